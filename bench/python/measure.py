@@ -1,0 +1,93 @@
+"""What is measured in one run, and the statistics of its spikes."""
+
+from __future__ import annotations
+
+import re
+import resource
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a simulator hands back after one simulation."""
+
+    build_s: float
+    """Creating and wiring the network in memory."""
+    compile_s: float
+    """Code generation and compiler; 0 for a simulator that needs none."""
+    wall_s: float
+    """The simulation loop alone."""
+    peak_rss_mb: float
+    synapses: int
+    times: NDArray[np.float64]
+    ids: NDArray[np.int64]
+    versions: dict[str, str]
+
+
+def peak_rss_mb(status: str | None = None) -> float:
+    """Return the largest resident memory of this process so far, in MB (10^6 bytes).
+
+    Parameters
+    ----------
+    status : str, optional
+        The text of another process's ``/proc/self/status``, to get that one's instead.
+    """
+    # ru_maxrss would, on Linux, start at the size of the process that called exec.
+    source = Path("/proc/self/status")
+    if status is None and source.exists():
+        status = source.read_text()
+    if status is not None and (match := re.search(r"VmHWM:\s+(\d+) kB", status)):
+        return int(match[1]) * 1024 / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def mean_cv(times: NDArray[np.float64], ids: NDArray[np.int64]) -> float | None:
+    """Return the mean coefficient of variation of the inter-spike intervals.
+
+    The mean goes over all neurons with at least three spikes; None if there is no such neuron.
+    """
+    order = np.lexsort((times, ids))
+    same_neuron = np.diff(ids[order]) == 0
+    intervals = np.diff(times[order])[same_neuron]
+    owner = ids[order][1:][same_neuron]
+    count = np.bincount(owner)
+    kept = count >= 2
+    if not kept.any():
+        return None
+    count = count[kept]
+    mean = np.bincount(owner, intervals)[kept] / count
+    mean_square = np.bincount(owner, intervals**2)[kept] / count
+    return float(np.mean(np.sqrt(np.maximum(mean_square - mean**2, 0.0)) / mean))
+
+
+def summary(run: Run, neurons: int, duration: float) -> dict[str, object]:
+    """Return the JSON record of a run.
+
+    Synaptic events are spikes times mean out-degree; the Poisson drive is not counted.
+    """
+    spikes = len(run.times)
+    events = spikes * run.synapses / neurons
+    return {
+        "build_s": run.build_s,
+        "compile_s": run.compile_s,
+        "wall_s": run.wall_s,
+        "neurons": neurons,
+        "synapses": run.synapses,
+        "model_ms": duration,
+        "spikes": spikes,
+        "rate_hz": spikes / neurons / (duration * 1e-3),
+        "cv": mean_cv(run.times, run.ids),
+        "events": events,
+        "ns_per_event": run.wall_s * 1e9 / events if events else None,
+        "peak_rss_mb": run.peak_rss_mb,
+        "versions": run.versions,
+    }

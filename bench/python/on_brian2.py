@@ -1,0 +1,156 @@
+"""Run a benchmark model on Brian2 in C++ standalone mode, with its default compiler flags."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import brian2 as b2
+import numpy as np
+from brian2 import ms, mV, nS, pF, second
+from measure import Run, peak_rss_mb
+from models import DT
+
+if TYPE_CHECKING:
+    from models import Model, Pathway
+    from numpy.typing import NDArray
+
+UNITS = {
+    **dict.fromkeys(("tau_m", "tau_syn_ex", "tau_syn_in", "t_ref"), ms),
+    **dict.fromkeys(("E_L", "V_th", "V_reset", "V_m", "E_ex", "E_in"), mV),
+    **dict.fromkeys(("g_L", "g_ex", "g_in"), nS),
+    "C_m": pF,
+}
+
+# Current synapses are kept in mV (current times resistance), as Brian's own example has it.
+EQUATIONS = {
+    "current": """
+        dV_m/dt = (E_L - V_m + g_ex + g_in) / tau_m : volt (unless refractory)
+        dg_ex/dt = -g_ex / tau_syn_ex : volt
+        dg_in/dt = -g_in / tau_syn_in : volt""",
+    "conductance": """
+        dV_m/dt = (g_L * (E_L - V_m) + g_ex * (E_ex - V_m) + g_in * (E_in - V_m)) / C_m
+            : volt (unless refractory)
+        dg_ex/dt = -g_ex / tau_syn_ex : siemens
+        dg_in/dt = -g_in / tau_syn_in : siemens""",
+    "delta": "dV_m/dt = (E_L - V_m) / tau_m : volt (unless refractory)",
+}
+METHODS = {"current": "exact", "conductance": "exponential_euler", "delta": "exact"}
+
+# Delta synapses act before the threshold test of the same step, as in NEST. Brian then takes up
+# a spike one step later, so that delays are a step shorter.
+SYNAPSES_FIRST = ["start", "groups", "synapses", "thresholds", "resets", "end"]
+
+# The wall clock around the loop: Brian's own figure is CPU time where it does not use OpenMP.
+STAMP = "auto bench_{} = std::chrono::steady_clock::now();"
+REPORT = """{
+    using seconds = std::chrono::duration<double>;
+    std::ofstream report("bench.txt");
+    std::ifstream status("/proc/self/status");
+    report << seconds(bench_loop - bench_main).count() << std::endl
+           << seconds(bench_done - bench_loop).count() << std::endl;
+    if (status) report << status.rdbuf();
+}"""
+
+
+def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: str) -> Run:
+    """Build `model`, run it for `duration` ms and return what was measured."""
+    if dtype != "float64":
+        raise ValueError("this benchmark runs Brian2 in its default, float64")
+    with tempfile.TemporaryDirectory(prefix="bench-brian2-") as folder:
+        return _simulate(model, Path(folder), duration=duration, seed=seed, threads=threads)
+
+
+def _simulate(model: Model, folder: Path, *, duration: float, seed: int, threads: int) -> Run:
+    start = perf_counter()
+    b2.set_device("cpp_standalone", build_on_run=False)
+    b2.prefs.devices.cpp_standalone.openmp_threads = threads if threads > 1 else 0
+    b2.prefs.codegen.cpp.headers += ["<chrono>"]
+    b2.defaultclock.dt = DT * ms
+    b2.seed(seed)
+
+    constants = {name: value * UNITS[name] for name, value in model.neuron.items()}
+    # Brian counts the step of the spike in.
+    constants["refractory"] = (model.neuron["t_ref"] + DT) * ms
+    delay = model.delay * ms
+    if model.synapse == "delta":
+        delay -= DT * ms
+    elif delay == DT * ms:
+        delay = 0 * ms  # Brian's default; the others' minimum is a step
+    group = b2.NeuronGroup(
+        model.size,
+        EQUATIONS[model.synapse],
+        threshold="V_m >= V_th",
+        reset="V_m = V_reset",
+        refractory="refractory",
+        method=METHODS[model.synapse],
+        namespace=constants,
+    )
+    for name, values in model.initial_state(seed).items():
+        setattr(group, name, values * UNITS[name])
+
+    rng = np.random.default_rng(seed)
+    drawing = 0.0
+    synapses: list[b2.Synapses] = []
+    for path in model.pathways():
+        source = group[path.first : path.first + path.size]
+        made = b2.Synapses(source, group, on_pre=_on_pre(model, path), delay=delay)
+        if model.rule == "pairwise":
+            made.connect(p=path.probability)
+        else:
+            began = perf_counter()
+            pre, post = _fixed_indegree(path, model.size, rng)
+            made.connect(i=pre, j=post)
+            drawing += perf_counter() - began
+        synapses.append(made)
+    monitor = b2.SpikeMonitor(group)
+    network = b2.Network(group, synapses, monitor)
+    if model.synapse == "delta":
+        network.schedule = SYNAPSES_FIRST
+    if model.drive_rate:
+        # As many inputs as a neuron has excitatory synapses, each a Bernoulli train.
+        inputs = model.indegree_exc
+        rate = model.drive_rate / inputs * b2.Hz
+        weight = model.drive_weight * mV
+        network.add(b2.PoissonInput(group, "V_m", inputs, rate, weight=weight))
+
+    device: Any = b2.device
+    device.insert_code("before_start", STAMP.format("main"))
+    device.insert_code("before_network_run", STAMP.format("loop"))
+    device.insert_code("after_network_run", STAMP.format("done") + REPORT)
+    network.run(duration * ms)
+    device.build(directory=str(folder), with_output=False)
+    elapsed = perf_counter() - start
+    wiring, wall, *status = (folder / "bench.txt").read_text().splitlines()
+    return Run(
+        build_s=drawing + float(wiring),
+        compile_s=elapsed - drawing - device.timers["run_binary"],
+        wall_s=float(wall),
+        peak_rss_mb=max(peak_rss_mb(), peak_rss_mb("\n".join(status))),
+        synapses=sum(len(made) for made in synapses),
+        times=np.asarray(monitor.t / ms) + DT,
+        ids=np.asarray(monitor.i, np.int64),
+        versions={"brian2": b2.__version__},
+    )
+
+
+def _on_pre(model: Model, path: Pathway) -> str:
+    """Return the statement that a presynaptic spike runs, its weight written as a constant."""
+    if model.synapse == "delta":
+        return f"V_m += {path.weight!r} * mV"
+    receptor = "g_ex" if path.weight > 0 else "g_in"
+    if model.synapse == "conductance":
+        return f"{receptor} += {abs(path.weight)!r} * nS"
+    peak = path.weight * model.neuron["tau_m"] / model.neuron["C_m"]
+    return f"{receptor} += {peak!r} * mV"
+
+
+def _fixed_indegree(
+    path: Pathway, targets: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Draw the sources of each target; synapses of one source lie together, which Brian likes."""
+    pre = rng.integers(0, path.size, targets * path.indegree, dtype=np.uint16)
+    order = np.argsort(pre, kind="stable")
+    return pre[order].astype(np.int32), (order // path.indegree).astype(np.int32)

@@ -1,0 +1,15 @@
+// The private extension module: lists its parts. Users import from the package `spikelet`.
+#include <pybind11/pybind11.h>
+
+void bind_core(pybind11::module_& m);
+void bind_rules(pybind11::module_& m);
+void bind_network(pybind11::module_& m);
+void bind_coding(pybind11::module_& m);
+
+PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
+  m.attr("__version__") = SPIKELET_VERSION;
+  bind_core(m);
+  bind_rules(m);
+  bind_network(m);
+  bind_coding(m);
+}

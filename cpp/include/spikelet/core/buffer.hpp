@@ -1,0 +1,46 @@
+// Buffer<T>: a std::vector on cache-line boundaries; large ones on huge pages where the system has them.
+// Rows of synapses are met at random, so 4 KB pages would cost a page walk each.
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace spikelet {
+
+template <class T>
+struct PageAllocator {
+  using value_type = T;
+  static constexpr std::size_t huge = std::size_t{2} << 20;
+
+  PageAllocator() = default;
+  template <class U>
+  PageAllocator(const PageAllocator<U>&) noexcept {}  // NOLINT: allocators convert
+
+  T* allocate(std::size_t n) {
+    const std::size_t bytes = n * sizeof(T);
+    const std::size_t unit = bytes >= 4 * huge ? huge : 64;
+    void* p = std::aligned_alloc(unit, (bytes + unit - 1) / unit * unit);
+    if (p == nullptr) {
+      throw std::bad_alloc();
+    }
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    if (unit == huge) {
+      madvise(p, bytes, MADV_HUGEPAGE);
+    }
+#endif
+    return static_cast<T*>(p);
+  }
+  void deallocate(T* p, std::size_t) noexcept { std::free(p); }
+  bool operator==(const PageAllocator&) const = default;
+};
+
+template <class T>
+using Buffer = std::vector<T, PageAllocator<T>>;
+
+}  // namespace spikelet

@@ -1,0 +1,56 @@
+// The table of compiled kernels: the same bodies at each SIMD level, chosen once. Kernels are serial; threads
+// belong to the driver.
+#pragma once
+
+#include <cstdint>
+
+#include "spikelet/core/model.hpp"
+#include "spikelet/core/poisson.hpp"
+#include "spikelet/core/random.hpp"
+
+namespace spikelet {
+
+struct KernelTable {
+  const StepFunctions<float>* step32;   // by model
+  const StepFunctions<double>* step64;
+
+  // 16-bit uniform draws for the 64 elements of block `block`; see random16.hpp for the mapping.
+  void (*draw16)(const Stream&, std::uint32_t block, Step step, std::uint16_t* out);
+
+  // input[i] += weight * (Poisson count of element i) for whole blocks [begin, end) of elements.
+  void (*poisson32)(const PoissonTable&, const Stream&, const Stream& tie, Step, std::size_t begin,
+                    std::size_t end, const float* weight, std::size_t weight_mask, float* input);
+  void (*poisson64)(const PoissonTable&, const Stream&, const Stream& tie, Step, std::size_t begin,
+                    std::size_t end, const double* weight, std::size_t weight_mask, double* input);
+
+  // Bit i: the draw of element i of block `block` is below threshold[i]; ties are settled by `low` with 32 more
+  // bits. Thresholds are those of the block: 64 high parts, 64 low parts.
+  std::uint64_t (*below)(const Stream&, const Stream& tie, std::uint32_t block, Step, const std::uint16_t* high,
+                         const std::uint32_t* low);
+
+  template <class R>
+  const StepFunctions<R>& step(std::size_t model) const {
+    if constexpr (sizeof(R) == 4) {
+      return step32[model];
+    } else {
+      return step64[model];
+    }
+  }
+  template <class R>
+  auto poisson() const {
+    if constexpr (sizeof(R) == 4) {
+      return poisson32;
+    } else {
+      return poisson64;
+    }
+  }
+};
+
+// The table of the level in use.
+const KernelTable& kernels();
+
+// The table of a given level, which must be available (tests compare them).
+enum class SimdLevel;
+const KernelTable& kernels(SimdLevel level);
+
+}  // namespace spikelet

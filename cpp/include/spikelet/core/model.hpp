@@ -1,0 +1,73 @@
+// What the engine knows of a neuron model, whatever its equations: names, sizes, lowering, compiled steps.
+// The models themselves are the headers in src/core/neurons/, listed in src/core/models.hpp.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "spikelet/core/types.hpp"
+
+namespace spikelet {
+
+inline constexpr int max_states = 6;
+inline constexpr int max_coefficients = 24;
+inline constexpr int max_channels = 2;
+
+// Coefficients that every model has, before its own.
+enum CommonCoefficient : int { k_threshold, k_reset, k_theta_plus, k_theta_decay };
+inline constexpr int k_first = 4;  // a model's own coefficients start here
+
+// Parameters that every model has, before its own [mV, mV, mV, ms, mV, ms].
+enum CommonParameter : int { p_E_L, p_V_th, p_V_reset, p_t_ref, p_theta_plus, p_tau_theta };
+inline constexpr int p_first = 6;
+inline constexpr std::array<std::string_view, p_first> common_parameters{
+    "E_L", "V_th", "V_reset", "t_ref", "theta_plus", "tau_theta"};
+
+// One step of one population, for elements in whole blocks. Potentials are relative to E_L.
+template <class R>
+struct StepArgs {
+  std::array<R*, max_states> state{};   // state 0 is V_m
+  std::array<R*, max_channels> input{};  // summed events of this step; read, then cleared
+  std::array<const R*, max_coefficients> coefficient{};
+  std::array<std::size_t, max_coefficients> index_mask{};  // 0: one value (64 copies); ~0: one an element
+  const R* external = nullptr;      // current added to I_e, or none
+  R* theta = nullptr;               // adaptive part of the threshold, or none
+  std::int32_t* held_until = nullptr;  // V_m is held while now < held_until
+  std::int32_t now = 0;
+  const std::int32_t* t_ref = nullptr;  // in steps
+  std::size_t t_ref_mask = 0;
+  bool subtract = false;  // reset by subtraction
+  std::size_t n = 0;      // real elements; blocks are padded beyond
+  Gid first_gid = 0;
+};
+
+// Integrates elements [begin, end), both multiples of block_size; appends the gids that spiked; returns the end.
+template <class R>
+using StepFunction = Gid* (*)(const StepArgs<R>&, std::size_t begin, std::size_t end, Gid* out);
+
+// `uniform` needs one value for each coefficient, no theta and no external current.
+template <class R>
+struct StepFunctions {
+  StepFunction<R> uniform, general;
+};
+
+struct ModelInfo {
+  std::string_view name;
+  std::span<const std::string_view> parameters;  // after the common ones
+  std::span<const std::string_view> states;      // state 0 is V_m
+  int coefficients;   // with the common ones
+  int channels;       // input buffers: 1 takes all events, 2 excitatory and inhibitory ones
+  bool conductance;   // inputs are conductances: events of channel 1 are kept negative and change their sign
+  // One element's coefficients after the common ones, from its parameters (common ones first).
+  void (*lower)(double dt, const double* parameters, double* coefficients);
+};
+
+// All models, in the order of the kernel table.
+std::span<const ModelInfo> models();
+
+// Index of the model of that name; throws std::invalid_argument that lists the names.
+std::size_t find_model(std::string_view name);
+
+}  // namespace spikelet

@@ -1,0 +1,74 @@
+// Counter-based randomness: Philox4x32-10 (Salmon et al., SC 2011). A draw is a pure function of
+// (seed, stream, three counter words), so it depends on no thread, partition, SIMD width or cut of a run.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace spikelet {
+
+using Words = std::array<std::uint32_t, 4>;
+
+inline constexpr std::uint32_t philox_m0 = 0xD2511F53, philox_m1 = 0xCD9E8D57;
+inline constexpr std::uint32_t philox_w0 = 0x9E3779B9, philox_w1 = 0xBB67AE85;
+
+inline Words philox(Words c, std::uint32_t k0, std::uint32_t k1) {
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t p0 = std::uint64_t{philox_m0} * c[0];
+    const std::uint64_t p1 = std::uint64_t{philox_m1} * c[2];
+    c = {static_cast<std::uint32_t>(p1 >> 32) ^ c[1] ^ k0, static_cast<std::uint32_t>(p1),
+         static_cast<std::uint32_t>(p0 >> 32) ^ c[3] ^ k1, static_cast<std::uint32_t>(p0)};
+    k0 += philox_w0;
+    k1 += philox_w1;
+  }
+  return c;
+}
+
+// What a stream is for; the kind and the number of the object make the stream's counter word.
+enum class Purpose : std::uint32_t {
+  source = 1,        // spike sources of the network
+  source_count = 2,  // how many, given that there was one
+  source_tie = 3,    // second word of a draw that fell on its 16-bit threshold
+  injector = 4,
+  injector_tie = 5,
+  connect = 6,
+  weight = 7,
+  delay = 8,
+  encode = 9,
+  encode_tie = 10,
+  values = 11,
+};
+
+// The random numbers of one object for one purpose.
+class Stream {
+ public:
+  Stream(std::uint64_t seed, Purpose purpose, std::uint32_t object)
+      : k0_(static_cast<std::uint32_t>(seed)),
+        k1_(static_cast<std::uint32_t>(seed >> 32)),
+        word_((static_cast<std::uint32_t>(purpose) << 24) ^ object) {}
+
+  Words words(std::uint64_t index, std::uint32_t sub) const {
+    return philox({static_cast<std::uint32_t>(index), sub, static_cast<std::uint32_t>(index >> 32), word_}, k0_, k1_);
+  }
+  // Counter laid out (a, step low, step high): the form that the vector kernels use.
+  Words at(std::uint32_t a, std::int64_t step) const {
+    return philox({a, static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(step >> 32), word_}, k0_, k1_);
+  }
+  std::uint32_t key0() const { return k0_; }
+  std::uint32_t key1() const { return k1_; }
+  std::uint32_t word() const { return word_; }
+
+ private:
+  std::uint32_t k0_, k1_, word_;
+};
+
+// Uniform in (0, 1), never an end point.
+inline double uniform(std::uint32_t x) { return (x + 0.5) * 0x1p-32; }
+inline double uniform(std::uint32_t hi, std::uint32_t lo) {
+  return ((((std::uint64_t{hi} << 32) | lo) >> 12) + 0.5) * 0x1p-52;
+}
+
+// Standard normal quantile of u in (0, 1), 1e-16 relative (Wichura 1988, algorithm AS 241).
+double normal_quantile(double u);
+
+}  // namespace spikelet

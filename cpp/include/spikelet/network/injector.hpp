@@ -1,0 +1,89 @@
+// Inputs that need no source population: each acts on one population, element by element, in whole blocks.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "spikelet/core/buffer.hpp"
+#include "spikelet/core/kernels.hpp"
+#include "spikelet/core/poisson.hpp"
+#include "spikelet/core/random.hpp"
+#include "spikelet/core/types.hpp"
+
+namespace spikelet {
+
+// What an injector may write to: the input buffers of this step and the current of this step, both at element 0.
+template <class R>
+struct InjectionTarget {
+  std::array<R*, 2> input;
+  R* external;
+};
+
+template <class R>
+class Injector {
+ public:
+  Injector() = default;
+  Injector(const Injector&) = delete;
+  Injector& operator=(const Injector&) = delete;
+  virtual ~Injector() = default;
+
+  virtual void apply(Step step, std::size_t begin, std::size_t end, const InjectionTarget<R>& target) = 0;
+  virtual bool is_current() const = 0;  // writes `external`, and not `input`
+};
+
+// An independent Poisson train of events for each neuron, counts and all, added at the end of the step.
+template <class R>
+class PoissonInput final : public Injector<R> {
+ public:
+  // rates [Hz] and weights: one for all or one an element. `channel` is where the events go.
+  PoissonInput(std::size_t n, const std::vector<double>& rates, const std::vector<double>& weights, int channel,
+               double dt, std::uint64_t seed, std::uint32_t object);
+  void apply(Step step, std::size_t begin, std::size_t end, const InjectionTarget<R>& target) override;
+  bool is_current() const override { return false; }
+
+ private:
+  void apply_each(Step step, std::size_t begin, std::size_t end, R* input) const;
+
+  Stream stream_, tie_;
+  int channel_;
+  PoissonTable table_;         // one rate
+  std::vector<double> mean_;   // a rate for each: events a step
+  std::vector<double> rest_;   // exp(-(mean mod max_mean))
+  Buffer<R> weight_;           // 64 copies, or one an element
+  std::size_t weight_mask_;
+};
+
+// A given current: row k drives step `start` + k; afterwards none.
+template <class R>
+class CurrentInput final : public Injector<R> {
+ public:
+  // values: [steps, columns], row-major; columns is 1 (the same for all) or the population's size.
+  CurrentInput(std::vector<R> values, std::size_t columns, std::size_t n, Step start);
+  void apply(Step step, std::size_t begin, std::size_t end, const InjectionTarget<R>& target) override;
+  bool is_current() const override { return true; }
+
+ private:
+  std::vector<R> values_;
+  std::size_t columns_, n_;
+  Step start_;
+};
+
+// A Gaussian current, drawn anew for each neuron every `every` steps and held in between.
+template <class R>
+class NoiseInput final : public Injector<R> {
+ public:
+  NoiseInput(std::size_t n, const std::vector<double>& mean, const std::vector<double>& std, Step every, Step start,
+             std::uint64_t seed, std::uint32_t object);
+  void apply(Step step, std::size_t begin, std::size_t end, const InjectionTarget<R>& target) override;
+  bool is_current() const override { return true; }
+
+ private:
+  Stream stream_;
+  std::size_t n_;
+  std::vector<double> mean_, std_;
+  Buffer<R> held_;
+  std::vector<Step> drawn_;  // by block: the step that held_ was drawn for, so that a cut or a load draws it again
+  Step every_, start_;
+};
+
+}  // namespace spikelet

@@ -1,0 +1,208 @@
+// One network and its step loop. Objects are added and named by index; run() advances all of them.
+//
+// The targets are split into partitions; a partition owns its neurons, their input buffers and all their incoming
+// synapses, and only one thread works on it. Threads meet once every shortest delay to exchange spike lists.
+// Results depend on neither threads nor partitions nor how a run is cut: additions to a target come in the order
+// (store, stamp, source, position in the row), and all random draws are keyed by element and step.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "spikelet/network/injector.hpp"
+#include "spikelet/network/population.hpp"
+#include "spikelet/network/recorder.hpp"
+#include "spikelet/network/rules.hpp"
+#include "spikelet/network/source.hpp"
+#include "spikelet/network/stdp_store.hpp"
+#include "spikelet/network/store.hpp"
+
+namespace spikelet {
+
+// A projection's synapses in canonical order, and what plasticity keeps beside the weights.
+template <class R>
+struct PlasticState {
+  std::vector<std::uint32_t> source;  // one entry a segment (source, delay)
+  std::vector<std::uint16_t> delay;
+  std::vector<Step> last, done;
+  std::vector<R> k_plus;
+  std::vector<std::uint64_t> post_row;  // by target: its spikes still needed
+  std::vector<Step> post_stamp;
+  std::vector<R> k_minus;
+};
+
+struct SpikesInFlight {
+  std::vector<Step> stamps;
+  std::vector<Gid> gids;
+};
+
+template <class R>
+class Simulator {
+ public:
+  // Called now and then with the step reached; true stops the run there.
+  using Poll = std::function<bool(Step)>;
+
+  Simulator(double dt, std::uint64_t seed, int threads);
+  ~Simulator();
+  Simulator(const Simulator&) = delete;
+  Simulator& operator=(const Simulator&) = delete;
+
+  double dt() const { return dt_; }
+  std::uint64_t seed() const { return seed_; }
+  int threads() const { return threads_; }
+  Step now() const { return now_; }
+  bool busy() const { return busy_; }
+
+  // Building. Indices are given in order of creation.
+  std::size_t add_neurons(std::size_t model, std::size_t n, const ParameterValues& parameters, bool subtract);
+  std::size_t add_events(std::size_t n, std::vector<Step> stamps, std::vector<std::uint32_t> elements);
+  std::size_t add_poisson(std::size_t n, std::span<const double> rates);
+  std::size_t connect(std::size_t pre, std::size_t post, SynapseTable<R> table, Receptor receptor, R scale,
+                      const std::optional<PairRule>& rule, std::optional<Step> born = {});
+  void inject_poisson(std::size_t population, const std::vector<double>& rates, const std::vector<double>& weights,
+                      int channel);
+  void inject_current(std::size_t population, std::vector<R> values, std::size_t columns, Step start);
+  void inject_noise(std::size_t population, const std::vector<double>& mean, const std::vector<double>& std,
+                    Step every, Step start);
+
+  // Between runs.
+  Population<R>& neurons(std::size_t population);
+  void set_events(std::size_t population, std::vector<Step> stamps, std::vector<std::uint32_t> elements);
+  void set_rates(std::size_t population, std::span<const double> rates);
+  std::size_t projection_size(std::size_t projection) const { return projections_[projection].size; }
+  std::uint32_t next_projection() const { return static_cast<std::uint32_t>(projections_.size()); }
+  SynapseTable<R> synapses(std::size_t projection);          // weights as of now
+  std::vector<R> weights(std::size_t projection);            // as of now
+  void set_weights(std::size_t projection, std::span<const R> weights);
+  std::string describe_storage(std::size_t projection) const;
+  std::size_t synapse_bytes() const;
+
+  std::size_t record_spikes(std::size_t population, std::vector<bool> wanted);
+  std::size_t record_state(std::size_t population, std::size_t state, std::vector<std::uint32_t> elements, Step every);
+  std::size_t record_weights(std::size_t projection, Step every);
+  SpikeRecorder& spike_recorder(std::size_t k) { return spike_recorders_[k]; }
+  StateRecorder<R>& state_recorder(std::size_t k) { return state_recorders_[k]; }
+  WeightRecorder<R>& weight_recorder(std::size_t k) { return weight_recorders_[k]; }
+
+  // Lays out partitions and stores; run() does it when needed. Partitions are split evenly over the threads.
+  void prepare();
+  // Advances by `steps`; returns the steps done (fewer if `poll` stopped it). Throws std::logic_error if running already.
+  Step run(Step steps, const Poll& poll);
+  // Back to step 0: initial states, no spikes in flight, no traces; plastic weights kept as they are now or initial.
+  void reset(bool keep_weights);
+
+  // What an exact copy needs beside parameters, states and synapses.
+  struct RawWeights {
+    std::vector<R> weights;  // as stored: up to date as far as no later arrival can change
+    PlasticState<R> state;
+  };
+  RawWeights plastic_state(std::size_t projection);
+  void set_plastic_state(std::size_t projection, std::span<const R> weights, const PlasticState<R>& state);
+  std::vector<R> initial_weights(std::size_t projection) const { return projections_[projection].initial_weights; }
+  void set_initial_weights(std::size_t projection, std::vector<R> weights) {
+    projections_[projection].initial_weights = std::move(weights);
+  }
+  // States at step 0, which reset() goes back to; those of now while the network has not run.
+  std::vector<R> initial_state(std::size_t population, std::size_t state) const;
+  void set_initial_state(std::size_t population, std::size_t state, std::vector<R> values);
+  Step born(std::size_t projection) const { return projections_[projection].born; }
+  SpikesInFlight in_flight() const;
+  void set_clock(Step now, const SpikesInFlight& spikes);
+
+ private:
+  struct Node {
+    std::size_t size = 0;
+    Gid first_gid = 0;
+    std::unique_ptr<Population<R>> neurons;
+    std::optional<EventSource> events;
+    std::optional<PoissonSource> poisson;
+    std::vector<std::unique_ptr<Injector<R>>> injectors;
+    bool external = false;
+    std::vector<std::vector<R>> initial;  // states at step 0
+  };
+  struct Projection {
+    std::size_t pre = 0, post = 0, size = 0;
+    Receptor receptor = Receptor::by_sign;
+    R scale = 1;
+    std::optional<PairRule> rule;
+    Step born = 0;  // spikes up to this stamp do not use it
+    Step shortest = 1, longest = 1;
+    std::optional<SynapseTable<R>> table;  // while not in the stores
+    std::optional<RawWeights> plastic;     // state that goes with the table
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> reorder;  // (canonical, as stored) where they differ
+    std::size_t store = 0;                 // index into Partition::stores
+    std::vector<R> initial_weights;        // plastic ones, for reset
+  };
+  struct Slice {
+    std::size_t node;
+    std::uint32_t begin, end;  // elements; whole blocks
+    std::uint32_t local;       // first place in the input buffers
+    StepArgs<R> args;
+    StepFunction<R> step = nullptr;
+    std::vector<StdpStore<R>*> plastic;  // stores that want its spikes
+    std::vector<std::size_t> spike_recorders, state_recorders;
+  };
+  struct Partition {
+    std::vector<Slice> slices;
+    std::array<Buffer<R>, max_channels> input;
+    std::vector<std::unique_ptr<SynapseStore<R>>> stores;
+    std::array<std::vector<Gid>, 2> spikes;              // of a slice of time, double-buffered
+    std::array<std::vector<std::size_t>, 2> step_end;    // where each step's spikes end
+    std::vector<Gid> scratch;
+  };
+  struct Entry {  // of a walk in stored order
+    std::uint32_t post;
+    SynapseRef<R> synapse;
+    std::size_t partition;
+  };
+
+  void require_idle() const;
+  Node& add_node(std::size_t n);
+  std::size_t place_stores();
+  void lay_out(std::size_t n_stores);
+  void build_stores();
+  void unload_stores();
+  void bind_slices();
+  void requeue();
+  Step longest_delay() const;
+  void find_reorder(Projection& projection);
+  void walk(const Projection& projection,
+            const std::function<void(std::uint64_t, std::uint32_t, const Entry&)>& visitor);
+  template <class T>
+  void to_canonical(const Projection& projection, std::vector<T>& values) const;
+  StdpStore<R>& stdp(const Projection& projection, std::size_t partition);
+
+  void allot_records(Step end);
+  void trim_records();
+  Step run_span(Step end, const Poll& poll);
+  void advance(std::size_t partition, Step begin, Step end, int parity);
+  void advance_slice(std::size_t partition, Slice& slice, Step step, std::vector<Gid>& spikes);
+  void sample_states(Slice& slice, Step stamp);
+  void forget_old_spikes(Step step);
+  std::span<const Gid> merge_spikes(Step index, int parity, std::vector<Gid>& merged) const;
+
+  double dt_;
+  std::uint64_t seed_;
+  int threads_;
+  Step now_ = 0;
+  std::atomic<bool> busy_{false};
+  bool dirty_ = true;
+  Gid sources_ = 0;  // gids given out
+  std::uint32_t injectors_ = 0;
+  std::vector<Node> nodes_;
+  std::vector<Projection> projections_;
+  std::vector<Partition> partitions_;
+  std::vector<Step> store_born_;
+  Step slice_steps_ = 1;
+  SpikesInFlight history_;  // spikes that may still be in flight, by stamp and gid
+  std::size_t history_limit_ = 65536;
+  std::vector<SpikeRecorder> spike_recorders_;
+  std::vector<StateRecorder<R>> state_recorders_;
+  std::vector<WeightRecorder<R>> weight_recorders_;
+};
+
+}  // namespace spikelet

@@ -1,0 +1,50 @@
+// Elements that spike without having a state: given trains, and Poisson processes.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "spikelet/core/buffer.hpp"
+#include "spikelet/core/kernels.hpp"
+#include "spikelet/core/random.hpp"
+#include "spikelet/core/types.hpp"
+
+namespace spikelet {
+
+// Given spikes: (stamp, element) in order of stamp; a pair that stands twice counts twice.
+class EventSource {
+ public:
+  EventSource(std::vector<Step> stamps, std::vector<std::uint32_t> elements);
+
+  // Appends the gids of elements in [begin, end) that carry this stamp, in ascending order.
+  void emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid first_gid, std::vector<Gid>& out) const;
+
+  std::span<const Step> stamps() const { return stamps_; }
+  std::span<const std::uint32_t> elements() const { return elements_; }
+
+ private:
+  std::vector<Step> stamps_;
+  std::vector<std::uint32_t> elements_;
+};
+
+// An independent Poisson train for each element. Whether there is a spike costs one 16-bit draw and a compare; how many
+// (seldom more than one) is drawn only then.
+class PoissonSource {
+ public:
+  PoissonSource(std::size_t n, std::uint64_t seed, std::uint32_t object);
+
+  // rates in Hz: one for all or one an element.
+  void set_rates(std::span<const double> rates, double dt);
+
+  // Whole blocks [begin, end) of elements.
+  void emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid first_gid, std::vector<Gid>& out) const;
+
+ private:
+  std::size_t n_;
+  Stream stream_, tie_, count_;
+  Buffer<std::uint16_t> high_;
+  Buffer<std::uint32_t> low_;
+  std::vector<double> mean_, p_any_;  // events a step, probability of any
+};
+
+}  // namespace spikelet

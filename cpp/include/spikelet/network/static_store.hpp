@@ -1,0 +1,66 @@
+// Static synapses of all projections of one layer, merged by source: rows of segments by delay, delivered at arrival
+// into one step's buffer. Two forms of the same rows, chosen by size when built, with the same order of additions:
+//   lines    each segment is a whole number of 64-byte cache lines; a flat list of line numbers is walked with prefetch
+//   packed   each segment is its weights followed by its targets; for short segments, where lines would be half empty
+#pragma once
+
+#include "spikelet/network/store.hpp"
+
+namespace spikelet {
+
+template <class R>
+class StaticStore final : public SynapseStore<R> {
+ public:
+  // sources: number of gids; span: longest delay + longest slice of steps; dummies: local index of the first of
+  // Line<R>::size spare buffer elements, where padding adds its zeros.
+  StaticStore(std::span<const Feed<R>> feeds, std::size_t sources, std::size_t span, std::uint16_t dummies);
+
+  void enqueue(Gid source, Step stamp, Step from) override;
+  void deliver(Step step, const std::array<R*, max_channels>& input) override;
+  void clear() override;
+  void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
+
+  std::size_t bytes() const override;
+  bool uses_lines(int channel) const { return channel_[channel].lines_form; }
+
+  struct alignas(64) Line {
+    static constexpr int size = 60 / (sizeof(R) + 2);
+    R weight[size];
+    std::uint16_t target[size];
+  };
+
+ private:
+  struct Row {
+    std::uint32_t first, segment;  // first unit of data, first segment
+  };
+  struct Segment {
+    std::uint16_t delay, count;  // count: lines, or packed synapses
+  };
+  struct Arrival {
+    std::uint32_t first, count;
+  };
+  struct Channel {
+    bool lines_form = true;
+    std::vector<Row> rows;
+    Buffer<Segment> segments;
+    Buffer<Line> lines;
+    Buffer<R> packed;  // a segment: count weights, then count 16-bit targets, rounded up
+    Calendar<Arrival> calendar;
+  };
+
+  static std::uint32_t packed_units(std::uint32_t count) {
+    return count + static_cast<std::uint32_t>((count * sizeof(std::uint16_t) + sizeof(R) - 1) / sizeof(R));
+  }
+  static std::uint32_t units(const Channel& c, std::uint32_t count) {
+    return c.lines_form ? count : packed_units(count);
+  }
+  void build(int channel, std::span<const Feed<R>> feeds, std::size_t sources);
+  void deliver_lines(Channel& c, Step step, R* input);
+  void deliver_packed(Channel& c, Step step, R* input);
+
+  std::array<Channel, max_channels> channel_;
+  std::vector<std::uint32_t> list_;  // line numbers of a step
+  std::uint16_t dummies_;
+};
+
+}  // namespace spikelet

@@ -1,0 +1,88 @@
+// What the step loop asks of a set of synapses, and what building one needs to know. A store belongs to one partition
+// (a slice of the targets): only its owner touches it.
+#pragma once
+
+#include <cstdint>
+#include <array>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "spikelet/core/model.hpp"
+#include "spikelet/network/synapses.hpp"
+
+namespace spikelet {
+
+enum class Receptor : int { by_sign = -1, excitatory = 0, inhibitory = 1 };
+
+// One projection as one partition sees it: the targets [post_begin, post_end) sit at `local` and after.
+template <class R>
+struct Feed {
+  std::size_t projection = 0;
+  const SynapseTable<R>* table = nullptr;
+  Gid pre_gid = 0;
+  std::uint32_t post_begin = 0, post_end = 0, local = 0;
+  Receptor receptor = Receptor::by_sign;
+  int channels = 2;   // of the target model
+  R scale = 1;        // stored weight = scale * weight
+
+  int channel_of(R stored) const {
+    if (channels == 1) {
+      return 0;
+    }
+    return receptor == Receptor::by_sign ? (stored < 0 ? 1 : 0) : static_cast<int>(receptor);
+  }
+};
+
+// A synapse met on a walk over one source's row.
+template <class R>
+struct SynapseRef {
+  std::uint16_t delay;
+  std::uint16_t target;  // local
+  R* weight;             // as stored
+  std::size_t segment;   // of a plastic row, for its traces
+};
+
+template <class R>
+class SynapseStore {
+ public:
+  SynapseStore() = default;
+  SynapseStore(const SynapseStore&) = delete;
+  SynapseStore& operator=(const SynapseStore&) = delete;
+  virtual ~SynapseStore() = default;
+
+  // A spike of `source`: noted for each delay of its row that arrives at `from` or later. Called in order of
+  // (stamp, source).
+  virtual void enqueue(Gid source, Step stamp, Step from) = 0;
+  // Adds all events that arrive at the end of `step` to the input buffers.
+  virtual void deliver(Step step, const std::array<R*, max_channels>& input) = 0;
+  virtual std::size_t bytes() const = 0;  // of synapses and rows
+  // Forgets everything but the weights: arrivals, traces.
+  virtual void clear() = 0;
+  // Visits the synapses of one source, by channel, delay and position.
+  virtual void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) = 0;
+};
+
+// Arrivals by step: a ring of lists. `span` is the longest time from noting to delivery, in steps.
+template <class Entry>
+class Calendar {
+ public:
+  void resize(std::size_t span) {
+    std::size_t size = 1;
+    while (size <= span) {
+      size *= 2;
+    }
+    lists_.assign(size, {});
+  }
+  void clear() {
+    for (std::vector<Entry>& list : lists_) {
+      list.clear();
+    }
+  }
+  std::vector<Entry>& at(Step step) { return lists_[static_cast<std::size_t>(step) & (lists_.size() - 1)]; }
+
+ private:
+  std::vector<std::vector<Entry>> lists_ = std::vector<std::vector<Entry>>(1);
+};
+
+}  // namespace spikelet

@@ -1,0 +1,132 @@
+// What a model's step body sees: the vectors of one lane group of neurons. See docs/adding_a_model.md.
+
+namespace spikelet::SPIKELET_LEVEL {
+
+// General = false: each coefficient is one value kept in a register, and there is neither theta nor external current.
+template <class R, int Coefficients, int States, bool General>
+class Lane {
+ public:
+  using V = Vec<R>;
+
+  SPIKELET_INLINE explicit Lane(const StepArgs<R>& args)
+      : external_(args.external), theta_(args.theta), held_until_(args.held_until) {
+    for (int k = 0; k < Coefficients; ++k) {
+      pointer_[k] = args.coefficient[k];
+      mask_[k] = args.index_mask[k];
+      value_[k] = broadcast(*pointer_[k]);
+    }
+    for (int k = 0; k < States; ++k) {
+      state_[k] = args.state[k];
+    }
+    for (int k = 0; k < max_channels; ++k) {
+      input_[k] = args.input[k];
+    }
+    now_ = Mask<R>{} + args.now;
+  }
+
+  SPIKELET_INLINE void at(std::size_t i) {
+    i_ = i;
+    held_ = load_int<R>(held_until_ + i) > now_;
+  }
+
+  SPIKELET_INLINE V state(int k) const { return load(state_[k] + i_); }
+  SPIKELET_INLINE void set_state(int k, V x) const { store(state_[k] + i_, x); }
+  SPIKELET_INLINE V coefficient(int k) const {
+    if constexpr (General) {
+      return load(pointer_[k] + (i_ & mask_[k]));
+    } else {
+      return value_[k];
+    }
+  }
+  // The events that arrive at the end of this step, summed.
+  SPIKELET_INLINE V input(int channel) const {
+    const V x = load(input_[channel] + i_);
+    store(input_[channel] + i_, V{});
+    return x;
+  }
+  // I_e (a coefficient, pA) plus the injected current of this step.
+  SPIKELET_INLINE V current(V I_e) const {
+    if constexpr (General) {
+      return external_ != nullptr ? I_e + load(external_ + i_) : I_e;
+    } else {
+      return I_e;
+    }
+  }
+  SPIKELET_INLINE static V exp_neg(V x) { return SPIKELET_LEVEL::exp_neg<R>(x); }  // exp(-x), x >= 0
+
+  // Writes the membrane potential, which refractory neurons keep; bit of each lane that reached its threshold.
+  SPIKELET_INLINE std::uint64_t set_membrane(V before, V after) const {
+    const V v = held_ ? before : after;
+    store(state_[0] + i_, v);
+    V threshold = coefficient(k_threshold);
+    if constexpr (General) {
+      if (theta_ != nullptr) {
+        const V theta = load(theta_ + i_) * coefficient(k_theta_decay);
+        store(theta_ + i_, theta);
+        threshold = threshold + theta;
+      }
+    }
+    return bits<R>((v >= threshold) & ~held_);
+  }
+
+ private:
+  V value_[Coefficients];
+  const R* pointer_[Coefficients];
+  std::size_t mask_[Coefficients];
+  R* state_[States];
+  R* input_[max_channels];
+  const R* external_;
+  R* theta_;
+  const std::int32_t* held_until_;
+  std::size_t i_ = 0;
+  Mask<R> now_, held_;
+};
+
+// The rare part: resets the neurons whose bit is set and lists them.
+template <class R>
+Gid* fire(const StepArgs<R>& args, std::size_t block, std::uint64_t spiked, Gid* out) {
+  if (args.n - block < block_size) {
+    spiked &= (std::uint64_t{1} << (args.n - block)) - 1;
+  }
+  for (; spiked != 0; spiked &= spiked - 1) {
+    const std::size_t i = block + static_cast<std::size_t>(__builtin_ctzll(spiked));
+    const auto value = [&](int k) { return args.coefficient[k][i & args.index_mask[k]]; };
+    R& v = args.state[0][i];
+    const R reset = value(k_reset);
+    if (args.subtract) {
+      R threshold = value(k_threshold);
+      if (args.theta != nullptr) {
+        threshold += args.theta[i];
+      }
+      v -= threshold - reset;
+    } else {
+      v = reset;
+    }
+    if (args.theta != nullptr) {
+      args.theta[i] += value(k_theta_plus);
+    }
+    args.held_until[i] = args.now + 1 + args.t_ref[i & args.t_ref_mask];
+    *out++ = args.first_gid + static_cast<Gid>(i);
+  }
+  return out;
+}
+
+template <class Model, class R, bool General>
+Gid* step_model(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid* out) {
+  constexpr int width = lanes<R>;
+  Lane<R, k_first + static_cast<int>(Model::coefficient_count), static_cast<int>(Model::states.size()), General> lane(args);
+  for (std::size_t block = begin; block < end; block += block_size) {
+    std::uint64_t spiked = 0;
+#pragma GCC unroll 4
+    for (int k = 0; k < static_cast<int>(block_size); k += width) {
+      lane.at(block + static_cast<std::size_t>(k));
+      spiked |= Model::step(lane) << k;
+    }
+    if (spiked != 0) [[unlikely]] {
+      out = fire(args, block, spiked, out);
+    }
+  }
+  return out;
+}
+
+}  // namespace spikelet::SPIKELET_LEVEL

@@ -1,0 +1,137 @@
+// 16-bit draws for blocks of 64 elements, and what is decided with them.
+// The draw of element n of block b at step s: counter (8 b + (n mod 32) / 4, s, stream), of its four words the pair
+// n / 32, and in that pair the 16 bits n mod 4. So any vector width gives the same draws.
+
+namespace spikelet::SPIKELET_LEVEL {
+
+SPIKELET_INLINE void draw16(const Stream& stream, std::uint32_t block, Step step, std::uint16_t* out) {
+  using U = Vec<std::uint64_t>;
+  constexpr int width = lanes<std::uint64_t>;
+  constexpr int parts = 8 / width;
+  const std::uint64_t low = 0xffffffffu;
+  U c0[parts], c1[parts], c2[parts], c3[parts];
+  alignas(64) std::uint64_t first[8];
+  for (std::uint32_t l = 0; l < 8; ++l) {
+    first[l] = 8 * block + l;
+  }
+  for (int p = 0; p < parts; ++p) {
+    c0[p] = load(first + p * width);
+    c1[p] = U{} + static_cast<std::uint32_t>(step);
+    c2[p] = U{} + static_cast<std::uint32_t>(step >> 32);
+    c3[p] = U{} + stream.word();
+  }
+  std::uint32_t k0 = stream.key0(), k1 = stream.key1();
+  for (int round = 0; round < 10; ++round) {
+    for (int p = 0; p < parts; ++p) {
+      const U p0 = mul_low32(c0[p], U{} + std::uint64_t{philox_m0});
+      const U p1 = mul_low32(c2[p], U{} + std::uint64_t{philox_m1});
+      // Upper halves may carry garbage: only low halves are multiplied, and the end cuts them off.
+      c0[p] = (p1 >> 32) ^ c1[p] ^ (U{} + std::uint64_t{k0});
+      c2[p] = (p0 >> 32) ^ c3[p] ^ (U{} + std::uint64_t{k1});
+      c1[p] = p1;
+      c3[p] = p0;
+    }
+    k0 += philox_w0;
+    k1 += philox_w1;
+  }
+  for (int p = 0; p < parts; ++p) {
+    store(reinterpret_cast<std::uint64_t*>(out) + p * width, (c0[p] & low) | (c1[p] << 32));
+    store(reinterpret_cast<std::uint64_t*>(out) + 8 + p * width, (c2[p] & low) | (c3[p] << 32));
+  }
+}
+
+inline void draw16_block(const Stream& stream, std::uint32_t block, Step step, std::uint16_t* out) {
+  alignas(64) std::uint16_t draws[block_size];
+  draw16(stream, block, step, draws);
+  __builtin_memcpy(out, draws, sizeof draws);
+}
+
+// Count of one draw; `element` and `sub` key the extra bits of a tie.
+SPIKELET_INLINE std::uint16_t count_of(const PoissonTable& table, std::uint16_t draw, const Stream& tie,
+                                       std::uint32_t element, Step step) {
+  const unsigned column = draw >> 11, rest = draw & 2047u, high = table.high[column];
+  // Branch free: whether a column's own count is taken cannot be predicted.
+  const unsigned own = 0u - static_cast<unsigned>(rest < high);
+  unsigned count = (column & own) | (table.other[column] & ~own);
+  if (rest == high) [[unlikely]] {
+    count = tie.at(element, step)[0] < table.low[column] ? column : table.other[column];
+  }
+  return static_cast<std::uint16_t>(count);
+}
+
+SPIKELET_INLINE void counts_of_block(const PoissonTable& table, const std::uint16_t* draws, const Stream& tie,
+                                     std::uint32_t block, Step step, std::uint16_t* counts) {
+#if SPIKELET_VECTOR_BYTES == 64
+  // The table sits in two registers and is looked up by lane permutation.
+  using U = Vec<std::uint16_t>;
+  const U high = load(table.high.data()), other = load(table.other.data());
+  for (int half = 0; half < 2; ++half) {
+    const U draw = load(draws + 32 * half);
+    const U column = draw >> 11, rest = draw & 2047;
+    const U limit = __builtin_shuffle(high, column), alias = __builtin_shuffle(other, column);
+    const auto own = rest < limit;
+    store(counts + 32 * half, own ? column : alias);
+    std::uint64_t ties = _mm512_movepi16_mask(reinterpret_cast<__m512i>(rest == limit));
+    for (; ties != 0; ties &= ties - 1) {
+      const auto n = static_cast<std::uint32_t>(32 * half + __builtin_ctzll(ties));
+      counts[n] = count_of(table, draws[n], tie, static_cast<std::uint32_t>(block * block_size + n), step);
+    }
+  }
+#else
+  for (std::uint32_t n = 0; n < block_size; ++n) {
+    counts[n] = count_of(table, draws[n], tie, static_cast<std::uint32_t>(block * block_size + n), step);
+  }
+#endif
+}
+
+// A mean above PoissonTable::max_mean takes several draws; they use the counters of steps shifted far beyond any run.
+template <class R>
+void poisson_add(const PoissonTable& table, const Stream& stream, const Stream& tie, Step step, std::size_t begin,
+                 std::size_t end, const R* weight, std::size_t weight_mask, R* input) {
+  for (std::size_t i = begin; i < end; i += block_size) {
+    const auto block = static_cast<std::uint32_t>(i / block_size);
+    alignas(64) std::uint16_t draws[block_size], counts[block_size];
+    draw16(stream, block, step, draws);
+    counts_of_block(table, draws, tie, block, step, counts);
+    for (int repeat = 1; repeat < table.repeats; ++repeat) {
+      alignas(64) std::uint16_t more[block_size];
+      const Step shifted = step + (Step{repeat} << 48);
+      draw16(stream, block, shifted, draws);
+      counts_of_block(table, draws, tie, block, shifted, more);
+      for (std::size_t n = 0; n < block_size; ++n) {
+        counts[n] = static_cast<std::uint16_t>(counts[n] + more[n]);
+      }
+    }
+    const R* w = weight + (i & weight_mask);
+    for (std::size_t n = 0; n < block_size; ++n) {
+      input[i + n] += w[n] * static_cast<R>(static_cast<std::int32_t>(counts[n]));
+    }
+  }
+}
+
+inline std::uint64_t below_block(const Stream& stream, const Stream& tie, std::uint32_t block, Step step,
+                                 const std::uint16_t* high, const std::uint32_t* low) {
+  alignas(64) std::uint16_t draws[block_size];
+  draw16(stream, block, step, draws);
+  std::uint64_t result = 0, ties = 0;
+#if SPIKELET_VECTOR_BYTES == 64
+  for (int half = 0; half < 2; ++half) {
+    const auto draw = load(draws + 32 * half), limit = load(high + 32 * half);
+    result |= std::uint64_t{_mm512_movepi16_mask(reinterpret_cast<__m512i>(draw < limit))} << (32 * half);
+    ties |= std::uint64_t{_mm512_movepi16_mask(reinterpret_cast<__m512i>(draw == limit))} << (32 * half);
+  }
+#else
+  for (std::size_t n = 0; n < block_size; ++n) {
+    result |= std::uint64_t{draws[n] < high[n]} << n;
+    ties |= std::uint64_t{draws[n] == high[n]} << n;
+  }
+#endif
+  for (; ties != 0; ties &= ties - 1) {
+    const auto n = static_cast<std::uint32_t>(__builtin_ctzll(ties));
+    const std::uint32_t more = tie.at(static_cast<std::uint32_t>(block * block_size + n), step)[0];
+    result |= std::uint64_t{more < low[n]} << n;
+  }
+  return result;
+}
+
+}  // namespace spikelet::SPIKELET_LEVEL

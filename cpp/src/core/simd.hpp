@@ -1,0 +1,125 @@
+// Vectors of one SIMD level. Included only by level.hpp, between its target pragmas: everything here lives in
+// the level's own namespace, so that no other level's code can be linked in its place.
+// GNU vector extensions carry the arithmetic; intrinsics stay in this file.
+
+namespace spikelet::SPIKELET_LEVEL {
+
+inline constexpr int vector_bytes = SPIKELET_VECTOR_BYTES;
+
+template <class T>
+struct VectorOf {
+  typedef T type __attribute__((vector_size(vector_bytes)));
+};
+template <class T>
+using Vec = typename VectorOf<T>::type;
+template <class T>
+inline constexpr int lanes = vector_bytes / static_cast<int>(sizeof(T));
+
+// The integer vector that a comparison of Vec<R> gives.
+template <class R>
+using Mask = Vec<std::conditional_t<sizeof(R) == 4, std::int32_t, std::int64_t>>;
+
+template <class T>
+SPIKELET_INLINE Vec<T> load(const T* p) {
+  Vec<T> v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+template <class T>
+SPIKELET_INLINE void store(T* p, Vec<T> v) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
+template <class T>
+SPIKELET_INLINE Vec<T> broadcast(T x) {
+  return Vec<T>{} + x;
+}
+
+// int32 per element, widened to the mask width of R.
+template <class R>
+SPIKELET_INLINE Mask<R> load_int(const std::int32_t* p) {
+  if constexpr (sizeof(R) == 4) {
+    return load(p);
+  } else {
+    typedef std::int32_t half __attribute__((vector_size(vector_bytes / 2)));
+    half v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return __builtin_convertvector(v, Mask<R>);
+  }
+}
+
+// One bit a lane, lane 0 lowest.
+template <class R>
+SPIKELET_INLINE std::uint64_t bits(Mask<R> m) {
+#if defined(__x86_64__)
+  if constexpr (vector_bytes == 64) {
+#if SPIKELET_VECTOR_BYTES == 64
+    if constexpr (sizeof(R) == 4) {
+      return _mm512_movepi32_mask(reinterpret_cast<__m512i>(m));
+    } else {
+      return _mm512_movepi64_mask(reinterpret_cast<__m512i>(m));
+    }
+#endif
+  } else if constexpr (vector_bytes == 32) {
+#if SPIKELET_VECTOR_BYTES == 32
+    if constexpr (sizeof(R) == 4) {
+      return static_cast<unsigned>(_mm256_movemask_ps(reinterpret_cast<__m256>(m)));
+    } else {
+      return static_cast<unsigned>(_mm256_movemask_pd(reinterpret_cast<__m256d>(m)));
+    }
+#endif
+  } else if constexpr (sizeof(R) == 4) {
+    return static_cast<unsigned>(_mm_movemask_ps(reinterpret_cast<__m128>(m)));
+  } else {
+    return static_cast<unsigned>(_mm_movemask_pd(reinterpret_cast<__m128d>(m)));
+  }
+#else
+  std::uint64_t result = 0;
+  for (int i = 0; i < lanes<R>; ++i) {
+    result |= std::uint64_t{m[i] != 0} << i;
+  }
+  return result;
+#endif
+}
+
+// Product of the low 32 bits of each 64-bit lane.
+SPIKELET_INLINE Vec<std::uint64_t> mul_low32(Vec<std::uint64_t> a, Vec<std::uint64_t> b) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  return reinterpret_cast<Vec<std::uint64_t>>(
+      _mm512_mul_epu32(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+#elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
+  return reinterpret_cast<Vec<std::uint64_t>>(
+      _mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+#elif defined(__x86_64__)
+  return reinterpret_cast<Vec<std::uint64_t>>(
+      _mm_mul_epu32(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
+#else
+  return (a & 0xffffffffu) * (b & 0xffffffffu);
+#endif
+}
+
+// exp(-x) for x >= 0, lane by lane: Cody-Waite reduction and a Taylor polynomial, no libm, no fused operation.
+template <class R>
+SPIKELET_INLINE Vec<R> exp_neg(Vec<R> x) {
+  using I = Mask<R>;
+  constexpr R limit = sizeof(R) == 4 ? R(87) : R(708);
+  constexpr R magic = sizeof(R) == 4 ? R(12582912.0) : R(6755399441055744.0);  // 1.5 * 2^(mantissa bits)
+  constexpr int mantissa = sizeof(R) == 4 ? 23 : 52;
+  constexpr R ln2_hi = sizeof(R) == 4 ? R(0.693359375) : R(6.93147180369123816490e-01);
+  constexpr R ln2_lo = sizeof(R) == 4 ? R(-2.12194440e-4) : R(1.90821492927058770002e-10);
+  const Vec<R> y = -(x < limit ? x : broadcast(limit));
+  const Vec<R> shifted = y * R(1.44269504088896340736) + magic;
+  const Vec<R> n = shifted - magic;
+  const Vec<R> f = (y - n * ln2_hi) - n * ln2_lo;
+  constexpr int degree = sizeof(R) == 4 ? 7 : 13;
+  constexpr double inverse_factorial[] = {1.,           1.,           1. / 2,        1. / 6,         1. / 24,
+                                          1. / 120,     1. / 720,     1. / 5040,     1. / 40320,     1. / 362880,
+                                          1. / 3628800, 1. / 39916800, 1. / 479001600, 1. / 6227020800.};
+  Vec<R> p = broadcast(static_cast<R>(inverse_factorial[degree]));
+  for (int k = degree - 1; k >= 0; --k) {
+    p = p * f + static_cast<R>(inverse_factorial[k]);
+  }
+  const I exponent = reinterpret_cast<I>(shifted) - reinterpret_cast<I>(broadcast(magic));
+  return reinterpret_cast<Vec<R>>(reinterpret_cast<I>(p) + (exponent << mantissa));
+}
+
+}  // namespace spikelet::SPIKELET_LEVEL

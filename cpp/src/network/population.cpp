@@ -1,0 +1,166 @@
+#include "spikelet/network/population.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "spikelet/core/kernels.hpp"
+
+namespace spikelet {
+
+std::int32_t refractory_steps(double t_ref, double dt) {
+  const double tics = std::floor(t_ref * 1000 + 0.5), tics_a_step = std::floor(dt * 1000 + 0.5);
+  if (tics_a_step >= 1 && std::abs(dt * 1000 - tics_a_step) < 1e-6) {
+    return static_cast<std::int32_t>(std::ceil(tics / tics_a_step));
+  }
+  return static_cast<std::int32_t>(std::ceil(t_ref / dt - 1e-9));
+}
+
+template <class R>
+Population<R>::Population(std::size_t model, std::size_t n, Gid first_gid, double dt,
+                          const ParameterValues& parameters, bool subtract)
+    : model_(model), n_(n), padded_(round_up(n, block_size)), first_gid_(first_gid), dt_(dt) {
+  E_L_.assign(1, 0.0);
+  for (std::size_t k = 0; k < models()[model].states.size(); ++k) {
+    state_.emplace_back(padded_);
+  }
+  held_until_.resize(padded_);
+  set_parameters(parameters, subtract);
+  std::fill(state_[0].begin(), state_[0].end(), R(0));  // at rest
+}
+
+template <class R>
+void Population<R>::set_parameters(const ParameterValues& parameters, bool subtract) {
+  const std::vector<R> potential = state(0);
+  const ModelInfo& info = model();
+  const bool one_for_all =
+      std::all_of(parameters.begin(), parameters.end(), [](const auto& values) { return values.size() == 1; });
+  const std::size_t rows = one_for_all ? 1 : n_;
+  const auto count = static_cast<std::size_t>(info.coefficients);
+
+  std::vector<Buffer<R>> coefficient(count, Buffer<R>(rows));
+  Buffer<std::int32_t> t_ref(rows);
+  std::vector<double> p(parameters.size()), c(max_coefficients), E_L(rows);
+  bool adaptive = false;
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t k = 0; k < parameters.size(); ++k) {
+      p[k] = parameters[k][parameters[k].size() == 1 ? 0 : i];
+    }
+    info.lower(dt_, p.data(), c.data());
+    c[k_threshold] = p[p_V_th] - p[p_E_L];
+    c[k_reset] = p[p_V_reset] - p[p_E_L];
+    c[k_theta_plus] = p[p_theta_plus];
+    c[k_theta_decay] = std::exp(-dt_ / p[p_tau_theta]);
+    adaptive |= p[p_theta_plus] != 0;
+    t_ref[i] = refractory_steps(p[p_t_ref], dt_);
+    E_L[i] = p[p_E_L];
+    for (std::size_t k = 0; k < count; ++k) {
+      coefficient[k][i] = static_cast<R>(c[k]);
+    }
+  }
+  const auto shrink = [this](auto& values) {  // one value becomes a block of copies
+    const bool same = std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) == values.end();
+    const auto fill = values.empty() ? typename std::remove_reference_t<decltype(values)>::value_type{} : values[0];
+    if (same) {
+      values.assign(block_size, fill);
+    } else {
+      values.resize(padded_, fill);
+    }
+    return same;
+  };
+  uniform_ = true;
+  for (Buffer<R>& values : coefficient) {
+    uniform_ &= shrink(values);
+  }
+  shrink(t_ref);
+  coefficient_ = std::move(coefficient);
+  t_ref_ = std::move(t_ref);
+  E_L_ = std::move(E_L);
+  subtract_ = subtract;
+  if (adaptive && theta_.empty()) {
+    theta_.assign(padded_, R(0));
+  }
+  set_state(0, potential);
+}
+
+template <class R>
+R Population<R>::state_of(std::size_t k, std::size_t i) const {
+  if (k == state_.size()) {
+    return theta_.empty() ? R(0) : theta_[i];
+  }
+  return k == 0 ? static_cast<R>(static_cast<double>(state_[0][i]) + E_L(i)) : state_[k][i];
+}
+
+template <class R>
+std::vector<R> Population<R>::state(std::size_t k) const {
+  std::vector<R> values(n_);
+  for (std::size_t i = 0; i < n_; ++i) {
+    values[i] = state_of(k, i);
+  }
+  return values;
+}
+
+template <class R>
+void Population<R>::set_state(std::size_t k, const std::vector<R>& values) {
+  if (k == state_.size()) {
+    theta_.assign(padded_, R(0));
+    std::copy(values.begin(), values.end(), theta_.begin());
+    return;
+  }
+  for (std::size_t i = 0; i < n_; ++i) {
+    state_[k][i] = k == 0 ? static_cast<R>(static_cast<double>(values[i]) - E_L(i)) : values[i];
+  }
+}
+
+template <class R>
+std::vector<std::int32_t> Population<R>::held(Step now) const {
+  std::vector<std::int32_t> steps(n_);
+  for (std::size_t i = 0; i < n_; ++i) {
+    steps[i] = static_cast<std::int32_t>(std::max<Step>(held_until_[i] + base_ - now, 0));
+  }
+  return steps;
+}
+
+template <class R>
+void Population<R>::set_held(const std::vector<std::int32_t>& steps, Step now) {
+  base_ = now;
+  std::copy(steps.begin(), steps.end(), held_until_.begin());
+}
+
+template <class R>
+void Population<R>::rebase(Step base) {
+  set_held(held(base), base);
+  std::fill(held_until_.begin() + static_cast<std::ptrdiff_t>(n_), held_until_.end(), 0);
+}
+
+template <class R>
+StepArgs<R> Population<R>::step_args(Step now) const {
+  StepArgs<R> args;
+  for (std::size_t k = 0; k < state_.size(); ++k) {
+    args.state[k] = state_[k].data();
+  }
+  for (std::size_t k = 0; k < coefficient_.size(); ++k) {
+    args.coefficient[k] = coefficient_[k].data();
+    args.index_mask[k] = coefficient_[k].size() == block_size ? 0 : ~std::size_t{0};
+  }
+  args.external = external_.empty() ? nullptr : external_.data();
+  args.theta = theta_.empty() ? nullptr : theta_.data();
+  args.held_until = held_until_.data();
+  args.now = static_cast<std::int32_t>(now - base_);
+  args.t_ref = t_ref_.data();
+  args.t_ref_mask = t_ref_.size() == block_size ? 0 : ~std::size_t{0};
+  args.subtract = subtract_;
+  args.n = n_;
+  args.first_gid = first_gid_;
+  return args;
+}
+
+template <class R>
+StepFunction<R> Population<R>::step_function(bool external) const {
+  const StepFunctions<R>& functions = kernels().step<R>(model_);
+  return uniform_ && theta_.empty() && !external ? functions.uniform : functions.general;
+}
+
+template class Population<float>;
+template class Population<double>;
+
+}  // namespace spikelet

@@ -1,0 +1,413 @@
+// Building a network, and laying it out in partitions and stores.
+#include "spikelet/network/simulator.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <stdexcept>
+
+#include "spikelet/core/parallel.hpp"
+#include "spikelet/network/static_store.hpp"
+
+namespace spikelet {
+namespace {
+
+constexpr std::size_t spare = 16;           // buffer elements that padding writes to
+constexpr std::size_t local_limit = 65408;  // elements of a partition: 16-bit targets, less the spare ones
+constexpr Step longest_slice = 32;          // steps between meetings at most
+
+}  // namespace
+
+template <class R>
+Simulator<R>::Simulator(double dt, std::uint64_t seed, int threads) : dt_(dt), seed_(seed), threads_(threads) {}
+
+template <class R>
+Simulator<R>::~Simulator() = default;
+
+template <class R>
+void Simulator<R>::require_idle() const {
+  if (busy_) {
+    throw std::logic_error("the network is running in another thread");
+  }
+}
+
+template <class R>
+auto Simulator<R>::add_node(std::size_t n) -> Node& {
+  require_idle();
+  if (n > 0xffffffffu - sources_ - 2 * block_size) {
+    throw std::length_error("a network holds at most 2^32 elements");
+  }
+  Node& node = nodes_.emplace_back();
+  node.size = n;
+  node.first_gid = sources_;
+  sources_ += static_cast<Gid>(n);
+  dirty_ = true;
+  return node;
+}
+
+template <class R>
+std::size_t Simulator<R>::add_neurons(std::size_t model, std::size_t n, const ParameterValues& parameters,
+                                      bool subtract) {
+  Node& node = add_node(n);
+  node.neurons = std::make_unique<Population<R>>(model, n, node.first_gid, dt_, parameters, subtract);
+  node.neurons->rebase(now_);
+  return nodes_.size() - 1;
+}
+
+template <class R>
+std::size_t Simulator<R>::add_events(std::size_t n, std::vector<Step> stamps, std::vector<std::uint32_t> elements) {
+  add_node(n).events.emplace(std::move(stamps), std::move(elements));
+  return nodes_.size() - 1;
+}
+
+template <class R>
+std::size_t Simulator<R>::add_poisson(std::size_t n, std::span<const double> rates) {
+  Node& node = add_node(n);
+  node.poisson.emplace(n, seed_, static_cast<std::uint32_t>(nodes_.size() - 1));
+  node.poisson->set_rates(rates, dt_);
+  return nodes_.size() - 1;
+}
+
+template <class R>
+std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTable<R> table, Receptor receptor,
+                                  R scale, const std::optional<PairRule>& rule, std::optional<Step> born) {
+  require_idle();
+  const bool magnitudes = nodes_[post].neurons->model().conductance && receptor != Receptor::by_sign;
+  for (const R w : table.weight) {
+    if (!std::isfinite(w)) {
+      throw std::invalid_argument("weight must be finite, got " + std::to_string(w));
+    }
+    if (magnitudes && w < 0) {
+      throw std::invalid_argument("weight must be >= 0 nS where receptor= names one, got " + std::to_string(w));
+    }
+    if (rule && !(w >= static_cast<R>(rule->w_min) && w <= static_cast<R>(rule->w_max))) {
+      throw std::invalid_argument("weight must lie in [w_min, w_max] = [" + std::to_string(rule->w_min) + ", " +
+                                  std::to_string(rule->w_max) + "] of its plasticity, got " + std::to_string(w));
+    }
+  }
+  Projection& projection = projections_.emplace_back();
+  projection.pre = pre;
+  projection.post = post;
+  projection.size = table.size();
+  projection.receptor = receptor;
+  projection.scale = scale;
+  projection.rule = rule;
+  projection.born = born.value_or(now_ == 0 ? -1 : now_);
+  if (!table.delay.empty()) {
+    const auto [lo, hi] = std::minmax_element(table.delay.begin(), table.delay.end());
+    projection.shortest = *lo;
+    projection.longest = *hi;
+  }
+  if (rule) {
+    for (std::size_t k = 0; k < table.size(); ++k) {
+      projection.initial_weights.push_back(table.weight_of(k));
+    }
+  }
+  projection.table = std::move(table);
+  dirty_ = true;
+  return projections_.size() - 1;
+}
+
+template <class R>
+void Simulator<R>::inject_poisson(std::size_t population, const std::vector<double>& rates,
+                                  const std::vector<double>& weights, int channel) {
+  require_idle();
+  Node& node = nodes_[population];
+  node.injectors.push_back(
+      std::make_unique<PoissonInput<R>>(node.size, rates, weights, channel, dt_, seed_, injectors_++));
+  dirty_ = true;
+}
+
+template <class R>
+void Simulator<R>::inject_current(std::size_t population, std::vector<R> values, std::size_t columns, Step start) {
+  require_idle();
+  Node& node = nodes_[population];
+  node.injectors.push_back(std::make_unique<CurrentInput<R>>(std::move(values), columns, node.size, start));
+  ++injectors_;
+  dirty_ = true;
+}
+
+template <class R>
+void Simulator<R>::inject_noise(std::size_t population, const std::vector<double>& mean,
+                                const std::vector<double>& std, Step every, Step start) {
+  require_idle();
+  Node& node = nodes_[population];
+  node.injectors.push_back(
+      std::make_unique<NoiseInput<R>>(node.size, mean, std, every, start, seed_, injectors_++));
+  dirty_ = true;
+}
+
+// Gives each projection its store. Static ones share a store as long as a synapse's source and target tell which
+// projection it belongs to; what was connected later must not carry earlier spikes, so it gets stores of its own.
+template <class R>
+std::size_t Simulator<R>::place_stores() {
+  struct Layer {
+    Step born;
+    std::set<std::pair<std::size_t, std::size_t>> pairs;
+  };
+  std::vector<Layer> layers;
+  for (Projection& projection : projections_) {
+    if (projection.rule) {
+      continue;
+    }
+    const std::pair pair(projection.pre, projection.post);
+    std::size_t k = 0;
+    while (k < layers.size() && (layers[k].born != projection.born || layers[k].pairs.contains(pair))) {
+      ++k;
+    }
+    if (k == layers.size()) {
+      layers.push_back({projection.born, {}});
+    }
+    layers[k].pairs.insert(pair);
+    projection.store = k;
+  }
+  store_born_.clear();
+  for (const Layer& layer : layers) {
+    store_born_.push_back(layer.born);
+  }
+  for (Projection& projection : projections_) {
+    if (projection.rule) {
+      projection.store = store_born_.size();
+      store_born_.push_back(projection.born);
+    }
+  }
+  return store_born_.size();
+}
+
+template <class R>
+void Simulator<R>::lay_out(std::size_t n_stores) {
+  std::size_t blocks = 0;
+  for (const Node& node : nodes_) {
+    blocks += round_up(node.size, block_size);
+  }
+  // Each population may round up by one block in each partition.
+  const std::size_t room = local_limit - std::min(nodes_.size() * block_size, local_limit / 2);
+  const std::size_t n = std::max<std::size_t>(static_cast<std::size_t>(threads_), (blocks + room - 1) / room);
+  partitions_.clear();
+  partitions_.resize(n);
+  for (std::size_t k = 0; k < nodes_.size(); ++k) {
+    const std::size_t node_blocks = round_up(nodes_[k].size, block_size) / block_size;
+    for (std::size_t p = 0; p < n; ++p) {
+      // Turned by k, so that the single blocks of many small populations spread over the partitions.
+      const std::size_t q = (p + k) % n;
+      const std::size_t begin = node_blocks * q / n * block_size, end = node_blocks * (q + 1) / n * block_size;
+      if (begin == end) {
+        continue;
+      }
+      Partition& partition = partitions_[p];
+      Slice& slice = partition.slices.emplace_back();
+      slice.node = k;
+      slice.begin = static_cast<std::uint32_t>(begin);
+      slice.end = static_cast<std::uint32_t>(end);
+      slice.local = static_cast<std::uint32_t>(partition.input[0].size());
+      if (nodes_[k].neurons) {
+        for (Buffer<R>& input : partition.input) {
+          input.resize(input.size() + (end - begin));
+        }
+      }
+    }
+  }
+  for (Partition& partition : partitions_) {
+    if (partition.input[0].size() > local_limit) {
+      throw std::length_error("too many small populations for one partition: use more threads");
+    }
+    for (Buffer<R>& input : partition.input) {
+      input.resize(input.size() + spare);
+    }
+    partition.stores.resize(n_stores);
+  }
+}
+
+template <class R>
+void Simulator<R>::build_stores() {
+  Step shortest = longest_slice, longest = 1;
+  for (const Projection& projection : projections_) {
+    if (projection.size > 0) {
+      shortest = std::min(shortest, projection.shortest);
+      longest = std::max(longest, projection.longest);
+    }
+  }
+  slice_steps_ = shortest;
+  const auto span = static_cast<std::size_t>(longest + longest_slice);
+
+  parallel_for(threads_, partitions_.size(), [&](std::size_t p) {
+    Partition& partition = partitions_[p];
+    std::vector<std::vector<Feed<R>>> feeds(partition.stores.size());
+    for (std::size_t k = 0; k < projections_.size(); ++k) {
+      const Projection& projection = projections_[k];
+      const Node& post = nodes_[projection.post];
+      for (const Slice& slice : partition.slices) {
+        if (slice.node == projection.post) {
+          feeds[projection.store].push_back({k, &*projection.table, nodes_[projection.pre].first_gid, slice.begin,
+                                             slice.end, slice.local, projection.receptor,
+                                             post.neurons->model().channels, projection.scale});
+        }
+      }
+    }
+    const auto dummies = static_cast<std::uint16_t>(partition.input[0].size() - spare);
+    for (std::size_t s = 0; s < partition.stores.size(); ++s) {
+      const Projection* plastic = nullptr;
+      for (const Feed<R>& feed : feeds[s]) {
+        plastic = projections_[feed.projection].rule ? &projections_[feed.projection] : nullptr;
+      }
+      if (feeds[s].empty()) {
+        continue;
+      }
+      if (plastic != nullptr) {
+        partition.stores[s] = std::make_unique<StdpStore<R>>(feeds[s][0], *plastic->rule, dt_, span);
+      } else {
+        partition.stores[s] = std::make_unique<StaticStore<R>>(feeds[s], sources_, span, dummies);
+      }
+    }
+  });
+}
+
+// Where synapses of one pair are stored in another order than they were created: by delay, and by sign.
+template <class R>
+void Simulator<R>::find_reorder(Projection& projection) {
+  const SynapseTable<R>& table = *projection.table;
+  projection.reorder.clear();
+  Feed<R> feed;
+  feed.receptor = projection.rule ? Receptor::excitatory : projection.receptor;
+  feed.channels = nodes_[projection.post].neurons->model().channels;
+  std::vector<std::uint64_t> order;
+  for (std::size_t i = 0; i + 1 < table.row.size(); ++i) {
+    for (std::uint64_t begin = table.row[i]; begin < table.row[i + 1];) {
+      std::uint64_t end = begin + 1;
+      while (end < table.row[i + 1] && table.post[end] == table.post[begin]) {
+        ++end;
+      }
+      if (end - begin > 1) {
+        const auto key = [&](std::uint64_t k) {
+          return std::pair(table.delay_of(k), feed.channel_of(table.weight_of(k) * projection.scale));
+        };
+        order.clear();
+        for (std::uint64_t k = begin; k < end; ++k) {
+          order.push_back(k);
+        }
+        std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return key(a) < key(b); });
+        for (std::uint64_t k = begin; k < end; ++k) {
+          if (order[k - begin] != k) {
+            projection.reorder.emplace_back(order[k - begin], k);
+          }
+        }
+      }
+      begin = end;
+    }
+  }
+}
+
+// Stores back into tables, before everything is laid out anew.
+template <class R>
+void Simulator<R>::unload_stores() {
+  for (std::size_t k = 0; k < projections_.size(); ++k) {
+    Projection& projection = projections_[k];
+    if (projection.table) {
+      continue;
+    }
+    SynapseTable<R> table;
+    if (projection.rule) {
+      RawWeights raw = plastic_state(k);
+      table = synapses(k);
+      table.weight.assign(raw.weights.begin(), raw.weights.end());
+      projection.plastic = std::move(raw);
+    } else {
+      table = synapses(k);
+    }
+    projection.table = std::move(table);
+  }
+}
+
+template <class R>
+void Simulator<R>::prepare() {
+  require_idle();
+  if (!dirty_) {
+    return;
+  }
+  unload_stores();
+  lay_out(place_stores());
+  for (Projection& projection : projections_) {
+    find_reorder(projection);
+  }
+  build_stores();
+  dirty_ = false;
+  for (std::size_t k = 0; k < projections_.size(); ++k) {
+    Projection& projection = projections_[k];
+    projection.table.reset();
+    if (projection.plastic) {
+      const RawWeights raw = std::move(*projection.plastic);
+      projection.plastic.reset();
+      set_plastic_state(k, raw.weights, raw.state);
+    }
+  }
+  bind_slices();
+  requeue();
+}
+
+template <class R>
+void Simulator<R>::bind_slices() {
+  for (Partition& partition : partitions_) {
+    for (Slice& slice : partition.slices) {
+      Node& node = nodes_[slice.node];
+      slice.plastic.clear();
+      slice.spike_recorders.clear();
+      slice.state_recorders.clear();
+      for (const Projection& projection : projections_) {
+        if (projection.rule && projection.post == slice.node) {
+          slice.plastic.push_back(static_cast<StdpStore<R>*>(partition.stores[projection.store].get()));
+        }
+      }
+      for (std::size_t k = 0; k < spike_recorders_.size(); ++k) {
+        if (spike_recorders_[k].population == slice.node) {
+          slice.spike_recorders.push_back(k);
+        }
+      }
+      for (std::size_t k = 0; k < state_recorders_.size(); ++k) {
+        if (state_recorders_[k].population == slice.node) {
+          slice.state_recorders.push_back(k);
+        }
+      }
+      node.external = std::any_of(node.injectors.begin(), node.injectors.end(),
+                                  [](const auto& injector) { return injector->is_current(); });
+      if (node.external && node.neurons->external().empty()) {
+        node.neurons->external().resize(node.neurons->padded());
+      }
+    }
+    partition.scratch.resize(2 * 2048);
+  }
+  for (SpikeRecorder& recorder : spike_recorders_) {
+    recorder.logs.resize(std::max(recorder.logs.size(), partitions_.size()));
+  }
+}
+
+template <class R>
+Step Simulator<R>::longest_delay() const {
+  Step longest = 1;
+  for (const Projection& projection : projections_) {
+    longest = std::max(longest, projection.longest);
+  }
+  return longest;
+}
+
+// Fills the stores' calendars from the spikes in flight.
+template <class R>
+void Simulator<R>::requeue() {
+  for (Partition& partition : partitions_) {
+    for (std::size_t s = 0; s < partition.stores.size(); ++s) {
+      SynapseStore<R>* store = partition.stores[s].get();
+      if (store == nullptr) {
+        continue;
+      }
+      for (std::size_t k = 0; k < history_.stamps.size(); ++k) {
+        if (history_.stamps[k] > store_born_[s]) {
+          store->enqueue(history_.gids[k], history_.stamps[k], now_);
+        }
+      }
+    }
+  }
+}
+
+template class Simulator<float>;
+template class Simulator<double>;
+
+}  // namespace spikelet

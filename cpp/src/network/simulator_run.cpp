@@ -1,0 +1,340 @@
+// The step loop.
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <mutex>
+#include <stdexcept>
+
+#include "spikelet/core/cpu.hpp"
+#include "spikelet/core/parallel.hpp"
+#include "spikelet/network/simulator.hpp"
+
+namespace spikelet {
+namespace {
+
+constexpr std::size_t chunk = 2048;  // elements that stay in the first-level cache between input and update
+
+// Asks `poll` about fifty times a second, without reading the clock in every slice.
+class Poller {
+ public:
+  template <class Poll>
+  bool operator()(const Poll& poll, Step step) {
+    if (!poll || ++slices_ < every_) {
+      return false;
+    }
+    slices_ = 0;
+    const auto time = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> passed = time - last_;
+    if (passed.count() < 0.01) {
+      every_ = std::min<std::uint64_t>(2 * every_, 1u << 20);
+      return false;
+    }
+    every_ = passed.count() > 0.03 ? std::max<std::uint64_t>(every_ / 2, 1) : every_;
+    last_ = time;
+    return poll(step);
+  }
+
+ private:
+  std::uint64_t slices_ = 0, every_ = 1;
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+template <class R>
+Step Simulator<R>::run(Step steps, const Poll& poll) {
+  require_idle();
+  prepare();
+  bind_slices();  // recorders and injectors may be new
+  if (busy_.exchange(true)) {
+    throw std::logic_error("the network is running in another thread");
+  }
+  struct Release {
+    std::atomic<bool>& flag;
+    ~Release() { flag = false; }
+  } release{busy_};
+
+  const Step first = now_, end = now_ + steps;
+  for (Node& node : nodes_) {  // where reset() goes back to
+    for (std::size_t k = 0; node.neurons && node.initial.size() < node.neurons->state_count(); ++k) {
+      node.initial.push_back(node.neurons->state(k));
+    }
+  }
+  const auto sample_weights = [this] {
+    for (WeightRecorder<R>& recorder : weight_recorders_) {
+      if (now_ > 0 && now_ % recorder.every == 0) {
+        busy_ = false;
+        const std::vector<R> values = weights(recorder.projection);
+        busy_ = true;
+        recorder.stamps.push_back(now_);
+        recorder.values.insert(recorder.values.end(), values.begin(), values.end());
+      }
+    }
+  };
+  while (now_ < end) {
+    // Cut where weights are sampled, and before the refractory clocks (32 bits) could overflow.
+    Step stop = std::min(end, now_ + (Step{1} << 29));
+    for (const WeightRecorder<R>& recorder : weight_recorders_) {
+      stop = std::min(stop, (now_ / recorder.every + 1) * recorder.every);
+    }
+    for (Node& node : nodes_) {
+      if (node.neurons) {
+        node.neurons->rebase(now_);
+      }
+    }
+    const Step reached = run_span(stop, poll);
+    sample_weights();
+    if (reached < stop) {
+      break;
+    }
+  }
+  return now_ - first;
+}
+
+template <class R>
+void Simulator<R>::allot_records(Step end) {
+  for (StateRecorder<R>& recorder : state_recorders_) {
+    for (Step stamp = (now_ / recorder.every + 1) * recorder.every; stamp <= end; stamp += recorder.every) {
+      recorder.stamps.push_back(stamp);
+    }
+    recorder.values.resize(recorder.stamps.size() * recorder.elements.size());
+  }
+}
+
+template <class R>
+void Simulator<R>::trim_records() {
+  for (StateRecorder<R>& recorder : state_recorders_) {
+    while (!recorder.stamps.empty() && recorder.stamps.back() > now_) {
+      recorder.stamps.pop_back();
+    }
+    recorder.values.resize(recorder.stamps.size() * recorder.elements.size());
+  }
+}
+
+template <class R>
+std::span<const Gid> Simulator<R>::merge_spikes(Step index, int parity, std::vector<Gid>& merged) const {
+  const auto spikes_of = [&](const Partition& partition) {
+    const auto& ends = partition.step_end[static_cast<std::size_t>(parity)];
+    const auto& spikes = partition.spikes[static_cast<std::size_t>(parity)];
+    const auto at = static_cast<std::size_t>(index);
+    const std::size_t begin = at == 0 ? 0 : ends[at - 1];
+    return std::span<const Gid>(spikes.data() + begin, ends[at] - begin);
+  };
+  if (partitions_.size() == 1) {
+    return spikes_of(partitions_[0]);
+  }
+  merged.clear();
+  for (const Partition& partition : partitions_) {
+    const auto spikes = spikes_of(partition);
+    merged.insert(merged.end(), spikes.begin(), spikes.end());
+  }
+  std::sort(merged.begin(), merged.end());
+  return merged;
+}
+
+template <class R>
+Step Simulator<R>::run_span(Step end, const Poll& poll) {
+  allot_records(end);
+  for (Partition& partition : partitions_) {
+    for (Slice& slice : partition.slices) {
+      Node& node = nodes_[slice.node];
+      if (node.neurons) {
+        slice.args = node.neurons->step_args(now_);
+        slice.step = node.neurons->step_function(node.external);
+        for (int k = 0; k < max_channels; ++k) {
+          // Indexed by element of the population, so the base may lie before the buffer.
+          slice.args.input[static_cast<std::size_t>(k)] = reinterpret_cast<R*>(
+              reinterpret_cast<std::uintptr_t>(partition.input[static_cast<std::size_t>(k)].data()) +
+              (std::uintptr_t{slice.local} - slice.begin) * sizeof(R));
+        }
+      }
+    }
+  }
+  if (now_ == 0 && history_.stamps.empty()) {  // spikes given at time 0
+    std::vector<Gid> gids;
+    for (const Node& node : nodes_) {
+      if (node.events) {
+        node.events->emit(0, 0, static_cast<std::uint32_t>(node.size), node.first_gid, gids);
+      }
+    }
+    for (const Gid gid : gids) {
+      history_.stamps.push_back(0);
+      history_.gids.push_back(gid);
+      for (std::size_t k = 0; k < spike_recorders_.size(); ++k) {
+        const Node& node = nodes_[spike_recorders_[k].population];
+        if (gid >= node.first_gid && gid - node.first_gid < node.size) {
+          spike_recorders_[k].note(0, {&gid, 1}, node.first_gid, 0);
+        }
+      }
+    }
+    requeue();
+  }
+
+  constexpr Step never = std::numeric_limits<Step>::max();
+  std::atomic<Step> stop_at{never};  // a step, not a flag: a fast member must not stop a slow one a slice early
+  std::atomic<Step> reached{now_};
+  std::exception_ptr error;
+  std::mutex mutex;
+  Barrier barrier;
+  Poller poller;
+  const Step begin_of_run = now_;
+  run_team(threads_, [&](int member, int members) {
+    const FlushDenormals guard;
+    bool failed = false;
+    const auto guarded = [&](Step step, auto&& work) {
+      if (failed) {
+        return;
+      }
+      try {
+        work();
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        error = std::current_exception();
+        failed = true;
+        stop_at = std::min(stop_at.load(), step);
+      }
+    };
+    std::vector<Gid> merged;
+    int parity = 0;
+    for (Step begin = begin_of_run; begin < end; parity ^= 1) {
+      const Step stop = std::min(begin + slice_steps_, end);
+      guarded(stop, [&] {
+        for (auto p = static_cast<std::size_t>(member); p < partitions_.size(); p += static_cast<std::size_t>(members)) {
+          advance(p, begin, stop, parity);
+        }
+      });
+      if (member == 0 && poller(poll, stop)) {
+        stop_at = std::min(stop_at.load(), stop);
+      }
+      barrier.wait(members);
+      guarded(stop, [&] {
+        for (Step step = begin; step < stop; ++step) {
+          const std::span<const Gid> spikes = merge_spikes(step - begin, parity, merged);
+          for (auto p = static_cast<std::size_t>(member); p < partitions_.size(); p += static_cast<std::size_t>(members)) {
+            for (const auto& store : partitions_[p].stores) {
+              for (std::size_t k = 0; store && k < spikes.size(); ++k) {
+                store->enqueue(spikes[k], step + 1, step + 1);
+              }
+            }
+          }
+          if (member == 0) {
+            history_.stamps.insert(history_.stamps.end(), spikes.size(), step + 1);
+            history_.gids.insert(history_.gids.end(), spikes.begin(), spikes.end());
+          }
+        }
+        if (member == 0) {
+          reached = stop;
+          forget_old_spikes(stop);
+        }
+      });
+      if (stop_at <= stop) {
+        break;
+      }
+      begin = stop;
+    }
+  });
+  now_ = reached;
+  trim_records();
+  if (error) {
+    std::rethrow_exception(error);
+  }
+  return now_;
+}
+
+// Keeps the spikes that are still in flight; only now and then, so that a step pays almost nothing for it.
+template <class R>
+void Simulator<R>::forget_old_spikes(Step step) {
+  if (history_.stamps.size() < history_limit_) {
+    return;
+  }
+  const Step oldest = step - longest_delay();
+  const auto keep = std::upper_bound(history_.stamps.begin(), history_.stamps.end(), oldest) - history_.stamps.begin();
+  history_.stamps.erase(history_.stamps.begin(), history_.stamps.begin() + keep);
+  history_.gids.erase(history_.gids.begin(), history_.gids.begin() + keep);
+  history_limit_ = 2 * history_.stamps.size() + 65536;
+}
+
+template <class R>
+void Simulator<R>::advance(std::size_t p, Step begin, Step end, int parity) {
+  Partition& partition = partitions_[p];
+  std::vector<Gid>& spikes = partition.spikes[static_cast<std::size_t>(parity)];
+  std::vector<std::size_t>& step_end = partition.step_end[static_cast<std::size_t>(parity)];
+  spikes.clear();
+  step_end.clear();
+  const std::array<R*, max_channels> input{partition.input[0].data(), partition.input[1].data()};
+  for (Step step = begin; step < end; ++step) {
+    for (const auto& store : partition.stores) {
+      if (store) {
+        store->deliver(step, input);
+      }
+    }
+    for (Slice& slice : partition.slices) {
+      advance_slice(p, slice, step, spikes);
+    }
+    step_end.push_back(spikes.size());
+  }
+}
+
+template <class R>
+void Simulator<R>::advance_slice(std::size_t p, Slice& slice, Step step, std::vector<Gid>& spikes) {
+  Node& node = nodes_[slice.node];
+  const std::size_t before = spikes.size();
+  const Step stamp = step + 1;
+  if (node.events) {
+    node.events->emit(stamp, slice.begin, slice.end, node.first_gid, spikes);
+  } else if (node.poisson) {
+    node.poisson->emit(stamp, slice.begin, slice.end, node.first_gid, spikes);
+  } else {
+    StepArgs<R>& args = slice.args;
+    const InjectionTarget<R> target{{args.input[0], args.input[1]}, node.neurons->external().data()};
+    Gid* scratch = partitions_[p].scratch.data();
+    for (std::size_t begin = slice.begin; begin < slice.end; begin += chunk) {
+      const std::size_t end = std::min<std::size_t>(begin + chunk, slice.end);
+      if (node.external) {
+        std::fill(target.external + begin, target.external + end, R(0));
+      }
+      for (const auto& injector : node.injectors) {
+        injector->apply(step, begin, end, target);
+      }
+      const Gid* last = slice.step(args, begin, end, scratch);
+      spikes.insert(spikes.end(), static_cast<const Gid*>(scratch), last);
+    }
+    ++args.now;
+  }
+  if (spikes.size() > before) {
+    const std::span<const Gid> fresh(spikes.data() + before, spikes.size() - before);
+    for (StdpStore<R>* store : slice.plastic) {
+      store->note_posts(fresh, node.first_gid, stamp);
+    }
+    for (const std::size_t k : slice.spike_recorders) {
+      spike_recorders_[k].note(p, fresh, node.first_gid, stamp);
+    }
+  }
+  if (!slice.state_recorders.empty()) {
+    sample_states(slice, stamp);
+  }
+}
+
+template <class R>
+void Simulator<R>::sample_states(Slice& slice, Step stamp) {
+  for (const std::size_t k : slice.state_recorders) {
+    StateRecorder<R>& recorder = state_recorders_[k];
+    if (stamp % recorder.every != 0) {
+      continue;
+    }
+    const auto row = static_cast<std::size_t>(
+        std::lower_bound(recorder.stamps.begin(), recorder.stamps.end(), stamp) - recorder.stamps.begin());
+    R* values = recorder.values.data() + row * recorder.elements.size();
+    for (std::size_t column = 0; column < recorder.elements.size(); ++column) {
+      const std::uint32_t element = recorder.elements[column];
+      if (element >= slice.begin && element < slice.end) {
+        values[column] = nodes_[slice.node].neurons->state_of(recorder.state, element);
+      }
+    }
+  }
+}
+
+template class Simulator<float>;
+template class Simulator<double>;
+
+}  // namespace spikelet

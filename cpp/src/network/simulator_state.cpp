@@ -1,0 +1,414 @@
+// What is read from and written to a network between runs.
+#include <algorithm>
+#include <map>
+#include <stdexcept>
+
+#include "spikelet/network/simulator.hpp"
+#include "spikelet/network/static_store.hpp"
+
+namespace spikelet {
+
+template <class R>
+Population<R>& Simulator<R>::neurons(std::size_t population) {
+  require_idle();
+  return *nodes_[population].neurons;
+}
+
+template <class R>
+void Simulator<R>::set_events(std::size_t population, std::vector<Step> stamps, std::vector<std::uint32_t> elements) {
+  require_idle();
+  nodes_[population].events.emplace(std::move(stamps), std::move(elements));
+}
+
+template <class R>
+void Simulator<R>::set_rates(std::size_t population, std::span<const double> rates) {
+  require_idle();
+  nodes_[population].poisson->set_rates(rates, dt_);
+}
+
+// Visits (index, source, synapse) in stored order: by source, target, delay, channel, creation.
+template <class R>
+void Simulator<R>::walk(const Projection& projection,
+                        const std::function<void(std::uint64_t, std::uint32_t, const Entry&)>& visitor) {
+  const Node& pre = nodes_[projection.pre];
+  std::vector<const Slice*> slices(partitions_.size(), nullptr);
+  for (std::size_t p = 0; p < partitions_.size(); ++p) {
+    for (const Slice& slice : partitions_[p].slices) {
+      slices[p] = slice.node == projection.post ? &slice : slices[p];
+    }
+  }
+  std::vector<Entry> row;
+  std::uint64_t index = 0;
+  for (std::uint32_t i = 0; i < pre.size; ++i) {
+    row.clear();
+    for (std::size_t p = 0; p < partitions_.size(); ++p) {
+      const Slice* slice = slices[p];
+      SynapseStore<R>* store = partitions_[p].stores[projection.store].get();
+      if (slice == nullptr || store == nullptr) {
+        continue;
+      }
+      const std::uint32_t end = slice->local + (slice->end - slice->begin);
+      store->visit(pre.first_gid + i, [&](const SynapseRef<R>& synapse) {
+        if (synapse.target >= slice->local && synapse.target < end) {
+          row.push_back({slice->begin + (synapse.target - slice->local), synapse, p});
+        }
+      });
+    }
+    const auto before = [](const Entry& a, const Entry& b) {
+      return a.post != b.post ? a.post < b.post : a.synapse.delay < b.synapse.delay;
+    };
+    if (!std::is_sorted(row.begin(), row.end(), before)) {
+      std::stable_sort(row.begin(), row.end(), before);
+    }
+    for (const Entry& entry : row) {
+      visitor(index++, i, entry);
+    }
+  }
+}
+
+template <class R>
+template <class T>
+void Simulator<R>::to_canonical(const Projection& projection, std::vector<T>& values) const {
+  std::vector<T> moved;
+  for (const auto& [canonical, stored] : projection.reorder) {
+    moved.push_back(values[stored]);
+  }
+  for (std::size_t k = 0; k < moved.size(); ++k) {
+    values[projection.reorder[k].first] = moved[k];
+  }
+}
+
+template <class R>
+StdpStore<R>& Simulator<R>::stdp(const Projection& projection, std::size_t partition) {
+  return static_cast<StdpStore<R>&>(*partitions_[partition].stores[projection.store]);
+}
+
+template <class R>
+std::vector<R> Simulator<R>::weights(std::size_t k) {
+  require_idle();
+  const Projection& projection = projections_[k];
+  std::vector<R> values(projection.size);
+  if (projection.table) {
+    for (std::size_t s = 0; s < projection.size; ++s) {
+      values[s] = projection.table->weight_of(s);
+    }
+    return values;
+  }
+  // Spikes in flight by source, once: a plastic weight depends on them.
+  std::map<std::uint32_t, std::vector<Step>> in_flight;
+  if (projection.rule) {
+    const Node& pre = nodes_[projection.pre];
+    for (std::size_t s = 0; s < history_.stamps.size(); ++s) {
+      const Gid gid = history_.gids[s];
+      if (gid >= pre.first_gid && gid - pre.first_gid < pre.size && history_.stamps[s] > projection.born) {
+        in_flight[gid - pre.first_gid].push_back(history_.stamps[s]);
+      }
+    }
+  }
+  static const std::vector<Step> none;
+  walk(projection, [&](std::uint64_t index, std::uint32_t source, const Entry& entry) {
+    if (projection.rule) {
+      const auto stamps = in_flight.find(source);
+      values[index] = stdp(projection, entry.partition)
+                          .weight_now(entry.synapse, stamps == in_flight.end() ? none : stamps->second, now_);
+    } else {
+      values[index] = *entry.synapse.weight / projection.scale;
+    }
+  });
+  to_canonical(projection, values);
+  return values;
+}
+
+template <class R>
+SynapseTable<R> Simulator<R>::synapses(std::size_t k) {
+  require_idle();
+  const Projection& projection = projections_[k];
+  if (projection.table) {
+    return *projection.table;
+  }
+  SynapseTable<R> table;
+  table.row.assign(nodes_[projection.pre].size + 1, 0);
+  table.post.resize(projection.size);
+  std::vector<std::uint16_t> delays(projection.size);
+  walk(projection, [&](std::uint64_t index, std::uint32_t source, const Entry& entry) {
+    ++table.row[source + 1];
+    table.post[index] = entry.post;
+    delays[index] = entry.synapse.delay;
+  });
+  for (std::size_t i = 1; i < table.row.size(); ++i) {
+    table.row[i] += table.row[i - 1];
+  }
+  to_canonical(projection, delays);
+  table.delay.assign(delays.begin(), delays.end());
+  const std::vector<R> values = weights(k);
+  table.weight.assign(values.begin(), values.end());
+  return table;
+}
+
+template <class R>
+void Simulator<R>::set_weights(std::size_t k, std::span<const R> given) {
+  require_idle();
+  Projection& projection = projections_[k];
+  if (!projection.rule && !projection.table) {
+    // A sign may have changed, and with it the receptor: static synapses are laid out anew.
+    projection.table = synapses(k);
+  }
+  if (projection.table) {
+    projection.table->weight.assign(given.begin(), given.end());
+    dirty_ = true;
+    return;
+  }
+  std::vector<R> stored(given.begin(), given.end());
+  for (const auto& [canonical, at] : projection.reorder) {
+    stored[at] = given[canonical];
+  }
+  walk(projection,
+       [&](std::uint64_t index, std::uint32_t, const Entry& entry) { *entry.synapse.weight = stored[index]; });
+  for (std::size_t p = 0; p < partitions_.size(); ++p) {
+    if (partitions_[p].stores[projection.store]) {
+      stdp(projection, p).forget_pairs(now_);
+    }
+  }
+}
+
+template <class R>
+std::string Simulator<R>::describe_storage(std::size_t k) const {
+  const Projection& projection = projections_[k];
+  if (projection.table) {
+    return "not laid out yet";
+  }
+  if (projection.rule) {
+    return "event-driven rows with spike history";
+  }
+  bool lines = false, packed = false;
+  for (const Partition& partition : partitions_) {
+    if (const auto* store = static_cast<const StaticStore<R>*>(partition.stores[projection.store].get())) {
+      for (int channel = 0; channel < max_channels; ++channel) {
+        (store->uses_lines(channel) ? lines : packed) = true;
+      }
+    }
+  }
+  return lines && packed ? "cache lines and packed rows" : packed ? "packed rows" : "cache lines";
+}
+
+template <class R>
+std::size_t Simulator<R>::synapse_bytes() const {
+  std::size_t sum = 0;
+  for (const Partition& partition : partitions_) {
+    for (const auto& store : partition.stores) {
+      sum += store ? store->bytes() : 0;
+    }
+  }
+  for (const Projection& projection : projections_) {
+    sum += projection.reorder.size() * sizeof(projection.reorder[0]);
+  }
+  return sum;
+}
+
+template <class R>
+std::size_t Simulator<R>::record_spikes(std::size_t population, std::vector<bool> wanted) {
+  require_idle();
+  SpikeRecorder& recorder = spike_recorders_.emplace_back();
+  recorder.population = population;
+  recorder.wanted = std::move(wanted);
+  return spike_recorders_.size() - 1;
+}
+
+template <class R>
+std::size_t Simulator<R>::record_state(std::size_t population, std::size_t state,
+                                       std::vector<std::uint32_t> elements, Step every) {
+  require_idle();
+  StateRecorder<R>& recorder = state_recorders_.emplace_back();
+  recorder.population = population;
+  recorder.state = state;
+  recorder.elements = std::move(elements);
+  recorder.every = every;
+  return state_recorders_.size() - 1;
+}
+
+template <class R>
+std::size_t Simulator<R>::record_weights(std::size_t projection, Step every) {
+  require_idle();
+  WeightRecorder<R>& recorder = weight_recorders_.emplace_back();
+  recorder.projection = projection;
+  recorder.every = every;
+  return weight_recorders_.size() - 1;
+}
+
+template <class R>
+void Simulator<R>::reset(bool keep_weights) {
+  require_idle();
+  std::vector<std::vector<R>> kept(projections_.size());
+  for (std::size_t k = 0; k < projections_.size(); ++k) {
+    if (projections_[k].rule) {
+      kept[k] = keep_weights ? weights(k) : projections_[k].initial_weights;
+    }
+  }
+  now_ = 0;
+  history_ = {};
+  for (Partition& partition : partitions_) {
+    for (auto& store : partition.stores) {
+      if (store) {
+        store->clear();
+      }
+    }
+  }
+  for (Projection& projection : projections_) {
+    projection.plastic.reset();
+    projection.born = -1;
+  }
+  std::fill(store_born_.begin(), store_born_.end(), Step{-1});
+  for (std::size_t k = 0; k < projections_.size(); ++k) {
+    if (projections_[k].rule) {
+      set_weights(k, kept[k]);
+    }
+  }
+  for (Node& node : nodes_) {
+    if (node.neurons) {
+      for (std::size_t s = 0; s < node.neurons->state_count(); ++s) {
+        node.neurons->set_state(s, initial_state(static_cast<std::size_t>(&node - nodes_.data()), s));
+      }
+      node.neurons->set_held(std::vector<std::int32_t>(node.size, 0), 0);
+    }
+  }
+  for (SpikeRecorder& recorder : spike_recorders_) {
+    recorder.logs.assign(recorder.logs.size(), {});
+  }
+  for (StateRecorder<R>& recorder : state_recorders_) {
+    recorder.stamps.clear();
+    recorder.values.clear();
+  }
+  for (WeightRecorder<R>& recorder : weight_recorders_) {
+    recorder.stamps.clear();
+    recorder.values.clear();
+  }
+}
+
+template <class R>
+std::vector<R> Simulator<R>::initial_state(std::size_t population, std::size_t state) const {
+  const Node& node = nodes_[population];
+  return node.initial.empty() ? node.neurons->state(state) : node.initial[state];
+}
+
+template <class R>
+void Simulator<R>::set_initial_state(std::size_t population, std::size_t state, std::vector<R> values) {
+  Node& node = nodes_[population];
+  node.initial.resize(node.neurons->state_count());
+  node.initial[state] = std::move(values);
+}
+
+template <class R>
+auto Simulator<R>::plastic_state(std::size_t k) -> RawWeights {
+  require_idle();
+  Projection& projection = projections_[k];
+  if (projection.plastic) {
+    return *projection.plastic;
+  }
+  RawWeights raw;
+  raw.weights.resize(projection.size);
+  raw.state.post_row.assign(nodes_[projection.post].size + 1, 0);
+  if (projection.table) {
+    raw.weights = weights(k);
+    return raw;
+  }
+  PlasticState<R>& state = raw.state;
+  std::map<std::pair<std::uint32_t, std::uint16_t>, typename StdpStore<R>::Trace> traces;
+  std::vector<const std::vector<typename StdpStore<R>::Post>*> histories(nodes_[projection.post].size, nullptr);
+  for (std::size_t p = 0; p < partitions_.size(); ++p) {
+    if (!partitions_[p].stores[projection.store]) {
+      continue;
+    }
+    StdpStore<R>& store = stdp(projection, p);
+    store.settle(now_);
+    store.for_each_segment([&](std::uint32_t source, std::uint16_t delay, auto& trace) {
+      traces[{source, delay}] = trace;  // the same in every partition
+    });
+    for (const Slice& slice : partitions_[p].slices) {
+      for (std::uint32_t j = slice.begin; slice.node == projection.post && j < std::min<std::size_t>(slice.end, histories.size()); ++j) {
+        histories[j] = &store.history(j);
+      }
+    }
+  }
+  for (const auto& [key, trace] : traces) {
+    state.source.push_back(key.first);
+    state.delay.push_back(key.second);
+    state.last.push_back(trace.last);
+    state.done.push_back(trace.done);
+    state.k_plus.push_back(trace.k_plus);
+  }
+  for (std::size_t j = 0; j < histories.size(); ++j) {
+    if (histories[j] != nullptr) {
+      for (const auto& post : *histories[j]) {
+        state.post_stamp.push_back(post.stamp);
+        state.k_minus.push_back(post.k_minus);
+      }
+    }
+    state.post_row[j + 1] = state.post_stamp.size();
+  }
+  walk(projection,
+       [&](std::uint64_t index, std::uint32_t, const Entry& entry) { raw.weights[index] = *entry.synapse.weight; });
+  to_canonical(projection, raw.weights);
+  return raw;
+}
+
+template <class R>
+void Simulator<R>::set_plastic_state(std::size_t k, std::span<const R> weights, const PlasticState<R>& state) {
+  require_idle();
+  Projection& projection = projections_[k];
+  if (projection.table) {  // goes into the stores when they are built
+    projection.table->weight.assign(weights.begin(), weights.end());
+    projection.plastic = RawWeights{std::vector<R>(weights.begin(), weights.end()), state};
+    return;
+  }
+  set_weights(k, weights);
+  std::map<std::pair<std::uint32_t, std::uint16_t>, typename StdpStore<R>::Trace> traces;
+  for (std::size_t s = 0; s < state.source.size(); ++s) {
+    traces[{state.source[s], state.delay[s]}] = {state.last[s], state.done[s], state.k_plus[s]};
+  }
+  for (std::size_t p = 0; p < partitions_.size(); ++p) {
+    if (!partitions_[p].stores[projection.store]) {
+      continue;
+    }
+    StdpStore<R>& store = stdp(projection, p);
+    store.for_each_segment([&](std::uint32_t source, std::uint16_t delay, auto& trace) {
+      const auto found = traces.find({source, delay});
+      trace = found == traces.end() ? typename StdpStore<R>::Trace{} : found->second;
+    });
+    for (const Slice& slice : partitions_[p].slices) {
+      for (std::uint32_t j = slice.begin; slice.node == projection.post && j < slice.end && j + 1 < state.post_row.size(); ++j) {
+        auto& history = store.history(j);
+        history.clear();
+        for (std::uint64_t s = state.post_row[j]; s < state.post_row[j + 1]; ++s) {
+          history.push_back({state.post_stamp[s], state.k_minus[s]});
+        }
+      }
+    }
+  }
+}
+
+template <class R>
+SpikesInFlight Simulator<R>::in_flight() const {
+  require_idle();
+  SpikesInFlight spikes;
+  const Step oldest = now_ - longest_delay();
+  for (std::size_t k = 0; k < history_.stamps.size(); ++k) {
+    if (history_.stamps[k] > oldest) {
+      spikes.stamps.push_back(history_.stamps[k]);
+      spikes.gids.push_back(history_.gids[k]);
+    }
+  }
+  return spikes;
+}
+
+template <class R>
+void Simulator<R>::set_clock(Step now, const SpikesInFlight& spikes) {
+  require_idle();
+  now_ = now;
+  history_ = spikes;
+  dirty_ = true;
+}
+
+template class Simulator<float>;
+template class Simulator<double>;
+
+}  // namespace spikelet

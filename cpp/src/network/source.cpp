@@ -1,0 +1,76 @@
+#include "spikelet/network/source.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace spikelet {
+
+EventSource::EventSource(std::vector<Step> stamps, std::vector<std::uint32_t> elements) {
+  std::vector<std::size_t> order(stamps.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return std::pair(stamps[a], elements[a]) < std::pair(stamps[b], elements[b]);
+  });
+  for (const std::size_t k : order) {
+    stamps_.push_back(stamps[k]);
+    elements_.push_back(elements[k]);
+  }
+}
+
+void EventSource::emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid first_gid,
+                       std::vector<Gid>& out) const {
+  const auto [from, to] = std::equal_range(stamps_.begin(), stamps_.end(), stamp);
+  for (auto it = from; it != to; ++it) {
+    const std::uint32_t element = elements_[static_cast<std::size_t>(it - stamps_.begin())];
+    if (element >= begin && element < end) {
+      out.push_back(first_gid + element);
+    }
+  }
+}
+
+PoissonSource::PoissonSource(std::size_t n, std::uint64_t seed, std::uint32_t object)
+    : n_(n),
+      stream_(seed, Purpose::source, object),
+      tie_(seed, Purpose::source_tie, object),
+      count_(seed, Purpose::source_count, object),
+      high_(round_up(n, block_size)),
+      low_(round_up(n, block_size)),
+      mean_(n),
+      p_any_(n) {}
+
+void PoissonSource::set_rates(std::span<const double> rates, double dt) {
+  for (std::size_t i = 0; i < n_; ++i) {
+    mean_[i] = rates[rates.size() == 1 ? 0 : i] * dt * 1e-3;
+    p_any_[i] = -std::expm1(-mean_[i]);
+    const Threshold threshold = to_threshold(p_any_[i]);
+    high_[i] = threshold.high;
+    low_[i] = threshold.low;
+  }
+}
+
+void PoissonSource::emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid first_gid,
+                         std::vector<Gid>& out) const {
+  const auto below = kernels().below;
+  for (std::uint32_t block = begin / block_size; block * block_size < end; ++block) {
+    const std::uint32_t first = block * static_cast<std::uint32_t>(block_size);
+    std::uint64_t events = below(stream_, tie_, block, stamp, high_.data() + first, low_.data() + first);
+    for (; events != 0; events &= events - 1) {
+      const std::uint32_t i = first + static_cast<std::uint32_t>(__builtin_ctzll(events));
+      if (i >= n_) {
+        break;  // padding: p = 0, but a draw may tie with it
+      }
+      out.push_back(first_gid + i);
+      // Given at least one event, the number by inversion: P(k) / P(>= 1), P(k + 1) = P(k) mean / (k + 1).
+      const Words w = count_.at(i, stamp);
+      double rest = uniform(w[0], w[1]) * p_any_[i], p = mean_[i] * (1 - p_any_[i]);
+      for (int k = 1; rest > p && k < 1000; ++k) {
+        rest -= p;
+        p *= mean_[i] / (k + 1);
+        out.push_back(first_gid + i);
+      }
+    }
+  }
+}
+
+}  // namespace spikelet

@@ -1,0 +1,64 @@
+"""spikelet: spiking neural networks on the CPU you have; fast, exact, reproducible to the bit.
+
+``import spikelet as sl``, then `Network` is where to start.
+"""
+
+from __future__ import annotations
+
+from spikelet import decode, encode
+from spikelet._core import __version__, available_simd_levels, simd_level
+from spikelet.network import Network
+from spikelet.neurons import IF, LIF, LIFAlpha, LIFCond, LIFDelta
+from spikelet.plasticity import STDP
+from spikelet.population import Population
+from spikelet.projection import Projection
+from spikelet.recorders import SpikeRecorder, StateRecorder, WeightRecorder
+from spikelet.rules import (
+    AllToAll,
+    Exponential,
+    FixedIndegree,
+    FixedOutdegree,
+    FixedProbability,
+    FixedTotalNumber,
+    LogNormal,
+    Normal,
+    OneToOne,
+    Uniform,
+)
+from spikelet.sources import CurrentInput, NoiseInput, PoissonInput, PoissonSource, RasterSource, SpikeSource
+
+__all__ = [
+    "IF",
+    "LIF",
+    "STDP",
+    "AllToAll",
+    "CurrentInput",
+    "Exponential",
+    "FixedIndegree",
+    "FixedOutdegree",
+    "FixedProbability",
+    "FixedTotalNumber",
+    "LIFAlpha",
+    "LIFCond",
+    "LIFDelta",
+    "LogNormal",
+    "Network",
+    "NoiseInput",
+    "Normal",
+    "OneToOne",
+    "PoissonInput",
+    "PoissonSource",
+    "Population",
+    "Projection",
+    "RasterSource",
+    "SpikeRecorder",
+    "SpikeSource",
+    "StateRecorder",
+    "Uniform",
+    "WeightRecorder",
+    "__version__",
+    "available_simd_levels",
+    "decode",
+    "encode",
+    "simd_level",
+]

@@ -1,0 +1,489 @@
+"""The network: holds populations, connects them, runs them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, Literal, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet import _core, progress as _progress, storage
+from spikelet._checks import fail, fits, ids, integer, magnitude, named, numbers, require
+from spikelet.neurons import NeuronModel
+from spikelet.plasticity import STDP
+from spikelet.population import Model, Population
+from spikelet.projection import Projection
+from spikelet.recorders import SpikeRecorder, StateRecorder, WeightRecorder
+from spikelet.rules import Distribution, OneToOne, Rule, as_spec
+from spikelet.sources import CurrentInput, NoiseInput, PoissonInput, PoissonSource, RasterSource, SpikeSource
+
+__all__ = ["Network"]
+
+_MAX_DELAY = 65535  # steps
+_RECEPTORS = {None: -1, "excitatory": 0, "ex": 0, "inhibitory": 1, "in": 1}
+
+
+def _cores() -> int:
+    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    return min(int(limit), cores) if limit.isdigit() and int(limit) > 0 else cores
+
+
+class Network:
+    """A spiking neural network on a grid of time.
+
+    Parameters
+    ----------
+    dt : float
+        Step [ms].
+    seed : int
+        Of all random draws (connectivity, weights, Poisson input). Same seed, same result, bit for bit: for any
+        number of threads, any SIMD level and any cut of a run into pieces.
+    threads : int, optional
+        Threads of this network's runs; by default all cores it may use (or OMP_NUM_THREADS).
+    dtype : "float32" or "float64"
+        Precision of states and weights. float64 reproduces NEST's spike trains for deterministic input.
+
+    Examples
+    --------
+    >>> import spikelet as sl
+    >>> net = sl.Network(dt=0.1, seed=1)
+    >>> neurons = net.population(10, sl.LIF(I_e=400.0))
+    >>> spikes = net.record(neurons, "spikes")
+    >>> net.run(100.0)
+    >>> int(spikes.counts().sum()) > 0
+    True
+    """
+
+    def __init__(
+        self, dt: float = 0.1, seed: int = 0, threads: int | None = None, dtype: Literal["float32", "float64"] = "float32"
+    ) -> None:
+        step = numbers("Network", "dt", dt, "ms")
+        require("Network", "dt", step, "> 0")
+        self.dt = float(step)
+        self.seed = integer("Network", "seed", seed, 0, 2**64 - 1)
+        self.threads = _cores() if threads is None else integer("Network", "threads", threads, 1, 1024)
+        if dtype not in ("float32", "float64") and np.dtype(dtype).name not in ("float32", "float64"):
+            fail("Network", "dtype", dtype, 'must be "float32" or "float64"')
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
+        simulator = _core.Simulator32 if self.dtype == np.float32 else _core.Simulator64
+        self._sim: _core.Simulator = simulator(self.dt, self.seed, self.threads)
+        self.populations: list[Population] = []
+        self.projections: list[Projection] = []
+        self._inputs: list[tuple[Population, Any, int]] = []  # with the step of injection
+        self._raster_starts: dict[int, int] = {}
+        self._drawn = 0
+
+    # Building -----------------------------------------------------------------------------------------------------
+
+    def population(self, n: int, model: Model, name: str | None = None) -> Population:
+        """Add a population.
+
+        Parameters
+        ----------
+        n : int
+            Number of elements; 0 is allowed.
+        model : NeuronModel, SpikeSource, PoissonSource or RasterSource
+            What they are.
+        name : str, optional
+            For messages; by default the model's name and a number.
+
+        Returns
+        -------
+        Population
+        """
+        self._require_idle()
+        n = integer("population", "n", n, 0, 2**32 - 1024)
+        name = f"{type(model).__name__}{len(self.populations)}" if name is None else str(name)
+        if isinstance(model, NeuronModel):
+            if model.length is not None and model.length != n:
+                fail(f"population {name}", "model", model.length, f"must have array parameters of length {n}; length")
+            kind = list(_core.neuron_models()).index(type(model).__name__)
+            index = self._sim.add_neurons(kind, n, model.arrays(), model.reset == "subtract")
+        elif isinstance(model, PoissonSource):
+            index = self._sim.add_poisson(n, fits(f"population {name}", "rate", np.asarray(model.rate), n))
+        elif isinstance(model, (SpikeSource, RasterSource)):
+            index = self._sim.add_events(n, *self._events(model, n))
+        else:
+            msg = f"population {name}: model must be a neuron model or a spike source, got {model!r}"
+            raise TypeError(msg)
+        self._raster_starts[index] = self._step
+        population = Population(self, index, n, model, name, None)
+        self.populations.append(population)
+        return population
+
+    def connect(
+        self,
+        pre: Population,
+        post: Population,
+        rule: Any,
+        *,
+        weight: Any = None,
+        delay: Any = 1.0,
+        receptor: Literal["excitatory", "inhibitory", "ex", "in"] | None = None,
+        plasticity: STDP | None = None,
+    ) -> Projection:
+        """Connect two populations, or parts of them.
+
+        Parameters
+        ----------
+        pre, post : Population
+            Sources and targets.
+        rule : Rule, scipy sparse matrix or (pre_ids, post_ids)
+            A rule of `spikelet.rules`; a matrix [len(pre), len(post)] whose rows are sources, whose columns are
+            targets and whose data are the weights; or two arrays of ids within pre and post.
+        weight : float, array-like or Distribution
+            In the unit of the target's synapses: pA, mV (LIFDelta) or nS (LIFCond). An array has one value a
+            synapse: in the order of explicit arrays, and of a rule in canonical order (source, then target). 1.0 by
+            default; not given with a matrix.
+        delay : float, array-like or Distribution
+            In ms, rounded to the nearest step; 1 to 65535 steps.
+        receptor : "excitatory" or "inhibitory", optional
+            By default the sign of each weight picks it.
+        plasticity : STDP, optional
+            How the weights change.
+
+        Returns
+        -------
+        Projection
+
+        Raises
+        ------
+        ValueError, TypeError
+            If something does not fit; nothing is changed then.
+        """
+        self._require_idle()
+        where = self._check_ends(pre, post)
+        if receptor not in _RECEPTORS:
+            fail(where, "receptor", receptor, 'must be "excitatory", "inhibitory" or None')
+        if plasticity is not None and not isinstance(plasticity, STDP):
+            msg = f"{where}: plasticity must be a rule such as sl.STDP(...), got {plasticity!r}"
+            raise TypeError(msg)
+        # Inhibitory conductances are kept negative in the core; a named receptor takes magnitudes.
+        scale = -1.0 if post.model.conductance and _RECEPTORS[receptor] == 1 else 1.0  # type: ignore[union-attr]
+        ends = (_RECEPTORS[receptor], scale, plasticity.to_core() if plasticity is not None else None)
+        weight_unit = "nS" if post.model.conductance else "mV" if post.model.channels == 1 else "pA"  # type: ignore[union-attr]
+        if isinstance(rule, Rule):
+            weights = as_spec(where, "weight", 1.0 if weight is None else weight, weight_unit)
+            delays = self._delays(where, delay)
+            if isinstance(rule, OneToOne) and len(pre) != len(post):
+                fail(where, "OneToOne", (len(pre), len(post)), "needs populations of the same size; sizes")
+            with named(where):
+                index = self._sim.connect(
+                    pre.index, post.index, pre.size, post.size, pre._ids, post._ids, rule.to_core(),
+                    *(x.to_core() if isinstance(x, Distribution) else _core.ValueSpec(x) for x in (weights, delays)),
+                    *ends,
+                )  # fmt: skip
+        else:
+            pre_ids, post_ids, weight = self._lists(where, pre, post, rule, weight)
+            n, object_ = len(pre_ids), 2 * len(self.projections)
+            weights = self._values(where, "weight", as_spec(where, "weight", weight, weight_unit), n, object_)
+            steps = self._to_steps(where, self._values(where, "delay", self._delays(where, delay), n, object_ + 1))
+            with named(where):
+                index = self._sim.connect_lists(
+                    pre.index, post.index, pre.size, pre_ids, post_ids, weights.astype(self.dtype), steps, *ends, None
+                )
+        projection = Projection(self, index, pre, post, plasticity, ends[:2])
+        self.projections.append(projection)
+        return projection
+
+    def inject(self, target: Population, what: PoissonInput | CurrentInput | NoiseInput) -> None:
+        """Drive a population, or a part of it, without a source population; from now on.
+
+        Parameters
+        ----------
+        target : Population
+            Neurons.
+        what : PoissonInput, CurrentInput or NoiseInput
+            The drive.
+        """
+        self._require_idle()
+        self._check_own("inject", target)
+        if not isinstance(target.model, NeuronModel):
+            fail("inject", "target", target, "must be neurons")
+        self._inject(target, what, self._step)
+        self._inputs.append((target, what, self._step))
+
+    # Running ------------------------------------------------------------------------------------------------------
+
+    @property
+    def t(self) -> float:
+        """Time [ms]."""
+        return float(self._ms(np.int64(self._step)))
+
+    def prepare(self) -> None:
+        """Lay out the synapses for the run now; otherwise the first run does it."""
+        self._require_idle()
+        self._sim.prepare()
+
+    def run(self, duration: float, *, progress: bool | Callable[[float], Any] = False) -> None:
+        """Simulate; the interpreter lock is released meanwhile.
+
+        Parameters
+        ----------
+        duration : float
+            Model time [ms], a multiple of dt; 0 is allowed.
+        progress : bool or callable
+            Show a progress bar (needs rich), or call ``progress(t)`` a few dozen times a second with the time [ms]
+            simulated so far in this run.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            After Ctrl-C, at the end of a step: the network is intact and can go on.
+        RuntimeError
+            If the network is running in another thread.
+        """
+        self._require_idle()
+        array = numbers("run", "duration", duration, "ms")
+        if array.ndim:
+            fail("run", "duration", duration, "must be one number")
+        require("run", "duration", array, ">= 0")
+        steps = round(float(array) / self.dt)
+        if abs(steps * self.dt - float(array)) > max(1e-6 * self.dt, 1e-12 * float(array)):
+            fail("run", "duration", duration, f"must be a multiple of dt = {self.dt:g} ms")
+        start = self._step
+
+        def report(call: Callable[[float], Any]) -> Callable[[int], None]:
+            return lambda step: call((step - start) * self.dt)
+
+        if progress is True:
+            with _progress.bar(float(array)) as update:
+                self._sim.run(steps, report(update))
+        else:
+            self._sim.run(steps, report(progress) if callable(progress) else None)
+
+    @overload
+    def record(self, target: Projection, what: Literal["weights"], *, every: float | None = None) -> WeightRecorder: ...
+    @overload
+    def record(self, target: Population, what: Literal["spikes"], *, every: float | None = None) -> SpikeRecorder: ...
+    @overload
+    def record(self, target: Population, what: str, *, every: float | None = None) -> StateRecorder: ...
+
+    def record(self, target: Population | Projection, what: str, *, every: float | None = None) -> Any:
+        """Record from now on.
+
+        Parameters
+        ----------
+        target : Population or Projection
+            A population, a part of one (``E[:10]``), or a projection.
+        what : str
+            "spikes", the name of a state ("V_m", "I_syn_ex", "theta", ...), or for a projection "weights".
+        every : float, optional
+            Interval between samples [ms], a multiple of dt; by default each step. Not for spikes.
+
+        Returns
+        -------
+        SpikeRecorder, StateRecorder or WeightRecorder
+        """
+        self._require_idle()
+        if isinstance(target, Projection):
+            if target.network is not self:
+                fail("record", "target", target, "must belong to this network")
+            if what != "weights":
+                fail(f"record {target!r}", "what", what, 'must be "weights"')
+            return WeightRecorder(self, self._sim.record_weights(target.index, self._interval(every)), target)
+        self._check_own("record", target)
+        states = target.model.states if isinstance(target.model, NeuronModel) else ()
+        if what == "spikes":
+            if every is not None:
+                fail(f"record {target.name}", "every", every, "is not for spikes")
+            wanted = np.zeros(0 if target.whole else target.size, dtype=bool)
+            wanted[target.ids if not target.whole else slice(None)] = True
+            return SpikeRecorder(self, self._sim.record_spikes(target.index, wanted), target)
+        if what not in states:
+            known = ", ".join(["spikes", *states])
+            fail(f"record {target.name} ({type(target.model).__name__})", "what", what, f"must be one of: {known}")
+        index = self._sim.record_state(target.index, states.index(what), target.ids, self._interval(every))
+        return StateRecorder(self, index, target, what)
+
+    # State --------------------------------------------------------------------------------------------------------
+
+    def reset(self, *, keep_weights: bool = False) -> None:
+        """Go back to time 0: states as they were before the first run, no spikes in flight, recorders empty.
+
+        Parameters
+        ----------
+        keep_weights : bool
+            Keep plastic weights as they are now instead of the initial ones. Weights set from outside stay.
+        """
+        self._require_idle()
+        self._sim.reset(keep_weights)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save everything but the recorders, spikes in flight and traces included; what follows is bit-identical.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write (.npz).
+        """
+        self._require_idle()
+        storage.save(self, path)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str], *, threads: int | None = None) -> Network:
+        """Load what `save` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+            File to read.
+        threads : int, optional
+            As in `Network`.
+        """
+        return storage.load(path, threads)
+
+    def __repr__(self) -> str:
+        neurons = sum(p.size for p in self.populations if isinstance(p.model, NeuronModel))
+        synapses = sum(len(p) for p in self.projections)
+        return (
+            f"Network({neurons} neurons, {synapses} synapses, dt={self.dt:g} ms, t={self.t:g} ms, seed={self.seed}, "
+            f"threads={self.threads}, {self.dtype})"
+        )
+
+    # Helpers ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _step(self) -> int:
+        return int(self._sim.now)
+
+    def _ms(self, stamps: Any) -> Any:
+        """Times of steps: the nearest floats where 1 / dt is whole."""
+        inverse = round(1 / self.dt) if self.dt <= 1 else 0
+        return stamps / inverse if inverse and abs(inverse * self.dt - 1) < 1e-12 else stamps * self.dt
+
+    def _require_idle(self) -> None:
+        if self._sim.busy:
+            msg = f"{type(self).__name__}: it is running in another thread; wait until that run is over"
+            raise RuntimeError(msg)
+
+    def _draw(self, distribution: Distribution, n: int) -> npt.NDArray[np.float64]:
+        self._drawn += 1
+        return _core.draw_values(distribution.to_core(), self.seed, (1 << 20) + self._drawn, n)
+
+    def _check_own(self, where: str, population: Any) -> None:
+        if not isinstance(population, Population):
+            msg = f"{where}: expected a Population, got {population!r}"
+            raise TypeError(msg)
+        if population.network is not self:
+            fail(where, "population", population.name, "must belong to this network")
+
+    def _check_ends(self, pre: Any, post: Any) -> str:
+        self._check_own("connect", pre)
+        self._check_own("connect", post)
+        where = f"connect {pre.name} -> {post.name}"
+        if not isinstance(post.model, NeuronModel):
+            fail(where, "post", post, "must be neurons, not a spike source")
+        return where
+
+    def _events(self, model: SpikeSource | RasterSource, n: int) -> tuple[Any, Any]:
+        if isinstance(model, RasterSource):
+            return model.stamps(self._step, n)
+        stamps, elements = model.stamps(self.dt, n)
+        if stamps.size and self._step > 0 and stamps[0] <= self._step:
+            fail("SpikeSource", "times", float(model.times[0]), f"must lie after the present, {self.t:g} ms")
+        return stamps, elements
+
+    def _set_model(self, population: Population, model: Model) -> None:
+        self._require_idle()
+        index, n = population.index, population.size
+        if isinstance(model, NeuronModel):
+            if model.length is not None and model.length != n:
+                fail(population.name, "parameters", model.length, f"must have length {n}; length")
+            self._sim.set_parameters(index, model.arrays(), model.reset == "subtract")
+        elif isinstance(model, PoissonSource):
+            self._sim.set_rates(index, fits(population.name, "rate", np.asarray(model.rate), n))
+        else:
+            self._sim.set_events(index, *self._events(model, n))
+            self._raster_starts[index] = self._step
+
+    def _inject(self, target: Population, what: Any, start: int) -> None:
+        where, n = f"inject {target.name}", len(target)
+
+        def spread(argument: str, value: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            value = fits(where, argument, value, n)
+            if target.whole:
+                return value
+            whole = np.zeros(target.size)
+            whole[target.ids] = value
+            return whole
+
+        if isinstance(what, PoissonInput):
+            rate, weight = fits(where, "rate", what.rate, n), spread("weight", what.weight)
+            rate = rate if len(rate) == 1 and not np.ndim(what.rate) else spread("rate", what.rate)
+            model = target.model
+            assert isinstance(model, NeuronModel)
+            for channel in range(model.channels):
+                part = weight if model.channels == 1 else np.where((weight < 0) == bool(channel), weight, 0.0)
+                if part.any() or (channel == 0 and not weight.any()):
+                    self._sim.inject_poisson(target.index, rate, part, channel)
+        elif isinstance(what, CurrentInput):
+            values = what.values
+            if values.ndim == 2 and values.shape[1] != n:
+                fail(where, "values", values.shape, f"must be [steps] or [steps, {n}]; its shape")
+            if not target.whole:
+                whole = np.zeros((len(values), target.size))
+                whole[:, target.ids] = values.reshape(len(values), -1)
+                values = whole
+            columns = 1 if values.ndim == 1 else target.size
+            self._sim.inject_current(target.index, values.astype(self.dtype).reshape(-1), columns, start)
+        elif isinstance(what, NoiseInput):
+            every = self._interval(what.every)
+            self._sim.inject_noise(target.index, spread("mean", what.mean), spread("std", what.std), every, start)
+        else:
+            msg = f"{where}: expected PoissonInput, CurrentInput or NoiseInput, got {what!r}"
+            raise TypeError(msg)
+
+    def _interval(self, every: float | None) -> int:
+        if every is None:
+            return 1
+        value = numbers("record", "every", every, "ms")
+        require("record", "every", value, "> 0")
+        steps = round(float(value) / self.dt)
+        if steps < 1 or abs(steps * self.dt - float(value)) > 1e-6 * self.dt:
+            fail("record", "every", every, f"must be a multiple of dt = {self.dt:g} ms")
+        return steps
+
+    def _delays(self, where: str, delay: Any) -> Any:
+        spec = as_spec(where, "delay", delay, "ms")
+        if not isinstance(spec, Distribution):
+            self._to_steps(where, spec)
+        return spec
+
+    def _to_steps(self, where: str, delays: npt.NDArray[np.float64]) -> npt.NDArray[np.uint16]:
+        steps = np.floor(delays / self.dt + 0.5)
+        bad = (steps < 1) | (steps > _MAX_DELAY)
+        if bad.any():
+            rule = f"must round to 1 .. {_MAX_DELAY} steps of dt = {self.dt:g} ms"
+            fail(where, "delay", float(delays[bad][0]), rule)
+        return steps.astype(np.uint16)
+
+    def _values(self, where: str, argument: str, spec: Any, n: int, object_: int) -> npt.NDArray[np.float64]:
+        if isinstance(spec, Distribution):
+            with named(where):
+                return _core.draw_values(spec.to_core(), self.seed, object_, n)
+        if len(spec) not in (1, n):
+            fail(where, argument, len(spec), f"must be one value or one for each of the {n} synapses; number")
+        return np.asarray(spec)
+
+    def _lists(self, where: str, pre: Population, post: Population, rule: Any, weight: Any) -> tuple[Any, Any, Any]:
+        if hasattr(rule, "tocoo"):
+            if weight is not None:
+                fail(where, "weight", weight, "must not be given with a matrix, whose data are the weights")
+            if rule.shape != (len(pre), len(post)):
+                fail(where, "matrix", rule.shape, f"must have the shape {(len(pre), len(post))}; its shape")
+            matrix = rule.tocoo()
+            pre_ids, post_ids, weight = matrix.row.astype(np.uint32), matrix.col.astype(np.uint32), matrix.data
+        elif isinstance(rule, tuple) and len(rule) == 2:
+            pre_ids = ids(where, "pre_ids", rule[0], len(pre))
+            post_ids = ids(where, "post_ids", rule[1], len(post))
+            if len(pre_ids) != len(post_ids):
+                fail(where, "pre_ids and post_ids", (len(pre_ids), len(post_ids)), "must be equally long; lengths")
+            weight = 1.0 if weight is None else weight
+        else:
+            msg = f"{where}: rule must be a connection rule, a sparse matrix or (pre_ids, post_ids), got {rule!r}"
+            raise TypeError(msg)
+        return pre.ids[pre_ids], post.ids[post_ids], weight

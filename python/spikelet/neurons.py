@@ -1,0 +1,290 @@
+"""Neuron models: frozen descriptions of parameters, in NEST's names and units.
+
+Every parameter is one number for all neurons of a population, or an array with one for each. Potentials are in mV,
+currents in pA, capacitances in pF, conductances in nS, times in ms.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet import _core
+from spikelet._checks import fail, numbers, require
+
+__all__ = ["IF", "LIF", "LIFAlpha", "LIFCond", "LIFDelta", "NeuronModel"]
+
+Values = float | npt.ArrayLike
+
+
+def _parameter(default: float, unit: str, rule: str = "finite") -> Any:
+    return field(default=default, metadata={"unit": unit, "rule": rule})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NeuronModel:
+    r"""What all models have in common.
+
+    A neuron spikes at the end of a step in which V_m reached ``V_th + theta``. It is then reset, holds its potential
+    for ``ceil(t_ref / dt)`` steps, and theta grows by `theta_plus` and decays with `tau_theta`.
+
+    Parameters
+    ----------
+    E_L, V_th, V_reset : float or array
+        Resting potential, threshold and reset potential [mV]; ``V_reset < V_th``.
+    t_ref : float or array
+        Refractory period [ms].
+    theta_plus : float or array
+        Growth of the adaptive threshold at each spike [mV]; 0: no adaptation.
+    tau_theta : float or array
+        Time constant of the adaptive threshold [ms]; inf: it never decays.
+    reset : "zero" or "subtract"
+        "zero" sets V_m to V_reset. "subtract" subtracts ``V_th + theta - V_reset``, so what lies above the
+        threshold is kept: the residual membrane potential of RMP-SNN (Han, Srinivasan & Roy, CVPR 2020).
+
+    Raises
+    ------
+    ValueError
+        If a value breaks its rule; the message names the model, the parameter, the value and the rule.
+    """
+
+    E_L: Values = _parameter(-70.0, "mV")
+    V_th: Values = _parameter(-55.0, "mV")
+    V_reset: Values = _parameter(-70.0, "mV")
+    t_ref: Values = _parameter(2.0, "ms", ">= 0")
+    theta_plus: Values = _parameter(0.0, "mV", ">= 0")
+    tau_theta: Values = _parameter(np.inf, "ms", "tau")
+    reset: Literal["zero", "subtract"] = "zero"
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        lengths: dict[str, int] = {}
+        for f in dataclasses.fields(self):
+            if f.name == "reset":
+                continue
+            array = numbers(name, f.name, getattr(self, f.name), f.metadata["unit"])
+            _check(name, f.name, array, f.metadata["rule"])
+            if array.ndim:
+                lengths[f.name] = array.shape[0]
+            array.flags.writeable = False
+            object.__setattr__(self, f.name, array if array.ndim else float(array))
+        if len(set(lengths.values())) > 1:
+            fail(name, " and ".join(lengths), tuple(lengths.values()), "must have the same length")
+        above = np.atleast_1d(np.asarray(self.V_reset) >= np.asarray(self.V_th))
+        if above.any():
+            k = int(np.flatnonzero(above)[0])
+            values = np.broadcast_arrays(np.atleast_1d(self.V_reset), np.atleast_1d(self.V_th))
+            fail(name, "V_reset", float(values[0][k]), f"must lie below V_th = {values[1][k]:g} mV")
+        if self.reset not in ("zero", "subtract"):
+            fail(name, "reset", self.reset, 'must be "zero" or "subtract"')
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Names of the states that can be read, set and recorded."""
+        return tuple(_core.neuron_models()[type(self).__name__][1])
+
+    @property
+    def channels(self) -> int:
+        """Number of input channels: 1 (all events) or 2 (excitatory, inhibitory)."""
+        return int(_core.neuron_models()[type(self).__name__][2])
+
+    @property
+    def conductance(self) -> bool:
+        """Whether weights are conductances [nS]."""
+        return bool(_core.neuron_models()[type(self).__name__][3])
+
+    @property
+    def length(self) -> int | None:
+        """Number of neurons that array parameters fit, or None if all are single numbers."""
+        for parameter in self.parameters():
+            if np.ndim(getattr(self, parameter)):
+                return len(getattr(self, parameter))
+        return None
+
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters, in the core's order."""
+        return tuple(_core.neuron_models()[type(self).__name__][0])
+
+    def arrays(self) -> list[npt.NDArray[np.float64]]:
+        """Values of all parameters, in the core's order."""
+        return [np.atleast_1d(np.asarray(getattr(self, p), dtype=np.float64)) for p in self.parameters()]
+
+    def replace(self, **changes: Any) -> NeuronModel:
+        """Return a copy with some parameters changed."""
+        return dataclasses.replace(self, **changes)
+
+    def __repr__(self) -> str:
+        shown = [
+            f"{f.name}={value:g}" if isinstance(value, float) else f"{f.name}={value!r}"
+            for f in dataclasses.fields(self)
+            if not (isinstance(value := getattr(self, f.name), (float, str)) and value == f.default)
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _check(name: str, parameter: str, array: npt.NDArray[np.float64], rule: str) -> None:
+    if rule == "tau":  # may be infinite
+        require(name, parameter, np.where(np.isposinf(array), 1.0, array), "> 0")
+        return
+    require(name, parameter, array, rule)
+    if parameter == "tau_m" and (array < 0.1).any():
+        low = float(array.min())
+        fail(name, parameter, low, f"must be at least 0.1 ms; times are in ms: did you mean {1000 * low:g}?")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class LIF(NeuronModel):
+    r"""Leaky integrate-and-fire neuron with exponential synaptic currents (NEST ``iaf_psc_exp``).
+
+    .. math::
+
+        C_m \dot V = -\frac{C_m}{\tau_m} (V - E_L) + I_{syn,ex} + I_{syn,in} + I_e, \qquad
+        \dot I_{syn} = -I_{syn} / \tau_{syn}
+
+    A synapse adds its weight [pA] to the current of its receptor. Integration is exact on the grid (Rotter &
+    Diesmann, Biol. Cybern. 81, 1999), also where tau_syn equals tau_m: from rest, a constant I_e gives
+    ``V(t) = E_L + R I_e (1 - exp(-t / tau_m))`` with ``R = tau_m / C_m``.
+
+    Parameters
+    ----------
+    tau_m : float or array
+        Membrane time constant [ms].
+    C_m : float or array
+        Capacitance [pF].
+    tau_syn_ex, tau_syn_in : float or array
+        Time constants of the synaptic currents [ms].
+    I_e : float or array
+        Constant current [pA].
+    **common
+        See `NeuronModel`.
+
+    Notes
+    -----
+    States: ``V_m`` [mV], ``I_syn_ex``, ``I_syn_in`` [pA], ``theta`` [mV].
+    """
+
+    tau_m: Values = _parameter(10.0, "ms", "> 0")
+    C_m: Values = _parameter(250.0, "pF", "> 0")
+    tau_syn_ex: Values = _parameter(2.0, "ms", "> 0")
+    tau_syn_in: Values = _parameter(2.0, "ms", "> 0")
+    I_e: Values = _parameter(0.0, "pA")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class LIFDelta(NeuronModel):
+    r"""Leaky integrate-and-fire neuron with delta synapses (NEST ``iaf_psc_delta``).
+
+    .. math:: C_m \dot V = -\frac{C_m}{\tau_m} (V - E_L) + I_e + C_m \sum_k w_k \delta(t - t_k)
+
+    A synapse moves V_m by its weight [mV] at the end of the step, in time to trigger a spike in that step. Events
+    that meet a refractory neuron are lost. Exact integration.
+
+    Parameters
+    ----------
+    tau_m, C_m, I_e : float or array
+        Membrane time constant [ms], capacitance [pF], constant current [pA].
+    **common
+        See `NeuronModel`.
+
+    Notes
+    -----
+    States: ``V_m``, ``theta`` [mV].
+    """
+
+    tau_m: Values = _parameter(10.0, "ms", "> 0")
+    C_m: Values = _parameter(250.0, "pF", "> 0")
+    I_e: Values = _parameter(0.0, "pA")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class LIFAlpha(NeuronModel):
+    r"""Leaky integrate-and-fire neuron with alpha-shaped synaptic currents (NEST ``iaf_psc_alpha``).
+
+    An event of weight w adds ``w e (t / tau_syn) exp(-t / tau_syn)``: the weight is the peak of the current [pA].
+    Exact integration (Rotter & Diesmann 1999).
+
+    Parameters
+    ----------
+    tau_m, C_m, tau_syn_ex, tau_syn_in, I_e : float or array
+        As in `LIF`.
+    **common
+        See `NeuronModel`.
+
+    Notes
+    -----
+    States: ``V_m`` [mV], ``I_syn_ex``, ``I_syn_in`` [pA], ``dI_syn_ex``, ``dI_syn_in`` [pA/ms], ``theta`` [mV].
+    """
+
+    tau_m: Values = _parameter(10.0, "ms", "> 0")
+    C_m: Values = _parameter(250.0, "pF", "> 0")
+    tau_syn_ex: Values = _parameter(2.0, "ms", "> 0")
+    tau_syn_in: Values = _parameter(2.0, "ms", "> 0")
+    I_e: Values = _parameter(0.0, "pA")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class LIFCond(NeuronModel):
+    r"""Leaky integrate-and-fire neuron with exponential conductances (the model of NEST ``iaf_cond_exp``).
+
+    .. math:: C_m \dot V = -g_L (V - E_L) - g_{ex} (V - E_{ex}) - g_{in} (V - E_{in}) + I_e
+
+    A synapse adds the magnitude of its weight [nS] to the conductance of its receptor; a negative weight goes to
+    ``g_in``. The scheme is of order 2 in dt: conductances decay exactly, V_m relaxes exponentially with their mean
+    over the step. It is exact for constant conductances and stable for any input.
+
+    Parameters
+    ----------
+    C_m, g_L : float or array
+        Capacitance [pF] and leak conductance [nS]; ``tau_m = C_m / g_L``.
+    E_ex, E_in : float or array
+        Reversal potentials [mV].
+    tau_syn_ex, tau_syn_in : float or array
+        Time constants of the conductances [ms].
+    I_e : float or array
+        Constant current [pA].
+    **common
+        See `NeuronModel`.
+
+    Notes
+    -----
+    States: ``V_m`` [mV], ``g_ex``, ``g_in`` [nS], ``theta`` [mV].
+    """
+
+    V_reset: Values = _parameter(-60.0, "mV")
+    C_m: Values = _parameter(250.0, "pF", "> 0")
+    g_L: Values = _parameter(16.6667, "nS", "> 0")
+    E_ex: Values = _parameter(0.0, "mV")
+    E_in: Values = _parameter(-85.0, "mV")
+    tau_syn_ex: Values = _parameter(0.2, "ms", "> 0")
+    tau_syn_in: Values = _parameter(2.0, "ms", "> 0")
+    I_e: Values = _parameter(0.0, "pA")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class IF(NeuronModel):
+    r"""Integrate-and-fire neuron without a leak, with exponential synaptic currents.
+
+    .. math:: C_m \dot V = I_{syn,ex} + I_{syn,in} + I_e
+
+    The limit of `LIF` for ``tau_m -> inf``, integrated exactly. E_L is the potential it starts from.
+
+    Parameters
+    ----------
+    C_m, tau_syn_ex, tau_syn_in, I_e : float or array
+        As in `LIF`.
+    **common
+        See `NeuronModel`.
+
+    Notes
+    -----
+    States: ``V_m`` [mV], ``I_syn_ex``, ``I_syn_in`` [pA], ``theta`` [mV].
+    """
+
+    C_m: Values = _parameter(250.0, "pF", "> 0")
+    tau_syn_ex: Values = _parameter(2.0, "ms", "> 0")
+    tau_syn_in: Values = _parameter(2.0, "ms", "> 0")
+    I_e: Values = _parameter(0.0, "pA")

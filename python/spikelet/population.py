@@ -1,0 +1,235 @@
+"""Populations, parts of them, and their states as array-likes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet._checks import fail, fits, magnitude, numbers, require
+from spikelet.neurons import NeuronModel
+from spikelet.rules import Distribution
+from spikelet.sources import PoissonSource, RasterSource, SpikeSource
+
+if TYPE_CHECKING:
+    from spikelet.network import Network
+
+__all__ = ["Population", "StateView"]
+
+Model = NeuronModel | SpikeSource | PoissonSource | RasterSource
+
+_UNITS = {"V_m": "mV", "theta": "mV", "g_ex": "nS", "g_in": "nS"}
+
+
+class StateView(np.lib.mixins.NDArrayOperatorsMixin):
+    """One state of a population, in absolute units: reads like an array, and writes through.
+
+    Values are checked before they are written; a distribution of `spikelet.rules` may be assigned too.
+    """
+
+    def __init__(self, population: Population, name: str) -> None:
+        self._population = population
+        self._name = name
+
+    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """Return a copy of the values."""
+        if copy is False:
+            msg = f"{self._population.name}.{self._name} can only be read as a copy"
+            raise ValueError(msg)
+        values = self._population._read_state(self._name)
+        return values if dtype is None else values.astype(dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """Compute on copies; an in-place operation is written back."""
+        plain = [np.asarray(x) if isinstance(x, StateView) else x for x in inputs]
+        out = kwargs.pop("out", None)
+        result = getattr(ufunc, method)(*plain, **kwargs)
+        if out is not None and isinstance(out[0], StateView):
+            out[0][:] = result
+            return out[0]
+        return result
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return values."""
+        return np.asarray(self)[index]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Write values: numbers, an array, or a distribution."""
+        where = f"{self._population.name}.{self._name}"
+        whole = np.array(self, dtype=np.float64)
+        if isinstance(value, Distribution):
+            value = self._population.network._draw(value, whole[index].size).reshape(whole[index].shape)
+        try:
+            value = np.asarray(magnitude(value, _UNITS.get(self._name, "pA")), dtype=np.float64)
+            np.broadcast_to(value, whole[index].shape)
+        except (TypeError, ValueError):
+            fail(where, "value", value, f"must be numbers of shape {whole[index].shape}")
+        require(where, "value", value.reshape(-1), "finite >= 0" if self._name[0] == "g" else "finite")
+        whole[index] = value
+        self._population._write_state(self._name, whole)
+
+    def __len__(self) -> int:
+        """Return the number of neurons."""
+        return len(self._population)
+
+    @property
+    def shape(self) -> tuple[int]:
+        """Shape, (n,)."""
+        return (len(self),)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The network's precision."""
+        return self._population.network.dtype
+
+    def __getattr__(self, name: str) -> Any:
+        """Give the methods of an array (mean, max, ...) on a copy."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(np.asarray(self), name)
+
+    def __repr__(self) -> str:
+        return f"StateView({self._population.name}.{self._name}, {np.asarray(self)!r})"
+
+
+class Population:
+    """Elements of one model: neurons or spike sources. Made by `Network.population`.
+
+    States (``V_m``, ``I_syn_ex``, ...) are attributes that read and write like arrays; parameters (``I_e``, ``V_th``,
+    ``rate``, ...) can be read and set between runs. ``pop[:10]``, ``pop[ids]`` and ``pop[mask]`` are parts that take
+    its place everywhere.
+    """
+
+    network: Network
+    index: int
+    name: str
+
+    def __init__(
+        self, network: Network, index: int, size: int, model: Model, name: str, ids: npt.NDArray[np.uint32] | None
+    ) -> None:
+        set_ = super().__setattr__
+        set_("network", network)
+        set_("index", index)
+        set_("name", name)
+        set_("_size", size)
+        set_("_model", [model])  # shared with parts
+        set_("_ids", ids)
+
+    @property
+    def model(self) -> Model:
+        """The model, with its parameters."""
+        return self._model[0]  # type: ignore[no-any-return]  # set through __setattr__
+
+    @property
+    def size(self) -> int:
+        """Number of elements of the whole population."""
+        return int(self._size)
+
+    @property
+    def ids(self) -> npt.NDArray[np.uint32]:
+        """Ids of the elements, within the population."""
+        return np.arange(self.size, dtype=np.uint32) if self._ids is None else self._ids.copy()
+
+    @property
+    def whole(self) -> bool:
+        """Whether this is a population, not a part of one."""
+        return self._ids is None
+
+    def __len__(self) -> int:
+        """Return the number of elements."""
+        return self.size if self._ids is None else len(self._ids)
+
+    def __getitem__(self, index: Any) -> Population:
+        """Return a part: a slice, an id, ids or a mask."""
+        try:
+            ids = np.atleast_1d(self.ids[index])
+        except IndexError as error:
+            msg = f"{self.name}: {error}"
+            raise IndexError(msg) from None
+        if len(np.unique(ids)) != len(ids):
+            fail(self.name, "index", index, "must not name an element twice")
+        part = Population(self.network, self.index, self.size, self.model, self.name, ids)
+        object.__setattr__(part, "_model", self._model)
+        return part
+
+    def __getattr__(self, name: str) -> Any:
+        """Give a state or a parameter."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if isinstance(self.model, NeuronModel) and name in self.model.states:
+            return StateView(self, name)
+        if name in self._parameter_names():
+            value = getattr(self.model, name)
+            return value if self._ids is None or np.ndim(value) != 1 else value[self._ids]
+        known = (*self.model.states, *self._parameter_names()) if self._is_neurons else self._parameter_names()
+        msg = f"{self.name} ({type(self.model).__name__}) has no {name!r}; there are: {', '.join(known)}"
+        raise AttributeError(msg)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a state or a parameter."""
+        if self._is_neurons and name in self.model.states:
+            if not (isinstance(value, StateView) and value._population is self):
+                StateView(self, name)[:] = value
+        elif name in self._parameter_names():
+            self.set(**{name: value})
+        else:
+            self.__getattr__(name)  # raises, naming what there is
+            msg = f"{self.name}: {name} cannot be set"
+            raise AttributeError(msg)
+
+    def set(self, **parameters: Any) -> None:
+        """Set parameters between runs; states are kept.
+
+        Parameters
+        ----------
+        **parameters
+            Values by name: numbers, or arrays with one for each element (of the part, for a part).
+        """
+        changes = {}
+        for name, value in parameters.items():
+            if name not in self._parameter_names():
+                self.__getattr__(name)
+            changes[name] = value
+            if self._ids is not None and self._is_neurons and name != "reset":
+                whole = np.broadcast_to(np.asarray(getattr(self.model, name), dtype=float), (self.size,)).copy()
+                whole[self._ids] = fits(self.name, name, numbers(self.name, name, value), len(self))
+                changes[name] = whole
+        if isinstance(self.model, NeuronModel):
+            model: Model = self.model.replace(**changes)
+        elif isinstance(self.model, PoissonSource) and self._ids is not None:
+            rate = np.broadcast_to(self.model.rate, (self.size,)).copy()
+            rate[self._ids] = fits(self.name, "rate", numbers(self.name, "rate", changes["rate"], "Hz"), len(self))
+            model = PoissonSource(rate)
+        else:
+            kept = {p: getattr(self.model, p) for p in self._parameter_names()}
+            model = type(self.model)(**{**kept, **changes})
+        self.network._set_model(self, model)
+        self._model[0] = model
+
+    @property
+    def _is_neurons(self) -> bool:
+        return isinstance(self.model, NeuronModel)
+
+    def _parameter_names(self) -> tuple[str, ...]:
+        return tuple(self.model.__dataclass_fields__)
+
+    def _read_state(self, name: str) -> npt.NDArray[Any]:
+        values = self.network._sim.state(self.index, self._state_index(name))
+        return values if self._ids is None else values[self._ids]
+
+    def _write_state(self, name: str, values: npt.NDArray[Any]) -> None:
+        k = self._state_index(name)
+        if self._ids is not None:
+            whole = self.network._sim.state(self.index, k)
+            whole[self._ids] = values
+            values = whole
+        self.network._sim.set_state(self.index, k, values)
+
+    def _state_index(self, name: str) -> int:
+        assert isinstance(self.model, NeuronModel)
+        return self.model.states.index(name)
+
+    def __repr__(self) -> str:
+        part = "" if self.whole else f" of {self.size}"
+        return f"Population({self.name}: {len(self)}{part}, {self.model!r})"

@@ -1,0 +1,263 @@
+"""Connection rules and distributions of weights and delays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from spikelet import _core
+from spikelet._checks import fail, integer, numbers, require
+
+__all__ = [
+    "AllToAll",
+    "Distribution",
+    "Exponential",
+    "FixedIndegree",
+    "FixedOutdegree",
+    "FixedProbability",
+    "FixedTotalNumber",
+    "LogNormal",
+    "Normal",
+    "OneToOne",
+    "Rule",
+    "Uniform",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """Which pairs of two populations are connected.
+
+    Parameters
+    ----------
+    self_connections : bool
+        Whether an element may connect to itself where both populations are one.
+    multapses : bool
+        Whether a pair may be drawn more than once.
+    """
+
+    self_connections: bool = True
+    multapses: bool = True
+
+    kind: ClassVar[_core.RuleKind]
+
+    def to_core(self) -> _core.Rule:
+        """Return the core's description."""
+        return _core.Rule(self.kind, 0.0, 0, self.self_connections, self.multapses)
+
+
+@dataclass(frozen=True)
+class AllToAll(Rule):
+    """Each element of pre with each of post."""
+
+    kind = _core.RuleKind.all_to_all
+
+
+@dataclass(frozen=True)
+class OneToOne(Rule):
+    """Element i of pre with element i of post."""
+
+    kind = _core.RuleKind.one_to_one
+
+
+@dataclass(frozen=True)
+class FixedProbability(Rule):
+    """Each pair with probability p, independently; no pair twice.
+
+    Parameters
+    ----------
+    p : float
+        Probability, in [0, 1].
+    """
+
+    p: float
+    kind = _core.RuleKind.fixed_probability
+
+    def __post_init__(self) -> None:
+        p = numbers("FixedProbability", "p", self.p)
+        if p.ndim:
+            fail("FixedProbability", "p", self.p, "must be one number")
+        require("FixedProbability", "p", p, "in [0, 1]")
+
+    def to_core(self) -> _core.Rule:
+        """Return the core's description."""
+        return _core.Rule(self.kind, float(self.p), 0, self.self_connections, self.multapses)
+
+
+@dataclass(frozen=True)
+class _Counted(Rule):
+    number: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "number", integer(type(self).__name__, "number", self.number, 0))
+
+    def to_core(self) -> _core.Rule:
+        """Return the core's description."""
+        return _core.Rule(self.kind, 0.0, self.number, self.self_connections, self.multapses)
+
+
+@dataclass(frozen=True)
+class FixedIndegree(_Counted):
+    """The same number of synapses onto each element of post, from sources drawn uniformly.
+
+    Parameters
+    ----------
+    number : int
+        Synapses onto each target.
+    """
+
+    kind = _core.RuleKind.fixed_indegree
+
+
+@dataclass(frozen=True)
+class FixedOutdegree(_Counted):
+    """The same number of synapses from each element of pre, to targets drawn uniformly.
+
+    Parameters
+    ----------
+    number : int
+        Synapses from each source.
+    """
+
+    kind = _core.RuleKind.fixed_outdegree
+
+
+@dataclass(frozen=True)
+class FixedTotalNumber(_Counted):
+    """A number of pairs drawn uniformly.
+
+    Parameters
+    ----------
+    number : int
+        Synapses in all.
+    """
+
+    kind = _core.RuleKind.fixed_total_number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distribution:
+    """Where a weight, a delay or a state is drawn from; counter-based, so independent of threads and order.
+
+    Parameters
+    ----------
+    clip : (float, float), optional
+        Limits the value.
+    redraw : (float, float), optional
+        Draws again until the value lies within.
+    """
+
+    clip: tuple[float, float] | None = None
+    redraw: tuple[float, float] | None = None
+
+    kind: ClassVar[_core.ValueKind]
+    positive: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        for parameter in self._parameters():
+            value = numbers(name, parameter, getattr(self, parameter))
+            if value.ndim:
+                fail(name, parameter, getattr(self, parameter), "must be one number")
+            require(name, parameter, value, ">= 0" if parameter in self.positive else "finite")
+        if self.clip is not None and self.redraw is not None:
+            fail(name, "clip and redraw", (self.clip, self.redraw), "exclude each other")
+        for argument in ("clip", "redraw"):
+            limits = getattr(self, argument)
+            if limits is not None and not (len(limits) == 2 and limits[0] <= limits[1]):
+                fail(name, argument, limits, "must be (low, high) with low <= high")
+
+    def _parameters(self) -> tuple[str, ...]:
+        return tuple(f for f in self.__dataclass_fields__ if f not in ("clip", "redraw"))
+
+    def to_core(self) -> _core.ValueSpec:
+        """Return the core's description."""
+        a, b = [float(getattr(self, p)) for p in self._parameters()] + [0.0] * (2 - len(self._parameters()))
+        limit = _core.ValueLimit.none
+        low, high = 0.0, 0.0
+        if self.clip is not None:
+            limit, (low, high) = _core.ValueLimit.clip, self.clip
+        elif self.redraw is not None:
+            limit, (low, high) = _core.ValueLimit.redraw, self.redraw
+        return _core.ValueSpec(self.kind, a, b, limit, float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Normal(Distribution):
+    """Normal distribution.
+
+    Parameters
+    ----------
+    mean, std : float
+        Mean and standard deviation.
+    """
+
+    mean: float
+    std: float
+    kind = _core.ValueKind.normal
+    positive = ("std",)
+
+
+@dataclass(frozen=True)
+class LogNormal(Distribution):
+    """Exponential of a normal variable.
+
+    Parameters
+    ----------
+    mu, sigma : float
+        Mean and standard deviation of the logarithm.
+    """
+
+    mu: float
+    sigma: float
+    kind = _core.ValueKind.lognormal
+    positive = ("sigma",)
+
+
+@dataclass(frozen=True)
+class Uniform(Distribution):
+    """Uniform distribution.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the interval.
+    """
+
+    low: float
+    high: float
+    kind = _core.ValueKind.uniform
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.low > self.high:
+            fail("Uniform", "low", self.low, f"must not exceed high = {self.high!r}")
+
+
+@dataclass(frozen=True)
+class Exponential(Distribution):
+    """Exponential distribution.
+
+    Parameters
+    ----------
+    scale : float
+        Mean.
+    """
+
+    scale: float
+    kind = _core.ValueKind.exponential
+    positive = ("scale",)
+
+
+def as_spec(where: str, argument: str, value: Any, unit: str) -> Distribution | np.ndarray[Any, np.dtype[np.float64]]:
+    """Return a distribution as it is, and numbers as a flat array of finite ones."""
+    if isinstance(value, Distribution):
+        return value
+    array = np.asarray(value)
+    if array.ndim == 2:  # [n_pre, n_post], as AllToAll's order
+        value = array.reshape(-1)
+    flat = numbers(where, argument, value, unit)
+    require(where, argument, flat, "finite")
+    return np.atleast_1d(flat)
