@@ -124,8 +124,8 @@ CUBA = Model(
 
 CUBA20000 = replace(CUBA, name="cuba20000", n_exc=16_000, n_inh=4_000)
 
-# Brette et al. 2007, benchmark 1. The activity sustains itself once the initial conductances
-# (of the mean and spread given there) have started it.
+# Brette et al. 2007, benchmark 1, but with the resting potential of benchmark 2: with the -60 mV
+# given there the activity must be started by a stimulus, and with many seeds it dies at once.
 COBA = replace(
     CUBA,
     name="coba",
@@ -133,7 +133,7 @@ COBA = replace(
     neuron={
         "C_m": 200.0,
         "g_L": 10.0,
-        "E_L": -60.0,
+        "E_L": -49.0,
         "E_ex": 0.0,
         "E_in": -80.0,
         "V_th": -50.0,
@@ -145,7 +145,6 @@ COBA = replace(
     weight_exc=6.0,
     weight_inh=-67.0,
     duration=1_000.0,
-    start={"V_m": (-70.0, -50.0), "g_ex": (14.0, 66.0), "g_in": (0.0, 400.0)},
 )
 
 # Brunel 2000, network A: g 5, external drive twice what brings a neuron to threshold.

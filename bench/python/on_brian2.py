@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import brian2 as b2
 import numpy as np
-from brian2 import ms, mV, nS, pF, second
+from brian2 import ms, mV, nS, pF
 from measure import Run, peak_rss_mb
 from models import DT
 

@@ -40,9 +40,7 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: s
     # A shorter delay to or from a device would shorten the interval between communications.
     if model.drive_rate:
         drive = nest.Create("poisson_generator", params={"rate": model.drive_rate})
-        nest.Connect(
-            drive, cells, syn_spec={"weight": model.drive_weight, "delay": model.delay}
-        )
+        nest.Connect(drive, cells, syn_spec={"weight": model.drive_weight, "delay": model.delay})
     recorder = nest.Create("spike_recorder")
     nest.Connect(cells, recorder, syn_spec={"delay": model.delay})
     nest.Prepare()

@@ -6,9 +6,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-import spikelet as sl
 from measure import Run, peak_rss_mb
 from models import DT
+
+import spikelet as sl
 
 if TYPE_CHECKING:
     from models import Model

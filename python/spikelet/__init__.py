@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from spikelet import decode, encode
+from spikelet import encode
 from spikelet._core import __version__, available_simd_levels, simd_level
 from spikelet.network import Network
 from spikelet.neurons import IF, LIF, LIFAlpha, LIFCond, LIFDelta

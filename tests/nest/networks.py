@@ -31,7 +31,8 @@ def draw(model: str, case: int, plastic: str = "") -> Description:
     """
     rng = np.random.default_rng([case, ["exp", "alpha", "delta"].index(model), len(plastic)])
     dt = DTS[case % 5]
-    n, n_sources = int(rng.integers(20, 61)), int(rng.integers(20, 41))
+    n = int(rng.integers(20, 61) if case % 2 else rng.integers(60, 101))  # around a SIMD block
+    n_sources = int(rng.integers(20, 41))
     steps = round(float(rng.integers(3, 8 if dt < 0.1 else 11)) * 100.0 / dt)
     scalar = _scalars(model, case, rng)
     params = _heterogeneous(scalar, n, rng) if case % 3 == 0 else dict(scalar)

@@ -1,7 +1,4 @@
-"""One description of a network, run by NEST and by spikelet.
-
-Both runs return the same `Result`: spikes as integer steps, weights in one order, traces by step.
-"""
+"""One description of a network, run by NEST and by spikelet, with results in one form."""
 
 from __future__ import annotations
 
@@ -114,9 +111,8 @@ def to_steps(times: Any, dt: float) -> Ints:
 def _spike_table(times: Any, ids: Any, d: Description) -> Ints:
     steps, ids = to_steps(times, d.dt), np.asarray(ids, dtype=np.int64)
     keep = steps <= d.steps
-    steps, ids = steps[keep], ids[keep]
-    order = np.lexsort((ids, steps))
-    return np.stack([steps[order], ids[order]], axis=1)
+    order = np.lexsort((ids[keep], steps[keep]))
+    return np.stack([steps[keep][order], ids[keep][order]], axis=1)
 
 
 def _trace(times: Any, values: Floats, d: Description) -> Floats:

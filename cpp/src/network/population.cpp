@@ -140,14 +140,14 @@ StepArgs<R> Population<R>::step_args(Step now) const {
   }
   for (std::size_t k = 0; k < coefficient_.size(); ++k) {
     args.coefficient[k] = coefficient_[k].data();
-    args.index_mask[k] = coefficient_[k].size() == block_size ? 0 : ~std::size_t{0};
+    args.index_mask[k] = coefficient_[k].size() == padded_ ? ~std::size_t{0} : 0;
   }
   args.external = external_.empty() ? nullptr : external_.data();
   args.theta = theta_.empty() ? nullptr : theta_.data();
   args.held_until = held_until_.data();
   args.now = static_cast<std::int32_t>(now - base_);
   args.t_ref = t_ref_.data();
-  args.t_ref_mask = t_ref_.size() == block_size ? 0 : ~std::size_t{0};
+  args.t_ref_mask = t_ref_.size() == padded_ ? ~std::size_t{0} : 0;
   args.subtract = subtract_;
   args.n = n_;
   args.first_gid = first_gid_;

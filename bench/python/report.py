@@ -1,0 +1,148 @@
+"""Compare the activity of the simulators, then put their medians into one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from statistics import fmean, median
+from typing import Any
+
+Record = dict[str, Any]
+"""One run as the worker printed it, or why there is none: key ``missing`` or ``failed``."""
+
+SPREADS = 3.0
+"""Means may differ by this many standard deviations of single seeds."""
+
+HEADER = (
+    "model", "threads", "simulator", "dtype", "runs", "build s", "compile s",
+    "sim wall s (min..max)", "wall / spikelet", "rate Hz", "CV ISI", "same activity",
+    "syn. events", "ns/event", "peak RSS MB",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table."""
+
+    model: str
+    threads: int
+    simulator: str
+    dtype: str
+
+
+def seed_spread(groups: list[list[float]]) -> float | None:
+    """Return the standard deviation from seed to seed, pooled over simulators.
+
+    None if no simulator ran with two seeds.
+    """
+    freedom = sum(len(group) - 1 for group in groups)
+    if freedom == 0:
+        return None
+    return sqrt(sum((x - fmean(group)) ** 2 for group in groups for x in group) / freedom)
+
+
+def differences(runs: list[Record], reference: list[Record], peers: list[list[Record]]) -> str:
+    """Say whether rate and CV of `runs` are those of `reference` within the spread of seeds.
+
+    Parameters
+    ----------
+    runs, reference : list of dict
+        The runs to judge and those to judge by, one for each seed.
+    peers : list of list of dict
+        The runs of all simulators, which give the spread.
+    """
+    if runs is reference:
+        return "reference"
+    found = []
+    for key, name in (("rate_hz", "rate"), ("cv", "CV")):
+        values, expected, *groups = (
+            [run[key] for run in group if run[key] is not None]
+            for group in (runs, reference, *peers)
+        )
+        if not values and not expected:
+            continue
+        if not values or not expected:
+            found.append(f"{name} undefined in one of the two")
+            continue
+        spread = seed_spread([group for group in groups if group])
+        if spread is None:
+            return "not checked: one seed"
+        change = fmean(values) - fmean(expected)
+        if abs(change) > SPREADS * spread:
+            relative = f"{change / fmean(expected):+.1%}" if fmean(expected) else f"{change:+.3g}"
+            found.append(f"{name} {relative}")
+    return "NO: " + ", ".join(found) if found else "yes"
+
+
+def judge(results: dict[Case, list[Record]]) -> dict[Case, str]:
+    """Return the verdict of `differences` for each case that has runs."""
+    done = {case: runs for case, runs in results.items() if "rate_hz" in runs[0]}
+    verdicts = {}
+    for case, runs in done.items():
+        rivals = [c for c in done if (c.model, c.threads) == (case.model, case.threads)]
+        verdicts[case] = differences(runs, done[rivals[0]], [done[c] for c in rivals])
+    return verdicts
+
+
+def summarise(verdicts: dict[Case, str]) -> str:
+    """Return one sentence on the check that comes before the comparison of speed."""
+    wrong = [
+        f"  {c.model}, {c.threads} threads, {c.simulator} {c.dtype}: {verdict}"
+        for c, verdict in verdicts.items()
+        if verdict.startswith("NO")
+    ]
+    if wrong:
+        head = "ACTIVITY DIFFERS: these rows did not simulate the same thing, distrust their ratios"
+        return "\n".join([head, *wrong])
+    if any(verdict.startswith("not checked") for verdict in verdicts.values()):
+        return "Activity NOT CHECKED: it takes two seeds (--runs) to know their spread"
+    if "yes" not in verdicts.values():
+        return "Activity NOT CHECKED: there is nothing to compare with"
+    return (
+        f"Activity agrees: all rates and CVs lie within {SPREADS:g} standard deviations of a seed"
+    )
+
+
+def table(results: dict[Case, list[Record]], verdicts: dict[Case, str]) -> str:
+    """Return the comparison as one Markdown table, all figures medians over the runs."""
+    walls: dict[tuple[str, int], float] = {}
+    lines = [HEADER]
+    for case, runs in results.items():
+        names = (case.model, str(case.threads), case.simulator, case.dtype)
+        if case not in verdicts:
+            why = next(f"{key}: {text}" for key, text in runs[0].items())
+            lines.append((*names, why.replace("|", "/"), *[""] * (len(HEADER) - len(names) - 1)))
+            continue
+        wall = _middle(runs, "wall_s")
+        if case.simulator == "spikelet":
+            walls.setdefault((case.model, case.threads), wall)
+        base = walls.get((case.model, case.threads))
+        low, high = (f(run["wall_s"] for run in runs) for f in (min, max))
+        events = _middle(runs, "events")
+        lines.append(
+            (
+                *names,
+                str(len(runs)),
+                f"{_middle(runs, 'build_s'):.2f}",
+                f"{_middle(runs, 'compile_s'):.1f}",
+                f"{wall:.3f} ({low:.3f}..{high:.3f})",
+                f"{wall / base:.2f}" if base else "-",
+                f"{_middle(runs, 'rate_hz'):.3f}",
+                _optional(runs, "cv", ".3f"),
+                verdicts[case],
+                f"{events / 1e6:.1f} M",
+                _optional(runs, "ns_per_event", ".2f"),
+                f"{_middle(runs, 'peak_rss_mb'):.0f}",
+            )
+        )
+    lines.insert(1, ("---",) * len(HEADER))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _middle(runs: list[Record], key: str) -> float:
+    return median(run[key] for run in runs)
+
+
+def _optional(runs: list[Record], key: str, form: str) -> str:
+    values = [run[key] for run in runs if run[key] is not None]
+    return format(median(values), form) if values else "-"

@@ -1,0 +1,152 @@
+"""Small image sets: MNIST from its IDX files, and scikit-learn's digits, which need no download."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Literal, SupportsIndex, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikelet._checks import integer
+from spikelet.encode import _choice
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+__all__ = ["digits", "load", "mnist"]
+
+Split: TypeAlias = Literal["train", "test"]
+Labelled: TypeAlias = tuple[NDArray[np.float32], NDArray[np.uint8]]
+
+_PREFIX = {"train": "train", "test": "t10k"}
+
+
+def mnist(
+    data_dir: str | PathLike[str], split: Split = "train", n: SupportsIndex | None = None
+) -> Labelled:
+    """Read MNIST, or a set in the same files (Fashion-MNIST, KMNIST).
+
+    Parameters
+    ----------
+    data_dir : path
+        Folder with ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``,
+        ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``, plain or gzipped (``.gz``), in it
+        or in its ``MNIST/raw``.
+    split : "train" or "test"
+    n : int >= 0, optional
+        Only the first `n` images, in the order of the files; by default all.
+
+    Returns
+    -------
+    images : float32 array ``[n, 28, 28]``, in [0, 1]
+    labels : uint8 array ``[n]``
+
+    Raises
+    ------
+    FileNotFoundError
+        A file is missing; the message lists where it was looked for.
+    ValueError
+        A file is not what its name says (magic number), is cut short or has bytes left over; the
+        two files differ in length; fewer than `n` images.
+    """
+    _choice("datasets.mnist", "split", split, *_PREFIX)
+    prefix = _PREFIX[split]
+    images = _read_idx(_find(Path(data_dir), f"{prefix}-images-idx3-ubyte"), 3, n)
+    labels = _read_idx(_find(Path(data_dir), f"{prefix}-labels-idx1-ubyte"), 1, n)
+    if len(images) != len(labels):
+        rule = "must hold as many labels as images"
+        sizes = f"{len(labels)} and {len(images)}"
+        raise ValueError(f"datasets.mnist: {data_dir} {rule}, got {sizes}")
+    return images.astype(np.float32) / np.float32(255), labels
+
+
+def digits(split: Split = "train", n: SupportsIndex | None = None, *, seed: int = 0) -> Labelled:
+    """Return scikit-learn's 8x8 digits, 1797 handwritten images from the UCI repository.
+
+    Parameters
+    ----------
+    split : "train" or "test"
+        1438 images, or the 359 held out (20 %), chosen by `seed` and always the same for it.
+    n : int >= 0, optional
+        Only the first `n` images of the split.
+    seed : int in [0, 2**32)
+
+    Returns
+    -------
+    images : float32 array ``[n, 8, 8]``, in [0, 1]
+    labels : uint8 array ``[n]``
+
+    Raises
+    ------
+    ImportError
+        scikit-learn is missing: ``pip install 'spikelet[demo]'``.
+    """
+    _choice("datasets.digits", "split", split, *_PREFIX)
+    integer("datasets.digits", "seed", seed, 0, 2**32 - 1)
+    try:
+        from sklearn.datasets import load_digits  # noqa: PLC0415  (only where it is used)
+    except ImportError as error:
+        msg = "datasets.digits needs scikit-learn: pip install 'spikelet[demo]'"
+        raise ImportError(msg) from error
+    images, labels = load_digits(return_X_y=True)
+    # RandomState, unlike Generator, is frozen: this split is the same with every numpy.
+    order = np.random.RandomState(seed).permutation(len(labels))
+    held_out = len(labels) // 5
+    chosen = order[:held_out] if split == "test" else order[held_out:]
+    chosen = chosen[: _limit("digits", n, len(chosen))]
+    pixels = images[chosen].reshape(-1, 8, 8).astype(np.float32)
+    return pixels / np.float32(16), labels[chosen].astype(np.uint8)
+
+
+def load(
+    data_dir: str | PathLike[str] | None = None,
+    split: Split = "train",
+    n: SupportsIndex | None = None,
+) -> Labelled:
+    """Return `mnist` from `data_dir`, or `digits` if none is given: the demos' choice."""
+    return digits(split, n) if data_dir is None else mnist(data_dir, split, n)
+
+
+def _limit(name: str, n: SupportsIndex | None, available: int) -> int:
+    return available if n is None else integer(f"datasets.{name}", "n", n, 0, available)
+
+
+def _find(folder: Path, name: str) -> Path:
+    tried = [folder / sub / (name + end) for sub in ("", "MNIST/raw") for end in ("", ".gz")]
+    for path in tried:
+        if path.is_file():
+            return path
+    raise FileNotFoundError(f"datasets.mnist: no {name}; looked for {', '.join(map(str, tried))}")
+
+
+def _read_idx(path: Path, n_axes: int, n: SupportsIndex | None) -> NDArray[np.uint8]:
+    """Read the first `n` entries (None: all) of an IDX file of bytes, plain or gzipped."""
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            return _parse_idx(path, file, n_axes, n)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"datasets.mnist: {path} is no whole gzip file: {error}") from error
+
+
+def _parse_idx(
+    path: Path, file: BinaryIO | gzip.GzipFile, n_axes: int, n: SupportsIndex | None
+) -> NDArray[np.uint8]:
+    # 0, 0, 8 (unsigned bytes), the number of axes; their lengths, big-endian int32; the data.
+    magic, expected = file.read(4), bytes([0, 0, 8, n_axes])
+    if magic != expected:
+        rule = f"must begin with the bytes {expected.hex(' ')}"
+        raise ValueError(f"datasets.mnist: {path} {rule}, got {magic.hex(' ') or 'nothing'}")
+    available, *shape = (int.from_bytes(file.read(4), "big") for _ in range(n_axes))
+    wanted = _limit("mnist", n, available)
+    size = wanted * math.prod(shape)
+    data = file.read(size)
+    if len(data) < size:
+        got = f"got {len(data)}"
+        raise ValueError(f"datasets.mnist: {path} is cut short, needs {size} bytes of data, {got}")
+    if wanted == available and file.read(1):
+        raise ValueError(f"datasets.mnist: {path} must end after {size} bytes of data, got more")
+    return np.frombuffer(bytearray(data), np.uint8).reshape(wanted, *shape)  # writable
