@@ -14,16 +14,20 @@ import json
 import os
 import platform
 import re
+import resource
 import subprocess
 import sys
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
+from time import perf_counter
 
 from models import DT, MODELS
 from report import Case, Record, judge, summarise, table
 
 WORKER = Path(__file__).with_name("worker.py")
+BUSY = 0.05
+"""Share of the machine's CPU time that others may use before the table warns."""
 
 
 def arguments() -> argparse.Namespace:
@@ -80,6 +84,8 @@ def run_once(case: Case, seed: int, args: argparse.Namespace) -> Record:
     }
     command = [python, str(WORKER), case.simulator, case.model]
     command += [f"--{name}={value}" for name, value in settings.items()]
+    before = cpu_seconds()
+    began = perf_counter()
     try:
         done = subprocess.run(
             command,
@@ -93,7 +99,23 @@ def run_once(case: Case, seed: int, args: argparse.Namespace) -> Record:
     if done.returncode:
         print(done.stderr, file=sys.stderr)
         return {"failed": (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]}
-    return json.loads(done.stdout.strip().splitlines()[-1]) | {"seed": seed}
+    record: Record = json.loads(done.stdout.strip().splitlines()[-1])
+    if "missing" in record:
+        return record
+    everyone, own = (after - start for after, start in zip(cpu_seconds(), before, strict=True))
+    capacity = (perf_counter() - began) * (os.cpu_count() or 1)
+    return record | {"seed": seed, "others_cpu": max(0.0, everyone - own) / capacity}
+
+
+def cpu_seconds() -> tuple[float, float]:
+    """Return the CPU time used so far by the whole machine and by our finished runs."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    own = spent.ru_utime + spent.ru_stime
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return own, own
+    user, nice, system = stat.read_text().split(maxsplit=4)[1:4]
+    return (int(user) + int(nice) + int(system)) / os.sysconf("SC_CLK_TCK"), own
 
 
 def run_all(args: argparse.Namespace) -> dict[Case, list[Record]]:
@@ -145,6 +167,10 @@ def main() -> None:
     print(f"dt {DT} ms; scale {args.scale:g}; "
           + "; ".join(f"{m} {t / 1e3:g} s" for m, t in times.items())
           + f"; seeds {args.seed} to {args.seed + args.runs - 1}; medians")  # fmt: skip
+    others = max((run.get("others_cpu", 0.0) for runs in results.values() for run in runs))
+    if others > BUSY:
+        print(f"MACHINE BUSY: other processes used up to {others:.0%} of the CPU during a run; "
+              "times, above all with several threads, are unreliable")  # fmt: skip
     print(f"\n{summarise(verdicts)}\n\n{table(results, verdicts)}")
 
     if args.json:

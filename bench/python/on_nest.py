@@ -37,7 +37,8 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: s
             {"weight": path.weight, "delay": model.delay},
         )
     synapses = nest.num_connections
-    # A shorter delay to or from a device would shorten the interval between communications.
+    # A shorter delay to or from a device would shorten the interval between communications; the
+    # price is that the drive begins one delay later than elsewhere.
     if model.drive_rate:
         drive = nest.Create("poisson_generator", params={"rate": model.drive_rate})
         nest.Connect(drive, cells, syn_spec={"weight": model.drive_weight, "delay": model.delay})
@@ -58,7 +59,7 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: s
         wall_s=wall,
         peak_rss_mb=peak,
         synapses=synapses,
-        times=np.asarray(events["times"]),
-        ids=np.asarray(events["senders"]) - cells[0].global_id,
+        times=np.asarray(events["times"], np.float64),
+        ids=np.asarray(events["senders"], np.int64) - cells[0].global_id,
         versions={"nest": nest.__version__},
     )

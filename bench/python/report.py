@@ -125,7 +125,7 @@ def table(results: dict[Case, list[Record]], verdicts: dict[Case, str]) -> str:
                 str(len(runs)),
                 f"{_middle(runs, 'build_s'):.2f}",
                 f"{_middle(runs, 'compile_s'):.1f}",
-                f"{wall:.3f} ({low:.3f}..{high:.3f})",
+                f"{wall:.4g} ({low:.4g}..{high:.4g})",
                 f"{wall / base:.2f}" if base else "-",
                 f"{_middle(runs, 'rate_hz'):.3f}",
                 _optional(runs, "cv", ".3f"),

@@ -56,5 +56,5 @@ void bind_rules(py::module_& m) {
         }
         return to_array(std::move(values));
       },
-      py::arg("spec"), py::arg("seed"), py::arg("object"), py::arg("n"));
+      py::arg("spec"), py::arg("seed"), py::arg("number"), py::arg("n"));
 }

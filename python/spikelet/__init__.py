@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from spikelet import encode
+from spikelet import decode, encode
 from spikelet._core import __version__, available_simd_levels, simd_level
 from spikelet.network import Network
 from spikelet.neurons import IF, LIF, LIFAlpha, LIFCond, LIFDelta
@@ -25,7 +25,14 @@ from spikelet.rules import (
     OneToOne,
     Uniform,
 )
-from spikelet.sources import CurrentInput, NoiseInput, PoissonInput, PoissonSource, RasterSource, SpikeSource
+from spikelet.sources import (
+    CurrentInput,
+    NoiseInput,
+    PoissonInput,
+    PoissonSource,
+    RasterSource,
+    SpikeSource,
+)
 
 __all__ = [
     "IF",

@@ -54,7 +54,9 @@ def numbers(where: str, argument: str, value: Any, unit: str = "") -> Float:
     try:
         array = np.asarray(magnitude(value, unit), dtype=np.float64)
     except (TypeError, ValueError) as error:
-        msg = f"{where}: {argument} must be a number or an array of numbers, got {value!r} ({error})"
+        msg = (
+            f"{where}: {argument} must be a number or an array of numbers, got {value!r} ({error})"
+        )
         raise TypeError(msg) from None
     if array.ndim > 1:
         fail(where, argument, array.shape, "must have at most one dimension; its shape")
@@ -86,7 +88,12 @@ def integer(where: str, argument: str, value: Any, low: int, high: int | None = 
         msg = f"{where}: {argument} must be an integer, got {value!r}"
         raise TypeError(msg) from None
     if number < low or (high is not None and number > high):
-        fail(where, argument, number, f"must be >= {low}" + ("" if high is None else f" and <= {high}"))
+        fail(
+            where,
+            argument,
+            number,
+            f"must be >= {low}" + ("" if high is None else f" and <= {high}"),
+        )
     return number
 
 

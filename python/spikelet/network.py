@@ -9,15 +9,23 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from spikelet import _core, progress as _progress, storage
-from spikelet._checks import fail, fits, ids, integer, magnitude, named, numbers, require
+from spikelet import _core, storage
+from spikelet import progress as _progress
+from spikelet._checks import fail, fits, ids, integer, named, numbers, require
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import STDP
 from spikelet.population import Model, Population
 from spikelet.projection import Projection
 from spikelet.recorders import SpikeRecorder, StateRecorder, WeightRecorder
 from spikelet.rules import Distribution, OneToOne, Rule, as_spec
-from spikelet.sources import CurrentInput, NoiseInput, PoissonInput, PoissonSource, RasterSource, SpikeSource
+from spikelet.sources import (
+    CurrentInput,
+    NoiseInput,
+    PoissonInput,
+    PoissonSource,
+    RasterSource,
+    SpikeSource,
+)
 
 __all__ = ["Network"]
 
@@ -27,8 +35,14 @@ _RECEPTORS = {None: -1, "excitatory": 0, "ex": 0, "inhibitory": 1, "in": 1}
 
 def _cores() -> int:
     limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    )
     return min(int(limit), cores) if limit.isdigit() and int(limit) > 0 else cores
+
+
+def _to_core(spec: Any) -> _core.ValueSpec:
+    return spec.to_core() if isinstance(spec, Distribution) else _core.ValueSpec(spec)
 
 
 class Network:
@@ -58,18 +72,29 @@ class Network:
     """
 
     def __init__(
-        self, dt: float = 0.1, seed: int = 0, threads: int | None = None, dtype: Literal["float32", "float64"] = "float32"
+        self,
+        dt: float = 0.1,
+        seed: int = 0,
+        threads: int | None = None,
+        dtype: Literal["float32", "float64"] = "float32",
     ) -> None:
         step = numbers("Network", "dt", dt, "ms")
         require("Network", "dt", step, "> 0")
         self.dt = float(step)
         self.seed = integer("Network", "seed", seed, 0, 2**64 - 1)
-        self.threads = _cores() if threads is None else integer("Network", "threads", threads, 1, 1024)
-        if dtype not in ("float32", "float64") and np.dtype(dtype).name not in ("float32", "float64"):
+        self.threads = (
+            _cores() if threads is None else integer("Network", "threads", threads, 1, 1024)
+        )
+        if dtype not in ("float32", "float64") and np.dtype(dtype).name not in (
+            "float32",
+            "float64",
+        ):
             fail("Network", "dtype", dtype, 'must be "float32" or "float64"')
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         simulator = _core.Simulator32 if self.dtype == np.float32 else _core.Simulator64
-        self._sim: _core.Simulator = simulator(self.dt, self.seed, self.threads)
+        self._sim: _core.Simulator32 | _core.Simulator64 = simulator(
+            self.dt, self.seed, self.threads
+        )
         self.populations: list[Population] = []
         self.projections: list[Projection] = []
         self._inputs: list[tuple[Population, Any, int]] = []  # with the step of injection
@@ -99,15 +124,24 @@ class Network:
         name = f"{type(model).__name__}{len(self.populations)}" if name is None else str(name)
         if isinstance(model, NeuronModel):
             if model.length is not None and model.length != n:
-                fail(f"population {name}", "model", model.length, f"must have array parameters of length {n}; length")
+                fail(
+                    f"population {name}",
+                    "model",
+                    model.length,
+                    f"must have array parameters of length {n}; length",
+                )
             kind = list(_core.neuron_models()).index(type(model).__name__)
             index = self._sim.add_neurons(kind, n, model.arrays(), model.reset == "subtract")
         elif isinstance(model, PoissonSource):
-            index = self._sim.add_poisson(n, fits(f"population {name}", "rate", np.asarray(model.rate), n))
+            index = self._sim.add_poisson(
+                n, fits(f"population {name}", "rate", np.asarray(model.rate), n)
+            )
         elif isinstance(model, (SpikeSource, RasterSource)):
             index = self._sim.add_events(n, *self._events(model, n))
         else:
-            msg = f"population {name}: model must be a neuron model or a spike source, got {model!r}"
+            msg = (
+                f"population {name}: model must be a neuron model or a spike source, got {model!r}"
+            )
             raise TypeError(msg)
         self._raster_starts[index] = self._step
         population = Population(self, index, n, model, name, None)
@@ -155,35 +189,55 @@ class Network:
             If something does not fit; nothing is changed then.
         """
         self._require_idle()
-        where = self._check_ends(pre, post)
+        where, model = self._check_ends(pre, post)
         if receptor not in _RECEPTORS:
             fail(where, "receptor", receptor, 'must be "excitatory", "inhibitory" or None')
         if plasticity is not None and not isinstance(plasticity, STDP):
             msg = f"{where}: plasticity must be a rule such as sl.STDP(...), got {plasticity!r}"
             raise TypeError(msg)
         # Inhibitory conductances are kept negative in the core; a named receptor takes magnitudes.
-        scale = -1.0 if post.model.conductance and _RECEPTORS[receptor] == 1 else 1.0  # type: ignore[union-attr]
-        ends = (_RECEPTORS[receptor], scale, plasticity.to_core() if plasticity is not None else None)
-        weight_unit = "nS" if post.model.conductance else "mV" if post.model.channels == 1 else "pA"  # type: ignore[union-attr]
+        scale = -1.0 if model.conductance and _RECEPTORS[receptor] == 1 else 1.0
+        ends = (
+            _RECEPTORS[receptor],
+            scale,
+            plasticity.to_core() if plasticity is not None else None,
+        )
+        weight_unit = "nS" if model.conductance else "mV" if model.channels == 1 else "pA"
         if isinstance(rule, Rule):
             weights = as_spec(where, "weight", 1.0 if weight is None else weight, weight_unit)
             delays = self._delays(where, delay)
             if isinstance(rule, OneToOne) and len(pre) != len(post):
-                fail(where, "OneToOne", (len(pre), len(post)), "needs populations of the same size; sizes")
+                fail(
+                    where,
+                    "OneToOne",
+                    (len(pre), len(post)),
+                    "needs populations of the same size; sizes",
+                )
             with named(where):
                 index = self._sim.connect(
-                    pre.index, post.index, pre.size, post.size, pre._ids, post._ids, rule.to_core(),
-                    *(x.to_core() if isinstance(x, Distribution) else _core.ValueSpec(x) for x in (weights, delays)),
-                    *ends,
+                    pre.index, post.index, pre.size, post.size, pre._ids, post._ids,
+                    rule.to_core(), _to_core(weights), _to_core(delays), *ends,
                 )  # fmt: skip
         else:
             pre_ids, post_ids, weight = self._lists(where, pre, post, rule, weight)
             n, object_ = len(pre_ids), 2 * len(self.projections)
-            weights = self._values(where, "weight", as_spec(where, "weight", weight, weight_unit), n, object_)
-            steps = self._to_steps(where, self._values(where, "delay", self._delays(where, delay), n, object_ + 1))
+            weights = self._values(
+                where, "weight", as_spec(where, "weight", weight, weight_unit), n, object_
+            )
+            steps = self._to_steps(
+                where, self._values(where, "delay", self._delays(where, delay), n, object_ + 1)
+            )
             with named(where):
                 index = self._sim.connect_lists(
-                    pre.index, post.index, pre.size, pre_ids, post_ids, weights.astype(self.dtype), steps, *ends, None
+                    pre.index,
+                    post.index,
+                    pre.size,
+                    pre_ids,
+                    post_ids,
+                    weights.astype(self.dtype),
+                    steps,
+                    *ends,
+                    None,
                 )
         projection = Projection(self, index, pre, post, plasticity, ends[:2])
         self.projections.append(projection)
@@ -211,7 +265,7 @@ class Network:
     @property
     def t(self) -> float:
         """Time [ms]."""
-        return float(self._ms(np.int64(self._step)))
+        return float(self._ms(np.array(self._step)))
 
     def prepare(self) -> None:
         """Lay out the synapses for the run now; otherwise the first run does it."""
@@ -256,13 +310,21 @@ class Network:
             self._sim.run(steps, report(progress) if callable(progress) else None)
 
     @overload
-    def record(self, target: Projection, what: Literal["weights"], *, every: float | None = None) -> WeightRecorder: ...
+    def record(
+        self, target: Projection, what: Literal["weights"], *, every: float | None = ...
+    ) -> WeightRecorder: ...
+    @overload  # any other string names a state
+    def record(  # type: ignore[overload-overlap]
+        self, target: Population, what: Literal["spikes"], *, every: float | None = ...
+    ) -> SpikeRecorder: ...
     @overload
-    def record(self, target: Population, what: Literal["spikes"], *, every: float | None = None) -> SpikeRecorder: ...
-    @overload
-    def record(self, target: Population, what: str, *, every: float | None = None) -> StateRecorder: ...
+    def record(
+        self, target: Population, what: str, *, every: float | None = ...
+    ) -> StateRecorder: ...
 
-    def record(self, target: Population | Projection, what: str, *, every: float | None = None) -> Any:
+    def record(
+        self, target: Population | Projection, what: str, *, every: float | None = None
+    ) -> Any:
         """Record from now on.
 
         Parameters
@@ -284,7 +346,9 @@ class Network:
                 fail("record", "target", target, "must belong to this network")
             if what != "weights":
                 fail(f"record {target!r}", "what", what, 'must be "weights"')
-            return WeightRecorder(self, self._sim.record_weights(target.index, self._interval(every)), target)
+            return WeightRecorder(
+                self, self._sim.record_weights(target.index, self._interval(every)), target
+            )
         self._check_own("record", target)
         states = target.model.states if isinstance(target.model, NeuronModel) else ()
         if what == "spikes":
@@ -295,8 +359,15 @@ class Network:
             return SpikeRecorder(self, self._sim.record_spikes(target.index, wanted), target)
         if what not in states:
             known = ", ".join(["spikes", *states])
-            fail(f"record {target.name} ({type(target.model).__name__})", "what", what, f"must be one of: {known}")
-        index = self._sim.record_state(target.index, states.index(what), target.ids, self._interval(every))
+            fail(
+                f"record {target.name} ({type(target.model).__name__})",
+                "what",
+                what,
+                f"must be one of: {known}",
+            )
+        index = self._sim.record_state(
+            target.index, states.index(what), target.ids, self._interval(every)
+        )
         return StateRecorder(self, index, target, what)
 
     # State --------------------------------------------------------------------------------------------------------
@@ -350,10 +421,11 @@ class Network:
     def _step(self) -> int:
         return int(self._sim.now)
 
-    def _ms(self, stamps: Any) -> Any:
-        """Times of steps: the nearest floats where 1 / dt is whole."""
+    def _ms(self, stamps: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Return times of steps: the nearest floats where 1 / dt is whole."""
         inverse = round(1 / self.dt) if self.dt <= 1 else 0
-        return stamps / inverse if inverse and abs(inverse * self.dt - 1) < 1e-12 else stamps * self.dt
+        exact = inverse > 0 and abs(inverse * self.dt - 1) < 1e-12
+        return np.asarray(stamps / inverse if exact else stamps * self.dt, dtype=np.float64)
 
     def _require_idle(self) -> None:
         if self._sim.busy:
@@ -371,20 +443,25 @@ class Network:
         if population.network is not self:
             fail(where, "population", population.name, "must belong to this network")
 
-    def _check_ends(self, pre: Any, post: Any) -> str:
+    def _check_ends(self, pre: Any, post: Any) -> tuple[str, NeuronModel]:
         self._check_own("connect", pre)
         self._check_own("connect", post)
         where = f"connect {pre.name} -> {post.name}"
         if not isinstance(post.model, NeuronModel):
             fail(where, "post", post, "must be neurons, not a spike source")
-        return where
+        return where, post.model
 
     def _events(self, model: SpikeSource | RasterSource, n: int) -> tuple[Any, Any]:
         if isinstance(model, RasterSource):
             return model.stamps(self._step, n)
         stamps, elements = model.stamps(self.dt, n)
         if stamps.size and self._step > 0 and stamps[0] <= self._step:
-            fail("SpikeSource", "times", float(model.times[0]), f"must lie after the present, {self.t:g} ms")
+            fail(
+                "SpikeSource",
+                "times",
+                float(model.times[0]),
+                f"must lie after the present, {self.t:g} ms",
+            )
         return stamps, elements
 
     def _set_model(self, population: Population, model: Model) -> None:
@@ -417,7 +494,11 @@ class Network:
             model = target.model
             assert isinstance(model, NeuronModel)
             for channel in range(model.channels):
-                part = weight if model.channels == 1 else np.where((weight < 0) == bool(channel), weight, 0.0)
+                part = (
+                    weight
+                    if model.channels == 1
+                    else np.where((weight < 0) == bool(channel), weight, 0.0)
+                )
                 if part.any() or (channel == 0 and not weight.any()):
                     self._sim.inject_poisson(target.index, rate, part, channel)
         elif isinstance(what, CurrentInput):
@@ -429,10 +510,14 @@ class Network:
                 whole[:, target.ids] = values.reshape(len(values), -1)
                 values = whole
             columns = 1 if values.ndim == 1 else target.size
-            self._sim.inject_current(target.index, values.astype(self.dtype).reshape(-1), columns, start)
+            self._sim.inject_current(
+                target.index, values.astype(self.dtype).reshape(-1), columns, start
+            )
         elif isinstance(what, NoiseInput):
             every = self._interval(what.every)
-            self._sim.inject_noise(target.index, spread("mean", what.mean), spread("std", what.std), every, start)
+            self._sim.inject_noise(
+                target.index, spread("mean", what.mean), spread("std", what.std), every, start
+            )
         else:
             msg = f"{where}: expected PoissonInput, CurrentInput or NoiseInput, got {what!r}"
             raise TypeError(msg)
@@ -461,27 +546,55 @@ class Network:
             fail(where, "delay", float(delays[bad][0]), rule)
         return steps.astype(np.uint16)
 
-    def _values(self, where: str, argument: str, spec: Any, n: int, object_: int) -> npt.NDArray[np.float64]:
+    def _values(
+        self, where: str, argument: str, spec: Any, n: int, object_: int
+    ) -> npt.NDArray[np.float64]:
         if isinstance(spec, Distribution):
             with named(where):
                 return _core.draw_values(spec.to_core(), self.seed, object_, n)
         if len(spec) not in (1, n):
-            fail(where, argument, len(spec), f"must be one value or one for each of the {n} synapses; number")
+            fail(
+                where,
+                argument,
+                len(spec),
+                f"must be one value or one for each of the {n} synapses; number",
+            )
         return np.asarray(spec)
 
-    def _lists(self, where: str, pre: Population, post: Population, rule: Any, weight: Any) -> tuple[Any, Any, Any]:
+    def _lists(
+        self, where: str, pre: Population, post: Population, rule: Any, weight: Any
+    ) -> tuple[Any, Any, Any]:
         if hasattr(rule, "tocoo"):
             if weight is not None:
-                fail(where, "weight", weight, "must not be given with a matrix, whose data are the weights")
+                fail(
+                    where,
+                    "weight",
+                    weight,
+                    "must not be given with a matrix, whose data are the weights",
+                )
             if rule.shape != (len(pre), len(post)):
-                fail(where, "matrix", rule.shape, f"must have the shape {(len(pre), len(post))}; its shape")
+                fail(
+                    where,
+                    "matrix",
+                    rule.shape,
+                    f"must have the shape {(len(pre), len(post))}; its shape",
+                )
             matrix = rule.tocoo()
-            pre_ids, post_ids, weight = matrix.row.astype(np.uint32), matrix.col.astype(np.uint32), matrix.data
+            pre_ids, post_ids, weight = (
+                matrix.row.astype(np.uint32),
+                matrix.col.astype(np.uint32),
+                matrix.data,
+            )
         elif isinstance(rule, tuple) and len(rule) == 2:
             pre_ids = ids(where, "pre_ids", rule[0], len(pre))
             post_ids = ids(where, "post_ids", rule[1], len(post))
             if len(pre_ids) != len(post_ids):
-                fail(where, "pre_ids and post_ids", (len(pre_ids), len(post_ids)), "must be equally long; lengths")
+                fail(
+                    where,
+                    "pre_ids and post_ids",
+                    (len(pre_ids), len(post_ids)),
+                    "must be equally long; lengths",
+                )
             weight = 1.0 if weight is None else weight
         else:
             msg = f"{where}: rule must be a connection rule, a sparse matrix or (pre_ids, post_ids), got {rule!r}"

@@ -111,7 +111,9 @@ class NeuronModel:
 
     def arrays(self) -> list[npt.NDArray[np.float64]]:
         """Values of all parameters, in the core's order."""
-        return [np.atleast_1d(np.asarray(getattr(self, p), dtype=np.float64)) for p in self.parameters()]
+        return [
+            np.atleast_1d(np.asarray(getattr(self, p), dtype=np.float64)) for p in self.parameters()
+        ]
 
     def replace(self, **changes: Any) -> NeuronModel:
         """Return a copy with some parameters changed."""
@@ -133,7 +135,12 @@ def _check(name: str, parameter: str, array: npt.NDArray[np.float64], rule: str)
     require(name, parameter, array, rule)
     if parameter == "tau_m" and (array < 0.1).any():
         low = float(array.min())
-        fail(name, parameter, low, f"must be at least 0.1 ms; times are in ms: did you mean {1000 * low:g}?")
+        fail(
+            name,
+            parameter,
+            low,
+            f"must be at least 0.1 ms; times are in ms: did you mean {1000 * low:g}?",
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

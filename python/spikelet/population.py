@@ -32,7 +32,9 @@ class StateView(np.lib.mixins.NDArrayOperatorsMixin):
         self._population = population
         self._name = name
 
-    def __array__(self, dtype: npt.DTypeLike = None, copy: bool | None = None) -> npt.NDArray[Any]:
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
         """Return a copy of the values."""
         if copy is False:
             msg = f"{self._population.name}.{self._name} can only be read as a copy"
@@ -59,13 +61,17 @@ class StateView(np.lib.mixins.NDArrayOperatorsMixin):
         where = f"{self._population.name}.{self._name}"
         whole = np.array(self, dtype=np.float64)
         if isinstance(value, Distribution):
-            value = self._population.network._draw(value, whole[index].size).reshape(whole[index].shape)
+            value = self._population.network._draw(value, whole[index].size).reshape(
+                whole[index].shape
+            )
         try:
             value = np.asarray(magnitude(value, _UNITS.get(self._name, "pA")), dtype=np.float64)
             np.broadcast_to(value, whole[index].shape)
         except (TypeError, ValueError):
             fail(where, "value", value, f"must be numbers of shape {whole[index].shape}")
-        require(where, "value", value.reshape(-1), "finite >= 0" if self._name[0] == "g" else "finite")
+        require(
+            where, "value", value.reshape(-1), "finite >= 0" if self._name[0] == "g" else "finite"
+        )
         whole[index] = value
         self._population._write_state(self._name, whole)
 
@@ -106,7 +112,13 @@ class Population:
     name: str
 
     def __init__(
-        self, network: Network, index: int, size: int, model: Model, name: str, ids: npt.NDArray[np.uint32] | None
+        self,
+        network: Network,
+        index: int,
+        size: int,
+        model: Model,
+        name: str,
+        ids: npt.NDArray[np.uint32] | None,
     ) -> None:
         set_ = super().__setattr__
         set_("network", network)
@@ -157,18 +169,18 @@ class Population:
         """Give a state or a parameter."""
         if name.startswith("_"):
             raise AttributeError(name)
-        if isinstance(self.model, NeuronModel) and name in self.model.states:
+        if name in self._states:
             return StateView(self, name)
         if name in self._parameter_names():
             value = getattr(self.model, name)
             return value if self._ids is None or np.ndim(value) != 1 else value[self._ids]
-        known = (*self.model.states, *self._parameter_names()) if self._is_neurons else self._parameter_names()
+        known = (*self._states, *self._parameter_names())
         msg = f"{self.name} ({type(self.model).__name__}) has no {name!r}; there are: {', '.join(known)}"
         raise AttributeError(msg)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a state or a parameter."""
-        if self._is_neurons and name in self.model.states:
+        if name in self._states:
             if not (isinstance(value, StateView) and value._population is self):
                 StateView(self, name)[:] = value
         elif name in self._parameter_names():
@@ -191,15 +203,19 @@ class Population:
             if name not in self._parameter_names():
                 self.__getattr__(name)
             changes[name] = value
-            if self._ids is not None and self._is_neurons and name != "reset":
-                whole = np.broadcast_to(np.asarray(getattr(self.model, name), dtype=float), (self.size,)).copy()
+            if self._ids is not None and self._states and name != "reset":
+                whole = np.broadcast_to(
+                    np.asarray(getattr(self.model, name), dtype=float), (self.size,)
+                ).copy()
                 whole[self._ids] = fits(self.name, name, numbers(self.name, name, value), len(self))
                 changes[name] = whole
         if isinstance(self.model, NeuronModel):
             model: Model = self.model.replace(**changes)
         elif isinstance(self.model, PoissonSource) and self._ids is not None:
             rate = np.broadcast_to(self.model.rate, (self.size,)).copy()
-            rate[self._ids] = fits(self.name, "rate", numbers(self.name, "rate", changes["rate"], "Hz"), len(self))
+            rate[self._ids] = fits(
+                self.name, "rate", numbers(self.name, "rate", changes["rate"], "Hz"), len(self)
+            )
             model = PoissonSource(rate)
         else:
             kept = {p: getattr(self.model, p) for p in self._parameter_names()}
@@ -208,8 +224,8 @@ class Population:
         self._model[0] = model
 
     @property
-    def _is_neurons(self) -> bool:
-        return isinstance(self.model, NeuronModel)
+    def _states(self) -> tuple[str, ...]:
+        return self.model.states if isinstance(self.model, NeuronModel) else ()
 
     def _parameter_names(self) -> tuple[str, ...]:
         return tuple(self.model.__dataclass_fields__)
@@ -227,8 +243,7 @@ class Population:
         self.network._sim.set_state(self.index, k, values)
 
     def _state_index(self, name: str) -> int:
-        assert isinstance(self.model, NeuronModel)
-        return self.model.states.index(name)
+        return self._states.index(name)
 
     def __repr__(self) -> str:
         part = "" if self.whole else f" of {self.size}"

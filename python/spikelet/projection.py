@@ -58,7 +58,12 @@ class Projection:
         try:
             values = np.broadcast_to(np.asarray(value, dtype=self.network.dtype), (len(self),))
         except (TypeError, ValueError):
-            fail(where, "weights", np.shape(value), f"must be one number or {len(self)} of them; its shape")
+            fail(
+                where,
+                "weights",
+                np.shape(value),
+                f"must be one number or {len(self)} of them; its shape",
+            )
         if not np.isfinite(values).all():
             fail(where, "weights", float(values[~np.isfinite(values)][0]), "must be finite")
         if self.plasticity is not None and len(self):
@@ -66,7 +71,12 @@ class Projection:
             low, high = (float(self.network.dtype.type(x)) for x in (low, high))
             if values.min() < low or values.max() > high:
                 bad = values[(values < low) | (values > high)][0]
-                fail(where, "weights", float(bad), f"must lie in [w_min, w_max] = [{low:g}, {high:g}]")
+                fail(
+                    where,
+                    "weights",
+                    float(bad),
+                    f"must lie in [w_min, w_max] = [{low:g}, {high:g}]",
+                )
         self.network._sim.set_weights(self.index, values)
 
     @property
@@ -78,8 +88,8 @@ class Projection:
     @property
     def pre_ids(self) -> npt.NDArray[np.int64]:
         """Ids of the sources."""
-        row = self.network._sim.synapses(self.index)[0]
-        return np.repeat(np.arange(len(row) - 1), np.diff(row.astype(np.int64)))
+        row = self.network._sim.synapses(self.index)[0].astype(np.int64)
+        return np.repeat(np.arange(len(row) - 1), row[1:] - row[:-1])
 
     @property
     def post_ids(self) -> npt.NDArray[np.int64]:
@@ -92,7 +102,10 @@ class Projection:
 
         row, post, weight, _ = self.network._sim.synapses(self.index)
         weight = np.broadcast_to(weight, (len(self),)).copy()
-        return csr_array((weight, post.astype(np.int64), row.astype(np.int64)), shape=(self.pre.size, self.post.size))
+        return csr_array(
+            (weight, post.astype(np.int64), row.astype(np.int64)),
+            shape=(self.pre.size, self.post.size),
+        )
 
     def __repr__(self) -> str:
         plastic = "" if self.plasticity is None else f", {type(self.plasticity).__name__}"

@@ -79,7 +79,8 @@ class SpikeRecorder(_Recorder):
         """
         stop = self.network.t if stop is None else stop
         length = stop - start
-        return self.counts(start, stop) * (1e3 / length) if length > 0 else np.zeros(len(self.target))
+        scale = 1e3 / length if length > 0 else 0.0
+        return np.asarray(self.counts(start, stop) * scale, dtype=np.float64)
 
     def __repr__(self) -> str:
         return f"SpikeRecorder({self.target.name}: {len(self._read()[0])} spikes)"

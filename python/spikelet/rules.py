@@ -174,7 +174,9 @@ class Distribution:
 
     def to_core(self) -> _core.ValueSpec:
         """Return the core's description."""
-        a, b = [float(getattr(self, p)) for p in self._parameters()] + [0.0] * (2 - len(self._parameters()))
+        a, b = [float(getattr(self, p)) for p in self._parameters()] + [0.0] * (
+            2 - len(self._parameters())
+        )
         limit = _core.ValueLimit.none
         low, high = 0.0, 0.0
         if self.clip is not None:
@@ -251,7 +253,9 @@ class Exponential(Distribution):
     positive = ("scale",)
 
 
-def as_spec(where: str, argument: str, value: Any, unit: str) -> Distribution | np.ndarray[Any, np.dtype[np.float64]]:
+def as_spec(
+    where: str, argument: str, value: Any, unit: str
+) -> Distribution | np.ndarray[Any, np.dtype[np.float64]]:
     """Return a distribution as it is, and numbers as a flat array of finite ones."""
     if isinstance(value, Distribution):
         return value

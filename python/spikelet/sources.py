@@ -10,7 +10,14 @@ import numpy.typing as npt
 
 from spikelet._checks import fail, magnitude, numbers, require
 
-__all__ = ["CurrentInput", "NoiseInput", "PoissonInput", "PoissonSource", "RasterSource", "SpikeSource"]
+__all__ = [
+    "CurrentInput",
+    "NoiseInput",
+    "PoissonInput",
+    "PoissonSource",
+    "RasterSource",
+    "SpikeSource",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,14 +43,24 @@ class SpikeSource:
         times = np.array(magnitude(self.times, "ms"), dtype=np.float64)
         ids = np.array(self.ids)
         if times.ndim != 1 or ids.shape != times.shape:
-            fail("SpikeSource", "times and ids", (times.shape, ids.shape), "must be one-dimensional and equally long")
+            fail(
+                "SpikeSource",
+                "times and ids",
+                (times.shape, ids.shape),
+                "must be one-dimensional and equally long",
+            )
         if ids.size and ids.dtype.kind not in "iu":
             msg = f"SpikeSource: ids must be integers, got {ids.dtype}"
             raise TypeError(msg)
         require("SpikeSource", "times", times, ">= 0")
         if (np.diff(times) < 0).any():
             k = int(np.flatnonzero(np.diff(times) < 0)[0])
-            fail("SpikeSource", "times", f"{times[k]:g} before {times[k + 1]:g} at index {k}", "must ascend")
+            fail(
+                "SpikeSource",
+                "times",
+                f"{times[k]:g} before {times[k + 1]:g} at index {k}",
+                "must ascend",
+            )
         object.__setattr__(self, "times", times)
         object.__setattr__(self, "ids", ids.astype(np.int64))
 
@@ -54,7 +71,12 @@ class SpikeSource:
         off = np.abs(steps - stamps) > np.maximum(1e-6, 1e-12 * steps)
         if off.any() and not self.snap:
             bad = float(self.times[off][0])
-            fail("SpikeSource", "times", bad, f"must lie on the grid of dt = {dt:g} ms (snap=True rounds them)")
+            fail(
+                "SpikeSource",
+                "times",
+                bad,
+                f"must lie on the grid of dt = {dt:g} ms (snap=True rounds them)",
+            )
         if self.ids.size and (self.ids.min() < 0 or self.ids.max() >= n):
             bad_id = int(self.ids[(self.ids < 0) | (self.ids >= n)][0])
             fail("SpikeSource", "ids", bad_id, f"must lie in 0 .. {n - 1}")
@@ -114,7 +136,9 @@ class RasterSource:
             fail("RasterSource", "raster", self.raster.shape, f"must have {n} columns; its shape")
         rows, columns = np.nonzero(self.raster)
         counts = self.raster[rows, columns].astype(np.int64)
-        return np.repeat(start + rows + 1, counts).astype(np.int64), np.repeat(columns, counts).astype(np.uint32)
+        return np.repeat(start + rows + 1, counts).astype(np.int64), np.repeat(
+            columns, counts
+        ).astype(np.uint32)
 
 
 @dataclass(frozen=True, eq=False)

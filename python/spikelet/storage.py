@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 FORMAT = "spikelet network 1"
 
-_TYPES = {c.__name__: c for module in (neurons, sources, plasticity) for c in map(module.__dict__.get, module.__all__)}
+_TYPES: dict[str, Any] = {
+    name: getattr(module, name)
+    for module in (neurons, sources, plasticity)
+    for name in module.__all__
+}
 
 
 class _Writer:
@@ -37,7 +41,9 @@ class _Writer:
 
 
 def _restore(description: dict[str, Any], file: Any) -> Any:
-    fields = {k: file[v["array"]] if isinstance(v, dict) else v for k, v in description["fields"].items()}
+    fields = {
+        k: file[v["array"]] if isinstance(v, dict) else v for k, v in description["fields"].items()
+    }
     return _TYPES[description["type"]](**fields)
 
 
@@ -53,30 +59,42 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
                 out.arrays[f"{key}.initial.{state}"] = sim.initial_state(p.index, k)
             out.arrays[f"{key}.held"] = sim.held(p.index)
         model = out.describe(p.model, key)
-        populations.append({"n": p.size, "name": p.name, "model": model, "start": net._raster_starts[p.index]})
-    for p in net.projections:
-        key = f"projection{p.index}"
+        populations.append(
+            {"n": p.size, "name": p.name, "model": model, "start": net._raster_starts[p.index]}
+        )
+    for q in net.projections:
+        key = f"projection{q.index}"
         plastic = None
-        if p.plasticity is not None:
-            plastic = out.describe(p.plasticity, key)
-            for name, values in sim.plastic_state(p.index).items():
+        if q.plasticity is not None:
+            plastic = out.describe(q.plasticity, key)
+            for name, values in sim.plastic_state(q.index).items():
                 out.arrays[f"{key}.plastic.{name}"] = values
-        for name, values in zip(("row", "post", "weight", "delay"), sim.synapses(p.index), strict=True):
-            out.arrays[f"{key}.{name}"] = values
+        row, post, weight, delay = sim.synapses(q.index)
+        out.arrays.update(
+            {f"{key}.row": row, f"{key}.post": post, f"{key}.weight": weight, f"{key}.delay": delay}
+        )
         ends = {}
-        for end, population in (("pre", p.pre), ("post", p.post)):
+        for end, population in (("pre", q.pre), ("post", q.post)):
             ends[end] = population.index
             if not population.whole:
                 out.arrays[f"{key}.{end}_ids"] = population.ids
-        receptor, scale = p.receptor
+        receptor, scale = q.receptor
         projections.append(
-            {**ends, "receptor": receptor, "scale": scale, "plasticity": plastic, "born": sim.born(p.index)}
+            {
+                **ends,
+                "receptor": receptor,
+                "scale": scale,
+                "plasticity": plastic,
+                "born": sim.born(q.index),
+            }
         )
     inputs = []
     for k, (target, what, start) in enumerate(net._inputs):
         if not target.whole:
             out.arrays[f"input{k}.ids"] = target.ids
-        inputs.append({"target": target.index, "what": out.describe(what, f"input{k}"), "start": start})
+        inputs.append(
+            {"target": target.index, "what": out.describe(what, f"input{k}"), "start": start}
+        )
     stamps, gids = sim.in_flight()
     out.arrays["in_flight.stamps"], out.arrays["in_flight.gids"] = stamps, gids
     header = {
@@ -138,19 +156,22 @@ def _load_projection(net: Network, index: int, d: dict[str, Any], file: Any) -> 
     from spikelet.projection import Projection  # noqa: PLC0415  # keeps the import order one way
 
     key = f"projection{index}"
-    ends = [net.populations[d[end]] for end in ("pre", "post")]
-    ends = [
-        p[file[f"{key}.{end}_ids"]] if f"{key}.{end}_ids" in file else p
-        for p, end in zip(ends, ("pre", "post"), strict=True)
-    ]
+    pre, post = (
+        net.populations[d[end]][file[f"{key}.{end}_ids"]]
+        if f"{key}.{end}_ids" in file
+        else net.populations[d[end]]
+        for end in ("pre", "post")
+    )
     rule = None if d["plasticity"] is None else _restore(d["plasticity"], file)
     row = file[f"{key}.row"].astype(np.int64)
     pre_ids = np.repeat(np.arange(len(row) - 1), np.diff(row)).astype(np.uint32)
     net._sim.connect_lists(
-        d["pre"], d["post"], ends[0].size, pre_ids, file[f"{key}.post"], file[f"{key}.weight"], file[f"{key}.delay"],
+        pre.index, post.index, pre.size, pre_ids, file[f"{key}.post"], file[f"{key}.weight"], file[f"{key}.delay"],
         d["receptor"], d["scale"], None if rule is None else rule.to_core(), d["born"],
     )  # fmt: skip
     if rule is not None:
         prefix = f"{key}.plastic."
-        net._sim.set_plastic_state(index, {k[len(prefix):]: file[k] for k in file if k.startswith(prefix)})
-    net.projections.append(Projection(net, index, *ends, rule, (d["receptor"], d["scale"])))
+        net._sim.set_plastic_state(
+            index, {k[len(prefix) :]: file[k] for k in file if k.startswith(prefix)}
+        )
+    net.projections.append(Projection(net, index, pre, post, rule, (d["receptor"], d["scale"])))

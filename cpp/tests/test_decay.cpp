@@ -1,0 +1,45 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "spikelet/core/decay.hpp"
+
+using namespace spikelet;
+
+TEST_CASE_TEMPLATE("the decay of k steps is exp(-k dt / tau)", R, float, double) {
+  const double dt = 0.1, tau = 20;
+  const Decay<R> decay(dt, tau);
+  CHECK(decay(0) == R(1));
+  for (const Step k : {1, 2, 100, 1023, 1024, 1025, 2047, 2048, 5000, 10000}) {
+    CAPTURE(k);
+    const double expected = std::exp(-static_cast<double>(k) * dt / tau);
+    CHECK(std::abs(static_cast<double>(decay(k)) / expected - 1) <
+          4 * static_cast<double>(std::numeric_limits<R>::epsilon()));
+  }
+}
+
+TEST_CASE_TEMPLATE("it falls until the type underflows, and is 0 from there on", R, float, double) {
+  for (const double tau : {0.5, 20.0, 100.0}) {
+    CAPTURE(tau);
+    const double dt = 0.1;
+    const Decay<R> decay(dt, tau);
+    R last = 2;
+    for (Step k = 0; k < 2000000; k += 37) {
+      const R now = decay(k);
+      REQUIRE(now <= last);
+      const double exact = std::exp(-static_cast<double>(k) * dt / tau);
+      if (exact > 2 * static_cast<double>(std::numeric_limits<R>::min())) {
+        REQUIRE(now > 0);
+      }
+      last = now;
+    }
+    CHECK(last == 0);
+    CHECK(decay(Step{1} << 40) == 0);
+  }
+}
+
+TEST_CASE("a time constant of zero steps decays at once") {
+  CHECK(Decay<double>(0.1, 1e-9)(1) == 0);
+  CHECK(Decay<double>(0.1, 1e-9)(0) == 1);
+}

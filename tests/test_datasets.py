@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import gzip
+import struct
+import sys
+
+import numpy as np
+import pytest
+
+from spikelet import datasets
+
+NAMES = {"train": "train", "test": "t10k"}
+
+
+def idx(array):
+    return struct.pack(f">4B{array.ndim}i", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def write(folder, split, images, labels, compress=False):
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
+        name = f"{NAMES[split]}-{kind}-ubyte"
+        if compress:
+            (folder / f"{name}.gz").write_bytes(gzip.compress(idx(array)))
+        else:
+            (folder / name).write_bytes(idx(array))
+
+
+@pytest.fixture
+def arrays():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (7, 28, 28), np.uint8), rng.integers(0, 10, 7, np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path, arrays):
+    write(tmp_path, "train", *arrays)
+    return tmp_path
+
+
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("sub", ["", "MNIST/raw"])
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_reads_what_was_written(tmp_path, arrays, compress, sub, split):
+    write(tmp_path / sub, split, *arrays, compress=compress)
+    for path in (tmp_path, str(tmp_path)):
+        images, labels = datasets.mnist(path, split=split)
+        assert images.dtype == np.float32
+        assert labels.dtype == np.uint8
+        np.testing.assert_array_equal(images, arrays[0].astype(np.float32) / np.float32(255))
+        np.testing.assert_array_equal(labels, arrays[1])
+
+
+def test_first_n(folder, arrays):
+    for n in (0, 1, 7):
+        images, labels = datasets.mnist(folder, n=n)
+        assert images.shape == (n, 28, 28)
+        np.testing.assert_array_equal(labels, arrays[1][:n])
+
+
+def test_range_is_0_to_1(tmp_path):
+    write(tmp_path, "test", np.array([[[0, 255]]], np.uint8), np.array([3], np.uint8))
+    np.testing.assert_array_equal(datasets.mnist(tmp_path, "test")[0], [[[0.0, 1.0]]])
+
+
+def test_missing_file_lists_where_it_was_looked_for(folder):
+    with pytest.raises(FileNotFoundError, match=r"no t10k-images-idx3-ubyte; .*MNIST/raw.*\.gz"):
+        datasets.mnist(folder, "test")
+
+
+def damage(path, change):
+    path.write_bytes(change(path.read_bytes()))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda b: b[:-1], "cut short, needs 5488 bytes of data, got 5487"),
+        (lambda b: b + b"\0", "must end after 5488 bytes of data"),
+        (
+            lambda b: b"\0\0\x08\x01" + b[4:],
+            "must begin with the bytes 00 00 08 03, got 00 00 08 01",
+        ),
+        (lambda b: b[:2], "must begin with .* got 00 00"),
+        (lambda b: b"", "got nothing"),
+        (lambda b: b[:4] + struct.pack(">i", 6) + b[8 : 16 + 6 * 784], "7 and 6"),
+    ],
+)
+def test_damaged_files(folder, change, message):
+    damage(folder / "train-images-idx3-ubyte", change)
+    with pytest.raises(ValueError, match=f"^datasets.mnist: .*{message}"):
+        datasets.mnist(folder)
+
+
+@pytest.mark.parametrize("change", [lambda b: b[:-200], lambda b: b"\x1f\x8c" + b[2:]])
+def test_damaged_gzip(tmp_path, arrays, change):
+    write(tmp_path, "train", *arrays, compress=True)
+    damage(tmp_path / "train-images-idx3-ubyte.gz", change)
+    with pytest.raises(ValueError, match="is no whole gzip file"):
+        datasets.mnist(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (
+            {"split": "valid"},
+            ValueError,
+            "mnist: split must be one of 'train', 'test', got 'valid'",
+        ),
+        ({"n": -1}, ValueError, "mnist: n must be >= 0 and <= 7, got -1"),
+        ({"n": 8}, ValueError, "mnist: n must be .* <= 7, got 8"),
+        ({"n": 1.5}, TypeError, "mnist: n must be an integer, got 1.5"),
+    ],
+)
+def test_bad_arguments(folder, arguments, error, message):
+    with pytest.raises(error, match=message):
+        datasets.mnist(folder, **arguments)
+
+
+def test_digits_split_is_fixed_and_disjoint():
+    pytest.importorskip("sklearn")
+    train, train_labels = datasets.digits()
+    test, test_labels = datasets.digits("test")
+    assert train.shape == (1438, 8, 8)
+    assert test.shape == (359, 8, 8)
+    assert train.dtype == np.float32
+    assert train_labels.dtype == np.uint8
+    assert (train.min(), train.max()) == (0, 1)
+    np.testing.assert_array_equal(np.bincount(np.r_[train_labels, test_labels]).sum(), 1797)
+    rows = np.concatenate([train, test]).reshape(1797, -1)
+    assert len(np.unique(rows, axis=0)) == 1797  # no image is in both
+    assert test_labels[:10].tolist() == [2, 8, 2, 6, 6, 7, 1, 9, 8, 5]
+    np.testing.assert_array_equal(datasets.digits("test", 5)[0], test[:5])
+    assert (datasets.digits("test", seed=1)[1] != test_labels).any()
+
+
+def test_digits_without_sklearn_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(ImportError, match=r"pip install 'spikelet\[demo\]'"):
+        datasets.digits()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"split": "all"}, "digits: split"),
+        ({"n": 1439}, "digits: n must be .* <= 1438"),
+        ({"seed": -1}, "digits: seed must be >= 0"),
+    ],
+)
+def test_digits_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        datasets.digits(**arguments)
+
+
+def test_load_chooses(folder, arrays):
+    assert datasets.load(folder, n=2)[0].shape == (2, 28, 28)
+    assert datasets.load(split="test")[0].shape == (359, 8, 8)
