@@ -167,7 +167,7 @@ def main() -> None:
     print(f"dt {DT} ms; scale {args.scale:g}; "
           + "; ".join(f"{m} {t / 1e3:g} s" for m, t in times.items())
           + f"; seeds {args.seed} to {args.seed + args.runs - 1}; medians")  # fmt: skip
-    others = max((run.get("others_cpu", 0.0) for runs in results.values() for run in runs))
+    others = max(run.get("others_cpu", 0.0) for runs in results.values() for run in runs)
     if others > BUSY:
         print(f"MACHINE BUSY: other processes used up to {others:.0%} of the CPU during a run; "
               "times, above all with several threads, are unreliable")  # fmt: skip

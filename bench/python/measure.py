@@ -7,12 +7,14 @@ import resource
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+DType = Literal["float32", "float64"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def mean_cv(times: NDArray[np.float64], ids: NDArray[np.int64]) -> float | None:
     return float(np.mean(np.sqrt(np.maximum(mean_square - mean**2, 0.0)) / mean))
 
 
-def summary(run: Run, neurons: int, duration: float) -> dict[str, object]:
+def summary(run: Run, neurons: int, duration: float) -> dict[str, Any]:
     """Return the JSON record of a run.
 
     Synaptic events are spikes times mean out-degree; the Poisson drive is not counted.

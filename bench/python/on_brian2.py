@@ -14,6 +14,7 @@ from measure import Run, peak_rss_mb
 from models import DT
 
 if TYPE_CHECKING:
+    from measure import DType
     from models import Model, Pathway
     from numpy.typing import NDArray
 
@@ -55,7 +56,7 @@ REPORT = """{
 }"""
 
 
-def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: str) -> Run:
+def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: DType) -> Run:
     """Build `model`, run it for `duration` ms and return what was measured."""
     if dtype != "float64":
         raise ValueError("this benchmark runs Brian2 in its default, float64")

@@ -11,12 +11,13 @@ from measure import Run, peak_rss_mb
 from models import DT
 
 if TYPE_CHECKING:
+    from measure import DType
     from models import Model
 
 NEURONS = {"current": "iaf_psc_exp", "conductance": "iaf_cond_exp", "delta": "iaf_psc_delta"}
 
 
-def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: str) -> Run:
+def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: DType) -> Run:
     """Build `model`, run it for `duration` ms and return what was measured."""
     if dtype != "float64":
         raise ValueError("NEST computes in float64")

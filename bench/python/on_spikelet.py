@@ -12,12 +12,13 @@ from models import DT
 import spikelet as sl
 
 if TYPE_CHECKING:
+    from measure import DType
     from models import Model
 
 NEURONS = {"current": sl.LIF, "conductance": sl.LIFCond, "delta": sl.LIFDelta}
 
 
-def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: str) -> Run:
+def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: DType) -> Run:
     """Build `model`, run it for `duration` ms and return what was measured."""
     start = perf_counter()
     net = sl.Network(dt=DT, seed=seed, threads=threads, dtype=dtype)

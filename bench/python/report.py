@@ -106,7 +106,7 @@ def summarise(verdicts: dict[Case, str]) -> str:
 def table(results: dict[Case, list[Record]], verdicts: dict[Case, str]) -> str:
     """Return the comparison as one Markdown table, all figures medians over the runs."""
     walls: dict[tuple[str, int], float] = {}
-    lines = [HEADER]
+    lines: list[tuple[str, ...]] = [HEADER]
     for case, runs in results.items():
         names = (case.model, str(case.threads), case.simulator, case.dtype)
         if case not in verdicts:
@@ -140,7 +140,7 @@ def table(results: dict[Case, list[Record]], verdicts: dict[Case, str]) -> str:
 
 
 def _middle(runs: list[Record], key: str) -> float:
-    return median(run[key] for run in runs)
+    return float(median(run[key] for run in runs))
 
 
 def _optional(runs: list[Record], key: str, form: str) -> str:

@@ -30,7 +30,7 @@ void bind_core(py::module_& m) {
       parameters.insert(parameters.end(), model.parameters.begin(), model.parameters.end());
       std::vector<std::string> states(model.states.begin(), model.states.end());
       states.emplace_back("theta");
-      all[py::str(std::string(model.name))] = py::make_tuple(parameters, states, model.channels, model.conductance);
+      all[py::str(std::string(model.name))] = py::make_tuple(parameters, states, model.early() ? 1 : 2, model.conductance);
     }
     return all;
   });

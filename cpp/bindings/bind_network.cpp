@@ -68,26 +68,24 @@ void bind_simulator(py::module_& m, const char* name) {
            [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre, std::size_t n_post,
               const std::optional<Array<std::uint32_t>>& pre_elements,
               const std::optional<Array<std::uint32_t>>& post_elements, const Rule& rule, const ValueSpec& weight,
-              const ValueSpec& delay, int receptor, double scale, const std::optional<py::dict>& plasticity) {
+              const ValueSpec& delay, int receptor, const std::optional<py::dict>& plasticity) {
              const auto rule_of_pairs = as_rule(plasticity);
              const auto from = as_selection(n_pre, pre_elements), to = as_selection(n_post, post_elements);
              const py::gil_scoped_release release;
              const std::uint32_t number = s.next_projection();
              auto pairs = draw_pairs(rule, from, to, pre == post, s.seed(), number);
              auto table = make_table<R>(n_pre, std::move(pairs), weight, delay, s.dt(), s.seed(), number);
-             return s.connect(pre, post, std::move(table), static_cast<Receptor>(receptor), static_cast<R>(scale),
-                              rule_of_pairs);
+             return s.connect(pre, post, std::move(table), static_cast<Receptor>(receptor), rule_of_pairs);
            })
       .def("connect_lists",
            [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre, const Array<std::uint32_t>& pre_ids,
               const Array<std::uint32_t>& post_ids, const Array<R>& weight, const Array<std::uint16_t>& delay,
-              int receptor, double scale, const std::optional<py::dict>& plasticity, std::optional<Step> born) {
+              int receptor, const std::optional<py::dict>& plasticity, std::optional<Step> born) {
              const auto rule_of_pairs = as_rule(plasticity);
              const py::gil_scoped_release release;
              auto table = SynapseTable<R>::from_lists(n_pre, as_span(pre_ids), as_span(post_ids), as_span(weight),
                                                       as_span(delay));
-             return s.connect(pre, post, std::move(table), static_cast<Receptor>(receptor), static_cast<R>(scale),
-                              rule_of_pairs, born);
+             return s.connect(pre, post, std::move(table), static_cast<Receptor>(receptor), rule_of_pairs, born);
            })
       .def("inject_poisson",
            [](S& s, std::size_t population, const Array<double>& rates, const Array<double>& weights, int channel) {

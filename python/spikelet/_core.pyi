@@ -82,7 +82,6 @@ class _Simulator:
         weight: ValueSpec,
         delay: ValueSpec,
         receptor: int,
-        scale: float,
         plasticity: dict[str, Any] | None,
         /,
     ) -> int: ...
@@ -96,7 +95,6 @@ class _Simulator:
         weight: npt.NDArray[Any],
         delay: npt.NDArray[np.uint16],
         receptor: int,
-        scale: float,
         plasticity: dict[str, Any] | None,
         born: int | None,
         /,

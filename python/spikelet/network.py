@@ -195,11 +195,8 @@ class Network:
         if plasticity is not None and not isinstance(plasticity, STDP):
             msg = f"{where}: plasticity must be a rule such as sl.STDP(...), got {plasticity!r}"
             raise TypeError(msg)
-        # Inhibitory conductances are kept negative in the core; a named receptor takes magnitudes.
-        scale = -1.0 if model.conductance and _RECEPTORS[receptor] == 1 else 1.0
         ends = (
             _RECEPTORS[receptor],
-            scale,
             plasticity.to_core() if plasticity is not None else None,
         )
         weight_unit = "nS" if model.conductance else "mV" if model.channels == 1 else "pA"
@@ -239,7 +236,7 @@ class Network:
                     *ends,
                     None,
                 )
-        projection = Projection(self, index, pre, post, plasticity, ends[:2])
+        projection = Projection(self, index, pre, post, plasticity, ends[0])
         self.projections.append(projection)
         return projection
 

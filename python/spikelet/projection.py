@@ -33,14 +33,14 @@ class Projection:
         pre: Population,
         post: Population,
         plasticity: STDP | None,
-        receptor: tuple[int, float],
+        receptor: int,
     ) -> None:
         self.network = network
         self.index = index
         self.pre = pre
         self.post = post
         self.plasticity = plasticity
-        self.receptor = receptor  # the core's number (-1: by sign) and factor
+        self.receptor = receptor  # the core's number; -1: by sign
 
     def __len__(self) -> int:
         """Return the number of synapses."""

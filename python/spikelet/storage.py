@@ -78,12 +78,11 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
             ends[end] = population.index
             if not population.whole:
                 out.arrays[f"{key}.{end}_ids"] = population.ids
-        receptor, scale = q.receptor
+
         projections.append(
             {
                 **ends,
-                "receptor": receptor,
-                "scale": scale,
+                "receptor": q.receptor,
                 "plasticity": plastic,
                 "born": sim.born(q.index),
             }
@@ -167,11 +166,11 @@ def _load_projection(net: Network, index: int, d: dict[str, Any], file: Any) -> 
     pre_ids = np.repeat(np.arange(len(row) - 1), np.diff(row)).astype(np.uint32)
     net._sim.connect_lists(
         pre.index, post.index, pre.size, pre_ids, file[f"{key}.post"], file[f"{key}.weight"], file[f"{key}.delay"],
-        d["receptor"], d["scale"], None if rule is None else rule.to_core(), d["born"],
+        d["receptor"], None if rule is None else rule.to_core(), d["born"],
     )  # fmt: skip
     if rule is not None:
         prefix = f"{key}.plastic."
         net._sim.set_plastic_state(
             index, {k[len(prefix) :]: file[k] for k in file if k.startswith(prefix)}
         )
-    net.projections.append(Projection(net, index, pre, post, rule, (d["receptor"], d["scale"])))
+    net.projections.append(Projection(net, index, pre, post, rule, d["receptor"]))

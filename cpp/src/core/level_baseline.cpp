@@ -14,8 +14,8 @@ namespace {
 
 template <class M>
 constexpr ModelInfo describe() {
-  return {M::name,     M::parameters,  M::states, k_first + M::coefficient_count,
-          M::channels, M::conductance, &M::lower};
+  return {M::name,         M::parameters,  M::states, k_first + M::coefficient_count,
+          M::input_states, M::conductance, &M::lower};
 }
 template <class... Models>
 constexpr std::array<ModelInfo, sizeof...(Models)> describe_all() {

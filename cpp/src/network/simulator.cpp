@@ -70,7 +70,7 @@ std::size_t Simulator<R>::add_poisson(std::size_t n, std::span<const double> rat
 
 template <class R>
 std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTable<R> table, Receptor receptor,
-                                  R scale, const std::optional<PairRule>& rule, std::optional<Step> born) {
+                                  const std::optional<PairRule>& rule, std::optional<Step> born) {
   require_idle();
   const bool magnitudes = nodes_[post].neurons->model().conductance && receptor != Receptor::by_sign;
   for (const R w : table.weight) {
@@ -90,7 +90,6 @@ std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTabl
   projection.post = post;
   projection.size = table.size();
   projection.receptor = receptor;
-  projection.scale = scale;
   projection.rule = rule;
   projection.born = born.value_or(now_ == 0 ? -1 : now_);
   if (!table.delay.empty()) {
@@ -113,8 +112,13 @@ void Simulator<R>::inject_poisson(std::size_t population, const std::vector<doub
                                   const std::vector<double>& weights, int channel) {
   require_idle();
   Node& node = nodes_[population];
-  node.injectors.push_back(
-      std::make_unique<PoissonInput<R>>(node.size, rates, weights, channel, dt_, seed_, injectors_++));
+  const ModelInfo& model = node.neurons->model();
+  std::vector<double> sent = weights;
+  if (model.conductance) {
+    std::transform(sent.begin(), sent.end(), sent.begin(), [](double w) { return std::abs(w); });
+  }
+  node.injectors.push_back(std::make_unique<PoissonInput<R>>(
+      node.size, rates, sent, model.early() ? int{early_channel} : channel, dt_, seed_, injectors_++));
   dirty_ = true;
 }
 
@@ -240,7 +244,7 @@ void Simulator<R>::build_stores() {
         if (slice.node == projection.post) {
           feeds[projection.store].push_back({k, &*projection.table, nodes_[projection.pre].first_gid, slice.begin,
                                              slice.end, slice.local, projection.receptor,
-                                             post.neurons->model().channels, projection.scale});
+                                             post.neurons->model().early(), post.neurons->model().conductance});
         }
       }
     }
@@ -269,7 +273,7 @@ void Simulator<R>::find_reorder(Projection& projection) {
   projection.reorder.clear();
   Feed<R> feed;
   feed.receptor = projection.rule ? Receptor::excitatory : projection.receptor;
-  feed.channels = nodes_[projection.post].neurons->model().channels;
+  feed.early = nodes_[projection.post].neurons->model().early();
   std::vector<std::uint64_t> order;
   for (std::size_t i = 0; i + 1 < table.row.size(); ++i) {
     for (std::uint64_t begin = table.row[i]; begin < table.row[i + 1];) {
@@ -279,7 +283,7 @@ void Simulator<R>::find_reorder(Projection& projection) {
       }
       if (end - begin > 1) {
         const auto key = [&](std::uint64_t k) {
-          return std::pair(table.delay_of(k), feed.channel_of(table.weight_of(k) * projection.scale));
+          return std::pair(table.delay_of(k), feed.channel_of(table.weight_of(k)));
         };
         order.clear();
         for (std::uint64_t k = begin; k < end; ++k) {

@@ -132,24 +132,54 @@ std::span<const Gid> Simulator<R>::merge_spikes(Step index, int parity, std::vec
   return merged;
 }
 
+// Points the slices' kernels at their arrays. Input states live in the partition's buffers while a run goes on, where
+// events are added to them.
 template <class R>
-Step Simulator<R>::run_span(Step end, const Poll& poll) {
-  allot_records(end);
+void Simulator<R>::bind_arrays() {
   for (Partition& partition : partitions_) {
     for (Slice& slice : partition.slices) {
       Node& node = nodes_[slice.node];
-      if (node.neurons) {
-        slice.args = node.neurons->step_args(now_);
-        slice.step = node.neurons->step_function(node.external);
-        for (int k = 0; k < max_channels; ++k) {
-          // Indexed by element of the population, so the base may lie before the buffer.
-          slice.args.input[static_cast<std::size_t>(k)] = reinterpret_cast<R*>(
-              reinterpret_cast<std::uintptr_t>(partition.input[static_cast<std::size_t>(k)].data()) +
-              (std::uintptr_t{slice.local} - slice.begin) * sizeof(R));
-        }
+      if (!node.neurons) {
+        continue;
+      }
+      slice.args = node.neurons->step_args(now_);
+      slice.step = node.neurons->step_function(node.external);
+      const auto at_element_0 = [&](int channel) {  // may lie before the buffer: it is indexed from slice.begin on
+        return reinterpret_cast<R*>(reinterpret_cast<std::uintptr_t>(partition.input[static_cast<std::size_t>(channel)].data()) +
+                                    (std::uintptr_t{slice.local} - slice.begin) * sizeof(R));
+      };
+      slice.args.early = at_element_0(early_channel);
+      const auto inputs = node.neurons->model().input_states;
+      for (std::size_t c = 0; c < inputs.size(); ++c) {
+        R*& state = slice.args.state[static_cast<std::size_t>(inputs[c])];
+        std::copy(state + slice.begin, state + slice.end, partition.input[c].data() + slice.local);
+        state = at_element_0(static_cast<int>(c));
       }
     }
   }
+}
+
+template <class R>
+void Simulator<R>::return_inputs() {
+  for (Partition& partition : partitions_) {
+    for (Slice& slice : partition.slices) {
+      if (!nodes_[slice.node].neurons) {
+        continue;
+      }
+      const StepArgs<R> own = nodes_[slice.node].neurons->step_args(now_);
+      const auto inputs = nodes_[slice.node].neurons->model().input_states;
+      for (std::size_t c = 0; c < inputs.size(); ++c) {
+        const R* from = partition.input[c].data() + slice.local;
+        std::copy(from, from + (slice.end - slice.begin), own.state[static_cast<std::size_t>(inputs[c])] + slice.begin);
+      }
+    }
+  }
+}
+
+template <class R>
+Step Simulator<R>::run_span(Step end, const Poll& poll) {
+  allot_records(end);
+  bind_arrays();
   if (now_ == 0 && history_.stamps.empty()) {  // spikes given at time 0
     std::vector<Gid> gids;
     for (const Node& node : nodes_) {
@@ -234,6 +264,7 @@ Step Simulator<R>::run_span(Step end, const Poll& poll) {
     }
   });
   now_ = reached;
+  return_inputs();
   trim_records();
   if (error) {
     std::rethrow_exception(error);
@@ -261,15 +292,23 @@ void Simulator<R>::advance(std::size_t p, Step begin, Step end, int parity) {
   std::vector<std::size_t>& step_end = partition.step_end[static_cast<std::size_t>(parity)];
   spikes.clear();
   step_end.clear();
-  const std::array<R*, max_channels> input{partition.input[0].data(), partition.input[1].data()};
-  for (Step step = begin; step < end; ++step) {
+  const std::array<R*, max_channels> input{partition.input[0].data(), partition.input[1].data(),
+                                           partition.input[2].data()};
+  const auto deliver = [&](Step step, bool early) {
     for (const auto& store : partition.stores) {
       if (store) {
-        store->deliver(step, input);
+        store->deliver(step, input, early);
       }
     }
+  };
+  for (Step step = begin; step < end; ++step) {
+    deliver(step, true);
     for (Slice& slice : partition.slices) {
       advance_slice(p, slice, step, spikes);
+    }
+    deliver(step, false);
+    for (Slice& slice : partition.slices) {
+      sample_states(slice, step + 1);
     }
     step_end.push_back(spikes.size());
   }
@@ -286,17 +325,27 @@ void Simulator<R>::advance_slice(std::size_t p, Slice& slice, Step step, std::ve
     node.poisson->emit(stamp, slice.begin, slice.end, node.first_gid, spikes);
   } else {
     StepArgs<R>& args = slice.args;
-    const InjectionTarget<R> target{{args.input[0], args.input[1]}, node.neurons->external().data()};
+    InjectionTarget<R> target{{nullptr, nullptr, args.early}, node.neurons->external().data()};
+    const auto inputs = node.neurons->model().input_states;
+    for (std::size_t c = 0; c < inputs.size(); ++c) {
+      target.input[c] = args.state[static_cast<std::size_t>(inputs[c])];
+    }
+    const auto inject = [&](bool ahead, std::size_t begin, std::size_t end) {
+      for (const auto& injector : node.injectors) {
+        if (injector->before_step() == ahead) {
+          injector->apply(step, begin, end, target);
+        }
+      }
+    };
     Gid* scratch = partitions_[p].scratch.data();
     for (std::size_t begin = slice.begin; begin < slice.end; begin += chunk) {
       const std::size_t end = std::min<std::size_t>(begin + chunk, slice.end);
       if (node.external) {
         std::fill(target.external + begin, target.external + end, R(0));
       }
-      for (const auto& injector : node.injectors) {
-        injector->apply(step, begin, end, target);
-      }
+      inject(true, begin, end);
       const Gid* last = slice.step(args, begin, end, scratch);
+      inject(false, begin, end);
       spikes.insert(spikes.end(), static_cast<const Gid*>(scratch), last);
     }
     ++args.now;
@@ -309,9 +358,6 @@ void Simulator<R>::advance_slice(std::size_t p, Slice& slice, Step step, std::ve
     for (const std::size_t k : slice.spike_recorders) {
       spike_recorders_[k].note(p, fresh, node.first_gid, stamp);
     }
-  }
-  if (!slice.state_recorders.empty()) {
-    sample_states(slice, stamp);
   }
 }
 
@@ -328,7 +374,9 @@ void Simulator<R>::sample_states(Slice& slice, Step stamp) {
     for (std::size_t column = 0; column < recorder.elements.size(); ++column) {
       const std::uint32_t element = recorder.elements[column];
       if (element >= slice.begin && element < slice.end) {
-        values[column] = nodes_[slice.node].neurons->state_of(recorder.state, element);
+        const auto& neurons = *nodes_[slice.node].neurons;
+        const bool moved = recorder.state > 0 && recorder.state < neurons.state_count() - 1;
+        values[column] = moved ? slice.args.state[recorder.state][element] : neurons.state_of(recorder.state, element);
       }
     }
   }

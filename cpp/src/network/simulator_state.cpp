@@ -105,6 +105,8 @@ std::vector<R> Simulator<R>::weights(std::size_t k) {
       }
     }
   }
+  // Conductances are stored as magnitudes.
+  const bool signs = nodes_[projection.post].neurons->model().conductance && projection.receptor == Receptor::by_sign;
   static const std::vector<Step> none;
   walk(projection, [&](std::uint64_t index, std::uint32_t source, const Entry& entry) {
     if (projection.rule) {
@@ -112,7 +114,8 @@ std::vector<R> Simulator<R>::weights(std::size_t k) {
       values[index] = stdp(projection, entry.partition)
                           .weight_now(entry.synapse, stamps == in_flight.end() ? none : stamps->second, now_);
     } else {
-      values[index] = *entry.synapse.weight / projection.scale;
+      const bool negative = signs && entry.synapse.channel == inhibitory_channel;
+      values[index] = negative ? -*entry.synapse.weight : *entry.synapse.weight;
     }
   });
   to_canonical(projection, values);

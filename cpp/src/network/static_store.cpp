@@ -46,10 +46,10 @@ class RowGatherer {
       const auto hi = std::lower_bound(lo, last, feed.post_end);
       for (auto it = lo; it != hi; ++it) {
         const auto k = static_cast<std::size_t>(it - table.post.begin());
-        const R weight = table.weight_of(k) * feed.scale;
+        const R weight = table.weight_of(k);
         if (feed.channel_of(weight) == channel_) {
-          unsorted_.push_back(
-              {table.delay_of(k), static_cast<std::uint16_t>(feed.local + (*it - feed.post_begin)), weight});
+          unsorted_.push_back({table.delay_of(k), static_cast<std::uint16_t>(feed.local + (*it - feed.post_begin)),
+                               feed.sent(weight)});
         }
       }
     }
@@ -116,7 +116,7 @@ StaticStore<R>::StaticStore(std::span<const Feed<R>> feeds, std::size_t sources,
 
 template <class R>
 void StaticStore<R>::build(int channel, std::span<const Feed<R>> feeds, std::size_t sources) {
-  Channel& c = channel_[channel];
+  ChannelRows& c = channel_[channel];
   constexpr std::size_t longest = 65535;
 
   // First walk: sizes, to choose the form and to allocate once.
@@ -181,7 +181,7 @@ void StaticStore<R>::build(int channel, std::span<const Feed<R>> feeds, std::siz
 
 template <class R>
 void StaticStore<R>::enqueue(Gid source, Step stamp, Step from) {
-  for (Channel& c : channel_) {
+  for (ChannelRows& c : channel_) {
     if (c.rows.empty()) {
       continue;
     }
@@ -199,9 +199,9 @@ void StaticStore<R>::enqueue(Gid source, Step stamp, Step from) {
 }
 
 template <class R>
-void StaticStore<R>::deliver(Step step, const std::array<R*, max_channels>& input) {
+void StaticStore<R>::deliver(Step step, const std::array<R*, max_channels>& input, bool early) {
   for (int k = 0; k < max_channels; ++k) {
-    if (!channel_[k].rows.empty()) {
+    if (early == (k == early_channel) && !channel_[k].rows.empty()) {
       channel_[k].lines_form ? deliver_lines(channel_[k], step, input[k])
                              : deliver_packed(channel_[k], step, input[k]);
     }
@@ -209,7 +209,7 @@ void StaticStore<R>::deliver(Step step, const std::array<R*, max_channels>& inpu
 }
 
 template <class R>
-void StaticStore<R>::deliver_lines(Channel& c, Step step, R* input) {
+void StaticStore<R>::deliver_lines(ChannelRows& c, Step step, R* input) {
   constexpr std::size_t ahead = 64, stride = 16;  // lines in flight; numbers written at once
   auto& arrivals = c.calendar.at(step);
   if (arrivals.empty()) {
@@ -253,7 +253,7 @@ void StaticStore<R>::deliver_lines(Channel& c, Step step, R* input) {
 }
 
 template <class R>
-void StaticStore<R>::deliver_packed(Channel& c, Step step, R* input) {
+void StaticStore<R>::deliver_packed(ChannelRows& c, Step step, R* input) {
   constexpr std::size_t ahead = 16;
   auto& arrivals = c.calendar.at(step);
   const R* data = c.packed.data();
@@ -283,14 +283,15 @@ void StaticStore<R>::deliver_packed(Channel& c, Step step, R* input) {
 
 template <class R>
 void StaticStore<R>::clear() {
-  for (Channel& c : channel_) {
+  for (ChannelRows& c : channel_) {
     c.calendar.clear();
   }
 }
 
 template <class R>
 void StaticStore<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
-  for (Channel& c : channel_) {
+  for (int channel = 0; channel < max_channels; ++channel) {
+    ChannelRows& c = channel_[channel];
     if (c.rows.empty()) {
       continue;
     }
@@ -300,7 +301,7 @@ void StaticStore<R>::visit(Gid source, const std::function<void(const SynapseRef
       if (c.lines_form) {
         for (std::uint32_t l = first; l < first + segment.count; ++l) {
           for (int k = 0; k < Line::size && c.lines[l].target[k] < dummies_; ++k) {
-            visitor({segment.delay, c.lines[l].target[k], &c.lines[l].weight[k], 0});
+            visitor({segment.delay, c.lines[l].target[k], &c.lines[l].weight[k], channel, 0});
           }
         }
       } else {
@@ -308,7 +309,7 @@ void StaticStore<R>::visit(Gid source, const std::function<void(const SynapseRef
         for (std::uint32_t k = 0; k < segment.count; ++k) {
           std::uint16_t t;
           std::memcpy(&t, target + 2 * k, sizeof t);
-          visitor({segment.delay, t, &c.packed[first + k], 0});
+          visitor({segment.delay, t, &c.packed[first + k], channel, 0});
         }
       }
       first += units(c, segment.count);
@@ -319,7 +320,7 @@ void StaticStore<R>::visit(Gid source, const std::function<void(const SynapseRef
 template <class R>
 std::size_t StaticStore<R>::bytes() const {
   std::size_t sum = 0;
-  for (const Channel& c : channel_) {
+  for (const ChannelRows& c : channel_) {
     sum += c.rows.size() * sizeof(Row) + c.segments.size() * sizeof(Segment) + c.lines.size() * sizeof(Line) +
            c.packed.size() * sizeof(R);
   }

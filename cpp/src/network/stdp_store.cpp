@@ -103,7 +103,10 @@ void StdpStore<R>::advance(Trace& trace, Step stamp) const {
 }
 
 template <class R>
-void StdpStore<R>::deliver(Step step, const std::array<R*, max_channels>& input) {
+void StdpStore<R>::deliver(Step step, const std::array<R*, max_channels>& input, bool early) {
+  if (early != feed_.early) {
+    return;
+  }
   auto& arrivals = calendar_.at(step);
   for (const std::uint32_t s : arrivals) {
     const Segment segment = segments_[s];
@@ -114,8 +117,7 @@ void StdpStore<R>::deliver(Step step, const std::array<R*, max_channels>& input)
       const Window posts = window(history, trace.done - delay, stamp - tie_ - delay);
       const R w = depress(potentiate(weight_[k], history, posts, delay, trace), history, posts, stamp - delay);
       weight_[k] = w;
-      const R sent = w * feed_.scale;
-      input[static_cast<std::size_t>(feed_.channel_of(sent))][target_[k]] += sent;
+      input[static_cast<std::size_t>(feed_.channel_of(w))][target_[k]] += feed_.sent(w);
     }
     advance(trace, stamp);
   }
@@ -219,7 +221,7 @@ void StdpStore<R>::visit(Gid source, const std::function<void(const SynapseRef<R
   const std::size_t i = source - feed_.pre_gid;
   for (std::uint32_t s = rows_[i]; s < rows_[i + 1]; ++s) {
     for (std::uint64_t k = segments_[s].first; k < segments_[s].first + segments_[s].count; ++k) {
-      visitor({segments_[s].delay, target_[k], &weight_[k], s});
+      visitor({segments_[s].delay, target_[k], &weight_[k], feed_.channel_of(weight_[k]), s});
     }
   }
 }

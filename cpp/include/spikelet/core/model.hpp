@@ -13,7 +13,11 @@ namespace spikelet {
 
 inline constexpr int max_states = 6;
 inline constexpr int max_coefficients = 24;
-inline constexpr int max_channels = 2;
+
+// Where events go. Those that move a current or a conductance are added to that state itself, at the end of the step,
+// after its decay: no buffer is read and cleared. Those that move V_m (delta synapses) are summed in a buffer before.
+enum Channel : int { excitatory_channel, inhibitory_channel, early_channel };
+inline constexpr int max_channels = 3;
 
 // Coefficients that every model has, before its own.
 enum CommonCoefficient : int { k_threshold, k_reset, k_theta_plus, k_theta_decay };
@@ -29,7 +33,7 @@ inline constexpr std::array<std::string_view, p_first> common_parameters{
 template <class R>
 struct StepArgs {
   std::array<R*, max_states> state{};   // state 0 is V_m
-  std::array<R*, max_channels> input{};  // summed events of this step; read, then cleared
+  R* early = nullptr;                    // summed events of the early channel; read, then cleared
   std::array<const R*, max_coefficients> coefficient{};
   std::array<std::size_t, max_coefficients> index_mask{};  // 0: one value (64 copies); ~0: one an element
   const R* external = nullptr;      // current added to I_e, or none
@@ -58,10 +62,12 @@ struct ModelInfo {
   std::span<const std::string_view> parameters;  // after the common ones
   std::span<const std::string_view> states;      // state 0 is V_m
   int coefficients;   // with the common ones
-  int channels;       // input buffers: 1 takes all events, 2 excitatory and inhibitory ones
-  bool conductance;   // inputs are conductances: events of channel 1 are kept negative and change their sign
+  std::span<const int> input_states;  // states that excitatory and inhibitory events add to; none: the early channel
+  bool conductance;                   // events count by their magnitude, also inhibitory ones
   // One element's coefficients after the common ones, from its parameters (common ones first).
   void (*lower)(double dt, const double* parameters, double* coefficients);
+
+  bool early() const { return input_states.empty(); }
 };
 
 // All models, in the order of the kernel table.

@@ -12,10 +12,10 @@
 
 namespace spikelet {
 
-// What an injector may write to: the input buffers of this step and the current of this step, both at element 0.
+// What an injector may write to, by element: where each channel's events go, and the current of this step.
 template <class R>
 struct InjectionTarget {
-  std::array<R*, 2> input;
+  std::array<R*, max_channels> input;
   R* external;
 };
 
@@ -28,7 +28,8 @@ class Injector {
   virtual ~Injector() = default;
 
   virtual void apply(Step step, std::size_t begin, std::size_t end, const InjectionTarget<R>& target) = 0;
-  virtual bool is_current() const = 0;  // writes `external`, and not `input`
+  virtual bool is_current() const = 0;     // writes `external`, and not `input`
+  virtual bool before_step() const = 0;  // otherwise it adds to states, after their decay
 };
 
 // An independent Poisson train of events for each neuron, counts and all, added at the end of the step.
@@ -40,6 +41,7 @@ class PoissonInput final : public Injector<R> {
                double dt, std::uint64_t seed, std::uint32_t object);
   void apply(Step step, std::size_t begin, std::size_t end, const InjectionTarget<R>& target) override;
   bool is_current() const override { return false; }
+  bool before_step() const override { return channel_ == early_channel; }
 
  private:
   void apply_each(Step step, std::size_t begin, std::size_t end, R* input) const;
@@ -61,6 +63,7 @@ class CurrentInput final : public Injector<R> {
   CurrentInput(std::vector<R> values, std::size_t columns, std::size_t n, Step start);
   void apply(Step step, std::size_t begin, std::size_t end, const InjectionTarget<R>& target) override;
   bool is_current() const override { return true; }
+  bool before_step() const override { return true; }
 
  private:
   std::vector<R> values_;
@@ -76,6 +79,7 @@ class NoiseInput final : public Injector<R> {
              std::uint64_t seed, std::uint32_t object);
   void apply(Step step, std::size_t begin, std::size_t end, const InjectionTarget<R>& target) override;
   bool is_current() const override { return true; }
+  bool before_step() const override { return true; }
 
  private:
   Stream stream_;

@@ -61,7 +61,7 @@ class Simulator {
   std::size_t add_neurons(std::size_t model, std::size_t n, const ParameterValues& parameters, bool subtract);
   std::size_t add_events(std::size_t n, std::vector<Step> stamps, std::vector<std::uint32_t> elements);
   std::size_t add_poisson(std::size_t n, std::span<const double> rates);
-  std::size_t connect(std::size_t pre, std::size_t post, SynapseTable<R> table, Receptor receptor, R scale,
+  std::size_t connect(std::size_t pre, std::size_t post, SynapseTable<R> table, Receptor receptor,
                       const std::optional<PairRule>& rule, std::optional<Step> born = {});
   void inject_poisson(std::size_t population, const std::vector<double>& rates, const std::vector<double>& weights,
                       int channel);
@@ -127,7 +127,6 @@ class Simulator {
   struct Projection {
     std::size_t pre = 0, post = 0, size = 0;
     Receptor receptor = Receptor::by_sign;
-    R scale = 1;
     std::optional<PairRule> rule;
     Step born = 0;  // spikes up to this stamp do not use it
     Step shortest = 1, longest = 1;
@@ -140,7 +139,7 @@ class Simulator {
   struct Slice {
     std::size_t node;
     std::uint32_t begin, end;  // elements; whole blocks
-    std::uint32_t local;       // first place in the input buffers
+    std::uint32_t local;       // first place in the partition's buffers
     StepArgs<R> args;
     StepFunction<R> step = nullptr;
     std::vector<StdpStore<R>*> plastic;  // stores that want its spikes
@@ -148,7 +147,7 @@ class Simulator {
   };
   struct Partition {
     std::vector<Slice> slices;
-    std::array<Buffer<R>, max_channels> input;
+    std::array<Buffer<R>, max_channels> input;  // during a run: the input states of all neurons, and the early buffer
     std::vector<std::unique_ptr<SynapseStore<R>>> stores;
     std::array<std::vector<Gid>, 2> spikes;              // of a slice of time, double-buffered
     std::array<std::vector<std::size_t>, 2> step_end;    // where each step's spikes end
@@ -181,6 +180,8 @@ class Simulator {
   Step run_span(Step end, const Poll& poll);
   void advance(std::size_t partition, Step begin, Step end, int parity);
   void advance_slice(std::size_t partition, Slice& slice, Step step, std::vector<Gid>& spikes);
+  void bind_arrays();
+  void return_inputs();
   void sample_states(Slice& slice, Step stamp);
   void forget_old_spikes(Step step);
   std::span<const Gid> merge_spikes(Step index, int parity, std::vector<Gid>& merged) const;

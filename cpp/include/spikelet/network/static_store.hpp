@@ -16,7 +16,7 @@ class StaticStore final : public SynapseStore<R> {
   StaticStore(std::span<const Feed<R>> feeds, std::size_t sources, std::size_t span, std::uint16_t dummies);
 
   void enqueue(Gid source, Step stamp, Step from) override;
-  void deliver(Step step, const std::array<R*, max_channels>& input) override;
+  void deliver(Step step, const std::array<R*, max_channels>& input, bool early) override;
   void clear() override;
   void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
 
@@ -39,7 +39,7 @@ class StaticStore final : public SynapseStore<R> {
   struct Arrival {
     std::uint32_t first, count;
   };
-  struct Channel {
+  struct ChannelRows {
     bool lines_form = true;
     std::vector<Row> rows;
     Buffer<Segment> segments;
@@ -51,14 +51,14 @@ class StaticStore final : public SynapseStore<R> {
   static std::uint32_t packed_units(std::uint32_t count) {
     return count + static_cast<std::uint32_t>((count * sizeof(std::uint16_t) + sizeof(R) - 1) / sizeof(R));
   }
-  static std::uint32_t units(const Channel& c, std::uint32_t count) {
+  static std::uint32_t units(const ChannelRows& c, std::uint32_t count) {
     return c.lines_form ? count : packed_units(count);
   }
   void build(int channel, std::span<const Feed<R>> feeds, std::size_t sources);
-  void deliver_lines(Channel& c, Step step, R* input);
-  void deliver_packed(Channel& c, Step step, R* input);
+  void deliver_lines(ChannelRows& c, Step step, R* input);
+  void deliver_packed(ChannelRows& c, Step step, R* input);
 
-  std::array<Channel, max_channels> channel_;
+  std::array<ChannelRows, max_channels> channel_;
   std::vector<std::uint32_t> list_;  // line numbers of a step
   std::uint16_t dummies_;
 };

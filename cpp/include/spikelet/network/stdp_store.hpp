@@ -34,7 +34,7 @@ class StdpStore final : public SynapseStore<R> {
   StdpStore(const Feed<R>& feed, const PairRule& rule, double dt, std::size_t span);
 
   void enqueue(Gid source, Step stamp, Step from) override;
-  void deliver(Step step, const std::array<R*, max_channels>& input) override;
+  void deliver(Step step, const std::array<R*, max_channels>& input, bool early) override;
   void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
 
   // Spikes of the target population, by gid; those of other partitions are passed over.

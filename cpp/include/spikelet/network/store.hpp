@@ -23,15 +23,18 @@ struct Feed {
   Gid pre_gid = 0;
   std::uint32_t post_begin = 0, post_end = 0, local = 0;
   Receptor receptor = Receptor::by_sign;
-  int channels = 2;   // of the target model
-  R scale = 1;        // stored weight = scale * weight
+  bool early = false, conductance = false;  // of the target model
 
-  int channel_of(R stored) const {
-    if (channels == 1) {
-      return 0;
+  int channel_of(R weight) const {
+    if (early) {
+      return early_channel;
     }
-    return receptor == Receptor::by_sign ? (stored < 0 ? 1 : 0) : static_cast<int>(receptor);
+    if (receptor == Receptor::by_sign) {
+      return weight < 0 ? inhibitory_channel : excitatory_channel;
+    }
+    return static_cast<int>(receptor);
   }
+  R sent(R weight) const { return conductance && weight < 0 ? -weight : weight; }
 };
 
 // A synapse met on a walk over one source's row.
@@ -40,6 +43,7 @@ struct SynapseRef {
   std::uint16_t delay;
   std::uint16_t target;  // local
   R* weight;             // as stored
+  int channel;
   std::size_t segment;   // of a plastic row, for its traces
 };
 
@@ -54,8 +58,8 @@ class SynapseStore {
   // A spike of `source`: noted for each delay of its row that arrives at `from` or later. Called in order of
   // (stamp, source).
   virtual void enqueue(Gid source, Step stamp, Step from) = 0;
-  // Adds all events that arrive at the end of `step` to the input buffers.
-  virtual void deliver(Step step, const std::array<R*, max_channels>& input) = 0;
+  // Adds all events that arrive at the end of `step`: those of the early channel, or all others.
+  virtual void deliver(Step step, const std::array<R*, max_channels>& input, bool early) = 0;
   virtual std::size_t bytes() const = 0;  // of synapses and rows
   // Forgets everything but the weights: arrivals, traces.
   virtual void clear() = 0;

@@ -9,7 +9,7 @@ class Lane {
   using V = Vec<R>;
 
   SPIKELET_INLINE explicit Lane(const StepArgs<R>& args)
-      : external_(args.external), theta_(args.theta), held_until_(args.held_until) {
+      : early_(args.early), external_(args.external), theta_(args.theta), held_until_(args.held_until) {
     for (int k = 0; k < Coefficients; ++k) {
       pointer_[k] = args.coefficient[k];
       mask_[k] = args.index_mask[k];
@@ -17,9 +17,6 @@ class Lane {
     }
     for (int k = 0; k < States; ++k) {
       state_[k] = args.state[k];
-    }
-    for (int k = 0; k < max_channels; ++k) {
-      input_[k] = args.input[k];
     }
     now_ = Mask<R>{} + args.now;
   }
@@ -38,10 +35,10 @@ class Lane {
       return value_[k];
     }
   }
-  // The events that arrive at the end of this step, summed.
-  SPIKELET_INLINE V input(int channel) const {
-    const V x = load(input_[channel] + i_);
-    store(input_[channel] + i_, V{});
+  // For models without input states: the events that arrive at the end of this step, summed.
+  SPIKELET_INLINE V early_input() const {
+    const V x = load(early_ + i_);
+    store(early_ + i_, V{});
     return x;
   }
   // I_e (a coefficient, pA) plus the injected current of this step.
@@ -74,7 +71,7 @@ class Lane {
   const R* pointer_[Coefficients];
   std::size_t mask_[Coefficients];
   R* state_[States];
-  R* input_[max_channels];
+  R* early_;
   const R* external_;
   R* theta_;
   const std::int32_t* held_until_;

@@ -8,7 +8,7 @@ struct LIF {
   static constexpr std::string_view name = "LIF";
   static constexpr std::array<std::string_view, 5> parameters{"tau_m", "C_m", "tau_syn_ex", "tau_syn_in", "I_e"};
   static constexpr std::array<std::string_view, 3> states{"V_m", "I_syn_ex", "I_syn_in"};
-  static constexpr int channels = 2;
+  static constexpr std::array<int, 2> input_states{1, 2};
   static constexpr bool conductance = false;
   enum { V, I_ex, I_in };
   enum { P22 = k_first, P21_ex, P21_in, P11_ex, P11_in, P20, I_e, coefficient_end };
@@ -31,8 +31,8 @@ struct LIF {
     const auto v = x.state(V), i_ex = x.state(I_ex), i_in = x.state(I_in);
     const auto next = v * x.coefficient(P22) + i_ex * x.coefficient(P21_ex) + i_in * x.coefficient(P21_in) +
                       x.current(x.coefficient(I_e)) * x.coefficient(P20);
-    x.set_state(I_ex, i_ex * x.coefficient(P11_ex) + x.input(0));
-    x.set_state(I_in, i_in * x.coefficient(P11_in) + x.input(1));
+    x.set_state(I_ex, i_ex * x.coefficient(P11_ex));
+    x.set_state(I_in, i_in * x.coefficient(P11_in));
     return x.set_membrane(v, next);
   }
 };

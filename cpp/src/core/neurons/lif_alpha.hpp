@@ -1,4 +1,5 @@
 // LIF with alpha-shaped synaptic currents (NEST iaf_psc_alpha): a weight w is the peak current [pA].
+// The state dI_syn holds the decaying sum of the weights; e / tau_syn times it is the derivative's share.
 // Exact integration (Rotter & Diesmann 1999), in NEST's order of operations.
 
 namespace spikelet::SPIKELET_LEVEL {
@@ -7,7 +8,7 @@ struct LIFAlpha {
   static constexpr std::string_view name = "LIFAlpha";
   static constexpr std::array<std::string_view, 5> parameters{"tau_m", "C_m", "tau_syn_ex", "tau_syn_in", "I_e"};
   static constexpr std::array<std::string_view, 5> states{"V_m", "I_syn_ex", "I_syn_in", "dI_syn_ex", "dI_syn_in"};
-  static constexpr int channels = 2;
+  static constexpr std::array<int, 2> input_states{3, 4};
   static constexpr bool conductance = false;
   enum { V, I_ex, I_in, dI_ex, dI_in };
   enum {
@@ -18,12 +19,10 @@ struct LIFAlpha {
     P32_ex,
     P11_ex,
     P21_ex,
-    peak_ex,
     P31_in,
     P32_in,
     P11_in,
     P21_in,
-    peak_in,
     coefficient_end
   };
   static constexpr int coefficient_count = coefficient_end - k_first;
@@ -36,11 +35,11 @@ struct LIFAlpha {
     for (int k = 0; k < 2; ++k) {
       const double tau_syn = p[p_first + 2 + k];
       double* s = c + (k == 0 ? P31_ex : P31_in);
-      s[0] = alpha_current_to_potential(dt, tau_m, C_m, tau_syn);
+      const double peak = std::exp(1.0) / tau_syn;
+      s[0] = alpha_current_to_potential(dt, tau_m, C_m, tau_syn) * peak;
       s[1] = exp_current_to_potential(dt, tau_m, C_m, tau_syn);
       s[2] = std::exp(-dt / tau_syn);
-      s[3] = dt * s[2];
-      s[4] = std::exp(1.0) / tau_syn;
+      s[3] = dt * s[2] * peak;
     }
   }
 
@@ -52,9 +51,9 @@ struct LIFAlpha {
                       x.coefficient(P32_ex) * i_ex + x.coefficient(P31_in) * d_in + x.coefficient(P32_in) * i_in +
                       x.coefficient(decay) * v + v;
     x.set_state(I_ex, x.coefficient(P21_ex) * d_ex + x.coefficient(P11_ex) * i_ex);
-    x.set_state(dI_ex, d_ex * x.coefficient(P11_ex) + x.coefficient(peak_ex) * x.input(0));
+    x.set_state(dI_ex, d_ex * x.coefficient(P11_ex));
     x.set_state(I_in, x.coefficient(P21_in) * d_in + x.coefficient(P11_in) * i_in);
-    x.set_state(dI_in, d_in * x.coefficient(P11_in) + x.coefficient(peak_in) * x.input(1));
+    x.set_state(dI_in, d_in * x.coefficient(P11_in));
     return x.set_membrane(v, next);
   }
 };

@@ -10,7 +10,7 @@ struct LIFCond {
   static constexpr std::array<std::string_view, 7> parameters{"C_m",        "g_L",        "E_ex", "E_in",
                                                               "tau_syn_ex", "tau_syn_in", "I_e"};
   static constexpr std::array<std::string_view, 3> states{"V_m", "g_ex", "g_in"};
-  static constexpr int channels = 2;
+  static constexpr std::array<int, 2> input_states{1, 2};
   static constexpr bool conductance = true;
   enum { V, G_ex, G_in };
   enum { h_C = k_first, g_L, E_ex, E_in, P_ex, P_in, mean_ex, mean_in, I_e, coefficient_end };
@@ -39,8 +39,8 @@ struct LIFCond {
                        x.current(x.coefficient(I_e));
     const auto target = drive / g;
     const auto next = target + (v - target) * x.exp_neg(g * x.coefficient(h_C));
-    x.set_state(G_ex, ex * x.coefficient(P_ex) + x.input(0));
-    x.set_state(G_in, in * x.coefficient(P_in) - x.input(1));  // inhibitory events are kept negative
+    x.set_state(G_ex, ex * x.coefficient(P_ex));
+    x.set_state(G_in, in * x.coefficient(P_in));
     return x.set_membrane(v, next);
   }
 };

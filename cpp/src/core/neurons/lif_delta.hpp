@@ -7,7 +7,7 @@ struct LIFDelta {
   static constexpr std::string_view name = "LIFDelta";
   static constexpr std::array<std::string_view, 3> parameters{"tau_m", "C_m", "I_e"};
   static constexpr std::array<std::string_view, 1> states{"V_m"};
-  static constexpr int channels = 1;
+  static constexpr std::array<int, 0> input_states{};
   static constexpr bool conductance = false;
   enum { V };
   enum { P33 = k_first, P30, I_e, coefficient_end };
@@ -23,7 +23,7 @@ struct LIFDelta {
   template <class Lane>
   SPIKELET_INLINE static std::uint64_t step(Lane& x) {
     const auto v = x.state(V);
-    const auto next = x.coefficient(P30) * x.current(x.coefficient(I_e)) + x.coefficient(P33) * v + x.input(0);
+    const auto next = x.coefficient(P30) * x.current(x.coefficient(I_e)) + x.coefficient(P33) * v + x.early_input();
     return x.set_membrane(v, next);
   }
 };
