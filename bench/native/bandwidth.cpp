@@ -62,7 +62,7 @@ void copy(benchmark::State& state) {
 }
 
 // Footprints in KB: L1, L2, L3 and DRAM of common machines; the copy's two halves make up the same.
-BENCHMARK(read)->Name("bandwidth/read/KB")->Arg(16)->Arg(512)->Arg(8 << 10)->Arg(256 << 10);
-BENCHMARK(copy)->Name("bandwidth/copy/KB")->Arg(16)->Arg(512)->Arg(8 << 10)->Arg(256 << 10);
+BENCHMARK(read)->Name("bandwidth/read/KB")->Arg(16)->Arg(512)->Arg(8 << 10)->Arg(1 << 20);
+BENCHMARK(copy)->Name("bandwidth/copy/KB")->Arg(16)->Arg(512)->Arg(8 << 10)->Arg(1 << 20);
 
 }  // namespace

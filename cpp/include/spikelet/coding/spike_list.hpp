@@ -14,6 +14,10 @@ struct SpikeList {
   std::vector<Step> stamps;
   std::vector<std::int64_t> ids;
 
+  void reserve(std::size_t n) {
+    stamps.reserve(n);
+    ids.reserve(n);
+  }
   void add(Step row, std::size_t element) {
     stamps.push_back(row + 1);
     ids.push_back(static_cast<std::int64_t>(element));

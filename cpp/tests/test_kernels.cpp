@@ -1,0 +1,136 @@
+// Every SIMD level must give the bits of the baseline; the baseline's draws are checked against the
+// scalar Philox.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "spikelet/core/cpu.hpp"
+#include "spikelet/core/kernels.hpp"
+
+namespace {
+
+using namespace spikelet;
+
+constexpr Step late = (Step{1} << 40) + 12345;  // a step whose upper word counts
+
+// The draw of element n of a block, from the definition in random16.hpp.
+std::uint16_t draw(const Stream& stream, std::uint32_t block, Step step, std::uint32_t n) {
+  const Words words = stream.at(8 * block + (n % 32) / 4, step);
+  const std::size_t pair = n / 32;
+  const std::uint64_t bits = words[2 * pair] | (std::uint64_t{words[2 * pair + 1]} << 32);
+  return static_cast<std::uint16_t>(bits >> (16 * (n % 4)));
+}
+
+template <class T>
+bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+}
+
+template <class R>
+std::vector<R> random_values(std::size_t n, double low, double high, std::uint32_t object) {
+  const Stream stream(99, Purpose::values, object);
+  std::vector<R> values(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    values[i] = static_cast<R>(low + (high - low) * uniform(stream.words(i, 0)[0]));
+  }
+  return values;
+}
+
+template <class F>
+void for_other_levels(F&& f) {
+  for (const SimdLevel level : available_simd_levels()) {
+    if (level != SimdLevel::baseline) {
+      INFO("level ", std::string(to_string(level)));
+      f(kernels(level));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("draw16 maps Philox words to elements as documented") {
+  const Stream stream(0xfedcba9876543210u, Purpose::injector, 77);
+  for (const Step step : {Step{0}, Step{1}, late}) {
+    for (const std::uint32_t block : {0u, 1u, 12345u, 0x1fffffffu}) {
+      std::vector<std::uint16_t> expected, draws(block_size);
+      for (std::uint32_t n = 0; n < block_size; ++n) {
+        expected.push_back(draw(stream, block, step, n));
+      }
+      kernels(SimdLevel::baseline).draw16(stream, block, step, draws.data());
+      CHECK(draws == expected);
+      for_other_levels([&](const KernelTable& table) {
+        std::fill(draws.begin(), draws.end(), std::uint16_t{0});
+        table.draw16(stream, block, step, draws.data());
+        CHECK(draws == expected);
+      });
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("poisson adds the same bits at all levels", R, float, double) {
+  const Stream stream(4, Purpose::injector, 1), tie(4, Purpose::injector_tie, 1);
+  for (const double mean : {1e-3, 0.5, 7.9, 40.0}) {
+    const PoissonTable table(mean);
+    for (const std::size_t n : {64u, 128u, 640u}) {
+      for (const bool each : {false, true}) {
+        const auto weight = random_values<R>(n, -2, 3, 1);
+        const auto start = random_values<R>(n, -1, 1, 2);
+        const auto add = [&](const KernelTable& kernel) {
+          auto input = start;
+          for (const Step step : {Step{0}, Step{1}, Step{2}, late}) {
+            kernel.poisson<R>()(table, stream, tie, step, 0, n, weight.data(),
+                                each ? ~std::size_t{0} : 0, input.data());
+          }
+          return input;
+        };
+        const auto expected = add(kernels(SimdLevel::baseline));
+        for_other_levels(
+            [&](const KernelTable& kernel) { CHECK(same_bits(add(kernel), expected)); });
+      }
+    }
+  }
+}
+
+TEST_CASE("poisson draws for a range of blocks are those of the whole") {
+  const Stream stream(4, Purpose::injector, 1), tie(4, Purpose::injector_tie, 1);
+  const PoissonTable table(2.0);
+  const std::vector<float> weight(block_size, 1.5f);
+  std::vector<float> whole(640), parts(640);
+  const auto poisson = kernels().poisson32;
+  poisson(table, stream, tie, 3, 0, 640, weight.data(), 0, whole.data());
+  poisson(table, stream, tie, 3, 256, 640, weight.data(), 0, parts.data());
+  poisson(table, stream, tie, 3, 0, 256, weight.data(), 0, parts.data());
+  CHECK(whole == parts);
+}
+
+TEST_CASE("below compares the draw, and settles ties with more bits, at all levels") {
+  const Stream stream(6, Purpose::source, 2), tie(6, Purpose::source_tie, 2);
+  int ties = 0;
+  for (std::uint32_t block = 0; block < 10; ++block) {
+    for (Step step = 0; step < 20; ++step) {
+      std::vector<std::uint16_t> high(block_size);
+      std::vector<std::uint32_t> low(block_size);
+      std::uint64_t expected = 0;
+      for (std::uint32_t n = 0; n < block_size; ++n) {
+        const std::uint16_t x = draw(stream, block, step, n);
+        const Words more = stream.words(n, 1000 + block);
+        // A third of the thresholds sit on the draw itself.
+        high[n] = n % 3 == 0 ? x : static_cast<std::uint16_t>(more[0]);
+        low[n] = more[1];
+        const std::uint32_t element = block * 64 + n;
+        const bool yes = x < high[n] || (x == high[n] && tie.at(element, step)[0] < low[n]);
+        ties += x == high[n] && yes ? 1 : 0;
+        expected |= std::uint64_t{yes} << n;
+      }
+      CHECK(kernels(SimdLevel::baseline).below(stream, tie, block, step, high.data(), low.data()) ==
+            expected);
+      for_other_levels([&](const KernelTable& table) {
+        CHECK(table.below(stream, tie, block, step, high.data(), low.data()) == expected);
+      });
+    }
+  }
+  CHECK(ties > 1000);
+}

@@ -1,0 +1,118 @@
+"""Helpers that several test modules share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+import spikelet as sl
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MODELS: tuple[type, ...] = (sl.LIF, sl.LIFDelta, sl.LIFAlpha, sl.LIFCond, sl.IF)
+CURRENT_STATE = {"LIF": "I_syn", "IF": "I_syn", "LIFAlpha": "dI_syn", "LIFCond": "g"}
+# One weight that takes a resting neuron of each model over its threshold within a few events.
+STRONG = {"LIF": 900.0, "LIFDelta": 8.0, "LIFAlpha": 400.0, "LIFCond": 60.0, "IF": 900.0}
+
+
+def make(dt: float = 0.1, *, seed: int = 1, threads: int = 1, dtype: Any = "float64") -> sl.Network:
+    """Make a network that is precise and serial unless told otherwise."""
+    return sl.Network(dt=dt, seed=seed, threads=threads, dtype=dtype)
+
+
+def to_steps(times: ArrayLike, dt: float = 0.1) -> Ints:
+    """Return times as whole steps; they must lie on the grid."""
+    scaled = np.asarray(times, dtype=np.float64) / dt
+    steps = np.rint(scaled)
+    np.testing.assert_allclose(scaled, steps, rtol=0, atol=1e-6)
+    return steps.astype(np.int64)
+
+
+def train(recorder: sl.SpikeRecorder, dt: float = 0.1) -> list[tuple[int, int]]:
+    """Return the recorded spikes as (stamp in steps, id)."""
+    steps = to_steps(recorder.times, dt)
+    return [(int(s), int(i)) for s, i in zip(steps, recorder.ids, strict=True)]
+
+
+def source(net: sl.Network, steps: Sequence[int], ids: Sequence[int] | None = None) -> Any:
+    """Add a population that spikes at given steps."""
+    which = [0] * len(steps) if ids is None else list(ids)
+    times = np.asarray(steps, dtype=np.float64) * net.dt
+    return net.population(max(which, default=0) + 1, sl.SpikeSource(times, which, snap=True))
+
+
+def single_input(
+    model: Any, weight: float, steps: Sequence[int], *, dt: float = 0.1, delay: int = 1
+) -> tuple[sl.Network, Any]:
+    """Return a network of one neuron that gets spikes at given steps, and the neuron."""
+    net = make(dt)
+    neuron = net.population(1, model)
+    net.connect(source(net, steps), neuron, sl.AllToAll(), weight=weight, delay=delay * dt)
+    return net, neuron
+
+
+def trace(net: sl.Network, target: Any, state: str, duration: float) -> Floats:
+    """Run and return the values of a state, [steps, n]."""
+    recorder = net.record(target, state)
+    net.run(duration)
+    return np.asarray(recorder.values)
+
+
+def busy_network(  # noqa: PLR0913  # each is a dimension that tests vary
+    model: type = sl.LIF,
+    *,
+    n: int = 90,
+    seed: int = 3,
+    threads: int = 1,
+    dtype: Any = "float64",
+    plastic: bool = True,
+    theta: bool = False,
+) -> tuple[sl.Network, Any, Any, Any]:
+    """Return a spiking network with all kinds of drive and synapses, a part's recorder and its plastic projection.
+
+    Returns the network, its neurons, their spike recorder, and the plastic projection (or a static one).
+    """
+    net = make(seed=seed, threads=threads, dtype=dtype)
+    w = STRONG[model.__name__]
+    extra = {"theta_plus": 0.5, "tau_theta": 50.0} if theta else {}
+    cells = net.population(n, model(t_ref=1.0, **extra), name="cells")
+    poisson = net.population(n, sl.PoissonSource(np.linspace(50.0, 400.0, n)), name="poisson")
+    rng = np.random.default_rng(5)
+    times = np.sort(rng.integers(1, 3000, 400)) * 0.1
+    given = net.population(7, sl.SpikeSource(times, rng.integers(0, 7, 400), snap=True))
+    delay = sl.Uniform(0.1, 3.0)
+    rule = (
+        sl.STDP(A_plus=0.05 * w, A_minus=0.06 * w, w_min=0.0, w_max=2 * w) if plastic else None
+    )
+    plastic_ = net.connect(
+        poisson, cells, sl.FixedIndegree(8), weight=sl.Uniform(0.1 * w, 0.5 * w), delay=delay,
+        plasticity=rule,
+    )  # fmt: skip
+    net.connect(given, cells, sl.FixedProbability(0.3), weight=0.4 * w, delay=1.5)
+    mixed = sl.Normal(0.0, 0.2 * w)
+    net.connect(cells, cells, sl.FixedIndegree(9), weight=mixed, delay=delay)
+    net.inject(cells, sl.PoissonInput(rate=3000.0, weight=0.06 * w))
+    net.inject(cells[: n // 2], sl.NoiseInput(mean=20.0, std=30.0, every=0.5))
+    net.inject(cells, sl.CurrentInput(np.linspace(0.0, 40.0, 1000)))
+    return net, cells, net.record(cells, "spikes"), plastic_
+
+
+def spawn(code: str, **environment: str) -> str:
+    """Run Python code in a process of its own and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
