@@ -65,7 +65,7 @@ def trace(net: sl.Network, target: Any, state: str, duration: float) -> Floats:
     return np.asarray(recorder.values)
 
 
-def busy_network(  # noqa: PLR0913  # each is a dimension that tests vary
+def busy_network(  # each is a dimension that tests vary
     model: type = sl.LIF,
     *,
     n: int = 90,
@@ -88,9 +88,7 @@ def busy_network(  # noqa: PLR0913  # each is a dimension that tests vary
     times = np.sort(rng.integers(1, 3000, 400)) * 0.1
     given = net.population(7, sl.SpikeSource(times, rng.integers(0, 7, 400), snap=True))
     delay = sl.Uniform(0.1, 3.0)
-    rule = (
-        sl.STDP(A_plus=0.05 * w, A_minus=0.06 * w, w_min=0.0, w_max=2 * w) if plastic else None
-    )
+    rule = sl.STDP(A_plus=0.05 * w, A_minus=0.06 * w, w_min=0.0, w_max=2 * w) if plastic else None
     plastic_ = net.connect(
         poisson, cells, sl.FixedIndegree(8), weight=sl.Uniform(0.1 * w, 0.5 * w), delay=delay,
         plasticity=rule,

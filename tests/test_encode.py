@@ -334,6 +334,22 @@ def test_events_in_ms():
     np.testing.assert_array_equal(np.argwhere(events.to_raster()), [[0, 0], [3, 2]])
 
 
+def test_network_plays_events_and_raster_alike():
+    x, dt = values(70), 0.5
+    events = encode.rate(x, 40, seed=1, as_events=True)
+    net = sl.Network(dt=dt)
+    sources = (
+        sl.SpikeSource(times=events.times_ms(dt), ids=events.ids),
+        sl.RasterSource(encode.rate(x, 40, seed=1)),
+    )
+    records = [net.record(net.population(70, source), "spikes") for source in sources]
+    net.run(25.0)
+    for record in records:
+        order = np.lexsort((record.ids, record.times))
+        np.testing.assert_array_equal(record.ids[order], events.ids)
+        np.testing.assert_allclose(record.times[order], events.times_ms(dt))
+
+
 def test_events_of_any_raster():
     raster = np.random.default_rng(0).integers(0, 3, (4, 3, 3))
     expected = encode.Events.from_raster((raster > 0).astype(np.uint8))

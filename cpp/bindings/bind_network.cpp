@@ -73,8 +73,8 @@ void bind_simulator(py::module_& m, const char* name) {
              const auto from = as_selection(n_pre, pre_elements), to = as_selection(n_post, post_elements);
              const py::gil_scoped_release release;
              const std::uint32_t number = s.next_projection();
-             auto pairs = draw_pairs(rule, from, to, pre == post, s.seed(), number);
-             auto table = make_table<R>(n_pre, std::move(pairs), weight, delay, s.dt(), s.seed(), number);
+             auto table =
+                 connect_by_rule<R>(rule, from, to, pre == post, weight, delay, s.dt(), s.seed(), number);
              return s.connect(pre, post, std::move(table), static_cast<Receptor>(receptor), rule_of_pairs);
            })
       .def("connect_lists",

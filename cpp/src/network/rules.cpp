@@ -6,6 +6,8 @@
 #include <string>
 #include <unordered_set>
 
+#include "network/build_table.hpp"
+
 namespace spikelet {
 namespace {
 
@@ -19,7 +21,7 @@ class Sequence {
       words_ = stream_.words(row_, counter_++);
       used_ = 0;
     }
-    return words_[used_++];
+    return words_[static_cast<std::size_t>(used_++)];
   }
   double real() {
     const std::uint32_t high = word();
@@ -82,24 +84,12 @@ void require_enough(const char* rule, std::uint64_t k, std::uint64_t candidates,
   }
 }
 
-}  // namespace
-
-PairLists draw_pairs(const Rule& rule, const Selection& pre, const Selection& post, bool same, std::uint64_t seed,
-                     std::uint32_t projection) {
-  const Stream stream(seed, Purpose::connect, projection);
+// Calls add(pre, post, key) for each pair that the rule connects, the same each time; key names the pair's draws.
+template <class Add>
+void walk_pairs(const Rule& rule, const Selection& pre, const Selection& post, bool same, const Stream& stream,
+                Add&& add_elements) {
   const std::size_t n = pre.size(), m = post.size();
-  PairLists pairs;
-  const auto add = [&](std::size_t i, std::size_t j, std::uint64_t key) {
-    pairs.pre.push_back(pre[i]);
-    pairs.post.push_back(post[j]);
-    pairs.key.push_back(key);
-  };
-  const auto reserve = [&](double expected) {
-    const auto size = static_cast<std::size_t>(expected);
-    pairs.pre.reserve(size);
-    pairs.post.reserve(size);
-    pairs.key.reserve(size);
-  };
+  const auto add = [&](std::size_t i, std::size_t j, std::uint64_t key) { add_elements(pre[i], post[j], key); };
   const auto key = [](std::size_t row, std::size_t k) { return (std::uint64_t{row} << 32) | k; };
   const auto is_self = [&](std::size_t i, std::size_t j) { return same && pre[i] == post[j]; };
   // Position in `other` of the element that would be a self connection, or other.size() if there is none to avoid.
@@ -117,7 +107,6 @@ PairLists draw_pairs(const Rule& rule, const Selection& pre, const Selection& po
 
   switch (rule.kind) {
     case Rule::Kind::all_to_all:
-      reserve(static_cast<double>(n) * static_cast<double>(m));
       for (std::size_t i = 0; i < n; ++i) {
         for (std::size_t j = 0; j < m; ++j) {
           if (rule.self_connections || !is_self(i, j)) {
@@ -127,7 +116,6 @@ PairLists draw_pairs(const Rule& rule, const Selection& pre, const Selection& po
       }
       break;
     case Rule::Kind::one_to_one:
-      reserve(static_cast<double>(n));
       for (std::size_t i = 0; i < n; ++i) {
         if (rule.self_connections || !is_self(i, i)) {
           add(i, i, key(post[i], pre[i]));
@@ -135,7 +123,6 @@ PairLists draw_pairs(const Rule& rule, const Selection& pre, const Selection& po
       }
       break;
     case Rule::Kind::fixed_probability: {
-      reserve(static_cast<double>(n) * static_cast<double>(m) * rule.p * 1.02 + 64);
       const double scale = rule.p < 1 ? 1 / std::log1p(-rule.p) : 0;
       for (std::size_t j = 0; j < m && rule.p > 0; ++j) {
         Sequence draws(stream, post[j]);
@@ -153,7 +140,6 @@ PairLists draw_pairs(const Rule& rule, const Selection& pre, const Selection& po
       break;
     }
     case Rule::Kind::fixed_indegree:
-      reserve(static_cast<double>(m) * static_cast<double>(rule.number));
       for (std::size_t j = 0; j < m; ++j) {
         Sequence draws(stream, post[j]);
         const std::size_t self = self_of(pre, post[j]);
@@ -165,7 +151,6 @@ PairLists draw_pairs(const Rule& rule, const Selection& pre, const Selection& po
       }
       break;
     case Rule::Kind::fixed_outdegree:
-      reserve(static_cast<double>(n) * static_cast<double>(rule.number));
       for (std::size_t i = 0; i < n; ++i) {
         Sequence draws(stream, pre[i]);
         const std::size_t self = self_of(post, pre[i]);
@@ -177,7 +162,6 @@ PairLists draw_pairs(const Rule& rule, const Selection& pre, const Selection& po
       }
       break;
     case Rule::Kind::fixed_total_number: {
-      reserve(static_cast<double>(rule.number));
       std::vector<std::uint32_t> self(n, static_cast<std::uint32_t>(m));
       std::uint64_t candidates = std::uint64_t{n} * m;
       if (same && !rule.self_connections) {
@@ -213,27 +197,30 @@ PairLists draw_pairs(const Rule& rule, const Selection& pre, const Selection& po
       break;
     }
   }
-  return pairs;
 }
 
-double draw_value(const ValueSpec& spec, const Stream& stream, std::uint64_t key) {
+}  // namespace
+
+double draw_value(const ValueSpec& spec, const Stream& stream, std::uint64_t key, const Words& words,
+                  std::size_t half) {
   for (std::uint32_t attempt = 0; attempt < 1000; ++attempt) {
-    const Words w = stream.words(key, attempt);
+    const Words w = attempt == 0 ? words : stream.words(key, attempt);
+    const auto u = [&] { return uniform(w[2 * half], w[2 * half + 1]); };
     double x = 0;
     switch (spec.kind) {
       case ValueSpec::Kind::values:
-        return spec.values[spec.values.size() == 1 ? 0 : key];
+        return spec.values[0];
       case ValueSpec::Kind::normal:
-        x = spec.a + spec.b * normal_quantile(uniform(w[0], w[1]));
+        x = spec.a + spec.b * normal_quantile(u());
         break;
       case ValueSpec::Kind::lognormal:
-        x = std::exp(spec.a + spec.b * normal_quantile(uniform(w[0], w[1])));
+        x = std::exp(spec.a + spec.b * normal_quantile(u()));
         break;
       case ValueSpec::Kind::uniform:
-        x = spec.a + (spec.b - spec.a) * uniform(w[0], w[1]);
+        x = spec.a + (spec.b - spec.a) * u();
         break;
       case ValueSpec::Kind::exponential:
-        x = -spec.a * std::log(uniform(w[0], w[1]));
+        x = -spec.a * std::log(u());
         break;
     }
     if (spec.limit == ValueSpec::Limit::clip) {
@@ -248,9 +235,9 @@ double draw_value(const ValueSpec& spec, const Stream& stream, std::uint64_t key
 }
 
 template <class R>
-SynapseTable<R> make_table(std::size_t n_pre, PairLists&& pairs, const ValueSpec& weight, const ValueSpec& delay,
-                           double dt, std::uint64_t seed, std::uint32_t projection) {
-  const std::size_t n = pairs.pre.size();
+SynapseTable<R> connect_by_rule(const Rule& rule, const Selection& pre, const Selection& post, bool same,
+                                const ValueSpec& weight, const ValueSpec& delay, double dt, std::uint64_t seed,
+                                std::uint32_t projection) {
   const auto to_steps = [&](double ms) {
     const double steps = std::floor(ms / dt + 0.5);
     if (!(steps >= 1) || steps > static_cast<double>(max_delay)) {
@@ -260,47 +247,48 @@ SynapseTable<R> make_table(std::size_t n_pre, PairLists&& pairs, const ValueSpec
     }
     return static_cast<std::uint16_t>(steps);
   };
-  const auto drawn = [](const ValueSpec& spec) { return spec.kind != ValueSpec::Kind::values; };
-  const auto check_size = [n](const char* what, const ValueSpec& spec) {
-    if (spec.kind == ValueSpec::Kind::values && spec.values.size() != 1 && spec.values.size() != n) {
-      throw std::invalid_argument(std::string(what) + ": one value for all synapses or one for each of the " +
-                                  std::to_string(n) + ", got " + std::to_string(spec.values.size()));
-    }
-  };
-  check_size("weight", weight);
-  check_size("delay", delay);
+  const bool draw_weights = weight.kind != ValueSpec::Kind::values, draw_delays = delay.kind != ValueSpec::Kind::values;
+  const Stream pairs(seed, Purpose::connect, projection), values(seed, Purpose::values, projection);
+  auto table = build_table<R>(
+      pre.population_size, draw_weights, draw_delays,
+      [&](auto&& add) { walk_pairs(rule, pre, post, same, pairs, add); },
+      [&](std::uint64_t key, R* w, std::uint16_t* d) {
+        if (w == nullptr && d == nullptr) {
+          return;
+        }
+        const Words words = values.words(key, 0);
+        if (w != nullptr) {
+          *w = static_cast<R>(draw_value(weight, values, key, words, 0));
+        }
+        if (d != nullptr) {
+          *d = to_steps(draw_value(delay, values, key, words, 1));
+        }
+      },
+      true);
 
-  std::vector<R> weights(1, static_cast<R>(weight.values[0]));
-  if (drawn(weight)) {
-    const Stream stream(seed, Purpose::weight, projection);
-    weights.resize(n);
-    for (std::size_t k = 0; k < n; ++k) {
-      weights[k] = static_cast<R>(draw_value(weight, stream, pairs.key[k]));
+  // Given values: one for all, or one a synapse in canonical order.
+  const auto given = [&](const char* what, const ValueSpec& spec, auto& to, auto&& convert) {
+    if (spec.values.size() != 1 && spec.values.size() != table.size()) {
+      throw std::invalid_argument(std::string(what) + ": one value for all synapses or one for each of the " +
+                                  std::to_string(table.size()) + ", got " + std::to_string(spec.values.size()));
     }
+    to.resize(spec.values.size());
+    std::transform(spec.values.begin(), spec.values.end(), to.begin(), convert);
+  };
+  if (!draw_weights) {
+    given("weight", weight, table.weight, [](double w) { return static_cast<R>(w); });
   }
-  std::vector<std::uint16_t> delays(1, drawn(delay) ? std::uint16_t{1} : to_steps(delay.values[0]));
-  if (drawn(delay)) {
-    const Stream stream(seed, Purpose::delay, projection);
-    delays.resize(n);
-    for (std::size_t k = 0; k < n; ++k) {
-      delays[k] = to_steps(draw_value(delay, stream, pairs.key[k]));
-    }
-  }
-  auto table = SynapseTable<R>::from_lists(n_pre, pairs.pre, pairs.post, weights, delays);
-  // Given values are in canonical order already.
-  if (!drawn(weight) && weight.values.size() == n && n > 1) {
-    table.weight.assign(weight.values.begin(), weight.values.end());
-  }
-  if (!drawn(delay) && delay.values.size() == n && n > 1) {
-    table.delay.resize(n);
-    std::transform(delay.values.begin(), delay.values.end(), table.delay.begin(), to_steps);
+  if (!draw_delays) {
+    given("delay", delay, table.delay, to_steps);
   }
   return table;
 }
 
-template SynapseTable<float> make_table<float>(std::size_t, PairLists&&, const ValueSpec&, const ValueSpec&, double,
-                                               std::uint64_t, std::uint32_t);
-template SynapseTable<double> make_table<double>(std::size_t, PairLists&&, const ValueSpec&, const ValueSpec&, double,
-                                                 std::uint64_t, std::uint32_t);
+template SynapseTable<float> connect_by_rule<float>(const Rule&, const Selection&, const Selection&, bool,
+                                                    const ValueSpec&, const ValueSpec&, double, std::uint64_t,
+                                                    std::uint32_t);
+template SynapseTable<double> connect_by_rule<double>(const Rule&, const Selection&, const Selection&, bool,
+                                                      const ValueSpec&, const ValueSpec&, double, std::uint64_t,
+                                                      std::uint32_t);
 
 }  // namespace spikelet

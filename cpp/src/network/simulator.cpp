@@ -6,6 +6,10 @@
 #include <set>
 #include <stdexcept>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include "spikelet/core/parallel.hpp"
 #include "spikelet/network/static_store.hpp"
 
@@ -346,6 +350,9 @@ void Simulator<R>::prepare() {
   }
   bind_slices();
   requeue();
+#if defined(__GLIBC__)
+  malloc_trim(0);  // tables are gone; their memory need not stay
+#endif
 }
 
 template <class R>

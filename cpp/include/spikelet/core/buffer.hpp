@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <new>
+#include <utility>
 #include <vector>
 
 #if defined(__linux__)
@@ -13,14 +14,32 @@
 
 namespace spikelet {
 
-template <class T>
+// Zeroed = false: elements that are not given a value are left as they are.
+template <class T, bool Zeroed = true>
 struct PageAllocator {
   using value_type = T;
+  template <class U>
+  struct rebind {
+    using other = PageAllocator<U, Zeroed>;
+  };
   static constexpr std::size_t huge = std::size_t{2} << 20;
 
   PageAllocator() = default;
   template <class U>
-  PageAllocator(const PageAllocator<U>&) noexcept {}  // NOLINT: allocators convert
+  PageAllocator(const PageAllocator<U, Zeroed>&) noexcept {}  // NOLINT: allocators convert
+
+  template <class U>
+  void construct(U* p) {
+    if constexpr (Zeroed) {
+      ::new (static_cast<void*>(p)) U();
+    } else {
+      ::new (static_cast<void*>(p)) U;
+    }
+  }
+  template <class U, class... Args>
+  void construct(U* p, Args&&... args) {
+    ::new (static_cast<void*>(p)) U(std::forward<Args>(args)...);
+  }
 
   T* allocate(std::size_t n) {
     const std::size_t bytes = n * sizeof(T);
@@ -42,5 +61,9 @@ struct PageAllocator {
 
 template <class T>
 using Buffer = std::vector<T, PageAllocator<T>>;
+
+// For large arrays that are filled at once: resize() does not clear them first.
+template <class T>
+using RawBuffer = std::vector<T, PageAllocator<T, false>>;
 
 }  // namespace spikelet

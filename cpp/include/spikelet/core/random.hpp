@@ -32,11 +32,9 @@ enum class Purpose : std::uint32_t {
   injector = 4,
   injector_tie = 5,
   connect = 6,
-  weight = 7,
-  delay = 8,
   encode = 9,
   encode_tie = 10,
-  values = 11,
+  values = 7,  // weights, delays, initial states
 };
 
 // The random numbers of one object for one purpose.

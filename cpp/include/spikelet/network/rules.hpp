@@ -41,22 +41,16 @@ struct Selection {
   std::uint32_t operator[](std::size_t i) const { return all ? static_cast<std::uint32_t>(i) : elements[i]; }
 };
 
-struct PairLists {
-  std::vector<std::uint32_t> pre, post;   // elements of the populations
-  std::vector<std::uint64_t> key;         // names the random draws of each synapse
-};
+// One draw of a distribution in double precision: attempt 0 uses words[2 * half] and the next, given the stream's words
+// of this key; redrawing takes further ones.
+double draw_value(const ValueSpec& spec, const Stream& stream, std::uint64_t key, const Words& words, std::size_t half);
 
-// The pairs that a rule connects. `same` tells that both selections belong to one population.
-PairLists draw_pairs(const Rule& rule, const Selection& pre, const Selection& post, bool same, std::uint64_t seed,
-                     std::uint32_t projection);
-
-// One draw of a distribution in double precision; `what` names it in errors.
-double draw_value(const ValueSpec& spec, const Stream& stream, std::uint64_t key);
-
-// Weights and delays of the pairs, as a table. dt in ms converts delays; throws std::invalid_argument for a delay
-// that does not round to 1 .. max_delay steps.
+// The synapses of a rule. `same` tells that both selections belong to one population. dt in ms converts delays; throws
+// std::invalid_argument for a delay that does not round to 1 .. max_delay steps, and for what cannot be drawn.
+// Drawn synapses of one pair count as created in order of their delays.
 template <class R>
-SynapseTable<R> make_table(std::size_t n_pre, PairLists&& pairs, const ValueSpec& weight, const ValueSpec& delay,
-                           double dt, std::uint64_t seed, std::uint32_t projection);
+SynapseTable<R> connect_by_rule(const Rule& rule, const Selection& pre, const Selection& post, bool same,
+                                const ValueSpec& weight, const ValueSpec& delay, double dt, std::uint64_t seed,
+                                std::uint32_t projection);
 
 }  // namespace spikelet

@@ -16,9 +16,9 @@ inline constexpr Step max_delay = 65535;  // in steps
 template <class R>
 struct SynapseTable {
   std::vector<std::uint64_t> row;  // row[i] .. row[i + 1]: the synapses of element i of the source population
-  Buffer<std::uint32_t> post;      // element of the target population
-  Buffer<R> weight;                // one a synapse, or one for all
-  Buffer<std::uint16_t> delay;     // in steps; one a synapse, or one for all
+  RawBuffer<std::uint32_t> post;   // element of the target population
+  RawBuffer<R> weight;             // one a synapse, or one for all
+  RawBuffer<std::uint16_t> delay;  // in steps; one a synapse, or one for all
 
   std::size_t size() const { return post.size(); }
   R weight_of(std::size_t k) const { return weight[weight.size() == 1 ? 0 : k]; }

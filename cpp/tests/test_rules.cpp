@@ -1,0 +1,168 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "spikelet/network/rules.hpp"
+
+namespace {
+
+using namespace spikelet;
+using Kind = Rule::Kind;
+using Pair = std::pair<std::uint32_t, std::uint32_t>;
+
+constexpr std::uint64_t seed = 12;
+
+Selection all(std::size_t n) { return {n, {}, true}; }
+Selection some(std::size_t n, std::vector<std::uint32_t> elements) {
+  return {n, std::move(elements), false};
+}
+
+std::vector<Pair> draw(const Rule& rule, const Selection& pre, const Selection& post,
+                       bool same = false, std::uint32_t projection = 0) {
+  const PairLists lists = draw_pairs(rule, pre, post, same, seed, projection);
+  CHECK(lists.pre.size() == lists.post.size());
+  CHECK(lists.key.size() == lists.pre.size());
+  std::vector<Pair> pairs;
+  for (std::size_t k = 0; k < lists.pre.size(); ++k) {
+    pairs.emplace_back(lists.pre[k], lists.post[k]);
+  }
+  CHECK(std::set(lists.key.begin(), lists.key.end()).size() == lists.key.size());
+  return pairs;
+}
+
+int selfs(const std::vector<Pair>& pairs) {
+  return static_cast<int>(
+      std::count_if(pairs.begin(), pairs.end(), [](const Pair& p) { return p.first == p.second; }));
+}
+bool repeats(const std::vector<Pair>& pairs) {
+  return std::set(pairs.begin(), pairs.end()).size() != pairs.size();
+}
+// How often each element stands on one side.
+std::map<std::uint32_t, int> degrees(const std::vector<Pair>& pairs, bool of_pre) {
+  std::map<std::uint32_t, int> counts;
+  for (const Pair& pair : pairs) {
+    ++counts[of_pre ? pair.first : pair.second];
+  }
+  return counts;
+}
+
+constexpr Kind kinds[] = {Kind::all_to_all,     Kind::one_to_one,      Kind::fixed_probability,
+                          Kind::fixed_indegree, Kind::fixed_outdegree, Kind::fixed_total_number};
+
+Rule rule_of(Kind kind, bool self = true, bool multapses = true) {
+  return {kind, 0.3, kind == Kind::fixed_total_number ? 500u : 20u, self, multapses};
+}
+
+}  // namespace
+
+TEST_CASE("each rule makes the number of synapses that it promises") {
+  CHECK(draw(rule_of(Kind::all_to_all), all(30), all(40)).size() == 1200);
+  CHECK(draw(rule_of(Kind::all_to_all, false), all(30), all(30), true).size() == 870);
+  CHECK(draw(rule_of(Kind::one_to_one), all(30), all(30)).size() == 30);
+  CHECK(draw(rule_of(Kind::fixed_total_number), all(30), all(40)).size() == 500);
+  const auto in = degrees(draw(rule_of(Kind::fixed_indegree), all(30), all(40)), false);
+  const auto out = degrees(draw(rule_of(Kind::fixed_outdegree), all(30), all(40)), true);
+  CHECK(in.size() == 40);
+  CHECK(out.size() == 30);
+  for (const auto& [element, degree] : in) {
+    CHECK(degree == 20);
+  }
+  for (const auto& [element, degree] : out) {
+    CHECK(degree == 20);
+  }
+}
+
+TEST_CASE("fixed_probability makes a binomial number, spread evenly, and no multapses") {
+  const Rule rule{Kind::fixed_probability, 0.1, 0, true, true};
+  const auto pairs = draw(rule, all(500), all(400));
+  const double expected = 500 * 400 * 0.1;
+  CHECK(std::abs(static_cast<double>(pairs.size()) - expected) < 4 * std::sqrt(expected * 0.9));
+  CHECK(!repeats(pairs));
+  double chi = 0;
+  for (const auto& [source, degree] : degrees(pairs, true)) {
+    chi += (degree - 40.0) * (degree - 40.0) / (40 * 0.9);
+  }
+  CHECK(std::abs(chi - 500) < 4 * std::sqrt(2 * 500.0));
+  CHECK(draw({Kind::fixed_probability, 0, 0, true, true}, all(50), all(40)).empty());
+  CHECK(draw({Kind::fixed_probability, 1, 0, true, true}, all(50), all(40)).size() == 2000);
+  CHECK(draw({Kind::fixed_probability, 1, 0, false, true}, all(40), all(40), true).size() == 1560);
+}
+
+TEST_CASE("self_connections and multapses are kept out when they are not wanted") {
+  for (const Kind kind : kinds) {
+    CAPTURE(static_cast<int>(kind));
+    CHECK(selfs(draw(rule_of(kind, false), all(30), all(30), true)) == 0);
+    CHECK(selfs(draw(rule_of(kind, true), all(30), all(30), true)) > 0);
+    CHECK(!repeats(draw(rule_of(kind, true, false), all(30), all(30), true)));
+    CHECK(!repeats(draw(rule_of(kind, false, false), all(30), all(30), true)));
+    // Elements of different populations are never the same.
+    CHECK(selfs(draw(rule_of(kind, false), all(30), all(30), false)) > 0);
+  }
+  CHECK(repeats(draw(rule_of(Kind::fixed_indegree), all(30), all(40))));
+  CHECK(repeats(draw(rule_of(Kind::fixed_outdegree), all(30), all(40))));
+  CHECK(repeats(draw(rule_of(Kind::fixed_total_number), all(30), all(40))));
+}
+
+TEST_CASE("numbers up to the very last candidate") {
+  const auto full = [](Kind kind, std::uint64_t number) {
+    return draw({kind, 1, number, false, false}, all(12), all(12), true);
+  };
+  CHECK(full(Kind::fixed_indegree, 11).size() == 132);
+  CHECK(full(Kind::fixed_outdegree, 11).size() == 132);
+  for (const std::uint64_t number : {0u, 1u, 66u, 67u, 131u, 132u}) {
+    const auto pairs = full(Kind::fixed_total_number, number);
+    CHECK(pairs.size() == number);
+    CHECK(!repeats(pairs));
+    CHECK(selfs(pairs) == 0);
+  }
+  CHECK_THROWS_AS(full(Kind::fixed_indegree, 12), std::invalid_argument);
+  CHECK_THROWS_AS(full(Kind::fixed_outdegree, 12), std::invalid_argument);
+  CHECK_THROWS_AS(full(Kind::fixed_total_number, 133), std::invalid_argument);
+  CHECK_THROWS_AS(draw(rule_of(Kind::fixed_indegree), all(0), all(3)), std::invalid_argument);
+}
+
+TEST_CASE("selections: only the listed elements take part") {
+  const Selection pre = some(100, {3, 50, 7, 99}), post = some(100, {50, 3, 20});
+  for (const Kind kind : kinds) {
+    CAPTURE(static_cast<int>(kind));
+    const bool one = kind == Kind::one_to_one;
+    const Selection& to = one ? pre : post;
+    const Rule rule{kind, 0.7, 2, false, true};
+    for (const Pair& pair : draw(rule, pre, to, true)) {
+      CHECK(std::count(pre.elements.begin(), pre.elements.end(), pair.first) == 1);
+      CHECK(std::count(to.elements.begin(), to.elements.end(), pair.second) == 1);
+      CHECK(pair.first != pair.second);
+    }
+  }
+}
+
+TEST_CASE("draws depend on seed, projection and target, and on nothing else") {
+  for (const Kind kind : {Kind::fixed_probability, Kind::fixed_indegree}) {
+    const auto whole = draw(rule_of(kind), all(50), all(60));
+    std::vector<Pair> part;
+    for (const Pair& pair : whole) {
+      if (pair.second == 41 || pair.second == 7) {
+        part.push_back(pair);
+      }
+    }
+    auto alone = draw(rule_of(kind), all(50), some(60, {7, 41}));
+    std::sort(part.begin(), part.end());
+    std::sort(alone.begin(), alone.end());
+    CHECK(alone == part);
+    CHECK(draw(rule_of(kind), all(50), all(60), false, 1) != whole);
+  }
+}
+
+TEST_CASE("empty populations") {
+  for (const Kind kind : kinds) {
+    const Rule none{kind, 0.5, 0, true, true};
+    CHECK(draw(none, all(0), all(0)).empty());
+    CHECK((kind == Kind::one_to_one || draw(none, all(3), all(0)).empty()));
+  }
+}

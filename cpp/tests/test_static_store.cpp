@@ -1,0 +1,268 @@
+// Lines and packed rows must deliver what a plain loop over spikes and synapses adds, bit for bit:
+// the order of additions to a target is (stamp, source, projection, position in the row).
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <vector>
+
+#include "spikelet/core/random.hpp"
+#include "spikelet/network/static_store.hpp"
+
+namespace {
+
+using namespace spikelet;
+
+constexpr std::uint32_t sources = 40, local_size = 448;  // of which 300 are targets
+
+template <class R>
+SynapseTable<R> random_table(std::uint32_t object, std::uint32_t n_pre, std::size_t n,
+                             std::uint32_t n_post, std::uint32_t delays,
+                             std::uint32_t stretch = 1) {
+  const Stream stream(23, Purpose::values, object);
+  std::vector<std::uint32_t> pre, post;
+  std::vector<R> weight;
+  std::vector<std::uint16_t> delay;
+  for (std::size_t k = 0; k < n; ++k) {
+    const Words w = stream.words(k, 0);
+    pre.push_back(w[0] % n_pre);
+    post.push_back(w[1] % n_post);
+    weight.push_back(static_cast<R>(3 * uniform(w[2]) - 1));
+    delay.push_back(static_cast<std::uint16_t>(1 + stretch * (w[3] % delays)));
+  }
+  return SynapseTable<R>::from_lists(n_pre, pre, post, weight, delay);
+}
+
+struct Spike {
+  Step stamp;
+  Gid source;
+};
+
+template <class R>
+using Inputs = std::array<std::vector<R>, max_channels>;
+
+template <class R>
+struct Case {
+  std::vector<SynapseTable<R>> tables;
+  std::vector<Feed<R>> feeds;
+
+  void add(SynapseTable<R> table, Gid pre_gid, std::uint32_t begin, std::uint32_t end,
+           std::uint32_t local) {
+    tables.push_back(std::move(table));
+    Feed<R>& feed = feeds.emplace_back();
+    feed.projection = feeds.size() - 1;
+    feed.pre_gid = pre_gid;
+    feed.post_begin = begin;
+    feed.post_end = end;
+    feed.local = local;
+    for (std::size_t k = 0; k < feeds.size(); ++k) {
+      feeds[k].table = &tables[k];
+    }
+  }
+
+  // Additions of one step by a plain loop.
+  void naive(Step step, const std::vector<Spike>& spikes, Inputs<R>& input) const {
+    std::vector<const Feed<R>*> order;
+    for (const Feed<R>& feed : feeds) {
+      order.push_back(&feed);
+    }
+    std::stable_sort(order.begin(), order.end(),
+                     [](auto* a, auto* b) { return a->pre_gid < b->pre_gid; });
+    for (const Spike& spike : spikes) {
+      for (const Feed<R>* feed : order) {
+        const SynapseTable<R>& table = *feed->table;
+        const std::size_t i = spike.source - feed->pre_gid;
+        if (spike.source < feed->pre_gid || i + 1 >= table.row.size()) {
+          continue;
+        }
+        for (std::size_t k = table.row[i]; k < table.row[i + 1]; ++k) {
+          if (table.post[k] >= feed->post_begin && table.post[k] < feed->post_end &&
+              spike.stamp + table.delay_of(k) == step + 1) {
+            const R w = table.weight_of(k);
+            const auto channel = static_cast<std::size_t>(feed->channel_of(w));
+            input[channel][feed->local + (table.post[k] - feed->post_begin)] += feed->sent(w);
+          }
+        }
+      }
+    }
+  }
+
+  std::size_t synapses_here() const {
+    std::size_t n = 0;
+    for (const Feed<R>& feed : feeds) {
+      for (const std::uint32_t post : feed.table->post) {
+        n += post >= feed.post_begin && post < feed.post_end ? 1 : 0;
+      }
+    }
+    return n;
+  }
+};
+
+template <class R>
+std::vector<Spike<R>> random_spikes(Step steps, double p) {
+  std::vector<Spike> spikes;
+  for (Step stamp = 1; stamp <= steps; ++stamp) {
+    for (Gid source = 0; source < sources; ++source) {
+      if (uniform(Stream(5, Purpose::values, 50).at(source, stamp)[0]) < p) {
+        spikes.push_back({stamp, source});
+      }
+    }
+  }
+  return spikes;
+}
+
+template <class R>
+void deliver(StaticStore<R>& store, Step step, Inputs<R>& input) {
+  const std::array<R*, max_channels> pointers{input[0].data(), input[1].data(), input[2].data()};
+  store.deliver(step, pointers, true);
+  store.deliver(step, pointers, false);
+}
+
+// Runs store and plain loop side by side; the buffers are never cleared, so every rounding counts.
+template <class R>
+void compare(const Case<R>& network, StaticStore<R>& store, const std::vector<Spike<R>>& spikes,
+             Step steps) {
+  Inputs<R> got, expected;
+  for (std::size_t c = 0; c < max_channels; ++c) {
+    got[c].assign(local_size + 16, R(0.1));
+    expected[c] = got[c];
+  }
+  int wrong = 0;
+  auto next = spikes.begin();
+  for (Step step = 0; step < steps; ++step) {
+    for (; next != spikes.end() && next->stamp <= step; ++next) {
+      store.enqueue(next->source, next->stamp, step);
+    }
+    deliver(store, step, got);
+    network.naive(step, spikes, expected);
+    for (std::size_t c = 0; c < max_channels; ++c) {
+      wrong += std::memcmp(got[c].data(), expected[c].data(), local_size * sizeof(R)) != 0 ? 1 : 0;
+    }
+  }
+  CHECK(wrong == 0);
+}
+
+template <class R>
+StaticStore<R> make_store(const Case<R>& network, std::size_t n_sources, std::size_t longest) {
+  return StaticStore<R>(network.feeds, n_sources, longest + 32, local_size);
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("dense rows are lines, sparse ones are packed, and both add the same bits", R,
+                   float, double) {
+  for (const bool dense : {true, false}) {
+    CAPTURE(dense);
+    Case<R> network;
+    const std::size_t n = dense ? 20000 : 600;
+    // Three projections onto a slice, of two source populations, and targets outside the slice.
+    network.add(random_table<R>(1, 25, n, 300, dense ? 3 : 20), 0, 64, 250, 10);
+    network.add(random_table<R>(2, 15, n, 100, dense ? 3 : 20), 25, 0, 100, 300);
+    network.add(random_table<R>(3, 25, n / 2, 40, dense ? 3 : 20), 0, 0, 40, 200);
+    auto store = make_store(network, sources, 20);
+    CHECK(store.uses_lines(excitatory_channel) == dense);
+    CHECK(store.uses_lines(inhibitory_channel) == dense);
+    compare(network, store, random_spikes(100, 0.1), 130);
+    CHECK(store.bytes() >= network.synapses_here() * (sizeof(R) + 2));
+  }
+}
+
+TEST_CASE_TEMPLATE("the channel follows sign, receptor and kind of model", R, float, double) {
+  for (int variant = 0; variant < 4; ++variant) {
+    CAPTURE(variant);
+    Case<R> network;
+    network.add(random_table<R>(4, sources, 8000, 300, 4), 0, 0, 300, 0);
+    Feed<R>& feed = network.feeds[0];
+    feed.early = variant == 0;
+    feed.conductance = variant == 1;
+    feed.receptor = variant == 2   ? Receptor::excitatory
+                    : variant == 3 ? Receptor::inhibitory
+                                   : Receptor::by_sign;
+    auto store = make_store(network, sources, 4);
+    compare(network, store, random_spikes(40, 0.1), 50);
+  }
+}
+
+TEST_CASE_TEMPLATE("delays of thousands of steps", R, float, double) {
+  Case<R> network;
+  network.add(random_table<R>(6, sources, 2000, 300, 60, 101), 0, 0, 300, 7);
+  auto store = make_store(network, sources, 6000);
+  compare(network, store, random_spikes(300, 0.02), 6400);
+}
+
+TEST_CASE_TEMPLATE("segments longer than their 16-bit counter", R, float, double) {
+  for (const bool packed : {false, true}) {
+    CAPTURE(packed);
+    Case<R> network;
+    network.add(random_table<R>(7, 1, 150000, 300, 1), 5, 0, 300, 0);
+    const std::uint32_t singles = packed ? 150000 : 1;
+    if (packed) {  // many rows of one synapse turn the balance
+      std::vector<std::uint32_t> pre, post(singles, 3);
+      for (std::uint32_t i = 0; i < singles; ++i) {
+        pre.push_back(i);
+      }
+      const std::vector<R> weight{R(0.5)};
+      const std::vector<std::uint16_t> delay{2};
+      network.add(SynapseTable<R>::from_lists(singles, pre, post, weight, delay), 6, 0, 300, 0);
+    }
+    auto store = make_store(network, 6 + singles, 2);
+    CHECK(store.uses_lines(excitatory_channel) == !packed);
+    compare(network, store, {{1, 5}, {2, 5}, {2, 6}, {4, 5}}, 8);
+  }
+}
+
+TEST_CASE_TEMPLATE("a walk meets each synapse once, by channel, delay and position", R, float,
+                   double) {
+  for (const std::size_t n : {300u, 20000u}) {
+    Case<R> network;
+    network.add(random_table<R>(8, sources, n, 300, 5), 0, 50, 250, 20);
+    auto store = make_store(network, sources, 5);
+    double sum = 0, expected = 0;
+    std::size_t count = 0;
+    for (Gid source = 0; source < sources; ++source) {
+      std::pair<int, int> last{0, 0};
+      store.visit(source, [&](const SynapseRef<R>& synapse) {
+        const std::pair<int, int> key{synapse.channel, synapse.delay};
+        CHECK(key >= last);
+        last = key;
+        CHECK(synapse.target >= 20);
+        CHECK(synapse.target < 220);
+        CHECK(synapse.channel == (*synapse.weight < 0 ? inhibitory_channel : excitatory_channel));
+        sum += static_cast<double>(*synapse.weight) * synapse.delay * synapse.target;
+        ++count;
+      });
+    }
+    const SynapseTable<R>& table = network.tables[0];
+    for (std::size_t k = 0; k < table.size(); ++k) {
+      if (table.post[k] >= 50 && table.post[k] < 250) {
+        expected +=
+            static_cast<double>(table.weight_of(k)) * table.delay_of(k) * (table.post[k] - 30);
+      }
+    }
+    CHECK(count == network.synapses_here());
+    CHECK(sum == doctest::Approx(expected).epsilon(1e-9));
+  }
+}
+
+TEST_CASE("arrivals before `from` are left out, and clear forgets all") {
+  Case<float> network;
+  network.add(random_table<float>(9, sources, 4000, 300, 10), 0, 0, 300, 0);
+  auto cut = make_store(network, sources, 10), cleared = make_store(network, sources, 10);
+  cut.enqueue(3, 1, 5);  // arrivals of steps 1 to 4 were delivered before
+  cleared.enqueue(3, 1, 1);
+  cleared.clear();
+  for (Step step = 1; step < 12; ++step) {
+    Inputs<float> got, none, expected;
+    for (std::size_t c = 0; c < max_channels; ++c) {
+      got[c] = none[c] = expected[c] = std::vector<float>(local_size + 16);
+    }
+    if (step >= 5) {
+      deliver(cut, step, got);
+      network.naive(step, {{1, 3}}, expected);
+      CHECK(got == expected);
+    }
+    deliver(cleared, step, none);
+    CHECK(none[0] == std::vector<float>(local_size + 16));
+  }
+}

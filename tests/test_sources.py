@@ -1,0 +1,230 @@
+"""Spike sources: given trains, rasters, Poisson trains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+import spikelet as sl
+
+from .conftest import Ints, make, to_steps, train
+
+
+def counts_by_step(recorder: sl.SpikeRecorder, steps: int, n: int, first: int = 1) -> Ints:
+    """Return the number of spikes of each element in each step, [steps, n]."""
+    table = np.zeros((steps, n), dtype=np.int64)
+    np.add.at(table, (to_steps(recorder.times) - first, recorder.ids), 1)
+    return table
+
+
+def record(model: Any, n: int, duration: float, *, threads: int = 1) -> list[tuple[int, int]]:
+    """Run a population of sources and return its spikes."""
+    net = make(threads=threads)
+    spikes = net.record(net.population(n, model), "spikes")
+    net.run(duration)
+    return train(spikes)
+
+
+# Given spikes
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 99))), st.sampled_from([1, 3]))
+def test_spike_source_emits_what_it_was_given(events: list[tuple[int, int]], threads: int) -> None:
+    events = sorted(events, key=lambda e: e[0])
+    times, ids = [0.1 * s for s, _ in events], [i for _, i in events]
+    got = record(sl.SpikeSource(times, ids), 100, 5.0, threads=threads)
+    assert got == sorted(e for e in events if e[0] <= 50)
+
+
+def test_spikes_at_time_0_arrive() -> None:
+    net = make()
+    pre = net.population(2, sl.SpikeSource([0.0, 0.0, 0.0], [0, 1, 1]))
+    post = net.population(2, sl.LIF())
+    net.connect(pre, post, sl.OneToOne(), weight=10.0, delay=0.3)
+    net.run(0.0)
+    net.run(0.3)
+    np.testing.assert_array_equal(post.I_syn_ex[:], [10.0, 20.0])
+
+
+def test_spikes_of_time_0_are_emitted_once() -> None:
+    net = make()
+    spikes = net.record(net.population(1, sl.SpikeSource([0.0, 0.1], [0, 0])), "spikes")
+    for _ in range(3):
+        net.run(0.0)
+        net.run(0.1)
+    assert train(spikes) == [(0, 0), (1, 0)]
+
+
+def test_snap_rounds_to_the_nearest_step() -> None:
+    times = [0.04, 0.14, 0.16, 1.0, 1.0499, 1.0501]
+    got = record(sl.SpikeSource(times, [0] * 6, snap=True), 1, 2.0)
+    assert got == [(0, 0), (1, 0), (2, 0), (10, 0), (10, 0), (11, 0)]
+
+
+def test_times_within_a_millionth_of_a_step_are_on_the_grid() -> None:
+    assert record(sl.SpikeSource([0.3 - 0.9e-7, 0.3 + 0.9e-7], [0, 0]), 1, 1.0) == [(3, 0)] * 2
+    with pytest.raises(ValueError, match=r"SpikeSource.*times.*snap=True.*0\.300000"):
+        record(sl.SpikeSource([0.3 + 1.5e-7], [0]), 1, 1.0)
+
+
+def test_late_times_are_on_the_grid() -> None:
+    steps = np.array([10_000_000, 123_456_789, 999_999_999])
+    stamps, _ = sl.SpikeSource(steps * 0.1, [0, 0, 0]).stamps(0.1, 1)
+    np.testing.assert_array_equal(stamps, steps)
+
+
+def test_new_spikes_can_be_given_between_runs() -> None:
+    net = make()
+    pop = net.population(3, sl.SpikeSource([0.5, 2.0], [0, 1]))
+    spikes = net.record(pop, "spikes")
+    net.run(1.0)
+    pop.set(times=[1.1, 1.5], ids=[2, 0])
+    net.run(2.0)
+    assert train(spikes) == [(5, 0), (11, 2), (15, 0)]
+    with pytest.raises(ValueError, match="times"):
+        pop.set(times=[3.0], ids=[2])
+    net.run(1.0)
+    assert len(spikes.times) == 3
+
+
+# Rasters
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_row_k_of_a_raster_has_the_stamp_of_step_k(threads: int, dtype: Any) -> None:
+    raster = (np.random.default_rng(1).random((20, 130)) < 0.2).astype(dtype)
+    rows, columns = np.nonzero(raster)
+    expected = list(zip((rows + 1).tolist(), columns.tolist(), strict=True))
+    assert record(sl.RasterSource(raster), 130, 5.0, threads=threads) == expected
+
+
+def test_raster_counts_are_spikes() -> None:
+    assert record(sl.RasterSource([[0, 3], [1, 0]]), 2, 1.0) == [(1, 1)] * 3 + [(2, 0)]
+
+
+def test_a_raster_starts_when_it_is_set() -> None:
+    net = make()
+    net.run(1.0)
+    pop = net.population(2, sl.RasterSource([[1, 0], [0, 1]]))
+    spikes = net.record(pop, "spikes")
+    net.run(1.0)
+    pop.raster = [[0, 1]]
+    net.run(1.0)
+    assert train(spikes) == [(11, 0), (12, 1), (21, 1)]
+
+
+# Poisson trains
+
+
+@pytest.mark.parametrize("mean", [0.003, 0.1, 1.0, 5.0, 20.0, 34.0, 40.0, 200.0])
+def test_poisson_counts_follow_the_distribution(mean: float) -> None:
+    n, steps = 130, max(100, int(1500 / (1 + mean)))
+    net = make()
+    spikes = net.record(net.population(n, sl.PoissonSource(mean * 1e4)), "spikes")
+    net.run(steps * 0.1)
+    counts = counts_by_step(spikes, steps, n).reshape(-1)
+    assert_poisson(counts, mean)
+
+
+def assert_poisson(counts: Ints, mean: float) -> None:
+    """Mean, variance and a chi-square test of independent counts."""
+    n = counts.size
+    assert abs(counts.mean() - mean) < 5 * np.sqrt(mean / n)
+    assert abs(counts.var() - mean) < 5 * np.sqrt((mean + 2 * mean**2) / n)
+    top = int(stats.poisson.isf(6 / n, mean))
+    bottom = int(stats.poisson.ppf(6 / n, mean))
+    binned = np.bincount(np.clip(counts, bottom, top) - bottom, minlength=top - bottom + 1)
+    edges = np.arange(bottom, top)
+    cdf = np.concatenate([[0.0], stats.poisson.cdf(edges, mean), [1.0]])
+    if len(binned) > 1:
+        assert stats.chisquare(binned, n * np.diff(cdf)).pvalue > 1e-5
+
+
+def test_very_low_rates_are_not_rounded_away() -> None:
+    net = make(1.0)
+    spikes = net.record(net.population(60_000, sl.PoissonSource(0.006)), "spikes")
+    net.run(2000.0)  # 6e-6 spikes a draw, far below 2^-16
+    assert abs(len(spikes.times) - 720) < 5 * np.sqrt(720)
+
+
+@pytest.mark.parametrize("mean", [0.2, 3.0])
+def test_poisson_elements_and_steps_are_independent(mean: float) -> None:
+    n, steps = 128, 2000
+    net = make()
+    first = net.population(n, sl.PoissonSource(mean * 1e4))
+    second = net.population(n, sl.PoissonSource(mean * 1e4))
+    a, b = net.record(first, "spikes"), net.record(second, "spikes")
+    net.run(steps * 0.1)
+    x, y = counts_by_step(a, steps, n), counts_by_step(b, steps, n)
+    x_, y_ = (x - mean) / np.sqrt(mean), (y - mean) / np.sqrt(mean)
+    pairs = x_.T @ x_ / steps
+    np.fill_diagonal(pairs, 0.0)
+    assert np.abs(pairs).max() < 6 / np.sqrt(steps)
+    assert pairs[np.triu_indices(n, 1)].std() * np.sqrt(steps) == pytest.approx(1.0, abs=0.05)
+    bound = 5 / np.sqrt(n * steps)
+    for lag in (1, 2, 3, 64):
+        assert abs((x_[lag:] * x_[:-lag]).mean()) < bound
+    assert abs((x_ * y_).mean()) < bound
+    # Each element's total varies as it should.
+    assert stats.chisquare(x.sum(axis=0)).pvalue > 1e-5
+
+
+def test_each_element_has_its_rate() -> None:
+    rates = np.array([0.0, 10.0, 100.0, 1000.0, 10_000.0] * 20)
+    net = make()
+    spikes = net.record(net.population(100, sl.PoissonSource(rates)), "spikes")
+    net.run(1000.0)
+    counts = spikes.counts()
+    assert not counts[rates == 0.0].any()
+    assert np.all(np.abs(counts - rates) <= 5 * np.sqrt(rates))
+
+
+def test_rates_change_between_runs() -> None:
+    net = make()
+    pop = net.population(100, sl.PoissonSource(0.0))
+    spikes = net.record(pop, "spikes")
+    net.run(100.0)
+    assert not len(spikes.times)
+    pop.rate = 200.0
+    net.run(1000.0)
+    assert abs(len(spikes.times) - 20_000) < 5 * np.sqrt(20_000)
+    pop[50:].rate = 0.0
+    np.testing.assert_array_equal(pop.rate, [200.0] * 50 + [0.0] * 50)
+    net.run(1000.0)
+    late = spikes.counts(1100.0)
+    assert not late[50:].any()
+    assert abs(late[:50].sum() - 10_000) < 5 * np.sqrt(10_000)
+    pop.rate = np.arange(100.0)
+    net.run(1000.0)
+    assert np.all(np.abs(spikes.counts(2100.0) - np.arange(100)) <= 5 * np.sqrt(np.arange(100)))
+
+
+def test_a_train_depends_on_seed_and_population_alone() -> None:
+    def run(seed: int, n: int, rate: Any, *, extra: bool = False) -> list[tuple[int, int]]:
+        net = make(seed=seed)
+        pop = net.population(n, sl.PoissonSource(rate))
+        if extra:
+            net.population(5, sl.PoissonSource(1000.0))
+        spikes = net.record(pop, "spikes")
+        net.run(50.0)
+        return train(spikes)
+
+    base = run(1, 100, 300.0)
+    assert run(1, 100, np.full(100, 300.0), extra=True) == base
+    assert [e for e in run(1, 300, 300.0) if e[1] < 100] == base
+    assert run(2, 100, 300.0) != base
+
+
+@pytest.mark.parametrize("n", [0, 1, 63, 64, 65])
+def test_padding_of_a_source_is_silent(n: int) -> None:
+    net = make()
+    spikes = net.record(net.population(n, sl.PoissonSource(50_000.0)), "spikes")
+    net.run(10.0)
+    assert set(spikes.ids) == set(range(n))
