@@ -192,17 +192,15 @@ def test_each_neuron_has_its_column(n: int) -> None:
     np.testing.assert_allclose(got[20:], 0.0, atol=1e-11)
 
 
-@pytest.mark.parametrize("columns", [1, 2])
-def test_currents_of_a_part_and_of_i_e_add_up(columns: int) -> None:
+@pytest.mark.parametrize("values", [np.full(10, 10.0), np.tile([10.0, 30.0], (10, 1))])
+def test_currents_of_a_part_and_of_i_e_add_up(values: Floats) -> None:
     net = make()
     meter = net.population(5, METER)
     meter.I_e = [1.0, 2.0, 3.0, 4.0, 5.0]
-    shape: Any = (10,) if columns == 1 else (10, 2)
-    net.inject(meter[[4, 1]], sl.CurrentInput(np.full(shape, 10.0) * [1.0, 3.0][:columns][-1]))
+    net.inject(meter[[4, 1]], sl.CurrentInput(values))
     net.inject(meter, sl.CurrentInput(np.full(5, 100.0)))
-    factor = 10.0 if columns == 1 else 30.0
     expected = np.tile(np.arange(1.0, 6.0), (12, 1))
-    expected[:10, [4, 1]] += factor
+    expected[:10, [4, 1]] += values.reshape(10, -1)
     expected[:5] += 100.0
     np.testing.assert_allclose(currents(net, meter, 1.2), expected, atol=1e-10)
 

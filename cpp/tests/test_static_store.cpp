@@ -99,8 +99,7 @@ struct Case {
   }
 };
 
-template <class R>
-std::vector<Spike<R>> random_spikes(Step steps, double p) {
+std::vector<Spike> random_spikes(Step steps, double p) {
   std::vector<Spike> spikes;
   for (Step stamp = 1; stamp <= steps; ++stamp) {
     for (Gid source = 0; source < sources; ++source) {
@@ -121,7 +120,7 @@ void deliver(StaticStore<R>& store, Step step, Inputs<R>& input) {
 
 // Runs store and plain loop side by side; the buffers are never cleared, so every rounding counts.
 template <class R>
-void compare(const Case<R>& network, StaticStore<R>& store, const std::vector<Spike<R>>& spikes,
+void compare(const Case<R>& network, StaticStore<R>& store, const std::vector<Spike>& spikes,
              Step steps) {
   Inputs<R> got, expected;
   for (std::size_t c = 0; c < max_channels; ++c) {

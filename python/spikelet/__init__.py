@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from spikelet import decode, encode
+from spikelet import datasets, decode, encode
 from spikelet._core import __version__, available_simd_levels, simd_level
 from spikelet.network import Network
 from spikelet.neurons import IF, LIF, LIFAlpha, LIFCond, LIFDelta
@@ -65,6 +65,7 @@ __all__ = [
     "WeightRecorder",
     "__version__",
     "available_simd_levels",
+    "datasets",
     "decode",
     "encode",
     "simd_level",

@@ -47,6 +47,27 @@ PoissonTable::PoissonTable(double mean) {
   }
 }
 
+PoissonCount::PoissonCount(double mean) : mean_(mean), p_zero_(std::exp(-std::fmod(mean, PoissonTable::max_mean))) {}
+
+int PoissonCount::draw(const Stream& stream, std::uint32_t element, std::int64_t step) const {
+  static const double p_zero_of_part = std::exp(-PoissonTable::max_mean);
+  int count = 0;
+  std::int64_t part = 0;
+  // Parts use the counters of steps far beyond any run.
+  for (double left = mean_; left > 0; left -= PoissonTable::max_mean, ++part) {
+    const bool full = left >= PoissonTable::max_mean;
+    const double m = full ? PoissonTable::max_mean : left;
+    const Words w = stream.at(element, step + (part << 48));
+    double rest = uniform(w[0], w[1]), p = full ? p_zero_of_part : p_zero_;
+    for (int k = 0; rest > p && k < 1000; ++k) {
+      rest -= p;
+      p *= m / (k + 1);
+      ++count;
+    }
+  }
+  return count;
+}
+
 Threshold to_threshold(double p) {
   const double scaled = std::clamp(p, 0.0, 1.0) * 0x1p48;
   const auto whole = static_cast<std::uint64_t>(std::min(scaled, 0x1p48 - 1));

@@ -4,18 +4,16 @@
 
 namespace spikelet::SPIKELET_LEVEL {
 
+alignas(64) inline constexpr std::uint64_t lane_numbers[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+
 SPIKELET_INLINE void draw16(const Stream& stream, std::uint32_t block, Step step, std::uint16_t* out) {
   using U = Vec<std::uint64_t>;
   constexpr int width = lanes<std::uint64_t>;
   constexpr int parts = 8 / width;
   const std::uint64_t low = 0xffffffffu;
   U c0[parts], c1[parts], c2[parts], c3[parts];
-  alignas(64) std::uint64_t first[8];
-  for (std::uint32_t l = 0; l < 8; ++l) {
-    first[l] = 8 * block + l;
-  }
   for (int p = 0; p < parts; ++p) {
-    c0[p] = load(first + p * width);
+    c0[p] = load(lane_numbers + p * width) + std::uint64_t{8 * block};
     c1[p] = U{} + static_cast<std::uint32_t>(step);
     c2[p] = U{} + static_cast<std::uint32_t>(step >> 32);
     c3[p] = U{} + stream.word();
@@ -121,9 +119,11 @@ inline std::uint64_t below_block(const Stream& stream, const Stream& tie, std::u
     ties |= std::uint64_t{_mm512_movepi16_mask(reinterpret_cast<__m512i>(draw == limit))} << (32 * half);
   }
 #else
-  for (std::size_t n = 0; n < block_size; ++n) {
-    result |= std::uint64_t{draws[n] < high[n]} << n;
-    ties |= std::uint64_t{draws[n] == high[n]} << n;
+  constexpr std::size_t width = static_cast<std::size_t>(lanes<std::uint16_t>);
+  for (std::size_t n = 0; n < block_size; n += width) {
+    const auto draw = load(draws + n), limit = load(high + n);
+    result |= bits16(draw < limit) << n;
+    ties |= bits16(draw == limit) << n;
   }
 #endif
   for (; ties != 0; ties &= ties - 1) {

@@ -81,6 +81,27 @@ SPIKELET_INLINE std::uint64_t bits(Mask<R> m) {
 #endif
 }
 
+#if SPIKELET_VECTOR_BYTES < 64
+// One bit a 16-bit lane of a comparison.
+SPIKELET_INLINE std::uint64_t bits16(Vec<std::int16_t> m) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
+  // Packing works in 128-bit halves: bytes 0-7 and 16-23 hold the lanes.
+  const __m256i bytes = _mm256_packs_epi16(reinterpret_cast<__m256i>(m), _mm256_setzero_si256());
+  const auto all = static_cast<std::uint32_t>(_mm256_movemask_epi8(bytes));
+  return (all & 0xffu) | ((all >> 8) & 0xff00u);
+#elif defined(__x86_64__)
+  const __m128i bytes = _mm_packs_epi16(reinterpret_cast<__m128i>(m), _mm_setzero_si128());
+  return static_cast<std::uint32_t>(_mm_movemask_epi8(bytes));
+#else
+  std::uint64_t result = 0;
+  for (int i = 0; i < lanes<std::int16_t>; ++i) {
+    result |= std::uint64_t{m[i] != 0} << i;
+  }
+  return result;
+#endif
+}
+#endif
+
 // Product of the low 32 bits of each 64-bit lane.
 SPIKELET_INLINE Vec<std::uint64_t> mul_low32(Vec<std::uint64_t> a, Vec<std::uint64_t> b) {
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64

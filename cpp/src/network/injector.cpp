@@ -16,8 +16,7 @@ PoissonInput<R>::PoissonInput(std::size_t n, const std::vector<double>& rates, c
     table_ = PoissonTable(rates[0] * dt * 1e-3);
   } else {
     for (const double rate : rates) {
-      mean_.push_back(rate * dt * 1e-3);
-      rest_.push_back(std::exp(-std::fmod(mean_.back(), PoissonTable::max_mean)));
+      counts_.emplace_back(rate * dt * 1e-3);
     }
   }
   weight_.assign(weights.size() == 1 ? block_size : round_up(n, block_size), R(0));
@@ -31,31 +30,13 @@ PoissonInput<R>::PoissonInput(std::size_t n, const std::vector<double>& rates, c
 template <class R>
 void PoissonInput<R>::apply(Step step, std::size_t begin, std::size_t end, const InjectionTarget<R>& target) {
   R* input = target.input[static_cast<std::size_t>(channel_)];
-  if (!mean_.empty()) {
-    apply_each(step, begin, end, input);
+  if (!counts_.empty()) {
+    for (std::size_t i = begin; i < std::min(end, counts_.size()); ++i) {
+      const int count = counts_[i].draw(stream_, static_cast<std::uint32_t>(i), step);
+      input[i] += weight_[i & weight_mask_] * static_cast<R>(count);
+    }
   } else if (table_.repeats > 0) {
     kernels().poisson<R>()(table_, stream_, tie_, step, begin, end, weight_.data(), weight_mask_, input);
-  }
-}
-
-// A rate for each neuron: by inversion, in double precision.
-template <class R>
-void PoissonInput<R>::apply_each(Step step, std::size_t begin, std::size_t end, R* input) const {
-  static const double p_full = std::exp(-PoissonTable::max_mean);
-  for (std::size_t i = begin; i < std::min(end, mean_.size()); ++i) {
-    int count = 0;
-    std::uint32_t part = 0;
-    for (double left = mean_[i]; left > 0; left -= PoissonTable::max_mean, ++part) {
-      const double mean = std::min(left, PoissonTable::max_mean);
-      const Words w = stream_.at(static_cast<std::uint32_t>(i), step + (Step{part} << 48));
-      double rest = uniform(w[0], w[1]), p = left >= PoissonTable::max_mean ? p_full : rest_[i];
-      for (int k = 0; rest > p && k < 1000; ++k) {
-        rest -= p;
-        p *= mean / (k + 1);
-        ++count;
-      }
-    }
-    input[i] += weight_[i & weight_mask_] * static_cast<R>(count);
   }
 }
 

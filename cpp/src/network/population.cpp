@@ -9,10 +9,9 @@ namespace spikelet {
 
 std::int32_t refractory_steps(double t_ref, double dt) {
   const double tics = std::floor(t_ref * 1000 + 0.5), tics_a_step = std::floor(dt * 1000 + 0.5);
-  if (tics_a_step >= 1 && std::abs(dt * 1000 - tics_a_step) < 1e-6) {
-    return static_cast<std::int32_t>(std::ceil(tics / tics_a_step));
-  }
-  return static_cast<std::int32_t>(std::ceil(t_ref / dt - 1e-9));
+  const bool on_tics = tics_a_step >= 1 && std::abs(dt * 1000 - tics_a_step) < 1e-6;
+  const double steps = on_tics ? std::ceil(tics / tics_a_step) : std::ceil(t_ref / dt - 1e-9);
+  return static_cast<std::int32_t>(std::min(steps, 0x1p30));
 }
 
 template <class R>

@@ -42,7 +42,7 @@ PoissonSource::PoissonSource(std::size_t n, std::uint64_t seed, std::uint32_t ob
 void PoissonSource::set_rates(std::span<const double> rates, double dt) {
   for (std::size_t i = 0; i < n_; ++i) {
     mean_[i] = rates[rates.size() == 1 ? 0 : i] * dt * 1e-3;
-    p_any_[i] = -std::expm1(-mean_[i]);
+    p_any_[i] = mean_[i] > PoissonTable::max_mean ? 1.0 : -std::expm1(-mean_[i]);
     const Threshold threshold = to_threshold(p_any_[i]);
     high_[i] = threshold.high;
     low_[i] = threshold.low;
@@ -59,6 +59,10 @@ void PoissonSource::emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid
       const std::uint32_t i = first + static_cast<std::uint32_t>(__builtin_ctzll(events));
       if (i >= n_) {
         break;  // padding: p = 0, but a draw may tie with it
+      }
+      if (mean_[i] > PoissonTable::max_mean) {  // always "any": a rate beyond all use, drawn at leisure
+        out.insert(out.end(), static_cast<std::size_t>(PoissonCount(mean_[i]).draw(count_, i, stamp)), first_gid + i);
+        continue;
       }
       out.push_back(first_gid + i);
       // Given at least one event, the number by inversion: P(k) / P(>= 1), P(k + 1) = P(k) mean / (k + 1).

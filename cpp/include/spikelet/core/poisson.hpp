@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdint>
 
+#include "spikelet/core/random.hpp"
+
 namespace spikelet {
 
 struct PoissonTable {
@@ -18,6 +20,17 @@ struct PoissonTable {
   explicit PoissonTable(double mean);
 
   static constexpr double max_mean = 8.0;
+};
+
+// An exact Poisson count by inversion in double precision, for a mean of each element; set up once, without libm later.
+class PoissonCount {
+ public:
+  explicit PoissonCount(double mean = 0);  // events a draw, >= 0
+  double mean() const { return mean_; }
+  int draw(const Stream& stream, std::uint32_t element, std::int64_t step) const;
+
+ private:
+  double mean_, p_zero_;  // p_zero_: of what is left of the mean after parts of PoissonTable::max_mean
 };
 
 // A probability as the pair (high 16 bits, next 32 bits) that KernelTable::below takes; p = 1 is 65536/65536 - 2^-48.

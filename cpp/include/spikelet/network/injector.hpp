@@ -44,13 +44,10 @@ class PoissonInput final : public Injector<R> {
   bool before_step() const override { return channel_ == early_channel; }
 
  private:
-  void apply_each(Step step, std::size_t begin, std::size_t end, R* input) const;
-
   Stream stream_, tie_;
   int channel_;
   PoissonTable table_;         // one rate
-  std::vector<double> mean_;   // a rate for each: events a step
-  std::vector<double> rest_;   // exp(-(mean mod max_mean))
+  std::vector<PoissonCount> counts_;  // a rate for each
   Buffer<R> weight_;           // 64 copies, or one an element
   std::size_t weight_mask_;
 };

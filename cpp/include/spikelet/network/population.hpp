@@ -13,7 +13,7 @@ namespace spikelet {
 // One list of values for each parameter, the common ones first: one value for all, or one an element.
 using ParameterValues = std::vector<std::vector<double>>;
 
-// Steps of a refractory period: ceil(t_ref / dt), counted in tics of 0.001 ms.
+// Steps of a refractory period: ceil(t_ref / dt), counted in tics of 0.001 ms; at most 2^30.
 std::int32_t refractory_steps(double t_ref, double dt);
 
 template <class R>
