@@ -537,9 +537,9 @@ class Network:
 
     def _to_steps(self, where: str, delays: npt.NDArray[np.float64]) -> npt.NDArray[np.uint16]:
         steps = np.floor(delays / self.dt + 0.5)
-        bad = (steps < 1) | (steps > _MAX_DELAY)
+        bad = (delays < self.dt * (1 - 1e-6)) | (steps > _MAX_DELAY)
         if bad.any():
-            rule = f"must round to 1 .. {_MAX_DELAY} steps of dt = {self.dt:g} ms"
+            rule = f"must lie between dt = {self.dt:g} ms and {_MAX_DELAY} steps"
             fail(where, "delay", float(delays[bad][0]), rule)
         return steps.astype(np.uint16)
 

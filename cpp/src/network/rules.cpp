@@ -240,9 +240,9 @@ SynapseTable<R> connect_by_rule(const Rule& rule, const Selection& pre, const Se
                                 std::uint32_t projection) {
   const auto to_steps = [&](double ms) {
     const double steps = std::floor(ms / dt + 0.5);
-    if (!(steps >= 1) || steps > static_cast<double>(max_delay)) {
-      throw std::invalid_argument("delay: every delay must round to 1 .. " + std::to_string(max_delay) +
-                                  " steps of dt = " + std::to_string(dt) + " ms, got " + std::to_string(ms) +
+    if (!(ms >= dt * (1 - 1e-6)) || steps > static_cast<double>(max_delay)) {
+      throw std::invalid_argument("delay: every delay must lie between dt = " + std::to_string(dt) + " ms and " +
+                                  std::to_string(max_delay) + " steps, got " + std::to_string(ms) +
                                   " ms; limit a distribution with clip=(lo, hi) or redraw=(lo, hi)");
     }
     return static_cast<std::uint16_t>(steps);

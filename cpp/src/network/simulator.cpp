@@ -227,6 +227,17 @@ void Simulator<R>::lay_out(std::size_t n_stores) {
 }
 
 template <class R>
+Feed<R> Simulator<R>::feed_of(const Projection& projection) const {
+  const ModelInfo& model = nodes_[projection.post].neurons->model();
+  Feed<R> feed;
+  feed.pre_gid = nodes_[projection.pre].first_gid;
+  feed.receptor = projection.receptor;
+  feed.early = model.early();
+  feed.conductance = model.conductance;
+  return feed;
+}
+
+template <class R>
 void Simulator<R>::build_stores() {
   Step shortest = longest_slice, longest = 1;
   for (const Projection& projection : projections_) {
@@ -243,12 +254,15 @@ void Simulator<R>::build_stores() {
     std::vector<std::vector<Feed<R>>> feeds(partition.stores.size());
     for (std::size_t k = 0; k < projections_.size(); ++k) {
       const Projection& projection = projections_[k];
-      const Node& post = nodes_[projection.post];
       for (const Slice& slice : partition.slices) {
         if (slice.node == projection.post) {
-          feeds[projection.store].push_back({k, &*projection.table, nodes_[projection.pre].first_gid, slice.begin,
-                                             slice.end, slice.local, projection.receptor,
-                                             post.neurons->model().early(), post.neurons->model().conductance});
+          Feed<R> feed = feed_of(projection);
+          feed.projection = k;
+          feed.table = &*projection.table;
+          feed.post_begin = slice.begin;
+          feed.post_end = slice.end;
+          feed.local = slice.local;
+          feeds[projection.store].push_back(feed);
         }
       }
     }
@@ -275,9 +289,8 @@ template <class R>
 void Simulator<R>::find_reorder(Projection& projection) {
   const SynapseTable<R>& table = *projection.table;
   projection.reorder.clear();
-  Feed<R> feed;
-  feed.receptor = projection.rule ? Receptor::excitatory : projection.receptor;
-  feed.early = nodes_[projection.post].neurons->model().early();
+  Feed<R> feed = feed_of(projection);
+  feed.early |= projection.rule.has_value();  // plastic rows are not split by sign
   std::vector<std::uint64_t> order;
   for (std::size_t i = 0; i + 1 < table.row.size(); ++i) {
     for (std::uint64_t begin = table.row[i]; begin < table.row[i + 1];) {

@@ -108,11 +108,16 @@ std::vector<R> Simulator<R>::weights(std::size_t k) {
   // Conductances are stored as magnitudes.
   const bool signs = nodes_[projection.post].neurons->model().conductance && projection.receptor == Receptor::by_sign;
   static const std::vector<Step> none;
+  const std::vector<Step>* stamps = &none;
+  std::uint32_t source_of_stamps = ~0u;
   walk(projection, [&](std::uint64_t index, std::uint32_t source, const Entry& entry) {
     if (projection.rule) {
-      const auto stamps = in_flight.find(source);
-      values[index] = stdp(projection, entry.partition)
-                          .weight_now(entry.synapse, stamps == in_flight.end() ? none : stamps->second, now_);
+      if (source != source_of_stamps) {
+        const auto found = in_flight.find(source);
+        stamps = found == in_flight.end() ? &none : &found->second;
+        source_of_stamps = source;
+      }
+      values[index] = stdp(projection, entry.partition).weight_now(entry.synapse, *stamps, now_);
     } else {
       const bool negative = signs && entry.synapse.channel == inhibitory_channel;
       values[index] = negative ? -*entry.synapse.weight : *entry.synapse.weight;
@@ -152,18 +157,29 @@ template <class R>
 void Simulator<R>::set_weights(std::size_t k, std::span<const R> given) {
   require_idle();
   Projection& projection = projections_[k];
+  std::vector<R> stored(given.begin(), given.end());
+  for (const auto& [canonical, at] : projection.reorder) {
+    stored[at] = given[canonical];
+  }
   if (!projection.rule && !projection.table) {
-    // A sign may have changed, and with it the receptor: static synapses are laid out anew.
+    // Where a sign changed, and with it the receptor, the synapses are laid out anew.
+    const Feed<R> feed = feed_of(projection);
+    bool in_place = true;
+    walk(projection, [&](std::uint64_t index, std::uint32_t, const Entry& entry) {
+      in_place &= feed.channel_of(stored[index]) == entry.synapse.channel;
+    });
+    if (in_place) {
+      walk(projection, [&](std::uint64_t index, std::uint32_t, const Entry& entry) {
+        *entry.synapse.weight = feed.sent(stored[index]);
+      });
+      return;
+    }
     projection.table = synapses(k);
   }
   if (projection.table) {
     projection.table->weight.assign(given.begin(), given.end());
     dirty_ = true;
     return;
-  }
-  std::vector<R> stored(given.begin(), given.end());
-  for (const auto& [canonical, at] : projection.reorder) {
-    stored[at] = given[canonical];
   }
   walk(projection,
        [&](std::uint64_t index, std::uint32_t, const Entry& entry) { *entry.synapse.weight = stored[index]; });

@@ -168,6 +168,7 @@ class Simulator {
   void bind_slices();
   void requeue();
   Step longest_delay() const;
+  Feed<R> feed_of(const Projection& projection) const;  // but for the table and the slice
   void find_reorder(Projection& projection);
   void walk(const Projection& projection,
             const std::function<void(std::uint64_t, std::uint32_t, const Entry&)>& visitor);
