@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -98,6 +99,24 @@ TEST_CASE("counts follow the Poisson law") {
     }
     CHECK(std::abs(chi_square_z(counts, mean)) < 3.5);
   }
+}
+
+TEST_CASE("counts by inversion follow the Poisson law, and none is drawn for a mean of 0") {
+  const Stream stream(12, Purpose::injector, 4);
+  for (const double mean : {0.01, 1.0, 7.99, 8.0, 16.0, 21.5}) {
+    CAPTURE(mean);
+    const PoissonCount count(mean);
+    std::vector<double> counts(80);
+    for (Step step = 0; step < 200; ++step) {
+      for (std::uint32_t element = 0; element < 500; ++element) {
+        const auto k = static_cast<std::size_t>(count.draw(stream, element, step));
+        counts[std::min(k, counts.size() - 1)] += 1;
+      }
+    }
+    CHECK(std::abs(chi_square_z(counts, mean)) < 3.5);
+  }
+  CHECK(PoissonCount(0).draw(stream, 0, 0) == 0);
+  CHECK(PoissonCount().mean() == 0);
 }
 
 TEST_CASE("a draw on its threshold is settled by the fraction") {

@@ -114,6 +114,7 @@ struct Driver {
     f.pre_gid = pre_gid;
     f.post_end = n_post;
     f.local = local;
+    f.receptor = Receptor::excitatory;  // also below 0
     return f;
   }
 

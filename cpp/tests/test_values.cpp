@@ -25,17 +25,21 @@ ValueSpec values(std::vector<double> list) {
   return spec;
 }
 
+double draw(const ValueSpec& spec, std::uint64_t key) {
+  const Stream stream(3, Purpose::values, 0);
+  return draw_value(spec, stream, key, stream.words(key, 0), 0);
+}
+
 struct Moments {
   double mean = 0, sd = 0, low = 1e300, high = -1e300;
 };
 
 Moments moments(const ValueSpec& spec) {
   constexpr int n = 100000;
-  const Stream stream(3, Purpose::weight, 0);
   double sum = 0, squares = 0;
   Moments m;
   for (std::uint64_t k = 0; k < n; ++k) {
-    const double x = draw_value(spec, stream, k);
+    const double x = draw(spec, k);
     sum += x;
     squares += x * x;
     m.low = std::min(m.low, x);
@@ -52,19 +56,11 @@ void check_moments(const ValueSpec& spec, double mean, double sd) {
   CHECK(std::abs(m.sd - sd) < 0.03 * sd);
 }
 
-// Ten synapses of one source, in order of creation from the last target to the first.
-PairLists ten_pairs() {
-  PairLists pairs;
-  for (std::uint32_t k = 0; k < 10; ++k) {
-    pairs.pre.push_back(0);
-    pairs.post.push_back(9 - k);
-    pairs.key.push_back(k);
-  }
-  return pairs;
-}
-
-SynapseTable<double> table(const ValueSpec& weight, const ValueSpec& delay, double dt = 0.1) {
-  return make_table<double>(1, ten_pairs(), weight, delay, dt, 1, 0);
+// Synapses from one source to the listed ones of ten targets.
+SynapseTable<double> table(const ValueSpec& weight, const ValueSpec& delay, double dt = 0.1,
+                           const Selection& post = {10, {}, true}) {
+  const Rule rule;
+  return connect_by_rule<double>(rule, {1, {}, true}, post, false, weight, delay, dt, 1, 0);
 }
 
 }  // namespace
@@ -86,12 +82,11 @@ TEST_CASE("clip moves what is outside to the limit, redraw draws again") {
   CHECK(redrawn.low > -1);
   CHECK(redrawn.high < 1);
   CHECK(std::abs(redrawn.sd - 0.5396) < 0.005);  // of a normal cut at one standard deviation
-  const Stream stream(3, Purpose::weight, 0);
-  CHECK_THROWS_AS(draw_value(distribution(Kind::normal, 0, 1, Limit::redraw, 50, 60), stream, 0),
+  CHECK_THROWS_AS(draw(distribution(Kind::normal, 0, 1, Limit::redraw, 50, 60), 0),
                   std::invalid_argument);
 }
 
-TEST_CASE("delays round to the nearest step, and are at least one") {
+TEST_CASE("delays round to the nearest step, and are not below dt") {
   const auto steps = [](double ms, double dt) {
     return table(values({1}), values({ms}), dt).delay_of(0);
   };
@@ -101,7 +96,7 @@ TEST_CASE("delays round to the nearest step, and are at least one") {
   CHECK(steps(1.54, 0.1) == 15);
   CHECK(steps(1.56, 0.1) == 16);
   CHECK(steps(6553.5, 0.1) == 65535);
-  for (const double ms : {0.04, 0.0, -1.0, 6553.6, std::nan("")}) {
+  for (const double ms : {0.04, 0.09, 0.0, -1.0, 6553.6, std::nan("")}) {
     CHECK_THROWS_AS(steps(ms, 0.1), std::invalid_argument);
   }
 }
@@ -118,12 +113,35 @@ TEST_CASE("given values are in canonical order, drawn ones go with their synapse
     CHECK(given.weight_of(k) == weights[k]);
     CHECK(given.delay_of(k) == 10 + k);
   }
-  const ValueSpec normal = distribution(Kind::normal, 5, 1);
-  const auto drawn = table(normal, values({1}));
-  const Stream stream(1, Purpose::weight, 0);
-  for (std::size_t k = 0; k < 10; ++k) {
-    CHECK(drawn.weight_of(k) == draw_value(normal, stream, 9 - k));
+}
+
+TEST_CASE("drawn values go with their synapse, whichever others there are") {
+  const ValueSpec normal = distribution(Kind::normal, 5, 1),
+                  some = distribution(Kind::uniform, 1, 9);
+  const auto whole = table(normal, some), part = table(normal, some, 0.1, {10, {3, 8}, false});
+  REQUIRE(part.size() == 2);
+  CHECK(part.weight_of(0) == whole.weight_of(3));
+  CHECK(part.weight_of(1) == whole.weight_of(8));
+  CHECK(part.delay_of(1) == whole.delay_of(8));
+  // Weight and delay are drawn apart: one does not change with how the other is given.
+  CHECK(table(normal, values({1})).weight == whole.weight);
+  CHECK(table(values({1}), some).delay == whole.delay);
+}
+
+TEST_CASE("drawn synapses of one pair come in order of delay") {
+  const Rule rule{Rule::Kind::fixed_total_number, 1, 2000, true, true};
+  const auto table = connect_by_rule<float>(rule, {5, {}, true}, {20, {}, true}, false, values({1}),
+                                            distribution(Kind::uniform, 1, 9), 0.1, 1, 0);
+  int wrong = 0;
+  for (std::size_t i = 0; i < 5; ++i) {
+    for (std::size_t k = table.row[i] + 1; k < table.row[i + 1]; ++k) {
+      wrong += std::pair(table.post[k - 1], table.delay_of(k - 1)) >
+                       std::pair(table.post[k], table.delay_of(k))
+                   ? 1
+                   : 0;
+    }
   }
+  CHECK(wrong == 0);
 }
 
 TEST_CASE("lists of another length are refused") {

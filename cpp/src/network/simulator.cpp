@@ -223,6 +223,7 @@ void Simulator<R>::lay_out(std::size_t n_stores) {
       input.resize(input.size() + spare);
     }
     partition.stores.resize(n_stores);
+    partition.mail = std::make_unique<std::array<Mail, 2>>();
   }
 }
 

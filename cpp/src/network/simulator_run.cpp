@@ -1,6 +1,7 @@
 // The step loop.
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <limits>
 #include <mutex>
 #include <stdexcept>
@@ -111,24 +112,55 @@ void Simulator<R>::trim_records() {
   }
 }
 
+// Publishes the spikes of a slice of time.
 template <class R>
-std::span<const Gid> Simulator<R>::merge_spikes(Step index, int parity, std::vector<Gid>& merged) const {
+void Simulator<R>::post(Partition& partition, int parity, Step begin, Step stop) {
+  const auto slot = static_cast<std::size_t>(parity);
+  const std::vector<Gid>& spikes = partition.spikes[slot];
+  const std::vector<std::size_t>& ends = partition.step_end[slot];
+  Mail& mail = (*partition.mail)[slot];
+  if (static_cast<Step>(ends.size()) != stop - begin) {  // the slice failed: no spikes
+    mail.count = 0;
+    mail.ends = nullptr;
+    mail.stop.store(stop, std::memory_order_release);
+    return;
+  }
+  mail.count = static_cast<std::uint32_t>(spikes.size());
+  mail.spikes = spikes.data();
+  mail.ends = ends.size() == 1 ? nullptr : ends.data();
+  if (spikes.size() <= mail.few.size()) {
+    std::copy(spikes.begin(), spikes.end(), mail.few.begin());
+    mail.spikes = mail.few.data();
+  }
+  mail.stop.store(stop, std::memory_order_release);
+}
+
+// All spikes of a step of the slice, by gid.
+template <class R>
+std::span<const Gid> Simulator<R>::collect(Step index, int parity, std::vector<Gid>& merged, std::vector<Gid>& scratch) const {
+  const auto at = static_cast<std::size_t>(index);
   const auto spikes_of = [&](const Partition& partition) {
-    const auto& ends = partition.step_end[static_cast<std::size_t>(parity)];
-    const auto& spikes = partition.spikes[static_cast<std::size_t>(parity)];
-    const auto at = static_cast<std::size_t>(index);
-    const std::size_t begin = at == 0 ? 0 : ends[at - 1];
-    return std::span<const Gid>(spikes.data() + begin, ends[at] - begin);
+    const Mail& mail = (*partition.mail)[static_cast<std::size_t>(parity)];
+    if (mail.ends == nullptr) {
+      return std::span<const Gid>(mail.spikes, mail.count);
+    }
+    const std::size_t begin = at == 0 ? 0 : mail.ends[at - 1];
+    return std::span<const Gid>(mail.spikes + begin, mail.ends[at] - begin);
   };
   if (partitions_.size() == 1) {
     return spikes_of(partitions_[0]);
   }
   merged.clear();
-  for (const Partition& partition : partitions_) {
+  for (const Partition& partition : partitions_) {  // each list ascends
     const auto spikes = spikes_of(partition);
-    merged.insert(merged.end(), spikes.begin(), spikes.end());
+    if (merged.empty() || spikes.empty()) {
+      merged.insert(merged.end(), spikes.begin(), spikes.end());
+      continue;
+    }
+    scratch.clear();
+    std::merge(merged.begin(), merged.end(), spikes.begin(), spikes.end(), std::back_inserter(scratch));
+    merged.swap(scratch);
   }
-  std::sort(merged.begin(), merged.end());
   return merged;
 }
 
@@ -200,53 +232,72 @@ Step Simulator<R>::run_span(Step end, const Poll& poll) {
     requeue();
   }
 
-  constexpr Step never = std::numeric_limits<Step>::max();
-  std::atomic<Step> stop_at{never};  // a step, not a flag: a fast member must not stop a slow one a slice early
+  for (Partition& partition : partitions_) {
+    for (Mail& mail : *partition.mail) {
+      mail.stop = -1;
+    }
+  }
+  // The step to stop at, not a flag: a fast member must not stop a slow one a slice early. It is set before the mail of
+  // that slice goes out, so all members see it after they have read the mail.
+  std::atomic<Step> stop_at{std::numeric_limits<Step>::max()};
+  const auto stop_by = [&](Step step) {
+    for (Step seen = stop_at; step < seen && !stop_at.compare_exchange_weak(seen, step);) {
+    }
+  };
   std::atomic<Step> reached{now_};
   std::exception_ptr error;
   std::mutex mutex;
-  Barrier barrier;
   Poller poller;
   const Step begin_of_run = now_;
   run_team(threads_, [&](int member, int members) {
     const FlushDenormals guard;
     bool failed = false;
     const auto guarded = [&](Step step, auto&& work) {
-      if (failed) {
-        return;
-      }
       try {
-        work();
+        if (!failed) {
+          work();
+        }
       } catch (...) {
         const std::lock_guard lock(mutex);
         error = std::current_exception();
-        failed = true;
-        stop_at = std::min(stop_at.load(), step);
+        failed = true;  // but goes on to send mail until all have stopped
+        stop_by(step);
       }
     };
-    std::vector<Gid> merged;
+    const auto for_own = [&](auto&& work) {
+      for (auto p = static_cast<std::size_t>(member); p < partitions_.size(); p += static_cast<std::size_t>(members)) {
+        work(p);
+      }
+    };
+    std::vector<Gid> merged, scratch;
     int parity = 0;
     for (Step begin = begin_of_run; begin < end; parity ^= 1) {
       const Step stop = std::min(begin + slice_steps_, end);
-      guarded(stop, [&] {
-        for (auto p = static_cast<std::size_t>(member); p < partitions_.size(); p += static_cast<std::size_t>(members)) {
-          advance(p, begin, stop, parity);
-        }
-      });
+      guarded(stop, [&] { for_own([&](std::size_t p) { advance(p, begin, stop, parity); }); });
       if (member == 0 && poller(poll, stop)) {
-        stop_at = std::min(stop_at.load(), stop);
+        stop_by(stop);
       }
-      barrier.wait(members);
-      guarded(stop, [&] {
+      for_own([&](std::size_t p) { post(partitions_[p], parity, begin, stop); });
+      for (const Partition& partition : partitions_) {
+        const Mail& mail = (*partition.mail)[static_cast<std::size_t>(parity)];
+        wait_until([&] { return mail.stop.load(std::memory_order_acquire) == stop; });
+      }
+      guarded(stop + 1, [&] {
         for (Step step = begin; step < stop; ++step) {
-          const std::span<const Gid> spikes = merge_spikes(step - begin, parity, merged);
-          for (auto p = static_cast<std::size_t>(member); p < partitions_.size(); p += static_cast<std::size_t>(members)) {
+          const std::span<const Gid> spikes = collect(step - begin, parity, merged, scratch);
+          for_own([&](std::size_t p) {
             for (const auto& store : partitions_[p].stores) {
-              for (std::size_t k = 0; store && k < spikes.size(); ++k) {
-                store->enqueue(spikes[k], step + 1, step + 1);
+              if (!store) {
+                continue;
+              }
+              for (const Gid source : spikes) {
+                store->prefetch(source);
+              }
+              for (const Gid source : spikes) {
+                store->enqueue(source, step + 1, step + 1);
               }
             }
-          }
+          });
           if (member == 0) {
             history_.stamps.insert(history_.stamps.end(), spikes.size(), step + 1);
             history_.gids.insert(history_.gids.end(), spikes.begin(), spikes.end());

@@ -180,6 +180,15 @@ void StaticStore<R>::build(int channel, std::span<const Feed<R>> feeds, std::siz
 }
 
 template <class R>
+void StaticStore<R>::prefetch(Gid source) const {
+  for (const ChannelRows& c : channel_) {
+    if (!c.rows.empty()) {
+      __builtin_prefetch(c.rows.data() + source);
+    }
+  }
+}
+
+template <class R>
 void StaticStore<R>::enqueue(Gid source, Step stamp, Step from) {
   for (ChannelRows& c : channel_) {
     if (c.rows.empty()) {
@@ -192,6 +201,11 @@ void StaticStore<R>::enqueue(Gid source, Step stamp, Step from) {
       const Step arrival = stamp + segment.delay - 1;
       if (arrival >= from) {
         c.calendar.at(arrival).push_back({first, segment.count});
+      }
+      if (arrival == from && c.lines_form) {  // due in the coming step: the lines come while neurons are updated
+        for (std::uint32_t l = 0; l < std::min<std::uint32_t>(segment.count, 8); ++l) {
+          __builtin_prefetch(c.lines.data() + first + l);
+        }
       }
       first += units(c, segment.count);
     }

@@ -1,4 +1,4 @@
-// The only place where threads appear: a team for one parallel region and a barrier for its steps.
+// The only place where threads appear: a team for one parallel region, and how its members wait for each other.
 // OpenMP where it was found, std::thread otherwise; never a global setting.
 #pragma once
 
@@ -17,34 +17,19 @@
 
 namespace spikelet {
 
-// Spins briefly, then yields: with more threads than cores the waiting ones must let the others run.
-class Barrier {
- public:
-  void wait(int members) {
-    if (members == 1) {
-      return;
-    }
-    const std::uint32_t round = round_.load(std::memory_order_relaxed);
-    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == members) {
-      arrived_.store(0, std::memory_order_relaxed);
-      round_.store(round + 1, std::memory_order_release);
-      return;
-    }
-    for (int spin = 0; round_.load(std::memory_order_acquire) == round; ++spin) {
-      if (spin < 4000) {
+// Waits until ready() is true. Spins briefly, then yields: with more threads than cores the others must get to run.
+template <class Ready>
+void wait_until(Ready&& ready) {
+  for (int spin = 0; !ready(); ++spin) {
+    if (spin < 1000) {
 #if defined(__x86_64__)
-        __builtin_ia32_pause();
+      __builtin_ia32_pause();
 #endif
-      } else {
-        std::this_thread::yield();
-      }
+    } else {
+      std::this_thread::yield();
     }
   }
-
- private:
-  alignas(64) std::atomic<int> arrived_{0};
-  alignas(64) std::atomic<std::uint32_t> round_{0};
-};
+}
 
 // Calls body(member, members) on each member; member 0 is the caller. The system may give fewer members
 // than asked for. A body must not throw while others wait at a barrier.

@@ -9,7 +9,7 @@
 namespace spikelet {
 
 struct SpikeRecorder {
-  struct Log {
+  struct alignas(128) Log {  // no two partitions write to one cache line
     std::vector<Step> stamps;
     std::vector<std::uint32_t> elements;
   };

@@ -145,13 +145,24 @@ class Simulator {
     std::vector<StdpStore<R>*> plastic;  // stores that want its spikes
     std::vector<std::size_t> spike_recorders, state_recorders;
   };
-  struct Partition {
+  // What a partition tells the others after a slice of time. That it is there is the meeting itself: no other barrier,
+  // and in the usual case of few spikes two cache lines carry everything.
+  struct alignas(128) Mail {
+    std::atomic<Step> stop{-1};  // the step that the slice ended at
+    const Gid* spikes = nullptr;
+    const std::size_t* ends = nullptr;  // where each step's spikes end; null: one step
+    std::uint32_t count = 0;
+    std::array<Gid, 24> few;
+  };
+  struct alignas(128) Partition {
     std::vector<Slice> slices;
     std::array<Buffer<R>, max_channels> input;  // during a run: the input states of all neurons, and the early buffer
     std::vector<std::unique_ptr<SynapseStore<R>>> stores;
     std::array<std::vector<Gid>, 2> spikes;              // of a slice of time, double-buffered
     std::array<std::vector<std::size_t>, 2> step_end;    // where each step's spikes end
     std::vector<Gid> scratch;
+    // Double-buffered: a slot is written again only after every reader has answered with the slice in between.
+    std::unique_ptr<std::array<Mail, 2>> mail;
   };
   struct Entry {  // of a walk in stored order
     std::uint32_t post;
@@ -185,7 +196,8 @@ class Simulator {
   void return_inputs();
   void sample_states(Slice& slice, Step stamp);
   void forget_old_spikes(Step step);
-  std::span<const Gid> merge_spikes(Step index, int parity, std::vector<Gid>& merged) const;
+  void post(Partition& partition, int parity, Step begin, Step stop);
+  std::span<const Gid> collect(Step index, int parity, std::vector<Gid>& merged, std::vector<Gid>& scratch) const;
 
   double dt_;
   std::uint64_t seed_;

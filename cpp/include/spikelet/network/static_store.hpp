@@ -15,6 +15,7 @@ class StaticStore final : public SynapseStore<R> {
   // Line<R>::size spare buffer elements, where padding adds its zeros.
   StaticStore(std::span<const Feed<R>> feeds, std::size_t sources, std::size_t span, std::uint16_t dummies);
 
+  void prefetch(Gid source) const override;
   void enqueue(Gid source, Step stamp, Step from) override;
   void deliver(Step step, const std::array<R*, max_channels>& input, bool early) override;
   void clear() override;

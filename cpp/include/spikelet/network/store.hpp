@@ -55,6 +55,8 @@ class SynapseStore {
   SynapseStore& operator=(const SynapseStore&) = delete;
   virtual ~SynapseStore() = default;
 
+  // Says that a spike of `source` is about to be noted.
+  virtual void prefetch(Gid source) const { static_cast<void>(source); }
   // A spike of `source`: noted for each delay of its row that arrives at `from` or later. Called in order of
   // (stamp, source).
   virtual void enqueue(Gid source, Step stamp, Step from) = 0;

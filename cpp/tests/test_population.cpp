@@ -1,0 +1,107 @@
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "spikelet/core/kernels.hpp"
+#include "spikelet/network/population.hpp"
+
+namespace {
+
+using namespace spikelet;
+
+const std::size_t lif = find_model("LIF");
+
+ParameterValues usual() {
+  // E_L, V_th, V_reset, t_ref, theta_plus, tau_theta; tau_m, C_m, tau_syn_ex, tau_syn_in, I_e
+  return {{-70}, {-55}, {-68}, {2}, {0}, {100}, {10}, {250}, {2}, {3}, {0}};
+}
+
+template <class R = double>
+Population<R> population(std::size_t n, const ParameterValues& parameters = usual()) {
+  return {lif, n, 1000, 0.1, parameters, false};
+}
+
+}  // namespace
+
+TEST_CASE("refractory_steps is ceil(t_ref / dt) in tics of 0.001 ms") {
+  CHECK(refractory_steps(2.04, 0.1) == 21);
+  CHECK(refractory_steps(2.0, 0.1) == 20);
+  CHECK(refractory_steps(0.3, 0.1) == 3);  // 0.3 / 0.1 > 3 in binary
+  CHECK(refractory_steps(0.7, 0.1) == 7);
+  CHECK(refractory_steps(0, 0.1) == 0);
+  CHECK(refractory_steps(0.0004, 0.1) == 0);  // rounds to 0 tics
+  CHECK(refractory_steps(0.001, 0.1) == 1);
+  CHECK(refractory_steps(5, 1.0) == 5);
+  CHECK(refractory_steps(1, 0.05) == 20);
+  CHECK(refractory_steps(1, 0.125) == 8);
+  CHECK(refractory_steps(1, 0.0625) == 16);  // dt is no whole number of tics
+  CHECK(refractory_steps(1e12, 0.1) == 1 << 30);
+}
+
+TEST_CASE("potentials are absolute outside, and rest at E_L") {
+  auto neurons = population(5);
+  CHECK(neurons.state(0) == std::vector<double>(5, -70));
+  neurons.set_state(0, {-60, -61, -62, -63, -64});
+  CHECK(neurons.state_of(0, 3) == -63);
+  CHECK(neurons.step_args(0).state[0][3] == 7);  // relative inside
+  auto changed = usual();
+  changed[p_E_L] = {-65, -66, -67, -68, -69};
+  neurons.set_parameters(changed, false);
+  CHECK(neurons.state(0) == std::vector<double>{-60, -61, -62, -63, -64});
+  CHECK(neurons.step_args(0).state[0][3] == 5);
+}
+
+TEST_CASE("parameters become coefficients: one value in 64 copies, or one for each") {
+  auto parameters = usual();
+  parameters[p_V_th] = {-50, -51, -52};
+  parameters[p_first] = {12, 12, 12};  // the same for each is one for all
+  auto neurons = population(3, parameters);
+  const auto args = neurons.step_args(0);
+  CHECK(args.index_mask[k_threshold] == ~std::size_t{0});
+  CHECK(args.coefficient[k_threshold][2] == 18);
+  CHECK(args.coefficient[k_reset][0] == 2);
+  CHECK(args.coefficient[k_reset][63] == 2);
+  CHECK(neurons.step_function(false) == kernels().step<double>(lif).general);
+  CHECK(population(3).step_function(false) == kernels().step<double>(lif).uniform);
+  CHECK(population(3).step_function(true) == kernels().step<double>(lif).general);
+}
+
+TEST_CASE("theta is a state after the model's own, kept once it is in use") {
+  auto neurons = population(2);
+  const std::size_t theta = neurons.state_count() - 1;
+  CHECK(neurons.state(theta) == std::vector<double>{0, 0});
+  CHECK(neurons.step_args(0).theta == nullptr);
+  neurons.set_state(theta, {1.5, 2.5});
+  CHECK(neurons.state(theta) == std::vector<double>{1.5, 2.5});
+  CHECK(neurons.step_args(0).theta != nullptr);
+  CHECK(neurons.step_function(false) == kernels().step<double>(lif).general);
+}
+
+TEST_CASE("refractory times survive a change of their base") {
+  auto neurons = population(3);
+  neurons.set_held({0, 4, 10}, 100);
+  CHECK(neurons.held(100) == std::vector<std::int32_t>{0, 4, 10});
+  CHECK(neurons.held(104) == std::vector<std::int32_t>{0, 0, 6});
+  neurons.rebase(103);
+  CHECK(neurons.held(103) == std::vector<std::int32_t>{0, 1, 7});
+  CHECK(neurons.step_args(103).now == 0);
+  neurons.rebase(Step{1} << 40);
+  CHECK(neurons.held(Step{1} << 40) == std::vector<std::int32_t>{0, 0, 0});
+}
+
+TEST_CASE("no neurons") {
+  auto none = population(0);
+  CHECK(none.padded() == 0);
+  CHECK(none.state(0).empty());
+  auto each = usual();
+  each[p_V_th] = {};
+  CHECK(population(0, each).size() == 0);
+}
+
+TEST_CASE("a model is found by its name, or the names are listed") {
+  CHECK(models()[find_model("LIFCond")].name == "LIFCond");
+  CHECK_THROWS_WITH_AS(find_model("lif"), doctest::Contains("LIFDelta"), std::invalid_argument);
+}
