@@ -208,6 +208,10 @@ void bind_simulator(py::module_& m, const char* name) {
              d["post_row"] = to_array(std::move(raw.state.post_row));
              d["post_stamp"] = to_array(std::move(raw.state.post_stamp));
              d["k_minus"] = to_array(std::move(raw.state.k_minus));
+             d["sent_step"] = to_array(std::move(raw.state.sent_step));
+             d["sent_post"] = to_array(std::move(raw.state.sent_post));
+             d["sent_channel"] = to_array(std::move(raw.state.sent_channel));
+             d["sent_value"] = to_array(std::move(raw.state.sent_value));
              d["initial"] = to_array(s.initial_weights(k));
              return d;
            })
@@ -229,6 +233,10 @@ void bind_simulator(py::module_& m, const char* name) {
              get("post_row", state.post_row);
              get("post_stamp", state.post_stamp);
              get("k_minus", state.k_minus);
+             get("sent_step", state.sent_step);
+             get("sent_post", state.sent_post);
+             get("sent_channel", state.sent_channel);
+             get("sent_value", state.sent_value);
              s.set_plastic_state(k, weights, state);
              s.set_initial_weights(k, std::move(initial));
            })

@@ -104,7 +104,7 @@ TEST_CASE("NoiseInput: drawn anew every so many steps, with the given mean and d
   int draws = 0;
   std::vector<double> last(256);
   for (Step step = start; step < start + 500 * every; ++step) {
-    const auto now = bench.step(noise, step);
+    std::vector<double> now = bench.step(noise, step);
     if ((step - start) % every == 0) {
       for (std::size_t i = 0; i < n; ++i, ++draws) {
         sum += now[i];
@@ -114,7 +114,7 @@ TEST_CASE("NoiseInput: drawn anew every so many steps, with the given mean and d
     } else {
       CHECK(now == last);
     }
-    last = now;
+    last.swap(now);
   }
   CHECK(std::abs(sum / draws - 100) < 4 * 20 / std::sqrt(draws));
   CHECK(std::abs(std::sqrt(squares / draws) - 20) < 4 * 20 / std::sqrt(2.0 * draws));

@@ -36,6 +36,8 @@ def named(where: str) -> Iterator[None]:
 
 def magnitude(value: Any, unit: str) -> Any:
     """Turn a quantity (pint, quantities, Brian2, anything with `.to` or `.rescale`) into plain numbers."""
+    if not unit:
+        return value
     if hasattr(value, "rescale"):
         return np.asarray(value.rescale(unit).magnitude)
     if hasattr(value, "has_same_dimensions"):  # Brian2 keeps SI base units

@@ -199,9 +199,8 @@ class Network:
             _RECEPTORS[receptor],
             plasticity.to_core() if plasticity is not None else None,
         )
-        weight_unit = "nS" if model.conductance else "mV" if model.channels == 1 else "pA"
         if isinstance(rule, Rule):
-            weights = as_spec(where, "weight", 1.0 if weight is None else weight, weight_unit)
+            weights = as_spec(where, "weight", 1.0 if weight is None else weight, model.weight_unit)
             delays = self._delays(where, delay)
             if isinstance(rule, OneToOne) and len(pre) != len(post):
                 fail(
@@ -219,7 +218,7 @@ class Network:
             pre_ids, post_ids, weight = self._lists(where, pre, post, rule, weight)
             n, object_ = len(pre_ids), 2 * len(self.projections)
             weights = self._values(
-                where, "weight", as_spec(where, "weight", weight, weight_unit), n, object_
+                where, "weight", as_spec(where, "weight", weight, model.weight_unit), n, object_
             )
             steps = self._to_steps(
                 where, self._values(where, "delay", self._delays(where, delay), n, object_ + 1)
@@ -254,6 +253,8 @@ class Network:
         self._check_own("inject", target)
         if not isinstance(target.model, NeuronModel):
             fail("inject", "target", target, "must be neurons")
+        if isinstance(what, PoissonInput):  # a quantity's unit is known now
+            what = PoissonInput(what.rate, what.weight_in(target.model.weight_unit))
         self._inject(target, what, self._step)
         self._inputs.append((target, what, self._step))
 
@@ -486,10 +487,11 @@ class Network:
             return whole
 
         if isinstance(what, PoissonInput):
-            rate, weight = fits(where, "rate", what.rate, n), spread("weight", what.weight)
-            rate = rate if len(rate) == 1 and not np.ndim(what.rate) else spread("rate", what.rate)
             model = target.model
             assert isinstance(model, NeuronModel)
+            weight = spread("weight", what.weight)
+            rate = fits(where, "rate", what.rate, n)
+            rate = spread("rate", what.rate) if np.ndim(what.rate) else rate
             for channel in range(model.channels):
                 part = (
                     weight

@@ -98,6 +98,11 @@ class NeuronModel:
         return bool(_core.neuron_models()[type(self).__name__][3])
 
     @property
+    def weight_unit(self) -> str:
+        """Unit of a synaptic weight."""
+        return "nS" if self.conductance else "mV" if self.channels == 1 else "pA"
+
+    @property
     def length(self) -> int | None:
         """Number of neurons that array parameters fit, or None if all are single numbers."""
         for parameter in self.parameters():

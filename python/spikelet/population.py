@@ -208,7 +208,9 @@ class Population:
                 whole = np.broadcast_to(
                     np.asarray(getattr(self.model, name), dtype=float), (self.size,)
                 ).copy()
-                whole[self._ids] = fits(self.name, name, numbers(self.name, name, value), len(self))
+                unit = type(self.model).__dataclass_fields__[name].metadata["unit"]
+                given = numbers(self.name, name, value, unit)
+                whole[self._ids] = fits(self.name, name, given, len(self))
                 changes[name] = whole
         if isinstance(self.model, NeuronModel):
             model: Model = self.model.replace(**changes)

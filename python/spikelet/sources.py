@@ -160,10 +160,15 @@ class PoissonInput:
     def __post_init__(self) -> None:
         rate = numbers("PoissonInput", "rate", self.rate, "Hz")
         require("PoissonInput", "rate", rate, ">= 0")
-        weight = numbers("PoissonInput", "weight", self.weight)
-        require("PoissonInput", "weight", weight, "finite")
         object.__setattr__(self, "rate", rate)
-        object.__setattr__(self, "weight", weight)
+        if not hasattr(self.weight, "magnitude"):  # the unit of a quantity depends on the target
+            object.__setattr__(self, "weight", self.weight_in(""))
+
+    def weight_in(self, unit: str) -> npt.NDArray[np.float64]:
+        """Return the weight as plain numbers."""
+        weight = numbers("PoissonInput", "weight", self.weight, unit)
+        require("PoissonInput", "weight", weight, "finite")
+        return weight
 
 
 @dataclass(frozen=True, eq=False)

@@ -84,6 +84,16 @@ StdpStore<R>& Simulator<R>::stdp(const Projection& projection, std::size_t parti
 }
 
 template <class R>
+auto Simulator<R>::slice_of(const Projection& projection, std::size_t partition) const -> const Slice& {
+  for (const Slice& slice : partitions_[partition].slices) {
+    if (slice.node == projection.post) {
+      return slice;
+    }
+  }
+  throw std::logic_error("a store without its targets");
+}
+
+template <class R>
 std::vector<R> Simulator<R>::weights(std::size_t k) {
   require_idle();
   const Projection& projection = projections_[k];
@@ -181,13 +191,13 @@ void Simulator<R>::set_weights(std::size_t k, std::span<const R> given) {
     dirty_ = true;
     return;
   }
-  walk(projection,
-       [&](std::uint64_t index, std::uint32_t, const Entry& entry) { *entry.synapse.weight = stored[index]; });
   for (std::size_t p = 0; p < partitions_.size(); ++p) {
     if (partitions_[p].stores[projection.store]) {
-      stdp(projection, p).forget_pairs(now_);
+      stdp(projection, p).send_in_flight(now_);
     }
   }
+  walk(projection,
+       [&](std::uint64_t index, std::uint32_t, const Entry& entry) { *entry.synapse.weight = stored[index]; });
 }
 
 template <class R>
@@ -342,11 +352,16 @@ auto Simulator<R>::plastic_state(std::size_t k) -> RawWeights {
     store.for_each_segment([&](std::uint32_t source, std::uint16_t delay, auto& trace) {
       traces[{source, delay}] = trace;  // the same in every partition
     });
-    for (const Slice& slice : partitions_[p].slices) {
-      for (std::uint32_t j = slice.begin; slice.node == projection.post && j < std::min<std::size_t>(slice.end, histories.size()); ++j) {
-        histories[j] = &store.history(j);
-      }
+    const Slice& slice = slice_of(projection, p);
+    for (std::uint32_t j = slice.begin; j < std::min<std::size_t>(slice.end, histories.size()); ++j) {
+      histories[j] = &store.history(j);
     }
+    store.for_each_sent(now_, [&](Step arrival, const auto& sent) {
+      state.sent_step.push_back(arrival);
+      state.sent_post.push_back(slice.begin + (sent.target - slice.local));
+      state.sent_channel.push_back(sent.channel);
+      state.sent_value.push_back(sent.value);
+    });
   }
   for (const auto& [key, trace] : traces) {
     state.source.push_back(key.first);
@@ -393,13 +408,18 @@ void Simulator<R>::set_plastic_state(std::size_t k, std::span<const R> weights, 
       const auto found = traces.find({source, delay});
       trace = found == traces.end() ? typename StdpStore<R>::Trace{} : found->second;
     });
-    for (const Slice& slice : partitions_[p].slices) {
-      for (std::uint32_t j = slice.begin; slice.node == projection.post && j < slice.end && j + 1 < state.post_row.size(); ++j) {
-        auto& history = store.history(j);
-        history.clear();
-        for (std::uint64_t s = state.post_row[j]; s < state.post_row[j + 1]; ++s) {
-          history.push_back({state.post_stamp[s], state.k_minus[s]});
-        }
+    const Slice& slice = slice_of(projection, p);
+    for (std::uint32_t j = slice.begin; j < slice.end && j + 1 < state.post_row.size(); ++j) {
+      auto& history = store.history(j);
+      history.clear();
+      for (std::uint64_t s = state.post_row[j]; s < state.post_row[j + 1]; ++s) {
+        history.push_back({state.post_stamp[s], state.k_minus[s]});
+      }
+    }
+    for (std::size_t s = 0; s < state.sent_step.size(); ++s) {
+      if (state.sent_post[s] >= slice.begin && state.sent_post[s] < slice.end) {
+        store.add_sent(state.sent_step[s], {static_cast<std::uint16_t>(slice.local + (state.sent_post[s] - slice.begin)),
+                                            state.sent_channel[s], state.sent_value[s]});
       }
     }
   }

@@ -14,7 +14,8 @@ StdpStore<R>::StdpStore(const Feed<R>& feed, const PairRule& rule, double dt, st
       tie_(rule.tie_potentiates ? 1 : 0),
       plus_(dt, rule.tau_plus),
       minus_(dt, rule.tau_minus),
-      history_(feed.post_end - feed.post_begin) {
+      history_(feed.post_end - feed.post_begin),
+      span_(static_cast<Step>(span)) {
   const SynapseTable<R>& table = *feed.table;
   rows_.push_back(0);
   std::vector<std::uint64_t> order;
@@ -43,6 +44,7 @@ StdpStore<R>::StdpStore(const Feed<R>& feed, const PairRule& rule, double dt, st
   traces_.resize(segments_.size());
   posts_limit_ = 16 * history_.size() + 1024;
   calendar_.resize(span);
+  sent_.resize(span);
 }
 
 template <class R>
@@ -53,7 +55,7 @@ void StdpStore<R>::enqueue(Gid source, Step stamp, Step from) {
   }
   for (std::uint32_t s = rows_[i]; s < rows_[i + 1]; ++s) {
     const Step arrival = stamp + segments_[s].delay - 1;
-    if (arrival >= from) {
+    if (arrival >= from && stamp > traces_[s].last) {  // else it was sent already
       calendar_.at(arrival).push_back(s);
     }
   }
@@ -102,26 +104,64 @@ void StdpStore<R>::advance(Trace& trace, Step stamp) const {
   trace.done = std::max(trace.done, stamp - tie_);
 }
 
+// A spike of a source reaches its segment: each synapse is brought up to date and sends its weight.
+template <class R>
+template <class Send>
+void StdpStore<R>::process(std::uint32_t s, Step arrival, Send&& send) {
+  const Segment segment = segments_[s];
+  Trace& trace = traces_[s];
+  const Step delay = segment.delay, stamp = arrival + 1 - delay;
+  for (std::uint64_t k = segment.first; k < segment.first + segment.count; ++k) {
+    const std::vector<Post>& history = history_[target_[k] - feed_.local];
+    const Window posts = window(history, trace.done - delay, stamp - tie_ - delay);
+    const R w = depress(potentiate(weight_[k], history, posts, delay, trace), history, posts, stamp - delay);
+    weight_[k] = w;
+    send(target_[k], feed_.channel_of(w), feed_.sent(w));
+  }
+  advance(trace, stamp);
+}
+
 template <class R>
 void StdpStore<R>::deliver(Step step, const std::array<R*, max_channels>& input, bool early) {
   if (early != feed_.early) {
     return;
   }
+  for (const Sent& sent : sent_.at(step)) {  // of earlier stamps than any arrival below
+    input[sent.channel][sent.target] += sent.value;
+  }
+  sent_.at(step).clear();
   auto& arrivals = calendar_.at(step);
   for (const std::uint32_t s : arrivals) {
-    const Segment segment = segments_[s];
-    Trace& trace = traces_[s];
-    const Step delay = segment.delay, stamp = step + 1 - delay;
-    for (std::uint64_t k = segment.first; k < segment.first + segment.count; ++k) {
-      const std::vector<Post>& history = history_[target_[k] - feed_.local];
-      const Window posts = window(history, trace.done - delay, stamp - tie_ - delay);
-      const R w = depress(potentiate(weight_[k], history, posts, delay, trace), history, posts, stamp - delay);
-      weight_[k] = w;
-      input[static_cast<std::size_t>(feed_.channel_of(w))][target_[k]] += feed_.sent(w);
-    }
-    advance(trace, stamp);
+    process(s, step, [&](std::uint16_t target, int channel, R value) {
+      input[static_cast<std::size_t>(channel)][target] += value;
+    });
   }
   arrivals.clear();
+}
+
+template <class R>
+void StdpStore<R>::send_in_flight(Step now) {
+  for (Step arrival = now; arrival < now + span_; ++arrival) {
+    auto& arrivals = calendar_.at(arrival);
+    for (const std::uint32_t s : arrivals) {
+      process(s, arrival, [&](std::uint16_t target, int channel, R value) {
+        sent_.at(arrival).push_back({target, static_cast<std::uint16_t>(channel), value});
+      });
+    }
+    arrivals.clear();
+  }
+  for (Trace& trace : traces_) {
+    trace.done = std::max(trace.done, now);
+  }
+}
+
+template <class R>
+void StdpStore<R>::for_each_sent(Step now, const std::function<void(Step, const Sent&)>& visitor) {
+  for (Step arrival = now; arrival < now + span_; ++arrival) {
+    for (const Sent& sent : sent_.at(arrival)) {
+      visitor(arrival, sent);
+    }
+  }
 }
 
 template <class R>
@@ -178,10 +218,10 @@ template <class R>
 R StdpStore<R>::weight_now(const SynapseRef<R>& synapse, std::span<const Step> in_flight, Step now) const {
   R w = *synapse.weight;
   Trace trace = traces_[synapse.segment];
-  const Step delay = synapse.delay;
+  const Step delay = synapse.delay, processed = trace.last;
   const std::vector<Post>& history = history_[synapse.target - feed_.local];
   for (const Step stamp : in_flight) {
-    if (stamp > now - delay) {
+    if (stamp > now - delay && stamp > processed) {
       const Window posts = window(history, trace.done - delay, stamp - tie_ - delay);
       w = depress(potentiate(w, history, posts, delay, trace), history, posts, stamp - delay);
       advance(trace, stamp);
@@ -191,15 +231,9 @@ R StdpStore<R>::weight_now(const SynapseRef<R>& synapse, std::span<const Step> i
 }
 
 template <class R>
-void StdpStore<R>::forget_pairs(Step now) {
-  for (Trace& trace : traces_) {
-    trace.done = std::max(trace.done, now);
-  }
-}
-
-template <class R>
 void StdpStore<R>::clear() {
   calendar_.clear();
+  sent_.clear();
   std::fill(traces_.begin(), traces_.end(), Trace{});
   for (std::vector<Post>& history : history_) {
     history.clear();

@@ -33,6 +33,10 @@ struct PlasticState {
   std::vector<std::uint64_t> post_row;  // by target: its spikes still needed
   std::vector<Step> post_stamp;
   std::vector<R> k_minus;
+  std::vector<Step> sent_step;  // events that wait with the weight they were sent with: arrival, target, channel
+  std::vector<std::uint32_t> sent_post;
+  std::vector<std::uint16_t> sent_channel;
+  std::vector<R> sent_value;
 };
 
 struct SpikesInFlight {
@@ -186,6 +190,7 @@ class Simulator {
   template <class T>
   void to_canonical(const Projection& projection, std::vector<T>& values) const;
   StdpStore<R>& stdp(const Projection& projection, std::size_t partition);
+  const Slice& slice_of(const Projection& projection, std::size_t partition) const;  // of its targets
 
   void allot_records(Step end);
   void trim_records();

@@ -22,7 +22,7 @@ template <class R>
 class StdpStore final : public SynapseStore<R> {
  public:
   struct Trace {  // of one segment (source, delay)
-    Step last = 0;  // last source stamp that arrived
+    Step last = -1;  // last source stamp that was processed
     Step done = 0;  // posts with x <= done are in the weights
     R k_plus = 0;   // pre trace at `last`, that spike included
   };
@@ -49,8 +49,17 @@ class StdpStore final : public SynapseStore<R> {
   // Visits each segment: source element, delay, trace.
   void for_each_segment(const std::function<void(std::uint32_t, std::uint16_t, Trace&)>& visitor);
   std::vector<Post>& history(std::uint32_t post_element) { return history_[post_element - feed_.post_begin]; }
-  // Pairs up to `now` count as done: after weights were set from outside.
-  void forget_pairs(Step now);
+  // Before weights are set from outside at `now`: spikes in flight keep the weight they were sent with, and pairs up to
+  // now count as done.
+  void send_in_flight(Step now);
+
+  // An event that waits with its weight.
+  struct Sent {
+    std::uint16_t target, channel;
+    R value;
+  };
+  void for_each_sent(Step now, const std::function<void(Step, const Sent&)>& visitor);
+  void add_sent(Step arrival, const Sent& sent) { sent_.at(arrival).push_back(sent); }
   void clear() override;
   std::size_t bytes() const override;
 
@@ -69,6 +78,8 @@ class StdpStore final : public SynapseStore<R> {
   R depress(R w, const std::vector<Post>& history, Window posts, Step acting) const;
   void advance(Trace& trace, Step stamp) const;
   void settle_segment(std::size_t segment, Step upto);
+  template <class Send>
+  void process(std::uint32_t segment, Step arrival, Send&& send);
 
   Feed<R> feed_;
   R A_plus_, A_minus_, w_min_, w_max_;
@@ -83,6 +94,8 @@ class StdpStore final : public SynapseStore<R> {
   std::size_t posts_ = 0, posts_limit_ = 0;
   Step longest_delay_ = 1;
   Calendar<std::uint32_t> calendar_;
+  Calendar<Sent> sent_;
+  Step span_;
 };
 
 }  // namespace spikelet
