@@ -25,7 +25,7 @@ class Quantity:
 
     def rescale(self, unit: str) -> Quantity:
         """Convert; both units must measure the same."""
-        if unit[-1] != self.unit[-1]:
+        if unit[-1:] != self.unit[-1:]:
             msg = f"cannot convert {self.unit!r} to {unit!r}"
             raise ValueError(msg)
         return Quantity(np.multiply(self.magnitude, FACTORS[self.unit] / FACTORS[unit]), unit)

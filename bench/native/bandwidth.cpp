@@ -20,8 +20,7 @@ typedef std::uint64_t Wide __attribute__((vector_size(64)));
 #if defined(__x86_64__) && !defined(__clang__)
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
 #endif
-std::uint64_t
-read_all(const float* data, std::size_t n) {
+std::uint64_t read_all(const float* data, std::size_t n) {
   Wide sum[8]{};
   for (std::size_t i = 0; i < n; i += 128) {
     for (std::size_t k = 0; k < 8; ++k) {

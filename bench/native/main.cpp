@@ -1,6 +1,7 @@
-// Runs the benchmarks of this folder and prints for each: ns and bytes an element, and the bandwidth
-// that follows, to be read beside the machine's own (bandwidth/...). --benchmark_filter=REGEX
-// chooses, --benchmark_repetitions=5 adds medians, --benchmark_out=FILE.json keeps everything.
+// Runs the benchmarks of this folder and prints for each: ns and bytes an element, and the
+// bandwidth that follows, to be read beside the machine's own (bandwidth/...).
+// --benchmark_filter=REGEX chooses, --benchmark_repetitions=5 adds medians,
+// --benchmark_out=FILE.json keeps everything.
 #include <benchmark/benchmark.h>
 
 #include <cstdio>

@@ -239,15 +239,17 @@ Step Simulator<R>::run_span(Step end, const Poll& poll) {
   }
   // The step to stop at, not a flag: a fast member must not stop a slow one a slice early. It is set before the mail of
   // that slice goes out, so all members see it after they have read the mail.
-  std::atomic<Step> stop_at{std::numeric_limits<Step>::max()};
+  alignas(128) std::atomic<Step> stop_at{std::numeric_limits<Step>::max()};
   const auto stop_by = [&](Step step) {
     for (Step seen = stop_at; step < seen && !stop_at.compare_exchange_weak(seen, step);) {
     }
   };
-  std::atomic<Step> reached{now_};
   std::exception_ptr error;
   std::mutex mutex;
-  Poller poller;
+  struct alignas(128) {  // member 0 writes here in every slice
+    Step step;
+    Poller poller;
+  } reached{now_, {}};
   const Step begin_of_run = now_;
   run_team(threads_, [&](int member, int members) {
     const FlushDenormals guard;
@@ -274,7 +276,7 @@ Step Simulator<R>::run_span(Step end, const Poll& poll) {
     for (Step begin = begin_of_run; begin < end; parity ^= 1) {
       const Step stop = std::min(begin + slice_steps_, end);
       guarded(stop, [&] { for_own([&](std::size_t p) { advance(p, begin, stop, parity); }); });
-      if (member == 0 && poller(poll, stop)) {
+      if (member == 0 && reached.poller(poll, stop)) {
         stop_by(stop);
       }
       for_own([&](std::size_t p) { post(partitions_[p], parity, begin, stop); });
@@ -304,7 +306,7 @@ Step Simulator<R>::run_span(Step end, const Poll& poll) {
           }
         }
         if (member == 0) {
-          reached = stop;
+          reached.step = stop;
           forget_old_spikes(stop);
         }
       });
@@ -314,7 +316,7 @@ Step Simulator<R>::run_span(Step end, const Poll& poll) {
       begin = stop;
     }
   });
-  now_ = reached;
+  now_ = reached.step;
   return_inputs();
   trim_records();
   if (error) {

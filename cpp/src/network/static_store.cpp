@@ -120,11 +120,15 @@ void StaticStore<R>::build(int channel, std::span<const Feed<R>> feeds, std::siz
   constexpr std::size_t longest = 65535;
 
   // First walk: sizes, to choose the form and to allocate once.
-  std::size_t synapses = 0, segments = 0, lines = 0, packed = 0;
+  std::size_t synapses = 0, segments = 0, lines = 0, packed = 0, first_source = sources, last_source = 0;
   RowGatherer<R> counter(feeds, channel);
   for (std::size_t source = 0; source < sources; ++source) {
     const auto& row = counter.gather(static_cast<Gid>(source));
     synapses += row.size();
+    if (!row.empty()) {
+      first_source = std::min(first_source, source);
+      last_source = source;
+    }
     for_segments(row, longest, [&](std::size_t begin, std::size_t end) {
       ++segments;
       lines += (end - begin + Line::size - 1) / Line::size;
@@ -140,15 +144,17 @@ void StaticStore<R>::build(int channel, std::span<const Feed<R>> feeds, std::siz
   if (total > 0xffffffffu || segments > 0xffffffffu) {
     throw std::length_error("a partition cannot hold more than 2^32 units of synapse data: use more threads");
   }
-  c.rows.resize(sources + 1);
+  c.first_source = static_cast<Gid>(first_source);
+  c.rows.resize(last_source - first_source + 2);
   c.segments.reserve(segments);
   (c.lines_form ? c.lines.reserve(lines) : c.packed.reserve(packed));
 
   RowGatherer<R> gatherer(feeds, channel);
-  for (std::size_t source = 0; source <= sources; ++source) {
-    c.rows[source] = {static_cast<std::uint32_t>(c.lines_form ? c.lines.size() : c.packed.size()),
-                      static_cast<std::uint32_t>(c.segments.size())};
-    if (source == sources) {
+  for (std::size_t source = first_source; source <= last_source + 1; ++source) {
+    Row& header = c.rows[source - first_source];
+    header = {static_cast<std::uint32_t>(c.lines_form ? c.lines.size() : c.packed.size()),
+              static_cast<std::uint32_t>(c.segments.size()), {0, 0}};
+    if (source > last_source) {
       break;
     }
     const auto& row = gatherer.gather(static_cast<Gid>(source));
@@ -174,7 +180,12 @@ void StaticStore<R>::build(int channel, std::span<const Feed<R>> feeds, std::siz
         }
       }
       const auto stored = c.lines_form ? (count + Line::size - 1) / Line::size : count;
-      c.segments.push_back({row[begin].delay, static_cast<std::uint16_t>(stored)});
+      const Segment segment{row[begin].delay, static_cast<std::uint16_t>(stored)};
+      if (begin == 0) {
+        header.segment = segment;
+      } else {
+        c.segments.push_back(segment);
+      }
     });
   }
 }
@@ -182,8 +193,8 @@ void StaticStore<R>::build(int channel, std::span<const Feed<R>> feeds, std::siz
 template <class R>
 void StaticStore<R>::prefetch(Gid source) const {
   for (const ChannelRows& c : channel_) {
-    if (!c.rows.empty()) {
-      __builtin_prefetch(c.rows.data() + source);
+    if (c.has(source)) {
+      __builtin_prefetch(c.rows.data() + (source - c.first_source));
     }
   }
 }
@@ -191,13 +202,10 @@ void StaticStore<R>::prefetch(Gid source) const {
 template <class R>
 void StaticStore<R>::enqueue(Gid source, Step stamp, Step from) {
   for (ChannelRows& c : channel_) {
-    if (c.rows.empty()) {
+    if (!c.has(source)) {
       continue;
     }
-    std::uint32_t first = c.rows[source].first;
-    const std::uint32_t end = c.rows[source + 1].segment;
-    for (std::uint32_t s = c.rows[source].segment; s < end; ++s) {
-      const Segment segment = c.segments[s];
+    for_segments_of(c, source, [&](std::uint32_t first, Segment segment) {
       const Step arrival = stamp + segment.delay - 1;
       if (arrival >= from) {
         c.calendar.at(arrival).push_back({first, segment.count});
@@ -207,8 +215,7 @@ void StaticStore<R>::enqueue(Gid source, Step stamp, Step from) {
           __builtin_prefetch(c.lines.data() + first + l);
         }
       }
-      first += units(c, segment.count);
-    }
+    });
   }
 }
 
@@ -306,12 +313,10 @@ template <class R>
 void StaticStore<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
   for (int channel = 0; channel < max_channels; ++channel) {
     ChannelRows& c = channel_[channel];
-    if (c.rows.empty()) {
+    if (!c.has(source)) {
       continue;
     }
-    std::uint32_t first = c.rows[source].first;
-    for (std::uint32_t s = c.rows[source].segment; s < c.rows[source + 1].segment; ++s) {
-      const Segment segment = c.segments[s];
+    for_segments_of(c, source, [&](std::uint32_t first, Segment segment) {
       if (c.lines_form) {
         for (std::uint32_t l = first; l < first + segment.count; ++l) {
           for (int k = 0; k < Line::size && c.lines[l].target[k] < dummies_; ++k) {
@@ -326,8 +331,7 @@ void StaticStore<R>::visit(Gid source, const std::function<void(const SynapseRef
           visitor({segment.delay, t, &c.packed[first + k], channel, 0});
         }
       }
-      first += units(c, segment.count);
-    }
+    });
   }
 }
 

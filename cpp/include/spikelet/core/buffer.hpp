@@ -42,6 +42,9 @@ struct PageAllocator {
   }
 
   T* allocate(std::size_t n) {
+    if (n > (std::size_t{1} << 46) / sizeof(T)) {
+      throw std::bad_alloc();
+    }
     const std::size_t bytes = n * sizeof(T);
     const std::size_t unit = bytes >= 4 * huge ? huge : 64;
     void* p = std::aligned_alloc(unit, (bytes + unit - 1) / unit * unit);

@@ -164,7 +164,7 @@ class Simulator {
     std::vector<std::unique_ptr<SynapseStore<R>>> stores;
     std::array<std::vector<Gid>, 2> spikes;              // of a slice of time, double-buffered
     std::array<std::vector<std::size_t>, 2> step_end;    // where each step's spikes end
-    std::vector<Gid> scratch;
+    Buffer<Gid> scratch;
     // Double-buffered: a slot is written again only after every reader has answered with the slice in between.
     std::unique_ptr<std::array<Mail, 2>> mail;
   };
@@ -217,11 +217,13 @@ class Simulator {
   std::vector<Partition> partitions_;
   std::vector<Step> store_born_;
   Step slice_steps_ = 1;
-  SpikesInFlight history_;  // spikes that may still be in flight, by stamp and gid
-  std::size_t history_limit_ = 65536;
   std::vector<SpikeRecorder> spike_recorders_;
   std::vector<StateRecorder<R>> state_recorders_;
   std::vector<WeightRecorder<R>> weight_recorders_;
+
+  // Written by one thread in every step, so it must not share cache lines with what the others read.
+  alignas(128) SpikesInFlight history_;  // spikes that may still be in flight, by stamp and gid
+  std::size_t history_limit_ = 65536;
 };
 
 }  // namespace spikelet

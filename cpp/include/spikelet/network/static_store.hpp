@@ -31,19 +31,24 @@ class StaticStore final : public SynapseStore<R> {
   };
 
  private:
-  struct Row {
-    std::uint32_t first, segment;  // first unit of data, first segment
-  };
   struct Segment {
-    std::uint16_t delay, count;  // count: lines, or packed synapses
+    std::uint16_t delay, count;  // count: lines, or packed synapses; 0: none
+  };
+  struct Row {
+    std::uint32_t first, more;  // first unit of data; where the further segments begin
+    Segment segment;            // the first one, here because many rows have no other
   };
   struct Arrival {
     std::uint32_t first, count;
   };
   struct ChannelRows {
     bool lines_form = true;
-    std::vector<Row> rows;
-    Buffer<Segment> segments;
+    Gid first_source = 0;      // sources without synapses at either end have no row
+    std::vector<Row> rows;     // and one more, to tell where the last one ends
+    Buffer<Segment> segments;  // further ones
+
+    // Wraps around for sources before the first.
+    bool has(Gid source) const { return !rows.empty() && Gid{source - first_source} < rows.size() - 1; }
     Buffer<Line> lines;
     Buffer<R> packed;  // a segment: count weights, then count 16-bit targets, rounded up
     Calendar<Arrival> calendar;
@@ -54,6 +59,22 @@ class StaticStore final : public SynapseStore<R> {
   }
   static std::uint32_t units(const ChannelRows& c, std::uint32_t count) {
     return c.lines_form ? count : packed_units(count);
+  }
+  // Calls f(first unit, segment) for each segment of a source's row.
+  template <class F>
+  static void for_segments_of(const ChannelRows& c, Gid source, F&& f) {
+    const Row& row = c.rows[source - c.first_source];
+    if (row.segment.count == 0) {
+      return;
+    }
+    std::uint32_t first = row.first;
+    f(first, row.segment);
+    first += units(c, row.segment.count);
+    const std::uint32_t end = (&row)[1].more;
+    for (std::uint32_t s = row.more; s < end; ++s) {
+      f(first, c.segments[s]);
+      first += units(c, c.segments[s].count);
+    }
   }
   void build(int channel, std::span<const Feed<R>> feeds, std::size_t sources);
   void deliver_lines(ChannelRows& c, Step step, R* input);

@@ -1,0 +1,132 @@
+// What does it cost to deliver one synaptic event of a static projection, lists and all? Long rows
+// are stored as cache lines, short ones packed; the rows of the spiking sources sit in L2 or in
+// DRAM. An element is a synaptic event; its bytes are those of the store (weight, target, padding,
+// row headers).
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "spikelet/core/random.hpp"
+#include "spikelet/network/static_store.hpp"
+
+void report(benchmark::State& state, double elements, double bytes);  // main.cpp
+
+namespace {
+
+using namespace spikelet;
+
+constexpr std::uint32_t targets = 12000, spikes_a_step = 25;
+
+struct Shape {
+  std::uint32_t sources, row, delays;  // synapses a row, spread over so many delays
+};
+// One delay, as in Brunel's network; many delays, as in the cortical microcircuit; short rows, as
+// in CUBA.
+constexpr Shape long_rows_l2{160, 1000, 1}, long_rows_dram{70000, 1000, 1};
+constexpr Shape segments_l2{80, 1900, 40}, segments_dram{36000, 1900, 40};
+constexpr Shape short_rows_l2{1600, 80, 16}, short_rows_dram{700000, 80, 16};
+
+template <class R>
+SynapseTable<R> make_table(const Shape& shape) {
+  const Stream stream(1, Purpose::values, 0);
+  SynapseTable<R> table;
+  table.weight.assign(1, R(1));
+  const std::size_t n = std::size_t{shape.sources} * shape.row;
+  table.post.resize(n);
+  table.delay.resize(n);
+  for (std::uint32_t i = 0; i <= shape.sources; ++i) {
+    table.row.push_back(std::uint64_t{i} * shape.row);
+  }
+  for (std::uint32_t i = 0; i < shape.sources; ++i) {
+    std::uint32_t post = stream.words(i, 0)[0] % 7;
+    for (std::uint32_t k = 0; k < shape.row; ++k) {  // ascending, irregular
+      const std::size_t at = std::size_t{i} * shape.row + k;
+      const std::uint32_t w = static_cast<std::uint32_t>((at + 1) * 2654435761u) >> 8;
+      post += 1 + w % (2 * (targets / shape.row) - 2);
+      table.post[at] = post % targets;
+      table.delay[at] = static_cast<std::uint16_t>(1 + (w >> 12) % shape.delays);
+    }
+    const auto begin = table.post.begin() + static_cast<std::ptrdiff_t>(table.row[i]);
+    std::sort(begin, begin + shape.row);
+  }
+  return table;
+}
+
+template <class R>
+class Delivery {
+ public:
+  explicit Delivery(const Shape& shape)
+      : shape_(shape),
+        table_(make_table<R>(shape)),
+        store_(feeds(), shape.sources, shape.delays + 32, targets) {
+    table_ = {};
+    const Stream stream(2, Purpose::values, 0);
+    for (std::uint32_t k = 0; k < 1u << 16; ++k) {
+      order_.push_back(stream.words(k, 0)[0] % shape.sources);
+    }
+  }
+  void step(bool spikes) {
+    for (std::uint32_t k = 0; spikes && k < spikes_a_step; ++k) {
+      store_.enqueue(order_[next_++ & 0xffff], now_ + 1, now_ + 1);
+    }
+    ++now_;
+    const std::array<R*, max_channels> input{input_.data(), nullptr, nullptr};
+    store_.deliver(now_, input, false);
+  }
+  // Weights are 1: what arrives is what was sent.
+  bool counts_right(int steps) {
+    for (int k = 0; k < steps + static_cast<int>(shape_.delays); ++k) {
+      step(k < steps);
+    }
+    const double sum = std::accumulate(input_.begin(), input_.begin() + targets, 0.0);
+    return sum == 1.0 * steps * spikes_a_step * shape_.row;
+  }
+  bool lines() const { return store_.uses_lines(excitatory_channel); }
+  double bytes() const {
+    return static_cast<double>(store_.bytes()) / (1.0 * shape_.sources * shape_.row);
+  }
+
+ private:
+  std::vector<Feed<R>> feeds() const {
+    Feed<R> feed;
+    feed.table = &table_;
+    feed.post_end = targets;
+    return {feed};
+  }
+  Shape shape_;
+  SynapseTable<R> table_;
+  StaticStore<R> store_;
+  std::vector<Gid> order_;
+  std::uint32_t next_ = 0;
+  Step now_ = 0;
+  std::vector<R> input_ = std::vector<R>(targets + 16);
+};
+
+template <class R>
+void delivery(benchmark::State& state, const Shape& shape, bool lines) {
+  Delivery<R> delivery(shape);
+  if (delivery.lines() != lines || !delivery.counts_right(100)) {
+    state.SkipWithError("another form of rows, or events are missing");
+    return;
+  }
+  for (std::uint32_t k = 0; k < shape.delays; ++k) {
+    delivery.step(true);
+  }
+  for (auto _ : state) {
+    delivery.step(true);
+  }
+  report(state, 1.0 * spikes_a_step * shape.row, delivery.bytes());
+}
+
+BENCHMARK_CAPTURE(delivery<float>, lines_rows_of_1000_L2, long_rows_l2, true);
+BENCHMARK_CAPTURE(delivery<float>, lines_rows_of_1000_DRAM, long_rows_dram, true);
+BENCHMARK_CAPTURE(delivery<float>, lines_segments_of_48_L2, segments_l2, true);
+BENCHMARK_CAPTURE(delivery<float>, lines_segments_of_48_DRAM, segments_dram, true);
+BENCHMARK_CAPTURE(delivery<float>, packed_segments_of_5_L2, short_rows_l2, false);
+BENCHMARK_CAPTURE(delivery<float>, packed_segments_of_5_DRAM, short_rows_dram, false);
+BENCHMARK_CAPTURE(delivery<double>, lines_rows_of_1000_L2, long_rows_l2, true);
+BENCHMARK_CAPTURE(delivery<double>, lines_rows_of_1000_DRAM, long_rows_dram, true);
+
+}  // namespace

@@ -1,0 +1,86 @@
+// What does one step of one LIF neuron cost, at each SIMD level, in float and double, with states
+// that fit L1 or L2 or come from further out? Spikes at about 10 Hz (dt 0.1 ms), reset and listing
+// included. An element is a neuron-step; it reads and writes three states and reads its refractory
+// clock.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "spikelet/core/cpu.hpp"
+#include "spikelet/core/kernels.hpp"
+#include "spikelet/network/population.hpp"
+
+void report(benchmark::State& state, double elements, double bytes);  // main.cpp
+
+namespace {
+
+using namespace spikelet;
+
+template <class R>
+class Neurons {
+ public:
+  // R I = 15.1 mV for a threshold of 15 mV: an interval of 5 tau = 100 ms.
+  Neurons(std::size_t n, SimdLevel level)
+      : population_(find_model("LIF"), n, 0, 0.1,
+                    {{0}, {15}, {0}, {2}, {0}, {100}, {20}, {200}, {5}, {10}, {151}}, false),
+        step_(kernels(level).step<R>(find_model("LIF")).uniform),
+        spikes_(population_.padded()) {
+    std::vector<R> v(n);
+    for (std::size_t i = 0; i < n; ++i) {  // spread over the phases of the interval
+      const double phase = std::fmod(static_cast<double>(i) * 0.6180339887, 1.0);
+      v[i] = static_cast<R>(15.1 * -std::expm1(-5.01 * phase));
+    }
+    population_.set_state(0, v);
+    args_ = population_.step_args(0);
+  }
+  std::size_t step() {
+    const Gid* end = step_(args_, 0, population_.padded(), spikes_.data());
+    ++args_.now;
+    return static_cast<std::size_t>(end - spikes_.data());
+  }
+  std::vector<R> potentials() const { return population_.state(0); }
+
+ private:
+  Population<R> population_;
+  StepFunction<R> step_;
+  StepArgs<R> args_;
+  std::vector<Gid> spikes_;
+};
+
+template <class R>
+void lif_step(benchmark::State& state, std::size_t n, SimdLevel level) {
+  Neurons<R> neurons(n, level), reference(n, SimdLevel::baseline);
+  std::size_t spikes = 0;
+  for (int k = 0; k < 50; ++k) {
+    const std::size_t count = neurons.step();
+    spikes += count;
+    if (reference.step() != count) {
+      state.SkipWithError("other spikes than the baseline's");
+      return;
+    }
+  }
+  if (spikes == 0 || neurons.potentials() != reference.potentials()) {
+    state.SkipWithError("other potentials than the baseline's");
+    return;
+  }
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(neurons.step());
+  }
+  report(state, static_cast<double>(n), 6 * sizeof(R) + sizeof(std::int32_t));
+}
+
+[[maybe_unused]] const bool registered = [] {
+  for (const SimdLevel level : available_simd_levels()) {
+    for (const std::size_t n : {4096u, 40000u, 400000u}) {
+      const std::string tail = std::string(to_string(level)) + "/" + std::to_string(n);
+      benchmark::RegisterBenchmark(("lif_step/float/" + tail).c_str(), lif_step<float>, n, level);
+      benchmark::RegisterBenchmark(("lif_step/double/" + tail).c_str(), lif_step<double>, n, level);
+    }
+  }
+  return true;
+}();
+
+}  // namespace

@@ -1,0 +1,113 @@
+// What does Poisson noise cost? Independent counts for each neuron and step, added to its input, at
+// each SIMD level; the same with a rate of its own for each neuron; and sources that spike at 10
+// Hz. Beside them the random bits alone. An element is a draw of one neuron and step.
+#include <benchmark/benchmark.h>
+
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "spikelet/core/cpu.hpp"
+#include "spikelet/core/kernels.hpp"
+#include "spikelet/network/injector.hpp"
+#include "spikelet/network/source.hpp"
+
+void report(benchmark::State& state, double elements, double bytes);  // main.cpp
+
+namespace {
+
+using namespace spikelet;
+
+constexpr std::size_t n = 40000;  // whole blocks
+
+bool near(double got, double expected) {
+  return std::abs(got - expected) < 5 * std::sqrt(expected);
+}
+
+void bits(benchmark::State& state, SimdLevel level) {
+  const auto draw16 = kernels(level).draw16;
+  const Stream stream(1, Purpose::values, 0);
+  std::vector<std::uint16_t> draws(block_size);
+  Step step = 0;
+  for (auto _ : state) {
+    for (std::uint32_t block = 0; block < n / block_size; ++block) {
+      draw16(stream, block, step, draws.data());
+      benchmark::DoNotOptimize(draws.data());
+    }
+    ++step;
+  }
+  report(state, n, sizeof(std::uint16_t));
+}
+
+void counts(benchmark::State& state, double mean, SimdLevel level) {
+  const Stream stream(1, Purpose::injector, 0), tie(1, Purpose::injector_tie, 0);
+  const PoissonTable table(mean);
+  const Buffer<float> weight(block_size, 1.0f);
+  Buffer<float> input(n);
+  Step step = 0;
+  const auto add = [&] {
+    kernels(level).poisson32(table, stream, tie, step++, 0, n, weight.data(), 0, input.data());
+  };
+  add();
+  if (!near(std::accumulate(input.begin(), input.end(), 0.0), mean * n)) {
+    state.SkipWithError("the counts have another mean");
+    return;
+  }
+  for (auto _ : state) {
+    add();
+    benchmark::ClobberMemory();
+  }
+  report(state, n, 2 * sizeof(float));
+}
+
+void rate_for_each(benchmark::State& state) {
+  const double mean = static_cast<double>(state.range(0)) / 10;
+  PoissonInput<float> injector(n, std::vector<double>(n, mean * 1e4), {1.0}, excitatory_channel,
+                               0.1, 1, 0);
+  Buffer<float> input(n);
+  Step step = 0;
+  for (auto _ : state) {
+    injector.apply(step++, 0, n, {{input.data(), nullptr, nullptr}, nullptr});
+  }
+  const double sum = std::accumulate(input.begin(), input.end(), 0.0);
+  if (!near(sum, mean * n * static_cast<double>(step))) {
+    state.SkipWithError("the counts have another mean");
+  }
+  report(state, n, 2 * sizeof(float) + sizeof(PoissonCount));
+}
+
+void source(benchmark::State& state) {
+  const auto rate = static_cast<double>(state.range(0));
+  PoissonSource source(n, 1, 0);
+  source.set_rates({&rate, 1}, 0.1);
+  std::vector<Gid> out;
+  double events = 0;
+  Step stamp = 0;
+  for (auto _ : state) {
+    out.clear();
+    source.emit(++stamp, 0, n, 0, out);
+    events += static_cast<double>(out.size());
+  }
+  if (!near(events, rate * 1e-4 * n * static_cast<double>(stamp))) {
+    state.SkipWithError("the source has another rate");
+  }
+  report(state, n, sizeof(std::uint16_t) + sizeof(std::uint32_t));
+}
+
+BENCHMARK(rate_for_each)->Name("poisson/rate_for_each/tenths")->Arg(1)->Arg(10)->Arg(50);
+BENCHMARK(source)->Name("poisson/source/Hz")->Arg(10)->Arg(100);
+
+[[maybe_unused]] const bool registered = [] {
+  for (const SimdLevel level : available_simd_levels()) {
+    const std::string name(to_string(level));
+    benchmark::RegisterBenchmark(("poisson/bits/" + name).c_str(), bits, level);
+    for (const auto& [label, mean] : {std::pair{"0.1", 0.1}, {"1", 1.0}, {"5", 5.0}}) {
+      benchmark::RegisterBenchmark(("poisson/counts/" + name + "/mean:" + label).c_str(), counts,
+                                   mean, level);
+    }
+  }
+  return true;
+}();
+
+}  // namespace

@@ -1,0 +1,116 @@
+"""The command line: ``spikelet demo``, ``spikelet info``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+import spikelet as sl
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Instead of the command line's.
+
+    Returns
+    -------
+    int
+        Exit code: 0, 1 if something failed, 2 if an argument is wrong, 130 after Ctrl-C.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except (OSError, ValueError) as error:
+        return _complain(error, 2)
+    except ImportError as error:
+        return _complain(error, 1)
+    except KeyboardInterrupt:
+        return _complain("stopped", 130)
+
+
+def _complain(error: object, code: int) -> int:
+    print(f"spikelet: {' '.join(str(error).split())}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="spikelet", description="Spiking neural networks on the CPU you have."
+    )
+    parser.add_argument("--version", action="version", version=f"spikelet {sl.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    info = commands.add_parser("info", help="what this installation can use")
+    info.set_defaults(command=_info)
+
+    text = "A spiking network learns to read handwritten digits, without being told which is which."
+    demo = commands.add_parser("demo", help="a network learns handwritten digits", description=text)
+    demo.set_defaults(command=_demo)
+    demo.add_argument(
+        "--data", type=Path, metavar="DIR",
+        help="folder with MNIST's IDX files; without it, scikit-learn's 8x8 digits",
+    )  # fmt: skip
+    demo.add_argument(
+        "--out", type=Path, metavar="PICTURE", default=Path("spikelet-demo.png"),
+        help="picture to write (default: %(default)s)",
+    )  # fmt: skip
+    demo.add_argument("--seed", type=_count(0), default=0, help="of all that is random (default: 0)")
+    demo.add_argument(
+        "--neurons", type=_count(2), help="number of neurons (default: 100; with --data 400)"
+    )
+    demo.add_argument(
+        "--images", type=_count(10),
+        help="number of training images (default: all; with --data 10000)",
+    )  # fmt: skip
+    demo.add_argument(
+        "--threads", type=_count(1), default=1,
+        help="the result does not depend on it, and so small a network gains nothing (default: 1)",
+    )  # fmt: skip
+    return parser
+
+
+class _count:  # noqa: N801  # argparse shows the name
+    """A whole number, at least `low`."""
+
+    def __init__(self, low: int) -> None:
+        self.low = low
+
+    def __call__(self, text: str) -> int:
+        if not text.isdecimal() or int(text) < self.low:
+            raise argparse.ArgumentTypeError(f"must be a whole number >= {self.low}, got {text!r}")
+        return int(text)
+
+
+def _info(_: argparse.Namespace) -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    print(f"spikelet  {sl.__version__}")
+    print(f"SIMD      {sl.simd_level()} (this machine has: {', '.join(sl.available_simd_levels())})")
+    print(f"threads   {sl.Network().threads} by default, {cores} cores")
+    print(f"Python    {platform.python_version()}, numpy {np.__version__}, {platform.platform()}")
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from spikelet import demo  # noqa: PLC0415  # only where it is used
+
+    demo.run(
+        data=options.data,
+        out=options.out,
+        seed=options.seed,
+        n_neurons=options.neurons,
+        n_images=options.images,
+        threads=options.threads,
+    )
+    return 0

@@ -1,0 +1,150 @@
+"""Pictures of spikes, potentials and weights, with matplotlib.
+
+Each function draws on the Axes it is given, or on a new one, and returns it; all else (titles,
+limits, saving) is matplotlib's business. Needs ``pip install 'spikelet[plot]'``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from spikelet._checks import fail
+from spikelet.recorders import SpikeRecorder, StateRecorder
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["raster", "receptive_fields", "trace"]
+
+_UNITS = {"V_m": "mV", "theta": "mV", "g_ex": "nS", "g_in": "nS"}
+
+
+def raster(
+    spikes: SpikeRecorder | ArrayLike,
+    ids: ArrayLike | None = None,
+    *,
+    ax: Axes | None = None,
+    **style: Any,
+) -> Axes:
+    """Draw each spike as a dot, time to the right, ids upwards.
+
+    Parameters
+    ----------
+    spikes : SpikeRecorder or array-like, [n_spikes]
+        What `Network.record` returned, or the times of the spikes [ms].
+    ids : array-like, [n_spikes]
+        Who spiked; only with times.
+    ax : Axes, optional
+        Where to draw.
+    **style
+        For ``Axes.scatter``: ``s`` (size), ``c`` (colours), ``marker``, ...
+
+    Returns
+    -------
+    Axes
+    """
+    if isinstance(spikes, SpikeRecorder):
+        if ids is not None:
+            fail("plot.raster", "ids", ids, "must not be given with a recorder, which has its own")
+        times, rows = spikes.times, spikes.ids
+    elif ids is None:
+        fail("plot.raster", "ids", ids, "must be given with times")
+    else:
+        times, rows = np.asarray(spikes, np.float64), np.asarray(ids)
+        if times.ndim != 1 or rows.shape != times.shape:
+            shapes = (times.shape, rows.shape)
+            fail("plot.raster", "times and ids", shapes, "must be one-dimensional and equally long")
+    ax = _axes(ax)
+    if "c" not in style:
+        style.setdefault("color", "black")
+    ax.scatter(times, rows, **{"s": 4.0, "linewidths": 0.0, **style})
+    ax.set_xlabel("time (ms)")
+    ax.set_ylabel("id")
+    return ax
+
+
+def trace(recorder: StateRecorder, *, ax: Axes | None = None, **style: Any) -> Axes:
+    """Draw a recorded state over time, one line for each element recorded.
+
+    Parameters
+    ----------
+    recorder : StateRecorder
+        What `Network.record` returned.
+    ax : Axes, optional
+        Where to draw.
+    **style
+        For ``Axes.plot``: ``color``, ``linewidth``, ...
+
+    Returns
+    -------
+    Axes
+    """
+    if not isinstance(recorder, StateRecorder):
+        msg = f"plot.trace: recorder must be a StateRecorder, got {recorder!r}"
+        raise TypeError(msg)
+    ax = _axes(ax)
+    ax.plot(recorder.times, recorder.values, **{"linewidth": 1.0, **style})
+    ax.set_xlabel("time (ms)")
+    ax.set_ylabel(f"{recorder.name} ({_UNITS.get(recorder.name, 'pA')})")
+    return ax
+
+
+def receptive_fields(
+    weights: ArrayLike,
+    shape: tuple[int, int],
+    *,
+    ax: Axes | None = None,
+    columns: int | None = None,
+    **style: Any,
+) -> Axes:
+    """Draw the weights onto each neuron as a small picture, all of them side by side.
+
+    Parameters
+    ----------
+    weights : array-like, [height * width, n_neurons]
+        From pixels to neurons; ``projection.weights.reshape(len(pixels), -1)`` of an all-to-all
+        projection.
+    shape : (height, width)
+        Of one picture.
+    ax : Axes, optional
+        Where to draw.
+    columns : int, optional
+        Pictures in a row; by default about as many as rows.
+    **style
+        For ``Axes.imshow``: ``cmap``, ``vmin``, ``vmax``, ...
+
+    Returns
+    -------
+    Axes
+    """
+    fields = np.asarray(weights, np.float64)
+    height, width = shape
+    if fields.ndim != 2 or fields.shape[0] != height * width:
+        rule = f"must be [{height * width}, n_neurons] for pictures of {height} x {width}; shape"
+        fail("plot.receptive_fields", "weights", fields.shape, rule)
+    n = fields.shape[1]
+    columns = max(1, math.ceil(math.sqrt(n)) if columns is None else columns)
+    rows = max(1, math.ceil(n / columns))
+    tiles = np.full((rows * columns, height + 1, width + 1), np.nan)  # NaN: the gaps, not drawn
+    tiles[:n, :height, :width] = fields.T.reshape(n, height, width)
+    mosaic = tiles.reshape(rows, columns, height + 1, width + 1).swapaxes(1, 2)
+    ax = _axes(ax)
+    image = mosaic.reshape(rows * (height + 1), -1)[:-1, :-1]
+    ax.imshow(image, **{"cmap": "magma", "interpolation": "nearest", **style})
+    ax.set_axis_off()
+    return ax
+
+
+def _axes(ax: Axes | None) -> Axes:
+    if ax is not None:
+        return ax
+    try:
+        from matplotlib import pyplot  # noqa: PLC0415  # an extra, and slow to import
+    except ImportError as error:
+        msg = "spikelet.plot needs matplotlib: pip install 'spikelet[plot]'"
+        raise ImportError(msg) from error
+    return pyplot.subplots()[1]
