@@ -24,7 +24,6 @@ from typing import Any, Literal, TypeAlias
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the matrices are small
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import spikelet as sl
@@ -37,7 +36,7 @@ CLASSES, HIDDEN = 10, 400
 COLOURS = {"rate": "#d1495b", "latency": "#00798c", "phase": "#8d6cab", "burst": "#d9a21b"}
 TAU_M = 20  # steps; a step is 1 ms
 PAUSE = 5 * TAU_M  # between images: the membranes forget all but exp(-5)
-THRESHOLDS = (1.0, 0.5, 0.25, 0.1)  # candidates [mV above rest]
+BATCH = 200  # images in one run of the network
 NANOJOULE = 0.9e-3  # estimate: a synaptic event is one fp32 addition, 45 nm (Horowitz, ISSCC 2014)
 
 
@@ -73,13 +72,9 @@ def codes(quick: bool) -> list[Code]:
     ]
 
 
-# %% [markdown]
-# ## The network: pixels, and LIF neurons that each see a random patch with random weights
-
-
-# %%
+# %% The network
 class Network:
-    """The same for all codes."""
+    """Pixels, and hidden LIF neurons that each see a random square of them with random weights."""
 
     def __init__(self, n_pixels: int, threshold: float, seed: int) -> None:
         side = round(n_pixels**0.5)
@@ -93,22 +88,18 @@ class Network:
         self.net = sl.Network(dt=1.0, seed=seed, threads=1)  # too small for threads to help
         self.pixels = self.net.population(n_pixels, sl.RasterSource(np.zeros((0, n_pixels), int)))
         self.hidden = self.net.population(HIDDEN, neuron)
-        synapses = (seen, np.repeat(np.arange(HIDDEN), patch**2))
-        weight = sl.Normal(0.5 / patch, 1 / patch)
+        synapses, weight = (
+            (seen, np.arange(seen.size) // patch**2),
+            sl.Normal(0.5 / patch, 1 / patch),
+        )
         self.net.connect(self.pixels, self.hidden, synapses, weight=weight, delay=1.0)
         self.recorder = self.net.record(self.hidden, "spikes")
 
-    def show(
-        self, code: Code, images: Array, steps: int, seed: int, batch: int = 200
-    ) -> tuple[Array, Array]:
-        """Show images one after the other, a batch in a run.
-
-        Return hidden spikes [images, steps + 1, n] (the one more is the delay), and input spikes
-        [pixels].
-        """
+    def show(self, code: Code, images: Array, steps: int, seed: int) -> tuple[Array, Array]:
+        """Return hidden spikes [images, steps + the delay of 1, n], and input spikes [pixels]."""
         slot, inputs, hidden = steps + PAUSE, np.zeros(images.shape[1]), []
-        for first in range(0, len(images), batch):
-            raster = code.encode(images[first : first + batch], steps, seed=seed + first)
+        for first in range(0, len(images), BATCH):
+            raster = code.encode(images[first : first + BATCH], steps, seed=seed + first)
             inputs += raster.sum(axis=(0, 1))
             n, start = raster.shape[1], self.net.t
             train = np.zeros((n, slot, len(inputs)), np.uint8)
@@ -166,14 +157,10 @@ def choose_threshold(images: Array, labels: Array, steps: int, seed: int) -> flo
             total += train(votes(hidden, readout).sum(axis=1), labels)[1]
         return total
 
-    return max(THRESHOLDS, key=accuracy)
+    return max((1.0, 0.5, 0.25, 0.1), key=accuracy)
 
 
-# %% [markdown]
-# ## The measurement
-
-
-# %%
+# %% The measurement
 @dataclass(frozen=True)
 class Outcome:
     """A row of the table: means over images, and what the readout decides on held-out ones."""
@@ -182,23 +169,24 @@ class Outcome:
     spikes: float
     hidden: float
     events: float  # a spike at each of its synapses, those onto the readout included
-    accuracy: dict[Readout, float]
-    right: Array  # [images, steps]: is the decision from the spikes so far right?
-    final: Array  # [images]: the step from which it stays
+    right: dict[Readout, Array]  # [images, steps]: is the decision from the spikes so far right?
+    final: float  # the step from which the decision stays as it is
+
+    @property
+    def curve(self) -> Array:
+        """Accuracy [%] at each step, with the code's own readout."""
+        return 100 * self.right[self.code.readout].mean(axis=0)
 
     def __str__(self) -> str:
-        counts, first = (
-            f"{100 * value:.1f}{'*' if readout == self.code.readout else ' '}"
-            for readout, value in self.accuracy.items()
-        )
+        star, rows = {self.code.readout: "*"}, self.right.items()
+        counts, first = (f"{100 * r[:, -1].mean():.1f}{star.get(key, ' ')}" for key, r in rows)
         return (
             f"{self.code.family:8}{self.code.setting:8}{self.spikes:8.1f}{self.hidden:8.0f}"
-            f"{self.events:10.0f}{NANOJOULE * self.events:9.2f}{counts:>10}{first:>8}"
-            f"{self.final.mean():9.1f}"
+            f"{self.events:10.0f}{NANOJOULE * self.events:9.2f}{counts:>10}{first:>8}{self.final:9.1f}"
         )
 
 
-HEADER = """\
+HEADER = """
                    input  hidden  synaptic   energy  accuracy [%]:  decided
 code    setting   spikes  spikes    events     [nJ]   counts  first  at step"""
 
@@ -207,82 +195,80 @@ def measure(
     network: Network, code: Code, images: Array, labels: Array, n_train: int, steps: int, seed: int
 ) -> Outcome:
     hidden, inputs = network.show(code, images, steps, seed)
-    right, final, truth = {}, {}, labels[n_train:]
+    right, final = {}, {}
     for readout in ("counts", "first"):
         vote = votes(hidden, readout)
         weights, _ = train(vote[:n_train].sum(axis=1), labels[:n_train])
         scores = (vote[n_train:] @ weights.astype(np.float32)).cumsum(axis=1)
         decision = np.where(scores.any(axis=2), scores.argmax(axis=2), -1)  # -1: no spike yet
+        right[readout] = decision == labels[n_train:, None]
         open_ = (decision != decision[:, -1:]) | (decision < 0)
-        right[readout] = decision == truth[:, None]
-        later = open_[:, ::-1].cumsum(axis=1) > 0
-        final[readout] = (later.sum(axis=1) + 1).clip(max=later.shape[1])
+        before = np.logical_or.accumulate(open_[:, ::-1], axis=1).sum(axis=1)
+        final[readout] = float((before + 1).clip(max=steps + 1).mean())
     events = inputs @ network.fan_out + CLASSES * hidden.sum()
-    means = (float(total) / len(images) for total in (inputs.sum(), hidden.sum(), events))
-    accuracy = {readout: float(r[:, -1].mean()) for readout, r in right.items()}
-    return Outcome(code, *means, accuracy, right[code.readout], final[code.readout])
+    means = np.array([inputs.sum(), hidden.sum(), events]) / len(images)
+    return Outcome(code, *means.tolist(), right, final[code.readout])
 
 
 def conclusions(outcomes: list[Outcome]) -> str:
     """Compare the most lavish settings of rate and latency, in words."""
-    rates = [o for o in outcomes if o.code.family == "rate"]
-    rate, latency = rates[-1], [o for o in outcomes if o.code.family == "latency"][-1]
-    alike = min(rates, key=lambda o: abs(np.log(o.events / latency.events)))
-    better = latency.right[:, -1].astype(float) - rate.right[:, -1]
-    gap, error = 100 * better.mean(), 100 * better.std() / len(better) ** 0.5
-    timing = 100 * (latency.accuracy["first"] - latency.accuracy["counts"])
-    return f"""\
-Cost:      rate ({rate.code.setting}) takes {rate.spikes / latency.spikes:.1f} times the input \
-spikes of latency, and {rate.events / latency.events:.1f} times the energy.
-Accuracy:  latency is {abs(gap):.1f} points {"above" if gap > 0 else "below"} that rate, \
-{"a clear difference" if abs(gap) > 2 * error else "not clearly"} (standard error {error:.1f}).
-Like cost: rate ({alike.code.setting}), at {alike.events / latency.events:.1f} times the energy of \
-latency, is right on {alike.right[:, -1].mean():.1%}; latency on {latency.right[:, -1].mean():.1%}.
-Response:  the decision is final at step {latency.final.mean():.1f} with latency, \
-{rate.final.mean():.1f} with rate ({rate.code.setting}), {alike.final.mean():.1f} with rate \
-({alike.code.setting}).
-Timing:    reading latency by first spikes, not by counts, changes its accuracy by {timing:+.1f} \
-points."""
+    rates, (*_, best) = ([o for o in outcomes if o.code.family == f] for f in ("rate", "latency"))
+    rate, like = rates[-1], min(rates, key=lambda o: abs(np.log(o.events / best.events)))
+    names = f"rate ({rate.code.setting})", f"rate ({like.code.setting})"
+    gain = 100.0 * best.right["first"][:, -1] - 100.0 * rate.right["counts"][:, -1]
+    gap, error = gain.mean(), gain.std() / len(gain) ** 0.5
+    timing = best.curve[-1] - 100 * best.right["counts"][:, -1].mean()
+    return f"""
+Cost:      {names[0]} takes {rate.spikes / best.spikes:.1f} times the input spikes of latency and \
+{rate.events / best.events:.1f} times its energy.
+Accuracy:  latency minus {names[0]} is {gap:+.1f} points, standard error {error:.1f}: \
+{"a clear" if abs(gap) > 2 * error else "no clear"} difference.
+Like cost: {names[1]} takes {like.events / best.events:.1f} times the energy of latency and is \
+right on {like.curve[-1]:.1f} %, latency on {best.curve[-1]:.1f} %.
+Response:  decided at step {best.final:.1f} with latency, {rate.final:.1f} with {names[0]}, \
+{like.final:.1f} with {names[1]}.
+Timing:    first spikes instead of counts change the accuracy of latency by {timing:+.1f} points.
+"""
 
 
-# %%
-def plot(
-    path: Path, outcomes: list[Outcome], image: Array, rasters: dict[str, tuple[Array, Array]]
-) -> None:
-    figure = Figure(figsize=(11, 7.5), layout="constrained")
+# %% The picture
+def plot(figure: Any, outcomes: list[Outcome], network: Network, image: Array, seed: int) -> None:
     axes = figure.subplot_mosaic("aaaaaabbbbbb;iicccccddddd", height_ratios=[1.1, 1])
-    time, cost = axes["a"], axes["b"]
+    lavish = {o.code.family: o for o in outcomes}
+    for o in outcomes:
+        colour, alpha = COLOURS[o.code.family], 1 if o in lavish.values() else 0.25
+        axes["a"].plot(range(1, len(o.curve) + 1), o.curve, color=colour, alpha=alpha)
+        spot, offset = (o.events, o.curve[-1]), {"xytext": (-5, 4), "textcoords": "offset points"}
+        axes["b"].annotate(o.code.setting, spot, ha="right", fontsize=8, **offset)
     for family, colour in COLOURS.items():
-        members = [o for o in outcomes if o.code.family == family]
-        curves = [100 * o.right.mean(axis=0) for o in members]
-        for o, curve, width in zip(
-            members, curves, np.linspace(0.5, 2, len(members) + 1)[1:], strict=True
-        ):
-            time.plot(np.arange(1, len(curve) + 1), curve, color=colour, lw=width)
-            spot = (o.events, curve[-1])
-            cost.annotate(o.code.setting, spot, (0, -13), textcoords="offset points", ha="center")
-        final = [curve[-1] for curve in curves]
-        cost.plot([o.events for o in members], final, "o-", color=colour, label=family)
-    time.set(xlabel="step", ylabel="accuracy [%]", title="Accuracy with the spikes so far")
-    cost.set(xlabel="synaptic events an image", title="Accuracy against cost", xscale="log")
-    cost.legend(frameon=False, loc="lower right")
-    energy = cost.secondary_xaxis(
-        "top", functions=(lambda e: e * NANOJOULE, lambda e: e / NANOJOULE)
-    )
-    energy.set_xlabel("energy [nJ], estimated")
+        dots = [(o.events, o.curve[-1]) for o in outcomes if o.code.family == family]
+        axes["b"].plot(*zip(*dots, strict=True), "o-", color=colour, label=family)
+    axes["a"].set(xlabel="step", ylabel="accuracy from the spikes so far [%]")
+    axes["b"].set(xlabel="synaptic events an image", ylabel="accuracy [%]", xscale="log")
+    axes["b"].legend(frameon=False, loc="lower right")
+    axes["b"].margins(0.12)
+    energy = (lambda events: events * NANOJOULE, lambda energy: energy / NANOJOULE)
+    top = axes["b"].secondary_xaxis("top", functions=energy)
+    top.set_xlabel("estimated energy [nJ]")
+    for axis in (axes["b"], top):
+        axis.tick_params(which="minor", labelbottom=False, labeltop=False)
     axes["i"].imshow(image, cmap="gray_r")
-    axes["i"].set(title="Image", xticks=[], yticks=[])
-    order = np.argsort(-image.ravel(), kind="stable")
-    for key, (family, (pixels, hidden)) in zip("cd", rasters.items(), strict=True):
-        step, rank = np.nonzero(pixels[:, order])
-        axes[key].scatter(step + 1, rank, s=5, color=COLOURS[family])
-        axes[key].set(xlabel="step", title=f"{family}: {len(step)} spikes")
-    figure.savefig(path, dpi=150)
+    axes["i"].set_axis_off()
+    brightest = np.argsort(-image.ravel(), kind="stable")[: np.count_nonzero(image)]
+    for ax, family in ((axes["c"], "rate"), (axes["d"], "latency")):
+        code, steps = lavish[family].code, len(lavish[family].curve) - 1
+        raster = code.encode(image.ravel(), steps, seed=seed)[:, brightest]
+        hidden = network.show(code, image.reshape(1, -1), steps, seed)[0][0, :, :60]
+        for low, spikes, colour in ((0, raster, COLOURS[family]), (1.1, hidden, "0.5")):
+            step, row = np.nonzero(spikes)
+            ax.scatter(step + 1, low + row / spikes.shape[1], s=3, color=colour)
+        ax.set(xlabel="step", ylim=(2.15, -0.05), title=f"{family}: {raster.sum()} input spikes")
+        ax.set_yticks([0.5, 1.6], ["pixels by brightness", "hidden"], rotation=90, va="center")
 
 
 # %%
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(description="What a spike code costs, and what it gives.")
     parser.add_argument("--data", metavar="DIR", help="MNIST's IDX files; else 8x8 digits")
     parser.add_argument("--images", type=int, metavar="N", help="a fifth of them held out")
     parser.add_argument("--steps", type=int, metavar="N", help="an image; 32, or 16 if quick")
@@ -290,40 +276,35 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("coding_tradeoff.png"))
     parser.add_argument("--quick", action="store_true", help="fewer images, steps and settings")
     args = parser.parse_args()
-    n = args.images or (400 if args.quick else 2000 if args.data else 1797)
-    steps = args.steps or (16 if args.quick else 32)
-    if n < 100 or steps < 2 or args.seed < 0:
-        parser.error("needs --images >= 100, --steps >= 2, --seed >= 0")
+    n = (600 if args.quick else 2000 if args.data else 1797) if args.images is None else args.images
+    steps = (16 if args.quick else 32) if args.steps is None else args.steps
+    if n < 100 or steps < 2 or not 0 <= args.seed < 2**32:
+        parser.error("needs --images of 100 or more, --steps of 2 or more, --seed in [0, 2**32)")
     if not args.out.parent.is_dir() or args.out.suffix not in {".png", ".pdf", ".svg"}:
         parser.error(f"--out must be a .png, .pdf or .svg in a folder that exists, got {args.out}")
+    sizes = {"train": n - n // 5, "test": n // 5}
     try:
-        parts = (
-            datasets.load(args.data, "train", n - n // 5),
-            datasets.load(args.data, "test", n // 5),
-        )
+        from matplotlib.figure import Figure  # noqa: PLC0415  (to say so if it is missing)
+
+        parts = [datasets.load(args.data, split, size) for split, size in sizes.items()]
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))
-    images, labels = (np.concatenate(both) for both in zip(*parts, strict=True))
-    x, n_train = images.reshape(n, -1), n - n // 5
+    images, labels = (np.concatenate(part) for part in zip(*parts, strict=True))
+    x, n_train = images.reshape(n, -1), sizes["train"]
 
-    threshold = choose_threshold(
-        x[: min(n_train, 500)], labels[: min(n_train, 500)], steps, args.seed
-    )
-    network = Network(x.shape[1], threshold, args.seed)
-    pixels, _ = train(x[:n_train], labels[:n_train])
-    direct = np.mean((x[n_train:] @ pixels).argmax(axis=1) == labels[n_train:])
-    print(
-        f"{n_train} images to train on, {n - n_train} held out; {steps} steps an image; {HIDDEN} hidden neurons,\n"
-        f"threshold {threshold:g} mV. A linear readout of the pixels themselves is right on {direct:.1%}.\n\n{HEADER}"
-    )
-    outcomes = []
+    threshold = choose_threshold(x[:n_train][:500], labels[:n_train][:500], steps, args.seed)
+    direct = (x[n_train:] @ train(x[:n_train], labels[:n_train])[0]).argmax(axis=1)
+    print(f"{n_train} images to train on, {n // 5} held out; {HIDDEN} neurons of {threshold:g} mV.")
+    print(f"The readout straight from pixels: {np.mean(direct == labels[n_train:]):.1%}.\n{HEADER}")
+    network, outcomes = Network(x.shape[1], threshold, args.seed), []
     for code in codes(args.quick):
         outcomes.append(measure(network, code, x, labels, n_train, steps, args.seed))
         print(outcomes[-1], flush=True)
-    print("* the code's natural readout: for the last column, the picture and what follows\n")
-    print(conclusions(outcomes))
-    plot(args.out, outcomes, images[n_train], {})
-    print(f"\nPicture: {args.out}")
+    print(f"* with the code's natural readout, as all below\n{conclusions(outcomes)}")
+    figure = Figure(figsize=(11, 7.5), layout="constrained")
+    plot(figure, outcomes, network, images[n_train], args.seed)
+    figure.savefig(args.out, dpi=150)
+    print(f"Picture: {args.out}")
 
 
 if __name__ == "__main__":

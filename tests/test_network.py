@@ -72,7 +72,7 @@ def test_one_neuron_and_no_synapses(threads: int) -> None:
     spikes = net.record(one, "spikes")
     net.run(100.0)
     assert len(p) == 0
-    assert len(spikes.times) == 18
+    assert len(spikes.times) == 13
 
 
 def test_a_million_neurons_without_synapses() -> None:

@@ -46,8 +46,9 @@ def test_progress_tells_the_time_simulated_in_this_run() -> None:
 
 @pytest.mark.parametrize("every", [0.1, 1.0])
 def test_progress_while_weights_are_sampled(every: float) -> None:
-    net, _, _, plastic = busy_network()
-    net.record(plastic, "weights", every=every)
+    net, cells, _, _ = busy_network()
+    p = net.connect(cells, cells, sl.FixedTotalNumber(9), plasticity=sl.STDP())
+    net.record(p, "weights", every=every)
     seen: list[float] = []
     start = time.perf_counter()
     while time.perf_counter() - start < 0.5:
@@ -128,28 +129,25 @@ def test_ctrl_c_stops_at_a_step_and_the_network_goes_on() -> None:
     np.testing.assert_array_equal(twin.weights, plastic.weights)
 
 
-@pytest.mark.parametrize("every", [0.1, 1.0, 1000.0])
+@pytest.mark.parametrize("every", [0.1, 1.0, 100.0])
 def test_ctrl_c_while_weights_are_sampled(every: float) -> None:
-    net, _, _, plastic = busy_network()
-    recorder = net.record(plastic, "weights", every=every)
-    limit = 20_000.0 if every < 1.0 else 1e6
-    start = time.perf_counter()
-    interrupted(net, limit)
-    assert time.perf_counter() - start < 1.0
+    net, cells, _, _ = busy_network(n=3000, plastic=False)
+    p = net.connect(cells, cells, sl.FixedTotalNumber(9), plasticity=sl.STDP())
+    recorder = net.record(p, "weights", every=every)
+    interrupted(net, 500.0, after=0.05)
+    assert net.t < 500.0
     assert len(recorder.times) == int(net.t / every + 1e-6)
 
 
 def test_ctrl_c_at_the_end_of_a_span_of_samples() -> None:
     """Each slice of time takes longer than the interval between polls, and ends where weights are sampled."""
     net = make(dtype="float32", threads=2)
-    cells = net.population(400_000, sl.LIF())
+    cells = net.population(100_000, sl.LIF())
     net.inject(cells, sl.NoiseInput(std=1.0))
     one = net.population(1, sl.LIF())
     net.record(net.connect(one, one, sl.AllToAll(), delay=3.2), "weights", every=3.2)
-    start = time.perf_counter()
-    interrupted(net, 320.0)
-    assert time.perf_counter() - start < 2.0
-    assert net.t < 320.0
+    interrupted(net, 32.0)
+    assert net.t < 32.0
 
 
 # Threads
@@ -172,7 +170,7 @@ def in_thread(work: Callable[[], Any]) -> tuple[threading.Thread, list[BaseExcep
 
 def test_the_interpreter_goes_on_during_a_run() -> None:
     net = slow_network()
-    thread, errors = in_thread(lambda: net.run(60.0))
+    thread, errors = in_thread(lambda: net.run(20.0))
     count = 0
     while thread.is_alive():
         count += 1

@@ -51,7 +51,7 @@ void bind_simulator(py::module_& m, const char* name) {
   using S = Simulator<R>;
   const py::call_guard<py::gil_scoped_release> no_gil;
   py::class_<S>(m, name)
-      .def(py::init<double, std::uint64_t, int>(), py::arg("dt"), py::arg("seed"), py::arg("threads"))
+      .def(py::init<double, std::uint64_t, int, bool>(), py::arg("dt"), py::arg("seed"), py::arg("threads"), py::arg("adapt"))
       .def_property_readonly("now", &S::now)
       .def_property_readonly("busy", &S::busy)
       .def("add_neurons",

@@ -66,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, metavar="PICTURE", default=Path("spikelet-demo.png"),
         help="picture to write (default: %(default)s)",
     )  # fmt: skip
-    demo.add_argument("--seed", type=_count(0), default=0, help="of all that is random (default: 0)")
+    demo.add_argument(
+        "--seed", type=_count(0), default=0, help="of all that is random (default: 0)"
+    )
     demo.add_argument(
         "--neurons", type=_count(2), help="number of neurons (default: 100; with --data 400)"
     )
@@ -81,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-class _count:  # noqa: N801  # argparse shows the name
+class _count:
     """A whole number, at least `low`."""
 
     def __init__(self, low: int) -> None:
@@ -96,7 +98,9 @@ class _count:  # noqa: N801  # argparse shows the name
 def _info(_: argparse.Namespace) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(f"spikelet  {sl.__version__}")
-    print(f"SIMD      {sl.simd_level()} (this machine has: {', '.join(sl.available_simd_levels())})")
+    print(
+        f"SIMD      {sl.simd_level()} (this machine has: {', '.join(sl.available_simd_levels())})"
+    )
     print(f"threads   {sl.Network().threads} by default, {cores} cores")
     print(f"Python    {platform.python_version()}, numpy {np.__version__}, {platform.platform()}")
     return 0

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,9 @@ from spikelet.models import stdp_digits as model
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from rich.progress import Progress
+    from rich.progress import ProgressColumn
 
 __all__ = ["Result", "draw", "run"]
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,8 @@ def run(
     _require("rich", "matplotlib", *([] if data else ["sklearn"]))
     if not out.absolute().parent.is_dir():
         raise FileNotFoundError(f"no folder {out.absolute().parent} to write the picture to")
-    from rich.progress import Progress  # noqa: PLC0415  # an extra
+    from rich.console import Console  # noqa: PLC0415  # an extra
+    from rich.progress import Progress  # noqa: PLC0415
 
     n_neurons = n_neurons or (400 if data else 100)
     train_images, train_labels = datasets.load(data, "train")
@@ -90,19 +89,20 @@ def run(
     train_images, train_labels = train_images[:n_images], train_labels[:n_images]
     test_images, test_labels = datasets.load(data, "test")
     passes = 1 if n_images > 5000 else 3
-    _introduce(train_images, available, passes, len(test_images), n_neurons, data)
+    _introduce(train_images, available, passes, len(test_images), n_neurons, data is not None)
 
     start = time.perf_counter()
     rates, test_rates = model.pixel_rates(train_images), model.pixel_rates(test_images)
     random = np.random.default_rng(seed)
     order = np.concatenate([random.permutation(n_images) for _ in range(passes)])
-    with Progress(*_columns()) as progress:
-        shown = _track(progress, "learning", order)
+    with Progress(*_columns(), console=Console(stderr=True)) as progress:
+        shown = progress.track(order, description="learning")
         learner = model.train(rates, n_neurons, shown, seed=seed, threads=threads)
         reader = learner.frozen(seed + 1, threads)
-        counts = model.respond(reader, _track(progress, "naming the neurons", rates))
-        shares = model.assign(counts, train_labels)
-        counts = model.respond(reader, _track(progress, "reading new digits", test_rates))
+        shown = progress.track(rates, description="naming the neurons")
+        shares = model.assign(model.respond(reader, shown), train_labels)
+        shown = progress.track(test_rates, description="reading new digits")
+        counts = model.respond(reader, shown)
     read = model.classify(counts, shares)
     accuracy = float(np.mean(read == test_labels))
     result = Result(accuracy, time.perf_counter() - start, learner.work + reader.work)
@@ -140,36 +140,109 @@ def draw(
     """
     from matplotlib.figure import Figure  # noqa: PLC0415  # an extra
 
-    net = network.net
+    rates = model.pixel_rates(images)
+    digit = shares.argmax(axis=1)
+    star = int(model.respond(network, rates).sum(axis=0).argmax())  # the most active neuron
+    net, period = network.net, model.TEST_FOR + model.PAUSE
+    net.reset()
     input_spikes = net.record(network.pixels, "spikes")
     spikes = net.record(network.neurons, "spikes")
-    potentials = net.record(network.neurons, "V_m")
-    for rates in model.pixel_rates(images):
-        network.show(rates, model.TEST_FOR)
-    period = model.TEST_FOR + model.PAUSE
-    digit = shares.argmax(axis=1)
-    by_digit = np.argsort(digit, kind="stable")
+    potential = net.record(network.neurons[star], "V_m")
+    model.respond(network, rates)
 
-    figure = Figure(figsize=(15, 8.5), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1.25, 1))
-    top, pixels, neurons, membrane = left.subplots(
-        4, 1, sharex=True, height_ratios=(0.55, 1.2, 1.8, 1.3)
-    )
-    top.set(yticks=[], ylim=(0, 1), title="Held-out digits, as shown and as read")
-    top.spines[:].set_visible(False)
-    top.tick_params(bottom=False, labelbottom=False)
-    for k, (image, answer) in enumerate(zip(images, read, strict=True)):
-        x = k * period
-        inset = top.inset_axes((x, 0.0, 0.55 * period, 1.0), transform=top.transData)
+    figure = Figure(figsize=(15, 8), layout="constrained")
+    parts: Any = figure.subfigures(1, 2, width_ratios=(1.2, 1))
+    left, right = parts
+    heights = (0.6, 1.3, 1.8, 1.3)
+    shown, pixels, neurons, membrane = left.subplots(4, 1, sharex=True, height_ratios=heights)
+    shown.set_title("Held-out digits, and what the network takes them for")
+    shown.set_axis_off()
+    for k, image in enumerate(images):
+        place = (k * period, 0.0, 0.6 * period, 1.0)
+        inset = shown.inset_axes(place, transform=shown.get_xaxis_transform())
         inset.imshow(image, cmap="gray_r")
         inset.set_axis_off()
-        top.text(x + 0.6 * period, 0.5, f"{answer}", color=f"C{answer}", size=15, weight="bold", va="center")
-    for ax in (pixels, neurons, membrane):
-        for k in range(len(images)):
-            ax.axvspan(k * period, k * period + model.TEST_FOR, color="0.95", linewidth=0)
+        style = {"color": f"C{read[k]}", "size": 16, "weight": "bold", "va": "center"}
+        shown.text((k + 0.62) * period, 0.5, str(read[k]), **style)
+        for ax in (pixels, neurons, membrane):
+            ax.axvspan(k * period, k * period + model.TEST_FOR, color="0.94", linewidth=0)
 
-    plot.raster(input_spikes, ax=pixels, s=0.8, color="0.35")
-    pixels.set(title="Pixels: Poisson spikes, the more the brighter", ylabel="pixel", xlabel="")
-    rank = np.argsort(by_digit)
-    colours = [f"C{d}" for d in digit[spikes.ids]]
-    plot.raster(spikes.times, rank[spikes.ids], ax=neurons, s=22, marker="|", linewidths=1.6, c=colours)
+    plot.raster(input_spikes, ax=pixels, s=0.6, color="0.3")
+    pixels.set(title="Pixels fire the more the brighter they are", ylabel="pixel", xlabel="")
+
+    by_digit = np.argsort(digit, kind="stable")  # neurons of one digit side by side
+    rows, colours = np.argsort(by_digit)[spikes.ids], [f"C{d}" for d in digit[spikes.ids]]
+    plot.raster(spikes.times, rows, ax=neurons, s=18, c=colours)
+    neurons.set(title="Neurons, ordered and coloured by the digit they stand for", xlabel="")
+    edges = np.searchsorted(np.sort(digit), np.arange(11))
+    middles, present = (edges[1:] + edges[:-1]) / 2, np.diff(edges) > 0
+    neurons.set_yticks(middles[present], np.arange(10)[present])
+    neurons.set(ylabel="digit", ylim=(-1, len(digit)))
+
+    threshold = model.FROZEN.V_th + network.neurons.theta[star]
+    fired = spikes.times[spikes.ids == star]
+    plot.trace(potential, ax=membrane, color="0.2")
+    membrane.axhline(threshold, color="C3", linestyle="--", linewidth=1, label="threshold")
+    membrane.vlines(fired, threshold, threshold + 15, color=f"C{digit[star]}", label="spike")
+    membrane.set_title(f"Membrane potential of one neuron; it stands for {digit[star]}")
+    membrane.set(ylabel="mV", xlim=(0, len(images) * period))
+    membrane.legend(loc="lower right", ncols=2)
+
+    ax = right.subplots()
+    shape = (images.shape[1], images.shape[2])
+    plot.receptive_fields(network.weights[:, by_digit], shape, ax=ax)
+    ax.set_title("Learned receptive fields, ordered by digit")
+    return figure
+
+
+def _require(*modules: str) -> None:
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    if missing:
+        names = ", ".join(missing).replace("sklearn", "scikit-learn")
+        raise ImportError(f"the demo needs {names}: pip install 'spikelet[demo]'")
+
+
+def _introduce(
+    images: NDArray[np.float32],
+    available: int,
+    passes: int,
+    n_test: int,
+    n_neurons: int,
+    mnist: bool,
+) -> None:
+    n, height, width = images.shape
+    source = "MNIST" if mnist else "scikit-learn's digits"
+    part = f"all {n}" if n == available else f"the first {n} of {available}"
+    print(
+        f"{source}: handwritten digits of {height} x {width} pixels. "
+        f"{n_neurons} spiking neurons look at {part} training images"
+        f"{'' if passes == 1 else f', {passes} times'},\n"
+        "each pixel firing the more the brighter it is. The neurons learn by STDP and inhibit each "
+        "other; nobody tells them\nwhich digit is which. Then learning is switched off, each neuron "
+        "is named after the training digits it answers to,\n"
+        f"and the network reads {n_test} digits it has never seen.",
+        flush=True,
+    )
+
+
+def _columns() -> Iterable[ProgressColumn]:
+    from rich.progress import (  # noqa: PLC0415  # an extra
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    text = TextColumn("{task.description:<20}")
+    return text, BarColumn(), MofNCompleteColumn(), TextColumn("images"), TimeRemainingColumn()
+
+
+def _report(result: Result, n_test: int) -> None:
+    work, seconds = result.work, result.seconds
+    print(
+        f"Accuracy  {result.accuracy:.1%} of the {n_test} held-out digits (chance: 10 %)\n"
+        f"Time      {seconds:.1f} s for {work.model_time / 1e3:.0f} s of model time: "
+        f"{work.model_time / 1e3 / seconds:.1f} simulated seconds a second\n"
+        f"Speed     {work.synaptic_events / seconds / 1e6:.0f} million synaptic events a second "
+        f"({work.input_spikes + work.spikes:,} spikes)"
+    )

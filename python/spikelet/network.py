@@ -56,7 +56,8 @@ class Network:
         Of all random draws (connectivity, weights, Poisson input). Same seed, same result, bit for bit: for any
         number of threads, any SIMD level and any cut of a run into pieces.
     threads : int, optional
-        Threads of this network's runs; by default all cores it may use (or OMP_NUM_THREADS).
+        Threads of this network's runs; by default as many as it gains from, up to the cores it may use (or
+        OMP_NUM_THREADS).
     dtype : "float32" or "float64"
         Precision of states and weights. float64 reproduces NEST's spike trains for deterministic input.
 
@@ -93,7 +94,7 @@ class Network:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         simulator = _core.Simulator32 if self.dtype == np.float32 else _core.Simulator64
         self._sim: _core.Simulator32 | _core.Simulator64 = simulator(
-            self.dt, self.seed, self.threads
+            self.dt, self.seed, self.threads, threads is None
         )
         self.populations: list[Population] = []
         self.projections: list[Projection] = []
@@ -173,7 +174,7 @@ class Network:
             synapse: in the order of explicit arrays, and of a rule in canonical order (source, then target). 1.0 by
             default; not given with a matrix.
         delay : float, array-like or Distribution
-            In ms, rounded to the nearest step; 1 to 65535 steps.
+            In ms, at least dt, rounded to the nearest step; at most 65535 steps.
         receptor : "excitatory" or "inhibitory", optional
             By default the sign of each weight picks it.
         plasticity : STDP, optional
@@ -376,7 +377,8 @@ class Network:
         Parameters
         ----------
         keep_weights : bool
-            Keep plastic weights as they are now instead of the initial ones. Weights set from outside stay.
+            Keep plastic weights as they are now; otherwise they go back to those given to `connect`. Static weights
+            stay as they are.
         """
         self._require_idle()
         self._sim.reset(keep_weights)

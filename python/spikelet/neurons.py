@@ -228,7 +228,8 @@ class LIFAlpha(NeuronModel):
 
     Notes
     -----
-    States: ``V_m`` [mV], ``I_syn_ex``, ``I_syn_in`` [pA], ``dI_syn_ex``, ``dI_syn_in`` [pA/ms], ``theta`` [mV].
+    States: ``V_m`` [mV], ``I_syn_ex``, ``I_syn_in`` [pA], ``theta`` [mV], and ``dI_syn_ex``, ``dI_syn_in``: the
+    decaying sums of the weights [pA], ``tau_syn / e`` times NEST's states of that name.
     """
 
     tau_m: Values = _parameter(10.0, "ms", "> 0")

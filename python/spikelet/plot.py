@@ -143,8 +143,8 @@ def _axes(ax: Axes | None) -> Axes:
     if ax is not None:
         return ax
     try:
-        from matplotlib import pyplot  # noqa: PLC0415  # an extra, and slow to import
+        import matplotlib.pyplot as plt  # noqa: PLC0415  # an extra, and slow to import
     except ImportError as error:
         msg = "spikelet.plot needs matplotlib: pip install 'spikelet[plot]'"
         raise ImportError(msg) from error
-    return pyplot.subplots()[1]
+    return plt.subplots()[1]

@@ -19,11 +19,13 @@ namespace {
 constexpr std::size_t spare = 16;           // buffer elements that padding writes to
 constexpr std::size_t local_limit = 65408;  // elements of a partition: 16-bit targets, less the spare ones
 constexpr Step longest_slice = 32;          // steps between meetings at most
+constexpr std::size_t worth_a_thread = 6144;  // elements below which a meeting costs more than a second thread gains
 
 }  // namespace
 
 template <class R>
-Simulator<R>::Simulator(double dt, std::uint64_t seed, int threads) : dt_(dt), seed_(seed), threads_(threads) {}
+Simulator<R>::Simulator(double dt, std::uint64_t seed, int threads, bool adapt)
+    : dt_(dt), seed_(seed), threads_(threads), adapt_(adapt) {}
 
 template <class R>
 Simulator<R>::~Simulator() = default;
@@ -31,6 +33,13 @@ Simulator<R>::~Simulator() = default;
 template <class R>
 void Simulator<R>::require_idle() const {
   if (busy_) {
+    throw std::logic_error("the network is running in another thread");
+  }
+}
+
+template <class R>
+Simulator<R>::Use::Use(std::atomic<bool>& busy) : busy_(busy) {
+  if (busy_.exchange(true)) {
     throw std::logic_error("the network is running in another thread");
   }
 }
@@ -190,7 +199,9 @@ void Simulator<R>::lay_out(std::size_t n_stores) {
   }
   // Each population may round up by one block in each partition.
   const std::size_t room = local_limit - std::min(nodes_.size() * block_size, local_limit / 2);
-  const std::size_t n = std::max<std::size_t>(static_cast<std::size_t>(threads_), (blocks + room - 1) / room);
+  const auto threads = static_cast<std::size_t>(threads_);
+  const std::size_t wanted = adapt_ ? std::clamp<std::size_t>(blocks / worth_a_thread, 1, threads) : threads;
+  const std::size_t n = std::max(wanted, (blocks + room - 1) / room);
   partitions_.clear();
   partitions_.resize(n);
   for (std::size_t k = 0; k < nodes_.size(); ++k) {
@@ -329,12 +340,12 @@ void Simulator<R>::unload_stores() {
     }
     SynapseTable<R> table;
     if (projection.rule) {
-      RawWeights raw = plastic_state(k);
-      table = synapses(k);
+      RawWeights raw = read_plastic_state(k);
+      table = read_synapses(k);
       table.weight.assign(raw.weights.begin(), raw.weights.end());
       projection.plastic = std::move(raw);
     } else {
-      table = synapses(k);
+      table = read_synapses(k);
     }
     projection.table = std::move(table);
   }
@@ -342,7 +353,12 @@ void Simulator<R>::unload_stores() {
 
 template <class R>
 void Simulator<R>::prepare() {
-  require_idle();
+  const Use use(busy_);
+  make_ready();
+}
+
+template <class R>
+void Simulator<R>::make_ready() {
   if (!dirty_) {
     return;
   }
@@ -359,7 +375,7 @@ void Simulator<R>::prepare() {
     if (projection.plastic) {
       const RawWeights raw = std::move(*projection.plastic);
       projection.plastic.reset();
-      set_plastic_state(k, raw.weights, raw.state);
+      write_plastic_state(k, raw.weights, raw.state);
     }
   }
   bind_slices();

@@ -44,16 +44,9 @@ class Poller {
 
 template <class R>
 Step Simulator<R>::run(Step steps, const Poll& poll) {
-  require_idle();
-  prepare();
+  const Use use(busy_);
+  make_ready();
   bind_slices();  // recorders and injectors may be new
-  if (busy_.exchange(true)) {
-    throw std::logic_error("the network is running in another thread");
-  }
-  struct Release {
-    std::atomic<bool>& flag;
-    ~Release() { flag = false; }
-  } release{busy_};
 
   const Step first = now_, end = now_ + steps;
   for (Node& node : nodes_) {  // where reset() goes back to
@@ -61,17 +54,8 @@ Step Simulator<R>::run(Step steps, const Poll& poll) {
       node.initial.push_back(node.neurons->state(k));
     }
   }
-  const auto sample_weights = [this] {
-    for (WeightRecorder<R>& recorder : weight_recorders_) {
-      if (now_ > 0 && now_ % recorder.every == 0) {
-        busy_ = false;
-        const std::vector<R> values = weights(recorder.projection);
-        busy_ = true;
-        recorder.stamps.push_back(now_);
-        recorder.values.insert(recorder.values.end(), values.begin(), values.end());
-      }
-    }
-  };
+  Poller poller;
+  const Poll timed = [&](Step step) { return poller(poll, step); };
   while (now_ < end) {
     // Cut where weights are sampled, and before the refractory clocks (32 bits) could overflow.
     Step stop = std::min(end, now_ + (Step{1} << 29));
@@ -83,13 +67,24 @@ Step Simulator<R>::run(Step steps, const Poll& poll) {
         node.neurons->rebase(now_);
       }
     }
-    const Step reached = run_span(stop, poll);
+    const bool stopped = run_span(stop, timed);
     sample_weights();
-    if (reached < stop) {
+    if (stopped) {
       break;
     }
   }
   return now_ - first;
+}
+
+template <class R>
+void Simulator<R>::sample_weights() {
+  for (WeightRecorder<R>& recorder : weight_recorders_) {
+    if (now_ % recorder.every == 0) {
+      const std::vector<R> values = read_weights(recorder.projection);
+      recorder.stamps.push_back(now_);
+      recorder.values.insert(recorder.values.end(), values.begin(), values.end());
+    }
+  }
 }
 
 template <class R>
@@ -209,7 +204,7 @@ void Simulator<R>::return_inputs() {
 }
 
 template <class R>
-Step Simulator<R>::run_span(Step end, const Poll& poll) {
+bool Simulator<R>::run_span(Step end, const Poll& poll) {
   allot_records(end);
   bind_arrays();
   if (now_ == 0 && history_.stamps.empty()) {  // spikes given at time 0
@@ -248,10 +243,9 @@ Step Simulator<R>::run_span(Step end, const Poll& poll) {
   std::mutex mutex;
   struct alignas(128) {  // member 0 writes here in every slice
     Step step;
-    Poller poller;
-  } reached{now_, {}};
+  } reached{now_};
   const Step begin_of_run = now_;
-  run_team(threads_, [&](int member, int members) {
+  run_team(static_cast<int>(std::min(static_cast<std::size_t>(threads_), partitions_.size())), [&](int member, int members) {
     const FlushDenormals guard;
     bool failed = false;
     const auto guarded = [&](Step step, auto&& work) {
@@ -276,7 +270,7 @@ Step Simulator<R>::run_span(Step end, const Poll& poll) {
     for (Step begin = begin_of_run; begin < end; parity ^= 1) {
       const Step stop = std::min(begin + slice_steps_, end);
       guarded(stop, [&] { for_own([&](std::size_t p) { advance(p, begin, stop, parity); }); });
-      if (member == 0 && reached.poller(poll, stop)) {
+      if (member == 0 && poll(stop)) {
         stop_by(stop);
       }
       for_own([&](std::size_t p) { post(partitions_[p], parity, begin, stop); });
@@ -322,7 +316,7 @@ Step Simulator<R>::run_span(Step end, const Poll& poll) {
   if (error) {
     std::rethrow_exception(error);
   }
-  return now_;
+  return stop_at <= now_;
 }
 
 // Keeps the spikes that are still in flight; only now and then, so that a step pays almost nothing for it.

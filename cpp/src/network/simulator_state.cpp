@@ -94,8 +94,7 @@ auto Simulator<R>::slice_of(const Projection& projection, std::size_t partition)
 }
 
 template <class R>
-std::vector<R> Simulator<R>::weights(std::size_t k) {
-  require_idle();
+std::vector<R> Simulator<R>::read_weights(std::size_t k) {
   const Projection& projection = projections_[k];
   std::vector<R> values(projection.size);
   if (projection.table) {
@@ -138,8 +137,7 @@ std::vector<R> Simulator<R>::weights(std::size_t k) {
 }
 
 template <class R>
-SynapseTable<R> Simulator<R>::synapses(std::size_t k) {
-  require_idle();
+SynapseTable<R> Simulator<R>::read_synapses(std::size_t k) {
   const Projection& projection = projections_[k];
   if (projection.table) {
     return *projection.table;
@@ -158,14 +156,13 @@ SynapseTable<R> Simulator<R>::synapses(std::size_t k) {
   }
   to_canonical(projection, delays);
   table.delay.assign(delays.begin(), delays.end());
-  const std::vector<R> values = weights(k);
+  const std::vector<R> values = read_weights(k);
   table.weight.assign(values.begin(), values.end());
   return table;
 }
 
 template <class R>
-void Simulator<R>::set_weights(std::size_t k, std::span<const R> given) {
-  require_idle();
+void Simulator<R>::write_weights(std::size_t k, std::span<const R> given) {
   Projection& projection = projections_[k];
   std::vector<R> stored(given.begin(), given.end());
   for (const auto& [canonical, at] : projection.reorder) {
@@ -184,7 +181,7 @@ void Simulator<R>::set_weights(std::size_t k, std::span<const R> given) {
       });
       return;
     }
-    projection.table = synapses(k);
+    projection.table = read_synapses(k);
   }
   if (projection.table) {
     projection.table->weight.assign(given.begin(), given.end());
@@ -270,7 +267,7 @@ void Simulator<R>::reset(bool keep_weights) {
   std::vector<std::vector<R>> kept(projections_.size());
   for (std::size_t k = 0; k < projections_.size(); ++k) {
     if (projections_[k].rule) {
-      kept[k] = keep_weights ? weights(k) : projections_[k].initial_weights;
+      kept[k] = keep_weights ? read_weights(k) : projections_[k].initial_weights;
     }
   }
   now_ = 0;
@@ -289,7 +286,7 @@ void Simulator<R>::reset(bool keep_weights) {
   std::fill(store_born_.begin(), store_born_.end(), Step{-1});
   for (std::size_t k = 0; k < projections_.size(); ++k) {
     if (projections_[k].rule) {
-      set_weights(k, kept[k]);
+      write_weights(k, kept[k]);
     }
   }
   for (Node& node : nodes_) {
@@ -327,8 +324,7 @@ void Simulator<R>::set_initial_state(std::size_t population, std::size_t state, 
 }
 
 template <class R>
-auto Simulator<R>::plastic_state(std::size_t k) -> RawWeights {
-  require_idle();
+auto Simulator<R>::read_plastic_state(std::size_t k) -> RawWeights {
   Projection& projection = projections_[k];
   if (projection.plastic) {
     return *projection.plastic;
@@ -337,7 +333,7 @@ auto Simulator<R>::plastic_state(std::size_t k) -> RawWeights {
   raw.weights.resize(projection.size);
   raw.state.post_row.assign(nodes_[projection.post].size + 1, 0);
   if (projection.table) {
-    raw.weights = weights(k);
+    raw.weights = read_weights(k);
     return raw;
   }
   PlasticState<R>& state = raw.state;
@@ -386,15 +382,14 @@ auto Simulator<R>::plastic_state(std::size_t k) -> RawWeights {
 }
 
 template <class R>
-void Simulator<R>::set_plastic_state(std::size_t k, std::span<const R> weights, const PlasticState<R>& state) {
-  require_idle();
+void Simulator<R>::write_plastic_state(std::size_t k, std::span<const R> weights, const PlasticState<R>& state) {
   Projection& projection = projections_[k];
   if (projection.table) {  // goes into the stores when they are built
     projection.table->weight.assign(weights.begin(), weights.end());
     projection.plastic = RawWeights{std::vector<R>(weights.begin(), weights.end()), state};
     return;
   }
-  set_weights(k, weights);
+  write_weights(k, weights);
   std::map<std::pair<std::uint32_t, std::uint16_t>, typename StdpStore<R>::Trace> traces;
   for (std::size_t s = 0; s < state.source.size(); ++s) {
     traces[{state.source[s], state.delay[s]}] = {state.last[s], state.done[s], state.k_plus[s]};

@@ -163,7 +163,8 @@ def pixel_rates(images: ArrayLike) -> Floats:
         Rates [Hz].
     """
     flat = np.asarray(images, np.float64).reshape(len(np.asarray(images)), -1)
-    return flat * (INPUT_RATE / np.maximum(flat.sum(axis=1, keepdims=True), 1e-9))
+    brightness = np.maximum(flat.sum(axis=1, keepdims=True), 1e-9)  # an empty image stays dark
+    return np.asarray(flat * (INPUT_RATE / brightness))
 
 
 def train(
@@ -186,8 +187,7 @@ def train(
     -------
     DigitNetwork
     """
-    lit = np.mean(rates.sum(axis=1) ** 2 / (rates**2).sum(axis=1))  # pixels, as bright as each other
-    total = float(MEAN_WEIGHT * lit)
+    total = MEAN_WEIGHT * _lit_pixels(rates)
     random = np.random.default_rng(seed).uniform(0.3, 1.0, (rates.shape[1], n_neurons))
     weights = _normalised(random * rates.mean(axis=0)[:, np.newaxis], total)
     network = DigitNetwork(weights, seed=seed, threads=threads)
@@ -233,7 +233,7 @@ def assign(counts: Counts, labels: ArrayLike) -> Floats:
     zero = np.zeros(counts.shape[1])
     means = [counts[labels == d].mean(axis=0) if (labels == d).any() else zero for d in range(10)]
     responses = np.stack(means, axis=1)
-    return responses / np.maximum(responses.sum(axis=1, keepdims=True), 1e-9)
+    return np.asarray(responses / np.maximum(responses.sum(axis=1, keepdims=True), 1e-9))
 
 
 def classify(counts: Counts, shares: Floats) -> NDArray[np.int64]:
@@ -251,10 +251,16 @@ def classify(counts: Counts, shares: Floats) -> NDArray[np.int64]:
     array, [n_images]
         Digits; 0 for an image that no neuron answers.
     """
-    return (counts @ shares).argmax(axis=1)
+    return np.asarray((counts @ shares).argmax(axis=1))
+
+
+def _lit_pixels(rates: Floats) -> float:
+    """Return how many pixels make up an image, on average, if faint ones count for less."""
+    squares = np.maximum((rates**2).sum(axis=1), 1e-9)
+    return float(np.mean(rates.sum(axis=1) ** 2 / squares))
 
 
 def _normalised(weights: ArrayLike, total: float) -> Floats:
     weights = np.asarray(weights, np.float64)
-    scaled = weights * (total / np.maximum(weights.sum(axis=0), 1e-9))
-    return np.minimum(scaled, LEARNING.w_max)
+    scale = total / np.maximum(weights.sum(axis=0), 1e-9)
+    return np.asarray(np.minimum(weights * scale, LEARNING.w_max))

@@ -50,7 +50,8 @@ class Simulator {
   // Called now and then with the step reached; true stops the run there.
   using Poll = std::function<bool(Step)>;
 
-  Simulator(double dt, std::uint64_t seed, int threads);
+  // threads: of each run; adapt: fewer for networks too small to gain from them.
+  Simulator(double dt, std::uint64_t seed, int threads, bool adapt = false);
   ~Simulator();
   Simulator(const Simulator&) = delete;
   Simulator& operator=(const Simulator&) = delete;
@@ -79,9 +80,18 @@ class Simulator {
   void set_rates(std::size_t population, std::span<const double> rates);
   std::size_t projection_size(std::size_t projection) const { return projections_[projection].size; }
   std::uint32_t next_projection() const { return static_cast<std::uint32_t>(projections_.size()); }
-  SynapseTable<R> synapses(std::size_t projection);          // weights as of now
-  std::vector<R> weights(std::size_t projection);            // as of now
-  void set_weights(std::size_t projection, std::span<const R> weights);
+  SynapseTable<R> synapses(std::size_t projection) {  // weights as of now
+    require_idle();
+    return read_synapses(projection);
+  }
+  std::vector<R> weights(std::size_t projection) {  // as of now
+    require_idle();
+    return read_weights(projection);
+  }
+  void set_weights(std::size_t projection, std::span<const R> weights) {
+    require_idle();
+    write_weights(projection, weights);
+  }
   std::string describe_storage(std::size_t projection) const;
   std::size_t synapse_bytes() const;
 
@@ -104,8 +114,14 @@ class Simulator {
     std::vector<R> weights;  // as stored: up to date as far as no later arrival can change
     PlasticState<R> state;
   };
-  RawWeights plastic_state(std::size_t projection);
-  void set_plastic_state(std::size_t projection, std::span<const R> weights, const PlasticState<R>& state);
+  RawWeights plastic_state(std::size_t projection) {
+    require_idle();
+    return read_plastic_state(projection);
+  }
+  void set_plastic_state(std::size_t projection, std::span<const R> weights, const PlasticState<R>& state) {
+    require_idle();
+    write_plastic_state(projection, weights, state);
+  }
   std::vector<R> initial_weights(std::size_t projection) const { return projections_[projection].initial_weights; }
   void set_initial_weights(std::size_t projection, std::vector<R> weights) {
     projections_[projection].initial_weights = std::move(weights);
@@ -175,6 +191,24 @@ class Simulator {
   };
 
   void require_idle() const;
+  // Holds the network for one thread while it is laid out or runs.
+  class Use {
+   public:
+    explicit Use(std::atomic<bool>& busy);
+    ~Use() { busy_ = false; }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    std::atomic<bool>& busy_;
+  };
+  SynapseTable<R> read_synapses(std::size_t projection);
+  std::vector<R> read_weights(std::size_t projection);
+  void write_weights(std::size_t projection, std::span<const R> weights);
+  RawWeights read_plastic_state(std::size_t projection);
+  void write_plastic_state(std::size_t projection, std::span<const R> weights, const PlasticState<R>& state);
+  void make_ready();
+  void sample_weights();
   Node& add_node(std::size_t n);
   std::size_t place_stores();
   void lay_out(std::size_t n_stores);
@@ -194,7 +228,7 @@ class Simulator {
 
   void allot_records(Step end);
   void trim_records();
-  Step run_span(Step end, const Poll& poll);
+  bool run_span(Step end, const Poll& poll);  // whether poll stopped it
   void advance(std::size_t partition, Step begin, Step end, int parity);
   void advance_slice(std::size_t partition, Slice& slice, Step step, std::vector<Gid>& spikes);
   void bind_arrays();
@@ -209,7 +243,7 @@ class Simulator {
   int threads_;
   Step now_ = 0;
   std::atomic<bool> busy_{false};
-  bool dirty_ = true;
+  bool adapt_, dirty_ = true;
   Gid sources_ = 0;  // gids given out
   std::uint32_t injectors_ = 0;
   std::vector<Node> nodes_;
