@@ -1,5 +1,5 @@
-// All conversion between numpy arrays and the core's vectors. Inputs are read-only and may be converted (c_style,
-// forcecast); results are fresh arrays that own their memory.
+// All conversion between numpy arrays and the core's vectors. Inputs are read-only and may be
+// converted (c_style, forcecast); results are fresh arrays that own their memory.
 #pragma once
 
 #include <pybind11/numpy.h>

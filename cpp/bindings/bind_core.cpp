@@ -30,7 +30,8 @@ void bind_core(py::module_& m) {
       parameters.insert(parameters.end(), model.parameters.begin(), model.parameters.end());
       std::vector<std::string> states(model.states.begin(), model.states.end());
       states.emplace_back("theta");
-      all[py::str(std::string(model.name))] = py::make_tuple(parameters, states, model.early() ? 1 : 2, model.conductance);
+      all[py::str(std::string(model.name))] =
+          py::make_tuple(parameters, states, model.early() ? 1 : 2, model.conductance);
     }
     return all;
   });
@@ -39,5 +40,7 @@ void bind_core(py::module_& m) {
     std::transform(u.data(), u.data() + u.size(), z.begin(), normal_quantile);
     return to_array(std::move(z));
   });
-  m.def("philox", [](const Words& counter, std::uint32_t k0, std::uint32_t k1) { return philox(counter, k0, k1); });
+  m.def("philox", [](const Words& counter, std::uint32_t k0, std::uint32_t k1) {
+    return philox(counter, k0, k1);
+  });
 }

@@ -13,7 +13,8 @@ using namespace spikelet;
 
 namespace {
 
-Selection as_selection(std::size_t population_size, const std::optional<Array<std::uint32_t>>& elements) {
+Selection as_selection(std::size_t population_size,
+                       const std::optional<Array<std::uint32_t>>& elements) {
   Selection selection;
   selection.population_size = population_size;
   if (elements) {
@@ -36,8 +37,13 @@ std::optional<PairRule> as_rule(const std::optional<py::dict>& d) {
     return {};
   }
   const auto number = [&](const char* key) { return (*d)[key].cast<double>(); };
-  return PairRule{number("tau_plus"), number("tau_minus"), number("A_plus"), number("A_minus"),
-                  number("w_min"),    number("w_max"),     (*d)["tie_potentiates"].cast<bool>()};
+  return PairRule{number("tau_plus"),
+                  number("tau_minus"),
+                  number("A_plus"),
+                  number("A_minus"),
+                  number("w_min"),
+                  number("w_max"),
+                  (*d)["tie_potentiates"].cast<bool>()};
 }
 
 template <class R>
@@ -51,107 +57,135 @@ void bind_simulator(py::module_& m, const char* name) {
   using S = Simulator<R>;
   const py::call_guard<py::gil_scoped_release> no_gil;
   py::class_<S>(m, name)
-      .def(py::init<double, std::uint64_t, int, bool>(), py::arg("dt"), py::arg("seed"), py::arg("threads"), py::arg("adapt"))
+      .def(py::init<double, std::uint64_t, int, bool>(), py::arg("dt"), py::arg("seed"),
+           py::arg("threads"), py::arg("adapt"))
       .def_property_readonly("now", &S::now)
       .def_property_readonly("busy", &S::busy)
       .def("add_neurons",
-           [](S& s, std::size_t model, std::size_t n, const std::vector<Array<double>>& parameters, bool subtract) {
+           [](S& s, std::size_t model, std::size_t n, const std::vector<Array<double>>& parameters,
+              bool subtract) {
              return s.add_neurons(model, n, as_parameters(parameters), subtract);
            })
       .def("add_events",
-           [](S& s, std::size_t n, const Array<std::int64_t>& stamps, const Array<std::uint32_t>& elements) {
+           [](S& s, std::size_t n, const Array<std::int64_t>& stamps,
+              const Array<std::uint32_t>& elements) {
              return s.add_events(n, as_vector(stamps), as_vector(elements));
            })
       .def("add_poisson",
-           [](S& s, std::size_t n, const Array<double>& rates) { return s.add_poisson(n, as_span(rates)); })
+           [](S& s, std::size_t n, const Array<double>& rates) {
+             return s.add_poisson(n, as_span(rates));
+           })
       .def("connect",
            [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre, std::size_t n_post,
               const std::optional<Array<std::uint32_t>>& pre_elements,
-              const std::optional<Array<std::uint32_t>>& post_elements, const Rule& rule, const ValueSpec& weight,
-              const ValueSpec& delay, int receptor, const std::optional<py::dict>& plasticity) {
+              const std::optional<Array<std::uint32_t>>& post_elements, const Rule& rule,
+              const ValueSpec& weight, const ValueSpec& delay, int receptor,
+              const std::optional<py::dict>& plasticity) {
              const auto rule_of_pairs = as_rule(plasticity);
-             const auto from = as_selection(n_pre, pre_elements), to = as_selection(n_post, post_elements);
+             const auto from = as_selection(n_pre, pre_elements),
+                        to = as_selection(n_post, post_elements);
              const py::gil_scoped_release release;
              const std::uint32_t number = s.next_projection();
-             auto table =
-                 connect_by_rule<R>(rule, from, to, pre == post, weight, delay, s.dt(), s.seed(), number);
-             return s.connect(pre, post, std::move(table), static_cast<Receptor>(receptor), rule_of_pairs);
+             auto table = connect_by_rule<R>(rule, from, to, pre == post, weight, delay, s.dt(),
+                                             s.seed(), number);
+             return s.connect(pre, post, std::move(table), static_cast<Receptor>(receptor),
+                              rule_of_pairs);
            })
       .def("connect_lists",
-           [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre, const Array<std::uint32_t>& pre_ids,
-              const Array<std::uint32_t>& post_ids, const Array<R>& weight, const Array<std::uint16_t>& delay,
-              int receptor, const std::optional<py::dict>& plasticity, std::optional<Step> born) {
+           [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre,
+              const Array<std::uint32_t>& pre_ids, const Array<std::uint32_t>& post_ids,
+              const Array<R>& weight, const Array<std::uint16_t>& delay, int receptor,
+              const std::optional<py::dict>& plasticity, std::optional<Step> born) {
              const auto rule_of_pairs = as_rule(plasticity);
              const py::gil_scoped_release release;
-             auto table = SynapseTable<R>::from_lists(n_pre, as_span(pre_ids), as_span(post_ids), as_span(weight),
-                                                      as_span(delay));
-             return s.connect(pre, post, std::move(table), static_cast<Receptor>(receptor), rule_of_pairs, born);
+             auto table = SynapseTable<R>::from_lists(n_pre, as_span(pre_ids), as_span(post_ids),
+                                                      as_span(weight), as_span(delay));
+             return s.connect(pre, post, std::move(table), static_cast<Receptor>(receptor),
+                              rule_of_pairs, born);
            })
       .def("inject_poisson",
-           [](S& s, std::size_t population, const Array<double>& rates, const Array<double>& weights, int channel) {
+           [](S& s, std::size_t population, const Array<double>& rates,
+              const Array<double>& weights, int channel) {
              s.inject_poisson(population, as_vector(rates), as_vector(weights), channel);
            })
       .def("inject_current",
-           [](S& s, std::size_t population, const Array<R>& values, std::size_t columns, Step start) {
-             s.inject_current(population, as_vector(values), columns, start);
-           })
+           [](S& s, std::size_t population, const Array<R>& values, std::size_t columns,
+              Step start) { s.inject_current(population, as_vector(values), columns, start); })
       .def("inject_noise",
-           [](S& s, std::size_t population, const Array<double>& mean, const Array<double>& std, Step every,
-              Step start) { s.inject_noise(population, as_vector(mean), as_vector(std), every, start); })
+           [](S& s, std::size_t population, const Array<double>& mean, const Array<double>& std,
+              Step every, Step start) {
+             s.inject_noise(population, as_vector(mean), as_vector(std), every, start);
+           })
       .def("set_parameters",
-           [](S& s, std::size_t population, const std::vector<Array<double>>& parameters, bool subtract) {
+           [](S& s, std::size_t population, const std::vector<Array<double>>& parameters,
+              bool subtract) {
              s.neurons(population).set_parameters(as_parameters(parameters), subtract);
            })
-      .def("state", [](S& s, std::size_t population, std::size_t k) { return to_array(s.neurons(population).state(k)); })
-      .def("set_state", [](S& s, std::size_t population, std::size_t k,
-                           const Array<R>& values) { s.neurons(population).set_state(k, as_vector(values)); })
-      .def("initial_state",
-           [](S& s, std::size_t population, std::size_t k) { return to_array(s.initial_state(population, k)); })
+      .def("state", [](S& s, std::size_t population,
+                       std::size_t k) { return to_array(s.neurons(population).state(k)); })
+      .def("set_state",
+           [](S& s, std::size_t population, std::size_t k, const Array<R>& values) {
+             s.neurons(population).set_state(k, as_vector(values));
+           })
+      .def("initial_state", [](S& s, std::size_t population,
+                               std::size_t k) { return to_array(s.initial_state(population, k)); })
       .def("set_initial_state",
            [](S& s, std::size_t population, std::size_t k, const Array<R>& values) {
              s.set_initial_state(population, k, as_vector(values));
            })
-      .def("held", [](S& s, std::size_t population) { return to_array(s.neurons(population).held(s.now())); })
-      .def("set_held", [](S& s, std::size_t population,
-                          const Array<std::int32_t>& steps) { s.neurons(population).set_held(as_vector(steps), s.now()); })
+      .def("held",
+           [](S& s, std::size_t population) {
+             return to_array(s.neurons(population).held(s.now()));
+           })
+      .def("set_held",
+           [](S& s, std::size_t population, const Array<std::int32_t>& steps) {
+             s.neurons(population).set_held(as_vector(steps), s.now());
+           })
       .def("set_events",
-           [](S& s, std::size_t population, const Array<std::int64_t>& stamps, const Array<std::uint32_t>& elements) {
+           [](S& s, std::size_t population, const Array<std::int64_t>& stamps,
+              const Array<std::uint32_t>& elements) {
              s.set_events(population, as_vector(stamps), as_vector(elements));
            })
-      .def("set_rates", [](S& s, std::size_t population, const Array<double>& rates) { s.set_rates(population, as_span(rates)); })
+      .def("set_rates", [](S& s, std::size_t population,
+                           const Array<double>& rates) { s.set_rates(population, as_span(rates)); })
       .def("projection_size", &S::projection_size)
       .def("synapses", [](S& s, std::size_t k) { return as_tuple(s.synapses(k)); })
       .def("weights", [](S& s, std::size_t k) { return to_array(s.weights(k)); })
-      .def("set_weights", [](S& s, std::size_t k, const Array<R>& values) { s.set_weights(k, as_span(values)); })
+      .def("set_weights",
+           [](S& s, std::size_t k, const Array<R>& values) { s.set_weights(k, as_span(values)); })
       .def("describe_storage", &S::describe_storage)
       .def("synapse_bytes", &S::synapse_bytes)
       .def("record_spikes",
            [](S& s, std::size_t population, const Array<bool>& wanted) {
-             return s.record_spikes(population, std::vector<bool>(wanted.data(), wanted.data() + wanted.size()));
+             return s.record_spikes(
+                 population, std::vector<bool>(wanted.data(), wanted.data() + wanted.size()));
            })
       .def("record_state",
-           [](S& s, std::size_t population, std::size_t state, const Array<std::uint32_t>& elements, Step every) {
-             return s.record_state(population, state, as_vector(elements), every);
-           })
+           [](S& s, std::size_t population, std::size_t state, const Array<std::uint32_t>& elements,
+              Step every) { return s.record_state(population, state, as_vector(elements), every); })
       .def("record_weights", &S::record_weights)
       .def("recorded_spikes",
            [](S& s, std::size_t k) {
              auto log = s.spike_recorder(k).merged();
-             return py::make_tuple(to_array(std::move(log.stamps)), to_array(std::move(log.elements)));
+             return py::make_tuple(to_array(std::move(log.stamps)),
+                                   to_array(std::move(log.elements)));
            })
       .def("recorded_states",
            [](S& s, std::size_t k) {
              const auto& r = s.state_recorder(k);
              const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(r.stamps.size()),
                                                   static_cast<py::ssize_t>(r.elements.size())};
-             return py::make_tuple(to_array(std::vector<Step>(r.stamps)), to_array(std::vector<R>(r.values), shape));
+             return py::make_tuple(to_array(std::vector<Step>(r.stamps)),
+                                   to_array(std::vector<R>(r.values), shape));
            })
       .def("recorded_weights",
            [](S& s, std::size_t k) {
              const auto& r = s.weight_recorder(k);
-             const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(r.stamps.size()),
-                                                  static_cast<py::ssize_t>(s.projection_size(r.projection))};
-             return py::make_tuple(to_array(std::vector<Step>(r.stamps)), to_array(std::vector<R>(r.values), shape));
+             const std::vector<py::ssize_t> shape{
+                 static_cast<py::ssize_t>(r.stamps.size()),
+                 static_cast<py::ssize_t>(s.projection_size(r.projection))};
+             return py::make_tuple(to_array(std::vector<Step>(r.stamps)),
+                                   to_array(std::vector<R>(r.values), shape));
            })
       .def("clear_recorder",
            [](S& s, const std::string& kind, std::size_t k) {
@@ -169,7 +203,8 @@ void bind_simulator(py::module_& m, const char* name) {
       .def("prepare", &S::prepare, no_gil)
       .def("run",
            [](S& s, Step steps, const std::optional<std::function<void(Step)>>& progress) {
-             // Ctrl-C and the progress callback are looked after a few dozen times a second, at a step's end.
+             // Ctrl-C and the progress callback are looked after a few dozen times a second, at a
+             // step's end.
              bool raised = false;
              const auto poll = [&](Step step) {
                const py::gil_scoped_acquire acquire;
@@ -244,11 +279,13 @@ void bind_simulator(py::module_& m, const char* name) {
       .def("in_flight",
            [](S& s) {
              auto spikes = s.in_flight();
-             return py::make_tuple(to_array(std::move(spikes.stamps)), to_array(std::move(spikes.gids)));
+             return py::make_tuple(to_array(std::move(spikes.stamps)),
+                                   to_array(std::move(spikes.gids)));
            })
-      .def("set_clock", [](S& s, Step now, const Array<std::int64_t>& stamps, const Array<std::uint32_t>& gids) {
-        s.set_clock(now, {as_vector(stamps), as_vector(gids)});
-      });
+      .def("set_clock",
+           [](S& s, Step now, const Array<std::int64_t>& stamps, const Array<std::uint32_t>& gids) {
+             s.set_clock(now, {as_vector(stamps), as_vector(gids)});
+           });
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Connection rules and distributions, as plain descriptions that the Python layer fills in and has checked.
+// Connection rules and distributions, as plain descriptions that the Python layer fills in and has
+// checked.
 #include <pybind11/native_enum.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -30,11 +31,11 @@ void bind_rules(py::module_& m) {
       .value("clip", ValueSpec::Limit::clip)
       .value("redraw", ValueSpec::Limit::redraw)
       .finalize();
-  py::class_<Rule>(m, "Rule")
-      .def(py::init([](Rule::Kind kind, double p, std::uint64_t number, bool self_connections, bool multapses) {
-             return Rule{kind, p, number, self_connections, multapses};
-           }),
-           py::arg("kind"), py::arg("p"), py::arg("number"), py::arg("self_connections"), py::arg("multapses"));
+  py::class_<Rule>(m, "Rule").def(
+      py::init([](Rule::Kind kind, double p, std::uint64_t number, bool self_connections,
+                  bool multapses) { return Rule{kind, p, number, self_connections, multapses}; }),
+      py::arg("kind"), py::arg("p"), py::arg("number"), py::arg("self_connections"),
+      py::arg("multapses"));
   py::class_<ValueSpec>(m, "ValueSpec")
       .def(py::init([](const Array<double>& values) {
              ValueSpec spec;
@@ -42,10 +43,10 @@ void bind_rules(py::module_& m) {
              return spec;
            }),
            py::arg("values"))
-      .def(py::init([](ValueSpec::Kind kind, double a, double b, ValueSpec::Limit limit, double low, double high) {
-             return ValueSpec{kind, {0.0}, a, b, limit, low, high};
-           }),
-           py::arg("kind"), py::arg("a"), py::arg("b"), py::arg("limit"), py::arg("low"), py::arg("high"));
+      .def(py::init([](ValueSpec::Kind kind, double a, double b, ValueSpec::Limit limit, double low,
+                       double high) { return ValueSpec{kind, {0.0}, a, b, limit, low, high}; }),
+           py::arg("kind"), py::arg("a"), py::arg("b"), py::arg("limit"), py::arg("low"),
+           py::arg("high"));
   m.def(
       "draw_values",
       [](const ValueSpec& spec, std::uint64_t seed, std::uint32_t object, std::uint64_t n) {

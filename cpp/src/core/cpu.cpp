@@ -59,7 +59,8 @@ SimdLevel choose() {
 FlushDenormals::FlushDenormals() {
 #if defined(__x86_64__)
   saved_ = __builtin_ia32_stmxcsr();
-  __builtin_ia32_ldmxcsr(static_cast<unsigned>(saved_ | 0x8040u));  // flush to zero, denormals are zero
+  __builtin_ia32_ldmxcsr(
+      static_cast<unsigned>(saved_ | 0x8040u));  // flush to zero, denormals are zero
 #elif defined(__aarch64__)
   asm volatile("mrs %0, fpcr" : "=r"(saved_));
   asm volatile("msr fpcr, %0" ::"r"(saved_ | (1ul << 24)));

@@ -1,11 +1,11 @@
-// Compiles every kernel body for one SIMD level. A level file defines SPIKELET_LEVEL and SPIKELET_VECTOR_BYTES,
-// includes level_prelude.hpp, sets its target pragma, and then includes this.
-#include "core/simd.hpp"
-
+// Compiles every kernel body for one SIMD level. A level file defines SPIKELET_LEVEL and
+// SPIKELET_VECTOR_BYTES, includes level_prelude.hpp, sets its target pragma, and then includes
+// this.
+#include "core/models.hpp"
 #include "core/neurons/lane.hpp"
 #include "core/neurons/propagators.hpp"
-#include "core/models.hpp"
 #include "core/random16.hpp"
+#include "core/simd.hpp"
 
 namespace spikelet::SPIKELET_LEVEL {
 
@@ -17,7 +17,7 @@ constexpr std::array<StepFunctions<R>, sizeof...(Models)> step_functions() {
 inline constexpr auto steps32 = step_functions<float, SPIKELET_MODELS>();
 inline constexpr auto steps64 = step_functions<double, SPIKELET_MODELS>();
 
-inline constexpr KernelTable table{steps32.data(),        steps64.data(),       &draw16_block,
-                                   &poisson_add<float>,   &poisson_add<double>, &below_block};
+inline constexpr KernelTable table{steps32.data(),      steps64.data(),       &draw16_block,
+                                   &poisson_add<float>, &poisson_add<double>, &below_block};
 
 }  // namespace spikelet::SPIKELET_LEVEL

@@ -38,7 +38,8 @@ std::size_t find_model(std::string_view name) {
     }
     names += (i == 0 ? "" : ", ") + std::string(models()[i].name);
   }
-  throw std::invalid_argument("no neuron model is named '" + std::string(name) + "'; there are: " + names);
+  throw std::invalid_argument("no neuron model is named '" + std::string(name) +
+                              "'; there are: " + names);
 }
 
 const KernelTable& table_baseline() { return baseline::table; }

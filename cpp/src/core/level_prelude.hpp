@@ -1,4 +1,5 @@
-// Everything that a level file needs from elsewhere, included before its target pragma so that it stays baseline code.
+// Everything that a level file needs from elsewhere, included before its target pragma so that it
+// stays baseline code.
 #pragma once
 
 #include <array>

@@ -13,7 +13,8 @@ PoissonTable::PoissonTable(double mean) {
   repeats = static_cast<int>(std::ceil(mean / max_mean));
   const double m = mean / repeats;
   constexpr int n = 32;
-  std::array<double, n> p{};  // probability of each column, times n; the tail beyond 31 (< 1e-9) joins the last
+  std::array<double, n>
+      p{};  // probability of each column, times n; the tail beyond 31 (< 1e-9) joins the last
   double term = std::exp(-m), rest = 1.0;
   for (int k = 0; k < n - 1; ++k) {
     p[k] = n * term;
@@ -47,7 +48,8 @@ PoissonTable::PoissonTable(double mean) {
   }
 }
 
-PoissonCount::PoissonCount(double mean) : mean_(mean), p_zero_(std::exp(-std::fmod(mean, PoissonTable::max_mean))) {}
+PoissonCount::PoissonCount(double mean)
+    : mean_(mean), p_zero_(std::exp(-std::fmod(mean, PoissonTable::max_mean))) {}
 
 int PoissonCount::draw(const Stream& stream, std::uint32_t element, std::int64_t step) const {
   static const double p_zero_of_part = std::exp(-PoissonTable::max_mean);

@@ -60,7 +60,8 @@ double normal_quantile(double u) {
     return q * ratio(0.180625 - q * q, centre_num, centre_den);
   }
   const double r = std::sqrt(-std::log(q < 0 ? u : 1 - u));
-  const double z = r <= 5 ? ratio(r - 1.6, middle_num, middle_den) : ratio(r - 5, tail_num, tail_den);
+  const double z =
+      r <= 5 ? ratio(r - 1.6, middle_num, middle_den) : ratio(r - 5, tail_num, tail_den);
   return q < 0 ? -z : z;
 }
 

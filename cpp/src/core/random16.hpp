@@ -1,12 +1,14 @@
 // 16-bit draws for blocks of 64 elements, and what is decided with them.
-// The draw of element n of block b at step s: counter (8 b + (n mod 32) / 4, s, stream), of its four words the pair
-// n / 32, and in that pair the 16 bits n mod 4. So any vector width gives the same draws.
+// The draw of element n of block b at step s: counter (8 b + (n mod 32) / 4, s, stream), of its
+// four words the pair n / 32, and in that pair the 16 bits n mod 4. So any vector width gives the
+// same draws.
 
 namespace spikelet::SPIKELET_LEVEL {
 
 alignas(64) inline constexpr std::uint64_t lane_numbers[8] = {0, 1, 2, 3, 4, 5, 6, 7};
 
-SPIKELET_INLINE void draw16(const Stream& stream, std::uint32_t block, Step step, std::uint16_t* out) {
+SPIKELET_INLINE void draw16(const Stream& stream, std::uint32_t block, Step step,
+                            std::uint16_t* out) {
   using U = Vec<std::uint64_t>;
   constexpr int width = lanes<std::uint64_t>;
   constexpr int parts = 8 / width;
@@ -45,8 +47,8 @@ inline void draw16_block(const Stream& stream, std::uint32_t block, Step step, s
 }
 
 // Count of one draw; `element` and `sub` key the extra bits of a tie.
-SPIKELET_INLINE std::uint16_t count_of(const PoissonTable& table, std::uint16_t draw, const Stream& tie,
-                                       std::uint32_t element, Step step) {
+SPIKELET_INLINE std::uint16_t count_of(const PoissonTable& table, std::uint16_t draw,
+                                       const Stream& tie, std::uint32_t element, Step step) {
   const unsigned column = draw >> 11, rest = draw & 2047u, high = table.high[column];
   // Branch free: whether a column's own count is taken cannot be predicted.
   const unsigned own = 0u - static_cast<unsigned>(rest < high);
@@ -57,8 +59,9 @@ SPIKELET_INLINE std::uint16_t count_of(const PoissonTable& table, std::uint16_t 
   return static_cast<std::uint16_t>(count);
 }
 
-SPIKELET_INLINE void counts_of_block(const PoissonTable& table, const std::uint16_t* draws, const Stream& tie,
-                                     std::uint32_t block, Step step, std::uint16_t* counts) {
+SPIKELET_INLINE void counts_of_block(const PoissonTable& table, const std::uint16_t* draws,
+                                     const Stream& tie, std::uint32_t block, Step step,
+                                     std::uint16_t* counts) {
 #if SPIKELET_VECTOR_BYTES == 64
   // The table sits in two registers and is looked up by lane permutation.
   using U = Vec<std::uint16_t>;
@@ -72,20 +75,24 @@ SPIKELET_INLINE void counts_of_block(const PoissonTable& table, const std::uint1
     std::uint64_t ties = _mm512_movepi16_mask(reinterpret_cast<__m512i>(rest == limit));
     for (; ties != 0; ties &= ties - 1) {
       const auto n = static_cast<std::uint32_t>(32 * half + __builtin_ctzll(ties));
-      counts[n] = count_of(table, draws[n], tie, static_cast<std::uint32_t>(block * block_size + n), step);
+      counts[n] =
+          count_of(table, draws[n], tie, static_cast<std::uint32_t>(block * block_size + n), step);
     }
   }
 #else
   for (std::uint32_t n = 0; n < block_size; ++n) {
-    counts[n] = count_of(table, draws[n], tie, static_cast<std::uint32_t>(block * block_size + n), step);
+    counts[n] =
+        count_of(table, draws[n], tie, static_cast<std::uint32_t>(block * block_size + n), step);
   }
 #endif
 }
 
-// A mean above PoissonTable::max_mean takes several draws; they use the counters of steps shifted far beyond any run.
+// A mean above PoissonTable::max_mean takes several draws; they use the counters of steps shifted
+// far beyond any run.
 template <class R>
-void poisson_add(const PoissonTable& table, const Stream& stream, const Stream& tie, Step step, std::size_t begin,
-                 std::size_t end, const R* weight, std::size_t weight_mask, R* input) {
+void poisson_add(const PoissonTable& table, const Stream& stream, const Stream& tie, Step step,
+                 std::size_t begin, std::size_t end, const R* weight, std::size_t weight_mask,
+                 R* input) {
   for (std::size_t i = begin; i < end; i += block_size) {
     const auto block = static_cast<std::uint32_t>(i / block_size);
     alignas(64) std::uint16_t draws[block_size], counts[block_size];
@@ -107,16 +114,18 @@ void poisson_add(const PoissonTable& table, const Stream& stream, const Stream& 
   }
 }
 
-inline std::uint64_t below_block(const Stream& stream, const Stream& tie, std::uint32_t block, Step step,
-                                 const std::uint16_t* high, const std::uint32_t* low) {
+inline std::uint64_t below_block(const Stream& stream, const Stream& tie, std::uint32_t block,
+                                 Step step, const std::uint16_t* high, const std::uint32_t* low) {
   alignas(64) std::uint16_t draws[block_size];
   draw16(stream, block, step, draws);
   std::uint64_t result = 0, ties = 0;
 #if SPIKELET_VECTOR_BYTES == 64
   for (int half = 0; half < 2; ++half) {
     const auto draw = load(draws + 32 * half), limit = load(high + 32 * half);
-    result |= std::uint64_t{_mm512_movepi16_mask(reinterpret_cast<__m512i>(draw < limit))} << (32 * half);
-    ties |= std::uint64_t{_mm512_movepi16_mask(reinterpret_cast<__m512i>(draw == limit))} << (32 * half);
+    result |= std::uint64_t{_mm512_movepi16_mask(reinterpret_cast<__m512i>(draw < limit))}
+              << (32 * half);
+    ties |= std::uint64_t{_mm512_movepi16_mask(reinterpret_cast<__m512i>(draw == limit))}
+            << (32 * half);
   }
 #else
   constexpr std::size_t width = static_cast<std::size_t>(lanes<std::uint16_t>);

@@ -1,6 +1,6 @@
-// Vectors of one SIMD level. Included only by level.hpp, between its target pragmas: everything here lives in
-// the level's own namespace, so that no other level's code can be linked in its place.
-// GNU vector extensions carry the arithmetic; intrinsics stay in this file.
+// Vectors of one SIMD level. Included only by level.hpp, between its target pragmas: everything
+// here lives in the level's own namespace, so that no other level's code can be linked in its
+// place. GNU vector extensions carry the arithmetic; intrinsics stay in this file.
 
 namespace spikelet::SPIKELET_LEVEL {
 
@@ -118,12 +118,14 @@ SPIKELET_INLINE Vec<std::uint64_t> mul_low32(Vec<std::uint64_t> a, Vec<std::uint
 #endif
 }
 
-// exp(-x) for x >= 0, lane by lane: Cody-Waite reduction and a Taylor polynomial, no libm, no fused operation.
+// exp(-x) for x >= 0, lane by lane: Cody-Waite reduction and a Taylor polynomial, no libm, no fused
+// operation.
 template <class R>
 SPIKELET_INLINE Vec<R> exp_neg(Vec<R> x) {
   using I = Mask<R>;
   constexpr R limit = sizeof(R) == 4 ? R(87) : R(708);
-  constexpr R magic = sizeof(R) == 4 ? R(12582912.0) : R(6755399441055744.0);  // 1.5 * 2^(mantissa bits)
+  constexpr R magic =
+      sizeof(R) == 4 ? R(12582912.0) : R(6755399441055744.0);  // 1.5 * 2^(mantissa bits)
   constexpr int mantissa = sizeof(R) == 4 ? 23 : 52;
   constexpr R ln2_hi = sizeof(R) == 4 ? R(0.693359375) : R(6.93147180369123816490e-01);
   constexpr R ln2_lo = sizeof(R) == 4 ? R(-2.12194440e-4) : R(1.90821492927058770002e-10);
@@ -132,9 +134,20 @@ SPIKELET_INLINE Vec<R> exp_neg(Vec<R> x) {
   const Vec<R> n = shifted - magic;
   const Vec<R> f = (y - n * ln2_hi) - n * ln2_lo;
   constexpr int degree = sizeof(R) == 4 ? 7 : 13;
-  constexpr double inverse_factorial[] = {1.,           1.,           1. / 2,        1. / 6,         1. / 24,
-                                          1. / 120,     1. / 720,     1. / 5040,     1. / 40320,     1. / 362880,
-                                          1. / 3628800, 1. / 39916800, 1. / 479001600, 1. / 6227020800.};
+  constexpr double inverse_factorial[] = {1.,
+                                          1.,
+                                          1. / 2,
+                                          1. / 6,
+                                          1. / 24,
+                                          1. / 120,
+                                          1. / 720,
+                                          1. / 5040,
+                                          1. / 40320,
+                                          1. / 362880,
+                                          1. / 3628800,
+                                          1. / 39916800,
+                                          1. / 479001600,
+                                          1. / 6227020800.};
   Vec<R> p = broadcast(static_cast<R>(inverse_factorial[degree]));
   for (int k = degree - 1; k >= 0; --k) {
     p = p * f + static_cast<R>(inverse_factorial[k]);

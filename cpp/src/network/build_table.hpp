@@ -1,4 +1,5 @@
-// Builds a synapse table from a walk over pairs, in two rounds: count, then place. No list of pairs is kept.
+// Builds a synapse table from a walk over pairs, in two rounds: count, then place. No list of pairs
+// is kept.
 #pragma once
 
 #include <algorithm>
@@ -8,13 +9,16 @@
 
 namespace spikelet {
 
-// Puts the synapses of each row in order of target; with ties_by_delay those of one pair in order of delay.
+// Puts the synapses of each row in order of target; with ties_by_delay those of one pair in order
+// of delay.
 template <class R>
 void sort_rows(SynapseTable<R>& table, bool ties_by_delay) {
-  const bool weights = table.weight.size() == table.size(), delays = table.delay.size() == table.size();
+  const bool weights = table.weight.size() == table.size(),
+             delays = table.delay.size() == table.size();
   const auto before = [&](std::uint64_t a, std::uint64_t b) {
-    return table.post[a] != table.post[b] ? table.post[a] < table.post[b]
-                                          : ties_by_delay && delays && table.delay[a] < table.delay[b];
+    return table.post[a] != table.post[b]
+               ? table.post[a] < table.post[b]
+               : ties_by_delay && delays && table.delay[a] < table.delay[b];
   };
   std::vector<std::uint64_t> order;
   std::vector<std::uint32_t> posts;
@@ -29,7 +33,8 @@ void sort_rows(SynapseTable<R>& table, bool ties_by_delay) {
       for (const std::uint64_t k : order) {
         scratch.push_back(values[k]);
       }
-      std::copy(scratch.begin(), scratch.end(), values.begin() + static_cast<std::ptrdiff_t>(begin));
+      std::copy(scratch.begin(), scratch.end(),
+                values.begin() + static_cast<std::ptrdiff_t>(begin));
     };
     permute(table.post, posts);
     if (weights) {
@@ -59,11 +64,11 @@ void sort_rows(SynapseTable<R>& table, bool ties_by_delay) {
   }
 }
 
-// walk(f) calls f(pre, post, key) for each synapse in order of creation, the same way each time it is called;
-// value(key, &weight, &delay) gives what is one value a synapse.
+// walk(f) calls f(pre, post, key) for each synapse in order of creation, the same way each time it
+// is called; value(key, &weight, &delay) gives what is one value a synapse.
 template <class R, class Walk, class Value>
-SynapseTable<R> build_table(std::size_t n_pre, bool weights, bool delays, Walk&& walk, Value&& value,
-                            bool ties_by_delay) {
+SynapseTable<R> build_table(std::size_t n_pre, bool weights, bool delays, Walk&& walk,
+                            Value&& value, bool ties_by_delay) {
   SynapseTable<R> table;
   table.row.assign(n_pre + 1, 0);
   walk([&](std::uint32_t pre, std::uint32_t, std::uint64_t) { ++table.row[pre + 1]; });

@@ -6,8 +6,9 @@
 namespace spikelet {
 
 template <class R>
-PoissonInput<R>::PoissonInput(std::size_t n, const std::vector<double>& rates, const std::vector<double>& weights,
-                              int channel, double dt, std::uint64_t seed, std::uint32_t object)
+PoissonInput<R>::PoissonInput(std::size_t n, const std::vector<double>& rates,
+                              const std::vector<double>& weights, int channel, double dt,
+                              std::uint64_t seed, std::uint32_t object)
     : stream_(seed, Purpose::injector, object),
       tie_(seed, Purpose::injector_tie, object),
       channel_(channel),
@@ -23,12 +24,14 @@ PoissonInput<R>::PoissonInput(std::size_t n, const std::vector<double>& rates, c
   if (weights.size() == 1) {
     std::fill(weight_.begin(), weight_.end(), static_cast<R>(weights[0]));
   } else {
-    std::transform(weights.begin(), weights.end(), weight_.begin(), [](double w) { return static_cast<R>(w); });
+    std::transform(weights.begin(), weights.end(), weight_.begin(),
+                   [](double w) { return static_cast<R>(w); });
   }
 }
 
 template <class R>
-void PoissonInput<R>::apply(Step step, std::size_t begin, std::size_t end, const InjectionTarget<R>& target) {
+void PoissonInput<R>::apply(Step step, std::size_t begin, std::size_t end,
+                            const InjectionTarget<R>& target) {
   R* input = target.input[static_cast<std::size_t>(channel_)];
   if (!counts_.empty()) {
     for (std::size_t i = begin; i < std::min(end, counts_.size()); ++i) {
@@ -36,7 +39,8 @@ void PoissonInput<R>::apply(Step step, std::size_t begin, std::size_t end, const
       input[i] += weight_[i & weight_mask_] * static_cast<R>(count);
     }
   } else if (table_.repeats > 0) {
-    kernels().poisson<R>()(table_, stream_, tie_, step, begin, end, weight_.data(), weight_mask_, input);
+    kernels().poisson<R>()(table_, stream_, tie_, step, begin, end, weight_.data(), weight_mask_,
+                           input);
   }
 }
 
@@ -45,7 +49,8 @@ CurrentInput<R>::CurrentInput(std::vector<R> values, std::size_t columns, std::s
     : values_(std::move(values)), columns_(columns), n_(n), start_(start) {}
 
 template <class R>
-void CurrentInput<R>::apply(Step step, std::size_t begin, std::size_t end, const InjectionTarget<R>& target) {
+void CurrentInput<R>::apply(Step step, std::size_t begin, std::size_t end,
+                            const InjectionTarget<R>& target) {
   const Step k = step - start_;
   if (k < 0 || columns_ == 0 || static_cast<std::size_t>(k) >= values_.size() / columns_) {
     return;
@@ -57,8 +62,9 @@ void CurrentInput<R>::apply(Step step, std::size_t begin, std::size_t end, const
 }
 
 template <class R>
-NoiseInput<R>::NoiseInput(std::size_t n, const std::vector<double>& mean, const std::vector<double>& std, Step every,
-                          Step start, std::uint64_t seed, std::uint32_t object)
+NoiseInput<R>::NoiseInput(std::size_t n, const std::vector<double>& mean,
+                          const std::vector<double>& std, Step every, Step start,
+                          std::uint64_t seed, std::uint32_t object)
     : stream_(seed, Purpose::injector, object),
       n_(n),
       mean_(mean),
@@ -69,7 +75,8 @@ NoiseInput<R>::NoiseInput(std::size_t n, const std::vector<double>& mean, const 
       start_(start) {}
 
 template <class R>
-void NoiseInput<R>::apply(Step step, std::size_t begin, std::size_t end, const InjectionTarget<R>& target) {
+void NoiseInput<R>::apply(Step step, std::size_t begin, std::size_t end,
+                          const InjectionTarget<R>& target) {
   const Step draw = (step - start_) / every_;
   for (std::size_t first = begin; first < end; first += block_size) {
     const std::size_t last = std::min(first + block_size, n_);
@@ -77,8 +84,9 @@ void NoiseInput<R>::apply(Step step, std::size_t begin, std::size_t end, const I
       drawn_[first / block_size] = draw;
       for (std::size_t i = first; i < last; ++i) {
         const Words w = stream_.at(static_cast<std::uint32_t>(i), draw);
-        held_[i] = static_cast<R>(mean_[mean_.size() == 1 ? 0 : i] +
-                                  std_[std_.size() == 1 ? 0 : i] * normal_quantile(uniform(w[0], w[1])));
+        held_[i] =
+            static_cast<R>(mean_[mean_.size() == 1 ? 0 : i] +
+                           std_[std_.size() == 1 ? 0 : i] * normal_quantile(uniform(w[0], w[1])));
       }
     }
     for (std::size_t i = first; i < last; ++i) {

@@ -31,8 +31,8 @@ template <class R>
 void Population<R>::set_parameters(const ParameterValues& parameters, bool subtract) {
   const std::vector<R> potential = state(0);
   const ModelInfo& info = model();
-  const bool one_for_all =
-      std::all_of(parameters.begin(), parameters.end(), [](const auto& values) { return values.size() == 1; });
+  const bool one_for_all = std::all_of(parameters.begin(), parameters.end(),
+                                       [](const auto& values) { return values.size() == 1; });
   const std::size_t rows = one_for_all ? 1 : n_;
   const auto count = static_cast<std::size_t>(info.coefficients);
 
@@ -57,8 +57,11 @@ void Population<R>::set_parameters(const ParameterValues& parameters, bool subtr
     }
   }
   const auto shrink = [this](auto& values) {  // one value becomes a block of copies
-    const bool same = std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) == values.end();
-    const auto fill = values.empty() ? typename std::remove_reference_t<decltype(values)>::value_type{} : values[0];
+    const bool same =
+        std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) == values.end();
+    const auto fill = values.empty()
+                          ? typename std::remove_reference_t<decltype(values)>::value_type{}
+                          : values[0];
     if (same) {
       values.assign(block_size, fill);
     } else {

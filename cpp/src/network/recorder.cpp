@@ -5,7 +5,8 @@
 
 namespace spikelet {
 
-void SpikeRecorder::note(std::size_t partition, std::span<const Gid> gids, Gid first_gid, Step stamp) {
+void SpikeRecorder::note(std::size_t partition, std::span<const Gid> gids, Gid first_gid,
+                         Step stamp) {
   Log& log = logs[partition];
   for (const Gid gid : gids) {
     const std::uint32_t element = gid - first_gid;
@@ -25,7 +26,8 @@ SpikeRecorder::Log SpikeRecorder::merged() const {
   std::vector<std::size_t> order(all.stamps.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   const auto before = [&](std::size_t a, std::size_t b) {
-    return all.stamps[a] != all.stamps[b] ? all.stamps[a] < all.stamps[b] : all.elements[a] < all.elements[b];
+    return all.stamps[a] != all.stamps[b] ? all.stamps[a] < all.stamps[b]
+                                          : all.elements[a] < all.elements[b];
   };
   if (!std::is_sorted(order.begin(), order.end(), before)) {
     std::stable_sort(order.begin(), order.end(), before);

@@ -11,7 +11,8 @@
 namespace spikelet {
 namespace {
 
-// A sequence of uniform integers and reals for one row of draws: four words of each counter are used in turn.
+// A sequence of uniform integers and reals for one row of draws: four words of each counter are
+// used in turn.
 class Sequence {
  public:
   Sequence(const Stream& stream, std::uint64_t row) : stream_(stream), row_(row) {}
@@ -51,9 +52,10 @@ class Sequence {
   Words words_{};
 };
 
-// k of n candidates for one row; `forbidden` (or n) is left out. With repeats, or without (Floyd 1987).
-void choose(Sequence& draws, std::uint64_t n, std::uint64_t k, bool repeats, std::uint64_t forbidden,
-            std::vector<std::uint64_t>& chosen) {
+// k of n candidates for one row; `forbidden` (or n) is left out. With repeats, or without (Floyd
+// 1987).
+void choose(Sequence& draws, std::uint64_t n, std::uint64_t k, bool repeats,
+            std::uint64_t forbidden, std::vector<std::uint64_t>& chosen) {
   const bool skip = forbidden < n;
   const std::uint64_t m = n - (skip ? 1 : 0);
   chosen.clear();
@@ -78,21 +80,25 @@ void choose(Sequence& draws, std::uint64_t n, std::uint64_t k, bool repeats, std
 
 void require_enough(const char* rule, std::uint64_t k, std::uint64_t candidates, bool multapses) {
   if (k > 0 && (candidates == 0 || (!multapses && k > candidates))) {
-    throw std::invalid_argument(std::string(rule) + ": " + std::to_string(k) + " synapses cannot be drawn from " +
-                                std::to_string(candidates) + " candidates" +
-                                (multapses ? "" : " with multapses=False"));
+    throw std::invalid_argument(std::string(rule) + ": " + std::to_string(k) +
+                                " synapses cannot be drawn from " + std::to_string(candidates) +
+                                " candidates" + (multapses ? "" : " with multapses=False"));
   }
 }
 
-// Calls add(pre, post, key) for each pair that the rule connects, the same each time; key names the pair's draws.
+// Calls add(pre, post, key) for each pair that the rule connects, the same each time; key names the
+// pair's draws.
 template <class Add>
-void walk_pairs(const Rule& rule, const Selection& pre, const Selection& post, bool same, const Stream& stream,
-                Add&& add_elements) {
+void walk_pairs(const Rule& rule, const Selection& pre, const Selection& post, bool same,
+                const Stream& stream, Add&& add_elements) {
   const std::size_t n = pre.size(), m = post.size();
-  const auto add = [&](std::size_t i, std::size_t j, std::uint64_t key) { add_elements(pre[i], post[j], key); };
+  const auto add = [&](std::size_t i, std::size_t j, std::uint64_t key) {
+    add_elements(pre[i], post[j], key);
+  };
   const auto key = [](std::size_t row, std::size_t k) { return (std::uint64_t{row} << 32) | k; };
   const auto is_self = [&](std::size_t i, std::size_t j) { return same && pre[i] == post[j]; };
-  // Position in `other` of the element that would be a self connection, or other.size() if there is none to avoid.
+  // Position in `other` of the element that would be a self connection, or other.size() if there is
+  // none to avoid.
   const auto self_of = [&](const Selection& other, std::uint32_t element) -> std::size_t {
     if (!same || rule.self_connections) {
       return other.size();
@@ -173,7 +179,8 @@ void walk_pairs(const Rule& rule, const Selection& pre, const Selection& post, b
       require_enough("FixedTotalNumber", rule.number, candidates, rule.multapses);
       Sequence draws(stream, 0);
       std::unordered_set<std::uint64_t> seen;
-      if (!rule.multapses && rule.number > candidates / 2) {  // draw the pairs that are left out instead
+      if (!rule.multapses &&
+          rule.number > candidates / 2) {  // draw the pairs that are left out instead
         while (seen.size() < candidates - rule.number) {
           const std::uint64_t pair = draws.below(std::uint64_t{n} * m);
           if (self[pair / m] != pair % m) {
@@ -201,8 +208,8 @@ void walk_pairs(const Rule& rule, const Selection& pre, const Selection& post, b
 
 }  // namespace
 
-double draw_value(const ValueSpec& spec, const Stream& stream, std::uint64_t key, const Words& words,
-                  std::size_t half) {
+double draw_value(const ValueSpec& spec, const Stream& stream, std::uint64_t key,
+                  const Words& words, std::size_t half) {
   for (std::uint32_t attempt = 0; attempt < 1000; ++attempt) {
     const Words w = attempt == 0 ? words : stream.words(key, attempt);
     const auto u = [&] { return uniform(w[2 * half], w[2 * half + 1]); };
@@ -230,24 +237,27 @@ double draw_value(const ValueSpec& spec, const Stream& stream, std::uint64_t key
       return x;
     }
   }
-  throw std::invalid_argument("redraw=(" + std::to_string(spec.low) + ", " + std::to_string(spec.high) +
-                              "): 1000 draws in a row fell outside; the interval holds almost none of the distribution");
+  throw std::invalid_argument(
+      "redraw=(" + std::to_string(spec.low) + ", " + std::to_string(spec.high) +
+      "): 1000 draws in a row fell outside; the interval holds almost none of the distribution");
 }
 
 template <class R>
-SynapseTable<R> connect_by_rule(const Rule& rule, const Selection& pre, const Selection& post, bool same,
-                                const ValueSpec& weight, const ValueSpec& delay, double dt, std::uint64_t seed,
-                                std::uint32_t projection) {
+SynapseTable<R> connect_by_rule(const Rule& rule, const Selection& pre, const Selection& post,
+                                bool same, const ValueSpec& weight, const ValueSpec& delay,
+                                double dt, std::uint64_t seed, std::uint32_t projection) {
   const auto to_steps = [&](double ms) {
     const double steps = std::floor(ms / dt + 0.5);
     if (!(ms >= dt * (1 - 1e-6)) || steps > static_cast<double>(max_delay)) {
-      throw std::invalid_argument("delay: every delay must lie between dt = " + std::to_string(dt) + " ms and " +
-                                  std::to_string(max_delay) + " steps, got " + std::to_string(ms) +
-                                  " ms; limit a distribution with clip=(lo, hi) or redraw=(lo, hi)");
+      throw std::invalid_argument(
+          "delay: every delay must lie between dt = " + std::to_string(dt) + " ms and " +
+          std::to_string(max_delay) + " steps, got " + std::to_string(ms) +
+          " ms; limit a distribution with clip=(lo, hi) or redraw=(lo, hi)");
     }
     return static_cast<std::uint16_t>(steps);
   };
-  const bool draw_weights = weight.kind != ValueSpec::Kind::values, draw_delays = delay.kind != ValueSpec::Kind::values;
+  const bool draw_weights = weight.kind != ValueSpec::Kind::values,
+             draw_delays = delay.kind != ValueSpec::Kind::values;
   const Stream pairs(seed, Purpose::connect, projection), values(seed, Purpose::values, projection);
   auto table = build_table<R>(
       pre.population_size, draw_weights, draw_delays,
@@ -269,8 +279,9 @@ SynapseTable<R> connect_by_rule(const Rule& rule, const Selection& pre, const Se
   // Given values: one for all, or one a synapse in canonical order.
   const auto given = [&](const char* what, const ValueSpec& spec, auto& to, auto&& convert) {
     if (spec.values.size() != 1 && spec.values.size() != table.size()) {
-      throw std::invalid_argument(std::string(what) + ": one value for all synapses or one for each of the " +
-                                  std::to_string(table.size()) + ", got " + std::to_string(spec.values.size()));
+      throw std::invalid_argument(
+          std::string(what) + ": one value for all synapses or one for each of the " +
+          std::to_string(table.size()) + ", got " + std::to_string(spec.values.size()));
     }
     to.resize(spec.values.size());
     std::transform(spec.values.begin(), spec.values.end(), to.begin(), convert);
@@ -284,11 +295,12 @@ SynapseTable<R> connect_by_rule(const Rule& rule, const Selection& pre, const Se
   return table;
 }
 
-template SynapseTable<float> connect_by_rule<float>(const Rule&, const Selection&, const Selection&, bool,
-                                                    const ValueSpec&, const ValueSpec&, double, std::uint64_t,
-                                                    std::uint32_t);
-template SynapseTable<double> connect_by_rule<double>(const Rule&, const Selection&, const Selection&, bool,
-                                                      const ValueSpec&, const ValueSpec&, double, std::uint64_t,
+template SynapseTable<float> connect_by_rule<float>(const Rule&, const Selection&, const Selection&,
+                                                    bool, const ValueSpec&, const ValueSpec&,
+                                                    double, std::uint64_t, std::uint32_t);
+template SynapseTable<double> connect_by_rule<double>(const Rule&, const Selection&,
+                                                      const Selection&, bool, const ValueSpec&,
+                                                      const ValueSpec&, double, std::uint64_t,
                                                       std::uint32_t);
 
 }  // namespace spikelet

@@ -16,10 +16,12 @@
 namespace spikelet {
 namespace {
 
-constexpr std::size_t spare = 16;           // buffer elements that padding writes to
-constexpr std::size_t local_limit = 65408;  // elements of a partition: 16-bit targets, less the spare ones
-constexpr Step longest_slice = 32;          // steps between meetings at most
-constexpr std::size_t worth_a_thread = 6144;  // elements below which a meeting costs more than a second thread gains
+constexpr std::size_t spare = 16;  // buffer elements that padding writes to
+constexpr std::size_t local_limit =
+    65408;                          // elements of a partition: 16-bit targets, less the spare ones
+constexpr Step longest_slice = 32;  // steps between meetings at most
+constexpr std::size_t worth_a_thread =
+    6144;  // elements below which a meeting costs more than a second thread gains
 
 }  // namespace
 
@@ -59,16 +61,18 @@ auto Simulator<R>::add_node(std::size_t n) -> Node& {
 }
 
 template <class R>
-std::size_t Simulator<R>::add_neurons(std::size_t model, std::size_t n, const ParameterValues& parameters,
-                                      bool subtract) {
+std::size_t Simulator<R>::add_neurons(std::size_t model, std::size_t n,
+                                      const ParameterValues& parameters, bool subtract) {
   Node& node = add_node(n);
-  node.neurons = std::make_unique<Population<R>>(model, n, node.first_gid, dt_, parameters, subtract);
+  node.neurons =
+      std::make_unique<Population<R>>(model, n, node.first_gid, dt_, parameters, subtract);
   node.neurons->rebase(now_);
   return nodes_.size() - 1;
 }
 
 template <class R>
-std::size_t Simulator<R>::add_events(std::size_t n, std::vector<Step> stamps, std::vector<std::uint32_t> elements) {
+std::size_t Simulator<R>::add_events(std::size_t n, std::vector<Step> stamps,
+                                     std::vector<std::uint32_t> elements) {
   add_node(n).events.emplace(std::move(stamps), std::move(elements));
   return nodes_.size() - 1;
 }
@@ -82,20 +86,24 @@ std::size_t Simulator<R>::add_poisson(std::size_t n, std::span<const double> rat
 }
 
 template <class R>
-std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTable<R> table, Receptor receptor,
-                                  const std::optional<PairRule>& rule, std::optional<Step> born) {
+std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTable<R> table,
+                                  Receptor receptor, const std::optional<PairRule>& rule,
+                                  std::optional<Step> born) {
   require_idle();
-  const bool magnitudes = nodes_[post].neurons->model().conductance && receptor != Receptor::by_sign;
+  const bool magnitudes =
+      nodes_[post].neurons->model().conductance && receptor != Receptor::by_sign;
   for (const R w : table.weight) {
     if (!std::isfinite(w)) {
       throw std::invalid_argument("weight must be finite, got " + std::to_string(w));
     }
     if (magnitudes && w < 0) {
-      throw std::invalid_argument("weight must be >= 0 nS where receptor= names one, got " + std::to_string(w));
+      throw std::invalid_argument("weight must be >= 0 nS where receptor= names one, got " +
+                                  std::to_string(w));
     }
     if (rule && !(w >= static_cast<R>(rule->w_min) && w <= static_cast<R>(rule->w_max))) {
-      throw std::invalid_argument("weight must lie in [w_min, w_max] = [" + std::to_string(rule->w_min) + ", " +
-                                  std::to_string(rule->w_max) + "] of its plasticity, got " + std::to_string(w));
+      throw std::invalid_argument("weight must lie in [w_min, w_max] = [" +
+                                  std::to_string(rule->w_min) + ", " + std::to_string(rule->w_max) +
+                                  "] of its plasticity, got " + std::to_string(w));
     }
   }
   Projection& projection = projections_.emplace_back();
@@ -131,15 +139,18 @@ void Simulator<R>::inject_poisson(std::size_t population, const std::vector<doub
     std::transform(sent.begin(), sent.end(), sent.begin(), [](double w) { return std::abs(w); });
   }
   node.injectors.push_back(std::make_unique<PoissonInput<R>>(
-      node.size, rates, sent, model.early() ? int{early_channel} : channel, dt_, seed_, injectors_++));
+      node.size, rates, sent, model.early() ? int{early_channel} : channel, dt_, seed_,
+      injectors_++));
   dirty_ = true;
 }
 
 template <class R>
-void Simulator<R>::inject_current(std::size_t population, std::vector<R> values, std::size_t columns, Step start) {
+void Simulator<R>::inject_current(std::size_t population, std::vector<R> values,
+                                  std::size_t columns, Step start) {
   require_idle();
   Node& node = nodes_[population];
-  node.injectors.push_back(std::make_unique<CurrentInput<R>>(std::move(values), columns, node.size, start));
+  node.injectors.push_back(
+      std::make_unique<CurrentInput<R>>(std::move(values), columns, node.size, start));
   ++injectors_;
   dirty_ = true;
 }
@@ -154,8 +165,9 @@ void Simulator<R>::inject_noise(std::size_t population, const std::vector<double
   dirty_ = true;
 }
 
-// Gives each projection its store. Static ones share a store as long as a synapse's source and target tell which
-// projection it belongs to; what was connected later must not carry earlier spikes, so it gets stores of its own.
+// Gives each projection its store. Static ones share a store as long as a synapse's source and
+// target tell which projection it belongs to; what was connected later must not carry earlier
+// spikes, so it gets stores of its own.
 template <class R>
 std::size_t Simulator<R>::place_stores() {
   struct Layer {
@@ -169,7 +181,8 @@ std::size_t Simulator<R>::place_stores() {
     }
     const std::pair pair(projection.pre, projection.post);
     std::size_t k = 0;
-    while (k < layers.size() && (layers[k].born != projection.born || layers[k].pairs.contains(pair))) {
+    while (k < layers.size() &&
+           (layers[k].born != projection.born || layers[k].pairs.contains(pair))) {
       ++k;
     }
     if (k == layers.size()) {
@@ -200,16 +213,19 @@ void Simulator<R>::lay_out(std::size_t n_stores) {
   // Each population may round up by one block in each partition.
   const std::size_t room = local_limit - std::min(nodes_.size() * block_size, local_limit / 2);
   const auto threads = static_cast<std::size_t>(threads_);
-  const std::size_t wanted = adapt_ ? std::clamp<std::size_t>(blocks / worth_a_thread, 1, threads) : threads;
+  const std::size_t wanted =
+      adapt_ ? std::clamp<std::size_t>(blocks / worth_a_thread, 1, threads) : threads;
   const std::size_t n = std::max(wanted, (blocks + room - 1) / room);
   partitions_.clear();
   partitions_.resize(n);
   for (std::size_t k = 0; k < nodes_.size(); ++k) {
     const std::size_t node_blocks = round_up(nodes_[k].size, block_size) / block_size;
     for (std::size_t p = 0; p < n; ++p) {
-      // Turned by k, so that the single blocks of many small populations spread over the partitions.
+      // Turned by k, so that the single blocks of many small populations spread over the
+      // partitions.
       const std::size_t q = (p + k) % n;
-      const std::size_t begin = node_blocks * q / n * block_size, end = node_blocks * (q + 1) / n * block_size;
+      const std::size_t begin = node_blocks * q / n * block_size,
+                        end = node_blocks * (q + 1) / n * block_size;
       if (begin == end) {
         continue;
       }
@@ -288,7 +304,8 @@ void Simulator<R>::build_stores() {
         continue;
       }
       if (plastic != nullptr) {
-        partition.stores[s] = std::make_unique<StdpStore<R>>(feeds[s][0], *plastic->rule, dt_, span);
+        partition.stores[s] =
+            std::make_unique<StdpStore<R>>(feeds[s][0], *plastic->rule, dt_, span);
       } else {
         partition.stores[s] = std::make_unique<StaticStore<R>>(feeds[s], sources_, span, dummies);
       }
@@ -296,7 +313,8 @@ void Simulator<R>::build_stores() {
   });
 }
 
-// Where synapses of one pair are stored in another order than they were created: by delay, and by sign.
+// Where synapses of one pair are stored in another order than they were created: by delay, and by
+// sign.
 template <class R>
 void Simulator<R>::find_reorder(Projection& projection) {
   const SynapseTable<R>& table = *projection.table;
@@ -318,7 +336,8 @@ void Simulator<R>::find_reorder(Projection& projection) {
         for (std::uint64_t k = begin; k < end; ++k) {
           order.push_back(k);
         }
-        std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return key(a) < key(b); });
+        std::stable_sort(order.begin(), order.end(),
+                         [&](auto a, auto b) { return key(a) < key(b); });
         for (std::uint64_t k = begin; k < end; ++k) {
           if (order[k - begin] != k) {
             projection.reorder.emplace_back(order[k - begin], k);
@@ -395,7 +414,8 @@ void Simulator<R>::bind_slices() {
       slice.state_recorders.clear();
       for (const Projection& projection : projections_) {
         if (projection.rule && projection.post == slice.node) {
-          slice.plastic.push_back(static_cast<StdpStore<R>*>(partition.stores[projection.store].get()));
+          slice.plastic.push_back(
+              static_cast<StdpStore<R>*>(partition.stores[projection.store].get()));
         }
       }
       for (std::size_t k = 0; k < spike_recorders_.size(); ++k) {

@@ -13,7 +13,8 @@
 namespace spikelet {
 namespace {
 
-constexpr std::size_t chunk = 2048;  // elements that stay in the first-level cache between input and update
+constexpr std::size_t chunk =
+    2048;  // elements that stay in the first-level cache between input and update
 
 // Asks `poll` about fifty times a second, without reading the clock in every slice.
 class Poller {
@@ -50,7 +51,8 @@ Step Simulator<R>::run(Step steps, const Poll& poll) {
 
   const Step first = now_, end = now_ + steps;
   for (Node& node : nodes_) {  // where reset() goes back to
-    for (std::size_t k = 0; node.neurons && node.initial.size() < node.neurons->state_count(); ++k) {
+    for (std::size_t k = 0; node.neurons && node.initial.size() < node.neurons->state_count();
+         ++k) {
       node.initial.push_back(node.neurons->state(k));
     }
   }
@@ -90,7 +92,8 @@ void Simulator<R>::sample_weights() {
 template <class R>
 void Simulator<R>::allot_records(Step end) {
   for (StateRecorder<R>& recorder : state_recorders_) {
-    for (Step stamp = (now_ / recorder.every + 1) * recorder.every; stamp <= end; stamp += recorder.every) {
+    for (Step stamp = (now_ / recorder.every + 1) * recorder.every; stamp <= end;
+         stamp += recorder.every) {
       recorder.stamps.push_back(stamp);
     }
     recorder.values.resize(recorder.stamps.size() * recorder.elements.size());
@@ -132,7 +135,8 @@ void Simulator<R>::post(Partition& partition, int parity, Step begin, Step stop)
 
 // All spikes of a step of the slice, by gid.
 template <class R>
-std::span<const Gid> Simulator<R>::collect(Step index, int parity, std::vector<Gid>& merged, std::vector<Gid>& scratch) const {
+std::span<const Gid> Simulator<R>::collect(Step index, int parity, std::vector<Gid>& merged,
+                                           std::vector<Gid>& scratch) const {
   const auto at = static_cast<std::size_t>(index);
   const auto spikes_of = [&](const Partition& partition) {
     const Mail& mail = (*partition.mail)[static_cast<std::size_t>(parity)];
@@ -153,14 +157,15 @@ std::span<const Gid> Simulator<R>::collect(Step index, int parity, std::vector<G
       continue;
     }
     scratch.clear();
-    std::merge(merged.begin(), merged.end(), spikes.begin(), spikes.end(), std::back_inserter(scratch));
+    std::merge(merged.begin(), merged.end(), spikes.begin(), spikes.end(),
+               std::back_inserter(scratch));
     merged.swap(scratch);
   }
   return merged;
 }
 
-// Points the slices' kernels at their arrays. Input states live in the partition's buffers while a run goes on, where
-// events are added to them.
+// Points the slices' kernels at their arrays. Input states live in the partition's buffers while a
+// run goes on, where events are added to them.
 template <class R>
 void Simulator<R>::bind_arrays() {
   for (Partition& partition : partitions_) {
@@ -171,10 +176,13 @@ void Simulator<R>::bind_arrays() {
       }
       slice.args = node.neurons->step_args(now_);
       slice.step = node.neurons->step_function(node.external);
-      const auto at_element_0 = [&](int channel) {  // may lie before the buffer: it is indexed from slice.begin on
-        return reinterpret_cast<R*>(reinterpret_cast<std::uintptr_t>(partition.input[static_cast<std::size_t>(channel)].data()) +
-                                    (std::uintptr_t{slice.local} - slice.begin) * sizeof(R));
-      };
+      const auto at_element_0 =
+          [&](int channel) {  // may lie before the buffer: it is indexed from slice.begin on
+            return reinterpret_cast<R*>(
+                reinterpret_cast<std::uintptr_t>(
+                    partition.input[static_cast<std::size_t>(channel)].data()) +
+                (std::uintptr_t{slice.local} - slice.begin) * sizeof(R));
+          };
       slice.args.early = at_element_0(early_channel);
       const auto inputs = node.neurons->model().input_states;
       for (std::size_t c = 0; c < inputs.size(); ++c) {
@@ -197,7 +205,8 @@ void Simulator<R>::return_inputs() {
       const auto inputs = nodes_[slice.node].neurons->model().input_states;
       for (std::size_t c = 0; c < inputs.size(); ++c) {
         const R* from = partition.input[c].data() + slice.local;
-        std::copy(from, from + (slice.end - slice.begin), own.state[static_cast<std::size_t>(inputs[c])] + slice.begin);
+        std::copy(from, from + (slice.end - slice.begin),
+                  own.state[static_cast<std::size_t>(inputs[c])] + slice.begin);
       }
     }
   }
@@ -232,8 +241,9 @@ bool Simulator<R>::run_span(Step end, const Poll& poll) {
       mail.stop = -1;
     }
   }
-  // The step to stop at, not a flag: a fast member must not stop a slow one a slice early. It is set before the mail of
-  // that slice goes out, so all members see it after they have read the mail.
+  // The step to stop at, not a flag: a fast member must not stop a slow one a slice early. It is
+  // set before the mail of that slice goes out, so all members see it after they have read the
+  // mail.
   alignas(128) std::atomic<Step> stop_at{std::numeric_limits<Step>::max()};
   const auto stop_by = [&](Step step) {
     for (Step seen = stop_at; step < seen && !stop_at.compare_exchange_weak(seen, step);) {
@@ -245,71 +255,74 @@ bool Simulator<R>::run_span(Step end, const Poll& poll) {
     Step step;
   } reached{now_};
   const Step begin_of_run = now_;
-  run_team(static_cast<int>(std::min(static_cast<std::size_t>(threads_), partitions_.size())), [&](int member, int members) {
-    const FlushDenormals guard;
-    bool failed = false;
-    const auto guarded = [&](Step step, auto&& work) {
-      try {
-        if (!failed) {
-          work();
-        }
-      } catch (...) {
-        const std::lock_guard lock(mutex);
-        error = std::current_exception();
-        failed = true;  // but goes on to send mail until all have stopped
-        stop_by(step);
-      }
-    };
-    const auto for_own = [&](auto&& work) {
-      for (auto p = static_cast<std::size_t>(member); p < partitions_.size(); p += static_cast<std::size_t>(members)) {
-        work(p);
-      }
-    };
-    std::vector<Gid> merged, scratch;
-    int parity = 0;
-    for (Step begin = begin_of_run; begin < end; parity ^= 1) {
-      const Step stop = std::min(begin + slice_steps_, end);
-      guarded(stop, [&] { for_own([&](std::size_t p) { advance(p, begin, stop, parity); }); });
-      if (member == 0 && poll(stop)) {
-        stop_by(stop);
-      }
-      for_own([&](std::size_t p) { post(partitions_[p], parity, begin, stop); });
-      for (const Partition& partition : partitions_) {
-        const Mail& mail = (*partition.mail)[static_cast<std::size_t>(parity)];
-        wait_until([&] { return mail.stop.load(std::memory_order_acquire) == stop; });
-      }
-      guarded(stop + 1, [&] {
-        for (Step step = begin; step < stop; ++step) {
-          const std::span<const Gid> spikes = collect(step - begin, parity, merged, scratch);
-          for_own([&](std::size_t p) {
-            for (const auto& store : partitions_[p].stores) {
-              if (!store) {
-                continue;
-              }
-              for (const Gid source : spikes) {
-                store->prefetch(source);
-              }
-              for (const Gid source : spikes) {
-                store->enqueue(source, step + 1, step + 1);
+  run_team(
+      static_cast<int>(std::min(static_cast<std::size_t>(threads_), partitions_.size())),
+      [&](int member, int members) {
+        const FlushDenormals guard;
+        bool failed = false;
+        const auto guarded = [&](Step step, auto&& work) {
+          try {
+            if (!failed) {
+              work();
+            }
+          } catch (...) {
+            const std::lock_guard lock(mutex);
+            error = std::current_exception();
+            failed = true;  // but goes on to send mail until all have stopped
+            stop_by(step);
+          }
+        };
+        const auto for_own = [&](auto&& work) {
+          for (auto p = static_cast<std::size_t>(member); p < partitions_.size();
+               p += static_cast<std::size_t>(members)) {
+            work(p);
+          }
+        };
+        std::vector<Gid> merged, scratch;
+        int parity = 0;
+        for (Step begin = begin_of_run; begin < end; parity ^= 1) {
+          const Step stop = std::min(begin + slice_steps_, end);
+          guarded(stop, [&] { for_own([&](std::size_t p) { advance(p, begin, stop, parity); }); });
+          if (member == 0 && poll(stop)) {
+            stop_by(stop);
+          }
+          for_own([&](std::size_t p) { post(partitions_[p], parity, begin, stop); });
+          for (const Partition& partition : partitions_) {
+            const Mail& mail = (*partition.mail)[static_cast<std::size_t>(parity)];
+            wait_until([&] { return mail.stop.load(std::memory_order_acquire) == stop; });
+          }
+          guarded(stop + 1, [&] {
+            for (Step step = begin; step < stop; ++step) {
+              const std::span<const Gid> spikes = collect(step - begin, parity, merged, scratch);
+              for_own([&](std::size_t p) {
+                for (const auto& store : partitions_[p].stores) {
+                  if (!store) {
+                    continue;
+                  }
+                  for (const Gid source : spikes) {
+                    store->prefetch(source);
+                  }
+                  for (const Gid source : spikes) {
+                    store->enqueue(source, step + 1, step + 1);
+                  }
+                }
+              });
+              if (member == 0) {
+                history_.stamps.insert(history_.stamps.end(), spikes.size(), step + 1);
+                history_.gids.insert(history_.gids.end(), spikes.begin(), spikes.end());
               }
             }
+            if (member == 0) {
+              reached.step = stop;
+              forget_old_spikes(stop);
+            }
           });
-          if (member == 0) {
-            history_.stamps.insert(history_.stamps.end(), spikes.size(), step + 1);
-            history_.gids.insert(history_.gids.end(), spikes.begin(), spikes.end());
+          if (stop_at <= stop) {
+            break;
           }
-        }
-        if (member == 0) {
-          reached.step = stop;
-          forget_old_spikes(stop);
+          begin = stop;
         }
       });
-      if (stop_at <= stop) {
-        break;
-      }
-      begin = stop;
-    }
-  });
   now_ = reached.step;
   return_inputs();
   trim_records();
@@ -319,14 +332,16 @@ bool Simulator<R>::run_span(Step end, const Poll& poll) {
   return stop_at <= now_;
 }
 
-// Keeps the spikes that are still in flight; only now and then, so that a step pays almost nothing for it.
+// Keeps the spikes that are still in flight; only now and then, so that a step pays almost nothing
+// for it.
 template <class R>
 void Simulator<R>::forget_old_spikes(Step step) {
   if (history_.stamps.size() < history_limit_) {
     return;
   }
   const Step oldest = step - longest_delay();
-  const auto keep = std::upper_bound(history_.stamps.begin(), history_.stamps.end(), oldest) - history_.stamps.begin();
+  const auto keep = std::upper_bound(history_.stamps.begin(), history_.stamps.end(), oldest) -
+                    history_.stamps.begin();
   history_.stamps.erase(history_.stamps.begin(), history_.stamps.begin() + keep);
   history_.gids.erase(history_.gids.begin(), history_.gids.begin() + keep);
   history_limit_ = 2 * history_.stamps.size() + 65536;
@@ -416,14 +431,16 @@ void Simulator<R>::sample_states(Slice& slice, Step stamp) {
       continue;
     }
     const auto row = static_cast<std::size_t>(
-        std::lower_bound(recorder.stamps.begin(), recorder.stamps.end(), stamp) - recorder.stamps.begin());
+        std::lower_bound(recorder.stamps.begin(), recorder.stamps.end(), stamp) -
+        recorder.stamps.begin());
     R* values = recorder.values.data() + row * recorder.elements.size();
     for (std::size_t column = 0; column < recorder.elements.size(); ++column) {
       const std::uint32_t element = recorder.elements[column];
       if (element >= slice.begin && element < slice.end) {
         const auto& neurons = *nodes_[slice.node].neurons;
         const bool moved = recorder.state > 0 && recorder.state < neurons.state_count() - 1;
-        values[column] = moved ? slice.args.state[recorder.state][element] : neurons.state_of(recorder.state, element);
+        values[column] = moved ? slice.args.state[recorder.state][element]
+                               : neurons.state_of(recorder.state, element);
       }
     }
   }

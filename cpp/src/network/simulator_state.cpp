@@ -15,7 +15,8 @@ Population<R>& Simulator<R>::neurons(std::size_t population) {
 }
 
 template <class R>
-void Simulator<R>::set_events(std::size_t population, std::vector<Step> stamps, std::vector<std::uint32_t> elements) {
+void Simulator<R>::set_events(std::size_t population, std::vector<Step> stamps,
+                              std::vector<std::uint32_t> elements) {
   require_idle();
   nodes_[population].events.emplace(std::move(stamps), std::move(elements));
 }
@@ -28,8 +29,9 @@ void Simulator<R>::set_rates(std::size_t population, std::span<const double> rat
 
 // Visits (index, source, synapse) in stored order: by source, target, delay, channel, creation.
 template <class R>
-void Simulator<R>::walk(const Projection& projection,
-                        const std::function<void(std::uint64_t, std::uint32_t, const Entry&)>& visitor) {
+void Simulator<R>::walk(
+    const Projection& projection,
+    const std::function<void(std::uint64_t, std::uint32_t, const Entry&)>& visitor) {
   const Node& pre = nodes_[projection.pre];
   std::vector<const Slice*> slices(partitions_.size(), nullptr);
   for (std::size_t p = 0; p < partitions_.size(); ++p) {
@@ -84,7 +86,8 @@ StdpStore<R>& Simulator<R>::stdp(const Projection& projection, std::size_t parti
 }
 
 template <class R>
-auto Simulator<R>::slice_of(const Projection& projection, std::size_t partition) const -> const Slice& {
+auto Simulator<R>::slice_of(const Projection& projection, std::size_t partition) const
+    -> const Slice& {
   for (const Slice& slice : partitions_[partition].slices) {
     if (slice.node == projection.post) {
       return slice;
@@ -109,13 +112,15 @@ std::vector<R> Simulator<R>::read_weights(std::size_t k) {
     const Node& pre = nodes_[projection.pre];
     for (std::size_t s = 0; s < history_.stamps.size(); ++s) {
       const Gid gid = history_.gids[s];
-      if (gid >= pre.first_gid && gid - pre.first_gid < pre.size && history_.stamps[s] > projection.born) {
+      if (gid >= pre.first_gid && gid - pre.first_gid < pre.size &&
+          history_.stamps[s] > projection.born) {
         in_flight[gid - pre.first_gid].push_back(history_.stamps[s]);
       }
     }
   }
   // Conductances are stored as magnitudes.
-  const bool signs = nodes_[projection.post].neurons->model().conductance && projection.receptor == Receptor::by_sign;
+  const bool signs = nodes_[projection.post].neurons->model().conductance &&
+                     projection.receptor == Receptor::by_sign;
   static const std::vector<Step> none;
   const std::vector<Step>* stamps = &none;
   std::uint32_t source_of_stamps = ~0u;
@@ -193,8 +198,9 @@ void Simulator<R>::write_weights(std::size_t k, std::span<const R> given) {
       stdp(projection, p).send_in_flight(now_);
     }
   }
-  walk(projection,
-       [&](std::uint64_t index, std::uint32_t, const Entry& entry) { *entry.synapse.weight = stored[index]; });
+  walk(projection, [&](std::uint64_t index, std::uint32_t, const Entry& entry) {
+    *entry.synapse.weight = stored[index];
+  });
 }
 
 template <class R>
@@ -208,7 +214,8 @@ std::string Simulator<R>::describe_storage(std::size_t k) const {
   }
   bool lines = false, packed = false;
   for (const Partition& partition : partitions_) {
-    if (const auto* store = static_cast<const StaticStore<R>*>(partition.stores[projection.store].get())) {
+    if (const auto* store =
+            static_cast<const StaticStore<R>*>(partition.stores[projection.store].get())) {
       for (int channel = 0; channel < max_channels; ++channel) {
         (store->uses_lines(channel) ? lines : packed) = true;
       }
@@ -292,7 +299,8 @@ void Simulator<R>::reset(bool keep_weights) {
   for (Node& node : nodes_) {
     if (node.neurons) {
       for (std::size_t s = 0; s < node.neurons->state_count(); ++s) {
-        node.neurons->set_state(s, initial_state(static_cast<std::size_t>(&node - nodes_.data()), s));
+        node.neurons->set_state(s,
+                                initial_state(static_cast<std::size_t>(&node - nodes_.data()), s));
       }
       node.neurons->set_held(std::vector<std::int32_t>(node.size, 0), 0);
     }
@@ -317,7 +325,8 @@ std::vector<R> Simulator<R>::initial_state(std::size_t population, std::size_t s
 }
 
 template <class R>
-void Simulator<R>::set_initial_state(std::size_t population, std::size_t state, std::vector<R> values) {
+void Simulator<R>::set_initial_state(std::size_t population, std::size_t state,
+                                     std::vector<R> values) {
   Node& node = nodes_[population];
   node.initial.resize(node.neurons->state_count());
   node.initial[state] = std::move(values);
@@ -338,7 +347,8 @@ auto Simulator<R>::read_plastic_state(std::size_t k) -> RawWeights {
   }
   PlasticState<R>& state = raw.state;
   std::map<std::pair<std::uint32_t, std::uint16_t>, typename StdpStore<R>::Trace> traces;
-  std::vector<const std::vector<typename StdpStore<R>::Post>*> histories(nodes_[projection.post].size, nullptr);
+  std::vector<const std::vector<typename StdpStore<R>::Post>*> histories(
+      nodes_[projection.post].size, nullptr);
   for (std::size_t p = 0; p < partitions_.size(); ++p) {
     if (!partitions_[p].stores[projection.store]) {
       continue;
@@ -349,7 +359,8 @@ auto Simulator<R>::read_plastic_state(std::size_t k) -> RawWeights {
       traces[{source, delay}] = trace;  // the same in every partition
     });
     const Slice& slice = slice_of(projection, p);
-    for (std::uint32_t j = slice.begin; j < std::min<std::size_t>(slice.end, histories.size()); ++j) {
+    for (std::uint32_t j = slice.begin; j < std::min<std::size_t>(slice.end, histories.size());
+         ++j) {
       histories[j] = &store.history(j);
     }
     store.for_each_sent(now_, [&](Step arrival, const auto& sent) {
@@ -375,14 +386,16 @@ auto Simulator<R>::read_plastic_state(std::size_t k) -> RawWeights {
     }
     state.post_row[j + 1] = state.post_stamp.size();
   }
-  walk(projection,
-       [&](std::uint64_t index, std::uint32_t, const Entry& entry) { raw.weights[index] = *entry.synapse.weight; });
+  walk(projection, [&](std::uint64_t index, std::uint32_t, const Entry& entry) {
+    raw.weights[index] = *entry.synapse.weight;
+  });
   to_canonical(projection, raw.weights);
   return raw;
 }
 
 template <class R>
-void Simulator<R>::write_plastic_state(std::size_t k, std::span<const R> weights, const PlasticState<R>& state) {
+void Simulator<R>::write_plastic_state(std::size_t k, std::span<const R> weights,
+                                       const PlasticState<R>& state) {
   Projection& projection = projections_[k];
   if (projection.table) {  // goes into the stores when they are built
     projection.table->weight.assign(weights.begin(), weights.end());
@@ -413,8 +426,10 @@ void Simulator<R>::write_plastic_state(std::size_t k, std::span<const R> weights
     }
     for (std::size_t s = 0; s < state.sent_step.size(); ++s) {
       if (state.sent_post[s] >= slice.begin && state.sent_post[s] < slice.end) {
-        store.add_sent(state.sent_step[s], {static_cast<std::uint16_t>(slice.local + (state.sent_post[s] - slice.begin)),
-                                            state.sent_channel[s], state.sent_value[s]});
+        store.add_sent(
+            state.sent_step[s],
+            {static_cast<std::uint16_t>(slice.local + (state.sent_post[s] - slice.begin)),
+             state.sent_channel[s], state.sent_value[s]});
       }
     }
   }

@@ -54,18 +54,23 @@ void PoissonSource::emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid
   const auto below = kernels().below;
   for (std::uint32_t block = begin / block_size; block * block_size < end; ++block) {
     const std::uint32_t first = block * static_cast<std::uint32_t>(block_size);
-    std::uint64_t events = below(stream_, tie_, block, stamp, high_.data() + first, low_.data() + first);
+    std::uint64_t events =
+        below(stream_, tie_, block, stamp, high_.data() + first, low_.data() + first);
     for (; events != 0; events &= events - 1) {
       const std::uint32_t i = first + static_cast<std::uint32_t>(__builtin_ctzll(events));
       if (i >= n_) {
         break;  // padding: p = 0, but a draw may tie with it
       }
-      if (mean_[i] > PoissonTable::max_mean) {  // always "any": a rate beyond all use, drawn at leisure
-        out.insert(out.end(), static_cast<std::size_t>(PoissonCount(mean_[i]).draw(count_, i, stamp)), first_gid + i);
+      if (mean_[i] >
+          PoissonTable::max_mean) {  // always "any": a rate beyond all use, drawn at leisure
+        out.insert(out.end(),
+                   static_cast<std::size_t>(PoissonCount(mean_[i]).draw(count_, i, stamp)),
+                   first_gid + i);
         continue;
       }
       out.push_back(first_gid + i);
-      // Given at least one event, the number by inversion: P(k) / P(>= 1), P(k + 1) = P(k) mean / (k + 1).
+      // Given at least one event, the number by inversion: P(k) / P(>= 1), P(k + 1) = P(k) mean /
+      // (k + 1).
       const Words w = count_.at(i, stamp);
       double rest = uniform(w[0], w[1]) * p_any_[i], p = mean_[i] * (1 - p_any_[i]);
       for (int k = 1; rest > p && k < 1000; ++k) {

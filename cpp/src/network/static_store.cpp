@@ -14,11 +14,13 @@ struct RowEntry {
   R weight;
 };
 
-// The entries of one source's row in one channel, by delay; among equals in order of projection, then target.
+// The entries of one source's row in one channel, by delay; among equals in order of projection,
+// then target.
 template <class R>
 class RowGatherer {
  public:
-  RowGatherer(std::span<const Feed<R>> feeds, int channel) : channel_(channel), count_(max_delay + 1) {
+  RowGatherer(std::span<const Feed<R>> feeds, int channel)
+      : channel_(channel), count_(max_delay + 1) {
     for (const Feed<R>& feed : feeds) {
       feeds_.push_back(&feed);
     }
@@ -48,7 +50,8 @@ class RowGatherer {
         const auto k = static_cast<std::size_t>(it - table.post.begin());
         const R weight = table.weight_of(k);
         if (feed.channel_of(weight) == channel_) {
-          unsorted_.push_back({table.delay_of(k), static_cast<std::uint16_t>(feed.local + (*it - feed.post_begin)),
+          unsorted_.push_back({table.delay_of(k),
+                               static_cast<std::uint16_t>(feed.local + (*it - feed.post_begin)),
                                feed.sent(weight)});
         }
       }
@@ -120,7 +123,8 @@ void StaticStore<R>::build(int channel, std::span<const Feed<R>> feeds, std::siz
   constexpr std::size_t longest = 65535;
 
   // First walk: sizes, to choose the form and to allocate once.
-  std::size_t synapses = 0, segments = 0, lines = 0, packed = 0, first_source = sources, last_source = 0;
+  std::size_t synapses = 0, segments = 0, lines = 0, packed = 0, first_source = sources,
+              last_source = 0;
   RowGatherer<R> counter(feeds, channel);
   for (std::size_t source = 0; source < sources; ++source) {
     const auto& row = counter.gather(static_cast<Gid>(source));
@@ -139,10 +143,12 @@ void StaticStore<R>::build(int channel, std::span<const Feed<R>> feeds, std::siz
     return;
   }
   // Lines are faster while they are mostly full: up to 28 % of padding.
-  c.lines_form = static_cast<double>(lines * sizeof(Line)) <= 1.28 * static_cast<double>(synapses * (sizeof(R) + 2));
+  c.lines_form = static_cast<double>(lines * sizeof(Line)) <=
+                 1.28 * static_cast<double>(synapses * (sizeof(R) + 2));
   const std::size_t total = c.lines_form ? lines : packed;
   if (total > 0xffffffffu || segments > 0xffffffffu) {
-    throw std::length_error("a partition cannot hold more than 2^32 units of synapse data: use more threads");
+    throw std::length_error(
+        "a partition cannot hold more than 2^32 units of synapse data: use more threads");
   }
   c.first_source = static_cast<Gid>(first_source);
   c.rows.resize(last_source - first_source + 2);
@@ -153,7 +159,8 @@ void StaticStore<R>::build(int channel, std::span<const Feed<R>> feeds, std::siz
   for (std::size_t source = first_source; source <= last_source + 1; ++source) {
     Row& header = c.rows[source - first_source];
     header = {static_cast<std::uint32_t>(c.lines_form ? c.lines.size() : c.packed.size()),
-              static_cast<std::uint32_t>(c.segments.size()), {0, 0}};
+              static_cast<std::uint32_t>(c.segments.size()),
+              {0, 0}};
     if (source > last_source) {
       break;
     }
@@ -167,7 +174,8 @@ void StaticStore<R>::build(int channel, std::span<const Feed<R>> feeds, std::siz
             const bool real = k + static_cast<std::size_t>(l) < end;
             line.weight[l] = real ? row[k + static_cast<std::size_t>(l)].weight : R(0);
             line.target[l] = real ? row[k + static_cast<std::size_t>(l)].target
-                                  : static_cast<std::uint16_t>(dummies_ + l);  // distinct: no store-to-load chains
+                                  : static_cast<std::uint16_t>(
+                                        dummies_ + l);  // distinct: no store-to-load chains
           }
         }
       } else {
@@ -210,7 +218,8 @@ void StaticStore<R>::enqueue(Gid source, Step stamp, Step from) {
       if (arrival >= from) {
         c.calendar.at(arrival).push_back({first, segment.count});
       }
-      if (arrival == from && c.lines_form) {  // due in the coming step: the lines come while neurons are updated
+      if (arrival == from &&
+          c.lines_form) {  // due in the coming step: the lines come while neurons are updated
         for (std::uint32_t l = 0; l < std::min<std::uint32_t>(segment.count, 8); ++l) {
           __builtin_prefetch(c.lines.data() + first + l);
         }
@@ -339,8 +348,8 @@ template <class R>
 std::size_t StaticStore<R>::bytes() const {
   std::size_t sum = 0;
   for (const ChannelRows& c : channel_) {
-    sum += c.rows.size() * sizeof(Row) + c.segments.size() * sizeof(Segment) + c.lines.size() * sizeof(Line) +
-           c.packed.size() * sizeof(R);
+    sum += c.rows.size() * sizeof(Row) + c.segments.size() * sizeof(Segment) +
+           c.lines.size() * sizeof(Line) + c.packed.size() * sizeof(R);
   }
   return sum;
 }

@@ -75,7 +75,8 @@ auto StdpStore<R>::window(const std::vector<Post>& history, Step lo, Step hi) ->
 }
 
 template <class R>
-R StdpStore<R>::potentiate(R w, const std::vector<Post>& history, Window posts, Step delay, const Trace& trace) const {
+R StdpStore<R>::potentiate(R w, const std::vector<Post>& history, Window posts, Step delay,
+                           const Trace& trace) const {
   for (std::size_t k = posts.begin; k < posts.end; ++k) {
     const R k_plus = trace.k_plus * plus_(history[k].stamp + delay - trace.last);
     w = std::min(w + A_plus_ * k_plus, w_max_);
@@ -114,7 +115,8 @@ void StdpStore<R>::process(std::uint32_t s, Step arrival, Send&& send) {
   for (std::uint64_t k = segment.first; k < segment.first + segment.count; ++k) {
     const std::vector<Post>& history = history_[target_[k] - feed_.local];
     const Window posts = window(history, trace.done - delay, stamp - tie_ - delay);
-    const R w = depress(potentiate(weight_[k], history, posts, delay, trace), history, posts, stamp - delay);
+    const R w = depress(potentiate(weight_[k], history, posts, delay, trace), history, posts,
+                        stamp - delay);
     weight_[k] = w;
     send(target_[k], feed_.channel_of(w), feed_.sent(w));
   }
@@ -169,7 +171,8 @@ void StdpStore<R>::note_posts(std::span<const Gid> gids, Gid post_gid, Step stam
   for (const Gid gid : gids) {
     const Gid element = gid - post_gid;
     auto& history = history_[element - feed_.post_begin];
-    const R before = history.empty() ? R(0) : history.back().k_minus * minus_(stamp - history.back().stamp);
+    const R before =
+        history.empty() ? R(0) : history.back().k_minus * minus_(stamp - history.back().stamp);
     history.push_back({stamp, before + R(1)});
   }
   posts_ += gids.size();
@@ -196,8 +199,9 @@ void StdpStore<R>::settle_segment(std::size_t s, Step upto) {
   trace.done = upto;
 }
 
-// `step`: arrivals of steps before it are delivered, so stamps up to step - d are; later ones find the posts with
-// x <= step - d potentiated already, and of those only the latest is still needed, for its trace.
+// `step`: arrivals of steps before it are delivered, so stamps up to step - d are; later ones find
+// the posts with x <= step - d potentiated already, and of those only the latest is still needed,
+// for its trace.
 template <class R>
 void StdpStore<R>::settle(Step step) {
   for (std::size_t s = 0; s < segments_.size(); ++s) {
@@ -205,8 +209,9 @@ void StdpStore<R>::settle(Step step) {
   }
   posts_ = 0;
   for (std::vector<Post>& history : history_) {
-    auto keep = std::find_if(history.begin(), history.end(),
-                             [&](const Post& post) { return post.stamp > step - 2 * longest_delay_; });
+    auto keep = std::find_if(history.begin(), history.end(), [&](const Post& post) {
+      return post.stamp > step - 2 * longest_delay_;
+    });
     if (keep != history.begin()) {
       history.erase(history.begin(), keep - 1);
     }
@@ -215,7 +220,8 @@ void StdpStore<R>::settle(Step step) {
 }
 
 template <class R>
-R StdpStore<R>::weight_now(const SynapseRef<R>& synapse, std::span<const Step> in_flight, Step now) const {
+R StdpStore<R>::weight_now(const SynapseRef<R>& synapse, std::span<const Step> in_flight,
+                           Step now) const {
   R w = *synapse.weight;
   Trace trace = traces_[synapse.segment];
   const Step delay = synapse.delay, processed = trace.last;
@@ -242,7 +248,8 @@ void StdpStore<R>::clear() {
 }
 
 template <class R>
-void StdpStore<R>::for_each_segment(const std::function<void(std::uint32_t, std::uint16_t, Trace&)>& visitor) {
+void StdpStore<R>::for_each_segment(
+    const std::function<void(std::uint32_t, std::uint16_t, Trace&)>& visitor) {
   for (std::size_t i = 0; i + 1 < rows_.size(); ++i) {
     for (std::uint32_t s = rows_[i]; s < rows_[i + 1]; ++s) {
       visitor(static_cast<std::uint32_t>(i), segments_[s].delay, traces_[s]);
@@ -262,7 +269,8 @@ void StdpStore<R>::visit(Gid source, const std::function<void(const SynapseRef<R
 
 template <class R>
 std::size_t StdpStore<R>::bytes() const {
-  return weight_.size() * (sizeof(R) + sizeof(std::uint16_t)) + segments_.size() * (sizeof(Segment) + sizeof(Trace)) +
+  return weight_.size() * (sizeof(R) + sizeof(std::uint16_t)) +
+         segments_.size() * (sizeof(Segment) + sizeof(Trace)) +
          rows_.size() * sizeof(std::uint32_t);
 }
 

@@ -6,7 +6,8 @@ namespace spikelet {
 
 template <class R>
 SynapseTable<R> SynapseTable<R>::from_lists(std::size_t n_pre, std::span<const std::uint32_t> pre,
-                                            std::span<const std::uint32_t> post, std::span<const R> weight,
+                                            std::span<const std::uint32_t> post,
+                                            std::span<const R> weight,
                                             std::span<const std::uint16_t> delay) {
   const bool weights = weight.size() != 1, delays = delay.size() != 1;
   auto table = build_table<R>(

@@ -1,5 +1,5 @@
-// Buffer<T>: a std::vector on cache-line boundaries; large ones on huge pages where the system has them.
-// Rows of synapses are met at random, so 4 KB pages would cost a page walk each.
+// Buffer<T>: a std::vector on cache-line boundaries; large ones on huge pages where the system has
+// them. Rows of synapses are met at random, so 4 KB pages would cost a page walk each.
 #pragma once
 
 #include <cstddef>

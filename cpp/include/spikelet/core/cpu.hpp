@@ -1,5 +1,5 @@
-// Which SIMD level the kernels run at: found once, at first use; SPIKELET_SIMD=baseline|v3|v4 forces one.
-// All levels give the same bits; only the speed differs.
+// Which SIMD level the kernels run at: found once, at first use; SPIKELET_SIMD=baseline|v3|v4
+// forces one. All levels give the same bits; only the speed differs.
 #pragma once
 
 #include <string_view>
@@ -14,10 +14,12 @@ std::string_view to_string(SimdLevel level);
 // Levels that this processor (and this build) can run, lowest first.
 std::vector<SimdLevel> available_simd_levels();
 
-// The level in use. Throws std::invalid_argument if SPIKELET_SIMD names an unknown or unavailable one.
+// The level in use. Throws std::invalid_argument if SPIKELET_SIMD names an unknown or unavailable
+// one.
 SimdLevel simd_level();
 
-// While it lives, this thread treats denormal numbers as zero: decaying states would reach them and run ten times slower.
+// While it lives, this thread treats denormal numbers as zero: decaying states would reach them and
+// run ten times slower.
 class FlushDenormals {
  public:
   FlushDenormals();

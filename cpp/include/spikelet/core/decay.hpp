@@ -1,5 +1,5 @@
-// exp(-k dt / tau) for whole steps k from two small tables: no libm call in the step loop, and no pair is dropped before
-// the factor itself underflows.
+// exp(-k dt / tau) for whole steps k from two small tables: no libm call in the step loop, and no
+// pair is dropped before the factor itself underflows.
 #pragma once
 
 #include <cmath>

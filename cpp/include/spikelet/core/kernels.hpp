@@ -1,5 +1,5 @@
-// The table of compiled kernels: the same bodies at each SIMD level, chosen once. Kernels are serial; threads
-// belong to the driver.
+// The table of compiled kernels: the same bodies at each SIMD level, chosen once. Kernels are
+// serial; threads belong to the driver.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 namespace spikelet {
 
 struct KernelTable {
-  const StepFunctions<float>* step32;   // by model
+  const StepFunctions<float>* step32;  // by model
   const StepFunctions<double>* step64;
 
   // 16-bit uniform draws for the 64 elements of block `block`; see random16.hpp for the mapping.
@@ -23,10 +23,10 @@ struct KernelTable {
   void (*poisson64)(const PoissonTable&, const Stream&, const Stream& tie, Step, std::size_t begin,
                     std::size_t end, const double* weight, std::size_t weight_mask, double* input);
 
-  // Bit i: the draw of element i of block `block` is below threshold[i]; ties are settled by `low` with 32 more
-  // bits. Thresholds are those of the block: 64 high parts, 64 low parts.
-  std::uint64_t (*below)(const Stream&, const Stream& tie, std::uint32_t block, Step, const std::uint16_t* high,
-                         const std::uint32_t* low);
+  // Bit i: the draw of element i of block `block` is below threshold[i]; ties are settled by `low`
+  // with 32 more bits. Thresholds are those of the block: 64 high parts, 64 low parts.
+  std::uint64_t (*below)(const Stream&, const Stream& tie, std::uint32_t block, Step,
+                         const std::uint16_t* high, const std::uint32_t* low);
 
   template <class R>
   const StepFunctions<R>& step(std::size_t model) const {

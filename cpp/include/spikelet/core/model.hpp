@@ -1,5 +1,5 @@
-// What the engine knows of a neuron model, whatever its equations: names, sizes, lowering, compiled steps.
-// The models themselves are the headers in src/core/neurons/, listed in src/core/models.hpp.
+// What the engine knows of a neuron model, whatever its equations: names, sizes, lowering, compiled
+// steps. The models themselves are the headers in src/core/neurons/, listed in src/core/models.hpp.
 #pragma once
 
 #include <array>
@@ -14,8 +14,9 @@ namespace spikelet {
 inline constexpr int max_states = 6;
 inline constexpr int max_coefficients = 24;
 
-// Where events go. Those that move a current or a conductance are added to that state itself, at the end of the step,
-// after its decay: no buffer is read and cleared. Those that move V_m (delta synapses) are summed in a buffer before.
+// Where events go. Those that move a current or a conductance are added to that state itself, at
+// the end of the step, after its decay: no buffer is read and cleared. Those that move V_m (delta
+// synapses) are summed in a buffer before.
 enum Channel : int { excitatory_channel, inhibitory_channel, early_channel };
 inline constexpr int max_channels = 3;
 
@@ -32,12 +33,13 @@ inline constexpr std::array<std::string_view, p_first> common_parameters{
 // One step of one population, for elements in whole blocks. Potentials are relative to E_L.
 template <class R>
 struct StepArgs {
-  std::array<R*, max_states> state{};   // state 0 is V_m
-  R* early = nullptr;                    // summed events of the early channel; read, then cleared
+  std::array<R*, max_states> state{};  // state 0 is V_m
+  R* early = nullptr;                  // summed events of the early channel; read, then cleared
   std::array<const R*, max_coefficients> coefficient{};
-  std::array<std::size_t, max_coefficients> index_mask{};  // 0: one value (64 copies); ~0: one an element
-  const R* external = nullptr;      // current added to I_e, or none
-  R* theta = nullptr;               // adaptive part of the threshold, or none
+  std::array<std::size_t, max_coefficients>
+      index_mask{};                    // 0: one value (64 copies); ~0: one an element
+  const R* external = nullptr;         // current added to I_e, or none
+  R* theta = nullptr;                  // adaptive part of the threshold, or none
   std::int32_t* held_until = nullptr;  // V_m is held while now < held_until
   std::int32_t now = 0;
   const std::int32_t* t_ref = nullptr;  // in steps
@@ -47,7 +49,8 @@ struct StepArgs {
   Gid first_gid = 0;
 };
 
-// Integrates elements [begin, end), both multiples of block_size; appends the gids that spiked; returns the end.
+// Integrates elements [begin, end), both multiples of block_size; appends the gids that spiked;
+// returns the end.
 template <class R>
 using StepFunction = Gid* (*)(const StepArgs<R>&, std::size_t begin, std::size_t end, Gid* out);
 
@@ -61,9 +64,10 @@ struct ModelInfo {
   std::string_view name;
   std::span<const std::string_view> parameters;  // after the common ones
   std::span<const std::string_view> states;      // state 0 is V_m
-  int coefficients;   // with the common ones
-  std::span<const int> input_states;  // states that excitatory and inhibitory events add to; none: the early channel
-  bool conductance;                   // events count by their magnitude, also inhibitory ones
+  int coefficients;                              // with the common ones
+  std::span<const int>
+      input_states;  // states that excitatory and inhibitory events add to; none: the early channel
+  bool conductance;  // events count by their magnitude, also inhibitory ones
   // One element's coefficients after the common ones, from its parameters (common ones first).
   void (*lower)(double dt, const double* parameters, double* coefficients);
 

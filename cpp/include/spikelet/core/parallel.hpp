@@ -1,5 +1,5 @@
-// The only place where threads appear: a team for one parallel region, and how its members wait for each other.
-// OpenMP where it was found, std::thread otherwise; never a global setting.
+// The only place where threads appear: a team for one parallel region, and how its members wait for
+// each other. OpenMP where it was found, std::thread otherwise; never a global setting.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,8 @@
 
 namespace spikelet {
 
-// Waits until ready() is true. Spins briefly, then yields: with more threads than cores the others must get to run.
+// Waits until ready() is true. Spins briefly, then yields: with more threads than cores the others
+// must get to run.
 template <class Ready>
 void wait_until(Ready&& ready) {
   for (int spin = 0; !ready(); ++spin) {
@@ -31,8 +32,8 @@ void wait_until(Ready&& ready) {
   }
 }
 
-// Calls body(member, members) on each member; member 0 is the caller. The system may give fewer members
-// than asked for. A body must not throw while others wait at a barrier.
+// Calls body(member, members) on each member; member 0 is the caller. The system may give fewer
+// members than asked for. A body must not throw while others wait at a barrier.
 template <class Body>
 void run_team(int threads, Body&& body) {
   if (threads <= 1) {
@@ -54,22 +55,24 @@ void run_team(int threads, Body&& body) {
 #endif
 }
 
-// Calls body(i) for each i < n, spread over the team; the first exception is thrown again at the end.
+// Calls body(i) for each i < n, spread over the team; the first exception is thrown again at the
+// end.
 template <class Body>
 void parallel_for(int threads, std::size_t n, Body&& body) {
   std::atomic<std::size_t> next{0};
   std::exception_ptr error;
   std::mutex mutex;
-  run_team(static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(threads), n)), [&](int, int) {
-    try {
-      for (std::size_t i = next++; i < n; i = next++) {
-        body(i);
-      }
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      error = std::current_exception();
-    }
-  });
+  run_team(static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(threads), n)),
+           [&](int, int) {
+             try {
+               for (std::size_t i = next++; i < n; i = next++) {
+                 body(i);
+               }
+             } catch (...) {
+               const std::lock_guard lock(mutex);
+               error = std::current_exception();
+             }
+           });
   if (error) {
     std::rethrow_exception(error);
   }

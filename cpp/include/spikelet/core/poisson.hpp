@@ -1,5 +1,6 @@
-// Exact Poisson counts from 16-bit draws: an alias table of 32 columns (Walker 1977; Vose 1991). 5 bits choose the
-// column, 11 bits are compared with its threshold, and a tie (1 in 2048) is settled with 32 more bits.
+// Exact Poisson counts from 16-bit draws: an alias table of 32 columns (Walker 1977; Vose 1991). 5
+// bits choose the column, 11 bits are compared with its threshold, and a tie (1 in 2048) is settled
+// with 32 more bits.
 #pragma once
 
 #include <array>
@@ -12,8 +13,8 @@ namespace spikelet {
 struct PoissonTable {
   alignas(64) std::array<std::uint16_t, 32> high{};   // integer part of threshold * 2048
   alignas(64) std::array<std::uint16_t, 32> other{};  // the count taken at and above the threshold
-  std::array<std::uint32_t, 32> low{};                // fraction of threshold * 2048, in units of 2^-32
-  int repeats = 0;  // the mean is split into this many equal draws; 0: mean 0
+  std::array<std::uint32_t, 32> low{};  // fraction of threshold * 2048, in units of 2^-32
+  int repeats = 0;                      // the mean is split into this many equal draws; 0: mean 0
 
   PoissonTable() = default;
   // mean: events a draw, >= 0. Means above max_mean are split into several draws.
@@ -22,7 +23,8 @@ struct PoissonTable {
   static constexpr double max_mean = 8.0;
 };
 
-// An exact Poisson count by inversion in double precision, for a mean of each element; set up once, without libm later.
+// An exact Poisson count by inversion in double precision, for a mean of each element; set up once,
+// without libm later.
 class PoissonCount {
  public:
   explicit PoissonCount(double mean = 0);  // events a draw, >= 0
@@ -30,10 +32,12 @@ class PoissonCount {
   int draw(const Stream& stream, std::uint32_t element, std::int64_t step) const;
 
  private:
-  double mean_, p_zero_;  // p_zero_: of what is left of the mean after parts of PoissonTable::max_mean
+  double mean_,
+      p_zero_;  // p_zero_: of what is left of the mean after parts of PoissonTable::max_mean
 };
 
-// A probability as the pair (high 16 bits, next 32 bits) that KernelTable::below takes; p = 1 is 65536/65536 - 2^-48.
+// A probability as the pair (high 16 bits, next 32 bits) that KernelTable::below takes; p = 1 is
+// 65536/65536 - 2^-48.
 struct Threshold {
   std::uint16_t high;
   std::uint32_t low;

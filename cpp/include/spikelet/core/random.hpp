@@ -1,5 +1,6 @@
 // Counter-based randomness: Philox4x32-10 (Salmon et al., SC 2011). A draw is a pure function of
-// (seed, stream, three counter words), so it depends on no thread, partition, SIMD width or cut of a run.
+// (seed, stream, three counter words), so it depends on no thread, partition, SIMD width or cut of
+// a run.
 #pragma once
 
 #include <array>
@@ -46,11 +47,15 @@ class Stream {
         word_((static_cast<std::uint32_t>(purpose) << 24) ^ object) {}
 
   Words words(std::uint64_t index, std::uint32_t sub) const {
-    return philox({static_cast<std::uint32_t>(index), sub, static_cast<std::uint32_t>(index >> 32), word_}, k0_, k1_);
+    return philox(
+        {static_cast<std::uint32_t>(index), sub, static_cast<std::uint32_t>(index >> 32), word_},
+        k0_, k1_);
   }
   // Counter laid out (a, step low, step high): the form that the vector kernels use.
   Words at(std::uint32_t a, std::int64_t step) const {
-    return philox({a, static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(step >> 32), word_}, k0_, k1_);
+    return philox(
+        {a, static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(step >> 32), word_}, k0_,
+        k1_);
   }
   std::uint32_t key0() const { return k0_; }
   std::uint32_t key1() const { return k1_; }

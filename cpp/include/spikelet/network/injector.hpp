@@ -1,4 +1,5 @@
-// Inputs that need no source population: each acts on one population, element by element, in whole blocks.
+// Inputs that need no source population: each acts on one population, element by element, in whole
+// blocks.
 #pragma once
 
 #include <array>
@@ -12,7 +13,8 @@
 
 namespace spikelet {
 
-// What an injector may write to, by element: where each channel's events go, and the current of this step.
+// What an injector may write to, by element: where each channel's events go, and the current of
+// this step.
 template <class R>
 struct InjectionTarget {
   std::array<R*, max_channels> input;
@@ -27,28 +29,31 @@ class Injector {
   Injector& operator=(const Injector&) = delete;
   virtual ~Injector() = default;
 
-  virtual void apply(Step step, std::size_t begin, std::size_t end, const InjectionTarget<R>& target) = 0;
-  virtual bool is_current() const = 0;     // writes `external`, and not `input`
+  virtual void apply(Step step, std::size_t begin, std::size_t end,
+                     const InjectionTarget<R>& target) = 0;
+  virtual bool is_current() const = 0;   // writes `external`, and not `input`
   virtual bool before_step() const = 0;  // otherwise it adds to states, after their decay
 };
 
-// An independent Poisson train of events for each neuron, counts and all, added at the end of the step.
+// An independent Poisson train of events for each neuron, counts and all, added at the end of the
+// step.
 template <class R>
 class PoissonInput final : public Injector<R> {
  public:
   // rates [Hz] and weights: one for all or one an element. `channel` is where the events go.
-  PoissonInput(std::size_t n, const std::vector<double>& rates, const std::vector<double>& weights, int channel,
-               double dt, std::uint64_t seed, std::uint32_t object);
-  void apply(Step step, std::size_t begin, std::size_t end, const InjectionTarget<R>& target) override;
+  PoissonInput(std::size_t n, const std::vector<double>& rates, const std::vector<double>& weights,
+               int channel, double dt, std::uint64_t seed, std::uint32_t object);
+  void apply(Step step, std::size_t begin, std::size_t end,
+             const InjectionTarget<R>& target) override;
   bool is_current() const override { return false; }
   bool before_step() const override { return channel_ == early_channel; }
 
  private:
   Stream stream_, tie_;
   int channel_;
-  PoissonTable table_;         // one rate
+  PoissonTable table_;                // one rate
   std::vector<PoissonCount> counts_;  // a rate for each
-  Buffer<R> weight_;           // 64 copies, or one an element
+  Buffer<R> weight_;                  // 64 copies, or one an element
   std::size_t weight_mask_;
 };
 
@@ -58,7 +63,8 @@ class CurrentInput final : public Injector<R> {
  public:
   // values: [steps, columns], row-major; columns is 1 (the same for all) or the population's size.
   CurrentInput(std::vector<R> values, std::size_t columns, std::size_t n, Step start);
-  void apply(Step step, std::size_t begin, std::size_t end, const InjectionTarget<R>& target) override;
+  void apply(Step step, std::size_t begin, std::size_t end,
+             const InjectionTarget<R>& target) override;
   bool is_current() const override { return true; }
   bool before_step() const override { return true; }
 
@@ -72,9 +78,10 @@ class CurrentInput final : public Injector<R> {
 template <class R>
 class NoiseInput final : public Injector<R> {
  public:
-  NoiseInput(std::size_t n, const std::vector<double>& mean, const std::vector<double>& std, Step every, Step start,
-             std::uint64_t seed, std::uint32_t object);
-  void apply(Step step, std::size_t begin, std::size_t end, const InjectionTarget<R>& target) override;
+  NoiseInput(std::size_t n, const std::vector<double>& mean, const std::vector<double>& std,
+             Step every, Step start, std::uint64_t seed, std::uint32_t object);
+  void apply(Step step, std::size_t begin, std::size_t end,
+             const InjectionTarget<R>& target) override;
   bool is_current() const override { return true; }
   bool before_step() const override { return true; }
 
@@ -83,7 +90,8 @@ class NoiseInput final : public Injector<R> {
   std::size_t n_;
   std::vector<double> mean_, std_;
   Buffer<R> held_;
-  std::vector<Step> drawn_;  // by block: the step that held_ was drawn for, so that a cut or a load draws it again
+  std::vector<Step> drawn_;  // by block: the step that held_ was drawn for, so that a cut or a load
+                             // draws it again
   Step every_, start_;
 };
 

@@ -1,5 +1,5 @@
-// The neurons of one model: state as structure of arrays, parameters lowered once into coefficients. Arrays are padded to
-// whole blocks, so kernels need no tail.
+// The neurons of one model: state as structure of arrays, parameters lowered once into
+// coefficients. Arrays are padded to whole blocks, so kernels need no tail.
 #pragma once
 
 #include <string>
@@ -10,7 +10,8 @@
 
 namespace spikelet {
 
-// One list of values for each parameter, the common ones first: one value for all, or one an element.
+// One list of values for each parameter, the common ones first: one value for all, or one an
+// element.
 using ParameterValues = std::vector<std::vector<double>>;
 
 // Steps of a refractory period: ceil(t_ref / dt), counted in tics of 0.001 ms; at most 2^30.
@@ -19,8 +20,8 @@ std::int32_t refractory_steps(double t_ref, double dt);
 template <class R>
 class Population {
  public:
-  Population(std::size_t model, std::size_t n, Gid first_gid, double dt, const ParameterValues& parameters,
-             bool subtract);
+  Population(std::size_t model, std::size_t n, Gid first_gid, double dt,
+             const ParameterValues& parameters, bool subtract);
 
   std::size_t size() const { return n_; }
   std::size_t padded() const { return padded_; }
@@ -31,7 +32,8 @@ class Population {
   // Lowers new parameter values; states are kept (potentials in absolute units).
   void set_parameters(const ParameterValues& parameters, bool subtract);
 
-  // States by the model's order, then theta. Potentials are in absolute units here, relative to E_L inside.
+  // States by the model's order, then theta. Potentials are in absolute units here, relative to E_L
+  // inside.
   std::size_t state_count() const { return state_.size() + 1; }
   std::vector<R> state(std::size_t k) const;
   void set_state(std::size_t k, const std::vector<R>& values);
@@ -60,7 +62,7 @@ class Population {
   mutable std::vector<Buffer<R>> state_;  // handed out as pointers by step_args
   mutable Buffer<R> theta_, external_;    // empty: not in use
   mutable Buffer<std::int32_t> held_until_;
-  std::vector<Buffer<R>> coefficient_;    // 64 copies of one value, or one an element
+  std::vector<Buffer<R>> coefficient_;  // 64 copies of one value, or one an element
   Buffer<std::int32_t> t_ref_;
   Step base_ = 0;
 };

@@ -1,9 +1,10 @@
 // One network and its step loop. Objects are added and named by index; run() advances all of them.
 //
-// The targets are split into partitions; a partition owns its neurons, their input buffers and all their incoming
-// synapses, and only one thread works on it. Threads meet once every shortest delay to exchange spike lists.
-// Results depend on neither threads nor partitions nor how a run is cut: additions to a target come in the order
-// (store, stamp, source, position in the row), and all random draws are keyed by element and step.
+// The targets are split into partitions; a partition owns its neurons, their input buffers and all
+// their incoming synapses, and only one thread works on it. Threads meet once every shortest delay
+// to exchange spike lists. Results depend on neither threads nor partitions nor how a run is cut:
+// additions to a target come in the order (store, stamp, source, position in the row), and all
+// random draws are keyed by element and step.
 #pragma once
 
 #include <atomic>
@@ -33,7 +34,8 @@ struct PlasticState {
   std::vector<std::uint64_t> post_row;  // by target: its spikes still needed
   std::vector<Step> post_stamp;
   std::vector<R> k_minus;
-  std::vector<Step> sent_step;  // events that wait with the weight they were sent with: arrival, target, channel
+  std::vector<Step>
+      sent_step;  // events that wait with the weight they were sent with: arrival, target, channel
   std::vector<std::uint32_t> sent_post;
   std::vector<std::uint16_t> sent_channel;
   std::vector<R> sent_value;
@@ -63,22 +65,28 @@ class Simulator {
   bool busy() const { return busy_; }
 
   // Building. Indices are given in order of creation.
-  std::size_t add_neurons(std::size_t model, std::size_t n, const ParameterValues& parameters, bool subtract);
-  std::size_t add_events(std::size_t n, std::vector<Step> stamps, std::vector<std::uint32_t> elements);
+  std::size_t add_neurons(std::size_t model, std::size_t n, const ParameterValues& parameters,
+                          bool subtract);
+  std::size_t add_events(std::size_t n, std::vector<Step> stamps,
+                         std::vector<std::uint32_t> elements);
   std::size_t add_poisson(std::size_t n, std::span<const double> rates);
   std::size_t connect(std::size_t pre, std::size_t post, SynapseTable<R> table, Receptor receptor,
                       const std::optional<PairRule>& rule, std::optional<Step> born = {});
-  void inject_poisson(std::size_t population, const std::vector<double>& rates, const std::vector<double>& weights,
-                      int channel);
-  void inject_current(std::size_t population, std::vector<R> values, std::size_t columns, Step start);
-  void inject_noise(std::size_t population, const std::vector<double>& mean, const std::vector<double>& std,
-                    Step every, Step start);
+  void inject_poisson(std::size_t population, const std::vector<double>& rates,
+                      const std::vector<double>& weights, int channel);
+  void inject_current(std::size_t population, std::vector<R> values, std::size_t columns,
+                      Step start);
+  void inject_noise(std::size_t population, const std::vector<double>& mean,
+                    const std::vector<double>& std, Step every, Step start);
 
   // Between runs.
   Population<R>& neurons(std::size_t population);
-  void set_events(std::size_t population, std::vector<Step> stamps, std::vector<std::uint32_t> elements);
+  void set_events(std::size_t population, std::vector<Step> stamps,
+                  std::vector<std::uint32_t> elements);
   void set_rates(std::size_t population, std::span<const double> rates);
-  std::size_t projection_size(std::size_t projection) const { return projections_[projection].size; }
+  std::size_t projection_size(std::size_t projection) const {
+    return projections_[projection].size;
+  }
   std::uint32_t next_projection() const { return static_cast<std::uint32_t>(projections_.size()); }
   SynapseTable<R> synapses(std::size_t projection) {  // weights as of now
     require_idle();
@@ -96,17 +104,21 @@ class Simulator {
   std::size_t synapse_bytes() const;
 
   std::size_t record_spikes(std::size_t population, std::vector<bool> wanted);
-  std::size_t record_state(std::size_t population, std::size_t state, std::vector<std::uint32_t> elements, Step every);
+  std::size_t record_state(std::size_t population, std::size_t state,
+                           std::vector<std::uint32_t> elements, Step every);
   std::size_t record_weights(std::size_t projection, Step every);
   SpikeRecorder& spike_recorder(std::size_t k) { return spike_recorders_[k]; }
   StateRecorder<R>& state_recorder(std::size_t k) { return state_recorders_[k]; }
   WeightRecorder<R>& weight_recorder(std::size_t k) { return weight_recorders_[k]; }
 
-  // Lays out partitions and stores; run() does it when needed. Partitions are split evenly over the threads.
+  // Lays out partitions and stores; run() does it when needed. Partitions are split evenly over the
+  // threads.
   void prepare();
-  // Advances by `steps`; returns the steps done (fewer if `poll` stopped it). Throws std::logic_error if running already.
+  // Advances by `steps`; returns the steps done (fewer if `poll` stopped it). Throws
+  // std::logic_error if running already.
   Step run(Step steps, const Poll& poll);
-  // Back to step 0: initial states, no spikes in flight, no traces; plastic weights kept as they are now or initial.
+  // Back to step 0: initial states, no spikes in flight, no traces; plastic weights kept as they
+  // are now or initial.
   void reset(bool keep_weights);
 
   // What an exact copy needs beside parameters, states and synapses.
@@ -118,11 +130,14 @@ class Simulator {
     require_idle();
     return read_plastic_state(projection);
   }
-  void set_plastic_state(std::size_t projection, std::span<const R> weights, const PlasticState<R>& state) {
+  void set_plastic_state(std::size_t projection, std::span<const R> weights,
+                         const PlasticState<R>& state) {
     require_idle();
     write_plastic_state(projection, weights, state);
   }
-  std::vector<R> initial_weights(std::size_t projection) const { return projections_[projection].initial_weights; }
+  std::vector<R> initial_weights(std::size_t projection) const {
+    return projections_[projection].initial_weights;
+  }
   void set_initial_weights(std::size_t projection, std::vector<R> weights) {
     projections_[projection].initial_weights = std::move(weights);
   }
@@ -152,9 +167,10 @@ class Simulator {
     Step shortest = 1, longest = 1;
     std::optional<SynapseTable<R>> table;  // while not in the stores
     std::optional<RawWeights> plastic;     // state that goes with the table
-    std::vector<std::pair<std::uint64_t, std::uint64_t>> reorder;  // (canonical, as stored) where they differ
-    std::size_t store = 0;                 // index into Partition::stores
-    std::vector<R> initial_weights;        // plastic ones, for reset
+    std::vector<std::pair<std::uint64_t, std::uint64_t>>
+        reorder;                     // (canonical, as stored) where they differ
+    std::size_t store = 0;           // index into Partition::stores
+    std::vector<R> initial_weights;  // plastic ones, for reset
   };
   struct Slice {
     std::size_t node;
@@ -165,8 +181,8 @@ class Simulator {
     std::vector<StdpStore<R>*> plastic;  // stores that want its spikes
     std::vector<std::size_t> spike_recorders, state_recorders;
   };
-  // What a partition tells the others after a slice of time. That it is there is the meeting itself: no other barrier,
-  // and in the usual case of few spikes two cache lines carry everything.
+  // What a partition tells the others after a slice of time. That it is there is the meeting
+  // itself: no other barrier, and in the usual case of few spikes two cache lines carry everything.
   struct alignas(128) Mail {
     std::atomic<Step> stop{-1};  // the step that the slice ended at
     const Gid* spikes = nullptr;
@@ -176,12 +192,14 @@ class Simulator {
   };
   struct alignas(128) Partition {
     std::vector<Slice> slices;
-    std::array<Buffer<R>, max_channels> input;  // during a run: the input states of all neurons, and the early buffer
+    std::array<Buffer<R>, max_channels>
+        input;  // during a run: the input states of all neurons, and the early buffer
     std::vector<std::unique_ptr<SynapseStore<R>>> stores;
-    std::array<std::vector<Gid>, 2> spikes;              // of a slice of time, double-buffered
-    std::array<std::vector<std::size_t>, 2> step_end;    // where each step's spikes end
+    std::array<std::vector<Gid>, 2> spikes;            // of a slice of time, double-buffered
+    std::array<std::vector<std::size_t>, 2> step_end;  // where each step's spikes end
     Buffer<Gid> scratch;
-    // Double-buffered: a slot is written again only after every reader has answered with the slice in between.
+    // Double-buffered: a slot is written again only after every reader has answered with the slice
+    // in between.
     std::unique_ptr<std::array<Mail, 2>> mail;
   };
   struct Entry {  // of a walk in stored order
@@ -206,7 +224,8 @@ class Simulator {
   std::vector<R> read_weights(std::size_t projection);
   void write_weights(std::size_t projection, std::span<const R> weights);
   RawWeights read_plastic_state(std::size_t projection);
-  void write_plastic_state(std::size_t projection, std::span<const R> weights, const PlasticState<R>& state);
+  void write_plastic_state(std::size_t projection, std::span<const R> weights,
+                           const PlasticState<R>& state);
   void make_ready();
   void sample_weights();
   Node& add_node(std::size_t n);
@@ -224,7 +243,8 @@ class Simulator {
   template <class T>
   void to_canonical(const Projection& projection, std::vector<T>& values) const;
   StdpStore<R>& stdp(const Projection& projection, std::size_t partition);
-  const Slice& slice_of(const Projection& projection, std::size_t partition) const;  // of its targets
+  const Slice& slice_of(const Projection& projection,
+                        std::size_t partition) const;  // of its targets
 
   void allot_records(Step end);
   void trim_records();
@@ -236,7 +256,8 @@ class Simulator {
   void sample_states(Slice& slice, Step stamp);
   void forget_old_spikes(Step step);
   void post(Partition& partition, int parity, Step begin, Step stop);
-  std::span<const Gid> collect(Step index, int parity, std::vector<Gid>& merged, std::vector<Gid>& scratch) const;
+  std::span<const Gid> collect(Step index, int parity, std::vector<Gid>& merged,
+                               std::vector<Gid>& scratch) const;
 
   double dt_;
   std::uint64_t seed_;
@@ -255,7 +276,8 @@ class Simulator {
   std::vector<StateRecorder<R>> state_recorders_;
   std::vector<WeightRecorder<R>> weight_recorders_;
 
-  // Written by one thread in every step, so it must not share cache lines with what the others read.
+  // Written by one thread in every step, so it must not share cache lines with what the others
+  // read.
   alignas(128) SpikesInFlight history_;  // spikes that may still be in flight, by stamp and gid
   std::size_t history_limit_ = 65536;
 };

@@ -17,7 +17,8 @@ class EventSource {
   EventSource(std::vector<Step> stamps, std::vector<std::uint32_t> elements);
 
   // Appends the gids of elements in [begin, end) that carry this stamp, in ascending order.
-  void emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid first_gid, std::vector<Gid>& out) const;
+  void emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid first_gid,
+            std::vector<Gid>& out) const;
 
   std::span<const Step> stamps() const { return stamps_; }
   std::span<const std::uint32_t> elements() const { return elements_; }
@@ -27,8 +28,8 @@ class EventSource {
   std::vector<std::uint32_t> elements_;
 };
 
-// An independent Poisson train for each element. Whether there is a spike costs one 16-bit draw and a compare; how many
-// (seldom more than one) is drawn only then.
+// An independent Poisson train for each element. Whether there is a spike costs one 16-bit draw and
+// a compare; how many (seldom more than one) is drawn only then.
 class PoissonSource {
  public:
   PoissonSource(std::size_t n, std::uint64_t seed, std::uint32_t object);
@@ -37,7 +38,8 @@ class PoissonSource {
   void set_rates(std::span<const double> rates, double dt);
 
   // Whole blocks [begin, end) of elements.
-  void emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid first_gid, std::vector<Gid>& out) const;
+  void emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid first_gid,
+            std::vector<Gid>& out) const;
 
  private:
   std::size_t n_;

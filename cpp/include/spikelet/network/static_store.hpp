@@ -1,7 +1,9 @@
-// Static synapses of all projections of one layer, merged by source: rows of segments by delay, delivered at arrival
-// into one step's buffer. Two forms of the same rows, chosen by size when built, with the same order of additions:
-//   lines    each segment is a whole number of 64-byte cache lines; a flat list of line numbers is walked with prefetch
-//   packed   each segment is its weights followed by its targets; for short segments, where lines would be half empty
+// Static synapses of all projections of one layer, merged by source: rows of segments by delay,
+// delivered at arrival into one step's buffer. Two forms of the same rows, chosen by size when
+// built, with the same order of additions:
+//   lines    each segment is a whole number of 64-byte cache lines; a flat list of line numbers is
+//   walked with prefetch packed   each segment is its weights followed by its targets; for short
+//   segments, where lines would be half empty
 #pragma once
 
 #include "spikelet/network/store.hpp"
@@ -11,9 +13,10 @@ namespace spikelet {
 template <class R>
 class StaticStore final : public SynapseStore<R> {
  public:
-  // sources: number of gids; span: longest delay + longest slice of steps; dummies: local index of the first of
-  // Line<R>::size spare buffer elements, where padding adds its zeros.
-  StaticStore(std::span<const Feed<R>> feeds, std::size_t sources, std::size_t span, std::uint16_t dummies);
+  // sources: number of gids; span: longest delay + longest slice of steps; dummies: local index of
+  // the first of Line<R>::size spare buffer elements, where padding adds its zeros.
+  StaticStore(std::span<const Feed<R>> feeds, std::size_t sources, std::size_t span,
+              std::uint16_t dummies);
 
   void prefetch(Gid source) const override;
   void enqueue(Gid source, Step stamp, Step from) override;
@@ -48,14 +51,17 @@ class StaticStore final : public SynapseStore<R> {
     Buffer<Segment> segments;  // further ones
 
     // Wraps around for sources before the first.
-    bool has(Gid source) const { return !rows.empty() && Gid{source - first_source} < rows.size() - 1; }
+    bool has(Gid source) const {
+      return !rows.empty() && Gid{source - first_source} < rows.size() - 1;
+    }
     Buffer<Line> lines;
     Buffer<R> packed;  // a segment: count weights, then count 16-bit targets, rounded up
     Calendar<Arrival> calendar;
   };
 
   static std::uint32_t packed_units(std::uint32_t count) {
-    return count + static_cast<std::uint32_t>((count * sizeof(std::uint16_t) + sizeof(R) - 1) / sizeof(R));
+    return count +
+           static_cast<std::uint32_t>((count * sizeof(std::uint16_t) + sizeof(R) - 1) / sizeof(R));
   }
   static std::uint32_t units(const ChannelRows& c, std::uint32_t count) {
     return c.lines_form ? count : packed_units(count);

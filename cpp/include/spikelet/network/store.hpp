@@ -1,9 +1,9 @@
-// What the step loop asks of a set of synapses, and what building one needs to know. A store belongs to one partition
-// (a slice of the targets): only its owner touches it.
+// What the step loop asks of a set of synapses, and what building one needs to know. A store
+// belongs to one partition (a slice of the targets): only its owner touches it.
 #pragma once
 
-#include <cstdint>
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <vector>
@@ -15,7 +15,8 @@ namespace spikelet {
 
 enum class Receptor : int { by_sign = -1, excitatory = 0, inhibitory = 1 };
 
-// One projection as one partition sees it: the targets [post_begin, post_end) sit at `local` and after.
+// One projection as one partition sees it: the targets [post_begin, post_end) sit at `local` and
+// after.
 template <class R>
 struct Feed {
   std::size_t projection = 0;
@@ -44,7 +45,7 @@ struct SynapseRef {
   std::uint16_t target;  // local
   R* weight;             // as stored
   int channel;
-  std::size_t segment;   // of a plastic row, for its traces
+  std::size_t segment;  // of a plastic row, for its traces
 };
 
 template <class R>
@@ -57,8 +58,8 @@ class SynapseStore {
 
   // Says that a spike of `source` is about to be noted.
   virtual void prefetch(Gid source) const { static_cast<void>(source); }
-  // A spike of `source`: noted for each delay of its row that arrives at `from` or later. Called in order of
-  // (stamp, source).
+  // A spike of `source`: noted for each delay of its row that arrives at `from` or later. Called in
+  // order of (stamp, source).
   virtual void enqueue(Gid source, Step stamp, Step from) = 0;
   // Adds all events that arrive at the end of `step`: those of the early channel, or all others.
   virtual void deliver(Step step, const std::array<R*, max_channels>& input, bool early) = 0;
@@ -85,7 +86,9 @@ class Calendar {
       list.clear();
     }
   }
-  std::vector<Entry>& at(Step step) { return lists_[static_cast<std::size_t>(step) & (lists_.size() - 1)]; }
+  std::vector<Entry>& at(Step step) {
+    return lists_[static_cast<std::size_t>(step) & (lists_.size() - 1)];
+  }
 
  private:
   std::vector<std::vector<Entry>> lists_ = std::vector<std::vector<Entry>>(1);

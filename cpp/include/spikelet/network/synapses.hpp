@@ -1,5 +1,6 @@
-// SynapseTable: the synapses of one projection in canonical order (pre, then post, then creation), as compressed rows.
-// It is what connection rules produce and what stores are built from and read back into.
+// SynapseTable: the synapses of one projection in canonical order (pre, then post, then creation),
+// as compressed rows. It is what connection rules produce and what stores are built from and read
+// back into.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,8 @@ inline constexpr Step max_delay = 65535;  // in steps
 
 template <class R>
 struct SynapseTable {
-  std::vector<std::uint64_t> row;  // row[i] .. row[i + 1]: the synapses of element i of the source population
+  std::vector<std::uint64_t>
+      row;  // row[i] .. row[i + 1]: the synapses of element i of the source population
   RawBuffer<std::uint32_t> post;   // element of the target population
   RawBuffer<R> weight;             // one a synapse, or one for all
   RawBuffer<std::uint16_t> delay;  // in steps; one a synapse, or one for all

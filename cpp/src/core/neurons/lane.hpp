@@ -1,15 +1,20 @@
-// What a model's step body sees: the vectors of one lane group of neurons. See docs/adding_a_model.md.
+// What a model's step body sees: the vectors of one lane group of neurons. See
+// docs/adding_a_model.md.
 
 namespace spikelet::SPIKELET_LEVEL {
 
-// General = false: each coefficient is one value kept in a register, and there is neither theta nor external current.
+// General = false: each coefficient is one value kept in a register, and there is neither theta nor
+// external current.
 template <class R, int Coefficients, int States, bool General>
 class Lane {
  public:
   using V = Vec<R>;
 
   SPIKELET_INLINE explicit Lane(const StepArgs<R>& args)
-      : early_(args.early), external_(args.external), theta_(args.theta), held_until_(args.held_until) {
+      : early_(args.early),
+        external_(args.external),
+        theta_(args.theta),
+        held_until_(args.held_until) {
     for (int k = 0; k < Coefficients; ++k) {
       pointer_[k] = args.coefficient[k];
       mask_[k] = args.index_mask[k];
@@ -49,9 +54,12 @@ class Lane {
       return I_e;
     }
   }
-  SPIKELET_INLINE static V exp_neg(V x) { return SPIKELET_LEVEL::exp_neg<R>(x); }  // exp(-x), x >= 0
+  SPIKELET_INLINE static V exp_neg(V x) {
+    return SPIKELET_LEVEL::exp_neg<R>(x);
+  }  // exp(-x), x >= 0
 
-  // Writes the membrane potential, which refractory neurons keep; bit of each lane that reached its threshold.
+  // Writes the membrane potential, which refractory neurons keep; bit of each lane that reached its
+  // threshold.
   SPIKELET_INLINE std::uint64_t set_membrane(V before, V after) const {
     const V v = held_ ? before : after;
     store(state_[0] + i_, v);
@@ -111,7 +119,9 @@ Gid* fire(const StepArgs<R>& args, std::size_t block, std::uint64_t spiked, Gid*
 template <class Model, class R, bool General>
 Gid* step_model(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid* out) {
   constexpr int width = lanes<R>;
-  Lane<R, k_first + static_cast<int>(Model::coefficient_count), static_cast<int>(Model::states.size()), General> lane(args);
+  Lane<R, k_first + static_cast<int>(Model::coefficient_count),
+       static_cast<int>(Model::states.size()), General>
+      lane(args);
   for (std::size_t block = begin; block < end; block += block_size) {
     std::uint64_t spiked = 0;
 #pragma GCC unroll 4

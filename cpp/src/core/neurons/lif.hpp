@@ -1,12 +1,14 @@
 // LIF with exponential synaptic currents (NEST iaf_psc_exp), and IF, the same without a leak.
-//   C_m dV/dt = -C_m/tau_m (V - E_L) + I_ex + I_in + I_e,   dI/dt = -I/tau_syn + sum w delta(t - t_s)
+//   C_m dV/dt = -C_m/tau_m (V - E_L) + I_ex + I_in + I_e,   dI/dt = -I/tau_syn + sum w delta(t -
+//   t_s)
 // Exact integration: propagators of Rotter & Diesmann 1999, in NEST's order of operations.
 
 namespace spikelet::SPIKELET_LEVEL {
 
 struct LIF {
   static constexpr std::string_view name = "LIF";
-  static constexpr std::array<std::string_view, 5> parameters{"tau_m", "C_m", "tau_syn_ex", "tau_syn_in", "I_e"};
+  static constexpr std::array<std::string_view, 5> parameters{"tau_m", "C_m", "tau_syn_ex",
+                                                              "tau_syn_in", "I_e"};
   static constexpr std::array<std::string_view, 3> states{"V_m", "I_syn_ex", "I_syn_in"};
   static constexpr std::array<int, 2> input_states{1, 2};
   static constexpr bool conductance = false;
@@ -29,7 +31,8 @@ struct LIF {
   template <class Lane>
   SPIKELET_INLINE static std::uint64_t step(Lane& x) {
     const auto v = x.state(V), i_ex = x.state(I_ex), i_in = x.state(I_in);
-    const auto next = v * x.coefficient(P22) + i_ex * x.coefficient(P21_ex) + i_in * x.coefficient(P21_in) +
+    const auto next = v * x.coefficient(P22) + i_ex * x.coefficient(P21_ex) +
+                      i_in * x.coefficient(P21_in) +
                       x.current(x.coefficient(I_e)) * x.coefficient(P20);
     x.set_state(I_ex, i_ex * x.coefficient(P11_ex));
     x.set_state(I_in, i_in * x.coefficient(P11_in));
@@ -39,7 +42,8 @@ struct LIF {
 
 struct IF : LIF {
   static constexpr std::string_view name = "IF";
-  static constexpr std::array<std::string_view, 4> parameters{"C_m", "tau_syn_ex", "tau_syn_in", "I_e"};
+  static constexpr std::array<std::string_view, 4> parameters{"C_m", "tau_syn_ex", "tau_syn_in",
+                                                              "I_e"};
 
   static void lower(double dt, const double* p, double* c) {  // the limit tau_m -> infinity
     const double C_m = p[p_first];

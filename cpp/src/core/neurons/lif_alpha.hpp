@@ -1,13 +1,15 @@
-// LIF with alpha-shaped synaptic currents (NEST iaf_psc_alpha): a weight w is the peak current [pA].
-// The state dI_syn holds the decaying sum of the weights; e / tau_syn times it is the derivative's share.
-// Exact integration (Rotter & Diesmann 1999), in NEST's order of operations.
+// LIF with alpha-shaped synaptic currents (NEST iaf_psc_alpha): a weight w is the peak current
+// [pA]. The state dI_syn holds the decaying sum of the weights; e / tau_syn times it is the
+// derivative's share. Exact integration (Rotter & Diesmann 1999), in NEST's order of operations.
 
 namespace spikelet::SPIKELET_LEVEL {
 
 struct LIFAlpha {
   static constexpr std::string_view name = "LIFAlpha";
-  static constexpr std::array<std::string_view, 5> parameters{"tau_m", "C_m", "tau_syn_ex", "tau_syn_in", "I_e"};
-  static constexpr std::array<std::string_view, 5> states{"V_m", "I_syn_ex", "I_syn_in", "dI_syn_ex", "dI_syn_in"};
+  static constexpr std::array<std::string_view, 5> parameters{"tau_m", "C_m", "tau_syn_ex",
+                                                              "tau_syn_in", "I_e"};
+  static constexpr std::array<std::string_view, 5> states{"V_m", "I_syn_ex", "I_syn_in",
+                                                          "dI_syn_ex", "dI_syn_in"};
   static constexpr std::array<int, 2> input_states{3, 4};
   static constexpr bool conductance = false;
   enum { V, I_ex, I_in, dI_ex, dI_in };
@@ -47,8 +49,9 @@ struct LIFAlpha {
   SPIKELET_INLINE static std::uint64_t step(Lane& x) {
     const auto v = x.state(V), i_ex = x.state(I_ex), i_in = x.state(I_in);
     const auto d_ex = x.state(dI_ex), d_in = x.state(dI_in);
-    const auto next = x.coefficient(P30) * x.current(x.coefficient(I_e)) + x.coefficient(P31_ex) * d_ex +
-                      x.coefficient(P32_ex) * i_ex + x.coefficient(P31_in) * d_in + x.coefficient(P32_in) * i_in +
+    const auto next = x.coefficient(P30) * x.current(x.coefficient(I_e)) +
+                      x.coefficient(P31_ex) * d_ex + x.coefficient(P32_ex) * i_ex +
+                      x.coefficient(P31_in) * d_in + x.coefficient(P32_in) * i_in +
                       x.coefficient(decay) * v + v;
     x.set_state(I_ex, x.coefficient(P21_ex) * d_ex + x.coefficient(P11_ex) * i_ex);
     x.set_state(dI_ex, d_ex * x.coefficient(P11_ex));

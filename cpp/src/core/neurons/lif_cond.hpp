@@ -1,14 +1,15 @@
 // LIF with exponential conductances (the model of NEST iaf_cond_exp):
 //   C_m dV/dt = -g_L (V - E_L) - g_ex (V - E_ex) - g_in (V - E_in) + I_e
-// Scheme: the conductances decay exactly; V relaxes exponentially with their mean over the step. Order 2 in dt, exact
-// for constant conductances, and V never leaves the range of the reversal potentials however strong the input.
+// Scheme: the conductances decay exactly; V relaxes exponentially with their mean over the step.
+// Order 2 in dt, exact for constant conductances, and V never leaves the range of the reversal
+// potentials however strong the input.
 
 namespace spikelet::SPIKELET_LEVEL {
 
 struct LIFCond {
   static constexpr std::string_view name = "LIFCond";
-  static constexpr std::array<std::string_view, 7> parameters{"C_m",        "g_L",        "E_ex", "E_in",
-                                                              "tau_syn_ex", "tau_syn_in", "I_e"};
+  static constexpr std::array<std::string_view, 7> parameters{
+      "C_m", "g_L", "E_ex", "E_in", "tau_syn_ex", "tau_syn_in", "I_e"};
   static constexpr std::array<std::string_view, 3> states{"V_m", "g_ex", "g_in"};
   static constexpr std::array<int, 2> input_states{1, 2};
   static constexpr bool conductance = true;

@@ -1,5 +1,6 @@
-// LIF with delta synapses (NEST iaf_psc_delta): an event of weight w [mV] moves V by w at the end of its step, in time
-// to trigger a spike in that step. Events that meet a refractory neuron are lost.
+// LIF with delta synapses (NEST iaf_psc_delta): an event of weight w [mV] moves V by w at the end
+// of its step, in time to trigger a spike in that step. Events that meet a refractory neuron are
+// lost.
 
 namespace spikelet::SPIKELET_LEVEL {
 
@@ -23,7 +24,8 @@ struct LIFDelta {
   template <class Lane>
   SPIKELET_INLINE static std::uint64_t step(Lane& x) {
     const auto v = x.state(V);
-    const auto next = x.coefficient(P30) * x.current(x.coefficient(I_e)) + x.coefficient(P33) * v + x.early_input();
+    const auto next = x.coefficient(P30) * x.current(x.coefficient(I_e)) + x.coefficient(P33) * v +
+                      x.early_input();
     return x.set_membrane(v, next);
   }
 };

@@ -1,0 +1,230 @@
+"""A loaded network goes on bit by bit as the saved one would have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import spikelet as sl
+
+from .conftest import MODELS, busy_network, make, train
+
+State = dict[str, Any]
+
+
+def everything(net: sl.Network) -> State:
+    """Return all states and weights."""
+    found: State = {"t": net.t}
+    for p in net.populations:
+        for state in getattr(p.model, "states", ()):
+            found[f"{p.name}.{state}"] = np.asarray(getattr(p, state))
+    for k, q in enumerate(net.projections):
+        found[f"{k}"] = np.stack([q.pre_ids, q.post_ids, q.delays, q.weights])
+    return found
+
+
+def assert_equal(a: State, b: State) -> None:
+    """Compare bit by bit."""
+    assert a.keys() == b.keys()
+    for name, values in a.items():
+        np.testing.assert_array_equal(b[name], values, err_msg=name)
+
+
+def continue_(net: sl.Network, duration: float) -> tuple[list[tuple[int, int]], State]:
+    """Record, run, and return the spikes and what there is afterwards."""
+    spikes = net.record(net.populations[0], "spikes")
+    net.run(duration)
+    return train(spikes), everything(net)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("model", MODELS)
+def test_a_loaded_network_goes_on_alike(
+    model: Any, dtype: str, threads: int, tmp_path: Path
+) -> None:
+    net, _, _, _ = busy_network(model, dtype=dtype, threads=threads, theta=True)
+    net.run(33.3)
+    net.save(tmp_path / "net")
+    loaded = sl.Network.load(tmp_path / "net", threads=4 - threads)
+    assert_equal(everything(loaded), everything(net))
+    spikes, after = continue_(net, 40.0)
+    again, loaded_after = continue_(loaded, 40.0)
+    assert again == spikes
+    assert len(spikes) > 100
+    assert_equal(loaded_after, after)
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.integers(0, 250), min_size=1, max_size=3), st.sampled_from(MODELS))
+def test_saving_and_loading_at_any_time(tmp_path: Path, pieces: list[int], model: Any) -> None:
+    straight, _, _, _ = busy_network(model, dtype="float32", theta=True)
+    net, _, _, _ = busy_network(model, dtype="float32", theta=True)
+    for k, piece in enumerate(pieces):
+        net.run(piece * 0.1)
+        net.save(tmp_path / "net")
+        net = sl.Network.load(tmp_path / "net", threads=1 + k % 3)
+    straight.run(sum(pieces) * 0.1)
+    spikes, after = continue_(straight, 20.0)
+    again, loaded_after = continue_(net, 20.0)
+    assert again == spikes
+    assert_equal(loaded_after, after)
+
+
+@pytest.mark.parametrize("ran", [False, True])
+def test_saving_changes_no_bit(ran: bool, tmp_path: Path) -> None:
+    net, _, _, _ = busy_network(dtype="float32")
+    other, _, _, _ = busy_network(dtype="float32")
+    for k in range(6 if ran else 1):
+        other.save(tmp_path / f"{k}")
+        net.run(7.7)
+        other.run(7.7)
+    assert_equal(everything(other), everything(net))
+
+
+def long_silence(seed: int) -> tuple[sl.Network, sl.Projection]:
+    """Return a network whose traces decay for long between spikes, with plasticity of small steps."""
+    net = make(seed=seed, dtype="float32")
+    pre = net.population(3, sl.SpikeSource([0.5, 1.0, 400.0, 2000.0], [0, 1, 0, 2]))
+    post = net.population(3, sl.LIF(I_e=400.0))
+    rule = sl.STDP(A_plus=1e-30, A_minus=0.0, tau_plus=10.0)
+    return net, net.connect(pre, post, sl.AllToAll(), weight=0.0, delay=20.0, plasticity=rule)
+
+
+def test_saving_in_a_long_silence_changes_no_bit(tmp_path: Path) -> None:
+    """Products may be subnormal numbers: inside a run and outside they must be handled alike."""
+    net, p = long_silence(1)
+    other, q = long_silence(1)
+    for _ in range(24):
+        net.run(100.0)
+        other.run(100.0)
+        other.save(tmp_path / "net")
+        loaded = sl.Network.load(tmp_path / "net")
+        np.testing.assert_array_equal(loaded.projections[0].weights, q.weights)
+    np.testing.assert_array_equal(q.weights, p.weights)
+
+
+@pytest.mark.parametrize("after", [0.0, 30.0])
+def test_weights_can_be_set_after_loading(after: float, tmp_path: Path) -> None:
+    net, _, _, plastic = busy_network()
+    net.run(after)
+    net.save(tmp_path / "net")
+    loaded = sl.Network.load(tmp_path / "net", threads=2)
+    values = np.linspace(10.0, 200.0, len(plastic))
+    for n in (net, loaded):
+        n.projections[0].weights = values
+        n.projections[2].weights = n.projections[2].weights / 2
+        np.testing.assert_array_equal(n.projections[0].weights, values)
+    spikes, state = continue_(net, 20.0)
+    again, loaded_state = continue_(loaded, 20.0)
+    assert again == spikes
+    assert_equal(loaded_state, state)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("run_first", [True, False])
+def test_a_loaded_network_resets_alike(run_first: bool, keep: bool, tmp_path: Path) -> None:
+    net, cells, _, _ = busy_network(theta=True)
+    cells.V_m[:] = sl.Uniform(-70.0, -56.0)
+    net.run(33.3)
+    net.save(tmp_path / "net")
+    loaded = sl.Network.load(tmp_path / "net")
+    for n in (net, loaded):
+        if run_first:
+            n.run(3.0)
+        n.reset(keep_weights=keep)
+    assert_equal(everything(loaded), everything(net))
+    spikes, state = continue_(net, 20.0)
+    again, loaded_state = continue_(loaded, 20.0)
+    assert again == spikes
+    assert_equal(loaded_state, state)
+
+
+def test_a_network_saved_after_a_reset(tmp_path: Path) -> None:
+    net, _, _, _ = busy_network()
+    net.run(20.0)
+    net.reset(keep_weights=True)
+    net.save(tmp_path / "net")
+    loaded = sl.Network.load(tmp_path / "net")
+    spikes, state = continue_(net, 20.0)
+    again, loaded_state = continue_(loaded, 20.0)
+    assert again == spikes
+    assert_equal(loaded_state, state)
+
+
+def test_what_was_added_during_a_run_is_stored(tmp_path: Path) -> None:
+    net, cells, _, _ = busy_network()
+    net.run(10.0)
+    raster = np.random.default_rng(1).integers(0, 2, (300, 20))
+    late = net.population(20, sl.RasterSource(raster), name="late")
+    other = net.population(5, sl.IF(reset="subtract", tau_syn_ex=[1.0, 2.0, 3.0, 4.0, 5.0]))
+    net.connect(late, cells, sl.FixedIndegree(3), weight=150.0, delay=4.0, receptor="in")
+    net.connect(late[3:9], other[[4, 2]], sl.AllToAll(), weight=50.0, delay=7.0)
+    net.inject(cells[[5, 80]], sl.CurrentInput(np.full((100, 2), 300.0)))
+    net.inject(other, sl.PoissonInput(rate=[1e3, 0.0, 1e4, 2e4, 3e4], weight=20.0))
+    net.inject(other, sl.NoiseInput(std=40.0, every=0.3))
+    net.population(4, sl.PoissonSource([1.0, 2.0, 3.0, 4.0]))
+    net.run(5.05 * 2)
+    late.raster = 1 - raster
+    other.I_e = 20.0
+    net.run(1.7)
+    net.save(tmp_path / "net")
+    loaded = sl.Network.load(tmp_path / "net", threads=3)
+    assert_equal(everything(loaded), everything(net))
+    assert [repr(p) for p in loaded.populations] == [repr(p) for p in net.populations]
+    assert [repr(p.pre) for p in loaded.projections] == [repr(p.pre) for p in net.projections]
+    spikes, state = continue_(net, 30.0)
+    again, loaded_state = continue_(loaded, 30.0)
+    assert again == spikes
+    assert_equal(loaded_state, state)
+    # What is built on top draws the same, too.
+    for n in (net, loaded):
+        n.populations[0].V_m[:] = sl.Normal(-60.0, 2.0)
+        n.connect(
+            n.populations[0], n.populations[4], sl.FixedTotalNumber(50), weight=sl.Normal(0, 9)
+        )
+        n.inject(n.populations[4], sl.PoissonInput(rate=1e4, weight=9.0))
+    assert_equal(continue_(loaded, 10.0)[1], continue_(net, 10.0)[1])
+
+
+def test_settings_come_back(tmp_path: Path) -> None:
+    net = sl.Network(dt=0.25, seed=2**63 + 5, threads=3, dtype="float32")
+    net.population(3, sl.LIFDelta(tau_theta=np.inf, theta_plus=1.0), name="some name")
+    net.run(2.5)
+    path = tmp_path / "net.npz"
+    net.save(path)
+    loaded = sl.Network.load(str(path))
+    assert (loaded.dt, loaded.seed, loaded.dtype, loaded.t) == (0.25, 2**63 + 5, np.float32, 2.5)
+    assert loaded.populations[0].name == "some name"
+    assert loaded.threads == sl.Network().threads
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_empty_network_is_stored(tmp_path: Path) -> None:
+    net = make()
+    nobody = net.population(0, sl.LIF())
+    net.connect(nobody, nobody, sl.AllToAll(), plasticity=sl.STDP())
+    net.save(tmp_path / "net")
+    loaded = sl.Network.load(tmp_path / "net")
+    loaded.run(1.0)
+    assert len(loaded.populations[0]) == len(loaded.projections[0]) == 0
+
+
+@pytest.mark.parametrize("content", ["none", "text", "arrays"])
+def test_other_files_are_refused(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "net"
+    if content == "text":
+        path.write_text("no network")
+    elif content == "arrays":
+        np.savez(path, a=1)
+        path = tmp_path / "net.npz"
+    kind: Any = FileNotFoundError if content == "none" else ValueError
+    with pytest.raises(kind, match="net"):
+        sl.Network.load(path)
