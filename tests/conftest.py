@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -74,10 +75,11 @@ def busy_network(  # each is a dimension that tests vary
     dtype: Any = "float64",
     plastic: bool = True,
     theta: bool = False,
+    plain: bool = False,
 ) -> tuple[sl.Network, Any, Any, Any]:
-    """Return a spiking network with all kinds of drive and synapses, a part's recorder and its plastic projection.
+    """Return a spiking network with all kinds of synapses and drive, or no currents where it is plain.
 
-    Returns the network, its neurons, their spike recorder, and the plastic projection (or a static one).
+    Also its neurons, their spike recorder, and the plastic projection (or a static one).
     """
     net = make(seed=seed, threads=threads, dtype=dtype)
     w = STRONG[model.__name__]
@@ -96,7 +98,10 @@ def busy_network(  # each is a dimension that tests vary
     net.connect(given, cells, sl.FixedProbability(0.3), weight=0.4 * w, delay=1.5)
     mixed = sl.Normal(0.0, 0.2 * w)
     net.connect(cells, cells, sl.FixedIndegree(9), weight=mixed, delay=delay)
-    net.inject(cells, sl.PoissonInput(rate=3000.0, weight=0.06 * w))
+    rate = 120_000.0 if plain else 3000.0  # 12 and 0.3 events a step
+    net.inject(cells, sl.PoissonInput(rate=rate, weight=0.06 * w * 3000.0 / rate))
+    if plain:
+        return net, cells, net.record(cells, "spikes"), plastic_
     net.inject(cells[: n // 2], sl.NoiseInput(mean=20.0, std=30.0, every=0.5))
     net.inject(cells, sl.CurrentInput(np.linspace(0.0, 40.0, 1000)))
     return net, cells, net.record(cells, "spikes"), plastic_
@@ -114,3 +119,21 @@ def spawn(code: str, **environment: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def digest(model: type, dtype: str, *, threads: int = 1, pieces: Sequence[float] = (60.0,)) -> str:
+    """Hash the bits of spikes, states and weights of two busy networks."""
+    bits = hashlib.sha256()
+    for plain in (False, True):
+        net, cells, spikes, plastic = busy_network(
+            model, dtype=dtype, threads=threads, theta=not plain, plain=plain
+        )
+        v = net.record(cells[::7], "V_m", every=0.5)
+        weights = net.record(plastic, "weights", every=7.5)
+        for piece in pieces:
+            net.run(piece)
+        states = [np.asarray(getattr(cells, state)) for state in cells.model.states]
+        assert len(spikes.times) > 100
+        for x in (spikes.times, spikes.ids, v.values, weights.values, plastic.weights, *states):
+            bits.update(np.ascontiguousarray(x).tobytes())
+    return bits.hexdigest()

@@ -253,3 +253,11 @@ def test_networks_run_side_by_side() -> None:
         net, _, alone, _ = busy_network(seed=k)
         net.run(200.0)
         assert train(alone) == train(spikes)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_run_leaves_the_floating_point_mode_alone(threads: int) -> None:
+    net, _, _, _ = busy_network(threads=threads)
+    net.run(1.0)
+    assert np.float64(1e-310) * 0.5 > 0.0
+    assert np.float32(1e-39) * np.float32(0.5) > 0.0

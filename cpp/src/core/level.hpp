@@ -1,11 +1,13 @@
 // Compiles every kernel body for one SIMD level. A level file defines SPIKELET_LEVEL and
 // SPIKELET_VECTOR_BYTES, includes level_prelude.hpp, sets its target pragma, and then includes
 // this.
-#include "core/models.hpp"
+// clang-format off: each builds on the one before
+#include "core/simd.hpp"
 #include "core/neurons/lane.hpp"
 #include "core/neurons/propagators.hpp"
+#include "core/models.hpp"
 #include "core/random16.hpp"
-#include "core/simd.hpp"
+// clang-format on
 
 namespace spikelet::SPIKELET_LEVEL {
 
