@@ -23,7 +23,9 @@ CURRENT_STATE = {"LIF": "I_syn", "IF": "I_syn", "LIFAlpha": "dI_syn", "LIFCond":
 STRONG = {"LIF": 900.0, "LIFDelta": 8.0, "LIFAlpha": 400.0, "LIFCond": 60.0, "IF": 900.0}
 
 
-def make(dt: float = 0.1, *, seed: int = 1, threads: int = 1, dtype: Any = "float64") -> sl.Network:
+def make(
+    dt: float = 0.1, *, seed: int = 1, threads: int | None = 1, dtype: Any = "float64"
+) -> sl.Network:
     """Make a network that is precise and serial unless told otherwise."""
     return sl.Network(dt=dt, seed=seed, threads=threads, dtype=dtype)
 
@@ -71,7 +73,7 @@ def busy_network(  # each is a dimension that tests vary
     *,
     n: int = 90,
     seed: int = 3,
-    threads: int = 1,
+    threads: int | None = 1,
     dtype: Any = "float64",
     plastic: bool = True,
     theta: bool = False,
@@ -121,7 +123,9 @@ def spawn(code: str, **environment: str) -> str:
     return done.stdout
 
 
-def digest(model: type, dtype: str, *, threads: int = 1, pieces: Sequence[float] = (60.0,)) -> str:
+def digest(
+    model: type, dtype: str, *, threads: int | None = 1, pieces: Sequence[float] = (60.0,)
+) -> str:
     """Hash the bits of spikes, states and weights of two busy networks."""
     bits = hashlib.sha256()
     for plain in (False, True):

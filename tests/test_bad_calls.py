@@ -147,9 +147,13 @@ TABLE: list[tuple[Callable[[Scene], Any], Any, tuple[str, ...]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", range(len(TABLE)))
-def test_bad_calls_change_nothing(case: int) -> None:
-    check_call(*TABLE[case])
+@pytest.mark.parametrize(
+    ("call", "kind", "words"), TABLE, ids=[" ".join(words[:3]) for _, _, words in TABLE]
+)
+def test_bad_calls_change_nothing(
+    call: Callable[[Scene], Any], kind: Any, words: tuple[str, ...]
+) -> None:
+    check_call(call, kind, words)
 
 
 @pytest.mark.parametrize("lists", [False, True])

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import sparse
 
 import spikelet as sl
 
@@ -121,9 +120,13 @@ DESCRIPTIONS: list[tuple[Callable[[], Any], Any, tuple[str, ...]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", range(len(DESCRIPTIONS)))
-def test_descriptions(case: int) -> None:
-    refuses(*DESCRIPTIONS[case])
+@pytest.mark.parametrize(
+    ("call", "kind", "words"),
+    DESCRIPTIONS,
+    ids=[" ".join(words[:3]) for _, _, words in DESCRIPTIONS],
+)
+def test_descriptions(call: Callable[[], Any], kind: Any, words: tuple[str, ...]) -> None:
+    refuses(call, kind, words)
 
 
 # Networks

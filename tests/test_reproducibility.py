@@ -24,7 +24,7 @@ DTYPES = ("float32", "float64")
 def test_threads_do_not_matter(model: Any, dtype: str) -> None:
     base = digest(model, dtype)
     assert digest(model, dtype) == base
-    for threads in (2, 3, 7):
+    for threads in (2, 3, 7, None):
         assert digest(model, dtype, threads=threads) == base
 
 

@@ -281,3 +281,21 @@ def test_writing_what_was_read_changes_nothing() -> None:
         p.weights = p.weights
     sums = [pair_sum(a, b, 25, 300, rule) for a, b in zip(pres, posts, strict=True)]
     np.testing.assert_allclose(p.weights, 1.0 + np.array(sums), rtol=1e-10)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_spikes_in_flight_keep_the_weight_they_were_sent_with(threads: int) -> None:
+    net = make(threads=threads)
+    target = force(net, [np.array([15, 60])], 100)
+    rule = sl.STDP(A_plus=0.5, A_minus=0.25, **WIDE)
+    pre = emit(net, [np.array([10, 40])])
+    p = net.connect(pre, target, sl.OneToOne(), weight=2.0, delay=2.5, plasticity=rule)
+    arrived = net.record(target, "I_syn_ex")
+    net.run(2.0)
+    p.weights = 7.0
+    net.run(8.0)
+    assert arrived.values[34, 0] == 2.0
+    # The pair of 10 and 15 acts at step 40, which ties with the second spike: after that is sent.
+    assert arrived.values[64, 0] == 7.0
+    gain = np.exp(-3.0 / 20) + 1.0 + np.exp(-7.5 / 20) + np.exp(-4.5 / 20)
+    assert float(p.weights[0]) == pytest.approx(7.0 + 0.5 * gain, rel=1e-12)

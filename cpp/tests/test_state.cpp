@@ -62,7 +62,7 @@ void copy(Network<R>& from, Network<R>& to) {
   to.sim.set_weights(to.fixed, from.sim.weights(from.fixed));
   to.sim.set_clock(from.sim.now(), from.sim.in_flight());
   for (std::size_t s = 0; s < from.sim.neurons(n).state_count(); ++s) {
-    to.sim.neurons(n).set_state(s, from.sim.neurons(n).state(s));
+    to.sim.neurons(n).set_raw_state(s, from.sim.neurons(n).raw_state(s));
     to.sim.set_initial_state(n, s, from.sim.initial_state(n, s));
   }
   to.sim.neurons(n).set_held(from.sim.neurons(n).held(from.sim.now()), from.sim.now());

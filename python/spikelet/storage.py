@@ -55,7 +55,7 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
         key = f"population{p.index}"
         if isinstance(p.model, neurons.NeuronModel):
             for k, state in enumerate(p.model.states):
-                out.arrays[f"{key}.state.{state}"] = sim.state(p.index, k)
+                out.arrays[f"{key}.state.{state}"] = sim.raw_state(p.index, k)
                 out.arrays[f"{key}.initial.{state}"] = sim.initial_state(p.index, k)
             out.arrays[f"{key}.held"] = sim.held(p.index)
         model = out.describe(p.model, key)
@@ -116,9 +116,13 @@ def load(path: str | os.PathLike[str], threads: int | None) -> Network:
     """Read a network."""
     from spikelet.network import Network  # noqa: PLC0415  # it imports this module
 
-    with np.load(path, allow_pickle=False) as file:
-        if "header" not in file:
-            fail("Network.load", "path", os.fspath(path), "must be a file that Network.save wrote")
+    try:
+        file = np.load(path, allow_pickle=False)
+    except ValueError:
+        file = None
+    if not isinstance(file, np.lib.npyio.NpzFile) or "header" not in file:
+        fail("Network.load", "path", os.fspath(path), "must be a file that Network.save wrote")
+    with file:
         header = json.loads(str(file["header"]))
         if header.get("format") != FORMAT:
             fail("Network.load", "format", header.get("format"), f"must be {FORMAT!r}")
@@ -145,7 +149,7 @@ def load(path: str | os.PathLike[str], threads: int | None) -> Network:
                 for k, state in enumerate(p.model.states):
                     values = file[f"{key}.state.{state}"]
                     if state != "theta" or values.any():
-                        sim.set_state(p.index, k, values)
+                        sim.set_raw_state(p.index, k, values)
                     sim.set_initial_state(p.index, k, file[f"{key}.initial.{state}"])
                 sim.set_held(p.index, file[f"{key}.held"])
     return net

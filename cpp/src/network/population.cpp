@@ -29,7 +29,7 @@ Population<R>::Population(std::size_t model, std::size_t n, Gid first_gid, doubl
 
 template <class R>
 void Population<R>::set_parameters(const ParameterValues& parameters, bool subtract) {
-  const std::vector<R> potential = state(0);
+  const std::vector<double> old_E_L = E_L_;
   const ModelInfo& info = model();
   const bool one_for_all = std::all_of(parameters.begin(), parameters.end(),
                                        [](const auto& values) { return values.size() == 1; });
@@ -81,7 +81,29 @@ void Population<R>::set_parameters(const ParameterValues& parameters, bool subtr
   if (adaptive && theta_.empty()) {
     theta_.assign(padded_, R(0));
   }
-  set_state(0, potential);
+  for (std::size_t i = 0; i < n_; ++i) {  // potentials stay, to the bit where E_L does
+    const double before = old_E_L[old_E_L.size() == 1 ? 0 : i], after = this->E_L(i);
+    if (before != after) {
+      state_[0][i] = static_cast<R>(static_cast<double>(state_[0][i]) + before - after);
+    }
+  }
+}
+
+template <class R>
+std::vector<R> Population<R>::raw_state(std::size_t k) const {
+  if (k == state_.size()) {
+    return state(k);
+  }
+  return {state_[k].begin(), state_[k].begin() + static_cast<std::ptrdiff_t>(n_)};
+}
+
+template <class R>
+void Population<R>::set_raw_state(std::size_t k, const std::vector<R>& values) {
+  if (k == state_.size()) {
+    set_state(k, values);
+  } else {
+    std::copy(values.begin(), values.end(), state_[k].begin());
+  }
 }
 
 template <class R>

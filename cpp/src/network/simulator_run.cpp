@@ -53,7 +53,7 @@ Step Simulator<R>::run(Step steps, const Poll& poll) {
   for (Node& node : nodes_) {  // where reset() goes back to
     for (std::size_t k = 0; node.neurons && node.initial.size() < node.neurons->state_count();
          ++k) {
-      node.initial.push_back(node.neurons->state(k));
+      node.initial.push_back(node.neurons->raw_state(k));
     }
   }
   Poller poller;

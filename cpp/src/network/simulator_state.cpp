@@ -98,6 +98,9 @@ auto Simulator<R>::slice_of(const Projection& projection, std::size_t partition)
 
 template <class R>
 std::vector<R> Simulator<R>::read_weights(std::size_t k) {
+  if (projections_[k].plastic) {
+    make_ready();  // what goes with the table makes the weights of now
+  }
   const Projection& projection = projections_[k];
   std::vector<R> values(projection.size);
   if (projection.table) {
@@ -143,6 +146,9 @@ std::vector<R> Simulator<R>::read_weights(std::size_t k) {
 
 template <class R>
 SynapseTable<R> Simulator<R>::read_synapses(std::size_t k) {
+  if (projections_[k].plastic) {
+    make_ready();  // what goes with the table makes the weights of now
+  }
   const Projection& projection = projections_[k];
   if (projection.table) {
     return *projection.table;
@@ -168,6 +174,9 @@ SynapseTable<R> Simulator<R>::read_synapses(std::size_t k) {
 
 template <class R>
 void Simulator<R>::write_weights(std::size_t k, std::span<const R> given) {
+  if (projections_[k].plastic) {
+    make_ready();
+  }
   Projection& projection = projections_[k];
   std::vector<R> stored(given.begin(), given.end());
   for (const auto& [canonical, at] : projection.reorder) {
@@ -299,7 +308,7 @@ void Simulator<R>::reset(bool keep_weights) {
   for (Node& node : nodes_) {
     if (node.neurons) {
       for (std::size_t s = 0; s < node.neurons->state_count(); ++s) {
-        node.neurons->set_state(s,
+        node.neurons->set_raw_state(s,
                                 initial_state(static_cast<std::size_t>(&node - nodes_.data()), s));
       }
       node.neurons->set_held(std::vector<std::int32_t>(node.size, 0), 0);
@@ -321,7 +330,7 @@ void Simulator<R>::reset(bool keep_weights) {
 template <class R>
 std::vector<R> Simulator<R>::initial_state(std::size_t population, std::size_t state) const {
   const Node& node = nodes_[population];
-  return node.initial.empty() ? node.neurons->state(state) : node.initial[state];
+  return node.initial.empty() ? node.neurons->raw_state(state) : node.initial[state];
 }
 
 template <class R>

@@ -38,6 +38,9 @@ class Population {
   std::vector<R> state(std::size_t k) const;
   void set_state(std::size_t k, const std::vector<R>& values);
   R state_of(std::size_t k, std::size_t element) const;
+  // The same as they are kept, for an exact copy: converting potentials would cost their last bits.
+  std::vector<R> raw_state(std::size_t k) const;
+  void set_raw_state(std::size_t k, const std::vector<R>& values);
 
   // Steps that each neuron is still refractory, and back.
   std::vector<std::int32_t> held(Step now) const;
