@@ -95,7 +95,7 @@ DESCRIPTIONS: list[tuple[Callable[[], Any], Any, tuple[str, ...]]] = [
     (lambda: sl.Uniform(2.0, 1.0), ValueError, ("Uniform", "low", "2.0", "high", "1.0")),
     (lambda: sl.Exponential(-1.0), ValueError, ("Exponential", "scale", "-1.0", ">= 0")),
     (lambda: sl.Normal(0.0, 1.0, clip=(2.0, 1.0)), ValueError, ("Normal", "clip", "(2.0, 1.0)", "low <= high")),
-    (lambda: sl.Normal(0.0, 1.0, redraw=(NAN, 1.0)), ValueError, ("Normal", "redraw", "nan", "low <= high")),
+    (lambda: sl.Normal(0.0, 1.0, redraw=(NAN, 1.0)), ValueError, ("Normal", "redraw", "nan", "NaN")),
     (lambda: sl.Normal(0.0, 1.0, clip=3.0), (TypeError, ValueError), ("Normal", "clip", "3.0")),
     (lambda: sl.Normal(0.0, 1.0, clip=(0, 1), redraw=(0, 1)), ValueError, ("Normal", "clip and redraw")),
     (lambda: sl.STDP(tau_plus=0.0), ValueError, ("STDP", "tau_plus", "0.0", "> 0")),

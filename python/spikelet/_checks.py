@@ -51,8 +51,8 @@ def magnitude(value: Any, unit: str) -> Any:
     return value
 
 
-def numbers(where: str, argument: str, value: Any, unit: str = "") -> Float:
-    """Return finite or infinite (not NaN) float64 numbers of 0 or 1 dimensions."""
+def numbers(where: str, argument: str, value: Any, unit: str = "", dimensions: int = 1) -> Float:
+    """Return finite or infinite (not NaN) float64 numbers of at most so many dimensions."""
     try:
         array = np.asarray(magnitude(value, unit), dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -60,11 +60,29 @@ def numbers(where: str, argument: str, value: Any, unit: str = "") -> Float:
             f"{where}: {argument} must be a number or an array of numbers, got {value!r} ({error})"
         )
         raise TypeError(msg) from None
-    if array.ndim > 1:
-        fail(where, argument, array.shape, "must have at most one dimension; its shape")
+    if array.ndim > dimensions:
+        limit = "one dimension" if dimensions == 1 else f"{dimensions} dimensions"
+        fail(where, argument, array.shape, f"must have at most {limit}; its shape")
     if np.isnan(array).any():
-        fail(where, argument, value, "must not hold NaN")
+        fail(where, argument, value, "must not hold NaN but finite numbers")
     return array
+
+
+def number(where: str, argument: str, value: Any, unit: str = "") -> Float:
+    """Return one number."""
+    array = numbers(where, argument, value, unit)
+    if array.ndim:
+        fail(where, argument, value, "must be one number")
+    return array
+
+
+def representable(where: str, argument: str, array: Float, dtype: np.dtype[Any]) -> None:
+    """Check that finite numbers stay finite in the network's precision."""
+    bad = np.abs(array) > np.finfo(dtype).max
+    if bad.any():
+        fail(
+            where, argument, float(array[bad][0]), f"must be finite and within the range of {dtype}"
+        )
 
 
 def require(where: str, argument: str, array: Float, rule: str) -> None:
@@ -79,7 +97,9 @@ def require(where: str, argument: str, array: Float, rule: str) -> None:
     if not ok.all():
         bad = np.flatnonzero(~np.atleast_1d(ok))[0]
         at = f" at index {bad}" if array.ndim else ""
-        fail(where, argument, float(np.atleast_1d(array)[bad]), f"must be {rule}{at}")
+        first = float(np.atleast_1d(array)[bad])
+        rule = rule if np.isfinite(first) or "finite" in rule else f"finite and {rule}"
+        fail(where, argument, first, f"must be {rule}{at}")
 
 
 def integer(where: str, argument: str, value: Any, low: int, high: int | None = None) -> int:

@@ -11,13 +11,22 @@ import numpy.typing as npt
 
 from spikelet import _core, storage
 from spikelet import progress as _progress
-from spikelet._checks import fail, fits, ids, integer, named, numbers, require
+from spikelet._checks import (
+    fail,
+    fits,
+    ids,
+    integer,
+    named,
+    number,
+    representable,
+    require,
+)
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import STDP
 from spikelet.population import Model, Population
 from spikelet.projection import Projection
 from spikelet.recorders import SpikeRecorder, StateRecorder, WeightRecorder
-from spikelet.rules import Distribution, OneToOne, Rule, as_spec
+from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
 from spikelet.sources import (
     CurrentInput,
     NoiseInput,
@@ -79,19 +88,17 @@ class Network:
         threads: int | None = None,
         dtype: Literal["float32", "float64"] = "float32",
     ) -> None:
-        step = numbers("Network", "dt", dt, "ms")
+        step = number("Network", "dt", dt, "ms")
         require("Network", "dt", step, "> 0")
         self.dt = float(step)
         self.seed = integer("Network", "seed", seed, 0, 2**64 - 1)
         self.threads = (
             _cores() if threads is None else integer("Network", "threads", threads, 1, 1024)
         )
-        if dtype not in ("float32", "float64") and np.dtype(dtype).name not in (
-            "float32",
-            "float64",
-        ):
+        name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))
+        if name not in ("float32", "float64"):
             fail("Network", "dtype", dtype, 'must be "float32" or "float64"')
-        self.dtype: np.dtype[Any] = np.dtype(dtype)
+        self.dtype: np.dtype[Any] = np.dtype(name)
         simulator = _core.Simulator32 if self.dtype == np.float32 else _core.Simulator64
         self._sim: _core.Simulator32 | _core.Simulator64 = simulator(
             self.dt, self.seed, self.threads, threads is None
@@ -201,8 +208,10 @@ class Network:
             plasticity.to_core() if plasticity is not None else None,
         )
         if isinstance(rule, Rule):
-            weights = as_spec(where, "weight", 1.0 if weight is None else weight, model.weight_unit)
-            delays = self._delays(where, delay)
+            grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
+            given = 1.0 if weight is None else weight
+            weights = as_spec(where, "weight", given, model.weight_unit, grid)
+            delays = self._delays(where, delay, grid)
             if isinstance(rule, OneToOne) and len(pre) != len(post):
                 fail(
                     where,
@@ -224,6 +233,7 @@ class Network:
             steps = self._to_steps(
                 where, self._values(where, "delay", self._delays(where, delay), n, object_ + 1)
             )
+            representable(where, "weight", weights, self.dtype)
             with named(where):
                 index = self._sim.connect_lists(
                     pre.index,
@@ -290,10 +300,10 @@ class Network:
             If the network is running in another thread.
         """
         self._require_idle()
-        array = numbers("run", "duration", duration, "ms")
-        if array.ndim:
-            fail("run", "duration", duration, "must be one number")
+        array = number("run", "duration", duration, "ms")
         require("run", "duration", array, ">= 0")
+        if float(array) / self.dt > 2**53:
+            fail("run", "duration", duration, "must be at most 2^53 steps")
         steps = round(float(array) / self.dt)
         if abs(steps * self.dt - float(array)) > max(1e-6 * self.dt, 1e-12 * float(array)):
             fail("run", "duration", duration, f"must be a multiple of dt = {self.dt:g} ms")
@@ -346,7 +356,9 @@ class Network:
             if what != "weights":
                 fail(f"record {target!r}", "what", what, 'must be "weights"')
             return WeightRecorder(
-                self, self._sim.record_weights(target.index, self._interval(every)), target
+                self,
+                self._sim.record_weights(target.index, self._interval("record", every)),
+                target,
             )
         self._check_own("record", target)
         states = target.model.states if isinstance(target.model, NeuronModel) else ()
@@ -365,7 +377,7 @@ class Network:
                 f"must be one of: {known}",
             )
         index = self._sim.record_state(
-            target.index, states.index(what), target.ids, self._interval(every)
+            target.index, states.index(what), target.ids, self._interval("record", every)
         )
         return StateRecorder(self, index, target, what)
 
@@ -515,7 +527,7 @@ class Network:
                 target.index, values.astype(self.dtype).reshape(-1), columns, start
             )
         elif isinstance(what, NoiseInput):
-            every = self._interval(what.every)
+            every = self._interval(where, what.every)
             self._sim.inject_noise(
                 target.index, spread("mean", what.mean), spread("std", what.std), every, start
             )
@@ -523,18 +535,18 @@ class Network:
             msg = f"{where}: expected PoissonInput, CurrentInput or NoiseInput, got {what!r}"
             raise TypeError(msg)
 
-    def _interval(self, every: float | None) -> int:
+    def _interval(self, where: str, every: float | None) -> int:
         if every is None:
             return 1
-        value = numbers("record", "every", every, "ms")
-        require("record", "every", value, "> 0")
+        value = number(where, "every", every, "ms")
+        require(where, "every", value, "> 0")
         steps = round(float(value) / self.dt)
         if steps < 1 or abs(steps * self.dt - float(value)) > 1e-6 * self.dt:
-            fail("record", "every", every, f"must be a multiple of dt = {self.dt:g} ms")
+            fail(where, "every", every, f"must be a multiple of dt = {self.dt:g} ms")
         return steps
 
-    def _delays(self, where: str, delay: Any) -> Any:
-        spec = as_spec(where, "delay", delay, "ms")
+    def _delays(self, where: str, delay: Any, grid: tuple[int, int] | None = None) -> Any:
+        spec = as_spec(where, "delay", delay, "ms", grid)
         if not isinstance(spec, Distribution):
             self._to_steps(where, spec)
         return spec

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._checks import fail, fits, magnitude, numbers, require
+from spikelet._checks import fail, fits, magnitude, numbers, representable, require
 from spikelet.neurons import NeuronModel
 from spikelet.rules import Distribution
 from spikelet.sources import PoissonSource, RasterSource, SpikeSource
@@ -73,6 +73,7 @@ class StateView(np.lib.mixins.NDArrayOperatorsMixin):
         require(
             where, "value", value.reshape(-1), "finite >= 0" if self._name[0] == "g" else "finite"
         )
+        representable(where, "value", np.atleast_1d(value), self.dtype)
         whole[index] = value
         self._population._write_state(self._name, whole)
 

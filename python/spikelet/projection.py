@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._checks import fail
+from spikelet._checks import fail, representable
 from spikelet.plasticity import STDP
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Projection:
     def weights(self, value: Any) -> None:
         where = repr(self)
         try:
-            values = np.broadcast_to(np.asarray(value, dtype=self.network.dtype), (len(self),))
+            given = np.broadcast_to(np.asarray(value, dtype=np.float64), (len(self),))
         except (TypeError, ValueError):
             fail(
                 where,
@@ -64,6 +64,8 @@ class Projection:
                 np.shape(value),
                 f"must be one number or {len(self)} of them; its shape",
             )
+        representable(where, "weights", given, self.network.dtype)
+        values = given.astype(self.network.dtype)
         if not np.isfinite(values).all():
             fail(where, "weights", float(values[~np.isfinite(values)][0]), "must be finite")
         if self.plasticity is not None and len(self):

@@ -166,8 +166,10 @@ class Distribution:
             fail(name, "clip and redraw", (self.clip, self.redraw), "exclude each other")
         for argument in ("clip", "redraw"):
             limits = getattr(self, argument)
-            if limits is not None and not (len(limits) == 2 and limits[0] <= limits[1]):
-                fail(name, argument, limits, "must be (low, high) with low <= high")
+            if limits is not None:
+                pair = numbers(name, argument, limits)
+                if pair.shape != (2,) or not pair[0] <= pair[1]:
+                    fail(name, argument, limits, "must be (low, high) with low <= high")
 
     def _parameters(self) -> tuple[str, ...]:
         return tuple(f.name for f in fields(self) if f.name not in ("clip", "redraw"))
@@ -254,13 +256,15 @@ class Exponential(Distribution):
 
 
 def as_spec(
-    where: str, argument: str, value: Any, unit: str
+    where: str, argument: str, value: Any, unit: str, grid: tuple[int, int] | None = None
 ) -> Distribution | np.ndarray[Any, np.dtype[np.float64]]:
-    """Return a distribution as it is, and numbers as a flat array of finite ones."""
+    """Return a distribution as it is, and numbers as a flat array of finite ones; `grid`: [n_pre, n_post] may be given."""
     if isinstance(value, Distribution):
         return value
     array = np.asarray(value)
-    if array.ndim == 2:  # [n_pre, n_post], as AllToAll's order
+    if grid is not None and array.ndim == 2:
+        if array.shape != grid:
+            fail(where, argument, array.shape, f"must have the shape {grid}; its shape")
         value = array.reshape(-1)
     flat = numbers(where, argument, value, unit)
     require(where, argument, flat, "finite")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._checks import fail, magnitude, numbers, require
+from spikelet._checks import fail, numbers, require
 
 __all__ = [
     "CurrentInput",
@@ -40,7 +40,7 @@ class SpikeSource:
     snap: bool = False
 
     def __post_init__(self) -> None:
-        times = np.array(magnitude(self.times, "ms"), dtype=np.float64)
+        times = numbers("SpikeSource", "times", self.times, "ms").copy()
         ids = np.array(self.ids)
         if times.ndim != 1 or ids.shape != times.shape:
             fail(
@@ -67,6 +67,8 @@ class SpikeSource:
     def stamps(self, dt: float, n: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
         """Return stamps in steps, and ids checked against the population's size."""
         steps = self.times / dt
+        if steps.size and steps[-1] > 2**53:
+            fail("SpikeSource", "times", float(self.times[-1]), "must lie within 2^53 steps")
         stamps = np.rint(steps)
         off = np.abs(steps - stamps) > np.maximum(1e-6, 1e-12 * steps)
         if off.any() and not self.snap:
@@ -184,7 +186,7 @@ class CurrentInput:
     values: Any
 
     def __post_init__(self) -> None:
-        values = np.array(magnitude(self.values, "pA"), dtype=np.float64)
+        values = numbers("CurrentInput", "values", self.values, "pA", dimensions=2).copy()
         if values.ndim not in (1, 2):
             fail("CurrentInput", "values", values.shape, "must be [steps] or [steps, n]; its shape")
         if not np.isfinite(values).all():
