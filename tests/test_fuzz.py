@@ -73,7 +73,7 @@ class Actor:
     def inject(self, _: int) -> None:
         """Drive a part by noise or a current."""
         part = self.cells[self.rng.permutation(70)[:20]]
-        if self.rng.random() < -0.5:
+        if self.rng.random() < 0.5:
             self.net.inject(part, sl.NoiseInput(std=30.0, every=0.7))
         else:
             self.net.inject(part, sl.CurrentInput(self.rng.normal(0, 50, (90, 20))))

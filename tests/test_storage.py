@@ -149,6 +149,32 @@ def test_a_loaded_network_resets_alike(run_first: bool, keep: bool, tmp_path: Pa
     assert_equal(loaded_state, state)
 
 
+def test_states_set_after_loading_are_where_reset_goes_back_to(tmp_path: Path) -> None:
+    net = make()
+    net.population(3, sl.LIF())
+    net.save(tmp_path / "net")
+    for n in (net, sl.Network.load(tmp_path / "net")):  # neither has run
+        n.populations[0].V_m[:] = -60.0
+        n.run(1.0)
+        n.reset()
+        np.testing.assert_array_equal(n.populations[0].V_m[:], np.full(3, -60.0))
+
+
+@pytest.mark.parametrize("steps", [0, 1, 13, 20, 27, 30, 34, 41])
+def test_noise_goes_on_alike_after_a_reset(steps: int, tmp_path: Path) -> None:
+    """The input was made at 3 ms; after the reset the time is before that."""
+    net = make()
+    net.population(3, sl.LIF())
+    net.run(3.0)
+    net.inject(net.populations[0], sl.NoiseInput(std=100.0, every=0.7))
+    net.run(1.0)
+    net.reset()
+    net.run(steps * 0.1)
+    net.save(tmp_path / "net")
+    loaded = sl.Network.load(tmp_path / "net")
+    assert_equal(continue_(loaded, 5.0)[1], continue_(net, 5.0)[1])
+
+
 def test_a_network_saved_after_a_reset(tmp_path: Path) -> None:
     net, _, _, _ = busy_network()
     net.run(20.0)

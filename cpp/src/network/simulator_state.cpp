@@ -113,10 +113,12 @@ std::vector<R> Simulator<R>::read_weights(std::size_t k) {
   std::map<std::uint32_t, std::vector<Step>> in_flight;
   if (projection.rule) {
     const Node& pre = nodes_[projection.pre];
-    for (std::size_t s = 0; s < history_.stamps.size(); ++s) {
+    const Step oldest = std::max(projection.born, now_ - projection.longest);
+    const auto begin = std::upper_bound(history_.stamps.begin(), history_.stamps.end(), oldest);
+    for (auto s = static_cast<std::size_t>(begin - history_.stamps.begin());
+         s < history_.stamps.size(); ++s) {
       const Gid gid = history_.gids[s];
-      if (gid >= pre.first_gid && gid - pre.first_gid < pre.size &&
-          history_.stamps[s] > projection.born) {
+      if (gid >= pre.first_gid && gid - pre.first_gid < pre.size) {
         in_flight[gid - pre.first_gid].push_back(history_.stamps[s]);
       }
     }
@@ -308,8 +310,8 @@ void Simulator<R>::reset(bool keep_weights) {
   for (Node& node : nodes_) {
     if (node.neurons) {
       for (std::size_t s = 0; s < node.neurons->state_count(); ++s) {
-        node.neurons->set_raw_state(s,
-                                initial_state(static_cast<std::size_t>(&node - nodes_.data()), s));
+        node.neurons->set_raw_state(
+            s, initial_state(static_cast<std::size_t>(&node - nodes_.data()), s));
       }
       node.neurons->set_held(std::vector<std::int32_t>(node.size, 0), 0);
     }
