@@ -107,6 +107,7 @@ def interrupted(net: sl.Network, duration: float, after: float = 0.1) -> None:
         with pytest.raises(KeyboardInterrupt):
             net.run(duration)
     finally:
+        timer.cancel()
         timer.join()
 
 

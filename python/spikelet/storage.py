@@ -56,7 +56,8 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
         if isinstance(p.model, neurons.NeuronModel):
             for k, state in enumerate(p.model.states):
                 out.arrays[f"{key}.state.{state}"] = sim.raw_state(p.index, k)
-                out.arrays[f"{key}.initial.{state}"] = sim.initial_state(p.index, k)
+                if net._step > 0:  # where reset goes back to
+                    out.arrays[f"{key}.initial.{state}"] = sim.initial_state(p.index, k)
             out.arrays[f"{key}.held"] = sim.held(p.index)
         model = out.describe(p.model, key)
         populations.append(
@@ -150,7 +151,8 @@ def load(path: str | os.PathLike[str], threads: int | None) -> Network:
                     values = file[f"{key}.state.{state}"]
                     if state != "theta" or values.any():
                         sim.set_raw_state(p.index, k, values)
-                    sim.set_initial_state(p.index, k, file[f"{key}.initial.{state}"])
+                    if f"{key}.initial.{state}" in file:
+                        sim.set_initial_state(p.index, k, file[f"{key}.initial.{state}"])
                 sim.set_held(p.index, file[f"{key}.held"])
     return net
 

@@ -77,6 +77,9 @@ NoiseInput<R>::NoiseInput(std::size_t n, const std::vector<double>& mean,
 template <class R>
 void NoiseInput<R>::apply(Step step, std::size_t begin, std::size_t end,
                           const InjectionTarget<R>& target) {
+  if (step < start_) {  // after a reset
+    return;
+  }
   const Step draw = (step - start_) / every_;
   for (std::size_t first = begin; first < end; first += block_size) {
     const std::size_t last = std::min(first + block_size, n_);
