@@ -57,9 +57,8 @@ class Reference:
             gain = [p[t] * -np.expm1(-DT / p[t]) for t in ("tau_syn_ex", "tau_syn_in")]
             current = sum(i * k for i, k in zip(self.syn, gain, strict=True))
             return p["E_L"] + u + (p["I_e"] * DT + current) / p["C_m"]
-        new = u * np.exp(-DT / p["tau_m"]) - p["I_e"] * p["tau_m"] / p["C_m"] * np.expm1(
-            -DT / p["tau_m"]
-        )
+        limit = p["I_e"] * p["tau_m"] / p["C_m"]
+        new = limit + (u - limit) * np.exp(-DT / p["tau_m"])
         if self.model is not sl.LIFDelta:
             for k, name in enumerate(("tau_syn_ex", "tau_syn_in")):
                 # The integral over the step, by quadrature.

@@ -135,8 +135,8 @@ def test_ctrl_c_while_weights_are_sampled(every: float) -> None:
     net, cells, _, _ = busy_network(n=3000, plastic=False)
     p = net.connect(cells, cells, sl.FixedTotalNumber(9), plasticity=sl.STDP())
     recorder = net.record(p, "weights", every=every)
-    interrupted(net, 200.0, after=0.02)
-    assert net.t < 200.0
+    interrupted(net, 1000.0, after=0.02)
+    assert net.t < 1000.0
     assert len(recorder.times) == int(net.t / every + 1e-6)
 
 

@@ -127,6 +127,7 @@ void bind_simulator(py::module_& m, const char* name) {
            [](S& s, std::size_t population, std::size_t k, const Array<R>& values) {
              s.neurons(population).set_state(k, as_vector(values));
            })
+      .def("has_run", &S::has_run)
       .def("raw_state", [](S& s, std::size_t population,
                            std::size_t k) { return to_array(s.neurons(population).raw_state(k)); })
       .def("set_raw_state",

@@ -56,7 +56,7 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
         if isinstance(p.model, neurons.NeuronModel):
             for k, state in enumerate(p.model.states):
                 out.arrays[f"{key}.state.{state}"] = sim.raw_state(p.index, k)
-                if net._step > 0:  # where reset goes back to
+                if sim.has_run(p.index):  # where reset goes back to
                     out.arrays[f"{key}.initial.{state}"] = sim.initial_state(p.index, k)
             out.arrays[f"{key}.held"] = sim.held(p.index)
         model = out.describe(p.model, key)

@@ -143,6 +143,7 @@ class Simulator {
   }
   // States at step 0, which reset() goes back to; those of now while the network has not run.
   std::vector<R> initial_state(std::size_t population, std::size_t state) const;
+  bool has_run(std::size_t population) const { return !nodes_[population].initial.empty(); }
   void set_initial_state(std::size_t population, std::size_t state, std::vector<R> values);
   Step born(std::size_t projection) const { return projections_[projection].born; }
   SpikesInFlight in_flight() const;
