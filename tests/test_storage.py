@@ -202,6 +202,7 @@ def test_what_was_added_during_a_run_is_stored(tmp_path: Path) -> None:
     net.run(5.05 * 2)
     late.raster = 1 - raster
     other.I_e = 20.0
+    cells[:20].V_m = sl.Normal(-60.0, 2.0)
     net.run(1.7)
     net.save(tmp_path / "net")
     loaded = sl.Network.load(tmp_path / "net", threads=3)
