@@ -44,3 +44,16 @@ TEST_CASE("a time constant of zero steps decays at once") {
   CHECK(Decay<double>(0.1, 1e-9)(1) == 0);
   CHECK(Decay<double>(0.1, 1e-9)(0) == 1);
 }
+
+TEST_CASE_TEMPLATE("long time constants keep far pairs", R, float, double) {
+  for (const double tau : {1e4, 1e5, 1e7}) {
+    const double dt = 0.1;
+    const Decay<R> decay(dt, tau);
+    for (const Step k : {Step{1} << 20, (Step{1} << 22) - 1, Step{1} << 22, Step{3} << 21}) {
+      CAPTURE(tau);
+      CAPTURE(k);
+      const double exact = std::exp(-static_cast<double>(k) * dt / tau);
+      CHECK(static_cast<double>(decay(k)) == doctest::Approx(exact).epsilon(1e-6).scale(exact));
+    }
+  }
+}

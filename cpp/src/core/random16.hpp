@@ -69,7 +69,7 @@ SPIKELET_INLINE void counts_of_block(const PoissonTable& table, const std::uint1
   for (int half = 0; half < 2; ++half) {
     const U draw = load(draws + 32 * half);
     const U column = draw >> 11, rest = draw & 2047;
-    const U limit = __builtin_shuffle(high, column), alias = __builtin_shuffle(other, column);
+    const U limit = look_up(high, column), alias = look_up(other, column);
     const auto own = rest < limit;
     store(counts + 32 * half, own ? column : alias);
     std::uint64_t ties = _mm512_movepi16_mask(reinterpret_cast<__m512i>(rest == limit));

@@ -102,6 +102,14 @@ SPIKELET_INLINE std::uint64_t bits16(Vec<std::int16_t> m) {
 }
 #endif
 
+#if SPIKELET_VECTOR_BYTES == 64
+// table[index], lane by lane.
+SPIKELET_INLINE Vec<std::uint16_t> look_up(Vec<std::uint16_t> table, Vec<std::uint16_t> index) {
+  return reinterpret_cast<Vec<std::uint16_t>>(
+      _mm512_permutexvar_epi16(reinterpret_cast<__m512i>(index), reinterpret_cast<__m512i>(table)));
+}
+#endif
+
 // Product of the low 32 bits of each 64-bit lane.
 SPIKELET_INLINE Vec<std::uint64_t> mul_low32(Vec<std::uint64_t> a, Vec<std::uint64_t> b) {
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64

@@ -70,7 +70,7 @@ void parallel_for(int threads, std::size_t n, Body&& body) {
                }
              } catch (...) {
                const std::lock_guard lock(mutex);
-               error = std::current_exception();
+               error = error ? error : std::current_exception();
              }
            });
   if (error) {
