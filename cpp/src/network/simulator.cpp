@@ -20,6 +20,7 @@ constexpr std::size_t spare = 16;  // buffer elements that padding writes to
 constexpr std::size_t local_limit =
     65408;                          // elements of a partition: 16-bit targets, less the spare ones
 constexpr Step longest_slice = 32;  // steps between meetings at most
+constexpr std::size_t first_level_elements = 5120;  // of which a buffer fits the cache well
 constexpr std::size_t worth_a_thread =
     6144;  // elements below which a meeting costs more than a second thread gains
 
@@ -204,6 +205,24 @@ std::size_t Simulator<R>::place_stores() {
   return store_born_.size();
 }
 
+// About how many static synapses a source has for one delay.
+template <class R>
+std::size_t Simulator<R>::segment_length() const {
+  std::size_t synapses = 0, segments = 0;
+  std::set<std::size_t> sources;
+  Step spread = 1;
+  for (const Projection& projection : projections_) {
+    if (!projection.rule && projection.size > 0) {
+      synapses += projection.size;
+      spread = std::max(spread, projection.longest - projection.shortest + 1);
+      if (sources.insert(projection.pre).second) {
+        segments += nodes_[projection.pre].size;
+      }
+    }
+  }
+  return segments == 0 ? 0 : synapses / (segments * static_cast<std::size_t>(spread));
+}
+
 template <class R>
 void Simulator<R>::lay_out(std::size_t n_stores) {
   std::size_t blocks = 0;
@@ -215,7 +234,11 @@ void Simulator<R>::lay_out(std::size_t n_stores) {
   const auto threads = static_cast<std::size_t>(threads_);
   const std::size_t wanted =
       adapt_ ? std::clamp<std::size_t>(blocks / worth_a_thread, 1, threads) : threads;
-  const std::size_t n = std::max(wanted, (blocks + room - 1) / room);
+  const std::size_t fit = std::max(wanted, (blocks + room - 1) / room);
+  // More partitions, so that what events are added to stays in the first-level cache; but only
+  // while a source's segments stay long. A whole number for each thread.
+  const std::size_t cached = std::min(blocks / first_level_elements + 1, segment_length() / 128);
+  const std::size_t n = round_up(std::max(fit, cached), wanted);
   partitions_.clear();
   partitions_.resize(n);
   for (std::size_t k = 0; k < nodes_.size(); ++k) {

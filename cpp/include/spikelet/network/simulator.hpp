@@ -231,6 +231,7 @@ class Simulator {
   void sample_weights();
   Node& add_node(std::size_t n);
   std::size_t place_stores();
+  std::size_t segment_length() const;
   void lay_out(std::size_t n_stores);
   void build_stores();
   void unload_stores();
