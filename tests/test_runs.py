@@ -37,7 +37,7 @@ def test_progress_tells_the_time_simulated_in_this_run() -> None:
     net.run(5.0)
     seen: list[float] = []
     net.run(30.0, progress=seen.append)
-    assert seen
+    assert len(seen) >= 3
     assert seen == sorted(seen)
     assert seen[0] > 0.0
     assert seen[-1] <= 30.0
@@ -51,7 +51,7 @@ def test_progress_while_weights_are_sampled(every: float) -> None:
     net.record(p, "weights", every=every)
     seen: list[float] = []
     net.run(400.0, progress=seen.append)
-    assert seen
+    assert len(seen) >= 3
     assert seen == sorted(seen)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -96,12 +95,11 @@ class _count:
 
 
 def _info(_: argparse.Namespace) -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(f"spikelet  {sl.__version__}")
     print(
         f"SIMD      {sl.simd_level()} (this machine has: {', '.join(sl.available_simd_levels())})"
     )
-    print(f"threads   {sl.Network().threads} by default, {cores} cores")
+    print(f"threads   at most {sl.Network().threads} by default")
     print(f"Python    {platform.python_version()}, numpy {np.__version__}, {platform.platform()}")
     return 0
 

@@ -9,13 +9,13 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from spikelet import _core, storage
+from spikelet import _core, connecting, injecting, storage
 from spikelet import progress as _progress
 from spikelet._checks import (
     fail,
     fits,
-    ids,
     integer,
+    interval,
     named,
     number,
     representable,
@@ -38,20 +38,14 @@ from spikelet.sources import (
 
 __all__ = ["Network"]
 
-_MAX_DELAY = 65535  # steps
-_RECEPTORS = {None: -1, "excitatory": 0, "ex": 0, "inhibitory": 1, "in": 1}
 
-
-def _cores() -> int:
+def default_threads() -> int:
+    """Return the cores that this process may use, or OMP_NUM_THREADS if that is less."""
     limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     )
     return min(int(limit), cores) if limit.isdigit() and int(limit) > 0 else cores
-
-
-def _to_core(spec: Any) -> _core.ValueSpec:
-    return spec.to_core() if isinstance(spec, Distribution) else _core.ValueSpec(spec)
 
 
 class Network:
@@ -93,7 +87,9 @@ class Network:
         self.dt = float(step)
         self.seed = integer("Network", "seed", seed, 0, 2**64 - 1)
         self.threads = (
-            _cores() if threads is None else integer("Network", "threads", threads, 1, 1024)
+            default_threads()
+            if threads is None
+            else integer("Network", "threads", threads, 1, 1024)
         )
         name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))
         if name not in ("float32", "float64"):
@@ -198,20 +194,20 @@ class Network:
         """
         self._require_idle()
         where, model = self._check_ends(pre, post)
-        if receptor not in _RECEPTORS:
+        if receptor not in connecting.RECEPTORS:
             fail(where, "receptor", receptor, 'must be "excitatory", "inhibitory" or None')
         if plasticity is not None and not isinstance(plasticity, STDP):
             msg = f"{where}: plasticity must be a rule such as sl.STDP(...), got {plasticity!r}"
             raise TypeError(msg)
         ends = (
-            _RECEPTORS[receptor],
+            connecting.RECEPTORS[receptor],
             plasticity.to_core() if plasticity is not None else None,
         )
         if isinstance(rule, Rule):
             grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
             given = 1.0 if weight is None else weight
             weights = as_spec(where, "weight", given, model.weight_unit, grid)
-            delays = self._delays(where, delay, grid)
+            delays = connecting.delay_spec(where, delay, self.dt, grid)
             if isinstance(rule, OneToOne) and len(pre) != len(post):
                 fail(
                     where,
@@ -222,17 +218,16 @@ class Network:
             with named(where):
                 index = self._sim.connect(
                     pre.index, post.index, pre.size, post.size, pre._ids, post._ids,
-                    rule.to_core(), _to_core(weights), _to_core(delays), *ends,
+                    rule.to_core(), connecting.to_core(weights), connecting.to_core(delays), *ends,
                 )  # fmt: skip
         else:
-            pre_ids, post_ids, weight = self._lists(where, pre, post, rule, weight)
-            n, object_ = len(pre_ids), 2 * len(self.projections)
-            weights = self._values(
-                where, "weight", as_spec(where, "weight", weight, model.weight_unit), n, object_
-            )
-            steps = self._to_steps(
-                where, self._values(where, "delay", self._delays(where, delay), n, object_ + 1)
-            )
+            pre_ids, post_ids, weight = connecting.lists(where, pre, post, rule, weight)
+            n, stream = len(pre_ids), 2 * len(self.projections)
+            spec = as_spec(where, "weight", weight, model.weight_unit)
+            weights = connecting.values(where, "weight", spec, n, self.seed, stream)
+            spec = connecting.delay_spec(where, delay, self.dt)
+            delays = connecting.values(where, "delay", spec, n, self.seed, stream + 1)
+            steps = connecting.to_steps(where, delays, self.dt)
             representable(where, "weight", weights, self.dtype)
             with named(where):
                 index = self._sim.connect_lists(
@@ -266,7 +261,7 @@ class Network:
             fail("inject", "target", target, "must be neurons")
         if isinstance(what, PoissonInput):  # a quantity's unit is known now
             what = PoissonInput(what.rate, what.weight_in(target.model.weight_unit))
-        self._inject(target, what, self._step)
+        injecting.inject(self, target, what, self._step)
         self._inputs.append((target, what, self._step))
 
     # Running ------------------------------------------------------------------------------------------------------
@@ -357,7 +352,7 @@ class Network:
                 fail(f"record {target!r}", "what", what, 'must be "weights"')
             return WeightRecorder(
                 self,
-                self._sim.record_weights(target.index, self._interval("record", every)),
+                self._sim.record_weights(target.index, interval("record", every, self.dt)),
                 target,
             )
         self._check_own("record", target)
@@ -377,7 +372,7 @@ class Network:
                 f"must be one of: {known}",
             )
         index = self._sim.record_state(
-            target.index, states.index(what), target.ids, self._interval("record", every)
+            target.index, states.index(what), target.ids, interval("record", every, self.dt)
         )
         return StateRecorder(self, index, target, what)
 
@@ -488,128 +483,3 @@ class Network:
         else:
             self._sim.set_events(index, *self._events(model, n))
             self._raster_starts[index] = self._step
-
-    def _inject(self, target: Population, what: Any, start: int) -> None:
-        where, n = f"inject {target.name}", len(target)
-
-        def spread(argument: str, value: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-            value = fits(where, argument, value, n)
-            if target.whole:
-                return value
-            whole = np.zeros(target.size)
-            whole[target.ids] = value
-            return whole
-
-        if isinstance(what, PoissonInput):
-            model = target.model
-            assert isinstance(model, NeuronModel)
-            weight = spread("weight", what.weight)
-            rate = fits(where, "rate", what.rate, n)
-            rate = spread("rate", what.rate) if np.ndim(what.rate) else rate
-            for channel in range(model.channels):
-                part = (
-                    weight
-                    if model.channels == 1
-                    else np.where((weight < 0) == bool(channel), weight, 0.0)
-                )
-                if part.any() or (channel == 0 and not weight.any()):
-                    self._sim.inject_poisson(target.index, rate, part, channel)
-        elif isinstance(what, CurrentInput):
-            values = what.values
-            if values.ndim == 2 and values.shape[1] != n:
-                fail(where, "values", values.shape, f"must be [steps] or [steps, {n}]; its shape")
-            if not target.whole:
-                whole = np.zeros((len(values), target.size))
-                whole[:, target.ids] = values.reshape(len(values), -1)
-                values = whole
-            columns = 1 if values.ndim == 1 else target.size
-            self._sim.inject_current(
-                target.index, values.astype(self.dtype).reshape(-1), columns, start
-            )
-        elif isinstance(what, NoiseInput):
-            every = self._interval(where, what.every)
-            self._sim.inject_noise(
-                target.index, spread("mean", what.mean), spread("std", what.std), every, start
-            )
-        else:
-            msg = f"{where}: expected PoissonInput, CurrentInput or NoiseInput, got {what!r}"
-            raise TypeError(msg)
-
-    def _interval(self, where: str, every: float | None) -> int:
-        if every is None:
-            return 1
-        value = number(where, "every", every, "ms")
-        require(where, "every", value, "> 0")
-        steps = round(float(value) / self.dt)
-        if steps < 1 or abs(steps * self.dt - float(value)) > 1e-6 * self.dt:
-            fail(where, "every", every, f"must be a multiple of dt = {self.dt:g} ms")
-        return steps
-
-    def _delays(self, where: str, delay: Any, grid: tuple[int, int] | None = None) -> Any:
-        spec = as_spec(where, "delay", delay, "ms", grid)
-        if not isinstance(spec, Distribution):
-            self._to_steps(where, spec)
-        return spec
-
-    def _to_steps(self, where: str, delays: npt.NDArray[np.float64]) -> npt.NDArray[np.uint16]:
-        steps = np.floor(delays / self.dt + 0.5)
-        bad = (delays < self.dt * (1 - 1e-6)) | (steps > _MAX_DELAY)
-        if bad.any():
-            rule = f"must lie between dt = {self.dt:g} ms and {_MAX_DELAY} steps"
-            fail(where, "delay", float(delays[bad][0]), rule)
-        return steps.astype(np.uint16)
-
-    def _values(
-        self, where: str, argument: str, spec: Any, n: int, object_: int
-    ) -> npt.NDArray[np.float64]:
-        if isinstance(spec, Distribution):
-            with named(where):
-                return _core.draw_values(spec.to_core(), self.seed, object_, n)
-        if len(spec) not in (1, n):
-            fail(
-                where,
-                argument,
-                len(spec),
-                f"must be one value or one for each of the {n} synapses; number",
-            )
-        return np.asarray(spec)
-
-    def _lists(
-        self, where: str, pre: Population, post: Population, rule: Any, weight: Any
-    ) -> tuple[Any, Any, Any]:
-        if hasattr(rule, "tocoo"):
-            if weight is not None:
-                fail(
-                    where,
-                    "weight",
-                    weight,
-                    "must not be given with a matrix, whose data are the weights",
-                )
-            if rule.shape != (len(pre), len(post)):
-                fail(
-                    where,
-                    "matrix",
-                    rule.shape,
-                    f"must have the shape {(len(pre), len(post))}; its shape",
-                )
-            matrix = rule.tocoo()
-            pre_ids, post_ids, weight = (
-                matrix.row.astype(np.uint32),
-                matrix.col.astype(np.uint32),
-                matrix.data,
-            )
-        elif isinstance(rule, tuple) and len(rule) == 2:
-            pre_ids = ids(where, "pre_ids", rule[0], len(pre))
-            post_ids = ids(where, "post_ids", rule[1], len(post))
-            if len(pre_ids) != len(post_ids):
-                fail(
-                    where,
-                    "pre_ids and post_ids",
-                    (len(pre_ids), len(post_ids)),
-                    "must be equally long; lengths",
-                )
-            weight = 1.0 if weight is None else weight
-        else:
-            msg = f"{where}: rule must be a connection rule, a sparse matrix or (pre_ids, post_ids), got {rule!r}"
-            raise TypeError(msg)
-        return pre.ids[pre_ids], post.ids[post_ids], weight

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spikelet import _core, neurons, plasticity, sources
+from spikelet import _core, injecting, neurons, plasticity, sources
 from spikelet._checks import fail
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def load(path: str | os.PathLike[str], threads: int | None) -> Network:
             target = net.populations[d["target"]]
             target = target[file[f"input{k}.ids"]] if f"input{k}.ids" in file else target
             what = _restore(d["what"], file)
-            net._inject(target, what, d["start"])
+            injecting.inject(net, target, what, d["start"])
             net._inputs.append((target, what, d["start"]))
         sim.set_clock(header["now"], file["in_flight.stamps"], file["in_flight.gids"])
         net._drawn = header["drawn"]

@@ -33,7 +33,7 @@ void wait_until(Ready&& ready) {
 }
 
 // Calls body(member, members) on each member; member 0 is the caller. The system may give fewer
-// members than asked for. A body must not throw while others wait at a barrier.
+// members than asked for. A body must not throw while others wait for it.
 template <class Body>
 void run_team(int threads, Body&& body) {
   if (threads <= 1) {

@@ -48,7 +48,7 @@ class Population {
   // The step that held_until counts from; moved forward before it could overflow.
   void rebase(Step base);
 
-  // Everything that a step of this population needs but its input buffers.
+  // Everything that a step of this population needs but the early buffer.
   StepArgs<R> step_args(Step now) const;
   StepFunction<R> step_function(bool external) const;
 

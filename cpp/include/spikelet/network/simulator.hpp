@@ -1,6 +1,6 @@
 // One network and its step loop. Objects are added and named by index; run() advances all of them.
 //
-// The targets are split into partitions; a partition owns its neurons, their input buffers and all
+// The targets are split into partitions; a partition owns its neurons, what events add to and all
 // their incoming synapses, and only one thread works on it. Threads meet once every shortest delay
 // to exchange spike lists. Results depend on neither threads nor partitions nor how a run is cut:
 // additions to a target come in the order (store, stamp, source, position in the row), and all

@@ -1,0 +1,100 @@
+"""How `Network.connect` turns what it is given into the core's arguments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet import _core
+from spikelet._checks import fail, ids, named
+from spikelet.rules import Distribution, as_spec
+
+if TYPE_CHECKING:
+    from spikelet.population import Population
+
+MAX_DELAY = 65535  # steps
+RECEPTORS = {None: -1, "excitatory": 0, "ex": 0, "inhibitory": 1, "in": 1}
+
+
+def to_core(spec: Any) -> _core.ValueSpec:
+    """Return the core's description of a distribution or of numbers."""
+    return spec.to_core() if isinstance(spec, Distribution) else _core.ValueSpec(spec)
+
+
+def delay_spec(where: str, delay: Any, dt: float, grid: tuple[int, int] | None = None) -> Any:
+    """Return a distribution as it is, and delays [ms] that were checked."""
+    spec = as_spec(where, "delay", delay, "ms", grid)
+    if not isinstance(spec, Distribution):
+        to_steps(where, spec, dt)
+    return spec
+
+
+def to_steps(where: str, delays: npt.NDArray[np.float64], dt: float) -> npt.NDArray[np.uint16]:
+    """Return delays in steps."""
+    steps = np.floor(delays / dt + 0.5)
+    bad = (delays < dt * (1 - 1e-6)) | (steps > MAX_DELAY)
+    if bad.any():
+        rule = f"must lie between dt = {dt:g} ms and {MAX_DELAY} steps"
+        fail(where, "delay", float(delays[bad][0]), rule)
+    return steps.astype(np.uint16)
+
+
+def values(
+    where: str, argument: str, spec: Any, n: int, seed: int, stream: int
+) -> npt.NDArray[np.float64]:
+    """Return one value for all synapses of explicit lists, or one for each."""
+    if isinstance(spec, Distribution):
+        with named(where):
+            return _core.draw_values(spec.to_core(), seed, stream, n)
+    if len(spec) not in (1, n):
+        fail(
+            where,
+            argument,
+            len(spec),
+            f"must be one value or one for each of the {n} synapses; number",
+        )
+    return np.asarray(spec)
+
+
+def lists(
+    where: str, pre: Population, post: Population, rule: Any, weight: Any
+) -> tuple[Any, Any, Any]:
+    """Return sources, targets and weights of a sparse matrix or of explicit ids."""
+    if hasattr(rule, "tocoo"):
+        if weight is not None:
+            fail(
+                where,
+                "weight",
+                weight,
+                "must not be given with a matrix, whose data are the weights",
+            )
+        if rule.shape != (len(pre), len(post)):
+            fail(
+                where,
+                "matrix",
+                rule.shape,
+                f"must have the shape {(len(pre), len(post))}; its shape",
+            )
+        matrix = rule.tocoo()
+        pre_ids, post_ids, weight = (
+            matrix.row.astype(np.uint32),
+            matrix.col.astype(np.uint32),
+            matrix.data,
+        )
+    elif isinstance(rule, tuple) and len(rule) == 2:
+        pre_ids = ids(where, "pre_ids", rule[0], len(pre))
+        post_ids = ids(where, "post_ids", rule[1], len(post))
+        if len(pre_ids) != len(post_ids):
+            fail(
+                where,
+                "pre_ids and post_ids",
+                (len(pre_ids), len(post_ids)),
+                "must be equally long; lengths",
+            )
+        weight = 1.0 if weight is None else weight
+    else:
+        msg = f"{where}: rule must be a connection rule, a sparse matrix or (pre_ids, post_ids), got {rule!r}"
+        raise TypeError(msg)
+    return pre.ids[pre_ids], post.ids[post_ids], weight

@@ -1,0 +1,62 @@
+"""How `Network.inject` turns an input into the core's arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet._checks import fail, fits, interval
+from spikelet.neurons import NeuronModel
+from spikelet.sources import CurrentInput, NoiseInput, PoissonInput
+
+if TYPE_CHECKING:
+    from spikelet.network import Network
+    from spikelet.population import Population
+
+
+def inject(net: Network, target: Population, what: Any, start: int) -> None:
+    """Give the core an input; `start` is the step that it counts from."""
+    where, n = f"inject {target.name}", len(target)
+
+    def spread(argument: str, value: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        value = fits(where, argument, value, n)
+        if target.whole:
+            return value
+        whole = np.zeros(target.size)
+        whole[target.ids] = value
+        return whole
+
+    if isinstance(what, PoissonInput):
+        model = target.model
+        assert isinstance(model, NeuronModel)
+        weight = spread("weight", what.weight)
+        rate = fits(where, "rate", what.rate, n)
+        rate = spread("rate", what.rate) if np.ndim(what.rate) else rate
+        for channel in range(model.channels):
+            part = (
+                weight
+                if model.channels == 1
+                else np.where((weight < 0) == bool(channel), weight, 0.0)
+            )
+            if part.any() or (channel == 0 and not weight.any()):
+                net._sim.inject_poisson(target.index, rate, part, channel)
+    elif isinstance(what, CurrentInput):
+        values = what.values
+        if values.ndim == 2 and values.shape[1] != n:
+            fail(where, "values", values.shape, f"must be [steps] or [steps, {n}]; its shape")
+        if not target.whole:
+            whole = np.zeros((len(values), target.size))
+            whole[:, target.ids] = values.reshape(len(values), -1)
+            values = whole
+        columns = 1 if values.ndim == 1 else target.size
+        net._sim.inject_current(target.index, values.astype(net.dtype).reshape(-1), columns, start)
+    elif isinstance(what, NoiseInput):
+        every = interval(where, what.every, net.dt)
+        net._sim.inject_noise(
+            target.index, spread("mean", what.mean), spread("std", what.std), every, start
+        )
+    else:
+        msg = f"{where}: expected PoissonInput, CurrentInput or NoiseInput, got {what!r}"
+        raise TypeError(msg)
