@@ -32,18 +32,47 @@ ParameterValues as_parameters(const std::vector<Array<double>>& arrays) {
   return values;
 }
 
-std::optional<PairRule> as_rule(const std::optional<py::dict>& d) {
+std::optional<Plasticity> as_plasticity(const std::optional<py::dict>& d) {
   if (!d) {
     return {};
   }
-  const auto number = [&](const char* key) { return (*d)[key].cast<double>(); };
-  return PairRule{number("tau_plus"),
-                  number("tau_minus"),
-                  number("A_plus"),
-                  number("A_minus"),
-                  number("w_min"),
-                  number("w_max"),
-                  (*d)["tie_potentiates"].cast<bool>()};
+  Plasticity plasticity;
+  plasticity.rule = find_rule((*d)["rule"].cast<std::string>());
+  for (const std::string_view name : plasticity.info().parameters) {
+    plasticity.parameters.push_back((*d)[std::string(name).c_str()].cast<double>());
+  }
+  plasticity.pairing = static_cast<Pairing>((*d)["pairing"].cast<int>());
+  plasticity.tie_potentiates = (*d)["tie_potentiates"].cast<bool>();
+  plasticity.axonal_fraction = (*d)["axonal_fraction"].cast<double>();
+  return plasticity;
+}
+
+// Calls visit(name, array) for each array of a plastic state. Lists of arrays have numbered names.
+template <class State, class Visit>
+void for_each_array(State& state, Visit&& visit) {
+  const auto list = [&](const std::string& name, auto& arrays) {
+    for (std::size_t k = 0; k < arrays.size(); ++k) {
+      visit(name + "." + std::to_string(k), arrays[k]);
+    }
+  };
+  list("synapse", state.synapse);
+  list("synapse_step", state.synapse_step);
+  visit("row_source", state.row_source);
+  visit("row_delay", state.row_delay);
+  list("row", state.row);
+  list("row_double", state.row_double);
+  list("row_step", state.row_step);
+  list("target", state.target);
+  visit("counts", state.counts);
+  visit("post_stamp", state.post_stamp);
+  visit("post_target", state.post_target);
+  list("post_value", state.post_value);
+  visit("sent_step", state.sent_step);
+  visit("sent_post", state.sent_post);
+  visit("sent_channel", state.sent_channel);
+  visit("sent_value", state.sent_value);
+  visit("reward_step", state.reward_step);
+  visit("reward_level", state.reward_level);
 }
 
 template <class R>
@@ -81,7 +110,7 @@ void bind_simulator(py::module_& m, const char* name) {
               const std::optional<Array<std::uint32_t>>& post_elements, const Rule& rule,
               const ValueSpec& weight, const ValueSpec& delay, int receptor,
               const std::optional<py::dict>& plasticity) {
-             const auto rule_of_pairs = as_rule(plasticity);
+             const auto how = as_plasticity(plasticity);
              const auto from = as_selection(n_pre, pre_elements),
                         to = as_selection(n_post, post_elements);
              const py::gil_scoped_release release;
@@ -89,19 +118,19 @@ void bind_simulator(py::module_& m, const char* name) {
              auto table = connect_by_rule<R>(rule, from, to, pre == post, weight, delay, s.dt(),
                                              s.seed(), number);
              return s.connect(pre, post, std::move(table), static_cast<Receptor>(receptor),
-                              rule_of_pairs);
+                              how);
            })
       .def("connect_lists",
            [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre,
               const Array<std::uint32_t>& pre_ids, const Array<std::uint32_t>& post_ids,
               const Array<R>& weight, const Array<std::uint16_t>& delay, int receptor,
               const std::optional<py::dict>& plasticity, std::optional<Step> born) {
-             const auto rule_of_pairs = as_rule(plasticity);
+             const auto how = as_plasticity(plasticity);
              const py::gil_scoped_release release;
              auto table = SynapseTable<R>::from_lists(n_pre, as_span(pre_ids), as_span(post_ids),
                                                       as_span(weight), as_span(delay));
              return s.connect(pre, post, std::move(table), static_cast<Receptor>(receptor),
-                              rule_of_pairs, born);
+                              how, born);
            })
       .def("inject_poisson",
            [](S& s, std::size_t population, const Array<double>& rates,
@@ -237,49 +266,49 @@ void bind_simulator(py::module_& m, const char* name) {
              return done;
            })
       .def("reset", &S::reset)
+      .def("normalise", &S::normalise, no_gil)
+      .def("regulate",
+           [](S& s, const std::string& kind, std::size_t projection, Step every, double total,
+              double rate, double strength) {
+             s.regulate({kind == "normalise" ? Regulation::Kind::normalise : Regulation::Kind::scale,
+                         projection, every, total, rate, strength});
+           })
+      .def("set_reward", &S::set_reward)
+      .def("reward", &S::reward)
       .def("plastic_state",
            [](S& s, std::size_t k) {
-             auto raw = s.plastic_state(k);
+             auto state = s.plastic_state(k);
              py::dict d;
-             d["weights"] = to_array(std::move(raw.weights));
-             d["source"] = to_array(std::move(raw.state.source));
-             d["delay"] = to_array(std::move(raw.state.delay));
-             d["last"] = to_array(std::move(raw.state.last));
-             d["done"] = to_array(std::move(raw.state.done));
-             d["k_plus"] = to_array(std::move(raw.state.k_plus));
-             d["post_row"] = to_array(std::move(raw.state.post_row));
-             d["post_stamp"] = to_array(std::move(raw.state.post_stamp));
-             d["k_minus"] = to_array(std::move(raw.state.k_minus));
-             d["sent_step"] = to_array(std::move(raw.state.sent_step));
-             d["sent_post"] = to_array(std::move(raw.state.sent_post));
-             d["sent_channel"] = to_array(std::move(raw.state.sent_channel));
-             d["sent_value"] = to_array(std::move(raw.state.sent_value));
+             for_each_array(state, [&](const std::string& key, auto& values) {
+               d[key.c_str()] = to_array(std::move(values));
+             });
+             d["clock"] = state.clock;
              d["initial"] = to_array(s.initial_weights(k));
              return d;
            })
       .def("set_plastic_state",
            [](S& s, std::size_t k, const py::dict& d) {
              PlasticState<R> state;
-             const auto get = [&](const char* key, auto& to) {
-               using T = typename std::remove_reference_t<decltype(to)>::value_type;
-               to = as_vector(d[key].cast<Array<T>>());
+             const auto count = [&](const char* key, auto& arrays) {
+               while (d.contains(std::string(key) + "." + std::to_string(arrays.size()))) {
+                 arrays.emplace_back();
+               }
              };
-             std::vector<R> weights, initial;
-             get("weights", weights);
+             count("synapse", state.synapse);
+             count("synapse_step", state.synapse_step);
+             count("row", state.row);
+             count("row_double", state.row_double);
+             count("row_step", state.row_step);
+             count("target", state.target);
+             const auto get = [&](const std::string& key, auto& to) {
+               using T = typename std::remove_reference_t<decltype(to)>::value_type;
+               to = as_vector(d[key.c_str()].template cast<Array<T>>());
+             };
+             for_each_array(state, get);
+             state.clock = d["clock"].template cast<Step>();
+             std::vector<R> initial;
              get("initial", initial);
-             get("source", state.source);
-             get("delay", state.delay);
-             get("last", state.last);
-             get("done", state.done);
-             get("k_plus", state.k_plus);
-             get("post_row", state.post_row);
-             get("post_stamp", state.post_stamp);
-             get("k_minus", state.k_minus);
-             get("sent_step", state.sent_step);
-             get("sent_post", state.sent_post);
-             get("sent_channel", state.sent_channel);
-             get("sent_value", state.sent_value);
-             s.set_plastic_state(k, weights, state);
+             s.set_plastic_state(k, state);
              s.set_initial_weights(k, std::move(initial));
            })
       .def("born", &S::born)

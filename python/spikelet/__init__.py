@@ -9,10 +9,18 @@ from spikelet import datasets, decode, encode
 from spikelet._core import __version__, available_simd_levels, simd_level
 from spikelet.network import Network
 from spikelet.neurons import IF, LIF, LIFAlpha, LIFCond, LIFDelta
-from spikelet.plasticity import STDP
+from spikelet.plasticity import (
+    STDP,
+    DiehlCookSTDP,
+    InhibitorySTDP,
+    RewardSTDP,
+    TripletSTDP,
+    TsodyksMarkram,
+)
 from spikelet.population import Population
 from spikelet.projection import Projection
 from spikelet.recorders import SpikeRecorder, StateRecorder, WeightRecorder
+from spikelet.regulation import SynapticScaling, WeightNormalisation
 from spikelet.rules import (
     AllToAll,
     Exponential,
@@ -35,6 +43,13 @@ from spikelet.sources import (
 )
 
 __all__ = [
+    "WeightNormalisation",
+    "SynapticScaling",
+    "TsodyksMarkram",
+    "TripletSTDP",
+    "RewardSTDP",
+    "InhibitorySTDP",
+    "DiehlCookSTDP",
     "IF",
     "LIF",
     "STDP",

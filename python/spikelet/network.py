@@ -22,9 +22,10 @@ from spikelet._checks import (
     require,
 )
 from spikelet.neurons import NeuronModel
-from spikelet.plasticity import STDP
+from spikelet.plasticity import Plasticity
 from spikelet.population import Model, Population
 from spikelet.projection import Projection
+from spikelet.regulation import Regulation, SynapticScaling, WeightNormalisation
 from spikelet.recorders import SpikeRecorder, StateRecorder, WeightRecorder
 from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
 from spikelet.sources import (
@@ -102,6 +103,7 @@ class Network:
         self.populations: list[Population] = []
         self.projections: list[Projection] = []
         self._inputs: list[tuple[Population, Any, int]] = []  # with the step of injection
+        self.regulations: list[tuple[Projection, Regulation]] = []
         self._raster_starts: dict[int, int] = {}
         self._drawn = 0
 
@@ -161,7 +163,7 @@ class Network:
         weight: Any = None,
         delay: Any = 1.0,
         receptor: Literal["excitatory", "inhibitory", "ex", "in"] | None = None,
-        plasticity: STDP | None = None,
+        plasticity: Plasticity | None = None,
     ) -> Projection:
         """Connect two populations, or parts of them.
 
@@ -180,8 +182,8 @@ class Network:
             In ms, at least dt, rounded to the nearest step; at most 65535 steps.
         receptor : "excitatory" or "inhibitory", optional
             By default the sign of each weight picks it.
-        plasticity : STDP, optional
-            How the weights change.
+        plasticity : Plasticity, optional
+            How the weights change, `spikelet.STDP` for example.
 
         Returns
         -------
@@ -196,7 +198,7 @@ class Network:
         where, model = self._check_ends(pre, post)
         if receptor not in connecting.RECEPTORS:
             fail(where, "receptor", receptor, 'must be "excitatory", "inhibitory" or None')
-        if plasticity is not None and not isinstance(plasticity, STDP):
+        if plasticity is not None and not isinstance(plasticity, Plasticity):
             msg = f"{where}: plasticity must be a rule such as sl.STDP(...), got {plasticity!r}"
             raise TypeError(msg)
         ends = (
@@ -263,6 +265,33 @@ class Network:
             what = PoissonInput(what.rate, what.weight_in(target.model.weight_unit))
         injecting.inject(self, target, what, self._step)
         self._inputs.append((target, what, self._step))
+
+    def regulate(self, projection: Projection, how: Regulation) -> None:
+        """Keep the weights of a plastic projection in balance, at each multiple of an interval.
+
+        Parameters
+        ----------
+        projection : Projection
+            With a plasticity rule.
+        how : WeightNormalisation or SynapticScaling
+            What to do and how often.
+        """
+        self._require_idle()
+        if not isinstance(projection, Projection) or projection.network is not self:
+            fail("regulate", "projection", projection, "must belong to this network")
+        if not isinstance(how, (WeightNormalisation, SynapticScaling)):
+            msg = f"regulate: how must be WeightNormalisation or SynapticScaling, got {how!r}"
+            raise TypeError(msg)
+        if projection.plasticity is None:
+            fail("regulate", "projection", projection, "must have plasticity")
+        every = interval(type(how).__name__, how.every, self.dt)
+        if isinstance(how, WeightNormalisation):
+            self._sim.regulate("normalise", projection.index, every, float(how.total), 1.0, 0.0)
+        else:
+            self._sim.regulate(
+                "scale", projection.index, every, 1.0, float(how.rate), float(how.strength)
+            )
+        self.regulations.append((projection, how))
 
     # Running ------------------------------------------------------------------------------------------------------
 

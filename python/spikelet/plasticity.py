@@ -2,17 +2,89 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
+
+import numpy as np
 
 from spikelet._checks import fail, numbers, require
 
-__all__ = ["STDP"]
+__all__ = [
+    "STDP",
+    "DiehlCookSTDP",
+    "InhibitorySTDP",
+    "Plasticity",
+    "RewardSTDP",
+    "TripletSTDP",
+    "TsodyksMarkram",
+]
+
+_PAIRINGS = ("all_to_all", "nearest_symmetric", "nearest_pre_centered", "nearest_restricted")
 
 
 @dataclass(frozen=True, kw_only=True)
-class STDP:
-    r"""Spike-timing-dependent plasticity over all pairs of spikes, additive, with bounds.
+class Plasticity:
+    """What all rules have in common: parameters are single numbers, checked when the rule is made.
+
+    A rule of your own is a dataclass like those below and a header in the core; see "Adding a rule" in the
+    documentation.
+    """
+
+    _limits: ClassVar[dict[str, str]] = {}  # of a parameter, if more than "finite"
+    _pairing: ClassVar[str] = "all_to_all"
+
+    def __post_init__(self) -> None:
+        where = type(self).__name__
+        for field in dataclasses.fields(self):
+            given = getattr(self, field.name)
+            if "str" in str(field.type) or "Literal" in str(field.type) or given is None:
+                continue
+            value = numbers(where, field.name, given, "ms" if field.name.startswith("tau") else "")
+            if value.ndim:
+                fail(where, field.name, given, "must be one number")
+            limit = "> 0" if field.name.startswith("tau") else "finite"
+            require(where, field.name, value, self._limits.get(field.name, limit))
+            object.__setattr__(self, field.name, float(value))
+        low, high = self.bounds
+        if low > high:
+            fail(where, "w_min", low, f"must not exceed w_max = {high!r}")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Least and largest weight."""
+        return getattr(self, "w_min", -np.inf), getattr(self, "w_max", np.inf)
+
+    def to_core(self) -> dict[str, Any]:
+        """Return the core's description."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {
+            **values,
+            "rule": type(self).__name__,
+            "pairing": _PAIRINGS.index(self._pairing),
+            "tie_potentiates": values.get("coincidence") != "ignore",
+            "axonal_fraction": values.get("axonal_fraction", 0.0),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _SpikeTiming(Plasticity):
+    """Rules that compare the times of spikes of source and target."""
+
+    coincidence: Literal["potentiate", "ignore"] = "potentiate"
+    axonal_fraction: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        where = type(self).__name__
+        if self.coincidence not in ("potentiate", "ignore"):
+            fail(where, "coincidence", self.coincidence, 'must be "potentiate" or "ignore"')
+        require(where, "axonal_fraction", np.asarray(self.axonal_fraction), "in [0, 1]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class STDP(_SpikeTiming):
+    r"""Spike-timing-dependent plasticity over pairs of spikes, with bounds.
 
     .. math::
 
@@ -21,25 +93,39 @@ class STDP:
             -A_- \exp(-(t_{pre} - t_{post}) / \tau_-) & t_{pre} > t_{post}
         \end{cases}
 
-    The delay d is dendritic: t_pre is the stamp of the source's spike, t_post that of the target's plus d. At a
-    source's spike the posts since its last spike potentiate, then those before it depress, then the weight is sent.
-    Each change is limited to [w_min, w_max].
+    Times are those at the synapse: with delay d, of which ``axonal_fraction`` is axonal and the rest dendritic,
+    t_pre is the stamp of the source's spike plus the axonal part, t_post that of the target's plus the dendritic one.
+    At a source's spike the posts since its last spike potentiate, then those before it depress, then the weight is
+    sent. Each change is limited to [w_min, w_max].
 
     Parameters
     ----------
     tau_plus, tau_minus : float
         Time constants [ms].
     A_plus, A_minus : float
-        Amplitudes, in the unit of the weight.
+        Amplitudes, in the unit of the weight (with "power_law": see below).
     w_min, w_max : float
         Bounds; weights must lie within from the start.
+    pairing : str
+        Which pairs count: "all_to_all"; "nearest_symmetric", each spike with the latest of the other side;
+        "nearest_pre_centered", each source's spike with the latest before and the first after it;
+        "nearest_restricted", only pairs with no other spike between.
+    dependence : str
+        How amplitudes depend on the weight: "additive", not at all; "multiplicative", potentiation is scaled by
+        (w_max - w) / (w_max - w_min) and depression by (w - w_min) / (w_max - w_min); "power", by these to the
+        power of mu_plus and mu_minus; "power_law", A_plus w^mu_plus up and A_minus w down, with no upper bound.
+    mu_plus, mu_minus : float, optional
+        Exponents, where the dependence has them.
     coincidence : "potentiate" or "ignore"
         What a pair with t_pre = t_post does: potentiate (after that spike is sent), or nothing, as in NEST.
+    axonal_fraction : float
+        Share of each delay that is axonal, in [0, 1]; rounded to steps.
 
     Notes
     -----
-    After Song, Miller & Abbott, Nat. Neurosci. 3 (2000); pairing and delays as in Morrison, Aertsen & Diesmann,
-    Neural Comput. 19 (2007).
+    Additive: Song, Miller & Abbott, Nat. Neurosci. 3 (2000). Power: Guetig, Aharonov, Rotter & Sompolinsky,
+    J. Neurosci. 23 (2003). Power law and delays: Morrison, Aertsen & Diesmann, Neural Comput. 19 (2007). Pairings:
+    Morrison, Diesmann & Gerstner, Biol. Cybern. 98 (2008).
     """
 
     tau_plus: float = 20.0
@@ -48,30 +134,250 @@ class STDP:
     A_minus: float = 0.0105
     w_min: float = 0.0
     w_max: float = 1.0
-    coincidence: Literal["potentiate", "ignore"] = "potentiate"
+    pairing: Literal[
+        "all_to_all", "nearest_symmetric", "nearest_pre_centered", "nearest_restricted"
+    ] = "all_to_all"
+    dependence: Literal["additive", "multiplicative", "power", "power_law"] = "additive"
+    mu_plus: float | None = None
+    mu_minus: float | None = None
+
+    _limits: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("A_plus", "A_minus", "mu_plus", "mu_minus"), ">= 0"
+    )
 
     def __post_init__(self) -> None:
-        rules = {"tau_plus": "> 0", "tau_minus": "> 0", "A_plus": ">= 0", "A_minus": ">= 0"}
-        for parameter in ("tau_plus", "tau_minus", "A_plus", "A_minus", "w_min", "w_max"):
-            unit = "ms" if parameter.startswith("tau") else ""
-            value = numbers("STDP", parameter, getattr(self, parameter), unit)
-            if value.ndim:
-                fail("STDP", parameter, getattr(self, parameter), "must be one number")
-            require("STDP", parameter, value, rules.get(parameter, "finite"))
-            object.__setattr__(self, parameter, float(value))
-        if self.w_min > self.w_max:
-            fail("STDP", "w_min", self.w_min, f"must not exceed w_max = {self.w_max!r}")
-        if self.coincidence not in ("potentiate", "ignore"):
-            fail("STDP", "coincidence", self.coincidence, 'must be "potentiate" or "ignore"')
+        if self.pairing not in _PAIRINGS:
+            fail("STDP", "pairing", self.pairing, f"must be one of {', '.join(_PAIRINGS)}")
+        exponents = {
+            "additive": (),
+            "multiplicative": (),
+            "power": ("mu_plus", "mu_minus"),
+            "power_law": ("mu_plus",),
+        }
+        if self.dependence not in exponents:
+            fail("STDP", "dependence", self.dependence, f"must be one of {', '.join(exponents)}")
+        for name in ("mu_plus", "mu_minus"):
+            needed = name in exponents[self.dependence]
+            if needed and getattr(self, name) is None:
+                fail("STDP", name, None, f'must be given with dependence="{self.dependence}"')
+            if not needed and getattr(self, name) is not None:
+                given = getattr(self, name)
+                fail("STDP", name, given, f'has no meaning with dependence="{self.dependence}"')
+        super().__post_init__()
+        if self.dependence == "power_law" and self.w_min < 0:
+            fail("STDP", "w_min", self.w_min, 'must be >= 0 with dependence="power_law"')
 
-    def to_core(self) -> dict[str, float | bool]:
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Least and largest weight."""
+        return self.w_min, np.inf if self.dependence == "power_law" else self.w_max
+
+    def to_core(self) -> dict[str, Any]:
         """Return the core's description."""
         return {
-            "tau_plus": self.tau_plus,
-            "tau_minus": self.tau_minus,
-            "A_plus": self.A_plus,
-            "A_minus": self.A_minus,
-            "w_min": self.w_min,
-            "w_max": self.w_max,
-            "tie_potentiates": self.coincidence == "potentiate",
+            **super().to_core(),
+            "w_max": self.bounds[1],
+            "rule": f"STDP.{self.dependence}",
+            "pairing": _PAIRINGS.index(self.pairing),
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TripletSTDP(_SpikeTiming):
+    r"""Triplets of spikes: potentiation grows with the target's rate, depression with the source's.
+
+    At a target's spike :math:`\Delta w = r_1 (A_+ + A_+^{triplet} o_2)`, at a source's spike
+    :math:`\Delta w = -o_1 (A_- + A_-^{triplet} r_2)`; r are traces of the source with ``tau_plus`` and
+    ``tau_plus_triplet``, o of the target with ``tau_minus`` and ``tau_minus_triplet``; the slow ones as they were
+    before that spike.
+
+    Parameters
+    ----------
+    tau_plus, tau_minus, tau_plus_triplet, tau_minus_triplet : float
+        Time constants [ms].
+    A_plus, A_minus, A_plus_triplet, A_minus_triplet : float
+        Amplitudes, in the unit of the weight.
+    w_min, w_max : float
+        Bounds.
+    coincidence, axonal_fraction
+        As in `STDP`.
+
+    Notes
+    -----
+    Pfister & Gerstner, J. Neurosci. 26 (2006); the defaults are those of its full model for visual cortex. NEST:
+    stdp_triplet_synapse.
+    """
+
+    tau_plus: float = 16.8
+    tau_minus: float = 33.7
+    tau_plus_triplet: float = 101.0
+    tau_minus_triplet: float = 125.0
+    A_plus: float = 5e-10
+    A_minus: float = 7e-3
+    A_plus_triplet: float = 6.2e-3
+    A_minus_triplet: float = 2.3e-4
+    w_min: float = 0.0
+    w_max: float = 1.0
+
+    _limits: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("A_plus", "A_minus", "A_plus_triplet", "A_minus_triplet"), ">= 0"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class InhibitorySTDP(_SpikeTiming):
+    r"""Symmetric rule for inhibitory synapses that brings their targets to one rate.
+
+    A pair changes the magnitude of the weight by :math:`\eta \exp(-|\Delta t| / \tau)` whatever the order, and each
+    source's spike by :math:`-\alpha \eta`; the sign of the weight stays.
+
+    Parameters
+    ----------
+    tau : float
+        Time constant [ms].
+    eta : float
+        Amplitude, in the unit of the weight.
+    alpha : float
+        Depression; with 2 rho tau the targets tend to the rate rho.
+    w_max : float
+        Largest magnitude.
+    coincidence, axonal_fraction
+        As in `STDP`.
+
+    Notes
+    -----
+    Vogels, Sprekeler, Zenke, Clopath & Gerstner, Science 334 (2011). NEST: vogels_sprekeler_synapse.
+    """
+
+    tau: float = 20.0
+    eta: float = 0.001
+    alpha: float = 0.12
+    w_max: float = 1.0
+
+    _limits: ClassVar[dict[str, str]] = dict.fromkeys(("eta", "alpha", "w_max"), ">= 0")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Least and largest weight."""
+        return -self.w_max, self.w_max
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardSTDP(_SpikeTiming):
+    r"""STDP that waits for a reward: pairs mark a synapse, the reward turns the mark into weight.
+
+    .. math::
+
+        dc/dt = -c / \tau_c + \text{pairs}, \qquad dw/dt = c (n - b)
+
+    with the pairs of additive all-to-all `STDP`, and n the reward (dopamine), which decays with tau_n. It is set by
+    ``projection.reward = level`` from now on, or ahead by ``projection.schedule_reward(times, levels)``.
+
+    Parameters
+    ----------
+    tau_plus, tau_minus : float
+        Time constants [ms].
+    A_plus, A_minus : float
+        Amplitudes, in units of the weight each ms of full reward.
+    tau_c : float
+        Decay of the eligibility [ms].
+    tau_n : float, optional
+        Decay of the reward [ms]; None: it holds until it is set again.
+    b : float
+        Reward at which nothing is learned.
+    w_min, w_max : float
+        Bounds, applied at spikes and when weights are read.
+    coincidence, axonal_fraction
+        As in `STDP`.
+
+    Notes
+    -----
+    Izhikevich, Cereb. Cortex 17 (2007); Potjans, Morrison & Diesmann, Front. Comput. Neurosci. 4 (2010).
+    """
+
+    tau_plus: float = 20.0
+    tau_minus: float = 20.0
+    A_plus: float = 0.01
+    A_minus: float = 0.0105
+    w_min: float = 0.0
+    w_max: float = 1.0
+    tau_c: float = 1000.0
+    tau_n: float | None = 200.0
+    b: float = 0.0
+
+    _limits: ClassVar[dict[str, str]] = dict.fromkeys(("A_plus", "A_minus"), ">= 0")
+
+    def to_core(self) -> dict[str, Any]:
+        """Return the core's description."""
+        return {**super().to_core(), "tau_n": np.inf if self.tau_n is None else self.tau_n}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiehlCookSTDP(_SpikeTiming):
+    r"""The rule of Diehl & Cook: potentiation needs a recent spike of the target as well.
+
+    Each trace is set to 1 by a spike. At a source's spike :math:`\Delta w = -\eta_{pre}\, post_1`, at a target's
+    spike :math:`\Delta w = \eta_{post}\, pre \cdot post_2`, with the value of post_2 before that spike.
+
+    Parameters
+    ----------
+    tau_pre, tau_post_1, tau_post_2 : float
+        Time constants of the traces [ms].
+    eta_pre, eta_post : float
+        Amplitudes, in the unit of the weight.
+    w_min, w_max : float
+        Bounds.
+    coincidence, axonal_fraction
+        As in `STDP`.
+
+    Notes
+    -----
+    Diehl & Cook, Front. Comput. Neurosci. 9:99 (2015), and the code published with it.
+    """
+
+    tau_pre: float = 20.0
+    tau_post_1: float = 20.0
+    tau_post_2: float = 40.0
+    eta_pre: float = 1e-4
+    eta_post: float = 1e-2
+    w_min: float = 0.0
+    w_max: float = 1.0
+
+    _limits: ClassVar[dict[str, str]] = dict.fromkeys(("eta_pre", "eta_post"), ">= 0")
+    _pairing: ClassVar[str] = "nearest_symmetric"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TsodyksMarkram(Plasticity):
+    r"""Short-term depression and facilitation: a spike sends u x of its weight.
+
+    A spike raises u by U (1 - u) and releases the share u x of the resources, which recover with tau_rec; between
+    spikes u decays with tau_fac. With ``tau_psc`` released resources are active for that long before they begin to
+    recover. At rest x = 1 and u = 0, so that the first spike sends U of the weight. Weights themselves stay.
+
+    Parameters
+    ----------
+    U : float
+        Share released by a spike after a long silence, in [0, 1].
+    tau_rec : float
+        Recovery [ms].
+    tau_fac : float
+        Facilitation [ms]; 0: none.
+    tau_psc : float, optional
+        Time for which released resources are active [ms]; None: no time.
+
+    Notes
+    -----
+    Tsodyks, Uziel & Markram, J. Neurosci. 20 (2000). NEST: tsodyks_synapse; without tau_psc tsodyks2_synapse.
+    """
+
+    U: float = 0.5
+    tau_rec: float = 800.0
+    tau_fac: float = 0.0
+    tau_psc: float | None = None
+
+    _limits: ClassVar[dict[str, str]] = {"U": "in [0, 1]", "tau_fac": ">= 0"}
+
+    def to_core(self) -> dict[str, Any]:
+        """Return the core's description."""
+        return {**super().to_core(), "tau_psc": self.tau_psc or 0.0}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._checks import fail, representable
-from spikelet.plasticity import STDP
+from spikelet._checks import fail, fits, named, number, numbers, representable, require
+from spikelet.plasticity import Plasticity, RewardSTDP
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -32,7 +32,7 @@ class Projection:
         index: int,
         pre: Population,
         post: Population,
-        plasticity: STDP | None,
+        plasticity: Plasticity | None,
         receptor: int,
     ) -> None:
         self.network = network
@@ -69,8 +69,7 @@ class Projection:
         if not np.isfinite(values).all():
             fail(where, "weights", float(values[~np.isfinite(values)][0]), "must be finite")
         if self.plasticity is not None and len(self):
-            low, high = self.plasticity.w_min, self.plasticity.w_max
-            low, high = (float(self.network.dtype.type(x)) for x in (low, high))
+            low, high = (float(self.network.dtype.type(x)) for x in self.plasticity.bounds)
             if values.min() < low or values.max() > high:
                 bad = values[(values < low) | (values > high)][0]
                 fail(
@@ -79,7 +78,65 @@ class Projection:
                     float(bad),
                     f"must lie in [w_min, w_max] = [{low:g}, {high:g}]",
                 )
-        self.network._sim.set_weights(self.index, values)
+        with named(where):
+            self.network._sim.set_weights(self.index, values)
+
+    def normalise(self, total: float) -> None:
+        """Scale each target's incoming weights to one sum, now; for plastic projections.
+
+        Parameters
+        ----------
+        total : float
+            Sum of the weights' magnitudes, > 0. What then exceeds the bounds of the plasticity is cut off.
+        """
+        if self.plasticity is None:
+            fail(repr(self), "normalise", total, "is for projections with plasticity")
+        value = number(repr(self), "total", total)
+        require(repr(self), "total", value, "> 0")
+        self.network._sim.normalise(self.index, float(value))
+
+    @property
+    def reward(self) -> float:
+        """Level of the reward (dopamine) now, of a projection with `RewardSTDP`. Assigning sets it from now on."""
+        self._require_reward()
+        return self.network._sim.reward(self.index)
+
+    @reward.setter
+    def reward(self, level: float) -> None:
+        self._require_reward()
+        value = number(repr(self), "reward", level)
+        require(repr(self), "reward", value, "finite")
+        with named(repr(self)):
+            self.network._sim.set_reward(self.index, self.network._step, float(value))
+
+    def schedule_reward(self, times: Any, levels: Any) -> None:
+        """Set the reward at times to come.
+
+        Parameters
+        ----------
+        times : array-like, [n]
+            When [ms], on the grid, ascending, not before now and not before what is scheduled already.
+        levels : array-like, [n], or float
+            Levels from then on.
+        """
+        self._require_reward()
+        where = repr(self)
+        at = np.atleast_1d(numbers(where, "times", times, "ms"))
+        level = np.broadcast_to(fits(where, "levels", numbers(where, "levels", levels), len(at)), at.shape)
+        require(where, "times", at, "finite")
+        require(where, "levels", level, "finite")
+        steps = np.rint(at / self.network.dt).astype(np.int64)
+        if (np.abs(steps * self.network.dt - at) > 1e-6 * self.network.dt).any():
+            fail(where, "times", times, f"must be multiples of dt = {self.network.dt:g} ms")
+        if (np.diff(steps) < 0).any() or (len(steps) and steps[0] < self.network._step):
+            fail(where, "times", times, f"must ascend, from now ({self.network.t:g} ms) on")
+        with named(where):
+            for step, value in zip(steps, level, strict=True):
+                self.network._sim.set_reward(self.index, int(step), float(value))
+
+    def _require_reward(self) -> None:
+        if not isinstance(self.plasticity, RewardSTDP):
+            fail(repr(self), "plasticity", self.plasticity, "must be RewardSTDP to have a reward")
 
     @property
     def delays(self) -> npt.NDArray[np.float64]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spikelet import _core, injecting, neurons, plasticity, sources
+from spikelet import _core, injecting, neurons, plasticity, regulation, sources
 from spikelet._checks import fail
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ FORMAT = "spikelet network 1"
 
 _TYPES: dict[str, Any] = {
     name: getattr(module, name)
-    for module in (neurons, sources, plasticity)
+    for module in (neurons, sources, plasticity, regulation)
     for name in module.__all__
 }
 
@@ -108,6 +108,9 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
         "populations": populations,
         "projections": projections,
         "inputs": inputs,
+        "regulations": [
+            {"projection": q.index, "how": out.describe(how, "")} for q, how in net.regulations
+        ],
     }
     with open(path, "wb") as file:  # noqa: PTH123  # np.savez would add a suffix to a name
         np.savez(file, header=np.array(json.dumps(header)), **out.arrays)
@@ -139,6 +142,8 @@ def load(path: str | os.PathLike[str], threads: int | None) -> Network:
             what = _restore(d["what"], file)
             injecting.inject(net, target, what, d["start"])
             net._inputs.append((target, what, d["start"]))
+        for d in header["regulations"]:
+            net.regulate(net.projections[d["projection"]], _restore(d["how"], file))
         sim.set_clock(header["now"], file["in_flight.stamps"], file["in_flight.gids"])
         net._drawn = header["drawn"]
         for p, d in zip(net.populations, header["populations"], strict=True):

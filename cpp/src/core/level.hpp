@@ -7,6 +7,8 @@
 #include "core/neurons/propagators.hpp"
 #include "core/models.hpp"
 #include "core/random16.hpp"
+#include "core/plasticity/rules.hpp"
+#include "core/plasticity/loops.hpp"
 // clang-format on
 
 namespace spikelet::SPIKELET_LEVEL {
@@ -19,7 +21,11 @@ constexpr std::array<StepFunctions<R>, sizeof...(Models)> step_functions() {
 inline constexpr auto steps32 = step_functions<float, SPIKELET_MODELS>();
 inline constexpr auto steps64 = step_functions<double, SPIKELET_MODELS>();
 
+inline constexpr auto plastic32 = plastic_kernels<float, SPIKELET_RULES>();
+inline constexpr auto plastic64 = plastic_kernels<double, SPIKELET_RULES>();
+
 inline constexpr KernelTable table{steps32.data(),      steps64.data(),       &draw16_block,
-                                   &poisson_add<float>, &poisson_add<double>, &below_block};
+                                   &poisson_add<float>, &poisson_add<double>, &below_block,
+                                   plastic32.data(),    plastic64.data()};
 
 }  // namespace spikelet::SPIKELET_LEVEL

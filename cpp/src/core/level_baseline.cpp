@@ -3,6 +3,7 @@
 #include <string>
 
 #include "core/level_prelude.hpp"
+#include "core/plasticity/tsodyks_markram.hpp"
 #include "spikelet/core/cpu.hpp"
 
 #define SPIKELET_LEVEL baseline
@@ -17,9 +18,31 @@ constexpr ModelInfo describe() {
   return {M::name,         M::parameters,  M::states, k_first + M::coefficient_count,
           M::input_states, M::conductance, &M::lower};
 }
+template <template <class> class Rule>
+constexpr PlasticityInfo describe_rule() {
+  using T = Rule<double>;
+  return {T::name,            T::parameters, T::summable,        T::modulated,
+          T::idle_depression, T::keeps_sign, false,              &T::time_constants, &T::bounds};
+}
+template <template <class> class... Rules>
+constexpr std::array<PlasticityInfo, sizeof...(Rules) + 1> describe_rules() {
+  return {describe_rule<Rules>()..., TsodyksMarkram::info()};
+}
 template <class... Models>
 constexpr std::array<ModelInfo, sizeof...(Models)> describe_all() {
   return {describe<Models>()...};
+}
+
+std::size_t find_by_name(const char* kind, const auto& all, std::string_view name) {
+  std::string names;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].name == name) {
+      return i;
+    }
+    names += (i == 0 ? "" : ", ") + std::string(all[i].name);
+  }
+  throw std::invalid_argument("no " + std::string(kind) + " is named '" + std::string(name) +
+                              "'; there are: " + names);
 }
 
 }  // namespace
@@ -30,16 +53,18 @@ std::span<const ModelInfo> models() {
   return all;
 }
 
+std::span<const PlasticityInfo> plasticity_rules() {
+  using namespace baseline;
+  static constexpr auto all = describe_rules<SPIKELET_RULES>();
+  return all;
+}
+
 std::size_t find_model(std::string_view name) {
-  std::string names;
-  for (std::size_t i = 0; i < models().size(); ++i) {
-    if (models()[i].name == name) {
-      return i;
-    }
-    names += (i == 0 ? "" : ", ") + std::string(models()[i].name);
-  }
-  throw std::invalid_argument("no neuron model is named '" + std::string(name) +
-                              "'; there are: " + names);
+  return find_by_name("neuron model", models(), name);
+}
+
+std::size_t find_rule(std::string_view name) {
+  return find_by_name("plasticity rule", plasticity_rules(), name);
 }
 
 const KernelTable& table_baseline() { return baseline::table; }

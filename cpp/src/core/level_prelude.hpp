@@ -14,6 +14,7 @@
 
 #include "spikelet/core/kernels.hpp"
 #include "spikelet/core/model.hpp"
+#include "spikelet/core/plasticity.hpp"
 #include "spikelet/core/random.hpp"
 
 #define SPIKELET_INLINE [[gnu::always_inline]] inline

@@ -164,4 +164,104 @@ SPIKELET_INLINE Vec<R> exp_neg(Vec<R> x) {
   return reinterpret_cast<Vec<R>>(reinterpret_cast<I>(p) + (exponent << mantissa));
 }
 
+// Limits, magnitude and sign, for one number and lane by lane: one text serves both in a rule.
+SPIKELET_INLINE float at_most(float a, float limit) { return a < limit ? a : limit; }
+SPIKELET_INLINE double at_most(double a, double limit) { return a < limit ? a : limit; }
+SPIKELET_INLINE float at_least(float a, float limit) { return a > limit ? a : limit; }
+SPIKELET_INLINE double at_least(double a, double limit) { return a > limit ? a : limit; }
+SPIKELET_INLINE Vec<float> at_most(Vec<float> a, float limit) {
+  return a < limit ? a : broadcast(limit);
+}
+SPIKELET_INLINE Vec<double> at_most(Vec<double> a, double limit) {
+  return a < limit ? a : broadcast(limit);
+}
+SPIKELET_INLINE Vec<float> at_least(Vec<float> a, float limit) {
+  return a > limit ? a : broadcast(limit);
+}
+SPIKELET_INLINE Vec<double> at_least(Vec<double> a, double limit) {
+  return a > limit ? a : broadcast(limit);
+}
+
+SPIKELET_INLINE float magnitude(float x) { return __builtin_fabsf(x); }
+SPIKELET_INLINE double magnitude(double x) { return __builtin_fabs(x); }
+SPIKELET_INLINE float with_sign(float x, float y) { return __builtin_copysignf(x, y); }
+SPIKELET_INLINE double with_sign(double x, double y) { return __builtin_copysign(x, y); }
+template <class I, class V>
+SPIKELET_INLINE V magnitude_of(V x) {
+  return reinterpret_cast<V>(reinterpret_cast<I>(x) & ~reinterpret_cast<I>(-V{}));
+}
+template <class I, class V>
+SPIKELET_INLINE V sign_from(V x, V y) {  // x >= 0
+  return reinterpret_cast<V>(reinterpret_cast<I>(x) |
+                             (reinterpret_cast<I>(y) & reinterpret_cast<I>(-V{})));
+}
+SPIKELET_INLINE Vec<float> magnitude(Vec<float> x) { return magnitude_of<Mask<float>>(x); }
+SPIKELET_INLINE Vec<double> magnitude(Vec<double> x) { return magnitude_of<Mask<double>>(x); }
+SPIKELET_INLINE Vec<float> with_sign(Vec<float> x, Vec<float> y) {
+  return sign_from<Mask<float>>(x, y);
+}
+SPIKELET_INLINE Vec<double> with_sign(Vec<double> x, Vec<double> y) {
+  return sign_from<Mask<double>>(x, y);
+}
+
+// x^y by the C library, also lane by lane; x >= 0.
+SPIKELET_INLINE float power(float x, float y) { return __builtin_powf(x, y); }
+SPIKELET_INLINE double power(double x, double y) { return __builtin_pow(x, y); }
+SPIKELET_INLINE Vec<float> power(Vec<float> x, float y) {
+  for (int k = 0; k < lanes<float>; ++k) {
+    x[k] = __builtin_powf(x[k], y);
+  }
+  return x;
+}
+SPIKELET_INLINE Vec<double> power(Vec<double> x, double y) {
+  for (int k = 0; k < lanes<double>; ++k) {
+    x[k] = __builtin_pow(x[k], y);
+  }
+  return x;
+}
+
+// 16-bit indices, widened, and the values they point at.
+template <class R>
+struct IndexOf {
+  typedef std::uint16_t narrow __attribute__((vector_size(2 * lanes<R>)));
+  typedef std::int32_t type __attribute__((vector_size(4 * lanes<R>)));
+};
+template <class R>
+SPIKELET_INLINE typename IndexOf<R>::type load_index(const std::uint16_t* p) {
+  typename IndexOf<R>::narrow v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return __builtin_convertvector(v, typename IndexOf<R>::type);
+}
+template <class R>
+SPIKELET_INLINE Vec<R> gather(const R* values, typename IndexOf<R>::type index) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  if constexpr (sizeof(R) == 4) {
+    return reinterpret_cast<Vec<R>>(
+        _mm512_i32gather_ps(reinterpret_cast<__m512i>(index), values, 4));
+  } else {
+    return reinterpret_cast<Vec<R>>(
+        _mm512_i32gather_pd(reinterpret_cast<__m256i>(index), values, 8));
+  }
+#elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
+  if constexpr (sizeof(R) == 4) {
+    return reinterpret_cast<Vec<R>>(
+        _mm256_i32gather_ps(values, reinterpret_cast<__m256i>(index), 4));
+  } else {
+    return reinterpret_cast<Vec<R>>(
+        _mm256_i32gather_pd(values, reinterpret_cast<__m128i>(index), 8));
+  }
+#else
+  Vec<R> v{};
+  for (int k = 0; k < lanes<R>; ++k) {
+    v[k] = values[index[k]];
+  }
+  return v;
+#endif
+}
+
+template <class T>
+SPIKELET_INLINE void prefetch_write(const T* p) {
+  __builtin_prefetch(p, 1);
+}
+
 }  // namespace spikelet::SPIKELET_LEVEL

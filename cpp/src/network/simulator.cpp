@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
+#include <sstream>
 #include <stdexcept>
 
 #if defined(__GLIBC__)
@@ -23,6 +25,12 @@ constexpr Step longest_slice = 32;  // steps between meetings at most
 constexpr std::size_t first_level_elements = 5120;  // of which a buffer fits the cache well
 constexpr std::size_t worth_a_thread =
     6144;  // elements below which a meeting costs more than a second thread gains
+
+std::string number(double x) {
+  std::ostringstream text;
+  text << x;
+  return text.str();
+}
 
 }  // namespace
 
@@ -88,11 +96,27 @@ std::size_t Simulator<R>::add_poisson(std::size_t n, std::span<const double> rat
 
 template <class R>
 std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTable<R> table,
-                                  Receptor receptor, const std::optional<PairRule>& rule,
+                                  Receptor receptor, const std::optional<Plasticity>& rule,
                                   std::optional<Step> born) {
   require_idle();
   const bool magnitudes =
       nodes_[post].neurons->model().conductance && receptor != Receptor::by_sign;
+  double low = -std::numeric_limits<double>::infinity(), high = -low;
+  if (rule) {
+    const auto bounds = rule->info().bounds(rule->parameters.data());
+    low = bounds[0];
+    high = bounds[1];
+    if (nodes_[post].neurons->model().early() && !rule->tie_potentiates) {
+      for (const std::uint16_t d : table.delay) {
+        if (dendritic_part(d, rule->axonal_fraction) == 0) {
+          throw std::invalid_argument(
+              "axonal_fraction must leave at least one step of each delay dendritic where "
+              "coincidence = \"ignore\" and synapses act on V_m at once, got " +
+              number(rule->axonal_fraction));
+        }
+      }
+    }
+  }
   for (const R w : table.weight) {
     if (!std::isfinite(w)) {
       throw std::invalid_argument("weight must be finite, got " + std::to_string(w));
@@ -101,10 +125,9 @@ std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTabl
       throw std::invalid_argument("weight must be >= 0 nS where receptor= names one, got " +
                                   std::to_string(w));
     }
-    if (rule && !(w >= static_cast<R>(rule->w_min) && w <= static_cast<R>(rule->w_max))) {
-      throw std::invalid_argument("weight must lie in [w_min, w_max] = [" +
-                                  std::to_string(rule->w_min) + ", " + std::to_string(rule->w_max) +
-                                  "] of its plasticity, got " + std::to_string(w));
+    if (!(w >= static_cast<R>(low) && w <= static_cast<R>(high))) {
+      throw std::invalid_argument("weight must lie in [w_min, w_max] = [" + number(low) + ", " +
+                                  number(high) + "] of its plasticity, got " + number(w));
     }
   }
   Projection& projection = projections_.emplace_back();
@@ -113,6 +136,11 @@ std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTabl
   projection.size = table.size();
   projection.receptor = receptor;
   projection.rule = rule;
+  if (rule && rule->info().modulated) {
+    const auto& p = rule->parameters;
+    projection.reward = std::make_unique<RewardSignal>(dt_, p[reward_tau], p[reward_tau_eligibility],
+                                                       p[reward_baseline]);
+  }
   projection.born = born.value_or(now_ == 0 ? -1 : now_);
   if (!table.delay.empty()) {
     const auto [lo, hi] = std::minmax_element(table.delay.begin(), table.delay.end());
@@ -125,8 +153,47 @@ std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTabl
     }
   }
   projection.table = std::move(table);
+  if (rule) {
+    choose_storage(projection);
+  }
   dirty_ = true;
   return projections_.size() - 1;
+}
+
+// From what no later change of weights undoes.
+template <class R>
+void Simulator<R>::choose_storage(Projection& projection) {
+  const SynapseTable<R>& table = *projection.table;
+  const Plasticity& rule = *projection.rule;
+  const Feed<R> feed = feed_of(projection);
+  const auto [low, high] = rule.info().bounds(rule.parameters.data());
+  bool up = false, down = false;
+  for (const R w : table.weight) {
+    (std::signbit(w) ? down : up) = true;
+  }
+  if (low >= 0 || high <= 0) {
+    projection.one_channel = feed.channel_of(static_cast<R>(low >= 0 ? 1 : -1));
+  } else if (feed.early || projection.receptor != Receptor::by_sign) {
+    projection.one_channel = feed.channel_of(R(1));
+  } else if (rule.info().keeps_sign && up != down) {
+    projection.sign = up ? 1 : -1;
+    projection.one_channel = feed.channel_of(static_cast<R>(projection.sign));
+  }
+  bool one_delay = true;
+  for (const std::uint16_t d : table.delay) {
+    one_delay &= d == table.delay[0];
+  }
+  const std::size_t width = nodes_[projection.post].size;
+  bool full = table.size() > 0, ended = false;
+  for (std::size_t i = 0; full && i + 1 < table.row.size(); ++i) {
+    const std::uint64_t n = table.row[i + 1] - table.row[i];
+    full = n == 0 || (n == width && !ended);
+    ended |= n == 0 && table.row[i] > 0;
+    for (std::uint64_t k = 0; full && k < n; ++k) {
+      full = table.post[table.row[i] + k] == k;
+    }
+  }
+  projection.layout = choose_layout(rule, one_delay, full, projection.one_channel >= 0);
 }
 
 template <class R>
@@ -285,6 +352,7 @@ Feed<R> Simulator<R>::feed_of(const Projection& projection) const {
   feed.receptor = projection.receptor;
   feed.early = model.early();
   feed.conductance = model.conductance;
+  feed.one_channel = projection.one_channel;
   return feed;
 }
 
@@ -327,8 +395,8 @@ void Simulator<R>::build_stores() {
         continue;
       }
       if (plastic != nullptr) {
-        partition.stores[s] =
-            std::make_unique<StdpStore<R>>(feeds[s][0], *plastic->rule, dt_, span);
+        partition.stores[s] = make_plastic_store<R>(plastic->layout, feeds[s][0], *plastic->rule, dt_,
+                                                    span, plastic->born, plastic->reward.get());
       } else {
         partition.stores[s] = std::make_unique<StaticStore<R>>(feeds[s], sources_, span, dummies);
       }
@@ -382,10 +450,10 @@ void Simulator<R>::unload_stores() {
     }
     SynapseTable<R> table;
     if (projection.rule) {
-      RawWeights raw = read_plastic_state(k);
+      PlasticState<R> state = read_plastic_state(k);
       table = read_synapses(k);
-      table.weight.assign(raw.weights.begin(), raw.weights.end());
-      projection.plastic = std::move(raw);
+      table.weight.assign(state.synapse[0].begin(), state.synapse[0].end());
+      projection.plastic = std::move(state);
     } else {
       table = read_synapses(k);
     }
@@ -415,9 +483,9 @@ void Simulator<R>::make_ready() {
     Projection& projection = projections_[k];
     projection.table.reset();
     if (projection.plastic) {
-      const RawWeights raw = std::move(*projection.plastic);
+      const PlasticState<R> state = std::move(*projection.plastic);
       projection.plastic.reset();
-      write_plastic_state(k, raw.weights, raw.state);
+      write_plastic_state(k, state);
     }
   }
   bind_slices();
@@ -438,7 +506,7 @@ void Simulator<R>::bind_slices() {
       for (const Projection& projection : projections_) {
         if (projection.rule && projection.post == slice.node) {
           slice.plastic.push_back(
-              static_cast<StdpStore<R>*>(partition.stores[projection.store].get()));
+              static_cast<PlasticStore<R>*>(partition.stores[projection.store].get()));
         }
       }
       for (std::size_t k = 0; k < spike_recorders_.size(); ++k) {

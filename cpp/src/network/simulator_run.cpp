@@ -64,12 +64,16 @@ Step Simulator<R>::run(Step steps, const Poll& poll) {
     for (const WeightRecorder<R>& recorder : weight_recorders_) {
       stop = std::min(stop, (now_ / recorder.every + 1) * recorder.every);
     }
+    for (const Regulation& regulation : regulations_) {
+      stop = std::min(stop, (now_ / regulation.every + 1) * regulation.every);
+    }
     for (Node& node : nodes_) {
       if (node.neurons) {
         node.neurons->rebase(now_);
       }
     }
     const bool stopped = run_span(stop, timed);
+    apply_regulations();
     sample_weights();
     if (stopped) {
       break;
@@ -414,7 +418,7 @@ void Simulator<R>::advance_slice(std::size_t p, Slice& slice, Step step, std::ve
   }
   if (spikes.size() > before) {
     const std::span<const Gid> fresh(spikes.data() + before, spikes.size() - before);
-    for (StdpStore<R>* store : slice.plastic) {
+    for (PlasticStore<R>* store : slice.plastic) {
       store->note_posts(fresh, node.first_gid, stamp);
     }
     for (const std::size_t k : slice.spike_recorders) {

@@ -1,6 +1,6 @@
 // What is read from and written to a network between runs.
 #include <algorithm>
-#include <map>
+#include <cmath>
 #include <stdexcept>
 
 #include "spikelet/network/simulator.hpp"
@@ -69,23 +69,6 @@ void Simulator<R>::walk(
 }
 
 template <class R>
-template <class T>
-void Simulator<R>::to_canonical(const Projection& projection, std::vector<T>& values) const {
-  std::vector<T> moved;
-  for (const auto& [canonical, stored] : projection.reorder) {
-    moved.push_back(values[stored]);
-  }
-  for (std::size_t k = 0; k < moved.size(); ++k) {
-    values[projection.reorder[k].first] = moved[k];
-  }
-}
-
-template <class R>
-StdpStore<R>& Simulator<R>::stdp(const Projection& projection, std::size_t partition) {
-  return static_cast<StdpStore<R>&>(*partitions_[partition].stores[projection.store]);
-}
-
-template <class R>
 auto Simulator<R>::slice_of(const Projection& projection, std::size_t partition) const
     -> const Slice& {
   for (const Slice& slice : partitions_[partition].slices) {
@@ -109,38 +92,15 @@ std::vector<R> Simulator<R>::read_weights(std::size_t k) {
     }
     return values;
   }
-  // Spikes in flight by source, once: a plastic weight depends on them.
-  std::map<std::uint32_t, std::vector<Step>> in_flight;
   if (projection.rule) {
-    const Node& pre = nodes_[projection.pre];
-    const Step oldest = std::max(projection.born, now_ - projection.longest);
-    const auto begin = std::upper_bound(history_.stamps.begin(), history_.stamps.end(), oldest);
-    for (auto s = static_cast<std::size_t>(begin - history_.stamps.begin());
-         s < history_.stamps.size(); ++s) {
-      const Gid gid = history_.gids[s];
-      if (gid >= pre.first_gid && gid - pre.first_gid < pre.size) {
-        in_flight[gid - pre.first_gid].push_back(history_.stamps[s]);
-      }
-    }
+    return read_plastic_weights(projection);
   }
   // Conductances are stored as magnitudes.
   const bool signs = nodes_[projection.post].neurons->model().conductance &&
                      projection.receptor == Receptor::by_sign;
-  static const std::vector<Step> none;
-  const std::vector<Step>* stamps = &none;
-  std::uint32_t source_of_stamps = ~0u;
-  walk(projection, [&](std::uint64_t index, std::uint32_t source, const Entry& entry) {
-    if (projection.rule) {
-      if (source != source_of_stamps) {
-        const auto found = in_flight.find(source);
-        stamps = found == in_flight.end() ? &none : &found->second;
-        source_of_stamps = source;
-      }
-      values[index] = stdp(projection, entry.partition).weight_now(entry.synapse, *stamps, now_);
-    } else {
-      const bool negative = signs && entry.synapse.channel == inhibitory_channel;
-      values[index] = negative ? -*entry.synapse.weight : *entry.synapse.weight;
-    }
+  walk(projection, [&](std::uint64_t index, std::uint32_t, const Entry& entry) {
+    const bool negative = signs && entry.synapse.channel == inhibitory_channel;
+    values[index] = negative ? -*entry.synapse.weight : *entry.synapse.weight;
   });
   to_canonical(projection, values);
   return values;
@@ -180,6 +140,12 @@ void Simulator<R>::write_weights(std::size_t k, std::span<const R> given) {
     make_ready();
   }
   Projection& projection = projections_[k];
+  for (const R w : given) {
+    if (projection.sign != 0 && w != 0 && std::signbit(w) != (projection.sign < 0)) {
+      throw std::invalid_argument("weights of this plasticity must keep their sign, got " +
+                                  std::to_string(w));
+    }
+  }
   std::vector<R> stored(given.begin(), given.end());
   for (const auto& [canonical, at] : projection.reorder) {
     stored[at] = given[canonical];
@@ -204,11 +170,7 @@ void Simulator<R>::write_weights(std::size_t k, std::span<const R> given) {
     dirty_ = true;
     return;
   }
-  for (std::size_t p = 0; p < partitions_.size(); ++p) {
-    if (partitions_[p].stores[projection.store]) {
-      stdp(projection, p).send_in_flight(now_);
-    }
-  }
+  finish(projection);
   walk(projection, [&](std::uint64_t index, std::uint32_t, const Entry& entry) {
     *entry.synapse.weight = stored[index];
   });
@@ -217,11 +179,11 @@ void Simulator<R>::write_weights(std::size_t k, std::span<const R> given) {
 template <class R>
 std::string Simulator<R>::describe_storage(std::size_t k) const {
   const Projection& projection = projections_[k];
+  if (projection.rule) {
+    return std::string(layout_name(projection.layout));
+  }
   if (projection.table) {
     return "not laid out yet";
-  }
-  if (projection.rule) {
-    return "event-driven rows with spike history";
   }
   bool lines = false, packed = false;
   for (const Partition& partition : partitions_) {
@@ -300,6 +262,9 @@ void Simulator<R>::reset(bool keep_weights) {
   for (Projection& projection : projections_) {
     projection.plastic.reset();
     projection.born = -1;
+    if (projection.reward) {
+      projection.reward->clear();
+    }
   }
   std::fill(store_born_.begin(), store_born_.end(), Step{-1});
   for (std::size_t k = 0; k < projections_.size(); ++k) {
@@ -341,109 +306,6 @@ void Simulator<R>::set_initial_state(std::size_t population, std::size_t state,
   Node& node = nodes_[population];
   node.initial.resize(node.neurons->state_count());
   node.initial[state] = std::move(values);
-}
-
-template <class R>
-auto Simulator<R>::read_plastic_state(std::size_t k) -> RawWeights {
-  Projection& projection = projections_[k];
-  if (projection.plastic) {
-    return *projection.plastic;
-  }
-  RawWeights raw;
-  raw.weights.resize(projection.size);
-  raw.state.post_row.assign(nodes_[projection.post].size + 1, 0);
-  if (projection.table) {
-    raw.weights = read_weights(k);
-    return raw;
-  }
-  PlasticState<R>& state = raw.state;
-  std::map<std::pair<std::uint32_t, std::uint16_t>, typename StdpStore<R>::Trace> traces;
-  std::vector<const std::vector<typename StdpStore<R>::Post>*> histories(
-      nodes_[projection.post].size, nullptr);
-  for (std::size_t p = 0; p < partitions_.size(); ++p) {
-    if (!partitions_[p].stores[projection.store]) {
-      continue;
-    }
-    StdpStore<R>& store = stdp(projection, p);
-    store.settle(now_);
-    store.for_each_segment([&](std::uint32_t source, std::uint16_t delay, auto& trace) {
-      traces[{source, delay}] = trace;  // the same in every partition
-    });
-    const Slice& slice = slice_of(projection, p);
-    for (std::uint32_t j = slice.begin; j < std::min<std::size_t>(slice.end, histories.size());
-         ++j) {
-      histories[j] = &store.history(j);
-    }
-    store.for_each_sent(now_, [&](Step arrival, const auto& sent) {
-      state.sent_step.push_back(arrival);
-      state.sent_post.push_back(slice.begin + (sent.target - slice.local));
-      state.sent_channel.push_back(sent.channel);
-      state.sent_value.push_back(sent.value);
-    });
-  }
-  for (const auto& [key, trace] : traces) {
-    state.source.push_back(key.first);
-    state.delay.push_back(key.second);
-    state.last.push_back(trace.last);
-    state.done.push_back(trace.done);
-    state.k_plus.push_back(trace.k_plus);
-  }
-  for (std::size_t j = 0; j < histories.size(); ++j) {
-    if (histories[j] != nullptr) {
-      for (const auto& post : *histories[j]) {
-        state.post_stamp.push_back(post.stamp);
-        state.k_minus.push_back(post.k_minus);
-      }
-    }
-    state.post_row[j + 1] = state.post_stamp.size();
-  }
-  walk(projection, [&](std::uint64_t index, std::uint32_t, const Entry& entry) {
-    raw.weights[index] = *entry.synapse.weight;
-  });
-  to_canonical(projection, raw.weights);
-  return raw;
-}
-
-template <class R>
-void Simulator<R>::write_plastic_state(std::size_t k, std::span<const R> weights,
-                                       const PlasticState<R>& state) {
-  Projection& projection = projections_[k];
-  if (projection.table) {  // goes into the stores when they are built
-    projection.table->weight.assign(weights.begin(), weights.end());
-    projection.plastic = RawWeights{std::vector<R>(weights.begin(), weights.end()), state};
-    return;
-  }
-  write_weights(k, weights);
-  std::map<std::pair<std::uint32_t, std::uint16_t>, typename StdpStore<R>::Trace> traces;
-  for (std::size_t s = 0; s < state.source.size(); ++s) {
-    traces[{state.source[s], state.delay[s]}] = {state.last[s], state.done[s], state.k_plus[s]};
-  }
-  for (std::size_t p = 0; p < partitions_.size(); ++p) {
-    if (!partitions_[p].stores[projection.store]) {
-      continue;
-    }
-    StdpStore<R>& store = stdp(projection, p);
-    store.for_each_segment([&](std::uint32_t source, std::uint16_t delay, auto& trace) {
-      const auto found = traces.find({source, delay});
-      trace = found == traces.end() ? typename StdpStore<R>::Trace{} : found->second;
-    });
-    const Slice& slice = slice_of(projection, p);
-    for (std::uint32_t j = slice.begin; j < slice.end && j + 1 < state.post_row.size(); ++j) {
-      auto& history = store.history(j);
-      history.clear();
-      for (std::uint64_t s = state.post_row[j]; s < state.post_row[j + 1]; ++s) {
-        history.push_back({state.post_stamp[s], state.k_minus[s]});
-      }
-    }
-    for (std::size_t s = 0; s < state.sent_step.size(); ++s) {
-      if (state.sent_post[s] >= slice.begin && state.sent_post[s] < slice.end) {
-        store.add_sent(
-            state.sent_step[s],
-            {static_cast<std::uint16_t>(slice.local + (state.sent_post[s] - slice.begin)),
-             state.sent_channel[s], state.sent_value[s]});
-      }
-    }
-  }
 }
 
 template <class R>

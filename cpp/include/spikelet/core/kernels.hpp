@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "spikelet/core/model.hpp"
+#include "spikelet/core/plasticity.hpp"
 #include "spikelet/core/poisson.hpp"
 #include "spikelet/core/random.hpp"
 
@@ -28,12 +29,23 @@ struct KernelTable {
   std::uint64_t (*below)(const Stream&, const Stream& tie, std::uint32_t block, Step,
                          const std::uint16_t* high, const std::uint32_t* low);
 
+  const PlasticKernels<float>* plastic32;  // by rule
+  const PlasticKernels<double>* plastic64;
+
   template <class R>
   const StepFunctions<R>& step(std::size_t model) const {
     if constexpr (sizeof(R) == 4) {
       return step32[model];
     } else {
       return step64[model];
+    }
+  }
+  template <class R>
+  const PlasticKernels<R>& plastic(std::size_t rule) const {
+    if constexpr (sizeof(R) == 4) {
+      return plastic32[rule];
+    } else {
+      return plastic64[rule];
     }
   }
   template <class R>

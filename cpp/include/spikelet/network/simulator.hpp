@@ -15,30 +15,47 @@
 #include <vector>
 
 #include "spikelet/network/injector.hpp"
+#include "spikelet/network/plastic_store.hpp"
 #include "spikelet/network/population.hpp"
 #include "spikelet/network/recorder.hpp"
 #include "spikelet/network/rules.hpp"
 #include "spikelet/network/source.hpp"
-#include "spikelet/network/stdp_store.hpp"
 #include "spikelet/network/store.hpp"
 
 namespace spikelet {
 
-// A projection's synapses in canonical order, and what plasticity keeps beside the weights.
+// What plasticity keeps beside delays, in an order that depends on no partition: synapses in canonical
+// order, weights first (as stored: up to date as far as no later arrival can change).
 template <class R>
 struct PlasticState {
-  std::vector<std::uint32_t> source;  // one entry a segment (source, delay)
-  std::vector<std::uint16_t> delay;
-  std::vector<Step> last, done;
-  std::vector<R> k_plus;
-  std::vector<std::uint64_t> post_row;  // by target: its spikes still needed
-  std::vector<Step> post_stamp;
-  std::vector<R> k_minus;
-  std::vector<Step>
-      sent_step;  // events that wait with the weight they were sent with: arrival, target, channel
+  std::vector<std::vector<R>> synapse;
+  std::vector<std::vector<Step>> synapse_step;
+  std::vector<std::uint32_t> row_source;  // one entry a row (source, delay)
+  std::vector<std::uint16_t> row_delay;
+  std::vector<std::vector<R>> row;
+  std::vector<std::vector<double>> row_double;
+  std::vector<std::vector<Step>> row_step;
+  std::vector<std::vector<R>> target;
+  std::vector<std::uint32_t> counts;  // spikes of each target since regulation asked last
+  std::vector<Step> post_stamp;       // spikes of targets that are still needed, by stamp
+  std::vector<std::uint32_t> post_target;
+  std::array<std::vector<R>, 3> post_value;
+  Step clock = -1;
+  std::vector<Step> sent_step;  // events that wait with the weight they were sent with
   std::vector<std::uint32_t> sent_post;
   std::vector<std::uint16_t> sent_channel;
   std::vector<R> sent_value;
+  std::vector<Step> reward_step;
+  std::vector<double> reward_level;
+};
+
+// Something done to the weights of a plastic projection at each multiple of `every` steps.
+struct Regulation {
+  enum class Kind : int { normalise, scale } kind = Kind::normalise;
+  std::size_t projection = 0;
+  Step every = 1;
+  double total = 1;               // normalise: sum of each target's weights
+  double rate = 1, strength = 0;  // scale: by 1 + strength (1 - r / rate), r in Hz
 };
 
 struct SpikesInFlight {
@@ -71,7 +88,7 @@ class Simulator {
                          std::vector<std::uint32_t> elements);
   std::size_t add_poisson(std::size_t n, std::span<const double> rates);
   std::size_t connect(std::size_t pre, std::size_t post, SynapseTable<R> table, Receptor receptor,
-                      const std::optional<PairRule>& rule, std::optional<Step> born = {});
+                      const std::optional<Plasticity>& rule, std::optional<Step> born = {});
   void inject_poisson(std::size_t population, const std::vector<double>& rates,
                       const std::vector<double>& weights, int channel);
   void inject_current(std::size_t population, std::vector<R> values, std::size_t columns,
@@ -100,6 +117,11 @@ class Simulator {
     require_idle();
     write_weights(projection, weights);
   }
+  // Scales each target's weights to that sum, now.
+  void normalise(std::size_t projection, double total);
+  void regulate(const Regulation& regulation);
+  void set_reward(std::size_t projection, Step step, double level);
+  double reward(std::size_t projection) const { return projections_[projection].reward->level(now_); }
   std::string describe_storage(std::size_t projection) const;
   std::size_t synapse_bytes() const;
 
@@ -122,18 +144,13 @@ class Simulator {
   void reset(bool keep_weights);
 
   // What an exact copy needs beside parameters, states and synapses.
-  struct RawWeights {
-    std::vector<R> weights;  // as stored: up to date as far as no later arrival can change
-    PlasticState<R> state;
-  };
-  RawWeights plastic_state(std::size_t projection) {
+  PlasticState<R> plastic_state(std::size_t projection) {
     require_idle();
     return read_plastic_state(projection);
   }
-  void set_plastic_state(std::size_t projection, std::span<const R> weights,
-                         const PlasticState<R>& state) {
+  void set_plastic_state(std::size_t projection, const PlasticState<R>& state) {
     require_idle();
-    write_plastic_state(projection, weights, state);
+    write_plastic_state(projection, state);
   }
   std::vector<R> initial_weights(std::size_t projection) const {
     return projections_[projection].initial_weights;
@@ -163,11 +180,15 @@ class Simulator {
   struct Projection {
     std::size_t pre = 0, post = 0, size = 0;
     Receptor receptor = Receptor::by_sign;
-    std::optional<PairRule> rule;
+    std::optional<Plasticity> rule;
+    PlasticLayout layout = PlasticLayout::history;
+    int one_channel = -1;                  // of a plastic one, for all weights it may get
+    int sign = 0;                          // that its weights keep
+    std::unique_ptr<RewardSignal> reward;  // if the rule asks for it
     Step born = 0;  // spikes up to this stamp do not use it
     Step shortest = 1, longest = 1;
     std::optional<SynapseTable<R>> table;  // while not in the stores
-    std::optional<RawWeights> plastic;     // state that goes with the table
+    std::optional<PlasticState<R>> plastic;  // that goes with the table
     std::vector<std::pair<std::uint64_t, std::uint64_t>>
         reorder;                     // (canonical, as stored) where they differ
     std::size_t store = 0;           // index into Partition::stores
@@ -179,7 +200,7 @@ class Simulator {
     std::uint32_t local;       // first place in the partition's buffers
     StepArgs<R> args;
     StepFunction<R> step = nullptr;
-    std::vector<StdpStore<R>*> plastic;  // stores that want its spikes
+    std::vector<PlasticStore<R>*> plastic;  // stores that want its spikes
     std::vector<std::size_t> spike_recorders, state_recorders;
   };
   // What a partition tells the others after a slice of time. That it is there is the meeting
@@ -224,9 +245,13 @@ class Simulator {
   SynapseTable<R> read_synapses(std::size_t projection);
   std::vector<R> read_weights(std::size_t projection);
   void write_weights(std::size_t projection, std::span<const R> weights);
-  RawWeights read_plastic_state(std::size_t projection);
-  void write_plastic_state(std::size_t projection, std::span<const R> weights,
-                           const PlasticState<R>& state);
+  PlasticState<R> read_plastic_state(std::size_t projection);
+  void write_plastic_state(std::size_t projection, const PlasticState<R>& state);
+  std::vector<R> read_plastic_weights(const Projection& projection);
+  void finish(const Projection& projection);
+  void scale(const Projection& projection, const Regulation& how);
+  void apply_regulations();
+  void choose_storage(Projection& projection);
   void make_ready();
   void sample_weights();
   Node& add_node(std::size_t n);
@@ -243,8 +268,17 @@ class Simulator {
   void walk(const Projection& projection,
             const std::function<void(std::uint64_t, std::uint32_t, const Entry&)>& visitor);
   template <class T>
-  void to_canonical(const Projection& projection, std::vector<T>& values) const;
-  StdpStore<R>& stdp(const Projection& projection, std::size_t partition);
+  static void to_canonical(const Projection& projection, std::vector<T>& values) {
+    std::vector<T> moved;
+    for (const auto& [canonical, stored] : projection.reorder) {
+      moved.push_back(values[stored]);
+    }
+    for (std::size_t k = 0; k < moved.size(); ++k) {
+      values[projection.reorder[k].first] = moved[k];
+    }
+  }
+  // The partition's part of a plastic projection, or none.
+  PlasticStore<R>* plastic_store(const Projection& projection, std::size_t partition);
   const Slice& slice_of(const Projection& projection,
                         std::size_t partition) const;  // of its targets
 
@@ -277,6 +311,7 @@ class Simulator {
   std::vector<SpikeRecorder> spike_recorders_;
   std::vector<StateRecorder<R>> state_recorders_;
   std::vector<WeightRecorder<R>> weight_recorders_;
+  std::vector<Regulation> regulations_;
 
   // Written by one thread in every step, so it must not share cache lines with what the others
   // read.

@@ -25,6 +25,7 @@ struct Feed {
   std::uint32_t post_begin = 0, post_end = 0, local = 0;
   Receptor receptor = Receptor::by_sign;
   bool early = false, conductance = false;  // of the target model
+  int one_channel = -1;                     // of all weights, now and later; -1: it depends
 
   int channel_of(R weight) const {
     if (early) {
@@ -45,14 +46,13 @@ struct SynapseRef {
   std::uint16_t target;  // local
   R* weight;             // as stored
   int channel;
-  std::size_t segment;  // of a plastic row, for its traces
+  std::size_t position;  // in a plastic store
 };
 
 template <class R>
 class SynapseStore {
  public:
   SynapseStore() = default;
-  SynapseStore(const SynapseStore&) = delete;
   SynapseStore& operator=(const SynapseStore&) = delete;
   virtual ~SynapseStore() = default;
 
@@ -68,6 +68,9 @@ class SynapseStore {
   virtual void clear() = 0;
   // Visits the synapses of one source, by channel, delay and position.
   virtual void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) = 0;
+
+ protected:
+  SynapseStore(const SynapseStore&) = default;
 };
 
 // Arrivals by step: a ring of lists. `span` is the longest time from noting to delivery, in steps.

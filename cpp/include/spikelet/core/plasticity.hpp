@@ -1,0 +1,102 @@
+// What the engine knows of a plasticity rule, whatever its formulas: names, time constants, bounds,
+// compiled loops. The rules themselves are the headers in src/core/plasticity/, listed in rules.hpp
+// there.
+//
+// A rule sees traces of the source's and the target's spikes and changes one weight at a time. At a
+// spike of the target the weight goes up by the source's trace times post_factor(), at a spike of
+// the source it goes down by the target's trace times pre_factor(); see docs/adding_a_rule.md.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "spikelet/core/types.hpp"
+
+namespace spikelet {
+
+// Which pairs of spikes count (Morrison, Diesmann & Gerstner 2008).
+enum class Pairing : int {
+  all_to_all,
+  nearest_symmetric,
+  nearest_pre_centered,
+  nearest_restricted
+};
+
+// The traces that a rule may use; a time constant of 0 says that it does not use that one.
+enum Trace : int { trace_pre, trace_post, trace_pre_2, trace_post_2 };
+inline constexpr int trace_count = 4;
+
+struct PlasticityInfo {
+  std::string_view name;
+  std::span<const std::string_view> parameters;
+  bool summable;         // several potentiations may be summed and applied as one
+  bool modulated;        // changes go to an eligibility trace, and with a reward to the weight
+  bool idle_depression;  // depression changes a weight even if the target has not fired
+  bool keeps_sign;       // of a weight
+  bool short_term;       // weights stay; each spike of a source is scaled by a factor
+  // Time constants of the traces [ms], by Trace; bounds of the weight.
+  std::array<double, trace_count> (*time_constants)(const double* parameters);
+  std::array<double, 2> (*bounds)(const double* parameters);
+};
+
+// Where a modulated rule has its reward's parameters: decay of the reward and of the eligibility [ms],
+// reward at which nothing is learned.
+inline constexpr int reward_tau = 6, reward_tau_eligibility = 7, reward_baseline = 8;
+
+// All rules, in the order of the kernel table.
+std::span<const PlasticityInfo> plasticity_rules();
+
+// Index of the rule of that name; throws std::invalid_argument that lists the names.
+std::size_t find_rule(std::string_view name);
+
+// The rule of one projection, with its parameters.
+struct Plasticity {
+  std::size_t rule = 0;
+  std::vector<double> parameters;
+  Pairing pairing = Pairing::all_to_all;
+  bool tie_potentiates = true;  // a tie potentiates after that spike is sent, or is dropped (NEST)
+  double axonal_fraction = 0;   // of each delay, the rest is dendritic
+
+  const PlasticityInfo& info() const { return plasticity_rules()[rule]; }
+};
+
+// A source's spike on a row whose potentiation is kept in closed form: since the row's last update
+// its targets' potentiation has grown from `seen` to `grown`; the difference times `up` is what the
+// weights get. Epochs that ended in between come first.
+template <class R>
+struct ClosedRow {
+  R* weight;
+  R* seen;
+  const std::uint16_t* target;
+  std::size_t n;
+  const R* grown;  // by target: of the epoch of now
+  R up;
+  const R* k_minus;  // by target
+  R down;            // its factor
+  R sign;            // of what is sent
+  R* input;          // by target; none: nothing is sent and nothing depresses
+  const R* const* ended;  // by target, of each ended epoch, the oldest first; `seen` belongs to that
+  const R* ended_up;
+  int n_ended;
+};
+
+// Compiled loops of one rule at one SIMD level. `parameters` are the rule's.
+template <class R>
+struct PlasticKernels {
+  // Factors of one spike, from the second trace before it.
+  R (*pre_factor)(const double* parameters, R trace);
+  R (*post_factor)(const double* parameters, R trace);
+  // A source's spike on its row of a dense block: depresses by k_minus * down where a block of
+  // targets is active, then adds sign * weight to the input.
+  void (*dense_row)(const double* parameters, R* weight, const R* k_minus,
+                    const std::uint8_t* active, R down, R sign, R* input, std::size_t n);
+  // A target's spike on its column.
+  void (*dense_column)(const double* parameters, R* weight, std::size_t stride, const R* k_plus,
+                       R up, std::size_t n);
+  void (*closed_row)(const double* parameters, const ClosedRow<R>& row);
+};
+
+}  // namespace spikelet

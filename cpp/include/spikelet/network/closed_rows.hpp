@@ -1,0 +1,53 @@
+// Plastic synapses of sparse networks, without a look at columns or spike histories. Where several
+// potentiations may be summed before the weight is limited, what a synapse gets between two spikes
+// of its source is the source's trace times the growth of one sum that the target keeps; each synapse
+// remembers the sum as its row saw it last. A target's spike costs one addition.
+//
+// Sums are of an epoch; those of the last few ended epochs are kept, and rows silent for so long are
+// brought up to date.
+#pragma once
+
+#include "spikelet/network/trace_store.hpp"
+
+namespace spikelet {
+
+template <class R>
+class ClosedRows final : public TraceStore<R> {
+ public:
+  ClosedRows(const Feed<R>& feed, const Plasticity& plasticity, double dt, std::size_t span);
+
+  std::unique_ptr<PlasticStore<R>> clone() const override {
+    return std::make_unique<ClosedRows>(*this);
+  }
+  PlasticLayout layout() const override { return PlasticLayout::closed_rows; }
+  void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
+  void add_weights(std::span<double> sums) const override;
+  void scale_weights(std::span<const R> factors) override;
+  PlasticParts<R> parts() override;
+  std::size_t bytes() const override {
+    return weight_.size() * (2 * sizeof(R) + sizeof(std::uint16_t)) +
+           row_.size() * (sizeof(row_[0]) + sizeof(R) + sizeof(Step));
+  }
+  void clear() override;
+  void start(Step born) override;
+
+ private:
+  static constexpr Step kept = 8;  // epochs
+
+  void on_pre(std::uint32_t source, R down, R* input) override;
+  void on_post(std::uint32_t target, R up) override { grown_[target] += up; }
+  void on_epoch() override;
+  void flush() override;
+  void update(std::uint32_t source, Step now, R down, R* input);
+
+  std::vector<std::uint64_t> row_;
+  Buffer<R> weight_, seen_;
+  Buffer<std::uint16_t> target_;
+  std::vector<R> pre_;        // by source, of the epoch of the row's last update
+  std::vector<Step> updated_;  // that epoch
+  std::vector<R> grown_;       // by target, of the epoch of now
+  std::array<std::vector<R>, kept> ended_;
+  std::array<R, kept + 1> decay_{};  // over so many epochs
+};
+
+}  // namespace spikelet

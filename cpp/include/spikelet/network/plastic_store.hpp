@@ -1,0 +1,121 @@
+// What a plastic projection's synapses in one partition can do beyond delivering.
+//
+// Everything happens in the time of the synapse: with delay d, of which d_a is axonal and d_d
+// dendritic, a source's spike of stamp s is there at s + d_a, a target's of stamp t at t + d_d. At a
+// source's spike the target's spikes since the last one potentiate, then those before it depress,
+// then the weight is sent. No rule is known here: see core/plasticity.hpp.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "spikelet/core/plasticity.hpp"
+#include "spikelet/network/reward.hpp"
+#include "spikelet/network/store.hpp"
+
+namespace spikelet {
+
+// Where the synapses of a projection are kept. The same for all its partitions, and chosen once.
+enum class PlasticLayout : int {
+  history,       // rows of sources; a synapse replays its target's recent spikes
+  closed_rows,   // rows; the sum of the target's potentiations so far replaces the replay
+  dense_block,   // a matrix; a source's spike works on a row, a target's on a column
+  scaled_rows    // short-term plasticity: rows, a factor for each spike of a source
+};
+std::string_view layout_name(PlasticLayout layout);
+PlasticLayout choose_layout(const Plasticity& plasticity, bool one_delay, bool full_rows,
+                            bool one_channel);
+
+// Of a delay in steps: the part after which a target's spike is at the synapse.
+inline Step dendritic_part(std::uint16_t delay, double axonal_fraction) {
+  return delay - static_cast<Step>(axonal_fraction * delay + 0.5);
+}
+
+// Everything that a store must not lose, as views of its memory.
+template <class R>
+struct PlasticParts {
+  std::vector<std::span<R>> synapse;  // in the store's order; weights first
+  std::vector<std::span<Step>> synapse_step;
+  std::vector<std::span<R>> row;      // one entry a row (source, delay)
+  std::vector<std::span<double>> row_double;
+  std::vector<std::span<Step>> row_step;
+  std::vector<std::span<R>> target;  // one entry a target
+};
+
+template <class R>
+struct PostSpike {  // of a target: what is still needed of it
+  Step stamp;
+  std::uint32_t target;  // counted from the slice's first
+  std::array<R, 3> value;
+};
+
+// An event that waits with the weight it was sent with.
+template <class R>
+struct Sent {
+  std::uint16_t target, channel;  // local
+  R value;
+};
+
+template <class R>
+class PlasticStore : public SynapseStore<R> {
+ public:
+  PlasticStore(const Feed<R>& feed, const Plasticity& plasticity, double dt, std::size_t span);
+
+  virtual std::unique_ptr<PlasticStore> clone() const = 0;
+  virtual PlasticLayout layout() const = 0;
+
+  // Spikes of the target population, by gid, all of this partition.
+  void note_posts(std::span<const Gid> gids, Gid post_gid, Step stamp);
+
+  // Brings the weights up to `now`, with every spike that is at the synapse by then. Spikes of
+  // sources that have passed it are kept with the weight they were sent with.
+  virtual void finish(Step now) = 0;
+  // Sum of each target's weights; scales and limits them.
+  virtual void add_weights(std::span<double> sums) const = 0;
+  virtual void scale_weights(std::span<const R> factors) = 0;
+  // How often each target fired since this was asked last.
+  std::vector<std::uint32_t> take_counts();
+  std::size_t targets() const { return feed_.post_end - feed_.post_begin; }  // with padding
+
+  // For an exact copy, in this order. settle() first: it changes no bit of what follows.
+  virtual void settle(Step now) { static_cast<void>(now); }
+  virtual PlasticParts<R> parts() = 0;
+  virtual std::vector<std::pair<std::uint32_t, std::uint16_t>> rows() const = 0;  // source, delay
+  virtual std::vector<PostSpike<R>> posts() const = 0;
+  virtual void set_posts(std::span<const PostSpike<R>> posts) = 0;
+  virtual Step clock() const = 0;  // up to when source spikes are in
+  virtual void set_clock(Step clock) = 0;
+  virtual void for_each_sent(Step now,
+                             const std::function<void(Step, const Sent<R>&)>& visitor);
+  void add_sent(Step arrival, const Sent<R>& sent) { sent_.at(arrival).push_back(sent); }
+  std::vector<std::uint32_t>& counts() { return counts_; }
+
+  void clear() override;
+  virtual void start(Step born) = 0;  // no spike up to that stamp counts
+
+ protected:
+  PlasticStore(const PlasticStore&) = default;
+  virtual void note_post(std::uint32_t target, Step stamp) = 0;
+  void deliver_sent(Step step, const std::array<R*, max_channels>& input);
+  std::array<R, 2> limits() const { return {low_, high_}; }
+  R limited(R w) const { return w > high_ ? high_ : w < low_ ? low_ : w; }
+
+  Feed<R> feed_;
+  Plasticity plasticity_;
+  double dt_;
+  Step span_;
+  Calendar<Sent<R>> sent_;
+  std::vector<std::uint32_t> counts_;
+
+ private:
+  R low_, high_;
+};
+
+// `table` of the feed is read here and not kept.
+template <class R>
+std::unique_ptr<PlasticStore<R>> make_plastic_store(PlasticLayout layout, const Feed<R>& feed,
+                                                    const Plasticity& plasticity, double dt,
+                                                    std::size_t span, Step born,
+                                                    const RewardSignal* reward);
+
+}  // namespace spikelet

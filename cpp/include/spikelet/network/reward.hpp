@@ -1,0 +1,79 @@
+// The reward (dopamine) that a projection with RewardSTDP sees: set at times, decaying in between.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <vector>
+
+#include "spikelet/core/types.hpp"
+
+namespace spikelet {
+
+class RewardSignal {
+ public:
+  // tau: decay of the level [ms], infinite: it holds; tau_eligibility [ms]; baseline: level at which
+  // nothing is learned.
+  RewardSignal(double dt, double tau, double tau_eligibility, double baseline)
+      : rate_(std::isinf(tau) ? 0 : dt / tau),
+        rate_eligibility_(dt / tau_eligibility),
+        dt_(dt),
+        baseline_(baseline) {}
+
+  // From `step` on, of times that ascend.
+  void set(Step step, double level) {
+    if (!at_.empty() && step < at_.back()) {
+      throw std::invalid_argument("the reward is set already at a later time");
+    }
+    if (!at_.empty() && step == at_.back()) {
+      level_.back() = level;
+      return;
+    }
+    at_.push_back(step);
+    level_.push_back(level);
+  }
+  double level(Step step) const {
+    const auto k = index(step);
+    return k == 0 ? 0 : level_[k - 1] * std::exp(-rate_ * static_cast<double>(step - at_[k - 1]));
+  }
+  // Integral over [from, to] of exp(-(u - from) / tau_eligibility) (level(u) - baseline) du [ms].
+  double integral(Step from, Step to) const {
+    double sum = -baseline_ * part(0, to - from, rate_eligibility_);
+    for (std::size_t k = index(from); k <= at_.size(); ++k) {
+      const Step begin = k == 0 ? from : std::max(from, at_[k - 1]);
+      if (begin >= to) {
+        break;
+      }
+      const Step end = k < at_.size() ? std::min(to, at_[k]) : to;
+      if (k > 0 && level_[k - 1] != 0 && end > begin) {
+        const double start = level_[k - 1] * std::exp(-rate_ * static_cast<double>(begin - at_[k - 1]));
+        sum += start * std::exp(-rate_eligibility_ * static_cast<double>(begin - from)) *
+               part(0, end - begin, rate_ + rate_eligibility_);
+      }
+    }
+    return sum;
+  }
+  double decay(Step from, Step to) const {
+    return std::exp(-rate_eligibility_ * static_cast<double>(to - from));
+  }
+  void clear() {
+    at_.clear();
+    level_.clear();
+  }
+  const std::vector<Step>& times() const { return at_; }
+  const std::vector<double>& levels() const { return level_; }
+
+ private:
+  std::size_t index(Step step) const {  // how many were set up to `step`
+    return static_cast<std::size_t>(std::upper_bound(at_.begin(), at_.end(), step) - at_.begin());
+  }
+  double part(Step from, Step to, double rate) const {  // of exp(-rate k), in ms
+    return dt_ * -std::expm1(-rate * static_cast<double>(to - from)) / rate;
+  }
+
+  double rate_, rate_eligibility_, dt_, baseline_;
+  std::vector<Step> at_;
+  std::vector<double> level_;
+};
+
+}  // namespace spikelet

@@ -1,0 +1,62 @@
+// Short-term plasticity (Tsodyks, Uziel & Markram 2000): what a spike sends is its weight times a
+// factor that depends on the source's earlier spikes only, so it is kept by source, not by synapse.
+#pragma once
+
+#include "spikelet/network/plastic_store.hpp"
+
+namespace spikelet {
+
+template <class R>
+class ScaledRows final : public PlasticStore<R> {
+ public:
+  ScaledRows(const Feed<R>& feed, const Plasticity& plasticity, double dt, std::size_t span);
+
+  std::unique_ptr<PlasticStore<R>> clone() const override {
+    return std::make_unique<ScaledRows>(*this);
+  }
+  PlasticLayout layout() const override { return PlasticLayout::scaled_rows; }
+  void enqueue(Gid source, Step stamp, Step from) override;
+  void deliver(Step step, const std::array<R*, max_channels>& input, bool early) override;
+  void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
+  void finish(Step) override {}  // as for static synapses: a spike takes the weight it finds
+  void add_weights(std::span<double> sums) const override;
+  void scale_weights(std::span<const R> factors) override;
+  PlasticParts<R> parts() override;
+  std::vector<std::pair<std::uint32_t, std::uint16_t>> rows() const override;
+  std::vector<PostSpike<R>> posts() const override { return {}; }
+  void set_posts(std::span<const PostSpike<R>>) override {}
+  void for_each_sent(Step now, const std::function<void(Step, const Sent<R>&)>& visitor) override;
+  Step clock() const override { return clock_; }
+  void set_clock(Step clock) override { clock_ = clock; }
+  void clear() override;
+  void start(Step born) override { clock_ = born; }
+  std::size_t bytes() const override {
+    return weight_.size() * (sizeof(R) + sizeof(std::uint16_t)) + segments_.size() * sizeof(Segment);
+  }
+
+ private:
+  struct Segment {
+    std::uint64_t first;
+    std::uint32_t count, source;
+    std::uint16_t delay;
+  };
+  struct Arrival {
+    std::uint32_t segment;
+    R factor;
+  };
+  R factor(std::size_t source, Step stamp);
+  void note_post(std::uint32_t, Step) override {}
+  template <class Send>
+  void send(const Arrival& arrival, Send&& to) const;
+
+  std::vector<std::uint32_t> rows_;  // by source: first segment
+  std::vector<Segment> segments_;
+  Buffer<R> weight_;
+  Buffer<std::uint16_t> target_;
+  std::vector<double> x_, y_, u_;  // by source, after its last spike
+  std::vector<Step> last_;
+  Step clock_ = -1;  // spikes up to it are in
+  Calendar<Arrival> calendar_;
+};
+
+}  // namespace spikelet

@@ -1,0 +1,81 @@
+// Plastic synapses that follow their own time step by step: all have one delay, so that one set of
+// traces serves all. A trace x is kept as x * exp((t - T) / tau), T the start of the epoch, which a
+// spike changes and the passing of time does not; at the end of an epoch of some time constants all
+// traces are scaled.
+#pragma once
+
+#include "spikelet/core/kernels.hpp"
+#include "spikelet/network/plastic_store.hpp"
+
+namespace spikelet {
+
+template <class R>
+class TraceStore : public PlasticStore<R> {
+ public:
+  TraceStore(const Feed<R>& feed, const Plasticity& plasticity, double dt, std::size_t span);
+
+  void enqueue(Gid source, Step stamp, Step from) override;
+  void deliver(Step step, const std::array<R*, max_channels>& input, bool early) override;
+  void finish(Step now) override;
+  std::vector<std::pair<std::uint32_t, std::uint16_t>> rows() const override;
+  std::vector<PostSpike<R>> posts() const override;
+  void set_posts(std::span<const PostSpike<R>> posts) override;
+  Step clock() const override { return clock_; }
+  void set_clock(Step clock) override { clock_ = clock; }
+  void clear() override;
+  void start(Step born) override { clock_ = born; }
+
+ protected:
+  static constexpr Step longest_epoch = 4096;
+
+  void note_post(std::uint32_t target, Step stamp) override;
+  virtual void on_pre(std::uint32_t source, R down, R* input) = 0;
+  virtual void on_post(std::uint32_t target, R up) = 0;
+  virtual void on_epoch() = 0;  // the one of clock_ + 1 begins
+  virtual void flush() = 0;     // all potentiation into the weights
+  void add_traces(PlasticParts<R>& parts);
+
+  Step epoch(Step time) const { return time / epoch_steps_; }
+  R rise(Trace trace, Step time) const {
+    return rise_[trace][static_cast<std::size_t>(time % epoch_steps_)];
+  }
+  R fall(Trace trace, Step time) const {
+    return fall_[trace][static_cast<std::size_t>(time % epoch_steps_)];
+  }
+  R epoch_decay(Trace trace, Step epochs) const;
+  void mark(std::vector<R>& trace, std::size_t k, R value) const {
+    trace[k] = saturating_ ? value : trace[k] + value;
+  }
+  void scale(std::vector<R>& trace, Trace which) const;
+
+  const PlasticKernels<R>& kernels_;
+  const double* parameters() const { return this->plasticity_.parameters.data(); }
+  std::uint16_t delay_ = 1;
+  Step dendritic_ = 1;
+  int channel_ = 0;
+  R sign_ = 1;
+  bool saturating_;
+  std::size_t sources_;
+  Step epoch_steps_ = 1;
+  Step clock_ = -1;                                  // of the synapse: sources' spikes up to it are in
+  std::array<std::vector<R>, trace_count> rise_, fall_;  // exp(+-k dt / tau) within an epoch
+  std::array<double, trace_count> rate_{};               // dt / tau, 0: not used
+  std::vector<R> pre_2_, post_, post_2_;
+  std::vector<std::uint8_t> active_;  // by block of targets: some trace is not 0
+
+ private:
+  struct Post {
+    Step time;  // at the synapse
+    std::uint32_t target;
+  };
+  void advance(Step time, R* input);
+  void step(Step time, R* input);
+  void potentiate_until(Step time);
+  void mark_until(Step time);
+
+  std::vector<Post> posts_;  // by time
+  std::size_t potentiated_ = 0, marked_ = 0;
+  Calendar<std::uint32_t> calendar_;
+};
+
+}  // namespace spikelet

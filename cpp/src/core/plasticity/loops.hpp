@@ -1,0 +1,119 @@
+// The loops over the synapses of one row or column, for any rule.
+
+namespace spikelet::SPIKELET_LEVEL {
+
+template <template <class> class Rule, class R>
+R pre_factor(const double* p, R trace) {
+  return Rule<R>(p).pre_factor(trace);
+}
+
+template <template <class> class Rule, class R>
+R post_factor(const double* p, R trace) {
+  return Rule<R>(p).post_factor(trace);
+}
+
+template <template <class> class Rule, class R>
+void dense_row(const double* p, R* weight, const R* k_minus, const std::uint8_t* active, R down,
+               R sign, R* input, std::size_t n) {
+  const Rule<R> rule(p);
+  for (std::size_t block = 0; block < n; block += block_size) {
+    const std::size_t end = block + block_size < n ? block + block_size : n;
+    std::size_t j = block;
+    if (Rule<R>::idle_depression || active[block / block_size] != 0) {
+      for (; j + lanes<R> <= end; j += lanes<R>) {
+        const Vec<R> w = rule.down(load(weight + j), load(k_minus + j) * down);
+        store(weight + j, w);
+        store(input + j, load(input + j) + w * sign);
+      }
+      for (; j < end; ++j) {
+        weight[j] = rule.down(weight[j], k_minus[j] * down);
+        input[j] += weight[j] * sign;
+      }
+    } else {
+      for (; j + lanes<R> <= end; j += lanes<R>) {
+        store(input + j, load(input + j) + load(weight + j) * sign);
+      }
+      for (; j < end; ++j) {
+        input[j] += weight[j] * sign;
+      }
+    }
+  }
+}
+
+template <template <class> class Rule, class R>
+void dense_column(const double* p, R* weight, std::size_t stride, const R* k_plus, R up,
+                  std::size_t n) {
+  const Rule<R> rule(p);
+  for (std::size_t i = 0; i < n; ++i) {
+    if (k_plus[i] != 0) {
+      weight[i * stride] = rule.up(weight[i * stride], k_plus[i] * up);
+    }
+  }
+}
+
+// The sum of a synapse's potentiation over ended epochs.
+template <class R, class V, class Get>
+SPIKELET_INLINE V ended_sum(const ClosedRow<R>& row, V seen, Get&& get) {
+  V sum = (get(row.ended[0]) - seen) * row.ended_up[0];
+  for (int m = 1; m < row.n_ended; ++m) {
+    sum = sum + get(row.ended[m]) * row.ended_up[m];
+  }
+  return sum;
+}
+
+template <template <class> class Rule, class R>
+void closed_row(const double* p, const ClosedRow<R>& row) {
+  const Rule<R> rule(p);
+  constexpr std::size_t width = lanes<R>, ahead = 256;
+  alignas(64) R sent[width];
+  std::size_t k = 0;
+  for (; k + width <= row.n; k += width) {
+    prefetch_write(row.weight + k + ahead);
+    prefetch_write(row.seen + k + ahead);
+    const std::uint16_t* target = row.target + k;
+    const auto index = load_index<R>(target);
+    const Vec<R> grown = gather<R>(row.grown, index);
+    Vec<R> seen = load(row.seen + k), sum = Vec<R>{};
+    if (row.n_ended > 0) {
+      sum = ended_sum<R>(row, seen, [&](const R* values) { return gather<R>(values, index); });
+      seen = Vec<R>{};
+    }
+    sum = sum + (grown - seen) * row.up;
+    Vec<R> w = rule.up(load(row.weight + k), sum);
+    store(row.seen + k, grown);
+    if (row.input == nullptr) {
+      store(row.weight + k, w);
+      continue;
+    }
+    w = rule.down(w, gather<R>(row.k_minus, index) * row.down);
+    store(row.weight + k, w);
+    store(sent, w * row.sign);
+    for (std::size_t lane = 0; lane < width; ++lane) {
+      row.input[target[lane]] += sent[lane];
+    }
+  }
+  for (; k < row.n; ++k) {
+    const std::size_t j = row.target[k];
+    R seen = row.seen[k], sum = 0;
+    if (row.n_ended > 0) {
+      sum = ended_sum<R>(row, seen, [&](const R* values) { return values[j]; });
+      seen = 0;
+    }
+    sum = sum + (row.grown[j] - seen) * row.up;
+    R w = rule.up(row.weight[k], sum);
+    row.seen[k] = row.grown[j];
+    if (row.input != nullptr) {
+      w = rule.down(w, row.k_minus[j] * row.down);
+      row.input[j] += w * row.sign;
+    }
+    row.weight[k] = w;
+  }
+}
+
+template <class R, template <class> class... Rules>
+constexpr std::array<PlasticKernels<R>, sizeof...(Rules)> plastic_kernels() {
+  return {PlasticKernels<R>{&pre_factor<Rules, R>, &post_factor<Rules, R>, &dense_row<Rules, R>,
+                            &dense_column<Rules, R>, &closed_row<Rules, R>}...};
+}
+
+}  // namespace spikelet::SPIKELET_LEVEL

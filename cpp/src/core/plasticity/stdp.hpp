@@ -1,0 +1,99 @@
+// Pair STDP with its four dependences on the weight (Song, Miller & Abbott 2000; Guetig et al. 2003;
+// Morrison, Aertsen & Diesmann 2007).
+
+namespace spikelet::SPIKELET_LEVEL {
+
+template <class R>
+struct AdditiveSTDP {
+  static constexpr std::string_view name = "STDP.additive";
+  static constexpr std::array<std::string_view, 6> parameters{"tau_plus", "tau_minus", "A_plus",
+                                                              "A_minus",  "w_min",     "w_max"};
+  static constexpr bool summable = true, modulated = false, idle_depression = false, keeps_sign = false;
+  static std::array<double, trace_count> time_constants(const double* p) {
+    return {p[0], p[1], 0, 0};
+  }
+  static std::array<double, 2> bounds(const double* p) { return {p[4], p[5]}; }
+
+  explicit AdditiveSTDP(const double* p)
+      : A_plus(static_cast<R>(p[2])),
+        A_minus(static_cast<R>(p[3])),
+        w_min(static_cast<R>(p[4])),
+        w_max(static_cast<R>(p[5])) {}
+  R pre_factor(R) const { return A_minus; }
+  R post_factor(R) const { return A_plus; }
+  template <class V>
+  SPIKELET_INLINE V up(V w, V k) const {
+    return at_most(w + k, w_max);
+  }
+  template <class V>
+  SPIKELET_INLINE V down(V w, V k) const {
+    return at_least(w - k, w_min);
+  }
+
+  R A_plus, A_minus, w_min, w_max;
+};
+
+// Amplitudes shrink in proportion to the distance from the bound.
+template <class R>
+struct MultiplicativeSTDP : AdditiveSTDP<R> {
+  static constexpr std::string_view name = "STDP.multiplicative";
+  static constexpr bool summable = false;
+
+  explicit MultiplicativeSTDP(const double* p)
+      : AdditiveSTDP<R>(p), scale(static_cast<R>(p[5] > p[4] ? 1 / (p[5] - p[4]) : 0)) {}
+  template <class V>
+  SPIKELET_INLINE V up(V w, V k) const {
+    return at_most(w + k * ((this->w_max - w) * scale), this->w_max);
+  }
+  template <class V>
+  SPIKELET_INLINE V down(V w, V k) const {
+    return at_least(w - k * ((w - this->w_min) * scale), this->w_min);
+  }
+
+  R scale;
+};
+
+// As a power of that distance.
+template <class R>
+struct PowerSTDP : MultiplicativeSTDP<R> {
+  static constexpr std::string_view name = "STDP.power";
+  static constexpr std::array<std::string_view, 8> parameters{
+      "tau_plus", "tau_minus", "A_plus", "A_minus", "w_min", "w_max", "mu_plus", "mu_minus"};
+
+  explicit PowerSTDP(const double* p)
+      : MultiplicativeSTDP<R>(p), mu_plus(static_cast<R>(p[6])), mu_minus(static_cast<R>(p[7])) {}
+  template <class V>
+  SPIKELET_INLINE V up(V w, V k) const {
+    return at_most(w + k * power((this->w_max - w) * this->scale, mu_plus), this->w_max);
+  }
+  template <class V>
+  SPIKELET_INLINE V down(V w, V k) const {
+    return at_least(w - k * power((w - this->w_min) * this->scale, mu_minus), this->w_min);
+  }
+
+  R mu_plus, mu_minus;
+};
+
+// A_plus w^mu_plus up, A_minus w down, no upper bound.
+template <class R>
+struct PowerLawSTDP : AdditiveSTDP<R> {
+  static constexpr std::string_view name = "STDP.power_law";
+  static constexpr std::array<std::string_view, 7> parameters{
+      "tau_plus", "tau_minus", "A_plus", "A_minus", "w_min", "w_max", "mu_plus"};
+  static constexpr bool summable = false;
+
+  explicit PowerLawSTDP(const double* p)
+      : AdditiveSTDP<R>(p), mu_plus(static_cast<R>(p[6])) {}
+  template <class V>
+  SPIKELET_INLINE V up(V w, V k) const {
+    return w + k * power(w, mu_plus);
+  }
+  template <class V>
+  SPIKELET_INLINE V down(V w, V k) const {
+    return at_least(w - k * w, this->w_min);
+  }
+
+  R mu_plus;
+};
+
+}  // namespace spikelet::SPIKELET_LEVEL

@@ -1,0 +1,67 @@
+// Short-term depression and facilitation (Tsodyks, Uziel & Markram 2000; NEST tsodyks_synapse, and
+// without tau_psc tsodyks2_synapse). Of the resources x are recovered, y active, the rest inactive;
+// u is the share that a spike releases.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <string_view>
+
+#include "spikelet/core/plasticity.hpp"
+
+namespace spikelet {
+
+struct TsodyksMarkram {
+  static constexpr std::string_view name = "TsodyksMarkram";
+  static constexpr std::array<std::string_view, 4> parameters{"U", "tau_rec", "tau_fac", "tau_psc"};
+  struct State {  // after the source's last spike; at rest x = 1
+    double x = 1, y = 0, u = 0;
+  };
+
+  static constexpr PlasticityInfo info() {
+    return {name,
+            parameters,
+            false,
+            false,
+            false,
+            false,
+            true,
+            [](const double*) { return std::array<double, trace_count>{}; },
+            [](const double*) {
+              return std::array{-std::numeric_limits<double>::infinity(),
+                                std::numeric_limits<double>::infinity()};
+            }};
+  }
+
+  // tau_fac = 0: no facilitation; tau_psc = 0: what is released is inactive at once.
+  explicit TsodyksMarkram(const double* p) : U(p[0]), tau_rec(p[1]), tau_fac(p[2]), tau_psc(p[3]) {}
+
+  // Lets `h` ms pass.
+  void pass(State& s, double h) const {
+    const double recovered = -std::expm1(-h / tau_rec);
+    if (tau_psc > 0) {
+      const double active = std::exp(-h / tau_psc), inactive = 1 - s.x - s.y;
+      // What becomes inactive meanwhile and recovers in turn; the limit where the two are equal.
+      const double both = std::abs(tau_psc - tau_rec) < 1e-9 * tau_rec
+                              ? recovered - (1 - recovered) * h / tau_rec
+                              : ((1 - active) * tau_psc - recovered * tau_rec) / (tau_psc - tau_rec);
+      s.x += both * s.y + recovered * inactive;
+      s.y *= active;
+    } else {
+      s.x += (1 - s.x) * recovered;
+    }
+    s.u *= tau_fac > 0 ? std::exp(-h / tau_fac) : 0;
+  }
+  // A spike: the share of the weight that it sends.
+  double release(State& s) const {
+    s.u += U * (1 - s.u);
+    const double released = s.u * s.x;
+    s.x -= released;
+    s.y += tau_psc > 0 ? released : 0;
+    return released;
+  }
+
+  double U, tau_rec, tau_fac, tau_psc;
+};
+
+}  // namespace spikelet

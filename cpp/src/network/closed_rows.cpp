@@ -1,0 +1,139 @@
+#include "spikelet/network/closed_rows.hpp"
+
+namespace spikelet {
+
+template <class R>
+ClosedRows<R>::ClosedRows(const Feed<R>& feed, const Plasticity& plasticity, double dt, std::size_t span)
+    : TraceStore<R>(feed, plasticity, dt, span),
+      pre_(this->sources_),
+      updated_(this->sources_),
+      grown_(this->post_.size()) {
+  const SynapseTable<R>& table = *feed.table;
+  row_.push_back(0);
+  for (std::size_t i = 0; i < this->sources_; ++i) {
+    for (std::uint64_t k = table.row[i]; k < table.row[i + 1]; ++k) {
+      if (table.post[k] >= feed.post_begin && table.post[k] < feed.post_end) {
+        weight_.push_back(table.weight_of(k));
+        target_.push_back(static_cast<std::uint16_t>(table.post[k] - feed.post_begin));
+      }
+    }
+    row_.push_back(weight_.size());
+  }
+  this->feed_.table = nullptr;
+  seen_.resize(weight_.size());
+  for (std::vector<R>& sums : ended_) {
+    sums.resize(grown_.size());
+  }
+  for (Step m = 0; m <= kept; ++m) {
+    decay_[static_cast<std::size_t>(m)] = this->epoch_decay(trace_pre, m);
+  }
+}
+
+template <class R>
+void ClosedRows<R>::start(Step born) {
+  TraceStore<R>::start(born);
+  std::fill(updated_.begin(), updated_.end(), this->epoch(std::max<Step>(born, 0)));
+}
+
+// Brings a row up to `now`; with input, it also depresses and sends.
+template <class R>
+void ClosedRows<R>::update(std::uint32_t i, Step now, R down, R* input) {
+  const std::uint64_t begin = row_[i];
+  const Step epoch = this->epoch(now), behind = pre_[i] == 0 ? 0 : epoch - updated_[i];
+  std::array<const R*, kept> ended;
+  std::array<R, kept> ended_up;
+  for (Step m = 0; m < behind; ++m) {
+    const auto k = static_cast<std::size_t>(m);
+    ended[k] = ended_[static_cast<std::size_t>((updated_[i] + m) % kept)].data();
+    ended_up[k] = pre_[i] * decay_[k];
+  }
+  pre_[i] *= decay_[static_cast<std::size_t>(behind)];
+  updated_[i] = epoch;
+  this->kernels_.closed_row(
+      this->parameters(),
+      {weight_.data() + begin, seen_.data() + begin, target_.data() + begin, row_[i + 1] - begin,
+       grown_.data(), pre_[i], this->post_.data(), down, this->sign_, input, ended.data(),
+       ended_up.data(), static_cast<int>(behind)});
+}
+
+template <class R>
+void ClosedRows<R>::on_pre(std::uint32_t source, R down, R* input) {
+  update(source, this->clock_, down, input);
+  this->mark(pre_, source, this->rise(trace_pre, this->clock_));
+}
+
+template <class R>
+void ClosedRows<R>::on_epoch() {
+  const Step begins = this->epoch(this->clock_ + 1);
+  std::vector<R>& ended = ended_[static_cast<std::size_t>((begins - 1) % kept)];
+  ended.swap(grown_);
+  std::fill(grown_.begin(), grown_.end(), R(0));
+  for (std::uint32_t i = 0; i < this->sources_; ++i) {
+    if (begins - updated_[i] >= kept) {
+      if (pre_[i] != 0) {
+        update(i, this->clock_ + 1, R(0), nullptr);
+      }
+      updated_[i] = begins;
+    }
+  }
+}
+
+template <class R>
+void ClosedRows<R>::flush() {
+  for (std::uint32_t i = 0; i < this->sources_; ++i) {
+    if (pre_[i] != 0) {
+      update(i, this->clock_, R(0), nullptr);
+    }
+  }
+}
+
+template <class R>
+void ClosedRows<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
+  const std::size_t i = source - this->feed_.pre_gid;
+  for (std::uint64_t k = row_[i]; k < row_[i + 1]; ++k) {
+    visitor({this->delay_, static_cast<std::uint16_t>(this->feed_.local + target_[k]), &weight_[k],
+             this->channel_, k});
+  }
+}
+
+template <class R>
+void ClosedRows<R>::add_weights(std::span<double> sums) const {
+  for (std::size_t k = 0; k < weight_.size(); ++k) {
+    sums[target_[k]] += static_cast<double>(weight_[k]);
+  }
+}
+
+template <class R>
+void ClosedRows<R>::scale_weights(std::span<const R> factors) {
+  for (std::size_t k = 0; k < weight_.size(); ++k) {
+    weight_[k] = this->limited(weight_[k] * factors[target_[k]]);
+  }
+}
+
+template <class R>
+PlasticParts<R> ClosedRows<R>::parts() {
+  PlasticParts<R> parts;
+  parts.synapse.emplace_back(weight_);
+  parts.synapse.emplace_back(seen_);
+  parts.row.emplace_back(pre_);
+  parts.row_step.emplace_back(updated_);
+  parts.target.emplace_back(grown_.data(), this->targets());
+  for (std::vector<R>& sums : ended_) {
+    parts.target.emplace_back(sums.data(), this->targets());
+  }
+  this->add_traces(parts);
+  return parts;
+}
+
+template <class R>
+void ClosedRows<R>::clear() {
+  TraceStore<R>::clear();
+  std::fill(pre_.begin(), pre_.end(), R(0));
+  std::fill(grown_.begin(), grown_.end(), R(0));
+  start(-1);
+}
+
+template class ClosedRows<float>;
+template class ClosedRows<double>;
+
+}  // namespace spikelet

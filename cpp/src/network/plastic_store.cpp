@@ -1,0 +1,131 @@
+#include "spikelet/network/plastic_store.hpp"
+
+#include "network/history_store.hpp"
+#include "spikelet/network/closed_rows.hpp"
+#include "spikelet/network/dense_block.hpp"
+#include "spikelet/network/scaled_rows.hpp"
+
+namespace spikelet {
+
+template <class R>
+PlasticStore<R>::PlasticStore(const Feed<R>& feed, const Plasticity& plasticity, double dt,
+                              std::size_t span)
+    : feed_(feed),
+      plasticity_(plasticity),
+      dt_(dt),
+      span_(static_cast<Step>(span)),
+      counts_(feed.post_end - feed.post_begin) {
+  const auto [low, high] = plasticity.info().bounds(plasticity.parameters.data());
+  low_ = static_cast<R>(low);
+  high_ = static_cast<R>(high);
+  sent_.resize(span);
+}
+
+template <class R>
+void PlasticStore<R>::note_posts(std::span<const Gid> gids, Gid post_gid, Step stamp) {
+  for (const Gid gid : gids) {
+    const std::uint32_t target = gid - post_gid - feed_.post_begin;
+    ++counts_[target];
+    note_post(target, stamp);
+  }
+}
+
+template <class R>
+std::vector<std::uint32_t> PlasticStore<R>::take_counts() {
+  std::vector<std::uint32_t> taken(counts_.size());
+  taken.swap(counts_);
+  return taken;
+}
+
+template <class R>
+void PlasticStore<R>::deliver_sent(Step step, const std::array<R*, max_channels>& input) {
+  std::vector<Sent<R>>& events = sent_.at(step);
+  for (const Sent<R>& sent : events) {
+    input[sent.channel][sent.target] += sent.value;
+  }
+  events.clear();
+}
+
+template <class R>
+void PlasticStore<R>::for_each_sent(Step now,
+                                    const std::function<void(Step, const Sent<R>&)>& visitor) {
+  for (Step arrival = now; arrival < now + span_; ++arrival) {
+    for (const Sent<R>& sent : sent_.at(arrival)) {
+      visitor(arrival, sent);
+    }
+  }
+}
+
+template <class R>
+void PlasticStore<R>::clear() {
+  sent_.clear();
+  std::fill(counts_.begin(), counts_.end(), 0u);
+}
+
+std::string_view layout_name(PlasticLayout layout) {
+  switch (layout) {
+    case PlasticLayout::dense_block:
+      return "dense block";
+    case PlasticLayout::closed_rows:
+      return "rows in closed form";
+    case PlasticLayout::scaled_rows:
+      return "rows, scaled by spike";
+    default:
+      return "rows with spike history";
+  }
+}
+
+// Traces that all synapses share need one delay, and that every pair of spikes counts in the same
+// way whatever the synapse saw before. Full rows go to a matrix: no indices, half the memory, and
+// any rule; else potentiations that may be summed need no history.
+PlasticLayout choose_layout(const Plasticity& plasticity, bool one_delay, bool full_rows,
+                            bool one_channel) {
+  const bool shared = plasticity.pairing == Pairing::all_to_all ||
+                      plasticity.pairing == Pairing::nearest_symmetric;
+  const PlasticityInfo& info = plasticity.info();
+  if (info.short_term) {
+    return PlasticLayout::scaled_rows;
+  }
+  if (!one_delay || !one_channel || !shared || info.modulated) {
+    return PlasticLayout::history;
+  }
+  return full_rows         ? PlasticLayout::dense_block
+         : info.summable ? PlasticLayout::closed_rows
+                         : PlasticLayout::history;
+}
+
+template <class R>
+std::unique_ptr<PlasticStore<R>> make_plastic_store(PlasticLayout layout, const Feed<R>& feed,
+                                                    const Plasticity& plasticity, double dt,
+                                                    std::size_t span, Step born,
+                                                    const RewardSignal* reward) {
+  std::unique_ptr<PlasticStore<R>> store;
+  switch (layout) {
+    case PlasticLayout::dense_block:
+      store = std::make_unique<DenseBlock<R>>(feed, plasticity, dt, span);
+      break;
+    case PlasticLayout::closed_rows:
+      store = std::make_unique<ClosedRows<R>>(feed, plasticity, dt, span);
+      break;
+    case PlasticLayout::scaled_rows:
+      store = std::make_unique<ScaledRows<R>>(feed, plasticity, dt, span);
+      break;
+    case PlasticLayout::history:
+      store = make_history_store<R>(feed, plasticity, dt, span, reward);
+      break;
+  }
+  store->start(born);
+  return store;
+}
+
+template class PlasticStore<float>;
+template class PlasticStore<double>;
+template std::unique_ptr<PlasticStore<float>> make_plastic_store(PlasticLayout, const Feed<float>&,
+                                                                 const Plasticity&, double,
+                                                                 std::size_t, Step,
+                                                                 const RewardSignal*);
+template std::unique_ptr<PlasticStore<double>> make_plastic_store(
+    PlasticLayout, const Feed<double>&, const Plasticity&, double, std::size_t, Step,
+    const RewardSignal*);
+
+}  // namespace spikelet

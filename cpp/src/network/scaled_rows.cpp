@@ -1,0 +1,172 @@
+#include "spikelet/network/scaled_rows.hpp"
+
+#include <algorithm>
+
+#include "core/plasticity/tsodyks_markram.hpp"
+
+namespace spikelet {
+
+template <class R>
+ScaledRows<R>::ScaledRows(const Feed<R>& feed, const Plasticity& plasticity, double dt,
+                          std::size_t span)
+    : PlasticStore<R>(feed, plasticity, dt, span) {
+  const SynapseTable<R>& table = *feed.table;
+  const std::size_t sources = table.row.size() - 1;
+  rows_.push_back(0);
+  std::vector<std::uint64_t> order;
+  for (std::uint32_t i = 0; i < sources; ++i) {
+    order.clear();
+    for (std::uint64_t k = table.row[i]; k < table.row[i + 1]; ++k) {
+      if (table.post[k] >= feed.post_begin && table.post[k] < feed.post_end) {
+        order.push_back(k);
+      }
+    }
+    std::stable_sort(order.begin(), order.end(),
+                     [&](auto a, auto b) { return table.delay_of(a) < table.delay_of(b); });
+    for (const std::uint64_t k : order) {
+      const std::uint16_t delay = table.delay_of(k);
+      if (segments_.size() == rows_.back() || segments_.back().delay != delay) {
+        segments_.push_back({weight_.size(), 0, i, delay});
+      }
+      ++segments_.back().count;
+      weight_.push_back(table.weight_of(k));
+      target_.push_back(static_cast<std::uint16_t>(feed.local + (table.post[k] - feed.post_begin)));
+    }
+    rows_.push_back(static_cast<std::uint32_t>(segments_.size()));
+  }
+  this->feed_.table = nullptr;
+  x_.assign(sources, 1.0);
+  y_.assign(sources, 0.0);
+  u_.assign(sources, 0.0);
+  last_.assign(sources, -1);
+  calendar_.resize(span);
+}
+
+// The share of the weight that a spike sends.
+template <class R>
+R ScaledRows<R>::factor(std::size_t i, Step stamp) {
+  const TsodyksMarkram rule(this->plasticity_.parameters.data());
+  TsodyksMarkram::State state{x_[i], y_[i], u_[i]};
+  if (last_[i] >= 0) {
+    rule.pass(state, static_cast<double>(stamp - last_[i]) * this->dt_);
+  }
+  const double share = rule.release(state);
+  x_[i] = state.x;
+  y_[i] = state.y;
+  u_[i] = state.u;
+  last_[i] = stamp;
+  return static_cast<R>(share);
+}
+
+template <class R>
+void ScaledRows<R>::enqueue(Gid source, Step stamp, Step from) {
+  const std::size_t i = source - this->feed_.pre_gid;
+  if (source < this->feed_.pre_gid || i >= last_.size() || stamp <= clock_) {
+    return;
+  }
+  const R f = factor(i, stamp);
+  for (std::uint32_t s = rows_[i]; s < rows_[i + 1]; ++s) {
+    const Step arrival = stamp + segments_[s].delay - 1;
+    if (arrival >= from) {
+      calendar_.at(arrival).push_back({s, f});
+    }
+  }
+}
+
+template <class R>
+template <class Send>
+void ScaledRows<R>::send(const Arrival& arrival, Send&& to) const {
+  const Segment& segment = segments_[arrival.segment];
+  for (std::uint64_t k = segment.first; k < segment.first + segment.count; ++k) {
+    to(target_[k], this->feed_.channel_of(weight_[k]),
+       this->feed_.sent(weight_[k]) * arrival.factor);
+  }
+}
+
+template <class R>
+void ScaledRows<R>::deliver(Step step, const std::array<R*, max_channels>& input, bool early) {
+  if (early != this->feed_.early) {
+    return;
+  }
+  this->deliver_sent(step, input);
+  std::vector<Arrival>& arrivals = calendar_.at(step);
+  for (const Arrival& arrival : arrivals) {
+    send(arrival, [&](std::uint16_t target, int channel, R value) {
+      input[static_cast<std::size_t>(channel)][target] += value;
+    });
+  }
+  arrivals.clear();
+}
+
+template <class R>
+void ScaledRows<R>::for_each_sent(Step now,
+                                  const std::function<void(Step, const Sent<R>&)>& visitor) {
+  PlasticStore<R>::for_each_sent(now, visitor);
+  for (Step step = now; step < now + this->span_; ++step) {
+    for (const Arrival& arrival : calendar_.at(step)) {
+      send(arrival, [&](std::uint16_t target, int channel, R value) {
+        visitor(step, {target, static_cast<std::uint16_t>(channel), value});
+      });
+    }
+  }
+}
+
+template <class R>
+void ScaledRows<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
+  const std::size_t i = source - this->feed_.pre_gid;
+  for (std::uint32_t s = rows_[i]; s < rows_[i + 1]; ++s) {
+    for (std::uint64_t k = segments_[s].first; k < segments_[s].first + segments_[s].count; ++k) {
+      visitor({segments_[s].delay, target_[k], &weight_[k], this->feed_.channel_of(weight_[k]), k});
+    }
+  }
+}
+
+template <class R>
+void ScaledRows<R>::add_weights(std::span<double> sums) const {
+  for (std::size_t k = 0; k < weight_.size(); ++k) {
+    sums[target_[k] - this->feed_.local] += static_cast<double>(weight_[k]);
+  }
+}
+
+template <class R>
+void ScaledRows<R>::scale_weights(std::span<const R> factors) {
+  for (std::size_t k = 0; k < weight_.size(); ++k) {
+    weight_[k] *= factors[target_[k] - this->feed_.local];
+  }
+}
+
+template <class R>
+PlasticParts<R> ScaledRows<R>::parts() {
+  PlasticParts<R> parts;
+  parts.synapse.emplace_back(weight_);
+  for (std::vector<double>* values : {&x_, &y_, &u_}) {
+    parts.row_double.emplace_back(*values);
+  }
+  parts.row_step.emplace_back(last_);
+  return parts;
+}
+
+template <class R>
+std::vector<std::pair<std::uint32_t, std::uint16_t>> ScaledRows<R>::rows() const {
+  std::vector<std::pair<std::uint32_t, std::uint16_t>> rows;
+  for (std::uint32_t i = 0; i < last_.size(); ++i) {
+    rows.emplace_back(i, std::uint16_t{0});
+  }
+  return rows;
+}
+
+template <class R>
+void ScaledRows<R>::clear() {
+  PlasticStore<R>::clear();
+  calendar_.clear();
+  std::fill(x_.begin(), x_.end(), 1.0);
+  std::fill(y_.begin(), y_.end(), 0.0);
+  std::fill(u_.begin(), u_.end(), 0.0);
+  std::fill(last_.begin(), last_.end(), Step{-1});
+  clock_ = -1;
+}
+
+template class ScaledRows<float>;
+template class ScaledRows<double>;
+
+}  // namespace spikelet

@@ -1,0 +1,256 @@
+#include "spikelet/network/trace_store.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace spikelet {
+namespace {
+
+constexpr double epoch_in_tau = 5;  // longer: differences of grown sums lose bits
+
+}  // namespace
+
+template <class R>
+TraceStore<R>::TraceStore(const Feed<R>& feed, const Plasticity& plasticity, double dt, std::size_t span)
+    : PlasticStore<R>(feed, plasticity, dt, span),
+      kernels_(kernels().plastic<R>(plasticity.rule)),
+      saturating_(plasticity.pairing == Pairing::nearest_symmetric),
+      sources_(feed.table->row.size() - 1) {
+  const SynapseTable<R>& table = *feed.table;
+  if (table.size() > 0) {
+    delay_ = table.delay_of(0);
+  }
+  dendritic_ = dendritic_part(delay_, plasticity.axonal_fraction);
+  channel_ = feed.one_channel;
+  sign_ = feed.conductance && feed.receptor == Receptor::by_sign && channel_ == inhibitory_channel
+              ? R(-1)
+              : R(1);
+
+  const auto tau = plasticity.info().time_constants(plasticity.parameters.data());
+  double shortest = std::numeric_limits<double>::infinity();
+  for (const double t : tau) {
+    shortest = t > 0 ? std::min(shortest, t) : shortest;
+  }
+  epoch_steps_ = static_cast<Step>(
+      std::clamp(epoch_in_tau * shortest / dt, 1.0, static_cast<double>(longest_epoch)));
+  for (int k = 0; k < trace_count; ++k) {
+    if (tau[k] <= 0) {
+      continue;
+    }
+    rate_[k] = dt / tau[k];
+    for (Step n = 0; n < epoch_steps_; ++n) {
+      rise_[k].push_back(static_cast<R>(std::exp(rate_[k] * static_cast<double>(n))));
+      fall_[k].push_back(static_cast<R>(std::exp(-rate_[k] * static_cast<double>(n))));
+    }
+  }
+  const std::size_t n = this->targets();
+  post_.assign(round_up(n, block_size), R(0));
+  active_.assign(round_up(n, block_size) / block_size, 0);
+  if (rate_[trace_post_2] > 0) {
+    post_2_.assign(n, R(0));
+  }
+  if (rate_[trace_pre_2] > 0) {
+    pre_2_.assign(sources_, R(0));
+  }
+  calendar_.resize(span);
+}
+
+template <class R>
+R TraceStore<R>::epoch_decay(Trace trace, Step epochs) const {
+  return static_cast<R>(std::exp(-rate_[trace] * static_cast<double>(epochs * epoch_steps_)));
+}
+
+// What is too small to change a weight any more counts as nothing, so that idle targets are
+// recognised.
+template <class R>
+void TraceStore<R>::scale(std::vector<R>& trace, Trace which) const {
+  constexpr R least = sizeof(R) == 4 ? R(1e-12) : R(1e-25);
+  const R factor = epoch_decay(which, 1);
+  for (R& x : trace) {
+    x = x * factor < least ? R(0) : x * factor;
+  }
+}
+
+template <class R>
+void TraceStore<R>::enqueue(Gid source, Step stamp, Step from) {
+  const std::size_t i = source - this->feed_.pre_gid;
+  const Step arrival = stamp + delay_ - 1;
+  if (source < this->feed_.pre_gid || i >= sources_ || arrival < from ||
+      stamp + (delay_ - dendritic_) <= clock_) {  // the last: it was sent already
+    return;
+  }
+  calendar_.at(arrival).push_back(static_cast<std::uint32_t>(i));
+}
+
+template <class R>
+void TraceStore<R>::note_post(std::uint32_t target, Step stamp) {
+  posts_.push_back({stamp + dendritic_, target});
+}
+
+template <class R>
+void TraceStore<R>::potentiate_until(Step time) {
+  for (; potentiated_ < posts_.size() && posts_[potentiated_].time <= time; ++potentiated_) {
+    const auto [at, j] = posts_[potentiated_];
+    const R before = post_2_.empty() ? R(0) : post_2_[j] * fall(trace_post_2, at);
+    on_post(j, kernels_.post_factor(parameters(), before) * fall(trace_pre, at));
+    // The second trace belongs to the spike before; it is not read again until the next potentiation.
+    if (!post_2_.empty()) {
+      mark(post_2_, j, rise(trace_post_2, at));
+    }
+  }
+}
+
+template <class R>
+void TraceStore<R>::mark_until(Step time) {
+  for (; marked_ < posts_.size() && posts_[marked_].time <= time; ++marked_) {
+    const auto [at, j] = posts_[marked_];
+    mark(post_, j, rise(trace_post, at));
+    active_[j / block_size] = 1;
+  }
+  if (marked_ > 0 && 2 * marked_ >= posts_.size()) {
+    posts_.erase(posts_.begin(), posts_.begin() + static_cast<std::ptrdiff_t>(marked_));
+    potentiated_ -= marked_;
+    marked_ = 0;
+  }
+}
+
+template <class R>
+void TraceStore<R>::step(Step time, R* input) {
+  if (!posts_.empty()) {
+    potentiate_until(time - 1);
+    mark_until(time - 1);
+  }
+  if (time % epoch_steps_ == 0 && time > 0) {
+    scale(post_, trace_post);
+    scale(post_2_, trace_post_2);
+    scale(pre_2_, trace_pre_2);
+    for (std::size_t b = 0; b < active_.size(); ++b) {
+      const R* block = post_.data() + b * block_size;
+      active_[b] = std::any_of(block, block + block_size, [](R x) { return x != 0; }) ? 1 : 0;
+    }
+    on_epoch();
+  }
+  clock_ = time;
+  const Step arrival = time + dendritic_ - 1;
+  std::vector<std::uint32_t>& arrivals = calendar_.at(arrival);
+  if (arrivals.empty()) {
+    return;
+  }
+  if (!this->plasticity_.tie_potentiates) {  // a tie potentiates with earlier traces
+    potentiate_until(time);
+  }
+  const auto process = [&](R* to) {
+    for (const std::uint32_t i : arrivals) {
+      R before = 0;
+      if (!pre_2_.empty()) {
+        before = pre_2_[i] * fall(trace_pre_2, time);
+        mark(pre_2_, i, rise(trace_pre_2, time));
+      }
+      on_pre(i, kernels_.pre_factor(parameters(), before) * fall(trace_post, time), to);
+    }
+  };
+  if (input != nullptr) {
+    process(input);
+  } else {  // ahead of their arrival: kept with what they send
+    std::vector<R> row(round_up(this->targets(), block_size));
+    for (const std::uint32_t i : std::vector<std::uint32_t>(std::move(arrivals))) {
+      std::fill(row.begin(), row.end(), R(0));
+      arrivals.assign(1, i);
+      process(row.data());
+      for (std::size_t j = 0; j < row.size(); ++j) {
+        if (row[j] != 0) {
+          this->add_sent(arrival, {static_cast<std::uint16_t>(this->feed_.local + j),
+                                   static_cast<std::uint16_t>(channel_), row[j]});
+        }
+      }
+    }
+  }
+  arrivals.clear();
+}
+
+template <class R>
+void TraceStore<R>::advance(Step time, R* input) {
+  while (clock_ < time) {
+    step(clock_ + 1, input);
+  }
+}
+
+template <class R>
+void TraceStore<R>::deliver(Step step, const std::array<R*, max_channels>& input, bool early) {
+  if (early != this->feed_.early) {
+    return;
+  }
+  this->deliver_sent(step, input);
+  advance(step + 1 - dendritic_, input[static_cast<std::size_t>(channel_)] + this->feed_.local);
+}
+
+template <class R>
+void TraceStore<R>::finish(Step now) {
+  advance(now, nullptr);
+  potentiate_until(now);
+  mark_until(now);
+  flush();
+}
+
+template <class R>
+std::vector<std::pair<std::uint32_t, std::uint16_t>> TraceStore<R>::rows() const {
+  std::vector<std::pair<std::uint32_t, std::uint16_t>> rows;
+  for (std::uint32_t i = 0; i < sources_; ++i) {
+    rows.emplace_back(i, delay_);
+  }
+  return rows;
+}
+
+template <class R>
+std::vector<PostSpike<R>> TraceStore<R>::posts() const {
+  std::vector<PostSpike<R>> list;
+  for (std::size_t k = std::min(marked_, potentiated_); k < posts_.size(); ++k) {
+    list.push_back({posts_[k].time - dendritic_,
+                    posts_[k].target,
+                    {k < potentiated_ ? R(1) : R(0), k < marked_ ? R(1) : R(0), R(0)}});
+  }
+  return list;
+}
+
+template <class R>
+void TraceStore<R>::set_posts(std::span<const PostSpike<R>> list) {
+  posts_.clear();
+  potentiated_ = marked_ = 0;
+  for (const PostSpike<R>& post : list) {
+    posts_.push_back({post.stamp + dendritic_, post.target});
+    potentiated_ += post.value[0] != 0 ? 1 : 0;
+    marked_ += post.value[1] != 0 ? 1 : 0;
+  }
+}
+
+template <class R>
+void TraceStore<R>::add_traces(PlasticParts<R>& parts) {
+  parts.target.emplace_back(post_.data(), this->targets());
+  if (!post_2_.empty()) {
+    parts.target.emplace_back(post_2_);
+  }
+  if (!pre_2_.empty()) {
+    parts.row.emplace_back(pre_2_);
+  }
+  // Whether a block is active follows from its traces at the next epoch; until then all are.
+  std::fill(active_.begin(), active_.end(), std::uint8_t{1});
+}
+
+template <class R>
+void TraceStore<R>::clear() {
+  PlasticStore<R>::clear();
+  calendar_.clear();
+  posts_.clear();
+  potentiated_ = marked_ = 0;
+  for (std::vector<R>* trace : {&post_, &post_2_, &pre_2_}) {
+    std::fill(trace->begin(), trace->end(), R(0));
+  }
+  std::fill(active_.begin(), active_.end(), std::uint8_t{0});
+  start(-1);
+}
+
+template class TraceStore<float>;
+template class TraceStore<double>;
+
+}  // namespace spikelet

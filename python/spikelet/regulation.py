@@ -1,0 +1,63 @@
+"""What keeps weights in balance while a network learns: done by the core at given intervals of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spikelet._checks import number, require
+
+__all__ = ["Regulation", "SynapticScaling", "WeightNormalisation"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightNormalisation:
+    """Scale each target's incoming weights to one sum.
+
+    Parameters
+    ----------
+    total : float
+        Sum of the weights' magnitudes, > 0; the bounds of the plasticity still hold.
+    every : float
+        Interval [ms], a multiple of dt.
+    """
+
+    total: float
+    every: float
+
+    def __post_init__(self) -> None:
+        require("WeightNormalisation", "total", number("WeightNormalisation", "total", self.total), "> 0")
+        require("WeightNormalisation", "every", number("WeightNormalisation", "every", self.every, "ms"), "> 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynapticScaling:
+    """Homeostasis: multiply each target's incoming weights by 1 + strength (1 - r / rate).
+
+    r is the target's mean rate over the interval that ends.
+
+    Parameters
+    ----------
+    rate : float
+        Rate to tend to [Hz], > 0.
+    strength : float
+        Share of a full correction, in [0, 1].
+    every : float
+        Interval [ms], a multiple of dt.
+
+    Notes
+    -----
+    Turrigiano, Leslie, Desai, Rutherford & Nelson, Nature 391 (1998).
+    """
+
+    rate: float
+    strength: float = 0.1
+    every: float = 1000.0
+
+    def __post_init__(self) -> None:
+        where = "SynapticScaling"
+        require(where, "rate", number(where, "rate", self.rate, "Hz"), "> 0")
+        require(where, "strength", number(where, "strength", self.strength), "in [0, 1]")
+        require(where, "every", number(where, "every", self.every, "ms"), "> 0")
+
+
+Regulation = WeightNormalisation | SynapticScaling
