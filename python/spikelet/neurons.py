@@ -74,7 +74,9 @@ class NeuronModel:
             object.__setattr__(self, f.name, array if array.ndim else float(array))
         if len(set(lengths.values())) > 1:
             fail(name, " and ".join(lengths), tuple(lengths.values()), "must have the same length")
-        above = np.atleast_1d(np.asarray(self.V_reset) >= np.asarray(self.V_th))
+        # With an adaptive threshold, theta may be what keeps the reset below it.
+        above = np.asarray(self.V_reset) >= np.asarray(self.V_th)
+        above = np.atleast_1d(above & (np.asarray(self.theta_plus) == 0))
         if above.any():
             k = int(np.flatnonzero(above)[0])
             values = np.broadcast_arrays(np.atleast_1d(self.V_reset), np.atleast_1d(self.V_th))

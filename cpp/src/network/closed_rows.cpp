@@ -62,6 +62,20 @@ void ClosedRows<R>::on_pre(std::uint32_t source, R down, R* input) {
   this->mark(pre_, source, this->rise(trace_pre, this->clock_));
 }
 
+// As far as the loop's own prefetching does not reach.
+template <class R>
+void ClosedRows<R>::prefetch_row(std::uint32_t i) const {
+  constexpr std::uint64_t line = 64 / sizeof(R), reach = 256;
+  const std::uint64_t end = std::min(row_[i + 1], row_[i] + reach);
+  for (std::uint64_t k = row_[i]; k < end; k += line) {
+    __builtin_prefetch(weight_.data() + k, 1);
+    __builtin_prefetch(seen_.data() + k, 1);
+  }
+  for (std::uint64_t k = row_[i]; k < end; k += 32) {
+    __builtin_prefetch(target_.data() + k);
+  }
+}
+
 template <class R>
 void ClosedRows<R>::on_epoch() {
   const Step begins = this->epoch(this->clock_ + 1);

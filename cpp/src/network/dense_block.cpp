@@ -64,10 +64,7 @@ void DenseBlock<R>::visit(Gid source, const std::function<void(const SynapseRef<
 template <class R>
 void DenseBlock<R>::add_weights(std::span<double> sums) const {
   for (std::size_t i = 0; i < rows_; ++i) {
-    const R* row = weight_.data() + i * stride_;
-    for (std::size_t j = 0; j < columns_; ++j) {
-      sums[j] += static_cast<double>(row[j]);
-    }
+    this->kernels_.add_row(weight_.data() + i * stride_, sums.data(), columns_);
   }
 }
 
@@ -75,11 +72,7 @@ template <class R>
 void DenseBlock<R>::scale_weights(std::span<const R> factors) {
   const auto [low, high] = this->limits();
   for (std::size_t i = 0; i < rows_; ++i) {
-    R* row = weight_.data() + i * stride_;
-    for (std::size_t j = 0; j < columns_; ++j) {
-      const R w = row[j] * factors[j];
-      row[j] = w > high ? high : w < low ? low : w;
-    }
+    this->kernels_.scale_row(weight_.data() + i * stride_, factors.data(), low, high, columns_);
   }
 }
 

@@ -181,7 +181,7 @@ StepArgs<R> Population<R>::step_args(Step now) const {
 template <class R>
 StepFunction<R> Population<R>::step_function(bool external) const {
   const StepFunctions<R>& functions = kernels().step<R>(model_);
-  return uniform_ && theta_.empty() && !external ? functions.uniform : functions.general;
+  return uniform_ && !external ? functions.uniform : functions.general;
 }
 
 template class Population<float>;

@@ -272,14 +272,14 @@ std::size_t Simulator<R>::place_stores() {
   return store_born_.size();
 }
 
-// About how many static synapses a source has for one delay.
+// About how many synapses a source has for one delay.
 template <class R>
 std::size_t Simulator<R>::segment_length() const {
   std::size_t synapses = 0, segments = 0;
   std::set<std::size_t> sources;
   Step spread = 1;
   for (const Projection& projection : projections_) {
-    if (!projection.rule && projection.size > 0) {
+    if (projection.size > 0) {
       synapses += projection.size;
       spread = std::max(spread, projection.longest - projection.shortest + 1);
       if (sources.insert(projection.pre).second) {

@@ -37,15 +37,18 @@ PoissonSource::PoissonSource(std::size_t n, std::uint64_t seed, std::uint32_t ob
       high_(round_up(n, block_size)),
       low_(round_up(n, block_size)),
       mean_(n),
-      p_any_(n) {}
+      p_any_(n),
+      live_(round_up(n, block_size) / block_size) {}
 
 void PoissonSource::set_rates(std::span<const double> rates, double dt) {
+  std::fill(live_.begin(), live_.end(), std::uint8_t{0});
   for (std::size_t i = 0; i < n_; ++i) {
     mean_[i] = rates[rates.size() == 1 ? 0 : i] * dt * 1e-3;
     p_any_[i] = mean_[i] > PoissonTable::max_mean ? 1.0 : -std::expm1(-mean_[i]);
     const Threshold threshold = to_threshold(p_any_[i]);
     high_[i] = threshold.high;
     low_[i] = threshold.low;
+    live_[i / block_size] |= mean_[i] > 0 ? 1 : 0;
   }
 }
 
@@ -53,6 +56,9 @@ void PoissonSource::emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid
                          std::vector<Gid>& out) const {
   const auto below = kernels().below;
   for (std::uint32_t block = begin / block_size; block * block_size < end; ++block) {
+    if (live_[block] == 0) {
+      continue;
+    }
     const std::uint32_t first = block * static_cast<std::uint32_t>(block_size);
     std::uint64_t events =
         below(stream_, tie_, block, stamp, high_.data() + first, low_.data() + first);

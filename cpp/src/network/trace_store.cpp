@@ -141,7 +141,11 @@ void TraceStore<R>::step(Step time, R* input) {
     potentiate_until(time);
   }
   const auto process = [&](R* to) {
-    for (const std::uint32_t i : arrivals) {
+    for (std::size_t k = 0; k < arrivals.size(); ++k) {
+      const std::uint32_t i = arrivals[k];
+      if (k + 1 < arrivals.size()) {
+        prefetch_row(arrivals[k + 1]);
+      }
       R before = 0;
       if (!pre_2_.empty()) {
         before = pre_2_[i] * fall(trace_pre_2, time);

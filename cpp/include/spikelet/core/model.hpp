@@ -54,7 +54,7 @@ struct StepArgs {
 template <class R>
 using StepFunction = Gid* (*)(const StepArgs<R>&, std::size_t begin, std::size_t end, Gid* out);
 
-// `uniform` needs one value for each coefficient, no theta and no external current.
+// `uniform` needs one value for each coefficient and no external current.
 template <class R>
 struct StepFunctions {
   StepFunction<R> uniform, general;

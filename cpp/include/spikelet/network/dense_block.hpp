@@ -24,6 +24,7 @@ class DenseBlock final : public TraceStore<R> {
 
  private:
   void on_pre(std::uint32_t source, R down, R* input) override;
+  void prefetch_row(std::uint32_t) const override {}  // one stream, which the processor sees itself
   void on_post(std::uint32_t target, R up) override;
   void on_epoch() override { this->scale(pre_, trace_pre); }
   void flush() override {}

@@ -47,6 +47,7 @@ class PoissonSource {
   Buffer<std::uint16_t> high_;
   Buffer<std::uint32_t> low_;
   std::vector<double> mean_, p_any_;  // events a step, probability of any
+  std::vector<std::uint8_t> live_;    // by block: some rate is not 0
 };
 
 }  // namespace spikelet

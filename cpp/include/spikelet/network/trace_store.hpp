@@ -30,6 +30,7 @@ class TraceStore : public PlasticStore<R> {
 
   void note_post(std::uint32_t target, Step stamp) override;
   virtual void on_pre(std::uint32_t source, R down, R* input) = 0;
+  virtual void prefetch_row(std::uint32_t source) const = 0;
   virtual void on_post(std::uint32_t target, R up) = 0;
   virtual void on_epoch() = 0;  // the one of clock_ + 1 begins
   virtual void flush() = 0;     // all potentiation into the weights

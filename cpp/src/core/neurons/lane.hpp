@@ -3,8 +3,8 @@
 
 namespace spikelet::SPIKELET_LEVEL {
 
-// General = false: each coefficient is one value kept in a register, and there is neither theta nor
-// external current.
+// General = false: each coefficient is one value kept in a register, and there is no external
+// current.
 template <class R, int Coefficients, int States, bool General>
 class Lane {
  public:
@@ -64,12 +64,10 @@ class Lane {
     const V v = held_ ? before : after;
     store(state_[0] + i_, v);
     V threshold = coefficient(k_threshold);
-    if constexpr (General) {
-      if (theta_ != nullptr) {
-        const V theta = load(theta_ + i_) * coefficient(k_theta_decay);
-        store(theta_ + i_, theta);
-        threshold = threshold + theta;
-      }
+    if (theta_ != nullptr) {
+      const V theta = load(theta_ + i_) * coefficient(k_theta_decay);
+      store(theta_ + i_, theta);
+      threshold = threshold + theta;
     }
     return bits<R>((v >= threshold) & ~held_);
   }

@@ -110,10 +110,24 @@ void closed_row(const double* p, const ClosedRow<R>& row) {
   }
 }
 
+template <class R>
+void add_row(const R* row, double* sums, std::size_t n) {
+  for (std::size_t j = 0; j < n; ++j) {
+    sums[j] += static_cast<double>(row[j]);
+  }
+}
+
+template <class R>
+void scale_row(R* row, const R* factors, R low, R high, std::size_t n) {
+  for (std::size_t j = 0; j < n; ++j) {
+    row[j] = at_least(at_most(row[j] * factors[j], high), low);
+  }
+}
+
 template <class R, template <class> class... Rules>
 constexpr std::array<PlasticKernels<R>, sizeof...(Rules)> plastic_kernels() {
   return {PlasticKernels<R>{&pre_factor<Rules, R>, &post_factor<Rules, R>, &dense_row<Rules, R>,
-                            &dense_column<Rules, R>, &closed_row<Rules, R>}...};
+                            &dense_column<Rules, R>, &closed_row<Rules, R>, &add_row<R>, &scale_row<R>}...};
 }
 
 }  // namespace spikelet::SPIKELET_LEVEL
