@@ -98,9 +98,16 @@ def pair_change(rule: Any, w: float, up: float, down: float) -> float:
 
 
 def simulate(
-    rule: Any, w: float, pre: Sequence[int], post: Sequence[int], delay: int, dt: float = 0.1
+    rule: Any,
+    w: float,
+    pre: Sequence[int],
+    post: Sequence[int],
+    delay: int,
+    *,
+    since: int = -1,
+    dt: float = 0.1,
 ) -> History:
-    """Return what a synapse does whose rule changes the weight at spikes."""
+    """Return what a synapse does whose rule changes the weight at spikes; `w` is what it is at `since`."""
     change = {
         "STDP": _stdp,
         "TripletSTDP": _triplet,
@@ -112,7 +119,8 @@ def simulate(
     pres: list[int] = []
     posts: list[int] = []
     for time, is_pre in events:
-        w = change(events, w, time, is_pre, pres, posts)
+        if time > since:
+            w = change(events, w, time, is_pre, pres, posts)
         (pres if is_pre else posts).append(time)
         history.times.append(time)
         history.weights.append(w)
