@@ -54,9 +54,9 @@ class Events:
 
 
 def answered(rule: Any, pre: int, posts: Sequence[int]) -> bool:
-    """Whether a post came after a pre; one at the same time did where ties potentiate."""
+    """Whether one of the ascending posts came after a pre; one at the same time did where ties potentiate."""
     tie = rule.coincidence == "potentiate"
-    return any(x >= pre if tie else x > pre for x in posts)
+    return bool(posts) and (posts[-1] >= pre if tie else posts[-1] > pre)
 
 
 def pairs_up(rule: Any, pres: list[int], posts: list[int]) -> list[int]:
