@@ -18,12 +18,12 @@ TARGET = sl.LIF(tau_syn_ex=1e-4, tau_syn_in=1e-4, t_ref=0.0)
 WIDE: dict[str, float] = {"w_min": -1e3, "w_max": 1e3}
 
 
-def force(net: sl.Network, posts: list[Ints], steps: int) -> Any:
+def force(net: sl.Network, posts: list[Ints], steps: int, model: Any = TARGET) -> Any:
     """Add a target for each list of stamps, which spikes at just those (after 0)."""
     current = np.zeros((steps, len(posts)))
     for column, stamps in enumerate(posts):
         current[stamps - 1, column] = 1e6
-    target = net.population(len(posts), TARGET)
+    target = net.population(len(posts), model)
     net.inject(target, sl.CurrentInput(current))
     return target
 

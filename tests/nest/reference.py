@@ -36,6 +36,45 @@ class Stdp:
     alpha: float
     w_max: float
 
+    def plastic(self) -> Plastic:
+        """Return what both simulators call it."""
+        a_plus = self.lambda_ * self.w_max
+        return Plastic(
+            model="stdp_synapse",
+            params={
+                "tau_plus": self.tau_plus,
+                "lambda": self.lambda_,
+                "alpha": self.alpha,
+                "Wmax": self.w_max,
+                "mu_plus": 0.0,
+                "mu_minus": 0.0,
+            },
+            neuron={"tau_minus": self.tau_minus},
+            rule=sl.STDP(
+                tau_plus=self.tau_plus,
+                tau_minus=self.tau_minus,
+                A_plus=a_plus,
+                A_minus=self.alpha * a_plus,
+                w_min=0.0,
+                w_max=self.w_max,
+                coincidence="ignore",
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Plastic:
+    """Any plasticity: a synapse model of NEST with its parameters, and our rule."""
+
+    model: str
+    params: dict[str, float]
+    neuron: dict[str, float]  # what in NEST belongs to the post neuron
+    rule: Any
+
+    def plastic(self) -> Plastic:
+        """Return itself."""
+        return self
+
 
 @dataclass
 class Synapses:
@@ -46,7 +85,7 @@ class Synapses:
     weight: Floats
     delay: Floats  # ms
     from_source: bool = False
-    stdp: Stdp | None = None
+    stdp: Stdp | Plastic | None = None
 
 
 @dataclass
@@ -137,10 +176,9 @@ def run_nest(d: Description, record: tuple[str, ...] = ()) -> Result:
 
     params: dict[str, Any] = {"V_m": d.v_init.tolist()}
     params |= {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in d.params.items()}
-    rules = [s.stdp for s in d.synapses if s.stdp is not None]
-    if rules:
-        params["tau_minus"] = rules[0].tau_minus  # in NEST it belongs to the post neuron
-        assert all(r.tau_minus == rules[0].tau_minus for r in rules)
+    for s in d.synapses:
+        for key, value in (s.stdp.plastic().neuron if s.stdp else {}).items():
+            assert params.setdefault(key, value) == value
     neurons = nest.Create(NEST_MODELS[d.model], d.n, params=params)
     source_ids = _nest_sources(d)
     neuron_ids = np.array(neurons.tolist())
@@ -151,7 +189,8 @@ def run_nest(d: Description, record: tuple[str, ...] = ()) -> Result:
         if s.stdp is not None:
             syn_spec["synapse_model"] = f"plastic_{len(models)}"
             models.append(syn_spec["synapse_model"])
-            _nest_rule(models[-1], s.stdp)
+            rule = s.stdp.plastic()
+            nest.CopyModel(rule.model, models[-1], rule.params)
         pre = (source_ids if s.from_source else neuron_ids)[s.pre]
         nest.Connect(pre, neuron_ids[s.post], "one_to_one", syn_spec)
 
@@ -200,18 +239,6 @@ def _nest_sources(d: Description) -> Ints:
     return np.array(relays.tolist())
 
 
-def _nest_rule(name: str, stdp: Stdp) -> None:
-    params = {
-        "tau_plus": stdp.tau_plus,
-        "lambda": stdp.lambda_,
-        "alpha": stdp.alpha,
-        "Wmax": stdp.w_max,
-        "mu_plus": 0.0,
-        "mu_minus": 0.0,
-    }
-    nest.CopyModel("stdp_synapse", name, params)
-
-
 def _nest_weights(model: str, source_ids: Ints, first: int, dt: float) -> Weights:
     got = nest.GetConnections(synapse_model=model).get(["source", "target", "delay", "weight"])
     pre = np.asarray(got["source"])
@@ -234,7 +261,7 @@ def run_spikelet(d: Description, record: tuple[str, ...] = ()) -> Result:
     )
     plastic = []
     for s in d.synapses:
-        rule = None if s.stdp is None else _spikelet_rule(s.stdp)
+        rule = None if s.stdp is None else s.stdp.plastic().rule
         projection = net.connect(
             source if s.from_source else neurons,
             neurons,
@@ -253,19 +280,6 @@ def run_spikelet(d: Description, record: tuple[str, ...] = ()) -> Result:
         _spike_table(spikes.times, spikes.ids, d),
         [_spikelet_weights(p, d.dt) for p in plastic],
         {key: _trace(r.times, r.values, d) for key, r in recorders.items()},
-    )
-
-
-def _spikelet_rule(stdp: Stdp) -> Any:
-    a_plus = stdp.lambda_ * stdp.w_max
-    return sl.STDP(
-        tau_plus=stdp.tau_plus,
-        tau_minus=stdp.tau_minus,
-        A_plus=a_plus,
-        A_minus=stdp.alpha * a_plus,
-        w_min=0.0,
-        w_max=stdp.w_max,
-        coincidence="ignore",
     )
 
 

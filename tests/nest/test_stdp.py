@@ -61,7 +61,7 @@ def compare(d: Description, *, complete: bool) -> None:
     plastic = [s for s in d.synapses if s.stdp is not None]
     assert len(plastic) == len(expected.weights) == len(got.weights) > 0
     for s, ours, theirs in zip(plastic, got.weights, expected.weights, strict=True):
-        assert s.stdp is not None
+        assert isinstance(s.stdp, Stdp)
         if complete:
             pre = sources if s.from_source else expected
             want = read_now(theirs, s.stdp, pre, expected, d)

@@ -1,0 +1,127 @@
+"""Networks with a projection of every rule of plasticity; a process of its own may import this alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import spikelet as sl
+
+LAYOUTS = ("dense", "one delay", "many delays")
+PAIRINGS = ("all_to_all", "nearest_symmetric", "nearest_pre_centered", "nearest_restricted")
+DEPENDENCES: tuple[dict[str, Any], ...] = (
+    {"dependence": "additive"},
+    {"dependence": "multiplicative"},
+    {"dependence": "power", "mu_plus": 0.4, "mu_minus": 1.3},
+    {"dependence": "power_law", "mu_plus": 0.4, "A_minus": 0.05},
+)
+BOUNDS = {"w_min": 1.0, "w_max": 40.0}
+
+
+def rules() -> list[Any]:
+    """Return each rule; what it does at ties and its axonal fraction cycle."""
+    found: list[Any] = []
+
+    def frame() -> dict[str, Any]:
+        k = len(found)
+        return {
+            "coincidence": ("potentiate", "ignore")[k % 2],
+            "axonal_fraction": (0.0, 0.4, 1.0)[k % 3],
+        }
+
+    for pairing in PAIRINGS:
+        for dependence in DEPENDENCES:
+            given = {"A_plus": 1.0, "A_minus": 1.2, **BOUNDS, **frame(), **dependence}
+            found.append(sl.STDP(pairing=pairing, **given))
+    for _ in range(2):
+        found += [
+            sl.TripletSTDP(
+                A_plus=0.5, A_minus=0.6, A_plus_triplet=0.3, A_minus_triplet=0.2, **BOUNDS,
+                **frame(),
+            )
+        ]  # fmt: skip
+        found += [sl.InhibitorySTDP(eta=1.0, alpha=1.5, w_max=40.0, **frame())]
+        found += [sl.DiehlCookSTDP(eta_pre=0.5, eta_post=2.0, **BOUNDS, **frame())]
+    for tau_n in (None, 20.0):
+        found += [
+            sl.RewardSTDP(
+                A_plus=0.06, A_minus=0.05, tau_c=100.0, tau_n=tau_n, b=0.1, **BOUNDS, **frame()
+            )
+        ]
+    return [
+        *found,
+        sl.TsodyksMarkram(U=0.4, tau_rec=60.0, tau_fac=0.0),
+        sl.TsodyksMarkram(U=0.4, tau_rec=60.0, tau_fac=30.0, tau_psc=3.0),
+    ]
+
+
+@dataclass
+class Zoo:
+    """A network, its neurons and what is recorded of them."""
+
+    net: sl.Network
+    spikes: Any
+    potential: Any
+
+    def conduct(self) -> None:
+        """Set and schedule rewards, at time 0."""
+        for p in self.net.projections:
+            if isinstance(p.plasticity, sl.RewardSTDP):
+                p.reward = 0.5
+                p.schedule_reward([4.9, 20.0, 45.3], [-0.5, 0.8, 0.3])
+
+    def look(self) -> list[Any]:
+        """Read all there is of the projections."""
+        found: list[Any] = [p.weights for p in self.net.projections]
+        found += [p.reward for p in self.net.projections if isinstance(p.plasticity, sl.RewardSTDP)]
+        return found
+
+    def result(self) -> list[Any]:
+        """Return all there is."""
+        return [self.spikes.times, self.spikes.ids, self.potential.values, *self.look()]
+
+
+def build(layout: str, *, dtype: Any = "float64", threads: int | None = 1) -> Zoo:
+    """Make a network whose spikes depend on all of its plastic weights."""
+    net = sl.Network(dt=0.1, seed=8, threads=threads, dtype=dtype)
+    n, m = (16, 70) if layout == "dense" else (40, 70)
+    cells = net.population(m, sl.LIF(t_ref=1.0), name="cells")
+    sources = net.population(n, sl.PoissonSource(np.linspace(10.0, 150.0, n)), name="sources")
+    net.inject(cells, sl.PoissonInput(rate=2000.0, weight=60.0))
+    rng = np.random.default_rng(2)
+    for k, rule in enumerate(rules()):
+        weight = sl.Uniform(2.0, 38.0)
+        if isinstance(rule, sl.InhibitorySTDP):
+            weight = sl.Uniform(-38.0, -2.0)
+        steps: Any = int(rng.integers(1, 40))
+        connection: Any = {"dense": sl.AllToAll(), "one delay": sl.FixedProbability(0.1)}.get(
+            layout
+        )
+        pre = cells if k % 3 == 2 and layout != "dense" else sources  # some among themselves
+        if connection is None:
+            connection = (rng.integers(0, len(pre), 150), rng.integers(0, m, 150))
+            steps = rng.integers(1, 40, 150)
+        net.connect(pre, cells, connection, weight=weight, delay=steps * 0.1, plasticity=rule)
+    additive, multiplicative = net.projections[:2]
+    net.regulate(additive, sl.WeightNormalisation(total=60.0, every=10.0))
+    net.regulate(multiplicative, sl.SynapticScaling(rate=20.0, strength=0.3, every=15.0))
+    zoo = Zoo(net, net.record(cells, "spikes"), net.record(cells[::7], "V_m", every=0.5))
+    zoo.conduct()
+    return zoo
+
+
+def digest(zoo: Zoo, pieces: Sequence[float] = (60.0,), *, look: bool = False) -> str:
+    """Hash all bits after a run in pieces."""
+    for piece in pieces:
+        zoo.net.run(piece)
+        if look:
+            zoo.look()
+    assert len(zoo.spikes.times) > 100
+    bits = hashlib.sha256()
+    for x in zoo.result():
+        bits.update(np.ascontiguousarray(x).tobytes())
+    return bits.hexdigest()
