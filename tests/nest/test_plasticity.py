@@ -131,7 +131,7 @@ def compare(
             np.testing.assert_array_equal(getattr(ours, key), getattr(theirs, key))
         scale = np.abs(theirs.weight).max()
         changed = np.abs(np.sort(theirs.weight) - np.sort(s.weight)).mean()
-        assert (changed > 0.005 * scale) == moved
+        assert (changed > 0.003 * scale) == moved
         keep = np.ones(len(s.pre), dtype=bool)
         if skip is not None:
             keep = ~skip(s, expected)
@@ -224,7 +224,7 @@ def drawn_inhibitory(case: int, *, both: bool) -> Description:
     size = float(np.abs(inhibitory.weight).mean())
     eta, alpha, w_max = 0.05 * size, 0.8, 1.6 * size
     rule = sl.InhibitorySTDP(tau=tau, eta=eta, alpha=alpha, w_max=w_max, **IGNORE)
-    params = {"tau": tau, "eta": eta, "alpha": alpha, "Wmax": -w_max}
+    params = {"tau": tau, "eta": eta, "alpha": alpha, "Wmax": -w_max, "weight": -1.0}
     inhibitory.stdp = Plastic("vogels_sprekeler_synapse", params, {"tau_minus": tau}, rule)
     if not both:
         excitatory.stdp = None
