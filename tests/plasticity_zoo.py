@@ -91,7 +91,7 @@ def build(layout: str, *, dtype: Any = "float64", threads: int | None = 1) -> Zo
     n, m = (16, 70) if layout == "dense" else (40, 70)
     cells = net.population(m, sl.LIF(t_ref=1.0), name="cells")
     sources = net.population(n, sl.PoissonSource(np.linspace(10.0, 150.0, n)), name="sources")
-    net.inject(cells, sl.PoissonInput(rate=2000.0, weight=60.0))
+    net.inject(cells, sl.PoissonInput(rate=3000.0, weight=60.0))
     rng = np.random.default_rng(2)
     for k, rule in enumerate(rules()):
         weight = sl.Uniform(2.0, 38.0)

@@ -117,8 +117,7 @@ void bind_simulator(py::module_& m, const char* name) {
              const std::uint32_t number = s.next_projection();
              auto table = connect_by_rule<R>(rule, from, to, pre == post, weight, delay, s.dt(),
                                              s.seed(), number);
-             return s.connect(pre, post, std::move(table), static_cast<Receptor>(receptor),
-                              how);
+             return s.connect(pre, post, std::move(table), static_cast<Receptor>(receptor), how);
            })
       .def("connect_lists",
            [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre,
@@ -129,8 +128,8 @@ void bind_simulator(py::module_& m, const char* name) {
              const py::gil_scoped_release release;
              auto table = SynapseTable<R>::from_lists(n_pre, as_span(pre_ids), as_span(post_ids),
                                                       as_span(weight), as_span(delay));
-             return s.connect(pre, post, std::move(table), static_cast<Receptor>(receptor),
-                              how, born);
+             return s.connect(pre, post, std::move(table), static_cast<Receptor>(receptor), how,
+                              born);
            })
       .def("inject_poisson",
            [](S& s, std::size_t population, const Array<double>& rates,
@@ -270,8 +269,9 @@ void bind_simulator(py::module_& m, const char* name) {
       .def("regulate",
            [](S& s, const std::string& kind, std::size_t projection, Step every, double total,
               double rate, double strength) {
-             s.regulate({kind == "normalise" ? Regulation::Kind::normalise : Regulation::Kind::scale,
-                         projection, every, total, rate, strength});
+             s.regulate(
+                 {kind == "normalise" ? Regulation::Kind::normalise : Regulation::Kind::scale,
+                  projection, every, total, rate, strength});
            })
       .def("set_reward", &S::set_reward)
       .def("reward", &S::reward)

@@ -277,14 +277,17 @@ class Network:
             What to do and how often.
         """
         self._require_idle()
-        if not isinstance(projection, Projection) or projection.network is not self:
+        if not isinstance(projection, Projection):
+            msg = f"regulate: projection must be a Projection, got {projection!r}"
+            raise TypeError(msg)
+        if projection.network is not self:
             fail("regulate", "projection", projection, "must belong to this network")
         if not isinstance(how, (WeightNormalisation, SynapticScaling)):
             msg = f"regulate: how must be WeightNormalisation or SynapticScaling, got {how!r}"
             raise TypeError(msg)
         if projection.plasticity is None:
             fail("regulate", "projection", projection, "must have plasticity")
-        every = interval(type(how).__name__, how.every, self.dt)
+        every = interval(f"regulate {type(how).__name__}", how.every, self.dt)
         if isinstance(how, WeightNormalisation):
             self._sim.regulate("normalise", projection.index, every, float(how.total), 1.0, 0.0)
         else:

@@ -162,8 +162,12 @@ class STDP(_SpikeTiming):
                 fail("STDP", name, None, f'must be given with dependence="{self.dependence}"')
             if not needed and getattr(self, name) is not None:
                 given = getattr(self, name)
-                fail("STDP", name, given, f'has no meaning with dependence="{self.dependence}"')
+                uses = " or ".join(f'"{d}"' for d, names in exponents.items() if name in names)
+                fail("STDP", name, given, f"is only for dependence={uses}")
         super().__post_init__()
+        if self.dependence in ("multiplicative", "power") and self.w_min == self.w_max:
+            rule = f'must be less than w_max = {self.w_max!r} with dependence="{self.dependence}"'
+            fail("STDP", "w_min", self.w_min, rule)
         if self.dependence == "power_law" and self.w_min < 0:
             fail("STDP", "w_min", self.w_min, 'must be >= 0 with dependence="power_law"')
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._checks import fail, fits, named, number, numbers, representable, require
+from spikelet._checks import fail, named, number, numbers, representable, require
 from spikelet.plasticity import Plasticity, RewardSTDP
 
 if TYPE_CHECKING:
@@ -109,34 +109,43 @@ class Projection:
         with named(repr(self)):
             self.network._sim.set_reward(self.index, self.network._step, float(value))
 
-    def schedule_reward(self, times: Any, levels: Any) -> None:
+    def schedule_reward(self, times: Any, values: Any) -> None:
         """Set the reward at times to come.
 
         Parameters
         ----------
         times : array-like, [n]
-            When [ms], on the grid, ascending, not before now and not before what is scheduled already.
-        levels : array-like, [n], or float
+            When [ms], on the grid, ascending, after the present.
+        values : array-like, [n], or float
             Levels from then on.
         """
         self._require_reward()
         where = repr(self)
         at = np.atleast_1d(numbers(where, "times", times, "ms"))
-        level = np.broadcast_to(fits(where, "levels", numbers(where, "levels", levels), len(at)), at.shape)
+        level = np.atleast_1d(numbers(where, "values", values))
+        if level.shape != at.shape and level.size != 1:
+            shapes = f"{at.shape} and {level.shape}"
+            fail(where, "times and values", shapes, "must have the same length; shapes")
+        level = np.broadcast_to(level, at.shape)
         require(where, "times", at, "finite")
-        require(where, "levels", level, "finite")
-        steps = np.rint(at / self.network.dt).astype(np.int64)
-        if (np.abs(steps * self.network.dt - at) > 1e-6 * self.network.dt).any():
-            fail(where, "times", times, f"must be multiples of dt = {self.network.dt:g} ms")
-        if (np.diff(steps) < 0).any() or (len(steps) and steps[0] < self.network._step):
-            fail(where, "times", times, f"must ascend, from now ({self.network.t:g} ms) on")
+        require(where, "values", level, "finite")
+        dt, now = self.network.dt, self.network._step
+        steps = np.rint(at / dt).astype(np.int64)
+        off = np.abs(steps * dt - at) > 1e-6 * dt
+        if off.any():
+            fail(where, "times", float(at[off][0]), f"must lie on the grid of dt = {dt:g} ms")
+        if (steps <= now).any():
+            fail(where, "times", float(at[steps <= now][0]), "must be after the present")
+        if (np.diff(steps) < 0).any():
+            fail(where, "times", times, "must ascend")
         with named(where):
             for step, value in zip(steps, level, strict=True):
                 self.network._sim.set_reward(self.index, int(step), float(value))
 
     def _require_reward(self) -> None:
         if not isinstance(self.plasticity, RewardSTDP):
-            fail(repr(self), "plasticity", self.plasticity, "must be RewardSTDP to have a reward")
+            rule = "must be RewardSTDP for reward and schedule_reward"
+            fail(repr(self), "plasticity", self.plasticity, rule)
 
     @property
     def delays(self) -> npt.NDArray[np.float64]:

@@ -25,8 +25,18 @@ class WeightNormalisation:
     every: float
 
     def __post_init__(self) -> None:
-        require("WeightNormalisation", "total", number("WeightNormalisation", "total", self.total), "> 0")
-        require("WeightNormalisation", "every", number("WeightNormalisation", "every", self.every, "ms"), "> 0")
+        require(
+            "WeightNormalisation",
+            "total",
+            number("WeightNormalisation", "total", self.total),
+            "> 0",
+        )
+        require(
+            "WeightNormalisation",
+            "every",
+            number("WeightNormalisation", "every", self.every, "ms"),
+            "> 0",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +50,7 @@ class SynapticScaling:
     rate : float
         Rate to tend to [Hz], > 0.
     strength : float
-        Share of a full correction, in [0, 1].
+        How much of the relative error is corrected at a time.
     every : float
         Interval [ms], a multiple of dt.
 
@@ -56,7 +66,7 @@ class SynapticScaling:
     def __post_init__(self) -> None:
         where = "SynapticScaling"
         require(where, "rate", number(where, "rate", self.rate, "Hz"), "> 0")
-        require(where, "strength", number(where, "strength", self.strength), "in [0, 1]")
+        require(where, "strength", number(where, "strength", self.strength), "finite")
         require(where, "every", number(where, "every", self.every, "ms"), "> 0")
 
 

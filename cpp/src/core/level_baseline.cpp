@@ -21,8 +21,8 @@ constexpr ModelInfo describe() {
 template <template <class> class Rule>
 constexpr PlasticityInfo describe_rule() {
   using T = Rule<double>;
-  return {T::name,            T::parameters, T::summable,        T::modulated,
-          T::idle_depression, T::keeps_sign, false,              &T::time_constants, &T::bounds};
+  return {T::name,       T::parameters, T::summable,        T::modulated, T::idle_depression,
+          T::keeps_sign, false,         &T::time_constants, &T::bounds};
 }
 template <template <class> class... Rules>
 constexpr std::array<PlasticityInfo, sizeof...(Rules) + 1> describe_rules() {

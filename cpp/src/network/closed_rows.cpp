@@ -3,7 +3,8 @@
 namespace spikelet {
 
 template <class R>
-ClosedRows<R>::ClosedRows(const Feed<R>& feed, const Plasticity& plasticity, double dt, std::size_t span)
+ClosedRows<R>::ClosedRows(const Feed<R>& feed, const Plasticity& plasticity, double dt,
+                          std::size_t span)
     : TraceStore<R>(feed, plasticity, dt, span),
       pre_(this->sources_),
       updated_(this->sources_),

@@ -3,7 +3,8 @@
 namespace spikelet {
 
 template <class R>
-DenseBlock<R>::DenseBlock(const Feed<R>& feed, const Plasticity& plasticity, double dt, std::size_t span)
+DenseBlock<R>::DenseBlock(const Feed<R>& feed, const Plasticity& plasticity, double dt,
+                          std::size_t span)
     : TraceStore<R>(feed, plasticity, dt, span), pre_(this->sources_) {
   const SynapseTable<R>& table = *feed.table;
   while (first_ < this->sources_ && table.row[first_] == table.row[first_ + 1]) {
@@ -23,8 +24,7 @@ DenseBlock<R>::DenseBlock(const Feed<R>& feed, const Plasticity& plasticity, dou
   weight_.resize(stride_ * rows_);
   for (std::size_t i = 0; i < rows_; ++i) {
     for (std::size_t j = 0; j < columns_; ++j) {
-      weight_[i * stride_ + j] =
-          table.weight_of(table.row[first_ + i] + feed.post_begin + j);
+      weight_[i * stride_ + j] = table.weight_of(table.row[first_ + i] + feed.post_begin + j);
     }
   }
   this->feed_.table = nullptr;

@@ -21,8 +21,9 @@ HistoryStore<R, Rule>::HistoryStore(const Feed<R>& feed, const Plasticity& plast
     : PlasticStore<R>(feed, plasticity, dt, span),
       rule_(plasticity.parameters.data()),
       tie_(plasticity.tie_potentiates ? 1 : 0),
-      saturating_(plasticity.pairing == Pairing::nearest_symmetric ||
-                  plasticity.pairing == Pairing::nearest_restricted),
+      nearest_pre_(plasticity.pairing == Pairing::nearest_symmetric ||
+                   plasticity.pairing == Pairing::nearest_restricted),
+      nearest_post_(plasticity.pairing != Pairing::all_to_all),
       first_only_(plasticity.pairing == Pairing::nearest_restricted),
       centered_(plasticity.pairing == Pairing::nearest_pre_centered),
       reward_(reward),
@@ -186,9 +187,9 @@ template <class R, template <class> class Rule>
 void HistoryStore<R, Rule>::advance(std::size_t row, Step time) {
   const bool fired = last_[row] >= 0;
   const Step since = time - last_[row];
-  pre_[row] = saturating_ || !fired ? R(1) : pre_[row] * pre_decay_(since) + R(1);
+  pre_[row] = nearest_pre_ || !fired ? R(1) : pre_[row] * pre_decay_(since) + R(1);
   const R second = fired ? pre_2_[row] * pre_2_decay_(since) : R(0);
-  pre_2_[row] = saturating_ ? R(1) : second + R(1);
+  pre_2_[row] = nearest_pre_ ? R(1) : second + R(1);
   last_[row] = time;
   done_[row] = std::max(done_[row], time - tie_);
 }
@@ -200,8 +201,7 @@ void HistoryStore<R, Rule>::process(std::uint32_t row, Step arrival, Send&& send
   const Segment segment = segments_[row];
   const Step shift = segment.dendritic, time = arrival + 1 - shift;
   const bool fired = last_[row] >= 0;
-  const R factor =
-      rule_.pre_factor(fired ? pre_2_[row] * pre_2_decay_(time - last_[row]) : R(0));
+  const R factor = rule_.pre_factor(fired ? pre_2_[row] * pre_2_decay_(time - last_[row]) : R(0));
   const R own_decay = centered_ && fired ? pre_decay_(time - last_[row]) : R(0);
   for (std::uint64_t k = segment.first; k < segment.first + segment.count; ++k) {
     const Synapse synapse{k, history_of(k), segment, row};
@@ -270,8 +270,8 @@ void HistoryStore<R, Rule>::note_post(std::uint32_t target, Step stamp) {
     before = history.back().trace * post_decay_(since);
     before_2 = history.back().trace_2 * post_2_decay_(since);
   }
-  history.push_back({stamp, saturating_ ? R(1) : before + R(1),
-                     saturating_ ? R(1) : before_2 + R(1), rule_.post_factor(before_2)});
+  history.push_back({stamp, nearest_post_ ? R(1) : before + R(1),
+                     nearest_post_ ? R(1) : before_2 + R(1), rule_.post_factor(before_2)});
   if (++posts_ > posts_limit_) {
     settle(stamp - 1);
     posts_limit_ = std::max(2 * posts_, 16 * history_.size() + 1024);
@@ -418,10 +418,10 @@ std::unique_ptr<PlasticStore<R>> make_by_rule(const Feed<R>& feed, const Plastic
                                               const RewardSignal* reward) {
   std::unique_ptr<PlasticStore<R>> store;
   std::size_t index = 0;
-  (void)((index++ == plasticity.rule
-              ? (store = std::make_unique<HistoryStore<R, Rules>>(feed, plasticity, dt, span, reward),
-                 true)
-              : false) ||
+  (void)((index++ == plasticity.rule ? (store = std::make_unique<HistoryStore<R, Rules>>(
+                                            feed, plasticity, dt, span, reward),
+                                        true)
+                                     : false) ||
          ...);
   return store;
 }
@@ -441,7 +441,6 @@ template std::unique_ptr<PlasticStore<float>> make_history_store(const Feed<floa
                                                                  std::size_t, const RewardSignal*);
 template std::unique_ptr<PlasticStore<double>> make_history_store(const Feed<double>&,
                                                                   const Plasticity&, double,
-                                                                  std::size_t,
-                                                                  const RewardSignal*);
+                                                                  std::size_t, const RewardSignal*);
 
 }  // namespace spikelet

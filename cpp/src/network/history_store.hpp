@@ -79,7 +79,8 @@ class HistoryStore final : public PlasticStore<R> {
 
   Rule<R> rule_;
   Step tie_;
-  bool saturating_, first_only_, centered_;  // traces set to 1; one post a window; traces by synapse
+  bool nearest_pre_, nearest_post_;  // traces are set to 1
+  bool first_only_, centered_;       // one post a window; source traces by synapse
   Decay<R> pre_decay_, post_decay_, pre_2_decay_, post_2_decay_;
   const RewardSignal* reward_;
   std::vector<std::uint32_t> rows_;  // by source of the population: first segment
@@ -88,8 +89,8 @@ class HistoryStore final : public PlasticStore<R> {
   std::vector<Step> last_, done_;
   std::vector<R> pre_, pre_2_;
   Buffer<R> weight_;
-  Buffer<R> own_;               // by synapse: its own trace (pre-centred) or eligibility
-  std::vector<Step> touched_;   // by synapse: when the eligibility was of that value
+  Buffer<R> own_;              // by synapse: its own trace (pre-centred) or eligibility
+  std::vector<Step> touched_;  // by synapse: when the eligibility was of that value
   Buffer<std::uint16_t> target_;
   std::vector<History> history_;  // by target
   std::size_t posts_ = 0, posts_limit_ = 0;

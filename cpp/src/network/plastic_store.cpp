@@ -80,8 +80,8 @@ std::string_view layout_name(PlasticLayout layout) {
 // any rule; else potentiations that may be summed need no history.
 PlasticLayout choose_layout(const Plasticity& plasticity, bool one_delay, bool full_rows,
                             bool one_channel) {
-  const bool shared = plasticity.pairing == Pairing::all_to_all ||
-                      plasticity.pairing == Pairing::nearest_symmetric;
+  const bool shared =
+      plasticity.pairing == Pairing::all_to_all || plasticity.pairing == Pairing::nearest_symmetric;
   const PlasticityInfo& info = plasticity.info();
   if (info.short_term) {
     return PlasticLayout::scaled_rows;
@@ -89,7 +89,7 @@ PlasticLayout choose_layout(const Plasticity& plasticity, bool one_delay, bool f
   if (!one_delay || !one_channel || !shared || info.modulated) {
     return PlasticLayout::history;
   }
-  return full_rows         ? PlasticLayout::dense_block
+  return full_rows       ? PlasticLayout::dense_block
          : info.summable ? PlasticLayout::closed_rows
                          : PlasticLayout::history;
 }
@@ -124,8 +124,10 @@ template std::unique_ptr<PlasticStore<float>> make_plastic_store(PlasticLayout, 
                                                                  const Plasticity&, double,
                                                                  std::size_t, Step,
                                                                  const RewardSignal*);
-template std::unique_ptr<PlasticStore<double>> make_plastic_store(
-    PlasticLayout, const Feed<double>&, const Plasticity&, double, std::size_t, Step,
-    const RewardSignal*);
+template std::unique_ptr<PlasticStore<double>> make_plastic_store(PlasticLayout,
+                                                                  const Feed<double>&,
+                                                                  const Plasticity&, double,
+                                                                  std::size_t, Step,
+                                                                  const RewardSignal*);
 
 }  // namespace spikelet

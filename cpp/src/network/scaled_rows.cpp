@@ -99,6 +99,18 @@ void ScaledRows<R>::deliver(Step step, const std::array<R*, max_channels>& input
 }
 
 template <class R>
+void ScaledRows<R>::finish(Step now) {
+  for (Step step = now; step < now + this->span_; ++step) {
+    for (const Arrival& arrival : calendar_.at(step)) {
+      send(arrival, [&](std::uint16_t target, int channel, R value) {
+        this->add_sent(step, {target, static_cast<std::uint16_t>(channel), value});
+      });
+    }
+    calendar_.at(step).clear();
+  }
+}
+
+template <class R>
 void ScaledRows<R>::for_each_sent(Step now,
                                   const std::function<void(Step, const Sent<R>&)>& visitor) {
   PlasticStore<R>::for_each_sent(now, visitor);

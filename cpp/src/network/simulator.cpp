@@ -138,8 +138,8 @@ std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTabl
   projection.rule = rule;
   if (rule && rule->info().modulated) {
     const auto& p = rule->parameters;
-    projection.reward = std::make_unique<RewardSignal>(dt_, p[reward_tau], p[reward_tau_eligibility],
-                                                       p[reward_baseline]);
+    projection.reward = std::make_unique<RewardSignal>(
+        dt_, p[reward_tau], p[reward_tau_eligibility], p[reward_baseline]);
   }
   projection.born = born.value_or(now_ == 0 ? -1 : now_);
   if (!table.delay.empty()) {
@@ -395,8 +395,9 @@ void Simulator<R>::build_stores() {
         continue;
       }
       if (plastic != nullptr) {
-        partition.stores[s] = make_plastic_store<R>(plastic->layout, feeds[s][0], *plastic->rule, dt_,
-                                                    span, plastic->born, plastic->reward.get());
+        partition.stores[s] =
+            make_plastic_store<R>(plastic->layout, feeds[s][0], *plastic->rule, dt_, span,
+                                  plastic->born, plastic->reward.get());
       } else {
         partition.stores[s] = std::make_unique<StaticStore<R>>(feeds[s], sources_, span, dummies);
       }

@@ -288,7 +288,8 @@ void Simulator<R>::write_plastic_state(std::size_t k, const PlasticState<R>& sta
     for (std::size_t c = 0; c < std::min(part.synapse.size(), state.synapse.size()); ++c) {
       part.synapse[c][entry.synapse.position] = state.synapse[c][canonical[index]];
     }
-    for (std::size_t c = 0; c < std::min(part.synapse_step.size(), state.synapse_step.size()); ++c) {
+    for (std::size_t c = 0; c < std::min(part.synapse_step.size(), state.synapse_step.size());
+         ++c) {
       part.synapse_step[c][entry.synapse.position] = state.synapse_step[c][canonical[index]];
     }
   });

@@ -12,7 +12,8 @@ constexpr double epoch_in_tau = 5;  // longer: differences of grown sums lose bi
 }  // namespace
 
 template <class R>
-TraceStore<R>::TraceStore(const Feed<R>& feed, const Plasticity& plasticity, double dt, std::size_t span)
+TraceStore<R>::TraceStore(const Feed<R>& feed, const Plasticity& plasticity, double dt,
+                          std::size_t span)
     : PlasticStore<R>(feed, plasticity, dt, span),
       kernels_(kernels().plastic<R>(plasticity.rule)),
       saturating_(plasticity.pairing == Pairing::nearest_symmetric),
@@ -94,7 +95,8 @@ void TraceStore<R>::potentiate_until(Step time) {
     const auto [at, j] = posts_[potentiated_];
     const R before = post_2_.empty() ? R(0) : post_2_[j] * fall(trace_post_2, at);
     on_post(j, kernels_.post_factor(parameters(), before) * fall(trace_pre, at));
-    // The second trace belongs to the spike before; it is not read again until the next potentiation.
+    // The second trace belongs to the spike before; it is not read again until the next
+    // potentiation.
     if (!post_2_.empty()) {
       mark(post_2_, j, rise(trace_post_2, at));
     }

@@ -42,8 +42,8 @@ struct PlasticityInfo {
   std::array<double, 2> (*bounds)(const double* parameters);
 };
 
-// Where a modulated rule has its reward's parameters: decay of the reward and of the eligibility [ms],
-// reward at which nothing is learned.
+// Where a modulated rule has its reward's parameters: decay of the reward and of the eligibility
+// [ms], reward at which nothing is learned.
 inline constexpr int reward_tau = 6, reward_tau_eligibility = 7, reward_baseline = 8;
 
 // All rules, in the order of the kernel table.
@@ -78,7 +78,8 @@ struct ClosedRow {
   R down;            // its factor
   R sign;            // of what is sent
   R* input;          // by target; none: nothing is sent and nothing depresses
-  const R* const* ended;  // by target, of each ended epoch, the oldest first; `seen` belongs to that
+  const R* const*
+      ended;  // by target, of each ended epoch, the oldest first; `seen` belongs to that
   const R* ended_up;
   int n_ended;
 };

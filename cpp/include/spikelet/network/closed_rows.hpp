@@ -1,10 +1,10 @@
 // Plastic synapses of sparse networks, without a look at columns or spike histories. Where several
 // potentiations may be summed before the weight is limited, what a synapse gets between two spikes
-// of its source is the source's trace times the growth of one sum that the target keeps; each synapse
-// remembers the sum as its row saw it last. A target's spike costs one addition.
+// of its source is the source's trace times the growth of one sum that the target keeps; each
+// synapse remembers the sum as its row saw it last. A target's spike costs one addition.
 //
-// Sums are of an epoch; those of the last few ended epochs are kept, and rows silent for so long are
-// brought up to date.
+// Sums are of an epoch; those of the last few ended epochs are kept, and rows silent for so long
+// are brought up to date.
 #pragma once
 
 #include "spikelet/network/trace_store.hpp"
@@ -44,7 +44,7 @@ class ClosedRows final : public TraceStore<R> {
   std::vector<std::uint64_t> row_;
   Buffer<R> weight_, seen_;
   Buffer<std::uint16_t> target_;
-  std::vector<R> pre_;        // by source, of the epoch of the row's last update
+  std::vector<R> pre_;         // by source, of the epoch of the row's last update
   std::vector<Step> updated_;  // that epoch
   std::vector<R> grown_;       // by target, of the epoch of now
   std::array<std::vector<R>, kept> ended_;

@@ -1,8 +1,8 @@
 // What a plastic projection's synapses in one partition can do beyond delivering.
 //
 // Everything happens in the time of the synapse: with delay d, of which d_a is axonal and d_d
-// dendritic, a source's spike of stamp s is there at s + d_a, a target's of stamp t at t + d_d. At a
-// source's spike the target's spikes since the last one potentiate, then those before it depress,
+// dendritic, a source's spike of stamp s is there at s + d_a, a target's of stamp t at t + d_d. At
+// a source's spike the target's spikes since the last one potentiate, then those before it depress,
 // then the weight is sent. No rule is known here: see core/plasticity.hpp.
 #pragma once
 
@@ -17,10 +17,10 @@ namespace spikelet {
 
 // Where the synapses of a projection are kept. The same for all its partitions, and chosen once.
 enum class PlasticLayout : int {
-  history,       // rows of sources; a synapse replays its target's recent spikes
-  closed_rows,   // rows; the sum of the target's potentiations so far replaces the replay
-  dense_block,   // a matrix; a source's spike works on a row, a target's on a column
-  scaled_rows    // short-term plasticity: rows, a factor for each spike of a source
+  history,      // rows of sources; a synapse replays its target's recent spikes
+  closed_rows,  // rows; the sum of the target's potentiations so far replaces the replay
+  dense_block,  // a matrix; a source's spike works on a row, a target's on a column
+  scaled_rows   // short-term plasticity: rows, a factor for each spike of a source
 };
 std::string_view layout_name(PlasticLayout layout);
 PlasticLayout choose_layout(const Plasticity& plasticity, bool one_delay, bool full_rows,
@@ -36,7 +36,7 @@ template <class R>
 struct PlasticParts {
   std::vector<std::span<R>> synapse;  // in the store's order; weights first
   std::vector<std::span<Step>> synapse_step;
-  std::vector<std::span<R>> row;      // one entry a row (source, delay)
+  std::vector<std::span<R>> row;  // one entry a row (source, delay)
   std::vector<std::span<double>> row_double;
   std::vector<std::span<Step>> row_step;
   std::vector<std::span<R>> target;  // one entry a target
@@ -85,8 +85,7 @@ class PlasticStore : public SynapseStore<R> {
   virtual void set_posts(std::span<const PostSpike<R>> posts) = 0;
   virtual Step clock() const = 0;  // up to when source spikes are in
   virtual void set_clock(Step clock) = 0;
-  virtual void for_each_sent(Step now,
-                             const std::function<void(Step, const Sent<R>&)>& visitor);
+  virtual void for_each_sent(Step now, const std::function<void(Step, const Sent<R>&)>& visitor);
   void add_sent(Step arrival, const Sent<R>& sent) { sent_.at(arrival).push_back(sent); }
   std::vector<std::uint32_t>& counts() { return counts_; }
 

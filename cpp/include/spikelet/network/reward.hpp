@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <stdexcept>
 #include <vector>
 
 #include "spikelet/core/types.hpp"
@@ -12,25 +11,23 @@ namespace spikelet {
 
 class RewardSignal {
  public:
-  // tau: decay of the level [ms], infinite: it holds; tau_eligibility [ms]; baseline: level at which
-  // nothing is learned.
+  // tau: decay of the level [ms], infinite: it holds; tau_eligibility [ms]; baseline: level at
+  // which nothing is learned.
   RewardSignal(double dt, double tau, double tau_eligibility, double baseline)
       : rate_(std::isinf(tau) ? 0 : dt / tau),
         rate_eligibility_(dt / tau_eligibility),
         dt_(dt),
         baseline_(baseline) {}
 
-  // From `step` on, of times that ascend.
+  // From `step` on, until the next time that is set.
   void set(Step step, double level) {
-    if (!at_.empty() && step < at_.back()) {
-      throw std::invalid_argument("the reward is set already at a later time");
-    }
-    if (!at_.empty() && step == at_.back()) {
-      level_.back() = level;
+    const auto at = static_cast<std::ptrdiff_t>(index(step));
+    if (at > 0 && at_[static_cast<std::size_t>(at - 1)] == step) {
+      level_[static_cast<std::size_t>(at - 1)] = level;
       return;
     }
-    at_.push_back(step);
-    level_.push_back(level);
+    at_.insert(at_.begin() + at, step);
+    level_.insert(level_.begin() + at, level);
   }
   double level(Step step) const {
     const auto k = index(step);
@@ -46,7 +43,8 @@ class RewardSignal {
       }
       const Step end = k < at_.size() ? std::min(to, at_[k]) : to;
       if (k > 0 && level_[k - 1] != 0 && end > begin) {
-        const double start = level_[k - 1] * std::exp(-rate_ * static_cast<double>(begin - at_[k - 1]));
+        const double start =
+            level_[k - 1] * std::exp(-rate_ * static_cast<double>(begin - at_[k - 1]));
         sum += start * std::exp(-rate_eligibility_ * static_cast<double>(begin - from)) *
                part(0, end - begin, rate_ + rate_eligibility_);
       }

@@ -18,7 +18,8 @@ class ScaledRows final : public PlasticStore<R> {
   void enqueue(Gid source, Step stamp, Step from) override;
   void deliver(Step step, const std::array<R*, max_channels>& input, bool early) override;
   void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
-  void finish(Step) override {}  // as for static synapses: a spike takes the weight it finds
+  void finish(Step now) override;
+  void settle(Step now) override { clock_ = now; }
   void add_weights(std::span<double> sums) const override;
   void scale_weights(std::span<const R> factors) override;
   PlasticParts<R> parts() override;
@@ -31,7 +32,8 @@ class ScaledRows final : public PlasticStore<R> {
   void clear() override;
   void start(Step born) override { clock_ = born; }
   std::size_t bytes() const override {
-    return weight_.size() * (sizeof(R) + sizeof(std::uint16_t)) + segments_.size() * sizeof(Segment);
+    return weight_.size() * (sizeof(R) + sizeof(std::uint16_t)) +
+           segments_.size() * sizeof(Segment);
   }
 
  private:

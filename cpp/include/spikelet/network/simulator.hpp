@@ -24,8 +24,8 @@
 
 namespace spikelet {
 
-// What plasticity keeps beside delays, in an order that depends on no partition: synapses in canonical
-// order, weights first (as stored: up to date as far as no later arrival can change).
+// What plasticity keeps beside delays, in an order that depends on no partition: synapses in
+// canonical order, weights first (as stored: up to date as far as no later arrival can change).
 template <class R>
 struct PlasticState {
   std::vector<std::vector<R>> synapse;
@@ -121,7 +121,9 @@ class Simulator {
   void normalise(std::size_t projection, double total);
   void regulate(const Regulation& regulation);
   void set_reward(std::size_t projection, Step step, double level);
-  double reward(std::size_t projection) const { return projections_[projection].reward->level(now_); }
+  double reward(std::size_t projection) const {
+    return projections_[projection].reward->level(now_);
+  }
   std::string describe_storage(std::size_t projection) const;
   std::size_t synapse_bytes() const;
 
@@ -185,9 +187,9 @@ class Simulator {
     int one_channel = -1;                  // of a plastic one, for all weights it may get
     int sign = 0;                          // that its weights keep
     std::unique_ptr<RewardSignal> reward;  // if the rule asks for it
-    Step born = 0;  // spikes up to this stamp do not use it
+    Step born = 0;                         // spikes up to this stamp do not use it
     Step shortest = 1, longest = 1;
-    std::optional<SynapseTable<R>> table;  // while not in the stores
+    std::optional<SynapseTable<R>> table;    // while not in the stores
     std::optional<PlasticState<R>> plastic;  // that goes with the table
     std::vector<std::pair<std::uint64_t, std::uint64_t>>
         reorder;                     // (canonical, as stored) where they differ

@@ -58,7 +58,7 @@ class TraceStore : public PlasticStore<R> {
   bool saturating_;
   std::size_t sources_;
   Step epoch_steps_ = 1;
-  Step clock_ = -1;                                  // of the synapse: sources' spikes up to it are in
+  Step clock_ = -1;  // of the synapse: sources' spikes up to it are in
   std::array<std::vector<R>, trace_count> rise_, fall_;  // exp(+-k dt / tau) within an epoch
   std::array<double, trace_count> rate_{};               // dt / tau, 0: not used
   std::vector<R> pre_2_, post_, post_2_;

@@ -8,7 +8,8 @@ struct DiehlCookSTDP {
   static constexpr std::string_view name = "DiehlCookSTDP";
   static constexpr std::array<std::string_view, 7> parameters{
       "tau_pre", "tau_post_1", "tau_post_2", "eta_pre", "eta_post", "w_min", "w_max"};
-  static constexpr bool summable = true, modulated = false, idle_depression = false, keeps_sign = false;
+  static constexpr bool summable = true, modulated = false, idle_depression = false,
+                        keeps_sign = false;
   static std::array<double, trace_count> time_constants(const double* p) {
     return {p[0], p[1], 0, p[2]};
   }

@@ -7,7 +7,8 @@ template <class R>
 struct InhibitorySTDP {
   static constexpr std::string_view name = "InhibitorySTDP";
   static constexpr std::array<std::string_view, 4> parameters{"tau", "eta", "alpha", "w_max"};
-  static constexpr bool summable = true, modulated = false, idle_depression = true, keeps_sign = true;
+  static constexpr bool summable = true, modulated = false, idle_depression = true,
+                        keeps_sign = true;
   static std::array<double, trace_count> time_constants(const double* p) {
     return {p[0], p[0], 0, 0};
   }

@@ -8,7 +8,8 @@ struct RewardSTDP {
   static constexpr std::string_view name = "RewardSTDP";
   static constexpr std::array<std::string_view, 9> parameters{
       "tau_plus", "tau_minus", "A_plus", "A_minus", "w_min", "w_max", "tau_n", "tau_c", "b"};
-  static constexpr bool summable = false, modulated = true, idle_depression = false, keeps_sign = false;
+  static constexpr bool summable = false, modulated = true, idle_depression = false,
+                        keeps_sign = false;
   static std::array<double, trace_count> time_constants(const double* p) {
     return {p[0], p[1], 0, 0};
   }

@@ -5,6 +5,6 @@
 #include "core/plasticity/stdp.hpp"
 #include "core/plasticity/triplet.hpp"
 
-#define SPIKELET_RULES                                                                      \
-  AdditiveSTDP, MultiplicativeSTDP, PowerSTDP, PowerLawSTDP, TripletSTDP, InhibitorySTDP,   \
+#define SPIKELET_RULES                                                                    \
+  AdditiveSTDP, MultiplicativeSTDP, PowerSTDP, PowerLawSTDP, TripletSTDP, InhibitorySTDP, \
       DiehlCookSTDP, RewardSTDP

@@ -1,5 +1,5 @@
-// Pair STDP with its four dependences on the weight (Song, Miller & Abbott 2000; Guetig et al. 2003;
-// Morrison, Aertsen & Diesmann 2007).
+// Pair STDP with its four dependences on the weight (Song, Miller & Abbott 2000; Guetig et al.
+// 2003; Morrison, Aertsen & Diesmann 2007).
 
 namespace spikelet::SPIKELET_LEVEL {
 
@@ -8,7 +8,8 @@ struct AdditiveSTDP {
   static constexpr std::string_view name = "STDP.additive";
   static constexpr std::array<std::string_view, 6> parameters{"tau_plus", "tau_minus", "A_plus",
                                                               "A_minus",  "w_min",     "w_max"};
-  static constexpr bool summable = true, modulated = false, idle_depression = false, keeps_sign = false;
+  static constexpr bool summable = true, modulated = false, idle_depression = false,
+                        keeps_sign = false;
   static std::array<double, trace_count> time_constants(const double* p) {
     return {p[0], p[1], 0, 0};
   }
@@ -82,8 +83,7 @@ struct PowerLawSTDP : AdditiveSTDP<R> {
       "tau_plus", "tau_minus", "A_plus", "A_minus", "w_min", "w_max", "mu_plus"};
   static constexpr bool summable = false;
 
-  explicit PowerLawSTDP(const double* p)
-      : AdditiveSTDP<R>(p), mu_plus(static_cast<R>(p[6])) {}
+  explicit PowerLawSTDP(const double* p) : AdditiveSTDP<R>(p), mu_plus(static_cast<R>(p[6])) {}
   template <class V>
   SPIKELET_INLINE V up(V w, V k) const {
     return w + k * power(w, mu_plus);

@@ -6,9 +6,11 @@ template <class R>
 struct TripletSTDP {
   static constexpr std::string_view name = "TripletSTDP";
   static constexpr std::array<std::string_view, 10> parameters{
-      "tau_plus", "tau_minus", "tau_plus_triplet", "tau_minus_triplet", "A_plus",
-      "A_minus",  "A_plus_triplet", "A_minus_triplet", "w_min", "w_max"};
-  static constexpr bool summable = true, modulated = false, idle_depression = false, keeps_sign = false;
+      "tau_plus", "tau_minus", "tau_plus_triplet", "tau_minus_triplet",
+      "A_plus",   "A_minus",   "A_plus_triplet",   "A_minus_triplet",
+      "w_min",    "w_max"};
+  static constexpr bool summable = true, modulated = false, idle_depression = false,
+                        keeps_sign = false;
   static std::array<double, trace_count> time_constants(const double* p) {
     return {p[0], p[1], p[2], p[3]};
   }

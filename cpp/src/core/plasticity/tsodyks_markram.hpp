@@ -42,9 +42,10 @@ struct TsodyksMarkram {
     if (tau_psc > 0) {
       const double active = std::exp(-h / tau_psc), inactive = 1 - s.x - s.y;
       // What becomes inactive meanwhile and recovers in turn; the limit where the two are equal.
-      const double both = std::abs(tau_psc - tau_rec) < 1e-9 * tau_rec
-                              ? recovered - (1 - recovered) * h / tau_rec
-                              : ((1 - active) * tau_psc - recovered * tau_rec) / (tau_psc - tau_rec);
+      const double both =
+          std::abs(tau_psc - tau_rec) < 1e-9 * tau_rec
+              ? recovered - (1 - recovered) * h / tau_rec
+              : ((1 - active) * tau_psc - recovered * tau_rec) / (tau_psc - tau_rec);
       s.x += both * s.y + recovered * inactive;
       s.y *= active;
     } else {
