@@ -25,8 +25,8 @@ from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 from spikelet.population import Model, Population
 from spikelet.projection import Projection
-from spikelet.regulation import Regulation, SynapticScaling, WeightNormalisation
 from spikelet.recorders import SpikeRecorder, StateRecorder, WeightRecorder
+from spikelet.regulation import Regulation, SynapticScaling, WeightNormalisation
 from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
 from spikelet.sources import (
     CurrentInput,

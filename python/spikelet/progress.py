@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-__all__ = ["bar"]
+__all__ = ["bar", "images"]
 
 
 @contextlib.contextmanager
@@ -49,3 +49,38 @@ def bar(duration: float) -> Iterator[Callable[[float], None]]:
 
         yield update
         update(duration)
+
+
+@contextlib.contextmanager
+def images(title: str, done: int, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how many images are done, and the remaining time.
+
+    Parameters
+    ----------
+    title : str
+        What is done to them.
+    done, total : int
+        Number at the start, and in the end.
+
+    Yields
+    ------
+    callable
+        Takes the number done so far.
+    """
+    try:
+        from rich.console import Console  # noqa: PLC0415  # an extra
+        from rich.progress import (  # noqa: PLC0415
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+    except ImportError:
+        msg = "progress=True needs rich: pip install 'spikelet[progress]'"
+        raise ImportError(msg) from None
+    text = TextColumn("{task.description:<20}")
+    columns = (text, BarColumn(), MofNCompleteColumn(), TextColumn("images"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(title, total=total, completed=done)
+        yield lambda n: progress.update(task, completed=n)

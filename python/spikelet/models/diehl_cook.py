@@ -1,0 +1,145 @@
+"""Digits learned without labels, by the published protocol of Diehl & Cook.
+
+Each pixel is a Poisson source. Excitatory neurons learn from all pixels by STDP; each drives one inhibitory neuron,
+which inhibits all other excitatory ones, so that few answer an image and those learn it. Thresholds rise with use, and
+the weights onto each neuron keep their sum.
+
+P. U. Diehl & M. Cook, Unsupervised learning of digit recognition using spike-timing-dependent plasticity, Front.
+Comput. Neurosci. 9:99 (2015), and the code published with it. Unlike there, the synapses from the pixels have one delay
+of a step: a Poisson train that is delayed by a random time is a Poisson train.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import spikelet as sl
+from spikelet._checks import integer, number, require
+from spikelet.models.learner import Learner
+
+__all__ = ["DiehlCook"]
+
+EXCITATORY = sl.LIFCond(
+    C_m=100.0, g_L=1.0, E_L=-65.0, V_reset=-65.0, V_th=-72.0, t_ref=5.0, E_ex=0.0, E_in=-100.0,
+    tau_syn_ex=1.0, tau_syn_in=2.0, theta_plus=0.05, tau_theta=1e7,
+)  # fmt: skip
+INHIBITORY = sl.LIFCond(
+    C_m=10.0, g_L=1.0, E_L=-60.0, V_reset=-45.0, V_th=-40.0, t_ref=2.0, E_ex=0.0, E_in=-85.0,
+    tau_syn_ex=1.0, tau_syn_in=2.0,
+)  # fmt: skip
+THETA = 20.0  # at the start [mV]
+EXC_TO_INH, INH_TO_EXC = 10.4, -17.0  # [nS]
+FULL_RATE = 255 / 8  # of a white pixel at intensity 1 [Hz]
+
+
+class DiehlCook(Learner):
+    """Pixels, excitatory and inhibitory neurons, and the protocol that trains them.
+
+    Parameters
+    ----------
+    n_neurons : int
+        Excitatory neurons, and as many inhibitory ones.
+    n_inputs : int
+        Pixels.
+    seed : int
+        Of all that is random.
+    threads : int
+        The result does not depend on it.
+    dt : float
+        Step [ms].
+    show, rest : float
+        Time for which an image is shown, and nothing after it [ms].
+    intensity : float
+        A white pixel fires at this times 31.875 Hz; raised by 1, again and again, while fewer than `least_spikes`
+        spikes come.
+    least_spikes : int
+        Spikes of all neurons that an image must cause.
+    total : float, optional
+        Sum of the weights onto each neuron [nS], restored before each image; by default 78 for 784 pixels.
+    plasticity : Plasticity
+        Of the synapses from the pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spikelet.models import DiehlCook
+    >>> images = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
+    >>> network = DiehlCook(10, 64).fit(images)
+    >>> network.respond(images).shape
+    (3, 10)
+    """
+
+    def __init__(
+        self,
+        n_neurons: int = 400,
+        n_inputs: int = 784,
+        *,
+        seed: int = 0,
+        threads: int = 1,
+        dt: float = 0.5,
+        show: float = 350.0,
+        rest: float = 150.0,
+        intensity: float = 2.0,
+        least_spikes: int = 5,
+        total: float | None = None,
+        plasticity: sl.plasticity.Plasticity = sl.DiehlCookSTDP(),
+    ) -> None:
+        super().__init__(n_neurons, n_inputs, seed, threads)
+        for name, value, rule in (
+            ("dt", dt, "> 0"), ("show", show, "> 0"), ("rest", rest, ">= 0"),
+            ("intensity", intensity, "> 0"),
+        ):  # fmt: skip
+            require("DiehlCook", name, number("DiehlCook", name, value), rule)
+        self.dt, self.show, self.rest, self.intensity = dt, show, rest, intensity
+        self.least_spikes = integer("DiehlCook", "least_spikes", least_spikes, 0)
+        self.total = 78.0 * n_inputs / 784 if total is None else float(total)
+        require("DiehlCook", "total", number("DiehlCook", "total", self.total), "> 0")
+        self.plasticity = plasticity
+        random = np.random.default_rng(self.seed)
+        weights = 0.3 * (random.random((self.n_inputs, self.n_neurons)) + 0.01)
+        self._attach(self._build(weights, np.full(self.n_neurons, THETA), learning=True))
+
+    def parameters(self) -> dict[str, Any]:
+        """Return what the network was made with, apart from its size, seed, threads and rule."""
+        names = ("dt", "show", "rest", "intensity", "least_spikes", "total")
+        return {name: getattr(self, name) for name in names}
+
+    def _build(self, weights: NDArray[Any], theta: NDArray[Any], *, learning: bool) -> sl.Network:
+        net = sl.Network(dt=self.dt, seed=self.seed + (not learning), threads=self.threads)
+        pixels = net.population(self.n_inputs, sl.PoissonSource(rate=0.0), name="pixels")
+        # Without learning thresholds are constant, and the rule does nothing.
+        model = EXCITATORY
+        rule = self.plasticity
+        if not learning:
+            model = model.replace(V_th=EXCITATORY.V_th + theta, theta_plus=0.0)
+            rule = sl.DiehlCookSTDP(eta_pre=0.0, eta_post=0.0, w_max=self.plasticity.bounds[1])
+        neurons = net.population(self.n_neurons, model, name="excitatory")
+        if learning:
+            neurons.theta = theta
+        inhibitory = net.population(self.n_neurons, INHIBITORY, name="inhibitory")
+        net.connect(pixels, neurons, sl.AllToAll(), weight=weights, delay=net.dt, plasticity=rule)
+        net.connect(neurons, inhibitory, sl.OneToOne(), weight=EXC_TO_INH, delay=net.dt)
+        others = sl.AllToAll(self_connections=False)
+        net.connect(inhibitory, neurons, others, weight=INH_TO_EXC, delay=net.dt)
+        return net
+
+    def _present(self, net: sl.Network, image: NDArray[np.float32], *, learning: bool) -> Any:
+        pixels, projection = net.populations[0], net.projections[0]
+        spikes = self._spikes[net]
+        intensity = self.intensity
+        while True:
+            if learning:
+                projection.normalise(self.total)
+            spikes.clear()
+            pixels.rate = image * np.float32(FULL_RATE * intensity)
+            net.run(self.show)
+            counts = spikes.counts()
+            pixels.rate = 0.0
+            net.run(self.rest)
+            intensity += 1
+            # A dark image never causes any.
+            if counts.sum() >= self.least_spikes or not image.any() or intensity > 30:
+                return counts

@@ -1,0 +1,50 @@
+"""Images as what drives the pixels of a learning network."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spikelet._checks import fail
+
+__all__ = ["brightness"]
+
+
+def brightness(where: str, images: ArrayLike, n_pixels: int | None = None) -> NDArray[np.float32]:
+    """Check images; return them as rows of pixels in [0, 1].
+
+    Parameters
+    ----------
+    where : str
+        Who asks, for messages.
+    images : array-like, [n, ...]
+        uint8 in 0 .. 255, or numbers in [0, 1].
+    n_pixels : int, optional
+        How many pixels each must have.
+
+    Returns
+    -------
+    array, [n, n_pixels]
+
+    Raises
+    ------
+    TypeError
+        If they are no numbers.
+    ValueError
+        If the shape or the range is wrong, or some are NaN.
+    """
+    array = np.asarray(images)
+    if array.dtype.kind not in "buif":
+        raise TypeError(f"{where}: images must be an array of numbers, got {array.dtype}")
+    if array.ndim < 2:
+        fail(where, "images", array.shape, "must be [n, ...], one row of pixels an image; shape")
+    flat = array.reshape(len(array), -1) if array.size else array.reshape(len(array), n_pixels or 0)
+    if n_pixels is not None and flat.shape[1] != n_pixels:
+        fail(where, "images", array.shape, f"must have {n_pixels} pixels each; shape")
+    if array.dtype == np.uint8:
+        return flat.astype(np.float32) / np.float32(255)
+    flat = flat.astype(np.float32)
+    bad = ~((flat >= 0) & (flat <= 1))  # NaN included
+    if bad.any():
+        fail(where, "images", float(flat[bad][0]), "must be uint8, or numbers in [0, 1]")
+    return flat

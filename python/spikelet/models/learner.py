@@ -1,0 +1,248 @@
+"""What networks that learn images without labels have in common: training, answering, files."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import zipfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+import spikelet as sl
+from spikelet import progress as _progress
+from spikelet._checks import fail, integer
+from spikelet.models.images import brightness
+
+__all__ = ["Learner"]
+
+CHUNK = 500  # images that one frozen network answers in a row
+
+
+class Learner(ABC):
+    """One layer of neurons that learns from pixels; see its subclasses.
+
+    Attributes
+    ----------
+    shown : int
+        Images learned so far, repetitions counted.
+    net : Network
+        The network that learns: populations[0] are the pixels, populations[1] the neurons, projections[0] is
+        what learns.
+    """
+
+    def __init__(self, n_neurons: int, n_inputs: int, seed: int, threads: int) -> None:
+        where = type(self).__name__
+        self.n_neurons = integer(where, "n_neurons", n_neurons, 1)
+        self.n_inputs = integer(where, "n_inputs", n_inputs, 1)
+        self.seed = integer(where, "seed", seed, 0, 2**63)
+        self.threads = integer(where, "threads", threads, 1, 1024)
+        self.shown = 0
+        self._spikes: dict[sl.Network, sl.SpikeRecorder] = {}
+
+    # For subclasses -----------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def parameters(self) -> dict[str, Any]:
+        """Return what the network was made with, apart from its size, seed, threads and rule."""
+
+    @abstractmethod
+    def _build(self, weights: NDArray[Any], theta: NDArray[Any], *, learning: bool) -> sl.Network:
+        """Make a network with these weights and adapted thresholds."""
+
+    @abstractmethod
+    def _present(self, net: sl.Network, image: NDArray[np.float32], *, learning: bool) -> Any:
+        """Show an image; return the neurons' spikes."""
+
+    def _attach(self, net: sl.Network) -> None:
+        self.net = net
+        self._spikes[net] = net.record(net.populations[1], "spikes")
+
+    # For users ----------------------------------------------------------------------------------------------------
+
+    @property
+    def weights(self) -> NDArray[np.float32]:
+        """Weights from pixels to neurons as of now, [n_inputs, n_neurons]."""
+        weights: NDArray[np.float32] = self.net.projections[0].weights
+        return weights.reshape(self.n_inputs, self.n_neurons)
+
+    @property
+    def theta(self) -> NDArray[np.float32]:
+        """How much the neurons' thresholds have grown, [n_neurons], [mV]."""
+        return np.asarray(self.net.populations[1].theta)
+
+    def fit(
+        self,
+        images: ArrayLike,
+        *,
+        epochs: int = 1,
+        progress: bool | Callable[[int], Any] = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        every: int = 5000,
+    ) -> Self:
+        """Learn images, in their order, until each was shown `epochs` times.
+
+        Images that this network has learned before are counted: after an interruption, load the checkpoint and call
+        this again with the same arguments, and the result is the same to the bit.
+
+        Parameters
+        ----------
+        images : array-like, [n, ...]
+            uint8, or numbers in [0, 1].
+        epochs : int
+            How often each image is shown.
+        progress : bool or callable
+            Show a progress bar (needs rich), or call ``progress(shown)`` after each image.
+        checkpoint : path, optional
+            File to save the network to, every so many images and at the end.
+        every : int
+            Images from one checkpoint to the next.
+
+        Returns
+        -------
+        Learner
+            Itself.
+        """
+        where = type(self).__name__
+        pixels = brightness(where, images, self.n_inputs)
+        total = len(pixels) * integer(where, "epochs", epochs, 0)
+        integer(where, "every", every, 1)
+        with _ticks(progress, "learning", self.shown, total) as tick:
+            while self.shown < total:
+                self._present(self.net, pixels[self.shown % len(pixels)], learning=True)
+                self.shown += 1
+                if checkpoint is not None and self.shown % every == 0:
+                    self.save(checkpoint)
+                tick(self.shown)
+        if checkpoint is not None:
+            self.save(checkpoint)
+        return self
+
+    def respond(
+        self, images: ArrayLike, *, progress: bool | Callable[[int], Any] = False
+    ) -> NDArray[np.int64]:
+        """Show images with learning off.
+
+        Parameters
+        ----------
+        images : array-like, [n, ...]
+            As for `fit`.
+        progress : bool or callable
+            As for `fit`.
+
+        Returns
+        -------
+        array, [n, n_neurons]
+            Spikes of each neuron for each image. The same for the same images, whatever the threads.
+        """
+        pixels = brightness(type(self).__name__, images, self.n_inputs)
+        counts = np.zeros((len(pixels), self.n_neurons), np.int64)
+        weights, theta = self.weights, self.theta
+        chunks = iter(range(0, len(pixels), CHUNK))
+        workers = min(self.threads, max(1, -(-len(pixels) // CHUNK)))
+        threads, self.threads = self.threads, 1  # of each network
+        nets = [self._build(weights, theta, learning=False) for _ in range(workers)]
+        self.threads = threads
+        for net in nets:
+            self._spikes[net] = net.record(net.populations[1], "spikes")
+
+        def work(net: sl.Network) -> Iterator[int]:
+            for begin in chunks:  # a chunk starts from rest, so it does not matter who works on it
+                net.reset(keep_weights=True)
+                for k in range(begin, min(begin + CHUNK, len(pixels))):
+                    counts[k] = self._present(net, pixels[k], learning=False)
+                    yield 1
+
+        done = 0
+        with _ticks(progress, "answering", 0, len(pixels)) as tick:
+
+            def run(net: sl.Network) -> None:
+                nonlocal done
+                for n in work(net):
+                    done += n
+                    tick(done)
+
+            with ThreadPoolExecutor(workers) as pool:
+                list(pool.map(run, nets))
+        for net in nets:
+            del self._spikes[net]
+        return counts
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network, with all it needs to go on; an older file is replaced at once or not at all.
+
+        Parameters
+        ----------
+        path : path
+            File, .npz by custom.
+        """
+        new = Path(f"{os.fspath(path)}.new")
+        self.net.save(new)
+        with zipfile.ZipFile(new, "a") as file:
+            file.writestr("learner.json", json.dumps(self._header()))
+        new.replace(path)
+
+    def _header(self) -> dict[str, Any]:
+        return {
+            "type": type(self).__name__,
+            "n_neurons": self.n_neurons,
+            "n_inputs": self.n_inputs,
+            "seed": self.seed,
+            "shown": self.shown,
+            "parameters": self.parameters(),
+        }
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], threads: int = 1) -> Self:
+        """Read a network.
+
+        Parameters
+        ----------
+        path : path
+            File that `save` wrote.
+        threads : int
+            Of the network.
+
+        Returns
+        -------
+        Learner
+
+        Raises
+        ------
+        ValueError
+            If it is no such file.
+        """
+        try:
+            with zipfile.ZipFile(path) as file:
+                header = json.loads(file.read("learner.json"))
+        except (zipfile.BadZipFile, KeyError):
+            header = {}
+        if header.get("type") != cls.__name__:
+            fail(f"{cls.__name__}.load", "path", os.fspath(path), "must be a file that save wrote")
+        net = sl.Network.load(path, threads=threads)
+        learner = cls(
+            header["n_neurons"], header["n_inputs"], seed=header["seed"], threads=threads,
+            plasticity=net.projections[0].plasticity, **header["parameters"],
+        )  # fmt: skip
+        learner._spikes.clear()
+        learner._attach(net)
+        learner.shown = header["shown"]
+        return learner
+
+
+@contextlib.contextmanager
+def _ticks(
+    how: bool | Callable[[int], Any], title: str, done: int, total: int
+) -> Iterator[Callable[[int], Any]]:
+    """Report progress: to a bar, to a callable, or to nobody."""
+    if how is True:
+        with _progress.images(title, done, total) as update:
+            yield update
+    else:
+        yield how if callable(how) else lambda _: None
