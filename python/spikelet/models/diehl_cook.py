@@ -59,8 +59,8 @@ class DiehlCook(Learner):
         Spikes of all neurons that an image must cause.
     total : float, optional
         Sum of the weights onto each neuron [nS], restored before each image; by default 78 for 784 pixels.
-    plasticity : Plasticity
-        Of the synapses from the pixels.
+    plasticity : Plasticity, optional
+        Of the synapses from the pixels; by default `spikelet.DiehlCookSTDP`.
 
     Examples
     --------
@@ -85,19 +85,19 @@ class DiehlCook(Learner):
         intensity: float = 2.0,
         least_spikes: int = 5,
         total: float | None = None,
-        plasticity: sl.plasticity.Plasticity = sl.DiehlCookSTDP(),
+        plasticity: sl.plasticity.Plasticity | None = None,
     ) -> None:
-        super().__init__(n_neurons, n_inputs, seed, threads)
-        for name, value, rule in (
+        rule = sl.DiehlCookSTDP() if plasticity is None else plasticity
+        super().__init__(n_neurons, n_inputs, seed=seed, threads=threads, plasticity=rule)
+        for name, value, limit in (
             ("dt", dt, "> 0"), ("show", show, "> 0"), ("rest", rest, ">= 0"),
             ("intensity", intensity, "> 0"),
         ):  # fmt: skip
-            require("DiehlCook", name, number("DiehlCook", name, value), rule)
+            require("DiehlCook", name, number("DiehlCook", name, value), limit)
         self.dt, self.show, self.rest, self.intensity = dt, show, rest, intensity
         self.least_spikes = integer("DiehlCook", "least_spikes", least_spikes, 0)
         self.total = 78.0 * n_inputs / 784 if total is None else float(total)
         require("DiehlCook", "total", number("DiehlCook", "total", self.total), "> 0")
-        self.plasticity = plasticity
         random = np.random.default_rng(self.seed)
         weights = 0.3 * (random.random((self.n_inputs, self.n_neurons)) + 0.01)
         self._attach(self._build(weights, np.full(self.n_neurons, THETA), learning=True))
@@ -111,7 +111,7 @@ class DiehlCook(Learner):
         net = sl.Network(dt=self.dt, seed=self.seed + (not learning), threads=self.threads)
         pixels = net.population(self.n_inputs, sl.PoissonSource(rate=0.0), name="pixels")
         # Without learning thresholds are constant, and the rule does nothing.
-        model = EXCITATORY
+        model: sl.neurons.NeuronModel = EXCITATORY
         rule = self.plasticity
         if not learning:
             model = model.replace(V_th=EXCITATORY.V_th + theta, theta_plus=0.0)

@@ -37,12 +37,21 @@ class Learner(ABC):
         what learns.
     """
 
-    def __init__(self, n_neurons: int, n_inputs: int, seed: int, threads: int) -> None:
+    def __init__(
+        self,
+        n_neurons: int,
+        n_inputs: int,
+        *,
+        seed: int,
+        threads: int,
+        plasticity: sl.plasticity.Plasticity,
+    ) -> None:
         where = type(self).__name__
         self.n_neurons = integer(where, "n_neurons", n_neurons, 1)
         self.n_inputs = integer(where, "n_inputs", n_inputs, 1)
         self.seed = integer(where, "seed", seed, 0, 2**63)
         self.threads = integer(where, "threads", threads, 1, 1024)
+        self.plasticity = plasticity
         self.shown = 0
         self._spikes: dict[sl.Network, sl.SpikeRecorder] = {}
 
@@ -226,9 +235,11 @@ class Learner(ABC):
         if header.get("type") != cls.__name__:
             fail(f"{cls.__name__}.load", "path", os.fspath(path), "must be a file that save wrote")
         net = sl.Network.load(path, threads=threads)
+        rule = net.projections[0].plasticity
+        assert rule is not None
         learner = cls(
             header["n_neurons"], header["n_inputs"], seed=header["seed"], threads=threads,
-            plasticity=net.projections[0].plasticity, **header["parameters"],
+            plasticity=rule, **header["parameters"],
         )  # fmt: skip
         learner._spikes.clear()
         learner._attach(net)
