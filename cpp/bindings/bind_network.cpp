@@ -273,6 +273,10 @@ void bind_simulator(py::module_& m, const char* name) {
                  {kind == "normalise" ? Regulation::Kind::normalise : Regulation::Kind::scale,
                   projection, every, total, rate, strength});
            })
+      .def("set_amplitudes",
+           [](S& s, std::size_t k, const py::dict& plasticity) {
+             s.set_amplitudes(k, as_plasticity(plasticity)->parameters);
+           })
       .def("set_reward", &S::set_reward)
       .def("reward", &S::reward)
       .def("plastic_state",

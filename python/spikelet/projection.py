@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class Projection:
         self.index = index
         self.pre = pre
         self.post = post
-        self.plasticity = plasticity
+        self._plasticity = plasticity
         self.receptor = receptor  # the core's number; -1: by sign
 
     def __len__(self) -> int:
@@ -80,6 +81,27 @@ class Projection:
                 )
         with named(where):
             self.network._sim.set_weights(self.index, values)
+
+    @property
+    def plasticity(self) -> Plasticity | None:
+        """How the weights change, or None. Assigning the same rule with other amplitudes, between runs, uses those from
+        now on: ``p.plasticity = dataclasses.replace(p.plasticity, A_plus=0.1)``."""  # noqa: D205, D209
+        return self._plasticity
+
+    @plasticity.setter
+    def plasticity(self, rule: Plasticity) -> None:
+        where, old = repr(self), self._plasticity
+        if old is None or type(rule) is not type(old):
+            kind = "none" if old is None else type(old).__name__
+            fail(where, "plasticity", rule, f"must be of the kind it was made with ({kind})")
+        for f in dataclasses.fields(rule):
+            amplitude = f.name.startswith(("A_", "eta", "alpha", "mu_"))
+            if not amplitude and getattr(rule, f.name) != getattr(old, f.name):
+                given = getattr(rule, f.name)
+                rule_text = f"must stay {getattr(old, f.name)!r}: only amplitudes can change"
+                fail(where, f"plasticity.{f.name}", given, rule_text)
+        self.network._sim.set_amplitudes(self.index, rule.to_core())
+        self._plasticity = rule
 
     def normalise(self, total: float) -> None:
         """Scale each target's incoming weights to one sum, now; for plastic projections.

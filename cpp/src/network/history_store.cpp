@@ -138,13 +138,15 @@ void HistoryStore<R, Rule>::potentiate(const Synapse& s, Window posts) {
     if constexpr (Rule<R>::modulated) {
       if (pre_[s.row] > 0) {
         integrate(s.k, post.stamp + shift);
-        own_[s.k] = rule_.up(own_[s.k], pre_[s.row] * pre_decay_(since) * post.factor);
+        own_[s.k] =
+            rule_.up(own_[s.k], pre_[s.row] * pre_decay_(since) * rule_.post_factor(post.before_2));
       }
       continue;
     }
     R trace = centered_ ? own_[s.k] : pre_[s.row];
     if (trace > 0) {
-      weight_[s.k] = rule_.up(weight_[s.k], trace * pre_decay_(since) * post.factor);
+      weight_[s.k] =
+          rule_.up(weight_[s.k], trace * pre_decay_(since) * rule_.post_factor(post.before_2));
     }
     if (centered_) {
       own_[s.k] = 0;
@@ -271,7 +273,7 @@ void HistoryStore<R, Rule>::note_post(std::uint32_t target, Step stamp) {
     before_2 = history.back().trace_2 * post_2_decay_(since);
   }
   history.push_back({stamp, nearest_post_ ? R(1) : before + R(1),
-                     nearest_post_ ? R(1) : before_2 + R(1), rule_.post_factor(before_2)});
+                     nearest_post_ ? R(1) : before_2 + R(1), before_2});
   if (++posts_ > posts_limit_) {
     settle(stamp - 1);
     posts_limit_ = std::max(2 * posts_, 16 * history_.size() + 1024);
@@ -359,7 +361,7 @@ std::vector<PostSpike<R>> HistoryStore<R, Rule>::posts() const {
   std::vector<PostSpike<R>> list;
   for (std::uint32_t j = 0; j < history_.size(); ++j) {
     for (const Post& post : history_[j]) {
-      list.push_back({post.stamp, j, {post.trace, post.trace_2, post.factor}});
+      list.push_back({post.stamp, j, {post.trace, post.trace_2, post.before_2}});
     }
   }
   return list;

@@ -29,6 +29,10 @@ class HistoryStore final : public PlasticStore<R> {
   void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
   void finish(Step now) override;
   void settle(Step step) override;
+  void set_parameters(const std::vector<double>& parameters) override {
+    PlasticStore<R>::set_parameters(parameters);
+    rule_ = Rule<R>(parameters.data());
+  }
   void add_weights(std::span<double> sums) const override;
   void scale_weights(std::span<const R> factors) override;
   PlasticParts<R> parts() override;
@@ -50,7 +54,7 @@ class HistoryStore final : public PlasticStore<R> {
   struct Post {  // a spike of a target, with the traces that include it
     Step stamp;
     R trace, trace_2;
-    R factor;  // of potentiation
+    R before_2;  // the second trace without it
   };
   using History = std::vector<Post>;
   // Posts that are at a synapse in (lo, hi], as indices into a history.

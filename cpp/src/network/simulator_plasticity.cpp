@@ -105,6 +105,20 @@ void Simulator<R>::apply_regulations() {
 }
 
 template <class R>
+void Simulator<R>::set_amplitudes(std::size_t k, const std::vector<double>& parameters) {
+  const Use use(busy_);
+  make_ready();
+  Projection& projection = projections_[k];
+  finish(projection);
+  projection.rule->parameters = parameters;
+  for (std::size_t p = 0; p < partitions_.size(); ++p) {
+    if (PlasticStore<R>* store = plastic_store(projection, p)) {
+      store->set_parameters(parameters);
+    }
+  }
+}
+
+template <class R>
 void Simulator<R>::set_reward(std::size_t k, Step step, double level) {
   require_idle();
   projections_[k].reward->set(step, level);

@@ -70,6 +70,10 @@ class PlasticStore : public SynapseStore<R> {
   // Brings the weights up to `now`, with every spike that is at the synapse by then. Spikes of
   // sources that have passed it are kept with the weight they were sent with.
   virtual void finish(Step now) = 0;
+  // Other amplitudes, after finish(); time constants and bounds are the same.
+  virtual void set_parameters(const std::vector<double>& parameters) {
+    plasticity_.parameters = parameters;
+  }
   // Sum of each target's weights; scales and limits them.
   virtual void add_weights(std::span<double> sums) const = 0;
   virtual void scale_weights(std::span<const R> factors) = 0;

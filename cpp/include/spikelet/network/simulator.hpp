@@ -120,6 +120,8 @@ class Simulator {
   // Scales each target's weights to that sum, now.
   void normalise(std::size_t projection, double total);
   void regulate(const Regulation& regulation);
+  // The same rule with other amplitudes, from now on.
+  void set_amplitudes(std::size_t projection, const std::vector<double>& parameters);
   void set_reward(std::size_t projection, Step step, double level);
   double reward(std::size_t projection) const {
     return projections_[projection].reward->level(now_);
