@@ -1,0 +1,148 @@
+"""Unsupervised STDP with a scikit-learn face. Needs ``pip install 'spikelet[learn]'``."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.utils import check_random_state
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError:
+    raise ImportError("STDPClassifier needs scikit-learn: pip install 'spikelet[learn]'") from None
+
+from spikelet._checks import fail
+from spikelet.models.diehl_cook import DiehlCook
+from spikelet.models.voting import assign, classify
+from spikelet.models.winner_take_all import WinnerTakeAll
+
+__all__ = ["STDPClassifier"]
+
+NETWORKS = {"winner_take_all": WinnerTakeAll, "diehl_cook": DiehlCook}
+
+
+class STDPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Classify by neurons that learned by STDP: labels only name the neurons afterwards.
+
+    Parameters
+    ----------
+    n_neurons : int
+        Number of neurons.
+    network : "winner_take_all" or "diehl_cook"
+        `WinnerTakeAll`, which is fast, or `DiehlCook`, the published protocol.
+    epochs : int
+        How often each sample is shown.
+    hard : bool
+        Each neuron stands for one class, instead of for several by their shares.
+    threads : int
+        The result does not depend on it.
+    progress : bool
+        Show progress bars (needs rich).
+    random_state : int, RandomState or None
+        Seed; None: drawn anew for each fit.
+
+    Attributes
+    ----------
+    network_ : Learner
+        The network that learned.
+    votes_ : array, [n_neurons, n_classes]
+        What a spike of each neuron counts.
+    classes_ : array, [n_classes]
+        Labels.
+    n_features_in_ : int
+        Pixels of a sample.
+
+    Notes
+    -----
+    Samples are numbers >= 0, of which the largest in `fit` counts as white; brighter ones in `predict` are cut off
+    there.
+    """
+
+    def __init__(
+        self,
+        n_neurons: int = 400,
+        *,
+        network: str = "winner_take_all",
+        epochs: int = 1,
+        hard: bool = False,
+        threads: int = 1,
+        progress: bool = False,
+        random_state: Any = 0,
+    ) -> None:
+        self.n_neurons = n_neurons
+        self.network = network
+        self.epochs = epochs
+        self.hard = hard
+        self.threads = threads
+        self.progress = progress
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn samples, then name the neurons.
+
+        Parameters
+        ----------
+        X : array-like, [n, n_features]
+            Samples, >= 0.
+        y : array-like, [n]
+            Labels, used only to name the neurons.
+
+        Returns
+        -------
+        STDPClassifier
+            Itself.
+        """
+        samples, labels = validate_data(self, X, y)
+        check_classification_targets(labels)
+        if self.network not in NETWORKS:
+            fail("STDPClassifier", "network", self.network, f"must be one of {list(NETWORKS)}")
+        if (samples < 0).any():
+            lowest = float(samples.min())
+            raise ValueError(f"Negative values in data passed to STDPClassifier.fit: {lowest}")
+        self.classes_, classes = np.unique(labels, return_inverse=True)
+        if len(self.classes_) == 1:
+            raise ValueError("STDPClassifier needs samples of at least 2 classes, got 1 class")
+        self.white_ = float(samples.max()) or 1.0
+        seed = self.random_state
+        if not isinstance(seed, (int, np.integer)):
+            seed = check_random_state(seed).randint(2**31 - 1)
+        learner = NETWORKS[self.network]
+        self.network_ = learner(
+            self.n_neurons, samples.shape[1], seed=int(seed), threads=self.threads
+        )
+        pixels = self._pixels(samples)
+        self.network_.fit(pixels, epochs=self.epochs, progress=self.progress)
+        counts = self.network_.respond(pixels, progress=self.progress)
+        self.votes_ = assign(counts, classes, len(self.classes_), hard=self.hard)
+        return self
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Read samples.
+
+        Parameters
+        ----------
+        X : array-like, [n, n_features]
+            Samples, >= 0.
+
+        Returns
+        -------
+        array, [n]
+            Labels.
+        """
+        check_is_fitted(self)
+        samples = validate_data(self, X, reset=False)
+        counts = self.network_.respond(self._pixels(samples), progress=self.progress)
+        return np.asarray(self.classes_[classify(counts, self.votes_)])
+
+    def _pixels(self, samples: NDArray[Any]) -> NDArray[Any]:
+        return np.clip(samples / self.white_, 0.0, 1.0)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        tags.classifier_tags.poor_score = True  # few samples, few features: not what it is for
+        return tags
