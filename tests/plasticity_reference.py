@@ -83,7 +83,8 @@ def pairs_down(rule: Any, earlier: list[int], pres: list[int]) -> list[int]:
 def pair_change(rule: Any, w: float, up: float, down: float) -> float:
     """Change a weight by a sum of potentiating or depressing pairs."""
     if rule.dependence == "power_law":
-        return max(w + rule.A_plus * w**rule.mu_plus * up - rule.A_minus * w * down, rule.w_min)
+        w += rule.A_plus * w**rule.mu_plus * up - rule.A_minus * w * down  # one of the two is 0
+        return float(max(w, rule.w_min))
     mu_plus, mu_minus = {
         "additive": (0.0, 0.0),
         "multiplicative": (1.0, 1.0),

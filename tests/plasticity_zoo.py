@@ -89,7 +89,7 @@ def build(layout: str, *, dtype: Any = "float64", threads: int | None = 1) -> Zo
     """Make a network whose spikes depend on all of its plastic weights."""
     net = sl.Network(dt=0.1, seed=8, threads=threads, dtype=dtype)
     n, m = (16, 70) if layout == "dense" else (40, 70)
-    cells = net.population(m, sl.LIF(t_ref=1.0), name="cells")
+    cells = net.population(m, sl.LIF(t_ref=1.0, I_e=200.0), name="cells")
     sources = net.population(n, sl.PoissonSource(np.linspace(10.0, 150.0, n)), name="sources")
     net.inject(cells, sl.PoissonInput(rate=3000.0, weight=60.0))
     rng = np.random.default_rng(2)

@@ -87,12 +87,17 @@ class Bench:
         np.testing.assert_allclose(arrived, table[1:], rtol=rtol, atol=1e-14)
 
     def check(self, cuts: list[int]) -> None:
-        """Run on to each cut; compare the weights there, and in the end what was sent."""
+        """Run on to each cut; compare the weights there, and in the end what was recorded and sent."""
         histories = self.simulate()
+        recorded = self.net.record(self.p, "weights", every=2.3)
         for now in cuts:
             self.net.run(now * 0.1 - self.net.t)
             np.testing.assert_allclose(self.p.weights, [h.at(now) for h in histories], rtol=1e-12)
         self.check_sent([h.sent for h in histories])
+        times = to_steps(recorded.times)
+        assert len(times) >= STEPS // 23
+        table = [[h.at(t) for h in histories] for t in times.tolist()]
+        np.testing.assert_allclose(recorded.values, table, rtol=1e-12)
         assert np.abs(self.p.weights - self.start).max() > 0.1 * np.abs(self.start).max()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 
 import spikelet as sl
 
-from .conftest import make, spawn
+from .conftest import make, spawn, to_steps
 from .plasticity_reference import simulate
 from .plasticity_zoo import LAYOUTS, Zoo, build, digest, rules
 from .test_plasticity_rules import COINCIDENCES, DEPENDENCES, PAIRINGS, STEPS, Bench, draw
+from .test_stdp import emit, force
 
 DTYPES = ("float32", "float64")
 
@@ -131,6 +133,75 @@ def test_reset_keeps_weights_as_they_are_now(layout: str) -> None:
     assert_equal(other.result(), zoo.result())
 
 
+class Actor:
+    """Acts on a zoo at random; `looks` are what must not matter."""
+
+    def __init__(self, seed: int, layout: str, threads: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.net = build(layout, dtype=DTYPES[seed % 2], threads=threads).net
+        self.free = list(range(2, 16))  # of the pair rules, those that nothing regulates
+
+    def pick(self, *kinds: Any) -> Any:
+        """Pick a projection whose rule is of some kind."""
+        fit = [p for p in self.net.projections if isinstance(p.plasticity, kinds)]
+        return fit[self.rng.integers(0, len(fit))]
+
+    def run(self, pieces: int) -> None:
+        steps = int(self.rng.integers(0, 150))
+        for piece in np.diff([0, *np.linspace(0, steps, pieces + 1).astype(int)]):
+            self.net.run(piece * 0.1)
+
+    def write(self, _: int) -> None:
+        p = self.pick(object)
+        p.weights = p.weights * 0.9 + np.sign(p.weights)
+
+    def normalise(self, _: int) -> None:
+        self.pick(sl.STDP, sl.TripletSTDP, sl.DiehlCookSTDP).normalise(self.rng.uniform(20, 200))
+
+    def reward(self, _: int) -> None:
+        p = self.pick(sl.RewardSTDP)
+        p.reward = self.rng.normal()
+        later = self.net.t + 0.1 * self.rng.choice(np.arange(1, 400), 5, replace=False)
+        p.schedule_reward(np.round(np.sort(later), 1), self.rng.normal(0.0, 1.0, 5))
+
+    def regulate(self, _: int) -> None:
+        if self.free:
+            p = self.net.projections[self.free.pop(self.rng.integers(0, len(self.free)))]
+            every = round(0.1 * int(self.rng.integers(20, 300)), 1)
+            self.net.regulate(p, sl.WeightNormalisation(total=70.0, every=every))
+
+    def reset(self, _: int) -> None:
+        if self.rng.random() < 0.4:
+            self.net.reset(keep_weights=bool(self.rng.random() < 0.5))
+
+    def look(self, rng: np.random.Generator, path: Path) -> None:
+        """Read, record, save, or go on with a loaded copy."""
+        kind = rng.integers(0, 4)
+        if kind == 0:
+            _ = Zoo(self.net, None, None).look(), [repr(p) for p in self.net.projections]
+        elif kind == 1:
+            for p in self.net.projections[:: int(rng.integers(1, 9))]:
+                self.net.record(p, "weights", every=0.9)
+        else:
+            self.net.save(path)
+            if kind == 3:
+                self.net = sl.Network.load(path, threads=int(rng.integers(1, 4)))
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("SPIKELET_FUZZ", "12"))))
+def test_looking_and_moving_change_no_bit(seed: int, tmp_path: Path) -> None:
+    layout = LAYOUTS[seed % 3]
+    plain, other = Actor(seed, layout, 1), Actor(seed, layout, 1 + seed % 4)
+    rng, looks = np.random.default_rng([seed, 1]), np.random.default_rng([seed, 2])
+    actions = ["run", "run", "run", "write", "normalise", "reward", "regulate", "reset"]
+    for name in rng.choice(actions, int(rng.integers(5, 20))):
+        getattr(plain, name)(1)
+        getattr(other, name)(int(looks.integers(1, 6)))
+        if looks.random() < 0.6:
+            other.look(looks, tmp_path / "net.npz")
+    assert_equal(go_on(plain.net), go_on(other.net))
+
+
 # One projection
 
 
@@ -191,6 +262,32 @@ def test_a_written_weight_is_changed_from_there(
         for i, j, d in zip(bench.pre, bench.post, bench.delay, strict=True)
     ]
     np.testing.assert_allclose(bench.p.weights, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("longest", [9, 1500])
+@pytest.mark.parametrize(("name", "options"), NAMES)
+def test_long_silence_of_a_source_loses_no_pair(
+    name: str, options: dict[str, str], longest: int
+) -> None:
+    """The targets spike so often meanwhile that their history has to be cut."""
+    steps, rng = 6000, np.random.default_rng(34)
+    pres = [np.array(s) for s in ([3, 5990], [5995], [40, 41, 3100], [2900], [10, 5000])]
+    posts = [np.arange(2 + k, steps, 9 + k) for k in range(3)] + [np.array([9, 5000])]
+    rule, (low, _) = draw(rng, name, axonal_fraction=0.4, **options)
+    for delay in (longest, rng.integers(1, longest + 1, 20)):
+        net = make()
+        p = net.connect(
+            emit(net, pres), force(net, posts, steps), sl.AllToAll(), weight=low + 0.3,
+            delay=np.multiply(delay, 0.1), plasticity=rule,
+        )  # fmt: skip
+        histories = [
+            simulate(rule, low + 0.3, pres[i], posts[j], int(d))
+            for i, j, d in zip(p.pre_ids, p.post_ids, to_steps(p.delays), strict=True)
+        ]
+        for now in (4000, 5997, steps):
+            net.run(now * 0.1 - net.t)
+            np.testing.assert_allclose(p.weights, [h.at(now) for h in histories], rtol=1e-9)
+        assert np.ptp(p.weights) > 1e-3
 
 
 def test_a_silent_projection_stays_as_it_is() -> None:
