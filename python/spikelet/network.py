@@ -410,7 +410,7 @@ class Network:
 
     # State --------------------------------------------------------------------------------------------------------
 
-    def reset(self, *, keep_weights: bool = False) -> None:
+    def reset(self, *, keep_weights: bool = False, at: float = 0.0) -> None:
         """Go back to time 0: states as they were before the first run, no spikes in flight, recorders empty.
 
         Parameters
@@ -418,9 +418,16 @@ class Network:
         keep_weights : bool
             Keep plastic weights as they are now; otherwise they go back to those given to `connect`. Static weights
             stay as they are.
+        at : float
+            Start at this time [ms] instead, a multiple of dt: what is drawn at other times is other noise.
         """
         self._require_idle()
-        self._sim.reset(keep_weights)
+        time = number("reset", "at", at, "ms")
+        require("reset", "at", time, ">= 0")
+        step = round(float(time) / self.dt)
+        if step > 2**53 or abs(step * self.dt - float(time)) > 1e-6 * self.dt + 1e-12 * float(time):
+            fail("reset", "at", at, f"must be a multiple of dt = {self.dt:g} ms")
+        self._sim.reset(keep_weights, step)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save everything but the recorders, spikes in flight and traces included; what follows is bit-identical.

@@ -242,15 +242,23 @@ std::size_t Simulator<R>::record_weights(std::size_t projection, Step every) {
 }
 
 template <class R>
-void Simulator<R>::reset(bool keep_weights) {
+void Simulator<R>::reset(bool keep_weights, Step at) {
   require_idle();
   std::vector<std::vector<R>> kept(projections_.size());
   for (std::size_t k = 0; k < projections_.size(); ++k) {
-    if (projections_[k].rule) {
-      kept[k] = keep_weights ? read_weights(k) : projections_[k].initial_weights;
+    if (!projections_[k].rule) {
+      continue;
+    }
+    if (!keep_weights) {
+      kept[k] = projections_[k].initial_weights;
+    } else if (projections_[k].table) {
+      kept[k] = read_weights(k);
+    } else {
+      finish(projections_[k]);  // the stores keep them
     }
   }
-  now_ = 0;
+  const Step born = at == 0 ? -1 : at;
+  now_ = at;
   history_ = {};
   for (Partition& partition : partitions_) {
     for (auto& store : partition.stores) {
@@ -261,14 +269,19 @@ void Simulator<R>::reset(bool keep_weights) {
   }
   for (Projection& projection : projections_) {
     projection.plastic.reset();
-    projection.born = -1;
+    projection.born = born;
     if (projection.reward) {
       projection.reward->clear();
     }
+    for (std::size_t p = 0; projection.rule && !projection.table && p < partitions_.size(); ++p) {
+      if (PlasticStore<R>* store = plastic_store(projection, p)) {
+        store->start(born);
+      }
+    }
   }
-  std::fill(store_born_.begin(), store_born_.end(), Step{-1});
+  std::fill(store_born_.begin(), store_born_.end(), born);
   for (std::size_t k = 0; k < projections_.size(); ++k) {
-    if (projections_[k].rule) {
+    if (!kept[k].empty()) {
       write_weights(k, kept[k]);
     }
   }
@@ -278,7 +291,7 @@ void Simulator<R>::reset(bool keep_weights) {
         node.neurons->set_raw_state(
             s, initial_state(static_cast<std::size_t>(&node - nodes_.data()), s));
       }
-      node.neurons->set_held(std::vector<std::int32_t>(node.size, 0), 0);
+      node.neurons->set_held(std::vector<std::int32_t>(node.size, 0), at);
     }
   }
   for (SpikeRecorder& recorder : spike_recorders_) {

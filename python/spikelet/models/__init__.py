@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
-from spikelet.models.diehl_cook import DiehlCook
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["DiehlCook"]
+from spikelet.models.diehl_cook import DiehlCook
+from spikelet.models.winner_take_all import WinnerTakeAll
+
+if TYPE_CHECKING:
+    from spikelet.models.classifier import STDPClassifier
+
+__all__ = ["DiehlCook", "STDPClassifier", "WinnerTakeAll"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "STDPClassifier":  # needs scikit-learn, an extra
+        from spikelet.models.classifier import STDPClassifier  # noqa: PLC0415
+
+        return STDPClassifier
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

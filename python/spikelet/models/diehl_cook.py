@@ -100,15 +100,21 @@ class DiehlCook(Learner):
         require("DiehlCook", "total", number("DiehlCook", "total", self.total), "> 0")
         random = np.random.default_rng(self.seed)
         weights = 0.3 * (random.random((self.n_inputs, self.n_neurons)) + 0.01)
-        self._attach(self._build(weights, np.full(self.n_neurons, THETA), learning=True))
+        self._attach(
+            self._build(
+                weights, np.full(self.n_neurons, THETA), learning=True, threads=self.threads
+            )
+        )
 
     def parameters(self) -> dict[str, Any]:
         """Return what the network was made with, apart from its size, seed, threads and rule."""
         names = ("dt", "show", "rest", "intensity", "least_spikes", "total")
         return {name: getattr(self, name) for name in names}
 
-    def _build(self, weights: NDArray[Any], theta: NDArray[Any], *, learning: bool) -> sl.Network:
-        net = sl.Network(dt=self.dt, seed=self.seed + (not learning), threads=self.threads)
+    def _build(
+        self, weights: NDArray[Any], theta: NDArray[Any], *, learning: bool, threads: int
+    ) -> sl.Network:
+        net = sl.Network(dt=self.dt, seed=self.seed + (not learning), threads=threads)
         pixels = net.population(self.n_inputs, sl.PoissonSource(rate=0.0), name="pixels")
         # Without learning thresholds are constant, and the rule does nothing.
         model: sl.neurons.NeuronModel = EXCITATORY
@@ -126,9 +132,15 @@ class DiehlCook(Learner):
         net.connect(inhibitory, neurons, others, weight=INH_TO_EXC, delay=net.dt)
         return net
 
-    def _present(self, net: sl.Network, image: NDArray[np.float32], *, learning: bool) -> Any:
+    def _present(
+        self,
+        net: sl.Network,
+        spikes: sl.SpikeRecorder,
+        image: NDArray[np.float32],
+        *,
+        learning: bool,
+    ) -> NDArray[np.int64]:
         pixels, projection = net.populations[0], net.projections[0]
-        spikes = self._spikes[net]
         intensity = self.intensity
         while True:
             if learning:
@@ -137,9 +149,12 @@ class DiehlCook(Learner):
             pixels.rate = image * np.float32(FULL_RATE * intensity)
             net.run(self.show)
             counts = spikes.counts()
+            # A dark image never causes any spike.
+            enough = counts.sum() >= self.least_spikes or not image.any() or intensity > 30
+            if enough and not learning:
+                return counts
             pixels.rate = 0.0
             net.run(self.rest)
-            intensity += 1
-            # A dark image never causes any.
-            if counts.sum() >= self.least_spikes or not image.any() or intensity > 30:
+            if enough:
                 return counts
+            intensity += 1

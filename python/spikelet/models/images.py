@@ -42,8 +42,8 @@ def brightness(where: str, images: ArrayLike, n_pixels: int | None = None) -> ND
     if n_pixels is not None and flat.shape[1] != n_pixels:
         fail(where, "images", array.shape, f"must have {n_pixels} pixels each; shape")
     if array.dtype == np.uint8:
-        return flat.astype(np.float32) / np.float32(255)
-    flat = flat.astype(np.float32)
+        return np.ascontiguousarray(flat, np.float32) / np.float32(255)
+    flat = np.ascontiguousarray(flat, np.float32)
     bad = ~((flat >= 0) & (flat <= 1))  # NaN included
     if bad.any():
         fail(where, "images", float(flat[bad][0]), "must be uint8, or numbers in [0, 1]")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
+import tempfile
 import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +24,6 @@ from spikelet._checks import fail, integer
 from spikelet.models.images import brightness
 
 __all__ = ["Learner"]
-
-CHUNK = 500  # images that one frozen network answers in a row
 
 
 class Learner(ABC):
@@ -53,7 +54,6 @@ class Learner(ABC):
         self.threads = integer(where, "threads", threads, 1, 1024)
         self.plasticity = plasticity
         self.shown = 0
-        self._spikes: dict[sl.Network, sl.SpikeRecorder] = {}
 
     # For subclasses -----------------------------------------------------------------------------------------------
 
@@ -62,16 +62,31 @@ class Learner(ABC):
         """Return what the network was made with, apart from its size, seed, threads and rule."""
 
     @abstractmethod
-    def _build(self, weights: NDArray[Any], theta: NDArray[Any], *, learning: bool) -> sl.Network:
+    def _build(
+        self, weights: NDArray[Any], theta: NDArray[Any], *, learning: bool, threads: int
+    ) -> sl.Network:
         """Make a network with these weights and adapted thresholds."""
 
     @abstractmethod
-    def _present(self, net: sl.Network, image: NDArray[np.float32], *, learning: bool) -> Any:
-        """Show an image; return the neurons' spikes."""
+    def _present(
+        self,
+        net: sl.Network,
+        spikes: sl.SpikeRecorder,
+        image: NDArray[np.float32],
+        *,
+        learning: bool,
+    ) -> NDArray[np.int64]:
+        """Show an image; return the neurons' numbers of spikes."""
+
+    def _begin(self, pixels: NDArray[np.float32]) -> None:  # noqa: B027  # not all need it
+        """Look at the images before the first is shown."""
+
+    def _anneal(self, done: float) -> None:  # noqa: B027
+        """Say that this share of the training is done."""
 
     def _attach(self, net: sl.Network) -> None:
         self.net = net
-        self._spikes[net] = net.record(net.populations[1], "spikes")
+        self._spikes = net.record(net.populations[1], "spikes")
 
     # For users ----------------------------------------------------------------------------------------------------
 
@@ -122,9 +137,13 @@ class Learner(ABC):
         pixels = brightness(where, images, self.n_inputs)
         total = len(pixels) * integer(where, "epochs", epochs, 0)
         integer(where, "every", every, 1)
+        if self.shown == 0 and total > 0:
+            self._begin(pixels)
         with _ticks(progress, "learning", self.shown, total) as tick:
             while self.shown < total:
-                self._present(self.net, pixels[self.shown % len(pixels)], learning=True)
+                self._anneal(self.shown / total)
+                image = pixels[self.shown % len(pixels)]
+                self._present(self.net, self._spikes, image, learning=True)
                 self.shown += 1
                 if checkpoint is not None and self.shown % every == 0:
                     self.save(checkpoint)
@@ -153,34 +172,22 @@ class Learner(ABC):
         pixels = brightness(type(self).__name__, images, self.n_inputs)
         counts = np.zeros((len(pixels), self.n_neurons), np.int64)
         weights, theta = self.weights, self.theta
-        chunks = iter(range(0, len(pixels), CHUNK))
-        workers = min(self.threads, max(1, -(-len(pixels) // CHUNK)))
-        threads, self.threads = self.threads, 1  # of each network
-        nets = [self._build(weights, theta, learning=False) for _ in range(workers)]
-        self.threads = threads
-        for net in nets:
-            self._spikes[net] = net.record(net.populations[1], "spikes")
+        waiting = iter(range(len(pixels)))
 
-        def work(net: sl.Network) -> Iterator[int]:
-            for begin in chunks:  # a chunk starts from rest, so it does not matter who works on it
-                net.reset(keep_weights=True)
-                for k in range(begin, min(begin + CHUNK, len(pixels))):
-                    counts[k] = self._present(net, pixels[k], learning=False)
-                    yield 1
+        def answer(worker: int) -> None:
+            net = self._build(weights, theta, learning=False, threads=1)
+            spikes = net.record(net.populations[1], "spikes")
+            for k in waiting:
+                # From rest and with noise of its own, so the answer depends on no other image.
+                net.reset(keep_weights=True, at=net.dt * (zlib.crc32(pixels[k]) + 1))
+                counts[k] = self._present(net, spikes, pixels[k], learning=False)
+                if worker == 0:
+                    tick(k)
 
-        done = 0
         with _ticks(progress, "answering", 0, len(pixels)) as tick:
-
-            def run(net: sl.Network) -> None:
-                nonlocal done
-                for n in work(net):
-                    done += n
-                    tick(done)
-
-            with ThreadPoolExecutor(workers) as pool:
-                list(pool.map(run, nets))
-        for net in nets:
-            del self._spikes[net]
+            with ThreadPoolExecutor(self.threads) as pool:
+                list(pool.map(answer, range(self.threads)))
+            tick(len(pixels))
         return counts
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -197,6 +204,12 @@ class Learner(ABC):
             file.writestr("learner.json", json.dumps(self._header()))
         new.replace(path)
 
+    def __reduce__(self) -> Any:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "learner"
+            self.save(path)
+            return _from_bytes, (type(self), path.read_bytes(), self.threads)
+
     def _header(self) -> dict[str, Any]:
         return {
             "type": type(self).__name__,
@@ -204,6 +217,7 @@ class Learner(ABC):
             "n_inputs": self.n_inputs,
             "seed": self.seed,
             "shown": self.shown,
+            "plasticity": [type(self.plasticity).__name__, dataclasses.asdict(self.plasticity)],
             "parameters": self.parameters(),
         }
 
@@ -235,16 +249,22 @@ class Learner(ABC):
         if header.get("type") != cls.__name__:
             fail(f"{cls.__name__}.load", "path", os.fspath(path), "must be a file that save wrote")
         net = sl.Network.load(path, threads=threads)
-        rule = net.projections[0].plasticity
-        assert rule is not None
+        kind, fields = header["plasticity"]
+        rule = getattr(sl.plasticity, kind)(**fields)
         learner = cls(
             header["n_neurons"], header["n_inputs"], seed=header["seed"], threads=threads,
             plasticity=rule, **header["parameters"],
         )  # fmt: skip
-        learner._spikes.clear()
         learner._attach(net)
         learner.shown = header["shown"]
         return learner
+
+
+def _from_bytes(kind: type[Learner], data: bytes, threads: int) -> Learner:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "learner"
+        path.write_bytes(data)
+        return kind.load(path, threads)
 
 
 @contextlib.contextmanager

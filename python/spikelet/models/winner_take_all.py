@@ -28,6 +28,8 @@ __all__ = ["WinnerTakeAll"]
 NEURON = sl.LIFDelta(
     tau_m=50.0, E_L=-65.0, V_reset=-65.0, V_th=-51.0, t_ref=5.0, theta_plus=0.4, tau_theta=1e6
 )
+MEAN_WEIGHT = 1 / 6  # of the pixels that a neuron knows [mV]
+STAGES = 20  # of annealing
 LEARNING = sl.STDP(tau_plus=20.0, tau_minus=20.0, A_plus=0.005, A_minus=0.001, w_max=1.0)  # [mV]
 
 
@@ -99,3 +101,81 @@ class WinnerTakeAll(Learner):
             "dt", "input_rate", "learn_for", "answer_for", "pause", "inhibition", "total", "anneal",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
+
+    def _begin(self, pixels: NDArray[np.float32]) -> None:
+        rates = self._rates(pixels)
+        if self.total is None:
+            self.total = MEAN_WEIGHT * _lit(rates)
+        random = np.random.default_rng(self.seed)
+        weights = random.uniform(0.3, 1.0, (self.n_inputs, self.n_neurons))
+        weights *= rates.mean(axis=0)[:, np.newaxis] + 1e-9
+        weights *= self.total / weights.sum(axis=0)
+        limited = np.clip(weights, *self.plasticity.bounds)
+        self._attach(
+            self._build(limited, np.zeros(self.n_neurons), learning=True, threads=self.threads)
+        )
+
+    def _anneal(self, done: float) -> None:
+        factor = self.anneal ** (round(done * STAGES) / STAGES)
+        amplitudes = {
+            f.name: getattr(self.plasticity, f.name) * factor
+            for f in dataclasses.fields(self.plasticity)
+            if f.name.startswith(("A_", "eta"))
+        }
+        rule = dataclasses.replace(self.plasticity, **amplitudes)
+        if rule != self.net.projections[0].plasticity:
+            self.net.projections[0].plasticity = rule
+
+    def _build(
+        self, weights: NDArray[Any], theta: NDArray[Any], *, learning: bool, threads: int
+    ) -> sl.Network:
+        net = sl.Network(dt=self.dt, seed=self.seed + (not learning), threads=threads)
+        pixels = net.population(self.n_inputs, sl.PoissonSource(rate=0.0), name="pixels")
+        model = NEURON if learning else NEURON.replace(theta_plus=0.0, tau_theta=np.inf)
+        neurons = net.population(self.n_neurons, model, name="neurons")
+        neurons.theta = theta
+        # A rule that does nothing keeps the frozen network in the same, dense, storage.
+        rule = (
+            self.plasticity
+            if learning
+            else sl.STDP(A_plus=0.0, A_minus=0.0, w_max=self.plasticity.bounds[1])
+        )
+        net.connect(pixels, neurons, sl.AllToAll(), weight=weights, delay=net.dt, plasticity=rule)
+        others = sl.AllToAll(self_connections=False)
+        net.connect(neurons, neurons, others, weight=self.inhibition, delay=net.dt)
+        return net
+
+    def _present(
+        self,
+        net: sl.Network,
+        spikes: sl.SpikeRecorder,
+        image: NDArray[np.float32],
+        *,
+        learning: bool,
+    ) -> NDArray[np.int64]:
+        pixels, neurons = net.populations[:2]
+        spikes.clear()
+        pixels.rate = self._rates(image[np.newaxis])[0]
+        net.run(self.learn_for if learning else self.answer_for)
+        counts = spikes.counts()
+        if not learning:
+            return counts
+        pixels.rate = 0.0
+        net.run(self.pause)  # traces decay
+        neurons.V_m = NEURON.E_L
+        # A neuron wins once in about n_neurons images, so its weights grow slowly.
+        if (self.shown + 1) % max(1, self.n_neurons // 40) == 0:
+            net.projections[0].normalise(float(self.total or 0))
+        return counts
+
+    def _rates(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Turn brightness into rates [Hz]; an empty image stays dark."""
+        bright = pixels.astype(np.float64)
+        sums = np.maximum(bright.sum(axis=1, keepdims=True), 1e-9)
+        return np.asarray(bright * (self.input_rate / sums))
+
+
+def _lit(rates: NDArray[np.float64]) -> float:
+    """Return how many pixels make up an image, on average, if faint ones count for less."""
+    squares = np.maximum((rates**2).sum(axis=1), 1e-9)
+    return float(np.mean(rates.sum(axis=1) ** 2 / squares))
