@@ -1,10 +1,9 @@
-"""``spikelet demo``: the network of `spikelet.models.stdp_digits` learns real digits."""
+"""``spikelet demo``: the network of `spikelet.models.WinnerTakeAll` learns real digits."""
 
 from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet import datasets, plot
-from spikelet.models import stdp_digits as model
+from spikelet.models import WinnerTakeAll
+from spikelet.models.voting import assign, classify
+from spikelet.models.winner_take_all import NEURON
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from rich.progress import ProgressColumn
 
 __all__ = ["Result", "draw", "run"]
 
@@ -32,13 +32,13 @@ class Result:
         Share of the held-out digits that were read correctly.
     seconds : float
         From the first training image to the last test image.
-    work : Work
-        What was simulated in that time.
+    images : int
+        How many were shown in that time.
     """
 
     accuracy: float
     seconds: float
-    work: model.Work
+    images: int
 
 
 def run(
@@ -85,9 +85,6 @@ def run(
     """
     _require("rich", "matplotlib", *([] if data else ["sklearn"]))
     _require_place(out)
-    from rich.console import Console  # noqa: PLC0415  # an extra
-    from rich.progress import Progress  # noqa: PLC0415
-
     n_neurons = n_neurons or (400 if data else 100)
     train_images, train_labels = datasets.load(data, "train")
     available = len(train_images)
@@ -98,31 +95,26 @@ def run(
     _introduce(train_images, available, passes, len(test_images), n_neurons, data is not None)
 
     start = time.perf_counter()
-    rates, test_rates = model.pixel_rates(train_images), model.pixel_rates(test_images)
-    random = np.random.default_rng(seed)
-    order = np.concatenate([random.permutation(n_images) for _ in range(passes)])
-    with Progress(*_columns(), console=Console(stderr=True)) as progress:
-        shown = progress.track(order, description="learning")
-        learner = model.train(rates, n_neurons, shown, seed=seed, threads=threads)
-        reader = learner.frozen(seed + 1, threads)
-        shown = progress.track(rates, description="naming the neurons")
-        shares = model.assign(model.respond(reader, shown), train_labels)
-        shown = progress.track(test_rates, description="reading new digits")
-        counts = model.respond(reader, shown)
-    read = model.classify(counts, shares)
+    order = np.random.default_rng(seed).permutation(n_images)
+    train_images, train_labels = train_images[order], train_labels[order]
+    network = WinnerTakeAll(n_neurons, train_images[0].size, seed=seed, threads=threads)
+    network.fit(train_images, epochs=passes, progress=True)
+    shares = assign(network.respond(train_images, progress=True), train_labels)
+    read = classify(network.respond(test_images, progress=True), shares)
     accuracy = float(np.mean(read == test_labels))
-    result = Result(accuracy, time.perf_counter() - start, learner.work + reader.work)
+    shown = (passes + 1) * n_images + len(test_images)
+    result = Result(accuracy, time.perf_counter() - start, shown)
     _report(result, len(test_images))
 
     examples = [int(np.argmax(test_labels == digit)) for digit in range(10)]
-    figure = draw(learner.frozen(seed + 2), shares, test_images[examples], read[examples])
+    figure = draw(network, shares, test_images[examples], read[examples])
     figure.savefig(out, dpi=120)
     print(f"Picture: {out}")
     return result
 
 
 def draw(
-    network: model.DigitNetwork,
+    network: WinnerTakeAll,
     shares: NDArray[np.float64],
     images: NDArray[np.float32],
     read: NDArray[np.int64],
@@ -131,10 +123,10 @@ def draw(
 
     Parameters
     ----------
-    network : DigitNetwork
-        A frozen one, fresh.
+    network : WinnerTakeAll
+        One that has learned.
     shares : array, [n_neurons, 10]
-        Which digits the neurons stand for, see `spikelet.models.stdp_digits.assign`.
+        Which digits the neurons stand for, see `spikelet.models.voting.assign`.
     images : array, [n, height, width]
         What to show.
     read : array, [n]
@@ -146,15 +138,20 @@ def draw(
     """
     from matplotlib.figure import Figure  # noqa: PLC0415  # an extra
 
-    rates = model.pixel_rates(images)
     digit = shares.argmax(axis=1)
-    star = int(model.respond(network, rates).sum(axis=0).argmax())  # the most active neuron
-    net, period = network.net, model.TEST_FOR + model.PAUSE
-    net.reset()
-    input_spikes = net.record(network.pixels, "spikes")
-    spikes = net.record(network.neurons, "spikes")
-    potential = net.record(network.neurons[star], "V_m")
-    model.respond(network, rates)
+    star = int(network.respond(images).sum(axis=0).argmax())  # the most active neuron
+    net = network.frozen()
+    pixel_population, neuron_population = net.populations[:2]
+    input_spikes = net.record(pixel_population, "spikes")
+    spikes = net.record(neuron_population, "spikes")
+    potential = net.record(neuron_population[star], "V_m")
+    period = network.answer_for + network.pause
+    for image in images:
+        pixel_population.rate = network.rates(image.reshape(1, -1))[0]
+        net.run(network.answer_for)
+        pixel_population.rate = 0.0
+        net.run(network.pause)
+        neuron_population.V_m = NEURON.E_L
 
     figure = Figure(figsize=(15, 8), layout="constrained")
     parts: Any = figure.subfigures(1, 2, width_ratios=(1.2, 1))
@@ -171,11 +168,11 @@ def draw(
         style = {"color": f"C{read[k]}", "size": 16, "weight": "bold", "va": "center"}
         shown.text((k + 0.62) * period, 0.5, str(read[k]), **style)
         for ax in (pixels, neurons, membrane):
-            ax.axvspan(k * period, k * period + model.TEST_FOR, color="0.94", linewidth=0)
+            ax.axvspan(k * period, k * period + network.answer_for, color="0.94", linewidth=0)
 
     plot.raster(input_spikes, ax=pixels, s=0.6, color="0.3")
     pixels.set(title="Pixels fire the more the brighter they are", ylabel="pixel", xlabel="")
-    pixels.set_ylim(-1, rates.shape[1])
+    pixels.set_ylim(-1, network.n_inputs)
 
     by_digit = np.argsort(digit, kind="stable")  # neurons of one digit side by side
     rows, colours = np.argsort(by_digit)[spikes.ids], [f"C{d}" for d in digit[spikes.ids]]
@@ -186,7 +183,7 @@ def draw(
     neurons.set_yticks(middles[present], np.arange(10)[present])
     neurons.set(ylabel="digit", ylim=(-1, len(digit)))
 
-    threshold = model.FROZEN.V_th + network.neurons.theta[star]
+    threshold = NEURON.V_th + network.theta[star]
     fired = spikes.times[spikes.ids == star]
     plot.trace(potential, ax=membrane, color="0.2")
     membrane.axhline(threshold, color="C3", linestyle="--", linewidth=1, label="threshold")
@@ -244,24 +241,9 @@ def _introduce(
     )
 
 
-def _columns() -> Iterable[ProgressColumn]:
-    from rich.progress import (  # noqa: PLC0415  # an extra
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    text = TextColumn("{task.description:<20}")
-    return text, BarColumn(), MofNCompleteColumn(), TextColumn("images"), TimeRemainingColumn()
-
-
 def _report(result: Result, n_test: int) -> None:
-    work, seconds = result.work, result.seconds
     print(
         f"Accuracy  {result.accuracy:.1%} of the {n_test} held-out digits (chance: 10 %)\n"
-        f"Time      {seconds:.1f} s for {work.model_time / 1e3:.0f} s of model time: "
-        f"{work.model_time / 1e3 / seconds:.1f} simulated seconds a second\n"
-        f"Speed     {work.synaptic_events / seconds / 1e6:.0f} million synaptic events a second "
-        f"({work.input_spikes + work.spikes:,} spikes)"
+        f"Time      {result.seconds:.1f} s to learn, to name the neurons and to read: "
+        f"{result.images / result.seconds:.0f} images a second"
     )

@@ -152,6 +152,10 @@ class Learner(ABC):
             self.save(checkpoint)
         return self
 
+    def frozen(self) -> sl.Network:
+        """Return a network of its own with the weights and thresholds of now, which learns no more."""
+        return self._build(self.weights, self.theta, learning=False, threads=1)
+
     def respond(
         self, images: ArrayLike, *, progress: bool | Callable[[int], Any] = False
     ) -> NDArray[np.int64]:
@@ -171,11 +175,11 @@ class Learner(ABC):
         """
         pixels = brightness(type(self).__name__, images, self.n_inputs)
         counts = np.zeros((len(pixels), self.n_neurons), np.int64)
-        weights, theta = self.weights, self.theta
         waiting = iter(range(len(pixels)))
+        nets = [self.frozen() for _ in range(min(self.threads, max(1, len(pixels))))]
 
         def answer(worker: int) -> None:
-            net = self._build(weights, theta, learning=False, threads=1)
+            net = nets[worker]
             spikes = net.record(net.populations[1], "spikes")
             for k in waiting:
                 # From rest and with noise of its own, so the answer depends on no other image.
@@ -185,8 +189,8 @@ class Learner(ABC):
                     tick(k)
 
         with _ticks(progress, "answering", 0, len(pixels)) as tick:
-            with ThreadPoolExecutor(self.threads) as pool:
-                list(pool.map(answer, range(self.threads)))
+            with ThreadPoolExecutor(len(nets)) as pool:
+                list(pool.map(answer, range(len(nets))))
             tick(len(pixels))
         return counts
 

@@ -103,7 +103,7 @@ class WinnerTakeAll(Learner):
         return {name: getattr(self, name) for name in names}
 
     def _begin(self, pixels: NDArray[np.float32]) -> None:
-        rates = self._rates(pixels)
+        rates = self.rates(pixels)
         if self.total is None:
             self.total = MEAN_WEIGHT * _lit(rates)
         random = np.random.default_rng(self.seed)
@@ -155,7 +155,7 @@ class WinnerTakeAll(Learner):
     ) -> NDArray[np.int64]:
         pixels, neurons = net.populations[:2]
         spikes.clear()
-        pixels.rate = self._rates(image[np.newaxis])[0]
+        pixels.rate = self.rates(image[np.newaxis])[0]
         net.run(self.learn_for if learning else self.answer_for)
         counts = spikes.counts()
         if not learning:
@@ -168,8 +168,8 @@ class WinnerTakeAll(Learner):
             net.projections[0].normalise(float(self.total or 0))
         return counts
 
-    def _rates(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Turn brightness into rates [Hz]; an empty image stays dark."""
+    def rates(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Turn brightness, [n, n_inputs], into rates [Hz]; an empty image stays dark."""
         bright = pixels.astype(np.float64)
         sums = np.maximum(bright.sum(axis=1, keepdims=True), 1e-9)
         return np.asarray(bright * (self.input_rate / sums))
