@@ -43,7 +43,7 @@ PROTOCOLS = {
     "published": Protocol(dt=0.5, stimulus=350.0, rest=150.0, white=63.75),
     "bindsnet": Protocol(dt=1.0, stimulus=250.0, rest=0.0, white=128.0),
 }
-"""That of the publication, and that of BindsNET's own example, which spikelet does not run."""
+"""That of the publication, and one like those of BindsNET's examples, which spikelet does not run."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Learn images with BindsNET's own network, as its example has it."""
+"""Learn images with BindsNET's own network; exc, inh and theta_plus are as in its examples."""
 
 from __future__ import annotations
 
