@@ -11,23 +11,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import re
-import resource
-import subprocess
 import sys
-from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
-from time import perf_counter
 
 from models import DT, MODELS
-from report import Case, Record, judge, summarise, table
+from processes import Record, busy, headline, machine, run
+from report import Case, costs, judge, summarise, table
 
 WORKER = Path(__file__).with_name("worker.py")
-BUSY = 0.05
-"""Share of the machine's CPU time that others may use before the table warns."""
 
 
 def arguments() -> argparse.Namespace:
@@ -36,7 +28,8 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--model", nargs="+", choices=MODELS, default=["cuba"])
+    add("--model", nargs="+", choices=MODELS, default=["cuba"],
+        help="a plastic model brings the static one with it (default: cuba)")  # fmt: skip
     add("--simulators", nargs="+", choices=["spikelet", "nest", "brian2"],
         default=["spikelet", "nest", "brian2"])  # fmt: skip
     add("--threads", type=int, nargs="+", default=[1])
@@ -55,6 +48,8 @@ def arguments() -> argparse.Namespace:
         parser.error("--runs, --threads and --scale must be positive")
     if args.model_time is not None and args.model_time <= 0:
         parser.error("--model-time must be positive")
+    statics = [static for name in args.model if (static := MODELS[name].static)]
+    args.model = list(dict.fromkeys(statics + args.model))
     return args
 
 
@@ -84,38 +79,8 @@ def run_once(case: Case, seed: int, args: argparse.Namespace) -> Record:
     }
     command = [python, str(WORKER), case.simulator, case.model]
     command += [f"--{name}={value}" for name, value in settings.items()]
-    before = cpu_seconds()
-    began = perf_counter()
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            check=False,
-            env=os.environ | {"OMP_NUM_THREADS": str(case.threads)},
-        )
-    except OSError as error:
-        return {"missing": str(error)}
-    if done.returncode:
-        print(done.stderr, file=sys.stderr)
-        return {"failed": (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]}
-    record: Record = json.loads(done.stdout.strip().splitlines()[-1])
-    if "missing" in record:
-        return record
-    everyone, own = (after - start for after, start in zip(cpu_seconds(), before, strict=True))
-    capacity = (perf_counter() - began) * (os.cpu_count() or 1)
-    return record | {"seed": seed, "others_cpu": max(0.0, everyone - own) / capacity}
-
-
-def cpu_seconds() -> tuple[float, float]:
-    """Return the CPU time used so far by the whole machine and by our finished runs."""
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    own = spent.ru_utime + spent.ru_stime
-    stat = Path("/proc/stat")
-    if not stat.exists():
-        return own, own
-    user, nice, system = stat.read_text().split(maxsplit=4)[1:4]
-    return (int(user) + int(nice) + int(system)) / os.sysconf("SC_CLK_TCK"), own
+    record = run(command, case.threads)
+    return record | {"seed": seed} if "wall_s" in record else record
 
 
 def run_all(args: argparse.Namespace) -> dict[Case, list[Record]]:
@@ -137,19 +102,6 @@ def run_all(args: argparse.Namespace) -> dict[Case, list[Record]]:
     return results
 
 
-def machine() -> dict[str, object]:
-    """Describe the machine and what else keeps it busy."""
-    cpuinfo = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text()) if cpuinfo.exists() else None
-    return {
-        "cpu": found[1] if found else platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.release()}",
-        "load": round(os.getloadavg()[0], 2),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-
-
 def main() -> None:
     args = arguments()
     host = machine()
@@ -159,19 +111,18 @@ def main() -> None:
     versions: dict[str, dict[str, str]] = {}
     for case, runs in results.items():
         versions.setdefault(case.simulator, {}).update(runs[0].get("versions", {}))
-    print(f"{host['date']}, {host['cpu']}, {host['cores']} cores, {host['system']}, "
-          f"load {host['load']} at the start")  # fmt: skip
+    print(headline(host))
     for simulator, found in versions.items():
         print(f"{simulator}: {', '.join(f'{k} {v}' for k, v in found.items()) or 'did not run'}")
     times = {m: args.model_time or MODELS[m].duration for m in args.model}
     print(f"dt {DT} ms; scale {args.scale:g}; "
           + "; ".join(f"{m} {t / 1e3:g} s" for m, t in times.items())
           + f"; seeds {args.seed} to {args.seed + args.runs - 1}; medians")  # fmt: skip
-    others = max(run.get("others_cpu", 0.0) for runs in results.values() for run in runs)
-    if others > BUSY:
-        print(f"MACHINE BUSY: other processes used up to {others:.0%} of the CPU during a run; "
-              "times, above all with several threads, are unreliable")  # fmt: skip
+    if warning := busy(run for runs in results.values() for run in runs):
+        print(warning)
     print(f"\n{summarise(verdicts)}\n\n{table(results, verdicts)}")
+    if any(MODELS[case.model].static for case in results):
+        print(f"\n{costs(results, {model.name: model.static for model in MODELS.values()})}")
 
     if args.json:
         record = {

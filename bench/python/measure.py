@@ -32,6 +32,8 @@ class Run:
     times: NDArray[np.float64]
     ids: NDArray[np.int64]
     versions: dict[str, str]
+    weights: NDArray[np.float64] | None = None
+    """Sampled plastic weights at the end, all pairs of spikes counted."""
 
 
 def peak_rss_mb(status: str | None = None) -> float:
@@ -77,6 +79,7 @@ def summary(run: Run, neurons: int, duration: float) -> dict[str, Any]:
     Synaptic events are spikes times mean out-degree; the Poisson drive is not counted.
     """
     spikes = len(run.times)
+    weights = run.weights if run.weights is not None and run.weights.size else None
     events = spikes * run.synapses / neurons
     return {
         "build_s": run.build_s,
@@ -90,6 +93,8 @@ def summary(run: Run, neurons: int, duration: float) -> dict[str, Any]:
         "cv": mean_cv(run.times, run.ids),
         "events": events,
         "ns_per_event": run.wall_s * 1e9 / events if events else None,
+        "weight_mean": None if weights is None else float(np.mean(weights)),
+        "weight_sd": None if weights is None else float(np.std(weights)),
         "peak_rss_mb": run.peak_rss_mb,
         "versions": run.versions,
     }

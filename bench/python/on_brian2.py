@@ -11,11 +11,11 @@ import brian2 as b2
 import numpy as np
 from brian2 import ms, mV, nS, pF
 from measure import Run, peak_rss_mb
-from models import DT
+from models import DT, SAMPLED
 
 if TYPE_CHECKING:
     from measure import DType
-    from models import Model, Pathway
+    from models import Model, Pathway, Plasticity
     from numpy.typing import NDArray
 
 UNITS = {
@@ -43,6 +43,21 @@ METHODS = {"current": "exact", "conductance": "exponential_euler", "delta": "exa
 # Delta synapses act before the threshold test of the same step, as in NEST. Brian then takes up
 # a spike one step later, so that delays are a step shorter.
 SYNAPSES_FIRST = ["start", "groups", "synapses", "thresholds", "resets", "end"]
+
+# Spikes reach the synapse when the pre one is transmitted: then, with the post ones two delays late,
+# all intervals are those of a dendritic delay, and pre and post need one queue each. A tie does
+# nothing: `lastupdate` is still that of the pre spike, which has just added 1 to the trace.
+STDP = """
+    w : volt
+    dtrace_plus/dt = -trace_plus / tau_plus : 1 (event-driven)
+    dtrace_minus/dt = -trace_minus / tau_minus : 1 (event-driven)"""
+ON_PRE = """
+    w = clip(w - A_minus * trace_minus, 0 * volt, w_max)
+    V_m += w
+    trace_plus += 1"""
+ON_POST = """
+    w = clip(w + A_plus * (trace_plus - int(lastupdate == t)), 0 * volt, w_max)
+    trace_minus += 1"""
 
 # The wall clock around the loop: Brian's own figure is CPU time where it does not use OpenMP.
 STAMP = "auto bench_{} = std::chrono::steady_clock::now();"
@@ -95,16 +110,24 @@ def _simulate(model: Model, folder: Path, *, duration: float, seed: int, threads
     rng = np.random.default_rng(seed)
     drawing = 0.0
     synapses: list[b2.Synapses] = []
+    plastic: list[b2.Synapses] = []
     for path in model.pathways():
         source = group[path.first : path.first + path.size]
-        made = b2.Synapses(source, group, on_pre=_on_pre(model, path), delay=delay)
+        target = group[path.first_target : path.first_target + path.targets]
+        if path.plasticity:
+            made = _plastic(source, target, path.plasticity, model.delay)
+        else:
+            made = b2.Synapses(source, target, on_pre=_on_pre(model, path), delay=delay)
         if model.rule == "pairwise":
             made.connect(p=path.probability)
         else:
             began = perf_counter()
-            pre, post = _fixed_indegree(path, model.size, rng)
+            pre, post = _fixed_indegree(path, rng)
             made.connect(i=pre, j=post)
             drawing += perf_counter() - began
+        if path.plasticity:
+            made.w = path.weight * mV
+            plastic.append(made)
         synapses.append(made)
     monitor = b2.SpikeMonitor(group)
     network = b2.Network(group, synapses, monitor)
@@ -134,7 +157,33 @@ def _simulate(model: Model, folder: Path, *, duration: float, seed: int, threads
         times=np.asarray(monitor.t / ms) + DT,
         ids=np.asarray(monitor.i, np.int64),
         versions={"brian2": b2.__version__},
+        weights=np.concatenate(
+            [np.asarray(m.w / mV)[np.asarray(m.j) % SAMPLED == 0] for m in plastic] or [np.empty(0)]
+        ),
     )
+
+
+def _plastic(
+    source: b2.NeuronGroup, target: b2.NeuronGroup, rule: Plasticity, delay: float
+) -> b2.Synapses:
+    """Return plastic delta synapses; see ON_POST for their order, SYNAPSES_FIRST for the steps."""
+    made = b2.Synapses(
+        source,
+        target,
+        STDP,
+        on_pre=ON_PRE,
+        on_post=ON_POST,
+        delay={"pre": (delay - DT) * ms, "post": (2 * delay - DT) * ms},
+        namespace={
+            "tau_plus": rule.tau_plus * ms,
+            "tau_minus": rule.tau_minus * ms,
+            "A_plus": rule.A_plus * mV,
+            "A_minus": rule.A_minus * mV,
+            "w_max": rule.w_max * mV,
+        },
+    )
+    made.pre.order, made.post.order = 0, 1
+    return made
 
 
 def _on_pre(model: Model, path: Pathway) -> str:
@@ -149,9 +198,9 @@ def _on_pre(model: Model, path: Pathway) -> str:
 
 
 def _fixed_indegree(
-    path: Pathway, targets: int, rng: np.random.Generator
+    path: Pathway, rng: np.random.Generator
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Draw the sources of each target; synapses of one source lie together, which Brian likes."""
-    pre = rng.integers(0, path.size, targets * path.indegree, dtype=np.uint16)
+    pre = rng.integers(0, path.size, path.targets * path.indegree, dtype=np.uint16)
     order = np.argsort(pre, kind="stable")
     return pre[order].astype(np.int32), (order // path.indegree).astype(np.int32)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import nest
 import numpy as np
 from measure import Run, peak_rss_mb
-from models import DT
+from models import DT, SAMPLED
 
 if TYPE_CHECKING:
     from measure import DType
-    from models import Model
+    from models import Model, Plasticity
+    from numpy.typing import NDArray
 
 NEURONS = {"current": "iaf_psc_exp", "conductance": "iaf_cond_exp", "delta": "iaf_psc_delta"}
 
@@ -26,16 +27,24 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: D
 
     start = perf_counter()
     cells = nest.Create(NEURONS[model.synapse], model.size, params=model.neuron)
+    rule = model.plasticity
+    if rule is not None:
+        cells.tau_minus = rule.tau_minus
+        nest.CopyModel("stdp_synapse_hom", "plastic", _stdp(rule))
     for name, values in model.initial_state(seed).items():
         setattr(cells, name, values)
     for path in model.pathways():
         nest.Connect(
             cells[path.first : path.first + path.size],
-            cells,
+            cells[path.first_target : path.first_target + path.targets],
             {"rule": "pairwise_bernoulli", "p": path.probability}
             if model.rule == "pairwise"
             else {"rule": "fixed_indegree", "indegree": path.indegree},
-            {"weight": path.weight, "delay": model.delay},
+            {
+                "synapse_model": "plastic" if path.plasticity else "static_synapse",
+                "weight": path.weight,
+                "delay": model.delay,
+            },
         )
     synapses = nest.num_connections
     # A shorter delay to or from a device would shorten the interval between communications; the
@@ -54,13 +63,65 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: D
     peak = peak_rss_mb()
     nest.Cleanup()
     events = recorder.events
+    times = np.asarray(events["times"], np.float64)
+    ids = np.asarray(events["senders"], np.int64) - cells[0].global_id
+    weights = None
+    if rule is not None:
+        sampled = nest.GetConnections(
+            target=cells[: model.n_exc : SAMPLED], synapse_model="plastic"
+        ).get(["source", "target", "weight"])
+        pre, post = (
+            np.asarray(sampled[key], np.int64) - cells[0].global_id for key in ("source", "target")
+        )
+        now = np.asarray(sampled["weight"], np.float64)
+        now += _pending(rule, model.delay, duration, times, ids, pre, post)
+        weights = np.minimum(now, rule.w_max)
     return Run(
         build_s=build,
         compile_s=0.0,
         wall_s=wall,
         peak_rss_mb=peak,
         synapses=synapses,
-        times=np.asarray(events["times"], np.float64),
-        ids=np.asarray(events["senders"], np.int64) - cells[0].global_id,
+        times=times,
+        ids=ids,
         versions={"nest": nest.__version__},
+        weights=weights,
     )
+
+
+def _stdp(rule: Plasticity) -> dict[str, float]:
+    """Return the parameters of an additive ``stdp_synapse_hom``; tau_minus is the neuron's."""
+    return {
+        "tau_plus": rule.tau_plus,
+        "lambda": rule.A_plus / rule.w_max,
+        "alpha": rule.A_minus / rule.A_plus,
+        "mu_plus": 0.0,
+        "mu_minus": 0.0,
+        "Wmax": rule.w_max,
+    }
+
+
+def _pending(
+    rule: Plasticity,
+    delay: float,
+    now: float,
+    times: NDArray[np.float64],
+    ids: NDArray[np.int64],
+    pre: NDArray[np.int64],
+    post: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return the potentiation that each synapse would get at its source's next spike.
+
+    NEST changes a weight when the source fires; the others show weights as of now.
+    """
+    last = np.full(ids.max(initial=0) + 1 + pre.max(initial=0), -np.inf)
+    np.maximum.at(last, ids, times)
+    trace = np.bincount(ids, np.exp((times - last[ids]) / rule.tau_plus), len(last))
+    pending = np.zeros(len(pre))
+    for target in np.unique(post):
+        mine = np.flatnonzero(post == target)
+        seen = times[ids == target] + delay
+        lag = seen[seen <= now + DT / 2] - last[pre[mine], np.newaxis]
+        decayed = np.where(lag > DT / 2, np.exp(-np.maximum(lag, 0.0) / rule.tau_plus), 0.0)
+        pending[mine] = rule.A_plus * trace[pre[mine]] * decayed.sum(1)
+    return pending

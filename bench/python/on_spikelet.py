@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from measure import Run, peak_rss_mb
-from models import DT
+from models import DT, SAMPLED
 
 import spikelet as sl
 
 if TYPE_CHECKING:
     from measure import DType
-    from models import Model
+    from models import Model, Plasticity
 
 NEURONS = {"current": sl.LIF, "conductance": sl.LIFCond, "delta": sl.LIFDelta}
 
@@ -23,23 +23,25 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: D
     start = perf_counter()
     net = sl.Network(dt=DT, seed=seed, threads=threads, dtype=dtype)
     neuron = NEURONS[model.synapse](**model.neuron)
-    firsts = {path.first: path for path in model.pathways()}
-    populations = {first: net.population(path.size, neuron) for first, path in firsts.items()}
+    sizes = {path.first: path.size for path in model.pathways()}
+    populations = {first: net.population(size, neuron) for first, size in sizes.items()}
     for name, values in model.initial_state(seed).items():
         for first, population in populations.items():
             getattr(population, name)[:] = values[first : first + len(population)]
     projections = [
         net.connect(
-            populations[first],
+            populations[path.first],
             target,
             sl.FixedProbability(path.probability)
             if model.rule == "pairwise"
             else sl.FixedIndegree(path.indegree),
             weight=path.weight,
             delay=model.delay,
+            plasticity=_stdp(path.plasticity) if path.plasticity else None,
         )
-        for first, path in firsts.items()
-        for target in populations.values()
+        for path in model.pathways()
+        for first, target in populations.items()
+        if path.first_target <= first < path.first_target + path.targets
     ]
     if model.drive_rate:
         for population in populations.values():
@@ -62,4 +64,24 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: D
         times=np.concatenate([rec.times for rec in recorders.values()]),
         ids=np.concatenate([rec.ids.astype(np.int64) + first for first, rec in recorders.items()]),
         versions={"spikelet": sl.__version__, "simd": sl.simd_level()},
+        weights=np.concatenate(
+            [
+                projection.weights[projection.post_ids % SAMPLED == 0].astype(np.float64)
+                for projection in projections
+                if projection.plasticity is not None
+            ]
+            or [np.empty(0)]
+        ),
+    )
+
+
+def _stdp(rule: Plasticity) -> sl.STDP:
+    """Return the rule in spikelet's words; these ties are NEST's."""
+    return sl.STDP(
+        tau_plus=rule.tau_plus,
+        tau_minus=rule.tau_minus,
+        A_plus=rule.A_plus,
+        A_minus=rule.A_minus,
+        w_max=rule.w_max,
+        coincidence="ignore",
     )

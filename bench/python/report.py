@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
-from statistics import fmean, median
-from typing import Any
+from statistics import fmean, median, stdev
+from typing import TYPE_CHECKING
 
-Record = dict[str, Any]
-"""One run as the worker printed it, or why there is none: key ``missing`` or ``failed``."""
+if TYPE_CHECKING:
+    from processes import Record
+
+STATISTICS = {
+    "rate_hz": "rate",
+    "cv": "CV",
+    "weight_mean": "mean weight",
+    "weight_sd": "SD of weights",
+}
+"""What is compared: key of a record and its name; weights only where they change."""
 
 SPREADS = 3.0
 """Means may differ by this many standard deviations of single seeds."""
@@ -17,6 +25,12 @@ HEADER = (
     "model", "threads", "simulator", "dtype", "runs", "build s", "compile s",
     "sim wall s (min..max)", "wall / spikelet", "rate Hz", "CV ISI", "same activity",
     "syn. events", "ns/event", "peak RSS MB",
+)  # fmt: skip
+
+COST_HEADER = (
+    "model", "threads", "simulator", "dtype", "static wall s", "plastic wall s",
+    "cost of plasticity", "static rate Hz", "plastic rate Hz",
+    "mean weight (SD of seeds)", "SD of weights (SD of seeds)",
 )  # fmt: skip
 
 
@@ -42,7 +56,7 @@ def seed_spread(groups: list[list[float]]) -> float | None:
 
 
 def differences(runs: list[Record], reference: list[Record], peers: list[list[Record]]) -> str:
-    """Say whether rate and CV of `runs` are those of `reference` within the spread of seeds.
+    """Say whether the statistics of `runs` are those of `reference` within the spread of seeds.
 
     Parameters
     ----------
@@ -54,7 +68,7 @@ def differences(runs: list[Record], reference: list[Record], peers: list[list[Re
     if runs is reference:
         return "reference"
     found = []
-    for key, name in (("rate_hz", "rate"), ("cv", "CV")):
+    for key, name in STATISTICS.items():
         values, expected, *groups = (
             [run[key] for run in group if run[key] is not None]
             for group in (runs, reference, *peers)
@@ -99,7 +113,8 @@ def summarise(verdicts: dict[Case, str]) -> str:
     if "yes" not in verdicts.values():
         return "Activity NOT CHECKED: there is nothing to compare with"
     return (
-        f"Activity agrees: all rates and CVs lie within {SPREADS:g} standard deviations of a seed"
+        "Activity agrees: all rates, CVs and plastic weights lie within "
+        f"{SPREADS:g} standard deviations of a seed"
     )
 
 
@@ -137,6 +152,48 @@ def table(results: dict[Case, list[Record]], verdicts: dict[Case, str]) -> str:
         )
     lines.insert(1, ("---",) * len(HEADER))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def costs(results: dict[Case, list[Record]], statics: dict[str, str | None]) -> str:
+    """Return a Markdown table of what plasticity costs: the same network with it and without.
+
+    Parameters
+    ----------
+    results : dict
+        All runs.
+    statics : dict of str to str or None
+        Name of each model to that of the same network without plasticity.
+    """
+    lines: list[tuple[str, ...]] = [COST_HEADER, ("---",) * len(COST_HEADER)]
+    for case, runs in results.items():
+        static = results.get(replace(case, model=statics[case.model] or ""), [{}])
+        if "wall_s" not in runs[0] or "wall_s" not in static[0]:
+            continue
+        plastic_wall, static_wall = (_middle(group, "wall_s") for group in (runs, static))
+        lines.append(
+            (
+                case.model,
+                str(case.threads),
+                case.simulator,
+                case.dtype,
+                f"{static_wall:.4g}",
+                f"{plastic_wall:.4g}",
+                f"{plastic_wall / static_wall:.2f}",
+                f"{_middle(static, 'rate_hz'):.2f}",
+                f"{_middle(runs, 'rate_hz'):.2f}",
+                _spread(runs, "weight_mean"),
+                _spread(runs, "weight_sd"),
+            )
+        )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _spread(runs: list[Record], key: str) -> str:
+    """Return the mean over seeds and, if there are several, their standard deviation."""
+    values = [run[key] for run in runs if run[key] is not None]
+    if not values:
+        return "-"
+    return f"{fmean(values):.6f}" + (f" ± {stdev(values):.6f}" if len(values) > 1 else "")
 
 
 def _middle(runs: list[Record], key: str) -> float:

@@ -1,0 +1,92 @@
+"""Start one run as a process of its own, and watch what else keeps the machine busy."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import resource
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Record = dict[str, Any]
+"""One run as the worker printed it, or why there is none: key ``missing`` or ``failed``."""
+
+BUSY = 0.05
+"""Share of the machine's CPU time that others may use before the table warns."""
+
+
+def run(command: list[str], threads: int) -> Record:
+    """Run a worker to its end and return what it printed, with the CPU time that others used."""
+    before = cpu_seconds()
+    began = perf_counter()
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+        )
+    except OSError as error:
+        return {"missing": str(error)}
+    if done.returncode:
+        print(done.stderr, file=sys.stderr)
+        return {"failed": (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]}
+    record: Record = json.loads(done.stdout.strip().splitlines()[-1])
+    if "missing" in record:
+        return record
+    everyone, own = (after - start for after, start in zip(cpu_seconds(), before, strict=True))
+    capacity = (perf_counter() - began) * (os.cpu_count() or 1)
+    return record | {"others_cpu": max(0.0, everyone - own) / capacity}
+
+
+def cpu_seconds() -> tuple[float, float]:
+    """Return the CPU time used so far by the whole machine and by our finished runs."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    own = spent.ru_utime + spent.ru_stime
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return own, own
+    user, nice, system = stat.read_text().split(maxsplit=4)[1:4]
+    return (int(user) + int(nice) + int(system)) / os.sysconf("SC_CLK_TCK"), own
+
+
+def machine() -> dict[str, object]:
+    """Describe the machine and what else keeps it busy."""
+    cpuinfo = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text()) if cpuinfo.exists() else None
+    return {
+        "cpu": found[1] if found else platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.release()}",
+        "load": round(os.getloadavg()[0], 2),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def headline(host: dict[str, object]) -> str:
+    """Return one line on the machine."""
+    return (
+        f"{host['date']}, {host['cpu']}, {host['cores']} cores, {host['system']}, "
+        f"load {host['load']} at the start"
+    )
+
+
+def busy(runs: Iterable[Record]) -> str:
+    """Return a warning if other processes disturbed a run, else an empty string."""
+    others = max((run.get("others_cpu", 0.0) for run in runs), default=0.0)
+    if others <= BUSY:
+        return ""
+    return (
+        f"MACHINE BUSY: other processes used up to {others:.0%} of the CPU during a run; "
+        "times, above all with several threads, are unreliable"
+    )
