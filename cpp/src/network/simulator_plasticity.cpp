@@ -223,14 +223,20 @@ PlasticState<R> Simulator<R>::read_plastic_state(std::size_t k) {
 }
 
 template <class R>
-void Simulator<R>::write_plastic_state(std::size_t k, const PlasticState<R>& state) {
-  Projection& projection = projections_[k];
-  if (projection.reward) {
-    projection.reward->clear();
+void Simulator<R>::set_plastic_state(std::size_t k, const PlasticState<R>& state) {
+  require_idle();
+  if (RewardSignal* reward = projections_[k].reward.get()) {
+    reward->clear();
     for (std::size_t n = 0; n < state.reward_step.size(); ++n) {
-      projection.reward->set(state.reward_step[n], state.reward_level[n]);
+      reward->set(state.reward_step[n], state.reward_level[n]);
     }
   }
+  write_plastic_state(k, state);
+}
+
+template <class R>
+void Simulator<R>::write_plastic_state(std::size_t k, const PlasticState<R>& state) {
+  Projection& projection = projections_[k];
   if (projection.table) {  // goes into the stores when they are built
     projection.table->weight.assign(state.synapse[0].begin(), state.synapse[0].end());
     projection.plastic = state;

@@ -152,10 +152,7 @@ class Simulator {
     require_idle();
     return read_plastic_state(projection);
   }
-  void set_plastic_state(std::size_t projection, const PlasticState<R>& state) {
-    require_idle();
-    write_plastic_state(projection, state);
-  }
+  void set_plastic_state(std::size_t projection, const PlasticState<R>& state);
   std::vector<R> initial_weights(std::size_t projection) const {
     return projections_[projection].initial_weights;
   }
