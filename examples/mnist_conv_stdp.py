@@ -27,7 +27,7 @@ from spikelet.models.ridge_readout import RidgeReadout
 Array: TypeAlias = NDArray[Any]
 
 CHUNK = 5000  # images whose features are in memory at once
-STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2)  # of the readout's penalty; validation chooses
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # of the readout's penalty; validation chooses
 
 # %% [markdown]
 # ## The layer
@@ -42,7 +42,7 @@ def build(shape: tuple[int, int], maps: int, seed: int, threads: int) -> ConvSTD
     layer = Conv(maps=maps)
     if min(shape) >= 20:
         return ConvSTDP([layer], shape=shape, seed=seed, threads=threads)
-    layer = replace(layer, kernel=3, threshold=3.0, window=3, stride=1, winners=4, radius=1)
+    layer = replace(layer, kernel=3, threshold=2.0, window=3, stride=1, winners=4, radius=1)
     return ConvSTDP([layer], shape=shape, centre=0.5, surround=1.0, seed=seed, threads=threads)
 
 
@@ -98,16 +98,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Features by STDP, and a linear readout.")
     parser.add_argument("--data", metavar="DIR", help="MNIST's IDX files; else 8x8 digits")
     parser.add_argument("--images", type=int, metavar="N", help="to train on; by default all")
-    parser.add_argument("--learn", type=int, metavar="N", default=10_000, help="images for STDP")
-    parser.add_argument("--maps", type=int, metavar="N", help="256, or 48 for 8x8 digits")
+    parser.add_argument(
+        "--learn", type=int, metavar="N", default=10_000, help="images shown to STDP"
+    )
+    parser.add_argument("--maps", type=int, metavar="N", help="128, or 48 for 8x8 digits")
     parser.add_argument("--seed", type=int, metavar="N", default=0)
     parser.add_argument("--threads", type=int, metavar="N", default=1)
     parser.add_argument("--model", type=Path, metavar="FILE", help="keep what was learned, go on")
     parser.add_argument("--out", type=Path, default=Path("mnist_conv_stdp.png"))
-    parser.add_argument("--quick", action="store_true", help="fewer images and maps")
+    parser.add_argument("--quick", action="store_true", help="1000 images to train on")
     args = parser.parse_args()
     n = 1000 if args.quick and args.images is None else args.images
-    maps = args.maps or ((32 if args.quick else 256) if args.data else (24 if args.quick else 48))
+    maps = args.maps or (48 if args.data is None or args.quick else 128)
+    if min(args.learn, 100 if n is None else n) < 100 or not 0 <= args.seed < 2**32 or maps < 1:
+        parser.error("needs --images and --learn of 100 or more, --seed in [0, 2**32)")
     if not args.out.parent.is_dir() or args.out.suffix not in {".png", ".pdf", ".svg"}:
         parser.error(f"--out must be a .png, .pdf or .svg in a folder that exists, got {args.out}")
     try:
@@ -125,8 +129,7 @@ def main() -> None:
     start, before = time.perf_counter(), model.seen[0]
     n_validate = len(x) // 6
     n_train = len(x) - n_validate
-    n_learn = min(args.learn, n_train)
-    model.fit(x[:n_learn], epochs=-(-min(args.learn, 10_000) // n_learn))
+    model.fit(x[: min(args.learn, n_train)], epochs=-(-args.learn // n_train))
     learning = time.perf_counter() - start
     if args.model is not None:
         model.save(args.model)

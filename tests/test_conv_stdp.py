@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from pathlib import Path
 from typing import Any
@@ -282,13 +283,23 @@ def test_steps_double() -> None:
 
 def test_shapes(two_layers: ConvSTDP) -> None:
     images = pictures(3)
-    assert two_layers.n_features == 2 * 2 * 7
-    assert two_layers.transform(images).shape == (3, 28)
+    assert two_layers.n_features == 2 * 2 * 7 * 2
+    assert two_layers.transform(images).shape == (3, 56)
     assert two_layers.transform(images).dtype == F32
     assert [w.shape for w in two_layers.weights] == [(3, 3, 2, 6), (2, 2, 6, 7)]
     assert [w.shape for w in two_layers.waves(images)] == [(3, 8, 8, 2), (3, 6, 6, 6), (3, 4, 4, 7)]
-    assert two_layers.transform(images[:0]).shape == (0, 28)
+    assert two_layers.transform(images[:0]).shape == (0, 56)
     assert two_layers.fit(images[:0]).seen == [0, 0]
+
+
+def test_levels_are_thresholds() -> None:
+    images = pictures(5)
+    model = ConvSTDP([dataclasses.replace(SMALL, levels=(0.5, 1, 2))], shape=(8, 8)).fit(images)
+    features = model.transform(images).reshape(5, 2, 2, 3, 6)
+    assert (features[..., 0, :] >= features[..., 1, :]).all()
+    assert (features[..., 1, :] >= features[..., 2, :]).all()
+    plain = model._cores[0].features(model.waves(images)[0], 3, 2, 1)
+    np.testing.assert_array_equal(features[..., 1, :], np.sqrt(plain))
 
 
 def test_homeostasis_shares_the_wins() -> None:
@@ -323,6 +334,8 @@ def test_learned_features_beat_untrained_ones() -> None:
         ({"a_plus": -0.1}, r"Conv: a_plus must be in \[0, 1\]"),
         ({"a_minus": np.nan}, "Conv: a_minus must not hold NaN"),
         ({"theta_plus": -1.0}, "Conv: theta_plus must be >= 0"),
+        ({"levels": ()}, "Conv: levels must be a sequence of one number or more"),
+        ({"levels": (1.0, 0.0)}, "Conv: levels must be > 0 at index 1"),
         ({"bound": "hard"}, "Conv: bound must be 'soft' or 'multiplicative', got 'hard'"),
     ],
 )

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core
-from spikelet._checks import fail, integer, number, require
+from spikelet._checks import fail, integer, number, numbers, require
 
 __all__ = ["Conv", "ConvSTDP"]
 
@@ -57,6 +57,10 @@ class Conv:
         Windows over the positions, in which answers are pooled: the first spike of each map for the
         next layer, the sum of how early its spikes are for `ConvSTDP.transform`. A stride smaller
         than the window lets windows overlap.
+    levels : sequence of float > 0
+        In `ConvSTDP.transform`, each map answers with so many neurons at a position, whose
+        thresholds are these multiples of the learned one: the readout then sees how strong an
+        answer is, and not only when it passes one mark.
     a_plus, a_minus : float >= 0
         Steps of a weight up and down, times ``1 - w`` and ``w`` if `bound` is ``"soft"``, times
         ``w (1 - w)`` if it is ``"multiplicative"`` (the papers' rule: weights end at 0 or 1).
@@ -81,6 +85,7 @@ class Conv:
     threshold: float = 5.0
     window: int = 8
     stride: int = 4
+    levels: tuple[float, ...] = (0.7, 1.3)
     a_plus: float = 0.01
     a_minus: float = 0.0075
     bound: Literal["soft", "multiplicative"] = "soft"
@@ -98,6 +103,11 @@ class Conv:
             integer("Conv", name, getattr(self, name), 0)
         for name in ("threshold", "theta_min"):
             require("Conv", name, number("Conv", name, getattr(self, name)), "> 0")
+        levels = numbers("Conv", "levels", self.levels)
+        require("Conv", "levels", levels, "> 0")
+        if levels.ndim != 1 or not levels.size:
+            fail("Conv", "levels", self.levels, "must be a sequence of one number or more")
+        object.__setattr__(self, "levels", tuple(levels.tolist()))  # also what JSON gives back
         for name in ("a_plus", "a_minus", "a_plus_max"):
             require("Conv", name, number("Conv", name, getattr(self, name)), "in [0, 1]")
         require("Conv", "theta_plus", number("Conv", "theta_plus", self.theta_plus), ">= 0")
@@ -144,8 +154,8 @@ class ConvSTDP:
     --------
     >>> from spikelet.models.conv_stdp import Conv, ConvSTDP
     >>> model = ConvSTDP([Conv(maps=32, kernel=3, window=2, stride=2)], shape=(8, 8))
-    >>> model.n_features  # 32 maps in 3 x 3 windows
-    288
+    >>> model.n_features  # 32 maps with 2 levels each, in 3 x 3 windows
+    576
     """
 
     def __init__(
@@ -175,30 +185,26 @@ class ConvSTDP:
         self.seen = [0] * len(self.layers)
         self.wins = [np.zeros(layer.maps, np.int64) for layer in self.layers]
         self._cores: list[_core.ConvStdp] = []
+        self._sides = [(height, width)]  # of what each layer sees, and of the features
         channels = 2
         for k, layer in enumerate(self.layers):
-            if min(height, width) < layer.kernel:
+            if min(self._sides[k]) < layer.kernel:
                 rule = f"must leave layer {k} at least {layer.kernel} x {layer.kernel} positions"
-                fail("ConvSTDP", "shape and layers", (height, width), rule)
-            if layer.kernel**2 * channels >= 2**24:
-                fail(
-                    "ConvSTDP",
-                    f"synapses of layer {k}",
-                    layer.kernel**2 * channels,
-                    "must be < 2**24",
-                )
+                fail("ConvSTDP", "shape and layers", self._sides[k], rule)
+            synapses = layer.kernel**2 * channels
+            if synapses >= 2**24:
+                fail("ConvSTDP", f"synapses of a neuron of layer {k}", synapses, "must be < 2**24")
             # RandomState, unlike Generator, is frozen: the same weights with every numpy.
             weights = np.random.RandomState([self.seed, k]).uniform(
                 0.2, 0.8, (layer.kernel, layer.kernel, channels, layer.maps)
             )
-            thresholds = np.full(layer.maps, layer.threshold)
-            self._cores.append(_core.ConvStdp(weights, thresholds, height, width, self.bins))
+            self._cores.append(self._core(k, weights, np.full(layer.maps, layer.threshold)))
             height, width = (
                 max(0, side - layer.kernel + 1 - layer.window) // layer.stride + 1
-                for side in (height, width)
+                for side in self._sides[k]
             )
+            self._sides.append((height, width))
             channels = layer.maps
-        self._pooled = height, width, channels
 
     @property
     def weights(self) -> list[Floats]:
@@ -216,7 +222,7 @@ class ConvSTDP:
     @property
     def n_features(self) -> int:
         """How many features `transform` gives for an image."""
-        return int(np.prod(self._pooled))
+        return int(np.prod(self._sides[-1])) * self.layers[-1].maps * len(self.layers[-1].levels)
 
     def fit(
         self,
@@ -288,15 +294,19 @@ class ConvSTDP:
         Returns
         -------
         float32 array, [n, n_features]
-            In the order rows, columns, maps of the windows.
+            In the order rows and columns of the windows, levels, maps.
         """
         pictures = self._images("ConvSTDP.transform", images)
         features = np.empty((len(pictures), self.n_features), np.float32)
-        last = len(self.layers) - 1
-        window, stride = self.layers[last].window, self.layers[last].stride
+        last, layer = len(self.layers) - 1, self.layers[-1]
+        answers = self._core(
+            last,
+            np.concatenate([self.weights[last]] * len(layer.levels), axis=3),
+            np.concatenate([self.thresholds[last] * np.float32(level) for level in layer.levels]),
+        )
         for at, part in enumerate(_parts(pictures)):
             wave = self._wave(part, last)
-            sums = self._cores[last].features(wave, window, stride, self.threads)
+            sums = answers.features(wave, layer.window, layer.stride, self.threads)
             np.sqrt(sums.reshape(len(part), -1), out=features[at * _CHUNK :][: len(part)])
         return features
 
@@ -380,15 +390,9 @@ class ConvSTDP:
             layers = [Conv(**layer) for layer in header["layers"]]
             model = ConvSTDP(layers, threads=threads, **{name: header[name] for name in _OPTIONS})
             model.seen = header["seen"]
-            height, width = model.shape
-            for k, layer in enumerate(layers):
-                weights, thresholds = file[f"weights{k}"], file[f"thresholds{k}"]
-                model._cores[k] = _core.ConvStdp(weights, thresholds, height, width, model.bins)
+            for k in range(len(layers)):
+                model._cores[k] = model._core(k, file[f"weights{k}"], file[f"thresholds{k}"])
                 model.wins[k] = file[f"wins{k}"]
-                height, width = (
-                    max(0, side - layer.kernel + 1 - layer.window) // layer.stride + 1
-                    for side in (height, width)
-                )
         return model
 
     def __repr__(self) -> str:
@@ -409,6 +413,9 @@ class ConvSTDP:
             k = int(np.flatnonzero(bad.any(axis=(1, 2)))[0])
             fail(where, "images", float(array[bad][0]), f"must be in [0, 1], not NaN; image {k}")
         return array
+
+    def _core(self, k: int, weights: NDArray[Any], thresholds: NDArray[Any]) -> _core.ConvStdp:
+        return _core.ConvStdp(weights, thresholds, *self._sides[k], self.bins)
 
     def _wave(self, images: NDArray[Any], layer: int) -> Waves:
         """Return what a layer sees."""
