@@ -97,6 +97,12 @@ inline void respond(std::size_t n, const float* weights, const std::uint32_t* ro
   }
 }
 
-inline constexpr ConvKernels table{&integrate, &respond};
+inline void add_leads(const std::int32_t* lead, std::size_t n, float* sums) {
+  for (std::size_t c = 0; c < n; ++c) {
+    sums[c] += static_cast<float>(lead[c]);
+  }
+}
+
+inline constexpr ConvKernels table{&integrate, &respond, &add_leads};
 
 }  // namespace spikelet::layers::SPIKELET_LEVEL

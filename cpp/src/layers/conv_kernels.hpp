@@ -31,6 +31,9 @@ struct ConvKernels {
   void (*respond)(std::size_t n, const float* weights, const std::uint32_t* rows,
                   const Volley* volleys, std::size_t count, const float* threshold,
                   std::int32_t* lead);
+
+  // sums[c] += lead[c], c < n, which may be any number.
+  void (*add_leads)(const std::int32_t* lead, std::size_t n, float* sums);
 };
 
 const ConvKernels& conv_baseline();

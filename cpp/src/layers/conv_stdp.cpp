@@ -255,9 +255,7 @@ void ConvStdp::features(std::span<const Bin> waves, const ConvPool& pool, int th
                         std::span<float> out) const {
   std::ranges::fill(out, 0.0f);
   pooled(waves, pool, threads, out, [&](float* sums, const std::int32_t* lead) {
-    for (std::size_t map = 0; map < shape_.maps; ++map) {
-      sums[map] += static_cast<float>(lead[map]);
-    }
+    conv_kernels().add_leads(lead, shape_.maps, sums);
   });
   // Whole numbers so far, so the sums are exact in any order.
   for (float& sum : out) {
