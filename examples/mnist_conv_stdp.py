@@ -42,7 +42,9 @@ def build(shape: tuple[int, int], maps: int, seed: int, threads: int) -> ConvSTD
     layer = Conv(maps=maps)
     if min(shape) >= 20:
         return ConvSTDP([layer], shape=shape, seed=seed, threads=threads)
-    layer = replace(layer, kernel=3, threshold=2.0, window=3, stride=1, winners=4, radius=1)
+    layer = replace(
+        layer, levels=(0.7, 1.3), kernel=3, threshold=2.0, window=3, stride=1, winners=4, radius=1
+    )
     return ConvSTDP([layer], shape=shape, centre=0.5, surround=1.0, seed=seed, threads=threads)
 
 

@@ -283,12 +283,12 @@ def test_steps_double() -> None:
 
 def test_shapes(two_layers: ConvSTDP) -> None:
     images = pictures(3)
-    assert two_layers.n_features == 2 * 2 * 7 * 2
-    assert two_layers.transform(images).shape == (3, 56)
+    assert two_layers.n_features == 2 * 2 * 7
+    assert two_layers.transform(images).shape == (3, 28)
     assert two_layers.transform(images).dtype == F32
     assert [w.shape for w in two_layers.weights] == [(3, 3, 2, 6), (2, 2, 6, 7)]
     assert [w.shape for w in two_layers.waves(images)] == [(3, 8, 8, 2), (3, 6, 6, 6), (3, 4, 4, 7)]
-    assert two_layers.transform(images[:0]).shape == (0, 56)
+    assert two_layers.transform(images[:0]).shape == (0, 28)
     assert two_layers.fit(images[:0]).seen == [0, 0]
 
 

@@ -60,7 +60,7 @@ class Conv:
     levels : sequence of float > 0
         In `ConvSTDP.transform`, each map answers with so many neurons at a position, whose
         thresholds are these multiples of the learned one: the readout then sees how strong an
-        answer is, and not only when it passes one mark.
+        answer is, and not only when it passes one mark; there are as many more features.
     a_plus, a_minus : float >= 0
         Steps of a weight up and down, times ``1 - w`` and ``w`` if `bound` is ``"soft"``, times
         ``w (1 - w)`` if it is ``"multiplicative"`` (the papers' rule: weights end at 0 or 1).
@@ -85,7 +85,7 @@ class Conv:
     threshold: float = 5.0
     window: int = 8
     stride: int = 4
-    levels: tuple[float, ...] = (0.7, 1.3)
+    levels: tuple[float, ...] = (1.0,)
     a_plus: float = 0.01
     a_minus: float = 0.0075
     bound: Literal["soft", "multiplicative"] = "soft"
@@ -154,8 +154,8 @@ class ConvSTDP:
     --------
     >>> from spikelet.models.conv_stdp import Conv, ConvSTDP
     >>> model = ConvSTDP([Conv(maps=32, kernel=3, window=2, stride=2)], shape=(8, 8))
-    >>> model.n_features  # 32 maps with 2 levels each, in 3 x 3 windows
-    576
+    >>> model.n_features  # 32 maps in 3 x 3 windows
+    288
     """
 
     def __init__(
