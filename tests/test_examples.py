@@ -86,6 +86,31 @@ def test_coding_tradeoff_concludes(start: Start) -> None:
     assert f"{ratio:.1f} times its energy" in done.stdout
 
 
+def test_mnist_conv_stdp_tells_digits(start: Start) -> None:
+    done, _ = start("mnist_conv_stdp.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    line = next(line for line in done.stdout.splitlines() if line.startswith("Accuracy:"))
+    assert float(line.split()[1].rstrip("%")) > 95
+    for word in ("Learned from", "Features:", "Spikes:", "Picture:"):
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--images", "50"), "--images and --learn of 100 or more"),
+        (("--data", "nowhere"), "no train-images-idx3-ubyte"),
+        (("--out", "missing/x.png"), "missing/x.png"),
+    ],
+)
+def test_mnist_conv_stdp_refuses(start: Start, arguments: tuple[str, ...], message: str) -> None:
+    done, folder = start("mnist_conv_stdp.py", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(folder.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -107,3 +107,14 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"pip install 'spikelet\[plot\]'"):
         plot.raster([1.0], [0])
+
+
+def test_feature_maps_draws_on_minus_off():
+    weights = np.zeros((3, 3, 2, 4))
+    weights[0, 1, 0, 2], weights[2, 0, 1, 3] = 0.75, 0.5
+    image = plot.feature_maps(weights, columns=4).images[0].get_array()
+    assert image.shape == (3, 15)
+    assert image[0, 2 * 4 + 1] == 0.75
+    assert image[2, 3 * 4] == -0.5
+    with pytest.raises(ValueError, match=r"plot.feature_maps: weights must be \[kernel, kernel, 2"):
+        plot.feature_maps(weights[:, :, :1])

@@ -155,3 +155,47 @@ class _Simulator:
 
 class Simulator32(_Simulator): ...
 class Simulator64(_Simulator): ...
+
+def dog_waves(
+    images: npt.NDArray[Any],
+    centre: float,
+    surround: float,
+    radius: int,
+    cut: float,
+    bins: int,
+    threads: int,
+    /,
+) -> npt.NDArray[np.uint8]: ...
+
+class ConvStdp:
+    def __init__(
+        self,
+        weights: npt.NDArray[Any],
+        thresholds: npt.NDArray[Any],
+        height: int,
+        width: int,
+        bins: int,
+        /,
+    ) -> None: ...
+    def learn(
+        self,
+        waves: npt.NDArray[np.uint8],
+        a_plus: float,
+        a_minus: float,
+        multiplicative: bool,
+        winners: int,
+        radius: int,
+        theta_plus: float,
+        theta_min: float,
+        /,
+    ) -> npt.NDArray[np.uint32]: ...
+    def respond(
+        self, waves: npt.NDArray[np.uint8], window: int, stride: int, threads: int, /
+    ) -> npt.NDArray[np.uint8]: ...
+    def features(
+        self, waves: npt.NDArray[np.uint8], window: int, stride: int, threads: int, /
+    ) -> npt.NDArray[np.float32]: ...
+    @property
+    def weights(self) -> npt.NDArray[np.float32]: ...
+    @property
+    def thresholds(self) -> npt.NDArray[np.float32]: ...

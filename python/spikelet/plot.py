@@ -18,7 +18,7 @@ from spikelet.recorders import SpikeRecorder, StateRecorder
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["raster", "receptive_fields", "trace"]
+__all__ = ["feature_maps", "raster", "receptive_fields", "trace"]
 
 _UNITS = {"V_m": "mV", "theta": "mV", "g_ex": "nS", "g_in": "nS"}
 
@@ -137,6 +137,37 @@ def receptive_fields(
     ax.imshow(image, **{"cmap": "magma", "interpolation": "nearest", **style})
     ax.set_axis_off()
     return ax
+
+
+def feature_maps(weights: ArrayLike, *, ax: Axes | None = None, **style: Any) -> Axes:
+    """Draw what the maps of a first convolutional layer look for, side by side.
+
+    Parameters
+    ----------
+    weights : array-like, [kernel, kernel, 2, maps]
+        From on- and off-centre cells; ``model.weights[0]`` of a `ConvSTDP`. Drawn is on minus off,
+        bright where the map waits for light.
+    ax : Axes, optional
+        Where to draw.
+    **style
+        As for `receptive_fields`.
+
+    Returns
+    -------
+    Axes
+    """
+    kernels = np.asarray(weights, np.float64)
+    if kernels.ndim != 4 or kernels.shape[2] != 2:
+        fail(
+            "plot.feature_maps",
+            "weights",
+            kernels.shape,
+            "must be [kernel, kernel, 2, maps]; shape",
+        )
+    height, width, _, maps = kernels.shape
+    contrast = (kernels[:, :, 0] - kernels[:, :, 1]).reshape(height * width, maps)
+    style = {"cmap": "gray", "vmin": -1.0, "vmax": 1.0, **style}
+    return receptive_fields(contrast, (height, width), ax=ax, **style)
 
 
 def _axes(ax: Axes | None) -> Axes:

@@ -1,0 +1,82 @@
+// The convolution's hot loops: every SIMD level gives the bits of the plain loops.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "layers/conv_kernels.hpp"
+#include "spikelet/core/cpu.hpp"
+#include "spikelet/core/random.hpp"
+
+using namespace spikelet;
+using namespace spikelet::layers;
+
+namespace {
+
+std::vector<float> draws(std::size_t n, std::uint32_t object) {
+  const Stream stream(1, Purpose::values, object);
+  std::vector<float> out;
+  for (std::size_t i = 0; i < n; ++i) {
+    out.push_back(static_cast<float>(uniform(stream.words(i, 0)[0])));
+  }
+  return out;
+}
+
+const ConvKernels& at(SimdLevel level) {
+#if defined(__x86_64__)
+  if (level != SimdLevel::baseline) {
+    return level == SimdLevel::v4 ? conv_v4() : conv_v3();
+  }
+#endif
+  (void)level;
+  return conv_baseline();
+}
+
+}  // namespace
+
+TEST_CASE("convolution kernels: every level gives the same bits") {
+  constexpr std::uint32_t synapses = 50, spikes = 23;
+  constexpr std::int32_t bins = 15;
+  for (const std::size_t maps : {16u, 32u, 64u, 80u, 144u, 208u}) {
+    const auto weights = draws(synapses * maps, 1);
+    auto threshold = draws(maps, 2);
+    std::ranges::for_each(threshold, [](float& x) { x *= 14.0f; });
+    std::vector<std::uint32_t> rows;
+    std::vector<Volley> volleys;
+    for (std::uint32_t i = 0; i < spikes; ++i) {
+      const std::uint32_t bin = i / 2;
+      rows.push_back(bin << bin_shift | (7 * i + 3) % synapses);
+      if (i % 2 == 1 || i + 1 == spikes) {
+        volleys.push_back({i + 1, i + 1 == spikes ? bins - static_cast<std::int32_t>(bin) : 1});
+      }
+    }
+    std::vector<float> sums(maps);
+    std::vector<std::int32_t> lead(maps);
+    bool crossed = false;
+    for (std::size_t c = 0; c < maps; ++c) {
+      for (std::uint32_t i = 0; i < spikes; ++i) {
+        sums[c] += weights[(rows[i] & row_mask) * maps + c];
+        if (lead[c] == 0 && (i % 2 == 1 || i + 1 == spikes) && sums[c] >= threshold[c]) {
+          lead[c] = bins - static_cast<std::int32_t>(rows[i] >> bin_shift);
+        }
+      }
+      crossed |= sums[c] >= threshold[c];
+    }
+    CHECK(crossed);
+    for (const SimdLevel level : available_simd_levels()) {
+      CAPTURE(to_string(level));
+      CAPTURE(maps);
+      std::vector<float> v(maps);
+      const std::vector<float> high(maps, 1e6f);
+      CHECK(at(level).integrate(v.data(), maps, weights.data(), rows.data(), spikes,
+                                threshold.data()));
+      CHECK(v == sums);
+      CHECK_FALSE(at(level).integrate(v.data(), maps, weights.data(), rows.data(), 0, high.data()));
+      std::vector<std::int32_t> got(maps, -1);
+      at(level).respond(maps, weights.data(), rows.data(), volleys.data(), volleys.size(),
+                        threshold.data(), got.data());
+      CHECK(got == lead);
+    }
+  }
+}
