@@ -1,4 +1,4 @@
-"""Learn images with BindsNET's own network; exc, inh and theta_plus are as in its examples."""
+"""Learn images with BindsNET's own network; exc, inh and theta_plus as versions of its example have them."""
 
 from __future__ import annotations
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spikelet.models.conv_stdp import Conv, ConvSTDP
 from spikelet.models.diehl_cook import DiehlCook
+from spikelet.models.ridge_readout import RidgeReadout
 from spikelet.models.winner_take_all import WinnerTakeAll
 
 if TYPE_CHECKING:
     from spikelet.models.classifier import STDPClassifier
 
-__all__ = ["DiehlCook", "STDPClassifier", "WinnerTakeAll"]
+__all__ = ["Conv", "ConvSTDP", "DiehlCook", "RidgeReadout", "STDPClassifier", "WinnerTakeAll"]
 
 
 def __getattr__(name: str) -> Any:
