@@ -15,7 +15,7 @@ from spikelet._checks import fail
 if TYPE_CHECKING:
     from spikelet.network import Network
 
-FORMAT = "spikelet network 1"
+FORMAT = "spikelet network 2"
 
 _TYPES: dict[str, Any] = {
     name: getattr(module, name)
