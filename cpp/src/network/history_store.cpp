@@ -2,6 +2,7 @@
 #include "network/history_store.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <stdexcept>
 
 #include "core/level_prelude.hpp"
@@ -27,8 +28,7 @@ HistoryStore<R, Rule>::HistoryStore(const Feed<R>& feed, const Plasticity& plast
       first_only_(plasticity.pairing == Pairing::nearest_restricted),
       centered_(plasticity.pairing == Pairing::nearest_pre_centered),
       reward_(reward),
-      history_(feed.post_end - feed.post_begin),
-      dt_(dt) {
+      history_(feed.post_end - feed.post_begin) {
   const auto tau = Rule<R>::time_constants(plasticity.parameters.data());
   const auto decay = [&](Trace trace) {
     return tau[trace] > 0 ? Decay<R>(dt, tau[trace]) : Decay<R>();
@@ -38,30 +38,22 @@ HistoryStore<R, Rule>::HistoryStore(const Feed<R>& feed, const Plasticity& plast
   pre_2_decay_ = decay(trace_pre_2);
   post_2_decay_ = decay(trace_post_2);
   const SynapseTable<R>& table = *feed.table;
-  rows_.push_back(0);
-  std::vector<std::uint64_t> order;
-  for (std::uint32_t i = 0; i + 1 < table.row.size(); ++i) {
-    order.clear();
-    for (std::uint64_t k = table.row[i]; k < table.row[i + 1]; ++k) {
-      if (table.post[k] >= feed.post_begin && table.post[k] < feed.post_end) {
-        order.push_back(k);
-      }
-    }
-    std::stable_sort(order.begin(), order.end(),
-                     [&](auto a, auto b) { return table.delay_of(a) < table.delay_of(b); });
-    for (const std::uint64_t k : order) {
-      const std::uint16_t delay = table.delay_of(k);
-      if (segments_.size() == rows_.back() || segments_.back().delay != delay) {
-        const Step dendritic = dendritic_part(delay, plasticity.axonal_fraction);
-        segments_.push_back({weight_.size(), 0, i, delay, static_cast<std::uint16_t>(dendritic)});
-        longest_ = std::max(longest_, dendritic);
-      }
-      ++segments_.back().count;
-      weight_.push_back(table.weight_of(k));
-      target_.push_back(static_cast<std::uint16_t>(feed.local + (table.post[k] - feed.post_begin)));
-    }
-    rows_.push_back(static_cast<std::uint32_t>(segments_.size()));
-  }
+  rows_.assign(table.row.size(), 0);
+  for_each_by_delay(
+      table, feed.post_begin, feed.post_end, [&](std::uint32_t i, std::uint64_t k, bool first) {
+        const std::uint16_t delay = table.delay_of(k);
+        if (first) {
+          const Step dendritic = dendritic_part(delay, plasticity.axonal_fraction);
+          segments_.push_back({weight_.size(), 0, i, delay, static_cast<std::uint16_t>(dendritic)});
+          longest_ = std::max(longest_, dendritic);
+          ++rows_[i + 1];
+        }
+        ++segments_.back().count;
+        weight_.push_back(table.weight_of(k));
+        target_.push_back(
+            static_cast<std::uint16_t>(feed.local + (table.post[k] - feed.post_begin)));
+      });
+  std::partial_sum(rows_.begin(), rows_.end(), rows_.begin());
   this->feed_.table = nullptr;  // the table is freed after building
   if (centered_ || Rule<R>::modulated) {
     own_.resize(weight_.size());

@@ -100,7 +100,6 @@ class HistoryStore final : public PlasticStore<R> {
   std::size_t posts_ = 0, posts_limit_ = 0;
   Step longest_ = 0;  // dendritic part of a delay
   Calendar<std::uint32_t> calendar_;
-  double dt_;
 };
 
 }  // namespace spikelet

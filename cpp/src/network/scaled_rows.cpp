@@ -1,6 +1,7 @@
 #include "spikelet/network/scaled_rows.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "core/plasticity/tsodyks_markram.hpp"
 
@@ -12,28 +13,19 @@ ScaledRows<R>::ScaledRows(const Feed<R>& feed, const Plasticity& plasticity, dou
     : PlasticStore<R>(feed, plasticity, dt, span) {
   const SynapseTable<R>& table = *feed.table;
   const std::size_t sources = table.row.size() - 1;
-  rows_.push_back(0);
-  std::vector<std::uint64_t> order;
-  for (std::uint32_t i = 0; i < sources; ++i) {
-    order.clear();
-    for (std::uint64_t k = table.row[i]; k < table.row[i + 1]; ++k) {
-      if (table.post[k] >= feed.post_begin && table.post[k] < feed.post_end) {
-        order.push_back(k);
-      }
-    }
-    std::stable_sort(order.begin(), order.end(),
-                     [&](auto a, auto b) { return table.delay_of(a) < table.delay_of(b); });
-    for (const std::uint64_t k : order) {
-      const std::uint16_t delay = table.delay_of(k);
-      if (segments_.size() == rows_.back() || segments_.back().delay != delay) {
-        segments_.push_back({weight_.size(), 0, i, delay});
-      }
-      ++segments_.back().count;
-      weight_.push_back(table.weight_of(k));
-      target_.push_back(static_cast<std::uint16_t>(feed.local + (table.post[k] - feed.post_begin)));
-    }
-    rows_.push_back(static_cast<std::uint32_t>(segments_.size()));
-  }
+  rows_.assign(table.row.size(), 0);
+  for_each_by_delay(
+      table, feed.post_begin, feed.post_end, [&](std::uint32_t i, std::uint64_t k, bool first) {
+        if (first) {
+          segments_.push_back({weight_.size(), 0, i, table.delay_of(k)});
+          ++rows_[i + 1];
+        }
+        ++segments_.back().count;
+        weight_.push_back(table.weight_of(k));
+        target_.push_back(
+            static_cast<std::uint16_t>(feed.local + (table.post[k] - feed.post_begin)));
+      });
+  std::partial_sum(rows_.begin(), rows_.end(), rows_.begin());
   this->feed_.table = nullptr;
   x_.assign(sources, 1.0);
   y_.assign(sources, 0.0);

@@ -143,8 +143,8 @@ class Simulator {
   // Advances by `steps`; returns the steps done (fewer if `poll` stopped it). Throws
   // std::logic_error if running already.
   Step run(Step steps, const Poll& poll);
-  // Back to step 0, or on from another: initial states, no spikes in flight, no traces; plastic weights kept as they
-  // are now or initial.
+  // Back to step 0, or on from another: initial states, no spikes in flight, no traces; plastic
+  // weights kept as they are now or initial.
   void reset(bool keep_weights, Step at = 0);
 
   // What an exact copy needs beside parameters, states and synapses.

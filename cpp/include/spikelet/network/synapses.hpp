@@ -3,6 +3,7 @@
 // back into.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -31,6 +32,27 @@ struct SynapseTable {
                                  std::span<const std::uint32_t> post, std::span<const R> weight,
                                  std::span<const std::uint16_t> delay);
 };
+
+// The synapses of the table whose targets lie in [post_begin, post_end), row by row, in order of
+// delay and then as created: calls visit(source, synapse, whether a new (source, delay) begins).
+template <class R, class Visit>
+void for_each_by_delay(const SynapseTable<R>& table, std::uint32_t post_begin,
+                       std::uint32_t post_end, Visit&& visit) {
+  std::vector<std::uint64_t> order;
+  for (std::uint32_t i = 0; i + 1 < table.row.size(); ++i) {
+    order.clear();
+    for (std::uint64_t k = table.row[i]; k < table.row[i + 1]; ++k) {
+      if (table.post[k] >= post_begin && table.post[k] < post_end) {
+        order.push_back(k);
+      }
+    }
+    std::stable_sort(order.begin(), order.end(),
+                     [&](auto a, auto b) { return table.delay_of(a) < table.delay_of(b); });
+    for (std::size_t n = 0; n < order.size(); ++n) {
+      visit(i, order[n], n == 0 || table.delay_of(order[n]) != table.delay_of(order[n - 1]));
+    }
+  }
+}
 
 extern template struct SynapseTable<float>;
 extern template struct SynapseTable<double>;

@@ -4,34 +4,21 @@
 namespace spikelet::SPIKELET_LEVEL {
 
 template <class R>
-struct DiehlCookSTDP {
+struct DiehlCookSTDP : Bounded<R> {
   static constexpr std::string_view name = "DiehlCookSTDP";
   static constexpr std::array<std::string_view, 7> parameters{
       "tau_pre", "tau_post_1", "tau_post_2", "eta_pre", "eta_post", "w_min", "w_max"};
-  static constexpr bool summable = true, modulated = false, idle_depression = false,
-                        keeps_sign = false;
   static std::array<double, trace_count> time_constants(const double* p) {
     return {p[0], p[1], 0, p[2]};
   }
   static std::array<double, 2> bounds(const double* p) { return {p[5], p[6]}; }
 
   explicit DiehlCookSTDP(const double* p)
-      : eta_pre(static_cast<R>(p[3])),
-        eta_post(static_cast<R>(p[4])),
-        w_min(static_cast<R>(p[5])),
-        w_max(static_cast<R>(p[6])) {}
+      : Bounded<R>(p[5], p[6]), eta_pre(static_cast<R>(p[3])), eta_post(static_cast<R>(p[4])) {}
   R pre_factor(R) const { return eta_pre; }
   R post_factor(R post_2) const { return eta_post * post_2; }
-  template <class V>
-  SPIKELET_INLINE V up(V w, V k) const {
-    return at_most(w + k, w_max);
-  }
-  template <class V>
-  SPIKELET_INLINE V down(V w, V k) const {
-    return at_least(w - k, w_min);
-  }
 
-  R eta_pre, eta_post, w_min, w_max;
+  R eta_pre, eta_post;
 };
 
 }  // namespace spikelet::SPIKELET_LEVEL

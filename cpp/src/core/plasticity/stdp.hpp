@@ -4,34 +4,21 @@
 namespace spikelet::SPIKELET_LEVEL {
 
 template <class R>
-struct AdditiveSTDP {
+struct AdditiveSTDP : Bounded<R> {
   static constexpr std::string_view name = "STDP.additive";
   static constexpr std::array<std::string_view, 6> parameters{"tau_plus", "tau_minus", "A_plus",
                                                               "A_minus",  "w_min",     "w_max"};
-  static constexpr bool summable = true, modulated = false, idle_depression = false,
-                        keeps_sign = false;
   static std::array<double, trace_count> time_constants(const double* p) {
     return {p[0], p[1], 0, 0};
   }
   static std::array<double, 2> bounds(const double* p) { return {p[4], p[5]}; }
 
   explicit AdditiveSTDP(const double* p)
-      : A_plus(static_cast<R>(p[2])),
-        A_minus(static_cast<R>(p[3])),
-        w_min(static_cast<R>(p[4])),
-        w_max(static_cast<R>(p[5])) {}
+      : Bounded<R>(p[4], p[5]), A_plus(static_cast<R>(p[2])), A_minus(static_cast<R>(p[3])) {}
   R pre_factor(R) const { return A_minus; }
   R post_factor(R) const { return A_plus; }
-  template <class V>
-  SPIKELET_INLINE V up(V w, V k) const {
-    return at_most(w + k, w_max);
-  }
-  template <class V>
-  SPIKELET_INLINE V down(V w, V k) const {
-    return at_least(w - k, w_min);
-  }
 
-  R A_plus, A_minus, w_min, w_max;
+  R A_plus, A_minus;
 };
 
 // Amplitudes shrink in proportion to the distance from the bound.
