@@ -41,7 +41,7 @@ parser.add_argument("--epochs", type=int, help="3 for 8x8 digits, 1 for MNIST")
 parser.add_argument("--images", type=int, help="train on the first so many images")
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--threads", type=int, default=1, help="the result does not depend on it")
-parser.add_argument("--hard", action="store_true", help="each neuron stands for one digit")
+parser.add_argument("--vote", choices=("likelihood", "shares", "most"), default="likelihood")
 parser.add_argument("--checkpoint", type=Path, help="where a run that is interrupted goes on")
 parser.add_argument("--out", type=Path, default=Path("mnist_stdp.png"))
 parser.add_argument("--quick", action="store_true", help="a few images, to see that it runs")
@@ -79,7 +79,7 @@ print(f"{network.n_neurons} neurons learned {network.shown - shown} images in {l
 
 # %%
 start = time.perf_counter()
-votes = assign(network.respond(images, progress=bar), labels, hard=options.hard)
+votes = assign(network.respond(images, progress=bar), labels, by=options.vote)
 counts = network.respond(test_images, progress=bar)
 accuracy = float(np.mean(classify(counts, votes) == test_labels))
 print(
@@ -93,7 +93,7 @@ print(
 
 # %%
 ax = plot.receptive_fields(
-    network.weights[:, votes.argmax(axis=1).argsort(kind="stable")], images[0].shape
+    network.weights[:, votes.classes.argsort(kind="stable")], images[0].shape
 )
 ax.set_title(f"{network.n_neurons} receptive fields, ordered by digit: {accuracy:.1%} read")
 ax.figure.savefig(options.out, dpi=150)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spikelet import datasets, plot
 from spikelet.models import WinnerTakeAll
-from spikelet.models.voting import assign, classify
+from spikelet.models.voting import Votes, assign, classify
 from spikelet.models.winner_take_all import NEURON
 
 if TYPE_CHECKING:
@@ -99,15 +99,15 @@ def run(
     train_images, train_labels = train_images[order], train_labels[order]
     network = WinnerTakeAll(n_neurons, train_images[0].size, seed=seed, threads=threads)
     network.fit(train_images, epochs=passes, progress=True)
-    shares = assign(network.respond(train_images, progress=True), train_labels)
-    read = classify(network.respond(test_images, progress=True), shares)
+    votes = assign(network.respond(train_images, progress=True), train_labels)
+    read = classify(network.respond(test_images, progress=True), votes)
     accuracy = float(np.mean(read == test_labels))
     shown = (passes + 1) * n_images + len(test_images)
     result = Result(accuracy, time.perf_counter() - start, shown)
     _report(result, len(test_images))
 
     examples = [int(np.argmax(test_labels == digit)) for digit in range(10)]
-    figure = draw(network, shares, test_images[examples], read[examples])
+    figure = draw(network, votes, test_images[examples], read[examples])
     figure.savefig(out, dpi=120)
     print(f"Picture: {out}")
     return result
@@ -115,7 +115,7 @@ def run(
 
 def draw(
     network: WinnerTakeAll,
-    shares: NDArray[np.float64],
+    votes: Votes,
     images: NDArray[np.float32],
     read: NDArray[np.int64],
 ) -> Figure:
@@ -125,7 +125,7 @@ def draw(
     ----------
     network : WinnerTakeAll
         One that has learned.
-    shares : array, [n_neurons, 10]
+    votes : Votes
         Which digits the neurons stand for, see `spikelet.models.voting.assign`.
     images : array, [n, height, width]
         What to show.
@@ -138,7 +138,7 @@ def draw(
     """
     from matplotlib.figure import Figure  # noqa: PLC0415  # an extra
 
-    digit = shares.argmax(axis=1)
+    digit = votes.classes
     star = int(network.respond(images).sum(axis=0).argmax())  # the most active neuron
     net = network.frozen()
     pixel_population, neuron_population = net.populations[:2]

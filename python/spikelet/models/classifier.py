@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,8 +36,8 @@ class STDPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         `WinnerTakeAll`, which is fast, or `DiehlCook`, the published protocol.
     epochs : int
         How often each sample is shown.
-    hard : bool
-        Each neuron stands for one class, instead of for several by their shares.
+    vote : "likelihood", "shares" or "most"
+        How the neurons vote, see `spikelet.models.voting.assign`.
     threads : int
         The result does not depend on it.
     progress : bool
@@ -49,8 +49,8 @@ class STDPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     network_ : Learner
         The network that learned.
-    votes_ : array, [n_neurons, n_classes]
-        What a spike of each neuron counts.
+    votes_ : Votes
+        What the spikes of the neurons count.
     classes_ : array, [n_classes]
         Labels.
     n_features_in_ : int
@@ -68,7 +68,7 @@ class STDPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         network: str = "winner_take_all",
         epochs: int = 1,
-        hard: bool = False,
+        vote: Literal["likelihood", "shares", "most"] = "likelihood",
         threads: int = 1,
         progress: bool = False,
         random_state: Any = 0,
@@ -76,7 +76,7 @@ class STDPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.n_neurons = n_neurons
         self.network = network
         self.epochs = epochs
-        self.hard = hard
+        self.vote = vote
         self.threads = threads
         self.progress = progress
         self.random_state = random_state
@@ -117,7 +117,7 @@ class STDPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         pixels = self._pixels(samples)
         self.network_.fit(pixels, epochs=self.epochs, progress=self.progress)
         counts = self.network_.respond(pixels, progress=self.progress)
-        self.votes_ = assign(counts, classes, len(self.classes_), hard=self.hard)
+        self.votes_ = assign(counts, classes, len(self.classes_), by=self.vote)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:

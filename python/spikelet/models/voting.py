@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet._checks import fail
 
-__all__ = ["assign", "classify"]
+__all__ = ["Votes", "assign", "classify"]
+
+
+@dataclass(frozen=True)
+class Votes:
+    """What the spikes of neurons say of classes.
+
+    Attributes
+    ----------
+    weight : array, [n_neurons, n_classes]
+        What one spike of each neuron counts.
+    bias : array, [n_classes]
+        What each class has before any spike.
+    """
+
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """Class that each neuron speaks for most, [n_neurons]."""
+        return np.asarray(self.weight.argmax(axis=1))
 
 
 def assign(
-    counts: ArrayLike, labels: ArrayLike, n_classes: int = 10, *, hard: bool = False
-) -> NDArray[np.float64]:
+    counts: ArrayLike,
+    labels: ArrayLike,
+    n_classes: int = 10,
+    *,
+    by: Literal["likelihood", "shares", "most"] = "likelihood",
+) -> Votes:
     """Find out which classes each neuron stands for, from its spikes on labelled images.
 
     Parameters
@@ -23,14 +51,15 @@ def assign(
         Classes, 0 to n_classes - 1.
     n_classes : int
         Number of classes.
-    hard : bool
-        Each neuron stands for one class, that to which it responds most, and the neurons of a class share one vote
-        (Diehl & Cook 2015); otherwise for each to the share of its response.
+    by : str
+        "likelihood": the class under which the counts are most probable, if each neuron's follow a Poisson
+        distribution with its mean for that class. "shares": a spike counts for each class by the share of the neuron's
+        response that it has. "most": for the class to which the neuron responds most, and the neurons of a class share
+        a vote (Diehl & Cook 2015).
 
     Returns
     -------
-    array, [n_neurons, n_classes]
-        Votes of one spike of each neuron; 0 for neurons that were silent.
+    Votes
     """
     spikes, classes = np.asarray(counts, np.float64), np.asarray(labels)
     if spikes.ndim != 2 or classes.shape != spikes.shape[:1]:
@@ -42,28 +71,33 @@ def assign(
         fail("assign", "labels", labels, f"must be whole numbers in 0 .. {n_classes - 1}")
     of_class = np.zeros((len(classes), n_classes))
     of_class[np.arange(len(classes)), classes] = 1.0
-    sums = spikes.T @ of_class
-    means = sums / np.maximum(of_class.sum(axis=0), 1.0)
-    if not hard:
-        return np.asarray(means / np.maximum(means.sum(axis=1, keepdims=True), 1e-9))
+    means = spikes.T @ of_class / np.maximum(of_class.sum(axis=0), 1.0)
+    none = np.zeros(n_classes)
+    if by == "likelihood":
+        rare = 0.01 * means.mean() + 1e-12  # no spike is impossible
+        return Votes(np.log(means + rare), -means.sum(axis=0))
+    if by == "shares":
+        return Votes(means / np.maximum(means.sum(axis=1, keepdims=True), 1e-9), none)
+    if by != "most":
+        fail("assign", "by", by, 'must be "likelihood", "shares" or "most"')
     votes = np.zeros_like(means)
     votes[np.arange(len(means)), means.argmax(axis=1)] = means.any(axis=1)
-    return np.asarray(votes / np.maximum(votes.sum(axis=0), 1.0))
+    return Votes(votes / np.maximum(votes.sum(axis=0), 1.0), none)
 
 
-def classify(counts: ArrayLike, votes: NDArray[np.float64]) -> NDArray[np.int64]:
+def classify(counts: ArrayLike, votes: Votes) -> NDArray[np.int64]:
     """Let the neurons vote.
 
     Parameters
     ----------
     counts : array-like, [n_images, n_neurons]
         Spikes for each image.
-    votes : array, [n_neurons, n_classes]
+    votes : Votes
         See `assign`.
 
     Returns
     -------
     array, [n_images]
-        Classes; 0 for an image that no neuron answers.
+        Classes.
     """
-    return np.asarray((np.asarray(counts) @ votes).argmax(axis=1))
+    return np.asarray((np.asarray(counts) @ votes.weight + votes.bias).argmax(axis=1))

@@ -20,14 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import spikelet as sl
-from spikelet._checks import number, require
+from spikelet._checks import integer, number, require
 from spikelet.models.learner import Learner
 
 __all__ = ["WinnerTakeAll"]
 
-NEURON = sl.LIFDelta(
-    tau_m=50.0, E_L=-65.0, V_reset=-65.0, V_th=-51.0, t_ref=5.0, theta_plus=0.4, tau_theta=1e6
-)
+NEURON = sl.LIFDelta(tau_m=50.0, E_L=-65.0, V_reset=-65.0, V_th=-51.0, t_ref=5.0, tau_theta=1e6)
 MEAN_WEIGHT = 1 / 6  # of the pixels that a neuron knows [mV]
 STAGES = 20  # of annealing
 LEARNING = sl.STDP(tau_plus=20.0, tau_minus=20.0, A_plus=0.005, A_minus=0.001, w_max=1.0)  # [mV]
@@ -57,6 +55,10 @@ class WinnerTakeAll(Learner):
     total : float, optional
         Sum of the weights onto each neuron [mV]; by default a sixth of the pixels of an image, from the first images
         that it learns.
+    theta_plus : float
+        How much a spike raises the neuron's threshold [mV].
+    normalise_every : int
+        Images from one normalisation of the weights to the next.
     anneal : float
         Factor that the amplitudes of plasticity reach at the end of training.
     plasticity : Plasticity, optional
@@ -77,6 +79,8 @@ class WinnerTakeAll(Learner):
         pause: float = 20.0,
         inhibition: float = -28.0,
         total: float | None = None,
+        theta_plus: float = 0.4,
+        normalise_every: int = 4,
         anneal: float = 0.1,
         plasticity: sl.plasticity.Plasticity | None = None,
     ) -> None:
@@ -85,12 +89,14 @@ class WinnerTakeAll(Learner):
         for name, value, limit in (
             ("dt", dt, "> 0"), ("input_rate", input_rate, "> 0"), ("learn_for", learn_for, "> 0"),
             ("answer_for", answer_for, "> 0"), ("pause", pause, ">= 0"),
-            ("inhibition", inhibition, "finite"), ("anneal", anneal, "> 0"),
+            ("inhibition", inhibition, "finite"), ("theta_plus", theta_plus, ">= 0"),
+            ("anneal", anneal, "> 0"),
         ):  # fmt: skip
             require("WinnerTakeAll", name, number("WinnerTakeAll", name, value), limit)
         self.dt, self.input_rate, self.pause = dt, input_rate, pause
         self.learn_for, self.answer_for = learn_for, answer_for
-        self.inhibition, self.anneal = inhibition, anneal
+        self.inhibition, self.theta_plus, self.anneal = inhibition, theta_plus, anneal
+        self.normalise_every = integer("WinnerTakeAll", "normalise_every", normalise_every, 1)
         self.total = total
         if total is not None:
             require("WinnerTakeAll", "total", number("WinnerTakeAll", "total", total), "> 0")
@@ -98,7 +104,8 @@ class WinnerTakeAll(Learner):
     def parameters(self) -> dict[str, Any]:
         """Return what the network was made with, apart from its size, seed, threads and rule."""
         names = (
-            "dt", "input_rate", "learn_for", "answer_for", "pause", "inhibition", "total", "anneal",
+            "dt", "input_rate", "learn_for", "answer_for", "pause", "inhibition", "total",
+            "theta_plus", "normalise_every", "anneal",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
@@ -131,7 +138,9 @@ class WinnerTakeAll(Learner):
     ) -> sl.Network:
         net = sl.Network(dt=self.dt, seed=self.seed + (not learning), threads=threads)
         pixels = net.population(self.n_inputs, sl.PoissonSource(rate=0.0), name="pixels")
-        model = NEURON if learning else NEURON.replace(theta_plus=0.0, tau_theta=np.inf)
+        model = NEURON.replace(theta_plus=self.theta_plus)
+        if not learning:
+            model = NEURON.replace(tau_theta=np.inf)
         neurons = net.population(self.n_neurons, model, name="neurons")
         neurons.theta = theta
         # A rule that does nothing keeps the frozen network in the same, dense, storage.
@@ -163,8 +172,7 @@ class WinnerTakeAll(Learner):
         pixels.rate = 0.0
         net.run(self.pause)  # traces decay
         neurons.V_m = NEURON.E_L
-        # A neuron wins once in about n_neurons images, so its weights grow slowly.
-        if (self.shown + 1) % max(1, self.n_neurons // 40) == 0:
+        if (self.shown + 1) % self.normalise_every == 0:
             net.projections[0].normalise(float(self.total or 0))
         return counts
 
