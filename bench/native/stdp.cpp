@@ -1,15 +1,17 @@
-// What does a plastic synapse cost when a spike of its source passes: bringing it up to date with
-// the posts since the last one, and delivering? Rows of 1000, 3 million synapses, sources and
-// targets firing at 5 or 30 Hz (dt 0.1 ms). An element is a pre spike and synapse; posts are
-// included in its time.
+// What does a plastic synapse cost when a spike of its source passes: bringing it up to date and
+// delivering? Additive STDP in the three layouts, dt 0.1 ms. An element is a source's spike and
+// synapse; everything else, spikes of targets and the passing of time, is included in its time.
+// Sparse networks: 3 million synapses, one spike of a target for each spike of a source. Learning
+// layers: sources at 20 Hz, one spike of a target for every hundred of the sources.
 #include <benchmark/benchmark.h>
 
 #include <cmath>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "spikelet/core/random.hpp"
-#include "spikelet/network/stdp_store.hpp"
+#include "spikelet/network/plastic_store.hpp"
 
 void report(benchmark::State& state, double elements, double bytes);  // main.cpp
 
@@ -17,106 +19,107 @@ namespace {
 
 using namespace spikelet;
 
-constexpr std::uint32_t sources = 3000, targets = 6000, row = 1000;
+struct Shape {
+  PlasticLayout layout;
+  std::uint32_t sources, targets, row;
+  double hertz;    // of the sources
+  double per_pre;  // spikes of targets for each of a source
+  bool operator==(const Shape&) const = default;
+};
 
-template <class R>
 class Plastic {
  public:
-  explicit Plastic(double hertz)
-      : p_(hertz * 1e-4), table_(make_table()), store_(feed(), rule(), 0.1, 64) {}
+  explicit Plastic(const Shape& shape) : shape_(shape), input_(shape.targets) {
+    const auto table = make_table();
+    Feed<float> feed;
+    feed.table = &table;
+    feed.post_end = shape.targets;
+    feed.one_channel = 0;
+    const Plasticity rule{find_rule("STDP.additive"), {20, 20, 0.010, 0.0105, 0, 1}};
+    store_ = make_plastic_store<float>(shape.layout, feed, rule, 0.1, 64, -1, nullptr);
+  }
 
   // One step; the number of synapses that were touched.
   std::size_t step() {
-    std::vector<Gid> posts;
-    draw(targets, 0, posts);
-    store_.note_posts(posts, 0, now_ + 1);
-    const std::array<R*, max_channels> input{input_.data(), nullptr, nullptr};
-    store_.deliver(now_, input, false);
-    std::vector<Gid> pres;
-    draw(sources, 1, pres);
-    for (const Gid source : pres) {
-      store_.enqueue(source, now_ + 1, now_ + 1);
+    const double p = shape_.hertz * 1e-4;
+    draw(shape_.targets, p * shape_.per_pre * shape_.sources / shape_.targets, 0);
+    store_->note_posts(spikes_, 0, now_ + 1);
+    store_->deliver(now_, {input_.data(), nullptr, nullptr}, false);
+    draw(shape_.sources, p, 1);
+    for (const Gid source : spikes_) {
+      store_->enqueue(source, now_ + 1, now_ + 1);
     }
     ++now_;
-    return pres.size() * row;
+    return spikes_.size() * shape_.row;
   }
   // Weights moved, and stayed within their bounds.
   bool plausible() {
     std::size_t moved = 0, outside = 0;
-    for (Gid source = 0; source < sources; ++source) {
-      store_.visit(source, [&](const SynapseRef<R>& synapse) {
-        moved += *synapse.weight != R(0.5) ? 1 : 0;
+    for (Gid source = 0; source < shape_.sources; ++source) {
+      store_->visit(source, [&](const SynapseRef<float>& synapse) {
+        moved += *synapse.weight != 0.5f ? 1 : 0;
         outside += *synapse.weight < 0 || *synapse.weight > 1 ? 1 : 0;
       });
     }
-    return outside == 0 && moved > sources * row / 10;
+    return outside == 0 && moved > synapses() / 20;
   }
-  double bytes() const { return static_cast<double>(store_.bytes()) / (1.0 * sources * row); }
+  std::size_t synapses() const { return std::size_t{shape_.sources} * shape_.row; }
+  double bytes() const {
+    return static_cast<double>(store_->bytes()) / static_cast<double>(synapses());
+  }
+  const Shape& shape() const { return shape_; }
 
  private:
   // Each element with probability p: by gaps, cheaply.
-  void draw(std::uint32_t n, std::uint32_t what, std::vector<Gid>& out) {
+  void draw(std::uint32_t n, double p, std::uint32_t what) {
     const Stream stream(3, Purpose::values, what);
+    spikes_.clear();
     std::uint32_t k = 0;
     for (double i = -1;;) {
-      i += 1 + std::floor(std::log(uniform(stream.at(k++, now_)[0])) / std::log1p(-p_));
+      i += 1 + std::floor(std::log(uniform(stream.at(k++, now_)[0])) / std::log1p(-p));
       if (i >= n) {
         return;
       }
-      out.push_back(static_cast<Gid>(i));
+      spikes_.push_back(static_cast<Gid>(i));
     }
   }
-  static PairRule rule() {
-    PairRule rule;
-    rule.A_plus = 0.010;
-    rule.A_minus = 0.0105;
-    return rule;
-  }
-  static SynapseTable<R> make_table() {
+  SynapseTable<float> make_table() const {
     const Stream stream(4, Purpose::values, 0);
+    const bool full = shape_.row == shape_.targets;
     std::vector<std::uint32_t> pre, post;
-    for (std::uint32_t i = 0; i < sources; ++i) {
-      for (std::uint32_t k = 0; k < row; ++k) {
+    for (std::uint32_t i = 0; i < shape_.sources; ++i) {
+      for (std::uint32_t k = 0; k < shape_.row; ++k) {
         pre.push_back(i);
-        post.push_back(stream.words(pre.size(), 0)[0] % targets);
+        post.push_back(full ? k : stream.words(pre.size(), 0)[0] % shape_.targets);
       }
     }
-    const std::vector<R> weight{R(0.5)};
+    const std::vector<float> weight{0.5f};
     const std::vector<std::uint16_t> delay{15};
-    return SynapseTable<R>::from_lists(sources, pre, post, weight, delay);
-  }
-  Feed<R> feed() const {
-    Feed<R> feed;
-    feed.table = &table_;
-    feed.post_end = targets;
-    return feed;
+    return SynapseTable<float>::from_lists(shape_.sources, pre, post, weight, delay);
   }
 
-  double p_;
-  SynapseTable<R> table_;
-  StdpStore<R> store_;
+  Shape shape_;
+  std::unique_ptr<PlasticStore<float>> store_;
   Step now_ = 0;
-  std::vector<R> input_ = std::vector<R>(targets);
+  std::vector<float> input_;
+  std::vector<Gid> spikes_;
 };
 
 // Built and brought into a steady state once for all the times that a benchmark is called.
-template <class R>
-Plastic<R>& built(double hertz) {
-  static double of = 0;
-  static std::unique_ptr<Plastic<R>> held;
-  if (of != hertz) {
-    of = hertz;
-    held = std::make_unique<Plastic<R>>(hertz);
-    for (int k = 0; k < 5000; ++k) {
+Plastic& built(const Shape& shape) {
+  static std::unique_ptr<Plastic> held;
+  if (!held || held->shape() != shape) {
+    held.reset();
+    held = std::make_unique<Plastic>(shape);
+    for (int k = 0; k < 8000; ++k) {
       held->step();
     }
   }
   return *held;
 }
 
-template <class R>
-void stdp(benchmark::State& state) {
-  Plastic<R>& plastic = built<R>(static_cast<double>(state.range(0)));
+void stdp(benchmark::State& state, const Shape& shape) {
+  Plastic& plastic = built(shape);
   if (!plastic.plausible()) {
     state.SkipWithError("weights did not move, or left their bounds");
     return;
@@ -129,7 +132,29 @@ void stdp(benchmark::State& state) {
          plastic.bytes());
 }
 
-BENCHMARK(stdp<float>)->Name("stdp/float/Hz")->Arg(5)->Arg(30);
-BENCHMARK(stdp<double>)->Name("stdp/double/Hz")->Arg(5)->Arg(30);
+[[maybe_unused]] const int registered = [] {
+  const auto add = [](const std::string& name, const Shape& shape) {
+    benchmark::RegisterBenchmark(("stdp/" + name).c_str(), stdp, shape);
+  };
+  constexpr std::uint32_t synapses = 3000000, targets = 10000;
+  for (const auto& [layout, name] : {std::pair(PlasticLayout::history, "history"),
+                                     std::pair(PlasticLayout::closed_rows, "closed_rows")}) {
+    for (const std::uint32_t row : {100u, 1000u}) {
+      for (const int hertz : {5, 32}) {
+        add(std::string(name) + "/row:" + std::to_string(row) + "/Hz:" + std::to_string(hertz),
+            {layout, synapses / row, targets, row, static_cast<double>(hertz), 1});
+      }
+    }
+  }
+  for (const std::uint32_t row : {400u, 6400u}) {
+    add("dense_block/784x" + std::to_string(row),
+        {PlasticLayout::dense_block, 784, row, row, 20, 0.01});
+  }
+  for (const std::uint32_t row : {100u, 1000u}) {
+    add("dense_block/row:" + std::to_string(row) + "/one_post_a_pre",
+        {PlasticLayout::dense_block, synapses / row, row, row, 20, 1});
+  }
+  return 0;
+}();
 
 }  // namespace

@@ -18,6 +18,9 @@ ParameterValues delta(double I_e = 0) {
   return {{0}, {1}, {0}, {0}, {0}, {100}, {15}, {200}, {I_e}};
 }
 std::size_t model() { return find_model("LIFDelta"); }
+Plasticity additive(double w_max) {
+  return {find_rule("STDP.additive"), {20, 20, 0.01, 0.0105, 0, w_max}};
+}
 
 // Synapses (pre, post) of weight 1.5, which fires a LIFDelta at once, after one delay each.
 template <class R>
@@ -53,7 +56,7 @@ TEST_CASE("populations of 0, of 1, and projections without synapses") {
     sim.add_poisson(0, {&rate, 1});
     sim.connect(none, one, table<double>(0, {}, {}, {}), Receptor::by_sign, {});
     sim.connect(one, none, table<double>(1, {}, {}, {}), Receptor::by_sign, {});
-    sim.connect(silent, one, table<double>(0, {}, {}, {}), Receptor::by_sign, PairRule{});
+    sim.connect(silent, one, table<double>(0, {}, {}, {}), Receptor::by_sign, additive(1));
     const std::size_t k =
         sim.connect(source, one, table<double>(1, {0}, {0}, {2}), Receptor::by_sign, {});
     sim.record_spikes(one, {});
@@ -65,7 +68,7 @@ TEST_CASE("populations of 0, of 1, and projections without synapses") {
     CHECK(sim.spike_recorder(1).merged().stamps.empty());
     CHECK(sim.weights(0).empty());
     CHECK(sim.synapses(k).size() == 1);
-    CHECK(sim.plastic_state(2).weights.empty());
+    CHECK(sim.plastic_state(2).synapse[0].empty());
   }
 }
 
@@ -134,10 +137,9 @@ TEST_CASE("the longest delay, beside the shortest") {
     Simulator<double> sim(dt, 1, 2);
     sim.add_neurons(model(), 2, delta(), false);
     sim.add_events(1, {1, 40}, {0, 0});
-    std::optional<PairRule> rule;
+    std::optional<Plasticity> rule;
     if (plastic) {
-      rule = PairRule{};
-      rule->w_max = 2;
+      rule = additive(2);
     }
     sim.connect(1, 0, table<double>(1, {0, 0}, {0, 1}, {65535, 1}), Receptor::by_sign, rule);
     sim.record_spikes(0, {});
@@ -174,7 +176,7 @@ TEST_CASE("bad weights are refused, and leave the network as it was") {
       find_model("LIFCond"), 1,
       {{0}, {1}, {0}, {0}, {0}, {9}, {200}, {10}, {70}, {-10}, {3}, {3}, {0}}, false);
   const auto connect = [&](std::size_t post, double w, Receptor receptor,
-                           const std::optional<PairRule>& rule) {
+                           const std::optional<Plasticity>& rule) {
     const std::vector<std::uint32_t> zero{0};
     const std::vector<double> weight{w};
     const std::vector<std::uint16_t> delay{1};
@@ -184,7 +186,7 @@ TEST_CASE("bad weights are refused, and leave the network as it was") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   CHECK_THROWS_AS(connect(0, nan, Receptor::by_sign, {}), std::invalid_argument);
   CHECK_THROWS_AS(connect(cond, -1, Receptor::inhibitory, {}), std::invalid_argument);
-  CHECK_THROWS_AS(connect(0, 3, Receptor::by_sign, PairRule{}),
+  CHECK_THROWS_AS(connect(0, 3, Receptor::by_sign, additive(1)),
                   std::invalid_argument);  // above w_max
   CHECK(sim.next_projection() == 0);
   CHECK(sim.run(5, {}) == 5);

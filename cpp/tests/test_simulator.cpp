@@ -54,11 +54,10 @@ struct Network {
     connect(noise, excitatory, 0.1, spread(-50, 300), delays);
     connect(excitatory, other, 0.02, spread(-0.5, 3), delays);
     connect(events, excitatory, 1, constant(400), delays);
-    PairRule rule;
-    rule.A_plus = 4;
-    rule.A_minus = 4.4;
-    rule.w_max = 120;
-    connect(excitatory, excitatory, 0.06, spread(10, 100), delays, rule);
+    const Plasticity rule{find_rule("STDP.additive"), {20, 20, 4, 4.4, 0, 120}};
+    connect(excitatory, other, 0.05, spread(0, 1), constant(shortest), rule);  // closed rows
+    connect(noise, inhibitory, 1, spread(0, 20), constant(shortest), rule);    // a dense block
+    connect(excitatory, excitatory, 0.06, spread(10, 100), delays, rule);      // history
     sim.inject_poisson(inhibitory, {500}, {60}, excitatory_channel);
     sim.inject_noise(excitatory, {20}, {60}, 3, 0);
     for (const std::size_t population : {excitatory, inhibitory, other, events}) {
@@ -70,7 +69,7 @@ struct Network {
   }
 
   void connect(std::size_t pre, std::size_t post, double p, const ValueSpec& weight,
-               const ValueSpec& delay, const std::optional<PairRule>& plasticity = {}) {
+               const ValueSpec& delay, const std::optional<Plasticity>& plasticity = {}) {
     const Rule rule{Rule::Kind::fixed_probability, p, 0, false, true};
     const auto size = [&](std::size_t k) {
       return k == 3 ? std::size_t{130} : k == 4 ? std::size_t{3} : sim.neurons(k).size();

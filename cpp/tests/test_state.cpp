@@ -32,10 +32,7 @@ struct Network {
     neurons = sim.add_neurons(find_model("LIF"), 130, lif(90), false);
     sim.record_spikes(neurons, {});
     sim.inject_poisson(neurons, {800}, {90}, excitatory_channel);
-    PairRule rule;
-    rule.A_plus = 6;
-    rule.A_minus = 5;
-    rule.w_max = 150;
+    const Plasticity rule{find_rule("STDP.additive"), {20, 20, 6, 5, 0, 150}};
     plastic = sim.connect(neurons, neurons, random(1, 0, 150), Receptor::by_sign, rule, -1);
     fixed = sim.connect(neurons, neurons, random(2, -120, 60), Receptor::by_sign, {}, -1);
   }
@@ -57,8 +54,7 @@ struct Network {
 template <class R>
 void copy(Network<R>& from, Network<R>& to) {
   const std::size_t n = from.neurons;
-  to.sim.set_plastic_state(to.plastic, from.sim.plastic_state(from.plastic).weights,
-                           from.sim.plastic_state(from.plastic).state);
+  to.sim.set_plastic_state(to.plastic, from.sim.plastic_state(from.plastic));
   to.sim.set_weights(to.fixed, from.sim.weights(from.fixed));
   to.sim.set_clock(from.sim.now(), from.sim.in_flight());
   for (std::size_t s = 0; s < from.sim.neurons(n).state_count(); ++s) {

@@ -36,7 +36,9 @@ TraceStore<R>::TraceStore(const Feed<R>& feed, const Plasticity& plasticity, dou
   epoch_steps_ = static_cast<Step>(
       std::clamp(epoch_in_tau * shortest / dt, 1.0, static_cast<double>(longest_epoch)));
   for (int k = 0; k < trace_count; ++k) {
-    if (tau[k] <= 0) {
+    if (tau[k] <= 0) {  // a trace that the rule does not use stays 0
+      rise_[k].assign(static_cast<std::size_t>(epoch_steps_), R(0));
+      fall_[k] = rise_[k];
       continue;
     }
     rate_[k] = dt / tau[k];

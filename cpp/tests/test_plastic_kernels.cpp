@@ -1,0 +1,228 @@
+// The loops of every plasticity rule give the bits of the baseline at every SIMD level, for any
+// length of a row, and those of the baseline are the rule applied synapse by synapse.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "spikelet/core/cpu.hpp"
+#include "spikelet/core/kernels.hpp"
+
+namespace {
+
+using namespace spikelet;
+
+// By rule, in the order of its parameters.
+std::vector<double> parameters_of(std::string_view rule) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  if (rule == "STDP.power") {
+    return {20, 30, 0.1, 0.12, 0, 1, 0.4, 0.7};
+  }
+  if (rule == "STDP.power_law") {
+    return {20, 30, 0.1, 0.12, 0, infinity, 0.4};
+  }
+  if (rule == "TripletSTDP") {
+    return {20, 30, 100, 120, 0.1, 0.12, 0.3, 0.2, 0, 1};
+  }
+  if (rule == "InhibitorySTDP") {
+    return {20, 0.1, 0.6, 1};
+  }
+  if (rule == "DiehlCookSTDP") {
+    return {20, 20, 40, 0.1, 0.2, 0, 1};
+  }
+  if (rule == "RewardSTDP") {
+    return {20, 30, 0.1, 0.12, 0, 1, 200, 1000, 0};
+  }
+  return {20, 30, 0.1, 0.12, 0, 1};
+}
+
+template <class R>
+std::vector<R> values(std::size_t n, double low, double high, std::uint32_t object) {
+  const Stream stream(98, Purpose::values, object);
+  std::vector<R> all(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    all[i] = static_cast<R>(low + (high - low) * uniform(stream.words(i, 0)[0]));
+  }
+  return all;
+}
+
+template <class T>
+bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
+}
+
+template <class T>
+std::vector<T> both(std::vector<T> a, const std::vector<T>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+// A call at the baseline, at every other level, and without vectors: call(kernels) gives all that
+// was written.
+template <class R, class Call>
+void compare(std::size_t rule, Call&& call) {
+  const auto expected = call(kernels(SimdLevel::baseline).plastic<R>(rule));
+  for (const SimdLevel level : available_simd_levels()) {
+    if (level != SimdLevel::baseline) {
+      INFO("level ", std::string(to_string(level)));
+      CHECK(same_bits(call(kernels(level).plastic<R>(rule)), expected));
+    }
+  }
+}
+
+// Calls f(rule, parameters, weights' lower end) for all rules with such loops.
+template <class F>
+void for_rules(F&& f) {
+  for (std::size_t rule = 0; rule < plasticity_rules().size(); ++rule) {
+    const PlasticityInfo& info = plasticity_rules()[rule];
+    if (!info.short_term) {
+      const std::string name(info.name);
+      CAPTURE(name);
+      const auto parameters = parameters_of(info.name);
+      REQUIRE(parameters.size() == info.parameters.size());
+      f(rule, parameters.data(), info.keeps_sign ? -1.0 : 0.0);
+    }
+  }
+}
+
+constexpr std::size_t longest = 200, spare = 20;  // what is behind the row must stay
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("dense rows", R, float, double) {
+  for_rules([](std::size_t rule, const double* p, double low) {
+    const bool idle = plasticity_rules()[rule].idle_depression;
+    const auto weight = values<R>(longest + spare, low, 1, 1);
+    auto trace = values<R>(longest + spare, 0, 3, 2);
+    const auto input = values<R>(longest + spare, -5, 5, 3);
+    const std::vector<std::uint8_t> active{1, 0, 1, 0};
+    for (std::size_t j = 0; j < trace.size(); ++j) {  // an idle block has no trace
+      trace[j] = active[j / block_size] == 0 && j < longest ? R(0) : trace[j];
+    }
+    for (std::size_t n = 0; n <= longest; ++n) {
+      CAPTURE(n);
+      const auto row = [&](const PlasticKernels<R>& loops) {
+        auto w = weight, to = input;
+        loops.dense_row(p, w.data(), trace.data(), active.data(), R(0.11), R(-1), to.data(), n);
+        return both(w, to);
+      };
+      compare<R>(rule, row);
+      // One synapse at a time.
+      auto w = weight, to = input;
+      for (std::size_t j = 0; j < n; ++j) {
+        const std::uint8_t one = active[j / block_size];
+        kernels(SimdLevel::baseline)
+            .plastic<R>(rule)
+            .dense_row(p, &w[j], &trace[j], &one, R(0.11), R(-1), &to[j], 1);
+        CHECK((idle || one == 1 || w[j] == weight[j]));
+      }
+      const auto whole = row(kernels(SimdLevel::baseline).plastic<R>(rule));
+      CHECK(same_bits(whole, both(w, to)));
+    }
+  });
+}
+
+TEST_CASE_TEMPLATE("dense columns", R, float, double) {
+  for_rules([](std::size_t rule, const double* p, double low) {
+    constexpr std::size_t stride = 3;
+    const auto weight = values<R>((longest + spare) * stride, low, 1, 4);
+    auto trace = values<R>(longest, 0, 3, 5);
+    for (std::size_t i = 0; i < trace.size(); i += 5) {
+      trace[i] = 0;
+    }
+    for (std::size_t n = 0; n <= longest; ++n) {
+      CAPTURE(n);
+      const auto column = [&](const PlasticKernels<R>& loops) {
+        auto w = weight;
+        loops.dense_column(p, w.data() + 1, stride, trace.data(), R(0.07), n);
+        return w;
+      };
+      compare<R>(rule, column);
+      const auto w = column(kernels(SimdLevel::baseline).plastic<R>(rule));
+      for (std::size_t k = 0; k < w.size(); ++k) {  // nothing else is written
+        const bool meant = k % stride == 1 && k / stride < n && trace[k / stride] != 0;
+        CHECK((meant || w[k] == weight[k]));
+      }
+    }
+  });
+}
+
+TEST_CASE_TEMPLATE("closed rows", R, float, double) {
+  for_rules([](std::size_t rule, const double* p, double low) {
+    if (!plasticity_rules()[rule].summable) {
+      return;
+    }
+    constexpr std::size_t targets = 90;
+    const Stream stream(97, Purpose::values, 0);
+    std::vector<std::uint16_t> target;
+    for (std::size_t k = 0; k < longest; ++k) {  // several synapses at one target as well
+      target.push_back(static_cast<std::uint16_t>(stream.words(k, 0)[0] % targets));
+    }
+    const auto weight = values<R>(longest + spare, low, 1, 6);
+    const auto seen = values<R>(longest + spare, 0, 1, 7);
+    const auto grown = values<R>(targets, 1, 2, 8), k_minus = values<R>(targets, 0, 3, 9);
+    const auto input = values<R>(targets, -5, 5, 10);
+    const auto first = values<R>(targets, 1, 4, 11), second = values<R>(targets, 0, 4, 12);
+    const std::array<const R*, 2> ended{first.data(), second.data()};
+    const std::array<R, 2> ended_up{R(0.02), R(0.015)};
+    for (const int n_ended : {0, 1, 2}) {
+      for (const bool sends : {true, false}) {
+        CAPTURE(n_ended);
+        CAPTURE(sends);
+        for (std::size_t n = 0; n <= longest; ++n) {
+          CAPTURE(n);
+          const auto run = [&](const PlasticKernels<R>& loops, std::size_t piece) {
+            auto w = weight, s = seen, to = input;
+            for (std::size_t k = 0; k < n; k += piece) {
+              loops.closed_row(
+                  p, {w.data() + k, s.data() + k, target.data() + k, std::min(piece, n - k),
+                      grown.data(), R(0.03), k_minus.data(), R(0.11), R(-1),
+                      sends ? to.data() : nullptr, ended.data(), ended_up.data(), n_ended});
+            }
+            return both(both(w, s), to);
+          };
+          const auto row = [&](const PlasticKernels<R>& loops) {
+            return run(loops, n == 0 ? 1 : n);
+          };
+          compare<R>(rule, row);
+          const auto& baseline = kernels(SimdLevel::baseline).plastic<R>(rule);
+          CHECK(same_bits(row(baseline), run(baseline, 1)));
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE_TEMPLATE("factors, sums and scaling", R, float, double) {
+  for_rules([](std::size_t rule, const double* p, double) {
+    const auto row = values<R>(longest, 0, 1, 13), factors = values<R>(longest, 0, 3, 14);
+    for (const std::size_t n : {0u, 1u, 17u, 200u}) {
+      compare<R>(rule, [&](const PlasticKernels<R>& loops) {
+        auto scaled = row;
+        loops.scale_row(scaled.data(), factors.data(), R(0.1), R(1.5), n);
+        std::vector<double> sums(longest, 0.25);
+        loops.add_row(row.data(), sums.data(), n);
+        for (const double sum : sums) {
+          scaled.push_back(static_cast<R>(sum));
+        }
+        for (const double trace : {0.0, 0.3, 2.0}) {
+          scaled.push_back(loops.pre_factor(p, static_cast<R>(trace)));
+          scaled.push_back(loops.post_factor(p, static_cast<R>(trace)));
+        }
+        return scaled;
+      });
+    }
+  });
+}
+
+TEST_CASE("rules are found by name, and an unknown one is refused with a list") {
+  for (std::size_t k = 0; k < plasticity_rules().size(); ++k) {
+    CHECK(find_rule(plasticity_rules()[k].name) == k);
+  }
+  CHECK_THROWS_WITH_AS(find_rule("BCM"), doctest::Contains("TripletSTDP"), std::invalid_argument);
+}

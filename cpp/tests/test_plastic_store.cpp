@@ -1,0 +1,255 @@
+// Plastic stores in all layouts against a walk over all spikes of each synapse.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "plastic_driver.hpp"
+
+namespace {
+
+using namespace plastic_test;
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// Every rule but the modulated one, with short time constants, so that epochs end often.
+std::vector<Case> cases_of(PlasticLayout layout) {
+  const auto with = [&](const char* rule, std::vector<double> parameters,
+                        Pairing pairing = Pairing::all_to_all) {
+    Case c{layout};
+    c.rule = rule;
+    c.parameters = std::move(parameters);
+    c.pairing = pairing;
+    return c;
+  };
+  std::vector<Case> all{
+      with("STDP.additive", {1.7, 3.4, 0.02, 0.012, 0, 1}),
+      with("STDP.additive", {1.7, 3.4, 0.02, 0.012, -1000, 1000}),
+      with("STDP.additive", {1.7, 3.4, 0.02, 0.012, 0, 1}, Pairing::nearest_symmetric),
+      with("STDP.multiplicative", {1.7, 3.4, 0.05, 0.03, 0, 1}),
+      with("STDP.power", {1.7, 3.4, 0.05, 0.03, 0, 1.2, 0.4, 0.7}),
+      with("STDP.power_law", {1.7, 3.4, 0.05, 0.03, 0, infinity, 0.4}),
+      with("TripletSTDP", {1.7, 3.4, 10, 12, 0.002, 0.007, 0.006, 0.002, 0, 1}),
+      with("InhibitorySTDP", {2, 0.02, 0.2, 1}),
+      with("DiehlCookSTDP", {2, 3, 4, 0.01, 0.05, 0, 1}, Pairing::nearest_symmetric)};
+  if (layout == PlasticLayout::closed_rows) {
+    std::erase_if(all, [](const Case& c) { return !c.plasticity().info().summable; });
+  } else if (layout == PlasticLayout::history) {
+    const std::vector<double> parameters{1.7, 3.4, 0.02, 0.012, 0, 1};
+    all.push_back(with("STDP.additive", parameters, Pairing::nearest_pre_centered));
+    all.push_back(with("STDP.additive", parameters, Pairing::nearest_restricted));
+  }
+  Case negative = with("InhibitorySTDP", {2, 0.02, 0.2, 1});
+  negative.low = -1;
+  negative.high = 0;
+  all.push_back(negative);
+  return all;
+}
+
+// Largest error of a weight now and of what each target was sent.
+template <class R>
+std::pair<double, double> errors(Driver<R>& driver, double reward = 0) {
+  double of_weights = 0, of_input = 0;
+  std::vector<double> expected(driver.input.size());
+  driver.for_each([&](std::uint32_t i, std::uint32_t j, Step d, R w, R initial) {
+    const Trains& trains = driver.trains;
+    const double start = static_cast<double>(initial);
+    const double now =
+        naive(driver.what, start, trains.pre[i], trains.post[j], d, driver.now, nullptr, reward);
+    of_weights = std::max(of_weights, std::abs(static_cast<double>(w) - now));
+    std::vector<double> sent;  // by stamps whose arrival lies within the run
+    naive(driver.what, start, trains.pre[i], trains.post[j], d,
+          driver.now - dendritic_part(static_cast<std::uint16_t>(d), driver.what.axonal), &sent,
+          reward);
+    for (const double value : sent) {
+      expected[local + j - slice_begin] += value;
+    }
+  });
+  for (std::size_t k = 0; k < expected.size(); ++k) {
+    const double error = std::abs(static_cast<double>(driver.input[k]) - expected[k]);
+    of_input = std::max(of_input, error / (1 + std::abs(expected[k])));
+  }
+  return {of_weights, of_input};
+}
+
+template <class R>
+void compare(const Case& what, const Trains& trains) {
+  const double tolerance = sizeof(R) == 4 ? 1e-3 : 1e-11;
+  CAPTURE(what.rule);
+  CAPTURE(what.tie);
+  CAPTURE(what.axonal);
+  CAPTURE(what.delay);
+  CAPTURE(what.early);
+  const int pairing = static_cast<int>(what.pairing);
+  CAPTURE(pairing);
+  Driver<R> driver(what, trains);
+  for (const Step now : {1, 41, 680, 1499}) {
+    CAPTURE(now);
+    driver.run(now);
+    const auto [of_weights, of_input] = errors(driver);
+    CHECK(of_weights < tolerance);
+    CHECK(of_input < tolerance);
+  }
+  int changed = 0, all = 0;
+  driver.for_each([&](auto, auto, auto, R w, R initial) {
+    changed += w != initial ? 1 : 0;
+    ++all;
+  });
+  CHECK(all > 200);
+  CHECK(changed > all * 3 / 4);
+}
+
+template <class R>
+void compare_all(PlasticLayout layout) {
+  const Trains trains = random_trains(0.03, 0.03);
+  std::size_t n = 0;
+  for (Case what : cases_of(layout)) {
+    for (const bool tie : {true, false}) {
+      what.tie = tie;
+      what.axonal = std::array{0.0, 0.4, 1.0}[n++ % 3];
+      what.delay = n % 2 == 0 ? 7 : 1;
+      what.early = n % 5 == 0 && what.axonal < 0.5;
+      compare<R>(what, trains);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("rows with history: weights and what is sent, for all rules", R, float, double) {
+  compare_all<R>(PlasticLayout::history);
+}
+
+TEST_CASE_TEMPLATE("closed rows: weights and what is sent, for all rules", R, float, double) {
+  compare_all<R>(PlasticLayout::closed_rows);
+}
+
+TEST_CASE_TEMPLATE("dense block: weights and what is sent, for all rules", R, float, double) {
+  compare_all<R>(PlasticLayout::dense_block);
+}
+
+TEST_CASE("weights that are brought up to date while spikes are on their way") {
+  const Trains trains = random_trains(0.03, 0.03);
+  for (const PlasticLayout layout :
+       {PlasticLayout::history, PlasticLayout::closed_rows, PlasticLayout::dense_block}) {
+    for (const bool tie : {true, false}) {
+      for (const double axonal : {0.0, 0.4}) {
+        const std::string name(layout_name(layout));
+        CAPTURE(name);
+        CAPTURE(tie);
+        CAPTURE(axonal);
+        Case what{layout};
+        what.tie = tie;
+        what.axonal = axonal;
+        Driver<double> driver(what, trains);
+        for (Step now = 3; now < 1400; now += now % 2 == 0 ? 1 : 36) {
+          driver.run(now);
+          driver.store->finish(now);
+        }
+        driver.run(1400);
+        const auto [of_weights, of_input] = errors(driver);
+        CHECK(of_weights < 1e-11);
+        CHECK(of_input < 1e-11);
+      }
+    }
+  }
+}
+
+TEST_CASE("a reward turns eligibility into weight") {
+  const Trains trains = random_trains(0.03, 0.03);
+  for (const bool tie : {true, false}) {
+    Case what{PlasticLayout::history};
+    what.rule = "RewardSTDP";
+    what.parameters = {1.7, 3.4, 0.02, 0.012, -1000, 1000, infinity, 20, 0.2};
+    what.tie = tie;
+    what.axonal = tie ? 0 : 0.4;
+    RewardSignal reward(dt, infinity, 20, 0.2);
+    reward.set(0, 0.9);
+    Driver<double> driver(what, trains, &reward);
+    for (const Step now : {41, 680, 1400}) {
+      driver.run(now);
+      const auto [of_weights, of_input] = errors(driver, 0.7);
+      CHECK(of_weights < 1e-11);
+      CHECK(of_input < 1e-11);
+    }
+  }
+}
+
+TEST_CASE("several spikes of a source at one stamp") {
+  Trains trains;
+  for (std::uint32_t i = 0; i < n_pre; ++i) {
+    trains.pre[i] = {10, 10, 10, 60, 60, 200, 200, 200, 200, 1000, 1000};
+  }
+  for (std::uint32_t j = 0; j < n_post; ++j) {
+    trains.post[j] = {5, 10, 10 + j % 9, 55, 193, 207, 990};
+    std::sort(trains.post[j].begin(), trains.post[j].end());
+    trains.post[j].erase(std::unique(trains.post[j].begin(), trains.post[j].end()),
+                         trains.post[j].end());
+  }
+  for (const PlasticLayout layout :
+       {PlasticLayout::history, PlasticLayout::closed_rows, PlasticLayout::dense_block}) {
+    for (Case what : cases_of(layout)) {
+      for (const bool tie : {true, false}) {
+        what.tie = tie;
+        CAPTURE(what.rule);
+        const int pairing = static_cast<int>(what.pairing);
+        CAPTURE(pairing);
+        CAPTURE(tie);
+        const std::string name(layout_name(layout));
+        CAPTURE(name);
+        Driver<double> driver(what, trains);
+        for (const Step now : {17, 67, 1100}) {
+          driver.run(now);
+          const auto [of_weights, of_input] = errors(driver);
+          CHECK(of_weights < 1e-11);
+          CHECK(of_input < 1e-11);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("the layout follows from delays, rows, pairing and rule") {
+  const auto choose = [](const char* rule, Pairing pairing, bool one_delay, bool full,
+                         bool one_channel) {
+    return choose_layout({find_rule(rule), {}, pairing, true, 0}, one_delay, full, one_channel);
+  };
+  using enum PlasticLayout;
+  const auto all = Pairing::all_to_all;
+  CHECK(choose("STDP.additive", all, true, true, true) == dense_block);
+  CHECK(choose("STDP.additive", all, true, false, true) == closed_rows);
+  CHECK(choose("STDP.additive", Pairing::nearest_symmetric, true, false, true) == closed_rows);
+  CHECK(choose("STDP.additive", Pairing::nearest_pre_centered, true, true, true) == history);
+  CHECK(choose("STDP.additive", Pairing::nearest_restricted, true, true, true) == history);
+  CHECK(choose("STDP.additive", all, false, true, true) == history);
+  CHECK(choose("STDP.additive", all, true, true, false) == history);
+  for (const char* rule : {"STDP.multiplicative", "STDP.power", "STDP.power_law"}) {
+    CHECK(choose(rule, all, true, true, true) == dense_block);
+    CHECK(choose(rule, all, true, false, true) == history);
+  }
+  for (const char* rule : {"TripletSTDP", "InhibitorySTDP", "DiehlCookSTDP"}) {
+    CHECK(choose(rule, all, true, true, true) == dense_block);
+    CHECK(choose(rule, all, true, false, true) == closed_rows);
+  }
+  CHECK(choose("RewardSTDP", all, true, true, true) == history);
+  for (const bool any : {false, true}) {
+    CHECK(choose("TsodyksMarkram", all, any, any, any) == scaled_rows);
+  }
+}
+
+TEST_CASE("make_plastic_store makes the layout that is asked for") {
+  const Trains trains;
+  for (const PlasticLayout layout : {PlasticLayout::history, PlasticLayout::closed_rows,
+                                     PlasticLayout::dense_block, PlasticLayout::scaled_rows}) {
+    Case what{layout};
+    if (layout == PlasticLayout::scaled_rows) {
+      what.rule = "TsodyksMarkram";
+      what.parameters = {0.5, 80, 0, 0};
+    }
+    Driver<float> driver(what, trains);
+    CHECK(driver.store->layout() == layout);
+    CHECK(driver.store->clone()->layout() == layout);
+    CHECK(driver.store->targets() == slice_end - slice_begin);
+    CHECK(driver.store->bytes() > 4 * 200);
+  }
+}
