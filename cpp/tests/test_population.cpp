@@ -77,7 +77,7 @@ TEST_CASE("theta is a state after the model's own, kept once it is in use") {
   neurons.set_state(theta, {1.5, 2.5});
   CHECK(neurons.state(theta) == std::vector<double>{1.5, 2.5});
   CHECK(neurons.step_args(0).theta != nullptr);
-  CHECK(neurons.step_function(false) == kernels().step<double>(lif).general);
+  CHECK(neurons.step_function(false) == kernels().step<double>(lif).uniform);
 }
 
 TEST_CASE("refractory times survive a change of their base") {

@@ -150,6 +150,9 @@ TEST_CASE_TEMPLATE("steps with parameters for each, adaptation and current: one 
         for (const SimdLevel level : available_simd_levels()) {
           CAPTURE(std::string(to_string(level)));
           CHECK(run<R>(setup, kernels(level).step<R>(model), true).same(expected));
+          if (!setup.each && !setup.external) {
+            CHECK(run<R>(setup, kernels(level).step<R>(model), false).same(expected));
+          }
         }
       }
     }
