@@ -26,9 +26,9 @@ from spikelet.models.learner import Learner
 __all__ = ["WinnerTakeAll"]
 
 NEURON = sl.LIFDelta(tau_m=50.0, E_L=-65.0, V_reset=-65.0, V_th=-51.0, t_ref=5.0, tau_theta=1e6)
-MEAN_WEIGHT = 1 / 6  # of the pixels that a neuron knows [mV]
+MEAN_WEIGHT = 0.05  # of the pixels that a neuron knows [mV]
 STAGES = 20  # of annealing
-LEARNING = sl.STDP(tau_plus=20.0, tau_minus=20.0, A_plus=0.005, A_minus=0.001, w_max=1.0)  # [mV]
+TAU, DEPRESSION = 20.0, 0.4  # of STDP: time constants [ms], A_minus / A_plus
 
 
 class WinnerTakeAll(Learner):
@@ -53,16 +53,18 @@ class WinnerTakeAll(Learner):
     inhibition : float
         Weight from each neuron to all others [mV].
     total : float, optional
-        Sum of the weights onto each neuron [mV]; by default a sixth of the pixels of an image, from the first images
-        that it learns.
+        Sum of the weights onto each neuron [mV]; by default 0.05 times the pixels of an image, counted in the images
+        that it learns first.
     theta_plus : float
         How much a spike raises the neuron's threshold [mV].
     normalise_every : int
         Images from one normalisation of the weights to the next.
     anneal : float
         Factor that the amplitudes of plasticity reach at the end of training.
+    gain : float
+        Share of its weights that a neuron's spike renews, before annealing.
     plasticity : Plasticity, optional
-        Of the synapses from the pixels; by default pair STDP.
+        Of the synapses from the pixels; by default pair STDP with amplitudes that follow from `gain`.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class WinnerTakeAll(Learner):
         seed: int = 0,
         threads: int = 1,
         dt: float = 0.5,
-        input_rate: float = 12_000.0,
+        input_rate: float = 40_000.0,
         learn_for: float = 50.0,
         answer_for: float = 100.0,
         pause: float = 20.0,
@@ -82,20 +84,22 @@ class WinnerTakeAll(Learner):
         theta_plus: float = 0.4,
         normalise_every: int = 4,
         anneal: float = 0.1,
+        gain: float = 0.3,
         plasticity: sl.plasticity.Plasticity | None = None,
     ) -> None:
-        rule = LEARNING if plasticity is None else plasticity
+        rule = sl.STDP() if plasticity is None else plasticity
         super().__init__(n_neurons, n_inputs, seed=seed, threads=threads, plasticity=rule)
         for name, value, limit in (
             ("dt", dt, "> 0"), ("input_rate", input_rate, "> 0"), ("learn_for", learn_for, "> 0"),
             ("answer_for", answer_for, "> 0"), ("pause", pause, ">= 0"),
             ("inhibition", inhibition, "finite"), ("theta_plus", theta_plus, ">= 0"),
-            ("anneal", anneal, "> 0"),
+            ("anneal", anneal, "> 0"), ("gain", gain, "> 0"),
         ):  # fmt: skip
             require("WinnerTakeAll", name, number("WinnerTakeAll", name, value), limit)
         self.dt, self.input_rate, self.pause = dt, input_rate, pause
         self.learn_for, self.answer_for = learn_for, answer_for
         self.inhibition, self.theta_plus, self.anneal = inhibition, theta_plus, anneal
+        self.gain, self._scale = gain, plasticity is None
         self.normalise_every = integer("WinnerTakeAll", "normalise_every", normalise_every, 1)
         self.total = total
         if total is not None:
@@ -105,7 +109,7 @@ class WinnerTakeAll(Learner):
         """Return what the network was made with, apart from its size, seed, threads and rule."""
         names = (
             "dt", "input_rate", "learn_for", "answer_for", "pause", "inhibition", "total",
-            "theta_plus", "normalise_every", "anneal",
+            "theta_plus", "normalise_every", "anneal", "gain",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
@@ -113,6 +117,11 @@ class WinnerTakeAll(Learner):
         rates = self.rates(pixels)
         if self.total is None:
             self.total = MEAN_WEIGHT * _lit(rates)
+        if self._scale:  # a pixel's trace is on average its rate times TAU
+            A_plus = self.gain * self.total / (self.input_rate * 1e-3 * TAU)
+            self.plasticity = sl.STDP(
+                tau_plus=TAU, tau_minus=TAU, A_plus=A_plus, A_minus=DEPRESSION * A_plus
+            )
         random = np.random.default_rng(self.seed)
         weights = random.uniform(0.3, 1.0, (self.n_inputs, self.n_neurons))
         weights *= rates.mean(axis=0)[:, np.newaxis] + 1e-9
