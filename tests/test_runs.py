@@ -261,3 +261,31 @@ def test_a_run_leaves_the_floating_point_mode_alone(threads: int) -> None:
     net.run(1.0)
     assert np.float64(1e-310) * 0.5 > 0.0
     assert np.float32(1e-39) * np.float32(0.5) > 0.0
+
+
+def test_reset_to_another_time_draws_other_noise() -> None:
+    net = sl.Network(dt=0.5, seed=4)
+    X, E = net.population(20, sl.PoissonSource(80.0)), net.population(30, sl.LIFDelta())
+    stdp = sl.STDP(A_plus=0.5, A_minus=0.4, w_max=10.0)
+    net.connect(X, E, sl.AllToAll(), weight=2.0, delay=1.5, plasticity=stdp)
+    few = net.connect(X, E, sl.FixedProbability(0.3), weight=2.0, delay=2.0, plasticity=stdp)
+    many = net.connect(
+        X, E, sl.FixedProbability(0.3), weight=2.0, delay=sl.Uniform(0.5, 4.0), plasticity=stdp
+    )
+    spikes = net.record(E, "spikes")
+
+    def trial(at: float) -> tuple[np.ndarray, ...]:
+        net.reset(at=at)
+        assert net.t == at
+        net.run(100.0)
+        return spikes.times - at, spikes.ids, few.weights, many.weights
+
+    first, later = trial(0.0), trial(1e9 + 0.5)
+    assert len(first[0]) > 100
+    assert len(first[0]) != len(later[0]) or (first[1] != later[1]).any()
+    for at, expected in ((0.0, first), (1e9 + 0.5, later)):
+        for ours, theirs in zip(trial(at), expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    for bad, text in ((-1.0, ">= 0"), (0.3, "a multiple of dt"), (float("inf"), "finite")):
+        with pytest.raises(ValueError, match=rf"reset: at must be .*{text}"):
+            net.reset(at=bad)
