@@ -71,6 +71,7 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
             for name, values in sim.plastic_state(q.index).items():
                 out.arrays[f"{key}.plastic.{name}"] = values
         row, post, weight, delay = sim.synapses(q.index)
+        weight, delay = (x[:1] if len(x) and (x == x[0]).all() else x for x in (weight, delay))
         out.arrays.update(
             {f"{key}.row": row, f"{key}.post": post, f"{key}.weight": weight, f"{key}.delay": delay}
         )

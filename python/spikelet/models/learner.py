@@ -108,7 +108,7 @@ class Learner(ABC):
         epochs: int = 1,
         progress: bool | Callable[[int], Any] = False,
         checkpoint: str | os.PathLike[str] | None = None,
-        every: int = 5000,
+        every: int = 20_000,
     ) -> Self:
         """Learn images, in their order, until each was shown `epochs` times.
 
