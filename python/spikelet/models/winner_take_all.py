@@ -55,8 +55,9 @@ class WinnerTakeAll(Learner):
     total : float, optional
         Sum of the weights onto each neuron [mV]; by default 0.05 times the pixels of an image, counted in the images
         that it learns first.
-    theta_plus : float
-        How much a spike raises the neuron's threshold [mV].
+    theta_plus : float, optional
+        How much a spike raises the neuron's threshold [mV]; by default 0.001 times the neurons, at most 0.4: the fewer
+        there are, the more often each wins, and thresholds should settle at the same height.
     normalise_every : int
         Images from one normalisation of the weights to the next.
     anneal : float
@@ -81,7 +82,7 @@ class WinnerTakeAll(Learner):
         pause: float = 20.0,
         inhibition: float = -28.0,
         total: float | None = None,
-        theta_plus: float = 0.4,
+        theta_plus: float | None = None,
         normalise_every: int = 4,
         anneal: float = 0.1,
         gain: float = 0.3,
@@ -89,6 +90,8 @@ class WinnerTakeAll(Learner):
     ) -> None:
         rule = sl.STDP() if plasticity is None else plasticity
         super().__init__(n_neurons, n_inputs, seed=seed, threads=threads, plasticity=rule)
+        if theta_plus is None:
+            theta_plus = 0.001 * min(self.n_neurons, 400)
         for name, value, limit in (
             ("dt", dt, "> 0"), ("input_rate", input_rate, "> 0"), ("learn_for", learn_for, "> 0"),
             ("answer_for", answer_for, "> 0"), ("pause", pause, ">= 0"),
