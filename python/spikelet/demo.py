@@ -80,8 +80,8 @@ def run(
 
     Notes
     -----
-    Held-out accuracy with the defaults, seeds 0, 1, 2: 91.6, 89.7, 92.8 % of the 8x8 digits and
-    89.0, 88.1, 88.8 % of MNIST's. All settings were chosen on a part of the training images.
+    Held-out accuracy of the 8x8 digits with the defaults, seeds 0, 1, 2: 91.9, 93.0, 93.0 %. All
+    settings were chosen on training images of MNIST.
     """
     _require("rich", "matplotlib", *([] if data else ["sklearn"]))
     _require_place(out)
