@@ -153,6 +153,19 @@ def test_synaptic_scaling(layout: str, threads: int) -> None:
     np.testing.assert_allclose(p.weights, q.weights, rtol=1e-11, atol=1e-11)
 
 
+def test_next_to_nothing_cannot_be_normalised() -> None:
+    """The factor would be infinite, and 0 times that is no number."""
+    for connection in (sl.AllToAll(), ([0, 1, 2, 2], [0, 0, 1, 0])):
+        net = sl.Network(dtype="float32")
+        X, E = net.population(3, sl.PoissonSource(0.0)), net.population(2, sl.LIF())
+        weight = np.full(6 if isinstance(connection, sl.AllToAll) else 4, 1e-37)
+        weight[0] = 0.0
+        p = net.connect(X, E, connection, weight=weight, plasticity=sl.STDP())
+        before = p.weights
+        p.normalise(1e4)
+        np.testing.assert_array_equal(p.weights, before)
+
+
 @pytest.mark.parametrize(("strength", "bound"), [(3.0, 40.0), (-3.0, 10.0)])
 def test_synaptic_scaling_stays_within_the_bounds(strength: float, bound: float) -> None:
     """Silent targets: the factor is 1 + strength."""

@@ -109,6 +109,35 @@ def test_goes_on_from_a_checkpoint(kind: Any, tmp_path: Path) -> None:
             wrong.load(bad)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_there_is_no_network_before_fit(kind: Any, tmp_path: Path) -> None:
+    network = kind(4, 9)
+    for use in (
+        lambda: network.weights, lambda: network.theta, lambda: network.respond(GOOD),
+        lambda: network.save(tmp_path / "x"), network.frozen,
+    ):  # fmt: skip
+        with pytest.raises(RuntimeError, match=f"{kind.__name__} has learned nothing yet"):
+            use()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "rule",
+    [
+        sl.STDP(A_plus=0.01, A_minus=0.01, w_min=-1.0),
+        sl.STDP(A_plus=0.01, A_minus=0.01, dependence="power_law", mu_plus=0.4),
+    ],
+)
+def test_other_rules_answer_as_well(kind: Any, rule: Any) -> None:
+    """Their bounds, below 0 or infinite, are none of the frozen network's."""
+    images, _ = pictures(20)
+    network = small(kind, plasticity=rule).fit(images)
+    before = network.weights
+    assert network.respond(images).sum() > 0
+    np.testing.assert_array_equal(network.weights, before)
+
+
 def test_weights_keep_their_sum() -> None:
     images, _ = pictures(40)
     network = small(DiehlCook, total=9.0).fit(images)
@@ -161,13 +190,13 @@ def test_votes() -> None:
     for votes in (shares, most, likely):
         np.testing.assert_array_equal(classify(counts, votes), [7, 7, 1])
     with pytest.raises(ValueError, match=r"assign: by must be .*got 'luck'"):
-        assign(counts, [7, 7, 1], by="luck")  # type: ignore[arg-type]
+        assign(counts, [7, 7, 1], by="luck")  # type: ignore[arg-type]  # on purpose
 
 
 GOOD = np.full((2, 3, 3), 0.5)
 BAD_IMAGES: list[tuple[Any, Any, str]] = [
-    (GOOD - 1.0, ValueError, r"images must be uint8, or numbers in \[0, 1\], got -0.5"),
-    (GOOD * 3, ValueError, r"\[0, 1\], got 1.5"),
+    (GOOD - 1.0, ValueError, r"images must be in \[0, 1\], or uint8; image 0, got -0.5"),
+    (GOOD * [[[1]], [[3]]], ValueError, r"in \[0, 1\], or uint8; image 1, got 1.5"),
     (np.where(GOOD > 0, np.nan, 0), ValueError, r"got nan"),
     (np.full((2, 3, 3), 200, np.int64), ValueError, r"got 200.0"),
     (GOOD[:, :2], ValueError, r"images must have 9 pixels each; shape, got \(2, 2, 3\)"),

@@ -113,7 +113,7 @@ def draw_stdp(rng: np.random.Generator, dependence: str, **kwargs: Any) -> tuple
     rule = sl.STDP(
         tau_plus=tau_plus, tau_minus=tau_minus, A_plus=a_plus, A_minus=a_minus,
         dependence=dependence, **bounds, **kwargs,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # type: ignore[arg-type]  # bounds and options of one dict  # fmt: skip
     return rule, (0.4, 1.9)
 
 

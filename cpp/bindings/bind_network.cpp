@@ -267,11 +267,14 @@ void bind_simulator(py::module_& m, const char* name) {
       .def("reset", &S::reset)
       .def("normalise", &S::normalise, no_gil)
       .def("regulate",
-           [](S& s, const std::string& kind, std::size_t projection, Step every, double total,
-              double rate, double strength) {
-             s.regulate(
-                 {kind == "normalise" ? Regulation::Kind::normalise : Regulation::Kind::scale,
-                  projection, every, total, rate, strength});
+           [](S& s, std::size_t projection, Step every, const py::dict& d) {
+             const auto value = [&](const char* key, double otherwise) {
+               return d.contains(key) ? d[key].template cast<double>() : otherwise;
+             };
+             const bool normalise = d["kind"].template cast<std::string>() == "normalise";
+             s.regulate({normalise ? Regulation::Kind::normalise : Regulation::Kind::scale,
+                         projection, every, value("total", 1), value("rate", 1),
+                         value("strength", 0)});
            })
       .def("set_amplitudes",
            [](S& s, std::size_t k, const py::dict& plasticity) {

@@ -148,3 +148,16 @@ def interval(where: str, every: float | None, dt: float) -> int:
     if steps < 1 or abs(steps * dt - float(value)) > 1e-6 * dt:
         fail(where, "every", every, f"must be a multiple of dt = {dt:g} ms")
     return steps
+
+
+def steps_of(where: str, argument: str, value: Any, dt: float) -> tuple[float, int]:
+    """Return a time >= 0 [ms] on the grid, as given and in steps."""
+    array = number(where, argument, value, "ms")
+    require(where, argument, array, ">= 0")
+    time = float(array)
+    if time / dt > 2**53:
+        fail(where, argument, value, "must be at most 2^53 steps")
+    steps = round(time / dt)
+    if abs(steps * dt - time) > max(1e-6 * dt, 1e-12 * time):
+        fail(where, argument, value, f"must be a multiple of dt = {dt:g} ms")
+    return time, steps

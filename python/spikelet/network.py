@@ -20,13 +20,14 @@ from spikelet._checks import (
     number,
     representable,
     require,
+    steps_of,
 )
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 from spikelet.population import Model, Population
 from spikelet.projection import Projection
 from spikelet.recorders import SpikeRecorder, StateRecorder, WeightRecorder
-from spikelet.regulation import Regulation, SynapticScaling, WeightNormalisation
+from spikelet.regulation import Regulation
 from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
 from spikelet.sources import (
     CurrentInput,
@@ -282,18 +283,13 @@ class Network:
             raise TypeError(msg)
         if projection.network is not self:
             fail("regulate", "projection", projection, "must belong to this network")
-        if not isinstance(how, (WeightNormalisation, SynapticScaling)):
+        if not isinstance(how, Regulation):
             msg = f"regulate: how must be WeightNormalisation or SynapticScaling, got {how!r}"
             raise TypeError(msg)
         if projection.plasticity is None:
             fail("regulate", "projection", projection, "must have plasticity")
         every = interval(f"regulate {type(how).__name__}", how.every, self.dt)
-        if isinstance(how, WeightNormalisation):
-            self._sim.regulate("normalise", projection.index, every, float(how.total), 1.0, 0.0)
-        else:
-            self._sim.regulate(
-                "scale", projection.index, every, 1.0, float(how.rate), float(how.strength)
-            )
+        self._sim.regulate(projection.index, every, how.to_core())
         self.regulations.append((projection, how))
 
     # Running ------------------------------------------------------------------------------------------------------
@@ -327,20 +323,14 @@ class Network:
             If the network is running in another thread.
         """
         self._require_idle()
-        array = number("run", "duration", duration, "ms")
-        require("run", "duration", array, ">= 0")
-        if float(array) / self.dt > 2**53:
-            fail("run", "duration", duration, "must be at most 2^53 steps")
-        steps = round(float(array) / self.dt)
-        if abs(steps * self.dt - float(array)) > max(1e-6 * self.dt, 1e-12 * float(array)):
-            fail("run", "duration", duration, f"must be a multiple of dt = {self.dt:g} ms")
+        time, steps = steps_of("run", "duration", duration, self.dt)
         start = self._step
 
         def report(call: Callable[[float], Any]) -> Callable[[int], None]:
             return lambda step: call((step - start) * self.dt)
 
         if progress is True:
-            with _progress.bar(float(array)) as update:
+            with _progress.bar(time) as update:
                 self._sim.run(steps, report(update))
         else:
             self._sim.run(steps, report(progress) if callable(progress) else None)
@@ -422,11 +412,7 @@ class Network:
             Start at this time [ms] instead, a multiple of dt: what is drawn at other times is other noise.
         """
         self._require_idle()
-        time = number("reset", "at", at, "ms")
-        require("reset", "at", time, ">= 0")
-        step = round(float(time) / self.dt)
-        if step > 2**53 or abs(step * self.dt - float(time)) > 1e-6 * self.dt + 1e-12 * float(time):
-            fail("reset", "at", at, f"must be a multiple of dt = {self.dt:g} ms")
+        _, step = steps_of("reset", "at", at, self.dt)
         self._sim.reset(keep_weights, step)
 
     def save(self, path: str | os.PathLike[str]) -> None:

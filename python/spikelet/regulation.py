@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 from spikelet._checks import number, require
 
 __all__ = ["Regulation", "SynapticScaling", "WeightNormalisation"]
 
 
+class Regulation(ABC):
+    """What both have in common."""
+
+    every: float
+
+    @abstractmethod
+    def to_core(self) -> dict[str, Any]:
+        """Return the core's description."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class WeightNormalisation:
+class WeightNormalisation(Regulation):
     """Scale each target's incoming weights to one sum.
 
     Parameters
@@ -25,22 +37,17 @@ class WeightNormalisation:
     every: float
 
     def __post_init__(self) -> None:
-        require(
-            "WeightNormalisation",
-            "total",
-            number("WeightNormalisation", "total", self.total),
-            "> 0",
-        )
-        require(
-            "WeightNormalisation",
-            "every",
-            number("WeightNormalisation", "every", self.every, "ms"),
-            "> 0",
-        )
+        where = "WeightNormalisation"
+        require(where, "total", number(where, "total", self.total), "> 0")
+        require(where, "every", number(where, "every", self.every, "ms"), "> 0")
+
+    def to_core(self) -> dict[str, Any]:
+        """Return the core's description."""
+        return {"kind": "normalise", "total": float(self.total)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class SynapticScaling:
+class SynapticScaling(Regulation):
     """Homeostasis: multiply each target's incoming weights by 1 + strength (1 - r / rate).
 
     r is the target's mean rate over the interval that ends.
@@ -69,5 +76,6 @@ class SynapticScaling:
         require(where, "strength", number(where, "strength", self.strength), "finite")
         require(where, "every", number(where, "every", self.every, "ms"), "> 0")
 
-
-Regulation = WeightNormalisation | SynapticScaling
+    def to_core(self) -> dict[str, Any]:
+        """Return the core's description."""
+        return {"kind": "scale", "rate": float(self.rate), "strength": float(self.strength)}

@@ -48,7 +48,7 @@ def pair(s: Stdp, pairing: str = "all_to_all", *, mu: tuple[float, float] | None
     rule = sl.STDP(
         tau_plus=s.tau_plus, tau_minus=s.tau_minus, A_plus=a, A_minus=s.alpha * a,
         w_max=s.w_max, pairing=pairing, **kwargs, **IGNORE,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # type: ignore[arg-type]  # bounds and options of one dict  # fmt: skip
     params = {"tau_plus": s.tau_plus, "lambda": s.lambda_, "alpha": s.alpha, "Wmax": s.w_max}
     params |= dict(zip(("mu_plus", "mu_minus"), mu or (0.0, 0.0), strict=True))
     model = NEAREST.get(pairing, "stdp_synapse")

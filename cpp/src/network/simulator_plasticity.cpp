@@ -103,7 +103,9 @@ void Simulator<R>::scale(const Projection& projection, const Regulation& how) {
       std::vector<double> sums(factors.size());
       store->add_weights(sums);
       for (std::size_t j = 0; j < sums.size(); ++j) {
-        factors[j] = sums[j] == 0 ? R(1) : static_cast<R>(how.total / std::abs(sums[j]));
+        // Of a target without weights, or with next to none, nothing can be made.
+        const auto factor = static_cast<R>(how.total / std::abs(sums[j]));
+        factors[j] = std::isfinite(factor) ? factor : R(1);
       }
     } else {
       const std::vector<std::uint32_t> counts = store->take_counts();

@@ -25,7 +25,7 @@ __all__ = ["STDPClassifier"]
 NETWORKS = {"winner_take_all": WinnerTakeAll, "diehl_cook": DiehlCook}
 
 
-class STDPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class STDPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # untyped bases
     """Classify by neurons that learned by STDP: labels only name the neurons afterwards.
 
     Parameters

@@ -30,6 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core
 from spikelet._checks import fail, integer, number, numbers, require
+from spikelet.models.images import brightness
 
 __all__ = ["Conv", "ConvSTDP"]
 
@@ -239,7 +240,7 @@ class ConvSTDP:
         Parameters
         ----------
         images : array-like, [n, height, width]
-            Brightness, in [0, 1].
+            uint8, or numbers in [0, 1].
         epochs : int
             How often each layer sees all of them.
         progress : callable, optional
@@ -266,7 +267,7 @@ class ConvSTDP:
         Parameters
         ----------
         images : array-like, [n, height, width]
-            Brightness, in [0, 1].
+            uint8, or numbers in [0, 1].
         layer : int
             Which; those before it should have learned.
 
@@ -289,7 +290,7 @@ class ConvSTDP:
         Parameters
         ----------
         images : array-like, [n, height, width]
-            Brightness, in [0, 1].
+            uint8, or numbers in [0, 1].
 
         Returns
         -------
@@ -316,7 +317,7 @@ class ConvSTDP:
         Parameters
         ----------
         images : array-like, [n, height, width]
-            Brightness, in [0, 1]; few, for there is a number for each neuron.
+            uint8, or numbers in [0, 1]; few, for there is a number for each neuron.
 
         Returns
         -------
@@ -401,18 +402,11 @@ class ConvSTDP:
 
     # Helpers --------------------------------------------------------------------------------------
 
-    def _images(self, where: str, images: ArrayLike) -> NDArray[Any]:
-        array = np.asarray(images)
-        if array.dtype.kind not in "fiub":
-            raise TypeError(f"{where}: images must be an array of numbers, got {array.dtype}")
-        if array.ndim != 3 or array.shape[1:] != self.shape:
-            height, width = self.shape
-            fail(where, "images", array.shape, f"must be [n, {height}, {width}]; its shape")
-        if array.size and not (array.min() >= 0 and array.max() <= 1):  # NaN fails both
-            bad = ~((array >= 0) & (array <= 1))
-            k = int(np.flatnonzero(bad.any(axis=(1, 2)))[0])
-            fail(where, "images", float(array[bad][0]), f"must be in [0, 1], not NaN; image {k}")
-        return array
+    def _images(self, where: str, images: ArrayLike) -> Floats:
+        shape, (height, width) = np.shape(images), self.shape
+        if len(shape) != 3 or shape[1:] != self.shape:
+            fail(where, "images", shape, f"must be [n, {height}, {width}]; its shape")
+        return brightness(where, images, height * width).reshape(shape)
 
     def _core(self, k: int, weights: NDArray[Any], thresholds: NDArray[Any]) -> _core.ConvStdp:
         return _core.ConvStdp(weights, thresholds, *self._sides[k], self.bins)

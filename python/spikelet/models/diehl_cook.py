@@ -96,32 +96,29 @@ class DiehlCook(Learner):
             require("DiehlCook", name, number("DiehlCook", name, value), limit)
         self.dt, self.show, self.rest, self.intensity = dt, show, rest, intensity
         self.least_spikes = integer("DiehlCook", "least_spikes", least_spikes, 0)
-        self.total = 78.0 * n_inputs / 784 if total is None else float(total)
+        self.total = 78.0 * self.n_inputs / 784 if total is None else total
         require("DiehlCook", "total", number("DiehlCook", "total", self.total), "> 0")
-        random = np.random.default_rng(self.seed)
-        weights = 0.3 * (random.random((self.n_inputs, self.n_neurons)) + 0.01)
-        self._attach(
-            self._build(
-                weights, np.full(self.n_neurons, THETA), learning=True, threads=self.threads
-            )
-        )
 
     def parameters(self) -> dict[str, Any]:
         """Return what the network was made with, apart from its size, seed, threads and rule."""
         names = ("dt", "show", "rest", "intensity", "least_spikes", "total")
         return {name: getattr(self, name) for name in names}
 
+    def _begin(self, pixels: NDArray[np.float32]) -> None:  # noqa: ARG002  # any images will do
+        random = np.random.default_rng(self.seed)
+        weights = 0.3 * (random.random((self.n_inputs, self.n_neurons)) + 0.01)
+        theta = np.full(self.n_neurons, THETA)
+        self._attach(self._build(weights, theta, learning=True, threads=self.threads))
+
     def _build(
         self, weights: NDArray[Any], theta: NDArray[Any], *, learning: bool, threads: int
     ) -> sl.Network:
         net = sl.Network(dt=self.dt, seed=self.seed + (not learning), threads=threads)
         pixels = net.population(self.n_inputs, sl.PoissonSource(rate=0.0), name="pixels")
-        # Without learning thresholds are constant, and the rule does nothing.
         model: sl.neurons.NeuronModel = EXCITATORY
-        rule = self.plasticity
-        if not learning:
+        if not learning:  # thresholds stay
             model = model.replace(V_th=EXCITATORY.V_th + theta, theta_plus=0.0)
-            rule = sl.DiehlCookSTDP(eta_pre=0.0, eta_post=0.0, w_max=self.plasticity.bounds[1])
+        rule = self._rule(weights, learning=learning)
         neurons = net.population(self.n_neurons, model, name="excitatory")
         if learning:
             neurons.theta = theta

@@ -46,5 +46,6 @@ def brightness(where: str, images: ArrayLike, n_pixels: int | None = None) -> ND
     flat = np.ascontiguousarray(flat, np.float32)
     bad = ~((flat >= 0) & (flat <= 1))  # NaN included
     if bad.any():
-        fail(where, "images", float(flat[bad][0]), "must be uint8, or numbers in [0, 1]")
+        k = int(np.flatnonzero(bad.any(axis=1))[0])
+        fail(where, "images", float(flat[bad][0]), f"must be in [0, 1], or uint8; image {k}")
     return flat

@@ -35,7 +35,7 @@ class Learner(ABC):
         Images learned so far, repetitions counted.
     net : Network
         The network that learns: populations[0] are the pixels, populations[1] the neurons, projections[0] is
-        what learns.
+        what learns. There is none before `fit`.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Learner(ABC):
         self.threads = integer(where, "threads", threads, 1, 1024)
         self.plasticity = plasticity
         self.shown = 0
+        self._net: sl.Network | None = None
 
     # For subclasses -----------------------------------------------------------------------------------------------
 
@@ -78,17 +79,32 @@ class Learner(ABC):
     ) -> NDArray[np.int64]:
         """Show an image; return the neurons' numbers of spikes."""
 
-    def _begin(self, pixels: NDArray[np.float32]) -> None:  # noqa: B027  # not all need it
-        """Look at the images before the first is shown."""
+    @abstractmethod
+    def _begin(self, pixels: NDArray[np.float32]) -> None:
+        """Make the network that learns, before the first of these images is shown."""
 
-    def _anneal(self, done: float) -> None:  # noqa: B027
+    def _anneal(self, done: float) -> None:  # noqa: B027  # not all need it
         """Say that this share of the training is done."""
 
     def _attach(self, net: sl.Network) -> None:
-        self.net = net
+        self._net = net
         self._spikes = net.record(net.populations[1], "spikes")
 
+    def _rule(self, weights: NDArray[Any], *, learning: bool) -> sl.plasticity.Plasticity:
+        """Return what changes the weights; nothing does without learning, but the storage stays dense, and fast."""
+        if learning:
+            return self.plasticity
+        low, high = float(weights.min()), float(weights.max())
+        return sl.STDP(A_plus=0.0, A_minus=0.0, w_min=low, w_max=high)
+
     # For users ----------------------------------------------------------------------------------------------------
+
+    @property
+    def net(self) -> sl.Network:
+        """The network that learns, once it was shown images."""
+        if self._net is None:
+            raise RuntimeError(f"{type(self).__name__} has learned nothing yet: fit comes first")
+        return self._net
 
     @property
     def weights(self) -> NDArray[np.float32]:

@@ -155,12 +155,7 @@ class WinnerTakeAll(Learner):
             model = NEURON.replace(tau_theta=np.inf)
         neurons = net.population(self.n_neurons, model, name="neurons")
         neurons.theta = theta
-        # A rule that does nothing keeps the frozen network in the same, dense, storage.
-        rule = (
-            self.plasticity
-            if learning
-            else sl.STDP(A_plus=0.0, A_minus=0.0, w_max=self.plasticity.bounds[1])
-        )
+        rule = self._rule(weights, learning=learning)
         net.connect(pixels, neurons, sl.AllToAll(), weight=weights, delay=net.dt, plasticity=rule)
         others = sl.AllToAll(self_connections=False)
         net.connect(neurons, neurons, others, weight=self.inhibition, delay=net.dt)
@@ -185,7 +180,8 @@ class WinnerTakeAll(Learner):
         net.run(self.pause)  # traces decay
         neurons.V_m = NEURON.E_L
         if (self.shown + 1) % self.normalise_every == 0:
-            net.projections[0].normalise(float(self.total or 0))
+            assert self.total is not None  # since _begin
+            net.projections[0].normalise(self.total)
         return counts
 
     def rates(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
