@@ -111,7 +111,8 @@ Plastic& built(const Shape& shape) {
   if (!held || held->shape() != shape) {
     held.reset();
     held = std::make_unique<Plastic>(shape);
-    for (int k = 0; k < 8000; ++k) {
+    const int steps = shape.per_pre < 0.1 ? 80000 : 8000;  // few targets' spikes take longer
+    for (int k = 0; k < steps; ++k) {
       held->step();
     }
   }
