@@ -166,7 +166,8 @@ def test_candidates_are_drawn_uniformly(
         axis = 0 if rule is sl.FixedIndegree else 1
         expected = allowed * (number / allowed.sum(axis=axis, keepdims=True).clip(1))
     # Without multapses a pair comes at most once in a network.
-    variance = repeats * (expected if multapses else expected * (1 - expected))
+    share = expected / (number if multapses else 1)  # of a draw, or of having a synapse
+    variance = repeats * expected * (1 - share)
     fixed = allowed & (variance < 1e-9)
     assert np.all(counts[fixed] == repeats)
     free = allowed & ~fixed

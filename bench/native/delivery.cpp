@@ -56,7 +56,7 @@ class Delivery {
   explicit Delivery(const Shape& shape)
       : shape_(shape),
         table_(make_table<R>(shape)),
-        store_(feeds(), shape.sources, shape.delays + 32, targets) {
+        store_(feeds(), shape.delays + 32, targets) {
     table_ = {};
     const Stream stream(2, Purpose::values, 0);
     for (std::uint32_t k = 0; k < 1u << 16; ++k) {
@@ -88,6 +88,7 @@ class Delivery {
   std::vector<Feed<R>> feeds() const {
     Feed<R> feed;
     feed.table = &table_;
+    feed.sources = shape_.sources;
     feed.post_end = targets;
     return {feed};
   }

@@ -115,9 +115,10 @@ void bind_simulator(py::module_& m, const char* name) {
                         to = as_selection(n_post, post_elements);
              const py::gil_scoped_release release;
              const std::uint32_t number = s.next_projection();
-             auto table = connect_by_rule<R>(rule, from, to, pre == post, weight, delay, s.dt(),
-                                             s.seed(), number);
-             return s.connect(pre, post, std::move(table), static_cast<Receptor>(receptor), how);
+             return s.connect(pre, post,
+                              Drawing<R>(rule, from, to, pre == post, weight, delay, s.dt(),
+                                         s.seed(), number, s.threads()),
+                              static_cast<Receptor>(receptor), how);
            })
       .def("connect_lists",
            [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre,

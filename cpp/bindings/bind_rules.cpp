@@ -53,7 +53,7 @@ void bind_rules(py::module_& m) {
         const Stream stream(seed, Purpose::values, object);
         std::vector<double> values(n);
         for (std::uint64_t k = 0; k < n; ++k) {
-          values[k] = draw_value(spec, stream, k, stream.words(k, 0), 0);
+          values[k] = draw_value(spec, stream, k, 0);
         }
         return to_array(std::move(values));
       },

@@ -147,18 +147,96 @@ TEST_CASE("selections: only the listed elements take part") {
   }
 }
 
-TEST_CASE("draws depend on seed, projection and target, and on nothing else") {
-  for (const Kind kind : {Kind::fixed_probability, Kind::fixed_indegree}) {
+TEST_CASE("draws depend on seed, projection and row, and on nothing else") {
+  for (const Kind kind : {Kind::fixed_probability, Kind::fixed_outdegree, Kind::fixed_indegree}) {
+    const bool by_target = kind == Kind::fixed_indegree;
     const auto whole = draw(rule_of(kind), all(50), all(60));
     std::vector<Pair> part;
     for (const Pair& pair : whole) {
-      if (pair.second == 41 || pair.second == 7) {
+      const std::uint32_t row = by_target ? pair.second : pair.first;
+      if (row == 41 || row == 7) {
         part.push_back(pair);
       }
     }
-    CHECK(draw(rule_of(kind), all(50), some(60, {7, 41})) == part);
+    const auto rows = some(by_target ? 60 : 50, {7, 41});
+    CHECK(draw(rule_of(kind), by_target ? all(50) : rows, by_target ? rows : all(60)) == part);
     CHECK(draw(rule_of(kind), all(50), all(60), false, 1) != whole);
   }
+}
+
+TEST_CASE("rows drawn by slices of targets are the table, whatever the slices and threads") {
+  ValueSpec weight{ValueSpec::Kind::normal, {0.0}, 1.0, 0.5, ValueSpec::Limit::redraw, 0.1, 2.0};
+  ValueSpec delay{ValueSpec::Kind::normal, {0.0}, 1.5, 0.7, ValueSpec::Limit::redraw, 0.1, 9.0};
+  const std::size_t n = 300, m = 9000;  // targets of three blocks
+  for (const Kind kind : kinds) {
+    if (kind == Kind::fixed_indegree || kind == Kind::one_to_one) {
+      continue;
+    }
+    CAPTURE(static_cast<int>(kind));
+    const Rule rule{kind, 0.05, kind == Kind::fixed_total_number ? 200000u : 300u, true, true};
+    const Drawing<float> drawing(rule, all(n), all(m), false, weight, delay, 0.1, seed, 3, 2);
+    REQUIRE(drawing.deferrable(-10, 10));
+    const auto table = drawing.table(3);
+    CHECK(table.size() == drawing.size());
+    CHECK(drawing.table(1).post == table.post);
+    CHECK(drawing.table(1).weight == table.weight);
+    int wrong = 0;
+    std::vector<DrawnSynapse<float>> row;
+    for (std::uint32_t i = 0; i < n; ++i) {
+      row.clear();
+      for (const auto& [begin, end] : {std::pair(0u, 64u), {64u, 4160u}, {4160u, 9000u}}) {
+        drawing.row(i, begin, end, row);
+      }
+      std::stable_sort(row.begin(), row.end(), [](const auto& a, const auto& b) {
+        return std::pair(a.post, a.delay) < std::pair(b.post, b.delay);
+      });
+      REQUIRE(row.size() == table.row[i + 1] - table.row[i]);
+      for (std::size_t k = 0; k < row.size(); ++k) {
+        const std::size_t at = table.row[i] + k;
+        wrong += row[k].post != table.post[at] || row[k].delay != table.delay_of(at) ||
+                         row[k].weight != table.weight_of(at)
+                     ? 1
+                     : 0;
+      }
+    }
+    CHECK(wrong == 0);
+  }
+}
+
+TEST_CASE(
+    "a total number is drawn uniformly over blocks of targets, without self connections too") {
+  for (const bool self : {true, false}) {
+    const std::size_t n = 5000;  // two blocks, the second one smaller
+    const Rule rule{Kind::fixed_total_number, 1, 400000, self, true};
+    std::vector<double> by_block(2, 0.0), by_source(2, 0.0);
+    for (const Pair& pair : draw(rule, all(n), all(n), true)) {
+      by_block[pair.second / 4096] += 1;
+      by_source[pair.first / 2500] += 1;
+    }
+    CHECK(std::abs(by_block[0] - 400000 * 0.8192) < 5 * std::sqrt(400000 * 0.8192 * 0.1808));
+    CHECK(std::abs(by_source[0] - 200000) < 5 * std::sqrt(100000.0));
+    CHECK(by_block[0] + by_block[1] == 400000);
+  }
+}
+
+TEST_CASE("what might fail is not deferred") {
+  const auto deferrable = [](const Rule& rule, const ValueSpec& weight, const ValueSpec& delay) {
+    return Drawing<float>(rule, all(30), all(30), false, weight, delay, 0.1, seed, 0)
+        .deferrable(-1e30, 1e30);
+  };
+  using Limit = ValueSpec::Limit;
+  const auto normal = [](double a, double b, Limit limit = Limit::none, double low = 0,
+                         double high = 0) {
+    return ValueSpec{ValueSpec::Kind::normal, {0.0}, a, b, limit, low, high};
+  };
+  const Rule rule = rule_of(Kind::fixed_total_number);
+  CHECK(deferrable(rule, normal(1, 1), normal(5, 0.1)));
+  CHECK(deferrable(rule, normal(1, 1), normal(0.5, 1, Limit::redraw, 0.1, 5)));
+  CHECK(!deferrable(rule, normal(1, 1), normal(1.5, 0.7)));  // some delays are below dt
+  CHECK(!deferrable(rule, normal(0, 1e30), normal(5, 0.1)));
+  CHECK(!deferrable(rule, normal(0, 1, Limit::redraw, 2, 3), normal(5, 0.1)));
+  CHECK(!deferrable(rule_of(Kind::fixed_indegree), normal(1, 1), normal(5, 0.1)));
+  CHECK(!deferrable(rule_of(Kind::fixed_total_number, true, false), normal(1, 1), normal(5, 0.1)));
 }
 
 TEST_CASE("empty populations") {

@@ -58,6 +58,7 @@ struct Case {
     feed.local = local;
     for (std::size_t k = 0; k < feeds.size(); ++k) {
       feeds[k].table = &tables[k];
+      feeds[k].sources = static_cast<std::uint32_t>(tables[k].row.size() - 1);
     }
   }
 
@@ -143,8 +144,8 @@ void compare(const Case<R>& network, StaticStore<R>& store, const std::vector<Sp
 }
 
 template <class R>
-StaticStore<R> make_store(const Case<R>& network, std::size_t n_sources, std::size_t longest) {
-  return StaticStore<R>(network.feeds, n_sources, longest + 32, local_size);
+StaticStore<R> make_store(const Case<R>& network, std::size_t longest) {
+  return StaticStore<R>(network.feeds, longest + 32, local_size);
 }
 
 }  // namespace
@@ -159,7 +160,7 @@ TEST_CASE_TEMPLATE("dense rows are lines, sparse ones are packed, and both add t
     network.add(random_table<R>(1, 25, n, 300, dense ? 3 : 20), 0, 64, 250, 10);
     network.add(random_table<R>(2, 15, n, 100, dense ? 3 : 20), 25, 0, 100, 300);
     network.add(random_table<R>(3, 25, n / 2, 40, dense ? 3 : 20), 0, 0, 40, 200);
-    auto store = make_store(network, sources, 20);
+    auto store = make_store(network, 20);
     CHECK(store.uses_lines(excitatory_channel) == dense);
     CHECK(store.uses_lines(inhibitory_channel) == dense);
     compare(network, store, random_spikes(100, 0.1), 130);
@@ -178,7 +179,7 @@ TEST_CASE_TEMPLATE("the channel follows sign, receptor and kind of model", R, fl
     feed.receptor = variant == 2   ? Receptor::excitatory
                     : variant == 3 ? Receptor::inhibitory
                                    : Receptor::by_sign;
-    auto store = make_store(network, sources, 4);
+    auto store = make_store(network, 4);
     compare(network, store, random_spikes(40, 0.1), 50);
   }
 }
@@ -186,7 +187,7 @@ TEST_CASE_TEMPLATE("the channel follows sign, receptor and kind of model", R, fl
 TEST_CASE_TEMPLATE("delays of thousands of steps", R, float, double) {
   Case<R> network;
   network.add(random_table<R>(6, sources, 2000, 300, 60, 101), 0, 0, 300, 7);
-  auto store = make_store(network, sources, 6000);
+  auto store = make_store(network, 6000);
   compare(network, store, random_spikes(300, 0.02), 6400);
 }
 
@@ -194,7 +195,7 @@ TEST_CASE_TEMPLATE("segments longer than their 16-bit counter", R, float, double
   for (const bool packed : {false, true}) {
     CAPTURE(packed);
     Case<R> network;
-    network.add(random_table<R>(7, 1, 150000, 300, 1), 5, 0, 300, 0);
+    network.add(random_table<R>(7, 1, 150000, 300, 1), 6, 0, 300, 0);
     const std::uint32_t singles = packed ? 150000 : 1;
     if (packed) {  // many rows of one synapse turn the balance
       std::vector<std::uint32_t> pre, post(singles, 3);
@@ -203,9 +204,9 @@ TEST_CASE_TEMPLATE("segments longer than their 16-bit counter", R, float, double
       }
       const std::vector<R> weight{R(0.5)};
       const std::vector<std::uint16_t> delay{2};
-      network.add(SynapseTable<R>::from_lists(singles, pre, post, weight, delay), 6, 0, 300, 0);
+      network.add(SynapseTable<R>::from_lists(singles, pre, post, weight, delay), 5, 0, 300, 0);
     }
-    auto store = make_store(network, 6 + singles, 2);
+    auto store = make_store(network, 2);
     CHECK(store.uses_lines(excitatory_channel) == !packed);
     compare(network, store, {{1, 5}, {2, 5}, {2, 6}, {4, 5}}, 8);
   }
@@ -216,7 +217,7 @@ TEST_CASE_TEMPLATE("a walk meets each synapse once, by channel, delay and positi
   for (const std::size_t n : {300u, 20000u}) {
     Case<R> network;
     network.add(random_table<R>(8, sources, n, 300, 5), 0, 50, 250, 20);
-    auto store = make_store(network, sources, 5);
+    auto store = make_store(network, 5);
     double sum = 0, expected = 0;
     std::size_t count = 0;
     for (Gid source = 0; source < sources; ++source) {
@@ -247,7 +248,7 @@ TEST_CASE_TEMPLATE("a walk meets each synapse once, by channel, delay and positi
 TEST_CASE("arrivals before `from` are left out, and clear forgets all") {
   Case<float> network;
   network.add(random_table<float>(9, sources, 4000, 300, 10), 0, 0, 300, 0);
-  auto cut = make_store(network, sources, 10), cleared = make_store(network, sources, 10);
+  auto cut = make_store(network, 10), cleared = make_store(network, 10);
   cut.enqueue(3, 1, 5);  // arrivals of steps 1 to 4 were delivered before
   cleared.enqueue(3, 1, 1);
   cleared.clear();

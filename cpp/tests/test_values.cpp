@@ -27,7 +27,7 @@ ValueSpec values(std::vector<double> list) {
 
 double draw(const ValueSpec& spec, std::uint64_t key) {
   const Stream stream(3, Purpose::values, 0);
-  return draw_value(spec, stream, key, stream.words(key, 0), 0);
+  return draw_value(spec, stream, key, 0);
 }
 
 struct Moments {
@@ -147,4 +147,47 @@ TEST_CASE("drawn synapses of one pair come in order of delay") {
 TEST_CASE("lists of another length are refused") {
   CHECK_THROWS_AS(table(values({1, 2, 3}), values({1})), std::invalid_argument);
   CHECK_THROWS_AS(table(values({1}), values({1, 2})), std::invalid_argument);
+}
+
+TEST_CASE("delays are drawn with the probabilities that rounding gives") {
+  constexpr int n = 200000;
+  constexpr double dt = 0.1;
+  const ValueSpec specs[] = {distribution(Kind::normal, 1.5, 0.75, Limit::redraw, 0.1, 20),
+                             distribution(Kind::normal, 0.4, 0.2, Limit::clip, 0.1, 0.8),
+                             distribution(Kind::uniform, 0.1, 0.95),
+                             distribution(Kind::exponential, 0.5, 0, Limit::redraw, 0.1, 3),
+                             distribution(Kind::lognormal, 0.3, 0.4, Limit::redraw, 0.1, 30)};
+  for (const ValueSpec& spec : specs) {
+    CAPTURE(static_cast<int>(spec.kind));
+    const DelayTable table(spec, dt);
+    CHECK(!table.may_fail());
+    std::vector<double> got(400), expected(400);
+    for (std::uint64_t k = 0; k < n; ++k) {
+      const Words w = Stream(9, Purpose::values, 0).words(k, 0);
+      ++got[table.draw((std::uint64_t{w[0]} << 16) | (w[1] & 0xffffu))];
+      expected[delay_steps(draw(spec, k), dt)] += 1;
+    }
+    double chi = 0, cells = 0;
+    for (std::size_t d = 0; d < got.size(); ++d) {
+      if (got[d] + expected[d] > 20) {
+        chi += (got[d] - expected[d]) * (got[d] - expected[d]) / (got[d] + expected[d]);
+        cells += 1;
+      }
+    }
+    CHECK(cells > 4);
+    CHECK(std::abs(chi - cells) < 5 * std::sqrt(2 * cells));
+    const auto [shortest, longest] = table.range();
+    CHECK(shortest == 1);
+    CHECK(longest <= delay_steps(spec.range().second, dt));
+  }
+}
+
+TEST_CASE("a distribution of delays that reaches below dt says so when it does") {
+  const ValueSpec wide = distribution(Kind::normal, 0.5, 0.4);
+  CHECK(DelayTable(wide, 0.1).may_fail());
+  CHECK(!DelayTable(distribution(Kind::normal, 5, 0.4), 0.1).may_fail());
+  const Rule rule{Rule::Kind::fixed_outdegree, 1, 5000, true, true};
+  CHECK_THROWS_AS(connect_by_rule<float>(rule, {5, {}, true}, {20, {}, true}, false, values({1}),
+                                         wide, 0.1, 1, 0),
+                  std::invalid_argument);
 }

@@ -7,36 +7,70 @@ namespace spikelet::SPIKELET_LEVEL {
 
 alignas(64) inline constexpr std::uint64_t lane_numbers[8] = {0, 1, 2, 3, 4, 5, 6, 7};
 
+// Ten rounds of Philox on counters in 64-bit lanes. Upper halves may carry garbage on the way: only
+// low halves are multiplied, and the caller cuts them off.
+template <int parts>
+SPIKELET_INLINE void philox_rounds(const Stream& stream, Vec<std::uint64_t> (&c)[4][parts]) {
+  using U = Vec<std::uint64_t>;
+  std::uint32_t k0 = stream.key0(), k1 = stream.key1();
+  for (int round = 0; round < 10; ++round) {
+    for (int p = 0; p < parts; ++p) {
+      const U p0 = mul_low32(c[0][p], U{} + std::uint64_t{philox_m0});
+      const U p1 = mul_low32(c[2][p], U{} + std::uint64_t{philox_m1});
+      c[0][p] = (p1 >> 32) ^ c[1][p] ^ (U{} + std::uint64_t{k0});
+      c[2][p] = (p0 >> 32) ^ c[3][p] ^ (U{} + std::uint64_t{k1});
+      c[1][p] = p1;
+      c[3][p] = p0;
+    }
+    k0 += philox_w0;
+    k1 += philox_w1;
+  }
+}
+
+// For each 8 counters, words 0 and 1 packed into low[0..8) and words 2 and 3 into high[0..8).
+template <int parts>
+SPIKELET_INLINE void store_words(const Vec<std::uint64_t> (&c)[4][parts], std::uint64_t* low,
+                                 std::uint64_t* high) {
+  constexpr int width = lanes<std::uint64_t>;
+  const std::uint64_t half = 0xffffffffu;
+  for (int p = 0; p < parts; ++p) {
+    store(low + p * width, (c[0][p] & half) | (c[1][p] << 32));
+    store(high + p * width, (c[2][p] & half) | (c[3][p] << 32));
+  }
+}
+
 SPIKELET_INLINE void draw16(const Stream& stream, std::uint32_t block, Step step,
                             std::uint16_t* out) {
   using U = Vec<std::uint64_t>;
   constexpr int width = lanes<std::uint64_t>;
   constexpr int parts = 8 / width;
-  const std::uint64_t low = 0xffffffffu;
-  U c0[parts], c1[parts], c2[parts], c3[parts];
+  U c[4][parts];
   for (int p = 0; p < parts; ++p) {
-    c0[p] = load(lane_numbers + p * width) + std::uint64_t{8 * block};
-    c1[p] = U{} + static_cast<std::uint32_t>(step);
-    c2[p] = U{} + static_cast<std::uint32_t>(step >> 32);
-    c3[p] = U{} + stream.word();
+    c[0][p] = load(lane_numbers + p * width) + std::uint64_t{8 * block};
+    c[1][p] = U{} + static_cast<std::uint32_t>(step);
+    c[2][p] = U{} + static_cast<std::uint32_t>(step >> 32);
+    c[3][p] = U{} + stream.word();
   }
-  std::uint32_t k0 = stream.key0(), k1 = stream.key1();
-  for (int round = 0; round < 10; ++round) {
+  philox_rounds<parts>(stream, c);
+  auto* words = reinterpret_cast<std::uint64_t*>(out);
+  store_words<parts>(c, words, words + 8);
+}
+
+inline void words_of(const Stream& stream, std::uint64_t index, std::uint32_t first, std::size_t n,
+                     std::uint64_t* low, std::uint64_t* high) {
+  using U = Vec<std::uint64_t>;
+  constexpr int width = lanes<std::uint64_t>;
+  constexpr int parts = 8 / width;
+  for (std::size_t k = 0; k < n; k += 8) {
+    U c[4][parts];
     for (int p = 0; p < parts; ++p) {
-      const U p0 = mul_low32(c0[p], U{} + std::uint64_t{philox_m0});
-      const U p1 = mul_low32(c2[p], U{} + std::uint64_t{philox_m1});
-      // Upper halves may carry garbage: only low halves are multiplied, and the end cuts them off.
-      c0[p] = (p1 >> 32) ^ c1[p] ^ (U{} + std::uint64_t{k0});
-      c2[p] = (p0 >> 32) ^ c3[p] ^ (U{} + std::uint64_t{k1});
-      c1[p] = p1;
-      c3[p] = p0;
+      c[0][p] = U{} + static_cast<std::uint32_t>(index);
+      c[1][p] = load(lane_numbers + p * width) + std::uint64_t{first + k};
+      c[2][p] = U{} + static_cast<std::uint32_t>(index >> 32);
+      c[3][p] = U{} + stream.word();
     }
-    k0 += philox_w0;
-    k1 += philox_w1;
-  }
-  for (int p = 0; p < parts; ++p) {
-    store(reinterpret_cast<std::uint64_t*>(out) + p * width, (c0[p] & low) | (c1[p] << 32));
-    store(reinterpret_cast<std::uint64_t*>(out) + 8 + p * width, (c2[p] & low) | (c3[p] << 32));
+    philox_rounds<parts>(stream, c);
+    store_words<parts>(c, low + k, high + k);
   }
 }
 

@@ -1,25 +1,29 @@
 // Builds a synapse table from a walk over pairs, in two rounds: count, then place. No list of pairs
-// is kept.
+// is kept, and threads share both rounds.
 #pragma once
 
 #include <algorithm>
 #include <numeric>
+#include <tuple>
+#include <utility>
 
+#include "spikelet/core/parallel.hpp"
 #include "spikelet/network/synapses.hpp"
 
 namespace spikelet {
 
-// Puts the synapses of each row in order of target; with ties_by_delay those of one pair in order
-// of delay.
+// Puts the synapses of rows [first_row, last_row) in order of target; with ties_by_delay those of
+// one pair in order of delay, then sign.
 template <class R>
-void sort_rows(SynapseTable<R>& table, bool ties_by_delay) {
+void sort_rows(SynapseTable<R>& table, std::size_t first_row, std::size_t last_row,
+               bool ties_by_delay) {
   const bool weights = table.weight.size() == table.size(),
              delays = table.delay.size() == table.size();
-  const auto before = [&](std::uint64_t a, std::uint64_t b) {
-    return table.post[a] != table.post[b]
-               ? table.post[a] < table.post[b]
-               : ties_by_delay && delays && table.delay[a] < table.delay[b];
+  const auto key = [&](std::uint64_t k) {
+    return std::tuple(table.post[k], ties_by_delay && delays ? table.delay[k] : 0,
+                      ties_by_delay && weights && table.weight[k] < 0);
   };
+  const auto before = [&](std::uint64_t a, std::uint64_t b) { return key(a) < key(b); };
   std::vector<std::uint64_t> order;
   std::vector<std::uint32_t> posts;
   std::vector<R> some_weights;
@@ -44,7 +48,7 @@ void sort_rows(SynapseTable<R>& table, bool ties_by_delay) {
       permute(table.delay, some_delays);
     }
   };
-  for (std::size_t i = 0; i + 1 < table.row.size(); ++i) {
+  for (std::size_t i = first_row; i < last_row; ++i) {
     const std::uint64_t begin = table.row[i], end = table.row[i + 1];
     if (!std::is_sorted(table.post.begin() + static_cast<std::ptrdiff_t>(begin),
                         table.post.begin() + static_cast<std::ptrdiff_t>(end))) {
@@ -64,26 +68,42 @@ void sort_rows(SynapseTable<R>& table, bool ties_by_delay) {
   }
 }
 
-// walk(f) calls f(pre, post, key) for each synapse in order of creation, the same way each time it
-// is called; value(key, &weight, &delay) gives what is one value a synapse.
-template <class R, class Walk, class Value>
-SynapseTable<R> build_table(std::size_t n_pre, bool weights, bool delays, Walk&& walk,
-                            Value&& value, bool ties_by_delay) {
+// walk(part, parts, add) calls add(pre, post, values) for each synapse of one part of them, the
+// same way each time it is called; the parts one after the other are the order of creation.
+// values(&weight, &delay) sets what is one value a synapse; the other pointer is null.
+template <class R, class Walk>
+SynapseTable<R> build_table(std::size_t n_pre, bool weights, bool delays, int threads, Walk&& walk,
+                            bool ties_by_delay) {
+  const auto parts = static_cast<std::size_t>(std::max(threads, 1));
   SynapseTable<R> table;
-  table.row.assign(n_pre + 1, 0);
-  walk([&](std::uint32_t pre, std::uint32_t, std::uint64_t) { ++table.row[pre + 1]; });
-  std::partial_sum(table.row.begin(), table.row.end(), table.row.begin());
-  const std::uint64_t n = table.row.back();
+  // First how many synapses of each source are in each part, then where they begin.
+  std::vector<std::vector<std::uint64_t>> cursor(parts);
+  parallel_for(threads, parts, [&](std::size_t part) {
+    cursor[part].assign(n_pre, 0);
+    walk(part, parts, [&](std::uint32_t pre, std::uint32_t, auto&&) { ++cursor[part][pre]; });
+  });
+  table.row.resize(n_pre + 1);
+  std::uint64_t n = 0;
+  for (std::size_t i = 0; i < n_pre; ++i) {
+    table.row[i] = n;
+    for (std::vector<std::uint64_t>& counts : cursor) {
+      n += std::exchange(counts[i], n);
+    }
+  }
+  table.row[n_pre] = n;
   table.post.resize(n);
   table.weight.resize(weights ? n : 1);
   table.delay.resize(delays ? n : 1);
-  std::vector<std::uint64_t> cursor(table.row.begin(), table.row.end() - 1);
-  walk([&](std::uint32_t pre, std::uint32_t post, std::uint64_t key) {
-    const std::uint64_t at = cursor[pre]++;
-    table.post[at] = post;
-    value(key, weights ? &table.weight[at] : nullptr, delays ? &table.delay[at] : nullptr);
+  parallel_for(threads, parts, [&](std::size_t part) {
+    walk(part, parts, [&](std::uint32_t pre, std::uint32_t post, auto&& values) {
+      const std::uint64_t at = cursor[part][pre]++;
+      table.post[at] = post;
+      values(weights ? &table.weight[at] : nullptr, delays ? &table.delay[at] : nullptr);
+    });
   });
-  sort_rows(table, ties_by_delay);
+  parallel_for(threads, parts, [&](std::size_t part) {
+    sort_rows(table, n_pre * part / parts, n_pre * (part + 1) / parts, ties_by_delay);
+  });
   return table;
 }
 

@@ -2,79 +2,89 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <unordered_set>
 
 #include "network/build_table.hpp"
+#include "spikelet/core/kernels.hpp"
+#include "spikelet/core/parallel.hpp"
 
 namespace spikelet {
 namespace {
 
-// A sequence of uniform integers and reals for one row of draws: four words of each counter are
-// used in turn.
-class Sequence {
- public:
-  Sequence(const Stream& stream, std::uint64_t row) : stream_(stream), row_(row) {}
+constexpr std::size_t target_block = 4096;  // targets of a row's key; results depend on it
+constexpr std::uint64_t total_row = std::uint64_t{1} << 53;  // keys that no synapse has
 
-  std::uint32_t word() {
-    if (used_ == 4) {
-      words_ = stream_.words(row_, counter_++);
-      used_ = 0;
-    }
-    return words_[static_cast<std::size_t>(used_++)];
+// One draw: its first word chooses, the others are for values.
+struct Draw {
+  std::uint64_t low, high;
+
+  std::uint32_t choice() const { return static_cast<std::uint32_t>(low); }
+  std::uint32_t second() const { return static_cast<std::uint32_t>(low >> 32); }
+  // 48 bits each: 32 of a word and half of the last one.
+  double weight() const {
+    return uniform(second(), static_cast<std::uint32_t>(high >> 32) & 0xffff0000u);
   }
-  double real() {
-    const std::uint32_t high = word();
-    return uniform(high, word());
-  }
-  // Uniform in [0, n), unbiased (Lemire 2019).
-  std::uint64_t below(std::uint64_t n) {
-    if (n > 0xffffffffu) {
-      return static_cast<std::uint64_t>(real() * static_cast<double>(n));
+  std::uint64_t delay() const { return ((high & 0xffffffffu) << 16) | ((high >> 32) & 0xffffu); }
+};
+
+// The draws of one row, asked for by ascending number.
+class Draws {
+ public:
+  // expected: how many will be asked for, or fewer.
+  Draws(const Stream& stream, const Stream& more, std::uint64_t row, std::uint64_t expected)
+      : stream_(stream), more_(more), row_(row), expected_(expected) {}
+
+  Draw operator[](std::uint32_t n) {
+    if (n - begin_ >= count_) {
+      begin_ = n;
+      const std::uint64_t left = expected_ > n ? expected_ - n : 1;
+      count_ = static_cast<std::uint32_t>(round_up(std::min<std::uint64_t>(left, held), 8));
+      kernels().words(stream_, row_, n, count_, low_, high_);
     }
-    const auto bound = static_cast<std::uint32_t>(n);
-    std::uint64_t product = std::uint64_t{word()} * bound;
-    if (static_cast<std::uint32_t>(product) < bound) {
-      const std::uint32_t reject = (0u - bound) % bound;
-      while (static_cast<std::uint32_t>(product) < reject) {
-        product = std::uint64_t{word()} * bound;
+    return {low_[n - begin_], high_[n - begin_]};
+  }
+  // Uniform in [0, bound), unbiased (Lemire 2019), from a word of number n.
+  std::uint64_t below(std::uint32_t word, std::uint64_t bound, std::uint32_t n) const {
+    std::uint64_t product = std::uint64_t{word} * bound;
+    if (static_cast<std::uint32_t>(product) < bound) [[unlikely]] {
+      const std::uint32_t reject =
+          (0u - static_cast<std::uint32_t>(bound)) % static_cast<std::uint32_t>(bound);
+      for (std::uint64_t k = 1; static_cast<std::uint32_t>(product) < reject; ++k) {
+        product = std::uint64_t{more_.words(row_ | k << 54, n)[0]} * bound;
       }
     }
     return product >> 32;
   }
 
  private:
-  const Stream& stream_;
-  std::uint64_t row_;
-  std::uint32_t counter_ = 0;
-  int used_ = 4;
-  Words words_{};
+  static constexpr std::uint32_t held = 128;
+  const Stream &stream_, &more_;
+  std::uint64_t row_, expected_;
+  std::uint32_t begin_ = 0, count_ = 0;
+  alignas(64) std::uint64_t low_[held], high_[held];
 };
 
-// k of n candidates for one row; `forbidden` (or n) is left out. With repeats, or without (Floyd
-// 1987).
-void choose(Sequence& draws, std::uint64_t n, std::uint64_t k, bool repeats,
-            std::uint64_t forbidden, std::vector<std::uint64_t>& chosen) {
+// k of n candidates for one row, each passed on with its number; `forbidden` (or n) is left out.
+// With repeats, or without (Floyd 1987).
+template <class Emit>
+void choose(Draws& draws, std::uint64_t n, std::uint64_t k, bool repeats, std::uint64_t forbidden,
+            Emit&& emit) {
   const bool skip = forbidden < n;
   const std::uint64_t m = n - (skip ? 1 : 0);
-  chosen.clear();
-  if (repeats) {
-    for (std::uint64_t i = 0; i < k; ++i) {
-      chosen.push_back(draws.below(m));
+  std::unordered_set<std::uint64_t> seen;
+  for (std::uint32_t number = 0; number < k; ++number) {
+    const Draw draw = draws[number];
+    const std::uint64_t j = m - k + number;
+    std::uint64_t c = draws.below(draw.choice(), repeats ? m : j + 1, number);
+    if (!repeats && !seen.insert(c).second) {
+      c = j;
+      seen.insert(c);
     }
-  } else {
-    std::unordered_set<std::uint64_t> seen;
-    for (std::uint64_t j = m - k; j < m; ++j) {
-      const std::uint64_t t = draws.below(j + 1);
-      chosen.push_back(seen.insert(t).second ? t : j);
-      seen.insert(chosen.back());
-    }
-  }
-  if (skip) {
-    for (std::uint64_t& c : chosen) {
-      c += c >= forbidden ? 1 : 0;
-    }
+    emit(number, draw, skip && c >= forbidden ? c + 1 : c);
   }
 }
 
@@ -86,192 +96,399 @@ void require_enough(const char* rule, std::uint64_t k, std::uint64_t candidates,
   }
 }
 
-// Calls add(pre, post, key) for each pair that the rule connects, the same each time; key names the
-// pair's draws.
-template <class Add>
-void walk_pairs(const Rule& rule, const Selection& pre, const Selection& post, bool same,
-                const Stream& stream, Add&& add_elements) {
-  const std::size_t n = pre.size(), m = post.size();
-  const auto add = [&](std::size_t i, std::size_t j, std::uint64_t key) {
-    add_elements(pre[i], post[j], key);
-  };
-  const auto key = [](std::size_t row, std::size_t k) { return (std::uint64_t{row} << 32) | k; };
-  const auto is_self = [&](std::size_t i, std::size_t j) { return same && pre[i] == post[j]; };
-  // Position in `other` of the element that would be a self connection, or other.size() if there is
-  // none to avoid.
-  const auto self_of = [&](const Selection& other, std::uint32_t element) -> std::size_t {
-    if (!same || rule.self_connections) {
-      return other.size();
+// For the standard library's distributions, where few numbers are needed.
+class Engine {
+ public:
+  using result_type = std::uint32_t;
+  Engine(const Stream& stream, std::uint64_t row) : stream_(stream), row_(row) {}
+  static constexpr result_type min() { return 0; }
+  static constexpr result_type max() { return 0xffffffffu; }
+  result_type operator()() {
+    if (used_ == 4) {
+      words_ = stream_.words(row_, counter_++);
+      used_ = 0;
     }
-    if (other.all) {
-      return element;
-    }
-    const auto at = std::find(other.elements.begin(), other.elements.end(), element);
-    return static_cast<std::size_t>(at - other.elements.begin());
-  };
-  std::vector<std::uint64_t> chosen;
+    return words_[static_cast<std::size_t>(used_++)];
+  }
 
-  switch (rule.kind) {
-    case Rule::Kind::all_to_all:
-      for (std::size_t i = 0; i < n; ++i) {
-        for (std::size_t j = 0; j < m; ++j) {
-          if (rule.self_connections || !is_self(i, j)) {
-            add(i, j, key(post[j], pre[i]));
-          }
-        }
-      }
+ private:
+  const Stream& stream_;
+  std::uint64_t row_;
+  std::uint32_t counter_ = 0;
+  int used_ = 4;
+  Words words_{};
+};
+
+}  // namespace
+
+template <class R>
+Drawing<R>::Drawing(const Rule& rule, Selection pre, Selection post, bool same, ValueSpec weight,
+                    ValueSpec delay, double dt, std::uint64_t seed, std::uint32_t projection,
+                    int threads)
+    : rule_(rule),
+      pre_(std::move(pre)),
+      post_(std::move(post)),
+      same_(same),
+      weight_(std::move(weight)),
+      delay_(std::move(delay)),
+      dt_(dt),
+      stream_(seed, Purpose::connect, projection),
+      more_(seed, Purpose::connect_more, projection) {
+  if (delay_.drawn()) {
+    delay_table_.emplace(delay_, dt);
+  }
+  const std::size_t n = pre_.size(), m = post_.size();
+  switch (rule_.kind) {
+    case Rule::Kind::fixed_total_number:
+      split_total(threads);
+      size_ = rule_.number;
       break;
-    case Rule::Kind::one_to_one:
-      for (std::size_t i = 0; i < n; ++i) {
-        if (rule.self_connections || !is_self(i, i)) {
-          add(i, i, key(post[i], pre[i]));
-        }
-      }
-      break;
-    case Rule::Kind::fixed_probability: {
-      const double scale = rule.p < 1 ? 1 / std::log1p(-rule.p) : 0;
-      for (std::size_t j = 0; j < m && rule.p > 0; ++j) {
-        Sequence draws(stream, post[j]);
-        for (double i = -1;;) {  // geometric gaps between the sources that are connected
-          i += 1 + (rule.p < 1 ? std::floor(std::log(uniform(draws.word())) * scale) : 0);
-          if (!(i < static_cast<double>(n))) {
-            break;
-          }
-          const auto source = static_cast<std::size_t>(i);
-          if (rule.self_connections || !is_self(source, j)) {
-            add(source, j, key(post[j], pre[source]));
-          }
-        }
-      }
-      break;
-    }
     case Rule::Kind::fixed_indegree:
       for (std::size_t j = 0; j < m; ++j) {
-        Sequence draws(stream, post[j]);
-        const std::size_t self = self_of(pre, post[j]);
-        require_enough("FixedIndegree", rule.number, n - (self < n ? 1 : 0), rule.multapses);
-        choose(draws, n, rule.number, rule.multapses, self, chosen);
-        for (std::size_t k = 0; k < chosen.size(); ++k) {
-          add(chosen[k], j, key(post[j], k));
-        }
+        const bool skip = self_of(pre_, post_[j]) < n;
+        require_enough("FixedIndegree", rule_.number, n - (skip ? 1 : 0), rule_.multapses);
       }
       break;
     case Rule::Kind::fixed_outdegree:
       for (std::size_t i = 0; i < n; ++i) {
-        Sequence draws(stream, pre[i]);
-        const std::size_t self = self_of(post, pre[i]);
-        require_enough("FixedOutdegree", rule.number, m - (self < m ? 1 : 0), rule.multapses);
-        choose(draws, m, rule.number, rule.multapses, self, chosen);
-        for (std::size_t k = 0; k < chosen.size(); ++k) {
-          add(i, chosen[k], key(pre[i], k));
-        }
+        const bool skip = self_of(post_, pre_[i]) < m;
+        require_enough("FixedOutdegree", rule_.number, m - (skip ? 1 : 0), rule_.multapses);
       }
+      size_ = n * rule_.number;
       break;
-    case Rule::Kind::fixed_total_number: {
-      std::vector<std::uint32_t> self(n, static_cast<std::uint32_t>(m));
-      std::uint64_t candidates = std::uint64_t{n} * m;
-      if (same && !rule.self_connections) {
-        for (std::size_t i = 0; i < n; ++i) {
-          self[i] = static_cast<std::uint32_t>(self_of(post, pre[i]));
-          candidates -= self[i] < m ? 1 : 0;
+    case Rule::Kind::all_to_all:
+    case Rule::Kind::one_to_one: {
+      const bool all_pairs = rule_.kind == Rule::Kind::all_to_all;
+      const std::size_t selfs = same_ && !rule_.self_connections ? std::min(n, m) : 0;
+      size_ = (all_pairs ? n * m : n) - selfs;
+      break;
+    }
+    case Rule::Kind::fixed_probability: {
+      constexpr std::size_t rows = 256;
+      std::vector<std::size_t> sums(n / rows + 1, 0);
+      parallel_for(threads, sums.size(), [&](std::size_t part) {
+        for (std::size_t i = part * rows; i < std::min(n, (part + 1) * rows); ++i) {
+          draw_row(i, 0, static_cast<std::uint32_t>(m), false,
+                   [&](std::uint64_t, std::uint32_t, const Draw&, std::size_t) { ++sums[part]; });
         }
-      }
-      require_enough("FixedTotalNumber", rule.number, candidates, rule.multapses);
-      Sequence draws(stream, 0);
-      std::unordered_set<std::uint64_t> seen;
-      if (!rule.multapses &&
-          rule.number > candidates / 2) {  // draw the pairs that are left out instead
-        while (seen.size() < candidates - rule.number) {
-          const std::uint64_t pair = draws.below(std::uint64_t{n} * m);
-          if (self[pair / m] != pair % m) {
-            seen.insert(pair);
-          }
-        }
-        std::uint64_t k = 0;
-        for (std::uint64_t pair = 0; pair < std::uint64_t{n} * m; ++pair) {
-          if (self[pair / m] != pair % m && !seen.contains(pair)) {
-            add(pair / m, pair % m, k++);
-          }
-        }
-        break;
-      }
-      for (std::uint64_t k = 0; k < rule.number;) {
-        const std::uint64_t i = draws.below(n), j = draws.below(m);
-        if (self[i] != j && (rule.multapses || seen.insert(i * m + j).second)) {
-          add(i, j, k++);
-        }
-      }
+      });
+      size_ = std::accumulate(sums.begin(), sums.end(), std::size_t{0});
       break;
     }
   }
 }
 
-}  // namespace
+// Position in `other` of the element that would be a self connection, or its size if there is none
+// to avoid.
+template <class R>
+std::uint64_t Drawing<R>::self_of(const Selection& other, std::uint32_t element) const {
+  if (!same_ || rule_.self_connections) {
+    return other.size();
+  }
+  if (other.all) {
+    return element;
+  }
+  const auto at = std::find(other.elements.begin(), other.elements.end(), element);
+  return static_cast<std::uint64_t>(at - other.elements.begin());
+}
 
-double draw_value(const ValueSpec& spec, const Stream& stream, std::uint64_t key,
-                  const Words& words, std::size_t half) {
-  for (std::uint32_t attempt = 0; attempt < 1000; ++attempt) {
-    const Words w = attempt == 0 ? words : stream.words(key, attempt);
-    const auto u = [&] { return uniform(w[2 * half], w[2 * half + 1]); };
-    double x = 0;
-    switch (spec.kind) {
-      case ValueSpec::Kind::values:
-        return spec.values[0];
-      case ValueSpec::Kind::normal:
-        x = spec.a + spec.b * normal_quantile(u());
-        break;
-      case ValueSpec::Kind::lognormal:
-        x = std::exp(spec.a + spec.b * normal_quantile(u()));
-        break;
-      case ValueSpec::Kind::uniform:
-        x = spec.a + (spec.b - spec.a) * u();
-        break;
-      case ValueSpec::Kind::exponential:
-        x = -spec.a * std::log(u());
-        break;
-    }
-    if (spec.limit == ValueSpec::Limit::clip) {
-      return std::clamp(x, spec.low, spec.high);
-    }
-    if (spec.limit == ValueSpec::Limit::none || (x >= spec.low && x <= spec.high)) {
-      return x;
+// Pairs drawn uniformly are, given how many each source has in a block of targets, independent rows
+// of uniform targets. The numbers are those of the draws themselves: first how many fall into each
+// block, then the source of each.
+template <class R>
+void Drawing<R>::split_total(int threads) {
+  const std::size_t n = pre_.size(), m = post_.size();
+  const std::size_t blocks = (m + target_block - 1) / target_block;
+  std::vector<std::uint64_t> candidates(blocks);
+  for (std::size_t b = 0; b < blocks; ++b) {
+    candidates[b] = n * std::min(target_block, m - b * target_block);
+  }
+  if (same_ && !rule_.self_connections) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::uint64_t self = self_of(post_, pre_[i]);
+      if (self < m) {
+        --candidates[self / target_block];
+      }
     }
   }
-  throw std::invalid_argument(
-      "redraw=(" + std::to_string(spec.low) + ", " + std::to_string(spec.high) +
-      "): 1000 draws in a row fell outside; the interval holds almost none of the distribution");
+  std::uint64_t left = 0, number = rule_.number;
+  for (const std::uint64_t c : candidates) {
+    left += c;
+  }
+  require_enough("FixedTotalNumber", number, left, rule_.multapses);
+  if (!rule_.multapses) {
+    return;
+  }
+  std::vector<std::uint64_t> in_block(blocks);
+  Engine engine(stream_, total_row);
+  for (std::size_t b = 0; b < blocks && number > 0; ++b) {
+    const double share = static_cast<double>(candidates[b]) / static_cast<double>(left);
+    in_block[b] =
+        share >= 1 ? number : std::binomial_distribution<std::uint64_t>(number, share)(engine);
+    number -= in_block[b];
+    left -= candidates[b];
+  }
+  counts_.assign(blocks * n, 0);
+  std::vector<std::uint64_t> self(n, m);
+  for (std::size_t i = 0; same_ && !rule_.self_connections && i < n; ++i) {
+    self[i] = self_of(post_, pre_[i]);
+  }
+  parallel_for(threads, blocks, [&](std::size_t b) {
+    std::uint32_t* count = counts_.data() + b * n;
+    const std::uint64_t first = b * target_block, width = std::min(target_block, m - first);
+    // A number is 32 bits: longer sequences go on in a further row.
+    for (std::uint64_t done = 0, row = 0; done < in_block[b]; ++row) {
+      const std::uint64_t chunk = std::min<std::uint64_t>(in_block[b] - done, 1u << 30);
+      Draws draws(stream_, more_, total_row | (row << 24) | (b + 1), chunk);
+      for (std::uint32_t k = 0; k < chunk; ++k) {
+        const Draw draw = draws[k];
+        std::uint64_t i = draws.below(draw.choice(), n, k);
+        std::uint64_t j = first + ((std::uint64_t{draw.second()} * width) >> 32);
+        for (std::uint64_t again = 1; self[i] == j; ++again) {  // a pair that is not a candidate
+          const Words w = more_.words(total_row | (again << 48) | (row << 24) | (b + 1), k);
+          i = (std::uint64_t{w[0]} * n) >> 32;
+          j = first + ((std::uint64_t{w[1]} * width) >> 32);
+        }
+        ++count[i];
+      }
+      done += chunk;
+    }
+  });
+}
+
+// Calls emit(key, n, draw, j) for each synapse of the source at position i of pre onto positions
+// [begin, end) of post; key and n name its draw. values: whether the draw will be asked for more
+// than the pair.
+template <class R>
+template <class Emit>
+void Drawing<R>::draw_row(std::size_t i, std::uint32_t begin, std::uint32_t end, bool values,
+                          Emit&& emit) const {
+  const std::size_t n = pre_.size(), m = post_.size();
+  const std::uint32_t source = pre_[i];
+  const std::uint64_t self = self_of(post_, source);
+  const auto for_blocks = [&](auto&& f) {
+    for (std::size_t b = begin / target_block; b * target_block < end; ++b) {
+      const std::uint64_t first = b * target_block;
+      f(b, first, std::min<std::uint64_t>(target_block, m - first),
+        std::uint64_t{source} | std::uint64_t{b} << 32);
+    }
+  };
+  const auto within = [&](std::uint64_t j) { return j - begin < std::uint64_t{end} - begin; };
+  // Where the rule draws nothing, draws are keyed by the target itself.
+  const auto keyed_by_target = [&](std::size_t from, std::size_t to) {
+    Draws draws(stream_, more_, source, values ? to : 0);
+    for (std::size_t j = from; j < to; ++j) {
+      if (self != j) {
+        const std::uint32_t number = post_[j];
+        emit(std::uint64_t{source}, number, values ? draws[number] : Draw{}, j);
+      }
+    }
+  };
+  switch (rule_.kind) {
+    case Rule::Kind::all_to_all:
+      keyed_by_target(begin, std::min<std::size_t>(end, m));
+      break;
+    case Rule::Kind::one_to_one:
+      if (within(i)) {
+        keyed_by_target(i, i + 1);
+      }
+      break;
+    case Rule::Kind::fixed_probability: {
+      if (rule_.p <= 0) {
+        break;
+      }
+      const double scale = rule_.p < 1 ? 1 / std::log1p(-rule_.p) : 0;
+      for_blocks([&](std::size_t, std::uint64_t first, std::uint64_t width, std::uint64_t key) {
+        Draws draws(stream_, more_, key,
+                    static_cast<std::uint64_t>(rule_.p * static_cast<double>(width)) + 8);
+        double j = -1;
+        for (std::uint32_t number = 0;; ++number) {  // geometric gaps between what is connected
+          const Draw draw = draws[number];
+          j += 1 + (rule_.p < 1 ? std::floor(std::log(uniform(draw.choice())) * scale) : 0);
+          if (!(j < static_cast<double>(width))) {
+            break;
+          }
+          const std::uint64_t target = first + static_cast<std::uint64_t>(j);
+          if (target != self && within(target)) {
+            emit(key, number, draw, target);
+          }
+        }
+      });
+      break;
+    }
+    case Rule::Kind::fixed_outdegree: {
+      Draws draws(stream_, more_, source, rule_.number);
+      choose(draws, m, rule_.number, rule_.multapses, self,
+             [&](std::uint32_t number, const Draw& draw, std::uint64_t j) {
+               if (within(j)) {
+                 emit(std::uint64_t{source}, number, draw, j);
+               }
+             });
+      break;
+    }
+    case Rule::Kind::fixed_total_number:
+      for_blocks([&](std::size_t b, std::uint64_t first, std::uint64_t width, std::uint64_t key) {
+        const std::uint32_t k = counts_[b * n + i];
+        Draws draws(stream_, more_, key, k);
+        choose(draws, width, k, true, self - first,
+               [&](std::uint32_t number, const Draw& draw, std::uint64_t j) {
+                 if (within(first + j)) {
+                   emit(key, number, draw, first + j);
+                 }
+               });
+      });
+      break;
+    case Rule::Kind::fixed_indegree:
+      break;  // not by source
+  }
+}
+
+// Calls add(i, j, key, n, draw) for each synapse of a rule that is not by source, onto positions
+// [begin, end) of post.
+template <class R>
+template <class Add>
+void Drawing<R>::draw_by_target(std::size_t begin, std::size_t end, Add&& add) const {
+  const std::size_t n = pre_.size(), m = post_.size();
+  if (rule_.kind == Rule::Kind::fixed_indegree) {
+    for (std::size_t j = begin; j < end; ++j) {
+      const std::uint64_t key = post_[j];
+      Draws draws(stream_, more_, key, rule_.number);
+      choose(draws, n, rule_.number, rule_.multapses, self_of(pre_, post_[j]),
+             [&](std::uint32_t number, const Draw& draw, std::uint64_t i) {
+               add(i, j, key, number, draw);
+             });
+    }
+    return;
+  }
+  if (begin != 0) {  // a total number without repeats: in one piece
+    return;
+  }
+  std::unordered_set<std::uint64_t> seen;
+  std::uint32_t number = 0;
+  Draws draws(stream_, more_, 0, ~std::uint64_t{0});
+  const auto fresh = [&] {  // a candidate that was not there yet
+    for (;; ++number) {
+      const Draw draw = draws[number];
+      const std::uint64_t i = draws.below(draw.choice(), n, number),
+                          j = (std::uint64_t{draw.second()} * m) >> 32;
+      if (self_of(post_, pre_[i]) != j && seen.insert(i * m + j).second) {
+        ++number;
+        return std::pair(i, j);
+      }
+    }
+  };
+  const auto emit = [&](std::uint64_t i, std::uint64_t j, std::uint32_t k) {
+    const std::uint64_t key = std::uint64_t{1} << 32;  // the pair took the words of its own draw
+    Draws values(stream_, more_, key, 0);
+    add(i, j, key, k, values[k]);
+  };
+  std::uint64_t candidates = std::uint64_t{n} * m;
+  for (std::size_t i = 0; same_ && !rule_.self_connections && i < n; ++i) {
+    candidates -= self_of(post_, pre_[i]) < m ? 1 : 0;
+  }
+  if (rule_.number <= candidates / 2) {
+    for (std::uint32_t k = 0; k < rule_.number; ++k) {
+      const auto [i, j] = fresh();
+      emit(i, j, k);
+    }
+    return;
+  }
+  for (std::uint64_t k = rule_.number; k < candidates; ++k) {  // those that are left out
+    fresh();
+  }
+  std::uint32_t k = 0;
+  for (std::uint64_t i = 0; i < n; ++i) {
+    const std::uint64_t self = self_of(post_, pre_[i]);
+    for (std::uint64_t j = 0; j < m; ++j) {
+      if (self != j && !seen.contains(i * m + j)) {
+        emit(i, j, k++);
+      }
+    }
+  }
+}
+
+// Weight and delay of a synapse, of those that are drawn (pointers not null).
+template <class R>
+template <class AnyDraw>
+void Drawing<R>::set_values(const AnyDraw& draw, std::uint64_t row, std::uint32_t n, R* weight,
+                            std::uint16_t* delay) const {
+  if (weight != nullptr) {
+    *weight = static_cast<R>(draw_value(weight_, draw.weight(), [&](std::uint32_t attempt) {
+      const Words w = more_.words(row | std::uint64_t{attempt} << 54, n);
+      return uniform(w[1], w[2]);
+    }));
+  }
+  if (delay != nullptr) {
+    *delay = delay_table_->draw(draw.delay());
+    if (*delay == 0) {
+      const double reach = delay_.range().first;
+      refuse_delay(reach < dt_ ? reach : delay_.range().second, dt_);
+    }
+  }
 }
 
 template <class R>
-SynapseTable<R> connect_by_rule(const Rule& rule, const Selection& pre, const Selection& post,
-                                bool same, const ValueSpec& weight, const ValueSpec& delay,
-                                double dt, std::uint64_t seed, std::uint32_t projection) {
-  const auto to_steps = [&](double ms) {
-    const double steps = std::floor(ms / dt + 0.5);
-    if (!(ms >= dt * (1 - 1e-6)) || steps > static_cast<double>(max_delay)) {
-      throw std::invalid_argument(
-          "delay: every delay must lie between dt = " + std::to_string(dt) + " ms and " +
-          std::to_string(max_delay) + " steps, got " + std::to_string(ms) +
-          " ms; limit a distribution with clip=(lo, hi) or redraw=(lo, hi)");
-    }
-    return static_cast<std::uint16_t>(steps);
-  };
-  const bool draw_weights = weight.kind != ValueSpec::Kind::values,
-             draw_delays = delay.kind != ValueSpec::Kind::values;
-  const Stream pairs(seed, Purpose::connect, projection), values(seed, Purpose::values, projection);
+bool Drawing<R>::deferrable(double low, double high) const {
+  const auto [least, most] = weight_.range();
+  const bool delays_fit = delay_.drawn() ? !delay_table_->may_fail() : delay_.values.size() == 1;
+  // Limits that hold little of the distribution may make drawing give up.
+  const bool weights_fit = weight_.drawn()
+                               ? weight_.limit != ValueSpec::Limit::redraw ||
+                                     weight_.below(weight_.high) - weight_.below(weight_.low) > 0.1
+                               : weight_.values.size() == 1;
+  return rule_.by_source() && pre_.all && post_.all && delays_fit && weights_fit && least >= low &&
+         most <= high && post_.size() < 0xffffffffu;
+}
+
+template <class R>
+std::pair<Step, Step> Drawing<R>::delays() const {
+  if (delay_.drawn()) {
+    return delay_table_->range();
+  }
+  const Step steps = delay_steps(delay_.values[0], dt_);
+  return {steps, steps};
+}
+
+template <class R>
+void Drawing<R>::row(std::uint32_t i, std::uint32_t begin, std::uint32_t end,
+                     std::vector<DrawnSynapse<R>>& out) const {
+  DrawnSynapse<R> synapse{0, 1, R(0)};
+  synapse.weight = weight_.drawn() ? R(0) : static_cast<R>(weight_.values[0]);
+  synapse.delay = delay_.drawn() ? std::uint16_t{0} : delay_steps(delay_.values[0], dt_);
+  draw_row(i, begin, end, weight_.drawn() || delay_.drawn(),
+           [&](std::uint64_t key, std::uint32_t n, const Draw& draw, std::size_t j) {
+             synapse.post = static_cast<std::uint32_t>(j);
+             set_values(draw, key, n, weight_.drawn() ? &synapse.weight : nullptr,
+                        delay_.drawn() ? &synapse.delay : nullptr);
+             out.push_back(synapse);
+           });
+}
+
+template <class R>
+SynapseTable<R> Drawing<R>::table(int threads) const {
+  const std::size_t n = pre_.size(), m = post_.size();
+  const bool values = weight_.drawn() || delay_.drawn();
   auto table = build_table<R>(
-      pre.population_size, draw_weights, draw_delays,
-      [&](auto&& add) { walk_pairs(rule, pre, post, same, pairs, add); },
-      [&](std::uint64_t key, R* w, std::uint16_t* d) {
-        if (w == nullptr && d == nullptr) {
+      pre_.population_size, weight_.drawn(), delay_.drawn(), threads,
+      [&](std::size_t part, std::size_t parts, auto&& add) {
+        const auto share = [&](std::size_t size, std::size_t p) { return size * p / parts; };
+        if (!rule_.by_source()) {
+          draw_by_target(share(m, part), share(m, part + 1),
+                         [&](std::size_t i, std::size_t j, std::uint64_t key, std::uint32_t k,
+                             const Draw& draw) {
+                           add(pre_[i], post_[j], [&](R* weight, std::uint16_t* delay) {
+                             set_values(draw, key, k, weight, delay);
+                           });
+                         });
           return;
         }
-        const Words words = values.words(key, 0);
-        if (w != nullptr) {
-          *w = static_cast<R>(draw_value(weight, values, key, words, 0));
-        }
-        if (d != nullptr) {
-          *d = to_steps(draw_value(delay, values, key, words, 1));
+        for (std::size_t i = share(n, part); i < share(n, part + 1); ++i) {
+          draw_row(i, 0, static_cast<std::uint32_t>(m), values,
+                   [&](std::uint64_t key, std::uint32_t k, const Draw& draw, std::size_t j) {
+                     add(pre_[i], post_[j], [&](R* weight, std::uint16_t* delay) {
+                       set_values(draw, key, k, weight, delay);
+                     });
+                   });
         }
       },
       true);
@@ -286,21 +503,16 @@ SynapseTable<R> connect_by_rule(const Rule& rule, const Selection& pre, const Se
     to.resize(spec.values.size());
     std::transform(spec.values.begin(), spec.values.end(), to.begin(), convert);
   };
-  if (!draw_weights) {
-    given("weight", weight, table.weight, [](double w) { return static_cast<R>(w); });
+  if (!weight_.drawn()) {
+    given("weight", weight_, table.weight, [](double w) { return static_cast<R>(w); });
   }
-  if (!draw_delays) {
-    given("delay", delay, table.delay, to_steps);
+  if (!delay_.drawn()) {
+    given("delay", delay_, table.delay, [&](double ms) { return delay_steps(ms, dt_); });
   }
   return table;
 }
 
-template SynapseTable<float> connect_by_rule<float>(const Rule&, const Selection&, const Selection&,
-                                                    bool, const ValueSpec&, const ValueSpec&,
-                                                    double, std::uint64_t, std::uint32_t);
-template SynapseTable<double> connect_by_rule<double>(const Rule&, const Selection&,
-                                                      const Selection&, bool, const ValueSpec&,
-                                                      const ValueSpec&, double, std::uint64_t,
-                                                      std::uint32_t);
+template class Drawing<float>;
+template class Drawing<double>;
 
 }  // namespace spikelet

@@ -6,6 +6,7 @@
 #include <limits>
 #include <sstream>
 #include <stdexcept>
+#include <tuple>
 
 namespace spikelet {
 namespace {
@@ -114,18 +115,13 @@ std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTabl
                                   number(high) + "] of its plasticity, got " + number(w));
     }
   }
-  Projection& projection = projections_.emplace_back();
-  projection.pre = pre;
-  projection.post = post;
-  projection.size = table.size();
-  projection.receptor = receptor;
+  Projection& projection = add_projection(pre, post, table.size(), receptor, born);
   projection.rule = rule;
   if (rule && rule->info().modulated) {
     const auto& p = rule->parameters;
     projection.reward = std::make_unique<RewardSignal>(
         dt_, p[reward_tau], p[reward_tau_eligibility], p[reward_baseline]);
   }
-  projection.born = born.value_or(now_ == 0 ? -1 : now_);
   if (!table.delay.empty()) {
     const auto [lo, hi] = std::minmax_element(table.delay.begin(), table.delay.end());
     projection.shortest = *lo;
@@ -141,6 +137,40 @@ std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTabl
     choose_storage(projection);
   }
   dirty_ = true;
+  return projections_.size() - 1;
+}
+
+template <class R>
+auto Simulator<R>::add_projection(std::size_t pre, std::size_t post, std::size_t size,
+                                  Receptor receptor, std::optional<Step> born) -> Projection& {
+  Projection& projection = projections_.emplace_back();
+  projection.pre = pre;
+  projection.post = post;
+  projection.size = size;
+  projection.receptor = receptor;
+  projection.born = born.value_or(now_ == 0 ? -1 : now_);
+  dirty_ = true;
+  return projection;
+}
+
+template <class R>
+std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, Drawing<R> drawing,
+                                  Receptor receptor, const std::optional<Plasticity>& rule) {
+  require_idle();
+  const bool magnitudes =
+      nodes_[post].neurons->model().conductance && receptor != Receptor::by_sign;
+  const double most = std::numeric_limits<R>::max();
+  // Of a pair's synapses, a table puts those of negative weight last, and so do stores that keep
+  // receptors apart.
+  const auto [low, high] = drawing.weights();
+  const bool by_sign = receptor == Receptor::by_sign && !nodes_[post].neurons->model().early();
+  if (rule || (low < 0 && high > 0 && !by_sign) ||
+      !drawing.deferrable(magnitudes ? 0.0 : -most, most)) {
+    return connect(pre, post, drawing.table(threads_), receptor, rule);
+  }
+  Projection& projection = add_projection(pre, post, drawing.size(), receptor, {});
+  std::tie(projection.shortest, projection.longest) = drawing.delays();
+  projection.drawing = std::move(drawing);
   return projections_.size() - 1;
 }
 

@@ -140,6 +140,7 @@ Feed<R> Simulator<R>::feed_of(const Projection& projection) const {
   const ModelInfo& model = nodes_[projection.post].neurons->model();
   Feed<R> feed;
   feed.pre_gid = nodes_[projection.pre].first_gid;
+  feed.sources = static_cast<std::uint32_t>(nodes_[projection.pre].size);
   feed.receptor = projection.receptor;
   feed.early = model.early();
   feed.conductance = model.conductance;
@@ -168,7 +169,8 @@ void Simulator<R>::build_stores() {
         if (slice.node == projection.post) {
           Feed<R> feed = feed_of(projection);
           feed.projection = k;
-          feed.table = &*projection.table;
+          feed.table = projection.table ? &*projection.table : nullptr;
+          feed.drawing = projection.drawing ? &*projection.drawing : nullptr;
           feed.post_begin = slice.begin;
           feed.post_end = slice.end;
           feed.local = slice.local;
@@ -190,7 +192,7 @@ void Simulator<R>::build_stores() {
             make_plastic_store<R>(plastic->layout, feeds[s][0], *plastic->rule, dt_, span,
                                   plastic->born, plastic->reward.get());
       } else {
-        partition.stores[s] = std::make_unique<StaticStore<R>>(feeds[s], sources_, span, dummies);
+        partition.stores[s] = std::make_unique<StaticStore<R>>(feeds[s], span, dummies);
       }
     }
   });
@@ -200,8 +202,11 @@ void Simulator<R>::build_stores() {
 // sign.
 template <class R>
 void Simulator<R>::find_reorder(Projection& projection) {
-  const SynapseTable<R>& table = *projection.table;
   projection.reorder.clear();
+  if (!projection.table) {  // drawn ones count as created in stored order
+    return;
+  }
+  const SynapseTable<R>& table = *projection.table;
   Feed<R> feed = feed_of(projection);
   feed.early |= projection.rule.has_value();  // plastic rows are not split by sign
   std::vector<std::uint64_t> order;
@@ -237,7 +242,7 @@ template <class R>
 void Simulator<R>::unload_stores() {
   for (std::size_t k = 0; k < projections_.size(); ++k) {
     Projection& projection = projections_[k];
-    if (projection.table) {
+    if (!projection.in_stores || projection.drawing) {
       continue;
     }
     SynapseTable<R> table;
@@ -250,6 +255,9 @@ void Simulator<R>::unload_stores() {
       table = read_synapses(k);
     }
     projection.table = std::move(table);
+  }
+  for (Projection& projection : projections_) {
+    projection.in_stores = false;
   }
 }
 
@@ -274,6 +282,7 @@ void Simulator<R>::make_ready() {
   for (std::size_t k = 0; k < projections_.size(); ++k) {
     Projection& projection = projections_[k];
     projection.table.reset();
+    projection.in_stores = true;
     if (projection.plastic) {
       const PlasticState<R> state = std::move(*projection.plastic);
       projection.plastic.reset();

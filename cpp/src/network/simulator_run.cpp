@@ -300,14 +300,8 @@ bool Simulator<R>::run_span(Step end, const Poll& poll) {
               const std::span<const Gid> spikes = collect(step - begin, parity, merged, scratch);
               for_own([&](std::size_t p) {
                 for (const auto& store : partitions_[p].stores) {
-                  if (!store) {
-                    continue;
-                  }
-                  for (const Gid source : spikes) {
-                    store->prefetch(source);
-                  }
-                  for (const Gid source : spikes) {
-                    store->enqueue(source, step + 1, step + 1);
+                  if (store) {
+                    store->enqueue_all(spikes, step + 1, step + 1);
                   }
                 }
               });

@@ -79,16 +79,27 @@ auto Simulator<R>::slice_of(const Projection& projection, std::size_t partition)
   throw std::logic_error("a store without its targets");
 }
 
+// The synapses of a projection that is not laid out, as a table from now on.
+template <class R>
+const SynapseTable<R>& Simulator<R>::materialise(Projection& projection) {
+  if (!projection.table) {
+    projection.table = projection.drawing->table(threads_);
+    projection.drawing.reset();
+  }
+  return *projection.table;
+}
+
 template <class R>
 std::vector<R> Simulator<R>::read_weights(std::size_t k) {
   if (projections_[k].plastic) {
     make_ready();  // what goes with the table makes the weights of now
   }
-  const Projection& projection = projections_[k];
+  Projection& projection = projections_[k];
   std::vector<R> values(projection.size);
-  if (projection.table) {
+  if (!projection.in_stores) {
+    const SynapseTable<R>& table = materialise(projection);
     for (std::size_t s = 0; s < projection.size; ++s) {
-      values[s] = projection.table->weight_of(s);
+      values[s] = table.weight_of(s);
     }
     return values;
   }
@@ -111,9 +122,9 @@ SynapseTable<R> Simulator<R>::read_synapses(std::size_t k) {
   if (projections_[k].plastic) {
     make_ready();  // what goes with the table makes the weights of now
   }
-  const Projection& projection = projections_[k];
-  if (projection.table) {
-    return *projection.table;
+  Projection& projection = projections_[k];
+  if (!projection.in_stores) {
+    return materialise(projection);
   }
   SynapseTable<R> table;
   table.row.assign(nodes_[projection.pre].size + 1, 0);
@@ -150,7 +161,7 @@ void Simulator<R>::write_weights(std::size_t k, std::span<const R> given) {
   for (const auto& [canonical, at] : projection.reorder) {
     stored[at] = given[canonical];
   }
-  if (!projection.rule && !projection.table) {
+  if (!projection.rule && projection.in_stores) {
     // Where a sign changed, and with it the receptor, the synapses are laid out anew.
     const Feed<R> feed = feed_of(projection);
     bool in_place = true;
@@ -161,11 +172,15 @@ void Simulator<R>::write_weights(std::size_t k, std::span<const R> given) {
       walk(projection, [&](std::uint64_t index, std::uint32_t, const Entry& entry) {
         *entry.synapse.weight = feed.sent(stored[index]);
       });
+      projection.drawing.reset();
       return;
     }
     projection.table = read_synapses(k);
+    projection.drawing.reset();
+    projection.in_stores = false;
   }
-  if (projection.table) {
+  if (!projection.in_stores) {
+    materialise(projection);
     projection.table->weight.assign(given.begin(), given.end());
     dirty_ = true;
     return;
@@ -182,7 +197,7 @@ std::string Simulator<R>::describe_storage(std::size_t k) const {
   if (projection.rule) {
     return std::string(layout_name(projection.layout));
   }
-  if (projection.table) {
+  if (!projection.in_stores) {
     return "not laid out yet";
   }
   bool lines = false, packed = false;
@@ -251,7 +266,7 @@ void Simulator<R>::reset(bool keep_weights, Step at) {
     }
     if (!keep_weights) {
       kept[k] = projections_[k].initial_weights;
-    } else if (projections_[k].table) {
+    } else if (!projections_[k].in_stores) {
       kept[k] = read_weights(k);
     } else {
       finish(projections_[k]);  // the stores keep them
@@ -273,7 +288,8 @@ void Simulator<R>::reset(bool keep_weights, Step at) {
     if (projection.reward) {
       projection.reward->clear();
     }
-    for (std::size_t p = 0; projection.rule && !projection.table && p < partitions_.size(); ++p) {
+    for (std::size_t p = 0; projection.rule && projection.in_stores && p < partitions_.size();
+         ++p) {
       if (PlasticStore<R>* store = plastic_store(projection, p)) {
         store->start(born);
       }

@@ -2,25 +2,26 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
 namespace spikelet {
-namespace {
 
 template <class R>
 struct RowEntry {
   std::uint16_t delay, target;
   R weight;
 };
+template <class R>
+using RowEntries = std::vector<RowEntry<R>>;
 
-// The entries of one source's row in one channel, by delay; among equals in order of projection,
-// then target.
+// The entries of one source's row, by channel and delay; among equals in order of projection, then
+// as the projection has them.
 template <class R>
 class RowGatherer {
  public:
-  RowGatherer(std::span<const Feed<R>> feeds, int channel)
-      : channel_(channel), count_(max_delay + 1) {
+  explicit RowGatherer(std::span<const Feed<R>> feeds) {
     for (const Feed<R>& feed : feeds) {
       feeds_.push_back(&feed);
     }
@@ -28,68 +29,77 @@ class RowGatherer {
                      [](const Feed<R>* a, const Feed<R>* b) { return a->pre_gid < b->pre_gid; });
   }
 
-  // Sources must be asked for in ascending order.
-  const std::vector<RowEntry<R>>& gather(Gid source) {
-    while (end_ < feeds_.size() && feeds_[end_]->pre_gid <= source) {
-      ++end_;
+  std::array<RowEntries<R>, max_channels>& gather(Gid source) {
+    for (RowEntries<R>& entries : unsorted_) {
+      entries.clear();
     }
-    unsorted_.clear();
-    for (std::size_t f = begin_; f < end_; ++f) {
-      const Feed<R>& feed = *feeds_[f];
-      const SynapseTable<R>& table = *feed.table;
-      const std::size_t i = source - feed.pre_gid;
-      if (i + 1 >= table.row.size()) {
-        begin_ += f == begin_ ? 1 : 0;  // all its sources are behind us
-        continue;
+    for (const Feed<R>* feed : feeds_) {
+      if (feed->pre_gid > source) {
+        break;
       }
-      const auto first = table.post.begin() + static_cast<std::ptrdiff_t>(table.row[i]);
-      const auto last = table.post.begin() + static_cast<std::ptrdiff_t>(table.row[i + 1]);
-      const auto lo = std::lower_bound(first, last, feed.post_begin);
-      const auto hi = std::lower_bound(lo, last, feed.post_end);
-      for (auto it = lo; it != hi; ++it) {
-        const auto k = static_cast<std::size_t>(it - table.post.begin());
-        const R weight = table.weight_of(k);
-        if (feed.channel_of(weight) == channel_) {
-          unsorted_.push_back({table.delay_of(k),
-                               static_cast<std::uint16_t>(feed.local + (*it - feed.post_begin)),
-                               feed.sent(weight)});
-        }
+      if (source - feed->pre_gid < feed->sources) {
+        feed->table != nullptr ? from_table(*feed, source - feed->pre_gid)
+                               : draw(*feed, source - feed->pre_gid);
       }
     }
-    sort_by_delay();
+    for (int channel = 0; channel < max_channels; ++channel) {
+      sort_by_delay(unsorted_[channel], sorted_[channel]);
+    }
     return sorted_;
   }
 
  private:
-  void sort_by_delay() {
+  void add(const Feed<R>& feed, std::uint32_t post, std::uint16_t delay, R weight) {
+    unsorted_[feed.channel_of(weight)].push_back(
+        {delay, static_cast<std::uint16_t>(feed.local + (post - feed.post_begin)),
+         feed.sent(weight)});
+  }
+  void from_table(const Feed<R>& feed, std::size_t i) {
+    const SynapseTable<R>& table = *feed.table;
+    const auto first = table.post.begin() + static_cast<std::ptrdiff_t>(table.row[i]);
+    const auto last = table.post.begin() + static_cast<std::ptrdiff_t>(table.row[i + 1]);
+    const auto lo = std::lower_bound(first, last, feed.post_begin);
+    const auto hi = std::lower_bound(lo, last, feed.post_end);
+    for (auto it = lo; it != hi; ++it) {
+      const auto k = static_cast<std::size_t>(it - table.post.begin());
+      add(feed, *it, table.delay_of(k), table.weight_of(k));
+    }
+  }
+  void draw(const Feed<R>& feed, std::uint32_t i) {
+    drawn_.clear();
+    feed.drawing->row(i, feed.post_begin, feed.post_end, drawn_);
+    for (const DrawnSynapse<R>& s : drawn_) {
+      add(feed, s.post, s.delay, s.weight);
+    }
+  }
+  void sort_by_delay(RowEntries<R>& unsorted, RowEntries<R>& sorted) {
     std::uint32_t low = max_delay, high = 0;
-    for (const RowEntry<R>& e : unsorted_) {
+    for (const RowEntry<R>& e : unsorted) {
       low = std::min<std::uint32_t>(low, e.delay);
       high = std::max<std::uint32_t>(high, e.delay);
     }
-    sorted_.resize(unsorted_.size());
     if (low >= high) {
-      sorted_.swap(unsorted_);
+      sorted.swap(unsorted);
       return;
     }
+    sorted.resize(unsorted.size());
     std::fill(count_.begin() + low, count_.begin() + high + 1, 0u);
-    for (const RowEntry<R>& e : unsorted_) {
+    for (const RowEntry<R>& e : unsorted) {
       ++count_[e.delay];
     }
     std::uint32_t sum = 0;
     for (std::uint32_t d = low; d <= high; ++d) {
       sum += std::exchange(count_[d], sum);
     }
-    for (const RowEntry<R>& e : unsorted_) {
-      sorted_[count_[e.delay]++] = e;
+    for (const RowEntry<R>& e : unsorted) {
+      sorted[count_[e.delay]++] = e;
     }
   }
 
-  int channel_;
   std::vector<const Feed<R>*> feeds_;
-  std::size_t begin_ = 0, end_ = 0;
-  std::vector<RowEntry<R>> unsorted_, sorted_;
-  std::vector<std::uint32_t> count_;
+  std::vector<DrawnSynapse<R>> drawn_;
+  std::array<RowEntries<R>, max_channels> unsorted_, sorted_;
+  std::vector<std::uint32_t> count_ = std::vector<std::uint32_t>(max_delay + 1);
 };
 
 // Calls f(begin, end) for each run of equal delay, at most `longest` entries each.
@@ -105,105 +115,147 @@ void for_segments(const std::vector<RowEntry<R>>& row, std::size_t longest, F&& 
   }
 }
 
-}  // namespace
+namespace {
+constexpr std::size_t longest_segment = 65535;
+}
 
 template <class R>
-StaticStore<R>::StaticStore(std::span<const Feed<R>> feeds, std::size_t sources, std::size_t span,
-                            std::uint16_t dummies)
+StaticStore<R>::StaticStore(std::span<const Feed<R>> feeds, std::size_t span, std::uint16_t dummies)
     : dummies_(dummies) {
+  std::size_t first = SIZE_MAX, last = 0;  // sources
+  for (const Feed<R>& feed : feeds) {
+    first = std::min<std::size_t>(first, feed.pre_gid);
+    last = std::max<std::size_t>(last, std::size_t{feed.pre_gid} + feed.sources);
+  }
+  RowGatherer<R> gatherer(feeds);
+  choose_forms(gatherer, first, last);
+  for (std::size_t source = first; source < last; ++source) {
+    auto& rows = gatherer.gather(static_cast<Gid>(source));
+    for (int channel = 0; channel < max_channels; ++channel) {
+      if (!rows[channel].empty()) {
+        append(channel_[channel], static_cast<Gid>(source), rows[channel]);
+      }
+    }
+  }
+  for (ChannelRows& c : channel_) {
+    if (!c.rows.empty()) {
+      c.rows.push_back({c.size(), static_cast<std::uint32_t>(c.segments.size()), {0, 0}});
+    }
+    c.calendar.resize(span);
+  }
+}
+
+// Decides by a sample of the sources, and sets memory aside; what is not touched costs nothing.
+template <class R>
+void StaticStore<R>::choose_forms(RowGatherer<R>& gatherer, std::size_t first, std::size_t last) {
+  constexpr std::size_t enough = 1024;  // rows
+  struct Sizes {
+    std::size_t synapses = 0, segments = 0, lines = 0, packed = 0;
+  };
+  std::array<Sizes, max_channels> sizes;
+  const std::size_t stride = std::max<std::size_t>((last - std::min(first, last)) / enough, 1);
+  for (std::size_t source = first; source < last; source += stride) {
+    const auto& rows = gatherer.gather(static_cast<Gid>(source));
+    for (int channel = 0; channel < max_channels; ++channel) {
+      Sizes& s = sizes[channel];
+      s.synapses += rows[channel].size();
+      for_segments(rows[channel], longest_segment, [&](std::size_t begin, std::size_t end) {
+        ++s.segments;
+        s.lines += (end - begin + Line::size - 1) / Line::size;
+        s.packed += packed_units(static_cast<std::uint32_t>(end - begin));
+      });
+    }
+  }
   for (int channel = 0; channel < max_channels; ++channel) {
-    build(channel, feeds, sources);
-    channel_[channel].calendar.resize(span);
+    const Sizes& s = sizes[channel];
+    ChannelRows& c = channel_[channel];
+    // Lines are faster while they are mostly full: up to 28 % of padding.
+    c.lines_form = static_cast<double>(s.lines * sizeof(Line)) <=
+                   1.28 * static_cast<double>(s.synapses * (sizeof(R) + 2));
+    const auto room = [&](std::size_t sampled) {
+      return stride == 1 ? sampled : sampled * stride + sampled * stride / 8 + 1024;
+    };
+    if (s.synapses > 0) {
+      c.segments.reserve(room(s.segments));
+      c.lines_form ? c.lines.reserve(room(s.lines)) : c.packed.reserve(room(s.packed));
+    }
   }
 }
 
 template <class R>
-void StaticStore<R>::build(int channel, std::span<const Feed<R>> feeds, std::size_t sources) {
-  ChannelRows& c = channel_[channel];
-  constexpr std::size_t longest = 65535;
-
-  // First walk: sizes, to choose the form and to allocate once.
-  std::size_t synapses = 0, segments = 0, lines = 0, packed = 0, first_source = sources,
-              last_source = 0;
-  RowGatherer<R> counter(feeds, channel);
-  for (std::size_t source = 0; source < sources; ++source) {
-    const auto& row = counter.gather(static_cast<Gid>(source));
-    synapses += row.size();
-    if (!row.empty()) {
-      first_source = std::min(first_source, source);
-      last_source = source;
+void StaticStore<R>::append(ChannelRows& c, Gid source, const RowEntries<R>& row) {
+  if (c.rows.empty()) {
+    c.first_source = source;
+  }
+  const Row empty{c.size(), static_cast<std::uint32_t>(c.segments.size()), {0, 0}};
+  c.rows.resize(source - c.first_source + 1, empty);  // sources before may have no synapses
+  Row header = empty;
+  for_segments(row, longest_segment, [&](std::size_t begin, std::size_t end) {
+    const auto count = static_cast<std::uint32_t>(end - begin);
+    c.lines_form ? append_lines(c, row.data() + begin, count)
+                 : append_packed(c, row.data() + begin, count);
+    const auto stored = c.lines_form ? (count + Line::size - 1) / Line::size : count;
+    const Segment segment{row[begin].delay, static_cast<std::uint16_t>(stored)};
+    if (begin == 0) {
+      header.segment = segment;
+    } else {
+      c.segments.push_back(segment);
     }
-    for_segments(row, longest, [&](std::size_t begin, std::size_t end) {
-      ++segments;
-      lines += (end - begin + Line::size - 1) / Line::size;
-      packed += packed_units(static_cast<std::uint32_t>(end - begin));
-    });
-  }
-  if (synapses == 0) {
-    return;
-  }
-  // Lines are faster while they are mostly full: up to 28 % of padding.
-  c.lines_form = static_cast<double>(lines * sizeof(Line)) <=
-                 1.28 * static_cast<double>(synapses * (sizeof(R) + 2));
-  const std::size_t total = c.lines_form ? lines : packed;
-  if (total > 0xffffffffu || segments > 0xffffffffu) {
+  });
+  c.rows.back() = header;
+  if (std::max({c.lines.size(), c.packed.size(), c.segments.size()}) > 0xffffffffu) {
     throw std::length_error(
         "a partition cannot hold more than 2^32 units of synapse data: use more threads");
   }
-  c.first_source = static_cast<Gid>(first_source);
-  c.rows.resize(last_source - first_source + 2);
-  c.segments.reserve(segments);
-  (c.lines_form ? c.lines.reserve(lines) : c.packed.reserve(packed));
+}
 
-  RowGatherer<R> gatherer(feeds, channel);
-  for (std::size_t source = first_source; source <= last_source + 1; ++source) {
-    Row& header = c.rows[source - first_source];
-    header = {static_cast<std::uint32_t>(c.lines_form ? c.lines.size() : c.packed.size()),
-              static_cast<std::uint32_t>(c.segments.size()),
-              {0, 0}};
-    if (source > last_source) {
-      break;
+template <class R>
+void StaticStore<R>::append_lines(ChannelRows& c, const RowEntry<R>* entries, std::size_t count) {
+  for (std::size_t k = 0; k < count; k += Line::size) {
+    Line& line = c.lines.emplace_back();
+    for (std::size_t l = 0; l < Line::size; ++l) {
+      const bool real = k + l < count;
+      line.weight[l] = real ? entries[k + l].weight : R(0);
+      line.target[l] = real ? entries[k + l].target
+                            : static_cast<std::uint16_t>(dummies_ + l);  // distinct: no
+                                                                         // store-to-load chains
     }
-    const auto& row = gatherer.gather(static_cast<Gid>(source));
-    for_segments(row, longest, [&](std::size_t begin, std::size_t end) {
-      const auto count = static_cast<std::uint32_t>(end - begin);
-      if (c.lines_form) {
-        for (std::size_t k = begin; k < end; k += Line::size) {
-          Line& line = c.lines.emplace_back();
-          for (int l = 0; l < Line::size; ++l) {
-            const bool real = k + static_cast<std::size_t>(l) < end;
-            line.weight[l] = real ? row[k + static_cast<std::size_t>(l)].weight : R(0);
-            line.target[l] = real ? row[k + static_cast<std::size_t>(l)].target
-                                  : static_cast<std::uint16_t>(
-                                        dummies_ + l);  // distinct: no store-to-load chains
-          }
-        }
-      } else {
-        const std::size_t at = c.packed.size();
-        c.packed.resize(at + packed_units(count));
-        auto* targets = reinterpret_cast<std::uint16_t*>(c.packed.data() + at + count);
-        for (std::uint32_t k = 0; k < count; ++k) {
-          c.packed[at + k] = row[begin + k].weight;
-          std::memcpy(targets + k, &row[begin + k].target, sizeof(std::uint16_t));
-        }
-      }
-      const auto stored = c.lines_form ? (count + Line::size - 1) / Line::size : count;
-      const Segment segment{row[begin].delay, static_cast<std::uint16_t>(stored)};
-      if (begin == 0) {
-        header.segment = segment;
-      } else {
-        c.segments.push_back(segment);
-      }
-    });
   }
 }
 
 template <class R>
-void StaticStore<R>::prefetch(Gid source) const {
-  for (const ChannelRows& c : channel_) {
-    if (c.has(source)) {
-      __builtin_prefetch(c.rows.data() + (source - c.first_source));
+void StaticStore<R>::append_packed(ChannelRows& c, const RowEntry<R>* entries, std::size_t count) {
+  const std::size_t at = c.packed.size();
+  c.packed.resize(at + packed_units(static_cast<std::uint32_t>(count)));
+  auto* targets = reinterpret_cast<std::uint16_t*>(c.packed.data() + at + count);
+  for (std::size_t k = 0; k < count; ++k) {
+    c.packed[at + k] = entries[k].weight;
+    std::memcpy(targets + k, &entries[k].target, sizeof(std::uint16_t));
+  }
+}
+
+template <class R>
+void StaticStore<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step from) {
+  // Rows, then their segments, then work: each is in the cache by then.
+  for (const Gid source : sources) {
+    for (const ChannelRows& c : channel_) {
+      if (c.has(source)) {
+        __builtin_prefetch(c.rows.data() + (source - c.first_source));
+      }
     }
+  }
+  for (const Gid source : sources) {
+    for (const ChannelRows& c : channel_) {
+      if (c.has(source)) {
+        const Row& row = c.rows[source - c.first_source];
+        for (std::uint32_t s = row.more; s < (&row)[1].more; s += 64 / sizeof(Segment)) {
+          __builtin_prefetch(c.segments.data() + s);
+        }
+      }
+    }
+  }
+  for (const Gid source : sources) {
+    StaticStore::enqueue(source, stamp, from);
   }
 }
 
@@ -218,8 +270,8 @@ void StaticStore<R>::enqueue(Gid source, Step stamp, Step from) {
       if (arrival >= from) {
         c.calendar.at(arrival).push_back({first, segment.count});
       }
-      if (arrival == from &&
-          c.lines_form) {  // due in the coming step: the lines come while neurons are updated
+      if (arrival == from && c.lines_form) {  // due in the coming step: the lines come while
+                                              // neurons are updated
         for (std::uint32_t l = 0; l < std::min<std::uint32_t>(segment.count, 8); ++l) {
           __builtin_prefetch(c.lines.data() + first + l);
         }

@@ -11,18 +11,17 @@ SynapseTable<R> SynapseTable<R>::from_lists(std::size_t n_pre, std::span<const s
                                             std::span<const std::uint16_t> delay) {
   const bool weights = weight.size() != 1, delays = delay.size() != 1;
   auto table = build_table<R>(
-      n_pre, weights, delays,
-      [&](auto&& add) {
+      n_pre, weights, delays, 1,
+      [&](std::size_t, std::size_t, auto&& add) {
         for (std::size_t k = 0; k < pre.size(); ++k) {
-          add(pre[k], post[k], k);
-        }
-      },
-      [&](std::uint64_t k, R* w, std::uint16_t* d) {
-        if (w != nullptr) {
-          *w = weight[k];
-        }
-        if (d != nullptr) {
-          *d = delay[k];
+          add(pre[k], post[k], [&](R* w, std::uint16_t* d) {
+            if (w != nullptr) {
+              *w = weight[k];
+            }
+            if (d != nullptr) {
+              *d = delay[k];
+            }
+          });
         }
       },
       false);

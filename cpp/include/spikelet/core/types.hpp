@@ -12,6 +12,8 @@ using Gid = std::uint32_t;  // a neuron or source element, numbered through the 
 // Neurons are updated, drawn for and split over partitions in blocks of this many.
 inline constexpr std::size_t block_size = 64;
 
+inline constexpr Step max_delay = 65535;  // in steps
+
 constexpr std::size_t round_up(std::size_t n, std::size_t unit) {
   return (n + unit - 1) / unit * unit;
 }

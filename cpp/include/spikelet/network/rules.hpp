@@ -1,13 +1,15 @@
 // Connection rules: which pairs of two populations are connected, and with what weight and delay.
-// Each draw is keyed by (seed, projection, target or source, number), so one slice of the targets
-// can be drawn without the others.
+// All that is random about a synapse is one draw of a counter-based stream, keyed by projection,
+// row (its source and a block of targets, or its target) and number in the row. So a slice of the
+// targets can be drawn without the others, by any thread, and again whenever it is needed.
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <optional>
 #include <vector>
 
 #include "spikelet/core/random.hpp"
+#include "spikelet/network/distribution.hpp"
 #include "spikelet/network/synapses.hpp"
 
 namespace spikelet {
@@ -26,20 +28,11 @@ struct Rule {
   std::uint64_t number = 0;  // fixed_indegree, fixed_outdegree, fixed_total_number
   bool self_connections = true;
   bool multapses = true;
-};
 
-// Where a value of each synapse comes from.
-struct ValueSpec {
-  enum class Kind { values, normal, lognormal, uniform, exponential };
-  enum class Limit { none, clip, redraw };
-  Kind kind = Kind::values;
-  std::vector<double> values{
-      0.0};  // Kind::values: one for all, or one a synapse in canonical order
-  double
-      a = 0.0,
-      b = 0.0;  // normal: mean, std; lognormal: mu, sigma; uniform: low, high; exponential: scale
-  Limit limit = Limit::none;
-  double low = 0.0, high = 0.0;
+  // Whether the synapses of one source can be drawn without those of the others.
+  bool by_source() const {
+    return kind != Kind::fixed_indegree && (kind != Kind::fixed_total_number || multapses);
+  }
 };
 
 // The elements of a population that take part: all of it, or the listed ones.
@@ -54,18 +47,68 @@ struct Selection {
   }
 };
 
-// One draw of a distribution in double precision: attempt 0 uses words[2 * half] and the next,
-// given the stream's words of this key; redrawing takes further ones.
-double draw_value(const ValueSpec& spec, const Stream& stream, std::uint64_t key,
-                  const Words& words, std::size_t half);
+template <class R>
+struct DrawnSynapse {
+  std::uint32_t post;
+  std::uint16_t delay;
+  R weight;
+};
 
-// The synapses of a rule. `same` tells that both selections belong to one population. dt in ms
-// converts delays; throws std::invalid_argument for a delay that does not round to 1 .. max_delay
-// steps, and for what cannot be drawn. Drawn synapses of one pair count as created in order of
+// The synapses of a rule, not stored but drawn. Synapses of one pair count as created in order of
 // their delays.
+template <class R>
+class Drawing {
+ public:
+  // `same` tells that both selections belong to one population; dt in ms converts delays. Throws
+  // std::invalid_argument for what cannot be drawn. Threads are for counting.
+  Drawing(const Rule& rule, Selection pre, Selection post, bool same, ValueSpec weight,
+          ValueSpec delay, double dt, std::uint64_t seed, std::uint32_t projection,
+          int threads = 1);
+
+  // Whether row() may be called and never throws, so that nothing has to be stored until synapses
+  // are laid out: weights lie in [low, high] and no delay can be out of bounds.
+  bool deferrable(double low, double high) const;
+  std::size_t size() const { return size_; }  // of a deferrable one
+  std::pair<Step, Step> delays() const;       // of a deferrable one: shortest, longest
+  std::pair<double, double> weights() const { return weight_.range(); }
+
+  // Appends the synapses of source i onto targets [begin, end), in an order that depends on no
+  // bounds.
+  void row(std::uint32_t i, std::uint32_t begin, std::uint32_t end,
+           std::vector<DrawnSynapse<R>>& out) const;
+  // All of them. Throws std::invalid_argument for a delay that does not round to 1 .. max_delay
+  // steps, and if given weights or delays are not one a synapse.
+  SynapseTable<R> table(int threads = 1) const;
+
+ private:
+  template <class Emit>
+  void draw_row(std::size_t row, std::uint32_t begin, std::uint32_t end, bool values,
+                Emit&& emit) const;
+  template <class Add>
+  void draw_by_target(std::size_t begin, std::size_t end, Add&& add) const;
+  template <class Draw>
+  void set_values(const Draw& draw, std::uint64_t row, std::uint32_t n, R* weight,
+                  std::uint16_t* delay) const;
+  void split_total(int threads);
+  std::uint64_t self_of(const Selection& other, std::uint32_t element) const;
+
+  Rule rule_;
+  Selection pre_, post_;
+  bool same_;
+  ValueSpec weight_, delay_;
+  double dt_;
+  Stream stream_, more_;
+  std::optional<DelayTable> delay_table_;
+  std::vector<std::uint32_t> counts_;  // fixed_total_number: of each block of targets and source
+  std::size_t size_ = 0;
+};
+
+// Drawing and storing at once.
 template <class R>
 SynapseTable<R> connect_by_rule(const Rule& rule, const Selection& pre, const Selection& post,
                                 bool same, const ValueSpec& weight, const ValueSpec& delay,
-                                double dt, std::uint64_t seed, std::uint32_t projection);
+                                double dt, std::uint64_t seed, std::uint32_t projection) {
+  return Drawing<R>(rule, pre, post, same, weight, delay, dt, seed, projection).table();
+}
 
 }  // namespace spikelet

@@ -89,6 +89,9 @@ class Simulator {
   std::size_t add_poisson(std::size_t n, std::span<const double> rates);
   std::size_t connect(std::size_t pre, std::size_t post, SynapseTable<R> table, Receptor receptor,
                       const std::optional<Plasticity>& rule, std::optional<Step> born = {});
+  // By a rule: static synapses are drawn when they are laid out, where that cannot fail.
+  std::size_t connect(std::size_t pre, std::size_t post, Drawing<R> drawing, Receptor receptor,
+                      const std::optional<Plasticity>& rule);
   void inject_poisson(std::size_t population, const std::vector<double>& rates,
                       const std::vector<double>& weights, int channel);
   void inject_current(std::size_t population, std::vector<R> values, std::size_t columns,
@@ -188,7 +191,11 @@ class Simulator {
     std::unique_ptr<RewardSignal> reward;  // if the rule asks for it
     Step born = 0;                         // spikes up to this stamp do not use it
     Step shortest = 1, longest = 1;
-    std::optional<SynapseTable<R>> table;    // while not in the stores
+    // Where the synapses are: in a table, until they are laid out; or in the stores. A rule's
+    // static ones may instead be drawn, again and again, until weights are set.
+    std::optional<SynapseTable<R>> table;
+    std::optional<Drawing<R>> drawing;
+    bool in_stores = false;
     std::optional<PlasticState<R>> plastic;  // that goes with the table
     std::vector<std::pair<std::uint64_t, std::uint64_t>>
         reorder;                     // (canonical, as stored) where they differ
@@ -232,6 +239,9 @@ class Simulator {
   };
 
   void require_idle() const;
+  Projection& add_projection(std::size_t pre, std::size_t post, std::size_t size, Receptor receptor,
+                             std::optional<Step> born);
+  const SynapseTable<R>& materialise(Projection& projection);
   // Holds the network for one thread while it is laid out or runs.
   class Use {
    public:

@@ -11,15 +11,19 @@
 namespace spikelet {
 
 template <class R>
+class RowGatherer;
+template <class R>
+struct RowEntry;
+
+template <class R>
 class StaticStore final : public SynapseStore<R> {
  public:
-  // sources: number of gids; span: longest delay + longest slice of steps; dummies: local index of
-  // the first of Line<R>::size spare buffer elements, where padding adds its zeros.
-  StaticStore(std::span<const Feed<R>> feeds, std::size_t sources, std::size_t span,
-              std::uint16_t dummies);
+  // span: longest delay + longest slice of steps; dummies: local index of the first of
+  // Line<R>::size spare buffer elements, where padding adds its zeros.
+  StaticStore(std::span<const Feed<R>> feeds, std::size_t span, std::uint16_t dummies);
 
-  void prefetch(Gid source) const override;
   void enqueue(Gid source, Step stamp, Step from) override;
+  void enqueue_all(std::span<const Gid> sources, Step stamp, Step from) override;
   void deliver(Step step, const std::array<R*, max_channels>& input, bool early) override;
   void clear() override;
   void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
@@ -54,9 +58,13 @@ class StaticStore final : public SynapseStore<R> {
     bool has(Gid source) const {
       return !rows.empty() && Gid{source - first_source} < rows.size() - 1;
     }
-    Buffer<Line> lines;
-    Buffer<R> packed;  // a segment: count weights, then count 16-bit targets, rounded up
+    RawBuffer<Line> lines;
+    RawBuffer<R> packed;  // a segment: count weights, then count 16-bit targets, rounded up
     Calendar<Arrival> calendar;
+
+    std::uint32_t size() const {
+      return static_cast<std::uint32_t>(lines_form ? lines.size() : packed.size());
+    }
   };
 
   static std::uint32_t packed_units(std::uint32_t count) {
@@ -82,7 +90,10 @@ class StaticStore final : public SynapseStore<R> {
       first += units(c, c.segments[s].count);
     }
   }
-  void build(int channel, std::span<const Feed<R>> feeds, std::size_t sources);
+  void choose_forms(RowGatherer<R>& gatherer, std::size_t first, std::size_t last);
+  void append(ChannelRows& c, Gid source, const std::vector<RowEntry<R>>& row);
+  void append_lines(ChannelRows& c, const RowEntry<R>* entries, std::size_t count);
+  void append_packed(ChannelRows& c, const RowEntry<R>* entries, std::size_t count);
   void deliver_lines(ChannelRows& c, Step step, R* input);
   void deliver_packed(ChannelRows& c, Step step, R* input);
 

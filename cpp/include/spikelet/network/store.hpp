@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "spikelet/core/model.hpp"
+#include "spikelet/network/rules.hpp"
 #include "spikelet/network/synapses.hpp"
 
 namespace spikelet {
@@ -20,8 +21,10 @@ enum class Receptor : int { by_sign = -1, excitatory = 0, inhibitory = 1 };
 template <class R>
 struct Feed {
   std::size_t projection = 0;
-  const SynapseTable<R>* table = nullptr;
+  const SynapseTable<R>* table = nullptr;  // its synapses,
+  const Drawing<R>* drawing = nullptr;     // or how to draw them
   Gid pre_gid = 0;
+  std::uint32_t sources = 0;
   std::uint32_t post_begin = 0, post_end = 0, local = 0;
   Receptor receptor = Receptor::by_sign;
   bool early = false, conductance = false;  // of the target model
@@ -56,11 +59,15 @@ class SynapseStore {
   SynapseStore& operator=(const SynapseStore&) = delete;
   virtual ~SynapseStore() = default;
 
-  // Says that a spike of `source` is about to be noted.
-  virtual void prefetch(Gid source) const { static_cast<void>(source); }
   // A spike of `source`: noted for each delay of its row that arrives at `from` or later. Called in
   // order of (stamp, source).
   virtual void enqueue(Gid source, Step stamp, Step from) = 0;
+  // The same for all spikes of a step, so that rows can be fetched ahead.
+  virtual void enqueue_all(std::span<const Gid> sources, Step stamp, Step from) {
+    for (const Gid source : sources) {
+      enqueue(source, stamp, from);
+    }
+  }
   // Adds all events that arrive at the end of `step`: those of the early channel, or all others.
   virtual void deliver(Step step, const std::array<R*, max_channels>& input, bool early) = 0;
   virtual std::size_t bytes() const = 0;  // of synapses and rows

@@ -13,8 +13,6 @@
 
 namespace spikelet {
 
-inline constexpr Step max_delay = 65535;  // in steps
-
 template <class R>
 struct SynapseTable {
   std::vector<std::uint64_t>

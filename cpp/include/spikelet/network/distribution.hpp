@@ -1,0 +1,72 @@
+// Where the weight and the delay of each synapse come from: given values, or distributions.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "spikelet/core/random.hpp"
+#include "spikelet/core/types.hpp"
+
+namespace spikelet {
+
+struct ValueSpec {
+  enum class Kind { values, normal, lognormal, uniform, exponential };
+  enum class Limit { none, clip, redraw };
+  Kind kind = Kind::values;
+  std::vector<double> values{
+      0.0};  // Kind::values: one for all, or one a synapse in canonical order
+  double
+      a = 0.0,
+      b = 0.0;  // normal: mean, std; lognormal: mu, sigma; uniform: low, high; exponential: scale
+  Limit limit = Limit::none;
+  double low = 0.0, high = 0.0;
+
+  bool drawn() const { return kind != Kind::values; }
+  // The value below which a share u of the distribution lies, limits apart; u in (0, 1).
+  double quantile(double u) const;
+  // The share that lies below x, limits apart.
+  double below(double x) const;
+  // All values that can be drawn, limits counted in; of given ones, the extremes.
+  std::pair<double, double> range() const;
+};
+
+// A draw from the uniform number u, in double precision; redrawing takes more(attempt), attempt
+// from 1 on. Throws std::invalid_argument if the limits hold almost none of the distribution.
+double draw_value(const ValueSpec& spec, double u,
+                  const std::function<double(std::uint32_t)>& more);
+
+// A draw of element `key` of a stream: words 2 * half and the next of its counter, and of further
+// ones.
+double draw_value(const ValueSpec& spec, const Stream& stream, std::uint64_t key, std::size_t half);
+
+// Whole steps of delay, drawn with the probabilities that rounding a distribution gives: an alias
+// table (Walker 1977; Vose 1991), exact to 2^-48. No synapse pays for a quantile or for drawing
+// again.
+class DelayTable {
+ public:
+  DelayTable(const ValueSpec& spec, double dt);
+  // From 48 random bits; 0 where the delay would lie outside what is allowed.
+  std::uint16_t draw(std::uint64_t bits) const {
+    const std::uint64_t scaled = bits * columns_.size();  // at most 2^16 columns
+    const Column& column = columns_[scaled >> 48];
+    return (scaled & ((std::uint64_t{1} << 48) - 1)) < column.threshold ? column.own : column.other;
+  }
+  bool may_fail() const { return may_fail_; }  // whether it can draw 0
+  std::pair<Step, Step> range() const;         // of the delays it can draw
+
+ private:
+  struct Column {
+    std::uint64_t threshold;  // of 2^48
+    std::uint16_t own, other;
+  };
+  std::vector<Column> columns_;
+  bool may_fail_ = false;
+};
+
+// A delay in steps; throws std::invalid_argument for one that does not round to 1 .. max_delay.
+std::uint16_t delay_steps(double ms, double dt);
+[[noreturn]] void refuse_delay(double ms, double dt);
+
+}  // namespace spikelet

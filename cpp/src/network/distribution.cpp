@@ -1,0 +1,205 @@
+#include "spikelet/network/distribution.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+namespace spikelet {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double below_dt = 1 - 1e-6;   // of dt, that counts as dt
+constexpr double negligible = 0x1p-48;  // a probability that no draw shows
+constexpr double most_sigmas = 9;       // a draw from 52 bits stays within 8.3
+
+}  // namespace
+
+double ValueSpec::quantile(double u) const {
+  switch (kind) {
+    case Kind::normal:
+      return a + b * normal_quantile(u);
+    case Kind::lognormal:
+      return std::exp(a + b * normal_quantile(u));
+    case Kind::uniform:
+      return a + (b - a) * u;
+    case Kind::exponential:
+      return -a * std::log(u);
+    case Kind::values:
+      break;
+  }
+  return values[0];
+}
+
+double ValueSpec::below(double x) const {
+  const auto normal = [&](double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); };
+  const auto step = [&](double at) { return x < at ? 0.0 : 1.0; };  // of no width
+  switch (kind) {
+    case Kind::normal:
+      return b == 0 ? step(a) : normal((x - a) / b);
+    case Kind::lognormal:
+      return x <= 0 ? 0.0 : b == 0 ? step(std::exp(a)) : normal((std::log(x) - a) / b);
+    case Kind::uniform:
+      return a == b ? step(a) : std::clamp((x - a) / (b - a), 0.0, 1.0);
+    case Kind::exponential:
+      return x <= 0 ? 0.0 : -std::expm1(-x / a);
+    case Kind::values:
+      break;
+  }
+  return step(values[0]);
+}
+
+std::pair<double, double> ValueSpec::range() const {
+  double from = 0, to = 0;
+  switch (kind) {
+    case Kind::values: {
+      const auto [lo, hi] = std::minmax_element(values.begin(), values.end());
+      return values.empty() ? std::pair(0.0, 0.0) : std::pair(*lo, *hi);
+    }
+    case Kind::normal:
+      from = a - most_sigmas * b;
+      to = a + most_sigmas * b;
+      break;
+    case Kind::lognormal:
+      from = std::exp(a - most_sigmas * b);
+      to = std::exp(a + most_sigmas * b);
+      break;
+    case Kind::uniform:
+      from = std::min(a, b);
+      to = std::max(a, b);
+      break;
+    case Kind::exponential:
+      to = 40 * a;
+      break;
+  }
+  if (limit == Limit::none) {
+    return {from, to};
+  }
+  return {std::clamp(from, low, high), std::clamp(to, low, high)};
+}
+
+double draw_value(const ValueSpec& spec, double u,
+                  const std::function<double(std::uint32_t)>& more) {
+  for (std::uint32_t attempt = 1; attempt <= 1000; ++attempt) {
+    const double x = spec.quantile(u);
+    if (spec.limit == ValueSpec::Limit::clip) {
+      return std::clamp(x, spec.low, spec.high);
+    }
+    if (spec.limit == ValueSpec::Limit::none || (x >= spec.low && x <= spec.high)) {
+      return x;
+    }
+    u = more(attempt);
+  }
+  throw std::invalid_argument(
+      "redraw=(" + std::to_string(spec.low) + ", " + std::to_string(spec.high) +
+      "): 1000 draws in a row fell outside; the interval holds almost none of the distribution");
+}
+
+double draw_value(const ValueSpec& spec, const Stream& stream, std::uint64_t key,
+                  std::size_t half) {
+  const auto u = [&](std::uint32_t attempt) {
+    const Words w = stream.words(key, attempt);
+    return uniform(w[2 * half], w[2 * half + 1]);
+  };
+  return spec.drawn() ? draw_value(spec, u(0), u) : spec.values[0];
+}
+
+std::uint16_t delay_steps(double ms, double dt) {
+  const double steps = std::floor(ms / dt + 0.5);
+  if (!(ms >= dt * below_dt) || steps > static_cast<double>(max_delay)) {
+    refuse_delay(ms, dt);
+  }
+  return static_cast<std::uint16_t>(steps);
+}
+
+void refuse_delay(double ms, double dt) {
+  throw std::invalid_argument("delay: every delay must lie between dt = " + std::to_string(dt) +
+                              " ms and " + std::to_string(max_delay) + " steps, got " +
+                              std::to_string(ms) +
+                              " ms; limit a distribution with clip=(lo, hi) or redraw=(lo, hi)");
+}
+
+DelayTable::DelayTable(const ValueSpec& spec, double dt) {
+  using Limit = ValueSpec::Limit;
+  const auto [least, most] = spec.range();
+  const auto step_of = [&](double ms) {
+    return std::clamp(std::floor(ms / dt + 0.5), 1.0, static_cast<double>(max_delay));
+  };
+  const auto first = static_cast<std::size_t>(step_of(least)),
+             last = static_cast<std::size_t>(step_of(most));
+  // The share of values up to x, limits counted in.
+  const double inside =
+      spec.limit == Limit::redraw ? spec.below(spec.high) - spec.below(spec.low) : 1.0;
+  if (spec.limit == Limit::redraw && inside < 1e-3) {
+    // As rare as this, drawing again would give up now and then; so does this, at once.
+    draw_value(spec, 0.5, [&](std::uint32_t) { return 0.5; });
+  }
+  const auto share = [&](double x) {
+    switch (spec.limit) {
+      case Limit::clip:
+        return x < spec.low ? 0.0 : x >= spec.high ? 1.0 : spec.below(x);
+      case Limit::redraw:
+        return (spec.below(std::clamp(x, spec.low, spec.high)) - spec.below(spec.low)) / inside;
+      case Limit::none:
+        break;
+    }
+    return spec.below(x);
+  };
+  // Values below dt are refused although they might round to it; so are those beyond the longest.
+  const auto edge = [&](std::size_t step) {
+    return step == 0 ? std::nextafter(dt * below_dt, 0.0) : (static_cast<double>(step) + 0.5) * dt;
+  };
+  std::vector<double> p;
+  std::vector<std::uint16_t> steps;
+  double outside = share(edge(0)), covered = outside;
+  for (std::size_t step = 1; step <= last; ++step) {
+    const double up_to = share(edge(step));
+    if (step >= first && up_to - covered > 0) {
+      p.push_back(up_to - covered);
+      steps.push_back(static_cast<std::uint16_t>(step));
+    }
+    covered = up_to;
+  }
+  outside += 1 - covered;
+  may_fail_ = outside > negligible;
+  if (may_fail_) {
+    p.push_back(outside);
+    steps.push_back(0);
+  }
+  double sum = 0;
+  for (const double x : p) {
+    sum += x;
+  }
+  const std::size_t n = p.size();
+  std::vector<std::size_t> small, large;
+  for (std::size_t k = 0; k < n; ++k) {
+    p[k] *= static_cast<double>(n) / sum;
+    (p[k] < 1 ? small : large).push_back(k);
+    columns_.push_back({std::uint64_t{1} << 48, steps[k], steps[k]});
+  }
+  while (!small.empty() && !large.empty()) {
+    const std::size_t s = small.back(), l = large.back();
+    small.pop_back();
+    columns_[s].threshold = static_cast<std::uint64_t>(p[s] * 0x1p48);
+    columns_[s].other = steps[l];
+    p[l] -= 1 - p[s];
+    if (p[l] < 1) {
+      large.pop_back();
+      small.push_back(l);
+    }
+  }
+}
+
+std::pair<Step, Step> DelayTable::range() const {
+  Step shortest = max_delay, longest = 1;
+  for (const Column& column : columns_) {
+    if (column.own != 0) {
+      shortest = std::min<Step>(shortest, column.own);
+      longest = std::max<Step>(longest, column.own);
+    }
+  }
+  return {std::min(shortest, longest), longest};
+}
+
+}  // namespace spikelet
