@@ -45,6 +45,9 @@ PoissonTable::PoissonTable(double mean) {
     const double whole = std::min(std::floor(scaled), 2048.0);
     high[k] = static_cast<std::uint16_t>(whole);
     low[k] = static_cast<std::uint32_t>((scaled - whole) * 0x1p32);
+    bytes[0][k] = static_cast<std::uint8_t>(high[k]);
+    bytes[1][k] = static_cast<std::uint8_t>(high[k] >> 8);
+    bytes[2][k] = static_cast<std::uint8_t>(other[k]);
   }
 }
 

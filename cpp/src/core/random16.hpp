@@ -5,7 +5,8 @@
 
 namespace spikelet::SPIKELET_LEVEL {
 
-alignas(64) inline constexpr std::uint64_t lane_numbers[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+alignas(64) inline constexpr std::uint64_t lane_numbers[16] = {0, 1, 2,  3,  4,  5,  6,  7,
+                                                              8, 9, 10, 11, 12, 13, 14, 15};
 
 // Ten rounds of Philox on counters in 64-bit lanes. Upper halves may carry garbage on the way: only
 // low halves are multiplied, and the caller cuts them off.
@@ -27,41 +28,45 @@ SPIKELET_INLINE void philox_rounds(const Stream& stream, Vec<std::uint64_t> (&c)
   }
 }
 
-// For each 8 counters, words 0 and 1 packed into low[0..8) and words 2 and 3 into high[0..8).
+// Words 0 and 1 of each lane packed into low, words 2 and 3 into high.
 template <int parts>
-SPIKELET_INLINE void store_words(const Vec<std::uint64_t> (&c)[4][parts], std::uint64_t* low,
+SPIKELET_INLINE void store_words(const Vec<std::uint64_t> (&c)[4][parts], int p, std::uint64_t* low,
                                  std::uint64_t* high) {
-  constexpr int width = lanes<std::uint64_t>;
   const std::uint64_t half = 0xffffffffu;
-  for (int p = 0; p < parts; ++p) {
-    store(low + p * width, (c[0][p] & half) | (c[1][p] << 32));
-    store(high + p * width, (c[2][p] & half) | (c[3][p] << 32));
-  }
+  store(low, (c[0][p] & half) | (c[1][p] << 32));
+  store(high, (c[2][p] & half) | (c[3][p] << 32));
 }
 
+// The draws of `blocks` blocks from `block` on: several chains of multiplications in flight hide the
+// latency of each.
+template <int blocks>
 SPIKELET_INLINE void draw16(const Stream& stream, std::uint32_t block, Step step,
                             std::uint16_t* out) {
   using U = Vec<std::uint64_t>;
   constexpr int width = lanes<std::uint64_t>;
   constexpr int parts = 8 / width;
-  U c[4][parts];
-  for (int p = 0; p < parts; ++p) {
-    c[0][p] = load(lane_numbers + p * width) + std::uint64_t{8 * block};
+  U c[4][blocks * parts];
+  for (int p = 0; p < blocks * parts; ++p) {
+    c[0][p] = load(lane_numbers + p % parts * width) +
+              std::uint64_t{8 * (block + static_cast<std::uint32_t>(p / parts))};
     c[1][p] = U{} + static_cast<std::uint32_t>(step);
     c[2][p] = U{} + static_cast<std::uint32_t>(step >> 32);
     c[3][p] = U{} + stream.word();
   }
-  philox_rounds<parts>(stream, c);
+  philox_rounds<blocks * parts>(stream, c);
   auto* words = reinterpret_cast<std::uint64_t*>(out);
-  store_words<parts>(c, words, words + 8);
+  for (int p = 0; p < blocks * parts; ++p) {
+    const int at = p / parts * 16 + p % parts * width;
+    store_words(c, p, words + at, words + at + 8);
+  }
 }
 
 inline void words_of(const Stream& stream, std::uint64_t index, std::uint32_t first, std::size_t n,
                      std::uint64_t* low, std::uint64_t* high) {
   using U = Vec<std::uint64_t>;
   constexpr int width = lanes<std::uint64_t>;
-  constexpr int parts = 8 / width;
-  for (std::size_t k = 0; k < n; k += 8) {
+  constexpr int parts = 16 / width;
+  for (std::size_t k = 0; k < n; k += 16) {
     U c[4][parts];
     for (int p = 0; p < parts; ++p) {
       c[0][p] = U{} + static_cast<std::uint32_t>(index);
@@ -70,13 +75,16 @@ inline void words_of(const Stream& stream, std::uint64_t index, std::uint32_t fi
       c[3][p] = U{} + stream.word();
     }
     philox_rounds<parts>(stream, c);
-    store_words<parts>(c, low + k, high + k);
+    for (int p = 0; p < parts; ++p) {
+      store_words(c, p, low + k + static_cast<std::size_t>(p * width),
+                  high + k + static_cast<std::size_t>(p * width));
+    }
   }
 }
 
 inline void draw16_block(const Stream& stream, std::uint32_t block, Step step, std::uint16_t* out) {
   alignas(64) std::uint16_t draws[block_size];
-  draw16(stream, block, step, draws);
+  draw16<1>(stream, block, step, draws);
   __builtin_memcpy(out, draws, sizeof draws);
 }
 
@@ -113,6 +121,23 @@ SPIKELET_INLINE void counts_of_block(const PoissonTable& table, const std::uint1
           count_of(table, draws[n], tie, static_cast<std::uint32_t>(block * block_size + n), step);
     }
   }
+#elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
+  using U = Vec<std::uint16_t>;
+  using I = Vec<std::int16_t>;
+  constexpr auto width = static_cast<std::uint32_t>(lanes<std::uint16_t>);
+  for (std::uint32_t n = 0; n < block_size; n += width) {
+    const U draw = load(draws + n);
+    const U column = draw >> 11, rest = draw & 2047;
+    const U limit = look_up(table.bytes[0], column) | (look_up(table.bytes[1], column) << 8);
+    const I own = reinterpret_cast<I>(rest) < reinterpret_cast<I>(limit);
+    store(counts + n, own ? column : look_up(table.bytes[2], column));
+    for (std::uint64_t ties = bits16(reinterpret_cast<I>(rest == limit)); ties != 0;
+         ties &= ties - 1) {
+      const auto k = n + static_cast<std::uint32_t>(__builtin_ctzll(ties));
+      counts[k] =
+          count_of(table, draws[k], tie, static_cast<std::uint32_t>(block * block_size + k), step);
+    }
+  }
 #else
   for (std::uint32_t n = 0; n < block_size; ++n) {
     counts[n] =
@@ -121,37 +146,61 @@ SPIKELET_INLINE void counts_of_block(const PoissonTable& table, const std::uint1
 #endif
 }
 
-// A mean above PoissonTable::max_mean takes several draws; they use the counters of steps shifted
-// far beyond any run.
+// The counts of `blocks` blocks. A mean above PoissonTable::max_mean takes several draws; they use
+// the counters of steps shifted far beyond any run.
+template <int blocks>
+SPIKELET_INLINE void poisson_counts(const PoissonTable& table, const Stream& stream,
+                                    const Stream& tie, std::uint32_t block, Step step,
+                                    std::uint16_t* counts) {
+  alignas(64) std::uint16_t draws[blocks * block_size], more[block_size];
+  draw16<blocks>(stream, block, step, draws);
+  for (std::uint32_t b = 0; b < blocks; ++b) {
+    std::uint16_t* of_block = counts + b * block_size;
+    counts_of_block(table, draws + b * block_size, tie, block + b, step, of_block);
+    for (int repeat = 1; repeat < table.repeats; ++repeat) {
+      alignas(64) std::uint16_t others[block_size];
+      const Step shifted = step + (Step{repeat} << 48);
+      draw16<1>(stream, block + b, shifted, others);
+      counts_of_block(table, others, tie, block + b, shifted, more);
+      for (std::size_t n = 0; n < block_size; ++n) {
+        of_block[n] = static_cast<std::uint16_t>(of_block[n] + more[n]);
+      }
+    }
+  }
+}
+
+template <class R, int blocks>
+SPIKELET_INLINE void poisson_add_blocks(const PoissonTable& table, const Stream& stream,
+                                        const Stream& tie, Step step, std::size_t i,
+                                        const R* weight, std::size_t weight_mask, R* input) {
+  alignas(64) std::uint16_t counts[blocks * block_size];
+  poisson_counts<blocks>(table, stream, tie, static_cast<std::uint32_t>(i / block_size), step,
+                         counts);
+  constexpr auto width = static_cast<std::size_t>(lanes<R>);
+  for (std::size_t n = i; n < i + blocks * block_size; n += width) {
+    const Vec<R> count = __builtin_convertvector(load_index<R>(counts + (n - i)), Vec<R>);
+    store(input + n, load(input + n) + load(weight + (n & (weight_mask | (block_size - 1)))) * count);
+  }
+}
+
 template <class R>
 void poisson_add(const PoissonTable& table, const Stream& stream, const Stream& tie, Step step,
                  std::size_t begin, std::size_t end, const R* weight, std::size_t weight_mask,
                  R* input) {
-  for (std::size_t i = begin; i < end; i += block_size) {
-    const auto block = static_cast<std::uint32_t>(i / block_size);
-    alignas(64) std::uint16_t draws[block_size], counts[block_size];
-    draw16(stream, block, step, draws);
-    counts_of_block(table, draws, tie, block, step, counts);
-    for (int repeat = 1; repeat < table.repeats; ++repeat) {
-      alignas(64) std::uint16_t more[block_size];
-      const Step shifted = step + (Step{repeat} << 48);
-      draw16(stream, block, shifted, draws);
-      counts_of_block(table, draws, tie, block, shifted, more);
-      for (std::size_t n = 0; n < block_size; ++n) {
-        counts[n] = static_cast<std::uint16_t>(counts[n] + more[n]);
-      }
-    }
-    const R* w = weight + (i & weight_mask);
-    for (std::size_t n = 0; n < block_size; ++n) {
-      input[i + n] += w[n] * static_cast<R>(static_cast<std::int32_t>(counts[n]));
-    }
+  constexpr int together = vector_bytes / 16;  // blocks: as many as registers hold
+  std::size_t i = begin;
+  for (; i + together * block_size <= end; i += together * block_size) {
+    poisson_add_blocks<R, together>(table, stream, tie, step, i, weight, weight_mask, input);
+  }
+  for (; i < end; i += block_size) {
+    poisson_add_blocks<R, 1>(table, stream, tie, step, i, weight, weight_mask, input);
   }
 }
 
 inline std::uint64_t below_block(const Stream& stream, const Stream& tie, std::uint32_t block,
                                  Step step, const std::uint16_t* high, const std::uint32_t* low) {
   alignas(64) std::uint16_t draws[block_size];
-  draw16(stream, block, step, draws);
+  draw16<1>(stream, block, step, draws);
   std::uint64_t result = 0, ties = 0;
 #if SPIKELET_VECTOR_BYTES == 64
   for (int half = 0; half < 2; ++half) {

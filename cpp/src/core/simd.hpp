@@ -108,6 +108,20 @@ SPIKELET_INLINE Vec<std::uint16_t> look_up(Vec<std::uint16_t> table, Vec<std::ui
   return reinterpret_cast<Vec<std::uint16_t>>(
       _mm512_permutexvar_epi16(reinterpret_cast<__m512i>(index), reinterpret_cast<__m512i>(table)));
 }
+#elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
+// table[index] of 32 bytes, widened, lane by lane.
+SPIKELET_INLINE Vec<std::uint16_t> look_up(const std::array<std::uint8_t, 32>& table,
+                                           Vec<std::uint16_t> index) {
+  const auto half = [&](int k) {
+    return _mm256_broadcastsi128_si256(
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(table.data() + 16 * k)));
+  };
+  // A byte with its sign bit set selects 0; bit 4 of the index, moved to the sign, selects the half.
+  const __m256i at = reinterpret_cast<__m256i>(index | std::uint16_t{0x8000});
+  return reinterpret_cast<Vec<std::uint16_t>>(
+      _mm256_blendv_epi8(_mm256_shuffle_epi8(half(0), at), _mm256_shuffle_epi8(half(1), at),
+                         reinterpret_cast<__m256i>(index << 3)));
+}
 #endif
 
 // Product of the low 32 bits of each 64-bit lane.

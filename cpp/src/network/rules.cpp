@@ -42,7 +42,7 @@ class Draws {
     if (n - begin_ >= count_) {
       begin_ = n;
       const std::uint64_t left = expected_ > n ? expected_ - n : 1;
-      count_ = static_cast<std::uint32_t>(round_up(std::min<std::uint64_t>(left, held), 8));
+      count_ = static_cast<std::uint32_t>(round_up(std::min<std::uint64_t>(left, held), 16));
       kernels().words(stream_, row_, n, count_, low_, high_);
     }
     return {low_[n - begin_], high_[n - begin_]};

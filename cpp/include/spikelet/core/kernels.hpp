@@ -15,7 +15,7 @@ struct KernelTable {
   const StepFunctions<float>* step32;  // by model
   const StepFunctions<double>* step64;
 
-  // The four words of n counters from (index, first) on, n a multiple of 8: low[k] holds words 0
+  // The four words of n counters from (index, first) on, n a multiple of 16: low[k] holds words 0
   // and 1 of number first + k, the earlier one below, and high[k] words 2 and 3.
   void (*words)(const Stream&, std::uint64_t index, std::uint32_t first, std::size_t n,
                 std::uint64_t* low, std::uint64_t* high);

@@ -13,6 +13,8 @@ namespace spikelet {
 struct PoissonTable {
   alignas(64) std::array<std::uint16_t, 32> high{};   // integer part of threshold * 2048
   alignas(64) std::array<std::uint16_t, 32> other{};  // the count taken at and above the threshold
+  // The same in bytes, for levels that look up bytes: low and high half of `high`, and `other`.
+  alignas(32) std::array<std::array<std::uint8_t, 32>, 3> bytes{};
   std::array<std::uint32_t, 32> low{};  // fraction of threshold * 2048, in units of 2^-32
   int repeats = 0;                      // the mean is split into this many equal draws; 0: mean 0
 
