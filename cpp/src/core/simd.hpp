@@ -34,17 +34,22 @@ SPIKELET_INLINE Vec<T> broadcast(T x) {
   return Vec<T>{} + x;
 }
 
-// int32 per element, widened to the mask width of R.
+// A byte for each lane of R, and the same widened to the mask of R.
 template <class R>
-SPIKELET_INLINE Mask<R> load_int(const std::int32_t* p) {
-  if constexpr (sizeof(R) == 4) {
-    return load(p);
-  } else {
-    typedef std::int32_t half __attribute__((vector_size(vector_bytes / 2)));
-    half v;
-    __builtin_memcpy(&v, p, sizeof v);
-    return __builtin_convertvector(v, Mask<R>);
-  }
+struct BytesOf {
+  typedef std::int8_t type __attribute__((vector_size(lanes<R>)));
+};
+template <class R>
+using Bytes = typename BytesOf<R>::type;
+template <class R>
+SPIKELET_INLINE Bytes<R> load_bytes(const std::int8_t* p) {
+  Bytes<R> v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+template <class R>
+SPIKELET_INLINE Mask<R> widen(Bytes<R> v) {
+  return __builtin_convertvector(v, Mask<R>);
 }
 
 // One bit a lane, lane 0 lowest.

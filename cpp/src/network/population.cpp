@@ -23,6 +23,7 @@ Population<R>::Population(std::size_t model, std::size_t n, Gid first_gid, doubl
     state_.emplace_back(padded_);
   }
   held_until_.resize(padded_);
+  hold_.resize(padded_);
   set_parameters(parameters, subtract);
   std::fill(state_[0].begin(), state_[0].end(), R(0));  // at rest
 }
@@ -169,6 +170,7 @@ StepArgs<R> Population<R>::step_args(Step now) const {
   args.external = external_.empty() ? nullptr : external_.data();
   args.theta = theta_.empty() ? nullptr : theta_.data();
   args.held_until = held_until_.data();
+  args.hold = hold_.data();
   args.now = static_cast<std::int32_t>(now - base_);
   args.t_ref = t_ref_.data();
   args.t_ref_mask = t_ref_.size() == padded_ ? ~std::size_t{0} : 0;

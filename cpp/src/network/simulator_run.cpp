@@ -290,7 +290,10 @@ bool Simulator<R>::run_span(Step end, const Poll& poll) {
           if (member == 0 && poll(stop)) {
             stop_by(stop);
           }
+          // Spikes go out before the last events are delivered: the others have that time to send
+          // theirs.
           for_own([&](std::size_t p) { post(partitions_[p], parity, begin, stop); });
+          guarded(stop + 1, [&] { for_own([&](std::size_t p) { complete(p, stop - 1); }); });
           for (const Partition& partition : partitions_) {
             const Mail& mail = (*partition.mail)[static_cast<std::size_t>(parity)];
             wait_until([&] { return mail.stop.load(std::memory_order_acquire) == stop; });
@@ -345,6 +348,7 @@ void Simulator<R>::forget_old_spikes(Step step) {
   history_limit_ = 2 * history_.stamps.size() + 65536;
 }
 
+// All of a slice of time but the end of its last step.
 template <class R>
 void Simulator<R>::advance(std::size_t p, Step begin, Step end, int parity) {
   Partition& partition = partitions_[p];
@@ -352,25 +356,36 @@ void Simulator<R>::advance(std::size_t p, Step begin, Step end, int parity) {
   std::vector<std::size_t>& step_end = partition.step_end[static_cast<std::size_t>(parity)];
   spikes.clear();
   step_end.clear();
-  const std::array<R*, max_channels> input{partition.input[0].data(), partition.input[1].data(),
-                                           partition.input[2].data()};
-  const auto deliver = [&](Step step, bool early) {
-    for (const auto& store : partition.stores) {
-      if (store) {
-        store->deliver(step, input, early);
-      }
-    }
-  };
   for (Step step = begin; step < end; ++step) {
-    deliver(step, true);
+    deliver(partition, step, true);
     for (Slice& slice : partition.slices) {
       advance_slice(p, slice, step, spikes);
     }
-    deliver(step, false);
-    for (Slice& slice : partition.slices) {
-      sample_states(slice, step + 1);
-    }
     step_end.push_back(spikes.size());
+    if (step + 1 < end) {
+      complete(p, step);
+    }
+  }
+}
+
+// What is left of a step once its spikes are known.
+template <class R>
+void Simulator<R>::complete(std::size_t p, Step step) {
+  Partition& partition = partitions_[p];
+  deliver(partition, step, false);
+  for (Slice& slice : partition.slices) {
+    sample_states(slice, step + 1);
+  }
+}
+
+template <class R>
+void Simulator<R>::deliver(Partition& partition, Step step, bool early) {
+  const std::array<R*, max_channels> input{partition.input[0].data(), partition.input[1].data(),
+                                           partition.input[2].data()};
+  for (const auto& store : partition.stores) {
+    if (store) {
+      store->deliver(step, input, early);
+    }
   }
 }
 

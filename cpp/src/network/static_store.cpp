@@ -141,7 +141,7 @@ StaticStore<R>::StaticStore(std::span<const Feed<R>> feeds, std::size_t span, st
     if (!c.rows.empty()) {
       c.rows.push_back({c.size(), static_cast<std::uint32_t>(c.segments.size()), {0, 0}});
     }
-    c.calendar.resize(span);
+    c.lines_form ? c.due_lines.resize(span) : c.due_packed.resize(span);
   }
 }
 
@@ -203,9 +203,9 @@ void StaticStore<R>::append(ChannelRows& c, Gid source, const RowEntries<R>& row
     }
   });
   c.rows.back() = header;
-  if (std::max({c.lines.size(), c.packed.size(), c.segments.size()}) > 0xffffffffu) {
-    throw std::length_error(
-        "a partition cannot hold more than 2^32 units of synapse data: use more threads");
+  if (c.lines.size() >> (32 - count_bits) != 0 ||
+      std::max(c.packed.size(), c.segments.size()) > 0xffffffffu) {
+    throw std::length_error("a partition cannot hold so many synapses: use more threads");
   }
 }
 
@@ -267,14 +267,21 @@ void StaticStore<R>::enqueue(Gid source, Step stamp, Step from) {
     }
     for_segments_of(c, source, [&](std::uint32_t first, Segment segment) {
       const Step arrival = stamp + segment.delay - 1;
-      if (arrival >= from) {
-        c.calendar.at(arrival).push_back({first, segment.count});
+      if (arrival < from) {
+        return;
       }
-      if (arrival == from && c.lines_form) {  // due in the coming step: the lines come while
-                                              // neurons are updated
-        for (std::uint32_t l = 0; l < std::min<std::uint32_t>(segment.count, 8); ++l) {
-          __builtin_prefetch(c.lines.data() + first + l);
+      if (!c.lines_form) {
+        c.due_packed.push(arrival, {first, segment.count});
+        return;
+      }
+      for (std::uint32_t left = segment.count;;) {
+        if (left <= most_lines) [[likely]] {
+          c.due_lines.push(arrival, first << count_bits | left);
+          break;
         }
+        c.due_lines.push(arrival, first << count_bits | most_lines);
+        first += most_lines;
+        left -= most_lines;
       }
     });
   }
@@ -283,48 +290,66 @@ void StaticStore<R>::enqueue(Gid source, Step stamp, Step from) {
 template <class R>
 void StaticStore<R>::deliver(Step step, const std::array<R*, max_channels>& input, bool early) {
   for (int k = 0; k < max_channels; ++k) {
-    if (early == (k == early_channel) && !channel_[k].rows.empty()) {
-      channel_[k].lines_form ? deliver_lines(channel_[k], step, input[k])
-                             : deliver_packed(channel_[k], step, input[k]);
+    ChannelRows& c = channel_[k];
+    if (c.rows.empty()) {
+      continue;
+    }
+    if (early && c.lines_form) {  // all that is due is known: the first lines come while neurons
+                                  // are updated
+      list_lines(c, step);
+    }
+    if (early == (k == early_channel)) {
+      c.lines_form ? deliver_lines(c, input[k]) : deliver_packed(c, step, input[k]);
     }
   }
 }
 
+namespace {
+constexpr std::size_t ahead = 64;   // lines in flight
+constexpr std::size_t stride = 16;  // numbers written at once
+}  // namespace
+
+// Makes a flat list of all lines that are due: no mispredicted end of each segment, and a prefetch
+// distance constant in lines.
 template <class R>
-void StaticStore<R>::deliver_lines(ChannelRows& c, Step step, R* input) {
-  constexpr std::size_t ahead = 64, stride = 16;  // lines in flight; numbers written at once
-  auto& arrivals = c.calendar.at(step);
-  if (arrivals.empty()) {
+void StaticStore<R>::list_lines(ChannelRows& c, Step step) {
+  c.listed = 0;
+  if (c.due_lines.empty(step)) {
     return;
   }
-  // A flat list: no mispredicted end of each segment, and a prefetch distance constant in lines.
-  std::size_t n = 0;
-  for (const Arrival& a : arrivals) {
-    n += a.count;
-  }
-  if (list_.size() < n + ahead + stride) {
-    list_.resize(2 * (n + ahead + stride));
-  }
-  std::uint32_t* out = list_.data();
-  for (const Arrival& a : arrivals) {
-    std::uint32_t k = 0;
-    do {
+  std::uint32_t* out = nullptr;
+  c.due_lines.for_runs(step, [&](const std::uint32_t* begin, const std::uint32_t* end) {
+    const std::size_t most = most_lines * static_cast<std::size_t>(end - begin) + ahead + stride;
+    if (c.list.size() < c.listed + most) {
+      c.list.resize(2 * (c.listed + most));
+    }
+    out = c.list.data() + c.listed;
+    for (const std::uint32_t* a = begin; a != end; ++a) {
+      const std::uint32_t first = *a >> count_bits, count = *a & most_lines;
       for (std::uint32_t l = 0; l < stride; ++l) {
-        out[k + l] = a.first + k + l;
+        out[l] = first + l;
       }
-      k += stride;
-    } while (k < a.count);
-    out += a.count;
-  }
+      if (count > stride) [[unlikely]] {
+        for (std::uint32_t l = stride; l < 2 * stride; ++l) {
+          out[l] = first + l;
+        }
+      }
+      out += count;
+    }
+    c.listed = static_cast<std::size_t>(out - c.list.data());
+  });
+  c.due_lines.clear(step);
   std::fill(out, out + ahead, out[-1]);
-  arrivals.clear();
-
-  const Line* lines = c.lines.data();
-  for (std::size_t i = 0; i < std::min(n, ahead); ++i) {
-    __builtin_prefetch(lines + list_[i]);
+  for (std::size_t i = 0; i < std::min(c.listed, ahead); ++i) {
+    __builtin_prefetch(c.lines.data() + c.list[i]);
   }
-  const std::uint32_t* list = list_.data();
-  for (std::size_t i = 0; i < n; ++i) {
+}
+
+template <class R>
+void StaticStore<R>::deliver_lines(ChannelRows& c, R* input) {
+  const Line* lines = c.lines.data();
+  const std::uint32_t* list = c.list.data();
+  for (std::size_t i = 0; i < c.listed; ++i) {
     __builtin_prefetch(lines + list[i + ahead]);
     const Line& line = lines[list[i]];
 #pragma GCC unroll 16
@@ -336,37 +361,34 @@ void StaticStore<R>::deliver_lines(ChannelRows& c, Step step, R* input) {
 
 template <class R>
 void StaticStore<R>::deliver_packed(ChannelRows& c, Step step, R* input) {
-  constexpr std::size_t ahead = 16;
-  auto& arrivals = c.calendar.at(step);
   const R* data = c.packed.data();
-  const std::size_t n = arrivals.size();
-  for (std::size_t i = 0; i < std::min(n, ahead); ++i) {
-    __builtin_prefetch(data + arrivals[i].first);
-  }
-  for (std::size_t i = 0; i < n; ++i) {
-    if (i + ahead < n) {
-      const auto* next = reinterpret_cast<const char*>(data + arrivals[i + ahead].first);
-      const std::size_t length = arrivals[i + ahead].count * (sizeof(R) + 2);
+  // The beginnings of one run's segments are fetched before the first is added.
+  c.due_packed.for_runs(step, [&](const Arrival* begin, const Arrival* end) {
+    for (const Arrival* a = begin; a != end; ++a) {
+      const auto* bytes = reinterpret_cast<const char*>(data + a->first);
+      const std::size_t length = a->count * (sizeof(R) + 2);
       for (std::size_t byte = 0; byte < std::min<std::size_t>(length, 256); byte += 64) {
-        __builtin_prefetch(next + byte);
+        __builtin_prefetch(bytes + byte);
       }
     }
-    const R* weight = data + arrivals[i].first;
-    const std::uint32_t count = arrivals[i].count;
-    const auto* target = reinterpret_cast<const char*>(weight + count);
-    for (std::uint32_t k = 0; k < count; ++k) {
-      std::uint16_t t;
-      std::memcpy(&t, target + 2 * k, sizeof t);
-      input[t] += weight[k];
+    for (const Arrival* a = begin; a != end; ++a) {
+      const R* weight = data + a->first;
+      const auto* target = reinterpret_cast<const char*>(weight + a->count);
+      for (std::uint32_t k = 0; k < a->count; ++k) {
+        std::uint16_t t;
+        std::memcpy(&t, target + 2 * k, sizeof t);
+        input[t] += weight[k];
+      }
     }
-  }
-  arrivals.clear();
+  });
+  c.due_packed.clear(step);
 }
 
 template <class R>
 void StaticStore<R>::clear() {
   for (ChannelRows& c : channel_) {
-    c.calendar.clear();
+    c.due_lines.clear();
+    c.due_packed.clear();
   }
 }
 

@@ -41,6 +41,7 @@ struct StepArgs {
   const R* external = nullptr;         // current added to I_e, or none
   R* theta = nullptr;                  // adaptive part of the threshold, or none
   std::int32_t* held_until = nullptr;  // V_m is held while now < held_until
+  std::int8_t* hold = nullptr;         // the same modulo 256, which is what is read in each step
   std::int32_t now = 0;
   const std::int32_t* t_ref = nullptr;  // in steps
   std::size_t t_ref_mask = 0;

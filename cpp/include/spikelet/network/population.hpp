@@ -65,6 +65,7 @@ class Population {
   mutable std::vector<Buffer<R>> state_;  // handed out as pointers by step_args
   mutable Buffer<R> theta_, external_;    // empty: not in use
   mutable Buffer<std::int32_t> held_until_;
+  mutable Buffer<std::int8_t> hold_;
   std::vector<Buffer<R>> coefficient_;  // 64 copies of one value, or one an element
   Buffer<std::int32_t> t_ref_;
   Step base_ = 0;

@@ -297,6 +297,8 @@ class Simulator {
   void trim_records();
   bool run_span(Step end, const Poll& poll);  // whether poll stopped it
   void advance(std::size_t partition, Step begin, Step end, int parity);
+  void complete(std::size_t partition, Step step);
+  void deliver(Partition& partition, Step step, bool early);
   void advance_slice(std::size_t partition, Slice& slice, Step step, std::vector<Gid>& spikes);
   void bind_arrays();
   void return_inputs();

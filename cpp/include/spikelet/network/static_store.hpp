@@ -6,6 +6,7 @@
 //   segments, where lines would be half empty
 #pragma once
 
+#include "spikelet/network/arrivals.hpp"
 #include "spikelet/network/store.hpp"
 
 namespace spikelet {
@@ -45,9 +46,11 @@ class StaticStore final : public SynapseStore<R> {
     std::uint32_t first, more;  // first unit of data; where the further segments begin
     Segment segment;            // the first one, here because many rows have no other
   };
-  struct Arrival {
+  struct Arrival {  // of packed rows; of lines, the number of the first and how many in one word
     std::uint32_t first, count;
   };
+  static constexpr int count_bits = 5;
+  static constexpr std::uint32_t most_lines = (1u << count_bits) - 1;  // of one arrival
   struct ChannelRows {
     bool lines_form = true;
     Gid first_source = 0;      // sources without synapses at either end have no row
@@ -60,7 +63,10 @@ class StaticStore final : public SynapseStore<R> {
     }
     RawBuffer<Line> lines;
     RawBuffer<R> packed;  // a segment: count weights, then count 16-bit targets, rounded up
-    Calendar<Arrival> calendar;
+    Arrivals<std::uint32_t> due_lines;
+    Arrivals<Arrival> due_packed;
+    std::vector<std::uint32_t> list;  // numbers of the lines due in the step that is under way
+    std::size_t listed = 0;
 
     std::uint32_t size() const {
       return static_cast<std::uint32_t>(lines_form ? lines.size() : packed.size());
@@ -94,11 +100,11 @@ class StaticStore final : public SynapseStore<R> {
   void append(ChannelRows& c, Gid source, const std::vector<RowEntry<R>>& row);
   void append_lines(ChannelRows& c, const RowEntry<R>* entries, std::size_t count);
   void append_packed(ChannelRows& c, const RowEntry<R>* entries, std::size_t count);
-  void deliver_lines(ChannelRows& c, Step step, R* input);
+  void list_lines(ChannelRows& c, Step step);
+  void deliver_lines(ChannelRows& c, R* input);
   void deliver_packed(ChannelRows& c, Step step, R* input);
 
   std::array<ChannelRows, max_channels> channel_;
-  std::vector<std::uint32_t> list_;  // line numbers of a step
   std::uint16_t dummies_;
 };
 

@@ -14,7 +14,7 @@ class Lane {
       : early_(args.early),
         external_(args.external),
         theta_(args.theta),
-        held_until_(args.held_until) {
+        hold_(args.hold) {
     for (int k = 0; k < Coefficients; ++k) {
       pointer_[k] = args.coefficient[k];
       mask_[k] = args.index_mask[k];
@@ -23,12 +23,12 @@ class Lane {
     for (int k = 0; k < States; ++k) {
       state_[k] = args.state[k];
     }
-    now_ = Mask<R>{} + args.now;
+    now_ = Bytes<R>{} + static_cast<std::int8_t>(args.now);
   }
 
   SPIKELET_INLINE void at(std::size_t i) {
     i_ = i;
-    held_ = load_int<R>(held_until_ + i) > now_;
+    held_ = widen<R>(load_bytes<R>(hold_ + i) - now_) > 0;
   }
 
   SPIKELET_INLINE V state(int k) const { return load(state_[k] + i_); }
@@ -80,10 +80,18 @@ class Lane {
   R* early_;
   const R* external_;
   R* theta_;
-  const std::int32_t* held_until_;
+  const std::int8_t* hold_;
   std::size_t i_ = 0;
-  Mask<R> now_, held_;
+  Bytes<R> now_;
+  Mask<R> held_;
 };
+
+// Of a time to come, the byte that tells for hold_steps whether it has passed.
+inline constexpr std::int32_t hold_steps = 64;
+inline std::int8_t low_byte(std::int32_t until, std::int32_t now) {
+  const std::int32_t left = until - now;
+  return static_cast<std::int8_t>(now + (left < 0 ? 0 : left > hold_steps ? hold_steps : left));
+}
 
 // The rare part: resets the neurons whose bit is set and lists them.
 template <class R>
@@ -109,6 +117,7 @@ Gid* fire(const StepArgs<R>& args, std::size_t block, std::uint64_t spiked, Gid*
       args.theta[i] += value(k_theta_plus);
     }
     args.held_until[i] = args.now + 1 + args.t_ref[i & args.t_ref_mask];
+    args.hold[i] = low_byte(args.held_until[i], args.now);
     *out++ = args.first_gid + static_cast<Gid>(i);
   }
   return out;
@@ -117,6 +126,11 @@ Gid* fire(const StepArgs<R>& args, std::size_t block, std::uint64_t spiked, Gid*
 template <class Model, class R, bool General>
 Gid* step_model(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid* out) {
   constexpr int width = lanes<R>;
+  if (args.now % hold_steps == 0) {
+    for (std::size_t i = begin; i < end; ++i) {
+      args.hold[i] = low_byte(args.held_until[i], args.now);
+    }
+  }
   Lane<R, k_first + static_cast<int>(Model::coefficient_count),
        static_cast<int>(Model::states.size()), General>
       lane(args);
