@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from spikelet import datasets, decode, encode
+from spikelet import datasets, decode, encode, statistics
 from spikelet._core import __version__, available_simd_levels, simd_level
 from spikelet.network import Network
 from spikelet.neurons import IF, LIF, LIFAlpha, LIFCond, LIFDelta
@@ -99,4 +99,5 @@ __all__ = [
     "models",
     "plot",
     "simd_level",
+    "statistics",
 ]

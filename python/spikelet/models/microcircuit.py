@@ -54,9 +54,9 @@ EXTERNAL = np.array([1600, 1500, 2100, 1900, 2000, 1900, 2900, 2100])  # in-degr
 EXTERNAL_RATE = 8.0  # of each of these inputs [Hz]
 PSP = 0.15  # peak of a mean excitatory postsynaptic potential [mV]
 G = -4.0  # inhibitory weights in units of excitatory ones
-WEIGHT_SD = 0.1  # in units of the mean
+WEIGHT_SD, WEIGHT_SPREADS = 0.1, 10  # in units of the mean; at most so many of them from it
 DELAYS = np.tile([1.5, 0.75], 4)  # mean, by source [ms]
-DELAY_SD = 0.5  # in units of the mean
+DELAY_SD, DELAY_SPREADS = 0.5, 8  # likewise, above it
 V_M = {  # mean and standard deviation of the first potentials [mV]
     "optimised": (
         np.array([-68.28, -63.16, -63.33, -63.45, -63.11, -61.66, -66.72, -61.43]),
@@ -305,19 +305,21 @@ def microcircuit(
     projections = {}
     for j, source in enumerate(POPULATIONS):
         mean_delay = DELAYS[j]
-        # Eight standard deviations above the mean: a chance of 6e-16 for each synapse.
-        limits = (net.dt, mean_delay * (1 + 8 * DELAY_SD))
+        limits = (net.dt, mean_delay * (1 + DELAY_SPREADS * DELAY_SD))
         delay = sl.Normal(mean_delay, mean_delay * DELAY_SD, redraw=limits)
         for i, target in enumerate(POPULATIONS):
             total, mean_weight = int(given.synapses[i, j]), given.weights[i, j]
             if total == 0:
                 continue
-            low, high = sorted((0.0, 2 * mean_weight))  # ten standard deviations
+            sd = WEIGHT_SD * abs(mean_weight)
+            reach = WEIGHT_SPREADS * sd  # to 0 on one side
             projections[source, target] = net.connect(
                 populations[source],
                 populations[target],
                 sl.FixedTotalNumber(total),
-                weight=sl.Normal(mean_weight, WEIGHT_SD * abs(mean_weight), redraw=(low, high)),
+                weight=sl.Normal(
+                    mean_weight, sd, redraw=(mean_weight - reach, mean_weight + reach)
+                ),
                 delay=delay,
             )
     return Microcircuit(net, populations, projections, given)
