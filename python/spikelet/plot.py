@@ -186,8 +186,8 @@ def activity(
     """Draw what populations do: spikes, and rates, irregularity and synchrony beside them.
 
     As in Potjans & Diesmann (2014), Fig. 6: a raster with the first population on top; boxes of the
-    neurons' rates (median, quartiles, and whiskers of 1.5 times their distance) with a dot for the
-    mean; the mean CV of inter-spike intervals; variance over mean of the spike counts in 3 ms.
+    neurons' rates (quartiles with the median, a line for the middle 90 %, a dot for the mean); the
+    mean CV of inter-spike intervals; variance over mean of the population's spike counts in 3 ms.
 
     Parameters
     ----------
@@ -239,13 +239,13 @@ def activity(
     boxes, irregular, together = panels
     place = np.arange(len(recorders))
     shades = [colours[k % len(colours)] for k in range(len(recorders))]
-    drawn_boxes = boxes.boxplot(
-        rates, positions=place, orientation="horizontal", showfliers=False, showmeans=True,
-        patch_artist=True, widths=0.7, medianprops={"color": "white"},
-        meanprops={"marker": ".", "markerfacecolor": "black", "markeredgecolor": "black"},
-    )  # fmt: skip
-    for box, shade in zip(drawn_boxes["boxes"], shades, strict=True):
-        box.set_facecolor(shade)
+    low, first, middle, third, high = np.array(
+        [np.percentile(r, (5, 25, 50, 75, 95)) if r.size else [np.nan] * 5 for r in rates]
+    ).T
+    boxes.hlines(place, low, high, color="black", linewidth=1.0, zorder=0.5)
+    boxes.barh(place, third - first, left=first, color=shades)
+    boxes.vlines(middle, place - 0.4, place + 0.4, color="white")
+    boxes.plot([r.mean() if r.size else np.nan for r in rates], place, ".", color="black")
     cvs = [statistics.cvs(r, start, stop) for r in recorders.values()]
     known = [cv[np.isfinite(cv)] for cv in cvs]
     irregular.barh(place, [cv.mean() if cv.size else np.nan for cv in known], color=shades)
@@ -255,7 +255,7 @@ def activity(
     labels = ("rate (Hz)", "CV of intervals", "synchrony")
     for panel, label in zip(panels, labels, strict=True):
         panel.set(xlabel=label, yticks=place, ylim=(len(recorders) - 0.5, -0.5))
-        panel.set_yticklabels([])
+        panel.set_yticklabels(recorders if panel is boxes else [])
     return figure
 
 

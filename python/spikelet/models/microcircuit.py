@@ -193,6 +193,8 @@ class Microcircuit:
     def record(self) -> dict[str, sl.SpikeRecorder]:
         """Record the spikes of all neurons from now on; what was recorded before is forgotten.
 
+        Call it again after ``network.reset()``, which sets the clock back.
+
         Returns
         -------
         dict of str to SpikeRecorder
@@ -221,12 +223,17 @@ class Microcircuit:
         ------
         RuntimeError
             If `record` was not called.
+        ValueError
+            If the interval is empty.
         """
         if not self.recorders:
             msg = "Microcircuit.rates: nothing was recorded; call record() before run()"
             raise RuntimeError(msg)
         start = self._since if start is None else start
-        return {name: float(r.rates(start, stop).mean()) for name, r in self.recorders.items()}
+        return {
+            name: float(sl.statistics.rates(recorder, start, stop).mean())
+            for name, recorder in self.recorders.items()
+        }
 
     def __repr__(self) -> str:
         return f"Microcircuit({self.network!r})"
@@ -258,6 +265,7 @@ def microcircuit(
         See `spikelet.Network`; dt is at most 0.75 ms.
     drive : "poisson" or "dc"
         Input from outside: Poisson trains of 8 Hz times the number of inputs, or a constant current of the same mean.
+        With a small `K_scale` the current is not enough: below about 0.3 populations fall silent.
     initial : "optimised" or "original"
         First potentials: normal, with mean and standard deviation by population, which avoids a volley at the start;
         or -58 +- 10 mV for all.
