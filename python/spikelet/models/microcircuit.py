@@ -276,9 +276,10 @@ def microcircuit(
 
     Notes
     -----
-    Weights and delays are normal. A weight of the wrong sign is drawn again, and so is a delay below `dt`. The
-    reference implementation accepts delays from ``dt / 2`` on and rounds them up, so it has a few more of one step: 0.9
-    % of the inhibitory and 0.4 % of the excitatory synapses. No draw comes near the upper limits.
+    Weights and delays are normal. A weight of the wrong sign is drawn again, and so is a delay below `dt`; delays are
+    rounded to the nearest step, so one step stands for half as wide a range as two. The reference implementation
+    accepts delays from ``dt / 2`` on: 1.1 % of its inhibitory and 0.45 % of its excitatory synapses have a delay of one
+    step that has another one here. No draw comes near the upper limits.
 
     Examples
     --------
