@@ -95,6 +95,33 @@ def test_mnist_conv_stdp_tells_digits(start: Start) -> None:
         assert word in done.stdout
 
 
+def test_microcircuit_prints_rates_and_time(start: Start) -> None:
+    done, _ = start("microcircuit.py", "--quick")
+    rows = {words[0]: words[1:] for line in done.stdout.splitlines() if (words := line.split())}
+    for name, published in (("L23E", 0.90), ("L5I", 8.63), ("L6I", 7.83)):
+        assert float(rows[name][1]) == published
+    assert float(rows["L5I"][0]) > float(rows["L23I"][0]) > float(rows["L23E"][0]) > 0
+    for word in ("3858 neurons", "747205 synapses", "real-time factor", "full scale", "Picture:"):
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--seconds", "0"), "needs --seconds of 0.01 or more"),
+        (("--scale", "0.0001"), "scale must leave a neuron in each population"),
+        (("--threads", "0"), "threads must be >= 1"),
+        (("--out", "missing/x.png"), "missing/x.png"),
+    ],
+)
+def test_microcircuit_refuses(start: Start, arguments: tuple[str, ...], message: str) -> None:
+    done, folder = start("microcircuit.py", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(folder.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -11,6 +11,7 @@ from spikelet import plot
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 
 @pytest.fixture(autouse=True)
@@ -118,3 +119,67 @@ def test_feature_maps_draws_on_minus_off():
     assert image[2, 3 * 4] == -0.5
     with pytest.raises(ValueError, match=r"plot.feature_maps: weights must be \[kernel, kernel, 2"):
         plot.feature_maps(weights[:, :, :1])
+
+
+@pytest.fixture
+def populations():
+    net = sl.Network(dt=0.1, seed=1)
+    recorders = {}
+    for name, n, drive in (
+        ("E", 60, 600.0),
+        ("I", 20, 500.0),
+        ("silent", 10, 0.0),
+        ("none", 0, 0.0),
+    ):
+        neurons = net.population(n, sl.LIF(I_e=drive), name=name)
+        neurons.V_m = sl.Uniform(-70.0, -55.0)
+        recorders[name] = net.record(neurons, "spikes")
+    net.run(300.0)
+    return recorders
+
+
+def test_activity_draws_spikes_and_their_statistics(populations):
+    figure = plot.activity(populations, 100.0, window=50.0)
+    dots, rates, cvs, synchrony = figure.axes
+    assert [label.get_text() for label in dots.get_yticklabels()] == list(populations)
+    drawn = dots.collections[0].get_offsets()
+    times, ids = populations["E"].times, populations["E"].ids
+    kept = times > 250.0
+    np.testing.assert_array_equal(drawn, np.stack([times[kept], ids[kept]], axis=1))
+    assert dots.get_xlim() == (250.0, 300.0)
+    assert dots.collections[1].get_offsets()[:, 1].min() >= 60  # below the first population
+    assert dots.get_ylim()[0] > dots.get_ylim()[1]
+    means = rates.lines[0].get_xdata()
+    assert means[0] == pytest.approx((times > 100.0).sum() / 60 / 0.2)
+    assert means[2] == 0
+    assert [bar.get_width() for bar in synchrony.patches[:2]] == [
+        sl.statistics.synchrony(populations[name], 100.0) for name in ("E", "I")
+    ]
+    assert cvs.patches[0].get_width() == pytest.approx(0.0, abs=0.02)  # clocks
+    figure.canvas.draw()
+
+
+def test_activity_thins_all_populations_alike_on_the_figure_given(populations):
+
+    figure = Figure()
+    assert plot.activity(populations, neurons=45, colours=["C1"], figure=figure) is figure
+    for dots, n, first in zip(figure.axes[0].collections, (30, 10), (0, 30), strict=False):
+        rows = np.unique(dots.get_offsets()[:, 1])
+        assert first <= rows.min() <= rows.max() < first + n
+        assert len(rows) == n
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"recorders": {}}, TypeError, "must be a dict of SpikeRecorders"),
+        ({"recorders": {"E": 1}}, TypeError, "must be a dict of SpikeRecorders"),
+        ({"window": 0.0}, ValueError, "plot.activity: window must be > 0"),
+        ({"neurons": 0}, ValueError, "plot.activity: neurons must be >= 1"),
+        ({"start": 300.0}, ValueError, "stop must be after start"),
+    ],
+)
+def test_activity_says_what_is_wrong(populations, arguments, error, message):
+    with pytest.raises(error, match=message):
+        plot.activity(**{"recorders": populations, **arguments})
+    assert not plt.get_fignums()

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
-from spikelet import datasets, decode, encode
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from spikelet import datasets, decode, encode, statistics
 from spikelet._core import __version__, available_simd_levels, simd_level
 from spikelet.network import Network
 from spikelet.neurons import IF, LIF, LIFAlpha, LIFCond, LIFDelta
@@ -41,6 +44,16 @@ from spikelet.sources import (
     RasterSource,
     SpikeSource,
 )
+
+if TYPE_CHECKING:
+    from spikelet import models, plot
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name in ("models", "plot"):  # built on the rest, and not for everyone
+            return importlib.import_module(f"spikelet.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "IF",
@@ -83,5 +96,8 @@ __all__ = [
     "datasets",
     "decode",
     "encode",
+    "models",
+    "plot",
     "simd_level",
+    "statistics",
 ]

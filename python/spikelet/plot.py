@@ -7,18 +7,21 @@ limits, saving) is matplotlib's business. Needs ``pip install 'spikelet[plot]'``
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spikelet._checks import fail
+from spikelet import statistics
+from spikelet._checks import fail, integer, number, require
 from spikelet.recorders import SpikeRecorder, StateRecorder
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["feature_maps", "raster", "receptive_fields", "trace"]
+__all__ = ["activity", "feature_maps", "raster", "receptive_fields", "trace"]
 
 _UNITS = {"V_m": "mV", "theta": "mV", "g_ex": "nS", "g_in": "nS"}
 
@@ -170,12 +173,100 @@ def feature_maps(weights: ArrayLike, *, ax: Axes | None = None, **style: Any) ->
     return receptive_fields(contrast, (height, width), ax=ax, **style)
 
 
+def activity(
+    recorders: Mapping[str, SpikeRecorder],
+    start: float = 0.0,
+    stop: float | None = None,
+    *,
+    window: float = 500.0,
+    neurons: int = 4000,
+    colours: Sequence[Any] = ("#2f5d8a", "#c8553d"),
+    figure: Figure | None = None,
+) -> Figure:
+    """Draw what populations do: spikes, and rates, irregularity and synchrony beside them.
+
+    As in Potjans & Diesmann (2014), Fig. 6: a raster with the first population on top; boxes of the
+    neurons' rates (quartiles with the median, a line for the middle 90 %, a dot for the mean); the
+    mean CV of inter-spike intervals; variance over mean of the population's spike counts in 3 ms.
+
+    Parameters
+    ----------
+    recorders : dict of str to SpikeRecorder
+        By the name of the population; what `Microcircuit.record` returns.
+    start, stop : float
+        The interval of the statistics [ms], by default from 0 to now.
+    window : float
+        The raster shows its last part [ms].
+    neurons : int
+        The raster shows so many in all, the same share of each population, or all if there are fewer.
+    colours : sequence
+        Of the populations, in turn.
+    figure : Figure, optional
+        Where to draw; it should be empty.
+
+    Returns
+    -------
+    Figure
+    """
+    where = "plot.activity"
+    if not recorders or not all(isinstance(r, SpikeRecorder) for r in recorders.values()):
+        msg = f"{where}: recorders must be a dict of SpikeRecorders, got {recorders!r}"
+        raise TypeError(msg)
+    require(where, "window", number(where, "window", window, "ms"), "> 0")
+    total = sum(len(r.target) for r in recorders.values())
+    share = min(1.0, integer(where, "neurons", neurons, 1) / max(total, 1))
+    if stop is None:
+        stop = next(iter(recorders.values())).network.t
+    rates = [statistics.rates(r, start, stop) for r in recorders.values()]
+
+    figure = (
+        _pyplot().figure(figsize=(11.0, 5.0), layout="constrained") if figure is None else figure
+    )
+    dots, *panels = figure.subplots(1, 4, width_ratios=(3, 1, 1, 1))
+    centres, top = [], 0
+    for k, recorder in enumerate(recorders.values()):
+        ids = np.full(recorder.target.size, -1)
+        shown = max(1, round(share * len(recorder.target)))
+        ids[recorder.target.ids[:shown]] = np.arange(shown)
+        times, rows = recorder.times, ids[recorder.ids]
+        drawn = (rows >= 0) & (times > max(start, stop - window)) & (times <= stop)
+        raster(times[drawn], top + rows[drawn], ax=dots, s=1.0, color=colours[k % len(colours)])
+        centres.append(top + shown / 2)
+        top += shown
+    dots.set(xlim=(max(start, stop - window), stop), ylim=(top, 0), ylabel="", yticks=centres)
+    dots.set_yticklabels(recorders)
+
+    boxes, irregular, together = panels
+    place = np.arange(len(recorders))
+    shades = [colours[k % len(colours)] for k in range(len(recorders))]
+    low, first, middle, third, high = np.array(
+        [np.percentile(r, (5, 25, 50, 75, 95)) if r.size else [np.nan] * 5 for r in rates]
+    ).T
+    boxes.hlines(place, low, high, color="black", linewidth=1.0, zorder=0.5)
+    boxes.barh(place, third - first, left=first, color=shades)
+    boxes.vlines(middle, place - 0.4, place + 0.4, color="white")
+    boxes.plot([r.mean() if r.size else np.nan for r in rates], place, ".", color="black")
+    cvs = [statistics.cvs(r, start, stop) for r in recorders.values()]
+    known = [cv[np.isfinite(cv)] for cv in cvs]
+    irregular.barh(place, [cv.mean() if cv.size else np.nan for cv in known], color=shades)
+    together.barh(
+        place, [statistics.synchrony(r, start, stop) for r in recorders.values()], color=shades
+    )
+    labels = ("rate (Hz)", "CV of intervals", "synchrony")
+    for panel, label in zip(panels, labels, strict=True):
+        panel.set(xlabel=label, yticks=place, ylim=(len(recorders) - 0.5, -0.5))
+        panel.set_yticklabels(recorders if panel is boxes else [])
+    return figure
+
+
 def _axes(ax: Axes | None) -> Axes:
-    if ax is not None:
-        return ax
+    return _pyplot().subplots()[1] if ax is None else ax
+
+
+def _pyplot() -> Any:
     try:
         import matplotlib.pyplot as plt  # noqa: PLC0415  # an extra, and slow to import
     except ImportError as error:
         msg = "spikelet.plot needs matplotlib: pip install 'spikelet[plot]'"
         raise ImportError(msg) from error
-    return plt.subplots()[1]
+    return plt

@@ -6,13 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 from spikelet.models.conv_stdp import Conv, ConvSTDP
 from spikelet.models.diehl_cook import DiehlCook
+from spikelet.models.microcircuit import Microcircuit, microcircuit
 from spikelet.models.ridge_readout import RidgeReadout
 from spikelet.models.winner_take_all import WinnerTakeAll
 
 if TYPE_CHECKING:
     from spikelet.models.classifier import STDPClassifier
 
-__all__ = ["Conv", "ConvSTDP", "DiehlCook", "RidgeReadout", "STDPClassifier", "WinnerTakeAll"]
+# Imported here, the function takes the place of its module of the same name.
+__all__ = [
+    "Conv",
+    "ConvSTDP",
+    "DiehlCook",
+    "Microcircuit",
+    "RidgeReadout",
+    "STDPClassifier",
+    "WinnerTakeAll",
+    "microcircuit",
+]
 
 
 def __getattr__(name: str) -> Any:

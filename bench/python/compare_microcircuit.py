@@ -1,0 +1,200 @@
+"""Run the cortical microcircuit on spikelet and NEST and print what it costs and what it does.
+
+Each run is a process of its own. Runs of different simulators alternate, so that a disturbance of
+the machine hits all of them. Full scale takes 2 GB on spikelet, and 15 GB and minutes on NEST.
+
+    python bench/python/compare_microcircuit.py --scale 0.1 --seconds 2 --runs 3
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from microcircuit import describe
+from microcircuit_report import activity, costs, distances, pairwise, rates, verdict
+from processes import Record, busy, headline, machine, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WORKER = Path(__file__).with_name("microcircuit_worker.py")
+SIMULATORS = ("spikelet", "nest")
+LEVELS = ("best", "baseline", "v3", "v4")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the table."""
+
+    threads: int
+    simulator: str
+    dtype: str
+    level: str
+    """SIMD level of spikelet; "-" for others."""
+
+    def __str__(self) -> str:
+        words = [self.simulator, self.dtype, f"{self.threads} thread" + "s" * (self.threads > 1)]
+        return " ".join(words if self.level in ("-", "best") else [*words, self.level])
+
+
+def arguments() -> argparse.Namespace:
+    """Return the parsed command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--scale", type=float, default=1.0, help="of the numbers of neurons (default: 1)")
+    add("--K-scale", type=float, help="of the numbers of inputs (default: as --scale)")
+    add("--drive", choices=["poisson", "dc"], default="poisson")
+    add("--dt", type=float, default=0.1, metavar="MS", help="step (default: 0.1)")
+    add("--seconds", type=float, default=10.0, help="model time on the clock (default: 10)")
+    add("--presim", type=float, default=500.0, metavar="MS",
+        help="model time before it (default: 500)")  # fmt: skip
+    add("--simulators", nargs="+", choices=SIMULATORS, default=SIMULATORS)
+    add("--threads", type=int, nargs="+", default=[1])
+    add("--dtype", nargs="+", choices=["float32", "float64"], default=["float32"],
+        help="of spikelet (default: float32); NEST has float64")  # fmt: skip
+    add("--simd", nargs="+", choices=LEVELS, default=["best"], help="levels of spikelet")
+    add("--runs", type=int, default=3, help="runs with different seeds (default: 3)")
+    add("--seed", type=int, default=1, help="seed of the first run (default: 1)")
+    add("--neurons", type=int, default=200, help="of a population, for correlations (default: 200)")
+    for name in SIMULATORS:
+        add(f"--{name}-python", default=sys.executable, metavar="PATH",
+            help=f"interpreter that can import {name} (default: this one)")  # fmt: skip
+    add("--json", type=Path, metavar="PATH", help="write all runs and the machine to this file")
+    args = parser.parse_args()
+    if min(args.runs, args.seconds, *args.threads) <= 0 or args.presim < 0 or args.seed < 1:
+        parser.error("--runs, --seconds, --threads and --seed must be positive")
+    if args.neurons < 2:
+        parser.error("--neurons must be 2 or more")
+    args.K_scale = args.scale if args.K_scale is None else args.K_scale
+    return args
+
+
+def cases(args: argparse.Namespace) -> list[Case]:
+    """Return the rows of the table."""
+    found = []
+    for threads, simulator in product(args.threads, SIMULATORS):
+        if simulator not in args.simulators:
+            continue
+        if simulator == "spikelet":
+            found += [
+                Case(threads, simulator, dtype, level)
+                for dtype, level in product(args.dtype, args.simd)
+            ]
+        else:
+            found.append(Case(threads, simulator, "float64", "-"))
+    return found
+
+
+@contextlib.contextmanager
+def level(name: str) -> Iterator[None]:
+    """Have workers use a SIMD level."""
+    before = os.environ.get("SPIKELET_SIMD")
+    if name in LEVELS[1:]:
+        os.environ["SPIKELET_SIMD"] = name
+    try:
+        yield
+    finally:
+        os.environ.pop("SPIKELET_SIMD", None)
+        if before is not None:
+            os.environ["SPIKELET_SIMD"] = before
+
+
+def run_all(
+    args: argparse.Namespace, circuit: dict[str, Any], folder: Path
+) -> dict[Case, list[Record]]:
+    """Run all cases with all seeds, in turn; a case that fails is not tried again."""
+    description = folder / "circuit.json"
+    description.write_text(json.dumps(circuit))
+    results: dict[Case, list[Record]] = {case: [] for case in cases(args)}
+    for seed in range(args.seed, args.seed + args.runs):
+        for case, runs in results.items():
+            if runs and "wall_s" not in runs[-1]:
+                continue
+            spikes = folder / f"{'-'.join(str(case).split())}-{seed}.npz"
+            settings = {
+                "dtype": case.dtype,
+                "threads": case.threads,
+                "seed": seed,
+                "presim": args.presim,
+                "duration": args.seconds * 1e3,
+            }
+            command = [getattr(args, f"{case.simulator}_python"), str(WORKER), case.simulator]
+            command += [str(description), str(spikes)]
+            command += [f"--{name}={value}" for name, value in settings.items()]
+            with level(case.level):
+                record = run(command, case.threads)
+            if "wall_s" in record:
+                interval = (args.presim, args.presim + args.seconds * 1e3)
+                runs.append(
+                    record | {"seed": seed} | activity(spikes, circuit, *interval, args.neurons)
+                )
+                spikes.unlink()
+                text = f"real-time factor {record['rtf']:.3g}"
+            else:
+                runs[:] = [record]
+                text = next(f"{key}: {value}" for key, value in record.items())
+            print(f"{case} seed {seed}: {text}", file=sys.stderr, flush=True)
+    return results
+
+
+def main() -> None:
+    args = arguments()
+    try:
+        circuit = describe(args.scale, args.K_scale, args.drive, args.dt)
+    except ValueError as error:
+        sys.exit(f"compare_microcircuit.py: error: {error}")
+    host = machine()
+    with tempfile.TemporaryDirectory() as folder:
+        results = run_all(args, circuit, Path(folder))
+
+    versions: dict[str, dict[str, str]] = {}
+    for case, runs in results.items():
+        versions.setdefault(case.simulator, {}).update(runs[0].get("versions", {}))
+    print(headline(host))
+    for simulator, found in versions.items():
+        print(f"{simulator}: {', '.join(f'{k} {v}' for k, v in found.items()) or 'did not run'}")
+    print(
+        f"scale {args.scale:g}, K_scale {args.K_scale:g}, {args.drive} drive, dt {args.dt:g} ms: "
+        f"{sum(circuit['sizes'])} neurons, {sum(map(sum, circuit['synapses']))} synapses; "
+        f"{args.seconds:g} s after {args.presim:g} ms; "
+        f"seeds {args.seed} to {args.seed + args.runs - 1}; medians"
+    )
+    if warning := busy(run for runs in results.values() for run in runs):
+        print(warning)
+    print(f"\n{costs(results)}")
+    found = pairwise(results)
+    print(f"\n{rates(results, circuit)}")
+    print(
+        "\nKolmogorov-Smirnov distances between runs: of two seeds of the first row, "
+        f"and of others from it\n\n{distances(found, circuit)}\n\n{verdict(found)}"
+    )
+
+    if args.json:
+        record = {
+            "machine": host,
+            "arguments": {
+                k: v for k, v in vars(args).items() if not k.endswith(("python", "json"))
+            },
+            "cases": [
+                vars(case)
+                | {"runs": [{k: v for k, v in run.items() if k != "samples"} for run in runs]}
+                for case, runs in results.items()
+            ],
+            "distances": found,
+        }
+        args.json.write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""The cortical microcircuit as a benchmark: what a run has to do, and what it hands back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one run has to do."""
+
+    circuit: dict[str, Any]
+    """Numbers of the network, see `describe`."""
+    presim: float
+    """Model time before the clock starts [ms]."""
+    duration: float
+    """Model time on the clock [ms]."""
+    threads: int
+    seed: int
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What a simulator hands back."""
+
+    build_s: float
+    """Creating, wiring and laying out the network in memory."""
+    wall_s: float
+    """The simulation loop after `presim`, spikes recorded."""
+    peak_rss_mb: float
+    neurons: int
+    synapses: int
+    spikes: dict[str, tuple[NDArray[np.float64], NDArray[np.int64]]]
+    """By population: times [ms] and ids from 0, of what came after `presim`."""
+    versions: dict[str, str]
+
+
+def describe(scale: float, K_scale: float, drive: str, dt: float) -> dict[str, Any]:
+    """Return the network as plain numbers, for simulators that run without spikelet."""
+    from spikelet.models.microcircuit import (  # noqa: PLC0415
+        DELAY_SD,
+        DELAY_SPREADS,
+        DELAYS,
+        FULL_RATES,
+        NEURON,
+        POPULATIONS,
+        V_M,
+        WEIGHT_SD,
+        WEIGHT_SPREADS,
+        parameters,
+    )
+
+    given = parameters(scale, K_scale, drive=drive)
+    names = ("tau_m", "C_m", "E_L", "V_th", "V_reset", "t_ref", "tau_syn_ex", "tau_syn_in")
+    return {
+        "scale": scale,
+        "K_scale": K_scale,
+        "drive": drive,
+        "dt": dt,
+        "populations": list(POPULATIONS),
+        "full_rates": FULL_RATES,
+        "neuron": {name: getattr(NEURON, name) for name in names},
+        "sizes": given.sizes.tolist(),
+        "synapses": given.synapses.tolist(),
+        "weights": given.weights.tolist(),
+        "weight_sd": WEIGHT_SD,
+        "weight_spreads": WEIGHT_SPREADS,
+        "delays": DELAYS.tolist(),
+        "delay_sd": DELAY_SD,
+        "delay_spreads": DELAY_SPREADS,
+        "external_rates": given.external_rates.tolist(),
+        "external_weight": given.external_weight,
+        "currents": given.currents.tolist(),
+        "V_m": [values.tolist() for values in V_M["optimised"]],
+    }

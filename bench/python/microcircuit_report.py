@@ -1,0 +1,222 @@
+"""What the microcircuit did in each run, how far apart runs are, and the tables of both."""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import combinations, product
+from statistics import fmean, geometric_mean, median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.stats import ks_2samp
+
+from spikelet import statistics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from processes import Record
+
+DISTRIBUTIONS = ("rate", "CV", "correlation")
+FACTOR = 1.5
+"""So much farther than two seeds of spikelet are apart may another simulator be from it, in the
+geometric mean over populations. The ratio of a single one says little: seeds differ as a whole."""
+
+COST_HEADER = (
+    "threads", "simulator", "dtype", "SIMD", "runs", "build s", "wall s (min..max)",
+    "real-time factor", "RTF / spikelet", "same spikes", "syn. events", "ns/event", "peak RSS MB",
+)  # fmt: skip
+
+
+def activity(
+    path: Path, circuit: Mapping[str, Any], start: float, stop: float, neurons: int
+) -> dict[str, Any]:
+    """Return the statistics of a run by population.
+
+    Parameters
+    ----------
+    path : Path
+        What the worker wrote.
+    circuit : dict
+        Description of the network.
+    start, stop : float
+        The interval on the clock [ms].
+    neurons : int
+        Of a population, for correlations.
+    """
+    digest = hashlib.sha256()
+    means: dict[str, dict[str, float | None]] = {"rates": {}, "cvs": {}, "synchrony": {}}
+    samples: dict[str, dict[str, Any]] = {name: {} for name in DISTRIBUTIONS}
+    with np.load(path) as arrays:
+        for name, size in zip(circuit["populations"], circuit["sizes"], strict=True):
+            times, ids = arrays[f"{name}_times"], arrays[f"{name}_ids"]
+            digest.update(np.rint(times / circuit["dt"]).astype(np.int64).tobytes())
+            digest.update(ids.astype(np.int64).tobytes())
+            spikes = statistics.Spikes(times, ids, size)
+            rates, cvs = (f(spikes, start, stop) for f in (statistics.rates, statistics.cvs))
+            cvs = cvs[np.isfinite(cvs)]
+            samples["rate"][name], samples["CV"][name] = rates, cvs
+            samples["correlation"][name] = statistics.correlations(
+                spikes, start, stop, neurons=neurons
+            )
+            means["rates"][name] = float(rates.mean())
+            means["cvs"][name] = float(cvs.mean()) if cvs.size else None
+            means["synchrony"][name] = (
+                statistics.synchrony(spikes, start, stop) if len(ids) else None
+            )
+    return means | {"digest": digest.hexdigest(), "samples": samples}
+
+
+def pairwise(results: Mapping[Any, list[Record]]) -> dict[str, dict[str, dict[str, list[float]]]]:
+    """Return the Kolmogorov-Smirnov distances between runs, as van Albada et al. (2018) compare.
+
+    Returns
+    -------
+    dict
+        By "seeds" (of the first case with runs) and the name of each case with other spikes; then
+        by distribution and population; one for each pair of runs.
+    """
+    distinct = _distinct(results)
+    if not distinct:
+        return {}
+    (_, reference), *others = distinct.items()
+    groups = {"seeds": list(combinations(reference, 2))}
+    groups |= {name: list(product(reference, runs)) for name, runs in others}
+    return {
+        name: {
+            kind: {
+                population: _distances(pairs, kind, population)
+                for population in reference[0]["samples"][kind]
+            }
+            for kind in DISTRIBUTIONS
+        }
+        for name, pairs in groups.items()
+    }
+
+
+def _distances(pairs: list[tuple[Record, Record]], kind: str, population: str) -> list[float]:
+    """Return distances of pairs of runs; those where a run has no value are left out."""
+    found = []
+    for pair in pairs:
+        a, b = (run["samples"][kind][population] for run in pair)
+        if len(a) and len(b):
+            found.append(float(ks_2samp(a, b, method="asymp").statistic))
+    return found
+
+
+def costs(results: Mapping[Any, list[Record]]) -> str:
+    """Return a Markdown table of times and memory, all figures medians over the runs."""
+    lines: list[tuple[str, ...]] = [COST_HEADER, ("---",) * len(COST_HEADER)]
+    base: dict[int, float] = {}
+    same: dict[str, list[str]] = {}
+    for case, runs in results.items():
+        names = (str(case.threads), case.simulator, case.dtype, case.level)
+        if "wall_s" not in runs[0]:
+            why = next(f"{key}: {text}" for key, text in runs[0].items())
+            lines.append((*names, why.replace("|", "/"), *[""] * (len(COST_HEADER) - 5)))
+            continue
+        rtf, wall = _middle(runs, "rtf"), _middle(runs, "wall_s")
+        low, high = (f(run["wall_s"] for run in runs) for f in (min, max))
+        if case.simulator == "spikelet":
+            base.setdefault(case.threads, rtf)
+            digests = [run["digest"] for run in runs]
+            first = same.setdefault(case.dtype, digests)
+            agree = "reference" if first is digests else "yes" if first == digests else "NO"
+        else:
+            agree = "-"
+        ratio = f"{rtf / base[case.threads]:.2f}" if case.threads in base else "-"
+        events = _middle(runs, "events")
+        lines.append(
+            (
+                *names,
+                str(len(runs)),
+                f"{_middle(runs, 'build_s'):.2f}",
+                f"{wall:.4g} ({low:.4g}..{high:.4g})",
+                f"{rtf:.3g}",
+                ratio,
+                agree,
+                f"{events / 1e6:.1f} M",
+                f"{wall * 1e9 / events:.2f}" if events else "-",
+                f"{_middle(runs, 'peak_rss_mb'):.0f}",
+            )
+        )
+    return _markdown(lines)
+
+
+def rates(results: Mapping[Any, list[Record]], circuit: Mapping[str, Any]) -> str:
+    """Return a Markdown table of rates, CVs and synchrony, means over the seeds."""
+    distinct = _distinct(results)
+    header = ["population", "published rate Hz"]
+    for what in ("rate Hz", "CV ISI", "synchrony"):
+        header += [f"{what}, {case}" for case in distinct]
+    lines = [tuple(header), ("---",) * len(header)]
+    for name in circuit["populations"]:
+        line = [name, f"{circuit['full_rates'][name]:.3f}"]
+        for key in ("rates", "cvs", "synchrony"):
+            for runs in distinct.values():
+                known = [run[key][name] for run in runs if run[key][name] is not None]
+                line.append(f"{fmean(known):.3f}" if known else "-")
+        lines.append(tuple(line))
+    return _markdown(lines)
+
+
+def distances(found: Mapping[str, Any], circuit: Mapping[str, Any]) -> str:
+    """Return a Markdown table of the mean distances that `pairwise` found."""
+    columns = list(product(DISTRIBUTIONS, found))
+    header = ["population", *(f"{kind}, {name}" for kind, name in columns)]
+    lines = [tuple(header), ("---",) * len(header)]
+    for population in circuit["populations"]:
+        line = [population]
+        for kind, name in columns:
+            values = found[name][kind][population]
+            line.append(f"{fmean(values):.4f}" if values else "-")
+        lines.append(tuple(line))
+    return _markdown(lines)
+
+
+def verdict(found: Mapping[str, Any]) -> str:
+    """Say whether other simulators are about as far from spikelet as its own seeds are apart."""
+    seeds, others = found.get("seeds", {}), [name for name in found if name != "seeds"]
+    if not others:
+        return "Activity NOT COMPARED: there is nothing to compare with"
+    if not all(values for kind in seeds.values() for values in kind.values()):
+        return "Activity NOT CHECKED: it takes two seeds (--runs) with spikes in all populations"
+    lines = []
+    for name in others:
+        means, far = [], []
+        for kind in DISTRIBUTIONS:
+            ratios = []
+            for population, natural in seeds[kind].items():
+                values = found[name][kind][population]
+                if not values:
+                    return f"Activity NOT CHECKED: {name} has too few spikes in {population}"
+                ratios.append(fmean(values) / fmean(natural))
+            means.append(f"{kind} x {geometric_mean(ratios):.2f}")
+            if geometric_mean(ratios) > FACTOR:
+                far.append(kind)
+        text = f"distances over those of seeds, in the mean: {', '.join(means)}"
+        if far:
+            lines.append(f"ACTIVITY DIFFERS: {name}: {', '.join(far)}; {text}")
+        else:
+            lines.append(f"Activity agrees: {name}: {text}")
+    return "\n".join(lines)
+
+
+def _distinct(results: Mapping[Any, list[Record]]) -> dict[str, list[Record]]:
+    """Return the cases whose spikes no case before had."""
+    found: dict[str, list[Record]] = {}
+    seen: set[str] = set()
+    for case, runs in results.items():
+        if "digest" in runs[0] and not {run["digest"] for run in runs} <= seen:
+            found[str(case)] = runs
+            seen |= {run["digest"] for run in runs}
+    return found
+
+
+def _middle(runs: list[Record], key: str) -> float:
+    return float(median(run[key] for run in runs))
+
+
+def _markdown(lines: list[tuple[str, ...]]) -> str:
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
