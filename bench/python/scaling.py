@@ -184,7 +184,7 @@ def draw(all_axes: list[Axis], results: dict[Point, list[Record]], path: Path) -
         if name == "threads":
             panel.set_xticks(list(axis.points), [f"{x:g}" for x in axis.points])
             panel.minorticks_off()
-    panels[0, 0].legend(fontsize="small")
+    fig.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     for row in panels:
         row[0].set_ylabel("ns or bytes")
     fig.savefig(path, dpi=120)
