@@ -34,8 +34,8 @@ COST_HEADER = (
 )  # fmt: skip
 
 SPEEDUP_HEADER = (
-    "model", "simulator", "dtype", "threads", "sim wall s", "beside", "sim wall s",
-    "speed-up (min..max of a seed)",
+    "model", "simulator", "dtype", "threads", "sim wall s", "fewest threads", "their wall s",
+    "speed-up (min..max by seed)",
 )  # fmt: skip
 
 
