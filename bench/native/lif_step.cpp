@@ -1,11 +1,13 @@
 // What does one step of one LIF neuron cost, at each SIMD level, in float and double, with states
 // that fit L1 or L2 or come from further out? Spikes at about 10 Hz (dt 0.1 ms), reset and listing
 // included. An element is a neuron-step; it reads and writes three states and reads its refractory
-// clock.
+// clock. roofline/... has the neurons of half a cortical microcircuit, and beside them a loop that
+// reads and writes the same bytes and computes nothing to speak of.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,6 +16,8 @@
 #include "spikelet/network/population.hpp"
 
 void report(benchmark::State& state, double elements, double bytes);  // main.cpp
+void beside(benchmark::State& state, double elements, double bytes,
+            const std::function<void()>& work, const std::function<void()>& bare);
 
 namespace {
 
@@ -72,8 +76,51 @@ void lif_step(benchmark::State& state, std::size_t n, SimdLevel level) {
   report(state, static_cast<double>(n), 6 * sizeof(R) + sizeof(std::int32_t));
 }
 
+constexpr std::size_t roofline_neurons = 38592, roofline_steps = 100;
+
+#if defined(__x86_64__) && !defined(__clang__)
+[[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
+#endif
+std::int32_t negate(float* a, float* b, float* c, const std::int32_t* clock, std::size_t n) {
+  std::int32_t all = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    a[i] = -a[i];
+    b[i] = -b[i];
+    c[i] = -c[i];
+    all ^= clock[i];
+  }
+  return all;
+}
+
+void roofline(benchmark::State& state, SimdLevel level) {
+  Neurons<float> neurons(roofline_neurons, level);
+  Buffer<float> a(roofline_neurons), b(roofline_neurons), c(roofline_neurons);
+  Buffer<std::int32_t> clock(roofline_neurons);
+  std::size_t spikes = 0;
+  beside(
+      state, 1.0 * roofline_neurons * roofline_steps, 6 * sizeof(float) + sizeof(std::int32_t),
+      [&] {
+        for (std::size_t k = 0; k < roofline_steps; ++k) {
+          spikes += neurons.step();
+        }
+      },
+      [&] {
+        for (std::size_t k = 0; k < roofline_steps; ++k) {
+          benchmark::DoNotOptimize(
+              negate(a.data(), b.data(), c.data(), clock.data(), roofline_neurons));
+          benchmark::ClobberMemory();
+        }
+      });
+  if (spikes == 0) {
+    state.SkipWithError("nobody fires");
+  }
+}
+
 [[maybe_unused]] const bool registered = [] {
   for (const SimdLevel level : available_simd_levels()) {
+    benchmark::RegisterBenchmark(("roofline/lif_step/" + std::string(to_string(level))).c_str(),
+                                 roofline, level)
+        ->UseManualTime();
     for (const std::size_t n : {4096u, 40000u, 400000u}) {
       const std::string tail = std::string(to_string(level)) + "/" + std::to_string(n);
       benchmark::RegisterBenchmark(("lif_step/float/" + tail).c_str(), lif_step<float>, n, level);

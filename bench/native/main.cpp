@@ -1,10 +1,15 @@
 // Runs the benchmarks of this folder and prints for each: ns and bytes an element, and the
-// bandwidth that follows, to be read beside the machine's own (bandwidth/...).
+// bandwidth that follows, to be read beside the machine's own (bandwidth/...). Those of
+// roofline/... also stand beside the least that their work could be, run in turn with it.
 // --benchmark_filter=REGEX chooses, --benchmark_repetitions=5 adds medians,
 // --benchmark_out=FILE.json keeps everything.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <ctime>
+#include <functional>
+#include <vector>
 
 #include "spikelet/core/cpu.hpp"
 
@@ -13,6 +18,30 @@ void report(benchmark::State& state, double elements, double bytes) {
   state.counters["ns"] =
       Counter(elements * 1e-9, Counter::kIsIterationInvariantRate | Counter::kInvert);
   state.counters["bytes"] = Counter(bytes);
+}
+
+// For benchmarks that UseManualTime(): runs `bare` and `work` in turn and notes the ratio of their
+// medians.
+void beside(benchmark::State& state, double elements, double bytes,
+            const std::function<void()>& work, const std::function<void()>& bare) {
+  const auto seconds = [](const std::function<void()>& run) {  // of CPU, as Google Benchmark has it
+    const std::clock_t start = std::clock();
+    run();
+    return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  };
+  const auto median = [](std::vector<double>& x) {
+    const auto middle = x.begin() + static_cast<std::ptrdiff_t>(x.size() / 2);
+    std::nth_element(x.begin(), middle, x.end());
+    return *middle;
+  };
+  std::vector<double> of_work, of_bare;
+  for (auto _ : state) {
+    of_bare.push_back(seconds(bare));
+    of_work.push_back(seconds(work));
+    state.SetIterationTime(of_work.back());
+  }
+  report(state, elements, bytes);
+  state.counters["ratio"] = median(of_work) / median(of_bare);
 }
 
 namespace {
@@ -27,19 +56,24 @@ class Table : public benchmark::BenchmarkReporter {
     }
     std::printf("; kernels at level %s unless named\n",
                 spikelet::to_string(spikelet::simd_level()).data());
-    std::printf("%-56s %12s %9s %7s\n", "benchmark", "ns an elem.", "bytes", "GB/s");
+    std::printf("%-56s %12s %9s %7s %7s\n", "benchmark", "ns an elem.", "bytes", "GB/s", "x bare");
     return true;
   }
   void ReportRuns(const std::vector<Run>& runs) override {
     for (const Run& run : runs) {
-      const auto ns = run.counters.find("ns"), bytes = run.counters.find("bytes");
+      const auto ns = run.counters.find("ns"), bytes = run.counters.find("bytes"),
+                 ratio = run.counters.find("ratio");
       if (ns == run.counters.end() || bytes == run.counters.end()) {
         std::printf("%-56s failed: %s\n", run.benchmark_name().c_str(), run.report_label.c_str());
       } else if (run.aggregate_name == "cv") {
         std::printf("%-56s %11.1f%%\n", run.benchmark_name().c_str(), 100 * ns->second.value);
       } else {
-        std::printf("%-56s %12.3f %9.2f %7.1f\n", run.benchmark_name().c_str(), ns->second.value,
+        std::printf("%-56s %12.3f %9.2f %7.1f", run.benchmark_name().c_str(), ns->second.value,
                     bytes->second.value, bytes->second.value / ns->second.value);
+        if (ratio != run.counters.end()) {
+          std::printf(" %7.2f", ratio->second.value);
+        }
+        std::printf("\n");
       }
     }
     std::fflush(stdout);

@@ -1,9 +1,12 @@
 // What does Poisson noise cost? Independent counts for each neuron and step, added to its input, at
 // each SIMD level; the same with a rate of its own for each neuron; and sources that spike at 10
-// Hz. Beside them the random bits alone. An element is a draw of one neuron and step.
+// Hz. Beside them the random bits alone. An element is a draw of one neuron and step. roofline/...
+// has the mean of a cortical microcircuit's drive, in turn with the bits.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -14,6 +17,8 @@
 #include "spikelet/network/source.hpp"
 
 void report(benchmark::State& state, double elements, double bytes);  // main.cpp
+void beside(benchmark::State& state, double elements, double bytes,
+            const std::function<void()>& work, const std::function<void()>& bare);
 
 namespace {
 
@@ -61,6 +66,38 @@ void counts(benchmark::State& state, double mean, SimdLevel level) {
   report(state, n, 2 * sizeof(float));
 }
 
+void roofline(benchmark::State& state, SimdLevel level) {
+  constexpr double mean = 1.6;  // 8 Hz of 2000 synapses in 0.1 ms
+  constexpr Step steps = 100;
+  const auto draw16 = kernels(level).draw16;
+  const Stream stream(1, Purpose::injector, 0), tie(1, Purpose::injector_tie, 0);
+  const PoissonTable table(mean);
+  const Buffer<float> weight(block_size, 1.0f);
+  Buffer<float> input(n);
+  std::vector<std::uint16_t> draws(block_size);
+  Step step = 0, of_bits = 0;
+  beside(
+      state, 1.0 * n * steps, 2 * sizeof(float),
+      [&] {
+        std::fill(input.begin(), input.end(), 0.0f);
+        for (Step k = 0; k < steps; ++k) {
+          kernels(level).poisson32(table, stream, tie, step++, 0, n, weight.data(), 0,
+                                   input.data());
+        }
+      },
+      [&] {
+        for (Step k = 0; k < steps; ++k, ++of_bits) {
+          for (std::uint32_t block = 0; block < n / block_size; ++block) {
+            draw16(stream, block, of_bits, draws.data());
+            benchmark::DoNotOptimize(draws.data());
+          }
+        }
+      });
+  if (!near(std::accumulate(input.begin(), input.end(), 0.0), mean * n * steps)) {
+    state.SkipWithError("the counts have another mean");
+  }
+}
+
 void rate_for_each(benchmark::State& state) {
   const double mean = static_cast<double>(state.range(0)) / 10;
   PoissonInput<float> injector(n, std::vector<double>(n, mean * 1e4), {1.0}, excitatory_channel,
@@ -101,6 +138,8 @@ BENCHMARK(source)->Name("poisson/source/Hz")->Arg(10)->Arg(100);
 [[maybe_unused]] const bool registered = [] {
   for (const SimdLevel level : available_simd_levels()) {
     const std::string name(to_string(level));
+    benchmark::RegisterBenchmark(("roofline/poisson/" + name).c_str(), roofline, level)
+        ->UseManualTime();
     benchmark::RegisterBenchmark(("poisson/bits/" + name).c_str(), bits, level);
     for (const auto& [label, mean] : {std::pair{"0.1", 0.1}, {"1", 1.0}, {"5", 5.0}}) {
       benchmark::RegisterBenchmark(("poisson/counts/" + name + "/mean:" + label).c_str(), counts,

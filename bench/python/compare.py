@@ -17,7 +17,7 @@ from pathlib import Path
 
 from models import DT, MODELS
 from processes import Record, busy, headline, machine, run
-from report import Case, costs, judge, summarise, table
+from report import Case, costs, judge, speedups, summarise, table
 
 WORKER = Path(__file__).with_name("worker.py")
 
@@ -123,6 +123,8 @@ def main() -> None:
     print(f"\n{summarise(verdicts)}\n\n{table(results, verdicts)}")
     if any(MODELS[case.model].static for case in results):
         print(f"\n{costs(results, {model.name: model.static for model in MODELS.values()})}")
+    if gains := speedups(results):
+        print(f"\n{gains}")
 
     if args.json:
         record = {

@@ -33,6 +33,11 @@ COST_HEADER = (
     "mean weight (SD of seeds)", "SD of weights (SD of seeds)",
 )  # fmt: skip
 
+SPEEDUP_HEADER = (
+    "model", "simulator", "dtype", "threads", "sim wall s", "fewest threads", "their wall s",
+    "speed-up (min..max by seed)",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Case:
@@ -186,6 +191,34 @@ def costs(results: dict[Case, list[Record]], statics: dict[str, str | None]) -> 
             )
         )
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def speedups(results: dict[Case, list[Record]]) -> str:
+    """Return a Markdown table of what more threads gain over the fewest, or "" without any."""
+    lines: list[tuple[str, ...]] = [SPEEDUP_HEADER, ("---",) * len(SPEEDUP_HEADER)]
+    fewest: dict[Case, tuple[int, list[Record]]] = {}
+    for case, runs in sorted(results.items(), key=lambda item: item[0].threads):
+        if "wall_s" not in runs[0]:
+            continue
+        threads, base = fewest.setdefault(replace(case, threads=0), (case.threads, runs))
+        if threads == case.threads:
+            continue
+        wall, base_wall = (_middle(group, "wall_s") for group in (runs, base))
+        by_seed = {run["seed"]: run["wall_s"] for run in base}
+        ratios = [by_seed[r["seed"]] / r["wall_s"] for r in runs if r["seed"] in by_seed]
+        lines.append(
+            (
+                case.model,
+                case.simulator,
+                case.dtype,
+                str(case.threads),
+                f"{wall:.4g}",
+                str(threads),
+                f"{base_wall:.4g}",
+                f"{base_wall / wall:.2f} ({min(ratios):.2f}..{max(ratios):.2f})",
+            )
+        )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) if len(lines) > 2 else ""
 
 
 def _spread(runs: list[Record], key: str) -> str:

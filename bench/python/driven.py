@@ -1,0 +1,188 @@
+"""A recurrent network whose synapses are counted but do nothing, to measure what they cost.
+
+How often a network fires usually follows from its synapses, so that no size, in-degree or delay can
+be changed alone. Here each neuron fires when its own Poisson train says so: one event takes it over
+the threshold. The recurrent weights are so small that they are lost in the rounding of every
+potential. They go to the other receptor, whose current never decays: it is an exact count of the
+events that have arrived.
+
+Run as a program this measures one point and prints one line of JSON; scaling.py starts it so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import MISSING, dataclass, fields
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from measure import peak_rss_mb
+from models import DT
+
+import spikelet as sl
+
+WEIGHT = -(2.0**-60)  # pA: a power of two, so that float32 sums are exact up to 2^24 events
+MOST_EVENTS = 2**24
+REFRACTORY = 1.0  # ms, ten time constants of the drive's current: one event, one spike
+NEURON = sl.LIF(t_ref=REFRACTORY, tau_syn_ex=0.1, tau_syn_in=1e15)
+DRIVE = 1e5  # pA: a current of 0.1 ms that moves V_m by 25 mV in its first step
+WARM_UP = 50.0  # ms, and the longest delay
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """What a network is like; times and rates in ms and Hz."""
+
+    neurons: int
+    indegree: int
+    rate: float
+    """Of each neuron's drive; it fires a little less, by what arrives while it is refractory."""
+    shortest: int = 15
+    """Delays are uniform from this number of steps ..."""
+    longest: int = 15
+    """... to this one."""
+    threads: int = 1
+    model_ms: float = 1000.0
+    """Length of a window on the clock."""
+    windows: int = 3
+    seed: int = 1
+    dtype: str = "float32"
+
+
+def network(point: Point) -> tuple[sl.Network, sl.Population, sl.SpikeRecorder]:
+    """Return the network without synapses, and a recorder of all its spikes."""
+    dtype: Any = point.dtype
+    net = sl.Network(dt=DT, seed=point.seed, threads=point.threads, dtype=dtype)
+    neurons = net.population(point.neurons, NEURON)
+    net.inject(neurons, sl.PoissonInput(rate=point.rate, weight=DRIVE))
+    return net, neurons, net.record(neurons, "spikes")
+
+
+def connect(net: sl.Network, neurons: sl.Population, point: Point) -> sl.Projection:
+    """Give each neuron its synapses from all neurons."""
+    low, high = point.shortest * DT, point.longest * DT
+    # Half a step at both ends, so that all numbers of steps are equally frequent.
+    spread = sl.Uniform(low - DT / 2, high + DT / 2, clip=(low, high))
+    return net.connect(
+        neurons,
+        neurons,
+        sl.FixedIndegree(point.indegree),
+        weight=WEIGHT,
+        delay=spread if low < high else low,
+    )
+
+
+class Timer:
+    """Runs a network and times it.
+
+    Parameters
+    ----------
+    net, neurons, spikes
+        As `network` returns them.
+    point : Point
+        Its parameters.
+    """
+
+    def __init__(
+        self, net: sl.Network, neurons: sl.Population, spikes: sl.SpikeRecorder, point: Point
+    ) -> None:
+        self.net, self.neurons, self.recorder, self.point = net, neurons, spikes, point
+        self.walls: list[float] = []
+        self.spikes = self.events = 0
+
+    def warm_up(self) -> None:
+        """Run until events arrive as often as they are sent."""
+        self.net.run(WARM_UP + round(self.point.longest * DT, 6))
+
+    def window(self) -> None:
+        """Run once on the clock, then count the spikes and the events that arrived."""
+        self.recorder.clear()
+        self.neurons.I_syn_in[:] = 0.0
+        start = perf_counter()
+        self.net.run(self.point.model_ms)
+        self.walls.append(perf_counter() - start)
+        self.spikes += len(self.recorder.times)
+        self.events += round(np.sum(self.neurons.I_syn_in[:], dtype=np.float64) / WEIGHT)
+
+
+def measure(point: Point, *, tell: bool = False) -> dict[str, Any]:
+    """Run a network without its synapses and with them, in turn; return the JSON record.
+
+    Parameters
+    ----------
+    point : Point
+        The network.
+    tell : bool
+        Say on stderr what is being done.
+
+    Raises
+    ------
+    RuntimeError
+        If the synapses changed the spikes.
+    """
+    if point.indegree * point.rate * point.model_ms * 1e-3 > MOST_EVENTS / 2:
+        raise ValueError("so many events onto one neuron are not counted exactly: run it shorter")
+
+    def say(text: str) -> None:
+        if tell:
+            print(text, file=sys.stderr, flush=True)
+
+    idle, full = (Timer(*network(point), point) for _ in range(2))
+    say(f"drawing {point.neurons * point.indegree:.3g} synapses")
+    start = perf_counter()
+    projection = connect(full.net, full.neurons, point)
+    drawn = perf_counter()
+    say("laying them out")
+    full.net.prepare()
+    built = perf_counter()
+    build_peak = peak_rss_mb()
+    say("running")
+    for timer in (idle, full):
+        timer.warm_up()
+    for _ in range(point.windows):
+        for timer in (idle, full):
+            timer.window()
+    if full.spikes != idle.spikes:
+        raise RuntimeError(f"synapses changed the spikes: {full.spikes}, {idle.spikes} without")
+
+    wall, idle_wall = median(full.walls), median(idle.walls)
+    synapses, spikes, events = len(projection), full.spikes, full.events / point.windows
+    steps = round(point.model_ms / DT)
+    return vars(point) | {
+        "synapses": synapses,
+        "draw_s": drawn - start,
+        "build_s": built - start,
+        "bytes_per_synapse": full.net._sim.synapse_bytes() / synapses,
+        "idle_wall_s": idle_wall,
+        "wall_s": wall,
+        "spikes": spikes,
+        "rate_hz": spikes / point.neurons / (point.windows * point.model_ms * 1e-3),
+        "events": full.events,
+        "ns_per_neuron_step": idle_wall * 1e9 / (point.neurons * steps),
+        "ns_per_event": (wall - idle_wall) * 1e9 / events if events else None,
+        "ns_per_event_all": wall * 1e9 / events if events else None,
+        "build_peak_rss_mb": build_peak,
+        "peak_rss_mb": peak_rss_mb(),
+        "versions": {"spikelet": sl.__version__, "simd": sl.simd_level()},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    kinds = {"int": int, "float": float, "str": str}
+    for f in fields(Point):
+        parser.add_argument(
+            f"--{f.name}",
+            type=kinds[str(f.type)],
+            required=f.default is MISSING,
+            default=None if f.default is MISSING else f.default,
+        )
+    print(json.dumps(measure(Point(**vars(parser.parse_args())))))
+
+
+if __name__ == "__main__":
+    main()

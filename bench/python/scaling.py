@@ -1,0 +1,244 @@
+"""How cost grows with neurons, in-degree, firing rate, delays and threads: tables and a figure.
+
+    python bench/python/scaling.py --runs 3 --out scaling.png
+
+The network is that of driven.py. Each run of each point is a process of its own, and the points
+take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import median
+
+from driven import MOST_EVENTS, Point
+from models import DT
+from processes import Record, busy, headline, machine, run
+
+WORKER = Path(__file__).with_name("driven.py")
+
+MEASURABLE = 0.1
+"""Synapses whose cost is a smaller part of the neurons' are not told from the clock's noise."""
+
+HEADER = (
+    "synapses", "build s", "ns/synapse built", "bytes/synapse", "sim wall s",
+    "(min..max)", "without synapses", "model s", "rate Hz", "events/window", "ns/event, all work",
+    "ns/event, synapses", "ns/neuron-step", "peak RSS MB",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What one table and one panel show."""
+
+    name: str
+    points: dict[float, Point]
+    """Position on the axis to network."""
+
+
+def axes(threads: list[int], *, quick: bool) -> list[Axis]:
+    """Return all axes; each changes one thing only, and the rest is what stands here."""
+    size, few, most = (1000, 10, 100) if quick else (20_000, 10, 10_000)
+    base = Point(neurons=size, indegree=few if quick else 1000, rate=10.0)
+    sizes = [1000, 2000] if quick else [1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000]
+    degrees = [few, most] if quick else [few, 30, 100, 300, 1000, 3000, most]
+    rates = [1.0, 100.0] if quick else [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0]
+    spreads = [1, 64] if quick else [1, 4, 16, 64, 160, 500]
+    large = replace(base, neurons=10 * size, indegree=few if quick else 100)
+    return [
+        Axis(
+            f"neurons, in-degree {few if quick else 100}",
+            {n: Point(neurons=n, indegree=few if quick else 100, rate=10.0) for n in sizes},
+        ),
+        # All synapses of the largest in-degree must fit into memory.
+        Axis(
+            f"in-degree, {size // 2} neurons",
+            {k: replace(base, neurons=size // 2, indegree=k) for k in degrees},
+        ),
+        Axis("rate in Hz" + _of(base), {r: replace(base, rate=r) for r in rates}),
+        Axis(
+            "longest delay in steps" + _of(base),
+            {d: replace(base, shortest=1, longest=d) for d in spreads},
+        ),
+        Axis("threads" + _of(base), {t: replace(base, threads=t) for t in threads}),
+        Axis("threads" + _of(large), {t: replace(large, threads=t) for t in threads}),
+    ]
+
+
+def _of(point: Point) -> str:
+    return f", {point.neurons} neurons of in-degree {point.indegree}"
+
+
+def lasting(point: Point, seconds: float) -> Point:
+    """Return the point with a window of about so many seconds of wall time."""
+    steps = 1e3 / DT
+    # What a neuron-step and an event cost on the machines we know, to the factor that matters here.
+    per_second = point.neurons * (0.5e-9 * steps + 1e-9 * point.indegree * point.rate)
+    countable = MOST_EVENTS / 2 / (point.indegree * point.rate)
+    length = min(max(seconds / per_second, 0.1), 60.0, countable)
+    return replace(point, model_ms=100.0 * max(1, int(10 * length)))
+
+
+def run_all(points: list[Point], args: argparse.Namespace) -> dict[Point, list[Record]]:
+    """Run all points with all seeds; a point that fails is not tried again."""
+    results: dict[Point, list[Record]] = {point: [] for point in points}
+    for seed in range(args.seed, args.seed + args.runs):
+        for point, runs in results.items():
+            if runs and "wall_s" not in runs[-1]:
+                continue
+            settings = asdict(replace(lasting(point, args.seconds), seed=seed, dtype=args.dtype))
+            command = [sys.executable, str(WORKER)]
+            command += [f"--{name}={value}" for name, value in settings.items()]
+            record = run(command, point.threads)
+            if "wall_s" in record:
+                runs.append(record)
+                text = f"{record['wall_s']:.3f} s, {record['idle_wall_s']:.3f} s without synapses"
+            else:
+                runs[:] = [record]
+                text = next(f"{key}: {value}" for key, value in record.items())
+            print(f"{point} seed {seed}: {text}", file=sys.stderr, flush=True)
+    return results
+
+
+def middle(runs: list[Record], key: str) -> float:
+    """Return the median over the runs."""
+    return float(median(run[key] for run in runs))
+
+
+def split(runs: list[Record]) -> float | None:
+    """Return ns an event that the synapses add, or None if that is too little to be measured."""
+    wall, idle = middle(runs, "wall_s"), middle(runs, "idle_wall_s")
+    return middle(runs, "ns_per_event") if wall - idle > MEASURABLE * idle else None
+
+
+def table(axis: Axis, results: dict[Point, list[Record]]) -> str:
+    """Return one axis as a Markdown table."""
+    lines: list[tuple[str, ...]] = [(axis.name.split(",")[0], *HEADER)]
+    lines.append(("---",) * len(lines[0]))
+    for x, point in axis.points.items():
+        runs = results[point]
+        if "wall_s" not in runs[0]:
+            why = next(f"{key}: {text}" for key, text in runs[0].items()).replace("|", "/")
+            lines.append((f"{x:g}", why, *[""] * (len(HEADER) - 1)))
+            continue
+        synapses, added = middle(runs, "synapses"), split(runs)
+        low, high = (f(run["wall_s"] for run in runs) for f in (min, max))
+        lines.append(
+            (
+                f"{x:g}",
+                f"{synapses:.3g}",
+                f"{middle(runs, 'build_s'):.3f}",
+                f"{middle(runs, 'build_s') * 1e9 / synapses:.1f}",
+                f"{middle(runs, 'bytes_per_synapse'):.2f}",
+                f"{middle(runs, 'wall_s'):.4g}",
+                f"({low:.4g}..{high:.4g})",
+                f"{middle(runs, 'idle_wall_s'):.4g}",
+                f"{middle(runs, 'model_ms') * 1e-3:g}",
+                f"{middle(runs, 'rate_hz'):.3g}",
+                f"{middle(runs, 'events') / middle(runs, 'windows'):.4g}",
+                f"{middle(runs, 'ns_per_event_all'):.3f}",
+                "-" if added is None else f"{added:.3f}",
+                f"{middle(runs, 'ns_per_neuron_step'):.3f}",
+                f"{middle(runs, 'peak_rss_mb'):.0f}",
+            )
+        )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def draw(all_axes: list[Axis], results: dict[Point, list[Record]], path: Path) -> None:
+    """Draw one figure with a panel for each axis."""
+    import matplotlib as mpl  # noqa: PLC0415  # only the figure needs it
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    fig, panels = plt.subplots(2, 3, figsize=(13, 7.5), sharey=True, layout="constrained")
+    for axis, panel in zip(all_axes, panels.flat, strict=True):
+        done = {x: results[p] for x, p in axis.points.items() if "wall_s" in results[p][0]}
+        curves = {
+            "ns an event, synapses alone": ("o-", {x: split(runs) for x, runs in done.items()}),
+            "ns an event, all work": (
+                "o--", {x: middle(runs, "ns_per_event_all") for x, runs in done.items()}
+            ),
+            "ns a neuron-step": (
+                "s-", {x: middle(runs, "ns_per_neuron_step") for x, runs in done.items()}
+            ),
+            "bytes a synapse": (
+                "^:", {x: middle(runs, "bytes_per_synapse") for x, runs in done.items()}
+            ),
+            "ns a synapse, building": (
+                "v:",
+                {x: m(r, "build_s") * 1e9 / m(r, "synapses") for m in [middle] for x, r in done.items()},
+            ),
+        }  # fmt: skip
+        for label, (style, curve) in curves.items():
+            known = {x: y for x, y in curve.items() if y is not None and y > 0}
+            panel.plot(list(known), list(known.values()), style, label=label, markersize=4)
+        name, _, rest = axis.name.partition(", ")
+        panel.set(xscale="log", yscale="log", xlabel=name, title=rest)
+        panel.grid(which="major", alpha=0.3)
+        if name == "threads":
+            panel.set_xticks(list(axis.points), [f"{x:g}" for x in axis.points])
+            panel.minorticks_off()
+    fig.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    for row in panels:
+        row[0].set_ylabel("ns or bytes")
+    fig.savefig(path, dpi=120)
+    plt.close(fig)
+
+
+def arguments() -> argparse.Namespace:
+    """Return the parsed command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--runs", type=int, default=3, help="runs with different seeds (default: 3)")
+    add("--seed", type=int, default=1, help="seed of the first run (default: 1)")
+    add("--threads", type=int, nargs="+", default=[1, 2], help="counts of the last axes")
+    add("--dtype", choices=["float32", "float64"], default="float32")
+    add("--seconds", type=float, default=0.5,
+        help="about how long a window is; a run has three of each network (default: 0.5)")  # fmt: skip
+    add("--quick", action="store_true", help="tiny networks, one run: does everything work?")
+    add("--out", type=Path, metavar="PATH", help="draw the figure into this file (matplotlib)")
+    add("--json", type=Path, metavar="PATH", help="write all runs and the machine to this file")
+    args = parser.parse_args()
+    if args.runs < 1 or min(args.threads) < 1 or args.seconds <= 0:
+        parser.error("--runs, --threads and --seconds must be positive")
+    if args.quick:
+        args.runs, args.seconds = 1, 0.01
+    return args
+
+
+def main() -> None:
+    args = arguments()
+    host = machine()
+    all_axes = axes(args.threads, quick=args.quick)
+    results = run_all(list({p: None for axis in all_axes for p in axis.points.values()}), args)
+    runs = [run for group in results.values() for run in group]
+    versions = next((run["versions"] for run in runs if "versions" in run), {})
+    print(headline(host))
+    print(", ".join(f"{k} {v}" for k, v in versions.items()) or "nothing did run")
+    print(f"dt {DT} ms; {args.dtype}; seeds {args.seed} to {args.seed + args.runs - 1}; medians")
+    if warning := busy(runs):
+        print(warning)
+    for axis in all_axes:
+        print(f"\n### {axis.name}\n\n{table(axis, results)}")
+    if args.out:
+        draw(all_axes, results, args.out)
+        print(f"\nfigure: {args.out}")
+    if args.json:
+        cases = [
+            {"axis": axis.name, "x": x, "runs": results[point]}
+            for axis in all_axes
+            for x, point in axis.points.items()
+        ]
+        args.json.write_text(json.dumps({"machine": host, "cases": cases}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
