@@ -171,7 +171,7 @@ NETWORKS = (
     BenchNetwork("cuba", "CUBA 4000", 2000.0, _cuba),
     BenchNetwork("coba", "COBA 4000", 1000.0, _coba),
     BenchNetwork("brunel", "Brunel 12500", 500.0, _brunel),
-    BenchNetwork("plastic_brunel", "Brunel, plastic", 200.0, _plastic_brunel),
-    BenchNetwork("microcircuit", "microcircuit 0.1", 1000.0, _microcircuit),
+    BenchNetwork("plastic_brunel", "Brunel plastic", 200.0, _plastic_brunel),
+    BenchNetwork("microcircuit", "microcircuit", 1000.0, _microcircuit),
 )
 """In the order of the table."""

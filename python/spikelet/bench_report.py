@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["describe_reference", "introduce", "print_table", "tell", "threads_text"]
 
 _COLUMNS = (
-    "network", "threads", "build s", "wall s", "real-time factor", "ns/event", "reference ns/event", "ratio",
+    "network", "threads", "build s", "wall s", "real-time factor", "ns/event", "reference", "ratio",
 )  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def describe_reference(reference: Record) -> None:
         f"Reference: spikelet {reference['spikelet']}, {reference['date']}, on {_machine_line(reference['machine'])}\n"
         f"{_bandwidths(reference)}\n"
         "Wall time is the shortest run's; real-time factor: wall time by simulated time; an event is a spike at a "
-        "synapse;\nratio: ns/event by the reference's with as many threads, one or all."
+        "synapse;\nreference: its ns/event with as many threads, one or all; ratio: ns/event by that."
     )
 
 
@@ -71,7 +71,7 @@ def _lines(rows: Sequence[Row], reference: Cases, wrong: dict[str, str]) -> list
     for row in rows:
         line = [titles[row.network], str(row.threads)]
         if row.network in wrong:  # no speed of what is not the same network
-            lines.append([*line, "results differ", *[""] * (len(_COLUMNS) - 3)])
+            lines.append([*line, "differ", *[""] * (len(_COLUMNS) - 3)])
             continue
         line += [f"{row.build_s:.2f}", f"{row.wall_s:.3f}", f"{row.real_time_factor:.3f}"]
         line += [f"{row.ns_per_event:.2f}"]
@@ -102,13 +102,14 @@ def print_table(rows: Sequence[Row], reference: Cases, wrong: dict[str, str]) ->
 
 
 def _rich(lines: list[list[str]]) -> None:
-    from rich.console import Console  # noqa: PLC0415  # an extra
+    from rich import box  # noqa: PLC0415  # an extra
+    from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    console = Console(width=None if sys.stdout.isatty() else 110)
-    table = Table()
+    console = Console(width=None if sys.stdout.isatty() else 100)
+    table = Table(box=box.SIMPLE_HEAD, padding=0)  # 80 columns
     for k, name in enumerate(_COLUMNS):
-        table.add_column(name, justify="left" if k == 0 else "right")
+        table.add_column(name, justify="left" if k == 0 else "right", no_wrap=k == 0)
     for line in lines:
         table.add_row(*line)
     console.print(table)
