@@ -127,6 +127,6 @@ def test_version_and_info(capsys):
 
 
 def test_the_command_line_imports_nothing_heavy():
-    heavy = {"matplotlib", "rich", "sklearn", "scipy", "spikelet.demo"}
+    heavy = {"matplotlib", "rich", "sklearn", "scipy", "spikelet.demo", "spikelet.bench"}
     code = f"import sys, spikelet.cli; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

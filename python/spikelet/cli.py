@@ -1,4 +1,4 @@
-"""The command line: ``spikelet demo``, ``spikelet info``."""
+"""The command line: ``spikelet demo``, ``spikelet bench``, ``spikelet info``."""
 
 from __future__ import annotations
 
@@ -79,6 +79,23 @@ def _parser() -> argparse.ArgumentParser:
         "--threads", type=_count(1), default=1,
         help="the result does not depend on it, and so small a network gains nothing (default: 1)",
     )  # fmt: skip
+
+    text = "How fast this machine runs known networks, beside a reference; takes some 20 seconds."
+    bench = commands.add_parser("bench", help="how fast this machine is", description=text)
+    bench.set_defaults(command=_bench)
+    bench.add_argument("--quick", action="store_true", help="a tenth of the simulated time; rough")
+    bench.add_argument(
+        "--threads", type=_count(1), help="of the runs with many threads (default: all)"
+    )
+    bench.add_argument(
+        "--networks", nargs="+", metavar="NAME",
+        help="only these of cuba, coba, brunel, plastic_brunel, microcircuit",
+    )  # fmt: skip
+    bench.add_argument("--json", type=Path, metavar="FILE", help="write the results to this file")
+    bench.add_argument(
+        "--update-reference", action="store_true",
+        help="for maintainers: replace the stored reference by what is measured",
+    )  # fmt: skip
     return parser
 
 
@@ -116,3 +133,16 @@ def _demo(options: argparse.Namespace) -> int:
         threads=options.threads,
     )
     return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from spikelet import bench  # noqa: PLC0415  # only where it is used
+
+    right = bench.run(
+        quick=options.quick,
+        threads=options.threads,
+        networks=options.networks,
+        json_file=options.json,
+        update_reference=options.update_reference,
+    )
+    return 0 if right else 1

@@ -1,0 +1,338 @@
+"""``spikelet bench``: how fast this machine runs known networks, beside a stored reference."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import platform
+import re
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Barrier
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+import spikelet as sl
+from spikelet._checks import fail, integer
+from spikelet.bench_networks import NETWORKS, BenchNetwork, Built
+from spikelet.bench_report import describe_reference, introduce, print_table, tell, threads_text
+from spikelet.network import default_threads
+
+__all__ = ["REFERENCE", "Row", "copy_bandwidth", "machine", "run"]
+
+REFERENCE = Path(__file__).with_name("data") / "bench_reference.json"
+QUICK = 0.1
+"""Factor on the durations of a quick run."""
+RATE_TOLERANCE = {"full": 0.05, "quick": 0.2}
+"""Of mean rates. Another library of elementary functions moves the first spike by a step, and after that only averages
+agree: to 2 % (full) and 9 % (quick) when potentials are changed by 0.0001 mV."""
+SYNAPSE_TOLERANCE = 0.001
+LEAST_RUNS, MOST_RUNS, ENOUGH = 3, 10, 1.0  # [1, 1, s]
+
+Record = dict[str, Any]
+Cases = dict[tuple[str, str], Record]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one network did with one number of threads.
+
+    Parameters
+    ----------
+    network : str
+        Its name.
+    threads : int
+        Number of threads.
+    role : "one" or "all"
+        With which row of the reference it is compared.
+    build_s : float
+        To create it and to lay it out [s].
+    wall_s : float
+        The shortest of `runs` simulations of `model_s` [s].
+    model_s : float
+        Simulated time [s].
+    runs : int
+        Simulations from the start; all gave the same spikes.
+    real_time_factor : float
+        Wall time by simulated time: below 1 is faster than real time.
+    ns_per_event : float
+        Wall time by synaptic events, which are spikes times mean out-degree.
+    neurons, synapses, spikes : int
+        Their numbers.
+    rate_hz : float
+        Mean rate of all neurons [Hz].
+    spikes_crc : int
+        Checksum of all spikes.
+    """
+
+    network: str
+    threads: int
+    role: str
+    build_s: float
+    wall_s: float
+    model_s: float
+    runs: int
+    real_time_factor: float
+    ns_per_event: float
+    neurons: int
+    synapses: int
+    spikes: int
+    rate_hz: float
+    spikes_crc: int
+
+
+def run(
+    *,
+    quick: bool = False,
+    threads: int | None = None,
+    networks: Sequence[str] | None = None,
+    json_file: str | os.PathLike[str] | None = None,
+    update_reference: bool = False,
+) -> bool:
+    """Measure, print a table, and tell whether the results were right.
+
+    Parameters
+    ----------
+    quick : bool
+        A tenth of the durations, and one run of each. Times are rough then.
+    threads : int, optional
+        Of the runs with many threads; by default all that this process may use.
+    networks : sequence of str, optional
+        Only these of cuba, coba, brunel, plastic_brunel, microcircuit.
+    json_file : path, optional
+        Write everything to this file as well.
+    update_reference : bool
+        For maintainers, in a checkout: measure all networks, full and quick, and replace the stored reference by what
+        comes out. Nothing is compared.
+
+    Returns
+    -------
+    bool
+        Whether each network gave the same spikes in all runs and, but for `update_reference`, the rate of the
+        reference.
+
+    Raises
+    ------
+    ValueError
+        If `threads` is below 1, a network is unknown, or `update_reference` is combined with `quick` or `networks`.
+    OSError
+        If a file cannot be written; before the work starts where that can be seen.
+    """
+    where = "bench"
+    if threads is not None:
+        integer(where, "threads", threads, 1)
+    known = [network.name for network in NETWORKS]
+    for name in networks or ():
+        if name not in known:
+            fail(where, "networks", name, f"must be of {', '.join(known)}")
+    if update_reference and (quick or networks):
+        fail(where, "update_reference", True, "measures everything; leave quick and networks out")
+    target = None if json_file is None else Path(json_file)
+    if target is not None and target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder, not a file to write the results to")
+    if target is not None and not target.absolute().parent.is_dir():
+        raise FileNotFoundError(f"no folder {target.absolute().parent} to write the results to")
+
+    many = default_threads() if threads is None else threads
+    chosen = [network for network in NETWORKS if networks is None or network.name in networks]
+    start = _about(many)
+    introduce(start)
+    modes = ("full", "quick") if update_reference else ("quick" if quick else "full",)
+    measured = {mode: _measure_all(chosen, many, mode) for mode in modes}
+    record = start | {mode: [asdict(row) for row in rows] for mode, rows in measured.items()}
+    rows = measured[modes[0]]
+    if update_reference:
+        wrong = {k: v for rows in measured.values() for k, v in _differences(rows, {}, "").items()}
+        reference: Record = {}
+    else:
+        reference = json.loads(REFERENCE.read_text())
+        wrong = _differences(rows, _by_case(reference[modes[0]]), modes[0])
+    print_table(rows, _by_case(reference.get(modes[0], [])), wrong)
+    if reference:
+        describe_reference(reference)
+    for name, why in wrong.items():
+        print(f"Results differ, {name}: {why}")
+    if target is not None:
+        target.write_text(json.dumps(record | {"differ": wrong}, indent=1) + "\n")
+    if update_reference and not wrong:
+        REFERENCE.write_text(json.dumps(record, indent=1) + "\n")
+        print(f"Wrote {REFERENCE}")
+    return not wrong
+
+
+# Measuring ------------------------------------------------------------------------------------------------------------
+
+
+def machine() -> dict[str, Any]:
+    """Return what the results depend on: processor, cores that may be used, system, SIMD level."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists() and (match := re.search(r"model name\s*:\s*(.+)", info.read_text())):
+        cpu = match[1].strip()
+    return {
+        "cpu": cpu,
+        "cores": default_threads(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "simd": sl.simd_level(),
+    }
+
+
+def copy_bandwidth(threads: int = 1, size: int = 1 << 26, seconds: float = 0.1) -> float:
+    """Return how fast memory is copied [GB/s], read and written bytes together.
+
+    Parameters
+    ----------
+    threads : int
+        Each copies a block of its own.
+    size : int
+        Bytes of a block: the default is far larger than a cache, 2^17 fits one.
+    seconds : float
+        About how long the measurement takes.
+
+    Returns
+    -------
+    float
+        The best of three.
+    """
+    blocks = [(np.ones(size, np.uint8), np.zeros(size, np.uint8)) for _ in range(threads)]
+    for source, target in blocks:
+        np.copyto(target, source)  # so that memory is there
+    began = perf_counter()
+    np.copyto(*blocks[0][::-1])
+    one = perf_counter() - began
+    times = max(1, int(seconds / 3 / one))
+    barrier = Barrier(threads)
+
+    def copy(pair: tuple[Any, Any]) -> tuple[float, float]:
+        barrier.wait()
+        start = perf_counter()
+        for _ in range(times):
+            np.copyto(pair[1], pair[0])  # without the interpreter's lock
+        return start, perf_counter()
+
+    best = 0.0
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(3):
+            spans = list(pool.map(copy, blocks))
+            wall = max(end for _, end in spans) - min(start for start, _ in spans)
+            best = max(best, 2e-9 * size * times * threads / wall)
+    return best
+
+
+def _about(threads: int) -> Record:
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    counts = sorted({1, threads})
+    return {
+        "spikelet": sl.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine(),
+        "load": load,
+        "copy_gb_per_s": {str(n): copy_bandwidth(n, min(1 << 26, (1 << 28) // n)) for n in counts},
+        "cache_copy_gb_per_s": {str(n): copy_bandwidth(n, 1 << 17) for n in counts},
+    }
+
+
+def _measure_all(networks: Sequence[BenchNetwork], threads: int, mode: str) -> list[Row]:
+    rows = []
+    for network in networks:
+        for role, n in (("one", 1), ("all", threads))[: 1 if threads == 1 else 2]:
+            tell(f"{network.title}, {threads_text(n)} ...")
+            rows.append(_measure(network, n, role, mode))
+    tell("")
+    return rows
+
+
+def _measure(network: BenchNetwork, threads: int, role: str, mode: str) -> Row:
+    duration = round(network.duration * (QUICK if mode == "quick" else 1.0), 1)
+    gc.collect()  # the network before, if it is still there
+    start = perf_counter()
+    built = network.build(threads)
+    built.network.prepare()
+    build = perf_counter() - start
+
+    walls: list[float] = []
+    seen = set()
+    spikes = 0
+    least, most = (1, 1) if mode == "quick" else (LEAST_RUNS, MOST_RUNS)
+    while len(walls) < least or (len(walls) < most and sum(walls) < ENOUGH):
+        if walls:
+            built.network.reset()
+        start = perf_counter()
+        built.network.run(duration)
+        walls.append(perf_counter() - start)
+        spikes, checksum = _read(built)
+        seen.add(checksum)
+    wall = min(walls)
+    events = spikes * built.synapses / built.neurons
+    return Row(
+        network=network.name,
+        threads=threads,
+        role=role,
+        build_s=build,
+        wall_s=wall,
+        model_s=duration * 1e-3,
+        runs=len(walls),
+        real_time_factor=wall / (duration * 1e-3),
+        ns_per_event=wall * 1e9 / max(events, 1.0),
+        neurons=built.neurons,
+        synapses=built.synapses,
+        spikes=spikes,
+        rate_hz=spikes / built.neurons / (duration * 1e-3),
+        spikes_crc=seen.pop() if len(seen) == 1 else -1,
+    )
+
+
+def _read(built: Built) -> tuple[int, int]:
+    """Return the number of spikes and their checksum."""
+    spikes, checksum = 0, 0
+    for recorder in built.recorders:
+        times = recorder.times
+        spikes += len(times)
+        for array in (times, recorder.ids):
+            checksum = zlib.crc32(np.ascontiguousarray(array).data, checksum)
+    return spikes, checksum
+
+
+# Comparing ------------------------------------------------------------------------------------------------------------
+
+
+def _by_case(rows: list[Record]) -> Cases:
+    return {(row["network"], row["role"]): row for row in rows}
+
+
+def _differences(rows: Sequence[Row], reference: Cases, mode: str) -> dict[str, str]:
+    """Return the networks whose results are not what they should be, and why.
+
+    Between runs and numbers of threads every spike must be the same; between machines rates must agree.
+    """
+    wrong: dict[str, str] = {}
+    first: dict[str, Row] = {}
+    for row in rows:
+        one = first.setdefault(row.network, row)
+        if row.spikes_crc < 0:
+            wrong[row.network] = (
+                f"{row.runs} runs from the same start with {threads_text(row.threads)} differ"
+            )
+        elif row.spikes_crc != one.spikes_crc:
+            wrong[row.network] = (
+                f"{one.spikes} spikes with {threads_text(one.threads)}, "
+                f"{row.spikes} others with {threads_text(row.threads)}"
+            )
+        # The one-thread row is always there, also where the reference machine has one core.
+        then = reference.get((row.network, "one"))
+        if then is None or row.network in wrong:
+            continue
+        if abs(row.synapses / then["synapses"] - 1) > SYNAPSE_TOLERANCE:
+            wrong[row.network] = f"{row.synapses} synapses instead of {then['synapses']}"
+        elif abs(row.rate_hz / then["rate_hz"] - 1) > RATE_TOLERANCE[mode]:
+            wrong[row.network] = f"{row.rate_hz:.2f} Hz instead of {then['rate_hz']:.2f} Hz"
+    return wrong
