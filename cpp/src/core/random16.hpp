@@ -6,7 +6,7 @@
 namespace spikelet::SPIKELET_LEVEL {
 
 alignas(64) inline constexpr std::uint64_t lane_numbers[16] = {0, 1, 2,  3,  4,  5,  6,  7,
-                                                              8, 9, 10, 11, 12, 13, 14, 15};
+                                                               8, 9, 10, 11, 12, 13, 14, 15};
 
 // Ten rounds of Philox on counters in 64-bit lanes. Upper halves may carry garbage on the way: only
 // low halves are multiplied, and the caller cuts them off.
@@ -37,8 +37,8 @@ SPIKELET_INLINE void store_words(const Vec<std::uint64_t> (&c)[4][parts], int p,
   store(high, (c[2][p] & half) | (c[3][p] << 32));
 }
 
-// The draws of `blocks` blocks from `block` on: several chains of multiplications in flight hide the
-// latency of each.
+// The draws of `blocks` blocks from `block` on: several chains of multiplications in flight hide
+// the latency of each.
 template <int blocks>
 SPIKELET_INLINE void draw16(const Stream& stream, std::uint32_t block, Step step,
                             std::uint16_t* out) {
@@ -179,7 +179,8 @@ SPIKELET_INLINE void poisson_add_blocks(const PoissonTable& table, const Stream&
   constexpr auto width = static_cast<std::size_t>(lanes<R>);
   for (std::size_t n = i; n < i + blocks * block_size; n += width) {
     const Vec<R> count = __builtin_convertvector(load_index<R>(counts + (n - i)), Vec<R>);
-    store(input + n, load(input + n) + load(weight + (n & (weight_mask | (block_size - 1)))) * count);
+    store(input + n,
+          load(input + n) + load(weight + (n & (weight_mask | (block_size - 1)))) * count);
   }
 }
 

@@ -121,7 +121,8 @@ SPIKELET_INLINE Vec<std::uint16_t> look_up(const std::array<std::uint8_t, 32>& t
     return _mm256_broadcastsi128_si256(
         _mm_loadu_si128(reinterpret_cast<const __m128i*>(table.data() + 16 * k)));
   };
-  // A byte with its sign bit set selects 0; bit 4 of the index, moved to the sign, selects the half.
+  // A byte with its sign bit set selects 0; bit 4 of the index, moved to the sign, selects the
+  // half.
   const __m256i at = reinterpret_cast<__m256i>(index | std::uint16_t{0x8000});
   return reinterpret_cast<Vec<std::uint16_t>>(
       _mm256_blendv_epi8(_mm256_shuffle_epi8(half(0), at), _mm256_shuffle_epi8(half(1), at),

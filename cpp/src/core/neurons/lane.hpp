@@ -11,10 +11,7 @@ class Lane {
   using V = Vec<R>;
 
   SPIKELET_INLINE explicit Lane(const StepArgs<R>& args)
-      : early_(args.early),
-        external_(args.external),
-        theta_(args.theta),
-        hold_(args.hold) {
+      : early_(args.early), external_(args.external), theta_(args.theta), hold_(args.hold) {
     for (int k = 0; k < Coefficients; ++k) {
       pointer_[k] = args.coefficient[k];
       mask_[k] = args.index_mask[k];
