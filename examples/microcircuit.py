@@ -5,7 +5,7 @@ It runs at a scale that you choose, prints the rates of its eight populations be
 published and how long a second of model time took, and draws the spikes.
 
     python examples/microcircuit.py                  # a tenth of the neurons with a tenth of the inputs
-    python examples/microcircuit.py --scale 1        # all of it: takes 3 GB of memory
+    python examples/microcircuit.py --scale 1        # all of it: gigabytes of memory
 """
 
 # %%

@@ -1,7 +1,7 @@
 """Run the cortical microcircuit on spikelet and NEST and print what it costs and what it does.
 
 Each run is a process of its own. Runs of different simulators alternate, so that a disturbance of
-the machine hits all of them. Full scale takes 2 GB on spikelet, and 15 GB and minutes on NEST.
+the machine hits all of them. Full scale takes 15 GB and minutes on NEST.
 
     python bench/python/compare_microcircuit.py --scale 0.1 --seconds 2 --runs 3
 """
