@@ -3,10 +3,11 @@
 // this.
 // clang-format off: each builds on the one before
 #include "core/simd.hpp"
+#include "core/random16.hpp"
 #include "core/neurons/lane.hpp"
 #include "core/neurons/propagators.hpp"
 #include "core/models.hpp"
-#include "core/random16.hpp"
+#include "core/scatter.hpp"
 #include "core/plasticity/rules.hpp"
 #include "core/plasticity/loops.hpp"
 // clang-format on
@@ -25,7 +26,7 @@ inline constexpr auto plastic32 = plastic_kernels<float, SPIKELET_RULES>();
 inline constexpr auto plastic64 = plastic_kernels<double, SPIKELET_RULES>();
 
 inline constexpr KernelTable table{steps32.data(), steps64.data(),      &words_of,
-                                   &draw16_block,  &poisson_add<float>, &poisson_add<double>,
-                                   &below_block,   plastic32.data(),    plastic64.data()};
+                                   &draw16_block,  &poisson_range<float>, &poisson_range<double>,
+                                   &scatter<float>, &scatter<double>, &below_block,   plastic32.data(),    plastic64.data()};
 
 }  // namespace spikelet::SPIKELET_LEVEL

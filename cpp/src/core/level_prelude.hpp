@@ -13,6 +13,7 @@
 #endif
 
 #include "spikelet/core/kernels.hpp"
+#include "spikelet/core/line.hpp"
 #include "spikelet/core/model.hpp"
 #include "spikelet/core/plasticity.hpp"
 #include "spikelet/core/random.hpp"

@@ -169,32 +169,35 @@ SPIKELET_INLINE void poisson_counts(const PoissonTable& table, const Stream& str
   }
 }
 
+inline constexpr int blocks_together = vector_bytes / 16;  // as many as registers hold
+
+// input[i] += weight * (Poisson count of element i) for `blocks` blocks from element i on.
 template <class R, int blocks>
-SPIKELET_INLINE void poisson_add_blocks(const PoissonTable& table, const Stream& stream,
-                                        const Stream& tie, Step step, std::size_t i,
-                                        const R* weight, std::size_t weight_mask, R* input) {
+SPIKELET_INLINE void poisson_add(const PoissonTable& table, const Stream& stream, const Stream& tie,
+                                 Step step, std::size_t i, const R* weight, std::size_t weight_mask,
+                                 R* input) {
   alignas(64) std::uint16_t counts[blocks * block_size];
   poisson_counts<blocks>(table, stream, tie, static_cast<std::uint32_t>(i / block_size), step,
                          counts);
   constexpr auto width = static_cast<std::size_t>(lanes<R>);
   for (std::size_t n = i; n < i + blocks * block_size; n += width) {
     const Vec<R> count = __builtin_convertvector(load_index<R>(counts + (n - i)), Vec<R>);
-    store(input + n,
-          load(input + n) + load(weight + (n & (weight_mask | (block_size - 1)))) * count);
+    const Vec<R> w = load(weight + (n & (weight_mask | (block_size - 1))));
+    store(input + n, load(input + n) + w * count);
   }
 }
 
 template <class R>
-void poisson_add(const PoissonTable& table, const Stream& stream, const Stream& tie, Step step,
-                 std::size_t begin, std::size_t end, const R* weight, std::size_t weight_mask,
-                 R* input) {
-  constexpr int together = vector_bytes / 16;  // blocks: as many as registers hold
+void poisson_range(const PoissonTable& table, const Stream& stream, const Stream& tie, Step step,
+                   std::size_t begin, std::size_t end, const R* weight, std::size_t weight_mask,
+                   R* input) {
+  constexpr std::size_t together = blocks_together * block_size;
   std::size_t i = begin;
-  for (; i + together * block_size <= end; i += together * block_size) {
-    poisson_add_blocks<R, together>(table, stream, tie, step, i, weight, weight_mask, input);
+  for (; i + together <= end; i += together) {
+    poisson_add<R, blocks_together>(table, stream, tie, step, i, weight, weight_mask, input);
   }
   for (; i < end; i += block_size) {
-    poisson_add_blocks<R, 1>(table, stream, tie, step, i, weight, weight_mask, input);
+    poisson_add<R, 1>(table, stream, tie, step, i, weight, weight_mask, input);
   }
 }
 

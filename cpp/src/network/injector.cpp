@@ -30,17 +30,24 @@ PoissonInput<R>::PoissonInput(std::size_t n, const std::vector<double>& rates,
 }
 
 template <class R>
+std::optional<PoissonDrive<R>> PoissonInput<R>::drive() const {
+  if (!counts_.empty() || table_.repeats == 0) {
+    return {};
+  }
+  return PoissonDrive<R>{&table_, &stream_, &tie_, weight_.data(), weight_mask_, channel_};
+}
+
+template <class R>
 void PoissonInput<R>::apply(Step step, std::size_t begin, std::size_t end,
                             const InjectionTarget<R>& target) {
   R* input = target.input[static_cast<std::size_t>(channel_)];
-  if (!counts_.empty()) {
-    for (std::size_t i = begin; i < std::min(end, counts_.size()); ++i) {
-      const int count = counts_[i].draw(stream_, static_cast<std::uint32_t>(i), step);
-      input[i] += weight_[i & weight_mask_] * static_cast<R>(count);
-    }
-  } else if (table_.repeats > 0) {
+  if (drive()) {
     kernels().poisson<R>()(table_, stream_, tie_, step, begin, end, weight_.data(), weight_mask_,
                            input);
+  }
+  for (std::size_t i = begin; i < std::min(end, counts_.size()); ++i) {
+    const int count = counts_[i].draw(stream_, static_cast<std::uint32_t>(i), step);
+    input[i] += weight_[i & weight_mask_] * static_cast<R>(count);
   }
 }
 

@@ -298,6 +298,14 @@ void Simulator<R>::make_ready() {
 
 template <class R>
 void Simulator<R>::bind_slices() {
+  for (Node& node : nodes_) {
+    node.drives.clear();
+    for (const auto& injector : node.injectors) {
+      if (const auto drive = injector->drive()) {
+        node.drives.push_back(*drive);
+      }
+    }
+  }
   for (Partition& partition : partitions_) {
     for (Slice& slice : partition.slices) {
       Node& node = nodes_[slice.node];

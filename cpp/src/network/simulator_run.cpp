@@ -179,6 +179,8 @@ void Simulator<R>::bind_arrays() {
         continue;
       }
       slice.args = node.neurons->step_args(now_);
+      slice.args.drives = node.drives;
+      slice.args.step = now_;
       slice.step = node.neurons->step_function(node.external);
       const auto at_element_0 =
           [&](int channel) {  // may lie before the buffer: it is indexed from slice.begin on
@@ -407,7 +409,7 @@ void Simulator<R>::advance_slice(std::size_t p, Slice& slice, Step step, std::ve
     }
     const auto inject = [&](bool ahead, std::size_t begin, std::size_t end) {
       for (const auto& injector : node.injectors) {
-        if (injector->before_step() == ahead) {
+        if (injector->before_step() == ahead && !injector->drive()) {
           injector->apply(step, begin, end, target);
         }
       }
@@ -424,6 +426,7 @@ void Simulator<R>::advance_slice(std::size_t p, Slice& slice, Step step, std::ve
       spikes.insert(spikes.end(), static_cast<const Gid*>(scratch), last);
     }
     ++args.now;
+    ++args.step;
   }
   if (spikes.size() > before) {
     const std::span<const Gid> fresh(spikes.data() + before, spikes.size() - before);

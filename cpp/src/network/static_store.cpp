@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "spikelet/core/kernels.hpp"
+
 namespace spikelet {
 
 template <class R>
@@ -299,15 +301,14 @@ void StaticStore<R>::deliver(Step step, const std::array<R*, max_channels>& inpu
       list_lines(c, step);
     }
     if (early == (k == early_channel)) {
-      c.lines_form ? deliver_lines(c, input[k]) : deliver_packed(c, step, input[k]);
+      if (c.lines_form) {
+        kernels().scatter<R>()(c.lines.data(), c.list.data(), c.listed, input[k]);
+      } else {
+        deliver_packed(c, step, input[k]);
+      }
     }
   }
 }
-
-namespace {
-constexpr std::size_t ahead = 64;   // lines in flight
-constexpr std::size_t stride = 16;  // numbers written at once
-}  // namespace
 
 // Makes a flat list of all lines that are due: no mispredicted end of each segment, and a prefetch
 // distance constant in lines.
@@ -317,9 +318,10 @@ void StaticStore<R>::list_lines(ChannelRows& c, Step step) {
   if (c.due_lines.empty(step)) {
     return;
   }
+  constexpr std::size_t stride = 16;  // numbers written at once
   std::uint32_t* out = nullptr;
   c.due_lines.for_runs(step, [&](const std::uint32_t* begin, const std::uint32_t* end) {
-    const std::size_t most = most_lines * static_cast<std::size_t>(end - begin) + ahead + stride;
+    const std::size_t most = most_lines * static_cast<std::size_t>(end - begin) + lines_ahead + stride;
     if (c.list.size() < c.listed + most) {
       c.list.resize(2 * (c.listed + most));
     }
@@ -339,23 +341,9 @@ void StaticStore<R>::list_lines(ChannelRows& c, Step step) {
     c.listed = static_cast<std::size_t>(out - c.list.data());
   });
   c.due_lines.clear(step);
-  std::fill(out, out + ahead, out[-1]);
-  for (std::size_t i = 0; i < std::min(c.listed, ahead); ++i) {
+  std::fill(out, out + lines_ahead, out[-1]);
+  for (std::size_t i = 0; i < std::min(c.listed, lines_ahead); ++i) {
     __builtin_prefetch(c.lines.data() + c.list[i]);
-  }
-}
-
-template <class R>
-void StaticStore<R>::deliver_lines(ChannelRows& c, R* input) {
-  const Line* lines = c.lines.data();
-  const std::uint32_t* list = c.list.data();
-  for (std::size_t i = 0; i < c.listed; ++i) {
-    __builtin_prefetch(lines + list[i + ahead]);
-    const Line& line = lines[list[i]];
-#pragma GCC unroll 16
-    for (int l = 0; l < Line::size; ++l) {
-      input[line.target[l]] += line.weight[l];
-    }
   }
 }
 

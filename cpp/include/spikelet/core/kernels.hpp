@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "spikelet/core/line.hpp"
 #include "spikelet/core/model.hpp"
 #include "spikelet/core/plasticity.hpp"
 #include "spikelet/core/poisson.hpp"
@@ -29,6 +30,11 @@ struct KernelTable {
   void (*poisson64)(const PoissonTable&, const Stream&, const Stream& tie, Step, std::size_t begin,
                     std::size_t end, const double* weight, std::size_t weight_mask, double* input);
 
+  // input[target] += weight for all synapses of the n lines that are listed; the list goes on for
+  // lines_ahead numbers more.
+  void (*scatter32)(const Line<float>*, const std::uint32_t* list, std::size_t n, float* input);
+  void (*scatter64)(const Line<double>*, const std::uint32_t* list, std::size_t n, double* input);
+
   // Bit i: the draw of element i of block `block` is below threshold[i]; ties are settled by `low`
   // with 32 more bits. Thresholds are those of the block: 64 high parts, 64 low parts.
   std::uint64_t (*below)(const Stream&, const Stream& tie, std::uint32_t block, Step,
@@ -51,6 +57,14 @@ struct KernelTable {
       return plastic32[rule];
     } else {
       return plastic64[rule];
+    }
+  }
+  template <class R>
+  auto scatter() const {
+    if constexpr (sizeof(R) == 4) {
+      return scatter32;
+    } else {
+      return scatter64;
     }
   }
   template <class R>

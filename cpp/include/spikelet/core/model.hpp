@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "spikelet/core/poisson.hpp"
 #include "spikelet/core/types.hpp"
 
 namespace spikelet {
@@ -30,6 +31,17 @@ inline constexpr int p_first = 6;
 inline constexpr std::array<std::string_view, p_first> common_parameters{
     "E_L", "V_th", "V_reset", "t_ref", "theta_plus", "tau_theta"};
 
+// An independent Poisson train of events onto each element, all with one rate: drawn and added
+// within the step, block by block, while the states are at hand.
+template <class R>
+struct PoissonDrive {
+  const PoissonTable* table;
+  const Stream *stream, *tie;
+  const R* weight;  // 64 copies of one value, or one an element
+  std::size_t weight_mask;
+  int channel;
+};
+
 // One step of one population, for elements in whole blocks. Potentials are relative to E_L.
 template <class R>
 struct StepArgs {
@@ -43,6 +55,8 @@ struct StepArgs {
   std::int32_t* held_until = nullptr;  // V_m is held while now < held_until
   std::int8_t* hold = nullptr;         // the same modulo 256, which is what is read in each step
   std::int32_t now = 0;
+  Step step = 0;                            // the same, not relative to a run
+  std::span<const PoissonDrive<R>> drives;  // added at the end of the step, or before it to `early`
   const std::int32_t* t_ref = nullptr;  // in steps
   std::size_t t_ref_mask = 0;
   bool subtract = false;  // reset by subtraction

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <vector>
 
 #include "spikelet/core/buffer.hpp"
@@ -29,6 +30,8 @@ class Injector {
   Injector& operator=(const Injector&) = delete;
   virtual ~Injector() = default;
 
+  // Of an input that the neurons' own step can draw: how. A run then leaves it to that.
+  virtual std::optional<PoissonDrive<R>> drive() const { return {}; }
   virtual void apply(Step step, std::size_t begin, std::size_t end,
                      const InjectionTarget<R>& target) = 0;
   virtual bool is_current() const = 0;   // writes `external`, and not `input`
@@ -43,6 +46,7 @@ class PoissonInput final : public Injector<R> {
   // rates [Hz] and weights: one for all or one an element. `channel` is where the events go.
   PoissonInput(std::size_t n, const std::vector<double>& rates, const std::vector<double>& weights,
                int channel, double dt, std::uint64_t seed, std::uint32_t object);
+  std::optional<PoissonDrive<R>> drive() const override;
   void apply(Step step, std::size_t begin, std::size_t end,
              const InjectionTarget<R>& target) override;
   bool is_current() const override { return false; }

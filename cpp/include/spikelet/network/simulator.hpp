@@ -178,6 +178,7 @@ class Simulator {
     std::optional<EventSource> events;
     std::optional<PoissonSource> poisson;
     std::vector<std::unique_ptr<Injector<R>>> injectors;
+    std::vector<PoissonDrive<R>> drives;  // those of the injectors that the step draws itself
     bool external = false;
     std::vector<std::vector<R>> initial;  // states at step 0
   };

@@ -6,6 +6,7 @@
 //   segments, where lines would be half empty
 #pragma once
 
+#include "spikelet/core/line.hpp"
 #include "spikelet/network/arrivals.hpp"
 #include "spikelet/network/store.hpp"
 
@@ -20,7 +21,7 @@ template <class R>
 class StaticStore final : public SynapseStore<R> {
  public:
   // span: longest delay + longest slice of steps; dummies: local index of the first of
-  // Line<R>::size spare buffer elements, where padding adds its zeros.
+  // Line::size spare buffer elements, where padding adds its zeros.
   StaticStore(std::span<const Feed<R>> feeds, std::size_t span, std::uint16_t dummies);
 
   void enqueue(Gid source, Step stamp, Step from) override;
@@ -32,13 +33,8 @@ class StaticStore final : public SynapseStore<R> {
   std::size_t bytes() const override;
   bool uses_lines(int channel) const { return channel_[channel].lines_form; }
 
-  struct alignas(64) Line {
-    static constexpr int size = 60 / (sizeof(R) + 2);
-    R weight[size];
-    std::uint16_t target[size];
-  };
-
  private:
+  using Line = spikelet::Line<R>;
   struct Segment {
     std::uint16_t delay, count;  // count: lines, or packed synapses; 0: none
   };
@@ -101,7 +97,6 @@ class StaticStore final : public SynapseStore<R> {
   void append_lines(ChannelRows& c, const RowEntry<R>* entries, std::size_t count);
   void append_packed(ChannelRows& c, const RowEntry<R>* entries, std::size_t count);
   void list_lines(ChannelRows& c, Step step);
-  void deliver_lines(ChannelRows& c, R* input);
   void deliver_packed(ChannelRows& c, Step step, R* input);
 
   std::array<ChannelRows, max_channels> channel_;

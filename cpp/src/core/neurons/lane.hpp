@@ -120,6 +120,21 @@ Gid* fire(const StepArgs<R>& args, std::size_t block, std::uint64_t spiked, Gid*
   return out;
 }
 
+// The Poisson events of some blocks, added to where their channel goes.
+template <int blocks, class R, std::size_t inputs>
+SPIKELET_INLINE void add_drives(const StepArgs<R>& args, const std::array<int, inputs>& input_states,
+                                std::size_t block) {
+  for (const PoissonDrive<R>& drive : args.drives) {
+    R* input = args.early;
+    if constexpr (inputs > 0) {
+      const int state = input_states[static_cast<std::size_t>(drive.channel)];
+      input = args.state[static_cast<std::size_t>(state)];
+    }
+    poisson_add<R, blocks>(*drive.table, *drive.stream, *drive.tie, args.step, block, drive.weight,
+                           drive.weight_mask, input);
+  }
+}
+
 template <class Model, class R, bool General>
 Gid* step_model(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid* out) {
   constexpr int width = lanes<R>;
@@ -131,7 +146,7 @@ Gid* step_model(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid
   Lane<R, k_first + static_cast<int>(Model::coefficient_count),
        static_cast<int>(Model::states.size()), General>
       lane(args);
-  for (std::size_t block = begin; block < end; block += block_size) {
+  const auto integrate = [&](std::size_t block) {
     std::uint64_t spiked = 0;
 #pragma GCC unroll 4
     for (int k = 0; k < static_cast<int>(block_size); k += width) {
@@ -140,6 +155,30 @@ Gid* step_model(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid
     }
     if (spiked != 0) [[unlikely]] {
       out = fire(args, block, spiked, out);
+    }
+  };
+  // Drawing is arithmetic, integrating waits for memory: side by side each hides the other.
+  constexpr bool early = Model::input_states.size() == 0;
+  constexpr std::size_t together = blocks_together * block_size;
+  std::size_t block = begin;
+  for (; !args.drives.empty() && block + together <= end; block += together) {
+    if constexpr (early) {
+      add_drives<blocks_together>(args, Model::input_states, block);
+    }
+    for (std::size_t k = 0; k < together; k += block_size) {
+      integrate(block + k);
+    }
+    if constexpr (!early) {
+      add_drives<blocks_together>(args, Model::input_states, block);
+    }
+  }
+  for (; block < end; block += block_size) {
+    if constexpr (early) {
+      add_drives<1>(args, Model::input_states, block);
+    }
+    integrate(block);
+    if constexpr (!early) {
+      add_drives<1>(args, Model::input_states, block);
     }
   }
   return out;
