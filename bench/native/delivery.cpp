@@ -67,6 +67,7 @@ class Delivery {
     }
     ++now_;
     const std::array<R*, max_channels> input{input_.data(), nullptr, nullptr};
+    store_.deliver(now_, input, true);
     store_.deliver(now_, input, false);
   }
   // Weights are 1: what arrives is what was sent.

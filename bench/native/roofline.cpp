@@ -187,7 +187,7 @@ class Both {
         spikes_(make_spikes(shape)),
         tables_{make_table(shape, true), make_table(shape, false)},
         bare_(shape, tables_, spikes_),
-        store_(feeds(), shape.sources, 128, static_cast<std::uint16_t>(shape.targets)),
+        store_(feeds(), 128, static_cast<std::uint16_t>(shape.targets)),
         input_(make_input(shape)) {
     tables_ = {};
   }
@@ -195,14 +195,10 @@ class Both {
     const std::array<float*, max_channels> input{input_[0].data(), input_[1].data(),
                                                  input_[2].data()};
     for (std::size_t at = 0; at < spikes_.size(); at += shape_.spikes) {
-      for (std::size_t k = at; k < at + shape_.spikes; ++k) {
-        store_.prefetch(spikes_[k]);
-      }
-      for (std::size_t k = at; k < at + shape_.spikes; ++k) {
-        store_.enqueue(spikes_[k], now_ + 1, now_ + 1);
-      }
+      store_.enqueue_all({spikes_.data() + at, shape_.spikes}, now_ + 1, now_ + 1);
       ++now_;
-      store_.deliver(now_, input, shape_.early);
+      store_.deliver(now_, input, true);
+      store_.deliver(now_, input, false);
     }
   }
   // From the second cycle on each brings the same events; the first lacks those sent before.
@@ -251,6 +247,7 @@ class Both {
     for (std::size_t k = 0; k < 2; ++k) {
       feeds[k].table = &tables_[k];
       feeds[k].pre_gid = k == 0 ? 0 : shape_.excitatory();
+      feeds[k].sources = static_cast<std::uint32_t>(tables_[k].row.size() - 1);
       feeds[k].post_end = shape_.targets;
       feeds[k].early = shape_.early;
     }

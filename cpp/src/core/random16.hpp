@@ -13,18 +13,18 @@ alignas(64) inline constexpr std::uint64_t lane_numbers[16] = {0, 1, 2,  3,  4, 
 template <int parts>
 SPIKELET_INLINE void philox_rounds(const Stream& stream, Vec<std::uint64_t> (&c)[4][parts]) {
   using U = Vec<std::uint64_t>;
-  std::uint32_t k0 = stream.key0(), k1 = stream.key1();
-  for (int round = 0; round < 10; ++round) {
+#pragma GCC unroll 10
+  for (std::uint32_t round = 0; round < 10; ++round) {
+    const U k0 = U{} + std::uint64_t{stream.key0() + round * philox_w0};
+    const U k1 = U{} + std::uint64_t{stream.key1() + round * philox_w1};
     for (int p = 0; p < parts; ++p) {
       const U p0 = mul_low32(c[0][p], U{} + std::uint64_t{philox_m0});
       const U p1 = mul_low32(c[2][p], U{} + std::uint64_t{philox_m1});
-      c[0][p] = (p1 >> 32) ^ c[1][p] ^ (U{} + std::uint64_t{k0});
-      c[2][p] = (p0 >> 32) ^ c[3][p] ^ (U{} + std::uint64_t{k1});
+      c[0][p] = (p1 >> 32) ^ c[1][p] ^ k0;
+      c[2][p] = (p0 >> 32) ^ c[3][p] ^ k1;
       c[1][p] = p1;
       c[3][p] = p0;
     }
-    k0 += philox_w0;
-    k1 += philox_w1;
   }
 }
 

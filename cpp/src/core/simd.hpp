@@ -34,24 +34,6 @@ SPIKELET_INLINE Vec<T> broadcast(T x) {
   return Vec<T>{} + x;
 }
 
-// A byte for each lane of R, and the same widened to the mask of R.
-template <class R>
-struct BytesOf {
-  typedef std::int8_t type __attribute__((vector_size(lanes<R>)));
-};
-template <class R>
-using Bytes = typename BytesOf<R>::type;
-template <class R>
-SPIKELET_INLINE Bytes<R> load_bytes(const std::int8_t* p) {
-  Bytes<R> v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return v;
-}
-template <class R>
-SPIKELET_INLINE Mask<R> widen(Bytes<R> v) {
-  return __builtin_convertvector(v, Mask<R>);
-}
-
 // One bit a lane, lane 0 lowest.
 template <class R>
 SPIKELET_INLINE std::uint64_t bits(Mask<R> m) {
@@ -85,6 +67,96 @@ SPIKELET_INLINE std::uint64_t bits(Mask<R> m) {
   return result;
 #endif
 }
+
+#if defined(__x86_64__)
+// A byte for each lane of R, less `now`.
+template <class R>
+SPIKELET_INLINE __m128i bytes_less(const std::int8_t* p, std::int8_t now) {
+  __m128i bytes;
+  if constexpr (lanes<R> == 16) {
+    bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  } else if constexpr (lanes<R> == 8) {
+    long long word;
+    __builtin_memcpy(&word, p, sizeof word);
+    bytes = _mm_cvtsi64_si128(word);
+  } else {
+    int word = 0;
+    __builtin_memcpy(&word, p, lanes<R>);
+    bytes = _mm_cvtsi32_si128(word);
+  }
+  return _mm_sub_epi8(bytes, _mm_set1_epi8(now));
+}
+#endif
+
+// Which lanes: a mask register where there are such, else a vector. `later` tells those whose byte
+// lies ahead of `now`, modulo 256.
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+template <class R>
+using Which = std::conditional_t<sizeof(R) == 4, __mmask16, __mmask8>;
+template <class R>
+SPIKELET_INLINE Which<R> later(const std::int8_t* p, std::int8_t now) {
+  return static_cast<Which<R>>(_mm_cmpgt_epi8_mask(bytes_less<R>(p, now), _mm_setzero_si128()));
+}
+SPIKELET_INLINE Vec<float> select(__mmask16 which, Vec<float> a, Vec<float> b) {
+  return reinterpret_cast<Vec<float>>(
+      _mm512_mask_blend_ps(which, reinterpret_cast<__m512>(b), reinterpret_cast<__m512>(a)));
+}
+SPIKELET_INLINE Vec<double> select(__mmask8 which, Vec<double> a, Vec<double> b) {
+  return reinterpret_cast<Vec<double>>(
+      _mm512_mask_blend_pd(which, reinterpret_cast<__m512d>(b), reinterpret_cast<__m512d>(a)));
+}
+// One bit a lane: a >= b, and not excepted.
+SPIKELET_INLINE std::uint64_t reaches(Vec<float> a, Vec<float> b, __mmask16 except) {
+  return _mm512_mask_cmp_ps_mask(static_cast<__mmask16>(~except), reinterpret_cast<__m512>(a),
+                                 reinterpret_cast<__m512>(b), _CMP_GE_OQ);
+}
+SPIKELET_INLINE std::uint64_t reaches(Vec<double> a, Vec<double> b, __mmask8 except) {
+  return _mm512_mask_cmp_pd_mask(static_cast<__mmask8>(~except), reinterpret_cast<__m512d>(a),
+                                 reinterpret_cast<__m512d>(b), _CMP_GE_OQ);
+}
+#else
+template <class R>
+using Which = Mask<R>;
+template <class R>
+SPIKELET_INLINE Which<R> later(const std::int8_t* p, std::int8_t now) {
+#if defined(__x86_64__)
+  __m128i bytes = bytes_less<R>(p, now);
+#if SPIKELET_VECTOR_BYTES == 32
+  if constexpr (sizeof(R) == 4) {
+    return reinterpret_cast<Which<R>>(_mm256_cvtepi8_epi32(bytes)) > 0;
+  } else {
+    return reinterpret_cast<Which<R>>(_mm256_cvtepi8_epi64(bytes)) > 0;
+  }
+#else
+  // Four copies of a byte have its sign, and so have eight.
+  bytes = _mm_unpacklo_epi8(bytes, bytes);
+  bytes = _mm_unpacklo_epi16(bytes, bytes);
+  if constexpr (sizeof(R) == 8) {
+    bytes = _mm_unpacklo_epi32(bytes, bytes);
+  }
+  return reinterpret_cast<Which<R>>(_mm_cmpgt_epi32(bytes, _mm_setzero_si128()));
+#endif
+#else
+  Which<R> which;
+  for (int k = 0; k < lanes<R>; ++k) {
+    which[k] = static_cast<std::int8_t>(p[k] - now) > 0 ? -1 : 0;
+  }
+  return which;
+#endif
+}
+SPIKELET_INLINE Vec<float> select(Mask<float> which, Vec<float> a, Vec<float> b) {
+  return which ? a : b;
+}
+SPIKELET_INLINE Vec<double> select(Mask<double> which, Vec<double> a, Vec<double> b) {
+  return which ? a : b;
+}
+SPIKELET_INLINE std::uint64_t reaches(Vec<float> a, Vec<float> b, Mask<float> except) {
+  return bits<float>((a >= b) & ~except);
+}
+SPIKELET_INLINE std::uint64_t reaches(Vec<double> a, Vec<double> b, Mask<double> except) {
+  return bits<double>((a >= b) & ~except);
+}
+#endif
 
 #if SPIKELET_VECTOR_BYTES < 64
 // One bit a 16-bit lane of a comparison.

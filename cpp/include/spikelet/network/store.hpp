@@ -68,7 +68,8 @@ class SynapseStore {
       enqueue(source, stamp, from);
     }
   }
-  // Adds all events that arrive at the end of `step`: those of the early channel, or all others.
+  // Adds all events that arrive at the end of `step`: first those of the early channel, and in a
+  // second call all others.
   virtual void deliver(Step step, const std::array<R*, max_channels>& input, bool early) = 0;
   virtual std::size_t bytes() const = 0;  // of synapses and rows
   // Forgets everything but the weights: arrivals, traces.

@@ -20,12 +20,12 @@ class Lane {
     for (int k = 0; k < States; ++k) {
       state_[k] = args.state[k];
     }
-    now_ = Bytes<R>{} + static_cast<std::int8_t>(args.now);
+    now_ = static_cast<std::int8_t>(args.now);
   }
 
   SPIKELET_INLINE void at(std::size_t i) {
     i_ = i;
-    held_ = widen<R>(load_bytes<R>(hold_ + i) - now_) > 0;
+    held_ = later<R>(hold_ + i, now_);
   }
 
   SPIKELET_INLINE V state(int k) const { return load(state_[k] + i_); }
@@ -58,7 +58,7 @@ class Lane {
   // Writes the membrane potential, which refractory neurons keep; bit of each lane that reached its
   // threshold.
   SPIKELET_INLINE std::uint64_t set_membrane(V before, V after) const {
-    const V v = held_ ? before : after;
+    const V v = select(held_, before, after);
     store(state_[0] + i_, v);
     V threshold = coefficient(k_threshold);
     if (theta_ != nullptr) {
@@ -66,7 +66,7 @@ class Lane {
       store(theta_ + i_, theta);
       threshold = threshold + theta;
     }
-    return bits<R>((v >= threshold) & ~held_);
+    return reaches(v, threshold, held_);
   }
 
  private:
@@ -79,8 +79,8 @@ class Lane {
   R* theta_;
   const std::int8_t* hold_;
   std::size_t i_ = 0;
-  Bytes<R> now_;
-  Mask<R> held_;
+  std::int8_t now_;
+  Which<R> held_;
 };
 
 // Of a time to come, the byte that tells for hold_steps whether it has passed.
