@@ -17,6 +17,7 @@ namespace {
 
 using namespace spikelet;
 
+using Form = StaticStore<float>::Form;
 constexpr std::uint32_t targets = 12000, spikes_a_step = 25;
 
 struct Shape {
@@ -29,10 +30,10 @@ constexpr Shape segments_l2{80, 1900, 40}, segments_dram{36000, 1900, 40};
 constexpr Shape short_rows_l2{1600, 80, 16}, short_rows_dram{700000, 80, 16};
 
 template <class R>
-SynapseTable<R> make_table(const Shape& shape) {
+SynapseTable<R> make_table(const Shape& shape, bool one_weight) {
   SynapseTable<R> table;
-  table.weight.assign(1, R(1));
   const std::size_t n = std::size_t{shape.sources} * shape.row;
+  table.weight.assign(one_weight ? 1 : n, R(1));
   table.post.resize(n);
   table.delay.resize(n);
   for (std::uint32_t i = 0; i <= shape.sources; ++i) {
@@ -53,8 +54,8 @@ SynapseTable<R> make_table(const Shape& shape) {
 template <class R>
 class Delivery {
  public:
-  explicit Delivery(const Shape& shape)
-      : shape_(shape), table_(make_table<R>(shape)), store_(feeds(), shape.delays + 32, targets) {
+  Delivery(const Shape& shape, bool one_weight)
+      : shape_(shape), table_(make_table<R>(shape, one_weight)), store_(feeds(), shape.delays + 32, targets) {
     table_ = {};
     const Stream stream(2, Purpose::values, 0);
     for (std::uint32_t k = 0; k < 1u << 16; ++k) {
@@ -78,7 +79,7 @@ class Delivery {
     const double sum = std::accumulate(input_.begin(), input_.begin() + targets, 0.0);
     return sum == 1.0 * steps * spikes_a_step * shape_.row;
   }
-  bool lines() const { return store_.uses_lines(excitatory_channel); }
+  auto form() const { return store_.form(excitatory_channel); }
   double bytes() const {
     return static_cast<double>(store_.bytes()) / (1.0 * shape_.sources * shape_.row);
   }
@@ -97,19 +98,21 @@ class Delivery {
   std::vector<Gid> order_;
   std::uint32_t next_ = 0;
   Step now_ = 0;
-  std::vector<R> input_ = std::vector<R>(targets + 16);
+  std::vector<R> input_ = std::vector<R>(targets + spare);
 };
 
 // Built once for all the times that a benchmark is called; null if it is not what it should be.
 template <class R>
-Delivery<R>* built(const Shape& shape, bool lines) {
+Delivery<R>* built(const Shape& shape, Form form) {
   static const Shape* of = nullptr;
+  static Form as = Form::lines;
   static std::unique_ptr<Delivery<R>> held;
-  if (of != &shape) {
+  if (of != &shape || as != form) {
     of = &shape;
+    as = form;
     held.reset();
-    held = std::make_unique<Delivery<R>>(shape);
-    if (held->lines() != lines || !held->counts_right(100)) {
+    held = std::make_unique<Delivery<R>>(shape, form == Form::one_weight);
+    if (static_cast<int>(held->form()) != static_cast<int>(form) || !held->counts_right(100)) {
       held.reset();
     }
   }
@@ -117,8 +120,8 @@ Delivery<R>* built(const Shape& shape, bool lines) {
 }
 
 template <class R>
-void delivery(benchmark::State& state, const Shape& shape, bool lines) {
-  Delivery<R>* delivery = built<R>(shape, lines);
+void delivery(benchmark::State& state, const Shape& shape, Form form) {
+  Delivery<R>* delivery = built<R>(shape, form);
   if (delivery == nullptr) {
     state.SkipWithError("another form of rows, or events are missing");
     return;
@@ -132,21 +135,25 @@ void delivery(benchmark::State& state, const Shape& shape, bool lines) {
   report(state, 1.0 * spikes_a_step * shape.row, delivery->bytes());
 }
 
-BENCHMARK_CAPTURE(delivery<float>, _, long_rows_l2, true)
+BENCHMARK_CAPTURE(delivery<float>, _, long_rows_l2, Form::lines)
     ->Name("delivery/float/lines_rows_of_1000/L2");
-BENCHMARK_CAPTURE(delivery<float>, _, long_rows_dram, true)
+BENCHMARK_CAPTURE(delivery<float>, _, long_rows_dram, Form::lines)
     ->Name("delivery/float/lines_rows_of_1000/DRAM");
-BENCHMARK_CAPTURE(delivery<float>, _, segments_l2, true)
+BENCHMARK_CAPTURE(delivery<float>, _, long_rows_l2, Form::one_weight)
+    ->Name("delivery/float/one_weight_rows_of_1000/L2");
+BENCHMARK_CAPTURE(delivery<float>, _, long_rows_dram, Form::one_weight)
+    ->Name("delivery/float/one_weight_rows_of_1000/DRAM");
+BENCHMARK_CAPTURE(delivery<float>, _, segments_l2, Form::lines)
     ->Name("delivery/float/lines_segments_of_48/L2");
-BENCHMARK_CAPTURE(delivery<float>, _, segments_dram, true)
+BENCHMARK_CAPTURE(delivery<float>, _, segments_dram, Form::lines)
     ->Name("delivery/float/lines_segments_of_48/DRAM");
-BENCHMARK_CAPTURE(delivery<float>, _, short_rows_l2, false)
+BENCHMARK_CAPTURE(delivery<float>, _, short_rows_l2, Form::packed)
     ->Name("delivery/float/packed_segments_of_5/L2");
-BENCHMARK_CAPTURE(delivery<float>, _, short_rows_dram, false)
+BENCHMARK_CAPTURE(delivery<float>, _, short_rows_dram, Form::packed)
     ->Name("delivery/float/packed_segments_of_5/DRAM");
-BENCHMARK_CAPTURE(delivery<double>, _, long_rows_l2, true)
+BENCHMARK_CAPTURE(delivery<double>, _, long_rows_l2, Form::lines)
     ->Name("delivery/double/lines_rows_of_1000/L2");
-BENCHMARK_CAPTURE(delivery<double>, _, long_rows_dram, true)
+BENCHMARK_CAPTURE(delivery<double>, _, long_rows_dram, Form::lines)
     ->Name("delivery/double/lines_rows_of_1000/DRAM");
 
 }  // namespace

@@ -55,8 +55,8 @@ SynapseTable<float> make_table(const Shape& shape, bool excitatory) {
     delay[k] = static_cast<std::uint16_t>(std::max(1.0, steps));
   }
   SynapseTable<float> table;
-  table.weight.assign(1, excitatory ? 1.0f : -4.0f);
   const std::size_t n = std::size_t{end - begin} * shape.row;
+  table.weight.assign(n, excitatory ? 1.0f : -4.0f);  // equal, but each has its own
   table.post.resize(n);
   table.delay.resize(n);
   const std::uint32_t gap = shape.targets / shape.row;
@@ -75,7 +75,7 @@ SynapseTable<float> make_table(const Shape& shape, bool excitatory) {
 using Input = std::array<std::vector<float>, max_channels>;
 Input make_input(const Shape& shape) {
   Input input;
-  input.fill(std::vector<float>(shape.targets + 16));
+  input.fill(std::vector<float>(shape.targets + spare));
   return input;
 }
 

@@ -125,7 +125,7 @@ void compare(const Case<R>& network, StaticStore<R>& store, const std::vector<Sp
              Step steps) {
   Inputs<R> got, expected;
   for (std::size_t c = 0; c < max_channels; ++c) {
-    got[c].assign(local_size + 16, R(0.1));
+    got[c].assign(local_size + spare, R(0.1));
     expected[c] = got[c];
   }
   int wrong = 0;
@@ -161,8 +161,9 @@ TEST_CASE_TEMPLATE("dense rows are lines, sparse ones are packed, and both add t
     network.add(random_table<R>(2, 15, n, 100, dense ? 3 : 20), 25, 0, 100, 300);
     network.add(random_table<R>(3, 25, n / 2, 40, dense ? 3 : 20), 0, 0, 40, 200);
     auto store = make_store(network, 20);
-    CHECK(store.uses_lines(excitatory_channel) == dense);
-    CHECK(store.uses_lines(inhibitory_channel) == dense);
+    const auto form = dense ? StaticStore<R>::Form::lines : StaticStore<R>::Form::packed;
+    CHECK(store.form(excitatory_channel) == form);
+    CHECK(store.form(inhibitory_channel) == form);
     compare(network, store, random_spikes(100, 0.1), 130);
     CHECK(store.bytes() >= network.synapses_here() * (sizeof(R) + 2));
   }
@@ -191,6 +192,26 @@ TEST_CASE_TEMPLATE("delays of thousands of steps", R, float, double) {
   compare(network, store, random_spikes(300, 0.02), 6400);
 }
 
+TEST_CASE_TEMPLATE("rows of one weight are lines of targets, and add the same bits", R, float,
+                   double) {
+  Case<R> network;
+  const R weights[] = {R(0.3), R(0.7), R(-1.1)};
+  for (std::uint32_t k = 0; k < 3; ++k) {  // two projections from the same sources: lines break
+    SynapseTable<R> table = random_table<R>(30 + k, 25, 6000, 300, 2);
+    table.weight.assign(1, weights[k]);
+    network.add(std::move(table), k < 2 ? 0 : 25, 0, k == 1 ? 200 : 300, 10 * k);
+  }
+  auto store = make_store(network, 4);
+  CHECK(store.form(excitatory_channel) == StaticStore<R>::Form::one_weight);
+  CHECK(store.form(inhibitory_channel) == StaticStore<R>::Form::one_weight);
+  compare(network, store, random_spikes(100, 0.1), 130);
+  std::size_t shared = 0;
+  for (Gid source = 0; source < 50; ++source) {
+    store.visit(source, [&](const SynapseRef<R>& synapse) { shared += synapse.shared ? 1 : 0; });
+  }
+  CHECK(shared == network.synapses_here());
+}
+
 TEST_CASE_TEMPLATE("segments longer than their 16-bit counter", R, float, double) {
   for (const bool packed : {false, true}) {
     CAPTURE(packed);
@@ -207,7 +228,8 @@ TEST_CASE_TEMPLATE("segments longer than their 16-bit counter", R, float, double
       network.add(SynapseTable<R>::from_lists(singles, pre, post, weight, delay), 5, 0, 300, 0);
     }
     auto store = make_store(network, 2);
-    CHECK(store.uses_lines(excitatory_channel) == !packed);
+    CHECK(store.form(excitatory_channel) ==
+          (packed ? StaticStore<R>::Form::packed : StaticStore<R>::Form::lines));
     compare(network, store, {{1, 5}, {2, 5}, {2, 6}, {4, 5}}, 8);
   }
 }
@@ -255,7 +277,7 @@ TEST_CASE("arrivals before `from` are left out, and clear forgets all") {
   for (Step step = 1; step < 12; ++step) {
     Inputs<float> got, none, expected;
     for (std::size_t c = 0; c < max_channels; ++c) {
-      got[c] = none[c] = expected[c] = std::vector<float>(local_size + 16);
+      got[c] = none[c] = expected[c] = std::vector<float>(local_size + spare);
     }
     if (step >= 5) {
       deliver(cut, step, got);
@@ -263,6 +285,6 @@ TEST_CASE("arrivals before `from` are left out, and clear forgets all") {
       CHECK(got == expected);
     }
     deliver(cleared, step, none);
-    CHECK(none[0] == std::vector<float>(local_size + 16));
+    CHECK(none[0] == std::vector<float>(local_size + spare));
   }
 }

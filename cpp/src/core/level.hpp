@@ -27,6 +27,6 @@ inline constexpr auto plastic64 = plastic_kernels<double, SPIKELET_RULES>();
 
 inline constexpr KernelTable table{steps32.data(), steps64.data(),      &words_of,
                                    &draw16_block,  &poisson_range<float>, &poisson_range<double>,
-                                   &scatter<float>, &scatter<double>, &below_block,   plastic32.data(),    plastic64.data()};
+                                   &scatter<float, true>, &scatter<double, true>, &scatter<float, false>, &scatter<double, false>, &below_block,   plastic32.data(),    plastic64.data()};
 
 }  // namespace spikelet::SPIKELET_LEVEL

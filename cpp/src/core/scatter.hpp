@@ -5,26 +5,36 @@ namespace spikelet::SPIKELET_LEVEL {
 // Lines are copied to one place before they are added. An addition's address is then known as soon
 // as it is asked for, where it would wait for the line and the line's number; without that, loads
 // wait for the stores before them, whose addresses are not known yet.
-template <class R>
+template <class R, bool each>
 void scatter(const Line<R>* lines, const std::uint32_t* list, std::size_t n, R* input) {
   using Bytes = Vec<std::uint64_t>;
   constexpr std::size_t batch = 32, parts = sizeof(Line<R>) / sizeof(Bytes);
   Line<R> staged[batch];
+  const auto add = [&](const Line<R>& line) {
+    if constexpr (each) {
+#pragma GCC unroll 16
+      for (int l = 0; l < Line<R>::Each::size; ++l) {
+        input[line.each.target[l]] += line.each.weight[l];
+      }
+    } else {
+      const R weight = line.one.weight;
+#pragma GCC unroll 32
+      for (int l = 0; l < Line<R>::One::size; ++l) {
+        input[line.one.target[l]] += weight;
+      }
+    }
+  };
   for (std::size_t i = 0; i < n;) {
     const std::size_t count = n - i < batch ? n - i : batch;
     for (std::size_t k = 0; k < count; ++k, ++i) {
       __builtin_prefetch(lines + list[i + lines_ahead]);
       const auto* from = reinterpret_cast<const char*>(lines + list[i]);
-      auto* to = reinterpret_cast<char*>(staged + k);
       Bytes part[parts];
       __builtin_memcpy(part, from, sizeof part);
-      __builtin_memcpy(to, part, sizeof part);
+      __builtin_memcpy(staged + k, part, sizeof part);
     }
     for (std::size_t k = 0; k < count; ++k) {
-#pragma GCC unroll 16
-      for (int l = 0; l < Line<R>::size; ++l) {
-        input[staged[k].target[l]] += staged[k].weight[l];
-      }
+      add(staged[k]);
     }
   }
 }

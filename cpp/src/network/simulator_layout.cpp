@@ -14,7 +14,6 @@
 namespace spikelet {
 namespace {
 
-constexpr std::size_t spare = 16;  // buffer elements that padding writes to
 constexpr std::size_t local_limit =
     65408;                          // elements of a partition: 16-bit targets, less the spare ones
 constexpr Step longest_slice = 32;  // steps between meetings at most
@@ -298,17 +297,15 @@ void Simulator<R>::make_ready() {
 
 template <class R>
 void Simulator<R>::bind_slices() {
-  for (Node& node : nodes_) {
-    node.drives.clear();
-    for (const auto& injector : node.injectors) {
-      if (const auto drive = injector->drive()) {
-        node.drives.push_back(*drive);
-      }
-    }
-  }
   for (Partition& partition : partitions_) {
     for (Slice& slice : partition.slices) {
       Node& node = nodes_[slice.node];
+      slice.drives.clear();
+      for (const auto& injector : node.injectors) {
+        if (const auto drive = injector->drive()) {
+          slice.drives.push_back(*drive);
+        }
+      }
       slice.plastic.clear();
       slice.spike_recorders.clear();
       slice.state_recorders.clear();

@@ -179,7 +179,7 @@ void Simulator<R>::bind_arrays() {
         continue;
       }
       slice.args = node.neurons->step_args(now_);
-      slice.args.drives = node.drives;
+      slice.args.drives = slice.drives;
       slice.args.step = now_;
       slice.step = node.neurons->step_function(node.external);
       const auto at_element_0 =

@@ -162,11 +162,13 @@ void Simulator<R>::write_weights(std::size_t k, std::span<const R> given) {
     stored[at] = given[canonical];
   }
   if (!projection.rule && projection.in_stores) {
-    // Where a sign changed, and with it the receptor, the synapses are laid out anew.
+    // Where a sign changed, and with it the receptor, or weights are no longer one, the synapses
+    // are laid out anew.
     const Feed<R> feed = feed_of(projection);
     bool in_place = true;
     walk(projection, [&](std::uint64_t index, std::uint32_t, const Entry& entry) {
-      in_place &= feed.channel_of(stored[index]) == entry.synapse.channel;
+      in_place &= feed.channel_of(stored[index]) == entry.synapse.channel &&
+                  (!entry.synapse.shared || feed.sent(stored[index]) == *entry.synapse.weight);
     });
     if (in_place) {
       walk(projection, [&](std::uint64_t index, std::uint32_t, const Entry& entry) {
@@ -200,16 +202,26 @@ std::string Simulator<R>::describe_storage(std::size_t k) const {
   if (!projection.in_stores) {
     return "not laid out yet";
   }
-  bool lines = false, packed = false;
-  for (const Partition& partition : partitions_) {
-    if (const auto* store =
-            static_cast<const StaticStore<R>*>(partition.stores[projection.store].get())) {
-      for (int channel = 0; channel < max_channels; ++channel) {
-        (store->uses_lines(channel) ? lines : packed) = true;
+  using Form = typename StaticStore<R>::Form;
+  static constexpr std::array names{std::pair(Form::lines, "cache lines"),
+                                    std::pair(Form::one_weight, "cache lines of one weight"),
+                                    std::pair(Form::packed, "packed rows")};
+  std::string text;
+  for (const auto& [form, name] : names) {
+    bool used = false;
+    for (const Partition& partition : partitions_) {
+      if (const auto* store =
+              static_cast<const StaticStore<R>*>(partition.stores[projection.store].get())) {
+        for (int channel = 0; channel < max_channels; ++channel) {
+          used |= store->has(channel) && store->form(channel) == form;
+        }
       }
     }
+    if (used) {
+      text += (text.empty() ? "" : " and ") + std::string(name);
+    }
   }
-  return lines && packed ? "cache lines and packed rows" : packed ? "packed rows" : "cache lines";
+  return text.empty() ? "no synapses" : text;
 }
 
 template <class R>

@@ -31,6 +31,14 @@ class RowGatherer {
                      [](const Feed<R>* a, const Feed<R>* b) { return a->pre_gid < b->pre_gid; });
   }
 
+  // Whether the weights of each projection are one value.
+  bool one_weight() const {
+    return std::all_of(feeds_.begin(), feeds_.end(), [](const Feed<R>* feed) {
+      return feed->table != nullptr ? feed->table->weight.size() == 1
+                                    : !feed->drawing->draws_weights();
+    });
+  }
+
   std::array<RowEntries<R>, max_channels>& gather(Gid source) {
     for (RowEntries<R>& entries : unsorted_) {
       entries.clear();
@@ -119,7 +127,11 @@ void for_segments(const std::vector<RowEntry<R>>& row, std::size_t longest, F&& 
 
 namespace {
 constexpr std::size_t longest_segment = 65535;
+
+constexpr std::size_t lines_for(std::size_t synapses, std::size_t size) {
+  return (synapses + size - 1) / size;
 }
+}  // namespace
 
 template <class R>
 StaticStore<R>::StaticStore(std::span<const Feed<R>> feeds, std::size_t span, std::uint16_t dummies)
@@ -143,7 +155,7 @@ StaticStore<R>::StaticStore(std::span<const Feed<R>> feeds, std::size_t span, st
     if (!c.rows.empty()) {
       c.rows.push_back({c.size(), static_cast<std::uint32_t>(c.segments.size()), {0, 0}});
     }
-    c.lines_form ? c.due_lines.resize(span) : c.due_packed.resize(span);
+    c.form == Form::packed ? c.due_packed.resize(span) : c.due_lines.resize(span);
   }
 }
 
@@ -152,7 +164,7 @@ template <class R>
 void StaticStore<R>::choose_forms(RowGatherer<R>& gatherer, std::size_t first, std::size_t last) {
   constexpr std::size_t enough = 1024;  // rows
   struct Sizes {
-    std::size_t synapses = 0, segments = 0, lines = 0, packed = 0;
+    std::size_t synapses = 0, segments = 0, lines = 0, one_weight = 0, packed = 0;
   };
   std::array<Sizes, max_channels> sizes;
   const std::size_t stride = std::max<std::size_t>((last - std::min(first, last)) / enough, 1);
@@ -163,7 +175,8 @@ void StaticStore<R>::choose_forms(RowGatherer<R>& gatherer, std::size_t first, s
       s.synapses += rows[channel].size();
       for_segments(rows[channel], longest_segment, [&](std::size_t begin, std::size_t end) {
         ++s.segments;
-        s.lines += (end - begin + Line::size - 1) / Line::size;
+        s.lines += lines_for(end - begin, Line::Each::size);
+        s.one_weight += lines_for(end - begin, Line::One::size);
         s.packed += packed_units(static_cast<std::uint32_t>(end - begin));
       });
     }
@@ -171,15 +184,23 @@ void StaticStore<R>::choose_forms(RowGatherer<R>& gatherer, std::size_t first, s
   for (int channel = 0; channel < max_channels; ++channel) {
     const Sizes& s = sizes[channel];
     ChannelRows& c = channel_[channel];
-    // Lines are faster while they are mostly full: up to 28 % of padding.
-    c.lines_form = static_cast<double>(s.lines * sizeof(Line)) <=
-                   1.28 * static_cast<double>(s.synapses * (sizeof(R) + 2));
+    // Lines are faster while they are mostly full: up to 28 % of padding in bytes, and of one
+    // weight up to 60 % in synapses.
+    const bool full = static_cast<double>(s.lines * sizeof(Line)) <=
+                      1.28 * static_cast<double>(s.synapses * (sizeof(R) + 2));
+    const bool one = gatherer.one_weight() && static_cast<double>(s.one_weight * Line::One::size) <=
+                                                  1.6 * static_cast<double>(s.synapses);
+    c.form = one ? Form::one_weight : full ? Form::lines : Form::packed;
     const auto room = [&](std::size_t sampled) {
       return stride == 1 ? sampled : sampled * stride + sampled * stride / 8 + 1024;
     };
     if (s.synapses > 0) {
       c.segments.reserve(room(s.segments));
-      c.lines_form ? c.lines.reserve(room(s.lines)) : c.packed.reserve(room(s.packed));
+      if (c.form == Form::packed) {
+        c.packed.reserve(room(s.packed));
+      } else {
+        c.lines.reserve(room(one ? s.one_weight : s.lines));
+      }
     }
   }
 }
@@ -193,10 +214,11 @@ void StaticStore<R>::append(ChannelRows& c, Gid source, const RowEntries<R>& row
   c.rows.resize(source - c.first_source + 1, empty);  // sources before may have no synapses
   Row header = empty;
   for_segments(row, longest_segment, [&](std::size_t begin, std::size_t end) {
-    const auto count = static_cast<std::uint32_t>(end - begin);
-    c.lines_form ? append_lines(c, row.data() + begin, count)
-                 : append_packed(c, row.data() + begin, count);
-    const auto stored = c.lines_form ? (count + Line::size - 1) / Line::size : count;
+    const RowEntry<R>* entries = row.data() + begin;
+    const std::size_t stored = c.form == Form::lines ? append_lines<true>(c, entries, end - begin)
+                               : c.form == Form::one_weight
+                                   ? append_lines<false>(c, entries, end - begin)
+                                   : append_packed(c, entries, end - begin);
     const Segment segment{row[begin].delay, static_cast<std::uint16_t>(stored)};
     if (begin == 0) {
       header.segment = segment;
@@ -211,22 +233,44 @@ void StaticStore<R>::append(ChannelRows& c, Gid source, const RowEntries<R>& row
   }
 }
 
+// Returns the number of lines.
 template <class R>
-void StaticStore<R>::append_lines(ChannelRows& c, const RowEntry<R>* entries, std::size_t count) {
-  for (std::size_t k = 0; k < count; k += Line::size) {
+template <bool each>
+std::size_t StaticStore<R>::append_lines(ChannelRows& c, const RowEntry<R>* entries,
+                                         std::size_t count) {
+  constexpr std::size_t size = each ? Line::Each::size : Line::One::size;
+  std::size_t lines = 0;
+  for (std::size_t k = 0; k < count; ++lines) {
     Line& line = c.lines.emplace_back();
-    for (std::size_t l = 0; l < Line::size; ++l) {
-      const bool real = k + l < count;
-      line.weight[l] = real ? entries[k + l].weight : R(0);
-      line.target[l] = real ? entries[k + l].target
-                            : static_cast<std::uint16_t>(dummies_ + l);  // distinct: no
-                                                                         // store-to-load chains
+    std::size_t l = 0;
+    const R weight = entries[k].weight;
+    for (; l < size && k < count && (each || entries[k].weight == weight); ++l, ++k) {
+      if constexpr (each) {
+        line.each.weight[l] = entries[k].weight;
+        line.each.target[l] = entries[k].target;
+      } else {
+        line.one.target[l] = entries[k].target;
+      }
+    }
+    if constexpr (!each) {
+      line.one.weight = weight;
+    }
+    for (; l < size; ++l) {  // distinct: no addition waits for the one before
+      const auto dummy = static_cast<std::uint16_t>(dummies_ + l);
+      if constexpr (each) {
+        line.each.weight[l] = R(0);
+        line.each.target[l] = dummy;
+      } else {
+        line.one.target[l] = dummy;
+      }
     }
   }
+  return lines;
 }
 
 template <class R>
-void StaticStore<R>::append_packed(ChannelRows& c, const RowEntry<R>* entries, std::size_t count) {
+std::size_t StaticStore<R>::append_packed(ChannelRows& c, const RowEntry<R>* entries,
+                                          std::size_t count) {
   const std::size_t at = c.packed.size();
   c.packed.resize(at + packed_units(static_cast<std::uint32_t>(count)));
   auto* targets = reinterpret_cast<std::uint16_t*>(c.packed.data() + at + count);
@@ -234,6 +278,7 @@ void StaticStore<R>::append_packed(ChannelRows& c, const RowEntry<R>* entries, s
     c.packed[at + k] = entries[k].weight;
     std::memcpy(targets + k, &entries[k].target, sizeof(std::uint16_t));
   }
+  return count;
 }
 
 template <class R>
@@ -272,7 +317,7 @@ void StaticStore<R>::enqueue(Gid source, Step stamp, Step from) {
       if (arrival < from) {
         return;
       }
-      if (!c.lines_form) {
+      if (c.form == Form::packed) {
         c.due_packed.push(arrival, {first, segment.count});
         return;
       }
@@ -296,15 +341,16 @@ void StaticStore<R>::deliver(Step step, const std::array<R*, max_channels>& inpu
     if (c.rows.empty()) {
       continue;
     }
-    if (early && c.lines_form) {  // all that is due is known: the first lines come while neurons
+    if (early && c.form != Form::packed) {  // all that is due is known: the first lines come while neurons
                                   // are updated
       list_lines(c, step);
     }
     if (early == (k == early_channel)) {
-      if (c.lines_form) {
-        kernels().scatter<R>()(c.lines.data(), c.list.data(), c.listed, input[k]);
-      } else {
+      if (c.form == Form::packed) {
         deliver_packed(c, step, input[k]);
+      } else {
+        kernels().scatter<R>(c.form == Form::one_weight)(c.lines.data(), c.list.data(), c.listed,
+                                                         input[k]);
       }
     }
   }
@@ -388,10 +434,18 @@ void StaticStore<R>::visit(Gid source, const std::function<void(const SynapseRef
       continue;
     }
     for_segments_of(c, source, [&](std::uint32_t first, Segment segment) {
-      if (c.lines_form) {
+      if (c.form == Form::lines) {
         for (std::uint32_t l = first; l < first + segment.count; ++l) {
-          for (int k = 0; k < Line::size && c.lines[l].target[k] < dummies_; ++k) {
-            visitor({segment.delay, c.lines[l].target[k], &c.lines[l].weight[k], channel, 0});
+          auto& line = c.lines[l].each;
+          for (int k = 0; k < Line::Each::size && line.target[k] < dummies_; ++k) {
+            visitor({segment.delay, line.target[k], &line.weight[k], channel, 0});
+          }
+        }
+      } else if (c.form == Form::one_weight) {
+        for (std::uint32_t l = first; l < first + segment.count; ++l) {
+          auto& line = c.lines[l].one;
+          for (int k = 0; k < Line::One::size && line.target[k] < dummies_; ++k) {
+            visitor({segment.delay, line.target[k], &line.weight, channel, 0, true});
           }
         }
       } else {

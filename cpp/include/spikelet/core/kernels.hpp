@@ -31,9 +31,13 @@ struct KernelTable {
                     std::size_t end, const double* weight, std::size_t weight_mask, double* input);
 
   // input[target] += weight for all synapses of the n lines that are listed; the list goes on for
-  // lines_ahead numbers more.
-  void (*scatter32)(const Line<float>*, const std::uint32_t* list, std::size_t n, float* input);
-  void (*scatter64)(const Line<double>*, const std::uint32_t* list, std::size_t n, double* input);
+  // lines_ahead numbers more. Lines have a weight each, or one for all.
+  template <class R>
+  using Scatter = void (*)(const Line<R>*, const std::uint32_t* list, std::size_t n, R* input);
+  Scatter<float> scatter32;
+  Scatter<double> scatter64;
+  Scatter<float> scatter_one32;
+  Scatter<double> scatter_one64;
 
   // Bit i: the draw of element i of block `block` is below threshold[i]; ties are settled by `low`
   // with 32 more bits. Thresholds are those of the block: 64 high parts, 64 low parts.
@@ -60,11 +64,11 @@ struct KernelTable {
     }
   }
   template <class R>
-  auto scatter() const {
+  Scatter<R> scatter(bool one_weight) const {
     if constexpr (sizeof(R) == 4) {
-      return scatter32;
+      return one_weight ? scatter_one32 : scatter32;
     } else {
-      return scatter64;
+      return one_weight ? scatter_one64 : scatter64;
     }
   }
   template <class R>

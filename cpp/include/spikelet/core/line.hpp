@@ -1,15 +1,23 @@
-// One cache line of static synapses: what they add, and to which places of a partition's buffer.
+// A cache line of static synapses: what they add, and to which places of a partition's buffer.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace spikelet {
 
 template <class R>
-struct alignas(64) Line {
-  static constexpr int size = 60 / (sizeof(R) + 2);
-  R weight[size];
-  std::uint16_t target[size];
+union alignas(64) Line {
+  struct Each {  // a weight for each synapse
+    static constexpr int size = 60 / (sizeof(R) + 2);
+    R weight[size];
+    std::uint16_t target[size];
+  } each;
+  struct One {  // one weight for all
+    static constexpr int size = (64 - sizeof(R)) / 2;
+    R weight;
+    std::uint16_t target[size];
+  } one;
 };
 
 // Lines that are fetched ahead; a list of lines goes on for as many numbers beyond its end, so that

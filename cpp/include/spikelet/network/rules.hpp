@@ -70,6 +70,7 @@ class Drawing {
   bool deferrable(double low, double high) const;
   std::size_t size() const { return size_; }  // of a deferrable one
   std::pair<Step, Step> delays() const;       // of a deferrable one: shortest, longest
+  bool draws_weights() const { return weight_.drawn(); }
   std::pair<double, double> weights() const { return weight_.range(); }
 
   // Appends the synapses of source i onto targets [begin, end), in an order that depends on no

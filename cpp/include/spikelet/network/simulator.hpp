@@ -178,7 +178,6 @@ class Simulator {
     std::optional<EventSource> events;
     std::optional<PoissonSource> poisson;
     std::vector<std::unique_ptr<Injector<R>>> injectors;
-    std::vector<PoissonDrive<R>> drives;  // those of the injectors that the step draws itself
     bool external = false;
     std::vector<std::vector<R>> initial;  // states at step 0
   };
@@ -209,6 +208,7 @@ class Simulator {
     std::uint32_t local;       // first place in the partition's buffers
     StepArgs<R> args;
     StepFunction<R> step = nullptr;
+    std::vector<PoissonDrive<R>> drives;    // the injectors that the step draws itself
     std::vector<PlasticStore<R>*> plastic;  // stores that want its spikes
     std::vector<std::size_t> spike_recorders, state_recorders;
   };

@@ -1,9 +1,12 @@
 // Static synapses of all projections of one layer, merged by source: rows of segments by delay,
-// delivered at arrival into one step's buffer. Two forms of the same rows, chosen by size when
+// delivered at arrival into one step's buffer. Three forms of the same rows, chosen by size when
 // built, with the same order of additions:
-//   lines    each segment is a whole number of 64-byte cache lines; a flat list of line numbers is
-//   walked with prefetch packed   each segment is its weights followed by its targets; for short
-//   segments, where lines would be half empty
+//   lines       each segment is a whole number of 64-byte cache lines; a flat list of line numbers
+//               is walked with prefetch
+//   one weight  the same, a line being one weight and its targets; where weights are one value a
+//               projection
+//   packed      each segment is its weights followed by its targets; for short segments, where
+//               lines would be half empty
 #pragma once
 
 #include "spikelet/core/line.hpp"
@@ -17,11 +20,14 @@ class RowGatherer;
 template <class R>
 struct RowEntry;
 
+// Elements that a buffer needs beyond those of neurons.
+inline constexpr std::size_t spare = 32;
+
 template <class R>
 class StaticStore final : public SynapseStore<R> {
  public:
-  // span: longest delay + longest slice of steps; dummies: local index of the first of
-  // Line::size spare buffer elements, where padding adds its zeros.
+  // span: longest delay + longest slice of steps; dummies: local index of the first of `spare`
+  // buffer elements that nobody reads, where padding adds.
   StaticStore(std::span<const Feed<R>> feeds, std::size_t span, std::uint16_t dummies);
 
   void enqueue(Gid source, Step stamp, Step from) override;
@@ -31,7 +37,9 @@ class StaticStore final : public SynapseStore<R> {
   void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
 
   std::size_t bytes() const override;
-  bool uses_lines(int channel) const { return channel_[channel].lines_form; }
+  enum class Form { lines, one_weight, packed };
+  bool has(int channel) const { return !channel_[channel].rows.empty(); }
+  Form form(int channel) const { return channel_[channel].form; }
 
  private:
   using Line = spikelet::Line<R>;
@@ -48,7 +56,7 @@ class StaticStore final : public SynapseStore<R> {
   static constexpr int count_bits = 5;
   static constexpr std::uint32_t most_lines = (1u << count_bits) - 1;  // of one arrival
   struct ChannelRows {
-    bool lines_form = true;
+    Form form = Form::lines;
     Gid first_source = 0;      // sources without synapses at either end have no row
     std::vector<Row> rows;     // and one more, to tell where the last one ends
     Buffer<Segment> segments;  // further ones
@@ -65,7 +73,7 @@ class StaticStore final : public SynapseStore<R> {
     std::size_t listed = 0;
 
     std::uint32_t size() const {
-      return static_cast<std::uint32_t>(lines_form ? lines.size() : packed.size());
+      return static_cast<std::uint32_t>(form == Form::packed ? packed.size() : lines.size());
     }
   };
 
@@ -74,7 +82,7 @@ class StaticStore final : public SynapseStore<R> {
            static_cast<std::uint32_t>((count * sizeof(std::uint16_t) + sizeof(R) - 1) / sizeof(R));
   }
   static std::uint32_t units(const ChannelRows& c, std::uint32_t count) {
-    return c.lines_form ? count : packed_units(count);
+    return c.form == Form::packed ? packed_units(count) : count;
   }
   // Calls f(first unit, segment) for each segment of a source's row.
   template <class F>
@@ -94,8 +102,9 @@ class StaticStore final : public SynapseStore<R> {
   }
   void choose_forms(RowGatherer<R>& gatherer, std::size_t first, std::size_t last);
   void append(ChannelRows& c, Gid source, const std::vector<RowEntry<R>>& row);
-  void append_lines(ChannelRows& c, const RowEntry<R>* entries, std::size_t count);
-  void append_packed(ChannelRows& c, const RowEntry<R>* entries, std::size_t count);
+  template <bool each>
+  std::size_t append_lines(ChannelRows& c, const RowEntry<R>* entries, std::size_t count);
+  std::size_t append_packed(ChannelRows& c, const RowEntry<R>* entries, std::size_t count);
   void list_lines(ChannelRows& c, Step step);
   void deliver_packed(ChannelRows& c, Step step, R* input);
 

@@ -50,6 +50,7 @@ struct SynapseRef {
   R* weight;             // as stored
   int channel;
   std::size_t position;  // in a plastic store
+  bool shared = false;   // the weight is not this synapse's alone
 };
 
 template <class R>
