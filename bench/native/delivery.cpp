@@ -55,7 +55,9 @@ template <class R>
 class Delivery {
  public:
   Delivery(const Shape& shape, bool one_weight)
-      : shape_(shape), table_(make_table<R>(shape, one_weight)), store_(feeds(), shape.delays + 32, targets) {
+      : shape_(shape),
+        table_(make_table<R>(shape, one_weight)),
+        store_(feeds(), shape.delays + 32, targets) {
     table_ = {};
     const Stream stream(2, Purpose::values, 0);
     for (std::uint32_t k = 0; k < 1u << 16; ++k) {

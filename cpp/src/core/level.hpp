@@ -25,8 +25,19 @@ inline constexpr auto steps64 = step_functions<double, SPIKELET_MODELS>();
 inline constexpr auto plastic32 = plastic_kernels<float, SPIKELET_RULES>();
 inline constexpr auto plastic64 = plastic_kernels<double, SPIKELET_RULES>();
 
-inline constexpr KernelTable table{steps32.data(), steps64.data(),      &words_of,
-                                   &draw16_block,  &poisson_range<float>, &poisson_range<double>,
-                                   &scatter<float, true>, &scatter<double, true>, &scatter<float, false>, &scatter<double, false>, &below_block,   plastic32.data(),    plastic64.data()};
+inline constexpr KernelTable table{steps32.data(),
+                                   steps64.data(),
+                                   &words_of,
+                                   &draw16_block,
+                                   &poisson_range<float>,
+                                   &poisson_range<double>,
+                                   &list_lines,
+                                   &scatter<float, true>,
+                                   &scatter<double, true>,
+                                   &scatter<float, false>,
+                                   &scatter<double, false>,
+                                   &below_block,
+                                   plastic32.data(),
+                                   plastic64.data()};
 
 }  // namespace spikelet::SPIKELET_LEVEL

@@ -1,6 +1,30 @@
-// Delivery: adds all synapses of the listed lines.
+// Delivery: lists the lines that are due, and adds all their synapses.
 
 namespace spikelet::SPIKELET_LEVEL {
+
+alignas(64) inline constexpr std::uint32_t line_numbers[16] = {0, 1, 2,  3,  4,  5,  6,  7,
+                                                               8, 9, 10, 11, 12, 13, 14, 15};
+
+// Writes the number of each line, and returns the end of the list; some numbers beyond it are
+// written as well, so that nothing depends on how many lines there are.
+inline std::uint32_t* list_lines(const DueLines* begin, const DueLines* end, std::uint32_t* out) {
+  using U = Vec<std::uint32_t>;
+  constexpr std::uint32_t stride = 16, width = lanes<std::uint32_t>;
+  const auto write = [](std::uint32_t first, std::uint32_t* to) {
+    for (std::uint32_t k = 0; k < stride; k += width) {
+      store(to + k, load(line_numbers + k) + (U{} + first));
+    }
+  };
+  for (; begin != end; ++begin) {
+    const std::uint32_t first = *begin >> due_count_bits, count = *begin & most_due_lines;
+    write(first, out);
+    if (count > stride) [[unlikely]] {
+      write(first + stride, out + stride);
+    }
+    out += count;
+  }
+  return out;
+}
 
 // Lines are copied to one place before they are added. An addition's address is then known as soon
 // as it is asked for, where it would wait for the line and the line's number; without that, loads

@@ -227,7 +227,7 @@ void StaticStore<R>::append(ChannelRows& c, Gid source, const RowEntries<R>& row
     }
   });
   c.rows.back() = header;
-  if (c.lines.size() >> (32 - count_bits) != 0 ||
+  if (c.lines.size() >> (32 - due_count_bits) != 0 ||
       std::max(c.packed.size(), c.segments.size()) > 0xffffffffu) {
     throw std::length_error("a partition cannot hold so many synapses: use more threads");
   }
@@ -322,13 +322,13 @@ void StaticStore<R>::enqueue(Gid source, Step stamp, Step from) {
         return;
       }
       for (std::uint32_t left = segment.count;;) {
-        if (left <= most_lines) [[likely]] {
-          c.due_lines.push(arrival, first << count_bits | left);
+        if (left <= most_due_lines) [[likely]] {
+          c.due_lines.push(arrival, first << due_count_bits | left);
           break;
         }
-        c.due_lines.push(arrival, first << count_bits | most_lines);
-        first += most_lines;
-        left -= most_lines;
+        c.due_lines.push(arrival, first << due_count_bits | most_due_lines);
+        first += most_due_lines;
+        left -= most_due_lines;
       }
     });
   }
@@ -341,8 +341,9 @@ void StaticStore<R>::deliver(Step step, const std::array<R*, max_channels>& inpu
     if (c.rows.empty()) {
       continue;
     }
-    if (early && c.form != Form::packed) {  // all that is due is known: the first lines come while neurons
-                                  // are updated
+    if (early &&
+        c.form != Form::packed) {  // all that is due is known: the first lines come while neurons
+                                   // are updated
       list_lines(c, step);
     }
     if (early == (k == early_channel)) {
@@ -364,26 +365,13 @@ void StaticStore<R>::list_lines(ChannelRows& c, Step step) {
   if (c.due_lines.empty(step)) {
     return;
   }
-  constexpr std::size_t stride = 16;  // numbers written at once
   std::uint32_t* out = nullptr;
-  c.due_lines.for_runs(step, [&](const std::uint32_t* begin, const std::uint32_t* end) {
-    const std::size_t most = most_lines * static_cast<std::size_t>(end - begin) + lines_ahead + stride;
+  c.due_lines.for_runs(step, [&](const DueLines* begin, const DueLines* end) {
+    const std::size_t most = most_due_lines * static_cast<std::size_t>(end - begin) + lines_ahead;
     if (c.list.size() < c.listed + most) {
       c.list.resize(2 * (c.listed + most));
     }
-    out = c.list.data() + c.listed;
-    for (const std::uint32_t* a = begin; a != end; ++a) {
-      const std::uint32_t first = *a >> count_bits, count = *a & most_lines;
-      for (std::uint32_t l = 0; l < stride; ++l) {
-        out[l] = first + l;
-      }
-      if (count > stride) [[unlikely]] {
-        for (std::uint32_t l = stride; l < 2 * stride; ++l) {
-          out[l] = first + l;
-        }
-      }
-      out += count;
-    }
+    out = kernels().list_lines(begin, end, c.list.data() + c.listed);
     c.listed = static_cast<std::size_t>(out - c.list.data());
   });
   c.due_lines.clear(step);

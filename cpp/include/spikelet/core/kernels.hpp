@@ -30,6 +30,9 @@ struct KernelTable {
   void (*poisson64)(const PoissonTable&, const Stream&, const Stream& tie, Step, std::size_t begin,
                     std::size_t end, const double* weight, std::size_t weight_mask, double* input);
 
+  // Lists the lines that are due; returns the end. Up to lines_ahead numbers beyond it are written.
+  std::uint32_t* (*list_lines)(const DueLines* begin, const DueLines* end, std::uint32_t* out);
+
   // input[target] += weight for all synapses of the n lines that are listed; the list goes on for
   // lines_ahead numbers more. Lines have a weight each, or one for all.
   template <class R>

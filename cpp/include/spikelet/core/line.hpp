@@ -24,4 +24,9 @@ union alignas(64) Line {
 // fetching needs no check.
 inline constexpr std::size_t lines_ahead = 64;
 
+// Lines that are due, in one word: the number of the first, and how many follow each other.
+using DueLines = std::uint32_t;
+inline constexpr int due_count_bits = 5;
+inline constexpr DueLines most_due_lines = (DueLines{1} << due_count_bits) - 1;
+
 }  // namespace spikelet

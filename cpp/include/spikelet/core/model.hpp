@@ -57,7 +57,7 @@ struct StepArgs {
   std::int32_t now = 0;
   Step step = 0;                            // the same, not relative to a run
   std::span<const PoissonDrive<R>> drives;  // added at the end of the step, or before it to `early`
-  const std::int32_t* t_ref = nullptr;  // in steps
+  const std::int32_t* t_ref = nullptr;      // in steps
   std::size_t t_ref_mask = 0;
   bool subtract = false;  // reset by subtraction
   std::size_t n = 0;      // real elements; blocks are padded beyond

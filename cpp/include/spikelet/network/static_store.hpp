@@ -50,11 +50,9 @@ class StaticStore final : public SynapseStore<R> {
     std::uint32_t first, more;  // first unit of data; where the further segments begin
     Segment segment;            // the first one, here because many rows have no other
   };
-  struct Arrival {  // of packed rows; of lines, the number of the first and how many in one word
+  struct Arrival {  // of packed rows
     std::uint32_t first, count;
   };
-  static constexpr int count_bits = 5;
-  static constexpr std::uint32_t most_lines = (1u << count_bits) - 1;  // of one arrival
   struct ChannelRows {
     Form form = Form::lines;
     Gid first_source = 0;      // sources without synapses at either end have no row
@@ -67,7 +65,7 @@ class StaticStore final : public SynapseStore<R> {
     }
     RawBuffer<Line> lines;
     RawBuffer<R> packed;  // a segment: count weights, then count 16-bit targets, rounded up
-    Arrivals<std::uint32_t> due_lines;
+    Arrivals<DueLines> due_lines;
     Arrivals<Arrival> due_packed;
     std::vector<std::uint32_t> list;  // numbers of the lines due in the step that is under way
     std::size_t listed = 0;

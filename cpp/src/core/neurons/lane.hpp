@@ -122,8 +122,8 @@ Gid* fire(const StepArgs<R>& args, std::size_t block, std::uint64_t spiked, Gid*
 
 // The Poisson events of some blocks, added to where their channel goes.
 template <int blocks, class R, std::size_t inputs>
-SPIKELET_INLINE void add_drives(const StepArgs<R>& args, const std::array<int, inputs>& input_states,
-                                std::size_t block) {
+SPIKELET_INLINE void add_drives(const StepArgs<R>& args,
+                                const std::array<int, inputs>& input_states, std::size_t block) {
   for (const PoissonDrive<R>& drive : args.drives) {
     R* input = args.early;
     if constexpr (inputs > 0) {
