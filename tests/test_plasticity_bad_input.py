@@ -137,7 +137,7 @@ class Scene:
     def __init__(self) -> None:
         self.net = net = make(seed=4)
         self.X = net.population(9, sl.PoissonSource(100.0), name="X")
-        self.E = net.population(10, sl.LIF(I_e=450.0), name="E")
+        self.E = net.population(10, sl.LIF(I_e=550.0), name="E")
         self.pair = net.connect(
             self.X, self.E, sl.AllToAll(), weight=30.0, plasticity=sl.STDP(A_plus=1.0, w_max=90.0)
         )
