@@ -2,7 +2,7 @@
 
     python bench/python/billion.py --threads 2
 
-The network is that of driven.py: FixedIndegree, one weight for all, delays uniform over 1 to 16
+The network is that of driven.py: FixedOutdegree, a weight for each, delays uniform over 1 to 16
 steps. With fewer --synapses it has fewer neurons of the same in-degree. One billion need some 15 GB
 of memory.
 """

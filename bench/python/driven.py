@@ -39,6 +39,7 @@ class Point:
 
     neurons: int
     indegree: int
+    """On average; each neuron sends exactly so many synapses."""
     rate: float
     """Of each neuron's drive; it fires a little less, by what arrives while it is refractory."""
     shortest: int = 15
@@ -63,15 +64,18 @@ def network(point: Point) -> tuple[sl.Network, sl.Population, sl.SpikeRecorder]:
 
 
 def connect(net: sl.Network, neurons: sl.Population, point: Point) -> sl.Projection:
-    """Give each neuron its synapses from all neurons."""
+    """Give each neuron as many synapses to others, drawn as they are laid out: no table of them.
+
+    Each has a weight of its own, although all are equal: one value would be stored once a line.
+    """
     low, high = point.shortest * DT, point.longest * DT
     # Half a step at both ends, so that all numbers of steps are equally frequent.
     spread = sl.Uniform(low - DT / 2, high + DT / 2, clip=(low, high))
     return net.connect(
         neurons,
         neurons,
-        sl.FixedIndegree(point.indegree),
-        weight=WEIGHT,
+        sl.FixedOutdegree(point.indegree),
+        weight=sl.Normal(WEIGHT, 0.0),
         delay=spread if low < high else low,
     )
 
