@@ -53,7 +53,6 @@ def check(record: dict[str, Any]) -> None:
     assert record["spikes"] >= drive / (1 + 1.2e-3 * rate) - 5 * math.sqrt(drive)
     assert record["rate_hz"] == pytest.approx(record["spikes"] / n / seconds)
     # Spikes at a window's ends arrive in another one.
-    each = record["spikes"] / n
     ends = 2 * record["windows"] * n * rate * record["longest"] * DT * 1e-3
     spread = math.sqrt(ends * k**2 + 1)
     assert abs(record["events"] - k * record["spikes"]) < 5 * spread
