@@ -173,3 +173,20 @@ def test_normal_quantile_is_that_of_scipy() -> None:
     u = np.concatenate([tails, 1 - tails[5:], np.linspace(1e-4, 1 - 1e-4, 20_001)])
     z, expected = _core.normal_quantile(u), special.ndtri(u)
     np.testing.assert_allclose(z, expected, rtol=2e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "delay",
+    [
+        sl.Normal(1.5, 0.0, redraw=(1.5, 3.0)),
+        sl.Normal(1.5, 0.5, redraw=(1.5, 1.5)),
+        sl.Uniform(1.5, 1.5, redraw=(1.5, 3.0)),
+        sl.Normal(1.5, 0.0),
+    ],
+)
+def test_delays_of_no_width(delay: sl.Distribution) -> None:
+    net = sl.Network(seed=1)
+    pre, post = net.population(50, sl.LIF()), net.population(7, sl.LIF())
+    p = net.connect(pre, post, sl.AllToAll(), delay=delay)
+    net.run(1.0)
+    assert p.delays.tolist() == [1.5] * 350

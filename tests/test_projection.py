@@ -231,3 +231,23 @@ def test_repr_names_both_ends() -> None:
     assert "here -> there: 3 synapses" in plain
     assert "STDP" in plastic
     assert "STDP" not in plain
+
+
+def test_one_weight_is_kept_once_through_another_layout_and_given_up_for_others() -> None:
+    net = sl.Network(seed=1, threads=1)
+    pre, post = net.population(50, sl.LIF()), net.population(400, sl.LIF())
+    p = net.connect(pre, post, sl.FixedIndegree(20), weight=2.0)
+    net.prepare()
+    assert "one weight" in repr(p)
+    net.population(3, sl.LIF())
+    net.prepare()
+    assert "one weight" in repr(p)
+    p.weights = np.full(len(p), 3.0)
+    net.prepare()
+    assert "one weight" in repr(p)
+    assert np.all(p.weights == 3.0)
+    weights = np.arange(len(p), dtype=float)
+    p.weights = weights
+    net.prepare()
+    assert "one weight" not in repr(p)
+    assert np.array_equal(p.weights, weights)

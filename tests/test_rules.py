@@ -260,3 +260,16 @@ def test_parts_can_be_named_in_any_way(mask: bool) -> None:
     index: Any = np.isin(np.arange(9), [3, 5]) if mask else np.array([3, 5])
     pairs = draw(sl.AllToAll(), 9, 4, pre=index, post=2)
     assert as_set(pairs) == {(3, 2), (5, 2)}
+
+
+@pytest.mark.parametrize("n_post", [1, 3])
+def test_a_total_number_without_multapses_does_not_depend_on_threads(n_post: int) -> None:
+    found = []
+    for threads in (1, 2, 4):
+        net = sl.Network(seed=3, threads=threads)
+        pre, post = net.population(50, sl.LIF()), net.population(n_post, sl.LIF())
+        rule = sl.FixedTotalNumber(10, multapses=False)
+        p = net.connect(pre, post, rule, weight=sl.Normal(1.0, 0.1))
+        found.append((p.pre_ids.tolist(), p.post_ids.tolist(), p.weights.tolist()))
+        assert len(set(zip(*found[-1][:2], strict=True))) == len(p) == 10
+    assert found[0] == found[1] == found[2]

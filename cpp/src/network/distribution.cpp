@@ -133,7 +133,12 @@ DelayTable::DelayTable(const ValueSpec& spec, double dt) {
       spec.limit == Limit::redraw ? spec.below(spec.high) - spec.below(spec.low) : 1.0;
   if (spec.limit == Limit::redraw && inside < 1e-3) {
     // As rare as this, drawing again would give up now and then; so does this, at once.
-    draw_value(spec, 0.5, [&](std::uint32_t) { return 0.5; });
+    const double value = draw_value(spec, 0.5, [&](std::uint32_t) { return 0.5; });
+    if (!(inside > 0)) {  // no width: one value
+      const std::uint16_t steps = delay_steps(value, dt);
+      columns_.push_back({std::uint64_t{1} << 48, steps, steps});
+      return;
+    }
   }
   const auto share = [&](double x) {
     switch (spec.limit) {

@@ -360,7 +360,7 @@ void Drawing<R>::draw_by_target(std::size_t begin, std::size_t end, Add&& add) c
     }
     return;
   }
-  if (begin != 0) {  // a total number without repeats: in one piece
+  if (end != m) {  // a total number without repeats: in one piece, by whoever has the last target
     return;
   }
   std::unordered_set<std::uint64_t> seen;
@@ -377,9 +377,9 @@ void Drawing<R>::draw_by_target(std::size_t begin, std::size_t end, Add&& add) c
       }
     }
   };
+  const std::uint64_t key = std::uint64_t{1} << 32;  // a row of its own: pairs took their words
+  Draws values(stream_, more_, key, rule_.number);
   const auto emit = [&](std::uint64_t i, std::uint64_t j, std::uint32_t k) {
-    const std::uint64_t key = std::uint64_t{1} << 32;  // the pair took the words of its own draw
-    Draws values(stream_, more_, key, 0);
     add(i, j, key, k, values[k]);
   };
   std::uint64_t candidates = std::uint64_t{n} * m;

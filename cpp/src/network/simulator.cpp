@@ -6,7 +6,6 @@
 #include <limits>
 #include <sstream>
 #include <stdexcept>
-#include <tuple>
 
 namespace spikelet {
 namespace {
@@ -168,8 +167,10 @@ std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, Drawing<R> 
       !drawing.deferrable(magnitudes ? 0.0 : -most, most)) {
     return connect(pre, post, drawing.table(threads_), receptor, rule);
   }
+  const auto [shortest, longest] = drawing.delays();
   Projection& projection = add_projection(pre, post, drawing.size(), receptor, {});
-  std::tie(projection.shortest, projection.longest) = drawing.delays();
+  projection.shortest = shortest;
+  projection.longest = longest;
   projection.drawing = std::move(drawing);
   return projections_.size() - 1;
 }

@@ -252,6 +252,7 @@ void Simulator<R>::unload_stores() {
       projection.plastic = std::move(state);
     } else {
       table = read_synapses(k);
+      table.compact();
     }
     projection.table = std::move(table);
   }
@@ -347,7 +348,7 @@ Step Simulator<R>::longest_delay() const {
   return longest;
 }
 
-// Fills the stores' calendars from the spikes in flight.
+// Tells the stores of the spikes in flight.
 template <class R>
 void Simulator<R>::requeue() {
   for (Partition& partition : partitions_) {

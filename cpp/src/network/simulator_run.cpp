@@ -292,6 +292,11 @@ bool Simulator<R>::run_span(Step end, const Poll& poll) {
           if (member == 0 && poll(stop)) {
             stop_by(stop);
           }
+          if (failed) {  // those of an earlier slice must not go out again
+            for_own([&](std::size_t p) {
+              partitions_[p].step_end[static_cast<std::size_t>(parity)].clear();
+            });
+          }
           // Spikes go out before the last events are delivered: the others have that time to send
           // theirs.
           for_own([&](std::size_t p) { post(partitions_[p], parity, begin, stop); });

@@ -184,6 +184,9 @@ void Simulator<R>::write_weights(std::size_t k, std::span<const R> given) {
   if (!projection.in_stores) {
     materialise(projection);
     projection.table->weight.assign(given.begin(), given.end());
+    if (!projection.rule) {
+      projection.table->compact();
+    }
     dirty_ = true;
     return;
   }

@@ -176,7 +176,14 @@ void StaticStore<R>::choose_forms(RowGatherer<R>& gatherer, std::size_t first, s
       for_segments(rows[channel], longest_segment, [&](std::size_t begin, std::size_t end) {
         ++s.segments;
         s.lines += lines_for(end - begin, Line::Each::size);
-        s.one_weight += lines_for(end - begin, Line::One::size);
+        for (std::size_t k = begin; k < end;) {  // a line ends where the weight changes
+          std::size_t same = k + 1;
+          while (same < end && rows[channel][same].weight == rows[channel][k].weight) {
+            ++same;
+          }
+          s.one_weight += lines_for(same - k, Line::One::size);
+          k = same;
+        }
         s.packed += packed_units(static_cast<std::uint32_t>(end - begin));
       });
     }
@@ -341,9 +348,8 @@ void StaticStore<R>::deliver(Step step, const std::array<R*, max_channels>& inpu
     if (c.rows.empty()) {
       continue;
     }
-    if (early &&
-        c.form != Form::packed) {  // all that is due is known: the first lines come while neurons
-                                   // are updated
+    // All that is due is known: the first lines come while neurons are updated.
+    if (early && c.form != Form::packed) {
       list_lines(c, step);
     }
     if (early == (k == early_channel)) {

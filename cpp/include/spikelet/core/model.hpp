@@ -53,7 +53,9 @@ struct StepArgs {
   const R* external = nullptr;         // current added to I_e, or none
   R* theta = nullptr;                  // adaptive part of the threshold, or none
   std::int32_t* held_until = nullptr;  // V_m is held while now < held_until
-  std::int8_t* hold = nullptr;         // the same modulo 256, which is what is read in each step
+  // The low byte of held_until, or of now + 64 if that is less: what each step reads. Steps whose
+  // `now` is a multiple of 64 refresh it, so the first one after a change must be such a step.
+  std::int8_t* hold = nullptr;
   std::int32_t now = 0;
   Step step = 0;                            // the same, not relative to a run
   std::span<const PoissonDrive<R>> drives;  // added at the end of the step, or before it to `early`

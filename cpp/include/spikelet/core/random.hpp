@@ -32,11 +32,11 @@ enum class Purpose : std::uint32_t {
   source_tie = 3,    // second word of a draw that fell on its 16-bit threshold
   injector = 4,
   injector_tie = 5,
-  connect = 6,  // a synapse: its other end, weight and delay
-  encode = 9,
-  encode_tie = 10,
+  connect = 6,       // a synapse: its other end, weight and delay
   values = 7,        // weights and delays of explicit lists
   connect_more = 8,  // further draws of a synapse, where the first was refused
+  encode = 9,
+  encode_tie = 10,
 };
 
 // The random numbers of one object for one purpose.

@@ -16,6 +16,10 @@ namespace spikelet {
 template <class Entry>
 class Arrivals {
  public:
+  Arrivals() = default;
+  Arrivals(const Arrivals&) = delete;  // blocks are linked by address
+  Arrivals& operator=(const Arrivals&) = delete;
+
   // span: the longest time from noting to delivery, in steps.
   void resize(std::size_t span) {
     std::size_t size = 1;

@@ -192,7 +192,8 @@ class Simulator {
     Step born = 0;                         // spikes up to this stamp do not use it
     Step shortest = 1, longest = 1;
     // Where the synapses are: in a table, until they are laid out; or in the stores. A rule's
-    // static ones may instead be drawn, again and again, until weights are set.
+    // static ones may instead be drawn, again and again, until weights are set, or read
+    // before they are laid out.
     std::optional<SynapseTable<R>> table;
     std::optional<Drawing<R>> drawing;
     bool in_stores = false;

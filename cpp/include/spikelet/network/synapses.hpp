@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -24,6 +25,14 @@ struct SynapseTable {
   std::size_t size() const { return post.size(); }
   R weight_of(std::size_t k) const { return weight[weight.size() == 1 ? 0 : k]; }
   std::uint16_t delay_of(std::size_t k) const { return delay[delay.size() == 1 ? 0 : k]; }
+
+  // Keeps one weight where all are equal.
+  void compact() {
+    if (!weight.empty() &&
+        std::adjacent_find(weight.begin(), weight.end(), std::not_equal_to<>()) == weight.end()) {
+      weight.resize(1);
+    }
+  }
 
   // From lists in order of creation; weight and delay have one value a synapse or one for all.
   static SynapseTable from_lists(std::size_t n_pre, std::span<const std::uint32_t> pre,
