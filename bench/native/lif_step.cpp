@@ -73,7 +73,7 @@ void lif_step(benchmark::State& state, std::size_t n, SimdLevel level) {
   for (auto _ : state) {
     benchmark::DoNotOptimize(neurons.step());
   }
-  report(state, static_cast<double>(n), 6 * sizeof(R) + sizeof(std::int32_t));
+  report(state, static_cast<double>(n), 6 * sizeof(R) + sizeof(std::int8_t));
 }
 
 constexpr std::size_t roofline_neurons = 38592, roofline_steps = 100;
@@ -81,7 +81,7 @@ constexpr std::size_t roofline_neurons = 38592, roofline_steps = 100;
 #if defined(__x86_64__) && !defined(__clang__)
 [[gnu::target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")]]
 #endif
-std::int32_t negate(float* a, float* b, float* c, const std::int32_t* clock, std::size_t n) {
+std::int32_t negate(float* a, float* b, float* c, const std::int8_t* clock, std::size_t n) {
   std::int32_t all = 0;
   for (std::size_t i = 0; i < n; ++i) {
     a[i] = -a[i];
@@ -95,10 +95,10 @@ std::int32_t negate(float* a, float* b, float* c, const std::int32_t* clock, std
 void roofline(benchmark::State& state, SimdLevel level) {
   Neurons<float> neurons(roofline_neurons, level);
   Buffer<float> a(roofline_neurons), b(roofline_neurons), c(roofline_neurons);
-  Buffer<std::int32_t> clock(roofline_neurons);
+  Buffer<std::int8_t> clock(roofline_neurons);
   std::size_t spikes = 0;
   beside(
-      state, 1.0 * roofline_neurons * roofline_steps, 6 * sizeof(float) + sizeof(std::int32_t),
+      state, 1.0 * roofline_neurons * roofline_steps, 6 * sizeof(float) + sizeof(std::int8_t),
       [&] {
         for (std::size_t k = 0; k < roofline_steps; ++k) {
           spikes += neurons.step();
