@@ -125,7 +125,7 @@ def _pair(where: str, argument: str, value: Pair, low: int) -> tuple[int, int]:
 def _picture(where: str, shape: Shape) -> tuple[int, int, int]:
     if len(shape) != 3:
         fail(where, "input shape", shape, "must be (channels, height, width)")
-    return shape  # type: ignore[return-value]
+    return shape
 
 
 def _windows(
