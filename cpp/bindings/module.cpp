@@ -6,6 +6,7 @@ void bind_rules(pybind11::module_& m);
 void bind_network(pybind11::module_& m);
 void bind_coding(pybind11::module_& m);
 void bind_layers(pybind11::module_& m);
+void bind_engine(pybind11::module_& m);
 
 PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.attr("__version__") = SPIKELET_VERSION;
@@ -14,4 +15,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_network(m);
   bind_coding(m);
   bind_layers(m);
+  bind_engine(m);
 }

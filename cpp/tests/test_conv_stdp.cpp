@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "layers/conv_kernels.hpp"
+#include "layers/levels.hpp"
 #include "spikelet/core/cpu.hpp"
 #include "spikelet/core/random.hpp"
 
@@ -23,15 +23,7 @@ std::vector<float> draws(std::size_t n, std::uint32_t object) {
   return out;
 }
 
-const ConvKernels& at(SimdLevel level) {
-#if defined(__x86_64__)
-  if (level != SimdLevel::baseline) {
-    return level == SimdLevel::v4 ? conv_v4() : conv_v3();
-  }
-#endif
-  (void)level;
-  return conv_baseline();
-}
+const WaveKernels& at(SimdLevel level) { return level_table(level).waves; }
 
 }  // namespace
 

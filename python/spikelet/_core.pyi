@@ -197,3 +197,80 @@ class ConvStdp:
     def weights(self) -> npt.NDArray[np.float32]: ...
     @property
     def thresholds(self) -> npt.NDArray[np.float32]: ...
+
+_Shape: TypeAlias = tuple[int, int, int]
+_Two: TypeAlias = tuple[int, int]
+_Spans: TypeAlias = tuple[list[int], list[int]]
+
+class LayerGraph:
+    def __init__(self) -> None: ...
+    def __len__(self) -> int: ...
+    def input(self, shape: _Shape, amplitude: float, /) -> int: ...
+    def conv(
+        self,
+        source: int,
+        shape: _Shape,
+        weight: npt.ArrayLike,
+        bias: npt.ArrayLike,
+        stride: _Two,
+        dilation: _Two,
+        padding: _Two,
+        groups: int,
+        /,
+    ) -> int: ...
+    def average(
+        self,
+        source: int,
+        shape: _Shape,
+        rows: _Spans,
+        columns: _Spans,
+        row_divisors: list[int],
+        column_divisors: list[int],
+        /,
+    ) -> int: ...
+    def maximum(
+        self, source: int, shape: _Shape, rows: _Spans, columns: _Spans, of_counts: bool, /
+    ) -> int: ...
+    def add(self, sources: list[int], shape: _Shape, /) -> int: ...
+    def concat(self, sources: list[int], shape: _Shape, /) -> int: ...
+    def upsample(self, source: int, shape: _Shape, factor: _Two, /) -> int: ...
+    def affine(
+        self, source: int, shape: _Shape, scale: npt.ArrayLike, shift: npt.ArrayLike, /
+    ) -> int: ...
+    def flatten(self, source: int, shape: _Shape, /) -> int: ...
+    def relu(self, source: int, shape: _Shape, /) -> int: ...
+    def neuron(
+        self,
+        source: int,
+        shape: _Shape,
+        threshold: npt.ArrayLike,
+        v_init: npt.ArrayLike,
+        amplitude: npt.ArrayLike,
+        hard: bool,
+        v_reset: float,
+        decay: float,
+        gain: float,
+        is_signed: bool,
+        differential: bool,
+        levels: int,
+        /,
+    ) -> int: ...
+    def dense_operations(self, node: int, /) -> int: ...
+
+class _LayerEngine:
+    def __init__(
+        self, graph: LayerGraph, form: str, signed_input: bool, records: list[tuple[int, str]], /
+    ) -> None: ...
+    def run(
+        self,
+        input: npt.NDArray[Any],
+        count: int,
+        steps: int,
+        delay: int,
+        threads: int,
+        keep_going: Callable[[int], bool] | None,
+        /,
+    ) -> tuple[int, list[npt.NDArray[Any]], npt.NDArray[np.uint64]]: ...
+
+class LayerEngine32(_LayerEngine): ...
+class LayerEngine64(_LayerEngine): ...

@@ -2,22 +2,14 @@
 #if defined(__x86_64__)
 #include "core/level_prelude.hpp"
 
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("arch=x86-64-v3"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("arch=x86-64-v3")
-#endif
-
 #define SPIKELET_LEVEL level_v3
 #define SPIKELET_VECTOR_BYTES 32
+// clang-format off: in this order
+#include "core/target_push.hpp"
 #include "core/level.hpp"
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+#include "core/target_pop.hpp"
+// clang-format on
 
 namespace spikelet {
 const KernelTable& table_v3() { return level_v3::table; }

@@ -2,22 +2,14 @@
 #if defined(__x86_64__)
 #include "core/level_prelude.hpp"
 
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("arch=x86-64-v4"))), apply_to = function)
-#else
-#pragma GCC push_options
-#pragma GCC target("arch=x86-64-v4")
-#endif
-
 #define SPIKELET_LEVEL level_v4
 #define SPIKELET_VECTOR_BYTES 64
+// clang-format off: in this order
+#include "core/target_push.hpp"
 #include "core/level.hpp"
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+#include "core/target_pop.hpp"
+// clang-format on
 
 namespace spikelet {
 const KernelTable& table_v4() { return level_v4::table; }

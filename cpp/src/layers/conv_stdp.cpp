@@ -4,7 +4,7 @@
 #include <limits>
 #include <utility>
 
-#include "layers/conv_kernels.hpp"
+#include "layers/wave_kernels.hpp"
 #include "spikelet/core/parallel.hpp"
 
 namespace spikelet::layers {
@@ -116,7 +116,7 @@ bool ConvStdp::first_spike(std::size_t position, Work& work, Spike& spike) const
     while (end < length && list[end] >> bin_shift == bin) {
       ++end;
     }
-    if (conv_kernels().integrate(v, stride_, weights_.data(), list + begin, end - begin,
+    if (wave_kernels().integrate(v, stride_, weights_.data(), list + begin, end - begin,
                                  thresholds_.data())) {
       std::size_t best = 0;
       for (std::size_t map = 1; map < shape_.maps; ++map) {
@@ -227,7 +227,7 @@ void ConvStdp::pooled(std::span<const Bin> waves, const ConvPool& pool, int thre
             work.volleys[count++] = {end, static_cast<std::int32_t>(next - bin)};
           }
         }
-        conv_kernels().respond(stride_, weights_.data(), list, work.volleys.data(), count,
+        wave_kernels().respond(stride_, weights_.data(), list, work.volleys.data(), count,
                                thresholds_.data(), work.lead.data());
         const std::size_t y = position / s.out_width(), x = position % s.out_width();
         for (std::size_t r = first(y); r < last(y, rows); ++r) {
@@ -255,7 +255,7 @@ void ConvStdp::features(std::span<const Bin> waves, const ConvPool& pool, int th
                         std::span<float> out) const {
   std::ranges::fill(out, 0.0f);
   pooled(waves, pool, threads, out, [&](float* sums, const std::int32_t* lead) {
-    conv_kernels().add_leads(lead, shape_.maps, sums);
+    wave_kernels().add_leads(lead, shape_.maps, sums);
   });
   // Whole numbers so far, so the sums are exact in any order.
   for (float& sum : out) {

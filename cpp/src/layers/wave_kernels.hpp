@@ -20,7 +20,7 @@ struct Volley {
   std::int32_t gap;
 };
 
-struct ConvKernels {
+struct WaveKernels {
   // v[c] += weights[row][c] for each of `count` rows in turn, c < n; returns whether any v[c] has
   // reached threshold[c].
   bool (*integrate)(float* v, std::size_t n, const float* weights, const std::uint32_t* rows,
@@ -36,9 +36,7 @@ struct ConvKernels {
   void (*add_leads)(const std::int32_t* lead, std::size_t n, float* sums);
 };
 
-const ConvKernels& conv_baseline();
-const ConvKernels& conv_v3();
-const ConvKernels& conv_v4();
-const ConvKernels& conv_kernels();
+// At the level in use.
+const WaveKernels& wave_kernels();
 
 }  // namespace spikelet::layers

@@ -1,0 +1,75 @@
+// Runs a layered network for T steps over a batch. All nodes are evaluated at each step, in order;
+// as nothing flows back, the engine goes layer by layer over all steps instead, which is the same
+// and keeps the weights of one layer in the cache. A picture belongs to one thread, so that no
+// result depends on their number.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "spikelet/layers/graph.hpp"
+
+namespace spikelet::layers {
+
+enum class InputForm { constant, sequence, spikes };
+enum class What { spikes, potential, mean, value };
+
+template <class R>
+struct Batch {
+  // constant: [count][c][y][x]; sequence: [steps][count][c][y][x]; spikes: the same, of -1, 0, 1.
+  const R* analog = nullptr;
+  const std::int8_t* spikes = nullptr;
+  std::size_t count, steps;
+  std::size_t delay = 0;  // means are over the steps from here on
+};
+
+// What is kept of a node, for each picture.
+//   spikes     [steps][count][c][y][x], in amplitudes
+//   potential  the same, after reset
+//   value      the same: what the node gives at each step
+//   mean       [count][c][y][x]
+template <class R>
+struct Record {
+  std::size_t node;
+  What what;
+  R* out = nullptr;
+  std::int8_t* whole = nullptr;  // spikes of one size, instead of `out`
+};
+
+struct NodeCounts {
+  std::uint64_t spikes = 0;     // sent
+  std::uint64_t additions = 0;  // one weight for one spike
+  std::uint64_t products = 0;   // one weight for one analog input that is not 0, at each step
+};
+
+template <class R>
+class Engine {
+ public:
+  // Records are named here, so that no more is kept than asked for; the output's mean always is.
+  // `signed_input`: spikes of the input may be -1.
+  Engine(const Graph& graph, InputForm form, bool signed_input,
+         std::span<const std::pair<std::size_t, What>> records);
+  ~Engine();
+  Engine(Engine&&) noexcept;
+
+  // Counts are summed over the batch. `keep_going(done)` is asked now and then, by one thread;
+  // returns how many pictures were run.
+  std::size_t run(const Batch<R>& batch, std::span<const Record<R>> records, int threads,
+                  std::span<NodeCounts> counts,
+                  const std::function<bool(std::size_t)>& keep_going = {}) const;
+
+  struct Plan;
+
+ private:
+  std::unique_ptr<const Plan> plan_;
+};
+
+// Multiplications that the convolution at `node` does if no input is 0, at one step; 0 for others.
+std::uint64_t dense_operations(const Graph& graph, std::size_t node);
+
+}  // namespace spikelet::layers

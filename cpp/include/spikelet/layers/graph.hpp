@@ -1,0 +1,77 @@
+// What a layered network is: nodes in an order in which data can flow. Plain descriptions, as users
+// give them; Engine makes something of them that runs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+namespace spikelet::layers {
+
+// The shape of one sample; a vector of n is {n, 1, 1}.
+struct Extent {
+  std::size_t channels, height, width;
+  std::size_t size() const { return channels * height * width; }
+  bool operator==(const Extent&) const = default;
+};
+
+struct Input {
+  double amplitude = 1;  // of a spike
+};
+
+// weights [out][in / groups][kernel_height][kernel_width]. A fully connected layer is a convolution
+// whose kernel is as large as its input.
+struct Conv {
+  std::vector<double> weights, bias;  // bias: empty, or one an output
+  std::size_t kernel_height, kernel_width;
+  std::size_t stride_y = 1, stride_x = 1, dilation_y = 1, dilation_x = 1, top = 0, left = 0;
+  std::size_t groups = 1;
+};
+
+// Windows of a pool along one axis; a sum is divided by the product of both divisors.
+struct Windows {
+  std::vector<std::size_t> begin, end;
+  std::vector<double> divisor;
+};
+struct AveragePool {
+  Windows rows, columns;
+};
+struct MaxPool {
+  Windows rows, columns;
+  bool of_counts;  // the greatest of what came so far, not of the step
+};
+
+struct Add {};
+struct Concat {};
+struct Upsample {
+  std::size_t y, x;
+};
+struct Affine {
+  std::vector<double> scale, shift;  // one a channel
+};
+struct Flatten {};  // [c][y][x] as channels
+struct Relu {};
+
+// v = decay v + gain (input); v >= threshold spikes.
+struct Neuron {
+  std::vector<double> threshold, v_init;  // one, one a channel, or one a neuron [c][y][x]
+  std::vector<double> amplitude;          // one, or one a channel
+  bool hard;                              // to v_reset; else the threshold is subtracted
+  double v_reset, decay, gain;
+  bool is_signed, differential;
+  int levels;
+};
+
+struct Node {
+  std::variant<Input, Conv, AveragePool, MaxPool, Add, Concat, Upsample, Affine, Flatten, Relu,
+               Neuron>
+      kind;
+  std::vector<std::size_t> inputs;
+  Extent shape;
+};
+
+// Node 0 is the input, the last one the output.
+using Graph = std::vector<Node>;
+
+}  // namespace spikelet::layers

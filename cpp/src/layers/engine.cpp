@@ -1,0 +1,120 @@
+// A batch: pictures over threads, and what is kept of each.
+#include "spikelet/layers/engine.hpp"
+
+#include <atomic>
+#include <mutex>
+
+#include "layers/picture.hpp"
+#include "spikelet/core/cpu.hpp"
+#include "spikelet/core/parallel.hpp"
+
+namespace spikelet::layers {
+namespace {
+
+// From [y][x][pixel] to [c][y][x].
+template <class R>
+void unpack(const Layout& l, const R* from, R* to) {
+  for (std::size_t c = 0; c < l.channels; ++c) {
+    for (std::size_t p = 0; p < l.height * l.width; ++p) {
+      to[c * l.height * l.width + p] = from[p * l.pixel + c];
+    }
+  }
+}
+
+template <class R>
+void keep(const Picture<R>& picture, const NodePlan<R>& node, const Record<R>& record,
+          std::size_t index, std::size_t count, std::size_t steps) {
+  const Layout& l = node.layout;
+  const std::size_t size = l.channels * l.height * l.width;
+  if (record.what == What::mean) {
+    unpack(l, picture.dense(record.node), record.out + index * size);
+    return;
+  }
+  for (std::size_t t = 0; t < steps; ++t) {
+    const std::size_t first = (t * count + index) * size;
+    if (record.what == What::value) {
+      unpack(l, picture.at(record.node, t), record.out + first);
+    } else if (record.what == What::potential) {
+      unpack(l, picture.potential(record.node, t), record.out + first);
+    } else {
+      for (std::size_t c = 0, k = first; c < l.channels; ++c) {
+        for (std::size_t y = 0; y < l.height; ++y) {
+          for (std::size_t x = 0; x < l.width; ++x, ++k) {
+            const R spike = picture.spike(record.node, t, y, x, c);
+            if (record.whole != nullptr) {
+              record.whole[k] = static_cast<std::int8_t>(spike);
+            } else {
+              record.out[k] = spike;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+template <class R>
+Engine<R>::Engine(const Graph& graph, InputForm form, bool signed_input,
+                  std::span<const std::pair<std::size_t, What>> records)
+    : plan_(make_plan<R>(graph, form, signed_input, records)) {}
+template <class R>
+Engine<R>::~Engine() = default;
+template <class R>
+Engine<R>::Engine(Engine&&) noexcept = default;
+
+template <class R>
+std::size_t Engine<R>::run(const Batch<R>& batch, std::span<const Record<R>> records, int threads,
+                           std::span<NodeCounts> counts,
+                           const std::function<bool(std::size_t)>& keep_going) const {
+  const Plan& plan = *plan_;
+  const std::size_t size = plan.graph[0].shape.size();
+  std::atomic<std::size_t> next{0}, done{0};
+  std::atomic<bool> stopped{false};
+  std::exception_ptr error;
+  std::mutex mutex;
+  const auto team = static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(threads),
+                                                           std::max<std::size_t>(batch.count, 1)));
+  run_team(team, [&](int member, int) {
+    try {
+      const FlushDenormals flush;
+      Picture<R> picture(plan, batch.steps, batch.delay);
+      std::vector<NodeCounts> own(plan.nodes.size());
+      for (std::size_t i = next++; i < batch.count && !stopped; i = next++) {
+        if (batch.spikes != nullptr) {
+          picture.set_input(batch.spikes + i * size, batch.count * size);
+        } else {
+          picture.set_input(batch.analog + i * size, batch.count * size);
+        }
+        picture.run(own);
+        for (const Record<R>& record : records) {
+          keep(picture, plan.nodes[record.node], record, i, batch.count, batch.steps);
+        }
+        ++done;
+        if (member == 0 && keep_going && !keep_going(done)) {
+          stopped = true;
+        }
+      }
+      const std::lock_guard lock(mutex);
+      for (std::size_t i = 0; i < own.size(); ++i) {
+        counts[i].spikes += own[i].spikes;
+        counts[i].additions += own[i].additions;
+        counts[i].products += own[i].products;
+      }
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      error = error ? error : std::current_exception();
+      stopped = true;
+    }
+  });
+  if (error) {
+    std::rethrow_exception(error);
+  }
+  return done;
+}
+
+template class Engine<float>;
+template class Engine<double>;
+
+}  // namespace spikelet::layers

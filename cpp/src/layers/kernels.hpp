@@ -1,0 +1,112 @@
+// The loops of layered networks, compiled for each SIMD level; all levels give the same bits.
+//
+// Pictures lie channel by channel within a pixel, [y][x][channels], channels padded to a multiple
+// of 16 (`padded`). Spikes are bits in the same order, [y][t][x][channels], so that a row of all
+// steps is together. Neurons are worked on by *blocks* of channels: a kernel fills the currents of
+// one row, some steps and one block, [steps][x][block], and the neuron kernel then goes through
+// these steps.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace spikelet::layers {
+
+inline constexpr std::size_t channel_unit = 16;
+inline constexpr std::size_t max_levels = 8;
+
+// A row of currents, [steps][width][block].
+template <class R>
+struct Currents {
+  R* at;
+  std::size_t steps, width, block;
+};
+
+// Spikes of the rows that a kernel sees, at the first of the steps: a null row is outside.
+struct SpikeRows {
+  const std::uint8_t* const* rows;
+  std::size_t row_bytes;    // from a step to the next
+  std::size_t pixel_bytes;  // from a pixel to the next
+  std::size_t width, channels;
+};
+
+// A convolution along one row, by sweeping over its input columns: each spike of a column adds a
+// row of weights to all outputs that see it.
+//   taps: how many outputs a column can reach; the k-th is (x + left) / stride - k.
+//   weights [phase][word][65][taps][block]: phase = (x + left) % stride; a word is 64 spikes of the
+//   column, of `rows_a_word` kernel rows or of a part of one; row 64 is zero.
+template <class R>
+struct Sweep {
+  const R* weights;
+  std::size_t taps, phases, words;
+  std::size_t stride, left, kernel_height;
+  std::size_t rows_a_word;  // 4, 2 or 1
+  std::size_t parts;        // words of a kernel row, if rows_a_word is 1
+};
+
+// Any convolution, one weight row [block] a spike and output: weights [ky][kx][channel in][block].
+// Outputs of the block see the channels from `first` on.
+template <class R>
+struct Scatter {
+  const R* weights;
+  std::size_t stride, left, dilation, kernel_height, kernel_width;
+  std::size_t in_group, out_group, first_out;  // channels a group; first output of the block
+};
+
+// weights [ky][kx][channel in][16] of 16 outputs; the picture is padded with zeros.
+template <class R>
+struct DenseRow {
+  const R* weights;
+  const R* rows;  // first row of the first window, [y][x][pixel]
+  std::size_t row_stride, pixel, channels;
+  std::size_t stride, dilation_y, dilation_x, kernel_height, kernel_width, width;
+};
+
+// A row of neurons of one block. Parameters: [x][block], x_stride 0 if they are the same
+// everywhere.
+template <class R>
+struct NeuronRow {
+  R decay, gain, v_reset;
+  const R* threshold;
+  std::size_t threshold_stride;
+  const R* base;  // constant input, [x][...], or null
+  std::size_t base_stride;
+  R* v;         // [x][block]
+  R* sent;      // net of what was sent, in thresholds; signed codes. [x][block]
+  R* mean;      // running mean of what was sent; differential. [x][block]
+  R* recorded;  // the potential after each step, or null
+  std::size_t recorded_step, recorded_pixel;
+  std::uint8_t* bits;  // plane 0 at the first step
+  std::size_t row_bytes, pixel_bytes, plane_bytes;
+  std::size_t first_step;
+  int levels;
+};
+
+template <class R>
+struct LayerKernels {
+  // currents (+)= gain times the sum of weights of the spikes.
+  void (*sweep)(const Sweep<R>&, const SpikeRows&, R gain, bool add, const Currents<R>&);
+  void (*scatter)(const Scatter<R>&, const SpikeRows&, R gain, bool add, const Currents<R>&);
+  // currents (+)= gain weight[c] where there is a spike; SpikeRows has one row, from the block's
+  // first channel on.
+  void (*copy)(const R* weight, const SpikeRows&, R gain, bool add, const Currents<R>&);
+  // out[x * pixel + 0..15] of one row.
+  void (*dense)(const DenseRow<R>&, R* out, std::size_t out_pixel);
+  // mean += current / step; current = what the sender means: mean before + current.
+  void (*undifference)(R* mean, std::size_t first_step, const Currents<R>&);
+  // By reset and code.
+  void (*subtract)(const NeuronRow<R>&, const Currents<R>&);
+  void (*zero)(const NeuronRow<R>&, const Currents<R>&);
+  void (*graded)(const NeuronRow<R>&, const Currents<R>&);        // signed, any levels
+  void (*differential)(const NeuronRow<R>&, const Currents<R>&);  // the same, of changes
+  // sums[x][pixel] += gain where there is a spike, over `steps` steps of one row.
+  void (*tally)(const SpikeRows&, std::size_t steps, R gain, R* sums, std::size_t pixel);
+};
+
+// Taps that `sweep` can do.
+constexpr bool sweeps(std::size_t taps) { return taps <= 3 || taps == 5; }
+
+template <class R>
+const LayerKernels<R>& layer_kernels();
+
+}  // namespace spikelet::layers

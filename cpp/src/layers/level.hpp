@@ -1,0 +1,32 @@
+// Compiles every loop of layers for one SIMD level. A level file defines SPIKELET_LEVEL and
+// SPIKELET_VECTOR_BYTES, and includes this.
+// clang-format off: each builds on the one before
+#include "layers/level_prelude.hpp"
+
+#include "core/target_push.hpp"
+#include "core/simd.hpp"
+
+namespace spikelet::layers::SPIKELET_LEVEL {
+using namespace spikelet::SPIKELET_LEVEL;
+}
+
+#include "layers/wave_kernel.hpp"
+#include "layers/sweep.hpp"
+#include "layers/dense.hpp"
+#include "layers/neuron.hpp"
+// clang-format on
+
+namespace spikelet::layers::SPIKELET_LEVEL {
+
+template <class R>
+constexpr LayerKernels<R> layer_kernels_of() {
+  return {&sweep<R>,       &scatter_spikes<R>, &copy_spikes<R>,
+          &dense_row<R>,   &undifference<R>,   &subtract_steps<R>,
+          &zero_steps<R>,  &graded_steps<R>,   &differential_steps<R>,
+          &tally_spikes<R>};
+}
+
+inline constexpr LevelTable table{waves, layer_kernels_of<float>(), layer_kernels_of<double>()};
+
+}  // namespace spikelet::layers::SPIKELET_LEVEL
+#include "core/target_pop.hpp"

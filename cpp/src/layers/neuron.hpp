@@ -1,0 +1,168 @@
+// Steps of neurons in layers, compiled for one SIMD level: included only by level.hpp. The
+// potential of 16 neurons stays in registers over all steps of a call.
+namespace spikelet::layers::SPIKELET_LEVEL {
+
+// Puts the bits of `group` vectors of one plane together.
+template <class R>
+SPIKELET_INLINE void set_bits(std::uint8_t* at, std::uint32_t bits) {
+  const auto word = static_cast<std::uint16_t>(bits);
+  __builtin_memcpy(at, &word, sizeof word);
+}
+
+// One bit a lane.
+template <class R>
+SPIKELET_INLINE std::uint32_t at_least_bits(Vec<R> v, Vec<R> limit) {
+  return static_cast<std::uint32_t>(reaches(v, limit, Which<R>{}));
+}
+
+// For each 16 neurons of the row: f(pixel, channel, offset into [x][block]).
+template <class R, class F>
+SPIKELET_INLINE void each_group(const Currents<R>& in, F&& f) {
+  for (std::size_t x = 0; x < in.width; ++x) {
+    for (std::size_t c = 0; c < in.block; c += channel_unit) {
+      f(x, c, x * in.block + c);
+    }
+  }
+}
+
+// Reset(v, limit, spiked) gives the potential after a step.
+template <class R, class Reset>
+SPIKELET_INLINE void binary_steps(const NeuronRow<R>& n, const Currents<R>& in, Reset&& reset) {
+  constexpr int vectors = 16 / lanes<R>;
+  const std::size_t step = in.width * in.block;
+  each_group(in, [&](std::size_t x, std::size_t c, std::size_t at) {
+    Vec<R> v[vectors], limit[vectors], base[vectors];
+    for (int k = 0; k < vectors; ++k) {
+      const std::size_t lane = c + static_cast<std::size_t>(k * lanes<R>);
+      v[k] = load(n.v + x * in.block + lane);
+      limit[k] = load(n.threshold + x * n.threshold_stride + lane);
+      base[k] = n.base == nullptr ? Vec<R>{} : load(n.base + x * n.base_stride + lane);
+    }
+    std::uint8_t* bits = n.bits + x * n.pixel_bytes + c / 8;
+    for (std::size_t t = 0; t < in.steps; ++t, bits += n.row_bytes) {
+      std::uint32_t spikes = 0;
+      for (int k = 0; k < vectors; ++k) {
+        const Vec<R> current =
+            load(in.at + t * step + at + static_cast<std::size_t>(k * lanes<R>)) + base[k];
+        const Vec<R> u = v[k] * n.decay + current * n.gain;
+        spikes |= at_least_bits<R>(u, limit[k]) << (k * lanes<R>);
+        v[k] = reset(u, limit[k]);
+        if (n.recorded != nullptr) {
+          store(n.recorded + t * n.recorded_step + x * n.recorded_pixel + c +
+                    static_cast<std::size_t>(k * lanes<R>),
+                v[k]);
+        }
+      }
+      set_bits<R>(bits, spikes);
+    }
+    for (int k = 0; k < vectors; ++k) {
+      store(n.v + at + static_cast<std::size_t>(k * lanes<R>), v[k]);
+    }
+  });
+}
+
+template <class R>
+void subtract_steps(const NeuronRow<R>& n, const Currents<R>& in) {
+  binary_steps(n, in, [](Vec<R> u, Vec<R> limit) { return u >= limit ? u - limit : u; });
+}
+
+template <class R>
+void zero_steps(const NeuronRow<R>& n, const Currents<R>& in) {
+  const Vec<R> rest = broadcast(n.v_reset);
+  binary_steps(n, in, [rest](Vec<R> u, Vec<R> limit) { return u >= limit ? rest : u; });
+}
+
+// Signed spikes of `levels` sizes: threshold, threshold / 2, ... `sent` counts the smallest size.
+// Up: the largest size that the potential reaches. Down: the largest that leaves it below the
+// smallest size, and takes back no more than was sent.
+template <class R, bool Differential>
+SPIKELET_INLINE void graded_steps_of(const NeuronRow<R>& n, const Currents<R>& in) {
+  constexpr int vectors = 16 / lanes<R>;
+  const std::size_t step = in.width * in.block;
+  const auto levels = static_cast<std::size_t>(n.levels);
+  each_group(in, [&](std::size_t x, std::size_t c, std::size_t at) {
+    for (int k = 0; k < vectors; ++k) {
+      const std::size_t lane = static_cast<std::size_t>(k * lanes<R>);
+      Vec<R> v = load(n.v + at + lane);
+      Vec<R> sent = load(n.sent + at + lane);
+      Vec<R> mean = Differential ? load(n.mean + at + lane) : Vec<R>{};
+      const Vec<R> limit = load(n.threshold + x * n.threshold_stride + c + lane);
+      const Vec<R> base =
+          n.base == nullptr ? Vec<R>{} : load(n.base + x * n.base_stride + c + lane);
+      const Vec<R> smallest = limit * (R(1) / R(1 << (levels - 1)));
+      for (std::size_t t = 0; t < in.steps; ++t) {
+        Vec<R> u = v * n.decay + (load(in.at + t * step + at + lane) + base) * n.gain;
+        if constexpr (Differential) {
+          u -= mean;
+          sent += mean;
+        }
+        Mask<R> free = u == u;
+        Vec<R> out{};  // in thresholds
+        std::uint8_t* bits = n.bits + t * n.row_bytes + x * n.pixel_bytes + c / 8;
+        const auto emit = [&](std::size_t plane, Mask<R> which) __attribute__((always_inline)) {
+          std::uint8_t* to = bits + plane * n.plane_bytes;
+          std::uint16_t word = 0;
+          if (k > 0) {
+            __builtin_memcpy(&word, to, sizeof word);
+          }
+          set_bits<R>(
+              to, word | static_cast<std::uint32_t>(
+                             spikelet::SPIKELET_LEVEL::template bits<R>(which) << (k * lanes<R>)));
+        };
+        R part = 1;
+        for (std::size_t level = 0; level < levels; ++level, part *= R(0.5)) {
+          const Vec<R> size = limit * part;
+          const Mask<R> up = free & (u >= size);
+          const Vec<R> held = Differential ? size : Vec<R>{} + part * R(1 << (levels - 1));
+          const Mask<R> down = free & (u < smallest - size) & (sent >= held);
+          free &= ~(up | down);
+          out += up ? Vec<R>{} + part : Vec<R>{};
+          out -= down ? Vec<R>{} + part : Vec<R>{};
+          emit(level, up);
+          emit(levels + level, down);
+        }
+        const Vec<R> what = out * limit;
+        v = u - what;
+        if constexpr (Differential) {
+          sent += what;
+          mean += what / (Vec<R>{} + static_cast<R>(n.first_step + t + 1));
+        } else {
+          sent += out * R(1 << (levels - 1));
+        }
+        if (n.recorded != nullptr) {
+          store(n.recorded + t * n.recorded_step + x * n.recorded_pixel + c + lane, v);
+        }
+      }
+      store(n.v + at + lane, v);
+      store(n.sent + at + lane, sent);
+      if constexpr (Differential) {
+        store(n.mean + at + lane, mean);
+      }
+    }
+  });
+}
+
+template <class R>
+void graded_steps(const NeuronRow<R>& n, const Currents<R>& in) {
+  graded_steps_of<R, false>(n, in);
+}
+
+template <class R>
+void differential_steps(const NeuronRow<R>& n, const Currents<R>& in) {
+  graded_steps_of<R, true>(n, in);
+}
+
+template <class R>
+void undifference(R* mean, std::size_t first_step, const Currents<R>& in) {
+  const std::size_t row = in.width * in.block;
+  for (std::size_t t = 0; t < in.steps; ++t) {
+    const R count = static_cast<R>(first_step + t + 1);
+    for (std::size_t k = 0; k < row; ++k) {
+      const R change = in.at[t * row + k];
+      in.at[t * row + k] = mean[k] + change;
+      mean[k] += change / count;
+    }
+  }
+}
+
+}  // namespace spikelet::layers::SPIKELET_LEVEL

@@ -1,0 +1,83 @@
+// One picture on its way through a planned network, by one thread.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "layers/plan.hpp"
+
+namespace spikelet::layers {
+
+template <class R>
+class Picture {
+ public:
+  Picture(const typename Engine<R>::Plan& plan, std::size_t steps, std::size_t delay);
+
+  // The input of the next run, from [c][y][x]; a sequence's steps are `stride` apart.
+  void set_input(const R* analog, std::size_t stride);
+  void set_input(const std::int8_t* spikes, std::size_t stride);
+
+  void run(std::span<NodeCounts> counts);
+
+  // What was made of a node.
+  const R* dense(std::size_t node) const { return work_[node].dense.data(); }
+  const R* at(std::size_t node, std::size_t step) const;  // value of a constant or a sequence
+  const R* potential(std::size_t node, std::size_t step) const {
+    return work_[node].potential.data() + step * plan_.nodes[node].layout.size();
+  }
+  // In amplitudes: the size of the spike that this neuron sent.
+  R spike(std::size_t node, std::size_t step, std::size_t y, std::size_t x, std::size_t c) const;
+
+ private:
+  struct Work {
+    Buffer<std::uint8_t> bits;
+    Buffer<R> dense, sequence, potential;
+  };
+
+  void neuron(std::size_t i);
+  void accumulate(std::size_t i);
+  void max_of_spikes(std::size_t i);
+  void upsample_spikes(std::size_t i);
+  void tally(std::size_t i);
+  void mean_of_sequence(std::size_t i);
+  void expand_spikes(std::size_t i);
+  void apply_at_each_step(std::size_t i);
+  // One dense operation: the inputs' arrays to `out`.
+  void apply(std::size_t i, std::span<const R* const> inputs, R* out);
+  void convolve(const DenseConv<R>& conv, const R* in, R* out);
+  const R* base_of(const Sum<R>& sum, const Layout& layout, std::size_t& stride);
+  template <class Row>
+  void rows_of(std::size_t i, const Sum<R>& sum, Row&& row);
+  void add_terms(const Sum<R>& sum, std::size_t y, std::size_t first_channel, std::size_t first,
+                 const Currents<R>& currents, R* mean);
+  void add_term(const Term<R>& term, std::size_t y, std::size_t first_channel, std::size_t first,
+                bool add, const Currents<R>& currents);
+  void count(std::span<NodeCounts> counts) const;
+  std::size_t plane_bytes(std::size_t node) const {
+    return steps_ * plan_.nodes[node].layout.height * plan_.nodes[node].layout.row_bytes();
+  }
+  const std::uint8_t* row(std::size_t node, std::size_t y, std::size_t step) const {
+    const Layout& l = plan_.nodes[node].layout;
+    return work_[node].bits.data() + (y * steps_ + step) * l.row_bytes();
+  }
+
+  const typename Engine<R>::Plan& plan_;
+  const LayerKernels<R>& kernels_;
+  std::size_t steps_, delay_;
+  std::vector<Work> work_;
+  Buffer<R> currents_, v_, sent_, mean_, arrived_, base_, padded_;
+  std::vector<const std::uint8_t*> rows_;
+  std::vector<R> largest_, given_;  // of a max pool: counts so far
+};
+
+// What plane p of spikes with n planes is worth, in amplitudes: the sizes halve; then the same
+// below 0.
+template <class R>
+R plane_gain(std::size_t plane, std::size_t planes) {
+  const std::size_t levels = planes == 1 ? 1 : planes / 2;
+  const R size = R(1) / static_cast<R>(std::size_t{1} << (plane % levels));
+  return plane < levels ? size : -size;
+}
+
+}  // namespace spikelet::layers

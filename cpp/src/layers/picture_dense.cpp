@@ -1,0 +1,291 @@
+// What is done to whole arrays of one step, or of the mean; and to spikes without currents.
+#include <algorithm>
+
+#include "layers/picture.hpp"
+
+namespace spikelet::layers {
+
+template <class R>
+void Picture<R>::convolve(const DenseConv<R>& dense, const R* in, R* out) {
+  const Conv& c = dense.kernel.conv;
+  const Layout from(dense.kernel.in), to(dense.kernel.out);
+  // The picture with its border of zeros.
+  const std::size_t height =
+      (to.height - 1) * c.stride_y + (c.kernel_height - 1) * c.dilation_y + 1;
+  const std::size_t width = (to.width - 1) * c.stride_x + (c.kernel_width - 1) * c.dilation_x + 1;
+  padded_.assign(height * width * from.pixel, R{});
+  for (std::size_t y = c.top; y < std::min(height, c.top + from.height); ++y) {
+    if (c.left < width) {
+      std::copy_n(in + (y - c.top) * from.row(), std::min(from.width, width - c.left) * from.pixel,
+                  padded_.begin() + static_cast<std::ptrdiff_t>((y * width + c.left) * from.pixel));
+    }
+  }
+  const std::size_t group_in = from.channels / c.groups, group_out = to.channels / c.groups;
+  const std::size_t blocks = round_up(group_out, 16) / 16;
+  const std::size_t block_size = c.kernel_height * c.kernel_width * group_in * 16;
+  DenseRow<R> row{nullptr,    nullptr,      width * from.pixel, from.pixel,      group_in,
+                  c.stride_x, c.dilation_y, c.dilation_x,       c.kernel_height, c.kernel_width,
+                  to.width};
+  Buffer<R> group_row(c.groups > 1 ? to.width * 16 : 0);
+  for (std::size_t g = 0; g < c.groups; ++g) {
+    for (std::size_t b = 0; b < blocks; ++b) {
+      row.weights = dense.weights.data() + (g * blocks + b) * block_size;
+      for (std::size_t y = 0; y < to.height; ++y) {
+        row.rows = padded_.data() + y * c.stride_y * row.row_stride + g * group_in;
+        if (c.groups == 1) {
+          kernels_.dense(row, out + y * to.row() + 16 * b, to.pixel);
+          continue;
+        }
+        // Channels of a group may begin anywhere.
+        kernels_.dense(row, group_row.data(), 16);
+        const std::size_t first = g * group_out + 16 * b,
+                          n = std::min<std::size_t>(16, group_out - 16 * b);
+        for (std::size_t x = 0; x < to.width; ++x) {
+          std::copy_n(group_row.data() + 16 * x, n, out + y * to.row() + x * to.pixel + first);
+        }
+      }
+    }
+  }
+}
+
+namespace {
+
+// out = the greatest, or the mean, of each window.
+template <class R, bool Greatest>
+void pool(const Windows& rows, const Windows& columns, const Layout& from, const Layout& to,
+          const R* in, R* out) {
+  for (std::size_t y = 0; y < to.height; ++y) {
+    for (std::size_t x = 0; x < to.width; ++x) {
+      R* at = out + y * to.row() + x * to.pixel;
+      bool first = true;
+      for (std::size_t iy = rows.begin[y]; iy < rows.end[y]; ++iy) {
+        for (std::size_t ix = columns.begin[x]; ix < columns.end[x]; ++ix, first = false) {
+          const R* pixel = in + iy * from.row() + ix * from.pixel;
+          for (std::size_t c = 0; c < to.channels; ++c) {
+            if constexpr (Greatest) {
+              at[c] = first || pixel[c] > at[c] ? pixel[c] : at[c];
+            } else {
+              at[c] = first ? pixel[c] : at[c] + pixel[c];
+            }
+          }
+        }
+      }
+      if constexpr (!Greatest) {
+        const R divisor = static_cast<R>(rows.divisor[y] * columns.divisor[x]);
+        for (std::size_t c = 0; c < to.channels; ++c) {
+          at[c] /= divisor;
+        }
+      }
+    }
+  }
+}
+
+template <class R>
+void upsample(const Upsample& factor, const Layout& to, const Layout& from, const R* in, R* out) {
+  for (std::size_t y = 0; y < to.height; ++y) {
+    for (std::size_t x = 0; x < to.width; ++x) {
+      std::copy_n(in + y / factor.y * from.row() + x / factor.x * from.pixel, to.pixel,
+                  out + y * to.row() + x * to.pixel);
+    }
+  }
+}
+
+}  // namespace
+
+template <class R>
+void Picture<R>::apply(std::size_t i, std::span<const R* const> inputs, R* out) {
+  const Node& node = plan_.graph[i];
+  const Layout& to = plan_.nodes[i].layout;
+  const Layout from(plan_.graph[node.inputs[0]].shape);
+  std::visit(
+      Overloaded{
+          [&](const Conv& conv) {
+            convolve(*plan_.nodes[i].matrix, inputs[0], out);
+            for (std::size_t p = 0; !conv.bias.empty() && p < to.height * to.width; ++p) {
+              for (std::size_t c = 0; c < to.channels; ++c) {
+                out[p * to.pixel + c] += static_cast<R>(conv.bias[c]);
+              }
+            }
+          },
+          [&](const AveragePool& p) {
+            pool<R, false>(p.rows, p.columns, from, to, inputs[0], out);
+          },
+          [&](const MaxPool& p) { pool<R, true>(p.rows, p.columns, from, to, inputs[0], out); },
+          [&](const Upsample& factor) { upsample(factor, to, from, inputs[0], out); },
+          [&](const Add&) {
+            std::copy_n(inputs[0], to.size(), out);
+            for (std::size_t n = 1; n < inputs.size(); ++n) {
+              for (std::size_t k = 0; k < to.size(); ++k) {
+                out[k] += inputs[n][k];
+              }
+            }
+          },
+          [&](const Concat&) {
+            std::size_t first = 0;
+            for (std::size_t n = 0; n < inputs.size(); ++n) {
+              const Layout part(plan_.graph[node.inputs[n]].shape);
+              for (std::size_t p = 0; p < to.height * to.width; ++p) {
+                std::copy_n(inputs[n] + p * part.pixel, part.channels, out + p * to.pixel + first);
+              }
+              first += part.channels;
+            }
+          },
+          [&](const Affine& affine) {
+            for (std::size_t p = 0; p < to.height * to.width; ++p) {
+              for (std::size_t c = 0; c < to.channels; ++c) {
+                const std::size_t k = p * to.pixel + c;
+                out[k] = inputs[0][k] * static_cast<R>(affine.scale[c]);
+                if (!affine.shift.empty()) {
+                  out[k] += static_cast<R>(affine.shift[c]);
+                }
+              }
+            }
+          },
+          [&](const Flatten&) {
+            for (std::size_t p = 0; p < from.height * from.width; ++p) {
+              for (std::size_t c = 0; c < from.channels; ++c) {
+                out[c * from.height * from.width + p] = inputs[0][p * from.pixel + c];
+              }
+            }
+          },
+          [&](const Relu&) {
+            for (std::size_t k = 0; k < to.size(); ++k) {
+              out[k] = std::max(inputs[0][k], R{});
+            }
+          },
+          [](const auto&) {}},
+      node.kind);
+}
+
+template <class R>
+void Picture<R>::apply_at_each_step(std::size_t i) {
+  const Node& node = plan_.graph[i];
+  const std::size_t size = plan_.nodes[i].layout.size();
+  std::vector<const R*> inputs(node.inputs.size());
+  const auto* maximum = std::get_if<MaxPool>(&node.kind);
+  if (maximum == nullptr || !maximum->of_counts) {
+    for (std::size_t t = 0; t < steps_; ++t) {
+      for (std::size_t k = 0; k < inputs.size(); ++k) {
+        inputs[k] = at(node.inputs[k], t);
+      }
+      apply(i, inputs, work_[i].sequence.data() + t * size);
+    }
+    return;
+  }
+  // The greatest sum so far, less what it was one step before.
+  const std::size_t in_size = plan_.nodes[node.inputs[0]].layout.size();
+  Buffer<R> sums(in_size), greatest(size), before(size);
+  inputs[0] = sums.data();
+  for (std::size_t t = 0; t < steps_; ++t) {
+    const R* now = at(node.inputs[0], t);
+    for (std::size_t k = 0; k < in_size; ++k) {
+      sums[k] += now[k];
+    }
+    apply(i, inputs, greatest.data());
+    for (std::size_t k = 0; k < size; ++k) {
+      work_[i].sequence[t * size + k] = greatest[k] - before[k];
+    }
+    std::swap(greatest, before);
+  }
+}
+
+template <class R>
+void Picture<R>::max_of_spikes(std::size_t i) {
+  const std::size_t from = plan_.graph[i].inputs[0];
+  const NodePlan<R>& node = plan_.nodes[i];
+  const Layout& to = node.layout;
+  const Layout& l = plan_.nodes[from].layout;
+  const auto& pool = std::get<MaxPool>(plan_.graph[i].kind);
+  std::fill(work_[i].bits.begin(), work_[i].bits.end(), std::uint8_t{0});
+  if (!pool.of_counts) {
+    for (std::size_t y = 0; y < to.height; ++y) {
+      for (std::size_t t = 0; t < steps_; ++t) {
+        std::uint8_t* out = work_[i].bits.data() + (y * steps_ + t) * to.row_bytes();
+        for (std::size_t iy = pool.rows.begin[y]; iy < pool.rows.end[y]; ++iy) {
+          const std::uint8_t* in = row(from, iy, t);
+          for (std::size_t x = 0; x < to.width; ++x) {
+            for (std::size_t ix = pool.columns.begin[x]; ix < pool.columns.end[x]; ++ix) {
+              for (std::size_t b = 0; b < to.pixel_bytes(); ++b) {
+                out[x * to.pixel_bytes() + b] |= in[ix * l.pixel_bytes() + b];
+              }
+            }
+          }
+        }
+      }
+    }
+    return;
+  }
+  // Counts so far, of both: [pixel of the window's rows][channels].
+  const std::size_t plane_in = plane_bytes(from), plane_out = plane_bytes(i);
+  Buffer<R> greatest(to.pixel);
+  given_.assign(to.row(), R{});
+  for (std::size_t y = 0; y < to.height; ++y) {
+    const std::size_t first_row = pool.rows.begin[y], rows = pool.rows.end[y] - first_row;
+    largest_.assign(rows * l.row(), R{});
+    std::fill(given_.begin(), given_.end(), R{});
+    for (std::size_t t = 0; t < steps_; ++t) {
+      for (std::size_t r = 0; r < rows; ++r) {
+        for (std::size_t plane = 0; plane < node.planes; ++plane) {
+          rows_[0] = row(from, first_row + r, t) + plane * plane_in;
+          const SpikeRows in{rows_.data(), l.row_bytes(), l.pixel_bytes(), l.width, l.pixel};
+          kernels_.tally(in, 1, plane == 0 ? R{1} : R{-1}, largest_.data() + r * l.row(), l.pixel);
+        }
+      }
+      std::uint8_t* out = work_[i].bits.data() + (y * steps_ + t) * to.row_bytes();
+      for (std::size_t x = 0; x < to.width; ++x) {
+        bool first = true;
+        for (std::size_t r = 0; r < rows; ++r) {
+          for (std::size_t ix = pool.columns.begin[x]; ix < pool.columns.end[x]; ++ix) {
+            const R* count = largest_.data() + r * l.row() + ix * l.pixel;
+            for (std::size_t c = 0; c < to.pixel; ++c) {
+              greatest[c] = first || count[c] > greatest[c] ? count[c] : greatest[c];
+            }
+            first = false;
+          }
+        }
+        for (std::size_t c = 0; c < to.channels; ++c) {
+          R& before = given_[x * to.pixel + c];
+          if (greatest[c] != before) {
+            const std::size_t plane = greatest[c] > before ? 0 : plane_out;
+            out[plane + x * to.pixel_bytes() + c / 8] |= static_cast<std::uint8_t>(1 << (c % 8));
+            before = greatest[c];
+          }
+        }
+      }
+    }
+  }
+}
+
+template <class R>
+void Picture<R>::upsample_spikes(std::size_t i) {
+  const std::size_t from = plan_.graph[i].inputs[0];
+  const NodePlan<R>& node = plan_.nodes[i];
+  const Layout& to = node.layout;
+  const Layout& l = plan_.nodes[from].layout;
+  const auto& factor = std::get<Upsample>(plan_.graph[i].kind);
+  for (std::size_t plane = 0; plane < node.planes; ++plane) {
+    for (std::size_t y = 0; y < to.height; ++y) {
+      for (std::size_t t = 0; t < steps_; ++t) {
+        const std::uint8_t* in = row(from, y / factor.y, t) + plane * plane_bytes(from);
+        std::uint8_t* out =
+            work_[i].bits.data() + plane * plane_bytes(i) + (y * steps_ + t) * to.row_bytes();
+        for (std::size_t x = 0; x < to.width; ++x) {
+          std::copy_n(in + x / factor.x * l.pixel_bytes(), to.pixel_bytes(),
+                      out + x * to.pixel_bytes());
+        }
+      }
+    }
+  }
+}
+
+#define SPIKELET_PICTURE(R)                                                    \
+  template void Picture<R>::convolve(const DenseConv<R>&, const R*, R*);       \
+  template void Picture<R>::apply(std::size_t, std::span<const R* const>, R*); \
+  template void Picture<R>::apply_at_each_step(std::size_t);                   \
+  template void Picture<R>::max_of_spikes(std::size_t);                        \
+  template void Picture<R>::upsample_spikes(std::size_t);
+SPIKELET_PICTURE(float)
+SPIKELET_PICTURE(double)
+#undef SPIKELET_PICTURE
+
+}  // namespace spikelet::layers

@@ -1,0 +1,133 @@
+// How a graph is run: what form each node's values take, and what each neuron's input is a sum of.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "layers/kernels.hpp"
+#include "spikelet/core/buffer.hpp"
+#include "spikelet/core/types.hpp"
+#include "spikelet/layers/engine.hpp"
+
+namespace spikelet::layers {
+
+// constant: one array for all steps. sequence: one a step. spikes: bits. current: a linear function
+// of spikes; it is an array a step only where someone needs that.
+enum class Form { constant, sequence, spikes, current };
+
+// A picture in memory: [height][width][pixel], pixel = channels, padded.
+struct Layout {
+  std::size_t height, width, channels, pixel;
+  explicit Layout(const Extent& e)
+      : height(e.height),
+        width(e.width),
+        channels(e.channels),
+        pixel(round_up(e.channels, channel_unit)) {}
+  std::size_t row() const { return width * pixel; }
+  std::size_t size() const { return height * row(); }
+  // Of spikes.
+  std::size_t pixel_bytes() const { return pixel / 8; }
+  std::size_t row_bytes() const { return width * pixel_bytes(); }
+};
+
+// The connections of a convolution, of spikes or dense; [out][in / groups][kh][kw].
+struct Kernel {
+  Conv conv;
+  Extent in, out;
+};
+
+// For each input row, and column: how many outputs see it.
+struct FanOut {
+  std::vector<std::uint32_t> rows, columns;
+  std::size_t outputs;  // a group
+};
+FanOut fan_out(const Kernel& kernel);
+
+// One block of outputs after the other, so that its weights stay in the cache.
+template <class R>
+struct EventConv {
+  Kernel kernel;
+  bool swept;
+  Sweep<R> sweep;  // of block 0
+  Scatter<R> scatter;
+  std::size_t block_size;  // weights of a block
+  Buffer<R> weights;
+};
+
+template <class R>
+struct DenseConv {
+  Kernel kernel;
+  Buffer<R> weights;  // [group][16 outputs][ky][kx][channel in][16]
+};
+
+template <class R>
+struct Term {
+  enum class Kind { events, copy, sequence } kind;
+  std::size_t source;
+  std::unique_ptr<EventConv<R>> conv;  // events
+  Buffer<R> weight;                    // copy: amplitudes
+};
+
+// A sum of terms, of constants and of a bias.
+template <class R>
+struct Sum {
+  std::vector<Term<R>> terms;
+  std::vector<std::size_t> constants;                        // added as they are
+  std::vector<std::pair<DenseConv<R>, std::size_t>> folded;  // convolutions of constants
+  Buffer<R> bias;                                            // [pixel], or empty
+};
+
+// What a convolution's operations are counted from: the spikes, or the values, of a source.
+struct Counted {
+  FanOut fan;
+  std::size_t source;
+};
+
+template <class R>
+struct NodePlan {
+  Form form;
+  Layout layout{Extent{}};
+  std::size_t planes = 0;  // of spikes: 1, or 2 a level
+  bool differential = false;
+  Buffer<R> amplitude;    // of spikes, [pixel]
+  bool dense = false;     // keep one array: the value if constant, else the mean
+  bool sequence = false;  // keep an array a step
+  bool potential = false;
+  std::optional<Sum<R>> sum;           // neurons, and currents that are kept as a sequence
+  std::optional<DenseConv<R>> matrix;  // convolutions done densely
+  std::size_t block = 0;               // channels worked on at once
+  std::vector<Counted> counted;        // convolutions
+  // Neurons: [pixel], or [height][width][pixel].
+  Buffer<R> threshold, v_init;
+  bool threshold_everywhere = false, v_init_everywhere = false;
+};
+
+template <class R>
+struct Engine<R>::Plan {
+  Graph graph;
+  std::vector<NodePlan<R>> nodes;
+  std::vector<std::pair<std::size_t, What>> records;
+};
+
+template <class R>
+std::unique_ptr<const typename Engine<R>::Plan> make_plan(
+    const Graph& graph, InputForm form, bool signed_input,
+    std::span<const std::pair<std::size_t, What>> records);
+
+template <class R>
+DenseConv<R> dense_conv(const Kernel& kernel);
+
+template <class R>
+EventConv<R> event_conv(Kernel kernel, std::span<const R> amplitude, std::size_t block);
+
+// The block of channels in which a convolution is done best.
+std::size_t best_block(const Kernel& kernel, std::size_t element_bytes);
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+}  // namespace spikelet::layers

@@ -1,0 +1,327 @@
+// Convolutions of spikes, compiled for one SIMD level: included only by level.hpp.
+//
+// The order of additions of an output is: input column, kernel row, channel. It does not depend on
+// how many steps or outputs are worked on at once.
+namespace spikelet::layers::SPIKELET_LEVEL {
+
+template <class T>
+SPIKELET_INLINE std::uint64_t load_word(const std::uint8_t* p) {
+  T word;
+  __builtin_memcpy(&word, p, sizeof word);
+  return word;
+}
+
+// Word `w` of column `x` of step q.
+template <int RowsAWord>
+SPIKELET_INLINE std::uint64_t column_word(const SpikeRows& in, std::size_t kernel_height,
+                                          std::size_t parts, std::size_t w, std::size_t x,
+                                          std::size_t q) {
+  const std::size_t offset = q * in.row_bytes + x * in.pixel_bytes;
+  if constexpr (RowsAWord == 1) {
+    const std::size_t ky = w / parts;
+    const std::size_t part = w % parts;
+    if (in.rows[ky] == nullptr) {
+      return 0;
+    }
+    const std::uint64_t word = load_word<std::uint64_t>(in.rows[ky] + offset + 8 * part);
+    const std::size_t left = in.channels - 64 * part;
+    return left >= 64 ? word : word & ((std::uint64_t{1} << left) - 1);
+  } else {
+    using T = std::conditional_t<RowsAWord == 4, std::uint16_t, std::uint32_t>;
+    std::uint64_t word = 0;
+    for (std::size_t k = 0; k < RowsAWord; ++k) {
+      const std::size_t ky = RowsAWord * w + k;
+      if (ky < kernel_height && in.rows[ky] != nullptr) {
+        word |= load_word<T>(in.rows[ky] + offset) << (8 * sizeof(T) * k);
+      }
+    }
+    return word;
+  }
+}
+
+// `Steps` steps at once, of `Vectors` vectors of the block from `lane` on. They share the branch at
+// the end of a word, whose misses would cost most.
+template <class R, int Vectors, int Taps, int Steps, int RowsAWord>
+void sweep_steps(const Sweep<R>& conv, const SpikeRows& in, std::size_t lane, std::size_t first,
+                 R gain, bool add, const Currents<R>& out) {
+  constexpr int unroll = 2;
+  const std::size_t steps = std::min<std::size_t>(Steps, out.steps - first);
+  const std::size_t row = Taps * out.block;  // of weights
+  const std::size_t word_size = 65 * row;
+  Vec<R> sum[Steps][Taps][Vectors];
+  for (auto& step : sum) {
+    for (auto& tap : step) {
+      for (auto& v : tap) {
+        v = Vec<R>{};
+      }
+    }
+  }
+  const auto retire = [&](std::size_t base) __attribute__((always_inline)) {
+    // The output that no later column reaches.
+    if (base >= Taps - 1 && base - (Taps - 1) < out.width) {
+      for (std::size_t q = 0; q < steps; ++q) {
+        R* to = out.at + ((first + q) * out.width + base - (Taps - 1)) * out.block + lane;
+        for (int k = 0; k < Vectors; ++k) {
+          const Vec<R> v = sum[q][Taps - 1][k] * gain;
+          store(to + k * lanes<R>, add ? load(to + k * lanes<R>) + v : v);
+        }
+      }
+    }
+    for (int q = 0; q < Steps; ++q) {
+      for (int tap = Taps - 1; tap > 0; --tap) {
+        for (int k = 0; k < Vectors; ++k) {
+          sum[q][tap][k] = sum[q][tap - 1][k];
+        }
+      }
+      for (int k = 0; k < Vectors; ++k) {
+        sum[q][0][k] = Vec<R>{};
+      }
+    }
+  };
+  std::size_t base = conv.left / conv.stride;
+  std::size_t phase = conv.left % conv.stride;
+  for (std::size_t x = 0; x < in.width; ++x) {
+    const R* weights = conv.weights + phase * conv.words * word_size + lane;
+    const std::size_t words = phase < conv.phases ? conv.words : 0;
+    for (std::size_t w = 0; w < words; ++w, weights += word_size) {
+      std::uint64_t word[Steps];
+      std::uint64_t any = 0;
+      for (int q = 0; q < Steps; ++q) {
+        word[q] = static_cast<std::size_t>(q) < steps
+                      ? column_word<RowsAWord>(in, conv.kernel_height, conv.parts, w, x,
+                                               first + static_cast<std::size_t>(q))
+                      : 0;
+        any |= word[q];
+      }
+      while (any != 0) {
+#pragma GCC unroll 2
+        for (int u = 0; u < unroll; ++u) {
+#pragma GCC unroll 8
+          for (int q = 0; q < Steps; ++q) {
+            const std::size_t bit =
+                word[q] == 0 ? 64 : static_cast<std::size_t>(__builtin_ctzll(word[q]));
+            word[q] &= word[q] - 1;
+            const R* from = weights + bit * row;
+#pragma GCC unroll 8
+            for (int tap = 0; tap < Taps; ++tap) {
+#pragma GCC unroll 8
+              for (int k = 0; k < Vectors; ++k) {
+                sum[q][tap][k] +=
+                    load(from + static_cast<std::size_t>(tap) * out.block + k * lanes<R>);
+              }
+            }
+          }
+        }
+        any = 0;
+        for (int q = 0; q < Steps; ++q) {
+          any |= word[q];
+        }
+      }
+    }
+    if (++phase == conv.stride) {
+      phase = 0;
+      retire(base++);
+    }
+  }
+  if (phase != 0) {
+    retire(base++);
+  }
+  for (int tap = 1; tap < Taps; ++tap) {
+    retire(base++);
+  }
+}
+
+// Outputs that no column reaches.
+template <class R>
+void clear_unreached(const Sweep<R>& conv, const SpikeRows& in, const Currents<R>& out) {
+  const std::size_t first = conv.left / conv.stride;
+  const std::size_t begin = first < conv.taps ? 0 : first - (conv.taps - 1);
+  const std::size_t end = (conv.left + in.width - 1) / conv.stride + 1;
+  for (std::size_t t = 0; t < out.steps; ++t) {
+    R* row = out.at + t * out.width * out.block;
+    for (std::size_t x = 0; x < out.width; ++x) {
+      if (x < begin || x >= end) {
+        std::fill_n(row + x * out.block, out.block, R{});
+      }
+    }
+  }
+}
+
+template <class R, int Vectors, int Taps, int Steps>
+void sweep_block(const Sweep<R>& conv, const SpikeRows& in, R gain, bool add,
+                 const Currents<R>& out) {
+  for (std::size_t lane = 0; lane < out.block; lane += Vectors * lanes<R>) {
+    for (std::size_t first = 0; first < out.steps; first += Steps) {
+      switch (conv.rows_a_word) {
+        case 4:
+          sweep_steps<R, Vectors, Taps, Steps, 4>(conv, in, lane, first, gain, add, out);
+          break;
+        case 2:
+          sweep_steps<R, Vectors, Taps, Steps, 2>(conv, in, lane, first, gain, add, out);
+          break;
+        default:
+          sweep_steps<R, Vectors, Taps, Steps, 1>(conv, in, lane, first, gain, add, out);
+      }
+    }
+  }
+}
+
+// As many vectors and steps as fit into the registers, with their sums.
+template <class R, int Taps>
+void sweep_taps(const Sweep<R>& conv, const SpikeRows& in, R gain, bool add,
+                const Currents<R>& out) {
+  constexpr int registers = vector_bytes == 64 ? 32 : 16;
+  const std::size_t vectors = out.block / static_cast<std::size_t>(lanes<R>);
+  if (vectors % 4 == 0 && 4 * Taps <= registers / 2) {
+    sweep_block<R, 4, Taps, 1>(conv, in, gain, add, out);
+  } else if (vectors % 2 == 0 && 2 * Taps <= registers / 2) {
+    sweep_block<R, 2, Taps, (vector_bytes == 64 ? 2 : 1)>(conv, in, gain, add, out);
+  } else {
+    sweep_block<R, 1, Taps, (vector_bytes == 64 && Taps <= 3 ? 4 : 2)>(conv, in, gain, add, out);
+  }
+}
+
+template <class R>
+void sweep(const Sweep<R>& conv, const SpikeRows& in, R gain, bool add, const Currents<R>& out) {
+  if (!add) {
+    clear_unreached(conv, in, out);
+  }
+  switch (conv.taps) {
+    case 1:
+      return sweep_taps<R, 1>(conv, in, gain, add, out);
+    case 2:
+      return sweep_taps<R, 2>(conv, in, gain, add, out);
+    case 3:
+      return sweep_taps<R, 3>(conv, in, gain, add, out);
+    default:
+      return sweep_taps<R, 5>(conv, in, gain, add, out);
+  }
+}
+
+// Calls f(x, channel) for each spike of a row at step q, channels [first, first + count).
+template <class F>
+SPIKELET_INLINE void each_spike(const std::uint8_t* row, const SpikeRows& in, std::size_t q,
+                                std::size_t first, std::size_t count, F&& f) {
+  for (std::size_t x = 0; x < in.width; ++x) {
+    const std::uint8_t* pixel = row + q * in.row_bytes + x * in.pixel_bytes;
+    for (std::size_t part = first / 64; 64 * part < first + count; ++part) {
+      std::uint64_t word = load_word<std::uint64_t>(pixel + 8 * part);
+      const std::size_t c = 64 * part;
+      if (c < first) {
+        word &= ~std::uint64_t{0} << (first - c);
+      }
+      if (c + 64 > first + count) {
+        word &= ~std::uint64_t{0} >> (c + 64 - first - count);
+      }
+      for (; word != 0; word &= word - 1) {
+        f(x, c + static_cast<std::size_t>(__builtin_ctzll(word)));
+      }
+    }
+  }
+}
+
+template <class R>
+void scatter_spikes(const Scatter<R>& conv, const SpikeRows& in, R gain, bool add,
+                    const Currents<R>& out) {
+  if (!add) {
+    std::fill_n(out.at, out.steps * out.width * out.block, R{});
+  }
+  const std::size_t last_out = conv.first_out + out.block;
+  const std::size_t first_group = conv.first_out / conv.out_group;
+  const std::size_t groups = in.channels / conv.in_group;
+  const std::size_t end_group = std::min(groups, (last_out + conv.out_group - 1) / conv.out_group);
+  if (first_group >= end_group) {
+    return;
+  }
+  for (std::size_t q = 0; q < out.steps; ++q) {
+    R* currents = out.at + q * out.width * out.block;
+    for (std::size_t ky = 0; ky < conv.kernel_height; ++ky) {
+      if (in.rows[ky] == nullptr) {
+        continue;
+      }
+      const auto spike = [&](std::size_t x, std::size_t channel) {
+        const std::size_t group = channel / conv.in_group;
+        const std::size_t begin = std::max(group * conv.out_group, conv.first_out) - conv.first_out;
+        const std::size_t end = std::min((group + 1) * conv.out_group, last_out) - conv.first_out;
+        for (std::size_t kx = 0; kx < conv.kernel_width; ++kx) {
+          const std::size_t at = x + conv.left;
+          if (at < kx * conv.dilation || (at - kx * conv.dilation) % conv.stride != 0) {
+            continue;
+          }
+          const std::size_t ox = (at - kx * conv.dilation) / conv.stride;
+          if (ox >= out.width) {
+            continue;
+          }
+          const R* w =
+              conv.weights + ((ky * conv.kernel_width + kx) * in.channels + channel) * out.block;
+          R* to = currents + ox * out.block;
+          for (std::size_t c = begin; c < end; ++c) {
+            to[c] += gain * w[c];
+          }
+        }
+      };
+      each_spike(in.rows[ky], in, q, first_group * conv.in_group,
+                 (end_group - first_group) * conv.in_group, spike);
+    }
+  }
+}
+
+// The 16 bits of 16 channels, as vectors of ones and zeros of a mask.
+template <class R>
+SPIKELET_INLINE Vec<R> where_bits(std::uint32_t bits, int group, Vec<R> value) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  return select(static_cast<Which<R>>(bits >> (group * lanes<R>)), value, Vec<R>{});
+#else
+  using I = std::conditional_t<sizeof(R) == 4, std::int32_t, std::int64_t>;
+  Mask<R> lane_bit;
+  for (int k = 0; k < lanes<R>; ++k) {
+    lane_bit[k] = I{1} << k;
+  }
+  const Mask<R> all = Mask<R>{} + static_cast<I>(bits >> (group * lanes<R>));
+  return (all & lane_bit) != 0 ? value : Vec<R>{};
+#endif
+}
+
+template <class R>
+void copy_spikes(const R* weight, const SpikeRows& in, R gain, bool add, const Currents<R>& out) {
+  for (std::size_t q = 0; q < out.steps; ++q) {
+    for (std::size_t x = 0; x < out.width; ++x) {
+      const std::uint8_t* pixel = in.rows[0] + q * in.row_bytes + x * in.pixel_bytes;
+      R* to = out.at + (q * out.width + x) * out.block;
+      for (std::size_t c = 0; c < out.block; c += channel_unit) {
+        const auto bits = static_cast<std::uint32_t>(load_word<std::uint16_t>(pixel + c / 8));
+        for (int g = 0; g < 16 / lanes<R>; ++g) {
+          R* at = to + c + static_cast<std::size_t>(g * lanes<R>);
+          const Vec<R> w = load(weight + c + static_cast<std::size_t>(g * lanes<R>)) * gain;
+          const Vec<R> v = where_bits<R>(bits, g, w);
+          store(at, add ? load(at) + v : v);
+        }
+      }
+    }
+  }
+}
+
+template <class R>
+void tally_spikes(const SpikeRows& in, std::size_t steps, R gain, R* sums, std::size_t pixel_size) {
+  const Vec<R> one = broadcast(gain);
+  for (std::size_t x = 0; x < in.width; ++x) {
+    for (std::size_t c = 0; c < in.channels; c += channel_unit) {
+      Vec<R> sum[16 / lanes<R>];
+      for (int g = 0; g < 16 / lanes<R>; ++g) {
+        sum[g] = load(sums + x * pixel_size + c + static_cast<std::size_t>(g * lanes<R>));
+      }
+      for (std::size_t q = 0; q < steps; ++q) {
+        const auto bits = static_cast<std::uint32_t>(
+            load_word<std::uint16_t>(in.rows[0] + q * in.row_bytes + x * in.pixel_bytes + c / 8));
+        for (int g = 0; g < 16 / lanes<R>; ++g) {
+          sum[g] += where_bits<R>(bits, g, one);
+        }
+      }
+      for (int g = 0; g < 16 / lanes<R>; ++g) {
+        store(sums + x * pixel_size + c + static_cast<std::size_t>(g * lanes<R>), sum[g]);
+      }
+    }
+  }
+}
+
+}  // namespace spikelet::layers::SPIKELET_LEVEL

@@ -1,0 +1,180 @@
+// Weights of convolutions in the order in which the loops read them.
+#include <algorithm>
+#include <array>
+
+#include "layers/plan.hpp"
+
+namespace spikelet::layers {
+namespace {
+
+double weight_of(const Kernel& k, std::size_t out, std::size_t in, std::size_t ky, std::size_t kx) {
+  const Conv& c = k.conv;
+  const std::size_t per_group = k.in.channels / c.groups;
+  return c.weights[((out * per_group + in) * c.kernel_height + ky) * c.kernel_width + kx];
+}
+
+std::vector<std::uint32_t> axis_fan_out(std::size_t in, std::size_t out, std::size_t kernel,
+                                        std::size_t stride, std::size_t dilation,
+                                        std::size_t before) {
+  std::vector<std::uint32_t> fan(in);
+  for (std::size_t o = 0; o < out; ++o) {
+    for (std::size_t k = 0; k < kernel; ++k) {
+      const std::size_t at = o * stride + k * dilation;
+      if (at >= before && at - before < in) {
+        ++fan[at - before];
+      }
+    }
+  }
+  return fan;
+}
+
+}  // namespace
+
+FanOut fan_out(const Kernel& k) {
+  const Conv& c = k.conv;
+  return {axis_fan_out(k.in.height, k.out.height, c.kernel_height, c.stride_y, c.dilation_y, c.top),
+          axis_fan_out(k.in.width, k.out.width, c.kernel_width, c.stride_x, c.dilation_x, c.left),
+          k.out.channels / c.groups};
+}
+
+std::uint64_t dense_operations(const Graph& graph, std::size_t node) {
+  const auto* conv = std::get_if<Conv>(&graph[node].kind);
+  if (conv == nullptr) {
+    return 0;
+  }
+  const Extent in = graph[graph[node].inputs[0]].shape;
+  const FanOut fan = fan_out({*conv, in, graph[node].shape});
+  std::uint64_t rows = 0, columns = 0;
+  for (const auto n : fan.rows) {
+    rows += n;
+  }
+  for (const auto n : fan.columns) {
+    columns += n;
+  }
+  return rows * columns * in.channels * fan.outputs;
+}
+
+std::size_t best_block(const Kernel& k, std::size_t element_bytes) {
+  // Weights of a block should stay in the first-level cache, and sums in the registers.
+  const std::size_t pixel = round_up(k.out.channels, channel_unit);
+  const std::size_t row =
+      k.conv.kernel_height * k.conv.kernel_width * k.in.channels * element_bytes;
+  const bool one_tap = k.conv.kernel_width <= k.conv.stride_x;
+  std::size_t block = channel_unit;
+  for (const std::size_t larger : {std::size_t{32}, std::size_t{64}}) {
+    if (pixel % larger == 0 && (larger * row <= 40960 || one_tap)) {
+      block = larger;
+    }
+  }
+  return block;
+}
+
+template <class R>
+DenseConv<R> dense_conv(const Kernel& k) {
+  const Conv& c = k.conv;
+  const std::size_t in = k.in.channels / c.groups, out = k.out.channels / c.groups;
+  const std::size_t blocks = round_up(out, 16) / 16;
+  DenseConv<R> dense{k, {}};
+  dense.weights.resize(c.groups * blocks * c.kernel_height * c.kernel_width * in * 16);
+  R* to = dense.weights.data();
+  for (std::size_t g = 0; g < c.groups; ++g) {
+    for (std::size_t b = 0; b < blocks; ++b) {
+      for (std::size_t ky = 0; ky < c.kernel_height; ++ky) {
+        for (std::size_t kx = 0; kx < c.kernel_width; ++kx) {
+          for (std::size_t i = 0; i < in; ++i) {
+            for (std::size_t lane = 0; lane < 16; ++lane, ++to) {
+              const std::size_t o = 16 * b + lane;
+              *to = o < out ? static_cast<R>(weight_of(k, g * out + o, i, ky, kx)) : R{};
+            }
+          }
+        }
+      }
+    }
+  }
+  return dense;
+}
+
+template <class R>
+EventConv<R> event_conv(Kernel k, std::span<const R> amplitude, std::size_t block) {
+  const std::size_t reach = (k.conv.kernel_width - 1) * k.conv.dilation_x;
+  if (k.out.width == 1) {  // a stride that is never taken may as well be large: one tap is enough
+    k.conv.stride_x = std::max(k.conv.stride_x, reach + 1);
+  }
+  const Conv& c = k.conv;
+  EventConv<R> conv{k, false, {}, {}, 0, {}};
+  const std::size_t taps = reach / c.stride_x + 1;
+  conv.swept = c.groups == 1 && sweeps(taps);
+  const std::size_t pixel = round_up(k.out.channels, channel_unit);
+  const std::size_t blocks = pixel / block;
+  const auto weight = [&](std::size_t o, std::size_t i, std::size_t ky, std::size_t kx) {
+    const std::size_t per_group = k.in.channels / c.groups;
+    const bool there = o < k.out.channels && o / (k.out.channels / c.groups) == i / per_group;
+    return there ? static_cast<R>(weight_of(k, o, i % per_group, ky, kx)) * amplitude[i] : R{};
+  };
+  if (!conv.swept) {
+    conv.block_size = c.kernel_height * c.kernel_width * k.in.channels * block;
+    conv.weights.resize(blocks * conv.block_size);
+    R* to = conv.weights.data();
+    for (std::size_t b = 0; b < blocks; ++b) {
+      for (std::size_t ky = 0; ky < c.kernel_height; ++ky) {
+        for (std::size_t kx = 0; kx < c.kernel_width; ++kx) {
+          for (std::size_t i = 0; i < k.in.channels; ++i) {
+            for (std::size_t lane = 0; lane < block; ++lane, ++to) {
+              *to = weight(b * block + lane, i, ky, kx);
+            }
+          }
+        }
+      }
+    }
+    conv.scatter = {conv.weights.data(),
+                    c.stride_x,
+                    c.left,
+                    c.dilation_x,
+                    c.kernel_height,
+                    c.kernel_width,
+                    k.in.channels / c.groups,
+                    k.out.channels / c.groups,
+                    0};
+    return conv;
+  }
+  const std::size_t rows_a_word = k.in.channels <= 16 ? 4 : k.in.channels <= 32 ? 2 : 1;
+  const std::size_t parts = (k.in.channels + 63) / 64;
+  const std::size_t words = rows_a_word == 1 ? c.kernel_height * parts
+                                             : (c.kernel_height + rows_a_word - 1) / rows_a_word;
+  const std::size_t phases = std::min(c.stride_x, reach + 1);
+  const std::size_t bits_a_row = 64 / rows_a_word;
+  const std::size_t row = taps * block;
+  conv.block_size = phases * words * 65 * row;
+  conv.weights.resize(blocks * conv.block_size);
+  for (std::size_t b = 0; b < blocks; ++b) {
+    for (std::size_t phase = 0; phase < phases; ++phase) {
+      for (std::size_t ky = 0; ky < c.kernel_height; ++ky) {
+        for (std::size_t i = 0; i < k.in.channels; ++i) {
+          const std::size_t word = rows_a_word == 1 ? ky * parts + i / 64 : ky / rows_a_word;
+          const std::size_t bit = rows_a_word == 1 ? i % 64 : ky % rows_a_word * bits_a_row + i;
+          R* to =
+              conv.weights.data() + b * conv.block_size + ((phase * words + word) * 65 + bit) * row;
+          for (std::size_t tap = 0; tap < taps; ++tap) {
+            const std::size_t at = phase + tap * c.stride_x;
+            if (at % c.dilation_x != 0 || at / c.dilation_x >= c.kernel_width) {
+              continue;
+            }
+            for (std::size_t lane = 0; lane < block; ++lane) {
+              to[tap * block + lane] = weight(b * block + lane, i, ky, at / c.dilation_x);
+            }
+          }
+        }
+      }
+    }
+  }
+  conv.sweep = {conv.weights.data(), taps,        phases, words, c.stride_x, c.left,
+                c.kernel_height,     rows_a_word, parts};
+  return conv;
+}
+
+template DenseConv<float> dense_conv(const Kernel&);
+template DenseConv<double> dense_conv(const Kernel&);
+template EventConv<float> event_conv(Kernel, std::span<const float>, std::size_t);
+template EventConv<double> event_conv(Kernel, std::span<const double>, std::size_t);
+
+}  // namespace spikelet::layers

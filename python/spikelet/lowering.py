@@ -1,0 +1,133 @@
+"""From a graph of layers to the core's graph: shapes are known here, and everything has been checked."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from spikelet import _core, layers
+from spikelet.graph import INPUT, Graph, Node
+from spikelet.layers import Shape
+
+__all__ = ["lower"]
+
+_NONE = np.zeros(0)
+
+
+def lower(
+    graph: Graph, input_shape: Shape, amplitude: float = 1.0
+) -> tuple[_core.LayerGraph, dict[str, int]]:
+    """Return the core's graph, and the number of each node in it.
+
+    Parameters
+    ----------
+    graph : Graph
+    input_shape : tuple of int
+    amplitude : float
+        What a spike of the input is worth.
+    """
+    shapes = graph.shapes(input_shape)
+    core = _core.LayerGraph()
+    extents = {INPUT: _extent(input_shape)}
+    numbers = {INPUT: core.input(extents[INPUT], amplitude)}
+    for node in graph:
+        numbers[node.name], extents[node.name] = _add(core, node, shapes, numbers, extents)
+    return core, numbers
+
+
+def _extent(shape: Shape) -> tuple[int, int, int]:
+    """Return channels, height and width; a vector is n channels of one pixel."""
+    c, h, w = (*shape, 1, 1)[:3]
+    return c, h, w
+
+
+def _add(
+    core: _core.LayerGraph,
+    node: Node,
+    shapes: dict[str, Shape],
+    numbers: dict[str, int],
+    extents: dict[str, tuple[int, int, int]],
+) -> tuple[int, tuple[int, int, int]]:
+    layer = node.layer
+    from_ = [numbers[name] for name in node.inputs]
+    given = extents[node.inputs[0]]
+    shape = _extent(shapes[node.name])
+    # A flat picture is kept as it is, as the order is the same, until someone wants single features.
+    if isinstance(layer, layers.Flatten):
+        return from_[0], given
+    keeps_shape = isinstance(layer, (layers.Neuron, layers.ReLU))
+    if keeps_shape and math.prod(given) == math.prod(shape):
+        shape = given
+    elif not isinstance(layer, layers.Linear):
+        for k, name in enumerate(node.inputs):
+            flat = _extent(shapes[name])
+            if extents[name] != flat:
+                from_[k] = core.flatten(numbers[name], flat)
+        given = _extent(shapes[node.inputs[0]])
+    return _lower(core, layer, from_, given, shape), shape
+
+
+def _lower(
+    core: _core.LayerGraph,
+    layer: layers.Layer,
+    from_: list[int],
+    given: tuple[int, int, int],
+    shape: tuple[int, int, int],
+) -> int:
+    match layer:
+        case layers.Linear():
+            c, h, w = given
+            weight = layer.weight.reshape(-1, c, h, w)
+            return core.conv(from_[0], shape, weight, _given(layer.bias), (h, w), (1, 1), (0, 0), 1)
+        case layers.Conv2d():
+            top, _, left, _ = layer.padding
+            return core.conv(
+                from_[0],
+                shape,
+                layer.weight,
+                _given(layer.bias),
+                layer.stride,
+                layer.dilation,
+                (top, left),
+                layer.groups,
+            )
+        case layers.AvgPool2d() | layers.AdaptiveAvgPool2d():
+            rows, columns = layer.windows(given)
+            return core.average(from_[0], shape, rows, columns, *layer.divisors(given))
+        case layers.MaxPool2d():
+            rows, columns = layer.windows(given)
+            return core.maximum(from_[0], shape, rows, columns, layer.of == "counts")
+        case layers.Add():
+            return core.add(from_, shape)
+        case layers.Concat():
+            return core.concat(from_, shape)
+        case layers.Upsample():
+            return core.upsample(from_[0], shape, layer.scale_factor)
+        case layers.Affine():
+            return core.affine(from_[0], shape, layer.scale, _given(layer.shift))
+        case layers.ReLU():
+            return core.relu(from_[0], shape)
+        case layers.Neuron():
+            decay, gain = layer.coefficients()
+            return core.neuron(
+                from_[0],
+                shape,
+                np.ravel(layer.threshold),
+                np.ravel(layer.v_init),
+                np.ravel(layer.amplitude),
+                layer.reset == "zero",
+                layer.v_reset,
+                decay,
+                gain,
+                layer.code != "binary",
+                layer.code == "differential",
+                layer.levels,
+            )
+    msg = f"the core has no {type(layer).__name__}"
+    raise TypeError(msg)
+
+
+def _given(values: Any) -> Any:
+    return _NONE if values is None else values
