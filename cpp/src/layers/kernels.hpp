@@ -22,7 +22,8 @@ struct Currents {
   std::size_t steps, width, block;
 };
 
-// Spikes of the rows that a kernel sees, at the first of the steps: a null row is outside.
+// Spikes of the rows that a kernel sees, at the first of the steps. Rows outside are of zeros;
+// there are as many as `rows_a_word` needs.
 struct SpikeRows {
   const std::uint8_t* const* rows;
   std::size_t row_bytes;    // from a step to the next
@@ -40,7 +41,7 @@ struct Sweep {
   const R* weights;
   std::size_t taps, phases, words;
   std::size_t stride, left, kernel_height;
-  std::size_t rows_a_word;  // 4, 2 or 1
+  std::size_t rows_a_word;  // 3, 2 or 1
   std::size_t parts;        // words of a kernel row, if rows_a_word is 1
 };
 
@@ -99,6 +100,8 @@ struct LayerKernels {
   void (*zero)(const NeuronRow<R>&, const Currents<R>&);
   void (*graded)(const NeuronRow<R>&, const Currents<R>&);        // signed, any levels
   void (*differential)(const NeuronRow<R>&, const Currents<R>&);  // the same, of changes
+  // Bits that are set.
+  std::uint64_t (*population)(const std::uint8_t* bytes, std::size_t n);
   // sums[x][pixel] += gain where there is a spike, over `steps` steps of one row.
   void (*tally)(const SpikeRows&, std::size_t steps, R gain, R* sums, std::size_t pixel);
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 
 #include "core/level_prelude.hpp"
 #include "layers/levels.hpp"

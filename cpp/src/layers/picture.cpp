@@ -1,8 +1,6 @@
 #include "layers/picture.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 
 namespace spikelet::layers {
 namespace {
@@ -26,6 +24,7 @@ Picture<R>::Picture(const typename Engine<R>::Plan& plan, std::size_t steps, std
   for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
     const NodePlan<R>& node = plan_.nodes[i];
     if (node.form == Form::spikes) {
+      nothing_.resize(std::max(nothing_.size(), steps_ * node.layout.row_bytes() + 8));
       work_[i].bits.resize(node.planes * plane_bytes(i) + 8);
     }
     if (node.dense || node.form == Form::constant) {
@@ -39,7 +38,7 @@ Picture<R>::Picture(const typename Engine<R>::Plan& plan, std::size_t steps, std
     }
     if (node.sum) {
       for (const Term<R>& term : node.sum->terms) {
-        rows = std::max(rows, term.conv ? term.conv->kernel.conv.kernel_height : 1);
+        rows = std::max(rows, term.conv ? term.conv->kernel.conv.kernel_height + 2 : 1);
       }
     }
   }
@@ -227,8 +226,10 @@ void Picture<R>::add_term(const Term<R>& term, std::size_t y, std::size_t first_
       const std::size_t iy = y * c.stride_y + ky * c.dilation_y;
       rows_[ky] = iy >= c.top && iy - c.top < l.height
                       ? row(term.source, iy - c.top, first) + offset
-                      : nullptr;
+                      : nothing_.data();
     }
+    std::fill(rows_.begin() + static_cast<std::ptrdiff_t>(c.kernel_height), rows_.end(),
+              nothing_.data());
     const R* weights = conv.weights.data() + first_channel / out.block * conv.block_size;
     if (conv.swept) {
       Sweep<R> sweep = conv.sweep;
@@ -433,18 +434,7 @@ void Picture<R>::expand_spikes(std::size_t i) {
 
 template <class R>
 void Picture<R>::count(std::span<NodeCounts> counts) const {
-  const auto popcount = [](const std::uint8_t* p, std::size_t n) {
-    std::uint64_t sum = 0;
-    for (; n >= 8; n -= 8, p += 8) {
-      std::uint64_t word;
-      std::memcpy(&word, p, sizeof word);
-      sum += static_cast<std::uint64_t>(std::popcount(word));
-    }
-    for (; n > 0; --n, ++p) {
-      sum += static_cast<std::uint64_t>(std::popcount(*p));
-    }
-    return sum;
-  };
+  const auto popcount = kernels_.population;
   const auto spikes_seen = [&](const FanOut& fan, std::size_t source) {
     const NodePlan<R>& node = plan_.nodes[source];
     const Layout& l = node.layout;

@@ -68,6 +68,7 @@ class Picture {
   std::vector<Work> work_;
   Buffer<R> currents_, v_, sent_, mean_, arrived_, base_, padded_;
   std::vector<const std::uint8_t*> rows_;
+  Buffer<std::uint8_t> nothing_;    // a row outside, of all steps
   std::vector<R> largest_, given_;  // of a max pool: counts so far
 };
 

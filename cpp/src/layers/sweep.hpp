@@ -11,29 +11,31 @@ SPIKELET_INLINE std::uint64_t load_word(const std::uint8_t* p) {
   return word;
 }
 
+// Index of the lowest bit that is set, 64 if none is.
+SPIKELET_INLINE std::size_t lowest_bit(std::uint64_t word) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES > 16
+  return _tzcnt_u64(word);
+#else
+  return static_cast<std::size_t>(std::countr_zero(word));
+#endif
+}
+
 // Word `w` of column `x` of step q.
 template <int RowsAWord>
-SPIKELET_INLINE std::uint64_t column_word(const SpikeRows& in, std::size_t kernel_height,
-                                          std::size_t parts, std::size_t w, std::size_t x,
-                                          std::size_t q) {
+SPIKELET_INLINE std::uint64_t column_word(const SpikeRows& in, std::size_t parts, std::size_t w,
+                                          std::size_t x, std::size_t q) {
   const std::size_t offset = q * in.row_bytes + x * in.pixel_bytes;
   if constexpr (RowsAWord == 1) {
     const std::size_t ky = w / parts;
     const std::size_t part = w % parts;
-    if (in.rows[ky] == nullptr) {
-      return 0;
-    }
     const std::uint64_t word = load_word<std::uint64_t>(in.rows[ky] + offset + 8 * part);
     const std::size_t left = in.channels - 64 * part;
     return left >= 64 ? word : word & ((std::uint64_t{1} << left) - 1);
   } else {
-    using T = std::conditional_t<RowsAWord == 4, std::uint16_t, std::uint32_t>;
+    using T = std::conditional_t<RowsAWord == 3, std::uint16_t, std::uint32_t>;
     std::uint64_t word = 0;
     for (std::size_t k = 0; k < RowsAWord; ++k) {
-      const std::size_t ky = RowsAWord * w + k;
-      if (ky < kernel_height && in.rows[ky] != nullptr) {
-        word |= load_word<T>(in.rows[ky] + offset) << (8 * sizeof(T) * k);
-      }
+      word |= load_word<T>(in.rows[RowsAWord * w + k] + offset) << (8 * sizeof(T) * k);
     }
     return word;
   }
@@ -41,13 +43,11 @@ SPIKELET_INLINE std::uint64_t column_word(const SpikeRows& in, std::size_t kerne
 
 // `Steps` steps at once, of `Vectors` vectors of the block from `lane` on. They share the branch at
 // the end of a word, whose misses would cost most.
-template <class R, int Vectors, int Taps, int Steps, int RowsAWord>
+template <class R, int Block, int Vectors, int Taps, int Steps, int RowsAWord>
 void sweep_steps(const Sweep<R>& conv, const SpikeRows& in, std::size_t lane, std::size_t first,
                  R gain, bool add, const Currents<R>& out) {
-  constexpr int unroll = 2;
-  const std::size_t steps = std::min<std::size_t>(Steps, out.steps - first);
-  const std::size_t row = Taps * out.block;  // of weights
-  const std::size_t word_size = 65 * row;
+  constexpr std::size_t row = static_cast<std::size_t>(Taps) * Block;  // of weights
+  constexpr std::size_t word_size = 65 * row;
   Vec<R> sum[Steps][Taps][Vectors];
   for (auto& step : sum) {
     for (auto& tap : step) {
@@ -56,23 +56,32 @@ void sweep_steps(const Sweep<R>& conv, const SpikeRows& in, std::size_t lane, st
       }
     }
   }
+  const std::size_t step_size = out.width * Block;
+  R* const outputs = out.at + first * step_size + lane;
   const auto retire = [&](std::size_t base) __attribute__((always_inline)) {
     // The output that no later column reaches.
-    if (base >= Taps - 1 && base - (Taps - 1) < out.width) {
-      for (std::size_t q = 0; q < steps; ++q) {
-        R* to = out.at + ((first + q) * out.width + base - (Taps - 1)) * out.block + lane;
+    const std::size_t x = base - (Taps - 1);
+    if (x < out.width) {
+#pragma GCC unroll 4
+      for (int q = 0; q < Steps; ++q) {
+        R* to = outputs + static_cast<std::size_t>(q) * step_size + x * Block;
+#pragma GCC unroll 4
         for (int k = 0; k < Vectors; ++k) {
           const Vec<R> v = sum[q][Taps - 1][k] * gain;
           store(to + k * lanes<R>, add ? load(to + k * lanes<R>) + v : v);
         }
       }
     }
+#pragma GCC unroll 4
     for (int q = 0; q < Steps; ++q) {
+#pragma GCC unroll 8
       for (int tap = Taps - 1; tap > 0; --tap) {
+#pragma GCC unroll 4
         for (int k = 0; k < Vectors; ++k) {
           sum[q][tap][k] = sum[q][tap - 1][k];
         }
       }
+#pragma GCC unroll 4
       for (int k = 0; k < Vectors; ++k) {
         sum[q][0][k] = Vec<R>{};
       }
@@ -86,34 +95,29 @@ void sweep_steps(const Sweep<R>& conv, const SpikeRows& in, std::size_t lane, st
     for (std::size_t w = 0; w < words; ++w, weights += word_size) {
       std::uint64_t word[Steps];
       std::uint64_t any = 0;
+#pragma GCC unroll 4
       for (int q = 0; q < Steps; ++q) {
-        word[q] = static_cast<std::size_t>(q) < steps
-                      ? column_word<RowsAWord>(in, conv.kernel_height, conv.parts, w, x,
-                                               first + static_cast<std::size_t>(q))
-                      : 0;
+        word[q] = column_word<RowsAWord>(in, conv.parts, w, x, first + static_cast<std::size_t>(q));
         any |= word[q];
       }
       while (any != 0) {
 #pragma GCC unroll 2
-        for (int u = 0; u < unroll; ++u) {
-#pragma GCC unroll 8
+        for (int u = 0; u < 2; ++u) {
+#pragma GCC unroll 4
           for (int q = 0; q < Steps; ++q) {
-            const std::size_t bit =
-                word[q] == 0 ? 64 : static_cast<std::size_t>(__builtin_ctzll(word[q]));
+            const R* from = weights + lowest_bit(word[q]) * row;
             word[q] &= word[q] - 1;
-            const R* from = weights + bit * row;
 #pragma GCC unroll 8
             for (int tap = 0; tap < Taps; ++tap) {
-#pragma GCC unroll 8
+#pragma GCC unroll 4
               for (int k = 0; k < Vectors; ++k) {
-                sum[q][tap][k] +=
-                    load(from + static_cast<std::size_t>(tap) * out.block + k * lanes<R>);
+                sum[q][tap][k] += load(from + tap * Block + k * lanes<R>);
               }
             }
           }
         }
-        any = 0;
-        for (int q = 0; q < Steps; ++q) {
+        any = word[0];
+        for (int q = 1; q < Steps; ++q) {
           any |= word[q];
         }
       }
@@ -147,37 +151,50 @@ void clear_unreached(const Sweep<R>& conv, const SpikeRows& in, const Currents<R
   }
 }
 
-template <class R, int Vectors, int Taps, int Steps>
-void sweep_block(const Sweep<R>& conv, const SpikeRows& in, R gain, bool add,
-                 const Currents<R>& out) {
-  for (std::size_t lane = 0; lane < out.block; lane += Vectors * lanes<R>) {
-    for (std::size_t first = 0; first < out.steps; first += Steps) {
-      switch (conv.rows_a_word) {
-        case 4:
-          sweep_steps<R, Vectors, Taps, Steps, 4>(conv, in, lane, first, gain, add, out);
-          break;
-        case 2:
-          sweep_steps<R, Vectors, Taps, Steps, 2>(conv, in, lane, first, gain, add, out);
-          break;
-        default:
-          sweep_steps<R, Vectors, Taps, Steps, 1>(conv, in, lane, first, gain, add, out);
-      }
+template <class R, int Block, int Vectors, int Taps, int Steps>
+void sweep_some(const Sweep<R>& conv, const SpikeRows& in, std::size_t first, R gain, bool add,
+                const Currents<R>& out) {
+  for (std::size_t lane = 0; lane < Block; lane += Vectors * lanes<R>) {
+    switch (conv.rows_a_word) {
+      case 3:
+        sweep_steps<R, Block, Vectors, Taps, Steps, 3>(conv, in, lane, first, gain, add, out);
+        break;
+      case 2:
+        sweep_steps<R, Block, Vectors, Taps, Steps, 2>(conv, in, lane, first, gain, add, out);
+        break;
+      default:
+        sweep_steps<R, Block, Vectors, Taps, Steps, 1>(conv, in, lane, first, gain, add, out);
     }
   }
 }
 
-// As many vectors and steps as fit into the registers, with their sums.
+// As many vectors and steps at once as fit into the registers, with their sums.
+template <class R, int Block, int Taps>
+void sweep_block(const Sweep<R>& conv, const SpikeRows& in, R gain, bool add,
+                 const Currents<R>& out) {
+  constexpr int most = (vector_bytes == 64 ? 16 : 8) / Taps;
+  constexpr int whole = Block / lanes<R>;
+  constexpr int vectors = whole >= 4 && most >= 4 ? 4 : whole >= 2 && most >= 2 ? 2 : 1;
+  constexpr int steps = most / vectors >= 4 ? 4 : most / vectors >= 2 ? 2 : 1;
+  std::size_t first = 0;
+  for (; first + steps <= out.steps; first += steps) {
+    sweep_some<R, Block, vectors, Taps, steps>(conv, in, first, gain, add, out);
+  }
+  for (; steps > 1 && first < out.steps; ++first) {
+    sweep_some<R, Block, vectors, Taps, 1>(conv, in, first, gain, add, out);
+  }
+}
+
 template <class R, int Taps>
 void sweep_taps(const Sweep<R>& conv, const SpikeRows& in, R gain, bool add,
                 const Currents<R>& out) {
-  constexpr int registers = vector_bytes == 64 ? 32 : 16;
-  const std::size_t vectors = out.block / static_cast<std::size_t>(lanes<R>);
-  if (vectors % 4 == 0 && 4 * Taps <= registers / 2) {
-    sweep_block<R, 4, Taps, 1>(conv, in, gain, add, out);
-  } else if (vectors % 2 == 0 && 2 * Taps <= registers / 2) {
-    sweep_block<R, 2, Taps, (vector_bytes == 64 ? 2 : 1)>(conv, in, gain, add, out);
-  } else {
-    sweep_block<R, 1, Taps, (vector_bytes == 64 && Taps <= 3 ? 4 : 2)>(conv, in, gain, add, out);
+  switch (out.block) {
+    case 16:
+      return sweep_block<R, 16, Taps>(conv, in, gain, add, out);
+    case 32:
+      return sweep_block<R, 32, Taps>(conv, in, gain, add, out);
+    default:
+      return sweep_block<R, 64, Taps>(conv, in, gain, add, out);
   }
 }
 
@@ -236,9 +253,6 @@ void scatter_spikes(const Scatter<R>& conv, const SpikeRows& in, R gain, bool ad
   for (std::size_t q = 0; q < out.steps; ++q) {
     R* currents = out.at + q * out.width * out.block;
     for (std::size_t ky = 0; ky < conv.kernel_height; ++ky) {
-      if (in.rows[ky] == nullptr) {
-        continue;
-      }
       const auto spike = [&](std::size_t x, std::size_t channel) {
         const std::size_t group = channel / conv.in_group;
         const std::size_t begin = std::max(group * conv.out_group, conv.first_out) - conv.first_out;
@@ -299,6 +313,17 @@ void copy_spikes(const R* weight, const SpikeRows& in, R gain, bool add, const C
       }
     }
   }
+}
+
+inline std::uint64_t population(const std::uint8_t* bytes, std::size_t n) {
+  std::uint64_t sum = 0;
+  for (; n >= 8; n -= 8, bytes += 8) {
+    sum += static_cast<std::uint64_t>(std::popcount(load_word<std::uint64_t>(bytes)));
+  }
+  for (; n >= 2; n -= 2, bytes += 2) {
+    sum += static_cast<std::uint64_t>(std::popcount(load_word<std::uint16_t>(bytes)));
+  }
+  return sum;
 }
 
 template <class R>

@@ -137,12 +137,12 @@ EventConv<R> event_conv(Kernel k, std::span<const R> amplitude, std::size_t bloc
                     0};
     return conv;
   }
-  const std::size_t rows_a_word = k.in.channels <= 16 ? 4 : k.in.channels <= 32 ? 2 : 1;
+  const std::size_t rows_a_word = k.in.channels <= 16 ? 3 : k.in.channels <= 32 ? 2 : 1;
   const std::size_t parts = (k.in.channels + 63) / 64;
   const std::size_t words = rows_a_word == 1 ? c.kernel_height * parts
                                              : (c.kernel_height + rows_a_word - 1) / rows_a_word;
   const std::size_t phases = std::min(c.stride_x, reach + 1);
-  const std::size_t bits_a_row = 64 / rows_a_word;
+  const std::size_t bits_a_row = rows_a_word == 3 ? 16 : 32;
   const std::size_t row = taps * block;
   conv.block_size = phases * words * 65 * row;
   conv.weights.resize(blocks * conv.block_size);
