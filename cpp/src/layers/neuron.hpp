@@ -25,40 +25,83 @@ SPIKELET_INLINE void each_group(const Currents<R>& in, F&& f) {
   }
 }
 
-// Reset(v, limit, spiked) gives the potential after a step.
+// `Groups` times 16 neurons side by side, so that none waits for the step before alone.
+// reset(v, limit) gives the potential after a step.
+template <class R, int Groups, bool Plain, class Reset>
+SPIKELET_INLINE void binary_groups(const NeuronRow<R>& n, const Currents<R>& in, std::size_t x,
+                                   std::size_t c, Reset&& reset) {
+  constexpr int vectors = Groups * 16 / lanes<R>;
+  const auto lane = [](int k) { return static_cast<std::size_t>(k * lanes<R>); };
+  const std::size_t step = in.width * in.block;
+  const std::size_t at = x * in.block + c;
+  // Bits may lie anywhere as far as the compiler knows: what is needed of the arguments is copied.
+  const std::size_t steps = in.steps, row_bytes = n.row_bytes;
+  const R* const currents = in.at + at;
+  const R decay = n.decay, gain = n.gain;
+  R* const recorded = n.recorded;
+  std::uint8_t* bits[Groups];
+  for (int g = 0; g < Groups; ++g) {
+    const std::size_t from = c + 16 * static_cast<std::size_t>(g);
+    bits[g] = n.bits + (x + from / in.block) * n.pixel_bytes + from % in.block / 8;
+  }
+  Vec<R> v[vectors], limit[vectors], base[vectors];
+#pragma GCC unroll 16
+  for (int k = 0; k < vectors; ++k) {
+    // Blocks lie side by side in the currents; parameters and bits of a pixel do not.
+    const std::size_t pixel = x + (c + lane(k)) / in.block;
+    const std::size_t channel = (c + lane(k)) % in.block;
+    v[k] = load(n.v + at + lane(k));
+    limit[k] = load(n.threshold + pixel * n.threshold_stride + channel);
+    base[k] = n.base == nullptr ? Vec<R>{} : load(n.base + pixel * n.base_stride + channel);
+  }
+  for (std::size_t t = 0; t < steps; ++t) {
+    std::uint32_t spikes[Groups] = {};
+#pragma GCC unroll 16
+    for (int k = 0; k < vectors; ++k) {
+      const Vec<R> current = load(currents + t * step + lane(k)) + base[k];
+      const Vec<R> u = Plain ? v[k] + current : v[k] * decay + current * gain;
+      spikes[k * lanes<R> / 16] |= at_least_bits<R>(u, limit[k]) << (k * lanes<R> % 16);
+      v[k] = reset(u, limit[k]);
+    }
+#pragma GCC unroll 4
+    for (int g = 0; g < Groups; ++g) {
+      set_bits<R>(bits[g] + t * row_bytes, spikes[g]);
+    }
+    if (recorded != nullptr) {
+      for (int k = 0; k < vectors; ++k) {
+        store(recorded + t * n.recorded_step + (x + (c + lane(k)) / in.block) * n.recorded_pixel +
+                  (c + lane(k)) % in.block,
+              v[k]);
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int k = 0; k < vectors; ++k) {
+    store(n.v + at + lane(k), v[k]);
+  }
+}
+
+template <class R, bool Plain, class Reset>
+SPIKELET_INLINE void binary_rows(const NeuronRow<R>& n, const Currents<R>& in, Reset&& reset) {
+  // Two groups of doubles, four of floats: as many as the registers hold.
+  constexpr int groups = vector_bytes == 64 ? 16 / static_cast<int>(sizeof(R)) : 1;
+  const std::size_t size = in.width * in.block;
+  std::size_t k = 0;
+  for (; k + 16 * groups <= size; k += 16 * groups) {
+    binary_groups<R, groups, Plain>(n, in, k / in.block, k % in.block, reset);
+  }
+  for (; k < size; k += 16) {
+    binary_groups<R, 1, Plain>(n, in, k / in.block, k % in.block, reset);
+  }
+}
+
 template <class R, class Reset>
 SPIKELET_INLINE void binary_steps(const NeuronRow<R>& n, const Currents<R>& in, Reset&& reset) {
-  constexpr int vectors = 16 / lanes<R>;
-  const std::size_t step = in.width * in.block;
-  each_group(in, [&](std::size_t x, std::size_t c, std::size_t at) {
-    Vec<R> v[vectors], limit[vectors], base[vectors];
-    for (int k = 0; k < vectors; ++k) {
-      const std::size_t lane = c + static_cast<std::size_t>(k * lanes<R>);
-      v[k] = load(n.v + x * in.block + lane);
-      limit[k] = load(n.threshold + x * n.threshold_stride + lane);
-      base[k] = n.base == nullptr ? Vec<R>{} : load(n.base + x * n.base_stride + lane);
-    }
-    std::uint8_t* bits = n.bits + x * n.pixel_bytes + c / 8;
-    for (std::size_t t = 0; t < in.steps; ++t, bits += n.row_bytes) {
-      std::uint32_t spikes = 0;
-      for (int k = 0; k < vectors; ++k) {
-        const Vec<R> current =
-            load(in.at + t * step + at + static_cast<std::size_t>(k * lanes<R>)) + base[k];
-        const Vec<R> u = v[k] * n.decay + current * n.gain;
-        spikes |= at_least_bits<R>(u, limit[k]) << (k * lanes<R>);
-        v[k] = reset(u, limit[k]);
-        if (n.recorded != nullptr) {
-          store(n.recorded + t * n.recorded_step + x * n.recorded_pixel + c +
-                    static_cast<std::size_t>(k * lanes<R>),
-                v[k]);
-        }
-      }
-      set_bits<R>(bits, spikes);
-    }
-    for (int k = 0; k < vectors; ++k) {
-      store(n.v + at + static_cast<std::size_t>(k * lanes<R>), v[k]);
-    }
-  });
+  if (n.decay == R{1} && n.gain == R{1}) {
+    binary_rows<R, true>(n, in, reset);
+  } else {
+    binary_rows<R, false>(n, in, reset);
+  }
 }
 
 template <class R>
