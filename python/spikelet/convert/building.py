@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NoReturn
 
 import numpy as np
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 from spikelet._checks import fail, integer, named
 from spikelet.convert.evaluate import activations
 from spikelet.graph import INPUT, Graph, Node
-from spikelet.layers import AdaptiveAvgPool2d, Add, Affine, Conv2d, Flatten, Layer, Shape
+from spikelet.layers import AdaptiveAvgPool2d, Add, Affine, Conv2d, Flatten, Layer, Shape, Upsample
 
-__all__ = ["Builder", "differing", "hint_for", "input_shape", "refuse"]
+__all__ = ["Builder", "Call", "Data", "differing", "hint_for", "input_shape", "refuse"]
 
 Floats = NDArray[np.float64]
 
@@ -201,6 +202,81 @@ class Builder:
         else:
             layer = Conv2d(np.ones((n, 1, 1, 1)), stride=stride, padding=padding, groups=n)
         return self.add(where, name, layer, source)
+
+
+@dataclass(frozen=True)
+class Data:
+    """An operand that depends on the input: the output of a layer."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operator on the way to become layers.
+
+    Parameters
+    ----------
+    builder : Builder
+    where : str
+        For messages.
+    name : str
+        Of the layer to be.
+    result : tuple of int
+        The shape that the operator gives for a batch of samples.
+    batch : int
+        How many they are.
+    """
+
+    builder: Builder
+    where: str
+    name: str
+    result: Shape
+    batch: int
+
+    def refuse(self, what: str, hint: str) -> NoReturn:
+        """Say why it cannot be converted."""
+        refuse(self.where, what, hint)
+
+    def shape(self, x: Data) -> Shape:
+        """Return the shape of one sample of an operand."""
+        return self.builder.shapes[x.name]
+
+    def add(self, layer: Layer, *sources: Data) -> Data:
+        """Add a layer with this name."""
+        return Data(self.builder.add(self.where, self.name, layer, *(s.name for s in sources)))
+
+    def operands(self, *xs: object) -> list[Data]:
+        """Check that operands depend on the input."""
+        if not all(isinstance(x, Data) for x in xs):
+            self.refuse("takes a constant where data must be", "only data can be here")
+        return [x for x in xs if isinstance(x, Data)]
+
+    def reshaped(self, x: Data) -> Data:
+        """Keep the values, in the order in which they are."""
+        if self.result[:1] != (self.batch,) or len(self.result) < 2:
+            self.refuse(
+                f"makes {(self.batch, *self.shape(x))} to {self.result}",
+                "the first dimension must stay the batch",
+            )
+        return Data(self.builder.reshape(self.where, self.name, x.name, self.result[1:]))
+
+    def upsampled(self, x: Data) -> Data:
+        """Repeat pixels, as often as the result says."""
+        before, after = self.shape(x)[1:], self.result[2:]
+        if len(before) != 2 or any(m % n for n, m in zip(before, after, strict=True)):
+            self.refuse(f"makes {before} to {after}", "the factor must be an integer")
+        v, h = (m // n for n, m in zip(before, after, strict=True))
+        return self.add(Upsample((v, h)), x)
+
+    def check(self, found: Data) -> None:
+        """Compare shapes with what the operator gave."""
+        shape = (self.batch, *self.shape(found))
+        if shape != self.result:
+            self.refuse(
+                f"gives {self.result} where layers give {shape}",
+                "the first dimension must stay the batch",
+            )
 
 
 def differing(graph: Graph, x: Floats, expected: dict[str, Floats], tolerance: float) -> str | None:

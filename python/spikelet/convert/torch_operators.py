@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -15,58 +14,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from spikelet._checks import named
-from spikelet.convert.building import Builder, hint_for, refuse
+from spikelet.convert.building import Call, Data, hint_for
 from spikelet.convert.folding import batch_norm
-from spikelet.layers import AdaptiveAvgPool2d, AvgPool2d, Concat, Conv2d, Linear, MaxPool2d
+from spikelet.layers import AdaptiveAvgPool2d, AvgPool2d, Concat, Conv2d, Flatten, Linear, MaxPool2d
 from spikelet.layers import ReLU as Rectifier
-from spikelet.layers import Shape, Upsample
+from spikelet.layers import Upsample
 
-__all__ = ["CASTS", "FUNCTIONS", "METHODS", "MODULES", "READERS", "SOFTMAX", "Call", "Data"]
-
-
-@dataclass(frozen=True)
-class Data:
-    """What depends on the input: the output of a layer."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Call:
-    """One operator in a trace.
-
-    Parameters
-    ----------
-    builder : Builder
-    where : str
-        For messages.
-    name : str
-        Of the layer to be.
-    result : torch.Tensor
-        What the operator gives for a batch of samples.
-    batch : int
-    """
-
-    builder: Builder
-    where: str
-    name: str
-    result: torch.Tensor
-    batch: int
-
-    def add(self, layer: Any, *sources: Data) -> Data:
-        return Data(self.builder.add(self.where, self.name, layer, *(s.name for s in sources)))
-
-    def shape(self, x: Data) -> Shape:
-        return self.builder.shapes[x.name]
-
-    def refuse(self, what: str, hint: str) -> NoReturn:
-        refuse(self.where, what, hint)
-
-    def data(self, *xs: Any) -> None:
-        """Check that operands come from the input, and not from parameters."""
-        for x in xs:
-            if not isinstance(x, Data):
-                self.refuse("takes a constant where data must be", "swap its operands")
+__all__ = ["CASTS", "FUNCTIONS", "METHODS", "MODULES", "READERS", "SOFTMAX"]
 
 
 Handler: TypeAlias = Callable[..., Data]
@@ -229,11 +183,11 @@ def avg_pool2d(
 
 
 def adaptive_avg_pool2d(c: Call, x: Data, output_size: Any) -> Data:  # noqa: ARG001
-    return c.add(AdaptiveAvgPool2d(tuple(c.result.shape[2:])), x)
+    return c.add(AdaptiveAvgPool2d(c.result[2:]), x)
 
 
 def adaptive_max_pool2d(c: Call, x: Data, output_size: Any, return_indices: bool = False) -> Data:  # noqa: ARG001
-    before, after = c.shape(x)[1:], tuple(c.result.shape[2:])
+    before, after = c.shape(x)[1:], c.result[2:]
     if return_indices or any(n % m for n, m in zip(before, after, strict=True)):
         c.refuse(
             f"has windows of unequal sizes ({before} to {after})", "use MaxPool2d"
@@ -260,7 +214,7 @@ def amax(c: Call, x: Data, dim: Any = (), keepdim: bool = False) -> Data:
     if keepdim:
         return c.add(whole, x)
     inner = c.builder.add(c.where, f"{c.name}.pool", whole, x.name)
-    return reshape(c, Data(inner))
+    return Data(c.builder.add(c.where, c.name, Flatten(), inner))
 
 
 # --- shapes and sums ---------------------------------------------------------------------------
@@ -271,12 +225,7 @@ def keep(c: Call, x: Data, *_: Any, **__: Any) -> Data:  # noqa: ARG001
 
 
 def reshape(c: Call, x: Data, *_: Any, **__: Any) -> Data:
-    shape = tuple(c.result.shape)
-    if shape[:1] != (c.batch,) or len(shape) < 2:
-        c.refuse(
-            f"makes {(c.batch, *c.shape(x))} to {shape}", "the first dimension must stay the batch"
-        )
-    return Data(c.builder.reshape(c.where, c.name, x.name, shape[1:]))
+    return c.reshaped(x)
 
 
 def dropout(c: Call, x: Data, p: float = 0.5, training: bool = True, inplace: bool = False) -> Data:  # noqa: ARG001
@@ -294,18 +243,14 @@ def interpolate(
     *_: Any,
     **__: Any,
 ) -> Data:
-    before, after = c.shape(x)[1:], tuple(c.result.shape[2:])
     if mode not in ("nearest", "nearest-exact"):
         c.refuse(f"interpolates with mode={mode!r}", 'only mode="nearest" is supported')
-    if len(before) != 2 or any(m % n for n, m in zip(before, after, strict=True)):
-        c.refuse(f"makes {before} to {after}", "the factor must be an integer")
-    v, h = (m // n for n, m in zip(before, after, strict=True))
-    return c.add(Upsample((v, h)), x)
+    return c.upsampled(x)
 
 
 def concatenate(c: Call, tensors: Any, dim: int = 0) -> Data:
-    c.data(*tensors)
-    if dim % c.result.ndim != 1:
+    c.operands(*tensors)
+    if dim % len(c.result) != 1:
         c.refuse(f"concatenates along dimension {dim}", "only channels, dim=1, can be")
     return tensors[0] if len(tensors) == 1 else c.add(Concat(), *tensors)
 

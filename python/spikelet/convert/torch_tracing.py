@@ -12,7 +12,7 @@ import torch
 from torch import fx, nn
 
 from spikelet._checks import fail
-from spikelet.convert.building import Builder, differing, hint_for, refuse
+from spikelet.convert.building import Builder, Call, Data, differing, hint_for, refuse
 from spikelet.convert.torch_operators import (
     CASTS,
     FUNCTIONS,
@@ -20,8 +20,6 @@ from spikelet.convert.torch_operators import (
     MODULES,
     READERS,
     SOFTMAX,
-    Call,
-    Data,
 )
 from spikelet.graph import INPUT, Graph
 from spikelet.layers import Shape
@@ -167,7 +165,7 @@ class _Reader:
         if depends and not reads:
             if not isinstance(self.values[node], torch.Tensor):
                 refuse(where, "does not give one tensor", hint_for(called))
-            call = Call(self.builder, where, name, self.values[node], BATCH)
+            call = Call(self.builder, where, name, tuple(self.values[node].shape), BATCH)
             self.layers[node] = self._convert(node, call, handler, leaf)
             self.expected.setdefault(self.layers[node].name, self.values[node].numpy())
 
@@ -225,13 +223,7 @@ class _Reader:
                 found = handler(call, first, *args[1:], **kwargs)
         except TypeError as error:
             refuse(call.where, f"is called in a way that is not known ({error})", hint_for("call"))
-        if call.builder.shapes[found.name] != tuple(call.result.shape[1:]):
-            shape = call.builder.shapes[found.name]
-            refuse(
-                call.where,
-                f"gives {tuple(call.result.shape)} where layers give {(BATCH, *shape)}",
-                "the first dimension must stay the batch",
-            )
+        call.check(found)
         return found
 
 
