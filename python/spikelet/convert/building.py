@@ -1,0 +1,300 @@
+"""What the readers of ANNs share: a graph that grows layer by layer, and how they refuse."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikelet._checks import fail, integer, named
+from spikelet.convert.evaluate import activations
+from spikelet.graph import INPUT, Graph, Node
+from spikelet.layers import AdaptiveAvgPool2d, Add, Affine, Conv2d, Flatten, Layer, Shape, Upsample
+
+__all__ = ["Builder", "Call", "Data", "differing", "hint_for", "input_shape", "refuse"]
+
+Floats = NDArray[np.float64]
+
+_RETRAIN = (
+    "the rate of a spiking neuron follows a ReLU of its input: "
+    "retrain with ReLU, or keep this layer out of what is converted"
+)
+_BOUNDED = "there is no layer with an upper bound: fine-tune with ReLU in its place"
+_HINTS = {
+    **dict.fromkeys(
+        "sigmoid logsigmoid tanh gelu silu swish elu selu celu mish softplus softsign hardswish "
+        "hardsigmoid leakyrelu prelu rrelu softshrink hardshrink tanhshrink threshold glu erf".split(),
+        _RETRAIN,
+    ),
+    **dict.fromkeys(("relu6", "hardtanh", "clamp", "clip"), _BOUNDED),
+    **dict.fromkeys(
+        "layernorm groupnorm instancenorm instancenorm2d rmsnorm localresponsenorm lrn "
+        "instancenormalization layernormalization groupnormalization".split(),
+        "its statistics change with every input: retrain with BatchNorm, or without",
+    ),
+    **dict.fromkeys(
+        "convtranspose2d convtranspose convtranspose1d".split(),
+        "use nearest-neighbour upsampling and a convolution",
+    ),
+    **dict.fromkeys(
+        "conv1d maxpool1d avgpool1d adaptiveavgpool1d".split(),
+        "use its 2d kind on pictures of height 1",
+    ),
+    **dict.fromkeys(
+        "matmul bmm einsum multiheadattention scaleddotproductattention".split(),
+        "a product of two activations is no sum of spikes: keep it out of what is converted",
+    ),
+    **dict.fromkeys(
+        "lstm gru rnn lstmcell grucell rnncell".split(),
+        "recurrent layers cannot be converted; `sl.Network` runs recurrent spiking networks",
+    ),
+}
+
+
+def hint_for(operator: str) -> str:
+    """Return what to do about an operator that is not supported."""
+    return _HINTS.get(
+        operator.lower().replace("_", "").removesuffix("default"),
+        "supported are linear and convolutional layers, BatchNorm, ReLU, pooling, sums, "
+        "concatenation, flattening and nearest-neighbour upsampling: replace it by these, "
+        "or keep it out of what is converted",
+    )
+
+
+def refuse(where: str, what: str, hint: str) -> NoReturn:
+    """Raise a ValueError that names the layer, the rule that it breaks, and what to do."""
+    raise ValueError(f"{where}: {what}; {hint}")
+
+
+def input_shape(where: str, shape: Iterable[int]) -> Shape:
+    """Check the shape of one sample."""
+    try:
+        sizes = tuple(shape)
+    except TypeError:
+        msg = f"{where}: example_shape must be the shape of one sample as (3, 32, 32), got {shape!r}"
+        raise TypeError(msg) from None
+    if not sizes:
+        fail(where, "example_shape", sizes, "must have at least one dimension")
+    return tuple(integer(where, "example_shape", n, 1) for n in sizes)
+
+
+class Builder:
+    """A graph that grows; shapes are checked as layers come.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of one sample of the input.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        self.shapes: dict[str, Shape] = {INPUT: shape}
+        self._nodes: dict[str, Node] = {}
+
+    def unique(self, name: str) -> str:
+        """Return a name that is still free: ``name``, ``name_1``, ..."""
+        name = name or "layer"
+        k, free = 0, name
+        while free in self.shapes:
+            k += 1
+            free = f"{name}_{k}"
+        return free
+
+    def add(self, where: str, name: str, layer: Layer, *inputs: str) -> str:
+        """Add a layer; return the name that it got."""
+        name = self.unique(name)
+        with named(where):
+            self.shapes[name] = layer.output_shape([self.shapes[i] for i in inputs], name)
+        self._nodes[name] = Node(name, layer, inputs)
+        return name
+
+    def graph(self, where: str, output: str) -> Graph:
+        """Return the layers that lead to the output."""
+        if output == INPUT:
+            fail(where, "output", "the input itself", "must come from at least one layer")
+        needed, stack = set(), [output]
+        while stack:
+            name = stack.pop()
+            if name != INPUT and name not in needed:
+                needed.add(name)
+                stack.extend(self._nodes[name].inputs)
+        # The output comes last; what was added after it is not needed.
+        return Graph((n for n in self._nodes.values() if n.name in needed), where)
+
+    def reshape(self, where: str, name: str, source: str, shape: Shape) -> str:
+        """Reorder nothing: the same values, as they are or as a vector."""
+        before = self.shapes[source]
+        if shape == before:
+            return source
+        if shape == (math.prod(before),):
+            return self.add(where, name, Flatten(), source)
+        refuse(
+            where,
+            f"makes {before} to {shape}",
+            "a shape can only be flattened to a vector, sample by sample",
+        )
+
+    def global_mean(self, where: str, name: str, source: str, *, keepdim: bool) -> str:
+        """Average each channel."""
+        if keepdim:
+            return self.add(where, name, AdaptiveAvgPool2d(1), source)
+        inner = self.add(where, f"{name}.pool", AdaptiveAvgPool2d(1), source)
+        return self.add(where, name, Flatten(), inner)
+
+    def per_channel(self, where: str, source: str, constant: Floats) -> Floats:
+        """Return a constant that is broadcast with batches as one number for each channel."""
+        shape = self.shapes[source]
+        samples = constant.shape[0] if constant.ndim == len(shape) + 1 else 1
+        rule = "a constant must be one number, or one for each channel"
+        what = f"takes a constant of shape {constant.shape} for samples of shape {shape}"
+        try:
+            full = np.broadcast_to(constant, (samples, *shape))
+        except ValueError:
+            refuse(where, what, rule)
+        flat = full.reshape(samples, shape[0], -1)
+        if (flat != flat[:1, :, :1]).any():
+            refuse(where, what, rule)
+        return np.array(flat[0, :, 0])
+
+    def scaled(
+        self,
+        where: str,
+        name: str,
+        source: str,
+        scale: Floats | float = 1.0,
+        shift: Floats | None = None,
+    ) -> str:
+        """Multiply by and add constants, as broadcast with batches."""
+        factors = self.per_channel(where, source, np.asarray(scale, dtype=np.float64))
+        offsets = None if shift is None else self.per_channel(where, source, np.asarray(shift))
+        with named(where):
+            layer = Affine(factors, offsets)
+        return self.add(where, name, layer, source)
+
+    def total(self, where: str, name: str, sources: list[str]) -> str:
+        """Sum."""
+        return self.add(where, name, Add(), *sources)
+
+    def picked(
+        self,
+        where: str,
+        name: str,
+        source: str,
+        *,
+        stride: tuple[int, int] = (1, 1),
+        padding: tuple[int, int, int, int] = (0, 0, 0, 0),
+        before: int = 0,
+        after: int = 0,
+    ) -> str:
+        """Take every so many pixels, pad with zeros at the sides, and with channels of zeros."""
+        shape = self.shapes[source]
+        if len(shape) != 3:
+            refuse(where, f"takes samples of shape {shape}", "it must be (channels, height, width)")
+        n = shape[0]
+        if before or after:  # a selection of channels
+            weight = np.zeros((before + n + after, n, 1, 1))
+            weight[before + np.arange(n), np.arange(n)] = 1
+            layer = Conv2d(weight, stride=stride, padding=padding)
+        else:
+            layer = Conv2d(np.ones((n, 1, 1, 1)), stride=stride, padding=padding, groups=n)
+        return self.add(where, name, layer, source)
+
+
+@dataclass(frozen=True)
+class Data:
+    """An operand that depends on the input: the output of a layer."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operator on the way to become layers.
+
+    Parameters
+    ----------
+    builder : Builder
+    where : str
+        For messages.
+    name : str
+        Of the layer to be.
+    result : tuple of int
+        The shape that the operator gives for a batch of samples.
+    batch : int
+        How many they are.
+    """
+
+    builder: Builder
+    where: str
+    name: str
+    result: Shape
+    batch: int
+
+    def refuse(self, what: str, hint: str) -> NoReturn:
+        """Say why it cannot be converted."""
+        refuse(self.where, what, hint)
+
+    def shape(self, x: Data) -> Shape:
+        """Return the shape of one sample of an operand."""
+        return self.builder.shapes[x.name]
+
+    def add(self, layer: Layer, *sources: Data) -> Data:
+        """Add a layer with this name."""
+        return Data(self.builder.add(self.where, self.name, layer, *(s.name for s in sources)))
+
+    def operands(self, *xs: object) -> list[Data]:
+        """Check that operands depend on the input."""
+        if not all(isinstance(x, Data) for x in xs):
+            self.refuse("takes a constant where data must be", "only data can be here")
+        return [x for x in xs if isinstance(x, Data)]
+
+    def reshaped(self, x: Data) -> Data:
+        """Keep the values, in the order in which they are."""
+        if self.result[:1] != (self.batch,) or len(self.result) < 2:
+            self.refuse(
+                f"makes {(self.batch, *self.shape(x))} to {self.result}",
+                "the first dimension must stay the batch",
+            )
+        return Data(self.builder.reshape(self.where, self.name, x.name, self.result[1:]))
+
+    def upsampled(self, x: Data) -> Data:
+        """Repeat pixels, as often as the result says."""
+        before, after = self.shape(x)[1:], self.result[2:]
+        if len(before) != 2 or any(m % n for n, m in zip(before, after, strict=True)):
+            self.refuse(f"makes {before} to {after}", "the factor must be an integer")
+        v, h = (m // n for n, m in zip(before, after, strict=True))
+        return self.add(Upsample((v, h)), x)
+
+    def check(self, found: Data) -> None:
+        """Compare shapes with what the operator gave."""
+        shape = (self.batch, *self.shape(found))
+        if shape != self.result:
+            self.refuse(
+                f"gives {self.result} where layers give {shape}",
+                "the first dimension must stay the batch",
+            )
+
+
+def differing(graph: Graph, x: Floats, expected: dict[str, Floats], tolerance: float) -> str | None:
+    """Return the first layer whose activations are not the expected ones, None if all are.
+
+    Parameters
+    ----------
+    graph : Graph
+    x : array, [batch, ...]
+    expected : dict of arrays, [batch, ...]
+        By the names of layers, not all of them.
+    tolerance : float
+        Relative to the greatest activation of the layer.
+    """
+    found = activations(graph, x)
+    for node in graph:
+        if node.name in expected:
+            a, b = found[node.name], expected[node.name]
+            if a.shape != b.shape or not np.abs(a - b).max() <= tolerance * np.abs(b).max():
+                return node.name
+    return None

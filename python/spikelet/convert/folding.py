@@ -1,0 +1,148 @@
+"""Factors and constants of channels (BatchNorm) are folded into the weights beside them, exactly."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spikelet._checks import fail, named, numbers, require
+from spikelet.graph import Graph, Node
+from spikelet.layers import Affine, Conv2d, Layer, Linear
+
+__all__ = ["batch_norm", "fold"]
+
+Floats = NDArray[np.float64]
+
+
+def batch_norm(
+    weight: ArrayLike | None,
+    bias: ArrayLike | None,
+    running_mean: ArrayLike,
+    running_var: ArrayLike,
+    eps: float = 1e-5,
+) -> Affine:
+    """Return what BatchNorm does once its statistics are fixed.
+
+    Parameters
+    ----------
+    weight, bias : array-like, [channels], or None
+        Gamma and beta; None is 1 and 0.
+    running_mean, running_var : array-like, [channels]
+    eps : float
+        Added to the variance; >= 0.
+
+    Returns
+    -------
+    Affine
+        ``y = (x - running_mean) / sqrt(running_var + eps) * weight + bias``
+
+    Raises
+    ------
+    ValueError
+        If sizes differ, a value is not finite, or a variance with its eps is not positive.
+    """
+    where = "batch_norm"
+    mean = numbers(where, "running_mean", running_mean)
+    var = numbers(where, "running_var", running_var)
+    epsilon = numbers(where, "eps", eps, dimensions=0)
+    gamma = np.ones(mean.shape) if weight is None else numbers(where, "weight", weight)
+    beta = np.zeros(mean.shape) if bias is None else numbers(where, "bias", bias)
+    for name, array in (("weight", gamma), ("bias", beta), ("running_var", var)):
+        if array.shape != mean.shape:
+            fail(where, name, array.shape, f"must have the shape {mean.shape} of running_mean")
+    for name, array, rule in (
+        ("weight", gamma, "finite"),
+        ("bias", beta, "finite"),
+        ("running_mean", mean, "finite"),
+        ("running_var", var, "finite and >= 0"),
+        ("eps", epsilon, "finite and >= 0"),
+        ("running_var + eps", var + epsilon, "finite and > 0"),
+    ):
+        require(where, name, array, rule)
+    scale = gamma / np.sqrt(var + epsilon)
+    return Affine(scale, beta - mean * scale)
+
+
+def fold(graph: Graph) -> Graph:
+    """Fold every `Affine` that can be into the weights beside it.
+
+    An `Affine` goes into the `Linear` or `Conv2d` before it, which keeps its name, where nothing else takes that layer's
+    output; into the `Affine` before it likewise; or into the `Linear` or `Conv2d` behind it, where nothing else takes the
+    `Affine`'s output. A convolution pads with zeros *behind* the `Affine`: with padding, one that shifts stays. So does one
+    behind a sum, and whatever else cannot be folded.
+
+    Parameters
+    ----------
+    graph : Graph
+        Stays as it is.
+
+    Returns
+    -------
+    Graph
+        Computes the same; layers that were folded away are gone.
+
+    Raises
+    ------
+    ValueError
+        If a weight overflows; the message names its layer.
+    """
+    uses = Counter(name for node in graph for name in set(node.inputs))
+    layers: dict[str, Layer] = {}
+    inputs: dict[str, tuple[str, ...]] = {}
+    instead: dict[str, str] = {}  # what to take in place of a layer that is gone
+    for node in graph:
+        sources = tuple(instead.get(name, name) for name in node.inputs)
+        layer = node.layer
+        before = layers.get(sources[0])
+        alone = before is not None and uses[sources[0]] == 1
+        with named(f"fold: layer '{node.name}'"), np.errstate(over="ignore", invalid="ignore"):
+            if isinstance(layer, Affine) and alone and isinstance(before, Affine | Conv2d | Linear):
+                layers[sources[0]] = _behind(before, layer)
+                instead[node.name] = sources[0]
+                uses[sources[0]] = uses[node.name]
+                continue
+            if isinstance(layer, Conv2d | Linear) and alone and isinstance(before, Affine):
+                merged = _ahead(before, layer)
+                if merged is not None:
+                    del layers[sources[0]]
+                    layer, sources = merged, inputs[sources[0]]
+        layers[node.name], inputs[node.name] = layer, sources
+    return Graph((Node(name, layer, inputs[name]) for name, layer in layers.items()), "fold")
+
+
+def _behind(layer: Affine | Conv2d | Linear, affine: Affine) -> Layer:
+    """Return the layer with an affine map of its outputs."""
+    scale = affine.scale
+    offset = layer.shift if isinstance(layer, Affine) else layer.bias
+    bias = _sum(None if offset is None else offset * scale, affine.shift)
+    if isinstance(layer, Affine):
+        return Affine(layer.scale * scale, bias)
+    weight = layer.weight * scale.reshape(-1, *[1] * (layer.weight.ndim - 1))
+    return layer.replace(weight=weight, bias=bias)  # type: ignore[no-any-return]
+
+
+def _ahead(affine: Affine, layer: Conv2d | Linear) -> Layer | None:
+    """Return the layer with an affine map of its inputs, or None where padding forbids it."""
+    shifts = affine.shift is not None and bool(affine.shift.any())
+    if isinstance(layer, Linear):
+        weight = layer.weight * affine.scale
+        drive = layer.weight @ affine.shift if shifts else None
+    else:
+        if shifts and any(layer.padding):
+            return None
+        out, per_group = layer.weight.shape[:2]
+        group = np.arange(out) // (out // layer.groups)
+        channels = group[:, None] * per_group + np.arange(per_group)  # [out, in / groups]
+        weight = layer.weight * affine.scale[channels][..., None, None]
+        drive = (
+            np.einsum("oihw,oi->o", layer.weight, affine.shift[channels]) if shifts else None
+        )
+    return layer.replace(weight=weight, bias=_sum(drive, layer.bias))  # type: ignore[no-any-return]
+
+
+def _sum(a: Floats | None, b: Floats | None) -> Floats | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return np.asarray(a + b)

@@ -1,0 +1,214 @@
+"""An ONNX model as a graph of layers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from spikelet._checks import fail
+from spikelet.convert.building import Builder, Call, Data, differing, hint_for, input_shape, refuse
+from spikelet.convert.onnx_operators import CONTROL, OPERATORS, READERS, SOFTMAX
+from spikelet.graph import INPUT, Graph
+from spikelet.layers import Shape
+
+__all__ = ["read_onnx"]
+
+_READER = "read_onnx"
+_TOLERANCE = 1e-4  # ONNX computes in float32
+
+
+def read_onnx(model: Any, example_shape: Iterable[int] | None = None) -> tuple[Graph, Shape]:
+    """Read an ONNX model.
+
+    Conv, Gemm, MatMul, BatchNormalization (as `Affine`; `fold` puts it into the weights), Relu, Clip from 0, MaxPool,
+    AveragePool, GlobalAveragePool, GlobalMaxPool, ReduceMean and ReduceMax over height and width, Flatten, Reshape, Squeeze,
+    Add, Sub, Sum, Mul, Div and Neg (of data with data, or with constants channel by channel), Concat of channels, Resize and
+    Upsample to nearest pixels, Pad with zeros. Identity, Cast and Dropout vanish. A Softmax as the very last operator is left
+    out: it does not change the order of the outputs. What depends on parameters and shapes alone is computed.
+
+    Every layer is then compared with what ONNX's reference implementation computes for random samples.
+
+    Parameters
+    ----------
+    model : path or onnx.ModelProto
+        With one input, the batch first, and one output.
+    example_shape : tuple of int, optional
+        Of one sample, without the batch; needed where the model leaves it open.
+
+    Returns
+    -------
+    Graph, tuple of int
+        The layers, called as the nodes are, and the shape of one sample.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a path nor a model.
+    ValueError
+        If it is not valid, something cannot be converted, or weights are not finite; the message names the node and says
+        what to do.
+    FileNotFoundError
+        If there is no such file.
+    ImportError
+        Without onnx: ``pip install 'spikelet[onnx]'``.
+    """
+    try:
+        import onnx  # noqa: PLC0415  # an extra, and slow to import
+        import onnx.inliner  # noqa: PLC0415
+    except ImportError:
+        raise ImportError("read_onnx needs onnx: pip install 'spikelet[onnx]'") from None
+    if isinstance(model, str | os.PathLike):
+        try:
+            model = onnx.load(model)
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            msg = f"{_READER}: '{os.fspath(model)}' must hold an ONNX model ({error})"
+            raise ValueError(msg) from None
+    if not isinstance(model, onnx.ModelProto):
+        msg = f"{_READER}: model must be a path or an onnx.ModelProto, got {type(model).__name__}"
+        raise TypeError(msg)
+    try:
+        onnx.checker.check_model(model)
+    except Exception as error:
+        raise ValueError(f"{_READER}: the model is not valid: {error}") from None
+    if model.functions:
+        model = onnx.inliner.inline_local_functions(model)
+    reader = _Reader(onnx, model, example_shape)
+    return reader.graph(), reader.shape
+
+
+class _Reader:
+    """Walks over the nodes; every one is run, and becomes a layer."""
+
+    def __init__(self, onnx: Any, model: Any, example_shape: Iterable[int] | None) -> None:
+        self._onnx, self._model = onnx, model
+        nodes = model.graph.node
+        constants = {i.name for i in model.graph.initializer}
+        constants |= {i.values.name for i in model.graph.sparse_initializer}
+        inputs = [i for i in model.graph.input if i.name not in constants]
+        outputs = [o.name for o in model.graph.output]
+        if len(inputs) != 1:
+            fail(_READER, "inputs", [i.name for i in inputs], "must be one")
+        if len(outputs) != 1:
+            fail(_READER, "outputs", outputs, "must be one")
+        self.input, self.output = inputs[0].name, outputs[0]
+        self.batch, self.shape = self._shape(inputs[0], example_shape)
+        self.builder = Builder(self.shape)
+        self.layers = {self.input: Data(INPUT)}
+        self.expected: dict[str, Any] = {}
+        needed, self._nodes = {self.output}, []
+        for node in reversed(nodes):
+            if needed.intersection(node.output):
+                needed.update(node.input)
+                self._nodes.insert(0, node)
+        dependent = {self.input}  # on the input's values
+        for node in self._nodes:
+            if dependent.intersection(node.input) and node.op_type not in READERS:
+                dependent.update(node.output)
+                self._check(node)
+        self._dependent = dependent
+        self.x = np.random.default_rng(1).standard_normal((self.batch, *self.shape))
+        self.x = self.x.astype(np.float32)
+        self.values = self._run()
+        for node in self._nodes:
+            if dependent.intersection(node.output):
+                self._convert(node)
+
+    def _shape(self, given: Any, example_shape: Iterable[int] | None) -> tuple[int, Shape]:
+        dims = [d.dim_value if d.HasField("dim_value") else 0 for d in given.type.tensor_type.shape.dim]
+        where = f"{_READER}: input '{given.name}'"
+        if given.type.tensor_type.elem_type != self._onnx.TensorProto.FLOAT:
+            refuse(where, "is not of type float", "export the model in float32")
+        if len(dims) < 2:
+            refuse(where, f"has shape {tuple(dims)}", "the first dimension must be the batch")
+        shape = tuple(dims[1:])
+        if example_shape is None:
+            if 0 in shape:
+                refuse(where, f"leaves its shape open, {shape}", "pass example_shape")
+        else:
+            example = input_shape(_READER, example_shape)
+            same = len(example) == len(shape) and all(
+                n in (0, e) for n, e in zip(shape, example, strict=True)
+            )
+            if not same:
+                fail(_READER, "example_shape", example, f"must be {shape} as the model says")
+            shape = example
+        return dims[0] or 2, shape
+
+    def _where(self, node: Any) -> str:
+        return f"{_READER}: node '{node.name or node.output[0]}' ({node.op_type})"
+
+    def _check(self, node: Any) -> None:
+        where = self._where(node)
+        if node.op_type in CONTROL:
+            refuse(where, "is control flow", "export the model without branches and loops")
+        if node.domain not in ("", "ai.onnx"):
+            refuse(where, f"belongs to the domain {node.domain}", hint_for(node.op_type))
+        if node.op_type in SOFTMAX:
+            if self.output not in node.output:
+                refuse(
+                    where,
+                    "is not the last operator",
+                    "only a softmax of the output can be left out, it does not change the order",
+                )
+        elif node.op_type not in OPERATORS:
+            refuse(where, "cannot be converted", hint_for(node.op_type))
+
+    def _run(self) -> dict[str, Any]:
+        """Compute every node by ONNX's reference implementation."""
+        from onnx.reference import ReferenceEvaluator  # noqa: PLC0415
+
+        names = [name for node in self._nodes for name in node.output if name]
+        twin = self._onnx.ModelProto()
+        twin.CopyFrom(self._model)
+        del twin.graph.output[:], twin.graph.node[:]
+        twin.graph.node.extend(self._nodes)
+        twin.graph.output.extend(self._onnx.ValueInfoProto(name=name) for name in names)
+        try:
+            found = ReferenceEvaluator(twin).run(None, {self.input: self.x})
+        except Exception as error:
+            refuse(
+                _READER,
+                f"cannot be run for samples of shape {self.shape} ({error})",
+                "example_shape must be the shape of one sample, without the batch",
+            )
+        values = dict(zip(names, found, strict=True))
+        for i in self._model.graph.initializer:
+            values[i.name] = self._onnx.numpy_helper.to_array(i)
+        return values
+
+    def _convert(self, node: Any) -> None:
+        where = self._where(node)
+        name = node.name.strip("/") or node.op_type.lower()
+        attributes = {a.name: self._onnx.helper.get_attribute_value(a) for a in node.attribute}
+        operands = [
+            None if not i else self.layers[i] if i in self.layers else self.values[i]
+            for i in node.input
+        ]
+        result = self.values[node.output[0]]
+        call = Call(self.builder, where, name, tuple(result.shape), self.batch)
+        if node.op_type in SOFTMAX:
+            found = operands[0]
+        else:
+            found = OPERATORS[node.op_type](call, attributes, operands)
+        call.check(found)
+        self.layers[node.output[0]] = found
+        self.expected.setdefault(found.name, result)
+
+    def graph(self) -> Graph:
+        """Return the graph, compared."""
+        if self.output not in self.layers:
+            fail(_READER, "output", self.output, "must depend on the input")
+        graph = self.builder.graph(_READER, self.layers[self.output].name)
+        wrong = differing(graph, self.x, self.expected, _TOLERANCE)
+        if wrong is not None:
+            refuse(
+                f"{_READER}: layer '{wrong}'",
+                "gives other values than ONNX's reference implementation",
+                "this is a defect of spikelet, please report it",
+            )
+        return graph

@@ -1,0 +1,68 @@
+"""Whatever holds an ANN, as a graph of layers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from spikelet._checks import fail
+from spikelet.convert.building import input_shape
+from spikelet.convert.from_onnx import read_onnx
+from spikelet.convert.from_torch import read_torch
+from spikelet.graph import Graph
+from spikelet.layers import Layer
+
+__all__ = ["read"]
+
+
+def read(ann: Any, example_shape: Iterable[int]) -> Graph:
+    """Read an ANN, whatever holds it.
+
+    Parameters
+    ----------
+    ann : torch.nn.Module, path of an .onnx file, onnx.ModelProto, Graph or sequence
+        A sequence holds layers of `sl.layers`, or ``(name, layer, inputs)``.
+    example_shape : tuple of int
+        Of one sample, without the batch: ``(3, 32, 32)``.
+
+    Returns
+    -------
+    Graph
+        As it was read; nothing is folded.
+
+    Raises
+    ------
+    TypeError
+        If it is none of these.
+    ValueError
+        If it cannot be converted, or does not take samples of this shape; see `read_torch` and `read_onnx`.
+    ImportError
+        If PyTorch or onnx is needed and missing; the message names the extra to install.
+    """
+    shape = input_shape("read", example_shape)
+    # Who has made a module or a model has imported its package.
+    torch, onnx = sys.modules.get("torch"), sys.modules.get("onnx")
+    if torch is not None and isinstance(ann, torch.nn.Module):
+        return read_torch(ann, shape)
+    if onnx is not None and isinstance(ann, onnx.ModelProto):
+        return read_onnx(ann, shape)[0]
+    if isinstance(ann, str | os.PathLike):
+        if not os.fspath(ann).endswith(".onnx"):
+            fail("read", "ann", ann, "must end in .onnx where it is a path")
+        return read_onnx(ann, shape)[0]
+    if isinstance(ann, Graph):
+        graph = ann
+    elif isinstance(ann, Sequence) and not isinstance(ann, bytes):
+        graph = Graph(ann, "read")
+    elif isinstance(ann, Layer):
+        graph = Graph([ann], "read")
+    else:
+        msg = (
+            "read: ann must be a torch.nn.Module, the path of an .onnx file, an onnx.ModelProto, "
+            f"a Graph, or a sequence of layers, got {type(ann).__name__}"
+        )
+        raise TypeError(msg)
+    graph.shapes(shape)
+    return graph
