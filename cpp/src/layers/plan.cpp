@@ -29,7 +29,7 @@ std::size_t tile(const Windows& w, std::size_t n) {
       return 0;
     }
   }
-  return w.end.back() <= n ? size : 0;
+  return w.end.back() == n ? size : 0;
 }
 
 bool tiles(const AveragePool& pool, const Extent& in) {
