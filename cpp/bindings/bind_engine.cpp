@@ -201,7 +201,8 @@ void bind_engine(py::module_& m) {
       .def("neuron",
            [](Builder& b, std::size_t from, const Shape& shape, const Doubles& threshold,
               const Doubles& v_init, const Doubles& amplitude, bool hard, double v_reset,
-              double decay, double gain, bool is_signed, bool differential, int levels) {
+              double decay, double gain, bool is_signed, bool differential, int levels,
+              const Doubles& pace, const Doubles& limit) {
              Neuron neuron{as_vector(threshold),
                            as_vector(v_init),
                            as_vector(amplitude),
@@ -211,7 +212,9 @@ void bind_engine(py::module_& m) {
                            gain,
                            is_signed,
                            differential,
-                           levels};
+                           levels,
+                           as_vector(pace),
+                           as_vector(limit)};
              return b.add({std::move(neuron), {from}, extent(shape)});
            })
       .def("__len__", [](const Builder& b) { return b.graph.size(); })

@@ -253,6 +253,8 @@ class LayerGraph:
         is_signed: bool,
         differential: bool,
         levels: int,
+        pace: npt.ArrayLike,
+        limit: npt.ArrayLike,
         /,
     ) -> int: ...
     def dense_operations(self, node: int, /) -> int: ...

@@ -35,6 +35,7 @@ __all__ = [
     "Linear",
     "MaxPool2d",
     "Neuron",
+    "PredictiveIF",
     "ReLU",
     "Upsample",
 ]
@@ -580,3 +581,66 @@ class LIF(Neuron):
             return decay, self.gain
         exact = -math.expm1(-self.dt / self.tau_m) if self.decay is None else 1 - decay
         return decay, exact
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PredictiveIF(Neuron):
+    """Integrate-and-fire that spikes by what it expects its input to come to, at a pace that depends on the step.
+
+    What arrives early misleads a neuron: spikes that it sends in haste cannot be taken back, and deep networks suffer from
+    that most. This neuron compares what it has sent with an estimate, by the sum S of its input so far: at step t it spikes
+    where ``pace[t] * S - (spikes sent) >= limit[t]``. With ``pace = 1 / threshold`` and ``limit = 1/2`` it is an `IF` with
+    soft reset that starts at half of its threshold. `spikelet.convert` fits pace and limit to the network. Spikes are
+    binary; time and memory are those of an `IF` with two states.
+
+    Parameters
+    ----------
+    pace, limit : array-like, [T] or [T, channels]
+        An infinite limit: no spikes at that step.
+
+    All else is as in `IF`, of which `threshold` has no effect but in reports.
+    """
+
+    pace: Any = field(default=None, kw_only=True)
+    limit: Any = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        where = self._name()
+        for argument in ("pace", "limit"):
+            array = numbers(where, argument, getattr(self, argument), dimensions=2)
+            if array.ndim == 0 or array.size == 0:
+                fail(
+                    where, argument, array.shape, "must be [steps] or [steps, channels]; its shape"
+                )
+            self._set(argument, np.array(array))
+        require(where, "pace", self.pace.ravel(), "finite")
+        if len(self.pace) != len(self.limit):
+            lengths = (len(self.pace), len(self.limit))
+            fail(where, "pace and limit", lengths, "must have the same number of steps")
+        if self.code != "binary" or self.reset != "subtract":
+            fail(
+                where, "code and reset", (self.code, self.reset), 'must be "binary" and "subtract"'
+            )
+
+    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
+        shape = super()._shape(where, shapes)
+        for argument in ("pace", "limit"):
+            array = getattr(self, argument)
+            if array.ndim == 2 and array.shape[1] != shape[0]:
+                fail(
+                    where,
+                    argument,
+                    array.shape,
+                    f"must be [steps] or [steps, {shape[0]}]; its shape",
+                )
+        return shape
+
+    @property
+    def steps(self) -> int:
+        """T, for which pace and limit were made."""
+        return len(self.pace)
+
+    def coefficients(self) -> tuple[float, float]:
+        """Return decay and gain: 1 and 1."""
+        return 1.0, 1.0

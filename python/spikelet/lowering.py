@@ -124,9 +124,20 @@ def _lower(
                 layer.code != "binary",
                 layer.code == "differential",
                 layer.levels,
+                *_schedule(layer, shape),
             )
     msg = f"the core has no {type(layer).__name__}"
     raise TypeError(msg)
+
+
+def _schedule(layer: layers.Neuron, shape: tuple[int, int, int]) -> tuple[Any, Any]:
+    if not isinstance(layer, layers.PredictiveIF):
+        return _NONE, _NONE
+    steps = layer.steps
+    pace, limit = (
+        np.broadcast_to(a.reshape(steps, -1), (steps, shape[0])) for a in (layer.pace, layer.limit)
+    )
+    return pace, limit
 
 
 def _given(values: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -124,7 +123,9 @@ class SpikingModel:
         if dtype not in _ENGINES:
             fail(where, "dtype", dtype, 'must be "float32" or "float64"')
         self.dtype = dtype
-        self.threads = default_threads() if threads is None else integer(where, "threads", threads, 1)
+        self.threads = (
+            default_threads() if threads is None else integer(where, "threads", threads, 1)
+        )
         scale = number(where, "input_scale", input_scale)
         require(where, "input_scale", scale, "finite and > 0")
         self.input_scale = float(scale)
@@ -189,8 +190,11 @@ class SpikingModel:
         where = f"{type(self).__name__}.run"
         array, given, scale = self._input(where, x, steps, coding, seed)
         sequence = given != "constant"
-        total = integer(where, "steps", steps, 1) if not sequence or steps is not None else len(array)
+        total = (
+            integer(where, "steps", steps, 1) if not sequence or steps is not None else len(array)
+        )
         integer(where, "delay", delay, 0, total - 1)
+        self._check_schedules(where, total)
         count = array.shape[1] if sequence else array.shape[0]
         shape = array.shape[2:] if sequence else array.shape[1:]
         records = self._records(where, record, sequence)
@@ -208,9 +212,7 @@ class SpikingModel:
             lead = values.shape[: 1 if what == "mean" else 2]
             kept[name] = values.reshape(*lead, *shapes[node])
         operations = {
-            name: Operations(
-                *(float(c) / max(count, 1) for c in counts[k]), dense=dense[k] * total
-            )
+            name: Operations(*(float(c) / max(count, 1) for c in counts[k]), dense=dense[k] * total)
             for name, k in numbers.items()
             if not (name != INPUT and isinstance(self.graph[name].layer, layers.Flatten))
         }
@@ -261,6 +263,12 @@ class SpikingModel:
         signs = np.sign(array).astype(np.int8)
         return raster * signs, "signed" if (signs < 0).any() else "spikes", self.input_scale
 
+    def _check_schedules(self, where: str, steps: int) -> None:
+        for name in self.neurons:
+            layer = self.graph[name].layer
+            if isinstance(layer, layers.PredictiveIF) and layer.steps != steps:
+                fail(where, "steps", steps, f"must be {layer.steps}, for which '{name}' was made")
+
     def _records(
         self, where: str, record: str | Iterable[str] | bool, sequence: bool
     ) -> dict[str, tuple[str, str]]:
@@ -290,7 +298,7 @@ class SpikingModel:
             layer, what = name, None
             if name not in self.graph:
                 layer, _, what = name.rpartition(".")
-            if layer not in self.graph or what is not None and what not in _WHATS:
+            if layer not in self.graph or (what is not None and what not in _WHATS):
                 known = ", ".join(n.name for n in self.graph)
                 fail(where, "record", name, f"must be one of {known}, or one with .v or .mean")
             neuron = isinstance(self.graph[layer].layer, layers.Neuron)

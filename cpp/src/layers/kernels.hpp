@@ -81,6 +81,9 @@ struct NeuronRow {
   std::size_t row_bytes, pixel_bytes, plane_bytes;
   std::size_t first_step;
   int levels;
+  const R* pace;  // predictive: [steps][...] from the first step on
+  const R* limit;
+  std::size_t pace_step;
 };
 
 template <class R>
@@ -100,6 +103,7 @@ struct LayerKernels {
   void (*zero)(const NeuronRow<R>&, const Currents<R>&);
   void (*graded)(const NeuronRow<R>&, const Currents<R>&);        // signed, any levels
   void (*differential)(const NeuronRow<R>&, const Currents<R>&);  // the same, of changes
+  void (*predictive)(const NeuronRow<R>&, const Currents<R>&);
   // Bits that are set.
   std::uint64_t (*population)(const std::uint8_t* bytes, std::size_t n);
   // sums[x][pixel] += gain where there is a spike, over `steps` steps of one row.

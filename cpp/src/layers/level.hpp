@@ -20,10 +20,18 @@ namespace spikelet::layers::SPIKELET_LEVEL {
 
 template <class R>
 constexpr LayerKernels<R> layer_kernels_of() {
-  return {&sweep<R>,      &scatter_spikes<R>, &copy_spikes<R>,
-          &dense_row<R>,  &undifference<R>,   &subtract_steps<R>,
-          &zero_steps<R>, &graded_steps<R>,   &differential_steps<R>,
-          &population,    &tally_spikes<R>};
+  return {&sweep<R>,
+          &scatter_spikes<R>,
+          &copy_spikes<R>,
+          &dense_row<R>,
+          &undifference<R>,
+          &subtract_steps<R>,
+          &zero_steps<R>,
+          &graded_steps<R>,
+          &differential_steps<R>,
+          &predictive_steps<R>,
+          &population,
+          &tally_spikes<R>};
 }
 
 inline constexpr LevelTable table{waves, layer_kernels_of<float>(), layer_kernels_of<double>()};

@@ -115,6 +115,50 @@ void zero_steps(const NeuronRow<R>& n, const Currents<R>& in) {
   binary_steps(n, in, [rest](Vec<R> u, Vec<R> limit) { return u >= limit ? rest : u; });
 }
 
+// A spike for each time that the sum of the input, at the pace of this step, is `limit` ahead of
+// what was sent: v is the sum, sent the number of spikes.
+template <class R>
+void predictive_steps(const NeuronRow<R>& n, const Currents<R>& in) {
+  constexpr int vectors = 16 / lanes<R>;
+  const std::size_t step = in.width * in.block, steps = in.steps, row_bytes = n.row_bytes;
+  const std::size_t pace_step = n.pace_step;
+  each_group(in, [&](std::size_t x, std::size_t c, std::size_t at) {
+    Vec<R> v[vectors], sent[vectors], base[vectors];
+    for (int k = 0; k < vectors; ++k) {
+      const std::size_t lane = static_cast<std::size_t>(k * lanes<R>);
+      v[k] = load(n.v + at + lane);
+      sent[k] = load(n.sent + at + lane);
+      base[k] = n.base == nullptr ? Vec<R>{} : load(n.base + x * n.base_stride + c + lane);
+    }
+    std::uint8_t* bits = n.bits + x * n.pixel_bytes + c / 8;
+    const R* pace = n.pace + c;
+    const R* limit = n.limit + c;
+    R* recorded = n.recorded;
+    for (std::size_t t = 0; t < steps;
+         ++t, bits += row_bytes, pace += pace_step, limit += pace_step) {
+      std::uint32_t spikes = 0;
+      for (int k = 0; k < vectors; ++k) {
+        const std::size_t lane = static_cast<std::size_t>(k * lanes<R>);
+        v[k] += load(in.at + t * step + at + lane) + base[k];
+        const Vec<R> u = v[k] * load(pace + lane) - sent[k];
+        const Vec<R> bound = load(limit + lane);
+        spikes |= at_least_bits<R>(u, bound) << (k * lanes<R>);
+        sent[k] = u >= bound ? sent[k] + R{1} : sent[k];
+        if (recorded != nullptr) {
+          store(recorded + t * n.recorded_step + x * n.recorded_pixel + c + lane,
+                v[k] * load(pace + lane) - sent[k]);
+        }
+      }
+      set_bits<R>(bits, spikes);
+    }
+    for (int k = 0; k < vectors; ++k) {
+      const std::size_t lane = static_cast<std::size_t>(k * lanes<R>);
+      store(n.v + at + lane, v[k]);
+      store(n.sent + at + lane, sent[k]);
+    }
+  });
+}
+
 // Signed spikes of `levels` sizes: threshold, threshold / 2, ... `sent` counts the smallest size.
 // Up: the largest size that the potential reaches. Down: the largest that leaves it below the
 // smallest size, and takes back no more than was sent.

@@ -302,10 +302,11 @@ void Picture<R>::neuron(std::size_t i) {
   mean_.resize(v_.size());
   std::size_t base_stride = 0;
   const R* base = base_of(*node.sum, l, base_stride);
-  const auto kernel = what.differential ? kernels_.differential
-                      : what.is_signed  ? kernels_.graded
-                      : what.hard       ? kernels_.zero
-                                        : kernels_.subtract;
+  const auto kernel = !node.pace.empty()  ? kernels_.predictive
+                      : what.differential ? kernels_.differential
+                      : what.is_signed    ? kernels_.graded
+                      : what.hard         ? kernels_.zero
+                                          : kernels_.subtract;
   rows_of(i, *node.sum, [&](std::size_t c, std::size_t y, std::size_t first, const auto& currents) {
     if (first == 0) {
       for (std::size_t x = 0; x < l.width; ++x) {
@@ -338,6 +339,11 @@ void Picture<R>::neuron(std::size_t i) {
     row.plane_bytes = plane_bytes(i);
     row.first_step = first;
     row.levels = what.levels;
+    if (!node.pace.empty()) {
+      row.pace = node.pace.data() + first * l.pixel + c;
+      row.limit = node.limit.data() + first * l.pixel + c;
+      row.pace_step = l.pixel;
+    }
     kernel(row, currents);
   });
 }

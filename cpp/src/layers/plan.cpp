@@ -346,6 +346,15 @@ class Planner {
     NodePlan<R>& node = plan_.nodes[i];
     constexpr R never = std::numeric_limits<R>::max() / 4;  // of channels that are padding
     node.threshold = laid_out<R>(neuron.threshold, node.layout, never, node.threshold_everywhere);
+    const std::size_t steps = neuron.pace.size() / node.layout.channels;
+    node.pace.resize(steps * node.layout.pixel);
+    node.limit.assign(steps * node.layout.pixel, never);
+    for (std::size_t k = 0; k < neuron.pace.size(); ++k) {
+      const std::size_t to =
+          k / node.layout.channels * node.layout.pixel + k % node.layout.channels;
+      node.pace[to] = static_cast<R>(neuron.pace[k]);
+      node.limit[to] = static_cast<R>(std::min(neuron.limit[k], static_cast<double>(never)));
+    }
     node.v_init = laid_out<R>(neuron.v_init, node.layout, R{}, node.v_init_everywhere);
     node.sum = sum_of(graph_[i].inputs[0], node);
   }

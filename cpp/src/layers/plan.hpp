@@ -101,6 +101,7 @@ struct NodePlan {
   std::vector<Counted> counted;        // convolutions
   // Neurons: [pixel], or [height][width][pixel].
   Buffer<R> threshold, v_init;
+  Buffer<R> pace, limit;  // predictive: [steps][pixel]
   bool threshold_everywhere = false, v_init_everywhere = false;
 };
 

@@ -119,7 +119,9 @@ class _Reader:
                 self._convert(node)
 
     def _shape(self, given: Any, example_shape: Iterable[int] | None) -> tuple[int, Shape]:
-        dims = [d.dim_value if d.HasField("dim_value") else 0 for d in given.type.tensor_type.shape.dim]
+        dims = [
+            d.dim_value if d.HasField("dim_value") else 0 for d in given.type.tensor_type.shape.dim
+        ]
         where = f"{_READER}: input '{given.name}'"
         if given.type.tensor_type.elem_type != self._onnx.TensorProto.FLOAT:
             refuse(where, "is not of type float", "export the model in float32")

@@ -46,10 +46,14 @@ def _pads(c: Call, a: Attributes, size: Sequence[int], kernel: Sequence[int]) ->
     pads = []
     for n, k, s, d in zip(size, kernel, strides, dilations, strict=True):
         total = max((-(-n // s) - 1) * s + d * (k - 1) + 1 - n, 0) if auto != "VALID" else 0
-        pads += [total - total // 2, total // 2] if auto == "SAME_LOWER" else [
-            total // 2,
-            total - total // 2,
-        ]
+        pads += (
+            [total - total // 2, total // 2]
+            if auto == "SAME_LOWER"
+            else [
+                total // 2,
+                total - total // 2,
+            ]
+        )
     return pads
 
 

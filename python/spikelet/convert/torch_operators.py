@@ -9,16 +9,23 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812  # as everybody writes it
+import torch.nn.functional as F  # as everybody writes it
 from numpy.typing import NDArray
 from torch import nn
 
 from spikelet._checks import named
 from spikelet.convert.building import Call, Data, hint_for
 from spikelet.convert.folding import batch_norm
-from spikelet.layers import AdaptiveAvgPool2d, AvgPool2d, Concat, Conv2d, Flatten, Linear, MaxPool2d
+from spikelet.layers import (
+    AdaptiveAvgPool2d,
+    AvgPool2d,
+    Concat,
+    Conv2d,
+    Flatten,
+    Linear,
+    MaxPool2d,
+)
 from spikelet.layers import ReLU as Rectifier
-from spikelet.layers import Upsample
 
 __all__ = ["CASTS", "FUNCTIONS", "METHODS", "MODULES", "READERS", "SOFTMAX"]
 
@@ -66,17 +73,13 @@ def conv2d(
     if padding == "valid":
         padding = 0
     elif padding == "same":  # as PyTorch: what is odd goes to the right and to the bottom
-        total = [
-            d * (k - 1) for d, k in zip(_pair(dilation), tuple(weight.shape[2:]), strict=True)
-        ]
+        total = [d * (k - 1) for d, k in zip(_pair(dilation), tuple(weight.shape[2:]), strict=True)]
         v, h = total
         padding = (v // 2, v - v // 2, h // 2, h - h // 2)
     else:
         padding = _pair(padding)
     with named(c.where):
-        layer = Conv2d(
-            array(weight), maybe(bias), _pair(stride), padding, _pair(dilation), groups
-        )
+        layer = Conv2d(array(weight), maybe(bias), _pair(stride), padding, _pair(dilation), groups)
     return c.add(layer, x)
 
 
@@ -97,9 +100,7 @@ def normalise(
             "train with track_running_stats=True",
         )
     with named(c.where):
-        layer = batch_norm(
-            maybe(weight), maybe(bias), array(running_mean), array(running_var), eps
-        )
+        layer = batch_norm(maybe(weight), maybe(bias), array(running_mean), array(running_var), eps)
     return c.add(layer, x)
 
 
@@ -189,9 +190,7 @@ def adaptive_avg_pool2d(c: Call, x: Data, output_size: Any) -> Data:  # noqa: AR
 def adaptive_max_pool2d(c: Call, x: Data, output_size: Any, return_indices: bool = False) -> Data:  # noqa: ARG001
     before, after = c.shape(x)[1:], c.result[2:]
     if return_indices or any(n % m for n, m in zip(before, after, strict=True)):
-        c.refuse(
-            f"has windows of unequal sizes ({before} to {after})", "use MaxPool2d"
-        )
+        c.refuse(f"has windows of unequal sizes ({before} to {after})", "use MaxPool2d")
     v, h = (n // m for n, m in zip(before, after, strict=True))
     return c.add(MaxPool2d((v, h)), x)
 

@@ -7,7 +7,6 @@ import inspect
 import operator
 from typing import Any
 
-import numpy as np
 import torch
 from torch import fx, nn
 
@@ -124,7 +123,9 @@ class _Reader:
         nodes = list(trace.nodes)
         self.result = nodes[-1].args[0]
         if not isinstance(self.result, fx.Node):
-            msg = f"{READER}: {type(module).__name__}: output must be one tensor, got {self.result!r}"
+            msg = (
+                f"{READER}: {type(module).__name__}: output must be one tensor, got {self.result!r}"
+            )
             raise TypeError(msg)
         self.needed = {self.result}
         for node in reversed(nodes):
@@ -265,4 +266,3 @@ def convert(module: nn.Module, shape: Shape) -> Graph:
             "or the module draws at random: remove it",
         )
     return graph
-

@@ -61,6 +61,8 @@ struct Neuron {
   double v_reset, decay, gain;
   bool is_signed, differential;
   int levels;
+  // Predictive: gain[t] (sum of the input) - (spikes sent) >= limit[t] spikes; [steps][channels].
+  std::vector<double> pace, limit;
 };
 
 struct Node {
