@@ -15,10 +15,20 @@ from spikelet.convert.evaluate import activations
 from spikelet.graph import INPUT, Graph, Node
 from spikelet.layers import AdaptiveAvgPool2d, Add, Affine, Conv2d, Flatten, Layer, Shape, Upsample
 
-__all__ = ["Builder", "Call", "Data", "differing", "hint_for", "input_shape", "refuse"]
+__all__ = ["ERRORS", "Builder", "Call", "Data", "differing", "hint_for", "input_shape", "refuse"]
 
 Floats = NDArray[np.float64]
 
+# What foreign code may raise that is given what it does not expect.
+ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 _RETRAIN = (
     "the rate of a spiking neuron follows a ReLU of its input: "
     "retrain with ReLU, or keep this layer out of what is converted"
@@ -26,30 +36,63 @@ _RETRAIN = (
 _BOUNDED = "there is no layer with an upper bound: fine-tune with ReLU in its place"
 _HINTS = {
     **dict.fromkeys(
-        "sigmoid logsigmoid tanh gelu silu swish elu selu celu mish softplus softsign hardswish "
-        "hardsigmoid leakyrelu prelu rrelu softshrink hardshrink tanhshrink threshold glu erf".split(),
+        [
+            "sigmoid",
+            "logsigmoid",
+            "tanh",
+            "gelu",
+            "silu",
+            "swish",
+            "elu",
+            "selu",
+            "celu",
+            "mish",
+            "softplus",
+            "softsign",
+            "hardswish",
+            "hardsigmoid",
+            "leakyrelu",
+            "prelu",
+            "rrelu",
+            "softshrink",
+            "hardshrink",
+            "tanhshrink",
+            "threshold",
+            "glu",
+            "erf",
+        ],
         _RETRAIN,
     ),
     **dict.fromkeys(("relu6", "hardtanh", "clamp", "clip"), _BOUNDED),
     **dict.fromkeys(
-        "layernorm groupnorm instancenorm instancenorm2d rmsnorm localresponsenorm lrn "
-        "instancenormalization layernormalization groupnormalization".split(),
+        [
+            "layernorm",
+            "groupnorm",
+            "instancenorm",
+            "instancenorm2d",
+            "rmsnorm",
+            "localresponsenorm",
+            "lrn",
+            "instancenormalization",
+            "layernormalization",
+            "groupnormalization",
+        ],
         "its statistics change with every input: retrain with BatchNorm, or without",
     ),
     **dict.fromkeys(
-        "convtranspose2d convtranspose convtranspose1d".split(),
+        ["convtranspose2d", "convtranspose", "convtranspose1d"],
         "use nearest-neighbour upsampling and a convolution",
     ),
     **dict.fromkeys(
-        "conv1d maxpool1d avgpool1d adaptiveavgpool1d".split(),
+        ["conv1d", "maxpool1d", "avgpool1d", "adaptiveavgpool1d"],
         "use its 2d kind on pictures of height 1",
     ),
     **dict.fromkeys(
-        "matmul bmm einsum multiheadattention scaleddotproductattention".split(),
+        ["matmul", "bmm", "einsum", "multiheadattention", "scaleddotproductattention"],
         "a product of two activations is no sum of spikes: keep it out of what is converted",
     ),
     **dict.fromkeys(
-        "lstm gru rnn lstmcell grucell rnncell".split(),
+        ["lstm", "gru", "rnn", "lstmcell", "grucell", "rnncell"],
         "recurrent layers cannot be converted; `sl.Network` runs recurrent spiking networks",
     ),
 }
@@ -75,7 +118,9 @@ def input_shape(where: str, shape: Iterable[int]) -> Shape:
     try:
         sizes = tuple(shape)
     except TypeError:
-        msg = f"{where}: example_shape must be the shape of one sample as (3, 32, 32), got {shape!r}"
+        msg = (
+            f"{where}: example_shape must be the shape of one sample as (3, 32, 32), got {shape!r}"
+        )
         raise TypeError(msg) from None
     if not sizes:
         fail(where, "example_shape", sizes, "must have at least one dimension")

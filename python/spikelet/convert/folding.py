@@ -136,9 +136,7 @@ def _ahead(affine: Affine, layer: Conv2d | Linear) -> Layer | None:
         group = np.arange(out) // (out // layer.groups)
         channels = group[:, None] * per_group + np.arange(per_group)  # [out, in / groups]
         weight = layer.weight * affine.scale[channels][..., None, None]
-        drive = (
-            np.einsum("oihw,oi->o", layer.weight, affine.shift[channels]) if shifts else None
-        )
+        drive = np.einsum("oihw,oi->o", layer.weight, affine.shift[channels]) if shifts else None
     return layer.replace(weight=weight, bias=_sum(drive, layer.bias))  # type: ignore[no-any-return]
 
 

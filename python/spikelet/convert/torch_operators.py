@@ -7,120 +7,29 @@ import operator
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812  # as everybody writes it
-from numpy.typing import NDArray
+import torch.nn.functional as F  # as everybody writes it
 from torch import nn
 
 from spikelet._checks import named
 from spikelet.convert.building import Call, Data, hint_for
-from spikelet.convert.folding import batch_norm
-from spikelet.layers import AdaptiveAvgPool2d, AvgPool2d, Concat, Conv2d, Flatten, Linear, MaxPool2d
+from spikelet.convert.torch_weights import (
+    array,
+    conv2d,
+    conv2d_module,
+    linear,
+    linear_module,
+    normalise,
+    normalise_module,
+    pair,
+)
+from spikelet.layers import AdaptiveAvgPool2d, AvgPool2d, Concat, Flatten, MaxPool2d
 from spikelet.layers import ReLU as Rectifier
-from spikelet.layers import Upsample
 
 __all__ = ["CASTS", "FUNCTIONS", "METHODS", "MODULES", "READERS", "SOFTMAX"]
 
 
 Handler: TypeAlias = Callable[..., Data]
-
-
-def array(value: Any) -> NDArray[np.float64]:
-    """Return a tensor or a number in float64."""
-    return np.asarray(torch.as_tensor(value).detach().double().cpu().numpy())
-
-
-def maybe(value: Any) -> NDArray[np.float64] | None:
-    """Return an array, or None for None."""
-    return None if value is None else array(value)
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (value[0], value[-1])
-
-
-# --- weights -----------------------------------------------------------------------------------
-
-
-def linear(c: Call, x: Data, weight: Any, bias: Any = None) -> Data:
-    if isinstance(weight, Data):
-        c.refuse("multiplies two activations", hint_for("matmul"))
-    with named(c.where):
-        layer = Linear(array(weight), maybe(bias))
-    return c.add(layer, x)
-
-
-def conv2d(
-    c: Call,
-    x: Data,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Data:
-    if isinstance(weight, Data):
-        c.refuse("multiplies two activations", hint_for("matmul"))
-    if padding == "valid":
-        padding = 0
-    elif padding == "same":  # as PyTorch: what is odd goes to the right and to the bottom
-        total = [
-            d * (k - 1) for d, k in zip(_pair(dilation), tuple(weight.shape[2:]), strict=True)
-        ]
-        v, h = total
-        padding = (v // 2, v - v // 2, h // 2, h - h // 2)
-    else:
-        padding = _pair(padding)
-    with named(c.where):
-        layer = Conv2d(
-            array(weight), maybe(bias), _pair(stride), padding, _pair(dilation), groups
-        )
-    return c.add(layer, x)
-
-
-def normalise(
-    c: Call,
-    x: Data,
-    running_mean: Any,
-    running_var: Any,
-    weight: Any = None,
-    bias: Any = None,
-    training: bool = False,
-    momentum: float = 0.1,  # noqa: ARG001
-    eps: float = 1e-5,
-) -> Data:
-    if training or running_mean is None or running_var is None:
-        c.refuse(
-            "has no running statistics, it normalises each batch by itself",
-            "train with track_running_stats=True",
-        )
-    with named(c.where):
-        layer = batch_norm(
-            maybe(weight), maybe(bias), array(running_mean), array(running_var), eps
-        )
-    return c.add(layer, x)
-
-
-def _linear(c: Call, m: Any, x: Data) -> Data:
-    return linear(c, x, m.weight, m.bias)
-
-
-def _conv2d(c: Call, m: Any, x: Data) -> Data:
-    if m.padding_mode != "zeros":
-        c.refuse(f"pads with padding_mode={m.padding_mode!r}", "only zeros can be padded")
-    return conv2d(c, x, m.weight, m.bias, m.stride, m.padding, m.dilation, m.groups)
-
-
-def _normalise(c: Call, m: Any, x: Data) -> Data:
-    mean, var = m.running_mean, m.running_var
-    if mean is not None and not m.num_batches_tracked and not mean.any() and (var == 1).all():
-        c.refuse(
-            "has never been trained: its running mean is 0 and its running variance 1",
-            "train the module, or load the state_dict of a trained one, before it is converted",
-        )
-    return normalise(c, x, mean, var, m.weight, m.bias, eps=m.eps)
 
 
 # --- neurons and pools -------------------------------------------------------------------------
@@ -131,9 +40,9 @@ def relu(c: Call, x: Data, inplace: bool = False) -> Data:  # noqa: ARG001
 
 
 def clamp(c: Call, x: Data, min: Any = None, max: Any = None) -> Data:  # noqa: A002
-    if isinstance(min, int | float) and min == 0 and (max is None or max == math.inf):
-        return relu(c, x)
-    c.refuse(f"clips to {min} .. {max}", hint_for("clamp"))
+    if not isinstance(min, int | float) or min != 0 or max not in (None, math.inf):
+        c.refuse(f"clips to {min} .. {max}", hint_for("clamp"))
+    return relu(c, x)
 
 
 def _hardtanh(c: Call, m: Any, x: Data) -> Data:
@@ -150,11 +59,11 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Data:
-    if _pair(dilation) != (1, 1) or return_indices:
+    if pair(dilation) != (1, 1) or return_indices:
         c.refuse("is dilated, or returns indices", "use a plain max pooling")
     with named(c.where):
         layer = MaxPool2d(
-            _pair(kernel_size), _pair(stride) if stride else None, _pair(padding), ceil_mode
+            pair(kernel_size), pair(stride) if stride else None, pair(padding), ceil_mode
         )
     return c.add(layer, x)
 
@@ -173,9 +82,9 @@ def avg_pool2d(
         c.refuse(f"has divisor_override={divisor_override}", "scale the next weights")
     with named(c.where):
         layer = AvgPool2d(
-            _pair(kernel_size),
-            _pair(stride) if stride else None,
-            _pair(padding),
+            pair(kernel_size),
+            pair(stride) if stride else None,
+            pair(padding),
             ceil_mode,
             count_include_pad,
         )
@@ -189,9 +98,7 @@ def adaptive_avg_pool2d(c: Call, x: Data, output_size: Any) -> Data:  # noqa: AR
 def adaptive_max_pool2d(c: Call, x: Data, output_size: Any, return_indices: bool = False) -> Data:  # noqa: ARG001
     before, after = c.shape(x)[1:], c.result[2:]
     if return_indices or any(n % m for n, m in zip(before, after, strict=True)):
-        c.refuse(
-            f"has windows of unequal sizes ({before} to {after})", "use MaxPool2d"
-        )
+        c.refuse(f"has windows of unequal sizes ({before} to {after})", "use MaxPool2d")
     v, h = (n // m for n, m in zip(before, after, strict=True))
     return c.add(MaxPool2d((v, h)), x)
 
@@ -336,10 +243,10 @@ def _with(handler: Handler, *attributes: str) -> Handler:
 
 _POOL = ("kernel_size", "stride", "padding")
 MODULES: dict[Any, Handler] = {
-    nn.Linear: _linear,
-    nn.Conv2d: _conv2d,
-    nn.BatchNorm1d: _normalise,
-    nn.BatchNorm2d: _normalise,
+    nn.Linear: linear_module,
+    nn.Conv2d: conv2d_module,
+    nn.BatchNorm1d: normalise_module,
+    nn.BatchNorm2d: normalise_module,
     nn.ReLU: _with(relu),
     nn.Hardtanh: _hardtanh,
     nn.MaxPool2d: _with(max_pool2d, *_POOL, "dilation", "ceil_mode", "return_indices"),
