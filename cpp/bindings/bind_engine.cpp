@@ -196,8 +196,10 @@ void bind_engine(py::module_& m) {
            })
       .def("flatten", [](Builder& b, std::size_t from,
                          const Shape& shape) { return b.add({Flatten{}, {from}, extent(shape)}); })
-      .def("relu", [](Builder& b, std::size_t from,
-                      const Shape& shape) { return b.add({Relu{}, {from}, extent(shape)}); })
+      .def("relu",
+           [](Builder& b, std::size_t from, const Shape& shape, const Doubles& upper, int levels) {
+             return b.add({Relu{as_vector(upper), levels}, {from}, extent(shape)});
+           })
       .def("neuron",
            [](Builder& b, std::size_t from, const Shape& shape, const Doubles& threshold,
               const Doubles& v_init, const Doubles& amplitude, bool hard, double v_reset,

@@ -238,7 +238,7 @@ class LayerGraph:
         self, source: int, shape: _Shape, scale: npt.ArrayLike, shift: npt.ArrayLike, /
     ) -> int: ...
     def flatten(self, source: int, shape: _Shape, /) -> int: ...
-    def relu(self, source: int, shape: _Shape, /) -> int: ...
+    def relu(self, source: int, shape: _Shape, upper: npt.ArrayLike, levels: int, /) -> int: ...
     def neuron(
         self,
         source: int,
@@ -265,7 +265,7 @@ class _LayerEngine:
     ) -> None: ...
     def run(
         self,
-        input: npt.NDArray[Any],
+        given: npt.NDArray[Any],
         count: int,
         steps: int,
         delay: int,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -117,6 +117,20 @@ class Graph:
                 [shapes[name] for name in node.inputs], node.name
             )
         return shapes
+
+    def upto(self, name: str) -> Graph:
+        """Return the part that leads to this layer, which becomes the output."""
+        needed = {name}
+        for node in reversed(self.nodes):
+            if node.name in needed:
+                needed.update(node.inputs)
+        return Graph(node for node in self.nodes if node.name in needed)
+
+    def replaced(self, changes: Mapping[str, Layer]) -> Graph:
+        """Return a graph with other layers of these names."""
+        return Graph(
+            Node(node.name, changes.get(node.name, node.layer), node.inputs) for node in self.nodes
+        )
 
     def consumers(self, name: str) -> list[Node]:
         """Return the nodes that take this one's output."""

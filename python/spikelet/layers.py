@@ -441,7 +441,35 @@ class ReLU(Layer):
     """An analog neuron: ``max(0, x)`` of its mean input over all steps, constant over all steps.
 
     In an ANN, all neurons are such. In a hybrid network a segment of them waits for the spikes of all steps.
+
+    Parameters
+    ----------
+    upper : float or [channels], optional
+        What the output is limited to (ReLU6: 6); > 0.
+    levels : int
+        With an upper limit L: round to the nearest of so many equal steps up to it, as the activation does with which QCFS
+        trains (Bu et al., ICLR 2022); 0: do not round.
     """
+
+    upper: Any = None
+    levels: int = 0
+
+    def __post_init__(self) -> None:
+        where = self._name()
+        self._set("levels", integer(where, "levels", self.levels, 0, 1 << 20))
+        if self.upper is not None:
+            array = numbers(where, "upper", self.upper)
+            require(where, "upper", array, "finite and > 0")
+            self._set("upper", np.array(array) if array.ndim else float(array))
+        elif self.levels:
+            fail(where, "levels", self.levels, "must be 0 without an upper limit")
+
+    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
+        if np.ndim(self.upper) and len(self.upper) != shapes[0][0]:
+            fail(
+                where, "upper", self.upper.shape, f"must be one number or {shapes[0][0]}; its shape"
+            )
+        return shapes[0]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

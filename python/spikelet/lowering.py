@@ -108,7 +108,8 @@ def _lower(
         case layers.Affine():
             return core.affine(from_[0], shape, layer.scale, _given(layer.shift))
         case layers.ReLU():
-            return core.relu(from_[0], shape)
+            upper = _NONE if layer.upper is None else np.ravel(layer.upper)
+            return core.relu(from_[0], shape, upper, layer.levels)
         case layers.Neuron():
             decay, gain = layer.coefficients()
             return core.neuron(

@@ -1,5 +1,6 @@
 // What is done to whole arrays of one step, or of the mean; and to spikes without currents.
 #include <algorithm>
+#include <cmath>
 
 #include "layers/picture.hpp"
 
@@ -148,9 +149,19 @@ void Picture<R>::apply(std::size_t i, std::span<const R* const> inputs, R* out) 
               }
             }
           },
-          [&](const Relu&) {
+          [&](const Relu& relu) {
             for (std::size_t k = 0; k < to.size(); ++k) {
               out[k] = std::max(inputs[0][k], R{});
+              const std::size_t c = k % to.pixel;
+              if (relu.upper.empty() || c >= to.channels) {
+                continue;
+              }
+              const auto upper = static_cast<R>(relu.upper[relu.upper.size() == 1 ? 0 : c]);
+              if (relu.levels > 0) {
+                const auto levels = static_cast<R>(relu.levels);
+                out[k] = std::floor(out[k] / upper * levels + R(0.5)) / levels * upper;
+              }
+              out[k] = std::min(out[k], upper);
             }
           },
           [](const auto&) {}},

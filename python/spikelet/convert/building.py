@@ -15,10 +15,20 @@ from spikelet.convert.evaluate import activations
 from spikelet.graph import INPUT, Graph, Node
 from spikelet.layers import AdaptiveAvgPool2d, Add, Affine, Conv2d, Flatten, Layer, Shape, Upsample
 
-__all__ = ["Builder", "Call", "Data", "differing", "hint_for", "input_shape", "refuse"]
+__all__ = ["ERRORS", "Builder", "Call", "Data", "differing", "hint_for", "input_shape", "refuse"]
 
 Floats = NDArray[np.float64]
 
+# What foreign code may raise that is given what it does not expect.
+ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 _RETRAIN = (
     "the rate of a spiking neuron follows a ReLU of its input: "
     "retrain with ReLU, or keep this layer out of what is converted"
@@ -26,12 +36,55 @@ _RETRAIN = (
 _BOUNDED = "there is no layer with an upper bound: fine-tune with ReLU in its place"
 _HINTS = {
     **dict.fromkeys(
+<<<<<<< HEAD
         ["sigmoid", "logsigmoid", "tanh", "gelu", "silu", "swish", "elu", "selu", "celu", "mish", "softplus", "softsign", "hardswish", "hardsigmoid", "leakyrelu", "prelu", "rrelu", "softshrink", "hardshrink", "tanhshrink", "threshold", "glu", "erf"],
+=======
+        [
+            "sigmoid",
+            "logsigmoid",
+            "tanh",
+            "gelu",
+            "silu",
+            "swish",
+            "elu",
+            "selu",
+            "celu",
+            "mish",
+            "softplus",
+            "softsign",
+            "hardswish",
+            "hardsigmoid",
+            "leakyrelu",
+            "prelu",
+            "rrelu",
+            "softshrink",
+            "hardshrink",
+            "tanhshrink",
+            "threshold",
+            "glu",
+            "erf",
+        ],
+>>>>>>> hImp
         _RETRAIN,
     ),
     **dict.fromkeys(("relu6", "hardtanh", "clamp", "clip"), _BOUNDED),
     **dict.fromkeys(
+<<<<<<< HEAD
         ["layernorm", "groupnorm", "instancenorm", "instancenorm2d", "rmsnorm", "localresponsenorm", "lrn", "instancenormalization", "layernormalization", "groupnormalization"],
+=======
+        [
+            "layernorm",
+            "groupnorm",
+            "instancenorm",
+            "instancenorm2d",
+            "rmsnorm",
+            "localresponsenorm",
+            "lrn",
+            "instancenormalization",
+            "layernormalization",
+            "groupnormalization",
+        ],
+>>>>>>> hImp
         "its statistics change with every input: retrain with BatchNorm, or without",
     ),
     **dict.fromkeys(

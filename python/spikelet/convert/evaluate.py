@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ def activations(graph: Graph, x: Floats) -> dict[str, Floats]:
     return values
 
 
-def _apply(name: str, layer: Layer, xs: Sequence[Floats]) -> Floats:
+def _apply(name: str, layer: Layer, xs: Sequence[Floats]) -> Any:
     x = xs[0]
     match layer:
         case Linear():
@@ -78,9 +79,9 @@ def _apply(name: str, layer: Layer, xs: Sequence[Floats]) -> Floats:
             return np.sum(xs, axis=0)
         case Concat():
             return np.concatenate(xs, axis=1)
-        case Upsample():
-            return x.repeat(layer.scale_factor[0], axis=2).repeat(layer.scale_factor[1], axis=3)
-    fail("activations", f"layer '{name}'", layer, "must be analog")
+    if not isinstance(layer, Upsample):
+        fail("activations", f"layer '{name}'", layer, "must be analog")
+    return x.repeat(layer.scale_factor[0], axis=2).repeat(layer.scale_factor[1], axis=3)
 
 
 def _channels(values: Floats, x: Floats) -> Floats:
@@ -114,12 +115,12 @@ def _conv2d(layer: Conv2d, x: Floats) -> Floats:
 def _pool(
     x: Floats,
     windows: tuple[tuple[list[int], list[int]], tuple[list[int], list[int]]],
-    reduce: np.ufunc | object,
+    reduce: Callable[..., Any],
 ) -> Floats:
     # Windows are products of intervals: rows first, then columns of what is left.
     for axis, (begin, end) in zip((2, 3), windows, strict=True):
         parts = [
-            reduce(x.take(range(b, e), axis=axis), axis=axis)  # type: ignore[operator]
+            reduce(x.take(range(b, e), axis=axis), axis=axis)
             for b, e in zip(begin, end, strict=True)
         ]
         x = np.stack(parts, axis=axis)

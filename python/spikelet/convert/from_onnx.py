@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 
 from spikelet._checks import fail
-from spikelet.convert.building import Builder, Call, Data, differing, hint_for, input_shape, refuse
+from spikelet.convert.building import (
+    ERRORS,
+    Builder,
+    Call,
+    Data,
+    differing,
+    hint_for,
+    input_shape,
+    refuse,
+)
 from spikelet.convert.onnx_operators import CONTROL, OPERATORS, READERS, SOFTMAX
 from spikelet.graph import INPUT, Graph
 from spikelet.layers import Shape
@@ -58,14 +67,13 @@ def read_onnx(model: Any, example_shape: Iterable[int] | None = None) -> tuple[G
     try:
         import onnx  # noqa: PLC0415  # an extra, and slow to import
         import onnx.inliner  # noqa: PLC0415
+        from google.protobuf.message import DecodeError  # noqa: PLC0415
     except ImportError:
         raise ImportError("read_onnx needs onnx: pip install 'spikelet[onnx]'") from None
     if isinstance(model, str | os.PathLike):
         try:
             model = onnx.load(model)
-        except FileNotFoundError:
-            raise
-        except Exception as error:
+        except (*ERRORS, DecodeError) as error:
             msg = f"{_READER}: '{os.fspath(model)}' must hold an ONNX model ({error})"
             raise ValueError(msg) from None
     if not isinstance(model, onnx.ModelProto):
@@ -73,7 +81,7 @@ def read_onnx(model: Any, example_shape: Iterable[int] | None = None) -> tuple[G
         raise TypeError(msg)
     try:
         onnx.checker.check_model(model)
-    except Exception as error:
+    except (*ERRORS, onnx.checker.ValidationError) as error:
         raise ValueError(f"{_READER}: the model is not valid: {error}") from None
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
@@ -100,7 +108,8 @@ class _Reader:
         self.builder = Builder(self.shape)
         self.layers = {self.input: Data(INPUT)}
         self.expected: dict[str, Any] = {}
-        needed, self._nodes = {self.output}, []
+        needed: set[str] = {self.output}
+        self._nodes: list[Any] = []
         for node in reversed(nodes):
             if needed.intersection(node.output):
                 needed.update(node.input)
@@ -172,7 +181,7 @@ class _Reader:
         twin.graph.output.extend(self._onnx.ValueInfoProto(name=name) for name in names)
         try:
             found = ReferenceEvaluator(twin).run(None, {self.input: self.x})
-        except Exception as error:
+        except ERRORS as error:
             refuse(
                 _READER,
                 f"cannot be run for samples of shape {self.shape} ({error})",
@@ -187,16 +196,16 @@ class _Reader:
         where = self._where(node)
         name = node.name.strip("/") or node.op_type.lower()
         attributes = {a.name: self._onnx.helper.get_attribute_value(a) for a in node.attribute}
-        operands = [
+        operands: list[Any] = [
             None if not i else self.layers[i] if i in self.layers else self.values[i]
             for i in node.input
         ]
         result = self.values[node.output[0]]
         call = Call(self.builder, where, name, tuple(result.shape), self.batch)
-        if node.op_type in SOFTMAX:
-            found = operands[0]
-        else:
-            found = OPERATORS[node.op_type](call, attributes, operands)
+        softmax = node.op_type in SOFTMAX
+        found: Data = (
+            operands[0] if softmax else OPERATORS[node.op_type](call, attributes, operands)
+        )
         call.check(found)
         self.layers[node.output[0]] = found
         self.expected.setdefault(found.name, result)

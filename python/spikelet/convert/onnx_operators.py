@@ -35,7 +35,7 @@ def _weights(c: Call, *xs: Any) -> None:
         c.refuse("multiplies two activations", hint_for("matmul"))
 
 
-def _pads(c: Call, a: Attributes, size: Sequence[int], kernel: Sequence[int]) -> list[int]:
+def _pads(a: Attributes, size: Sequence[int], kernel: Sequence[int]) -> list[int]:
     """Return padding as top, bottom, left, right."""
     strides, dilations = a.get("strides", [1, 1]), a.get("dilations", [1, 1])
     auto = a.get("auto_pad", b"NOTSET")
@@ -66,7 +66,7 @@ def _conv(c: Call, a: Attributes, xs: Operands) -> Data:
     x, weight, bias = xs[0], xs[1], _at(xs, 2)
     _weights(c, weight, bias)
     _picture(c, x)
-    pads = _pads(c, a, c.shape(x)[1:], weight.shape[2:])
+    pads = _pads(a, c.shape(x)[1:], weight.shape[2:])
     with named(c.where):
         layer = Conv2d(
             _array(weight),
@@ -94,7 +94,7 @@ def _gemm(c: Call, a: Attributes, xs: Operands) -> Data:
     return c.add(layer, x)
 
 
-def _matmul(c: Call, a: Attributes, xs: Operands) -> Data:
+def _matmul(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG001
     if isinstance(xs[0], Data) and not isinstance(xs[1], Data) and xs[1].ndim != 2:
         c.refuse(f"multiplies by an array of shape {xs[1].shape}", "it must be a matrix")
     return _gemm(c, {}, xs)
@@ -111,7 +111,9 @@ def _batch_normalization(c: Call, a: Attributes, xs: Operands) -> Data:
             "train the model, or load the parameters of a trained one, before it is exported",
         )
     with named(c.where):
-        layer = batch_norm(*map(_array, (gamma, beta, mean, var)), a.get("epsilon", 1e-5))
+        layer = batch_norm(
+            _array(gamma), _array(beta), _array(mean), _array(var), a.get("epsilon", 1e-5)
+        )
     return c.add(layer, x)
 
 
@@ -131,7 +133,7 @@ def _clip(c: Call, a: Attributes, xs: Operands) -> Data:
 def _pool(c: Call, a: Attributes, x: Data) -> tuple[Data, dict[str, Any]]:
     _picture(c, x)
     kernel = a["kernel_shape"]
-    top, bottom, left, right = _pads(c, a, c.shape(x)[1:], kernel)
+    top, bottom, left, right = _pads(a, c.shape(x)[1:], kernel)
     if any(d != 1 for d in a.get("dilations", [1, 1])):
         c.refuse("is dilated", "use a plain pooling")
     if (top, left) != (bottom, right):
@@ -182,10 +184,11 @@ def _reduce_mean(c: Call, a: Attributes, xs: Operands) -> Data:
 
 
 def _reduce_max(c: Call, a: Attributes, xs: Operands) -> Data:
-    whole = MaxPool2d(c.shape(xs[0])[1:]) if _spatial(c, a, xs) else None
-    if whole is not None:
+    keepdim = _spatial(c, a, xs)
+    whole = MaxPool2d(c.shape(xs[0])[1:])
+    if keepdim:
         return c.add(whole, xs[0])
-    inner = c.builder.add(c.where, f"{c.name}.pool", MaxPool2d(c.shape(xs[0])[1:]), xs[0].name)
+    inner = c.builder.add(c.where, f"{c.name}.pool", whole, xs[0].name)
     return c.add(Flatten(), Data(inner))
 
 

@@ -7,14 +7,17 @@ import operator
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # as everybody writes it
+<<<<<<< HEAD
 from numpy.typing import NDArray
+=======
+>>>>>>> hImp
 from torch import nn
 
 from spikelet._checks import named
 from spikelet.convert.building import Call, Data, hint_for
+<<<<<<< HEAD
 from spikelet.convert.folding import batch_norm
 from spikelet.layers import (
     AdaptiveAvgPool2d,
@@ -25,6 +28,19 @@ from spikelet.layers import (
     Linear,
     MaxPool2d,
 )
+=======
+from spikelet.convert.torch_weights import (
+    array,
+    conv2d,
+    conv2d_module,
+    linear,
+    linear_module,
+    normalise,
+    normalise_module,
+    pair,
+)
+from spikelet.layers import AdaptiveAvgPool2d, AvgPool2d, Concat, Flatten, MaxPool2d
+>>>>>>> hImp
 from spikelet.layers import ReLU as Rectifier
 
 __all__ = ["CASTS", "FUNCTIONS", "METHODS", "MODULES", "READERS", "SOFTMAX"]
@@ -33,6 +49,7 @@ __all__ = ["CASTS", "FUNCTIONS", "METHODS", "MODULES", "READERS", "SOFTMAX"]
 Handler: TypeAlias = Callable[..., Data]
 
 
+<<<<<<< HEAD
 def array(value: Any) -> NDArray[np.float64]:
     """Return a tensor or a number in float64."""
     return np.asarray(torch.as_tensor(value).detach().double().cpu().numpy())
@@ -124,6 +141,8 @@ def _normalise(c: Call, m: Any, x: Data) -> Data:
     return normalise(c, x, mean, var, m.weight, m.bias, eps=m.eps)
 
 
+=======
+>>>>>>> hImp
 # --- neurons and pools -------------------------------------------------------------------------
 
 
@@ -132,9 +151,9 @@ def relu(c: Call, x: Data, inplace: bool = False) -> Data:  # noqa: ARG001
 
 
 def clamp(c: Call, x: Data, min: Any = None, max: Any = None) -> Data:  # noqa: A002
-    if isinstance(min, int | float) and min == 0 and (max is None or max == math.inf):
-        return relu(c, x)
-    c.refuse(f"clips to {min} .. {max}", hint_for("clamp"))
+    if not isinstance(min, int | float) or min != 0 or max not in (None, math.inf):
+        c.refuse(f"clips to {min} .. {max}", hint_for("clamp"))
+    return relu(c, x)
 
 
 def _hardtanh(c: Call, m: Any, x: Data) -> Data:
@@ -151,11 +170,11 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Data:
-    if _pair(dilation) != (1, 1) or return_indices:
+    if pair(dilation) != (1, 1) or return_indices:
         c.refuse("is dilated, or returns indices", "use a plain max pooling")
     with named(c.where):
         layer = MaxPool2d(
-            _pair(kernel_size), _pair(stride) if stride else None, _pair(padding), ceil_mode
+            pair(kernel_size), pair(stride) if stride else None, pair(padding), ceil_mode
         )
     return c.add(layer, x)
 
@@ -174,9 +193,9 @@ def avg_pool2d(
         c.refuse(f"has divisor_override={divisor_override}", "scale the next weights")
     with named(c.where):
         layer = AvgPool2d(
-            _pair(kernel_size),
-            _pair(stride) if stride else None,
-            _pair(padding),
+            pair(kernel_size),
+            pair(stride) if stride else None,
+            pair(padding),
             ceil_mode,
             count_include_pad,
         )
@@ -335,10 +354,10 @@ def _with(handler: Handler, *attributes: str) -> Handler:
 
 _POOL = ("kernel_size", "stride", "padding")
 MODULES: dict[Any, Handler] = {
-    nn.Linear: _linear,
-    nn.Conv2d: _conv2d,
-    nn.BatchNorm1d: _normalise,
-    nn.BatchNorm2d: _normalise,
+    nn.Linear: linear_module,
+    nn.Conv2d: conv2d_module,
+    nn.BatchNorm1d: normalise_module,
+    nn.BatchNorm2d: normalise_module,
     nn.ReLU: _with(relu),
     nn.Hardtanh: _hardtanh,
     nn.MaxPool2d: _with(max_pool2d, *_POOL, "dilation", "ceil_mode", "return_indices"),

@@ -11,7 +11,7 @@ import torch
 from torch import fx, nn
 
 from spikelet._checks import fail
-from spikelet.convert.building import Builder, Call, Data, differing, hint_for, refuse
+from spikelet.convert.building import ERRORS, Builder, Call, Data, differing, hint_for, refuse
 from spikelet.convert.torch_operators import (
     CASTS,
     FUNCTIONS,
@@ -32,8 +32,9 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_
 
 def handler_of(module: nn.Module) -> Any:
     """Return how a module becomes a layer; a subclass with a forward of its own is no such module."""
-    for cls in type(module).__mro__:
-        if cls in MODULES and type(module).forward is cls.forward:
+    kind: Any = type(module)
+    for cls in kind.__mro__:
+        if cls in MODULES and kind.forward is cls.forward:
             return MODULES[cls]
     return None
 
@@ -65,7 +66,7 @@ def _copied(module: nn.Module) -> nn.Module:
             refuse(f"{READER}: '{name}'", "has no shape yet", "run the module once before")
     try:
         twin = copy.deepcopy(module)
-    except Exception as error:
+    except (*ERRORS, fx.proxy.TraceError) as error:
         refuse(
             f"{READER}: {type(module).__name__}",
             f"cannot be copied ({error})",
@@ -87,7 +88,7 @@ def _trace(module: nn.Module) -> fx.Graph:
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
     try:
         return tracer.trace(module, concrete_args=defaults or None)
-    except Exception as error:
+    except (*ERRORS, fx.proxy.TraceError) as error:
         path, culprit = tracer.inside[-1] if tracer.inside else ("", module)
         refuse(
             f"{READER}: module '{path}' ({type(culprit).__name__})"
@@ -200,8 +201,8 @@ class _Reader:
                 return leaf(*args, **kwargs)
             if node.op == "call_method":
                 return getattr(args[0], str(node.target))(*args[1:], **kwargs)
-            return node.target(*args, **kwargs)  # type: ignore[operator]
-        except Exception as error:
+            return node.target(*args, **kwargs)
+        except (*ERRORS, fx.proxy.TraceError) as error:
             shapes = [tuple(self.values[n].shape[1:]) for n in node.all_input_nodes
                       if n in self.layers]  # fmt: skip
             refuse(
@@ -211,7 +212,7 @@ class _Reader:
                 f"{tuple(self.x.shape[1:])}",
             )
 
-    def _convert(self, node: fx.Node, call: Call, handler: Any, leaf: nn.Module | None) -> Data:
+    def _convert(self, node: fx.Node, call: Call, handler: Any, leaf: Any) -> Data:
         def operand(n: fx.Node) -> Any:
             return self.layers.get(n, self.values[n])
 
@@ -219,7 +220,7 @@ class _Reader:
         first = args[0] if args else kwargs.pop("input", None)
         try:
             if leaf is not None:
-                found = handler(call, leaf, first) if type(leaf) not in SOFTMAX else first
+                found: Data = handler(call, leaf, first) if type(leaf) not in SOFTMAX else first
             else:
                 found = handler(call, first, *args[1:], **kwargs)
         except TypeError as error:
@@ -233,7 +234,7 @@ def _output(module: nn.Module, x: torch.Tensor, *, casts: bool) -> torch.Tensor:
     twin = _copied(module)
     # A module that casts fixes its own precision: float64 does not pass through.
     y = twin.float()(x.float()) if casts else twin.double()(x)
-    return y.double()  # type: ignore[no-any-return]
+    return y.double()
 
 
 def convert(module: nn.Module, shape: Shape) -> Graph:

@@ -51,7 +51,11 @@ struct Affine {
   std::vector<double> scale, shift;  // one a channel
 };
 struct Flatten {};  // [c][y][x] as channels
-struct Relu {};
+// min(x, upper) if given, one or one a channel; rounded to one of `levels` steps if these are not 0.
+struct Relu {
+  std::vector<double> upper;
+  int levels = 0;
+};
 
 // v = decay v + gain (input); v >= threshold spikes.
 struct Neuron {
