@@ -9,26 +9,10 @@ from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F  # as everybody writes it
-<<<<<<< HEAD
-from numpy.typing import NDArray
-=======
->>>>>>> hImp
 from torch import nn
 
 from spikelet._checks import named
 from spikelet.convert.building import Call, Data, hint_for
-<<<<<<< HEAD
-from spikelet.convert.folding import batch_norm
-from spikelet.layers import (
-    AdaptiveAvgPool2d,
-    AvgPool2d,
-    Concat,
-    Conv2d,
-    Flatten,
-    Linear,
-    MaxPool2d,
-)
-=======
 from spikelet.convert.torch_weights import (
     array,
     conv2d,
@@ -40,7 +24,6 @@ from spikelet.convert.torch_weights import (
     pair,
 )
 from spikelet.layers import AdaptiveAvgPool2d, AvgPool2d, Concat, Flatten, MaxPool2d
->>>>>>> hImp
 from spikelet.layers import ReLU as Rectifier
 
 __all__ = ["CASTS", "FUNCTIONS", "METHODS", "MODULES", "READERS", "SOFTMAX"]
@@ -49,100 +32,6 @@ __all__ = ["CASTS", "FUNCTIONS", "METHODS", "MODULES", "READERS", "SOFTMAX"]
 Handler: TypeAlias = Callable[..., Data]
 
 
-<<<<<<< HEAD
-def array(value: Any) -> NDArray[np.float64]:
-    """Return a tensor or a number in float64."""
-    return np.asarray(torch.as_tensor(value).detach().double().cpu().numpy())
-
-
-def maybe(value: Any) -> NDArray[np.float64] | None:
-    """Return an array, or None for None."""
-    return None if value is None else array(value)
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else (value[0], value[-1])
-
-
-# --- weights -----------------------------------------------------------------------------------
-
-
-def linear(c: Call, x: Data, weight: Any, bias: Any = None) -> Data:
-    if isinstance(weight, Data):
-        c.refuse("multiplies two activations", hint_for("matmul"))
-    with named(c.where):
-        layer = Linear(array(weight), maybe(bias))
-    return c.add(layer, x)
-
-
-def conv2d(
-    c: Call,
-    x: Data,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Data:
-    if isinstance(weight, Data):
-        c.refuse("multiplies two activations", hint_for("matmul"))
-    if padding == "valid":
-        padding = 0
-    elif padding == "same":  # as PyTorch: what is odd goes to the right and to the bottom
-        total = [d * (k - 1) for d, k in zip(_pair(dilation), tuple(weight.shape[2:]), strict=True)]
-        v, h = total
-        padding = (v // 2, v - v // 2, h // 2, h - h // 2)
-    else:
-        padding = _pair(padding)
-    with named(c.where):
-        layer = Conv2d(array(weight), maybe(bias), _pair(stride), padding, _pair(dilation), groups)
-    return c.add(layer, x)
-
-
-def normalise(
-    c: Call,
-    x: Data,
-    running_mean: Any,
-    running_var: Any,
-    weight: Any = None,
-    bias: Any = None,
-    training: bool = False,
-    momentum: float = 0.1,  # noqa: ARG001
-    eps: float = 1e-5,
-) -> Data:
-    if training or running_mean is None or running_var is None:
-        c.refuse(
-            "has no running statistics, it normalises each batch by itself",
-            "train with track_running_stats=True",
-        )
-    with named(c.where):
-        layer = batch_norm(maybe(weight), maybe(bias), array(running_mean), array(running_var), eps)
-    return c.add(layer, x)
-
-
-def _linear(c: Call, m: Any, x: Data) -> Data:
-    return linear(c, x, m.weight, m.bias)
-
-
-def _conv2d(c: Call, m: Any, x: Data) -> Data:
-    if m.padding_mode != "zeros":
-        c.refuse(f"pads with padding_mode={m.padding_mode!r}", "only zeros can be padded")
-    return conv2d(c, x, m.weight, m.bias, m.stride, m.padding, m.dilation, m.groups)
-
-
-def _normalise(c: Call, m: Any, x: Data) -> Data:
-    mean, var = m.running_mean, m.running_var
-    if mean is not None and not m.num_batches_tracked and not mean.any() and (var == 1).all():
-        c.refuse(
-            "has never been trained: its running mean is 0 and its running variance 1",
-            "train the module, or load the state_dict of a trained one, before it is converted",
-        )
-    return normalise(c, x, mean, var, m.weight, m.bias, eps=m.eps)
-
-
-=======
->>>>>>> hImp
 # --- neurons and pools -------------------------------------------------------------------------
 
 
