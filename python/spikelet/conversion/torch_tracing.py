@@ -11,8 +11,8 @@ import torch
 from torch import fx, nn
 
 from spikelet._checks import fail
-from spikelet.convert.building import ERRORS, Builder, Call, Data, differing, hint_for, refuse
-from spikelet.convert.torch_operators import (
+from spikelet.conversion.building import ERRORS, Builder, Call, Data, differing, hint_for, refuse
+from spikelet.conversion.torch_operators import (
     CASTS,
     FUNCTIONS,
     METHODS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from spikelet.convert.building import input_shape
+from spikelet.conversion.building import input_shape
 from spikelet.graph import Graph
 
 __all__ = ["read_torch"]
@@ -50,7 +50,7 @@ def read_torch(module: Any, example_shape: Iterable[int]) -> Graph:
         import torch  # noqa: PLC0415  # an extra, and slow to import
     except ImportError:
         raise ImportError("read_torch needs PyTorch: pip install 'spikelet[torch]'") from None
-    from spikelet.convert import torch_tracing  # noqa: PLC0415
+    from spikelet.conversion import torch_tracing  # noqa: PLC0415
 
     if isinstance(module, torch.jit.ScriptModule):
         raise TypeError("read_torch: module must not be scripted; give the torch.nn.Module")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from spikelet._checks import fail
-from spikelet.convert.building import (
+from spikelet.conversion.building import (
     ERRORS,
     Builder,
     Call,
@@ -19,7 +19,7 @@ from spikelet.convert.building import (
     input_shape,
     refuse,
 )
-from spikelet.convert.onnx_operators import CONTROL, OPERATORS, READERS, SOFTMAX
+from spikelet.conversion.onnx_operators import CONTROL, OPERATORS, READERS, SOFTMAX
 from spikelet.graph import INPUT, Graph
 from spikelet.layers import Shape
 

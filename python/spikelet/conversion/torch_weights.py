@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from spikelet._checks import named
-from spikelet.convert.building import Call, Data, hint_for
-from spikelet.convert.folding import batch_norm
+from spikelet.conversion.building import Call, Data, hint_for
+from spikelet.conversion.folding import batch_norm
 from spikelet.layers import Conv2d, Linear
 
 __all__ = [

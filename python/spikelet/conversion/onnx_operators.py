@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._checks import named
-from spikelet.convert.building import Call, Data, hint_for
-from spikelet.convert.folding import batch_norm
+from spikelet.conversion.building import Call, Data, hint_for
+from spikelet.conversion.folding import batch_norm
 from spikelet.layers import AvgPool2d, Concat, Conv2d, Flatten, Linear, MaxPool2d, ReLU
 
 __all__ = ["CONTROL", "OPERATORS", "READERS", "SOFTMAX"]

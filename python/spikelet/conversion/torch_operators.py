@@ -12,8 +12,8 @@ import torch.nn.functional as F  # as everybody writes it
 from torch import nn
 
 from spikelet._checks import named
-from spikelet.convert.building import Call, Data, hint_for
-from spikelet.convert.torch_weights import (
+from spikelet.conversion.building import Call, Data, hint_for
+from spikelet.conversion.torch_weights import (
     array,
     conv2d,
     conv2d_module,

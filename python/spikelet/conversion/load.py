@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from spikelet._checks import fail
-from spikelet.convert.building import input_shape
-from spikelet.convert.from_onnx import read_onnx
-from spikelet.convert.from_torch import read_torch
+from spikelet.conversion.building import input_shape
+from spikelet.conversion.from_onnx import read_onnx
+from spikelet.conversion.from_torch import read_torch
 from spikelet.graph import Graph
 from spikelet.layers import Layer
 
