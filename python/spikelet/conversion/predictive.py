@@ -1,0 +1,156 @@
+r"""The default method: neurons that spike by what they expect, fitted to the network layer by layer.
+
+With binary spikes, deep networks lose most by *unevenness*: spikes that arrive early make a neuron spike in haste, and it
+cannot take that back. So a neuron of channel c that has summed S of input by step t estimates its mean input as
+:math:`\hat z = A_{t,c} S + B_{t,c}`, a linear regression on the ANN's potentials, and spikes when what it should have sent by
+now, :math:`P_t \hat z`, is ahead of what it has sent: by a whole spike at first, by half a spike in the end.
+
+For each layer in order, on the activity of the spiking layers before it:
+
+1. its weights are corrected by ridge regression, so that they make the ANN's potentials of the spiking network's means;
+2. A and B are fitted for each step and channel;
+3. thresholds are chosen, of a few candidates, by the squared error of the neurons' own output;
+4. the limit is shifted so that the mean output is right.
+
+Layers start one after the other and end alike: a layer does not listen to the first steps, in which nothing has come
+through yet. No labels and no gradients are needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spikelet.conversion.calibration import Calibration, Floats
+from spikelet.conversion.refit import refit
+from spikelet.conversion.thresholds import usable
+from spikelet.graph import INPUT
+from spikelet.layers import Layer, PredictiveIF
+from spikelet.spiking_model import SpikingModel
+
+__all__ = ["predictive"]
+
+_LAG = 0.2  # steps by which a layer starts later than the one before, and stops later
+_CAUTION = 0.5  # of the estimate's standard deviation
+_SHARES = np.geomspace(0.3, 1.1, 8)  # of the greatest activation: candidates for a threshold
+_SHIFTS = 2  # corrections of the mean
+_VALUES = 24 << 20  # of currents that are kept for a layer
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The steps in which a layer spikes, and how far it should be at each of them."""
+
+    first: int
+    end: int
+    steps: int
+
+    @property
+    def progress(self) -> Floats:
+        t = np.arange(self.steps)
+        return np.clip((t + 1 - self.first) / (self.end - self.first), 0, 1)
+
+    @property
+    def ahead(self) -> Floats:
+        """By how many spikes the estimate must be ahead; infinite outside."""
+        t = np.arange(self.steps)
+        needed = 1 - 0.5 * t / max(self.steps - 1, 1)
+        return np.where((t >= self.first) & (t < self.end), needed, np.inf)
+
+
+def predictive(cal: Calibration) -> dict[str, Layer]:
+    """Return the neurons, and the layers whose weights were corrected, by name."""
+    depths = _depths(cal)
+    last = max(depths.values())
+    changes: dict[str, Layer] = {}
+    for name in cal.neurons:
+        potentials = cal.potentials(name)
+        changes.update(refit(cal, name, potentials, changes))
+        first = round(_LAG * depths[name])
+        end = cal.steps - round(_LAG * (last - depths[name]))
+        if end - first < max(1, cal.steps // 2):  # deeper than it has steps
+            first, end = 0, cal.steps
+        changes[name] = _fit(cal, name, potentials, changes, _Window(first, end, cal.steps))
+    return changes
+
+
+def _depths(cal: Calibration) -> dict[str, int]:
+    """Return how many neurons lie before each, on the longest way."""
+    behind: dict[str, int] = {INPUT: 0}
+    depths: dict[str, int] = {}
+    for node in cal.graph:
+        behind[node.name] = max(behind[name] for name in node.inputs)
+        if node.name in cal.neurons:
+            depths[node.name] = behind[node.name]
+            behind[node.name] += 1
+    return depths
+
+
+def _fit(
+    cal: Calibration, name: str, potentials: Floats, changes: dict[str, Layer], window: _Window
+) -> PredictiveIF:
+    source = cal.source(name)
+    shape = cal.shapes[name]
+    count = int(np.clip(_VALUES // (cal.steps * int(np.prod(shape))), 8, len(cal.x)))
+    parts = list(cal.currents(source, changes, count))
+    currents = np.concatenate([values for _, values in parts], axis=1)  # [T, n, channels, ...]
+    z = potentials[:count]
+    slope, offset, spread = _regress(currents, z)
+
+    def neuron(threshold: Floats, shift: Floats) -> PredictiveIF:
+        # In spikes: one is worth `size`, and `threshold` in the mean is a spike at every step of the window.
+        size = threshold * cal.steps / (window.end - window.first)
+        scale = window.progress[:, None] * (cal.steps / size)
+        limit = window.ahead[:, None] + scale * (_CAUTION * spread - offset + shift)
+        return PredictiveIF(threshold, amplitude=size, pace=scale * slope, limit=limit)
+
+    target = np.maximum(z, 0)
+    axes = (0, *range(2, z.ndim))
+
+    def response(layer: PredictiveIF) -> Floats:
+        model = SpikingModel([layer], threads=cal.threads)
+        return model.run(currents).output
+
+    greatest = usable(np.quantile(_rows(target), 0.9999, axis=1))
+    best, least = greatest.copy(), np.full(len(greatest), np.inf)
+    still = np.zeros(len(greatest))
+    for share in _SHARES:
+        error = np.square(response(neuron(greatest * share, still)) - target).mean(axes)
+        better = error < least
+        best[better], least[better] = greatest[better] * share, error[better]
+    shift = still
+    for _ in range(_SHIFTS):
+        given = response(neuron(best, shift))
+        active = np.maximum(((given > 0) | (target > 0)).mean(axes), 0.1)
+        shift = shift + 0.8 * (given - target).mean(axes) / active
+    return neuron(best, shift)
+
+
+def _rows(values: Floats) -> Floats:
+    return np.moveaxis(values, 1, 0).reshape(values.shape[1], -1)
+
+
+def _regress(currents: Floats, z: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return slope, offset and standard error, [T, channels], of z by the sum of the currents so far."""
+    steps, n, channels = currents.shape[:3]
+    sums = np.zeros((n, channels, int(np.prod(currents.shape[3:]))), np.float32)
+    values = z.reshape(sums.shape)
+    mean_z = values.mean((0, 2), dtype=np.float64)
+    centred = (values - mean_z[:, None]).astype(np.float32)
+    var_z = np.square(centred).mean((0, 2), dtype=np.float64)
+    slope, offset, spread = (np.zeros((steps, channels)) for _ in range(3))
+    for t in range(steps):
+        sums += currents[t].reshape(sums.shape)
+        mean = sums.mean((0, 2), dtype=np.float64)
+        apart = sums - mean.astype(np.float32)[:, None]
+        var = np.square(apart).mean((0, 2), dtype=np.float64)
+        together = (apart * centred).mean((0, 2), dtype=np.float64)
+        # Where nothing has arrived yet, nothing can be told.
+        slope[t] = together / (var + 1e-3 * var_z * ((t + 1) / steps) ** 2 + 1e-12)
+        offset[t] = mean_z - slope[t] * mean
+        left = var_z - 2 * slope[t] * together + slope[t] ** 2 * var
+        spread[t] = np.sqrt(np.maximum(left, 0))
+    return slope, offset, spread
+
+

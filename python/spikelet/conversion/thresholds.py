@@ -1,0 +1,176 @@
+"""Thresholds, one for each channel (or layer), from what pictures do in the ANN or in the spiking network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spikelet.conversion.calibration import Calibration, Floats
+from spikelet.layers import Layer, ReLU
+
+__all__ = ["THRESHOLDS", "Options", "by_channel"]
+
+_SAMPLES = 20_000  # of a channel, where all would take too long
+
+
+@dataclass(frozen=True)
+class Options:
+    """What thresholds are chosen by.
+
+    Parameters
+    ----------
+    per_channel : bool
+        One a channel, or one a layer.
+    percentile : float
+        In (0, 100].
+    make : callable
+        From thresholds to neurons, for methods that run the spiking network.
+    """
+
+    per_channel: bool
+    percentile: float
+    make: Callable[[Any], Layer]
+
+
+def by_channel(values: Floats, per_channel: bool) -> Floats:
+    """Return [channels, values], or [1, values] of all channels."""
+    rows = np.moveaxis(values, 1, 0).reshape(values.shape[1], -1)
+    return rows if per_channel else rows.reshape(1, -1)
+
+
+def usable(thresholds: Floats) -> Floats:
+    """Thresholds must be positive, also of channels that no picture activated: these get a thousandth of the greatest."""
+    greatest = float(thresholds.max())
+    return np.maximum(thresholds.astype(np.float64), 1e-3 * greatest if greatest > 0 else 1.0)
+
+
+def _sampled(rows: Floats) -> Floats:
+    """Return at most so many values a row, evenly taken."""
+    step = -(-rows.shape[1] // _SAMPLES)
+    return rows[:, ::step]
+
+
+def _of_activations(
+    cal: Calibration, options: Options, choose: Callable[[Floats], Floats]
+) -> dict[str, Floats]:
+    return {
+        n: usable(choose(by_channel(cal.potentials(n), options.per_channel))) for n in cal.neurons
+    }
+
+
+def maxnorm(cal: Calibration, options: Options) -> dict[str, Floats]:
+    """Return the greatest activations (Diehl et al., IJCNN 2015)."""
+    return _of_activations(cal, options, lambda z: np.maximum(z.max(1), 0))
+
+
+def percentile(cal: Calibration, options: Options) -> dict[str, Floats]:
+    """Return a percentile of the activations (Rueckauer et al., Front. Neurosci. 2017)."""
+    return _of_activations(
+        cal, options, lambda z: np.percentile(np.maximum(z, 0), options.percentile, axis=1)
+    )
+
+
+def least_error(cal: Calibration, options: Options) -> dict[str, Floats]:
+    """Return what rounds the activations to T + 1 levels with the least squared error (Li et al., ICML 2021)."""
+    return _of_activations(cal, options, lambda z: clipped_best(z, cal.steps))
+
+
+def clipped_best(z: Floats, levels: int) -> Floats:
+    """Return for each row the limit L for which ``round(z levels / L) L / levels``, in [0, L], is closest to relu(z)."""
+    z = np.maximum(_sampled(z), 0).astype(np.float32)
+    greatest = z.max(1, keepdims=True)
+    best = greatest[:, 0].copy()
+    least = np.full(len(z), np.inf)
+    for share in np.linspace(0.05, 1.0, 58, dtype=np.float32):
+        limit = np.maximum(greatest * share, 1e-30)
+        kept = np.minimum(np.rint(z * (levels / limit)), levels) * (limit / levels)
+        error = np.square(kept - z).mean(1)
+        better = error < least
+        best[better], least[better] = limit[better, 0], error[better]
+    return best
+
+
+def threshold_iteration(cal: Calibration, options: Options) -> dict[str, Floats]:
+    """Return the closed-form optimum for normally distributed potentials, n = T levels (Huang et al., ICML 2025)."""
+    n = cal.steps
+    return _of_activations(
+        cal,
+        options,
+        lambda z: np.array([_iterate(float(m), float(s), n) for m, s in zip(z.mean(1), z.std(1), strict=True)]),
+    )
+
+
+def _iterate(mu: float, sigma: float, n: int) -> float:
+    if sigma <= 0:
+        return max(mu, 0.0)
+    i = np.arange(1, n + 1)
+    threshold = max(mu, 0.0) + 3 * sigma
+    for _ in range(200):
+        c = (2 * i - 1) * threshold / (2 * n)
+        u = (c - mu) / (math.sqrt(2) * sigma)
+        erf = np.array([math.erf(v) for v in u])
+        s1, s2, s3 = erf.sum(), ((2 * i - 1) / n**2 * erf).sum(), np.exp(-(u**2)).sum()
+        if 1 - s2 < 1e-12:
+            break
+        factor = (mu / threshold) * (1 - s1 / n) / (1 - s2)
+        factor += sigma * math.sqrt(2 / math.pi) / threshold * s3 / n / (1 - s2)
+        threshold *= factor
+        if abs(factor - 1) < 1e-6:
+            break
+    return max(threshold, 0.0)
+
+
+def ltb(cal: Calibration, options: Options, iterations: int = 1000) -> dict[str, Floats]:
+    """Return locally balanced thresholds (Bu et al., CVPR 2025).
+
+    In forward order, each threshold climbs by twice the mean excess of the activations above it, for so many updates; what is
+    above it does not reach the next layers.
+    """
+    thresholds: dict[str, Floats] = {}
+    changes: dict[str, Layer] = {}
+    for n in cal.neurons:
+        z = np.sort(np.maximum(by_channel(cal.potentials(n, changes), options.per_channel), 0), axis=1)
+        sums = np.cumsum(z[:, ::-1], axis=1, dtype=np.float64)
+        result = np.zeros(len(z))
+        for row in range(len(z)):
+            threshold = 0.0
+            for _ in range(iterations):
+                above = z.shape[1] - int(np.searchsorted(z[row], threshold, side="right"))
+                if above == 0:
+                    break
+                excess = sums[row, above - 1] - above * threshold
+                threshold += 2 * excess / z.shape[1]
+            result[row] = threshold
+        thresholds[n] = usable(result)
+        changes[n] = ReLU(upper=thresholds[n] if options.per_channel else float(thresholds[n][0]))
+    return thresholds
+
+
+def rmp(cal: Calibration, options: Options) -> dict[str, Floats]:
+    """Return the greatest input of one step, layer by layer in the spiking network (Sengupta et al. 2019; Han et al. 2020)."""
+    thresholds: dict[str, Floats] = {}
+    spiking: dict[str, Layer] = {}
+    for n in cal.neurons:
+        greatest: Floats | None = None
+        for _, values in cal.currents(cal.source(n), spiking):
+            rows = by_channel(np.swapaxes(values, 0, 1).reshape(-1, *values.shape[2:]), options.per_channel)
+            now = rows.max(1)
+            greatest = now if greatest is None else np.maximum(greatest, now)
+        assert greatest is not None
+        thresholds[n] = usable(np.maximum(greatest, 0))
+        spiking[n] = options.make(thresholds[n])
+    return thresholds
+
+
+THRESHOLDS: Mapping[str, Callable[[Calibration, Options], dict[str, Floats]]] = {
+    "maxnorm": maxnorm,
+    "percentile": percentile,
+    "least_error": least_error,
+    "threshold_iteration": threshold_iteration,
+    "ltb": ltb,
+    "rmp": rmp,
+}
