@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from spikelet import datasets, decode, encode, statistics
+from spikelet import datasets, decode, encode, layers, statistics
 from spikelet._core import __version__, available_simd_levels, simd_level
 from spikelet.network import Network
 from spikelet.neurons import IF, LIF, LIFAlpha, LIFCond, LIFDelta
@@ -44,14 +44,23 @@ from spikelet.sources import (
     RasterSource,
     SpikeSource,
 )
+from spikelet.spiking_model import SpikingModel, SpikingResult
 
 if TYPE_CHECKING:
-    from spikelet import models, plot
+    from spikelet import conversion, energy, models, plot
+    from spikelet.conversion import convert
 else:
 
     def __getattr__(name: str) -> Any:
-        if name in ("models", "plot"):  # built on the rest, and not for everyone
+        if name in (
+            "conversion",
+            "energy",
+            "models",
+            "plot",
+        ):  # built on the rest, and not for everyone
             return importlib.import_module(f"spikelet.{name}")
+        if name == "convert":
+            return importlib.import_module("spikelet.conversion").convert
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -84,6 +93,8 @@ __all__ = [
     "RewardSTDP",
     "SpikeRecorder",
     "SpikeSource",
+    "SpikingModel",
+    "SpikingResult",
     "StateRecorder",
     "SynapticScaling",
     "TripletSTDP",
@@ -93,9 +104,13 @@ __all__ = [
     "WeightRecorder",
     "__version__",
     "available_simd_levels",
+    "conversion",
+    "convert",
     "datasets",
     "decode",
     "encode",
+    "energy",
+    "layers",
     "models",
     "plot",
     "simd_level",

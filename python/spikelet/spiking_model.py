@@ -212,7 +212,7 @@ class SpikingModel:
             lead = values.shape[: 1 if what == "mean" else 2]
             kept[name] = values.reshape(*lead, *shapes[node])
         operations = {
-            name: Operations(*(float(c) / max(count, 1) for c in counts[k]), dense=dense[k] * total)
+            name: Operations(*(float(c) / max(count, 1) for c in counts[k]), dense[k] * total)
             for name, k in numbers.items()
             if not (name != INPUT and isinstance(self.graph[name].layer, layers.Flatten))
         }
@@ -255,7 +255,7 @@ class SpikingModel:
                 f"must lie within the model's input_scale = {self.input_scale:g}",
             )
         if coding == "poisson":
-            raster = encode.rate(size, total, seed=seed).astype(np.int8)
+            raster = np.asarray(encode.rate(size, total, seed=seed)).astype(np.int8)
         else:
             # On from the step at which what is left of the run is the right share of it.
             on = total - np.rint(size * total)
@@ -272,7 +272,7 @@ class SpikingModel:
     def _records(
         self, where: str, record: str | Iterable[str] | bool, sequence: bool
     ) -> dict[str, tuple[str, str]]:
-        """Return (layer, what) by the name it is asked for; names of our own begin with \\0."""
+        """Return (layer, what) by the name it is asked for; names of our own begin with NUL."""
         names: list[str] = []
         if record is True:
             names = [f"{n}.{what}" for n in self.neurons for what in ("spikes", "v")]

@@ -34,7 +34,11 @@ class Calibration:
         T, for which the spiking network is made.
     threads : int
     run_options : mapping
-        How x enters the spiking network: ``coding``, ``seed``; and its ``input_scale``.
+        How x enters the spiking network: ``coding``, ``seed``.
+    input_scale : float
+        What a spike of the input stands for.
+    kept : set of str
+        Neurons that stay analog.
     """
 
     graph: Graph
@@ -43,11 +47,14 @@ class Calibration:
     threads: int
     run_options: Mapping[str, Any]
     input_scale: float = 1.0
+    kept: frozenset[str] = frozenset()
 
     @cached_property
     def neurons(self) -> tuple[str, ...]:
-        """Names of the ANN's neurons, in order."""
-        return tuple(n.name for n in self.graph if isinstance(n.layer, ReLU))
+        """Names of the neurons that become spiking, in order."""
+        return tuple(
+            n.name for n in self.graph if isinstance(n.layer, ReLU) and n.name not in self.kept
+        )
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:

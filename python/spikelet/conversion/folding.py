@@ -120,7 +120,7 @@ def _behind(layer: Affine | Conv2d | Linear, affine: Affine) -> Layer:
     if isinstance(layer, Affine):
         return Affine(layer.scale * scale, bias)
     weight = layer.weight * scale.reshape(-1, *[1] * (layer.weight.ndim - 1))
-    return layer.replace(weight=weight, bias=bias)  # type: ignore[no-any-return]
+    return layer.replace(weight=weight, bias=bias)
 
 
 def _ahead(affine: Affine, layer: Conv2d | Linear) -> Layer | None:
@@ -137,7 +137,7 @@ def _ahead(affine: Affine, layer: Conv2d | Linear) -> Layer | None:
         channels = group[:, None] * per_group + np.arange(per_group)  # [out, in / groups]
         weight = layer.weight * affine.scale[channels][..., None, None]
         drive = np.einsum("oihw,oi->o", layer.weight, affine.shift[channels]) if shifts else None
-    return layer.replace(weight=weight, bias=_sum(drive, layer.bias))  # type: ignore[no-any-return]
+    return layer.replace(weight=weight, bias=_sum(drive, layer.bias))
 
 
 def _sum(a: Floats | None, b: Floats | None) -> Floats | None:

@@ -152,5 +152,3 @@ def _regress(currents: Floats, z: Floats) -> tuple[Floats, Floats, Floats]:
         left = var_z - 2 * slope[t] * together + slope[t] ** 2 * var
         spread[t] = np.sqrt(np.maximum(left, 0))
     return slope, offset, spread
-
-

@@ -117,5 +117,3 @@ def _unfold(layer: Conv2d | Linear, x: Floats) -> Floats:
     windows = sliding_window_view(padded, (dy * (kh - 1) + 1, dx * (kw - 1) + 1), axis=(2, 3))
     windows = windows[:, :, ::sy, ::sx, ::dy, ::dx]
     return np.ascontiguousarray(windows.transpose(0, 2, 3, 1, 4, 5)).reshape(-1, _features(layer))
-
-

@@ -39,13 +39,14 @@ class Options:
 def by_channel(values: Floats, per_channel: bool) -> Floats:
     """Return [channels, values], or [1, values] of all channels."""
     rows = np.moveaxis(values, 1, 0).reshape(values.shape[1], -1)
-    return rows if per_channel else rows.reshape(1, -1)
+    return np.asarray(rows if per_channel else rows.reshape(1, -1))
 
 
 def usable(thresholds: Floats) -> Floats:
     """Thresholds must be positive, also of channels that no picture activated: these get a thousandth of the greatest."""
     greatest = float(thresholds.max())
-    return np.maximum(thresholds.astype(np.float64), 1e-3 * greatest if greatest > 0 else 1.0)
+    least = 1e-3 * greatest if greatest > 0 else 1.0
+    return np.asarray(np.maximum(thresholds.astype(np.float64), least))
 
 
 def _sampled(rows: Floats) -> Floats:
@@ -91,7 +92,7 @@ def clipped_best(z: Floats, levels: int) -> Floats:
         error = np.square(kept - z).mean(1)
         better = error < least
         best[better], least[better] = limit[better, 0], error[better]
-    return best
+    return np.asarray(best)
 
 
 def threshold_iteration(cal: Calibration, options: Options) -> dict[str, Floats]:
@@ -100,7 +101,9 @@ def threshold_iteration(cal: Calibration, options: Options) -> dict[str, Floats]
     return _of_activations(
         cal,
         options,
-        lambda z: np.array([_iterate(float(m), float(s), n) for m, s in zip(z.mean(1), z.std(1), strict=True)]),
+        lambda z: np.array(
+            [_iterate(float(m), float(s), n) for m, s in zip(z.mean(1), z.std(1), strict=True)]
+        ),
     )
 
 
@@ -133,7 +136,9 @@ def ltb(cal: Calibration, options: Options, iterations: int = 1000) -> dict[str,
     thresholds: dict[str, Floats] = {}
     changes: dict[str, Layer] = {}
     for n in cal.neurons:
-        z = np.sort(np.maximum(by_channel(cal.potentials(n, changes), options.per_channel), 0), axis=1)
+        z = np.sort(
+            np.maximum(by_channel(cal.potentials(n, changes), options.per_channel), 0), axis=1
+        )
         sums = np.cumsum(z[:, ::-1], axis=1, dtype=np.float64)
         result = np.zeros(len(z))
         for row in range(len(z)):
@@ -157,7 +162,9 @@ def rmp(cal: Calibration, options: Options) -> dict[str, Floats]:
     for n in cal.neurons:
         greatest: Floats | None = None
         for _, values in cal.currents(cal.source(n), spiking):
-            rows = by_channel(np.swapaxes(values, 0, 1).reshape(-1, *values.shape[2:]), options.per_channel)
+            rows = by_channel(
+                np.swapaxes(values, 0, 1).reshape(-1, *values.shape[2:]), options.per_channel
+            )
             now = rows.max(1)
             greatest = now if greatest is None else np.maximum(greatest, now)
         assert greatest is not None

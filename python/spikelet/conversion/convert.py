@@ -1,0 +1,345 @@
+"""ANN-to-SNN conversion: one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from spikelet._checks import fail, integer, number
+from spikelet.conversion.calibrated import calibrated
+from spikelet.conversion.calibration import Calibration, Floats
+from spikelet.conversion.folding import fold
+from spikelet.conversion.load import read
+from spikelet.conversion.neurons import NEURONS
+from spikelet.conversion.predictive import predictive
+from spikelet.conversion.thresholds import THRESHOLDS, Options, usable
+from spikelet.graph import Graph
+from spikelet.layers import Layer, ReLU
+from spikelet.spiking_model import SpikingModel, SpikingResult
+
+if TYPE_CHECKING:
+    from spikelet.conversion.report import ConversionReport
+
+__all__ = ["METHODS", "ConvertedModel", "convert"]
+
+METHODS = ("predictive", *THRESHOLDS, "calibrated", "qcfs")
+
+
+class ConvertedModel(SpikingModel):
+    """A `SpikingModel` made of an ANN by `convert`.
+
+    Parameters
+    ----------
+    graph : Graph
+    ann : SpikingModel
+        The ANN: the same graph with `ReLU` neurons, BatchNorm folded. ``ann.run(x, steps=1).output`` are its outputs.
+    method, neuron : str
+        How it was made.
+    steps, delay : int
+        T and the delay of the readout for which it was made; `run` takes them by default.
+    coding : str
+        How input enters by default.
+    **options
+        Of `SpikingModel`.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        ann: SpikingModel,
+        *,
+        method: str,
+        neuron: str,
+        steps: int,
+        delay: int = 0,
+        coding: Literal["direct", "poisson", "latency"] = "direct",
+        **options: Any,
+    ) -> None:
+        super().__init__(graph, **options)
+        self.ann = ann
+        self.method = method
+        self.neuron = neuron
+        self.steps = steps
+        self.delay = delay
+        self.coding = coding
+
+    @property
+    def thresholds(self) -> dict[str, Any]:
+        """Thresholds of the spiking layers, by name."""
+        return {name: self.graph[name].layer.threshold for name in self.neurons}  # type: ignore[attr-defined]
+
+    def run(self, x: ArrayLike, steps: int | None = None, **options: Any) -> SpikingResult:
+        """Run with x held constant; see `SpikingModel.run`.
+
+        Parameters
+        ----------
+        x : array-like, [B, ...]
+        steps : int, optional
+            T; by default the number for which the model was made.
+        **options
+            Of `SpikingModel.run`; `delay` and `coding` are by default those for which the model was made.
+        """
+        steps = self.steps if steps is None else steps
+        delay = self.delay if steps == self.steps else self.delay * steps // self.steps
+        options = {"delay": delay, "coding": self.coding, **options}
+        return super().run(x, steps, **options)
+
+    def report(
+        self, x: ArrayLike, labels: ArrayLike | None = None, steps: int | None = None
+    ) -> ConversionReport:
+        """Compare each layer with the ANN's; see `spikelet.conversion.report`.
+
+        Parameters
+        ----------
+        x : array-like, [B, ...]
+        labels : array-like, [B], optional
+        steps : int, optional
+        """
+        from spikelet.conversion.report import report  # noqa: PLC0415  # report needs this module's types
+
+        steps = self.steps if steps is None else steps
+        return report(self, self.ann, np.asarray(x), steps, labels=labels, delay=self.delay)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """Arguments of `convert`, checked."""
+
+    method: str
+    neuron: str
+    options: Options
+    coding: str
+    seed: int
+    run_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def convert(
+    ann: Any,
+    calibration: ArrayLike,
+    *,
+    steps: int = 32,
+    method: str = "predictive",
+    neuron: str | None = None,
+    percentile: float = 99.9,
+    per_channel: bool = True,
+    delay: int | Literal["auto"] = "auto",
+    keep: Iterable[str] | Callable[[str], bool] = (),
+    coding: Literal["direct", "poisson", "latency"] = "direct",
+    seed: int = 0,
+    dtype: Literal["float32", "float64"] = "float32",
+    threads: int | None = None,
+) -> ConvertedModel:
+    """Make a spiking network of a trained ANN.
+
+    BatchNorm is folded into the weights, each ReLU becomes a layer of integrate-and-fire neurons with thresholds of its
+    own, the last layer sums without spikes. No labels, no gradients and none of the training code are needed.
+
+    Parameters
+    ----------
+    ann : torch.nn.Module, path of an .onnx file, onnx.ModelProto, Graph or sequence of layers
+        See `spikelet.conversion.load.read`. It stays as it is.
+    calibration : array-like, [N, ...]
+        Inputs such as the ANN will see, prepared as for the ANN; a few hundred are enough.
+    steps : int
+        T. What is fitted, is fitted for it; all methods but "predictive" can be run for another number.
+    method : str
+        How thresholds are chosen:
+
+        "predictive"
+            Binary spikes that are sent by an estimate, with all parameters fitted to the network; the most exact, and the
+            default. See `spikelet.layers.PredictiveIF`.
+        "maxnorm", "percentile"
+            The greatest activation (Diehl et al. 2015), or a percentile of the activations (Rueckauer et al. 2017).
+        "least_error"
+            What rounds the activations to T levels with the least error (Li et al. 2021).
+        "threshold_iteration"
+            The same for normally distributed potentials, in closed form (Huang et al. 2025).
+        "ltb"
+            Local threshold balancing (Bu et al. 2025).
+        "rmp"
+            The greatest input of one step, found by running the spiking network (Sengupta et al. 2019, Han et al. 2020).
+        "calibrated"
+            "least_error", then biases and initial potentials are set so that mean outputs are right (Li et al. 2021).
+        "qcfs"
+            For networks that were trained with `spikelet.conversion.QCFS` activations (Bu et al. 2022).
+    neuron : "soft", "hard", "signed", "differential" or "multi", optional
+        Reset by subtraction (RMP) with a start at half of the threshold, which is the default; reset to zero; spikes of both
+        signs; differential coding; spikes of four sizes and both signs. "predictive" has neurons of its own.
+    percentile : float
+        For ``method="percentile"``.
+    per_channel : bool
+        A threshold for each channel, or one for each layer.
+    delay : int or "auto"
+        Steps that the readout leaves out. "auto": what comes closest to the ANN's outputs on the calibration inputs.
+    keep : iterable of str, or callable
+        Neurons that stay analog: a hybrid network.
+    coding, seed
+        How input enters; see `SpikingModel.run`.
+    dtype, threads
+        Of the result; see `SpikingModel`.
+
+    Returns
+    -------
+    ConvertedModel
+
+    Raises
+    ------
+    ValueError
+        If something in the ANN cannot be converted (the layer is named, with a hint), the calibration inputs do not fit, hold
+        NaN, or are all equal, or an argument breaks its rule.
+    TypeError
+        If `ann` is nothing that can be read.
+    """
+    where = "convert"
+    x = _calibration(where, calibration)
+    integer(where, "steps", steps, 1)
+    if method not in METHODS:
+        fail(where, "method", method, f"must be one of {', '.join(METHODS)}")
+    neuron = _neuron(where, method, neuron)
+    share = float(number(where, "percentile", percentile))
+    if not 0 < share <= 100:
+        fail(where, "percentile", percentile, "must be in (0, 100]")
+    if delay != "auto":
+        integer(where, "delay", delay, 0, steps - 1)
+    if coding not in ("direct", "poisson", "latency"):
+        fail(where, "coding", coding, 'must be "direct", "poisson" or "latency"')
+    graph = fold(read(ann, x.shape[1:]))
+    graph.shapes(x.shape[1:])
+    names = [n.name for n in graph if isinstance(n.layer, ReLU)]
+    kept = _kept(where, keep, names)
+    if not set(names) - kept:
+        fail(where, "ann", names, "must have a ReLU that becomes spiking; its neurons are")
+    scale = float(np.abs(x).max())
+    analog = SpikingModel(graph, dtype=dtype, threads=threads)
+    run_options = {} if coding == "direct" else {"coding": coding, "seed": seed}
+    cal = Calibration(graph, x, steps, analog.threads, run_options, scale, kept)
+    _check_activity(where, cal)
+    changes = _changes(
+        where,
+        cal,
+        method,
+        neuron,
+        Options(per_channel, share, NEURONS.get(neuron, NEURONS["soft"])),
+    )
+    model = ConvertedModel(
+        graph.replaced(changes),
+        analog,
+        method=method,
+        neuron=neuron,
+        steps=steps,
+        coding=coding,
+        dtype=dtype,
+        threads=threads,
+        input_scale=scale,
+    )
+    model.delay = _best_delay(model, x) if delay == "auto" else int(delay)
+    return model
+
+
+def _calibration(where: str, calibration: ArrayLike) -> Floats:
+    x = np.asarray(calibration)
+    if x.dtype.kind not in "biuf":
+        msg = f"{where}: calibration must be an array of numbers, got dtype {x.dtype}"
+        raise TypeError(msg)
+    if x.ndim < 2 or x.size == 0:
+        fail(where, "calibration", x.shape, "must be [N, ...] and not empty; its shape")
+    x = np.ascontiguousarray(x, np.float32)
+    if not np.isfinite(x).all():
+        fail(where, "calibration", float(x[~np.isfinite(x)][0]), "must be finite")
+    if x.min() == x.max():
+        fail(
+            where,
+            "calibration",
+            float(x.flat[0]),
+            "must not be constant: it would tell nothing; all its values are",
+        )
+    return x
+
+
+def _neuron(where: str, method: str, neuron: str | None) -> str:
+    if method == "predictive":
+        if neuron not in (None, "predictive"):
+            fail(
+                where,
+                "neuron",
+                neuron,
+                'must be left out with method="predictive", which has its own',
+            )
+        return "predictive"
+    neuron = "soft" if neuron is None else neuron
+    if neuron not in NEURONS:
+        fail(where, "neuron", neuron, f"must be one of {', '.join(NEURONS)}")
+    return neuron
+
+
+def _kept(
+    where: str, keep: Iterable[str] | Callable[[str], bool], names: list[str]
+) -> frozenset[str]:
+    if callable(keep):
+        return frozenset(n for n in names if keep(n))
+    kept = frozenset([keep] if isinstance(keep, str) else keep)
+    for name in kept:
+        if name not in names:
+            fail(where, "keep", name, f"must be one of the neurons {', '.join(names)}")
+    return kept
+
+
+def _check_activity(where: str, cal: Calibration) -> None:
+    for name in cal.neurons:
+        potentials = cal.potentials(name)
+        if not np.isfinite(potentials).all():
+            fail(
+                where,
+                f"the input of '{name}'",
+                "inf or NaN",
+                "must be finite: a weight is too large",
+            )
+        if potentials.max() <= 0:
+            fail(
+                where,
+                f"activation of '{name}'",
+                0.0,
+                "must not be 0 for all calibration inputs: the layer would never spike",
+            )
+
+
+def _changes(
+    where: str, cal: Calibration, method: str, neuron: str, options: Options
+) -> Mapping[str, Layer]:
+    if method == "predictive":
+        return predictive(cal)
+    if method == "calibrated":
+        return calibrated(cal, THRESHOLDS["least_error"](cal, options), NEURONS[neuron])
+    if method == "qcfs":
+        limits = {n: cal.graph[n].layer.upper for n in cal.neurons}  # type: ignore[attr-defined]
+        for name, upper in limits.items():
+            if upper is None:
+                fail(
+                    where,
+                    f"activation of '{name}'",
+                    "ReLU",
+                    'must be QCFS for method="qcfs": train with conversion.QCFS',
+                )
+        thresholds = {n: usable(np.atleast_1d(upper)) for n, upper in limits.items()}
+    else:
+        thresholds = THRESHOLDS[method](cal, options)
+    return {n: options.make(t if len(t) > 1 else float(t[0])) for n, t in thresholds.items()}
+
+
+def _best_delay(model: ConvertedModel, x: Floats, count: int = 256) -> int:
+    """Return the delay with which the mean output comes closest to the ANN's, in the mean square."""
+    x = x[:count]
+    name = model.graph.output.name
+    if model.graph.output.layer.inputs is None or name in model.neurons:
+        return 0
+    wanted = model.ann.run(x, steps=1).output
+    values = model.run(x, delay=0, record=f"{name}.value")[f"{name}.value"].astype(np.float64)
+    steps = len(values)
+    errors = []
+    for delay in range(steps):
+        errors.append(float(np.square(values[delay:].mean(0) - wanted).mean()))
+    return int(np.argmin(errors))

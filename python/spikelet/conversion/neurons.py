@@ -1,0 +1,44 @@
+"""From thresholds to neurons, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from spikelet.layers import IF
+
+__all__ = ["NEURONS"]
+
+_LEVELS = 4  # sizes of a multi-threshold neuron's spikes
+
+
+def _soft(threshold: Any) -> IF:
+    return IF(threshold, v_init=np.asarray(threshold) / 2, amplitude=threshold)
+
+
+def _hard(threshold: Any) -> IF:
+    return IF(threshold, "zero", amplitude=threshold)
+
+
+def _signed(threshold: Any) -> IF:
+    return _soft(threshold).replace(code="signed")
+
+
+def _differential(threshold: Any) -> IF:
+    return _soft(threshold).replace(code="differential")
+
+
+def _multi(threshold: Any) -> IF:
+    smallest = np.asarray(threshold) / 2 ** (_LEVELS - 1)
+    return _signed(threshold).replace(levels=_LEVELS, v_init=smallest / 2)
+
+
+NEURONS: Mapping[str, Callable[[Any], IF]] = {
+    "soft": _soft,
+    "hard": _hard,
+    "signed": _signed,
+    "differential": _differential,
+    "multi": _multi,
+}
