@@ -48,7 +48,7 @@ struct Runner {
   std::vector<std::pair<std::size_t, What>> kept;
   Engine<R> engine;
 
-  Runner(const Builder& builder, const std::string& form, bool signed_input,
+  Runner(const Builder& builder, const std::string& form, bool signed_input, bool whole,
          const std::vector<std::pair<std::size_t, std::string>>& records)
       : graph(builder.graph),
         kept(names(records)),
@@ -56,7 +56,7 @@ struct Runner {
                form == "constant"   ? InputForm::constant
                : form == "sequence" ? InputForm::sequence
                                     : InputForm::spikes,
-               signed_input, kept) {}
+               signed_input, whole, kept) {}
 
   static std::vector<std::pair<std::size_t, What>> names(
       const std::vector<std::pair<std::size_t, std::string>>& records) {
@@ -134,7 +134,7 @@ struct Runner {
 template <class R>
 void bind_runner(py::module_& m, const char* name) {
   py::class_<Runner<R>>(m, name)
-      .def(py::init<const Builder&, const std::string&, bool,
+      .def(py::init<const Builder&, const std::string&, bool, bool,
                     const std::vector<std::pair<std::size_t, std::string>>&>())
       .def("run", &Runner<R>::run);
 }

@@ -261,7 +261,13 @@ class LayerGraph:
 
 class _LayerEngine:
     def __init__(
-        self, graph: LayerGraph, form: str, signed_input: bool, records: list[tuple[int, str]], /
+        self,
+        graph: LayerGraph,
+        form: str,
+        signed_input: bool,
+        whole: bool,
+        records: list[tuple[int, str]],
+        /,
     ) -> None: ...
     def run(
         self,

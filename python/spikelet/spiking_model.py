@@ -20,7 +20,11 @@ from spikelet.network import default_threads
 
 __all__ = ["Operations", "SpikingModel", "SpikingResult"]
 
-_ENGINES = {"float32": _core.LayerEngine32, "float64": _core.LayerEngine64}
+_ENGINES = {
+    "float32": _core.LayerEngine32,
+    "float64": _core.LayerEngine64,
+    "int16": _core.LayerEngine32,
+}
 _WHATS = {"spikes": "spikes", "v": "potential", "mean": "mean", "value": "value"}
 
 
@@ -94,8 +98,9 @@ class SpikingModel:
     ----------
     layers : iterable of Layer or (name, Layer, inputs), or Graph
         See `spikelet.layers`. A bare layer takes the one before it; the last one is the output.
-    dtype : "float32" or "float64"
-        Of potentials and weights.
+    dtype : "float32", "float64" or "int16"
+        Of potentials and weights. "int16": weights between spiking layers are rounded to 16 bits, on a scale for each
+        channel with which no sum can overflow; the rest is float32. The fastest.
     threads : int, optional
         By default all that this process may use. No result depends on it.
     input_scale : float
@@ -114,14 +119,14 @@ class SpikingModel:
         self,
         layers: Iterable[LayerLike] | Graph,
         *,
-        dtype: Literal["float32", "float64"] = "float32",
+        dtype: Literal["float32", "float64", "int16"] = "float32",
         threads: int | None = None,
         input_scale: float = 1.0,
     ) -> None:
         where = type(self).__name__
         self.graph = layers if isinstance(layers, Graph) else Graph(layers, where)
         if dtype not in _ENGINES:
-            fail(where, "dtype", dtype, 'must be "float32" or "float64"')
+            fail(where, "dtype", dtype, 'must be "float32", "float64" or "int16"')
         self.dtype = dtype
         self.threads = (
             default_threads() if threads is None else integer(where, "threads", threads, 1)
@@ -244,7 +249,8 @@ class SpikingModel:
                 signed = array.dtype.kind in "if" and bool((array < 0).any())
                 return np.ascontiguousarray(array, np.int8), "signed" if signed else "spikes", 1.0
             kind = "constant" if steps is not None else "sequence"
-            return np.ascontiguousarray(array, self.dtype), kind, 1.0
+            real = np.float64 if self.dtype == "float64" else np.float32
+            return np.ascontiguousarray(array, real), kind, 1.0
         total = integer(where, "steps", steps, 1)
         size = np.abs(array.astype(np.float64)) / self.input_scale
         if size.size and size.max() > 1:
@@ -315,7 +321,8 @@ class SpikingModel:
         core, numbers = lower(self.graph, shape, scale)
         form = "spikes" if given == "signed" else given
         wanted = [(numbers[name], what) for name, what in records]
-        engine = _ENGINES[self.dtype](core, form, given == "signed", wanted)
+        whole = self.dtype == "int16"
+        engine = _ENGINES[self.dtype](core, form, given == "signed", whole, wanted)
         dense = [float(core.dense_operations(k)) for k in range(len(core))]
         return engine, numbers, dense
 

@@ -56,9 +56,9 @@ void keep(const Picture<R>& picture, const NodePlan<R>& node, const Record<R>& r
 }  // namespace
 
 template <class R>
-Engine<R>::Engine(const Graph& graph, InputForm form, bool signed_input,
+Engine<R>::Engine(const Graph& graph, InputForm form, bool signed_input, bool whole,
                   std::span<const std::pair<std::size_t, What>> records)
-    : plan_(make_plan<R>(graph, form, signed_input, records)) {}
+    : plan_(make_plan<R>(graph, form, signed_input, whole, records)) {}
 template <class R>
 Engine<R>::~Engine() = default;
 template <class R>

@@ -13,13 +13,15 @@
 namespace spikelet::layers {
 
 inline constexpr std::size_t channel_unit = 16;
-inline constexpr std::size_t max_levels = 8;
+using Short = std::int16_t;
 
-// A row of currents, [steps][width][block].
-template <class R>
+// A row of currents, [steps][width][pixel], of which a kernel sees the first `block` of each pixel.
+// Of type R, or 16-bit integers: as many as fit, times the same scale as the neurons' parameters.
+template <class C>
 struct Currents {
-  R* at;
-  std::size_t steps, width, block;
+  C* at;
+  std::size_t steps, width, block, pixel;
+  std::size_t step() const { return width * pixel; }
 };
 
 // Spikes of the rows that a kernel sees, at the first of the steps. Rows outside are of zeros;
@@ -41,7 +43,7 @@ struct Sweep {
   const R* weights;
   std::size_t taps, phases, words;
   std::size_t stride, left, kernel_height;
-  std::size_t rows_a_word;  // 3, 2 or 1
+  std::size_t rows_a_word;  // 4, 3, 2 or 1
   std::size_t parts;        // words of a kernel row, if rows_a_word is 1
 };
 
@@ -101,9 +103,17 @@ struct LayerKernels {
   // By reset and code.
   void (*subtract)(const NeuronRow<R>&, const Currents<R>&);
   void (*zero)(const NeuronRow<R>&, const Currents<R>&);
+  void (*predictive)(const NeuronRow<R>&, const Currents<R>&);
   void (*graded)(const NeuronRow<R>&, const Currents<R>&);        // signed, any levels
   void (*differential)(const NeuronRow<R>&, const Currents<R>&);  // the same, of changes
-  void (*predictive)(const NeuronRow<R>&, const Currents<R>&);
+  // The same of integers.
+  void (*sweep16)(const Sweep<Short>&, const SpikeRows&, Short gain, bool add,
+                  const Currents<Short>&);
+  void (*copy16)(const Short* weight, const SpikeRows&, Short gain, bool add,
+                 const Currents<Short>&);
+  void (*subtract16)(const NeuronRow<R>&, const Currents<Short>&);
+  void (*zero16)(const NeuronRow<R>&, const Currents<Short>&);
+  void (*predictive16)(const NeuronRow<R>&, const Currents<Short>&);
   // Bits that are set.
   std::uint64_t (*population)(const std::uint8_t* bytes, std::size_t n);
   // sums[x][pixel] += gain where there is a spike, over `steps` steps of one row.

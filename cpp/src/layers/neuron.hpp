@@ -15,9 +15,22 @@ SPIKELET_INLINE std::uint32_t at_least_bits(Vec<R> v, Vec<R> limit) {
   return static_cast<std::uint32_t>(reaches(v, limit, Which<R>{}));
 }
 
+// Currents as the neurons' type.
+template <class R, class C>
+SPIKELET_INLINE Vec<R> load_current(const C* p) {
+  if constexpr (sizeof(C) == sizeof(R)) {
+    return load(p);
+  } else {
+    typedef C Narrow __attribute__((vector_size(lanes<R> * sizeof(C))));
+    Narrow v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return __builtin_convertvector(v, Vec<R>);
+  }
+}
+
 // For each 16 neurons of the row: f(pixel, channel, offset into [x][block]).
-template <class R, class F>
-SPIKELET_INLINE void each_group(const Currents<R>& in, F&& f) {
+template <class C, class F>
+SPIKELET_INLINE void each_group(const Currents<C>& in, F&& f) {
   for (std::size_t x = 0; x < in.width; ++x) {
     for (std::size_t c = 0; c < in.block; c += channel_unit) {
       f(x, c, x * in.block + c);
@@ -27,16 +40,16 @@ SPIKELET_INLINE void each_group(const Currents<R>& in, F&& f) {
 
 // `Groups` times 16 neurons side by side, so that none waits for the step before alone.
 // reset(v, limit) gives the potential after a step.
-template <class R, int Groups, bool Plain, class Reset>
-SPIKELET_INLINE void binary_groups(const NeuronRow<R>& n, const Currents<R>& in, std::size_t x,
+template <class R, int Groups, bool Plain, class C, class Reset>
+SPIKELET_INLINE void binary_groups(const NeuronRow<R>& n, const Currents<C>& in, std::size_t x,
                                    std::size_t c, Reset&& reset) {
   constexpr int vectors = Groups * 16 / lanes<R>;
   const auto lane = [](int k) { return static_cast<std::size_t>(k * lanes<R>); };
-  const std::size_t step = in.width * in.block;
+  const std::size_t step = in.step();
   const std::size_t at = x * in.block + c;
   // Bits may lie anywhere as far as the compiler knows: what is needed of the arguments is copied.
   const std::size_t steps = in.steps, row_bytes = n.row_bytes;
-  const R* const currents = in.at + at;
+  const C* currents[vectors];
   const R decay = n.decay, gain = n.gain;
   R* const recorded = n.recorded;
   std::uint8_t* bits[Groups];
@@ -50,6 +63,7 @@ SPIKELET_INLINE void binary_groups(const NeuronRow<R>& n, const Currents<R>& in,
     // Blocks lie side by side in the currents; parameters and bits of a pixel do not.
     const std::size_t pixel = x + (c + lane(k)) / in.block;
     const std::size_t channel = (c + lane(k)) % in.block;
+    currents[k] = in.at + pixel * in.pixel + channel;
     v[k] = load(n.v + at + lane(k));
     limit[k] = load(n.threshold + pixel * n.threshold_stride + channel);
     base[k] = n.base == nullptr ? Vec<R>{} : load(n.base + pixel * n.base_stride + channel);
@@ -58,7 +72,7 @@ SPIKELET_INLINE void binary_groups(const NeuronRow<R>& n, const Currents<R>& in,
     std::uint32_t spikes[Groups] = {};
 #pragma GCC unroll 16
     for (int k = 0; k < vectors; ++k) {
-      const Vec<R> current = load(currents + t * step + lane(k)) + base[k];
+      const Vec<R> current = load_current<R>(currents[k] + t * step) + base[k];
       const Vec<R> u = Plain ? v[k] + current : v[k] * decay + current * gain;
       spikes[k * lanes<R> / 16] |= at_least_bits<R>(u, limit[k]) << (k * lanes<R> % 16);
       v[k] = reset(u, limit[k]);
@@ -81,8 +95,8 @@ SPIKELET_INLINE void binary_groups(const NeuronRow<R>& n, const Currents<R>& in,
   }
 }
 
-template <class R, bool Plain, class Reset>
-SPIKELET_INLINE void binary_rows(const NeuronRow<R>& n, const Currents<R>& in, Reset&& reset) {
+template <class R, bool Plain, class C, class Reset>
+SPIKELET_INLINE void binary_rows(const NeuronRow<R>& n, const Currents<C>& in, Reset&& reset) {
   // Two groups of doubles, four of floats: as many as the registers hold.
   constexpr int groups = vector_bytes == 64 ? 16 / static_cast<int>(sizeof(R)) : 1;
   const std::size_t size = in.width * in.block;
@@ -95,8 +109,8 @@ SPIKELET_INLINE void binary_rows(const NeuronRow<R>& n, const Currents<R>& in, R
   }
 }
 
-template <class R, class Reset>
-SPIKELET_INLINE void binary_steps(const NeuronRow<R>& n, const Currents<R>& in, Reset&& reset) {
+template <class R, class C, class Reset>
+SPIKELET_INLINE void binary_steps(const NeuronRow<R>& n, const Currents<C>& in, Reset&& reset) {
   if (n.decay == R{1} && n.gain == R{1}) {
     binary_rows<R, true>(n, in, reset);
   } else {
@@ -104,23 +118,23 @@ SPIKELET_INLINE void binary_steps(const NeuronRow<R>& n, const Currents<R>& in, 
   }
 }
 
-template <class R>
-void subtract_steps(const NeuronRow<R>& n, const Currents<R>& in) {
+template <class R, class C>
+void subtract_steps(const NeuronRow<R>& n, const Currents<C>& in) {
   binary_steps(n, in, [](Vec<R> u, Vec<R> limit) { return u >= limit ? u - limit : u; });
 }
 
-template <class R>
-void zero_steps(const NeuronRow<R>& n, const Currents<R>& in) {
+template <class R, class C>
+void zero_steps(const NeuronRow<R>& n, const Currents<C>& in) {
   const Vec<R> rest = broadcast(n.v_reset);
   binary_steps(n, in, [rest](Vec<R> u, Vec<R> limit) { return u >= limit ? rest : u; });
 }
 
 // A spike for each time that the sum of the input, at the pace of this step, is `limit` ahead of
 // what was sent: v is the sum, sent the number of spikes.
-template <class R>
-void predictive_steps(const NeuronRow<R>& n, const Currents<R>& in) {
+template <class R, class C>
+void predictive_steps(const NeuronRow<R>& n, const Currents<C>& in) {
   constexpr int vectors = 16 / lanes<R>;
-  const std::size_t step = in.width * in.block, steps = in.steps, row_bytes = n.row_bytes;
+  const std::size_t step = in.step(), steps = in.steps, row_bytes = n.row_bytes;
   const std::size_t pace_step = n.pace_step;
   each_group(in, [&](std::size_t x, std::size_t c, std::size_t at) {
     Vec<R> v[vectors], sent[vectors], base[vectors];
@@ -131,6 +145,7 @@ void predictive_steps(const NeuronRow<R>& n, const Currents<R>& in) {
       base[k] = n.base == nullptr ? Vec<R>{} : load(n.base + x * n.base_stride + c + lane);
     }
     std::uint8_t* bits = n.bits + x * n.pixel_bytes + c / 8;
+    const C* currents = in.at + x * in.pixel + c;
     const R* pace = n.pace + c;
     const R* limit = n.limit + c;
     R* recorded = n.recorded;
@@ -139,7 +154,7 @@ void predictive_steps(const NeuronRow<R>& n, const Currents<R>& in) {
       std::uint32_t spikes = 0;
       for (int k = 0; k < vectors; ++k) {
         const std::size_t lane = static_cast<std::size_t>(k * lanes<R>);
-        v[k] += load(in.at + t * step + at + lane) + base[k];
+        v[k] += load_current<R>(currents + t * step + lane) + base[k];
         const Vec<R> u = v[k] * load(pace + lane) - sent[k];
         const Vec<R> bound = load(limit + lane);
         spikes |= at_least_bits<R>(u, bound) << (k * lanes<R>);
@@ -165,7 +180,7 @@ void predictive_steps(const NeuronRow<R>& n, const Currents<R>& in) {
 template <class R, bool Differential>
 SPIKELET_INLINE void graded_steps_of(const NeuronRow<R>& n, const Currents<R>& in) {
   constexpr int vectors = 16 / lanes<R>;
-  const std::size_t step = in.width * in.block;
+  const std::size_t step = in.step();
   const auto levels = static_cast<std::size_t>(n.levels);
   each_group(in, [&](std::size_t x, std::size_t c, std::size_t at) {
     for (int k = 0; k < vectors; ++k) {

@@ -37,9 +37,13 @@ Picture<R>::Picture(const typename Engine<R>::Plan& plan, std::size_t steps, std
       work_[i].potential.resize(steps_ * node.layout.size());
     }
     if (node.sum) {
-      for (const Term<R>& term : node.sum->terms) {
-        rows = std::max(rows, term.conv ? term.conv->kernel.conv.kernel_height + 2 : 1);
-      }
+      const auto see = [&](const auto& terms) {
+        for (const auto& term : terms) {
+          rows = std::max(rows, term.conv ? term.conv->kernel.conv.kernel_height + 3 : 1);
+        }
+      };
+      see(node.sum->terms);
+      see(node.sum->short_terms);
     }
   }
   rows_.resize(rows);
@@ -195,32 +199,41 @@ const R* Picture<R>::base_of(const Sum<R>& sum, const Layout& layout, std::size_
 }
 
 template <class R>
-void Picture<R>::add_term(const Term<R>& term, std::size_t y, std::size_t first_channel,
-                          std::size_t first, bool add, const Currents<R>& out) {
-  const NodePlan<R>& source = plan_.nodes[term.source];
-  const Layout& l = source.layout;
-  if (term.kind == Term<R>::Kind::sequence) {
-    for (std::size_t t = 0; t < out.steps; ++t) {
-      const R* from = at(term.source, first + t) + y * l.row() + first_channel;
-      for (std::size_t x = 0; x < out.width; ++x) {
-        R* to = out.at + (t * out.width + x) * out.block;
-        for (std::size_t c = 0; c < out.block; ++c) {
-          to[c] = add ? to[c] + from[x * l.pixel + c] : from[x * l.pixel + c];
-        }
+void Picture<R>::add_sequence(std::size_t source, std::size_t y, std::size_t first_channel,
+                              std::size_t first, bool add, const Currents<R>& out) {
+  const Layout& l = plan_.nodes[source].layout;
+  for (std::size_t t = 0; t < out.steps; ++t) {
+    const R* from = at(source, first + t) + y * l.row() + first_channel;
+    for (std::size_t x = 0; x < out.width; ++x) {
+      R* to = out.at + t * out.step() + x * out.pixel;
+      for (std::size_t c = 0; c < out.block; ++c) {
+        to[c] = add ? to[c] + from[x * l.pixel + c] : from[x * l.pixel + c];
       }
     }
-    return;
   }
+}
+
+template <class R>
+template <class C>
+void Picture<R>::add_spikes(const Term<C>& term, std::size_t y, std::size_t first_channel,
+                            std::size_t first, bool add, const Currents<C>& out) {
+  const NodePlan<R>& source = plan_.nodes[term.source];
+  const Layout& l = source.layout;
   for (std::size_t plane = 0; plane < source.planes; ++plane, add = true) {
-    const R gain = plane_gain<R>(plane, source.planes);
+    const C gain = static_cast<C>(plane_gain<R>(plane, source.planes));
     const std::size_t offset = plane * plane_bytes(term.source);
-    SpikeRows in{rows_.data(), l.row_bytes(), l.pixel_bytes(), l.width, l.channels};
-    if (term.kind == Term<R>::Kind::copy) {
+    const SpikeRows in{rows_.data(), l.row_bytes(), l.pixel_bytes(), l.width, l.channels};
+    if (term.kind == Term<C>::Kind::copy) {
       rows_[0] = row(term.source, y, first) + offset + first_channel / 8;
-      kernels_.copy(term.weight.data() + first_channel, in, gain, add, out);
+      const C* weight = term.weight.data() + first_channel;
+      if constexpr (std::is_same_v<C, R>) {
+        kernels_.copy(weight, in, gain, add, out);
+      } else {
+        kernels_.copy16(weight, in, gain, add, out);
+      }
       continue;
     }
-    const EventConv<R>& conv = *term.conv;
+    const EventConv<C>& conv = *term.conv;
     const Conv& c = conv.kernel.conv;
     for (std::size_t ky = 0; ky < c.kernel_height; ++ky) {
       const std::size_t iy = y * c.stride_y + ky * c.dilation_y;
@@ -230,12 +243,16 @@ void Picture<R>::add_term(const Term<R>& term, std::size_t y, std::size_t first_
     }
     std::fill(rows_.begin() + static_cast<std::ptrdiff_t>(c.kernel_height), rows_.end(),
               nothing_.data());
-    const R* weights = conv.weights.data() + first_channel / out.block * conv.block_size;
+    const C* weights = conv.weights.data() + first_channel / out.block * conv.block_size;
     if (conv.swept) {
-      Sweep<R> sweep = conv.sweep;
+      Sweep<C> sweep = conv.sweep;
       sweep.weights = weights;
-      kernels_.sweep(sweep, in, gain, add, out);
-    } else {
+      if constexpr (std::is_same_v<C, R>) {
+        kernels_.sweep(sweep, in, gain, add, out);
+      } else {
+        kernels_.sweep16(sweep, in, gain, add, out);
+      }
+    } else if constexpr (std::is_same_v<C, R>) {
       Scatter<R> scatter = conv.scatter;
       scatter.weights = weights;
       scatter.first_out = first_channel;
@@ -245,46 +262,87 @@ void Picture<R>::add_term(const Term<R>& term, std::size_t y, std::size_t first_
 }
 
 template <class R>
-void Picture<R>::add_terms(const Sum<R>& sum, std::size_t y, std::size_t first_channel,
-                           std::size_t first, const Currents<R>& currents, R* mean) {
+void Picture<R>::add_terms(const Sum<R>& sum, std::size_t, std::size_t y, std::size_t first_channel,
+                           std::size_t first, const Currents<R>& currents) {
   bool any = false;
   // What senders tell by differences is put together first, and decoded.
   for (const bool differential : {true, false}) {
     for (const Term<R>& term : sum.terms) {
-      const bool coded =
-          term.kind != Term<R>::Kind::sequence && plan_.nodes[term.source].differential;
-      if (coded == differential) {
-        add_term(term, y, first_channel, first, any, currents);
-        any = true;
+      const bool sequence = term.kind == Term<R>::Kind::sequence;
+      if ((!sequence && plan_.nodes[term.source].differential) != differential) {
+        continue;
       }
+      if (sequence) {
+        add_sequence(term.source, y, first_channel, first, any, currents);
+      } else {
+        add_spikes(term, y, first_channel, first, any, currents);
+      }
+      any = true;
     }
     if (differential && any) {
-      kernels_.undifference(mean, first, currents);
+      kernels_.undifference(arrived_.data(), first, currents);
     }
   }
   if (!any) {
-    std::fill_n(currents.at, currents.steps * currents.width * currents.block, R{});
+    std::fill_n(currents.at, currents.steps * currents.step(), R{});
+  }
+}
+
+template <class R>
+void Picture<R>::add_terms(const Sum<R>& sum, std::size_t i, std::size_t y,
+                           std::size_t first_channel, std::size_t first,
+                           const Currents<Short>& currents) {
+  const NodePlan<R>& node = plan_.nodes[i];
+  bool any = false;
+  for (const Term<Short>& term : sum.short_terms) {
+    if (term.kind == Term<Short>::Kind::events || node.rows == 1) {
+      add_spikes(term, y, first_channel, first, any, currents);
+    } else {
+      for (std::size_t row = 0; row < node.rows; ++row) {
+        const std::size_t at = node.rows * y + row;
+        const Currents<Short> part{currents.at + row * channel_unit, currents.steps, currents.width,
+                                   channel_unit, currents.pixel};
+        if (at < node.layout.height) {
+          add_spikes(term, at, 0, first, any, part);
+        } else if (!any) {
+          for (std::size_t k = 0; k < part.steps * part.width; ++k) {
+            std::fill_n(part.at + k * part.pixel, channel_unit, Short{});
+          }
+        }
+      }
+    }
+    any = true;
   }
 }
 
 // Goes through blocks of channels, rows and steps: row(first channel, y, first step, currents).
+// With several rows at once, y counts these.
 template <class R>
-template <class Row>
+template <class C, class Row>
 void Picture<R>::rows_of(std::size_t i, const Sum<R>& sum, Row&& row) {
   const NodePlan<R>& node = plan_.nodes[i];
   const Layout& l = node.layout;
   const std::size_t block = node.block, size = l.width * block;
   const std::size_t slice =
-      std::min(steps_, std::max<std::size_t>(4, current_bytes / (size * sizeof(R)) / 4 * 4));
-  currents_.resize(std::max(currents_.size(), slice * size));
+      std::min(steps_, std::max<std::size_t>(4, current_bytes / (size * sizeof(C)) / 4 * 4));
+  C* at = nullptr;
+  const auto room = [&](auto& buffer) {
+    buffer.resize(std::max(buffer.size(), slice * size));
+    return buffer.data();
+  };
+  if constexpr (std::is_same_v<C, R>) {
+    at = room(currents_);
+  } else {
+    at = room(short_currents_);
+  }
   arrived_.resize(std::max(arrived_.size(), size));
-  for (std::size_t c = 0; c < l.pixel; c += block) {
-    for (std::size_t y = 0; y < l.height; ++y) {
+  const std::size_t rows = (l.height + node.rows - 1) / node.rows;
+  for (std::size_t c = 0; c < l.pixel * node.rows; c += block) {
+    for (std::size_t y = 0; y < rows; ++y) {
       std::fill_n(arrived_.begin(), size, R{});
       for (std::size_t first = 0; first < steps_; first += slice) {
-        const Currents<R> currents{currents_.data(), std::min(slice, steps_ - first), l.width,
-                                   block};
-        add_terms(sum, y, c, first, currents, arrived_.data());
+        const Currents<C> currents{at, std::min(slice, steps_ - first), l.width, block, block};
+        add_terms(sum, i, y, c, first, currents);
         row(c, y, first, currents);
       }
     }
@@ -295,27 +353,53 @@ template <class R>
 void Picture<R>::neuron(std::size_t i) {
   const NodePlan<R>& node = plan_.nodes[i];
   const Neuron& what = std::get<Neuron>(plan_.graph[i].kind);
+  if (node.scale.empty()) {
+    neuron_rows<R>(i, !node.pace.empty()  ? kernels_.predictive
+                      : what.differential ? kernels_.differential
+                      : what.is_signed    ? kernels_.graded
+                      : what.hard         ? kernels_.zero
+                                          : kernels_.subtract);
+    return;
+  }
+  neuron_rows<Short>(i, !node.pace.empty() ? kernels_.predictive16
+                        : what.hard        ? kernels_.zero16
+                                           : kernels_.subtract16);
+  if (node.potential && node.pace.empty()) {
+    for (std::size_t k = 0; k < work_[i].potential.size(); ++k) {
+      work_[i].potential[k] /= node.scale[k % node.layout.pixel];
+    }
+  }
+}
+
+template <class R>
+template <class C>
+void Picture<R>::neuron_rows(std::size_t i,
+                             void (*kernel)(const NeuronRow<R>&, const Currents<C>&)) {
+  const NodePlan<R>& node = plan_.nodes[i];
+  const Neuron& what = std::get<Neuron>(plan_.graph[i].kind);
   const Layout& l = node.layout;
-  const std::size_t size = l.width * node.block;
-  v_.resize(std::max(v_.size(), size));
+  const std::size_t block = node.block / node.rows, size = l.width * block;
+  v_.resize(std::max(v_.size(), node.rows * size));
   sent_.resize(v_.size());
   mean_.resize(v_.size());
   std::size_t base_stride = 0;
   const R* base = base_of(*node.sum, l, base_stride);
-  const auto kernel = !node.pace.empty()  ? kernels_.predictive
-                      : what.differential ? kernels_.differential
-                      : what.is_signed    ? kernels_.graded
-                      : what.hard         ? kernels_.zero
-                                          : kernels_.subtract;
-  rows_of(i, *node.sum, [&](std::size_t c, std::size_t y, std::size_t first, const auto& currents) {
+  if (base_stride != 0 && !node.scale.empty()) {
+    for (std::size_t k = 0; k < l.size(); ++k) {
+      base_[k] *= node.scale[k % l.pixel];
+    }
+  }
+  const auto one_row = [&](std::size_t c, std::size_t y, std::size_t first, std::size_t part,
+                           const Currents<C>& currents) {
+    R* v = v_.data() + part * size;
     if (first == 0) {
       for (std::size_t x = 0; x < l.width; ++x) {
         const R* from =
             node.v_init.data() + (node.v_init_everywhere ? y * l.row() + x * l.pixel : 0) + c;
-        std::copy_n(from, node.block, v_.data() + x * node.block);
+        std::copy_n(from, block, v + x * block);
       }
-      std::fill_n(sent_.begin(), size, R{});
-      std::fill_n(mean_.begin(), size, R{});
+      std::fill_n(sent_.data() + part * size, size, R{});
+      std::fill_n(mean_.data() + part * size, size, R{});
     }
     NeuronRow<R> row{};
     row.decay = static_cast<R>(what.decay);
@@ -325,9 +409,9 @@ void Picture<R>::neuron(std::size_t i) {
     row.threshold_stride = node.threshold_everywhere ? l.pixel : 0;
     row.base = base == nullptr ? nullptr : base + y * l.width * base_stride + c;
     row.base_stride = base_stride;
-    row.v = v_.data();
-    row.sent = sent_.data();
-    row.mean = mean_.data();
+    row.v = v;
+    row.sent = sent_.data() + part * size;
+    row.mean = mean_.data() + part * size;
     if (node.potential) {
       row.recorded = work_[i].potential.data() + first * l.size() + y * l.row() + c;
       row.recorded_step = l.size();
@@ -345,7 +429,20 @@ void Picture<R>::neuron(std::size_t i) {
       row.pace_step = l.pixel;
     }
     kernel(row, currents);
-  });
+  };
+  rows_of<C>(
+      i, *node.sum,
+      [&](std::size_t c, std::size_t y, std::size_t first, const Currents<C>& currents) {
+        if (node.rows == 1) {
+          one_row(c, y, first, 0, currents);
+          return;
+        }
+        for (std::size_t part = 0; part < node.rows && node.rows * y + part < l.height; ++part) {
+          one_row(
+              0, node.rows * y + part, first, part,
+              {currents.at + part * block, currents.steps, currents.width, block, currents.pixel});
+        }
+      });
 }
 
 template <class R>
@@ -354,12 +451,12 @@ void Picture<R>::accumulate(std::size_t i) {
   const Sum<R>& sum = *plan_.nodes[i].sum;
   std::size_t stride = 0;
   const R* base = base_of(sum, l, stride);
-  rows_of(i, sum, [&](std::size_t c, std::size_t y, std::size_t first, const Currents<R>& in) {
+  rows_of<R>(i, sum, [&](std::size_t c, std::size_t y, std::size_t first, const Currents<R>& in) {
     for (std::size_t t = 0; t < in.steps; ++t) {
       R* to = work_[i].sequence.data() + (first + t) * l.size() + y * l.row() + c;
       for (std::size_t x = 0; x < l.width; ++x) {
         for (std::size_t k = 0; k < in.block; ++k) {
-          const R value = in.at[(t * in.width + x) * in.block + k];
+          const R value = in.at[t * in.step() + x * in.pixel + k];
           to[x * l.pixel + k] =
               base == nullptr ? value : value + base[(y * l.width + x) * stride + c + k];
         }
@@ -427,12 +524,12 @@ void Picture<R>::expand_spikes(std::size_t i) {
       for (std::size_t plane = 0; plane < node.planes; ++plane) {
         rows_[0] = row(i, y, t) + plane * plane_bytes(i);
         const SpikeRows in{rows_.data(), l.row_bytes(), l.pixel_bytes(), l.width, l.pixel};
-        const Currents<R> currents{to, 1, l.width, l.pixel};
+        const Currents<R> currents{to, 1, l.width, l.pixel, l.pixel};
         kernels_.copy(node.amplitude.data(), in, plane_gain<R>(plane, node.planes), plane > 0,
                       currents);
       }
       if (node.differential) {
-        kernels_.undifference(mean.data(), t, {to, 1, l.width, l.pixel});
+        kernels_.undifference(mean.data(), t, {to, 1, l.width, l.pixel, l.pixel});
       }
     }
   }

@@ -47,12 +47,19 @@ class Picture {
   void apply(std::size_t i, std::span<const R* const> inputs, R* out);
   void convolve(const DenseConv<R>& conv, const R* in, R* out);
   const R* base_of(const Sum<R>& sum, const Layout& layout, std::size_t& stride);
-  template <class Row>
+  template <class C, class Row>
   void rows_of(std::size_t i, const Sum<R>& sum, Row&& row);
-  void add_terms(const Sum<R>& sum, std::size_t y, std::size_t first_channel, std::size_t first,
-                 const Currents<R>& currents, R* mean);
-  void add_term(const Term<R>& term, std::size_t y, std::size_t first_channel, std::size_t first,
-                bool add, const Currents<R>& currents);
+  void add_terms(const Sum<R>& sum, std::size_t i, std::size_t y, std::size_t first_channel,
+                 std::size_t first, const Currents<R>& currents);
+  void add_terms(const Sum<R>& sum, std::size_t i, std::size_t y, std::size_t first_channel,
+                 std::size_t first, const Currents<Short>& currents);
+  void add_sequence(std::size_t source, std::size_t y, std::size_t first_channel, std::size_t first,
+                    bool add, const Currents<R>& currents);
+  template <class C>
+  void add_spikes(const Term<C>& term, std::size_t y, std::size_t first_channel, std::size_t first,
+                  bool add, const Currents<C>& currents);
+  template <class C>
+  void neuron_rows(std::size_t i, void (*kernel)(const NeuronRow<R>&, const Currents<C>&));
   void count(std::span<NodeCounts> counts) const;
   std::size_t plane_bytes(std::size_t node) const {
     return steps_ * plan_.nodes[node].layout.height * plan_.nodes[node].layout.row_bytes();
@@ -67,6 +74,7 @@ class Picture {
   std::size_t steps_, delay_;
   std::vector<Work> work_;
   Buffer<R> currents_, v_, sent_, mean_, arrived_, base_, padded_;
+  Buffer<Short> short_currents_;
   std::vector<const std::uint8_t*> rows_;
   Buffer<std::uint8_t> nothing_;    // a row outside, of all steps
   std::vector<R> largest_, given_;  // of a max pool: counts so far

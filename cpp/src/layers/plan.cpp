@@ -2,6 +2,7 @@
 #include "layers/plan.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace spikelet::layers {
@@ -82,8 +83,8 @@ Buffer<R> laid_out(const std::vector<double>& values, const Layout& l, R padding
 template <class R>
 class Planner {
  public:
-  Planner(typename Engine<R>::Plan& plan, InputForm input, bool signed_input)
-      : plan_(plan), graph_(plan.graph) {
+  Planner(typename Engine<R>::Plan& plan, InputForm input, bool signed_input, bool whole)
+      : whole_(whole), plan_(plan), graph_(plan.graph) {
     for (std::size_t i = 0; i < graph_.size(); ++i) {
       NodePlan<R>& node = plan_.nodes.emplace_back();
       node.layout = Layout(graph_[i].shape);
@@ -319,27 +320,131 @@ class Planner {
     }
   }
 
-  Sum<R> sum_of(std::size_t x, NodePlan<R>& receiver) {
-    Sum<R> sum;
+  std::vector<Spec> collect(std::size_t x, Sum<R>& sum) {
     std::vector<Spec> specs;
     add(sum, specs, x);
-    receiver.block = channel_unit;
-    std::size_t most = 0;
+    return specs;
+  }
+
+  static std::size_t block_for(const std::vector<Spec>& specs, std::size_t element_bytes) {
+    std::size_t block = channel_unit, most = 0;
     for (const Spec& spec : specs) {
       if (spec.kernel.conv.weights.size() > most) {
         most = spec.kernel.conv.weights.size();
-        receiver.block = best_block(spec.kernel, sizeof(R));
+        block = best_block(spec.kernel, element_bytes);
+      }
+    }
+    return block;
+  }
+
+  void finish(Sum<R>& sum, const std::vector<Spec>& specs, NodePlan<R>& receiver) {
+    receiver.block = block_for(specs, sizeof(R));
+    for (const Spec& spec : specs) {
+      const std::span<const R> amplitude(plan_.nodes[spec.source].amplitude);
+      sum.terms.push_back(
+          {Term<R>::Kind::events,
+           spec.source,
+           std::make_unique<EventConv<R>>(event_conv<R, R>(spec.kernel, amplitude, receiver.block)),
+           {}});
+    }
+  }
+
+  Sum<R> sum_of(std::size_t x, NodePlan<R>& receiver) {
+    Sum<R> sum;
+    finish(sum, collect(x, sum), receiver);
+    return sum;
+  }
+
+  // The largest scale of each channel with which no sum of weights leaves 16 bits, whoever spikes;
+  // empty if the input is no sum of spikes alone, or the neuron is none that can be scaled.
+  Buffer<R> whole_scale(const Neuron& neuron, const Sum<R>& sum, const std::vector<Spec>& specs,
+                        const Layout& layout) const {
+    const bool plain = !neuron.is_signed && !neuron.differential && neuron.decay == 1 &&
+                       neuron.gain == 1 && neuron.v_reset == 0;
+    const auto fits = [&](std::size_t source) {
+      return plan_.nodes[source].planes <= 2 && !plan_.nodes[source].differential;
+    };
+    if (!plain || (specs.empty() && sum.terms.empty())) {
+      return {};
+    }
+    std::vector<double> up(layout.channels), down(layout.channels);
+    std::size_t inputs = 0;
+    for (const Term<R>& term : sum.terms) {
+      if (term.kind != Term<R>::Kind::copy || !fits(term.source)) {
+        return {};
+      }
+      ++inputs;
+      for (std::size_t c = 0; c < layout.channels; ++c) {
+        up[c] += std::abs(static_cast<double>(term.weight[c]));
+        down[c] += std::abs(static_cast<double>(term.weight[c]));
       }
     }
     for (const Spec& spec : specs) {
-      const auto& amplitude = plan_.nodes[spec.source].amplitude;
-      sum.terms.push_back({Term<R>::Kind::events,
-                           spec.source,
-                           std::make_unique<EventConv<R>>(event_conv<R>(
-                               spec.kernel, std::span<const R>(amplitude), receiver.block)),
-                           {}});
+      if (!fits(spec.source) || !can_sweep(spec.kernel)) {
+        return {};
+      }
+      const NodePlan<R>& source = plan_.nodes[spec.source];
+      const Conv& conv = spec.kernel.conv;
+      const std::size_t size = conv.kernel_height * conv.kernel_width;
+      inputs += size * spec.kernel.in.channels;
+      for (std::size_t c = 0; c < layout.channels; ++c) {
+        for (std::size_t i = 0; i < spec.kernel.in.channels; ++i) {
+          for (std::size_t k = 0; k < size; ++k) {
+            const double w = conv.weights[(c * spec.kernel.in.channels + i) * size + k] *
+                             static_cast<double>(source.amplitude[i]);
+            up[c] += source.planes == 2 ? std::abs(w) : std::max(w, 0.0);
+            down[c] += source.planes == 2 ? std::abs(w) : std::max(-w, 0.0);
+          }
+        }
+      }
     }
-    return sum;
+    if (inputs > 30000) {  // rounding alone could add up to as much
+      return {};
+    }
+    Buffer<R> scale(layout.pixel, R{1});
+    for (std::size_t c = 0; c < layout.channels; ++c) {
+      const double most = std::max(up[c], down[c]);
+      if (most > 0) {
+        scale[c] = static_cast<R>((32767 - 0.5 * static_cast<double>(inputs)) / most);
+      }
+    }
+    return scale;
+  }
+
+  void finish_whole(Sum<R>& sum, const std::vector<Spec>& specs, NodePlan<R>& node) {
+    const std::span<const R> scale(node.scale);
+    node.rows = node.layout.pixel == channel_unit && node.layout.height > 1 ? 2 : 1;
+    node.block = node.rows == 2 ? 2 * channel_unit : block_for(specs, sizeof(Short));
+    for (const Term<R>& term : sum.terms) {
+      Term<Short> whole{Term<Short>::Kind::copy, term.source, nullptr, {}};
+      for (std::size_t c = 0; c < node.layout.pixel; ++c) {
+        whole.weight.push_back(static_cast<Short>(std::nearbyint(term.weight[c] * scale[c])));
+      }
+      sum.short_terms.push_back(std::move(whole));
+    }
+    sum.terms.clear();
+    for (const Spec& spec : specs) {
+      const std::span<const R> amplitude(plan_.nodes[spec.source].amplitude);
+      sum.short_terms.push_back(
+          {Term<Short>::Kind::events,
+           spec.source,
+           std::make_unique<EventConv<Short>>(event_conv<Short, R>(
+               node.rows == 2 ? paired(spec.kernel) : spec.kernel, amplitude, node.block, scale)),
+           {}});
+    }
+    for (std::size_t c = 0; c < sum.bias.size(); ++c) {
+      sum.bias[c] *= scale[c];
+    }
+    const auto times = [&](Buffer<R>& values) {
+      for (std::size_t k = 0; k < values.size(); ++k) {
+        values[k] *= scale[k % node.layout.pixel];
+      }
+    };
+    times(node.threshold);
+    times(node.v_init);
+    for (std::size_t k = 0; k < node.pace.size(); ++k) {
+      node.pace[k] /= scale[k % node.layout.pixel];
+    }
   }
 
   void set_neuron(std::size_t i, const Neuron& neuron) {
@@ -356,9 +461,20 @@ class Planner {
       node.limit[to] = static_cast<R>(std::min(neuron.limit[k], static_cast<double>(never)));
     }
     node.v_init = laid_out<R>(neuron.v_init, node.layout, R{}, node.v_init_everywhere);
-    node.sum = sum_of(graph_[i].inputs[0], node);
+    Sum<R> sum;
+    const std::vector<Spec> specs = collect(graph_[i].inputs[0], sum);
+    if (whole_) {
+      node.scale = whole_scale(neuron, sum, specs, node.layout);
+    }
+    if (node.scale.empty()) {
+      finish(sum, specs, node);
+    } else {
+      finish_whole(sum, specs, node);
+    }
+    node.sum = std::move(sum);
   }
 
+  bool whole_;
   typename Engine<R>::Plan& plan_;
   const Graph& graph_;
 };
@@ -367,13 +483,13 @@ class Planner {
 
 template <class R>
 std::unique_ptr<const typename Engine<R>::Plan> make_plan(
-    const Graph& graph, InputForm form, bool signed_input,
+    const Graph& graph, InputForm form, bool signed_input, bool whole,
     std::span<const std::pair<std::size_t, What>> records) {
   auto plan = std::make_unique<typename Engine<R>::Plan>();
   plan->graph = graph;
   plan->nodes.reserve(graph.size());
   plan->records.assign(records.begin(), records.end());
-  Planner<R> planner(*plan, form, signed_input);
+  Planner<R> planner(*plan, form, signed_input, whole);
   planner.need_dense(graph.size() - 1);
   for (const auto& [node, what] : records) {
     if (what == What::value) {
@@ -388,8 +504,8 @@ std::unique_ptr<const typename Engine<R>::Plan> make_plan(
 }
 
 template std::unique_ptr<const Engine<float>::Plan> make_plan<float>(
-    const Graph&, InputForm, bool, std::span<const std::pair<std::size_t, What>>);
+    const Graph&, InputForm, bool, bool, std::span<const std::pair<std::size_t, What>>);
 template std::unique_ptr<const Engine<double>::Plan> make_plan<double>(
-    const Graph&, InputForm, bool, std::span<const std::pair<std::size_t, What>>);
+    const Graph&, InputForm, bool, bool, std::span<const std::pair<std::size_t, What>>);
 
 }  // namespace spikelet::layers

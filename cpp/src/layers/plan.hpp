@@ -62,18 +62,20 @@ struct DenseConv {
   Buffer<R> weights;  // [group][16 outputs][ky][kx][channel in][16]
 };
 
-template <class R>
+// Of a type for sequences and dense parts, or of integers: then weights are rounded.
+template <class C>
 struct Term {
   enum class Kind { events, copy, sequence } kind;
   std::size_t source;
-  std::unique_ptr<EventConv<R>> conv;  // events
-  Buffer<R> weight;                    // copy: amplitudes
+  std::unique_ptr<EventConv<C>> conv;  // events
+  Buffer<C> weight;                    // copy: amplitudes
 };
 
 // A sum of terms, of constants and of a bias.
 template <class R>
 struct Sum {
   std::vector<Term<R>> terms;
+  std::vector<Term<Short>> short_terms;                      // instead
   std::vector<std::size_t> constants;                        // added as they are
   std::vector<std::pair<DenseConv<R>, std::size_t>> folded;  // convolutions of constants
   Buffer<R> bias;                                            // [pixel], or empty
@@ -98,7 +100,9 @@ struct NodePlan {
   std::optional<Sum<R>> sum;           // neurons, and currents that are kept as a sequence
   std::optional<DenseConv<R>> matrix;  // convolutions done densely
   std::size_t block = 0;               // channels worked on at once
-  std::vector<Counted> counted;        // convolutions
+  std::size_t rows = 1;          // rows worked on at once, side by side as channels of a block
+  Buffer<R> scale;               // of integers: parameters are times this, [pixel]
+  std::vector<Counted> counted;  // convolutions
   // Neurons: [pixel], or [height][width][pixel].
   Buffer<R> threshold, v_init;
   Buffer<R> pace, limit;  // predictive: [steps][pixel]
@@ -114,14 +118,23 @@ struct Engine<R>::Plan {
 
 template <class R>
 std::unique_ptr<const typename Engine<R>::Plan> make_plan(
-    const Graph& graph, InputForm form, bool signed_input,
+    const Graph& graph, InputForm form, bool signed_input, bool whole,
     std::span<const std::pair<std::size_t, What>> records);
 
 template <class R>
 DenseConv<R> dense_conv(const Kernel& kernel);
 
-template <class R>
-EventConv<R> event_conv(Kernel kernel, std::span<const R> amplitude, std::size_t block);
+// Weights are times the amplitude of the input, and the scale of the output if there is one (then
+// they are rounded).
+template <class C, class R>
+EventConv<C> event_conv(Kernel kernel, std::span<const R> amplitude, std::size_t block,
+                        std::span<const R> scale = {});
+
+// Whether spikes can be swept through it; else they are scattered.
+bool can_sweep(const Kernel& kernel);
+
+// Two output rows of 16 channels as one of 32.
+Kernel paired(const Kernel& kernel);
 
 // The block of channels in which a convolution is done best.
 std::size_t best_block(const Kernel& kernel, std::size_t element_bytes);

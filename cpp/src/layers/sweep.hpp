@@ -11,6 +11,26 @@ SPIKELET_INLINE std::uint64_t load_word(const std::uint8_t* p) {
   return word;
 }
 
+// N elements, as a vector.
+template <class R, int N>
+struct Some {
+  typedef R type __attribute__((vector_size(N * sizeof(R))));
+};
+template <class V, class R>
+SPIKELET_INLINE V load_some(const R* p) {
+  V v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+template <class V, class R>
+SPIKELET_INLINE void store_some(R* p, V v) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
+
+// Elements of a vector of a block.
+template <class R, int Block>
+inline constexpr int wide_of = Block < lanes<R> ? Block : lanes<R>;
+
 // Index of the lowest bit that is set, 64 if none is.
 SPIKELET_INLINE std::size_t lowest_bit(std::uint64_t word) {
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES > 16
@@ -32,7 +52,7 @@ SPIKELET_INLINE std::uint64_t column_word(const SpikeRows& in, std::size_t parts
     const std::size_t left = in.channels - 64 * part;
     return left >= 64 ? word : word & ((std::uint64_t{1} << left) - 1);
   } else {
-    using T = std::conditional_t<RowsAWord == 3, std::uint16_t, std::uint32_t>;
+    using T = std::conditional_t<RowsAWord >= 3, std::uint16_t, std::uint32_t>;
     std::uint64_t word = 0;
     for (std::size_t k = 0; k < RowsAWord; ++k) {
       word |= load_word<T>(in.rows[RowsAWord * w + k] + offset) << (8 * sizeof(T) * k);
@@ -48,11 +68,13 @@ void sweep_steps(const Sweep<R>& conv, const SpikeRows& in, std::size_t lane, st
                  R gain, bool add, const Currents<R>& out) {
   constexpr std::size_t row = static_cast<std::size_t>(Taps) * Block;  // of weights
   constexpr std::size_t word_size = 65 * row;
-  Vec<R> sum[Steps][Taps][Vectors];
+  constexpr int wide = wide_of<R, Block>;
+  using V = typename Some<R, wide>::type;
+  V sum[Steps][Taps][Vectors];
   for (auto& step : sum) {
     for (auto& tap : step) {
       for (auto& v : tap) {
-        v = Vec<R>{};
+        v = V{};
       }
     }
   }
@@ -67,8 +89,8 @@ void sweep_steps(const Sweep<R>& conv, const SpikeRows& in, std::size_t lane, st
         R* to = outputs + static_cast<std::size_t>(q) * step_size + x * Block;
 #pragma GCC unroll 4
         for (int k = 0; k < Vectors; ++k) {
-          const Vec<R> v = sum[q][Taps - 1][k] * gain;
-          store(to + k * lanes<R>, add ? load(to + k * lanes<R>) + v : v);
+          const V v = sum[q][Taps - 1][k] * gain;
+          store_some(to + k * wide, add ? load_some<V>(to + k * wide) + v : v);
         }
       }
     }
@@ -83,7 +105,7 @@ void sweep_steps(const Sweep<R>& conv, const SpikeRows& in, std::size_t lane, st
       }
 #pragma GCC unroll 4
       for (int k = 0; k < Vectors; ++k) {
-        sum[q][0][k] = Vec<R>{};
+        sum[q][0][k] = V{};
       }
     }
   };
@@ -111,7 +133,7 @@ void sweep_steps(const Sweep<R>& conv, const SpikeRows& in, std::size_t lane, st
             for (int tap = 0; tap < Taps; ++tap) {
 #pragma GCC unroll 4
               for (int k = 0; k < Vectors; ++k) {
-                sum[q][tap][k] += load(from + tap * Block + k * lanes<R>);
+                sum[q][tap][k] += load_some<V>(from + tap * Block + k * wide);
               }
             }
           }
@@ -142,10 +164,10 @@ void clear_unreached(const Sweep<R>& conv, const SpikeRows& in, const Currents<R
   const std::size_t begin = first < conv.taps ? 0 : first - (conv.taps - 1);
   const std::size_t end = (conv.left + in.width - 1) / conv.stride + 1;
   for (std::size_t t = 0; t < out.steps; ++t) {
-    R* row = out.at + t * out.width * out.block;
+    R* row = out.at + t * out.step();
     for (std::size_t x = 0; x < out.width; ++x) {
       if (x < begin || x >= end) {
-        std::fill_n(row + x * out.block, out.block, R{});
+        std::fill_n(row + x * out.pixel, out.block, R{});
       }
     }
   }
@@ -154,8 +176,11 @@ void clear_unreached(const Sweep<R>& conv, const SpikeRows& in, const Currents<R
 template <class R, int Block, int Vectors, int Taps, int Steps>
 void sweep_some(const Sweep<R>& conv, const SpikeRows& in, std::size_t first, R gain, bool add,
                 const Currents<R>& out) {
-  for (std::size_t lane = 0; lane < Block; lane += Vectors * lanes<R>) {
+  for (std::size_t lane = 0; lane < Block; lane += Vectors * wide_of<R, Block>) {
     switch (conv.rows_a_word) {
+      case 4:
+        sweep_steps<R, Block, Vectors, Taps, Steps, 4>(conv, in, lane, first, gain, add, out);
+        break;
       case 3:
         sweep_steps<R, Block, Vectors, Taps, Steps, 3>(conv, in, lane, first, gain, add, out);
         break;
@@ -173,7 +198,7 @@ template <class R, int Block, int Taps>
 void sweep_block(const Sweep<R>& conv, const SpikeRows& in, R gain, bool add,
                  const Currents<R>& out) {
   constexpr int most = (vector_bytes == 64 ? 16 : 8) / Taps;
-  constexpr int whole = Block / lanes<R>;
+  constexpr int whole = Block / wide_of<R, Block>;
   constexpr int vectors = whole >= 4 && most >= 4 ? 4 : whole >= 2 && most >= 2 ? 2 : 1;
   constexpr int steps = most / vectors >= 4 ? 4 : most / vectors >= 2 ? 2 : 1;
   std::size_t first = 0;
@@ -241,7 +266,7 @@ template <class R>
 void scatter_spikes(const Scatter<R>& conv, const SpikeRows& in, R gain, bool add,
                     const Currents<R>& out) {
   if (!add) {
-    std::fill_n(out.at, out.steps * out.width * out.block, R{});
+    std::fill_n(out.at, out.steps * out.step(), R{});
   }
   const std::size_t last_out = conv.first_out + out.block;
   const std::size_t first_group = conv.first_out / conv.out_group;
@@ -251,7 +276,7 @@ void scatter_spikes(const Scatter<R>& conv, const SpikeRows& in, R gain, bool ad
     return;
   }
   for (std::size_t q = 0; q < out.steps; ++q) {
-    R* currents = out.at + q * out.width * out.block;
+    R* currents = out.at + q * out.step();
     for (std::size_t ky = 0; ky < conv.kernel_height; ++ky) {
       const auto spike = [&](std::size_t x, std::size_t channel) {
         const std::size_t group = channel / conv.in_group;
@@ -268,7 +293,7 @@ void scatter_spikes(const Scatter<R>& conv, const SpikeRows& in, R gain, bool ad
           }
           const R* w =
               conv.weights + ((ky * conv.kernel_width + kx) * in.channels + channel) * out.block;
-          R* to = currents + ox * out.block;
+          R* to = currents + ox * out.pixel;
           for (std::size_t c = begin; c < end; ++c) {
             to[c] += gain * w[c];
           }
@@ -301,14 +326,27 @@ void copy_spikes(const R* weight, const SpikeRows& in, R gain, bool add, const C
   for (std::size_t q = 0; q < out.steps; ++q) {
     for (std::size_t x = 0; x < out.width; ++x) {
       const std::uint8_t* pixel = in.rows[0] + q * in.row_bytes + x * in.pixel_bytes;
-      R* to = out.at + (q * out.width + x) * out.block;
+      R* to = out.at + q * out.step() + x * out.pixel;
       for (std::size_t c = 0; c < out.block; c += channel_unit) {
         const auto bits = static_cast<std::uint32_t>(load_word<std::uint16_t>(pixel + c / 8));
-        for (int g = 0; g < 16 / lanes<R>; ++g) {
-          R* at = to + c + static_cast<std::size_t>(g * lanes<R>);
-          const Vec<R> w = load(weight + c + static_cast<std::size_t>(g * lanes<R>)) * gain;
-          const Vec<R> v = where_bits<R>(bits, g, w);
-          store(at, add ? load(at) + v : v);
+        if constexpr (sizeof(R) == 2) {
+          using V = typename Some<R, 16>::type;
+          V lane_bit;
+          for (int k = 0; k < 16; ++k) {
+            lane_bit[k] = static_cast<R>(1u << k);
+          }
+          const V all = V{} + static_cast<R>(bits);
+          const V w = load_some<V>(weight + c) * gain;
+          const V v = (all & lane_bit) != 0 ? w : V{};
+          store_some(to + c, add ? load_some<V>(to + c) + v : v);
+          continue;
+        } else {
+          for (int g = 0; g < 16 / lanes<R>; ++g) {
+            R* at = to + c + static_cast<std::size_t>(g * lanes<R>);
+            const Vec<R> w = load(weight + c + static_cast<std::size_t>(g * lanes<R>)) * gain;
+            const Vec<R> v = where_bits<R>(bits, g, w);
+            store(at, add ? load(at) + v : v);
+          }
         }
       }
     }

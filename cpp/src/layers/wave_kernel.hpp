@@ -4,7 +4,7 @@ namespace spikelet::layers::SPIKELET_LEVEL {
 
 using Vector = Vec<float>;
 using Whether = Mask<float>;
-inline constexpr std::size_t wide = lanes<float>;
+inline constexpr std::size_t width = lanes<float>;
 
 // `Registers` vectors of maps from `c` on: their sums stay in registers.
 template <std::size_t Registers>
@@ -16,7 +16,7 @@ struct Sums {
     for (std::size_t i = 0; i < count; ++i) {
       const float* row = weights + (rows[i] & row_mask) * n + c;
       for (std::size_t r = 0; r < Registers; ++r) {
-        v[r] += load(row + r * wide);
+        v[r] += load(row + r * width);
       }
     }
   }
@@ -29,13 +29,13 @@ template <std::size_t Registers>
                                                      const float* threshold) {
   Sums<Registers> sums;
   for (std::size_t r = 0; r < Registers; ++r) {
-    sums.v[r] = load(v + c + r * wide);
+    sums.v[r] = load(v + c + r * width);
   }
   sums.add(weights, n, c, rows, count);
   Whether crossed{};
   for (std::size_t r = 0; r < Registers; ++r) {
-    store(v + c + r * wide, sums.v[r]);
-    crossed |= sums.v[r] >= load(threshold + c + r * wide);
+    store(v + c + r * width, sums.v[r]);
+    crossed |= sums.v[r] >= load(threshold + c + r * width);
   }
   return crossed;
 }
@@ -44,14 +44,14 @@ inline bool integrate(float* v, std::size_t n, const float* weights, const std::
                       std::size_t count, const float* threshold) {
   Whether crossed{};
   std::size_t c = 0;
-  for (; c + 4 * wide <= n; c += 4 * wide) {
+  for (; c + 4 * width <= n; c += 4 * width) {
     crossed |= integrate_maps<4>(v, n, c, weights, rows, count, threshold);
   }
-  for (; c < n; c += wide) {
+  for (; c < n; c += width) {
     crossed |= integrate_maps<1>(v, n, c, weights, rows, count, threshold);
   }
   std::int32_t any = 0;
-  for (std::size_t i = 0; i < wide; ++i) {
+  for (std::size_t i = 0; i < width; ++i) {
     any |= crossed[i];
   }
   return any != 0;
@@ -67,11 +67,11 @@ template <std::size_t Registers>
   for (std::size_t i = 0, begin = 0; i < count; begin = volleys[i++].end) {
     sums.add(weights, n, c, rows + begin, volleys[i].end - begin);
     for (std::size_t r = 0; r < Registers; ++r) {
-      above[r] += (sums.v[r] >= load(threshold + c + r * wide)) & volleys[i].gap;
+      above[r] += (sums.v[r] >= load(threshold + c + r * width)) & volleys[i].gap;
     }
   }
   for (std::size_t r = 0; r < Registers; ++r) {
-    store(lead + c + r * wide, above[r]);
+    store(lead + c + r * width, above[r]);
   }
 }
 
@@ -79,10 +79,10 @@ inline void respond(std::size_t n, const float* weights, const std::uint32_t* ro
                     const Volley* volleys, std::size_t count, const float* threshold,
                     std::int32_t* lead) {
   std::size_t c = 0;
-  for (; c + 4 * wide <= n; c += 4 * wide) {
+  for (; c + 4 * width <= n; c += 4 * width) {
     respond_maps<4>(n, c, weights, rows, volleys, count, threshold, lead);
   }
-  for (; c < n; c += wide) {
+  for (; c < n; c += width) {
     respond_maps<1>(n, c, weights, rows, volleys, count, threshold, lead);
   }
 }

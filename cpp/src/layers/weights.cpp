@@ -1,6 +1,6 @@
 // Weights of convolutions in the order in which the loops read them.
 #include <algorithm>
-#include <array>
+#include <cmath>
 
 #include "layers/plan.hpp"
 
@@ -94,27 +94,63 @@ DenseConv<R> dense_conv(const Kernel& k) {
   return dense;
 }
 
-template <class R>
-EventConv<R> event_conv(Kernel k, std::span<const R> amplitude, std::size_t block) {
+bool can_sweep(const Kernel& k) {
+  const std::size_t reach = (k.conv.kernel_width - 1) * k.conv.dilation_x;
+  return k.conv.groups == 1 && (k.out.width == 1 || sweeps(reach / k.conv.stride_x + 1));
+}
+
+Kernel paired(const Kernel& k) {
+  const Conv& c = k.conv;
+  Kernel both = k;
+  both.out = {2 * channel_unit, (k.out.height + 1) / 2, k.out.width};
+  both.conv.stride_y = 2 * c.stride_y;
+  both.conv.dilation_y = 1;
+  both.conv.kernel_height = c.stride_y + (c.kernel_height - 1) * c.dilation_y + 1;
+  const std::size_t kw = c.kernel_width, in = k.in.channels;
+  both.conv.weights.assign(2 * channel_unit * in * both.conv.kernel_height * kw, 0.0);
+  for (std::size_t row = 0; row < 2; ++row) {
+    for (std::size_t o = 0; o < k.out.channels; ++o) {
+      for (std::size_t i = 0; i < in; ++i) {
+        for (std::size_t ky = 0; ky < c.kernel_height; ++ky) {
+          const std::size_t at = row * c.stride_y + ky * c.dilation_y;
+          for (std::size_t kx = 0; kx < kw; ++kx) {
+            both.conv
+                .weights[(((row * channel_unit + o) * in + i) * both.conv.kernel_height + at) * kw +
+                         kx] = weight_of(k, o, i, ky, kx);
+          }
+        }
+      }
+    }
+  }
+  return both;
+}
+
+template <class C, class R>
+EventConv<C> event_conv(Kernel k, std::span<const R> amplitude, std::size_t block,
+                        std::span<const R> scale) {
   const std::size_t reach = (k.conv.kernel_width - 1) * k.conv.dilation_x;
   if (k.out.width == 1) {  // a stride that is never taken may as well be large: one tap is enough
     k.conv.stride_x = std::max(k.conv.stride_x, reach + 1);
   }
   const Conv& c = k.conv;
-  EventConv<R> conv{k, false, {}, {}, 0, {}};
+  EventConv<C> conv{k, false, {}, {}, 0, {}};
   const std::size_t taps = reach / c.stride_x + 1;
-  conv.swept = c.groups == 1 && sweeps(taps);
+  conv.swept = can_sweep(k);
   const std::size_t pixel = round_up(k.out.channels, channel_unit);
   const std::size_t blocks = pixel / block;
   const auto weight = [&](std::size_t o, std::size_t i, std::size_t ky, std::size_t kx) {
     const std::size_t per_group = k.in.channels / c.groups;
     const bool there = o < k.out.channels && o / (k.out.channels / c.groups) == i / per_group;
-    return there ? static_cast<R>(weight_of(k, o, i % per_group, ky, kx)) * amplitude[i] : R{};
+    if (!there) {
+      return C{};
+    }
+    const R w = static_cast<R>(weight_of(k, o, i % per_group, ky, kx)) * amplitude[i];
+    return static_cast<C>(scale.empty() ? w : std::nearbyint(w * scale[o % scale.size()]));
   };
   if (!conv.swept) {
     conv.block_size = c.kernel_height * c.kernel_width * k.in.channels * block;
     conv.weights.resize(blocks * conv.block_size);
-    R* to = conv.weights.data();
+    C* to = conv.weights.data();
     for (std::size_t b = 0; b < blocks; ++b) {
       for (std::size_t ky = 0; ky < c.kernel_height; ++ky) {
         for (std::size_t kx = 0; kx < c.kernel_width; ++kx) {
@@ -137,12 +173,15 @@ EventConv<R> event_conv(Kernel k, std::span<const R> amplitude, std::size_t bloc
                     0};
     return conv;
   }
-  const std::size_t rows_a_word = k.in.channels <= 16 ? 3 : k.in.channels <= 32 ? 2 : 1;
+  const std::size_t rows_a_word = k.in.channels > 32     ? 1
+                                  : k.in.channels > 16   ? 2
+                                  : c.kernel_height == 4 ? 4
+                                                         : 3;
   const std::size_t parts = (k.in.channels + 63) / 64;
   const std::size_t words = rows_a_word == 1 ? c.kernel_height * parts
                                              : (c.kernel_height + rows_a_word - 1) / rows_a_word;
   const std::size_t phases = std::min(c.stride_x, reach + 1);
-  const std::size_t bits_a_row = rows_a_word == 3 ? 16 : 32;
+  const std::size_t bits_a_row = rows_a_word >= 3 ? 16 : 32;
   const std::size_t row = taps * block;
   conv.block_size = phases * words * 65 * row;
   conv.weights.resize(blocks * conv.block_size);
@@ -152,7 +191,7 @@ EventConv<R> event_conv(Kernel k, std::span<const R> amplitude, std::size_t bloc
         for (std::size_t i = 0; i < k.in.channels; ++i) {
           const std::size_t word = rows_a_word == 1 ? ky * parts + i / 64 : ky / rows_a_word;
           const std::size_t bit = rows_a_word == 1 ? i % 64 : ky % rows_a_word * bits_a_row + i;
-          R* to =
+          C* to =
               conv.weights.data() + b * conv.block_size + ((phase * words + word) * 65 + bit) * row;
           for (std::size_t tap = 0; tap < taps; ++tap) {
             const std::size_t at = phase + tap * c.stride_x;
@@ -174,7 +213,13 @@ EventConv<R> event_conv(Kernel k, std::span<const R> amplitude, std::size_t bloc
 
 template DenseConv<float> dense_conv(const Kernel&);
 template DenseConv<double> dense_conv(const Kernel&);
-template EventConv<float> event_conv(Kernel, std::span<const float>, std::size_t);
-template EventConv<double> event_conv(Kernel, std::span<const double>, std::size_t);
+template EventConv<float> event_conv(Kernel, std::span<const float>, std::size_t,
+                                     std::span<const float>);
+template EventConv<double> event_conv(Kernel, std::span<const double>, std::size_t,
+                                      std::span<const double>);
+template EventConv<Short> event_conv(Kernel, std::span<const float>, std::size_t,
+                                     std::span<const float>);
+template EventConv<Short> event_conv(Kernel, std::span<const double>, std::size_t,
+                                     std::span<const double>);
 
 }  // namespace spikelet::layers

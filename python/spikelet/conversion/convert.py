@@ -130,7 +130,7 @@ def convert(
     keep: Iterable[str] | Callable[[str], bool] = (),
     coding: Literal["direct", "poisson", "latency"] = "direct",
     seed: int = 0,
-    dtype: Literal["float32", "float64"] = "float32",
+    dtype: Literal["float32", "float64", "int16"] = "float32",
     threads: int | None = None,
 ) -> ConvertedModel:
     """Make a spiking network of a trained ANN.

@@ -51,8 +51,9 @@ template <class R>
 class Engine {
  public:
   // Records are named here, so that no more is kept than asked for; the output's mean always is.
-  // `signed_input`: spikes of the input may be -1.
-  Engine(const Graph& graph, InputForm form, bool signed_input,
+  // `signed_input`: spikes of the input may be -1. `whole`: weights are rounded to 16 bits where a
+  // neuron's input is of spikes alone; sums are then exact.
+  Engine(const Graph& graph, InputForm form, bool signed_input, bool whole,
          std::span<const std::pair<std::size_t, What>> records);
   ~Engine();
   Engine(Engine&&) noexcept;

@@ -51,7 +51,8 @@ struct Affine {
   std::vector<double> scale, shift;  // one a channel
 };
 struct Flatten {};  // [c][y][x] as channels
-// min(x, upper) if given, one or one a channel; rounded to one of `levels` steps if these are not 0.
+// min(x, upper) if given, one or one a channel; rounded to one of `levels` steps if these are not
+// 0.
 struct Relu {
   std::vector<double> upper;
   int levels = 0;
