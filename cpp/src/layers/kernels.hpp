@@ -114,8 +114,9 @@ struct LayerKernels {
   void (*subtract16)(const NeuronRow<R>&, const Currents<Short>&);
   void (*zero16)(const NeuronRow<R>&, const Currents<Short>&);
   void (*predictive16)(const NeuronRow<R>&, const Currents<Short>&);
-  // Bits that are set.
-  std::uint64_t (*population)(const std::uint8_t* bytes, std::size_t n);
+  // Bits that are set in `times` stretches of n bytes.
+  std::uint64_t (*population)(const std::uint8_t* bytes, std::size_t n, std::size_t stride,
+                              std::size_t times);
   // sums[x][pixel] += gain where there is a spike, over `steps` steps of one row.
   void (*tally)(const SpikeRows&, std::size_t steps, R gain, R* sums, std::size_t pixel);
 };

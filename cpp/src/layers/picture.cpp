@@ -547,12 +547,12 @@ void Picture<R>::count(std::span<NodeCounts> counts) const {
     for (std::size_t plane = 0; plane < node.planes; ++plane) {
       for (std::size_t y = 0; y < l.height; ++y) {
         const std::uint8_t* p = row(source, y, 0) + plane * plane_bytes(source);
-        auto seen = static_cast<std::int64_t>(most * popcount(p, steps_ * l.row_bytes()));
+        auto seen = static_cast<std::int64_t>(most * popcount(p, steps_ * l.row_bytes(), 0, 1));
         for (std::size_t x = 0; x < l.width; ++x) {
           const auto more = static_cast<std::int64_t>(fan.columns[x]) - most;
-          for (std::size_t t = 0; more != 0 && t < steps_; ++t) {
+          if (more != 0) {
             seen += more * static_cast<std::int64_t>(popcount(
-                               p + t * l.row_bytes() + x * l.pixel_bytes(), l.pixel_bytes()));
+                               p + x * l.pixel_bytes(), l.pixel_bytes(), l.row_bytes(), steps_));
           }
         }
         sum += static_cast<std::uint64_t>(seen) * fan.rows[y];
@@ -575,7 +575,7 @@ void Picture<R>::count(std::span<NodeCounts> counts) const {
   for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
     const NodePlan<R>& node = plan_.nodes[i];
     if (node.form == Form::spikes) {
-      counts[i].spikes += popcount(work_[i].bits.data(), node.planes * plane_bytes(i));
+      counts[i].spikes += popcount(work_[i].bits.data(), node.planes * plane_bytes(i), 0, 1);
     }
     for (const auto& [fan, source] : node.counted) {
       const NodePlan<R>& from = plan_.nodes[source];

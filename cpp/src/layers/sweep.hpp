@@ -353,13 +353,17 @@ void copy_spikes(const R* weight, const SpikeRows& in, R gain, bool add, const C
   }
 }
 
-inline std::uint64_t population(const std::uint8_t* bytes, std::size_t n) {
+inline std::uint64_t population(const std::uint8_t* bytes, std::size_t n, std::size_t stride,
+                                std::size_t times) {
   std::uint64_t sum = 0;
-  for (; n >= 8; n -= 8, bytes += 8) {
-    sum += static_cast<std::uint64_t>(std::popcount(load_word<std::uint64_t>(bytes)));
-  }
-  for (; n >= 2; n -= 2, bytes += 2) {
-    sum += static_cast<std::uint64_t>(std::popcount(load_word<std::uint16_t>(bytes)));
+  for (std::size_t k = 0; k < times; ++k, bytes += stride) {
+    std::size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+      sum += static_cast<std::uint64_t>(__builtin_popcountll(load_word<std::uint64_t>(bytes + i)));
+    }
+    for (; i + 2 <= n; i += 2) {
+      sum += static_cast<std::uint64_t>(__builtin_popcountll(load_word<std::uint16_t>(bytes + i)));
+    }
   }
   return sum;
 }
