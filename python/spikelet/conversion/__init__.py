@@ -1,6 +1,6 @@
 """ANN-to-SNN conversion: `sl.convert`, and what it is made of.
 
-`load` reads an ANN from PyTorch, ONNX or arrays, `folding` folds BatchNorm, `thresholds`, `calibrated` and `predictive` choose
+`load` reads an ANN from PyTorch, ONNX or arrays, `folding` folds BatchNorm, `thresholds`, `calibrated` and `fitted` choose
 the neurons' parameters, `convert` puts them together.
 """
 

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike
 from spikelet._checks import fail, integer, number
 from spikelet.conversion.calibrated import calibrated
 from spikelet.conversion.calibration import Calibration, Floats
+from spikelet.conversion.fitted import fitted
 from spikelet.conversion.folding import fold
 from spikelet.conversion.load import read
 from spikelet.conversion.neurons import NEURONS
-from spikelet.conversion.predictive import predictive
 from spikelet.conversion.thresholds import THRESHOLDS, Options, usable
 from spikelet.graph import Graph
 from spikelet.layers import Layer, ReLU
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["METHODS", "ConvertedModel", "convert"]
 
-METHODS = ("predictive", *THRESHOLDS, "calibrated", "qcfs")
+METHODS = ("fitted", *THRESHOLDS, "calibrated", "qcfs")
 
 
 class ConvertedModel(SpikingModel):
@@ -122,7 +122,7 @@ def convert(
     calibration: ArrayLike,
     *,
     steps: int = 32,
-    method: str = "predictive",
+    method: str = "fitted",
     neuron: str | None = None,
     percentile: float = 99.9,
     per_channel: bool = True,
@@ -145,13 +145,13 @@ def convert(
     calibration : array-like, [N, ...]
         Inputs such as the ANN will see, prepared as for the ANN; a few hundred are enough.
     steps : int
-        T. What is fitted, is fitted for it; all methods but "predictive" can be run for another number.
+        T. What is fitted, is fitted for it; all but "predictive" neurons can be run for another number.
     method : str
         How thresholds are chosen:
 
-        "predictive"
-            Binary spikes that are sent by an estimate, with all parameters fitted to the network; the most exact, and the
-            default. See `spikelet.layers.PredictiveIF`.
+        "fitted"
+            Weights are corrected, thresholds chosen and means shifted layer by layer, by what the spiking layers before it
+            do; the most exact, and the default. See `spikelet.conversion.fitted`.
         "maxnorm", "percentile"
             The greatest activation (Diehl et al. 2015), or a percentile of the activations (Rueckauer et al. 2017).
         "least_error"
@@ -166,9 +166,11 @@ def convert(
             "least_error", then biases and initial potentials are set so that mean outputs are right (Li et al. 2021).
         "qcfs"
             For networks that were trained with `spikelet.conversion.QCFS` activations (Bu et al. 2022).
-    neuron : "soft", "hard", "signed", "differential" or "multi", optional
-        Reset by subtraction (RMP) with a start at half of the threshold, which is the default; reset to zero; spikes of both
-        signs; differential coding; spikes of four sizes and both signs. "predictive" has neurons of its own.
+    neuron : "predictive", "soft", "hard", "signed", "differential" or "multi", optional
+        "predictive": binary spikes that are sent by an estimate of the mean input (`spikelet.layers.PredictiveIF`), only
+        with ``method="fitted"`` and its default. "soft": reset by subtraction (RMP), with a start at half of the threshold;
+        the default of other methods. "hard": reset to zero. "signed": spikes of both signs. "differential": differential
+        coding. "multi": spikes of four sizes and both signs, for very few steps.
     percentile : float
         For ``method="percentile"``.
     per_channel : bool
@@ -261,18 +263,12 @@ def _calibration(where: str, calibration: ArrayLike) -> Floats:
 
 
 def _neuron(where: str, method: str, neuron: str | None) -> str:
-    if method == "predictive":
-        if neuron not in (None, "predictive"):
-            fail(
-                where,
-                "neuron",
-                neuron,
-                'must be left out with method="predictive", which has its own',
-            )
-        return "predictive"
-    neuron = "soft" if neuron is None else neuron
-    if neuron not in NEURONS:
-        fail(where, "neuron", neuron, f"must be one of {', '.join(NEURONS)}")
+    if neuron is None:
+        return "predictive" if method == "fitted" else "soft"
+    if neuron not in (*NEURONS, "predictive"):
+        fail(where, "neuron", neuron, f"must be one of predictive, {', '.join(NEURONS)}")
+    if neuron == "predictive" and method != "fitted":
+        fail(where, "method", method, 'must be "fitted" with neuron="predictive"')
     return neuron
 
 
@@ -310,8 +306,8 @@ def _check_activity(where: str, cal: Calibration) -> None:
 def _changes(
     where: str, cal: Calibration, method: str, neuron: str, options: Options
 ) -> Mapping[str, Layer]:
-    if method == "predictive":
-        return predictive(cal)
+    if method == "fitted":
+        return fitted(cal, neuron)
     if method == "calibrated":
         return calibrated(cal, THRESHOLDS["least_error"](cal, options), NEURONS[neuron])
     if method == "qcfs":

@@ -1,35 +1,36 @@
-r"""The default method: neurons that spike by what they expect, fitted to the network layer by layer.
-
-With binary spikes, deep networks lose most by *unevenness*: spikes that arrive early make a neuron spike in haste, and it
-cannot take that back. So a neuron of channel c that has summed S of input by step t estimates its mean input as
-:math:`\hat z = A_{t,c} S + B_{t,c}`, a linear regression on the ANN's potentials, and spikes when what it should have sent by
-now, :math:`P_t \hat z`, is ahead of what it has sent: by a whole spike at first, by half a spike in the end.
+r"""The default method: neurons fitted to the network layer by layer.
 
 For each layer in order, on the activity of the spiking layers before it:
 
 1. its weights are corrected by ridge regression, so that they make the ANN's potentials of the spiking network's means;
-2. A and B are fitted for each step and channel;
-3. thresholds are chosen, of a few candidates, by the squared error of the neurons' own output;
-4. the limit is shifted so that the mean output is right.
+2. thresholds are chosen, of a few candidates, by the squared error of the neurons' own mean output;
+3. the neurons are shifted so that this output is right in the mean.
 
-Layers start one after the other and end alike: a layer does not listen to the first steps, in which nothing has come
-through yet. No labels and no gradients are needed.
+No labels and no gradients are needed, and any kind of neuron can be fitted. With binary spikes, deep networks lose most by
+*unevenness*: spikes that arrive early make a neuron spike in haste, and it cannot take that back. So the default is
+`PredictiveIF`: a neuron of channel c that has summed S of input by step t estimates its mean input as
+:math:`\hat z = A_{t,c} S + B_{t,c}`, a linear regression on the ANN's potentials, and spikes when what it should have sent by
+now, :math:`P_t \hat z`, is ahead of what it has sent: by a whole spike at first, by half a spike in the end. Layers of these
+start one after the other and end alike: a layer does not listen to the first steps, in which nothing has come through yet.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from spikelet.conversion.calibration import Calibration, Floats
+from spikelet.conversion.neurons import NEURONS
 from spikelet.conversion.refit import refit
 from spikelet.conversion.thresholds import usable
 from spikelet.graph import INPUT
-from spikelet.layers import Layer, PredictiveIF
+from spikelet.layers import Layer, Neuron, PredictiveIF
 from spikelet.spiking_model import SpikingModel
 
-__all__ = ["predictive"]
+__all__ = ["fitted"]
 
 _LAG = 0.2  # steps by which a layer starts later than the one before, and stops later
 _CAUTION = 0.5  # of the estimate's standard deviation
@@ -59,8 +60,15 @@ class _Window:
         return np.where((t >= self.first) & (t < self.end), needed, np.inf)
 
 
-def predictive(cal: Calibration) -> dict[str, Layer]:
-    """Return the neurons, and the layers whose weights were corrected, by name."""
+def fitted(cal: Calibration, neuron: str) -> dict[str, Layer]:
+    """Return the neurons, and the layers whose weights were corrected, by name.
+
+    Parameters
+    ----------
+    cal : Calibration
+    neuron : str
+        "predictive", or a key of `NEURONS`.
+    """
     depths = _depths(cal)
     last = max(depths.values())
     changes: dict[str, Layer] = {}
@@ -71,7 +79,8 @@ def predictive(cal: Calibration) -> dict[str, Layer]:
         end = cal.steps - round(_LAG * (last - depths[name]))
         if end - first < max(1, cal.steps // 2):  # deeper than it has steps
             first, end = 0, cal.steps
-        changes[name] = _fit(cal, name, potentials, changes, _Window(first, end, cal.steps))
+        window = _Window(first, end, cal.steps)
+        changes[name] = _fit(cal, name, neuron, potentials, changes, window)
     return changes
 
 
@@ -88,43 +97,63 @@ def _depths(cal: Calibration) -> dict[str, int]:
 
 
 def _fit(
-    cal: Calibration, name: str, potentials: Floats, changes: dict[str, Layer], window: _Window
-) -> PredictiveIF:
-    source = cal.source(name)
+    cal: Calibration,
+    name: str,
+    neuron: str,
+    potentials: Floats,
+    changes: dict[str, Layer],
+    window: _Window,
+) -> Neuron:
     shape = cal.shapes[name]
     count = int(np.clip(_VALUES // (cal.steps * int(np.prod(shape))), 8, len(cal.x)))
-    parts = list(cal.currents(source, changes, count))
+    parts = list(cal.currents(cal.source(name), changes, count))
     currents = np.concatenate([values for _, values in parts], axis=1)  # [T, n, channels, ...]
     z = potentials[:count]
-    slope, offset, spread = _regress(currents, z)
-
-    def neuron(threshold: Floats, shift: Floats) -> PredictiveIF:
-        # In spikes: one is worth `size`, and `threshold` in the mean is a spike at every step of the window.
-        size = threshold * cal.steps / (window.end - window.first)
-        scale = window.progress[:, None] * (cal.steps / size)
-        limit = window.ahead[:, None] + scale * (_CAUTION * spread - offset + shift)
-        return PredictiveIF(threshold, amplitude=size, pace=scale * slope, limit=limit)
-
+    make = _predictive(currents, z, window) if neuron == "predictive" else _shifted(cal, neuron)
     target = np.maximum(z, 0)
     axes = (0, *range(2, z.ndim))
 
-    def response(layer: PredictiveIF) -> Floats:
-        model = SpikingModel([layer], threads=cal.threads)
-        return model.run(currents).output
+    def response(layer: Neuron) -> Floats:
+        return SpikingModel([layer], threads=cal.threads).run(currents).output
 
     greatest = usable(np.quantile(_rows(target), 0.9999, axis=1))
     best, least = greatest.copy(), np.full(len(greatest), np.inf)
-    still = np.zeros(len(greatest))
+    shift = np.zeros(len(greatest))
     for share in _SHARES:
-        error = np.square(response(neuron(greatest * share, still)) - target).mean(axes)
+        error = np.square(response(make(greatest * share, shift)) - target).mean(axes)
         better = error < least
         best[better], least[better] = greatest[better] * share, error[better]
-    shift = still
     for _ in range(_SHIFTS):
-        given = response(neuron(best, shift))
+        given = response(make(best, shift))
         active = np.maximum(((given > 0) | (target > 0)).mean(axes), 0.1)
         shift = shift + 0.8 * (given - target).mean(axes) / active
-    return neuron(best, shift)
+    return make(best, shift)
+
+
+_Make: TypeAlias = Callable[
+    [Floats, Floats], Neuron
+]  # from thresholds, and what the mean is too much
+
+
+def _predictive(currents: Floats, z: Floats, window: _Window) -> _Make:
+    slope, offset, spread = _regress(currents, z)
+
+    def make(threshold: Floats, shift: Floats) -> Neuron:
+        # In spikes: one is worth `size`, and `threshold` in the mean is a spike at every step of the window.
+        size = threshold * window.steps / (window.end - window.first)
+        scale = window.progress[:, None] * (window.steps / size)
+        limit = window.ahead[:, None] + scale * (_CAUTION * spread - offset + shift)
+        return PredictiveIF(threshold, amplitude=size, pace=scale * slope, limit=limit)
+
+    return make
+
+
+def _shifted(cal: Calibration, neuron: str) -> _Make:
+    def make(threshold: Floats, shift: Floats) -> Neuron:
+        layer = NEURONS[neuron](threshold)
+        return layer.replace(v_init=layer.v_init - cal.steps * shift)
+
+    return make
 
 
 def _rows(values: Floats) -> Floats:
