@@ -37,7 +37,7 @@ def model(
         nodes,
         "ann",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, ["any"])],
         [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
@@ -211,12 +211,12 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "type": (helper.make_model(helper.make_graph(
         [node("Relu", "x", "y")], "g",
         [helper.make_tensor_value_info("x", TensorProto.DOUBLE, (1, 3))],
-        [helper.make_tensor_value_info("y", TensorProto.DOUBLE, None)],
+        [helper.make_tensor_value_info("y", TensorProto.DOUBLE, ["any"])],
     )), r"input 'x': is not of type float"),
     "two inputs": (helper.make_model(helper.make_graph(
         [node("Add", "x z", "y")], "g",
         [helper.make_tensor_value_info(n, TensorProto.FLOAT, (1, 3)) for n in "xz"],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["any"])],
     )), r"inputs must be one, got \['x', 'z'\]"),
     "not valid": (model([node("Relu", "missing", "y")]), r"the model is not valid"),
 }  # fmt: skip

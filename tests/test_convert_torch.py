@@ -52,7 +52,8 @@ def test_a_graph_gives_what_the_module_gives(name: str) -> None:
     for g in (graph, fold(graph)):
         y = run_reference(g, x.numpy(), 2)[g.output.name]
         torch.testing.assert_close(before_softmax(name, y[1]), expected, rtol=1e-9, atol=1e-11)
-    assert len(fold(graph)) < len(graph)
+    # Before a sum of "shared", BatchNorm has no weights beside it that are its own.
+    assert name == "shared" or len(fold(graph)) < len(graph)
 
 
 def test_the_module_stays_as_it_is() -> None:
