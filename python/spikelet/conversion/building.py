@@ -170,19 +170,6 @@ class Builder:
         # The output comes last; what was added after it is not needed.
         return Graph((n for n in self._nodes.values() if n.name in needed), where)
 
-    def reshape(self, where: str, name: str, source: str, shape: Shape) -> str:
-        """Reorder nothing: the same values, as they are or as a vector."""
-        before = self.shapes[source]
-        if shape == before:
-            return source
-        if shape == (math.prod(before),):
-            return self.add(where, name, Flatten(), source)
-        refuse(
-            where,
-            f"makes {before} to {shape}",
-            "a shape can only be flattened to a vector, sample by sample",
-        )
-
     def global_mean(self, where: str, name: str, source: str, *, keepdim: bool) -> str:
         """Average each channel."""
         if keepdim:
@@ -251,9 +238,32 @@ class Builder:
 
 @dataclass(frozen=True)
 class Data:
-    """An operand that depends on the input: the output of a layer."""
+    """An operand that depends on the input: the output of a layer.
 
-    name: str
+    Parameters
+    ----------
+    source : str
+        The layer.
+    view : tuple of int, optional
+        Another shape in which its values are seen, of one sample.
+    where : str
+        What made the view, for messages.
+    """
+
+    source: str
+    view: Shape | None = None
+    where: str = ""
+
+    @property
+    def name(self) -> str:
+        """The layer, for those who take it as it is."""
+        if self.view is not None:
+            refuse(
+                self.where,
+                f"makes samples of shape {self.view}",
+                "a shape can only be flattened to a vector, sample by sample",
+            )
+        return self.source
 
 
 @dataclass(frozen=True)
@@ -301,10 +311,16 @@ class Call:
         """Keep the values, in the order in which they are."""
         if self.result[:1] != (self.batch,) or len(self.result) < 2:
             self.refuse(
-                f"makes {(self.batch, *self.shape(x))} to {self.result}",
+                f"makes {self.builder.shapes[x.source]} to {self.result}",
                 "the first dimension must stay the batch",
             )
-        return Data(self.builder.reshape(self.where, self.name, x.name, self.result[1:]))
+        shape, before = self.result[1:], self.builder.shapes[x.source]
+        if shape == before:
+            return Data(x.source)
+        if shape == (math.prod(before),):
+            return self.add(Flatten(), Data(x.source))
+        # Perhaps half of a way: x.squeeze(-1).squeeze(-1).
+        return Data(x.source, shape, self.where)
 
     def upsampled(self, x: Data) -> Data:
         """Repeat pixels, as often as the result says."""
@@ -316,7 +332,7 @@ class Call:
 
     def check(self, found: Data) -> None:
         """Compare shapes with what the operator gave."""
-        shape = (self.batch, *self.shape(found))
+        shape = (self.batch, *(found.view or self.builder.shapes[found.source]))
         if shape != self.result:
             self.refuse(
                 f"gives {self.result} where layers give {shape}",

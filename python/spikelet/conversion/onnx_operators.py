@@ -314,7 +314,7 @@ OPERATORS: dict[str, Handler] = {
     "GlobalMaxPool": _global_max_pool,
     "ReduceMean": _reduce_mean,
     "ReduceMax": _reduce_max,
-    **dict.fromkeys(("Flatten", "Reshape", "Squeeze"), _reshape),
+    **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), _reshape),
     **dict.fromkeys(("Identity", "Cast"), _keep),
     "Dropout": _dropout,
     **dict.fromkeys(("Add", "Sum"), _sum),

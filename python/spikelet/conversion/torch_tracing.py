@@ -169,7 +169,8 @@ class _Reader:
                 refuse(where, "does not give one tensor", hint_for(called))
             call = Call(self.builder, where, name, tuple(self.values[node].shape), BATCH)
             self.layers[node] = self._convert(node, call, handler, leaf)
-            self.expected.setdefault(self.layers[node].name, self.values[node].numpy())
+            if self.layers[node].view is None:
+                self.expected.setdefault(self.layers[node].name, self.values[node].numpy())
 
     def _handler(self, node: fx.Node, where: str, called: str, leaf: nn.Module | None) -> Any:
         kind = type(leaf) if leaf is not None else node.target
@@ -217,7 +218,9 @@ class _Reader:
             return self.layers.get(n, self.values[n])
 
         args, kwargs = fx.node.map_arg((node.args, dict(node.kwargs)), operand)
-        first = args[0] if args else kwargs.pop("input", None)
+        if not args:
+            args = (kwargs.pop("tensors", None) or kwargs.pop("input", None),)
+        first = args[0]
         try:
             if leaf is not None:
                 found: Data = handler(call, leaf, first) if type(leaf) not in SOFTMAX else first
