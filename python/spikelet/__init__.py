@@ -46,11 +46,11 @@ from spikelet.sources import (
 )
 
 if TYPE_CHECKING:
-    from spikelet import models, plot
+    from spikelet import energy, models, plot
 else:
 
     def __getattr__(name: str) -> Any:
-        if name in ("models", "plot"):  # built on the rest, and not for everyone
+        if name in ("energy", "models", "plot"):  # built on the rest, and not for everyone
             return importlib.import_module(f"spikelet.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
@@ -96,6 +96,7 @@ __all__ = [
     "datasets",
     "decode",
     "encode",
+    "energy",
     "models",
     "plot",
     "simd_level",

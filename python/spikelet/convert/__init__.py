@@ -1,0 +1,1 @@
+"""From trained artificial networks to spiking ones."""
