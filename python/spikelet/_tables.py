@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["plain", "share", "table", "to_json", "value"]
+__all__ = ["percent", "plain", "share", "table", "to_json", "value"]
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -41,6 +41,11 @@ def value(x: float | None, digits: int = 3) -> str:
 def share(x: float | None) -> str:
     """Return a share in percent."""
     return "" if x is None or math.isnan(x) else f"{100 * x:.1f}%"
+
+
+def percent(x: float | None) -> str:
+    """Return an accuracy in percent."""
+    return "" if x is None else f"{100 * x:.2f}%"
 
 
 def plain(x: Any) -> Any:

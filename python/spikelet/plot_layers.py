@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from spikelet.convert.curves import AccuracyCurve, Comparison
+    from spikelet.convert.comparison import Comparison
+    from spikelet.convert.curves import AccuracyCurve
     from spikelet.convert.hybrid import HybridSearch
     from spikelet.convert.report import ConversionReport
 
