@@ -395,6 +395,12 @@ def test_pictures():
         plot.coding_tradeoff({"b": curve([0.1])})
     with pytest.raises(ValueError, match="against must be"):
         plot.coding_tradeoff({"a": one}, against="time")
+    times = steps_to_decision(snn, x, 6)
+    (line,) = times.plot().lines
+    np.testing.assert_allclose(np.sort(times.steps), line.get_xdata()[1:])
+    assert times.to_dict()["steps"] == times.steps.tolist()
+    with pytest.raises(TypeError, match="decisions must be Decisions"):
+        plot.response_times({"a": 3})
     with pytest.raises(TypeError, match="curves must be accuracy curves"):
         plot.accuracy_curve({"a": 3})
     plt.close("all")

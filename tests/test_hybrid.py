@@ -9,7 +9,7 @@ from spikelet import energy
 from spikelet._segments import segments
 from spikelet.convert.hybrid import hybrid, search_split
 from spikelet.graph import Graph, Node
-from spikelet.layers import IF, Linear, ReLU
+from spikelet.layers import IF, Add, Linear, ReLU
 from spikelet.spiking_model import SpikingModel
 
 from .layered import inputs, pair
@@ -99,6 +99,24 @@ def test_segments_follow_each_other():
         assert segments(graph, sequence=True) == sequence, keep
 
 
+@pytest.mark.parametrize(("last", "runs"), [(ReLU(), 1), (IF(1.0), 2)])
+def test_spikes_beside_a_constant(last, runs):
+    # Means of both are known after one run; to sum them step by step, spikes have to be sent again.
+    one = Linear(np.eye(2))
+    graph = Graph(
+        [
+            ("spikes", IF(1.0), ["input"]),
+            ("a", one, ["spikes"]),
+            ("mean", ReLU(), ["a"]),
+            ("b", one, ["mean"]),
+            ("sum", Add(), ["b", "spikes"]),
+            ("last", last, ["sum"]),
+            ("out", one, ["last"]),
+        ]
+    )
+    assert segments(graph, sequence=False) == runs
+
+
 @pytest.mark.parametrize("direction", ["snn-first", "ann-first"])
 @pytest.mark.parametrize("labelled", [True, False])
 def test_candidates_are_measured(direction, labelled):
@@ -121,7 +139,7 @@ def test_candidates_are_measured(direction, labelled):
         right = np.mean(chosen == (labels if labelled else expected))
         assert candidate.accuracy == right
         assert candidate.loss == pytest.approx(100 * ((0.9 if labelled else 1.0) - right))
-        cost = energy.measure(run, x, 5)
+        cost = energy.measure(run, x, 5, first_layer_once=True)
         assert candidate.energy_nj == pytest.approx(cost.energy_nj)
         assert candidate.ratio == pytest.approx(cost.energy_nj / reference)
         assert candidate.spikes == pytest.approx(cost.snn.total.spikes)

@@ -16,37 +16,36 @@ __all__ = ["Timing", "computed_once", "current_once", "receivers", "segments", "
 
 @dataclass(frozen=True)
 class Timing:
-    """When a layer's output is there.
+    """When a layer's output is there, in runs of T steps.
 
     Parameters
     ----------
     spiking : bool
         Whether it changes from step to step.
     since : int
-        In runs of T steps: the one during which it comes, if it is spiking, else the number after which it is known.
+        After how many runs its first step can come.
+    known : int
+        After how many runs its mean over all steps is known.
     """
 
     spiking: bool
     since: int
-
-    @property
-    def known(self) -> int:
-        """After how many runs of T steps all of it is known."""
-        return self.since + self.spiking
+    known: int
 
 
 def timings(graph: Graph, *, sequence: bool) -> dict[str, Timing]:
     """Return a Timing for each layer and for the input, which spikes (or changes) if it is a sequence."""
-    result = {INPUT: Timing(sequence, 0)}
+    result = {INPUT: Timing(sequence, 0, int(sequence))}
     for node in graph:
         given = [result[name] for name in node.inputs]
-        spiking = any(t.spiking for t in given)
-        # A sum of several has to wait for the last of them.
-        since = max(t.since for t in given)
+        # Neurons behind a sum of several have to wait for the first steps of all, the mean of a sum for all means.
+        since, known = max(t.since for t in given), max(t.known for t in given)
         if isinstance(node.layer, ReLU):
-            result[node.name] = Timing(False, max(t.known for t in given))
+            result[node.name] = Timing(False, known, known)
+        elif isinstance(node.layer, Neuron):
+            result[node.name] = Timing(True, since, since + 1)
         else:
-            result[node.name] = Timing(spiking or isinstance(node.layer, Neuron), since)
+            result[node.name] = Timing(any(t.spiking for t in given), since, known)
     return result
 
 

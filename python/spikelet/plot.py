@@ -21,6 +21,7 @@ from spikelet.plot_layers import (
     coding_tradeoff,
     conversion_report,
     hybrid_search,
+    response_times,
 )
 from spikelet.recorders import SpikeRecorder, StateRecorder
 
@@ -37,6 +38,7 @@ __all__ = [
     "hybrid_search",
     "raster",
     "receptive_fields",
+    "response_times",
     "trace",
 ]
 

@@ -22,8 +22,15 @@ if TYPE_CHECKING:
     from spikelet.convert.curves import AccuracyCurve
     from spikelet.convert.hybrid import HybridSearch
     from spikelet.convert.report import ConversionReport
+    from spikelet.convert.response import Decisions
 
-__all__ = ["accuracy_curve", "coding_tradeoff", "conversion_report", "hybrid_search"]
+__all__ = [
+    "accuracy_curve",
+    "coding_tradeoff",
+    "conversion_report",
+    "hybrid_search",
+    "response_times",
+]
 
 _BLUE, _RED, _GREY = "#2f5d8a", "#c8553d", "#8a8a8a"
 
@@ -181,6 +188,38 @@ def hybrid_search(search: HybridSearch, *, ax: Axes | None = None) -> Axes:
     right.set_ylabel("energy / ANN (estimate)", color=_RED)
     if search.index is not None:
         ax.axvline(search.index, color=_GREY, linewidth=0.8, linestyle=":")
+    return ax
+
+
+def response_times(
+    decisions: Decisions | Mapping[str, Decisions], *, ax: Axes | None = None, **style: Any
+) -> Axes:
+    """Draw which share of the samples is decided after how many steps.
+
+    Parameters
+    ----------
+    decisions : Decisions or dict of str to Decisions
+        What ``spikelet.convert.steps_to_decision`` returned.
+    ax : Axes, optional
+        Where to draw.
+    **style
+        For ``Axes.ecdf``.
+
+    Returns
+    -------
+    Axes
+    """
+    named = decisions if isinstance(decisions, Mapping) else {"": decisions}
+    if not named or not all(hasattr(d, "decision") for d in named.values()):
+        msg = f"plot.response_times: decisions must be Decisions, got {decisions!r}"
+        raise TypeError(msg)
+    ax = axes(ax)
+    for name, found in named.items():
+        ax.ecdf(found.steps, **{"label": name, **style})
+    ax.set_xlabel("steps")
+    ax.set_ylabel("share decided")
+    if len(named) > 1:
+        ax.legend(frameon=False)
     return ax
 
 

@@ -241,7 +241,7 @@ def search_split(
     max_energy: float | None = None,
     technology: str | Technology = "45nm",
     memory: bool = False,
-    first_layer_once: bool = False,
+    first_layer_once: bool = True,
     delay: int | None = None,
     batch_size: int | None = None,
     **run_args: Any,
@@ -266,8 +266,11 @@ def search_split(
         Points (percent) that may be lost against the ANN. Chosen is what needs least energy within it.
     max_energy : float, optional
         Times the ANN's energy. Chosen is what is most accurate within it; with both, what needs least energy within both.
-    technology, memory, first_layer_once
+    technology, memory
         As for `spikelet.energy.measure`.
+    first_layer_once : bool
+        Whether constant currents (of the first layer, and of spiking layers behind a ReLU) are computed once; unlike in
+        `spikelet.energy.measure` they are by default, since T times the products would rule out each change from ANN to SNN.
     delay : int, optional
         By default what the SNN was converted for, or 0. (Not in a candidate without spiking neurons.)
     batch_size : int, optional

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +12,9 @@ from spikelet._checks import fail, integer, number, require
 from spikelet._samples import Samples, check_labels, is_model, readout_delay
 from spikelet.convert.trajectory import outputs_of, trajectory, waiting
 from spikelet.spiking_model import SpikingModel
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Decisions", "steps_to_decision"]
 
@@ -79,6 +82,22 @@ class Decisions:
         chosen = self.decision[at, np.arange(len(at))]
         truth = self.decision[-1] if self.labels is None else self.labels
         return at + 1, chosen, float((chosen == truth).mean())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the response times as plain Python."""
+        return {
+            "steps": self.steps.tolist(),
+            "mean": self.mean,
+            "median": self.median,
+            "percentile_95": self.percentile(95),
+            "total_steps": len(self.margin),
+        }
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw it: `spikelet.plot.response_times`."""
+        from spikelet.plot_layers import response_times  # noqa: PLC0415  # an extra
+
+        return response_times(self, ax=ax)
 
     def __str__(self) -> str:
         """Return one line."""
