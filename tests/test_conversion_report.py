@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from spikelet import energy, plot
-from spikelet.convert.comparison import Comparison, compare
-from spikelet.convert.curves import AccuracyCurve, accuracy_curve
-from spikelet.convert.hybrid import hybrid
-from spikelet.convert.report import ConversionReport, LayerReport, report
-from spikelet.convert.response import Decisions, steps_to_decision
+from spikelet.conversion.comparison import Comparison, compare
+from spikelet.conversion.curves import AccuracyCurve, accuracy_curve
+from spikelet.conversion.hybrid import hybrid
+from spikelet.conversion.report import ConversionReport, LayerReport, report
+from spikelet.conversion.response import Decisions, steps_to_decision
 from spikelet.graph import Graph, Node
 from spikelet.layers import IF, Linear, ReLU
 from spikelet.spiking_model import SpikingModel
@@ -145,15 +145,6 @@ def test_report_as_json(tmp_path):
         (LayerReport("a", "ReLU", 1, math.nan, 0.0, math.nan),), 1, 0, 1, 1.0
     )
     assert nothing.to_dict()["layers"][0]["error"] is None
-
-
-def test_the_delay_of_a_converted_model_is_the_default():
-    x = inputs(3)
-    snn, ann = pair(x)
-    snn.delay = 5
-    assert report(snn, ann, x, 8).delay == 5
-    assert report(snn, ann, x, 4).delay == 3
-    assert report(snn, ann, x, 8, delay=0).delay == 0
 
 
 BAD = [
@@ -404,3 +395,33 @@ def test_pictures():
     with pytest.raises(TypeError, match="curves must be accuracy curves"):
         plot.accuracy_curve({"a": 3})
     plt.close("all")
+
+
+class Made(SpikingModel):
+    """A model that was made for so many steps, as converted ones are."""
+
+    ann, steps, delay, coding = None, 8, 4, "latency"
+
+    def run(self, x, steps=None, **options):
+        return super().run(x, steps or self.steps, **{"coding": self.coding, **options})
+
+
+def test_what_a_model_was_made_for_is_the_default():
+    x = inputs(5)
+    snn, ann = pair(x)
+    made = Made(snn.graph, dtype="float64", threads=1)
+    found = report(made, ann, x)
+    assert (found.steps, found.delay) == (8, 4)
+    assert found.to_dict() == report(snn, ann, x, 8, delay=4, coding="latency").to_dict()
+    assert report(made, ann, x, 4).delay == 2
+    cost = energy.measure(made, x, ann=ann)
+    assert cost == energy.measure(snn, x, 8, ann=ann, coding="latency")
+    curve = accuracy_curve(made, x, None, [4, 8], ann=ann)
+    expected = ann.run(x, 1).output.argmax(axis=1)
+    for k, (steps, delay) in enumerate(((4, 2), (8, 4))):
+        output = snn.run(x, steps, delay=delay, coding="latency").output
+        assert curve.agreement[k] == np.mean(output.argmax(axis=1) == expected)
+    direct = steps_to_decision(made, x, 8, coding="direct")
+    for steps in (1, 3, 8):
+        output = snn.run(x, steps, delay=steps // 2).output
+        np.testing.assert_array_equal(direct.decision[steps - 1], output.argmax(axis=1))

@@ -7,7 +7,7 @@ import pytest
 
 from spikelet import energy
 from spikelet._segments import segments
-from spikelet.convert.hybrid import hybrid, search_split
+from spikelet.conversion.hybrid import hybrid, search_split
 from spikelet.graph import Graph, Node
 from spikelet.layers import IF, Add, Linear, ReLU
 from spikelet.spiking_model import SpikingModel

@@ -19,8 +19,10 @@ __all__ = [
     "check_pair",
     "decisions",
     "is_model",
+    "is_sequence",
     "merge",
     "readout_delay",
+    "with_coding",
 ]
 
 _BATCH_BYTES = 64 << 20
@@ -47,9 +49,15 @@ class Samples:
 
     @classmethod
     def of(
-        cls, where: str, x: ArrayLike, steps: int | None, batch_size: int | None = None
+        cls,
+        where: str,
+        x: ArrayLike,
+        steps: int | None,
+        batch_size: int | None = None,
+        model: Any = None,
     ) -> Samples:
-        """Check, and hold."""
+        """Check, and hold; steps are by default those that a converted model was made for."""
+        steps = getattr(model, "steps", None) if steps is None else steps
         array = np.asarray(x)
         if array.dtype.kind not in "biuf":
             msg = f"{where}: x must be an array of numbers, got dtype {array.dtype}"
@@ -175,10 +183,21 @@ def decisions(output: NDArray[Any]) -> NDArray[np.int64]:
     return chosen
 
 
-def readout_delay(where: str, model: Any, delay: int | None, total: int | None = None) -> int:
-    """Return the delay, by default the one that a model was converted for; less than `total`, if that is given."""
-    last = None if total is None else total - 1
+def readout_delay(where: str, model: Any, delay: int | None, total: int) -> int:
+    """Return the delay of a run of so many steps, by default as a converted model has it: less than the steps."""
     if delay is not None:
-        return integer(where, "delay", delay, 0, last)
-    own = int(getattr(model, "delay", 0) or 0)
-    return own if last is None else min(own, last)
+        return integer(where, "delay", delay, 0, total - 1)
+    own, made_for = int(getattr(model, "delay", 0)), getattr(model, "steps", None)
+    if made_for is not None and made_for != total:
+        own = own * total // made_for
+    return min(own, total - 1)
+
+
+def with_coding(model: Any, run_args: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments of run that say how input enters, by default as a converted model has it."""
+    return {"coding": getattr(model, "coding", "direct"), **run_args}
+
+
+def is_sequence(samples: Samples, run_args: dict[str, Any]) -> bool:
+    """Whether input changes from step to step."""
+    return samples.steps is None or run_args.get("coding", "direct") != "direct"

@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spikelet._energy_report import BreakEven, EnergyReport, LayerEnergy, NetworkEnergy
-from spikelet._samples import Samples, is_model, merge
+from spikelet._samples import Samples, is_model, is_sequence, merge, with_coding
 from spikelet._segments import computed_once, current_once, timings
 from spikelet._technology import TECHNOLOGIES, Technology, find
 from spikelet.graph import INPUT, Node
@@ -74,7 +74,7 @@ def measure(
     x : array-like, [B, ...] with `steps`, else [T, B, ...]
         As for `SpikingModel.run`. Counts depend on it: take typical data.
     steps : int, optional
-        T.
+        T; by default what a converted model was made for.
     ann : SpikingModel, optional
         To be compared with; it is run on x (or on the mean of a sequence) at one step.
     technology : str or Technology
@@ -123,7 +123,8 @@ def measure(
             msg = f"{where}: {argument} must not be given: it changes no count"
             raise TypeError(msg)
     constants = find(where, technology)
-    samples = Samples.of(where, x, steps, batch_size)
+    samples = Samples.of(where, x, steps, batch_size, model)
+    run_args = with_coding(model, run_args) if samples.steps is not None else run_args
     options = _Options(constants, memory, first_layer_once, count_changes)
     snn = _network(model, samples, options, run_args)
     other = None if ann is None else _network(ann, samples.constant(), options, {})
@@ -142,8 +143,7 @@ def _network(
 ) -> NetworkEnergy:
     graph, steps = model.graph, samples.total
     shapes = graph.shapes(samples.shape)
-    sequence = samples.steps is None or run_args.get("coding", "direct") != "direct"
-    when = timings(graph, sequence=sequence)
+    when = timings(graph, sequence=is_sequence(samples, run_args))
     analog = [n.name for n in graph if isinstance(n.layer, ReLU)]
     changing = model.neurons if options.count_changes else ()
     records = [f"{n}.mean" for n in analog]
@@ -243,14 +243,14 @@ def _item_size(model: SpikingModel) -> int:
 
 def _parameters(layer: Layer) -> int:
     names = {
-        Neuron: ("threshold", "v_init", "amplitude"),
+        Neuron: ("threshold", "v_init", "amplitude", "pace", "limit"),
         Affine: ("scale", "shift"),
         Conv2d: ("weight", "bias"),
         Linear: ("weight", "bias"),
     }
     for kind, arguments in names.items():
         if isinstance(layer, kind):
-            given = [getattr(layer, name) for name in arguments]
+            given = [getattr(layer, name, None) for name in arguments]
             return sum(int(np.size(value)) for value in given if value is not None)
     return 0
 
@@ -259,4 +259,6 @@ def _states(layer: Layer) -> int:
     """Numbers that a neuron keeps from step to step: its potential, what it sent, running means in and out."""
     if not isinstance(layer, Neuron):
         return 0
+    if hasattr(layer, "pace"):  # what came, and what was sent
+        return 2
     return {"binary": 1, "signed": 2, "differential": 4}[layer.code]

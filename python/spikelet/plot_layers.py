@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from spikelet.convert.comparison import Comparison
-    from spikelet.convert.curves import AccuracyCurve
-    from spikelet.convert.hybrid import HybridSearch
-    from spikelet.convert.report import ConversionReport
-    from spikelet.convert.response import Decisions
+    from spikelet.conversion.comparison import Comparison
+    from spikelet.conversion.curves import AccuracyCurve
+    from spikelet.conversion.hybrid import HybridSearch
+    from spikelet.conversion.report import ConversionReport
+    from spikelet.conversion.response import Decisions
 
 __all__ = [
     "accuracy_curve",
@@ -43,7 +43,7 @@ def conversion_report(report: ConversionReport, *, figure: Figure | None = None)
     Parameters
     ----------
     report : ConversionReport
-        What ``spikelet.convert.report`` returned.
+        What ``spikelet.conversion.report`` returned.
     figure : Figure, optional
         Where to draw; it should be empty.
 
@@ -169,7 +169,7 @@ def hybrid_search(search: HybridSearch, *, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     search : HybridSearch
-        What ``spikelet.convert.search_split`` returned.
+        What ``spikelet.conversion.search_split`` returned.
     ax : Axes, optional
         Where to draw; energy gets an axis of its own on the right.
 
@@ -199,7 +199,7 @@ def response_times(
     Parameters
     ----------
     decisions : Decisions or dict of str to Decisions
-        What ``spikelet.convert.steps_to_decision`` returned.
+        What ``spikelet.conversion.steps_to_decision`` returned.
     ax : Axes, optional
         Where to draw.
     **style

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet._checks import fail, integer, number, require
-from spikelet._samples import Samples, check_labels, is_model, readout_delay
-from spikelet.convert.trajectory import outputs_of, trajectory, waiting
+from spikelet._samples import Samples, check_labels, is_model
+from spikelet.conversion.trajectory import outputs_of, trajectory, waiting
 from spikelet.spiking_model import SpikingModel
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def steps_to_decision(
     waits = waiting(snn, run_args)
     if waits:
         fail(where, "snn", waits, "must not have a ReLU that waits for spikes; there is")
-    lag = readout_delay(where, snn, delay)
+    lag = None if delay is None else integer(where, "delay", delay, 0)
     decision, margin = trajectory(snn, samples, lag, run_args)
     changed = decision != decision[-1]
     settled = len(changed) - changed[::-1].argmax(axis=0) + 1

@@ -13,7 +13,15 @@ from numpy.typing import ArrayLike
 
 from spikelet import _tables, energy
 from spikelet._checks import fail, integer, number, require
-from spikelet._samples import Samples, check_labels, check_pair, decisions, readout_delay
+from spikelet._samples import (
+    Samples,
+    check_labels,
+    check_pair,
+    decisions,
+    is_sequence,
+    readout_delay,
+    with_coding,
+)
 from spikelet._segments import receivers, segments
 from spikelet.energy import Technology
 from spikelet.graph import Graph, Node
@@ -308,7 +316,8 @@ def search_split(
     ann_nj = energy.measure(ann, reference.x, 1, batch_size=batch_size, **prices).energy_nj
     aim = expected if truth is None else truth
     best = float((expected == aim).mean())
-    sequence = run_args.get("coding", "direct") != "direct"
+    run_args = with_coding(snn, run_args)
+    sequence = is_sequence(samples, run_args)
 
     candidates = []
     for k in range(len(spiking) + 1):

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _tables, energy
 from spikelet._checks import fail, integer
-from spikelet._samples import Samples, check_labels, decisions, is_model, readout_delay
-from spikelet.convert.trajectory import outputs_of, trajectory, waiting
+from spikelet._samples import Samples, check_labels, decisions, is_model, readout_delay, with_coding
+from spikelet.conversion.trajectory import outputs_of, trajectory, waiting
 from spikelet.spiking_model import SpikingModel
 
 if TYPE_CHECKING:
@@ -159,6 +159,11 @@ def accuracy_curve(
     outputs = outputs_of(snn, samples)
     truth = check_labels(where, labels, samples, outputs)
     expected = None if ann is None else _ann_decisions(where, ann, samples)
+    made_for = {getattr(n.layer, "steps", 0) for n in snn.graph if hasattr(n.layer, "pace")}
+    if made_for and rerun in (None, True) and set(all_steps.tolist()) != made_for:
+        rule = f"must be a function that converts for T: these neurons are made for T = {min(made_for)}"
+        fail(where, "rerun", rerun, rule)
+    run_args = with_coding(snn, run_args)
     again = _needs_rerun(snn, run_args) if rerun is None else rerun
     if again is False and _needs_rerun(snn, run_args):
         fail(where, "rerun", rerun, "must be True: what happens in T steps depends on T")
@@ -167,7 +172,7 @@ def accuracy_curve(
         return is_model(where, f"rerun({t})", again(t)) if callable(again) else snn
 
     if again is False:
-        lag = readout_delay(where, snn, delay)
+        lag = None if delay is None else integer(where, "delay", delay, 0)
         decision, _ = trajectory(snn, samples, lag, run_args)
         chosen = decision[all_steps - 1]
     else:
@@ -217,7 +222,9 @@ def _ann_decisions(where: str, ann: Any, samples: Samples) -> NDArray[np.int64]:
 def _final(
     model: SpikingModel, samples: Samples, steps: int, delay: int | None, run_args: dict[str, Any]
 ) -> NDArray[np.int64]:
-    lag = min(readout_delay("accuracy_curve", model, delay), steps - 1)
+    if delay is not None:
+        delay = min(integer("accuracy_curve", "delay", delay, 0), steps - 1)
+    lag = readout_delay("accuracy_curve", model, delay, steps)
     short = Samples(samples.where, samples.x, steps, samples.batch_size)
     parts = short.run(model, 8 * outputs_of(model, samples), delay=lag, **run_args)
     return np.concatenate([decisions(result.output) for _, result in parts])

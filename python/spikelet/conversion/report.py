@@ -209,7 +209,7 @@ def report(
     x : array-like, [B, ...] with `steps`, else [T, B, ...]
         As for `SpikingModel.run`; the ANN gets x itself, or the mean of a sequence.
     steps : int, optional
-        T.
+        T; by default what a converted model was made for.
     labels : array-like of int, [B], optional
         For accuracies.
     delay : int, optional
@@ -230,7 +230,7 @@ def report(
     """
     where = "report"
     names = check_pair(where, snn, ann)
-    samples = Samples.of(where, x, steps, batch_size)
+    samples = Samples.of(where, x, steps, batch_size, snn)
     delay = readout_delay(where, snn, delay, samples.total)
     shapes = snn.graph.shapes(samples.shape)
     outputs = int(np.prod(shapes[snn.graph.output.name]))

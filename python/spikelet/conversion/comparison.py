@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from spikelet import _tables
 from spikelet._checks import fail, number
 from spikelet._samples import is_model
-from spikelet.convert.curves import AccuracyCurve, accuracy_curve
+from spikelet.conversion.curves import AccuracyCurve, accuracy_curve
 from spikelet.spiking_model import SpikingModel
 
 if TYPE_CHECKING:

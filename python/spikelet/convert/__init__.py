@@ -1,1 +1,0 @@
-"""From trained artificial networks to spiking ones."""
