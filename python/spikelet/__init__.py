@@ -46,18 +46,15 @@ from spikelet.sources import (
 )
 from spikelet.spiking_model import SpikingModel, SpikingResult
 
+_LATER = ("conversion", "energy", "models", "plot")  # built on the rest, and not for everyone
+
 if TYPE_CHECKING:
     from spikelet import conversion, energy, models, plot
     from spikelet.conversion import convert
 else:
 
     def __getattr__(name: str) -> Any:
-        if name in (
-            "conversion",
-            "energy",
-            "models",
-            "plot",
-        ):  # built on the rest, and not for everyone
+        if name in _LATER:
             return importlib.import_module(f"spikelet.{name}")
         if name == "convert":
             return importlib.import_module("spikelet.conversion").convert

@@ -15,13 +15,32 @@ from numpy.typing import ArrayLike
 
 from spikelet import statistics
 from spikelet._checks import fail, integer, number, require
+from spikelet._figures import axes, pyplot
+from spikelet.plot_layers import (
+    accuracy_curve,
+    coding_tradeoff,
+    conversion_report,
+    hybrid_search,
+    response_times,
+)
 from spikelet.recorders import SpikeRecorder, StateRecorder
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["activity", "feature_maps", "raster", "receptive_fields", "trace"]
+__all__ = [
+    "accuracy_curve",
+    "activity",
+    "coding_tradeoff",
+    "conversion_report",
+    "feature_maps",
+    "hybrid_search",
+    "raster",
+    "receptive_fields",
+    "response_times",
+    "trace",
+]
 
 _UNITS = {"V_m": "mV", "theta": "mV", "g_ex": "nS", "g_in": "nS"}
 
@@ -61,7 +80,7 @@ def raster(
         if times.ndim != 1 or rows.shape != times.shape:
             shapes = (times.shape, rows.shape)
             fail("plot.raster", "times and ids", shapes, "must be one-dimensional and equally long")
-    ax = _axes(ax)
+    ax = axes(ax)
     if "c" not in style:
         style.setdefault("color", "black")
     ax.scatter(times, rows, **{"s": 4.0, "linewidths": 0.0, **style})
@@ -89,7 +108,7 @@ def trace(recorder: StateRecorder, *, ax: Axes | None = None, **style: Any) -> A
     if not isinstance(recorder, StateRecorder):
         msg = f"plot.trace: recorder must be a StateRecorder, got {recorder!r}"
         raise TypeError(msg)
-    ax = _axes(ax)
+    ax = axes(ax)
     ax.plot(recorder.times, recorder.values, **{"linewidth": 1.0, **style})
     ax.set_xlabel("time (ms)")
     ax.set_ylabel(f"{recorder.name} ({_UNITS.get(recorder.name, 'pA')})")
@@ -135,7 +154,7 @@ def receptive_fields(
     tiles = np.full((rows * columns, height + 1, width + 1), np.nan)  # NaN: the gaps, not drawn
     tiles[:n, :height, :width] = fields.T.reshape(n, height, width)
     mosaic = tiles.reshape(rows, columns, height + 1, width + 1).swapaxes(1, 2)
-    ax = _axes(ax)
+    ax = axes(ax)
     image = mosaic.reshape(rows * (height + 1), -1)[:-1, :-1]
     ax.imshow(image, **{"cmap": "magma", "interpolation": "nearest", **style})
     ax.set_axis_off()
@@ -220,7 +239,7 @@ def activity(
     rates = [statistics.rates(r, start, stop) for r in recorders.values()]
 
     figure = (
-        _pyplot().figure(figsize=(11.0, 5.0), layout="constrained") if figure is None else figure
+        pyplot().figure(figsize=(11.0, 5.0), layout="constrained") if figure is None else figure
     )
     dots, *panels = figure.subplots(1, 4, width_ratios=(3, 1, 1, 1))
     centres, top = [], 0
@@ -257,16 +276,3 @@ def activity(
         panel.set(xlabel=label, yticks=place, ylim=(len(recorders) - 0.5, -0.5))
         panel.set_yticklabels(recorders if panel is boxes else [])
     return figure
-
-
-def _axes(ax: Axes | None) -> Axes:
-    return _pyplot().subplots()[1] if ax is None else ax
-
-
-def _pyplot() -> Any:
-    try:
-        import matplotlib.pyplot as plt  # noqa: PLC0415  # an extra, and slow to import
-    except ImportError as error:
-        msg = "spikelet.plot needs matplotlib: pip install 'spikelet[plot]'"
-        raise ImportError(msg) from error
-    return plt

@@ -1,0 +1,203 @@
+"""Runs of a model over many samples, a batch at a time, so that what is recorded fits into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spikelet._checks import fail, ids, integer
+from spikelet.layers import Neuron, ReLU, Shape
+from spikelet.spiking_model import Operations, SpikingModel, SpikingResult
+
+__all__ = [
+    "Samples",
+    "check_labels",
+    "check_pair",
+    "decisions",
+    "is_model",
+    "is_sequence",
+    "merge",
+    "readout_delay",
+    "with_coding",
+]
+
+_BATCH_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """What a model is run on: a constant x [B, ...] with `steps`, or a sequence [T, B, ...] without.
+
+    Parameters
+    ----------
+    where : str
+        Who runs, for messages.
+    x : array-like
+    steps : int, optional
+    batch_size : int, optional
+        By default what keeps records below 64 MB.
+    """
+
+    where: str
+    x: NDArray[Any]
+    steps: int | None
+    batch_size: int | None
+
+    @classmethod
+    def of(
+        cls,
+        where: str,
+        x: ArrayLike,
+        steps: int | None,
+        batch_size: int | None = None,
+        model: Any = None,
+    ) -> Samples:
+        """Check, and hold; steps are by default those that a converted model was made for."""
+        steps = getattr(model, "steps", None) if steps is None else steps
+        array = np.asarray(x)
+        if array.dtype.kind not in "biuf":
+            msg = f"{where}: x must be an array of numbers, got dtype {array.dtype}"
+            raise TypeError(msg)
+        shape = "[B, ...]" if steps is not None else "[T, B, ...] (or be given with steps=)"
+        if array.ndim < (2 if steps is not None else 3):
+            fail(where, "x", array.shape, f"must have the shape {shape}; its shape")
+        if array.size == 0:
+            fail(where, "x", array.shape, "must not be empty; its shape")
+        if steps is not None:
+            steps = integer(where, "steps", steps, 1)
+        if batch_size is not None:
+            batch_size = integer(where, "batch_size", batch_size, 1)
+        return cls(where, array, steps, batch_size)
+
+    @property
+    def count(self) -> int:
+        """Of samples."""
+        return int(self.x.shape[0 if self.steps is not None else 1])
+
+    @property
+    def shape(self) -> Shape:
+        """Of one sample."""
+        return self.x.shape[1 if self.steps is not None else 2 :]
+
+    @property
+    def total(self) -> int:
+        """T."""
+        return len(self.x) if self.steps is None else self.steps
+
+    def constant(self) -> Samples:
+        """Return what an ANN is run on: x, or the mean of a sequence, at one step."""
+        x = self.x if self.steps is not None else self.x.mean(axis=0)
+        return Samples(self.where, x, 1, self.batch_size)
+
+    def first(self, n: int) -> Samples:
+        """Return the first n samples."""
+        x = self.x[:n] if self.steps is not None else self.x[:, :n]
+        return Samples(self.where, x, self.steps, self.batch_size)
+
+    def run(
+        self, model: SpikingModel, bytes_each: int, **arguments: Any
+    ) -> Iterator[tuple[slice, SpikingResult]]:
+        """Run batch after batch.
+
+        Parameters
+        ----------
+        model : SpikingModel
+        bytes_each : int
+            What one sample leaves behind.
+        **arguments
+            For `SpikingModel.run`. Each batch of Poisson spikes has a seed of its own.
+        """
+        size = self.batch_size or max(1, _BATCH_BYTES // max(1, bytes_each))
+        seed = arguments.pop("seed", 0)
+        for begin in range(0, self.count, size):
+            part = slice(begin, min(begin + size, self.count))
+            x = self.x[part] if self.steps is not None else self.x[:, part]
+            yield part, model.run(x, self.steps, seed=seed + begin, **arguments)
+
+
+def merge(parts: Sequence[tuple[int, Mapping[str, Operations]]]) -> dict[str, Operations]:
+    """Return the means over batches of so many samples."""
+    total = sum(n for n, _ in parts)
+    merged = {}
+    for name in parts[0][1]:
+        sums = [
+            sum(n * getattr(o[name], what) for n, o in parts) / total
+            for what in ("spikes", "additions", "products", "dense")
+        ]
+        merged[name] = Operations(*sums)
+    return merged
+
+
+def is_model(where: str, argument: str, model: Any) -> SpikingModel:
+    """Check that something is a SpikingModel."""
+    if not isinstance(model, SpikingModel):
+        msg = f"{where}: {argument} must be a SpikingModel, got {model!r}"
+        raise TypeError(msg)
+    return model
+
+
+def check_pair(where: str, snn: Any, ann: Any) -> list[str]:
+    """Check that two models have the same neurons, and return their names.
+
+    Raises
+    ------
+    TypeError
+        If one is not a model.
+    ValueError
+        If the ANN has spiking neurons, or a neuron has no counterpart.
+    """
+    snn, ann = is_model(where, "snn", snn), is_model(where, "ann", ann)
+    for node in ann.graph:
+        if isinstance(node.layer, Neuron):
+            fail(where, "ann", node.name, "must not have spiking neurons; there is")
+    analog = [n.name for n in ann.graph if isinstance(n.layer, ReLU)]
+    either = [n.name for n in snn.graph if isinstance(n.layer, (Neuron, ReLU))]
+    for one, other, names in (("snn", either, analog), ("ann", analog, either)):
+        for name in names:
+            if name not in other:
+                fail(where, one, name, "must have the neurons of the other model; it lacks")
+    if not analog:
+        fail(where, "ann", [n.name for n in ann.graph], "must have at least one ReLU; its layers")
+    return either
+
+
+def check_labels(where: str, labels: ArrayLike | None, samples: Samples, outputs: int) -> Any:
+    """Return one label for each sample, or None."""
+    if labels is None:
+        return None
+    array = ids(f"{where}: labels", "labels", labels, outputs).astype(np.int64)
+    if len(array) != samples.count:
+        fail(
+            where, "labels", array.shape, f"must be one for each of {samples.count} samples; shape"
+        )
+    return array
+
+
+def decisions(output: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the strongest output of each sample, [B]."""
+    chosen: NDArray[np.int64] = output.reshape(len(output), -1).argmax(axis=1)
+    return chosen
+
+
+def readout_delay(where: str, model: Any, delay: int | None, total: int) -> int:
+    """Return the delay of a run of so many steps, by default as a converted model has it: less than the steps."""
+    if delay is not None:
+        return integer(where, "delay", delay, 0, total - 1)
+    own, made_for = int(getattr(model, "delay", 0)), getattr(model, "steps", None)
+    if made_for is not None and made_for != total:
+        own = own * total // made_for
+    return min(own, total - 1)
+
+
+def with_coding(model: Any, run_args: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments of run that say how input enters, by default as a converted model has it."""
+    return {"coding": getattr(model, "coding", "direct"), **run_args}
+
+
+def is_sequence(samples: Samples, run_args: dict[str, Any]) -> bool:
+    """Whether input changes from step to step."""
+    return samples.steps is None or run_args.get("coding", "direct") != "direct"

@@ -1,0 +1,71 @@
+"""Tables of plain text, and what reports have in common."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["percent", "plain", "share", "table", "to_json", "value"]
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return aligned text: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    lines = []
+    for row in (columns, ["-" * width for width in widths], *rows):
+        cells = [text.rjust(width) for text, width in zip(row, widths, strict=True)]
+        lines.append("  ".join([row[0].ljust(widths[0]), *cells[1:]]).rstrip())
+    return "\n".join(lines)
+
+
+def value(x: float | None, digits: int = 3) -> str:
+    """Return a number to so many significant digits, with a suffix from 10 000 on."""
+    if x is None or math.isnan(x):
+        return ""
+    size = abs(x)
+    for suffix, unit in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if size >= 10 * unit:
+            return (
+                f"{x / unit:.{digits}g}{suffix}"
+                if size < 1000 * unit
+                else f"{x / unit:.0f}{suffix}"
+            )
+    return f"{x:.0f}" if size >= 100 else f"{x:.{digits}g}"
+
+
+def share(x: float | None) -> str:
+    """Return a share in percent."""
+    return "" if x is None or math.isnan(x) else f"{100 * x:.1f}%"
+
+
+def percent(x: float | None) -> str:
+    """Return an accuracy in percent."""
+    return "" if x is None else f"{100 * x:.2f}%"
+
+
+def plain(x: Any) -> Any:
+    """Return what JSON can hold: NaN and infinity are null."""
+    if isinstance(x, dict):
+        return {str(k): plain(v) for k, v in x.items()}
+    if isinstance(x, np.ndarray):
+        return plain(x.tolist())
+    if isinstance(x, (list, tuple)):
+        return [plain(v) for v in x]
+    if isinstance(x, np.generic):
+        return plain(x.item())
+    if isinstance(x, float) and not math.isfinite(x):
+        return None
+    return x
+
+
+def to_json(report: dict[str, Any], path: str | Path | None) -> str:
+    """Return the text, and write it if there is a path."""
+    text = json.dumps(report, indent=2, allow_nan=False)
+    if path is not None:
+        Path(path).write_text(text + "\n", encoding="utf-8")
+    return text

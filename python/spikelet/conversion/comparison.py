@@ -1,0 +1,129 @@
+"""Curves of several models, methods, resets or codings side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
+
+from spikelet import _tables
+from spikelet._checks import fail, number
+from spikelet._samples import is_model
+from spikelet.conversion.curves import AccuracyCurve, accuracy_curve
+from spikelet.spiking_model import SpikingModel
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Comparison", "compare"]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Curves of several models.
+
+    Parameters
+    ----------
+    curves : dict of str to AccuracyCurve
+    """
+
+    curves: Mapping[str, AccuracyCurve]
+
+    def __getitem__(self, name: str) -> AccuracyCurve:
+        """Return a curve by name."""
+        return self.curves[name]
+
+    def steps_to(self, points: float) -> dict[str, float]:
+        """Return from which T on each curve stays within so many points (percent) of the ANN; infinity if it does not."""
+        points = float(number("Comparison.steps_to", "points", points))
+        found = {}
+        for name, curve in self.curves.items():
+            best = curve.ann_accuracy if curve.accuracy is not None else 1.0
+            if best is None:
+                fail("Comparison.steps_to", f"curve '{name}'", None, "must know the ANN's accuracy")
+            found[name] = curve.steps_to(best - points / 100)
+        return found
+
+    def factor(self, slow: str, fast: str, points: float) -> float:
+        """Return how many times as many steps one takes as another to come within so many points of the ANN.
+
+        Infinity if the slow one never does (within the steps measured), NaN if the fast one does not.
+        """
+        needed = self.steps_to(points)
+        for name in (slow, fast):
+            if name not in needed:
+                fail("Comparison.factor", "name", name, f"must be one of {', '.join(needed)}")
+        return float("nan") if math.isinf(needed[fast]) else needed[slow] / needed[fast]
+
+    def __str__(self) -> str:
+        """Return a table: T downwards, models to the right."""
+        names = list(self.curves)
+        every = sorted({int(t) for c in self.curves.values() for t in c.steps})
+        known = {
+            n: dict(zip(c.steps.tolist(), c.quality.tolist(), strict=True))
+            for n, c in self.curves.items()
+        }
+        rows = [
+            [str(t), *(_tables.percent(known[n][t]) if t in known[n] else "" for n in names)]
+            for t in every
+        ]
+        return _tables.table(["T", *names], rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain Python."""
+        return {name: curve.to_dict() for name, curve in self.curves.items()}
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """Return the same as JSON, and write it if there is a path."""
+        return _tables.to_json(self.to_dict(), path)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw accuracy against T: `spikelet.plot.accuracy_curve`."""
+        from spikelet.plot_layers import accuracy_curve as draw  # noqa: PLC0415  # imports this module
+
+        return draw(self, ax=ax)
+
+
+def compare(
+    models: Mapping[str, Any],
+    x: ArrayLike,
+    labels: ArrayLike | None,
+    steps: int | Sequence[int],
+    *,
+    ann: SpikingModel | None = None,
+    **arguments: Any,
+) -> Comparison:
+    """Return curves of several models, methods, resets or codings.
+
+    Parameters
+    ----------
+    models : dict of str to SpikingModel, or to (SpikingModel, dict)
+        The dict has arguments of `accuracy_curve` for this model alone: ``{"coding": "poisson"}``.
+    x, labels, steps, ann
+        As for `accuracy_curve`.
+    **arguments
+        Of `accuracy_curve`, for all.
+
+    Returns
+    -------
+    Comparison
+
+    Examples
+    --------
+    Factor in steps of the hard reset against the soft one, 1 point below the ANN::
+
+        compare({"zero": hard, "subtract": soft}, x, labels, 256, ann=ann).factor("zero", "subtract", 1.0)
+    """
+    if not isinstance(models, Mapping) or not models:
+        msg = f"compare: models must be a dict of models by name, got {models!r}"
+        raise TypeError(msg)
+    curves = {}
+    for name, item in models.items():
+        model, own = item if isinstance(item, tuple) and len(item) == 2 else (item, {})
+        is_model("compare", f"models['{name}']", model)
+        curves[str(name)] = accuracy_curve(model, x, labels, steps, ann=ann, **{**arguments, **own})
+    return Comparison(curves)

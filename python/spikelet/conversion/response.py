@@ -1,0 +1,155 @@
+"""Response time: how many steps a network takes to its decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spikelet._checks import fail, integer, number, require
+from spikelet._samples import Samples, check_labels, is_model
+from spikelet.conversion.trajectory import outputs_of, trajectory, waiting
+from spikelet.spiking_model import SpikingModel
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Decisions", "steps_to_decision"]
+
+
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """How many steps each sample takes to its decision.
+
+    Parameters
+    ----------
+    steps : int array, [B]
+        The first T from which on the decision stays what it is at the last step.
+    decision : int array, [T, B]
+        What would be decided after each step.
+    margin : float array, [T, B]
+        By how much the strongest mean output exceeds the second.
+    labels : int array, [B], or None
+    """
+
+    steps: NDArray[np.int64]
+    decision: NDArray[np.int64]
+    margin: NDArray[np.float64]
+    labels: NDArray[np.int64] | None
+
+    @property
+    def mean(self) -> float:
+        """Mean response time [steps]."""
+        return float(self.steps.mean())
+
+    @property
+    def median(self) -> float:
+        """Median response time [steps]."""
+        return float(np.median(self.steps))
+
+    def percentile(self, q: float) -> float:
+        """Return the steps after which q percent of the samples are decided."""
+        return float(np.percentile(self.steps, q))
+
+    def stopped(
+        self, margin: float, least: int = 1
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], float | None]:
+        """Stop each sample as soon as its margin is large enough.
+
+        Parameters
+        ----------
+        margin : float
+            In the unit of the outputs; >= 0.
+        least : int
+            Steps that are always run.
+
+        Returns
+        -------
+        (steps, decision, accuracy)
+            ``[B]``, ``[B]``, and the share of right decisions (of decisions that are as after all steps, without labels).
+        """
+        require(
+            "Decisions.stopped", "margin", number("Decisions.stopped", "margin", margin), ">= 0"
+        )
+        total = len(self.margin)
+        least = integer("Decisions.stopped", "least", least, 1, total)
+        enough = self.margin > margin
+        enough[: least - 1] = False
+        enough[-1] = True  # at the latest
+        at = enough.argmax(axis=0)
+        chosen = self.decision[at, np.arange(len(at))]
+        truth = self.decision[-1] if self.labels is None else self.labels
+        return at + 1, chosen, float((chosen == truth).mean())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the response times as plain Python."""
+        return {
+            "steps": self.steps.tolist(),
+            "mean": self.mean,
+            "median": self.median,
+            "percentile_95": self.percentile(95),
+            "total_steps": len(self.margin),
+        }
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw it: `spikelet.plot.response_times`."""
+        from spikelet.plot_layers import response_times  # noqa: PLC0415  # an extra
+
+        return response_times(self, ax=ax)
+
+    def __str__(self) -> str:
+        """Return one line."""
+        return (
+            f"{len(self.steps)} samples, T = {len(self.margin)}: decided after {self.mean:.3g} steps on average, "
+            f"median {self.median:.3g}, 95 % after {self.percentile(95):.3g}"
+        )
+
+
+def steps_to_decision(
+    snn: SpikingModel,
+    x: ArrayLike,
+    steps: int,
+    *,
+    labels: ArrayLike | None = None,
+    delay: int | None = None,
+    batch_size: int | None = None,
+    **run_args: Any,
+) -> Decisions:
+    """Return how many steps each sample takes until its decision stays: the response time.
+
+    Parameters
+    ----------
+    snn : SpikingModel
+        Without ReLUs behind spikes, which know nothing before all steps are over.
+    x : array-like, [B, ...]
+    steps : int
+        T.
+    labels : array-like of int, [B], optional
+        For accuracies of stopping early.
+    delay, batch_size, **run_args
+        As for `accuracy_curve`.
+
+    Returns
+    -------
+    Decisions
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument breaks its rule, or the model is a hybrid that cannot decide early.
+    """
+    where = "steps_to_decision"
+    is_model(where, "snn", snn)
+    samples = Samples.of(where, x, integer(where, "steps", steps, 1), batch_size)
+    truth = check_labels(where, labels, samples, outputs_of(snn, samples))
+    waits = waiting(snn, run_args)
+    if waits:
+        fail(where, "snn", waits, "must not have a ReLU that waits for spikes; there is")
+    lag = None if delay is None else integer(where, "delay", delay, 0)
+    decision, margin = trajectory(snn, samples, lag, run_args)
+    changed = decision != decision[-1]
+    settled = len(changed) - changed[::-1].argmax(axis=0) + 1
+    first = np.where(changed.any(axis=0), settled, 1)
+    return Decisions(first, decision, margin, truth)

@@ -1,0 +1,61 @@
+"""What a network would decide after each step of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikelet._samples import Samples, readout_delay
+from spikelet._segments import timings
+from spikelet.layers import ReLU
+from spikelet.spiking_model import SpikingModel
+
+__all__ = ["outputs_of", "trajectory", "waiting"]
+
+
+def waiting(model: SpikingModel, run_args: Mapping[str, Any]) -> str:
+    """Return the name of a ReLU that gets spikes, or nothing."""
+    when = timings(
+        model.graph, sequence=run_args.get("coding", getattr(model, "coding", "direct")) != "direct"
+    )
+    for node in model.graph:
+        if isinstance(node.layer, ReLU) and any(when[i].spiking for i in node.inputs):
+            return node.name
+    return ""
+
+
+def outputs_of(model: SpikingModel, samples: Samples) -> int:
+    """Return how many outputs there are."""
+    return int(np.prod(model.graph.shapes(samples.shape)[model.graph.output.name]))
+
+
+def _delay(where: str, model: SpikingModel, delay: int | None, steps: int) -> int:
+    return readout_delay(where, model, None if delay is None else min(delay, steps - 1), steps)
+
+
+def trajectory(
+    model: SpikingModel, samples: Samples, delay: int | None, run_args: dict[str, Any]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return what is decided after each step, and by which margin; [T, B]."""
+    name = f"{model.graph.output.name}.value"
+    outputs, total = outputs_of(model, samples), samples.total
+    # The mean after T steps begins at the delay of a run of T steps.
+    after = np.arange(1, total + 1)
+    begin = np.array([_delay(samples.where, model, delay, int(t)) for t in after])
+    window = (after - begin).reshape(-1, 1, 1)
+    decision = np.empty((total, samples.count), np.int64)
+    margin = np.empty((total, samples.count))
+    for part, result in samples.run(model, 32 * outputs * total, record=name, **run_args):
+        values = result[name].reshape(total, -1, outputs).astype(np.float64)
+        sums = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
+        mean = (sums[after] - sums[begin]) / window
+        decision[:, part] = mean.argmax(axis=2)
+        if outputs > 1:
+            top = np.partition(mean, outputs - 2, axis=2)[:, :, -2:]
+            margin[:, part] = top[:, :, 1] - top[:, :, 0]
+        else:
+            margin[:, part] = np.inf
+    return decision, margin

@@ -1,0 +1,264 @@
+"""An estimate of the energy that a layered network would need: operations counted exactly, times what one costs.
+
+Counts are NeuroBench's (Yik et al., Nature Communications 2025), per sample, over all steps:
+
+* **Effective ACs**: one weight added for one spike. Borders, strides, dilation and groups are exact: a spike counts as many
+  additions as there are outputs that see it. **Effective MACs**: one weight multiplied with one analog input that is not 0.
+  **Dense** is what they would be if every input were active at every step. Biases, pools, sums of branches, `Affine` and the
+  neurons themselves are not counted. Unlike in NeuroBench, weights that are 0 count as others do, and a mean pool of spikes
+  that a layer follows costs no multiplication: each spike goes through the pool as one AC for each output.
+* An **analog first layer** (``coding="direct"``) counts its MACs at each step, as in NeuroBench. Its current is the same at
+  each step, so that hardware that keeps it computes it once: ``first_layer_once=True`` counts that. The same holds for
+  layers between a `ReLU` and spiking neurons of a hybrid network. ANN segments of a hybrid (from a `ReLU` to a `ReLU` or the
+  output) run once, whatever T, and are always counted so.
+* **Activation sparsity**: 1 - spikes / (neurons x steps); of a `ReLU`, the share of zeros.
+* **Footprint**: bytes of parameters (weights, biases, thresholds, ...; zeros included) and of neurons' states.
+* **Membrane updates**: potentials written. The engine writes each at each step; ``count_changes=True`` counts only those
+  that change (which keeps all potentials for a while).
+
+Energy = ACs x add + MACs x MAC of a `Technology`; by default 45 nm, float32: 0.9 and 4.6 pJ (Horowitz, ISSCC 2014). It is an
+**estimate**: of arithmetic alone, without memory, control, clock, network and leakage. With ``memory=True`` traffic is added:
+an AC reads a weight, and reads and writes a potential; a MAC reads a weight and an activation; a membrane update reads and
+writes a potential; an analog activation is written once; a spike is written and read once, as an address of 4 bytes. A byte
+costs what it costs in the smallest memory that holds all weights and states of the layer. No cache, no reuse in registers:
+a simple upper bound, the same for both networks.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from spikelet._energy_report import BreakEven, EnergyReport, LayerEnergy, NetworkEnergy
+from spikelet._samples import Samples, is_model, is_sequence, merge, with_coding
+from spikelet._segments import computed_once, current_once, timings
+from spikelet._technology import TECHNOLOGIES, Technology, find
+from spikelet.graph import INPUT, Node
+from spikelet.layers import Affine, Conv2d, Layer, Linear, Neuron, ReLU
+from spikelet.spiking_model import SpikingModel
+
+__all__ = [
+    "TECHNOLOGIES",
+    "BreakEven",
+    "EnergyReport",
+    "LayerEnergy",
+    "NetworkEnergy",
+    "Technology",
+    "measure",
+]
+
+_ADDRESS_BYTES = 4.0  # of a spike
+
+
+def measure(
+    model: SpikingModel,
+    x: ArrayLike,
+    steps: int | None = None,
+    *,
+    ann: SpikingModel | None = None,
+    technology: str | Technology = "45nm",
+    memory: bool = False,
+    first_layer_once: bool = False,
+    count_changes: bool = False,
+    batch_size: int | None = None,
+    **run_args: Any,
+) -> EnergyReport:
+    """Run a model, count its operations and estimate their energy.
+
+    Parameters
+    ----------
+    model : SpikingModel
+        Spiking, hybrid, or an ANN (all neurons `ReLU`; then ``steps=1``).
+    x : array-like, [B, ...] with `steps`, else [T, B, ...]
+        As for `SpikingModel.run`. Counts depend on it: take typical data.
+    steps : int, optional
+        T; by default what a converted model was made for.
+    ann : SpikingModel, optional
+        To be compared with; it is run on x (or on the mean of a sequence) at one step.
+    technology : str or Technology
+        A name in `TECHNOLOGIES`, or constants of your own.
+    memory : bool
+        Add memory traffic.
+    first_layer_once : bool
+        Count MACs that make a constant current once instead of at each step.
+    count_changes : bool
+        Count membrane updates that change the potential instead of all.
+    batch_size : int, optional
+        By default what keeps records below 64 MB.
+    **run_args
+        ``coding``, ``seed``, for `SpikingModel.run`. With ``coding="poisson"`` each batch has a seed of its own.
+
+    Returns
+    -------
+    EnergyReport
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is none of these, or x does not fit the model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import spikelet as sl
+    >>> from spikelet.spiking_model import SpikingModel
+    >>> from spikelet.layers import IF, Linear
+    >>> model = SpikingModel([Linear([[1.0, 0.0]]), IF(1.0), Linear([[2.0], [3.0]])])
+    >>> report = sl.energy.measure(model, np.array([[0.5, 0.5]]), steps=8)
+    >>> report.snn.total.effective_acs, report.snn.total.effective_macs  # 4 spikes to 2 outputs
+    (8.0, 16.0)
+    """
+    where = "energy.measure"
+    is_model(where, "model", model)
+    if ann is not None:
+        is_model(where, "ann", ann)
+        spiking = ann.neurons
+        if spiking:
+            msg = f"{where}: ann must not have spiking neurons, got {spiking[0]!r}"
+            raise ValueError(msg)
+    for argument in ("record", "delay", "progress"):
+        if argument in run_args:
+            msg = f"{where}: {argument} must not be given: it changes no count"
+            raise TypeError(msg)
+    constants = find(where, technology)
+    samples = Samples.of(where, x, steps, batch_size, model)
+    run_args = with_coding(model, run_args) if samples.steps is not None else run_args
+    options = _Options(constants, memory, first_layer_once, count_changes)
+    snn = _network(model, samples, options, run_args)
+    other = None if ann is None else _network(ann, samples.constant(), options, {})
+    return EnergyReport(snn, other, constants, samples.count, memory, first_layer_once)
+
+
+class _Options(NamedTuple):
+    technology: Technology
+    memory: bool
+    once: bool
+    count_changes: bool
+
+
+def _network(
+    model: SpikingModel, samples: Samples, options: _Options, run_args: dict[str, Any]
+) -> NetworkEnergy:
+    graph, steps = model.graph, samples.total
+    shapes = graph.shapes(samples.shape)
+    when = timings(graph, sequence=is_sequence(samples, run_args))
+    analog = [n.name for n in graph if isinstance(n.layer, ReLU)]
+    changing = model.neurons if options.count_changes else ()
+    records = [f"{n}.mean" for n in analog]
+    records += [f"{n}.{what}" for n in changing for what in ("v", "spikes")]
+    each = 8 * sum(int(np.prod(shapes[n])) for n in analog)
+    each += 9 * steps * sum(int(np.prod(shapes[n])) for n in changing)
+    active, changes = dict.fromkeys(analog, 0), dict.fromkeys(changing, 0)
+    parts = []
+    for part, result in samples.run(model, each, record=records, **run_args):
+        parts.append((part.stop - part.start, result.operations))
+        for name in analog:
+            active[name] += int(np.count_nonzero(result[f"{name}.mean"]))
+        for name in changing:
+            neuron = graph[name].layer
+            changes[name] += _changes(neuron, result[f"{name}.v"], result[f"{name}.spikes"])
+    operations = merge(parts)
+    rows = []
+    for node in graph:
+        layer = node.layer
+        if not isinstance(layer, (Affine, Conv2d, Linear, Neuron, ReLU)):
+            continue
+        own = operations[node.name]
+        size = int(np.prod(shapes[node.name]))
+        # ANN segments run once, and so may what makes a constant current.
+        once = computed_once(graph, node.name, when) or (
+            options.once and current_once(graph, node.name, when)
+        )
+        runs = steps if once else 1
+        waits = isinstance(layer, ReLU) and any(when[i].spiking for i in node.inputs)
+        values: dict[str, Any] = {
+            "effective_acs": own.additions,
+            "effective_macs": own.products / runs,
+            "dense_macs": own.dense / runs,
+            "parameter_bytes": _parameters(layer) * _item_size(model),
+            "state_bytes": (_states(layer) + waits) * size * _item_size(model),
+        }
+        updates = float(size * steps)
+        if isinstance(layer, Neuron):
+            if options.count_changes:
+                updates = changes[node.name] / samples.count
+            values.update(
+                neurons=size,
+                spikes=own.spikes,
+                active=own.spikes,
+                slots=size * steps,
+                membrane_updates=updates,
+            )
+        elif isinstance(layer, ReLU):
+            # A ReLU behind spikes sums its input at each step.
+            values.update(
+                neurons=size,
+                active=active[node.name] / samples.count,
+                slots=size,
+                membrane_updates=updates if waits else 0.0,
+            )
+        rows.append(_priced(node, values, options))
+    return NetworkEnergy(tuple(rows), steps, operations[INPUT].spikes)
+
+
+def _priced(node: Node, values: dict[str, Any], options: _Options) -> LayerEnergy:
+    t = options.technology
+    acs, macs = values["effective_acs"], values["effective_macs"]
+    row = LayerEnergy(
+        node.name,
+        type(node.layer).__name__,
+        compute_pj=t.add_pj * acs + t.mac_pj * macs,
+        dense_pj=t.mac_pj * values["dense_macs"],
+        **values,
+    )
+    if not options.memory:
+        return row
+    moved = acs * (t.weight_bytes + 2 * t.state_bytes) + macs * 2 * t.weight_bytes
+    moved += row.membrane_updates * 2 * t.state_bytes
+    moved += row.active * t.weight_bytes if row.kind == "ReLU" else row.spikes * 2 * _ADDRESS_BYTES
+    numbers = _parameters(node.layer)
+    states = values["state_bytes"]
+    size = numbers * t.weight_bytes + (states and row.neurons * t.state_bytes)
+    return LayerEnergy(**{**row.__dict__, "memory_pj": moved * t.byte_pj(size)})
+
+
+def _changes(neuron: Layer, v: np.ndarray[Any, Any], spikes: np.ndarray[Any, Any]) -> int:
+    assert isinstance(neuron, Neuron)
+    start = np.asarray(neuron.v_init, v.dtype)
+    if start.ndim == 1:
+        start = start.reshape(-1, *[1] * (v.ndim - 3))
+    before = np.broadcast_to(start, v.shape[1:])
+    count = 0
+    for now, sent in zip(v, spikes, strict=True):
+        count += int(np.count_nonzero((now != before) | (sent != 0)))
+        before = now
+    return count
+
+
+def _item_size(model: SpikingModel) -> int:
+    return int(np.dtype(model.dtype).itemsize)
+
+
+def _parameters(layer: Layer) -> int:
+    names = {
+        Neuron: ("threshold", "v_init", "amplitude", "pace", "limit"),
+        Affine: ("scale", "shift"),
+        Conv2d: ("weight", "bias"),
+        Linear: ("weight", "bias"),
+    }
+    for kind, arguments in names.items():
+        if isinstance(layer, kind):
+            given = [getattr(layer, name, None) for name in arguments]
+            return sum(int(np.size(value)) for value in given if value is not None)
+    return 0
+
+
+def _states(layer: Layer) -> int:
+    """Numbers that a neuron keeps from step to step: its potential, what it sent, running means in and out."""
+    if not isinstance(layer, Neuron):
+        return 0
+    if hasattr(layer, "pace"):  # what came, and what was sent
+        return 2
+    return {"binary": 1, "signed": 2, "differential": 4}[layer.code]
