@@ -12,12 +12,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
-
-from spikelet import layers as L
 from spikelet.convert.evaluate import activations
 from spikelet.convert.folding import fold
 from spikelet.convert.from_onnx import read_onnx
 from spikelet.convert.load import read
+
+from spikelet import layers as L
 
 rng = np.random.default_rng(5)
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from spikelet.convert.evaluate import activations
+from spikelet.convert.folding import batch_norm, fold
 from torch import nn
 
 from spikelet import layers as L
-from spikelet.convert.evaluate import activations
-from spikelet.convert.folding import batch_norm, fold
 from spikelet.graph import Graph
 
 from .layers_reference import random_graph, run_reference, spikes

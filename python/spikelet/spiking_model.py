@@ -25,6 +25,7 @@ _ENGINES = {
     "float64": _core.LayerEngine64,
     "int16": _core.LayerEngine32,
 }
+_COUNTED = ("spikes", "additions", "products")
 _WHATS = {"spikes": "spikes", "v": "potential", "mean": "mean", "value": "value"}
 
 
@@ -217,7 +218,10 @@ class SpikingModel:
             lead = values.shape[: 1 if what == "mean" else 2]
             kept[name] = values.reshape(*lead, *shapes[node])
         operations = {
-            name: Operations(*(float(c) / max(count, 1) for c in counts[k]), dense[k] * total)
+            name: Operations(
+                **dict(zip(_COUNTED, (counts[k] / max(count, 1)).tolist(), strict=True)),
+                dense=dense[k] * total,
+            )
             for name, k in numbers.items()
             if not (name != INPUT and isinstance(self.graph[name].layer, layers.Flatten))
         }

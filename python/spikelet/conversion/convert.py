@@ -102,7 +102,7 @@ class ConvertedModel(SpikingModel):
         from spikelet.conversion.report import report  # noqa: PLC0415  # report needs this module's types
 
         steps = self.steps if steps is None else steps
-        return report(self, self.ann, np.asarray(x), steps, labels=labels, delay=self.delay)
+        return report(self, self.ann, np.asarray(x), steps, labels=labels)
 
 
 @dataclass(frozen=True)

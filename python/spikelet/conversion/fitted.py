@@ -36,7 +36,8 @@ _LAG = 0.2  # steps by which a layer starts later than the one before, and stops
 _CAUTION = 0.5  # of the estimate's standard deviation
 _SHARES = np.geomspace(0.3, 1.1, 8)  # of the greatest activation: candidates for a threshold
 _SHIFTS = 2  # corrections of the mean
-_VALUES = 24 << 20  # of currents that are kept for a layer
+_VALUES = 8 << 20  # of currents that are kept for a layer, unless pictures get too few
+_FEWEST = 32
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def _fit(
     window: _Window,
 ) -> Neuron:
     shape = cal.shapes[name]
-    count = int(np.clip(_VALUES // (cal.steps * int(np.prod(shape))), 8, len(cal.x)))
+    count = min(max(_VALUES // (cal.steps * int(np.prod(shape))), _FEWEST), len(cal.x))
     parts = list(cal.currents(cal.source(name), changes, count))
     currents = np.concatenate([values for _, values in parts], axis=1)  # [T, n, channels, ...]
     z = potentials[:count]
