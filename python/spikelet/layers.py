@@ -464,6 +464,16 @@ class ReLU(Layer):
         elif self.levels:
             fail(where, "levels", self.levels, "must be 0 without an upper limit")
 
+    def of(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return the activations of inputs [N, channels, ...]."""
+        y = np.maximum(x, 0)
+        if self.upper is None:
+            return y
+        upper = np.reshape(self.upper, (-1, *[1] * (x.ndim - 2))).astype(x.dtype)
+        if self.levels:
+            y = np.floor(y / upper * self.levels + x.dtype.type(0.5)) / self.levels * upper
+        return np.minimum(y, upper)
+
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
         if np.ndim(self.upper) and len(self.upper) != shapes[0][0]:
             fail(

@@ -31,7 +31,7 @@ def calibrated(
     changes: dict[str, Layer] = {}
     for name in cal.neurons:
         neuron = make(thresholds[name])
-        wanted = np.maximum(cal.potentials(name), 0)
+        wanted = cal.activations(name, cal.potentials(name))
         for by_place in (False, True):
             given = cal.mean(name, {**changes, name: neuron})
             missing = (wanted - given).mean(0, dtype=np.float64)

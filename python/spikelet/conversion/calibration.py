@@ -87,6 +87,12 @@ class Calibration:
         graph = self.graph.replaced(changes or {}).upto(source)
         return SpikingModel(graph, threads=self.threads).run(self.x, steps=1).output
 
+    def activations(self, neuron: str, potentials: Floats) -> Floats:
+        """Return what a neuron of the ANN gives for these inputs."""
+        layer = self.graph[neuron].layer
+        assert isinstance(layer, ReLU)
+        return layer.of(potentials)
+
     def currents(
         self, source: str, spiking: Mapping[str, Layer], count: int | None = None
     ) -> Iterator[tuple[slice, Floats]]:

@@ -33,7 +33,6 @@ from spikelet.spiking_model import SpikingModel
 __all__ = ["fitted"]
 
 _LAG = 0.2  # steps by which a layer starts later than the one before, and stops later
-_CAUTION = 0.5  # of the estimate's standard deviation
 _SHARES = np.geomspace(0.3, 1.1, 8)  # of the greatest activation: candidates for a threshold
 _SHIFTS = 2  # corrections of the mean
 _VALUES = 8 << 20  # of currents that are kept for a layer, unless pictures get too few
@@ -111,7 +110,7 @@ def _fit(
     currents = np.concatenate([values for _, values in parts], axis=1)  # [T, n, channels, ...]
     z = potentials[:count]
     make = _predictive(currents, z, window) if neuron == "predictive" else _shifted(cal, neuron)
-    target = np.maximum(z, 0)
+    target = cal.activations(name, z)
     axes = (0, *range(2, z.ndim))
 
     def response(layer: Neuron) -> Floats:
@@ -137,13 +136,13 @@ _Make: TypeAlias = Callable[
 
 
 def _predictive(currents: Floats, z: Floats, window: _Window) -> _Make:
-    slope, offset, spread = _regress(currents, z)
+    slope, offset = _regress(currents, z)
 
     def make(threshold: Floats, shift: Floats) -> Neuron:
         # In spikes: one is worth `size`, and `threshold` in the mean is a spike at every step of the window.
         size = threshold * window.steps / (window.end - window.first)
         scale = window.progress[:, None] * (window.steps / size)
-        limit = window.ahead[:, None] + scale * (_CAUTION * spread - offset + shift)
+        limit = window.ahead[:, None] + scale * (shift - offset)
         return PredictiveIF(threshold, amplitude=size, pace=scale * slope, limit=limit)
 
     return make
@@ -161,15 +160,15 @@ def _rows(values: Floats) -> Floats:
     return np.moveaxis(values, 1, 0).reshape(values.shape[1], -1)
 
 
-def _regress(currents: Floats, z: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return slope, offset and standard error, [T, channels], of z by the sum of the currents so far."""
+def _regress(currents: Floats, z: Floats) -> tuple[Floats, Floats]:
+    """Return slope and offset, [T, channels], of z by the sum of the currents so far."""
     steps, n, channels = currents.shape[:3]
     sums = np.zeros((n, channels, int(np.prod(currents.shape[3:]))), np.float32)
     values = z.reshape(sums.shape)
     mean_z = values.mean((0, 2), dtype=np.float64)
     centred = (values - mean_z[:, None]).astype(np.float32)
     var_z = np.square(centred).mean((0, 2), dtype=np.float64)
-    slope, offset, spread = (np.zeros((steps, channels)) for _ in range(3))
+    slope, offset = np.zeros((steps, channels)), np.zeros((steps, channels))
     for t in range(steps):
         sums += currents[t].reshape(sums.shape)
         mean = sums.mean((0, 2), dtype=np.float64)
@@ -179,6 +178,4 @@ def _regress(currents: Floats, z: Floats) -> tuple[Floats, Floats, Floats]:
         # Where nothing has arrived yet, nothing can be told.
         slope[t] = together / (var + 1e-3 * var_z * ((t + 1) / steps) ** 2 + 1e-12)
         offset[t] = mean_z - slope[t] * mean
-        left = var_z - 2 * slope[t] * together + slope[t] ** 2 * var
-        spread[t] = np.sqrt(np.maximum(left, 0))
-    return slope, offset, spread
+    return slope, offset

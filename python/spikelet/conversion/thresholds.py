@@ -59,30 +59,29 @@ def _of_activations(
     cal: Calibration, options: Options, choose: Callable[[Floats], Floats]
 ) -> dict[str, Floats]:
     return {
-        n: usable(choose(by_channel(cal.potentials(n), options.per_channel))) for n in cal.neurons
+        n: usable(choose(by_channel(cal.activations(n, cal.potentials(n)), options.per_channel)))
+        for n in cal.neurons
     }
 
 
 def maxnorm(cal: Calibration, options: Options) -> dict[str, Floats]:
     """Return the greatest activations (Diehl et al., IJCNN 2015)."""
-    return _of_activations(cal, options, lambda z: np.maximum(z.max(1), 0))
+    return _of_activations(cal, options, lambda a: a.max(1))
 
 
 def percentile(cal: Calibration, options: Options) -> dict[str, Floats]:
     """Return a percentile of the activations (Rueckauer et al., Front. Neurosci. 2017)."""
-    return _of_activations(
-        cal, options, lambda z: np.percentile(np.maximum(z, 0), options.percentile, axis=1)
-    )
+    return _of_activations(cal, options, lambda a: np.percentile(a, options.percentile, axis=1))
 
 
 def least_error(cal: Calibration, options: Options) -> dict[str, Floats]:
     """Return what rounds the activations to T + 1 levels with the least squared error (Li et al., ICML 2021)."""
-    return _of_activations(cal, options, lambda z: clipped_best(z, cal.steps))
+    return _of_activations(cal, options, lambda a: clipped_best(a, cal.steps))
 
 
-def clipped_best(z: Floats, levels: int) -> Floats:
-    """Return for each row the limit L for which ``round(z levels / L) L / levels``, in [0, L], is closest to relu(z)."""
-    z = np.maximum(_sampled(z), 0).astype(np.float32)
+def clipped_best(a: Floats, levels: int) -> Floats:
+    """Return for each row the limit L for which ``round(a levels / L) L / levels``, in [0, L], is closest to a >= 0."""
+    z = _sampled(a).astype(np.float32)
     greatest = z.max(1, keepdims=True)
     best = greatest[:, 0].copy()
     least = np.full(len(z), np.inf)
@@ -97,14 +96,12 @@ def clipped_best(z: Floats, levels: int) -> Floats:
 
 def threshold_iteration(cal: Calibration, options: Options) -> dict[str, Floats]:
     """Return the closed-form optimum for normally distributed potentials, n = T levels (Huang et al., ICML 2025)."""
-    n = cal.steps
-    return _of_activations(
-        cal,
-        options,
-        lambda z: np.array(
-            [_iterate(float(m), float(s), n) for m, s in zip(z.mean(1), z.std(1), strict=True)]
-        ),
-    )
+    result = {}
+    for name in cal.neurons:
+        z = by_channel(cal.potentials(name), options.per_channel)
+        moments = zip(z.mean(1, dtype=np.float64), z.std(1, dtype=np.float64), strict=True)
+        result[name] = usable(np.array([_iterate(m, s, cal.steps) for m, s in moments]))
+    return result
 
 
 def _iterate(mu: float, sigma: float, n: int) -> float:
@@ -137,7 +134,7 @@ def ltb(cal: Calibration, options: Options, iterations: int = 1000) -> dict[str,
     changes: dict[str, Layer] = {}
     for n in cal.neurons:
         z = np.sort(
-            np.maximum(by_channel(cal.potentials(n, changes), options.per_channel), 0), axis=1
+            by_channel(cal.activations(n, cal.potentials(n, changes)), options.per_channel), axis=1
         )
         sums = np.cumsum(z[:, ::-1], axis=1, dtype=np.float64)
         result = np.zeros(len(z))
