@@ -317,3 +317,8 @@ def random_graph(
     if rng.random() < 0.5:
         g.linear()
     return Graph(g.nodes, "random_graph"), start
+
+
+def activations(graph: Graph, x: ArrayLike) -> dict[str, Any]:
+    """Return what every layer of an ANN gives, [B, ...]."""
+    return {name: values[0].numpy() for name, values in run_reference(graph, x, 1).items()}

@@ -12,12 +12,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
-from spikelet.convert.evaluate import activations
-from spikelet.convert.folding import fold
-from spikelet.convert.from_onnx import read_onnx
-from spikelet.convert.load import read
 
 from spikelet import layers as L
+from spikelet.conversion.folding import fold
+from spikelet.conversion.from_onnx import read_onnx
+from spikelet.conversion.load import read
+
+from .layers_reference import activations
 
 rng = np.random.default_rng(5)
 
@@ -157,7 +158,7 @@ def test_local_functions_are_unfolded() -> None:
 def test_torch_is_not_needed(tmp_path: Path) -> None:
     onnx.save(resnet(), tmp_path / "ann.onnx")
     code = (
-        "import sys; from spikelet.convert.load import read; "
+        "import sys; from spikelet.conversion.load import read; "
         "assert not {'torch', 'onnx'} & set(sys.modules); "
         f"read({str(tmp_path / 'ann.onnx')!r}, (3, 8, 7)); assert 'torch' not in sys.modules"
     )

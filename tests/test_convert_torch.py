@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from spikelet.convert.folding import fold
-from spikelet.convert.from_torch import read_torch
-from spikelet.convert.load import read
 from torch import nn
 
 from spikelet import layers as L
+from spikelet.conversion.folding import fold
+from spikelet.conversion.from_torch import read_torch
+from spikelet.conversion.load import read
 
 from .ann_zoo import SHAPE, ResNet, trained, zoo
 from .layers_reference import run_reference

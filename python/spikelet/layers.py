@@ -466,13 +466,13 @@ class ReLU(Layer):
 
     def of(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the activations of inputs [N, channels, ...]."""
-        y = np.maximum(x, 0)
+        y: NDArray[Any] = np.maximum(x, 0)
         if self.upper is None:
             return y
         upper = np.reshape(self.upper, (-1, *[1] * (x.ndim - 2))).astype(x.dtype)
         if self.levels:
             y = np.floor(y / upper * self.levels + x.dtype.type(0.5)) / self.levels * upper
-        return np.minimum(y, upper)
+        return np.asarray(np.minimum(y, upper))
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
         if np.ndim(self.upper) and len(self.upper) != shapes[0][0]:

@@ -57,7 +57,7 @@ def _add(
     # A flat picture is kept as it is, as the order is the same, until someone wants single features.
     if isinstance(layer, layers.Flatten):
         return from_[0], given
-    keeps_shape = isinstance(layer, (layers.Neuron, layers.ReLU))
+    keeps_shape = isinstance(layer, (layers.Neuron, layers.ReLU)) and not _by_feature(layer)
     if keeps_shape and math.prod(given) == math.prod(shape):
         shape = given
     elif not isinstance(layer, layers.Linear):
@@ -67,6 +67,12 @@ def _add(
                 from_[k] = core.flatten(numbers[name], flat)
         given = _extent(shapes[node.inputs[0]])
     return _lower(core, layer, from_, given, shape), shape
+
+
+def _by_feature(layer: layers.Layer) -> bool:
+    """Whether a parameter has one value for each channel, of which a flat picture has as many as features."""
+    shared = (("amplitude", 1), ("upper", 1), ("pace", 2), ("limit", 2))
+    return any(np.ndim(getattr(layer, name, 0.0)) >= dimensions for name, dimensions in shared)
 
 
 def _lower(

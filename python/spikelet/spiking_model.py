@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core, encode, layers
 from spikelet import progress as _progress
-from spikelet._checks import fail, integer, number, require
+from spikelet._checks import fail, integer, number, representable, require
 from spikelet.graph import INPUT, Graph, LayerLike
 from spikelet.layers import Shape
 from spikelet.lowering import lower
@@ -129,6 +130,8 @@ class SpikingModel:
         if dtype not in _ENGINES:
             fail(where, "dtype", dtype, 'must be "float32", "float64" or "int16"')
         self.dtype = dtype
+        if dtype != "float64":
+            _check_range(where, self.graph)
         self.threads = (
             default_threads() if threads is None else integer(where, "threads", threads, 1)
         )
@@ -203,6 +206,13 @@ class SpikingModel:
         self._check_schedules(where, total)
         count = array.shape[1] if sequence else array.shape[0]
         shape = array.shape[2:] if sequence else array.shape[1:]
+        if len(shape) > 3 or 0 in shape:
+            fail(
+                where,
+                "x",
+                shape,
+                "must hold samples of 1 to 3 dimensions, none of them 0; their shape",
+            )
         records = self._records(where, record, sequence)
         key = (shape, given, tuple(records.values()), scale)
         if key not in self._engines:
@@ -254,6 +264,8 @@ class SpikingModel:
                 return np.ascontiguousarray(array, np.int8), "signed" if signed else "spikes", 1.0
             kind = "constant" if steps is not None else "sequence"
             real = np.float64 if self.dtype == "float64" else np.float32
+            if array.dtype.kind == "f":
+                representable(where, "x", array, np.dtype(real))
             return np.ascontiguousarray(array, real), kind, 1.0
         total = integer(where, "steps", steps, 1)
         size = np.abs(array.astype(np.float64)) / self.input_scale
@@ -329,6 +341,20 @@ class SpikingModel:
         engine = _ENGINES[self.dtype](core, form, given == "signed", whole, wanted)
         dense = [float(core.dense_operations(k)) for k in range(len(core))]
         return engine, numbers, dense
+
+
+def _check_range(where: str, graph: Graph) -> None:
+    """Check that all numbers of the layers are there in single precision too."""
+    single = np.dtype(np.float32)
+    for node in graph:
+        for f in dataclasses.fields(node.layer):
+            value = getattr(node.layer, f.name)
+            if isinstance(value, (np.ndarray, float)):
+                array = np.atleast_1d(np.asarray(value, np.float64))
+                at = f"{f.name} of '{node.name}'"
+                representable(where, at, array[np.isfinite(array)], single)
+                if f.name == "threshold" and array.min() < np.finfo(single).tiny:
+                    fail(where, at, float(array.min()), "must be within the range of float32")
 
 
 def _are_spikes(array: NDArray[Any]) -> bool:

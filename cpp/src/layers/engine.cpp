@@ -76,6 +76,12 @@ std::size_t Engine<R>::run(const Batch<R>& batch, std::span<const Record<R>> rec
   std::mutex mutex;
   const auto team = static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(threads),
                                                            std::max<std::size_t>(batch.count, 1)));
+  const auto ask = [&] {
+    if (keep_going && !keep_going(done)) {
+      stopped = true;
+    }
+    return !stopped;
+  };
   run_team(team, [&](int member, int) {
     try {
       const FlushDenormals flush;
@@ -87,14 +93,14 @@ std::size_t Engine<R>::run(const Batch<R>& batch, std::span<const Record<R>> rec
         } else {
           picture.set_input(batch.analog + i * size, batch.count * size);
         }
-        picture.run(own);
+        picture.run(own, member == 0 ? std::function<bool()>(ask) : std::function<bool()>{});
+        if (stopped) {
+          break;
+        }
         for (const Record<R>& record : records) {
           keep(picture, plan.nodes[record.node], record, i, batch.count, batch.steps);
         }
         ++done;
-        if (member == 0 && keep_going && !keep_going(done)) {
-          stopped = true;
-        }
       }
       const std::lock_guard lock(mutex);
       for (std::size_t i = 0; i < own.size(); ++i) {

@@ -109,8 +109,11 @@ void Picture<R>::set_input(const std::int8_t* spikes, std::size_t stride) {
 }
 
 template <class R>
-void Picture<R>::run(std::span<NodeCounts> counts) {
+void Picture<R>::run(std::span<NodeCounts> counts, const std::function<bool()>& keep_going) {
   for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
+    if (keep_going && !keep_going()) {
+      return;
+    }
     const NodePlan<R>& node = plan_.nodes[i];
     const Node& what = plan_.graph[i];
     switch (node.form) {

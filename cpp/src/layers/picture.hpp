@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -18,7 +19,8 @@ class Picture {
   void set_input(const R* analog, std::size_t stride);
   void set_input(const std::int8_t* spikes, std::size_t stride);
 
-  void run(std::span<NodeCounts> counts);
+  // Asks after each node whether to go on; if not, what was made is not whole.
+  void run(std::span<NodeCounts> counts, const std::function<bool()>& keep_going);
 
   // What was made of a node.
   const R* dense(std::size_t node) const { return work_[node].dense.data(); }

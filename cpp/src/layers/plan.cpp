@@ -405,7 +405,13 @@ class Planner {
     for (std::size_t c = 0; c < layout.channels; ++c) {
       const double most = std::max(up[c], down[c]);
       if (most > 0) {
-        scale[c] = static_cast<R>((32767 - 0.5 * static_cast<double>(inputs)) / most);
+        // Nor need a threshold be finer than single precision tells.
+        const double threshold = neuron.threshold[neuron.threshold.size() == 1 ? 0
+                                                  : neuron.threshold.size() == layout.channels
+                                                      ? c
+                                                      : c * layout.height * layout.width];
+        scale[c] = static_cast<R>(
+            std::min((32767 - 0.5 * static_cast<double>(inputs)) / most, (1 << 24) / threshold));
       }
     }
     return scale;
