@@ -131,47 +131,72 @@ void zero_steps(const NeuronRow<R>& n, const Currents<C>& in) {
 
 // A spike for each time that the sum of the input, at the pace of this step, is `limit` ahead of
 // what was sent: v is the sum, sent the number of spikes.
+template <class R, int Groups, class C>
+SPIKELET_INLINE void predictive_groups(const NeuronRow<R>& n, const Currents<C>& in,
+                                       std::size_t first) {
+  constexpr int vectors = Groups * 16 / lanes<R>;
+  const std::size_t step = in.step(), steps = in.steps, row_bytes = n.row_bytes;
+  const std::size_t pace_step = n.pace_step, recorded_step = n.recorded_step;
+  R* const recorded = n.recorded;
+  const C* currents[vectors];
+  const R* pace[vectors];
+  const R* limit[vectors];
+  std::size_t kept[vectors];
+  std::uint8_t* bits[Groups];
+  Vec<R> v[vectors], sent[vectors], base[vectors];
+#pragma GCC unroll 16
+  for (int k = 0; k < vectors; ++k) {
+    const std::size_t at = first + static_cast<std::size_t>(k * lanes<R>);
+    const std::size_t x = at / in.block, c = at % in.block;
+    currents[k] = in.at + x * in.pixel + c;
+    pace[k] = n.pace + c;
+    limit[k] = n.limit + c;
+    kept[k] = x * n.recorded_pixel + c;
+    if (k * lanes<R> % 16 == 0) {
+      bits[k * lanes<R> / 16] = n.bits + x * n.pixel_bytes + c / 8;
+    }
+    v[k] = load(n.v + at);
+    sent[k] = load(n.sent + at);
+    base[k] = n.base == nullptr ? Vec<R>{} : load(n.base + x * n.base_stride + c);
+  }
+  for (std::size_t t = 0; t < steps; ++t) {
+    std::uint32_t spikes[Groups] = {};
+#pragma GCC unroll 16
+    for (int k = 0; k < vectors; ++k) {
+      v[k] += load_current<R>(currents[k] + t * step) + base[k];
+      const Vec<R> u = v[k] * load(pace[k] + t * pace_step) - sent[k];
+      const Vec<R> bound = load(limit[k] + t * pace_step);
+      spikes[k * lanes<R> / 16] |= at_least_bits<R>(u, bound) << (k * lanes<R> % 16);
+      sent[k] = u >= bound ? sent[k] + R{1} : sent[k];
+      if (recorded != nullptr) {
+        store(recorded + t * recorded_step + kept[k],
+              v[k] * load(pace[k] + t * pace_step) - sent[k]);
+      }
+    }
+#pragma GCC unroll 4
+    for (int g = 0; g < Groups; ++g) {
+      set_bits<R>(bits[g] + t * row_bytes, spikes[g]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int k = 0; k < vectors; ++k) {
+    const std::size_t at = first + static_cast<std::size_t>(k * lanes<R>);
+    store(n.v + at, v[k]);
+    store(n.sent + at, sent[k]);
+  }
+}
+
 template <class R, class C>
 void predictive_steps(const NeuronRow<R>& n, const Currents<C>& in) {
-  constexpr int vectors = 16 / lanes<R>;
-  const std::size_t step = in.step(), steps = in.steps, row_bytes = n.row_bytes;
-  const std::size_t pace_step = n.pace_step;
-  each_group(in, [&](std::size_t x, std::size_t c, std::size_t at) {
-    Vec<R> v[vectors], sent[vectors], base[vectors];
-    for (int k = 0; k < vectors; ++k) {
-      const std::size_t lane = static_cast<std::size_t>(k * lanes<R>);
-      v[k] = load(n.v + at + lane);
-      sent[k] = load(n.sent + at + lane);
-      base[k] = n.base == nullptr ? Vec<R>{} : load(n.base + x * n.base_stride + c + lane);
-    }
-    std::uint8_t* bits = n.bits + x * n.pixel_bytes + c / 8;
-    const C* currents = in.at + x * in.pixel + c;
-    const R* pace = n.pace + c;
-    const R* limit = n.limit + c;
-    R* recorded = n.recorded;
-    for (std::size_t t = 0; t < steps;
-         ++t, bits += row_bytes, pace += pace_step, limit += pace_step) {
-      std::uint32_t spikes = 0;
-      for (int k = 0; k < vectors; ++k) {
-        const std::size_t lane = static_cast<std::size_t>(k * lanes<R>);
-        v[k] += load_current<R>(currents + t * step + lane) + base[k];
-        const Vec<R> u = v[k] * load(pace + lane) - sent[k];
-        const Vec<R> bound = load(limit + lane);
-        spikes |= at_least_bits<R>(u, bound) << (k * lanes<R>);
-        sent[k] = u >= bound ? sent[k] + R{1} : sent[k];
-        if (recorded != nullptr) {
-          store(recorded + t * n.recorded_step + x * n.recorded_pixel + c + lane,
-                v[k] * load(pace + lane) - sent[k]);
-        }
-      }
-      set_bits<R>(bits, spikes);
-    }
-    for (int k = 0; k < vectors; ++k) {
-      const std::size_t lane = static_cast<std::size_t>(k * lanes<R>);
-      store(n.v + at + lane, v[k]);
-      store(n.sent + at + lane, sent[k]);
-    }
-  });
+  constexpr int groups = vector_bytes == 64 ? 8 / static_cast<int>(sizeof(R)) : 1;
+  const std::size_t size = in.width * in.block;
+  std::size_t k = 0;
+  for (; k + 16 * groups <= size; k += 16 * groups) {
+    predictive_groups<R, groups>(n, in, k);
+  }
+  for (; k < size; k += 16) {
+    predictive_groups<R, 1>(n, in, k);
+  }
 }
 
 // Signed spikes of `levels` sizes: threshold, threshold / 2, ... `sent` counts the smallest size.
