@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from spikelet import energy
-from spikelet._segments import segments
 from spikelet.conversion.hybrid import hybrid, search_split
+from spikelet.energy.segments import segments
 from spikelet.graph import Graph, Node
 from spikelet.layers import IF, Add, Linear, ReLU
 from spikelet.spiking_model import SpikingModel

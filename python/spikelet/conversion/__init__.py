@@ -1,15 +1,43 @@
 """ANN-to-SNN conversion: `sl.convert`, and what it is made of.
 
 `load` reads an ANN from PyTorch, ONNX or arrays, `folding` folds BatchNorm, `thresholds`, `calibrated` and `fitted` choose
-the neurons' parameters, `convert` puts them together.
+the neurons' parameters, `convert` puts them together. `report`, `curves`, `response` and `comparison` tell what became of
+the ANN; `hybrid` keeps some of its layers.
 """
 
 from __future__ import annotations
 
+from spikelet.conversion.comparison import Comparison, compare
 from spikelet.conversion.convert import METHODS, ConvertedModel, convert
+from spikelet.conversion.curves import AccuracyCurve, accuracy_curve
 from spikelet.conversion.folding import batch_norm, fold
+from spikelet.conversion.hybrid import Candidate, HybridSearch, hybrid, search_split
 from spikelet.conversion.load import read
 from spikelet.conversion.neurons import NEURONS
 from spikelet.conversion.qcfs import QCFS
+from spikelet.conversion.report import ConversionReport, LayerReport, report
+from spikelet.conversion.response import Decisions, steps_to_decision
 
-__all__ = ["METHODS", "NEURONS", "QCFS", "ConvertedModel", "batch_norm", "convert", "fold", "read"]
+__all__ = [
+    "METHODS",
+    "NEURONS",
+    "QCFS",
+    "AccuracyCurve",
+    "Candidate",
+    "Comparison",
+    "ConversionReport",
+    "ConvertedModel",
+    "Decisions",
+    "HybridSearch",
+    "LayerReport",
+    "accuracy_curve",
+    "batch_norm",
+    "compare",
+    "convert",
+    "fold",
+    "hybrid",
+    "read",
+    "report",
+    "search_split",
+    "steps_to_decision",
+]

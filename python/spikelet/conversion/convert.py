@@ -99,7 +99,7 @@ class ConvertedModel(SpikingModel):
         labels : array-like, [B], optional
         steps : int, optional
         """
-        from spikelet.conversion.report import report  # noqa: PLC0415  # report needs this module's types
+        from spikelet.conversion.report import report  # noqa: PLC0415  # it imports much
 
         steps = self.steps if steps is None else steps
         return report(self, self.ann, np.asarray(x), steps, labels=labels)

@@ -22,8 +22,8 @@ from spikelet._samples import (
     readout_delay,
     with_coding,
 )
-from spikelet._segments import receivers, segments
 from spikelet.energy import Technology
+from spikelet.energy.segments import receivers, segments
 from spikelet.graph import Graph, Node
 from spikelet.layers import Layer, Neuron, ReLU
 from spikelet.spiking_model import SpikingModel

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._samples import Samples, readout_delay
-from spikelet._segments import timings
+from spikelet.energy.segments import timings
 from spikelet.layers import ReLU
 from spikelet.spiking_model import SpikingModel
 

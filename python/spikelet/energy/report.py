@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spikelet import _tables
-from spikelet._technology import Technology
+from spikelet.energy.technology import Technology
 
 __all__ = ["BreakEven", "EnergyReport", "LayerEnergy", "NetworkEnergy"]
 
