@@ -57,7 +57,7 @@ def _add(
     # A flat picture is kept as it is, as the order is the same, until someone wants single features.
     if isinstance(layer, layers.Flatten):
         return from_[0], given
-    keeps_shape = isinstance(layer, (layers.Neuron, layers.ReLU))
+    keeps_shape = isinstance(layer, (layers.Neuron, layers.ReLU)) and not _by_channel(layer)
     if keeps_shape and math.prod(given) == math.prod(shape):
         shape = given
     elif not isinstance(layer, layers.Linear):
@@ -67,6 +67,15 @@ def _add(
                 from_[k] = core.flatten(numbers[name], flat)
         given = _extent(shapes[node.inputs[0]])
     return _lower(core, layer, from_, given, shape), shape
+
+
+def _by_channel(layer: layers.Neuron | layers.ReLU) -> bool:
+    """Whether it has values that the core knows by channel alone."""
+    if isinstance(layer, layers.ReLU):
+        return np.ndim(layer.upper) > 0
+    if isinstance(layer, layers.PredictiveIF) and max(layer.pace.ndim, layer.limit.ndim) > 1:
+        return True
+    return np.ndim(layer.amplitude) > 0
 
 
 def _lower(

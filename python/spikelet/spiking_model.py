@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core, encode, layers
 from spikelet import progress as _progress
-from spikelet._checks import fail, integer, number, require
+from spikelet._checks import fail, integer, number, representable, require
 from spikelet.graph import INPUT, Graph, LayerLike
 from spikelet.layers import Shape
 from spikelet.lowering import lower
@@ -128,6 +128,9 @@ class SpikingModel:
         self.graph = layers if isinstance(layers, Graph) else Graph(layers, where)
         if dtype not in _ENGINES:
             fail(where, "dtype", dtype, 'must be "float32", "float64" or "int16"')
+        if dtype != "float64":
+            for node in self.graph:
+                _check_single(f"{type(node.layer).__name__} '{node.name}'", node.layer)
         self.dtype = dtype
         self.threads = (
             default_threads() if threads is None else integer(where, "threads", threads, 1)
@@ -203,6 +206,8 @@ class SpikingModel:
         self._check_schedules(where, total)
         count = array.shape[1] if sequence else array.shape[0]
         shape = array.shape[2:] if sequence else array.shape[1:]
+        if len(shape) > 3 or 0 in shape:
+            fail(where, "x", shape, "must have samples of 1 to 3 dimensions, none 0; a sample")
         records = self._records(where, record, sequence)
         key = (shape, given, tuple(records.values()), scale)
         if key not in self._engines:
@@ -254,6 +259,7 @@ class SpikingModel:
                 return np.ascontiguousarray(array, np.int8), "signed" if signed else "spikes", 1.0
             kind = "constant" if steps is not None else "sequence"
             real = np.float64 if self.dtype == "float64" else np.float32
+            representable(where, "x", array, np.dtype(real))
             return np.ascontiguousarray(array, real), kind, 1.0
         total = integer(where, "steps", steps, 1)
         size = np.abs(array.astype(np.float64)) / self.input_scale
@@ -329,6 +335,19 @@ class SpikingModel:
         engine = _ENGINES[self.dtype](core, form, given == "signed", whole, wanted)
         dense = [float(core.dense_operations(k)) for k in range(len(core))]
         return engine, numbers, dense
+
+
+def _check_single(where: str, layer: layers.Layer) -> None:
+    """Check that no number of a layer leaves the range of float32."""
+    for name, value in vars(layer).items():
+        array = np.asarray(value)
+        if array.dtype != np.float64:
+            continue
+        finite = array[np.isfinite(array)]  # limits of `PredictiveIF` may be infinite
+        representable(where, name, finite, np.dtype(np.float32))
+        smallest = np.finfo(np.float32).tiny
+        if name == "threshold" and array.min() < smallest:
+            fail(where, name, float(array.min()), f"must be at least {smallest:g} in float32")
 
 
 def _are_spikes(array: NDArray[Any]) -> bool:
