@@ -22,32 +22,48 @@ Tensor = torch.Tensor
 
 
 def run_reference(
-    graph: Graph, x: ArrayLike, steps: int, *, constant: bool = True, record: Collection[str] = ()
+    graph: Graph,
+    x: ArrayLike,
+    steps: int,
+    *,
+    constant: bool = True,
+    delay: int = 0,
+    record: Collection[str] = (),
 ) -> dict[str, Tensor]:
     """Return what every layer gives at every step, [T, B, ...], and the input as "input".
 
-    `x` is [B, ...], the same at each step, or with constant=False [T, B, ...]. `record` names the layers to return; by
-    default all.
+    `x` is [B, ...], the same at each step, or with constant=False [T, B, ...]. Means that a `ReLU` takes are over the steps
+    from `delay` on. `record` names the layers to return; by default all.
     """
     given = torch.as_tensor(np.asarray(x, dtype=np.float64))
     inputs = given.expand(steps, *given.shape) if constant else given
     assert len(inputs) == steps
     values: dict[str, Tensor] = {INPUT: inputs}
     for node in graph:
-        values[node.name] = _apply(node.layer, [values[name] for name in node.inputs])
+        values[node.name] = _apply(node.layer, [values[name] for name in node.inputs], delay)
     return {name: values[name] for name in record or values}
 
 
-def _apply(layer: L.Layer, xs: Sequence[Tensor]) -> Tensor:
+def _apply(layer: L.Layer, xs: Sequence[Tensor], delay: int) -> Tensor:
     x = xs[0]
     if isinstance(layer, L.Neuron):
         return spikes(layer, x)[0]
     if isinstance(layer, L.ReLU):
-        return F.relu(x.mean(0, keepdim=True)).expand_as(x)
+        return _relu(layer, x[delay:].mean(0)).expand_as(x)
     if isinstance(layer, L.MaxPool2d) and layer.of == "counts":
         counts = torch.cat([torch.zeros_like(x[:1]), x.cumsum(0)])
         return _linear(layer, [counts]).diff(dim=0)
     return _linear(layer, xs)
+
+
+def _relu(layer: L.ReLU, x: Tensor) -> Tensor:
+    y = F.relu(x)
+    if layer.upper is None:
+        return y
+    upper = _per_neuron(layer.upper, x)
+    if layer.levels:
+        y = torch.floor(y / upper * layer.levels + 0.5) / layer.levels * upper
+    return torch.minimum(y, upper)
 
 
 def _linear(layer: L.Layer, xs: Sequence[Tensor]) -> Tensor:
@@ -103,7 +119,7 @@ def _stateless(layer: Any, xs: Sequence[Tensor]) -> Tensor:
 
 
 def spikes(layer: L.Neuron, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what a neuron sends, and its potential behind each step, [T, B, ...].
+    """Return what a neuron means by what it sends, and its potential behind each step, [T, B, ...].
 
     At each step ``v = decay * v + gain * x``. Then a spike of `size` s leaves, and with reset="subtract" ``v -= s``:
 
@@ -114,33 +130,61 @@ def spikes(layer: L.Neuron, x: Tensor) -> tuple[Tensor, Tensor]:
       is: ``v < 0`` and something has been sent.
 
     What is sent is ``amplitude * s / threshold``.
+
+    * differential: with m the mean of s so far, s weighted by one over its step, what a receiver takes from the spike is
+      ``m + s``; so ``v += x - m`` before the decision, and what has been sent is the sum of these m + s, with the m of this
+      step. ``m += s / t`` behind it.
     """
-    if layer.code == "differential":
-        raise NotImplementedError(layer.code)
+    if isinstance(layer, L.PredictiveIF):
+        return _predictive(layer, x)
     decay, gain = layer.coefficients()
     threshold = _per_neuron(layer.threshold, x[0])
     amplitude = _per_neuron(layer.amplitude, x[0])
     v = _per_neuron(layer.v_init, x[0]) * torch.ones_like(x[0])
     net = torch.zeros_like(v)  # sent so far, in thresholds; sums of powers of 2 are exact
+    differential = layer.code == "differential"
+    mean = torch.zeros_like(v)  # differential: of s; and net is in units of s
     sent, potentials = [], []
-    for now in x:
-        v = decay * v + gain * now
+    for step, now in enumerate(x, 1):
+        v = decay * v + gain * now - mean
+        net = net + mean
         units = torch.zeros_like(v)
         for k in range(layer.levels):
             units = torch.where((units == 0) & (v >= threshold * 2.0**-k), 2.0**-k, units)
-        if layer.code == "signed":
+        if layer.code != "binary":
             smallest = threshold * 2.0 ** (1 - layer.levels)
             for k in range(layer.levels):
-                fits = (v < smallest - threshold * 2.0**-k) & (net >= 2.0**-k)
+                held = threshold * 2.0**-k if differential else 2.0**-k
+                fits = (v < smallest - threshold * 2.0**-k) & (net >= held)
                 units = torch.where((units == 0) & fits, -(2.0**-k), units)
         if layer.reset == "subtract":
             v = v - threshold * units
         else:
             v = torch.where(units != 0, torch.full_like(v, layer.v_reset), v)
-        net = net + units
-        sent.append(amplitude * units)
+        if differential:
+            sent.append(amplitude * (mean / threshold + units))
+            net = net + threshold * units
+            mean = mean + threshold * units / step
+        else:
+            net = net + units
+            sent.append(amplitude * units)
         potentials.append(v)
     return torch.stack(sent), torch.stack(potentials)
+
+
+def _predictive(layer: L.PredictiveIF, x: Tensor) -> tuple[Tensor, Tensor]:
+    """With S the sum of the input so far and n the spikes sent, one is sent where ``pace S - n >= limit``."""
+    amplitude = _per_neuron(layer.amplitude, x[0])
+    total, count = torch.zeros_like(x[0]), torch.zeros_like(x[0])
+    sent, ahead = [], []
+    for now, pace, limit in zip(x, layer.pace, layer.limit, strict=True):
+        total = total + now
+        estimate = total * _per_neuron(pace, now)
+        spike = (estimate - count >= _per_neuron(limit, now)).double()
+        count = count + spike
+        sent.append(amplitude * spike)
+        ahead.append(estimate - count)
+    return torch.stack(sent), torch.stack(ahead)
 
 
 def _tensor(array: ArrayLike) -> Tensor:
@@ -165,8 +209,8 @@ def _per_neuron(value: ArrayLike, x: Tensor) -> Tensor:
 class _Growing:
     """A graph that grows at random; weights have no simple ratios, so that no potential is ever just at a threshold."""
 
-    def __init__(self, rng: np.random.Generator, *, spiking: bool) -> None:
-        self.rng, self.spiking = rng, spiking
+    def __init__(self, rng: np.random.Generator, *, spiking: bool, steps: int | None) -> None:
+        self.rng, self.spiking, self.steps = rng, spiking, steps
         self.nodes: list[tuple[str, L.Layer, tuple[str, ...]]] = []
         self.shape: tuple[int, ...] = (
             int(rng.integers(1, 5)),
@@ -273,30 +317,51 @@ class _Growing:
 
     def neuron(self) -> None:
         if not self.spiking or self.rng.random() < 0.12:
-            self.add(L.ReLU())
+            limits = [{}]
+            if self.spiking:
+                upper = self.per(0.5, 2.0, channels_only=True)
+                limits += [{"upper": upper}, {"upper": upper, "levels": 5}]
+            self.add(L.ReLU(**self.pick(*limits)))
+            return
+        if self.steps is not None and self.rng.random() < 0.15:
+            self.predictive(self.steps)
             return
         options: dict[str, Any] = {
             "threshold": self.per(0.4, 1.4),
             "v_init": self.pick(0.0, self.per(-0.2, 0.7)),
             "amplitude": self.per(0.3, 1.5, channels_only=True),
         }
-        kind = self.pick("subtract", "zero", "signed")
+        kind = self.pick("subtract", "zero", "signed", "differential")
         if kind == "zero":
             options |= {"reset": "zero", "v_reset": float(self.rng.uniform(-0.3, 0.3))}
         elif kind == "signed":
             options |= {"code": "signed", "levels": int(self.rng.integers(1, 5))}
-        if self.rng.random() < 0.5:
+        elif kind == "differential":
+            options |= {"code": kind, "levels": int(self.rng.integers(1, 5))}
+        if self.rng.random() < 0.5 or kind == "differential":
             self.add(L.IF(**options))
         else:
             how = self.pick({}, {"decay": 0.93, "gain": 1.0}, {"dt": 0.5})
             self.add(L.LIF(**options, tau_m=float(self.rng.uniform(2, 30)), **how))
 
+    def predictive(self, steps: int) -> None:
+        shape = self.pick((steps,), (steps, self.shape[0]))
+        limit = self.rng.uniform(0.3, 1.0, shape)
+        limit[self.rng.random(steps) < 0.2] = np.inf
+        pace = self.rng.uniform(0.5, 2.0, self.pick((steps,), (steps, self.shape[0])))
+        self.add(
+            L.PredictiveIF(amplitude=self.per(0.3, 1.5, channels_only=True), pace=pace, limit=limit)
+        )
+
 
 def random_graph(
-    rng: np.random.Generator, *, spiking: bool = True
+    rng: np.random.Generator, *, spiking: bool = True, steps: int | None = None
 ) -> tuple[Graph, tuple[int, ...]]:
-    """Return a graph at random, and the shape of its input; with spiking=False all neurons are `ReLU`."""
-    g = _Growing(rng, spiking=spiking)
+    """Return a graph at random, and the shape of its input; with spiking=False all neurons are `ReLU`.
+
+    There are `PredictiveIF` only with `steps`, for which they are made.
+    """
+    g = _Growing(rng, spiking=spiking, steps=steps)
     start = g.shape
     for _ in range(rng.integers(2, 6)):
         c, h, w = g.shape

@@ -164,12 +164,13 @@ class Linear(Layer):
         return (len(self.weight),)
 
 
-def _bias(where: str, bias: ArrayLike | None, n: int) -> Floats | None:
+def _bias(where: str, bias: ArrayLike | None, n: int, argument: str = "bias") -> Floats | None:
     if bias is None:
         return None
-    array = _array(where, "bias", bias, 1)
+    array = _array(where, argument, bias, 1)
     if array.shape != (n,):
-        fail(where, "bias", array.shape, f"must have one value for each of {n} outputs; its shape")
+        rule = f"must have one value for each of {n} outputs; its shape"
+        fail(where, argument, array.shape, rule)
     return array
 
 
@@ -428,7 +429,7 @@ class Affine(Layer):
 
     def __post_init__(self) -> None:
         self._set("scale", _array(self._name(), "scale", self.scale, 1))
-        self._set("shift", _bias(self._name(), self.shift, len(self.scale)))
+        self._set("shift", _bias(self._name(), self.shift, len(self.scale), "shift"))
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
         if shapes[0][0] != len(self.scale):

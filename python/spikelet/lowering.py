@@ -57,7 +57,7 @@ def _add(
     # A flat picture is kept as it is, as the order is the same, until someone wants single features.
     if isinstance(layer, layers.Flatten):
         return from_[0], given
-    keeps_shape = isinstance(layer, (layers.Neuron, layers.ReLU)) and not _by_feature(layer)
+    keeps_shape = isinstance(layer, (layers.Neuron, layers.ReLU)) and not _by_channel(layer)
     if keeps_shape and math.prod(given) == math.prod(shape):
         shape = given
     elif not isinstance(layer, layers.Linear):
@@ -69,10 +69,13 @@ def _add(
     return _lower(core, layer, from_, given, shape), shape
 
 
-def _by_feature(layer: layers.Layer) -> bool:
-    """Whether a parameter has one value for each channel, of which a flat picture has as many as features."""
-    shared = (("amplitude", 1), ("upper", 1), ("pace", 2), ("limit", 2))
-    return any(np.ndim(getattr(layer, name, 0.0)) >= dimensions for name, dimensions in shared)
+def _by_channel(layer: layers.Neuron | layers.ReLU) -> bool:
+    """Whether it has values that the core knows by channel alone."""
+    if isinstance(layer, layers.ReLU):
+        return np.ndim(layer.upper) > 0
+    if isinstance(layer, layers.PredictiveIF) and max(layer.pace.ndim, layer.limit.ndim) > 1:
+        return True
+    return np.ndim(layer.amplitude) > 0
 
 
 def _lower(

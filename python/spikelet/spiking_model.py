@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -129,9 +128,10 @@ class SpikingModel:
         self.graph = layers if isinstance(layers, Graph) else Graph(layers, where)
         if dtype not in _ENGINES:
             fail(where, "dtype", dtype, 'must be "float32", "float64" or "int16"')
-        self.dtype = dtype
         if dtype != "float64":
-            _check_range(where, self.graph)
+            for node in self.graph:
+                _check_single(f"{type(node.layer).__name__} '{node.name}'", node.layer)
+        self.dtype = dtype
         self.threads = (
             default_threads() if threads is None else integer(where, "threads", threads, 1)
         )
@@ -207,12 +207,7 @@ class SpikingModel:
         count = array.shape[1] if sequence else array.shape[0]
         shape = array.shape[2:] if sequence else array.shape[1:]
         if len(shape) > 3 or 0 in shape:
-            fail(
-                where,
-                "x",
-                shape,
-                "must hold samples of 1 to 3 dimensions, none of them 0; their shape",
-            )
+            fail(where, "x", shape, "must have samples of 1 to 3 dimensions, none 0; a sample")
         records = self._records(where, record, sequence)
         key = (shape, given, tuple(records.values()), scale)
         if key not in self._engines:
@@ -264,8 +259,7 @@ class SpikingModel:
                 return np.ascontiguousarray(array, np.int8), "signed" if signed else "spikes", 1.0
             kind = "constant" if steps is not None else "sequence"
             real = np.float64 if self.dtype == "float64" else np.float32
-            if array.dtype.kind == "f":
-                representable(where, "x", array, np.dtype(real))
+            representable(where, "x", array, np.dtype(real))
             return np.ascontiguousarray(array, real), kind, 1.0
         total = integer(where, "steps", steps, 1)
         size = np.abs(array.astype(np.float64)) / self.input_scale
@@ -343,18 +337,17 @@ class SpikingModel:
         return engine, numbers, dense
 
 
-def _check_range(where: str, graph: Graph) -> None:
-    """Check that all numbers of the layers are there in single precision too."""
-    single = np.dtype(np.float32)
-    for node in graph:
-        for f in dataclasses.fields(node.layer):
-            value = getattr(node.layer, f.name)
-            if isinstance(value, (np.ndarray, float)):
-                array = np.atleast_1d(np.asarray(value, np.float64))
-                at = f"{f.name} of '{node.name}'"
-                representable(where, at, array[np.isfinite(array)], single)
-                if f.name == "threshold" and array.min() < np.finfo(single).tiny:
-                    fail(where, at, float(array.min()), "must be within the range of float32")
+def _check_single(where: str, layer: layers.Layer) -> None:
+    """Check that no number of a layer leaves the range of float32."""
+    for name, value in vars(layer).items():
+        array = np.asarray(value)
+        if array.dtype != np.float64:
+            continue
+        finite = array[np.isfinite(array)]  # limits of `PredictiveIF` may be infinite
+        representable(where, name, finite, np.dtype(np.float32))
+        smallest = np.finfo(np.float32).tiny
+        if name == "threshold" and array.min() < smallest:
+            fail(where, name, float(array.min()), f"must be at least {smallest:g} in float32")
 
 
 def _are_spikes(array: NDArray[Any]) -> bool:
