@@ -1,8 +1,8 @@
 r"""Convert a ResNet-20 with spikelet and SpikingJelly: accuracy at each T, and images a second.
 
 Each run is a process of its own, in the interpreter that has the program. First, spikelet in
-float64 must send the same spikes as SpikingJelly and snnTorch with the same thresholds. conversion.py
-describes the files that a folder must hold.
+float64 must send the same spikes as SpikingJelly and snnTorch with the same thresholds.
+conversion.py describes the files that a folder must hold.
 
     python bench/python/compare_conversion.py --files FOLDER --images 2000 \
         --spikingjelly-python ENV/bin/python --snntorch-python ENV/bin/python

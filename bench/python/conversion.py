@@ -1,4 +1,4 @@
-"""What is converted and compared: a ResNet-20, its images, and the thresholds that all programs share.
+"""What is converted and compared: a ResNet-20, its images, and thresholds that all share.
 
 Nothing but NumPy is needed here, as every interpreter reads it. A folder holds
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from conversion import NEURONS, readouts
-from conversion_on_torch import BATCHES, batches, trained
+from conversion_on_torch import BATCHES, batches, fold, trained
 from spikingjelly.activation_based import functional, neuron
 from spikingjelly.activation_based.ann2snn import (
     FXConverter,
@@ -37,11 +37,10 @@ images in batches of 128, here the calibration images over and over. "ltb-long" 
 LTB_UPDATES = -(-50_000 // 128)
 
 
-def convert(task: Task, method: str) -> torch.nn.Module:
-    """Return the network as a recipe converts it, and leave its messages out of stdout."""
+def convert(task: Task, method: str, images: torch.Tensor) -> torch.nn.Module:
+    """Return the network as a recipe converts it, without a word."""
     torch.set_num_threads(task.threads)
     net = trained(task.parameters())
-    images = torch.from_numpy(task.calibration())
     loader = list(images.split(100))
     if method.startswith("ltb"):
         updates = LTB_UPDATES * (4 if method == "ltb-long" else 1)
@@ -65,8 +64,9 @@ def shuffled(images: torch.Tensor, size: int, count: int) -> Iterator[torch.Tens
 
 def accuracy(task: Task) -> dict[str, Any]:
     """Return how many images are right after each number of steps, by both read-outs."""
-    net = convert(task, task.method)
-    first = [torch.from_numpy(task.calibration()[:100])]
+    images = torch.from_numpy(task.calibration())
+    net = convert(task, task.method, images)
+    first = [images[:100]]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns where T is too small for a delay, and gives none
         delays = {t: estimate_delay_start(net, first, "cpu", t) for t in task.steps}
@@ -81,7 +81,14 @@ def accuracy(task: Task) -> dict[str, Any]:
 
 def shared(task: Task) -> torch.nn.Module:
     """Return the network converted by channel from half thresholds, with the task's thresholds."""
-    net = convert(task, "percentile-channels").to(getattr(torch, task.dtype))
+    images = torch.from_numpy(task.images[:1])  # these thresholds are not kept
+    net = convert(task, "percentile-channels", images)
+    # The converter folds in float32: a float64 that is to have the same spikes cannot.
+    parameters, dtype = task.parameters(), getattr(torch, task.dtype)
+    reference = dict(fold(trained(parameters).to(dtype), parameters).named_parameters())
+    net = net.to(dtype)
+    for name, value in net.named_parameters():
+        value.data = reference[name].data
     for name, prefix in zip(NEURONS, neurons(net), strict=True):
         threshold = torch.from_numpy(task.thresholds[name])
         for part, scale in (("scaler0", 1 / threshold), ("scaler1", threshold)):

@@ -138,7 +138,12 @@ def prepare(task: Task, setting: dict[str, Any]) -> Prepared:
     net = build(task, fold_norm=task.method == "folded")
     if last:
         net = net.to(memory_format=torch.channels_last)
-    return torch.inference_mode()(net), list(batches(task, setting["batch"], channels_last=last))
+
+    @torch.inference_mode()
+    def classify(x: torch.Tensor) -> torch.Tensor:
+        return net(x)
+
+    return classify, list(batches(task, setting["batch"], channels_last=last))
 
 
 def versions() -> dict[str, str]:

@@ -58,10 +58,8 @@ def differing(ours: Path, theirs: Path) -> dict[str, Any]:
 
 def equality(found: dict[str, Record], images: int, steps: int) -> str:
     """Say whether the spikes of other programs are those of spikelet."""
-    lines = [
-        f"Spikes in float64 with the same thresholds, {images} images, {steps} steps, "
-        "beside spikelet's:"
-    ]
+    what = f"{images} images, {steps} steps, float64, the same thresholds"
+    lines = [f"Spikes beside those of spikelet; {what}:"]
     for program, record in found.items():
         if "layers" not in record:
             lines.append(f"* {program}: NOT CHECKED, {_why(record)}")
