@@ -55,6 +55,7 @@ def convert(task: Task, method: str, images: torch.Tensor) -> torch.nn.Module:
 
 def shuffled(images: torch.Tensor, size: int, count: int) -> Iterator[torch.Tensor]:
     """Yield so many batches, all images once in each round, each round in an order of its own."""
+    size = min(size, len(images))
     order = torch.Generator().manual_seed(1)
     rounds = (torch.randperm(len(images), generator=order) for _ in itertools.count())
     parts = (part for indices in rounds for part in indices.split(size) if len(part) == size)
