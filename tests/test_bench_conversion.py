@@ -1,4 +1,4 @@
-"""The comparison of converters measures what it says; no peer is needed, and no time is asserted."""
+"""The comparison of converters measures what it says; it needs no peer and asserts no time."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_the_script(tmp_path: Path, scripts: Any) -> None:
     on = scripts("conversion_on_spikelet")
     conversion = scripts("conversion")
     images, labels = conversion.read_images(tmp_path, "test")
-    task = conversion.Task(tmp_path, images, labels, (2, 4), 1, method=on.SHARED)
+    task = conversion.Task(tmp_path, images, labels, (2, 4), 1, method=conversion.SHARED)
     task.thresholds.update(on.thresholds(task))
     right = on.accuracy(task)["plain"]
     assert by_program["spikelet"]["plain"] == {str(t): n for t, n in right.items()}

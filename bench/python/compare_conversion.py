@@ -19,6 +19,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from conversion import RECIPES, SHARED
 from conversion_report import (
     accuracies,
     best_peer,
@@ -33,8 +34,6 @@ WORKER = Path(__file__).with_name("conversion_worker.py")
 PROGRAMS = ("spikelet", "spikingjelly", "snntorch", "torch")
 FILES = ("resnet20_cifar10.npz", "cifar10_test.npz", "cifar10_calibration.npz")
 PARTS = ("equality", "accuracy", "speed")
-SHARED = "shared-thresholds"
-RECIPES = ("max", "percentile", "max-channels", "percentile-channels", "ltb", "ltb-long")
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Case:
 
     def __str__(self) -> str:
         text = f"{self.program} {self.method}"
-        return f"{text}, T = {self.steps}, {self.threads} threads" if self.steps else text
+        return f"{text}, T = {self.steps}, threads {self.threads}" if self.steps else text
 
 
 def numbers(text: str) -> list[int]:

@@ -40,6 +40,19 @@ PERCENTILE = 99.9
 LEAST_THRESHOLD = 1e-3
 """Of a channel that is silent on all calibration images."""
 
+SHARED = "shared-thresholds"
+"""The method whose thresholds are the same for all programs: by it they are timed."""
+
+RECIPES = ("max", "percentile", "max-channels", "percentile-channels", "ltb", "ltb-long")
+"""Of SpikingJelly. Those by channel start at half of the threshold, as its ImageNet example does.
+
+Local threshold balancing moves a threshold by twice the mean excess over it, once a batch, so what
+matters is the number of batches. "ltb" has as many as that example: 50 000 images in batches of
+128, here the calibration images over and over. "ltb-long" has four times that.
+"""
+
+LTB_UPDATES = {"ltb": -(-50_000 // 128), "ltb-long": 4 * -(-50_000 // 128)}
+
 NEURONS = (
     "relu1",
     *(f"blocks.{k}.relu{i}" for k in range(BLOCKS) for i in (1, 2)),

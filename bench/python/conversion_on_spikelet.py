@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from conversion import BLOCKS, HALVING, NEURONS, folded, percentiles
+from conversion import BLOCKS, HALVING, NEURONS, SHARED, folded, percentiles
 
 import spikelet as sl
 from spikelet import layers
@@ -15,9 +15,6 @@ from spikelet.spiking_model import SpikingModel
 if TYPE_CHECKING:
     from conversion import Prepared, Task
     from numpy.typing import NDArray
-
-SHARED = "shared-thresholds"
-"""The method whose thresholds are those that the other programs are timed with."""
 
 BATCH = 500
 """Images in one call where accuracy is measured; the core cuts batches up by itself."""

@@ -1,4 +1,4 @@
-"""The conversion recipes of SpikingJelly that fit a ReLU network, and its converted network timed."""
+"""SpikingJelly: its recipes that fit a network of ReLUs, and the network they make."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from conversion import NEURONS, readouts
+from conversion import LTB_UPDATES, NEURONS, readouts
 from conversion_on_torch import BATCHES, batches, fold, trained
 from spikingjelly.activation_based import functional, neuron
 from spikingjelly.activation_based.ann2snn import (
@@ -26,25 +26,14 @@ if TYPE_CHECKING:
 
     from conversion import Prepared, Task
 
-METHODS = ("max", "percentile", "max-channels", "percentile-channels", "ltb", "ltb-long")
-"""Recipes. Those by channel start at half of the threshold, as the project's ImageNet example does.
-
-Local threshold balancing moves a threshold by twice the mean excess over it, once a batch, so what
-matters is the number of batches. "ltb" has as many as the project's ImageNet example: 50 000
-images in batches of 128, here the calibration images over and over. "ltb-long" has four times that.
-"""
-
-LTB_UPDATES = -(-50_000 // 128)
-
 
 def convert(task: Task, method: str, images: torch.Tensor) -> torch.nn.Module:
     """Return the network as a recipe converts it, without a word."""
     torch.set_num_threads(task.threads)
     net = trained(task.parameters())
     loader = list(images.split(100))
-    if method.startswith("ltb"):
-        updates = LTB_UPDATES * (4 if method == "ltb-long" else 1)
-        recipe = LocalThresholdBalancingRecipe(shuffled(images, 128, updates))
+    if method in LTB_UPDATES:
+        recipe = LocalThresholdBalancingRecipe(shuffled(images, 128, LTB_UPDATES[method]))
     else:
         mode = "Max" if method.startswith("max") else "99.9%"
         channels = method.endswith("channels")

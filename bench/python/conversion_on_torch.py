@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from conversion import Prepared, Task
     from numpy.typing import NDArray
 
-METHODS = ("trained", "folded")
 BATCHES = (4, 10, 50, 100)
 
 

@@ -6,6 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from conversion import LTB_UPDATES, SHARED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,11 +22,10 @@ NAMES = {
     "percentile": "RateCoding, 99.9 %, scalar (RobustNorm)",
     "max-channels": "RateCoding, maximum, by channel, half threshold",
     "percentile-channels": "RateCoding, 99.9 %, by channel, half threshold",
-    "ltb": "LocalThresholdBalancing, 391 batches of 128",
-    "ltb-long": "LocalThresholdBalancing, 1564 batches of 128",
+    **{k: f"LocalThresholdBalancing, {n} batches of 128" for k, n in LTB_UPDATES.items()},
     "trained": "the ANN",
     "folded": "the ANN, BatchNorm folded",
-    "shared-thresholds": "99.9 %, by channel, half threshold",
+    SHARED: "99.9 %, by channel, half threshold",
 }
 """What a method is called in a table."""
 
