@@ -68,8 +68,9 @@ def arguments() -> argparse.Namespace:
     add("--threads", type=int, nargs="+", default=[1])
     add("--parts", nargs="+", choices=PARTS, default=PARTS)
     add("--programs", nargs="+", choices=PROGRAMS, default=PROGRAMS)
-    add("--methods", nargs="+", default=[SHARED, "default"], metavar="NAME",
-        help=f"of spikelet.convert, or {SHARED} (default: {SHARED} default)")  # fmt: skip
+    add("--methods", nargs="+", default=[SHARED, "fitted"], metavar="NAME",
+        help="method[:neuron[:dtype]] of spikelet.convert, or, as its method, "
+        f"{SHARED} (default: {SHARED} fitted)")  # fmt: skip
     add("--recipes", nargs="+", choices=RECIPES, default=RECIPES, help="of SpikingJelly")
     add("--runs", type=int, default=3, help="runs that are timed (default: 3)")
     add("--seconds", type=float, default=2.0, help="on the clock in one of them (default: 2)")

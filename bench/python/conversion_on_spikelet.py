@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 BATCH = 500
 """Images in one call where accuracy is measured; the core cuts batches up by itself."""
 
+FEWER = 256
+"""Calibration images where speed is measured, as each run converts anew."""
+
 
 def graph(parameters: dict[str, NDArray[Any]]) -> Graph:
     """Return the ANN, BatchNorm folded."""
@@ -67,7 +70,7 @@ def thresholds(task: Task) -> dict[str, NDArray[np.float64]]:
     return {name: percentiles(found[f"{name}.mean"]) for name in NEURONS}
 
 
-def shared(task: Task) -> SpikingModel:
+def shared(task: Task, dtype: str) -> SpikingModel:
     """Return the network of IF neurons with soft reset that start at half of shared thresholds."""
 
     def neuron(name: str) -> layers.IF:
@@ -76,18 +79,25 @@ def shared(task: Task) -> SpikingModel:
 
     ann = graph(task.parameters())
     nodes = [Node(n.name, neuron(n.name), n.inputs) if n.name in NEURONS else n for n in ann]
-    return SpikingModel(Graph(nodes), dtype=task.dtype, threads=task.threads)
+    return SpikingModel(Graph(nodes), dtype=dtype, threads=task.threads)
 
 
-def converted(task: Task, steps: int) -> Any:
-    """Return the network as a method makes it for so many steps."""
-    if task.method == SHARED:
-        return shared(task)
-    if not callable(getattr(sl, "convert", None)):  # else it is the package of that name
+def converted(task: Task, steps: int, calibration: int | None = None) -> Any:
+    """Return the network as a method makes it for so many steps.
+
+    ``task.method`` is ``method[:neuron[:dtype]]``, what is left out being the default.
+    """
+    method, neuron, dtype = [*task.method.split(":"), "", ""][:3]
+    if method == SHARED:
+        return shared(task, dtype or task.dtype)
+    if not callable(getattr(sl, "convert", None)):
         msg = f"spikelet {sl.__version__} has no convert()"
         raise ImportError(msg)  # noqa: TRY004
-    # Its threads are those of OMP_NUM_THREADS.
-    return sl.convert(graph(task.parameters()), task.calibration(), method=task.method, steps=steps)
+    images = task.calibration()[:calibration]
+    return sl.convert(
+        graph(task.parameters()), images, method=method, neuron=neuron or None, steps=steps,
+        dtype=dtype or task.dtype, threads=task.threads,
+    )  # fmt: skip
 
 
 def accuracy(task: Task) -> dict[str, Any]:
@@ -106,7 +116,7 @@ def accuracy(task: Task) -> dict[str, Any]:
 def spikes(task: Task) -> dict[str, NDArray[np.int8]]:
     """Return all spikes by layer, ``[T, N, channels, height, width]``."""
     wanted = [f"{name}.spikes" for name in NEURONS]
-    found = shared(task).run(task.images, steps=task.steps[0], record=wanted)
+    found = shared(task, task.dtype).run(task.images, steps=task.steps[0], record=wanted)
     return {name: np.asarray(found[f"{name}.spikes"] != 0, np.int8) for name in NEURONS}
 
 
@@ -118,7 +128,7 @@ def settings() -> list[dict[str, Any]]:
 def prepare(task: Task, setting: dict[str, Any]) -> Prepared:  # noqa: ARG001
     """Return what classifies a batch, and the batches: all images at once."""
     steps = task.steps[0]
-    model = converted(task, steps)
+    model = converted(task, steps, FEWER)
     return lambda x: model.run(x, steps=steps), [task.images]
 
 

@@ -35,6 +35,12 @@ SPEED_HEADER = (
 )  # fmt: skip
 
 
+def called(method: str) -> str:
+    """Return what ``method[:neuron[:dtype]]`` is called in a table."""
+    first, *more = method.split(":")
+    return ", ".join([NAMES.get(first, first), *filter(None, more)])
+
+
 def differing(ours: Path, theirs: Path) -> dict[str, Any]:
     """Return how many spikes of two files, by layer ``[T, N, ...]``, are not in both."""
     layers = {}
@@ -96,7 +102,7 @@ def accuracies(found: dict[Case, Record], steps: list[int]) -> str:
     head = ["program", "method", "read-out", "images", *(f"T = {t}" for t in steps)]
     lines = [head, ["---"] * len(head)]
     for case, readout, record in rows(found):
-        names = [case.program, NAMES.get(case.method, case.method), READOUTS[readout]]
+        names = [case.program, called(case.method), READOUTS[readout]]
         if case.program == "torch":
             names[2] = "-"
         if "plain" not in record:
@@ -130,7 +136,7 @@ def best_peer(found: dict[Case, Record], steps: list[int]) -> str:
         if compared:
             verdict = f"BEHIND at {', '.join(behind)}" if behind else "nowhere behind"
             lines.append(
-                f"* spikelet, {NAMES.get(case.method, case.method)}: {verdict} the best of "
+                f"* spikelet, {called(case.method)}: {verdict} the best of "
                 "SpikingJelly's recipes and read-outs at the same T"
             )
     return "\n".join(lines) or "Nothing of SpikingJelly to compare accuracies with"
@@ -146,7 +152,7 @@ def speeds(results: dict[Case, list[Record]]) -> str:
     lines: list[list[str]] = [list(SPEED_HEADER), ["---"] * len(SPEED_HEADER)]
     for case, runs in results.items():
         steps = "-" if case.program == "torch" else str(case.steps)
-        names = [str(case.threads), steps, case.program, NAMES.get(case.method, case.method)]
+        names = [str(case.threads), steps, case.program, called(case.method)]
         value = middle(runs, "images_per_s")
         if value is None:
             lines.append([*names, _why(runs[0]), *[""] * (len(SPEED_HEADER) - 5)])
