@@ -201,9 +201,7 @@ class _Growing:
         dilation = [int(self.rng.integers(1, 3)) for _ in range(2)]
         padding = [int(p) for p in self.rng.integers(0, 3, self.pick(1, 2, 4))]
         # Windows must fit.
-        dilation = [
-            d if d * (k - 1) < n else 1 for d, k, n in zip(dilation, kernel, (h, w), strict=True)
-        ]
+        dilation = [d if d * (k - 1) < n else 1 for d, k, n in zip(dilation, kernel, (h, w), strict=True)]
         self.add(
             L.Conv2d(
                 self.normal(out, c // g, *kernel, fan_in=c // g * kernel[0] * kernel[1]),
@@ -228,9 +226,7 @@ class _Growing:
             self.add(L.MaxPool2d(kernel, **options, of=self.pick("counts", "steps")))
 
     def adaptive(self) -> None:
-        self.add(
-            L.AdaptiveAvgPool2d(tuple(int(self.rng.integers(1, n + 2)) for n in self.shape[1:]))
-        )
+        self.add(L.AdaptiveAvgPool2d(tuple(int(self.rng.integers(1, n + 2)) for n in self.shape[1:])))
 
     def upsample(self) -> None:
         self.add(L.Upsample(self.pick(2, (1, 2), (2, 1))))
@@ -292,9 +288,7 @@ class _Growing:
             self.add(L.LIF(**options, tau_m=float(self.rng.uniform(2, 30)), **how))
 
 
-def random_graph(
-    rng: np.random.Generator, *, spiking: bool = True
-) -> tuple[Graph, tuple[int, ...]]:
+def random_graph(rng: np.random.Generator, *, spiking: bool = True) -> tuple[Graph, tuple[int, ...]]:
     """Return a graph at random, and the shape of its input; with spiking=False all neurons are `ReLU`."""
     g = _Growing(rng, spiking=spiking)
     start = g.shape
