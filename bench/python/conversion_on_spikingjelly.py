@@ -1,0 +1,147 @@
+"""SpikingJelly: its recipes that fit a network of ReLUs, and the network they make."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import warnings
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from conversion import LTB_UPDATES, NEURONS, readouts
+from conversion_on_torch import BATCHES, batches, fold, trained
+from spikingjelly.activation_based import functional, neuron
+from spikingjelly.activation_based.ann2snn import (
+    FXConverter,
+    LocalThresholdBalancingRecipe,
+    RateCodingRecipe,
+    estimate_delay_start,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conversion import Prepared, Task
+
+
+def convert(task: Task, method: str, images: torch.Tensor) -> torch.nn.Module:
+    """Return the network as a recipe converts it, without a word."""
+    torch.set_num_threads(task.threads)
+    net = trained(task.parameters())
+    loader = list(images.split(100))
+    if method in LTB_UPDATES:
+        recipe = LocalThresholdBalancingRecipe(shuffled(images, 128, LTB_UPDATES[method]))
+    else:
+        mode = "Max" if method.startswith("max") else "99.9%"
+        channels = method.endswith("channels")
+        recipe = RateCodingRecipe(loader, mode, channel_wise=channels, half_threshold=channels)
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):  # noqa: PTH123
+        return FXConverter(recipe).convert(net).eval()
+
+
+def shuffled(images: torch.Tensor, size: int, count: int) -> Iterator[torch.Tensor]:
+    """Yield so many batches, all images once in each round, each round in an order of its own."""
+    size = min(size, len(images))
+    order = torch.Generator().manual_seed(1)
+    rounds = (torch.randperm(len(images), generator=order) for _ in itertools.count())
+    parts = (part for indices in rounds for part in indices.split(size) if len(part) == size)
+    for part in itertools.islice(parts, count):
+        yield images[part]
+
+
+def accuracy(task: Task) -> dict[str, Any]:
+    """Return how many images are right after each number of steps, by both read-outs."""
+    images = torch.from_numpy(task.calibration())
+    net = convert(task, task.method, images)
+    first = [images[:100]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns where T is too small for a delay, and gives none
+        delays = {t: estimate_delay_start(net, first, "cpu", t) for t in task.steps}
+    outputs = []
+    with torch.inference_mode():
+        for x in batches(task, 50):
+            functional.reset_net(net)
+            outputs.append(torch.stack([net(x) for _ in range(max(task.steps))]).numpy())
+    found = readouts(np.concatenate(outputs, 1), task.labels, task.steps, delays)
+    return found | {"versions": versions()}
+
+
+def shared(task: Task) -> torch.nn.Module:
+    """Return the network converted by channel from half thresholds, with the task's thresholds."""
+    images = torch.from_numpy(task.images[:1])  # these thresholds are not kept
+    net = convert(task, "percentile-channels", images)
+    # The converter folds in float32: a float64 that is to have the same spikes cannot.
+    parameters, dtype = task.parameters(), getattr(torch, task.dtype)
+    reference = dict(fold(trained(parameters).to(dtype), parameters).named_parameters())
+    net = net.to(dtype)
+    for name, value in net.named_parameters():
+        value.data = reference[name].data
+    for name, prefix in zip(NEURONS, neurons(net), strict=True):
+        threshold = torch.from_numpy(task.thresholds[name])
+        for part, scale in (("scaler0", 1 / threshold), ("scaler1", threshold)):
+            scaler = net.get_submodule(f"{prefix}.{part}")
+            assert scaler.scale.shape == scale.shape
+            scaler.scale = scale.to(scaler.scale.dtype)
+    return net
+
+
+def neurons(net: torch.nn.Module) -> list[str]:
+    """Return the paths of what stands for each ReLU, in the order of evaluation."""
+    paths = [str(node.target) for node in net.graph.nodes if node.op == "call_module"]
+    found = [p for p in paths if isinstance(net.get_submodule(p), neuron.BaseNode)]
+    return [path.rpartition(".")[0] for path in found]
+
+
+def spikes(task: Task) -> dict[str, np.ndarray]:
+    """Return all spikes by layer, ``[T, N, channels, height, width]``."""
+    net = shared(task)
+    seen: dict[str, list[torch.Tensor]] = {name: [] for name in NEURONS}
+    for name, prefix in zip(NEURONS, neurons(net), strict=True):
+        module = net.get_submodule(f"{prefix}.if_node")
+        module.register_forward_hook(lambda _m, _i, out, to=seen[name]: to.append(out))
+    (x,) = batches(task, len(task.images))
+    with torch.inference_mode():
+        functional.reset_net(net)
+        for _ in range(task.steps[0]):
+            net(x)
+    return {name: torch.stack(out).to(torch.int8).numpy() for name, out in seen.items()}
+
+
+def settings() -> list[dict[str, Any]]:
+    """Return what is tried to be fast."""
+    return [
+        {"batch": batch, "channels_last": last, "multi_step": multi}
+        for batch in BATCHES
+        for last in (False, True)
+        for multi in (False, True)
+    ]
+
+
+def prepare(task: Task, setting: dict[str, Any]) -> Prepared:
+    """Return what classifies a batch, and the batches."""
+    net = shared(task)
+    last, steps = setting["channels_last"], task.steps[0]
+    if last:
+        net = net.to(memory_format=torch.channels_last)
+    if setting["multi_step"]:
+        functional.set_step_mode(net, "m")
+
+    @torch.inference_mode()
+    def classify(x: torch.Tensor) -> torch.Tensor:
+        functional.reset_net(net)
+        if setting["multi_step"]:
+            return net(x.expand(steps, *x.shape)).sum(0)
+        total = net(x)
+        for _ in range(1, steps):
+            total += net(x)
+        return total
+
+    return classify, list(batches(task, setting["batch"], channels_last=last))
+
+
+def versions() -> dict[str, str]:
+    """Return what ran."""
+    return {"spikingjelly": version("spikingjelly"), "torch": torch.__version__}
