@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "layered.hpp"
 #include "problem.hpp"
 #include "spikelet/network/simulator.hpp"
 
@@ -240,6 +241,8 @@ constexpr Problem all[]{
     {"stdp_history", "event", stdp_history},
     {"draw", "synapse", draw},
     {"layout", "synapse", layout},
+    {"layered_single", "synaptic operation", layered_single},
+    {"layered_whole", "synaptic operation", layered_whole},
 };
 
 }  // namespace

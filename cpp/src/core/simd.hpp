@@ -158,6 +158,47 @@ SPIKELET_INLINE std::uint64_t reaches(Vec<double> a, Vec<double> b, Mask<double>
 }
 #endif
 
+// Where a >= b, and one bit a lane of that.
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+SPIKELET_INLINE __mmask16 at_or_above(Vec<float> a, Vec<float> b) {
+  return _mm512_cmp_ps_mask(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b), _CMP_GE_OQ);
+}
+SPIKELET_INLINE __mmask8 at_or_above(Vec<double> a, Vec<double> b) {
+  return _mm512_cmp_pd_mask(reinterpret_cast<__m512d>(a), reinterpret_cast<__m512d>(b), _CMP_GE_OQ);
+}
+template <class R>
+SPIKELET_INLINE std::uint32_t which_bits(Which<R> which) {
+  return which;
+}
+#else
+SPIKELET_INLINE Mask<float> at_or_above(Vec<float> a, Vec<float> b) { return a >= b; }
+SPIKELET_INLINE Mask<double> at_or_above(Vec<double> a, Vec<double> b) { return a >= b; }
+template <class R>
+SPIKELET_INLINE std::uint32_t which_bits(Which<R> which) {
+  return static_cast<std::uint32_t>(bits<R>(which));
+}
+#endif
+
+// 16-bit integers, widened.
+template <class R>
+SPIKELET_INLINE Vec<R> widen(const std::int16_t* p) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  if constexpr (sizeof(R) == 4) {
+    return reinterpret_cast<Vec<R>>(_mm512_cvtepi32_ps(
+        _mm512_cvtepi16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))));
+  }
+#elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
+  if constexpr (sizeof(R) == 4) {
+    return reinterpret_cast<Vec<R>>(_mm256_cvtepi32_ps(
+        _mm256_cvtepi16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))));
+  }
+#endif
+  typedef std::int16_t Narrow __attribute__((vector_size(2 * lanes<R>)));
+  Narrow narrow;
+  __builtin_memcpy(&narrow, p, sizeof narrow);
+  return __builtin_convertvector(narrow, Vec<R>);
+}
+
 #if SPIKELET_VECTOR_BYTES < 64
 // One bit a 16-bit lane of a comparison.
 SPIKELET_INLINE std::uint64_t bits16(Vec<std::int16_t> m) {

@@ -9,22 +9,13 @@ SPIKELET_INLINE void set_bits(std::uint8_t* at, std::uint32_t bits) {
   __builtin_memcpy(at, &word, sizeof word);
 }
 
-// One bit a lane.
-template <class R>
-SPIKELET_INLINE std::uint32_t at_least_bits(Vec<R> v, Vec<R> limit) {
-  return static_cast<std::uint32_t>(reaches(v, limit, Which<R>{}));
-}
-
 // Currents as the neurons' type.
 template <class R, class C>
 SPIKELET_INLINE Vec<R> load_current(const C* p) {
   if constexpr (sizeof(C) == sizeof(R)) {
     return load(p);
   } else {
-    typedef C Narrow __attribute__((vector_size(lanes<R> * sizeof(C))));
-    Narrow v;
-    __builtin_memcpy(&v, p, sizeof v);
-    return __builtin_convertvector(v, Vec<R>);
+    return widen<R>(p);
   }
 }
 
@@ -39,7 +30,7 @@ SPIKELET_INLINE void each_group(const Currents<C>& in, F&& f) {
 }
 
 // `Groups` times 16 neurons side by side, so that none waits for the step before alone.
-// reset(v, limit) gives the potential after a step.
+// reset(v, limit) gives the potential after a spike.
 template <class R, int Groups, bool Plain, class C, class Reset>
 SPIKELET_INLINE void binary_groups(const NeuronRow<R>& n, const Currents<C>& in, std::size_t x,
                                    std::size_t c, Reset&& reset) {
@@ -74,8 +65,9 @@ SPIKELET_INLINE void binary_groups(const NeuronRow<R>& n, const Currents<C>& in,
     for (int k = 0; k < vectors; ++k) {
       const Vec<R> current = load_current<R>(currents[k] + t * step) + base[k];
       const Vec<R> u = Plain ? v[k] + current : v[k] * decay + current * gain;
-      spikes[k * lanes<R> / 16] |= at_least_bits<R>(u, limit[k]) << (k * lanes<R> % 16);
-      v[k] = reset(u, limit[k]);
+      const Which<R> crossed = at_or_above(u, limit[k]);
+      spikes[k * lanes<R> / 16] |= which_bits<R>(crossed) << (k * lanes<R> % 16);
+      v[k] = select(crossed, reset(u, limit[k]), u);
     }
 #pragma GCC unroll 4
     for (int g = 0; g < Groups; ++g) {
@@ -120,82 +112,92 @@ SPIKELET_INLINE void binary_steps(const NeuronRow<R>& n, const Currents<C>& in, 
 
 template <class R, class C>
 void subtract_steps(const NeuronRow<R>& n, const Currents<C>& in) {
-  binary_steps(n, in, [](Vec<R> u, Vec<R> limit) { return u >= limit ? u - limit : u; });
+  binary_steps(n, in, [](Vec<R> u, Vec<R> limit) { return u - limit; });
 }
 
 template <class R, class C>
 void zero_steps(const NeuronRow<R>& n, const Currents<C>& in) {
   const Vec<R> rest = broadcast(n.v_reset);
-  binary_steps(n, in, [rest](Vec<R> u, Vec<R> limit) { return u >= limit ? rest : u; });
+  binary_steps(n, in, [rest](Vec<R>, Vec<R>) { return rest; });
 }
 
 // A spike for each time that the sum of the input, at the pace of this step, is `limit` ahead of
 // what was sent: v is the sum, sent the number of spikes.
-template <class R, int Groups, class C>
-SPIKELET_INLINE void predictive_groups(const NeuronRow<R>& n, const Currents<C>& in,
-                                       std::size_t first) {
-  constexpr int vectors = Groups * 16 / lanes<R>;
+// `Pixels` pixels from x on, and 16 channels from c on: they share pace and limit.
+template <class R, int Pixels, class C>
+SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>& in, std::size_t x,
+                                       std::size_t c) {
+  constexpr int vectors = 16 / lanes<R>;
+  // Bits may lie anywhere as far as the compiler knows: what is needed of the arguments is copied.
   const std::size_t step = in.step(), steps = in.steps, row_bytes = n.row_bytes;
-  const std::size_t pace_step = n.pace_step, recorded_step = n.recorded_step;
+  const std::size_t pixel = in.pixel, pixel_bytes = n.pixel_bytes, pace_step = n.pace_step;
+  const C* currents = in.at + x * pixel + c;
+  const R* pace = n.pace + c;
+  const R* limit = n.limit + c;
+  std::uint8_t* bits = n.bits + x * pixel_bytes + c / 8;
   R* const recorded = n.recorded;
-  const C* currents[vectors];
-  const R* pace[vectors];
-  const R* limit[vectors];
-  std::size_t kept[vectors];
-  std::uint8_t* bits[Groups];
-  Vec<R> v[vectors], sent[vectors], base[vectors];
-#pragma GCC unroll 16
-  for (int k = 0; k < vectors; ++k) {
-    const std::size_t at = first + static_cast<std::size_t>(k * lanes<R>);
-    const std::size_t x = at / in.block, c = at % in.block;
-    currents[k] = in.at + x * in.pixel + c;
-    pace[k] = n.pace + c;
-    limit[k] = n.limit + c;
-    kept[k] = x * n.recorded_pixel + c;
-    if (k * lanes<R> % 16 == 0) {
-      bits[k * lanes<R> / 16] = n.bits + x * n.pixel_bytes + c / 8;
+  Vec<R> v[Pixels][vectors], sent[Pixels][vectors], base[Pixels][vectors];
+#pragma GCC unroll 4
+  for (int p = 0; p < Pixels; ++p) {
+    const std::size_t at = x + static_cast<std::size_t>(p);
+    for (int k = 0; k < vectors; ++k) {
+      const std::size_t lane = c + static_cast<std::size_t>(k * lanes<R>);
+      v[p][k] = load(n.v + at * in.block + lane);
+      sent[p][k] = load(n.sent + at * in.block + lane);
+      base[p][k] = n.base == nullptr ? Vec<R>{} : load(n.base + at * n.base_stride + lane);
     }
-    v[k] = load(n.v + at);
-    sent[k] = load(n.sent + at);
-    base[k] = n.base == nullptr ? Vec<R>{} : load(n.base + x * n.base_stride + c);
   }
   for (std::size_t t = 0; t < steps; ++t) {
-    std::uint32_t spikes[Groups] = {};
-#pragma GCC unroll 16
+    std::uint32_t spikes[Pixels] = {};
     for (int k = 0; k < vectors; ++k) {
-      v[k] += load_current<R>(currents[k] + t * step) + base[k];
-      const Vec<R> u = v[k] * load(pace[k] + t * pace_step) - sent[k];
-      const Vec<R> bound = load(limit[k] + t * pace_step);
-      spikes[k * lanes<R> / 16] |= at_least_bits<R>(u, bound) << (k * lanes<R> % 16);
-      sent[k] = u >= bound ? sent[k] + R{1} : sent[k];
-      if (recorded != nullptr) {
-        store(recorded + t * recorded_step + kept[k],
-              v[k] * load(pace[k] + t * pace_step) - sent[k]);
+      const std::size_t lane = static_cast<std::size_t>(k * lanes<R>);
+      const Vec<R> rate = load(pace + lane), bound = load(limit + lane);
+#pragma GCC unroll 4
+      for (int p = 0; p < Pixels; ++p) {
+        v[p][k] +=
+            load_current<R>(currents + static_cast<std::size_t>(p) * pixel + lane) + base[p][k];
+        const Vec<R> u = v[p][k] * rate - sent[p][k];
+        const Which<R> crossed = at_or_above(u, bound);
+        spikes[p] |= which_bits<R>(crossed) << (k * lanes<R>);
+        sent[p][k] = select(crossed, sent[p][k] + R{1}, sent[p][k]);
+        if (recorded != nullptr) {
+          store(recorded + t * n.recorded_step +
+                    (x + static_cast<std::size_t>(p)) * n.recorded_pixel + c + lane,
+                v[p][k] * rate - sent[p][k]);
+        }
       }
     }
 #pragma GCC unroll 4
-    for (int g = 0; g < Groups; ++g) {
-      set_bits<R>(bits[g] + t * row_bytes, spikes[g]);
+    for (int p = 0; p < Pixels; ++p) {
+      set_bits<R>(bits + static_cast<std::size_t>(p) * pixel_bytes, spikes[p]);
     }
+    bits += row_bytes;
+    currents += step;
+    pace += pace_step;
+    limit += pace_step;
   }
-#pragma GCC unroll 16
-  for (int k = 0; k < vectors; ++k) {
-    const std::size_t at = first + static_cast<std::size_t>(k * lanes<R>);
-    store(n.v + at, v[k]);
-    store(n.sent + at, sent[k]);
+#pragma GCC unroll 4
+  for (int p = 0; p < Pixels; ++p) {
+    const std::size_t at = x + static_cast<std::size_t>(p);
+    for (int k = 0; k < vectors; ++k) {
+      const std::size_t lane = c + static_cast<std::size_t>(k * lanes<R>);
+      store(n.v + at * in.block + lane, v[p][k]);
+      store(n.sent + at * in.block + lane, sent[p][k]);
+    }
   }
 }
 
 template <class R, class C>
 void predictive_steps(const NeuronRow<R>& n, const Currents<C>& in) {
-  constexpr int groups = vector_bytes == 64 ? 8 / static_cast<int>(sizeof(R)) : 1;
-  const std::size_t size = in.width * in.block;
-  std::size_t k = 0;
-  for (; k + 16 * groups <= size; k += 16 * groups) {
-    predictive_groups<R, groups>(n, in, k);
-  }
-  for (; k < size; k += 16) {
-    predictive_groups<R, 1>(n, in, k);
+  constexpr int pixels = vector_bytes == 64 ? 16 / static_cast<int>(sizeof(R)) : 1;
+  for (std::size_t c = 0; c < in.block; c += 16) {
+    std::size_t x = 0;
+    for (; x + pixels <= in.width; x += pixels) {
+      predictive_pixels<R, pixels>(n, in, x, c);
+    }
+    for (; x < in.width; ++x) {
+      predictive_pixels<R, 1>(n, in, x, c);
+    }
   }
 }
 

@@ -61,6 +61,30 @@ SPIKELET_INLINE std::uint64_t column_word(const SpikeRows& in, std::size_t parts
   }
 }
 
+// Words of all columns of some steps, [word][step][x]: putting rows together is quicker in one go.
+inline constexpr std::size_t packed_words = 1024;
+
+template <int RowsAWord, int Steps>
+SPIKELET_INLINE void pack_words(const SpikeRows& in, std::size_t words, std::size_t first,
+                                std::uint64_t* out) {
+  using T = std::conditional_t<RowsAWord >= 3, std::uint16_t, std::uint32_t>;
+  for (std::size_t w = 0; w < words; ++w) {
+    for (std::size_t q = 0; q < Steps; ++q, out += in.width) {
+      const std::uint8_t* rows[RowsAWord];
+      for (std::size_t k = 0; k < RowsAWord; ++k) {
+        rows[k] = in.rows[RowsAWord * w + k] + (first + q) * in.row_bytes;
+      }
+      for (std::size_t x = 0; x < in.width; ++x) {
+        std::uint64_t word = 0;
+        for (std::size_t k = 0; k < RowsAWord; ++k) {
+          word |= load_word<T>(rows[k] + x * sizeof(T)) << (8 * sizeof(T) * k);
+        }
+        out[x] = word;
+      }
+    }
+  }
+}
+
 // `Steps` steps at once, of `Vectors` vectors of the block from `lane` on. They share the branch at
 // the end of a word, whose misses would cost most.
 template <class R, int Block, int Vectors, int Taps, int Steps, int RowsAWord>
@@ -109,6 +133,13 @@ void sweep_steps(const Sweep<R>& conv, const SpikeRows& in, std::size_t lane, st
       }
     }
   };
+  [[maybe_unused]] std::uint64_t packed[RowsAWord == 1 ? 1 : packed_words];
+  const bool in_one_go = RowsAWord > 1 && conv.words * Steps * in.width <= packed_words;
+  if constexpr (RowsAWord > 1) {
+    if (in_one_go) {
+      pack_words<RowsAWord, Steps>(in, conv.words, first, packed);
+    }
+  }
   std::size_t base = conv.left / conv.stride;
   std::size_t phase = conv.left % conv.stride;
   for (std::size_t x = 0; x < in.width; ++x) {
@@ -119,7 +150,9 @@ void sweep_steps(const Sweep<R>& conv, const SpikeRows& in, std::size_t lane, st
       std::uint64_t any = 0;
 #pragma GCC unroll 4
       for (int q = 0; q < Steps; ++q) {
-        word[q] = column_word<RowsAWord>(in, conv.parts, w, x, first + static_cast<std::size_t>(q));
+        const auto step = static_cast<std::size_t>(q);
+        word[q] = in_one_go ? packed[(w * Steps + step) * in.width + x]
+                            : column_word<RowsAWord>(in, conv.parts, w, x, first + step);
         any |= word[q];
       }
       while (any != 0) {
