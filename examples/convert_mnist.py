@@ -122,6 +122,7 @@ class Conversions:
             steps=steps,
             method="percentile",
             neuron=neuron,
+            delay=0,
             threads=self.threads,
         )
 
