@@ -290,10 +290,9 @@ def main() -> None:
     }
     resets = compare(models, task.x[part], task.labels[part], ladder, ann=snn.ann, energy_samples=0)
     print(resets)
-    print(
-        f"Steps to {LOSS:g} point below the ANN: {resets.steps_to(LOSS)}; factor hard / soft "
-        f"{resets.factor('hard', 'soft', LOSS):g} (inf: the hard reset never gets there)"
-    )
+    print(f"Steps to {LOSS:g} point below the ANN: {resets.steps_to(LOSS)}")
+    factor = resets.factor("hard", "soft", LOSS)
+    print(f"Factor hard / soft: {factor:g} (inf: hard never gets there; nan: soft does not)")
 
     print("\nHybrid networks:")
     few = slice(0, min(args.reset_count, 200))
