@@ -240,7 +240,7 @@ def main() -> None:
     if not all(files) and (any(files) or not args.quick):
         parser.error("needs --model, --images and --calibration, or --quick without any of them")
     steps = args.steps or ([8, 16] if args.quick and not any(files) else [16, 32, 64, 128])
-    longest = args.resets or (64 if args.quick else 2048)
+    longest = (64 if args.quick else 2048) if args.resets is None else args.resets
     for name in ("count", "calibrate", "reset_count", "threads"):
         given = getattr(args, name)
         if given is not None and given < 1:

@@ -151,7 +151,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("convert_mnist.png"))
     parser.add_argument("--quick", action="store_true", help="few images, epochs and steps")
     args = parser.parse_args()
-    epochs = args.epochs or ((2 if args.quick else 6) if args.data else (15 if args.quick else 40))
+    usual = (2 if args.quick else 6) if args.data else (15 if args.quick else 40)
+    epochs = usual if args.epochs is None else args.epochs
     if epochs < 1 or (args.images is not None and args.images < BATCH):
         parser.error(f"needs --epochs of 1 or more and --images of {BATCH} or more")
     if args.threads is not None and args.threads < 1:

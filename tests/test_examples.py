@@ -209,6 +209,7 @@ def test_convert_cifar_reads_files(start: Start, tmp_path: Path) -> None:
         ((), "needs --model, --images and --calibration"),
         (("--quick", "--model", "x.npz"), "needs --model, --images and --calibration"),
         (("--quick", "--steps", "16,8"), "must be rising numbers"),
+        (("--quick", "--resets", "0"), "--resets of 4 or more"),
         (("--quick", "--count", "0"), "--count must be 1 or more"),
         (("--quick", "--out", "missing/x.png"), "missing/x.png"),
         (("--model", "a.npz", "--images", "b.npz", "--calibration", "c.npz"), "a.npz"),
@@ -225,7 +226,7 @@ def test_convert_cifar_refuses(start: Start, arguments: tuple[str, ...], message
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--epochs", "-1"), "--epochs of 1 or more"),
+        (("--epochs", "0"), "--epochs of 1 or more"),
         (("--images", "50"), "--images of 128 or more"),
         (("--threads", "0"), "--threads of 1 or more"),
         (("--data", "nowhere"), "no train-images-idx3-ubyte"),
