@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("matplotlib")
@@ -39,6 +41,8 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Start:
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_runs_and_draws(start: Start, script: str) -> None:
+    if script == "convert_mnist.py":
+        pytest.importorskip("torch")
     done, folder = start(script, "--quick")
     assert done.returncode == 0, done.stderr
     pictures = list(folder.glob("*.png"))
@@ -103,6 +107,152 @@ def test_microcircuit_prints_rates_and_time(start: Start) -> None:
     assert float(rows["L5I"][0]) > float(rows["L23I"][0]) > float(rows["L23E"][0]) > 0
     for word in ("3858 neurons", "747205 synapses", "real-time factor", "full scale", "Picture:"):
         assert word in done.stdout
+
+
+def percent(text: str, pattern: str) -> list[float]:
+    """Percentages of the only line that matches, as numbers."""
+    (line,) = (line for line in text.splitlines() if re.search(pattern, line))
+    return [float(number) for number in re.findall(r"([\d.]+)%", line)]
+
+
+def test_convert_mnist_loses_little(start: Start) -> None:
+    pytest.importorskip("torch")
+    done, _ = start("convert_mnist.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    snn, ann = percent(done.stdout, "^Loss at T = 8")
+    assert ann > 95
+    assert ann - snn < 2
+    hard, soft, default = percent(done.stdout, r"^16 +\S+ +\S+ +\S+$")
+    assert soft > 95
+    assert default > 95
+    assert hard < soft
+    sections = done.stdout.split("Input as a current")[1].split("Response times")[0]
+    for coding in ("direct", "poisson", "latency"):
+        rows = sections.split(f"{coding}: ")[1].splitlines()[3:7]
+        spikes = [float(row.split()[3]) for row in rows]
+        assert spikes == sorted(spikes)
+        assert float(rows[-1].split()[1].rstrip("%")) > 90
+    without, once, memory, both = (
+        float(line.rsplit(" ", 1)[1].rstrip("."))
+        for line in re.findall(
+            r"^SNN / ANN: [\d.]+(?= )|^  .*, ratio [\d.]+$", done.stdout, re.MULTILINE
+        )
+    )
+    assert once < without < memory
+    assert once < both < memory
+
+
+def test_convert_cifar_says_what_it_ran(start: Start) -> None:
+    done, _ = start("convert_cifar.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("This is not a trained network")
+    rows = [line.split() for line in done.stdout.splitlines()]
+    found = {
+        (r[0], r[1]): float(r[2].rstrip("%")) for r in rows if r[:1] in (["default"], ["multi"])
+    }
+    assert set(found) == {("default", "8"), ("default", "16"), ("multi", "4"), ("multi", "8")}
+    assert found["default", "16"] > found["default", "8"] > 20  # chance: 10 %
+    assert found["multi", "8"] > found["multi", "4"] > 20
+    hard, soft = percent(done.stdout, r"^64 +\S+ +\S+$")
+    assert soft > hard
+    for word in ("spikes vanish in", "Factor hard / soft", "SNN first", "<- chosen", "Break-even"):
+        assert word in done.stdout
+
+
+def cifar_files(folder: Path) -> dict[str, Path]:
+    """A network of one block, as a state_dict, and pictures, as files."""
+    rng = np.random.default_rng(0)
+    arrays = {"mean": np.full(3, 0.5), "std": np.full(3, 0.25)}
+    for name, norm, shape in (
+        ("conv1", "bn1", (4, 3, 3, 3)),
+        ("blocks.0.conv1", "blocks.0.bn1", (8, 4, 3, 3)),
+        ("blocks.0.conv2", "blocks.0.bn2", (8, 8, 3, 3)),
+        ("blocks.0.down.0", "blocks.0.down.1", (8, 4, 1, 1)),
+    ):
+        arrays[f"{name}.weight"] = rng.normal(0, (2 / np.prod(shape[1:])) ** 0.5, shape)
+        for part, value in zip(
+            ("weight", "bias", "running_mean", "running_var"), "1001", strict=True
+        ):
+            arrays[f"{norm}.{part}"] = np.full(shape[0], float(value))
+    arrays |= {"fc.weight": rng.normal(size=(10, 8)), "fc.bias": np.zeros(10)}
+    pictures = {
+        "images": rng.integers(0, 256, (30, 8, 8, 3), dtype=np.uint8),
+        "labels": rng.integers(0, 10, 30, dtype=np.uint8),
+    }
+    files = {name: folder / f"{name}.npz" for name in ("model", "images", "calibration")}
+    np.savez(files["model"], **arrays)
+    np.savez(files["images"], **pictures)
+    np.savez(files["calibration"], images=pictures["images"])
+    return files
+
+
+def test_convert_cifar_reads_files(start: Start, tmp_path: Path) -> None:
+    files = cifar_files(tmp_path)
+    arguments = [word for name, path in files.items() for word in (f"--{name}", str(path))]
+    done, _ = start("convert_cifar.py", *arguments, "--quick", "--steps", "8,32", "--count", "20")
+    assert done.returncode == 0, done.stderr
+    assert "not a trained network" not in done.stdout
+    assert "of 20 images" in done.stdout
+    assert "blocks.0.down.0" in done.stdout
+    with np.load(files["model"]) as model:
+        arrays = {name: model[name] for name in model if name != "blocks.0.bn2.bias"}
+    np.savez(files["model"], **arrays)
+    done, _ = start("convert_cifar.py", *arguments, "--quick", "--seed", "1")
+    assert done.returncode == 2
+    assert "blocks.0.bn2.bias" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "needs --model, --images and --calibration"),
+        (("--quick", "--model", "x.npz"), "needs --model, --images and --calibration"),
+        (("--quick", "--steps", "16,8"), "must be rising numbers"),
+        (("--quick", "--resets", "0"), "--resets of 4 or more"),
+        (("--quick", "--count", "0"), "--count must be 1 or more"),
+        (("--quick", "--out", "missing/x.png"), "missing/x.png"),
+        (("--model", "a.npz", "--images", "b.npz", "--calibration", "c.npz"), "a.npz"),
+    ],
+)
+def test_convert_cifar_refuses(start: Start, arguments: tuple[str, ...], message: str) -> None:
+    done, folder = start("convert_cifar.py", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--epochs", "0"), "--epochs of 1 or more"),
+        (("--images", "50"), "--images of 128 or more"),
+        (("--threads", "0"), "--threads of 1 or more"),
+        (("--data", "nowhere"), "no train-images-idx3-ubyte"),
+        (("--out", "missing/x.png"), "missing/x.png"),
+    ],
+)
+def test_convert_mnist_refuses(start: Start, arguments: tuple[str, ...], message: str) -> None:
+    pytest.importorskip("torch")
+    done, folder = start("convert_mnist.py", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(folder.iterdir())
+
+
+def test_convert_mnist_says_that_it_needs_torch(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('no torch here')\n")
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / "convert_mnist.py"), "--quick"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "pip install 'spikelet[torch]'" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

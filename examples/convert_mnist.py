@@ -1,0 +1,247 @@
+# %% [markdown]
+"""A small CNN is trained with PyTorch, converted to a spiking network, and compared with it.
+
+    python examples/convert_mnist.py                     # scikit-learn's 8x8 digits
+    python examples/convert_mnist.py --data MNIST/raw    # MNIST from its IDX files
+
+Training takes two minutes on two cores, and everything else about as long. It prints what each
+layer lost, accuracy against the number of steps for three kinds of neurons and three ways to code
+the input, how soon decisions are made, and an estimate of the energy.
+"""
+
+# %%
+from __future__ import annotations
+
+import argparse
+import functools
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+import spikelet as sl
+from spikelet import datasets
+from spikelet.conversion.comparison import Comparison, compare
+from spikelet.conversion.curves import accuracy_curve
+from spikelet.conversion.response import steps_to_decision
+
+try:
+    import torch
+    from torch import nn
+except ImportError:
+    raise SystemExit(
+        "convert_mnist.py trains with PyTorch, which is missing: pip install 'spikelet[torch]'"
+    ) from None
+
+Array: TypeAlias = NDArray[Any]
+
+BATCH = 128  # of training
+SHOWN = 8  # the T whose report and energy are printed
+CODINGS = ("direct", "poisson", "latency")
+
+
+# %% [markdown]
+# ## The ANN
+#
+# BatchNorm is folded into the convolutions, and max pooling stays what it is: of spike counts.
+
+
+# %%
+def build(shape: tuple[int, int]) -> nn.Sequential:
+    features = 32 * (shape[0] // 4) * (shape[1] // 4)
+    return nn.Sequential(
+        OrderedDict(
+            conv1=nn.Conv2d(1, 16, 3, padding=1, bias=False),
+            bn1=nn.BatchNorm2d(16),
+            relu1=nn.ReLU(),
+            pool1=nn.MaxPool2d(2),
+            conv2=nn.Conv2d(16, 32, 3, padding=1, bias=False),
+            bn2=nn.BatchNorm2d(32),
+            relu2=nn.ReLU(),
+            pool2=nn.MaxPool2d(2),
+            flat=nn.Flatten(),
+            fc1=nn.Linear(features, 128),
+            relu3=nn.ReLU(),
+            fc2=nn.Linear(128, 10),
+        )
+    )
+
+
+def train(images: Array, labels: Array, epochs: int, seed: int) -> nn.Sequential:
+    """Train by Adam, with a rate that rises and falls; ready for use."""
+    torch.manual_seed(seed)
+    model = build(images.shape[2:])
+    x, y = torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64))
+    optimiser = torch.optim.Adam(model.parameters())
+    steps = epochs * -(-len(x) // BATCH)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.01, total_steps=steps)
+    start = time.perf_counter()
+    for epoch in range(epochs):
+        for part in torch.randperm(len(x)).split(BATCH):
+            optimiser.zero_grad()
+            loss = nn.functional.cross_entropy(model(x[part]), y[part])
+            loss.backward()
+            optimiser.step()
+            rate.step()
+        seconds = time.perf_counter() - start
+        print(
+            f"  epoch {epoch + 1} of {epochs}, {seconds:.0f} s: loss {loss.item():.4f}", flush=True
+        )
+    return model.eval()
+
+
+# %% [markdown]
+# ## The spiking network
+#
+# `sl.convert` needs the model and a few hundred images without labels. The default is fitted for one
+# T, so there is a network for each; the classic ones run for any.
+
+
+# %%
+class Conversions:
+    """The networks made of one ANN; each is made once."""
+
+    def __init__(self, ann: nn.Sequential, calibration: Array, threads: int | None) -> None:
+        self.ann, self.calibration, self.threads = ann, calibration, threads
+
+    @functools.cache  # noqa: B019  # there is one object, and it lives as long as the script
+    def fitted(self, steps: int, coding: str = "direct") -> sl.conversion.ConvertedModel:
+        """Return the default."""
+        return sl.convert(
+            self.ann, self.calibration, steps=steps, coding=coding, threads=self.threads
+        )
+
+    def classic(self, neuron: str, steps: int) -> sl.conversion.ConvertedModel:
+        """Return thresholds from percentiles, with this reset."""
+        return sl.convert(
+            self.ann,
+            self.calibration,
+            steps=steps,
+            method="percentile",
+            neuron=neuron,
+            delay=0,
+            threads=self.threads,
+        )
+
+
+# %% The pictures
+def draw(
+    figure: Any, report: Any, resets: Comparison, codings: Comparison, times: dict[str, Any]
+) -> None:
+    top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.3])
+    sl.plot.conversion_report(report, figure=top)
+    top.suptitle(f"T = {report.steps}, layer by layer")
+    left, middle, right = bottom.subplots(1, 3)
+    sl.plot.accuracy_curve(resets, ax=left)
+    sl.plot.coding_tradeoff(codings, ax=middle)
+    sl.plot.response_times(times, ax=right)
+
+
+# %%
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A CNN for digits, made spiking.")
+    parser.add_argument("--data", metavar="DIR", help="MNIST's IDX files; else 8x8 digits")
+    parser.add_argument("--epochs", type=int, metavar="N", help="6 of MNIST, 40 of 8x8 digits")
+    parser.add_argument("--images", type=int, metavar="N", help="train on the first N; else all")
+    parser.add_argument("--seed", type=int, metavar="N", default=0)
+    parser.add_argument("--threads", type=int, metavar="N", help="by default all cores")
+    parser.add_argument("--out", type=Path, default=Path("convert_mnist.png"))
+    parser.add_argument("--quick", action="store_true", help="few images, epochs and steps")
+    args = parser.parse_args()
+    usual = (2 if args.quick else 6) if args.data else (15 if args.quick else 40)
+    epochs = usual if args.epochs is None else args.epochs
+    if epochs < 1 or (args.images is not None and args.images < BATCH):
+        parser.error(f"needs --epochs of 1 or more and --images of {BATCH} or more")
+    if args.threads is not None and args.threads < 1:
+        parser.error("needs --threads of 1 or more")
+    if not args.out.parent.is_dir() or args.out.suffix not in {".png", ".pdf", ".svg"}:
+        parser.error(f"--out must be a .png, .pdf or .svg in a folder that exists, got {args.out}")
+    n_train = args.images or (2000 if args.quick and args.data else None)
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415  (to say so if it is missing)
+
+        images, labels = datasets.load(args.data, "train", n_train)
+        test_images, y = datasets.load(args.data, "test", 200 if args.quick else None)
+    except (ImportError, OSError, ValueError) as error:
+        parser.error(str(error))
+    x_train, x = images[:, None], test_images[:, None]  # one channel
+    steps = (2, 4, 8, 16) if args.quick else (2, 4, 8, 16, 32, 64)
+    if args.threads is not None:
+        torch.set_num_threads(args.threads)
+
+    print(f"Training on {len(x_train)} images of {x.shape[2]}x{x.shape[3]}:")
+    ann = train(x_train, labels, epochs, args.seed)
+    make = Conversions(ann, x_train[: 200 if args.quick else 1000], args.threads)
+
+    start = time.perf_counter()
+    snn = make.fitted(SHOWN)
+    seconds = time.perf_counter() - start
+    print(f"\nConverted for T = {SHOWN} in {seconds:.1f} s. Layer by layer, on test images:")
+    report = snn.report(x, y)
+    print(report)
+    assert report.accuracy is not None
+    assert report.ann_accuracy is not None
+    loss = report.ann_accuracy - report.accuracy
+    print(
+        f"Loss at T = {SHOWN}: {100 * loss:.2f} points, {round(loss * len(x)):d} of {len(x)} images "
+        f"(SNN {report.accuracy:.2%}, ANN {report.ann_accuracy:.2%})"
+    )
+
+    print("\nAccuracy [%] against T, by reset; thresholds of the first two from percentiles:")
+    longest = steps[-1]
+    fitted = make.fitted(longest)
+    curves = {
+        name: accuracy_curve(make.classic(neuron, longest), x, y, steps, ann=fitted.ann)
+        for name, neuron in (("hard reset", "hard"), ("soft reset", "soft"))
+    }
+    curves["default"] = accuracy_curve(fitted, x, y, steps, ann=fitted.ann, rerun=make.fitted)
+    resets = Comparison(curves)
+    print(resets)
+    for name, needed in resets.steps_to(1.0).items():
+        print(f"  within 1 point of the ANN from T = {needed:g} on: {name}")
+
+    print("\nInput as a current, as Poisson spikes, as latencies:")
+    by_coding = {
+        coding: (
+            make.fitted(longest, coding),
+            {"rerun": functools.partial(make.fitted, coding=coding)},
+        )
+        for coding in CODINGS
+    }
+    codings = compare(by_coding, x, y, steps, ann=fitted.ann)
+    for coding, curve in codings.curves.items():
+        print(f"{coding}: {curve}")
+
+    print(f"\nResponse times, T = {longest}:")
+    times = {
+        "hard reset": steps_to_decision(make.classic("hard", longest), x, longest),
+        "soft reset": steps_to_decision(make.classic("soft", longest), x, longest),
+        "default": steps_to_decision(fitted, x, longest),
+    }
+    for name, found in times.items():
+        print(f"  {name:12}{found}")
+
+    print(f"\nEnergy at T = {SHOWN}:")
+    few = x[:200]
+    print(sl.energy.measure(snn, few, ann=snn.ann))
+    for what, options in (
+        ("the constant current of the first layer computed once", {"first_layer_once": True}),
+        ("with memory traffic", {"memory": True}),
+        ("both", {"first_layer_once": True, "memory": True}),
+    ):
+        cost = sl.energy.measure(snn, few, ann=snn.ann, **options)
+        assert cost.ann is not None
+        other = cost.ann.total.energy_pj / 1e3
+        print(f"  {what}: {cost.energy_nj:.0f} nJ, ANN {other:.0f} nJ, ratio {cost.ratio:.2f}")
+
+    figure = Figure(figsize=(12, 7), layout="constrained")
+    draw(figure, report, resets, codings, times)
+    figure.savefig(args.out, dpi=150)
+    print(f"\nPicture: {args.out}")
+
+
+if __name__ == "__main__":
+    main()
