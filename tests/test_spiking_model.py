@@ -184,10 +184,10 @@ def test_lif_meets_its_closed_form() -> None:
 
 
 def test_a_soft_reset_keeps_what_is_left_and_a_hard_one_does_not() -> None:
-    x = np.array([[0.7]])
+    x = np.array([[0.75]])
     soft = exact([L.IF()]).run(x, 10)
     hard = exact([L.IF(1.0, "zero")]).run(x, 10)
-    assert soft.output.item() == 0.7
+    assert soft.output.item() == 0.7  # 7.5 in all
     assert hard.output.item() == 0.5
 
 
@@ -202,15 +202,21 @@ def spike_counts(dtype: Any) -> tuple[dict[str, Any], Any]:
     return {n: result[n] for n in model.neurons}, result.output
 
 
-@pytest.mark.parametrize(("dtype", "share"), [("float32", 0.002), ("int16", 0.02)])
-def test_few_spikes_differ_in_other_precisions(dtype: str, share: float) -> None:
+@pytest.mark.parametrize(
+    ("dtype", "share", "rate"), [("float32", 0.005, 0.002), ("int16", 0.25, 0.03)]
+)
+def test_few_spikes_differ_in_other_precisions(dtype: str, share: float, rate: float) -> None:
+    """Differences grow from layer to layer: times of spikes move, rates hardly do."""
     exactly, output = spike_counts("float64")
     roughly, near = spike_counts(dtype)
     differing = sum(np.count_nonzero(exactly[n] != roughly[n]) for n in exactly)
     total = sum(np.count_nonzero(exactly[n]) for n in exactly)
     assert total > 50_000
     assert differing < share * total
-    np.testing.assert_allclose(near, output, atol=share * 5 * np.abs(output).max())
+    for n in exactly:
+        means = [np.mean(s[n], axis=0, dtype=np.float64) for s in (exactly, roughly)]
+        assert np.abs(means[0] - means[1]).mean() < rate, n
+    np.testing.assert_allclose(near, output, rtol=0, atol=0.05 * np.abs(output).max())
 
 
 ADVERSARIES = ("equal", "negative", "alternating", "one large", "half", "normal", "tiny")
