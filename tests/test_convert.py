@@ -128,18 +128,14 @@ def test_the_same_model_from_torch_onnx_and_layers(method: str, tmp_path: Path) 
     path = tmp_path / "cnn.onnx"
     proto = as_onnx(CNN)
     onnx.save(proto, path)
-    models = [
-        convert(ann, method=method) for ann in (CNN, proto, path, str(path), as_layers(CNN))
-    ]
+    models = [convert(ann, method=method) for ann in (CNN, proto, path, str(path), as_layers(CNN))]
     base = models[0]
     np.testing.assert_allclose(base.ann.run(TEST, 1).output, WANTED, rtol=1e-4, atol=1e-5)
     for model in models[1:]:
         assert model.delay == base.delay
         kinds = [type(n.layer) for n in model.graph]
         assert kinds == [type(n.layer) for n in base.graph]
-        for one, other in zip(
-            base.thresholds.values(), model.thresholds.values(), strict=True
-        ):
+        for one, other in zip(base.thresholds.values(), model.thresholds.values(), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-4)
         np.testing.assert_allclose(model.run(TEST).output, base.run(TEST).output, atol=0.05)
 
@@ -172,9 +168,7 @@ def pairs() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("method", "neuron"), pairs())
 def test_every_method_comes_close_with_every_neuron(method: str, neuron: str) -> None:
-    early, late = (
-        error(convert(method=method, neuron=neuron, steps=steps)) for steps in (6, 96)
-    )
+    early, late = (error(convert(method=method, neuron=neuron, steps=steps)) for steps in (6, 96))
     if neuron == "hard":  # what lies above the threshold is lost at each spike, however long
         assert late < 0.5
         return

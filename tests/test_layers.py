@@ -282,7 +282,9 @@ def test_replace_checks_again() -> None:
     layer = L.IF(2.0, v_init=1.0)
     other = layer.replace(threshold=[1.0, 2.0])
     assert (layer.threshold, other.v_init) == (2.0, 1.0)
-    with pytest.raises(ValueError, match=r"IF: threshold must be finite and > 0 at index 0, got -1\.0"):
+    with pytest.raises(
+        ValueError, match=r"IF: threshold must be finite and > 0 at index 0, got -1\.0"
+    ):
         layer.replace(threshold=-1.0)
 
 
