@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -445,7 +446,7 @@ def test_other_codes_of_the_input(coding: Any) -> None:
 
 def quantised(levels: int, *widths: int) -> nn.Sequential:
     modules: list[nn.Module] = []
-    for a, b in zip(widths[:-2], widths[1:-1], strict=True):
+    for a, b in itertools.pairwise(widths):
         modules += [nn.Linear(a, b), QCFS(levels, 1.0)]
     module = trained(nn.Sequential(*modules, nn.Linear(*widths[-2:])))
     generator = torch.Generator().manual_seed(2)
@@ -463,7 +464,7 @@ def test_a_quantised_ann_is_met_exactly_by_as_many_steps() -> None:
     model = convert(module, V, method="qcfs", steps=8, delay=0)
     (name,) = model.neurons
     layer = model.graph[name].layer
-    upper = float(module[1].upper)
+    upper = module[1].upper.item()
     assert layer.threshold == pytest.approx(upper)
     assert layer.v_init == pytest.approx(upper / 2)
     np.testing.assert_allclose(model.ann.run(V, 1).output, wanted, rtol=0, atol=1e-5)
