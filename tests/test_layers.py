@@ -107,8 +107,10 @@ REFUSED_SHAPES: list[tuple[Any, list[tuple[int, ...]], str]] = [
     (
         L.Concat(),
         [(2, 3, 4), (2, 3, 5)],
-        "Concat 'here': input shapes must be equal but for the channels, "
-        "got ((2, 3, 4), (2, 3, 5))",
+        (
+            "Concat 'here': input shapes must be equal but for the channels, "
+            "got ((2, 3, 4), (2, 3, 5))"
+        ),
     ),
     (L.Concat(), [(2, 3, 4), (2,)], "Concat 'here': input shapes must be equal but for"),
     (L.Affine(ONES(3)), [(4, 1, 1)], "Affine 'here': input channels must be 3, got 4"),
@@ -120,8 +122,10 @@ REFUSED_SHAPES: list[tuple[Any, list[tuple[int, ...]], str]] = [
     (
         L.IF(ONES(3)),
         [(4, 2, 2)],
-        "IF 'here': threshold must be one number, or have the shape (4,) or (4, 2, 2); its shape, "
-        "got (3,)",
+        (
+            "IF 'here': threshold must be one number, or have the shape (4,) or (4, 2, 2); its shape, "
+            "got (3,)"
+        ),
     ),
     (L.IF(v_init=ONES((4, 2, 1))), [(4, 2, 2)], "IF 'here': v_init must be one number, or"),
     (L.LIF(amplitude=ONES(3)), [(4,)], "LIF 'here': amplitude must be one number, or"),
@@ -282,7 +286,9 @@ def test_replace_checks_again() -> None:
     layer = L.IF(2.0, v_init=1.0)
     other = layer.replace(threshold=[1.0, 2.0])
     assert (layer.threshold, other.v_init) == (2.0, 1.0)
-    with pytest.raises(ValueError, match=r"IF: threshold must be finite and > 0 at index 0, got -1\.0"):
+    with pytest.raises(
+        ValueError, match=r"IF: threshold must be finite and > 0 at index 0, got -1\.0"
+    ):
         layer.replace(threshold=-1.0)
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 BATCH = 500
 """Images in one call where accuracy is measured; the core cuts batches up by itself."""
 
+ENOUGH = 800
+"""Calibration images where accuracy is measured."""
+
 FEWER = 256
 """Calibration images where speed is measured, as each run converts anew."""
 
@@ -104,7 +107,7 @@ def accuracy(task: Task) -> dict[str, Any]:
     """Return how many images are right at each T, of a network made for it."""
     right = {}
     for steps in task.steps:
-        model = converted(task, steps)
+        model = converted(task, steps, ENOUGH)
         found = [
             model.run(task.images[begin : begin + BATCH], steps=steps).output.argmax(1)
             for begin in range(0, len(task.images), BATCH)

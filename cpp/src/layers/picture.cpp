@@ -541,16 +541,29 @@ void Picture<R>::expand_spikes(std::size_t i) {
 template <class R>
 void Picture<R>::count(std::span<NodeCounts> counts) const {
   const auto popcount = kernels_.population;
+  // Spikes of each row, of all steps.
+  std::vector<std::vector<std::uint64_t>> row_totals(plan_.nodes.size());
+  for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
+    const NodePlan<R>& node = plan_.nodes[i];
+    if (node.form == Form::spikes) {
+      const std::size_t bytes = steps_ * node.layout.row_bytes();
+      for (std::size_t k = 0; k < node.planes * node.layout.height; ++k) {
+        row_totals[i].push_back(popcount(work_[i].bits.data() + k * bytes, bytes, 0, 1));
+        counts[i].spikes += row_totals[i].back();
+      }
+    }
+  }
   const auto spikes_seen = [&](const FanOut& fan, std::size_t source) {
     const NodePlan<R>& node = plan_.nodes[source];
     const Layout& l = node.layout;
+    const auto& totals = row_totals[source];
     // Most columns are seen by equally many outputs; the others are counted by themselves.
     const std::uint32_t most = fan.columns[l.width / 2];
     std::uint64_t sum = 0;
     for (std::size_t plane = 0; plane < node.planes; ++plane) {
       for (std::size_t y = 0; y < l.height; ++y) {
         const std::uint8_t* p = row(source, y, 0) + plane * plane_bytes(source);
-        auto seen = static_cast<std::int64_t>(most * popcount(p, steps_ * l.row_bytes(), 0, 1));
+        auto seen = static_cast<std::int64_t>(most * totals[plane * l.height + y]);
         for (std::size_t x = 0; x < l.width; ++x) {
           const auto more = static_cast<std::int64_t>(fan.columns[x]) - most;
           if (more != 0) {
@@ -577,9 +590,6 @@ void Picture<R>::count(std::span<NodeCounts> counts) const {
   };
   for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
     const NodePlan<R>& node = plan_.nodes[i];
-    if (node.form == Form::spikes) {
-      counts[i].spikes += popcount(work_[i].bits.data(), node.planes * plane_bytes(i), 0, 1);
-    }
     for (const auto& [fan, source] : node.counted) {
       const NodePlan<R>& from = plan_.nodes[source];
       if (from.form == Form::spikes) {

@@ -401,17 +401,14 @@ class Planner {
     if (inputs > 30000) {  // rounding alone could add up to as much
       return {};
     }
+    // Weights that are nothing beside the threshold must not take the other numbers out of range.
+    const double largest = 1e18 / *std::ranges::max_element(neuron.threshold);
     Buffer<R> scale(layout.pixel, R{1});
     for (std::size_t c = 0; c < layout.channels; ++c) {
       const double most = std::max(up[c], down[c]);
       if (most > 0) {
-        // Nor need a threshold be finer than single precision tells.
-        const double threshold = neuron.threshold[neuron.threshold.size() == 1 ? 0
-                                                  : neuron.threshold.size() == layout.channels
-                                                      ? c
-                                                      : c * layout.height * layout.width];
-        scale[c] = static_cast<R>(
-            std::min((32767 - 0.5 * static_cast<double>(inputs)) / most, (1 << 24) / threshold));
+        const double fitting = (32767 - 0.5 * static_cast<double>(inputs)) / most;
+        scale[c] = static_cast<R>(std::min(fitting, largest));
       }
     }
     return scale;

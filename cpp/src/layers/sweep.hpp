@@ -356,28 +356,37 @@ SPIKELET_INLINE Vec<R> where_bits(std::uint32_t bits, int group, Vec<R> value) {
 
 template <class R>
 void copy_spikes(const R* weight, const SpikeRows& in, R gain, bool add, const Currents<R>& out) {
-  for (std::size_t q = 0; q < out.steps; ++q) {
-    for (std::size_t x = 0; x < out.width; ++x) {
-      const std::uint8_t* pixel = in.rows[0] + q * in.row_bytes + x * in.pixel_bytes;
-      R* to = out.at + q * out.step() + x * out.pixel;
-      for (std::size_t c = 0; c < out.block; c += channel_unit) {
-        const auto bits = static_cast<std::uint32_t>(load_word<std::uint16_t>(pixel + c / 8));
-        if constexpr (sizeof(R) == 2) {
-          using V = typename Some<R, 16>::type;
-          V lane_bit;
-          for (int k = 0; k < 16; ++k) {
-            lane_bit[k] = static_cast<R>(1u << k);
-          }
-          const V all = V{} + static_cast<R>(bits);
-          const V w = load_some<V>(weight + c) * gain;
-          const V v = (all & lane_bit) != 0 ? w : V{};
-          store_some(to + c, add ? load_some<V>(to + c) + v : v);
-          continue;
-        } else {
-          for (int g = 0; g < 16 / lanes<R>; ++g) {
-            R* at = to + c + static_cast<std::size_t>(g * lanes<R>);
-            const Vec<R> w = load(weight + c + static_cast<std::size_t>(g * lanes<R>)) * gain;
-            const Vec<R> v = where_bits<R>(bits, g, w);
+  for (std::size_t c = 0; c < out.block; c += channel_unit) {
+    if constexpr (sizeof(R) == 2) {
+      using V = typename Some<R, 16>::type;
+      V lane_bit;
+      for (int k = 0; k < 16; ++k) {
+        lane_bit[k] = static_cast<R>(1u << k);
+      }
+      const V w = load_some<V>(weight + c) * gain;
+      for (std::size_t q = 0; q < out.steps; ++q) {
+        const std::uint8_t* pixel = in.rows[0] + q * in.row_bytes + c / 8;
+        R* to = out.at + q * out.step() + c;
+        for (std::size_t x = 0; x < out.width; ++x, pixel += in.pixel_bytes, to += out.pixel) {
+          const V all = V{} + static_cast<R>(load_word<std::uint16_t>(pixel));
+          const V v = w & ((all & lane_bit) == lane_bit);
+          store_some(to, add ? load_some<V>(to) + v : v);
+        }
+      }
+    } else {
+      constexpr int vectors = 16 / lanes<R>;
+      Vec<R> w[vectors];
+      for (int g = 0; g < vectors; ++g) {
+        w[g] = load(weight + c + static_cast<std::size_t>(g * lanes<R>)) * gain;
+      }
+      for (std::size_t q = 0; q < out.steps; ++q) {
+        const std::uint8_t* pixel = in.rows[0] + q * in.row_bytes + c / 8;
+        R* to = out.at + q * out.step() + c;
+        for (std::size_t x = 0; x < out.width; ++x, pixel += in.pixel_bytes, to += out.pixel) {
+          const auto bits = static_cast<std::uint32_t>(load_word<std::uint16_t>(pixel));
+          for (int g = 0; g < vectors; ++g) {
+            R* at = to + g * lanes<R>;
+            const Vec<R> v = where_bits<R>(bits, g, w[g]);
             store(at, add ? load(at) + v : v);
           }
         }

@@ -13,6 +13,7 @@ from torch import nn
 
 from spikelet._checks import named
 from spikelet.conversion.building import Call, Data, hint_for
+from spikelet.conversion.qcfs_torch import QCFSActivation
 from spikelet.conversion.torch_weights import (
     array,
     conv2d,
@@ -47,6 +48,12 @@ def clamp(c: Call, x: Data, min: Any = None, max: Any = None) -> Data:  # noqa: 
 
 def _hardtanh(c: Call, m: Any, x: Data) -> Data:
     return clamp(c, x, m.min_val, m.max_val)
+
+
+def _qcfs(c: Call, m: Any, x: Data) -> Data:
+    with named(c.where):
+        layer = Rectifier(float(m.upper), m.levels)
+    return c.add(layer, x)
 
 
 def max_pool2d(
@@ -249,6 +256,7 @@ MODULES: dict[Any, Handler] = {
     nn.BatchNorm2d: normalise_module,
     nn.ReLU: _with(relu),
     nn.Hardtanh: _hardtanh,
+    QCFSActivation: _qcfs,
     nn.MaxPool2d: _with(max_pool2d, *_POOL, "dilation", "ceil_mode", "return_indices"),
     nn.AvgPool2d: _with(avg_pool2d, *_POOL, "ceil_mode", "count_include_pad", "divisor_override"),
     nn.AdaptiveAvgPool2d: _with(adaptive_avg_pool2d, "output_size"),
