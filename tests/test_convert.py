@@ -446,7 +446,7 @@ def test_other_codes_of_the_input(coding: Any) -> None:
 
 def quantised(levels: int, *widths: int) -> nn.Sequential:
     modules: list[nn.Module] = []
-    for a, b in itertools.pairwise(widths):
+    for a, b in itertools.pairwise(widths[:-1]):
         modules += [nn.Linear(a, b), QCFS(levels, 1.0)]
     module = trained(nn.Sequential(*modules, nn.Linear(*widths[-2:])))
     generator = torch.Generator().manual_seed(2)
