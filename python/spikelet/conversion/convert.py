@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["METHODS", "ConvertedModel", "convert"]
 
+_FEW_STEPS = 8
+
 METHODS = ("fitted", *THRESHOLDS, "calibrated", "qcfs")
 
 
@@ -168,7 +170,8 @@ def convert(
             For networks that were trained with `spikelet.conversion.QCFS` activations (Bu et al. 2022).
     neuron : "predictive", "soft", "hard", "signed", "differential" or "multi", optional
         "predictive": binary spikes that are sent by an estimate of the mean input (`spikelet.layers.PredictiveIF`), only
-        with ``method="fitted"`` and its default. "soft": reset by subtraction (RMP), with a start at half of the threshold;
+        with ``method="fitted"`` and its default (up to 8 steps, "soft" is tried as well, and what comes closer to the ANN
+        is taken). "soft": reset by subtraction (RMP), with a start at half of the threshold;
         the default of other methods. "hard": reset to zero. "signed": spikes of both signs. "differential": differential
         coding. "multi": spikes of four sizes and both signs, for very few steps.
     percentile : float
@@ -176,7 +179,8 @@ def convert(
     per_channel : bool
         A threshold for each channel, or one for each layer.
     delay : int or "auto"
-        Steps that the readout leaves out. "auto": what comes closest to the ANN's outputs on the calibration inputs.
+        Steps that the readout leaves out. "auto": what comes closest to the ANN's outputs on the calibration inputs; at most
+        half of the steps.
     keep : iterable of str, or callable
         Neurons that stay analog: a hybrid network.
     coding, seed
@@ -201,7 +205,7 @@ def convert(
     integer(where, "steps", steps, 1)
     if method not in METHODS:
         fail(where, "method", method, f"must be one of {', '.join(METHODS)}")
-    neuron = _neuron(where, method, neuron)
+    candidates = _neurons(where, method, neuron, steps)
     share = float(number(where, "percentile", percentile))
     if not 0 < share <= 100:
         fail(where, "percentile", percentile, "must be in (0, 100]")
@@ -220,26 +224,23 @@ def convert(
     run_options = {} if coding == "direct" else {"coding": coding, "seed": seed}
     cal = Calibration(graph, x, steps, analog.threads, run_options, scale, kept)
     _check_activity(where, cal)
-    changes = _changes(
-        where,
-        cal,
-        method,
-        neuron,
-        Options(per_channel, share, NEURONS.get(neuron, NEURONS["soft"])),
-    )
-    model = ConvertedModel(
-        graph.replaced(changes),
-        analog,
-        method=method,
-        neuron=neuron,
-        steps=steps,
-        coding=coding,
-        dtype=dtype,
-        threads=threads,
-        input_scale=scale,
-    )
-    model.delay = _best_delay(model, x) if delay == "auto" else int(delay)
-    return model
+    models = []
+    for kind in candidates:
+        options = Options(per_channel, share, NEURONS.get(kind, NEURONS["soft"]))
+        model = ConvertedModel(
+            graph.replaced(_changes(where, cal, method, kind, options)),
+            analog,
+            method=method,
+            neuron=kind,
+            steps=steps,
+            coding=coding,
+            dtype=dtype,
+            threads=threads,
+            input_scale=scale,
+        )
+        model.delay, error = _best_delay(model, x, seed, None if delay == "auto" else int(delay))
+        models.append((error, model))
+    return min(models, key=lambda found: found[0])[1]
 
 
 def _calibration(where: str, calibration: ArrayLike) -> Floats:
@@ -262,14 +263,18 @@ def _calibration(where: str, calibration: ArrayLike) -> Floats:
     return x
 
 
-def _neuron(where: str, method: str, neuron: str | None) -> str:
+def _neurons(where: str, method: str, neuron: str | None, steps: int) -> tuple[str, ...]:
+    """Return the kinds of neurons to try."""
     if neuron is None:
-        return "predictive" if method == "fitted" else "soft"
+        if method != "fitted":
+            return ("soft",)
+        # In very few steps there is no time to wait for an estimate; shallow networks need none.
+        return ("predictive", "soft") if steps <= _FEW_STEPS else ("predictive",)
     if neuron not in (*NEURONS, "predictive"):
         fail(where, "neuron", neuron, f"must be one of predictive, {', '.join(NEURONS)}")
     if neuron == "predictive" and method != "fitted":
         fail(where, "method", method, 'must be "fitted" with neuron="predictive"')
-    return neuron
+    return (neuron,)
 
 
 def _kept(
@@ -326,16 +331,19 @@ def _changes(
     return {n: options.make(t if len(t) > 1 else float(t[0])) for n, t in thresholds.items()}
 
 
-def _best_delay(model: ConvertedModel, x: Floats, count: int = 256) -> int:
-    """Return the delay with which the mean output comes closest to the ANN's, in the mean square."""
+def _best_delay(
+    model: ConvertedModel, x: Floats, seed: int, given: int | None, count: int = 256
+) -> tuple[int, float]:
+    """Return the delay with which the mean output comes closest to the ANN's, and its mean squared error.
+
+    At least half of the steps are read.
+    """
     x = x[:count]
     name = model.graph.output.name
-    if model.graph.output.layer.inputs is None or name in model.neurons:
-        return 0
     wanted = model.ann.run(x, steps=1).output
-    values = model.run(x, delay=0, record=f"{name}.value")[f"{name}.value"].astype(np.float64)
-    steps = len(values)
-    errors = []
-    for delay in range(steps):
-        errors.append(float(np.square(values[delay:].mean(0) - wanted).mean()))
-    return int(np.argmin(errors))
+    record = f"{name}.value"
+    values = model.run(x, delay=0, seed=seed, record=record)[record].astype(np.float64)
+    delays = range(len(values) // 2 + 1) if given is None else [given]
+    errors = [float(np.square(values[d:].mean(0) - wanted).mean()) for d in delays]
+    best = int(np.argmin(errors))
+    return delays[best], errors[best]
