@@ -575,6 +575,6 @@ def test_bad_input(
 
 
 def test_predictive_neurons_hold_for_their_steps_alone() -> None:
-    model = convert(steps=8)
+    model = convert(steps=8, neuron="predictive")
     with pytest.raises(ValueError, match=re.escape("ConvertedModel.run: steps must be 8")):
         model.run(TEST, 9)

@@ -1,0 +1,356 @@
+// Kernels of layered networks against plain loops, at every SIMD level, bit for bit.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "layers/levels.hpp"
+#include "layers/plan.hpp"
+#include "spikelet/core/random.hpp"
+
+using namespace spikelet;
+using namespace spikelet::layers;
+
+namespace {
+
+double draw(std::size_t i, std::uint32_t object) {
+  return uniform(Stream(1, Purpose::values, object).words(i, 0)[0]);
+}
+
+struct Case {
+  std::size_t in, out, height, width, kernel_height, kernel_width, stride_y, stride_x, dilation;
+  std::size_t top, left, groups, steps;
+};
+
+constexpr Case cases[]{
+    {16, 16, 5, 7, 3, 3, 1, 1, 1, 1, 1, 1, 5},   {20, 32, 6, 9, 3, 3, 2, 2, 1, 1, 1, 1, 7},
+    {64, 64, 4, 5, 3, 3, 1, 1, 1, 1, 1, 1, 4},   {5, 48, 6, 6, 5, 5, 1, 1, 1, 2, 2, 1, 6},
+    {100, 10, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 9},  {3, 64, 7, 8, 3, 2, 1, 1, 2, 2, 1, 1, 3},
+    {12, 16, 6, 5, 1, 1, 2, 3, 1, 0, 0, 1, 8},   {12, 24, 6, 7, 3, 3, 1, 2, 1, 1, 1, 4, 5},
+    {16, 16, 7, 20, 3, 7, 1, 1, 1, 1, 3, 1, 4},  {130, 32, 3, 4, 3, 4, 3, 4, 1, 0, 0, 1, 11},
+    {16, 16, 5, 40, 4, 3, 1, 1, 1, 1, 1, 1, 10},
+};
+
+Kernel kernel_of(const Case& c) {
+  Conv conv;
+  conv.kernel_height = c.kernel_height;
+  conv.kernel_width = c.kernel_width;
+  conv.stride_y = c.stride_y;
+  conv.stride_x = c.stride_x;
+  conv.dilation_y = conv.dilation_x = c.dilation;
+  conv.top = c.top;
+  conv.left = c.left;
+  conv.groups = c.groups;
+  for (std::size_t i = 0; i < c.out * c.in / c.groups * c.kernel_height * c.kernel_width; ++i) {
+    conv.weights.push_back(draw(i, 1) - 0.5);
+  }
+  const auto places = [&](std::size_t n, std::size_t kernel, std::size_t stride, std::size_t pad) {
+    return (n + 2 * pad - c.dilation * (kernel - 1) - 1) / stride + 1;
+  };
+  return {conv,
+          {c.in, c.height, c.width},
+          {c.out, places(c.height, c.kernel_height, c.stride_y, c.top),
+           places(c.width, c.kernel_width, c.stride_x, c.left)}};
+}
+
+std::vector<std::uint8_t> spikes_of(const Layout& l, std::size_t steps) {
+  std::vector<std::uint8_t> bits(l.height * steps * l.row_bytes() + 8);
+  for (std::size_t k = 0; k < l.height * steps * l.width; ++k) {
+    for (std::size_t c = 0; c < l.channels; ++c) {
+      if (draw(k * l.channels + c, 2) < 0.3) {
+        bits[k * l.pixel_bytes() + c / 8] |= static_cast<std::uint8_t>(1 << (c % 8));
+      }
+    }
+  }
+  return bits;
+}
+
+// What the kernels promise: sums by input column, then kernel row, then channel; by kernel row,
+// kernel column, column and channel where spikes are scattered.
+template <class C>
+std::vector<C> plain(const Kernel& k, const EventConv<C>& conv, const std::vector<C>& weights,
+                     const std::vector<std::uint8_t>& bits, std::size_t steps, std::size_t y) {
+  const Layout in(k.in), out(k.out);
+  const Conv& c = k.conv;
+  std::vector<C> sums(steps * out.width * out.pixel);
+  const std::size_t per_group = k.in.channels / c.groups, group_out = k.out.channels / c.groups;
+  const auto add = [&](std::size_t t, std::size_t ky, std::size_t x, std::size_t i) {
+    const std::size_t iy = y * c.stride_y + ky * c.dilation_y;
+    if (iy < c.top || iy - c.top >= in.height) {
+      return;
+    }
+    const std::uint8_t byte =
+        bits[((iy - c.top) * steps + t) * in.row_bytes() + x * in.pixel_bytes() + i / 8];
+    if ((byte >> (i % 8) & 1) == 0) {
+      return;
+    }
+    for (std::size_t kx = 0; kx < c.kernel_width; ++kx) {
+      const std::size_t at = x + c.left - kx * c.dilation_x;
+      if (x + c.left < kx * c.dilation_x || at % c.stride_x != 0 || at / c.stride_x >= out.width) {
+        continue;
+      }
+      for (std::size_t o = 0; o < k.out.channels; ++o) {
+        if (o / group_out == i / per_group) {
+          C& sum = sums[(t * out.width + at / c.stride_x) * out.pixel + o];
+          sum = static_cast<C>(
+              sum +
+              weights[((o * per_group + i % per_group) * c.kernel_height + ky) * c.kernel_width +
+                      kx]);
+        }
+      }
+    }
+  };
+  for (std::size_t t = 0; t < steps; ++t) {
+    if (conv.swept) {
+      for (std::size_t x = 0; x < in.width; ++x) {
+        for (std::size_t ky = 0; ky < c.kernel_height; ++ky) {
+          for (std::size_t i = 0; i < k.in.channels; ++i) {
+            add(t, ky, x, i);
+          }
+        }
+      }
+    } else {
+      for (std::size_t ky = 0; ky < c.kernel_height; ++ky) {
+        for (std::size_t x = 0; x < in.width; ++x) {
+          for (std::size_t i = 0; i < k.in.channels; ++i) {
+            add(t, ky, x, i);
+          }
+        }
+      }
+    }
+  }
+  return sums;
+}
+
+template <class C, class R>
+void check_events(const Case& given) {
+  const Kernel k = kernel_of(given);
+  const Layout in(k.in), out(k.out);
+  const std::vector<R> ones(in.pixel, R{1}), scales(out.pixel, R{100});
+  const std::size_t block = best_block(k, sizeof(C));
+  const bool whole = sizeof(C) == 2;
+  const EventConv<C> conv =
+      event_conv<C, R>(k, std::span<const R>(ones), block,
+                       whole ? std::span<const R>(scales) : std::span<const R>{});
+  if (whole && !conv.swept) {
+    return;  // the plan keeps these in floating point
+  }
+  std::vector<C> weights;
+  for (const double w : k.conv.weights) {
+    const R rounded = static_cast<R>(w);
+    weights.push_back(static_cast<C>(whole ? std::nearbyint(rounded * R{100}) : rounded));
+  }
+  const auto bits = spikes_of(in, given.steps);
+  const std::vector<std::uint8_t> nothing(given.steps * in.row_bytes() + 8);
+  for (const SimdLevel level : available_simd_levels()) {
+    for (std::size_t y = 0; y < out.height; ++y) {
+      const auto expected = plain(k, conv, weights, bits, given.steps, y);
+      std::vector<const std::uint8_t*> rows(k.conv.kernel_height + 3, nothing.data());
+      for (std::size_t ky = 0; ky < k.conv.kernel_height; ++ky) {
+        const std::size_t iy = y * k.conv.stride_y + ky * k.conv.dilation_y;
+        if (iy >= k.conv.top && iy - k.conv.top < in.height) {
+          rows[ky] = bits.data() + (iy - k.conv.top) * given.steps * in.row_bytes();
+        }
+      }
+      for (std::size_t first = 0; first < out.pixel; first += block) {
+        std::vector<C> sums(given.steps * out.width * block, C{7});
+        const SpikeRows seen{rows.data(), in.row_bytes(), in.pixel_bytes(), in.width, in.channels};
+        const Currents<C> to{sums.data(), given.steps, out.width, block, block};
+        const C* from = conv.weights.data() + first / block * conv.block_size;
+        const auto run = [&](bool add) {
+          Sweep<C> sweep = conv.sweep;
+          sweep.weights = from;
+          if constexpr (sizeof(C) == 2) {
+            level_table(level).layers32.sweep16(sweep, seen, 1, add, to);
+          } else {
+            const LayerKernels<C>* kernels;
+            if constexpr (sizeof(C) == 4) {
+              kernels = &level_table(level).layers32;
+            } else {
+              kernels = &level_table(level).layers64;
+            }
+            if (conv.swept) {
+              kernels->sweep(sweep, seen, C{1}, add, to);
+            } else {
+              Scatter<C> scatter = conv.scatter;
+              scatter.weights = from;
+              scatter.first_out = first;
+              kernels->scatter(scatter, seen, C{1}, add, to);
+            }
+          }
+        };
+        const auto compare = [&](C before) {
+          for (std::size_t p = 0; p < given.steps * out.width; ++p) {
+            for (std::size_t c = 0; c < block && first + c < out.channels; ++c) {
+              const C sum = expected[p * out.pixel + first + c];
+              REQUIRE(sums[p * block + c] == static_cast<C>(before == C{} ? sum : before + sum));
+            }
+          }
+        };
+        run(false);
+        compare(C{});
+        if (conv.swept) {  // scattered ones are added one by one
+          std::ranges::fill(sums, C{3});
+          run(true);
+          compare(C{3});
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("convolutions of spikes are sums in the order promised, at every level") {
+  for (const Case& given : cases) {
+    CAPTURE(given.in);
+    CAPTURE(given.out);
+    check_events<float, float>(given);
+    check_events<double, double>(given);
+    check_events<Short, float>(given);
+  }
+}
+
+TEST_CASE("two output rows at once are the two rows") {
+  for (const Case& given : {cases[0], cases[6], cases[10]}) {
+    const Kernel one = kernel_of(given), two = paired(one);
+    CHECK(two.out.height == (one.out.height + 1) / 2);
+    for (std::size_t o = 0; o < one.out.channels; ++o) {
+      for (std::size_t y = 0; y < one.out.height; ++y) {
+        // Each weight is met at the same input row.
+        for (std::size_t ky = 0; ky < one.conv.kernel_height; ++ky) {
+          const std::size_t row = y * one.conv.stride_y + ky * one.conv.dilation_y;
+          const std::size_t at = row - y / 2 * two.conv.stride_y;
+          for (std::size_t i = 0; i < one.in.channels; ++i) {
+            for (std::size_t kx = 0; kx < one.conv.kernel_width; ++kx) {
+              const std::size_t out = y % 2 * channel_unit + o;
+              CHECK(two.conv.weights[((out * one.in.channels + i) * two.conv.kernel_height + at) *
+                                         one.conv.kernel_width +
+                                     kx] ==
+                    one.conv.weights[((o * one.in.channels + i) * one.conv.kernel_height + ky) *
+                                         one.conv.kernel_width +
+                                     kx]);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("neurons of layers step as plain loops do, at every level") {
+  constexpr std::size_t width = 7, block = 32, steps = 9, n = width * block;
+  std::vector<float> currents(steps * n), threshold(block), base(n), pace(steps * block),
+      limit(steps * block);
+  std::vector<Short> shorts(steps * n);
+  for (std::size_t k = 0; k < currents.size(); ++k) {
+    shorts[k] = static_cast<Short>(1000 * (draw(k, 3) - 0.45));
+    currents[k] = shorts[k];
+  }
+  for (std::size_t c = 0; c < block; ++c) {
+    threshold[c] = static_cast<float>(200 + 300 * draw(c, 4));
+  }
+  for (std::size_t k = 0; k < n; ++k) {
+    base[k] = static_cast<float>(100 * draw(k, 5));
+  }
+  for (std::size_t k = 0; k < pace.size(); ++k) {
+    pace[k] = static_cast<float>(draw(k, 6) / 300);
+    limit[k] = static_cast<float>(0.3 + draw(k, 7));
+  }
+  enum class Kind { subtract, zero, predictive };
+  for (const Kind kind : {Kind::subtract, Kind::zero, Kind::predictive}) {
+    std::vector<float> v(n, 50.0f), sent(n);
+    std::vector<std::uint8_t> expected(steps * n / 8);
+    for (std::size_t k = 0; k < n; ++k) {
+      const std::size_t c = k % block;
+      for (std::size_t t = 0; t < steps; ++t) {
+        v[k] += currents[t * n + k] + base[k];
+        const float u = kind == Kind::predictive ? v[k] * pace[t * block + c] - sent[k] : v[k];
+        const float bound = kind == Kind::predictive ? limit[t * block + c] : threshold[c];
+        if (u >= bound) {
+          expected[t * n / 8 + k / 8] |= static_cast<std::uint8_t>(1 << (k % 8));
+          sent[k] += 1;
+          v[k] = kind == Kind::predictive ? v[k] : kind == Kind::zero ? -10.0f : v[k] - bound;
+        }
+      }
+    }
+    for (const SimdLevel level : available_simd_levels()) {
+      const auto& kernels = level_table(level).layers32;
+      for (const bool whole : {false, true}) {
+        std::vector<float> state(n, 50.0f), count(n);
+        std::vector<std::uint8_t> bits(steps * n / 8);
+        NeuronRow<float> row{};
+        row.decay = row.gain = 1;
+        row.v_reset = -10;
+        row.threshold = threshold.data();
+        row.base = base.data();
+        row.base_stride = block;
+        row.v = state.data();
+        row.sent = count.data();
+        row.bits = bits.data();
+        row.row_bytes = n / 8;
+        row.pixel_bytes = block / 8;
+        row.pace = pace.data();
+        row.limit = limit.data();
+        row.pace_step = block;
+        if (whole) {
+          const auto step = kind == Kind::subtract ? kernels.subtract16
+                            : kind == Kind::zero   ? kernels.zero16
+                                                   : kernels.predictive16;
+          step(row, {shorts.data(), steps, width, block, block});
+        } else {
+          const auto step = kind == Kind::subtract ? kernels.subtract
+                            : kind == Kind::zero   ? kernels.zero
+                                                   : kernels.predictive;
+          step(row, {currents.data(), steps, width, block, block});
+        }
+        CHECK(bits == expected);
+        CHECK(state == v);
+      }
+    }
+  }
+}
+
+TEST_CASE("bits of stretches are counted, and spikes copied and tallied, at every level") {
+  constexpr std::size_t width = 5, channels = 48, steps = 3;
+  const Layout l(Extent{channels, 1, width});
+  const auto bits = spikes_of(l, steps);
+  std::size_t set = 0;
+  for (std::size_t k = 0; k < steps * l.row_bytes(); ++k) {
+    set += static_cast<std::size_t>(std::popcount(bits[k]));
+  }
+  std::vector<double> weight(channels);
+  for (std::size_t c = 0; c < channels; ++c) {
+    weight[c] = draw(c, 8);
+  }
+  for (const SimdLevel level : available_simd_levels()) {
+    const auto& kernels = level_table(level).layers64;
+    CHECK(kernels.population(bits.data(), steps * l.row_bytes(), 0, 1) == set);
+    std::uint64_t by_pixel = 0;
+    for (std::size_t x = 0; x < width; ++x) {
+      by_pixel += kernels.population(bits.data() + x * l.pixel_bytes(), l.pixel_bytes(),
+                                     l.row_bytes(), steps);
+    }
+    CHECK(by_pixel == set);
+    const std::uint8_t* rows[]{bits.data()};
+    const SpikeRows in{rows, l.row_bytes(), l.pixel_bytes(), width, channels};
+    std::vector<double> copied(steps * width * channels), sums(width * channels);
+    kernels.copy(weight.data(), in, -2.0, false, {copied.data(), steps, width, channels, channels});
+    kernels.tally(in, steps, 0.5, sums.data(), channels);
+    for (std::size_t p = 0; p < width * channels; ++p) {
+      double sum = 0;
+      for (std::size_t t = 0; t < steps; ++t) {
+        const std::size_t c = p % channels;
+        const bool spike =
+            (bits[t * l.row_bytes() + p / channels * l.pixel_bytes() + c / 8] >> (c % 8) & 1) != 0;
+        CHECK(copied[t * width * channels + p] == (spike ? -2.0 * weight[c] : 0.0));
+        sum += spike ? 0.5 : 0.0;
+      }
+      CHECK(sums[p] == sum);
+    }
+  }
+}
