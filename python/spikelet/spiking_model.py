@@ -362,8 +362,13 @@ def _are_spikes(array: NDArray[Any]) -> bool:
 @contextlib.contextmanager
 def _watch(progress: bool | Callable[[int], Any], total: int) -> Any:
     def tell(update: Callable[[int], Any]) -> Callable[[int], bool]:
-        def ask(done: int) -> bool:
-            update(done)
+        told = 0
+
+        def ask(done: int) -> bool:  # also asked within a sample, so that a signal is seen
+            nonlocal told
+            if done > told:
+                told = done
+                update(done)
             return True
 
         return ask
