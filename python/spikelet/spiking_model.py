@@ -215,6 +215,7 @@ class SpikingModel:
         engine, numbers, dense = self._engines[key]
         with _watch(progress, count) as ask:
             done, arrays, counts = engine.run(array, count, total, delay, self.threads, ask)
+            ask(done)
         if done < count:
             raise KeyboardInterrupt
         shapes = self.graph.shapes(shape)
