@@ -225,7 +225,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, metavar="NPZ", help="weights, under PyTorch's names")
     parser.add_argument("--images", type=Path, metavar="NPZ", help="test images and labels")
     parser.add_argument("--calibration", type=Path, metavar="NPZ", help="other images")
-    parser.add_argument("--calibrate", type=int, metavar="N", default=1000, help="on the first N")
+    parser.add_argument("--calibrate", type=int, metavar="N", default=800, help="on the first N")
     parser.add_argument("--count", type=int, metavar="N", help="test images; by default all")
     parser.add_argument("--steps", type=numbers, metavar="T,...", help="16,32,64,128")
     parser.add_argument("--resets", type=int, metavar="T", help="hard and soft reset up to 2048")

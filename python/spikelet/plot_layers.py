@@ -154,6 +154,7 @@ def coding_tradeoff(
         assert cost is not None
         ax.plot(cost, 100 * curve.quality, **{"marker": ".", "label": name, **style})
     ax.set_xscale("log")
+    ax.tick_params(axis="x", which="minor", labelbottom=False)
     ax.set_xlabel(
         "spikes per sample" if against == "spikes" else "energy per sample (nJ, estimate)"
     )
