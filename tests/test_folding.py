@@ -136,7 +136,7 @@ def test_random_graphs_fold_and_evaluate(seed: int) -> None:
 
 
 def test_random_graphs_have_every_kind_of_layer_and_spike() -> None:
-    other = ("Layer", "Neuron", "PredictiveIF")  # the last is made by conversion
+    other = ("Layer", "Neuron", "PredictiveIF", "Shape")  # the last is made by conversion
     kinds, rates = set(), []
     for seed in range(80):
         graph, shape = random_graph(np.random.default_rng(seed))

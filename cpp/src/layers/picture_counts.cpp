@@ -1,0 +1,80 @@
+// What a picture's layers did: spikes sent, weights added for them, weights multiplied.
+#include <algorithm>
+
+#include "layers/picture.hpp"
+
+namespace spikelet::layers {
+
+template <class R>
+void Picture<R>::count(std::span<NodeCounts> counts) const {
+  const auto popcount = kernels_.population;
+  // Spikes of each row, of all steps.
+  std::vector<std::vector<std::uint64_t>> row_totals(plan_.nodes.size());
+  for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
+    const NodePlan<R>& node = plan_.nodes[i];
+    if (node.form == Form::spikes) {
+      const std::size_t bytes = steps_ * node.layout.row_bytes();
+      for (std::size_t k = 0; k < node.planes * node.layout.height; ++k) {
+        row_totals[i].push_back(popcount(work_[i].bits.data() + k * bytes, bytes, 0, 1));
+        counts[i].spikes += row_totals[i].back();
+      }
+    }
+  }
+  const auto spikes_seen = [&](const FanOut& fan, std::size_t source) {
+    const NodePlan<R>& node = plan_.nodes[source];
+    const Layout& l = node.layout;
+    const auto& totals = row_totals[source];
+    // Most columns are seen by equally many outputs; the others are counted by themselves.
+    const std::uint32_t most = fan.columns[l.width / 2];
+    std::uint64_t sum = 0;
+    for (std::size_t plane = 0; plane < node.planes; ++plane) {
+      for (std::size_t y = 0; y < l.height; ++y) {
+        const std::uint8_t* p = row(source, y, 0) + plane * plane_bytes(source);
+        auto seen = static_cast<std::int64_t>(most * totals[plane * l.height + y]);
+        for (std::size_t x = 0; x < l.width; ++x) {
+          const auto more = static_cast<std::int64_t>(fan.columns[x]) - most;
+          if (more != 0) {
+            seen += more * static_cast<std::int64_t>(popcount(
+                               p + x * l.pixel_bytes(), l.pixel_bytes(), l.row_bytes(), steps_));
+          }
+        }
+        sum += static_cast<std::uint64_t>(seen) * fan.rows[y];
+      }
+    }
+    return sum * fan.outputs;
+  };
+  const auto values_seen = [&](const FanOut& fan, const Layout& l, const R* in) {
+    std::uint64_t sum = 0;
+    for (std::size_t y = 0; y < l.height; ++y) {
+      for (std::size_t x = 0; x < l.width; ++x) {
+        const R* pixel = in + y * l.row() + x * l.pixel;
+        const auto active = static_cast<std::uint64_t>(
+            std::count_if(pixel, pixel + l.channels, [](R v) { return v != 0; }));
+        sum += active * fan.rows[y] * fan.columns[x];
+      }
+    }
+    return sum * fan.outputs;
+  };
+  for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
+    const NodePlan<R>& node = plan_.nodes[i];
+    for (const auto& [fan, source] : node.counted) {
+      const NodePlan<R>& from = plan_.nodes[source];
+      if (from.form == Form::spikes) {
+        counts[i].additions += spikes_seen(fan, source);
+      } else if (from.form == Form::constant) {
+        counts[i].products += steps_ * values_seen(fan, from.layout, work_[source].dense.data());
+      } else if (!work_[source].sequence.empty()) {
+        for (std::size_t t = 0; t < steps_; ++t) {
+          counts[i].products += values_seen(fan, from.layout, at(source, t));
+        }
+      } else {
+        counts[i].products += steps_ * values_seen(fan, from.layout, work_[source].dense.data());
+      }
+    }
+  }
+}
+
+template void Picture<float>::count(std::span<NodeCounts>) const;
+template void Picture<double>::count(std::span<NodeCounts>) const;
+
+}  // namespace spikelet::layers

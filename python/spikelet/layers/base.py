@@ -1,0 +1,127 @@
+"""What all layers have in common, and checks of their parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spikelet._checks import fail, integer, numbers, require
+
+Shape: TypeAlias = tuple[int, ...]
+Pair: TypeAlias = int | tuple[int, int]
+Floats: TypeAlias = NDArray[np.float64]
+
+MAX_SIZE = 1 << 16  # of a kernel, a stride, a factor
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layer:
+    """What all layers have in common."""
+
+    inputs: ClassVar[int | None] = 1  # how many it takes; None: two or more
+
+    def output_shape(self, shapes: Sequence[Shape], name: str = "") -> Shape:
+        """Return the shape of one sample behind this layer.
+
+        Parameters
+        ----------
+        shapes : sequence of tuple of int
+            One for each input.
+        name : str
+            Of the layer in its model, for messages.
+
+        Raises
+        ------
+        ValueError
+            If the layer cannot take such inputs.
+        """
+        where = f"{type(self).__name__} '{name}'" if name else type(self).__name__
+        if self.inputs is not None and len(shapes) != self.inputs:
+            fail(where, "inputs", len(shapes), f"must be {self.inputs}")
+        if self.inputs is None and len(shapes) < 2:
+            fail(where, "inputs", len(shapes), "must be at least 2")
+        return self._shape(where, [tuple(s) for s in shapes])
+
+    def _shape(self, where: str, shapes: list[Shape]) -> Shape:  # noqa: ARG002
+        return shapes[0]
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some parameters changed."""
+        return dataclasses.replace(self, **changes)
+
+    def _name(self) -> str:
+        return type(self).__name__
+
+    def _set(self, name: str, value: Any) -> None:
+        if isinstance(value, np.ndarray):
+            value.flags.writeable = False
+        object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        shown = []
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, np.ndarray):
+                shown.append(f"{f.name}={'x'.join(map(str, value.shape))} array")
+            elif value is not None and not (
+                f.default is not dataclasses.MISSING and value == f.default
+            ):
+                shown.append(f"{f.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def finite_array(where: str, argument: str, value: ArrayLike, dimensions: int) -> Floats:
+    """Return finite numbers in so many dimensions, at least one."""
+    array = numbers(where, argument, value, dimensions=dimensions)
+    if array.ndim != dimensions:
+        fail(where, argument, array.shape, f"must have {dimensions} dimensions; its shape")
+    if array.size == 0:
+        fail(where, argument, array.shape, "must not be empty; its shape")
+    require(where, argument, array.ravel(), "finite")
+    return np.array(array)
+
+
+def bias_of(where: str, bias: ArrayLike | None, n: int, argument: str = "bias") -> Floats | None:
+    """Return one value for each of n outputs, or None."""
+    if bias is None:
+        return None
+    array = finite_array(where, argument, bias, 1)
+    if array.shape != (n,):
+        rule = f"must have one value for each of {n} outputs; its shape"
+        fail(where, argument, array.shape, rule)
+    return array
+
+
+def pair(where: str, argument: str, value: Pair, low: int) -> tuple[int, int]:
+    """Return a vertical and a horizontal integer of at least `low`."""
+    if isinstance(value, (tuple, list)):
+        if len(value) != 2:
+            fail(where, argument, value, "must be one integer or two (vertical, horizontal)")
+        a, b = (integer(where, argument, v, low, MAX_SIZE) for v in value)
+        return a, b
+    n = integer(where, argument, value, low, MAX_SIZE)
+    return n, n
+
+
+def picture(where: str, shape: Shape) -> tuple[int, int, int]:
+    """Return the shape of a picture."""
+    if len(shape) != 3:
+        fail(where, "input shape", shape, "must be (channels, height, width)")
+    return shape
+
+
+def count_windows(
+    where: str, n: int, kernel: int, stride: int, padding: tuple[int, int], dilation: int = 1
+) -> int:
+    """Return how many windows fit into n elements and their padding."""
+    span = n + sum(padding) - dilation * (kernel - 1) - 1
+    if span < 0:
+        fail(
+            where, "input size", n, f"must be at least {dilation * (kernel - 1) + 1 - sum(padding)}"
+        )
+    return span // stride + 1

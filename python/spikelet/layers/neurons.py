@@ -1,0 +1,263 @@
+"""Neurons: analog, and spiking."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikelet._checks import fail, integer, numbers, require
+from spikelet.layers.base import Layer, Shape
+
+__all__ = ["IF", "LIF", "Neuron", "PredictiveIF", "ReLU"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ReLU(Layer):
+    """An analog neuron: ``max(0, x)`` of its mean input over all steps, constant over all steps.
+
+    In an ANN, all neurons are such. In a hybrid network a segment of them waits for the spikes of all steps.
+
+    Parameters
+    ----------
+    upper : float or [channels], optional
+        What the output is limited to (ReLU6: 6); > 0.
+    levels : int
+        With an upper limit L: round to the nearest of so many equal steps up to it, as the activation does with which QCFS
+        trains (Bu et al., ICLR 2022); 0: do not round.
+    """
+
+    upper: Any = None
+    levels: int = 0
+
+    def __post_init__(self) -> None:
+        where = self._name()
+        self._set("levels", integer(where, "levels", self.levels, 0, 1 << 20))
+        if self.upper is not None:
+            array = numbers(where, "upper", self.upper)
+            require(where, "upper", array, "finite and > 0")
+            self._set("upper", np.array(array) if array.ndim else float(array))
+        elif self.levels:
+            fail(where, "levels", self.levels, "must be 0 without an upper limit")
+
+    def of(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return the activations of inputs [N, channels, ...]."""
+        y: NDArray[Any] = np.maximum(x, 0)
+        if self.upper is None:
+            return y
+        upper = np.reshape(self.upper, (-1, *[1] * (x.ndim - 2))).astype(x.dtype)
+        if self.levels:
+            y = np.floor(y / upper * self.levels + x.dtype.type(0.5)) / self.levels * upper
+        return np.asarray(np.minimum(y, upper))
+
+    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
+        if np.ndim(self.upper) and len(self.upper) != shapes[0][0]:
+            fail(
+                where, "upper", self.upper.shape, f"must be one number or {shapes[0][0]}; its shape"
+            )
+        return shapes[0]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Neuron(Layer):
+    """What all spiking neurons of layered models have in common.
+
+    Parameters
+    ----------
+    threshold : float, [channels] or one for each neuron
+        A neuron whose potential reaches it spikes; > 0.
+    reset : "subtract" or "zero"
+        "subtract" takes the threshold off the potential, so what lies above it is kept: the residual membrane potential of
+        RMP-SNN (Han, Srinivasan & Roy, CVPR 2020). "zero" sets it to `v_reset`.
+    v_reset : float
+        Only for ``reset="zero"``; below the threshold.
+    v_init : float, [channels] or one for each neuron
+        The potential before the first step. Half of the threshold rounds the rate to the nearest instead of down.
+    amplitude : float or [channels]
+        What a spike counts for those who receive it. With ``amplitude=threshold`` the mean output of a neuron is its mean
+        input, where that is between 0 and the threshold.
+    code : "binary", "signed" or "differential"
+        "signed": a neuron below 0 that has sent more spikes than it took back takes one back with a spike of -1.
+        "differential" (Huang et al., ICML 2025): signed spikes tell how the mean input changes, not what it is.
+    levels : int in 1 .. 8
+        More than 1: spikes of several sizes (threshold, threshold / 2, threshold / 4, ...), of which the largest that fits is
+        sent; only signed or differential.
+    """
+
+    threshold: Any = field(default=1.0, kw_only=False)
+    reset: Literal["subtract", "zero"] = field(default="subtract", kw_only=False)
+    v_reset: float = field(default=0.0, kw_only=False)
+    v_init: Any = 0.0
+    amplitude: Any = 1.0
+    code: Literal["binary", "signed", "differential"] = "binary"
+    levels: int = 1
+
+    def __post_init__(self) -> None:
+        where = self._name()
+        for argument, dimensions, rule in (
+            ("threshold", 3, "finite and > 0"),
+            ("v_init", 3, "finite"),
+            ("amplitude", 1, "finite"),
+        ):
+            array = numbers(where, argument, getattr(self, argument), dimensions=dimensions)
+            require(where, argument, array.ravel(), rule)
+            self._set(argument, np.array(array) if array.ndim else float(array))
+        v_reset = numbers(where, "v_reset", self.v_reset, dimensions=0)
+        require(where, "v_reset", v_reset, "finite")
+        self._set("v_reset", float(v_reset))
+        if self.reset not in ("subtract", "zero"):
+            fail(where, "reset", self.reset, 'must be "subtract" or "zero"')
+        if self.reset == "zero" and np.any(self.v_reset >= np.asarray(self.threshold)):
+            fail(where, "v_reset", self.v_reset, "must lie below the threshold")
+        if self.code not in ("binary", "signed", "differential"):
+            fail(where, "code", self.code, 'must be "binary", "signed" or "differential"')
+        if self.code != "binary" and self.reset != "subtract":
+            fail(where, "reset", self.reset, f'must be "subtract" with code="{self.code}"')
+        self._set("levels", integer(where, "levels", self.levels, 1, 8))
+        if self.levels > 1 and self.code == "binary":
+            fail(where, "levels", self.levels, 'must be 1 with code="binary"')
+
+    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
+        shape = shapes[0]
+        for argument in ("threshold", "v_init", "amplitude"):
+            value = np.asarray(getattr(self, argument))
+            fits = value.ndim == 0 or value.shape in ((shape[0],), shape)
+            if not fits:
+                fail(
+                    where,
+                    argument,
+                    value.shape,
+                    f"must be one number, or have the shape ({shape[0]},) or {shape}; its shape",
+                )
+        return shape
+
+    def coefficients(self) -> tuple[float, float]:
+        """Return decay and gain: at each step, ``v = decay * v + gain * input``."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class IF(Neuron):
+    """Integrate-and-fire: ``v += input``, ``v >= threshold`` spikes."""
+
+    __doc__ = (__doc__ or "") + "\n\n" + (Neuron.__doc__ or "").split("\n\n", 1)[1]
+
+    def coefficients(self) -> tuple[float, float]:
+        """Return decay and gain: 1 and 1."""
+        return 1.0, 1.0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LIF(Neuron):
+    r"""Leaky integrate-and-fire, integrated exactly: a constant input x drives it to :math:`x (1 - e^{-t/\tau})`.
+
+    At each step ``v = decay * v + gain * input``, then ``v >= threshold`` spikes.
+
+    Parameters
+    ----------
+    tau_m : float
+        Membrane time constant [ms].
+    dt : float
+        Length of a step [ms].
+    decay, gain : float, optional
+        By default ``exp(-dt / tau_m)`` and ``1 - decay``. Given, they say how else a step is done: snnTorch's Leaky is
+        ``decay=beta, gain=1``, SpikingJelly's LIFNode ``decay=1 - 1/tau, gain=1/tau``.
+
+    All else is as in `IF`.
+    """
+
+    tau_m: float = field(default=20.0, kw_only=True)
+    dt: float = field(default=1.0, kw_only=True)
+    decay: Any = field(default=None, kw_only=True)
+    gain: Any = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        where = self._name()
+        for argument in ("tau_m", "dt"):
+            value = numbers(where, argument, getattr(self, argument), "ms", dimensions=0)
+            require(where, argument, value, "finite and > 0")
+            self._set(argument, float(value))
+        for argument in ("decay", "gain"):
+            if getattr(self, argument) is not None:
+                value = numbers(where, argument, getattr(self, argument), dimensions=0)
+                require(where, argument, value, "finite and >= 0")
+                self._set(argument, float(value))
+        if self.decay is not None and self.decay > 1:
+            fail(where, "decay", self.decay, "must be at most 1")
+        if self.code == "differential":
+            fail(where, "code", self.code, 'must be "binary" or "signed": a leak forgets means')
+
+    def coefficients(self) -> tuple[float, float]:
+        """Return decay and gain."""
+        decay = math.exp(-self.dt / self.tau_m) if self.decay is None else self.decay
+        if self.gain is not None:
+            return decay, self.gain
+        exact = -math.expm1(-self.dt / self.tau_m) if self.decay is None else 1 - decay
+        return decay, exact
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PredictiveIF(Neuron):
+    """Integrate-and-fire that spikes by what it expects its input to come to, at a pace that depends on the step.
+
+    What arrives early misleads a neuron: spikes that it sends in haste cannot be taken back, and deep networks suffer from
+    that most. This neuron compares what it has sent with an estimate, by the sum S of its input so far: at step t it spikes
+    where ``pace[t] * S - (spikes sent) >= limit[t]``. With ``pace = 1 / threshold`` and ``limit = 1/2`` it is an `IF` with
+    soft reset that starts at half of its threshold. `spikelet.conversion` fits pace and limit to the network. Spikes are
+    binary; time and memory are those of an `IF` with two states.
+
+    Parameters
+    ----------
+    pace, limit : array-like, [T] or [T, channels]
+        An infinite limit: no spikes at that step.
+
+    All else is as in `IF`, of which `threshold` has no effect but in reports.
+    """
+
+    pace: Any = field(default=None, kw_only=True)
+    limit: Any = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        where = self._name()
+        for argument in ("pace", "limit"):
+            array = numbers(where, argument, getattr(self, argument), dimensions=2)
+            if array.ndim == 0 or array.size == 0:
+                fail(
+                    where, argument, array.shape, "must be [steps] or [steps, channels]; its shape"
+                )
+            self._set(argument, np.array(array))
+        require(where, "pace", self.pace.ravel(), "finite")
+        if len(self.pace) != len(self.limit):
+            lengths = (len(self.pace), len(self.limit))
+            fail(where, "pace and limit", lengths, "must have the same number of steps")
+        if self.code != "binary" or self.reset != "subtract":
+            fail(
+                where, "code and reset", (self.code, self.reset), 'must be "binary" and "subtract"'
+            )
+
+    def _shape(self, where: str, shapes: list[Shape]) -> Shape:
+        shape = super()._shape(where, shapes)
+        for argument in ("pace", "limit"):
+            array = getattr(self, argument)
+            if array.ndim == 2 and array.shape[1] != shape[0]:
+                fail(
+                    where,
+                    argument,
+                    array.shape,
+                    f"must be [steps] or [steps, {shape[0]}]; its shape",
+                )
+        return shape
+
+    @property
+    def steps(self) -> int:
+        """T, for which pace and limit were made."""
+        return len(self.pace)
+
+    def coefficients(self) -> tuple[float, float]:
+        """Return decay and gain: 1 and 1."""
+        return 1.0, 1.0
