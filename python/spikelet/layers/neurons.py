@@ -17,7 +17,7 @@ __all__ = ["IF", "LIF", "Neuron", "PredictiveIF", "ReLU"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ReLU(Layer):
-    """An analog neuron: ``max(0, x)`` of its mean input over all steps, constant over all steps.
+    """An analog neuron: ``max(0, x)`` of its mean input over the steps (less a `delay`), constant over all steps.
 
     In an ANN, all neurons are such. In a hybrid network a segment of them waits for the spikes of all steps.
 
