@@ -175,7 +175,8 @@ def spikes(layer: L.Neuron, x: Tensor) -> tuple[Tensor, Tensor]:
 def _predictive(layer: L.PredictiveIF, x: Tensor) -> tuple[Tensor, Tensor]:
     """With S the sum of the input so far and n the spikes sent, one is sent where ``pace S - n >= limit``."""
     amplitude = _per_neuron(layer.amplitude, x[0])
-    total, count = torch.zeros_like(x[0]), torch.zeros_like(x[0])
+    total = _per_neuron(layer.v_init, x[0]) * torch.ones_like(x[0])
+    count = torch.zeros_like(x[0])
     sent, ahead = [], []
     for now, pace, limit in zip(x, layer.pace, layer.limit, strict=True):
         total = total + now

@@ -682,3 +682,29 @@ def test_numbers_that_float32_cannot_hold(dtype: Any) -> None:
     never = L.PredictiveIF(pace=np.ones(2), limit=np.full(2, np.inf))
     assert SpikingModel([never], dtype=dtype).run(np.ones((1, 1)), 2).output.item() == 0
     assert exact([single(1e300)]).run(np.ones((1, 1)), 2).output.item() == 1e300
+
+
+@pytest.mark.parametrize("channels", [16, 32])
+def test_whole_weights_beside_a_constant_and_a_bias(channels: int) -> None:
+    """What flows at each step is scaled once, also where it is a bias and a picture together."""
+    weights = np.random.default_rng(0)
+
+    def draw(out: int, inputs: int, kernel: int) -> Any:
+        return weights.normal(0.05, 0.3, (out, inputs, kernel, kernel))
+
+    graph = [
+        ("c0", L.Conv2d(draw(channels, 3, 3), padding=1), ("input",)),
+        ("n0", L.IF(1.0), ("c0",)),
+        (
+            "c1",
+            L.Conv2d(draw(channels, channels, 3) / 3, np.full(channels, 0.1), padding=1),
+            ("n0",),
+        ),
+        ("s", L.Conv2d(draw(channels, 3, 1)), ("input",)),
+        ("a", L.Add(), ("c1", "s")),
+        ("n1", L.IF(1.0), ("a",)),
+    ]
+    x = weights.uniform(0, 1, (4, 3, 7, 6))
+    exact = sl.SpikingModel(graph, dtype="float64").run(x, steps=13).output
+    whole = sl.SpikingModel(graph, dtype="int16").run(x, steps=13).output
+    assert np.abs(whole - exact).mean() < 0.01

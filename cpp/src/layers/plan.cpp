@@ -416,7 +416,9 @@ class Planner {
 
   void finish_whole(Sum<R>& sum, const std::vector<Spec>& specs, NodePlan<R>& node) {
     const std::span<const R> scale(node.scale);
-    node.rows = node.layout.pixel == channel_unit && node.layout.height > 1 ? 2 : 1;
+    const bool dense =
+        std::ranges::all_of(specs, [](const Spec& spec) { return spec.kernel.conv.stride_y <= 2; });
+    node.rows = node.layout.pixel == channel_unit && node.layout.height > 1 && dense ? 2 : 1;
     node.block = node.rows == 2 ? 2 * channel_unit : block_for(specs, sizeof(Short));
     for (const Term<R>& term : sum.terms) {
       Term<Short> whole{Term<Short>::Kind::copy, term.source, nullptr, {}};
@@ -435,7 +437,9 @@ class Planner {
                node.rows == 2 ? paired(spec.kernel) : spec.kernel, amplitude, node.block, scale)),
            {}});
     }
-    for (std::size_t c = 0; c < sum.bias.size(); ++c) {
+    // With constants the bias is added to them, and all is scaled together.
+    for (std::size_t c = 0; sum.constants.empty() && sum.folded.empty() && c < sum.bias.size();
+         ++c) {
       sum.bias[c] *= scale[c];
     }
     const auto times = [&](Buffer<R>& values) {

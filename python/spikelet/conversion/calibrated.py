@@ -36,7 +36,9 @@ def calibrated(
             given = cal.mean(name, {**changes, name: neuron})
             missing = (wanted - given).mean(0, dtype=np.float64)
             if not by_place and missing.ndim > 1:
-                missing = np.broadcast_to(missing.mean((1, 2), keepdims=True), missing.shape)
+                missing = np.broadcast_to(
+                    missing.mean(tuple(range(1, missing.ndim)), keepdims=True), missing.shape
+                )
             shape = (-1, *[1] * (missing.ndim - 1))
             start = np.asarray(neuron.v_init)
             start = start.reshape(shape) if start.ndim == 1 else start

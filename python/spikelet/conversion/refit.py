@@ -34,7 +34,8 @@ def refit(
     source = cal.source(neuron)
     names = _linear_parts(cal, source, changes)
     sizes = [_features(_layer(cal, changes, n)) for n in names]
-    if not names or sum(sizes) > _FEATURES or _input_only(cal, names):
+    twice = len(set(names)) < len(names)  # one layer, added to itself
+    if not names or twice or sum(sizes) > _FEATURES or _input_only(cal, names):
         return {}
     missing = potentials - cal.mean(source, changes)
     inputs = [cal.mean(cal.graph[n].inputs[0], changes) for n in names]

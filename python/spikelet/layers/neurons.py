@@ -205,7 +205,7 @@ class PredictiveIF(Neuron):
     """Integrate-and-fire that spikes by what it expects its input to come to, at a pace that depends on the step.
 
     What arrives early misleads a neuron: spikes that it sends in haste cannot be taken back, and deep networks suffer from
-    that most. This neuron compares what it has sent with an estimate, by the sum S of its input so far: at step t it spikes
+    that most. This neuron compares what it has sent with an estimate, by the sum S of its input so far (from `v_init` on): at step t it spikes
     where ``pace[t] * S - (spikes sent) >= limit[t]``. With ``pace = 1 / threshold`` and ``limit = 1/2`` it is an `IF` with
     soft reset that starts at half of its threshold. `spikelet.conversion` fits pace and limit to the network. Spikes are
     binary; time and memory are those of an `IF` with two states.
