@@ -7,6 +7,9 @@ void bind_network(pybind11::module_& m);
 void bind_coding(pybind11::module_& m);
 void bind_layers(pybind11::module_& m);
 void bind_engine(pybind11::module_& m);
+void bind_train(pybind11::module_& m);
+void bind_sparse(pybind11::module_& m);
+void bind_event_prop(pybind11::module_& m);
 
 PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.attr("__version__") = SPIKELET_VERSION;
@@ -16,4 +19,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_coding(m);
   bind_layers(m);
   bind_engine(m);
+  bind_train(m);
+  bind_sparse(m);
+  bind_event_prop(m);
 }

@@ -1,0 +1,1 @@
+"""Spike-based backpropagation in PyTorch: neurons whose steps, forward and backward, run in the compiled core."""
