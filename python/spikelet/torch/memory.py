@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import sys
 from collections.abc import Sequence
 
@@ -22,7 +23,7 @@ NUMPY = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64
 
 def empty(shape: Sequence[int], strides: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
     """Return a dense tensor without values; a large one from the pool."""
-    n = int(np.prod(shape, dtype=np.int64))
+    n = math.prod(shape)
     if n * dtype.itemsize < LEAST_POOLED:
         return torch.empty_strided(tuple(shape), tuple(strides), dtype=dtype)
     flat = torch.from_numpy(_core.pooled([n], NUMPY[dtype]))
