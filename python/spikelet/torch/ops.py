@@ -117,8 +117,8 @@ def _backward(
         len(kept),
         kept[0].numel(),
         [array(state, kept) for state in states],
-        array(by_spikes, kept),
-        array(by_v_seq, kept),
+        # What was not wanted has no elements, and neither has its gradient.
+        *(None if g is None or g.ndim < kept.ndim else array(g, kept) for g in (by_spikes, by_v_seq)),
         [array(g, kept) if has else None for g, has in zip(by_last, cell_of(text).states, strict=True)],
         array(by_x, kept),
         [array(g, kept) for g in by_states],
