@@ -79,7 +79,11 @@ def test_operators_keep_what_they_say():
 
 @pytest.mark.parametrize("convention", ["spikelet", "snntorch", "spikingjelly"])
 def test_decay_and_gain(convention):
-    parameters = {"spikelet": {"tau_m": 4.0}, "snntorch": {"beta": 0.8}, "spikingjelly": {"tau": 5.0}}[convention]
+    parameters = {
+        "spikelet": {"tau_m": 4.0},
+        "snntorch": {"beta": 0.8},
+        "spikingjelly": {"tau": 5.0},
+    }[convention]
     decay = {"spikelet": math.exp(-1 / 4), "snntorch": 0.8, "spikingjelly": 1 - 1 / 5}[convention]
     gain = {"spikelet": 1 - decay, "snntorch": 1.0, "spikingjelly": 1 / 5}[convention]
     for learned in (False, True):
