@@ -16,7 +16,8 @@ using namespace spikelet::SPIKELET_LEVEL;
 namespace spikelet::train::SPIKELET_LEVEL {
 
 template <class R>
-inline constexpr SparseKernels<R> sparse{&add_row<R>};
+inline constexpr SparseKernels<R> sparse{lanes<R>,   &count<R>,   &sort<R>,
+                                         &gather<R>, &scatter<R>, &sum_rows<R>};
 
 inline constexpr LevelTable table{sparse<float>, sparse<double>};
 
