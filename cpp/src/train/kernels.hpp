@@ -6,29 +6,7 @@
 
 namespace spikelet::train {
 
-// A grid of inputs [outer][inner]. The sums of an element's two keys and of its two places say in
-// which bucket it goes, and where its weights (or outputs) begin.
-template <class R>
-struct Grid {
-  const R* x;
-  std::size_t outer;
-  std::size_t inner;
-  std::size_t pitch;  // from one outer index to the next
-  const std::uint32_t* outer_key;
-  const std::uint32_t* outer_at;
-  const std::uint32_t* inner_key;
-  const std::uint32_t* inner_at;
-};
-
-// Inputs that are not 0, in lists of a fixed capacity.
-template <class R>
-struct Buckets {
-  std::size_t capacity;
-  std::uint32_t* number;  // of each list
-  std::uint32_t* at;      // [list][capacity]
-  R* value;
-};
-
+// Inputs that are not 0: where the weights (or outputs) of each begin, and its value.
 template <class R>
 struct Events {
   std::size_t number;
@@ -50,8 +28,9 @@ struct SparseKernels {
   std::size_t lanes;
   // How many of n inputs are not 0; adds 0 to `finite` while they are finite, else NaN.
   std::size_t (*count)(const R* x, std::size_t n, R& finite);
-  // Appends the inputs that are not 0 to their lists.
-  void (*sort)(const Grid<R>& grid, std::uint32_t key, std::uint32_t at, const Buckets<R>& lists);
+  // Writes the indices of the inputs that are not 0, and returns their number; there must be room
+  // for n + 64.
+  std::size_t (*find)(const R* x, std::size_t n, std::uint32_t* index);
   // to = start + sum over the events of value * from[at]
   void (*gather)(const Events<R>& events, const Items& items, const R* from, const R* start, R* to);
   // to[at] += value * from for each of the events

@@ -16,7 +16,7 @@ using namespace spikelet::SPIKELET_LEVEL;
 namespace spikelet::train::SPIKELET_LEVEL {
 
 template <class R>
-inline constexpr SparseKernels<R> sparse{lanes<R>,   &count<R>,   &sort<R>,
+inline constexpr SparseKernels<R> sparse{lanes<R>,   &count<R>,   &find<R>,
                                          &gather<R>, &scatter<R>, &sum_rows<R>};
 
 inline constexpr LevelTable table{sparse<float>, sparse<double>};

@@ -51,46 +51,47 @@ void sparse_linear(const LinearShape& shape, const R* x, const R* weight, const 
                    int threads) {
   const SparseKernels<R>& kernels = sparse_kernels<R>();
   const auto [rows, inputs, outputs] = shape;
-  const std::size_t pitch = padded<R>(outputs);
-  const std::size_t width = std::min(chunk_width<R>, pitch);
+  const std::size_t width = std::min(chunk_width<R>, padded<R>(outputs));
   const std::size_t chunks = parts_of(outputs, width);
-  RawBuffer<R> weights(inputs * pitch);  // [input][output]
+  RawBuffer<R> weights(chunks * inputs * width);  // [chunk][input][width]
   parallel_for(threads, chunks, [&](std::size_t chunk) {
     const std::size_t first = chunk * width;
     const std::size_t n = std::min(width, outputs - first);
-    const std::size_t space = std::min(width, pitch - first);
-    for (std::size_t i = 0; n < space && i < inputs; ++i) {
-      std::fill_n(weights.data() + i * pitch + first + n, space - n, R(0));
+    R* to = weights.data() + chunk * inputs * width;
+    for (std::size_t i = 0; n < width && i < inputs; ++i) {
+      std::fill_n(to + i * width + n, width - n, R(0));
     }
-    transpose(weight + first * inputs, n, inputs, inputs, weights.data() + first, pitch);
+    transpose(weight + first * inputs, n, inputs, inputs, to, width);
   });
-  Buffer<R> start(pitch);
+  Buffer<R> start(chunks * width);
   if (bias != nullptr) {
     std::copy_n(bias, outputs, start.data());
   }
   const ChunkItems items(width, kernels.lanes);
-  const auto none = multiples(inputs, 0);
-  const auto at = multiples(inputs, pitch);
 
   // Enough parts for many threads; rows are independent, so their number changes nothing.
   const std::size_t part = std::clamp<std::size_t>(rows / 32, 1, 256);
-  const auto lists_of = multiples(part, 1);
-  const auto nowhere = multiples(part, 0);
   parallel_for(threads, parts_of(rows, part), [&](std::size_t p) {
     const std::size_t row0 = p * part;
     const std::size_t n_rows = std::min(part, rows - row0);
+    Finder<R> find(inputs);
     Lists<R> lists(n_rows, inputs);
-    kernels.sort({x + row0 * inputs, n_rows, inputs, inputs, lists_of.data(), nowhere.data(),
-                  none.data(), at.data()},
-                 0, 0, lists.buckets());
+    for (std::size_t r = 0; r < n_rows; ++r) {
+      const R* from = x + (row0 + r) * inputs;
+      for (const std::uint32_t i : find(from, inputs)) {
+        lists.append(r, static_cast<std::uint32_t>(i * width), from[i]);
+      }
+    }
     Buffer<R> sums(width);
-    for (std::size_t first = 0; first < outputs; first += width) {
+    for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
+      const std::size_t first = chunk * width;
       const std::size_t n = std::min(width, outputs - first);
-      const Items chunk = items.first(padded<R>(n) / kernels.lanes);
+      const Items vectors = items.first(padded<R>(n) / kernels.lanes);
       for (std::size_t r = 0; r < n_rows; ++r) {
         R* to = y + (row0 + r) * outputs + first;
         R* into = n == padded<R>(n) ? to : sums.data();
-        kernels.gather(lists[r], chunk, weights.data() + first, start.data() + first, into);
+        kernels.gather(lists[r], vectors, weights.data() + chunk * inputs * width,
+                       start.data() + first, into);
         if (into != to) {
           std::copy_n(into, n, to);
         }
@@ -110,9 +111,6 @@ void sparse_linear_weight(const LinearShape& shape, const R* x, const R* grad_y,
   const std::size_t part = std::min(gradient_rows, rows);
   const std::size_t ranges = parts_of(inputs, list_inputs);
   const ChunkItems items(width, kernels.lanes);
-  const auto own = multiples(list_inputs, 1);
-  const auto nowhere = multiples(std::max(list_inputs, part), 0);
-  const auto at = multiples(part, width);
   std::vector<Lists<R>> lists;
   for (std::size_t range = 0; range < ranges; ++range) {
     lists.emplace_back(std::min(list_inputs, inputs - range * list_inputs), part);
@@ -126,9 +124,13 @@ void sparse_linear_weight(const LinearShape& shape, const R* x, const R* grad_y,
       if (task < ranges) {
         const std::size_t input0 = task * list_inputs;
         lists[task].clear();
-        kernels.sort({x + row0 * inputs + input0, n_rows, std::min(list_inputs, inputs - input0),
-                      inputs, nowhere.data(), at.data(), own.data(), nowhere.data()},
-                     0, 0, lists[task].buckets());
+        Finder<R> find(list_inputs);
+        for (std::size_t r = 0; r < n_rows; ++r) {
+          const R* from = x + (row0 + r) * inputs + input0;
+          for (const std::uint32_t i : find(from, std::min(list_inputs, inputs - input0))) {
+            lists[task].append(i, static_cast<std::uint32_t>(r * width), from[i]);
+          }
+        }
         return;
       }
       const std::size_t chunk = task - ranges;

@@ -89,29 +89,33 @@ class Convolution {
             static_cast<std::uint32_t>(rows.place[y] * tile_row + columns.place[x] * pitch));
       }
     }
-    channel_key = multiples(channels, 1);
-    channel_at = multiples(channels, 0);
   }
 
-  Lists<R> lists() const {
-    return {phases.size() * channels,
-            std::max(tile_images * shape.input.height, band) * shape.input.width};
+  // What a walk needs.
+  struct Walk {
+    Lists<R> lists;
+    Finder<R> find;
+  };
+  Walk prepare() const {
+    const std::size_t most = std::max(tile_images * shape.input.height, band) * shape.input.width;
+    return {Lists<R>(phases.size() * channels, most),
+            Finder<R>(band * shape.input.width * shape.channels)};
   }
 
   // Lists the active inputs of a group of channels of the images [image0, image0 + n), in bands,
   // and calls flush(list, phase, channel of the group) for each list that is not empty.
   template <class Flush>
-  void walk(const R* x, std::size_t image0, std::size_t n, std::size_t group, Lists<R>& lists,
+  void walk(const R* x, std::size_t image0, std::size_t n, std::size_t group, Walk& with,
             Flush&& flush) const {
     for (std::size_t i = 0; i < n; ++i) {
       for (std::size_t row = 0; row < shape.input.height; row += band) {
-        sort_band(x, image0 + i, i, row, group, lists);
+        sort_band(x, image0 + i, i, row, group, with);
         if (tile_images > 1 && i + 1 < n) {
           continue;
         }
         for (std::size_t phase = 0; phase < phases.size(); ++phase) {
           for (std::size_t c = 0; c < channels; ++c) {
-            const Events<R> events = lists[phase * channels + c];
+            const Events<R> events = with.lists[phase * channels + c];
             if (events.number > 0) {
               flush(events,
                     Items{phases[phase].tile.size(), phases[phase].weight.data(),
@@ -120,7 +124,7 @@ class Convolution {
             }
           }
         }
-        lists.clear();
+        with.lists.clear();
       }
     }
   }
@@ -177,30 +181,38 @@ class Convolution {
   }
 
   void sort_band(const R* x, std::size_t image, std::size_t tile, std::size_t row,
-                 std::size_t group, Lists<R>& lists) const {
-    const std::size_t width = shape.input.width;
-    const std::size_t pixels = shape.input.height * width;
-    const std::size_t first = row * width;
-    const std::size_t n = std::min(band, shape.input.height - row) * width;
-    const auto at = static_cast<std::uint32_t>(tile * tile_image);
-    const auto sort = sparse_kernels<R>().sort;
-    if (shape.channels_last) {
-      sort({x + (image * pixels + first) * shape.channels + group * channels, n, channels,
-            shape.channels, pixel_key.data() + first, pixel_at.data() + first, channel_key.data(),
-            channel_at.data()},
-           0, at, lists.buckets());
+                 std::size_t group, Walk& with) const {
+    const std::size_t pixels = shape.input.height * shape.input.width;
+    const std::size_t first = row * shape.input.width;
+    const std::size_t n = std::min(band, shape.input.height - row) * shape.input.width;
+    const auto tile_at = static_cast<std::uint32_t>(tile * tile_image);
+    const std::uint32_t* key = pixel_key.data() + first;
+    const std::uint32_t* at = pixel_at.data() + first;
+    if (!shape.channels_last) {
+      for (std::size_t c = 0; c < channels; ++c) {
+        const R* from = x + (image * shape.channels + group * channels + c) * pixels + first;
+        for (const std::uint32_t pixel : with.find(from, n)) {
+          with.lists.append(key[pixel] + c, tile_at + at[pixel], from[pixel]);
+        }
+      }
       return;
     }
-    for (std::size_t c = 0; c < channels; ++c) {
-      sort({x + (image * shape.channels + group * channels + c) * pixels + first, 1, n, n,
-            channel_key.data(), channel_at.data(), pixel_key.data() + first,
-            pixel_at.data() + first},
-           static_cast<std::uint32_t>(c), at, lists.buckets());
+    // One group of channels is one run for all pixels.
+    const std::size_t run = shape.groups == 1 ? n : 1;
+    const R* from = x + (image * pixels + first) * shape.channels + group * channels;
+    for (std::size_t pixel0 = 0; pixel0 < n; pixel0 += run, from += run * shape.channels) {
+      for (const std::uint32_t i : with.find(from, run * channels)) {
+        const std::size_t pixel = pixel0 + quotient(i);
+        const std::size_t c = i - quotient(i) * channels;
+        with.lists.append(key[pixel] + c, tile_at + at[pixel], from[i]);
+      }
     }
   }
 
+  std::uint32_t quotient(std::uint32_t i) const { return i / static_cast<std::uint32_t>(channels); }
+
   std::vector<PhaseItems> phases;
-  std::vector<std::uint32_t> pixel_key, pixel_at, channel_key, channel_at;
+  std::vector<std::uint32_t> pixel_key, pixel_at;
 };
 
 // Calls body(first, n, part) for tiles of images, parts in parallel, each in one piece of memory:
@@ -234,7 +246,7 @@ void sparse_conv(const ConvShape& shape, const R* x, const R* weight, const R* b
     }
   }
   in_parts(conv, 64, threads, [&](std::size_t, std::size_t begin, std::size_t end) {
-    Lists<R> lists = conv.lists();
+    auto with = conv.prepare();
     RawBuffer<R> tile(conv.tile_images * conv.tile_image);
     for (std::size_t image = begin; image < end; image += conv.tile_images) {
       const std::size_t n = std::min(conv.tile_images, end - image);
@@ -242,7 +254,7 @@ void sparse_conv(const ConvShape& shape, const R* x, const R* weight, const R* b
         for (std::size_t r = 0; r < n * conv.rows.size; ++r) {
           std::copy_n(start[g].data(), conv.tile_row, tile.data() + r * conv.tile_row);
         }
-        conv.walk(x, image, n, g, lists,
+        conv.walk(x, image, n, g, with,
                   [&](const Events<R>& events, const Items& items, std::size_t channel) {
                     kernels.scatter(events, items,
                                     weights.data() + channel * conv.taps * conv.pitch, tile.data());
@@ -265,7 +277,7 @@ void sparse_conv_weight(const ConvShape& shape, const R* x, const R* grad_y, R* 
   const std::size_t limit = std::clamp<std::size_t>(gradient_values / size, 4, 32);
   Buffer<R> partial(limit * size);  // [part][channel][tap][pitch]
   in_parts(conv, limit, threads, [&](std::size_t part, std::size_t begin, std::size_t end) {
-    Lists<R> lists = conv.lists();
+    auto with = conv.prepare();
     Buffer<R> tile(conv.tile_images * conv.tile_image);  // margins stay 0
     R* sums = partial.data() + part * size;
     for (std::size_t image = begin; image < end; image += conv.tile_images) {
@@ -274,7 +286,7 @@ void sparse_conv_weight(const ConvShape& shape, const R* x, const R* grad_y, R* 
         conv.runs(image, n, g, [&](std::size_t to, std::size_t from, std::size_t number) {
           std::copy_n(grad_y + from, number, tile.data() + to);
         });
-        conv.walk(x, image, n, g, lists,
+        conv.walk(x, image, n, g, with,
                   [&](const Events<R>& events, const Items& items, std::size_t channel) {
                     R* to = sums + channel * conv.taps * conv.pitch;
                     kernels.gather(events, {items.number, items.to, items.from}, tile.data(), to,

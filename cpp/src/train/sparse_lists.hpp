@@ -2,7 +2,7 @@
 #pragma once
 
 #include <algorithm>
-#include <numeric>
+#include <span>
 #include <vector>
 
 #include "spikelet/core/buffer.hpp"
@@ -21,14 +21,31 @@ constexpr std::size_t padded(std::size_t n) {
 
 constexpr std::size_t parts_of(std::size_t n, std::size_t part) { return (n + part - 1) / part; }
 
-// Lists of a fixed capacity; only what is filled is ever touched.
+// Indices of the active inputs of some place.
+template <class R>
+class Finder {
+ public:
+  explicit Finder(std::size_t most) : index_(most + 64) {}
+  std::span<const std::uint32_t> operator()(const R* x, std::size_t n) {
+    return {index_.data(), sparse_kernels<R>().find(x, n, index_.data())};
+  }
+
+ private:
+  RawBuffer<std::uint32_t> index_;
+};
+
+// Lists of events, of a fixed capacity; only what is filled is ever touched.
 template <class R>
 class Lists {
  public:
   Lists(std::size_t lists, std::size_t capacity)
       : capacity_(capacity), number_(lists), at_(lists * capacity), value_(lists * capacity) {}
 
-  Buckets<R> buckets() { return {capacity_, number_.data(), at_.data(), value_.data()}; }
+  void append(std::size_t list, std::uint32_t at, R value) {
+    const std::size_t place = list * capacity_ + number_[list]++;
+    at_[place] = at;
+    value_[place] = value;
+  }
   Events<R> operator[](std::size_t list) const {
     return {number_[list], at_.data() + list * capacity_, value_.data() + list * capacity_};
   }
@@ -40,15 +57,6 @@ class Lists {
   RawBuffer<std::uint32_t> at_;
   RawBuffer<R> value_;
 };
-
-// 0, step, 2 step, ...
-inline std::vector<std::uint32_t> multiples(std::size_t n, std::size_t step) {
-  std::vector<std::uint32_t> values(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    values[i] = static_cast<std::uint32_t>(i * step);
-  }
-  return values;
-}
 
 // [rows][n] -> [n][pitch]: the first `rows` of each pitch, in blocks that stay in cache.
 template <class R>

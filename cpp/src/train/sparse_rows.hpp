@@ -22,30 +22,34 @@ std::size_t count(const R* x, std::size_t n, R& finite) {
   return number;
 }
 
+// Bits are taken eight at a time: a branch for each of them would be mispredicted.
 template <class R>
-void sort(const Grid<R>& grid, std::uint32_t key, std::uint32_t at, const Buckets<R>& lists) {
-  const std::size_t whole = grid.inner / lanes<R> * lanes<R>;
-  for (std::size_t o = 0; o < grid.outer; ++o) {
-    const R* x = grid.x + o * grid.pitch;
-    const std::uint32_t outer_key = key + grid.outer_key[o];
-    const std::uint32_t outer_at = at + grid.outer_at[o];
-    const auto append = [&](std::size_t i) {
-      const std::size_t list = outer_key + grid.inner_key[i];
-      const std::size_t place = list * lists.capacity + lists.number[list]++;
-      lists.at[place] = outer_at + grid.inner_at[i];
-      lists.value[place] = x[i];
-    };
-    for (std::size_t i = 0; i < whole; i += lanes<R>) {
-      for (std::uint64_t which = bits<R>(load(x + i) != Vec<R>{}); which; which &= which - 1) {
-        append(i + static_cast<std::size_t>(__builtin_ctzll(which)));
-      }
+std::size_t find(const R* x, std::size_t n, std::uint32_t* index) {
+  std::uint32_t* next = index;
+  std::size_t i = 0;
+  for (; i + 64 <= n; i += 64) {
+    std::uint64_t which = 0;
+    for (int k = 0; k < 64; k += lanes<R>) {
+      which |= bits<R>(load(x + i + k) != Vec<R>{}) << k;
     }
-    for (std::size_t i = whole; i < grid.inner; ++i) {
-      if (x[i] != 0) {
-        append(i);
+    std::uint32_t* const end = next + __builtin_popcountll(which);
+    while (next < end) {
+#pragma GCC unroll 8
+      for (int k = 0; k < 8; ++k) {
+        // At 0 the result is not used; the bit above keeps it defined.
+        next[k] = static_cast<std::uint32_t>(i) +
+                  static_cast<std::uint32_t>(__builtin_ctzll(which | (std::uint64_t{1} << 63)));
+        which &= which - 1;
       }
+      next += 8;
     }
+    next = end;
   }
+  for (; i < n; ++i) {
+    *next = static_cast<std::uint32_t>(i);
+    next += x[i] != 0;
+  }
+  return static_cast<std::size_t>(next - index);
 }
 
 // As many sums are kept in registers as hide the latency of an addition.
