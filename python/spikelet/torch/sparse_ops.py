@@ -166,6 +166,7 @@ def _conv(
         if both is None:
             top, bottom, left, right = padding
             x, both = F.pad(x, (left, right, top, bottom)), [0, 0]
+        x = x.contiguous(memory_format=_LAST)
         y = F.conv2d(x, weight, bias, stride, both, dilation, groups)
         return y.contiguous(memory_format=_LAST), _flag(value=False)
     y = torch.empty(shape, dtype=x.dtype, memory_format=_LAST)
@@ -214,6 +215,7 @@ def _conv_weight(
         if both is None:
             top, bottom, left, right = padding
             x, both = F.pad(x, (left, right, top, bottom)), [0, 0]
+        x = x.contiguous(memory_format=_LAST)
         grad = torch.nn.grad.conv2d_weight(x, list(size), grad_y, stride, both, dilation, groups)
         return grad.contiguous()
     grad = x.new_empty(*size)
@@ -263,10 +265,16 @@ def _conv_input(
     top, bottom, left, right = padding
     n, channels, height, width = x.shape
     both = _symmetric(padding)
-    if both is not None:
-        return torch.nn.grad.conv2d_input(x.shape, weight, grad_y, stride, both, dilation, groups)
-    padded = (n, channels, height + top + bottom, width + left + right)
-    grad = torch.nn.grad.conv2d_input(padded, weight, grad_y, stride, 0, dilation, groups)
+    shape = (n, channels, height, width)
+    if both is None:
+        both, shape = [0, 0], (n, channels, height + top + bottom, width + left + right)
+    # Only shape and format of this one count; channels_last is fastest.
+    like = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=_LAST)
+    grad, _, _ = torch.ops.aten.convolution_backward(
+        grad_y, like, weight, None, stride, both, dilation, False, [0, 0], groups, (True, False, False)
+    )
+    if shape[2:] == x.shape[2:]:
+        return grad
     return grad[:, :, top : top + height, left : left + width]
 
 
