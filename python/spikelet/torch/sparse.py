@@ -211,7 +211,9 @@ def _spike_conv2d(
     dilation = _pair(where, "dilation", dilation, 1)
     outputs, channels, *kernel = weight.shape
     if min(kernel) < 1:
-        fail(where, "weight", tuple(weight.shape), "must have a kernel of at least 1 x 1; its shape")
+        fail(
+            where, "weight", tuple(weight.shape), "must have a kernel of at least 1 x 1; its shape"
+        )
     if outputs % groups:
         fail(where, "groups", groups, f"must divide the {outputs} output channels of weight")
     margins = _margins(where, padding, kernel, stride, dilation)

@@ -50,9 +50,7 @@ def _linear(
     x, weight = x.contiguous(), weight.contiguous()
     y = x.new_empty(x.shape[0], weight.shape[0])
     places = weight.shape[1] * _line(weight.shape[0])
-    sparse = (
-        x.numel() > 0 and y.numel() > 0 and places < _PLACES and _is_sparse(x, density_limit)
-    )
+    sparse = x.numel() > 0 and y.numel() > 0 and places < _PLACES and _is_sparse(x, density_limit)
     if not sparse:
         return F.linear(x, weight, bias), _flag(value=False)
     bias = None if bias is None else bias.contiguous()
@@ -60,22 +58,20 @@ def _linear(
     return y, _flag(value=True)
 
 
-def _linear_fake(
-    x: Tensor, weight: Tensor, bias: Tensor | None, density_limit: float
-) -> tuple[Tensor, Tensor]:
+def _linear_fake(x: Tensor, weight: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
     return x.new_empty(x.shape[0], weight.shape[0]), x.new_empty((), dtype=torch.bool)
 
 
 def _linear_weight(x: Tensor, grad_y: Tensor, sparse: Tensor) -> Tensor:
     if not sparse:
-        return grad_y.t().mm(x).contiguous()
+        return grad_y.t().mm(x)
     x, grad_y = x.contiguous(), grad_y.contiguous()
     grad = x.new_empty(grad_y.shape[1], x.shape[1])
     _core.sparse_linear_weight(_view(x), _view(grad_y), _view(grad), torch.get_num_threads())
     return grad
 
 
-def _linear_weight_fake(x: Tensor, grad_y: Tensor, sparse: Tensor) -> Tensor:
+def _linear_weight_fake(x: Tensor, grad_y: Tensor, *_: Any) -> Tensor:
     return x.new_empty(grad_y.shape[1], x.shape[1])
 
 
@@ -117,7 +113,13 @@ def _out_shape(
     dilation: Sequence[int],
 ) -> tuple[Any, ...]:
     height, width = (
-        (x.shape[2 + k] + padding[2 * k] + padding[2 * k + 1] - dilation[k] * (weight.shape[2 + k] - 1) - 1)
+        (
+            x.shape[2 + k]
+            + padding[2 * k]
+            + padding[2 * k + 1]
+            - dilation[k] * (weight.shape[2 + k] - 1)
+            - 1
+        )
         // stride[k]
         + 1
         for k in (0, 1)
@@ -137,9 +139,12 @@ def _input(x: Tensor) -> tuple[Any, bool]:
     return _view(x.contiguous()), False
 
 
-def _symmetric(padding: Sequence[int]) -> list[int] | None:
+def _padded(x: Tensor, padding: Sequence[int]) -> tuple[Tensor, list[int]]:
+    """Return the input for PyTorch, and what it has to pad: both sides alike. Channels last is its fastest format."""
     top, bottom, left, right = padding
-    return [top, left] if (top, left) == (bottom, right) else None
+    if (top, left) == (bottom, right):
+        return x.contiguous(memory_format=_LAST), [top, left]
+    return F.pad(x, (left, right, top, bottom)).contiguous(memory_format=_LAST), [0, 0]
 
 
 def _conv(
@@ -157,16 +162,14 @@ def _conv(
     if sparse:
         places = _line(weight.shape[0] // groups)
         for k in (0, 1):
-            places *= x.shape[2 + k] + shape[2 + k] + padding[2 * k] + dilation[k] * weight.shape[2 + k]
+            places *= (
+                x.shape[2 + k] + shape[2 + k] + padding[2 * k] + dilation[k] * weight.shape[2 + k]
+            )
         array, last = _input(x)
         active, finite = _core.activity(array, torch.get_num_threads())
         sparse = places < _PLACES and finite and active <= density_limit * x.numel()
     if not sparse:
-        both = _symmetric(padding)
-        if both is None:
-            top, bottom, left, right = padding
-            x, both = F.pad(x, (left, right, top, bottom)), [0, 0]
-        x = x.contiguous(memory_format=_LAST)
+        x, both = _padded(x, padding)
         y = F.conv2d(x, weight, bias, stride, both, dilation, groups)
         return y.contiguous(memory_format=_LAST), _flag(value=False)
     y = torch.empty(shape, dtype=x.dtype, memory_format=_LAST)
@@ -186,16 +189,9 @@ def _conv(
 
 
 def _conv_fake(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-    density_limit: float,
+    x: Tensor, weight: Tensor, _: Tensor | None, *geometry: Any
 ) -> tuple[Tensor, Tensor]:
-    shape = _out_shape(x, weight, stride, padding, dilation)
+    shape = _out_shape(x, weight, *geometry[:3])
     y = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=_LAST)
     return y, x.new_empty((), dtype=torch.bool)
 
@@ -211,11 +207,7 @@ def _conv_weight(
     groups: int,
 ) -> Tensor:
     if not sparse:
-        both = _symmetric(padding)
-        if both is None:
-            top, bottom, left, right = padding
-            x, both = F.pad(x, (left, right, top, bottom)), [0, 0]
-        x = x.contiguous(memory_format=_LAST)
+        x, both = _padded(x, padding)
         grad = torch.nn.grad.conv2d_weight(x, list(size), grad_y, stride, both, dilation, groups)
         return grad.contiguous()
     grad = x.new_empty(*size)
@@ -235,15 +227,9 @@ def _conv_weight(
 
 
 def _conv_weight_fake(
-    x: Tensor,
-    grad_y: Tensor,
-    sparse: Tensor,
-    size: Sequence[int],
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
+    x: Tensor, grad_y: Tensor, sparse: Tensor, size: Sequence[int], *_: Any
 ) -> Tensor:
+    del grad_y, sparse
     return x.new_empty(*size)
 
 
@@ -262,20 +248,23 @@ def _conv_input(
     groups: int,
 ) -> Tensor:
     """Return the gradient of the input, by PyTorch: every input has one, spike or not."""
-    top, bottom, left, right = padding
     n, channels, height, width = x.shape
-    both = _symmetric(padding)
-    shape = (n, channels, height, width)
-    if both is None:
-        both, shape = [0, 0], (n, channels, height + top + bottom, width + left + right)
+    top, bottom, left, right = padding
+    both = [top, left]
+    if (top, left) != (bottom, right):
+        both = [0, 0]
+        height, width = height + top + bottom, width + left + right
     # Only shape and format of this one count; channels_last is fastest.
-    like = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=_LAST)
-    grad, _, _ = torch.ops.aten.convolution_backward(
-        grad_y, like, weight, None, stride, both, dilation, False, [0, 0], groups, (True, False, False)
+    like = torch.empty(
+        (n, channels, height, width), dtype=x.dtype, device=x.device, memory_format=_LAST
     )
-    if shape[2:] == x.shape[2:]:
+    masks = (True, False, False)
+    grad, _, _ = torch.ops.aten.convolution_backward(
+        grad_y, like, weight, None, stride, both, dilation, False, [0, 0], groups, masks
+    )
+    if both == [top, left]:
         return grad
-    return grad[:, :, top : top + height, left : left + width]
+    return grad[:, :, top : height - bottom, left : width - right]
 
 
 def _conv_backward(ctx: Any, grad_y: Tensor, _: Any) -> tuple[Tensor | None, ...]:
@@ -328,6 +317,4 @@ _conv_weight_op = _operator(
     _conv_weight,
     _conv_weight_fake,
 )
-_column_sums_op = _operator(
-    "column_sums", "(Tensor x) -> Tensor", _column_sums, _column_sums_fake
-)
+_column_sums_op = _operator("column_sums", "(Tensor x) -> Tensor", _column_sums, _column_sums_fake)
