@@ -103,6 +103,7 @@ CONV: list[dict[str, Any]] = [
     {"channels": 3, "outputs": 4, "size": (5, 5), "kernel": (2, 2), "padding": 7, "stride": 2},
     {"channels": 3, "outputs": 4, "size": (8, 7), "kernel": (4, 2), "padding": "same"},
     {"channels": 3, "outputs": 4, "size": (8, 7), "kernel": (4, 2), "padding": "valid"},
+    {"channels": 2, "outputs": 3, "size": (6, 5), "kernel": (2, 2), "padding": "same"},
     {"channels": 32, "outputs": 64, "size": (4, 4), "kernel": (3, 3), "padding": 1},
     {"channels": 2, "outputs": 17, "size": (1, 1), "kernel": (1, 1)},
 ]

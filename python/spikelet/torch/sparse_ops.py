@@ -180,9 +180,9 @@ def _conv(
         _pixels(y),
         last,
         groups,
-        tuple(stride),
+        (stride[0], stride[1]),
         (padding[0], padding[2]),
-        tuple(dilation),
+        (dilation[0], dilation[1]),
         torch.get_num_threads(),
     )
     return y, _flag(value=True)
@@ -218,9 +218,9 @@ def _conv_weight(
         _view(grad),
         last,
         groups,
-        tuple(stride),
+        (stride[0], stride[1]),
         (padding[0], padding[2]),
-        tuple(dilation),
+        (dilation[0], dilation[1]),
         torch.get_num_threads(),
     )
     return grad
@@ -250,9 +250,9 @@ def _conv_input(
     """Return the gradient of the input, by PyTorch: every input has one, spike or not."""
     n, channels, height, width = x.shape
     top, bottom, left, right = padding
-    both = [top, left]
-    if (top, left) != (bottom, right):
-        both = [0, 0]
+    even = (top, left) == (bottom, right)
+    both = [top, left] if even else [0, 0]
+    if not even:
         height, width = height + top + bottom, width + left + right
     # Only shape and format of this one count; channels_last is fastest.
     like = torch.empty(
@@ -262,9 +262,7 @@ def _conv_input(
     grad, _, _ = torch.ops.aten.convolution_backward(
         grad_y, like, weight, None, stride, both, dilation, False, [0, 0], groups, masks
     )
-    if both == [top, left]:
-        return grad
-    return grad[:, :, top : height - bottom, left : width - right]
+    return grad if even else grad[:, :, top : height - bottom, left : width - right]
 
 
 def _conv_backward(ctx: Any, grad_y: Tensor, _: Any) -> tuple[Tensor | None, ...]:
