@@ -182,6 +182,28 @@ def test_random_convolutions_are_the_dense_ones() -> None:
         )
 
 
+def test_margins_wider_than_the_image() -> None:
+    compare(
+        lambda *t: spike_conv2d(*t, padding=60, dilation=50, density_limit=1),
+        lambda *t: F.conv2d(*t, padding=60, dilation=50),
+        sparse(5, 2, 1, 2, density=0.5),
+        random(3, 2, 3, 3, seed=2),
+    )
+
+
+def test_inference_mode_and_views() -> None:
+    x, weight = sparse(4, 6), random(3, 6, seed=2)
+    expected = F.linear(x, weight)
+    with torch.inference_mode():
+        torch.testing.assert_close(spike_linear(x, weight, density_limit=1), expected)
+    negated = torch.complex(x, -x).conj().imag  # x, by a bit of the view
+    torch.testing.assert_close(spike_linear(negated, weight, density_limit=1), expected)
+    expanded = x[:1].expand(5, 6)
+    torch.testing.assert_close(
+        spike_linear(expanded, weight, density_limit=1), F.linear(expanded, weight)
+    )
+
+
 def test_leading_dimensions_are_folded() -> None:
     x, weight = sparse(3, 2, 4, 6, 5), random(7, 4, 3, 3, seed=2)
     expected = F.conv2d(x.flatten(0, 1), weight).unflatten(0, (3, 2))

@@ -74,7 +74,9 @@ class Convolution {
         tile_image(rows.size * tile_row) {
     const std::size_t target = tile_bytes / sizeof(R) / pitch;
     const std::size_t pixels = s.input.height * s.input.width;
-    tile_images = std::max<std::size_t>(1, target / pixels);
+    // Wide margins around small images are not worth a shared tile.
+    tile_images = std::min(target / pixels, 4 * tile_bytes / sizeof(R) / tile_image);
+    tile_images = std::max<std::size_t>(1, tile_images);
     band = std::clamp<std::size_t>(target / s.input.width, 1, s.input.height);
     for (const auto& row_taps : rows.taps) {
       for (const auto& column_taps : columns.taps) {
@@ -215,8 +217,8 @@ class Convolution {
   std::vector<std::uint32_t> pixel_key, pixel_at;
 };
 
-// Calls body(first, n, part) for tiles of images, parts in parallel, each in one piece of memory:
-// a part holds consecutive tiles.
+// Calls body(part, begin, end) for at most so many parts of the images, in parallel; a part is made
+// of whole tiles.
 template <class R, class Part>
 void in_parts(const Convolution<R>& conv, std::size_t limit, int threads, Part&& body) {
   const std::size_t tiles = parts_of(conv.shape.images, conv.tile_images);

@@ -28,7 +28,7 @@ def _line(n: int) -> int:
 
 def _is_sparse(x: Tensor, limit: float) -> bool:
     """Whether few enough inputs are active; input that is not finite is left to PyTorch."""
-    active, finite = _core.activity(x.detach().numpy(), torch.get_num_threads())
+    active, finite = _core.activity(_view(x), torch.get_num_threads())
     return finite and active <= limit * x.numel()
 
 
@@ -38,7 +38,7 @@ def _flag(*, value: bool) -> Tensor:
 
 def _view(tensor: Tensor | None) -> Any:
     """Return a view as a numpy array."""
-    return None if tensor is None else tensor.detach().numpy()
+    return None if tensor is None else tensor.detach().resolve_neg().numpy()
 
 
 # ---- linear ----
