@@ -14,7 +14,7 @@ from spikelet.torch.sparse_ops import spike_conv2d_op, spike_linear_op
 
 __all__ = ["SpikeConv2d", "SpikeLinear", "spike_conv2d", "spike_linear"]
 
-# Share of active inputs above which PyTorch's dense path is faster: measured with forward passes and gradients of weights
+# Share of active inputs above which PyTorch is faster: measured with forward passes and gradients of weights
 # on one thread of an AVX-512 machine (Zen 4); PyTorch 2.13.
 LINEAR_LIMIT = 0.35
 CONV_LIMIT = 0.25
