@@ -29,6 +29,40 @@ def encode_burst(
 def encode_delta(x: npt.ArrayLike, steps: int, threshold: float, /) -> _Bytes: ...
 def encode_spike_list(raster: npt.ArrayLike, steps: int, /) -> tuple[_Ints, _Ints]: ...
 
+# float32 or float64, the same for all arrays of a call; the output is written in place.
+_Reals: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+_Pair: TypeAlias = tuple[int, int]
+
+def activity(x: _Reals, threads: int) -> tuple[int, bool]: ...
+def sparse_linear(
+    x: _Reals, weight: _Reals, bias: _Reals | None, y: _Reals, threads: int
+) -> None: ...
+def sparse_linear_weight(x: _Reals, grad_y: _Reals, grad_weight: _Reals, threads: int) -> None: ...
+def sparse_conv(
+    x: _Reals,
+    weight: _Reals,
+    bias: _Reals | None,
+    y: _Reals,
+    channels_last: bool,
+    groups: int,
+    stride: _Pair,
+    padding: _Pair,
+    dilation: _Pair,
+    threads: int,
+) -> None: ...
+def sparse_conv_weight(
+    x: _Reals,
+    grad_y: _Reals,
+    grad_weight: _Reals,
+    channels_last: bool,
+    groups: int,
+    stride: _Pair,
+    padding: _Pair,
+    dilation: _Pair,
+    threads: int,
+) -> None: ...
+def column_sums(x: _Reals, sums: _Reals, threads: int) -> None: ...
+
 class RuleKind(enum.Enum):
     all_to_all = 0
     one_to_one = 1

@@ -23,6 +23,7 @@ from spikelet.torch.modules import (
     RecurrentCubaLIF,
     RecurrentLIF,
 )
+from spikelet.torch.sparse import SpikeConv2d, SpikeLinear, spike_conv2d, spike_linear
 from spikelet.torch.surrogate import Table
 
 del _torch
@@ -37,10 +38,14 @@ __all__ = [
     "RecurrentALIF",
     "RecurrentCubaLIF",
     "RecurrentLIF",
+    "SpikeConv2d",
+    "SpikeLinear",
     "Table",
     "integrate",
     "keep_freed_memory",
     "lif",
     "pool_limit",
     "set_pool_limit",
+    "spike_conv2d",
+    "spike_linear",
 ]
