@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -86,9 +87,9 @@ def result(x: Tensor, steps: int | None = None, wanted: bool = True) -> Tensor:
     """Return a tensor for results: of so many steps in the memory order of those of x, or of one; without elements if not wanted."""
     if not wanted:
         return x.new_empty(0)
-    shape, strides = x.shape[1:], x.stride()[1:]
+    shape, strides = tuple(x.shape[1:]), tuple(x.stride()[1:])
     if steps is not None:
-        shape, strides = (steps, *shape), (shape.numel(), *strides)
+        shape, strides = (steps, *shape), (math.prod(shape), *strides)
     if type(x) is not Tensor:  # a stand-in without memory, of torch.compile
         return torch.empty_strided(shape, strides, dtype=x.dtype, device=x.device)
     return empty(shape, strides, x.dtype)
