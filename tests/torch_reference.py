@@ -1,8 +1,7 @@
 """Spiking neurons in plain PyTorch, step after step: what the fused kernels are compared with.
 
-Written from the equations that snnTorch, SpikingJelly and Norse document. It needs PyTorch alone, so that it also runs in the
-environments of those libraries: bench/python/compare_training.py compares it with each of them. Nothing here is fast; autograd
-does the way back, but for the derivative of a spike.
+Written from the equations that snnTorch, SpikingJelly and Norse document, and compared with each of them by
+bench/python/compare_training.py. Nothing here is fast; autograd does the way back, but for the derivative of a spike.
 
 `simulate` is the general neuron; `lif` takes the parameters of the library whose convention it follows.
 """
@@ -71,20 +70,21 @@ def simulate(
     syn_decay: Number | None = None,
     adapt_decay: Number | None = None,
     boost: Number = 0.0,
-    weight: Tensor | None = None,
+    recurrent: Tensor | None = None,
 ) -> dict[str, Tensor]:
     """Run neurons on `x`, [T, B, *].
 
-    At each step the input (with `weight`, plus s[t-1] @ weight.T; with `syn_decay`, the current i[t] = syn_decay i[t-1] + that)
-    charges the potential, h = charge(v, input). There is a spike where h reaches v_threshold (strict: is above it). With
-    `adapt_decay` the threshold is v_threshold + boost a[t-1], a[t] = adapt_decay a[t-1] + s[t]; `boost` does not count in resets.
+    At each step the input charges the potential, h = charge(v, input), and there is a spike where h reaches v_threshold
+    (strict: is above it). With `recurrent`, s[t-1] @ recurrent.T is added to the input; with `syn_decay` the current
+    i[t] = syn_decay i[t-1] + input takes its place. With `adapt_decay` the threshold of spikes, not that of resets, is
+    v_threshold + boost a[t-1], a[t] = adapt_decay a[t-1] + s[t].
 
-    `reset` takes v_threshold off ("subtract"), sets v_reset ("value") or is "none". It happens in the step of the spike (when=
-    "same"); or in the next one, before the charge for "value", for "subtract" after it, and what asks for it is the potential that
-    is still above v_threshold, without a gradient ("next"); or both, less what the second already did ("both"). `detach_reset`
-    cuts the gradient from a reset to its spike.
+    `reset` takes v_threshold off ("subtract"), sets v_reset ("value") or is "none". With when="same" it happens in the
+    step of the spike, and `detach_reset` cuts the gradient from it to the spike. With when="next" a potential that is
+    above v_threshold is reset in the next step: "value" before the charge, "subtract" after it; this has no gradient.
+    "both" does the second and then the first, less what the second did.
 
-    Returns spikes, charged (h) and v (after reset) as [T, B, *], and what is left after the last step: last_v, last_i, last_a.
+    Returns spikes, charged (h) and v (after reset), [T, B, *], and what the last step leaves: last_v, last_i, last_a.
     """
     assert reset in ("subtract", "value", "none")
     assert when in ("same", "next", "both")
@@ -96,7 +96,7 @@ def simulate(
     potential, current, adaptation, s = zero + v, zero, zero, zero
     found: dict[str, list[Tensor]] = {"spikes": [], "charged": [], "v": []}
     for given in x:
-        seen = given if weight is None else given + s @ weight.T
+        seen = given if recurrent is None else given + s @ recurrent.T
         if syn_decay is not None:
             seen = current = syn_decay * current + seen
         limit = v_threshold if adapt_decay is None else v_threshold + boost * adaptation
@@ -139,7 +139,8 @@ def lif(
 ) -> Any:
     """Return the spikes of `x`, [T, B, *], and with `return_v` the potential after the last step.
 
-    `parameters` are those of the convention (functions below), and `syn_decay`, `adapt_decay`, `boost` and `weight` of `simulate`.
+    `parameters` are those of the convention (see the functions below), and those of `simulate` that it leaves free, such as
+    `syn_decay`, `adapt_decay`, `boost` and `recurrent`.
     """
     given = {"v_threshold": v_threshold, "surrogate": surrogate, "alpha": alpha} | parameters
     lower = {
@@ -171,9 +172,9 @@ def _spikelet(
 def _snntorch(
     *, beta: Number, reset: str = "subtract", reset_delay: bool = True, **general: Any
 ) -> Lowered:
-    """snn.Leaky: h = beta v + x, beta in [0, 1]; s = (h > v_threshold); reset by "subtract", "zero" or "none".
+    """snn.Leaky: h = beta v + x, beta in [0, 1]; s = (h > v_threshold); reset "subtract", "zero" or "none".
 
-    The reset comes a step late and without gradient; without the delay it comes at once, with a gradient, and less the late one.
+    The reset comes a step late and without a gradient; without reset_delay at once too, with one, less the late one.
     """
     if isinstance(beta, Tensor):
         beta = beta.clamp(0, 1)
@@ -204,9 +205,10 @@ def _norse(
     *, tau_mem_inv: Number = 100.0, tau_syn_inv: Number | None = 200.0, v_leak: Number = 0.0,
     v_reset: Number = 0.0, dt: float = 0.001, **general: Any,
 ) -> Lowered:  # fmt: skip
-    """lif_feed_forward_step: i += x; h = v + dt tau_mem_inv ((v_leak - v) + i); i -= dt tau_syn_inv i; s = (h > v_threshold).
+    """lif_feed_forward_step: i += x; h = v + dt tau_mem_inv ((v_leak - v) + i); i -= dt tau_syn_inv i.
 
-    The reset sets v_reset and has a gradient. Starts from v_leak. tau_syn_inv None: no current (lif_box_feed_forward_step).
+    s = (h > v_threshold); the reset sets v_reset and has a gradient. It starts from v_leak. tau_syn_inv None: no current,
+    as in lif_box_feed_forward_step.
     """
     general |= {
         "reset": "value",

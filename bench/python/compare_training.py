@@ -221,7 +221,7 @@ def main() -> None:
             layer = take_turns(
                 layer_cases(args, args.threads), args.runs,
                 lambda case: work(args, folder, case, "time"),
-                lambda record: f"{1e3 * record['wall_s']:.2f} ms, first {record['first_s']:.1f} s",
+                lambda record: f"{1e3 * record['wall_s']:.2f} ms, first two {record['first_s']:.1f} s",
             )  # fmt: skip
             for threads in args.threads:
                 case = Case("spikelet", args.libraries[0], "floor", threads)

@@ -123,6 +123,8 @@ def checks(convention: str, neurons: int) -> dict[str, Parameters]:
         found["one for each neuron, learned"] = base | {
             "beta": 0.9 * each, "v_threshold": each[::-1].copy()
         }  # fmt: skip
+        weights = np.random.default_rng(8).normal(0, 0.1 / neurons**0.5, (neurons, neurons))
+        found["recurrent, learned"] = base | {"recurrent": weights}
         surrogates = {"sigmoid": 5.0, "fast_sigmoid": 25.0}
     else:
         for v_leak, v_reset in product((0.0, 0.25), (0.0, -0.25)):
@@ -130,6 +132,7 @@ def checks(convention: str, neurons: int) -> dict[str, Parameters]:
                 "v_leak": v_leak, "v_reset": v_reset
             }  # fmt: skip
         found["one for each neuron"] = base | {"tau_mem_inv": 100.0 * each}
+        found["adaptive"] = base | {"adapt_decay": 0.95, "boost": 0.2}
         surrogates = {"triangle": 1.0, "sigmoid": 4.0}
     for surrogate, alpha in surrogates.items():
         found[surrogate] = base | {"surrogate": surrogate, "alpha": alpha}

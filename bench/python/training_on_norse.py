@@ -13,6 +13,11 @@ from norse.torch.functional.lif import (
     lif_feed_forward_step,
 )
 from norse.torch.functional.lif_box import LIFBoxParameters
+from norse.torch.functional.lsnn import (
+    LSNNFeedForwardState,
+    LSNNParameters,
+    lsnn_feed_forward_step,
+)
 from norse.torch.module.lif import LIFCell
 from norse.torch.module.lif_box import LIFBoxCell
 from training import TIMED
@@ -40,10 +45,36 @@ def shared(dtype: torch.dtype, parameters: dict[str, Any]) -> dict[str, Any]:
 def lif(convention: str, x: torch.Tensor, **parameters: Any) -> Any:  # noqa: ARG001
     """Return spikes and last potential."""
     tau = torch.as_tensor(parameters["tau_syn_inv"], dtype=x.dtype)
+    if "boost" in parameters:
+        return adaptive(x, tau, parameters)
     p = LIFParameters(tau_syn_inv=tau, **shared(x.dtype, parameters))
     state = LIFFeedForwardState(v=p.v_leak + torch.zeros_like(x[0]), i=torch.zeros_like(x[0]))
     spikes, state = lif_feed_forward_integral(x, state, p, parameters["dt"])
     return spikes, state.v
+
+
+def adaptive(
+    x: torch.Tensor, tau_syn_inv: torch.Tensor, parameters: dict[str, Any]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return spikes and last potential of LSNN neurons.
+
+    In these b is the threshold, which decays before it counts; and the current of a step charges
+    the potential in the next one, so there is a step more, in whose first nothing happens.
+    """
+    dt, decay = parameters["dt"], parameters["adapt_decay"]
+    p = LSNNParameters(
+        tau_syn_inv=tau_syn_inv,
+        tau_adapt_inv=torch.as_tensor((1 - decay) / dt, dtype=x.dtype),
+        beta=torch.as_tensor(parameters["boost"] / decay, dtype=x.dtype),
+        **shared(x.dtype, parameters),
+    )
+    zero = torch.zeros_like(x[0])
+    state = LSNNFeedForwardState(v=p.v_leak + zero, i=zero, b=p.v_th + zero)
+    spikes = []
+    for part in (*x, zero):
+        out, state = lsnn_feed_forward_step(part, state, p, dt)
+        spikes.append(out)
+    return torch.stack(spikes[1:]), state.v
 
 
 def layer(task: Task) -> Layer:

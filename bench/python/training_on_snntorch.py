@@ -41,9 +41,28 @@ def leaky(dtype: torch.dtype, parameters: dict[str, Any]) -> snn.Leaky:
 def lif(convention: str, x: torch.Tensor, **parameters: Any) -> Any:  # noqa: ARG001
     """Return spikes and last potential."""
     node = leaky(x.dtype, parameters)
+    if "recurrent" in parameters:
+        return recurrent(node, x, parameters["recurrent"])
     mem, spikes = torch.zeros_like(x[0]), []
     for part in x:
         spk, mem = node(part, mem)
+        spikes.append(spk)
+    return torch.stack(spikes), mem
+
+
+def recurrent(
+    like: snn.Leaky, x: torch.Tensor, weight: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return spikes and last potential of such neurons when each hears all of them."""
+    node = snn.RLeaky(
+        beta=like.beta, threshold=like.threshold, spike_grad=like.spike_grad,
+        reset_mechanism=like.reset_mechanism, reset_delay=like.reset_delay, linear_features=len(weight),
+    )  # fmt: skip
+    del node.recurrent  # a module with weights of its own
+    node.recurrent = lambda spikes: torch.nn.functional.linear(spikes.to(weight.dtype), weight)
+    spk, mem, spikes = torch.zeros_like(x[0]), torch.zeros_like(x[0]), []
+    for part in x:
+        spk, mem = node(part, spk, mem)
         spikes.append(spk)
     return torch.stack(spikes), mem
 

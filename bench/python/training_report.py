@@ -19,7 +19,7 @@ Results = dict["Case", list["Record"]]
 
 LAYER_HEADER = (
     "threads", "neuron of", "program", "method", "runs", "forward ms", "backward ms",
-    "both ms (min..max)", "it / spikelet", "same spikes", "first pass s",
+    "both ms (min..max)", "it / spikelet", "same spikes", "first two s",
 )  # fmt: skip
 FLOOR_HEADER = (
     "threads", "neuron of", "pass", "ms", "floor ms, used memory", "ratio", "floor ms, new memory",
