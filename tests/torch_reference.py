@@ -139,8 +139,8 @@ def lif(
 ) -> Any:
     """Return the spikes of `x`, [T, B, *], and with `return_v` the potential after the last step.
 
-    `parameters` are those of the convention (see the functions below), and those of `simulate` that it leaves free, such as
-    `syn_decay`, `adapt_decay`, `boost` and `recurrent`.
+    `parameters` are those of the convention (see the functions below), and those of `simulate` that it leaves free, such
+    as `syn_decay`, `adapt_decay`, `boost` and `recurrent`.
     """
     given = {"v_threshold": v_threshold, "surrogate": surrogate, "alpha": alpha} | parameters
     lower = {
@@ -207,8 +207,8 @@ def _norse(
 ) -> Lowered:  # fmt: skip
     """lif_feed_forward_step: i += x; h = v + dt tau_mem_inv ((v_leak - v) + i); i -= dt tau_syn_inv i.
 
-    s = (h > v_threshold); the reset sets v_reset and has a gradient. It starts from v_leak. tau_syn_inv None: no current,
-    as in lif_box_feed_forward_step.
+    s = (h > v_threshold); the reset sets v_reset and has a gradient. It starts from v_leak. tau_syn_inv None: no
+    current, as in lif_box_feed_forward_step.
     """
     general |= {
         "reset": "value",

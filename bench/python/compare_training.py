@@ -7,7 +7,7 @@ of neurons is run forward and backward, as each library does it and as torch.com
 that, and a small convolutional network is trained for an epoch.
 
     python bench/python/compare_training.py --peers-python ENV/bin/python --threads 1 2 \
-        --mnist MNIST --json result.json
+        --mnist MNIST/raw --json result.json
 """
 
 from __future__ import annotations
@@ -86,6 +86,11 @@ def arguments() -> argparse.Namespace:
         parser.error("numbers must be positive")
     if "epoch" in args.parts and args.mnist is None:
         parser.error("the epoch needs --mnist; else leave it out of --parts")
+    if "epoch" in args.parts:
+        try:
+            datasets.mnist(args.mnist, "test", 1)
+        except (FileNotFoundError, ValueError) as error:
+            parser.error(f"--mnist: {error}")
     args.spikelet_python = args.spikelet_python or sys.executable
     args.reference_python = args.reference_python or args.spikelet_python
     for name in LIBRARIES:

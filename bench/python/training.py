@@ -59,7 +59,8 @@ NETWORK_METHODS = {"spikelet": ("by layer",), "snntorch": ("by step", "by layer"
 NETWORK_STEPS, NETWORK_BATCH = 8, 128
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-9}
-"""Of what two programs find, |a - b| <= tolerance (1 + |b|); spikes must be identical."""
+"""Of what two programs find, |a - b| <= tolerance (1 + |b|), with the largest |b| for the gradients
+of parameters, which are sums; spikes must be identical."""
 
 
 @dataclass(frozen=True)

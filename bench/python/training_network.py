@@ -1,7 +1,7 @@
 """The spiking convolutional network for MNIST that is trained for an epoch, and its training.
 
 As ``examples/train_mnist.py`` has it: convolution, pool, neurons; convolution, pool, neurons; a
-dense layer and neurons, whose spikes are counted. An image is the input current of all steps.
+dense layer, whose mean over all steps is read. An image is the input current of all steps.
 """
 
 from __future__ import annotations
@@ -37,28 +37,25 @@ class Network(nn.Module):
         self.last = nn.Sequential(nn.Flatten(), nn.Linear(1024, 10))
 
     def by_layer(self, images: torch.Tensor, steps: int, fire: Fire) -> torch.Tensor:
-        """Return the counts of the output's spikes, ``[B, 10]``, layer after layer.
+        """Return the logits, ``[B, 10]``, layer after layer.
 
-        The weights of a layer see all steps as one batch; the first, whose input does not change,
-        sees it once.
+        The second layer sees all steps as one batch; the first, whose input does not change, and
+        the last, whose mean is read, see one.
         """
         current = self.first(images)
         spikes = fire(current.expand(steps, *current.shape))
-        for layer in (self.second, self.last):
-            current = layer(spikes.flatten(0, 1))
-            spikes = fire(current.unflatten(0, (steps, -1)))
-        return spikes.sum(0)
+        current = self.second(spikes.flatten(0, 1)).unflatten(0, (steps, -1))
+        return self.last(fire(current).mean(0))
 
     def by_step(self, images: torch.Tensor, steps: int, cell: Cell) -> torch.Tensor:
         """Return the same, step after step."""
-        states: list[Any] = [None, None, None]
-        counts = torch.zeros(())
+        first = second = None
+        total = torch.zeros(())
         for _ in range(steps):
-            x = images
-            for k, layer in enumerate((self.first, self.second, self.last)):
-                x, states[k] = cell(layer(x), states[k])
-            counts = counts + x
-        return counts
+            spikes, first = cell(self.first(images), first)
+            spikes, second = cell(self.second(spikes), second)
+            total = total + self.last(spikes)
+        return total / steps
 
 
 def batches(

@@ -83,7 +83,7 @@ def layer(task: Task) -> Layer:
 
 
 def network(task: Task, net: Network) -> Layer:
-    """Return what counts the output's spikes for images, "by step" or "by layer"."""
+    """Return what gives the logits of images, "by step" or "by layer"."""
     node = leaky(torch.float32, TIMED["snntorch"])
 
     def cell(x: torch.Tensor, mem: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:

@@ -37,7 +37,7 @@ def layer(task: Task) -> Layer:
 
 
 def network(task: Task, net: Network) -> Layer:
-    """Return what counts the output's spikes for images; the method is "by layer"."""
+    """Return what gives the logits of images; the method is "by layer"."""
     run, options = function(), TIMED["snntorch"]
 
     def fire(x: torch.Tensor) -> torch.Tensor:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from compare_training import Case
     from processes import Record
 
+ELEMENTWISE = ("/last v", "/by x")
+"""Results that are not sums over neurons and steps."""
+
 Results = dict["Case", list["Record"]]
 
 LAYER_HEADER = (
@@ -22,7 +25,7 @@ LAYER_HEADER = (
     "both ms (min..max)", "it / spikelet", "same spikes", "first two s",
 )  # fmt: skip
 FLOOR_HEADER = (
-    "threads", "neuron of", "pass", "ms", "floor ms, used memory", "ratio", "floor ms, new memory",
+    "threads", "neuron of", "method", "pass", "ms", "floor ms, used memory", "ratio", "floor ms, new memory",
     "ratio",
 )  # fmt: skip
 MEMORY_HEADER = ("neuron of", "program", "method", "extra MB", "in inputs", "it / spikelet")
@@ -47,7 +50,8 @@ def differences(ours: Path, theirs: Path, dtype: str) -> dict[str, Any]:
                     far.append(f"{name}: {wrong} differ")
                 continue
             x, y = (stored[name].astype(np.float64) for stored in (a, b))
-            apart = float(np.max(np.abs(x - y) / (1 + np.abs(y))))
+            size = np.abs(y) if name.endswith(ELEMENTWISE) else np.max(np.abs(y))
+            apart = float(np.max(np.abs(x - y) / (1 + size)))
             error = max(error, apart)
             if not apart <= TOLERANCE[dtype]:
                 far.append(f"{name}: {apart:.2g}")
@@ -138,9 +142,9 @@ def floors(results: Results, floor: dict[int, Record]) -> str:
             own = sum(runs_of(runs, part) for part in parts)
             sums = [keys] if name == "both" else [(key,) for key in keys]
             for chosen in sums:
-                cells = [str(case.threads), case.convention, name, f"{1e3 * own:.2f}"]
+                cells = [str(case.threads), case.convention, case.method, name, f"{1e3 * own:.2f}"]
                 if name != "backward":
-                    cells[2] += f", writes {1 if chosen[-1] == 'forward 1' else 2}"
+                    cells[3] += f", writes {1 if chosen[-1] == 'forward 1' else 2}"
                 for memory in ("kept", "new"):
                     least = sum(copies[f"{key}, {memory}"] for key in chosen)
                     cells += [f"{1e3 * least:.2f}", f"{own / least:.2f}"]
