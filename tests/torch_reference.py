@@ -25,7 +25,7 @@ SURROGATES: dict[str, Callable[[Tensor, float], Tensor]] = {
     "fast_sigmoid": lambda u, a: 1 / (1 + a * u.abs()) ** 2,
     "superspike": lambda u, a: 1 / (1 + a * u.abs()) ** 2,
     "triangle": lambda u, a: (a - a * a * u.abs()).clamp(min=0),
-    "rectangle": lambda u, a: torch.where(u.abs() < 1 / (2 * a), a, 0.0).to(u),
+    "rectangle": lambda u, a: a * (u.abs() < 1 / (2 * a)).to(u),
     "gaussian": lambda u, a: a / math.sqrt(2 * math.pi) * torch.exp(-((a * u) ** 2) / 2),
 }
 """What stands for the derivative of a spike by u = potential - threshold."""

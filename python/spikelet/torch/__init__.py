@@ -1,1 +1,44 @@
-"""Spike-based backpropagation in PyTorch: neurons whose steps, forward and backward, run in the compiled core."""
+"""Spike-based backpropagation in PyTorch: neurons whose steps, forward and backward, run in the compiled core.
+
+Needs PyTorch: ``pip install 'spikelet[torch]'``.
+"""
+
+try:
+    import torch as _torch
+except ImportError:
+    raise ImportError("spikelet.torch needs PyTorch: pip install 'spikelet[torch]'") from None
+
+from spikelet.torch.functional import integrate, lif
+from spikelet.torch.memory import keep_freed_memory, pool_limit, set_pool_limit
+from spikelet.torch.modules import (
+    ALIF,
+    IF,
+    LI,
+    LIF,
+    CubaLIF,
+    Neuron,
+    RecurrentALIF,
+    RecurrentCubaLIF,
+    RecurrentLIF,
+)
+from spikelet.torch.surrogate import Table
+
+del _torch
+
+__all__ = [
+    "ALIF",
+    "IF",
+    "LI",
+    "LIF",
+    "CubaLIF",
+    "Neuron",
+    "RecurrentALIF",
+    "RecurrentCubaLIF",
+    "RecurrentLIF",
+    "Table",
+    "integrate",
+    "keep_freed_memory",
+    "lif",
+    "pool_limit",
+    "set_pool_limit",
+]

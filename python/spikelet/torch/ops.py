@@ -1,0 +1,173 @@
+"""The operators ``torch.ops.spikelet.neuron`` and ``neuron_backward``: the core's fused steps as PyTorch sees them.
+
+Registered with `torch.library`, so that autograd, ``torch.compile`` and ``torch.export`` take them as they take PyTorch's
+own. Tensors reach the core as views of their memory. Use `spikelet.torch.lif` and the modules, which check arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spikelet import _core
+from spikelet.torch.cell import PARAMETERS, STATES, cell_of, core_cell
+from spikelet.torch.layout import arranged, array, ordered, result, shaped
+
+__all__ = ["neuron", "neuron_backward"]
+
+Optional = Tensor | None
+
+_LIBRARY = torch.library.Library("spikelet", "FRAGMENT")
+_GIVEN = "Tensor?[] parameters, Tensor?[] states, Tensor? recurrent, Tensor? first_spikes"
+_LIBRARY.define(
+    "neuron(Tensor x, " + ", ".join(f"Tensor? {name}" for name in (*PARAMETERS, *STATES)) +
+    ", Tensor? recurrent, Tensor? first_spikes, str cell, str give)"
+    " -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
+)  # fmt: skip
+_LIBRARY.define(
+    f"neuron_backward(Tensor kept, bool is_charged, {_GIVEN}, Tensor? spikes, Tensor? by_spikes, Tensor? by_v_seq,"
+    " Tensor?[] by_last, str cell, bool[] wanted) -> Tensor[]"
+)
+neuron = torch.ops.spikelet.neuron
+neuron_backward = torch.ops.spikelet.neuron_backward
+
+
+def _results(x: Tensor, recurrent: Optional, text: str, give: str) -> tuple[Tensor, ...]:
+    """Return tensors for: spikes, what is kept for the way back, the potential at each step, the last states.
+
+    `give` tells which: "s" spikes, "h" the potential before each reset, "x" the input with what neurons hear, "v".
+    """
+    kept = result(x, ("h" if recurrent is None else "x") in give)
+    last = (result(x, has, step=True) for has in cell_of(text).states)
+    return result(x, "s" in give), kept, result(x, "v" in give), *last
+
+
+def _forward(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
+    parameters, states, (recurrent, first_spikes, text, give) = given[:5], given[5:8], given[8:]
+    x = arranged(x)
+    results = _results(x, recurrent, text, give)
+    spikes, kept, v_seq, *last = (array(t, x) if t.ndim == x.ndim or t.numel() else None for t in results)
+    run = _core.train_forward32 if x.dtype == torch.float32 else _core.train_forward64
+    run(
+        core_cell(text),
+        [ordered(p, x) for p in parameters],
+        array(x, x),
+        len(x),
+        [array(state, x) for state in states],
+        spikes if "s" in give else None,
+        kept if "h" in give and recurrent is None else None,
+        v_seq if "v" in give else None,
+        last,
+        _recurrence(recurrent, first_spikes, x),
+        kept if "x" in give else None,
+        torch.get_num_threads(),
+    )
+    return results
+
+
+def _forward_fake(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
+    return _results(arranged(x), given[8], given[-2], given[-1])
+
+
+def _recurrence(recurrent: Optional, first_spikes: Optional, x: Tensor) -> _core.Recurrence | None:
+    if recurrent is None:
+        return None
+    return _core.Recurrence(recurrent.detach().contiguous().numpy(), array(first_spikes, x), len(recurrent))
+
+
+def _gradients(
+    kept: Tensor, parameters: Sequence[Optional], recurrent: Optional, wanted: Sequence[bool]
+) -> tuple[list[Optional], list[Optional], Optional, Optional]:
+    """Return tensors for the gradients by parameters (flat, in the order of memory), states, weights and first spikes."""
+    by_parameters = [
+        kept.new_empty(p.numel()) if w and p is not None else None for p, w in zip(parameters, wanted[:5], strict=True)
+    ]
+    by_states = [result(kept, step=True) if w else None for w in wanted[5:8]]
+    by_weights = kept.new_empty(recurrent.shape) if wanted[8] and recurrent is not None else None
+    return by_parameters, by_states, by_weights, result(kept, step=True) if wanted[9] else None
+
+
+def _backward(
+    kept: Tensor,
+    is_charged: bool,
+    parameters: Sequence[Optional],
+    states: Sequence[Optional],
+    recurrent: Optional,
+    first_spikes: Optional,
+    spikes: Optional,
+    by_spikes: Optional,
+    by_v_seq: Optional,
+    by_last: Sequence[Optional],
+    text: str,
+    wanted: Sequence[bool],
+) -> list[Tensor]:
+    kept = arranged(kept)
+    by_x = result(kept)
+    by_parameters, by_states, by_weights, by_first = _gradients(kept, parameters, recurrent, wanted)
+    run = _core.train_backward32 if kept.dtype == torch.float32 else _core.train_backward64
+    memory = array(kept, kept)
+    run(
+        core_cell(text),
+        [ordered(p, kept) for p in parameters],
+        None if is_charged else memory,
+        memory if is_charged else None,
+        len(kept),
+        kept[0].numel(),
+        [array(state, kept) for state in states],
+        array(by_spikes, kept),
+        array(by_v_seq, kept),
+        [array(g, kept) if has else None for g, has in zip(by_last, cell_of(text).states, strict=True)],
+        array(by_x, kept),
+        [array(g, kept) for g in by_states],
+        [None if g is None else g.numpy() for g in by_parameters],
+        _recurrence(recurrent, first_spikes, kept),
+        array(spikes, kept),
+        None if by_weights is None else by_weights.numpy(),
+        array(by_first, kept),
+        torch.get_num_threads(),
+    )
+    by_parameters = [
+        None if g is None or p is None else shaped(g, p, kept) for g, p in zip(by_parameters, parameters, strict=True)
+    ]
+    return [by_x, *(g for g in (*by_parameters, *by_states, by_weights, by_first) if g is not None)]
+
+
+def _backward_fake(kept: Tensor, is_charged: bool, *given: Any) -> list[Tensor]:  # noqa: ARG001
+    kept = arranged(kept)
+    by_parameters, *others = _gradients(kept, given[0], given[2], given[-1])
+    shapes = [kept.new_empty(p.shape) for p, g in zip(given[0], by_parameters, strict=True) if g is not None]
+    by_states, by_weights, by_first = others
+    return [result(kept), *shapes, *(g for g in (*by_states, by_weights, by_first) if g is not None)]
+
+
+def _save(ctx: Any, inputs: Sequence[Any], output: Sequence[Tensor]) -> None:
+    x, *given, text, give = inputs
+    spikes, kept = output[:2]
+    recurrent = given[8]
+    ctx.text, ctx.is_charged = text, recurrent is None and "h" in give
+    ctx.set_materialize_grads(False)
+    from_output = ctx.is_charged or recurrent is not None
+    ctx.save_for_backward(kept if from_output else x, *given, spikes if recurrent is not None else None)
+
+
+def _gradient(ctx: Any, by_spikes: Optional, _: Optional, by_v_seq: Optional, *by_last: Optional) -> tuple[Any, ...]:
+    kept, *given, spikes = ctx.saved_tensors
+    if all(g is None for g in (by_spikes, by_v_seq, *by_last)):
+        return (None,) * 13
+    wanted = [bool(w) for w in ctx.needs_input_grad[1:11]]
+    results = iter(
+        neuron_backward(
+            kept, ctx.is_charged, given[:5], given[5:8], *given[8:], spikes, by_spikes, by_v_seq, by_last, ctx.text, wanted
+        )
+    )
+    return next(results), *(next(results) if w else None for w in wanted), None, None
+
+
+_LIBRARY.impl("neuron", _forward, "CPU")
+_LIBRARY.impl("neuron_backward", _backward, "CPU")
+torch.library.register_fake("spikelet::neuron", _forward_fake, lib=_LIBRARY)
+torch.library.register_fake("spikelet::neuron_backward", _backward_fake, lib=_LIBRARY)
+torch.library.register_autograd("spikelet::neuron", _gradient, setup_context=_save, lib=_LIBRARY)
