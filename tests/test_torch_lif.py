@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 import spikelet as sl
 import spikelet.torch as st
 from spikelet.torch.cell import PARAMETERS, Cell, text_of
@@ -31,13 +32,29 @@ def leaf(shape, low, high, generator, dtype=torch.float64):
     return values.requires_grad_()
 
 
-def compare(cell, *, steps=12, features=(3, 5), recurrent=False, learned=True, checkpoint=None, order=None, seed=0):
+def compare(
+    cell,
+    *,
+    steps=12,
+    features=(3, 5),
+    recurrent=False,
+    learned=True,
+    checkpoint=None,
+    order=None,
+    seed=0,
+):
     """Run a cell in the core and in PyTorch on the same leaves; compare all results and gradients."""
     g = torch.Generator().manual_seed(seed)
     shape = (steps, 2, *features)
     x = leaf(shape, -0.5, 2.5, g)
     if order is not None:
-        x = x.detach().permute(order).contiguous().permute([order.index(d) for d in range(x.ndim)]).requires_grad_()
+        x = (
+            x.detach()
+            .permute(order)
+            .contiguous()
+            .permute([order.index(d) for d in range(x.ndim)])
+            .requires_grad_()
+        )
     v = leaf(shape[1:], -0.3, 0.8, g)
     ranges = {"leak": (1.5, 4.0) if cell.charge != "decay" else (0.3, 0.95), "threshold": (0.6, 1.2),
               "syn_decay": (0.2, 0.8), "adapt_decay": (0.5, 0.9), "boost": (0.1, 0.4)}  # fmt: skip
@@ -87,7 +104,9 @@ WHEN = [("same", False), ("same", True), ("next", True), ("both", False)]
 @pytest.mark.parametrize("charge", ["decay", "relax_input", "relax"])
 @pytest.mark.parametrize(("when", "detached"), WHEN)
 def test_every_step_and_reset(charge, reset, when, detached, learned):
-    cell = Cell(charge=charge, reset=reset, when=when, detached=detached, gain=0.7, rest=-0.1, v_reset=-0.2)
+    cell = Cell(
+        charge=charge, reset=reset, when=when, detached=detached, gain=0.7, rest=-0.1, v_reset=-0.2
+    )
     compare(cell, learned=learned)
     compare(Cell(**{**cell.__dict__, "strict": True}), learned=learned, checkpoint=True)
 
@@ -111,14 +130,21 @@ def test_surrogates(surrogate, rich):
 
 def test_superspike_is_a_fast_sigmoid():
     x = torch.rand(5, 2, 3, dtype=torch.float64).requires_grad_()
-    a, b = (torch.autograd.grad(st.lif(x, surrogate=s, alpha=7.0).sum(), x)[0] for s in ("superspike", "fast_sigmoid"))
+    a, b = (
+        torch.autograd.grad(st.lif(x, surrogate=s, alpha=7.0).sum(), x)[0]
+        for s in ("superspike", "fast_sigmoid")
+    )
     assert torch.equal(a, b)
     assert float(a.abs().sum()) > 0
 
 
 def test_table():
     table = st.Table(-1.0, 1.0, [0.0, 2.0, 1.0])
-    x = torch.tensor([-0.5, 0.0, 0.25, 1.0, 1.5, 2.0, 2.1, float("nan")], dtype=torch.float64).reshape(1, 1, 8).requires_grad_()
+    x = (
+        torch.tensor([-0.5, 0.0, 0.25, 1.0, 1.5, 2.0, 2.1, float("nan")], dtype=torch.float64)
+        .reshape(1, 1, 8)
+        .requires_grad_()
+    )
     s = st.lif(x, decay=0.5, gain=1.0, surrogate=table)  # u = x - 1
     s.sum().backward()
     assert x.grad.flatten().tolist()[:7] == [0.0, 0.0, 0.5, 2.0, 1.5, 1.0, 0.0]
@@ -146,7 +172,10 @@ def test_conventions(parameters):
     assert 0.05 < float(found.detach().mean()) < 0.99
     torch.testing.assert_close(v, v_expected, rtol=0, atol=1e-12)
     weights = torch.randn_like(x)
-    ours, theirs = (torch.autograd.grad((s * weights).sum() + last.sum(), x)[0] for s, last in ((found, v), (expected, v_expected)))
+    ours, theirs = (
+        torch.autograd.grad((s * weights).sum() + last.sum(), x)[0]
+        for s, last in ((found, v), (expected, v_expected))
+    )
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
 
 
@@ -266,7 +295,9 @@ def test_state_carries_gradients():
     whole = torch.autograd.grad((layer(x) * w).sum(), [x, layer.recurrent])
     done = layer.run(x[:5])
     rest = layer.run(x[5:], v=done.v, i=done.i, a=done.a, first_spikes=done.spikes[-1])
-    parts = torch.autograd.grad((torch.cat([done.spikes, rest.spikes]) * w).sum(), [x, layer.recurrent])
+    parts = torch.autograd.grad(
+        (torch.cat([done.spikes, rest.spikes]) * w).sum(), [x, layer.recurrent]
+    )
     for a, b in zip(whole, parts, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
 

@@ -1,7 +1,7 @@
 """The compiled core. Private: arguments are checked by the package, not here."""
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -324,7 +324,7 @@ def train_forward32(
     v: npt.NDArray[Any] | None,
     last: _Arrays,
     recurrence: Recurrence | None,
-    input: npt.NDArray[Any] | None,
+    heard: npt.NDArray[Any] | None,
     threads: int,
     /,
 ) -> None: ...
@@ -355,5 +355,5 @@ train_backward64 = train_backward32
 
 def pooled(shape: Sequence[int], dtype: np.dtype[Any], /) -> npt.NDArray[Any]: ...
 def pool_limit() -> int: ...
-def set_pool_limit(bytes: int, /) -> None: ...
+def set_pool_limit(n_bytes: int, /) -> None: ...
 def pool_idle() -> int: ...

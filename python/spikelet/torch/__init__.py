@@ -3,6 +3,8 @@
 Needs PyTorch: ``pip install 'spikelet[torch]'``.
 """
 
+from __future__ import annotations
+
 try:
     import torch as _torch
 except ImportError:

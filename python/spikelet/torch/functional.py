@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from spikelet._checks import fail
-from spikelet.torch.layout import groups, memory_order
-from spikelet.torch.ops import neuron
 from spikelet.torch.cell import PARAMETERS
 from spikelet.torch.conventions import Setting, setting
+from spikelet.torch.layout import groups, memory_order
+from spikelet.torch.ops import neuron
 from spikelet.torch.surrogate import Table
 
 __all__ = ["Run", "integrate", "lif", "run"]

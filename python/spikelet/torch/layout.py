@@ -69,7 +69,9 @@ def ordered(parameter: Tensor | None, x: Tensor) -> tuple[Array, int] | None:
         return None
     inner = groups(parameter, x)
     assert inner is not None, "parameters are fitted to x before"
-    return array(parameter.reshape((1,) * (x.ndim - parameter.ndim) + tuple(parameter.shape)), x), inner
+    return array(
+        parameter.reshape((1,) * (x.ndim - parameter.ndim) + tuple(parameter.shape)), x
+    ), inner
 
 
 def shaped(values: Tensor, parameter: Tensor, x: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import ctypes
 import math
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,10 @@ __all__ = ["keep_freed_memory", "pool_limit", "set_pool_limit"]
 # Smaller tensors come from PyTorch: malloc does not return such memory to the system each time.
 LEAST_POOLED = 1 << 20
 
-NUMPY = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+NUMPY: dict[torch.dtype, np.dtype[Any]] = {
+    torch.float32: np.dtype(np.float32),
+    torch.float64: np.dtype(np.float64),
+}
 
 
 def empty(shape: Sequence[int], strides: Sequence[int], dtype: torch.dtype) -> torch.Tensor:

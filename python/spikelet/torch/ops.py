@@ -7,7 +7,7 @@ own. Tensors reach the core as views of their memory. Use `spikelet.torch.lif` a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from spikelet.torch.layout import arranged, array, ordered, result, shaped
 
 __all__ = ["neuron", "neuron_backward"]
 
-Optional = Tensor | None
+Optional: TypeAlias = Tensor | None
 
 _LIBRARY = torch.library.Library("spikelet", "FRAGMENT")
 _GIVEN = "Tensor?[] parameters, Tensor?[] states, Tensor? recurrent, Tensor? first_spikes"
@@ -49,7 +49,8 @@ def _forward(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
     parameters, states, (recurrent, first_spikes, text, give) = given[:5], given[5:8], given[8:]
     x = arranged(x)
     results = _results(x, recurrent, text, give)
-    spikes, kept, v_seq, *last = (array(t, x) if t.ndim == x.ndim or t.numel() else None for t in results)
+    views: list[Any] = [array(t, x) if t.ndim == x.ndim or t.numel() else None for t in results]
+    spikes, kept, v_seq = views[:3]
     run = _core.train_forward32 if x.dtype == torch.float32 else _core.train_forward64
     run(
         core_cell(text),
@@ -60,7 +61,7 @@ def _forward(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
         spikes if "s" in give else None,
         kept if "h" in give and recurrent is None else None,
         v_seq if "v" in give else None,
-        last,
+        views[3:],
         _recurrence(recurrent, first_spikes, x),
         kept if "x" in give else None,
         torch.get_num_threads(),
@@ -75,7 +76,9 @@ def _forward_fake(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
 def _recurrence(recurrent: Optional, first_spikes: Optional, x: Tensor) -> _core.Recurrence | None:
     if recurrent is None:
         return None
-    return _core.Recurrence(recurrent.detach().contiguous().numpy(), array(first_spikes, x), len(recurrent))
+    return _core.Recurrence(
+        recurrent.detach().contiguous().numpy(), array(first_spikes, x), len(recurrent)
+    )
 
 
 def _gradients(
@@ -83,7 +86,8 @@ def _gradients(
 ) -> tuple[list[Optional], list[Optional], Optional, Optional]:
     """Return tensors for the gradients by parameters (flat, in the order of memory), states, weights and first spikes."""
     by_parameters = [
-        kept.new_empty(p.numel()) if w and p is not None else None for p, w in zip(parameters, wanted[:5], strict=True)
+        kept.new_empty(p.numel()) if w and p is not None else None
+        for p, w in zip(parameters, wanted[:5], strict=True)
     ]
     by_states = [result(kept, step=True) if w else None for w in wanted[5:8]]
     by_weights = kept.new_empty(recurrent.shape) if wanted[8] and recurrent is not None else None
@@ -109,6 +113,11 @@ def _backward(
     by_parameters, by_states, by_weights, by_first = _gradients(kept, parameters, recurrent, wanted)
     run = _core.train_backward32 if kept.dtype == torch.float32 else _core.train_backward64
     memory = array(kept, kept)
+
+    def over_time(g: Optional) -> Any:
+        # What was not wanted has no elements, and neither has its gradient.
+        return None if g is None or g.ndim < kept.ndim else array(g, kept)
+
     run(
         core_cell(text),
         [ordered(p, kept) for p in parameters],
@@ -117,9 +126,12 @@ def _backward(
         len(kept),
         kept[0].numel(),
         [array(state, kept) for state in states],
-        array(by_spikes, kept),
-        array(by_v_seq, kept),
-        [array(g, kept) if has else None for g, has in zip(by_last, cell_of(text).states, strict=True)],
+        over_time(by_spikes),
+        over_time(by_v_seq),
+        [
+            array(g, kept) if has else None
+            for g, has in zip(by_last, cell_of(text).states, strict=True)
+        ],
         array(by_x, kept),
         [array(g, kept) for g in by_states],
         [None if g is None else g.numpy() for g in by_parameters],
@@ -130,17 +142,25 @@ def _backward(
         torch.get_num_threads(),
     )
     by_parameters = [
-        None if g is None or p is None else shaped(g, p, kept) for g, p in zip(by_parameters, parameters, strict=True)
+        None if g is None or p is None else shaped(g, p, kept)
+        for g, p in zip(by_parameters, parameters, strict=True)
     ]
     return [by_x, *(g for g in (*by_parameters, *by_states, by_weights, by_first) if g is not None)]
 
 
 def _backward_fake(kept: Tensor, is_charged: bool, *given: Any) -> list[Tensor]:  # noqa: ARG001
     kept = arranged(kept)
-    by_parameters, *others = _gradients(kept, given[0], given[2], given[-1])
-    shapes = [kept.new_empty(p.shape) for p, g in zip(given[0], by_parameters, strict=True) if g is not None]
-    by_states, by_weights, by_first = others
-    return [result(kept), *shapes, *(g for g in (*by_states, by_weights, by_first) if g is not None)]
+    by_parameters, by_states, by_weights, by_first = _gradients(kept, given[0], given[2], given[-1])
+    shapes = [
+        kept.new_empty(p.shape)
+        for p, g in zip(given[0], by_parameters, strict=True)
+        if g is not None
+    ]
+    return [
+        result(kept),
+        *shapes,
+        *(g for g in (*by_states, by_weights, by_first) if g is not None),
+    ]
 
 
 def _save(ctx: Any, inputs: Sequence[Any], output: Sequence[Tensor]) -> None:
@@ -150,17 +170,31 @@ def _save(ctx: Any, inputs: Sequence[Any], output: Sequence[Tensor]) -> None:
     ctx.text, ctx.is_charged = text, recurrent is None and "h" in give
     ctx.set_materialize_grads(False)
     from_output = ctx.is_charged or recurrent is not None
-    ctx.save_for_backward(kept if from_output else x, *given, spikes if recurrent is not None else None)
+    ctx.save_for_backward(
+        kept if from_output else x, *given, spikes if recurrent is not None else None
+    )
 
 
-def _gradient(ctx: Any, by_spikes: Optional, _: Optional, by_v_seq: Optional, *by_last: Optional) -> tuple[Any, ...]:
+def _gradient(
+    ctx: Any, by_spikes: Optional, _: Optional, by_v_seq: Optional, *by_last: Optional
+) -> tuple[Any, ...]:
     kept, *given, spikes = ctx.saved_tensors
     if all(g is None for g in (by_spikes, by_v_seq, *by_last)):
         return (None,) * 13
     wanted = [bool(w) for w in ctx.needs_input_grad[1:11]]
     results = iter(
         neuron_backward(
-            kept, ctx.is_charged, given[:5], given[5:8], *given[8:], spikes, by_spikes, by_v_seq, by_last, ctx.text, wanted
+            kept,
+            ctx.is_charged,
+            given[:5],
+            given[5:8],
+            *given[8:],
+            spikes,
+            by_spikes,
+            by_v_seq,
+            by_last,
+            ctx.text,
+            wanted,
         )
     )
     return next(results), *(next(results) if w else None for w in wanted), None, None
