@@ -57,8 +57,7 @@ def arguments() -> argparse.Namespace:
     add("--libraries", nargs="+", choices=LIBRARIES, default=LIBRARIES)
     add("--methods", nargs="+", metavar="NAME",
         help="run a layer only in these ways (default: all of " +
-        "; ".join(f"{p}: {', '.join(m)}" for p, m in METHODS.items()) +
-        "; spikelet also has fused:N, a checkpoint each N steps)")  # fmt: skip
+        "; ".join(f"{p}: {', '.join(m)}" for p, m in METHODS.items()) + ")")  # fmt: skip
     add("--threads", type=int, nargs="+", default=[1])
     add("--steps", type=int, default=100)
     add("--batch", type=int, default=128)
@@ -155,11 +154,7 @@ def layer_cases(args: argparse.Namespace, threads: Iterable[int]) -> list[Case]:
     """Return the rows of the tables of a layer."""
 
     def methods(program: str) -> list[str]:
-        own = list(METHODS[program])
-        if not args.methods:
-            return own
-        extra = [m for m in args.methods if program == "spikelet" and m.startswith("fused:")]
-        return [method for method in own if method in args.methods] + extra
+        return [m for m in METHODS[program] if not args.methods or m in args.methods]
 
     return [
         Case(program, library, method, count)

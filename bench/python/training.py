@@ -43,7 +43,7 @@ DRIVE = {"spikingjelly": (0.4, 1.3), "snntorch": (0.18, 0.5), "norse": (0.4, 2.4
 """Mean and standard deviation of the input for which some 15 % of all neuron-steps have a spike."""
 
 METHODS = {
-    "spikelet": ("fused",),
+    "spikelet": ("fused", "checkpoint"),
     "spikingjelly": ("multi-step", "compiled", "compiled simple", "compiled step"),
     "snntorch": ("loop", "compiled", "compiled step"),
     "norse": ("loop", "integral", "compiled", "compiled step", "box"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,7 +18,27 @@ if TYPE_CHECKING:
 
 def lif(convention: str, x: torch.Tensor, **parameters: Any) -> Any:
     """Return spikes and last potential."""
+    if "recurrent" in parameters:
+        weight = parameters.pop("recurrent")
+        node = st.RecurrentLIF(len(weight), convention=convention, return_v=True, **parameters)
+        del node.recurrent  # weights of its own
+        node.recurrent = weight
+        return node(x)
+    if "boost" in parameters:
+        convention, parameters = "spikelet", adaptive(**parameters)
     return function()(x, convention=convention, return_v=True, **parameters)
+
+
+def adaptive(
+    *, tau_mem_inv: float, tau_syn_inv: float, v_leak: float, adapt_decay: float, dt: float,
+    **general: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """Return Norse's neuron with an adaptive threshold, in the convention that has one."""
+    assert v_leak == 0.0
+    gain = dt * tau_mem_inv
+    taus = {"tau_syn": -1 / math.log(1 - dt * tau_syn_inv), "tau_adapt": -1 / math.log(adapt_decay)}
+    change = {"decay": 1 - gain, "gain": gain, "reset": "zero", "detach_reset": False, "dt": 1.0}
+    return general | taus | change
 
 
 def function() -> Any:
@@ -29,11 +50,10 @@ def function() -> Any:
 
 
 def layer(task: Task) -> Layer:
-    """Return the layer that is timed; the method is ``fused[:checkpoint]``."""
-    run, options = function(), dict(TIMED[task.convention])
-    if every := task.method.partition(":")[2]:
-        options["checkpoint"] = int(every)
-    return lambda x: run(x, convention=task.convention, **options)
+    """Return the layer that is timed; all is "fused", with or without "checkpoint"."""
+    run, options = function(), TIMED[task.convention]
+    again = task.method == "checkpoint"
+    return lambda x: run(x, convention=task.convention, checkpoint=again, **options)
 
 
 def network(task: Task, net: Network) -> Layer:
