@@ -55,7 +55,7 @@ def run(
         os.killpg(child.pid, signal.SIGKILL)
         child.communicate()
         if isinstance(error, subprocess.TimeoutExpired):
-            return {"failed": f"no result in {limit:.0f} s"}
+            return {"failed": f"no result in {limit:g} s"}
         raise
     if child.returncode:
         print(err, file=sys.stderr)

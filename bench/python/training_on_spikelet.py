@@ -50,9 +50,12 @@ def function() -> Any:
 
 
 def layer(task: Task) -> Layer:
-    """Return the layer that is timed; all is "fused", with or without "checkpoint"."""
+    """Return the layer that is timed; all is fused.
+
+    "checkpoint" keeps the input alone for the way back, as "fused" does where it must.
+    """
     run, options = function(), TIMED[task.convention]
-    again = task.method == "checkpoint"
+    again = True if task.method == "checkpoint" else None
     return lambda x: run(x, convention=task.convention, checkpoint=again, **options)
 
 
