@@ -164,7 +164,8 @@ def memory(found: Results) -> str:
         peak = record["peak_mb"]
         if case.program == "spikelet":
             base.setdefault(case.convention, peak)
-        ratio = f"{peak / base[case.convention]:.2f}" if case.convention in base else "-"
+        ours = base.get(case.convention)
+        ratio = f"{peak / ours:.2f}" if ours else "-"
         lines.append([*names, f"{peak:.1f}", f"{peak / record['x_mb']:.2f}", ratio])
     return _markdown(lines)
 
