@@ -29,6 +29,37 @@ def encode_burst(
 def encode_delta(x: npt.ArrayLike, steps: int, threshold: float, /) -> _Bytes: ...
 def encode_spike_list(raster: npt.ArrayLike, steps: int, /) -> tuple[_Ints, _Ints]: ...
 
+def event_check(offsets: _Ints, times: _Floats, ids: _Ints, n: int, /) -> None: ...
+def event_forward(
+    tau_mem: float,
+    tau_syn: float,
+    v_threshold: float,
+    t_max: float,
+    weights: _Floats,
+    offsets: _Ints,
+    times: _Floats,
+    ids: _Ints,
+    threads: int,
+    /,
+) -> tuple[_Ints, _Floats, _Ints, _Floats]: ...
+def event_backward(
+    tau_mem: float,
+    tau_syn: float,
+    v_threshold: float,
+    t_max: float,
+    weights: _Floats,
+    offsets: _Ints,
+    times: _Floats,
+    ids: _Ints,
+    out_offsets: _Ints,
+    out_times: _Floats,
+    out_ids: _Ints,
+    currents: _Floats,
+    gradients: _Floats,
+    threads: int,
+    /,
+) -> tuple[_Floats, _Floats]: ...
+
 class RuleKind(enum.Enum):
     all_to_all = 0
     one_to_one = 1
