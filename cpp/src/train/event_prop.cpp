@@ -77,28 +77,38 @@ class Flow {
 
   // The first crossing from (v, i) within s_end, at which i becomes I; negative if there is none.
   // To be called where it may cross.
-  double cross(double v, double& i, double s_end, double v_end, double i_end) const {
+  double cross(double v_start, double& i, double s_end, double v_end, double i_end) const {
     double last = s_end;
     if (v_end >= i_end) {  // the maximum lies within
-      last = std::min(s_end, summit(v, i));
+      last = std::min(s_end, summit(v_start, i));
       if (!(i * std::exp(-last / lif_.tau_syn) > least_)) {
         return -1;
       }
     } else if (!(v_end >= lif_.v_threshold && i_end > least_)) {
       return -1;
     }
-    // While V rises V'' < 0: Newton's steps from the left never pass the crossing.
-    double s = 0, current = i;
+    // While V rises V'' < 0 < V''': Newton's steps from the left never pass the crossing, and those
+    // to where the parabola through (V, V', V'') crosses pass it, from either side, by less each
+    // time.
+    double s = 0, v = v_start, current = i;
     for (int step = 0; step < 100; ++step) {
-      const Decay d = (*this)(s);
-      const double potential = v * d.mem + i * d.across;
-      current = i * d.syn;
-      const double slope = (current - potential) / lif_.tau_mem;
-      const double move = (lif_.v_threshold - potential) / slope;
-      if (!(slope > 0 && move > 2e-16 * s) || s >= last) {
+      const double missing = lif_.v_threshold - v;
+      const double slope = (current - v) / lif_.tau_mem;
+      const double bend = -(slope + current / lif_.tau_syn) / lif_.tau_mem;
+      if (!(slope > 0)) {
+        break;  // at the maximum, but for rounding
+      }
+      const double root = slope * slope + 2 * bend * missing;
+      const double far = root > 0 ? 2 * missing / (slope + std::sqrt(root)) : last;
+      const double move = s + far < last ? far : missing / slope;
+      s = std::clamp(s + move, 0.0, last);
+      if (std::abs(move) <= 1e-8 * s) {  // the third power of that is left
+        current *= 1 - move / lif_.tau_syn;
         break;
       }
-      s = std::min(s + move, last);
+      const Decay d = (*this)(s);
+      v = v_start * d.mem + i * d.across;
+      current = i * d.syn;
     }
     i = std::max(current, least_);
     return s;
