@@ -247,16 +247,31 @@ class EventProp(nn.Module):  # type: ignore[misc]  # torch has no types here
         )
         return EventSpikes._made(times, ids, offsets, self.out_features)
 
-    def revive(self, spikes: EventSpikes, amount: float) -> int:
-        """Add `amount` to all weights of the neurons without any spike in `spikes`, this layer's output.
+    def revive(self, spikes: EventSpikes, amount: float, *, least: float = 0.0) -> int:
+        """Add `amount` to all weights of the neurons that are silent too often.
 
-        To be called after the optimiser's step: backward needs the weights as they were. Returns how
-        many neurons there were.
+        To be called after the optimiser's step: backward needs the weights as they were.
+
+        Parameters
+        ----------
+        spikes : EventSpikes
+            This layer's output for a batch.
+        amount : float
+        least : float in [0, 1]
+            Neurons that spike in no larger share of the samples are meant: by default those that never do.
+            For an output layer all of whose neurons should spike in each sample, late or early, e.g. 0.9.
+
+        Returns
+        -------
+        int
+            How many neurons were meant.
         """
+        where = "EventProp.revive"
         amount = _number("revive's amount", amount, "finite")
+        require(where, "least", number(where, "least", least), "in [0, 1]")
         if spikes.n != self.out_features:
-            fail("EventProp.revive", "spikes", spikes.n, f"must be of {self.out_features} neurons")
-        silent = torch.bincount(spikes.ids, minlength=self.out_features) == 0
+            fail(where, "spikes", spikes.n, f"must be of {self.out_features} neurons")
+        silent = (spikes.counts() > 0).sum(0) <= least * spikes.batch
         with torch.no_grad():
             self.weight[silent] += amount
         return int(silent.sum())

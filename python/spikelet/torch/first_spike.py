@@ -41,7 +41,11 @@ def first_spike_cross_entropy(
         A time is not finite, or a parameter breaks its rule.
     """
     where = "first_spike_cross_entropy"
-    for name, value, rule in (("tau0", tau0, "> 0"), ("tau1", tau1, "> 0"), ("alpha", alpha, ">= 0")):
+    for name, value, rule in (
+        ("tau0", tau0, "> 0"),
+        ("tau1", tau1, "> 0"),
+        ("alpha", alpha, ">= 0"),
+    ):
         require(where, name, number(where, name, value), rule)
     bad = ~torch.isfinite(times)
     if bad.any():
