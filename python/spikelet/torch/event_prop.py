@@ -7,7 +7,7 @@ equations are followed back from spike to spike. Memory grows with the number of
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -18,6 +18,8 @@ from spikelet import _core
 from spikelet._checks import fail, integer, named, number, require
 
 __all__ = ["EventProp", "EventSpikes"]
+
+_Model: TypeAlias = tuple[float, float, float, float]  # tau_mem, tau_syn, v_threshold, t_max
 
 
 class EventSpikes:
@@ -279,10 +281,11 @@ class EventProp(nn.Module):  # type: ignore[misc]  # torch has no types here
 
 class _EventProp(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
-    def forward(ctx: Any, times: Any, weight: Any, ids: Any, offsets: Any, model: Any) -> Any:
+    def forward(ctx: Any, times: Any, weight: Any, ids: Any, offsets: Any, model: _Model) -> Any:
+        w, o, t, i = map(_array, (weight, offsets, times, ids))
         with named("EventProp"):
             out_offsets, out_times, out_ids, ctx.currents = _core.event_forward(
-                *model, *map(_array, (weight, offsets, times, ids)), torch.get_num_threads()
+                *model, w, o, t, i, torch.get_num_threads()
             )
         out = tuple(map(torch.from_numpy, (out_times, out_ids, out_offsets)))
         ctx.mark_non_differentiable(*out[1:])
@@ -293,12 +296,14 @@ class _EventProp(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad_times: Any, *_: Any) -> Any:
-        weight, offsets, times, ids, out_times, out_ids, out_offsets = ctx.saved_tensors
-        arrays = map(_array, (weight, offsets, times, ids, out_offsets, out_times, out_ids))
+        model: _Model = ctx.model
+        weight = ctx.saved_tensors[0]
+        w, o, t, i, out_t, out_i, out_o = map(_array, ctx.saved_tensors)
         with named("EventProp"):
             weights, input_times = _core.event_backward(
-                *ctx.model, *arrays, ctx.currents, _array(grad_times), torch.get_num_threads()
-            )
+                *model, w, o, t, i, out_o, out_t, out_i,
+                ctx.currents, _array(grad_times), torch.get_num_threads(),
+            )  # fmt: skip
         grad_weight = torch.from_numpy(weights).to(weight.dtype)
         return torch.from_numpy(input_times), grad_weight, None, None, None
 
