@@ -31,11 +31,14 @@ class Flow {
  public:
   explicit Flow(const EventLif& lif)
       : lif_(lif),
-        slow_(std::max(lif.tau_mem, lif.tau_syn)),
-        fast_(std::min(lif.tau_mem, lif.tau_syn)),
-        rate_((slow_ - fast_) / slow_ / fast_),
+        mem_(1 / lif.tau_mem),
+        syn_(1 / lif.tau_syn),
+        slow_(std::min(mem_, syn_)),
+        fast_(std::max(mem_, syn_)),
+        rate_(fast_ - slow_),
+        scale_(rate_ > 0 ? mem_ / rate_ : 0),
         least_(lif.v_threshold * (1 + 1e-12)) {
-    if (!(lif.tau_mem > 0 && lif.tau_syn > 0 && std::isfinite(slow_))) {
+    if (!(lif.tau_mem > 0 && lif.tau_syn > 0 && slow_ > 0 && std::isfinite(fast_))) {
       refuse("tau_mem and tau_syn must be finite and > 0, got " + std::to_string(lif.tau_mem) +
              " and " + std::to_string(lif.tau_syn));
     }
@@ -55,15 +58,15 @@ class Flow {
     if (std::isinf(s)) {
       return {0, 0, 0};
     }
-    const double x = -rate_ * s, slow = std::exp(-s / slow_);
+    const double x = -rate_ * s, slow = std::exp(-s * slow_);
     double fast, across;
     if (x > -1) {
       const double m = std::expm1(x);
       fast = slow * (1 + m);
-      across = slow * (rate_ > 0 ? -m / rate_ : s) / lif_.tau_mem;
+      across = slow * (rate_ > 0 ? -m * scale_ : s * mem_);
     } else {
-      fast = std::exp(-s / fast_);
-      across = (slow - fast) / rate_ / lif_.tau_mem;
+      fast = std::exp(-s * fast_);
+      across = (slow - fast) * scale_;
     }
     const bool mem_is_slow = lif_.tau_mem >= lif_.tau_syn;
     return {mem_is_slow ? slow : fast, mem_is_slow ? fast : slow, across};
@@ -81,20 +84,19 @@ class Flow {
     double last = s_end;
     if (v_end >= i_end) {  // the maximum lies within
       last = std::min(s_end, summit(v_start, i));
-      if (!(i * std::exp(-last / lif_.tau_syn) > least_)) {
+      if (!(i * std::exp(-last * syn_) > least_)) {
         return -1;
       }
     } else if (!(v_end >= lif_.v_threshold && i_end > least_)) {
       return -1;
     }
-    // While V rises V'' < 0 < V''': Newton's steps from the left never pass the crossing, and those
-    // to where the parabola through (V, V', V'') crosses pass it, from either side, by less each
-    // time.
+    // While V rises V'' < 0 < V'''. So Newton's steps from the left never pass the crossing, and
+    // those by the parabola of V, V' and V'' pass it, from either side, by less each time.
     double s = 0, v = v_start, current = i;
     for (int step = 0; step < 100; ++step) {
       const double missing = lif_.v_threshold - v;
-      const double slope = (current - v) / lif_.tau_mem;
-      const double bend = -(slope + current / lif_.tau_syn) / lif_.tau_mem;
+      const double slope = (current - v) * mem_;
+      const double bend = -(slope + current * syn_) * mem_;
       if (!(slope > 0)) {
         break;  // at the maximum, but for rounding
       }
@@ -103,7 +105,7 @@ class Flow {
       const double move = s + far < last ? far : missing / slope;
       s = std::clamp(s + move, 0.0, last);
       if (std::abs(move) <= 1e-8 * s) {  // the third power of that is left
-        current *= 1 - move / lif_.tau_syn;
+        current *= 1 - move * syn_;
         break;
       }
       const Decay d = (*this)(s);
@@ -115,8 +117,7 @@ class Flow {
   }
 
  private:
-  // When V is largest, by V = I: exp((1/tau_mem - 1/tau_syn) s) = 1 + (tau_syn/tau_mem - 1) (1 -
-  // v/i).
+  // When V is largest, by V = I: exp(r s) = 1 + r tau_syn (1 - v/i), r = 1/tau_mem - 1/tau_syn.
   double summit(double v, double i) const {
     const double r = lif_.tau_mem >= lif_.tau_syn ? -rate_ : rate_;
     const double y = lif_.tau_syn * (1 - v / i);
@@ -127,9 +128,9 @@ class Flow {
   }
 
   EventLif lif_;
-  double slow_, fast_;
-  double rate_;   // |1/tau_mem - 1/tau_syn|
-  double least_;  // I at a crossing is above this
+  double mem_, syn_, slow_, fast_;  // rates, 1 / tau
+  double rate_, scale_;             // fast_ - slow_, mem_ / rate_
+  double least_;                    // I at a crossing is above this
 };
 
 // Weights [n_in][stride], rows padded with zeros to whole groups of lanes: padding never spikes.
