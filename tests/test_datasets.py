@@ -157,3 +157,138 @@ def test_digits_bad_arguments(arguments, message):
 def test_load_chooses(folder, arrays):
     assert datasets.load(folder, n=2)[0].shape == (2, 28, 28)
     assert datasets.load(split="test")[0].shape == (359, 8, 8)
+
+
+def test_yin_yang_is_balanced_and_seeded():
+    points, labels = datasets.yin_yang(3001, seed=3)
+    assert points.shape == (3001, 4)
+    assert points.dtype == np.float32
+    assert labels.dtype == np.uint8
+    assert np.bincount(labels).tolist() == [1001, 1000, 1000]
+    assert 200 < np.count_nonzero(labels[:900] == 2) < 400  # in random order
+    np.testing.assert_allclose(points[:, :2] + points[:, 2:], 1, atol=1e-7)
+    again, other = datasets.yin_yang(3001, seed=3)[0], datasets.yin_yang(3001, seed=4)[0]
+    np.testing.assert_array_equal(points, again)
+    assert (points != other).any()
+    assert datasets.yin_yang(0)[0].shape == (0, 4)
+
+
+def test_yin_yang_geometry():
+    points, labels = datasets.yin_yang(6000)
+    x, y = points[:, :2].T.astype(float)
+    assert np.hypot(x - 0.5, y - 0.5).max() <= 0.5
+    near = np.minimum(np.hypot(x - 0.25, y - 0.5), np.hypot(x - 0.75, y - 0.5))
+    np.testing.assert_array_equal(labels == 2, near <= 0.1)
+    for right, above, there in ((0, 1, [0]), (1, 1, [0, 1]), (0, 0, [0, 1]), (1, 0, [1])):
+        quarter = labels[((x > 0.5) == right) & ((y > 0.5) == above)]
+        assert [c for c in (0, 1) if np.count_nonzero(quarter == c) > 100] == there
+        assert set(quarter) == {*there, 2}
+    # Half a turn about the centre makes yang of yin.
+    yin, yang = (points[labels == c, :2].mean(0) for c in (0, 1))
+    np.testing.assert_allclose(yin, 1 - yang, atol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (
+            {"split": "valid"},
+            ValueError,
+            "mnist: split must be one of 'train', 'test', got 'valid'",
+        ),
+        ({"n": -1}, ValueError, "mnist: n must be >= 0 and <= 7, got -1"),
+        ({"n": 8}, ValueError, "mnist: n must be .* <= 7, got 8"),
+        ({"n": 1.5}, TypeError, "mnist: n must be an integer, got 1.5"),
+    ],
+)
+def test_bad_arguments(folder, arguments, error, message):
+    with pytest.raises(error, match=message):
+        datasets.mnist(folder, **arguments)
+
+
+def test_digits_split_is_fixed_and_disjoint():
+    pytest.importorskip("sklearn")
+    train, train_labels = datasets.digits()
+    test, test_labels = datasets.digits("test")
+    assert train.shape == (1438, 8, 8)
+    assert test.shape == (359, 8, 8)
+    assert train.dtype == np.float32
+    assert train_labels.dtype == np.uint8
+    assert (train.min(), train.max()) == (0, 1)
+    np.testing.assert_array_equal(np.bincount(np.r_[train_labels, test_labels]).sum(), 1797)
+    rows = np.concatenate([train, test]).reshape(1797, -1)
+    assert len(np.unique(rows, axis=0)) == 1797  # no image is in both
+    assert test_labels[:10].tolist() == [2, 8, 2, 6, 6, 7, 1, 9, 8, 5]
+    np.testing.assert_array_equal(datasets.digits("test", 5)[0], test[:5])
+    assert (datasets.digits("test", seed=1)[1] != test_labels).any()
+
+
+def test_digits_without_sklearn_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(ImportError, match=r"pip install 'spikelet\[demo\]'"):
+        datasets.digits()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"split": "all"}, "digits: split"),
+        ({"n": 1439}, "digits: n must be .* <= 1438"),
+        ({"seed": -1}, "digits: seed must be >= 0"),
+    ],
+)
+def test_digits_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        datasets.digits(**arguments)
+
+
+def test_load_chooses(folder, arrays):
+    assert datasets.load(folder, n=2)[0].shape == (2, 28, 28)
+    assert datasets.load(split="test")[0].shape == (359, 8, 8)
+
+
+def test_yin_yang_is_balanced_and_seeded():
+    points, labels = datasets.yin_yang(3001, seed=3)
+    assert points.shape == (3001, 4)
+    assert points.dtype == np.float32
+    assert labels.dtype == np.uint8
+    assert np.bincount(labels).tolist() == [1001, 1000, 1000]
+    assert 200 < np.count_nonzero(labels[:900] == 2) < 400  # in random order
+    np.testing.assert_allclose(points[:, :2] + points[:, 2:], 1, atol=1e-7)
+    again, other = datasets.yin_yang(3001, seed=3)[0], datasets.yin_yang(3001, seed=4)[0]
+    np.testing.assert_array_equal(points, again)
+    assert (points != other).any()
+    assert datasets.yin_yang(0)[0].shape == (0, 4)
+
+
+def test_yin_yang_geometry():
+    points, labels = datasets.yin_yang(6000)
+    x, y = points[:, :2].T.astype(float)
+    assert np.hypot(x - 0.5, y - 0.5).max() <= 0.5
+    near = np.minimum(np.hypot(x - 0.25, y - 0.5), np.hypot(x - 0.75, y - 0.5))
+    np.testing.assert_array_equal(labels == 2, near <= 0.1)
+    # Half a turn about the centre makes yin of yang: each has the other's share of each quarter.
+    for right, above, share in ((0, 1, 0.5), (1, 1, 0.5 - 0.25), (0, 0, 0.25), (1, 0, 0.0)):
+        quarter = ((x > 0.5) == right) & ((y > 0.5) == above)
+        yin, yang = (np.count_nonzero(quarter & (labels == c)) / 2000 for c in (0, 1))
+        if share in (0.5, 0.0):  # left above all is yin, right below all is yang
+            assert (yin > 0.4 and yang == 0) if share else (yang > 0.4 and yin == 0)
+        else:
+            assert yin > 0.05
+            assert yang > 0.05
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"n": -1}, ValueError, "n must be >= 0"),
+        ({"n": 2.5}, TypeError, "n must be an integer"),
+        ({"n": 3, "seed": -1}, ValueError, "seed must be >= 0"),
+        ({"n": 3, "r_small": 0.3}, ValueError, "must be 0 < r_small < r_big / 2"),
+        ({"n": 3, "r_small": float("nan")}, ValueError, "r_small must not hold NaN"),
+        ({"n": 3, "r_big": "x"}, TypeError, "r_big must be a number"),
+    ],
+)
+def test_yin_yang_bad_arguments(arguments, error, message):
+    with pytest.raises(error, match=f"datasets.yin_yang: .*{message}"):
+        datasets.yin_yang(**arguments)

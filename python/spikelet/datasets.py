@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, SupportsIndex, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._checks import fail, integer
+from spikelet._checks import fail, integer, number
 from spikelet.encode import _choice
 
 if TYPE_CHECKING:
@@ -142,6 +142,8 @@ def yin_yang(
     where = "datasets.yin_yang"
     n = integer(where, "n", n, 0)
     rng = np.random.default_rng(integer(where, "seed", seed, 0))
+    r_big = float(number(where, "r_big", r_big))
+    r_small = float(number(where, "r_small", r_small))
     if not 0 < r_small < r_big / 2 < math.inf:
         fail(where, "r_small, r_big", (r_small, r_big), "must be 0 < r_small < r_big / 2")
     labels = rng.permutation(np.arange(n) % 3).astype(np.uint8)
