@@ -130,8 +130,8 @@ struct TwoLayers {
 };
 
 void check_difference(double gradient, const std::function<double(double)>& loss) {
-  // Five points: rounding, not h^4, is the error. The seeds are such that no output spike passes an input spike
-  // meanwhile, where its time has a kink.
+  // Five points: rounding, not h^4, is the error. The seeds are such that meanwhile no output spike
+  // passes an input spike, where its time has a kink.
   const double h = 1e-6;
   const double difference = (8 * (loss(h) - loss(-h)) - (loss(2 * h) - loss(-2 * h))) / (12 * h);
   CHECK(gradient == doctest::Approx(difference).epsilon(5e-7).scale(1));
