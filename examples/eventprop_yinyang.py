@@ -60,8 +60,8 @@ class Network(nn.Module):
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
-        self.hidden = EventProp(5, hidden, t_max=END, drive=1.3, spread=1.0)
-        self.readout = EventProp(hidden, len(CLASSES), t_max=END, drive=3.0, spread=0.5)
+        self.hidden = EventProp(5, hidden, t_max=END, drive=1.3, spread=1.5)
+        self.readout = EventProp(hidden, len(CLASSES), t_max=END, drive=5.0, spread=0.5)
 
     def forward(self, times: torch.Tensor) -> tuple[EventSpikes, EventSpikes]:
         """Return the spikes of both layers, from those of the input [n, 5]."""
@@ -90,7 +90,7 @@ def train(
     times, labels = encode(data[0]), torch.from_numpy(data[1].astype(np.int64))
     optimiser = torch.optim.Adam(net.parameters())
     steps = epochs * -(-len(times) // BATCH)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.02, total_steps=steps)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.04, total_steps=steps)
     losses, accuracies = [], []
     for _ in range(epochs):
         total = 0.0
@@ -141,13 +141,13 @@ def draw(figure: Any, net: Network, curves: list[list[float]], test: tuple[Array
 def main() -> None:
     parser = argparse.ArgumentParser(description="Spikes in continuous time learn Yin-Yang.")
     parser.add_argument("--hidden", type=int, metavar="N", default=120)
-    parser.add_argument("--epochs", type=int, metavar="N", help="40")
+    parser.add_argument("--epochs", type=int, metavar="N", help="50")
     parser.add_argument("--seeds", type=int, metavar="N", help="how many runs: 3")
-    parser.add_argument("--threads", type=int, metavar="N", help="by default all cores")
+    parser.add_argument("--threads", type=int, metavar="N", help="by default all cores; --quick 1")
     parser.add_argument("--out", type=Path, default=Path("eventprop_yinyang.png"))
     parser.add_argument("--quick", action="store_true", help="few points, epochs and one seed")
     args = parser.parse_args()
-    epochs = args.epochs or (15 if args.quick else 40)
+    epochs = args.epochs or (12 if args.quick else 50)
     seeds = args.seeds or (1 if args.quick else 3)
     if min(args.hidden, epochs, seeds, args.threads or 1) < 1:
         parser.error("needs --hidden, --epochs, --seeds and --threads of 1 or more")
@@ -157,8 +157,8 @@ def main() -> None:
         from matplotlib.figure import Figure  # noqa: PLC0415  (to say so if it is missing)
     except ImportError as error:
         parser.error(str(error))
-    if args.threads is not None:
-        torch.set_num_threads(args.threads)
+    if args.threads or args.quick:
+        torch.set_num_threads(args.threads or 1)
 
     test = datasets.yin_yang(1000, seed=1)
     data = datasets.yin_yang(1500 if args.quick else 5000, seed=0)
