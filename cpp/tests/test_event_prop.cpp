@@ -249,7 +249,7 @@ TEST_CASE("gradients are those of finite differences: two layers, neurons that s
 
 TEST_CASE("the same bits for any number of threads, and sums over samples in order") {
   const TwoLayers net{usual, 5, 21, 3};
-  const Events input = random_events(37, 10, 5, 5);
+  const Events input = random_events(137, 10, 5, 5);  // enough work for a team
   const Doubles w1 = drawn(105, -1, 5, 1), w2 = drawn(63, -0.5, 1, 2);
   const auto one = net.gradients(input, w1, w2, 1);
   for (const int threads : {2, 3, 64}) {

@@ -329,10 +329,13 @@ struct Backward {
   }
 };
 
-void check_threads(int threads) {
+// No more threads than the work is worth: one for so many visits of an input spike to a neuron.
+int team(int threads, std::size_t input_spikes, std::size_t n_out) {
   if (threads < 1) {
     refuse("threads must be >= 1, got " + std::to_string(threads));
   }
+  const std::size_t worth = 1 + input_spikes * n_out / 4096;
+  return static_cast<int>(std::min(worth, static_cast<std::size_t>(threads)));
 }
 
 }  // namespace
@@ -370,7 +373,7 @@ EventOutput event_forward(const EventLif& lif, const EventView& input,
                           int threads) {
   const Flow flow(lif);
   check(input, n_in);
-  check_threads(threads);
+  threads = team(threads, input.times.size(), n_out);
   const Transposed transposed(weights, n_in, n_out);
   const std::size_t samples = input.offsets.size() - 1;
   std::vector<std::vector<Spike>> found(samples);
@@ -405,7 +408,7 @@ EventGradients event_backward(const EventLif& lif, const EventView& input,
   const Flow flow(lif);
   check(input, n_in);
   check(output, n_out);
-  check_threads(threads);
+  threads = team(threads, input.times.size(), n_out);
   if (output.offsets.size() != input.offsets.size()) {
     refuse("output must have as many samples as input");
   }
