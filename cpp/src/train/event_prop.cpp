@@ -276,7 +276,8 @@ struct Backward {
   // times that: V' = (I - v_threshold)/tau_mem before, I/tau_mem after the reset to 0.
   void operator()(std::size_t sample, const Drive& drive, std::span<double> sums,
                   std::span<double> times) const {
-    const auto [tau_mem, tau_syn, threshold, t_max] = flow.lif();
+    const double tau_mem = flow.lif().tau_mem, threshold = flow.lif().v_threshold;
+    const double per_mem = 1 / tau_mem, per_syn = 1 / flow.lif().tau_syn;
     const ByNeuron spikes(output, sample, weights.stride);
     for (std::size_t block = 0; block < weights.stride; block += lanes) {
       std::array<std::size_t, lanes> left;  // spikes still ahead, as an index into their order
@@ -296,27 +297,30 @@ struct Backward {
       while (k-- > 0) {
         const double t_k = drive.times[k];
         const Decay d = drive.decays[k];
+        bool any = false;
         for (std::size_t l = 0; l < lanes; ++l) {
-          if (next[l] > t_k) {
-            double t = drive.times[k + 1];
-            for (; next[l] > t_k; next[l] = peek(l)) {
-              const std::size_t j = spikes.order[--left[l]];
-              back(flow(t - next[l]), p_v[l], p_i[l]);
-              t = next[l];
-              p_v[l] =
-                  (p_v[l] * currents[j] - time_gradients[j] * tau_mem) / (currents[j] - threshold);
-            }
-            back(flow(t - t_k), p_v[l], p_i[l]);
-          } else {
-            back(d, p_v[l], p_i[l]);
+          any |= next[l] > t_k;
+        }
+        for (std::size_t l = 0; any && l < lanes; ++l) {
+          double t = drive.times[k + 1];
+          for (; next[l] > t_k; next[l] = peek(l)) {
+            const std::size_t j = spikes.order[--left[l]];
+            back(flow(t - next[l]), p_v[l], p_i[l]);
+            t = next[l];
+            p_v[l] =
+                (p_v[l] * currents[j] - time_gradients[j] * tau_mem) / (currents[j] - threshold);
           }
+          back(t < drive.times[k + 1] ? flow(t - t_k) : d, p_v[l], p_i[l]);
+        }
+        for (std::size_t l = 0; !any && l < lanes; ++l) {
+          back(d, p_v[l], p_i[l]);
         }
         const double* w = weights.row(drive.ids[k]) + block;
         double* sum = sums.data() + static_cast<std::size_t>(drive.ids[k]) * weights.stride + block;
         double later = 0;  // what a later input spike brings: more current, less potential by now
         for (std::size_t l = 0; l < lanes; ++l) {
           sum[l] += p_i[l];
-          later += w[l] * (p_i[l] / tau_syn - p_v[l] / tau_mem);
+          later += w[l] * (p_i[l] * per_syn - p_v[l] * per_mem);
         }
         times[drive.first + k] += later;
       }
