@@ -10,6 +10,8 @@ try:
 except ImportError:
     raise ImportError("spikelet.torch needs PyTorch: pip install 'spikelet[torch]'") from None
 
+from spikelet.torch.event_prop import EventProp, EventSpikes
+from spikelet.torch.first_spike import first_spike_cross_entropy
 from spikelet.torch.functional import integrate, lif
 from spikelet.torch.memory import keep_freed_memory, pool_limit, set_pool_limit
 from spikelet.torch.modules import (
@@ -34,6 +36,8 @@ __all__ = [
     "LI",
     "LIF",
     "CubaLIF",
+    "EventProp",
+    "EventSpikes",
     "Neuron",
     "RecurrentALIF",
     "RecurrentCubaLIF",
@@ -41,6 +45,7 @@ __all__ = [
     "SpikeConv2d",
     "SpikeLinear",
     "Table",
+    "first_spike_cross_entropy",
     "integrate",
     "keep_freed_memory",
     "lif",

@@ -116,7 +116,7 @@ class EventSpikes:
         return padded[where].view(self.batch, self.n)
 
 
-class EventProp(nn.Module):  # type: ignore[misc]  # torch has no types here
+class EventProp(nn.Module):
     r"""A fully connected layer of LIF neurons, solved and differentiated exactly in continuous time.
 
     .. math:: \tau_m \dot V = -V + I, \qquad \tau_s \dot I = -I
@@ -279,7 +279,7 @@ class EventProp(nn.Module):  # type: ignore[misc]  # torch has no types here
         return int(silent.sum())
 
 
-class _EventProp(torch.autograd.Function):  # type: ignore[misc]
+class _EventProp(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, times: Any, weight: Any, ids: Any, offsets: Any, model: _Model) -> Any:
         w, o, t, i = map(_array, (weight, offsets, times, ids))
