@@ -53,7 +53,7 @@ METHODS = {
 OTHER = "box"
 """The method that computes less than the others, and not the same."""
 
-NETWORK_METHODS = {"spikelet": ("by layer",), "snntorch": ("by step", "by layer")}
+NETWORK_METHODS = {"spikelet": ("by layer", "sparse"), "snntorch": ("by step", "by layer")}
 """Ways to run the network."""
 
 NETWORK_STEPS, NETWORK_BATCH = 8, 128

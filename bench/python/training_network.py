@@ -36,14 +36,16 @@ class Network(nn.Module):
         self.second = nn.Sequential(nn.Conv2d(32, 64, 5), nn.MaxPool2d(2))
         self.last = nn.Sequential(nn.Flatten(), nn.Linear(1024, 10))
 
-    def by_layer(self, images: torch.Tensor, steps: int, fire: Fire) -> torch.Tensor:
+    def by_layer(
+        self, images: torch.Tensor, steps: int, fire: Fire, hold: Fire | None = None
+    ) -> torch.Tensor:
         """Return the logits, ``[B, 10]``, layer after layer.
 
         The second layer sees all steps as one batch; the first, whose input does not change, and
-        the last, whose mean is read, see one.
+        the last, whose mean is read, see one. `hold` is `fire` for one step's input that is held.
         """
         current = self.first(images)
-        spikes = fire(current.expand(steps, *current.shape))
+        spikes = hold(current) if hold else fire(current.expand(steps, *current.shape))
         current = self.second(spikes.flatten(0, 1)).unflatten(0, (steps, -1))
         return self.last(fire(current).mean(0))
 

@@ -26,7 +26,7 @@ def lif(convention: str, x: torch.Tensor, **parameters: Any) -> Any:
         return node(x)
     if "boost" in parameters:
         convention, parameters = "spikelet", adaptive(**parameters)
-    return function()(x, convention=convention, return_v=True, **parameters)
+    return st.lif(x, convention=convention, return_v=True, **parameters)
 
 
 def adaptive(
@@ -41,32 +41,31 @@ def adaptive(
     return general | taus | change
 
 
-def function() -> Any:
-    """Return ``spikelet.torch.lif``, if this spikelet has it."""
-    found = getattr(st, "lif", None)
-    if found is None:
-        raise ImportError(f"spikelet {sl.__version__} has no torch.lif()")
-    return found
-
-
 def layer(task: Task) -> Layer:
     """Return the layer that is timed; all is fused.
 
     "checkpoint" keeps the input alone for the way back, as "fused" does where it must.
     """
-    run, options = function(), TIMED[task.convention]
+    options = TIMED[task.convention]
     again = True if task.method == "checkpoint" else None
-    return lambda x: run(x, convention=task.convention, checkpoint=again, **options)
+    return lambda x: st.lif(x, convention=task.convention, checkpoint=again, **options)
 
 
 def network(task: Task, net: Network) -> Layer:
-    """Return what gives the logits of images; the method is "by layer"."""
-    run, options = function(), TIMED["snntorch"]
+    """Return what gives the logits of images; "sparse": the second convolution is by events."""
+    options = {"convention": "snntorch", **TIMED["snntorch"]}
+    if task.method == "sparse":
+        dense = net.second[0]
+        net.second[0] = st.SpikeConv2d(32, 64, 5)
+        net.second[0].load_state_dict(dense.state_dict())
 
     def fire(x: torch.Tensor) -> torch.Tensor:
-        return run(x, convention="snntorch", **options)
+        return st.lif(x, **options)
 
-    return lambda images: net.by_layer(images, task.steps, fire)
+    def hold(x: torch.Tensor) -> torch.Tensor:
+        return st.lif(x, steps=task.steps, **options)
+
+    return lambda images: net.by_layer(images, task.steps, fire, hold)
 
 
 def versions() -> dict[str, str]:
