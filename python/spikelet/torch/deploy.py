@@ -1,0 +1,218 @@
+"""Trained networks become `spikelet.SpikingModel`: the layered engine, without PyTorch."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+import spikelet.torch as trained
+from spikelet import layers
+from spikelet.conversion import torch_operators, torch_tracing
+from spikelet.conversion.building import Call, Data, input_shape, refuse
+from spikelet.conversion.folding import fold
+from spikelet.graph import Graph, Node
+from spikelet.spiking_model import SpikingModel
+from spikelet.torch.time import OverTime, Repeat
+
+__all__ = ["to_spiking_model"]
+
+_WHERE = "to_spiking_model"
+_NEVER = 1e30  # a threshold that no potential reaches, for neurons that do not spike
+
+
+def to_spiking_model(
+    module: nn.Module, input_shape: Iterable[int], *, fold_norms: bool = True, **options: Any
+) -> SpikingModel:
+    """Make a `SpikingModel` of a trained network; it sends the same spikes.
+
+    Read are `torch.nn.Sequential`, nested as you like, of ``nn.Linear``, convolutions, pools, BatchNorm (folded into the
+    weights beside it), flattening, dropout (which vanishes, as in eval mode), `OverTime` and `Repeat` (which vanish, time
+    is the engine's), and of the neurons `LIF`, `IF` and `LI`. A network that `from_spiking_model` made goes back.
+
+    Sums of weights are added in another order than PyTorch's, so a potential may differ in its last digits, and a spike
+    where it meets the threshold by a hair: use ``dtype="float64"`` for both to see equal spikes. With weights on a binary
+    grid all is equal in float32, too.
+
+    Parameters
+    ----------
+    module : nn.Module
+        It stays as it is.
+    input_shape : tuple of int
+        Of one sample at one step, without time and batch: ``(1, 28, 28)``.
+    fold_norms : bool
+        Fold BatchNorm into weights; else it stays a layer of its own (`spikelet.layers.Affine`), which costs time.
+    **options
+        Of `SpikingModel`: dtype, threads, input_scale.
+
+    Returns
+    -------
+    SpikingModel
+        ``run(x, steps=T)`` for a constant input, ``run(x)`` for ``[T, B, ...]``. The rate readout is its `output`; what an
+        `LI` at the end integrates is ``run(..., record="v").v``.
+
+    Raises
+    ------
+    ValueError
+        If something cannot be done exactly: a neuron that the engine does not have, a reset that comes a step later, an
+        activation between spiking layers that is analog; the message names the module, with a hint.
+    TypeError
+        If it is no module.
+
+    Notes
+    -----
+    The names of layers are those of the modules (``0``, ``features.1``). Max pools are those of each step, as PyTorch does
+    them, and not of counts.
+    """
+    if not isinstance(module, nn.Module):
+        msg = f"{_WHERE}: module must be a torch.nn.Module, got {type(module).__name__}"
+        raise TypeError(msg)
+    return SpikingModel(read(module, input_shape, fold_norms=fold_norms), **options)
+
+
+def read(module: nn.Module, shape: Iterable[int], *, fold_norms: bool = True) -> Graph:
+    """Return the graph of a trained network."""
+    graph_of = getattr(module, "to_graph", None)
+    if graph_of is not None:
+        found: Graph = graph_of()
+        return found
+    sample = input_shape(_WHERE, shape)
+    graph = torch_tracing.convert(_still(module, ""), sample)
+    graph = Graph(map(_of_steps, graph), _WHERE)
+    return fold(graph) if fold_norms else graph
+
+
+def neuron_layer(module: nn.Module, where: str) -> layers.Neuron:
+    """Return one of our neurons as a layer, or refuse.
+
+    Parameters
+    ----------
+    module : nn.Module
+    where : str
+        Its name, for messages.
+    """
+    kind = type(module).__name__
+    if not isinstance(module, (trained.LIF, trained.IF, trained.LI)):
+        refuse(
+            f"{where} ({kind})",
+            "is a neuron that the layered engine does not have",
+            "LIF, IF and LI can be deployed; `to_network` knows recurrent ones, too",
+        )
+    decay, gain = _one(module.decay, where, "decay"), _one(module.gain, where, "gain")
+    if isinstance(module, trained.LI):
+        return layers.LIF(_NEVER, decay=decay, gain=gain)
+    threshold = _array(module.v_threshold)
+    options: dict[str, Any] = {"reset": module.reset}
+    if getattr(module, "reset_delay", False):
+        refuse(
+            f"{where} ({kind})",
+            "is reset a step after its spike (reset_delay=True)",
+            "the engine resets at the spike: train with reset_delay=False",
+        )
+    if module.reset == "none":
+        refuse(f"{where} ({kind})", "has reset='none'", 'train with reset="subtract" or "zero"')
+    if module.reset == "zero":
+        options["v_reset"] = float(module.v_reset or 0.0)
+        if module.convention == "spikingjelly" and options["v_reset"]:
+            refuse(
+                f"{where} ({kind})",
+                f"leaks to v_reset={options['v_reset']:g}",
+                "the engine leaks to 0: train with v_reset=0.0, or None for reset by subtraction",
+            )
+    if decay == gain == 1:
+        return layers.IF(threshold, **options)
+    return layers.LIF(threshold, decay=decay, gain=gain, **options)
+
+
+def _array(value: Any) -> NDArray[np.float64]:
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().numpy()
+    return np.asarray(value, np.float64)
+
+
+def _one(value: Any, where: str, argument: str) -> float:
+    array = _array(value)
+    if array.size != 1 and (array != array.flat[0]).any():
+        refuse(where, f"has a {argument} for each neuron", "the layered engine has one a layer")
+    return float(array.flat[0])
+
+
+class _Still(nn.Module):  # type: ignore[misc]
+    """Stands for a neuron while the network is traced: its first step, from rest."""
+
+    def __init__(self, layer: layers.Neuron) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        _, gain = self.layer.coefficients()
+        threshold = torch.as_tensor(np.array(self.layer.threshold))
+        if threshold.ndim == 1:
+            threshold = threshold.reshape(-1, *[1] * (x.ndim - 2))
+        return (gain * x >= threshold).to(x.dtype)
+
+
+def _still_neuron(call: Call, module: _Still, x: Data) -> Data:
+    return call.add(module.layer, x)
+
+
+torch_operators.MODULES[_Still] = _still_neuron
+
+
+def _still(module: nn.Module, name: str) -> nn.Module:
+    """Return a copy that knows no time: what it does to the samples of one step."""
+    where = f"{_WHERE}: module '{name}'" if name else _WHERE
+    if isinstance(module, OverTime):
+        return _still(module.layer, name)
+    if isinstance(module, Repeat):
+        return nn.Identity()
+    if type(module) is nn.Sequential:
+        inside = f"{name}." if name else ""
+        parts = {n: _still(m, inside + n) for n, m in module._modules.items()}
+        twin = nn.Sequential()
+        for n, m in parts.items():
+            twin.add_module(n, m)
+        return twin
+    if hasattr(module, "v_threshold") or isinstance(module, trained.LI):
+        return _Still(neuron_layer(module, where))
+    for base in (nn.Linear, nn.Conv2d):  # of which ours do the same, sparsely
+        if isinstance(module, base):
+            twin = copy.copy(module)
+            twin.__class__ = base
+            return copy.deepcopy(twin)
+    if type(module) in torch_operators.SOFTMAX:
+        refuse(where, "is a softmax, of each step", "take it of the readout, outside of the model")
+    if isinstance(module, nn.Flatten):
+        return nn.Flatten()
+    if torch_tracing.handler_of(module) is None and any(
+        hasattr(m, "v_threshold") for m in module.modules()
+    ):
+        refuse(
+            f"{where} ({type(module).__name__})",
+            "has neurons in a forward of its own",
+            "only torch.nn.Sequential tells what follows what: make it of these, or build the "
+            "`SpikingModel` of its parts",
+        )
+    return copy.deepcopy(module)
+
+
+def _of_steps(node: Node) -> Node:
+    layer = node.layer
+    if isinstance(layer, layers.ReLU):
+        _refuse_analog(node.name)
+    if isinstance(layer, layers.MaxPool2d):
+        layer = layer.replace(of="steps")
+    return Node(node.name, layer, node.inputs)
+
+
+def _refuse_analog(name: str) -> NoReturn:
+    refuse(
+        f"{_WHERE}: module '{name}' (ReLU)",
+        "is an analog activation of each step",
+        "train with a spiking neuron in its place; `sl.convert` is for networks of ReLU",
+    )

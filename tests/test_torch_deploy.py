@@ -1,0 +1,256 @@
+"""Trained networks in both engines: the same spikes, one for one; what cannot be the same is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import spikelet as sl
+import spikelet.torch as st
+from spikelet.torch import OverTime, Repeat, losses, to_network, to_spiking_model
+
+STEPS = 64
+
+
+def on_a_grid(module: nn.Module, bits: int = 6) -> nn.Module:
+    """Round weights to multiples of 2^-bits: their sums are exact in float32."""
+    with torch.no_grad():
+        for p in module.parameters():
+            p.copy_((p * 2**bits).round() / 2**bits)
+    return module.eval()
+
+
+def raster(*shape: int, rate: float = 0.3, seed: int = 0) -> np.ndarray:
+    return (np.random.default_rng(seed).random((STEPS, *shape)) < rate).astype(np.uint8)
+
+
+def spikes_of(model: nn.Sequential, x) -> dict[str, np.ndarray]:
+    """Spikes of all neurons of a module, by name, [T, B, ...]."""
+    found = {}
+    handles = [
+        m.register_forward_hook(lambda _m, _i, y, name=name: found.update({name: y.numpy()}))
+        for name, m in model.named_modules()
+        if hasattr(m, "v_threshold")
+    ]
+    dtype = next(model.parameters()).dtype
+    with torch.no_grad():
+        model(torch.as_tensor(x).to(dtype))
+    for handle in handles:
+        handle.remove()
+    return found
+
+
+def dense(reset="subtract", **neuron):
+    torch.manual_seed(0)
+    options = {"reset": reset} | neuron
+    return nn.Sequential(
+        nn.Linear(20, 40), st.LIF(tau_m=5.0, gain=1.0, **options), nn.Dropout(0.5),
+        nn.Sequential(nn.Linear(40, 30, bias=False), st.IF(v_threshold=0.75, **options)),
+        nn.Linear(30, 10), st.LIF(decay=0.75, gain=2.0, v_threshold=0.5, **options),
+    )  # fmt: skip
+
+
+def picture(reset="subtract"):
+    torch.manual_seed(0)
+    return nn.Sequential(
+        OverTime(nn.Conv2d(2, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6)),
+        st.LIF(tau_m=4.0, gain=1.0, v_threshold=0.5, reset=reset),
+        OverTime(nn.Conv2d(6, 8, 3, stride=1), nn.MaxPool2d(2)),
+        st.LIF(tau_m=4.0, gain=1.0, v_threshold=0.25, reset=reset),
+        OverTime(nn.AvgPool2d(2)),
+        nn.Flatten(2),
+        nn.Linear(8 * 4, 10),
+        st.LIF(decay=0.5, v_threshold=0.125, reset=reset),
+    )
+
+
+def train_a_little(model, shape):
+    """A few steps: weights that are no longer random, running statistics of BatchNorm."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    labels = torch.arange(16) % 10
+    model.train()
+    for seed in range(3):
+        optimizer.zero_grad()
+        x = torch.from_numpy(raster(16, *shape, seed=seed)[:12]).float()
+        losses.rate_cross_entropy(model(x), labels).backward()
+        optimizer.step()
+    return model.eval()
+
+
+def compare(found: sl.SpikingResult, wanted: dict[str, np.ndarray]) -> int:
+    """Compare all spikes; return their number."""
+    total = 0
+    for name, expected in wanted.items():
+        np.testing.assert_array_equal(found[name], expected, err_msg=name)
+        assert 0.01 < expected.mean() < 0.9  # it says something
+        total += int(expected.sum())
+    return total
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero"])
+@pytest.mark.parametrize("trained", [False, True])
+def test_dense_is_exact_in_float32_on_a_grid(reset, trained):
+    model = train_a_little(dense(reset), (20,)) if trained else dense(reset)
+    on_a_grid(model)
+    x = raster(8, 20)
+    wanted = spikes_of(model, x)
+    result = to_spiking_model(model, (20,)).run(x, record=list(wanted))
+    assert compare(result, wanted) > 1000
+    np.testing.assert_allclose(result.output, list(wanted.values())[-1].mean(0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero"])
+def test_dense_is_equal_in_float64(reset):
+    model = train_a_little(dense(reset), (20,)).double()
+    x = raster(8, 20)
+    wanted = spikes_of(model, x)
+    deployed = to_spiking_model(model, (20,), dtype="float64")
+    assert compare(deployed.run(x, record=list(wanted)), wanted) > 1000
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero"])
+def test_pictures_are_equal(reset):
+    """Convolution, BatchNorm, both pools: in float64 as they are, and in float32 on a grid."""
+    model = train_a_little(picture(reset), (2, 12, 12)).double()
+    x = raster(4, 2, 12, 12)
+    wanted = spikes_of(model, x)
+    for fold_norms in (True, False):
+        deployed = to_spiking_model(model, (2, 12, 12), dtype="float64", fold_norms=fold_norms)
+        assert compare(deployed.run(x, record=list(wanted)), wanted) > 1000
+        kinds = {type(n.layer) for n in deployed.graph}
+        assert (sl.layers.Affine in kinds) != fold_norms
+    norm = model[0].layer[1]  # a factor and a shift on a grid as well
+    norm.running_var[:], norm.running_mean[:], norm.eps = 0.25, 0.125, 0.0
+    on_a_grid(model.float())
+    wanted = spikes_of(model, x)
+    deployed = to_spiking_model(model, (2, 12, 12))
+    assert compare(deployed.run(x, record=list(wanted)), wanted) > 1000
+
+
+def test_constant_input_and_readout_of_potentials():
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3), Repeat(12), st.LIF(tau_m=4.0, v_threshold=0.1),
+        OverTime(nn.MaxPool2d(2), nn.Flatten()), nn.Linear(36, 5), st.LI(tau_m=6.0),
+    ).double()  # fmt: skip
+    x = np.random.default_rng(0).random((3, 1, 8, 8))
+    wanted = spikes_of(model, x)
+    with torch.no_grad():
+        v = model(torch.from_numpy(x)).numpy()
+    result = to_spiking_model(model, (1, 8, 8), dtype="float64").run(x, 12, record=["2", "v"])
+    assert compare(result, wanted) > 100
+    np.testing.assert_allclose(result.v, v, rtol=1e-12, atol=1e-14)
+
+
+def test_thresholds_of_channels_and_learned():
+    torch.manual_seed(0)
+    neuron = st.IF(learn_threshold=True)
+    model = nn.Sequential(nn.Linear(10, 8), neuron).double()
+    with torch.no_grad():
+        neuron.v_threshold.fill_(0.3)
+    x = raster(2, 10)
+    wanted = spikes_of(model, x)
+    result = to_spiking_model(model, (10,), dtype="float64").run(x, record=list(wanted))
+    assert compare(result, wanted) > 100
+
+
+# --- a network of events -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero"])
+def test_network_is_equal_in_float64(reset):
+    model = train_a_little(dense(reset), (20,)).double()
+    network = to_network(model, 20)
+    compared = 0
+    for seed in range(3):
+        x = raster(20, seed=seed)
+        found = network.run(x)
+        wanted = list(spikes_of(model, x[:, None]).values())
+        assert len(found) == len(wanted) == 3
+        for f, w in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(f, w[:, 0])
+            compared += int(f.sum())
+    assert compared > 1000
+
+
+def test_network_is_exact_in_float32_on_a_grid():
+    model = on_a_grid(train_a_little(dense(), (20,)))
+    model[1] = st.LIF(decay=0.5, gain=1.0)  # exp(-dt / tau_m) must be the module's decay
+    network = to_network(model, 20, dt=0.5, dtype="float32", threads=1)
+    x = raster(20)
+    for f, w in zip(network.run(x), spikes_of(model, x[:, None]).values(), strict=True):
+        np.testing.assert_array_equal(f, w[:, 0])
+
+
+def test_handles_of_a_network():
+    model = dense().double()
+    deployed = to_network(model, 20, dt=0.1)
+    assert isinstance(deployed.network, sl.Network)
+    assert [p.size for p in deployed.layers] == [40, 30, 10]
+    assert [p.name for p in deployed.layers] == ["1", "3.1", "5"]
+    assert [len(p) for p in deployed.projections] == [800, 1200, 300]
+    np.testing.assert_array_equal(
+        deployed.projections[2].weights.reshape(30, 10), 2.0 * model[4].weight.detach().numpy().T
+    )
+    x = raster(20)
+    first, again = deployed.run(x), deployed.run(x)  # from rest each time
+    for a, b in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+    late = deployed.recorders[0].times.min()  # a spike of step t is stamped (t + 2) dt
+    assert late == pytest.approx(0.1 * (np.flatnonzero(first[0].any(1))[0] + 2))
+    with pytest.raises(ValueError, match=r"x must be \[steps, 20\]"):
+        deployed.run(x[:, :5])
+
+
+# --- refusals ----------------------------------------------------------------------------------
+
+LINEAR = nn.Linear(4, 4)
+
+
+class Own(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = st.IF()
+
+    def forward(self, x):
+        return self.inner(x) + x
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ([LINEAR, nn.ReLU(), LINEAR, st.IF()], r"module '1' \(ReLU\): is an analog activation"),
+        ([LINEAR, nn.Sequential(st.LIF(reset="none"))], r"module '1.0' \(LIF\): has reset='none'"),
+        ([LINEAR, st.IF(), nn.Softmax(-1)], "module '2': is a softmax"),
+        ([LINEAR, Own()], r"module '1' \(Own\): has neurons in a forward of its own"),
+        ([LINEAR, OverTime(nn.GELU()), st.IF()], r"layer '1' \(GELU\): cannot be converted"),
+        ([LINEAR, OverTime(nn.BatchNorm1d(4)), st.IF()], "has never been trained"),
+        ([nn.Linear(5, 4), st.IF()], "cannot take samples of shape"),
+    ],
+)
+def test_refuses_what_it_cannot_do(parts, message):
+    with pytest.raises(ValueError, match=message):
+        to_spiking_model(nn.Sequential(*parts), (4,))
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ([LINEAR, st.IF(), LINEAR], "layer '2': is the last one and does not spike"),
+        ([st.IF(), LINEAR], r"layer '0' \(IF\): must be Linear"),
+        ([LINEAR, st.LIF(decay=0.0)], "layer '1': decay must be > 0"),
+    ],
+)
+def test_network_refuses_what_it_cannot_do(parts, message):
+    with pytest.raises(ValueError, match=message):
+        to_network(nn.Sequential(*parts), 4)
+
+
+def test_not_a_module():
+    for make, shape in ((to_spiking_model, (4,)), (to_network, 4)):
+        with pytest.raises(TypeError, match=r"module must be a torch.nn.Module, got list"):
+            make([LINEAR], shape)
+    with pytest.raises(TypeError, match="input_size must be an integer"):
+        to_network(nn.Sequential(LINEAR, st.IF()), (4,))
