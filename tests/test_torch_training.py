@@ -151,8 +151,9 @@ def test_checkpoint_that_does_not_fit(tmp_path):
         run(2, checkpoint=path)
     run(1, checkpoint=path, resume=False)
     other = nn.Sequential(nn.Linear(6, 3), st.LIF())
+    _, _, optimizer, scheduler = setup()
     with pytest.raises(ValueError, match=r"does not fit .*resume=False starts anew"):
-        run(2, (other, loader, torch.optim.SGD(other.parameters()), None), checkpoint=path)
+        run(2, (other, loader, optimizer, scheduler), checkpoint=path)
 
 
 def test_bad_input(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spikelet.torch import losses
 from spikelet.torch.deploy import to_spiking_model
+from spikelet.torch.finetune import SpikingModule, from_spiking_model
 from spikelet.torch.time import OverTime, Repeat
 from spikelet.torch.to_network import DeployedNetwork, to_network
 from spikelet.torch.training import Epoch, evaluate, fit
@@ -13,8 +14,10 @@ __all__ = [
     "Epoch",
     "OverTime",
     "Repeat",
+    "SpikingModule",
     "evaluate",
     "fit",
+    "from_spiking_model",
     "losses",
     "to_network",
     "to_spiking_model",
