@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F  # as everybody writes it
 
@@ -24,8 +25,8 @@ _TRAINED: dict[type[layers.Layer], tuple[str, ...]] = {
     layers.Linear: ("weight", "bias"),
     layers.Conv2d: ("weight", "bias"),
     layers.Affine: ("scale", "shift"),
-    layers.IF: ("threshold", "v_init", "amplitude"),
-    layers.LIF: ("threshold", "v_init", "amplitude"),
+    layers.IF: ("v_init", "amplitude"),
+    layers.LIF: ("v_init", "amplitude"),
 }
 
 
@@ -68,7 +69,9 @@ def from_spiking_model(
     graph = model.graph if isinstance(model, SpikingModel) else model
     double = isinstance(model, SpikingModel) and model.dtype == "float64"
     module = SpikingModule(graph, surrogate=surrogate, alpha=alpha)
-    return module.double() if double else module.float()
+    if not double:
+        module.float()
+    return module
 
 
 class SpikingModule(nn.Module):  # type: ignore[misc]
@@ -123,9 +126,11 @@ class _Step(nn.Module):  # type: ignore[misc]
             self.register_parameter(name, None if tensor is None else nn.Parameter(tensor))
 
     def to_layer(self) -> layers.Layer:
-        return self.layer.replace(
-            **{name: p.detach().double().cpu().numpy() for name, p in self.named_parameters()}
-        )
+        return self.layer.replace(**self._arrays())
+
+    def _arrays(self) -> dict[str, Any]:
+        names = _TRAINED.get(type(self.layer), ())
+        return {n: _array(p) for n in names if (p := getattr(self, n)) is not None}
 
     def forward(self, xs: list[torch.Tensor], total: int) -> torch.Tensor:  # noqa: ARG002
         first = xs[0]
@@ -149,6 +154,11 @@ class _Step(nn.Module):  # type: ignore[misc]
         return y.unflatten(0, x.shape[:2])
 
 
+def _array(tensor: torch.Tensor) -> NDArray[np.float64]:
+    array: NDArray[np.float64] = tensor.detach().double().cpu().numpy()
+    return array
+
+
 class _Spiking(_Step):
     """Neurons of a layered model: potentials in units of the threshold, with an initial potential and an amplitude."""
 
@@ -156,6 +166,17 @@ class _Spiking(_Step):
         super().__init__(layer)
         self.decay, self.gain = layer.coefficients()
         self.neuron = trained.LIF(decay=self.decay, gain=self.gain, reset=layer.reset, **neuron)
+        given = torch.from_numpy(np.array(layer.threshold, np.float64))
+        self.register_buffer("given", given)
+        # Of a logarithm: thresholds of all sizes learn at the same rate, and stay above 0.
+        self.growth = nn.Parameter(torch.zeros_like(given))
+
+    @property
+    def threshold(self) -> torch.Tensor:
+        return self.given * self.growth.exp()
+
+    def to_layer(self) -> layers.Layer:
+        return self.layer.replace(threshold=_array(self.threshold), **self._arrays())
 
     def forward(self, xs: list[torch.Tensor], total: int) -> torch.Tensor:
         def aligned(p: torch.Tensor) -> torch.Tensor:
@@ -180,7 +201,7 @@ def _step(node: Node, neuron: dict[str, Any]) -> _Step:
                 "has a schedule, or signed spikes",
                 'convert with neuron="soft" or "hard" to fine-tune',
             )
-        decay, gain = layer.coefficients()
+        _, gain = layer.coefficients()
         if gain == 0 or (layer.reset == "zero" and layer.v_reset):
             refuse(where, "has no gain, or is not reset to 0", "only v_reset=0.0 can be trained")
         return _Spiking(layer, neuron)
