@@ -282,3 +282,78 @@ class _LayerEngine:
 
 class LayerEngine32(_LayerEngine): ...
 class LayerEngine64(_LayerEngine): ...
+
+_Arrays: TypeAlias = Sequence[npt.NDArray[Any] | None]
+_Groups: TypeAlias = Sequence[tuple[npt.NDArray[Any], int] | None]
+
+class TrainCell:
+    def __init__(
+        self,
+        *,
+        charge: int,
+        reset: int,
+        when: int,
+        strict: bool,
+        detached: bool,
+        synapse: bool,
+        adaptive: bool,
+        surrogate: int,
+        alpha: float,
+        gain: float,
+        rest: float,
+        v_reset: float,
+        constants: Sequence[float],
+        table: Sequence[float],
+        table_low: float,
+        table_step: float,
+    ) -> None: ...
+
+class Recurrence:
+    def __init__(
+        self, weights: npt.NDArray[Any], first_spikes: npt.NDArray[Any] | None, neurons: int, /
+    ) -> None: ...
+
+def train_forward32(
+    cell: TrainCell,
+    parameters: _Groups,
+    x: npt.NDArray[Any],
+    steps: int,
+    first: _Arrays,
+    spikes: npt.NDArray[Any] | None,
+    charged: npt.NDArray[Any] | None,
+    v: npt.NDArray[Any] | None,
+    last: _Arrays,
+    recurrence: Recurrence | None,
+    input: npt.NDArray[Any] | None,
+    threads: int,
+    /,
+) -> None: ...
+def train_backward32(
+    cell: TrainCell,
+    parameters: _Groups,
+    x: npt.NDArray[Any] | None,
+    charged: npt.NDArray[Any] | None,
+    steps: int,
+    size: int,
+    first: _Arrays,
+    by_spikes: npt.NDArray[Any] | None,
+    by_v: npt.NDArray[Any] | None,
+    by_last: _Arrays,
+    by_x: npt.NDArray[Any],
+    by_first: _Arrays,
+    by_parameters: _Arrays,
+    recurrence: Recurrence | None,
+    spikes: npt.NDArray[Any] | None,
+    by_weights: npt.NDArray[Any] | None,
+    by_first_spikes: npt.NDArray[Any] | None,
+    threads: int,
+    /,
+) -> None: ...
+
+train_forward64 = train_forward32
+train_backward64 = train_backward32
+
+def pooled(shape: Sequence[int], dtype: np.dtype[Any], /) -> npt.NDArray[Any]: ...
+def pool_limit() -> int: ...
+def set_pool_limit(bytes: int, /) -> None: ...
+def pool_idle() -> int: ...

@@ -34,6 +34,47 @@ SPIKELET_INLINE Vec<T> broadcast(T x) {
   return Vec<T>{} + x;
 }
 
+// The first `count` lanes only; the others are loaded as 0.
+template <class T>
+SPIKELET_INLINE Vec<T> load_part(const T* p, std::size_t count) {
+  Vec<T> v{};
+  __builtin_memcpy(&v, p, count * sizeof(T));
+  return v;
+}
+template <class T>
+SPIKELET_INLINE void store_part(T* p, Vec<T> v, std::size_t count) {
+  __builtin_memcpy(p, &v, count * sizeof(T));
+}
+
+// Past the caches; p on a boundary of a whole vector. A fence has to follow before others read.
+SPIKELET_INLINE void stream(float* p, Vec<float> v) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  _mm512_stream_ps(p, reinterpret_cast<__m512>(v));
+#elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
+  _mm256_stream_ps(p, reinterpret_cast<__m256>(v));
+#elif defined(__x86_64__)
+  _mm_stream_ps(p, reinterpret_cast<__m128>(v));
+#else
+  store(p, v);
+#endif
+}
+SPIKELET_INLINE void stream(double* p, Vec<double> v) {
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+  _mm512_stream_pd(p, reinterpret_cast<__m512d>(v));
+#elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
+  _mm256_stream_pd(p, reinterpret_cast<__m256d>(v));
+#elif defined(__x86_64__)
+  _mm_stream_pd(p, reinterpret_cast<__m128d>(v));
+#else
+  store(p, v);
+#endif
+}
+SPIKELET_INLINE void fence() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
+
 // One bit a lane, lane 0 lowest.
 template <class R>
 SPIKELET_INLINE std::uint64_t bits(Mask<R> m) {
@@ -158,13 +199,19 @@ SPIKELET_INLINE std::uint64_t reaches(Vec<double> a, Vec<double> b, Mask<double>
 }
 #endif
 
-// Where a >= b, and one bit a lane of that.
+// Where a >= b, where a > b, and one bit a lane of that.
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
 SPIKELET_INLINE __mmask16 at_or_above(Vec<float> a, Vec<float> b) {
   return _mm512_cmp_ps_mask(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b), _CMP_GE_OQ);
 }
 SPIKELET_INLINE __mmask8 at_or_above(Vec<double> a, Vec<double> b) {
   return _mm512_cmp_pd_mask(reinterpret_cast<__m512d>(a), reinterpret_cast<__m512d>(b), _CMP_GE_OQ);
+}
+SPIKELET_INLINE __mmask16 above(Vec<float> a, Vec<float> b) {
+  return _mm512_cmp_ps_mask(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b), _CMP_GT_OQ);
+}
+SPIKELET_INLINE __mmask8 above(Vec<double> a, Vec<double> b) {
+  return _mm512_cmp_pd_mask(reinterpret_cast<__m512d>(a), reinterpret_cast<__m512d>(b), _CMP_GT_OQ);
 }
 template <class R>
 SPIKELET_INLINE std::uint32_t which_bits(Which<R> which) {
@@ -173,6 +220,8 @@ SPIKELET_INLINE std::uint32_t which_bits(Which<R> which) {
 #else
 SPIKELET_INLINE Mask<float> at_or_above(Vec<float> a, Vec<float> b) { return a >= b; }
 SPIKELET_INLINE Mask<double> at_or_above(Vec<double> a, Vec<double> b) { return a >= b; }
+SPIKELET_INLINE Mask<float> above(Vec<float> a, Vec<float> b) { return a > b; }
+SPIKELET_INLINE Mask<double> above(Vec<double> a, Vec<double> b) { return a > b; }
 template <class R>
 SPIKELET_INLINE std::uint32_t which_bits(Which<R> which) {
   return static_cast<std::uint32_t>(bits<R>(which));

@@ -3,7 +3,66 @@
 
 #include <cstddef>
 
+#include "spikelet/train/neuron.hpp"
+
 namespace spikelet::train {
+
+// A parameter of n neurons: one value each, or (step 0) one of which there are as many copies as
+// fit a vector.
+template <class R>
+struct Lane {
+  const R* values = nullptr;
+  std::size_t step = 0;
+};
+
+template <class R>
+struct Lanes {
+  Lane<R> leak, threshold, syn_decay, adapt_decay, boost;
+};
+
+// One step of n neurons, forward; states change in place.
+template <class R>
+struct Advance {
+  std::size_t n = 0;
+  bool streams = false;   // results go past the caches; they begin on boundaries of 64 bytes
+  std::size_t ahead = 0;  // how far behind x its next rows lie, to be prefetched
+  const R* x = nullptr;
+  R* spikes = nullptr;   // may be null
+  R* charged = nullptr;  // may be null
+  R* v_after = nullptr;  // a copy of v; may be null
+  State<R> state;
+  Lanes<R> lanes;
+};
+
+// The same step, backward: gradients by the state after it become those by the state before it.
+template <class R>
+struct Retreat {
+  std::size_t n = 0;
+  bool streams = false;
+  std::size_t behind = 0;  // how far before by_spikes its next rows lie, to be prefetched; 0: no
+  const R* charged = nullptr;
+  const R* by_spikes = nullptr;  // may be null: 0
+  const R* by_v = nullptr;       // may be null: 0
+  R* by_x = nullptr;
+  State<R> by_state;
+  Lanes<R> lanes;
+  // Only where the charged potential is not enough: the input and the state before the step.
+  const R* x = nullptr;
+  State<const R> before;
+  ParameterGradients<R> sums;  // one value a neuron
+};
+
+template <class R>
+struct FusedKernels {
+  // Plain: no synaptic current, no adaptation, reset in the step of the spike, no gradients of
+  // parameters. Rich: all of it.
+  void (*advance_plain)(const Cell<R>&, const Advance<R>&);
+  void (*advance_rich)(const Cell<R>&, const Advance<R>&);
+  void (*retreat_plain)(const Cell<R>&, const Retreat<R>&);
+  void (*retreat_rich)(const Cell<R>&, const Retreat<R>&);
+  // out[s][n] += sum over j of g[s][j] w[j][n], for samples of `neurons` neurons
+  void (*multiply_add)(const R* g, const R* w, R* out, std::size_t samples, std::size_t neurons);
+};
 
 // Sums of rows of weights, for inputs of which few are not 0.
 template <class R>

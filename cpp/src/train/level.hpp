@@ -10,6 +10,9 @@ namespace spikelet::train::SPIKELET_LEVEL {
 using namespace spikelet::SPIKELET_LEVEL;
 }
 
+#include "train/surrogate.hpp"
+#include "train/fused_rows.hpp"
+#include "train/dense_rows.hpp"
 #include "train/sparse_rows.hpp"
 // clang-format on
 
@@ -18,7 +21,11 @@ namespace spikelet::train::SPIKELET_LEVEL {
 template <class R>
 inline constexpr SparseKernels<R> sparse{&add_row<R>};
 
-inline constexpr LevelTable table{sparse<float>, sparse<double>};
+template <class R>
+inline constexpr FusedKernels<R> fused{&advance<R, false>, &advance<R, true>, &retreat<R, false>,
+                                       &retreat<R, true>, &multiply_add<R>};
+
+inline constexpr LevelTable table{fused<float>, fused<double>, sparse<float>, sparse<double>};
 
 }  // namespace spikelet::train::SPIKELET_LEVEL
 #include "core/target_pop.hpp"

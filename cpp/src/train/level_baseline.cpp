@@ -24,6 +24,18 @@ const LevelTable& level_table(SimdLevel level) {
 }
 
 template <>
+const FusedKernels<float>& fused_kernels<float>() {
+  static const FusedKernels<float>& kernels = level_table(simd_level()).fused32;
+  return kernels;
+}
+
+template <>
+const FusedKernels<double>& fused_kernels<double>() {
+  static const FusedKernels<double>& kernels = level_table(simd_level()).fused64;
+  return kernels;
+}
+
+template <>
 const SparseKernels<float>& sparse_kernels<float>() {
   static const SparseKernels<float>& kernels = level_table(simd_level()).sparse32;
   return kernels;

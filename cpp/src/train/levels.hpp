@@ -7,6 +7,8 @@
 namespace spikelet::train {
 
 struct LevelTable {
+  FusedKernels<float> fused32;
+  FusedKernels<double> fused64;
   SparseKernels<float> sparse32;
   SparseKernels<double> sparse64;
 };
@@ -18,6 +20,8 @@ const LevelTable& level_table_v4();
 // The level must be available.
 const LevelTable& level_table(SimdLevel level);
 
+template <class R>
+const FusedKernels<R>& fused_kernels();
 template <class R>
 const SparseKernels<R>& sparse_kernels();
 

@@ -1,24 +1,63 @@
-"""Spike-based backpropagation in PyTorch: neurons whose steps, forward and backward, run in the compiled core."""
+"""Spike-based backpropagation in PyTorch: neurons whose steps, forward and backward, run in the compiled core.
+
+Needs PyTorch: ``pip install 'spikelet[torch]'``.
+"""
 
 from __future__ import annotations
+
+try:
+    import torch as _torch
+except ImportError:
+    raise ImportError("spikelet.torch needs PyTorch: pip install 'spikelet[torch]'") from None
 
 from spikelet.torch import losses
 from spikelet.torch.deploy import to_spiking_model
 from spikelet.torch.finetune import SpikingModule, from_spiking_model
+from spikelet.torch.functional import integrate, lif
+from spikelet.torch.memory import keep_freed_memory, pool_limit, set_pool_limit
+from spikelet.torch.modules import (
+    ALIF,
+    IF,
+    LI,
+    LIF,
+    CubaLIF,
+    Neuron,
+    RecurrentALIF,
+    RecurrentCubaLIF,
+    RecurrentLIF,
+)
+from spikelet.torch.surrogate import Table
 from spikelet.torch.time import OverTime, Repeat
 from spikelet.torch.to_network import DeployedNetwork, to_network
 from spikelet.torch.training import Epoch, evaluate, fit
 
+del _torch
+
 __all__ = [
+    "ALIF",
+    "IF",
+    "LI",
+    "LIF",
+    "CubaLIF",
     "DeployedNetwork",
     "Epoch",
+    "Neuron",
     "OverTime",
+    "RecurrentALIF",
+    "RecurrentCubaLIF",
+    "RecurrentLIF",
     "Repeat",
     "SpikingModule",
+    "Table",
     "evaluate",
     "fit",
     "from_spiking_model",
+    "integrate",
+    "keep_freed_memory",
+    "lif",
     "losses",
+    "pool_limit",
+    "set_pool_limit",
     "to_network",
     "to_spiking_model",
 ]

@@ -1,0 +1,62 @@
+// Sums of products with all weights between neurons. Included only by level.hpp.
+
+namespace spikelet::train::SPIKELET_LEVEL {
+
+// out[s][n .. n + count) += sum over j of g[s][j] w[j][n ..), for S samples and V vectors of n. The
+// sum begins at 0 and goes by j, so that it is the same for all S, V and widths of a vector.
+template <class R, int S, int V, bool Whole>
+SPIKELET_INLINE void multiply_tile(const R* g, const R* w, R* out, std::size_t neurons,
+                                   std::size_t count) {
+  Vec<R> sum[S][V] = {};
+  for (std::size_t j = 0; j < neurons; ++j) {
+    Vec<R> row[V];
+    for (int k = 0; k < V; ++k) {
+      const R* p = w + j * neurons + static_cast<std::size_t>(k * lanes<R>);
+      row[k] = Whole ? load(p) : load_part(p, count);
+    }
+    for (int s = 0; s < S; ++s) {
+      const Vec<R> by = broadcast(g[static_cast<std::size_t>(s) * neurons + j]);
+      for (int k = 0; k < V; ++k) {
+        sum[s][k] += by * row[k];
+      }
+    }
+  }
+  for (int s = 0; s < S; ++s) {
+    for (int k = 0; k < V; ++k) {
+      R* p = out + static_cast<std::size_t>(s) * neurons + static_cast<std::size_t>(k * lanes<R>);
+      if constexpr (Whole) {
+        store(p, load(p) + sum[s][k]);
+      } else {
+        store_part(p, load_part(p, count) + sum[s][k], count);
+      }
+    }
+  }
+}
+
+template <class R, int S>
+SPIKELET_INLINE void multiply_samples(const R* g, const R* w, R* out, std::size_t neurons) {
+  constexpr std::size_t one = lanes<R>;
+  std::size_t n = 0;
+  for (; n + 2 * one <= neurons; n += 2 * one) {
+    multiply_tile<R, S, 2, true>(g, w + n, out + n, neurons, 0);
+  }
+  for (; n + one <= neurons; n += one) {
+    multiply_tile<R, S, 1, true>(g, w + n, out + n, neurons, 0);
+  }
+  if (n < neurons) {
+    multiply_tile<R, S, 1, false>(g, w + n, out + n, neurons, neurons - n);
+  }
+}
+
+template <class R>
+void multiply_add(const R* g, const R* w, R* out, std::size_t samples, std::size_t neurons) {
+  std::size_t s = 0;
+  for (; s + 4 <= samples; s += 4) {
+    multiply_samples<R, 4>(g + s * neurons, w, out + s * neurons, neurons);
+  }
+  for (; s < samples; ++s) {
+    multiply_samples<R, 1>(g + s * neurons, w, out + s * neurons, neurons);
+  }
+}
+
+}  // namespace spikelet::train::SPIKELET_LEVEL

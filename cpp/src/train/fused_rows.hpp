@@ -1,0 +1,323 @@
+// One step of a row of neurons, forward and backward. Included only by level.hpp. Plain rows have
+// nothing but a potential; rich ones all that a Cell may have. What a cell is does not change in a
+// loop: its branches cost next to nothing beside the loads.
+
+namespace spikelet::train::SPIKELET_LEVEL {
+
+// Lanes m .. m + count of the arrays of a row.
+template <class R, bool Whole>
+struct Part {
+  std::size_t m, count;
+  bool streams;
+
+  SPIKELET_INLINE Vec<R> get(const R* p) const {
+    return Whole ? load(p + m) : load_part(p + m, count);
+  }
+  SPIKELET_INLINE Vec<R> get(Lane<R> lane) const {
+    return load(lane.values + m * lane.step);  // parameters of a row are padded
+  }
+  SPIKELET_INLINE void put(R* p, Vec<R> v) const {
+    if constexpr (Whole) {
+      store(p + m, v);
+    } else {
+      store_part(p + m, v, count);
+    }
+  }
+  // Results that are not read again soon.
+  SPIKELET_INLINE void give(R* p, Vec<R> v) const {
+    if (Whole && streams) {
+      stream(p + m, v);
+    } else {
+      put(p, v);
+    }
+  }
+};
+
+template <class R>
+SPIKELET_INLINE Which<R> crossed(const Kind<R>& c, Vec<R> v, Vec<R> threshold) {
+  return c.strict ? above(v, threshold) : at_or_above(v, threshold);
+}
+
+// Where the leak is given as 1 / tau because that is exact, `relaxed` multiplies.
+template <class R>
+SPIKELET_INLINE Vec<R> relaxed(const Kind<R>& c, Vec<R> x, Vec<R> tau) {
+  return c.leak_inverted ? x * tau : x / tau;
+}
+
+template <class R>
+SPIKELET_INLINE Vec<R> charge(const Kind<R>& c, Vec<R> v, Vec<R> x, Vec<R> leak) {
+  if (c.charge == Charge::decay) {
+    return leak * v + c.gain * x;
+  }
+  if (c.charge == Charge::relax_input) {
+    return v + relaxed(c, c.gain * x - (v - c.rest), leak);
+  }
+  return (v - relaxed(c, v - c.rest, leak)) + c.gain * x;
+}
+
+template <class R, bool Rich, bool Whole>
+SPIKELET_INLINE void advance_part(const Kind<R>& c, const Advance<R>& r, Part<R, Whole> part) {
+  const Vec<R> zero{};
+  Vec<R> x = part.get(r.x);
+  Vec<R> v = part.get(r.state.v);
+  const Vec<R> threshold = part.get(r.lanes.threshold);
+  Vec<R> limit = threshold, adaptation{}, taken{};
+  Which<R> again{};
+  if constexpr (Rich) {
+    if (c.synapse) {
+      x = part.get(r.lanes.syn_decay) * part.get(r.state.i) + x;
+      part.put(r.state.i, x);
+    }
+    if (c.adaptive) {
+      adaptation = part.get(r.state.a);
+      limit = threshold + part.get(r.lanes.boost) * adaptation;
+    }
+    if (c.when != When::same) {
+      again = crossed(c, v, threshold);
+      if (c.reset == Reset::value) {
+        v = select(again, broadcast(c.v_reset), v);
+      } else {
+        taken = select(again, threshold, zero);
+      }
+    }
+  }
+  Vec<R> h = charge(c, v, x, part.get(r.lanes.leak));
+  if (Rich && c.when != When::same && c.reset == Reset::subtract) {
+    h = h - taken;
+  }
+  const Which<R> spike = crossed(c, h, limit);
+  if (r.charged != nullptr) {
+    part.give(r.charged, h);
+  }
+  if (r.spikes != nullptr) {
+    part.give(r.spikes, select(spike, broadcast(R(1)), zero));
+  }
+  Vec<R> after = h;
+  if (!Rich || c.when == When::same) {
+    if (c.reset == Reset::subtract) {
+      after = select(spike, h - threshold, h);
+    } else if (c.reset == Reset::value) {
+      after = select(spike, broadcast(c.v_reset), h);
+    }
+  } else if (c.when == When::both) {
+    const Vec<R> times =
+        select(spike, broadcast(R(1)), zero) - select(again, broadcast(R(1)), zero);
+    if (c.reset == Reset::subtract) {
+      after = h - times * threshold;
+    } else if (c.reset == Reset::value) {
+      after = h - times * (h - c.v_reset);
+    }
+  }
+  part.put(r.state.v, after);
+  if (r.v_after != nullptr) {
+    part.give(r.v_after, after);
+  }
+  if (Rich && c.adaptive) {
+    part.put(r.state.a,
+             part.get(r.lanes.adapt_decay) * adaptation + select(spike, broadcast(R(1)), zero));
+  }
+}
+
+template <class R, bool Rich, bool Whole>
+SPIKELET_INLINE void retreat_part(const Kind<R>& c, const Retreat<R>& r, Part<R, Whole> part) {
+  const Vec<R> zero{}, one = broadcast(R(1));
+  const Vec<R> h = part.get(r.charged);
+  const Vec<R> threshold = part.get(r.lanes.threshold);
+  const Vec<R> leak = part.get(r.lanes.leak);
+  Vec<R> limit = threshold, adaptation{}, boost{}, v{};
+  Which<R> again{};
+  if constexpr (Rich) {
+    v = part.get(r.before.v);
+    if (c.adaptive) {
+      adaptation = part.get(r.before.a);
+      boost = part.get(r.lanes.boost);
+      limit = threshold + boost * adaptation;
+    }
+    if (c.when != When::same) {
+      again = crossed(c, v, threshold);
+      if (c.reset == Reset::value) {
+        v = select(again, broadcast(c.v_reset), v);
+      }
+    }
+  }
+  const Which<R> spike = crossed(c, h, limit);
+  const Vec<R> slope = surrogate(c, h - limit);
+  Vec<R> by_spike = r.by_spikes != nullptr ? part.get(r.by_spikes) : zero;
+  Vec<R> carry = part.get(r.by_state.v), by_threshold{}, by_a{};
+  if (r.by_v != nullptr) {
+    carry += part.get(r.by_v);
+  }
+  if (Rich && c.adaptive) {
+    by_a = part.get(r.by_state.a);
+    by_spike += by_a;
+  }
+  // Through the reset: what is left of the gradient by v, and what reaches the spike.
+  if (!Rich || c.when != When::next) {
+    Vec<R> times = select(spike, one, zero);
+    if (Rich && c.when == When::both) {
+      times -= select(again, one, zero);
+    }
+    if (c.reset == Reset::subtract) {
+      if (!c.detached) {
+        by_spike -= threshold * carry;
+      }
+      if constexpr (Rich) {
+        by_threshold -= times * carry;
+      }
+    } else if (c.reset == Reset::value) {
+      if (!c.detached) {
+        by_spike += (c.v_reset - h) * carry;
+      }
+      if (Rich && c.when == When::both) {
+        carry -= times * carry;
+      } else {
+        carry = select(spike, zero, carry);
+      }
+    }
+  }
+  const Vec<R> by_limit = by_spike * slope;
+  const Vec<R> by_h = by_limit + carry;
+  // Through the charge.
+  Vec<R> by_x, by_leak{};
+  if (c.charge == Charge::decay) {
+    by_x = c.gain * by_h;
+    carry = leak * by_h;
+    if constexpr (Rich) {
+      by_leak = by_h * v;
+    }
+  } else {
+    const Vec<R> pulled = relaxed(c, by_h, leak);
+    carry = by_h - pulled;
+    if (c.charge == Charge::relax_input) {
+      by_x = c.gain * pulled;
+    } else {
+      by_x = c.gain * by_h;
+    }
+    if constexpr (Rich) {
+      Vec<R> input = part.get(r.x);
+      if (c.synapse) {
+        input = part.get(r.lanes.syn_decay) * part.get(r.before.i) + input;
+      }
+      const Vec<R> pull =
+          c.charge == Charge::relax_input ? c.gain * input - (v - c.rest) : -(v - c.rest);
+      by_leak = -(pulled * relaxed(c, pull, leak));
+    }
+  }
+  if constexpr (Rich) {
+    if (c.when != When::same) {
+      if (c.reset == Reset::subtract) {
+        by_threshold -= select(again, by_h, zero);
+      } else if (c.reset == Reset::value) {
+        carry = select(again, zero, carry);
+      }
+    }
+    const auto add = [&](R* sum, Vec<R> term) {
+      if (sum != nullptr) {
+        part.put(sum, part.get(sum) + term);
+      }
+    };
+    add(r.sums.leak, by_leak);
+    add(r.sums.threshold, by_threshold - by_limit);
+    if (c.synapse) {
+      by_x += part.get(r.by_state.i);
+      if (r.sums.syn_decay != nullptr) {
+        add(r.sums.syn_decay, by_x * part.get(r.before.i));
+      }
+      part.put(r.by_state.i, part.get(r.lanes.syn_decay) * by_x);
+    }
+    if (c.adaptive) {
+      add(r.sums.adapt_decay, by_a * adaptation);
+      add(r.sums.boost, -(by_limit * adaptation));
+      part.put(r.by_state.a, part.get(r.lanes.adapt_decay) * by_a - boost * by_limit);
+    }
+  }
+  part.put(r.by_state.v, carry);
+  part.give(r.by_x, by_x);
+}
+
+template <class R, bool Rich>
+SPIKELET_INLINE void advance_all(const Kind<R>& c, const Advance<R>& r) {
+  std::size_t m = 0;
+  for (; m + lanes<R> <= r.n; m += lanes<R>) {
+    __builtin_prefetch(r.x + m + r.ahead);
+    advance_part<R, Rich>(c, r, Part<R, true>{m, lanes<R>, r.streams});
+  }
+  if (m < r.n) {
+    advance_part<R, Rich>(c, r, Part<R, false>{m, r.n - m, false});
+  }
+}
+
+template <class R, bool Rich>
+SPIKELET_INLINE void retreat_all(const Kind<R>& c, const Retreat<R>& r) {
+  std::size_t m = 0;
+  for (; m + lanes<R> <= r.n; m += lanes<R>) {
+    if (r.behind != 0) {
+      __builtin_prefetch(r.by_spikes + m - r.behind);
+    }
+    retreat_part<R, Rich>(c, r, Part<R, true>{m, lanes<R>, r.streams});
+  }
+  if (m < r.n) {
+    retreat_part<R, Rich>(c, r, Part<R, false>{m, r.n - m, false});
+  }
+}
+
+// Calls body with a member of a cell as a constant, where it is one of Known: loops of common cells
+// are without branches. Returns false where it is none of them.
+template <auto... Known, class T, class Body>
+SPIKELET_INLINE bool with_constant(T value, Body&& body) {
+  return ((value == Known && body(std::integral_constant<T, Known>{})) || ...);
+}
+
+template <class R, bool Rich>
+void advance(const Cell<R>& cell, const Advance<R>& row) {
+  Kind<R> c(cell);
+  const Advance<R> r = row;
+  const bool done =
+      !Rich && with_constant<Charge::decay, Charge::relax_input>(c.charge, [&](auto charge) {
+        return with_constant<Reset::subtract, Reset::value>(c.reset, [&](auto reset) {
+          Kind<R> known = c;
+          known.charge = charge;
+          known.reset = reset;
+          advance_all<R, false>(known, r);
+          return true;
+        });
+      });
+  if (!done) {
+    advance_all<R, Rich>(c, r);
+  }
+  if (r.streams) {
+    fence();
+  }
+}
+
+template <class R, bool Rich>
+void retreat(const Cell<R>& cell, const Retreat<R>& row) {
+  const Kind<R> c(cell);
+  const Retreat<R> r = row;
+  const bool common = !Rich && r.by_v == nullptr && r.by_spikes != nullptr;
+  const bool done =
+      common &&
+      with_constant<Surrogate::atan, Surrogate::sigmoid, Surrogate::fast_sigmoid>(
+          c.surrogate, [&](auto surrogate) {
+            return with_constant<Charge::decay, Charge::relax_input>(c.charge, [&](auto charge) {
+              return with_constant<Reset::subtract, Reset::value>(c.reset, [&](auto reset) {
+                Kind<R> known = c;
+                known.surrogate = surrogate;
+                known.charge = charge;
+                known.reset = reset;
+                Retreat<R> simple = r;
+                simple.by_v = nullptr;
+                retreat_all<R, false>(known, simple);
+                return true;
+              });
+            });
+          });
+  if (!done) {
+    retreat_all<R, Rich>(c, r);
+  }
+  if (r.streams) {
+    fence();
+  }
+}
+
+}  // namespace spikelet::train::SPIKELET_LEVEL

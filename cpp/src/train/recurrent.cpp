@@ -1,0 +1,202 @@
+// Samples over threads, each through all steps: a step waits for the spikes of the one before.
+#include "spikelet/train/recurrent.hpp"
+
+#include <vector>
+
+#include "spikelet/core/cpu.hpp"
+#include "spikelet/core/parallel.hpp"
+#include "train/block.hpp"
+#include "train/levels.hpp"
+#include "train/reduce.hpp"
+
+namespace spikelet::train {
+namespace {
+
+constexpr std::size_t samples_at_once = 4;  // as many as share a row of weights
+
+template <class R>
+R* offset(R* p, std::size_t n) {
+  return p == nullptr ? nullptr : p + n;
+}
+
+template <class R>
+RawBuffer<R> transposed(const R* weights, std::size_t n) {
+  RawBuffer<R> out(n * n);
+  for (std::size_t to = 0; to < n; ++to) {
+    for (std::size_t from = 0; from < n; ++from) {
+      out[from * n + to] = weights[to * n + from];
+    }
+  }
+  return out;
+}
+
+// Adds what the spikes of one sample send to its neurons.
+template <class R>
+void hear(const R* spikes, const R* rows, R* x, std::size_t n) {
+  const auto& kernels = sparse_kernels<R>();
+  for (std::size_t from = 0; from < n; ++from) {
+    if (spikes[from] != 0) {
+      kernels.add_row(spikes[from], rows + from * n, x, n);
+    }
+  }
+}
+
+template <class Body>
+void over_samples(std::size_t samples, int threads, Body&& body) {
+  parallel_for(threads, (samples + samples_at_once - 1) / samples_at_once, [&](std::size_t k) {
+    const FlushDenormals flush;
+    const std::size_t first = k * samples_at_once;
+    body(first, std::min(samples_at_once, samples - first));
+  });
+}
+
+}  // namespace
+
+template <class R>
+void forward(const Cell<R>& given, const RecurrentForward<R>& recurrent, const Forward<R>& run,
+             int threads) {
+  const Cell<R> cell = prepared(given);
+  const auto& kernels = fused_kernels<R>();
+  const auto advance = is_rich(cell) ? kernels.advance_rich : kernels.advance_plain;
+  const std::size_t neurons = recurrent.neurons;
+  const RawBuffer<R> rows = transposed(recurrent.weights, neurons);
+  over_samples(recurrent.samples, threads, [&](std::size_t sample, std::size_t samples) {
+    const std::size_t first = sample * neurons, n = samples * neurons;
+    BlockLanes<R> lanes(cell, n);
+    BlockState<R> state(cell, n);
+    RawBuffer<R> x(n);
+    state.read(run.first, first, n);
+    Advance<R> row;
+    row.n = n;
+    row.lanes = lanes.at(first, n);
+    row.state = state.state();
+    row.x = x.data();
+    const R* heard = offset(recurrent.first_spikes, first);
+    for (std::size_t t = 0; t < run.steps; ++t) {
+      const std::size_t at = t * run.size + first;
+      std::copy_n(run.x + at, n, x.begin());
+      if (heard != nullptr) {
+        for (std::size_t s = 0; s < samples; ++s) {
+          hear(heard + s * neurons, rows.data(), x.data() + s * neurons, neurons);
+        }
+      }
+      if (recurrent.input != nullptr) {
+        std::copy_n(x.begin(), n, recurrent.input + at);
+      }
+      row.spikes = run.spikes + at;
+      row.charged = offset(run.charged, at);
+      row.v_after = offset(run.v, at);
+      advance(cell, row);
+      heard = row.spikes;
+    }
+    state.write(run.last, first, n);
+  });
+}
+
+template <class R>
+void backward(const Cell<R>& given, const RecurrentBackward<R>& recurrent, const Backward<R>& run,
+              int threads) {
+  const Cell<R> cell = prepared(given);
+  const auto& kernels = fused_kernels<R>();
+  const auto advance = is_rich(cell) ? kernels.advance_rich : kernels.advance_plain;
+  const std::size_t neurons = recurrent.neurons;
+  GroupSums<R> sums(cell, run.by_parameters, run.size);
+
+  over_samples(recurrent.samples, threads, [&](std::size_t sample, std::size_t samples) {
+    const std::size_t first = sample * neurons, n = samples * neurons;
+    BlockLanes<R> lanes(cell, n);
+    BlockState<R> state(cell, n);
+    state.read(run.first, first, n);
+    Advance<R> ahead;
+    ahead.n = n;
+    ahead.lanes = lanes.at(first, n);
+    ahead.state = state.state();
+    RawBuffer<R> charged(run.steps * n);
+    std::vector<BlockState<R>> before;
+    before.reserve(run.steps);
+    for (std::size_t t = 0; t < run.steps; ++t) {
+      before.push_back(state);
+      ahead.x = run.x + t * run.size + first;
+      ahead.charged = charged.data() + t * n;
+      advance(cell, ahead);
+    }
+
+    BlockState<R> by_state(cell, n);
+    by_state.read(run.by_last, first, n);
+    RawBuffer<R> by_spikes(n);
+    Retreat<R> row;
+    row.n = n;
+    row.lanes = ahead.lanes;
+    row.sums = sums.at(first);
+    row.by_state = by_state.state();
+    row.by_spikes = by_spikes.data();
+    for (std::size_t t = run.steps; t-- > 0;) {
+      const std::size_t at = t * run.size + first;
+      if (run.by_spikes != nullptr) {
+        std::copy_n(run.by_spikes + at, n, by_spikes.begin());
+      } else {
+        std::fill(by_spikes.begin(), by_spikes.end(), R{});
+      }
+      if (t + 1 < run.steps) {
+        kernels.multiply_add(run.by_x + at + run.size, recurrent.weights, by_spikes.data(), samples,
+                             neurons);
+      }
+      row.charged = charged.data() + t * n;
+      row.x = run.x + at;
+      row.before = State<const R>{before[t].state().v, before[t].state().i, before[t].state().a};
+      row.by_v = offset(run.by_v, at);
+      row.by_x = run.by_x + at;
+      kernels.retreat_rich(cell, row);
+    }
+    by_state.write(run.by_first, first, n);
+    if (recurrent.by_first_spikes != nullptr && run.steps > 0) {
+      R* out = recurrent.by_first_spikes + first;
+      std::fill_n(out, n, R{});
+      kernels.multiply_add(run.by_x + first, recurrent.weights, out, samples, neurons);
+    }
+  });
+  sums.reduce(run.by_parameters, threads);
+
+  if (recurrent.by_weights == nullptr) {
+    return;
+  }
+  // Rows of neurons that send, over threads: what a row receives goes by step and sample.
+  RawBuffer<R> by_rows(neurons * neurons);
+  std::fill(by_rows.begin(), by_rows.end(), R{});
+  const auto add_row = sparse_kernels<R>().add_row;
+  constexpr std::size_t part = 16;
+  parallel_for(threads, (neurons + part - 1) / part, [&](std::size_t k) {
+    const std::size_t from = k * part, to = std::min(from + part, neurons);
+    for (std::size_t t = 0; t < run.steps; ++t) {
+      const R* spikes = t == 0 ? recurrent.first_spikes : recurrent.spikes + (t - 1) * run.size;
+      if (spikes == nullptr) {
+        continue;
+      }
+      for (std::size_t s = 0; s < recurrent.samples; ++s) {
+        const R* by_x = run.by_x + t * run.size + s * neurons;
+        for (std::size_t j = from; j < to; ++j) {
+          const R spike = spikes[s * neurons + j];
+          if (spike != 0) {
+            add_row(spike, by_x, by_rows.data() + j * neurons, neurons);
+          }
+        }
+      }
+    }
+  });
+  for (std::size_t to = 0; to < neurons; ++to) {
+    for (std::size_t from = 0; from < neurons; ++from) {
+      recurrent.by_weights[to * neurons + from] = by_rows[from * neurons + to];
+    }
+  }
+}
+
+template void forward(const Cell<float>&, const RecurrentForward<float>&, const Forward<float>&,
+                      int);
+template void forward(const Cell<double>&, const RecurrentForward<double>&, const Forward<double>&,
+                      int);
+template void backward(const Cell<float>&, const RecurrentBackward<float>&, const Backward<float>&,
+                       int);
+template void backward(const Cell<double>&, const RecurrentBackward<double>&,
+                       const Backward<double>&, int);
+
+}  // namespace spikelet::train

@@ -1,0 +1,275 @@
+"""How each library's parameters are named, and what its neurons do at a step, as a `Cell`."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spikelet._checks import fail, numbers, require
+from spikelet.torch.cell import Cell, text_of
+from spikelet.torch.surrogate import Table, checked
+
+__all__ = ["CONVENTIONS", "DEFAULT_ALPHA", "Setting", "setting"]
+
+# The libraries' own defaults: SpikingJelly (atan, sigmoid), snnTorch (fast_sigmoid), Norse (superspike).
+DEFAULT_ALPHA = {
+    "atan": 2.0,
+    "sigmoid": 4.0,
+    "fast_sigmoid": 25.0,
+    "triangle": 1.0,
+    "rectangle": 1.0,
+    "gaussian": 1.0,
+    "superspike": 100.0,
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A cell, its text for operators, its parameters that are tensors, and the potential from which it starts."""
+
+    cell: Cell
+    text: str
+    tensors: dict[str, Tensor]
+    v_first: float = 0.0
+
+
+def setting(
+    where: str,
+    convention: str,
+    v_threshold: float | Tensor,
+    surrogate: str | Table | None,
+    alpha: float | None,
+    parameters: dict[str, Any],
+) -> Setting:
+    """Return what the parameters of a convention say, or raise an error that names the one that is wrong."""
+    if convention not in CONVENTIONS:
+        names = ", ".join(f'"{name}"' for name in CONVENTIONS)
+        fail(where, "convention", convention, f"must be {names}")
+    for name in parameters:
+        if name not in _NAMES[convention]:
+            names = ", ".join(_NAMES[convention])
+            fail(where, "parameters", name, f"of convention {convention!r} must be {names}")
+    for name in _REQUIRED[convention]:
+        if name not in parameters:
+            raise TypeError(f"{where}: convention {convention!r} needs {name}")
+    build = _Build(where)
+    build.parameter("threshold", "v_threshold", v_threshold)
+    cell, v_first = CONVENTIONS[convention](build, **parameters)
+    cell = replace(cell, **build.constants, **_slope(where, surrogate, alpha))
+    return Setting(cell, text_of(cell), build.tensors, v_first)
+
+
+def _slope(where: str, surrogate: str | Table | None, alpha: float | None) -> dict[str, Any]:
+    name = checked(where, surrogate)
+    if name is None:
+        return {}
+    if isinstance(name, Table):
+        values = tuple(float(v) for v in name.values)  # type: ignore[union-attr]  # Table makes it a tuple
+        return {
+            "surrogate": "table",
+            "table": values,
+            "table_low": name.low,
+            "table_step": name.step,
+        }
+    return {
+        "surrogate": name,
+        "alpha": _number(
+            where, "alpha", DEFAULT_ALPHA[str(surrogate)] if alpha is None else alpha, "> 0"
+        ),
+    }
+
+
+def _number(where: str, name: str, value: Any, rule: str = "finite") -> float:
+    good = (
+        isinstance(value, (int, float)) and math.isfinite(value) and (rule == "finite" or value > 0)
+    )
+    if not good:  # a quantity, an array of one number, or an error; torch.compile does not follow numpy's checks
+        array = numbers(where, name, value, dimensions=0)
+        require(where, name, array, rule if "finite" in rule else f"finite and {rule}")
+        return float(array)
+    return float(value)
+
+
+class _Build:
+    """Parameters of a cell: numbers are checked and become constants, tensors are passed on."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.constants: dict[str, float] = {}
+        self.tensors: dict[str, Tensor] = {}
+
+    def number(self, name: str, value: Any, rule: str = "finite") -> float:
+        return _number(self.where, name, value, rule)
+
+    def parameter(
+        self,
+        target: str,
+        name: str,
+        value: Any,
+        rule: str = "finite",
+        change: Callable[[Any], Any] | None = None,
+    ) -> None:
+        """Set a parameter of the cell from one of the convention, changed first if that is needed."""
+        if isinstance(value, Tensor):
+            self.tensors[target] = value if change is None else change(value)
+            return
+        number = self.number(name, value, rule)
+        self.constants[target] = number if change is None else float(change(number))
+
+    def choice(self, name: str, value: Any, *choices: Any) -> Any:
+        if value not in choices:
+            fail(self.where, name, value, "must be " + " or ".join(repr(c) for c in choices))
+        return value
+
+
+def exponential(step: float, tau: float | Tensor) -> Any:
+    """Return exp(-step / tau)."""
+    return torch.exp(-step / tau) if isinstance(tau, Tensor) else math.exp(-step / tau)
+
+
+_RESETS = {"subtract": "subtract", "zero": "value", "none": "none"}
+
+
+def _spikelet(
+    build: _Build,
+    tau_m: Any = 20.0,
+    dt: float = 1.0,
+    decay: Any = None,
+    gain: float | None = None,
+    reset: str = "subtract",
+    v_reset: float = 0.0,
+    detach_reset: bool = True,
+    tau_syn: Any = None,
+    tau_adapt: Any = None,
+    boost: Any = None,
+) -> tuple[Cell, float]:
+    dt = build.number("dt", dt, "> 0")
+    reset = _RESETS[build.choice("reset", reset, *_RESETS)]
+    cell = Cell(
+        reset=reset,  # type: ignore[arg-type]  # one of its literals
+        detached=bool(build.choice("detach_reset", detach_reset, True, False)),
+        v_reset=build.number("v_reset", v_reset),
+    )
+    if isinstance(decay, Tensor) or isinstance(tau_m, Tensor):
+        if gain is not None:
+            cell = replace(cell, gain=build.number("gain", gain))
+            build.parameter("leak", "decay", exponential(dt, tau_m) if decay is None else decay)
+        else:
+            # decay v + (1 - decay) x is v + (x - v) (1 - decay): a gain that follows a learned decay.
+            cell = replace(cell, charge="relax_input")
+            change = (
+                (lambda d: 1 / (1 - d))
+                if decay is not None
+                else (lambda tau: -1 / torch.expm1(-dt / tau))
+            )
+            build.parameter("leak", "decay", tau_m if decay is None else decay, change=change)
+    else:
+        if decay is None:
+            tau_m = build.number("tau_m", tau_m, "> 0")
+            decay, exact = math.exp(-dt / tau_m), -math.expm1(-dt / tau_m)
+        else:
+            decay = _fraction(build, "decay", decay)
+            exact = 1 - decay
+        build.parameter("leak", "decay", decay)
+        cell = replace(cell, gain=exact if gain is None else build.number("gain", gain))
+    if tau_syn is not None:
+        cell = replace(cell, synapse=True)
+        build.parameter("syn_decay", "tau_syn", tau_syn, "> 0", lambda tau: exponential(dt, tau))
+    if tau_adapt is not None or boost is not None:
+        cell = replace(cell, adaptive=True)
+        build.parameter(
+            "adapt_decay",
+            "tau_adapt",
+            200.0 if tau_adapt is None else tau_adapt,
+            "> 0",
+            lambda tau: exponential(dt, tau),
+        )
+        build.parameter("boost", "boost", 0.1 if boost is None else boost)
+    return cell, 0.0
+
+
+def _fraction(build: _Build, name: str, value: Any) -> float:
+    number = build.number(name, value)
+    if not 0 <= number <= 1:
+        fail(build.where, name, number, "must lie in [0, 1]")
+    return number
+
+
+def _snntorch(
+    build: _Build, beta: Any, reset: str = "subtract", reset_delay: bool = True
+) -> tuple[Cell, float]:
+    if isinstance(beta, Tensor):
+        build.parameter("leak", "beta", beta, change=lambda b: b.clamp(0, 1))
+    else:
+        build.parameter("leak", "beta", min(max(build.number("beta", beta), 0.0), 1.0))
+    reset = _RESETS[build.choice("reset", reset, *_RESETS)]
+    delayed = build.choice("reset_delay", reset_delay, True, False)
+    return Cell(
+        reset=reset,  # type: ignore[arg-type]
+        when="next" if delayed else "both",
+        strict=True,
+        detached=bool(delayed),
+    ), 0.0
+
+
+def _spikingjelly(
+    build: _Build,
+    tau: Any = 2.0,
+    decay_input: bool = True,
+    detach_reset: bool = False,
+    v_reset: float | None = 0.0,
+) -> tuple[Cell, float]:
+    rest = 0.0 if v_reset is None else build.number("v_reset", v_reset)
+    cell = Cell(
+        reset="subtract" if v_reset is None else "value",
+        detached=bool(build.choice("detach_reset", detach_reset, True, False)),
+        rest=rest,
+        v_reset=rest,
+    )
+    if tau is None:
+        build.parameter("leak", "tau", 1.0)
+        return cell, rest
+    if not isinstance(tau, Tensor) and build.number("tau", tau) < 1:
+        fail(build.where, "tau", tau, "must be at least 1")
+    build.parameter("leak", "tau", tau)
+    decays = build.choice("decay_input", decay_input, True, False)
+    return replace(cell, charge="relax_input" if decays else "relax"), rest
+
+
+def _norse(
+    build: _Build,
+    tau_mem_inv: Any = 100.0,
+    tau_syn_inv: Any = 200.0,
+    v_leak: float = 0.0,
+    v_reset: float = 0.0,
+    dt: float = 0.001,
+) -> tuple[Cell, float]:
+    dt = build.number("dt", dt, "> 0")
+    build.parameter("leak", "tau_mem_inv", tau_mem_inv, "> 0", lambda k: 1 / (dt * k))
+    build.parameter("syn_decay", "tau_syn_inv", tau_syn_inv, "> 0", lambda k: 1 - dt * k)
+    rest = build.number("v_leak", v_leak)
+    return Cell(
+        charge="relax_input",
+        reset="value",
+        strict=True,
+        detached=False,
+        synapse=True,
+        rest=rest,
+        v_reset=build.number("v_reset", v_reset),
+    ), rest
+
+
+CONVENTIONS: dict[str, Callable[..., tuple[Cell, float]]] = {
+    "spikelet": _spikelet,
+    "snntorch": _snntorch,
+    "spikingjelly": _spikingjelly,
+    "norse": _norse,
+}
+_NAMES = {name: tuple(inspect.signature(make).parameters)[1:] for name, make in CONVENTIONS.items()}
+_REQUIRED = {"spikelet": (), "snntorch": ("beta",), "spikingjelly": (), "norse": ()}

@@ -1,0 +1,261 @@
+"""Neurons as functions of their input over time."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from spikelet._checks import fail
+from spikelet.torch import ops
+from spikelet.torch.cell import PARAMETERS
+from spikelet.torch.conventions import Setting, setting
+from spikelet.torch.surrogate import Table
+
+__all__ = ["Run", "integrate", "lif", "run"]
+
+
+class Run(NamedTuple):
+    """What a run over time gives; the last states [B, *] are what the next run may start from."""
+
+    spikes: Tensor
+    v_seq: Tensor
+    v: Tensor
+    i: Tensor
+    a: Tensor
+
+
+def lif(
+    x: Tensor,
+    *,
+    convention: str = "spikelet",
+    v_threshold: float | Tensor = 1.0,
+    surrogate: str | Table | None = "atan",
+    alpha: float | None = None,
+    v: Tensor | None = None,
+    return_v: bool = False,
+    checkpoint: bool | None = None,
+    **parameters: Any,
+) -> Tensor | tuple[Tensor, Tensor]:
+    r"""Leaky integrate-and-fire neurons over all steps at once, forward and backward in the compiled core.
+
+    With ``convention="spikelet"`` the potential is integrated exactly, ``h[t] = decay v[t-1] + (1 - decay) x[t]`` with
+    ``decay = exp(-dt / tau_m)``; ``h[t] >= v_threshold`` spikes, and the threshold is taken off (`reset`). The other
+    conventions step, reset and differentiate as the library they name does.
+
+    Parameters
+    ----------
+    x : Tensor, [T, B, *], float32 or float64, on the CPU
+        The input at each step. Channels may come last in memory.
+    convention : "spikelet", "snntorch", "spikingjelly" or "norse"
+        Whose step, reset and gradient; each takes the parameters below under that library's names.
+    v_threshold : float or Tensor
+        A Tensor may require a gradient and broadcasts to ``x.shape[2:]``; so for all parameters said to be tensors.
+    surrogate : str, Table or None
+        What stands for the derivative of a spike, of u = h - v_threshold with a = alpha: "atan" ``(a/2) / (1 + (pi a u/2)^2)``,
+        "sigmoid" ``a e / (1 + e)^2`` with ``e = exp(-a u)``, "fast_sigmoid" and "superspike" ``1 / (1 + a|u|)^2``, "triangle"
+        ``max(0, a - a^2 |u|)``, "rectangle" ``a where |u| < 1/(2a)``, "gaussian" ``a exp(-(a u)^2 / 2) / sqrt(2 pi)``. None:
+        inference, nothing is kept.
+    alpha : float > 0, optional
+        By default 2, 4, 25 (superspike 100), 1, 1, 1 in that order.
+    v : Tensor, [B, *], optional
+        Potential before the first step; by default 0, or where the convention rests.
+    return_v : bool
+        Also return the potential after the last step, [B, *].
+    checkpoint : bool, optional
+        What is kept for the way back: the potential before each reset (False), or the input only, from which potentials are
+        computed again (True): half of the memory, more time. By default the potential where it is enough. Results have the
+        same bits either way.
+    **parameters
+        spikelet: `tau_m` (float or Tensor, ms, 20), `dt` (ms, 1), or `decay` (float or Tensor), `gain`, `reset` ("subtract",
+        "zero", "none"), `v_reset` (for "zero"), `detach_reset` (True), `tau_syn` (ms: ``i[t] = exp(-dt/tau_syn) i[t-1] + x[t]``
+        takes the place of x), `tau_adapt` and `boost` (threshold ``v_threshold + boost a``,
+        ``a[t] = exp(-dt/tau_adapt) a[t-1] + spikes[t]``).
+        snntorch (Leaky): `beta` (float or Tensor), `reset` ("subtract", "zero", "none"), `reset_delay` (True).
+        spikingjelly (LIFNode; `tau` None: IFNode): `tau` (float or Tensor, 2.0), `decay_input` (True), `detach_reset` (False),
+        `v_reset` (0.0; None: soft).
+        norse (lif_feed_forward_step): `tau_mem_inv`, `tau_syn_inv` (1/s, 100, 200), `v_leak`, `v_reset`, `dt` (s, 0.001).
+
+    Returns
+    -------
+    spikes : Tensor, [T, B, *]
+        0 and 1, of the type of x; and the last potential with `return_v`.
+
+    Raises
+    ------
+    TypeError
+        If x or a tensor is not float32 or float64, or not of the type of x.
+    ValueError
+        If a parameter is unknown, out of its range or of the wrong shape.
+
+    Notes
+    -----
+    Every gradient, also of parameters that neurons share, has the same bits for any number of threads
+    (``torch.set_num_threads``) and on any processor.
+
+    References
+    ----------
+    Neftci, Mostafa & Zenke, "Surrogate gradient learning in spiking neural networks", IEEE Signal Process. Mag. 36 (2019);
+    Fang et al., "SpikingJelly", Sci. Adv. 9 (2023); Eshraghian et al., "Training spiking neural networks using lessons from
+    deep learning", Proc. IEEE 111 (2023).
+    """
+    made = setting("lif", convention, v_threshold, surrogate, alpha, parameters)
+    result = run("lif", x, made, v=v, inference=surrogate is None, checkpoint=checkpoint)
+    return (result.spikes, result.v) if return_v else result.spikes
+
+
+def integrate(
+    x: Tensor,
+    *,
+    tau_m: float | Tensor = 20.0,
+    dt: float = 1.0,
+    decay: Any = None,
+    gain: Any = None,
+    v: Tensor | None = None,
+) -> Tensor:
+    """Leaky integration without spikes, as a readout: the potential after each step, [T, B, *].
+
+    Parameters and errors are those of `lif`.
+    """
+    parameters = {"tau_m": tau_m, "dt": dt, "decay": decay, "gain": gain, "reset": "none"}
+    made = setting("integrate", "spikelet", 1.0, "atan", None, parameters)
+    return run("integrate", x, made, v=v, give_spikes=False, give_v_seq=True).v_seq
+
+
+def run(
+    where: str,
+    x: Tensor,
+    made: Setting,
+    *,
+    v: Tensor | None = None,
+    i: Tensor | None = None,
+    a: Tensor | None = None,
+    recurrent: Tensor | None = None,
+    first_spikes: Tensor | None = None,
+    give_spikes: bool = True,
+    give_v_seq: bool = False,
+    inference: bool = False,
+    checkpoint: bool | None = None,
+) -> Run:
+    """Run neurons of any setting; what `lif`, `integrate` and the modules stand on.
+
+    Parameters
+    ----------
+    where : str
+        Who asks, for messages.
+    x : Tensor, [T, B, *]
+    made : Setting
+    v, i, a, first_spikes : Tensor, [B, *], optional
+        State before the first step.
+    recurrent : Tensor, [N, N], optional
+        Weights (to, from) by which neurons hear each other's spikes of the step before; then x is [T, B, N].
+    give_spikes, give_v_seq : bool
+        Which results over all steps are wanted; what is not is empty.
+    inference : bool
+        Keep nothing for a way back.
+    checkpoint : bool, optional
+        See `lif`.
+
+    Returns
+    -------
+    Run
+    """
+    cell = made.cell
+    _check_input(where, x)
+    features = x.shape[2:]
+    tensors: list[Tensor | None] = []
+    for name in PARAMETERS:
+        tensor = made.tensors.get(name)
+        tensors.append(None if tensor is None else _fitted(where, name, tensor, x))
+    if v is None and made.v_first != 0:
+        v = x.new_full(x.shape[1:], made.v_first)
+    states = [v, i if cell.synapse else None, a if cell.adaptive else None]
+    for name, state in zip(("v", "i", "a", "first_spikes"), (*states, first_spikes), strict=True):
+        if state is not None:
+            _check_tensor(where, name, state, x)
+            if state.shape != x.shape[1:]:
+                fail(
+                    where,
+                    name,
+                    tuple(state.shape),
+                    f"must have the shape {tuple(x.shape[1:])} of a step; its shape",
+                )
+    if recurrent is not None:
+        _check_tensor(where, "recurrent", recurrent, x)
+        if len(features) != 1 or recurrent.shape != (*features, *features):
+            fail(
+                where,
+                "recurrent",
+                tuple(recurrent.shape),
+                f"must be [N, N] for x of [T, B, N], {tuple(x.shape)}; its shape",
+            )
+    given = [x, *tensors, *states, recurrent, first_spikes]
+    keeps = (
+        not inference
+        and torch.is_grad_enabled()
+        and any(t is not None and t.requires_grad for t in given)
+    )
+    learned = any(t is not None and t.requires_grad for t in tensors)
+    give = ("s" if give_spikes or recurrent is not None else "") + ("v" if give_v_seq else "")
+    if keeps:
+        if recurrent is not None:
+            give += "x"
+        elif checkpoint is not True and cell.is_plain and not learned:
+            give += "h"
+        elif checkpoint is False:
+            what = "a learned parameter" if learned else "such neurons"
+            fail(
+                where,
+                "checkpoint",
+                checkpoint,
+                f"must be True or None for {what}: the way back needs the input",
+            )
+        result = torch.ops.spikelet.neuron(*given, made.text, give)
+    else:
+        with torch.no_grad():
+            result = torch.ops.spikelet.neuron(*given, made.text, give)
+    spikes, _, v_seq, *last = result
+    return Run(spikes, v_seq, *last)
+
+
+def _check_tensor(where: str, name: str, tensor: Any, like: Tensor) -> None:
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"{where}: {name} must be a torch.Tensor, got {type(tensor).__name__}")
+    if tensor.dtype != like.dtype or tensor.device.type != "cpu":
+        msg = f"{where}: {name} must be a {like.dtype} tensor on the CPU like x, got {tensor.dtype} on {tensor.device}"
+        raise TypeError(msg)
+
+
+def _check_input(where: str, x: Any) -> None:
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{where}: x must be a torch.Tensor, got {type(x).__name__}")
+    if (
+        x.dtype not in (torch.float32, torch.float64)
+        or x.device.type != "cpu"
+        or x.layout != torch.strided
+    ):
+        msg = f"{where}: x must be a dense float32 or float64 tensor on the CPU, got {x.dtype} {x.layout} on {x.device}"
+        raise TypeError(msg)
+    if x.ndim < 2 or x.shape[0] == 0:
+        fail(where, "x", tuple(x.shape), "must be [T, B, *] with T >= 1; its shape")
+
+
+def _fitted(where: str, name: str, tensor: Tensor, x: Tensor) -> Tensor:
+    """Return a parameter that the core can take: one whose values are shared by rows of the same length."""
+    _check_tensor(where, name, tensor, x)
+    features = x.shape[2:]
+    while tensor.ndim > len(features) and tensor.shape[0] == 1:
+        tensor = tensor[0]
+    if tensor.ndim > len(features) or any(
+        n not in (1, m) for n, m in zip(reversed(tensor.shape), reversed(features), strict=False)
+    ):
+        fail(
+            where,
+            name,
+            tuple(tensor.shape),
+            f"must broadcast to the neurons of x, {tuple(features)}; its shape",
+        )
+    if ops.memory_order(x) is None or ops.groups(tensor, x) is None:
+        return tensor.expand(features)
+    return tensor

@@ -1,0 +1,291 @@
+"""Neurons as PyTorch modules."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spikelet._checks import fail, integer
+from spikelet.torch.conventions import Setting, setting
+from spikelet.torch.functional import Run, run
+from spikelet.torch.surrogate import Table
+
+__all__ = [
+    "ALIF",
+    "IF",
+    "LI",
+    "LIF",
+    "CubaLIF",
+    "Neuron",
+    "RecurrentALIF",
+    "RecurrentCubaLIF",
+    "RecurrentLIF",
+]
+
+
+class Neuron(nn.Module):
+    """What all neurons have in common: [T, B, *] in, spikes [T, B, *] out.
+
+    Parameters
+    ----------
+    convention : "spikelet", "snntorch", "spikingjelly" or "norse"
+        Whose step, reset and gradient; see `spikelet.torch.lif`.
+    v_threshold : float
+    surrogate : str, Table or None
+    alpha : float, optional
+    learn_tau : bool
+        The leak is learned, as decay = sigmoid(w) of a step: always between 0 and 1 (parametric LIF, Fang et al., ICCV 2021).
+    learn_threshold : bool
+        The threshold is learned.
+    shape : tuple of int
+        Of learned parameters; broadcasts to the neurons: ``()`` for one of all, ``(channels, 1, 1)``.
+    return_v : bool
+        Return spikes and the potential after the last step.
+    checkpoint : bool, optional
+    recurrent : int, optional
+        So many neurons hear each other's spikes of the step before, by weights `recurrent` [to, from].
+    **parameters
+        Of the convention.
+    """
+
+    def __init__(
+        self,
+        *,
+        convention: str = "spikelet",
+        v_threshold: float = 1.0,
+        surrogate: str | Table | None = "atan",
+        alpha: float | None = None,
+        learn_tau: bool = False,
+        learn_threshold: bool = False,
+        shape: tuple[int, ...] = (),
+        return_v: bool = False,
+        checkpoint: bool | None = None,
+        recurrent: int | None = None,
+        **parameters: Any,
+    ) -> None:
+        super().__init__()
+        self.convention, self.surrogate, self.alpha = convention, surrogate, alpha
+        self.return_v, self.checkpoint = return_v, checkpoint
+        self.given = parameters
+        self._fixed_threshold = v_threshold
+        # Numbers are checked here, once; what is learned takes its place at each run.
+        self._setting = setting(
+            type(self).__name__, convention, v_threshold, surrogate, alpha, parameters
+        )
+        if learn_tau:
+            self._learn_tau(shape)
+        if learn_threshold:
+            self.threshold = nn.Parameter(torch.full(shape, float(v_threshold)))
+        if recurrent is not None:
+            n = integer(type(self).__name__, "recurrent", recurrent, 1)
+            self.recurrent = nn.Parameter(torch.empty(n, n).uniform_(-1, 1) / math.sqrt(n))
+
+    def _learn_tau(self, shape: tuple[int, ...]) -> None:
+        """Make the leak a parameter: the logit of what a step leaves, decay."""
+        decay = self.decay
+        if not isinstance(decay, float) or not 0 < decay < 1:
+            fail(
+                type(self).__name__, "decay", decay, "must be a number in (0, 1) to be learned from"
+            )
+        made, name = self._setting, {"snntorch": "beta", "spikelet": "decay"}.get(self.convention)
+        if name is not None:  # how a given tensor is stepped, which may differ from a number
+            given = {k: v for k, v in self.given.items() if k != "tau_m"}
+            tensors = {**given, name: torch.tensor(decay)}
+            made = setting(
+                type(self).__name__,
+                self.convention,
+                self._fixed_threshold,
+                self.surrogate,
+                self.alpha,
+                tensors,
+            )
+        self._setting = replace(made, tensors={})
+        self.leak = nn.Parameter(torch.full(shape, math.log(decay / (1 - decay))))
+
+    def setting(self) -> Setting:
+        """Return the cell, and its parameters that are tensors."""
+        tensors = dict(self._setting.tensors)
+        if hasattr(self, "threshold"):
+            tensors["threshold"] = self.threshold
+        if hasattr(self, "leak"):
+            decay = torch.sigmoid(self.leak)
+            tensors["leak"] = decay if self._setting.cell.charge == "decay" else 1 / (1 - decay)
+        return replace(self._setting, tensors=tensors)
+
+    def run(self, x: Tensor, **states: Tensor | None) -> Run:
+        """Run over [T, B, *] from given states (`v`, `i`, `a`, `first_spikes`; [B, *]) and return all results."""
+        return run(
+            type(self).__name__,
+            x,
+            self.setting(),
+            recurrent=getattr(self, "recurrent", None),
+            inference=self.surrogate is None,
+            checkpoint=self.checkpoint,
+            **self._outputs(),
+            **states,  # type: ignore[arg-type]  # names of states only
+        )
+
+    def _outputs(self) -> dict[str, bool]:
+        return {}
+
+    def forward(self, x: Tensor, v: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
+        """Return spikes [T, B, *]; with `return_v` also the potential after the last step, [B, *]."""
+        result = self.run(x, v=v)
+        return (result.spikes, result.v) if self.return_v else result.spikes
+
+    @property
+    def v_threshold(self) -> float | Tensor:
+        """Threshold, detached if it is learned."""
+        return self.threshold.detach() if hasattr(self, "threshold") else self._fixed_threshold
+
+    @property
+    def reset(self) -> str:
+        """ "subtract", "zero" or "none"."""
+        return {"value": "zero"}.get(name := self.setting().cell.reset, name)
+
+    @property
+    def v_reset(self) -> float:
+        """Where ``reset="zero"`` sets the potential."""
+        return self.setting().cell.v_reset
+
+    @property
+    def decay(self) -> float | Tensor:
+        """What a step leaves of the potential: ``v = decay v + gain x``."""
+        made = self.setting()
+        leak = made.tensors["leak"].detach() if "leak" in made.tensors else made.cell.leak
+        return leak if made.cell.charge == "decay" else 1 - 1 / leak
+
+    @property
+    def gain(self) -> float | Tensor:
+        """How much of its input a neuron takes: ``v = decay v + gain x``."""
+        made = self.setting()
+        if made.cell.charge != "relax_input":
+            return made.cell.gain
+        leak = made.tensors["leak"].detach() if "leak" in made.tensors else made.cell.leak
+        return made.cell.gain / leak
+
+    def extra_repr(self) -> str:
+        """Return what was given."""
+        given = ", ".join(f"{name}={value!r}" for name, value in self.given.items())
+        convention = "" if self.convention == "spikelet" else f"convention={self.convention!r}, "
+        learned = "".join(
+            f", {name} learned {tuple(p.shape)}" for name, p in self.named_parameters()
+        )
+        return f"{convention}{given}{', ' if given else ''}v_threshold={self._fixed_threshold}, {self.surrogate}{learned}"
+
+
+class LIF(Neuron):
+    """Leaky integrate-and-fire neurons.
+
+    Parameters are those of `Neuron` and `spikelet.torch.lif`.
+
+    Examples
+    --------
+    >>> import torch, spikelet.torch as st
+    >>> net = torch.nn.Sequential(torch.nn.Linear(784, 100), st.LIF(tau_m=10.0), torch.nn.Linear(100, 10), st.LI(tau_m=10.0))
+    >>> net(torch.rand(25, 32, 784)).shape
+    torch.Size([25, 32, 10])
+    """
+
+
+class IF(Neuron):
+    """Integrate-and-fire neurons, without a leak.
+
+    Parameters are those of `Neuron`; with ``convention="spikelet"`` also `reset`, `v_reset`, `detach_reset` and `gain` (1).
+    """
+
+    def __init__(self, *, convention: str = "spikelet", **parameters: Any) -> None:
+        if convention == "spikelet":
+            parameters = {"decay": 1.0, "gain": 1.0, **parameters}
+        elif convention == "snntorch":
+            parameters = {"beta": 1.0, **parameters}
+        elif convention == "spikingjelly":
+            parameters = {"tau": None, **parameters}
+        elif convention == "norse":
+            fail("IF", "convention", convention, "must not be Norse's, whose neurons leak")
+        super().__init__(convention=convention, **parameters)
+
+
+class CubaLIF(LIF):
+    """Leaky integrate-and-fire neurons with an exponential synaptic current: ``i[t] = exp(-dt/tau_syn) i[t-1] + x[t]``.
+
+    Parameters
+    ----------
+    tau_syn : float
+        Time constant of the current [ms].
+
+    All else is as in `LIF`.
+    """
+
+    def __init__(self, *, tau_syn: float = 5.0, **parameters: Any) -> None:
+        super().__init__(tau_syn=tau_syn, **parameters)
+
+
+class ALIF(LIF):
+    """Leaky integrate-and-fire neurons with a threshold that rises with each spike (Bellec et al., NeurIPS 2018).
+
+    The threshold is ``v_threshold + boost a``, with ``a[t] = exp(-dt/tau_adapt) a[t-1] + spikes[t]``.
+
+    Parameters
+    ----------
+    tau_adapt : float
+        Time constant of the adaptation [ms].
+    boost : float
+        By how much a spike raises the threshold.
+
+    All else is as in `LIF`.
+    """
+
+    def __init__(self, *, tau_adapt: float = 200.0, boost: float = 0.1, **parameters: Any) -> None:
+        super().__init__(tau_adapt=tau_adapt, boost=boost, **parameters)
+
+
+class LI(LIF):
+    """Leaky integrators that never spike, as a readout: the potential after each step, [T, B, *].
+
+    Parameters are `tau_m`, `dt`, `decay`, `gain` and `learn_tau` of `LIF`.
+    """
+
+    def __init__(self, **parameters: Any) -> None:
+        super().__init__(reset="none", **parameters)
+
+    def _outputs(self) -> dict[str, bool]:
+        return {"give_spikes": False, "give_v_seq": True}
+
+    def forward(self, x: Tensor, v: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
+        """Return the potential after each step, [T, B, *]; with `return_v` also that after the last, [B, *]."""
+        result = self.run(x, v=v)
+        return (result.v_seq, result.v) if self.return_v else result.v_seq
+
+
+class RecurrentLIF(LIF):
+    """`LIF` neurons [T, B, n] that hear each other's spikes of the step before, by learned weights `recurrent` [n, n].
+
+    Parameters
+    ----------
+    n : int
+        Number of neurons.
+
+    All else is as in `LIF`.
+    """
+
+    def __init__(self, n: int, **parameters: Any) -> None:
+        super().__init__(recurrent=n, **parameters)
+
+
+class RecurrentCubaLIF(CubaLIF):
+    """`CubaLIF` neurons that hear each other, as `RecurrentLIF`."""
+
+    def __init__(self, n: int, **parameters: Any) -> None:
+        super().__init__(recurrent=n, **parameters)
+
+
+class RecurrentALIF(ALIF):
+    """`ALIF` neurons that hear each other, as `RecurrentLIF` (LSNN)."""
+
+    def __init__(self, n: int, **parameters: Any) -> None:
+        super().__init__(recurrent=n, **parameters)
