@@ -32,7 +32,7 @@ def spikes_of(model: nn.Sequential, x) -> dict[str, np.ndarray]:
     handles = [
         m.register_forward_hook(lambda _m, _i, y, name=name: found.update({name: y.numpy()}))
         for name, m in model.named_modules()
-        if hasattr(m, "v_threshold")
+        if isinstance(m, st.Neuron) and not isinstance(m, st.LI)
     ]
     dtype = next(model.parameters()).dtype
     with torch.no_grad():
@@ -146,14 +146,46 @@ def test_constant_input_and_readout_of_potentials():
 
 def test_thresholds_of_channels_and_learned():
     torch.manual_seed(0)
-    neuron = st.IF(learn_threshold=True)
-    model = nn.Sequential(nn.Linear(10, 8), neuron).double()
+    model = nn.Sequential(
+        OverTime(nn.Conv2d(1, 3, 3)), st.IF(learn_threshold=True, shape=(3, 1, 1)),
+        nn.Flatten(2), nn.Linear(48, 8), st.LIF(learn_tau=True, learn_threshold=True),
+        nn.Linear(8, 4), st.LIF(learn_threshold=True, shape=(4,), tau_m=5.0),
+    ).double()  # fmt: skip
     with torch.no_grad():
-        neuron.v_threshold.fill_(0.3)
-    x = raster(2, 10)
+        model[1].threshold.copy_(torch.tensor([0.1, 0.2, 0.3]).reshape(3, 1, 1))
+        model[4].threshold.fill_(0.05)
+        model[4].leak.fill_(1.2)
+        model[6].threshold.copy_(torch.tensor([0.01, 0.02, 0.03, 0.04]))
+    x = raster(2, 1, 6, 6)
     wanted = spikes_of(model, x)
-    result = to_spiking_model(model, (10,), dtype="float64").run(x, record=list(wanted))
-    assert compare(result, wanted) > 100
+    result = to_spiking_model(model, (1, 6, 6), dtype="float64").run(x, record=list(wanted))
+    for name, expected in wanted.items():
+        np.testing.assert_array_equal(result[name], expected)
+        assert expected.any()
+
+
+@pytest.mark.parametrize(
+    ("neuron", "options"),
+    [
+        (st.LIF, {"convention": "snntorch", "beta": 0.75, "reset": "zero", "reset_delay": False}),
+        (st.LIF, {"convention": "spikingjelly", "tau": 2.0}),
+        (st.LIF, {"convention": "spikingjelly", "tau": 4.0, "v_reset": None}),
+        (st.LIF, {"convention": "spikingjelly", "tau": 4.0, "decay_input": False}),
+        (st.IF, {"convention": "spikingjelly", "v_reset": None}),
+        (st.IF, {"convention": "snntorch", "reset": "zero", "reset_delay": False}),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_conventions(neuron, options, dtype):
+    """On a grid: potentials meet the threshold exactly, where > and >= differ."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(20, 30), neuron(v_threshold=0.125, **options))
+    on_a_grid(model, bits=3)
+    model.to(getattr(torch, dtype))
+    x = raster(8, 20)
+    wanted = spikes_of(model, x)
+    result = to_spiking_model(model, (20,), dtype=dtype).run(x, record=list(wanted))
+    assert compare(result, wanted) > 1000
 
 
 # --- a network of events -----------------------------------------------------------------------
@@ -173,6 +205,26 @@ def test_network_is_equal_in_float64(reset):
             np.testing.assert_array_equal(f, w[:, 0])
             compared += int(f.sum())
     assert compared > 1000
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero"])
+def test_recurrent_network_is_equal(reset):
+    torch.manual_seed(0)
+    options = {"tau_m": 6.0, "gain": 1.0, "reset": reset}
+    model = nn.Sequential(
+        nn.Linear(20, 30), st.RecurrentLIF(30, **options),
+        nn.Linear(30, 20), st.RecurrentLIF(20, **options, v_threshold=0.5),
+    ).double()  # fmt: skip
+    network = to_network(model, 20)
+    x = raster(20)
+    for f, w in zip(network.run(x), spikes_of(model, x[:, None]).values(), strict=True):
+        np.testing.assert_array_equal(f, w[:, 0])
+        assert f.mean() > 0.02
+    # It is the recurrence that does it.
+    deaf = nn.Sequential(*model)
+    with torch.no_grad():
+        deaf[1].recurrent.zero_()
+    assert (to_network(deaf, 20).run(x)[0] != network.run(x)[0]).any()
 
 
 def test_network_is_exact_in_float32_on_a_grid():
@@ -223,6 +275,15 @@ class Own(nn.Module):
     [
         ([LINEAR, nn.ReLU(), LINEAR, st.IF()], r"module '1' \(ReLU\): is an analog activation"),
         ([LINEAR, nn.Sequential(st.LIF(reset="none"))], r"module '1.0' \(LIF\): has reset='none'"),
+        ([LINEAR, st.ALIF()], r"module '1' \(ALIF\): is a neuron that the engine does not have"),
+        ([LINEAR, st.CubaLIF()], r"module '1' \(CubaLIF\): is a neuron that"),
+        ([LINEAR, st.RecurrentLIF(4)], "RecurrentLIF by `to_network`"),
+        ([LINEAR, st.LIF(convention="norse")], "is a neuron that"),
+        ([LINEAR, st.LIF(convention="snntorch", beta=0.5)], "in the step after its spike"),
+        ([LINEAR, st.IF(convention="snntorch", reset_delay=False)], "by reset='subtract'"),
+        ([LINEAR, st.IF(convention="spikingjelly", v_reset=0.5)], "leaks to 0.5"),
+        ([LINEAR, st.LIF(tau_m=torch.arange(1.0, 5.0))], "has a decay for each neuron"),
+        ([LINEAR, st.LIF(v_threshold=torch.zeros(4))], "threshold must be finite and > 0"),
         ([LINEAR, st.IF(), nn.Softmax(-1)], "module '2': is a softmax"),
         ([LINEAR, Own()], r"module '1' \(Own\): has neurons in a forward of its own"),
         ([LINEAR, OverTime(nn.GELU()), st.IF()], r"layer '1' \(GELU\): cannot be converted"),

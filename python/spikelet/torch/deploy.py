@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 import numpy as np
@@ -11,13 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-import spikelet.torch as trained
 from spikelet import layers
+from spikelet._checks import named
 from spikelet.conversion import torch_operators, torch_tracing
 from spikelet.conversion.building import Call, Data, input_shape, refuse
 from spikelet.conversion.folding import fold
 from spikelet.graph import Graph, Node
 from spikelet.spiking_model import SpikingModel
+from spikelet.torch.finetune import SpikingModule
+from spikelet.torch.modules import LI, Neuron
 from spikelet.torch.time import OverTime, Repeat
 
 __all__ = ["to_spiking_model"]
@@ -72,61 +74,84 @@ def to_spiking_model(
     if not isinstance(module, nn.Module):
         msg = f"{_WHERE}: module must be a torch.nn.Module, got {type(module).__name__}"
         raise TypeError(msg)
-    return SpikingModel(read(module, input_shape, fold_norms=fold_norms), **options)
+    dtype = options.get("dtype", "float32")
+    return SpikingModel(read(module, input_shape, dtype=dtype, fold_norms=fold_norms), **options)
 
 
-def read(module: nn.Module, shape: Iterable[int], *, fold_norms: bool = True) -> Graph:
-    """Return the graph of a trained network."""
-    graph_of = getattr(module, "to_graph", None)
-    if graph_of is not None:
-        found: Graph = graph_of()
-        return found
+def read(
+    module: nn.Module,
+    shape: Iterable[int],
+    *,
+    dtype: str = "float64",
+    fold_norms: bool = True,
+    recurrent: bool = False,
+) -> Graph:
+    """Return the graph of a trained network, for an engine of this precision.
+
+    With `recurrent`, layers that hear themselves are read without that.
+    """
+    if isinstance(module, SpikingModule):
+        return module.to_graph()
     sample = input_shape(_WHERE, shape)
-    graph = torch_tracing.convert(_still(module, ""), sample)
-    graph = Graph(map(_of_steps, graph), _WHERE)
+    twin = _still(module, "", lambda m, where: neuron_layer(m, where, dtype, recurrent=recurrent))
+    graph = Graph(map(_of_steps, torch_tracing.convert(twin, sample)), _WHERE)
     return fold(graph) if fold_norms else graph
 
 
-def neuron_layer(module: nn.Module, where: str) -> layers.Neuron:
+def neuron_layer(
+    module: Neuron, where: str, dtype: str = "float64", *, recurrent: bool = False
+) -> layers.Neuron:
     """Return one of our neurons as a layer, or refuse.
 
     Parameters
     ----------
-    module : nn.Module
+    module : Neuron
     where : str
         Its name, for messages.
+    dtype : str
+        Of the engine.
+    recurrent : bool
+        Do not refuse recurrent ones.
     """
-    kind = type(module).__name__
-    if not isinstance(module, (trained.LIF, trained.IF, trained.LI)):
+    where = f"{where} ({type(module).__name__})"
+    cell = module.setting().cell
+    if cell.synapse or cell.adaptive or (hasattr(module, "recurrent") and not recurrent):
         refuse(
-            f"{where} ({kind})",
-            "is a neuron that the layered engine does not have",
-            "LIF, IF and LI can be deployed; `to_network` knows recurrent ones, too",
+            where,
+            "is a neuron that the engine does not have",
+            "LIF, IF and LI can be deployed, and RecurrentLIF by `to_network`",
+        )
+    if cell.rest:
+        refuse(
+            where,
+            f"leaks to {cell.rest:g}",
+            "the engine leaks to 0: train with v_reset=0.0, or None for reset by subtraction",
         )
     decay, gain = _one(module.decay, where, "decay"), _one(module.gain, where, "gain")
-    if isinstance(module, trained.LI):
-        return layers.LIF(_NEVER, decay=decay, gain=gain)
-    threshold = _array(module.v_threshold)
-    options: dict[str, Any] = {"reset": module.reset}
-    if getattr(module, "reset_delay", False):
-        refuse(
-            f"{where} ({kind})",
-            "is reset a step after its spike (reset_delay=True)",
-            "the engine resets at the spike: train with reset_delay=False",
-        )
-    if module.reset == "none":
-        refuse(f"{where} ({kind})", "has reset='none'", 'train with reset="subtract" or "zero"')
-    if module.reset == "zero":
-        options["v_reset"] = float(module.v_reset or 0.0)
-        if module.convention == "spikingjelly" and options["v_reset"]:
+    with named(where):
+        if isinstance(module, LI):
+            return layers.LIF(_NEVER, decay=decay, gain=gain)
+        # After a reset to 0 no potential is above the threshold, so that `both` is `same`.
+        if cell.when != "same" and (cell.when, cell.reset) != ("both", "value"):
             refuse(
-                f"{where} ({kind})",
-                f"leaks to v_reset={options['v_reset']:g}",
-                "the engine leaks to 0: train with v_reset=0.0, or None for reset by subtraction",
+                where,
+                f"is reset as snnTorch's Leaky by reset={module.reset!r}, in the step after its spike",
+                'train with reset_delay=False and reset="zero", or with convention="spikelet", '
+                f"decay={decay:g}, gain={gain:g}",
             )
-    if decay == gain == 1:
-        return layers.IF(threshold, **options)
-    return layers.LIF(threshold, decay=decay, gain=gain, **options)
+        if cell.reset == "none":
+            refuse(where, "has reset='none'", 'train with reset="subtract" or "zero"')
+        threshold = _array(module.v_threshold)
+        if cell.strict:  # above it is at the next number
+            real = np.float64 if dtype == "float64" else np.float32
+            threshold = np.nextafter(threshold.astype(real), real(np.inf)).astype(np.float64)
+        if threshold.size == 1 or threshold.shape[1:] == (1, 1):
+            threshold = threshold.reshape(-1 if threshold.size > 1 else ())
+        reset: Any = {"subtract": "subtract", "value": "zero"}[cell.reset]
+        options: dict[str, Any] = {"v_reset": cell.v_reset} if reset == "zero" else {}
+        if decay == gain == 1:
+            return layers.IF(threshold, reset, **options)
+        return layers.LIF(threshold, reset, decay=decay, gain=gain, **options)
 
 
 def _array(value: Any) -> NDArray[np.float64]:
@@ -138,7 +163,7 @@ def _array(value: Any) -> NDArray[np.float64]:
 def _one(value: Any, where: str, argument: str) -> float:
     array = _array(value)
     if array.size != 1 and (array != array.flat[0]).any():
-        refuse(where, f"has a {argument} for each neuron", "the layered engine has one a layer")
+        refuse(where, f"has a {argument} for each neuron", "the engine has one for a layer")
     return float(array.flat[0])
 
 
@@ -164,22 +189,24 @@ def _still_neuron(call: Call, module: _Still, x: Data) -> Data:
 torch_operators.MODULES[_Still] = _still_neuron
 
 
-def _still(module: nn.Module, name: str) -> nn.Module:
+def _still(
+    module: nn.Module, name: str, layer_of: Callable[[Neuron, str], layers.Neuron]
+) -> nn.Module:
     """Return a copy that knows no time: what it does to the samples of one step."""
     where = f"{_WHERE}: module '{name}'" if name else _WHERE
     if isinstance(module, OverTime):
-        return _still(module.layer, name)
+        return _still(module.layer, name, layer_of)
     if isinstance(module, Repeat):
         return nn.Identity()
     if type(module) is nn.Sequential:
         inside = f"{name}." if name else ""
-        parts = {n: _still(m, inside + n) for n, m in module._modules.items()}
+        parts = {n: _still(m, inside + n, layer_of) for n, m in module._modules.items()}
         twin = nn.Sequential()
         for n, m in parts.items():
             twin.add_module(n, m)
         return twin
-    if hasattr(module, "v_threshold") or isinstance(module, trained.LI):
-        return _Still(neuron_layer(module, where))
+    if isinstance(module, Neuron):
+        return _Still(layer_of(module, where))
     for base in (nn.Linear, nn.Conv2d):  # of which ours do the same, sparsely
         if isinstance(module, base):
             twin = copy.copy(module)
@@ -190,7 +217,7 @@ def _still(module: nn.Module, name: str) -> nn.Module:
     if isinstance(module, nn.Flatten):
         return nn.Flatten()
     if torch_tracing.handler_of(module) is None and any(
-        hasattr(m, "v_threshold") for m in module.modules()
+        isinstance(m, Neuron) for m in module.modules()
     ):
         refuse(
             f"{where} ({type(module).__name__})",

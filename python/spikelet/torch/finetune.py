@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F  # as everybody writes it
 
-import spikelet.torch as trained
 from spikelet import layers
 from spikelet._checks import fail
 from spikelet.conversion.building import refuse
 from spikelet.graph import INPUT, Graph, Node
 from spikelet.spiking_model import SpikingModel
+from spikelet.torch.modules import LIF
 
 __all__ = ["SpikingModule", "from_spiking_model"]
 
@@ -33,8 +33,8 @@ _TRAINED: dict[type[layers.Layer], tuple[str, ...]] = {
 def from_spiking_model(
     model: SpikingModel | Graph,
     *,
-    surrogate: Literal["atan", "sigmoid", "fast_sigmoid", "triangle"] = "atan",
-    alpha: float = 2.0,
+    surrogate: str = "atan",
+    alpha: float | None = None,
 ) -> SpikingModule:
     """Make a trainable module of a `SpikingModel`; it gives the same, and learns by surrogate gradients.
 
@@ -165,7 +165,7 @@ class _Spiking(_Step):
     def __init__(self, layer: layers.Neuron, neuron: dict[str, Any]) -> None:
         super().__init__(layer)
         self.decay, self.gain = layer.coefficients()
-        self.neuron = trained.LIF(decay=self.decay, gain=self.gain, reset=layer.reset, **neuron)
+        self.neuron = LIF(decay=self.decay, gain=self.gain, reset=layer.reset, **neuron)
         given = torch.from_numpy(np.array(layer.threshold, np.float64))
         self.register_buffer("given", given)
         # Of a logarithm: thresholds of all sizes learn at the same rate, and stay above 0.

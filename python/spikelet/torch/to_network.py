@@ -21,6 +21,7 @@ from spikelet.recorders import SpikeRecorder
 from spikelet.rules import AllToAll
 from spikelet.sources import RasterSource
 from spikelet.torch.deploy import read
+from spikelet.torch.modules import Neuron
 
 __all__ = ["DeployedNetwork", "to_network"]
 
@@ -107,7 +108,7 @@ def to_network(
     Parameters
     ----------
     module : nn.Module
-        ``nn.Sequential`` of ``nn.Linear`` (or `SpikeLinear`), BatchNorm, dropout, and `LIF` or `IF`, as for
+        ``nn.Sequential`` of ``nn.Linear`` (or `SpikeLinear`), BatchNorm, dropout, and `LIF`, `IF` or `RecurrentLIF`, as for
         `to_spiking_model`; the last layer are neurons. It stays as it is.
     input_size : int
         Number of inputs.
@@ -132,12 +133,17 @@ def to_network(
         msg = f"{_WHERE}: module must be a torch.nn.Module, got {type(module).__name__}"
         raise TypeError(msg)
     size = integer(_WHERE, "input_size", input_size, 1)
-    chain = _pairs(module, size)
+    chain = _pairs(module, size, dtype)
     net = Network(dt=dt, seed=seed, threads=threads, dtype=dtype)
     models = [_model(name, neuron, net.dt) for name, _, neuron in chain]
     before = first = net.population(size, RasterSource(np.zeros((0, size), np.uint8)), "input")
     biased = any(linear.bias is not None for _, linear, _ in chain)
     bias = net.population(1, RasterSource(np.zeros((0, 1), np.uint8)), "bias") if biased else None
+    heard = {
+        name: m
+        for name, m in module.named_modules(remove_duplicate=False)
+        if isinstance(m, Neuron) and hasattr(m, "recurrent")
+    }
     populations, projections = [], []
     for depth, ((name, linear, neuron), model) in enumerate(
         zip(chain, models, strict=True), start=1
@@ -149,15 +155,20 @@ def to_network(
         if bias is not None and linear.bias is not None:
             drive = gain * linear.bias[None]
             net.connect(bias, after, AllToAll(), weight=drive, delay=depth * net.dt)
+        if name in heard:
+            weight = gain * heard[name].recurrent.detach().double().cpu().numpy().T
+            net.connect(after, after, AllToAll(), weight=weight, delay=net.dt)
         populations.append(after)
         before = after
     recorders = tuple(net.record(p, "spikes") for p in populations)
     return DeployedNetwork(net, first, bias, tuple(populations), tuple(projections), recorders)
 
 
-def _pairs(module: nn.Module, size: int) -> list[tuple[str, layers.Linear, layers.Neuron]]:
+def _pairs(
+    module: nn.Module, size: int, dtype: str
+) -> list[tuple[str, layers.Linear, layers.Neuron]]:
     """Return linear layers and their neurons; anything else is refused."""
-    nodes = list(read(module, (size,)))
+    nodes = list(read(module, (size,), dtype=dtype, recurrent=True))
     hint = "a Network is made of nn.Linear and neurons in turn; `to_spiking_model` takes more"
     pairs = []
     for k, node in enumerate(nodes):

@@ -18,6 +18,7 @@ from torch import nn
 from spikelet import progress as _progress
 from spikelet._checks import fail, integer
 from spikelet.torch.losses import rate
+from spikelet.torch.modules import LI, Neuron
 
 __all__ = ["Epoch", "evaluate", "fit"]
 
@@ -188,7 +189,11 @@ def count_spikes(model: nn.Module) -> Iterator[Callable[[], float]]:
         counts[0] += int(torch.count_nonzero(sent))
         counts[1] += sent[0].numel()
 
-    handles = [m.register_forward_hook(note) for m in model.modules() if hasattr(m, "v_threshold")]
+    handles = [
+        m.register_forward_hook(note)
+        for m in model.modules()
+        if isinstance(m, Neuron) and not isinstance(m, LI)
+    ]
     try:
         yield lambda: counts[0] / max(counts[1], 1)
     finally:
