@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--data", metavar="DIR", help="MNIST's IDX files; else 8x8 digits")
     parser.add_argument("--label", choices=("digit", "direction"), default="digit")
     parser.add_argument("--epochs", type=int, metavar="N", help="by default 20")
-    parser.add_argument("--steps", type=int, metavar="T", default=20)
+    parser.add_argument("--steps", type=int, metavar="T", help="by default 20")
     parser.add_argument("--size", type=int, metavar="N", help="of the sensor; 24, or 34 of MNIST")
     parser.add_argument("--images", type=int, metavar="N", help="train on the first N; else all")
     parser.add_argument("--seed", type=int, metavar="N", default=0)
@@ -120,9 +120,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("train_events.png"))
     parser.add_argument("--quick", action="store_true", help="few films, epochs and pixels")
     args = parser.parse_args()
-    epochs = args.epochs or (6 if args.quick else 20)
-    size = args.size or (16 if args.quick else 34 if args.data else 24)
-    steps = 10 if args.quick and args.steps == 20 else args.steps
+    epochs = (6 if args.quick else 20) if args.epochs is None else args.epochs
+    size = (16 if args.quick else 34 if args.data else 24) if args.size is None else args.size
+    steps = (10 if args.quick else 20) if args.steps is None else args.steps
     if epochs < 1 or steps < 2:
         parser.error("needs --epochs of 1 or more and --steps of 2 or more")
     if args.threads is not None and args.threads < 1:

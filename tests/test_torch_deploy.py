@@ -14,6 +14,15 @@ from spikelet.torch import OverTime, Repeat, losses, to_network, to_spiking_mode
 STEPS = 64
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Small tensors gain nothing from threads, and lose much where others compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def on_a_grid(module: nn.Module, bits: int = 6) -> nn.Module:
     """Round weights to multiples of 2^-bits: their sums are exact in float32."""
     with torch.no_grad():

@@ -11,6 +11,15 @@ import spikelet.torch as st
 from spikelet.torch import OverTime, Repeat, losses
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small tensors gain nothing from threads, and lose much where others compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def spikes():
     rng = np.random.default_rng(0)

@@ -13,6 +13,15 @@ from spikelet.torch import OverTime, Repeat, losses
 from spikelet.torch.training import Epoch, evaluate, fit
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small tensors gain nothing from threads, and lose much where others compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def data(n: int = 96) -> TensorDataset:
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, n)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -17,6 +15,7 @@ from torch import nn
 
 from spikelet import progress as _progress
 from spikelet._checks import fail, integer
+from spikelet.torch import checkpoints
 from spikelet.torch.losses import rate
 from spikelet.torch.modules import LI, Neuron
 
@@ -119,7 +118,7 @@ def fit(
     generator = getattr(train_loader, "generator", None)
     history: list[Epoch] = []
     if path is not None and resume and path.exists():
-        history = _load(path, parts, generator, seed)
+        history = [Epoch(**epoch) for epoch in checkpoints.load(path, parts, generator, seed)]
     else:
         torch.manual_seed(seed)
     for number in range(len(history) + 1, epochs + 1):
@@ -150,7 +149,7 @@ def fit(
         seconds = time.perf_counter() - start
         history.append(Epoch(number, total / seen, right / seen, accuracy, sent, seconds))
         if path is not None:
-            _save(path, parts, generator, seed, history)
+            checkpoints.save(path, parts, generator, seed, list(map(asdict, history)))
         if callable(progress):
             progress(history[-1])
     return history
@@ -204,44 +203,3 @@ def count_spikes(model: nn.Module) -> Iterator[Callable[[], float]]:
 def _size(loader: Any) -> int:
     """Return how many samples it has, as far as it says so."""
     return len(loader.dataset) if hasattr(loader, "dataset") else getattr(loader, "samples", 0)
-
-
-def _save(
-    path: Path, parts: dict[str, Any], generator: Any, seed: int, history: list[Epoch]
-) -> None:
-    state = {name: part.state_dict() for name, part in parts.items() if part is not None}
-    state |= {"seed": seed, "history": [asdict(epoch) for epoch in history]}
-    state["random"] = torch.get_rng_state()
-    state["generator"] = None if generator is None else generator.get_state()
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
-        try:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        except BaseException:
-            Path(file.name).unlink()
-            raise
-    Path(file.name).replace(path)
-
-
-def _load(path: Path, parts: dict[str, Any], generator: Any, seed: int) -> list[Epoch]:
-    where = f"fit: checkpoint {path}"
-    try:
-        state = torch.load(path, weights_only=True)
-        if state["seed"] != seed:
-            fail(where, "seed", seed, f"must be {state['seed']}, with which it was made")
-        for name, part in parts.items():
-            if (part is None) != (name not in state):
-                fail(where, name, part, "must be given if and only if it was before")
-        history = [Epoch(**epoch) for epoch in state["history"]]
-        for name, part in parts.items():
-            if part is not None:
-                part.load_state_dict(state[name])
-    except (RuntimeError, KeyError, TypeError, OSError, EOFError, UnpicklingError) as error:
-        reason = " ".join(str(error).split())
-        msg = f"{where} does not fit ({reason}); resume=False starts anew"
-        raise ValueError(msg) from None
-    torch.set_rng_state(state["random"])
-    if generator is not None and state["generator"] is not None:
-        generator.set_state(state["generator"])
-    return history
