@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "layered.hpp"
+#include "trained.hpp"
 #include "problem.hpp"
 #include "spikelet/network/simulator.hpp"
 
@@ -243,6 +244,9 @@ constexpr Problem all[]{
     {"layout", "synapse", layout},
     {"layered_single", "synaptic operation", layered_single},
     {"layered_whole", "synaptic operation", layered_whole},
+    {"trained_kept", "neuron step", trained_kept},
+    {"trained_again", "neuron step", trained_again},
+    {"trained_rich", "neuron step", trained_rich},
 };
 
 }  // namespace

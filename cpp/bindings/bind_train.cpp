@@ -264,7 +264,7 @@ void bind_train(py::module_& m) {
   m.def("pooled", &pooled, py::arg("shape"), py::arg("dtype"), py::pos_only());
   m.def("pool_limit", [] { return pool().limit(); });
   m.def(
-      "set_pool_limit", [](std::size_t bytes) { pool().set_limit(bytes); }, py::arg("bytes"),
+      "set_pool_limit", [](std::size_t bytes) { pool().set_limit(bytes); }, py::arg("n_bytes"),
       py::pos_only());
   m.def("pool_idle", [] { return pool().idle(); });
 }

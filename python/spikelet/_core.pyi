@@ -1,7 +1,7 @@
 """The compiled core. Private: arguments are checked by the package, not here."""
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -28,6 +28,40 @@ def encode_burst(
 ) -> _Bytes: ...
 def encode_delta(x: npt.ArrayLike, steps: int, threshold: float, /) -> _Bytes: ...
 def encode_spike_list(raster: npt.ArrayLike, steps: int, /) -> tuple[_Ints, _Ints]: ...
+
+# float32 or float64, the same for all arrays of a call; the output is written in place.
+_Reals: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+_Pair: TypeAlias = tuple[int, int]
+
+def activity(x: _Reals, threads: int) -> tuple[int, bool]: ...
+def sparse_linear(
+    x: _Reals, weight: _Reals, bias: _Reals | None, y: _Reals, threads: int
+) -> None: ...
+def sparse_linear_weight(x: _Reals, grad_y: _Reals, grad_weight: _Reals, threads: int) -> None: ...
+def sparse_conv(
+    x: _Reals,
+    weight: _Reals,
+    bias: _Reals | None,
+    y: _Reals,
+    channels_last: bool,
+    groups: int,
+    stride: _Pair,
+    padding: _Pair,
+    dilation: _Pair,
+    threads: int,
+) -> None: ...
+def sparse_conv_weight(
+    x: _Reals,
+    grad_y: _Reals,
+    grad_weight: _Reals,
+    channels_last: bool,
+    groups: int,
+    stride: _Pair,
+    padding: _Pair,
+    dilation: _Pair,
+    threads: int,
+) -> None: ...
+def column_sums(x: _Reals, sums: _Reals, threads: int) -> None: ...
 
 class RuleKind(enum.Enum):
     all_to_all = 0
@@ -324,7 +358,7 @@ def train_forward32(
     v: npt.NDArray[Any] | None,
     last: _Arrays,
     recurrence: Recurrence | None,
-    input: npt.NDArray[Any] | None,
+    heard: npt.NDArray[Any] | None,
     threads: int,
     /,
 ) -> None: ...
@@ -355,5 +389,5 @@ train_backward64 = train_backward32
 
 def pooled(shape: Sequence[int], dtype: np.dtype[Any], /) -> npt.NDArray[Any]: ...
 def pool_limit() -> int: ...
-def set_pool_limit(bytes: int, /) -> None: ...
+def set_pool_limit(n_bytes: int, /) -> None: ...
 def pool_idle() -> int: ...

@@ -1,4 +1,5 @@
-// Sums of products with all weights between neurons. Included only by level.hpp.
+// Sums of products with weights between neurons: with all, or with the row of one. Included only by
+// level.hpp.
 
 namespace spikelet::train::SPIKELET_LEVEL {
 
@@ -56,6 +57,13 @@ void multiply_add(const R* g, const R* w, R* out, std::size_t samples, std::size
   }
   for (; s < samples; ++s) {
     multiply_samples<R, 1>(g + s * neurons, w, out + s * neurons, neurons);
+  }
+}
+
+template <class R>
+void add_row(R value, const R* row, R* y, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) {
+    y[i] += value * row[i];
   }
 }
 

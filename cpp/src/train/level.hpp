@@ -19,11 +19,12 @@ using namespace spikelet::SPIKELET_LEVEL;
 namespace spikelet::train::SPIKELET_LEVEL {
 
 template <class R>
-inline constexpr SparseKernels<R> sparse{&add_row<R>};
+inline constexpr SparseKernels<R> sparse{lanes<R>,   &count<R>,   &find<R>,
+                                         &gather<R>, &scatter<R>, &sum_rows<R>};
 
 template <class R>
 inline constexpr FusedKernels<R> fused{&advance<R, false>, &advance<R, true>, &retreat<R, false>,
-                                       &retreat<R, true>, &multiply_add<R>};
+                                       &retreat<R, true>,  &multiply_add<R>,  &add_row<R>};
 
 inline constexpr LevelTable table{fused<float>, fused<double>, sparse<float>, sparse<double>};
 

@@ -33,7 +33,7 @@ RawBuffer<R> transposed(const R* weights, std::size_t n) {
 // Adds what the spikes of one sample send to its neurons.
 template <class R>
 void hear(const R* spikes, const R* rows, R* x, std::size_t n) {
-  const auto& kernels = sparse_kernels<R>();
+  const auto& kernels = fused_kernels<R>();
   for (std::size_t from = 0; from < n; ++from) {
     if (spikes[from] != 0) {
       kernels.add_row(spikes[from], rows + from * n, x, n);
@@ -163,7 +163,7 @@ void backward(const Cell<R>& given, const RecurrentBackward<R>& recurrent, const
   // Rows of neurons that send, over threads: what a row receives goes by step and sample.
   RawBuffer<R> by_rows(neurons * neurons);
   std::fill(by_rows.begin(), by_rows.end(), R{});
-  const auto add_row = sparse_kernels<R>().add_row;
+  const auto add_row = fused_kernels<R>().add_row;
   constexpr std::size_t part = 16;
   parallel_for(threads, (neurons + part - 1) / part, [&](std::size_t k) {
     const std::size_t from = k * part, to = std::min(from + part, neurons);

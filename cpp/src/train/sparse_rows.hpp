@@ -1,11 +1,163 @@
-// Sums of rows of weights. Included only by level.hpp.
+// Sums of rows of weights, for inputs of which few are not 0. Included only by level.hpp.
 
 namespace spikelet::train::SPIKELET_LEVEL {
 
 template <class R>
-void add_row(R value, const R* row, R* y, std::size_t n) {
-  for (std::size_t i = 0; i < n; ++i) {
-    y[i] += value * row[i];
+std::size_t count(const R* x, std::size_t n, R& finite) {
+  std::size_t number = 0;
+  Vec<R> rest{};  // x - x is NaN where x is not finite
+  std::size_t i = 0;
+  for (; i + lanes<R> <= n; i += lanes<R>) {
+    const Vec<R> v = load(x + i);
+    number += static_cast<std::size_t>(__builtin_popcountll(bits<R>(v != Vec<R>{})));
+    rest += v - v;
+  }
+  for (int k = 0; k < lanes<R>; ++k) {
+    finite += rest[k];
+  }
+  for (; i < n; ++i) {
+    number += x[i] != 0;
+    finite += x[i] - x[i];
+  }
+  return number;
+}
+
+// Bits are taken eight at a time: a branch for each of them would be mispredicted.
+template <class R>
+std::size_t find(const R* x, std::size_t n, std::uint32_t* index) {
+  std::uint32_t* next = index;
+  std::size_t i = 0;
+  for (; i + 64 <= n; i += 64) {
+    std::uint64_t which = 0;
+    for (int k = 0; k < 64; k += lanes<R>) {
+      which |= bits<R>(load(x + i + k) != Vec<R>{}) << k;
+    }
+    std::uint32_t* const end = next + __builtin_popcountll(which);
+    while (next < end) {
+#pragma GCC unroll 8
+      for (int k = 0; k < 8; ++k) {
+        // At 0 the result is not used; the bit above keeps it defined.
+        next[k] = static_cast<std::uint32_t>(i) +
+                  static_cast<std::uint32_t>(__builtin_ctzll(which | (std::uint64_t{1} << 63)));
+        which &= which - 1;
+      }
+      next += 8;
+    }
+    next = end;
+  }
+  for (; i < n; ++i) {
+    *next = static_cast<std::uint32_t>(i);
+    next += x[i] != 0;
+  }
+  return static_cast<std::size_t>(next - index);
+}
+
+// As many sums are kept in registers as hide the latency of an addition.
+inline constexpr std::size_t items_at_once = 9;
+
+template <class R, std::size_t N>
+SPIKELET_INLINE void gather_some(const Events<R>& events, const std::ptrdiff_t* from_at,
+                                 const std::ptrdiff_t* to_at, const R* from, const R* start,
+                                 R* to) {
+  Vec<R> sum[N];
+#pragma GCC unroll 9
+  for (std::size_t k = 0; k < N; ++k) {
+    sum[k] = load(start + to_at[k]);
+  }
+  for (std::size_t e = 0; e < events.number; ++e) {
+    const R* base = from + events.at[e];
+    const Vec<R> value = broadcast(events.value[e]);
+#pragma GCC unroll 9
+    for (std::size_t k = 0; k < N; ++k) {
+      sum[k] += value * load(base + from_at[k]);
+    }
+  }
+#pragma GCC unroll 9
+  for (std::size_t k = 0; k < N; ++k) {
+    store(to + to_at[k], sum[k]);
+  }
+}
+
+template <class R, std::size_t N>
+SPIKELET_INLINE void scatter_some(const Events<R>& events, const std::ptrdiff_t* from_at,
+                                  const std::ptrdiff_t* to_at, const R* from, R* to) {
+  Vec<R> weight[N];
+  std::ptrdiff_t offset[N];
+#pragma GCC unroll 9
+  for (std::size_t k = 0; k < N; ++k) {
+    weight[k] = load(from + from_at[k]);
+    offset[k] = to_at[k];
+  }
+  for (std::size_t e = 0; e < events.number; ++e) {
+    R* base = to + events.at[e];
+    const Vec<R> value = broadcast(events.value[e]);
+#pragma GCC unroll 9
+    for (std::size_t k = 0; k < N; ++k) {
+      R* p = base + offset[k];
+      store(p, load(p) + value * weight[k]);
+    }
+  }
+}
+
+// Calls some(N, first) for groups of at most items_at_once items.
+template <class Some>
+SPIKELET_INLINE void in_groups(std::size_t number, Some&& some) {
+  std::size_t k = 0;
+  for (; k + items_at_once <= number; k += items_at_once) {
+    some(std::integral_constant<std::size_t, items_at_once>{}, k);
+  }
+  switch (number - k) {
+    case 8:
+      return some(std::integral_constant<std::size_t, 8>{}, k);
+    case 7:
+      return some(std::integral_constant<std::size_t, 7>{}, k);
+    case 6:
+      return some(std::integral_constant<std::size_t, 6>{}, k);
+    case 5:
+      return some(std::integral_constant<std::size_t, 5>{}, k);
+    case 4:
+      return some(std::integral_constant<std::size_t, 4>{}, k);
+    case 3:
+      return some(std::integral_constant<std::size_t, 3>{}, k);
+    case 2:
+      return some(std::integral_constant<std::size_t, 2>{}, k);
+    case 1:
+      return some(std::integral_constant<std::size_t, 1>{}, k);
+    default:
+      return;
+  }
+}
+
+template <class R>
+void gather(const Events<R>& events, const Items& items, const R* from, const R* start, R* to) {
+  in_groups(items.number, [&](auto n, std::size_t k) {
+    gather_some<R, n()>(events, items.from + k, items.to + k, from, start, to);
+  });
+}
+
+template <class R>
+void scatter(const Events<R>& events, const Items& items, const R* from, R* to) {
+  in_groups(items.number, [&](auto n, std::size_t k) {
+    scatter_some<R, n()>(events, items.from + k, items.to + k, from, to);
+  });
+}
+
+template <class R>
+void sum_rows(const R* x, std::size_t rows, std::size_t pitch, std::size_t n, R* sums) {
+  std::size_t i = 0;
+  for (; i + lanes<R> <= n; i += lanes<R>) {
+    Vec<R> sum{};
+    for (std::size_t r = 0; r < rows; ++r) {
+      sum += load(x + r * pitch + i);
+    }
+    store(sums + i, sum);
+  }
+  for (; i < n; ++i) {
+    R sum = 0;
+    for (std::size_t r = 0; r < rows; ++r) {
+      sum += x[r * pitch + i];
+    }
+    sums[i] = sum;
   }
 }
 

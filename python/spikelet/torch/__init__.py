@@ -26,6 +26,7 @@ from spikelet.torch.modules import (
     RecurrentCubaLIF,
     RecurrentLIF,
 )
+from spikelet.torch.sparse import SpikeConv2d, SpikeLinear, spike_conv2d, spike_linear
 from spikelet.torch.surrogate import Table
 from spikelet.torch.time import OverTime, Repeat
 from spikelet.torch.to_network import DeployedNetwork, to_network
@@ -47,6 +48,8 @@ __all__ = [
     "RecurrentCubaLIF",
     "RecurrentLIF",
     "Repeat",
+    "SpikeConv2d",
+    "SpikeLinear",
     "SpikingModule",
     "Table",
     "evaluate",
@@ -58,6 +61,8 @@ __all__ = [
     "losses",
     "pool_limit",
     "set_pool_limit",
+    "spike_conv2d",
+    "spike_linear",
     "to_network",
     "to_spiking_model",
 ]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -70,7 +71,7 @@ def _slope(where: str, surrogate: str | Table | None, alpha: float | None) -> di
     if name is None:
         return {}
     if isinstance(name, Table):
-        values = tuple(float(v) for v in name.values)  # type: ignore[union-attr]  # Table makes it a tuple
+        values = tuple(np.asarray(name.values, dtype=float).tolist())
         return {
             "surrogate": "table",
             "table": values,
@@ -101,7 +102,7 @@ class _Build:
 
     def __init__(self, where: str) -> None:
         self.where = where
-        self.constants: dict[str, float] = {}
+        self.constants: dict[str, Any] = {}
         self.tensors: dict[str, Tensor] = {}
 
     def number(self, name: str, value: Any, rule: str = "finite") -> float:

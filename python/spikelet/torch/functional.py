@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from spikelet._checks import fail
-from spikelet.torch import ops
 from spikelet.torch.cell import PARAMETERS
 from spikelet.torch.conventions import Setting, setting
+from spikelet.torch.layout import groups, memory_order
+from spikelet.torch.ops import neuron
 from spikelet.torch.surrogate import Table
 
 __all__ = ["Run", "integrate", "lif", "run"]
@@ -211,10 +212,10 @@ def run(
                 checkpoint,
                 f"must be True or None for {what}: the way back needs the input",
             )
-        result = torch.ops.spikelet.neuron(*given, made.text, give)
+        result = neuron(*given, made.text, give)
     else:
         with torch.no_grad():
-            result = torch.ops.spikelet.neuron(*given, made.text, give)
+            result = neuron(*given, made.text, give)
     spikes, _, v_seq, *last = result
     return Run(spikes, v_seq, *last)
 
@@ -256,6 +257,6 @@ def _fitted(where: str, name: str, tensor: Tensor, x: Tensor) -> Tensor:
             tuple(tensor.shape),
             f"must broadcast to the neurons of x, {tuple(features)}; its shape",
         )
-    if ops.memory_order(x) is None or ops.groups(tensor, x) is None:
+    if memory_order(x) is None or groups(tensor, x) is None:
         return tensor.expand(features)
     return tensor

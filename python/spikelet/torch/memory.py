@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,12 +19,15 @@ __all__ = ["keep_freed_memory", "pool_limit", "set_pool_limit"]
 # Smaller tensors come from PyTorch: malloc does not return such memory to the system each time.
 LEAST_POOLED = 1 << 20
 
-NUMPY = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+NUMPY: dict[torch.dtype, np.dtype[Any]] = {
+    torch.float32: np.dtype(np.float32),
+    torch.float64: np.dtype(np.float64),
+}
 
 
 def empty(shape: Sequence[int], strides: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
     """Return a dense tensor without values; a large one from the pool."""
-    n = int(np.prod(shape, dtype=np.int64))
+    n = math.prod(shape)
     if n * dtype.itemsize < LEAST_POOLED:
         return torch.empty_strided(tuple(shape), tuple(strides), dtype=dtype)
     flat = torch.from_numpy(_core.pooled([n], NUMPY[dtype]))

@@ -144,7 +144,7 @@ class Neuron(nn.Module):
 
     @property
     def reset(self) -> str:
-        """ "subtract", "zero" or "none"."""
+        """Reset: "subtract", "zero" or "none"."""
         return {"value": "zero"}.get(name := self.setting().cell.reset, name)
 
     @property

@@ -7,274 +7,201 @@ own. Tensors reach the core as views of their memory. Use `spikelet.torch.lif` a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from spikelet import _core
-from spikelet.torch.cell import PARAMETERS, cell_of, core_cell
-from spikelet.torch.memory import empty
+from spikelet.torch.cell import PARAMETERS, STATES, cell_of, core_cell
+from spikelet.torch.layout import arranged, array, ordered, result, shaped
 
-__all__ = ["groups", "memory_order"]
+__all__ = ["neuron", "neuron_backward"]
 
-_FORWARD = {torch.float32: _core.train_forward32, torch.float64: _core.train_forward64}
-_BACKWARD = {torch.float32: _core.train_backward32, torch.float64: _core.train_backward64}
+Optional: TypeAlias = Tensor | None
 
-_GIVEN = ", ".join(f"Tensor? {name}" for name in (*PARAMETERS, "v", "i", "a"))
 _LIBRARY = torch.library.Library("spikelet", "FRAGMENT")
+_GIVEN = "Tensor?[] parameters, Tensor?[] states, Tensor? recurrent, Tensor? first_spikes"
 _LIBRARY.define(
-    f"neuron(Tensor x, {_GIVEN}, Tensor? recurrent, Tensor? first_spikes, str cell, str give)"
+    "neuron(Tensor x, " + ", ".join(f"Tensor? {name}" for name in (*PARAMETERS, *STATES)) +
+    ", Tensor? recurrent, Tensor? first_spikes, str cell, str give)"
     " -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
-)
+)  # fmt: skip
 _LIBRARY.define(
-    f"neuron_backward(Tensor kept, bool is_charged, {_GIVEN}, Tensor? recurrent, Tensor? first_spikes, Tensor? spikes,"
-    " Tensor? by_spikes, Tensor? by_v_seq, Tensor? by_v, Tensor? by_i, Tensor? by_a, str cell, bool[] wanted) -> Tensor[]"
+    f"neuron_backward(Tensor kept, bool is_charged, {_GIVEN}, Tensor? spikes, Tensor? by_spikes, Tensor? by_v_seq,"
+    " Tensor?[] by_last, str cell, bool[] wanted) -> Tensor[]"
 )
+neuron = torch.ops.spikelet.neuron
+neuron_backward = torch.ops.spikelet.neuron_backward
 
 
-def memory_order(x: Tensor) -> tuple[int, ...] | None:
-    """Return the dimensions of [T, B, *] from the slowest to the fastest; None where memory has to be arranged first.
+def _results(x: Tensor, recurrent: Optional, text: str, give: str) -> tuple[Tensor, ...]:
+    """Return tensors for: spikes, what is kept for the way back, the potential at each step, the last states.
 
-    Steps and samples have to be the slowest; what follows may lie in any order (channels last).
+    `give` tells which: "s" spikes, "h" the potential before each reset, "x" the input with what neurons hear, "v".
     """
-    if x.is_contiguous():
-        return tuple(range(x.ndim))
-    strides = x.stride()
-    order = tuple(sorted(range(x.ndim), key=lambda d: -strides[d]))
-    if order[:2] != (0, 1) or not x.permute(order).is_contiguous():
-        return None
-    return order
+    kept = result(x, ("h" if recurrent is None else "x") in give)
+    last = (result(x, has, step=True) for has in cell_of(text).states)
+    return result(x, "s" in give), kept, result(x, "v" in give), *last
 
 
-def groups(parameter: Tensor, x: Tensor) -> int | None:
-    """Return how many neurons in a row share a value of the parameter; None if such rows are not of one length.
-
-    The parameter broadcasts to ``x.shape[2:]``; x has a `memory_order`.
-    """
-    order = memory_order(x)
-    shape = [1] * (x.ndim - parameter.ndim) + list(parameter.shape)
-    inner, used, ended = 1, False, False
-    for d in reversed(order or ()):
-        if d < 2 or x.shape[d] == 1:
-            continue
-        if shape[d] == 1:
-            ended = used
-            inner *= 1 if used else x.shape[d]
-        elif ended:
-            return None
-        else:
-            used = True
-    return inner
-
-
-def _values(parameter: Tensor | None, x: Tensor) -> tuple[Any, int] | None:
-    """Return the values of a parameter in the order of x's memory, and how many neurons share each."""
-    if parameter is None:
-        return None
-    inner = groups(parameter, x)
-    assert inner is not None
-    return _in_order(
-        parameter.reshape([1] * (x.ndim - parameter.ndim) + list(parameter.shape)), x
-    ), inner
+def _forward(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
+    parameters, states, (recurrent, first_spikes, text, give) = given[:5], given[5:8], given[8:]
+    x = arranged(x)
+    results = _results(x, recurrent, text, give)
+    views: list[Any] = [array(t, x) if t.ndim == x.ndim or t.numel() else None for t in results]
+    spikes, kept, v_seq = views[:3]
+    run = _core.train_forward32 if x.dtype == torch.float32 else _core.train_forward64
+    run(
+        core_cell(text),
+        [ordered(p, x) for p in parameters],
+        array(x, x),
+        len(x),
+        [array(state, x) for state in states],
+        spikes if "s" in give else None,
+        kept if "h" in give and recurrent is None else None,
+        v_seq if "v" in give else None,
+        views[3:],
+        _recurrence(recurrent, first_spikes, x),
+        kept if "x" in give else None,
+        torch.get_num_threads(),
+    )
+    return results
 
 
-def _in_order(tensor: Tensor, like: Tensor) -> Any:
-    """Return a tensor of as many dimensions, with its elements in the order of `like`'s memory."""
-    if not like.is_contiguous():
-        tensor = tensor.permute(memory_order(like) or ())
-    return tensor.detach().contiguous().numpy()
+def _forward_fake(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
+    return _results(arranged(x), given[8], given[-2], given[-1])
 
 
-def _view(tensor: Tensor | None, like: Tensor) -> Any:
-    """Return an array of a tensor of the shape of `like` or of one of its steps, in the order of `like`'s memory."""
-    if tensor is None:
-        return None
-    return _in_order(tensor if tensor.ndim == like.ndim else tensor[None], like)
-
-
-def _out(tensor: Tensor | None, like: Tensor) -> Any:
-    """Return an array of what `_like` made, to be written to."""
-    if tensor is None or tensor.ndim < like.ndim - 1:
-        return None
-    if like.is_contiguous():
-        return tensor.numpy()
-    order = memory_order(like) or ()
-    whole = tensor if tensor.ndim == like.ndim else tensor[None]
-    return whole.permute(order).numpy()
-
-
-def _like(x: Tensor, wanted: bool, step: bool = False) -> Tensor:
-    """Return a tensor for results like x, or like a step of it; without elements if it is not wanted."""
-    if not wanted:
-        return x.new_empty(0)
-    start = 1 if step else 0
-    return empty(x.shape[start:], x.stride()[start:], x.dtype)
-
-
-def _arranged(x: Tensor) -> Tensor:
-    return x if memory_order(x) is not None else x.contiguous()
-
-
-def _recurrence(recurrent: Tensor | None, first_spikes: Tensor | None, x: Tensor) -> Any:
+def _recurrence(recurrent: Optional, first_spikes: Optional, x: Tensor) -> _core.Recurrence | None:
     if recurrent is None:
         return None
     return _core.Recurrence(
-        recurrent.detach().contiguous().numpy(), _view(first_spikes, x), len(recurrent)
+        recurrent.detach().contiguous().numpy(), array(first_spikes, x), len(recurrent)
     )
 
 
-def _neuron(
-    x: Tensor,
-    *given: Tensor | None,
-) -> tuple[Tensor, ...]:
-    *tensors, recurrent, first_spikes, text, give = given
-    parameters, states = tensors[:5], tensors[5:]
-    cell = cell_of(text)
-    x = _arranged(x)
-    spikes, charged, v_seq = (_like(x, name in give) for name in "shv")
-    heard = _like(x, "x" in give)
-    last = [_like(x, has, step=True) for has in cell.states]
-    if x.numel() or x.ndim:
-        _FORWARD[x.dtype](
-            core_cell(text),
-            [_values(p, x) for p in parameters],
-            _view(x, x),
-            len(x),
-            [_view(state, x) for state in states],
-            *(
-                _out(t, x) if name in give else None
-                for t, name in zip((spikes, charged, v_seq), "shv", strict=True)
-            ),
-            [_out(t, x) if has else None for t, has in zip(last, cell.states, strict=True)],
-            _recurrence(recurrent, first_spikes, x),
-            _out(heard, x) if "x" in give else None,
-            torch.get_num_threads(),
-        )
-    return spikes, heard if recurrent is not None else charged, v_seq, *last
-
-
-def _neuron_fake(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
-    recurrent, text, give = given[8], given[-2], given[-1]
-    x = _arranged(x)
-    like = [
-        torch.empty_strided(x.shape, x.stride(), dtype=x.dtype) if name in give else x.new_empty(0)
-        for name in "shvx"
-    ]
-    last = [
-        torch.empty_strided(x.shape[1:], x.stride()[1:], dtype=x.dtype) if has else x.new_empty(0)
-        for has in cell_of(text).states
-    ]
-    return like[0], like[3] if recurrent is not None else like[1], like[2], *last
-
-
-def _neuron_backward(kept: Tensor, is_charged: bool, *given: Any) -> list[Tensor]:
-    parameters, states = given[:5], given[5:8]
-    recurrent, first_spikes, spikes, by_spikes, by_v_seq, *by_last = given[8:16]
-    text, wanted = given[16:]
-    cell = cell_of(text)
-    by_x = _like(kept, True)
+def _gradients(
+    kept: Tensor, parameters: Sequence[Optional], recurrent: Optional, wanted: Sequence[bool]
+) -> tuple[list[Optional], list[Optional], Optional, Optional]:
+    """Return tensors for the gradients by parameters (flat, in the order of memory), states, weights and first spikes."""
     by_parameters = [
-        torch.empty(p.shape, dtype=kept.dtype) if w else None
+        kept.new_empty(p.numel()) if w and p is not None else None
         for p, w in zip(parameters, wanted[:5], strict=True)
     ]
-    by_states = [_like(kept, True, step=True) if w else None for w in wanted[5:8]]
-    by_weights = (
-        torch.empty_like(recurrent, memory_format=torch.contiguous_format) if wanted[8] else None
-    )
-    by_first = _like(kept, True, step=True) if wanted[9] else None
-    # The gradient of a parameter has the order of its values, which is that of memory.
-    arrays = [None if g is None else np.empty(g.numel(), g.numpy().dtype) for g in by_parameters]
-    _BACKWARD[kept.dtype](
+    by_states = [result(kept, step=True) if w else None for w in wanted[5:8]]
+    by_weights = kept.new_empty(recurrent.shape) if wanted[8] and recurrent is not None else None
+    return by_parameters, by_states, by_weights, result(kept, step=True) if wanted[9] else None
+
+
+def _backward(
+    kept: Tensor,
+    is_charged: bool,
+    parameters: Sequence[Optional],
+    states: Sequence[Optional],
+    recurrent: Optional,
+    first_spikes: Optional,
+    spikes: Optional,
+    by_spikes: Optional,
+    by_v_seq: Optional,
+    by_last: Sequence[Optional],
+    text: str,
+    wanted: Sequence[bool],
+) -> list[Tensor]:
+    kept = arranged(kept)
+    by_x = result(kept)
+    by_parameters, by_states, by_weights, by_first = _gradients(kept, parameters, recurrent, wanted)
+    run = _core.train_backward32 if kept.dtype == torch.float32 else _core.train_backward64
+    memory = array(kept, kept)
+
+    def over_time(g: Optional) -> Any:
+        # What was not wanted has no elements, and neither has its gradient.
+        return None if g is None or g.ndim < kept.ndim else array(g, kept)
+
+    run(
         core_cell(text),
-        [_values(p, kept) for p in parameters],
-        None if is_charged else _view(kept, kept),
-        _view(kept, kept) if is_charged else None,
+        [ordered(p, kept) for p in parameters],
+        None if is_charged else memory,
+        memory if is_charged else None,
         len(kept),
-        kept[0].numel() if len(kept) else 0,
-        [_view(state, kept) for state in states],
-        _view(by_spikes, kept),
-        _view(by_v_seq, kept),
-        [_view(g, kept) if has else None for g, has in zip(by_last, cell.states, strict=True)],
-        _out(by_x, kept),
-        [_out(g, kept) for g in by_states],
-        arrays,
+        kept[0].numel(),
+        [array(state, kept) for state in states],
+        over_time(by_spikes),
+        over_time(by_v_seq),
+        [
+            array(g, kept) if has else None
+            for g, has in zip(by_last, cell_of(text).states, strict=True)
+        ],
+        array(by_x, kept),
+        [array(g, kept) for g in by_states],
+        [None if g is None else g.numpy() for g in by_parameters],
         _recurrence(recurrent, first_spikes, kept),
-        _view(spikes, kept),
+        array(spikes, kept),
         None if by_weights is None else by_weights.numpy(),
-        _out(by_first, kept),
+        array(by_first, kept),
         torch.get_num_threads(),
     )
-    for p, g, array in zip(parameters, by_parameters, arrays, strict=True):
-        if array is not None:
-            g.copy_(_unordered(array, p, kept))
+    by_parameters = [
+        None if g is None or p is None else shaped(g, p, kept)
+        for g, p in zip(by_parameters, parameters, strict=True)
+    ]
     return [by_x, *(g for g in (*by_parameters, *by_states, by_weights, by_first) if g is not None)]
 
 
-def _unordered(array: Any, parameter: Tensor, x: Tensor) -> Tensor:
-    """Undo `_values`: give values in the order of x's memory the shape of the parameter."""
-    values = torch.from_numpy(array)
-    order = memory_order(x) or ()
-    shape = [1] * (x.ndim - parameter.ndim) + list(parameter.shape)
-    back = sorted(range(len(order)), key=lambda d: order[d])
-    return values.reshape([shape[d] for d in order]).permute(back).reshape(parameter.shape)
-
-
-def _neuron_backward_fake(kept: Tensor, is_charged: bool, *given: Any) -> list[Tensor]:  # noqa: ARG001
-    parameters, recurrent, wanted = given[:5], given[8], given[17]
-    step = [
-        torch.empty_strided(kept.shape[1:], kept.stride()[1:], dtype=kept.dtype)
-        for w in wanted[5:8]
-        if w
+def _backward_fake(kept: Tensor, is_charged: bool, *given: Any) -> list[Tensor]:  # noqa: ARG001
+    kept = arranged(kept)
+    by_parameters, by_states, by_weights, by_first = _gradients(kept, given[0], given[2], given[-1])
+    shapes = [
+        kept.new_empty(p.shape)
+        for p, g in zip(given[0], by_parameters, strict=True)
+        if g is not None
     ]
     return [
-        torch.empty_strided(kept.shape, kept.stride(), dtype=kept.dtype),
-        *(
-            torch.empty(p.shape, dtype=kept.dtype)
-            for p, w in zip(parameters, wanted[:5], strict=True)
-            if w
-        ),
-        *step,
-        *([torch.empty(recurrent.shape, dtype=kept.dtype)] if wanted[8] else []),
-        *(
-            [torch.empty_strided(kept.shape[1:], kept.stride()[1:], dtype=kept.dtype)]
-            if wanted[9]
-            else []
-        ),
+        result(kept),
+        *shapes,
+        *(g for g in (*by_states, by_weights, by_first) if g is not None),
     ]
 
 
-def _setup(ctx: Any, inputs: Sequence[Any], output: Sequence[Tensor]) -> None:
+def _save(ctx: Any, inputs: Sequence[Any], output: Sequence[Tensor]) -> None:
     x, *given, text, give = inputs
     spikes, kept = output[:2]
     recurrent = given[8]
-    ctx.text, ctx.is_charged = text, "h" in give
+    ctx.text, ctx.is_charged = text, recurrent is None and "h" in give
     ctx.set_materialize_grads(False)
-    keeps = kept if ctx.is_charged or recurrent is not None else x
-    ctx.save_for_backward(keeps, *given, spikes if recurrent is not None else None)
+    from_output = ctx.is_charged or recurrent is not None
+    ctx.save_for_backward(
+        kept if from_output else x, *given, spikes if recurrent is not None else None
+    )
 
 
-def _neuron_gradient(
-    ctx: Any, by_spikes: Any, _: Any, by_v_seq: Any, *by_last: Any
+def _gradient(
+    ctx: Any, by_spikes: Optional, _: Optional, by_v_seq: Optional, *by_last: Optional
 ) -> tuple[Any, ...]:
     kept, *given, spikes = ctx.saved_tensors
     if all(g is None for g in (by_spikes, by_v_seq, *by_last)):
-        return (None,) * (len(given) + 3)
+        return (None,) * 13
     wanted = [bool(w) for w in ctx.needs_input_grad[1:11]]
-    kept = _arranged(kept)
     results = iter(
-        torch.ops.spikelet.neuron_backward(
-            kept, ctx.is_charged, *given, spikes, by_spikes, by_v_seq, *by_last, ctx.text, wanted
+        neuron_backward(
+            kept,
+            ctx.is_charged,
+            given[:5],
+            given[5:8],
+            *given[8:],
+            spikes,
+            by_spikes,
+            by_v_seq,
+            by_last,
+            ctx.text,
+            wanted,
         )
     )
     return next(results), *(next(results) if w else None for w in wanted), None, None
 
 
-_LIBRARY.impl("neuron", _neuron, "CPU")
-_LIBRARY.impl("neuron_backward", _neuron_backward, "CPU")
-torch.library.register_fake("spikelet::neuron", _neuron_fake, lib=_LIBRARY)
-torch.library.register_fake("spikelet::neuron_backward", _neuron_backward_fake, lib=_LIBRARY)
-torch.library.register_autograd(
-    "spikelet::neuron", _neuron_gradient, setup_context=_setup, lib=_LIBRARY
-)
+_LIBRARY.impl("neuron", _forward, "CPU")
+_LIBRARY.impl("neuron_backward", _backward, "CPU")
+torch.library.register_fake("spikelet::neuron", _forward_fake, lib=_LIBRARY)
+torch.library.register_fake("spikelet::neuron_backward", _backward_fake, lib=_LIBRARY)
+torch.library.register_autograd("spikelet::neuron", _gradient, setup_context=_save, lib=_LIBRARY)

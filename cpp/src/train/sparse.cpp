@@ -1,0 +1,185 @@
+// Linear layers over sparse inputs, and sums of columns. Threads share out rows or outputs, whose
+// sums do not meet; what must be added across chunks is chunked by shape alone.
+#include "spikelet/train/sparse.hpp"
+
+#include <cmath>
+
+#include "spikelet/core/parallel.hpp"
+#include "train/sparse_lists.hpp"
+
+namespace spikelet::train {
+
+namespace {
+
+// Outputs whose sums are held at once: nine vectors of 64 bytes.
+template <class R>
+constexpr std::size_t chunk_width = 9 * line<R>;
+constexpr std::size_t gradient_rows = 1024;  // with 576 bytes of gradient a row: in L2
+constexpr std::size_t list_inputs = 256;
+
+// The vectors of a chunk of at most chunk_width outputs.
+struct ChunkItems {
+  std::vector<std::ptrdiff_t> at;
+  ChunkItems(std::size_t width, std::size_t lanes) : at(width / lanes) {
+    for (std::size_t k = 0; k < at.size(); ++k) {
+      at[k] = static_cast<std::ptrdiff_t>(k * lanes);
+    }
+  }
+  Items first(std::size_t number) const { return {number, at.data(), at.data()}; }
+};
+
+}  // namespace
+
+template <class R>
+Activity activity(const R* x, std::size_t n, int threads) {
+  constexpr std::size_t part = std::size_t{1} << 16;
+  const SparseKernels<R>& kernels = sparse_kernels<R>();
+  std::atomic<std::size_t> active{0};
+  std::atomic<bool> finite{true};
+  parallel_for(threads, parts_of(n, part), [&](std::size_t p) {
+    R rest = 0;
+    active += kernels.count(x + p * part, std::min(part, n - p * part), rest);
+    if (rest != 0) {
+      finite = false;
+    }
+  });
+  return {active, finite};
+}
+
+template <class R>
+void sparse_linear(const LinearShape& shape, const R* x, const R* weight, const R* bias, R* y,
+                   int threads) {
+  const SparseKernels<R>& kernels = sparse_kernels<R>();
+  const auto [rows, inputs, outputs] = shape;
+  const std::size_t width = std::min(chunk_width<R>, padded<R>(outputs));
+  const std::size_t chunks = parts_of(outputs, width);
+  RawBuffer<R> weights(chunks * inputs * width);  // [chunk][input][width]
+  parallel_for(threads, chunks, [&](std::size_t chunk) {
+    const std::size_t first = chunk * width;
+    const std::size_t n = std::min(width, outputs - first);
+    R* to = weights.data() + chunk * inputs * width;
+    for (std::size_t i = 0; n < width && i < inputs; ++i) {
+      std::fill_n(to + i * width + n, width - n, R(0));
+    }
+    transpose(weight + first * inputs, n, inputs, inputs, to, width);
+  });
+  Buffer<R> start(chunks * width);
+  if (bias != nullptr) {
+    std::copy_n(bias, outputs, start.data());
+  }
+  const ChunkItems items(width, kernels.lanes);
+
+  // Enough parts for many threads; rows are independent, so their number changes nothing.
+  const std::size_t part = std::clamp<std::size_t>(rows / 32, 1, 256);
+  parallel_for(threads, parts_of(rows, part), [&](std::size_t p) {
+    const std::size_t row0 = p * part;
+    const std::size_t n_rows = std::min(part, rows - row0);
+    Finder<R> find(inputs);
+    Lists<R> lists(n_rows, inputs);
+    for (std::size_t r = 0; r < n_rows; ++r) {
+      const R* from = x + (row0 + r) * inputs;
+      for (const std::uint32_t i : find(from, inputs)) {
+        lists.append(r, static_cast<std::uint32_t>(i * width), from[i]);
+      }
+    }
+    Buffer<R> sums(width);
+    for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
+      const std::size_t first = chunk * width;
+      const std::size_t n = std::min(width, outputs - first);
+      const Items vectors = items.first(padded<R>(n) / kernels.lanes);
+      for (std::size_t r = 0; r < n_rows; ++r) {
+        R* to = y + (row0 + r) * outputs + first;
+        R* into = n == padded<R>(n) ? to : sums.data();
+        kernels.gather(lists[r], vectors, weights.data() + chunk * inputs * width,
+                       start.data() + first, into);
+        if (into != to) {
+          std::copy_n(into, n, to);
+        }
+      }
+    }
+  });
+}
+
+template <class R>
+void sparse_linear_weight(const LinearShape& shape, const R* x, const R* grad_y, R* grad_weight,
+                          int threads) {
+  const SparseKernels<R>& kernels = sparse_kernels<R>();
+  const auto [rows, inputs, outputs] = shape;
+  const std::size_t pitch = padded<R>(outputs);
+  const std::size_t width = std::min(chunk_width<R>, pitch);
+  const std::size_t chunks = parts_of(outputs, width);
+  const std::size_t part = std::min(gradient_rows, rows);
+  const std::size_t ranges = parts_of(inputs, list_inputs);
+  const ChunkItems items(width, kernels.lanes);
+  std::vector<Lists<R>> lists;
+  for (std::size_t range = 0; range < ranges; ++range) {
+    lists.emplace_back(std::min(list_inputs, inputs - range * list_inputs), part);
+  }
+  Buffer<R> sums(inputs * pitch);                 // [input][output]
+  RawBuffer<R> gradients(part * chunks * width);  // [chunk][row][width]
+
+  for (std::size_t row0 = 0; row0 < rows; row0 += part) {
+    const std::size_t n_rows = std::min(part, rows - row0);
+    parallel_for(threads, ranges + chunks, [&](std::size_t task) {
+      if (task < ranges) {
+        const std::size_t input0 = task * list_inputs;
+        lists[task].clear();
+        Finder<R> find(list_inputs);
+        for (std::size_t r = 0; r < n_rows; ++r) {
+          const R* from = x + (row0 + r) * inputs + input0;
+          for (const std::uint32_t i : find(from, std::min(list_inputs, inputs - input0))) {
+            lists[task].append(i, static_cast<std::uint32_t>(r * width), from[i]);
+          }
+        }
+        return;
+      }
+      const std::size_t chunk = task - ranges;
+      const std::size_t n = std::min(width, outputs - chunk * width);
+      for (std::size_t r = 0; r < n_rows; ++r) {
+        R* to = gradients.data() + (chunk * part + r) * width;
+        std::copy_n(grad_y + (row0 + r) * outputs + chunk * width, n, to);
+        std::fill(to + n, to + width, R(0));
+      }
+    });
+    parallel_for(threads, chunks * ranges, [&](std::size_t task) {
+      const std::size_t chunk = task / ranges;
+      const std::size_t input0 = task % ranges * list_inputs;
+      const std::size_t n = std::min(width, outputs - chunk * width);
+      const Items vectors = items.first(padded<R>(n) / kernels.lanes);
+      for (std::size_t i = 0; i < std::min(list_inputs, inputs - input0); ++i) {
+        R* to = sums.data() + (input0 + i) * pitch + chunk * width;
+        kernels.gather(lists[task % ranges][i], vectors, gradients.data() + chunk * part * width,
+                       to, to);
+      }
+    });
+  }
+  constexpr std::size_t block = 64;
+  parallel_for(threads, parts_of(outputs, block), [&](std::size_t b) {
+    transpose(sums.data() + b * block, inputs, std::min(block, outputs - b * block), pitch,
+              grad_weight + b * block * inputs, inputs);
+  });
+}
+
+template <class R>
+void column_sums(const R* x, std::size_t rows, std::size_t n, R* sums, int threads) {
+  const SparseKernels<R>& kernels = sparse_kernels<R>();
+  const std::size_t part = std::max<std::size_t>(256, parts_of(rows, 64));
+  const std::size_t parts = parts_of(rows, part);
+  std::vector<R> partial(parts * n);
+  parallel_for(threads, parts, [&](std::size_t p) {
+    kernels.sum_rows(x + p * part * n, std::min(part, rows - p * part), n, n,
+                     partial.data() + p * n);
+  });
+  kernels.sum_rows(partial.data(), parts, n, n, sums);
+}
+
+#define SPIKELET_SPARSE(R)                                                                \
+  template Activity activity(const R*, std::size_t, int);                                 \
+  template void sparse_linear(const LinearShape&, const R*, const R*, const R*, R*, int); \
+  template void sparse_linear_weight(const LinearShape&, const R*, const R*, R*, int);    \
+  template void column_sums(const R*, std::size_t, std::size_t, R*, int);
+SPIKELET_SPARSE(float)
+SPIKELET_SPARSE(double)
+#undef SPIKELET_SPARSE
+
+}  // namespace spikelet::train

@@ -1,0 +1,92 @@
+"""How tensors [T, B, *] lie in memory, and their views as the core takes them: [T, neurons], whatever the order of *."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spikelet.torch.memory import empty
+
+__all__ = ["arranged", "array", "groups", "memory_order", "ordered", "result", "shaped"]
+
+Array = Any  # of numpy
+
+
+def memory_order(x: Tensor) -> tuple[int, ...] | None:
+    """Return the dimensions of [T, B, *] from the slowest to the fastest; None where memory has to be arranged first.
+
+    Steps and samples have to be the slowest; what follows may lie in any order (channels last).
+    """
+    if x.is_contiguous():
+        return tuple(range(x.ndim))
+    strides = x.stride()
+    order = tuple(sorted(range(x.ndim), key=lambda d: -strides[d]))
+    if order[:2] != (0, 1) or not x.permute(order).is_contiguous():
+        return None
+    return order
+
+
+def arranged(x: Tensor) -> Tensor:
+    """Return x, or a copy that has a `memory_order`."""
+    return x if memory_order(x) is not None else x.contiguous()
+
+
+def groups(parameter: Tensor, x: Tensor) -> int | None:
+    """Return how many neurons in a row share a value of the parameter; None if such rows are not of one length.
+
+    The parameter broadcasts to ``x.shape[2:]``; x has a `memory_order`.
+    """
+    shape = (1,) * (x.ndim - parameter.ndim) + tuple(parameter.shape)
+    inner, used, ended = 1, False, False
+    for d in reversed(memory_order(x) or ()):
+        if d < 2 or x.shape[d] == 1:
+            continue
+        if shape[d] == 1:
+            ended = used
+            inner *= 1 if used else x.shape[d]
+        elif ended:
+            return None
+        else:
+            used = True
+    return inner
+
+
+def array(tensor: Tensor | None, like: Tensor) -> Array:
+    """Return the memory of a tensor of the shape of `like`, or of one of its steps, or None; a copy only if it lies otherwise."""
+    if tensor is None:
+        return None
+    if not like.is_contiguous():
+        whole = tensor if tensor.ndim == like.ndim else tensor[None]
+        tensor = whole.permute(memory_order(like) or ())
+    return tensor.detach().contiguous().numpy()
+
+
+def ordered(parameter: Tensor | None, x: Tensor) -> tuple[Array, int] | None:
+    """Return the values of a parameter in the order of x's memory, and how many neurons share each."""
+    if parameter is None:
+        return None
+    inner = groups(parameter, x)
+    assert inner is not None, "parameters are fitted to x before"
+    return array(
+        parameter.reshape((1,) * (x.ndim - parameter.ndim) + tuple(parameter.shape)), x
+    ), inner
+
+
+def shaped(values: Tensor, parameter: Tensor, x: Tensor) -> Tensor:
+    """Undo `ordered`: give values in the order of x's memory the shape of the parameter."""
+    order = memory_order(x) or ()
+    shape = (1,) * (x.ndim - parameter.ndim) + tuple(parameter.shape)
+    back = sorted(range(len(order)), key=lambda d: order[d])
+    return values.reshape([shape[d] for d in order]).permute(back).reshape(parameter.shape)
+
+
+def result(x: Tensor, wanted: bool = True, step: bool = False) -> Tensor:
+    """Return a tensor for results, with the memory order of x or of its steps; without elements if it is not wanted."""
+    if not wanted:
+        return x.new_empty(0)
+    shape, strides = (x.shape[1:], x.stride()[1:]) if step else (x.shape, x.stride())
+    if type(x) is not Tensor:  # a stand-in without memory, of torch.compile
+        return torch.empty_strided(shape, strides, dtype=x.dtype, device=x.device)
+    return empty(shape, strides, x.dtype)

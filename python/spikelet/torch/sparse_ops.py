@@ -1,0 +1,318 @@
+"""The operators behind `SpikeLinear` and `SpikeConv2d`: what `torch.compile` and `torch.export` see.
+
+Each takes the sparse or the dense path; the choice depends on the input alone, and the gradients follow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from spikelet import _core
+
+__all__ = ["spike_conv2d_op", "spike_linear_op"]
+
+_LAST = torch.channels_last
+# Places of outputs and of weights are 32-bit numbers in the core.
+_PLACES = 2**31
+
+
+def _line(n: int) -> int:
+    """Round outputs up to the 16 that are worked on at once."""
+    return -(-n // 16) * 16
+
+
+def _is_sparse(x: Tensor, limit: float) -> bool:
+    """Whether few enough inputs are active; input that is not finite is left to PyTorch."""
+    active, finite = _core.activity(_view(x), torch.get_num_threads())
+    return finite and active <= limit * x.numel()
+
+
+def _flag(*, value: bool) -> Tensor:
+    return torch.tensor(value)
+
+
+def _view(tensor: Tensor | None) -> Any:
+    """Return a view as a numpy array."""
+    return None if tensor is None else tensor.detach().resolve_neg().numpy()
+
+
+# ---- linear ----
+
+
+def _linear(
+    x: Tensor, weight: Tensor, bias: Tensor | None, density_limit: float
+) -> tuple[Tensor, Tensor]:
+    x, weight = x.contiguous(), weight.contiguous()
+    y = x.new_empty(x.shape[0], weight.shape[0])
+    places = weight.shape[1] * _line(weight.shape[0])
+    sparse = x.numel() > 0 and y.numel() > 0 and places < _PLACES and _is_sparse(x, density_limit)
+    if not sparse:
+        return F.linear(x, weight, bias), _flag(value=False)
+    bias = None if bias is None else bias.contiguous()
+    _core.sparse_linear(_view(x), _view(weight), _view(bias), _view(y), torch.get_num_threads())
+    return y, _flag(value=True)
+
+
+def _linear_fake(x: Tensor, weight: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
+    return x.new_empty(x.shape[0], weight.shape[0]), x.new_empty((), dtype=torch.bool)
+
+
+def _linear_weight(x: Tensor, grad_y: Tensor, sparse: Tensor) -> Tensor:
+    if not sparse:
+        return grad_y.t().mm(x)
+    x, grad_y = x.contiguous(), grad_y.contiguous()
+    grad = x.new_empty(grad_y.shape[1], x.shape[1])
+    _core.sparse_linear_weight(_view(x), _view(grad_y), _view(grad), torch.get_num_threads())
+    return grad
+
+
+def _linear_weight_fake(x: Tensor, grad_y: Tensor, *_: Any) -> Tensor:
+    return x.new_empty(grad_y.shape[1], x.shape[1])
+
+
+def _column_sums(x: Tensor) -> Tensor:
+    sums = x.new_zeros(x.shape[1])
+    if x.numel() > 0:
+        _core.column_sums(_view(x.contiguous()), _view(sums), torch.get_num_threads())
+    return sums
+
+
+def _column_sums_fake(x: Tensor) -> Tensor:
+    return x.new_empty(x.shape[1])
+
+
+def _linear_save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    x, weight, _, _ = inputs
+    ctx.save_for_backward(x, weight, output[1])
+
+
+def _linear_backward(ctx: Any, grad_y: Tensor, _: Any) -> tuple[Tensor | None, ...]:
+    x, weight, sparse = ctx.saved_tensors
+    for_x, for_weight, for_bias, _ = ctx.needs_input_grad
+    return (
+        grad_y.mm(weight) if for_x else None,
+        _linear_weight_op(x, grad_y, sparse) if for_weight else None,
+        _column_sums_op(grad_y) if for_bias else None,
+        None,
+    )
+
+
+# ---- convolution: padding is (top, bottom, left, right) ----
+
+
+def _out_shape(
+    x: Tensor,
+    weight: Tensor,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+) -> tuple[Any, ...]:
+    height, width = (
+        (
+            x.shape[2 + k]
+            + padding[2 * k]
+            + padding[2 * k + 1]
+            - dilation[k] * (weight.shape[2 + k] - 1)
+            - 1
+        )
+        // stride[k]
+        + 1
+        for k in (0, 1)
+    )
+    return x.shape[0], weight.shape[0], height, width
+
+
+def _pixels(x: Tensor) -> Any:
+    """View a tensor in channels_last format as an array [image, row, column, channel]."""
+    return _view(x.permute(0, 2, 3, 1))
+
+
+def _input(x: Tensor) -> tuple[Any, bool]:
+    """Return the input as an array, and whether its channels are last; copies only what is neither."""
+    if not x.is_contiguous() and x.is_contiguous(memory_format=_LAST):
+        return _pixels(x), True
+    return _view(x.contiguous()), False
+
+
+def _padded(x: Tensor, padding: Sequence[int]) -> tuple[Tensor, list[int]]:
+    """Return the input for PyTorch, and what it has to pad: both sides alike. Channels last is its fastest format."""
+    top, bottom, left, right = padding
+    if (top, left) == (bottom, right):
+        return x.contiguous(memory_format=_LAST), [top, left]
+    return F.pad(x, (left, right, top, bottom)).contiguous(memory_format=_LAST), [0, 0]
+
+
+def _conv(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    density_limit: float,
+) -> tuple[Tensor, Tensor]:
+    shape = _out_shape(x, weight, stride, padding, dilation)
+    sparse = x.numel() > 0 and weight.numel() > 0
+    if sparse:
+        places = _line(weight.shape[0] // groups)
+        for k in (0, 1):
+            places *= (
+                x.shape[2 + k] + shape[2 + k] + padding[2 * k] + dilation[k] * weight.shape[2 + k]
+            )
+        array, last = _input(x)
+        active, finite = _core.activity(array, torch.get_num_threads())
+        sparse = places < _PLACES and finite and active <= density_limit * x.numel()
+    if not sparse:
+        x, both = _padded(x, padding)
+        y = F.conv2d(x, weight, bias, stride, both, dilation, groups)
+        return y.contiguous(memory_format=_LAST), _flag(value=False)
+    y = torch.empty(shape, dtype=x.dtype, memory_format=_LAST)
+    _core.sparse_conv(
+        array,
+        _view(weight.contiguous()),
+        None if bias is None else _view(bias.contiguous()),
+        _pixels(y),
+        last,
+        groups,
+        (stride[0], stride[1]),
+        (padding[0], padding[2]),
+        (dilation[0], dilation[1]),
+        torch.get_num_threads(),
+    )
+    return y, _flag(value=True)
+
+
+def _conv_fake(
+    x: Tensor, weight: Tensor, _: Tensor | None, *geometry: Any
+) -> tuple[Tensor, Tensor]:
+    shape = _out_shape(x, weight, *geometry[:3])
+    y = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=_LAST)
+    return y, x.new_empty((), dtype=torch.bool)
+
+
+def _conv_weight(
+    x: Tensor,
+    grad_y: Tensor,
+    sparse: Tensor,
+    size: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Tensor:
+    if not sparse:
+        x, both = _padded(x, padding)
+        grad = torch.nn.grad.conv2d_weight(x, list(size), grad_y, stride, both, dilation, groups)
+        return grad.contiguous()
+    grad = x.new_empty(*size)
+    array, last = _input(x)
+    _core.sparse_conv_weight(
+        array,
+        _pixels(grad_y.contiguous(memory_format=_LAST)),
+        _view(grad),
+        last,
+        groups,
+        (stride[0], stride[1]),
+        (padding[0], padding[2]),
+        (dilation[0], dilation[1]),
+        torch.get_num_threads(),
+    )
+    return grad
+
+
+def _conv_weight_fake(
+    x: Tensor, grad_y: Tensor, sparse: Tensor, size: Sequence[int], *_: Any
+) -> Tensor:
+    del grad_y, sparse
+    return x.new_empty(*size)
+
+
+def _conv_save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    x, weight, _, *ctx.geometry, _ = inputs
+    ctx.save_for_backward(x, weight, output[1])
+
+
+def _conv_input(
+    x: Tensor,
+    weight: Tensor,
+    grad_y: Tensor,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Tensor:
+    """Return the gradient of the input, by PyTorch: every input has one, spike or not."""
+    n, channels, height, width = x.shape
+    top, bottom, left, right = padding
+    even = (top, left) == (bottom, right)
+    both = [top, left] if even else [0, 0]
+    if not even:
+        height, width = height + top + bottom, width + left + right
+    # Only shape and format of this one count; channels_last is fastest.
+    like = torch.empty(
+        (n, channels, height, width), dtype=x.dtype, device=x.device, memory_format=_LAST
+    )
+    masks = (True, False, False)
+    grad, _, _ = torch.ops.aten.convolution_backward(
+        grad_y, like, weight, None, stride, both, dilation, False, [0, 0], groups, masks
+    )
+    return grad if even else grad[:, :, top : height - bottom, left : width - right]
+
+
+def _conv_backward(ctx: Any, grad_y: Tensor, _: Any) -> tuple[Tensor | None, ...]:
+    x, weight, sparse = ctx.saved_tensors
+    for_x, for_weight, for_bias, *_ = ctx.needs_input_grad
+    grad_y = grad_y.contiguous(memory_format=_LAST)
+    rows = grad_y.permute(0, 2, 3, 1).flatten(0, 2)
+    return (
+        _conv_input(x, weight, grad_y, *ctx.geometry) if for_x else None,
+        _conv_weight_op(x, grad_y, sparse, weight.shape, *ctx.geometry) if for_weight else None,
+        _column_sums_op(rows) if for_bias else None,
+        *[None] * 5,
+    )
+
+
+# ---- registration ----
+
+
+def _operator(name: str, schema: str, compute: Any, fake: Any) -> Any:
+    # A schema of its own: PyTorch 2.4 cannot read postponed annotations.
+    op = torch.library.custom_op(f"spikelet::{name}", compute, mutates_args=(), schema=schema)
+    op.register_fake(fake)
+    return op
+
+
+_GEOMETRY = "int[] stride, int[] padding, int[] dilation, int groups"
+spike_linear_op = _operator(
+    "spike_linear",
+    "(Tensor x, Tensor weight, Tensor? bias, float density_limit) -> (Tensor, Tensor)",
+    _linear,
+    _linear_fake,
+)
+spike_linear_op.register_autograd(_linear_backward, setup_context=_linear_save)
+spike_conv2d_op = _operator(
+    "spike_conv2d",
+    f"(Tensor x, Tensor weight, Tensor? bias, {_GEOMETRY}, float density_limit) -> (Tensor, Tensor)",
+    _conv,
+    _conv_fake,
+)
+spike_conv2d_op.register_autograd(_conv_backward, setup_context=_conv_save)
+_linear_weight_op = _operator(
+    "spike_linear_weight",
+    "(Tensor x, Tensor grad_y, Tensor sparse) -> Tensor",
+    _linear_weight,
+    _linear_weight_fake,
+)
+_conv_weight_op = _operator(
+    "spike_conv2d_weight",
+    f"(Tensor x, Tensor grad_y, Tensor sparse, SymInt[] size, {_GEOMETRY}) -> Tensor",
+    _conv_weight,
+    _conv_weight_fake,
+)
+_column_sums_op = _operator("column_sums", "(Tensor x) -> Tensor", _column_sums, _column_sums_fake)
