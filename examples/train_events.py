@@ -30,7 +30,17 @@ try:
     from torch import nn
     from torch.utils.data import DataLoader, TensorDataset
 
-    from spikelet.torch import LI, LIF, Epoch, OverTime, evaluate, fit, losses, to_spiking_model
+    from spikelet.torch import (
+        LI,
+        LIF,
+        Epoch,
+        OverTime,
+        SpikeConv2d,
+        evaluate,
+        fit,
+        losses,
+        to_spiking_model,
+    )
 except ImportError:
     raise SystemExit(
         "train_events.py trains with PyTorch, which is missing: pip install 'spikelet[torch]'"
@@ -53,14 +63,11 @@ def build(size: int, classes: int, dt: float, width: int) -> nn.Sequential:
     side = (size + 3) // 4  # halved twice, rounded up
     return nn.Sequential(
         OrderedDict(
-            conv1=OverTime(
-                nn.Conv2d(2, width, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(width)
-            ),
+            conv1=SpikeConv2d(2, width, 5, stride=2, padding=2, bias=False),
+            bn1=OverTime(nn.BatchNorm2d(width)),
             lif1=LIF(tau_m=10.0, dt=dt, gain=1.0),
-            conv2=OverTime(
-                nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(2 * width),
-            ),
+            conv2=SpikeConv2d(width, 2 * width, 3, stride=2, padding=1, bias=False),
+            bn2=OverTime(nn.BatchNorm2d(2 * width)),
             lif2=LIF(tau_m=10.0, dt=dt, gain=1.0),
             flat=nn.Flatten(2),
             fc=nn.Linear(2 * width * side * side, classes),

@@ -28,7 +28,17 @@ try:
     import torch
     from torch import nn
 
-    from spikelet.torch import LIF, Epoch, OverTime, Repeat, fit, losses, to_spiking_model
+    from spikelet.torch import (
+        LIF,
+        Epoch,
+        OverTime,
+        Repeat,
+        SpikeConv2d,
+        fit,
+        keep_freed_memory,
+        losses,
+        to_spiking_model,
+    )
 except ImportError:
     raise SystemExit(
         "train_mnist.py trains with PyTorch, which is missing: pip install 'spikelet[torch]'"
@@ -45,8 +55,8 @@ SPIKING = ("lif1", "lif2", "lif3")
 # ## The network
 #
 # The image flows in as a constant current, so that all before the first neurons is the same at each step, and is computed
-# once. `OverTime` applies layers that know no time to all steps at once. The last layer does not spike: its mean over the
-# steps is the readout.
+# once. `SpikeConv2d` adds up the weights of those inputs alone that spiked, and `OverTime` applies layers that know no time
+# to all steps at once. The last layer does not spike: its mean over the steps is the readout.
 
 
 # %%
@@ -62,10 +72,8 @@ def build(shape: tuple[int, int], steps: int, width: int) -> nn.Sequential:
             pool1=nn.MaxPool2d(2),
             repeat=Repeat(steps),
             lif1=neurons(),
-            conv2=OverTime(
-                nn.Conv2d(width, 2 * width, 5, stride=2, padding=2, bias=False),
-                nn.BatchNorm2d(2 * width),
-            ),
+            conv2=SpikeConv2d(width, 2 * width, 5, stride=2, padding=2, bias=False),
+            bn2=OverTime(nn.BatchNorm2d(2 * width)),
             lif2=neurons(),
             flat=nn.Flatten(2),
             fc1=nn.Linear(features, 128, bias=False),
@@ -209,7 +217,7 @@ def draw(
 def main() -> None:
     parser = argparse.ArgumentParser(description="A spiking CNN learns digits.")
     parser.add_argument("--data", metavar="DIR", help="MNIST's IDX files; else 8x8 digits")
-    parser.add_argument("--epochs", type=int, metavar="N", help="8 of MNIST, 30 of 8x8 digits")
+    parser.add_argument("--epochs", type=int, metavar="N", help="6 of MNIST, 30 of 8x8 digits")
     parser.add_argument("--steps", type=int, metavar="T", default=STEPS)
     parser.add_argument("--width", type=int, metavar="N", help="channels of the first layer")
     parser.add_argument("--batch", type=int, metavar="N", default=128)
@@ -221,9 +229,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few images, epochs and channels")
     args = parser.parse_args()
     if args.epochs is None:
-        args.epochs = (3 if args.quick else 8) if args.data else (8 if args.quick else 30)
+        args.epochs = (3 if args.quick else 6) if args.data else (8 if args.quick else 30)
     if args.width is None:
-        args.width = 8 if args.quick else 32
+        args.width = 8 if args.quick else 24
     if min(args.epochs, args.steps, args.width, args.batch) < 1:
         parser.error("needs --epochs, --steps, --width and --batch of 1 or more")
     if args.images is not None and args.images < args.batch:
@@ -242,6 +250,7 @@ def main() -> None:
         parser.error(str(error))
     if args.threads is not None or args.quick:  # small tensors gain nothing from threads
         torch.set_num_threads(args.threads or 1)
+    keep_freed_memory()  # which saves the time to get it again in each step
     x_train, x = images[:, None], test_images[:, None]  # one channel
 
     print(f"Training on {len(x_train)} images of {x.shape[2]}x{x.shape[3]}, {args.steps} steps:")

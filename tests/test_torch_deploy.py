@@ -138,6 +138,24 @@ def test_pictures_are_equal(reset):
     assert compare(deployed.run(x, record=list(wanted)), wanted) > 1000
 
 
+def test_sparse_layers_are_read_as_dense_ones():
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        st.SpikeConv2d(2, 4, 3, stride=2, padding=1), OverTime(nn.BatchNorm2d(4)), st.LIF(gain=1.0),
+        nn.Flatten(2), st.SpikeLinear(64, 10), st.LIF(v_threshold=0.2),
+    )  # fmt: skip
+    model = train_a_little(model, (2, 8, 8)).double()
+    x = raster(4, 2, 8, 8)
+    wanted = spikes_of(model, x)
+    deployed = to_spiking_model(model, (2, 8, 8), dtype="float64")
+    assert [n.name for n in deployed.graph] == ["0", "2", "3", "4", "5"]
+    assert compare(deployed.run(x, record=list(wanted)), wanted) > 500
+    assert type(model[0]) is st.SpikeConv2d
+    network = to_network(model[4:], 64)
+    inner = wanted["2"][:, 0].reshape(STEPS, 64)
+    np.testing.assert_array_equal(network.run(inner.astype(np.uint8))[0], wanted["5"][:, 0])
+
+
 def test_constant_input_and_readout_of_potentials():
     torch.manual_seed(0)
     model = nn.Sequential(
