@@ -142,7 +142,7 @@ def test_sparse_layers_are_read_as_dense_ones():
     torch.manual_seed(0)
     model = nn.Sequential(
         st.SpikeConv2d(2, 4, 3, stride=2, padding=1), OverTime(nn.BatchNorm2d(4)), st.LIF(gain=1.0),
-        nn.Flatten(2), st.SpikeLinear(64, 10), st.LIF(v_threshold=0.2),
+        nn.Flatten(2), st.SpikeLinear(64, 10), st.LIF(v_threshold=0.2, gain=1.0),
     )  # fmt: skip
     model = train_a_little(model, (2, 8, 8)).double()
     x = raster(4, 2, 8, 8)
