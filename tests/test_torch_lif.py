@@ -197,6 +197,30 @@ def test_channels_last_and_other_orders(order, cell, monkeypatch):
         compare(cell, features=(3, 4, 5), order=order)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("parameters", [{}, {"tau_syn": 4.0, "checkpoint": True}])
+@pytest.mark.parametrize("shape", [(3, 6), (2, 5, 4, 6), (1, 20_000)])
+def test_constant_input(dtype, parameters, shape):
+    torch.manual_seed(0)
+    x = (torch.rand(shape, dtype=dtype) * 2).requires_grad_()
+    if len(shape) == 4:
+        x = x.detach().to(memory_format=torch.channels_last).requires_grad_()
+    w = torch.randn(9, *shape, dtype=dtype)
+    found = st.lif(x, steps=9, tau_m=5.0, **parameters)
+    expected = st.lif(x.expand(9, *shape), tau_m=5.0, **parameters)
+    assert torch.equal(found, expected)
+    ours, theirs = (torch.autograd.grad((s * w).sum(), x)[0] for s in (found, expected))
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_constant_input_of_modules():
+    x = torch.rand(3, 8) * 3
+    for module in (st.LIF(tau_m=3.0), st.RecurrentLIF(8), st.LI()):
+        expected = module(x.expand(4, 3, 8))
+        module.steps = 4
+        assert torch.equal(module(x), expected)
+
+
 def test_memory_order_is_kept():
     x = torch.rand(4, 2, 3, 5, 6).permute(0, 1, 4, 2, 3).requires_grad_()
     s = st.lif(x)

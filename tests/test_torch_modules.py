@@ -71,9 +71,10 @@ def test_operators_keep_what_they_say():
     x = (torch.rand(5, 2, 3, 4) * 2).requires_grad_()
     text = st.LIF(tau_m=3.0).setting().text
     leak = torch.full((3, 1), 0.7, requires_grad=True)
-    plain = (x, *[None] * 10, text, "sh")
-    rich = (x, leak, *[None] * 9, text, "sv")
-    for arguments in (plain, rich):
+    plain = (x, *[None] * 10, text, "sh", 5)
+    rich = (x, leak, *[None] * 9, text, "sv", 5)
+    constant = (x[:1].detach().requires_grad_(), leak, *[None] * 9, text, "sv", 6)
+    for arguments in (plain, rich, constant):
         torch.library.opcheck(torch.ops.spikelet.neuron.default, arguments)
 
 
@@ -159,7 +160,7 @@ def test_operators_refuse_what_would_be_read_wrongly():
     """Whoever calls the operator or the core itself gets an error, not a crash."""
     text = st.LIF().setting().text
     with pytest.raises((RuntimeError, ValueError)):
-        torch.ops.spikelet.neuron(X.detach(), *[None] * 5, torch.ones(1), *[None] * 4, text, "s")
+        torch.ops.spikelet.neuron(X.detach(), *[None] * 5, torch.ones(1), *[None] * 4, text, "s", 4)
 
 
 def test_pool():

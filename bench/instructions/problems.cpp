@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "layered.hpp"
-#include "trained.hpp"
 #include "problem.hpp"
 #include "spikelet/network/simulator.hpp"
+#include "trained.hpp"
 
 namespace {
 

@@ -128,20 +128,24 @@ ParameterGradients<R> gradients(const Five& arrays, const Cell<R>& cell) {
 
 template <class R>
 void run_forward(const Spec& spec, const Given& given, const py::array& x, std::size_t steps,
-                 const Three& first, const Optional& spikes, const Optional& charged,
+                 bool constant, const Three& first, const Optional& spikes, const Optional& charged,
                  const Optional& v, const Three& last, const std::optional<Recurrence>& recurrence,
                  const Optional& input, int threads) {
-  const auto all = static_cast<std::size_t>(x.size());
   Forward<R> run;
   run.steps = steps;
-  run.size = steps == 0 ? 0 : all / steps;
+  run.constant = constant;
+  run.size = static_cast<std::size_t>(x.size()) / (constant ? 1 : std::max<std::size_t>(steps, 1));
+  const std::size_t all = steps * run.size;
   const Built<R> built(spec, given, run.size);
-  run.x = data<R>(x, run.steps * run.size);
+  run.x = data<R>(x, constant ? run.size : all);
   run.first = state<R>(first, run.size);
   run.spikes = out<R>(spikes, all);
   run.charged = out<R>(charged, all);
   run.v = out<R>(v, all);
   run.last = state_out<R>(last, run.size);
+  if (recurrence && constant) {
+    throw std::invalid_argument("recurrent neurons need the input of each step");
+  }
   if (recurrence) {
     RecurrentForward<R> r;
     r.neurons = recurrence->neurons;
@@ -159,7 +163,7 @@ void run_forward(const Spec& spec, const Given& given, const py::array& x, std::
 
 template <class R>
 void run_backward(const Spec& spec, const Given& given, const Optional& x, const Optional& charged,
-                  std::size_t steps, std::size_t size, const Three& first,
+                  std::size_t steps, std::size_t size, bool constant, const Three& first,
                   const Optional& by_spikes, const Optional& by_v, const Three& by_last,
                   const py::array& by_x, const Three& by_first, const Five& by_parameters,
                   const std::optional<Recurrence>& recurrence, const Optional& spikes,
@@ -169,13 +173,14 @@ void run_backward(const Spec& spec, const Given& given, const Optional& x, const
   run.size = size;
   const std::size_t all = steps * size;
   const Built<R> built(spec, given, size);
-  run.x = data<R>(x, all);
+  run.constant = constant;
+  run.x = data<R>(x, constant ? size : all);
   run.charged = data<R>(charged, all);
   run.first = state<R>(first, size);
   run.by_spikes = data<R>(by_spikes, all);
   run.by_v = data<R>(by_v, all);
   run.by_last = state<R>(by_last, size);
-  run.by_x = out<R>(by_x, all);
+  run.by_x = out<R>(by_x, constant ? size : all);
   run.by_first = state_out<R>(by_first, size);
   run.by_parameters = gradients<R>(by_parameters, built.cell);
   if (run.x == nullptr && (run.charged == nullptr || needs_input(built.cell, run.by_parameters))) {

@@ -1,6 +1,4 @@
 // Fused steps of neurons: against a loop over single neurons, for each SIMD level and any threads.
-#include "spikelet/train/neuron.hpp"
-
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -9,6 +7,7 @@
 #include "spikelet/core/cpu.hpp"
 #include "spikelet/core/pool.hpp"
 #include "spikelet/core/random.hpp"
+#include "spikelet/train/neuron.hpp"
 #include "spikelet/train/recurrent.hpp"
 #include "train/levels.hpp"
 
@@ -168,9 +167,9 @@ TEST_CASE_TEMPLATE("every SIMD level gives the same bits", R, float, double) {
       return level_table(level).fused64;
     }
   };
-  for (const Surrogate surrogate : {Surrogate::atan, Surrogate::sigmoid, Surrogate::fast_sigmoid,
-                                    Surrogate::triangle, Surrogate::rectangle,
-                                    Surrogate::gaussian}) {
+  for (const Surrogate surrogate :
+       {Surrogate::atan, Surrogate::sigmoid, Surrogate::fast_sigmoid, Surrogate::triangle,
+        Surrogate::rectangle, Surrogate::gaussian}) {
     const std::vector<R> expected = run(kernels(SimdLevel::baseline), surrogate);
     for (const SimdLevel level : available_simd_levels()) {
       CHECK(run(kernels(level), surrogate) == expected);

@@ -100,8 +100,8 @@ void forward(const Cell<R>& given, const Forward<R>& run, int threads) {
       row.state = state.state();
       for (std::size_t t = 0; t < run.steps; ++t) {
         const std::size_t at = t * run.size + first;
-        row.ahead = t + 2 < run.steps ? 2 * run.size : 0;
-        row.x = run.x + at;
+        row.ahead = t + 2 < run.steps && !run.constant ? 2 * run.size : 0;
+        row.x = run.x + (run.constant ? first : at);
         row.spikes = offset(run.spikes, at);
         row.charged = offset(run.charged, at);
         row.v_after = offset(run.v, at);
@@ -135,6 +135,7 @@ class Replay {
         a_(rich && cell.adaptive ? (steps + 1) * block : 0) {}
 
   // Runs steps from .. from + count; the state that it begins with is in state().
+  // `size` lies between rows of x.
   void run(const Lanes<R>& lanes, const R* x, std::size_t size, std::size_t from, std::size_t count,
            std::size_t steps, std::size_t n) {
     const auto& kernels = fused_kernels<R>();
@@ -204,7 +205,8 @@ void backward(const Cell<R>& given, const Backward<R>& run, int threads) {
                         : rows_of_block,
                threads);
   const std::size_t segments = segment == 0 ? 0 : (run.steps + segment - 1) / segment;
-  const bool stream = streams<R>(run.steps, run.size) && aligned(run.by_x);
+  const bool stream = !run.constant && streams<R>(run.steps, run.size) && aligned(run.by_x);
+  const std::size_t between = run.constant ? 0 : run.size;  // rows of x
   GroupSums<R> sums(cell, run.by_parameters, run.size);
 
   over_blocks(run.size, block, threads, [&] {
@@ -212,10 +214,14 @@ void backward(const Cell<R>& given, const Backward<R>& run, int threads) {
             replay = Replay<R>(cell, replayed ? segment : 0, block, rich),
             starts = std::vector<BlockState<R>>(segments > 1 && replayed ? segments : 0,
                                                 BlockState<R>(cell, block)),
-            by_state = BlockState<R>(cell, block)](std::size_t first, std::size_t n) mutable {
+            by_state = BlockState<R>(cell, block), by_row = RawBuffer<R>(run.constant ? block : 0)](
+               std::size_t first, std::size_t n) mutable {
       Retreat<R> row;
       row.n = n;
       row.streams = stream;
+      if (run.constant) {
+        std::fill_n(run.by_x + first, n, R{});
+      }
       row.lanes = lanes.at(first, n);
       row.sums = sums.at(first);
       by_state.read(run.by_last, first, n);
@@ -224,7 +230,7 @@ void backward(const Cell<R>& given, const Backward<R>& run, int threads) {
         replay.state().read(run.first, first, n);
         for (std::size_t k = 0; k + 1 < segments; ++k) {
           starts[k] = replay.state();
-          replay.run(row.lanes, run.x + first, run.size, k * segment, segment, run.steps, n);
+          replay.run(row.lanes, run.x + first, between, k * segment, segment, run.steps, n);
         }
       }
       for (std::size_t k = segments; k-- > 0;) {
@@ -234,20 +240,23 @@ void backward(const Cell<R>& given, const Backward<R>& run, int threads) {
           if (k + 1 < segments) {
             replay.state() = starts[k];
           }
-          replay.run(row.lanes, run.x + first, run.size, from, count, run.steps, n);
+          replay.run(row.lanes, run.x + first, between, from, count, run.steps, n);
         }
         for (std::size_t t = count; t-- > 0;) {
           const std::size_t at = (from + t) * run.size + first;
           row.charged = replayed ? replay.charged(t) : run.charged + at;
-          row.x = offset(run.x, at);
+          row.x = offset(run.x, run.constant ? first : at);
           if (rich) {
             row.before = replay.before(t);
           }
           row.by_spikes = offset(run.by_spikes, at);
           row.behind = replayed && run.by_spikes != nullptr && from + t >= 4 ? 4 * run.size : 0;
           row.by_v = offset(run.by_v, at);
-          row.by_x = run.by_x + at;
+          row.by_x = run.constant ? by_row.data() : run.by_x + at;
           retreat(cell, row);
+          if (run.constant) {
+            kernels.add_row(R(1), by_row.data(), run.by_x + first, n);
+          }
         }
       }
       by_state.write(run.by_first, first, n);

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from spikelet._checks import fail
+from spikelet._checks import fail, integer
 from spikelet.torch.cell import PARAMETERS
 from spikelet.torch.conventions import Setting, setting
 from spikelet.torch.layout import groups, memory_order
@@ -37,6 +37,7 @@ def lif(
     v: Tensor | None = None,
     return_v: bool = False,
     checkpoint: bool | None = None,
+    steps: int | None = None,
     **parameters: Any,
 ) -> Tensor | tuple[Tensor, Tensor]:
     r"""Leaky integrate-and-fire neurons over all steps at once, forward and backward in the compiled core.
@@ -68,6 +69,8 @@ def lif(
         What is kept for the way back: the potential before each reset (False), or the input only, from which potentials are
         computed again (True): half of the memory, more time. By default the potential where it is enough. Results have the
         same bits either way.
+    steps : int >= 1, optional
+        x is [B, *], the same input at each of so many steps (direct coding); its gradient is the sum over the steps.
     **parameters
         spikelet: `tau_m` (float or Tensor, ms, 20), `dt` (ms, 1), or `decay` (float or Tensor), `gain`, `reset` ("subtract",
         "zero", "none"), `v_reset` (for "zero"), `detach_reset` (True), `tau_syn` (ms: ``i[t] = exp(-dt/tau_syn) i[t-1] + x[t]``
@@ -102,7 +105,9 @@ def lif(
     deep learning", Proc. IEEE 111 (2023).
     """
     made = setting("lif", convention, v_threshold, surrogate, alpha, parameters)
-    result = run("lif", x, made, v=v, inference=surrogate is None, checkpoint=checkpoint)
+    result = run(
+        "lif", x, made, v=v, inference=surrogate is None, checkpoint=checkpoint, steps=steps
+    )
     return (result.spikes, result.v) if return_v else result.spikes
 
 
@@ -138,6 +143,7 @@ def run(
     give_v_seq: bool = False,
     inference: bool = False,
     checkpoint: bool | None = None,
+    steps: int | None = None,
 ) -> Run:
     """Run neurons of any setting; what `lif`, `integrate` and the modules stand on.
 
@@ -156,6 +162,7 @@ def run(
     inference : bool
         Keep nothing for a way back.
     checkpoint : bool, optional
+    steps : int, optional
         See `lif`.
 
     Returns
@@ -163,7 +170,9 @@ def run(
     Run
     """
     cell = made.cell
-    _check_input(where, x)
+    x, steps = _checked_input(where, x, steps)
+    if recurrent is not None:
+        x = x.expand(steps, *x.shape[1:])
     features = x.shape[2:]
     tensors: list[Tensor | None] = []
     for name in PARAMETERS:
@@ -212,10 +221,10 @@ def run(
                 checkpoint,
                 f"must be True or None for {what}: the way back needs the input",
             )
-        result = neuron(*given, made.text, give)
+        result = neuron(*given, made.text, give, steps)
     else:
         with torch.no_grad():
-            result = neuron(*given, made.text, give)
+            result = neuron(*given, made.text, give, steps)
     spikes, _, v_seq, *last = result
     return Run(spikes, v_seq, *last)
 
@@ -228,7 +237,8 @@ def _check_tensor(where: str, name: str, tensor: Any, like: Tensor) -> None:
         raise TypeError(msg)
 
 
-def _check_input(where: str, x: Any) -> None:
+def _checked_input(where: str, x: Any, steps: int | None) -> tuple[Tensor, int]:
+    """Return the input as [T, B, *], or [1, B, *] if it is the same at each step, and the number of steps."""
     if not isinstance(x, Tensor):
         raise TypeError(f"{where}: x must be a torch.Tensor, got {type(x).__name__}")
     if (
@@ -238,8 +248,13 @@ def _check_input(where: str, x: Any) -> None:
     ):
         msg = f"{where}: x must be a dense float32 or float64 tensor on the CPU, got {x.dtype} {x.layout} on {x.device}"
         raise TypeError(msg)
+    if steps is not None:
+        if x.ndim < 1:
+            fail(where, "x", tuple(x.shape), "must be [B, *]; its shape")
+        return x[None], integer(where, "steps", steps, 1)
     if x.ndim < 2 or x.shape[0] == 0:
         fail(where, "x", tuple(x.shape), "must be [T, B, *] with T >= 1; its shape")
+    return x, x.shape[0]
 
 
 def _fitted(where: str, name: str, tensor: Tensor, x: Tensor) -> Tensor:

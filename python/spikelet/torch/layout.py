@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -82,11 +83,13 @@ def shaped(values: Tensor, parameter: Tensor, x: Tensor) -> Tensor:
     return values.reshape([shape[d] for d in order]).permute(back).reshape(parameter.shape)
 
 
-def result(x: Tensor, wanted: bool = True, step: bool = False) -> Tensor:
-    """Return a tensor for results, with the memory order of x or of its steps; without elements if it is not wanted."""
+def result(x: Tensor, steps: int | None = None, wanted: bool = True) -> Tensor:
+    """Return a tensor for results: of so many steps in the memory order of those of x, or of one; without elements if not wanted."""
     if not wanted:
         return x.new_empty(0)
-    shape, strides = (x.shape[1:], x.stride()[1:]) if step else (x.shape, x.stride())
+    shape, strides = tuple(x.shape[1:]), tuple(x.stride()[1:])
+    if steps is not None:
+        shape, strides = (steps, *shape), (math.prod(shape), *strides)
     if type(x) is not Tensor:  # a stand-in without memory, of torch.compile
         return torch.empty_strided(shape, strides, dtype=x.dtype, device=x.device)
     return empty(shape, strides, x.dtype)

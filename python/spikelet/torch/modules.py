@@ -46,6 +46,8 @@ class Neuron(nn.Module):
     return_v : bool
         Return spikes and the potential after the last step.
     checkpoint : bool, optional
+    steps : int, optional
+        The input is [B, *], the same at each of so many steps: what comes before these neurons is computed once.
     recurrent : int, optional
         So many neurons hear each other's spikes of the step before, by weights `recurrent` [to, from].
     **parameters
@@ -64,12 +66,14 @@ class Neuron(nn.Module):
         shape: tuple[int, ...] = (),
         return_v: bool = False,
         checkpoint: bool | None = None,
+        steps: int | None = None,
         recurrent: int | None = None,
         **parameters: Any,
     ) -> None:
         super().__init__()
         self.convention, self.surrogate, self.alpha = convention, surrogate, alpha
         self.return_v, self.checkpoint = return_v, checkpoint
+        self.steps = None if steps is None else integer(type(self).__name__, "steps", steps, 1)
         self.given = parameters
         self._fixed_threshold = v_threshold
         # Numbers are checked here, once; what is learned takes its place at each run.
@@ -125,6 +129,7 @@ class Neuron(nn.Module):
             recurrent=getattr(self, "recurrent", None),
             inference=self.surrogate is None,
             checkpoint=self.checkpoint,
+            steps=self.steps,
             **self._outputs(),
             **states,  # type: ignore[arg-type]  # names of states only
         )

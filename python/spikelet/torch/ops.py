@@ -24,31 +24,34 @@ _LIBRARY = torch.library.Library("spikelet", "FRAGMENT")
 _GIVEN = "Tensor?[] parameters, Tensor?[] states, Tensor? recurrent, Tensor? first_spikes"
 _LIBRARY.define(
     "neuron(Tensor x, " + ", ".join(f"Tensor? {name}" for name in (*PARAMETERS, *STATES)) +
-    ", Tensor? recurrent, Tensor? first_spikes, str cell, str give)"
+    ", Tensor? recurrent, Tensor? first_spikes, str cell, str give, int steps)"
     " -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
 )  # fmt: skip
 _LIBRARY.define(
     f"neuron_backward(Tensor kept, bool is_charged, {_GIVEN}, Tensor? spikes, Tensor? by_spikes, Tensor? by_v_seq,"
-    " Tensor?[] by_last, str cell, bool[] wanted) -> Tensor[]"
+    " Tensor?[] by_last, str cell, bool[] wanted, int steps, bool constant) -> Tensor[]"
 )
 neuron = torch.ops.spikelet.neuron
 neuron_backward = torch.ops.spikelet.neuron_backward
 
 
-def _results(x: Tensor, recurrent: Optional, text: str, give: str) -> tuple[Tensor, ...]:
+def _results(
+    x: Tensor, recurrent: Optional, text: str, give: str, steps: int
+) -> tuple[Tensor, ...]:
     """Return tensors for: spikes, what is kept for the way back, the potential at each step, the last states.
 
     `give` tells which: "s" spikes, "h" the potential before each reset, "x" the input with what neurons hear, "v".
     """
-    kept = result(x, ("h" if recurrent is None else "x") in give)
-    last = (result(x, has, step=True) for has in cell_of(text).states)
-    return result(x, "s" in give), kept, result(x, "v" in give), *last
+    kept = result(x, steps, ("h" if recurrent is None else "x") in give)
+    last = (result(x, wanted=has) for has in cell_of(text).states)
+    return result(x, steps, "s" in give), kept, result(x, steps, "v" in give), *last
 
 
 def _forward(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
-    parameters, states, (recurrent, first_spikes, text, give) = given[:5], given[5:8], given[8:]
+    parameters, states = given[:5], given[5:8]
+    recurrent, first_spikes, text, give, steps = given[8:]
     x = arranged(x)
-    results = _results(x, recurrent, text, give)
+    results = _results(x, recurrent, text, give, steps)
     views: list[Any] = [array(t, x) if t.ndim == x.ndim or t.numel() else None for t in results]
     spikes, kept, v_seq = views[:3]
     run = _core.train_forward32 if x.dtype == torch.float32 else _core.train_forward64
@@ -56,7 +59,8 @@ def _forward(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
         core_cell(text),
         [ordered(p, x) for p in parameters],
         array(x, x),
-        len(x),
+        steps,
+        len(x) != steps,
         [array(state, x) for state in states],
         spikes if "s" in give else None,
         kept if "h" in give and recurrent is None else None,
@@ -70,7 +74,7 @@ def _forward(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
 
 
 def _forward_fake(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
-    return _results(arranged(x), given[8], given[-2], given[-1])
+    return _results(arranged(x), given[8], *given[-3:])
 
 
 def _recurrence(recurrent: Optional, first_spikes: Optional, x: Tensor) -> _core.Recurrence | None:
@@ -89,9 +93,9 @@ def _gradients(
         kept.new_empty(p.numel()) if w and p is not None else None
         for p, w in zip(parameters, wanted[:5], strict=True)
     ]
-    by_states = [result(kept, step=True) if w else None for w in wanted[5:8]]
+    by_states = [result(kept) if w else None for w in wanted[5:8]]
     by_weights = kept.new_empty(recurrent.shape) if wanted[8] and recurrent is not None else None
-    return by_parameters, by_states, by_weights, result(kept, step=True) if wanted[9] else None
+    return by_parameters, by_states, by_weights, result(kept) if wanted[9] else None
 
 
 def _backward(
@@ -107,9 +111,11 @@ def _backward(
     by_last: Sequence[Optional],
     text: str,
     wanted: Sequence[bool],
+    steps: int,
+    constant: bool,
 ) -> list[Tensor]:
     kept = arranged(kept)
-    by_x = result(kept)
+    by_x = result(kept, 1 if constant else steps)
     by_parameters, by_states, by_weights, by_first = _gradients(kept, parameters, recurrent, wanted)
     run = _core.train_backward32 if kept.dtype == torch.float32 else _core.train_backward64
     memory = array(kept, kept)
@@ -123,8 +129,9 @@ def _backward(
         [ordered(p, kept) for p in parameters],
         None if is_charged else memory,
         memory if is_charged else None,
-        len(kept),
+        steps,
         kept[0].numel(),
+        constant,
         [array(state, kept) for state in states],
         over_time(by_spikes),
         over_time(by_v_seq),
@@ -150,23 +157,24 @@ def _backward(
 
 def _backward_fake(kept: Tensor, is_charged: bool, *given: Any) -> list[Tensor]:  # noqa: ARG001
     kept = arranged(kept)
-    by_parameters, by_states, by_weights, by_first = _gradients(kept, given[0], given[2], given[-1])
+    by_parameters, by_states, by_weights, by_first = _gradients(kept, given[0], given[2], given[-3])
     shapes = [
         kept.new_empty(p.shape)
         for p, g in zip(given[0], by_parameters, strict=True)
         if g is not None
     ]
     return [
-        result(kept),
+        result(kept, 1 if given[-1] else given[-2]),
         *shapes,
         *(g for g in (*by_states, by_weights, by_first) if g is not None),
     ]
 
 
 def _save(ctx: Any, inputs: Sequence[Any], output: Sequence[Tensor]) -> None:
-    x, *given, text, give = inputs
+    x, *given, text, give, steps = inputs
     spikes, kept = output[:2]
     recurrent = given[8]
+    ctx.steps, ctx.constant = steps, len(x) != steps
     ctx.text, ctx.is_charged = text, recurrent is None and "h" in give
     ctx.set_materialize_grads(False)
     from_output = ctx.is_charged or recurrent is not None
@@ -180,7 +188,7 @@ def _gradient(
 ) -> tuple[Any, ...]:
     kept, *given, spikes = ctx.saved_tensors
     if all(g is None for g in (by_spikes, by_v_seq, *by_last)):
-        return (None,) * 13
+        return (None,) * 14
     wanted = [bool(w) for w in ctx.needs_input_grad[1:11]]
     results = iter(
         neuron_backward(
@@ -195,9 +203,11 @@ def _gradient(
             by_last,
             ctx.text,
             wanted,
+            ctx.steps,
+            ctx.constant,
         )
     )
-    return next(results), *(next(results) if w else None for w in wanted), None, None
+    return next(results), *(next(results) if w else None for w in wanted), None, None, None
 
 
 _LIBRARY.impl("neuron", _forward, "CPU")

@@ -240,7 +240,7 @@ def _spike_conv2d(
     return y.unflatten(0, x.shape[:-3]) if x.dim() > 3 else y[0]
 
 
-class SpikeLinear(nn.Linear):  # type: ignore[misc]
+class SpikeLinear(nn.Linear):
     """`torch.nn.Linear` for spikes: parameters and state are the same, work is done for active inputs only.
 
     Parameters
@@ -277,7 +277,7 @@ class SpikeLinear(nn.Linear):  # type: ignore[misc]
         return _spike_linear("SpikeLinear", input, self.weight, self.bias, self.density_limit)
 
 
-class SpikeConv2d(nn.Conv2d):  # type: ignore[misc]
+class SpikeConv2d(nn.Conv2d):
     """`torch.nn.Conv2d` for spikes: parameters and state are the same, work is done for active inputs only.
 
     Inputs may have any leading dimensions, e.g. (steps, samples, channels, height, width); outputs are in channels_last

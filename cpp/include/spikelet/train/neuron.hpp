@@ -75,6 +75,7 @@ template <class R>
 struct Forward {
   std::size_t steps = 0, size = 0;
   const R* x = nullptr;
+  bool constant = false;  // x is [size], the input of every step
   State<const R> first;
   R* spikes = nullptr;   // may be null
   R* charged = nullptr;  // h; may be null
@@ -101,6 +102,7 @@ struct Backward {
   // What forward took; or `charged`, what it gave, where `needs_input` is false.
   const R* x = nullptr;
   const R* charged = nullptr;
+  bool constant = false;  // x and by_x are [size]
   State<const R> first;
   // Gradients by spikes and v [steps][size], and by the last state; null: 0.
   const R* by_spikes = nullptr;
