@@ -167,7 +167,7 @@ def _one(value: Any, where: str, argument: str) -> float:
     return float(array.flat[0])
 
 
-class _Still(nn.Module):  # type: ignore[misc]
+class _Still(nn.Module):
     """Stands for a neuron while the network is traced: its first step, from rest."""
 
     def __init__(self, layer: layers.Neuron) -> None:

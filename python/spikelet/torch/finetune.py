@@ -74,7 +74,7 @@ def from_spiking_model(
     return module
 
 
-class SpikingModule(nn.Module):  # type: ignore[misc]
+class SpikingModule(nn.Module):
     """A graph of layers as a module; see `from_spiking_model`.
 
     Parameters
@@ -114,7 +114,7 @@ class SpikingModule(nn.Module):  # type: ignore[misc]
         )
 
 
-class _Step(nn.Module):  # type: ignore[misc]
+class _Step(nn.Module):
     """A layer whose arrays are parameters."""
 
     def __init__(self, layer: layers.Layer) -> None:

@@ -10,7 +10,7 @@ from spikelet._checks import fail, integer
 __all__ = ["OverTime", "Repeat"]
 
 
-class OverTime(nn.Module):  # type: ignore[misc]
+class OverTime(nn.Module):
     """Apply layers to all steps at once: convolutions, BatchNorm, pools.
 
     T is folded into the batch: one call of each layer does all steps, and BatchNorm takes its statistics over steps and
@@ -58,7 +58,7 @@ class OverTime(nn.Module):  # type: ignore[misc]
         return y.unflatten(0, x.shape[:2])
 
 
-class Repeat(nn.Module):  # type: ignore[misc]
+class Repeat(nn.Module):
     """Hold a value constant for T steps: ``[B, ...]`` becomes ``[T, B, ...]``, without a copy.
 
     Behind the first layer of a network with direct coding it saves that layer T - 1 of its T calls.
