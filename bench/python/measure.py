@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 DType = Literal["float32", "float64"]
@@ -52,6 +54,24 @@ def peak_rss_mb(status: str | None = None) -> float:
         return int(match[1]) * 1024 / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def peak_above(work: Callable[[], object]) -> float:
+    """Return by how much the resident memory rises during a piece of work, at most, in MB.
+
+    Where a process cannot forget its earlier peak (all but Linux), the rise above that one.
+    """
+    status, forget = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+    before = peak_rss_mb()
+    try:
+        forget.write_text("5")
+    except OSError:
+        pass
+    else:
+        if match := re.search(r"VmRSS:\s+(\d+) kB", status.read_text()):
+            before = int(match[1]) * 1024 / 1e6
+    work()
+    return max(0.0, peak_rss_mb() - before)
 
 
 def mean_cv(times: NDArray[np.float64], ids: NDArray[np.int64]) -> float | None:

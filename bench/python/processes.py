@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import resource
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 Record = dict[str, Any]
 """One run as the worker printed it, or why there is none: key ``missing`` or ``failed``."""
@@ -24,24 +25,42 @@ BUSY = 0.05
 """Share of the machine's CPU time that others may use before the table warns."""
 
 
-def run(command: list[str], threads: int) -> Record:
-    """Run a worker to its end and return what it printed, with the CPU time that others used."""
+def run(
+    command: list[str],
+    threads: int,
+    *,
+    limit: float | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Record:
+    """Run a worker to its end and return what it printed, with the CPU time that others used.
+
+    After ``limit`` seconds it is killed with all that it started, and has failed.
+    """
     before = cpu_seconds()
     began = perf_counter()
     try:
-        done = subprocess.run(
+        child = subprocess.Popen(
             command,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-            env=os.environ | {"OMP_NUM_THREADS": str(threads)},
+            start_new_session=True,
+            env={**os.environ, "OMP_NUM_THREADS": str(threads), **(environment or {})},
         )
     except OSError as error:
         return {"missing": str(error)}
-    if done.returncode:
-        print(done.stderr, file=sys.stderr)
-        return {"failed": (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]}
-    record: Record = json.loads(done.stdout.strip().splitlines()[-1])
+    try:
+        out, err = child.communicate(timeout=limit)
+    except BaseException as error:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+        if isinstance(error, subprocess.TimeoutExpired):
+            return {"failed": f"no result in {limit:g} s"}
+        raise
+    if child.returncode:
+        print(err, file=sys.stderr)
+        return {"failed": (err.strip().splitlines() or [f"exit {child.returncode}"])[-1]}
+    record: Record = json.loads(out.strip().splitlines()[-1])
     if "missing" in record:
         return record
     everyone, own = (after - start for after, start in zip(cpu_seconds(), before, strict=True))

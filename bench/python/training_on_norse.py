@@ -1,0 +1,121 @@
+"""Norse: its LIF without recurrence, cell by cell or integrated, and what torch.compile makes."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import torch
+from norse.torch.functional.lif import (
+    LIFFeedForwardState,
+    LIFParameters,
+    lif_feed_forward_integral,
+    lif_feed_forward_step,
+)
+from norse.torch.functional.lif_box import LIFBoxParameters
+from norse.torch.functional.lsnn import (
+    LSNNFeedForwardState,
+    LSNNParameters,
+    lsnn_feed_forward_step,
+)
+from norse.torch.module.lif import LIFCell
+from norse.torch.module.lif_box import LIFBoxCell
+from training import TIMED
+
+if TYPE_CHECKING:
+    from training import Layer, Task
+
+METHODS = {
+    "fast_sigmoid": lambda alpha: ("super", alpha),
+    "triangle": lambda alpha: ("triangle", alpha),
+    "sigmoid": lambda alpha: ("tanh", alpha / 2),
+}
+"""The library's surrogates that are ours, at alpha 1, 1 and 4."""
+
+
+def shared(dtype: torch.dtype, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters that both of its neurons have."""
+    method, alpha = METHODS[parameters["surrogate"]](parameters["alpha"])
+    names = {"tau_mem_inv": "tau_mem_inv", "v_leak": "v_leak", "v_threshold": "v_th",
+             "v_reset": "v_reset"}  # fmt: skip
+    values = {new: torch.as_tensor(parameters[old], dtype=dtype) for old, new in names.items()}
+    return values | {"method": method, "alpha": torch.as_tensor(alpha, dtype=dtype)}
+
+
+def lif(convention: str, x: torch.Tensor, **parameters: Any) -> Any:  # noqa: ARG001
+    """Return spikes and last potential."""
+    tau = torch.as_tensor(parameters["tau_syn_inv"], dtype=x.dtype)
+    if "boost" in parameters:
+        return adaptive(x, tau, parameters)
+    p = LIFParameters(tau_syn_inv=tau, **shared(x.dtype, parameters))
+    state = LIFFeedForwardState(v=p.v_leak + torch.zeros_like(x[0]), i=torch.zeros_like(x[0]))
+    spikes, state = lif_feed_forward_integral(x, state, p, parameters["dt"])
+    return spikes, state.v
+
+
+def adaptive(
+    x: torch.Tensor, tau_syn_inv: torch.Tensor, parameters: dict[str, Any]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return spikes and last potential of LSNN neurons.
+
+    In these b is the threshold, which decays before it counts; and the current of a step charges
+    the potential in the next one, so there is a step more, in whose first nothing happens.
+    """
+    dt, decay = parameters["dt"], parameters["adapt_decay"]
+    p = LSNNParameters(
+        tau_syn_inv=tau_syn_inv,
+        tau_adapt_inv=torch.as_tensor((1 - decay) / dt, dtype=x.dtype),
+        beta=torch.as_tensor(parameters["boost"] / decay, dtype=x.dtype),
+        **shared(x.dtype, parameters),
+    )
+    zero = torch.zeros_like(x[0])
+    state = LSNNFeedForwardState(v=p.v_leak + zero, i=zero, b=p.v_th + zero)
+    spikes = []
+    for part in (*x, zero):
+        out, state = lsnn_feed_forward_step(part, state, p, dt)
+        spikes.append(out)
+    return torch.stack(spikes[1:]), state.v
+
+
+def layer(task: Task) -> Layer:
+    """Return the layer that is timed.
+
+    "loop" is LIFCell and "integral" the function over all steps, "compiled" the latter compiled,
+    "compiled step" its step compiled; "box" is the simpler LIFBoxCell, which has no current.
+    """
+    dtype, options = getattr(torch, task.dtype), TIMED["norse"]
+    values, dt = shared(dtype, options), options["dt"]
+    p = LIFParameters(tau_syn_inv=torch.as_tensor(options["tau_syn_inv"], dtype=dtype), **values)
+    if task.method == "box":
+        cell: Any = LIFBoxCell(LIFBoxParameters(**values), dt=dt)
+    elif task.method == "loop":
+        cell = LIFCell(p, dt=dt)
+    else:
+        step = torch.compile(lif_feed_forward_step, dynamic=False)
+
+        def cell(x: torch.Tensor, state: Any) -> Any:
+            if state is None:
+                zero = torch.zeros_like(x)
+                state = LIFFeedForwardState(v=zero + p.v_leak, i=zero)
+            return step(x, state, p, dt)
+
+    def loop(x: torch.Tensor) -> torch.Tensor:
+        state, spikes = None, []
+        for part in x:
+            out, state = cell(part, state)
+            spikes.append(out)
+        return torch.stack(spikes)
+
+    def integral(x: torch.Tensor) -> torch.Tensor:
+        zero = torch.zeros_like(x[0])
+        state = LIFFeedForwardState(v=zero + p.v_leak, i=zero)
+        return lif_feed_forward_integral(x, state, p, dt)[0]
+
+    if task.method == "compiled":
+        return torch.compile(integral, dynamic=False)
+    return integral if task.method == "integral" else loop
+
+
+def versions() -> dict[str, str]:
+    """Return what ran."""
+    return {"norse": version("norse"), "torch": torch.__version__}

@@ -1,0 +1,30 @@
+"""The plain PyTorch loops of the tests, which the kernels are tested with."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+sys.path.append(str(Path(__file__).parents[2] / "tests"))
+import torch_reference
+
+if TYPE_CHECKING:
+    from training import Layer, Task
+
+
+def lif(convention: str, x: torch.Tensor, **parameters: Any) -> Any:
+    """Return spikes and last potential."""
+    return torch_reference.lif(x, convention=convention, return_v=True, **parameters)
+
+
+def layer(task: Task) -> Layer:
+    """Nothing is timed here."""
+    raise ImportError(f"{task.method}: the reference is not timed")
+
+
+def versions() -> dict[str, str]:
+    """Return what ran."""
+    return {"torch": torch.__version__}

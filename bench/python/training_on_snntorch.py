@@ -1,0 +1,100 @@
+"""snnTorch: Leaky, stepped as its tutorials do, and what torch.compile makes of it."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import snntorch as snn
+import torch
+from snntorch import surrogate
+from training import TIMED
+from training_on_reference import torch_reference
+
+if TYPE_CHECKING:
+    from training import Layer, Task
+    from training_network import Network
+
+SURROGATES = {
+    "atan": surrogate.atan, "sigmoid": surrogate.sigmoid, "fast_sigmoid": surrogate.fast_sigmoid
+}  # fmt: skip
+
+
+def leaky(dtype: torch.dtype, parameters: dict[str, Any]) -> snn.Leaky:
+    """Return the neuron."""
+    name, alpha = parameters["surrogate"], parameters["alpha"]
+    spike_grad = SURROGATES[name](alpha)
+    if dtype == torch.float64:
+        # Its own surrogates make float32 of spikes, and so of their gradients.
+        def spike_grad(u: torch.Tensor) -> torch.Tensor:
+            return torch_reference.spike(u, True, name, alpha)
+
+    return snn.Leaky(
+        beta=torch.as_tensor(parameters["beta"], dtype=dtype),
+        threshold=torch.as_tensor(parameters["v_threshold"], dtype=dtype),
+        spike_grad=spike_grad,
+        reset_mechanism=parameters["reset"],
+        reset_delay=parameters["reset_delay"],
+    )
+
+
+def lif(convention: str, x: torch.Tensor, **parameters: Any) -> Any:  # noqa: ARG001
+    """Return spikes and last potential."""
+    node = leaky(x.dtype, parameters)
+    if "recurrent" in parameters:
+        return recurrent(node, x, parameters["recurrent"])
+    mem, spikes = torch.zeros_like(x[0]), []
+    for part in x:
+        spk, mem = node(part, mem)
+        spikes.append(spk)
+    return torch.stack(spikes), mem
+
+
+def recurrent(
+    like: snn.Leaky, x: torch.Tensor, weight: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return spikes and last potential of such neurons when each hears all of them."""
+    node = snn.RLeaky(
+        beta=like.beta, threshold=like.threshold, spike_grad=like.spike_grad,
+        reset_mechanism=like.reset_mechanism, reset_delay=like.reset_delay, linear_features=len(weight),
+    )  # fmt: skip
+    del node.recurrent  # a module with weights of its own
+    node.recurrent = lambda spikes: torch.nn.functional.linear(spikes.to(weight.dtype), weight)
+    spk, mem, spikes = torch.zeros_like(x[0]), torch.zeros_like(x[0]), []
+    for part in x:
+        spk, mem = node(part, spk, mem)
+        spikes.append(spk)
+    return torch.stack(spikes), mem
+
+
+def layer(task: Task) -> Layer:
+    """Return the layer that is timed: a "loop", all "compiled", or a "compiled step"."""
+    node = leaky(getattr(torch, task.dtype), TIMED["snntorch"])
+    step = torch.compile(node, dynamic=False) if task.method == "compiled step" else node
+
+    def loop(x: torch.Tensor) -> torch.Tensor:
+        mem, spikes = torch.zeros_like(x[0]), []
+        for part in x:
+            spk, mem = step(part, mem)
+            spikes.append(spk)
+        return torch.stack(spikes)
+
+    return torch.compile(loop, dynamic=False) if task.method == "compiled" else loop
+
+
+def network(task: Task, net: Network) -> Layer:
+    """Return what gives the logits of images, "by step" or "by layer"."""
+    node = leaky(torch.float32, TIMED["snntorch"])
+
+    def cell(x: torch.Tensor, mem: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        return node(x, torch.zeros_like(x) if mem is None else mem)
+
+    if task.method == "by step":
+        return lambda images: net.by_step(images, task.steps, cell)
+    fire = layer(task)
+    return lambda images: net.by_layer(images, task.steps, fire)
+
+
+def versions() -> dict[str, str]:
+    """Return what ran."""
+    return {"snntorch": version("snntorch"), "torch": torch.__version__}

@@ -1,0 +1,74 @@
+"""spikelet: fused over time, in the convention of each library."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+from training import TIMED
+
+import spikelet as sl
+import spikelet.torch as st
+
+if TYPE_CHECKING:
+    from training import Layer, Task
+    from training_network import Network
+
+
+def lif(convention: str, x: torch.Tensor, **parameters: Any) -> Any:
+    """Return spikes and last potential."""
+    if "recurrent" in parameters:
+        weight = parameters.pop("recurrent")
+        node = st.RecurrentLIF(len(weight), convention=convention, return_v=True, **parameters)
+        del node.recurrent  # weights of its own
+        node.recurrent = weight
+        return node(x)
+    if "boost" in parameters:
+        convention, parameters = "spikelet", adaptive(**parameters)
+    return function()(x, convention=convention, return_v=True, **parameters)
+
+
+def adaptive(
+    *, tau_mem_inv: float, tau_syn_inv: float, v_leak: float, adapt_decay: float, dt: float,
+    **general: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """Return Norse's neuron with an adaptive threshold, in the convention that has one."""
+    assert v_leak == 0.0
+    gain = dt * tau_mem_inv
+    taus = {"tau_syn": -1 / math.log(1 - dt * tau_syn_inv), "tau_adapt": -1 / math.log(adapt_decay)}
+    change = {"decay": 1 - gain, "gain": gain, "reset": "zero", "detach_reset": False, "dt": 1.0}
+    return general | taus | change
+
+
+def function() -> Any:
+    """Return ``spikelet.torch.lif``, if this spikelet has it."""
+    found = getattr(st, "lif", None)
+    if found is None:
+        raise ImportError(f"spikelet {sl.__version__} has no torch.lif()")
+    return found
+
+
+def layer(task: Task) -> Layer:
+    """Return the layer that is timed; all is fused.
+
+    "checkpoint" keeps the input alone for the way back, as "fused" does where it must.
+    """
+    run, options = function(), TIMED[task.convention]
+    again = True if task.method == "checkpoint" else None
+    return lambda x: run(x, convention=task.convention, checkpoint=again, **options)
+
+
+def network(task: Task, net: Network) -> Layer:
+    """Return what gives the logits of images; the method is "by layer"."""
+    run, options = function(), TIMED["snntorch"]
+
+    def fire(x: torch.Tensor) -> torch.Tensor:
+        return run(x, convention="snntorch", **options)
+
+    return lambda images: net.by_layer(images, task.steps, fire)
+
+
+def versions() -> dict[str, str]:
+    """Return what ran."""
+    return {"spikelet": sl.__version__, "simd": sl.simd_level(), "torch": torch.__version__}

@@ -1,0 +1,158 @@
+"""What is the same for all libraries, which all are PyTorch: a pass, its time, its memory."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from measure import peak_above
+from training import checks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from training import Layer, Task
+
+LEAST = 5
+"""Passes on the clock, however long they take."""
+
+REFUSED = (TypeError, ValueError, NotImplementedError, RuntimeError)
+
+
+def tensors(task: Task) -> dict[str, torch.Tensor]:
+    """Return the arrays of a task."""
+    return {name: torch.from_numpy(array) for name, array in task.arrays().items()}
+
+
+def check(lif: Callable[..., Any], task: Task) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Return spikes, last potentials and gradients of each neuron in `checks`, and what failed.
+
+    ``lif(x, **parameters)`` returns spikes and last potential.
+    """
+    found: dict[str, NDArray[Any]] = {}
+    failed: dict[str, str] = {}
+    given = tensors(task)
+    dtype = given["x"].dtype
+    for name, wanted in checks(task.convention, task.neurons).items():
+        parameters = dict(wanted)
+        learned = parameters.pop("learn", [])
+        learned += [key for key, value in parameters.items() if isinstance(value, np.ndarray)]
+        for key in learned:
+            parameters[key] = torch.as_tensor(parameters[key], dtype=dtype).requires_grad_()
+        x = given["x"].clone().requires_grad_()
+        try:
+            spikes, v = lif(x, **parameters)
+            torch.autograd.backward(
+                [spikes, v], [given["by_spikes"].to(spikes.dtype), given["by_v"].to(v.dtype)]
+            )
+        except REFUSED as error:
+            failed[name] = f"{type(error).__name__}: {error}"
+            continue
+        found[f"{name}/spikes"] = (spikes != 0).numpy()
+        found[f"{name}/last v"] = v.detach().numpy()
+        for key, leaf in {"x": x, **{key: parameters[key] for key in learned}}.items():
+            found[f"{name}/by {key}"] = leaf.grad.numpy()
+    return found, failed
+
+
+def once(layer: Layer, x: torch.Tensor, by_spikes: torch.Tensor) -> tuple[float, float, Any]:
+    """Return the seconds of a forward and a backward pass, and the spikes."""
+    x.grad = None
+    start = perf_counter()
+    spikes = layer(x)
+    middle = perf_counter()
+    spikes.backward(by_spikes)
+    return middle - start, perf_counter() - middle, spikes
+
+
+def warm(layer: Layer, x: torch.Tensor, by_spikes: torch.Tensor) -> torch.Tensor:
+    """Run twice, as what is compiled may be so again for the state that is left; return spikes."""
+    once(layer, x, by_spikes)
+    return once(layer, x, by_spikes)[2]
+
+
+def time(layer: Layer, task: Task, seconds: float) -> dict[str, Any]:
+    """Return the median times of forward and backward passes, for so long or `LEAST` times."""
+    given = tensors(task)
+    x, by_spikes = given["x"].requires_grad_(), given["by_spikes"]
+    start = perf_counter()
+    spikes = warm(layer, x, by_spikes)
+    first = perf_counter() - start
+    what = {"spikes": int((spikes != 0).sum()), "gradient": float(x.grad.double().norm())}
+    del spikes
+    passes: list[tuple[float, float]] = []
+    start = perf_counter()
+    while len(passes) < LEAST or perf_counter() - start < seconds:
+        passes.append(once(layer, x, by_spikes)[:2])
+    return what | {
+        "first_s": first,
+        "forward_s": median(a for a, _ in passes),
+        "backward_s": median(b for _, b in passes),
+        "wall_s": median(a + b for a, b in passes),
+        "passes": len(passes),
+    }
+
+
+def memory(layer: Layer, task: Task) -> dict[str, Any]:
+    """Return the memory that a pass needs beside its input and the gradient by its spikes.
+
+    That of the spikes and of the gradient by the input is part of it. Passes before it have
+    loaded and compiled what there is.
+    """
+    given = tensors(task)
+    x, by_spikes = given["x"].requires_grad_(), given["by_spikes"]
+    warm(layer, x, by_spikes)
+    x.grad = None
+    gc.collect()
+    trim()
+    return {"peak_mb": peak_above(lambda: once(layer, x, by_spikes)), "x_mb": x.nbytes / 1e6}
+
+
+def trim() -> None:
+    """Give free memory back to the system, where the C library can."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
+
+
+def floor(task: Task, seconds: float) -> dict[str, Any]:
+    """Return the seconds of copies that touch as much memory as the passes must.
+
+    Forward: x is read and the spikes are written ("1"), or the potential as well ("2"). Backward:
+    potential and gradient are read, the gradient by x is written. Step by step, as the second
+    result of a step finds its input in the cache. Results are in memory that was used before
+    ("kept"), or in new memory, as an operation of PyTorch has it ("new").
+    """
+    given = tensors(task)
+    x, by_spikes = given["x"], given["by_spikes"]
+
+    def copy(*targets: torch.Tensor) -> None:
+        for parts in zip(x, *targets, strict=True):
+            for part in parts[1:]:
+                part.copy_(parts[0])
+
+    def empty(count: int) -> list[torch.Tensor]:
+        return [torch.empty_like(x) for _ in range(count)]
+
+    a, b = (torch.zeros_like(x) for _ in range(2))
+    work: dict[str, Callable[[], Any]] = {
+        "forward 1, kept": lambda: copy(a),
+        "forward 2, kept": lambda: copy(a, b),
+        "backward, kept": lambda: torch.add(x, by_spikes, out=a),
+        "forward 1, new": lambda: copy(*empty(1)),
+        "forward 2, new": lambda: copy(*empty(2)),
+        "backward, new": lambda: torch.add(x, by_spikes),
+    }
+    times: dict[str, list[float]] = {name: [] for name in work}
+    end = perf_counter() + seconds
+    while len(times["backward, new"]) <= LEAST or perf_counter() < end:
+        for name, run in work.items():
+            start = perf_counter()
+            run()
+            times[name].append(perf_counter() - start)
+    return {"floor_s": {name: median(values[1:]) for name, values in times.items()}}
