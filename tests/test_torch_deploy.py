@@ -297,9 +297,28 @@ class Own(nn.Module):
         return self.inner(x) + x
 
 
+class Scaled(nn.Linear):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+class Late(st.LIF):
+    def forward(self, x):
+        return super().forward(x).roll(1, 0)
+
+
+def test_layers_with_a_forward_of_their_own_are_traced():
+    model = nn.Sequential(Scaled(4, 4), st.IF()).double()
+    layer = to_spiking_model(model, (4,), dtype="float64").graph.nodes[0].layer
+    np.testing.assert_allclose(layer.weight, 2 * model[0].weight.detach())
+
+
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
+        ([LINEAR, Late()], r"module '1' \(Late\): has a forward of its own"),
+        ([LINEAR, st.LI(), LINEAR, st.IF()], r"module '1' \(LI\): hands a potential"),
+        ([nn.Flatten(3), LINEAR], "flatten whole samples"),
         ([LINEAR, nn.ReLU(), LINEAR, st.IF()], r"module '1' \(ReLU\): is an analog activation"),
         ([LINEAR, nn.Sequential(st.LIF(reset="none"))], r"module '1.0' \(LIF\): has reset='none'"),
         ([LINEAR, st.ALIF()], r"module '1' \(ALIF\): is a neuron that the engine does not have"),
@@ -327,6 +346,7 @@ def test_refuses_what_it_cannot_do(parts, message):
     ("parts", "message"),
     [
         ([LINEAR, st.IF(), LINEAR], "layer '2': is the last one and does not spike"),
+        ([LINEAR, st.LI()], "layer '1': is the last one and does not spike"),
         ([st.IF(), LINEAR], r"layer '0' \(IF\): must be Linear"),
         ([LINEAR, st.LIF(decay=0.0)], "layer '1': decay must be > 0"),
     ],

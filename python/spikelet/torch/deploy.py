@@ -20,6 +20,7 @@ from spikelet.graph import Graph, Node
 from spikelet.spiking_model import SpikingModel
 from spikelet.torch.finetune import SpikingModule
 from spikelet.torch.modules import LI, Neuron
+from spikelet.torch.sparse import SpikeLinear
 from spikelet.torch.time import OverTime, Repeat
 
 __all__ = ["to_spiking_model"]
@@ -95,7 +96,19 @@ def read(
     sample = input_shape(_WHERE, shape)
     twin = _still(module, "", lambda m, where: neuron_layer(m, where, dtype, recurrent=recurrent))
     graph = Graph(map(_of_steps, torch_tracing.convert(twin, sample)), _WHERE)
+    for node in graph.nodes[:-1]:
+        if is_silent(node.layer):
+            refuse(
+                f"{_WHERE}: module '{node.name}' (LI)",
+                "hands a potential to other layers",
+                "a potential can only be the output; use LIF, or put LI last",
+            )
     return fold(graph) if fold_norms else graph
+
+
+def is_silent(layer: layers.Layer) -> bool:
+    """Return whether it is an `LI`."""
+    return isinstance(layer, layers.LIF) and bool(np.all(layer.threshold == _NEVER))
 
 
 def neuron_layer(
@@ -114,6 +127,8 @@ def neuron_layer(
         Do not refuse recurrent ones.
     """
     where = f"{where} ({type(module).__name__})"
+    if type(module).forward not in (Neuron.forward, LI.forward):
+        refuse(where, "has a forward of its own", "use a neuron of spikelet.torch as it is")
     cell = module.setting().cell
     if cell.synapse or cell.adaptive or (hasattr(module, "recurrent") and not recurrent):
         refuse(
@@ -207,14 +222,15 @@ def _still(
         return twin
     if isinstance(module, Neuron):
         return _Still(layer_of(module, where))
-    for base in (nn.Linear, nn.Conv2d):  # of which ours do the same, sparsely
-        if isinstance(module, base):
-            twin = copy.copy(module)
-            twin.__class__ = base
-            return copy.deepcopy(twin)
+    if type(module) is SpikeLinear:  # does the same, sparsely
+        twin = copy.copy(module)
+        twin.__class__ = nn.Linear
+        return copy.deepcopy(twin)
     if type(module) in torch_operators.SOFTMAX:
         refuse(where, "is a softmax, of each step", "take it of the readout, outside of the model")
     if isinstance(module, nn.Flatten):
+        if module.start_dim not in (1, 2) or module.end_dim != -1:
+            refuse(where, f"is {module}", "flatten whole samples: nn.Flatten(2) of [T, B, ...]")
         return nn.Flatten()
     if torch_tracing.handler_of(module) is None and any(
         isinstance(m, Neuron) for m in module.modules()

@@ -20,7 +20,7 @@ from spikelet.projection import Projection
 from spikelet.recorders import SpikeRecorder
 from spikelet.rules import AllToAll
 from spikelet.sources import RasterSource
-from spikelet.torch.deploy import read
+from spikelet.torch.deploy import is_silent, read
 from spikelet.torch.modules import Neuron
 
 __all__ = ["DeployedNetwork", "to_network"]
@@ -180,7 +180,7 @@ def _pairs(
             linear = nodes[k - 1].layer
             assert isinstance(linear, layers.Linear)
             pairs.append((node.name, linear, node.layer))
-    if len(nodes) % 2:
+    if len(nodes) % 2 or is_silent(nodes[-1].layer):
         refuse(f"{_WHERE}: layer '{nodes[-1].name}'", "is the last one and does not spike", hint)
     return pairs
 
