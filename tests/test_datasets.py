@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from spikelet import datasets
+from spikelet import datasets, event_camera
 
 NAMES = {"train": "train", "test": "t10k"}
 
@@ -202,3 +202,100 @@ def test_yin_yang_geometry():
 def test_yin_yang_bad_arguments(arguments, error, message):
     with pytest.raises(error, match=f"datasets.yin_yang: .*{message}"):
         datasets.yin_yang(**arguments)
+
+
+# --- events ------------------------------------------------------------------------------------
+
+
+def test_film_sends_an_event_for_each_change():
+    movie = np.zeros((2, 4, 1, 3))
+    movie[0, :, 0, 0] = [0, 0.6, 0.6, 0.1]  # three ON in the first ms, two OFF in the last
+    movie[0, :, 0, 1] = [0.5, 0.6, 0.71, 0.71]  # one ON, when 0.7 is reached
+    (events, nothing) = event_camera.film(movie, 0.2)
+    assert events.dtype == event_camera.EVENT
+    assert len(nothing) == 0
+    found = [tuple(int(v) for v in event) for event in events]
+    assert found == [
+        (0, 0, 333, 1), (0, 0, 666, 1), (0, 0, 1000, 1), (1, 0, 1909, 1),
+        (0, 0, 2400, 0), (0, 0, 2800, 0),
+    ]  # fmt: skip
+
+
+def test_events_sum_up_to_brightness():
+    rng = np.random.default_rng(0)
+    movies = rng.random((3, 20, 5, 6)).cumsum(1) * rng.choice([-0.2, 0.2], (3, 1, 5, 6))
+    for movie, events in zip(movies, event_camera.film(movies, 0.05), strict=True):
+        assert (np.diff(events["t"]) >= 0).all()
+        total = np.zeros((5, 6))
+        np.add.at(total, (events["y"], events["x"]), np.where(events["p"], 0.05, -0.05))
+        assert np.abs(total - (movie[-1] - movie[0])).max() < 0.05 + 1e-9
+
+
+def test_frames_hold_all_events():
+    rng = np.random.default_rng(0)
+    events = np.zeros(500, event_camera.EVENT)
+    for name, high in (("x", 7), ("y", 5), ("t", 9000), ("p", 2)):
+        events[name] = rng.integers(0, high, 500)
+    expected = np.zeros((9, 2, 5, 7), np.uint8)
+    np.add.at(expected, (events["t"] // 1000, events["p"].astype(int), events["y"], events["x"]), 1)
+    frames = datasets.to_frames(events, 9, (5, 7), duration=9, counts=True)
+    np.testing.assert_array_equal(frames, expected)
+    np.testing.assert_array_equal(datasets.to_frames(events, 9, (5, 7), duration=9), expected > 0)
+    np.testing.assert_array_equal(
+        datasets.to_frames(events, 4, (5, 7), duration=4, counts=True), expected[:4]
+    )
+    assert datasets.to_frames(events, 3, 7, counts=True).sum() == 500  # up to the last event
+    assert datasets.to_frames(events[:0], 3, 7).sum() == 0
+
+
+def test_moving_digits():
+    pytest.importorskip("sklearn")
+    events, labels = datasets.moving_digits(split="test", n=20, size=20)
+    np.testing.assert_array_equal(labels, datasets.digits("test", 20)[1])
+    for e in events:
+        assert 100 < len(e) < 5000
+        assert 0.3 < e["p"].mean() < 0.7
+        assert 0 <= e["t"].min() <= e["t"].max() < 60_000
+        # It comes back to where it began: what was brighter is darker again.
+        total = np.zeros((20, 20))
+        np.add.at(total, (e["y"], e["x"]), np.where(e["p"], 1, -1))
+        assert np.abs(total).max() <= 1
+    again, _ = datasets.moving_digits(split="test", n=20, size=20)
+    np.testing.assert_array_equal(np.concatenate(events), np.concatenate(again))
+    other, _ = datasets.moving_digits(split="test", n=20, size=20, seed=1)
+    assert len(np.concatenate(other)) != len(np.concatenate(events))
+    few, _ = datasets.moving_digits(split="test", n=20, size=20, threshold=0.4)
+    assert len(np.concatenate(few)) < 0.7 * len(np.concatenate(events))
+
+
+def test_directions_are_where_events_go():
+    pytest.importorskip("sklearn")
+    events, labels = datasets.moving_digits(n=40, label="direction")
+    assert set(labels) == set(range(8))
+    for e, label in zip(events, labels, strict=True):
+        early, late = (e[(e["t"] < 20_000)], e[(e["t"] > 40_000)])
+        moved = complex(*(late[k].mean() - early[k].mean() for k in ("x", "y")))
+        assert abs(np.angle(moved / np.exp(2j * np.pi * label / 8))) < np.pi / 8
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: datasets.moving_digits(label="speed"), ValueError, "label must be one of"),
+        (lambda: datasets.moving_digits(size=4), ValueError, "size must be >= 8"),
+        (lambda: datasets.moving_digits(threshold=0), ValueError, "threshold must be"),
+        (lambda: datasets.moving_digits(seed=-1), ValueError, "seed must be >= 0"),
+        (lambda: event_camera.film(np.zeros((3, 4, 4))), ValueError, r"\[B, frames, H, W\]"),
+        (lambda: datasets.to_frames(ONE, 0, 3), ValueError, "steps must be >= 1"),
+        (lambda: datasets.to_frames(ONE, 4, 2), ValueError, r"x must be in 0 .. 1, got 2"),
+        (lambda: datasets.to_frames(ONE, 4, 3, duration=0), ValueError, "duration must be > 0"),
+        (lambda: datasets.to_frames(ONE["x"], 4, 3), TypeError, "must have the fields x, y, t"),
+    ],
+)
+def test_bad_events(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+ONE = np.ones(1, event_camera.EVENT)
+ONE["x"] = 2

@@ -41,7 +41,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Start:
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_runs_and_draws(start: Start, script: str) -> None:
-    if script in {"convert_mnist.py", "eventprop_yinyang.py"}:
+    if script in {"convert_mnist.py", "eventprop_yinyang.py", "train_mnist.py", "train_events.py"}:
         pytest.importorskip("torch")
     done, folder = start(script, "--quick")
     assert done.returncode == 0, done.stderr
@@ -242,10 +242,69 @@ def test_convert_mnist_refuses(start: Start, arguments: tuple[str, ...], message
     assert not list(folder.iterdir())
 
 
-def test_convert_mnist_says_that_it_needs_torch(tmp_path: Path) -> None:
+def test_train_mnist_learns_and_is_deployed(start: Start) -> None:
+    pytest.importorskip("torch")
+    done, _ = start("train_mnist.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    (accuracy,) = percent(done.stdout, "^Accuracy:")
+    assert accuracy > 90
+    (deployed,) = percent(done.stdout, "^Deployed:")
+    assert abs(deployed - accuracy) < 0.5
+    assert "Spikes in float64: 0 of" in done.stdout
+    (line,) = re.findall(r"^Spikes in float32: (\d+) of (\d+)", done.stdout, re.MULTILINE)
+    assert int(line[0]) < 1e-4 * int(line[1])
+    for name, neurons in (("lif1", 128), ("lif2", 64), ("lif3", 128)):
+        assert re.search(rf"^{name} +{neurons} +\d+ +[\d.]+ +[\d.]+%$", done.stdout, re.MULTILINE)
+    curve = dict(re.findall(r"T = (\d+): ([\d.]+)%", done.stdout))
+    assert float(curve["5"]) == pytest.approx(deployed)
+    assert float(curve["1"]) < float(curve["5"])
+    for word in ("Energy at T = 5", "total", "Picture:"):
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize("label", ["digit", "direction"])
+def test_train_events_learns_and_is_deployed(start: Start, label: str) -> None:
+    pytest.importorskip("torch")
+    arguments = () if label == "digit" else ("--label", label)
+    done, _ = start("train_events.py", *arguments, "--quick")
+    assert done.returncode == 0, done.stderr
+    (accuracy,) = percent(done.stdout, "^Accuracy:")
+    assert accuracy > (60 if label == "digit" else 85)
+    deployed, same = percent(done.stdout, "^Deployed:")
+    assert abs(deployed - accuracy) <= 1
+    assert same > 98
+    for word in ("Events:", "spikes a neuron", "Deciding early:", "Energy of a film", "Picture:"):
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize("script", ["train_mnist.py", "train_events.py"])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--epochs", "0"), "needs --epochs"),
+        (("--steps", "0"), "--steps"),
+        (("--threads", "0"), "--threads of 1 or more"),
+        (("--images", "2000"), "datasets.digits"),
+        (("--data", "nowhere"), "no train-images-idx3-ubyte"),
+        (("--out", "missing/x.png"), "missing/x.png"),
+    ],
+)
+def test_training_refuses(
+    start: Start, script: str, arguments: tuple[str, ...], message: str
+) -> None:
+    pytest.importorskip("torch")
+    done, folder = start(script, *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize("script", ["convert_mnist.py", "train_mnist.py", "train_events.py"])
+def test_says_that_it_needs_torch(tmp_path: Path, script: str) -> None:
     (tmp_path / "torch.py").write_text("raise ImportError('no torch here')\n")
     done = subprocess.run(
-        [sys.executable, str(FOLDER / "convert_mnist.py"), "--quick"],
+        [sys.executable, str(FOLDER / script), "--quick"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
         capture_output=True, text=True, timeout=120, check=False,

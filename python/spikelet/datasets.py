@@ -1,4 +1,4 @@
-"""Small sets: MNIST from its IDX files; scikit-learn's digits and Yin-Yang, which need no download."""
+"""Small data sets: MNIST from its IDX files; without a download scikit-learn's digits, still or as events, and Yin-Yang."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import gzip
 import math
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, SupportsIndex, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._checks import fail, integer, number
+from spikelet._checks import fail, integer, number, require
 from spikelet.encode import _choice
+from spikelet.event_camera import film, to_frames
 
 if TYPE_CHECKING:
     from os import PathLike
 
-__all__ = ["digits", "load", "mnist", "yin_yang"]
+__all__ = ["digits", "load", "mnist", "moving_digits", "to_frames", "yin_yang"]
 
 Split: TypeAlias = Literal["train", "test"]
 Labelled: TypeAlias = tuple[NDArray[np.float32], NDArray[np.uint8]]
@@ -162,6 +163,82 @@ def _yin_yang_class(xy: NDArray[np.float32], r_big: float, r_small: float) -> ND
     dot = np.minimum(left, right) <= r_small
     yin = (left <= r_big / 2) | ((y > 0) & (right > r_big / 2))
     return np.select([np.hypot(x, y) > r_big, dot, yin], [-1, 2, 0], 1)
+
+
+def moving_digits(
+    data_dir: str | PathLike[str] | None = None,
+    split: Split = "train",
+    n: SupportsIndex | None = None,
+    *,
+    label: Literal["digit", "direction"] = "digit",
+    size: int = 24,
+    duration: int = 60,
+    threshold: float = 0.2,
+    seed: int = 0,
+) -> tuple[list[NDArray[Any]], NDArray[np.uint8]]:
+    """Film digits that move with a simulated event camera; see `spikelet.event_camera.film`.
+
+    Parameters
+    ----------
+    data_dir, split, n
+        Which digits, as for `load`: MNIST's, or scikit-learn's without `data_dir`.
+    label : "digit" or "direction"
+        "digit": the digit runs along a triangle and back to where it began, as in N-MNIST (Orchard et al., Frontiers in
+        Neuroscience 9, 2015), but each along one of its own; the label is the digit. "direction": it crosses the middle on a
+        straight line; the label is one of 8 directions, counted clockwise from 0, to the right, and no frame tells it.
+    size : int >= 8
+        Height and width of the sensor; a digit is two thirds as high. 34 suits MNIST.
+    duration : int
+        Of each film [ms].
+    threshold : float
+        Change of brightness, which is in [0, 1], that makes an event; the lower, the more events.
+    seed : int
+        Of paths and directions.
+
+    Returns
+    -------
+    events : list of structured arrays with the fields x, y, t [us], p
+        As tonic's; `to_frames` makes spikes of them.
+    labels : uint8 array ``[n]``
+    """
+    where = "datasets.moving_digits"
+    _choice(where, "label", label, "digit", "direction")
+    side, length = integer(where, "size", size, 8, 1024), integer(where, "duration", duration, 2)
+    step = number(where, "threshold", threshold)
+    require(where, "threshold", step, "finite and > 0")
+    rng = np.random.default_rng([integer(where, "seed", seed, 0), split == "test"])
+    images, labels = load(data_dir, split, n)
+    along = np.linspace(0, 1, length)
+    if label == "digit":
+        corners = np.exp(2j * np.pi * np.array([0, 1, 2, 0]) / 3)
+        turn = np.exp(2j * np.pi * rng.random(len(images)))
+        path = np.interp(3 * along, range(4), corners.real) + 1j * np.interp(
+            3 * along, range(4), corners.imag
+        )
+        where_to = side / 8 * turn[:, None] * path
+    else:
+        labels = rng.integers(0, 8, len(images)).astype(np.uint8)
+        where_to = side / 3 * np.exp(2j * np.pi * labels / 8)[:, None] * (along - 0.5)
+    events: list[NDArray[Any]] = []
+    for begin in range(0, len(images), 256):  # a movie is large
+        part = slice(begin, begin + 256)
+        events += film(_moved(images[part], where_to[part], side), float(step))
+    return events, labels
+
+
+def _moved(images: NDArray[Any], shift: NDArray[Any], size: int) -> NDArray[np.float64]:
+    """Show each image on a larger screen, moved by (real, imaginary) pixels: [B, frames, size, size]."""
+    side = images.shape[1]
+    zoom = size * 2 / 3 / side
+
+    def interpolation(offset: NDArray[Any]) -> NDArray[np.float64]:
+        """Weights of linear interpolation, [B, frames, screen, image]."""
+        screen = np.arange(size) - (size - 1) / 2
+        at = (screen - offset[..., None]) / zoom + (side - 1) / 2
+        return np.asarray(np.maximum(0, 1 - np.abs(at[..., None] - np.arange(side))))
+
+    rows, columns = interpolation(shift.imag), interpolation(shift.real)
+    return np.asarray(rows @ images[:, None] @ columns.swapaxes(2, 3))
 
 
 def _limit(name: str, n: SupportsIndex | None, available: int) -> int:

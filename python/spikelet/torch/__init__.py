@@ -10,7 +10,10 @@ try:
 except ImportError:
     raise ImportError("spikelet.torch needs PyTorch: pip install 'spikelet[torch]'") from None
 
+from spikelet.torch import losses
+from spikelet.torch.deploy import to_spiking_model
 from spikelet.torch.event_prop import EventProp, EventSpikes
+from spikelet.torch.finetune import SpikingModule, from_spiking_model
 from spikelet.torch.first_spike import first_spike_cross_entropy
 from spikelet.torch.functional import integrate, lif
 from spikelet.torch.memory import keep_freed_memory, pool_limit, set_pool_limit
@@ -27,6 +30,9 @@ from spikelet.torch.modules import (
 )
 from spikelet.torch.sparse import SpikeConv2d, SpikeLinear, spike_conv2d, spike_linear
 from spikelet.torch.surrogate import Table
+from spikelet.torch.time import OverTime, Repeat
+from spikelet.torch.to_network import DeployedNetwork, to_network
+from spikelet.torch.training import Epoch, evaluate, fit
 
 del _torch
 
@@ -36,21 +42,32 @@ __all__ = [
     "LI",
     "LIF",
     "CubaLIF",
+    "DeployedNetwork",
+    "Epoch",
     "EventProp",
     "EventSpikes",
     "Neuron",
+    "OverTime",
     "RecurrentALIF",
     "RecurrentCubaLIF",
     "RecurrentLIF",
+    "Repeat",
     "SpikeConv2d",
     "SpikeLinear",
+    "SpikingModule",
     "Table",
+    "evaluate",
     "first_spike_cross_entropy",
+    "fit",
+    "from_spiking_model",
     "integrate",
     "keep_freed_memory",
     "lif",
+    "losses",
     "pool_limit",
     "set_pool_limit",
     "spike_conv2d",
     "spike_linear",
+    "to_network",
+    "to_spiking_model",
 ]

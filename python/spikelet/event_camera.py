@@ -1,0 +1,124 @@
+"""What an event camera sees: brightness changes of single pixels, with their time and sign."""
+
+from __future__ import annotations
+
+from typing import Any, SupportsIndex
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spikelet._checks import fail, integer, number, require
+
+__all__ = ["EVENT", "film", "to_frames"]
+
+# Names and types are tonic's: x, y [pixels], t [microseconds], p (True: brighter).
+EVENT = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", np.bool_)])
+
+
+def film(movies: NDArray[Any], threshold: float = 0.2) -> list[NDArray[Any]]:
+    """Return the events that a camera makes of movies.
+
+    A pixel remembers the brightness at its last event. Each time that brightness has changed by `threshold` since then, it
+    sends one: ON if it rose, OFF if it fell. Between frames, brightness changes linearly (as in ESIM; Rebecq, Gehrig &
+    Scaramuzza, CoRL 2018, but of brightness itself instead of its logarithm).
+
+    Parameters
+    ----------
+    movies : array, [B, frames, H, W]
+        Brightness; a frame each millisecond.
+    threshold : float
+        Change that makes an event; > 0.
+
+    Returns
+    -------
+    list of structured arrays with the fields x, y, t [us], p
+        One for each movie, in the order of t.
+    """
+    step = float(number("film", "threshold", threshold))
+    require("film", "threshold", np.asarray(step), "finite and > 0")
+    movies = np.asarray(movies, np.float64)
+    if movies.ndim != 4 or movies.shape[1] < 1:
+        fail("film", "movies", movies.shape, "must have the shape [B, frames, H, W]; its shape")
+    known = movies[:, 0].copy()  # brightness at the last event
+    found: list[tuple[NDArray[Any], ...]] = []
+    for k in range(1, movies.shape[1]):
+        before, now = movies[:, k - 1], movies[:, k]
+        # A hair more than the quotient: 0.6 / 0.2 is 3.
+        counts = np.trunc((now - known) / step * (1 + 1e-12)).astype(np.int64)
+        b, y, x = np.nonzero(counts)
+        while b.size:
+            sign = np.sign(counts[b, y, x])
+            known[b, y, x] += sign * step
+            change = now[b, y, x] - before[b, y, x]
+            passed = np.clip((known[b, y, x] - before[b, y, x]) / change, 0, 1)
+            t = (1000 * (k - 1 + passed)).astype(np.int64)
+            found.append((b, x, y, t, sign > 0))
+            counts[b, y, x] -= sign
+            more = counts[b, y, x] != 0
+            b, y, x = b[more], y[more], x[more]
+    columns = [np.concatenate(c) for c in zip(*found, strict=True)] or [np.zeros(0, np.int64)] * 5
+    order = np.lexsort((columns[3], columns[0]))
+    sample = columns[0][order]
+    events = np.empty(len(order), EVENT)
+    for name, column in zip(EVENT.names or (), columns[1:], strict=True):
+        events[name] = column[order]
+    ends = np.searchsorted(sample, np.arange(1, len(movies)))
+    return np.split(events, ends)[: len(movies)]
+
+
+def to_frames(
+    events: NDArray[Any],
+    steps: SupportsIndex,
+    size: int | tuple[int, int],
+    *,
+    duration: float | None = None,
+    counts: bool = False,
+) -> NDArray[np.uint8]:
+    """Sort events into steps of equal length: input of a spiking network.
+
+    Parameters
+    ----------
+    events : structured array with the fields x, y, t [us], p
+        What `moving_digits` and tonic's data sets give.
+    steps : int
+        T.
+    size : int or (height, width)
+        Of the sensor.
+    duration : float, optional
+        Of all steps together [ms], from time 0 on; events behind it are left out. By default up to the last event.
+    counts : bool
+        How many there are, instead of whether there is one.
+
+    Returns
+    -------
+    uint8 array, [T, 2, H, W]
+        Channel 0 is OFF, 1 is ON. Counts end at 255.
+
+    Raises
+    ------
+    ValueError
+        An event lies outside of the sensor, or before time 0.
+    TypeError
+        A field is missing.
+    """
+    where = "to_frames"
+    total = integer(where, "steps", steps, 1)
+    high, wide = (integer(where, "size", s, 1) for s in (size if np.ndim(size) else (size, size)))  # type: ignore[union-attr]
+    fields = events.dtype.names or ()
+    if missing := {"x", "y", "t", "p"}.difference(fields):
+        msg = f"{where}: events must have the fields x, y, t and p, not there: {sorted(missing)}"
+        raise TypeError(msg)
+    x, y, t, p = (events[name].astype(np.int64) for name in ("x", "y", "t", "p"))
+    for name, values, limit in (("x", x, wide), ("y", y, high), ("t", t, None), ("p", p, 2)):
+        bad = values[(values < 0) | ((values >= limit) if limit is not None else False)]
+        if bad.size:
+            rule = ">= 0" if limit is None else f"in 0 .. {limit - 1}"
+            fail(where, name, int(bad[0]), f"must be {rule}")
+    last = (int(t.max()) + 1 if t.size else 1) if duration is None else None
+    span = float(last) if last is not None else 1000 * float(number(where, "duration", duration))
+    require(where, "duration", np.asarray(span), "> 0")
+    step = np.floor(t * (total / span)).astype(np.int64)
+    inside = step < total
+    at = (((step * 2 + p) * high + y) * wide + x)[inside]
+    frames = np.bincount(at, minlength=total * 2 * high * wide).reshape(total, 2, high, wide)
+    return np.minimum(frames, 255 if counts else 1).astype(np.uint8)

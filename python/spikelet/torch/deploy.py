@@ -1,0 +1,261 @@
+"""Trained networks become `spikelet.SpikingModel`: the layered engine, without PyTorch."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from spikelet import layers
+from spikelet._checks import named
+from spikelet.conversion import torch_operators, torch_tracing
+from spikelet.conversion.building import Call, Data, input_shape, refuse
+from spikelet.conversion.folding import fold
+from spikelet.graph import Graph, Node
+from spikelet.spiking_model import SpikingModel
+from spikelet.torch.finetune import SpikingModule
+from spikelet.torch.modules import LI, Neuron
+from spikelet.torch.sparse import SpikeLinear
+from spikelet.torch.time import OverTime, Repeat
+
+__all__ = ["to_spiking_model"]
+
+_WHERE = "to_spiking_model"
+_NEVER = 1e30  # a threshold that no potential reaches, for neurons that do not spike
+
+
+def to_spiking_model(
+    module: nn.Module, input_shape: Iterable[int], *, fold_norms: bool = True, **options: Any
+) -> SpikingModel:
+    """Make a `SpikingModel` of a trained network; it sends the same spikes.
+
+    Read are `torch.nn.Sequential`, nested as you like, of ``nn.Linear``, convolutions, pools, BatchNorm (folded into the
+    weights beside it), flattening, dropout (which vanishes, as in eval mode), `OverTime` and `Repeat` (which vanish, time
+    is the engine's), and of the neurons `LIF`, `IF` and `LI`. A network that `from_spiking_model` made goes back.
+
+    Sums of weights are added in another order than PyTorch's, so a potential may differ in its last digits, and a spike
+    where it meets the threshold by a hair: use ``dtype="float64"`` for both to see equal spikes. With weights on a binary
+    grid all is equal in float32, too.
+
+    Parameters
+    ----------
+    module : nn.Module
+        It stays as it is.
+    input_shape : tuple of int
+        Of one sample at one step, without time and batch: ``(1, 28, 28)``.
+    fold_norms : bool
+        Fold BatchNorm into weights; else it stays a layer of its own (`spikelet.layers.Affine`), which costs time.
+    **options
+        Of `SpikingModel`: dtype, threads, input_scale.
+
+    Returns
+    -------
+    SpikingModel
+        ``run(x, steps=T)`` for a constant input, ``run(x)`` for ``[T, B, ...]``. The rate readout is its `output`; what an
+        `LI` at the end integrates is ``run(..., record="v").v``.
+
+    Raises
+    ------
+    ValueError
+        If something cannot be done exactly: a neuron that the engine does not have, a reset that comes a step later, an
+        activation between spiking layers that is analog; the message names the module, with a hint.
+    TypeError
+        If it is no module.
+
+    Notes
+    -----
+    The names of layers are those of the modules (``0``, ``features.1``). Max pools are those of each step, as PyTorch does
+    them, and not of counts.
+    """
+    if not isinstance(module, nn.Module):
+        msg = f"{_WHERE}: module must be a torch.nn.Module, got {type(module).__name__}"
+        raise TypeError(msg)
+    dtype = options.get("dtype", "float32")
+    return SpikingModel(read(module, input_shape, dtype=dtype, fold_norms=fold_norms), **options)
+
+
+def read(
+    module: nn.Module,
+    shape: Iterable[int],
+    *,
+    dtype: str = "float64",
+    fold_norms: bool = True,
+    recurrent: bool = False,
+) -> Graph:
+    """Return the graph of a trained network, for an engine of this precision.
+
+    With `recurrent`, layers that hear themselves are read without that.
+    """
+    if isinstance(module, SpikingModule):
+        return module.to_graph()
+    sample = input_shape(_WHERE, shape)
+    twin = _still(module, "", lambda m, where: neuron_layer(m, where, dtype, recurrent=recurrent))
+    graph = Graph(map(_of_steps, torch_tracing.convert(twin, sample)), _WHERE)
+    for node in graph.nodes[:-1]:
+        if is_silent(node.layer):
+            refuse(
+                f"{_WHERE}: module '{node.name}' (LI)",
+                "hands a potential to other layers",
+                "a potential can only be the output; use LIF, or put LI last",
+            )
+    return fold(graph) if fold_norms else graph
+
+
+def is_silent(layer: layers.Layer) -> bool:
+    """Return whether it is an `LI`."""
+    return isinstance(layer, layers.LIF) and bool(np.all(layer.threshold == _NEVER))
+
+
+def neuron_layer(
+    module: Neuron, where: str, dtype: str = "float64", *, recurrent: bool = False
+) -> layers.Neuron:
+    """Return one of our neurons as a layer, or refuse.
+
+    Parameters
+    ----------
+    module : Neuron
+    where : str
+        Its name, for messages.
+    dtype : str
+        Of the engine.
+    recurrent : bool
+        Do not refuse recurrent ones.
+    """
+    where = f"{where} ({type(module).__name__})"
+    if type(module).forward not in (Neuron.forward, LI.forward):
+        refuse(where, "has a forward of its own", "use a neuron of spikelet.torch as it is")
+    cell = module.setting().cell
+    if cell.synapse or cell.adaptive or (hasattr(module, "recurrent") and not recurrent):
+        refuse(
+            where,
+            "is a neuron that the engine does not have",
+            "LIF, IF and LI can be deployed, and RecurrentLIF by `to_network`",
+        )
+    if cell.rest:
+        refuse(
+            where,
+            f"leaks to {cell.rest:g}",
+            "the engine leaks to 0: train with v_reset=0.0, or None for reset by subtraction",
+        )
+    decay, gain = _one(module.decay, where, "decay"), _one(module.gain, where, "gain")
+    with named(where):
+        if isinstance(module, LI):
+            return layers.LIF(_NEVER, decay=decay, gain=gain)
+        # After a reset to 0 no potential is above the threshold, so that `both` is `same`.
+        if cell.when != "same" and (cell.when, cell.reset) != ("both", "value"):
+            refuse(
+                where,
+                f"is reset as snnTorch's Leaky by reset={module.reset!r}, in the step after its spike",
+                'train with reset_delay=False and reset="zero", or with convention="spikelet", '
+                f"decay={decay:g}, gain={gain:g}",
+            )
+        if cell.reset == "none":
+            refuse(where, "has reset='none'", 'train with reset="subtract" or "zero"')
+        threshold = _array(module.v_threshold)
+        if cell.strict:  # above it is at the next number
+            real = np.float64 if dtype == "float64" else np.float32
+            threshold = np.nextafter(threshold.astype(real), real(np.inf)).astype(np.float64)
+        if threshold.size == 1 or threshold.shape[1:] == (1, 1):
+            threshold = threshold.reshape(-1 if threshold.size > 1 else ())
+        reset: Any = {"subtract": "subtract", "value": "zero"}[cell.reset]
+        options: dict[str, Any] = {"v_reset": cell.v_reset} if reset == "zero" else {}
+        if decay == gain == 1:
+            return layers.IF(threshold, reset, **options)
+        return layers.LIF(threshold, reset, decay=decay, gain=gain, **options)
+
+
+def _array(value: Any) -> NDArray[np.float64]:
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().numpy()
+    return np.asarray(value, np.float64)
+
+
+def _one(value: Any, where: str, argument: str) -> float:
+    array = _array(value)
+    if array.size != 1 and (array != array.flat[0]).any():
+        refuse(where, f"has a {argument} for each neuron", "the engine has one for a layer")
+    return float(array.flat[0])
+
+
+class _Still(nn.Module):
+    """Stands for a neuron while the network is traced: its first step, from rest."""
+
+    def __init__(self, layer: layers.Neuron) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        _, gain = self.layer.coefficients()
+        threshold = torch.as_tensor(np.array(self.layer.threshold))
+        if threshold.ndim == 1:
+            threshold = threshold.reshape(-1, *[1] * (x.ndim - 2))
+        return (gain * x >= threshold).to(x.dtype)
+
+
+def _still_neuron(call: Call, module: _Still, x: Data) -> Data:
+    return call.add(module.layer, x)
+
+
+torch_operators.MODULES[_Still] = _still_neuron
+
+
+def _still(
+    module: nn.Module, name: str, layer_of: Callable[[Neuron, str], layers.Neuron]
+) -> nn.Module:
+    """Return a copy that knows no time: what it does to the samples of one step."""
+    where = f"{_WHERE}: module '{name}'" if name else _WHERE
+    if isinstance(module, OverTime):
+        return _still(module.layer, name, layer_of)
+    if isinstance(module, Repeat):
+        return nn.Identity()
+    if type(module) is nn.Sequential:
+        inside = f"{name}." if name else ""
+        parts = {n: _still(m, inside + n, layer_of) for n, m in module._modules.items()}
+        twin = nn.Sequential()
+        for n, m in parts.items():
+            twin.add_module(n, m)
+        return twin
+    if isinstance(module, Neuron):
+        return _Still(layer_of(module, where))
+    if type(module) is SpikeLinear:  # does the same, sparsely
+        twin = copy.copy(module)
+        twin.__class__ = nn.Linear
+        return copy.deepcopy(twin)
+    if type(module) in torch_operators.SOFTMAX:
+        refuse(where, "is a softmax, of each step", "take it of the readout, outside of the model")
+    if isinstance(module, nn.Flatten):
+        if module.start_dim not in (1, 2) or module.end_dim != -1:
+            refuse(where, f"is {module}", "flatten whole samples: nn.Flatten(2) of [T, B, ...]")
+        return nn.Flatten()
+    if torch_tracing.handler_of(module) is None and any(
+        isinstance(m, Neuron) for m in module.modules()
+    ):
+        refuse(
+            f"{where} ({type(module).__name__})",
+            "has neurons in a forward of its own",
+            "only torch.nn.Sequential tells what follows what: make it of these, or build the "
+            "`SpikingModel` of its parts",
+        )
+    return copy.deepcopy(module)
+
+
+def _of_steps(node: Node) -> Node:
+    layer = node.layer
+    if isinstance(layer, layers.ReLU):
+        _refuse_analog(node.name)
+    if isinstance(layer, layers.MaxPool2d):
+        layer = layer.replace(of="steps")
+    return Node(node.name, layer, node.inputs)
+
+
+def _refuse_analog(name: str) -> NoReturn:
+    refuse(
+        f"{_WHERE}: module '{name}' (ReLU)",
+        "is an analog activation of each step",
+        "train with a spiking neuron in its place; `sl.convert` is for networks of ReLU",
+    )

@@ -1,0 +1,252 @@
+"""Converted networks become PyTorch modules again: fine-tuned by surrogate gradients, they need fewer steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional as F  # as everybody writes it
+
+from spikelet import layers
+from spikelet._checks import fail
+from spikelet.conversion.building import refuse
+from spikelet.graph import INPUT, Graph, Node
+from spikelet.spiking_model import SpikingModel
+from spikelet.torch.modules import LIF
+
+__all__ = ["SpikingModule", "from_spiking_model"]
+
+_WHERE = "from_spiking_model"
+_TRAINED: dict[type[layers.Layer], tuple[str, ...]] = {
+    layers.Linear: ("weight", "bias"),
+    layers.Conv2d: ("weight", "bias"),
+    layers.Affine: ("scale", "shift"),
+    layers.IF: ("v_init", "amplitude"),
+    layers.LIF: ("v_init", "amplitude"),
+}
+
+
+def from_spiking_model(
+    model: SpikingModel | Graph,
+    *,
+    surrogate: str = "atan",
+    alpha: float | None = None,
+) -> SpikingModule:
+    """Make a trainable module of a `SpikingModel`; it gives the same, and learns by surrogate gradients.
+
+    Made for conversion and fine-tuning in turn (Rathi et al., ICLR 2020): convert an ANN for few steps with
+    ``sl.convert(ann, x, neuron="soft", steps=4)``, train this for an epoch or two, and hand it to `to_spiking_model`.
+    Weights, biases, thresholds, initial potentials and amplitudes are parameters.
+
+    Parameters
+    ----------
+    model : SpikingModel or Graph
+        Of `spikelet.layers`; its neurons are `IF` and `LIF` with binary spikes.
+    surrogate, alpha
+        Of the neurons, at potentials in units of the threshold; see `spikelet.torch.LIF`.
+
+    Returns
+    -------
+    SpikingModule
+        ``module(x)`` takes ``[T, B, ...]`` and gives what the last layer does at each step, ``[T, B, ...]``; ``.mean(0)`` is
+        the `output` of the model (``[delay:].mean(0)``, if it has a delay). A constant input costs the layers before the
+        first neurons one step alone: give ``Repeat(T)(x)``.
+
+    Raises
+    ------
+    TypeError
+        If it is no model.
+    ValueError
+        If a neuron has a code, a schedule or an activation that cannot be trained so; the message names it.
+    """
+    if not isinstance(model, (SpikingModel, Graph)):
+        msg = f"{_WHERE}: model must be a SpikingModel, got {type(model).__name__}"
+        raise TypeError(msg)
+    graph = model.graph if isinstance(model, SpikingModel) else model
+    double = isinstance(model, SpikingModel) and model.dtype == "float64"
+    module = SpikingModule(graph, surrogate=surrogate, alpha=alpha)
+    if not double:
+        module.float()
+    return module
+
+
+class SpikingModule(nn.Module):
+    """A graph of layers as a module; see `from_spiking_model`.
+
+    Parameters
+    ----------
+    graph : Graph
+    **neuron
+        Options of the neurons: surrogate, alpha.
+    """
+
+    def __init__(self, graph: Graph, **neuron: Any) -> None:
+        super().__init__()
+        self.inputs = {node.name: node.inputs for node in graph}
+        self.steps = nn.ModuleList(_step(node, neuron) for node in graph)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the output of the last layer.
+
+        Parameters
+        ----------
+        x : tensor, [T, B, ...]
+        """
+        if x.ndim < 3 or len(x) == 0:
+            fail("SpikingModule", "x", tuple(x.shape), "must have the shape [T, B, ...]; its shape")
+        total = len(x)
+        # What is the same at each step is computed once, and has a first dimension of 1.
+        values = {INPUT: x[:1] if x.stride(0) == 0 else x}
+        for (name, sources), step in zip(self.inputs.items(), self.steps, strict=True):
+            values[name] = y = step([values[s] for s in sources], total)
+        return y.expand(total, *y.shape[1:])
+
+    def to_graph(self) -> Graph:
+        """Return the layers as they are now."""
+        names = self.inputs.items()
+        return Graph(
+            Node(name, step.to_layer(), sources)
+            for (name, sources), step in zip(names, self.steps, strict=True)
+        )
+
+
+class _Step(nn.Module):
+    """A layer whose arrays are parameters."""
+
+    def __init__(self, layer: layers.Layer) -> None:
+        super().__init__()
+        self.layer = layer
+        for name in _TRAINED.get(type(layer), ()):
+            value = getattr(layer, name)
+            tensor = None if value is None else torch.from_numpy(np.array(value, np.float64))
+            self.register_parameter(name, None if tensor is None else nn.Parameter(tensor))
+
+    def to_layer(self) -> layers.Layer:
+        return self.layer.replace(**self._arrays())
+
+    def _arrays(self) -> dict[str, Any]:
+        names = _TRAINED.get(type(self.layer), ())
+        return {n: _array(p) for n in names if (p := getattr(self, n)) is not None}
+
+    def forward(self, xs: list[torch.Tensor], total: int) -> torch.Tensor:  # noqa: ARG002
+        first = xs[0]
+        if isinstance(self.layer, layers.Add):
+            return sum(xs[1:], first)
+        if isinstance(self.layer, layers.Concat):
+            longest = max(map(len, xs))
+            return torch.cat([x.expand(longest, *x.shape[1:]) for x in xs], 2)
+        if (
+            isinstance(self.layer, layers.MaxPool2d)
+            and self.layer.of == "counts"
+            and len(first) > 1
+        ):
+            # The greatest count so far, and by how much a step makes it grow.
+            counts = self._each(first.cumsum(0))
+            return torch.cat((counts[:1], counts.diff(dim=0)))
+        return self._each(first)
+
+    def _each(self, x: torch.Tensor) -> torch.Tensor:
+        y = _APPLY[type(self.layer)](self, self.layer, x.flatten(0, 1))
+        return y.unflatten(0, x.shape[:2])
+
+
+def _array(tensor: torch.Tensor) -> NDArray[np.float64]:
+    array: NDArray[np.float64] = tensor.detach().double().cpu().numpy()
+    return array
+
+
+class _Spiking(_Step):
+    """Neurons of a layered model: potentials in units of the threshold, with an initial potential and an amplitude."""
+
+    def __init__(self, layer: layers.Neuron, neuron: dict[str, Any]) -> None:
+        super().__init__(layer)
+        self.decay, self.gain = layer.coefficients()
+        self.neuron = LIF(decay=self.decay, gain=self.gain, reset=layer.reset, **neuron)
+        given = torch.from_numpy(np.array(layer.threshold, np.float64))
+        self.register_buffer("given", given)
+        # Of a logarithm: thresholds of all sizes learn at the same rate, and stay above 0.
+        self.growth = nn.Parameter(torch.zeros_like(given))
+
+    @property
+    def threshold(self) -> torch.Tensor:
+        return self.given * self.growth.exp()
+
+    def to_layer(self) -> layers.Layer:
+        return self.layer.replace(threshold=_array(self.threshold), **self._arrays())
+
+    def forward(self, xs: list[torch.Tensor], total: int) -> torch.Tensor:
+        def aligned(p: torch.Tensor) -> torch.Tensor:
+            return p.reshape(-1, *[1] * (x.ndim - 3)) if p.ndim == 1 else p
+
+        (x,) = xs
+        threshold = aligned(self.threshold)
+        # As if it had come with the first input.
+        start = aligned(self.v_init) * (self.decay / self.gain)
+        first, rest = x[:1] + start, x[1:] if len(x) > 1 else x.expand(total - 1, *x.shape[1:])
+        spikes: torch.Tensor = self.neuron(torch.cat((first, rest)) / threshold)
+        return spikes * aligned(self.amplitude)
+
+
+def _step(node: Node, neuron: dict[str, Any]) -> _Step:
+    layer = node.layer
+    where = f"{_WHERE}: layer '{node.name}' ({type(layer).__name__})"
+    if isinstance(layer, layers.Neuron):
+        if type(layer) not in _TRAINED or layer.code != "binary":
+            refuse(
+                where,
+                "has a schedule, or signed spikes",
+                'convert with neuron="soft" or "hard" to fine-tune',
+            )
+        _, gain = layer.coefficients()
+        if gain == 0 or (layer.reset == "zero" and layer.v_reset):
+            refuse(where, "has no gain, or is not reset to 0", "only v_reset=0.0 can be trained")
+        return _Spiking(layer, neuron)
+    if type(layer) not in _APPLY and not isinstance(layer, (layers.Add, layers.Concat)):
+        refuse(where, "waits for the mean over all steps", "convert without keep= to fine-tune")
+    return _Step(layer)
+
+
+def _conv(step: Any, layer: Any, x: torch.Tensor) -> torch.Tensor:
+    top, bottom, left, right = layer.padding
+    padding: Any = (top, left)
+    if (top, left) != (bottom, right):
+        x, padding = F.pad(x, (left, right, top, bottom)), 0
+    return F.conv2d(x, step.weight, step.bias, layer.stride, padding, layer.dilation, layer.groups)
+
+
+def _affine(step: Any, _layer: Any, x: torch.Tensor) -> torch.Tensor:
+    shape = (-1, *[1] * (x.ndim - 2))
+    y = x * step.scale.reshape(shape)
+    return y if step.shift is None else y + step.shift.reshape(shape)
+
+
+def _average(_step: Any, layer: Any, x: torch.Tensor) -> torch.Tensor:
+    return F.avg_pool2d(
+        x, layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode, layer.count_include_pad
+    )
+
+
+def _maximum(_step: Any, layer: Any, x: torch.Tensor) -> torch.Tensor:
+    return F.max_pool2d(
+        x, layer.kernel_size, layer.stride, layer.padding, ceil_mode=layer.ceil_mode
+    )
+
+
+def _upsample(_step: Any, layer: Any, x: torch.Tensor) -> torch.Tensor:
+    return F.interpolate(x, scale_factor=tuple(map(float, layer.scale_factor)), mode="nearest")
+
+
+_APPLY: dict[type[layers.Layer], Callable[[Any, Any, torch.Tensor], torch.Tensor]] = {
+    layers.Linear: lambda step, _, x: F.linear(x, step.weight, step.bias),
+    layers.Conv2d: _conv,
+    layers.Affine: _affine,
+    layers.AvgPool2d: _average,
+    layers.MaxPool2d: _maximum,
+    layers.AdaptiveAvgPool2d: lambda _, layer, x: F.adaptive_avg_pool2d(x, layer.output_size),
+    layers.Upsample: _upsample,
+    layers.Flatten: lambda _step, _, x: x.flatten(1),
+}

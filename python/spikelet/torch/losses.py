@@ -1,0 +1,253 @@
+r"""Readouts and losses of spiking networks.
+
+Output spikes and potentials have the shape ``[T, B, classes]``. A readout makes numbers ``[B, classes]`` of them, of which
+the greatest says the class; a loss makes one number. Gradients pass through spikes by the surrogates of the neurons.
+
+======================  ====================  =======================================================================
+code                    readout               loss
+======================  ====================  =======================================================================
+rate                    `rate`                `rate_cross_entropy`, `rate_mse`
+membrane potential      `membrane`            `membrane_cross_entropy` (a layer that does not spike: `LI`)
+time to first spike     `first_spike_time`    `latency_cross_entropy`
+======================  ====================  =======================================================================
+
+`rate_bounds` is added to any of them, with a factor: it keeps neurons from being silent, or from firing too much.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch.nn import functional as F  # as everybody writes it
+
+from spikelet._checks import fail, number, require
+
+__all__ = [
+    "first_spike_time",
+    "latency_cross_entropy",
+    "membrane",
+    "membrane_cross_entropy",
+    "rate",
+    "rate_bounds",
+    "rate_cross_entropy",
+    "rate_mse",
+]
+
+
+def rate(spikes: torch.Tensor) -> torch.Tensor:
+    """Return the mean over time, spikes a step.
+
+    Parameters
+    ----------
+    spikes : tensor, [T, B, ...]
+
+    Returns
+    -------
+    tensor, [B, ...]
+    """
+    return _series("rate", "spikes", spikes).mean(0)
+
+
+def membrane(v: torch.Tensor, how: Literal["max", "mean", "last"] = "max") -> torch.Tensor:
+    """Return one number for the potentials of all steps.
+
+    Parameters
+    ----------
+    v : tensor, [T, B, ...]
+        Potential after each step.
+    how : "max", "mean" or "last"
+        "max" as in Zenke & Vogels (Neural Computation 33, 2021); its gradient goes to the step of the maximum alone.
+
+    Returns
+    -------
+    tensor, [B, ...]
+    """
+    v = _series("membrane", "v", v)
+    if how == "max":
+        return v.amax(0)
+    if how == "mean":
+        return v.mean(0)
+    if how != "last":
+        fail("membrane", "how", how, 'must be "max", "mean" or "last"')
+    return v[-1]
+
+
+def first_spike_time(spikes: torch.Tensor) -> torch.Tensor:
+    r"""Return the step of the first spike, 0 .. T - 1; T for neurons that never spike. Differentiable.
+
+    .. math:: t = \sum_{n=0}^{T-1} \prod_{k=0}^{n} (1 - s_k)
+
+    counts the steps at which a neuron has not spiked yet. For spikes of 0 and 1 it is the time itself, and between them
+    the time to expect if :math:`s_k` were the probability of a spike. So its derivative says what one more spike would
+    change: at a step before the first spike :math:`-(t - k)`, at the first spike minus the steps until the second, which
+    would then be first, and 0 behind. A silent neuron has a gradient at each step. From there the surrogate leads to the
+    potential.
+
+    Parameters
+    ----------
+    spikes : tensor, [T, B, ...]
+        Of 0 and 1.
+
+    Returns
+    -------
+    tensor, [B, ...]
+        In steps.
+    """
+    return (1 - _series("first_spike_time", "spikes", spikes)).cumprod(0).sum(0)
+
+
+def rate_cross_entropy(
+    spikes: torch.Tensor, labels: torch.Tensor, *, scale: float | None = None
+) -> torch.Tensor:
+    """Return the cross entropy of a softmax over rates.
+
+    Parameters
+    ----------
+    spikes : tensor, [T, B, classes]
+    labels : int64 tensor, [B]
+    scale : float, optional
+        Factor of the rates: the greater it is, the smaller a lead suffices. By default T, which makes them counts.
+
+    Returns
+    -------
+    tensor, one number
+        Mean over the batch.
+    """
+    spikes = _classes("rate_cross_entropy", "spikes", spikes, labels)
+    factor = len(spikes) if scale is None else _positive("rate_cross_entropy", "scale", scale)
+    return F.cross_entropy(spikes.mean(0) * factor, labels)
+
+
+def rate_mse(
+    spikes: torch.Tensor, labels: torch.Tensor, *, correct: float = 0.9, incorrect: float = 0.1
+) -> torch.Tensor:
+    """Return the mean squared distance of rates from those that are wanted.
+
+    Parameters
+    ----------
+    spikes : tensor, [T, B, classes]
+    labels : int64 tensor, [B]
+    correct, incorrect : float in [0, 1]
+        Wanted rate of the neuron of the class, and of all others, in spikes a step. Others above 0 keep neurons alive
+        (snnTorch's mse_count_loss; Eshraghian et al., Proceedings of the IEEE 111, 2023).
+
+    Returns
+    -------
+    tensor, one number
+        Mean over batch and classes.
+    """
+    where = "rate_mse"
+    spikes = _classes(where, "spikes", spikes, labels)
+    high, low = (_share(where, n, r) for n, r in (("correct", correct), ("incorrect", incorrect)))
+    wanted = F.one_hot(labels, spikes.shape[2]).to(spikes.dtype) * (high - low) + low
+    return F.mse_loss(spikes.mean(0), wanted)
+
+
+def membrane_cross_entropy(
+    v: torch.Tensor, labels: torch.Tensor, *, how: Literal["max", "mean", "last"] = "max"
+) -> torch.Tensor:
+    """Return the cross entropy of a softmax over potentials.
+
+    Parameters
+    ----------
+    v : tensor, [T, B, classes]
+    labels : int64 tensor, [B]
+    how : "max", "mean" or "last"
+        Of what; see `membrane`.
+
+    Returns
+    -------
+    tensor, one number
+        Mean over the batch.
+    """
+    return F.cross_entropy(
+        membrane(_classes("membrane_cross_entropy", "v", v, labels), how), labels
+    )
+
+
+def latency_cross_entropy(
+    spikes: torch.Tensor, labels: torch.Tensor, *, tau: float = 1.0
+) -> torch.Tensor:
+    """Return the cross entropy of a softmax over ``-t / tau``, t the time of the first spike: the first one wins.
+
+    As in Mostafa (IEEE TNNLS 29, 2018) and Göltz et al. (Nature Machine Intelligence 3, 2021), but differentiated by the
+    surrogate; see `first_spike_time`.
+
+    Parameters
+    ----------
+    spikes : tensor, [T, B, classes]
+    labels : int64 tensor, [B]
+    tau : float
+        What lead counts, in steps; > 0.
+
+    Returns
+    -------
+    tensor, one number
+        Mean over the batch.
+    """
+    spikes = _classes("latency_cross_entropy", "spikes", spikes, labels)
+    tau = _positive("latency_cross_entropy", "tau", tau)
+    return F.cross_entropy(-first_spike_time(spikes) / tau, labels)
+
+
+def rate_bounds(
+    spikes: torch.Tensor, low: float = 0.0, high: float = 1.0, *, norm: Literal["l1", "l2"] = "l2"
+) -> torch.Tensor:
+    """Return by how much neurons spike too little or too much: to be added to a loss, with a factor.
+
+    The rate of a neuron is its mean over steps and batch. What it misses of `low`, or is above `high`, counts as it is
+    ("l1") or squared ("l2"), and is averaged over the neurons (after Zenke & Vogels, Neural Computation 33, 2021).
+
+    Parameters
+    ----------
+    spikes : tensor, [T, B, ...]
+        Of one layer.
+    low, high : float in [0, 1]
+        Bounds, in spikes a step; ``low <= high``.
+    norm : "l1" or "l2"
+
+    Returns
+    -------
+    tensor, one number
+    """
+    where = "rate_bounds"
+    spikes = _series(where, "spikes", spikes)
+    low, high = _share(where, "low", low), _share(where, "high", high)
+    if low > high:
+        fail(where, "low", low, f"must be at most high = {high:g}")
+    if norm not in ("l1", "l2"):
+        fail(where, "norm", norm, 'must be "l1" or "l2"')
+    rates = spikes.mean((0, 1))
+    excess = F.relu(low - rates) + F.relu(rates - high)
+    return (excess if norm == "l1" else excess.square()).mean()
+
+
+def _series(where: str, argument: str, values: torch.Tensor) -> torch.Tensor:
+    if not isinstance(values, torch.Tensor):
+        msg = f"{where}: {argument} must be a tensor, got {type(values).__name__}"
+        raise TypeError(msg)
+    if values.ndim < 2 or len(values) == 0:
+        fail(where, argument, tuple(values.shape), "must have the shape [T, B, ...]; its shape")
+    return values
+
+
+def _classes(where: str, argument: str, values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    shape = tuple(_series(where, argument, values).shape)
+    if len(shape) != 3:
+        fail(where, argument, shape, "must have the shape [T, B, classes]; its shape")
+    if tuple(labels.shape) != shape[1:2]:
+        fail(where, "labels", tuple(labels.shape), f"must have the shape ({shape[1]},); its shape")
+    return values
+
+
+def _positive(where: str, argument: str, value: float) -> float:
+    array = number(where, argument, value)
+    require(where, argument, array, "finite and > 0")
+    return float(array)
+
+
+def _share(where: str, argument: str, value: float) -> float:
+    array = number(where, argument, value)
+    require(where, argument, array, "in [0, 1]")
+    return float(array)

@@ -1,0 +1,82 @@
+"""Layers that know no time, applied to every step: ``[T, B, ...]`` is seen as a batch of T x B samples."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from spikelet._checks import fail, integer
+
+__all__ = ["OverTime", "Repeat"]
+
+
+class OverTime(nn.Module):
+    """Apply layers to all steps at once: convolutions, BatchNorm, pools.
+
+    T is folded into the batch: one call of each layer does all steps, and BatchNorm takes its statistics over steps and
+    samples alike (as in Zheng et al., AAAI 2021, but for their factor).
+
+    Parameters
+    ----------
+    *layers : nn.Module
+        Without a state that lasts from step to step; applied one after another.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is none, or one is no module.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from spikelet.torch import OverTime
+    >>> OverTime(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4))(torch.zeros(5, 2, 1, 8, 8)).shape
+    torch.Size([5, 2, 4, 6, 6])
+    """
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        if not layers:
+            fail("OverTime", "layers", layers, "must be at least one module")
+        for layer in layers:
+            if not isinstance(layer, nn.Module):
+                msg = f"OverTime: layers must be torch.nn modules, got {layer!r}"
+                raise TypeError(msg)
+        self.layer = layers[0] if len(layers) == 1 else nn.Sequential(*layers)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what the layers make of each step.
+
+        Parameters
+        ----------
+        x : tensor, [T, B, ...]
+        """
+        if x.ndim < 3:
+            fail("OverTime", "x", tuple(x.shape), "must have the shape [T, B, ...]; its shape")
+        y: torch.Tensor = self.layer(x.flatten(0, 1))
+        return y.unflatten(0, x.shape[:2])
+
+
+class Repeat(nn.Module):
+    """Hold a value constant for T steps: ``[B, ...]`` becomes ``[T, B, ...]``, without a copy.
+
+    Behind the first layer of a network with direct coding it saves that layer T - 1 of its T calls.
+
+    Parameters
+    ----------
+    steps : int
+        T.
+    """
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = integer("Repeat", "steps", steps, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return a view of x, T times."""
+        return x.expand(self.steps, *x.shape)
+
+    def extra_repr(self) -> str:
+        """Return what is shown of it."""
+        return f"steps={self.steps}"

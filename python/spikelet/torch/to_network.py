@@ -1,0 +1,205 @@
+"""Trained fully connected networks become a `spikelet.Network`: event by event, where plasticity, delays and noise can be added."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from torch import nn
+
+from spikelet import layers
+from spikelet._checks import fail, integer, named
+from spikelet.conversion.building import refuse
+from spikelet.network import Network
+from spikelet.neurons import LIFDelta
+from spikelet.population import Population
+from spikelet.projection import Projection
+from spikelet.recorders import SpikeRecorder
+from spikelet.rules import AllToAll
+from spikelet.sources import RasterSource
+from spikelet.torch.deploy import is_silent, read
+from spikelet.torch.modules import Neuron
+
+__all__ = ["DeployedNetwork", "to_network"]
+
+_WHERE = "to_network"
+_FOREVER = 1e300  # a time constant that is no leak: exp(-dt / tau_m) is 1
+
+
+@dataclass(frozen=True, eq=False)
+class DeployedNetwork:
+    """A `Network`, and what it is made of.
+
+    A synapse takes one step: what the module computes at step t (from 0 on), layer l (1, 2, ...) sends with the stamp
+    ``(t + 1 + l) dt``; the input has ``(t + 1) dt``. `run` undoes that.
+
+    Parameters
+    ----------
+    network : Network
+    input : Population
+        A `RasterSource`; ``input.raster = x`` sets what comes next.
+    bias : Population or None
+        One element that spikes at each step; its weights are the biases, its delays make it reach each layer when the input
+        does.
+    layers : tuple of Population
+        `LIFDelta` neurons, from the first to the last.
+    projections : tuple of Projection
+        Of the weights, one to each layer.
+    recorders : tuple of SpikeRecorder
+        One for each layer.
+    """
+
+    network: Network
+    input: Population
+    bias: Population | None
+    layers: tuple[Population, ...]
+    projections: tuple[Projection, ...]
+    recorders: tuple[SpikeRecorder, ...]
+
+    def run(self, x: ArrayLike) -> list[NDArray[np.uint8]]:
+        """Return the spikes of each layer, as the module would send them; from rest.
+
+        Parameters
+        ----------
+        x : array-like, [T, inputs]
+            Spikes of the input: 0 or 1, or how many.
+
+        Returns
+        -------
+        list of uint8 arrays, [T, neurons]
+        """
+        raster = RasterSource(x).raster  # checked before anything is changed
+        size = self.input.size
+        if raster.shape[1] != size:
+            fail("DeployedNetwork.run", "x", raster.shape, f"must be [steps, {size}]; its shape")
+        steps, dt = len(raster), self.network.dt
+        self.network.reset(keep_weights=True)
+        self.input.raster = raster
+        if self.bias is not None:
+            self.bias.raster = np.ones((steps, 1), np.uint8)
+        self.network.run((steps + 1 + len(self.layers)) * dt)
+        spikes = []
+        for depth, recorder in enumerate(self.recorders, start=1):
+            sent = np.zeros((steps, recorder.target.size), np.uint8)
+            step = np.rint(recorder.times / dt).astype(np.int64) - 1 - depth
+            inside = step < steps
+            sent[step[inside], recorder.ids[inside]] = 1
+            spikes.append(sent)
+        return spikes
+
+
+def to_network(
+    module: nn.Module,
+    input_size: int,
+    dt: float = 1.0,
+    *,
+    dtype: Literal["float32", "float64"] = "float64",
+    seed: int = 0,
+    threads: int | None = None,
+) -> DeployedNetwork:
+    """Make a `Network` of a trained chain of linear layers and neurons; it sends the same spikes, each layer a step later.
+
+    Neurons become `LIFDelta` with ``E_L = 0``, ``t_ref = 0`` and the time constant ``-dt / log(decay)``; a weight is the
+    module's times its gain, in mV. The input must be spikes. BatchNorm is folded into the weights.
+
+    Parameters
+    ----------
+    module : nn.Module
+        ``nn.Sequential`` of ``nn.Linear`` (or `SpikeLinear`), BatchNorm, dropout, and `LIF`, `IF` or `RecurrentLIF`, as for
+        `to_spiking_model`; the last layer are neurons. It stays as it is.
+    input_size : int
+        Number of inputs.
+    dt : float
+        Length of a step [ms].
+    dtype, seed, threads
+        Of `Network`. In float64 the spikes are those of the module in float64, unless a potential meets its threshold
+        within rounding; with weights on a binary grid, all are, in float32 too.
+
+    Returns
+    -------
+    DeployedNetwork
+
+    Raises
+    ------
+    ValueError
+        If something cannot be done exactly; the message names the module.
+    TypeError
+        If it is no module.
+    """
+    if not isinstance(module, nn.Module):
+        msg = f"{_WHERE}: module must be a torch.nn.Module, got {type(module).__name__}"
+        raise TypeError(msg)
+    size = integer(_WHERE, "input_size", input_size, 1)
+    chain = _pairs(module, size, dtype)
+    net = Network(dt=dt, seed=seed, threads=threads, dtype=dtype)
+    models = [_model(name, neuron, net.dt) for name, _, neuron in chain]
+    before = first = net.population(size, RasterSource(np.zeros((0, size), np.uint8)), "input")
+    biased = any(linear.bias is not None for _, linear, _ in chain)
+    bias = net.population(1, RasterSource(np.zeros((0, 1), np.uint8)), "bias") if biased else None
+    heard = {
+        name: m
+        for name, m in module.named_modules(remove_duplicate=False)
+        if isinstance(m, Neuron) and hasattr(m, "recurrent")
+    }
+    populations, projections = [], []
+    for depth, ((name, linear, neuron), model) in enumerate(
+        zip(chain, models, strict=True), start=1
+    ):
+        _, gain = neuron.coefficients()
+        after = net.population(len(linear.weight), model, name)
+        weight = gain * linear.weight.T
+        projections.append(net.connect(before, after, AllToAll(), weight=weight, delay=net.dt))
+        if bias is not None and linear.bias is not None:
+            drive = gain * linear.bias[None]
+            net.connect(bias, after, AllToAll(), weight=drive, delay=depth * net.dt)
+        if name in heard:
+            weight = gain * heard[name].recurrent.detach().double().cpu().numpy().T
+            net.connect(after, after, AllToAll(), weight=weight, delay=net.dt)
+        populations.append(after)
+        before = after
+    recorders = tuple(net.record(p, "spikes") for p in populations)
+    return DeployedNetwork(net, first, bias, tuple(populations), tuple(projections), recorders)
+
+
+def _pairs(
+    module: nn.Module, size: int, dtype: str
+) -> list[tuple[str, layers.Linear, layers.Neuron]]:
+    """Return linear layers and their neurons; anything else is refused."""
+    nodes = list(read(module, (size,), dtype=dtype, recurrent=True))
+    hint = "a Network is made of nn.Linear and neurons in turn; `to_spiking_model` takes more"
+    pairs = []
+    for k, node in enumerate(nodes):
+        wanted: type[layers.Layer] = layers.Neuron if k % 2 else layers.Linear
+        if not isinstance(node.layer, wanted):
+            kind = type(node.layer).__name__
+            refuse(f"{_WHERE}: layer '{node.name}' ({kind})", f"must be {wanted.__name__}", hint)
+        if isinstance(node.layer, layers.Neuron):
+            linear = nodes[k - 1].layer
+            assert isinstance(linear, layers.Linear)
+            pairs.append((node.name, linear, node.layer))
+    if len(nodes) % 2 or is_silent(nodes[-1].layer):
+        refuse(f"{_WHERE}: layer '{nodes[-1].name}'", "is the last one and does not spike", hint)
+    return pairs
+
+
+def _model(name: str, neuron: layers.Neuron, dt: float) -> LIFDelta:
+    decay, _ = neuron.coefficients()
+    where = f"{_WHERE}: layer '{name}'"
+    if decay <= 0:
+        fail(where, "decay", decay, "must be > 0 in a Network")
+    plain = not np.any(neuron.v_init) and np.all(np.asarray(neuron.amplitude) == 1)
+    if not plain or neuron.code != "binary" or isinstance(neuron, layers.PredictiveIF):
+        refuse(where, "has more than threshold and reset", "`SpikingModel` runs converted networks")
+    options: dict[str, Any] = {"reset": neuron.reset}
+    with named(where):
+        return LIFDelta(
+            tau_m=_FOREVER if decay == 1 else -dt / math.log(decay),
+            E_L=0.0,
+            V_th=neuron.threshold,
+            V_reset=neuron.v_reset if neuron.reset == "zero" else 0.0,
+            t_ref=0.0,
+            **options,
+        )
