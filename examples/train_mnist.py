@@ -32,7 +32,6 @@ try:
         LIF,
         Epoch,
         OverTime,
-        Repeat,
         SpikeConv2d,
         fit,
         keep_freed_memory,
@@ -61,8 +60,8 @@ SPIKING = ("lif1", "lif2", "lif3")
 
 # %%
 def build(shape: tuple[int, int], steps: int, width: int) -> nn.Sequential:
-    def neurons() -> LIF:
-        return LIF(tau_m=2.0, gain=1.0)  # a step is 1 ms
+    def neurons(steps: int | None = None) -> LIF:
+        return LIF(tau_m=2.0, gain=1.0, steps=steps)  # a step is 1 ms
 
     features = 2 * width * (shape[0] // 4) * (shape[1] // 4)
     return nn.Sequential(
@@ -70,8 +69,7 @@ def build(shape: tuple[int, int], steps: int, width: int) -> nn.Sequential:
             conv1=nn.Conv2d(1, width, 5, padding=2, bias=False),
             bn1=nn.BatchNorm2d(width),
             pool1=nn.MaxPool2d(2),
-            repeat=Repeat(steps),
-            lif1=neurons(),
+            lif1=neurons(steps),
             conv2=SpikeConv2d(width, 2 * width, 5, stride=2, padding=2, bias=False),
             bn2=OverTime(nn.BatchNorm2d(2 * width)),
             lif2=neurons(),

@@ -9,7 +9,7 @@ from torch import nn
 
 import spikelet as sl
 import spikelet.torch as st
-from spikelet.torch import OverTime, Repeat, losses, to_network, to_spiking_model
+from spikelet.torch import OverTime, losses, to_network, to_spiking_model
 
 STEPS = 64
 
@@ -159,14 +159,14 @@ def test_sparse_layers_are_read_as_dense_ones():
 def test_constant_input_and_readout_of_potentials():
     torch.manual_seed(0)
     model = nn.Sequential(
-        nn.Conv2d(1, 4, 3), Repeat(12), st.LIF(tau_m=4.0, v_threshold=0.1),
+        nn.Conv2d(1, 4, 3), st.LIF(tau_m=4.0, v_threshold=0.1, steps=12),
         OverTime(nn.MaxPool2d(2), nn.Flatten()), nn.Linear(36, 5), st.LI(tau_m=6.0),
     ).double()  # fmt: skip
     x = np.random.default_rng(0).random((3, 1, 8, 8))
     wanted = spikes_of(model, x)
     with torch.no_grad():
         v = model(torch.from_numpy(x)).numpy()
-    result = to_spiking_model(model, (1, 8, 8), dtype="float64").run(x, 12, record=["2", "v"])
+    result = to_spiking_model(model, (1, 8, 8), dtype="float64").run(x, 12, record=["1", "v"])
     assert compare(result, wanted) > 100
     np.testing.assert_allclose(result.v, v, rtol=1e-12, atol=1e-14)
 
@@ -402,7 +402,7 @@ def test_converted_network_is_the_same_module(digits, neuron):
                      dtype="float64")  # fmt: skip
     module = st.from_spiking_model(snn)
     with torch.no_grad():
-        constant = module(Repeat(8)(torch.from_numpy(x).double()))
+        constant = module(torch.from_numpy(x).double().expand(8, *x.shape))
         sequence = module(torch.from_numpy(np.repeat(x[None], 8, 0)).double())
     wanted = snn.run(x, 8, record=snn.graph.output.name)[snn.graph.output.name]
     np.testing.assert_allclose(constant, wanted, rtol=1e-9, atol=1e-9)
@@ -426,7 +426,7 @@ def test_fine_tuning_makes_few_steps_enough(digits):
     for _ in range(2):
         for part in torch.randperm(len(images)).split(64):
             optimizer.zero_grad()
-            output = module(Repeat(2)(images[part])).mean(0)
+            output = module(images[part].expand(2, *images[part].shape)).mean(0)
             nn.functional.cross_entropy(output, labels[part]).backward()
             optimizer.step()
     after = accuracy(to_spiking_model(module, (1, 8, 8)))

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import spikelet.torch as st
-from spikelet.torch import OverTime, Repeat, losses
+from spikelet.torch import OverTime, losses
 
 
 @pytest.fixture(autouse=True)
@@ -111,7 +111,7 @@ def test_rate_bounds_by_hand():
 def test_training_by_each_loss_reduces_it(loss):
     """The gradient arrives at the weights through the surrogate."""
     torch.manual_seed(0)
-    model = nn.Sequential(Repeat(8), nn.Linear(5, 12), st.LIF(tau_m=4.0, gain=1.0),
+    model = nn.Sequential(nn.Linear(5, 12), st.LIF(tau_m=4.0, gain=1.0, steps=8),
                           nn.Linear(12, 3), st.LIF(tau_m=4.0, gain=1.0))  # fmt: skip
     x, y = torch.rand(30, 5), torch.arange(30) % 3
     x[torch.arange(30), y] += 1.5
@@ -128,9 +128,9 @@ def test_training_by_each_loss_reduces_it(loss):
 
 def test_rate_bounds_wake_a_silent_layer():
     torch.manual_seed(0)
-    model = nn.Sequential(Repeat(8), nn.Linear(5, 12), st.LIF(tau_m=4.0, gain=1.0))
+    model = nn.Sequential(nn.Linear(5, 12), st.LIF(tau_m=4.0, gain=1.0, steps=8))
     with torch.no_grad():
-        model[1].bias -= 2.0
+        model[0].bias -= 2.0
     x = torch.rand(20, 5)
     assert model(x).sum() == 0
     optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
@@ -172,8 +172,6 @@ def test_over_time_is_the_layer_at_each_step():
     norm.eval()
     each = torch.stack([norm(conv(step)) for step in x])
     torch.testing.assert_close(OverTime(conv, norm)(x), each)
-    assert Repeat(5)(x[0]).shape == x.shape
-    assert torch.equal(Repeat(5)(x[0])[3], x[0])
 
 
 @pytest.mark.parametrize(
@@ -182,7 +180,6 @@ def test_over_time_is_the_layer_at_each_step():
         (OverTime, ValueError, "layers must be at least one module"),
         (lambda: OverTime(torch.relu), TypeError, "layers must be torch.nn modules"),
         (lambda: OverTime(nn.ReLU())(torch.zeros(3, 3)), ValueError, r"\[T, B, ...\]"),
-        (lambda: Repeat(0), ValueError, "Repeat: steps must be >= 1"),
     ],
 )
 def test_bad_time(call, error, message):

@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import spikelet.torch as st
-from spikelet.torch import OverTime, Repeat, losses
+from spikelet.torch import OverTime, losses
 from spikelet.torch.training import Epoch, evaluate, fit
 
 
@@ -33,7 +33,7 @@ def data(n: int = 96) -> TensorDataset:
 def setup(**loader):
     torch.manual_seed(5)
     model = nn.Sequential(
-        Repeat(6), nn.Linear(6, 16), st.LIF(tau_m=3.0, gain=1.0), nn.Dropout(0.2),
+        nn.Linear(6, 16), st.LIF(tau_m=3.0, gain=1.0, steps=6), nn.Dropout(0.2),
         OverTime(nn.BatchNorm1d(16)), nn.Linear(16, 3), st.LIF(tau_m=3.0, gain=1.0),
     )  # fmt: skip
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
@@ -73,7 +73,7 @@ def test_learns_and_says_so():
 
 
 def test_spikes_are_those_of_a_neuron_and_sample():
-    model = nn.Sequential(Repeat(4), st.IF(v_threshold=1.0))
+    model = nn.Sequential(st.IF(v_threshold=1.0, steps=4))
     x = torch.tensor([[0.5, 1.0, 0.0], [0.25, 0.0, 0.0]])
     _, spikes = evaluate(model, [(x, torch.tensor([0, 0]))])
     assert spikes == pytest.approx((2 + 4 + 0 + 1 + 0 + 0) / 6)

@@ -30,7 +30,7 @@ from spikelet.torch.modules import (
 )
 from spikelet.torch.sparse import SpikeConv2d, SpikeLinear, spike_conv2d, spike_linear
 from spikelet.torch.surrogate import Table
-from spikelet.torch.time import OverTime, Repeat
+from spikelet.torch.time import OverTime
 from spikelet.torch.to_network import DeployedNetwork, to_network
 from spikelet.torch.training import Epoch, evaluate, fit
 
@@ -51,7 +51,6 @@ __all__ = [
     "RecurrentALIF",
     "RecurrentCubaLIF",
     "RecurrentLIF",
-    "Repeat",
     "SpikeConv2d",
     "SpikeLinear",
     "SpikingModule",

@@ -21,7 +21,7 @@ from spikelet.spiking_model import SpikingModel
 from spikelet.torch.finetune import SpikingModule
 from spikelet.torch.modules import LI, Neuron
 from spikelet.torch.sparse import SpikeLinear
-from spikelet.torch.time import OverTime, Repeat
+from spikelet.torch.time import OverTime
 
 __all__ = ["to_spiking_model"]
 
@@ -35,7 +35,7 @@ def to_spiking_model(
     """Make a `SpikingModel` of a trained network; it sends the same spikes.
 
     Read are `torch.nn.Sequential`, nested as you like, of ``nn.Linear``, convolutions, pools, BatchNorm (folded into the
-    weights beside it), flattening, dropout (which vanishes, as in eval mode), `OverTime` and `Repeat` (which vanish, time
+    weights beside it), flattening, dropout (which vanishes, as in eval mode), `OverTime` (which vanishes, time
     is the engine's), and of the neurons `LIF`, `IF` and `LI`. A network that `from_spiking_model` made goes back.
 
     Sums of weights are added in another order than PyTorch's, so a potential may differ in its last digits, and a spike
@@ -211,8 +211,6 @@ def _still(
     where = f"{_WHERE}: module '{name}'" if name else _WHERE
     if isinstance(module, OverTime):
         return _still(module.layer, name, layer_of)
-    if isinstance(module, Repeat):
-        return nn.Identity()
     if type(module) is nn.Sequential:
         inside = f"{name}." if name else ""
         parts = {n: _still(m, inside + n, layer_of) for n, m in module._modules.items()}

@@ -54,7 +54,7 @@ def from_spiking_model(
     SpikingModule
         ``module(x)`` takes ``[T, B, ...]`` and gives what the last layer does at each step, ``[T, B, ...]``; ``.mean(0)`` is
         the `output` of the model (``[delay:].mean(0)``, if it has a delay). A constant input costs the layers before the
-        first neurons one step alone: give ``Repeat(T)(x)``.
+        first neurons one step alone: give ``x.expand(T, *x.shape)``.
 
     Raises
     ------

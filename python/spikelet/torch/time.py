@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from spikelet._checks import fail, integer
+from spikelet._checks import fail
 
-__all__ = ["OverTime", "Repeat"]
+__all__ = ["OverTime"]
 
 
 class OverTime(nn.Module):
@@ -56,27 +56,3 @@ class OverTime(nn.Module):
             fail("OverTime", "x", tuple(x.shape), "must have the shape [T, B, ...]; its shape")
         y: torch.Tensor = self.layer(x.flatten(0, 1))
         return y.unflatten(0, x.shape[:2])
-
-
-class Repeat(nn.Module):
-    """Hold a value constant for T steps: ``[B, ...]`` becomes ``[T, B, ...]``, without a copy.
-
-    Behind the first layer of a network with direct coding it saves that layer T - 1 of its T calls.
-
-    Parameters
-    ----------
-    steps : int
-        T.
-    """
-
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self.steps = integer("Repeat", "steps", steps, 1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return a view of x, T times."""
-        return x.expand(self.steps, *x.shape)
-
-    def extra_repr(self) -> str:
-        """Return what is shown of it."""
-        return f"steps={self.steps}"
