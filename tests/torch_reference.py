@@ -72,7 +72,7 @@ def simulate(
     boost: Number = 0.0,
     recurrent: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """Run neurons on `x`, [T, B, *].
+    """Run neurons on `x`, [T, B, ...].
 
     At each step the input charges the potential, h = charge(v, input), and there is a spike where h reaches v_threshold
     (strict: is above it). With `recurrent`, s[t-1] @ recurrent.T is added to the input; with `syn_decay` the current
@@ -84,7 +84,7 @@ def simulate(
     above v_threshold is reset in the next step: "value" before the charge, "subtract" after it; this has no gradient.
     "both" does the second and then the first, less what the second did.
 
-    Returns spikes, charged (h) and v (after reset), [T, B, *], and what the last step leaves: last_v, last_i, last_a.
+    Returns spikes, charged (h) and v (after reset), [T, B, ...], and what the last step leaves: last_v, last_i, last_a.
     """
     assert reset in ("subtract", "value", "none")
     assert when in ("same", "next", "both")
@@ -137,7 +137,7 @@ def lif(
     checkpoint: int | None = None,
     **parameters: Any,
 ) -> Any:
-    """Return the spikes of `x`, [T, B, *], and with `return_v` the potential after the last step.
+    """Return the spikes of `x`, [T, B, ...], and with `return_v` the potential after the last step.
 
     `parameters` are those of the convention (see the functions below), and those of `simulate` that it leaves free, such
     as `syn_decay`, `adapt_decay`, `boost` and `recurrent`.

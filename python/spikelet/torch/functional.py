@@ -18,7 +18,7 @@ __all__ = ["Run", "integrate", "lif", "run"]
 
 
 class Run(NamedTuple):
-    """What a run over time gives; the last states [B, *] are what the next run may start from."""
+    """What a run over time gives; the last states [B, ...] are what the next run may start from."""
 
     spikes: Tensor
     v_seq: Tensor
@@ -48,7 +48,7 @@ def lif(
 
     Parameters
     ----------
-    x : Tensor, [T, B, *], float32 or float64, on the CPU
+    x : Tensor, [T, B, ...], float32 or float64, on the CPU
         The input at each step. Channels may come last in memory.
     convention : "spikelet", "snntorch", "spikingjelly" or "norse"
         Whose step, reset and gradient; each takes the parameters below under that library's names.
@@ -61,16 +61,16 @@ def lif(
         inference, nothing is kept.
     alpha : float > 0, optional
         By default 2, 4, 25 (superspike 100), 1, 1, 1 in that order.
-    v : Tensor, [B, *], optional
+    v : Tensor, [B, ...], optional
         Potential before the first step; by default 0, or where the convention rests.
     return_v : bool
-        Also return the potential after the last step, [B, *].
+        Also return the potential after the last step, [B, ...].
     checkpoint : bool, optional
         What is kept for the way back: the potential before each reset (False), or the input only, from which potentials are
         computed again (True): half of the memory, more time. By default the potential where it is enough. Results have the
         same bits either way.
     steps : int >= 1, optional
-        x is [B, *], the same input at each of so many steps (direct coding); its gradient is the sum over the steps.
+        x is [B, ...], the same input at each of so many steps (direct coding); its gradient is the sum over the steps.
     **parameters
         spikelet: `tau_m` (float or Tensor, ms, 20), `dt` (ms, 1), or `decay` (float or Tensor), `gain`, `reset` ("subtract",
         "zero", "none"), `v_reset` (for "zero"), `detach_reset` (True), `tau_syn` (ms: ``i[t] = exp(-dt/tau_syn) i[t-1] + x[t]``
@@ -83,7 +83,7 @@ def lif(
 
     Returns
     -------
-    spikes : Tensor, [T, B, *]
+    spikes : Tensor, [T, B, ...]
         0 and 1, of the type of x; and the last potential with `return_v`.
 
     Raises
@@ -120,7 +120,7 @@ def integrate(
     gain: Any = None,
     v: Tensor | None = None,
 ) -> Tensor:
-    """Leaky integration without spikes, as a readout: the potential after each step, [T, B, *].
+    """Leaky integration without spikes, as a readout: the potential after each step, [T, B, ...].
 
     Parameters and errors are those of `lif`.
     """
@@ -151,9 +151,9 @@ def run(
     ----------
     where : str
         Who asks, for messages.
-    x : Tensor, [T, B, *]
+    x : Tensor, [T, B, ...]
     made : Setting
-    v, i, a, first_spikes : Tensor, [B, *], optional
+    v, i, a, first_spikes : Tensor, [B, ...], optional
         State before the first step.
     recurrent : Tensor, [N, N], optional
         Weights (to, from) by which neurons hear each other's spikes of the step before; then x is [T, B, N].
@@ -238,7 +238,7 @@ def _check_tensor(where: str, name: str, tensor: Any, like: Tensor) -> None:
 
 
 def _checked_input(where: str, x: Any, steps: int | None) -> tuple[Tensor, int]:
-    """Return the input as [T, B, *], or [1, B, *] if it is the same at each step, and the number of steps."""
+    """Return the input as [T, B, ...], or [1, B, ...] if it is the same at each step, and the number of steps."""
     if not isinstance(x, Tensor):
         raise TypeError(f"{where}: x must be a torch.Tensor, got {type(x).__name__}")
     if (
@@ -250,10 +250,10 @@ def _checked_input(where: str, x: Any, steps: int | None) -> tuple[Tensor, int]:
         raise TypeError(msg)
     if steps is not None:
         if x.ndim < 1:
-            fail(where, "x", tuple(x.shape), "must be [B, *]; its shape")
+            fail(where, "x", tuple(x.shape), "must be [B, ...]; its shape")
         return x[None], integer(where, "steps", steps, 1)
     if x.ndim < 2 or x.shape[0] == 0:
-        fail(where, "x", tuple(x.shape), "must be [T, B, *] with T >= 1; its shape")
+        fail(where, "x", tuple(x.shape), "must be [T, B, ...] with T >= 1; its shape")
     return x, x.shape[0]
 
 

@@ -1,4 +1,4 @@
-"""How tensors [T, B, *] lie in memory, and their views as the core takes them: [T, neurons], whatever the order of *."""
+"""How tensors [T, B, ...] lie in memory, and their views as the core takes them: [T, neurons], whatever the order of *."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Array = Any  # of numpy
 
 
 def memory_order(x: Tensor) -> tuple[int, ...] | None:
-    """Return the dimensions of [T, B, *] from the slowest to the fastest; None where memory has to be arranged first.
+    """Return the dimensions of [T, B, ...] from the slowest to the fastest; None where memory has to be arranged first.
 
     Steps and samples have to be the slowest; what follows may lie in any order (channels last).
     """

@@ -28,7 +28,7 @@ __all__ = [
 
 
 class Neuron(nn.Module):
-    """What all neurons have in common: [T, B, *] in, spikes [T, B, *] out.
+    """What all neurons have in common: [T, B, ...] in, spikes [T, B, ...] out.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Neuron(nn.Module):
         Return spikes and the potential after the last step.
     checkpoint : bool, optional
     steps : int, optional
-        The input is [B, *], the same at each of so many steps: what comes before these neurons is computed once.
+        The input is [B, ...], the same at each of so many steps: what comes before these neurons is computed once.
     recurrent : int, optional
         So many neurons hear each other's spikes of the step before, by weights `recurrent` [to, from].
     **parameters
@@ -121,7 +121,7 @@ class Neuron(nn.Module):
         return replace(self._setting, tensors=tensors)
 
     def run(self, x: Tensor, **states: Tensor | None) -> Run:
-        """Run over [T, B, *] from given states (`v`, `i`, `a`, `first_spikes`; [B, *]) and return all results."""
+        """Run over [T, B, ...] from given states (`v`, `i`, `a`, `first_spikes`; [B, ...]) and return all results."""
         return run(
             type(self).__name__,
             x,
@@ -138,7 +138,7 @@ class Neuron(nn.Module):
         return {}
 
     def forward(self, x: Tensor, v: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
-        """Return spikes [T, B, *]; with `return_v` also the potential after the last step, [B, *]."""
+        """Return spikes [T, B, ...]; with `return_v` also the potential after the last step, [B, ...]."""
         result = self.run(x, v=v)
         return (result.spikes, result.v) if self.return_v else result.spikes
 
@@ -250,7 +250,7 @@ class ALIF(LIF):
 
 
 class LI(LIF):
-    """Leaky integrators that never spike, as a readout: the potential after each step, [T, B, *].
+    """Leaky integrators that never spike, as a readout: the potential after each step, [T, B, ...].
 
     Parameters are `tau_m`, `dt`, `decay`, `gain` and `learn_tau` of `LIF`.
     """
@@ -262,7 +262,7 @@ class LI(LIF):
         return {"give_spikes": False, "give_v_seq": True}
 
     def forward(self, x: Tensor, v: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
-        """Return the potential after each step, [T, B, *]; with `return_v` also that after the last, [B, *]."""
+        """Return the potential after each step, [T, B, ...]; with `return_v` also that after the last, [B, ...]."""
         result = self.run(x, v=v)
         return (result.v_seq, result.v) if self.return_v else result.v_seq
 
