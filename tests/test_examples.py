@@ -41,7 +41,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Start:
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_runs_and_draws(start: Start, script: str) -> None:
-    if script in {"convert_mnist.py", "train_mnist.py", "train_events.py"}:
+    if script.startswith(("train_", "convert_mnist", "eventprop_")):
         pytest.importorskip("torch")
     done, folder = start(script, "--quick")
     assert done.returncode == 0, done.stderr
@@ -364,3 +364,13 @@ def test_coding_tradeoff_refuses(start: Start, arguments: tuple[str, ...], messa
     assert message in last
     assert "Traceback" not in done.stderr
     assert not list(folder.iterdir())
+
+
+def test_eventprop_learns_yin_yang(start: Start) -> None:
+    pytest.importorskip("torch")
+    done, _ = start("eventprop_yinyang.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    mean, low, high = percent(done.stdout, "^Accuracy:")
+    assert low == mean == high > 85
+    for word in ("seed 0", "A decision takes", "Picture:"):
+        assert word in done.stdout

@@ -140,7 +140,7 @@ X = torch.rand(4, 2, 3)
         (lambda: st.lif(X, v_threshold=torch.ones(3).double()), TypeError, "threshold must be a torch.float32 tensor"),
         (lambda: st.lif(X, v=torch.ones(3)), ValueError, r"v must have the shape \(2, 3\) of a step"),
         (lambda: st.lif(X, v=1.0), TypeError, "v must be a torch.Tensor, got float"),
-        (lambda: st.lif(X.requires_grad_(), tau_syn=5.0, checkpoint=False), ValueError, "checkpoint must be True or None"),
+        (lambda: st.lif(X.requires_grad_(), boost=0.1, checkpoint=False), ValueError, "checkpoint must be True or None"),
         (lambda: st.LIF(tau_m=-1.0), ValueError, "LIF: tau_m"),
         (lambda: st.IF(convention="norse"), ValueError, "IF: convention"),
         (lambda: st.LIF(decay=0.0, learn_tau=True), ValueError, "decay must be a number in"),

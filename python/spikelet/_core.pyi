@@ -28,6 +28,36 @@ def encode_burst(
 ) -> _Bytes: ...
 def encode_delta(x: npt.ArrayLike, steps: int, threshold: float, /) -> _Bytes: ...
 def encode_spike_list(raster: npt.ArrayLike, steps: int, /) -> tuple[_Ints, _Ints]: ...
+def event_check(offsets: _Ints, times: _Floats, ids: _Ints, n: int, /) -> None: ...
+def event_forward(
+    tau_mem: float,
+    tau_syn: float,
+    v_threshold: float,
+    t_max: float,
+    weights: _Floats,
+    offsets: _Ints,
+    times: _Floats,
+    ids: _Ints,
+    threads: int,
+    /,
+) -> tuple[_Ints, _Floats, _Ints, _Floats]: ...
+def event_backward(
+    tau_mem: float,
+    tau_syn: float,
+    v_threshold: float,
+    t_max: float,
+    weights: _Floats,
+    offsets: _Ints,
+    times: _Floats,
+    ids: _Ints,
+    out_offsets: _Ints,
+    out_times: _Floats,
+    out_ids: _Ints,
+    currents: _Floats,
+    gradients: _Floats,
+    threads: int,
+    /,
+) -> tuple[_Floats, _Floats]: ...
 
 # float32 or float64, the same for all arrays of a call; the output is written in place.
 _Reals: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Small data sets: MNIST from its IDX files, scikit-learn's digits, which need no download, and events of moving digits."""
+"""Small data sets: MNIST from its IDX files; scikit-learn's digits, Yin-Yang and events of moving digits need no download."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, SupportsIndex, TypeAli
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._checks import integer, number, require
+from spikelet._checks import fail, integer, number, require
 from spikelet.encode import _choice
 from spikelet.event_camera import film, to_frames
 
 if TYPE_CHECKING:
     from os import PathLike
 
-__all__ = ["digits", "load", "mnist", "moving_digits", "to_frames"]
+__all__ = ["digits", "load", "mnist", "moving_digits", "to_frames", "yin_yang"]
 
 Split: TypeAlias = Literal["train", "test"]
 Labelled: TypeAlias = tuple[NDArray[np.float32], NDArray[np.uint8]]
@@ -186,6 +186,59 @@ def _moved(images: NDArray[Any], shift: NDArray[Any], size: int) -> NDArray[np.f
 
     rows, columns = interpolation(shift.imag), interpolation(shift.real)
     return np.asarray(rows @ images[:, None] @ columns.swapaxes(2, 3))
+
+
+def yin_yang(
+    n: SupportsIndex, *, seed: int = 0, r_big: float = 0.5, r_small: float = 0.1
+) -> Labelled:
+    """Draw points of the Yin-Yang set (Kriener, Göltz & Petrovici 2022): three classes no line parts.
+
+    A disc of radius `r_big` inside the unit square (with the default) is split by two half circles
+    into yin and yang; the two small discs of radius `r_small` in their middles are the third class.
+    A linear classifier reaches about 64 %, a hidden layer 98 %.
+
+    Parameters
+    ----------
+    n : int >= 0
+    seed : int >= 0
+        Other seeds give other points: use two for training and test.
+    r_big, r_small : float
+        ``0 < r_small < r_big / 2``.
+
+    Returns
+    -------
+    points : float32 array ``[n, 4]``
+        x, y, and their mirror images 2 r_big - x and 2 r_big - y, which give each point the same sum.
+    labels : uint8 array ``[n]``
+        0 yin, 1 yang, 2 dot; as many of each as can be, in random order.
+
+    References
+    ----------
+    L. Kriener, J. Göltz and M. A. Petrovici, "The Yin-Yang dataset", NICE 2022.
+    """
+    where = "datasets.yin_yang"
+    n = integer(where, "n", n, 0)
+    rng = np.random.default_rng(integer(where, "seed", seed, 0))
+    r_big = float(number(where, "r_big", r_big))
+    r_small = float(number(where, "r_small", r_small))
+    if not 0 < r_small < r_big / 2 < math.inf:
+        fail(where, "r_small, r_big", (r_small, r_big), "must be 0 < r_small < r_big / 2")
+    labels = rng.permutation(np.arange(n) % 3).astype(np.uint8)
+    xy = np.empty((n, 2), np.float32)
+    missing = np.arange(n)
+    while len(missing):  # by rejection: a place keeps the first point drawn that is of its class
+        xy[missing] = rng.uniform(0, 2 * r_big, (len(missing), 2))
+        missing = missing[_yin_yang_class(xy[missing], r_big, r_small) != labels[missing]]
+    return np.hstack([xy, np.float32(2 * r_big) - xy]), labels
+
+
+def _yin_yang_class(xy: NDArray[np.float32], r_big: float, r_small: float) -> NDArray[np.int64]:
+    """Return 0 yin, 1 yang, 2 dot, -1 outside the disc."""
+    x, y = xy.astype(float).T - r_big  # from the centre
+    left, right = np.hypot(x + r_big / 2, y), np.hypot(x - r_big / 2, y)
+    dot = np.minimum(left, right) <= r_small
+    yin = (left <= r_big / 2) | ((y > 0) & (right > r_big / 2))
+    return np.select([np.hypot(x, y) > r_big, dot, yin], [-1, 2, 0], 1)
 
 
 def _limit(name: str, n: SupportsIndex | None, available: int) -> int:

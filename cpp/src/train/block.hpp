@@ -101,9 +101,12 @@ State<R> operator+(State<R> state, std::size_t n) {
           state.a == nullptr ? nullptr : state.a + n};
 }
 
+// Whether the way back needs the states before each step, not only the charged potentials.
 template <class R>
 bool is_rich(const Cell<R>& cell) {
-  return cell.synapse || cell.adaptive || (cell.when != When::same && cell.reset != Reset::none);
+  const bool later = cell.when != When::same && cell.reset != Reset::none;
+  const bool simple = cell.when == When::next && cell.reset == Reset::subtract;
+  return cell.adaptive || (later && !simple);
 }
 
 // A time constant that is a power of two is inverted without loss: to multiply costs less.

@@ -114,7 +114,8 @@ void forward(const Cell<R>& given, const Forward<R>& run, int threads) {
 
 template <class R>
 bool needs_input(const Cell<R>& cell, const ParameterGradients<R>& wanted) {
-  return is_rich(cell) || wanted.leak != nullptr || wanted.threshold != nullptr;
+  return is_rich(cell) || wanted.leak != nullptr || wanted.threshold != nullptr ||
+         wanted.syn_decay != nullptr;
 }
 
 namespace {

@@ -1,6 +1,6 @@
-// One step of a row of neurons, forward and backward. Included only by level.hpp. Plain rows have
-// nothing but a potential; rich ones all that a Cell may have. What a cell is does not change in a
-// loop: its branches cost next to nothing beside the loads.
+// One step of a row of neurons, forward and backward. Included only by level.hpp. What a cell is
+// does not change in a loop: its branches cost little beside the loads, and common cells have loops
+// of their own without them. Rich: all that a Cell may have, and gradients of parameters.
 
 namespace spikelet::train::SPIKELET_LEVEL {
 
@@ -63,26 +63,24 @@ SPIKELET_INLINE void advance_part(const Kind<R>& c, const Advance<R>& r, Part<R,
   const Vec<R> threshold = part.get(r.lanes.threshold);
   Vec<R> limit = threshold, adaptation{}, taken{};
   Which<R> again{};
-  if constexpr (Rich) {
-    if (c.synapse) {
-      x = part.get(r.lanes.syn_decay) * part.get(r.state.i) + x;
-      part.put(r.state.i, x);
-    }
-    if (c.adaptive) {
-      adaptation = part.get(r.state.a);
-      limit = threshold + part.get(r.lanes.boost) * adaptation;
-    }
-    if (c.when != When::same) {
-      again = crossed(c, v, threshold);
-      if (c.reset == Reset::value) {
-        v = select(again, broadcast(c.v_reset), v);
-      } else {
-        taken = select(again, threshold, zero);
-      }
+  if (c.synapse) {
+    x = part.get(r.lanes.syn_decay) * part.get(r.state.i) + x;
+    part.put(r.state.i, x);
+  }
+  if (Rich && c.adaptive) {
+    adaptation = part.get(r.state.a);
+    limit = threshold + part.get(r.lanes.boost) * adaptation;
+  }
+  if (c.when != When::same) {
+    again = crossed(c, v, threshold);
+    if (c.reset == Reset::value) {
+      v = select(again, broadcast(c.v_reset), v);
+    } else {
+      taken = select(again, threshold, zero);
     }
   }
   Vec<R> h = charge(c, v, x, part.get(r.lanes.leak));
-  if (Rich && c.when != When::same && c.reset == Reset::subtract) {
+  if (c.when != When::same && c.reset == Reset::subtract) {
     h = h - taken;
   }
   const Which<R> spike = crossed(c, h, limit);
@@ -93,13 +91,13 @@ SPIKELET_INLINE void advance_part(const Kind<R>& c, const Advance<R>& r, Part<R,
     part.give(r.spikes, select(spike, broadcast(R(1)), zero));
   }
   Vec<R> after = h;
-  if (!Rich || c.when == When::same) {
+  if (c.when == When::same) {
     if (c.reset == Reset::subtract) {
       after = select(spike, h - threshold, h);
     } else if (c.reset == Reset::value) {
       after = select(spike, broadcast(c.v_reset), h);
     }
-  } else if (c.when == When::both) {
+  } else if (Rich && c.when == When::both) {
     const Vec<R> times =
         select(spike, broadcast(R(1)), zero) - select(again, broadcast(R(1)), zero);
     if (c.reset == Reset::subtract) {
@@ -152,7 +150,7 @@ SPIKELET_INLINE void retreat_part(const Kind<R>& c, const Retreat<R>& r, Part<R,
     by_spike += by_a;
   }
   // Through the reset: what is left of the gradient by v, and what reaches the spike.
-  if (!Rich || c.when != When::next) {
+  if (c.when != When::next) {
     Vec<R> times = select(spike, one, zero);
     if (Rich && c.when == When::both) {
       times -= select(again, one, zero);
@@ -218,18 +216,18 @@ SPIKELET_INLINE void retreat_part(const Kind<R>& c, const Retreat<R>& r, Part<R,
     };
     add(r.sums.leak, by_leak);
     add(r.sums.threshold, by_threshold - by_limit);
-    if (c.synapse) {
-      by_x += part.get(r.by_state.i);
-      if (r.sums.syn_decay != nullptr) {
-        add(r.sums.syn_decay, by_x * part.get(r.before.i));
-      }
-      part.put(r.by_state.i, part.get(r.lanes.syn_decay) * by_x);
+    if (c.synapse && r.sums.syn_decay != nullptr) {
+      add(r.sums.syn_decay, (by_x + part.get(r.by_state.i)) * part.get(r.before.i));
     }
     if (c.adaptive) {
       add(r.sums.adapt_decay, by_a * adaptation);
       add(r.sums.boost, -(by_limit * adaptation));
       part.put(r.by_state.a, part.get(r.lanes.adapt_decay) * by_a - boost * by_limit);
     }
+  }
+  if (c.synapse) {
+    by_x += part.get(r.by_state.i);
+    part.put(r.by_state.i, part.get(r.lanes.syn_decay) * by_x);
   }
   part.put(r.by_state.v, carry);
   part.give(r.by_x, by_x);
@@ -261,28 +259,55 @@ SPIKELET_INLINE void retreat_all(const Kind<R>& c, const Retreat<R>& r) {
   }
 }
 
-// Calls body with a member of a cell as a constant, where it is one of Known: loops of common cells
-// are without branches. Returns false where it is none of them.
-template <auto... Known, class T, class Body>
-SPIKELET_INLINE bool with_constant(T value, Body&& body) {
-  return ((value == Known && body(std::integral_constant<T, Known>{})) || ...);
+// What a loop of its own is compiled for.
+struct Form {
+  Charge charge;
+  Reset reset;
+  When when = When::same;
+  bool synapse = false;
+
+  template <class R>
+  bool is_of(const Kind<R>& c) const {
+    return charge == c.charge && reset == c.reset && when == c.when && synapse == c.synapse;
+  }
+  template <class R>
+  SPIKELET_INLINE Kind<R> told(Kind<R> c) const {
+    c.charge = charge;
+    c.reset = reset;
+    c.when = when;
+    c.synapse = synapse;
+    return c;
+  }
+};
+
+template <Form F, class R, class Body>
+SPIKELET_INLINE bool if_form(const Kind<R>& c, Body&& body) {
+  if (!F.is_of(c)) {
+    return false;
+  }
+  body(F.told(c));
+  return true;
+}
+
+// Calls body with the cell, its form a constant, if it is a common one.
+template <class R, class Body>
+SPIKELET_INLINE bool with_form(const Kind<R>& c, Body&& body) {
+  using enum Charge;
+  using enum Reset;
+  return if_form<Form{decay, subtract}>(c, body) || if_form<Form{decay, value}>(c, body) ||
+         if_form<Form{decay, subtract, When::next}>(c, body) ||
+         if_form<Form{decay, subtract, When::same, true}>(c, body) ||
+         if_form<Form{relax_input, subtract}>(c, body) ||
+         if_form<Form{relax_input, value}>(c, body) ||
+         if_form<Form{relax_input, value, When::same, true}>(c, body);
 }
 
 template <class R, bool Rich>
 void advance(const Cell<R>& cell, const Advance<R>& row) {
-  Kind<R> c(cell);
+  const Kind<R> c(cell);
   const Advance<R> r = row;
-  const bool done =
-      !Rich && with_constant<Charge::decay, Charge::relax_input>(c.charge, [&](auto charge) {
-        return with_constant<Reset::subtract, Reset::value>(c.reset, [&](auto reset) {
-          Kind<R> known = c;
-          known.charge = charge;
-          known.reset = reset;
-          advance_all<R, false>(known, r);
-          return true;
-        });
-      });
-  if (!done) {
+  const auto run = [&](const Kind<R>& known) { advance_all<R, false>(known, r); };
+  if (Rich || !with_form(c, run)) {
     advance_all<R, Rich>(c, r);
   }
   if (r.streams) {
@@ -294,24 +319,30 @@ template <class R, bool Rich>
 void retreat(const Cell<R>& cell, const Retreat<R>& row) {
   const Kind<R> c(cell);
   const Retreat<R> r = row;
-  const bool common = !Rich && r.by_v == nullptr && r.by_spikes != nullptr;
-  const bool done =
-      common &&
-      with_constant<Surrogate::atan, Surrogate::sigmoid, Surrogate::fast_sigmoid>(
-          c.surrogate, [&](auto surrogate) {
-            return with_constant<Charge::decay, Charge::relax_input>(c.charge, [&](auto charge) {
-              return with_constant<Reset::subtract, Reset::value>(c.reset, [&](auto reset) {
-                Kind<R> known = c;
-                known.surrogate = surrogate;
-                known.charge = charge;
-                known.reset = reset;
-                Retreat<R> simple = r;
-                simple.by_v = nullptr;
-                retreat_all<R, false>(known, simple);
-                return true;
-              });
-            });
-          });
+  const auto with = [&](Surrogate surrogate) {
+    return [&r, surrogate](Kind<R> known) {
+      known.surrogate = surrogate;
+      Retreat<R> simple = r;
+      simple.by_v = nullptr;
+      retreat_all<R, false>(known, simple);
+    };
+  };
+  bool done = false;
+  if (!Rich && r.by_v == nullptr && r.by_spikes != nullptr) {
+    switch (c.surrogate) {
+      case Surrogate::atan:
+        done = with_form(c, with(Surrogate::atan));
+        break;
+      case Surrogate::sigmoid:
+        done = with_form(c, with(Surrogate::sigmoid));
+        break;
+      case Surrogate::fast_sigmoid:
+        done = with_form(c, with(Surrogate::fast_sigmoid));
+        break;
+      default:
+        break;
+    }
+  }
   if (!done) {
     retreat_all<R, Rich>(c, r);
   }

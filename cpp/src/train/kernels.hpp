@@ -55,8 +55,7 @@ struct Retreat {
 
 template <class R>
 struct FusedKernels {
-  // Plain: no synaptic current, no adaptation, reset in the step of the spike, no gradients of
-  // parameters. Rich: all of it.
+  // Plain: what is_rich() denies, and no gradients of parameters. Rich: all of it.
   void (*advance_plain)(const Cell<R>&, const Advance<R>&);
   void (*advance_rich)(const Cell<R>&, const Advance<R>&);
   void (*retreat_plain)(const Cell<R>&, const Retreat<R>&);

@@ -12,7 +12,9 @@ except ImportError:
 
 from spikelet.torch import losses
 from spikelet.torch.deploy import to_spiking_model
+from spikelet.torch.event_prop import EventProp, EventSpikes
 from spikelet.torch.finetune import SpikingModule, from_spiking_model
+from spikelet.torch.first_spike import first_spike_cross_entropy
 from spikelet.torch.functional import integrate, lif
 from spikelet.torch.memory import keep_freed_memory, pool_limit, set_pool_limit
 from spikelet.torch.modules import (
@@ -42,6 +44,8 @@ __all__ = [
     "CubaLIF",
     "DeployedNetwork",
     "Epoch",
+    "EventProp",
+    "EventSpikes",
     "Neuron",
     "OverTime",
     "RecurrentALIF",
@@ -53,6 +57,7 @@ __all__ = [
     "SpikingModule",
     "Table",
     "evaluate",
+    "first_spike_cross_entropy",
     "fit",
     "from_spiking_model",
     "integrate",

@@ -71,7 +71,8 @@ class Cell:
     def is_plain(self) -> bool:
         """Whether the potential before the reset is all that the way back needs."""
         later = self.when != "same" and self.reset != "none"
-        return not (self.synapse or self.adaptive or later)
+        simple = self.when == "next" and self.reset == "subtract"
+        return not self.adaptive and (simple or not later)
 
     @property
     def states(self) -> tuple[bool, bool, bool]:

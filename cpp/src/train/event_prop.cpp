@@ -1,0 +1,446 @@
+#include "spikelet/train/event_prop.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "spikelet/core/parallel.hpp"
+
+namespace spikelet::train {
+namespace {
+
+constexpr std::size_t lanes = 8;    // neurons that go through the input spikes together
+constexpr std::size_t chunks = 16;  // of samples; fixed, for sums that no thread count changes
+constexpr double never = -std::numeric_limits<double>::infinity();
+
+using Lanes = std::array<double, lanes>;
+
+[[noreturn]] void refuse(const std::string& what) { throw std::invalid_argument(what); }
+
+// What is left after a while: V(t + s) = mem V(t) + across I(t), I(t + s) = syn I(t).
+struct Decay {
+  double mem, syn, across;
+};
+
+class Flow {
+ public:
+  explicit Flow(const EventLif& lif)
+      : lif_(lif),
+        mem_(1 / lif.tau_mem),
+        syn_(1 / lif.tau_syn),
+        slow_(std::min(mem_, syn_)),
+        fast_(std::max(mem_, syn_)),
+        rate_(fast_ - slow_),
+        scale_(rate_ > 0 ? mem_ / rate_ : 0),
+        least_(lif.v_threshold * (1 + 1e-12)) {
+    if (!(lif.tau_mem > 0 && lif.tau_syn > 0 && slow_ > 0 && std::isfinite(fast_))) {
+      refuse("tau_mem and tau_syn must be finite and > 0, got " + std::to_string(lif.tau_mem) +
+             " and " + std::to_string(lif.tau_syn));
+    }
+    if (!(lif.v_threshold > 0 && std::isfinite(lif.v_threshold))) {
+      refuse("v_threshold must be finite and > 0, got " + std::to_string(lif.v_threshold));
+    }
+    if (!(lif.t_max > 0)) {
+      refuse("t_max must be > 0, got " + std::to_string(lif.t_max));
+    }
+  }
+
+  const EventLif& lif() const { return lif_; }
+
+  // The difference of two exponentials, over tau_mem * rate; by expm1 where it would cancel, down
+  // to its limit s / tau_mem * exp(-s / tau) for equal time constants.
+  Decay operator()(double s) const {
+    if (std::isinf(s)) {
+      return {0, 0, 0};
+    }
+    const double x = -rate_ * s, slow = std::exp(-s * slow_);
+    double fast, across;
+    if (x > -1) {
+      const double m = std::expm1(x);
+      fast = slow * (1 + m);
+      across = slow * (rate_ > 0 ? -m * scale_ : s * mem_);
+    } else {
+      fast = std::exp(-s * fast_);
+      across = (slow - fast) * scale_;
+    }
+    const bool mem_is_slow = lif_.tau_mem >= lif_.tau_syn;
+    return {mem_is_slow ? slow : fast, mem_is_slow ? fast : slow, across};
+  }
+
+  // Whether (v, i) may cross before it is (v_end, i_end). V rises while I > V, so at a crossing I
+  // is above the threshold, and V has at most one maximum, where V = I.
+  bool may_cross(double i, double v_end, double i_end) const {
+    return (i > least_) & ((v_end >= lif_.v_threshold) | (v_end >= i_end));
+  }
+
+  // The first crossing from (v, i) within s_end, at which i becomes I; negative if there is none.
+  // To be called where it may cross.
+  double cross(double v_start, double& i, double s_end, double v_end, double i_end) const {
+    double last = s_end;
+    if (v_end >= i_end) {  // the maximum lies within
+      last = std::min(s_end, summit(v_start, i));
+      if (!(i * std::exp(-last * syn_) > least_)) {
+        return -1;
+      }
+    } else if (!(v_end >= lif_.v_threshold && i_end > least_)) {
+      return -1;
+    }
+    // While V rises V'' < 0 < V'''. So Newton's steps from the left never pass the crossing, and
+    // those by the parabola of V, V' and V'' pass it, from either side, by less each time.
+    double s = 0, v = v_start, current = i;
+    for (int step = 0; step < 100; ++step) {
+      const double missing = lif_.v_threshold - v;
+      const double slope = (current - v) * mem_;
+      const double bend = -(slope + current * syn_) * mem_;
+      if (!(slope > 0)) {
+        break;  // at the maximum, but for rounding
+      }
+      const double root = slope * slope + 2 * bend * missing;
+      const double far = root > 0 ? 2 * missing / (slope + std::sqrt(root)) : last;
+      const double move = s + far < last ? far : missing / slope;
+      s = std::clamp(s + move, 0.0, last);
+      if (std::abs(move) <= 1e-8 * s) {  // the third power of that is left
+        current *= 1 - move * syn_;
+        break;
+      }
+      const Decay d = (*this)(s);
+      v = v_start * d.mem + i * d.across;
+      current = i * d.syn;
+    }
+    i = std::max(current, least_);
+    return s;
+  }
+
+ private:
+  // When V is largest, by V = I: exp(r s) = 1 + r tau_syn (1 - v/i), r = 1/tau_mem - 1/tau_syn.
+  double summit(double v, double i) const {
+    const double r = lif_.tau_mem >= lif_.tau_syn ? -rate_ : rate_;
+    const double y = lif_.tau_syn * (1 - v / i);
+    if (r * y <= -1) {
+      return std::numeric_limits<double>::infinity();
+    }
+    return std::max(0.0, r == 0 ? y : std::log1p(r * y) / r);
+  }
+
+  EventLif lif_;
+  double mem_, syn_, slow_, fast_;  // rates, 1 / tau
+  double rate_, scale_;             // fast_ - slow_, mem_ / rate_
+  double least_;                    // I at a crossing is above this
+};
+
+// Weights [n_in][stride], rows padded with zeros to whole groups of lanes: padding never spikes.
+struct Transposed {
+  std::size_t stride;
+  std::vector<double> values;
+
+  Transposed(std::span<const double> weights, std::size_t n_in, std::size_t n_out)
+      : stride((n_out + lanes - 1) / lanes * lanes), values(n_in * stride) {
+    if (weights.size() != n_in * n_out) {
+      refuse("weights must be [" + std::to_string(n_out) + ", " + std::to_string(n_in) + "]");
+    }
+    for (std::size_t o = 0; o < n_out; ++o) {
+      for (std::size_t k = 0; k < n_in; ++k) {
+        values[k * stride + o] = weights[o * n_in + k];
+      }
+    }
+    if (!std::all_of(values.begin(), values.end(), [](double w) { return std::isfinite(w); })) {
+      refuse("weights must be finite");
+    }
+  }
+  const double* row(std::int64_t id) const {
+    return values.data() + static_cast<std::size_t>(id) * stride;
+  }
+};
+
+// The input spikes of one sample up to t_max, and the decay from each to the next.
+struct Drive {
+  std::size_t first;                  // in the lists of the batch
+  std::span<const std::int64_t> ids;  // [n]
+  std::vector<double> times;          // [n + 1], the last is t_max
+  std::vector<Decay> decays;          // [n]
+  std::size_t size() const { return ids.size(); }
+};
+
+Drive drive_of(const Flow& flow, const EventView& input, std::size_t sample) {
+  const auto begin = static_cast<std::size_t>(input.offsets[sample]);
+  const auto end = static_cast<std::size_t>(input.offsets[sample + 1]);
+  const auto all = input.times.subspan(begin, end - begin);
+  const auto last = std::upper_bound(all.begin(), all.end(), flow.lif().t_max);
+  Drive drive{begin, {}, {all.begin(), last}, {}};
+  const std::size_t n = drive.times.size();
+  drive.ids = input.ids.subspan(begin, n);
+  drive.times.push_back(flow.lif().t_max);
+  drive.decays.reserve(n);
+  for (std::size_t k = 0; k < n; ++k) {
+    drive.decays.push_back(flow(drive.times[k + 1] - drive.times[k]));
+  }
+  return drive;
+}
+
+struct Spike {
+  double time;
+  std::int64_t id;
+  double current;
+};
+
+// All spikes of one neuron from t to t_end, where v and i go; v_end, i_end: without any spike.
+void spike_until(const Flow& flow, double t, double t_end, double& v, double& i, double v_end,
+                 double i_end, std::int64_t id, std::size_t most, std::vector<Spike>& spikes) {
+  while (flow.may_cross(i, v_end, i_end)) {
+    const double s = flow.cross(v, i, t_end - t, v_end, i_end);
+    if (s < 0) {
+      break;
+    }
+    t = std::min(t + s, t_end);
+    if (spikes.size() >= most) {
+      refuse("weights make neuron " + std::to_string(id) + " spike more than " +
+             std::to_string(most_spikes) + " times in one sample");
+    }
+    spikes.push_back({t, id, i});
+    v = 0;
+    const Decay d = flow(t_end - t);
+    v_end = i * d.across;
+    i_end = i * d.syn;
+  }
+  v = v_end;
+  i = i_end;
+}
+
+std::vector<Spike> forward_sample(const Flow& flow, const Transposed& weights, const Drive& drive) {
+  std::vector<Spike> spikes;
+  for (std::size_t block = 0; block < weights.stride; block += lanes) {
+    const std::size_t most = spikes.size() + most_spikes;
+    Lanes v{}, i{}, v_end, i_end;
+    for (std::size_t k = 0; k < drive.size(); ++k) {
+      const double* w = weights.row(drive.ids[k]) + block;
+      const Decay d = drive.decays[k];
+      bool any = false;
+      for (std::size_t l = 0; l < lanes; ++l) {
+        i[l] += w[l];
+        v_end[l] = v[l] * d.mem + i[l] * d.across;
+        i_end[l] = i[l] * d.syn;
+        any |= flow.may_cross(i[l], v_end[l], i_end[l]);
+      }
+      for (std::size_t l = 0; any && l < lanes; ++l) {
+        spike_until(flow, drive.times[k], drive.times[k + 1], v[l], i[l], v_end[l], i_end[l],
+                    static_cast<std::int64_t>(block + l), most, spikes);
+      }
+      if (!any) {
+        v = v_end;
+        i = i_end;
+      }
+    }
+  }
+  std::sort(spikes.begin(), spikes.end(), [](const Spike& a, const Spike& b) {
+    return std::tie(a.time, a.id) < std::tie(b.time, b.id);
+  });
+  return spikes;
+}
+
+// The spikes of one sample by neuron: those of o are order[start[o]] .. order[start[o + 1]].
+struct ByNeuron {
+  std::vector<std::size_t> start, order;
+
+  ByNeuron(const EventView& spikes, std::size_t sample, std::size_t n) : start(n + 1) {
+    const auto begin = static_cast<std::size_t>(spikes.offsets[sample]);
+    const auto end = static_cast<std::size_t>(spikes.offsets[sample + 1]);
+    order.resize(end - begin);
+    for (std::size_t j = begin; j < end; ++j) {
+      ++start[static_cast<std::size_t>(spikes.ids[j]) + 1];
+    }
+    for (std::size_t o = 0; o < n; ++o) {
+      start[o + 1] += start[o];
+    }
+    std::vector<std::size_t> next(start);
+    for (std::size_t j = begin; j < end; ++j) {
+      order[next[static_cast<std::size_t>(spikes.ids[j])]++] = j;
+    }
+  }
+};
+
+struct Backward {
+  const Flow& flow;
+  const Transposed& weights;
+  const EventView& output;
+  std::span<const double> currents, time_gradients;
+
+  // Adds one sample's dL/dw to sums [n_in][stride]; sets dL/dt of its input spikes.
+  //
+  // Backwards in time go p_v = dL/dV and p_i = dL/dI. A change of V just before a spike moves the
+  // spike by -dV/V'; what follows is then later by as much, which changes V after it by V'(after)
+  // times that: V' = (I - v_threshold)/tau_mem before, I/tau_mem after the reset to 0.
+  void operator()(std::size_t sample, const Drive& drive, std::span<double> sums,
+                  std::span<double> times) const {
+    const double tau_mem = flow.lif().tau_mem, threshold = flow.lif().v_threshold;
+    const double per_mem = 1 / tau_mem, per_syn = 1 / flow.lif().tau_syn;
+    const ByNeuron spikes(output, sample, weights.stride);
+    for (std::size_t block = 0; block < weights.stride; block += lanes) {
+      std::array<std::size_t, lanes> left;  // spikes still ahead, as an index into their order
+      Lanes next, p_v{}, p_i{};             // next: the time of the latest of those
+      double latest = never;
+      const auto peek = [&](std::size_t l) {
+        return left[l] > spikes.start[block + l] ? output.times[spikes.order[left[l] - 1]] : never;
+      };
+      for (std::size_t l = 0; l < lanes; ++l) {
+        left[l] = spikes.start[block + l + 1];
+        next[l] = peek(l);
+        latest = std::max(latest, next[l]);
+      }
+      const auto end = drive.times.end() - 1;
+      auto k = static_cast<std::size_t>(std::lower_bound(drive.times.begin(), end, latest) -
+                                        drive.times.begin());
+      while (k-- > 0) {
+        const double t_k = drive.times[k];
+        const Decay d = drive.decays[k];
+        bool any = false;
+        for (std::size_t l = 0; l < lanes; ++l) {
+          any |= next[l] > t_k;
+        }
+        for (std::size_t l = 0; any && l < lanes; ++l) {
+          double t = drive.times[k + 1];
+          for (; next[l] > t_k; next[l] = peek(l)) {
+            const std::size_t j = spikes.order[--left[l]];
+            back(flow(t - next[l]), p_v[l], p_i[l]);
+            t = next[l];
+            p_v[l] =
+                (p_v[l] * currents[j] - time_gradients[j] * tau_mem) / (currents[j] - threshold);
+          }
+          back(t < drive.times[k + 1] ? flow(t - t_k) : d, p_v[l], p_i[l]);
+        }
+        for (std::size_t l = 0; !any && l < lanes; ++l) {
+          back(d, p_v[l], p_i[l]);
+        }
+        const double* w = weights.row(drive.ids[k]) + block;
+        double* sum = sums.data() + static_cast<std::size_t>(drive.ids[k]) * weights.stride + block;
+        double later = 0;  // what a later input spike brings: more current, less potential by now
+        for (std::size_t l = 0; l < lanes; ++l) {
+          sum[l] += p_i[l];
+          later += w[l] * (p_i[l] * per_syn - p_v[l] * per_mem);
+        }
+        times[drive.first + k] += later;
+      }
+    }
+  }
+
+  static void back(const Decay& d, double& p_v, double& p_i) {
+    p_i = p_i * d.syn + p_v * d.across;
+    p_v *= d.mem;
+  }
+};
+
+// No more threads than the work is worth: one for so many visits of an input spike to a neuron.
+int team(int threads, std::size_t input_spikes, std::size_t n_out) {
+  if (threads < 1) {
+    refuse("threads must be >= 1, got " + std::to_string(threads));
+  }
+  const std::size_t worth = 1 + input_spikes * n_out / 4096;
+  return static_cast<int>(std::min(worth, static_cast<std::size_t>(threads)));
+}
+
+}  // namespace
+
+void check(const EventView& spikes, std::size_t n) {
+  const auto& [offsets, times, ids] = spikes;
+  if (ids.size() != times.size()) {
+    refuse("ids must be as many as times, got " + std::to_string(ids.size()) + " and " +
+           std::to_string(times.size()));
+  }
+  if (offsets.empty() || offsets.front() != 0 ||
+      offsets.back() != static_cast<std::int64_t>(times.size()) ||
+      !std::is_sorted(offsets.begin(), offsets.end())) {
+    refuse("offsets must ascend from 0 to the number of spikes, " + std::to_string(times.size()));
+  }
+  for (std::size_t j = 0; j < times.size(); ++j) {
+    if (!(std::isfinite(times[j]) && times[j] >= 0)) {
+      refuse("times must be finite and >= 0, got " + std::to_string(times[j]) + " at index " +
+             std::to_string(j));
+    }
+    if (ids[j] < 0 || static_cast<std::size_t>(ids[j]) >= n) {
+      refuse("ids must lie in 0 .. " + std::to_string(static_cast<std::int64_t>(n) - 1) + ", got " +
+             std::to_string(ids[j]) + " at index " + std::to_string(j));
+    }
+  }
+  for (std::size_t b = 0; b + 1 < offsets.size(); ++b) {
+    if (!std::is_sorted(times.begin() + offsets[b], times.begin() + offsets[b + 1])) {
+      refuse("times must ascend within a sample, and do not in sample " + std::to_string(b));
+    }
+  }
+}
+
+EventOutput event_forward(const EventLif& lif, const EventView& input,
+                          std::span<const double> weights, std::size_t n_in, std::size_t n_out,
+                          int threads) {
+  const Flow flow(lif);
+  check(input, n_in);
+  threads = team(threads, input.times.size(), n_out);
+  const Transposed transposed(weights, n_in, n_out);
+  const std::size_t samples = input.offsets.size() - 1;
+  std::vector<std::vector<Spike>> found(samples);
+  parallel_for(threads, samples, [&](std::size_t b) {
+    found[b] = forward_sample(flow, transposed, drive_of(flow, input, b));
+  });
+
+  EventOutput out;
+  auto& [offsets, times, ids] = out.spikes;
+  offsets.push_back(0);
+  for (const auto& spikes : found) {
+    offsets.push_back(offsets.back() + static_cast<std::int64_t>(spikes.size()));
+  }
+  const auto total = static_cast<std::size_t>(offsets.back());
+  times.reserve(total);
+  ids.reserve(total);
+  out.currents.reserve(total);
+  for (const auto& spikes : found) {
+    for (const Spike& spike : spikes) {
+      times.push_back(spike.time);
+      ids.push_back(spike.id);
+      out.currents.push_back(spike.current);
+    }
+  }
+  return out;
+}
+
+EventGradients event_backward(const EventLif& lif, const EventView& input,
+                              std::span<const double> weights, std::size_t n_in, std::size_t n_out,
+                              const EventView& output, std::span<const double> currents,
+                              std::span<const double> time_gradients, int threads) {
+  const Flow flow(lif);
+  check(input, n_in);
+  check(output, n_out);
+  threads = team(threads, input.times.size(), n_out);
+  if (output.offsets.size() != input.offsets.size()) {
+    refuse("output must have as many samples as input");
+  }
+  if (currents.size() != output.times.size() || time_gradients.size() != output.times.size()) {
+    refuse("currents and gradients must be as many as output spikes");
+  }
+  const Transposed transposed(weights, n_in, n_out);
+  const Backward backward{flow, transposed, output, currents, time_gradients};
+  const std::size_t samples = input.offsets.size() - 1;
+  const std::size_t each = std::max<std::size_t>(1, (samples + chunks - 1) / chunks);
+  const std::size_t parts = (samples + each - 1) / each;
+
+  EventGradients out{std::vector<double>(n_in * n_out), std::vector<double>(input.times.size())};
+  std::vector<std::vector<double>> sums(parts);
+  parallel_for(threads, parts, [&](std::size_t part) {
+    sums[part].resize(transposed.values.size());
+    for (std::size_t b = part * each; b < std::min(samples, (part + 1) * each); ++b) {
+      backward(b, drive_of(flow, input, b), sums[part], out.times);
+    }
+  });
+  for (const auto& sum : sums) {
+    for (std::size_t o = 0; o < n_out; ++o) {
+      for (std::size_t k = 0; k < n_in; ++k) {
+        out.weights[o * n_in + k] += sum[k * transposed.stride + o];
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace spikelet::train

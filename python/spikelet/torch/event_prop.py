@@ -1,0 +1,336 @@
+"""EventProp: LIF neurons in continuous time whose spike times have exact gradients (Wunderlich & Pehle 2021).
+
+There are no time steps and no surrogate: spike times solve the neuron's equations, and the adjoint
+equations are followed back from spike to spike. Memory grows with the number of spikes alone.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import nn
+from torch.autograd.function import once_differentiable
+
+from spikelet import _core
+from spikelet._checks import fail, integer, named, number, require
+
+__all__ = ["EventProp", "EventSpikes"]
+
+_Model: TypeAlias = tuple[float, float, float, float]  # tau_mem, tau_syn, v_threshold, t_max
+
+
+class EventSpikes:
+    """Spikes of a batch, sorted by time within each sample.
+
+    Parameters
+    ----------
+    times : float tensor ``[S]``
+        All spikes of sample 0, then those of sample 1, ...; finite, >= 0, ascending within a sample;
+        kept as float64. Gradients flow through it.
+    ids : int64 tensor ``[S]``
+        The neuron of each spike, in ``0 .. n - 1``.
+    offsets : int64 tensor ``[B + 1]``
+        Sample b owns the spikes ``offsets[b] .. offsets[b + 1] - 1``.
+    n : int
+        Number of neurons.
+
+    Raises
+    ------
+    TypeError
+        A tensor has the wrong dtype.
+    ValueError
+        Any rule above is broken, or a tensor is not on the CPU.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from spikelet.torch.event_prop import EventSpikes
+    >>> spikes = EventSpikes.from_first(torch.tensor([[3.0, 1.0], [float("inf"), 2.0]]))
+    >>> spikes.times, spikes.ids, spikes.offsets
+    (tensor([1., 3., 2.], dtype=torch.float64), tensor([1, 0, 1]), tensor([0, 2, 3]))
+    """
+
+    __slots__ = ("ids", "n", "offsets", "times")
+
+    def __init__(self, times: Any, ids: Any, offsets: Any, n: int) -> None:
+        n = integer("EventSpikes", "n", n, 0)
+        _tensor("EventSpikes", "times", times, 1, "floating")
+        _tensor("EventSpikes", "ids", ids, 1, torch.int64)
+        _tensor("EventSpikes", "offsets", offsets, 1, torch.int64)
+        times = times.double()
+        with named("EventSpikes"):
+            _core.event_check(_array(offsets), _array(times), _array(ids), n)
+        self.times, self.ids, self.offsets, self.n = times, ids, offsets, n
+
+    @classmethod
+    def _made(cls, times: Any, ids: Any, offsets: Any, n: int) -> EventSpikes:
+        """Return what needs no check."""
+        self = cls.__new__(cls)
+        self.times, self.ids, self.offsets, self.n = times, ids, offsets, n
+        return self
+
+    @classmethod
+    def from_first(cls, times: Any) -> EventSpikes:
+        """Return at most one spike of each neuron, from a float tensor ``[B, N]`` of times >= 0; inf: none."""
+        _tensor("EventSpikes.from_first", "times", times, 2, "floating")
+        bad = ~(times >= 0)
+        if bad.any():
+            fail("EventSpikes.from_first", "times", times[bad][0].item(), "must be >= 0 or inf")
+        ids = times.detach().argsort(dim=1, stable=True)
+        ordered = times.double().gather(1, ids)
+        spikes = torch.isfinite(ordered)
+        offsets = nn.functional.pad(spikes.sum(1).cumsum(0), (1, 0))
+        return cls._made(ordered[spikes], ids[spikes], offsets, times.shape[1])
+
+    def __repr__(self) -> str:
+        return f"EventSpikes({len(self.times)} spikes, {self.batch} samples, {self.n} neurons)"
+
+    @property
+    def batch(self) -> int:
+        """Number of samples B."""
+        return len(self.offsets) - 1
+
+    def _cells(self) -> Any:
+        """Return the place of each spike in a flat ``[B, N]``."""
+        samples = torch.arange(self.batch).repeat_interleave(self.offsets.diff())
+        return samples * self.n + self.ids
+
+    def counts(self) -> Any:
+        """Return the number of spikes of each neuron, int64 ``[B, N]``."""
+        cells = self.batch * self.n
+        return torch.bincount(self._cells(), minlength=cells).view(self.batch, self.n)
+
+    def first(self, silent: float = math.inf) -> Any:
+        """Return when each neuron spikes first, float64 ``[B, N]``; `silent` where it does not.
+
+        Gradients flow to the first spikes; those of `silent` entries end here.
+        """
+        silent = float(number("EventSpikes.first", "silent", silent))
+        n_spikes = len(self.times)
+        where = torch.full((self.batch * self.n,), n_spikes)
+        where.scatter_reduce_(0, self._cells(), torch.arange(n_spikes), "amin")
+        padded = nn.functional.pad(self.times, (0, 1), value=silent)
+        return padded[where].view(self.batch, self.n)
+
+
+class EventProp(nn.Module):
+    r"""A fully connected layer of LIF neurons, solved and differentiated exactly in continuous time.
+
+    .. math:: \tau_m \dot V = -V + I, \qquad \tau_s \dot I = -I
+
+    `I` jumps by a weight at each input spike. When `V` reaches the threshold from below the neuron
+    spikes and `V` starts again from 0; `I` goes on. A neuron may spike any number of times.
+
+    Parameters
+    ----------
+    in_features, out_features : int >= 1
+    tau_mem, tau_syn : float > 0
+        Time constants [ms]; they may be equal.
+    v_threshold : float > 0
+        A lone spike of weight `w` lifts `V` to `w * self.peak`: with 20 and 5 ms, to 0.157 w.
+    t_max : float > 0
+        The end [ms]: spikes after it are neither taken nor given. By default there is none, and
+        neurons are followed until they are quiet.
+    drive, spread : float, float >= 0
+        Initial weights are normal, with mean ``drive * v_threshold / (peak * in_features)`` and
+        standard deviation ``spread * v_threshold / (peak * sqrt(in_features))``: with a drive of 1 all
+        inputs together, one spike each at the same time, just reach the threshold on average.
+    generator : torch.Generator, optional
+        Source of the initial weights.
+    dtype : torch.dtype, optional
+        Of `weight`. Everything is computed in float64.
+
+    Attributes
+    ----------
+    weight : Parameter ``[out_features, in_features]``
+
+    Notes
+    -----
+    A neuron without spikes has no gradient at all, so one that never spikes never learns. Three things
+    help: a `drive` well above 1, `revive`, and ``first(silent=t_max)`` for the output.
+
+    The gradient of a spike time is 1/V' at the crossing, large where the potential barely gets there;
+    a potential that only touches the threshold does not spike. Gradients may need clipping.
+
+    Results and gradients are the same bits for any number of threads (``torch.get_num_threads()``).
+
+    References
+    ----------
+    T. C. Wunderlich and C. Pehle, "Event-based backpropagation can compute exact gradients for spiking
+    neural networks", Scientific Reports 11, 12829 (2021).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from spikelet.torch.event_prop import EventProp, EventSpikes
+    >>> layer = EventProp(2, 3, t_max=30.0, drive=3.0)
+    >>> out = layer(EventSpikes.from_first(torch.tensor([[3.0, 1.0]])))
+    >>> out.first(silent=30.0).sum().backward()
+    >>> layer.weight.grad.shape
+    torch.Size([3, 2])
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        tau_mem: float = 20.0,
+        tau_syn: float = 5.0,
+        v_threshold: float = 1.0,
+        t_max: float = math.inf,
+        drive: float = 2.0,
+        spread: float = 0.5,
+        generator: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.in_features = integer("EventProp", "in_features", in_features, 1)
+        self.out_features = integer("EventProp", "out_features", out_features, 1)
+        self.tau_mem = _number("tau_mem", tau_mem, "> 0", "ms")
+        self.tau_syn = _number("tau_syn", tau_syn, "> 0", "ms")
+        self.v_threshold = _number("v_threshold", v_threshold, "> 0")
+        self.t_max = float(number("EventProp", "t_max", t_max, "ms"))
+        if not self.t_max > 0:
+            fail("EventProp", "t_max", t_max, "must be > 0")
+        self.drive = _number("drive", drive, "finite")
+        self.spread = _number("spread", spread, ">= 0")
+        if dtype is not None and not dtype.is_floating_point:
+            msg = f"EventProp: dtype must be a floating point type, got {dtype}"
+            raise TypeError(msg)
+        self.weight = nn.Parameter(torch.empty(out_features, in_features, dtype=dtype))
+        self.reset_parameters(generator)
+
+    @property
+    def peak(self) -> float:
+        """How far a lone input spike of weight 1 lifts the potential."""
+        ratio = self.tau_syn / self.tau_mem
+        near_equal = abs(ratio - 1) < 1e-6
+        return math.exp(-1) if near_equal else ratio ** (1 / (1 - ratio))
+
+    def reset_parameters(self, generator: Any = None) -> None:
+        """Draw the weights anew."""
+        unit = self.v_threshold / self.peak
+        mean = self.drive * unit / self.in_features
+        std = self.spread * unit / math.sqrt(self.in_features)
+        nn.init.normal_(self.weight, mean, std, generator)
+
+    def extra_repr(self) -> str:
+        """Return what `repr` shows."""
+        names = ("in_features", "out_features", "tau_mem", "tau_syn", "v_threshold", "t_max")
+        return ", ".join(f"{name}={getattr(self, name)}" for name in names)
+
+    def forward(self, spikes: EventSpikes) -> EventSpikes:
+        """Return the spikes of this layer's neurons.
+
+        Raises
+        ------
+        TypeError
+            `spikes` are no `EventSpikes`.
+        ValueError
+            They are of another number of neurons; weights are not finite, or so large that a neuron
+            spikes more than 65536 times in a sample.
+        """
+        if not isinstance(spikes, EventSpikes):
+            msg = (
+                "EventProp: spikes must be EventSpikes, e.g. EventSpikes.from_first(times), "
+                f"got {type(spikes).__name__}"
+            )
+            raise TypeError(msg)
+        if spikes.n != self.in_features:
+            fail("EventProp", "spikes", spikes.n, f"must be of {self.in_features} neurons")
+        _tensor("EventProp", "weight", self.weight, 2, "floating")
+        model = (self.tau_mem, self.tau_syn, self.v_threshold, self.t_max)
+        times, ids, offsets = _EventProp.apply(
+            spikes.times, self.weight, spikes.ids, spikes.offsets, model
+        )
+        return EventSpikes._made(times, ids, offsets, self.out_features)
+
+    def revive(self, spikes: EventSpikes, amount: float, *, least: float = 0.0) -> int:
+        """Add `amount` to all weights of the neurons that are silent too often.
+
+        To be called after the optimiser's step: backward needs the weights as they were.
+
+        Parameters
+        ----------
+        spikes : EventSpikes
+            This layer's output for a batch.
+        amount : float
+        least : float in [0, 1]
+            Neurons that spike in no larger share of the samples are meant: by default those that never do.
+            For an output layer all of whose neurons should spike in each sample, late or early, e.g. 0.9.
+
+        Returns
+        -------
+        int
+            How many neurons were meant.
+        """
+        where = "EventProp.revive"
+        amount = _number("revive's amount", amount, "finite")
+        require(where, "least", number(where, "least", least), "in [0, 1]")
+        if spikes.n != self.out_features:
+            fail(where, "spikes", spikes.n, f"must be of {self.out_features} neurons")
+        silent = (spikes.counts() > 0).sum(0) <= least * spikes.batch
+        with torch.no_grad():
+            self.weight[silent] += amount
+        return int(silent.sum())
+
+
+class _EventProp(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, times: Any, weight: Any, ids: Any, offsets: Any, model: _Model) -> Any:
+        w, o, t, i = map(_array, (weight, offsets, times, ids))
+        with named("EventProp"):
+            out_offsets, out_times, out_ids, ctx.currents = _core.event_forward(
+                *model, w, o, t, i, torch.get_num_threads()
+            )
+        out = tuple(map(torch.from_numpy, (out_times, out_ids, out_offsets)))
+        ctx.mark_non_differentiable(*out[1:])
+        ctx.save_for_backward(weight, offsets, times, ids, *out)
+        ctx.model = model
+        return out
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad_times: Any, *_: Any) -> Any:
+        model: _Model = ctx.model
+        weight = ctx.saved_tensors[0]
+        w, o, t, i, out_t, out_i, out_o = map(_array, ctx.saved_tensors)
+        with named("EventProp"):
+            weights, input_times = _core.event_backward(
+                *model, w, o, t, i, out_o, out_t, out_i,
+                ctx.currents, _array(grad_times), torch.get_num_threads(),
+            )  # fmt: skip
+        grad_weight = torch.from_numpy(weights).to(weight.dtype)
+        return torch.from_numpy(input_times), grad_weight, None, None, None
+
+
+def _array(tensor: Any) -> np.ndarray[Any, Any]:
+    """Return a tensor as an array the core takes: float64 or int64."""
+    tensor = tensor.detach()
+    array: np.ndarray[Any, Any] = (
+        tensor.double() if tensor.is_floating_point() else tensor
+    ).numpy()
+    return array
+
+
+def _tensor(where: str, argument: str, value: Any, dimensions: int, dtype: Any) -> None:
+    if not isinstance(value, torch.Tensor):
+        msg = f"{where}: {argument} must be a tensor, got {type(value).__name__}"
+        raise TypeError(msg)
+    if not (value.is_floating_point() if dtype == "floating" else value.dtype == dtype):
+        msg = f"{where}: {argument} must be of dtype {dtype}, got {value.dtype}"
+        raise TypeError(msg)
+    if value.ndim != dimensions:
+        fail(where, argument, tuple(value.shape), f"must have {dimensions} dimensions; its shape")
+    if value.device.type != "cpu":
+        fail(where, argument, str(value.device), "must be on the CPU; its device")
+
+
+def _number(argument: str, value: Any, rule: str, unit: str = "") -> float:
+    array = number("EventProp", argument, value, unit)
+    require("EventProp", argument, array, rule)
+    return float(array)

@@ -1,0 +1,55 @@
+"""A loss for classification by who spikes first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from spikelet._checks import fail, number, require
+
+__all__ = ["first_spike_cross_entropy"]
+
+
+def first_spike_cross_entropy(
+    times: Any, labels: Any, tau0: float = 0.5, tau1: float = 6.4, alpha: float = 3e-3
+) -> Any:
+    r"""Return the loss of Wunderlich & Pehle (2021), averaged over the batch.
+
+    .. math:: -\log \frac{e^{-t_l/\tau_0}}{\sum_k e^{-t_k/\tau_0}} + \alpha \left(e^{t_l/\tau_1} - 1\right)
+
+    The first term separates the first spike of the label's neuron from the others', the second
+    makes it early.
+
+    Parameters
+    ----------
+    times : float tensor ``[B, C]``
+        First spike of each class, finite: for EventProp, ``spikes.first(silent=t_max)``.
+    labels : int64 tensor ``[B]``
+    tau0, tau1 : float > 0
+        In the unit of `times` [ms].
+    alpha : float >= 0
+
+    Returns
+    -------
+    scalar tensor
+
+    Raises
+    ------
+    ValueError
+        A time is not finite, or a parameter breaks its rule.
+    """
+    where = "first_spike_cross_entropy"
+    for name, value, rule in (
+        ("tau0", tau0, "> 0"),
+        ("tau1", tau1, "> 0"),
+        ("alpha", alpha, ">= 0"),
+    ):
+        require(where, name, number(where, name, value), rule)
+    bad = ~torch.isfinite(times)
+    if bad.any():
+        rule = "must be finite; give silent neurons the end of the run, spikes.first(silent=t_max)"
+        fail(where, "times", times[bad][0].item(), rule)
+    label_times = times.gather(1, labels[:, None])
+    return F.cross_entropy(-times / tau0, labels) + alpha * torch.expm1(label_times / tau1).mean()
