@@ -90,9 +90,12 @@ def test_an_epoch_is_trained(tmp_path: Path, scripts: Any) -> None:
     for which, count in (("train", 6), ("test", 3)):
         np.savez(
             tmp_path / f"mnist_{which}.npz",
-            images=rng.integers(0, 256, (count, 784), dtype=np.uint8),
+            images=rng.random((count, 28, 28), dtype=np.float32),
             labels=rng.integers(0, 10, count, dtype=np.uint8),
         )
+    images, _ = training.mnist(tmp_path, "train")
+    assert images.shape == (6, 1, 28, 28)
+    assert images.max() > 0.9  # as spikelet.datasets gives them
     task = training.Task("snntorch", "by layer", steps=3, batch=4, neurons=1, threads=1)
     adapter = scripts("training_on_spikelet")
     found = network.epoch(adapter, task, tmp_path, 6, 3)
@@ -182,6 +185,18 @@ def test_a_run_that_takes_too_long_is_ended(scripts: Any) -> None:
     run_worker = scripts("processes").run
     endless = [sys.executable, "-c", "import time; time.sleep(100)"]
     assert run_worker(endless, 1, limit=0.5) == {"failed": "no result in 0.5 s"}
+
+
+def test_memory_has_the_results_in_it(tmp_path: Path) -> None:
+    done = run(
+        tmp_path, "--parts", "memory", "--libraries", "spikingjelly", "--methods", "fused", "--steps",
+        "50", "--batch", "32", "--neurons", "1000", "--json", "out.json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "out.json").read_text())["memory"][0]["runs"][0]
+    assert record["x_mb"] == pytest.approx(6.4)
+    # Spikes, potentials and the gradient by x: what an earlier pass kept would hide them.
+    assert record["peak_mb"] > 1.9 * record["x_mb"]
 
 
 def test_memory_of_a_piece_of_work(scripts: Any) -> None:

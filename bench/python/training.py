@@ -145,7 +145,7 @@ Layer = Callable[[Any], Any]
 
 
 def mnist(folder: Path, which: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return images, ``[N, 1, 28, 28]`` in 0..1, and labels of an ``.npz`` file."""
+    """Return images, ``[N, 1, 28, 28]`` in 0..1 as they are stored, and labels."""
     with np.load(folder / f"mnist_{which}.npz") as stored:
         images, labels = stored["images"], stored["labels"]
-    return images.reshape(-1, 1, 28, 28).astype(np.float32) / 255, labels.astype(np.int64)
+    return images.reshape(-1, 1, 28, 28), labels.astype(np.int64)
