@@ -102,11 +102,11 @@ def test_an_epoch_is_trained(tmp_path: Path, scripts: Any) -> None:
     assert found["images"] == 6
     assert found["losses"][0] != found["losses"][1]
 
-    # Step after step is the same network.
-    net = network.Network()
+    # Step after step is the same network, but for the statistics of BatchNorm.
+    net = network.Network().eval()
     reference = scripts("training_on_reference").torch_reference
     images, _ = next(network.batches(tmp_path, "train", 4))
-    options = training.TIMED["snntorch"]
+    options = training.NETWORK_NEURON
 
     def cell(x: Any, v: Any) -> Any:
         spikes, v = reference.lif(x[None], convention="snntorch", return_v=True, v=v, **options)

@@ -53,10 +53,15 @@ METHODS = {
 OTHER = "box"
 """The method that computes less than the others, and not the same."""
 
-NETWORK_METHODS = {"spikelet": ("by layer", "sparse"), "snntorch": ("by step", "by layer")}
+NETWORK_METHODS = {
+    "spikelet": ("by layer", "sparse"),
+    "snntorch": ("by step", "by step, channels last", "by layer", "by layer, channels last"),
+}
 """Ways to run the network."""
 
-NETWORK_STEPS, NETWORK_BATCH = 8, 128
+NETWORK_STEPS, NETWORK_BATCH = 5, 128
+
+NETWORK_NEURON = TIMED["snntorch"] | {"beta": 0.6065}
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-9}
 """Of what two programs find, |a - b| <= tolerance (1 + |b|), with the largest |b| for the gradients

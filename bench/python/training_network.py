@@ -1,7 +1,7 @@
 """The spiking convolutional network for MNIST that is trained for an epoch, and its training.
 
-As ``examples/train_mnist.py`` has it: convolution, pool, neurons; convolution, pool, neurons; a
-dense layer, whose mean over all steps is read. An image is the input current of all steps.
+That of ``examples/train_mnist.py``: two convolutions and a dense layer, each with BatchNorm and
+neurons, and a dense layer whose mean over all steps is read. An image is the input of all steps.
 """
 
 from __future__ import annotations
@@ -27,35 +27,52 @@ Cell = Callable[[torch.Tensor, Any], tuple[torch.Tensor, Any]]
 """Returns the spikes and the state of neurons after a step; the state before the first is None."""
 
 
+def layers(width: int = 24) -> tuple[nn.Sequential, ...]:
+    """Return the layers before the first, second and third neurons, and the last."""
+    return (
+        nn.Sequential(
+            nn.Conv2d(1, width, 5, padding=2, bias=False), nn.BatchNorm2d(width), nn.MaxPool2d(2)
+        ),
+        nn.Sequential(
+            nn.Conv2d(width, 2 * width, 5, stride=2, padding=2, bias=False),
+            nn.BatchNorm2d(2 * width),
+        ),
+        nn.Sequential(
+            nn.Flatten(), nn.Linear(2 * width * 49, 128, bias=False), nn.BatchNorm1d(128)
+        ),
+        nn.Sequential(nn.Linear(128, 10)),
+    )
+
+
 class Network(nn.Module):
     """What has weights. All neurons are the same."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.first = nn.Sequential(nn.Conv2d(1, 32, 5), nn.MaxPool2d(2))
-        self.second = nn.Sequential(nn.Conv2d(32, 64, 5), nn.MaxPool2d(2))
-        self.last = nn.Sequential(nn.Flatten(), nn.Linear(1024, 10))
+        self.first, self.second, self.third, self.last = layers()
 
     def by_layer(
         self, images: torch.Tensor, steps: int, fire: Fire, hold: Fire | None = None
     ) -> torch.Tensor:
         """Return the logits, ``[B, 10]``, layer after layer.
 
-        The second layer sees all steps as one batch; the first, whose input does not change, and
-        the last, whose mean is read, see one. `hold` is `fire` for one step's input that is held.
+        Layers see all steps as one batch; the first, whose input does not change, and the last,
+        whose mean is read, see one. `hold` is `fire` for one step's input that is held.
         """
         current = self.first(images)
         spikes = hold(current) if hold else fire(current.expand(steps, *current.shape))
-        current = self.second(spikes.flatten(0, 1)).unflatten(0, (steps, -1))
-        return self.last(fire(current).mean(0))
+        for layer in (self.second, self.third):
+            spikes = fire(layer(spikes.flatten(0, 1)).unflatten(0, (steps, -1)))
+        return self.last(spikes.mean(0))
 
     def by_step(self, images: torch.Tensor, steps: int, cell: Cell) -> torch.Tensor:
-        """Return the same, step after step."""
-        first = second = None
+        """Return the same, step after step; BatchNorm sees one step at a time."""
+        states: list[Any] = [None, None, None]
         total = torch.zeros(())
         for _ in range(steps):
-            spikes, first = cell(self.first(images), first)
-            spikes, second = cell(self.second(spikes), second)
+            spikes = images
+            for k, layer in enumerate((self.first, self.second, self.third)):
+                spikes, states[k] = cell(layer(spikes), states[k])
             total = total + self.last(spikes)
         return total / steps
 
@@ -87,6 +104,7 @@ def epoch(adapter: Any, task: Task, folder: Path, images: int, test_images: int)
         losses.append(loss.item())
         seen += len(x)
     wall = perf_counter() - start
+    net.eval()
     with torch.no_grad():
         right = sum(
             int((run(x).argmax(1) == labels).sum())

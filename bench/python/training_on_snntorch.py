@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import snntorch as snn
 import torch
 from snntorch import surrogate
-from training import TIMED
+from training import NETWORK_NEURON, TIMED
 from training_on_reference import torch_reference
 
 if TYPE_CHECKING:
@@ -84,14 +84,22 @@ def layer(task: Task) -> Layer:
 
 def network(task: Task, net: Network) -> Layer:
     """Return what gives the logits of images, "by step" or "by layer"."""
-    node = leaky(torch.float32, TIMED["snntorch"])
+    node = leaky(torch.float32, NETWORK_NEURON)
+    if task.method.endswith("channels last"):
+        net.to(memory_format=torch.channels_last)
 
     def cell(x: torch.Tensor, mem: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         return node(x, torch.zeros_like(x) if mem is None else mem)
 
-    if task.method == "by step":
+    def fire(x: torch.Tensor) -> torch.Tensor:
+        mem, spikes = None, []
+        for part in x:
+            sent, mem = cell(part, mem)
+            spikes.append(sent)
+        return torch.stack(spikes)
+
+    if task.method.startswith("by step"):
         return lambda images: net.by_step(images, task.steps, cell)
-    fire = layer(task)
     return lambda images: net.by_layer(images, task.steps, fire)
 
 

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import torch
-from training import TIMED
+from training import NETWORK_NEURON, TIMED
 
 import spikelet as sl
 import spikelet.torch as st
@@ -53,11 +53,14 @@ def layer(task: Task) -> Layer:
 
 def network(task: Task, net: Network) -> Layer:
     """Return what gives the logits of images; "sparse": the second convolution is by events."""
-    options = {"convention": "snntorch", **TIMED["snntorch"]}
+    options = {"convention": "snntorch", **NETWORK_NEURON}
     if task.method == "sparse":
         dense = net.second[0]
-        net.second[0] = st.SpikeConv2d(32, 64, 5)
+        net.second[0] = st.SpikeConv2d(
+            dense.in_channels, dense.out_channels, 5, stride=2, padding=2, bias=False
+        )
         net.second[0].load_state_dict(dense.state_dict())
+    net.to(memory_format=torch.channels_last)
 
     def fire(x: torch.Tensor) -> torch.Tensor:
         return st.lif(x, **options)

@@ -28,7 +28,8 @@ __all__ = [
 
 def array(value: Any) -> NDArray[np.float64]:
     """Return a tensor or a number in float64."""
-    return np.asarray(torch.as_tensor(value).detach().double().cpu().numpy())
+    value = value.detach().cpu() if isinstance(value, torch.Tensor) else value
+    return np.asarray(torch.as_tensor(value, dtype=torch.float64).numpy())
 
 
 def maybe(value: Any) -> NDArray[np.float64] | None:
