@@ -161,6 +161,16 @@ def test_operators_refuse_what_would_be_read_wrongly():
     text = st.LIF().setting().text
     with pytest.raises((RuntimeError, ValueError)):
         torch.ops.spikelet.neuron(X.detach(), *[None] * 5, torch.ones(1), *[None] * 4, text, "s", 4)
+    for weights, give in ((torch.ones(2, 2), "s"), (torch.ones(3, 3), "v")):
+        with pytest.raises((RuntimeError, ValueError)):
+            torch.ops.spikelet.neuron(X.detach(), *[None] * 8, weights, None, text, give, 4)
+
+
+def test_second_derivatives_are_refused():
+    x = (X.detach() * 3).requires_grad_()
+    (g,) = torch.autograd.grad(st.lif(x).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="differentiated once"):
+        g.sum().backward()
 
 
 def test_pool():

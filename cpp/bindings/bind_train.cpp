@@ -119,6 +119,12 @@ struct Recurrence {
   std::size_t neurons;
 };
 
+void check(const Recurrence& recurrence, std::size_t size) {
+  if (recurrence.neurons == 0 || size % recurrence.neurons != 0) {
+    throw std::invalid_argument("recurrent weights must be of the neurons of a sample");
+  }
+}
+
 template <class R>
 ParameterGradients<R> gradients(const Five& arrays, const Cell<R>& cell) {
   return {out<R>(arrays[0], cell.leak.count), out<R>(arrays[1], cell.threshold.count),
@@ -143,8 +149,11 @@ void run_forward(const Spec& spec, const Given& given, const py::array& x, std::
   run.charged = out<R>(charged, all);
   run.v = out<R>(v, all);
   run.last = state_out<R>(last, run.size);
-  if (recurrence && constant) {
-    throw std::invalid_argument("recurrent neurons need the input of each step");
+  if (recurrence) {
+    check(*recurrence, run.size);
+    if (constant || run.spikes == nullptr) {
+      throw std::invalid_argument("recurrent neurons need the input and the spikes of each step");
+    }
   }
   if (recurrence) {
     RecurrentForward<R> r;
@@ -185,6 +194,12 @@ void run_backward(const Spec& spec, const Given& given, const Optional& x, const
   run.by_parameters = gradients<R>(by_parameters, built.cell);
   if (run.x == nullptr && (run.charged == nullptr || needs_input(built.cell, run.by_parameters))) {
     throw std::invalid_argument("the input is needed");
+  }
+  if (recurrence) {
+    check(*recurrence, size);
+    if (constant || run.x == nullptr || !spikes) {
+      throw std::invalid_argument("recurrent neurons need the input and the spikes of each step");
+    }
   }
   if (recurrence) {
     RecurrentBackward<R> r;

@@ -80,6 +80,9 @@ def _forward_fake(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
 def _recurrence(recurrent: Optional, first_spikes: Optional, x: Tensor) -> _core.Recurrence | None:
     if recurrent is None:
         return None
+    if x.ndim != 3 or recurrent.shape != (x.shape[2], x.shape[2]):
+        msg = f"neuron: recurrent must be [N, N] for x of [T, B, N], got {tuple(recurrent.shape)}"
+        raise ValueError(msg)
     return _core.Recurrence(
         recurrent.detach().contiguous().numpy(), array(first_spikes, x), len(recurrent)
     )
@@ -215,3 +218,12 @@ _LIBRARY.impl("neuron_backward", _backward, "CPU")
 torch.library.register_fake("spikelet::neuron", _forward_fake, lib=_LIBRARY)
 torch.library.register_fake("spikelet::neuron_backward", _backward_fake, lib=_LIBRARY)
 torch.library.register_autograd("spikelet::neuron", _gradient, setup_context=_save, lib=_LIBRARY)
+
+
+def _no_second(ctx: Any, *_: Any) -> Any:  # noqa: ARG001
+    raise RuntimeError(
+        "spikelet.torch: neurons can be differentiated once; a surrogate has no derivative"
+    )
+
+
+torch.library.register_autograd("spikelet::neuron_backward", _no_second, lib=_LIBRARY)
