@@ -492,3 +492,49 @@ KERNEL = torch.zeros(4, 3, 3, 3)
 def test_bad_input(call: Callable[[], Any], kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         call()
+
+
+def test_what_does_not_fit_is_refused():
+    """Operators that are called by hand, and input that is replaced behind autograd's back."""
+    ops, x, w = torch.ops.spikelet, torch.ones(4, 8, 20, 20), torch.rand(16, 8, 3, 3)
+    one, pad = [1, 1], [1, 1, 1, 1]
+    rows, yes = torch.ones(64, 10), torch.tensor(True)
+    calls = [
+        lambda: ops.spike_linear(torch.ones(64, 1000), torch.rand(64, 10), None, 1.0),
+        lambda: ops.spike_linear(rows, torch.rand(64, 10), torch.rand(3), 1.0),
+        lambda: ops.spike_linear_weight(rows, torch.rand(7, 5), yes),
+        lambda: ops.spike_conv2d(x, w, None, one, pad, one, 100, 1.0),
+        lambda: ops.spike_conv2d(x, w, None, one, pad, one, 3, 1.0),
+        lambda: ops.spike_conv2d(x[:, :5], w, None, one, pad, one, 1, 1.0),
+        lambda: ops.spike_conv2d(x, w, torch.rand(3), one, pad, one, 1, 1.0),
+        lambda: ops.spike_conv2d(x, w, None, one, pad, [0, 0], 1, 1.0),
+        lambda: ops.spike_conv2d_weight(
+            x, torch.rand(2, 16, 20, 20), yes, w.shape, one, pad, one, 1
+        ),
+        lambda: ops.spike_conv2d_weight(
+            x, torch.rand(4, 16, 20, 20), yes, (2, 8, 3, 3), one, pad, one, 1
+        ),
+    ]
+    for call in calls:
+        with pytest.raises((RuntimeError, ValueError)):
+            call()
+    weight, q = torch.rand(64, 100, requires_grad=True), torch.rand(64, 100)
+    y = spike_linear(q, weight, density_limit=1.0)
+    q.data = torch.ones(200_000, 100)
+    with pytest.raises((RuntimeError, ValueError), match="fit each other"):
+        y.sum().backward()
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(8, 8), (16, 16), (5, 8), (1, 4), (8, 3)])
+def test_lists_of_large_strides(kernel, stride):
+    torch.manual_seed(0)
+    x = (torch.rand(3, 2, 70, 90, dtype=torch.float64) < 0.4).double().requires_grad_()
+    w = torch.rand(5, 2, kernel, kernel, dtype=torch.float64, requires_grad=True)
+    ours = spike_conv2d(x, w, stride=stride, density_limit=1.0)
+    theirs = F.conv2d(x, w, stride=stride)
+    torch.testing.assert_close(ours, theirs)
+    g = torch.rand_like(theirs)
+    for a, b in zip(
+        *(torch.autograd.grad((y * g).sum(), (x, w)) for y in (ours, theirs)), strict=True
+    ):
+        torch.testing.assert_close(a, b)

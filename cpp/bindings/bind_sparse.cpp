@@ -1,11 +1,15 @@
 // Bindings of linear and convolutional layers over sparse inputs. Arrays are C-contiguous views of
-// tensors and are written in place; shapes are checked in torch/sparse.py.
+// tensors and are written in place. Arguments are checked in torch/sparse.py, with their names;
+// here once more what would be read or written past its end, as operators can be called by hand.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
 #include <array>
+#include <initializer_list>
 #include <optional>
+#include <stdexcept>
+#include <string>
 
 #include "spikelet/train/sparse.hpp"
 
@@ -28,6 +32,28 @@ const R* data_of(const std::optional<In<R>>& array) {
   return array ? array->data() : nullptr;
 }
 
+void require(bool holds, const char* rule) {
+  if (!holds) {
+    throw std::invalid_argument(std::string("sparse layer: ") + rule);
+  }
+}
+
+void require_shape(const py::array& array, std::initializer_list<std::size_t> shape) {
+  bool same = static_cast<std::size_t>(array.ndim()) == shape.size();
+  int axis = 0;
+  for (const std::size_t n : shape) {
+    same = same && size_of(array, axis++) == n;
+  }
+  require(same, "shapes of the input, weights and outputs must fit each other");
+}
+
+template <class R>
+void require_bias(const std::optional<In<R>>& bias, std::size_t outputs) {
+  if (bias) {
+    require_shape(*bias, {outputs});
+  }
+}
+
 // Geometry of a convolution: groups, then stride, padding and dilation as (height, width).
 using Pair = std::array<std::size_t, 2>;
 train::ConvShape conv_shape(const py::array& x, const py::array& weight, const py::array& y,
@@ -35,6 +61,23 @@ train::ConvShape conv_shape(const py::array& x, const py::array& weight, const p
                             Pair dilation) {
   const int c = channels_last ? 3 : 1;
   const int h = channels_last ? 1 : 2;
+  require(x.ndim() == 4 && weight.ndim() == 4 && y.ndim() == 4,
+          "the input, weights and outputs of a convolution must have 4 dimensions");
+  require(size_of(x, 0) == size_of(y, 0) && size_of(weight, 0) == size_of(y, 3),
+          "shapes of the input, weights and outputs must fit each other");
+  require(groups > 0 && size_of(weight, 1) * groups == size_of(x, c) &&
+              size_of(weight, 0) % groups == 0,
+          "groups must divide the channels of the input and of the output");
+  double places = static_cast<double>(size_of(weight, 0) / groups + 16);
+  for (const int k : {0, 1}) {
+    const auto axis = static_cast<std::size_t>(k);
+    require(stride[axis] > 0 && dilation[axis] > 0 && size_of(weight, 2 + k) > 0,
+            "kernel, stride and dilation must be at least 1");
+    places *= static_cast<double>(size_of(x, h + k)) + static_cast<double>(size_of(y, 1 + k)) +
+              static_cast<double>(padding[axis]) +
+              static_cast<double>(dilation[axis]) * static_cast<double>(size_of(weight, 2 + k));
+  }
+  require(places < 2147483648.0, "an image with its margins must have fewer than 2^31 places");
   return {.images = size_of(x, 0),
           .channels = size_of(x, c),
           .outputs = size_of(y, 3),
@@ -65,7 +108,11 @@ void bind(py::module_& m) {
       "sparse_linear",
       [](const In<R>& x, const In<R>& weight, const std::optional<In<R>>& bias, Out<R>& y,
          int threads) {
+        require(x.ndim() == 2 && weight.ndim() == 2, "input and weights must have 2 dimensions");
         const train::LinearShape shape{size_of(x, 0), size_of(x, 1), size_of(weight, 0)};
+        require_shape(weight, {shape.outputs, shape.inputs});
+        require_shape(y, {shape.rows, shape.outputs});
+        require_bias(bias, shape.outputs);
         R* out = y.mutable_data();
         const py::gil_scoped_release release;
         train::sparse_linear(shape, x.data(), weight.data(), data_of(bias), out, threads);
@@ -75,7 +122,10 @@ void bind(py::module_& m) {
   m.def(
       "sparse_linear_weight",
       [](const In<R>& x, const In<R>& grad_y, Out<R>& grad_weight, int threads) {
+        require(x.ndim() == 2 && grad_y.ndim() == 2, "input and outputs must have 2 dimensions");
         const train::LinearShape shape{size_of(x, 0), size_of(x, 1), size_of(grad_y, 1)};
+        require_shape(grad_y, {shape.rows, shape.outputs});
+        require_shape(grad_weight, {shape.outputs, shape.inputs});
         R* out = grad_weight.mutable_data();
         const py::gil_scoped_release release;
         train::sparse_linear_weight(shape, x.data(), grad_y.data(), out, threads);
@@ -89,6 +139,7 @@ void bind(py::module_& m) {
          int threads) {
         const auto shape =
             conv_shape(x, weight, y, channels_last, groups, stride, padding, dilation);
+        require_bias(bias, shape.outputs);
         R* out = y.mutable_data();
         const py::gil_scoped_release release;
         train::sparse_conv(shape, x.data(), weight.data(), data_of(bias), out, threads);
@@ -112,6 +163,8 @@ void bind(py::module_& m) {
   m.def(
       "column_sums",
       [](const In<R>& x, Out<R>& sums, int threads) {
+        require(x.ndim() == 2, "input must have 2 dimensions");
+        require_shape(sums, {size_of(x, 1)});
         R* out = sums.mutable_data();
         const py::gil_scoped_release release;
         train::column_sums(x.data(), size_of(x, 0), size_of(x, 1), out, threads);

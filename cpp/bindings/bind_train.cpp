@@ -251,6 +251,13 @@ void bind_train(py::module_& m) {
                        bool adaptive, int surrogate, double alpha, double gain, double rest,
                        double v_reset, const std::array<double, 5>& constants,
                        const std::vector<double>& table, double low, double step) {
+             if (charge < 0 || charge > 2 || reset < 0 || reset > 2 || when < 0 || when > 2 ||
+                 surrogate < 0 || surrogate > static_cast<int>(Surrogate::table)) {
+               throw std::invalid_argument("TrainCell: no such charge, reset or surrogate");
+             }
+             if (surrogate == static_cast<int>(Surrogate::table) && table.size() < 2) {
+               throw std::invalid_argument("TrainCell: table must have at least 2 values");
+             }
              return Spec{static_cast<Charge>(charge),
                          static_cast<Reset>(reset),
                          static_cast<When>(when),

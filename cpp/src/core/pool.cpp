@@ -1,6 +1,7 @@
 #include "spikelet/core/pool.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "spikelet/core/buffer.hpp"
 
@@ -26,16 +27,13 @@ void* Pool::take(std::size_t bytes) {
   const std::size_t wanted = block_bytes(bytes);
   {
     const std::lock_guard lock(mutex_);
-    auto best = blocks_.end();
-    for (auto b = blocks_.begin(); b != blocks_.end(); ++b) {
-      if (b->bytes == wanted) {
-        best = b;
-      }
-    }
-    if (best != blocks_.end()) {
-      void* p = best->p;
-      idle_ -= best->bytes;
-      blocks_.erase(best);
+    // The youngest: most of it may still be in a cache.
+    const auto found = std::find_if(blocks_.rbegin(), blocks_.rend(),
+                                    [&](const Block& b) { return b.bytes == wanted; });
+    if (found != blocks_.rend()) {
+      void* p = found->p;
+      idle_ -= found->bytes;
+      blocks_.erase(std::next(found).base());
       return p;
     }
   }

@@ -95,12 +95,6 @@ class BlockState {
   Buffer<R> v_, i_, a_;
 };
 
-template <class R>
-State<R> operator+(State<R> state, std::size_t n) {
-  return {state.v == nullptr ? nullptr : state.v + n, state.i == nullptr ? nullptr : state.i + n,
-          state.a == nullptr ? nullptr : state.a + n};
-}
-
 // Whether the way back needs the states before each step, not only the charged potentials.
 template <class R>
 bool is_rich(const Cell<R>& cell) {

@@ -1,6 +1,9 @@
 // Blocks of neurons over threads, each through all steps: what a block keeps stays in the cache.
+#include <atomic>
 #include <cmath>
 #include <cstdint>
+#include <exception>
+#include <mutex>
 
 #include "spikelet/core/cpu.hpp"
 #include "spikelet/core/parallel.hpp"
@@ -127,7 +130,6 @@ class Replay {
   Replay(const Cell<R>& cell, std::size_t steps, std::size_t block, bool rich)
       : cell_(cell),
         rich_(rich),
-        steps_(steps),
         block_(block),
         state_(cell, block),
         charged_(steps * block),
@@ -177,7 +179,7 @@ class Replay {
 
   const Cell<R>& cell_;
   bool rich_;
-  std::size_t steps_, block_;
+  std::size_t block_;
   BlockState<R> state_;
   RawBuffer<R> charged_, v_, i_, a_;
 };

@@ -2,6 +2,7 @@
 // every input, so that an input adds (forward) or reads (gradient) the same set of vectors wherever
 // it is. With a stride, the taps that meet an output depend on the input's phase, its place modulo
 // the stride.
+#include <algorithm>
 #include <map>
 
 #include "spikelet/core/parallel.hpp"
@@ -47,6 +48,19 @@ struct Axis {
       phase.push_back(found == phase_of.end() ? taps.size() - 1 : found->second);
       place.push_back(lead + (i + padding) / stride);
     }
+  }
+
+  // The most inputs of one phase among so many in a row.
+  std::size_t most(std::size_t window) const {
+    std::vector<std::size_t> now(taps.size());
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < phase.size(); ++i) {
+      if (i >= window) {
+        --now[phase[i - window]];
+      }
+      found = std::max(found, ++now[phase[i]]);
+    }
+    return found;
   }
 };
 
@@ -99,7 +113,10 @@ class Convolution {
     Finder<R> find;
   };
   Walk prepare() const {
-    const std::size_t most = std::max(tile_images * shape.input.height, band) * shape.input.width;
+    // A list is emptied after each band, or after the images that share a tile.
+    const std::size_t most_rows =
+        tile_images > 1 ? tile_images * rows.most(shape.input.height) : rows.most(band);
+    const std::size_t most = most_rows * columns.most(shape.input.width);
     return {Lists<R>(phases.size() * channels, most),
             Finder<R>(band * shape.input.width * shape.channels)};
   }

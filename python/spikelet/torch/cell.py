@@ -69,7 +69,7 @@ class Cell:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the potential before the reset is all that the way back needs."""
+        """Whether the potential before the reset is all that the way back needs; `is_rich` of the core says the same."""
         later = self.when != "same" and self.reset != "none"
         simple = self.when == "next" and self.reset == "subtract"
         return not self.adaptive and (simple or not later)

@@ -180,7 +180,18 @@ def run(
         tensors.append(None if tensor is None else _fitted(where, name, tensor, x))
     if v is None and made.v_first != 0:
         v = x.new_full(x.shape[1:], made.v_first)
-    states = [v, i if cell.synapse else None, a if cell.adaptive else None]
+    states = [v, i, a]
+    has = (cell.synapse, cell.adaptive, recurrent is not None)
+    for name, state, there in zip(
+        ("i", "a", "first_spikes"), (i, a, first_spikes), has, strict=True
+    ):
+        if state is not None and not there:
+            fail(
+                where,
+                name,
+                tuple(state.shape),
+                "is a state that such neurons do not have; its shape",
+            )
     for name, state in zip(("v", "i", "a", "first_spikes"), (*states, first_spikes), strict=True):
         if state is not None:
             _check_tensor(where, name, state, x)

@@ -27,6 +27,13 @@ __all__ = [
 ]
 
 
+def _register(module: nn.Module, name: str, value: Tensor) -> None:
+    if isinstance(value, nn.Parameter):
+        module.register_parameter(name, value)
+    else:
+        module.register_buffer(name, value)
+
+
 class Neuron(nn.Module):
     """What all neurons have in common: [T, B, ...] in, spikes [T, B, ...] out.
 
@@ -34,7 +41,9 @@ class Neuron(nn.Module):
     ----------
     convention : "spikelet", "snntorch", "spikingjelly" or "norse"
         Whose step, reset and gradient; see `spikelet.torch.lif`.
-    v_threshold : float
+    v_threshold : float or Tensor
+        A Tensor that is an `nn.Parameter` is learned, any other is a buffer; so for all parameters of the convention that may
+        be tensors.
     surrogate : str, Table or None
     alpha : float, optional
     learn_tau : bool
@@ -58,7 +67,7 @@ class Neuron(nn.Module):
         self,
         *,
         convention: str = "spikelet",
-        v_threshold: float = 1.0,
+        v_threshold: float | Tensor = 1.0,
         surrogate: str | Table | None = "atan",
         alpha: float | None = None,
         learn_tau: bool = False,
@@ -74,19 +83,37 @@ class Neuron(nn.Module):
         self.convention, self.surrogate, self.alpha = convention, surrogate, alpha
         self.return_v, self.checkpoint = return_v, checkpoint
         self.steps = None if steps is None else integer(type(self).__name__, "steps", steps, 1)
-        self.given = parameters
+        self.given = {k: v for k, v in parameters.items() if not isinstance(v, Tensor)}
+        self.tensors = nn.Module()  # parameters given as such, and buffers
+        for name, value in parameters.items():
+            if isinstance(value, Tensor):
+                _register(self.tensors, name, value)
         self._fixed_threshold = v_threshold
-        # Numbers are checked here, once; what is learned takes its place at each run.
-        self._setting = setting(
-            type(self).__name__, convention, v_threshold, surrogate, alpha, parameters
-        )
+        # Numbers are checked here, once; tensors and what is learned take their place at each run.
+        self._setting = replace(self._made(v_threshold, parameters), tensors={})
         if learn_tau:
             self._learn_tau(shape)
-        if learn_threshold:
+        if isinstance(v_threshold, Tensor):
+            if learn_threshold:
+                rule = "must be a number to be learned from, or an nn.Parameter without learn_threshold"
+                fail(type(self).__name__, "v_threshold", v_threshold, rule)
+            self._fixed_threshold = 1.0
+            _register(self, "threshold", v_threshold)
+        elif learn_threshold:
             self.threshold = nn.Parameter(torch.full(shape, float(v_threshold)))
         if recurrent is not None:
             n = integer(type(self).__name__, "recurrent", recurrent, 1)
             self.recurrent = nn.Parameter(torch.empty(n, n).uniform_(-1, 1) / math.sqrt(n))
+
+    def _made(self, v_threshold: float | Tensor, parameters: dict[str, Any]) -> Setting:
+        return setting(
+            type(self).__name__,
+            self.convention,
+            v_threshold,
+            self.surrogate,
+            self.alpha,
+            parameters,
+        )
 
     def _learn_tau(self, shape: tuple[int, ...]) -> None:
         """Make the leak a parameter: the logit of what a step leaves, decay."""
@@ -99,25 +126,22 @@ class Neuron(nn.Module):
         if name is not None:  # how a given tensor is stepped, which may differ from a number
             given = {k: v for k, v in self.given.items() if k != "tau_m"}
             tensors = {**given, name: torch.tensor(decay)}
-            made = setting(
-                type(self).__name__,
-                self.convention,
-                self._fixed_threshold,
-                self.surrogate,
-                self.alpha,
-                tensors,
-            )
+            made = self._made(self._fixed_threshold, tensors)
         self._setting = replace(made, tensors={})
         self.leak = nn.Parameter(torch.full(shape, math.log(decay / (1 - decay))))
 
     def setting(self) -> Setting:
         """Return the cell, and its parameters that are tensors."""
-        tensors = dict(self._setting.tensors)
+        tensors: dict[str, Tensor] = {}
+        given = dict(self.tensors.named_parameters()) | dict(self.tensors.named_buffers())
+        if given:
+            tensors |= self._made(self._fixed_threshold, self.given | given).tensors
         if hasattr(self, "threshold"):
             tensors["threshold"] = self.threshold
         if hasattr(self, "leak"):
-            decay = torch.sigmoid(self.leak)
-            tensors["leak"] = decay if self._setting.cell.charge == "decay" else 1 / (1 - decay)
+            # The time constant 1 / (1 - decay) of decay = sigmoid(w) is 1 + exp(w): nothing cancels.
+            decays = self._setting.cell.charge == "decay"
+            tensors["leak"] = torch.sigmoid(self.leak) if decays else 1 + torch.exp(self.leak)
         return replace(self._setting, tensors=tensors)
 
     def run(self, x: Tensor, **states: Tensor | None) -> Run:
