@@ -81,13 +81,91 @@ py::tuple as_tuple(SynapseTable<R>&& table) {
                         to_array(std::move(table.weight)), to_array(std::move(table.delay)));
 }
 
+// mpi4py's communicator, or what has its methods. They are compiled: no Python code runs in a
+// collective call, and so no signal handler that could leave the other processes waiting.
+class PyCommunicator final : public Communicator {
+ public:
+  PyCommunicator(const py::object& comm, py::object minimum)
+      : rank_(comm.attr("rank").cast<int>()),
+        size_(comm.attr("size").cast<int>()),
+        allgather_(comm.attr("Allgather")),
+        allgatherv_(comm.attr("Allgatherv")),
+        allreduce_(comm.attr("Allreduce")),
+        minimum_(std::move(minimum)) {}
+  ~PyCommunicator() override {
+    const py::gil_scoped_acquire acquire;
+    for (py::object* o : {&allgather_, &allgatherv_, &allreduce_, &minimum_}) {
+      *o = py::object();
+    }
+  }
+
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+  void gather(std::span<const std::uint32_t> own, std::span<std::uint32_t> all) override {
+    const py::gil_scoped_acquire acquire;
+    allgather_(bytes(own), bytes(all));
+  }
+  void gather(std::span<const std::uint32_t> own, std::span<std::uint32_t> all,
+              std::span<const std::size_t> counts) override {
+    const py::gil_scoped_acquire acquire;
+    std::vector<std::size_t> lengths, begins;
+    std::size_t begin = 0;
+    for (const std::size_t count : counts) {
+      lengths.push_back(count * sizeof(std::uint32_t));
+      begins.push_back(begin);
+      begin += lengths.back();
+    }
+    allgatherv_(bytes(own), py::make_tuple(bytes(all), py::make_tuple(lengths, begins)));
+  }
+  void minimum(std::span<std::int64_t> values) override {
+    const py::gil_scoped_acquire acquire;
+    std::vector<std::int64_t> own(values.begin(), values.end());
+    const auto view = [](std::span<std::int64_t> words) {
+      return py::memoryview::from_buffer(
+          words.data(), std::vector<py::ssize_t>{static_cast<py::ssize_t>(words.size())},
+          std::vector<py::ssize_t>{sizeof(std::int64_t)});
+    };
+    allreduce_(view(own), view(values), minimum_);
+  }
+
+ private:
+  static py::memoryview bytes(std::span<const std::uint32_t> words) {
+    return py::memoryview::from_memory(words.data(), static_cast<py::ssize_t>(words.size_bytes()));
+  }
+  static py::memoryview bytes(std::span<std::uint32_t> words) {
+    return py::memoryview::from_memory(words.data(), static_cast<py::ssize_t>(words.size_bytes()));
+  }
+
+  int rank_, size_;
+  py::object allgather_, allgatherv_, allreduce_, minimum_;
+};
+
+std::unique_ptr<Communicator> as_communicator(const py::object& comm, const py::object& minimum) {
+  return comm.is_none() ? nullptr : std::make_unique<PyCommunicator>(comm, minimum);
+}
+
 template <class R>
 void bind_simulator(py::module_& m, const char* name) {
   using S = Simulator<R>;
   const py::call_guard<py::gil_scoped_release> no_gil;
   py::class_<S>(m, name)
-      .def(py::init<double, std::uint64_t, int, bool>(), py::arg("dt"), py::arg("seed"),
-           py::arg("threads"), py::arg("adapt"))
+      .def(py::init([](double dt, std::uint64_t seed, int threads, bool adapt,
+                       const py::object& comm, const py::object& minimum) {
+             return std::make_unique<S>(dt, seed, threads, adapt, as_communicator(comm, minimum));
+           }),
+           py::arg("dt"), py::arg("seed"), py::arg("threads"), py::arg("adapt"),
+           py::arg("comm") = py::none(), py::arg("minimum") = py::none())
+      .def("own",
+           [](const S& s, std::size_t population) {
+             const Range own = s.own(population);
+             return py::make_tuple(own.begin, own.end);
+           })
+      .def("exchange_statistics",
+           [](const S& s) {
+             const ExchangeStatistics x = s.exchange_statistics();
+             return py::make_tuple(x.exchanges, x.collectives, x.spikes, x.bytes_sent,
+                                   x.bytes_received, x.seconds);
+           })
       .def_property_readonly("now", &S::now)
       .def_property_readonly("busy", &S::busy)
       .def("add_neurons",
@@ -117,7 +195,7 @@ void bind_simulator(py::module_& m, const char* name) {
              const std::uint32_t number = s.next_projection();
              return s.connect(pre, post,
                               Drawing<R>(rule, from, to, pre == post, weight, delay, s.dt(),
-                                         s.seed(), number, s.threads()),
+                                         s.seed(), number, s.threads(), s.own(post)),
                               static_cast<Receptor>(receptor), how);
            })
       .def("connect_lists",
@@ -185,6 +263,7 @@ void bind_simulator(py::module_& m, const char* name) {
       .def("set_rates", [](S& s, std::size_t population,
                            const Array<double>& rates) { s.set_rates(population, as_span(rates)); })
       .def("projection_size", &S::projection_size)
+      .def("projection_total", &S::projection_total, no_gil)
       .def("synapses", [](S& s, std::size_t k) { return as_tuple(s.synapses(k)); })
       .def("weights", [](S& s, std::size_t k) { return to_array(s.weights(k)); })
       .def("set_weights",

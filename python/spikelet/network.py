@@ -26,6 +26,7 @@ from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 from spikelet.population import Model, Population
 from spikelet.projection import Projection
+from spikelet.ranks import Ranks, ranks_of
 from spikelet.recorders import SpikeRecorder, StateRecorder, WeightRecorder
 from spikelet.regulation import Regulation
 from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
@@ -41,11 +42,13 @@ from spikelet.sources import (
 __all__ = ["Network"]
 
 
-def default_threads() -> int:
-    """Return the cores that this process may use, or OMP_NUM_THREADS if that is less."""
+def default_threads(ranks: Ranks) -> int:
+    """Return this process's share of the cores that it and its neighbours may use, or OMP_NUM_THREADS if that is less."""
     limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    cores = ranks.cores(
+        os.sched_getaffinity(0)
+        if hasattr(os, "sched_getaffinity")
+        else set(range(os.cpu_count() or 1))
     )
     return min(int(limit), cores) if limit.isdigit() and int(limit) > 0 else cores
 
@@ -65,6 +68,10 @@ class Network:
         OMP_NUM_THREADS).
     dtype : "float32" or "float64"
         Precision of states and weights. float64 reproduces NEST's spike trains for deterministic input.
+    comm : mpi4py communicator, "world" or None
+        Processes that share the network, each with a part of every population. "world": all that mpiexec started,
+        which run the same script; in a plain process and within `spikelet.ranks.alone`, this one. None: this one.
+        The results are the same bits for any number of processes.
 
     Examples
     --------
@@ -83,13 +90,15 @@ class Network:
         seed: int = 0,
         threads: int | None = None,
         dtype: Literal["float32", "float64"] = "float32",
+        comm: Any = "world",
     ) -> None:
         step = number("Network", "dt", dt, "ms")
         require("Network", "dt", step, "> 0")
         self.dt = float(step)
         self.seed = integer("Network", "seed", seed, 0, 2**64 - 1)
+        self.ranks = ranks_of(comm)
         self.threads = (
-            default_threads()
+            default_threads(self.ranks)
             if threads is None
             else integer("Network", "threads", threads, 1, 1024)
         )
@@ -99,7 +108,7 @@ class Network:
         self.dtype: np.dtype[Any] = np.dtype(name)
         simulator = _core.Simulator32 if self.dtype == np.float32 else _core.Simulator64
         self._sim: _core.Simulator32 | _core.Simulator64 = simulator(
-            self.dt, self.seed, self.threads, threads is None
+            self.dt, self.seed, self.threads, threads is None, self.ranks.comm, self.ranks.minimum
         )
         self.populations: list[Population] = []
         self.projections: list[Projection] = []
@@ -458,6 +467,10 @@ class Network:
         inverse = round(1 / self.dt) if self.dt <= 1 else 0
         exact = inverse > 0 and abs(inverse * self.dt - 1) < 1e-12
         return np.asarray(stamps / inverse if exact else stamps * self.dt, dtype=np.float64)
+
+    def _whole(self, what: str, index: int, own: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return what all ranks have of a population's elements."""
+        return self.ranks.concatenate(what, self._sim.own(index)[0], own)
 
     def _require_idle(self) -> None:
         if self._sim.busy:

@@ -235,13 +235,19 @@ class Population:
         return tuple(f.name for f in dataclasses.fields(self.model))
 
     def _read_state(self, name: str) -> npt.NDArray[Any]:
-        values = self.network._sim.state(self.index, self._state_index(name))
+        values = self.network._whole(
+            f"{self.name}.{name}",
+            self.index,
+            self.network._sim.state(self.index, self._state_index(name)),
+        )
         return values if self._ids is None else values[self._ids]
 
     def _write_state(self, name: str, values: npt.NDArray[Any]) -> None:
         k = self._state_index(name)
         if self._ids is not None:
-            whole = self.network._sim.state(self.index, k)
+            whole = self.network._whole(
+                f"{self.name}.{name}", self.index, self.network._sim.state(self.index, k)
+            )
             whole[self._ids] = values
             values = whole
         self.network._sim.set_state(self.index, k, values)

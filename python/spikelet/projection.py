@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,16 +43,17 @@ class Projection:
         self.post = post
         self._plasticity = plasticity
         self.receptor = receptor  # the core's number; -1: by sign
+        self._rows: tuple[list[Any], int] | None = None
 
     def __len__(self) -> int:
         """Return the number of synapses."""
-        return int(self.network._sim.projection_size(self.index))
+        return int(self.network._sim.projection_total(self.index))
 
     @property
     def weights(self) -> npt.NDArray[Any]:
         """Weights as of now, in the unit of the model's synapses; those of a plastic projection include all pairs
         up to now. Assigning numbers (one, or one a synapse) sets them."""  # noqa: D205, D209
-        return self.network._sim.weights(self.index)
+        return self._whole("weights", self.network._sim.weights(self.index))
 
     @weights.setter
     def weights(self, value: Any) -> None:
@@ -80,7 +82,7 @@ class Projection:
                     f"must lie in [w_min, w_max] = [{low:g}, {high:g}]",
                 )
         with named(where):
-            self.network._sim.set_weights(self.index, values)
+            self.network._sim.set_weights(self.index, self._own(values))
 
     @property
     def plasticity(self) -> Plasticity | None:
@@ -172,30 +174,82 @@ class Projection:
     @property
     def delays(self) -> npt.NDArray[np.float64]:
         """Delays [ms]."""
-        delay = self.network._sim.synapses(self.index)[3]
+        delay = self._synapses()[3]
         return self.network._ms(np.broadcast_to(delay, (len(self),)).astype(np.int64))
 
     @property
     def pre_ids(self) -> npt.NDArray[np.int64]:
         """Ids of the sources."""
-        row = self.network._sim.synapses(self.index)[0].astype(np.int64)
+        row = self._synapses()[0].astype(np.int64)
         return np.repeat(np.arange(len(row) - 1), row[1:] - row[:-1])
 
     @property
     def post_ids(self) -> npt.NDArray[np.int64]:
         """Ids of the targets."""
-        return self.network._sim.synapses(self.index)[1].astype(np.int64)
+        return self._synapses()[1].astype(np.int64)
 
     def to_scipy(self) -> scipy.sparse.csr_array:
         """Return the weights as a sparse array [pre.size, post.size]; a pair connected twice has two entries."""
         from scipy.sparse import csr_array  # noqa: PLC0415  # scipy is slow to import
 
-        row, post, weight, _ = self.network._sim.synapses(self.index)
+        row, post, weight, _ = self._synapses()
         weight = np.broadcast_to(weight, (len(self),)).copy()
         return csr_array(
             (weight, post.astype(np.int64), row.astype(np.int64)),
             shape=(self.pre.size, self.post.size),
         )
+
+    # Of all ranks -------------------------------------------------------------------------------------------------
+
+    def _synapses(self) -> tuple[Any, Any, Any, Any]:
+        """Return rows, targets, weights and delays of all synapses."""
+        own = self.network._sim.synapses(self.index)
+        if self.network.ranks.size == 1:
+            return own
+        count = int(own[0][-1])
+        post, weight, delay = (
+            self._whole("synapses", np.broadcast_to(x, (count,))) for x in own[1:]
+        )
+        row = np.concatenate([[0], np.cumsum(sum(np.diff(r) for r in self._parts()[0]))])
+        return row.astype(np.uint64), post, weight, delay
+
+    def _parts(self) -> tuple[list[Any], int]:
+        """Return the rows of all ranks in order of their targets, and which of them is this rank's."""
+        if self._rows is None:
+            ranks, begin = self.network.ranks, self.network._sim.own(self.post.index)[0]
+            rows = self.network._sim.synapses(self.index)[0].astype(np.int64)
+            parts = ranks.gather(f"{self.pre.name} -> {self.post.name}", (begin, ranks.rank, rows))
+            parts.sort(key=lambda part: part[:2])
+            self._rows = [part[2] for part in parts], [part[1] for part in parts].index(ranks.rank)
+        return self._rows
+
+    def _places(self) -> Iterator[npt.NDArray[np.int64]]:
+        """Yield the places of each rank's synapses among all, in the order of `_parts`."""
+        rows = self._parts()[0]
+        counts = [np.diff(row) for row in rows]
+        begin = np.concatenate([[0], np.cumsum(sum(counts))])[:-1]
+        for row, count in zip(rows, counts, strict=True):
+            yield np.repeat(begin - row[:-1], count) + np.arange(row[-1])
+            begin = begin + count
+
+    def _whole(self, what: str, own: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return values of all synapses (the last axis), given this rank's."""
+        ranks = self.network.ranks
+        if ranks.size == 1:
+            return own
+        where = f"{self.pre.name} -> {self.post.name}, {what}"
+        mine = self._parts()[1]
+        parts = sorted(ranks.gather(where, (mine, own)), key=lambda part: part[0])
+        whole = np.empty((*own.shape[:-1], sum(p.shape[-1] for _, p in parts)), own.dtype)
+        for places, (_, part) in zip(self._places(), parts, strict=True):
+            whole[..., places] = part
+        return whole
+
+    def _own(self, whole: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return this rank's part of values of all synapses."""
+        if self.network.ranks.size == 1:
+            return whole
+        return whole[list(self._places())[self._parts()[1]]]
 
     def __repr__(self) -> str:
         plastic = "" if self.plasticity is None else f", {type(self.plasticity).__name__}"

@@ -15,7 +15,9 @@ DenseBlock<R>::DenseBlock(const Feed<R>& feed, const Plasticity& plasticity, dou
     ++rows_;
   }
   const std::size_t width = rows_ == 0 ? 0 : table.row[first_ + 1] - table.row[first_];
-  columns_ = std::min<std::size_t>(feed.post_end, width) - feed.post_begin;
+  const std::size_t begin =
+      feed.post_begin - feed.table_begin;  // of the columns in the table's rows
+  columns_ = std::min<std::size_t>(feed.post_end - feed.table_begin, width) - begin;
   // Whole cache lines, but not a multiple of a page, or all of a column would share a cache set.
   stride_ = round_up(columns_, 64 / sizeof(R));
   if (stride_ * sizeof(R) % 2048 == 0) {
@@ -24,7 +26,7 @@ DenseBlock<R>::DenseBlock(const Feed<R>& feed, const Plasticity& plasticity, dou
   weight_.resize(stride_ * rows_);
   for (std::size_t i = 0; i < rows_; ++i) {
     for (std::size_t j = 0; j < columns_; ++j) {
-      weight_[i * stride_ + j] = table.weight_of(table.row[first_ + i] + feed.post_begin + j);
+      weight_[i * stride_ + j] = table.weight_of(table.row[first_ + i] + begin + j);
     }
   }
   this->feed_.table = nullptr;

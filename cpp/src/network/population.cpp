@@ -15,9 +15,15 @@ std::int32_t refractory_steps(double t_ref, double dt) {
 }
 
 template <class R>
-Population<R>::Population(std::size_t model, std::size_t n, Gid first_gid, double dt,
+Population<R>::Population(std::size_t model, std::size_t n, Range own, Gid first_gid, double dt,
                           const ParameterValues& parameters, bool subtract)
-    : model_(model), n_(n), padded_(round_up(n, block_size)), first_gid_(first_gid), dt_(dt) {
+    : model_(model),
+      n_(n),
+      owned_(std::min<std::size_t>(own.end, n) - std::min<std::size_t>(own.begin, n)),
+      padded_(own.size()),
+      own_(own),
+      first_gid_(first_gid),
+      dt_(dt) {
   E_L_.assign(1, 0.0);
   for (std::size_t k = 0; k < models()[model].states.size(); ++k) {
     state_.emplace_back(padded_);
@@ -34,7 +40,7 @@ void Population<R>::set_parameters(const ParameterValues& parameters, bool subtr
   const ModelInfo& info = model();
   const bool one_for_all = std::all_of(parameters.begin(), parameters.end(),
                                        [](const auto& values) { return values.size() == 1; });
-  const std::size_t rows = one_for_all ? 1 : n_;
+  const std::size_t rows = one_for_all ? 1 : owned_;
   const auto count = static_cast<std::size_t>(info.coefficients);
 
   std::vector<Buffer<R>> coefficient(count, Buffer<R>(rows));
@@ -43,7 +49,7 @@ void Population<R>::set_parameters(const ParameterValues& parameters, bool subtr
   bool adaptive = false;
   for (std::size_t i = 0; i < rows; ++i) {
     for (std::size_t k = 0; k < parameters.size(); ++k) {
-      p[k] = parameters[k][parameters[k].size() == 1 ? 0 : i];
+      p[k] = parameters[k][parameters[k].size() == 1 ? 0 : own_.begin + i];
     }
     info.lower(dt_, p.data(), c.data());
     c[k_threshold] = p[p_V_th] - p[p_E_L];
@@ -71,10 +77,12 @@ void Population<R>::set_parameters(const ParameterValues& parameters, bool subtr
     return same;
   };
   uniform_ = true;
+  varies_.clear();
   for (Buffer<R>& values : coefficient) {
-    uniform_ &= shrink(values);
+    varies_.push_back(!shrink(values));
+    uniform_ &= !varies_.back();
   }
-  shrink(t_ref);
+  t_ref_varies_ = !shrink(t_ref);
   coefficient_ = std::move(coefficient);
   t_ref_ = std::move(t_ref);
   E_L_ = std::move(E_L);
@@ -82,7 +90,7 @@ void Population<R>::set_parameters(const ParameterValues& parameters, bool subtr
   if (adaptive && theta_.empty()) {
     theta_.assign(padded_, R(0));
   }
-  for (std::size_t i = 0; i < n_; ++i) {  // potentials stay, to the bit where E_L does
+  for (std::size_t i = 0; i < owned_; ++i) {  // potentials stay, to the bit where E_L does
     const double before = old_E_L[old_E_L.size() == 1 ? 0 : i], after = this->E_L(i);
     if (before != after) {
       state_[0][i] = static_cast<R>(static_cast<double>(state_[0][i]) + before - after);
@@ -95,7 +103,7 @@ std::vector<R> Population<R>::raw_state(std::size_t k) const {
   if (k == state_.size()) {
     return state(k);
   }
-  return {state_[k].begin(), state_[k].begin() + static_cast<std::ptrdiff_t>(n_)};
+  return {state_[k].begin(), state_[k].begin() + static_cast<std::ptrdiff_t>(owned_)};
 }
 
 template <class R>
@@ -103,12 +111,13 @@ void Population<R>::set_raw_state(std::size_t k, const std::vector<R>& values) {
   if (k == state_.size()) {
     set_state(k, values);
   } else {
-    std::copy(values.begin(), values.end(), state_[k].begin());
+    std::copy_n(own_part(values), owned_, state_[k].begin());
   }
 }
 
 template <class R>
-R Population<R>::state_of(std::size_t k, std::size_t i) const {
+R Population<R>::state_of(std::size_t k, std::size_t element) const {
+  const std::size_t i = element - own_.begin;
   if (k == state_.size()) {
     return theta_.empty() ? R(0) : theta_[i];
   }
@@ -117,29 +126,30 @@ R Population<R>::state_of(std::size_t k, std::size_t i) const {
 
 template <class R>
 std::vector<R> Population<R>::state(std::size_t k) const {
-  std::vector<R> values(n_);
-  for (std::size_t i = 0; i < n_; ++i) {
-    values[i] = state_of(k, i);
+  std::vector<R> values(owned_);
+  for (std::size_t i = 0; i < owned_; ++i) {
+    values[i] = state_of(k, own_.begin + i);
   }
   return values;
 }
 
 template <class R>
 void Population<R>::set_state(std::size_t k, const std::vector<R>& values) {
+  const R* given = own_part(values);
   if (k == state_.size()) {
     theta_.assign(padded_, R(0));
-    std::copy(values.begin(), values.end(), theta_.begin());
+    std::copy_n(given, owned_, theta_.begin());
     return;
   }
-  for (std::size_t i = 0; i < n_; ++i) {
-    state_[k][i] = k == 0 ? static_cast<R>(static_cast<double>(values[i]) - E_L(i)) : values[i];
+  for (std::size_t i = 0; i < owned_; ++i) {
+    state_[k][i] = k == 0 ? static_cast<R>(static_cast<double>(given[i]) - E_L(i)) : given[i];
   }
 }
 
 template <class R>
 std::vector<std::int32_t> Population<R>::held(Step now) const {
-  std::vector<std::int32_t> steps(n_);
-  for (std::size_t i = 0; i < n_; ++i) {
+  std::vector<std::int32_t> steps(owned_);
+  for (std::size_t i = 0; i < owned_; ++i) {
     steps[i] = static_cast<std::int32_t>(std::max<Step>(held_until_[i] + base_ - now, 0));
   }
   return steps;
@@ -148,32 +158,32 @@ std::vector<std::int32_t> Population<R>::held(Step now) const {
 template <class R>
 void Population<R>::set_held(const std::vector<std::int32_t>& steps, Step now) {
   base_ = now;
-  std::copy(steps.begin(), steps.end(), held_until_.begin());
+  std::copy_n(own_part(steps), owned_, held_until_.begin());
 }
 
 template <class R>
 void Population<R>::rebase(Step base) {
   set_held(held(base), base);
-  std::fill(held_until_.begin() + static_cast<std::ptrdiff_t>(n_), held_until_.end(), 0);
+  std::fill(held_until_.begin() + static_cast<std::ptrdiff_t>(owned_), held_until_.end(), 0);
 }
 
 template <class R>
 StepArgs<R> Population<R>::step_args(Step now) const {
   StepArgs<R> args;
   for (std::size_t k = 0; k < state_.size(); ++k) {
-    args.state[k] = state_[k].data();
+    args.state[k] = from_0(state_[k].data());
   }
   for (std::size_t k = 0; k < coefficient_.size(); ++k) {
-    args.coefficient[k] = coefficient_[k].data();
-    args.index_mask[k] = coefficient_[k].size() == padded_ ? ~std::size_t{0} : 0;
+    args.coefficient[k] = varies_[k] ? from_0(coefficient_[k].data()) : coefficient_[k].data();
+    args.index_mask[k] = varies_[k] ? ~std::size_t{0} : 0;
   }
-  args.external = external_.empty() ? nullptr : external_.data();
-  args.theta = theta_.empty() ? nullptr : theta_.data();
-  args.held_until = held_until_.data();
-  args.hold = hold_.data();
+  args.external = external_.empty() ? nullptr : from_0(external_.data());
+  args.theta = theta_.empty() ? nullptr : from_0(theta_.data());
+  args.held_until = from_0(held_until_.data());
+  args.hold = from_0(hold_.data());
   args.now = static_cast<std::int32_t>(now - base_);
-  args.t_ref = t_ref_.data();
-  args.t_ref_mask = t_ref_.size() == padded_ ? ~std::size_t{0} : 0;
+  args.t_ref = t_ref_varies_ ? from_0(t_ref_.data()) : t_ref_.data();
+  args.t_ref_mask = t_ref_varies_ ? ~std::size_t{0} : 0;
   args.subtract = subtract_;
   args.n = n_;
   args.first_gid = first_gid_;

@@ -31,10 +31,11 @@ void require_enough(const char* rule, std::uint64_t k, std::uint64_t candidates,
 template <class R>
 Drawing<R>::Drawing(const Rule& rule, Selection pre, Selection post, bool same, ValueSpec weight,
                     ValueSpec delay, double dt, std::uint64_t seed, std::uint32_t projection,
-                    int threads)
+                    int threads, Range own)
     : rule_(rule),
       pre_(std::move(pre)),
       post_(std::move(post)),
+      own_(weight.values.size() > 1 || delay.values.size() > 1 ? Range{0, 0xffffffffu} : own),
       same_(same),
       weight_(std::move(weight)),
       delay_(std::move(delay)),
@@ -48,7 +49,6 @@ Drawing<R>::Drawing(const Rule& rule, Selection pre, Selection post, bool same, 
   switch (rule_.kind) {
     case Rule::Kind::fixed_total_number:
       split_total(threads);
-      size_ = rule_.number;
       break;
     case Rule::Kind::fixed_indegree:
       for (std::size_t j = 0; j < m; ++j) {
@@ -61,28 +61,55 @@ Drawing<R>::Drawing(const Rule& rule, Selection pre, Selection post, bool same, 
         const bool skip = self_of(post_, pre_[i]) < m;
         require_enough("FixedOutdegree", rule_.number, m - (skip ? 1 : 0), rule_.multapses);
       }
-      size_ = n * rule_.number;
       break;
-    case Rule::Kind::all_to_all:
-    case Rule::Kind::one_to_one: {
-      const bool all_pairs = rule_.kind == Rule::Kind::all_to_all;
-      const std::size_t selfs = same_ && !rule_.self_connections ? std::min(n, m) : 0;
-      size_ = (all_pairs ? n * m : n) - selfs;
+    default:
       break;
-    }
-    case Rule::Kind::fixed_probability: {
-      constexpr std::size_t rows = 256;
-      std::vector<std::size_t> sums(n / rows + 1, 0);
-      parallel_for(threads, sums.size(), [&](std::size_t part) {
-        for (std::size_t i = part * rows; i < std::min(n, (part + 1) * rows); ++i) {
-          draw_row(i, 0, static_cast<std::uint32_t>(m), false,
-                   [&](std::uint64_t, std::uint32_t, const Draw&, std::size_t) { ++sums[part]; });
-        }
-      });
-      size_ = std::accumulate(sums.begin(), sums.end(), std::size_t{0});
-      break;
+  }
+  if (rule_.by_source()) {
+    size_ = owns_all() ? total(threads) : count(own_, threads);
+  }
+}
+
+template <class R>
+std::size_t Drawing<R>::total(int threads) const {
+  const std::size_t n = pre_.size(), m = post_.size();
+  switch (rule_.kind) {
+    case Rule::Kind::fixed_total_number:
+      return rule_.number;
+    case Rule::Kind::fixed_indegree:
+      return m * rule_.number;
+    case Rule::Kind::fixed_outdegree:
+      return n * rule_.number;
+    case Rule::Kind::fixed_probability:
+      return count({0, 0xffffffffu}, threads);
+    default: {
+      std::size_t selfs = 0;
+      for (std::size_t i = 0; same_ && !rule_.self_connections && i < n; ++i) {
+        const std::uint64_t self = self_of(post_, pre_[i]);
+        selfs += rule_.kind == Rule::Kind::all_to_all ? self < m : self == i;
+      }
+      return (rule_.kind == Rule::Kind::all_to_all ? n * m : n) - selfs;
     }
   }
+}
+
+// Synapses of a rule by source onto elements of `own`.
+template <class R>
+std::size_t Drawing<R>::count(Range own, int threads) const {
+  constexpr std::size_t rows = 256;
+  const std::size_t n = pre_.size(), m = post_.size();
+  const auto begin =
+                 static_cast<std::uint32_t>(post_.all ? std::min<std::size_t>(own.begin, m) : 0),
+             end = static_cast<std::uint32_t>(post_.all ? std::min<std::size_t>(own.end, m) : m);
+  std::vector<std::size_t> sums(n / rows + 1, 0);
+  parallel_for(threads, sums.size(), [&](std::size_t part) {
+    for (std::size_t i = part * rows; i < std::min(n, (part + 1) * rows); ++i) {
+      draw_row(i, begin, end, false, [&](std::uint64_t, std::uint32_t, const Draw&, std::size_t j) {
+        sums[part] += own.contains(post_[j]) ? 1 : 0;
+      });
+    }
+  });
+  return std::accumulate(sums.begin(), sums.end(), std::size_t{0});
 }
 
 // Position in `other` of the element that would be a self connection, or its size if there is none
@@ -141,6 +168,9 @@ void Drawing<R>::split_total(int threads) {
     self[i] = self_of(post_, pre_[i]);
   }
   parallel_for(threads, blocks, [&](std::size_t b) {
+    if (post_.all && (b * target_block >= own_.end || (b + 1) * target_block <= own_.begin)) {
+      return;
+    }
     std::uint32_t* count = counts_.data() + b * n;
     const std::uint64_t first = b * target_block, width = std::min(target_block, m - first);
     // A number is 32 bits: longer sequences go on in a further row.
@@ -258,6 +288,9 @@ void Drawing<R>::draw_by_target(std::size_t begin, std::size_t end, Add&& add) c
   const std::size_t n = pre_.size(), m = post_.size();
   if (rule_.kind == Rule::Kind::fixed_indegree) {
     for (std::size_t j = begin; j < end; ++j) {
+      if (!own_.contains(post_[j])) {
+        continue;
+      }
       const std::uint64_t key = post_[j];
       Draws draws(stream_, more_, key, rule_.number);
       choose(draws, n, rule_.number, rule_.multapses, self_of(pre_, post_[j]),
@@ -379,20 +412,29 @@ SynapseTable<R> Drawing<R>::table(int threads) const {
       pre_.population_size, weight_.drawn(), delay_.drawn(), threads,
       [&](std::size_t part, std::size_t parts, auto&& add) {
         const auto share = [&](std::size_t size, std::size_t p) { return size * p / parts; };
+        const auto begin = static_cast<std::uint32_t>(
+                       post_.all ? std::min<std::size_t>(own_.begin, m) : 0),
+                   end = static_cast<std::uint32_t>(post_.all ? std::min<std::size_t>(own_.end, m)
+                                                              : m);
+        const auto add_own = [&](std::size_t i, std::size_t j, auto&& set) {
+          if (own_.contains(post_[j])) {
+            add(pre_[i], post_[j], set);
+          }
+        };
         if (!rule_.by_source()) {
           draw_by_target(share(m, part), share(m, part + 1),
                          [&](std::size_t i, std::size_t j, std::uint64_t key, std::uint32_t k,
                              const Draw& draw) {
-                           add(pre_[i], post_[j], [&](R* weight, std::uint16_t* delay) {
+                           add_own(i, j, [&](R* weight, std::uint16_t* delay) {
                              set_values(draw, key, k, weight, delay);
                            });
                          });
           return;
         }
         for (std::size_t i = share(n, part); i < share(n, part + 1); ++i) {
-          draw_row(i, 0, static_cast<std::uint32_t>(m), values,
+          draw_row(i, begin, end, values,
                    [&](std::uint64_t key, std::uint32_t k, const Draw& draw, std::size_t j) {
-                     add(pre_[i], post_[j], [&](R* weight, std::uint16_t* delay) {
+                     add_own(i, j, [&](R* weight, std::uint16_t* delay) {
                        set_values(draw, key, k, weight, delay);
                      });
                    });

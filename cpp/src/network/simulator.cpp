@@ -19,11 +19,22 @@ std::string number(double x) {
 }  // namespace
 
 template <class R>
-Simulator<R>::Simulator(double dt, std::uint64_t seed, int threads, bool adapt)
-    : dt_(dt), seed_(seed), threads_(threads), adapt_(adapt) {}
+Simulator<R>::Simulator(double dt, std::uint64_t seed, int threads, bool adapt,
+                        std::unique_ptr<Communicator> ranks)
+    : dt_(dt), seed_(seed), threads_(threads), adapt_(adapt), ranks_(std::move(ranks)) {
+  if (ranks_) {
+    exchange_ = std::make_unique<SpikeExchange>(*ranks_);
+  }
+}
 
 template <class R>
 Simulator<R>::~Simulator() = default;
+
+template <class R>
+Range Simulator<R>::own(std::size_t population) const {
+  return own_range(population, nodes_[population].size, ranks_ ? ranks_->rank() : 0,
+                   ranks_ ? ranks_->size() : 1);
+}
 
 template <class R>
 void Simulator<R>::require_idle() const {
@@ -57,8 +68,8 @@ template <class R>
 std::size_t Simulator<R>::add_neurons(std::size_t model, std::size_t n,
                                       const ParameterValues& parameters, bool subtract) {
   Node& node = add_node(n);
-  node.neurons =
-      std::make_unique<Population<R>>(model, n, node.first_gid, dt_, parameters, subtract);
+  node.neurons = std::make_unique<Population<R>>(model, n, own(nodes_.size() - 1), node.first_gid,
+                                                 dt_, parameters, subtract);
   node.neurons->rebase(now_);
   return nodes_.size() - 1;
 }
@@ -81,8 +92,12 @@ std::size_t Simulator<R>::add_poisson(std::size_t n, std::span<const double> rat
 template <class R>
 std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTable<R> table,
                                   Receptor receptor, const std::optional<Plasticity>& rule,
-                                  std::optional<Step> born) {
+                                  std::optional<Step> born, std::function<std::size_t()> total) {
   require_idle();
+  if (ranks_ && !total) {
+    total = [n = table.size()] { return n; };
+  }
+  table.restrict_to(own(post));
   const bool magnitudes =
       nodes_[post].neurons->model().conductance && receptor != Receptor::by_sign;
   double low = -std::numeric_limits<double>::infinity(), high = -low;
@@ -131,9 +146,15 @@ std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTabl
       projection.initial_weights.push_back(table.weight_of(k));
     }
   }
+  projection.total = std::move(total);
   projection.table = std::move(table);
   if (rule) {
-    choose_storage(projection);
+    const TableFacts facts(*projection.table, own(post), nodes_[post].size);
+    if (ranks_) {
+      projection.facts = facts;
+    } else {
+      choose_storage(projection, facts);
+    }
   }
   dirty_ = true;
   return projections_.size() - 1;
@@ -163,14 +184,24 @@ std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, Drawing<R> 
   // receptors apart.
   const auto [low, high] = drawing.weights();
   const bool by_sign = receptor == Receptor::by_sign && !nodes_[post].neurons->model().early();
+  // Whoever asks how many synapses there are in all pays for counting.
+  std::function<std::size_t()> total;
+  if (ranks_) {
+    total = [known = std::optional<std::size_t>{}, shared = std::make_shared<Drawing<R>>(drawing),
+             threads = threads_]() mutable {
+      known = known ? *known : shared->total(threads);
+      return *known;
+    };
+  }
   if (rule || (low < 0 && high > 0 && !by_sign) ||
       !drawing.deferrable(magnitudes ? 0.0 : -most, most)) {
-    return connect(pre, post, drawing.table(threads_), receptor, rule);
+    return connect(pre, post, drawing.table(threads_), receptor, rule, {}, std::move(total));
   }
   const auto [shortest, longest] = drawing.delays();
   Projection& projection = add_projection(pre, post, drawing.size(), receptor, {});
   projection.shortest = shortest;
   projection.longest = longest;
+  projection.total = std::move(total);
   projection.drawing = std::move(drawing);
   return projections_.size() - 1;
 }

@@ -83,8 +83,8 @@ std::size_t Simulator<R>::segment_length() const {
 template <class R>
 void Simulator<R>::lay_out(std::size_t n_stores) {
   std::size_t blocks = 0;
-  for (const Node& node : nodes_) {
-    blocks += round_up(node.size, block_size);
+  for (std::size_t k = 0; k < nodes_.size(); ++k) {
+    blocks += own(k).size();
   }
   // Each population may round up by one block in each partition.
   const std::size_t room = local_limit - std::min(nodes_.size() * block_size, local_limit / 2);
@@ -99,13 +99,14 @@ void Simulator<R>::lay_out(std::size_t n_stores) {
   partitions_.clear();
   partitions_.resize(n);
   for (std::size_t k = 0; k < nodes_.size(); ++k) {
-    const std::size_t node_blocks = round_up(nodes_[k].size, block_size) / block_size;
+    const Range owned = own(k);
+    const std::size_t node_blocks = owned.size() / block_size;
     for (std::size_t p = 0; p < n; ++p) {
       // Turned by k, so that the single blocks of many small populations spread over the
       // partitions.
       const std::size_t q = (p + k) % n;
-      const std::size_t begin = node_blocks * q / n * block_size,
-                        end = node_blocks * (q + 1) / n * block_size;
+      const std::size_t begin = owned.begin + node_blocks * q / n * block_size,
+                        end = owned.begin + node_blocks * (q + 1) / n * block_size;
       if (begin == end) {
         continue;
       }
@@ -149,15 +150,7 @@ Feed<R> Simulator<R>::feed_of(const Projection& projection) const {
 
 template <class R>
 void Simulator<R>::build_stores() {
-  Step shortest = longest_slice, longest = 1;
-  for (const Projection& projection : projections_) {
-    if (projection.size > 0) {
-      shortest = std::min(shortest, projection.shortest);
-      longest = std::max(longest, projection.longest);
-    }
-  }
-  slice_steps_ = shortest;
-  const auto span = static_cast<std::size_t>(longest + longest_slice);
+  const auto span = static_cast<std::size_t>(longest_delay_ + longest_slice);
 
   parallel_for(threads_, partitions_.size(), [&](std::size_t p) {
     Partition& partition = partitions_[p];
@@ -169,6 +162,7 @@ void Simulator<R>::build_stores() {
           Feed<R> feed = feed_of(projection);
           feed.projection = k;
           feed.table = projection.table ? &*projection.table : nullptr;
+          feed.table_begin = own(projection.post).begin;
           feed.drawing = projection.drawing ? &*projection.drawing : nullptr;
           feed.post_begin = slice.begin;
           feed.post_end = slice.end;
@@ -261,6 +255,37 @@ void Simulator<R>::unload_stores() {
   }
 }
 
+// The shortest and the longest delay, and the layouts of plastic projections: of all processes.
+template <class R>
+void Simulator<R>::agree() {
+  std::vector<std::int64_t> least{longest_slice, -1};
+  for (const Projection& projection : projections_) {
+    if (projection.size > 0) {
+      least[0] = std::min(least[0], projection.shortest);
+      least[1] = std::min(least[1], -projection.longest);
+    }
+  }
+  if (ranks_) {
+    for (const Projection& projection : projections_) {
+      if (projection.facts) {
+        least.insert(least.end(), projection.facts->least.begin(), projection.facts->least.end());
+      }
+    }
+    ranks_->minimum(least);
+    auto fact = least.begin() + 2;
+    for (Projection& projection : projections_) {
+      if (projection.facts) {
+        std::copy_n(fact, TableFacts::count, projection.facts->least.begin());
+        fact += TableFacts::count;
+        choose_storage(projection, *projection.facts);
+        projection.facts.reset();
+      }
+    }
+  }
+  slice_steps_ = least[0];
+  longest_delay_ = -least[1];
+}
+
 template <class R>
 void Simulator<R>::prepare() {
   const Use use(busy_);
@@ -273,6 +298,7 @@ void Simulator<R>::make_ready() {
     return;
   }
   unload_stores();
+  agree();
   lay_out(place_stores());
   for (Projection& projection : projections_) {
     find_reorder(projection);
@@ -328,8 +354,8 @@ void Simulator<R>::bind_slices() {
       }
       node.external = std::any_of(node.injectors.begin(), node.injectors.end(),
                                   [](const auto& injector) { return injector->is_current(); });
-      if (node.external && node.neurons->external().empty()) {
-        node.neurons->external().resize(node.neurons->padded());
+      if (node.external) {
+        node.neurons->need_external();
       }
     }
     partition.scratch.resize(2 * 2048);
@@ -341,7 +367,7 @@ void Simulator<R>::bind_slices() {
 
 template <class R>
 Step Simulator<R>::longest_delay() const {
-  Step longest = 1;
+  Step longest = longest_delay_;
   for (const Projection& projection : projections_) {
     longest = std::max(longest, projection.longest);
   }

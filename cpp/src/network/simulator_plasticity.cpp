@@ -17,38 +17,20 @@ constexpr std::size_t worth_a_team = 1u << 20;  // synapses
 
 // From what no later change of weights undoes.
 template <class R>
-void Simulator<R>::choose_storage(Projection& projection) {
-  const SynapseTable<R>& table = *projection.table;
+void Simulator<R>::choose_storage(Projection& projection, const TableFacts& facts) {
   const Plasticity& rule = *projection.rule;
   const Feed<R> feed = feed_of(projection);
   const auto [low, high] = rule.info().bounds(rule.parameters.data());
-  bool up = false, down = false;
-  for (const R w : table.weight) {
-    (std::signbit(w) ? down : up) = true;
-  }
   if (low >= 0 || high <= 0) {
     projection.one_channel = feed.channel_of(static_cast<R>(low >= 0 ? 1 : -1));
   } else if (feed.early || projection.receptor != Receptor::by_sign) {
     projection.one_channel = feed.channel_of(R(1));
-  } else if (rule.info().keeps_sign && up != down) {
-    projection.sign = up ? 1 : -1;
+  } else if (rule.info().keeps_sign && facts.up() != facts.down()) {
+    projection.sign = facts.up() ? 1 : -1;
     projection.one_channel = feed.channel_of(static_cast<R>(projection.sign));
   }
-  bool one_delay = true;
-  for (const std::uint16_t d : table.delay) {
-    one_delay &= d == table.delay[0];
-  }
-  const std::size_t width = nodes_[projection.post].size;
-  bool full = table.size() > 0, ended = false;
-  for (std::size_t i = 0; full && i + 1 < table.row.size(); ++i) {
-    const std::uint64_t n = table.row[i + 1] - table.row[i];
-    full = n == 0 || (n == width && !ended);
-    ended |= n == 0 && table.row[i] > 0;
-    for (std::uint64_t k = 0; full && k < n; ++k) {
-      full = table.post[table.row[i] + k] == k;
-    }
-  }
-  projection.layout = choose_layout(rule, one_delay, full, projection.one_channel >= 0);
+  projection.layout =
+      choose_layout(rule, facts.one_delay(), facts.full_rows(), projection.one_channel >= 0);
 }
 
 template <class R>

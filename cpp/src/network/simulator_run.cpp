@@ -222,7 +222,7 @@ template <class R>
 bool Simulator<R>::run_span(Step end, const Poll& poll) {
   allot_records(end);
   bind_arrays();
-  if (now_ == 0 && history_.stamps.empty()) {  // spikes given at time 0
+  if (now_ == 0 && history_.stamps.empty()) {  // spikes given at time 0, known to all processes
     std::vector<Gid> gids;
     for (const Node& node : nodes_) {
       if (node.events) {
@@ -234,7 +234,8 @@ bool Simulator<R>::run_span(Step end, const Poll& poll) {
       history_.gids.push_back(gid);
       for (std::size_t k = 0; k < spike_recorders_.size(); ++k) {
         const Node& node = nodes_[spike_recorders_[k].population];
-        if (gid >= node.first_gid && gid - node.first_gid < node.size) {
+        if (gid >= node.first_gid && gid - node.first_gid < node.size &&
+            own(spike_recorders_[k].population).contains(gid - node.first_gid)) {
           spike_recorders_[k].note(0, {&gid, 1}, node.first_gid, 0);
         }
       }
@@ -259,78 +260,97 @@ bool Simulator<R>::run_span(Step end, const Poll& poll) {
   std::mutex mutex;
   struct alignas(128) {  // member 0 writes here in every slice
     Step step;
-  } reached{now_};
+    std::atomic<Step> exchanged{-1};  // the spikes of all processes are there, up to this step
+  } reached{now_, -1};
   const Step begin_of_run = now_;
-  run_team(
-      static_cast<int>(std::min(static_cast<std::size_t>(threads_), partitions_.size())),
-      [&](int member, int members) {
-        const FlushDenormals guard;
-        bool failed = false;
-        const auto guarded = [&](Step step, auto&& work) {
-          try {
-            if (!failed) {
-              work();
-            }
-          } catch (...) {
-            const std::lock_guard lock(mutex);
-            error = std::current_exception();
-            failed = true;  // but goes on to send mail until all have stopped
-            stop_by(step);
+  const auto loop = [&](int member, int members) {
+    const FlushDenormals guard;
+    bool failed = false;
+    const auto guarded = [&](Step step, auto&& work, bool always = false) {
+      try {
+        if (always || !failed) {
+          work();
+        }
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        error = std::current_exception();
+        failed = true;  // but goes on to send mail until all have stopped
+        stop_by(step);
+      }
+    };
+    const auto for_own = [&](auto&& work) {
+      for (auto p = static_cast<std::size_t>(member); p < partitions_.size();
+           p += static_cast<std::size_t>(members)) {
+        work(p);
+      }
+    };
+    std::vector<Gid> merged, scratch;
+    int parity = 0;
+    for (Step begin = begin_of_run; begin < end; parity ^= 1) {
+      const Step stop = std::min(begin + slice_steps_, end);
+      guarded(stop, [&] { for_own([&](std::size_t p) { advance(p, begin, stop, parity); }); });
+      if (member == 0 && poll(stop)) {
+        stop_by(stop);
+      }
+      if (failed) {  // those of an earlier slice must not go out again
+        for_own([&](std::size_t p) {
+          partitions_[p].step_end[static_cast<std::size_t>(parity)].clear();
+        });
+      }
+      // Spikes go out before the last events are delivered: the others have that time to
+      // send theirs.
+      for_own([&](std::size_t p) { post(partitions_[p], parity, begin, stop); });
+      guarded(stop + 1, [&] { for_own([&](std::size_t p) { complete(p, stop - 1); }); });
+      for (const Partition& partition : partitions_) {
+        const Mail& mail = (*partition.mail)[static_cast<std::size_t>(parity)];
+        wait_until([&] { return mail.stop.load(std::memory_order_acquire) == stop; });
+      }
+      if (exchange_ && member == 0) {
+        const auto meet = [&] {
+          exchange_->start();
+          for (Step step = begin; step < stop; ++step) {
+            exchange_->add(collect(step - begin, parity, merged, scratch));
           }
-        };
-        const auto for_own = [&](auto&& work) {
-          for (auto p = static_cast<std::size_t>(member); p < partitions_.size();
-               p += static_cast<std::size_t>(members)) {
-            work(p);
-          }
-        };
-        std::vector<Gid> merged, scratch;
-        int parity = 0;
-        for (Step begin = begin_of_run; begin < end; parity ^= 1) {
-          const Step stop = std::min(begin + slice_steps_, end);
-          guarded(stop, [&] { for_own([&](std::size_t p) { advance(p, begin, stop, parity); }); });
-          if (member == 0 && poll(stop)) {
+          if (exchange_->meet(stop_at <= stop)) {
             stop_by(stop);
           }
-          if (failed) {  // those of an earlier slice must not go out again
-            for_own([&](std::size_t p) {
-              partitions_[p].step_end[static_cast<std::size_t>(parity)].clear();
-            });
-          }
-          // Spikes go out before the last events are delivered: the others have that time to send
-          // theirs.
-          for_own([&](std::size_t p) { post(partitions_[p], parity, begin, stop); });
-          guarded(stop + 1, [&] { for_own([&](std::size_t p) { complete(p, stop - 1); }); });
-          for (const Partition& partition : partitions_) {
-            const Mail& mail = (*partition.mail)[static_cast<std::size_t>(parity)];
-            wait_until([&] { return mail.stop.load(std::memory_order_acquire) == stop; });
-          }
-          guarded(stop + 1, [&] {
-            for (Step step = begin; step < stop; ++step) {
-              const std::span<const Gid> spikes = collect(step - begin, parity, merged, scratch);
-              for_own([&](std::size_t p) {
-                for (const auto& store : partitions_[p].stores) {
-                  if (store) {
-                    store->enqueue_all(spikes, step + 1, step + 1);
-                  }
-                }
-              });
-              if (member == 0) {
-                history_.stamps.insert(history_.stamps.end(), spikes.size(), step + 1);
-                history_.gids.insert(history_.gids.end(), spikes.begin(), spikes.end());
+        };
+        guarded(stop, meet, true);  // or the other processes would wait for ever
+        reached.exchanged.store(stop, std::memory_order_release);
+      }
+      guarded(stop + 1, [&] {
+        wait_until([&] {
+          return !exchange_ || reached.exchanged.load(std::memory_order_acquire) == stop;
+        });
+        for (Step step = begin; step < stop; ++step) {
+          const std::span<const Gid> spikes =
+              exchange_ ? exchange_->step(static_cast<std::size_t>(step - begin))
+                        : collect(step - begin, parity, merged, scratch);
+          for_own([&](std::size_t p) {
+            for (const auto& store : partitions_[p].stores) {
+              if (store) {
+                store->enqueue_all(spikes, step + 1, step + 1);
               }
             }
-            if (member == 0) {
-              reached.step = stop;
-              forget_old_spikes(stop);
-            }
           });
-          if (stop_at <= stop) {
-            break;
+          if (member == 0) {
+            history_.stamps.insert(history_.stamps.end(), spikes.size(), step + 1);
+            history_.gids.insert(history_.gids.end(), spikes.begin(), spikes.end());
           }
-          begin = stop;
+        }
+        if (member == 0) {
+          reached.step = stop;
+          forget_old_spikes(stop);
         }
       });
+      if (stop_at <= stop) {
+        break;
+      }
+      begin = stop;
+    }
+  };
+  run_team(static_cast<int>(std::min(static_cast<std::size_t>(threads_), partitions_.size())),
+           loop);
   now_ = reached.step;
   return_inputs();
   trim_records();
@@ -407,7 +427,7 @@ void Simulator<R>::advance_slice(std::size_t p, Slice& slice, Step step, std::ve
     node.poisson->emit(stamp, slice.begin, slice.end, node.first_gid, spikes);
   } else {
     StepArgs<R>& args = slice.args;
-    InjectionTarget<R> target{{nullptr, nullptr, args.early}, node.neurons->external().data()};
+    InjectionTarget<R> target{{nullptr, nullptr, args.early}, node.neurons->external()};
     const auto inputs = node.neurons->model().input_states;
     for (std::size_t c = 0; c < inputs.size(); ++c) {
       target.input[c] = args.state[static_cast<std::size_t>(inputs[c])];

@@ -349,6 +349,13 @@ void Simulator<R>::set_initial_state(std::size_t population, std::size_t state,
                                      std::vector<R> values) {
   Node& node = nodes_[population];
   node.initial.resize(node.neurons->state_count());
+  if (values.size() == node.size) {  // of all processes
+    const Range part = own(population);
+    const auto at = [&](std::size_t i) {
+      return values.begin() + static_cast<std::ptrdiff_t>(std::min(i, node.size));
+    };
+    values = std::vector<R>(at(part.begin), at(part.end));
+  }
   node.initial[state] = std::move(values);
 }
 

@@ -34,6 +34,38 @@ SynapseTable<R> SynapseTable<R>::from_lists(std::size_t n_pre, std::span<const s
   return table;
 }
 
+template <class R>
+void SynapseTable<R>::restrict_to(Range own) {
+  if (std::all_of(post.begin(), post.end(), [&](std::uint32_t j) { return own.contains(j); })) {
+    return;
+  }
+  const bool weights = weight.size() == size(), delays = delay.size() == size();
+  std::uint64_t kept = 0, begin = row.empty() ? 0 : row[0];
+  for (std::size_t i = 0; i + 1 < row.size(); ++i) {
+    const std::uint64_t end = row[i + 1];
+    for (std::uint64_t k = begin; k < end; ++k) {
+      if (own.contains(post[k])) {
+        post[kept] = post[k];
+        weight[weights ? kept : 0] = weight[weights ? k : 0];
+        delay[delays ? kept : 0] = delay[delays ? k : 0];
+        ++kept;
+      }
+    }
+    begin = end;
+    row[i + 1] = kept;
+  }
+  post.resize(kept);
+  post.shrink_to_fit();
+  if (weights) {
+    weight.resize(kept);
+    weight.shrink_to_fit();
+  }
+  if (delays) {
+    delay.resize(kept);
+    delay.shrink_to_fit();
+  }
+}
+
 template struct SynapseTable<float>;
 template struct SynapseTable<double>;
 

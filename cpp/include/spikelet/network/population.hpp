@@ -1,5 +1,6 @@
 // The neurons of one model: state as structure of arrays, parameters lowered once into
-// coefficients. Arrays are padded to whole blocks, so kernels need no tail.
+// coefficients. Arrays are padded to whole blocks, so kernels need no tail. They hold the elements
+// that this process owns; kernels get them as if they began at element 0.
 #pragma once
 
 #include <string>
@@ -7,6 +8,7 @@
 
 #include "spikelet/core/buffer.hpp"
 #include "spikelet/core/model.hpp"
+#include "spikelet/network/ranks.hpp"
 
 namespace spikelet {
 
@@ -20,10 +22,15 @@ std::int32_t refractory_steps(double t_ref, double dt);
 template <class R>
 class Population {
  public:
-  Population(std::size_t model, std::size_t n, Gid first_gid, double dt,
+  Population(std::size_t model, std::size_t n, Range own, Gid first_gid, double dt,
              const ParameterValues& parameters, bool subtract);
+  // All of it.
+  Population(std::size_t model, std::size_t n, Gid first_gid, double dt,
+             const ParameterValues& parameters, bool subtract)
+      : Population(model, n, own_range(0, n, 0, 1), first_gid, dt, parameters, subtract) {}
 
-  std::size_t size() const { return n_; }
+  std::size_t size() const { return n_; }  // of the whole population
+  std::size_t owned() const { return owned_; }
   std::size_t padded() const { return padded_; }
   std::size_t model_index() const { return model_; }
   const ModelInfo& model() const { return models()[model_]; }
@@ -33,7 +40,7 @@ class Population {
   void set_parameters(const ParameterValues& parameters, bool subtract);
 
   // States by the model's order, then theta. Potentials are in absolute units here, relative to E_L
-  // inside.
+  // inside. Reading gives the elements that are owned; writing takes these, or all.
   std::size_t state_count() const { return state_.size() + 1; }
   std::vector<R> state(std::size_t k) const;
   void set_state(std::size_t k, const std::vector<R>& values);
@@ -52,12 +59,24 @@ class Population {
   StepArgs<R> step_args(Step now) const;
   StepFunction<R> step_function(bool external) const;
 
-  Buffer<R>& external() { return external_; }
+  // The current of a step, if it is needed: from element 0 on.
+  R* external() { return external_.empty() ? nullptr : from_0(external_.data()); }
+  void need_external() { external_.resize(padded_); }
 
  private:
-  double E_L(std::size_t element) const { return E_L_[E_L_.size() == 1 ? 0 : element]; }
+  double E_L(std::size_t k) const { return E_L_[E_L_.size() == 1 ? 0 : k]; }
+  template <class T>
+  T* from_0(T* first_owned) const {  // may lie before the array: it is indexed by owned elements
+    return reinterpret_cast<T*>(reinterpret_cast<std::uintptr_t>(first_owned) -
+                                std::uintptr_t{own_.begin} * sizeof(T));
+  }
+  template <class T>
+  const T* own_part(const std::vector<T>& values) const {
+    return values.data() + (values.size() == n_ ? std::min<std::size_t>(own_.begin, n_) : 0);
+  }
 
-  std::size_t model_, n_, padded_;
+  std::size_t model_, n_, owned_, padded_;
+  Range own_;
   Gid first_gid_;
   double dt_;
   bool subtract_ = false, uniform_ = true;
@@ -68,6 +87,8 @@ class Population {
   mutable Buffer<std::int8_t> hold_;
   std::vector<Buffer<R>> coefficient_;  // 64 copies of one value, or one an element
   Buffer<std::int32_t> t_ref_;
+  std::vector<bool> varies_;  // by coefficient: whether it has one value an element
+  bool t_ref_varies_ = false;
   Step base_ = 0;
 };
 

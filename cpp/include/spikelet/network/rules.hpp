@@ -10,6 +10,7 @@
 
 #include "spikelet/core/random.hpp"
 #include "spikelet/network/distribution.hpp"
+#include "spikelet/network/ranks.hpp"
 #include "spikelet/network/synapses.hpp"
 
 namespace spikelet {
@@ -60,16 +61,20 @@ template <class R>
 class Drawing {
  public:
   // `same` tells that both selections belong to one population; dt in ms converts delays. Throws
-  // std::invalid_argument for what cannot be drawn. Threads are for counting.
+  // std::invalid_argument for what cannot be drawn. Threads are for counting. Only synapses onto
+  // elements of `own` are wanted; but where weights or delays are lists, they are of all synapses,
+  // and so is the table.
   Drawing(const Rule& rule, Selection pre, Selection post, bool same, ValueSpec weight,
-          ValueSpec delay, double dt, std::uint64_t seed, std::uint32_t projection,
-          int threads = 1);
+          ValueSpec delay, double dt, std::uint64_t seed, std::uint32_t projection, int threads = 1,
+          Range own = {0, 0xffffffffu});
 
   // Whether row() may be called and never throws, so that nothing has to be stored until synapses
   // are laid out: weights lie in [low, high] and no delay can be out of bounds.
   bool deferrable(double low, double high) const;
-  std::size_t size() const { return size_; }  // of a deferrable one
-  std::pair<Step, Step> delays() const;       // of a deferrable one: shortest, longest
+  std::size_t size() const { return size_; }  // of a deferrable one; of own targets
+  // Onto all targets; drawn again for it if nothing else tells, and not known for a rule by target.
+  std::size_t total(int threads) const;
+  std::pair<Step, Step> delays() const;  // of a deferrable one: shortest, longest
   bool draws_weights() const { return weight_.drawn(); }
   std::pair<double, double> weights() const { return weight_.range(); }
 
@@ -91,10 +96,13 @@ class Drawing {
   void set_values(const Draw& draw, std::uint64_t row, std::uint32_t n, R* weight,
                   std::uint16_t* delay) const;
   void split_total(int threads);
+  bool owns_all() const { return own_.begin == 0 && own_.end >= post_.population_size; }
+  std::size_t count(Range own, int threads) const;
   std::uint64_t self_of(const Selection& other, std::uint32_t element) const;
 
   Rule rule_;
   Selection pre_, post_;
+  Range own_;
   bool same_;
   ValueSpec weight_, delay_;
   double dt_;

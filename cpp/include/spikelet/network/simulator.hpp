@@ -2,9 +2,10 @@
 //
 // The targets are split into partitions; a partition owns its neurons, what events add to and all
 // their incoming synapses, and only one thread works on it. Threads meet once every shortest delay
-// to exchange spike lists. Results depend on neither threads nor partitions nor how a run is cut:
-// additions to a target come in the order (store, stamp, source, position in the row), and all
-// random draws are keyed by element and step.
+// to exchange spike lists. Several processes can share a network: each owns a part of every
+// population, and lays out partitions for that. Results depend on neither threads nor partitions
+// nor processes nor how a run is cut: additions to a target come in the order (store, stamp,
+// source, position in the row), and all random draws are keyed by element and step.
 #pragma once
 
 #include <atomic>
@@ -20,7 +21,9 @@
 #include "spikelet/network/recorder.hpp"
 #include "spikelet/network/rules.hpp"
 #include "spikelet/network/source.hpp"
+#include "spikelet/network/spike_exchange.hpp"
 #include "spikelet/network/store.hpp"
+#include "spikelet/network/table_facts.hpp"
 
 namespace spikelet {
 
@@ -69,8 +72,11 @@ class Simulator {
   // Called now and then with the step reached; true stops the run there.
   using Poll = std::function<bool(Step)>;
 
-  // threads: of each run; adapt: fewer for networks too small to gain from them.
-  Simulator(double dt, std::uint64_t seed, int threads, bool adapt = false);
+  // threads: of each run; adapt: fewer for networks too small to gain from them. ranks: the
+  // processes that share the network; all of them must make the same calls, and arrays by element
+  // or synapse are then those of what this one owns.
+  Simulator(double dt, std::uint64_t seed, int threads, bool adapt = false,
+            std::unique_ptr<Communicator> ranks = nullptr);
   ~Simulator();
   Simulator(const Simulator&) = delete;
   Simulator& operator=(const Simulator&) = delete;
@@ -80,6 +86,10 @@ class Simulator {
   int threads() const { return threads_; }
   Step now() const { return now_; }
   bool busy() const { return busy_; }
+  Range own(std::size_t population) const;
+  ExchangeStatistics exchange_statistics() const {
+    return exchange_ ? exchange_->statistics() : ExchangeStatistics{};
+  }
 
   // Building. Indices are given in order of creation.
   std::size_t add_neurons(std::size_t model, std::size_t n, const ParameterValues& parameters,
@@ -87,8 +97,10 @@ class Simulator {
   std::size_t add_events(std::size_t n, std::vector<Step> stamps,
                          std::vector<std::uint32_t> elements);
   std::size_t add_poisson(std::size_t n, std::span<const double> rates);
+  // total: synapses onto all targets, where the table has fewer.
   std::size_t connect(std::size_t pre, std::size_t post, SynapseTable<R> table, Receptor receptor,
-                      const std::optional<Plasticity>& rule, std::optional<Step> born = {});
+                      const std::optional<Plasticity>& rule, std::optional<Step> born = {},
+                      std::function<std::size_t()> total = {});
   // By a rule: static synapses are drawn when they are laid out, where that cannot fail.
   std::size_t connect(std::size_t pre, std::size_t post, Drawing<R> drawing, Receptor receptor,
                       const std::optional<Plasticity>& rule);
@@ -106,6 +118,10 @@ class Simulator {
   void set_rates(std::size_t population, std::span<const double> rates);
   std::size_t projection_size(std::size_t projection) const {
     return projections_[projection].size;
+  }
+  std::size_t projection_total(std::size_t projection) const {  // of all processes
+    const Projection& p = projections_[projection];
+    return p.total ? p.total() : p.size;
   }
   std::uint32_t next_projection() const { return static_cast<std::uint32_t>(projections_.size()); }
   SynapseTable<R> synapses(std::size_t projection) {  // weights as of now
@@ -191,6 +207,8 @@ class Simulator {
     std::unique_ptr<RewardSignal> reward;  // if the rule asks for it
     Step born = 0;                         // spikes up to this stamp do not use it
     Step shortest = 1, longest = 1;
+    std::function<std::size_t()> total;  // synapses of all processes, where `size` is not that
+    std::optional<TableFacts> facts;     // of a plastic one whose layout is not chosen yet
     // Where the synapses are: in a table, until they are laid out; or in the stores. A rule's
     // static ones may instead be drawn, again and again, until weights are set, or read
     // before they are laid out.
@@ -264,7 +282,8 @@ class Simulator {
   void finish(const Projection& projection);
   void scale(const Projection& projection, const Regulation& how);
   void apply_regulations();
-  void choose_storage(Projection& projection);
+  void choose_storage(Projection& projection, const TableFacts& facts);
+  void agree();
   void make_ready();
   void sample_weights();
   Node& add_node(std::size_t n);
@@ -322,11 +341,13 @@ class Simulator {
   std::vector<Projection> projections_;
   std::vector<Partition> partitions_;
   std::vector<Step> store_born_;
-  Step slice_steps_ = 1;
+  Step slice_steps_ = 1, longest_delay_ = 1;  // of all processes
   std::vector<SpikeRecorder> spike_recorders_;
   std::vector<StateRecorder<R>> state_recorders_;
   std::vector<WeightRecorder<R>> weight_recorders_;
   std::vector<Regulation> regulations_;
+  std::unique_ptr<Communicator> ranks_;  // or none: this process is alone
+  std::unique_ptr<SpikeExchange> exchange_;
 
   // Written by one thread in every step, so it must not share cache lines with what the others
   // read.

@@ -26,6 +26,7 @@ struct Feed {
   Gid pre_gid = 0;
   std::uint32_t sources = 0;
   std::uint32_t post_begin = 0, post_end = 0, local = 0;
+  std::uint32_t table_begin = 0;  // first target that the table knows
   Receptor receptor = Receptor::by_sign;
   bool early = false, conductance = false;  // of the target model
   int one_channel = -1;                     // of all weights, now and later; -1: it depends

@@ -11,6 +11,7 @@
 
 #include "spikelet/core/buffer.hpp"
 #include "spikelet/core/types.hpp"
+#include "spikelet/network/ranks.hpp"
 
 namespace spikelet {
 
@@ -33,6 +34,9 @@ struct SynapseTable {
       weight.resize(1);
     }
   }
+
+  // Keeps the synapses onto these targets.
+  void restrict_to(Range own);
 
   // From lists in order of creation; weight and delay have one value a synapse or one for all.
   static SynapseTable from_lists(std::size_t n_pre, std::span<const std::uint32_t> pre,

@@ -1,0 +1,80 @@
+// What the layout of a plastic projection follows from. Each number is such that the least of all
+// processes, of what they own, is that of the whole.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "spikelet/network/synapses.hpp"
+
+namespace spikelet {
+
+class TableFacts {
+ public:
+  // Of the synapses onto the elements of `own`, of a population of `n`.
+  template <class R>
+  TableFacts(const SynapseTable<R>& table, Range own, std::size_t n) {
+    constexpr auto most = std::numeric_limits<std::int64_t>::max();
+    least.fill(most);
+    least[no_plus] = least[no_minus] = least[full] = 1;
+    for (const R w : table.weight) {
+      least[std::signbit(w) ? no_minus : no_plus] = 0;
+    }
+    for (const std::uint16_t d : table.delay) {
+      least[shortest] = std::min<std::int64_t>(least[shortest], d);
+      least[longest] = std::min<std::int64_t>(least[longest], -d);
+    }
+    const std::size_t width =
+        std::min<std::size_t>(own.end, n) - std::min<std::size_t>(own.begin, n);
+    if (width == 0) {
+      return;
+    }
+    std::int64_t begin = 0, end = 0;
+    bool is_full = table.size() > 0;
+    for (std::size_t i = 0; is_full && i + 1 < table.row.size(); ++i) {
+      const std::uint64_t synapses = table.row[i + 1] - table.row[i];
+      if (synapses == 0) {
+        continue;
+      }
+      const auto at = static_cast<std::int64_t>(i);
+      is_full = synapses == width && (end == 0 || end == at);
+      begin = end == 0 ? at : begin;
+      end = at + 1;
+      for (std::uint64_t k = 0; is_full && k < synapses; ++k) {
+        is_full = table.post[table.row[i] + k] == own.begin + k;
+      }
+    }
+    least[full] = is_full ? 1 : 0;
+    least[first_row] = begin;
+    least[last_first_row] = -begin;
+    least[end_row] = end;
+    least[last_end_row] = -end;
+  }
+
+  bool up() const { return least[no_plus] == 0; }  // some weight is >= 0
+  bool down() const { return least[no_minus] == 0; }
+  bool one_delay() const { return !(least[shortest] < -least[longest]); }
+  // Whether the sources that have synapses follow each other, and have one onto each target.
+  bool full_rows() const {
+    return least[full] == 1 && least[end_row] > 0 && least[first_row] == -least[last_first_row] &&
+           least[end_row] == -least[last_end_row];
+  }
+
+  enum Index {
+    no_plus,
+    no_minus,
+    shortest,
+    longest,
+    full,
+    first_row,
+    last_first_row,
+    end_row,
+    last_end_row,
+    count
+  };
+  std::array<std::int64_t, count> least;
+};
+
+}  // namespace spikelet
