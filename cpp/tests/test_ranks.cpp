@@ -1,0 +1,298 @@
+// Processes that share a network, played by threads: the same bits as one alone.
+#include <doctest/doctest.h>
+
+#include <barrier>
+#include <functional>
+#include <map>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "spikelet/network/simulator.hpp"
+#include "spikelet/network/spike_exchange.hpp"
+#include "spikelet/network/table_facts.hpp"
+
+namespace {
+
+using namespace spikelet;
+
+struct Room {  // where the ranks meet
+  explicit Room(int n)
+      : size(n), barrier(n), words(static_cast<std::size_t>(n)), values(words.size()) {}
+  int size;
+  std::barrier<> barrier;
+  std::vector<std::span<const std::uint32_t>> words;
+  std::vector<std::vector<std::int64_t>> values;
+};
+
+class Rank final : public Communicator {
+ public:
+  Rank(Room& room, int rank) : room_(room), rank_(rank) {}
+  int rank() const override { return rank_; }
+  int size() const override { return room_.size; }
+  void gather(std::span<const std::uint32_t> own, std::span<std::uint32_t> all) override {
+    gather(own, all, {});
+  }
+  void gather(std::span<const std::uint32_t> own, std::span<std::uint32_t> all,
+              std::span<const std::size_t> counts) override {
+    room_.words[static_cast<std::size_t>(rank_)] = own;
+    room_.barrier.arrive_and_wait();
+    auto out = all.begin();
+    for (std::size_t r = 0; r < room_.words.size(); ++r) {
+      if (!counts.empty()) {
+        bad_ |= room_.words[r].size() != counts[r];
+      }
+      out = std::copy(room_.words[r].begin(), room_.words[r].end(), out);
+    }
+    bad_ |= out != all.end();
+    room_.barrier.arrive_and_wait();
+  }
+  void minimum(std::span<std::int64_t> values) override {
+    room_.values[static_cast<std::size_t>(rank_)].assign(values.begin(), values.end());
+    room_.barrier.arrive_and_wait();
+    for (const auto& other : room_.values) {
+      for (std::size_t k = 0; k < values.size(); ++k) {
+        values[k] = std::min(values[k], other[k]);
+      }
+    }
+    room_.barrier.arrive_and_wait();
+  }
+  bool bad() const { return bad_; }
+
+ private:
+  Room& room_;
+  int rank_;
+  bool bad_ = false;
+};
+
+// Calls body(rank, room) for all ranks at once.
+void on_ranks(int n, const std::function<void(int, Room&)>& body) {
+  Room room(n);
+  std::vector<std::thread> threads;
+  for (int r = 0; r < n; ++r) {
+    threads.emplace_back([&, r] { body(r, room); });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+}
+
+constexpr double dt = 0.1;
+
+ValueSpec constant(double x) {
+  ValueSpec spec;
+  spec.values = {x};
+  return spec;
+}
+ValueSpec spread(double low, double high) {
+  return {ValueSpec::Kind::uniform, {0.0}, low, high, ValueSpec::Limit::none, 0, 0};
+}
+
+template <class R>
+struct Outcome {
+  std::map<std::pair<Step, Gid>, int> spikes;
+  std::vector<std::map<std::uint32_t, R>> states;
+  // By projection: (source, target, delay) and weight.
+  std::vector<std::map<std::tuple<std::size_t, std::uint32_t, int>, R>> weights;
+  bool operator==(const Outcome&) const = default;
+};
+
+template <class R>
+void simulate(std::unique_ptr<Communicator> ranks, int threads, Outcome<R>& out,
+              bool stop = false) {
+  const bool first = !ranks || ranks->rank() == 0;
+  Simulator<R> sim(dt, 5, threads, false, std::move(ranks));
+  const ParameterValues lif{{-64.3}, {-50}, {-60}, {2}, {0}, {100}, {15}, {200}, {4}, {6}, {140}};
+  const double rate = 30;
+  const std::vector<std::size_t> sizes{400, 150, 130, 3};
+  const auto E = sim.add_neurons(find_model("LIF"), 400, lif, false);
+  const auto I = sim.add_neurons(find_model("LIF"), 150, lif, false);
+  const auto noise = sim.add_poisson(130, {&rate, 1});
+  const auto events = sim.add_events(3, {0, 5, 5, 40, 300}, {0, 1, 1, 2, 0});
+  const Plasticity rule{find_rule("STDP.additive"), {20, 20, 4, 4.4, 0, 120}};
+  const auto connect = [&](std::size_t pre, std::size_t post, const Rule& how, const ValueSpec& w,
+                           const ValueSpec& d, const std::optional<Plasticity>& plastic = {}) {
+    sim.connect(pre, post,
+                Drawing<R>(how, {sizes[pre], {}, true}, {sizes[post], {}, true}, pre == post, w, d,
+                           dt, 5, sim.next_projection(), threads, sim.own(post)),
+                Receptor::by_sign, plastic);
+  };
+  const Rule tenth{Rule::Kind::fixed_probability, 0.1, 0, false, true};
+  connect(E, I, tenth, spread(20, 60), spread(0.8, 4));
+  connect(I, E, {Rule::Kind::fixed_indegree, 1, 20, true, true}, spread(-200, -50), constant(0.8));
+  connect(noise, E, {Rule::Kind::fixed_total_number, 1, 5000, true, true}, constant(200),
+          constant(2));
+  connect(events, E, {}, constant(400), spread(0.9, 3));
+  connect(E, E, tenth, spread(10, 60), constant(0.8), rule);   // closed rows
+  connect(noise, I, {}, spread(0, 20), constant(1.2), rule);   // a dense block
+  connect(E, I, tenth, spread(10, 50), spread(0.8, 2), rule);  // history
+  std::vector<std::size_t> recorders;
+  for (const auto k : {E, I, noise, events}) {
+    recorders.push_back(sim.record_spikes(k, {}));
+  }
+  const Step steps = stop ? 10'000'000 : 700;  // the clock decides when it is asked to stop
+  using Poll = typename Simulator<R>::Poll;
+  const Step reached = sim.run(steps, stop && first ? Poll([](Step) { return true; }) : Poll());
+  CHECK((reached == steps) == !stop);
+  if (stop) {
+    out.states.resize(1);
+    out.states[0][0] = static_cast<R>(reached);
+    return;
+  }
+  for (std::size_t k = 0; k < recorders.size(); ++k) {
+    const auto log = sim.spike_recorder(recorders[k]).merged();
+    for (std::size_t s = 0; s < log.stamps.size(); ++s) {
+      ++out.spikes[{log.stamps[s], static_cast<Gid>(k << 20) + log.elements[s]}];
+    }
+  }
+  for (const auto k : {E, I}) {
+    for (std::size_t s = 0; s < sim.neurons(k).state_count(); ++s) {
+      const auto values = sim.neurons(k).state(s);
+      auto& to = out.states.emplace_back();
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        to[sim.own(k).begin + static_cast<std::uint32_t>(i)] = values[i];
+      }
+    }
+  }
+  for (std::size_t k = 0; k < sim.next_projection(); ++k) {
+    const auto table = sim.synapses(k);
+    auto& to = out.weights.emplace_back();
+    for (std::size_t i = 0; i + 1 < table.row.size(); ++i) {
+      for (auto s = table.row[i]; s < table.row[i + 1]; ++s) {
+        to[{i, table.post[s], table.delay_of(s)}] += table.weight_of(s);
+      }
+    }
+  }
+}
+
+template <class R>
+Outcome<R> shared(int ranks, int threads, bool stop = false) {
+  std::vector<Outcome<R>> parts(static_cast<std::size_t>(ranks));
+  on_ranks(ranks, [&](int r, Room& room) {
+    simulate(std::make_unique<Rank>(room, r), threads, parts[static_cast<std::size_t>(r)], stop);
+  });
+  Outcome<R> all = std::move(parts[0]);
+  for (std::size_t r = 1; r < parts.size(); ++r) {
+    for (const auto& [spike, count] : parts[r].spikes) {
+      all.spikes[spike] += count;
+    }
+    for (std::size_t k = 0; k < all.states.size(); ++k) {
+      all.states[k].merge(parts[r].states[k]);
+    }
+    for (std::size_t k = 0; k < all.weights.size(); ++k) {
+      all.weights[k].merge(parts[r].weights[k]);
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("1, 2, 3, 4 and 9 ranks give the bits of one process", R, float, double) {
+  Outcome<R> alone;
+  simulate(nullptr, 2, alone);
+  CHECK(alone.spikes.size() > 1500);
+  CHECK(alone.states[0].size() == 400);
+  for (const int ranks : {1, 2, 3, 4, 9}) {  // of nine, some own no block of the smaller population
+    CAPTURE(ranks);
+    CHECK(shared<R>(ranks, ranks == 3 ? 2 : 1) == alone);
+  }
+}
+
+TEST_CASE("where one rank stops, all stop") {
+  on_ranks(3, [](int r, Room& room) {
+    Outcome<float> out;
+    simulate<float>(std::make_unique<Rank>(room, r), 1, out, true);
+    room.values[static_cast<std::size_t>(r)].assign(1, static_cast<std::int64_t>(out.states[0][0]));
+    room.barrier.arrive_and_wait();
+    CHECK(room.values[0] == room.values[1]);
+    CHECK(room.values[0] == room.values[2]);
+  });
+}
+
+TEST_CASE("every element belongs to one rank, in whole blocks") {
+  for (const std::size_t n : {0u, 1u, 64u, 65u, 1000u}) {
+    for (const int ranks : {1, 2, 3, 7, 40}) {
+      for (std::size_t population = 0; population < 3; ++population) {
+        std::vector<int> owners(round_up(n, block_size), 0);
+        for (int r = 0; r < ranks; ++r) {
+          const Range own = own_range(population, n, r, ranks);
+          CHECK(own.begin % block_size == 0);
+          CHECK(own.end % block_size == 0);
+          for (std::uint32_t i = own.begin; i < own.end; ++i) {
+            ++owners[i];
+            CHECK(own.contains(i));
+          }
+          CHECK(!own.contains(own.end));
+        }
+        CHECK(owners == std::vector<int>(owners.size(), 1));
+      }
+    }
+  }
+}
+
+TEST_CASE("an exchange of more spikes than there was room for brings all, in order") {
+  on_ranks(3, [](int r, Room& room) {
+    Rank rank(room, r);
+    SpikeExchange exchange(rank);
+    std::uint64_t collectives = 0;
+    for (const std::size_t each : {3u, 200u, 230u, 0u, 1000u, 20u}) {
+      exchange.start();
+      std::vector<std::vector<Gid>> expected(4);
+      for (std::uint32_t step = 0; step < 4; ++step) {
+        for (std::uint32_t k = 0; k < each * 3;
+             ++k) {  // rank q has every third, and more on step 2
+          for (int q = 0; q < 3; ++q) {
+            if (static_cast<int>(k % 3) == q && (q != 1 || step == 2)) {
+              expected[step].push_back(k);
+            }
+          }
+        }
+        std::vector<Gid> own;
+        for (const Gid gid : expected[step]) {
+          if (static_cast<int>(gid % 3) == r) {
+            own.push_back(gid);
+          }
+        }
+        exchange.add(own);
+      }
+      CHECK(exchange.meet(each == 230 && r == 2) == (each == 230));
+      for (std::size_t step = 0; step < 4; ++step) {
+        const auto got = exchange.step(step);
+        CHECK(std::vector<Gid>(got.begin(), got.end()) == expected[step]);
+      }
+      collectives = exchange.statistics().collectives;
+    }
+    CHECK(exchange.statistics().exchanges == 6);
+    CHECK(collectives > 6);   // some needed a second one
+    CHECK(collectives < 12);  // but not all
+    CHECK(!rank.bad());
+  });
+}
+
+TEST_CASE("a table keeps the synapses onto what is owned, and knows whether its rows are full") {
+  const std::vector<std::uint32_t> pre{0, 0, 0, 2, 2, 2}, post{0, 64, 100, 0, 64, 100};
+  const std::vector<double> weight{1, 2, 3, 4, 5, 6};
+  const std::vector<std::uint16_t> delay{7};
+  auto table = SynapseTable<double>::from_lists(3, pre, post, weight, delay);
+  table.restrict_to({64, 128});
+  CHECK(table.row == std::vector<std::uint64_t>{0, 2, 2, 4});
+  CHECK(std::vector<std::uint32_t>(table.post.begin(), table.post.end()) ==
+        std::vector<std::uint32_t>{64, 100, 64, 100});
+  CHECK(std::vector<double>(table.weight.begin(), table.weight.end()) ==
+        std::vector<double>{2, 3, 5, 6});
+  CHECK(table.delay.size() == 1);
+
+  const auto facts = [](std::vector<std::uint32_t> from, std::vector<std::uint32_t> to, Range own,
+                        std::size_t n) {
+    const std::vector<double> one{1};
+    const std::vector<std::uint16_t> d{1};
+    return TableFacts(SynapseTable<double>::from_lists(4, from, to, one, d), own, n);
+  };
+  CHECK(facts({0, 0, 1, 1}, {0, 1, 0, 1}, {0, 64}, 2).full_rows());
+  CHECK(facts({1, 1, 2, 2}, {0, 1, 0, 1}, {0, 64}, 2).full_rows());
+  CHECK(!facts({0, 0, 2, 2}, {0, 1, 0, 1}, {0, 64}, 2).full_rows());  // a gap
+  CHECK(!facts({0, 0, 1}, {0, 1, 0}, {0, 64}, 2).full_rows());
+  CHECK(!facts({}, {}, {0, 64}, 2).full_rows());
+  CHECK(facts({0, 0}, {64, 65}, {64, 128}, 66).full_rows());
+}
