@@ -26,7 +26,7 @@ from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 from spikelet.population import Model, Population
 from spikelet.projection import Projection
-from spikelet.ranks import Ranks, ranks_of
+from spikelet.ranks import Exchanges, Ranks, ranks_of
 from spikelet.recorders import SpikeRecorder, StateRecorder, WeightRecorder
 from spikelet.regulation import Regulation
 from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
@@ -307,6 +307,11 @@ class Network:
     def t(self) -> float:
         """Time [ms]."""
         return float(self._ms(np.array(self._step)))
+
+    @property
+    def exchanges(self) -> Exchanges:
+        """What this rank exchanged with others so far."""
+        return Exchanges(*self._sim.exchange_statistics())
 
     def prepare(self) -> None:
         """Lay out the synapses for the run now; otherwise the first run does it."""

@@ -12,12 +12,13 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Ranks", "alone", "ranks_of"]
+__all__ = ["Exchanges", "Ranks", "alone", "ranks_of"]
 
 T = TypeVar("T")
 
@@ -130,6 +131,39 @@ class Ranks:
         count = max(1, len(cores) // here.size)
         here.Free()
         return count
+
+
+@dataclass(frozen=True)
+class Exchanges:
+    """What a rank exchanged with the others: the spikes of all, at the end of each slice of time.
+
+    Attributes
+    ----------
+    number : int
+        Exchanges: one for each shortest delay of the network (at most 32 steps).
+    collectives : int
+        Collective calls that they took: one each, and a second one where there were more spikes than expected.
+    spikes : int
+        Of all ranks.
+    bytes_sent, bytes_received : int
+        By this rank.
+    seconds : float
+        In exchanges, waiting for slower ranks included.
+    """
+
+    number: int
+    collectives: int
+    spikes: int
+    bytes_sent: int
+    bytes_received: int
+    seconds: float
+
+    def __str__(self) -> str:
+        n = max(self.number, 1)
+        return (
+            f"{self.number} exchanges of {self.bytes_sent / n:,.0f} bytes sent and {self.bytes_received / n:,.0f} "
+            f"received, {1e6 * self.seconds / n:,.1f} us each; {self.collectives} collective calls"
+        )
 
 
 _ALONE = Ranks()

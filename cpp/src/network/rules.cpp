@@ -162,16 +162,19 @@ void Drawing<R>::split_total(int threads) {
     number -= in_block[b];
     left -= candidates[b];
   }
-  counts_.assign(blocks * n, 0);
+  std::size_t last_block = blocks;
+  if (post_.all) {
+    first_block_ = std::min<std::size_t>(own_.begin / target_block, blocks);
+    last_block = std::min((own_.end + target_block - 1) / target_block, blocks);
+  }
+  counts_.assign((last_block - first_block_) * n, 0);
   std::vector<std::uint64_t> self(n, m);
   for (std::size_t i = 0; same_ && !rule_.self_connections && i < n; ++i) {
     self[i] = self_of(post_, pre_[i]);
   }
-  parallel_for(threads, blocks, [&](std::size_t b) {
-    if (post_.all && (b * target_block >= own_.end || (b + 1) * target_block <= own_.begin)) {
-      return;
-    }
-    std::uint32_t* count = counts_.data() + b * n;
+  parallel_for(threads, last_block - first_block_, [&](std::size_t k) {
+    const std::size_t b = first_block_ + k;
+    std::uint32_t* count = counts_.data() + k * n;
     const std::uint64_t first = b * target_block, width = std::min(target_block, m - first);
     // A number is 32 bits: longer sequences go on in a further row.
     for (std::uint64_t done = 0, row = 0; done < in_block[b]; ++row) {
@@ -265,7 +268,7 @@ void Drawing<R>::draw_row(std::size_t i, std::uint32_t begin, std::uint32_t end,
     }
     case Rule::Kind::fixed_total_number:
       for_blocks([&](std::size_t b, std::uint64_t first, std::uint64_t width, std::uint64_t key) {
-        const std::uint32_t k = counts_[b * n + i];
+        const std::uint32_t k = counts_[(b - first_block_) * n + i];
         Draws draws(stream_, more_, key, k);
         choose(draws, width, k, true, self - first,
                [&](std::uint32_t number, const Draw& draw, std::uint64_t j) {

@@ -108,7 +108,9 @@ class Drawing {
   double dt_;
   Stream stream_, more_;
   std::optional<DelayTable> delay_table_;
-  std::vector<std::uint32_t> counts_;  // fixed_total_number: of each block of targets and source
+  std::vector<std::uint32_t>
+      counts_;                   // fixed_total_number: of each own block of targets and source
+  std::size_t first_block_ = 0;  // of them
   std::size_t size_ = 0;
 };
 
