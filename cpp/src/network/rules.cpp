@@ -172,9 +172,9 @@ void Drawing<R>::split_total(int threads) {
   for (std::size_t i = 0; same_ && !rule_.self_connections && i < n; ++i) {
     self[i] = self_of(post_, pre_[i]);
   }
-  parallel_for(threads, last_block - first_block_, [&](std::size_t k) {
-    const std::size_t b = first_block_ + k;
-    std::uint32_t* count = counts_.data() + k * n;
+  parallel_for(threads, last_block - first_block_, [&](std::size_t own_block) {
+    const std::size_t b = first_block_ + own_block;
+    std::uint32_t* count = counts_.data() + own_block * n;
     const std::uint64_t first = b * target_block, width = std::min(target_block, m - first);
     // A number is 32 bits: longer sequences go on in a further row.
     for (std::uint64_t done = 0, row = 0; done < in_block[b]; ++row) {
