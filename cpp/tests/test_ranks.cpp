@@ -104,11 +104,12 @@ void simulate(std::unique_ptr<Communicator> ranks, int threads, Outcome<R>& out,
   Simulator<R> sim(dt, 5, threads, false, std::move(ranks));
   const ParameterValues lif{{-64.3}, {-50}, {-60}, {2}, {0}, {100}, {15}, {200}, {4}, {6}, {140}};
   const double rate = 30;
-  const std::vector<std::size_t> sizes{400, 150, 130, 3};
+  const std::vector<std::size_t> sizes{400, 150, 130, 3, 3000};
   const auto E = sim.add_neurons(find_model("LIF"), 400, lif, false);
   const auto I = sim.add_neurons(find_model("LIF"), 150, lif, false);
   const auto noise = sim.add_poisson(130, {&rate, 1});
   const auto events = sim.add_events(3, {0, 5, 5, 40, 300}, {0, 1, 1, 2, 0});
+  const auto many = sim.add_poisson(3000, {&rate, 1});
   const Plasticity rule{find_rule("STDP.additive"), {20, 20, 4, 4.4, 0, 120}};
   const auto connect = [&](std::size_t pre, std::size_t post, const Rule& how, const ValueSpec& w,
                            const ValueSpec& d, const std::optional<Plasticity>& plastic = {}) {
@@ -123,6 +124,9 @@ void simulate(std::unique_ptr<Communicator> ranks, int threads, Outcome<R>& out,
   connect(noise, E, {Rule::Kind::fixed_total_number, 1, 5000, true, true}, constant(200),
           constant(2));
   connect(events, E, {}, constant(400), spread(0.9, 3));
+  // Of many sources few have synapses.
+  connect(many, I, {Rule::Kind::fixed_total_number, 1, 200, true, true}, constant(500),
+          constant(1));
   connect(E, E, tenth, spread(10, 60), constant(0.8), rule);   // closed rows
   connect(noise, I, {}, spread(0, 20), constant(1.2), rule);   // a dense block
   connect(E, I, tenth, spread(10, 50), spread(0.8, 2), rule);  // history

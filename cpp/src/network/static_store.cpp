@@ -152,9 +152,7 @@ StaticStore<R>::StaticStore(std::span<const Feed<R>> feeds, std::size_t span, st
     }
   }
   for (ChannelRows& c : channel_) {
-    if (!c.rows.empty()) {
-      c.rows.push_back({c.size(), static_cast<std::uint32_t>(c.segments.size()), {0, 0}});
-    }
+    close(c);
     c.form == Form::packed ? c.due_packed.resize(span) : c.due_lines.resize(span);
   }
 }
@@ -214,12 +212,7 @@ void StaticStore<R>::choose_forms(RowGatherer<R>& gatherer, std::size_t first, s
 
 template <class R>
 void StaticStore<R>::append(ChannelRows& c, Gid source, const RowEntries<R>& row) {
-  if (c.rows.empty()) {
-    c.first_source = source;
-  }
-  const Row empty{c.size(), static_cast<std::uint32_t>(c.segments.size()), {0, 0}};
-  c.rows.resize(source - c.first_source + 1, empty);  // sources before may have no synapses
-  Row header = empty;
+  Row header{c.size(), static_cast<std::uint32_t>(c.segments.size()), {0, 0}};
   for_segments(row, longest_segment, [&](std::size_t begin, std::size_t end) {
     const RowEntry<R>* entries = row.data() + begin;
     const std::size_t stored = c.form == Form::lines ? append_lines<true>(c, entries, end - begin)
@@ -233,11 +226,35 @@ void StaticStore<R>::append(ChannelRows& c, Gid source, const RowEntries<R>& row
       c.segments.push_back(segment);
     }
   });
-  c.rows.back() = header;
+  c.rows.push_back(header);
+  c.sources.push_back(source);
   if (c.lines.size() >> (32 - due_count_bits) != 0 ||
       std::max(c.packed.size(), c.segments.size()) > 0xffffffffu) {
     throw std::length_error("a partition cannot hold so many synapses: use more threads");
   }
+}
+
+// After the last row.
+template <class R>
+void StaticStore<R>::close(ChannelRows& c) {
+  if (c.rows.empty()) {
+    return;
+  }
+  const Row end{c.size(), static_cast<std::uint32_t>(c.segments.size()), {0, 0}};
+  c.index = SourceIndex(c.sources);
+  if (c.index.dense() && c.rows.size() < c.index.span()) {  // empty rows for the others
+    std::vector<Row> rows(c.index.span());
+    Row next = end;
+    for (std::size_t k = c.rows.size(), at = rows.size(); at-- > 0;) {
+      const bool has = k > 0 && c.sources[k - 1] - c.index.first() == at;
+      rows[at] = has ? c.rows[--k] : Row{next.first, next.more, {0, 0}};
+      next = rows[at];
+    }
+    c.rows = std::move(rows);
+  }
+  c.rows.push_back(end);
+  c.rows.shrink_to_fit();
+  c.sources = {};
 }
 
 // Returns the number of lines.
@@ -291,18 +308,24 @@ std::size_t StaticStore<R>::append_packed(ChannelRows& c, const RowEntry<R>* ent
 template <class R>
 void StaticStore<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step from) {
   // Rows, then their segments, then work: each is in the cache by then.
-  for (const Gid source : sources) {
-    for (const ChannelRows& c : channel_) {
-      if (c.has(source)) {
-        __builtin_prefetch(c.rows.data() + (source - c.first_source));
+  for (const ChannelRows& c : channel_) {
+    if (!c.index.dense()) {
+      for (const Gid source : sources) {
+        c.index.prefetch(source);
       }
     }
   }
   for (const Gid source : sources) {
     for (const ChannelRows& c : channel_) {
-      if (c.has(source)) {
-        const Row& row = c.rows[source - c.first_source];
-        for (std::uint32_t s = row.more; s < (&row)[1].more; s += 64 / sizeof(Segment)) {
+      if (const Row* row = c.row(source)) {
+        __builtin_prefetch(row);
+      }
+    }
+  }
+  for (const Gid source : sources) {
+    for (const ChannelRows& c : channel_) {
+      if (const Row* row = c.row(source)) {
+        for (std::uint32_t s = row->more; s < row[1].more; s += 64 / sizeof(Segment)) {
           __builtin_prefetch(c.segments.data() + s);
         }
       }
@@ -316,10 +339,11 @@ void StaticStore<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step 
 template <class R>
 void StaticStore<R>::enqueue(Gid source, Step stamp, Step from) {
   for (ChannelRows& c : channel_) {
-    if (!c.has(source)) {
+    const Row* row = c.row(source);
+    if (row == nullptr) {
       continue;
     }
-    for_segments_of(c, source, [&](std::uint32_t first, Segment segment) {
+    for_segments_of(c, *row, [&](std::uint32_t first, Segment segment) {
       const Step arrival = stamp + segment.delay - 1;
       if (arrival < from) {
         return;
@@ -424,10 +448,11 @@ template <class R>
 void StaticStore<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
   for (int channel = 0; channel < max_channels; ++channel) {
     ChannelRows& c = channel_[channel];
-    if (!c.has(source)) {
+    const Row* row = c.row(source);
+    if (row == nullptr) {
       continue;
     }
-    for_segments_of(c, source, [&](std::uint32_t first, Segment segment) {
+    for_segments_of(c, *row, [&](std::uint32_t first, Segment segment) {
       if (c.form == Form::lines) {
         for (std::uint32_t l = first; l < first + segment.count; ++l) {
           auto& line = c.lines[l].each;
@@ -458,7 +483,7 @@ template <class R>
 std::size_t StaticStore<R>::bytes() const {
   std::size_t sum = 0;
   for (const ChannelRows& c : channel_) {
-    sum += c.rows.size() * sizeof(Row) + c.segments.size() * sizeof(Segment) +
+    sum += c.index.bytes() + c.rows.size() * sizeof(Row) + c.segments.size() * sizeof(Segment) +
            c.lines.size() * sizeof(Line) + c.packed.size() * sizeof(R);
   }
   return sum;

@@ -11,6 +11,7 @@
 
 #include "spikelet/core/line.hpp"
 #include "spikelet/network/arrivals.hpp"
+#include "spikelet/network/source_index.hpp"
 #include "spikelet/network/store.hpp"
 
 namespace spikelet {
@@ -55,13 +56,14 @@ class StaticStore final : public SynapseStore<R> {
   };
   struct ChannelRows {
     Form form = Form::lines;
-    Gid first_source = 0;      // sources without synapses at either end have no row
+    std::vector<Gid> sources;  // of the rows, while they are built
+    SourceIndex index;
     std::vector<Row> rows;     // and one more, to tell where the last one ends
     Buffer<Segment> segments;  // further ones
 
-    // Wraps around for sources before the first.
-    bool has(Gid source) const {
-      return !rows.empty() && Gid{source - first_source} < rows.size() - 1;
+    const Row* row(Gid source) const {  // or none
+      const std::uint32_t k = index.row(source);
+      return k == SourceIndex::none ? nullptr : &rows[k];
     }
     RawBuffer<Line> lines;
     RawBuffer<R> packed;  // a segment: count weights, then count 16-bit targets, rounded up
@@ -82,10 +84,9 @@ class StaticStore final : public SynapseStore<R> {
   static std::uint32_t units(const ChannelRows& c, std::uint32_t count) {
     return c.form == Form::packed ? packed_units(count) : count;
   }
-  // Calls f(first unit, segment) for each segment of a source's row.
+  // Calls f(first unit, segment) for each segment of a row.
   template <class F>
-  static void for_segments_of(const ChannelRows& c, Gid source, F&& f) {
-    const Row& row = c.rows[source - c.first_source];
+  static void for_segments_of(const ChannelRows& c, const Row& row, F&& f) {
     if (row.segment.count == 0) {
       return;
     }
@@ -100,6 +101,7 @@ class StaticStore final : public SynapseStore<R> {
   }
   void choose_forms(RowGatherer<R>& gatherer, std::size_t first, std::size_t last);
   void append(ChannelRows& c, Gid source, const std::vector<RowEntry<R>>& row);
+  static void close(ChannelRows& c);
   template <bool each>
   std::size_t append_lines(ChannelRows& c, const RowEntry<R>* entries, std::size_t count);
   std::size_t append_packed(ChannelRows& c, const RowEntry<R>* entries, std::size_t count);

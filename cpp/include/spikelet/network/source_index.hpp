@@ -1,0 +1,78 @@
+// Which sources have a row, and its number. Where many have one, all sources between the first and
+// the last get one, and the number is the source's distance from the first. Where few have (a
+// process that owns a small part of a large network), there is one bit a source, and a count for
+// each word of bits: 0.25 bytes a source instead of an empty row.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <vector>
+
+#include "spikelet/core/types.hpp"
+
+namespace spikelet {
+
+class SourceIndex {
+ public:
+  static constexpr std::uint32_t none = 0xffffffffu;
+
+  SourceIndex() = default;
+  // Of sources in ascending order.
+  explicit SourceIndex(const std::vector<Gid>& sources) {
+    if (sources.empty()) {
+      return;
+    }
+    first_ = sources.front();
+    span_ = sources.back() - first_ + 1;
+    if (sources.size() * few >= span_) {
+      return;
+    }
+    words_.resize(span_ / 64 + 1);
+    for (const Gid source : sources) {
+      words_[(source - first_) / 64].bits |= std::uint64_t{1} << ((source - first_) % 64);
+    }
+    std::uint32_t before = 0;
+    for (Word& word : words_) {
+      word.before = before;
+      before += static_cast<std::uint32_t>(std::popcount(word.bits));
+    }
+  }
+
+  bool dense() const { return words_.empty(); }
+  Gid first() const { return first_; }
+  std::size_t span() const { return span_; }  // sources from the first to the last
+  std::uint32_t row(Gid source) const {       // or none
+    const Gid at = source - first_;           // wraps around for sources before the first
+    if (at >= span_) {
+      return none;
+    }
+    if (dense()) {
+      return at;
+    }
+    const Word& word = words_[at / 64];
+    const std::uint64_t bit = std::uint64_t{1} << (at % 64);
+    return (word.bits & bit) == 0
+               ? none
+               : word.before + static_cast<std::uint32_t>(std::popcount(word.bits & (bit - 1)));
+  }
+  void prefetch(Gid source) const {
+    const Gid at = source - first_;
+    if (!dense() && at < span_) {
+      __builtin_prefetch(words_.data() + at / 64);
+    }
+  }
+  std::size_t bytes() const { return words_.size() * sizeof(Word); }
+
+ private:
+  static constexpr std::size_t few = 8;  // an empty row costs 12 bytes, a word 16
+  struct Word {
+    std::uint64_t bits = 0;
+    std::uint32_t before = 0;  // rows of earlier words
+  };
+
+  Gid first_ = 0;
+  Gid span_ = 0;
+  std::vector<Word> words_;
+};
+
+}  // namespace spikelet
