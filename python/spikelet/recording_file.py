@@ -10,8 +10,11 @@ it has to be cut, it is written anew and takes the place of the old one at once.
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
+import math
 import os
+import shutil
 import uuid
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
@@ -63,7 +66,7 @@ def reading(path: Path) -> Iterator[Any]:
     """Open a recording that may be growing, or may have been left by a crash."""
     h5py = _h5py()
     if not path.exists():
-        raise FileNotFoundError(2, "no such recording", str(path))
+        raise FileNotFoundError(errno.ENOENT, "no such recording", str(path))
     try:
         file = h5py.File(path, "r", libver="latest", swmr=True, locking=False)
     except OSError as error:
@@ -98,6 +101,19 @@ def blocks(group: Any, first: int, last: int) -> Iterator[Arrays]:
     for k in range(first, last, rows):
         part = slice(k, min(k + rows, last))
         yield group["stamps"][part], data[part]
+
+
+# Files on which a write failed although there was room for it: HDF5 crashes where they are used or closed after that.
+_GIVEN_UP: list[Any] = []
+
+
+def _trim(path: Path) -> None:
+    """Cut off what lies behind the end that the file's superblock (version 3) names."""
+    with path.open("rb") as file:
+        head = file.read(36)
+    end = int.from_bytes(head[28:36], "little")
+    if head[8] == 3 and 48 <= end < path.stat().st_size:
+        os.truncate(path, end)
 
 
 @dataclass(frozen=True)
@@ -143,7 +159,8 @@ class RecordingFile:
         self.header |= {"dt": dt, "seed": np.uint64(seed), "id": str(uuid.uuid4()), "part": 0}
         self.layouts: dict[str, Layout] = {}
         self.done: dict[str, tuple[int, int]] = {}  # entries, and the step up to which is recorded
-        self._file: Any = None
+        self._file: Any = None  # while open for writing
+        self._handles: dict[str, tuple[Any, Any, Any]] = {}  # its stamps, data and done
         self._inode: tuple[int, int] | None = None
 
     # Making -------------------------------------------------------------------------------------------------------
@@ -152,7 +169,7 @@ class RecordingFile:
         """Make room for one more recorder; return the name of its group."""
         if not self.layouts and self.path.exists():
             msg = "exists, and is not overwritten: record to another file, or remove it"
-            raise FileExistsError(17, msg, str(self.path))
+            raise FileExistsError(errno.EEXIST, msg, str(self.path))
         if not self.empty:
             rule = (
                 "holds recordings already, and can take no further recorder; give it another file"
@@ -173,7 +190,7 @@ class RecordingFile:
     def _create(self, path: Path) -> None:
         h5py = _h5py()
         if not path.parent.is_dir():
-            raise FileNotFoundError(2, "no such folder", str(path.parent))
+            raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
         with (
             replacing(path) as part,
             _naming(path),
@@ -197,7 +214,7 @@ class RecordingFile:
         """Check that `start_again` can make its file."""
         if not self.empty and self._next_path().exists():
             msg = "exists, and is not overwritten by a reset"
-            raise FileExistsError(17, msg, str(self._next_path()))
+            raise FileExistsError(errno.EEXIST, msg, str(self._next_path()))
 
     def start_again(self, now: int) -> None:
         """Go on in a new file, `name.1.h5` after `name.h5`; what is recorded stays where it is."""
@@ -216,17 +233,15 @@ class RecordingFile:
             yield
             return
         self._open()
-        closing: contextlib.AbstractContextManager[None] = _naming(self.path)
         try:
             yield
-        except OSError:  # the disk is full: closing fails, too
-            closing = contextlib.suppress(OSError, RuntimeError)
-            raise
         finally:
             file: Any = self._file
-            self._file = None
-            with closing:
-                file.close()
+            self._file, self._handles = None, {}
+            if file is not None:  # append has not given it up
+                with _naming(self.path):
+                    file.close()
+                    _trim(self.path)
 
     def _open(self) -> None:
         try:
@@ -254,6 +269,10 @@ class RecordingFile:
             flags = h5py.h5f.ACC_RDWR | h5py.h5f.ACC_SWMR_WRITE
             self._file = h5py.File(h5py.h5f.open(os.fsencode(self.path), flags, access))
             self._inode = self._find()
+            self._handles = {
+                name: (group["stamps"], _data(group), group["done"])
+                for name, group in self._file.items()
+            }
 
     def _find(self) -> tuple[int, int]:
         state = self.path.stat()
@@ -261,36 +280,59 @@ class RecordingFile:
 
     def _changed(self) -> NoReturn:
         msg = "was changed or replaced by someone else since it was written last"
-        raise OSError(5, msg, str(self.path))
+        raise OSError(errno.EIO, msg, str(self.path))
 
     def append(self, arrays: Mapping[str, Arrays], now: int) -> None:
         """Write what was recorded up to a step; returns when it is safe from a crash of the process."""
         with _naming(self.path):
             if self._find() != self._inode:  # FileNotFoundError if it was removed
                 self._changed()
-            need = sum(stamps.nbytes + data.nbytes for stamps, data in arrays.values())
-            self._require_space(need)
-            done = {}
-            for name, (stamps, data) in arrays.items():
-                group, (first, _) = self._file[name], self.done[name]
-                last = first + len(stamps)
-                for dataset, values in ((group["stamps"], stamps), (_data(group), data)):
-                    if len(values):
-                        dataset.resize(last, axis=0)
-                        dataset[first:last] = values
-                done[name] = (last, now)
-            self._file.flush()
-            for name, pair in done.items():
-                self._file[name]["done"][...] = pair
-            self._file.flush()
+            self._reserve({name: len(stamps) for name, (stamps, _) in arrays.items()})
+            try:
+                done = {name: self._extend(name, *pair, now) for name, pair in arrays.items()}
+                self._file.flush()
+                for name, pair in done.items():
+                    handle = self._handles[name][2]
+                    handle[...] = pair
+                    handle.flush()
+            except Exception:
+                _GIVEN_UP.append((self._file, self._handles))
+                self._file = None
+                raise
             self.done.update(done)
 
-    def _require_space(self, need: int) -> None:
-        """Refuse to write to a disk that is nearly full: HDF5 cannot go on after a write that failed half-way."""
-        if hasattr(os, "statvfs"):
-            disk = os.statvfs(self.path)
-            if disk.f_bavail * disk.f_frsize < need + (1 << 20):
-                raise OSError(28, f"no space left for {need} bytes of a recording", str(self.path))
+    def _reserve(self, entries: Mapping[str, int]) -> None:
+        """Make sure that there is room for so many entries: HDF5 does not survive that there is none."""
+        need = 1 << 20  # what describes the chunks; `_trim` takes away what is not needed
+        for name, n in entries.items():
+            for dataset in self._handles[name][:2]:
+                rows, *columns = dataset.chunks
+                grid = zip(dataset.shape[1:], columns, strict=True)
+                row = math.prod(-(-width // chunk) * chunk for width, chunk in grid)
+                need += (n + rows) * row * dataset.dtype.itemsize
+        if not hasattr(os, "posix_fallocate"):
+            if shutil.disk_usage(self.path.parent).free < need:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+            return
+        handle = os.open(self.path, os.O_RDWR)
+        try:
+            os.posix_fallocate(handle, self._file.id.get_filesize(), need)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from None
+        finally:
+            os.close(handle)
+
+    def _extend(
+        self, name: str, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any], now: int
+    ) -> tuple[int, int]:
+        first = self.done[name][0]
+        last = first + len(stamps)
+        for dataset, values in zip(self._handles[name], (stamps, data), strict=False):
+            if len(values):
+                dataset.resize(last, axis=0)
+                dataset[first:last] = values
+                dataset.flush()  # here it can raise, not where a handle is dropped
+        return last, now
 
     def sync(self) -> None:
         """Make what was appended safe from a crash of the machine."""
