@@ -95,11 +95,11 @@ def span(group: Any, n: int, start: int, stop: int) -> tuple[int, int]:
 
 
 def blocks(group: Any, first: int, last: int) -> Iterator[Arrays]:
-    """Read a range of entries, some MB at a time."""
+    """Read a range of entries, some MB at a time; at least one block."""
     data = _data(group)
     rows = max(1, BLOCK // max(1, int(np.prod(data.shape[1:]))))
-    for k in range(first, last, rows):
-        part = slice(k, min(k + rows, last))
+    for k in range(first, max(last, first + 1), rows):
+        part = slice(k, max(k, min(k + rows, last)))
         yield group["stamps"][part], data[part]
 
 
@@ -254,9 +254,8 @@ class RecordingFile:
             found = {name: int(file[name]["done"][0]) for name in self.done}
         if any(found[name] < entries for name, (entries, _) in self.done.items()):
             self._changed()
-        crashed = (
-            self.path.open("rb").read(12)[11] != 0
-        )  # HDF5's mark that a writer did not close it
+        with self.path.open("rb") as plain:
+            crashed = plain.read(12)[11] != 0  # HDF5's mark that a writer did not close it
         if crashed or any(found[name] > entries for name, (entries, _) in self.done.items()):
             self.cut()
         h5py = _h5py()
