@@ -155,9 +155,13 @@ class Stop(Exception): ...
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, Stop])
-def test_an_interrupted_run_is_written_and_goes_on(error: type, tmp_path: Path) -> None:
-    net, expected = recorded()
-    other, found = recorded(tmp_path / "r.h5")
+def test_an_interrupted_run_is_written_and_goes_on(
+    error: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "PIECE", 1 << 30)
+    monkeypatch.setattr(running, "_FIRST", 1 << 30)  # a piece long enough to be interrupted
+    net, expected = recorded(n=700, threads=2)
+    other, found = recorded(tmp_path / "r.h5", n=700, threads=2)
     net.run(300.0)
     interrupted = 0
 
@@ -169,10 +173,10 @@ def test_an_interrupted_run_is_written_and_goes_on(error: type, tmp_path: Path) 
             other.run(300.0 - other.t, progress=stop if interrupted < 5 else False)
         except error:
             interrupted += 1
-            stored = sl.read_recording(tmp_path / "r.h5", "cells.V_m")
+            stored: Any = sl.read_recording(tmp_path / "r.h5", "cells.V_m")
             assert stored.t == other.t
             assert len(stored) == round(other.t / 0.1)
-    assert interrupted > 0
+    assert interrupted == 5
     for f, e in zip(found, expected, strict=True):
         assert_same(f, e)
 

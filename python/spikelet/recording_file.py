@@ -10,6 +10,7 @@ it has to be cut, it is written anew and takes the place of the old one at once.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import importlib
 import math
@@ -67,6 +68,7 @@ def reading(path: Path) -> Iterator[Any]:
     h5py = _h5py()
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, "no such recording", str(path))
+    _detach(path)
     try:
         file = h5py.File(path, "r", libver="latest", swmr=True, locking=False)
     except OSError as error:
@@ -103,8 +105,29 @@ def blocks(group: Any, first: int, last: int) -> Iterator[Arrays]:
         yield group["stamps"][part], data[part]
 
 
-# Files on which a write failed although there was room for it: HDF5 crashes where they are used or closed after that.
-_GIVEN_UP: list[Any] = []
+_GIVEN_UP: set[tuple[int, int]] = set()
+
+
+def _give_up(path: Path, handles: Any) -> None:
+    """Leave a file alone on which a write failed although room had been reserved.
+
+    HDF5 crashes where such a file is used or closed, so its handles live on, and the path gets a copy.
+    """
+    _GIVEN_UP.add(_identity(path))
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(handles))
+    with contextlib.suppress(OSError):  # the disk may be full; `reading` tries again
+        _detach(path)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    state = path.stat()
+    return state.st_dev, state.st_ino
+
+
+def _detach(path: Path) -> None:
+    if path.exists() and _identity(path) in _GIVEN_UP:
+        with replacing(path) as part:
+            shutil.copyfile(path, part)
 
 
 def _trim(path: Path) -> None:
@@ -267,15 +290,11 @@ class RecordingFile:
         ):  # at once in SWMR mode: a file marked as open otherwise could not be read after a crash
             flags = h5py.h5f.ACC_RDWR | h5py.h5f.ACC_SWMR_WRITE
             self._file = h5py.File(h5py.h5f.open(os.fsencode(self.path), flags, access))
-            self._inode = self._find()
+            self._inode = _identity(self.path)
             self._handles = {
                 name: (group["stamps"], _data(group), group["done"])
                 for name, group in self._file.items()
             }
-
-    def _find(self) -> tuple[int, int]:
-        state = self.path.stat()
-        return state.st_dev, state.st_ino
 
     def _changed(self) -> NoReturn:
         msg = "was changed or replaced by someone else since it was written last"
@@ -284,7 +303,7 @@ class RecordingFile:
     def append(self, arrays: Mapping[str, Arrays], now: int) -> None:
         """Write what was recorded up to a step; returns when it is safe from a crash of the process."""
         with _naming(self.path):
-            if self._find() != self._inode:  # FileNotFoundError if it was removed
+            if _identity(self.path) != self._inode:  # FileNotFoundError if it was removed
                 self._changed()
             self._reserve({name: len(stamps) for name, (stamps, _) in arrays.items()})
             try:
@@ -295,7 +314,7 @@ class RecordingFile:
                     handle[...] = pair
                     handle.flush()
             except Exception:
-                _GIVEN_UP.append((self._file, self._handles))
+                _give_up(self.path, (self._file, self._handles))
                 self._file = None
                 raise
             self.done.update(done)
