@@ -173,7 +173,7 @@ _BROKEN = (
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the header and all arrays; the checksums of the file are right then."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as plain, np.load(plain, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(str(arrays.pop("header")))
     except FileNotFoundError:
@@ -238,7 +238,10 @@ def _build(header: dict[str, Any], file: Mapping[str, Any], threads: int | None)
         net._inputs.append((target, what, d["start"]))
     for d in header["regulations"]:
         net.regulate(net.projections[d["projection"]], _restore(d["how"], file))
-    sim.set_clock(header["now"], file["in_flight.stamps"], file["in_flight.gids"])
+    stamps = file["in_flight.stamps"]
+    gids = _sized(file, "in_flight.gids", len(stamps))
+    total = sum(p.size for p in net.populations)
+    sim.set_clock(header["now"], stamps, _below("in_flight.gids", gids, total))
     net._drawn = header["drawn"]
     for p, d in zip(net.populations, header["populations"], strict=True):
         net._raster_starts[p.index] = d["start"]
@@ -247,13 +250,29 @@ def _build(header: dict[str, Any], file: Mapping[str, Any], threads: int | None)
         if isinstance(p.model, neurons.NeuronModel):
             key = f"population{p.index}"
             for k, state in enumerate(p.model.states):
-                values = file[f"{key}.state.{state}"]
+                values = _sized(file, f"{key}.state.{state}", p.size)
                 if state != "theta" or values.any():
                     sim.set_raw_state(p.index, k, values)
                 if f"{key}.initial.{state}" in file:
-                    sim.set_initial_state(p.index, k, file[f"{key}.initial.{state}"])
-            sim.set_held(p.index, file[f"{key}.held"])
+                    sim.set_initial_state(
+                        p.index, k, _sized(file, f"{key}.initial.{state}", p.size)
+                    )
+            sim.set_held(p.index, _sized(file, f"{key}.held", p.size))
     return net
+
+
+def _sized(file: Mapping[str, Any], key: str, *sizes: int) -> Any:
+    """Return a flat array of one of some sizes: the core trusts them."""
+    array = file[key]
+    if array.ndim != 1 or len(array) not in sizes:
+        fail("stored network", key, array.shape, f"must have {' or '.join(map(str, sizes))} values")
+    return array
+
+
+def _below(key: str, array: Any, limit: int) -> Any:
+    if len(array) and not 0 <= array.min() <= array.max() < limit:
+        fail("stored network", key, int(array.max()), f"must lie in 0 .. {limit - 1}")
+    return array
 
 
 def _part(net: Network, index: int, ids: Any) -> Population:
@@ -285,15 +304,34 @@ def _load_projection(net: Network, index: int, d: dict[str, Any], file: Mapping[
     key = f"projection{index}"
     pre, post = (_part(net, d[end], file.get(f"{key}.{end}_ids")) for end in ("pre", "post"))
     rule = None if d["plasticity"] is None else _restore(d["plasticity"], file)
-    row = file[f"{key}.row"].astype(np.int64)
+    row = _sized(file, f"{key}.row", pre.size + 1).astype(np.int64)
+    posts = _below(f"{key}.post", file[f"{key}.post"], post.size)
+    weight, delay = (_sized(file, f"{key}.{x}", 1, len(posts)) for x in ("weight", "delay"))
+    if row[0] != 0 or row[-1] != len(posts) or (np.diff(row) < 0).any():
+        fail("stored network", f"{key}.row", row, f"must ascend from 0 to {len(posts)}")
     pre_ids = np.repeat(np.arange(len(row) - 1), np.diff(row)).astype(np.uint32)
     net._sim.connect_lists(
-        pre.index, post.index, pre.size, pre_ids, file[f"{key}.post"], file[f"{key}.weight"], file[f"{key}.delay"],
+        pre.index, post.index, pre.size, pre_ids, posts, weight, delay,
         d["receptor"], None if rule is None else rule.to_core(), d["born"],
     )  # fmt: skip
     if rule is not None:
         prefix = f"{key}.plastic."
-        net._sim.set_plastic_state(
-            index, {k[len(prefix) :]: file[k] for k in file if k.startswith(prefix)}
-        )
+        state = {k.removeprefix(prefix): file[k] for k in file if k.startswith(prefix)}
+        _check_plastic(net, index, state, len(posts), post.size)
+        net._sim.set_plastic_state(index, state)
     net.projections.append(Projection(net, index, pre, post, rule, d["receptor"]))
+
+
+def _check_plastic(
+    net: Network, index: int, state: dict[str, Any], synapses: int, targets: int
+) -> None:
+    """Check the sizes of what a rule stores: for each synapse, each target, each row, ..."""
+    where = f"stored network: plastic state of projection {index}"
+    missing = set(net._sim.plastic_state(index)) - set(state)
+    if missing:
+        fail(where, "arrays", sorted(missing), "must be complete; missing")
+    sizes = {"synapse": synapses, "initial": synapses, "target": targets, "counts": targets}
+    for name, values in state.items():
+        family = name.split(".")[0].split("_")[0]
+        if name != "clock" and sizes.setdefault(family, len(values)) != len(values):
+            fail(where, name, len(values), f"must have {sizes[family]} values")
