@@ -23,6 +23,7 @@ from spikelet.plasticity import (
 from spikelet.population import Population
 from spikelet.projection import Projection
 from spikelet.recorders import SpikeRecorder, StateRecorder, WeightRecorder
+from spikelet.recordings import read_recording, recording_names
 from spikelet.regulation import SynapticScaling, WeightNormalisation
 from spikelet.rules import (
     AllToAll,
@@ -110,6 +111,8 @@ __all__ = [
     "layers",
     "models",
     "plot",
+    "read_recording",
+    "recording_names",
     "simd_level",
     "statistics",
 ]
