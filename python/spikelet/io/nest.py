@@ -164,7 +164,7 @@ class NestNetwork:
         return weights * nest_terms.sign(projection)
 
     def record(self, target: Population, what: str, *, every: float | None = None) -> NestRecorder:
-        """Record from now on, as `Network.record` does.
+        """Record from now on, as `Network.record` does; spikes of sources at time 0 are past then.
 
         Parameters
         ----------

@@ -85,25 +85,29 @@ def synapse(projection: Projection, dt: float) -> Synapse:
         assert up is not None
         assert down is not None
         params |= {"lambda": a / rule.w_max, "mu_plus": up, "mu_minus": down}
-        params["Wmax"] = factor * rule.w_max
+        params |= _bound(factor * rule.w_max)
         return Synapse(_PAIRINGS[rule.pairing], params, neuron)
     if isinstance(rule, TripletSTDP):
         params = {"Aplus": rule.A_plus, "Aminus": rule.A_minus, "tau_plus": rule.tau_plus}
         params |= {"Aplus_triplet": rule.A_plus_triplet, "Aminus_triplet": rule.A_minus_triplet}
-        params |= {"tau_plus_triplet": rule.tau_plus_triplet, "Wmax": factor * rule.w_max}
+        params |= {"tau_plus_triplet": rule.tau_plus_triplet, **_bound(factor * rule.w_max)}
         neuron = {"tau_minus": rule.tau_minus, "tau_minus_triplet": rule.tau_minus_triplet}
         return Synapse("stdp_triplet_synapse", params, neuron)
     if isinstance(rule, InhibitorySTDP):
         side = factor * (-1.0 if (projection.weights < 0).any() else 1.0)
         params = {"tau": rule.tau, "eta": rule.eta, "alpha": rule.alpha}
-        # All weights and Wmax must be of one sign, that of the model's default too.
-        params |= {"Wmax": side * rule.w_max, "weight": side * rule.w_max}
+        params |= _bound(side * rule.w_max)
         return Synapse("vogels_sprekeler_synapse", params, {"tau_minus": rule.tau})
     assert isinstance(rule, TsodyksMarkram)
     params = {"U": rule.U, "tau_rec": rule.tau_rec, "tau_fac": rule.tau_fac}
     if rule.tau_psc is None:  # its u is that of the first spike, whatever U is
         return Synapse("tsodyks2_synapse", {**params, "u": rule.U})
     return Synapse("tsodyks_synapse", {**params, "tau_psc": rule.tau_psc})
+
+
+def _bound(w_max: float) -> dict[str, float]:
+    """Return the bound, and a default weight: to NEST, the two must be of one sign."""
+    return {"Wmax": w_max, "weight": w_max}
 
 
 def neuron_parameters(
@@ -148,7 +152,7 @@ def inspect(net: Network) -> Findings:
         f"{type(how).__name__} of {projection!r}: NEST does not regulate weights"
         for projection, how in net.regulations
     ]
-    if len(net._sim.in_flight()[0]):
+    if _in_flight(net):
         found.left_out.append(f"spikes in flight at t = {net.t:g} ms")
     if any(isinstance(what, (PoissonInput, NoiseInput)) for _, what, _ in net._inputs) or any(
         isinstance(p.model, PoissonSource) for p in net.populations
@@ -157,6 +161,20 @@ def inspect(net: Network) -> Findings:
     if net.dtype == np.float32:
         found.notes.append("NEST computes in double precision, this network in float32")
     return found
+
+
+def _in_flight(net: Network) -> bool:
+    """Return whether a spike is on its way over a synapse."""
+    stamps, elements = net._sim.in_flight()  # elements are numbered through all populations
+    first = np.cumsum([0, *(p.size for p in net.populations)])
+    for projection in net.projections:
+        if len(projection) and len(stamps):
+            begin = first[projection.pre.index]
+            mine = (elements >= begin) & (elements < begin + projection.pre.size)
+            longest = int(net._sim.synapses(projection.index)[3].max())
+            if (stamps[mine] + longest > net._step).any():
+                return True
+    return False
 
 
 def _inspect_neurons(net: Network, population: Population, found: Findings) -> None:
