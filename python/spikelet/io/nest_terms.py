@@ -94,7 +94,7 @@ def synapse(projection: Projection, dt: float) -> Synapse:
         neuron = {"tau_minus": rule.tau_minus, "tau_minus_triplet": rule.tau_minus_triplet}
         return Synapse("stdp_triplet_synapse", params, neuron)
     if isinstance(rule, InhibitorySTDP):
-        side = factor * (-1.0 if (projection.weights < 0).any() else 1.0)
+        side = factor * (-1.0 if np.signbit(projection.weights).any() else 1.0)
         params = {"tau": rule.tau, "eta": rule.eta, "alpha": rule.alpha}
         params |= _bound(side * rule.w_max)
         return Synapse("vogels_sprekeler_synapse", params, {"tau_minus": rule.tau})
@@ -237,8 +237,8 @@ def _refuse_rule(projection: Projection) -> list[str]:
         if sign(projection) < 0:
             reasons.append('dependence="power_law" is for excitatory synapses in NEST')
     if isinstance(rule, InhibitorySTDP):
-        weights = projection.weights
-        if (weights < 0).any() and (weights > 0).any():
+        negative = np.signbit(projection.weights)  # zeros have a sign to go on with
+        if negative.any() and not negative.all():
             reasons.append("NEST wants weights of one sign")
         if rule.w_max == 0:
             reasons.append("w_max must be > 0")
