@@ -121,9 +121,15 @@ def test_going_on_from_a_state() -> None:
     net.reset(at=60.0)
     other = net.to_nest()
     ours, theirs = (x.record(cells, "spikes") for x in (net, other))
-    net.run(50.0)
-    other.run(50.0)
+    for x in (net, other):
+        x.run(10.5)
+    samples = [x.record(cells[3:], "V_m", every=2.0) for x in (net, other)]
+    for x in (net, other):
+        x.run(40.0)
+        x.run(1.0)  # NEST hands over the last samples in the next run
     same_spikes(ours, theirs)
+    np.testing.assert_array_equal(samples[1].times, samples[0].times)
+    np.testing.assert_allclose(samples[1].values, samples[0].values, rtol=0, atol=1e-9)
 
 
 def test_conductances() -> None:
@@ -407,5 +413,9 @@ def test_bad_calls() -> None:
         other.nodes(theirs)
     with pytest.raises(ValueError, match="belong"):
         other.weights(stranger.connect(theirs, theirs, sl.AllToAll()))
+    with pytest.raises(ValueError, match="taken to NEST"):
+        other.weights(net.connect(cells, cells, sl.AllToAll()))
+    with pytest.raises(ValueError, match="taken to NEST"):
+        other.record(net.population(1, sl.LIF()), "spikes")
     empty = net.connect(cells, cells, (np.zeros(0, int), np.zeros(0, int)))
     assert net.to_nest().weights(empty).shape == (0,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from spikelet.projection import Projection
 
 __all__ = ["NestNetwork", "NestRecorder", "to_nest"]
+
+_READ = 1 << 16  # synapses that are read at a time: NEST makes a dictionary of each
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -104,6 +107,7 @@ class NestNetwork:
     _nest: Any
     _nodes: tuple[Any, ...]  # by index of the population
     _first: tuple[int, ...]  # NEST's ids of their first elements
+    _projections: int
     _models: Mapping[int, str]  # of the projections that have synapses
     _orders: Mapping[int, Ints]  # of projections with multapses: by pre, post, delay and weight
     _delay: float  # ms
@@ -123,6 +127,10 @@ class NestNetwork:
                     return self._nodes[candidate.index]
             fail("nodes", "population", population, "must be the name of a population")
         self.network._check_own("nodes", population)
+        if population.index >= len(self._nodes):
+            fail(
+                "nodes", "population", population, "must have been there when it was taken to NEST"
+            )
         nodes = self._nodes[population.index]
         return nodes if population.whole else nodes[np.sort(population.ids).tolist()]
 
@@ -132,16 +140,12 @@ class NestNetwork:
         Returns
         -------
         nest.SynapseCollection
-            Each synapse is an object here; for millions of them this takes its time.
+            Each synapse is an object here; see `weights` for many.
         """
-        if projection.network is not self.network:
-            fail("connections", "projection", projection, "must belong to the network")
-        name = self._models.get(projection.index)
-        return (
-            self._nest.SynapseCollection(None)
-            if name is None
-            else self._nest.GetConnections(synapse_model=name)
-        )
+        model = self._model(projection)
+        if model is None:
+            return self._nest.SynapseCollection(None)
+        return self._nest.GetConnections(synapse_model=model)
 
     def weights(self, projection: Projection) -> Floats:
         """Return the weights of a projection in our canonical order, with our sign.
@@ -149,19 +153,38 @@ class NestNetwork:
         NEST's weights are those of the source's last spike that was delivered, ours are as of now. Synapses of the
         same source, target and delay are told apart by the order of their weights.
         """
-        synapses = self.connections(projection)
+        if self._model(projection) is None:
+            return np.zeros(0)
+        ends = np.cumsum(np.bincount(projection.pre_ids, minlength=projection.pre.size))
+        cuts = [0, *(1 + np.flatnonzero(np.diff(ends // _READ))), projection.pre.size]
+        parts = [self._read(projection, slice(*cut)) for cut in itertools.pairwise(cuts)]
+        weights = np.empty(len(projection))
+        weights[self._orders.get(projection.index, slice(None))] = np.concatenate(parts)
+        return weights * nest_terms.sign(projection)
+
+    def _model(self, projection: Projection) -> str | None:
+        """Return the name of a projection's synapse model, None if it has no synapses."""
+        if projection.network is not self.network or projection.index >= self._projections:
+            fail(
+                "to_nest",
+                "projection",
+                projection,
+                "must belong to the network that was taken to NEST",
+            )
+        return self._models.get(projection.index)
+
+    def _read(self, projection: Projection, sources: slice) -> Floats:
+        """Return NEST's weights of some sources by source, target, delay and weight."""
+        synapses = self._nest.GetConnections(
+            source=self._nodes[projection.pre.index][sources],
+            synapse_model=self._models[projection.index],
+        )
         if not len(synapses):
             return np.zeros(0)
-        got = {
-            k: np.atleast_1d(v)
-            for k, v in synapses.get(["source", "target", "delay", "weight"]).items()
-        }
-        order = np.lexsort(
-            (got["weight"], np.rint(got["delay"] / self.network.dt), got["target"], got["source"])
-        )
-        weights = np.empty(len(order))
-        weights[self._orders.get(projection.index, slice(None))] = got["weight"][order]
-        return weights * nest_terms.sign(projection)
+        got = synapses.get(["source", "target", "delay", "weight"])
+        source, target, delay, weight = (np.atleast_1d(values) for values in got.values())
+        steps = np.rint(delay / self.network.dt)
+        return np.asarray(weight[np.lexsort((weight, steps, target, source))], dtype=np.float64)
 
     def record(self, target: Population, what: str, *, every: float | None = None) -> NestRecorder:
         """Record from now on, as `Network.record` does; spikes of sources at time 0 are past then.
@@ -269,6 +292,6 @@ def to_nest(
     built.build()
     notes = (*found.notes, *(f"left out: {x}" for x in found.left_out))
     return NestNetwork(
-        net, built.ms(built.offset - built.now), notes, nest, built.nodes, built.first, built.models, built.orders,
+        net, built.ms(built.offset - built.now), notes, nest, built.nodes, built.first, len(net.projections), built.models, built.orders,
         built.ms(built.delay), built.now,
     )  # fmt: skip
