@@ -54,6 +54,7 @@ class NestRecorder:
     target: Population
     what: str
     device: Any
+    _every: int = 1  # steps
 
     def _events(self) -> tuple[Ints, Ints, dict[str, Any]]:
         """Return steps, ids and what else there is, in order of time, then id."""
@@ -61,8 +62,8 @@ class NestRecorder:
         steps = self.of._steps(events["times"])
         ids = np.asarray(events["senders"], dtype=np.int64) - self.of._first[self.target.index]
         order = np.lexsort((ids, steps))
-        if self.what != "spikes":  # a multimeter samples at our time 0 too
-            order = order[steps[order] > self.of._start]
+        if self.what != "spikes":  # a multimeter may sample at our time 0 too
+            order = order[(steps[order] > self.of._start) & (steps[order] % self._every == 0)]
         return steps[order], ids[order], {k: np.asarray(v)[order] for k, v in events.items()}
 
     @property
@@ -217,16 +218,15 @@ class NestNetwork:
                 what,
                 f"must be one of {', '.join(['spikes', *known])} in NEST",
             )
-        steps = interval("record", every, self.network.dt)
-        length = steps * self.network.dt
-        params = {
-            "record_from": [what],
-            "interval": round(length, 3),
-            "offset": round(self.offset % length, 3),
-        }
+        dt, steps = self.network.dt, interval("record", every, self.network.dt)
+        phase = round(self.offset / dt) % steps
+        # NEST misses a sample in its next step unless the phase is 0; then all are taken, and most are dropped.
+        taken = 1 if phase and (self._steps(self._nest.biological_time) + 1) % steps == 0 else steps
+        times = {"interval": round(taken * dt, 3), "offset": round(phase % taken * dt, 3)}
+        params = {"record_from": [what], **times}
         device = self._nest.Create("multimeter", params=params)
         self._nest.Connect(device, self.nodes(target), syn_spec={"delay": self._delay})
-        return NestRecorder(self, target, what, device)
+        return NestRecorder(self, target, what, device, steps)
 
     @property
     def t(self) -> float:

@@ -181,9 +181,6 @@ class Builder:
         self.models[projection.index] = name
         pre, post = projection.pre_ids, projection.post_ids
         weights = projection.weights.astype(np.float64) * nest_terms.sign(projection)
-        if "Wmax" in how.params:  # of the sign of all weights; to NEST, 0 is positive
-            low = np.finfo(np.float64).tiny * np.sign(how.params["Wmax"])
-            weights = np.where(weights == 0, low, weights)
         steps = self.net._sim.synapses(projection.index)[3]
         if ((np.diff(pre) == 0) & (np.diff(post) == 0)).any():
             self.orders[projection.index] = np.lexsort(

@@ -247,6 +247,18 @@ def _refuse_rule(projection: Projection) -> list[str]:
     return reasons
 
 
+def _remembers(state: dict[str, Any], rule: Plasticity) -> bool:
+    """Return whether there are traces of earlier spikes; what else the core keeps is its own bookkeeping."""
+    names = [
+        "row.",
+        "target.0",
+        "post_stamp",
+        "row_double.2",
+    ]  # the last: stamps of short-term plasticity
+    names += ["target.1"] if isinstance(rule, TripletSTDP) else []
+    return any(np.any(state[k]) for k in state if k.startswith(tuple(names)))
+
+
 def _inspect_projection(net: Network, projection: Projection, found: Findings) -> None:
     where = repr(projection)
     rule: Plasticity | None = projection.plasticity
@@ -266,12 +278,7 @@ def _inspect_projection(net: Network, projection: Projection, found: Findings) -
         found.left_out.append(
             f'{where}: coincidence="potentiate"; pairs of t_pre = t_post do nothing in NEST'
         )
-    state = net._sim.plastic_state(projection.index)
-    if any(
-        np.any(state[k])
-        for k in state
-        if k.startswith(("row.", "target.", "post_stamp", "row_double.2"))
-    ):
+    if _remembers(net._sim.plastic_state(projection.index), rule):
         found.left_out.append(f"{where}: what the synapses remember of earlier spikes")
     if isinstance(rule, STDP) and rule.pairing == "nearest_restricted":
         found.notes.append(
