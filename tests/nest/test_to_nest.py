@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -418,6 +419,29 @@ def test_kernel() -> None:
         net.to_nest(reset_kernel=False)
     net.to_nest()
     assert (nest.resolution, nest.network_size, nest.rng_seed) == (0.1, 3, 1)
+
+
+def test_things_of_no_size() -> None:
+    net = sl.Network(threads=1, dtype="float64")
+    cells = net.population(4, sl.LIFDelta(I_e=500.0), name="cells")
+    silent = net.population(2, sl.SpikeSource([], np.zeros(0, int)))
+    net.population(0, sl.PoissonSource(3.0))
+    net.connect(silent, cells, sl.AllToAll(), weight=1e3, delay=2.0)
+    net.inject(cells, sl.CurrentInput(np.zeros(0)))
+    net.inject(cells, sl.CurrentInput(np.zeros((0, 4))))
+    net.inject(cells[:0], sl.CurrentInput(np.ones(3)))
+    other = net.to_nest()
+    ours, theirs = (x.record(cells, "spikes") for x in (net, other))
+    net.run(100.0)
+    other.run(0.0)
+    other.run(100.0)
+    same_spikes(ours, theirs, at_least=10)
+
+
+def test_without_nest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nest", None)
+    with pytest.raises(ImportError, match=r"pip install 'spikelet\[nest\]'"):
+        sl.Network().to_nest()
 
 
 def test_bad_calls() -> None:

@@ -161,7 +161,7 @@ class Builder:
     def _currents(self, what: CurrentInput, first: int) -> Ints:
         """Make generators of a current whose first row is that many steps from now."""
         values = what.values.astype(self.net.dtype).astype(np.float64)
-        values = values.reshape(len(values), -1)[max(-first, 0) :]
+        values = (values if values.ndim == 2 else values[:, None])[max(-first, 0) :]
         edge = np.zeros((1, values.shape[1]))
         values = np.concatenate([edge, values, edge])
         params = []
