@@ -459,11 +459,11 @@ class Network:
         seed : int, optional
             NEST's rng_seed; by default from `seed` of this network.
         reset_kernel : bool
-            Call ``nest.ResetKernel()`` first: what was built in NEST before is gone. False adds to it, with the settings
-            it has; its resolution must be dt, and it must not have run.
+            Call ``nest.ResetKernel()`` first: what was built in NEST before is gone. False adds to it, with the
+            settings it has; its resolution must be dt, and it must not have run.
         approximate : bool
-            Leave out what NEST has nothing for: spikes in flight, refractoriness, traces, pairs that coincide. The result's
-            `notes` say what.
+            Leave out spikes in flight, refractoriness, traces, and what pairs do that coincide, which NEST cannot take;
+            the result's `notes` say what there was.
 
         Returns
         -------

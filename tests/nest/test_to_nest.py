@@ -427,6 +427,8 @@ def test_things_of_no_size() -> None:
     silent = net.population(2, sl.SpikeSource([], np.zeros(0, int)))
     net.population(0, sl.PoissonSource(3.0))
     net.connect(silent, cells, sl.AllToAll(), weight=1e3, delay=2.0)
+    nobody = (np.zeros(0, int), np.zeros(0, int))
+    net.connect(silent, cells, nobody, plasticity=sl.STDP(coincidence="ignore"))
     net.inject(cells, sl.CurrentInput(np.zeros(0)))
     net.inject(cells, sl.CurrentInput(np.zeros((0, 4))))
     net.inject(cells[:0], sl.CurrentInput(np.ones(3)))

@@ -264,6 +264,7 @@ def to_nest(
 ) -> NestNetwork:
     """Build a network in NEST; see `Network.to_nest`."""
     nest = _import_nest()
+    net._require_idle()
     if threads is not None:
         integer("to_nest", "threads", threads, 1)
     if seed is not None:
@@ -292,6 +293,6 @@ def to_nest(
     built.build()
     notes = (*found.notes, *(f"left out: {x}" for x in found.left_out))
     return NestNetwork(
-        net, built.ms(built.offset - built.now), notes, nest, built.nodes, built.first, len(net.projections), built.models, built.orders,
-        built.ms(built.delay), built.now,
+        net, built.ms(built.offset - built.now), notes, nest, built.nodes, built.first,
+        len(net.projections), built.models, built.orders, built.ms(built.delay), built.now,
     )  # fmt: skip

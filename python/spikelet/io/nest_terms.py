@@ -117,7 +117,8 @@ def neuron_parameters(
     values: dict[str, npt.NDArray[np.float64]] = {}
     conflicts = []
     for projection in net.projections:
-        if projection.post.index != population.index or _refuse_rule(projection):
+        mine = projection.post.index == population.index and len(projection) > 0
+        if not mine or _refuse_rule(projection):
             continue
         for name, value in synapse(projection, net.dt).neuron.items():
             array = values.setdefault(name, np.full(population.size, np.nan))
