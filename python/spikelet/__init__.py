@@ -47,10 +47,10 @@ from spikelet.sources import (
 )
 from spikelet.spiking_model import SpikingModel, SpikingResult
 
-_LATER = ("conversion", "energy", "models", "plot")  # built on the rest, and not for everyone
+_LATER = ("conversion", "energy", "io", "models", "plot")  # built on the rest, and not for everyone
 
 if TYPE_CHECKING:
-    from spikelet import conversion, energy, models, plot
+    from spikelet import conversion, energy, io, models, plot
     from spikelet.conversion import convert
 else:
 
@@ -108,6 +108,7 @@ __all__ = [
     "decode",
     "encode",
     "energy",
+    "io",
     "layers",
     "models",
     "plot",

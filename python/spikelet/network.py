@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,9 @@ from spikelet.sources import (
     RasterSource,
     SpikeSource,
 )
+
+if TYPE_CHECKING:
+    from spikelet.io.nest import NestNetwork
 
 __all__ = ["Network"]
 
@@ -491,6 +494,46 @@ class Network:
             If the file is damaged, or not such a file, or of a newer version.
         """
         return storage.load(path, threads)
+
+    def to_nest(
+        self,
+        *,
+        threads: int | None = None,
+        seed: int | None = None,
+        reset_kernel: bool = True,
+        approximate: bool = False,
+    ) -> NestNetwork:
+        """Build the same network in NEST, as it is now, with all weights, delays, parameters and states.
+
+        Parameters
+        ----------
+        threads : int, optional
+            NEST's local_num_threads; by default `threads` of this network.
+        seed : int, optional
+            NEST's rng_seed; by default from `seed` of this network.
+        reset_kernel : bool
+            Call ``nest.ResetKernel()`` first: what was built in NEST before is gone. False adds to it, with the
+            settings it has; its resolution must be dt, and it must not have run.
+        approximate : bool
+            Leave out spikes in flight, refractoriness, traces, and what pairs do that coincide, which NEST cannot take;
+            the result's `notes` say what there was.
+
+        Returns
+        -------
+        NestNetwork
+
+        Raises
+        ------
+        ValueError
+            If NEST does not have something; all of it is named, and nothing is built.
+        ImportError
+            If there is no NEST: ``pip install 'spikelet[nest]'``.
+        """
+        from spikelet.io.nest import to_nest  # noqa: PLC0415  # built on the rest
+
+        return to_nest(
+            self, threads=threads, seed=seed, reset_kernel=reset_kernel, approximate=approximate
+        )
 
     def __repr__(self) -> str:
         neurons = sum(p.size for p in self.populations if isinstance(p.model, NeuronModel))

@@ -25,7 +25,11 @@ __all__ = ["SpikeRecorder", "StateRecorder", "WeightRecorder"]
 
 
 class _Recorder(Recorded):
-    """What was recorded before (in memory, after a load; or on disk), and what the core holds."""
+    """What was recorded before (in memory, after a load or from all ranks; or on disk), and what the core holds.
+
+    Of a network that ranks share, the core holds what this one owns. At the end of each run the ranks gather what
+    was recorded in memory, so that reading needs no other rank; on disk each has a file of its own.
+    """
 
     _kind = ""
     _what = ""
@@ -35,7 +39,7 @@ class _Recorder(Recorded):
         self.index = -1  # in the core, of those of its kind
         self.target = target
         self._every = every
-        self._earlier: Arrays | None = None
+        self._earlier: list[Arrays] = []
         self._file: RecordingFile | None = None
         self._name = ""  # of the group in the file
 
@@ -53,7 +57,7 @@ class _Recorder(Recorded):
         self._forget()
 
     def _forget(self) -> None:
-        self._earlier = None
+        self._earlier = []
         self.network._sim.clear_recorder(self._kind, self.index)
 
     @abstractmethod
@@ -67,6 +71,8 @@ class _Recorder(Recorded):
         """Return what the core holds and the file does not."""
         stamps, data = self._from_core()
         if self._file is None:
+            if self.network.ranks.size > 1:  # between runs all is gathered
+                data = np.empty((len(stamps), *self._shape()), data.dtype)
             return stamps, data
         # An interrupt may have struck after these were written and before the core forgot them.
         new = int(np.searchsorted(stamps, self._file.done[self._name][1], side="right"))
@@ -78,7 +84,7 @@ class _Recorder(Recorded):
             with self._file.group(self._name) as (group, n):
                 first, last = recording_file.span(group, n, start, stop)
                 yield from recording_file.blocks(group, first, last)
-        for stamps, data in filter(None, (self._earlier, self._held())):
+        for stamps, data in (*self._memory(), self._held()):
             first, last = np.searchsorted(stamps, (start, stop), side="right")
             yield stamps[first:last], data[first:last]
 
@@ -88,11 +94,11 @@ class _Recorder(Recorded):
         if self._file is not None:
             with self._file.group(self._name) as (group, n):
                 return np.concatenate([group["stamps"][:n], held])
-        return held if self._earlier is None else np.concatenate([self._earlier[0], held])
+        return np.concatenate([*(stamps for stamps, _ in self._memory()), held])
 
     def _count(self) -> int:
         self.network._require_idle()
-        earlier = 0 if self._earlier is None else len(self._earlier[0])
+        earlier = sum(len(stamps) for stamps, _ in self._earlier)
         on_disk = 0 if self._file is None else self._file.done[self._name][0]
         return earlier + on_disk + len(self._held()[0])
 
@@ -100,8 +106,31 @@ class _Recorder(Recorded):
     def _dt(self) -> float:
         return self.network.dt
 
+    def _memory(self) -> list[Arrays]:
+        """Return what was recorded before, in one piece."""
+        if len(self._earlier) > 1:
+            stamps, data = zip(*self._earlier, strict=True)
+            self._earlier = [(np.concatenate(stamps), np.concatenate(data))]
+        return self._earlier
+
+    def _gather(self) -> None:
+        """Bring together what the ranks hold; all of them do this at the end of a run."""
+        self._earlier.append(self._join(*self._from_core()))
+        self.network._sim.clear_recorder(self._kind, self.index)
+
+    @abstractmethod
+    def _join(self, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any]) -> Arrays:
+        """Return what all ranks recorded, given what this one did."""
+
+    def _own(self) -> npt.NDArray[np.bool_]:
+        """Return which elements of the target this rank owns."""
+        begin, end = self.network._sim.own(self.target.index)
+        return np.asarray((self.target.ids >= begin) & (self.target.ids < end))
+
     def _write_to(self, path: Path) -> None:
         """Record to a file, a new one or that of another recorder of the network."""
+        if self.network.ranks.size > 1:
+            path = path.with_stem(f"{path.stem}.rank{self.network.ranks.rank}")
         shared = (r._file for r in self.network.recorders if r._file and r._file.path == path)
         file = next(shared, None) or RecordingFile(path, self.network.dt, self.network.seed)
         self._name = file.add(self._title, self._layout(), self.network._step)
@@ -111,6 +140,10 @@ class _Recorder(Recorded):
         """Go on in a file, after a load."""
         self._file, self._name = file, name
         file.layouts[name] = self._layout()
+
+    def _shape(self) -> tuple[int, ...]:
+        """Return the shape of what belongs to one stamp."""
+        return (len(self.target),)
 
     @abstractmethod
     def _layout(self) -> Layout: ...
@@ -144,12 +177,21 @@ class SpikeRecorder(_Recorder, RecordedSpikes):
     def _from_core(self) -> Arrays:
         return self.network._sim.recorded_spikes(self.index)
 
+    def _join(self, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any]) -> Arrays:
+        parts = self.network.ranks.gather(self._title, (stamps, data))
+        stamps, data = (np.concatenate(x) for x in zip(*parts, strict=True))
+        order = np.lexsort((data, stamps))
+        return stamps[order], data[order]
+
     def _elements(self) -> tuple[npt.NDArray[np.uint32], int]:
         return self.target.ids, self.target.size
 
     @property
     def _now(self) -> float:
         return self.network.t
+
+    def _shape(self) -> tuple[int, ...]:
+        return ()
 
     def _layout(self) -> Layout:
         elements = {} if self.target.whole else {"elements": self.target.ids}
@@ -174,17 +216,22 @@ class StateRecorder(_Recorder, RecordedSamples):
 
     def _start(self) -> None:
         state = self.target._state_index(self.name)
-        self.index = self.network._sim.record_state(
-            self.target.index, state, self.target.ids, self._every
-        )
+        ids = self.target.ids[self._own()]
+        self.index = self.network._sim.record_state(self.target.index, state, ids, self._every)
 
     def _from_core(self) -> Arrays:
         return self.network._sim.recorded_states(self.index)
 
+    def _join(self, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any]) -> Arrays:
+        whole = np.empty((len(stamps), len(self.target)), data.dtype)
+        for own, values in self.network.ranks.gather(self._title, (self._own(), data)):
+            whole[:, own] = values
+        return stamps, whole
+
     def _layout(self) -> Layout:
         about = {**_of_population(self.target, self.name), "every": self._every}
-        elements = {"elements": self.target.ids}
-        return Layout("state", self.network.dtype, (len(self.target),), about, elements)
+        ids = self.target.ids[self._own()]
+        return Layout("state", self.network.dtype, (len(ids),), about, {"elements": ids})
 
     def __repr__(self) -> str:
         return f"StateRecorder({self.target.name}.{self.name}: {self._count()} samples)"
@@ -202,9 +249,13 @@ class WeightRecorder(_Recorder, RecordedSamples):
     def _from_core(self) -> Arrays:
         return self.network._sim.recorded_weights(self.index)
 
+    def _join(self, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any]) -> Arrays:
+        return stamps, self.target._whole("recorded weights", data)
+
     def _layout(self) -> Layout:
         ends = {"pre": self.target.pre.name, "post": self.target.post.name, "every": self._every}
-        return Layout("weights", self.network.dtype, (len(self.target),), ends)
+        count = self.network._sim.projection_size(self.target.index)
+        return Layout("weights", self.network.dtype, (count,), ends)
 
     @property
     def _title(self) -> str:

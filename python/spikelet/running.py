@@ -73,9 +73,6 @@ def run(
 ) -> None:
     """Run so many steps."""
     by_file = _files(net)
-    if not by_file and save is None:
-        net._sim.run(steps, report)
-        return
     end = net._step + steps
     next_save = min(end, net._step + save_every) if save_every else end
     with contextlib.ExitStack() as opened:
@@ -85,10 +82,10 @@ def run(
         most = max(1, int(PIECE / known)) if known else end
         piece = min(most, _FIRST)
         while True:
-            stop = min(end, next_save, net._step + piece) if by_file else next_save
-            done, size = _run_piece(
-                net, stop - net._step, report if not by_file else _pausing(report)
-            )
+            stop = next_save
+            if by_file:
+                stop = min(stop, net._step + min(net.ranks.gather("the length of a run", piece)))
+            done, size = _run_piece(net, stop - net._step, report, bool(by_file))
             if done:
                 rate = size / done
                 piece = min(2 * done, most, max(1, int(PIECE / rate)) if rate else end)
@@ -111,12 +108,30 @@ def _pausing(report: Report | None) -> Report:
     return poll
 
 
-def _run_piece(net: Network, steps: int, report: Report | None) -> tuple[int, int]:
+def _run_piece(net: Network, steps: int, report: Report | None, to_disk: bool) -> tuple[int, int]:
     """Run a piece, or a part of it; return the steps done and the bytes recorded."""
     start, size = net._step, 0
     try:
-        with contextlib.suppress(_Pause):
-            net._sim.run(steps, report)
-    finally:  # what was recorded until Ctrl-C is written, too
-        size = drain(net)
+        try:
+            with contextlib.suppress(_Pause):
+                net._sim.run(steps, _pausing(report) if to_disk else report)
+        finally:  # what was recorded until Ctrl-C is written, too
+            size = drain(net)
+    except BaseException:
+        _meet(net, failed=True)
+        raise
+    _meet(net, failed=False)
     return net._step - start, size
+
+
+def _meet(net: Network, *, failed: bool) -> None:
+    """Let the ranks, which all stopped at one step, gather what was recorded and know of errors."""
+    if net.ranks.size == 1:
+        return
+    for recorder in net.recorders:
+        if recorder._file is None:
+            recorder._gather()
+    stopped = net.ranks.gather("the end of a run", failed)
+    if any(stopped) and not failed:
+        msg = f"run: rank {stopped.index(True)} stopped it at {net.t:g} ms"
+        raise RuntimeError(msg)

@@ -24,6 +24,7 @@ from spikelet.population import Population
 from spikelet.projection import Projection
 from spikelet.recorders import make_recorder
 from spikelet.recording_file import RecordingFile
+from spikelet.shared_state import family, own_state, whole_state
 
 if TYPE_CHECKING:
     from spikelet.network import Network
@@ -73,7 +74,30 @@ def _restore(description: dict[str, Any], file: Mapping[str, Any]) -> Any:
 
 
 def save(net: Network, path: str | os.PathLike[str], *, recorders: bool) -> None:
-    """Write a network."""
+    """Write a network; one file, whatever ranks share it."""
+    if net.ranks.size > 1:
+        net.prepare()  # all ranks know the longest delay then
+    header, arrays = _describe(net, Path(path).absolute().parent, recorders=recorders)
+    error = None
+    if net.ranks.rank == 0:
+        try:
+            _write(path, header, arrays)
+        except OSError as caught:
+            error = caught
+    error = net.ranks.gather(f"whether {path} is written", error)[0]
+    if error is not None:
+        raise error
+
+
+def _write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> None:
+    with replacing(path) as part, part.open("wb") as file:  # np.savez would add a suffix to a name
+        np.savez(file, header=np.array(json.dumps(header)), **arrays)
+
+
+def _describe(
+    net: Network, folder: Path, *, recorders: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the header and the arrays."""
     out, sim = _Writer(), net._sim
     if recorders and running.pending(net):  # a write failed before
         running.drain(net)
@@ -82,10 +106,12 @@ def save(net: Network, path: str | os.PathLike[str], *, recorders: bool) -> None
         key = f"population{p.index}"
         if isinstance(p.model, neurons.NeuronModel):
             for k, state in enumerate(p.model.states):
-                out.arrays[f"{key}.state.{state}"] = sim.raw_state(p.index, k)
+                raw = sim.raw_state(p.index, k)
+                out.arrays[f"{key}.state.{state}"] = net._whole("state", p.index, raw)
                 if sim.has_run(p.index):  # where reset goes back to
-                    out.arrays[f"{key}.initial.{state}"] = sim.initial_state(p.index, k)
-            out.arrays[f"{key}.held"] = sim.held(p.index)
+                    initial = sim.initial_state(p.index, k)
+                    out.arrays[f"{key}.initial.{state}"] = net._whole("state", p.index, initial)
+            out.arrays[f"{key}.held"] = net._whole("state", p.index, sim.held(p.index))
         model = out.describe(p.model, key)
         populations.append(
             {"n": p.size, "name": p.name, "model": model, "start": net._raster_starts[p.index]}
@@ -95,9 +121,9 @@ def save(net: Network, path: str | os.PathLike[str], *, recorders: bool) -> None
         plastic = None
         if q.plasticity is not None:
             plastic = out.describe(q.plasticity, key)
-            for name, values in sim.plastic_state(q.index).items():
+            for name, values in whole_state(q).items():
                 out.arrays[f"{key}.plastic.{name}"] = values
-        row, post, weight, delay = sim.synapses(q.index)
+        row, post, weight, delay = q._synapses()
         weight, delay = (x[:1] if len(x) and (x == x[0]).all() else x for x in (weight, delay))
         out.arrays.update(
             {f"{key}.row": row, f"{key}.post": post, f"{key}.weight": weight, f"{key}.delay": delay}
@@ -141,10 +167,9 @@ def save(net: Network, path: str | os.PathLike[str], *, recorders: bool) -> None
         ],
     }
     if recorders:
-        header |= _describe_recorders(net, out, Path(path).absolute().parent)
+        header |= _describe_recorders(net, out, folder)
     header["arrays"] = sorted(out.arrays)
-    with replacing(path) as part, part.open("wb") as file:  # np.savez would add a suffix to a name
-        np.savez(file, header=np.array(json.dumps(header)), **out.arrays)
+    return header, out.arrays
 
 
 def _describe_recorders(net: Network, out: _Writer, folder: Path) -> dict[str, Any]:
@@ -161,7 +186,8 @@ def _describe_recorders(net: Network, out: _Writer, folder: Path) -> dict[str, A
         described.append(d)
     for file in files:
         file.sync()  # what the checkpoint counts on
-    return {"recorders": described, "recordings": [f.describe(folder) for f in files]}
+    recordings = net.ranks.gather("recordings", [f.describe(folder) for f in files])
+    return {"recorders": described, "recordings": recordings if any(recordings) else []}
 
 
 _BROKEN = (
@@ -283,7 +309,13 @@ def _part(net: Network, index: int, ids: Any) -> Population:
 def _load_recorders(
     net: Network, header: dict[str, Any], arrays: Mapping[str, Any], folder: Path
 ) -> None:
-    files = [RecordingFile.restore(d, folder) for d in header.get("recordings", [])]
+    by_rank = header.get("recordings", [])
+    if any(by_rank) and len(by_rank) != net.ranks.size:
+        rule = f"was saved by {len(by_rank)} ranks that record to files; load it on as many, not on"
+        fail("stored network", "recordings", net.ranks.size, rule)
+    files = (
+        [RecordingFile.restore(d, folder) for d in by_rank[net.ranks.rank]] if any(by_rank) else []
+    )
     for k, d in enumerate(header.get("recorders", [])):
         target: Any
         if d["kind"] == "weights":
@@ -295,7 +327,7 @@ def _load_recorders(
         if "file" in d:
             r._go_on(files[d["file"]], d["name"])
         else:
-            r._earlier = arrays[f"recorder{k}.stamps"], arrays[f"recorder{k}.data"]
+            r._earlier = [(arrays[f"recorder{k}.stamps"], arrays[f"recorder{k}.data"])]
         r._start()
         net.recorders.append(r)
 
@@ -314,12 +346,13 @@ def _load_projection(net: Network, index: int, d: dict[str, Any], file: Mapping[
         pre.index, post.index, pre.size, pre_ids, posts, weight, delay,
         d["receptor"], None if rule is None else rule.to_core(), d["born"],
     )  # fmt: skip
+    projection = Projection(net, index, pre, post, rule, d["receptor"])
+    net.projections.append(projection)
     if rule is not None:
         prefix = f"{key}.plastic."
         state = {k.removeprefix(prefix): file[k] for k in file if k.startswith(prefix)}
         _check_plastic(net, index, state, len(posts), post.size)
-        net._sim.set_plastic_state(index, state)
-    net.projections.append(Projection(net, index, pre, post, rule, d["receptor"]))
+        net._sim.set_plastic_state(index, own_state(projection, state))
 
 
 def _check_plastic(
@@ -331,8 +364,7 @@ def _check_plastic(
     if missing:
         fail(where, "arrays", sorted(missing), "must be complete; missing")
     targets = targets if len(state["row_source"]) else 0  # it has not run, and holds weights only
-    sizes = {"synapse": synapses, "initial": synapses, "target": targets, "counts": targets}
+    sizes = {"synapse": synapses, "target": targets}
     for name, values in state.items():
-        family = name.split(".")[0].split("_")[0]
-        if name != "clock" and sizes.setdefault(family, len(values)) != len(values):
-            fail(where, name, len(values), f"must have {sizes[family]} values")
+        if name != "clock" and sizes.setdefault(family(name), len(values)) != len(values):
+            fail(where, name, len(values), f"must have {sizes[family(name)]} values")

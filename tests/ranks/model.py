@@ -42,7 +42,7 @@ def build(dtype: Any, threads: int) -> sl.Network:
     net.connect(S, I, sl.AllToAll(), weight=sl.Uniform(5.0, 15.0), delay=1.2, plasticity=nearest)
     history = sl.STDP(A_plus=0.01, A_minus=0.01, w_max=6.0)
     net.connect(S, D, some, weight=sl.Uniform(1.0, 3.0), delay=delays, plasticity=history)
-    net.connect(E, C, pairs, weight=rng.uniform(0.0, 3.0, 4000), delay=span)
+    net.connect(E, C, pairs, weight=rng.uniform(0.0, 80.0, 4000), delay=span)
     inhibitory = sl.InhibitorySTDP(eta=0.5, w_max=100.0)
     net.connect(I, I, some, weight=sl.Normal(-30.0, 5.0), delay=0.8, plasticity=inhibitory)
     net.connect(E, D, some, weight=0.3, plasticity=sl.TsodyksMarkram())
