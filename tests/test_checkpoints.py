@@ -247,6 +247,8 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "count": (lambda h: h["populations"][0].update(n=91), "c"),
     "end": (lambda h: h["projections"][0].update(pre=77), "c"),
     "recorder": (lambda h: h["recorders"][0].update(what="moods"), "moods"),
+    "interval": (lambda h: h["recorders"][3].update(every=0), "every"),
+    "receptor": (lambda h: h["projections"][0].update(receptor=9), "receptor"),
     "arrays": (lambda h: h["arrays"].append("more"), "arrays"),
 }
 
@@ -261,6 +263,18 @@ def test_what_is_unknown_is_refused(change: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=match) as caught:
         sl.Network.load(tmp_path / "c")
     assert str(tmp_path / "c") in str(caught.value)
+
+
+def test_files_of_the_version_before_are_read(tmp_path: Path) -> None:
+    net = stored(tmp_path / "c")
+
+    def older(header: dict[str, Any]) -> None:
+        header["format"] = "spikelet network 2"
+        for name in ("recorders", "recordings", "arrays"):
+            del header[name]
+
+    rewrite(tmp_path / "c", older)
+    assert_equal(everything(sl.Network.load(tmp_path / "c")), everything(net))
 
 
 def test_an_array_that_is_missing_is_refused(tmp_path: Path) -> None:

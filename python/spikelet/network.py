@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core, connecting, injecting, running, storage
-from spikelet import progress as _progress
 from spikelet._checks import (
     fail,
     fits,
@@ -358,21 +357,7 @@ class Network:
             If the network is running in another thread.
         """
         self._require_idle()
-        time, steps = steps_of("run", "duration", duration, self.dt)
-        if save is None and save_every is not None:
-            fail("run", "save_every", save_every, "needs save, the file to write;")
-        period = None if save_every is None else interval("run", save_every, self.dt, "save_every")
-        start = self._step
-
-        def report(call: Callable[[float], Any]) -> Callable[[int], None]:
-            return lambda step: call((step - start) * self.dt)
-
-        if progress is True:
-            with _progress.bar(time) as update:
-                running.run(self, steps, report(update), save, period)
-        else:
-            call = report(progress) if callable(progress) else None
-            running.run(self, steps, call, save, period)
+        running.run(self, duration, progress, save, save_every)
 
     @overload
     def record(

@@ -363,9 +363,8 @@ class RecordingFile:
             return
         h5py = _h5py()
         with (
-            reading(self.path) as old,
             replacing(self.path) as part,
-            _naming(self.path),
+            reading(self.path) as old,
             h5py.File(part, "w", libver="latest", locking=False, track_order=True) as new,
         ):
             new.attrs.update(old.attrs)

@@ -183,7 +183,8 @@ class _OnDisk(Recorded):
     def _stamps(self) -> npt.NDArray[np.int64]:
         with recording_file.reading(self.path) as file:
             group = file[self.name]
-            return np.asarray(group["stamps"][: int(group["done"][0])])
+            n = int(group["done"][0])  # first: the data may grow meanwhile
+            return np.asarray(group["stamps"][:n])
 
     def __len__(self) -> int:
         """Return the number of spikes or samples so far."""

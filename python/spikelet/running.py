@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from spikelet._checks import fail, interval, steps_of
+from spikelet.progress import bar
 
 if TYPE_CHECKING:
     import os
@@ -66,12 +69,36 @@ def next_files(net: Network, step: int) -> None:
 
 def run(
     net: Network,
+    duration: float,
+    progress: bool | Callable[[float], Any],
+    save: str | os.PathLike[str] | None,
+    save_every: float | None,
+) -> None:
+    """Do what `Network.run` says."""
+    length, steps = steps_of("run", "duration", duration, net.dt)
+    if save is None and save_every is not None:
+        fail("run", "save_every", save_every, "needs save, the file to write;")
+    period = None if save_every is None else interval("run", save_every, net.dt, "save_every")
+    start = net._step
+
+    def report(call: Callable[[float], Any]) -> Report:
+        return lambda step: call((step - start) * net.dt)
+
+    if progress is True:
+        with bar(length) as update:
+            _run_steps(net, steps, report(update), save, period)
+    else:
+        call = report(progress) if callable(progress) else None
+        _run_steps(net, steps, call, save, period)
+
+
+def _run_steps(
+    net: Network,
     steps: int,
     report: Report | None,
-    save: str | os.PathLike[str] | None = None,
-    save_every: int | None = None,
+    save: str | os.PathLike[str] | None,
+    save_every: int | None,
 ) -> None:
-    """Run so many steps."""
     by_file = _files(net)
     end = net._step + steps
     next_save = min(end, net._step + save_every) if save_every else end

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spikelet import _core, injecting, neurons, plasticity, regulation, running, sources
-from spikelet._checks import fail
+from spikelet import _core, connecting, injecting, neurons, plasticity, regulation, running, sources
+from spikelet._checks import fail, integer
 from spikelet._files import replacing
 from spikelet.population import Population
 from spikelet.projection import Projection
@@ -323,7 +323,7 @@ def _load_recorders(
         else:
             target = _part(net, d["target"], arrays.get(f"recorder{k}.ids"))
         r = make_recorder(net, target, d["what"], None)
-        r._every = d["every"]
+        r._every = integer("stored network: recorder", "every", d["every"], 1)
         if "file" in d:
             r._go_on(files[d["file"]], d["name"])
         else:
@@ -336,6 +336,8 @@ def _load_projection(net: Network, index: int, d: dict[str, Any], file: Mapping[
     key = f"projection{index}"
     pre, post = (_part(net, d[end], file.get(f"{key}.{end}_ids")) for end in ("pre", "post"))
     rule = None if d["plasticity"] is None else _restore(d["plasticity"], file)
+    if d["receptor"] not in connecting.RECEPTORS.values():
+        fail("stored network", f"{key} receptor", d["receptor"], "must be a known one")
     row = _sized(file, f"{key}.row", pre.size + 1).astype(np.int64)
     posts = _below(f"{key}.post", file[f"{key}.post"], post.size)
     weight, delay = (_sized(file, f"{key}.{x}", 1, len(posts)) for x in ("weight", "delay"))
