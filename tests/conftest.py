@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+# Threads that wait for work sleep: the other process of the tests needs their core. Read when OpenMP is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import spikelet as sl
 
 Floats = NDArray[np.float64]
