@@ -46,11 +46,12 @@ from spikelet.sources import (
 )
 from spikelet.spiking_model import SpikingModel, SpikingResult
 
-_LATER = ("conversion", "energy", "models", "plot")  # built on the rest, and not for everyone
+_LATER = ("conversion", "energy", "experiments", "models", "plot")  # built on the rest, and not for everyone
 
 if TYPE_CHECKING:
-    from spikelet import conversion, energy, models, plot
+    from spikelet import conversion, energy, experiments, models, plot
     from spikelet.conversion import convert
+    from spikelet.experiments import SweepResult, load_sweep, sweep
 else:
 
     def __getattr__(name: str) -> Any:
@@ -58,6 +59,8 @@ else:
             return importlib.import_module(f"spikelet.{name}")
         if name == "convert":
             return importlib.import_module("spikelet.conversion").convert
+        if name in ("SweepResult", "load_sweep", "sweep"):
+            return getattr(importlib.import_module("spikelet.experiments"), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -93,6 +96,7 @@ __all__ = [
     "SpikingModel",
     "SpikingResult",
     "StateRecorder",
+    "SweepResult",
     "SynapticScaling",
     "TripletSTDP",
     "TsodyksMarkram",
@@ -107,9 +111,12 @@ __all__ = [
     "decode",
     "encode",
     "energy",
+    "experiments",
     "layers",
+    "load_sweep",
     "models",
     "plot",
     "simd_level",
     "statistics",
+    "sweep",
 ]

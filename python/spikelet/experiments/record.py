@@ -1,0 +1,143 @@
+"""What a run leaves behind, in memory and as a file.
+
+A finished run is an ordinary .npz: its arrays under their names, and ``run.json`` with all the rest. A failed one is
+a JSON file.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import IO, Any, Literal
+
+import numpy as np
+
+from spikelet.experiments.grid import Run
+from spikelet.recorders import SpikeRecorder, StateRecorder, WeightRecorder
+
+__all__ = ["Record", "results", "unpacked"]
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+_DESCRIPTION = "run.json"
+
+
+@dataclass
+class Record:
+    """What is known of a run.
+
+    Parameters
+    ----------
+    status : str
+        "done", "failed", or "missing".
+    scalars : dict
+        Numbers, strings, bools and None that the function returned, by name.
+    arrays : dict
+        Arrays that it returned, by name.
+    error, traceback : str, optional
+        Of a failed run: the exception, and where it came from.
+    seconds : float
+        Within the function.
+    host, version, simd : str
+        Machine, version of spikelet and SIMD level.
+    """
+
+    status: Literal["done", "failed", "missing"]
+    scalars: dict[str, Any] = field(default_factory=dict)
+    arrays: Arrays = field(default_factory=dict, repr=False)
+    error: str | None = None
+    traceback: str | None = None
+    seconds: float = float("nan")
+    host: str = ""
+    version: str = ""
+    simd: str = ""
+
+    def describe(self, run: Run) -> str:
+        """Return all but the arrays as JSON."""
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "arrays"}
+        return json.dumps({"run": run.to_json(), **own})
+
+    def write(self, file: IO[bytes], run: Run) -> None:
+        """Write the file of a run."""
+        if self.status == "failed":
+            file.write(self.describe(run).encode())
+            return
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr(_DESCRIPTION, self.describe(run))
+            for name, array in self.arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+
+    @classmethod
+    def read(cls, file: IO[bytes]) -> Record:
+        """Read the file of a finished run."""
+        with np.load(file, allow_pickle=False) as archive:
+            record = unpacked(archive[_DESCRIPTION])
+            record.arrays = {name: archive[name] for name in archive.files if name != _DESCRIPTION}
+        return record
+
+
+def unpacked(text: bytes) -> Record:
+    """Return what `Record.describe` made, without arrays."""
+    own = json.loads(text)
+    del own["run"]
+    return Record(**own)
+
+
+def scalars_only(file: IO[bytes]) -> Record:
+    """Read the file of a finished run, but not its arrays."""
+    with zipfile.ZipFile(file) as archive:
+        return unpacked(archive.read(_DESCRIPTION))
+
+
+def results(value: Any) -> tuple[dict[str, Any], Arrays]:
+    """Sort what a function returned into scalars and arrays.
+
+    Parameters
+    ----------
+    value : dict or anything that can be in one
+        Scalars, strings, arrays, recorders, and dicts of such. A recorder becomes its arrays: ``name.times`` and
+        ``name.ids``, or ``name.values``. What is not a dict is called "result".
+
+    Raises
+    ------
+    TypeError
+        If it holds something else.
+    """
+    scalars: dict[str, Any] = {}
+    arrays: Arrays = {}
+    _sort(value if isinstance(value, Mapping) else {"result": value}, "", scalars, arrays)
+    return scalars, arrays
+
+
+def _sort(values: Mapping[Any, Any], prefix: str, scalars: dict[str, Any], arrays: Arrays) -> None:
+    for key, value in values.items():
+        if not isinstance(key, str):
+            msg = f"names of results must be strings, got {key!r}"
+            raise TypeError(msg)
+        name = prefix + key
+        plain = value.item() if isinstance(value, np.generic) else value
+        if plain is None or isinstance(plain, (bool, int, float, str)):
+            scalars[name] = plain
+        elif isinstance(value, Mapping):
+            _sort(value, f"{name}.", scalars, arrays)
+        elif isinstance(value, SpikeRecorder):
+            arrays[f"{name}.times"], arrays[f"{name}.ids"] = value.times, value.ids
+        elif isinstance(value, (StateRecorder, WeightRecorder)):
+            arrays[f"{name}.times"], arrays[f"{name}.values"] = value.times, value.values
+        else:
+            try:
+                arrays[name] = _array(value)
+            except (TypeError, ValueError) as error:
+                msg = f"result {name!r} must be a number, a string, an array or a recorder: {error}"
+                raise TypeError(msg) from None
+
+
+def _array(value: Any) -> np.ndarray[Any, Any]:
+    array = np.asarray(value)
+    if array.dtype.hasobject:
+        msg = f"got {type(value).__name__}"
+        raise TypeError(msg)
+    return array
