@@ -36,7 +36,7 @@ def save(result: SweepResult, path: str | os.PathLike[str]) -> None:
                 "seconds": record.seconds, "host": record.host, "version": record.version,
                 "simd": record.simd,
             }  # fmt: skip
-            _attributes(group, own)
+            _attributes(group, {name: value for name, value in own.items() if value is not None})
             _attributes(group.create_group("parameters"), one.parameters)
             _attributes(group.create_group("scalars"), record.scalars)
             arrays = group.create_group("arrays")

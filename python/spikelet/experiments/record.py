@@ -124,7 +124,9 @@ def _sort(values: Mapping[Any, Any], prefix: str, scalars: dict[str, Any], array
         elif isinstance(value, Mapping):
             _sort(value, f"{name}.", scalars, arrays)
         elif isinstance(value, SpikeRecorder):
-            arrays[f"{name}.times"], arrays[f"{name}.ids"] = value.times, value.ids
+            stamps, ids = value._read()  # once: each property reads both
+            arrays[f"{name}.times"] = value.network._ms(stamps)
+            arrays[f"{name}.ids"] = ids.astype(np.int64)
         elif isinstance(value, (StateRecorder, WeightRecorder)):
             arrays[f"{name}.times"], arrays[f"{name}.values"] = value.times, value.values
         else:

@@ -89,13 +89,13 @@ def run_batch(
             record = perform(call, run, threads)
             outcomes.append((record.status, record.seconds, record))
         return outcomes
+    if not place.current():
+        msg = f"another sweep has taken over the store {place.folder!r}"
+        raise RuntimeError(msg)
     # One run is written while the next one is computed: writing is mostly waiting.
     with ThreadPoolExecutor(1, "spikelet-store") as background:
         written: Future[None] | None = None
         for run in runs:
-            if not place.current():
-                msg = f"another sweep has taken over the store {place.folder!r}"
-                raise RuntimeError(msg)
             if status := store.has(run.key):  # by a worker that died before it could tell
                 outcomes.append((status, 0.0, None))
                 continue
