@@ -47,9 +47,7 @@ def simulate(k: int, log: str, pause: float, seed: int) -> dict[str, Any]:
 def sweep(store: Path | None, log: Path, n_runs: int, executor: str, pause: float) -> Any:
     fixed = {"log": str(log), "pause": pause}
     grid = {"k": range(n_runs)}
-    return sl.sweep(
-        simulate, grid, seed=5, fixed=fixed, executor=executor, workers=2, store=store
-    )
+    return sl.sweep(simulate, grid, seed=5, fixed=fixed, executor=executor, workers=2, store=store)
 
 
 def children(pid: int) -> list[int]:
@@ -114,6 +112,7 @@ class Crashes:
         self.again += len(before.keys() & set(started(self.log)[n_started:]))
 
     def kill(self, child: subprocess.Popen[bytes]) -> None:
+        """Kill one of the targets."""
         what = self.rng.choice(TARGETS)
         workers = children(child.pid)
         if what == "worker" and not workers:

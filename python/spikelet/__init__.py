@@ -46,11 +46,12 @@ from spikelet.sources import (
 )
 from spikelet.spiking_model import SpikingModel, SpikingResult
 
-_LATER = ("conversion", "energy", "experiments", "models", "plot")  # built on the rest, and not for everyone
+# Built on the rest, and not for everyone.
+_LATER = ("conversion", "energy", "experiments", "models", "plot")
 
 if TYPE_CHECKING:
     from spikelet import conversion, energy, experiments, models, plot
-    from spikelet.conversion import convert
+    from spikelet.conversion.convert import convert
     from spikelet.experiments import SweepResult, load_sweep, sweep
 else:
 

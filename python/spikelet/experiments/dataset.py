@@ -46,10 +46,16 @@ def to_dataset(result: SweepResult) -> Any:
             continue
         first = found[0]
         missing = len(present) < n
-        kind = np.result_type(first.dtype, np.float32) if missing and first.dtype.kind in "biu" else first.dtype
+        kind = (
+            np.result_type(first.dtype, np.float32)
+            if missing and first.dtype.kind in "biu"
+            else first.dtype
+        )
         if missing and kind.kind not in "fc":
             continue  # has no value for what is missing
-        stacked = np.full((n, *first.shape), np.nan if missing else 0, dtype=kind) if missing else None
+        stacked = (
+            np.full((n, *first.shape), np.nan if missing else 0, dtype=kind) if missing else None
+        )
         arrays = [None if run is None else run.arrays[name] for run in done]
         if stacked is None:
             stacked = np.stack([a for a in arrays if a is not None])

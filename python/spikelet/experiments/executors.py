@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Future
 from typing import Any
 
-from spikelet._checks import integer
+from spikelet._checks import fail, integer
 from spikelet.experiments.extras import extra
 from spikelet.network import default_threads
 
-__all__ = ["Pool", "opened", "pickled"]
+__all__ = ["Pool", "check", "opened", "pickled"]
 
 _LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -34,7 +34,8 @@ class Pool:
     """
 
     pickles = True  # the function goes to another process
-    blames = False  # an executor whose future fails for its own call's worker only
+    breaks = True  # as a whole when a worker dies
+    patience = 2  # how often a run may be there when one dies before it has to run alone
 
     def __init__(self, executor: Any, workers: int) -> None:
         self.executor = executor
@@ -54,7 +55,7 @@ class Pool:
         return isinstance(error, BrokenExecutor)
 
     def restart(self) -> bool:
-        """Get new workers after some have died; return whether that can be done."""
+        """Get new workers where all are gone; return whether that can be done."""
         return False
 
     def close(self, *, kill: bool = False) -> None:
@@ -62,7 +63,7 @@ class Pool:
 
 
 class Serial(Pool):
-    """This process."""
+    """The process of the caller."""
 
     pickles = False
 
@@ -74,7 +75,7 @@ class Serial(Pool):
         future: Future[Any] = Future()
         try:
             future.set_result(call(*arguments))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # raised where the result is asked for
             future.set_exception(error)
         return future
 
@@ -109,19 +110,34 @@ class Loky(Pool):
 class Dask(Pool):
     """The workers of a `distributed.Client`; Dask itself repeats what was lost with a worker."""
 
-    blames = True
+    breaks = False
+    patience = 1  # Dask has repeated it by then, but it blames waiting calls for a death too
 
     def __init__(self, client: Any) -> None:
         workers = max(1, sum(client.nthreads().values()))
         super().__init__(client.get_executor(pure=False), workers)
 
     def lost(self, error: BaseException) -> bool:
-        """Tell whether the call has killed its workers."""
+        """Tell whether Dask has given a call up because its workers died."""
         return type(error).__name__ == "KilledWorker"
 
     def close(self, *, kill: bool = False) -> None:
         """Give up what has not begun."""
         self.executor.shutdown(wait=not kill)
+
+
+def check(executor: Any, workers: int | None, threads: int | None) -> None:
+    """Refuse what `opened` has no pool for."""
+    for name, value in (("workers", workers), ("threads", threads)):
+        if value is not None:
+            integer("sweep", name, value, 1, 2**15)
+    rule = 'must be "joblib", "dask", "serial", a distributed.Client or an object with submit()'
+    if isinstance(executor, str):
+        if executor not in ("joblib", "dask", "serial"):
+            fail("sweep", "executor", executor, rule)
+    elif not callable(getattr(executor, "submit", None)):
+        msg = f"sweep: executor {rule}, got {executor!r}"
+        raise TypeError(msg)
 
 
 @contextlib.contextmanager
@@ -137,8 +153,6 @@ def opened(executor: Any, workers: int | None, threads: int | None) -> Iterator[
     threads : int, optional
         Of each worker.
     """
-    if workers is not None:
-        workers = integer("sweep", "workers", workers, 1)
     cores = default_threads()
     with contextlib.ExitStack() as stack:
         if executor == "serial":
@@ -149,15 +163,9 @@ def opened(executor: Any, workers: int | None, threads: int | None) -> Iterator[
             pool = Dask(stack.enter_context(_local_cluster(workers or cores, threads or 1)))
         elif hasattr(executor, "get_executor"):
             pool = Dask(executor)
-        elif callable(getattr(executor, "submit", None)):
+        else:
             known = getattr(executor, "_max_workers", None) or getattr(executor, "num_workers", 0)
             pool = Pool(executor, workers or (known if isinstance(known, int) else 0) or cores)
-        else:
-            msg = (
-                'sweep: executor must be "joblib", "dask", "serial", a distributed.Client or have '
-                f"submit(), got {executor!r}"
-            )
-            raise (ValueError if isinstance(executor, str) else TypeError)(msg)
         try:
             yield pool
         except BaseException:
@@ -168,8 +176,11 @@ def opened(executor: Any, workers: int | None, threads: int | None) -> Iterator[
 
 @contextlib.contextmanager
 def _local_cluster(workers: int, threads: int) -> Iterator[Any]:
-    distributed = extra("distributed", 'sweep: executor="dask"', "dask")
+    what = 'sweep: executor="dask"'
+    dask, distributed = (extra(name, what, "dask") for name in ("dask", "distributed"))
     with (
+        # Here a worker dies of its run, not of its network: once more is enough.
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
         distributed.LocalCluster(
             n_workers=workers,
             threads_per_worker=1,

@@ -105,7 +105,7 @@ class SweepResult(Sequence[RunResult]):
     @classmethod
     def load(cls, store: str | os.PathLike[str]) -> SweepResult:
         """Return what is in a store; see `spikelet.load_sweep`."""
-        from spikelet.experiments.sweep import load_sweep  # noqa: PLC0415  # which needs this class
+        from spikelet.experiments.sweeping import load_sweep  # noqa: PLC0415  # which needs this class
 
         return load_sweep(store)
 
@@ -192,6 +192,11 @@ class SweepResult(Sequence[RunResult]):
         from spikelet.experiments.hdf5 import save  # noqa: PLC0415  # only where it is used
 
         save(self, path)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all runs are done."""
+        return all(record.status == "done" for record in self._shorts())
 
     def __repr__(self) -> str:
         statuses = [record.status for record in self._shorts()]

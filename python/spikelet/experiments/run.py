@@ -48,7 +48,7 @@ def perform(function: Callable[..., Any], run: Run, threads: int | None) -> Reco
         seconds = time.perf_counter() - start
         scalars, arrays = results(value)
         record = Record("done", scalars, arrays)
-    except (Exception, SystemExit) as error:  # a run that gives up is no reason for others to do so
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # the other runs go on
         seconds = time.perf_counter() - start
         record = Record(
             "failed",
@@ -61,7 +61,10 @@ def perform(function: Callable[..., Any], run: Run, threads: int | None) -> Reco
 
 
 def run_batch(
-    function: bytes | Callable[..., Any], runs: Sequence[Run], threads: int | None, place: Place | None
+    function: bytes | Callable[..., Any],
+    runs: Sequence[Run],
+    threads: int | None,
+    place: Place | None,
 ) -> list[Outcome]:
     """Do some runs, one after the other; all that is told of is on the disk.
 

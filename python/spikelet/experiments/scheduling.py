@@ -17,8 +17,8 @@ __all__ = ["schedule"]
 BATCH_SECONDS = 0.5
 """How long a worker works until it is heard of again."""
 
-DEATHS = 3
-"""How often a run may be there when a worker dies."""
+HOPELESS = 6
+"""How often all workers may die before a single run is done."""
 
 Submit = Callable[[list[Run]], "Future[list[Outcome]]"]
 Take = Callable[[Run, Outcome], None]
@@ -29,8 +29,8 @@ def schedule(
 ) -> str | None:
     """Do all runs.
 
-    A run that was there when a worker died is repeated by itself; the second time with no other at its side, so that
-    there is no doubt who it was; then it is given up.
+    A run that was there when a worker died is repeated by itself, then with no other run at its side, so that there
+    is no doubt who it was; then it is given up.
 
     Parameters
     ----------
@@ -49,11 +49,18 @@ def schedule(
     -------
     str or None
         Why the rest of the runs was not done, if it was not.
+
+    Raises
+    ------
+    RuntimeError
+        If workers die whatever they do.
+    OSError
+        If a worker cannot store what it has.
     """
     fresh, suspects = deque(runs), deque[Run]()
     flying: dict[Future[list[Outcome]], list[Run]] = {}
     deaths: Counter[str] = Counter()
-    seconds, n_done = 0.0, 0
+    seconds, n_done, n_broken = 0.0, 0, 0
 
     def launch(batch: list[Run]) -> None:
         flying[submit(batch)] = batch
@@ -62,7 +69,7 @@ def schedule(
         # Two batches a worker, so that none waits for the next one. They get smaller towards the end.
         room = 2 * pool.workers - len(flying)
         while suspects and room > 0:
-            alone = not pool.blames and deaths[suspects[0].key] > 1
+            alone = deaths[suspects[0].key] >= pool.patience
             if alone and flying:
                 return
             launch([suspects.popleft()])
@@ -77,8 +84,9 @@ def schedule(
         if status := stored(run.key):
             take(run, (status, 0.0, None))
         elif sure:
-            text = f"worker died: {type(error).__name__}: {error}"
-            take(run, ("failed", 0.0, Record("failed", error=text, traceback=text)))
+            name = type(error).__name__
+            record = Record("failed", error=f"worker died ({name})", traceback=f"{name}: {error}")
+            take(run, ("failed", 0.0, record))
         else:
             suspects.append(run)
 
@@ -89,7 +97,7 @@ def schedule(
             only = len(flying) == 1
             errors = {future: _error(future) for future in finished}
             lost = [error for error in errors.values() if error is not None and pool.lost(error)]
-            broken = lost and not pool.blames
+            broken = lost and pool.breaks
             if broken:  # all of them end now, some of them well
                 errors = {future: _error(future) for future in wait(flying).done}
             for future, error in errors.items():
@@ -99,13 +107,18 @@ def schedule(
                         seconds, n_done = seconds + outcome[1], n_done + 1
                         take(run, outcome)
                 elif pool.lost(error):
-                    alone = pool.blames or (only and deaths[batch[0].key] >= DEATHS - 1)
+                    alone = only and len(batch) == 1 and deaths[batch[0].key] >= pool.patience
                     for run in batch:
-                        died(run, error, sure=alone and len(batch) == 1)
+                        died(run, error, sure=alone)
                 else:
                     raise error
-            if broken and not pool.restart():
-                return f"{type(lost[0]).__name__}: {lost[0]}"
+            if broken:
+                n_broken += 1
+                if n_broken >= HOPELESS and not n_done:
+                    msg = f"sweep: workers die before any run is done ({lost[0]})"
+                    raise RuntimeError(msg) from lost[0]
+                if not pool.restart():
+                    return f"{type(lost[0]).__name__}: {lost[0]}"
     except BaseException:
         for future in flying:
             future.cancel()

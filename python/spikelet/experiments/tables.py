@@ -10,7 +10,7 @@ import numpy as np
 from spikelet.experiments.grid import COLUMNS, Run
 from spikelet.experiments.record import Record
 
-__all__ = ["array", "columns", "frame", "names", "timing"]
+__all__ = ["array", "columns", "frame", "head", "names", "timing"]
 
 Column = list[Any]
 
@@ -54,6 +54,23 @@ def frame(table: Mapping[str, Column]) -> Any:
     except ImportError:
         return arrays
     return pd.DataFrame(arrays)
+
+
+def head(table: Any, rows: int = 10) -> str:
+    """Return the first rows as text, without keys."""
+    lines = [[name, *map(_short, table[name][:rows])] for name in table if name != "key"]
+    widths = [max(map(len, column)) for column in lines]
+    cells = zip(*lines, strict=True)
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in cells
+    )
+
+
+def _short(value: Any) -> str:
+    text = "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+    line = text.partition("\n")[0]
+    return line if len(line) <= 40 else f"{line[:37]}..."
 
 
 def array(values: Sequence[Any]) -> np.ndarray[Any, Any]:

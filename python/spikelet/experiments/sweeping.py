@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spikelet import progress as _progress
-from spikelet._checks import fail, integer
-from spikelet.experiments.executors import opened, pickled
+from spikelet._checks import fail
+from spikelet.experiments.executors import check, opened, pickled
 from spikelet.experiments.grid import Run, accepts, plan
 from spikelet.experiments.record import Record
 from spikelet.experiments.result import SweepResult
 from spikelet.experiments.run import Outcome, run_batch
 from spikelet.experiments.scheduling import schedule
 from spikelet.experiments.store import Place, Store, name_of
+from spikelet.progress import runs as runs_bar
 
 __all__ = ["load_sweep", "sweep"]
 
@@ -108,8 +108,9 @@ def sweep(
         raise TypeError(msg)
     runs = plan(grid, fixed, seeds, seed)
     accepts(fn, runs)
+    check(executor, workers, threads)
     names = () if fixed is None else tuple(fixed)
-    everywhere = functools.partial(_run_all, fn, runs, executor, workers, threads)
+    everywhere = functools.partial(_run_all, fn, executor, workers, threads)
     if store is None:
         records: dict[str, Record] = {}
         with _reporting(progress, len(runs)) as report:
@@ -162,7 +163,6 @@ def load_sweep(store: str | os.PathLike[str]) -> SweepResult:
 
 def _run_all(
     fn: Callable[..., Any],
-    asked: Sequence[Run],
     executor: Any,
     workers: int | None,
     threads: int | None,
@@ -214,7 +214,7 @@ def _reporting(progress: bool | Progress, total: int) -> Iterator[Callable[[str]
     if callable(progress):
         yield counting(progress)
     elif progress:
-        with _progress.runs(total) as show:
+        with runs_bar(total) as show:
             yield counting(show)
     else:
         yield lambda _: None
