@@ -152,11 +152,14 @@ def _demo(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     from spikelet.experiments import description, tables  # noqa: PLC0415  # only where it is used
 
-    asked = description.read(options.file)
     given = {"executor": options.executor, "workers": options.workers}
-    asked.options.update({name: value for name, value in given.items() if value is not None})
-    if options.dry_run:
+    try:
+        asked = description.read(options.file)
+        asked.options.update({name: value for name, value in given.items() if value is not None})
         runs = asked.runs()
+    except TypeError as error:  # in a file, the type of a value is wrong as a value is
+        raise ValueError(str(error)) from None
+    if options.dry_run:
         for run in runs:
             values = ", ".join(f"{name} = {value!r}" for name, value in run.parameters.items())
             print(f"{run.key[:8]}  {values}, seed = {run.seed}")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from spikelet._checks import fail, integer
+from spikelet.experiments.executors import check
 from spikelet.experiments.grid import Run, accepts, plan
 from spikelet.experiments.result import SweepResult
 from spikelet.experiments.sweeping import Progress, sweep
@@ -50,8 +51,9 @@ class Description:
     save: Path | None = None
 
     def runs(self) -> list[Run]:
-        """Return what there is to do."""
+        """Return what there is to do; an error tells what does not fit."""
         o = self.options
+        check(o.get("executor", "joblib"), o.get("workers"), o.get("threads"))
         runs = plan(self.grid, o.get("fixed"), o.get("seeds", 1), o.get("seed", 0))
         accepts(self.function, runs)
         return runs

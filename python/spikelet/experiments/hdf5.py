@@ -26,7 +26,6 @@ def save(result: SweepResult, path: str | os.PathLike[str]) -> None:
     h5py = extra("h5py", "SweepResult.save")
     with replaced(Path(path)) as file, h5py.File(file, "w") as h5:
         h5.attrs["format"] = FORMAT
-        records = []
         for k, one in enumerate(result):
             group = h5.create_group(f"runs/{k:05d}")
             record = one.record
@@ -42,9 +41,7 @@ def save(result: SweepResult, path: str | os.PathLike[str]) -> None:
             arrays = group.create_group("arrays")
             for name, array in record.arrays.items():
                 arrays[name] = _text(array) if array.dtype.kind == "U" else array
-            record.arrays = {}
-            records.append(record)
-        for name, values in tables.columns(result.runs, records).items():
+        for name, values in tables.columns(result.runs, result._shorts()).items():
             column = tables.array(values)
             if column.dtype == object:
                 column = np.array([_plain(v) if v is not None else "" for v in values], dtype="O")

@@ -17,6 +17,7 @@ import inspect
 import json
 import os
 import sys
+import threading
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -34,6 +35,7 @@ __all__ = ["Place", "Store", "name_of"]
 
 FORMAT = "spikelet sweep 1"
 _SUFFIX = {"done": ".npz", "failed": ".json"}
+_guard = threading.Lock()
 _held: set[Path] = set()  # a lock of POSIX does not keep out its own process
 
 
@@ -152,18 +154,22 @@ class Store:
                 fail("sweep", "store", str(self.folder), "must be new, empty or a sweep's;")
         self.runs.mkdir(parents=True, exist_ok=True)
         sync_folder(self.folder.parent)
+        busy = "must not be in use by another sweep;"
         path = self.folder.resolve()
-        with (self.folder / "lock").open("a+b") as file:
-            if path in _held or not _lock(file.fileno()):
-                fail("sweep", "store", str(self.folder), "must not be in use by another sweep;")
+        with _guard:  # and do not open the lock of one's own: closing it would release it
+            if path in _held:
+                fail("sweep", "store", str(self.folder), busy)
             _held.add(path)
-            try:
+        try:
+            with (self.folder / "lock").open("a+b") as file:
+                if not _lock(file.fileno()):
+                    fail("sweep", "store", str(self.folder), busy)
                 for folder in (self.folder, self.runs):
                     for left in folder.glob(f"{TEMPORARY}*"):
                         left.unlink(missing_ok=True)
                 yield
-            finally:
-                _held.discard(path)
+        finally:
+            _held.discard(path)
 
     def begin(self) -> Place:
         """Start a session: workers of earlier ones, if any are left, start no further run."""
