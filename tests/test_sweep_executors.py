@@ -28,7 +28,12 @@ def simulate(weight, n, seed):
     if weight == 60.0 and n == 10:
         raise ValueError("this one fails")
     noise = np.random.default_rng(seed).normal()
-    return {"rate": spikes.rates().mean(), "noise": noise, "spikes": spikes, "pid": str(os.getpid())}
+    return {
+        "rate": spikes.rates().mean(),
+        "noise": noise,
+        "spikes": spikes,
+        "pid": str(os.getpid()),
+    }
 
 
 def threads(x, seed):

@@ -107,6 +107,8 @@ def read(path: str | os.PathLike[str]) -> Description:
     for key in ("grid", "fixed"):
         if not isinstance(data.get(key, {}), dict):
             fail(where, key, data[key], "must be a table")
+    if not isinstance(data.get("points", []), list):
+        fail(where, "points", data["points"], "must be an array of tables")
     if ("grid" in data) == ("points" in data):
         fail(where, "grid", sorted(data), "or points must be there, and not both; keys")
     grid = data["points"] if "points" in data else _axes(where, data["grid"])

@@ -77,6 +77,9 @@ def plan(
     given = None
     if isinstance(seeds, (int, np.integer)):
         replicates = integer("sweep", "seeds", seeds, 1)
+    elif isinstance(seeds, str) or not isinstance(seeds, Iterable):
+        msg = f"sweep: seeds must be an integer or a list of integers, got {seeds!r}"
+        raise TypeError(msg)
     else:
         given = [integer("sweep", f"seeds[{k}]", s, 0, 2**64 - 1) for k, s in enumerate(seeds)]
         replicates = len(given)
