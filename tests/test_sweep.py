@@ -233,9 +233,12 @@ def test_scalars_are_the_same_with_and_without_a_store(tmp_path):
 
 
 def test_wrong_results_fail_their_run():
-    values = {"object": object(), "ragged": [[1], [1, 2]], "key": {1: 2}}
+    values = {
+        "object": object(), "ragged": [[1], [1, 2]], "key": {1: 2}, "twice": {"a": {"b": 1}, "a.b": 2},
+    }  # fmt: skip
     result = sweep(lambda k, seed: values[k], {"k": list(values)})
-    assert column(result, "status") == ["failed"] * 3
+    assert column(result, "status") == ["failed"] * 4
+    assert "ValueError: results must have different names, got 'a.b' twice" in result[3].error
     assert "TypeError: result 'result' must be a number" in result[0].error
     assert "names of results must be strings, got 1" in result[2].error
 
@@ -302,7 +305,10 @@ def test_progress_is_told(capsys):
 def test_threads_of_a_run(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     everything = sl.Network().threads
-    fn = lambda x, seed: sl.Network().threads  # noqa: E731
+
+    def fn(x, seed):
+        return sl.Network().threads
+
     assert column(sweep(fn, {"x": [1]}), "result") == [everything]
     assert column(sweep(fn, {"x": [1]}, threads=1), "result") == [1]
     assert sl.Network().threads == everything
@@ -325,7 +331,8 @@ def test_xarray():
     def fn(a, b, c, seed):
         if a == 2 and b == "y":
             raise ValueError
-        return {"s": a * c, "v": np.array([a, c]), "k": np.arange(a), "name": b, "f": 0.5 * a}
+        arrays = {"v": np.array([a, c]), "k": np.arange(a), "u": np.array(["u"])}
+        return arrays | {"s": a * c, "name": b, "f": 0.5 * a, "a": -a}
 
     result = sweep(fn, {"a": [2, 1], "b": ["x", "y"]}, seeds=3, fixed={"c": 10})
     data = result.to_xarray()
@@ -339,6 +346,11 @@ def test_xarray():
     assert data["status"].sel(a=2, b="y", replicate=0) == "failed"
     assert data["seed"].sel(a=1, b="x", replicate=2) == result[8].seed
     assert "k" not in data
+    assert "u" not in data
+    assert list(data["result.a"].sel(b="x", replicate=0)) == [-2, -1]
+    whole = sweep(fn, {"a": [1], "b": ["x", "y"]}, fixed={"c": 10}).to_xarray()
+    assert whole["v"].dtype == np.int64
+    assert whole["u"].shape == (1, 2, 1, 1)
     with pytest.raises(ValueError, match="all combinations"):
         result[1:].to_xarray()
 

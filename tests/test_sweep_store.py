@@ -183,9 +183,14 @@ def test_unfinished_files_are_cleaned_up(sweep, tmp_path):
 def test_a_file_is_there_whole_or_not_at_all(tmp_path):
     path = tmp_path / "x"
     path.write_text("old")
-    with pytest.raises(RuntimeError), replaced(path) as file:
-        file.write(b"half of")
-        raise RuntimeError
+
+    def fail():
+        with replaced(path) as file:
+            file.write(b"half of")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert path.read_text() == "old"
     with replaced(path) as file:
         file.write(b"new")
@@ -199,8 +204,8 @@ def test_a_file_is_on_the_disk_before_its_name_and_both_before_it_is_told_of(swe
     fsync, replace = os.fsync, Path.replace
 
     def recorded_fsync(descriptor):
-        name = os.readlink(f"/proc/self/fd/{descriptor}")
-        events.append(("fsync", Path(name).name))
+        name = Path(f"/proc/self/fd/{descriptor}").readlink().name
+        events.append(("fsync", name))
         fsync(descriptor)
 
     def recorded_replace(self, target):

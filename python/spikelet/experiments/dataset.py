@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,56 +22,45 @@ def to_dataset(result: SweepResult) -> Any:
     """Return the dataset; see `SweepResult.to_xarray`."""
     xarray = extra("xarray", "SweepResult.to_xarray")
     shape, axes, order = _product(result)
-    n, dimensions = len(result), tuple(axes)
-    done = [run if run.status == "done" else None for run in result]
+    dimensions = tuple(axes)
     variables: dict[str, Any] = {}
+    records = result._shorts()
+    done = [record.status == "done" for record in records]
 
-    def add(name: str, values: Any, extra_dimensions: tuple[str, ...] = ()) -> None:
-        sorted_values = values[order]
-        variables[name] = (
-            (*dimensions, *extra_dimensions),
-            sorted_values.reshape(shape + values.shape[1:]),
-        )
+    def add(name: str, values: Any) -> None:
+        if name in axes or name in variables:
+            name = f"result.{name}"
+        inner = tuple(f"{name}_{k}" for k in range(values.ndim - 1))
+        variables[name] = ((*dimensions, *inner), values[order].reshape(shape + values.shape[1:]))
 
-    own = {*dimensions, "seed", "status"}
     add("seed", tables.array([run.seed for run in result.runs]))
-    add("status", tables.array([run.status for run in result]))
-    present = [run.record for run in done if run is not None]
-    for name in dict.fromkeys(name for record in present for name in record.scalars):
-        values = [None if run is None else run.record.scalars.get(name) for run in done]
-        add(f"result.{name}" if name in own else name, tables.array(values))
-    for name in dict.fromkeys(name for record in present for name in record.arrays):
-        found = [record.arrays.get(name) for record in present]
-        shapes = {None if a is None else a.shape for a in found}
-        if len(shapes) > 1 or found[0] is None:
-            continue
-        first = found[0]
-        missing = len(present) < n
-        kind = (
-            np.result_type(first.dtype, np.float32)
-            if missing and first.dtype.kind in "biu"
-            else first.dtype
-        )
-        if missing and kind.kind not in "fc":
-            continue  # has no value for what is missing
-        stacked = (
-            np.full((n, *first.shape), np.nan if missing else 0, dtype=kind) if missing else None
-        )
-        arrays = [None if run is None else run.arrays[name] for run in done]
-        if stacked is None:
-            stacked = np.stack([a for a in arrays if a is not None])
-        else:
-            for k, array in enumerate(arrays):
-                if array is not None:
-                    stacked[k] = array
-        add(
-            f"result.{name}" if name in own else name,
-            stacked,
-            tuple(f"{name}_{k}" for k in range(first.ndim)),
-        )
+    add("status", tables.array([record.status for record in records]))
+    for name in dict.fromkeys(name for record in records for name in record.scalars):
+        add(name, tables.array([record.scalars.get(name) for record in records]))
+    for name in result[done.index(True)].arrays if any(done) else ():
+        stacked = _stacked(result.arrays(name), done)
+        if stacked is not None:
+            add(name, stacked)
     coordinates = {name: (name, tables.array(values)) for name, values in axes.items()}
     fixed = {name: result.runs[0].parameters[name] for name in result.fixed}
     return xarray.Dataset(variables, coordinates, attrs=fixed)
+
+
+def _stacked(arrays: Sequence[np.ndarray[Any, Any] | None], done: Sequence[bool]) -> Any:
+    """Return all arrays in one, or None if that cannot be: if shapes differ, or nothing stands for a missing one."""
+    found = [array for array in arrays if array is not None]
+    if len({array.shape for array in found}) > 1 or len(found) < sum(done):
+        return None
+    try:
+        kind = np.result_type(*found)
+    except TypeError:
+        return None
+    if len(found) < len(arrays):
+        kind = np.result_type(kind, np.float64) if kind.kind in "biu" else kind
+        if kind.kind not in "fc":
+            return None
+    blank = np.full(found[0].shape, np.nan) if len(found) < len(arrays) else None
+    return np.array([blank if array is None else array for array in arrays], dtype=kind)
 
 
 def _product(result: SweepResult) -> tuple[tuple[int, ...], dict[str, list[Any]], Any]:

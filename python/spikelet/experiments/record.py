@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import IO, Any, Literal
 
@@ -71,11 +71,14 @@ class Record:
                     np.lib.format.write_array(member, array, allow_pickle=False)
 
     @classmethod
-    def read(cls, file: IO[bytes]) -> Record:
-        """Read the file of a finished run."""
+    def read(cls, file: IO[bytes], arrays: Collection[str] | None = None) -> Record:
+        """Read the file of a finished run, with all arrays or some of them."""
         with np.load(file, allow_pickle=False) as archive:
             record = unpacked(archive[_DESCRIPTION])
-            record.arrays = {name: archive[name] for name in archive.files if name != _DESCRIPTION}
+            wanted = set(archive.files) - {_DESCRIPTION}
+            if arrays is not None:
+                wanted &= set(arrays)
+            record.arrays = {name: archive[name] for name in archive.files if name in wanted}
         return record
 
 
@@ -84,12 +87,6 @@ def unpacked(text: bytes) -> Record:
     own = json.loads(text)
     del own["run"]
     return Record(**own)
-
-
-def scalars_only(file: IO[bytes]) -> Record:
-    """Read the file of a finished run, but not its arrays."""
-    with zipfile.ZipFile(file) as archive:
-        return unpacked(archive.read(_DESCRIPTION))
 
 
 def results(value: Any) -> tuple[dict[str, Any], Arrays]:
@@ -118,6 +115,9 @@ def _sort(values: Mapping[Any, Any], prefix: str, scalars: dict[str, Any], array
             msg = f"names of results must be strings, got {key!r}"
             raise TypeError(msg)
         name = prefix + key
+        if name in scalars or name in arrays:
+            msg = f"results must have different names, got {name!r} twice"
+            raise ValueError(msg)
         plain = value.item() if isinstance(value, np.generic) else value
         if plain is None or isinstance(plain, (bool, int, float, str)):
             scalars[name] = plain

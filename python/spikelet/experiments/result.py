@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -121,7 +121,7 @@ class SweepResult(Sequence[RunResult]):
         if isinstance(index, slice):
             return SweepResult(self.runs[index], self._records, self.fixed, self._broken)
         run = self.runs[index]
-        return RunResult(run, self._record(run.key, arrays=True))
+        return RunResult(run, self._record(run.key))
 
     def __iter__(self) -> Iterator[RunResult]:
         return (self[k] for k in range(len(self)))
@@ -134,7 +134,7 @@ class SweepResult(Sequence[RunResult]):
         name : str
             Name of the result.
         """
-        found = [run.arrays.get(name) for run in self]
+        found = [self._record(run.key, (name,)).arrays.get(name) for run in self.runs]
         if all(array is None for array in found):
             have = ", ".join(sorted({n for run in self for n in run.arrays})) or "none"
             msg = f"sweep: no run has an array {name!r}; arrays are: {have}"
@@ -203,9 +203,9 @@ class SweepResult(Sequence[RunResult]):
         counts = ", ".join(f"{statuses.count(s)} {s}" for s in dict.fromkeys(statuses))
         return f"SweepResult({len(self)} runs: {counts})"
 
-    def _record(self, key: str, *, arrays: bool) -> Record:
+    def _record(self, key: str, arrays: Collection[str] | None = None) -> Record:
         if isinstance(self._records, Store):
-            record = self._records.read(key, arrays=arrays)
+            record = self._records.read(key, arrays)
         else:
             record = self._records.get(key, Record("missing"))
         if record.status == "missing" and self._broken is not None:
@@ -215,5 +215,5 @@ class SweepResult(Sequence[RunResult]):
     def _shorts(self) -> list[Record]:
         for run in self.runs:
             if run.key not in self._short:
-                self._short[run.key] = self._record(run.key, arrays=False)
+                self._short[run.key] = self._record(run.key, ())
         return [self._short[run.key] for run in self.runs]

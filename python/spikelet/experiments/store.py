@@ -20,7 +20,7 @@ import sys
 import threading
 import uuid
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from spikelet._checks import fail
 from spikelet._core import __version__
 from spikelet.experiments.files import TEMPORARY, replaced, sync_folder, write
 from spikelet.experiments.grid import Run
-from spikelet.experiments.record import Record, scalars_only, unpacked
+from spikelet.experiments.record import Record, unpacked
 
 __all__ = ["Place", "Store", "name_of"]
 
@@ -216,11 +216,11 @@ class Store:
         with replaced(self._file(run.key, record.status)) as file:
             record.write(file, run)
 
-    def read(self, key: str, *, arrays: bool = True) -> Record:
-        """Return what is known of a run."""
+    def read(self, key: str, arrays: Collection[str] | None = None) -> Record:
+        """Return what is known of a run, with all arrays or some of them."""
         try:
             with self._file(key, "done").open("rb") as file:
-                return Record.read(file) if arrays else scalars_only(file)
+                return Record.read(file, arrays)
         except FileNotFoundError:
             pass
         try:
@@ -263,6 +263,8 @@ def _lock(descriptor: int) -> bool:
     try:
         # Of the process, not of the open file: workers that were forked do not hold it on.
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except (BlockingIOError, PermissionError):
         return False
+    except OSError:  # a file system without locks
+        return True
     return True
