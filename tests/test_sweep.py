@@ -184,6 +184,23 @@ def spiking(current, seed):
     }  # fmt: skip
 
 
+def test_arrays_of_all_kinds_are_kept_as_they_are(tmp_path):
+    big = np.arange(12).reshape(3, 4)
+    arrays = [
+        big, big.T, np.asfortranarray(big), big[:, ::2], np.array(5.0 + 0j), np.zeros((0, 3)),
+        np.array(["a", "ü"]), np.array([b"x"]), np.array(["2020-01-01"], "M8[D]"),
+        np.array([True]), np.zeros(2, ">f4"), np.zeros(2, [("t", "f8"), ("ü", "i4")]),
+        np.array([""]).astype("U0"), np.longdouble("0.1"),
+    ]  # fmt: skip
+    result = sweep(
+        lambda k, seed: {"a": arrays[k]}, {"k": range(len(arrays))}, store=tmp_path / "s"
+    )
+    for run, array in zip(result, arrays, strict=True):
+        assert run.status == "done", run.traceback
+        assert run["a"].dtype == array.dtype
+        np.testing.assert_array_equal(run["a"], array, strict=True)
+
+
 @pytest.mark.parametrize("stored", [False, True])
 def test_what_a_function_returns_is_kept(tmp_path, stored):
     grid = {"current": [0.0, 600.0]}

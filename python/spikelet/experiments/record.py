@@ -68,7 +68,7 @@ class Record:
             archive.writestr(_DESCRIPTION, self.describe(run))
             for name, array in self.arrays.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, array, allow_pickle=False)
+                    _write_array(member, array)
 
     @classmethod
     def read(cls, file: IO[bytes], arrays: Collection[str] | None = None) -> Record:
@@ -87,6 +87,18 @@ def unpacked(text: bytes) -> Record:
     own = json.loads(text)
     del own["run"]
     return Record(**own)
+
+
+def _write_array(file: IO[bytes], array: np.ndarray[Any, Any]) -> None:
+    if array.dtype.names is not None:
+        np.lib.format.write_array(file, array, allow_pickle=False)
+        return
+    # As write_array does for a file of the disk; here it would make several copies.
+    array = np.asarray(array, order="C")
+    header = np.lib.format.header_data_from_array_1_0(array)
+    np.lib.format.write_array_header_1_0(file, header)
+    if array.nbytes:
+        file.write(array.reshape(-1).view(np.uint8).data)
 
 
 def results(value: Any) -> tuple[dict[str, Any], Arrays]:

@@ -182,9 +182,8 @@ class Store:
     def set_plan(self, runs: Iterable[Run], fixed: Iterable[str]) -> None:
         """Keep the order of the runs; those of earlier plans come last."""
         merged = {run.key: run for run in runs}
-        if (self.folder / "plan.json").exists():
-            for run in self.plan()[0]:
-                merged.setdefault(run.key, run)
+        for run in self.plan()[0]:
+            merged.setdefault(run.key, run)
         text = json.dumps(
             {"fixed": list(fixed), "runs": [run.to_json() for run in merged.values()]}
         )
@@ -192,7 +191,10 @@ class Store:
 
     def plan(self) -> tuple[list[Run], list[str]]:
         """Return all runs that were ever asked for, and the names of fixed parameters."""
-        data = json.loads((self.folder / "plan.json").read_bytes())
+        try:
+            data = json.loads((self.folder / "plan.json").read_bytes())
+        except FileNotFoundError:  # stopped before there was one
+            return [], []
         return [Run.from_json(run) for run in data["runs"]], data["fixed"]
 
     # Runs ---------------------------------------------------------------------------------------------------------

@@ -118,12 +118,15 @@ def sweep(
         return SweepResult(runs, records, names, why)
     kept = Store(Path(store).absolute())
     name_of(fn)
-    if kept.exists():
+    fresh = not kept.exists()
+    if not fresh:
         if not resume:
             fail("sweep", "store", str(kept.folder), "must be new if resume is False;")
         kept.check(fn, int(seed))
     with kept.locked(), _reporting(progress, len(runs)) as report:
-        if not kept.exists():
+        if fresh and kept.exists():  # made by another sweep in this moment
+            kept.check(fn, int(seed))
+        elif fresh:
             kept.create(fn, int(seed))
         place = kept.begin()
         kept.set_plan(runs, names)
