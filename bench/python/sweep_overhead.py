@@ -23,7 +23,7 @@ from typing import Any
 import spikelet as sl
 
 
-def network(drive: float, inhibition: float, seed: int, duration: float = 1000.0) -> dict[str, Any]:
+def network(drive: float, inhibition: float, duration: float, seed: int) -> dict[str, Any]:
     """Simulate 1000 neurons in balance; return their rate and spikes."""
     net = sl.Network(dt=0.1, seed=seed)
     model = sl.LIF(tau_m=20.0, C_m=200.0, E_L=-70.0, V_th=-50.0, V_reset=-60.0, t_ref=2.0)
@@ -67,6 +67,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=int, default=1000, metavar="N")
+    parser.add_argument(
+        "--duration", type=float, default=1000.0, metavar="MS", help="model time of a run"
+    )
     parser.add_argument("--workers", type=int, default=2, metavar="N")
     parser.add_argument("--repeat", type=int, default=1, metavar="N")
     parser.add_argument("--executors", nargs="+", default=["joblib"], metavar="NAME")
@@ -74,7 +77,11 @@ def main() -> None:
     args = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # of the plain loop's networks too
     points = [
-        {"drive": 5000.0 + 10.0 * (k % 100), "inhibition": 4.0 + k / args.runs}
+        {
+            "drive": 5000.0 + 10.0 * (k % 100),
+            "inhibition": 4.0 + k / args.runs,
+            "duration": args.duration,
+        }
         for k in range(args.runs)
     ]
     with tempfile.TemporaryDirectory(dir=args.folder) as name:
@@ -96,12 +103,14 @@ def main() -> None:
                 start = time.perf_counter()
                 sl.sweep(nothing, {"k": range(2 * workers)}, **given)
                 begin = time.perf_counter() - start
+                time.sleep(1.0)  # until its workers have ended
                 load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
                 start, cpu = time.perf_counter(), processor()
                 result = sl.sweep(
                     network, points, store=folder / f"{executor}{repeat}", threads=1, **given
                 )
                 wall = time.perf_counter() - start
+                time.sleep(1.0)
                 cpu = processor() - cpu
                 inside = float(sum(result.timing["seconds"]))
                 size = sum(f.stat().st_size for f in (folder / f"{executor}{repeat}").rglob("*"))

@@ -14,7 +14,7 @@ from spikelet.experiments.run import Outcome
 
 __all__ = ["schedule"]
 
-BATCH_SECONDS = 0.5
+BATCH_SECONDS = 1.0
 """How long a worker works until it is heard of again."""
 
 HOPELESS = 6
