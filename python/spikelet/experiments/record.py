@@ -15,7 +15,7 @@ from typing import IO, Any, Literal
 import numpy as np
 
 from spikelet.experiments.grid import Run
-from spikelet.recorders import SpikeRecorder, StateRecorder, WeightRecorder
+from spikelet.recordings import RecordedSamples, RecordedSpikes
 
 __all__ = ["Record", "results", "unpacked"]
 
@@ -135,12 +135,10 @@ def _sort(values: Mapping[Any, Any], prefix: str, scalars: dict[str, Any], array
             scalars[name] = plain
         elif isinstance(value, Mapping):
             _sort(value, f"{name}.", scalars, arrays)
-        elif isinstance(value, SpikeRecorder):
-            stamps, ids = value._read()  # once: each property reads both
-            arrays[f"{name}.times"] = value.network._ms(stamps)
-            arrays[f"{name}.ids"] = ids.astype(np.int64)
-        elif isinstance(value, (StateRecorder, WeightRecorder)):
-            arrays[f"{name}.times"], arrays[f"{name}.values"] = value.times, value.values
+        elif isinstance(value, RecordedSpikes):
+            arrays[f"{name}.times"], arrays[f"{name}.ids"] = value.between()
+        elif isinstance(value, RecordedSamples):
+            arrays[f"{name}.times"], arrays[f"{name}.values"] = value.between()
         else:
             try:
                 arrays[name] = _array(value)
