@@ -16,6 +16,8 @@ import pytest
 
 import spikelet as sl
 
+pytest.importorskip("pandas")  # tables are compared as its frames
+
 GRID = {"weight": [20.0, 60.0], "n": [5, 10]}
 
 

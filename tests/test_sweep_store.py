@@ -17,6 +17,8 @@ import spikelet as sl
 from spikelet._files import TEMPORARY, replaced
 from spikelet.experiments import store as stores
 
+pytest.importorskip("pandas")  # tables are compared as its frames
+
 FOLDER = Path(__file__).parents[1] / "bench" / "python"
 
 
