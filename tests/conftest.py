@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+# Threads that wait for work sleep: the other process of the tests needs their core. Read when OpenMP is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import spikelet as sl
 
@@ -21,6 +25,9 @@ MODELS: tuple[type, ...] = (sl.LIF, sl.LIFDelta, sl.LIFAlpha, sl.LIFCond, sl.IF)
 CURRENT_STATE = {"LIF": "I_syn", "IF": "I_syn", "LIFAlpha": "dI_syn", "LIFCond": "g"}
 # One weight that takes a resting neuron of each model over its threshold within a few events.
 STRONG = {"LIF": 900.0, "LIFDelta": 8.0, "LIFAlpha": 400.0, "LIFCond": 60.0, "IF": 900.0}
+
+# A shell starts its background jobs with interrupts ignored, and tests interrupt runs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def make(

@@ -45,11 +45,14 @@ def test_learns_patterns(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_threads_do_not_matter(kind: Any) -> None:
-    images, _ = pictures(30)
+    images, _ = pictures(6)
     one, three = (small(kind, threads=n).fit(images) for n in (1, 3))
+    assert one.theta.any()
     np.testing.assert_array_equal(one.weights, three.weights)
     np.testing.assert_array_equal(one.theta, three.theta)
-    np.testing.assert_array_equal(one.respond(images), three.respond(images))
+    counts = one.respond(images)
+    assert counts.sum() > 6
+    np.testing.assert_array_equal(counts, three.respond(images))
     other = small(kind, seed=4).fit(images)
     assert (other.weights != one.weights).mean() > 0.5
 
@@ -81,24 +84,24 @@ def test_answering_changes_nothing(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_goes_on_from_a_checkpoint(kind: Any, tmp_path: Path) -> None:
-    images, _ = pictures(30)
+    images, _ = pictures(12)
     whole = small(kind).fit(images, epochs=2)
 
     class Stop(Exception):
         pass
 
     def stop(shown: int) -> None:
-        if shown == 43:
+        if shown == 17:
             raise Stop
 
     path = tmp_path / "network.npz"
     with pytest.raises(Stop):
-        small(kind).fit(images, epochs=2, progress=stop, checkpoint=path, every=20)
+        small(kind).fit(images, epochs=2, progress=stop, checkpoint=path, every=8)
     assert [p.name for p in tmp_path.iterdir()] == ["network.npz"]
     again = kind.load(path, threads=2)
-    assert again.shown == 40
+    assert again.shown == 16
     assert again.plasticity == whole.plasticity
-    again.fit(images, epochs=2, checkpoint=path, every=20)
+    again.fit(images, epochs=2, checkpoint=path, every=8)
     np.testing.assert_array_equal(again.weights, whole.weights)
     np.testing.assert_array_equal(again.theta, whole.theta)
     np.testing.assert_array_equal(kind.load(path).respond(images), whole.respond(images))

@@ -319,20 +319,22 @@ void bind_simulator(py::module_& m, const char* name) {
       .def("run",
            [](S& s, Step steps, const std::optional<std::function<void(Step)>>& progress) {
              // Ctrl-C and the progress callback are looked after a few dozen times a second, at a
-             // step's end.
-             bool raised = false;
+             // step's end. What they raise waits until the run is over: there may be Python calls
+             // before, to other ranks.
+             std::exception_ptr raised;
              const auto poll = [&](Step step) {
                const py::gil_scoped_acquire acquire;
-               raised = PyErr_CheckSignals() != 0;
-               if (!raised && progress) {
-                 try {
-                   (*progress)(step);
-                 } catch (py::error_already_set& error) {
-                   error.restore();
-                   raised = true;
+               try {
+                 if (PyErr_CheckSignals() != 0) {
+                   throw py::error_already_set();
                  }
+                 if (progress) {
+                   (*progress)(step);
+                 }
+               } catch (const py::error_already_set&) {
+                 raised = std::current_exception();
                }
-               return raised;
+               return raised != nullptr;
              };
              Step done = 0;
              {
@@ -340,7 +342,7 @@ void bind_simulator(py::module_& m, const char* name) {
                done = s.run(steps, poll);
              }
              if (raised) {
-               throw py::error_already_set();
+               std::rethrow_exception(raised);
              }
              return done;
            })

@@ -23,6 +23,7 @@ from spikelet.plasticity import (
 from spikelet.population import Population
 from spikelet.projection import Projection
 from spikelet.recorders import SpikeRecorder, StateRecorder, WeightRecorder
+from spikelet.recordings import read_recording, recording_names
 from spikelet.regulation import SynapticScaling, WeightNormalisation
 from spikelet.rules import (
     AllToAll,
@@ -46,10 +47,10 @@ from spikelet.sources import (
 )
 from spikelet.spiking_model import SpikingModel, SpikingResult
 
-_LATER = ("conversion", "energy", "models", "plot")  # built on the rest, and not for everyone
+_LATER = ("conversion", "energy", "io", "models", "plot")  # built on the rest, and not for everyone
 
 if TYPE_CHECKING:
-    from spikelet import conversion, energy, models, plot
+    from spikelet import conversion, energy, io, models, plot
     from spikelet.conversion import convert
 else:
 
@@ -107,9 +108,12 @@ __all__ = [
     "decode",
     "encode",
     "energy",
+    "io",
     "layers",
     "models",
     "plot",
+    "read_recording",
+    "recording_names",
     "simd_level",
     "statistics",
 ]

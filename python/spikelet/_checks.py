@@ -138,15 +138,15 @@ def ids(where: str, argument: str, value: Any, n: int) -> npt.NDArray[np.uint32]
     return array.astype(np.uint32)
 
 
-def interval(where: str, every: float | None, dt: float) -> int:
+def interval(where: str, every: float | None, dt: float, argument: str = "every") -> int:
     """Return an interval in steps; by default one step."""
     if every is None:
         return 1
-    value = number(where, "every", every, "ms")
-    require(where, "every", value, "> 0")
+    value = number(where, argument, every, "ms")
+    require(where, argument, value, "> 0")
     steps = round(float(value) / dt)
     if steps < 1 or abs(steps * dt - float(value)) > 1e-6 * dt:
-        fail(where, "every", every, f"must be a multiple of dt = {dt:g} ms")
+        fail(where, argument, every, f"must be a multiple of dt = {dt:g} ms")
     return steps
 
 

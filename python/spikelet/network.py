@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, Literal, overload
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from spikelet import _core, connecting, injecting, storage
-from spikelet import progress as _progress
+from spikelet import _core, connecting, injecting, running, storage
 from spikelet._checks import (
     fail,
     fits,
@@ -27,7 +27,8 @@ from spikelet.plasticity import Plasticity
 from spikelet.population import Model, Population
 from spikelet.projection import Projection
 from spikelet.ranks import Exchanges, Ranks, ranks_of
-from spikelet.recorders import SpikeRecorder, StateRecorder, WeightRecorder
+from spikelet.recorders import SpikeRecorder, StateRecorder, WeightRecorder, make_recorder
+from spikelet.recordings import to_ms
 from spikelet.regulation import Regulation
 from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
 from spikelet.sources import (
@@ -39,7 +40,12 @@ from spikelet.sources import (
     SpikeSource,
 )
 
+if TYPE_CHECKING:
+    from spikelet.io.nest import NestNetwork
+
 __all__ = ["Network"]
+
+StrPath = str | os.PathLike[str]
 
 
 def default_threads(ranks: Ranks) -> int:
@@ -112,6 +118,7 @@ class Network:
         )
         self.populations: list[Population] = []
         self.projections: list[Projection] = []
+        self.recorders: list[SpikeRecorder | StateRecorder | WeightRecorder] = []
         self._inputs: list[tuple[Population, Any, int]] = []  # with the step of injection
         self.regulations: list[tuple[Projection, Regulation]] = []
         self._raster_starts: dict[int, int] = {}
@@ -318,7 +325,14 @@ class Network:
         self._require_idle()
         self._sim.prepare()
 
-    def run(self, duration: float, *, progress: bool | Callable[[float], Any] = False) -> None:
+    def run(
+        self,
+        duration: float,
+        *,
+        progress: bool | Callable[[float], Any] = False,
+        save: StrPath | None = None,
+        save_every: float | None = None,
+    ) -> None:
         """Simulate; the interpreter lock is released meanwhile.
 
         Parameters
@@ -328,42 +342,53 @@ class Network:
         progress : bool or callable
             Show a progress bar (needs rich), or call ``progress(t)`` a few dozen times a second with the time [ms]
             simulated so far in this run.
+        save : path-like, optional
+            Write a checkpoint there at the end: ``net.save(save, recorders=True)``.
+        save_every : float, optional
+            Write it during the run, too, at these intervals [ms], a multiple of dt; each takes the place of the last.
 
         Raises
         ------
         KeyboardInterrupt
             After Ctrl-C, at the end of a step: the network is intact and can go on.
+        OSError
+            If a recorder cannot write to its file. What the file lacks stays in memory; the network is intact.
         RuntimeError
             If the network is running in another thread.
         """
         self._require_idle()
-        time, steps = steps_of("run", "duration", duration, self.dt)
-        start = self._step
-
-        def report(call: Callable[[float], Any]) -> Callable[[int], None]:
-            return lambda step: call((step - start) * self.dt)
-
-        if progress is True:
-            with _progress.bar(time) as update:
-                self._sim.run(steps, report(update))
-        else:
-            self._sim.run(steps, report(progress) if callable(progress) else None)
+        running.run(self, duration, progress, save, save_every)
 
     @overload
     def record(
-        self, target: Projection, what: Literal["weights"], *, every: float | None = ...
+        self,
+        target: Projection,
+        what: Literal["weights"],
+        *,
+        every: float | None = ...,
+        to: StrPath | None = ...,
     ) -> WeightRecorder: ...
     @overload  # any other string names a state
     def record(  # type: ignore[overload-overlap]
-        self, target: Population, what: Literal["spikes"], *, every: float | None = ...
+        self,
+        target: Population,
+        what: Literal["spikes"],
+        *,
+        every: float | None = ...,
+        to: StrPath | None = ...,
     ) -> SpikeRecorder: ...
     @overload
     def record(
-        self, target: Population, what: str, *, every: float | None = ...
+        self, target: Population, what: str, *, every: float | None = ..., to: StrPath | None = ...
     ) -> StateRecorder: ...
 
     def record(
-        self, target: Population | Projection, what: str, *, every: float | None = None
+        self,
+        target: Population | Projection,
+        what: str,
+        *,
+        every: float | None = None,
+        to: StrPath | None = None,
     ) -> Any:
         """Record from now on.
 
@@ -375,47 +400,34 @@ class Network:
             "spikes", the name of a state ("V_m", "I_syn_ex", "theta", ...), or for a projection "weights".
         every : float, optional
             Interval between samples [ms], a multiple of dt; by default each step. Not for spikes.
+        to : path-like, optional
+            Record to this HDF5 file (needs h5py), for runs of any length: only some MB are in memory at a time.
+            Several recorders of a network may share a file; `read_recording` reads it, also during the run and after
+            a crash. By default what is recorded stays in memory.
 
         Returns
         -------
         SpikeRecorder, StateRecorder or WeightRecorder
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists: it is never overwritten.
         """
         self._require_idle()
-        if isinstance(target, Projection):
-            if target.network is not self:
-                fail("record", "target", target, "must belong to this network")
-            if what != "weights":
-                fail(f"record {target!r}", "what", what, 'must be "weights"')
-            return WeightRecorder(
-                self,
-                self._sim.record_weights(target.index, interval("record", every, self.dt)),
-                target,
-            )
-        self._check_own("record", target)
-        states = target.model.states if isinstance(target.model, NeuronModel) else ()
-        if what == "spikes":
-            if every is not None:
-                fail(f"record {target.name}", "every", every, "is not for spikes")
-            wanted = np.zeros(0 if target.whole else target.size, dtype=bool)
-            wanted[target.ids if not target.whole else slice(None)] = True
-            return SpikeRecorder(self, self._sim.record_spikes(target.index, wanted), target)
-        if what not in states:
-            known = ", ".join(["spikes", *states])
-            fail(
-                f"record {target.name} ({type(target.model).__name__})",
-                "what",
-                what,
-                f"must be one of: {known}",
-            )
-        index = self._sim.record_state(
-            target.index, states.index(what), target.ids, interval("record", every, self.dt)
-        )
-        return StateRecorder(self, index, target, what)
+        recorder = make_recorder(self, target, what, every)
+        if to is not None:
+            recorder._write_to(Path(to).absolute())
+        recorder._start()
+        self.recorders.append(recorder)
+        return recorder
 
     # State --------------------------------------------------------------------------------------------------------
 
     def reset(self, *, keep_weights: bool = False, at: float = 0.0) -> None:
         """Go back to time 0: states as they were before the first run, no spikes in flight, recorders empty.
+
+        Recorders on disk go on in a new file, ``name.1.h5`` after ``name.h5``.
 
         Parameters
         ----------
@@ -427,22 +439,32 @@ class Network:
         """
         self._require_idle()
         _, step = steps_of("reset", "at", at, self.dt)
+        running.next_files(self, step)
         self._sim.reset(keep_weights, step)
+        for recorder in self.recorders:
+            recorder._forget()
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Save everything but the recorders, spikes in flight and traces included; what follows is bit-identical.
+    def save(self, path: StrPath, *, recorders: bool = False) -> None:
+        """Save everything, spikes in flight and traces included; what follows is bit-identical.
+
+        The file takes the place of an older one at once, and only when it is on the disk as a whole.
 
         Parameters
         ----------
         path : path-like
             File to write (.npz).
+        recorders : bool
+            Save the recorders, too, with what they hold; of one on disk, where its file is and how much counts.
         """
         self._require_idle()
-        storage.save(self, path)
+        storage.save(self, path, recorders=recorders)
 
     @staticmethod
-    def load(path: str | os.PathLike[str], *, threads: int | None = None) -> Network:
-        """Load what `save` wrote.
+    def load(path: StrPath, *, threads: int | None = None) -> Network:
+        """Load what `save` wrote. Recorders that were saved are in `recorders`, and go on.
+
+        A recorder on disk goes on in its file; what was recorded there after the checkpoint is cut off when the
+        network runs.
 
         Parameters
         ----------
@@ -450,8 +472,53 @@ class Network:
             File to read.
         threads : int, optional
             As in `Network`.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, or not such a file, or of a newer version.
         """
         return storage.load(path, threads)
+
+    def to_nest(
+        self,
+        *,
+        threads: int | None = None,
+        seed: int | None = None,
+        reset_kernel: bool = True,
+        approximate: bool = False,
+    ) -> NestNetwork:
+        """Build the same network in NEST, as it is now, with all weights, delays, parameters and states.
+
+        Parameters
+        ----------
+        threads : int, optional
+            NEST's local_num_threads; by default `threads` of this network.
+        seed : int, optional
+            NEST's rng_seed; by default from `seed` of this network.
+        reset_kernel : bool
+            Call ``nest.ResetKernel()`` first: what was built in NEST before is gone. False adds to it, with the
+            settings it has; its resolution must be dt, and it must not have run.
+        approximate : bool
+            Leave out spikes in flight, refractoriness, traces, and what pairs do that coincide, which NEST cannot take;
+            the result's `notes` say what there was.
+
+        Returns
+        -------
+        NestNetwork
+
+        Raises
+        ------
+        ValueError
+            If NEST does not have something; all of it is named, and nothing is built.
+        ImportError
+            If there is no NEST: ``pip install 'spikelet[nest]'``.
+        """
+        from spikelet.io.nest import to_nest  # noqa: PLC0415  # built on the rest
+
+        return to_nest(
+            self, threads=threads, seed=seed, reset_kernel=reset_kernel, approximate=approximate
+        )
 
     def __repr__(self) -> str:
         neurons = sum(p.size for p in self.populations if isinstance(p.model, NeuronModel))
@@ -468,10 +535,7 @@ class Network:
         return int(self._sim.now)
 
     def _ms(self, stamps: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Return times of steps: the nearest floats where 1 / dt is whole."""
-        inverse = round(1 / self.dt) if self.dt <= 1 else 0
-        exact = inverse > 0 and abs(inverse * self.dt - 1) < 1e-12
-        return np.asarray(stamps / inverse if exact else stamps * self.dt, dtype=np.float64)
+        return to_ms(stamps, self.dt)
 
     def _whole(self, what: str, index: int, own: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return what all ranks have of a population's elements."""

@@ -2,133 +2,287 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from spikelet import recording_file
+from spikelet._checks import fail, interval
+from spikelet.neurons import NeuronModel
+from spikelet.projection import Projection
+from spikelet.recording_file import Arrays, Layout, RecordingFile
+from spikelet.recordings import _LAST, Recorded, RecordedSamples, RecordedSpikes
+
 if TYPE_CHECKING:
     from spikelet.network import Network
     from spikelet.population import Population
-    from spikelet.projection import Projection
 
 __all__ = ["SpikeRecorder", "StateRecorder", "WeightRecorder"]
 
 
-class _Recorder:
-    _kind = ""
+class _Recorder(Recorded):
+    """What was recorded before (in memory, after a load or from all ranks; or on disk), and what the core holds.
 
-    def __init__(self, network: Network, index: int, target: Population | Projection) -> None:
+    Of a network that ranks share, the core holds what this one owns. At the end of each run the ranks gather what
+    was recorded in memory, so that reading needs no other rank; on disk each has a file of its own.
+    """
+
+    _kind = ""
+    _what = ""
+
+    def __init__(self, network: Network, target: Any, every: int = 1) -> None:
         self.network = network
-        self.index = index
+        self.index = -1  # in the core, of those of its kind
         self.target = target
+        self._every = every
+        self._earlier: list[Arrays] = []
+        self._file: RecordingFile | None = None
+        self._name = ""  # of the group in the file
+
+    @property
+    def path(self) -> Path | None:
+        """The file it records to, or None."""
+        return None if self._file is None else self._file.path
 
     def clear(self) -> None:
-        """Forget what was recorded so far."""
+        """Forget what was recorded so far; a file is emptied of it, too."""
         self.network._require_idle()
+        if self._file is not None:
+            self._file.done[self._name] = (0, self.network._step - 1)
+            self._file.cut()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._earlier = []
         self.network._sim.clear_recorder(self._kind, self.index)
 
+    @abstractmethod
+    def _start(self) -> None:
+        """Let the core record."""
 
-class SpikeRecorder(_Recorder):
+    @abstractmethod
+    def _from_core(self) -> Arrays: ...
+
+    def _held(self) -> Arrays:
+        """Return what the core holds and the file does not."""
+        stamps, data = self._from_core()
+        if self._file is None:
+            if self.network.ranks.size > 1:  # between runs all is gathered
+                data = np.empty((len(stamps), *self._shape()), data.dtype)
+            return stamps, data
+        # An interrupt may have struck after these were written and before the core forgot them.
+        new = int(np.searchsorted(stamps, self._file.done[self._name][1], side="right"))
+        return stamps[new:], data[new:]
+
+    def _blocks(self, start: int = -1, stop: int = _LAST) -> Iterator[Arrays]:
+        self.network._require_idle()
+        if self._file is not None:
+            with self._file.group(self._name) as (group, n):
+                first, last = recording_file.span(group, n, start, stop)
+                yield from recording_file.blocks(group, first, last)
+        for stamps, data in (*self._memory(), self._held()):
+            first, last = np.searchsorted(stamps, (start, stop), side="right")
+            yield stamps[first:last], data[first:last]
+
+    def _stamps(self) -> npt.NDArray[np.int64]:
+        self.network._require_idle()
+        held = self._held()[0]
+        if self._file is not None:
+            with self._file.group(self._name) as (group, n):
+                return np.concatenate([group["stamps"][:n], held])
+        return np.concatenate([*(stamps for stamps, _ in self._memory()), held])
+
+    def _count(self) -> int:
+        self.network._require_idle()
+        earlier = sum(len(stamps) for stamps, _ in self._earlier)
+        on_disk = 0 if self._file is None else self._file.done[self._name][0]
+        return earlier + on_disk + len(self._held()[0])
+
+    @property
+    def _dt(self) -> float:
+        return self.network.dt
+
+    def _memory(self) -> list[Arrays]:
+        """Return what was recorded before, in one piece."""
+        if len(self._earlier) > 1:
+            stamps, data = zip(*self._earlier, strict=True)
+            self._earlier = [(np.concatenate(stamps), np.concatenate(data))]
+        return self._earlier
+
+    def _gather(self) -> None:
+        """Bring together what the ranks hold; all of them do this at the end of a run."""
+        self._earlier.append(self._join(*self._from_core()))
+        self.network._sim.clear_recorder(self._kind, self.index)
+
+    @abstractmethod
+    def _join(self, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any]) -> Arrays:
+        """Return what all ranks recorded, given what this one did."""
+
+    def _own(self) -> npt.NDArray[np.bool_]:
+        """Return which elements of the target this rank owns."""
+        begin, end = self.network._sim.own(self.target.index)
+        return np.asarray((self.target.ids >= begin) & (self.target.ids < end))
+
+    def _write_to(self, path: Path) -> None:
+        """Record to a file, a new one or that of another recorder of the network."""
+        if self.network.ranks.size > 1:
+            path = path.with_stem(f"{path.stem}.rank{self.network.ranks.rank}")
+        shared = (r._file for r in self.network.recorders if r._file and r._file.path == path)
+        file = next(shared, None) or RecordingFile(path, self.network.dt, self.network.seed)
+        self._name = file.add(self._title, self._layout(), self.network._step)
+        self._file = file
+
+    def _go_on(self, file: RecordingFile, name: str) -> None:
+        """Go on in a file, after a load."""
+        self._file, self._name = file, name
+        file.layouts[name] = self._layout()
+
+    def _shape(self) -> tuple[int, ...]:
+        """Return the shape of what belongs to one stamp."""
+        return (len(self.target),)
+
+    @abstractmethod
+    def _layout(self) -> Layout: ...
+
+    @property
+    def _title(self) -> str:
+        return f"{self.target.name}.{self._what}"
+
+    def _bytes_a_step(self) -> float:
+        """Return how much a step records, as far as that is known."""
+        layout = self._layout()
+        return (8 + np.dtype(layout.dtype).itemsize * layout.shape[0]) / self._every
+
+
+def _of_population(target: Population, what: str) -> dict[str, Any]:
+    return {"population": target.name, "size": target.size, "what": what}
+
+
+class SpikeRecorder(_Recorder, RecordedSpikes):
     """Spikes of a population or of a part of it, in order of time, then id."""
 
-    _kind = "spikes"
+    _kind = _what = "spikes"
     target: Population
 
-    def _read(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
-        self.network._require_idle()
-        stamps, ids = self.network._sim.recorded_spikes(self.index)
-        return stamps, ids
+    def _start(self) -> None:
+        wanted = np.zeros(0 if self.target.whole else self.target.size, dtype=bool)
+        if not self.target.whole:
+            wanted[self.target.ids] = True
+        self.index = self.network._sim.record_spikes(self.target.index, wanted)
+
+    def _from_core(self) -> Arrays:
+        return self.network._sim.recorded_spikes(self.index)
+
+    def _join(self, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any]) -> Arrays:
+        parts = self.network.ranks.gather(self._title, (stamps, data))
+        stamps, data = (np.concatenate(x) for x in zip(*parts, strict=True))
+        order = np.lexsort((data, stamps))
+        return stamps[order], data[order]
+
+    def _elements(self) -> tuple[npt.NDArray[np.uint32], int]:
+        return self.target.ids, self.target.size
 
     @property
-    def times(self) -> npt.NDArray[np.float64]:
-        """Times of the spikes [ms]: the ends of their steps."""
-        return self.network._ms(self._read()[0])
+    def _now(self) -> float:
+        return self.network.t
 
-    @property
-    def ids(self) -> npt.NDArray[np.int64]:
-        """Ids within the population."""
-        return self._read()[1].astype(np.int64)
+    def _shape(self) -> tuple[int, ...]:
+        return ()
 
-    def counts(self, start: float = 0.0, stop: float = np.inf) -> npt.NDArray[np.int64]:
-        """Return the number of spikes of each element with ``start < time <= stop`` [ms]; time 0 counts from 0.
+    def _layout(self) -> Layout:
+        elements = {} if self.target.whole else {"elements": self.target.ids}
+        return Layout("spikes", "u4", (), _of_population(self.target, "spikes"), elements)
 
-        Parameters
-        ----------
-        start, stop : float
-            The interval [ms].
-
-        Returns
-        -------
-        array of int, [len(target)]
-            In the order of the target's ids.
-        """
-        stamps, ids = self._read()
-        times = self.network._ms(stamps)
-        within = (times <= stop) & ((times > start) | (start <= 0))
-        counts = np.bincount(ids[within], minlength=self.target.size)
-        return counts[self.target.ids]
-
-    def rates(self, start: float = 0.0, stop: float | None = None) -> npt.NDArray[np.float64]:
-        """Return the mean rate of each element in an interval [Hz], by default from 0 to now.
-
-        Parameters
-        ----------
-        start, stop : float
-            The interval [ms].
-        """
-        stop = self.network.t if stop is None else stop
-        length = stop - start
-        scale = 1e3 / length if length > 0 else 0.0
-        return np.asarray(self.counts(start, stop) * scale, dtype=np.float64)
+    def _bytes_a_step(self) -> float:
+        return 0.0
 
     def __repr__(self) -> str:
-        return f"SpikeRecorder({self.target.name}: {len(self._read()[0])} spikes)"
+        return f"SpikeRecorder({self.target.name}: {self._count()} spikes)"
 
 
-class StateRecorder(_Recorder):
+class StateRecorder(_Recorder, RecordedSamples):
     """A state variable, sampled at multiples of `every` at the end of the step (after reset)."""
 
     _kind = "state"
     target: Population
 
-    def __init__(self, network: Network, index: int, target: Population, name: str) -> None:
-        super().__init__(network, index, target)
-        self.name = name
+    def __init__(self, network: Network, target: Population, name: str, every: int = 1) -> None:
+        super().__init__(network, target, every)
+        self.name = self._what = name
 
-    @property
-    def times(self) -> npt.NDArray[np.float64]:
-        """Times of the samples [ms], [samples]."""
-        self.network._require_idle()
-        return self.network._ms(self.network._sim.recorded_states(self.index)[0])
+    def _start(self) -> None:
+        state = self.target._state_index(self.name)
+        ids = self.target.ids[self._own()]
+        self.index = self.network._sim.record_state(self.target.index, state, ids, self._every)
 
-    @property
-    def values(self) -> npt.NDArray[Any]:
-        """Values, [samples, len(target)], in the order of the target's ids."""
-        self.network._require_idle()
-        return self.network._sim.recorded_states(self.index)[1]
+    def _from_core(self) -> Arrays:
+        return self.network._sim.recorded_states(self.index)
+
+    def _join(self, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any]) -> Arrays:
+        whole = np.empty((len(stamps), len(self.target)), data.dtype)
+        for own, values in self.network.ranks.gather(self._title, (self._own(), data)):
+            whole[:, own] = values
+        return stamps, whole
+
+    def _layout(self) -> Layout:
+        about = {**_of_population(self.target, self.name), "every": self._every}
+        ids = self.target.ids[self._own()]
+        return Layout("state", self.network.dtype, (len(ids),), about, {"elements": ids})
 
     def __repr__(self) -> str:
-        return f"StateRecorder({self.target.name}.{self.name}: {len(self.times)} samples)"
+        return f"StateRecorder({self.target.name}.{self.name}: {self._count()} samples)"
 
 
-class WeightRecorder(_Recorder):
+class WeightRecorder(_Recorder, RecordedSamples):
     """The weights of a projection, sampled at multiples of `every`."""
 
-    _kind = "weights"
+    _kind = _what = "weights"
     target: Projection
 
-    @property
-    def times(self) -> npt.NDArray[np.float64]:
-        """Times of the samples [ms], [samples]."""
-        self.network._require_idle()
-        return self.network._ms(self.network._sim.recorded_weights(self.index)[0])
+    def _start(self) -> None:
+        self.index = self.network._sim.record_weights(self.target.index, self._every)
+
+    def _from_core(self) -> Arrays:
+        return self.network._sim.recorded_weights(self.index)
+
+    def _join(self, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any]) -> Arrays:
+        return stamps, self.target._whole("recorded weights", data)
+
+    def _layout(self) -> Layout:
+        ends = {"pre": self.target.pre.name, "post": self.target.post.name, "every": self._every}
+        count = self.network._sim.projection_size(self.target.index)
+        return Layout("weights", self.network.dtype, (count,), ends)
 
     @property
-    def values(self) -> npt.NDArray[Any]:
-        """Weights, [samples, synapses], in canonical order."""
-        self.network._require_idle()
-        return self.network._sim.recorded_weights(self.index)[1]
+    def _title(self) -> str:
+        return f"{self.target.pre.name}-{self.target.post.name}.weights"
 
     def __repr__(self) -> str:
-        return f"WeightRecorder({self.target!r}: {len(self.times)} samples)"
+        return f"WeightRecorder({self.target!r}: {self._count()} samples)"
+
+
+def make_recorder(
+    net: Network, target: Any, what: str, every: float | None
+) -> SpikeRecorder | StateRecorder | WeightRecorder:
+    """Check what `Network.record` was given."""
+    if isinstance(target, Projection):
+        if target.network is not net:
+            fail("record", "target", target, "must belong to this network")
+        if what != "weights":
+            fail(f"record {target!r}", "what", what, 'must be "weights"')
+        return WeightRecorder(net, target, interval("record", every, net.dt))
+    net._check_own("record", target)
+    states = target.model.states if isinstance(target.model, NeuronModel) else ()
+    if what == "spikes":
+        if every is not None:
+            fail(f"record {target.name}", "every", every, "is not for spikes")
+        return SpikeRecorder(net, target)
+    if what not in states:
+        known = ", ".join(["spikes", *states])
+        where = f"record {target.name} ({type(target.model).__name__})"
+        fail(where, "what", what, f"must be one of: {known}")
+    return StateRecorder(net, target, what, interval("record", every, net.dt))

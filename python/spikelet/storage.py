@@ -1,21 +1,36 @@
-"""Networks on disk: one .npz file with a JSON description and the arrays."""
+"""Networks on disk: one .npz file with a JSON description and the arrays.
+
+The file appears at once, as a whole and on the disk (`_files.replacing`). Loading reads all of it, checks included,
+before anything is built; what does not fit is an error that says what and where.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spikelet import _core, injecting, neurons, plasticity, regulation, sources
-from spikelet._checks import fail
+from spikelet import _core, connecting, injecting, neurons, plasticity, regulation, running, sources
+from spikelet._checks import fail, integer
+from spikelet._files import replacing
+from spikelet.population import Population
+from spikelet.projection import Projection
+from spikelet.recorders import make_recorder
+from spikelet.recording_file import RecordingFile
+from spikelet.shared_state import family, own_state, whole_state
 
 if TYPE_CHECKING:
     from spikelet.network import Network
 
-FORMAT = "spikelet network 2"
+_NAME, _VERSION = "spikelet network", 3
+_READABLE = (2, 3)  # 3 has recorders
 
 _TYPES: dict[str, Any] = {
     name: getattr(module, name)
@@ -40,25 +55,63 @@ class _Writer:
         return {"type": type(item).__name__, "fields": fields}
 
 
-def _restore(description: dict[str, Any], file: Any) -> Any:
-    fields = {
-        k: file[v["array"]] if isinstance(v, dict) else v for k, v in description["fields"].items()
-    }
-    return _TYPES[description["type"]](**fields)
+def _restore(description: dict[str, Any], file: Mapping[str, Any]) -> Any:
+    fields, name = description["fields"], description["type"]
+    if name not in _TYPES:
+        fail("stored network", "type", name, "must be one that this version of spikelet has")
+    known = {f.name for f in dataclasses.fields(_TYPES[name])}
+    if set(fields) != known:
+        odd = ", ".join(sorted(set(fields) ^ known))
+        fail(
+            "stored network",
+            f"{name}",
+            odd,
+            "must have the fields of this version; unknown or missing",
+        )
+    return _TYPES[name](
+        **{k: file[v["array"]] if isinstance(v, dict) else v for k, v in fields.items()}
+    )
 
 
-def save(net: Network, path: str | os.PathLike[str]) -> None:
-    """Write a network."""
+def save(net: Network, path: str | os.PathLike[str], *, recorders: bool) -> None:
+    """Write a network; one file, whatever ranks share it."""
+    if net.ranks.size > 1:
+        net.prepare()  # all ranks know the longest delay then
+    header, arrays = _describe(net, Path(path).absolute().parent, recorders=recorders)
+    error = None
+    if net.ranks.rank == 0:
+        try:
+            _write(path, header, arrays)
+        except OSError as caught:
+            error = caught
+    error = net.ranks.gather(f"whether {path} is written", error)[0]
+    if error is not None:
+        raise error
+
+
+def _write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> None:
+    with replacing(path) as part, part.open("wb") as file:  # np.savez would add a suffix to a name
+        np.savez(file, header=np.array(json.dumps(header)), **arrays)
+
+
+def _describe(
+    net: Network, folder: Path, *, recorders: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the header and the arrays."""
     out, sim = _Writer(), net._sim
+    if recorders and running.pending(net):  # a write failed before
+        running.drain(net)
     populations, projections = [], []
     for p in net.populations:
         key = f"population{p.index}"
         if isinstance(p.model, neurons.NeuronModel):
             for k, state in enumerate(p.model.states):
-                out.arrays[f"{key}.state.{state}"] = sim.raw_state(p.index, k)
+                raw = sim.raw_state(p.index, k)
+                out.arrays[f"{key}.state.{state}"] = net._whole("state", p.index, raw)
                 if sim.has_run(p.index):  # where reset goes back to
-                    out.arrays[f"{key}.initial.{state}"] = sim.initial_state(p.index, k)
-            out.arrays[f"{key}.held"] = sim.held(p.index)
+                    initial = sim.initial_state(p.index, k)
+                    out.arrays[f"{key}.initial.{state}"] = net._whole("state", p.index, initial)
+            out.arrays[f"{key}.held"] = net._whole("state", p.index, sim.held(p.index))
         model = out.describe(p.model, key)
         populations.append(
             {"n": p.size, "name": p.name, "model": model, "start": net._raster_starts[p.index]}
@@ -68,9 +121,9 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
         plastic = None
         if q.plasticity is not None:
             plastic = out.describe(q.plasticity, key)
-            for name, values in sim.plastic_state(q.index).items():
+            for name, values in whole_state(q).items():
                 out.arrays[f"{key}.plastic.{name}"] = values
-        row, post, weight, delay = sim.synapses(q.index)
+        row, post, weight, delay = q._synapses()
         weight, delay = (x[:1] if len(x) and (x == x[0]).all() else x for x in (weight, delay))
         out.arrays.update(
             {f"{key}.row": row, f"{key}.post": post, f"{key}.weight": weight, f"{key}.delay": delay}
@@ -99,7 +152,7 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
     stamps, gids = sim.in_flight()
     out.arrays["in_flight.stamps"], out.arrays["in_flight.gids"] = stamps, gids
     header = {
-        "format": FORMAT,
+        "format": f"{_NAME} {_VERSION}",
         "version": _core.__version__,
         "dt": net.dt,
         "seed": net.seed,
@@ -113,76 +166,207 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
             {"projection": q.index, "how": out.describe(how, "")} for q, how in net.regulations
         ],
     }
-    with open(path, "wb") as file:  # noqa: PTH123  # np.savez would add a suffix to a name
-        np.savez(file, header=np.array(json.dumps(header)), **out.arrays)
+    if recorders:
+        header |= _describe_recorders(net, out, folder)
+    header["arrays"] = sorted(out.arrays)
+    return header, out.arrays
+
+
+def _describe_recorders(net: Network, out: _Writer, folder: Path) -> dict[str, Any]:
+    files = running.files(net)
+    described = []
+    for k, r in enumerate(net.recorders):
+        d = {"target": r.target.index, "kind": r._kind, "what": r._what, "every": r._every}
+        if isinstance(r.target, Population) and not r.target.whole:
+            out.arrays[f"recorder{k}.ids"] = r.target.ids
+        if r._file is None:
+            out.arrays[f"recorder{k}.stamps"], out.arrays[f"recorder{k}.data"] = r._all()
+        else:
+            d |= {"file": files.index(r._file), "name": r._name}
+        described.append(d)
+    for file in files:
+        file.sync()  # what the checkpoint counts on
+    recordings = net.ranks.gather("recordings", [f.describe(folder) for f in files])
+    return {"recorders": described, "recordings": recordings if any(recordings) else []}
+
+
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, EOFError, KeyError, IndexError, TypeError, AttributeError, ValueError,
+    NotImplementedError, RuntimeError, OverflowError, MemoryError, SyntaxError, OSError,
+)  # fmt: skip  # whatever a library meets in a file that is not what it seems
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the header and all arrays; the checksums of the file are right then."""
+    try:
+        with path.open("rb") as plain, np.load(plain, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        header = json.loads(str(arrays.pop("header")))
+    except FileNotFoundError:
+        raise
+    except _BROKEN as error:
+        rule = f"must be a whole file that Network.save wrote ({type(error).__name__}: {error})"
+        fail("Network.load", "path", str(path), rule)
+    name, _, version = str(header.get("format") if isinstance(header, dict) else "").rpartition(" ")
+    if name != _NAME or not version.isdigit():
+        fail("Network.load", "path", str(path), "must be a file that Network.save wrote")
+    if int(version) not in _READABLE:
+        rule = f"has format {version}, written by spikelet {header.get('version')}; this one reads"
+        fail("Network.load", "path", str(path), f"{rule} {' and '.join(map(str, _READABLE))}")
+    if header.get("arrays", sorted(arrays)) != sorted(arrays):
+        fail("Network.load", "path", str(path), "must hold the arrays that its header lists")
+    unknown = set(header) - _FIELDS
+    if unknown:
+        fail(
+            "Network.load",
+            "path",
+            str(path),
+            f"has the unknown fields {', '.join(sorted(unknown))}",
+        )
+    return header, arrays
+
+
+_FIELDS = {
+    "format", "version", "dt", "seed", "dtype", "now", "drawn", "populations", "projections", "inputs",
+    "regulations", "recorders", "recordings", "arrays",
+}  # fmt: skip
 
 
 def load(path: str | os.PathLike[str], threads: int | None) -> Network:
     """Read a network."""
-    from spikelet.network import Network  # noqa: PLC0415  # it imports this module
-
+    where = Path(path).absolute()
+    header, arrays = _read(where)
     try:
-        file = np.load(path, allow_pickle=False)
-    except ValueError:
-        file = None
-    if not isinstance(file, np.lib.npyio.NpzFile) or "header" not in file:
-        fail("Network.load", "path", os.fspath(path), "must be a file that Network.save wrote")
-    with file:
-        header = json.loads(str(file["header"]))
-        if header.get("format") != FORMAT:
-            fail("Network.load", "format", header.get("format"), f"must be {FORMAT!r}")
-        net = Network(dt=header["dt"], seed=header["seed"], threads=threads, dtype=header["dtype"])
-        sim = net._sim
-        for d in header["populations"]:
-            net.population(d["n"], _restore(d["model"], file), d["name"])
-        for index, d in enumerate(header["projections"]):
-            _load_projection(net, index, d, file)
-        for k, d in enumerate(header["inputs"]):
-            target = net.populations[d["target"]]
-            target = target[file[f"input{k}.ids"]] if f"input{k}.ids" in file else target
-            what = _restore(d["what"], file)
-            injecting.inject(net, target, what, d["start"])
-            net._inputs.append((target, what, d["start"]))
-        for d in header["regulations"]:
-            net.regulate(net.projections[d["projection"]], _restore(d["how"], file))
-        sim.set_clock(header["now"], file["in_flight.stamps"], file["in_flight.gids"])
-        net._drawn = header["drawn"]
-        for p, d in zip(net.populations, header["populations"], strict=True):
-            net._raster_starts[p.index] = d["start"]
-            if isinstance(p.model, sources.RasterSource):
-                sim.set_events(p.index, *p.model.stamps(d["start"], p.size))
-            if isinstance(p.model, neurons.NeuronModel):
-                key = f"population{p.index}"
-                for k, state in enumerate(p.model.states):
-                    values = file[f"{key}.state.{state}"]
-                    if state != "theta" or values.any():
-                        sim.set_raw_state(p.index, k, values)
-                    if f"{key}.initial.{state}" in file:
-                        sim.set_initial_state(p.index, k, file[f"{key}.initial.{state}"])
-                sim.set_held(p.index, file[f"{key}.held"])
+        net = _build(header, arrays, threads)
+        _load_recorders(net, header, arrays, where.parent)
+    except OSError:  # of a recording
+        raise
+    except _BROKEN as error:
+        text = error if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        msg = f"Network.load: {where}: {text}"
+        raise ValueError(msg) from error
     return net
 
 
-def _load_projection(net: Network, index: int, d: dict[str, Any], file: Any) -> None:
-    from spikelet.projection import Projection  # noqa: PLC0415  # keeps the import order one way
+def _build(header: dict[str, Any], file: Mapping[str, Any], threads: int | None) -> Network:
+    from spikelet.network import Network  # noqa: PLC0415  # it imports this module
 
-    key = f"projection{index}"
-    pre, post = (
-        net.populations[d[end]][file[f"{key}.{end}_ids"]]
-        if f"{key}.{end}_ids" in file
-        else net.populations[d[end]]
-        for end in ("pre", "post")
+    net = Network(dt=header["dt"], seed=header["seed"], threads=threads, dtype=header["dtype"])
+    sim = net._sim
+    for d in header["populations"]:
+        net.population(d["n"], _restore(d["model"], file), d["name"])
+    for index, d in enumerate(header["projections"]):
+        _load_projection(net, index, d, file)
+    for k, d in enumerate(header["inputs"]):
+        target = _part(net, d["target"], file.get(f"input{k}.ids"))
+        what = _restore(d["what"], file)
+        injecting.inject(net, target, what, d["start"])
+        net._inputs.append((target, what, d["start"]))
+    for d in header["regulations"]:
+        net.regulate(net.projections[d["projection"]], _restore(d["how"], file))
+    stamps = file["in_flight.stamps"]
+    gids = _sized(file, "in_flight.gids", len(stamps))
+    total = sum(p.size for p in net.populations)
+    sim.set_clock(header["now"], stamps, _below("in_flight.gids", gids, total))
+    net._drawn = header["drawn"]
+    for p, d in zip(net.populations, header["populations"], strict=True):
+        net._raster_starts[p.index] = d["start"]
+        if isinstance(p.model, sources.RasterSource):
+            sim.set_events(p.index, *p.model.stamps(d["start"], p.size))
+        if isinstance(p.model, neurons.NeuronModel):
+            key = f"population{p.index}"
+            for k, state in enumerate(p.model.states):
+                values = _sized(file, f"{key}.state.{state}", p.size)
+                if state != "theta" or values.any():
+                    sim.set_raw_state(p.index, k, values)
+                if f"{key}.initial.{state}" in file:
+                    sim.set_initial_state(
+                        p.index, k, _sized(file, f"{key}.initial.{state}", p.size)
+                    )
+            sim.set_held(p.index, _sized(file, f"{key}.held", p.size))
+    return net
+
+
+def _sized(file: Mapping[str, Any], key: str, *sizes: int) -> Any:
+    """Return a flat array of one of some sizes: the core trusts them."""
+    array = file[key]
+    if array.ndim != 1 or len(array) not in sizes:
+        fail("stored network", key, array.shape, f"must have {' or '.join(map(str, sizes))} values")
+    return array
+
+
+def _below(key: str, array: Any, limit: int) -> Any:
+    if len(array) and not 0 <= array.min() <= array.max() < limit:
+        fail("stored network", key, int(array.max()), f"must lie in 0 .. {limit - 1}")
+    return array
+
+
+def _part(net: Network, index: int, ids: Any) -> Population:
+    population = net.populations[index]
+    return population if ids is None else population[ids]
+
+
+def _load_recorders(
+    net: Network, header: dict[str, Any], arrays: Mapping[str, Any], folder: Path
+) -> None:
+    by_rank = header.get("recordings", [])
+    if any(by_rank) and len(by_rank) != net.ranks.size:
+        rule = f"was saved by {len(by_rank)} ranks that record to files; load it on as many, not on"
+        fail("stored network", "recordings", net.ranks.size, rule)
+    files = (
+        [RecordingFile.restore(d, folder) for d in by_rank[net.ranks.rank]] if any(by_rank) else []
     )
+    for k, d in enumerate(header.get("recorders", [])):
+        target: Any
+        if d["kind"] == "weights":
+            target = net.projections[d["target"]]
+        else:
+            target = _part(net, d["target"], arrays.get(f"recorder{k}.ids"))
+        r = make_recorder(net, target, d["what"], None)
+        r._every = integer("stored network: recorder", "every", d["every"], 1)
+        if "file" in d:
+            r._go_on(files[d["file"]], d["name"])
+        else:
+            r._earlier = [(arrays[f"recorder{k}.stamps"], arrays[f"recorder{k}.data"])]
+        r._start()
+        net.recorders.append(r)
+
+
+def _load_projection(net: Network, index: int, d: dict[str, Any], file: Mapping[str, Any]) -> None:
+    key = f"projection{index}"
+    pre, post = (_part(net, d[end], file.get(f"{key}.{end}_ids")) for end in ("pre", "post"))
     rule = None if d["plasticity"] is None else _restore(d["plasticity"], file)
-    row = file[f"{key}.row"].astype(np.int64)
+    if d["receptor"] not in connecting.RECEPTORS.values():
+        fail("stored network", f"{key} receptor", d["receptor"], "must be a known one")
+    row = _sized(file, f"{key}.row", pre.size + 1).astype(np.int64)
+    posts = _below(f"{key}.post", file[f"{key}.post"], post.size)
+    weight, delay = (_sized(file, f"{key}.{x}", 1, len(posts)) for x in ("weight", "delay"))
+    if row[0] != 0 or row[-1] != len(posts) or (np.diff(row) < 0).any():
+        fail("stored network", f"{key}.row", row, f"must ascend from 0 to {len(posts)}")
     pre_ids = np.repeat(np.arange(len(row) - 1), np.diff(row)).astype(np.uint32)
     net._sim.connect_lists(
-        pre.index, post.index, pre.size, pre_ids, file[f"{key}.post"], file[f"{key}.weight"], file[f"{key}.delay"],
+        pre.index, post.index, pre.size, pre_ids, posts, weight, delay,
         d["receptor"], None if rule is None else rule.to_core(), d["born"],
     )  # fmt: skip
+    projection = Projection(net, index, pre, post, rule, d["receptor"])
+    net.projections.append(projection)
     if rule is not None:
         prefix = f"{key}.plastic."
-        net._sim.set_plastic_state(
-            index, {k[len(prefix) :]: file[k] for k in file if k.startswith(prefix)}
-        )
-    net.projections.append(Projection(net, index, pre, post, rule, d["receptor"]))
+        state = {k.removeprefix(prefix): file[k] for k in file if k.startswith(prefix)}
+        _check_plastic(net, index, state, len(posts), post.size)
+        net._sim.set_plastic_state(index, own_state(projection, state))
+
+
+def _check_plastic(
+    net: Network, index: int, state: dict[str, Any], synapses: int, targets: int
+) -> None:
+    """Check the sizes of what a rule stores: for each synapse, each target, each row, ..."""
+    where = f"stored network: plastic state of projection {index}"
+    missing = set(net._sim.plastic_state(index)) - set(state)
+    if missing:
+        fail(where, "arrays", sorted(missing), "must be complete; missing")
+    targets = targets if len(state["row_source"]) else 0  # it has not run, and holds weights only
+    sizes = {"synapse": synapses, "target": targets}
+    for name, values in state.items():
+        if name != "clock" and sizes.setdefault(family(name), len(values)) != len(values):
+            fail(where, name, len(values), f"must have {sizes[family(name)]} values")

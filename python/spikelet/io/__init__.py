@@ -1,0 +1,7 @@
+"""Networks of other simulators: `Network.to_nest` builds the same network in NEST."""
+
+from __future__ import annotations
+
+from spikelet.io.nest import NestNetwork, to_nest
+
+__all__ = ["NestNetwork", "to_nest"]

@@ -1,0 +1,298 @@
+"""The same network in NEST: for what spikelet does not have, and to compare with."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet._checks import fail, integer, interval, steps_of
+from spikelet.io import nest_build, nest_terms
+from spikelet.neurons import NeuronModel
+from spikelet.population import Population
+
+if TYPE_CHECKING:
+    from spikelet.network import Network
+    from spikelet.projection import Projection
+
+__all__ = ["NestNetwork", "NestRecorder", "to_nest"]
+
+_READ = 1 << 16  # synapses that are read at a time: NEST makes a dictionary of each
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+def _import_nest() -> Any:
+    try:
+        return importlib.import_module("nest")
+    except ImportError as error:
+        msg = "to_nest needs NEST: pip install 'spikelet[nest]'"
+        raise ImportError(msg) from error
+
+
+@dataclass(frozen=True, eq=False)
+class NestRecorder:
+    """What NEST recorded, in our times and ids. Made by `NestNetwork.record`.
+
+    Attributes
+    ----------
+    target : Population
+        What is recorded.
+    what : str
+        "spikes" or the name of a state.
+    device : nest.NodeCollection
+        The spike_recorder or multimeter.
+    """
+
+    of: NestNetwork
+    target: Population
+    what: str
+    device: Any
+    _every: int = 1  # steps
+
+    def _events(self) -> tuple[Ints, Ints, dict[str, Any]]:
+        """Return steps, ids and what else there is, in order of time, then id."""
+        events = self.device.events
+        steps = self.of._steps(events["times"])
+        ids = np.asarray(events["senders"], dtype=np.int64) - self.of._first[self.target.index]
+        order = np.lexsort((ids, steps))
+        if self.what != "spikes":  # a multimeter may sample at our time 0 too
+            order = order[(steps[order] > self.of._start) & (steps[order] % self._every == 0)]
+        return steps[order], ids[order], {k: np.asarray(v)[order] for k, v in events.items()}
+
+    @property
+    def times(self) -> Floats:
+        """Times of the spikes or of the samples [ms]."""
+        steps = self._events()[0]
+        return self.of.network._ms(steps if self.what == "spikes" else np.unique(steps))
+
+    @property
+    def ids(self) -> Ints:
+        """Ids of the spikes within the population."""
+        return self._events()[1]
+
+    @property
+    def values(self) -> Floats:
+        """Samples of a state, [samples, len(target)], in the order of the target's ids.
+
+        NEST hands over those of the last slice of time, as long as the shortest delay, in the next run.
+        """
+        values = self._events()[2][self.what].reshape(-1, len(self.target))
+        return np.asarray(values[:, np.argsort(np.argsort(self.target.ids))], dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class NestNetwork:
+    """A network in NEST's kernel. Made by `Network.to_nest`; stays valid until the kernel is reset.
+
+    Attributes
+    ----------
+    network : Network
+        What it was made from.
+    offset : float
+        NEST's time minus ours [ms]: sources fire a little before their spikes are sent on, and those of our time 0
+        must do so after NEST's time 0.
+    notes : tuple of str
+        Where the two differ.
+    """
+
+    network: Network
+    offset: float
+    notes: tuple[str, ...]
+    _nest: Any
+    _nodes: tuple[Any, ...]  # by index of the population
+    _first: tuple[int, ...]  # NEST's ids of their first elements
+    _projections: int
+    _models: Mapping[int, str]  # of the projections that have synapses
+    _orders: Mapping[int, Ints]  # of projections with multapses: by pre, post, delay and weight
+    _delay: float  # ms
+    _start: int  # our step at which NEST begins
+
+    def nodes(self, population: Population | str) -> Any:
+        """Return the nodes of a population, of a part of one, or of the first of that name; of a source its parrots.
+
+        Returns
+        -------
+        nest.NodeCollection
+            In the order of ids.
+        """
+        if isinstance(population, str):
+            for candidate in self.network.populations:
+                if candidate.name == population:
+                    return self._nodes[candidate.index]
+            fail("nodes", "population", population, "must be the name of a population")
+        self.network._check_own("nodes", population)
+        if population.index >= len(self._nodes):
+            fail(
+                "nodes", "population", population, "must have been there when it was taken to NEST"
+            )
+        nodes = self._nodes[population.index]
+        return nodes if population.whole else nodes[np.sort(population.ids).tolist()]
+
+    def connections(self, projection: Projection) -> Any:
+        """Return the synapses of a projection, in NEST's order.
+
+        Returns
+        -------
+        nest.SynapseCollection
+            Each synapse is an object here; see `weights` for many.
+        """
+        model = self._model(projection)
+        if model is None:
+            return self._nest.SynapseCollection(None)
+        return self._nest.GetConnections(synapse_model=model)
+
+    def weights(self, projection: Projection) -> Floats:
+        """Return the weights of a projection in our canonical order, with our sign.
+
+        NEST's weights are those of the source's last spike that was delivered, ours are as of now. Synapses of the
+        same source, target and delay are told apart by the order of their weights.
+        """
+        if self._model(projection) is None:
+            return np.zeros(0)
+        ends = np.cumsum(np.bincount(projection.pre_ids, minlength=projection.pre.size))
+        cuts = [0, *(1 + np.flatnonzero(np.diff(ends // _READ))), projection.pre.size]
+        parts = [self._read(projection, slice(*cut)) for cut in itertools.pairwise(cuts)]
+        weights = np.empty(len(projection))
+        weights[self._orders.get(projection.index, slice(None))] = np.concatenate(parts)
+        return weights * nest_terms.sign(projection)
+
+    def _model(self, projection: Projection) -> str | None:
+        """Return the name of a projection's synapse model, None if it has no synapses."""
+        if projection.network is not self.network or projection.index >= self._projections:
+            fail(
+                "to_nest",
+                "projection",
+                projection,
+                "must belong to the network that was taken to NEST",
+            )
+        return self._models.get(projection.index)
+
+    def _read(self, projection: Projection, sources: slice) -> Floats:
+        """Return NEST's weights of some sources by source, target, delay and weight."""
+        synapses = self._nest.GetConnections(
+            source=self._nodes[projection.pre.index][sources],
+            synapse_model=self._models[projection.index],
+        )
+        if not len(synapses):
+            return np.zeros(0)
+        got = synapses.get(["source", "target", "delay", "weight"])
+        source, target, delay, weight = (np.atleast_1d(values) for values in got.values())
+        steps = np.rint(delay / self.network.dt)
+        return np.asarray(weight[np.lexsort((weight, steps, target, source))], dtype=np.float64)
+
+    def record(self, target: Population, what: str, *, every: float | None = None) -> NestRecorder:
+        """Record from now on, as `Network.record` does; spikes of sources at time 0 are past then.
+
+        Parameters
+        ----------
+        target : Population
+            A population or a part of one.
+        what : str
+            "spikes" or the name of a state that NEST can record.
+        every : float, optional
+            Interval between samples [ms]; by default each step.
+
+        Returns
+        -------
+        NestRecorder
+        """
+        self.network._check_own("record", target)
+        if what == "spikes":
+            if every is not None:
+                fail(f"record {target.name}", "every", every, "is not for spikes")
+            device = self._nest.Create("spike_recorder")
+            self._nest.Connect(self.nodes(target), device, syn_spec={"delay": self._delay})
+            return NestRecorder(self, target, what, device)
+        known = nest_terms.RECORDABLE.get(type(target.model), ())
+        if what not in known:
+            fail(
+                f"record {target.name}",
+                "what",
+                what,
+                f"must be one of {', '.join(['spikes', *known])} in NEST",
+            )
+        dt, steps = self.network.dt, interval("record", every, self.network.dt)
+        phase = round(self.offset / dt) % steps
+        # NEST misses a sample in its next step unless the phase is 0; then all are taken, and most are dropped.
+        taken = 1 if phase and (self._steps(self._nest.biological_time) + 1) % steps == 0 else steps
+        times = {"interval": round(taken * dt, 3), "offset": round(phase % taken * dt, 3)}
+        params = {"record_from": [what], **times}
+        device = self._nest.Create("multimeter", params=params)
+        self._nest.Connect(device, self.nodes(target), syn_spec={"delay": self._delay})
+        return NestRecorder(self, target, what, device, steps)
+
+    @property
+    def t(self) -> float:
+        """Our time [ms] that NEST has come to."""
+        return float(self.network._ms(self._steps(self._nest.biological_time)))
+
+    def run(self, duration: float) -> None:
+        """Simulate with NEST.
+
+        Parameters
+        ----------
+        duration : float
+            Model time [ms], a multiple of dt.
+        """
+        time, steps = steps_of("run", "duration", duration, self.network.dt)
+        if steps:
+            self._nest.Simulate(time)
+
+    def _steps(self, times: Any) -> Ints:
+        return np.rint((np.asarray(times) - self.offset) / self.network.dt).astype(np.int64)
+
+    def __repr__(self) -> str:
+        neurons = sum(len(p) for p in self.network.populations if isinstance(p.model, NeuronModel))
+        synapses = sum(len(p) for p in self.network.projections)
+        return f"NestNetwork({neurons} neurons, {synapses} synapses, t={self.t:g} ms, offset={self.offset:g} ms)"
+
+
+def to_nest(
+    net: Network,
+    *,
+    threads: int | None = None,
+    seed: int | None = None,
+    reset_kernel: bool = True,
+    approximate: bool = False,
+) -> NestNetwork:
+    """Build a network in NEST; see `Network.to_nest`."""
+    nest = _import_nest()
+    net._require_idle()
+    if threads is not None:
+        integer("to_nest", "threads", threads, 1)
+    if seed is not None:
+        integer("to_nest", "seed", seed, 1, 2**32 - 1)
+    found = nest_terms.inspect(net)
+    if not reset_kernel:
+        if abs(nest.resolution - net.dt) > 1e-9:
+            found.refused.append(
+                f"NEST's resolution is {nest.resolution:g} ms, dt is {net.dt:g} ms"
+            )
+        if nest.biological_time != 0:
+            found.refused.append(f"NEST's kernel has run to {nest.biological_time:g} ms")
+    obstacles = found.refused + ([] if approximate else found.left_out)
+    if obstacles:
+        hint = "\napproximate=True leaves out what NEST cannot take; reset() goes back to a state without a past."
+        msg = "to_nest: NEST cannot take this network as it is:\n- " + "\n- ".join(obstacles)
+        raise ValueError(msg if found.refused else msg + hint)
+    if reset_kernel:
+        nest.ResetKernel()
+        threads = net.threads if threads is None else threads
+        seed = net.seed % (2**32 - 1) + 1 if seed is None else seed
+        nest.set(resolution=net.dt)
+    given = {"local_num_threads": threads, "rng_seed": seed}
+    nest.set(**{k: v for k, v in given.items() if v is not None})
+    built = nest_build.Builder(nest, net)
+    built.build()
+    notes = (*found.notes, *(f"left out: {x}" for x in found.left_out))
+    return NestNetwork(
+        net, built.ms(built.offset - built.now), notes, nest, built.nodes, built.first,
+        len(net.projections), built.models, built.orders, built.ms(built.delay), built.now,
+    )  # fmt: skip

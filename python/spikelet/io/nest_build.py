@@ -1,0 +1,221 @@
+"""How `Network.to_nest` makes NEST's nodes and synapses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet._checks import interval
+from spikelet.io import nest_terms
+from spikelet.neurons import LIF, LIFCond, NeuronModel
+from spikelet.plasticity import STDP
+from spikelet.sources import CurrentInput, NoiseInput, PoissonInput, PoissonSource, SpikeSource
+
+if TYPE_CHECKING:
+    from spikelet.network import Network
+    from spikelet.population import Population
+    from spikelet.projection import Projection
+
+_CHUNK = 1 << 20  # synapses that are handed over at a time
+_FORGOTTEN = 40.0  # time constants after which a trace is below the last digit
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class Builder:
+    """Makes NEST's nodes and synapses.
+
+    What a generator sends takes the shortest delay of the network, so that NEST's slices of time are as long as they
+    would be without it. All nodes are made with their defaults, at rest; parameters and states are set at `offset`,
+    our present.
+    """
+
+    def __init__(self, nest: Any, net: Network) -> None:
+        self.nest, self.net = nest, net
+        self.now = net._step
+        shortest = [net._sim.synapses(p.index)[3].min() for p in net.projections if len(p)]
+        self.delay = int(min(shortest, default=1))
+        early = bool(net._inputs) or any(
+            not isinstance(p.model, NeuronModel) or self._kicks(p) for p in net.populations
+        )
+        self.offset = self.delay + 1 if early else 0
+        for p in net.projections:
+            # To these rules of NEST, there was a spike of each source at time 0.
+            if isinstance(p.plasticity, STDP) and p.plasticity.pairing != "all_to_all":
+                silence = int(np.ceil(_FORGOTTEN * p.plasticity.tau_plus / net.dt))
+                self.offset = max(self.offset, silence)
+        self.models: dict[int, str] = {}
+        self.orders: dict[int, Ints] = {}
+
+    def build(self) -> None:
+        """Make everything, and come to our present."""
+        net, nest = self.net, self.nest
+        self.nodes = tuple(self._create(p) for p in net.populations)
+        self.first = tuple(nodes[0].global_id if len(nodes) else 0 for nodes in self.nodes)
+        for population in net.populations:
+            if len(population):
+                self._drive(population)
+        for target, what, start in net._inputs:
+            if len(target):
+                self._inject(target, what, start)
+        for projection in net.projections:
+            if len(projection):
+                self._project(projection)
+        if self.offset:
+            nest.Simulate(self.ms(self.offset))
+        for population, nodes in zip(net.populations, self.nodes, strict=True):
+            if isinstance(population.model, NeuronModel) and len(population):
+                nodes.set(_plain(self._present(population)))
+
+    def ms(self, steps: Any) -> Any:
+        """Return NEST's times, which have three decimals."""
+        return np.round(np.asarray(steps) * self.net.dt, 3)[()]
+
+    # Nodes --------------------------------------------------------------------------------------------------------
+
+    def _create(self, population: Population) -> Any:
+        if not len(population):
+            return self.nest.NodeCollection([])
+        model = population.model
+        if not isinstance(model, NeuronModel):
+            return self.nest.Create("parrot_neuron", len(population))
+        kept, _ = nest_terms.neuron_parameters(self.net, population)
+        # Where no synapse asks for it, any number will do.
+        params = {k: np.where(np.isnan(v), np.nanmax(v), v) for k, v in kept.items()}
+        return self.nest.Create(
+            nest_terms.NEURONS[type(model)], len(population), params=_plain(params)
+        )
+
+    def _present(self, population: Population) -> dict[str, Any]:
+        model = population.model
+        assert isinstance(model, NeuronModel)
+        states = ("V_m", "g_ex", "g_in") if isinstance(model, LIFCond) else ("V_m",)
+        return nest_terms.parameters(model) | {
+            s: np.asarray(getattr(population, s)) for s in states
+        }
+
+    def _generators(self, kind: str, n: int, **params: Any) -> Ints:
+        nodes = self.nest.Create(kind, n, params=_plain(params))
+        return _ids(nodes)
+
+    def _trains(self, stamps: Ints, ids: Ints, n: int) -> Ints:
+        """Make generators whose spikes arrive at given steps, counted from our present."""
+        order = np.argsort(ids, kind="stable")
+        times = self.ms(stamps[order] + self.offset - self.delay)
+        cuts = np.cumsum(np.bincount(ids, minlength=n))[:-1]
+        nodes = self.nest.Create(
+            "spike_generator", n, params=[{"spike_times": t} for t in np.split(times, cuts)]
+        )
+        return _ids(nodes)
+
+    def _drive(self, population: Population) -> None:
+        """Connect what makes sources fire, and what leaves present currents behind."""
+        model, n = population.model, len(population)
+        gids = self.first[population.index] + np.arange(n)
+        if isinstance(model, PoissonSource):
+            self._connect(self._poisson(model.rate), gids, 1.0)
+        elif isinstance(model, NeuronModel):
+            for weights in self._kicks(population):
+                self._connect(
+                    self._trains(np.zeros(1, np.int64), np.zeros(1, np.int64), 1), gids, weights
+                )
+        else:
+            at = model.stamps(self.net.dt, n) if isinstance(model, SpikeSource) else model.stamps(
+                self.net._raster_starts[population.index], n
+            )  # fmt: skip
+            stamps, ids = at[0] - self.now, at[1].astype(np.int64)
+            ahead = stamps >= (0 if self.now == 0 else 1)
+            self._connect(self._trains(stamps[ahead], ids[ahead], n), gids, 1.0)
+
+    def _kicks(self, population: Population) -> list[Floats]:
+        """Return weights of events that leave the present synaptic currents behind, which NEST does not let one set."""
+        if not isinstance(population.model, LIF):
+            return []
+        values = (nest_terms.currents(population, s) for s in ("I_syn_ex", "I_syn_in"))
+        return [v for v in values if v.any()]
+
+    # Inputs -------------------------------------------------------------------------------------------------------
+
+    def _poisson(self, rate: Any) -> Ints:
+        start = self.ms(self.offset - self.delay - 1)
+        return self._generators("poisson_generator", np.size(rate), rate=rate, start=start)
+
+    def _inject(self, target: Population, what: Any, start: int) -> None:
+        gids = self.first[target.index] + target.ids.astype(np.int64)
+        if isinstance(what, PoissonInput):
+            self._connect(self._poisson(what.rate), gids, what.weight)
+        elif isinstance(what, NoiseInput):
+            n = max(np.size(what.mean), np.size(what.std))
+            every = interval("inject", what.every, self.net.dt)
+            begin = self.ms(self.offset - self.delay)
+            noise = {"mean": what.mean, "std": what.std, "dt": self.ms(every), "start": begin}
+            self._connect(self._generators("noise_generator", n, **noise), gids, 1.0)
+        else:
+            assert isinstance(what, CurrentInput)
+            self._connect(self._currents(what, start - self.now), gids, 1.0)
+
+    def _currents(self, what: CurrentInput, first: int) -> Ints:
+        """Make generators of a current whose first row is that many steps from now."""
+        values = what.values.astype(self.net.dtype).astype(np.float64)
+        values = (values if values.ndim == 2 else values[:, None])[max(-first, 0) :]
+        edge = np.zeros((1, values.shape[1]))
+        values = np.concatenate([edge, values, edge])
+        params = []
+        for column in values.T:
+            changes = np.flatnonzero(np.diff(column))
+            times = self.ms(changes + max(first, 0) + self.offset - self.delay)
+            params.append({"amplitude_times": times, "amplitude_values": column[changes + 1]})
+        nodes = self.nest.Create("step_current_generator", len(params), params=params)
+        return _ids(nodes)
+
+    # Synapses -----------------------------------------------------------------------------------------------------
+
+    def _project(self, projection: Projection) -> None:
+        how = nest_terms.synapse(projection, self.net.dt)
+        name = f"spikelet_{projection.index}_{len(self.nest.synapse_models)}"
+        self.nest.CopyModel(how.model, name, how.params)
+        self.models[projection.index] = name
+        pre, post = projection.pre_ids, projection.post_ids
+        weights = projection.weights.astype(np.float64) * nest_terms.sign(projection)
+        steps = self.net._sim.synapses(projection.index)[3]
+        if ((np.diff(pre) == 0) & (np.diff(post) == 0)).any():
+            self.orders[projection.index] = np.lexsort(
+                (weights, np.broadcast_to(steps, pre.shape), post, pre)
+            )
+        pre += self.first[projection.pre.index]
+        post += self.first[projection.post.index]
+        self._connect(pre, post, weights, steps, name)
+
+    def _connect(
+        self, pre: Ints, post: Ints, weight: Any, steps: Any = None, model: str = "static_synapse"
+    ) -> None:
+        """Connect one to one; what has one element goes to all of the others."""
+        n = max(len(pre), len(post))
+        for start in range(0, n, _CHUNK):
+            part = slice(start, min(start + _CHUNK, n))
+            chunk = [
+                np.ascontiguousarray(np.broadcast_to(x, (n,))[part])
+                for x in (
+                    pre,
+                    post,
+                    np.asarray(weight, dtype=np.float64),
+                    self.delay if steps is None else steps,
+                )
+            ]
+            syn_spec = {"synapse_model": model, "weight": chunk[2], "delay": self.ms(chunk[3])}
+            self.nest.Connect(chunk[0], chunk[1], "one_to_one", syn_spec)
+
+
+def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return numbers, and lists where they are not all the same."""
+    arrays = {k: np.atleast_1d(v) for k, v in params.items()}
+    return {k: float(v[0]) if (v == v[0]).all() else v.tolist() for k, v in arrays.items()}
+
+
+def _ids(nodes: Any) -> Ints:
+    """Return NEST's ids of nodes that were made at once."""
+    return np.arange(nodes[0].global_id, nodes[0].global_id + len(nodes), dtype=np.int64)

@@ -1,0 +1,287 @@
+"""What our models, rules and states are called in NEST, and what NEST has no term for. Does not need NEST."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.neurons import LIF, LIFAlpha, LIFCond, LIFDelta, NeuronModel
+from spikelet.plasticity import STDP, InhibitorySTDP, Plasticity, TripletSTDP, TsodyksMarkram
+from spikelet.sources import NoiseInput, PoissonInput, PoissonSource
+
+if TYPE_CHECKING:
+    from spikelet.network import Network
+    from spikelet.population import Population
+    from spikelet.projection import Projection
+
+NEURONS: dict[type, str] = {
+    LIF: "iaf_psc_exp",
+    LIFAlpha: "iaf_psc_alpha",
+    LIFDelta: "iaf_psc_delta",
+    LIFCond: "iaf_cond_exp",
+}
+RECORDABLE: dict[type, tuple[str, ...]] = {
+    LIF: ("V_m", "I_syn_ex", "I_syn_in"),
+    LIFAlpha: ("V_m", "I_syn_ex", "I_syn_in"),
+    LIFDelta: ("V_m",),
+    LIFCond: ("V_m", "g_ex", "g_in"),
+}
+_PAIRINGS = {
+    "all_to_all": "stdp_synapse",
+    "nearest_symmetric": "stdp_nn_symm_synapse",
+    "nearest_pre_centered": "stdp_nn_pre_centered_synapse",
+    "nearest_restricted": "stdp_nn_restr_synapse",
+}
+_NOT_NESTS = ("theta_plus", "tau_theta", "reset")
+
+
+@dataclass(frozen=True)
+class Synapse:
+    """A synapse model of NEST."""
+
+    model: str
+    params: dict[str, float] = field(default_factory=dict)
+    neuron: dict[str, float] = field(default_factory=dict)  # what NEST keeps in the target
+
+
+@dataclass
+class Findings:
+    """What stands in the way of a translation, and what is to be known about it."""
+
+    refused: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)  # with approximate=True
+    notes: list[str] = field(default_factory=list)
+
+
+def parameters(model: NeuronModel) -> dict[str, Any]:
+    """Return a neuron's parameters for NEST."""
+    return {p: getattr(model, p) for p in model.parameters() if p not in _NOT_NESTS}
+
+
+def sign(projection: Projection) -> float:
+    """Return what our weights are multiplied by: NEST has no receptor but the sign of the weight."""
+    conductance = getattr(projection.post.model, "conductance", False)
+    return -1.0 if conductance and projection.receptor == 1 else 1.0
+
+
+def synapse(projection: Projection, dt: float) -> Synapse:
+    """Return the synapse model of a projection of which `inspect` found nothing to refuse."""
+    rule, factor = projection.plasticity, sign(projection)
+    if rule is None:
+        return Synapse("static_synapse")
+    if isinstance(rule, STDP):
+        # NEST scales depression by potentiation. Without the latter its time constant takes it away.
+        a, tau = (rule.A_plus, rule.tau_plus) if rule.A_plus > 0 else (rule.A_minus, 1e-3 * dt)
+        params = {"tau_plus": tau, "alpha": rule.A_minus / a if a > 0 else 0.0, "lambda": a}
+        neuron = {"tau_minus": rule.tau_minus}
+        if rule.dependence == "power_law":
+            assert rule.mu_plus is not None
+            return Synapse("stdp_pl_synapse_hom", {**params, "mu": rule.mu_plus}, neuron)
+        exponents = {"additive": (0.0, 0.0), "multiplicative": (1.0, 1.0)}
+        up, down = exponents.get(rule.dependence, (rule.mu_plus, rule.mu_minus))
+        assert up is not None
+        assert down is not None
+        params |= {"lambda": a / rule.w_max, "mu_plus": up, "mu_minus": down}
+        params |= _bound(factor * rule.w_max)
+        return Synapse(_PAIRINGS[rule.pairing], params, neuron)
+    if isinstance(rule, TripletSTDP):
+        params = {"Aplus": rule.A_plus, "Aminus": rule.A_minus, "tau_plus": rule.tau_plus}
+        params |= {"Aplus_triplet": rule.A_plus_triplet, "Aminus_triplet": rule.A_minus_triplet}
+        params |= {"tau_plus_triplet": rule.tau_plus_triplet, **_bound(factor * rule.w_max)}
+        neuron = {"tau_minus": rule.tau_minus, "tau_minus_triplet": rule.tau_minus_triplet}
+        return Synapse("stdp_triplet_synapse", params, neuron)
+    if isinstance(rule, InhibitorySTDP):
+        side = factor * (-1.0 if np.signbit(projection.weights).any() else 1.0)
+        params = {"tau": rule.tau, "eta": rule.eta, "alpha": rule.alpha}
+        params |= _bound(side * rule.w_max)
+        return Synapse("vogels_sprekeler_synapse", params, {"tau_minus": rule.tau})
+    assert isinstance(rule, TsodyksMarkram)
+    params = {"U": rule.U, "tau_rec": rule.tau_rec, "tau_fac": rule.tau_fac}
+    if rule.tau_psc is None:  # its u is that of the first spike, whatever U is
+        return Synapse("tsodyks2_synapse", {**params, "u": rule.U})
+    return Synapse("tsodyks_synapse", {**params, "tau_psc": rule.tau_psc})
+
+
+def _bound(w_max: float) -> dict[str, float]:
+    """Return the bound, and a default weight: to NEST, the two must be of one sign."""
+    return {"Wmax": w_max, "weight": w_max}
+
+
+def neuron_parameters(
+    net: Network, population: Population
+) -> tuple[dict[str, npt.NDArray[np.float64]], list[str]]:
+    """Return what NEST keeps in the targets of plastic synapses, NaN where nobody asks for it, and conflicts."""
+    values: dict[str, npt.NDArray[np.float64]] = {}
+    conflicts = []
+    for projection in net.projections:
+        mine = projection.post.index == population.index and len(projection) > 0
+        if not mine or _refuse_rule(projection):
+            continue
+        for name, value in synapse(projection, net.dt).neuron.items():
+            array = values.setdefault(name, np.full(population.size, np.nan))
+            ids = np.unique(projection.post_ids)
+            other = array[ids][~np.isnan(array[ids]) & (array[ids] != value)]
+            if other.size:
+                conflicts.append(
+                    f"{population.name}: NEST keeps {name} in the target, so that it must be the same in all rules "
+                    f"onto a neuron; here it is {value:g} and {other[0]:g} ms"
+                )
+            array[ids] = value
+    return values, conflicts
+
+
+def currents(population: Population, name: str) -> npt.NDArray[np.float64]:
+    """Return the part of a LIF's synaptic current that an event can leave behind in NEST."""
+    values = np.asarray(getattr(population, name), dtype=np.float64)
+    return np.maximum(values, 0.0) if name == "I_syn_ex" else np.minimum(values, 0.0)
+
+
+def inspect(net: Network) -> Findings:
+    """Find all that NEST cannot take."""
+    found = Findings()
+    if abs(net.dt * 1e3 - round(net.dt * 1e3)) > 1e-6:
+        found.refused.append(f"dt = {net.dt:g} ms: must be a multiple of NEST's 0.001 ms")
+    for population in net.populations:
+        if isinstance(population.model, NeuronModel):
+            _inspect_neurons(net, population, found)
+    for projection in net.projections:
+        _inspect_projection(net, projection, found)
+    found.refused += [
+        f"{type(how).__name__} of {projection!r}: NEST does not regulate weights"
+        for projection, how in net.regulations
+    ]
+    if _in_flight(net):
+        found.left_out.append(f"spikes in flight at t = {net.t:g} ms")
+    if any(isinstance(what, (PoissonInput, NoiseInput)) for _, what, _ in net._inputs) or any(
+        isinstance(p.model, PoissonSource) for p in net.populations
+    ):
+        found.notes.append("what is random is drawn by NEST: the same statistics, other numbers")
+    if net.dtype == np.float32:
+        found.notes.append("NEST computes in double precision, this network in float32")
+    return found
+
+
+def _in_flight(net: Network) -> bool:
+    """Return whether a spike is on its way over a synapse."""
+    stamps, elements = net._sim.in_flight()  # elements are numbered through all populations
+    first = np.cumsum([0, *(p.size for p in net.populations)])
+    for projection in net.projections:
+        if len(projection) and len(stamps):
+            begin = first[projection.pre.index]
+            mine = (elements >= begin) & (elements < begin + projection.pre.size)
+            longest = int(net._sim.synapses(projection.index)[3].max())
+            if (stamps[mine] + longest > net._step).any():
+                return True
+    return False
+
+
+def _inspect_neurons(net: Network, population: Population, found: Findings) -> None:
+    name, model = population.name, population.model
+    assert isinstance(model, NeuronModel)
+    if type(model) not in NEURONS:
+        found.refused.append(f"{name}: NEST has no model like {type(model).__name__}")
+        return
+    if model.reset != "zero":
+        found.refused.append(
+            f'{name}: reset="{model.reset}" is not in NEST, which resets to V_reset'
+        )
+    if np.any(model.theta_plus) or np.any(population.theta):
+        found.refused.append(
+            f"{name}: the adaptive threshold theta is not in {NEURONS[type(model)]}"
+        )
+    elif np.any(np.asarray(model.V_reset) >= np.asarray(model.V_th)):
+        found.refused.append(f"{name}: V_reset must lie below V_th")
+    if net._sim.held(population.index).any():
+        found.left_out.append(f"refractory neurons of {name}: NEST starts them ready to spike")
+    if isinstance(model, LIF):
+        lost = [
+            s
+            for s in ("I_syn_ex", "I_syn_in")
+            if (currents(population, s) != getattr(population, s)).any()
+        ]
+        if lost:
+            found.left_out.append(f"{name}: {' and '.join(lost)} of the sign of the other receptor")
+    elif isinstance(model, LIFAlpha):
+        states = ("I_syn_ex", "I_syn_in", "dI_syn_ex", "dI_syn_in")
+        if any(np.any(getattr(population, s)) for s in states):
+            found.left_out.append(
+                f"{name}: synaptic currents, which iaf_psc_alpha does not let one set"
+            )
+    elif isinstance(model, LIFCond):
+        found.notes.append(
+            f"{name}: iaf_cond_exp is integrated with adaptive steps, close to LIFCond and not equal"
+        )
+    found.refused += neuron_parameters(net, population)[1]
+
+
+def _refuse_rule(projection: Projection) -> list[str]:
+    """Return why NEST has no such rule."""
+    rule = projection.plasticity
+    if rule is None:
+        return []
+    if not isinstance(rule, (STDP, TripletSTDP, InhibitorySTDP, TsodyksMarkram)):
+        return [f"{type(rule).__name__} has no counterpart in NEST"]
+    reasons = []
+    if isinstance(rule, (STDP, TripletSTDP)):
+        if rule.w_min != 0:
+            reasons.append(f"w_min must be 0, which is NEST's bound, not {rule.w_min:g}")
+        if rule.bounds[1] <= 0:
+            reasons.append(f"w_max must be > 0, not {rule.w_max:g}")
+    if isinstance(rule, STDP) and rule.dependence == "power_law":
+        if rule.pairing != "all_to_all":
+            reasons.append(
+                f'NEST has dependence="power_law" for all pairs only, not for "{rule.pairing}"'
+            )
+        if sign(projection) < 0:
+            reasons.append('dependence="power_law" is for excitatory synapses in NEST')
+    if isinstance(rule, InhibitorySTDP):
+        negative = np.signbit(projection.weights)  # zeros have a sign to go on with
+        if negative.any() and not negative.all():
+            reasons.append("NEST wants weights of one sign")
+        if rule.w_max == 0:
+            reasons.append("w_max must be > 0")
+    if getattr(rule, "axonal_fraction", 0.0):
+        reasons.append("axonal_fraction must be 0: NEST's delays are dendritic")
+    return reasons
+
+
+def _remembers(state: dict[str, Any], rule: Plasticity) -> bool:
+    """Return whether there are traces of earlier spikes; what else the core keeps is its own bookkeeping."""
+    names = [
+        "row.",
+        "target.0",
+        "post_stamp",
+        "row_double.2",
+    ]  # the last: stamps of short-term plasticity
+    names += ["target.1"] if isinstance(rule, TripletSTDP) else []
+    return any(np.any(state[k]) for k in state if k.startswith(tuple(names)))
+
+
+def _inspect_projection(net: Network, projection: Projection, found: Findings) -> None:
+    where = repr(projection)
+    rule: Plasticity | None = projection.plasticity
+    reasons = _refuse_rule(projection)
+    found.refused += [f"{where}: {reason}" for reason in reasons]
+    model = projection.post.model
+    if isinstance(model, (LIF, LIFAlpha)) and projection.receptor >= 0:
+        wrong = projection.weights < 0 if projection.receptor == 0 else projection.weights > 0
+        if wrong.any():
+            found.refused.append(
+                f"{where}: the sign of a weight picks the receptor in NEST, "
+                f"so a weight of {projection.weights[wrong][0]:g} pA cannot go to the other one"
+            )
+    if rule is None or reasons:
+        return
+    if getattr(rule, "coincidence", "ignore") != "ignore":
+        found.left_out.append(
+            f'{where}: coincidence="potentiate"; pairs of t_pre = t_post do nothing in NEST'
+        )
+    if _remembers(net._sim.plastic_state(projection.index), rule):
+        found.left_out.append(f"{where}: what the synapses remember of earlier spikes")
+    if isinstance(rule, STDP) and rule.pairing == "nearest_restricted":
+        found.notes.append(
+            f"{where}: stdp_nn_restr_synapse depresses also where the only post between two pres is at the second"
+        )

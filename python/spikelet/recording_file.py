@@ -1,0 +1,426 @@
+"""Recordings on disk: one HDF5 file that can be read at any time, while it grows and after a crash.
+
+A group for each recorder holds `stamps` (steps, ascending) and `ids` or `values`, which only grow, and `done`: how many
+entries are complete, and the step up to which was recorded. `done` is written after the data has been flushed, so what
+it counts is there whenever the writer dies; what lies behind it is overwritten. While a network runs, the file is open
+in HDF5's SWMR mode (single writer, multiple readers); between runs it is closed. It is never repaired in place: where
+it has to be cut, it is written anew and takes the place of the old one at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import importlib
+import math
+import os
+import shutil
+import uuid
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet import _core
+from spikelet._checks import fail
+from spikelet._files import replacing, sync
+
+FORMAT, VERSION = "spikelet recording", 1
+BLOCK = 1 << 20  # entries read or copied at a time
+_LAST = np.iinfo(np.int64).max
+
+Arrays: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[Any]]  # stamps, and ids or values
+
+
+def _h5py() -> Any:
+    try:
+        return importlib.import_module("h5py")  # an extra
+    except ImportError:
+        msg = "recordings on disk need h5py: pip install 'spikelet[hdf5]'"
+        raise ImportError(msg) from None
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Turn what HDF5 raises into an OSError that names the file."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError) as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
+        msg = f"recording {path}: {error}"
+        raise OSError(msg) from error
+
+
+def _read_header(path: Path) -> dict[str, Any]:
+    with reading(path) as file:
+        return dict(file.attrs)
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[Any]:
+    """Open a recording that may be growing, or may have been left by a crash."""
+    h5py = _h5py()
+    if not path.exists():
+        raise FileNotFoundError(errno.ENOENT, "no such recording", str(path))
+    _detach(path)
+    try:
+        file = h5py.File(path, "r", libver="latest", swmr=True, locking=False)
+    except OSError as error:
+        fail("recording", "path", str(path), f"must be a recording on disk ({error})")
+    with file:
+        if file.attrs.get("format") != FORMAT:
+            fail("recording", "path", str(path), "must be a recording of spikelet")
+        if file.attrs["version"] > VERSION:
+            text = (
+                f"was written by a newer version ({file.attrs['spikelet']}); this one reads up to"
+            )
+            fail("recording", "path", str(path), f"{text} format {VERSION}")
+        with _naming(path):
+            yield file
+
+
+def _data(group: Any) -> Any:
+    return group["ids" if "ids" in group else "values"]
+
+
+def span(group: Any, n: int, start: int, stop: int) -> tuple[int, int]:
+    """Return the range of entries with start < stamp <= stop among the first n."""
+    stamps = group["stamps"]
+    first = bisect_right(stamps, start, 0, n) if start >= 0 else 0
+    return first, (bisect_right(stamps, stop, first, n) if stop < _LAST else n)
+
+
+def blocks(group: Any, first: int, last: int) -> Iterator[Arrays]:
+    """Read a range of entries, some MB at a time; at least one block."""
+    data = _data(group)
+    rows = max(1, BLOCK // max(1, int(np.prod(data.shape[1:]))))
+    for k in range(first, max(last, first + 1), rows):
+        part = slice(k, max(k, min(k + rows, last)))
+        yield group["stamps"][part], data[part]
+
+
+_GIVEN_UP: set[tuple[int, int]] = set()
+
+
+def _give_up(path: Path, handles: Any) -> None:
+    """Leave a file alone on which a write failed although room had been reserved.
+
+    HDF5 crashes where such a file is used or closed, so its handles live on, and the path gets a copy.
+    """
+    _GIVEN_UP.add(_identity(path))
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(handles))
+    with contextlib.suppress(OSError):  # the disk may be full; `reading` tries again
+        _detach(path)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    state = path.stat()
+    return state.st_dev, state.st_ino
+
+
+def _detach(path: Path) -> None:
+    if path.exists() and _identity(path) in _GIVEN_UP:
+        with replacing(path) as part:
+            shutil.copyfile(path, part)
+
+
+def _trim(path: Path) -> None:
+    """Cut off what lies behind the end that the file's superblock (version 3) names."""
+    with path.open("rb") as file:
+        head = file.read(36)
+    end = int.from_bytes(head[28:36], "little")
+    if head[8] == 3 and 48 <= end < path.stat().st_size:
+        os.truncate(path, end)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a group is made of."""
+
+    kind: str
+    dtype: npt.DTypeLike  # of ids or values
+    shape: tuple[int, ...]  # of an entry
+    attributes: Mapping[str, Any]
+    arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+
+
+def _make_group(file: Any, name: str, layout: Layout, done: tuple[int, int]) -> None:
+    group = file.create_group(name)
+    group.attrs.update({"kind": layout.kind, **layout.attributes})
+    for key, values in layout.arrays.items():
+        group.create_dataset(key, data=values)
+    columns = tuple(max(1, n) for n in layout.shape)  # HDF5 knows no chunks without columns
+    wide = tuple(min(n, 1 << 14) for n in columns)
+    rows = max(1, (1 << 16) // int(np.prod(wide)))
+    group.create_dataset("stamps", (0,), "i8", maxshape=(None,), chunks=(1 << 14,))
+    group.create_dataset(
+        "ids" if layout.kind == "spikes" else "values",
+        (0, *layout.shape),
+        layout.dtype,
+        maxshape=(None, *columns),
+        chunks=(rows, *wide) if layout.shape else (1 << 14,),
+    )
+    group.create_dataset("done", data=np.array(done, dtype=np.int64))
+
+
+class RecordingFile:
+    """A file that recorders of one network write to."""
+
+    def __init__(self, path: Path, dt: float, seed: int) -> None:
+        self.path = path
+        self.header: dict[str, Any] = {
+            "format": FORMAT,
+            "version": VERSION,
+            "spikelet": _core.__version__,
+        }
+        self.header |= {"dt": dt, "seed": np.uint64(seed), "id": str(uuid.uuid4()), "part": 0}
+        self.layouts: dict[str, Layout] = {}
+        self.done: dict[str, tuple[int, int]] = {}  # entries, and the step up to which is recorded
+        self._file: Any = None  # while open for writing
+        self._handles: dict[str, tuple[Any, Any, Any]] = {}  # its stamps, data and done
+        self._inode: tuple[int, int] | None = None
+
+    # Making -------------------------------------------------------------------------------------------------------
+
+    def add(self, name: str, layout: Layout, now: int) -> str:
+        """Make room for one more recorder; return the name of its group."""
+        if not self.layouts and self.path.exists():
+            msg = "exists, and is not overwritten: record to another file, or remove it"
+            raise FileExistsError(errno.EEXIST, msg, str(self.path))
+        if not self.empty:
+            rule = (
+                "holds recordings already, and can take no further recorder; give it another file"
+            )
+            fail("record", "to", str(self.path), rule)
+        name = name.replace("/", "_").replace("\0", "_")
+        name = next(
+            n for n in (name, *(f"{name}.{k}" for k in range(2, 1 << 20))) if n not in self.layouts
+        )
+        self.layouts[name], self.done[name] = layout, (0, now - 1)
+        try:
+            self._create(self.path)
+        except BaseException:
+            del self.layouts[name], self.done[name]
+            raise
+        return name
+
+    def _create(self, path: Path) -> None:
+        h5py = _h5py()
+        if not path.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
+        with (
+            replacing(path) as part,
+            _naming(path),
+            h5py.File(part, "w", libver="latest", locking=False, track_order=True) as file,
+        ):
+            file.attrs.update(self.header)
+            for name, layout in self.layouts.items():
+                _make_group(file, name, layout, self.done[name])
+
+    def _next_path(self) -> Path:
+        stem, part = self.path.stem, int(self.header["part"])
+        stem = stem.removesuffix(f".{part}") if part else stem
+        return self.path.with_name(f"{stem}.{part + 1}{self.path.suffix}")
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was written so far."""
+        return not any(entries for entries, _ in self.done.values())
+
+    def require_next(self) -> None:
+        """Check that `start_again` can make its file."""
+        if not self.empty and self._next_path().exists():
+            msg = "exists, and is not overwritten by a reset"
+            raise FileExistsError(errno.EEXIST, msg, str(self._next_path()))
+
+    def start_again(self, now: int) -> None:
+        """Go on in a new file, `name.1.h5` after `name.h5`; what is recorded stays where it is."""
+        full, self.done = not self.empty, dict.fromkeys(self.done, (0, now - 1))
+        if full:
+            self.path = self._next_path()
+            self.header |= {"part": self.header["part"] + 1, "id": str(uuid.uuid4())}
+            self._create(self.path)
+
+    # Writing ------------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Keep the file open for `append`."""
+        if self._file is not None:
+            yield
+            return
+        self._open()
+        try:
+            yield
+        finally:
+            file: Any = self._file
+            self._file, self._handles = None, {}
+            if file is not None:  # append has not given it up
+                with _naming(self.path):
+                    file.close()
+                    _trim(self.path)
+
+    def _open(self) -> None:
+        try:
+            stored = str(_read_header(self.path)["id"])
+        except ValueError:
+            stored = ""
+        if stored != self.header["id"]:
+            self._changed()
+        with reading(self.path) as file:
+            found = {name: int(file[name]["done"][0]) for name in self.done}
+        if any(found[name] < entries for name, (entries, _) in self.done.items()):
+            self._changed()
+        with self.path.open("rb") as plain:
+            crashed = plain.read(12)[11] != 0  # HDF5's mark that a writer did not close it
+        if crashed or any(found[name] > entries for name, (entries, _) in self.done.items()):
+            self.cut()
+        h5py = _h5py()
+        access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+        access.set_libver_bounds(h5py.h5f.LIBVER_LATEST, h5py.h5f.LIBVER_LATEST)
+        access.set_file_locking(False, True)  # many file systems of clusters have none
+        with _naming(
+            self.path
+        ):  # at once in SWMR mode: a file marked as open otherwise could not be read after a crash
+            flags = h5py.h5f.ACC_RDWR | h5py.h5f.ACC_SWMR_WRITE
+            self._file = h5py.File(h5py.h5f.open(os.fsencode(self.path), flags, access))
+            self._inode = _identity(self.path)
+            self._handles = {
+                name: (group["stamps"], _data(group), group["done"])
+                for name, group in self._file.items()
+            }
+
+    def _changed(self) -> NoReturn:
+        msg = "was changed or replaced by someone else since it was written last"
+        raise OSError(errno.EIO, msg, str(self.path))
+
+    def append(self, arrays: Mapping[str, Arrays], now: int) -> None:
+        """Write what was recorded up to a step; returns when it is safe from a crash of the process."""
+        with _naming(self.path):
+            if _identity(self.path) != self._inode:  # FileNotFoundError if it was removed
+                self._changed()
+            self._reserve({name: len(stamps) for name, (stamps, _) in arrays.items()})
+            try:
+                done = {name: self._extend(name, *pair, now) for name, pair in arrays.items()}
+                self._file.flush()
+                for name, pair in done.items():
+                    handle = self._handles[name][2]
+                    handle[...] = pair
+                    handle.flush()
+            except Exception:
+                _give_up(self.path, (self._file, self._handles))
+                self._file = None
+                raise
+            self.done.update(done)
+
+    def _reserve(self, entries: Mapping[str, int]) -> None:
+        """Make sure that there is room for so many entries: HDF5 does not survive that there is none."""
+        need = 1 << 20  # what describes the chunks; `_trim` takes away what is not needed
+        for name, n in entries.items():
+            for dataset in self._handles[name][:2]:
+                rows, *columns = dataset.chunks
+                grid = zip(dataset.shape[1:], columns, strict=True)
+                row = math.prod(-(-width // chunk) * chunk for width, chunk in grid)
+                need += (n + rows) * row * dataset.dtype.itemsize
+        if not hasattr(os, "posix_fallocate"):
+            if shutil.disk_usage(self.path.parent).free < need:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+            return
+        handle = os.open(self.path, os.O_RDWR)
+        try:
+            os.posix_fallocate(handle, self._file.id.get_filesize(), need)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from None
+        finally:
+            os.close(handle)
+
+    def _extend(
+        self, name: str, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any], now: int
+    ) -> tuple[int, int]:
+        first = self.done[name][0]
+        last = first + len(stamps)
+        for dataset, values in zip(self._handles[name], (stamps, data), strict=False):
+            if len(values):
+                dataset.resize(last, axis=0)
+                dataset[first:last] = values
+                dataset.flush()  # here it can raise, not where a handle is dropped
+        return last, now
+
+    def sync(self) -> None:
+        """Make what was appended safe from a crash of the machine."""
+        sync(self.path)
+
+    def cut(self) -> None:
+        """Write the file anew with those entries only that count."""
+        if self.empty and not self.path.exists():
+            self._create(self.path)
+            return
+        h5py = _h5py()
+        with (
+            replacing(self.path) as part,
+            reading(self.path) as old,
+            h5py.File(part, "w", libver="latest", locking=False, track_order=True) as new,
+        ):
+            new.attrs.update(old.attrs)
+            for name, (entries, now) in self.done.items():
+                self._copy(old[name], new, name, entries, now)
+
+    def _copy(self, old: Any, new: Any, name: str, entries: int, now: int) -> None:
+        _make_group(new, name, self.layouts[name], (entries, now))
+        stamps, data = new[name]["stamps"], _data(new[name])
+        for dataset in (stamps, data):
+            dataset.resize(entries, axis=0)
+        k = 0
+        for block_stamps, block in blocks(old, 0, entries):
+            part = slice(k, k + len(block_stamps))
+            stamps[part], data[part] = block_stamps, block
+            k = part.stop
+
+    # Reading ------------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def group(self, name: str) -> Iterator[tuple[Any, int]]:
+        """Open a group for reading; also the number of its entries that count."""
+        with reading(self.path) as file:
+            yield file[name], self.done[name][0]
+
+    # Checkpoints --------------------------------------------------------------------------------------------------
+
+    def describe(self, folder: Path) -> dict[str, Any]:
+        """Return what `restore` needs; the path is relative to that of the checkpoint."""
+        header = {**self.header, "seed": int(self.header["seed"])}
+        with contextlib.suppress(ValueError):  # another drive of Windows
+            return {"path": os.path.relpath(self.path, folder), "header": header, "done": self.done}
+        return {"path": str(self.path), "header": header, "done": self.done}
+
+    @classmethod
+    def restore(cls, description: Mapping[str, Any], folder: Path) -> RecordingFile:
+        """Find a file again; nothing is written to it before the network runs on."""
+        header = description["header"]
+        path = Path(os.path.normpath(folder / description["path"]))
+        found = cls(path, header["dt"], header["seed"])
+        found.header = {**header, "seed": np.uint64(header["seed"])}
+        found.done = {name: (int(n), int(now)) for name, (n, now) in description["done"].items()}
+        with reading(path) as file:
+            if file.attrs["id"] != header["id"]:
+                fail(
+                    "Network.load",
+                    "recording",
+                    str(path),
+                    "must be the one of the checkpoint, not another",
+                )
+            extra = set(file) - set(found.done)
+            if extra:
+                rule = f"holds {', '.join(extra)}, which the checkpoint does not know; it would be lost"
+                fail("Network.load", "recording", str(path), rule)
+            for name, (entries, _) in found.done.items():
+                if name not in file or file[name]["done"][0] < entries:
+                    rule = f"must hold at least the {entries} entries of {name} that the checkpoint counts"
+                    fail("Network.load", "recording", str(path), rule)
+        return found

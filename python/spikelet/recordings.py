@@ -1,0 +1,279 @@
+"""What was recorded, from memory or from disk: the same properties for recorders and for files."""
+
+from __future__ import annotations
+
+import math
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet import recording_file
+from spikelet._checks import fail, number
+from spikelet.recording_file import Arrays
+
+__all__ = [
+    "SpikeRecording",
+    "StateRecording",
+    "WeightRecording",
+    "read_recording",
+    "recording_names",
+]
+
+_LAST = int(np.iinfo(np.int64).max)
+
+
+def to_ms(stamps: npt.NDArray[np.int64], dt: float) -> npt.NDArray[np.float64]:
+    """Return times of steps: the nearest floats where 1 / dt is whole."""
+    inverse = round(1 / dt) if dt <= 1 else 0
+    exact = inverse > 0 and abs(inverse * dt - 1) < 1e-12
+    return np.asarray(stamps / inverse if exact else stamps * dt, dtype=np.float64)
+
+
+def last_step(time: float, dt: float) -> int:
+    """Return the last step whose time is not after the given one [ms]."""
+    if time < 0 or time / dt >= 2**53:
+        return -1 if time < 0 else _LAST
+    near = math.floor(time / dt)
+    steps = np.arange(near - 1, near + 2)
+    return int(steps[to_ms(steps, dt) <= time][-1])
+
+
+class Recorded(ABC):
+    """Stamps that ascend, and something for each."""
+
+    @abstractmethod
+    def _blocks(self, start: int = -1, stop: int = _LAST) -> Iterator[Arrays]:
+        """Give what was recorded with start < stamp <= stop [steps], in pieces of some MB, at least one."""
+
+    @abstractmethod
+    def _stamps(self) -> npt.NDArray[np.int64]: ...
+
+    @property
+    @abstractmethod
+    def _dt(self) -> float: ...
+
+    @property
+    def times(self) -> npt.NDArray[np.float64]:
+        """Times [ms]: the ends of their steps."""
+        return to_ms(self._stamps(), self._dt)
+
+    def _steps(self, where: str, start: float, stop: float) -> tuple[int, int]:
+        first, last = (
+            float(number(where, name, value, "ms"))
+            for name, value in (("start", start), ("stop", stop))
+        )
+        return -1 if first <= 0 else last_step(first, self._dt), last_step(last, self._dt)
+
+    def _all(self, start: int = -1, stop: int = _LAST) -> Arrays:
+        found = list(self._blocks(start, stop))
+        if len(found) == 1:
+            return found[0]
+        return np.concatenate([s for s, _ in found]), np.concatenate([x for _, x in found])
+
+    def between(
+        self, start: float = 0.0, stop: float = np.inf
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[Any]]:
+        """Return what was recorded with ``start < time <= stop`` [ms]; time 0 counts from 0.
+
+        Of a recording on disk only this part is read.
+
+        Parameters
+        ----------
+        start, stop : float
+            The interval [ms].
+
+        Returns
+        -------
+        times, ids or values : array, array
+        """
+        stamps, data = self._all(*self._steps("between", start, stop))
+        return to_ms(stamps, self._dt), data.astype(np.int64) if data.dtype == np.uint32 else data
+
+
+class RecordedSpikes(Recorded):
+    """Spikes of a population or of a part of it, in order of time, then id."""
+
+    @abstractmethod
+    def _elements(self) -> tuple[npt.NDArray[np.uint32], int]:
+        """Return the ids that are recorded, and the size of the population."""
+
+    @property
+    @abstractmethod
+    def _now(self) -> float: ...
+
+    @property
+    def ids(self) -> npt.NDArray[np.int64]:
+        """Ids within the population."""
+        return self._all()[1].astype(np.int64)
+
+    def counts(self, start: float = 0.0, stop: float = np.inf) -> npt.NDArray[np.int64]:
+        """Return the number of spikes of each element with ``start < time <= stop`` [ms]; time 0 counts from 0.
+
+        Parameters
+        ----------
+        start, stop : float
+            The interval [ms].
+
+        Returns
+        -------
+        array of int, [len(target)]
+            In the order of the target's ids.
+        """
+        elements, size = self._elements()
+        counts = np.zeros(size, dtype=np.int64)
+        for _, ids in self._blocks(*self._steps("counts", start, stop)):
+            counts += np.bincount(ids, minlength=size)
+        return counts[elements]
+
+    def rates(self, start: float = 0.0, stop: float | None = None) -> npt.NDArray[np.float64]:
+        """Return the mean rate of each element in an interval [Hz], by default from 0 to now.
+
+        Parameters
+        ----------
+        start, stop : float
+            The interval [ms].
+        """
+        stop = self._now if stop is None else stop
+        length = stop - start
+        scale = 1e3 / length if length > 0 else 0.0
+        return np.asarray(self.counts(start, stop) * scale, dtype=np.float64)
+
+
+class RecordedSamples(Recorded):
+    """Rows of values, sampled at multiples of an interval."""
+
+    @property
+    def values(self) -> npt.NDArray[Any]:
+        """Values, [samples, len(target)] of a state, in the order of the target's ids, or [samples, synapses] of
+        weights, in canonical order."""  # noqa: D205, D209
+        return self._all()[1]
+
+
+class _OnDisk(Recorded):
+    """A recording on disk, read anew at each look: it may still be growing.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    name : str
+        Of the recording within the file.
+    attributes : dict
+        What the file says about it: dt, seed, population, ...
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.path, self.name = path, name
+        with recording_file.reading(path) as file:
+            group = file[name]
+            self.attributes = {**file.attrs, **group.attrs}
+            self._ids = group["elements"][...] if "elements" in group else None
+
+    def _blocks(self, start: int = -1, stop: int = _LAST) -> Iterator[Arrays]:
+        with recording_file.reading(self.path) as file:
+            group = file[self.name]
+            first, last = recording_file.span(group, int(group["done"][0]), start, stop)
+            yield from recording_file.blocks(group, first, last)
+
+    def _stamps(self) -> npt.NDArray[np.int64]:
+        with recording_file.reading(self.path) as file:
+            group = file[self.name]
+            n = int(group["done"][0])  # first: the data may grow meanwhile
+            return np.asarray(group["stamps"][:n])
+
+    def __len__(self) -> int:
+        """Return the number of spikes or samples so far."""
+        with recording_file.reading(self.path) as file:
+            return int(file[self.name]["done"][0])
+
+    @property
+    def _dt(self) -> float:
+        return float(self.attributes["dt"])
+
+    @property
+    def t(self) -> float:
+        """Time up to which was recorded so far [ms]."""
+        with recording_file.reading(self.path) as file:
+            return float(to_ms(np.maximum(file[self.name]["done"][1], 0), self._dt))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.path}, {self.name}: {len(self)})"
+
+
+class SpikeRecording(_OnDisk, RecordedSpikes):
+    """Spikes on disk, in order of time, then id. Made by `read_recording`."""
+
+    def _elements(self) -> tuple[npt.NDArray[np.uint32], int]:
+        size = int(self.attributes["size"])
+        return np.arange(size, dtype=np.uint32) if self._ids is None else self._ids, size
+
+    @property
+    def _now(self) -> float:
+        return self.t
+
+
+class StateRecording(_OnDisk, RecordedSamples):
+    """Samples of a state on disk. Made by `read_recording`."""
+
+
+class WeightRecording(_OnDisk, RecordedSamples):
+    """Samples of weights on disk. Made by `read_recording`."""
+
+
+_KINDS: dict[str, Any] = {
+    "spikes": SpikeRecording,
+    "state": StateRecording,
+    "weights": WeightRecording,
+}
+
+
+def recording_names(path: str | os.PathLike[str]) -> list[str]:
+    """Return the names of the recordings in a file, such as "cells.spikes".
+
+    Parameters
+    ----------
+    path : path-like
+        File that recorders write to, or wrote to.
+    """
+    with recording_file.reading(Path(path)) as file:
+        return list(file)
+
+
+def read_recording(
+    path: str | os.PathLike[str], name: str | None = None
+) -> SpikeRecording | StateRecording | WeightRecording:
+    """Look into a recording on disk, also while it grows and after a crash.
+
+    Parameters
+    ----------
+    path : path-like
+        File that recorders write to, or wrote to (``net.record(..., to=path)``).
+    name : str, optional
+        Which one, where there are several: "cells.spikes", "cells.V_m".
+
+    Returns
+    -------
+    SpikeRecording, StateRecording or WeightRecording
+        With the properties of the recorder. Each look reads what is there by then; ``counts``, ``rates`` and
+        ``between`` hold no more of it in memory than they need.
+
+    Raises
+    ------
+    ValueError
+        If it is not a recording, or has none of that name.
+    """
+    found = Path(path)
+    names = recording_names(found)
+    if name is None and len(names) == 1:
+        name = names[0]
+    if name not in names:
+        fail("read_recording", "name", name, f"must be one of: {', '.join(names)}")
+    with recording_file.reading(found) as file:
+        kind = file[name].attrs["kind"]
+    recording: SpikeRecording | StateRecording | WeightRecording = _KINDS[kind](found, name)
+    return recording

@@ -1,0 +1,164 @@
+"""Runs in pieces: after each one, what was recorded goes to disk and, from time to time, the network itself."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from spikelet._checks import fail, interval, steps_of
+from spikelet.progress import bar
+
+if TYPE_CHECKING:
+    import os
+
+    from spikelet.network import Network
+    from spikelet.recorders import _Recorder
+    from spikelet.recording_file import RecordingFile
+
+PIECE = 8 << 20  # bytes that a piece is meant to record
+_SECONDS = 1.0  # after which a piece ends in any case, so that a burst stays small and the file is up to date
+_FIRST = 64  # steps, while the rate of spikes is unknown
+
+Report = Callable[[int], None]
+
+
+class _Pause(BaseException):
+    """Ends a piece early."""
+
+
+def _files(net: Network) -> dict[RecordingFile, list[_Recorder]]:
+    found: dict[RecordingFile, list[_Recorder]] = {}
+    for recorder in net.recorders:
+        if recorder._file is not None:
+            found.setdefault(recorder._file, []).append(recorder)
+    return found
+
+
+def files(net: Network) -> list[RecordingFile]:
+    """Return the files that the recorders write to."""
+    return list(_files(net))
+
+
+def drain(net: Network) -> int:
+    """Move what the core recorded for the disk to the disk; return how many bytes that was."""
+    size = 0
+    for file, recorders in _files(net).items():
+        arrays = {r._name: r._held() for r in recorders}
+        with file.writing():
+            file.append(arrays, net._step)
+        for r in recorders:
+            r._forget()
+        size += sum(stamps.nbytes + data.nbytes for stamps, data in arrays.values())
+    return size
+
+
+def pending(net: Network) -> bool:
+    """Return whether the core holds what should be on disk: a write has failed."""
+    return any(len(r._held()[0]) for r in net.recorders if r._file is not None)
+
+
+def next_files(net: Network, step: int) -> None:
+    """Let recorders on disk go on in new files, as the clock is set back."""
+    for file in _files(net):
+        file.require_next()
+    for file in _files(net):
+        file.start_again(step)
+
+
+def run(
+    net: Network,
+    duration: float,
+    progress: bool | Callable[[float], Any],
+    save: str | os.PathLike[str] | None,
+    save_every: float | None,
+) -> None:
+    """Do what `Network.run` says."""
+    length, steps = steps_of("run", "duration", duration, net.dt)
+    if save is None and save_every is not None:
+        fail("run", "save_every", save_every, "needs save, the file to write;")
+    period = None if save_every is None else interval("run", save_every, net.dt, "save_every")
+    start = net._step
+
+    def report(call: Callable[[float], Any]) -> Report:
+        return lambda step: call((step - start) * net.dt)
+
+    if progress is True:
+        with bar(length) as update:
+            _run_steps(net, steps, report(update), save, period)
+    else:
+        call = report(progress) if callable(progress) else None
+        _run_steps(net, steps, call, save, period)
+
+
+def _run_steps(
+    net: Network,
+    steps: int,
+    report: Report | None,
+    save: str | os.PathLike[str] | None,
+    save_every: int | None,
+) -> None:
+    by_file = _files(net)
+    end = net._step + steps
+    next_save = min(end, net._step + save_every) if save_every else end
+    with contextlib.ExitStack() as opened:
+        for file in by_file:
+            opened.enter_context(file.writing())
+        known = sum(r._bytes_a_step() for recorders in by_file.values() for r in recorders)
+        most = max(1, int(PIECE / known)) if known else end
+        piece = min(most, _FIRST)
+        while True:
+            stop = next_save
+            if by_file:
+                stop = min(stop, net._step + min(net.ranks.gather("the length of a run", piece)))
+            done, size = _run_piece(net, stop - net._step, report, bool(by_file))
+            if done:
+                rate = size / done
+                piece = min(2 * done, most, max(1, int(PIECE / rate)) if rate else end)
+            if save is not None and net._step == next_save:
+                net.save(save, recorders=True)
+                next_save = min(end, next_save + (save_every or steps))
+            if net._step == end:
+                return
+
+
+def _pausing(report: Report | None) -> Report:
+    until = time.monotonic() + _SECONDS
+
+    def poll(step: int) -> None:
+        if report is not None:
+            report(step)
+        if time.monotonic() > until:
+            raise _Pause
+
+    return poll
+
+
+def _run_piece(net: Network, steps: int, report: Report | None, to_disk: bool) -> tuple[int, int]:
+    """Run a piece, or a part of it; return the steps done and the bytes recorded."""
+    start, size = net._step, 0
+    try:
+        try:
+            with contextlib.suppress(_Pause):
+                net._sim.run(steps, _pausing(report) if to_disk else report)
+        finally:  # what was recorded until Ctrl-C is written, too
+            size = drain(net)
+    except BaseException:
+        _meet(net, failed=True)
+        raise
+    _meet(net, failed=False)
+    return net._step - start, size
+
+
+def _meet(net: Network, *, failed: bool) -> None:
+    """Let the ranks, which all stopped at one step, gather what was recorded and know of errors."""
+    if net.ranks.size == 1:
+        return
+    for recorder in net.recorders:
+        if recorder._file is None:
+            recorder._gather()
+    stopped = net.ranks.gather("the end of a run", failed)
+    if any(stopped) and not failed:
+        msg = f"run: rank {stopped.index(True)} stopped it at {net.t:g} ms"
+        raise RuntimeError(msg)

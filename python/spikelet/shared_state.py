@@ -1,0 +1,98 @@
+"""What plasticity keeps, of all ranks that share a network: as one process would have it, and back.
+
+The core gives and takes arrays by name: of synapses, rows (source, delay), targets, targets' spikes, events under way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from spikelet.projection import Projection
+
+__all__ = ["family", "own_state", "whole_state"]
+
+State = dict[str, Any]
+
+
+def family(name: str) -> str:
+    """Return what an array has one entry for: "synapse", "row", "target", "post", "sent" or "reward"."""
+    first = name.split(".")[0].split("_")[0]
+    return {"initial": "synapse", "counts": "target"}.get(first, first)
+
+
+def whole_state(projection: Projection) -> State:
+    """Return the plastic state of all ranks; collective.
+
+    Parameters
+    ----------
+    projection : Projection
+        With plasticity.
+    """
+    net = projection.network
+    own = net._sim.plastic_state(projection.index)
+    if net.ranks.size == 1:
+        return own
+    place = net._sim.own(projection.post.index)
+    parts = net.ranks.gather(f"the state of {projection!r}", (net.ranks.rank, place, own))
+    parts.sort(key=lambda part: (part[1][0], part[0]))  # as Projection orders the ranks
+    states = [state for _, _, state in parts]
+    whole: State = {"clock": max(state["clock"] for state in states)}
+    names = {name: state[name].dtype for state in states for name in state if name != "clock"}
+    rows = _first_rows(states)
+    posts = _in_time([_get(state, "post_stamp", np.int64) for state in states],
+                     [_get(state, "post_target", np.uint32) for state in states])  # fmt: skip
+    for name, dtype in names.items():
+        values = [_get(state, name, dtype) for state in states]
+        kind = family(name)
+        if kind == "synapse":
+            whole[name] = np.empty(len(projection), dtype)
+            for where, part in zip(projection._places(), values, strict=True):
+                whole[name][where[: len(part)]] = part
+        elif kind == "target":
+            whole[name] = np.zeros(max(map(len, values)), dtype)
+            for (_, (begin, end), _), part in zip(parts, values, strict=True):
+                whole[name][begin:end] = part[begin:end]
+        elif kind == "reward":
+            whole[name] = values[0]
+        else:
+            joined = np.concatenate(values)
+            order = {"row": rows, "post": posts}.get(kind)
+            whole[name] = joined if order is None else joined[order]
+    return whole
+
+
+def own_state(projection: Projection, whole: State) -> State:
+    """Return the part of a plastic state that this rank needs; collective.
+
+    Parameters
+    ----------
+    projection : Projection
+        With plasticity.
+    whole : dict
+        What `whole_state` returned.
+    """
+    return {
+        name: projection._own(values) if name != "clock" and family(name) == "synapse" else values
+        for name, values in whole.items()
+    }
+
+
+def _get(state: State, name: str, dtype: Any) -> Any:
+    """Return an array; a rank that has no target has none."""
+    return state.get(name, np.zeros(0, dtype))
+
+
+def _first_rows(states: list[State]) -> Any:
+    """Return one place of each row (source, delay) among those of all ranks: a row is the same on all that have it."""
+    source, delay = (
+        np.concatenate([state[name].astype(np.int64) for state in states])
+        for name in ("row_source", "row_delay")
+    )
+    return np.unique((source << 16) | delay, return_index=True)[1]
+
+
+def _in_time(stamps: list[Any], targets: list[Any]) -> Any:
+    return np.lexsort((np.concatenate(targets), np.concatenate(stamps)))

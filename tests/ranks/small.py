@@ -1,0 +1,96 @@
+"""What ranks do besides running: one subject an argument."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import spikelet as sl
+from spikelet.ranks import alone
+
+
+def build(to: Path | None = None, **options: object) -> tuple[sl.Network, sl.SpikeRecorder]:
+    """Return a network that spikes."""
+    net = sl.Network(seed=2, threads=1, **options)  # type: ignore[arg-type]
+    cells = net.population(300, sl.LIF(I_e=400.0))
+    cells.V_m[:] = sl.Uniform(-70.0, -55.0)
+    net.connect(cells, cells, sl.FixedProbability(0.1), weight=30.0, delay=1.0)
+    return net, net.record(cells, "spikes", to=to)
+
+
+def error() -> None:
+    """Let the last rank fail between two runs: the others must not wait for ever."""
+    net, _ = build()
+    net.run(10.0)
+    if net.ranks.rank == net.ranks.size - 1:
+        raise SystemError("a rank has failed")
+    net.run(10.0)
+
+
+def stopped() -> None:
+    """Let one rank's callback raise: the others stop at the same step, and all can go on."""
+    net, spikes = build()
+    caught = ""
+
+    def report(t: float) -> None:
+        if net.ranks.rank == 1:
+            raise ArithmeticError("enough")
+
+    try:
+        net.run(1e7, progress=report)
+    except (ArithmeticError, RuntimeError) as raised:
+        caught = type(raised).__name__
+    times = net.ranks.gather("times", (net.t, caught, len(spikes.times)))
+    net.run(5.0)
+    if net.ranks.rank == 0:
+        assert len({(t, n) for t, _, n in times}) == 1, times
+        assert [name == "ArithmeticError" for _, name, _ in times] == [False, True, False]
+        print("went on", net.t == times[0][0] + 5.0)
+
+
+def apart() -> None:
+    """Networks of one process each."""
+    with alone():
+        one, a = build()
+    two, b = build(comm=None)
+    shared, c = build()
+    assert (one.ranks.size, two.ranks.size) == (1, 1)
+    for net in (one, two, shared):
+        net.run(30.0)
+    for x in (b, c):
+        np.testing.assert_array_equal(a.times, x.times)
+        np.testing.assert_array_equal(a.ids, x.ids)
+    print(f"rank {shared.ranks.rank} of {shared.ranks.size}, {len(a.times)} spikes")
+
+
+def disk() -> None:
+    """Record to one file a rank."""
+    folder = Path(sys.argv[2])
+    net, spikes = build(folder / "spikes.h5")
+    v = net.record(net.populations[0][::7], "V_m", every=0.5, to=folder / "v.h5")
+    weights = net.record(net.projections[0], "weights", every=20.0, to=folder / "w.h5")
+    memory = net.record(net.populations[0], "spikes")
+    for _ in range(3):
+        net.run(20.0)
+    net.save(folder / "saved", recorders=True)
+    parts = net.ranks.gather(
+        "ids", (spikes.times, spikes.ids, v.values.shape, weights.values.shape)
+    )
+    if net.ranks.rank == 0:
+        times, ids, _, _ = (list(x) for x in zip(*parts, strict=True))
+        order = np.lexsort((np.concatenate(ids), np.concatenate(times)))
+        np.testing.assert_array_equal(np.concatenate(times)[order], memory.times)
+        np.testing.assert_array_equal(np.concatenate(ids)[order], memory.ids)
+        assert sum(shape[1] for _, _, shape, _ in parts) == 43
+        assert sum(shape[1] for _, _, _, shape in parts) == len(net.projections[0])
+        print("files", sorted(path.name for path in folder.glob("*.h5")))
+    again = sl.Network.load(folder / "saved", threads=1)
+    for n in (net, again):
+        n.run(10.0)
+    np.testing.assert_array_equal(again.recorders[3].times, memory.times)
+
+
+if __name__ == "__main__":
+    {f.__name__: f for f in (error, stopped, apart, disk)}[sys.argv[1]]()

@@ -1,0 +1,65 @@
+"""A network that several processes share gives the bits of one process."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from .launch import run
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("mpi4py") is None, reason="mpi4py is an extra"
+)
+
+
+def results(path: Path) -> dict[str, Any]:
+    with np.load(path) as file:
+        return {name: file[name] for name in file.files}
+
+
+def assert_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values, err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_any_number_of_ranks_gives_the_bits_of_one_process(dtype: str, tmp_path: Path) -> None:
+    """Spikes, states, weights, recordings, with eight kinds of plastic synapses; and the file that is saved midway."""
+    run(0, "model.py", str(tmp_path / "0.npz"), dtype, "2")
+    expected, saved = results(tmp_path / "0.npz"), (tmp_path / "0.saved").read_bytes()
+    assert min(len(expected[f"recorder{k}.times"]) for k in range(7)) > 50
+    for ranks, threads in ((1, 1), (2, 2), (3, 1)) if dtype == "float32" else ((3, 1),):
+        printed = run(ranks, "model.py", str(tmp_path / f"{ranks}.npz"), dtype, str(threads))
+        assert f"{ranks} ranks: " in printed
+        assert_same(results(tmp_path / f"{ranks}.npz"), expected)
+        assert_same(results(tmp_path / f"{ranks}.saved"), results(tmp_path / "0.saved"))
+        assert len((tmp_path / f"{ranks}.saved").read_bytes()) == len(saved)
+    (tmp_path / "3.saved").rename(tmp_path / "2.from")  # what three ranks saved, two go on from
+    run(2, "model.py", str(tmp_path / "2.npz"), dtype, "1")
+    assert_same(results(tmp_path / "2.npz"), expected)
+
+
+def test_an_error_of_one_rank_ends_all() -> None:
+    printed = run(3, "small.py", "error", check=False)
+    assert "a rank has failed" in printed
+
+
+def test_where_one_rank_stops_all_stop_and_can_go_on() -> None:
+    assert "went on True" in run(3, "small.py", "stopped")
+
+
+def test_networks_can_be_of_one_rank() -> None:
+    printed = run(2, "small.py", "apart")
+    assert "rank 0 of 2" in printed
+    assert "rank 1 of 2" in printed
+
+
+def test_each_rank_records_to_a_file_of_its_own(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    printed = run(2, "small.py", "disk", str(tmp_path))
+    assert "'spikes.rank0.h5', 'spikes.rank1.h5'" in printed

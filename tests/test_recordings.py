@@ -1,0 +1,475 @@
+"""Recordings on disk equal those in memory; they can be read at any time, and after a crash."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+import spikelet as sl
+from spikelet import recording_file, running
+
+from .conftest import busy_network, make
+
+PIECE = 1 << 15
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "PIECE", PIECE)
+    monkeypatch.setattr(recording_file, "BLOCK", 1000)
+
+
+def recorded(to: Path | None = None, **kwargs: Any) -> tuple[sl.Network, list[Any]]:
+    """Return a network with recorders of all kinds."""
+    net, cells, _, plastic = busy_network(**kwargs)
+    part = cells[[70, 3, 12]]
+    return net, [
+        net.record(cells, "spikes", to=to),
+        net.record(part, "spikes", to=to),
+        net.record(cells, "V_m", to=to),
+        net.record(part, "I_syn_ex", every=0.7, to=to),
+        net.record(cells[[]], "V_m", to=to),
+        net.record(plastic, "weights", every=3.0, to=to),
+    ]
+
+
+def data(recorder: Any) -> Any:
+    return recorder.ids if hasattr(recorder, "ids") else recorder.values
+
+
+def assert_same(found: Any, expected: Any, n: int | None = None) -> None:
+    np.testing.assert_array_equal(found.times, expected.times[:n])
+    np.testing.assert_array_equal(data(found), data(expected)[:n])
+    assert data(found).dtype == data(expected).dtype
+    assert found.times.dtype == np.float64
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_disk_holds_what_memory_would(dtype: str, tmp_path: Path) -> None:
+    net, expected = recorded(dtype=dtype)
+    other, found = recorded(tmp_path / "r.h5", dtype=dtype)
+    for n in (net, other):
+        for duration in (33.3, 0.0, 0.1, 60.0):
+            n.run(duration)
+    names = sl.recording_names(tmp_path / "r.h5")
+    assert names == [
+        "cells.spikes", "cells.spikes.2", "cells.V_m", "cells.I_syn_ex", "cells.V_m.2",
+        "poisson-cells.weights",
+    ]  # fmt: skip
+    for name, f, e in zip(names, found, expected, strict=True):
+        stored: Any = sl.read_recording(tmp_path / "r.h5", name)
+        for x in (f, stored):
+            assert_same(x, e)
+            for interval in ((0.0, 20.0), (33.25, 33.4), (50.0, np.inf), (20.0, 10.0), (-5.0, 1e9)):
+                for a, b in zip(x.between(*interval), e.between(*interval), strict=True):
+                    np.testing.assert_array_equal(a, b)
+                if hasattr(e, "counts"):
+                    np.testing.assert_array_equal(x.counts(*interval), e.counts(*interval))
+        if hasattr(e, "rates"):
+            np.testing.assert_array_equal(stored.rates(), e.rates())
+        assert stored.t == 93.4
+        assert len(stored) == len(e.times)
+        assert repr(len(e.times)) in repr(f)
+        assert repr(len(e.times)) in repr(stored)
+    assert len(expected[0].times) > 1000
+    # Without spikelet, too: the file is closed between runs.
+    with h5py.File(tmp_path / "r.h5") as file:
+        group = file["cells.spikes"]
+        np.testing.assert_array_equal(group["stamps"][:] / 10, expected[0].times)
+        np.testing.assert_array_equal(group["ids"][:], expected[0].ids)
+        assert dict(file.attrs).items() >= {"dt": 0.1, "seed": 3}.items()
+        assert dict(group.attrs) == {
+            "kind": "spikes", "population": "cells", "size": 90, "what": "spikes",
+        }  # fmt: skip
+
+
+def test_between_is_a_part() -> None:
+    net, (spikes, *_) = recorded()
+    net.run(50.0)
+    times, ids = spikes.between(10.0, 30.0)
+    within = (spikes.times > 10.0) & (spikes.times <= 30.0)
+    np.testing.assert_array_equal(times, spikes.times[within])
+    np.testing.assert_array_equal(ids, spikes.ids[within])
+    with pytest.raises(ValueError, match="between: stop"):
+        spikes.between(0.0, np.nan)
+
+
+def test_spikes_at_time_0_are_kept(tmp_path: Path) -> None:
+    net = make()
+    spikes = net.record(
+        net.population(2, sl.SpikeSource([0.0, 0.0, 0.1], [0, 1, 0])), "spikes", to=tmp_path / "r"
+    )
+    net.run(1.0)
+    np.testing.assert_array_equal(spikes.times, [0.0, 0.0, 0.1])
+    np.testing.assert_array_equal(spikes.counts(0.0, 0.05), [1, 1])
+
+
+def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a run is, the core never holds more than a few pieces."""
+    sizes: list[int] = []
+    drain = running.drain
+
+    def watched(net: sl.Network) -> int:
+        sizes.append(drain(net))
+        return sizes[-1]
+
+    monkeypatch.setattr(running, "drain", watched)
+    net, _ = recorded(tmp_path / "r.h5")
+    net.run(300.0)
+    assert sum(sizes) > 50 * PIECE
+    assert max(sizes) < 3 * PIECE
+    assert len(sizes) < 10 * sum(sizes) / PIECE
+
+
+def test_a_piece_ends_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the rate rises a thousandfold in a piece, it is cut."""
+    monkeypatch.setattr(running, "_SECONDS", 0.0)
+    net, expected = recorded()
+    other, found = recorded(tmp_path / "r.h5")
+    seen: list[float] = []
+    net.run(300.0)
+    other.run(300.0, progress=seen.append)
+    assert_same(found[0], expected[0])
+    assert seen == sorted(seen)
+
+
+def test_recording_changes_no_bit(tmp_path: Path) -> None:
+    net, _, _, plastic = busy_network(dtype="float32")
+    other, _ = recorded(tmp_path / "r.h5", dtype="float32")
+    net.run(77.7)
+    other.run(77.7)
+    np.testing.assert_array_equal(other.projections[0].weights, plastic.weights)
+    np.testing.assert_array_equal(other.populations[0].V_m, net.populations[0].V_m)
+
+
+class Stop(Exception): ...
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Stop])
+def test_an_interrupted_run_is_written_and_goes_on(
+    error: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "PIECE", 1 << 30)
+    monkeypatch.setattr(running, "_FIRST", 1 << 30)  # a piece long enough to be interrupted
+    net, expected = recorded(n=700, threads=2)
+    other, found = recorded(tmp_path / "r.h5", n=700, threads=2)
+    net.run(300.0)
+    interrupted = 0
+
+    def stop(t: float) -> None:
+        raise error
+
+    while other.t < 300.0:
+        try:
+            other.run(300.0 - other.t, progress=stop if interrupted < 5 else False)
+        except error:
+            interrupted += 1
+            stored: Any = sl.read_recording(tmp_path / "r.h5", "cells.V_m")
+            assert stored.t == other.t
+            assert len(stored) == round(other.t / 0.1)
+    assert interrupted == 5
+    for f, e in zip(found, expected, strict=True):
+        assert_same(f, e)
+
+
+def test_an_interrupt_between_writing_and_forgetting_doubles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, expected = recorded()
+    other, found = recorded(tmp_path / "r.h5")
+    with monkeypatch.context() as m:
+
+        def stop(*_: Any) -> None:
+            raise KeyboardInterrupt
+
+        m.setattr(type(found[2]), "_forget", stop)
+        with pytest.raises(KeyboardInterrupt):
+            other.run(20.0)
+    net.run(20.0)
+    other.run(20.0 - other.t)
+    for f, e in zip(found, expected, strict=True):
+        assert_same(f, e)
+
+
+def test_it_can_be_read_while_it_grows(tmp_path: Path) -> None:
+    """From another thread, and from the progress callback, while the run goes on."""
+    net, _ = recorded(tmp_path / "r.h5")
+    seen: list[tuple[float, int]] = []
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            stored: Any = sl.read_recording(tmp_path / "r.h5", "cells.V_m")
+            seen.append((stored.t, len(stored)))
+            assert len(stored.times) >= seen[-1][1]
+            time.sleep(0.005)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        net.run(1000.0)
+    finally:
+        done.set()
+        thread.join()
+    assert len({t for t, _ in seen}) > 3
+    assert all(n >= max(0, round(t / 0.1)) for t, n in seen)
+
+
+# What protects data
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "r.h5"
+    path.write_text("important")
+    net = make()
+    cells = net.population(3, sl.LIF(I_e=900.0))
+    with pytest.raises(FileExistsError, match=r"r\.h5"):
+        net.record(cells, "spikes", to=path)
+    assert path.read_text() == "important"
+    assert net.recorders == []
+    path.unlink()
+    net.record(cells, "spikes", to=path)
+
+
+@pytest.fixture
+def small() -> tuple[sl.Network, Any]:
+    net = make()
+    return net, net.population(3, sl.LIF(I_e=900.0), name="cells")
+
+
+def test_another_network_cannot_write_to_it(small: Any, tmp_path: Path) -> None:
+    net, cells = small
+    net.record(cells, "spikes", to=tmp_path / "r.h5")
+    other = make()
+    with pytest.raises(FileExistsError, match=r"r\.h5"):
+        other.record(other.population(1, sl.LIF()), "spikes", to=tmp_path / "r.h5")
+
+
+def test_a_file_with_recordings_takes_no_further_recorder(small: Any, tmp_path: Path) -> None:
+    net, cells = small
+    net.record(cells, "spikes", to=tmp_path / "r.h5")
+    net.run(50.0)
+    with pytest.raises(ValueError, match="another file"):
+        net.record(cells, "V_m", to=tmp_path / "r.h5")
+    assert len(net.recorders) == 1
+
+
+def test_reset_goes_on_in_a_new_file(small: Any, tmp_path: Path) -> None:
+    net, cells = small
+    spikes = net.record(cells, "spikes", to=tmp_path / "r.h5")
+    net.reset()  # nothing is recorded yet
+    trains = []
+    for _ in range(3):
+        net.run(50.0)
+        trains.append(spikes.times)
+        net.reset()
+        assert len(spikes.times) == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["r.1.h5", "r.2.h5", "r.3.h5", "r.h5"]
+    assert spikes.path == tmp_path / "r.3.h5"
+    for path in ("r.h5", "r.1.h5", "r.2.h5"):
+        np.testing.assert_array_equal(sl.read_recording(tmp_path / path).times, trains[0])
+    assert len(trains[0]) > 3
+
+
+def test_reset_overwrites_nothing(small: Any, tmp_path: Path) -> None:
+    net, cells = small
+    spikes = net.record(cells, "spikes", to=tmp_path / "r.h5")
+    net.run(50.0)
+    (tmp_path / "r.1.h5").write_text("important")
+    with pytest.raises(FileExistsError, match=r"r\.1\.h5"):
+        net.reset()
+    assert net.t == 50.0
+    assert len(spikes.times) > 0
+
+
+def test_clear_empties_its_part_of_the_file(tmp_path: Path) -> None:
+    net, found = recorded(tmp_path / "r.h5")
+    other, expected = recorded()
+    for n, recorders in ((net, found), (other, expected)):
+        n.run(20.0)
+        recorders[0].clear()
+        recorders[2].clear()
+        n.run(20.0)
+    for f, e in zip(found, expected, strict=True):
+        assert_same(f, e)
+    assert found[0].times.min() > 20.0
+    assert len(found[1].times) > 0
+
+
+@pytest.mark.parametrize("when", ["between", "during"])
+def test_a_file_that_vanishes_is_an_error_that_names_it(
+    when: str, small: Any, tmp_path: Path
+) -> None:
+    net, cells = small
+    v = net.record(cells, "V_m", to=tmp_path / "r.h5")
+    memory = net.record(cells, "V_m")
+    net.run(10.0)
+    if when == "between":
+        (tmp_path / "r.h5").unlink()
+    with pytest.raises(OSError, match=r"r\.h5"):
+        net.run(1e6, progress=lambda t: (tmp_path / "r.h5").unlink(missing_ok=True))
+    assert len(memory.times) == round(net.t / 0.1)
+    with pytest.raises(FileNotFoundError, match=r"r\.h5"):
+        print(v.values)
+    v.clear()  # which makes it anew
+    net.run(10.0)
+    np.testing.assert_array_equal(v.values, memory.values[-100:])
+
+
+def test_a_file_that_was_replaced_is_not_written_to(small: Any, tmp_path: Path) -> None:
+    net, cells = small
+    path = tmp_path / "r.h5"
+    net.record(cells, "V_m", to=path)
+    net.run(10.0)
+    path.write_text("other")
+    with pytest.raises(OSError, match=r"r\.h5"):
+        net.run(1.0)
+    assert path.read_text() == "other"
+    path.unlink()
+    other = make()
+    other.record(other.population(3, sl.LIF(), name="cells"), "V_m", to=path)
+    other.run(5.0)
+    with pytest.raises(OSError, match=r"r\.h5"):
+        net.run(1.0)
+    assert sl.read_recording(path).times[-1] == 5.0
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+import spikelet as sl
+from spikelet import recording_file, running
+
+running.PIECE = 1 << 16
+if sys.argv[2] == "late":  # what if the room that was reserved is not there
+    recording_file.RecordingFile._reserve = lambda *_: None
+recorders = []
+for to in (None, Path(sys.argv[1])):
+    net = sl.Network(threads=1)
+    cells = net.population(100, sl.LIF(I_e=400.0))
+    recorders += [[net.record(cells, what, to=to) for what in ("V_m", "spikes")]]
+    if to is None:
+        net.run(1500.0)
+unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (3 << 20, unlimited[1]))
+for k in range(2):
+    try:
+        net.run(1500.0)
+    except OSError as error:
+        assert "r.h5" in str(error)
+    else:
+        raise AssertionError
+assert 0 < net.t < 1500
+resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+for go_on in (False, True):
+    if go_on:
+        net.run(1500.0 - net.t)
+    for expected, found in zip(*recorders):
+        n = len(found.times)
+        assert go_on <= (n == len(expected.times))
+        assert np.array_equal(found.times, expected.times[:n])
+        for name in ("ids", "values"):
+            if hasattr(found, name):
+                assert np.array_equal(getattr(found, name), getattr(expected, name)[:n])
+print("fine")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits")
+@pytest.mark.parametrize("when", ["early", "late"])
+def test_a_full_disk_loses_nothing(when: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path / "r.h5"), when],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "fine\n"
+
+
+# Crashes
+
+CRASH = """
+import sys
+import spikelet as sl
+from spikelet import running
+sys.path.insert(0, sys.argv[2])
+from tests.test_recordings import recorded
+
+running.PIECE = 1 << 15
+net, recorders = recorded(sys.argv[1], dtype="float32")
+print(flush=True)
+while True:
+    net.run(50.0)
+    print(net.t, flush=True)
+"""
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.03, 0.1, 0.31, 0.6])
+def test_a_killed_run_leaves_an_exact_prefix(delay: float, tmp_path: Path) -> None:
+    path = tmp_path / "r.h5"
+    root = str(Path(__file__).parent.parent)
+    child = subprocess.Popen(
+        [sys.executable, "-c", CRASH, str(path), root], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    with child:
+        child.stdout.readline()
+        time.sleep(delay)
+        child.kill()
+        reported = [float(line) for line in child.stdout if line.strip()]
+    names = sl.recording_names(path)
+    stored: list[Any] = [sl.read_recording(path, name) for name in names]
+    (t,) = {s.t for s in stored[2:3]}
+    assert t >= max(reported, default=0.0)
+    net, expected = recorded(dtype="float32")
+    net.run(t)
+    for s, e in zip(stored, expected, strict=True):
+        n = len(s)
+        assert_same(s, e, n)
+        assert (e.times[n:] > max(reported, default=0.0)).all()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGINT"), reason="no signals")
+def test_without_h5py_the_error_names_the_extra(
+    small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, cells = small
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(ImportError, match=r"spikelet\[hdf5\]"):
+        net.record(cells, "spikes", to=tmp_path / "r.h5")
+    assert net.recorders == []
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", ["nothing", "text", "other", "newer"])
+def test_other_files_are_refused(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "r.h5"
+    if content == "text":
+        path.write_text("no recording")
+    elif content != "nothing":
+        with h5py.File(path, "w", libver="latest") as file:
+            file.attrs["format"] = "spikelet recording" if content == "newer" else "other"
+            file.attrs.update({"version": 99, "spikelet": "9.9"})
+    kind: Any = FileNotFoundError if content == "nothing" else ValueError
+    with pytest.raises(kind, match=r"9\.9.*r\.h5" if content == "newer" else r"r\.h5"):
+        sl.read_recording(path)
+
+
+def test_names_must_be_given_where_there_are_several(tmp_path: Path) -> None:
+    recorded(tmp_path / "r.h5")
+    for name in (None, "cells.spiked"):
+        with pytest.raises(ValueError, match=r"cells\.spikes, cells\.spikes\.2"):
+            sl.read_recording(tmp_path / "r.h5", name)
