@@ -1,4 +1,4 @@
-"""Be one rank of a network of many, without the others: what does it cost in memory and time?
+"""Be one rank of a network of many without the others, to see its memory and time.
 
 The messages of the other ranks are copies of this one's, their spikes moved to the elements that
 those ranks own. So this process has the synapses, row tables, spikes and events that it would have
@@ -68,7 +68,7 @@ class Copies:
         self._moved = np.arange(point.ranks, dtype=np.uint32)[:, None] * np.uint32(point.neurons)
         self._room = 0
 
-    def Allgather(self, own: Any, everyone: Any) -> None:  # noqa: N802  # names of mpi4py
+    def Allgather(self, own: Any, everyone: Any) -> None:  # names of mpi4py
         """Copy the message, its spikes moved."""
         start, cpu = perf_counter(), process_time()
         message = np.frombuffer(own, np.uint32)
@@ -80,7 +80,7 @@ class Copies:
         self.seconds += perf_counter() - start
         self.cpu_seconds += process_time() - cpu
 
-    def Allgatherv(self, own: Any, everyone: Any) -> None:  # noqa: N802
+    def Allgatherv(self, own: Any, everyone: Any) -> None:
         """Copy what did not fit into the first message."""
         start, cpu = perf_counter(), process_time()
         rest = np.frombuffer(own, np.uint32)
@@ -88,11 +88,11 @@ class Copies:
         self.seconds += perf_counter() - start
         self.cpu_seconds += process_time() - cpu
 
-    def Allreduce(self, own: Any, least: Any, operation: object) -> None:  # noqa: N802, ARG002
+    def Allreduce(self, own: Any, least: Any, operation: object) -> None:  # noqa: ARG002
         """All ranks say the same."""
         least[:] = own
 
-    def Dup(self) -> Copies:  # noqa: N802
+    def Dup(self) -> Copies:
         """Return the same: nothing can be mixed up."""
         return self
 
@@ -105,6 +105,10 @@ class DryRanks(ranks.Ranks):
     """Asks nobody: what is read of the network is this rank's part."""
 
     minimum = None
+
+    def gather(self, what: str, value: Any) -> list[Any]:  # noqa: ARG002
+        """Return the same of all ranks."""
+        return [value] * self.size
 
     def concatenate(self, what: str, begin: int, values: Any, axis: int = 0) -> Any:  # noqa: ARG002
         """Return this rank's part."""

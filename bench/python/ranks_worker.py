@@ -43,20 +43,23 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     )
     build_s = perf_counter() - start
     net.run(args.window)
-    before, walls = net.exchanges, []
+    before, walls, waits = net.exchanges, [], [net.exchanges.seconds]
     for _ in range(args.windows):
         start = perf_counter()
         net.run(args.window)
         walls.append(perf_counter() - start)
-    after = net.exchanges
+        waits.append(net.exchanges.seconds)
+    after, waited = net.exchanges, np.diff(waits)
     found, seconds = spikes_of(net, recorders), args.window * 1e-3
     number = max(after.number - before.number, 1)
+    each = number / args.windows
     weights = [np.sort(p.weights) for p in projections if p.plasticity is not None]
     digest = hashlib.sha256(b"".join(a.tobytes() for a in [found, *weights])).hexdigest()
     own = {
         "build_s": build_s,
-        "us_an_exchange": (after.seconds - before.seconds) / number * 1e6,
-        "share": (after.seconds - before.seconds) / sum(walls),
+        "us_an_exchange": median(waited) / each * 1e6,
+        "us_an_exchange_least": min(waited) / each * 1e6,
+        "share": median(waited) / median(walls),
         "bytes_sent": (after.bytes_sent - before.bytes_sent) / number,
         "bytes_received": (after.bytes_received - before.bytes_received) / number,
         "synapse_mb": net._sim.synapse_bytes() / 1e6,

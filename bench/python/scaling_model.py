@@ -108,9 +108,9 @@ def load_of(record: Record) -> Load:
 
 
 def fit(rows: list[list[float]], values: list[float]) -> list[float]:
-    """Return constants >= 0 with the least relative errors."""
-    scale = 1 / np.asarray(values)
-    found, _ = nnls(np.asarray(rows) * scale[:, None], np.ones(len(values)))
+    """Return constants >= 0 with the least relative errors; too small a value is one that is not measured."""
+    known = np.maximum(values, 1e-9 + 1e-3 * np.max(values))
+    found, _ = nnls(np.asarray(rows) / known[:, None], np.ones(len(values)))
     return [float(x) for x in found]
 
 
@@ -184,9 +184,9 @@ def model_of(records: list[Record]) -> Model:
     loads = [load_of(r) for r in records]
     many = [(r, load) for r, load in zip(records, loads, strict=True) if load.ranks > 1]
     # Where few ranks share a network all tables are in the caches, which the large ones are not.
-    far = [(r, load) for r, load in many if load.ranks >= 16]
+    far = [(r, load) for r, load in many if load.ranks >= 16] or many
     neuron = fit([[1.0, load.neurons] for load in loads], [r["neurons_mb"] * 1e6 for r in records])
-    slack = fit([[r["synapse_bytes"]] for r, _ in far], [r["built_mb"] * 1e6 for r, _ in far])
+    [slack] = fit([[r["synapse_bytes"]] for r, _ in far], [r["built_mb"] * 1e6 for r, _ in far])
     built = fit(
         [[load.synapses, load.sources] for _, load in far],
         [
@@ -194,25 +194,31 @@ def model_of(records: list[Record]) -> Model:
             for r, _ in far
         ],
     )
-    ran = [(r, load) for r, load in far if load.spikes * load.delay > 1e4]
-    flight = fit(
-        [[load.spikes * load.delay] for _, load in ran] or [[1.0]],
-        [max(r["ran_mb"] * 1e6 - DUE * load.hits * load.delay, 1.0) for r, load in ran] or [1.0],
+    # Only where there are enough spikes to be seen beside what is set aside for any number of them.
+    most = max(load.spikes * load.delay for _, load in far)
+    ran = [(r, load) for r, load in far if load.spikes * load.delay > most / 2]
+    [flight] = fit(
+        [[load.spikes * load.delay] for _, load in ran],
+        [r["ran_mb"] * 1e6 - DUE * load.hits * load.delay for r, load in ran],
     )
     work = fit(
-        [[load.spikes, load.hits, load.events] for _, load in far or many],
-        [r["us_spikes"] * 1e-6 for r, _ in far or many],
+        [[load.spikes, load.hits, load.events] for _, load in far],
+        [r["us_spikes"] * 1e-6 for r, _ in far],
     )
     merge = fit(
         [[load.ranks / load.delay, load.spikes * log2(load.ranks)] for _, load in many],
-        [max(r["us_exchange"] * 1e-6, 1e-9) for r, _ in many],
+        [r["us_exchange"] * 1e-6 for r, _ in many],
     )
-    build = fit([[load.synapses, load.sources] for load in loads], [r["build_s"] for r in records])
+    # Absolute errors: what is built slowly is what matters, and what fits into a cache is not it.
+    build, _ = nnls(
+        np.asarray([[load.synapses, load.sources] for load in loads], dtype=float),
+        np.asarray([r["build_s"] for r in records]),
+    )
     return Model(
         empty=float(np.median([r["empty_mb"] for r in records])) * 1e6 + neuron[0],
         neuron=neuron[1],
-        slack=slack[0] if slack else 1.0,
-        flight=flight[0],
+        slack=slack,
+        flight=flight,
         built_synapse=built[0],
         built_source=built[1],
         t_neuron=float(np.median([r["us_neurons"] * 1e-6 / r["neurons"] for r in records])),
@@ -221,8 +227,8 @@ def model_of(records: list[Record]) -> Model:
         t_event=work[2],
         t_message=merge[0],
         t_merge=merge[1],
-        t_synapse_built=build[0],
-        t_source_built=build[1],
+        t_synapse_built=float(build[0]),
+        t_source_built=float(build[1]),
     )
 
 
@@ -244,7 +250,9 @@ class Cluster:
         if load.ranks == 1:
             return 0.0
         # A message has room for a quarter more spikes than there were, and a header.
-        received = 4 * load.ranks * (2 + load.delay + 16 + 1.25 * load.spikes * load.delay / load.ranks)
+        received = (
+            4 * load.ranks * (2 + load.delay + 16 + 1.25 * load.spikes * load.delay / load.ranks)
+        )
         here = 1 if self.once else min(self.ranks, load.ranks)
         outside = received * here if load.ranks > self.ranks else 0.0
         return self.latency * ceil(log2(load.ranks)) + outside / self.bandwidth
@@ -334,16 +342,16 @@ def draw(model: Model, cluster: Cluster, records: list[Record], path: Path) -> N
     loads = [Load(ranks=int(m), neurons=10_240, indegree=1000) for m in ranks]
     sources = [load.sources for load in loads]
     left.plot(sources, [model.memory(load) / 1e6 for load in loads], "C0", label="in the run")
-    left.plot(sources, [model.build_memory(load) / 1e6 for load in loads], "C1", label="while built")
+    left.plot(
+        sources, [model.build_memory(load) / 1e6 for load in loads], "C1", label="while built"
+    )
     left.plot(sources, [table_bytes(load) / 1e6 for load in loads], "C2--", label="rows, index")
     left.plot(
         [r["neurons"] * r["ranks"] for r in base],
         [sum(r[f"{part}_mb"] for part in ("empty", "neurons", "built", "ran")) for r in base],
         "C0o",
     )
-    left.plot(
-        [r["neurons"] * r["ranks"] for r in base], [r["build_peak_mb"] for r in base], "C1o"
-    )
+    left.plot([r["neurons"] * r["ranks"] for r in base], [r["build_peak_mb"] for r in base], "C1o")
     left.set(ylabel="MB a rank")
     for k, name in enumerate(("neurons", "look-up", "delivery", "merge")):
         right.plot(sources, [model.split(load)[name] * 1e6 for load in loads], f"C{k}", label=name)
@@ -393,8 +401,8 @@ def main() -> None:
     print(headline(written["machine"]))
     print("\n### constants\n\n| | |\n|---|---|")
     for name, value in vars(model).items():
-        unit = f"{value * 1e9:.3g} ns" if name.startswith("t_") else f"{value:.3g} B"
-        print(f"| {name} | {'1' * 0}{value:.3g} |" if name == "slack" else f"| {name} | {unit} |")
+        unit = f"{value * 1e9:.3g} ns" if name.startswith("t_") else f"{value:.3g} bytes"
+        print(f"| {name} | {f'{value:.3g}' if name == 'slack' else unit} |")
     for title, group in (("fitted to", measured), ("checked with", kept)):
         print(f"\n### {title}\n\n| {' | '.join(CHECKED)} |\n|{'---|' * len(CHECKED)}")
         for record in group:
