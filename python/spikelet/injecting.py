@@ -48,7 +48,7 @@ def inject(net: Network, target: Population, what: Any, start: int) -> None:
             fail(where, "values", values.shape, f"must be [steps] or [steps, {n}]; its shape")
         if not target.whole:
             whole = np.zeros((len(values), target.size))
-            whole[:, target.ids] = values.reshape(len(values), -1)
+            whole[:, target.ids] = values if values.ndim == 2 else values[:, None]
             values = whole
         columns = 1 if values.ndim == 1 else target.size
         net._sim.inject_current(target.index, values.astype(net.dtype).reshape(-1), columns, start)

@@ -48,14 +48,14 @@ __all__ = ["Network"]
 StrPath = str | os.PathLike[str]
 
 
-def default_threads(ranks: Ranks) -> int:
-    """Return this process's share of the cores that it and its neighbours may use, or OMP_NUM_THREADS if that is less."""
+def default_threads(ranks: Ranks | None = None) -> int:
+    """Return the cores that this process may use, shared with ranks on this machine, or OMP_NUM_THREADS if that is less."""
     limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    cores = ranks.cores(
-        os.sched_getaffinity(0)
-        if hasattr(os, "sched_getaffinity")
-        else set(range(os.cpu_count() or 1))
-    )
+    if hasattr(os, "sched_getaffinity"):
+        own = os.sched_getaffinity(0)
+    else:
+        own = set(range(os.cpu_count() or 1))
+    cores = len(own) if ranks is None else ranks.cores(own)
     return min(int(limit), cores) if limit.isdigit() and int(limit) > 0 else cores
 
 

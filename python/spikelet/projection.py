@@ -180,13 +180,14 @@ class Projection:
     @property
     def pre_ids(self) -> npt.NDArray[np.int64]:
         """Ids of the sources."""
-        row = self._synapses()[0].astype(np.int64)
+        row: npt.NDArray[np.int64] = self._synapses()[0].astype(np.int64)
         return np.repeat(np.arange(len(row) - 1), row[1:] - row[:-1])
 
     @property
     def post_ids(self) -> npt.NDArray[np.int64]:
         """Ids of the targets."""
-        return self._synapses()[1].astype(np.int64)
+        post: npt.NDArray[np.int64] = self._synapses()[1].astype(np.int64)
+        return post
 
     def to_scipy(self) -> scipy.sparse.csr_array:
         """Return the weights as a sparse array [pre.size, post.size]; a pair connected twice has two entries."""

@@ -44,7 +44,7 @@ def alone() -> Iterator[None]:
 
 
 class Ranks:
-    """This process and those that share a network with it.
+    """The processes that share a network, and which of them this one is.
 
     Attributes
     ----------
@@ -55,7 +55,8 @@ class Ranks:
     """
 
     def __init__(self, comm: Any = None) -> None:
-        self.rank, self.size = (0, 1) if comm is None else (comm.rank, comm.size)
+        self.rank: int = 0 if comm is None else comm.rank
+        self.size: int = 1 if comm is None else comm.size
         # Apart, so that a rank that reads while others run waits, and nothing is mixed up.
         self.comm = None if comm is None else comm.Dup()
         self._reads = None if comm is None else comm.Dup()
@@ -128,7 +129,7 @@ class Ranks:
 
         here = self._reads.Split_type(MPI.COMM_TYPE_SHARED)
         cores = set().union(*here.allgather(own))
-        count = max(1, len(cores) // here.size)
+        count = max(1, len(cores) // int(here.size))
         here.Free()
         return count
 

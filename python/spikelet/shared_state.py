@@ -19,7 +19,7 @@ State = dict[str, Any]
 
 def family(name: str) -> str:
     """Return what an array has one entry for: "synapse", "row", "target", "post", "sent" or "reward"."""
-    first = name.split(".")[0].split("_")[0]
+    first = name.split(".", maxsplit=1)[0].split("_", maxsplit=1)[0]
     return {"initial": "synapse", "counts": "target"}.get(first, first)
 
 

@@ -29,7 +29,7 @@ def run(ranks: int, script: str, *arguments: str, check: bool = True) -> str:
     start = [*mpiexec(), "-n", str(ranks)] if ranks else []
     done = subprocess.run(
         [*start, sys.executable, str(HERE / script), *arguments],
-        env={**os.environ, "OMP_WAIT_POLICY": "passive"},
+        env={**os.environ, "OMP_WAIT_POLICY": "passive", "OMPI_MCA_mpi_yield_when_idle": "1"},
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     if check:

@@ -17,7 +17,7 @@ def build(dtype: Any, threads: int) -> sl.Network:
     rng = np.random.default_rng(1)
     lif = sl.LIF(tau_m=20.0, C_m=200.0, E_L=-60.0, V_th=-50.0, V_reset=-60.0, t_ref=5.0, I_e=50.0)
     E = net.population(800, lif.replace(theta_plus=0.1), name="E")
-    I = net.population(200, sl.LIF(tau_m=rng.uniform(10.0, 20.0, 200)), name="I")  # noqa: E741
+    I = net.population(200, sl.LIF(tau_m=rng.uniform(10.0, 20.0, 200)), name="I")
     D = net.population(70, sl.LIFDelta(V_th=-60.0), name="D")
     C = net.population(130, sl.LIFCond(), name="C")
     P = net.population(300, sl.PoissonSource(rate=30.0), name="P")

@@ -184,14 +184,15 @@ std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, Drawing<R> 
   // receptors apart.
   const auto [low, high] = drawing.weights();
   const bool by_sign = receptor == Receptor::by_sign && !nodes_[post].neurons->model().early();
-  // Whoever asks how many synapses there are in all pays for counting.
   std::function<std::size_t()> total;
-  if (ranks_) {
+  if (ranks_ && drawing.counts_by_drawing()) {  // whoever asks pays for it
     total = [known = std::optional<std::size_t>{}, shared = std::make_shared<Drawing<R>>(drawing),
              threads = threads_]() mutable {
       known = known ? *known : shared->total(threads);
       return *known;
     };
+  } else if (ranks_) {
+    total = [n = drawing.total(1)] { return n; };
   }
   if (rule || (low < 0 && high > 0 && !by_sign) ||
       !drawing.deferrable(magnitudes ? 0.0 : -most, most)) {

@@ -10,6 +10,13 @@ constexpr std::uint64_t trial = 256;  // exchanges after which room is made anew
 // Merges neighbouring sorted runs of `values`, which end at `ends`, until there is one.
 void merge_runs(std::vector<Gid>& values, std::vector<Gid>& scratch,
                 std::vector<std::size_t>& ends) {
+  bool in_order = true;  // as they are where a population is all that fired
+  for (std::size_t k = 0; k + 1 < ends.size(); ++k) {
+    in_order &= values[ends[k] - 1] <= values[ends[k]];
+  }
+  if (in_order) {
+    return;
+  }
   scratch.resize(values.size());
   while (ends.size() > 1) {
     std::vector<std::size_t> merged;

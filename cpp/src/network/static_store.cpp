@@ -243,7 +243,7 @@ void StaticStore<R>::close(ChannelRows& c) {
   const Row end{c.size(), static_cast<std::uint32_t>(c.segments.size()), {0, 0}};
   c.index = SourceIndex(c.sources);
   if (c.index.dense() && c.rows.size() < c.index.span()) {  // empty rows for the others
-    std::vector<Row> rows(c.index.span());
+    Buffer<Row> rows(c.index.span());
     Row next = end;
     for (std::size_t k = c.rows.size(), at = rows.size(); at-- > 0;) {
       const bool has = k > 0 && c.sources[k - 1] - c.index.first() == at;
@@ -307,32 +307,37 @@ std::size_t StaticStore<R>::append_packed(ChannelRows& c, const RowEntry<R>* ent
 
 template <class R>
 void StaticStore<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step from) {
-  // Rows, then their segments, then work: each is in the cache by then.
-  for (const ChannelRows& c : channel_) {
-    if (!c.index.dense()) {
-      for (const Gid source : sources) {
-        c.index.prefetch(source);
-      }
-    }
-  }
-  for (const Gid source : sources) {
+  // Rows, then their segments, then work: each is in the cache by then, and of no more sources than
+  // the cache has room for.
+  constexpr std::size_t group = 64;
+  for (std::size_t k = 0; k < sources.size(); k += group) {
+    const auto some = sources.subspan(k, std::min(group, sources.size() - k));
     for (const ChannelRows& c : channel_) {
-      if (const Row* row = c.row(source)) {
-        __builtin_prefetch(row);
-      }
-    }
-  }
-  for (const Gid source : sources) {
-    for (const ChannelRows& c : channel_) {
-      if (const Row* row = c.row(source)) {
-        for (std::uint32_t s = row->more; s < row[1].more; s += 64 / sizeof(Segment)) {
-          __builtin_prefetch(c.segments.data() + s);
+      if (!c.index.dense()) {
+        for (const Gid source : some) {
+          c.index.prefetch(source);
         }
       }
     }
-  }
-  for (const Gid source : sources) {
-    StaticStore::enqueue(source, stamp, from);
+    for (const Gid source : some) {
+      for (const ChannelRows& c : channel_) {
+        if (const Row* row = c.row(source)) {
+          __builtin_prefetch(row);
+        }
+      }
+    }
+    for (const Gid source : some) {
+      for (const ChannelRows& c : channel_) {
+        if (const Row* row = c.row(source)) {
+          for (std::uint32_t s = row->more; s < row[1].more; s += 64 / sizeof(Segment)) {
+            __builtin_prefetch(c.segments.data() + s);
+          }
+        }
+      }
+    }
+    for (const Gid source : some) {
+      StaticStore::enqueue(source, stamp, from);
+    }
   }
 }
 

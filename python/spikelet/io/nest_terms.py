@@ -142,6 +142,9 @@ def currents(population: Population, name: str) -> npt.NDArray[np.float64]:
 def inspect(net: Network) -> Findings:
     """Find all that NEST cannot take."""
     found = Findings()
+    if net.ranks.size > 1:
+        found.refused.append("it is shared by several ranks: make it with comm=None")
+        return found
     if abs(net.dt * 1e3 - round(net.dt * 1e3)) > 1e-6:
         found.refused.append(f"dt = {net.dt:g} ms: must be a multiple of NEST's 0.001 ms")
     for population in net.populations:

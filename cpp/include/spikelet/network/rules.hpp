@@ -72,8 +72,9 @@ class Drawing {
   // are laid out: weights lie in [low, high] and no delay can be out of bounds.
   bool deferrable(double low, double high) const;
   std::size_t size() const { return size_; }  // of a deferrable one; of own targets
-  // Onto all targets; drawn again for it if nothing else tells, and not known for a rule by target.
+  // Onto all targets.
   std::size_t total(int threads) const;
+  bool counts_by_drawing() const { return rule_.kind == Rule::Kind::fixed_probability; }
   std::pair<Step, Step> delays() const;  // of a deferrable one: shortest, longest
   bool draws_weights() const { return weight_.drawn(); }
   std::pair<double, double> weights() const { return weight_.range(); }

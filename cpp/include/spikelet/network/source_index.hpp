@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "spikelet/core/buffer.hpp"
 #include "spikelet/core/types.hpp"
 
 namespace spikelet {
@@ -72,7 +73,7 @@ class SourceIndex {
 
   Gid first_ = 0;
   Gid span_ = 0;
-  std::vector<Word> words_;
+  Buffer<Word> words_;
 };
 
 }  // namespace spikelet

@@ -58,7 +58,7 @@ class StaticStore final : public SynapseStore<R> {
     Form form = Form::lines;
     std::vector<Gid> sources;  // of the rows, while they are built
     SourceIndex index;
-    std::vector<Row> rows;     // and one more, to tell where the last one ends
+    Buffer<Row> rows;          // and one more, to tell where the last one ends
     Buffer<Segment> segments;  // further ones
 
     const Row* row(Gid source) const {  // or none
