@@ -50,6 +50,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         walls.append(perf_counter() - start)
         waits.append(net.exchanges.seconds)
     after, waited = net.exchanges, np.diff(waits)
+    peak = peak_rss_mb()  # before all ranks get all weights, to compare them
     found, seconds = spikes_of(net, recorders), args.window * 1e-3
     number = max(after.number - before.number, 1)
     each = number / args.windows
@@ -63,7 +64,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "bytes_sent": (after.bytes_sent - before.bytes_sent) / number,
         "bytes_received": (after.bytes_received - before.bytes_received) / number,
         "synapse_mb": net._sim.synapse_bytes() / 1e6,
-        "peak_rss_mb": peak_rss_mb(),
+        "peak_rss_mb": peak,
         "empty_rss_mb": empty,
     }
     of_all = net.ranks.gather("figures", own)

@@ -258,12 +258,14 @@ class Cluster:
         return self.latency * ceil(log2(load.ranks)) + outside / self.bandwidth
 
 
-def ranks_for(model: Model, neurons: float, indegree: float, limit: float) -> Load | None:
-    """Return the least number of ranks for which all fits into memory, if there is one."""
+def ranks_for(
+    model: Model, neurons: float, indegree: float, limit: float, *, build: bool
+) -> Load | None:
+    """Return the least number of ranks for which the run, or building too, fits into memory."""
     ranks = 1
     while ranks <= 2**22:
         load = Load(ranks=ranks, neurons=neurons / ranks, indegree=indegree)
-        if max(model.memory(load), model.build_memory(load)) <= limit:
+        if max(model.memory(load), model.build_memory(load) if build else 0.0) <= limit:
             return load
         ranks = ranks + 1 if ranks < 16 else ceil(ranks * 1.05)
     return None
@@ -278,16 +280,12 @@ PREDICTED = (
 
 def predicted(model: Model, cluster: Cluster, neurons: float, indegree: float, limit: float) -> str:
     """Return one row of the table."""
-    load = ranks_for(model, neurons, indegree, limit)
+    load = ranks_for(model, neurons, indegree, limit, build=True)
+    fits = load is not None
+    load = load or ranks_for(model, neurons, indegree, limit, build=False)
     start = f"| {neurons:.0e} | {indegree:.0e} | {limit / 1e9:g} |"
     if load is None:
-        most = Load(ranks=2**22, neurons=neurons / 2**22, indegree=indegree)
-        need = max(model.memory(most), model.build_memory(most)) / 1e9
-        run = model.memory(most) / 1e9
-        return (
-            f"{start} does not fit | | {run:.1f} on any number | {need:.1f} on any number |"
-            + " |" * (len(PREDICTED) - 7)
-        )
+        return f"{start} does not fit |{' |' * (len(PREDICTED) - 4)}"
     steps = 1e3 / DT
     split = {name: seconds * steps for name, seconds in model.split(load).items()}
     between = cluster.exchange(load) * steps / load.delay
@@ -295,7 +293,7 @@ def predicted(model: Model, cluster: Cluster, neurons: float, indegree: float, l
         f"{load.ranks}",
         f"{load.neurons:.0f}",
         f"{model.memory(load) / 1e9:.2f}",
-        f"{model.build_memory(load) / 1e9:.2f}",
+        f"{model.build_memory(load) / 1e9:.2f}{'' if fits else ' (does not fit)'}",
         f"{table_bytes(load) / 1e9:.3f}",
         f"{model.build_seconds(load):.0f}",
         f"{sum(split.values()) + between:.3g}",
