@@ -47,11 +47,13 @@ from spikelet.sources import (
 )
 from spikelet.spiking_model import SpikingModel, SpikingResult
 
-_LATER = ("conversion", "energy", "io", "models", "plot")  # built on the rest, and not for everyone
+# Built on the rest, and not for everyone.
+_LATER = ("conversion", "energy", "experiments", "io", "models", "plot")
 
 if TYPE_CHECKING:
-    from spikelet import conversion, energy, io, models, plot
-    from spikelet.conversion import convert
+    from spikelet import conversion, energy, experiments, io, models, plot
+    from spikelet.conversion.convert import convert
+    from spikelet.experiments import SweepResult, load_sweep, sweep
 else:
 
     def __getattr__(name: str) -> Any:
@@ -59,6 +61,8 @@ else:
             return importlib.import_module(f"spikelet.{name}")
         if name == "convert":
             return importlib.import_module("spikelet.conversion").convert
+        if name in ("SweepResult", "load_sweep", "sweep"):
+            return getattr(importlib.import_module("spikelet.experiments"), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -94,6 +98,7 @@ __all__ = [
     "SpikingModel",
     "SpikingResult",
     "StateRecorder",
+    "SweepResult",
     "SynapticScaling",
     "TripletSTDP",
     "TsodyksMarkram",
@@ -108,12 +113,15 @@ __all__ = [
     "decode",
     "encode",
     "energy",
+    "experiments",
     "io",
     "layers",
+    "load_sweep",
     "models",
     "plot",
     "read_recording",
     "recording_names",
     "simd_level",
     "statistics",
+    "sweep",
 ]

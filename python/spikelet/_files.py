@@ -1,11 +1,15 @@
-"""Files that are either there as a whole or not at all."""
+"""Files that are there as a whole or not at all, also after a power cut."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
+
+TEMPORARY = ".unfinished-"  # how names of files begin that are being written
 
 
 def sync(path: Path) -> None:
@@ -29,7 +33,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         What to write.
     """
     target = Path(os.path.realpath(path))  # behind a link
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    part = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
     try:
         yield part
         sync(part)
@@ -38,3 +42,16 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         part.unlink(missing_ok=True)
         raise
     sync(target.parent)
+
+
+@contextlib.contextmanager
+def replaced(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Do the same with an open file, for writing and reading."""
+    with replacing(path) as part, part.open("x+b") as file:
+        yield file
+
+
+def write(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file so."""
+    with replaced(path) as file:
+        file.write(text.encode())

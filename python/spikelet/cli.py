@@ -1,4 +1,4 @@
-"""The command line: ``spikelet demo``, ``spikelet bench``, ``spikelet info``."""
+"""The command line: ``spikelet demo``, ``spikelet run``, ``spikelet bench``, ``spikelet info``."""
 
 from __future__ import annotations
 
@@ -80,6 +80,20 @@ def _parser() -> argparse.ArgumentParser:
         help="the result does not depend on it, and so small a network gains nothing (default: 1)",
     )  # fmt: skip
 
+    text = "A function over a grid of parameters and seeds, as a TOML file describes it."
+    run = commands.add_parser(
+        "run", help="run a sweep that a TOML file describes", description=text
+    )
+    run.set_defaults(command=_run)
+    run.add_argument("file", type=Path, metavar="FILE.toml", help="what to run")
+    run.add_argument("--resume", action="store_true", help="go on in a store that exists")
+    run.add_argument(
+        "--retry-failed", action="store_true", help="with --resume: failed runs once more"
+    )
+    run.add_argument("--executor", help="joblib, dask or serial, instead of the file's")
+    run.add_argument("--workers", type=_count(1), help="number of processes (default: all cores)")
+    run.add_argument("--dry-run", action="store_true", help="list the runs and do nothing")
+
     text = "How fast this machine runs known networks, beside a reference; takes some 20 seconds."
     bench = commands.add_parser("bench", help="how fast this machine is", description=text)
     bench.set_defaults(command=_bench)
@@ -133,6 +147,32 @@ def _demo(options: argparse.Namespace) -> int:
         threads=options.threads,
     )
     return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    from spikelet.experiments import description, tables  # noqa: PLC0415  # only where it is used
+
+    given = {"executor": options.executor, "workers": options.workers}
+    try:
+        asked = description.read(options.file)
+        asked.options.update({name: value for name, value in given.items() if value is not None})
+        runs = asked.runs()
+    except TypeError as error:  # in a file, the type of a value is wrong as a value is
+        raise ValueError(str(error)) from None
+    if options.dry_run:
+        for run in runs:
+            values = ", ".join(f"{name} = {value!r}" for name, value in run.parameters.items())
+            print(f"{run.key[:8]}  {values}, seed = {run.seed}")
+        print(f"{len(runs)} runs; store: {asked.options['store']}")
+        return 0
+    result = asked.sweep(
+        resume=options.resume, retry_failed=options.retry_failed, progress=sys.stderr.isatty()
+    )
+    print(tables.head(result.table))
+    print(f"{result}\nStore: {asked.options['store']}")
+    if asked.save is not None:
+        print(f"Results: {asked.save}")
+    return 0 if result.complete else 1
 
 
 def _bench(options: argparse.Namespace) -> int:

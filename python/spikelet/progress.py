@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-__all__ = ["bar", "images"]
+__all__ = ["bar", "images", "runs"]
 
 
 @contextlib.contextmanager
@@ -84,3 +84,37 @@ def images(title: str, done: int, total: int) -> Iterator[Callable[[int], None]]
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(title, total=total, completed=done)
         yield lambda n: progress.update(task, completed=n)
+
+
+@contextlib.contextmanager
+def runs(total: int) -> Iterator[Callable[[int, int, int], None]]:
+    """Show how many runs of a sweep are done, have failed and remain.
+
+    Parameters
+    ----------
+    total : int
+        Number of runs.
+
+    Yields
+    ------
+    callable
+        Takes the three numbers.
+    """
+    try:
+        from rich.console import Console  # noqa: PLC0415  # an extra
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    except ImportError:
+        msg = "progress=True needs rich: pip install 'spikelet[progress]'"
+        raise ImportError(msg) from None
+    text = TextColumn(
+        "{task.fields[done]} done, {task.fields[failed]} failed, {task.fields[remaining]} to do"
+    )
+    with Progress(BarColumn(), text, TimeRemainingColumn(), console=Console(stderr=True)) as bars:
+        task = bars.add_task("", total=total, done=0, failed=0, remaining=total)
+
+        def update(done: int, failed: int, remaining: int) -> None:
+            bars.update(
+                task, completed=done + failed, done=done, failed=failed, remaining=remaining
+            )
+
+        yield update

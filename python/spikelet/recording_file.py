@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import importlib
 import math
 import os
 import shutil
@@ -28,6 +27,7 @@ import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._checks import fail
+from spikelet._extras import extra
 from spikelet._files import replacing, sync
 
 FORMAT, VERSION = "spikelet recording", 1
@@ -38,11 +38,7 @@ Arrays: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[Any]]  # stamps, an
 
 
 def _h5py() -> Any:
-    try:
-        return importlib.import_module("h5py")  # an extra
-    except ImportError:
-        msg = "recordings on disk need h5py: pip install 'spikelet[hdf5]'"
-        raise ImportError(msg) from None
+    return extra("h5py", "a recording on disk", "hdf5")
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ import numpy as np
 
 from spikelet import _core, connecting, injecting, neurons, plasticity, regulation, running, sources
 from spikelet._checks import fail, integer
-from spikelet._files import replacing
+from spikelet._files import replaced
 from spikelet.population import Population
 from spikelet.projection import Projection
 from spikelet.recorders import make_recorder
@@ -90,7 +90,7 @@ def save(net: Network, path: str | os.PathLike[str], *, recorders: bool) -> None
 
 
 def _write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> None:
-    with replacing(path) as part, part.open("wb") as file:  # np.savez would add a suffix to a name
+    with replaced(path) as file:
         np.savez(file, header=np.array(json.dumps(header)), **arrays)
 
 

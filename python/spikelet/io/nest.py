@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._checks import fail, integer, interval, steps_of
+from spikelet._extras import extra
 from spikelet.io import nest_build, nest_terms
 from spikelet.neurons import NeuronModel
 from spikelet.population import Population
@@ -26,14 +26,6 @@ _READ = 1 << 16  # synapses that are read at a time: NEST makes a dictionary of 
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-
-
-def _import_nest() -> Any:
-    try:
-        return importlib.import_module("nest")
-    except ImportError as error:
-        msg = "to_nest needs NEST: pip install 'spikelet[nest]'"
-        raise ImportError(msg) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +255,7 @@ def to_nest(
     approximate: bool = False,
 ) -> NestNetwork:
     """Build a network in NEST; see `Network.to_nest`."""
-    nest = _import_nest()
+    nest = extra("nest", "to_nest", "nest")
     net._require_idle()
     if threads is not None:
         integer("to_nest", "threads", threads, 1)

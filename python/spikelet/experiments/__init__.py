@@ -1,0 +1,13 @@
+"""Many runs: a function over a grid of parameters and seeds, on all cores or many machines.
+
+`spikelet.sweep` runs it, `SweepResult` is what comes out, `spikelet.load_sweep` reads what is stored.
+"""
+
+from __future__ import annotations
+
+from spikelet.experiments.grid import Run
+from spikelet.experiments.record import Record
+from spikelet.experiments.result import RunResult, SweepResult
+from spikelet.experiments.sweeping import load_sweep, sweep
+
+__all__ = ["Record", "Run", "RunResult", "SweepResult", "load_sweep", "sweep"]

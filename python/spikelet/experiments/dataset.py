@@ -1,0 +1,82 @@
+"""A sweep over a full product of parameters as an xarray.Dataset."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spikelet._checks import fail
+from spikelet._extras import extra
+from spikelet.experiments import tables
+
+if TYPE_CHECKING:
+    from spikelet.experiments.result import SweepResult
+
+__all__ = ["to_dataset"]
+
+
+def to_dataset(result: SweepResult) -> Any:
+    """Return the dataset; see `SweepResult.to_xarray`."""
+    xarray = extra("xarray", "SweepResult.to_xarray")
+    shape, axes, order = _product(result)
+    dimensions = tuple(axes)
+    variables: dict[str, Any] = {}
+    records = result._shorts()
+    done = [record.status == "done" for record in records]
+
+    def add(name: str, values: Any) -> None:
+        if name in axes or name in variables:
+            name = f"result.{name}"
+        inner = tuple(f"{name}_{k}" for k in range(values.ndim - 1))
+        variables[name] = ((*dimensions, *inner), values[order].reshape(shape + values.shape[1:]))
+
+    add("seed", tables.array([run.seed for run in result.runs]))
+    add("status", tables.array([record.status for record in records]))
+    for name in dict.fromkeys(name for record in records for name in record.scalars):
+        add(name, tables.array([record.scalars.get(name) for record in records]))
+    for name in result[done.index(True)].arrays if any(done) else ():
+        stacked = _stacked(result.arrays(name), done)
+        if stacked is not None:
+            add(name, stacked)
+    coordinates = {name: (name, tables.array(values)) for name, values in axes.items()}
+    fixed = {name: result.runs[0].parameters[name] for name in result.fixed}
+    return xarray.Dataset(variables, coordinates, attrs=fixed)
+
+
+def _stacked(arrays: Sequence[np.ndarray[Any, Any] | None], done: Sequence[bool]) -> Any:
+    """Return all arrays in one, or None if that cannot be: if shapes differ, or nothing stands for a missing one."""
+    found = [array for array in arrays if array is not None]
+    if len({array.shape for array in found}) > 1 or len(found) < sum(done):
+        return None
+    try:
+        kind = np.result_type(*found)
+    except TypeError:
+        return None
+    if len(found) < len(arrays):
+        kind = np.result_type(kind, np.float64) if kind.kind in "biu" else kind
+        if kind.kind not in "fc":
+            return None
+    blank = np.full(found[0].shape, np.nan) if len(found) < len(arrays) else None
+    return np.array([blank if array is None else array for array in arrays], dtype=kind)
+
+
+def _product(result: SweepResult) -> tuple[tuple[int, ...], dict[str, list[Any]], Any]:
+    """Return the shape, the values along each dimension, and where each element of the product is."""
+    points = [
+        {n: v for n, v in run.parameters.items() if n not in result.fixed}
+        | {"replicate": run.replicate}
+        for run in result.runs
+    ]
+    axes: dict[str, list[Any]] = {}
+    if all(point.keys() == points[0].keys() for point in points):
+        axes = {name: list(dict.fromkeys(point[name] for point in points)) for name in points[0]}
+    shape = tuple(len(values) for values in axes.values())
+    if not axes or math.prod(shape) != len(points):
+        fail("to_xarray", "runs", len(points), "must be all combinations of their parameters;")
+    places = {name: {v: k for k, v in enumerate(values)} for name, values in axes.items()}
+    index = [tuple(places[name][point[name]] for name in axes) for point in points]
+    flat = np.ravel_multi_index(tuple(np.array(index).T), shape)
+    return shape, axes, np.argsort(flat)

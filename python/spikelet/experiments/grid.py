@@ -1,0 +1,188 @@
+"""Which runs there are: parameters, replicates, seeds and keys.
+
+Key and seed of a run are functions of its own parameters, its replicate and the sweep's seed: a larger grid changes
+neither, and no order of execution does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import itertools
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from spikelet._checks import fail, integer
+
+__all__ = ["Run", "accepts", "plan"]
+
+COLUMNS = ("replicate", "seed", "key", "status", "error")
+"""What a table has beside parameters and results; no parameter may be called so."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One call of the function.
+
+    Parameters
+    ----------
+    key : str
+        Name of the run: a digest of its parameters and of its replicate (or of the seed that was given).
+    parameters : dict
+        Arguments by name, without the seed.
+    replicate : int
+        Number among the runs of the same parameters.
+    seed : int
+        What the function gets.
+    """
+
+    key: str
+    parameters: dict[str, Any]
+    replicate: int
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a description on disk holds."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Run:
+        """Return what was described; JSON has lists for tuples."""
+        values = {name: _tuples(value) for name, value in data["parameters"].items()}
+        return cls(data["key"], values, data["replicate"], data["seed"])
+
+
+def plan(
+    grid: Any, fixed: Mapping[str, Any] | None, seeds: int | Sequence[int], seed: int
+) -> list[Run]:
+    """Return all runs in the order of the grid, replicates innermost.
+
+    Parameters
+    ----------
+    grid : mapping of name to values, sequence of mappings, or DataFrame
+        All combinations, the last name fastest; or one mapping or row a point.
+    fixed : mapping, optional
+        Parameters that all points have in common.
+    seeds : int or sequence of int
+        How many replicates, or their seeds.
+    seed : int
+        Of all seeds that are not given.
+    """
+    base = integer("sweep", "seed", seed, 0, 2**64 - 1)
+    given = None
+    if isinstance(seeds, (int, np.integer)):
+        replicates = integer("sweep", "seeds", seeds, 1)
+    elif isinstance(seeds, str) or not isinstance(seeds, Iterable):
+        msg = f"sweep: seeds must be an integer or a list of integers, got {seeds!r}"
+        raise TypeError(msg)
+    else:
+        given = [integer("sweep", f"seeds[{k}]", s, 0, 2**64 - 1) for k, s in enumerate(seeds)]
+        replicates = len(given)
+        if not given or len(set(given)) < len(given):
+            fail("sweep", "seeds", seeds, "must be a number of replicates or distinct seeds")
+    constants = _parameters("fixed", {} if fixed is None else fixed)
+    runs: dict[str, Run] = {}
+    for point in _points(grid):
+        if twice := sorted(point.keys() & constants.keys()):
+            fail("sweep", "fixed", twice[0], "must not name a parameter of the grid")
+        parameters = constants | point
+        for k in range(replicates):
+            digest = _digest(parameters, {"replicate": k} if given is None else {"seed": given[k]})
+            run = Run(
+                digest.hex()[:32], parameters, k, _seed(base, digest) if given is None else given[k]
+            )
+            if run.key in runs:
+                fail("sweep", "grid", parameters, "must not hold a point twice")
+            runs[run.key] = run
+    if not runs:
+        fail("sweep", "grid", grid, "must have a point at least")
+    return list(runs.values())
+
+
+def accepts(function: Callable[..., Any], runs: Iterable[Run]) -> None:
+    """Check that a function takes the parameters of all runs, and a seed."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some builtins have none
+        return
+    for names in dict.fromkeys(tuple(run.parameters) for run in runs):
+        try:
+            signature.bind(**dict.fromkeys((*names, "seed")))
+        except TypeError as error:
+            msg = (
+                f"sweep: fn must take {', '.join((*names, 'seed'))} by name, but its signature is "
+                f"{signature} ({error})"
+            )
+            raise TypeError(msg) from None
+
+
+def _points(grid: Any) -> list[dict[str, Any]]:
+    if hasattr(grid, "to_dict") and hasattr(grid, "columns"):  # a DataFrame, of whichever library
+        # Column by column: a row of a frame has one type for all, and 1 would become 1.0.
+        columns = [list(grid[name]) for name in grid.columns]
+        rows = zip(*columns, strict=True)
+        return [
+            _parameters(f"grid, row {k}", dict(zip(grid.columns, row, strict=True)))
+            for k, row in enumerate(rows)
+        ]
+    if isinstance(grid, Mapping):
+        axes = {}
+        for name, values in grid.items():
+            if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+                msg = f"sweep: grid[{name!r}] must be a list of values, got {values!r}"
+                raise TypeError(msg)
+            axes[name] = list(values)
+            if not axes[name]:
+                fail("sweep", f"grid[{name!r}]", values, "must have a value at least")
+        return [
+            _parameters("grid", dict(zip(axes, values, strict=True)))
+            for values in itertools.product(*axes.values())
+        ]
+    if isinstance(grid, Sequence) and all(isinstance(point, Mapping) for point in grid):
+        return [_parameters(f"grid[{k}]", point) for k, point in enumerate(grid)]
+    msg = f"sweep: grid must be a dict of lists, a list of dicts or a DataFrame, got {grid!r}"
+    raise TypeError(msg)
+
+
+def _parameters(where: str, point: Mapping[Any, Any]) -> dict[str, Any]:
+    for name in point:
+        if not isinstance(name, str) or not name.isidentifier():
+            fail("sweep", where, name, "must have names that can be arguments;")
+        if name in COLUMNS:
+            fail("sweep", where, name, "must not use a name that the table has of its own;")
+    return {name: _value(f"{where}: {name}", value) for name, value in point.items()}
+
+
+def _value(where: str, value: Any) -> Any:
+    """Return a value as Python has it, so that it is written and hashed in one way only."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, (tuple, list)):
+        return tuple(_value(where, item) for item in value)
+    if isinstance(value, float) and math.isnan(value):
+        fail("sweep", where, value, "must not be NaN (or missing)")
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    msg = f"sweep: {where} must be a number, a string, a bool, None or a tuple, got {value!r}"
+    raise TypeError(msg)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _digest(parameters: Mapping[str, Any], which: Mapping[str, int]) -> bytes:
+    # Python writes floats with the fewest digits that give them back, everywhere the same.
+    text = json.dumps([parameters, which], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _seed(base: int, digest: bytes) -> int:
+    """Return 32 random bits, which every library takes as a seed."""
+    counter = np.frombuffer(digest, dtype="<u8").astype(np.uint64)
+    return int(np.random.Philox(key=base, counter=counter).random_raw()) >> 32

@@ -1,0 +1,219 @@
+"""What a sweep gives back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+
+from spikelet.experiments import tables
+from spikelet.experiments.grid import Run
+from spikelet.experiments.record import Arrays, Record
+from spikelet.experiments.store import Store
+
+__all__ = ["RunResult", "SweepResult"]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A run and what it returned.
+
+    Parameters
+    ----------
+    run : Run
+        Its parameters, seed, replicate and key.
+    record : Record
+        Its status, error, traceback, seconds, scalars and arrays.
+    """
+
+    run: Run
+    record: Record
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Arguments of the function."""
+        return self.run.parameters
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run."""
+        return self.run.seed
+
+    @property
+    def status(self) -> str:
+        """Either "done", "failed" or "missing"."""
+        return self.record.status
+
+    @property
+    def error(self) -> str | None:
+        """The exception of a failed run."""
+        return self.record.error
+
+    @property
+    def traceback(self) -> str | None:
+        """Where it came from."""
+        return self.record.traceback
+
+    @property
+    def arrays(self) -> Arrays:
+        """All arrays by name."""
+        return self.record.arrays
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a scalar or an array that the function returned."""
+        for own in (self.record.scalars, self.record.arrays):
+            if name in own:
+                return own[name]
+        have = ", ".join([*self.record.scalars, *self.record.arrays]) or "none"
+        msg = f"run {self.run.key} ({self.status}): no result {name!r}; it has {have}"
+        raise KeyError(msg)
+
+
+class SweepResult(Sequence[RunResult]):
+    """Runs of a sweep in the order of its grid. Made by `spikelet.sweep` and `spikelet.load_sweep`.
+
+    Indexing gives a `RunResult`: ``result[3]["rate"]``. Arrays of a stored sweep are read when they are asked for.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        In order.
+    records : mapping of key to Record, or Store
+        Where results are.
+    fixed : sequence of str
+        Parameters that are no dimension.
+    broken : str, optional
+        Why runs are missing.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        records: Mapping[str, Record] | Store,
+        fixed: Sequence[str] = (),
+        broken: str | None = None,
+    ) -> None:
+        self.runs = list(runs)
+        self.fixed = tuple(fixed)
+        self._records = records
+        self._broken = broken
+        self._short: dict[str, Record] = {}
+
+    @classmethod
+    def load(cls, store: str | os.PathLike[str]) -> SweepResult:
+        """Return what is in a store; see `spikelet.load_sweep`."""
+        from spikelet.experiments.sweeping import load_sweep  # noqa: PLC0415  # which needs this class
+
+        return load_sweep(store)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    @overload
+    def __getitem__(self, index: int) -> RunResult: ...
+    @overload
+    def __getitem__(self, index: slice) -> SweepResult: ...
+    def __getitem__(self, index: int | slice) -> RunResult | SweepResult:
+        """Return a run, or several as a result of their own."""
+        if isinstance(index, slice):
+            return SweepResult(self.runs[index], self._records, self.fixed, self._broken)
+        run = self.runs[index]
+        return RunResult(run, self._record(run.key))
+
+    def __iter__(self) -> Iterator[RunResult]:
+        return (self[k] for k in range(len(self)))
+
+    def arrays(self, name: str) -> list[np.ndarray[Any, Any] | None]:
+        """Return an array of each run, None for a run without it.
+
+        Parameters
+        ----------
+        name : str
+            Name of the result.
+        """
+        found = [self._record(run.key, (name,)).arrays.get(name) for run in self.runs]
+        if all(array is None for array in found):
+            have = ", ".join(sorted({n for run in self for n in run.arrays})) or "none"
+            msg = f"sweep: no run has an array {name!r}; arrays are: {have}"
+            raise KeyError(msg)
+        return found
+
+    @property
+    def table(self) -> Any:
+        """Parameters, seed, status and scalars of all runs; the same bits however the sweep was run.
+
+        A pandas DataFrame if pandas is installed, otherwise a dict of columns. A result that is called as a parameter
+        or another column has "result." before its name.
+        """
+        return tables.frame(tables.columns(self.runs, self._shorts()))
+
+    @property
+    def timing(self) -> Any:
+        """Seconds within the function, host, version of spikelet and SIMD level of all runs, as `table`."""
+        return tables.frame(tables.timing(self.runs, self._shorts()))
+
+    @property
+    def failed(self) -> Any:
+        """Those rows of `table` whose runs have failed, with tracebacks."""
+        pairs = zip(self.runs, self._shorts(), strict=True)
+        chosen = [(run, record) for run, record in pairs if record.status == "failed"]
+        runs, records = [run for run, _ in chosen], [record for _, record in chosen]
+        return tables.frame(
+            tables.columns(runs, records) | {"traceback": [r.traceback for r in records]}
+        )
+
+    def to_xarray(self) -> Any:
+        """Return an `xarray.Dataset` whose dimensions are the parameters and "replicate".
+
+        It has the scalars, and those arrays that have the same shape in all runs that are done: spikes are not among
+        them. Runs that failed are NaN, or None.
+
+        Raises
+        ------
+        ValueError
+            If the runs are not all combinations of their parameters' values.
+        """
+        from spikelet.experiments.dataset import to_dataset  # noqa: PLC0415  # only where it is used
+
+        return to_dataset(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one HDF5 file with all runs; it replaces the file of that name when it is complete.
+
+        Parameters
+        ----------
+        path : path
+            File. It has a group for each run, ``runs/00000``, whose attributes are parameters, seed, scalars, status,
+            version, SIMD level and host, and whose datasets are the arrays; and the columns of `table` in ``table``.
+        """
+        from spikelet.experiments.hdf5 import save  # noqa: PLC0415  # only where it is used
+
+        save(self, path)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all runs are done."""
+        return all(record.status == "done" for record in self._shorts())
+
+    def __repr__(self) -> str:
+        statuses = [record.status for record in self._shorts()]
+        counts = ", ".join(f"{statuses.count(s)} {s}" for s in dict.fromkeys(statuses))
+        return f"SweepResult({len(self)} runs: {counts})"
+
+    def _record(self, key: str, arrays: Collection[str] | None = None) -> Record:
+        if isinstance(self._records, Store):
+            record = self._records.read(key, arrays)
+        else:
+            record = self._records.get(key, Record("missing"))
+        if record.status == "missing" and self._broken is not None:
+            record.error = self._broken
+        return record
+
+    def _shorts(self) -> list[Record]:
+        for run in self.runs:
+            if run.key not in self._short:
+                self._short[run.key] = self._record(run.key, ())
+        return [self._short[run.key] for run in self.runs]

@@ -1,0 +1,136 @@
+"""The worker's side: call the function, keep what it returns."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import pickle
+import platform
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from spikelet._core import __version__, simd_level
+from spikelet.experiments.grid import Run
+from spikelet.experiments.record import Record, results
+from spikelet.experiments.store import Place
+from spikelet.ranks import alone
+
+__all__ = ["perform", "run_batch"]
+
+Outcome = tuple[str, float, Record | None]
+"""Status, seconds, and the record if it is not in the store."""
+
+
+def perform(function: Callable[..., Any], run: Run, threads: int | None) -> Record:
+    """Call the function for a run.
+
+    Parameters
+    ----------
+    function : callable
+        Of the parameters and a seed.
+    run : Run
+        Which.
+    threads : int, optional
+        Of a network that does not say; by default its own choice.
+
+    Returns
+    -------
+    Record
+        "done" or "failed". KeyboardInterrupt goes through.
+    """
+    start = time.perf_counter()
+    try:
+        with _threads(threads), alone():  # the ranks of an executor do different runs
+            value = function(**run.parameters, seed=run.seed)
+        seconds = time.perf_counter() - start
+        scalars, arrays = results(value)
+        record = Record("done", scalars, arrays)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # the other runs go on
+        seconds = time.perf_counter() - start
+        record = Record(
+            "failed",
+            error="".join(traceback.format_exception_only(error)).strip(),
+            traceback=traceback.format_exc(),
+        )
+    record.seconds = seconds
+    record.host, record.version, record.simd = platform.node(), __version__, simd_level()
+    return record
+
+
+def run_batch(
+    function: bytes | Callable[..., Any],
+    runs: Sequence[Run],
+    threads: int | None,
+    place: Place | None,
+) -> list[Outcome]:
+    """Do some runs, one after the other; all that is told of is on the disk.
+
+    Parameters
+    ----------
+    function : callable or bytes
+        Pickled if bytes.
+    runs : sequence of Run
+        Which.
+    threads : int, optional
+        As `perform` has it.
+    place : Place, optional
+        Where to store; if it is not seen here, records go back.
+
+    Returns
+    -------
+    list of Outcome
+        In the order of runs.
+    """
+    call = _unpickled(function) if isinstance(function, bytes) else function
+    store = place.seen() if place is not None else None
+    outcomes: list[Outcome] = []
+    if store is None or place is None:
+        for run in runs:
+            record = perform(call, run, threads)
+            outcomes.append((record.status, record.seconds, record))
+        return outcomes
+    if not place.current():
+        msg = f"another sweep has taken over the store {place.folder!r}"
+        raise RuntimeError(msg)
+    # One run is written while the next one is computed: writing is mostly waiting.
+    with ThreadPoolExecutor(1, "spikelet-store") as background:
+        written: Future[None] | None = None
+        for run in runs:
+            if status := store.has(run.key):  # by a worker that died before it could tell
+                outcomes.append((status, 0.0, None))
+                continue
+            record = perform(call, run, threads)
+            if written is not None:
+                written.result()
+            written = background.submit(store.write, run, record)
+            outcomes.append((record.status, record.seconds, None))
+        if written is not None:
+            written.result()
+    return outcomes
+
+
+@functools.lru_cache(maxsize=4)
+def _unpickled(function: bytes) -> Callable[..., Any]:
+    loaded: Callable[..., Any] = pickle.loads(function)
+    return loaded
+
+
+@contextlib.contextmanager
+def _threads(threads: int | None) -> Iterator[None]:
+    """Tell networks how many threads to use, as `Network` understands it."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    if threads is None or before == str(threads):
+        yield
+        return
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("OMP_NUM_THREADS", None)
+        else:
+            os.environ["OMP_NUM_THREADS"] = before

@@ -1,0 +1,133 @@
+"""Hand runs to workers, and again if a worker dies."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from typing import Any
+
+from spikelet.experiments.executors import Pool
+from spikelet.experiments.grid import Run
+from spikelet.experiments.record import Record
+from spikelet.experiments.run import Outcome
+
+__all__ = ["schedule"]
+
+BATCH_SECONDS = 1.0
+"""How long a worker works until it is heard of again."""
+
+HOPELESS = 6
+"""How often all workers may die before a single run is done."""
+
+Submit = Callable[[list[Run]], "Future[list[Outcome]]"]
+Take = Callable[[Run, Outcome], None]
+
+
+def schedule(
+    pool: Pool, runs: Iterable[Run], submit: Submit, take: Take, stored: Callable[[str], str | None]
+) -> str | None:
+    """Do all runs.
+
+    A run that was there when a worker died is repeated by itself, then with no other run at its side, so that there
+    is no doubt who it was; then it is given up.
+
+    Parameters
+    ----------
+    pool : Pool
+        Where.
+    runs : iterable of Run
+        Which.
+    submit : callable
+        Starts a batch of runs.
+    take : callable
+        Gets each run with its outcome, in the order of finishing.
+    stored : callable
+        Tells the status of a run that a worker has stored, by its key.
+
+    Returns
+    -------
+    str or None
+        Why the rest of the runs was not done, if it was not.
+
+    Raises
+    ------
+    RuntimeError
+        If workers die whatever they do.
+    OSError
+        If a worker cannot store what it has.
+    """
+    fresh, suspects = deque(runs), deque[Run]()
+    flying: dict[Future[list[Outcome]], list[Run]] = {}
+    deaths: Counter[str] = Counter()
+    seconds, n_done, n_broken = 0.0, 0, 0
+
+    def launch(batch: list[Run]) -> None:
+        flying[submit(batch)] = batch
+
+    def fill() -> None:
+        # Two batches a worker, so that none waits for the next one. They get smaller towards the end.
+        room = 2 * pool.workers - len(flying)
+        while suspects and room > 0:
+            alone = deaths[suspects[0].key] >= pool.patience
+            if alone and flying:
+                return
+            launch([suspects.popleft()])
+            room = 0 if alone else room - 1
+        for _ in range(room if fresh else 0):
+            size = int(BATCH_SECONDS * n_done / seconds) if seconds > 0 else 1
+            size = max(1, min(size, len(fresh) // (4 * pool.workers)))
+            launch([fresh.popleft() for _ in range(min(size, len(fresh)))])
+
+    def died(run: Run, error: BaseException, *, sure: bool) -> None:
+        deaths[run.key] += 1
+        if status := stored(run.key):
+            take(run, (status, 0.0, None))
+        elif sure:
+            name = type(error).__name__
+            record = Record("failed", error=f"worker died ({name})", traceback=f"{name}: {error}")
+            take(run, ("failed", 0.0, record))
+        else:
+            suspects.append(run)
+
+    try:
+        while fresh or suspects or flying:
+            fill()
+            finished, _ = wait(flying, return_when=FIRST_COMPLETED)
+            only = len(flying) == 1
+            errors = {future: _error(future) for future in finished}
+            lost = [error for error in errors.values() if error is not None and pool.lost(error)]
+            broken = lost and pool.breaks
+            if broken:  # all of them end now, some of them well
+                errors = {future: _error(future) for future in wait(flying).done}
+            for future, error in errors.items():
+                batch = flying.pop(future)
+                if error is None:
+                    for run, outcome in zip(batch, future.result(), strict=True):
+                        seconds, n_done = seconds + outcome[1], n_done + 1
+                        take(run, outcome)
+                elif pool.lost(error):
+                    alone = only and len(batch) == 1 and deaths[batch[0].key] >= pool.patience
+                    for run in batch:
+                        died(run, error, sure=alone)
+                else:
+                    raise error
+            if broken:
+                n_broken += 1
+                if n_broken >= HOPELESS and not n_done:
+                    msg = f"sweep: workers die before any run is done ({lost[0]})"
+                    raise RuntimeError(msg) from lost[0]
+                if not pool.restart():
+                    return f"{type(lost[0]).__name__}: {lost[0]}"
+    except BaseException:
+        for future in flying:
+            future.cancel()
+        raise
+    return None
+
+
+def _error(future: Future[Any]) -> BaseException | None:
+    try:
+        return future.exception()
+    except CancelledError as error:  # by someone else
+        return RuntimeError(f"the executor has cancelled runs ({error!r})")

@@ -1,0 +1,175 @@
+"""Sweeps from TOML files, on the command line."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import numpy as np
+import pytest
+
+import spikelet as sl
+from spikelet.cli import main
+from spikelet.experiments import description
+
+MODULE = """
+from dataclasses import dataclass
+
+@dataclass
+class Answer:
+    y: float
+
+def fn(a, b=0.0, *, seed):
+    if b == "bad":
+        raise ValueError("bad it is")
+    return {"y": Answer(a).y * 2, "seen": seed}
+
+class Study:
+    @staticmethod
+    def method(a, seed):
+        return a
+
+three = 3
+"""
+
+SWEEP = """
+function = "model.py:fn"
+seeds = 2
+seed = 5
+executor = "serial"
+
+[grid]
+a = [1, 2]
+
+[fixed]
+b = 0.5
+"""
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Write a description beside its module; return its path."""
+    (tmp_path / "model.py").write_text(MODULE)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)  # paths are relative to the file
+    monkeypatch.delitem(sys.modules, "model", raising=False)
+
+    def write(text):
+        path = tmp_path / "study.toml"
+        path.write_text(text)
+        return str(path)
+
+    yield write
+    sys.modules.pop("model", None)
+
+
+def test_runs_and_tells(write, tmp_path, capsys):
+    assert main(["run", write(SWEEP)]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].split() == ["b", "a", "replicate", "seed", "status", "error", "y", "seen"]
+    assert out[1].split()[:3] == ["0.5", "1", "0"]
+    assert out[-2] == "SweepResult(4 runs: 4 done)"
+    assert out[-1] == f"Store: {tmp_path / 'study-runs'}"
+    table = sl.load_sweep(tmp_path / "study-runs").table
+    assert list(table["y"]) == [2, 2, 4, 4]
+    assert list(table["seen"]) == list(table["seed"])
+
+
+def test_is_the_sweep_of_python(write, tmp_path):
+    path = write(SWEEP)
+    assert main(["run", path]) == 0
+    fn = description.read(path).function
+    result = sl.sweep(
+        fn, {"a": [1, 2]}, seeds=2, seed=5, fixed={"b": 0.5}, executor="serial",
+        store=tmp_path / "study-runs",
+    )  # fmt: skip
+    assert result.table.equals(sl.load_sweep(tmp_path / "study-runs").table)
+    assert len(list((tmp_path / "study-runs" / "runs").iterdir())) == 4
+
+
+def test_an_existing_store_is_resumed_only_if_asked(write, capsys):
+    path = write(SWEEP)
+    assert main(["run", path]) == 0
+    assert main(["run", path]) == 2
+    assert "must be new if resume is False" in capsys.readouterr().err
+    write(SWEEP.replace("[1, 2]", "[1, 2, 3]"))
+    assert main(["run", path, "--resume"]) == 0
+    assert "6 runs: 6 done" in capsys.readouterr().out
+
+
+def test_failed_runs_fail_the_command(write, capsys):
+    text = SWEEP.replace('"model.py:fn"', '"model.py:fn"\nsave = "all.h5"')
+    path = write(text.replace("b = 0.5", 'b = "bad"'))
+    pytest.importorskip("h5py")
+    assert main(["run", path]) == 1
+    out = capsys.readouterr().out
+    assert "ValueError: bad it is" in out
+    assert "4 runs: 4 failed" in out
+    assert "all.h5" in out
+    assert main(["run", path, "--resume", "--retry-failed"]) == 1
+
+
+def test_dry_run(write, tmp_path, capsys):
+    assert main(["run", write(SWEEP), "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5
+    assert "b = 0.5, a = 1, seed = " in lines[0]
+    assert lines[-1].startswith("4 runs; store: ")
+    assert not (tmp_path / "study-runs").exists()
+
+
+def test_options_of_the_command_win(write, capsys):
+    pytest.importorskip("joblib")
+    path = write(SWEEP.replace('"serial"', '"dask"'))
+    assert main(["run", path, "--executor", "joblib", "--workers", "1"]) == 0
+    assert main(["run", path, "--executor", "cloud", "--resume"]) == 2
+    assert "executor must be" in capsys.readouterr().err
+
+
+def test_ranges_points_and_modules(write, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    text = 'function = "model:Study.method"\nstore = "here"\n[grid]\na = {start = 0, stop = 1, num = 5}'
+    asked = description.read(write(text))
+    assert asked.options["store"] == tmp_path / "here"
+    assert [run.parameters["a"] for run in asked.runs()] == list(np.linspace(0, 1, 5))
+    points = 'function = "model.py:fn"\n[[points]]\na = 1\n[[points]]\na = 2\nb = [1, "x"]'
+    runs = description.read(write(points)).runs()
+    assert [run.parameters for run in runs] == [{"a": 1}, {"a": 2, "b": (1, "x")}]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ("seeds = 2", "sedes = 2", "study.toml: key must be one of function, .* got 'sedes'"),
+        ("seeds = 2", 'seeds = "x"', "seeds must be an integer or a list"),
+        ("seeds = 2", "seeds = ", "study.toml: .*line 3"),
+        ("seeds = 2", 'workers = "2"', "workers must be an integer, got '2'"),
+        ("seeds = 2", "store = 2", "store must be a string, got 2"),
+        ('"serial"', '"cloud"', "executor must be"),
+        ("model.py:fn", "model.py", 'function must be "module:function"'),
+        ("model.py:fn", "nothing.py:fn", "function must be in a module that is there"),
+        ("model.py:fn", "nothing_at_all:fn", "function must be in a module that is there"),
+        ("model.py:fn", "model.py:gn", "function must be a function of model.py"),
+        ("model.py:fn", "model.py:three", "function must be a function of model.py"),
+        ("a = [1, 2]", "a = 1", "grid.a must be a list or have start, stop and num"),
+        ("a = [1, 2]", "a = {start = 0}", "grid.a must be a list or have start, stop and num"),
+        ("a = [1, 2]", 'a = {start = "0", stop = 1, num = 3}', "grid.a must have numbers"),
+        ("a = [1, 2]", "a = [1, nan]", "must not be NaN"),
+        ("a = [1, 2]", "a = [1979-05-27]", "must be a number"),
+        ("a = [1, 2]", "c = [1, 2]", "fn must take b, c, seed by name"),
+        ("[grid]", "[points]", "points must be an array of tables"),
+        ("[fixed]", "[[points]]", "grid or points must be there, and not both"),
+    ],
+)
+def test_what_does_not_fit_is_refused(write, tmp_path, capsys, old, new, text):
+    assert old in SWEEP
+    assert main(["run", write(SWEEP.replace(old, new))]) == 2
+    error = capsys.readouterr().err
+    assert re.search(text, error), error
+    assert not (tmp_path / "study-runs").exists()
+
+
+def test_a_file_that_is_not_there(tmp_path, capsys):
+    assert main(["run", str(tmp_path / "no.toml")]) == 2
+    assert "no.toml" in capsys.readouterr().err

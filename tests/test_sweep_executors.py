@@ -1,0 +1,252 @@
+"""The same sweep wherever it runs, and when workers die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import spikelet as sl
+
+pytest.importorskip("pandas")  # tables are compared as its frames
+
+GRID = {"weight": [20.0, 60.0], "n": [5, 10]}
+
+
+def simulate(weight, n, seed):
+    net = sl.Network(dt=0.1, seed=seed)
+    neurons = net.population(n, sl.LIF(I_e=400.0))
+    net.inject(neurons, sl.PoissonInput(rate=1000.0, weight=weight))
+    spikes = net.record(neurons, "spikes")
+    net.run(50.0)
+    if weight == 60.0 and n == 10:
+        raise ValueError("this one fails")
+    noise = np.random.default_rng(seed).normal()
+    return {
+        "rate": spikes.rates().mean(),
+        "noise": noise,
+        "spikes": spikes,
+        "pid": str(os.getpid()),
+    }
+
+
+def threads(x, seed):
+    return sl.Network().threads
+
+
+def die_once(x, flag, seed):
+    if x == 3 and not Path(flag).exists():
+        Path(flag).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 2 * x
+
+
+def die(x, seed):
+    if x == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.01)
+    return 2 * x
+
+
+def reproducible(result):
+    table = result.table
+    return table.drop(columns="pid") if hasattr(table, "drop") else table
+
+
+@pytest.fixture(scope="module")
+def serial():
+    return sl.sweep(simulate, GRID, seeds=2, seed=3, executor="serial")
+
+
+@pytest.fixture(scope="module")
+def client():
+    """Two workers of Dask; they start once for all tests."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+def check(serial, tmp_path, executor, **options):
+    """Compare with the serial run, without and with a store."""
+    for store in (None, tmp_path / "store"):
+        result = sl.sweep(
+            simulate, GRID, seeds=2, seed=3, executor=executor, store=store, **options
+        )
+        assert reproducible(result).equals(reproducible(serial))
+        for one, other in zip(result, serial, strict=True):
+            assert one.arrays.keys() == other.arrays.keys()
+            for name, array in one.arrays.items():
+                np.testing.assert_array_equal(array, other[name])
+                assert array.dtype == other[name].dtype
+            assert one.status == "failed" or one["pid"] != str(os.getpid())
+    assert len(list((tmp_path / "store" / "runs").iterdir())) == len(serial)
+
+
+def test_joblib_is_as_serial(serial, tmp_path):
+    pytest.importorskip("joblib")
+    check(serial, tmp_path, "joblib", workers=2)
+
+
+def test_process_pool_is_as_serial(serial, tmp_path):
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        check(serial, tmp_path, executor)
+
+
+def test_dask_is_as_serial(serial, tmp_path, client):
+    check(serial, tmp_path, client)
+
+
+def test_threads_of_a_pool_are_as_serial(serial):
+    with ThreadPoolExecutor(2) as executor:
+        result = sl.sweep(simulate, GRID, seeds=2, seed=3, executor=executor)
+    assert reproducible(result).equals(reproducible(serial))
+
+
+def test_a_worker_has_one_thread(client):
+    grid = {"x": [1, 2]}
+    assert set(sl.sweep(threads, grid, executor=client).table["result"]) == {1}
+    result = sl.sweep(threads, grid, executor=client, threads=2)
+    assert set(result.table["result"]) <= {1, 2}  # as many as there are cores
+
+
+def test_a_worker_of_dask_that_dies_is_no_matter(tmp_path, client):
+    grid, fixed = {"x": range(8)}, {"flag": str(tmp_path / "flag")}
+    result = sl.sweep(die_once, grid, fixed=fixed, executor=client, store=tmp_path / "s")
+    assert list(result.table["result"]) == [2 * x for x in range(8)]
+
+
+def test_a_worker_of_joblib_that_dies_is_no_matter(tmp_path):
+    pytest.importorskip("joblib")
+    grid, fixed = {"x": range(8)}, {"flag": str(tmp_path / "flag")}
+    result = sl.sweep(die_once, grid, fixed=fixed, workers=2)
+    assert list(result.table["result"]) == [2 * x for x in range(8)]
+
+
+def test_a_run_that_kills_its_worker_again_and_again_has_failed(tmp_path):
+    pytest.importorskip("joblib")
+    result = sl.sweep(die, {"x": range(20)}, workers=2, store=tmp_path / "s")
+    assert list(result.failed["x"]) == [3]
+    assert result[3].error == "worker died (TerminatedWorkerError)"
+    assert "SIGKILL" in result[3].traceback
+    assert [run["result"] for run in result if run.status == "done"] == [
+        2 * x for x in range(20) if x != 3
+    ]
+
+
+def test_a_given_executor_that_breaks(tmp_path):
+    with (
+        ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor,
+        pytest.warns(RuntimeWarning, match="runs are missing") as told,
+    ):
+        result = sl.sweep(die, {"x": range(30)}, executor=executor, store=tmp_path / "s")
+    assert told[0].filename == __file__
+    missing = [run for run in result if run.status == "missing"]
+    assert result[3].status == "missing"
+    assert all(run.error.startswith("BrokenProcessPool") for run in missing)
+    assert all(run["result"] == 2 * run.parameters["x"] for run in result if run not in missing)
+    stored = {path.stem for path in (tmp_path / "s" / "runs").glob("*.npz")}
+    assert stored == {run.run.key for run in result} - {run.run.key for run in missing}
+
+
+class Broken:
+    """An executor all of whose workers are dead."""
+
+    def submit(self, call, *arguments):
+        raise BrokenExecutor("dead")
+
+
+class Cancelling:
+    """An executor that cancels."""
+
+    def submit(self, call, *arguments):
+        future: Future[None] = Future()
+        future.cancel()
+        future.set_running_or_notify_cancel()
+        return future
+
+
+def test_other_executors_that_fail():
+    with pytest.warns(RuntimeWarning, match=r"runs are missing \(BrokenExecutor: dead\)"):
+        result = sl.sweep(threads, {"x": [1, 2]}, executor=Broken())
+    assert [run.status for run in result] == ["missing"] * 2
+    with pytest.raises(RuntimeError, match="executor has cancelled runs"):
+        sl.sweep(threads, {"x": [1, 2]}, executor=Cancelling())
+
+
+SCRIPT = """
+import sys
+import spikelet as sl
+
+def local(x, seed):
+    return sl.Network(seed=seed).seed * x
+
+if __name__ == "__main__":
+    result = sl.sweep(local, {"x": [1, 2]}, workers=2, store=sys.argv[1])
+    assert result.complete, result.failed
+    print([run["result"] == run.seed * run.parameters["x"] for run in result])
+"""
+
+
+def test_functions_of_scripts(tmp_path):
+    pytest.importorskip("joblib")
+    script = tmp_path / "study.py"
+    script.write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "s")],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[True, True]"
+    assert '"function": "study:local"' in (tmp_path / "s" / "sweep.json").read_text()
+
+
+WAITING = """
+import sys, time
+import spikelet as sl
+
+def fn(x, seed):
+    if x:
+        print("started", flush=True)
+        time.sleep(60)
+    return x
+
+sl.sweep(fn, {"x": range(20)}, executor=sys.argv[1], workers=2, store=sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize("executor", ["joblib", "serial"])
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_interrupt_stops_at_once_and_keeps_what_is_done(tmp_path, executor):
+    if executor == "joblib":
+        pytest.importorskip("joblib")
+    script = tmp_path / "study.py"
+    script.write_text(WAITING)
+    child = subprocess.Popen(
+        [sys.executable, str(script), executor, str(tmp_path / "s")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        assert child.stdout.readline() == "started\n"
+        deadline = time.monotonic() + 30
+        while not list((tmp_path / "s" / "runs").glob("*.npz")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.killpg(child.pid, signal.SIGINT)  # as Ctrl-C does
+        _, error = child.communicate(timeout=30)
+    finally:
+        child.kill()
+    assert "KeyboardInterrupt" in error
+    result = sl.load_sweep(tmp_path / "s")
+    assert [run.status for run in result] == ["done"] + ["missing"] * 19

@@ -1,0 +1,306 @@
+"""Sweeps that are stored, stopped and resumed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import spikelet as sl
+from spikelet._files import TEMPORARY, replaced
+from spikelet.experiments import store as stores
+
+pytest.importorskip("pandas")  # tables are compared as its frames
+
+FOLDER = Path(__file__).parents[1] / "bench" / "python"
+
+
+@pytest.fixture
+def log():
+    """Return what the function was called with; emptied by the tests."""
+    calls = []
+    yield calls
+    calls.clear()
+
+
+@pytest.fixture
+def fn(log):
+    def fn(x, seed):
+        log.append(x)
+        if x in stop:
+            raise stop[x]
+        return {"y": x * 2, "noise": np.random.default_rng(seed).normal(size=2)}
+
+    stop = {}
+    fn.stop = stop
+    return fn
+
+
+@pytest.fixture
+def sweep(tmp_path, fn):
+    def sweep(xs, function=fn, **options):
+        return sl.sweep(
+            function, {"x": xs}, **({"executor": "serial", "store": tmp_path / "s"} | options)
+        )
+
+    return sweep
+
+
+def same(a, b):
+    assert a.table.equals(b.table)
+    for one, other in zip(a, b, strict=True):
+        assert one.arrays.keys() == other.arrays.keys()
+        for name in one.arrays:
+            np.testing.assert_array_equal(one[name], other[name])
+
+
+def test_nothing_is_done_twice(sweep, log):
+    first = sweep([1, 2])
+    again = sweep([1, 2])
+    assert log == [1, 2]
+    same(first, again)
+    larger = sweep([3, 2, 1], seeds=2)
+    assert log == [1, 2, 3, 3, 2, 1]  # and the second replicates of 2 and 1
+    assert list(larger.table["x"]) == [3, 3, 2, 2, 1, 1]
+    same(larger, sweep([3, 2, 1], seeds=2, store=None))
+
+
+def test_interrupted(sweep, fn, log):
+    fn.stop[3] = KeyboardInterrupt()
+    told = []
+    with pytest.raises(KeyboardInterrupt):
+        sweep([1, 2, 3, 4], progress=lambda *numbers: told.append(numbers))
+    assert log == [1, 2, 3]
+    del fn.stop[3]
+    result = sweep([1, 2, 3, 4], progress=lambda *numbers: told.append(numbers))
+    assert log == [1, 2, 3, 3, 4]
+    assert told[-4:] == [(1, 0, 3), (2, 0, 2), (3, 0, 1), (4, 0, 0)]
+    same(result, sweep([1, 2, 3, 4], store=None))
+
+
+def test_failed_runs_are_kept_until_asked(sweep, fn, log):
+    fn.stop[2] = RuntimeError("no")
+    first = sweep([1, 2])
+    assert log == [1, 2]
+    del fn.stop[2]
+    kept = sweep([1, 2])
+    assert log == [1, 2]
+    assert list(kept.table["status"]) == ["done", "failed"]
+    same(first, kept)
+    right = sweep([1, 2], retry_failed=True)
+    assert log == [1, 2, 2]
+    assert right.complete
+    assert right.failed.empty
+
+
+def test_load(sweep, tmp_path, log):
+    result = sweep([1, 2], seeds=2, fixed=None)
+    for loaded in (sl.load_sweep(tmp_path / "s"), sl.SweepResult.load(tmp_path / "s")):
+        same(result, loaded)
+    sweep([5])
+    everything = sl.load_sweep(tmp_path / "s")
+    assert list(everything.table["x"]) == [5, 1, 1, 2, 2]
+    assert len(log) == 5
+
+
+def test_load_of_an_unfinished_sweep(sweep, fn, tmp_path):
+    fn.stop[2] = KeyboardInterrupt()
+    with contextlib.suppress(KeyboardInterrupt):
+        sweep([1, 2, 3])
+    result = sl.load_sweep(tmp_path / "s")
+    assert list(result.table["status"]) == ["done", "missing", "missing"]
+    assert list(result.table["seed"]) == [run.seed for run in result]
+
+
+def test_load_refuses_what_is_no_store(tmp_path):
+    with pytest.raises(ValueError, match="must be a folder that a sweep made"):
+        sl.load_sweep(tmp_path)
+    (tmp_path / "sweep.json").write_text('{"format": "spikelet sweep 99"}')
+    with pytest.raises(ValueError, match="must have the format 'spikelet sweep 1', got 'spikelet"):
+        sl.load_sweep(tmp_path)
+
+
+def test_other_sweeps_are_refused(sweep, tmp_path, log):
+    def other(x, seed):
+        return x
+
+    sweep([1])
+    with pytest.raises(ValueError, match=r"its function is '.*fn', not '.*other'"):
+        sweep([1], other)
+    with pytest.raises(ValueError, match="its seed is 0, not 1"):
+        sweep([1], seed=1)
+    with pytest.raises(ValueError, match="must be new if resume is False"):
+        sweep([1], resume=False)
+    assert log == [1]
+    sweep([1], store=tmp_path / "new", resume=False)
+    assert log == [1, 1]
+
+
+def test_changed_source_is_told_of(sweep, tmp_path):
+    sweep([1])
+    file = tmp_path / "s" / "sweep.json"
+    description = json.loads(file.read_text())
+    file.write_text(json.dumps(description | {"source": "another"}))
+    with pytest.warns(UserWarning, match=r"the source of .*fn has changed") as told:
+        sweep([1])
+    assert told[0].filename == __file__
+
+
+def test_a_folder_with_other_things_is_refused(sweep, tmp_path):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "thesis.tex").write_text("important")
+    with pytest.raises(ValueError, match="must be new, empty or a sweep's"):
+        sweep([1])
+    assert [path.name for path in (tmp_path / "s").iterdir()] == ["thesis.tex"]
+
+
+def test_a_nameless_function_is_refused_with_a_store(sweep):
+    class Callable:
+        def __call__(self, x, seed):
+            return x
+
+    with pytest.raises(TypeError, match="fn must be a function when there is a store"):
+        sweep([1], Callable())
+    assert sweep([1], Callable(), store=None).complete
+
+
+def test_unfinished_files_are_cleaned_up(sweep, tmp_path):
+    sweep([1])
+    left = [tmp_path / "s" / f"{TEMPORARY}1", tmp_path / "s" / "runs" / f"{TEMPORARY}2"]
+    for path in left:
+        path.write_text("half of")
+    result = sweep([1])
+    assert not any(path.exists() for path in left)
+    assert len(list((tmp_path / "s" / "runs").iterdir())) == 1
+    same(result, sweep([1], store=None))
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "x"
+    path.write_text("old")
+
+    def fail():
+        with replaced(path) as file:
+            file.write(b"half of")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_text() == "old"
+    with replaced(path) as file:
+        file.write(b"new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_file_is_on_the_disk_before_its_name_and_both_before_it_is_told_of(sweep, monkeypatch):
+    events = []
+    fsync, replace = os.fsync, Path.replace
+
+    def recorded_fsync(descriptor):
+        name = Path(f"/proc/self/fd/{descriptor}").readlink().name
+        events.append(("fsync", name))
+        fsync(descriptor)
+
+    def recorded_replace(self, target):
+        events.append(("name", target.name))
+        return replace(self, target)
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("needs /proc")
+    monkeypatch.setattr(os, "fsync", recorded_fsync)
+    monkeypatch.setattr(Path, "replace", recorded_replace)
+    result = sweep([1], progress=lambda *numbers: events.append(("told", numbers)))
+    name = f"{result[0].run.key}.npz"
+    k = events.index(("name", name))
+    assert events[k - 1][0] == "fsync"
+    assert events[k - 1][1].startswith(TEMPORARY)
+    assert events[k + 1] == ("fsync", "runs")
+    assert events.index(("told", (1, 0, 0))) > k + 1
+
+
+def test_a_full_disk_stops_the_sweep(sweep, monkeypatch, log):
+    def full(self, run, record):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stores.Store, "write", full)
+        with pytest.raises(OSError, match="No space left"):
+            sweep([1, 2, 3, 4, 5])
+    assert sweep([1, 2, 3, 4, 5]).complete
+
+
+def test_two_sweeps_at_once_are_refused(sweep, tmp_path):
+    inside, leave = threading.Event(), threading.Event()
+
+    def slow(x, seed):
+        inside.set()
+        assert leave.wait(30)
+        return x
+
+    thread = threading.Thread(target=sweep, args=([1], slow))
+    thread.start()
+    try:
+        assert inside.wait(30)
+        with pytest.raises(ValueError, match="must not be in use by another sweep"):
+            sweep([1], slow)
+        pytest.importorskip("fcntl")
+        code = (
+            "import sys, pathlib\n"
+            "from spikelet.experiments.store import Store\n"
+            "with Store(pathlib.Path(sys.argv[1])).locked(): pass"
+        )
+        command = [sys.executable, "-c", code, str(tmp_path / "s")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "must not be in use by another sweep" in done.stderr
+    finally:
+        leave.set()
+        thread.join()
+    assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_workers_of_an_old_session_start_nothing(sweep, tmp_path, fn):
+    """A worker may outlive its parent and find itself beside the workers of the sweep that went on."""
+    from spikelet.experiments.run import run_batch  # noqa: PLC0415
+
+    result = sweep([1])
+    store = stores.Store(tmp_path / "s")
+    old = store.begin()
+    new = store.begin()
+    with pytest.raises(RuntimeError, match="another sweep has taken over"):
+        run_batch(fn, result.runs, None, old)
+    assert run_batch(fn, result.runs, None, new) == [("done", 0.0, None)]
+
+
+def test_results_travel_where_the_folder_is_not_seen(sweep, tmp_path, fn):
+    from spikelet.experiments.run import run_batch  # noqa: PLC0415
+
+    result = sweep([1])
+    other = stores.Place(str(tmp_path / "s"), "another store of that name", "session")
+    nowhere = stores.Place(str(tmp_path / "nowhere"), "id", "session")
+    for place in (other, nowhere):
+        ((status, _, record),) = run_batch(fn, result.runs, None, place)
+        assert status == "done"
+        assert record.scalars == {"y": 2}
+
+
+def test_killed_and_resumed(tmp_path):
+    """Few kills of a short sweep; the script does many."""
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("needs /proc")
+    pytest.importorskip("joblib")
+    command = [sys.executable, str(FOLDER / "crash_sweep.py"), "--runs", "40", "--kills", "3"]
+    done = subprocess.run(
+        [*command, "--pause", "0.01", "--seed", "3"], cwd=tmp_path, capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ok after 3 kills" in done.stdout
