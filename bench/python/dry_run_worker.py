@@ -141,12 +141,15 @@ class Timer:
         self.exchange.append(exchange - (self.comm.seconds - copied))
 
 
-def build(point: Point, *, synapses: bool) -> tuple[sl.Network, sl.Population, Copies]:
-    """Return a network that is laid out, and who plays the other ranks."""
+def build(
+    point: Point, *, synapses: bool, real: bool = False
+) -> tuple[sl.Network, sl.Population, Copies]:
+    """Return a network that is laid out, and who plays the other ranks, if they are not real."""
     comm = Copies(point)
     # What ranks_of would make, without MPI.
     ranks._known[comm.py2f()] = DryRanks(comm)
-    net = sl.Network(dt=DT, seed=point.seed, threads=1, comm=comm if point.ranks > 1 else None)
+    among: Any = comm if point.ranks > 1 else None
+    net = sl.Network(dt=DT, seed=point.seed, threads=1, comm="world" if real else among)
     neurons = net.population(point.ranks * point.neurons, NEURON)
     net.inject(neurons, sl.PoissonInput(rate=point.rate, weight=DRIVE))
     if synapses:
@@ -162,8 +165,15 @@ def build(point: Point, *, synapses: bool) -> tuple[sl.Network, sl.Population, C
     return net, neurons, comm
 
 
-def measure(point: Point) -> dict[str, Any]:
+def measure(point: Point, *, real: bool = False) -> dict[str, Any]:
     """Return the JSON record of one rank.
+
+    Parameters
+    ----------
+    point : Point
+        The network.
+    real : bool
+        Whether mpiexec started the other ranks, too.
 
     Raises
     ------
@@ -175,7 +185,7 @@ def measure(point: Point) -> dict[str, Any]:
     idle, _, idle_comm = build(replace(point, ranks=1), synapses=False)
     neurons_mb = resident_mb() - empty
     start = process_time()
-    net, neurons, comm = build(point, synapses=True)
+    net, neurons, comm = build(point, synapses=True, real=real)
     build_s = process_time() - start
     built, build_peak = resident_mb(), peak_rss_mb()
     alone = point.ranks == 1
@@ -187,7 +197,8 @@ def measure(point: Point) -> dict[str, Any]:
     for _ in range(point.windows):
         full.window()
         without.window()
-    events = round(np.sum(neurons.I_syn_in[:], dtype=np.float64) / WEIGHT) / point.windows
+    arrived = neurons.I_syn_in[:][: point.neurons]  # of all real ranks; this is the first one's
+    events = round(np.sum(arrived, dtype=np.float64) / WEIGHT) / point.windows
     after = net.exchanges
     exchanges = max((after.number - before.number) / point.windows, 1)
     spikes = (after.spikes - before.spikes) / point.windows
@@ -232,14 +243,21 @@ def main() -> None:
             required=f.default is MISSING,
             default=None if f.default is MISSING else f.default,
         )
-    point = Point(**vars(parser.parse_args()))
+    parser.add_argument("--real", action="store_true", help="among the ranks of mpiexec")
+    args = vars(parser.parse_args())
+    real = args.pop("real")
+    point = Point(**args)
     if point.neurons % BLOCK or point.neurons < BLOCK:
         parser.error(f"--neurons must be a multiple of {BLOCK}")
     if round(point.model_ms / DT) % point.delay or not 1 <= point.delay <= 32:
         parser.error("--model_ms must be whole exchanges of --delay steps, 1 to 32")
     if point.indegree * point.rate * point.model_ms * point.windows * 1e-3 > MOST_EVENTS / 2:
         parser.error("so many events onto one neuron are not counted exactly: run it shorter")
-    print(json.dumps(measure(point)))
+    if real and ranks.ranks_of("world").size != point.ranks:
+        parser.error("--real needs as many ranks of mpiexec as --ranks says")
+    record = measure(point, real=real)
+    if not real or ranks.ranks_of("world").rank == 0:
+        print(json.dumps(record))
 
 
 if __name__ == "__main__":
