@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 NEURONS = {"current": sl.LIF, "conductance": sl.LIFCond, "delta": sl.LIFDelta}
 
 
-def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: DType) -> Run:
-    """Build `model`, run it for `duration` ms and return what was measured."""
-    start = perf_counter()
+def build(
+    model: Model, *, seed: int, threads: int, dtype: DType
+) -> tuple[sl.Network, list[sl.Projection], dict[int, sl.SpikeRecorder]]:
+    """Return the network, laid out, its projections, and recorders by first neuron."""
     net = sl.Network(dt=DT, seed=seed, threads=threads, dtype=dtype)
     neuron = NEURONS[model.synapse](**model.neuron)
     sizes = {path.first: path.size for path in model.pathways()}
@@ -49,14 +50,21 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: D
             net.inject(population, drive)
     recorders = {first: net.record(pop, "spikes") for first, pop in populations.items()}
     net.prepare()
-    build = perf_counter() - start
+    return net, projections, recorders
+
+
+def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: DType) -> Run:
+    """Build `model`, run it for `duration` ms and return what was measured."""
+    start = perf_counter()
+    net, projections, recorders = build(model, seed=seed, threads=threads, dtype=dtype)
+    built = perf_counter() - start
 
     start = perf_counter()
     net.run(duration)
     wall = perf_counter() - start
     peak = peak_rss_mb()
     return Run(
-        build_s=build,
+        build_s=built,
         compile_s=0.0,
         wall_s=wall,
         peak_rss_mb=peak,

@@ -1,0 +1,264 @@
+"""Be one rank of a network of many without the others, to see its memory and time.
+
+The messages of the other ranks are copies of this one's, their spikes moved to the elements that
+those ranks own. So this process has the synapses, row tables, spikes and events that it would have
+among M ranks, but waits for nobody. NEST has such a mode (Kunkel & Schenck 2017, "The NEST dry-run
+mode"). What it does not show is the network between machines, and that other ranks differ.
+
+As in driven.py synapses are counted but change no spike. Times are CPU time, as nothing is waited for:
+other programs of a busy machine disturb it less. Prints one line of JSON; dry_run.py starts this
+program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from dataclasses import MISSING, dataclass, fields, replace
+from pathlib import Path
+from statistics import median
+from time import perf_counter, process_time
+from typing import Any
+
+import numpy as np
+from driven import DRIVE, MOST_EVENTS, NEURON, WEIGHT
+from measure import peak_rss_mb
+from models import DT
+
+import spikelet as sl
+from spikelet import ranks
+
+BLOCK = 64  # elements: a rank owns whole blocks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One rank of a network; times and rates in ms and Hz."""
+
+    ranks: int
+    neurons: int
+    """Of each rank; a multiple of 64."""
+    indegree: int
+    rate: float = 8.0
+    """Of each neuron's drive, as in driven.py."""
+    delay: int = 15
+    """In steps; also the steps between exchanges, up to 32."""
+    model_ms: float = 150.0
+    """Length of a window on the clock, in whole exchanges."""
+    windows: int = 5
+    seed: int = 1
+
+
+class Copies:
+    """A communicator for rank 0 of many; the messages of the others are made from its own.
+
+    Parameters
+    ----------
+    point : Point
+        Tells which elements the others own, and how many steps a message is about.
+    """
+
+    rank = 0
+
+    def __init__(self, point: Point) -> None:
+        self.size = point.ranks
+        self.seconds = self.cpu_seconds = 0.0  # spent here, which is no cost of the simulation
+        self._header = 2 + point.delay  # words: spikes, stop, spikes of each step
+        self._moved = np.arange(point.ranks, dtype=np.uint32)[:, None] * np.uint32(point.neurons)
+        self._room = 0
+
+    def Allgather(self, own: Any, everyone: Any) -> None:  # names of mpi4py
+        """Copy the message, its spikes moved."""
+        start, cpu = perf_counter(), process_time()
+        message = np.frombuffer(own, np.uint32)
+        messages = np.frombuffer(everyone, np.uint32).reshape(self.size, -1)
+        messages[:] = message
+        self._room = len(message) - self._header
+        sent = self._header + min(int(message[0]), self._room)
+        messages[:, self._header : sent] += self._moved
+        self.seconds += perf_counter() - start
+        self.cpu_seconds += process_time() - cpu
+
+    def Allgatherv(self, own: Any, everyone: Any) -> None:
+        """Copy what did not fit into the first message."""
+        start, cpu = perf_counter(), process_time()
+        rest = np.frombuffer(own, np.uint32)
+        np.frombuffer(everyone[0], np.uint32).reshape(self.size, -1)[:] = rest + self._moved
+        self.seconds += perf_counter() - start
+        self.cpu_seconds += process_time() - cpu
+
+    def Allreduce(self, own: Any, least: Any, operation: object) -> None:  # noqa: ARG002
+        """All ranks say the same."""
+        least[:] = own
+
+    def Dup(self) -> Copies:
+        """Return the same: nothing can be mixed up."""
+        return self
+
+    def py2f(self) -> int:
+        """Return a handle that MPI has not."""
+        return -1
+
+
+class DryRanks(ranks.Ranks):
+    """Asks nobody: what is read of the network is this rank's part."""
+
+    minimum = None
+
+    def gather(self, what: str, value: Any) -> list[Any]:  # noqa: ARG002
+        """Return the same of all ranks."""
+        return [value] * self.size
+
+    def concatenate(self, what: str, begin: int, values: Any, axis: int = 0) -> Any:  # noqa: ARG002
+        """Return this rank's part."""
+        return values
+
+
+def resident_mb() -> float:
+    """Return the resident memory of this process, in MB (10^6 bytes); nan where /proc is missing."""
+    status = Path("/proc/self/status")
+    found = re.search(r"VmRSS:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    return int(found[1]) * 1024 / 1e6 if found else float("nan")
+
+
+class Timer:
+    """Runs a network and splits its time."""
+
+    def __init__(self, net: sl.Network, comm: Copies, point: Point) -> None:
+        self.net, self.comm, self.point = net, comm, point
+        self.run: list[float] = []
+        self.exchange: list[float] = []
+
+    def window(self) -> None:
+        """Run once on the clock."""
+        before, copied, copying = self.net.exchanges, self.comm.seconds, self.comm.cpu_seconds
+        start = process_time()
+        self.net.run(self.point.model_ms)
+        self.run.append(process_time() - start - (self.comm.cpu_seconds - copying))
+        # Wall time; it is short, and the least is taken.
+        exchange = self.net.exchanges.seconds - before.seconds
+        self.exchange.append(exchange - (self.comm.seconds - copied))
+
+
+def build(
+    point: Point, *, synapses: bool, real: bool = False
+) -> tuple[sl.Network, sl.Population, Copies]:
+    """Return a network that is laid out, and who plays the other ranks, if they are not real."""
+    comm = Copies(point)
+    # What ranks_of would make, without MPI.
+    ranks._known[comm.py2f()] = DryRanks(comm)
+    among: Any = comm if point.ranks > 1 else None
+    net = sl.Network(dt=DT, seed=point.seed, threads=1, comm="world" if real else among)
+    neurons = net.population(point.ranks * point.neurons, NEURON)
+    net.inject(neurons, sl.PoissonInput(rate=point.rate, weight=DRIVE))
+    if synapses:
+        # A weight for each, although all are equal: one value would be stored once a line.
+        net.connect(
+            neurons,
+            neurons,
+            sl.FixedIndegree(point.indegree),
+            weight=sl.Normal(WEIGHT, 0.0),
+            delay=point.delay * DT,
+        )
+    net.prepare()
+    return net, neurons, comm
+
+
+def measure(point: Point, *, real: bool = False) -> dict[str, Any]:
+    """Return the JSON record of one rank.
+
+    Parameters
+    ----------
+    point : Point
+        The network.
+    real : bool
+        Whether mpiexec started the other ranks, too.
+
+    Raises
+    ------
+    RuntimeError
+        If spikes or events are not as many as they must be.
+    """
+    empty = resident_mb()
+    # Without synapses slices of time have other lengths; and there is nothing to tell others.
+    idle, _, idle_comm = build(replace(point, ranks=1), synapses=False)
+    neurons_mb = resident_mb() - empty
+    start = process_time()
+    net, neurons, comm = build(point, synapses=True, real=real)
+    build_s = process_time() - start
+    built, build_peak = resident_mb(), peak_rss_mb()
+    alone = point.ranks == 1
+    full, without = Timer(net, comm, point), Timer(idle, idle_comm, point)
+    for timer in (full, without):  # until events arrive as often as they are sent, and room is made
+        timer.net.run(point.model_ms)
+    neurons.I_syn_in[:] = 0.0
+    before, steps = net.exchanges, round(point.model_ms / DT)
+    for _ in range(point.windows):
+        full.window()
+        without.window()
+    arrived = neurons.I_syn_in[:][: point.neurons]  # of all real ranks; this is the first one's
+    events = round(np.sum(arrived, dtype=np.float64) / WEIGHT) / point.windows
+    after = net.exchanges
+    exchanges = max((after.number - before.number) / point.windows, 1)
+    spikes = (after.spikes - before.spikes) / point.windows
+    if alone:
+        spikes = events / point.indegree
+    elif abs(events / (point.indegree * spikes / point.ranks) - 1) > 0.1:
+        raise RuntimeError(f"{events:.0f} events of {spikes:.0f} spikes in a window")
+    exchange = 0.0 if alone else min(full.exchange)
+    return vars(point) | {
+        "synapses": point.neurons * point.indegree,
+        "build_s": build_s,
+        "empty_mb": empty,
+        "neurons_mb": neurons_mb,
+        "built_mb": built - empty - neurons_mb,
+        "ran_mb": resident_mb() - built,
+        "build_peak_mb": build_peak,
+        "peak_mb": peak_rss_mb(),
+        "synapse_bytes": net._sim.synapse_bytes(),
+        "steps": steps,
+        "spikes_a_step": spikes / steps,
+        "events_a_step": events / steps,
+        "exchanges": exchanges,
+        "bytes_sent": (after.bytes_sent - before.bytes_sent) / point.windows / exchanges,
+        "bytes_received": (after.bytes_received - before.bytes_received)
+        / point.windows
+        / exchanges,
+        "us_neurons": median(without.run) / steps * 1e6,
+        "us_exchange": exchange / steps * 1e6,
+        "us_spikes": (median(full.run) - exchange - median(without.run)) / steps * 1e6,
+        "us_run": [t / steps * 1e6 for t in full.run],
+        "versions": {"spikelet": sl.__version__, "simd": sl.simd_level()},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    kinds = {"int": int, "float": float}
+    for f in fields(Point):
+        parser.add_argument(
+            f"--{f.name}",
+            type=kinds[str(f.type)],
+            required=f.default is MISSING,
+            default=None if f.default is MISSING else f.default,
+        )
+    parser.add_argument("--real", action="store_true", help="among the ranks of mpiexec")
+    args = vars(parser.parse_args())
+    real = args.pop("real")
+    point = Point(**args)
+    if point.neurons % BLOCK or point.neurons < BLOCK:
+        parser.error(f"--neurons must be a multiple of {BLOCK}")
+    if round(point.model_ms / DT) % point.delay or not 1 <= point.delay <= 32:
+        parser.error("--model_ms must be whole exchanges of --delay steps, 1 to 32")
+    if point.indegree * point.rate * point.model_ms * point.windows * 1e-3 > MOST_EVENTS / 2:
+        parser.error("so many events onto one neuron are not counted exactly: run it shorter")
+    if real and ranks.ranks_of("world").size != point.ranks:
+        parser.error("--real needs as many ranks of mpiexec as --ranks says")
+    record = measure(point, real=real)
+    if not real or ranks.ranks_of("world").rank == 0:
+        print(json.dumps(record))
+
+
+if __name__ == "__main__":
+    main()

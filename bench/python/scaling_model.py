@@ -1,0 +1,426 @@
+"""What networks of 1e5 to 1e9 neurons would cost a rank, from what dry_run.py measured.
+
+    python bench/python/scaling_model.py dry_run.json --out scaling_ranks.png
+
+Memory and computing follow from the measured constants, and are checked with points that were not
+used for the fit. Latency and bandwidth between machines are assumptions: options of this program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from math import ceil, exp, log2
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from processes import headline
+from scipy.optimize import nnls
+
+if TYPE_CHECKING:
+    from processes import Record
+
+DT = 0.1  # ms
+ROW, WORD, EACH = 12, 0.25, 8
+"""Bytes of a row and of a source's bit with its count; bits where fewer than 1 in EACH have a row."""
+DUE = 8
+"""Bytes of what is due, for each row that a spike meets while it is on its way."""
+LINE, LINES = 64, 10
+"""Bytes of a line, and the synapses that fit into it."""
+PARTITION = 65_408
+"""Neurons of a partition at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What one rank has to do."""
+
+    ranks: int
+    neurons: float
+    """Of each rank."""
+    indegree: float
+    rate: float = 8.0
+    delay: int = 15
+
+    @property
+    def sources(self) -> float:
+        """Neurons of the network."""
+        return self.ranks * self.neurons
+
+    @property
+    def synapses(self) -> float:
+        """Of a rank."""
+        return self.neurons * self.indegree
+
+    @property
+    def spikes(self) -> float:
+        """Of the network, in a step."""
+        return self.sources * self.rate * DT * 1e-3
+
+    @property
+    def events(self) -> float:
+        """Synapses of a rank that a step's spikes reach."""
+        return self.spikes * self.indegree / self.ranks
+
+    @property
+    def parts(self) -> int:
+        """Partitions of a rank; those that only keep buffers small are left out."""
+        return ceil(self.neurons / PARTITION)
+
+    @property
+    def filled(self) -> float:
+        """Rows of a rank that have synapses, in all partitions."""
+        return self.parts * self.sources * -np.expm1(-self.indegree / self.ranks / self.parts)
+
+    @property
+    def hits(self) -> float:
+        """Rows with synapses that a step's spikes reach."""
+        return self.filled * self.rate * DT * 1e-3
+
+
+def table_bytes(load: Load) -> float:
+    """Return the bytes of rows and of the index of sources: known from how they are laid out."""
+    everyone = load.parts * load.sources
+    if load.filled * EACH >= everyone:
+        return ROW * everyone
+    return ROW * load.filled + WORD * everyone
+
+
+def packed_bytes(load: Load) -> float:
+    """Return the bytes of synapses in packed rows: 6 each, and rows begin at whole words of 4."""
+    mean = load.indegree / load.ranks / load.parts
+    odd = load.parts * load.sources * (1 - exp(-2 * mean)) / 2
+    return 6 * load.synapses + 2 * odd
+
+
+def synapse_bytes(load: Load) -> float:
+    """Return the bytes of synapses: in lines while padding adds no more than 28 %."""
+    mean = load.indegree / load.ranks / load.parts
+    lines = LINE * load.parts * load.sources * (mean / LINES + 0.45) if mean > 1 else np.inf
+    return float(lines if lines <= 1.28 * 6 * load.synapses else packed_bytes(load))
+
+
+def load_of(record: Record) -> Load:
+    """Return what a measured rank had to do."""
+    return Load(**{key: record[key] for key in ("ranks", "neurons", "indegree", "rate", "delay")})
+
+
+def fit(rows: list[list[float]], values: list[float]) -> list[float]:
+    """Return constants >= 0 with the least relative errors; too small a value is one that is not measured."""
+    known = np.maximum(values, 1e-9 + 1e-3 * np.max(values))
+    found, _ = nnls(np.asarray(rows) / known[:, None], np.ones(len(values)))
+    return [float(x) for x in found]
+
+
+@dataclass(frozen=True)
+class Model:
+    """Constants: bytes and seconds."""
+
+    empty: float
+    """Bytes of a process without a network."""
+    neuron: float
+    """Bytes."""
+    slack: float
+    """Of memory in the run to what synapses and tables have."""
+    flight: float
+    """Bytes for each spike of the network in a slice of time."""
+    built_synapse: float
+    """Bytes while it is built, beside what stays: for each synapse ..."""
+    built_source: float
+    """... and for each neuron of the network."""
+    t_neuron: float
+    t_spike: float
+    """To look up a spike, whether it has synapses here or not."""
+    t_row: float
+    """For each row that a spike meets."""
+    t_event: float
+    t_message: float
+    """Exchange: for each rank ..."""
+    t_merge: float
+    """... and for each spike and doubling of the ranks."""
+    t_synapse_built: float
+    t_source_built: float
+
+    def memory(self, load: Load) -> float:
+        """Return the bytes of a rank in a run."""
+        held = synapse_bytes(load) + table_bytes(load)
+        due = DUE * load.hits * load.delay + self.flight * load.spikes * load.delay
+        return self.empty + self.neuron * load.neurons + self.slack * held + due
+
+    def build_memory(self, load: Load) -> float:
+        """Return the largest bytes of a rank while it is built."""
+        return (
+            self.empty
+            + self.neuron * load.neurons
+            + synapse_bytes(load)
+            + table_bytes(load)
+            + self.built_synapse * load.synapses
+            + self.built_source * load.sources
+        )
+
+    def build_seconds(self, load: Load) -> float:
+        """Return the seconds of building."""
+        return self.t_synapse_built * load.synapses + self.t_source_built * load.sources
+
+    def split(self, load: Load) -> dict[str, float]:
+        """Return seconds a step: neurons, looking up, delivery, exchange without the network."""
+        return {
+            "neurons": self.t_neuron * load.neurons,
+            "look-up": self.t_spike * load.spikes * load.parts,
+            "delivery": self.t_row * load.hits + self.t_event * load.events,
+            "merge": self.t_message * load.ranks / load.delay
+            + self.t_merge * load.spikes * log2(max(load.ranks, 1)),
+        }
+
+    def step(self, load: Load) -> float:
+        """Return seconds a step, without what goes between machines."""
+        return sum(self.split(load).values())
+
+
+def model_of(records: list[Record]) -> Model:
+    """Fit all constants to the measured points."""
+    loads = [load_of(r) for r in records]
+    many = [(r, load) for r, load in zip(records, loads, strict=True) if load.ranks > 1]
+    # Where few ranks share a network all tables are in the caches, which the large ones are not.
+    far = [(r, load) for r, load in many if load.ranks >= 16] or many
+    neuron = fit([[1.0, load.neurons] for load in loads], [r["neurons_mb"] * 1e6 for r in records])
+    [slack] = fit([[r["synapse_bytes"]] for r, _ in far], [r["built_mb"] * 1e6 for r, _ in far])
+    built = fit(
+        [[load.synapses, load.sources] for _, load in far],
+        [
+            (r["build_peak_mb"] - r["empty_mb"] - r["neurons_mb"]) * 1e6 - r["synapse_bytes"]
+            for r, _ in far
+        ],
+    )
+    # Only where there are enough spikes to be seen beside what is set aside for any number of them.
+    most = max(load.spikes * load.delay for _, load in far)
+    ran = [(r, load) for r, load in far if load.spikes * load.delay > most / 2]
+    [flight] = fit(
+        [[load.spikes * load.delay] for _, load in ran],
+        [r["ran_mb"] * 1e6 - DUE * load.hits * load.delay for r, load in ran],
+    )
+    work = fit(
+        [[load.spikes, load.hits, load.events] for _, load in far],
+        [r["us_spikes"] * 1e-6 for r, _ in far],
+    )
+    merge = fit(
+        [[load.ranks / load.delay, load.spikes * log2(load.ranks)] for _, load in many],
+        [r["us_exchange"] * 1e-6 for r, _ in many],
+    )
+    # Absolute errors: what is built slowly is what matters, and what fits into a cache is not it.
+    build, _ = nnls(
+        np.asarray([[load.synapses, load.sources] for load in loads], dtype=float),
+        np.asarray([r["build_s"] for r in records]),
+    )
+    return Model(
+        empty=float(np.median([r["empty_mb"] for r in records])) * 1e6 + neuron[0],
+        neuron=neuron[1],
+        slack=slack,
+        flight=flight,
+        built_synapse=built[0],
+        built_source=built[1],
+        t_neuron=float(np.median([r["us_neurons"] * 1e-6 / r["neurons"] for r in records])),
+        t_spike=work[0],
+        t_row=work[1],
+        t_event=work[2],
+        t_message=merge[0],
+        t_merge=merge[1],
+        t_synapse_built=float(build[0]),
+        t_source_built=float(build[1]),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """What is assumed of machines and of what connects them; nothing of it was measured here."""
+
+    latency: float
+    """Seconds of a message; a collective takes log2(ranks) of them one after the other."""
+    bandwidth: float
+    """Bytes in a second into a machine, shared by its ranks."""
+    ranks: int
+    """Of a machine."""
+    once: bool
+    """Whether a machine receives a message once for all its ranks."""
+
+    def exchange(self, load: Load) -> float:
+        """Return seconds an exchange."""
+        if load.ranks == 1:
+            return 0.0
+        # A message has room for a quarter more spikes than there were, and a header.
+        received = (
+            4 * load.ranks * (2 + load.delay + 16 + 1.25 * load.spikes * load.delay / load.ranks)
+        )
+        here = 1 if self.once else min(self.ranks, load.ranks)
+        outside = received * here if load.ranks > self.ranks else 0.0
+        return self.latency * ceil(log2(load.ranks)) + outside / self.bandwidth
+
+
+def ranks_for(
+    model: Model, neurons: float, indegree: float, limit: float, *, build: bool
+) -> Load | None:
+    """Return the least number of ranks for which the run, or building too, fits into memory."""
+    ranks = 1
+    while ranks <= 2**22:
+        load = Load(ranks=ranks, neurons=neurons / ranks, indegree=indegree)
+        if max(model.memory(load), model.build_memory(load) if build else 0.0) <= limit:
+            return load
+        ranks = ranks + 1 if ranks < 16 else ceil(ranks * 1.05)
+    return None
+
+
+PREDICTED = (
+    "neurons", "in-degree", "GB a rank", "ranks", "neurons a rank", "GB in the run", "GB while built",
+    "of it tables", "build s", "s a simulated s", "neurons", "look-up", "delivery", "merge",
+    "between machines",
+)  # fmt: skip
+
+
+def predicted(model: Model, cluster: Cluster, neurons: float, indegree: float, limit: float) -> str:
+    """Return one row of the table."""
+    load = ranks_for(model, neurons, indegree, limit, build=True)
+    fits = load is not None
+    load = load or ranks_for(model, neurons, indegree, limit, build=False)
+    start = f"| {neurons:.0e} | {indegree:.0e} | {limit / 1e9:g} |"
+    if load is None:
+        return f"{start} does not fit |{' |' * (len(PREDICTED) - 4)}"
+    steps = 1e3 / DT
+    split = {name: seconds * steps for name, seconds in model.split(load).items()}
+    between = cluster.exchange(load) * steps / load.delay
+    cells = [
+        f"{load.ranks}",
+        f"{load.neurons:.0f}",
+        f"{model.memory(load) / 1e9:.2f}",
+        f"{model.build_memory(load) / 1e9:.2f}{'' if fits else ' (does not fit)'}",
+        f"{table_bytes(load) / 1e9:.3f}",
+        f"{model.build_seconds(load):.0f}",
+        f"{sum(split.values()) + between:.3g}",
+        *(f"{seconds:.3g}" for seconds in split.values()),
+        f"{between:.3g}",
+    ]
+    return f"{start} {' | '.join(cells)} |"
+
+
+CHECKED = (
+    "ranks", "neurons a rank", "in-degree", "delay ms", "synapses and tables MB", "model",
+    "RSS MB in the run", "model", "build peak MB", "model", "build s", "model", "step us", "model",
+)  # fmt: skip
+
+
+def compared(model: Model, record: Record) -> str:
+    """Return measured and modelled values of one point, as a row."""
+    load = load_of(record)
+    rss = sum(record[f"{part}_mb"] for part in ("empty", "neurons", "built", "ran"))
+    step = record["us_neurons"] + record["us_spikes"] + record["us_exchange"]
+    pairs = [
+        (record["synapse_bytes"] / 1e6, (synapse_bytes(load) + table_bytes(load)) / 1e6),
+        (rss, model.memory(load) / 1e6),
+        (record["build_peak_mb"], model.build_memory(load) / 1e6),
+        (record["build_s"], model.build_seconds(load)),
+        (step, model.step(load) * 1e6),
+    ]
+    cells = [f"{load.ranks}", f"{load.neurons}", f"{load.indegree}", f"{load.delay * DT:g}"]
+    for measured, modelled in pairs:
+        cells += [f"{measured:.4g}", f"{modelled:.4g} ({modelled / measured - 1:+.0%})"]
+    return f"| {' | '.join(cells)} |"
+
+
+def draw(model: Model, cluster: Cluster, records: list[Record], path: Path) -> None:
+    """Draw memory and time of a rank against the neurons of the network."""
+    import matplotlib as mpl  # noqa: PLC0415  # only the figure needs it
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    base = [r for r in records if (r["neurons"], r["delay"], r["indegree"]) == (10_240, 15, 1000)]
+    ranks = np.unique(np.rint(np.geomspace(1, 1e5, 60)).astype(int))
+    loads = [Load(ranks=int(m), neurons=10_240, indegree=1000) for m in ranks]
+    sources = [load.sources for load in loads]
+    left.plot(sources, [model.memory(load) / 1e6 for load in loads], "C0", label="in the run")
+    left.plot(
+        sources, [model.build_memory(load) / 1e6 for load in loads], "C1", label="while built"
+    )
+    left.plot(sources, [table_bytes(load) / 1e6 for load in loads], "C2--", label="rows, index")
+    left.plot(
+        [r["neurons"] * r["ranks"] for r in base],
+        [sum(r[f"{part}_mb"] for part in ("empty", "neurons", "built", "ran")) for r in base],
+        "C0o",
+    )
+    left.plot([r["neurons"] * r["ranks"] for r in base], [r["build_peak_mb"] for r in base], "C1o")
+    left.set(ylabel="MB a rank")
+    for k, name in enumerate(("neurons", "look-up", "delivery", "merge")):
+        right.plot(sources, [model.split(load)[name] * 1e6 for load in loads], f"C{k}", label=name)
+    right.plot(
+        sources,
+        [max(cluster.exchange(load) / load.delay * 1e6, 1e-3) for load in loads],
+        "C4:",
+        label="between machines (assumed)",
+    )
+    right.plot(sources, [model.step(load) * 1e6 for load in loads], "k", label="all but that")
+    right.plot(
+        [r["neurons"] * r["ranks"] for r in base],
+        [r["us_neurons"] + r["us_spikes"] + r["us_exchange"] for r in base],
+        "ko",
+        label="measured",
+    )
+    right.set(ylabel="us a step of 0.1 ms", ylim=(0.1, None))
+    for panel in (left, right):
+        panel.set(xscale="log", yscale="log", xlabel="neurons of the network, 10 240 a rank")
+        panel.grid(which="major", alpha=0.3)
+        panel.legend(fontsize=8)
+    fig.savefig(path, dpi=90)
+    plt.close(fig)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("measured", type=Path, help="what dry_run.py wrote with --json")
+    add("--memory", type=float, nargs="+", default=[2, 4], metavar="GB", help="of a rank")
+    add("--latency", type=float, default=1.5e-6, metavar="S", help="of a message (assumed)")
+    add("--bandwidth", type=float, default=12.5e9, metavar="B/S",
+        help="into a machine (assumed: 100 Gbit/s)")  # fmt: skip
+    add("--ranks", type=int, default=64, help="of a machine (assumed)")
+    add("--once", action="store_true", help="a machine receives once for all its ranks")
+    add("--out", type=Path, metavar="PATH", help="draw the figure into this file (matplotlib)")
+    add("--json", type=Path, metavar="PATH", help="write the constants to this file")
+    args = parser.parse_args()
+    written = json.loads(args.measured.read_text())
+    measured, kept = ([r for r in written[k] if "build_s" in r] for k in ("fit", "check"))
+    model = model_of(measured)
+    cluster = Cluster(
+        latency=args.latency, bandwidth=args.bandwidth, ranks=args.ranks, once=args.once
+    )
+    print(headline(written["machine"]))
+    print("\n### constants\n\n| | |\n|---|---|")
+    for name, value in vars(model).items():
+        unit = f"{value * 1e9:.3g} ns" if name.startswith("t_") else f"{value:.3g} bytes"
+        print(f"| {name} | {f'{value:.3g}' if name == 'slack' else unit} |")
+    for title, group in (("fitted to", measured), ("checked with", kept)):
+        print(f"\n### {title}\n\n| {' | '.join(CHECKED)} |\n|{'---|' * len(CHECKED)}")
+        for record in group:
+            print(compared(model, record))
+    print(
+        f"\n### predicted: 8 Hz, delay 1.5 ms; assumed {cluster.latency * 1e6:g} us a message, "
+        f"{cluster.bandwidth / 1e9:g} GB/s into a machine of {cluster.ranks} ranks, "
+        f"{'once for all' if cluster.once else 'for each'} of them\n"
+    )
+    print(f"| {' | '.join(PREDICTED)} |\n|{'---|' * len(PREDICTED)}")
+    for limit in args.memory:
+        for indegree in (1e3, 1e4):
+            for neurons in (1e5, 1e6, 1e7, 1e8, 1e9):
+                print(predicted(model, cluster, neurons, indegree, limit * 1e9))
+    if args.out:
+        draw(model, cluster, measured, args.out)
+        print(f"\nfigure: {args.out}")
+    if args.json:
+        args.json.write_text(json.dumps(vars(model), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
