@@ -473,3 +473,20 @@ def test_names_must_be_given_where_there_are_several(tmp_path: Path) -> None:
     for name in (None, "cells.spiked"):
         with pytest.raises(ValueError, match=r"cells\.spikes, cells\.spikes\.2"):
             sl.read_recording(tmp_path / "r.h5", name)
+
+
+def test_statistics_take_recordings(tmp_path: Path) -> None:
+    net, cells, memory, _ = busy_network()
+    part = cells[5:60]
+    on_disk, in_memory = (
+        net.record(part, "spikes", to=tmp_path / "x.h5"),
+        net.record(part, "spikes"),
+    )
+    net.run(50.0)
+    stored = sl.read_recording(tmp_path / "x.h5")
+    assert len(memory.times) > len(stored.times) > 50
+    for spikes in (on_disk, stored):
+        np.testing.assert_array_equal(
+            sl.statistics.rates(spikes, 5.0), sl.statistics.rates(in_memory, 5.0)
+        )
+        np.testing.assert_array_equal(sl.statistics.cvs(spikes), sl.statistics.cvs(in_memory))

@@ -24,6 +24,7 @@ from spikelet.plot_layers import (
     response_times,
 )
 from spikelet.recorders import SpikeRecorder, StateRecorder
+from spikelet.recordings import RecordedSpikes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +47,7 @@ _UNITS = {"V_m": "mV", "theta": "mV", "g_ex": "nS", "g_in": "nS"}
 
 
 def raster(
-    spikes: SpikeRecorder | ArrayLike,
+    spikes: RecordedSpikes | ArrayLike,
     ids: ArrayLike | None = None,
     *,
     ax: Axes | None = None,
@@ -56,8 +57,8 @@ def raster(
 
     Parameters
     ----------
-    spikes : SpikeRecorder or array-like, [n_spikes]
-        What `Network.record` returned, or the times of the spikes [ms].
+    spikes : SpikeRecorder, SpikeRecording or array-like, [n_spikes]
+        What `Network.record` or `read_recording` returned, or the times of the spikes [ms].
     ids : array-like, [n_spikes]
         Who spiked; only with times.
     ax : Axes, optional
@@ -69,7 +70,7 @@ def raster(
     -------
     Axes
     """
-    if isinstance(spikes, SpikeRecorder):
+    if isinstance(spikes, RecordedSpikes):
         if ids is not None:
             fail("plot.raster", "ids", ids, "must not be given with a recorder, which has its own")
         times, rows = spikes.times, spikes.ids

@@ -1,6 +1,6 @@
 """Statistics of spike trains: how often, how regularly and how much together neurons fire.
 
-All take a `SpikeRecorder`, or spikes from elsewhere as `Spikes`, and an interval ``start < time <= stop`` [ms], by
+All take a `SpikeRecorder` or a recording on disk, or spikes from elsewhere as `Spikes`, and an interval ``start < time <= stop`` [ms], by
 default from 0 to now.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._checks import Float, fail, ids, integer, number, numbers, require
-from spikelet.recorders import SpikeRecorder
+from spikelet.recordings import RecordedSpikes
 
 __all__ = ["Spikes", "correlations", "cvs", "histogram", "rates", "synchrony"]
 
@@ -51,13 +51,13 @@ class Spikes:
 
 
 def rates(
-    spikes: SpikeRecorder | Spikes, start: float = 0.0, stop: float | None = None
+    spikes: RecordedSpikes | Spikes, start: float = 0.0, stop: float | None = None
 ) -> NDArray[np.float64]:
     """Return the mean rate of each neuron [Hz].
 
     Parameters
     ----------
-    spikes : SpikeRecorder or Spikes
+    spikes : SpikeRecorder, SpikeRecording or Spikes
         Spikes.
     start, stop : float
         The interval [ms].
@@ -71,7 +71,7 @@ def rates(
 
 
 def cvs(
-    spikes: SpikeRecorder | Spikes, start: float = 0.0, stop: float | None = None
+    spikes: RecordedSpikes | Spikes, start: float = 0.0, stop: float | None = None
 ) -> NDArray[np.float64]:
     """Return the coefficient of variation of each neuron's inter-spike intervals.
 
@@ -79,7 +79,7 @@ def cvs(
 
     Parameters
     ----------
-    spikes : SpikeRecorder or Spikes
+    spikes : SpikeRecorder, SpikeRecording or Spikes
         Spikes.
     start, stop : float
         The interval [ms].
@@ -104,7 +104,7 @@ def cvs(
 
 
 def histogram(
-    spikes: SpikeRecorder | Spikes,
+    spikes: RecordedSpikes | Spikes,
     start: float = 0.0,
     stop: float | None = None,
     *,
@@ -114,7 +114,7 @@ def histogram(
 
     Parameters
     ----------
-    spikes : SpikeRecorder or Spikes
+    spikes : SpikeRecorder, SpikeRecording or Spikes
         Spikes.
     start, stop : float
         The interval [ms]. What is left of it after the last whole bin does not count.
@@ -131,7 +131,7 @@ def histogram(
 
 
 def synchrony(
-    spikes: SpikeRecorder | Spikes,
+    spikes: RecordedSpikes | Spikes,
     start: float = 0.0,
     stop: float | None = None,
     *,
@@ -144,7 +144,7 @@ def synchrony(
 
     Parameters
     ----------
-    spikes : SpikeRecorder or Spikes
+    spikes : SpikeRecorder, SpikeRecording or Spikes
         Spikes.
     start, stop : float
         The interval [ms].
@@ -162,7 +162,7 @@ def synchrony(
 
 
 def correlations(
-    spikes: SpikeRecorder | Spikes,
+    spikes: RecordedSpikes | Spikes,
     start: float = 0.0,
     stop: float | None = None,
     *,
@@ -174,7 +174,7 @@ def correlations(
 
     Parameters
     ----------
-    spikes : SpikeRecorder or Spikes
+    spikes : SpikeRecorder, SpikeRecording or Spikes
         Spikes.
     start, stop : float
         The interval [ms].
@@ -229,12 +229,12 @@ class _Part:
 
 
 def _part(where: str, spikes: Any, start: float, stop: float | None) -> _Part:
-    if isinstance(spikes, SpikeRecorder):
-        elements = spikes.target.ids
-        row = np.zeros(spikes.target.size, dtype=np.int64)
+    if isinstance(spikes, RecordedSpikes):
+        elements, size = spikes._elements()
+        row = np.zeros(size, dtype=np.int64)
         row[elements] = np.arange(len(elements))
         times, neurons, n = spikes.times, row[spikes.ids], len(elements)
-        stop = spikes.network.t if stop is None else stop
+        stop = spikes._now if stop is None else stop
     elif isinstance(spikes, Spikes):
         times, neurons, n = spikes.times, spikes.ids, spikes.n
         if stop is None:
