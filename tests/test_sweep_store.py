@@ -227,12 +227,16 @@ def test_a_file_is_on_the_disk_before_its_name_and_both_before_it_is_told_of(swe
     assert events.index(("told", (1, 0, 0))) > k + 1
 
 
-def test_a_full_disk_stops_the_sweep(sweep, monkeypatch, log):
-    def full(self, run, record):
+@pytest.mark.parametrize("when", ["written", "synchronised"])
+def test_a_full_disk_stops_the_sweep(sweep, monkeypatch, log, when):
+    def fails():
         raise OSError(28, "No space left on device")
 
+    def full(self, run, record):
+        return fails if when == "synchronised" else fails()
+
     with monkeypatch.context() as patch:
-        patch.setattr(stores.Store, "write", full)
+        patch.setattr(stores.Store, "prepare", full)
         with pytest.raises(OSError, match="No space left"):
             sweep([1, 2, 3, 4, 5])
     assert sweep([1, 2, 3, 4, 5]).complete

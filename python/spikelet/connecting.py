@@ -8,14 +8,55 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
-from spikelet._checks import fail, ids, named
-from spikelet.rules import Distribution, as_spec
+from spikelet._checks import fail, ids, named, representable
+from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
 
 if TYPE_CHECKING:
+    from spikelet.network import Network
+    from spikelet.plasticity import Plasticity
     from spikelet.population import Population
 
 MAX_DELAY = 65535  # steps
 RECEPTORS = {None: -1, "excitatory": 0, "ex": 0, "inhibitory": 1, "in": 1}
+
+
+def connect(
+    net: Network,
+    where: str,
+    pre: Population,
+    post: Population,
+    rule: Any,
+    weight: Any,
+    delay: Any,
+    unit: str,
+    receptor: int,
+    plasticity: Plasticity | None,
+) -> int:
+    """Check what there is to connect, and give it to the core; return the number of the projection."""
+    ends = (receptor, None if plasticity is None else plasticity.to_core())
+    if isinstance(rule, Rule):
+        grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
+        weights = as_spec(where, "weight", 1.0 if weight is None else weight, unit, grid)
+        delays = delay_spec(where, delay, net.dt, grid)
+        if isinstance(rule, OneToOne) and len(pre) != len(post):
+            sizes = len(pre), len(post)
+            fail(where, "OneToOne", sizes, "needs populations of the same size; sizes")
+        with named(where):
+            return net._sim.connect(
+                pre.index, post.index, pre.size, post.size, pre._ids, post._ids,
+                rule.to_core(), to_core(weights), to_core(delays), *ends,
+            )  # fmt: skip
+    pre_ids, post_ids, weight = lists(where, pre, post, rule, weight)
+    n, stream = len(pre_ids), 2 * len(net.projections)
+    weights = values(where, "weight", as_spec(where, "weight", weight, unit), n, net.seed, stream)
+    delays = values(where, "delay", delay_spec(where, delay, net.dt), n, net.seed, stream + 1)
+    steps = to_steps(where, delays, net.dt)
+    representable(where, "weight", weights, net.dtype)
+    with named(where):
+        return net._sim.connect_lists(
+            pre.index, post.index, pre.size, pre_ids, post_ids, weights.astype(net.dtype), steps,
+            *ends, None,
+        )  # fmt: skip
 
 
 def to_core(spec: Any) -> _core.ValueSpec:

@@ -16,9 +16,7 @@ from spikelet._checks import (
     fits,
     integer,
     interval,
-    named,
     number,
-    representable,
     require,
     steps_of,
 )
@@ -30,7 +28,7 @@ from spikelet.ranks import Exchanges, Ranks, ranks_of
 from spikelet.recorders import SpikeRecorder, StateRecorder, WeightRecorder, make_recorder
 from spikelet.recordings import to_ms
 from spikelet.regulation import Regulation
-from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
+from spikelet.rules import Distribution
 from spikelet.sources import (
     CurrentInput,
     NoiseInput,
@@ -213,54 +211,16 @@ class Network:
         """
         self._require_idle()
         where, model = self._check_ends(pre, post)
-        if receptor not in connecting.RECEPTORS:
-            fail(where, "receptor", receptor, 'must be "excitatory", "inhibitory" or None')
         if plasticity is not None and not isinstance(plasticity, Plasticity):
             msg = f"{where}: plasticity must be a rule such as sl.STDP(...), got {plasticity!r}"
             raise TypeError(msg)
-        ends = (
-            connecting.RECEPTORS[receptor],
-            plasticity.to_core() if plasticity is not None else None,
-        )
-        if isinstance(rule, Rule):
-            grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
-            given = 1.0 if weight is None else weight
-            weights = as_spec(where, "weight", given, model.weight_unit, grid)
-            delays = connecting.delay_spec(where, delay, self.dt, grid)
-            if isinstance(rule, OneToOne) and len(pre) != len(post):
-                fail(
-                    where,
-                    "OneToOne",
-                    (len(pre), len(post)),
-                    "needs populations of the same size; sizes",
-                )
-            with named(where):
-                index = self._sim.connect(
-                    pre.index, post.index, pre.size, post.size, pre._ids, post._ids,
-                    rule.to_core(), connecting.to_core(weights), connecting.to_core(delays), *ends,
-                )  # fmt: skip
-        else:
-            pre_ids, post_ids, weight = connecting.lists(where, pre, post, rule, weight)
-            n, stream = len(pre_ids), 2 * len(self.projections)
-            spec = as_spec(where, "weight", weight, model.weight_unit)
-            weights = connecting.values(where, "weight", spec, n, self.seed, stream)
-            spec = connecting.delay_spec(where, delay, self.dt)
-            delays = connecting.values(where, "delay", spec, n, self.seed, stream + 1)
-            steps = connecting.to_steps(where, delays, self.dt)
-            representable(where, "weight", weights, self.dtype)
-            with named(where):
-                index = self._sim.connect_lists(
-                    pre.index,
-                    post.index,
-                    pre.size,
-                    pre_ids,
-                    post_ids,
-                    weights.astype(self.dtype),
-                    steps,
-                    *ends,
-                    None,
-                )
-        projection = Projection(self, index, pre, post, plasticity, ends[0])
+        if receptor not in connecting.RECEPTORS:
+            fail(where, "receptor", receptor, 'must be "excitatory", "inhibitory" or None')
+        index = connecting.connect(
+            self, where, pre, post, rule, weight, delay, model.weight_unit,
+            connecting.RECEPTORS[receptor], plasticity,
+        )  # fmt: skip
+        projection = Projection(self, index, pre, post, plasticity, connecting.RECEPTORS[receptor])
         self.projections.append(projection)
         return projection
 

@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,11 +74,19 @@ def _restore(description: dict[str, Any], file: Mapping[str, Any]) -> Any:
     )
 
 
-def save(net: Network, path: str | os.PathLike[str], *, recorders: bool) -> None:
-    """Write a network; one file, whatever ranks share it."""
+def save(
+    net: Network,
+    path: str | os.PathLike[str],
+    *,
+    recorders: bool,
+    also: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Write a network, and arrays of others; one file, whatever ranks share it."""
     if net.ranks.size > 1:
         net.prepare()  # all ranks know the longest delay then
     header, arrays = _describe(net, Path(path).absolute().parent, recorders=recorders)
+    arrays |= also
+    header["arrays"] = sorted(arrays)
     error = None
     if net.ranks.rank == 0:
         try:
@@ -168,7 +177,6 @@ def _describe(
     }
     if recorders:
         header |= _describe_recorders(net, out, folder)
-    header["arrays"] = sorted(out.arrays)
     return header, out.arrays
 
 

@@ -6,6 +6,7 @@ a JSON file.
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from collections.abc import Collection, Mapping
@@ -64,11 +65,13 @@ class Record:
         if self.status == "failed":
             file.write(self.describe(run).encode())
             return
-        with zipfile.ZipFile(file, "w") as archive:
+        whole = io.BytesIO()  # one write, where an archive makes many small ones
+        with zipfile.ZipFile(whole, "w") as archive:
             archive.writestr(_DESCRIPTION, self.describe(run))
             for name, array in self.arrays.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                     _write_array(member, array)
+        file.write(whole.getbuffer())
 
     @classmethod
     def read(cls, file: IO[bytes], arrays: Collection[str] | None = None) -> Record:

@@ -96,17 +96,20 @@ def run_batch(
     if not place.current():
         msg = f"another sweep has taken over the store {place.folder!r}"
         raise RuntimeError(msg)
-    # One run is written while the next one is computed: writing is mostly waiting.
+    # The disk works on one run while the next one is computed. That is all the other thread waits for: with more
+    # to do it would hold up this one.
     with ThreadPoolExecutor(1, "spikelet-store") as background:
         written: Future[None] | None = None
+        there = store.statuses()  # from a worker that died before it could tell
         for run in runs:
-            if status := store.has(run.key):  # by a worker that died before it could tell
-                outcomes.append((status, 0.0, None))
+            if run.key in there:
+                outcomes.append((there[run.key], 0.0, None))
                 continue
             record = perform(call, run, threads)
+            finish = store.prepare(run, record)
             if written is not None:
                 written.result()
-            written = background.submit(store.write, run, record)
+            written = background.submit(finish)
             outcomes.append((record.status, record.seconds, None))
         if written is not None:
             written.result()

@@ -215,8 +215,14 @@ class Store:
 
     def write(self, run: Run, record: Record) -> None:
         """Keep a run: it is on the disk when this returns."""
-        with replaced(self._file(run.key, record.status)) as file:
+        self.prepare(run, record)()
+
+    def prepare(self, run: Run, record: Record) -> Callable[[], None]:
+        """Write a run; it is on the disk, and kept, when what is returned has been called: by any thread."""
+        with contextlib.ExitStack() as stack:
+            file = stack.enter_context(replaced(self._file(run.key, record.status)))
             record.write(file, run)
+            return stack.pop_all().close
 
     def read(self, key: str, arrays: Collection[str] | None = None) -> Record:
         """Return what is known of a run, with all arrays or some of them."""

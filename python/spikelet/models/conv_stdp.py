@@ -22,7 +22,6 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -30,6 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core
 from spikelet._checks import fail, integer, number, numbers, require
+from spikelet._files import replaced
 from spikelet.models.images import brightness
 
 __all__ = ["Conv", "ConvSTDP"]
@@ -352,13 +352,8 @@ class ConvSTDP:
                 f"thresholds{k}": thresholds,
                 f"wins{k}": self.wins[k],
             }
-        part = Path(f"{os.fspath(path)}.part")
-        try:
-            with part.open("wb") as file:
-                np.savez(file, **arrays)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        with replaced(path) as file:
+            np.savez(file, **arrays)
 
     @staticmethod
     def load(path: str | os.PathLike[str], *, threads: int = 1) -> ConvSTDP:

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import spikelet as sl
 from spikelet import progress as _progress
+from spikelet import storage
 from spikelet._checks import fail, integer
 from spikelet.models.images import brightness
 
@@ -218,11 +219,8 @@ class Learner(ABC):
         path : path
             File, .npz by custom.
         """
-        new = Path(f"{os.fspath(path)}.new")
-        self.net.save(new)
-        with zipfile.ZipFile(new, "a") as file:
-            file.writestr("learner.json", json.dumps(self._header()))
-        new.replace(path)
+        header = np.array(json.dumps(self._header()))
+        storage.save(self.net, path, recorders=False, also={"learner": header})
 
     def __reduce__(self) -> Any:
         with tempfile.TemporaryDirectory() as folder:
@@ -262,9 +260,9 @@ class Learner(ABC):
             If it is no such file.
         """
         try:
-            with zipfile.ZipFile(path) as file:
-                header = json.loads(file.read("learner.json"))
-        except (zipfile.BadZipFile, KeyError):
+            with np.load(path, allow_pickle=False) as file:
+                header = json.loads(str(file["learner"]))
+        except (ValueError, zipfile.BadZipFile, EOFError, KeyError, TypeError):
             header = {}
         if header.get("type") != cls.__name__:
             fail(f"{cls.__name__}.load", "path", os.fspath(path), "must be a file that save wrote")
