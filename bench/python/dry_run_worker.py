@@ -48,6 +48,8 @@ class Point:
     """Length of a window on the clock, in whole exchanges."""
     windows: int = 5
     seed: int = 1
+    plastic: int = 0
+    """1: the synapses have STDP, which changes nothing."""
 
 
 class Copies:
@@ -154,12 +156,15 @@ def build(
     net.inject(neurons, sl.PoissonInput(rate=point.rate, weight=DRIVE))
     if synapses:
         # A weight for each, although all are equal: one value would be stored once a line.
+        # STDP wants weights of at least 0.
         net.connect(
             neurons,
             neurons,
             sl.FixedIndegree(point.indegree),
-            weight=sl.Normal(WEIGHT, 0.0),
+            weight=sl.Normal(-WEIGHT if point.plastic else WEIGHT, 0.0),
             delay=point.delay * DT,
+            receptor="inhibitory",
+            plasticity=sl.STDP(A_plus=0.0, A_minus=0.0, w_max=-WEIGHT) if point.plastic else None,
         )
     net.prepare()
     return net, neurons, comm
@@ -198,7 +203,7 @@ def measure(point: Point, *, real: bool = False) -> dict[str, Any]:
         full.window()
         without.window()
     arrived = neurons.I_syn_in[:][: point.neurons]  # of all real ranks; this is the first one's
-    events = round(np.sum(arrived, dtype=np.float64) / WEIGHT) / point.windows
+    events = round(abs(np.sum(arrived, dtype=np.float64) / WEIGHT)) / point.windows
     after = net.exchanges
     exchanges = max((after.number - before.number) / point.windows, 1)
     spikes = (after.spikes - before.spikes) / point.windows
