@@ -160,8 +160,8 @@ def test_an_interrupted_run_is_written_and_goes_on(
 ) -> None:
     monkeypatch.setattr(running, "PIECE", 1 << 30)
     monkeypatch.setattr(running, "_FIRST", 1 << 30)  # a piece long enough to be interrupted
-    net, expected = recorded(n=700, threads=2)
-    other, found = recorded(tmp_path / "r.h5", n=700, threads=2)
+    net, expected = recorded(n=500)
+    other, found = recorded(tmp_path / "r.h5", n=500)
     net.run(300.0)
     interrupted = 0
 
@@ -417,7 +417,7 @@ while True:
 """
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.03, 0.1, 0.31, 0.6])
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.31])
 def test_a_killed_run_leaves_an_exact_prefix(delay: float, tmp_path: Path) -> None:
     path = tmp_path / "r.h5"
     root = str(Path(__file__).parent.parent)

@@ -420,7 +420,7 @@ class Network:
         storage.save(self, path, recorders=recorders)
 
     @staticmethod
-    def load(path: StrPath, *, threads: int | None = None) -> Network:
+    def load(path: StrPath, *, threads: int | None = None, comm: Any = "world") -> Network:
         """Load what `save` wrote. Recorders that were saved are in `recorders`, and go on.
 
         A recorder on disk goes on in its file; what was recorded there after the checkpoint is cut off when the
@@ -430,7 +430,7 @@ class Network:
         ----------
         path : path-like
             File to read.
-        threads : int, optional
+        threads, comm
             As in `Network`.
 
         Raises
@@ -438,7 +438,7 @@ class Network:
         ValueError
             If the file is damaged, or not such a file, or of a newer version.
         """
-        return storage.load(path, threads)
+        return storage.load(path, threads, comm)
 
     def to_nest(
         self,

@@ -240,12 +240,12 @@ _FIELDS = {
 }  # fmt: skip
 
 
-def load(path: str | os.PathLike[str], threads: int | None) -> Network:
+def load(path: str | os.PathLike[str], threads: int | None, comm: Any) -> Network:
     """Read a network."""
     where = Path(path).absolute()
     header, arrays = _read(where)
     try:
-        net = _build(header, arrays, threads)
+        net = _build(header, arrays, threads, comm)
         _load_recorders(net, header, arrays, where.parent)
     except OSError:  # of a recording
         raise
@@ -256,10 +256,12 @@ def load(path: str | os.PathLike[str], threads: int | None) -> Network:
     return net
 
 
-def _build(header: dict[str, Any], file: Mapping[str, Any], threads: int | None) -> Network:
+def _build(
+    header: dict[str, Any], file: Mapping[str, Any], threads: int | None, comm: Any
+) -> Network:
     from spikelet.network import Network  # noqa: PLC0415  # it imports this module
 
-    net = Network(dt=header["dt"], seed=header["seed"], threads=threads, dtype=header["dtype"])
+    net = Network(header["dt"], header["seed"], threads, header["dtype"], comm)
     sim = net._sim
     for d in header["populations"]:
         net.population(d["n"], _restore(d["model"], file), d["name"])

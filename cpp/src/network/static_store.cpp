@@ -424,9 +424,11 @@ void StaticStore<R>::deliver_packed(ChannelRows& c, Step step, R* input) {
     for (const Arrival* a = begin; a != end; ++a) {
       const auto* bytes = reinterpret_cast<const char*>(data + a->first);
       const std::size_t length = a->count * (sizeof(R) + 2);
-      for (std::size_t byte = 0; byte < std::min<std::size_t>(length, 256); byte += 64) {
+      const std::size_t ahead = std::min<std::size_t>(length, 256);
+      for (std::size_t byte = 0; byte < ahead; byte += 64) {
         __builtin_prefetch(bytes + byte);
       }
+      __builtin_prefetch(bytes + ahead - 1);  // it may begin in the middle of a line
     }
     for (const Arrival* a = begin; a != end; ++a) {
       const R* weight = data + a->first;
