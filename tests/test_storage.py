@@ -257,3 +257,52 @@ def test_other_files_are_refused(content: str, tmp_path: Path) -> None:
     kind: Any = FileNotFoundError if content == "none" else ValueError
     with pytest.raises(kind, match="net"):
         sl.Network.load(path)
+
+
+@pytest.mark.parametrize("first", [0.0, 3.0])
+def test_weights_of_zero_keep_the_layout(first: float, tmp_path: Path) -> None:
+    """How they are laid out follows from the weights that they began with, which had one sign."""
+    net = make()
+    cells = net.population(60, sl.LIF(I_e=400.0))
+    rule = sl.InhibitorySTDP(eta=0.1, w_max=50.0)
+    p = net.connect(cells, cells, sl.FixedProbability(0.2), weight=-9.0, plasticity=rule)
+    net.run(first)
+    p.weights = np.where(np.arange(len(p)) % 3 == 0, 0.0, p.weights)
+    net.run(20.0)
+    net.save(tmp_path / "net")
+    loaded = sl.Network.load(tmp_path / "net")
+    spikes, after = continue_(net, 30.0)
+    again, loaded_after = continue_(loaded, 30.0)
+    assert again == spikes
+    assert_equal(loaded_after, after)
+
+
+@pytest.mark.parametrize(
+    "rule", [sl.STDP(), sl.InhibitorySTDP(), sl.RewardSTDP(), sl.TsodyksMarkram()]
+)
+def test_a_projection_without_synapses(rule: Any, tmp_path: Path) -> None:
+    net, cells, _, _ = busy_network()
+    net.connect(cells, cells, sl.FixedProbability(0.0), weight=0.5, plasticity=rule)
+    net.run(10.0)
+    net.save(tmp_path / "net")
+    loaded = sl.Network.load(tmp_path / "net")
+    assert continue_(loaded, 10.0)[0] == continue_(net, 10.0)[0]
+
+
+def test_reading_before_the_first_run_loses_no_spike_of_time_0(tmp_path: Path) -> None:
+    trains = []
+    for prepared in (False, True):
+        net = make()
+        source = net.population(5, sl.SpikeSource([0.0, 0.0, 5.0], [0, 1, 0]))
+        cells = net.population(5, sl.LIFDelta(V_th=-60.0))
+        net.connect(source, cells, sl.AllToAll(), weight=30.0, plasticity=sl.TsodyksMarkram())
+        if prepared:
+            net.prepare()
+            net.save(tmp_path / "net")
+        net.populations.reverse()  # continue_ records the first
+        trains.append(continue_(net, 20.0)[0])
+    assert trains[0] == trains[1]
+    assert len(trains[0]) == 5
+    loaded = sl.Network.load(tmp_path / "net")
+    loaded.populations.reverse()
+    assert continue_(loaded, 20.0)[0] == trains[0]

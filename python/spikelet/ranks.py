@@ -83,7 +83,33 @@ class Ranks:
         if self._reads is None:
             return [value]
         self._meet(what)
-        return list(self._reads.allgather(value))
+        parts = list(self._reads.allgather((what, value)))
+        if any(other != what for other, _ in parts):
+            asked = "; ".join(f"rank {rank}: {other}" for rank, (other, _) in enumerate(parts))
+            msg = f"ranks read different things at once, but have to read the same: {asked}"
+            raise RuntimeError(msg)
+        return [part for _, part in parts]
+
+    @contextlib.contextmanager
+    def all_or_none(self, what: str) -> Iterator[None]:
+        """Raise on all ranks if what is done within raises on one of them; all must come here.
+
+        Parameters
+        ----------
+        what : str
+            For the message of the others, a RuntimeError.
+        """
+        error: BaseException | None = None
+        try:
+            yield
+        except Exception as caught:  # noqa: BLE001  # raised below
+            error = caught
+        failed = self.gather(what, error is not None)
+        if error is not None:
+            raise error
+        if any(failed):
+            msg = f"{what}: rank {failed.index(True)} has failed"
+            raise RuntimeError(msg)
 
     def concatenate(
         self, what: str, begin: int, values: npt.NDArray[Any], axis: int = 0
@@ -168,7 +194,9 @@ class Exchanges:
 
 
 _ALONE = Ranks()
-_known: dict[int, Ranks] = {}  # by communicator: MPI has a limited number of them
+_key = (
+    None  # under which a communicator keeps its `Ranks`: MPI has a limited number of communicators
+)
 
 
 def ranks_of(comm: Any) -> Ranks:
@@ -193,11 +221,17 @@ def ranks_of(comm: Any) -> Ranks:
         raise TypeError(msg)
     if comm is None or comm.size == 1:
         return _ALONE
-    handle = comm.py2f()
-    if handle not in _known:
-        _known[handle] = Ranks(comm)
-        _abort_on_errors(comm)
-    return _known[handle]
+    global _key  # noqa: PLW0603
+    if _key is None:
+        from mpi4py import MPI  # noqa: PLC0415  # an extra
+
+        _key = MPI.Comm.Create_keyval()
+        _abort_on_errors(MPI.COMM_WORLD)
+    ranks = comm.Get_attr(_key)
+    if ranks is None:
+        ranks = Ranks(comm)
+        comm.Set_attr(_key, ranks)
+    return ranks  # type: ignore[no-any-return]
 
 
 def _world() -> Any:
@@ -226,9 +260,11 @@ def _abort_on_errors(comm: Any) -> None:
     report = sys.excepthook
 
     def hook(kind: Any, value: Any, traceback: Any) -> None:
-        report(kind, value, traceback)
-        sys.stderr.flush()
-        sys.stdout.flush()
-        comm.Abort(1)
+        try:
+            report(kind, value, traceback)
+            sys.stderr.flush()
+            sys.stdout.flush()
+        finally:
+            comm.Abort(1)
 
     sys.excepthook = hook

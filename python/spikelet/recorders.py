@@ -250,6 +250,8 @@ class WeightRecorder(_Recorder, RecordedSamples):
         return self.network._sim.recorded_weights(self.index)
 
     def _join(self, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any]) -> Arrays:
+        if len(stamps) == 0:  # on all ranks
+            return stamps, np.empty((0, len(self.target)), data.dtype)
         return stamps, self.target._whole("recorded weights", data)
 
     def _layout(self) -> Layout:

@@ -103,8 +103,9 @@ def _run_steps(
     end = net._step + steps
     next_save = min(end, net._step + save_every) if save_every else end
     with contextlib.ExitStack() as opened:
-        for file in by_file:
-            opened.enter_context(file.writing())
+        with net.ranks.all_or_none("opening recordings"):
+            for file in by_file:
+                opened.enter_context(file.writing())
         known = sum(r._bytes_a_step() for recorders in by_file.values() for r in recorders)
         most = max(1, int(PIECE / known)) if known else end
         piece = min(most, _FIRST)

@@ -36,7 +36,9 @@ def whole_state(projection: Projection) -> State:
     if net.ranks.size == 1:
         return own
     place = net._sim.own(projection.post.index)
-    parts = net.ranks.gather(f"the state of {projection!r}", (net.ranks.rank, place, own))
+    parts = net.ranks.gather(
+        f"the state of projection {projection.index}", (net.ranks.rank, place, own)
+    )
     parts.sort(key=lambda part: (part[1][0], part[0]))  # as Projection orders the ranks
     states = [state for _, _, state in parts]
     whole: State = {"clock": max(state["clock"] for state in states)}

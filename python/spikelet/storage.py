@@ -87,15 +87,9 @@ def save(
     header, arrays = _describe(net, Path(path).absolute().parent, recorders=recorders)
     arrays |= also
     header["arrays"] = sorted(arrays)
-    error = None
-    if net.ranks.rank == 0:
-        try:
+    with net.ranks.all_or_none(f"saving {path}"):
+        if net.ranks.rank == 0:
             _write(path, header, arrays)
-        except OSError as caught:
-            error = caught
-    error = net.ranks.gather(f"whether {path} is written", error)[0]
-    if error is not None:
-        raise error
 
 
 def _write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> None:
@@ -192,8 +186,9 @@ def _describe_recorders(net: Network, out: _Writer, folder: Path) -> dict[str, A
         else:
             d |= {"file": files.index(r._file), "name": r._name}
         described.append(d)
-    for file in files:
-        file.sync()  # what the checkpoint counts on
+    with net.ranks.all_or_none("synchronising recordings"):
+        for file in files:
+            file.sync()  # what the checkpoint counts on
     recordings = net.ranks.gather("recordings", [f.describe(folder) for f in files])
     return {"recorders": described, "recordings": recordings if any(recordings) else []}
 
@@ -323,9 +318,9 @@ def _load_recorders(
     if any(by_rank) and len(by_rank) != net.ranks.size:
         rule = f"was saved by {len(by_rank)} ranks that record to files; load it on as many, not on"
         fail("stored network", "recordings", net.ranks.size, rule)
-    files = (
-        [RecordingFile.restore(d, folder) for d in by_rank[net.ranks.rank]] if any(by_rank) else []
-    )
+    with net.ranks.all_or_none("finding recordings"):
+        own = by_rank[net.ranks.rank] if any(by_rank) else []
+        files = [RecordingFile.restore(d, folder) for d in own]
     for k, d in enumerate(header.get("recorders", [])):
         target: Any
         if d["kind"] == "weights":
@@ -354,6 +349,8 @@ def _load_projection(net: Network, index: int, d: dict[str, Any], file: Mapping[
     if row[0] != 0 or row[-1] != len(posts) or (np.diff(row) < 0).any():
         fail("stored network", f"{key}.row", row, f"must ascend from 0 to {len(posts)}")
     pre_ids = np.repeat(np.arange(len(row) - 1), np.diff(row)).astype(np.uint32)
+    if rule is not None:  # how they are laid out follows from the weights that they began with
+        weight = _sized(file, f"{key}.plastic.initial", len(posts))
     net._sim.connect_lists(
         pre.index, post.index, pre.size, pre_ids, posts, weight, delay,
         d["receptor"], None if rule is None else rule.to_core(), d["born"],
@@ -375,7 +372,8 @@ def _check_plastic(
     missing = set(net._sim.plastic_state(index)) - set(state)
     if missing:
         fail(where, "arrays", sorted(missing), "must be complete; missing")
-    targets = targets if len(state["row_source"]) else 0  # it has not run, and holds weights only
+    if len(state["row_source"]) == len(state["counts"]) == 0:
+        targets = 0  # it has not run, and holds weights only
     sizes = {"synapse": synapses, "target": targets}
     for name, values in state.items():
         if name != "clock" and sizes.setdefault(family(name), len(values)) != len(values):

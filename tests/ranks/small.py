@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import spikelet as sl
 from spikelet.ranks import alone
@@ -92,5 +94,68 @@ def disk() -> None:
     np.testing.assert_array_equal(again.recorders[3].times, memory.times)
 
 
+def digest(net: sl.Network) -> list[str]:
+    """Return a hash of spikes and weights."""
+    arrays = [x for r in net.recorders for x in (r.times, r.ids)]
+    arrays += [q.weights for q in net.projections]
+    return [hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest() for x in arrays]
+
+
+def lopsided() -> None:
+    """Do what only one of the ranks notices: a new layout for changed weights, a rule without a synapse."""
+    net, _ = build()
+    cells = net.populations[0]
+    one = net.connect(cells, cells, sl.FixedIndegree(3), weight=5.0)  # stored as one weight
+    rule = sl.STDP(w_max=50.0, A_plus=0.5, A_minus=0.4)
+    few = (np.arange(0, 60, 2), np.arange(1, 61, 2))  # onto the first block alone
+    net.connect(cells, cells, few, weight=20.0, delay=3.0, plasticity=rule)
+    inhibitory = sl.InhibitorySTDP(eta=0.1, w_max=50.0)
+    signed = net.connect(
+        cells, cells, sl.FixedProbability(0.05), weight=-9.0, plasticity=inhibitory
+    )
+    with pytest.raises(ValueError, match="must keep their sign"):
+        signed.weights = 5.0
+    net.run(20.0)
+    weights = one.weights
+    weights[:2] = -3.0  # of two targets of one rank
+    one.weights = weights
+    net.run(20.0)
+    net.save(sys.argv[2])
+    again = sl.Network.load(sys.argv[2], threads=1)
+    again.record(again.populations[0], "spikes")
+    net.recorders[0].clear()
+    for n in (net, again):
+        n.run(20.0)
+    found = digest(net)
+    assert digest(again) == found
+    if net.ranks.rank == 0:
+        print(*found)
+
+
+def mixed_up() -> None:
+    """Let ranks read different things at once."""
+    net, _ = build()
+    name = ("V_m", "I_syn_ex")[net.ranks.rank]
+    try:
+        np.asarray(getattr(net.populations[0], name))
+    except RuntimeError as refused:
+        print(refused)
+
+
+def groups() -> None:
+    """Split the ranks, free the groups, split them in another way: each network belongs to its group."""
+    world = sl.Network(seed=1).ranks.comm
+    for color in (world.rank % 2, world.rank // 2):
+        group = world.Split(color, -world.rank)
+        net, spikes = build(comm=group)
+        assert (net.ranks.rank, net.ranks.size) == (group.rank, 2)
+        net.run(10.0)
+        assert len(set(world.allgather(len(spikes.times)))) == 1
+        del net, spikes
+        group.Free()
+    print("split")
+
+
 if __name__ == "__main__":
-    {f.__name__: f for f in (error, stopped, apart, disk)}[sys.argv[1]]()
+    subjects = (error, stopped, apart, disk, lopsided, mixed_up, groups)
+    {f.__name__: f for f in subjects}[sys.argv[1]]()

@@ -53,6 +53,21 @@ def test_where_one_rank_stops_all_stop_and_can_go_on() -> None:
     assert "went on True" in run(3, "small.py", "stopped")
 
 
+def test_what_one_rank_alone_notices_changes_no_bit(tmp_path: Path) -> None:
+    alone = run(0, "small.py", "lopsided", str(tmp_path / "0")).split()
+    assert len(alone) == 6
+    assert run(3, "small.py", "lopsided", str(tmp_path / "3")).split() == alone
+
+
+def test_ranks_that_read_different_things_are_told() -> None:
+    printed = run(2, "small.py", "mixed_up")
+    assert printed.count("rank 0: LIF0.V_m; rank 1: LIF0.I_syn_ex") == 2
+
+
+def test_groups_of_ranks() -> None:
+    assert run(4, "small.py", "groups").count("split") == 4
+
+
 def test_networks_can_be_of_one_rank() -> None:
     printed = run(2, "small.py", "apart")
     assert "rank 0 of 2" in printed

@@ -97,7 +97,6 @@ std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTabl
   if (ranks_ && !total) {
     total = [n = table.size()] { return n; };
   }
-  table.restrict_to(own(post));
   const bool magnitudes =
       nodes_[post].neurons->model().conductance && receptor != Receptor::by_sign;
   double low = -std::numeric_limits<double>::infinity(), high = -low;
@@ -129,6 +128,7 @@ std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTabl
                                   number(high) + "] of its plasticity, got " + number(w));
     }
   }
+  table.restrict_to(own(post));  // what is wrong with lists was told on all processes by now
   Projection& projection = add_projection(pre, post, table.size(), receptor, born);
   projection.rule = rule;
   if (rule && rule->info().modulated) {

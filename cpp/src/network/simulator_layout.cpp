@@ -163,6 +163,7 @@ void Simulator<R>::build_stores() {
           feed.projection = k;
           feed.table = projection.table ? &*projection.table : nullptr;
           feed.table_begin = own(projection.post).begin;
+          feed.delay = projection.one_delay;
           feed.drawing = projection.drawing ? &*projection.drawing : nullptr;
           feed.post_begin = slice.begin;
           feed.post_end = slice.end;
@@ -292,8 +293,32 @@ void Simulator<R>::prepare() {
   make_ready();
 }
 
+// Weights that were set may ask for a new layout on one of several processes: then all make one.
+template <class R>
+void Simulator<R>::share_dirtiness() {
+  const auto count = [](auto n) { return static_cast<std::int64_t>(n); };
+  const std::array alike{count(nodes_.size()), count(sources_), count(projections_.size()),
+                         count(seed_ % 0x7fffffff), count(now_)};
+  std::vector<std::int64_t> least{dirty_ ? 0 : 1};
+  for (const std::int64_t x : alike) {
+    least.insert(least.end(), {x, -x});
+  }
+  ranks_->minimum(least);
+  for (std::size_t k = 0; k < alike.size(); ++k) {
+    if (least[1 + 2 * k] != -least[2 + 2 * k]) {
+      throw std::logic_error(
+          "the ranks that share this network made different ones of it: all must make the same "
+          "calls, with the same seed");
+    }
+  }
+  dirty_ = least[0] == 0;
+}
+
 template <class R>
 void Simulator<R>::make_ready() {
+  if (ranks_) {
+    share_dirtiness();
+  }
   if (!dirty_) {
     return;
   }

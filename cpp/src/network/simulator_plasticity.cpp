@@ -3,6 +3,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <stdexcept>
 
 #include "spikelet/core/cpu.hpp"
 #include "spikelet/core/parallel.hpp"
@@ -29,6 +30,7 @@ void Simulator<R>::choose_storage(Projection& projection, const TableFacts& fact
     projection.sign = facts.up() ? 1 : -1;
     projection.one_channel = feed.channel_of(static_cast<R>(projection.sign));
   }
+  projection.one_delay = facts.delay();
   projection.layout =
       choose_layout(rule, facts.one_delay(), facts.full_rows(), projection.one_channel >= 0);
 }
@@ -170,7 +172,9 @@ PlasticState<R> Simulator<R>::read_plastic_state(std::size_t k) {
     if (store == nullptr) {
       continue;
     }
-    store->settle(now_);
+    if (now_ > 0) {  // before, spikes given at time 0 are still to come
+      store->settle(now_);
+    }
     parts[p] = store->parts();
     const auto of_store = store->rows();
     for (std::size_t row = 0; row < of_store.size(); ++row) {
@@ -276,6 +280,12 @@ void Simulator<R>::write_plastic_state(std::size_t k, const PlasticState<R>& sta
     parts[p] = store->parts();
     if (state.row_source.empty()) {
       continue;  // it had not run
+    }
+    if (state.row.size() != parts[p].row.size() ||
+        state.row_double.size() != parts[p].row_double.size() ||
+        state.row_step.size() != parts[p].row_step.size() ||
+        state.target.size() > parts[p].target.size()) {
+      throw std::invalid_argument("a stored plastic state is of another layout than this one");
     }
     const auto of_store = store->rows();
     for (std::size_t row = 0; row < of_store.size(); ++row) {

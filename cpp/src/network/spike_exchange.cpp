@@ -43,10 +43,13 @@ SpikeExchange::SpikeExchange(Communicator& ranks) : ranks_(ranks) {}
 void SpikeExchange::start() {
   counts_.clear();
   own_.clear();
+  ends_.clear();  // no spikes of others before meet() has ended well
+  spikes_.clear();
 }
 
 void SpikeExchange::add(std::span<const Gid> spikes) {
   counts_.push_back(static_cast<std::uint32_t>(spikes.size()));
+  ends_.push_back(0);
   own_.insert(own_.end(), spikes.begin(), spikes.end());
 }
 

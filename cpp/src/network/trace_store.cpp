@@ -19,7 +19,9 @@ TraceStore<R>::TraceStore(const Feed<R>& feed, const Plasticity& plasticity, dou
       saturating_(plasticity.pairing == Pairing::nearest_symmetric),
       sources_(feed.table->row.size() - 1) {
   const SynapseTable<R>& table = *feed.table;
-  if (table.size() > 0) {
+  if (feed.delay > 0) {
+    delay_ = feed.delay;
+  } else if (table.size() > 0) {
     delay_ = table.delay_of(0);
   }
   dendritic_ = dendritic_part(delay_, plasticity.axonal_fraction);

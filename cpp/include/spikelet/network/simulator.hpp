@@ -134,6 +134,9 @@ class Simulator {
   }
   void set_weights(std::size_t projection, std::span<const R> weights) {
     require_idle();
+    if (projections_[projection].facts) {
+      agree();  // with the other processes on the sign that weights keep
+    }
     write_weights(projection, weights);
   }
   // Scales each target's weights to that sum, now.
@@ -204,6 +207,7 @@ class Simulator {
     PlasticLayout layout = PlasticLayout::history;
     int one_channel = -1;                  // of a plastic one, for all weights it may get
     int sign = 0;                          // that its weights keep
+    std::uint16_t one_delay = 0;           // of all its synapses, or 0
     std::unique_ptr<RewardSignal> reward;  // if the rule asks for it
     Step born = 0;                         // spikes up to this stamp do not use it
     Step shortest = 1, longest = 1;
@@ -284,6 +288,7 @@ class Simulator {
   void apply_regulations();
   void choose_storage(Projection& projection, const TableFacts& facts);
   void agree();
+  void share_dirtiness();
   void make_ready();
   void sample_weights();
   Node& add_node(std::size_t n);

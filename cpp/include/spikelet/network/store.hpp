@@ -30,6 +30,7 @@ struct Feed {
   Receptor receptor = Receptor::by_sign;
   bool early = false, conductance = false;  // of the target model
   int one_channel = -1;                     // of all weights, now and later; -1: it depends
+  std::uint16_t delay = 0;  // of all synapses, also where there are none; 0: as the table has it
 
   int channel_of(R weight) const {
     if (early) {

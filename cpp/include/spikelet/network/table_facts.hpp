@@ -19,12 +19,14 @@ class TableFacts {
     constexpr auto most = std::numeric_limits<std::int64_t>::max();
     least.fill(most);
     least[no_plus] = least[no_minus] = least[full] = 1;
-    for (const R w : table.weight) {
-      least[std::signbit(w) ? no_minus : no_plus] = 0;
-    }
-    for (const std::uint16_t d : table.delay) {
-      least[shortest] = std::min<std::int64_t>(least[shortest], d);
-      least[longest] = std::min<std::int64_t>(least[longest], -d);
+    if (table.size() > 0) {  // otherwise one value may stand there for none
+      for (const R w : table.weight) {
+        least[std::signbit(w) ? no_minus : no_plus] = 0;
+      }
+      for (const std::uint16_t d : table.delay) {
+        least[shortest] = std::min<std::int64_t>(least[shortest], d);
+        least[longest] = std::min<std::int64_t>(least[longest], -d);
+      }
     }
     const std::size_t width =
         std::min<std::size_t>(own.end, n) - std::min<std::size_t>(own.begin, n);
@@ -56,6 +58,9 @@ class TableFacts {
   bool up() const { return least[no_plus] == 0; }  // some weight is >= 0
   bool down() const { return least[no_minus] == 0; }
   bool one_delay() const { return !(least[shortest] < -least[longest]); }
+  std::uint16_t delay() const {  // the one delay, or 0
+    return one_delay() && least[longest] < 0 ? static_cast<std::uint16_t>(least[shortest]) : 0;
+  }
   // Whether the sources that have synapses follow each other, and have one onto each target.
   bool full_rows() const {
     return least[full] == 1 && least[end_row] > 0 && least[first_row] == -least[last_first_row] &&
