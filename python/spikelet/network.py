@@ -314,7 +314,8 @@ class Network:
         OSError
             If a recorder cannot write to its file. What the file lacks stays in memory; the network is intact.
         RuntimeError
-            If the network is running in another thread.
+            If the network is running in another thread; or if another rank that shares it has stopped the run, at
+            the same step as this one: the network can go on.
         """
         self._require_idle()
         running.run(self, duration, progress, save, save_every)
