@@ -407,6 +407,7 @@ def test_a_file_is_not_replaced_by_half_of_one(tmp_path):
 
 def test_extras_are_named(monkeypatch, tmp_path):
     result = sweep(square, {"x": [1]})
+    monkeypatch.setitem(sys.modules, "loky", None)  # joblib has one
     for module, call in (
         ("h5py", lambda: result.save(tmp_path / "x.h5")),
         ("xarray", result.to_xarray),
