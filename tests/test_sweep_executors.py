@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -107,6 +108,39 @@ def test_process_pool_is_as_serial(serial, tmp_path):
 
 def test_dask_is_as_serial(serial, tmp_path, client):
     check(serial, tmp_path, client)
+
+
+class Growing:
+    """A client of Dask whose workers come when their turn has come."""
+
+    def __init__(self, executor):
+        self.executor = executor
+        self.submit = executor.submit
+        self.asked = 0
+
+    def get_executor(self, pure):
+        return self.executor
+
+    def nthreads(self):
+        self.asked += 1
+        return {"one": 3} if self.asked > 1 else {}
+
+
+together = threading.Barrier(6)
+
+
+def meet(x, seed):
+    together.wait(timeout=30)
+    return x
+
+
+@pytest.mark.parametrize("workers", [None, 3])
+def test_workers_of_dask_that_come_later(workers):
+    # Two batches a worker: three workers have all six at a time, a single one would have two.
+    client = Growing(ThreadPoolExecutor(6))
+    result = sl.sweep(meet, {"x": range(6)}, executor=client, workers=workers)
+    assert result.complete, result.failed
+    assert (client.asked == 0) == (workers is not None)
 
 
 def test_threads_of_a_pool_are_as_serial(serial):

@@ -67,16 +67,18 @@ def schedule(
 
     def fill() -> None:
         # Two batches a worker, so that none waits for the next one. They get smaller towards the end.
-        room = 2 * pool.workers - len(flying)
+        workers = pool.workers
+        room = 2 * workers - len(flying)
         while suspects and room > 0:
             alone = deaths[suspects[0].key] >= pool.patience
             if alone and flying:
                 return
             launch([suspects.popleft()])
             room = 0 if alone else room - 1
-        for _ in range(room if fresh else 0):
+        while fresh and room > 0:
+            room -= 1
             size = int(BATCH_SECONDS * n_done / seconds) if seconds > 0 else 1
-            size = max(1, min(size, len(fresh) // (4 * pool.workers)))
+            size = max(1, min(size, len(fresh) // (4 * workers)))
             launch([fresh.popleft() for _ in range(min(size, len(fresh)))])
 
     def died(run: Run, error: BaseException, *, sure: bool) -> None:
@@ -93,7 +95,7 @@ def schedule(
     try:
         while fresh or suspects or flying:
             fill()
-            finished, _ = wait(flying, return_when=FIRST_COMPLETED)
+            finished, _ = wait(flying, pool.rest, return_when=FIRST_COMPLETED)
             only = len(flying) == 1
             errors = {future: _error(future) for future in finished}
             lost = [error for error in errors.values() if error is not None and pool.lost(error)]
