@@ -235,6 +235,40 @@ def test_a_result_need_not_be_a_dict():
     assert [list(a) for a in result.arrays("result")] == [[1, 1], [2, 2]]
 
 
+def test_a_buffer_that_runs_share_is_copied():
+    buffer = np.zeros(2)
+
+    def fn(x, seed):
+        buffer[:] = x
+        return {"a": buffer, "b": buffer[:1]}
+
+    result = sweep(fn, {"x": [1, 2, 3]})
+    assert [list(a) for a in result.arrays("a")] == [[1, 1], [2, 2], [3, 3]]
+    assert [list(a) for a in result.arrays("b")] == [[1], [2], [3]]
+
+
+class Odd(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_whatever_is_raised_fails_its_run_only(tmp_path, stored):
+    what = {"odd": Odd("x"), "exit": SystemExit(3), "left": GeneratorExit(), "text": ValueError("\ud800")}
+
+    def fn(x, seed):
+        if x in what:
+            raise what[x]
+        return {"a": 10**5000 if x == "huge" else 1}
+
+    grid = {"x": [*what, "huge", "good"]}
+    result = sweep(fn, grid, store=tmp_path / "s" if stored else None)
+    assert column(result, "status") == ["failed"] * 5 + ["done"]
+    assert "Odd: x" in result[0].error
+    assert result[3].error == "ValueError: \\ud800"
+    assert "Exceeds the limit" in result[4].error
+    assert "Traceback" in result[4].traceback
+
+
 def test_scalars_are_the_same_with_and_without_a_store(tmp_path):
     values = [0.1, 1e-320, np.float32(0.1), np.inf, -np.inf, np.nan, 2**70, -0.0, "ü\n\0", True]
 

@@ -12,11 +12,8 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import inspect
 import json
 import os
-import sys
 import threading
 import uuid
 import warnings
@@ -28,10 +25,11 @@ from typing import Any
 from spikelet._checks import fail
 from spikelet._core import __version__
 from spikelet._files import TEMPORARY, replaced, sync, write
+from spikelet.experiments.code import digest_of, name_of
 from spikelet.experiments.grid import Run
 from spikelet.experiments.record import Record, unpacked
 
-__all__ = ["Place", "Store", "name_of"]
+__all__ = ["Place", "Store"]
 
 FORMAT = "spikelet sweep 1"
 _SUFFIX = {"done": ".npz", "failed": ".json"}
@@ -112,7 +110,7 @@ class Store:
                     "format": FORMAT,
                     "id": uuid.uuid4().hex,
                     "function": name_of(function),
-                    "source": _source(function),
+                    "source": digest_of(function),
                     "seed": seed,
                     "version": __version__,
                 },
@@ -130,10 +128,9 @@ class Store:
                     f"{found[what]!r}, not {own!r}"
                 )
                 raise ValueError(msg)
-        source = _source(function)
-        if source and found["source"] and source != found["source"]:
+        if digest_of(function) != found["source"]:
             warnings.warn(
-                f"the source of {name_of(function)} has changed since the store "
+                f"the code of {name_of(function)} has changed since the store "
                 f"{str(self.folder)!r} was made; runs in it are kept as they are",
                 UserWarning,
                 stacklevel=3,
@@ -238,29 +235,6 @@ class Store:
 
     def _file(self, key: str, status: str) -> Path:
         return self.runs / (key + _SUFFIX[status])
-
-
-def name_of(function: Callable[..., Any]) -> str:
-    """Return the module and the qualified name of a function, the same for a script and its import."""
-    name = getattr(function, "__qualname__", None)
-    if name is None:
-        msg = (
-            f"sweep: fn must be a function when there is a store, got {function!r}; constants "
-            "are given as fixed={...}"
-        )
-        raise TypeError(msg)
-    module = function.__module__
-    if module == "__main__":
-        script = getattr(sys.modules["__main__"], "__file__", None)
-        module = Path(script).stem if script else module
-    return f"{module}:{name}"
-
-
-def _source(function: Callable[..., Any]) -> str | None:
-    try:
-        return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()
-    except (OSError, TypeError):
-        return None
 
 
 def _lock(descriptor: int) -> bool:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from spikelet._checks import fail
+from spikelet.experiments.code import name_of
 from spikelet.experiments.executors import check, opened, pickled
 from spikelet.experiments.grid import Run, accepts, plan
 from spikelet.experiments.record import Record
 from spikelet.experiments.result import SweepResult
 from spikelet.experiments.run import Outcome, run_batch
 from spikelet.experiments.scheduling import schedule
-from spikelet.experiments.store import Place, Store, name_of
+from spikelet.experiments.store import Place, Store
 from spikelet.progress import runs as runs_bar
 
 __all__ = ["load_sweep", "sweep"]

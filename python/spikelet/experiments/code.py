@@ -1,0 +1,57 @@
+"""Which code a function is: its name, and a digest that tells whether it has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+__all__ = ["digest_of", "name_of"]
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Return the module and the qualified name of a function, the same for a script and its import."""
+    name = getattr(function, "__qualname__", None)
+    if name is None:
+        msg = (
+            f"sweep: fn must be a function when there is a store, got {function!r}; constants "
+            "are given as fixed={...}"
+        )
+        raise TypeError(msg)
+    module = function.__module__
+    if module == "__main__":
+        script = getattr(sys.modules["__main__"], "__file__", None)
+        module = Path(script).stem if script else module
+    return f"{module}:{name}"
+
+
+def digest_of(function: Callable[..., Any]) -> str | None:
+    """Return a digest of the source, or of the byte code if there is no source; None of what has neither.
+
+    The source of a lambda is the line that it is in, with all else there, so its byte code counts.
+    """
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if getattr(code, "co_name", "") != "<lambda>":
+        try:
+            return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()
+        except (OSError, TypeError):
+            pass
+    if code is None:
+        return None
+    return "code " + hashlib.sha256(_text(code).encode()).hexdigest()
+
+
+def _text(constant: Any) -> str:
+    """Return a constant of byte code, or the code itself, without addresses and in one order."""
+    if isinstance(constant, CodeType):
+        parts = (constant.co_code, constant.co_names, constant.co_varnames, constant.co_freevars)
+        return f"code({parts!r}, {_text(constant.co_consts)})"
+    if isinstance(constant, (tuple, frozenset)):
+        items = [_text(item) for item in constant]
+        ordered = items if isinstance(constant, tuple) else sorted(items)
+        return f"{type(constant).__name__}({', '.join(ordered)})"
+    return repr(constant)
