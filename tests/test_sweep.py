@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import subprocess
 import sys
@@ -253,7 +254,12 @@ class Odd(BaseException):
 
 @pytest.mark.parametrize("stored", [False, True])
 def test_whatever_is_raised_fails_its_run_only(tmp_path, stored):
-    what = {"odd": Odd("x"), "exit": SystemExit(3), "left": GeneratorExit(), "text": ValueError("\ud800")}
+    what = {
+        "odd": Odd("x"),
+        "exit": SystemExit(3),
+        "left": GeneratorExit(),
+        "text": ValueError("\ud800"),
+    }
 
     def fn(x, seed):
         if x in what:
@@ -292,6 +298,64 @@ def test_wrong_results_fail_their_run():
     assert "ValueError: results must have different names, got 'a.b' twice" in result[3].error
     assert "TypeError: result 'result' must be a number" in result[0].error
     assert "names of results must be strings, got 1" in result[2].error
+
+
+class Number(enum.IntEnum):
+    ONE = 1
+
+
+class Word(str, enum.Enum):
+    GO = "go"
+
+
+class Length(float):
+    pass
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_scalars_are_of_plain_types(tmp_path, stored):
+    values = [Number.ONE, Word.GO, Length(0.5), np.bool_(True), np.str_("a"), np.float16(0.5)]
+    plain = [1, "go", 0.5, True, "a", 0.5]
+    store = tmp_path / "s" if stored else None
+    result = sweep(lambda k, seed: values[k], {"k": range(len(values))}, store=store)
+    assert [(run["result"], type(run["result"])) for run in result] == [(v, type(v)) for v in plain]
+
+
+ODD_NAMES = [
+    "",
+    ".",
+    "..",
+    "a/b",
+    "/etc/x",
+    "a\0b",
+    "a\nb",
+    "\ud800",
+    "run.json",
+    "a.npy",
+    "x" * 201,
+]
+
+
+@pytest.mark.parametrize("value", [1, np.arange(3)])
+def test_names_that_files_cannot_hold_fail_their_run(tmp_path, value):
+    grid = {"k": range(len(ODD_NAMES) + 1)}
+    names = [*ODD_NAMES, "é (mV) 😀"]
+    result = sweep(lambda k, seed: {names[k]: value}, grid, store=tmp_path / "s")
+    assert column(result, "status") == ["failed"] * len(ODD_NAMES) + ["done"]
+    assert all("ValueError: names of results must be" in run.error for run in result[:-1])
+    nested = sweep(lambda x, seed: {"run": {"json": 1}, "a": {"": 2}}, {"x": [1]})
+    assert nested[0].status == "failed"
+
+
+def test_arrays_that_files_cannot_hold_fail_their_run():
+    values = [
+        np.ma.masked_array([1, 2], [0, 1]), np.ma.masked, np.zeros(2, [("x", "f8"), ("y", "U3")]),
+        np.zeros(2, [("x", [("y", "M8[s]")])]), np.array([None]),
+    ]  # fmt: skip
+    result = sweep(lambda k, seed: values[k], {"k": range(len(values))})
+    assert column(result, "status") == ["failed"] * len(values)
+    assert all("got a masked array" in run.error for run in result[:2])
+    assert "fields must be numbers or bytes" in result[2].error
 
 
 def test_names_that_a_table_has_already():
@@ -428,12 +492,40 @@ def test_hdf5(tmp_path):
         assert list(h5["table/seed"]) == [run.seed for run in result]
 
 
-def test_a_file_is_not_replaced_by_half_of_one(tmp_path):
+def test_hdf5_takes_all_that_a_run_may_return(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    dates = np.array(["2020-01-01", "NaT"], "M8[D]")
+    values = {
+        "dates": dates, "span": np.timedelta64(3, "s"), "words": np.array(["ü", "\ud800"]),
+        "none": np.array([""]), "raw": np.zeros(2, "V5"), "z": 1j, "long": np.longdouble(1) / 3,
+        "structure": np.zeros(2, [("t", "f8"), ("w", [("n", "i4", 2)])]), "half": "\ud800", "big": 10**30,
+    }  # fmt: skip
+    result = sweep(lambda word, seed: values, {"word": ["\udfff", "b"]})
+    assert result.complete, result[0].traceback
+    result.save(tmp_path / "x.h5")
+    with h5py.File(tmp_path / "x.h5") as h5:
+        np.testing.assert_array_equal(h5["runs/00000/arrays/dates"][:], dates)
+        assert h5["runs/00000/arrays/words"][0].decode() == "ü"
+        assert json.loads(h5["runs/00000/scalars"].attrs["half"]) == "\ud800"
+
+
+def test_a_bad_path_of_a_file_is_told_of(tmp_path):
+    pytest.importorskip("h5py")
+    result = sweep(square, {"x": [1]})
+    with pytest.raises(ValueError, match=r"must be in a folder that is there, got .*nodir/x\.h5"):
+        result.save(tmp_path / "nodir" / "x.h5")
+    with pytest.raises(ValueError, match="must be a file and no folder"):
+        result.save(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_not_replaced_by_half_of_one(tmp_path, monkeypatch):
     pytest.importorskip("h5py")
     path = tmp_path / "all.h5"
     path.write_text("old")
-    result = sweep(lambda x, seed: {"t": np.zeros(3, "M8[s]")}, {"x": [1]})  # HDF5 has no such type
-    with pytest.raises(TypeError, match="dtype"):
+    result = sweep(square, {"x": [1]})
+    monkeypatch.setattr("spikelet.experiments.tables.columns", lambda *_: {"a": 3})
+    with pytest.raises(TypeError, match="int"):
         result.save(path)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["all.h5"]
@@ -441,6 +533,8 @@ def test_a_file_is_not_replaced_by_half_of_one(tmp_path):
 
 def test_extras_are_named(monkeypatch, tmp_path):
     result = sweep(square, {"x": [1]})
+    for name in ("loky", "joblib.externals.loky"):
+        monkeypatch.setitem(sys.modules, name, None)
     for module, call in (
         ("h5py", lambda: result.save(tmp_path / "x.h5")),
         ("xarray", result.to_xarray),

@@ -158,6 +158,12 @@ def test_ranges_points_and_modules(write, tmp_path, monkeypatch):
         ("a = [1, 2]", "a = [1, nan]", "must not be NaN"),
         ("a = [1, 2]", "a = [1979-05-27]", "must be a number"),
         ("a = [1, 2]", "c = [1, 2]", "fn must take b, c, seed by name"),
+        (
+            "seeds = 2",
+            'save = "nodir/x.h5"',
+            "path must be in a folder that is there, got .*nodir/x.h5",
+        ),
+        ("seeds = 2", 'save = "."', "path must be a file and no folder"),
         ("[grid]", "[points]", "points must be an array of tables"),
         ("[fixed]", "[[points]]", "grid or points must be there, and not both"),
     ],

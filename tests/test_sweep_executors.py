@@ -180,6 +180,34 @@ def test_a_run_that_kills_its_worker_again_and_again_has_failed(tmp_path):
     ]
 
 
+def die_below(x, limit, seed):
+    if x < limit:
+        os._exit(1)
+    return x
+
+
+def test_runs_that_kill_their_workers_at_the_start_stop_no_other():
+    pytest.importorskip("joblib")
+    result = sl.sweep(die_below, {"x": range(8)}, fixed={"limit": 6}, workers=2)
+    assert [run.status for run in result] == ["failed"] * 6 + ["done"] * 2
+
+
+class Deadly:
+    """Kills whoever gets it."""
+
+    def __call__(self, x, seed):
+        return x
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+def test_workers_that_die_without_a_run_are_told_of():
+    pytest.importorskip("joblib")
+    with pytest.raises(RuntimeError, match="workers die before they begin any run"):
+        sl.sweep(Deadly(), {"x": range(8)}, workers=1)
+
+
 def test_a_given_executor_that_breaks(tmp_path):
     with (
         ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor,

@@ -152,9 +152,9 @@ def _points(grid: Any) -> list[dict[str, Any]]:
 def _parameters(where: str, point: Mapping[Any, Any]) -> dict[str, Any]:
     for name in point:
         if not isinstance(name, str) or not name.isidentifier():
-            fail("sweep", where, name, "must have names that can be arguments;")
+            fail("sweep", where, name, "must have names that can be arguments")
         if name in COLUMNS:
-            fail("sweep", where, name, "must not use a name that the table has of its own;")
+            fail("sweep", where, name, "must not use a name that the table has of its own")
     return {name: _value(f"{where}: {name}", value) for name, value in point.items()}
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from spikelet._core import __version__, simd_level
 from spikelet.experiments.grid import Run
-from spikelet.experiments.record import Record, results
+from spikelet.experiments.record import Record
+from spikelet.experiments.returned import results
 from spikelet.experiments.store import Place
 from spikelet.ranks import alone
 

@@ -17,8 +17,8 @@ __all__ = ["schedule"]
 BATCH_SECONDS = 1.0
 """How long a worker works until it is heard of again."""
 
-HOPELESS = 6
-"""How often all workers may die before a single run is done."""
+DOUBTFUL = 2
+"""How often all workers may die before a single run is done until it is asked whether they live without one."""
 
 Submit = Callable[[list[Run]], "Future[list[Outcome]]"]
 Take = Callable[[Run, Outcome], None]
@@ -53,7 +53,7 @@ def schedule(
     Raises
     ------
     RuntimeError
-        If workers die whatever they do.
+        If workers die without a run too.
     OSError
         If a worker cannot store what it has.
     """
@@ -116,11 +116,11 @@ def schedule(
                     raise error
             if broken:
                 n_broken += 1
-                if n_broken >= HOPELESS and not n_done:
-                    msg = f"sweep: workers die before any run is done ({lost[0]})"
-                    raise RuntimeError(msg) from lost[0]
                 if not pool.restart():
                     return f"{type(lost[0]).__name__}: {lost[0]}"
+                if n_broken % DOUBTFUL == 0 and not n_done and (error := _error(submit([]))):
+                    msg = f"sweep: workers die before they begin any run ({error})"
+                    raise RuntimeError(msg) from error
     except BaseException:
         for future in flying:
             future.cancel()

@@ -148,10 +148,10 @@ class Store:
         if self.folder.is_dir() and not self.exists():
             foreign = {path.name for path in self.folder.iterdir()} - {"lock", "session", "runs"}
             if any(not name.startswith(TEMPORARY) for name in foreign):
-                fail("sweep", "store", str(self.folder), "must be new, empty or a sweep's;")
+                fail("sweep", "store", str(self.folder), "must be new, empty or a sweep's")
         self.runs.mkdir(parents=True, exist_ok=True)
         sync(self.folder.parent)
-        busy = "must not be in use by another sweep;"
+        busy = "must not be in use by another sweep"
         path = self.folder.resolve()
         with _guard:  # and do not open the lock of one's own: closing it would release it
             if path in _held:

@@ -122,7 +122,7 @@ def sweep(
     fresh = not kept.exists()
     if not fresh:
         if not resume:
-            fail("sweep", "store", str(kept.folder), "must be new if resume is False;")
+            fail("sweep", "store", str(kept.folder), "must be new if resume is False")
         kept.check(fn, int(seed))
     with kept.locked(), _reporting(progress, len(runs)) as report:
         if fresh and kept.exists():  # made by another sweep in this moment
