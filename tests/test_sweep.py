@@ -126,6 +126,8 @@ def test_data_frame_keeps_the_types_of_its_columns():
     points = [run.parameters for run in plan(grid, None, 1, 0)]
     assert points == [{"n": 1, "g": 0.5, "name": "a"}, {"n": 2, "g": 1.0, "name": "b"}]
     assert type(points[0]["n"]) is int
+    with pytest.raises(ValueError, match="grid must not have two columns of a name, got 'n'"):
+        plan(pd.concat([grid, grid[["n"]]], axis=1), None, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +148,9 @@ def test_data_frame_keeps_the_types_of_its_columns():
         ({"x": [1], "y": [1]}, {}, TypeError, "fn must take x, y, seed by name"),
         ({"x": [1]}, {"fixed": {"x": 2}}, ValueError, "fixed must not name"),
         ({"x": [1]}, {"seeds": 0}, ValueError, "seeds must be >= 1"),
+        ({"x": [1]}, {"seeds": True}, TypeError, "seeds must be an integer, got True"),
+        ({"x": [1]}, {"seeds": [True]}, TypeError, r"seeds\[0\] must be an integer, got True"),
+        ({"x": [1]}, {"seed": False}, TypeError, "seed must be an integer, got False"),
         ({"x": [1]}, {"seeds": []}, ValueError, "seeds must be"),
         ({"x": [1]}, {"seeds": [1, 1]}, ValueError, "seeds must be"),
         ({"x": [1]}, {"seeds": [-1]}, ValueError, r"seeds\[0\]"),
@@ -304,7 +309,7 @@ class Number(enum.IntEnum):
     ONE = 1
 
 
-class Word(str, enum.Enum):
+class Word(str, enum.Enum):  # noqa: UP042  # whose str() is another text
     GO = "go"
 
 

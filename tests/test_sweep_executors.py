@@ -258,6 +258,12 @@ def local(x, seed):
 if __name__ == "__main__":
     result = sl.sweep(local, {"x": [1, 2]}, workers=2, store=sys.argv[1])
     assert result.complete, result.failed
+    store = sys.argv[1] + "-inner"
+
+    def outer(x, seed):
+        return sl.sweep(local, {"x": [x]}, executor="serial", store=store).complete
+
+    assert sl.sweep(outer, {"x": [1]}, workers=1)[0]["result"]
     print([run["result"] == run.seed * run.parameters["x"] for run in result])
 """
 
@@ -272,7 +278,8 @@ def test_functions_of_scripts(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[True, True]"
-    assert '"function": "study:local"' in (tmp_path / "s" / "sweep.json").read_text()
+    for store in ("s", "s-inner"):
+        assert '"function": "study:local"' in (tmp_path / store / "sweep.json").read_text()
 
 
 WAITING = """

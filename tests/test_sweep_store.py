@@ -127,6 +127,32 @@ def test_load_refuses_what_is_no_store(tmp_path):
         sl.load_sweep(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"runs": [{}]}', "\x80", "\x93NUMPY", "PK\x05\x06"]
+)
+def test_damaged_files_are_told_of(sweep, tmp_path, fn, text):
+    fn.stop[2] = RuntimeError("stop")
+    whole = sweep([1, 2])
+    done, failed = (whole[k].run.key for k in (0, 1))
+    for name in ("sweep.json", "plan.json", f"runs/{done}.npz", f"runs/{failed}.json"):
+        file = tmp_path / "s" / name
+        before = file.read_bytes()
+        file.write_text(text)
+        with pytest.raises(ValueError, match=r"damaged|format") as told:  # noqa: PT012
+            repr(sl.load_sweep(tmp_path / "s"))
+            [run.arrays for run in sl.load_sweep(tmp_path / "s")]
+        assert type(told.value) is ValueError
+        assert name in str(told.value) or name == "sweep.json"
+        assert "unsafe" not in str(told.value)
+        file.write_bytes(before)
+    half = tmp_path / "s" / "runs" / f"{done}.npz"
+    half.write_bytes(half.read_bytes()[:-30])
+    with pytest.raises(ValueError, match="is damaged .*delete it, and a sweep does the run again"):
+        repr(sl.load_sweep(tmp_path / "s"))
+    half.unlink()
+    same(sweep([1, 2]), whole)
+
+
 def test_other_sweeps_are_refused(sweep, tmp_path, log):
     def other(x, seed):
         return x

@@ -24,7 +24,11 @@ def name_of(function: Callable[..., Any]) -> str:
         raise TypeError(msg)
     module = function.__module__
     if module == "__main__":
-        script = getattr(sys.modules["__main__"], "__file__", None)
+        # A worker of loky has another main module than the script whose function it got.
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        script = code.co_filename if code is not None else ""
+        if not Path(script).is_file():
+            script = getattr(sys.modules["__main__"], "__file__", None) or ""
         module = Path(script).stem if script else module
     return f"{module}:{name}"
 

@@ -156,6 +156,9 @@ def _function(where: str, folder: Path, name: Any) -> Callable[..., Any]:
     except (FileNotFoundError, ModuleNotFoundError) as error:
         msg = f"{where}: function must be in a module that is there, got {name!r} ({error})"
         raise ValueError(msg) from None
+    except SyntaxError as error:
+        msg = f"{where}: the module of function {name!r} is no Python: {error}"
+        raise ValueError(msg) from None
     found: Any = loaded
     for part in attribute.split("."):
         found = getattr(found, part, None)

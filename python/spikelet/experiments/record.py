@@ -75,6 +75,10 @@ class Record:
     @classmethod
     def read(cls, file: IO[bytes], arrays: Collection[str] | None = None) -> Record:
         """Read the file of a finished run, with all arrays or some of them."""
+        if not zipfile.is_zipfile(file):  # numpy would advise to load it in an unsafe way
+            msg = "no archive"
+            raise ValueError(msg)
+        file.seek(0)
         with np.load(file, allow_pickle=False) as archive:
             record = unpacked(archive[DESCRIPTION])
             wanted = set(archive.files) - {DESCRIPTION}

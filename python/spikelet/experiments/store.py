@@ -96,9 +96,15 @@ class Store:
             data = json.loads((self.folder / "sweep.json").read_bytes())
         except FileNotFoundError:
             fail("sweep", "store", str(self.folder), "must be a folder that a sweep made")
+        except ValueError as error:
+            raise _damaged(self.folder / "sweep.json", error, "take another folder") from None
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             found = data.get("format") if isinstance(data, dict) else data
             fail("sweep", "store", found, f"must have the format {FORMAT!r}")
+        for key in ("id", "function", "source", "seed"):
+            if key not in data:
+                error = f"it has no {key!r}"
+                raise _damaged(self.folder / "sweep.json", error, "take another folder")
         return data
 
     def create(self, function: Callable[..., Any], seed: int) -> None:
@@ -188,11 +194,15 @@ class Store:
 
     def plan(self) -> tuple[list[Run], list[str]]:
         """Return all runs that were ever asked for, and the names of fixed parameters."""
+        file = self.folder / "plan.json"
         try:
-            data = json.loads((self.folder / "plan.json").read_bytes())
+            data = json.loads(file.read_bytes())
+            return [Run.from_json(run) for run in data["runs"]], list(data["fixed"])
         except FileNotFoundError:  # stopped before there was one
             return [], []
-        return [Run.from_json(run) for run in data["runs"]], data["fixed"]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            advice = "delete it, and a sweep writes it anew"
+            raise _damaged(file, error, advice) from None
 
     # Runs ---------------------------------------------------------------------------------------------------------
 
@@ -223,18 +233,28 @@ class Store:
 
     def read(self, key: str, arrays: Collection[str] | None = None) -> Record:
         """Return what is known of a run, with all arrays or some of them."""
-        try:
-            with self._file(key, "done").open("rb") as file:
-                return Record.read(file, arrays)
-        except FileNotFoundError:
-            pass
-        try:
-            return unpacked(self._file(key, "failed").read_bytes())
-        except FileNotFoundError:
-            return Record("missing")
+        for status in _SUFFIX:
+            path = self._file(key, status)
+            try:
+                with path.open("rb") as file:
+                    return Record.read(file, arrays) if status == "done" else unpacked(file.read())
+            except FileNotFoundError:
+                continue
+            except (OSError, MemoryError):
+                raise
+            except Exception as error:  # noqa: BLE001  # an archive may be broken in many ways
+                advice = "delete it, and a sweep does the run again"
+                raise _damaged(path, error, advice) from None
+        return Record("missing")
 
     def _file(self, key: str, status: str) -> Path:
         return self.runs / (key + _SUFFIX[status])
+
+
+def _damaged(path: Path, error: object, advice: str) -> ValueError:
+    name = f"{type(error).__name__}: " if isinstance(error, Exception) else ""
+    text = str(error).partition("\n")[0]
+    return ValueError(f"sweep: the file {str(path)!r} is damaged ({name}{text}); {advice}")
 
 
 def _lock(descriptor: int) -> bool:
