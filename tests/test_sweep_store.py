@@ -147,7 +147,7 @@ def test_damaged_files_are_told_of(sweep, tmp_path, fn, text):
         file.write_bytes(before)
     half = tmp_path / "s" / "runs" / f"{done}.npz"
     half.write_bytes(half.read_bytes()[:-30])
-    with pytest.raises(ValueError, match="is damaged .*delete it, and a sweep does the run again"):
+    with pytest.raises(ValueError, match=r"is damaged .*delete it, and a sweep does the run again"):
         repr(sl.load_sweep(tmp_path / "s"))
     half.unlink()
     same(sweep([1, 2]), whole)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import CodeType
 from typing import Any
 
-__all__ = ["digest_of", "name_of"]
+__all__ = ["MAIN", "digest_of", "main_name", "name_of"]
+
+MAIN = "SPIKELET_MAIN"
+"""Variable of the environment with the name of the script, in workers whose own is another."""
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -23,14 +27,13 @@ def name_of(function: Callable[..., Any]) -> str:
         )
         raise TypeError(msg)
     module = function.__module__
-    if module == "__main__":
-        # A worker of loky has another main module than the script whose function it got.
-        code = getattr(inspect.unwrap(function), "__code__", None)
-        script = code.co_filename if code is not None else ""
-        if not Path(script).is_file():
-            script = getattr(sys.modules["__main__"], "__file__", None) or ""
-        module = Path(script).stem if script else module
-    return f"{module}:{name}"
+    return f"{main_name() if module == '__main__' else module}:{name}"
+
+
+def main_name() -> str:
+    """Return the name of the script, in workers of loky too."""
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    return os.environ.get(MAIN) or (Path(script).stem if script else "__main__")
 
 
 def digest_of(function: Callable[..., Any]) -> str | None:

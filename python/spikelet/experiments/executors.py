@@ -16,6 +16,7 @@ from typing import Any
 
 from spikelet._checks import fail, integer
 from spikelet._extras import extra
+from spikelet.experiments.code import MAIN, main_name
 from spikelet.network import default_threads
 
 __all__ = ["Pool", "check", "opened", "pickled"]
@@ -94,7 +95,7 @@ class Loky(Pool):
         alone = importlib.util.find_spec("loky") is not None
         name = "loky" if alone else "joblib.externals.loky"
         self._loky = extra(name, 'sweep: executor="joblib"')
-        self._environment = dict.fromkeys(_LIMITS, str(threads))
+        self._environment = dict.fromkeys(_LIMITS, str(threads)) | {MAIN: main_name()}
         super().__init__(None, workers)
         self.restart()
 

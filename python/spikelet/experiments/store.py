@@ -103,8 +103,8 @@ class Store:
             fail("sweep", "store", found, f"must have the format {FORMAT!r}")
         for key in ("id", "function", "source", "seed"):
             if key not in data:
-                error = f"it has no {key!r}"
-                raise _damaged(self.folder / "sweep.json", error, "take another folder")
+                lack = f"it has no {key!r}"
+                raise _damaged(self.folder / "sweep.json", lack, "take another folder")
         return data
 
     def create(self, function: Callable[..., Any], seed: int) -> None:
