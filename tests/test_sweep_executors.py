@@ -261,8 +261,11 @@ if __name__ == "__main__":
     store = sys.argv[1] + "-inner"
 
     def outer(x, seed):
+        import warnings
+        warnings.simplefilter("error")
         return sl.sweep(local, {"x": [x]}, executor="serial", store=store).complete
 
+    sl.sweep(local, {"x": [0]}, workers=1, store=store)
     assert sl.sweep(outer, {"x": [1]}, workers=1)[0]["result"]
     print([run["result"] == run.seed * run.parameters["x"] for run in result])
 """

@@ -132,7 +132,7 @@ def test_load_refuses_what_is_no_store(tmp_path):
 )
 def test_damaged_files_are_told_of(sweep, tmp_path, fn, text):
     fn.stop[2] = RuntimeError("stop")
-    whole = sweep([1, 2])
+    whole = sweep([1, 2])  # the second one fails
     done, failed = (whole[k].run.key for k in (0, 1))
     for name in ("sweep.json", "plan.json", f"runs/{done}.npz", f"runs/{failed}.json"):
         file = tmp_path / "s" / name
@@ -206,8 +206,8 @@ def test_changed_code_without_a_source_is_told_of(sweep, one, other):
 def test_digest_of_code_is_the_same_in_another_process():
     text = "def fn(x, seed): return x in {'a', 'b', 'c', 'd'} or (lambda: {'e', 'f'})"
     script = (
-        "from spikelet.experiments.code import digest_of\nspace = {}\n"
-        f"exec({text!r}, space)\nprint(digest_of(space['fn']))"
+        "from spikelet.experiments.code import digests_of\nspace = {}\n"
+        f"exec({text!r}, space)\nprint(digests_of(space['fn']))"
     )
     told = {
         subprocess.run(
@@ -217,7 +217,7 @@ def test_digest_of_code_is_the_same_in_another_process():
         for seed in ("1", "2")
     }  # fmt: skip
     assert len(told) == 1
-    assert told.pop().startswith("code ")
+    assert told.pop().startswith("{'source': None, 'code': '")
 
 
 def test_a_folder_with_other_things_is_refused(sweep, tmp_path):

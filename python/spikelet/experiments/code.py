@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import inspect
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-__all__ = ["MAIN", "digest_of", "main_name", "name_of"]
+__all__ = ["MAIN", "digests_of", "main_name", "name_of"]
 
 MAIN = "SPIKELET_MAIN"
 """Variable of the environment with the name of the script, in workers whose own is another."""
@@ -36,20 +37,21 @@ def main_name() -> str:
     return os.environ.get(MAIN) or (Path(script).stem if script else "__main__")
 
 
-def digest_of(function: Callable[..., Any]) -> str | None:
-    """Return a digest of the source, or of the byte code if there is no source; None of what has neither.
+def digests_of(function: Callable[..., Any]) -> dict[str, str | None]:
+    """Return digests of "source" and byte "code", None for what there is not.
 
     The source of a lambda is the line that it is in, with all else there, so its byte code counts.
     """
     code = getattr(inspect.unwrap(function), "__code__", None)
+    source = None
     if getattr(code, "co_name", "") != "<lambda>":
-        try:
-            return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()
-        except (OSError, TypeError):
-            pass
-    if code is None:
-        return None
-    return "code " + hashlib.sha256(_text(code).encode()).hexdigest()
+        with contextlib.suppress(OSError, TypeError):
+            source = inspect.getsource(function)
+    texts = {"source": source, "code": None if code is None else _text(code)}
+    return {
+        name: None if text is None else hashlib.sha256(text.encode()).hexdigest()
+        for name, text in texts.items()
+    }
 
 
 def _text(constant: Any) -> str:

@@ -25,7 +25,7 @@ from typing import Any
 from spikelet._checks import fail
 from spikelet._core import __version__
 from spikelet._files import TEMPORARY, replaced, sync, write
-from spikelet.experiments.code import digest_of, name_of
+from spikelet.experiments.code import digests_of, name_of
 from spikelet.experiments.grid import Run
 from spikelet.experiments.record import Record, unpacked
 
@@ -116,7 +116,7 @@ class Store:
                     "format": FORMAT,
                     "id": uuid.uuid4().hex,
                     "function": name_of(function),
-                    "source": digest_of(function),
+                    **digests_of(function),
                     "seed": seed,
                     "version": __version__,
                 },
@@ -134,7 +134,10 @@ class Store:
                     f"{found[what]!r}, not {own!r}"
                 )
                 raise ValueError(msg)
-        if digest_of(function) != found["source"]:
+        # A function that was sent to a worker has lost its source, but not its code.
+        digests = digests_of(function)
+        both = [what for what, digest in digests.items() if digest and found.get(what)]
+        if both and digests[both[0]] != found[both[0]]:
             warnings.warn(
                 f"the code of {name_of(function)} has changed since the store "
                 f"{str(self.folder)!r} was made; runs in it are kept as they are",

@@ -51,7 +51,7 @@ def sweep(
     fn : callable
         Called as ``fn(**parameters, seed=seed)``. Returns a dict of scalars, strings, arrays, recorders and dicts of
         such, or one of them. A recorder is turned into arrays at once: ``name.times`` and ``name.ids``, or
-        ``name.values``. An exception fails its run and no other.
+        ``name.values``. An exception fails its run and no other, and so does a result that cannot be kept.
     grid : dict of lists, list of dicts, or DataFrame
         All combinations of the lists, the last one fastest; or one dict or row a point. Values are numbers, strings,
         bools, None and tuples of such; 1 and 1.0 are different values.
@@ -66,7 +66,8 @@ def sweep(
         Processes of this machine by joblib's loky or by a Dask LocalCluster; this process; the workers of a client;
         any executor as in concurrent.futures, such as ``mpi4py.futures.MPIPoolExecutor``.
     workers : int, optional
-        Number of processes; by default that of the cores, or of the executor's workers.
+        Number of processes; by default that of the cores, or of the executor's workers. Those of a client of Dask
+        are counted again every second.
     threads : int, optional
         Of a network in a run, unless it says so itself (by OMP_NUM_THREADS): 1 by default, all cores with "serial".
     store : path, optional
