@@ -180,6 +180,23 @@ def test_a_run_that_kills_its_worker_again_and_again_has_failed(tmp_path):
     ]
 
 
+def die_writing(folder, x, seed):
+    if x == 3 and not list(Path(folder).glob("once")):
+        Path(folder, "once").touch()
+        Path(folder, "s", "runs", ".unfinished-1").touch()  # as a worker leaves it that dies here
+        os._exit(1)
+    return x
+
+
+def test_a_worker_that_dies_while_it_writes_leaves_nothing(tmp_path):
+    pytest.importorskip("joblib")
+    grid, fixed = {"x": range(6)}, {"folder": str(tmp_path)}
+    assert sl.sweep(die_writing, grid, fixed=fixed, workers=1, store=tmp_path / "s").complete
+    names = [path.name for path in (tmp_path / "s" / "runs").iterdir()]
+    assert len(names) == 6
+    assert all(name.endswith(".npz") for name in names)
+
+
 def die_below(x, limit, seed):
     if x < limit:
         os._exit(1)

@@ -170,12 +170,17 @@ class Store:
             with (self.folder / "lock").open("a+b") as file:
                 if not _lock(file.fileno()):
                     fail("sweep", "store", str(self.folder), busy)
-                for folder in (self.folder, self.runs):
-                    for left in folder.glob(f"{TEMPORARY}*"):
-                        left.unlink(missing_ok=True)
+                self._clean()
                 yield
+                self._clean()  # a worker may have died while it wrote
         finally:
             _held.discard(path)
+
+    def _clean(self) -> None:
+        """Remove what was begun and is not finished."""
+        for folder in (self.folder, self.runs):
+            for left in folder.glob(f"{TEMPORARY}*"):
+                left.unlink(missing_ok=True)
 
     def begin(self) -> Place:
         """Start a session: workers of earlier ones, if any are left, start no further run."""
