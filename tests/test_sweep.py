@@ -125,6 +125,8 @@ def test_data_frame_keeps_the_types_of_its_columns():
     points = [run.parameters for run in plan(grid, None, 1, 0)]
     assert points == [{"n": 1, "g": 0.5, "name": "a"}, {"n": 2, "g": 1.0, "name": "b"}]
     assert type(points[0]["n"]) is int
+    with pytest.raises(ValueError, match="grid must not have two columns of a name, got 'n'"):
+        plan(pd.concat([grid, grid[["n"]]], axis=1), None, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -145,6 +147,9 @@ def test_data_frame_keeps_the_types_of_its_columns():
         ({"x": [1], "y": [1]}, {}, TypeError, "fn must take x, y, seed by name"),
         ({"x": [1]}, {"fixed": {"x": 2}}, ValueError, "fixed must not name"),
         ({"x": [1]}, {"seeds": 0}, ValueError, "seeds must be >= 1"),
+        ({"x": [1]}, {"seeds": True}, TypeError, "seeds must be an integer, got True"),
+        ({"x": [1]}, {"seeds": [True]}, TypeError, r"seeds\[0\] must be an integer, got True"),
+        ({"x": [1]}, {"seed": False}, TypeError, "seed must be an integer, got False"),
         ({"x": [1]}, {"seeds": []}, ValueError, "seeds must be"),
         ({"x": [1]}, {"seeds": [1, 1]}, ValueError, "seeds must be"),
         ({"x": [1]}, {"seeds": [-1]}, ValueError, r"seeds\[0\]"),
@@ -168,96 +173,6 @@ def test_function_must_be_callable():
 
 
 # Results --------------------------------------------------------------------------------------------------------------
-
-
-def spiking(current, seed):
-    net = sl.Network(dt=0.1, seed=seed)
-    neurons = net.population(3, sl.LIF(I_e=current))
-    spikes, v = net.record(neurons, "spikes"), net.record(neurons, "V_m", every=1.0)
-    synapses = net.connect(neurons, neurons, sl.AllToAll(), weight=1.0)
-    w = net.record(synapses, "weights", every=10.0)
-    net.run(50.0)
-    return {
-        "spikes": spikes, "v": v, "w": w, "rate": spikes.rates().mean(), "name": "abc",
-        "more": {"n": np.int32(len(spikes.times)), "b": np.bool_(True), "list": [1, 2]},
-        "nothing": None, "z": 1 + 2j,
-    }  # fmt: skip
-
-
-def test_arrays_of_all_kinds_are_kept_as_they_are(tmp_path):
-    big = np.arange(12).reshape(3, 4)
-    arrays = [
-        big, big.T, np.asfortranarray(big), big[:, ::2], np.array(5.0 + 0j), np.zeros((0, 3)),
-        np.array(["a", "ü"]), np.array([b"x"]), np.array(["2020-01-01"], "M8[D]"),
-        np.array([True]), np.zeros(2, ">f4"), np.zeros(2, [("t", "f8"), ("ü", "i4")]),
-        np.array([""]).astype("U0"), np.longdouble("0.1"),
-    ]  # fmt: skip
-    result = sweep(
-        lambda k, seed: {"a": arrays[k]}, {"k": range(len(arrays))}, store=tmp_path / "s"
-    )
-    for run, array in zip(result, arrays, strict=True):
-        assert run.status == "done", run.traceback
-        assert run["a"].dtype == array.dtype
-        np.testing.assert_array_equal(run["a"], array, strict=True)
-
-
-@pytest.mark.parametrize("stored", [False, True])
-def test_what_a_function_returns_is_kept(tmp_path, stored):
-    grid = {"current": [0.0, 600.0]}
-    result = sweep(spiking, grid, store=tmp_path / "s" if stored else None)
-    net = sl.Network(dt=0.1, seed=result[1].seed)
-    neurons = net.population(3, sl.LIF(I_e=600.0))
-    net.connect(neurons, neurons, sl.AllToAll(), weight=1.0)
-    spikes = net.record(neurons, "spikes")
-    net.run(50.0)
-    run = result[1]
-    assert len(spikes.times) > 0
-    np.testing.assert_array_equal(run["spikes.times"], spikes.times)
-    np.testing.assert_array_equal(run["spikes.ids"], spikes.ids)
-    assert run["spikes.ids"].dtype == np.int64
-    assert run["v.values"].shape == (50, 3)
-    assert run["w.values"].shape == (5, 9)
-    assert run["rate"] == spikes.rates().mean()
-    assert (run["more.n"], run["more.b"], run["name"]) == (len(spikes.times), True, "abc")
-    assert run["nothing"] is None
-    assert run["z"] == 1 + 2j
-    assert list(run["more.list"]) == [1, 2]
-    assert [len(times) for times in result.arrays("spikes.times")] == [0, len(spikes.times)]
-    with pytest.raises(KeyError, match="no result 'what'; it has rate"):
-        run["what"]
-    with pytest.raises(KeyError, match=r"no run has an array 'what'; arrays are: more\.list"):
-        result.arrays("what")
-
-
-def test_a_result_need_not_be_a_dict():
-    assert column(sweep(lambda x, seed: 2 * x, {"x": [1, 2]}), "result") == [2, 4]
-    result = sweep(lambda x, seed: np.full(2, x), {"x": [1, 2]})
-    assert [list(a) for a in result.arrays("result")] == [[1, 1], [2, 2]]
-
-
-def test_scalars_are_the_same_with_and_without_a_store(tmp_path):
-    values = [0.1, 1e-320, np.float32(0.1), np.inf, -np.inf, np.nan, 2**70, -0.0, "ü\n\0", True]
-
-    def fn(k, seed):
-        return values[k]
-
-    grid = {"k": range(len(values))}
-    plain, stored = sweep(fn, grid), sweep(fn, grid, store=tmp_path / "s")
-    for value, a, b in zip(values, plain, stored, strict=True):
-        assert type(a["result"]) is type(b["result"])
-        assert repr(a["result"]) == repr(b["result"])
-        assert a["result"] == value or value != value  # noqa: PLR0124  # NaN
-
-
-def test_wrong_results_fail_their_run():
-    values = {
-        "object": object(), "ragged": [[1], [1, 2]], "key": {1: 2}, "twice": {"a": {"b": 1}, "a.b": 2},
-    }  # fmt: skip
-    result = sweep(lambda k, seed: values[k], {"k": list(values)})
-    assert column(result, "status") == ["failed"] * 4
-    assert "ValueError: results must have different names, got 'a.b' twice" in result[3].error
-    assert "TypeError: result 'result' must be a number" in result[0].error
-    assert "names of results must be strings, got 1" in result[2].error
 
 
 def test_names_that_a_table_has_already():
@@ -394,12 +309,40 @@ def test_hdf5(tmp_path):
         assert list(h5["table/seed"]) == [run.seed for run in result]
 
 
-def test_a_file_is_not_replaced_by_half_of_one(tmp_path):
+def test_hdf5_takes_all_that_a_run_may_return(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    dates = np.array(["2020-01-01", "NaT"], "M8[D]")
+    values = {
+        "dates": dates, "span": np.timedelta64(3, "s"), "words": np.array(["ü", "\ud800"]),
+        "none": np.array([""]), "raw": np.zeros(2, "V5"), "z": 1j, "long": np.longdouble(1) / 3,
+        "structure": np.zeros(2, [("t", "f8"), ("w", [("n", "i4", 2)])]), "half": "\ud800", "big": 10**30,
+    }  # fmt: skip
+    result = sweep(lambda word, seed: values, {"word": ["\udfff", "b"]})
+    assert result.complete, result[0].traceback
+    result.save(tmp_path / "x.h5")
+    with h5py.File(tmp_path / "x.h5") as h5:
+        np.testing.assert_array_equal(h5["runs/00000/arrays/dates"][:], dates)
+        assert h5["runs/00000/arrays/words"][0].decode() == "ü"
+        assert json.loads(h5["runs/00000/scalars"].attrs["half"]) == "\ud800"
+
+
+def test_a_bad_path_of_a_file_is_told_of(tmp_path):
+    pytest.importorskip("h5py")
+    result = sweep(square, {"x": [1]})
+    with pytest.raises(ValueError, match=r"must be in a folder that is there, got .*nodir/x\.h5"):
+        result.save(tmp_path / "nodir" / "x.h5")
+    with pytest.raises(ValueError, match="must be a file and no folder"):
+        result.save(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_not_replaced_by_half_of_one(tmp_path, monkeypatch):
     pytest.importorskip("h5py")
     path = tmp_path / "all.h5"
     path.write_text("old")
-    result = sweep(lambda x, seed: {"t": np.zeros(3, "M8[s]")}, {"x": [1]})  # HDF5 has no such type
-    with pytest.raises(TypeError, match="dtype"):
+    result = sweep(square, {"x": [1]})
+    monkeypatch.setattr("spikelet.experiments.tables.columns", lambda *_: {"a": 3})
+    with pytest.raises(TypeError, match="int"):
         result.save(path)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["all.h5"]
@@ -407,7 +350,8 @@ def test_a_file_is_not_replaced_by_half_of_one(tmp_path):
 
 def test_extras_are_named(monkeypatch, tmp_path):
     result = sweep(square, {"x": [1]})
-    monkeypatch.setitem(sys.modules, "loky", None)  # joblib has one
+    for name in ("loky", "joblib.externals.loky"):
+        monkeypatch.setitem(sys.modules, name, None)
     for module, call in (
         ("h5py", lambda: result.save(tmp_path / "x.h5")),
         ("xarray", result.to_xarray),

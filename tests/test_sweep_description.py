@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 
 import numpy as np
@@ -50,6 +51,7 @@ b = 0.5
 def write(tmp_path, monkeypatch):
     """Write a description beside its module; return its path."""
     (tmp_path / "model.py").write_text(MODULE)
+    (tmp_path / "broken.py").write_text("def fn(:")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)  # paths are relative to the file
@@ -143,6 +145,8 @@ def test_ranges_points_and_modules(write, tmp_path, monkeypatch):
     [
         ("seeds = 2", "sedes = 2", "study.toml: key must be one of function, .* got 'sedes'"),
         ("seeds = 2", 'seeds = "x"', "seeds must be an integer or a list"),
+        ("seeds = 2", "seeds = true", "seeds must be an integer, got True"),
+        ("model.py:fn", "broken.py:fn", "study.toml: .*'broken.py:fn' is no Python: .*line 1"),
         ("seeds = 2", "seeds = ", "study.toml: .*line 3"),
         ("seeds = 2", 'workers = "2"', "workers must be an integer, got '2'"),
         ("seeds = 2", "store = 2", "store must be a string, got 2"),
@@ -158,6 +162,12 @@ def test_ranges_points_and_modules(write, tmp_path, monkeypatch):
         ("a = [1, 2]", "a = [1, nan]", "must not be NaN"),
         ("a = [1, 2]", "a = [1979-05-27]", "must be a number"),
         ("a = [1, 2]", "c = [1, 2]", "fn must take b, c, seed by name"),
+        (
+            "seeds = 2",
+            'save = "nodir/x.h5"',
+            "path must be in a folder that is there, got .*nodir/x.h5",
+        ),
+        ("seeds = 2", 'save = "."', "path must be a file and no folder"),
         ("[grid]", "[points]", "points must be an array of tables"),
         ("[fixed]", "[[points]]", "grid or points must be there, and not both"),
     ],
@@ -168,6 +178,12 @@ def test_what_does_not_fit_is_refused(write, tmp_path, capsys, old, new, text):
     error = capsys.readouterr().err
     assert re.search(text, error), error
     assert not (tmp_path / "study-runs").exists()
+
+
+def test_the_module_is_a_command():
+    command = [sys.executable, "-m", "spikelet.cli", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == f"spikelet {sl.__version__}\n"
 
 
 def test_a_file_that_is_not_there(tmp_path, capsys):

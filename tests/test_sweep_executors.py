@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -109,6 +110,39 @@ def test_dask_is_as_serial(serial, tmp_path, client):
     check(serial, tmp_path, client)
 
 
+class Growing:
+    """A client of Dask whose workers come when their turn has come."""
+
+    def __init__(self, executor):
+        self.executor = executor
+        self.submit = executor.submit
+        self.asked = 0
+
+    def get_executor(self, pure):
+        return self.executor
+
+    def nthreads(self):
+        self.asked += 1
+        return {"one": 3} if self.asked > 1 else {}
+
+
+together = threading.Barrier(6)
+
+
+def meet(x, seed):
+    together.wait(timeout=30)
+    return x
+
+
+@pytest.mark.parametrize("workers", [None, 3])
+def test_workers_of_dask_that_come_later(workers):
+    # Two batches a worker: three workers have all six at a time, a single one would have two.
+    client = Growing(ThreadPoolExecutor(6))
+    result = sl.sweep(meet, {"x": range(6)}, executor=client, workers=workers)
+    assert result.complete, result.failed
+    assert (client.asked == 0) == (workers is not None)
+
+
 def test_threads_of_a_pool_are_as_serial(serial):
     with ThreadPoolExecutor(2) as executor:
         result = sl.sweep(simulate, GRID, seeds=2, seed=3, executor=executor)
@@ -144,6 +178,51 @@ def test_a_run_that_kills_its_worker_again_and_again_has_failed(tmp_path):
     assert [run["result"] for run in result if run.status == "done"] == [
         2 * x for x in range(20) if x != 3
     ]
+
+
+def die_writing(folder, x, seed):
+    if x == 3 and not list(Path(folder).glob("once")):
+        Path(folder, "once").touch()
+        Path(folder, "s", "runs", ".unfinished-1").touch()  # as a worker leaves it that dies here
+        os._exit(1)
+    return x
+
+
+def test_a_worker_that_dies_while_it_writes_leaves_nothing(tmp_path):
+    pytest.importorskip("joblib")
+    grid, fixed = {"x": range(6)}, {"folder": str(tmp_path)}
+    assert sl.sweep(die_writing, grid, fixed=fixed, workers=1, store=tmp_path / "s").complete
+    names = [path.name for path in (tmp_path / "s" / "runs").iterdir()]
+    assert len(names) == 6
+    assert all(name.endswith(".npz") for name in names)
+
+
+def die_below(x, limit, seed):
+    if x < limit:
+        os._exit(1)
+    return x
+
+
+def test_runs_that_kill_their_workers_at_the_start_stop_no_other():
+    pytest.importorskip("joblib")
+    result = sl.sweep(die_below, {"x": range(8)}, fixed={"limit": 6}, workers=2)
+    assert [run.status for run in result] == ["failed"] * 6 + ["done"] * 2
+
+
+class Deadly:
+    """Kills whoever gets it."""
+
+    def __call__(self, x, seed):
+        return x
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+def test_workers_that_die_without_a_run_are_told_of():
+    pytest.importorskip("joblib")
+    with pytest.raises(RuntimeError, match="workers die before they begin any run"):
+        sl.sweep(Deadly(), {"x": range(8)}, workers=1)
 
 
 def test_a_given_executor_that_breaks(tmp_path):
@@ -196,6 +275,15 @@ def local(x, seed):
 if __name__ == "__main__":
     result = sl.sweep(local, {"x": [1, 2]}, workers=2, store=sys.argv[1])
     assert result.complete, result.failed
+    store = sys.argv[1] + "-inner"
+
+    def outer(x, seed):
+        import warnings
+        warnings.simplefilter("error")
+        return sl.sweep(local, {"x": [x]}, executor="serial", store=store).complete
+
+    sl.sweep(local, {"x": [0]}, workers=1, store=store)
+    assert sl.sweep(outer, {"x": [1]}, workers=1)[0]["result"]
     print([run["result"] == run.seed * run.parameters["x"] for run in result])
 """
 
@@ -210,7 +298,8 @@ def test_functions_of_scripts(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[True, True]"
-    assert '"function": "study:local"' in (tmp_path / "s" / "sweep.json").read_text()
+    for store in ("s", "s-inner"):
+        assert '"function": "study:local"' in (tmp_path / store / "sweep.json").read_text()
 
 
 WAITING = """

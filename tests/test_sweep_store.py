@@ -127,6 +127,32 @@ def test_load_refuses_what_is_no_store(tmp_path):
         sl.load_sweep(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"runs": [{}]}', "\x80", "\x93NUMPY", "PK\x05\x06"]
+)
+def test_damaged_files_are_told_of(sweep, tmp_path, fn, text):
+    fn.stop[2] = RuntimeError("stop")
+    whole = sweep([1, 2])  # the second one fails
+    done, failed = (whole[k].run.key for k in (0, 1))
+    for name in ("sweep.json", "plan.json", f"runs/{done}.npz", f"runs/{failed}.json"):
+        file = tmp_path / "s" / name
+        before = file.read_bytes()
+        file.write_text(text)
+        with pytest.raises(ValueError, match=r"damaged|format") as told:  # noqa: PT012
+            repr(sl.load_sweep(tmp_path / "s"))
+            [run.arrays for run in sl.load_sweep(tmp_path / "s")]
+        assert type(told.value) is ValueError
+        assert name in str(told.value) or name == "sweep.json"
+        assert "unsafe" not in str(told.value)
+        file.write_bytes(before)
+    half = tmp_path / "s" / "runs" / f"{done}.npz"
+    half.write_bytes(half.read_bytes()[:-30])
+    with pytest.raises(ValueError, match=r"is damaged .*delete it, and a sweep does the run again"):
+        repr(sl.load_sweep(tmp_path / "s"))
+    half.unlink()
+    same(sweep([1, 2]), whole)
+
+
 def test_other_sweeps_are_refused(sweep, tmp_path, log):
     def other(x, seed):
         return x
@@ -148,9 +174,50 @@ def test_changed_source_is_told_of(sweep, tmp_path):
     file = tmp_path / "s" / "sweep.json"
     description = json.loads(file.read_text())
     file.write_text(json.dumps(description | {"source": "another"}))
-    with pytest.warns(UserWarning, match=r"the source of .*fn has changed") as told:
+    with pytest.warns(UserWarning, match=r"the code of .*fn has changed") as told:
         sweep([1])
     assert told[0].filename == __file__
+
+
+def function(text):
+    """Return a function whose source nobody has."""
+    space = {"__name__": "nowhere"}
+    exec(f"fn = {text}" if text.startswith("lambda") else text, space)  # noqa: S102
+    return space["fn"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("lambda x, seed: x", "lambda x, seed: 100 * x"),
+        ("lambda x, seed: x + 1", "lambda x, seed: x + 1.0"),
+        ("def fn(x, seed): return x", "def fn(x, seed): return -x"),
+        ("def fn(x, seed): return abs(x)", "def fn(x, seed): return hex(x)"),
+        ("def fn(x, seed): return (lambda: 1)()", "def fn(x, seed): return (lambda: 2)()"),
+    ],
+)
+def test_changed_code_without_a_source_is_told_of(sweep, one, other):
+    sweep([1], function(one))
+    sweep([1], function(one))
+    with pytest.warns(UserWarning, match="the code of .* has changed"):
+        sweep([1], function(other))
+
+
+def test_digest_of_code_is_the_same_in_another_process():
+    text = "def fn(x, seed): return x in {'a', 'b', 'c', 'd'} or (lambda: {'e', 'f'})"
+    script = (
+        "from spikelet.experiments.code import digests_of\nspace = {}\n"
+        f"exec({text!r}, space)\nprint(digests_of(space['fn']))"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", script], env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True, text=True, check=True, timeout=60,
+        ).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(told) == 1
+    assert told.pop().startswith("{'source': None, 'code': '")
 
 
 def test_a_folder_with_other_things_is_refused(sweep, tmp_path):

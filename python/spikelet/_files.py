@@ -38,8 +38,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield part
         sync(part)
         part.replace(target)
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename == str(part):  # which nobody has heard of
+            raise type(error)(error.errno, error.strerror, str(path)) from None
         raise
     sync(target.parent)
 

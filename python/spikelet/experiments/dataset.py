@@ -75,7 +75,7 @@ def _product(result: SweepResult) -> tuple[tuple[int, ...], dict[str, list[Any]]
         axes = {name: list(dict.fromkeys(point[name] for point in points)) for name in points[0]}
     shape = tuple(len(values) for values in axes.values())
     if not axes or math.prod(shape) != len(points):
-        fail("to_xarray", "runs", len(points), "must be all combinations of their parameters;")
+        fail("to_xarray", "runs", len(points), "must be all combinations of their parameters")
     places = {name: {v: k for k, v in enumerate(values)} for name, values in axes.items()}
     index = [tuple(places[name][point[name]] for name in axes) for point in points]
     flat = np.ravel_multi_index(tuple(np.array(index).T), shape)

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from spikelet._checks import fail, integer
+from spikelet._extras import extra
+from spikelet.experiments import hdf5
 from spikelet.experiments.executors import check
 from spikelet.experiments.grid import Run, accepts, plan
 from spikelet.experiments.result import SweepResult
@@ -56,6 +58,9 @@ class Description:
         check(o.get("executor", "joblib"), o.get("workers"), o.get("threads"))
         runs = plan(self.grid, o.get("fixed"), o.get("seeds", 1), o.get("seed", 0))
         accepts(self.function, runs)
+        if self.save is not None:
+            extra("h5py", "save")
+            hdf5.check(self.save)
         return runs
 
     def sweep(
@@ -100,7 +105,7 @@ def read(path: str | os.PathLike[str]) -> Description:
     where = path.name
     for key in data:
         if key not in _KEYS:
-            fail(where, "key", key, f"must be one of {', '.join(_KEYS)};")
+            fail(where, "key", key, f"must be one of {', '.join(_KEYS)}")
     for key in ("function", "executor", "store", "save"):
         if not isinstance(data.get(key, ""), str):
             fail(where, key, data[key], "must be a string")
@@ -127,16 +132,16 @@ def _axes(where: str, grid: Mapping[str, Any]) -> dict[str, Any]:
     for name, values in grid.items():
         if isinstance(values, dict):
             if values.keys() != _RANGE:
-                fail(where, f"grid.{name}", values, "must be a list or have start, stop and num;")
+                fail(where, f"grid.{name}", values, "must be a list or have start, stop and num")
             num = integer(where, f"grid.{name}.num", values["num"], 1)
             try:
                 axes[name] = [float(x) for x in np.linspace(values["start"], values["stop"], num)]
             except (TypeError, ValueError):
-                fail(where, f"grid.{name}", values, "must have numbers as start and stop;")
+                fail(where, f"grid.{name}", values, "must have numbers as start and stop")
         elif isinstance(values, list):
             axes[name] = values
         else:
-            fail(where, f"grid.{name}", values, "must be a list or have start, stop and num;")
+            fail(where, f"grid.{name}", values, "must be a list or have start, stop and num")
     return axes
 
 
@@ -151,11 +156,14 @@ def _function(where: str, folder: Path, name: Any) -> Callable[..., Any]:
     except (FileNotFoundError, ModuleNotFoundError) as error:
         msg = f"{where}: function must be in a module that is there, got {name!r} ({error})"
         raise ValueError(msg) from None
+    except SyntaxError as error:
+        msg = f"{where}: the module of function {name!r} is no Python: {error}"
+        raise ValueError(msg) from None
     found: Any = loaded
     for part in attribute.split("."):
         found = getattr(found, part, None)
     if not callable(found):
-        fail(where, "function", name, f"must be a function of {module};")
+        fail(where, "function", name, f"must be a function of {module}")
     function: Callable[..., Any] = found
     return function
 

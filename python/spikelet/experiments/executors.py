@@ -16,6 +16,7 @@ from typing import Any
 
 from spikelet._checks import fail, integer
 from spikelet._extras import extra
+from spikelet.experiments.code import MAIN, main_name
 from spikelet.network import default_threads
 
 __all__ = ["Pool", "check", "opened", "pickled"]
@@ -37,10 +38,16 @@ class Pool:
     pickles = True  # the function goes to another process
     breaks = True  # as a whole when a worker dies
     patience = 2  # how often a run may be there when one dies before it has to run alone
+    rest: float | None = None  # seconds after which there may be more workers
 
     def __init__(self, executor: Any, workers: int) -> None:
         self.executor = executor
-        self.workers = workers
+        self._workers = workers
+
+    @property
+    def workers(self) -> int:
+        """How many calls it runs at a time, now."""
+        return self._workers
 
     def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Start a call; a broken executor is told of by the future."""
@@ -88,7 +95,7 @@ class Loky(Pool):
         alone = importlib.util.find_spec("loky") is not None
         name = "loky" if alone else "joblib.externals.loky"
         self._loky = extra(name, 'sweep: executor="joblib"')
-        self._environment = dict.fromkeys(_LIMITS, str(threads))
+        self._environment = dict.fromkeys(_LIMITS, str(threads)) | {MAIN: main_name()}
         super().__init__(None, workers)
         self.restart()
 
@@ -97,7 +104,7 @@ class Loky(Pool):
         if self.executor is not None:
             self.executor.shutdown(wait=True, kill_workers=True)
         self.executor = self._loky.ProcessPoolExecutor(
-            self.workers,
+            self._workers,
             initializer=_end_with_parent,
             initargs=(os.getpid(),),
             env=self._environment,
@@ -110,14 +117,23 @@ class Loky(Pool):
 
 
 class Dask(Pool):
-    """The workers of a `distributed.Client`; Dask itself repeats what was lost with a worker."""
+    """The workers of a `distributed.Client`; Dask itself repeats what was lost with a worker.
+
+    Those of a queue come when their turn has come, so they are counted again and again, unless a number is given.
+    """
 
     breaks = False
     patience = 1  # Dask has repeated it by then, but it blames waiting calls for a death too
 
-    def __init__(self, client: Any) -> None:
-        workers = max(1, sum(client.nthreads().values()))
-        super().__init__(client.get_executor(pure=False), workers)
+    def __init__(self, client: Any, workers: int | None = None) -> None:
+        super().__init__(client.get_executor(pure=False), workers or 0)
+        self._client = client
+        self.rest = None if workers else 1.0
+
+    @property
+    def workers(self) -> int:
+        """The number that is given, or that of the workers that are there."""
+        return self._workers or max(1, sum(self._client.nthreads().values()))
 
     def lost(self, error: BaseException) -> bool:
         """Tell whether Dask has given a call up because its workers died."""
@@ -162,9 +178,10 @@ def opened(executor: Any, workers: int | None, threads: int | None) -> Iterator[
         elif executor == "joblib":
             pool = Loky(workers or cores, threads or 1)
         elif executor == "dask":
-            pool = Dask(stack.enter_context(_local_cluster(workers or cores, threads or 1)))
+            number = workers or cores
+            pool = Dask(stack.enter_context(_local_cluster(number, threads or 1)), number)
         elif hasattr(executor, "get_executor"):
-            pool = Dask(executor)
+            pool = Dask(executor, workers)
         else:
             known = getattr(executor, "_max_workers", None) or getattr(executor, "num_workers", 0)
             pool = Pool(executor, workers or (known if isinstance(known, int) else 0) or cores)

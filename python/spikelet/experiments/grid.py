@@ -73,15 +73,15 @@ def plan(
     seed : int
         Of all seeds that are not given.
     """
-    base = integer("sweep", "seed", seed, 0, 2**64 - 1)
+    base = _integer("seed", seed, 0, 2**64 - 1)
     given = None
-    if isinstance(seeds, (int, np.integer)):
-        replicates = integer("sweep", "seeds", seeds, 1)
+    if isinstance(seeds, (int, np.integer, np.bool_)):
+        replicates = _integer("seeds", seeds, 1)
     elif isinstance(seeds, str) or not isinstance(seeds, Iterable):
         msg = f"sweep: seeds must be an integer or a list of integers, got {seeds!r}"
         raise TypeError(msg)
     else:
-        given = [integer("sweep", f"seeds[{k}]", s, 0, 2**64 - 1) for k, s in enumerate(seeds)]
+        given = [_integer(f"seeds[{k}]", s, 0, 2**64 - 1) for k, s in enumerate(seeds)]
         replicates = len(given)
         if not given or len(set(given)) < len(given):
             fail("sweep", "seeds", seeds, "must be a number of replicates or distinct seeds")
@@ -124,10 +124,13 @@ def accepts(function: Callable[..., Any], runs: Iterable[Run]) -> None:
 def _points(grid: Any) -> list[dict[str, Any]]:
     if hasattr(grid, "to_dict") and hasattr(grid, "columns"):  # a DataFrame, of whichever library
         # Column by column: a row of a frame has one type for all, and 1 would become 1.0.
-        columns = [list(grid[name]) for name in grid.columns]
+        names = list(grid.columns)
+        if twice := [name for k, name in enumerate(names) if name in names[:k]]:
+            fail("sweep", "grid", twice[0], "must not have two columns of a name")
+        columns = [list(grid[name]) for name in names]
         rows = zip(*columns, strict=True)
         return [
-            _parameters(f"grid, row {k}", dict(zip(grid.columns, row, strict=True)))
+            _parameters(f"grid, row {k}", dict(zip(names, row, strict=True)))
             for k, row in enumerate(rows)
         ]
     if isinstance(grid, Mapping):
@@ -152,9 +155,9 @@ def _points(grid: Any) -> list[dict[str, Any]]:
 def _parameters(where: str, point: Mapping[Any, Any]) -> dict[str, Any]:
     for name in point:
         if not isinstance(name, str) or not name.isidentifier():
-            fail("sweep", where, name, "must have names that can be arguments;")
+            fail("sweep", where, name, "must have names that can be arguments")
         if name in COLUMNS:
-            fail("sweep", where, name, "must not use a name that the table has of its own;")
+            fail("sweep", where, name, "must not use a name that the table has of its own")
     return {name: _value(f"{where}: {name}", value) for name, value in point.items()}
 
 
@@ -170,6 +173,14 @@ def _value(where: str, value: Any) -> Any:
         return value
     msg = f"sweep: {where} must be a number, a string, a bool, None or a tuple, got {value!r}"
     raise TypeError(msg)
+
+
+def _integer(name: str, value: Any, low: int, high: int | None = None) -> int:
+    """Return an integer that is no bool: True is none of a number of replicates."""
+    if isinstance(value, (bool, np.bool_)):
+        msg = f"sweep: {name} must be an integer, got {value!r}"
+        raise TypeError(msg)
+    return integer("sweep", name, value, low, high)
 
 
 def _tuples(value: Any) -> Any:

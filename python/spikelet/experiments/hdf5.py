@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spikelet._checks import fail
 from spikelet._extras import extra
 from spikelet._files import replaced
 from spikelet.experiments import tables
@@ -16,14 +17,24 @@ from spikelet.experiments import tables
 if TYPE_CHECKING:
     from spikelet.experiments.result import SweepResult
 
-__all__ = ["save"]
+__all__ = ["check", "save"]
 
 FORMAT = "spikelet sweep results 1"
+
+
+def check(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that cannot become a file."""
+    path = Path(path)
+    if path.is_dir():
+        fail("save", "path", str(path), "must be a file and no folder")
+    if not path.absolute().parent.is_dir():
+        fail("save", "path", str(path), "must be in a folder that is there")
 
 
 def save(result: SweepResult, path: str | os.PathLike[str]) -> None:
     """Write the file; see `SweepResult.save`."""
     h5py = extra("h5py", "SweepResult.save")
+    check(path)
     with replaced(Path(path)) as file, h5py.File(file, "w") as h5:
         h5.attrs["format"] = FORMAT
         for k, one in enumerate(result):
@@ -40,7 +51,7 @@ def save(result: SweepResult, path: str | os.PathLike[str]) -> None:
             _attributes(group.create_group("scalars"), record.scalars)
             arrays = group.create_group("arrays")
             for name, array in record.arrays.items():
-                arrays[name] = _text(array) if array.dtype.kind == "U" else array
+                arrays[name] = _stored(array, h5py)
         for name, values in tables.columns(result.runs, result._shorts()).items():
             column = tables.array(values)
             if column.dtype == object:
@@ -57,9 +68,20 @@ def _attributes(group: Any, values: dict[str, Any]) -> None:
 def _plain(value: Any) -> Any:
     """Return what HDF5 has a type for; all else as JSON."""
     big = isinstance(value, int) and not -(2**63) <= value < 2**64
-    text = isinstance(value, str) and "\0" in value
+    text = isinstance(value, str) and ("\0" in value or not _encodes(value))
     return json.dumps(value) if value is None or big or text or isinstance(value, tuple) else value
 
 
-def _text(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return np.char.encode(array, "utf-8")
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a pair of UTF-16
+        return False
+    return True
+
+
+def _stored(array: np.ndarray[Any, Any], h5py: Any) -> np.ndarray[Any, Any]:
+    """Return an array of a type that HDF5 has; dates are opaque to others than h5py, which gives them back."""
+    if array.dtype.kind == "U":
+        return np.char.encode(array, "utf-8", "backslashreplace")
+    return array.astype(h5py.opaque_dtype(array.dtype)) if array.dtype.kind in "mM" else array

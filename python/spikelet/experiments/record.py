@@ -9,20 +9,19 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from typing import IO, Any, Literal
 
 import numpy as np
 
 from spikelet.experiments.grid import Run
-from spikelet.recordings import RecordedSamples, RecordedSpikes
 
-__all__ = ["Record", "results", "unpacked"]
+__all__ = ["DESCRIPTION", "Arrays", "Record", "unpacked"]
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
-_DESCRIPTION = "run.json"
+DESCRIPTION = "run.json"
 
 
 @dataclass
@@ -67,7 +66,7 @@ class Record:
             return
         whole = io.BytesIO()  # one write, where an archive makes many small ones
         with zipfile.ZipFile(whole, "w") as archive:
-            archive.writestr(_DESCRIPTION, self.describe(run))
+            archive.writestr(DESCRIPTION, self.describe(run))
             for name, array in self.arrays.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                     _write_array(member, array)
@@ -76,9 +75,13 @@ class Record:
     @classmethod
     def read(cls, file: IO[bytes], arrays: Collection[str] | None = None) -> Record:
         """Read the file of a finished run, with all arrays or some of them."""
+        if not zipfile.is_zipfile(file):  # numpy would advise to load it in an unsafe way
+            msg = "no archive"
+            raise ValueError(msg)
+        file.seek(0)
         with np.load(file, allow_pickle=False) as archive:
-            record = unpacked(archive[_DESCRIPTION])
-            wanted = set(archive.files) - {_DESCRIPTION}
+            record = unpacked(archive[DESCRIPTION])
+            wanted = set(archive.files) - {DESCRIPTION}
             if arrays is not None:
                 wanted &= set(arrays)
             record.arrays = {name: archive[name] for name in archive.files if name in wanted}
@@ -102,57 +105,3 @@ def _write_array(file: IO[bytes], array: np.ndarray[Any, Any]) -> None:
     np.lib.format.write_array_header_1_0(file, header)
     if array.nbytes:
         file.write(array.reshape(-1).view(np.uint8).data)
-
-
-def results(value: Any) -> tuple[dict[str, Any], Arrays]:
-    """Sort what a function returned into scalars and arrays.
-
-    Parameters
-    ----------
-    value : dict or anything that can be in one
-        Scalars, strings, arrays, recorders, and dicts of such. A recorder becomes its arrays: ``name.times`` and
-        ``name.ids``, or ``name.values``. What is not a dict is called "result".
-
-    Raises
-    ------
-    TypeError
-        If it holds something else.
-    """
-    scalars: dict[str, Any] = {}
-    arrays: Arrays = {}
-    _sort(value if isinstance(value, Mapping) else {"result": value}, "", scalars, arrays)
-    return scalars, arrays
-
-
-def _sort(values: Mapping[Any, Any], prefix: str, scalars: dict[str, Any], arrays: Arrays) -> None:
-    for key, value in values.items():
-        if not isinstance(key, str):
-            msg = f"names of results must be strings, got {key!r}"
-            raise TypeError(msg)
-        name = prefix + key
-        if name in scalars or name in arrays:
-            msg = f"results must have different names, got {name!r} twice"
-            raise ValueError(msg)
-        plain = value.item() if isinstance(value, np.generic) else value
-        if plain is None or isinstance(plain, (bool, int, float, str)):
-            scalars[name] = plain
-        elif isinstance(value, Mapping):
-            _sort(value, f"{name}.", scalars, arrays)
-        elif isinstance(value, RecordedSpikes):
-            arrays[f"{name}.times"], arrays[f"{name}.ids"] = value.between()
-        elif isinstance(value, RecordedSamples):
-            arrays[f"{name}.times"], arrays[f"{name}.values"] = value.between()
-        else:
-            try:
-                arrays[name] = _array(value)
-            except (TypeError, ValueError) as error:
-                msg = f"result {name!r} must be a number, a string, an array or a recorder: {error}"
-                raise TypeError(msg) from None
-
-
-def _array(value: Any) -> np.ndarray[Any, Any]:
-    array = np.asarray(value)
-    if array.dtype.hasobject:
-        msg = f"got {type(value).__name__}"
-        raise TypeError(msg)
-    return array

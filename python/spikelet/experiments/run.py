@@ -15,7 +15,8 @@ from typing import Any
 
 from spikelet._core import __version__, simd_level
 from spikelet.experiments.grid import Run
-from spikelet.experiments.record import Record, results
+from spikelet.experiments.record import Record
+from spikelet.experiments.returned import results
 from spikelet.experiments.store import Place
 from spikelet.ranks import alone
 
@@ -25,7 +26,9 @@ Outcome = tuple[str, float, Record | None]
 """Status, seconds, and the record if it is not in the store."""
 
 
-def perform(function: Callable[..., Any], run: Run, threads: int | None) -> Record:
+def perform(
+    function: Callable[..., Any], run: Run, threads: int | None, *, copy: bool = False
+) -> Record:
     """Call the function for a run.
 
     Parameters
@@ -36,6 +39,8 @@ def perform(function: Callable[..., Any], run: Run, threads: int | None) -> Reco
         Which.
     threads : int, optional
         Of a network that does not say; by default its own choice.
+    copy : bool
+        Copy arrays: the next run may write into the same ones.
 
     Returns
     -------
@@ -48,13 +53,18 @@ def perform(function: Callable[..., Any], run: Run, threads: int | None) -> Reco
             value = function(**run.parameters, seed=run.seed)
         seconds = time.perf_counter() - start
         scalars, arrays = results(value)
+        if copy:
+            arrays = {name: array.copy(order="K") for name, array in arrays.items()}
         record = Record("done", scalars, arrays)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  # the other runs go on
+        record.describe(run)  # what cannot be written is an error of this run
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  # the other runs go on
         seconds = time.perf_counter() - start
         record = Record(
             "failed",
-            error="".join(traceback.format_exception_only(error)).strip(),
-            traceback=traceback.format_exc(),
+            error=_readable("".join(traceback.format_exception_only(error)).strip()),
+            traceback=_readable(traceback.format_exc()),
         )
     record.seconds = seconds
     record.host, record.version, record.simd = platform.node(), __version__, simd_level()
@@ -90,7 +100,7 @@ def run_batch(
     outcomes: list[Outcome] = []
     if store is None or place is None:
         for run in runs:
-            record = perform(call, run, threads)
+            record = perform(call, run, threads, copy=True)
             outcomes.append((record.status, record.seconds, record))
         return outcomes
     if not place.current():
@@ -114,6 +124,11 @@ def run_batch(
         if written is not None:
             written.result()
     return outcomes
+
+
+def _readable(text: str) -> str:
+    """Return what every file can hold."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 @functools.lru_cache(maxsize=4)

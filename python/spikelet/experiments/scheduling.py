@@ -17,8 +17,8 @@ __all__ = ["schedule"]
 BATCH_SECONDS = 1.0
 """How long a worker works until it is heard of again."""
 
-HOPELESS = 6
-"""How often all workers may die before a single run is done."""
+DOUBTFUL = 2
+"""How often all workers may die before a single run is done until it is asked whether they live without one."""
 
 Submit = Callable[[list[Run]], "Future[list[Outcome]]"]
 Take = Callable[[Run, Outcome], None]
@@ -53,7 +53,7 @@ def schedule(
     Raises
     ------
     RuntimeError
-        If workers die whatever they do.
+        If workers die without a run too.
     OSError
         If a worker cannot store what it has.
     """
@@ -67,16 +67,18 @@ def schedule(
 
     def fill() -> None:
         # Two batches a worker, so that none waits for the next one. They get smaller towards the end.
-        room = 2 * pool.workers - len(flying)
+        workers = pool.workers
+        room = 2 * workers - len(flying)
         while suspects and room > 0:
             alone = deaths[suspects[0].key] >= pool.patience
             if alone and flying:
                 return
             launch([suspects.popleft()])
             room = 0 if alone else room - 1
-        for _ in range(room if fresh else 0):
+        while fresh and room > 0:
+            room -= 1
             size = int(BATCH_SECONDS * n_done / seconds) if seconds > 0 else 1
-            size = max(1, min(size, len(fresh) // (4 * pool.workers)))
+            size = max(1, min(size, len(fresh) // (4 * workers)))
             launch([fresh.popleft() for _ in range(min(size, len(fresh)))])
 
     def died(run: Run, error: BaseException, *, sure: bool) -> None:
@@ -93,7 +95,7 @@ def schedule(
     try:
         while fresh or suspects or flying:
             fill()
-            finished, _ = wait(flying, return_when=FIRST_COMPLETED)
+            finished, _ = wait(flying, pool.rest, return_when=FIRST_COMPLETED)
             only = len(flying) == 1
             errors = {future: _error(future) for future in finished}
             lost = [error for error in errors.values() if error is not None and pool.lost(error)]
@@ -114,11 +116,11 @@ def schedule(
                     raise error
             if broken:
                 n_broken += 1
-                if n_broken >= HOPELESS and not n_done:
-                    msg = f"sweep: workers die before any run is done ({lost[0]})"
-                    raise RuntimeError(msg) from lost[0]
                 if not pool.restart():
                     return f"{type(lost[0]).__name__}: {lost[0]}"
+                if n_broken % DOUBTFUL == 0 and not n_done and (error := _error(submit([]))):
+                    msg = f"sweep: workers die before they begin any run ({error})"
+                    raise RuntimeError(msg) from error
     except BaseException:
         for future in flying:
             future.cancel()

@@ -12,11 +12,8 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import inspect
 import json
 import os
-import sys
 import threading
 import uuid
 import warnings
@@ -28,10 +25,11 @@ from typing import Any
 from spikelet._checks import fail
 from spikelet._core import __version__
 from spikelet._files import TEMPORARY, replaced, sync, write
+from spikelet.experiments.code import digests_of, name_of
 from spikelet.experiments.grid import Run
 from spikelet.experiments.record import Record, unpacked
 
-__all__ = ["Place", "Store", "name_of"]
+__all__ = ["Place", "Store"]
 
 FORMAT = "spikelet sweep 1"
 _SUFFIX = {"done": ".npz", "failed": ".json"}
@@ -98,9 +96,15 @@ class Store:
             data = json.loads((self.folder / "sweep.json").read_bytes())
         except FileNotFoundError:
             fail("sweep", "store", str(self.folder), "must be a folder that a sweep made")
+        except ValueError as error:
+            raise _damaged(self.folder / "sweep.json", error, "take another folder") from None
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             found = data.get("format") if isinstance(data, dict) else data
             fail("sweep", "store", found, f"must have the format {FORMAT!r}")
+        for key in ("id", "function", "source", "seed"):
+            if key not in data:
+                lack = f"it has no {key!r}"
+                raise _damaged(self.folder / "sweep.json", lack, "take another folder")
         return data
 
     def create(self, function: Callable[..., Any], seed: int) -> None:
@@ -112,7 +116,7 @@ class Store:
                     "format": FORMAT,
                     "id": uuid.uuid4().hex,
                     "function": name_of(function),
-                    "source": _source(function),
+                    **digests_of(function),
                     "seed": seed,
                     "version": __version__,
                 },
@@ -130,10 +134,12 @@ class Store:
                     f"{found[what]!r}, not {own!r}"
                 )
                 raise ValueError(msg)
-        source = _source(function)
-        if source and found["source"] and source != found["source"]:
+        # A function that was sent to a worker has lost its source, but not its code.
+        digests = digests_of(function)
+        both = [what for what, digest in digests.items() if digest and found.get(what)]
+        if both and digests[both[0]] != found[both[0]]:
             warnings.warn(
-                f"the source of {name_of(function)} has changed since the store "
+                f"the code of {name_of(function)} has changed since the store "
                 f"{str(self.folder)!r} was made; runs in it are kept as they are",
                 UserWarning,
                 stacklevel=3,
@@ -151,10 +157,10 @@ class Store:
         if self.folder.is_dir() and not self.exists():
             foreign = {path.name for path in self.folder.iterdir()} - {"lock", "session", "runs"}
             if any(not name.startswith(TEMPORARY) for name in foreign):
-                fail("sweep", "store", str(self.folder), "must be new, empty or a sweep's;")
+                fail("sweep", "store", str(self.folder), "must be new, empty or a sweep's")
         self.runs.mkdir(parents=True, exist_ok=True)
         sync(self.folder.parent)
-        busy = "must not be in use by another sweep;"
+        busy = "must not be in use by another sweep"
         path = self.folder.resolve()
         with _guard:  # and do not open the lock of one's own: closing it would release it
             if path in _held:
@@ -164,12 +170,17 @@ class Store:
             with (self.folder / "lock").open("a+b") as file:
                 if not _lock(file.fileno()):
                     fail("sweep", "store", str(self.folder), busy)
-                for folder in (self.folder, self.runs):
-                    for left in folder.glob(f"{TEMPORARY}*"):
-                        left.unlink(missing_ok=True)
+                self._clean()
                 yield
+                self._clean()  # a worker may have died while it wrote
         finally:
             _held.discard(path)
+
+    def _clean(self) -> None:
+        """Remove what was begun and is not finished."""
+        for folder in (self.folder, self.runs):
+            for left in folder.glob(f"{TEMPORARY}*"):
+                left.unlink(missing_ok=True)
 
     def begin(self) -> Place:
         """Start a session: workers of earlier ones, if any are left, start no further run."""
@@ -191,11 +202,15 @@ class Store:
 
     def plan(self) -> tuple[list[Run], list[str]]:
         """Return all runs that were ever asked for, and the names of fixed parameters."""
+        file = self.folder / "plan.json"
         try:
-            data = json.loads((self.folder / "plan.json").read_bytes())
+            data = json.loads(file.read_bytes())
+            return [Run.from_json(run) for run in data["runs"]], list(data["fixed"])
         except FileNotFoundError:  # stopped before there was one
             return [], []
-        return [Run.from_json(run) for run in data["runs"]], data["fixed"]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            advice = "delete it, and a sweep writes it anew"
+            raise _damaged(file, error, advice) from None
 
     # Runs ---------------------------------------------------------------------------------------------------------
 
@@ -226,41 +241,28 @@ class Store:
 
     def read(self, key: str, arrays: Collection[str] | None = None) -> Record:
         """Return what is known of a run, with all arrays or some of them."""
-        try:
-            with self._file(key, "done").open("rb") as file:
-                return Record.read(file, arrays)
-        except FileNotFoundError:
-            pass
-        try:
-            return unpacked(self._file(key, "failed").read_bytes())
-        except FileNotFoundError:
-            return Record("missing")
+        for status in _SUFFIX:
+            path = self._file(key, status)
+            try:
+                with path.open("rb") as file:
+                    return Record.read(file, arrays) if status == "done" else unpacked(file.read())
+            except FileNotFoundError:
+                continue
+            except (OSError, MemoryError):
+                raise
+            except Exception as error:  # noqa: BLE001  # an archive may be broken in many ways
+                advice = "delete it, and a sweep does the run again"
+                raise _damaged(path, error, advice) from None
+        return Record("missing")
 
     def _file(self, key: str, status: str) -> Path:
         return self.runs / (key + _SUFFIX[status])
 
 
-def name_of(function: Callable[..., Any]) -> str:
-    """Return the module and the qualified name of a function, the same for a script and its import."""
-    name = getattr(function, "__qualname__", None)
-    if name is None:
-        msg = (
-            f"sweep: fn must be a function when there is a store, got {function!r}; constants "
-            "are given as fixed={...}"
-        )
-        raise TypeError(msg)
-    module = function.__module__
-    if module == "__main__":
-        script = getattr(sys.modules["__main__"], "__file__", None)
-        module = Path(script).stem if script else module
-    return f"{module}:{name}"
-
-
-def _source(function: Callable[..., Any]) -> str | None:
-    try:
-        return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()
-    except (OSError, TypeError):
-        return None
+def _damaged(path: Path, error: object, advice: str) -> ValueError:
+    name = f"{type(error).__name__}: " if isinstance(error, Exception) else ""
+    text = str(error).partition("\n")[0]
+    return ValueError(f"sweep: the file {str(path)!r} is damaged ({name}{text}); {advice}")
 
 
 def _lock(descriptor: int) -> bool:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from spikelet._checks import fail
+from spikelet.experiments.code import name_of
 from spikelet.experiments.executors import check, opened, pickled
 from spikelet.experiments.grid import Run, accepts, plan
 from spikelet.experiments.record import Record
 from spikelet.experiments.result import SweepResult
 from spikelet.experiments.run import Outcome, run_batch
 from spikelet.experiments.scheduling import schedule
-from spikelet.experiments.store import Place, Store, name_of
+from spikelet.experiments.store import Place, Store
 from spikelet.progress import runs as runs_bar
 
 __all__ = ["load_sweep", "sweep"]
@@ -50,7 +51,7 @@ def sweep(
     fn : callable
         Called as ``fn(**parameters, seed=seed)``. Returns a dict of scalars, strings, arrays, recorders and dicts of
         such, or one of them. A recorder is turned into arrays at once: ``name.times`` and ``name.ids``, or
-        ``name.values``. An exception fails its run and no other.
+        ``name.values``. An exception fails its run and no other, and so does a result that cannot be kept.
     grid : dict of lists, list of dicts, or DataFrame
         All combinations of the lists, the last one fastest; or one dict or row a point. Values are numbers, strings,
         bools, None and tuples of such; 1 and 1.0 are different values.
@@ -65,7 +66,8 @@ def sweep(
         Processes of this machine by joblib's loky or by a Dask LocalCluster; this process; the workers of a client;
         any executor as in concurrent.futures, such as ``mpi4py.futures.MPIPoolExecutor``.
     workers : int, optional
-        Number of processes; by default that of the cores, or of the executor's workers.
+        Number of processes; by default that of the cores, or of the executor's workers. Those of a client of Dask
+        are counted again every second.
     threads : int, optional
         Of a network in a run, unless it says so itself (by OMP_NUM_THREADS): 1 by default, all cores with "serial".
     store : path, optional
@@ -121,7 +123,7 @@ def sweep(
     fresh = not kept.exists()
     if not fresh:
         if not resume:
-            fail("sweep", "store", str(kept.folder), "must be new if resume is False;")
+            fail("sweep", "store", str(kept.folder), "must be new if resume is False")
         kept.check(fn, int(seed))
     with kept.locked(), _reporting(progress, len(runs)) as report:
         if fresh and kept.exists():  # made by another sweep in this moment

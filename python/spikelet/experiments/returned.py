@@ -1,0 +1,129 @@
+"""What a function returned, sorted into scalars and arrays that every file can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from spikelet.experiments.record import DESCRIPTION, Arrays
+from spikelet.recordings import RecordedSamples, RecordedSpikes
+
+__all__ = ["results"]
+
+_LONGEST = 200  # characters of a name
+
+
+def results(value: Any) -> tuple[dict[str, Any], Arrays]:
+    """Sort what a function returned into scalars and arrays.
+
+    Parameters
+    ----------
+    value : dict or anything that can be in one
+        Scalars, strings, arrays, recorders, and dicts of such. A recorder becomes its arrays: ``name.times`` and
+        ``name.ids``, or ``name.values``. What is not a dict is called "result".
+
+    Raises
+    ------
+    TypeError
+        If it holds something else.
+    ValueError
+        If a name cannot be one of an archive and of an HDF5 file, or is there twice.
+    """
+    scalars: dict[str, Any] = {}
+    arrays: Arrays = {}
+    _sort(value if isinstance(value, Mapping) else {"result": value}, "", scalars, arrays)
+    return scalars, arrays
+
+
+def _sort(values: Mapping[Any, Any], prefix: str, scalars: dict[str, Any], arrays: Arrays) -> None:
+    def add(name: str, array: np.ndarray[Any, Any]) -> None:
+        _check_name(name, name)
+        _check_twice(name, scalars, arrays)
+        arrays[name] = array
+
+    for key, value in values.items():
+        if not isinstance(key, str):
+            msg = f"names of results must be strings, got {key!r}"
+            raise TypeError(msg)
+        name = prefix + key
+        _check_name(name, key)
+        _check_twice(name, scalars, arrays)
+        plain = _plain(value)
+        if plain is not NotImplemented:
+            scalars[name] = plain
+        elif isinstance(value, Mapping):
+            _sort(value, f"{name}.", scalars, arrays)
+        elif isinstance(value, RecordedSpikes):
+            times, ids = value.between()
+            add(f"{name}.times", times)
+            add(f"{name}.ids", ids)
+        elif isinstance(value, RecordedSamples):
+            times, samples = value.between()
+            add(f"{name}.times", times)
+            add(f"{name}.values", samples)
+        else:
+            try:
+                arrays[name] = _array(value)
+            except (TypeError, ValueError) as error:
+                msg = f"result {name!r} must be a number, a string, an array or a recorder: {error}"
+                raise TypeError(msg) from None
+
+
+def _check_name(name: str, own: str) -> None:
+    """Refuse a name that an archive or an HDF5 file has no place for, or another use."""
+    if (
+        not own.strip(".")
+        or not name.isprintable()
+        or "/" in name
+        or len(name) > _LONGEST
+        or name == DESCRIPTION
+        or name.endswith(".npy")
+    ):
+        shown = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."
+        msg = (
+            f"names of results must be printable, have no '/', have 1 to {_LONGEST} characters, "
+            f"not only dots, and not be {DESCRIPTION!r} nor end in '.npy', got {shown!r}"
+        )
+        raise ValueError(msg)
+
+
+def _check_twice(name: str, scalars: Mapping[str, Any], arrays: Arrays) -> None:
+    if name in scalars or name in arrays:
+        msg = f"results must have different names, got {name!r} twice"
+        raise ValueError(msg)
+
+
+def _plain(value: Any) -> Any:
+    """Return a scalar as Python's own type, without the subclass, or NotImplemented."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):  # of an enumeration, str() would give its name
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    return float.__float__(value) if isinstance(value, float) else NotImplemented
+
+
+def _array(value: Any) -> np.ndarray[Any, Any]:
+    if isinstance(value, np.ma.MaskedArray):
+        msg = "got a masked array, whose mask would be lost: use .filled() or give it by itself"
+        raise TypeError(msg)
+    array = np.asarray(value)
+    if array.dtype.hasobject or array.dtype.kind not in "?bBiufcSUMmV":
+        msg = f"got {type(value).__name__}"
+        raise TypeError(msg)
+    if array.dtype.names is not None and not _numeric(array.dtype):
+        msg = f"fields must be numbers or bytes, got {array.dtype}"
+        raise TypeError(msg)
+    return array
+
+
+def _numeric(kind: np.dtype[Any]) -> bool:
+    """Tell whether HDF5 has a type for a structure."""
+    kind = kind.base
+    if kind.fields is not None:
+        return all(_numeric(field[0]) for field in kind.fields.values())
+    return kind.kind in "?biufcS"
