@@ -101,12 +101,64 @@ def test_recordings_that_do_not_fit_are_refused(what: str, tmp_path: Path) -> No
     net.save(tmp_path / "c", recorders=True)
     (tmp_path / "r.h5").unlink()
     if what == "other":
-        recorded(tmp_path / "r.h5")
+        recorded(tmp_path / "r.h5")[0].run(0.0)
     elif what == "shorter":
         (tmp_path / "before.h5").rename(tmp_path / "r.h5")
     kind: Any = FileNotFoundError if what == "none" else ValueError
     with pytest.raises(kind, match=r"r\.h5"):
         sl.Network.load(tmp_path / "c")
+
+
+# Two networks of one file
+
+
+def both(tmp_path: Path) -> tuple[sl.Network, sl.Network]:
+    net = make()
+    net.record(net.population(5, sl.LIF(I_e=900.0)), "V_m", to=tmp_path / "r.h5")
+    net.run(10.0, save=tmp_path / "c")
+    return net, sl.Network.load(tmp_path / "c")
+
+
+def assert_shut_out(net: sl.Network, *, reading: bool = True) -> None:
+    t = net.t
+    recorder: Any = net.recorders[0]
+    uses = (lambda: net.run(1.0), recorder.clear, lambda: recorder.values)
+    for use in uses if reading else uses[:2]:
+        with pytest.raises(OSError, match=r"another network.*r\.h5"):
+            use()
+    assert net.t == t
+
+
+def test_two_networks_of_one_checkpoint_do_not_mix(tmp_path: Path) -> None:
+    _, a = both(tmp_path)
+    b, c = sl.Network.load(tmp_path / "c"), sl.Network.load(tmp_path / "c")
+    a.run(5.0)
+    for n in (b, c):
+        assert_shut_out(n)
+    assert a.recorders[0].times[-1] == 15.0
+    again = sl.Network.load(tmp_path / "c")
+    again.run(20.0)
+    assert_shut_out(a)
+    assert again.recorders[0].times[-1] == 30.0
+    assert sl.read_recording(tmp_path / "r.h5").t == 30.0
+
+
+@pytest.mark.parametrize("first", ["old", "new"])
+def test_a_network_and_its_copy_do_not_mix(first: str, tmp_path: Path) -> None:
+    old, new = both(tmp_path)
+    one, other = (old, new) if first == "old" else (new, old)
+    one.run(5.0)
+    assert_shut_out(other, reading=first == "new")  # the beginning is still as it was
+    one.run(5.0)
+    assert len(one.recorders[0].times) == 200
+
+
+def test_clearing_after_a_load_takes_the_file_over(tmp_path: Path) -> None:
+    old, new = both(tmp_path)
+    new.recorders[0].clear()
+    new.run(1.0)
+    assert len(new.recorders[0].times) == 10
+    assert_shut_out(old)
 
 
 # Checkpoints within a run

@@ -52,8 +52,7 @@ class _Recorder(Recorded):
         """Forget what was recorded so far; a file is emptied of it, too."""
         self.network._require_idle()
         if self._file is not None:
-            self._file.done[self._name] = (0, self.network._step - 1)
-            self._file.cut()
+            self._file.clear(self._name, self.network._step)
         self._forget()
 
     def _forget(self) -> None:
@@ -133,8 +132,15 @@ class _Recorder(Recorded):
             path = path.with_stem(f"{path.stem}.rank{self.network.ranks.rank}")
         shared = (r._file for r in self.network.recorders if r._file and r._file.path == path)
         file = next(shared, None) or RecordingFile(path, self.network.dt, self.network.seed)
-        self._name = file.add(self._title, self._layout(), self.network._step)
-        self._file = file
+        name = None
+        try:
+            with self.network.ranks.all_or_none(f"recording to {path}"):
+                name = file.add(self._title, self._layout(), self.network._step)
+        except BaseException:
+            if name is not None:  # on another rank it failed
+                file.remove(name)
+            raise
+        self._file, self._name = file, name
 
     def _go_on(self, file: RecordingFile, name: str) -> None:
         """Go on in a file, after a load."""

@@ -4,7 +4,8 @@ A group for each recorder holds `stamps` (steps, ascending) and `ids` or `values
 entries are complete, and the step up to which was recorded. `done` is written after the data has been flushed, so what
 it counts is there whenever the writer dies; what lies behind it is overwritten. While a network runs, the file is open
 in HDF5's SWMR mode (single writer, multiple readers); between runs it is closed. It is never repaired in place: where
-it has to be cut, it is written anew and takes the place of the old one at once.
+it has to be cut, it is written anew and takes the place of the old one at once. `writer` says which `RecordingFile`
+wrote last: two networks loaded from one checkpoint would mix what they record.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import ctypes
 import errno
 import math
 import os
+import re
 import shutil
 import uuid
 from bisect import bisect_right
@@ -28,7 +30,7 @@ import numpy.typing as npt
 from spikelet import _core
 from spikelet._checks import fail
 from spikelet._extras import extra
-from spikelet._files import replacing, sync
+from spikelet._files import TEMPORARY, replacing, sync
 
 FORMAT, VERSION = "spikelet recording", 1
 BLOCK = 1 << 20  # entries read or copied at a time
@@ -49,24 +51,38 @@ def _naming(path: Path) -> Iterator[None]:
     except (OSError, RuntimeError, KeyError) as error:
         if isinstance(error, OSError) and error.filename is not None:
             raise
-        msg = f"recording {path}: {error}"
+        text = re.sub(rf"{re.escape(TEMPORARY)}\w+", path.name, str(error))
+        msg = f"recording {path}: {text}"
         raise OSError(msg) from error
 
 
-def _read_header(path: Path) -> dict[str, Any]:
-    with reading(path) as file:
-        return dict(file.attrs)
+def _marked_open(path: Path) -> bool:
+    """Return whether a writer has not closed the file, or died: HDF5's mark."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    return len(head) == 12 and head[11] != 0
+
+
+def _open_to_read(path: Path) -> Any:
+    """Open a closed file plainly, which notices where it was cut, but one that is marked as open in SWMR mode."""
+    h5py = _h5py()
+    with contextlib.suppress(OSError):
+        if not _marked_open(path):
+            return h5py.File(path, "r", libver="latest", locking=False)
+    # A writer may have begun meanwhile.
+    swmr = _marked_open(path)
+    return h5py.File(path, "r", libver="latest", swmr=swmr, locking=False)
 
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[Any]:
     """Open a recording that may be growing, or may have been left by a crash."""
-    h5py = _h5py()
+    _h5py()
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, "no such recording", str(path))
     _detach(path)
     try:
-        file = h5py.File(path, "r", libver="latest", swmr=True, locking=False)
+        file = _open_to_read(path)
     except OSError as error:
         fail("recording", "path", str(path), f"must be a recording on disk ({error})")
     with file:
@@ -165,6 +181,15 @@ def _make_group(file: Any, name: str, layout: Layout, done: tuple[int, int]) -> 
     group.create_dataset("done", data=np.array(done, dtype=np.int64))
 
 
+def _new_writer() -> np.bytes_:
+    return np.bytes_(uuid.uuid4().hex)  # of one size: SWMR mode changes attributes in place only
+
+
+def _require_folder(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
+
+
 class RecordingFile:
     """A file that recorders of one network write to."""
 
@@ -176,19 +201,24 @@ class RecordingFile:
             "spikelet": _core.__version__,
         }
         self.header |= {"dt": dt, "seed": np.uint64(seed), "id": str(uuid.uuid4()), "part": 0}
+        self.writer = _new_writer()  # or who was it when the file was found again
         self.layouts: dict[str, Layout] = {}
         self.done: dict[str, tuple[int, int]] = {}  # entries, and the step up to which is recorded
         self._file: Any = None  # while open for writing
         self._handles: dict[str, tuple[Any, Any, Any]] = {}  # its stamps, data and done
         self._inode: tuple[int, int] | None = None
+        self._made = False
+        self._left: dict[str, int] | None = (
+            None  # entries there when it was found again, until it is written to
+        )
 
     # Making -------------------------------------------------------------------------------------------------------
 
     def add(self, name: str, layout: Layout, now: int) -> str:
         """Make room for one more recorder; return the name of its group."""
-        if not self.layouts and self.path.exists():
-            msg = "exists, and is not overwritten: record to another file, or remove it"
-            raise FileExistsError(errno.EEXIST, msg, str(self.path))
+        _h5py()
+        if not self._made:
+            self._require_new()
         if not self.empty:
             rule = (
                 "holds recordings already, and can take no further recorder; give it another file"
@@ -200,24 +230,41 @@ class RecordingFile:
         )
         self.layouts[name], self.done[name] = layout, (0, now - 1)
         try:
-            self._create(self.path)
+            if self._made:
+                self._create()
         except BaseException:
-            del self.layouts[name], self.done[name]
+            self.remove(name)
             raise
         return name
 
-    def _create(self, path: Path) -> None:
+    def remove(self, name: str) -> None:
+        """Take back `add`."""
+        del self.layouts[name], self.done[name]
+
+    def _require_new(self) -> None:
+        _require_folder(self.path)
+        if os.path.lexists(self.path):
+            msg = "exists, and is not overwritten: record to another file, or remove it"
+            raise FileExistsError(errno.EEXIST, msg, str(self.path))
+
+    def make(self) -> None:
+        """Make the file, if that was not done yet: all of its recorders are known by now."""
+        if not self._made:
+            self._require_new()
+            self._create()
+
+    def _create(self) -> None:
         h5py = _h5py()
-        if not path.parent.is_dir():
-            raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
+        _require_folder(self.path)
         with (
-            replacing(path) as part,
-            _naming(path),
+            _naming(self.path),
+            replacing(self.path) as part,
             h5py.File(part, "w", libver="latest", locking=False, track_order=True) as file,
         ):
-            file.attrs.update(self.header)
+            file.attrs.update({**self.header, "writer": self.writer})
             for name, layout in self.layouts.items():
                 _make_group(file, name, layout, self.done[name])
+        self._made = True
 
     def _next_path(self) -> Path:
         stem, part = self.path.stem, int(self.header["part"])
@@ -230,8 +277,11 @@ class RecordingFile:
         return not any(entries for entries, _ in self.done.values())
 
     def require_next(self) -> None:
-        """Check that `start_again` can make its file."""
-        if not self.empty and self._next_path().exists():
+        """Check that `start_again` can go on."""
+        if self.empty:
+            return
+        _require_folder(self.path)
+        if os.path.lexists(self._next_path()):
             msg = "exists, and is not overwritten by a reset"
             raise FileExistsError(errno.EEXIST, msg, str(self._next_path()))
 
@@ -241,7 +291,7 @@ class RecordingFile:
         if full:
             self.path = self._next_path()
             self.header |= {"part": self.header["part"] + 1, "id": str(uuid.uuid4())}
-            self._create(self.path)
+            self.writer, self._made, self._left = _new_writer(), False, None
 
     # Writing ------------------------------------------------------------------------------------------------------
 
@@ -263,19 +313,12 @@ class RecordingFile:
                     _trim(self.path)
 
     def _open(self) -> None:
-        try:
-            stored = str(_read_header(self.path)["id"])
-        except ValueError:
-            stored = ""
-        if stored != self.header["id"]:
-            self._changed()
-        with reading(self.path) as file:
-            found = {name: int(file[name]["done"][0]) for name in self.done}
-        if any(found[name] < entries for name, (entries, _) in self.done.items()):
-            self._changed()
-        with self.path.open("rb") as plain:
-            crashed = plain.read(12)[11] != 0  # HDF5's mark that a writer did not close it
-        if crashed or any(found[name] > entries for name, (entries, _) in self.done.items()):
+        self.make()
+        with self._own() as file:
+            found = self._entries(file)
+        if _marked_open(self.path) or any(
+            found[name] > entries for name, (entries, _) in self.done.items()
+        ):
             self.cut()
         h5py = _h5py()
         access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
@@ -285,15 +328,44 @@ class RecordingFile:
             self.path
         ):  # at once in SWMR mode: a file marked as open otherwise could not be read after a crash
             flags = h5py.h5f.ACC_RDWR | h5py.h5f.ACC_SWMR_WRITE
-            self._file = h5py.File(h5py.h5f.open(os.fsencode(self.path), flags, access))
-            self._inode = _identity(self.path)
+            file = h5py.File(h5py.h5f.open(os.fsencode(self.path), flags, access))
+            if self._left is not None:
+                writer = _new_writer()
+                file.attrs.modify("writer", writer)
+                self.writer, self._left = writer, None
+            self._file, self._inode = file, _identity(self.path)
             self._handles = {
                 name: (group["stamps"], _data(group), group["done"])
                 for name, group in self._file.items()
             }
 
+    @contextlib.contextmanager
+    def _own(self) -> Iterator[Any]:
+        """Open it for reading, and check that nobody else has written to it."""
+        with contextlib.ExitStack() as opened:
+            try:
+                file = opened.enter_context(reading(self.path))
+            except ValueError:
+                self._changed()
+            stored = file.attrs.get("id"), file.attrs.get("writer")
+            if stored != (self.header["id"], self.writer):
+                self._changed()
+            yield file
+
+    def _entries(self, file: Any) -> dict[str, int]:
+        """Return how much there is, which is going to be changed."""
+        found = {name: int(file[name]["done"][0]) for name in self.done}
+        if any(found[name] < entries for name, (entries, _) in self.done.items()):
+            self._changed()
+        if self._left not in (None, found):  # its writer went on
+            self._changed()
+        return found
+
     def _changed(self) -> NoReturn:
-        msg = "was changed or replaced by someone else since it was written last"
+        msg = (
+            "was changed or replaced by someone else since it was written or loaded last"
+            " (another network of the same checkpoint?)"
+        )
         raise OSError(errno.EIO, msg, str(self.path))
 
     def append(self, arrays: Mapping[str, Arrays], now: int) -> None:
@@ -350,22 +422,37 @@ class RecordingFile:
 
     def sync(self) -> None:
         """Make what was appended safe from a crash of the machine."""
+        self.make()
         sync(self.path)
+
+    def clear(self, name: str, now: int) -> None:
+        """Forget what a recorder wrote."""
+        before, self.done[name] = self.done[name], (0, now - 1)
+        if not self._made:
+            return
+        try:
+            self.cut()
+        except BaseException:
+            self.done[name] = before
+            raise
 
     def cut(self) -> None:
         """Write the file anew with those entries only that count."""
         if self.empty and not self.path.exists():
-            self._create(self.path)
+            self._create()
             return
         h5py = _h5py()
         with (
             replacing(self.path) as part,
-            reading(self.path) as old,
+            self._own() as old,
             h5py.File(part, "w", libver="latest", locking=False, track_order=True) as new,
         ):
-            new.attrs.update(old.attrs)
+            self._entries(old)
+            writer = self.writer if self._left is None else _new_writer()
+            new.attrs.update({**old.attrs, "writer": writer})
             for name, (entries, now) in self.done.items():
                 self._copy(old[name], new, name, entries, now)
+        self.writer, self._left = writer, None
 
     def _copy(self, old: Any, new: Any, name: str, entries: int, now: int) -> None:
         _make_group(new, name, self.layouts[name], (entries, now))
@@ -383,7 +470,8 @@ class RecordingFile:
     @contextlib.contextmanager
     def group(self, name: str) -> Iterator[tuple[Any, int]]:
         """Open a group for reading; also the number of its entries that count."""
-        with reading(self.path) as file:
+        self.make()
+        with self._own() as file:
             yield file[name], self.done[name][0]
 
     # Checkpoints --------------------------------------------------------------------------------------------------
@@ -419,4 +507,6 @@ class RecordingFile:
                 if name not in file or file[name]["done"][0] < entries:
                     rule = f"must hold at least the {entries} entries of {name} that the checkpoint counts"
                     fail("Network.load", "recording", str(path), rule)
+            found.writer, found._made = file.attrs["writer"], True
+            found._left = {name: int(file[name]["done"][0]) for name in found.done}
         return found

@@ -61,8 +61,9 @@ def pending(net: Network) -> bool:
 
 def next_files(net: Network, step: int) -> None:
     """Let recorders on disk go on in new files, as the clock is set back."""
-    for file in _files(net):
-        file.require_next()
+    with net.ranks.all_or_none("going on in new files"):
+        for file in _files(net):
+            file.require_next()
     for file in _files(net):
         file.start_again(step)
 

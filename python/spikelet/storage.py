@@ -188,7 +188,7 @@ def _describe_recorders(net: Network, out: _Writer, folder: Path) -> dict[str, A
         described.append(d)
     with net.ranks.all_or_none("synchronising recordings"):
         for file in files:
-            file.sync()  # what the checkpoint counts on
+            file.sync()  # what the checkpoint counts on; makes it, too
     recordings = net.ranks.gather("recordings", [f.describe(folder) for f in files])
     return {"recorders": described, "recordings": recordings if any(recordings) else []}
 
