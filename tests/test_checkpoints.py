@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import spikelet as sl
+from spikelet._files import replacing
 
 from .conftest import busy_network, make
 from .test_recordings import assert_same, recorded
@@ -193,6 +194,37 @@ def test_bad_ways_to_save_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="save_every must be a multiple of dt"):
         net.run(1.0, save=tmp_path / "c", save_every=0.15)
     assert net.t == 0.0
+
+
+def test_where_it_cannot_be_saved_is_noticed_before_the_run(tmp_path: Path) -> None:
+    net, _ = recorded(tmp_path / "r.h5")
+    net.run(1.0)
+    (tmp_path / "link").symlink_to("r.h5")
+    places: dict[str, tuple[Any, str]] = {
+        "r.h5": (ValueError, "recorder"),
+        "link": (ValueError, "recorder"),
+        "nowhere/c": (FileNotFoundError, "nowhere"),
+        ".": (IsADirectoryError, tmp_path.name),
+    }
+    for name, (kind, match) in places.items():
+        with pytest.raises(kind, match=match):
+            net.run(1e6, save=tmp_path / name)
+        with pytest.raises(kind, match=match):
+            net.save(tmp_path / name)
+    assert net.t == 1.0
+    net.run(1.0)
+    assert net.recorders[3].times[-1] == 2.0
+
+
+def test_errors_name_the_file_that_was_meant(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught, replacing(tmp_path / "a" / "b") as part:
+        part.write_text("x")
+    assert caught.value.filename == str(tmp_path / "a" / "b")
+    (tmp_path / "c").mkdir()
+    with pytest.raises(OSError, match=r"c'$") as other, replacing(tmp_path / "c") as part:
+        part.write_text("x")
+    assert other.value.filename == str(tmp_path / "c")
+    assert [p.name for p in tmp_path.iterdir()] == ["c"]
 
 
 def test_a_save_that_fails_leaves_the_old_one(tmp_path: Path, monkeypatch: Any) -> None:

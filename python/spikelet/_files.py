@@ -38,8 +38,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield part
         sync(part)
         part.replace(target)
-    except BaseException:
-        part.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        if isinstance(error, OSError) and error.filename in (part, str(part)):
+            raise OSError(error.errno, error.strerror, str(path)) from error  # what the user knows
         raise
     sync(target.parent)
 

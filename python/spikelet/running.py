@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from spikelet import storage
 from spikelet._checks import fail, interval, steps_of
 from spikelet.progress import bar
 
@@ -80,6 +81,8 @@ def run(
     if save is None and save_every is not None:
         fail("run", "save_every", save_every, "needs save, the file to write;")
     period = None if save_every is None else interval("run", save_every, net.dt, "save_every")
+    if save is not None:
+        storage.require_target(net, save)
     start = net._step
 
     def report(call: Callable[[float], Any]) -> Report:

@@ -7,6 +7,7 @@ before anything is built; what does not fit is an error that says what and where
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import zipfile
@@ -82,6 +83,7 @@ def save(
     also: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Write a network, and arrays of others; one file, whatever ranks share it."""
+    require_target(net, path)
     if net.ranks.size > 1:
         net.prepare()  # all ranks know the longest delay then
     header, arrays = _describe(net, Path(path).absolute().parent, recorders=recorders)
@@ -90,6 +92,18 @@ def save(
     with net.ranks.all_or_none(f"saving {path}"):
         if net.ranks.rank == 0:
             _write(path, header, arrays)
+
+
+def require_target(net: Network, path: str | os.PathLike[str]) -> None:
+    """Check that a network can be saved there, before it runs for long."""
+    target = Path(os.path.realpath(path))
+    with net.ranks.all_or_none(f"saving {path}"):
+        if any(Path(os.path.realpath(file.path)) == target for file in running.files(net)):
+            fail("save", "path", str(path), "must not be a file that a recorder writes to")
+        if net.ranks.rank == 0 and not target.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "no such folder", str(target.parent))
+        if net.ranks.rank == 0 and target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
 
 
 def _write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> None:
