@@ -134,7 +134,7 @@ class _Recorder(Recorded):
         file = next(shared, None) or RecordingFile(path, self.network.dt, self.network.seed)
         name = None
         try:
-            with self.network.ranks.all_or_none(f"recording to {path}"):
+            with self.network.ranks.all_or_none("recording to a file"):
                 name = file.add(self._title, self._layout(), self.network._step)
         except BaseException:
             if name is not None:  # on another rank it failed
