@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import itertools
 import math
 import os
 import re
@@ -181,6 +182,39 @@ def _make_group(file: Any, name: str, layout: Layout, done: tuple[int, int]) -> 
     group.create_dataset("done", data=np.array(done, dtype=np.int64))
 
 
+def _checked(description: Any) -> dict[str, Any]:
+    """Return the header in a description of a checkpoint."""
+    where = "stored network: recording"
+    header = _fields(where, description, path=str, header=dict, done=dict)["header"]
+    for name, pair in description["done"].items():
+        whole = isinstance(pair, list) and [type(x) for x in pair] == [int, int]
+        if not whole or pair[0] < 0 or not -1 <= pair[1] <= _LAST:
+            fail(where, f"done of {name}", pair, "must be a number of entries and a step")
+    return _fields(
+        where, header, format=str, version=int, spikelet=str, dt=float, seed=int, id=str, part=int
+    )
+
+
+def _fields(where: str, found: Any, **kinds: type) -> dict[str, Any]:
+    """Check that a description has these fields and no others."""
+    if not isinstance(found, dict) or set(found) != set(kinds):
+        odd = sorted(set(found) ^ set(kinds)) if isinstance(found, dict) else found
+        fail(where, "fields", odd, f"must be {', '.join(kinds)}; unknown or missing")
+    for name, kind in kinds.items():
+        if type(found[name]) is not kind:
+            fail(where, name, found[name], f"must be of type {kind.__name__}")
+    return found
+
+
+def _require_step(group: Any, name: str, entries: int, step: int) -> None:
+    """Check that so many entries lie before or at a step."""
+    first, last = max(0, entries - 1), min(entries + 1, int(group["done"][0]))
+    around = group["stamps"][first:last]
+    if (around[: entries - first] > step).any() or (around[entries - first :] <= step).any():
+        rule = f"must be the {entries} up to step {step}"
+        fail("stored network: recording", f"entries of {name}", around.tolist(), rule)
+
+
 def _new_writer() -> np.bytes_:
     return np.bytes_(uuid.uuid4().hex)  # of one size: SWMR mode changes attributes in place only
 
@@ -225,9 +259,8 @@ class RecordingFile:
             )
             fail("record", "to", str(self.path), rule)
         name = name.replace("/", "_").replace("\0", "_")
-        name = next(
-            n for n in (name, *(f"{name}.{k}" for k in range(2, 1 << 20))) if n not in self.layouts
-        )
+        names = itertools.chain([name], (f"{name}.{k}" for k in itertools.count(2)))
+        name = next(n for n in names if n not in self.layouts)
         self.layouts[name], self.done[name] = layout, (0, now - 1)
         try:
             if self._made:
@@ -243,6 +276,8 @@ class RecordingFile:
 
     def _require_new(self) -> None:
         _require_folder(self.path)
+        if self.path.is_dir():
+            fail("record", "to", str(self.path), "must be a file, not a folder")
         if os.path.lexists(self.path):
             msg = "exists, and is not overwritten: record to another file, or remove it"
             raise FileExistsError(errno.EEXIST, msg, str(self.path))
@@ -486,7 +521,7 @@ class RecordingFile:
     @classmethod
     def restore(cls, description: Mapping[str, Any], folder: Path) -> RecordingFile:
         """Find a file again; nothing is written to it before the network runs on."""
-        header = description["header"]
+        header = _checked(description)
         path = Path(os.path.normpath(folder / description["path"]))
         found = cls(path, header["dt"], header["seed"])
         found.header = {**header, "seed": np.uint64(header["seed"])}
@@ -507,6 +542,7 @@ class RecordingFile:
                 if name not in file or file[name]["done"][0] < entries:
                     rule = f"must hold at least the {entries} entries of {name} that the checkpoint counts"
                     fail("Network.load", "recording", str(path), rule)
+                _require_step(file[name], name, *found.done[name])
             found.writer, found._made = file.attrs["writer"], True
             found._left = {name: int(file[name]["done"][0]) for name in found.done}
         return found
