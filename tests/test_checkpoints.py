@@ -349,6 +349,53 @@ def test_what_is_unknown_is_refused(change: str, tmp_path: Path) -> None:
     assert str(tmp_path / "c") in str(caught.value)
 
 
+def first(header: dict[str, Any], name: str) -> Any:
+    return header["recorders"][1] if name == "recorder" else header["recordings"][0][0]
+
+
+RECORDERS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "field": (lambda h: first(h, "recorder").update(mood=1), "mood"),
+    "kind": (lambda h: first(h, "recorder").update(kind="state"), "kind"),
+    "target": (lambda h: first(h, "recorder").update(target=-1), "target"),
+    "file": (lambda h: first(h, "recorder").update(file=-1), "file"),
+    "name": (lambda h: first(h, "recorder").update(name="cells.V_m"), "name|recorder"),
+    "one less": (lambda h: h["recorders"].pop(), "poisson-cells.weights"),
+    "list": (lambda h: h.update(recordings={}), "recordings"),
+    "recording field": (lambda h: first(h, "").update(mood=1), "mood"),
+    "recording": (lambda h: h["recordings"][0].__setitem__(0, 3), "fields"),
+    "id": (lambda h: first(h, "")["header"].update(id=3), "id"),
+    "dt": (lambda h: first(h, "")["header"].update(dt=0.7), "0.7"),
+    "entries": (lambda h: first(h, "")["done"].update({"cells.spikes": [-1, 3]}), "-1"),
+    "fewer": (lambda h: first(h, "")["done"].update({"cells.spikes": [3, 123]}), "3 up to"),
+    "more": (lambda h: first(h, "")["done"].update({"cells.V_m": [122, 121]}), "122 up to"),
+    "late": (lambda h: h.update(now=100), "after"),
+}
+
+
+@pytest.mark.parametrize("change", RECORDERS)
+def test_recorders_that_do_not_fit_are_refused(change: str, tmp_path: Path) -> None:
+    net, _ = recorded(tmp_path / "r.h5")
+    net.run(12.3, save=tmp_path / "c")
+    how, match = RECORDERS[change]
+    rewrite(tmp_path / "c", how)
+    with pytest.raises(ValueError, match=match):
+        sl.Network.load(tmp_path / "c")
+
+
+@pytest.mark.parametrize(
+    "change", [lambda x: x[:-1], lambda x: x[::-1], lambda x: x + 1, lambda x: x.astype(float)]
+)
+def test_times_that_do_not_fit_are_refused(change: Any, tmp_path: Path) -> None:
+    stored(tmp_path / "c")
+    with np.load(tmp_path / "c") as file:
+        arrays = dict(file)
+    arrays["recorder3.stamps"] = change(arrays["recorder3.stamps"])
+    with (tmp_path / "c").open("wb") as out:
+        np.savez(out, **arrays)
+    with pytest.raises(ValueError, match=r"recorder3\."):
+        sl.Network.load(tmp_path / "c")
+
+
 def test_files_of_the_version_before_are_read(tmp_path: Path) -> None:
     net = stored(tmp_path / "c")
 

@@ -285,6 +285,11 @@ def test_the_file_is_made_when_all_its_recorders_are_known(
     assert sl.read_recording(path, "cells.V_m").t == 1.0
 
 
+def test_folders_are_refused(small: Any, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="folder"):
+        small[0].record(small[1], "spikes", to=tmp_path)
+
+
 def test_a_cut_file_is_refused(small: Any, tmp_path: Path) -> None:
     net, cells = small
     path = tmp_path / "r.h5"
