@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import spikelet as sl
-from spikelet import recording_file, running
+from spikelet import recording_access, running
 
 from .conftest import busy_network, make
 
@@ -25,7 +25,7 @@ PIECE = 1 << 15
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "PIECE", PIECE)
-    monkeypatch.setattr(recording_file, "BLOCK", 1000)
+    monkeypatch.setattr(recording_access, "BLOCK", 1000)
 
 
 def recorded(to: Path | None = None, **kwargs: Any) -> tuple[sl.Network, list[Any]]:
@@ -207,7 +207,7 @@ def test_it_can_be_read_while_it_grows(tmp_path: Path) -> None:
     done = threading.Event()
 
     def look() -> None:
-        while not recording_file._marked_open(tmp_path / "r.h5"):  # by the run
+        while not recording_access.marked_open(tmp_path / "r.h5"):  # by the run
             time.sleep(0.001)
         while not done.is_set():
             stored: Any = sl.read_recording(tmp_path / "r.h5", "cells.V_m")
@@ -311,9 +311,9 @@ def test_a_writer_that_begins_while_a_file_is_opened(small: Any, tmp_path: Path)
     with v._file.writing():
         v._file._file.flush()
         code = f"""
-from spikelet import recording_file
-marks, real = [False], recording_file._marked_open
-recording_file._marked_open = lambda path: marks.pop() if marks else real(path)
+from spikelet import recording_access
+marks, real = [False], recording_access.marked_open
+recording_access.marked_open = lambda path: marks.pop() if marks else real(path)
 import spikelet as sl
 print(sl.read_recording({str(tmp_path / "r.h5")!r}).t)
 """

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet import recording_file
+from spikelet import recording_access
 from spikelet._checks import fail, interval
 from spikelet.neurons import NeuronModel
 from spikelet.projection import Projection
-from spikelet.recording_file import Arrays, Layout, RecordingFile
+from spikelet.recording_access import Arrays
+from spikelet.recording_file import Layout, RecordingFile
 from spikelet.recordings import _LAST, Recorded, RecordedSamples, RecordedSpikes
 
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ class _Recorder(Recorded):
         self.network._require_idle()
         if self._file is not None:
             with self._file.group(self._name) as (group, n):
-                first, last = recording_file.span(group, n, start, stop)
-                yield from recording_file.blocks(group, first, last)
+                first, last = recording_access.span(group, n, start, stop)
+                yield from recording_access.blocks(group, first, last)
         for stamps, data in (*self._memory(), self._held()):
             first, last = np.searchsorted(stamps, (start, stop), side="right")
             yield stamps[first:last], data[first:last]

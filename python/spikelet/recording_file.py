@@ -11,136 +11,37 @@ wrote last: two networks loaded from one checkpoint would mix what they record.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import itertools
 import math
 import os
-import re
 import shutil
 import uuid
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._checks import fail
-from spikelet._extras import extra
-from spikelet._files import TEMPORARY, replacing, sync
-
-FORMAT, VERSION = "spikelet recording", 1
-BLOCK = 1 << 20  # entries read or copied at a time
-_LAST = np.iinfo(np.int64).max
-
-Arrays: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[Any]]  # stamps, and ids or values
-
-
-def _h5py() -> Any:
-    return extra("h5py", "a recording on disk", "hdf5")
-
-
-@contextlib.contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Turn what HDF5 raises into an OSError that names the file."""
-    try:
-        yield
-    except (OSError, RuntimeError, KeyError) as error:
-        if isinstance(error, OSError) and error.filename is not None:
-            raise
-        text = re.sub(rf"{re.escape(TEMPORARY)}\w+", path.name, str(error))
-        msg = f"recording {path}: {text}"
-        raise OSError(msg) from error
-
-
-def _marked_open(path: Path) -> bool:
-    """Return whether a writer has not closed the file, or died: HDF5's mark."""
-    with path.open("rb") as file:
-        head = file.read(12)
-    return len(head) == 12 and head[11] != 0
-
-
-def _open_to_read(path: Path) -> Any:
-    """Open a closed file plainly, which notices where it was cut, but one that is marked as open in SWMR mode."""
-    h5py = _h5py()
-    with contextlib.suppress(OSError):
-        if not _marked_open(path):
-            return h5py.File(path, "r", libver="latest", locking=False)
-    # A writer may have begun meanwhile.
-    swmr = _marked_open(path)
-    return h5py.File(path, "r", libver="latest", swmr=swmr, locking=False)
-
-
-@contextlib.contextmanager
-def reading(path: Path) -> Iterator[Any]:
-    """Open a recording that may be growing, or may have been left by a crash."""
-    _h5py()
-    if not path.exists():
-        raise FileNotFoundError(errno.ENOENT, "no such recording", str(path))
-    _detach(path)
-    try:
-        file = _open_to_read(path)
-    except OSError as error:
-        fail("recording", "path", str(path), f"must be a recording on disk ({error})")
-    with file:
-        if file.attrs.get("format") != FORMAT:
-            fail("recording", "path", str(path), "must be a recording of spikelet")
-        if file.attrs["version"] > VERSION:
-            text = (
-                f"was written by a newer version ({file.attrs['spikelet']}); this one reads up to"
-            )
-            fail("recording", "path", str(path), f"{text} format {VERSION}")
-        with _naming(path):
-            yield file
-
-
-def _data(group: Any) -> Any:
-    return group["ids" if "ids" in group else "values"]
-
-
-def span(group: Any, n: int, start: int, stop: int) -> tuple[int, int]:
-    """Return the range of entries with start < stamp <= stop among the first n."""
-    stamps = group["stamps"]
-    first = bisect_right(stamps, start, 0, n) if start >= 0 else 0
-    return first, (bisect_right(stamps, stop, first, n) if stop < _LAST else n)
-
-
-def blocks(group: Any, first: int, last: int) -> Iterator[Arrays]:
-    """Read a range of entries, some MB at a time; at least one block."""
-    data = _data(group)
-    rows = max(1, BLOCK // max(1, int(np.prod(data.shape[1:]))))
-    for k in range(first, max(last, first + 1), rows):
-        part = slice(k, max(k, min(k + rows, last)))
-        yield group["stamps"][part], data[part]
-
-
-_GIVEN_UP: set[tuple[int, int]] = set()
-
-
-def _give_up(path: Path, handles: Any) -> None:
-    """Leave a file alone on which a write failed although room had been reserved.
-
-    HDF5 crashes where such a file is used or closed, so its handles live on, and the path gets a copy.
-    """
-    _GIVEN_UP.add(_identity(path))
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(handles))
-    with contextlib.suppress(OSError):  # the disk may be full; `reading` tries again
-        _detach(path)
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    state = path.stat()
-    return state.st_dev, state.st_ino
-
-
-def _detach(path: Path) -> None:
-    if path.exists() and _identity(path) in _GIVEN_UP:
-        with replacing(path) as part:
-            shutil.copyfile(path, part)
+from spikelet._files import replacing, sync
+from spikelet.recording_access import (
+    FORMAT,
+    LAST,
+    VERSION,
+    Arrays,
+    blocks,
+    data_of,
+    give_up,
+    hdf5,
+    identity,
+    marked_open,
+    naming,
+    reading,
+)
 
 
 def _trim(path: Path) -> None:
@@ -188,7 +89,7 @@ def _checked(description: Any) -> dict[str, Any]:
     header = _fields(where, description, path=str, header=dict, done=dict)["header"]
     for name, pair in description["done"].items():
         whole = isinstance(pair, list) and [type(x) for x in pair] == [int, int]
-        if not whole or pair[0] < 0 or not -1 <= pair[1] <= _LAST:
+        if not whole or pair[0] < 0 or not -1 <= pair[1] <= LAST:
             fail(where, f"done of {name}", pair, "must be a number of entries and a step")
     return _fields(
         where, header, format=str, version=int, spikelet=str, dt=float, seed=int, id=str, part=int
@@ -250,7 +151,7 @@ class RecordingFile:
 
     def add(self, name: str, layout: Layout, now: int) -> str:
         """Make room for one more recorder; return the name of its group."""
-        _h5py()
+        hdf5()
         if not self._made:
             self._require_new()
         if not self.empty:
@@ -289,10 +190,10 @@ class RecordingFile:
             self._create()
 
     def _create(self) -> None:
-        h5py = _h5py()
+        h5py = hdf5()
         _require_folder(self.path)
         with (
-            _naming(self.path),
+            naming(self.path),
             replacing(self.path) as part,
             h5py.File(part, "w", libver="latest", locking=False, track_order=True) as file,
         ):
@@ -343,7 +244,7 @@ class RecordingFile:
             file: Any = self._file
             self._file, self._handles = None, {}
             if file is not None:  # append has not given it up
-                with _naming(self.path):
+                with naming(self.path):
                     file.close()
                     _trim(self.path)
 
@@ -351,15 +252,15 @@ class RecordingFile:
         self.make()
         with self._own() as file:
             found = self._entries(file)
-        if _marked_open(self.path) or any(
+        if marked_open(self.path) or any(
             found[name] > entries for name, (entries, _) in self.done.items()
         ):
             self.cut()
-        h5py = _h5py()
+        h5py = hdf5()
         access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
         access.set_libver_bounds(h5py.h5f.LIBVER_LATEST, h5py.h5f.LIBVER_LATEST)
         access.set_file_locking(False, True)  # many file systems of clusters have none
-        with _naming(
+        with naming(
             self.path
         ):  # at once in SWMR mode: a file marked as open otherwise could not be read after a crash
             flags = h5py.h5f.ACC_RDWR | h5py.h5f.ACC_SWMR_WRITE
@@ -368,9 +269,9 @@ class RecordingFile:
                 writer = _new_writer()
                 file.attrs.modify("writer", writer)
                 self.writer, self._left = writer, None
-            self._file, self._inode = file, _identity(self.path)
+            self._file, self._inode = file, identity(self.path)
             self._handles = {
-                name: (group["stamps"], _data(group), group["done"])
+                name: (group["stamps"], data_of(group), group["done"])
                 for name, group in self._file.items()
             }
 
@@ -405,8 +306,8 @@ class RecordingFile:
 
     def append(self, arrays: Mapping[str, Arrays], now: int) -> None:
         """Write what was recorded up to a step; returns when it is safe from a crash of the process."""
-        with _naming(self.path):
-            if _identity(self.path) != self._inode:  # FileNotFoundError if it was removed
+        with naming(self.path):
+            if identity(self.path) != self._inode:  # FileNotFoundError if it was removed
                 self._changed()
             self._reserve({name: len(stamps) for name, (stamps, _) in arrays.items()})
             try:
@@ -417,7 +318,7 @@ class RecordingFile:
                     handle[...] = pair
                     handle.flush()
             except Exception:
-                _give_up(self.path, (self._file, self._handles))
+                give_up(self.path, (self._file, self._handles))
                 self._file = None
                 raise
             self.done.update(done)
@@ -476,7 +377,7 @@ class RecordingFile:
         if self.empty and not self.path.exists():
             self._create()
             return
-        h5py = _h5py()
+        h5py = hdf5()
         with (
             replacing(self.path) as part,
             self._own() as old,
@@ -491,7 +392,7 @@ class RecordingFile:
 
     def _copy(self, old: Any, new: Any, name: str, entries: int, now: int) -> None:
         _make_group(new, name, self.layouts[name], (entries, now))
-        stamps, data = new[name]["stamps"], _data(new[name])
+        stamps, data = new[name]["stamps"], data_of(new[name])
         for dataset in (stamps, data):
             dataset.resize(entries, axis=0)
         k = 0

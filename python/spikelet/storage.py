@@ -25,7 +25,8 @@ from spikelet._files import replaced
 from spikelet.population import Population
 from spikelet.projection import Projection
 from spikelet.recorders import make_recorder
-from spikelet.recording_file import Arrays, RecordingFile
+from spikelet.recording_access import Arrays
+from spikelet.recording_file import RecordingFile
 from spikelet.shared_state import family, own_state, whole_state
 
 if TYPE_CHECKING:
