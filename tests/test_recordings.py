@@ -285,6 +285,25 @@ def test_the_file_is_made_when_all_its_recorders_are_known(
     assert sl.read_recording(path, "cells.V_m").t == 1.0
 
 
+def test_a_run_waits_for_a_thread_that_reads(small: Any, tmp_path: Path) -> None:
+    net, cells = small
+    v = net.record(cells, "V_m", to=tmp_path / "r.h5")
+    net.run(1.0)
+    opened = threading.Event()
+
+    def look() -> None:
+        with recording_access.reading(tmp_path / "r.h5"):
+            opened.set()
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    opened.wait()
+    net.run(1.0)
+    thread.join()
+    assert len(v.times) == 20
+
+
 def test_folders_are_refused(small: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="folder"):
         small[0].record(small[1], "spikes", to=tmp_path)

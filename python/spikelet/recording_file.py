@@ -16,6 +16,7 @@ import itertools
 import math
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -264,7 +265,14 @@ class RecordingFile:
             self.path
         ):  # at once in SWMR mode: a file marked as open otherwise could not be read after a crash
             flags = h5py.h5f.ACC_RDWR | h5py.h5f.ACC_SWMR_WRITE
-            file = h5py.File(h5py.h5f.open(os.fsencode(self.path), flags, access))
+            for last in (*[False] * 200, True):
+                try:
+                    file = h5py.File(h5py.h5f.open(os.fsencode(self.path), flags, access))
+                    break
+                except OSError as error:  # another thread is reading it
+                    if last or "already open for read-only" not in str(error):
+                        raise
+                    time.sleep(0.005)
             if self._left is not None:
                 writer = _new_writer()
                 file.attrs.modify("writer", writer)
