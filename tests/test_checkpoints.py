@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import spikelet as sl
+from spikelet._files import replacing
 
 from .conftest import busy_network, make
 from .test_recordings import assert_same, recorded
@@ -101,12 +102,64 @@ def test_recordings_that_do_not_fit_are_refused(what: str, tmp_path: Path) -> No
     net.save(tmp_path / "c", recorders=True)
     (tmp_path / "r.h5").unlink()
     if what == "other":
-        recorded(tmp_path / "r.h5")
+        recorded(tmp_path / "r.h5")[0].run(0.0)
     elif what == "shorter":
         (tmp_path / "before.h5").rename(tmp_path / "r.h5")
     kind: Any = FileNotFoundError if what == "none" else ValueError
     with pytest.raises(kind, match=r"r\.h5"):
         sl.Network.load(tmp_path / "c")
+
+
+# Two networks of one file
+
+
+def both(tmp_path: Path) -> tuple[sl.Network, sl.Network]:
+    net = make()
+    net.record(net.population(5, sl.LIF(I_e=900.0)), "V_m", to=tmp_path / "r.h5")
+    net.run(10.0, save=tmp_path / "c")
+    return net, sl.Network.load(tmp_path / "c")
+
+
+def assert_shut_out(net: sl.Network, *, reading: bool = True) -> None:
+    t = net.t
+    recorder: Any = net.recorders[0]
+    uses = (lambda: net.run(1.0), recorder.clear, lambda: recorder.values)
+    for use in uses if reading else uses[:2]:
+        with pytest.raises(OSError, match=r"another network.*r\.h5"):
+            use()
+    assert net.t == t
+
+
+def test_two_networks_of_one_checkpoint_do_not_mix(tmp_path: Path) -> None:
+    _, a = both(tmp_path)
+    b, c = sl.Network.load(tmp_path / "c"), sl.Network.load(tmp_path / "c")
+    a.run(5.0)
+    for n in (b, c):
+        assert_shut_out(n)
+    assert a.recorders[0].times[-1] == 15.0
+    again = sl.Network.load(tmp_path / "c")
+    again.run(20.0)
+    assert_shut_out(a)
+    assert again.recorders[0].times[-1] == 30.0
+    assert sl.read_recording(tmp_path / "r.h5").t == 30.0
+
+
+@pytest.mark.parametrize("first", ["old", "new"])
+def test_a_network_and_its_copy_do_not_mix(first: str, tmp_path: Path) -> None:
+    old, new = both(tmp_path)
+    one, other = (old, new) if first == "old" else (new, old)
+    one.run(5.0)
+    assert_shut_out(other, reading=first == "new")  # the beginning is still as it was
+    one.run(5.0)
+    assert len(one.recorders[0].times) == 200
+
+
+def test_clearing_after_a_load_takes_the_file_over(tmp_path: Path) -> None:
+    old, new = both(tmp_path)
+    new.recorders[0].clear()
+    new.run(1.0)
+    assert len(new.recorders[0].times) == 10
+    assert_shut_out(old)
 
 
 # Checkpoints within a run
@@ -141,6 +194,37 @@ def test_bad_ways_to_save_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="save_every must be a multiple of dt"):
         net.run(1.0, save=tmp_path / "c", save_every=0.15)
     assert net.t == 0.0
+
+
+def test_where_it_cannot_be_saved_is_noticed_before_the_run(tmp_path: Path) -> None:
+    net, _ = recorded(tmp_path / "r.h5")
+    net.run(1.0)
+    (tmp_path / "link").symlink_to("r.h5")
+    places: dict[str, tuple[Any, str]] = {
+        "r.h5": (ValueError, "recorder"),
+        "link": (ValueError, "recorder"),
+        "nowhere/c": (FileNotFoundError, "nowhere"),
+        ".": (IsADirectoryError, tmp_path.name),
+    }
+    for name, (kind, match) in places.items():
+        with pytest.raises(kind, match=match):
+            net.run(1e6, save=tmp_path / name)
+        with pytest.raises(kind, match=match):
+            net.save(tmp_path / name)
+    assert net.t == 1.0
+    net.run(1.0)
+    assert net.recorders[3].times[-1] == 2.0
+
+
+def test_errors_name_the_file_that_was_meant(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught, replacing(tmp_path / "a" / "b") as part:
+        part.write_text("x")
+    assert caught.value.filename == str(tmp_path / "a" / "b")
+    (tmp_path / "c").mkdir()
+    with pytest.raises(OSError, match=r"c'$") as other, replacing(tmp_path / "c") as part:
+        part.write_text("x")
+    assert other.value.filename == str(tmp_path / "c")
+    assert [p.name for p in tmp_path.iterdir()] == ["c"]
 
 
 def test_a_save_that_fails_leaves_the_old_one(tmp_path: Path, monkeypatch: Any) -> None:
@@ -263,6 +347,53 @@ def test_what_is_unknown_is_refused(change: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=match) as caught:
         sl.Network.load(tmp_path / "c")
     assert str(tmp_path / "c") in str(caught.value)
+
+
+def first(header: dict[str, Any], name: str) -> Any:
+    return header["recorders"][1] if name == "recorder" else header["recordings"][0][0]
+
+
+RECORDERS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "field": (lambda h: first(h, "recorder").update(mood=1), "mood"),
+    "kind": (lambda h: first(h, "recorder").update(kind="state"), "kind"),
+    "target": (lambda h: first(h, "recorder").update(target=-1), "target"),
+    "file": (lambda h: first(h, "recorder").update(file=-1), "file"),
+    "name": (lambda h: first(h, "recorder").update(name="cells.V_m"), "name|recorder"),
+    "one less": (lambda h: h["recorders"].pop(), "poisson-cells.weights"),
+    "list": (lambda h: h.update(recordings={}), "recordings"),
+    "recording field": (lambda h: first(h, "").update(mood=1), "mood"),
+    "recording": (lambda h: h["recordings"][0].__setitem__(0, 3), "fields"),
+    "id": (lambda h: first(h, "")["header"].update(id=3), "id"),
+    "dt": (lambda h: first(h, "")["header"].update(dt=0.7), "0.7"),
+    "entries": (lambda h: first(h, "")["done"].update({"cells.spikes": [-1, 3]}), "-1"),
+    "fewer": (lambda h: first(h, "")["done"].update({"cells.spikes": [3, 123]}), "3 up to"),
+    "more": (lambda h: first(h, "")["done"].update({"cells.V_m": [122, 121]}), "122 up to"),
+    "late": (lambda h: h.update(now=100), "after"),
+}
+
+
+@pytest.mark.parametrize("change", RECORDERS)
+def test_recorders_that_do_not_fit_are_refused(change: str, tmp_path: Path) -> None:
+    net, _ = recorded(tmp_path / "r.h5")
+    net.run(12.3, save=tmp_path / "c")
+    how, match = RECORDERS[change]
+    rewrite(tmp_path / "c", how)
+    with pytest.raises(ValueError, match=match):
+        sl.Network.load(tmp_path / "c")
+
+
+@pytest.mark.parametrize(
+    "change", [lambda x: x[:-1], lambda x: x[::-1], lambda x: x + 1, lambda x: x.astype(float)]
+)
+def test_times_that_do_not_fit_are_refused(change: Any, tmp_path: Path) -> None:
+    stored(tmp_path / "c")
+    with np.load(tmp_path / "c") as file:
+        arrays = dict(file)
+    arrays["recorder3.stamps"] = change(arrays["recorder3.stamps"])
+    with (tmp_path / "c").open("wb") as out:
+        np.savez(out, **arrays)
+    with pytest.raises(ValueError, match=r"recorder3\."):
+        sl.Network.load(tmp_path / "c")
 
 
 def test_files_of_the_version_before_are_read(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import spikelet as sl
-from spikelet import recording_file, running
+from spikelet import recording_access, running
 
 from .conftest import busy_network, make
 
@@ -25,7 +25,7 @@ PIECE = 1 << 15
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "PIECE", PIECE)
-    monkeypatch.setattr(recording_file, "BLOCK", 1000)
+    monkeypatch.setattr(recording_access, "BLOCK", 1000)
 
 
 def recorded(to: Path | None = None, **kwargs: Any) -> tuple[sl.Network, list[Any]]:
@@ -207,6 +207,8 @@ def test_it_can_be_read_while_it_grows(tmp_path: Path) -> None:
     done = threading.Event()
 
     def look() -> None:
+        while not recording_access.marked_open(tmp_path / "r.h5"):  # by the run
+            time.sleep(0.001)
         while not done.is_set():
             stored: Any = sl.read_recording(tmp_path / "r.h5", "cells.V_m")
             seen.append((stored.t, len(stored)))
@@ -214,6 +216,7 @@ def test_it_can_be_read_while_it_grows(tmp_path: Path) -> None:
             time.sleep(0.005)
 
     thread = threading.Thread(target=look)
+    net.run(0.1)
     thread.start()
     try:
         net.run(1000.0)
@@ -250,8 +253,93 @@ def test_another_network_cannot_write_to_it(small: Any, tmp_path: Path) -> None:
     net, cells = small
     net.record(cells, "spikes", to=tmp_path / "r.h5")
     other = make()
+    theirs = other.record(other.population(1, sl.LIF()), "spikes", to=tmp_path / "r.h5")
+    net.run(50.0)
+    for late in (lambda: other.run(1.0), lambda: theirs.times):
+        with pytest.raises(FileExistsError, match=r"r\.h5"):
+            late()
+    assert other.t == 0.0
     with pytest.raises(FileExistsError, match=r"r\.h5"):
         other.record(other.population(1, sl.LIF()), "spikes", to=tmp_path / "r.h5")
+    assert len(sl.read_recording(tmp_path / "r.h5")) == len(net.recorders[0].times) > 0
+
+
+@pytest.mark.parametrize("how", ["run", "read", "save"])
+def test_the_file_is_made_when_all_its_recorders_are_known(
+    how: str, small: Any, tmp_path: Path
+) -> None:
+    net, cells = small
+    path = tmp_path / "r.h5"
+    recorders = [net.record(cells, "spikes", to=path) for _ in range(3)]
+    recorders[0].clear()
+    assert not path.exists()
+    if how == "run":
+        net.run(0.0)
+    elif how == "read":
+        assert len(recorders[1].times) == 0
+    else:
+        net.save(tmp_path / "c", recorders=True)
+    assert sl.recording_names(path) == ["cells.spikes", "cells.spikes.2", "cells.spikes.3"]
+    net.record(cells, "V_m", to=path)  # nothing is recorded yet
+    net.run(1.0)
+    assert sl.read_recording(path, "cells.V_m").t == 1.0
+
+
+def test_a_run_waits_for_a_thread_that_reads(small: Any, tmp_path: Path) -> None:
+    net, cells = small
+    v = net.record(cells, "V_m", to=tmp_path / "r.h5")
+    net.run(1.0)
+    opened = threading.Event()
+
+    def look() -> None:
+        with recording_access.reading(tmp_path / "r.h5"):
+            opened.set()
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    opened.wait()
+    net.run(1.0)
+    thread.join()
+    assert len(v.times) == 20
+
+
+def test_folders_are_refused(small: Any, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="folder"):
+        small[0].record(small[1], "spikes", to=tmp_path)
+
+
+def test_a_cut_file_is_refused(small: Any, tmp_path: Path) -> None:
+    net, cells = small
+    path = tmp_path / "r.h5"
+    net.record(cells, "V_m", to=path)
+    net.run(200.0, save=tmp_path / "c")
+    whole = path.read_bytes()
+    for part in (0.3, 0.9, 0.999):
+        path.write_bytes(whole[: int(part * len(whole))])
+        with pytest.raises(ValueError, match=r"r\.h5"):
+            sl.read_recording(path)
+        with pytest.raises(ValueError, match=r"r\.h5"):
+            sl.Network.load(tmp_path / "c")
+
+
+def test_a_writer_that_begins_while_a_file_is_opened(small: Any, tmp_path: Path) -> None:
+    net, cells = small
+    v = net.record(cells, "V_m", to=tmp_path / "r.h5")
+    net.run(1.0)
+    with v._file.writing():
+        v._file._file.flush()
+        code = f"""
+from spikelet import recording_access
+marks, real = [False], recording_access.marked_open
+recording_access.marked_open = lambda path: marks.pop() if marks else real(path)
+import spikelet as sl
+print(sl.read_recording({str(tmp_path / "r.h5")!r}).t)
+"""
+        found = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False
+        )
+    assert found.stdout == "1.0\n", found.stderr
 
 
 def test_a_file_with_recordings_takes_no_further_recorder(small: Any, tmp_path: Path) -> None:
@@ -278,6 +366,24 @@ def test_reset_goes_on_in_a_new_file(small: Any, tmp_path: Path) -> None:
     for path in ("r.h5", "r.1.h5", "r.2.h5"):
         np.testing.assert_array_equal(sl.read_recording(tmp_path / path).times, trains[0])
     assert len(trains[0]) > 3
+
+
+def test_a_refused_reset_changes_nothing(small: Any, tmp_path: Path) -> None:
+    net, cells = small
+    (tmp_path / "a").mkdir()
+    recorders = [net.record(cells, "V_m", to=tmp_path / to) for to in ("r.h5", "a/r.h5")]
+    net.run(20.0)
+    (tmp_path / "a").rename(tmp_path / "b")
+    with pytest.raises(FileNotFoundError, match="a"):
+        net.reset()
+    (tmp_path / "b").rename(tmp_path / "a")
+    for r in recorders:
+        assert len(r.times) == 200
+    net.run(5.0)
+    assert [len(r.times) for r in recorders] == [250, 250]
+    net.reset()
+    net.run(5.0)
+    assert [len(r.times) for r in recorders] == [50, 50]
 
 
 def test_reset_overwrites_nothing(small: Any, tmp_path: Path) -> None:
@@ -410,6 +516,7 @@ from tests.test_recordings import recorded
 
 running.PIECE = 1 << 15
 net, recorders = recorded(sys.argv[1], dtype="float32")
+net.run(0.0)
 print(flush=True)
 while True:
     net.run(50.0)
@@ -469,7 +576,7 @@ def test_other_files_are_refused(content: str, tmp_path: Path) -> None:
 
 
 def test_names_must_be_given_where_there_are_several(tmp_path: Path) -> None:
-    recorded(tmp_path / "r.h5")
+    recorded(tmp_path / "r.h5")[0].run(0.0)
     for name in (None, "cells.spiked"):
         with pytest.raises(ValueError, match=r"cells\.spikes, cells\.spikes\.2"):
             sl.read_recording(tmp_path / "r.h5", name)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet import recording_file
+from spikelet import recording_access
 from spikelet._checks import fail, interval
 from spikelet.neurons import NeuronModel
 from spikelet.projection import Projection
-from spikelet.recording_file import Arrays, Layout, RecordingFile
+from spikelet.recording_access import Arrays
+from spikelet.recording_file import Layout, RecordingFile
 from spikelet.recordings import _LAST, Recorded, RecordedSamples, RecordedSpikes
 
 if TYPE_CHECKING:
@@ -52,8 +53,7 @@ class _Recorder(Recorded):
         """Forget what was recorded so far; a file is emptied of it, too."""
         self.network._require_idle()
         if self._file is not None:
-            self._file.done[self._name] = (0, self.network._step - 1)
-            self._file.cut()
+            self._file.clear(self._name, self.network._step)
         self._forget()
 
     def _forget(self) -> None:
@@ -82,8 +82,8 @@ class _Recorder(Recorded):
         self.network._require_idle()
         if self._file is not None:
             with self._file.group(self._name) as (group, n):
-                first, last = recording_file.span(group, n, start, stop)
-                yield from recording_file.blocks(group, first, last)
+                first, last = recording_access.span(group, n, start, stop)
+                yield from recording_access.blocks(group, first, last)
         for stamps, data in (*self._memory(), self._held()):
             first, last = np.searchsorted(stamps, (start, stop), side="right")
             yield stamps[first:last], data[first:last]
@@ -133,8 +133,15 @@ class _Recorder(Recorded):
             path = path.with_stem(f"{path.stem}.rank{self.network.ranks.rank}")
         shared = (r._file for r in self.network.recorders if r._file and r._file.path == path)
         file = next(shared, None) or RecordingFile(path, self.network.dt, self.network.seed)
-        self._name = file.add(self._title, self._layout(), self.network._step)
-        self._file = file
+        name = None
+        try:
+            with self.network.ranks.all_or_none("recording to a file"):
+                name = file.add(self._title, self._layout(), self.network._step)
+        except BaseException:
+            if name is not None:  # on another rank it failed
+                file.remove(name)
+            raise
+        self._file, self._name = file, name
 
     def _go_on(self, file: RecordingFile, name: str) -> None:
         """Go on in a file, after a load."""

@@ -4,126 +4,45 @@ A group for each recorder holds `stamps` (steps, ascending) and `ids` or `values
 entries are complete, and the step up to which was recorded. `done` is written after the data has been flushed, so what
 it counts is there whenever the writer dies; what lies behind it is overwritten. While a network runs, the file is open
 in HDF5's SWMR mode (single writer, multiple readers); between runs it is closed. It is never repaired in place: where
-it has to be cut, it is written anew and takes the place of the old one at once.
+it has to be cut, it is written anew and takes the place of the old one at once. `writer` says which `RecordingFile`
+wrote last: two networks loaded from one checkpoint would mix what they record.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
+import itertools
 import math
 import os
 import shutil
+import time
 import uuid
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._checks import fail
-from spikelet._extras import extra
 from spikelet._files import replacing, sync
-
-FORMAT, VERSION = "spikelet recording", 1
-BLOCK = 1 << 20  # entries read or copied at a time
-_LAST = np.iinfo(np.int64).max
-
-Arrays: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[Any]]  # stamps, and ids or values
-
-
-def _h5py() -> Any:
-    return extra("h5py", "a recording on disk", "hdf5")
-
-
-@contextlib.contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Turn what HDF5 raises into an OSError that names the file."""
-    try:
-        yield
-    except (OSError, RuntimeError, KeyError) as error:
-        if isinstance(error, OSError) and error.filename is not None:
-            raise
-        msg = f"recording {path}: {error}"
-        raise OSError(msg) from error
-
-
-def _read_header(path: Path) -> dict[str, Any]:
-    with reading(path) as file:
-        return dict(file.attrs)
-
-
-@contextlib.contextmanager
-def reading(path: Path) -> Iterator[Any]:
-    """Open a recording that may be growing, or may have been left by a crash."""
-    h5py = _h5py()
-    if not path.exists():
-        raise FileNotFoundError(errno.ENOENT, "no such recording", str(path))
-    _detach(path)
-    try:
-        file = h5py.File(path, "r", libver="latest", swmr=True, locking=False)
-    except OSError as error:
-        fail("recording", "path", str(path), f"must be a recording on disk ({error})")
-    with file:
-        if file.attrs.get("format") != FORMAT:
-            fail("recording", "path", str(path), "must be a recording of spikelet")
-        if file.attrs["version"] > VERSION:
-            text = (
-                f"was written by a newer version ({file.attrs['spikelet']}); this one reads up to"
-            )
-            fail("recording", "path", str(path), f"{text} format {VERSION}")
-        with _naming(path):
-            yield file
-
-
-def _data(group: Any) -> Any:
-    return group["ids" if "ids" in group else "values"]
-
-
-def span(group: Any, n: int, start: int, stop: int) -> tuple[int, int]:
-    """Return the range of entries with start < stamp <= stop among the first n."""
-    stamps = group["stamps"]
-    first = bisect_right(stamps, start, 0, n) if start >= 0 else 0
-    return first, (bisect_right(stamps, stop, first, n) if stop < _LAST else n)
-
-
-def blocks(group: Any, first: int, last: int) -> Iterator[Arrays]:
-    """Read a range of entries, some MB at a time; at least one block."""
-    data = _data(group)
-    rows = max(1, BLOCK // max(1, int(np.prod(data.shape[1:]))))
-    for k in range(first, max(last, first + 1), rows):
-        part = slice(k, max(k, min(k + rows, last)))
-        yield group["stamps"][part], data[part]
-
-
-_GIVEN_UP: set[tuple[int, int]] = set()
-
-
-def _give_up(path: Path, handles: Any) -> None:
-    """Leave a file alone on which a write failed although room had been reserved.
-
-    HDF5 crashes where such a file is used or closed, so its handles live on, and the path gets a copy.
-    """
-    _GIVEN_UP.add(_identity(path))
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(handles))
-    with contextlib.suppress(OSError):  # the disk may be full; `reading` tries again
-        _detach(path)
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    state = path.stat()
-    return state.st_dev, state.st_ino
-
-
-def _detach(path: Path) -> None:
-    if path.exists() and _identity(path) in _GIVEN_UP:
-        with replacing(path) as part:
-            shutil.copyfile(path, part)
+from spikelet.recording_access import (
+    FORMAT,
+    LAST,
+    VERSION,
+    Arrays,
+    blocks,
+    data_of,
+    give_up,
+    hdf5,
+    identity,
+    marked_open,
+    naming,
+    reading,
+)
 
 
 def _trim(path: Path) -> None:
@@ -165,6 +84,48 @@ def _make_group(file: Any, name: str, layout: Layout, done: tuple[int, int]) -> 
     group.create_dataset("done", data=np.array(done, dtype=np.int64))
 
 
+def _checked(description: Any) -> dict[str, Any]:
+    """Return the header in a description of a checkpoint."""
+    where = "stored network: recording"
+    header = _fields(where, description, path=str, header=dict, done=dict)["header"]
+    for name, pair in description["done"].items():
+        whole = isinstance(pair, list) and [type(x) for x in pair] == [int, int]
+        if not whole or pair[0] < 0 or not -1 <= pair[1] <= LAST:
+            fail(where, f"done of {name}", pair, "must be a number of entries and a step")
+    return _fields(
+        where, header, format=str, version=int, spikelet=str, dt=float, seed=int, id=str, part=int
+    )
+
+
+def _fields(where: str, found: Any, **kinds: type) -> dict[str, Any]:
+    """Check that a description has these fields and no others."""
+    if not isinstance(found, dict) or set(found) != set(kinds):
+        odd = sorted(set(found) ^ set(kinds)) if isinstance(found, dict) else found
+        fail(where, "fields", odd, f"must be {', '.join(kinds)}; unknown or missing")
+    for name, kind in kinds.items():
+        if type(found[name]) is not kind:
+            fail(where, name, found[name], f"must be of type {kind.__name__}")
+    return found
+
+
+def _require_step(group: Any, name: str, entries: int, step: int) -> None:
+    """Check that so many entries lie before or at a step."""
+    first, last = max(0, entries - 1), min(entries + 1, int(group["done"][0]))
+    around = group["stamps"][first:last]
+    if (around[: entries - first] > step).any() or (around[entries - first :] <= step).any():
+        rule = f"must be the {entries} up to step {step}"
+        fail("stored network: recording", f"entries of {name}", around.tolist(), rule)
+
+
+def _new_writer() -> np.bytes_:
+    return np.bytes_(uuid.uuid4().hex)  # of one size: SWMR mode changes attributes in place only
+
+
+def _require_folder(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
+
+
 class RecordingFile:
     """A file that recorders of one network write to."""
 
@@ -176,48 +137,71 @@ class RecordingFile:
             "spikelet": _core.__version__,
         }
         self.header |= {"dt": dt, "seed": np.uint64(seed), "id": str(uuid.uuid4()), "part": 0}
+        self.writer = _new_writer()  # or who was it when the file was found again
         self.layouts: dict[str, Layout] = {}
         self.done: dict[str, tuple[int, int]] = {}  # entries, and the step up to which is recorded
         self._file: Any = None  # while open for writing
         self._handles: dict[str, tuple[Any, Any, Any]] = {}  # its stamps, data and done
         self._inode: tuple[int, int] | None = None
+        self._made = False
+        self._left: dict[str, int] | None = (
+            None  # entries there when it was found again, until it is written to
+        )
 
     # Making -------------------------------------------------------------------------------------------------------
 
     def add(self, name: str, layout: Layout, now: int) -> str:
         """Make room for one more recorder; return the name of its group."""
-        if not self.layouts and self.path.exists():
-            msg = "exists, and is not overwritten: record to another file, or remove it"
-            raise FileExistsError(errno.EEXIST, msg, str(self.path))
+        hdf5()
+        if not self._made:
+            self._require_new()
         if not self.empty:
             rule = (
                 "holds recordings already, and can take no further recorder; give it another file"
             )
             fail("record", "to", str(self.path), rule)
         name = name.replace("/", "_").replace("\0", "_")
-        name = next(
-            n for n in (name, *(f"{name}.{k}" for k in range(2, 1 << 20))) if n not in self.layouts
-        )
+        names = itertools.chain([name], (f"{name}.{k}" for k in itertools.count(2)))
+        name = next(n for n in names if n not in self.layouts)
         self.layouts[name], self.done[name] = layout, (0, now - 1)
         try:
-            self._create(self.path)
+            if self._made:
+                self._create()
         except BaseException:
-            del self.layouts[name], self.done[name]
+            self.remove(name)
             raise
         return name
 
-    def _create(self, path: Path) -> None:
-        h5py = _h5py()
-        if not path.parent.is_dir():
-            raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
+    def remove(self, name: str) -> None:
+        """Take back `add`."""
+        del self.layouts[name], self.done[name]
+
+    def _require_new(self) -> None:
+        _require_folder(self.path)
+        if self.path.is_dir():
+            fail("record", "to", str(self.path), "must be a file, not a folder")
+        if os.path.lexists(self.path):
+            msg = "exists, and is not overwritten: record to another file, or remove it"
+            raise FileExistsError(errno.EEXIST, msg, str(self.path))
+
+    def make(self) -> None:
+        """Make the file, if that was not done yet: all of its recorders are known by now."""
+        if not self._made:
+            self._require_new()
+            self._create()
+
+    def _create(self) -> None:
+        h5py = hdf5()
+        _require_folder(self.path)
         with (
-            replacing(path) as part,
-            _naming(path),
+            naming(self.path),
+            replacing(self.path) as part,
             h5py.File(part, "w", libver="latest", locking=False, track_order=True) as file,
         ):
-            file.attrs.update(self.header)
+            file.attrs.update({**self.header, "writer": self.writer})
             for name, layout in self.layouts.items():
                 _make_group(file, name, layout, self.done[name])
+        self._made = True
 
     def _next_path(self) -> Path:
         stem, part = self.path.stem, int(self.header["part"])
@@ -230,8 +214,11 @@ class RecordingFile:
         return not any(entries for entries, _ in self.done.values())
 
     def require_next(self) -> None:
-        """Check that `start_again` can make its file."""
-        if not self.empty and self._next_path().exists():
+        """Check that `start_again` can go on."""
+        if self.empty:
+            return
+        _require_folder(self.path)
+        if os.path.lexists(self._next_path()):
             msg = "exists, and is not overwritten by a reset"
             raise FileExistsError(errno.EEXIST, msg, str(self._next_path()))
 
@@ -241,7 +228,7 @@ class RecordingFile:
         if full:
             self.path = self._next_path()
             self.header |= {"part": self.header["part"] + 1, "id": str(uuid.uuid4())}
-            self._create(self.path)
+            self.writer, self._made, self._left = _new_writer(), False, None
 
     # Writing ------------------------------------------------------------------------------------------------------
 
@@ -258,48 +245,77 @@ class RecordingFile:
             file: Any = self._file
             self._file, self._handles = None, {}
             if file is not None:  # append has not given it up
-                with _naming(self.path):
+                with naming(self.path):
                     file.close()
                     _trim(self.path)
 
     def _open(self) -> None:
-        try:
-            stored = str(_read_header(self.path)["id"])
-        except ValueError:
-            stored = ""
-        if stored != self.header["id"]:
-            self._changed()
-        with reading(self.path) as file:
-            found = {name: int(file[name]["done"][0]) for name in self.done}
-        if any(found[name] < entries for name, (entries, _) in self.done.items()):
-            self._changed()
-        with self.path.open("rb") as plain:
-            crashed = plain.read(12)[11] != 0  # HDF5's mark that a writer did not close it
-        if crashed or any(found[name] > entries for name, (entries, _) in self.done.items()):
+        self.make()
+        with self._own() as file:
+            found = self._entries(file)
+        if marked_open(self.path) or any(
+            found[name] > entries for name, (entries, _) in self.done.items()
+        ):
             self.cut()
-        h5py = _h5py()
+        h5py = hdf5()
         access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
         access.set_libver_bounds(h5py.h5f.LIBVER_LATEST, h5py.h5f.LIBVER_LATEST)
         access.set_file_locking(False, True)  # many file systems of clusters have none
-        with _naming(
+        with naming(
             self.path
         ):  # at once in SWMR mode: a file marked as open otherwise could not be read after a crash
             flags = h5py.h5f.ACC_RDWR | h5py.h5f.ACC_SWMR_WRITE
-            self._file = h5py.File(h5py.h5f.open(os.fsencode(self.path), flags, access))
-            self._inode = _identity(self.path)
+            for last in (*[False] * 200, True):
+                try:
+                    file = h5py.File(h5py.h5f.open(os.fsencode(self.path), flags, access))
+                    break
+                except OSError as error:  # another thread is reading it
+                    if last or "already open for read-only" not in str(error):
+                        raise
+                    time.sleep(0.005)
+            if self._left is not None:
+                writer = _new_writer()
+                file.attrs.modify("writer", writer)
+                self.writer, self._left = writer, None
+            self._file, self._inode = file, identity(self.path)
             self._handles = {
-                name: (group["stamps"], _data(group), group["done"])
+                name: (group["stamps"], data_of(group), group["done"])
                 for name, group in self._file.items()
             }
 
+    @contextlib.contextmanager
+    def _own(self) -> Iterator[Any]:
+        """Open it for reading, and check that nobody else has written to it."""
+        with contextlib.ExitStack() as opened:
+            try:
+                file = opened.enter_context(reading(self.path))
+            except ValueError:
+                self._changed()
+            stored = file.attrs.get("id"), file.attrs.get("writer")
+            if stored != (self.header["id"], self.writer):
+                self._changed()
+            yield file
+
+    def _entries(self, file: Any) -> dict[str, int]:
+        """Return how much there is, which is going to be changed."""
+        found = {name: int(file[name]["done"][0]) for name in self.done}
+        if any(found[name] < entries for name, (entries, _) in self.done.items()):
+            self._changed()
+        if self._left not in (None, found):  # its writer went on
+            self._changed()
+        return found
+
     def _changed(self) -> NoReturn:
-        msg = "was changed or replaced by someone else since it was written last"
+        msg = (
+            "was changed or replaced by someone else since it was written or loaded last"
+            " (another network of the same checkpoint?)"
+        )
         raise OSError(errno.EIO, msg, str(self.path))
 
     def append(self, arrays: Mapping[str, Arrays], now: int) -> None:
         """Write what was recorded up to a step; returns when it is safe from a crash of the process."""
-        with _naming(self.path):
-            if _identity(self.path) != self._inode:  # FileNotFoundError if it was removed
+        with naming(self.path):
+            if identity(self.path) != self._inode:  # FileNotFoundError if it was removed
                 self._changed()
             self._reserve({name: len(stamps) for name, (stamps, _) in arrays.items()})
             try:
@@ -310,7 +326,7 @@ class RecordingFile:
                     handle[...] = pair
                     handle.flush()
             except Exception:
-                _give_up(self.path, (self._file, self._handles))
+                give_up(self.path, (self._file, self._handles))
                 self._file = None
                 raise
             self.done.update(done)
@@ -350,26 +366,41 @@ class RecordingFile:
 
     def sync(self) -> None:
         """Make what was appended safe from a crash of the machine."""
+        self.make()
         sync(self.path)
+
+    def clear(self, name: str, now: int) -> None:
+        """Forget what a recorder wrote."""
+        before, self.done[name] = self.done[name], (0, now - 1)
+        if not self._made:
+            return
+        try:
+            self.cut()
+        except BaseException:
+            self.done[name] = before
+            raise
 
     def cut(self) -> None:
         """Write the file anew with those entries only that count."""
         if self.empty and not self.path.exists():
-            self._create(self.path)
+            self._create()
             return
-        h5py = _h5py()
+        h5py = hdf5()
         with (
             replacing(self.path) as part,
-            reading(self.path) as old,
+            self._own() as old,
             h5py.File(part, "w", libver="latest", locking=False, track_order=True) as new,
         ):
-            new.attrs.update(old.attrs)
+            self._entries(old)
+            writer = self.writer if self._left is None else _new_writer()
+            new.attrs.update({**old.attrs, "writer": writer})
             for name, (entries, now) in self.done.items():
                 self._copy(old[name], new, name, entries, now)
+        self.writer, self._left = writer, None
 
     def _copy(self, old: Any, new: Any, name: str, entries: int, now: int) -> None:
         _make_group(new, name, self.layouts[name], (entries, now))
-        stamps, data = new[name]["stamps"], _data(new[name])
+        stamps, data = new[name]["stamps"], data_of(new[name])
         for dataset in (stamps, data):
             dataset.resize(entries, axis=0)
         k = 0
@@ -383,7 +414,8 @@ class RecordingFile:
     @contextlib.contextmanager
     def group(self, name: str) -> Iterator[tuple[Any, int]]:
         """Open a group for reading; also the number of its entries that count."""
-        with reading(self.path) as file:
+        self.make()
+        with self._own() as file:
             yield file[name], self.done[name][0]
 
     # Checkpoints --------------------------------------------------------------------------------------------------
@@ -398,7 +430,7 @@ class RecordingFile:
     @classmethod
     def restore(cls, description: Mapping[str, Any], folder: Path) -> RecordingFile:
         """Find a file again; nothing is written to it before the network runs on."""
-        header = description["header"]
+        header = _checked(description)
         path = Path(os.path.normpath(folder / description["path"]))
         found = cls(path, header["dt"], header["seed"])
         found.header = {**header, "seed": np.uint64(header["seed"])}
@@ -419,4 +451,7 @@ class RecordingFile:
                 if name not in file or file[name]["done"][0] < entries:
                     rule = f"must hold at least the {entries} entries of {name} that the checkpoint counts"
                     fail("Network.load", "recording", str(path), rule)
+                _require_step(file[name], name, *found.done[name])
+            found.writer, found._made = file.attrs["writer"], True
+            found._left = {name: int(file[name]["done"][0]) for name in found.done}
         return found

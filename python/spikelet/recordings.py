@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet import recording_file
+from spikelet import recording_access
 from spikelet._checks import fail, number
-from spikelet.recording_file import Arrays
+from spikelet.recording_access import Arrays
 
 __all__ = [
     "SpikeRecording",
@@ -169,26 +169,26 @@ class _OnDisk(Recorded):
 
     def __init__(self, path: Path, name: str) -> None:
         self.path, self.name = path, name
-        with recording_file.reading(path) as file:
+        with recording_access.reading(path) as file:
             group = file[name]
             self.attributes = {**file.attrs, **group.attrs}
             self._ids = group["elements"][...] if "elements" in group else None
 
     def _blocks(self, start: int = -1, stop: int = _LAST) -> Iterator[Arrays]:
-        with recording_file.reading(self.path) as file:
+        with recording_access.reading(self.path) as file:
             group = file[self.name]
-            first, last = recording_file.span(group, int(group["done"][0]), start, stop)
-            yield from recording_file.blocks(group, first, last)
+            first, last = recording_access.span(group, int(group["done"][0]), start, stop)
+            yield from recording_access.blocks(group, first, last)
 
     def _stamps(self) -> npt.NDArray[np.int64]:
-        with recording_file.reading(self.path) as file:
+        with recording_access.reading(self.path) as file:
             group = file[self.name]
             n = int(group["done"][0])  # first: the data may grow meanwhile
             return np.asarray(group["stamps"][:n])
 
     def __len__(self) -> int:
         """Return the number of spikes or samples so far."""
-        with recording_file.reading(self.path) as file:
+        with recording_access.reading(self.path) as file:
             return int(file[self.name]["done"][0])
 
     @property
@@ -198,7 +198,7 @@ class _OnDisk(Recorded):
     @property
     def t(self) -> float:
         """Time up to which was recorded so far [ms]."""
-        with recording_file.reading(self.path) as file:
+        with recording_access.reading(self.path) as file:
             return float(to_ms(np.maximum(file[self.name]["done"][1], 0), self._dt))
 
     def __repr__(self) -> str:
@@ -240,7 +240,7 @@ def recording_names(path: str | os.PathLike[str]) -> list[str]:
     path : path-like
         File that recorders write to, or wrote to.
     """
-    with recording_file.reading(Path(path)) as file:
+    with recording_access.reading(Path(path)) as file:
         return list(file)
 
 
@@ -273,7 +273,7 @@ def read_recording(
         name = names[0]
     if name not in names:
         fail("read_recording", "name", name, f"must be one of: {', '.join(names)}")
-    with recording_file.reading(found) as file:
+    with recording_access.reading(found) as file:
         kind = file[name].attrs["kind"]
     recording: SpikeRecording | StateRecording | WeightRecording = _KINDS[kind](found, name)
     return recording

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from spikelet import storage
 from spikelet._checks import fail, interval, steps_of
 from spikelet.progress import bar
 
@@ -61,8 +62,9 @@ def pending(net: Network) -> bool:
 
 def next_files(net: Network, step: int) -> None:
     """Let recorders on disk go on in new files, as the clock is set back."""
-    for file in _files(net):
-        file.require_next()
+    with net.ranks.all_or_none("going on in new files"):
+        for file in _files(net):
+            file.require_next()
     for file in _files(net):
         file.start_again(step)
 
@@ -79,6 +81,8 @@ def run(
     if save is None and save_every is not None:
         fail("run", "save_every", save_every, "needs save, the file to write;")
     period = None if save_every is None else interval("run", save_every, net.dt, "save_every")
+    if save is not None:
+        storage.require_target(net, save)
     start = net._step
 
     def report(call: Callable[[float], Any]) -> Report:
@@ -143,6 +147,8 @@ def _run_piece(net: Network, steps: int, report: Report | None, to_disk: bool) -
         try:
             with contextlib.suppress(_Pause):
                 net._sim.run(steps, _pausing(report) if to_disk else report)
+                if to_disk and report is not None:  # pieces may be too short for the core to ask
+                    report(net._step)
         finally:  # what was recorded until Ctrl-C is written, too
             size = drain(net)
     except BaseException:

@@ -7,6 +7,7 @@ before anything is built; what does not fit is an error that says what and where
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import zipfile
@@ -24,11 +25,13 @@ from spikelet._files import replaced
 from spikelet.population import Population
 from spikelet.projection import Projection
 from spikelet.recorders import make_recorder
+from spikelet.recording_access import Arrays
 from spikelet.recording_file import RecordingFile
 from spikelet.shared_state import family, own_state, whole_state
 
 if TYPE_CHECKING:
     from spikelet.network import Network
+    from spikelet.recorders import _Recorder
 
 _NAME, _VERSION = "spikelet network", 3
 _READABLE = (2, 3)  # 3 has recorders
@@ -82,6 +85,7 @@ def save(
     also: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Write a network, and arrays of others; one file, whatever ranks share it."""
+    require_target(net, path)
     if net.ranks.size > 1:
         net.prepare()  # all ranks know the longest delay then
     header, arrays = _describe(net, Path(path).absolute().parent, recorders=recorders)
@@ -90,6 +94,18 @@ def save(
     with net.ranks.all_or_none(f"saving {path}"):
         if net.ranks.rank == 0:
             _write(path, header, arrays)
+
+
+def require_target(net: Network, path: str | os.PathLike[str]) -> None:
+    """Check that a network can be saved there, before it runs for long."""
+    target = Path(os.path.realpath(path))
+    with net.ranks.all_or_none(f"saving {path}"):
+        if any(Path(os.path.realpath(file.path)) == target for file in running.files(net)):
+            fail("save", "path", str(path), "must not be a file that a recorder writes to")
+        if net.ranks.rank == 0 and not target.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "no such folder", str(target.parent))
+        if net.ranks.rank == 0 and target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
 
 
 def _write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> None:
@@ -188,7 +204,7 @@ def _describe_recorders(net: Network, out: _Writer, folder: Path) -> dict[str, A
         described.append(d)
     with net.ranks.all_or_none("synchronising recordings"):
         for file in files:
-            file.sync()  # what the checkpoint counts on
+            file.sync()  # what the checkpoint counts on; makes it, too
     recordings = net.ranks.gather("recordings", [f.describe(folder) for f in files])
     return {"recorders": described, "recordings": recordings if any(recordings) else []}
 
@@ -315,26 +331,69 @@ def _load_recorders(
     net: Network, header: dict[str, Any], arrays: Mapping[str, Any], folder: Path
 ) -> None:
     by_rank = header.get("recordings", [])
+    if not isinstance(by_rank, list):
+        fail("stored network", "recordings", by_rank, "must be a list")
     if any(by_rank) and len(by_rank) != net.ranks.size:
         rule = f"was saved by {len(by_rank)} ranks that record to files; load it on as many, not on"
         fail("stored network", "recordings", net.ranks.size, rule)
     with net.ranks.all_or_none("finding recordings"):
         own = by_rank[net.ranks.rank] if any(by_rank) else []
         files = [RecordingFile.restore(d, folder) for d in own]
+        for f in files:
+            if (f.header["dt"], f.header["seed"]) != (net.dt, net.seed):
+                fail("stored network", f"recording {f.path}", f.header, "must be of this network")
+            if any(step > net._step for _, step in f.done.values()):
+                fail("stored network", f"recording {f.path}", f.done, "must not end after it")
     for k, d in enumerate(header.get("recorders", [])):
+        where = f"stored network: recorder {k}"
+        fields = set(d) - {"target", "kind", "what", "every"}
+        if fields not in (set(), {"file", "name"}):
+            fail(where, "fields", sorted(d), "must be target, kind, what, every; file and name")
+        ends = net.projections if d["kind"] == "weights" else net.populations
+        if type(d["target"]) is not int or not 0 <= d["target"] < len(ends):
+            fail(where, "target", d["target"], f"must lie in 0 .. {len(ends) - 1}")
         target: Any
         if d["kind"] == "weights":
             target = net.projections[d["target"]]
         else:
             target = _part(net, d["target"], arrays.get(f"recorder{k}.ids"))
         r = make_recorder(net, target, d["what"], None)
+        if r._kind != d["kind"]:
+            fail(where, "kind", d["kind"], f"must be {r._kind!r}")
         r._every = integer("stored network: recorder", "every", d["every"], 1)
         if "file" in d:
+            if type(d["file"]) is not int or not 0 <= d["file"] < len(files):
+                fail(where, "file", d["file"], f"must lie in 0 .. {len(files) - 1}")
+            free = set(files[d["file"]].done) - set(files[d["file"]].layouts)
+            if d["name"] not in free:
+                fail(where, "name", d["name"], f"must be one of: {', '.join(sorted(free))}")
             r._go_on(files[d["file"]], d["name"])
         else:
-            r._earlier = [(arrays[f"recorder{k}.stamps"], arrays[f"recorder{k}.data"])]
+            r._earlier = [_recorded(r, k, arrays)]
         r._start()
         net.recorders.append(r)
+    for f in files:
+        if set(f.layouts) != set(f.done):
+            rule = "must each have a recorder"
+            fail("stored network", f"recordings in {f.path}", sorted(f.done), rule)
+
+
+def _recorded(r: _Recorder, k: int, arrays: Mapping[str, Any]) -> Arrays:
+    """Return what a recorder held in memory."""
+    stamps, data = arrays[f"recorder{k}.stamps"], arrays[f"recorder{k}.data"]
+    where = "stored network"
+    if stamps.dtype != np.int64 or stamps.ndim != 1:
+        fail(where, f"recorder{k}.stamps", (stamps.dtype, stamps.shape), "must be whole numbers")
+    if len(stamps) and (
+        stamps[0] < 0 or stamps[-1] > r.network._step or (np.diff(stamps) < 0).any()
+    ):
+        rule = f"must ascend from 0 to {r.network._step}"
+        fail(where, f"recorder{k}.stamps", stamps, rule)
+    dtype, shape = np.dtype(r._layout().dtype), (len(stamps), *r._shape())
+    if data.dtype != dtype or data.shape != shape:
+        rule = f"must be {dtype} of shape {shape}"
+        fail(where, f"recorder{k}.data", (data.dtype, data.shape), rule)
+    return stamps, data
 
 
 def _load_projection(net: Network, index: int, d: dict[str, Any], file: Mapping[str, Any]) -> None:

@@ -88,10 +88,14 @@ def disk() -> None:
         assert sum(shape[1] for _, _, shape, _ in parts) == 43
         assert sum(shape[1] for _, _, _, shape in parts) == len(net.projections[0])
         print("files", sorted(path.name for path in folder.glob("*.h5")))
-    again = sl.Network.load(folder / "saved", threads=1)
-    for n in (net, again):
-        n.run(10.0)
+    net.run(10.0)
+    again = sl.Network.load(folder / "saved", threads=1)  # takes the files over
+    again.run(10.0)
     np.testing.assert_array_equal(again.recorders[3].times, memory.times)
+    with pytest.raises((OSError, RuntimeError)):
+        net.run(10.0)
+    assert net.t == 70.0
+    again.run(10.0)
 
 
 def digest(net: sl.Network) -> list[str]:

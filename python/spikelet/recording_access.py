@@ -1,0 +1,132 @@
+"""Opening recordings on disk, which may be growing, or may have been left by a crash, and reading parts of them."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import re
+import shutil
+from bisect import bisect_right
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet._checks import fail
+from spikelet._extras import extra
+from spikelet._files import TEMPORARY, replacing
+
+FORMAT, VERSION = "spikelet recording", 1
+BLOCK = 1 << 20  # entries read or copied at a time
+LAST = np.iinfo(np.int64).max
+
+Arrays: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[Any]]  # stamps, and ids or values
+
+
+def hdf5() -> Any:
+    """Return h5py."""
+    return extra("h5py", "a recording on disk", "hdf5")
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Turn what HDF5 raises into an OSError that names the file."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError) as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
+        text = re.sub(rf"{re.escape(TEMPORARY)}\w+", path.name, str(error))
+        msg = f"recording {path}: {text}"
+        raise OSError(msg) from error
+
+
+def marked_open(path: Path) -> bool:
+    """Return whether a writer has not closed the file, or died: HDF5's mark."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    return len(head) == 12 and head[11] != 0
+
+
+def _open_to_read(path: Path) -> Any:
+    """Open a closed file plainly, which notices where it was cut, but one that is marked as open in SWMR mode."""
+    h5py = hdf5()
+    with contextlib.suppress(OSError):
+        if not marked_open(path):
+            return h5py.File(path, "r", libver="latest", locking=False)
+    # A writer may have begun meanwhile.
+    swmr = marked_open(path)
+    return h5py.File(path, "r", libver="latest", swmr=swmr, locking=False)
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[Any]:
+    """Open a recording that may be growing, or may have been left by a crash."""
+    hdf5()
+    if not path.exists():
+        raise FileNotFoundError(errno.ENOENT, "no such recording", str(path))
+    _detach(path)
+    try:
+        file = _open_to_read(path)
+    except OSError as error:
+        fail("recording", "path", str(path), f"must be a recording on disk ({error})")
+    with file:
+        if file.attrs.get("format") != FORMAT:
+            fail("recording", "path", str(path), "must be a recording of spikelet")
+        if file.attrs["version"] > VERSION:
+            text = (
+                f"was written by a newer version ({file.attrs['spikelet']}); this one reads up to"
+            )
+            fail("recording", "path", str(path), f"{text} format {VERSION}")
+        with naming(path):
+            yield file
+
+
+def data_of(group: Any) -> Any:
+    """Return the ids or values."""
+    return group["ids" if "ids" in group else "values"]
+
+
+def span(group: Any, n: int, start: int, stop: int) -> tuple[int, int]:
+    """Return the range of entries with start < stamp <= stop among the first n."""
+    stamps = group["stamps"]
+    first = bisect_right(stamps, start, 0, n) if start >= 0 else 0
+    return first, (bisect_right(stamps, stop, first, n) if stop < LAST else n)
+
+
+def blocks(group: Any, first: int, last: int) -> Iterator[Arrays]:
+    """Read a range of entries, some MB at a time; at least one block."""
+    data = data_of(group)
+    rows = max(1, BLOCK // max(1, int(np.prod(data.shape[1:]))))
+    for k in range(first, max(last, first + 1), rows):
+        part = slice(k, max(k, min(k + rows, last)))
+        yield group["stamps"][part], data[part]
+
+
+_GIVEN_UP: set[tuple[int, int]] = set()
+
+
+def give_up(path: Path, handles: Any) -> None:
+    """Leave a file alone on which a write failed although room had been reserved.
+
+    HDF5 crashes where such a file is used or closed, so its handles live on, and the path gets a copy.
+    """
+    _GIVEN_UP.add(identity(path))
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(handles))
+    with contextlib.suppress(OSError):  # the disk may be full; `reading` tries again
+        _detach(path)
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """Tell a file from one that took its place."""
+    state = path.stat()
+    return state.st_dev, state.st_ino
+
+
+def _detach(path: Path) -> None:
+    if path.exists() and identity(path) in _GIVEN_UP:
+        with replacing(path) as part:
+            shutil.copyfile(path, part)
