@@ -39,16 +39,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         sync(part)
         part.replace(target)
     except BaseException as error:
-<<<<<<< HEAD
-        part.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename == str(part):  # which nobody has heard of
-            raise type(error)(error.errno, error.strerror, str(path)) from None
-=======
         with contextlib.suppress(OSError):
             part.unlink()
         if isinstance(error, OSError) and error.filename in (part, str(part)):
             raise OSError(error.errno, error.strerror, str(path)) from error  # what the user knows
->>>>>>> fixd
         raise
     sync(target.parent)
 
