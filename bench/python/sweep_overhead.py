@@ -23,8 +23,10 @@ from typing import Any
 import spikelet as sl
 
 
-def network(drive: float, inhibition: float, duration: float, seed: int) -> dict[str, Any]:
-    """Simulate 1000 neurons in balance; return their rate and spikes."""
+def network(
+    drive: float, inhibition: float, duration: float, keep: str, seed: int
+) -> dict[str, Any]:
+    """Simulate 1000 neurons in balance; return their rate, and their spikes if these are to be kept."""
     net = sl.Network(dt=0.1, seed=seed)
     model = sl.LIF(tau_m=20.0, C_m=200.0, E_L=-70.0, V_th=-50.0, V_reset=-60.0, t_ref=2.0)
     excitatory, inhibitory = net.population(800, model), net.population(200, model)
@@ -35,7 +37,8 @@ def network(drive: float, inhibition: float, duration: float, seed: int) -> dict
         net.inject(population, sl.PoissonInput(rate=drive, weight=20.0))
     spikes = net.record(excitatory, "spikes")
     net.run(duration)
-    return {"rate": float(spikes.rates().mean()), "spikes": spikes}
+    rate = {"rate": float(spikes.rates().mean())}
+    return rate if keep == "rate" else {**rate, "spikes": spikes}
 
 
 def nothing(k: int, seed: int) -> int:
@@ -70,6 +73,7 @@ def main() -> None:
     parser.add_argument(
         "--duration", type=float, default=1000.0, metavar="MS", help="model time of a run"
     )
+    parser.add_argument("--keep", choices=("spikes", "rate"), default="spikes")
     parser.add_argument("--workers", type=int, default=2, metavar="N")
     parser.add_argument("--repeat", type=int, default=1, metavar="N")
     parser.add_argument("--executors", nargs="+", default=["joblib"], metavar="NAME")
@@ -81,6 +85,7 @@ def main() -> None:
             "drive": 5000.0 + 10.0 * (k % 100),
             "inhibition": 4.0 + k / args.runs,
             "duration": args.duration,
+            "keep": args.keep,
         }
         for k in range(args.runs)
     ]
