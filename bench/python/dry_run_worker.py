@@ -98,10 +98,6 @@ class Copies:
         """Return the same: nothing can be mixed up."""
         return self
 
-    def py2f(self) -> int:
-        """Return a handle that MPI has not."""
-        return -1
-
 
 class DryRanks(ranks.Ranks):
     """Asks nobody: what is read of the network is this rank's part."""
@@ -148,9 +144,7 @@ def build(
 ) -> tuple[sl.Network, sl.Population, Copies]:
     """Return a network that is laid out, and who plays the other ranks, if they are not real."""
     comm = Copies(point)
-    # What ranks_of would make, without MPI.
-    ranks._known[comm.py2f()] = DryRanks(comm)
-    among: Any = comm if point.ranks > 1 else None
+    among = DryRanks(comm) if point.ranks > 1 else None
     net = sl.Network(dt=DT, seed=point.seed, threads=1, comm="world" if real else among)
     neurons = net.population(point.ranks * point.neurons, NEURON)
     net.inject(neurons, sl.PoissonInput(rate=point.rate, weight=DRIVE))

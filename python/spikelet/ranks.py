@@ -204,7 +204,7 @@ def ranks_of(comm: Any) -> Ranks:
 
     Parameters
     ----------
-    comm : mpi4py communicator, None or "world"
+    comm : mpi4py communicator, Ranks, None or "world"
         "world": all processes that mpiexec started, unless this is called within `alone`; None: this process.
 
     Raises
@@ -214,6 +214,8 @@ def ranks_of(comm: Any) -> Ranks:
     ImportError
         If there are several processes, and no mpi4py.
     """
+    if isinstance(comm, Ranks):
+        return comm
     if isinstance(comm, str) and comm == "world":
         comm = None if _alone.get() else _world()
     elif comm is not None and not hasattr(comm, "Allgatherv"):
