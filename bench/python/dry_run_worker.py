@@ -108,7 +108,7 @@ class DryRanks(ranks.Ranks):
         """Return the same of all ranks."""
         return [value] * self.size
 
-    def concatenate(self, what: str, begin: int, values: Any, axis: int = 0) -> Any:  # noqa: ARG002
+    def concatenate(self, what: str, begin: int, values: Any) -> Any:  # noqa: ARG002
         """Return this rank's part."""
         return values
 

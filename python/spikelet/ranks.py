@@ -1,6 +1,6 @@
 """The processes that share one network: who they are, and what Python gathers from all of them.
 
-The core exchanges spikes by itself; see `Network` and "One network over many machines" in the documentation.
+The core exchanges spikes by itself; see `Network` and "One network over many processes" in the documentation.
 """
 
 from __future__ import annotations
@@ -111,9 +111,7 @@ class Ranks:
             msg = f"{what}: rank {failed.index(True)} has failed"
             raise RuntimeError(msg)
 
-    def concatenate(
-        self, what: str, begin: int, values: npt.NDArray[Any], axis: int = 0
-    ) -> npt.NDArray[Any]:
+    def concatenate(self, what: str, begin: int, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the parts of all ranks as one array, in order of where they begin.
 
         Parameters
@@ -124,13 +122,11 @@ class Ranks:
             Place of this rank's part.
         values : array
             This rank's part.
-        axis : int
-            Along which parts lie side by side.
         """
         if self.size == 1:
             return values
         parts = sorted(self.gather(what, (begin, values)), key=lambda part: part[0])
-        return np.concatenate([part for _, part in parts], axis=axis)
+        return np.concatenate([part for _, part in parts])
 
     def _meet(self, what: str) -> None:
         assert self._reads is not None
