@@ -71,6 +71,7 @@ def same(found: sl.Network, expected: sl.Network) -> bool:
 
 def record(folder: Path) -> None:
     net = build(folder / "r.h5")
+    net.run(0.0)  # makes the file
     print(flush=True)
     while True:
         net.run(50.0)
