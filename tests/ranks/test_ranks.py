@@ -29,7 +29,7 @@ def assert_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_any_number_of_ranks_gives_the_bits_of_one_process(dtype: str, tmp_path: Path) -> None:
-    """Spikes, states, weights, recordings, with eight kinds of plastic synapses; and the file that is saved midway."""
+    """Spikes, states, weights, recordings, with six kinds of plastic synapses; and the file that is saved midway."""
     run(0, "model.py", str(tmp_path / "0.npz"), dtype, "2")
     expected, saved = results(tmp_path / "0.npz"), (tmp_path / "0.saved").read_bytes()
     assert min(len(expected[f"recorder{k}.times"]) for k in range(7)) > 50
