@@ -102,13 +102,6 @@ class SweepResult(Sequence[RunResult]):
         self._broken = broken
         self._short: dict[str, Record] = {}
 
-    @classmethod
-    def load(cls, store: str | os.PathLike[str]) -> SweepResult:
-        """Return what is in a store; see `spikelet.load_sweep`."""
-        from spikelet.experiments.sweeping import load_sweep  # noqa: PLC0415  # which needs this class
-
-        return load_sweep(store)
-
     def __len__(self) -> int:
         return len(self.runs)
 

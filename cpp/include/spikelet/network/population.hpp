@@ -30,7 +30,6 @@ class Population {
       : Population(model, n, own_range(0, n, 0, 1), first_gid, dt, parameters, subtract) {}
 
   std::size_t size() const { return n_; }  // of the whole population
-  std::size_t owned() const { return owned_; }
   std::size_t padded() const { return padded_; }
   std::size_t model_index() const { return model_; }
   const ModelInfo& model() const { return models()[model_]; }
