@@ -53,6 +53,38 @@ def assert_same(found: Any, expected: Any, n: int | None = None) -> None:
     assert found.times.dtype == np.float64
 
 
+def test_a_run_is_not_disturbed_between_its_pieces(tmp_path: Path) -> None:
+    """Neither from another thread nor from its own callback, while the core is idle."""
+    net, expected = recorded()
+    net.run(100.0)
+    other, found = recorded(tmp_path / "r.h5")
+    refused: list[str] = []
+
+    def disturb(_: float) -> None:
+        for do in (lambda: other.run(10.0), other.reset, lambda: found[0].times, lambda: other.save(tmp_path / "n")):
+            try:
+                do()
+            except RuntimeError as error:
+                refused.append(str(error))
+
+    def meet(t: float) -> None:
+        if not other._sim.busy:
+            with pytest.raises(RuntimeError, match="is running already"):
+                other.run(10.0)
+        thread = threading.Thread(target=disturb, args=[t])
+        thread.start()
+        thread.join()
+
+    pieces: list[bool] = []
+    other.run(100.0, progress=lambda t: (pieces.append(other._sim.busy), meet(t)))
+    assert not all(pieces)
+    assert len(refused) == 4 * len(pieces)
+    assert all("running in another thread" in text for text in refused)
+    assert other.t == 100.0
+    for a, b in zip(found, expected, strict=True):
+        assert_same(a, b)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_disk_holds_what_memory_would(dtype: str, tmp_path: Path) -> None:
     net, expected = recorded(dtype=dtype)

@@ -121,6 +121,7 @@ class Network:
         self.regulations: list[tuple[Projection, Regulation]] = []
         self._raster_starts: dict[int, int] = {}
         self._drawn = 0
+        self._turn = running.Turn()
 
     # Building -----------------------------------------------------------------------------------------------------
 
@@ -503,7 +504,7 @@ class Network:
         return self.ranks.concatenate(what, self._sim.own(index)[0], own)
 
     def _require_idle(self) -> None:
-        if self._sim.busy:
+        if self._sim.busy or self._turn.elsewhere:
             msg = f"{type(self).__name__}: it is running in another thread; wait until that run is over"
             raise RuntimeError(msg)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from spikelet import storage
@@ -27,6 +28,33 @@ Report = Callable[[int], None]
 
 class _Pause(BaseException):
     """Ends a piece early."""
+
+
+class Turn:
+    """Whose turn it is with a network: one thread runs it from the first piece to the last."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, tuple[int, object]] = {}
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another thread has it."""
+        thread, _ = self._taken.get("run", (threading.get_ident(), None))
+        return thread != threading.get_ident()
+
+    @contextlib.contextmanager
+    def take(self) -> Iterator[None]:
+        """Take it, or raise RuntimeError if a run has it, be it of this thread."""
+        own = (threading.get_ident(), object())
+        try:  # no lock: Ctrl-C between its acquisition and this line would leave it locked
+            if self._taken.setdefault("run", own) is not own:
+                where = "in another thread" if self.elsewhere else "already"
+                msg = f"run: the network is running {where}; wait until that run is over"
+                raise RuntimeError(msg)
+            yield
+        finally:
+            if self._taken.get("run") is own:
+                del self._taken["run"]
 
 
 def _files(net: Network) -> dict[RecordingFile, list[_Recorder]]:
@@ -77,6 +105,17 @@ def run(
     save_every: float | None,
 ) -> None:
     """Do what `Network.run` says."""
+    with net._turn.take():
+        _run(net, duration, progress, save, save_every)
+
+
+def _run(
+    net: Network,
+    duration: float,
+    progress: bool | Callable[[float], Any],
+    save: str | os.PathLike[str] | None,
+    save_every: float | None,
+) -> None:
     length, steps = steps_of("run", "duration", duration, net.dt)
     if save is None and save_every is not None:
         fail("run", "save_every", save_every, "needs save, the file to write;")
