@@ -61,7 +61,12 @@ def test_a_run_is_not_disturbed_between_its_pieces(tmp_path: Path) -> None:
     refused: list[str] = []
 
     def disturb(_: float) -> None:
-        for do in (lambda: other.run(10.0), other.reset, lambda: found[0].times, lambda: other.save(tmp_path / "n")):
+        for do in (
+            lambda: other.run(10.0),
+            other.reset,
+            lambda: found[0].times,
+            lambda: other.save(tmp_path / "n"),
+        ):
             try:
                 do()
             except RuntimeError as error:

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -374,21 +373,28 @@ def test_import_imports_no_extra():
 
 
 def test_files_need_no_spikelet(tmp_path):
-    result = sweep(Counting().function(), {"x": [1, "bad"]}, store=tmp_path / "s")
-    good, bad = (tmp_path / "s" / "runs" / f"{run.run.key}" for run in result)
+    result = sweep(Counting().function(), {"x": [1, "bad", 2]}, store=tmp_path / "s")
     code = (
-        "import json, sys, numpy as np\n"
-        "data = np.load(sys.argv[1])\n"
-        "print(json.dumps([json.loads(data['run.json']), data['z'].tolist()]))\n"
+        "import json, pathlib, sys, numpy as np\n"
+        "runs = []\n"
+        "for path in sorted(pathlib.Path(sys.argv[1]).glob('*.runs')):\n"
+        "    with path.open('rb') as file:\n"
+        "        while (line := file.readline()).startswith(b'{'):\n"
+        "            runs.append(json.loads(line))\n"
+        "            for name in runs[-1]['arrays']:\n"
+        "                runs[-1]['arrays'][name] = np.load(file).tolist()\n"
+        "print(json.dumps(runs))\n"
         "assert 'spikelet' not in sys.modules"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, f"{good}.npz"], capture_output=True, text=True, check=True
-    )
-    description, z = json.loads(done.stdout)
-    assert z == list(result[0]["z"])
-    assert description["scalars"] == {"y": 1}
-    assert description["run"]["parameters"] == {"x": 1}
-    assert description["run"]["seed"] == result[0].seed
-    failed = json.loads(Path(f"{bad}.json").read_text())
-    assert failed["error"] == "RuntimeError: no\nsuch thing"
+        [sys.executable, "-c", code, str(tmp_path / "s" / "runs")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    first, bad, last = json.loads(done.stdout)
+    for found, expected in ((first, result[0]), (last, result[2])):
+        assert found["arrays"]["z"] == list(expected["z"])
+        assert found["scalars"] == {"y": expected["y"]}
+        assert found["run"]["parameters"] == expected.parameters
+        assert found["run"]["seed"] == expected.seed
+    assert bad["error"] == "RuntimeError: no\nsuch thing"
+    assert bad["arrays"] == {}

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 import spikelet as sl
+from spikelet.experiments.journal import entries
+from spikelet.experiments.store import Store
 
 pytest.importorskip("pandas")  # tables are compared as its frames
 
@@ -183,7 +185,10 @@ def test_a_run_that_kills_its_worker_again_and_again_has_failed(tmp_path):
 def die_writing(folder, x, seed):
     if x == 3 and not list(Path(folder).glob("once")):
         Path(folder, "once").touch()
-        Path(folder, "s", "runs", ".unfinished-1").touch()  # as a worker leaves it that dies here
+        with max(Path(folder, "s", "runs").iterdir()).open(
+            "ab"
+        ) as file:  # as a worker leaves it that dies here
+            file.write(b'{"crc32": "01')
         os._exit(1)
     return x
 
@@ -191,10 +196,14 @@ def die_writing(folder, x, seed):
 def test_a_worker_that_dies_while_it_writes_leaves_nothing(tmp_path):
     pytest.importorskip("joblib")
     grid, fixed = {"x": range(6)}, {"folder": str(tmp_path)}
-    assert sl.sweep(die_writing, grid, fixed=fixed, workers=1, store=tmp_path / "s").complete
-    names = [path.name for path in (tmp_path / "s" / "runs").iterdir()]
-    assert len(names) == 6
-    assert all(name.endswith(".npz") for name in names)
+    result = sl.sweep(die_writing, grid, fixed=fixed, workers=1, store=tmp_path / "s")
+    assert result.complete
+    assert [run["result"] for run in result] == list(range(6))
+    files = [entries(path) for path in (tmp_path / "s" / "runs").iterdir()]
+    assert [ended for _, ended in files].count(False) == 1
+    assert sorted(entry.run["key"] for there, _ in files for entry in there) == sorted(
+        run.run.key for run in result
+    )
 
 
 def die_below(x, limit, seed):
@@ -236,8 +245,9 @@ def test_a_given_executor_that_breaks(tmp_path):
     assert result[3].status == "missing"
     assert all(run.error.startswith("BrokenProcessPool") for run in missing)
     assert all(run["result"] == 2 * run.parameters["x"] for run in result if run not in missing)
-    stored = {path.stem for path in (tmp_path / "s" / "runs").glob("*.npz")}
-    assert stored == {run.run.key for run in result} - {run.run.key for run in missing}
+    assert Store(tmp_path / "s").statuses().keys() == {run.run.key for run in result} - {
+        run.run.key for run in missing
+    }
 
 
 class Broken:
@@ -330,7 +340,9 @@ def test_interrupt_stops_at_once_and_keeps_what_is_done(tmp_path, executor):
     try:
         assert child.stdout.readline() == "started\n"
         deadline = time.monotonic() + 30
-        while not list((tmp_path / "s" / "runs").glob("*.npz")) and time.monotonic() < deadline:
+        while time.monotonic() < deadline and not (
+            (tmp_path / "s" / "plan.json").exists() and Store(tmp_path / "s").statuses()
+        ):
             time.sleep(0.02)
         os.killpg(child.pid, signal.SIGINT)  # as Ctrl-C does
         _, error = child.communicate(timeout=30)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from spikelet import datasets, decode, encode, layers, statistics
 from spikelet._core import __version__, available_simd_levels, simd_level
 from spikelet.network import Network
 from spikelet.neurons import IF, LIF, LIFAlpha, LIFCond, LIFDelta
@@ -45,25 +44,48 @@ from spikelet.sources import (
     RasterSource,
     SpikeSource,
 )
-from spikelet.spiking_model import SpikingModel, SpikingResult
-
-# Built on the rest, and not for everyone.
-_LATER = ("conversion", "energy", "experiments", "io", "models", "plot")
 
 if TYPE_CHECKING:
-    from spikelet import conversion, energy, experiments, io, models, plot
+    from spikelet import (
+        conversion,
+        datasets,
+        decode,
+        encode,
+        energy,
+        experiments,
+        io,
+        layers,
+        models,
+        plot,
+        statistics,
+    )
     from spikelet.conversion.convert import convert
     from spikelet.experiments import SweepResult, load_sweep, sweep
+    from spikelet.spiking_model import SpikingModel, SpikingResult
 else:
+    # Loaded when they are asked for: a network needs none of them, and every worker of a sweep imports this.
+    _MODULES = (
+        "conversion", "datasets", "decode", "encode", "energy", "experiments", "io", "layers", "models", "plot",
+        "statistics",
+    )  # fmt: skip
+    _HOMES = {
+        "convert": "conversion",
+        "SpikingModel": "spiking_model",
+        "SpikingResult": "spiking_model",
+        "SweepResult": "experiments",
+        "load_sweep": "experiments",
+        "sweep": "experiments",
+    }
 
     def __getattr__(name: str) -> Any:
-        if name in _LATER:
+        if name in _MODULES:
             return importlib.import_module(f"spikelet.{name}")
-        if name == "convert":
-            return importlib.import_module("spikelet.conversion").convert
-        if name in ("SweepResult", "load_sweep", "sweep"):
-            return getattr(importlib.import_module("spikelet.experiments"), name)
+        if name in _HOMES:
+            return getattr(importlib.import_module(f"spikelet.{_HOMES[name]}"), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return __all__
 
 
 __all__ = [

@@ -11,8 +11,8 @@ import numpy as np
 
 from spikelet.experiments import tables
 from spikelet.experiments.grid import Run
+from spikelet.experiments.journal import Entry
 from spikelet.experiments.record import Arrays, Record
-from spikelet.experiments.store import Store
 
 __all__ = ["RunResult", "SweepResult"]
 
@@ -81,8 +81,8 @@ class SweepResult(Sequence[RunResult]):
     ----------
     runs : sequence of Run
         In order.
-    records : mapping of key to Record, or Store
-        Where results are.
+    records : mapping of key to Record or Entry
+        Results, or where they are.
     fixed : sequence of str
         Parameters that are no dimension.
     broken : str, optional
@@ -92,7 +92,7 @@ class SweepResult(Sequence[RunResult]):
     def __init__(
         self,
         runs: Sequence[Run],
-        records: Mapping[str, Record] | Store,
+        records: Mapping[str, Record] | Mapping[str, Entry],
         fixed: Sequence[str] = (),
         broken: str | None = None,
     ) -> None:
@@ -100,7 +100,6 @@ class SweepResult(Sequence[RunResult]):
         self.fixed = tuple(fixed)
         self._records = records
         self._broken = broken
-        self._short: dict[str, Record] = {}
 
     def __len__(self) -> int:
         return len(self.runs)
@@ -197,16 +196,10 @@ class SweepResult(Sequence[RunResult]):
         return f"SweepResult({len(self)} runs: {counts})"
 
     def _record(self, key: str, arrays: Collection[str] | None = None) -> Record:
-        if isinstance(self._records, Store):
-            record = self._records.read(key, arrays)
-        else:
-            record = self._records.get(key, Record("missing"))
-        if record.status == "missing" and self._broken is not None:
-            record.error = self._broken
-        return record
+        found = self._records.get(key)
+        if found is None:
+            return Record("missing", error=self._broken)
+        return found.read(arrays) if isinstance(found, Entry) else found
 
     def _shorts(self) -> list[Record]:
-        for run in self.runs:
-            if run.key not in self._short:
-                self._short[run.key] = self._record(run.key, ())
-        return [self._short[run.key] for run in self.runs]
+        return [self._record(run.key, ()) for run in self.runs]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spikelet.experiments.record import DESCRIPTION, Arrays
+from spikelet.experiments.record import Arrays
 from spikelet.recordings import RecordedSamples, RecordedSpikes
 
 __all__ = ["results"]
@@ -29,7 +29,7 @@ def results(value: Any) -> tuple[dict[str, Any], Arrays]:
     TypeError
         If it holds something else.
     ValueError
-        If a name cannot be one of an archive and of an HDF5 file, or is there twice.
+        If a name cannot be one of an HDF5 file, or is there twice.
     """
     scalars: dict[str, Any] = {}
     arrays: Arrays = {}
@@ -72,19 +72,12 @@ def _sort(values: Mapping[Any, Any], prefix: str, scalars: dict[str, Any], array
 
 
 def _check_name(name: str, own: str) -> None:
-    """Refuse a name that an archive or an HDF5 file has no place for, or another use."""
-    if (
-        not own.strip(".")
-        or not name.isprintable()
-        or "/" in name
-        or len(name) > _LONGEST
-        or name == DESCRIPTION
-        or name.endswith(".npy")
-    ):
+    """Refuse a name that an HDF5 file has no place for, or another use."""
+    if not own.strip(".") or not name.isprintable() or "/" in name or len(name) > _LONGEST:
         shown = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."
         msg = (
             f"names of results must be printable, have no '/', have 1 to {_LONGEST} characters, "
-            f"not only dots, and not be {DESCRIPTION!r} nor end in '.npy', got {shown!r}"
+            f"and not only dots, got {shown!r}"
         )
         raise ValueError(msg)
 

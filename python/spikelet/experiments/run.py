@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
 import pickle
 import platform
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from spikelet._core import __version__, simd_level
@@ -56,7 +56,7 @@ def perform(
         if copy:
             arrays = {name: array.copy(order="K") for name, array in arrays.items()}
         record = Record("done", scalars, arrays)
-        record.describe(run)  # what cannot be written is an error of this run
+        json.dumps(scalars)  # what cannot be written is an error of this run
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  # the other runs go on
@@ -76,6 +76,7 @@ def run_batch(
     runs: Sequence[Run],
     threads: int | None,
     place: Place | None,
+    batch: int,
 ) -> list[Outcome]:
     """Do some runs, one after the other; all that is told of is on the disk.
 
@@ -89,6 +90,8 @@ def run_batch(
         As `perform` has it.
     place : Place, optional
         Where to store; if it is not seen here, records go back.
+    batch : int
+        Number of these runs in the sweep. An executor may hand them to another worker when one has died.
 
     Returns
     -------
@@ -103,26 +106,17 @@ def run_batch(
             record = perform(call, run, threads, copy=True)
             outcomes.append((record.status, record.seconds, record))
         return outcomes
-    if not place.current():
-        msg = f"another sweep has taken over the store {place.folder!r}"
-        raise RuntimeError(msg)
-    # The disk works on one run while the next one is computed. That is all the other thread waits for: with more
-    # to do it would hold up this one.
-    with ThreadPoolExecutor(1, "spikelet-store") as background:
-        written: Future[None] | None = None
-        there = store.statuses()  # from a worker that died before it could tell
+    place.require_current()
+    journal, there = store.journal(place.session, batch)
+    with journal:
         for run in runs:
             if run.key in there:
                 outcomes.append((there[run.key], 0.0, None))
                 continue
             record = perform(call, run, threads)
-            finish = store.prepare(run, record)
-            if written is not None:
-                written.result()
-            written = background.submit(finish)
+            place.require_current()
+            journal.add(run, record)
             outcomes.append((record.status, record.seconds, None))
-        if written is not None:
-            written.result()
     return outcomes
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from typing import Any
 
@@ -25,7 +25,11 @@ Take = Callable[[Run, Outcome], None]
 
 
 def schedule(
-    pool: Pool, runs: Iterable[Run], submit: Submit, take: Take, stored: Callable[[str], str | None]
+    pool: Pool,
+    runs: Iterable[Run],
+    submit: Submit,
+    take: Take,
+    stored: Callable[[], Mapping[str, str]],
 ) -> str | None:
     """Do all runs.
 
@@ -43,7 +47,7 @@ def schedule(
     take : callable
         Gets each run with its outcome, in the order of finishing.
     stored : callable
-        Tells the status of a run that a worker has stored, by its key.
+        Returns the statuses of runs that workers have stored, by their keys.
 
     Returns
     -------
@@ -78,12 +82,12 @@ def schedule(
         while fresh and room > 0:
             room -= 1
             size = int(BATCH_SECONDS * n_done / seconds) if seconds > 0 else 1
-            size = max(1, min(size, len(fresh) // (4 * workers)))
+            size = max(1, min(size, len(fresh) // (2 * workers)))
             launch([fresh.popleft() for _ in range(min(size, len(fresh)))])
 
-    def died(run: Run, error: BaseException, *, sure: bool) -> None:
+    def died(run: Run, error: BaseException, status: str | None, *, sure: bool) -> None:
         deaths[run.key] += 1
-        if status := stored(run.key):
+        if status is not None:
             take(run, (status, 0.0, None))
         elif sure:
             name = type(error).__name__
@@ -100,8 +104,11 @@ def schedule(
             errors = {future: _error(future) for future in finished}
             lost = [error for error in errors.values() if error is not None and pool.lost(error)]
             broken = lost and pool.breaks
+            going = True
             if broken:  # all of them end now, some of them well
                 errors = {future: _error(future) for future in wait(flying).done}
+                n_broken += 1
+                going = pool.restart()  # from here on nobody stores what was not there a moment ago
             for future, error in errors.items():
                 batch = flying.pop(future)
                 if error is None:
@@ -110,17 +117,16 @@ def schedule(
                         take(run, outcome)
                 elif pool.lost(error):
                     alone = only and len(batch) == 1 and deaths[batch[0].key] >= pool.patience
+                    there = stored()
                     for run in batch:
-                        died(run, error, sure=alone)
+                        died(run, error, there.get(run.key), sure=alone)
                 else:
                     raise error
-            if broken:
-                n_broken += 1
-                if not pool.restart():
-                    return f"{type(lost[0]).__name__}: {lost[0]}"
-                if n_broken % DOUBTFUL == 0 and not n_done and (error := _error(submit([]))):
-                    msg = f"sweep: workers die before they begin any run ({error})"
-                    raise RuntimeError(msg) from error
+            if not going:
+                return f"{type(lost[0]).__name__}: {lost[0]}"
+            if broken and n_broken % DOUBTFUL == 0 and not n_done and (error := _error(submit([]))):
+                msg = f"sweep: workers die before they begin any run ({error})"
+                raise RuntimeError(msg) from error
     except BaseException:
         for future in flying:
             future.cancel()

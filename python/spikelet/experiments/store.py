@@ -1,38 +1,38 @@
-"""A folder of finished runs: one file a run, each there whole or not at all.
+"""A folder of finished runs: each there whole or not at all.
 
 ::
 
-    sweep.json          what is swept: function, seed, format
-    plan.json           all runs, in the order of the grid
-    runs/<key>.npz      a finished run
-    runs/<key>.json     a failed run
-    lock, session       who is at it
+    sweep.json                                   what is swept: function, seed, format
+    plan.json                                    all runs, in the order of the grid
+    runs/<session>-<batch>-<attempt>.runs        what a worker has done in a second, see `journal`
+    lock, session                                who is at it
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import threading
 import uuid
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spikelet._checks import fail
 from spikelet._core import __version__
-from spikelet._files import TEMPORARY, replaced, sync, write
+from spikelet._files import TEMPORARY, sync, write
 from spikelet.experiments.code import digests_of, name_of
 from spikelet.experiments.grid import Run
-from spikelet.experiments.record import Record, unpacked
+from spikelet.experiments.journal import Entry, Journal, entries
 
 __all__ = ["Place", "Store"]
 
 FORMAT = "spikelet sweep 1"
-_SUFFIX = {"done": ".npz", "failed": ".json"}
+_SUFFIX = ".runs"
 _guard = threading.Lock()
 _held: set[Path] = set()  # a lock of POSIX does not keep out its own process
 
@@ -63,12 +63,16 @@ class Place:
         except (OSError, ValueError):
             return None
 
-    def current(self) -> bool:
-        """Tell whether the sweep is still the one that is going on in the store."""
+    def require_current(self) -> None:
+        """Raise RuntimeError if another sweep goes on in the store: this worker has outlived its own."""
         try:
-            return (Path(self.folder) / "session").read_text() == self.session
+            with open(f"{self.folder}/session", "rb", buffering=0) as file:  # noqa: PTH123  # a fifth of the time
+                session = file.read()
         except OSError:
-            return True
+            return
+        if session != self.session.encode():
+            msg = f"another sweep has taken over the store {self.folder!r}"
+            raise RuntimeError(msg)
 
 
 class Store:
@@ -83,6 +87,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.runs = folder / "runs"
+        self._ended: dict[str, list[Entry]] = {}  # files that will not change
 
     # What it belongs to -------------------------------------------------------------------------------------------
 
@@ -172,19 +177,20 @@ class Store:
                     fail("sweep", "store", str(self.folder), busy)
                 self._clean()
                 yield
-                self._clean()  # a worker may have died while it wrote
         finally:
             _held.discard(path)
 
     def _clean(self) -> None:
         """Remove what was begun and is not finished."""
-        for folder in (self.folder, self.runs):
-            for left in folder.glob(f"{TEMPORARY}*"):
-                left.unlink(missing_ok=True)
+        for left in self.folder.glob(f"{TEMPORARY}*"):
+            left.unlink(missing_ok=True)
 
     def begin(self) -> Place:
         """Start a session: workers of earlier ones, if any are left, start no further run."""
-        place = Place(str(self.folder), self.description()["id"], uuid.uuid4().hex)
+        numbers = (name.partition("-")[0] for name in os.listdir(self.runs))  # noqa: PTH208
+        number = 1 + max((int(n) for n in numbers if n.isdecimal()), default=0)
+        session = f"{number:06d}-{uuid.uuid4().hex[:8]}"
+        place = Place(str(self.folder), self.description()["id"], session)
         write(self.folder / "session", place.session)
         return place
 
@@ -214,49 +220,38 @@ class Store:
 
     # Runs ---------------------------------------------------------------------------------------------------------
 
-    def statuses(self) -> dict[str, str]:
-        """Return "done" or "failed" by key of all runs that are there."""
-        names = [os.path.splitext(name) for name in os.listdir(self.runs)]  # noqa: PTH122, PTH208
-        found = {key: "failed" for key, suffix in names if suffix == _SUFFIX["failed"]}
-        return found | {key: "done" for key, suffix in names if suffix == _SUFFIX["done"]}
+    def journal(self, session: str, batch: int) -> tuple[Journal, dict[str, str]]:
+        """Begin the file of a batch; return it, and the statuses of runs that a worker did before it died."""
+        there: dict[str, str] = {}
+        for attempt in itertools.count():
+            path = self.runs / f"{session}-{batch:06d}-{attempt}{_SUFFIX}"
+            with contextlib.suppress(FileExistsError):
+                return Journal(path), there
+            there |= {entry.run["key"]: entry.record.status for entry in entries(path)[0]}
+        raise AssertionError
 
-    def has(self, key: str) -> str | None:
-        """Return "done" or "failed" if a run is there."""
-        return next((status for status in _SUFFIX if self._file(key, status).exists()), None)
+    def entries(self, session: str = "") -> dict[str, Entry]:
+        """Return all runs that are there by key, or those of a session. What came later replaces a failed run."""
+        found: dict[str, Entry] = {}
+        for name in sorted(os.listdir(self.runs)):  # noqa: PTH208  # in the order of sessions
+            if name.startswith(session) and name.endswith(_SUFFIX):
+                for entry in self._file(name):
+                    before = found.setdefault(entry.run["key"], entry)
+                    if before.record.status == "failed":
+                        found[entry.run["key"]] = entry
+        return found
 
-    def forget(self, key: str) -> None:
-        """Drop a failed run."""
-        self._file(key, "failed").unlink(missing_ok=True)
+    def statuses(self, session: str = "") -> dict[str, str]:
+        """Return "done" or "failed" by key of what `entries` returns."""
+        return {key: entry.record.status for key, entry in self.entries(session).items()}
 
-    def write(self, run: Run, record: Record) -> None:
-        """Keep a run: it is on the disk when this returns."""
-        self.prepare(run, record)()
-
-    def prepare(self, run: Run, record: Record) -> Callable[[], None]:
-        """Write a run; it is on the disk, and kept, when what is returned has been called: by any thread."""
-        with contextlib.ExitStack() as stack:
-            file = stack.enter_context(replaced(self._file(run.key, record.status)))
-            record.write(file, run)
-            return stack.pop_all().close
-
-    def read(self, key: str, arrays: Collection[str] | None = None) -> Record:
-        """Return what is known of a run, with all arrays or some of them."""
-        for status in _SUFFIX:
-            path = self._file(key, status)
-            try:
-                with path.open("rb") as file:
-                    return Record.read(file, arrays) if status == "done" else unpacked(file.read())
-            except FileNotFoundError:
-                continue
-            except (OSError, MemoryError):
-                raise
-            except Exception as error:  # noqa: BLE001  # an archive may be broken in many ways
-                advice = "delete it, and a sweep does the run again"
-                raise _damaged(path, error, advice) from None
-        return Record("missing")
-
-    def _file(self, key: str, status: str) -> Path:
-        return self.runs / (key + _SUFFIX[status])
+    def _file(self, name: str) -> list[Entry]:
+        there = self._ended.get(name)
+        if there is None:
+            there, ended = entries(self.runs / name)
+            if ended:
+                self._ended[name] = there
+        return there
 
 
 def _damaged(path: Path, error: object, advice: str) -> ValueError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from spikelet._checks import fail
 from spikelet.experiments.code import name_of
 from spikelet.experiments.executors import check, opened, pickled
 from spikelet.experiments.grid import Run, accepts, plan
+from spikelet.experiments.journal import Journal
 from spikelet.experiments.record import Record
 from spikelet.experiments.result import SweepResult
 from spikelet.experiments.run import Outcome, run_batch
@@ -116,7 +118,9 @@ def sweep(
     if store is None:
         records: dict[str, Record] = {}
         with _reporting(progress, len(runs)) as report:
-            why = everywhere(runs, None, records.__setitem__, lambda _: None, report)
+            why = everywhere(
+                runs, None, lambda run, record: records.__setitem__(run.key, record), dict, report
+            )
         return SweepResult(runs, records, names, why)
     kept = Store(Path(store).absolute())
     name_of(fn)
@@ -132,19 +136,26 @@ def sweep(
             kept.create(fn, int(seed))
         place = kept.begin()
         kept.set_plan(runs, names)
-        statuses = kept.statuses()
+        statuses = {
+            key: status
+            for key, status in kept.statuses().items()
+            if not (retry_failed and status == "failed")
+        }
         for run in runs:
-            if retry_failed and statuses.get(run.key) == "failed":
-                kept.forget(run.key)
-                del statuses[run.key]
-        by_key = {run.key: run for run in runs}
-        for key in by_key.keys() & statuses.keys():
-            report(statuses[key])
+            if run.key in statuses:
+                report(statuses[run.key])
         missing = [run for run in runs if run.key not in statuses]
-        why = everywhere(
-            missing, place, lambda key, record: kept.write(by_key[key], record), kept.has, report
-        )
-    return SweepResult(runs, kept, names, why)
+        with contextlib.ExitStack() as stack:
+            journal: list[Journal] = []  # of runs that come from afar
+
+            def keep(run: Run, record: Record) -> None:
+                if not journal:
+                    journal.append(stack.enter_context(kept.journal(place.session, 0)[0]))
+                journal[0].add(run, record)
+                journal[0].sync()
+
+            why = everywhere(missing, place, keep, lambda: kept.statuses(place.session), report)
+        return SweepResult(runs, kept.entries(), names, why)
 
 
 def load_sweep(store: str | os.PathLike[str]) -> SweepResult:
@@ -163,7 +174,7 @@ def load_sweep(store: str | os.PathLike[str]) -> SweepResult:
     kept = Store(Path(store).absolute())
     kept.description()
     runs, names = kept.plan()
-    return SweepResult(runs, kept, tuple(names), None)
+    return SweepResult(runs, kept.entries(), tuple(names), None)
 
 
 def _run_all(
@@ -173,8 +184,8 @@ def _run_all(
     threads: int | None,
     runs: Sequence[Run],
     place: Place | None,
-    keep: Callable[[str, Record], None],
-    stored: Callable[[str], str | None],
+    keep: Callable[[Run, Record], None],
+    stored: Callable[[], Mapping[str, str]],
     report: Callable[[str], None],
 ) -> str | None:
     if not runs:
@@ -183,16 +194,17 @@ def _run_all(
     def take(run: Run, outcome: Outcome) -> None:
         status, _, record = outcome
         if record is not None:
-            keep(run.key, record)
+            keep(run, record)
         report(status)
 
     with opened(executor, workers, threads) as pool:
         function = pickled(fn) if pool.pickles else fn
         per_worker = threads if threads is not None or not pool.pickles else 1
+        batches = itertools.count(1)
         why = schedule(
             pool,
             runs,
-            lambda batch: pool.submit(run_batch, function, batch, per_worker, place),
+            lambda batch: pool.submit(run_batch, function, batch, per_worker, place, next(batches)),
             take,
             stored,
         )

@@ -1,0 +1,212 @@
+"""A file of finished runs, appended one by one: those that are whole in it count, however it ended.
+
+A run is a line of JSON, and after it come its arrays, each as a .npy::
+
+    {"crc32": "0f3c9d21", "run": {...}, "status": "done", ..., "arrays": {"spikes.times": [140128, 3141592653], ...}}
+
+The line begins with the CRC-32 of what follows in it, and ends with the length and the CRC-32 of each array. The last
+line of a file is "end". There is no temporary file and no name to change: making and renaming a file takes longer
+than all the rest.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import os
+import time
+import zlib
+from collections.abc import Collection
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from spikelet._files import sync
+from spikelet.experiments.grid import Run
+from spikelet.experiments.record import Record
+
+__all__ = ["Entry", "Journal", "entries"]
+
+END = b"end\n"
+PERIOD = 0.1  # s
+_datasync = getattr(os, "fdatasync", os.fsync)  # Windows and macOS have only the other one
+
+
+class Journal:
+    """Writes a new file; as a context manager it ends the file unless there was an error.
+
+    Parameters
+    ----------
+    path : Path
+        Which.
+
+    Raises
+    ------
+    FileExistsError
+        If it is there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("xb")
+        # The disk works while the next run is computed.
+        self._disk = ThreadPoolExecutor(1, "spikelet-disk")
+        self._syncing: Future[None] = self._disk.submit(sync, path.parent)
+        self._time = time.monotonic()
+
+    def add(self, run: Run, record: Record) -> None:
+        """Append a run. The end of the process does not harm it from now on, that of the machine after a tenth of a second."""
+        for piece in _packed(run, record):
+            self._file.write(piece)
+        self._file.flush()
+        if self._syncing.done() and time.monotonic() > self._time + PERIOD:
+            self._syncing.result()
+            self._syncing = self._disk.submit(_datasync, self._file.fileno())
+            self._time = time.monotonic()
+
+    def sync(self) -> None:
+        """Wait until all is on the disk."""
+        self._syncing.result()
+        _datasync(self._file.fileno())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self.sync()
+            if kind is None:
+                self._file.write(END)
+        finally:
+            self._disk.shutdown()
+            self._file.close()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a run is.
+
+    Parameters
+    ----------
+    path : Path
+        File.
+    run : dict
+        Description of the run.
+    record : Record
+        All but the arrays.
+    begin, end : int
+        Place of the arrays in the file.
+    arrays : dict of name to (int, int)
+        Length and CRC-32 of each.
+    """
+
+    path: Path
+    run: dict[str, Any]
+    record: Record
+    begin: int
+    end: int
+    arrays: dict[str, tuple[int, int]]
+
+    def read(self, names: Collection[str] | None = None) -> Record:
+        """Return the record with all arrays, or some of them.
+
+        Raises
+        ------
+        ValueError
+            If they are damaged.
+        """
+        if names is not None and not self.arrays.keys() & set(names):
+            return self.record
+        found, begin = {}, self.begin
+        with self.path.open("rb") as file:
+            for name, (length, crc) in self.arrays.items():
+                if names is None or name in names:
+                    file.seek(begin)
+                    data = file.read(length)
+                    if zlib.crc32(data) != crc:
+                        msg = (
+                            f"sweep: the file {str(self.path)!r} is damaged (in array {name!r} of run "
+                            f"{self.run['key']}); delete it, and a sweep does its runs again"
+                        )
+                        raise ValueError(msg)
+                    found[name] = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+                begin += length
+        return replace(self.record, arrays=found)
+
+
+def entries(path: Path) -> tuple[list[Entry], bool]:
+    """Return the runs in a file, and whether it has come to its end."""
+    found: list[Entry] = []
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        while line := file.readline():
+            if line == END:
+                return found, True
+            entry = _described(path, line, file.tell())
+            if entry is None or entry.end > size:
+                break  # a process was killed here
+            found.append(entry)
+            file.seek(entry.end)
+    # After a power cut any of those since the last second may have holes.
+    return list(itertools.takewhile(_intact, found)), False
+
+
+def _packed(run: Run, record: Record) -> list[bytes | memoryview]:
+    """Return what is to be written."""
+    pieces: list[bytes | memoryview] = []
+    arrays = {}
+    for name, array in record.arrays.items():
+        parts = _npy(array)
+        length, crc = 0, 0
+        for part in parts:
+            length, crc = length + len(part), zlib.crc32(part, crc)
+        arrays[name] = length, crc
+        pieces += parts
+    text = json.dumps({"run": run.to_json(), **record.to_json(), "arrays": arrays})[1:].encode()
+    return [_begin(text), text, b"\n", *pieces]
+
+
+def _begin(text: bytes) -> bytes:
+    """Return what a line begins with."""
+    return b'{"crc32": "%08x", ' % zlib.crc32(text)
+
+
+def _npy(array: np.ndarray[Any, Any]) -> list[bytes | memoryview]:
+    file = io.BytesIO()
+    if array.dtype.names is not None:
+        np.lib.format.write_array(file, array, allow_pickle=False)
+        return [file.getbuffer()]
+    # As write_array does for a file of the disk; here it would make several copies.
+    array = np.asarray(array, order="C")
+    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+    data = [array.reshape(-1).view(np.uint8).data] if array.nbytes else []
+    return [file.getvalue(), *data]
+
+
+def _described(path: Path, line: bytes, begin: int) -> Entry | None:
+    """Return what a line tells of, if it is whole."""
+    text = line[len(_begin(b"")) : -1]
+    if line != _begin(text) + text + b"\n":
+        return None
+    own = json.loads(b"{" + text)
+    arrays = {name: (length, crc) for name, (length, crc) in own.pop("arrays").items()}
+    end = begin + sum(length for length, _ in arrays.values())
+    return Entry(path, own.pop("run"), Record(**own), begin, end, arrays)
+
+
+def _intact(entry: Entry) -> bool:
+    try:
+        entry.read()
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,135 @@
+"""Files of finished runs: what is whole in them is found, wherever they were cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spikelet.experiments.grid import plan
+from spikelet.experiments.journal import END, Entry, Journal, entries
+from spikelet.experiments.record import Record
+
+RUNS = plan({"x": [1, 2.5, "three", None, True, (1, (2,))]}, None, 1, 0)
+
+
+def record(k: int) -> Record:
+    arrays: dict[str, np.ndarray[Any, Any]] = {
+        "é {\n": np.arange(k, dtype=np.int16),
+        "f": np.asfortranarray(np.full((2, 3), k, np.float32)),
+        "none": np.zeros((0, 3)),
+        "one": np.array(1j * k),
+        "s": np.array([(k, b"x")], [("a", "<i4"), ("b", "S3")]),
+        "end": np.frombuffer(END * k, np.uint8),
+        "strided": np.arange(12)[:: k + 1],
+    }
+    scalars = {
+        "n": float("nan") if k == 3 else k / 7,
+        "big": 10**30,
+        "text": "end\n\ud800 {",
+        "no": None,
+    }
+    if k == 1:
+        return Record("failed", error="no", traceback="end\n", seconds=1.0)
+    return Record(
+        "done", scalars, arrays if k else {}, seconds=0.5, host="h", version="1", simd="avx2"
+    )
+
+
+def same(found: Record, expected: Record) -> None:
+    assert repr(found) == repr(expected)
+    assert list(found.arrays) == list(expected.arrays)
+    for name, array in expected.arrays.items():
+        np.testing.assert_array_equal(found.arrays[name], array)
+        assert found.arrays[name].dtype == array.dtype
+        assert found.arrays[name].shape == array.shape
+
+
+def check(found: list[Entry], n: int) -> None:
+    assert [entry.run["key"] for entry in found] == [run.key for run in RUNS[:n]]
+    for k, entry in enumerate(found):
+        same(entry.read(), record(k))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "a.runs"
+    with Journal(file) as journal:
+        for k, run in enumerate(RUNS):
+            journal.add(run, record(k))
+    return file
+
+
+def test_all_of_it(path: Path) -> None:
+    found, ended = entries(path)
+    assert ended
+    check(found, len(RUNS))
+    assert [entry.run["parameters"]["x"] for entry in found][:5] == [1, 2.5, "three", None, True]
+
+
+def test_some_arrays(path: Path) -> None:
+    entry = entries(path)[0][4]
+    assert list(entry.read(["one", "nothing"]).arrays) == ["one"]
+    assert entry.read([]).arrays == {}
+    assert entry.read([]).scalars["big"] == 10**30
+
+
+def test_cut_anywhere(path: Path) -> None:
+    """As a kill leaves it, or a disk that is full."""
+    whole = path.read_bytes()
+    ends = [entry.end for entry in entries(path)[0]]
+    lengths = sorted({*range(0, len(whole), 13), *ends, *(end - 1 for end in ends), len(whole) - 1})
+    for length in lengths:
+        path.write_bytes(whole[:length])
+        found, ended = entries(path)
+        assert not ended
+        check(found, sum(end <= length for end in ends))
+
+
+@pytest.mark.parametrize("size", [1, 16, 4096])
+def test_holes(path: Path, size: int) -> None:
+    """As a power cut leaves it: the length of the file is known, what was in it is not."""
+    whole = path.read_bytes().removesuffix(END)
+    begins = [0, *(entry.end for entry in entries(path)[0])]
+    rng = np.random.default_rng(size)
+    for hole in (int(k) for k in rng.integers(0, len(whole), 200)):
+        torn = whole[:hole] + bytes(min(size, len(whole) - hole)) + whole[hole + size :]
+        path.write_bytes(torn)
+        first = (
+            next(k for k in range(len(whole)) if torn[k] != whole[k])
+            if torn != whole
+            else len(whole)
+        )
+        found, ended = entries(path)
+        assert not ended
+        check(found, sum(begin <= first for begin in begins) - 1)
+
+
+def test_an_error_leaves_the_end_open(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with Journal(tmp_path / "a") as journal:
+            journal.add(RUNS[0], record(0))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    found, ended = entries(tmp_path / "a")
+    assert not ended
+    check(found, 1)
+
+
+def test_a_file_that_is_there_is_left_alone(path: Path) -> None:
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError):
+        Journal(path)
+    assert path.read_bytes() == before
+
+
+def test_a_run_is_there_as_soon_as_it_is_added(tmp_path: Path) -> None:
+    """In the hands of the system, which outlives this process."""
+    with Journal(tmp_path / "a") as journal:
+        for k, run in enumerate(RUNS):
+            journal.add(run, record(k))
+            check(entries(tmp_path / "a")[0], k + 1)
