@@ -315,8 +315,8 @@ class Network:
         OSError
             If a recorder cannot write to its file. What the file lacks stays in memory; the network is intact.
         RuntimeError
-            If the network is running in another thread; or if another rank that shares it has stopped the run, at
-            the same step as this one: the network can go on.
+            If the network is running, in another thread or as it asks `progress`; or if another rank that shares it
+            has stopped the run, at the same step as this one: the network can go on.
         """
         self._require_idle()
         running.run(self, duration, progress, save, save_every)
@@ -504,9 +504,7 @@ class Network:
         return self.ranks.concatenate(what, self._sim.own(index)[0], own)
 
     def _require_idle(self) -> None:
-        if self._sim.busy or self._turn.elsewhere:
-            msg = f"{type(self).__name__}: it is running in another thread; wait until that run is over"
-            raise RuntimeError(msg)
+        self._turn.require(idle=not self._sim.busy)
 
     def _draw(self, distribution: Distribution, n: int) -> npt.NDArray[np.float64]:
         self._drawn += 1

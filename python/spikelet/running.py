@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from spikelet import storage
 from spikelet._checks import fail, interval, steps_of
@@ -35,26 +35,49 @@ class Turn:
 
     def __init__(self) -> None:
         self._taken: dict[str, tuple[int, object]] = {}
+        self._asking = False
 
-    @property
-    def elsewhere(self) -> bool:
-        """Whether another thread has it."""
-        thread, _ = self._taken.get("run", (threading.get_ident(), None))
-        return thread != threading.get_ident()
+    def require(self, *, idle: bool) -> None:
+        """Raise RuntimeError unless this is called by the run that is going on, or there is none.
+
+        Parameters
+        ----------
+        idle : bool
+            What the core says of itself.
+        """
+        owner = self._taken.get("run")
+        if owner is None and idle:
+            return
+        if owner is None or owner[0] != threading.get_ident():
+            self._refuse("in another thread")
+        if self._asking or not idle:
+            self._refuse("and asks this callback")
 
     @contextlib.contextmanager
     def take(self) -> Iterator[None]:
         """Take it, or raise RuntimeError if a run has it, be it of this thread."""
         own = (threading.get_ident(), object())
         try:  # no lock: Ctrl-C between its acquisition and this line would leave it locked
-            if self._taken.setdefault("run", own) is not own:
-                where = "in another thread" if self.elsewhere else "already"
-                msg = f"run: the network is running {where}; wait until that run is over"
-                raise RuntimeError(msg)
+            owner = self._taken.setdefault("run", own)
+            if owner is not own:
+                self._refuse("in another thread" if owner[0] != own[0] else "already")
             yield
         finally:
             if self._taken.get("run") is own:
                 del self._taken["run"]
+
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[None]:
+        """Let what a callback does be refused as while the core runs."""
+        try:
+            self._asking = True
+            yield
+        finally:
+            self._asking = False
+
+    def _refuse(self, where: str) -> NoReturn:
+        msg = f"Network: it is running {where}; wait until that run is over"
+        raise RuntimeError(msg)
 
 
 def _files(net: Network) -> dict[RecordingFile, list[_Recorder]]:
@@ -187,7 +210,8 @@ def _run_piece(net: Network, steps: int, report: Report | None, to_disk: bool) -
             with contextlib.suppress(_Pause):
                 net._sim.run(steps, _pausing(report) if to_disk else report)
                 if to_disk and report is not None:  # pieces may be too short for the core to ask
-                    report(net._step)
+                    with net._turn.asking():
+                        report(net._step)
         finally:  # what was recorded until Ctrl-C is written, too
             size = drain(net)
     except BaseException:

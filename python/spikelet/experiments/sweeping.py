@@ -146,13 +146,14 @@ def sweep(
                 report(statuses[run.key])
         missing = [run for run in runs if run.key not in statuses]
         with contextlib.ExitStack() as stack:
-            journal: list[Journal] = []  # of runs that come from afar
 
-            def keep(run: Run, record: Record) -> None:
-                if not journal:
-                    journal.append(stack.enter_context(kept.journal(place.session, 0)[0]))
-                journal[0].add(run, record)
-                journal[0].sync()
+            @functools.cache
+            def journal() -> Journal:
+                return stack.enter_context(kept.journal(place.session, 0)[0])
+
+            def keep(run: Run, record: Record) -> None:  # of a worker that does not see the store
+                journal().add(run, record)
+                journal().sync()
 
             why = everywhere(missing, place, keep, lambda: kept.statuses(place.session), report)
         return SweepResult(runs, kept.entries(), names, why)
