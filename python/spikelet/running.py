@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from spikelet import storage
@@ -42,18 +42,17 @@ class Turn:
         thread, _ = self._taken.get("run", (threading.get_ident(), None))
         return thread != threading.get_ident()
 
-    @contextlib.contextmanager
-    def take(self) -> Iterator[None]:
-        """Take it, or raise RuntimeError if a run has it, be it of this thread."""
+    def take(self, call: Callable[[], None]) -> None:
+        """Take it for a call, or raise RuntimeError if a run has it, be it of this thread."""
         own = (threading.get_ident(), object())
         try:  # no lock: Ctrl-C between its acquisition and this line would leave it locked
             if self._taken.setdefault("run", own) is not own:
                 where = "in another thread" if self.elsewhere else "already"
                 msg = f"run: the network is running {where}; wait until that run is over"
                 raise RuntimeError(msg)
-            yield
-        finally:
-            if self._taken.get("run") is own:
+            call()
+        finally:  # no call and no context manager: Ctrl-C comes after a call, or where one begins
+            if "run" in self._taken and self._taken["run"] is own:
                 del self._taken["run"]
 
 
@@ -105,8 +104,7 @@ def run(
     save_every: float | None,
 ) -> None:
     """Do what `Network.run` says."""
-    with net._turn.take():
-        _run(net, duration, progress, save, save_every)
+    net._turn.take(lambda: _run(net, duration, progress, save, save_every))
 
 
 def _run(
