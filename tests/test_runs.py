@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -148,6 +151,39 @@ def test_ctrl_c_at_the_end_of_a_span_of_samples() -> None:
     net.record(net.connect(one, one, sl.AllToAll(), delay=3.2), "weights", every=3.2)
     interrupted(net, 32.0)
     assert net.t < 32.0
+
+
+def test_ctrl_c_at_any_moment_leaves_the_network_free() -> None:
+    """Also when the error is kept, as notebooks do, and with it all frames that it went through."""
+    kept = []
+
+    def run(net: sl.Network, n: int) -> bool:
+        """Interrupt where Python looks for signals for the nth time: at the start of a function, after a call."""
+        count = itertools.count(1)
+
+        def look(_: FrameType, event: str, what: Any) -> None:
+            ours = event == "call" or (event == "c_return" and what is not sys.setprofile)
+            if ours and next(count) == n:
+                raise KeyboardInterrupt
+
+        before = sys.getprofile()
+        sys.setprofile(look)
+        try:
+            net.run(1.0)
+        except KeyboardInterrupt as error:
+            kept.append(error)
+            return True
+        finally:
+            sys.setprofile(before)
+        return False
+
+    net = make()
+    net.population(1, sl.LIF())
+    for n in itertools.count(1):
+        if not run(net, n):
+            break
+        net.run(1.0)
+    assert len(kept) > 20
 
 
 # Threads

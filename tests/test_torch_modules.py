@@ -69,6 +69,7 @@ def test_compile_export_copy_and_state(module):
     assert torch.equal(other(x), expected)
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # of torch itself, on Python 3.13
 def test_operators_keep_what_they_say():
     """The checks of torch.library: schema, stand-ins without memory, autograd."""
     torch.manual_seed(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from spikelet import storage
@@ -31,53 +31,56 @@ class _Pause(BaseException):
 
 
 class Turn:
-    """Whose turn it is with a network: one thread runs it from the first piece to the last."""
+    """Whose turn it is with a network: one thread runs it from the first piece to the last.
+
+    Ctrl-C strikes after calls and where functions begin: there are neither locks nor context managers here, which it
+    could leave taken.
+    """
 
     def __init__(self) -> None:
         self._taken: dict[str, tuple[int, object]] = {}
         self._asking = False
 
     def require(self, *, idle: bool) -> None:
-        """Raise RuntimeError unless this is called by the run that is going on, or there is none.
+        """Raise RuntimeError unless there is no run, or this is called by the one that is going on.
 
         Parameters
         ----------
         idle : bool
-            What the core says of itself.
+            Whether the core is.
         """
         owner = self._taken.get("run")
         if owner is None and idle:
             return
         if owner is None or owner[0] != threading.get_ident():
-            self._refuse("in another thread")
+            _refuse("in another thread")
         if self._asking or not idle:
-            self._refuse("and asks this callback")
+            _refuse("and asks this callback")
 
-    @contextlib.contextmanager
-    def take(self) -> Iterator[None]:
-        """Take it, or raise RuntimeError if a run has it, be it of this thread."""
+    def take(self, call: Callable[[], None]) -> None:
+        """Take it for a call, or raise RuntimeError if a run has it, be it of this thread."""
         own = (threading.get_ident(), object())
-        try:  # no lock: Ctrl-C between its acquisition and this line would leave it locked
+        try:
             owner = self._taken.setdefault("run", own)
             if owner is not own:
-                self._refuse("in another thread" if owner[0] != own[0] else "already")
-            yield
+                _refuse("already" if owner[0] == own[0] else "in another thread")
+            call()
         finally:
-            if self._taken.get("run") is own:
+            if "run" in self._taken and self._taken["run"] is own:
                 del self._taken["run"]
 
-    @contextlib.contextmanager
-    def asking(self) -> Iterator[None]:
-        """Let what a callback does be refused as while the core runs."""
+    def ask(self, report: Report, step: int) -> None:
+        """Call a callback between pieces; what it may not do is the same as while the core runs."""
         try:
             self._asking = True
-            yield
+            report(step)
         finally:
             self._asking = False
 
-    def _refuse(self, where: str) -> NoReturn:
-        msg = f"Network: it is running {where}; wait until that run is over"
-        raise RuntimeError(msg)
+
+def _refuse(where: str) -> NoReturn:
+    msg = f"Network: it is running {where}; wait until that run is over"
+    raise RuntimeError(msg)
 
 
 def _files(net: Network) -> dict[RecordingFile, list[_Recorder]]:
@@ -128,8 +131,7 @@ def run(
     save_every: float | None,
 ) -> None:
     """Do what `Network.run` says."""
-    with net._turn.take():
-        _run(net, duration, progress, save, save_every)
+    net._turn.take(lambda: _run(net, duration, progress, save, save_every))
 
 
 def _run(
@@ -210,8 +212,7 @@ def _run_piece(net: Network, steps: int, report: Report | None, to_disk: bool) -
             with contextlib.suppress(_Pause):
                 net._sim.run(steps, _pausing(report) if to_disk else report)
                 if to_disk and report is not None:  # pieces may be too short for the core to ask
-                    with net._turn.asking():
-                        report(net._step)
+                    net._turn.ask(report, net._step)
         finally:  # what was recorded until Ctrl-C is written, too
             size = drain(net)
     except BaseException:

@@ -40,11 +40,12 @@ def main_name() -> str:
 def digests_of(function: Callable[..., Any]) -> dict[str, str | None]:
     """Return digests of "source" and byte "code", None for what there is not.
 
-    The source of a lambda is the line that it is in, with all else there, so its byte code counts.
+    The source of a lambda is the line that it is in, with all else there, so its byte code counts; and so it does in
+    what has been executed as a string, whose source Python may take for that of another one.
     """
     code = getattr(inspect.unwrap(function), "__code__", None)
     source = None
-    if getattr(code, "co_name", "") != "<lambda>":
+    if code is None or not (code.co_name == "<lambda>" or code.co_filename == "<string>"):
         with contextlib.suppress(OSError, TypeError):
             source = inspect.getsource(function)
     texts = {"source": source, "code": None if code is None else _text(code)}
