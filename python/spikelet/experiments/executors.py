@@ -204,7 +204,8 @@ def _local_cluster(workers: int, threads: int) -> Iterator[Any]:
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            # No dashboard; but there is a server all the same, which would warn if its usual port is in use.
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
             env=dict.fromkeys(_LIMITS, str(threads)),
         ) as cluster,
         distributed.Client(cluster) as client,
