@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -345,6 +346,36 @@ def test_two_sweeps_at_once_are_refused(sweep, tmp_path):
         leave.set()
         thread.join()
     assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_ctrl_c_at_any_moment_leaves_the_store_free(tmp_path):
+    """At the start of a function or after a call, which is where Python looks for signals."""
+
+    def hold(n):
+        count = itertools.count(1)
+
+        def look(frame, event, what):
+            own = frame.f_code.co_name == "locked" and event in ("call", "c_return")
+            if own and next(count) == n:
+                raise KeyboardInterrupt
+
+        before = sys.getprofile()
+        sys.setprofile(look)
+        try:
+            with stores.Store(tmp_path / "s").locked():
+                pass
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.setprofile(before)
+        return False
+
+    for n in itertools.count(1):
+        if not hold(n):
+            break
+        with stores.Store(tmp_path / "s").locked():
+            pass
+    assert n > 5
 
 
 def test_workers_of_an_old_session_start_nothing(sweep, tmp_path, fn):
