@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import spikelet as sl
-from spikelet import recording_access, running
+from spikelet import recording_access, recording_file, running
 
 from .conftest import busy_network, make
 
@@ -86,6 +86,26 @@ def test_a_run_is_not_disturbed_between_its_pieces(tmp_path: Path) -> None:
     assert len(refused) == 4 * len(pieces)
     assert all("running in another thread" in text for text in refused)
     assert other.t == 100.0
+    for a, b in zip(found, expected, strict=True):
+        assert_same(a, b)
+
+
+def test_ctrl_c_while_a_recording_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, expected = recorded()
+    net.run(30.0)
+    other, found = recorded(tmp_path / "r.h5")
+    other.run(10.0)
+
+    def stop(group: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recording_file, "data_of", stop)
+        with pytest.raises(KeyboardInterrupt):
+            other.run(20.0)
+    other.run(30.0 - other.t)
     for a, b in zip(found, expected, strict=True):
         assert_same(a, b)
 
