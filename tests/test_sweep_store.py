@@ -378,6 +378,31 @@ def test_ctrl_c_at_any_moment_leaves_the_store_free(tmp_path):
     assert n > 5
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_that_the_function_forks_does_no_runs(tmp_path):
+    """However it leaves the function. In a process of its own: it might wait for ever."""
+    code = """
+import os, sys
+import spikelet as sl
+def fn(x, seed):
+    if x == 2:
+        return x
+    child = os.fork()
+    if child == 0:
+        if x == 0:
+            return x
+        sys.exit(7) if x == 1 else 1 / 0
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+result = sl.sweep(fn, {"x": [0, 1, 2, 3]}, executor="serial", store=sys.argv[1])
+print([run["result"] for run in result])
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "s")], stdout=subprocess.PIPE,
+        text=True, timeout=30, check=True,
+    )  # fmt: skip
+    assert done.stdout == "[0, 7, 2, 1]\n"
+
+
 def test_workers_of_an_old_session_start_nothing(sweep, tmp_path, fn):
     """A worker may outlive its parent and find itself beside the workers of the sweep that went on."""
     from spikelet.experiments.run import run_batch  # noqa: PLC0415

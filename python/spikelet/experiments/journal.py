@@ -157,7 +157,7 @@ def entries(path: Path) -> tuple[list[Entry], bool]:
                 break  # a process was killed here
             found.append(entry)
             file.seek(entry.end)
-    # After a power cut any of those since the last second may have holes.
+    # After a power cut any of those since the last time that the file was synchronised may have holes.
     return list(itertools.takewhile(_intact, found)), False
 
 

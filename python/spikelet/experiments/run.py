@@ -51,7 +51,7 @@ def perform(
     start = time.perf_counter()
     try:
         with _threads(threads), alone():  # the ranks of an executor do different runs
-            value = function(**run.parameters, seed=run.seed)
+            value = _returned(function, run)
         seconds = time.perf_counter() - start
         scalars, arrays = results(value)
         if copy:
@@ -115,6 +115,21 @@ def run_batch(
             journal.add(run, record)
             outcomes.append((record.status, record.seconds, None))
     return outcomes
+
+
+def _returned(function: Callable[..., Any], run: Run) -> Any:
+    """Call the function; a child that it forked ends here, or it would do the other runs too."""
+    process, status = os.getpid(), 1
+    try:
+        value = function(**run.parameters, seed=run.seed)
+        status = 0
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+        raise
+    finally:
+        if os.getpid() != process:
+            os._exit(status)
+    return value
 
 
 def _failed(error: BaseException) -> Record:
