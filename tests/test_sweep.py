@@ -398,3 +398,15 @@ def test_files_need_no_spikelet(tmp_path):
         assert found["run"]["seed"] == expected.seed
     assert bad["error"] == "RuntimeError: no\nsuch thing"
     assert bad["arrays"] == {}
+
+
+def test_an_exception_that_cannot_be_shown_fails_its_run():
+    def fn(x, seed):
+        if x == 1:
+            raise SyntaxError("m", ("f", 1, 5, 7))  # all of which should be of other types
+        return x
+
+    result = sweep(fn, {"x": [1, 2]})
+    assert column(result, "status") == ["failed", "done"]
+    assert result[0].error == "SyntaxError: <cannot be shown>"
+    assert "in fn" in result[0].traceback

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import queue
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from spikelet.experiments import journal as journal_module
 from spikelet.experiments.grid import plan
 from spikelet.experiments.journal import END, Entry, Journal, entries
 from spikelet.experiments.record import Record
@@ -133,3 +136,31 @@ def test_a_run_is_there_as_soon_as_it_is_added(tmp_path: Path) -> None:
         for k, run in enumerate(RUNS):
             journal.add(run, record(k))
             check(entries(tmp_path / "a")[0], k + 1)
+
+
+def test_a_run_comes_to_the_disk_without_a_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one may take an hour."""
+    synced = queue.SimpleQueue[int]()
+    monkeypatch.setattr(journal_module, "_datasync", lambda fd: synced.put(os.fstat(fd).st_size))
+    with Journal(tmp_path / "a") as journal:
+        for k in (0, 2):
+            journal.add(RUNS[k], record(k))
+            size = (tmp_path / "a").stat().st_size
+            while synced.get(timeout=30) < size:
+                pass
+
+
+def test_an_error_of_the_disk_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    def write() -> None:
+        with Journal(tmp_path / "a") as journal:
+            journal.add(RUNS[0], record(0))
+
+    monkeypatch.setattr(journal_module, "_datasync", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        write()
+    assert not entries(tmp_path / "a")[1]

@@ -201,3 +201,19 @@ def test_arrays_that_files_cannot_hold_fail_their_run():
     assert column(result, "status") == ["failed"] * len(values)
     assert all("got a masked array" in run.error for run in result[:2])
     assert "fields must be numbers or bytes" in result[2].error
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_structures_that_files_cannot_hold_fail_their_run(tmp_path, stored):
+    pair = np.zeros(2, [("x", "f8"), ("y", "i4")])
+    shared = {"names": ["x", "y"], "formats": ["i4", "i2"], "offsets": [0, 0]}
+    values = [
+        pair[["y", "x"]], np.zeros(2, shared), np.zeros(2, [(f"{k:0100}", "i1") for k in range(100)]),
+        pair, np.zeros(2, [(f"{k}", "i1") for k in range(100)]),
+    ]  # fmt: skip
+    store = tmp_path / "s" if stored else None
+    result = sweep(lambda k, seed: values[k], {"k": range(len(values))}, store=store)
+    assert column(result, "status") == ["failed"] * 3 + ["done"] * 2
+    assert all("result 'result' must be a number" in run.error for run in result[:3])
+    np.testing.assert_array_equal(result[3]["result"], pair)
+    np.testing.assert_array_equal(result[4]["result"], values[4])

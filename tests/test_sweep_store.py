@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -345,6 +346,61 @@ def test_two_sweeps_at_once_are_refused(sweep, tmp_path):
         leave.set()
         thread.join()
     assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_ctrl_c_at_any_moment_leaves_the_store_free(tmp_path):
+    """At the start of a function or after a call, which is where Python looks for signals."""
+
+    def hold(n):
+        count = itertools.count(1)
+
+        def look(frame, event, what):
+            own = frame.f_code.co_name == "locked" and event in ("call", "c_return")
+            if own and next(count) == n:
+                raise KeyboardInterrupt
+
+        before = sys.getprofile()
+        sys.setprofile(look)
+        try:
+            with stores.Store(tmp_path / "s").locked():
+                pass
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.setprofile(before)
+        return False
+
+    for n in itertools.count(1):
+        if not hold(n):
+            break
+        with stores.Store(tmp_path / "s").locked():
+            pass
+    assert n > 5
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_that_the_function_forks_does_no_runs(tmp_path):
+    """However it leaves the function. In a process of its own: it might wait for ever."""
+    code = """
+import os, sys
+import spikelet as sl
+def fn(x, seed):
+    if x == 2:
+        return x
+    child = os.fork()
+    if child == 0:
+        if x == 0:
+            return x
+        sys.exit(7) if x == 1 else 1 / 0
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+result = sl.sweep(fn, {"x": [0, 1, 2, 3]}, executor="serial", store=sys.argv[1])
+print([run["result"] for run in result])
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "s")], stdout=subprocess.PIPE,
+        text=True, timeout=30, check=True,
+    )  # fmt: skip
+    assert done.stdout == "[0, 7, 2, 1]\n"
 
 
 def test_workers_of_an_old_session_start_nothing(sweep, tmp_path, fn):

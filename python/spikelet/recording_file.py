@@ -238,8 +238,8 @@ class RecordingFile:
         if self._file is not None:
             yield
             return
-        self._open()
         try:
+            self._open()
             yield
         finally:
             file: Any = self._file

@@ -15,10 +15,10 @@ import io
 import itertools
 import json
 import os
-import time
+import threading
 import zlib
 from collections.abc import Collection
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -56,22 +56,31 @@ class Journal:
         self._file = path.open("xb")
         # The disk works while the next run is computed.
         self._disk = ThreadPoolExecutor(1, "spikelet-disk")
-        self._syncing: Future[None] = self._disk.submit(sync, path.parent)
-        self._time = time.monotonic()
+        self._syncing = [self._disk.submit(sync, path.parent)]
+        self._due = False  # whether it is going to be synchronised, all that is in it by now
+        self._at_once = threading.Event()
 
     def add(self, run: Run, record: Record) -> None:
         """Append a run. The end of the process does not harm it from now on, that of the machine after a tenth of a second."""
         for piece in _packed(run, record):
             self._file.write(piece)
         self._file.flush()
-        if self._syncing.done() and time.monotonic() > self._time + PERIOD:
-            self._syncing.result()
-            self._syncing = self._disk.submit(_datasync, self._file.fileno())
-            self._time = time.monotonic()
+        while self._syncing and self._syncing[0].done():
+            self._syncing.pop(0).result()
+        if not self._due:
+            self._due = True
+            self._syncing.append(self._disk.submit(self._sync_soon))
 
     def sync(self) -> None:
         """Wait until all is on the disk."""
-        self._syncing.result()
+        self._at_once.set()
+        while self._syncing:
+            self._syncing.pop(0).result()
+        self._at_once.clear()
+
+    def _sync_soon(self) -> None:
+        self._at_once.wait(PERIOD)
+        self._due = False  # first: what is added from now on may come too late
         _datasync(self._file.fileno())
 
     def __enter__(self) -> Self:
@@ -88,6 +97,7 @@ class Journal:
             if kind is None:
                 self._file.write(END)
         finally:
+            self._at_once.set()
             self._disk.shutdown()
             self._file.close()
 
@@ -157,7 +167,7 @@ def entries(path: Path) -> tuple[list[Entry], bool]:
                 break  # a process was killed here
             found.append(entry)
             file.seek(entry.end)
-    # After a power cut any of those since the last second may have holes.
+    # After a power cut any of those since the last time that the file was synchronised may have holes.
     return list(itertools.takewhile(_intact, found)), False
 
 

@@ -13,6 +13,7 @@ from spikelet.recordings import RecordedSamples, RecordedSpikes
 __all__ = ["results"]
 
 _LONGEST = 200  # characters of a name
+_MOST = 9000  # characters of a structure: numpy reads no header of more than 10,000
 
 
 def results(value: Any) -> tuple[dict[str, Any], Arrays]:
@@ -110,6 +111,12 @@ def _array(value: Any) -> np.ndarray[Any, Any]:
         raise TypeError(msg)
     if array.dtype.names is not None and not _numeric(array.dtype):
         msg = f"fields must be numbers or bytes, got {array.dtype}"
+        raise TypeError(msg)
+    if (
+        array.dtype.names is not None
+        and len(str(np.lib.format.dtype_to_descr(array.dtype))) > _MOST
+    ):
+        msg = f"got {len(array.dtype.names)} fields, whose names are too long for a .npy file"
         raise TypeError(msg)
     return array
 

@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import platform
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -50,7 +51,7 @@ def perform(
     start = time.perf_counter()
     try:
         with _threads(threads), alone():  # the ranks of an executor do different runs
-            value = function(**run.parameters, seed=run.seed)
+            value = _returned(function, run)
         seconds = time.perf_counter() - start
         scalars, arrays = results(value)
         if copy:
@@ -61,11 +62,7 @@ def perform(
         raise
     except BaseException as error:  # noqa: BLE001  # the other runs go on
         seconds = time.perf_counter() - start
-        record = Record(
-            "failed",
-            error=_readable("".join(traceback.format_exception_only(error)).strip()),
-            traceback=_readable(traceback.format_exc()),
-        )
+        record = _failed(error)
     record.seconds = seconds
     record.host, record.version, record.simd = platform.node(), __version__, simd_level()
     return record
@@ -118,6 +115,32 @@ def run_batch(
             journal.add(run, record)
             outcomes.append((record.status, record.seconds, None))
     return outcomes
+
+
+def _returned(function: Callable[..., Any], run: Run) -> Any:
+    """Call the function; a child that it forked ends here, or it would do the other runs too."""
+    process, status = os.getpid(), 1
+    try:
+        value = function(**run.parameters, seed=run.seed)
+        status = 0
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+        raise
+    finally:
+        if os.getpid() != process:
+            os._exit(status)
+    return value
+
+
+def _failed(error: BaseException) -> Record:
+    trace = sys.exc_info()[2]
+    try:
+        told = "".join(traceback.format_exception_only(error)).strip()
+        where = traceback.format_exc()
+    except Exception:  # noqa: BLE001  # it cannot be shown: a SyntaxError of odd arguments, notes that raise
+        told = f"{type(error).__name__}: <cannot be shown>"
+        where = "".join(traceback.format_tb(trace)) + told
+    return Record("failed", error=_readable(told), traceback=_readable(where))
 
 
 def _readable(text: str) -> str:

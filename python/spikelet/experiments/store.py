@@ -14,7 +14,6 @@ import contextlib
 import itertools
 import json
 import os
-import threading
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -33,8 +32,7 @@ __all__ = ["Place", "Store"]
 
 FORMAT = "spikelet sweep 1"
 _SUFFIX = ".runs"
-_guard = threading.Lock()
-_held: set[Path] = set()  # a lock of POSIX does not keep out its own process
+_held: dict[str, object] = {}  # a lock of POSIX does not keep out its own process
 
 
 @dataclass(frozen=True)
@@ -166,19 +164,18 @@ class Store:
         self.runs.mkdir(parents=True, exist_ok=True)
         sync(self.folder.parent)
         busy = "must not be in use by another sweep"
-        path = self.folder.resolve()
-        with _guard:  # and do not open the lock of one's own: closing it would release it
-            if path in _held:
+        path, own = str(self.folder.resolve()), object()
+        try:  # and do not open the lock of one's own: closing it would release it
+            if _held.setdefault(path, own) is not own:
                 fail("sweep", "store", str(self.folder), busy)
-            _held.add(path)
-        try:
             with (self.folder / "lock").open("a+b") as file:
                 if not _lock(file.fileno()):
                     fail("sweep", "store", str(self.folder), busy)
                 self._clean()
                 yield
-        finally:
-            _held.discard(path)
+        finally:  # without a call, after which Ctrl-C may come
+            if path in _held and _held[path] is own:
+                del _held[path]
 
     def _clean(self) -> None:
         """Remove what was begun and is not finished."""
