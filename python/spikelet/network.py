@@ -400,7 +400,6 @@ class Network:
             Start at this time [ms] instead, a multiple of dt: what is drawn at other times is other noise.
         """
         self._require_idle()
-        self._turn.require_none("reset")
         _, step = steps_of("reset", "at", at, self.dt)
         running.next_files(self, step)
         self._sim.reset(keep_weights, step)

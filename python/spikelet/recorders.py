@@ -52,7 +52,6 @@ class _Recorder(Recorded):
     def clear(self) -> None:
         """Forget what was recorded so far; a file is emptied of it, too."""
         self.network._require_idle()
-        self.network._turn.require_none("clear")
         if self._file is not None:
             self._file.clear(self._name, self.network._step)
         self._forget()

@@ -57,12 +57,6 @@ class Turn:
         if self._asking or not idle:
             _refuse("and asks this callback")
 
-    def require_none(self, what: str) -> None:
-        """Raise RuntimeError if a run has it, also between two pieces, where a callback of its own may read."""
-        if self._taken:
-            msg = f"{what}: the network is running; wait until that run is over"
-            raise RuntimeError(msg)
-
     def take(self, call: Callable[[], None]) -> None:
         """Take it for a call, or raise RuntimeError if a run has it, be it of this thread."""
         own = (threading.get_ident(), object())
