@@ -188,7 +188,7 @@ def test_a_run_that_kills_its_worker_again_and_again_has_failed(tmp_path):
 def die_writing(folder, x, seed):
     if x == 3 and not list(Path(folder).glob("once")):
         Path(folder, "once").touch()
-        with max(Path(folder, "s", "runs").iterdir()).open(
+        with max(Path(folder, "s", "runs").glob("*.runs")).open(
             "ab"
         ) as file:  # as a worker leaves it that dies here
             file.write(b'{"crc32": "01')
@@ -202,7 +202,7 @@ def test_a_worker_that_dies_while_it_writes_leaves_nothing(tmp_path):
     result = sl.sweep(die_writing, grid, fixed=fixed, workers=1, store=tmp_path / "s")
     assert result.complete
     assert [run["result"] for run in result] == list(range(6))
-    files = [entries(path) for path in (tmp_path / "s" / "runs").iterdir()]
+    files = [entries(path) for path in (tmp_path / "s" / "runs").glob("*.runs")]
     assert [ended for _, ended in files].count(False) == 1
     assert sorted(entry.run["key"] for there, _ in files for entry in there) == sorted(
         run.run.key for run in result

@@ -486,3 +486,41 @@ def test_killed_and_resumed(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ok after 3 kills" in done.stdout
+
+
+def test_one_result_reads_one_array(sweep, tmp_path):
+    def two(x, seed):
+        return {"y": x, "a": np.arange(1000), "b": np.arange(2000)}
+
+    sweep([1], two)
+    (file,) = (tmp_path / "s" / "runs").glob("*.runs")
+    data = bytearray(file.read_bytes())
+    data[-100] ^= 1  # in b
+    file.write_bytes(data)
+    run = sl.load_sweep(tmp_path / "s")[0]
+    assert run["y"] == 1
+    np.testing.assert_array_equal(run["a"], np.arange(1000))
+    for read in (lambda: run["b"], lambda: run.arrays, lambda: run.record):
+        with pytest.raises(ValueError, match="is damaged"):
+            read()
+    with pytest.raises(KeyError, match="no result 'c'; it has y, a, b"):
+        run["c"]
+
+
+def test_nobody_stores_anything_when_a_sweep_is_over(sweep, tmp_path, fn):
+    from spikelet.experiments.run import run_batch  # noqa: PLC0415
+
+    runs = sweep([1], store=None).runs
+    place = []
+    begin = stores.Store.begin
+
+    def recording(self):
+        place.append(begin(self))
+        return place[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stores.Store, "begin", recording)
+        sweep([2])
+    with pytest.raises(RuntimeError, match="or its own is over"):
+        run_batch(fn, runs, None, place[0], 1)
+    assert len(stores.Store(tmp_path / "s").entries()) == 1

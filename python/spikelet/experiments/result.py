@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
@@ -17,20 +16,26 @@ from spikelet.experiments.record import Arrays, Record
 __all__ = ["RunResult", "SweepResult"]
 
 
-@dataclass(frozen=True)
 class RunResult:
-    """A run and what it returned.
+    """A run and what it returned. Arrays of a stored one are read when they are asked for.
 
     Parameters
     ----------
     run : Run
         Its parameters, seed, replicate and key.
-    record : Record
-        Its status, error, traceback, seconds, scalars and arrays.
+    found : Record or Entry
+        What is known of it, or where that is.
     """
 
-    run: Run
-    record: Record
+    def __init__(self, run: Run, found: Record | Entry) -> None:
+        self.run = run
+        self._found = found
+        self._short = _read(found, ())
+
+    @property
+    def record(self) -> Record:
+        """Status, error, traceback, seconds, scalars, all arrays, and where it ran."""
+        return _read(self._found)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -45,17 +50,17 @@ class RunResult:
     @property
     def status(self) -> str:
         """Either "done", "failed" or "missing"."""
-        return self.record.status
+        return self._short.status
 
     @property
     def error(self) -> str | None:
         """The exception of a failed run."""
-        return self.record.error
+        return self._short.error
 
     @property
     def traceback(self) -> str | None:
         """Where it came from."""
-        return self.record.traceback
+        return self._short.traceback
 
     @property
     def arrays(self) -> Arrays:
@@ -64,12 +69,21 @@ class RunResult:
 
     def __getitem__(self, name: str) -> Any:
         """Return a scalar or an array that the function returned."""
-        for own in (self.record.scalars, self.record.arrays):
-            if name in own:
-                return own[name]
-        have = ", ".join([*self.record.scalars, *self.record.arrays]) or "none"
+        if name in self._short.scalars:
+            return self._short.scalars[name]
+        arrays = _read(self._found, (name,)).arrays
+        if name in arrays:
+            return arrays[name]
+        have = ", ".join([*self._short.scalars, *self._found.arrays]) or "none"
         msg = f"run {self.run.key} ({self.status}): no result {name!r}; it has {have}"
         raise KeyError(msg)
+
+    def __repr__(self) -> str:
+        return f"RunResult({self.run}, {self._short})"
+
+
+def _read(found: Record | Entry, arrays: Collection[str] | None = None) -> Record:
+    return found.read(arrays) if isinstance(found, Entry) else found
 
 
 class SweepResult(Sequence[RunResult]):
@@ -113,7 +127,7 @@ class SweepResult(Sequence[RunResult]):
         if isinstance(index, slice):
             return SweepResult(self.runs[index], self._records, self.fixed, self._broken)
         run = self.runs[index]
-        return RunResult(run, self._record(run.key))
+        return RunResult(run, self._found(run.key))
 
     def __iter__(self) -> Iterator[RunResult]:
         return (self[k] for k in range(len(self)))
@@ -126,9 +140,10 @@ class SweepResult(Sequence[RunResult]):
         name : str
             Name of the result.
         """
-        found = [self._record(run.key, (name,)).arrays.get(name) for run in self.runs]
+        places = [self._found(run.key) for run in self.runs]
+        found = [_read(place, (name,)).arrays.get(name) for place in places]
         if all(array is None for array in found):
-            have = ", ".join(sorted({n for run in self for n in run.arrays})) or "none"
+            have = ", ".join(sorted({n for place in places for n in place.arrays})) or "none"
             msg = f"sweep: no run has an array {name!r}; arrays are: {have}"
             raise KeyError(msg)
         return found
@@ -195,11 +210,8 @@ class SweepResult(Sequence[RunResult]):
         counts = ", ".join(f"{statuses.count(s)} {s}" for s in dict.fromkeys(statuses))
         return f"SweepResult({len(self)} runs: {counts})"
 
-    def _record(self, key: str, arrays: Collection[str] | None = None) -> Record:
-        found = self._records.get(key)
-        if found is None:
-            return Record("missing", error=self._broken)
-        return found.read(arrays) if isinstance(found, Entry) else found
+    def _found(self, key: str) -> Record | Entry:
+        return self._records.get(key) or Record("missing", error=self._broken)
 
     def _shorts(self) -> list[Record]:
-        return [self._record(run.key, ()) for run in self.runs]
+        return [_read(self._found(run.key), ()) for run in self.runs]

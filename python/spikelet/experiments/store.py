@@ -5,7 +5,11 @@
     sweep.json                                   what is swept: function, seed, format
     plan.json                                    all runs, in the order of the grid
     runs/<session>-<batch>-<attempt>.runs        what a worker has done in a second, see `journal`
-    lock, session                                who is at it
+    runs/session                                 the one that is going on
+    lock                                         of who is at it
+
+A session begins and ends with a change of the folder of runs. So all that is in it is seen then, also where a file
+system of the network remembers what was there a minute ago.
 """
 
 from __future__ import annotations
@@ -62,14 +66,14 @@ class Place:
             return None
 
     def require_current(self) -> None:
-        """Raise RuntimeError if another sweep goes on in the store: this worker has outlived its own."""
+        """Raise RuntimeError if the sweep is over, or another one goes on: this worker has outlived its own."""
         try:
-            with open(f"{self.folder}/session", "rb", buffering=0) as file:  # noqa: PTH123  # a fifth of the time
+            with open(f"{self.folder}/runs/session", "rb", buffering=0) as file:  # noqa: PTH123  # a fifth of the time
                 session = file.read()
-        except OSError:
-            return
+        except FileNotFoundError:
+            session = b""
         if session != self.session.encode():
-            msg = f"another sweep has taken over the store {self.folder!r}"
+            msg = f"another sweep has taken over the store {self.folder!r}, or its own is over"
             raise RuntimeError(msg)
 
 
@@ -158,7 +162,7 @@ class Store:
             If someone else is at it.
         """
         if self.folder.is_dir() and not self.exists():
-            foreign = {path.name for path in self.folder.iterdir()} - {"lock", "session", "runs"}
+            foreign = {path.name for path in self.folder.iterdir()} - {"lock", "runs"}
             if any(not name.startswith(TEMPORARY) for name in foreign):
                 fail("sweep", "store", str(self.folder), "must be new, empty or a sweep's")
         self.runs.mkdir(parents=True, exist_ok=True)
@@ -179,8 +183,9 @@ class Store:
 
     def _clean(self) -> None:
         """Remove what was begun and is not finished."""
-        for left in self.folder.glob(f"{TEMPORARY}*"):
-            left.unlink(missing_ok=True)
+        for folder in (self.folder, self.runs):
+            for left in folder.glob(f"{TEMPORARY}*"):
+                left.unlink(missing_ok=True)
 
     def begin(self) -> Place:
         """Start a session: workers of earlier ones, if any are left, start no further run."""
@@ -188,8 +193,12 @@ class Store:
         number = 1 + max((int(n) for n in numbers if n.isdecimal()), default=0)
         session = f"{number:06d}-{uuid.uuid4().hex[:8]}"
         place = Place(str(self.folder), self.description()["id"], session)
-        write(self.folder / "session", place.session)
+        write(self.runs / "session", place.session)
         return place
+
+    def end(self) -> None:
+        """End the session: nobody stores anything any more."""
+        (self.runs / "session").unlink()
 
     # The plan -----------------------------------------------------------------------------------------------------
 
@@ -232,7 +241,7 @@ class Store:
         found: dict[str, Entry] = {}
         for name in sorted(os.listdir(self.runs)):  # noqa: PTH208  # in the order of sessions
             if name.startswith(session) and name.endswith(_SUFFIX):
-                for entry in self._file(name):
+                for entry in self._entries_of(name):
                     before = found.setdefault(entry.run["key"], entry)
                     if before.record.status == "failed":
                         found[entry.run["key"]] = entry
@@ -242,7 +251,7 @@ class Store:
         """Return "done" or "failed" by key of what `entries` returns."""
         return {key: entry.record.status for key, entry in self.entries(session).items()}
 
-    def _file(self, name: str) -> list[Entry]:
+    def _entries_of(self, name: str) -> list[Entry]:
         there = self._ended.get(name)
         if there is None:
             there, ended = entries(self.runs / name)
@@ -259,7 +268,7 @@ def _damaged(path: Path, error: object, advice: str) -> ValueError:
 
 def _lock(descriptor: int) -> bool:
     try:
-        import fcntl  # noqa: PLC0415  # not on Windows, where two sweeps do each other no harm but the work
+        import fcntl  # noqa: PLC0415  # not on Windows, where the later one of two sweeps stops the workers of the other
     except ImportError:
         return True
     try:

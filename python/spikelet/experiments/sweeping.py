@@ -156,6 +156,7 @@ def sweep(
                 journal().sync()
 
             why = everywhere(missing, place, keep, lambda: kept.statuses(place.session), report)
+        kept.end()
         return SweepResult(runs, kept.entries(), names, why)
 
 
