@@ -12,7 +12,7 @@ import pytest
 
 from spikelet.experiments import journal as journal_module
 from spikelet.experiments.grid import plan
-from spikelet.experiments.journal import END, Entry, Journal, entries
+from spikelet.experiments.journal import END, Entry, Journal, entries, pack
 from spikelet.experiments.record import Record
 
 RUNS = plan({"x": [1, 2.5, "three", None, True, (1, (2,))]}, None, 1, 0)
@@ -61,7 +61,7 @@ def path(tmp_path: Path) -> Path:
     file = tmp_path / "a.runs"
     with Journal(file) as journal:
         for k, run in enumerate(RUNS):
-            journal.add(run, record(k))
+            journal.add(pack(run, record(k)))
     return file
 
 
@@ -113,7 +113,7 @@ def test_holes(path: Path, size: int) -> None:
 def test_an_error_leaves_the_end_open(tmp_path: Path) -> None:
     def interrupted() -> None:
         with Journal(tmp_path / "a") as journal:
-            journal.add(RUNS[0], record(0))
+            journal.add(pack(RUNS[0], record(0)))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -134,7 +134,7 @@ def test_a_run_is_there_as_soon_as_it_is_added(tmp_path: Path) -> None:
     """In the hands of the system, which outlives this process."""
     with Journal(tmp_path / "a") as journal:
         for k, run in enumerate(RUNS):
-            journal.add(run, record(k))
+            journal.add(pack(run, record(k)))
             check(entries(tmp_path / "a")[0], k + 1)
 
 
@@ -146,7 +146,7 @@ def test_a_run_comes_to_the_disk_without_a_next_one(
     monkeypatch.setattr(journal_module, "_datasync", lambda fd: synced.put(os.fstat(fd).st_size))
     with Journal(tmp_path / "a") as journal:
         for k in (0, 2):
-            journal.add(RUNS[k], record(k))
+            journal.add(pack(RUNS[k], record(k)))
             size = (tmp_path / "a").stat().st_size
             while synced.get(timeout=30) < size:
                 pass
@@ -158,7 +158,7 @@ def test_an_error_of_the_disk_is_told_of(tmp_path: Path, monkeypatch: pytest.Mon
 
     def write() -> None:
         with Journal(tmp_path / "a") as journal:
-            journal.add(RUNS[0], record(0))
+            journal.add(pack(RUNS[0], record(0)))
 
     monkeypatch.setattr(journal_module, "_datasync", broken)
     with pytest.raises(OSError, match="Input/output error"):

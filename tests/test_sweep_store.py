@@ -524,3 +524,16 @@ def test_nobody_stores_anything_when_a_sweep_is_over(sweep, tmp_path, fn):
     with pytest.raises(RuntimeError, match="or its own is over"):
         run_batch(fn, runs, None, place[0], 1)
     assert len(stores.Store(tmp_path / "s").entries()) == 1
+
+
+def test_what_cannot_be_written_fails_its_run(sweep, monkeypatch):
+    """Here for a warning of numpy about such names, which is an error in these tests."""
+
+    def odd(x, seed):
+        return np.zeros(1, [("é漢" if x == 2 else "a", "<i4")])
+
+    result = sweep([1, 2, 3], odd)
+    assert [run.status for run in result] == ["done", "failed", "done"]
+    assert result[1].error.startswith("UserWarning: Stored array in format 3.0")
+    monkeypatch.setattr(stores.Place, "seen", lambda self: None)
+    assert sweep([4, 2, 5], odd).failed["x"].tolist() == [2]

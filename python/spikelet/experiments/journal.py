@@ -30,7 +30,9 @@ from spikelet._files import sync
 from spikelet.experiments.grid import Run
 from spikelet.experiments.record import Record
 
-__all__ = ["Entry", "Journal", "entries"]
+__all__ = ["Entry", "Journal", "Pieces", "entries", "pack"]
+
+Pieces = list[bytes | memoryview]
 
 END = b"end\n"
 PERIOD = 0.1  # s
@@ -52,7 +54,6 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._file = path.open("xb")
         # The disk works while the next run is computed.
         self._disk = ThreadPoolExecutor(1, "spikelet-disk")
@@ -60,9 +61,9 @@ class Journal:
         self._due = False  # whether it is going to be synchronised, all that is in it by now
         self._at_once = threading.Event()
 
-    def add(self, run: Run, record: Record) -> None:
-        """Append a run. The end of the process does not harm it from now on, that of the machine after a tenth of a second."""
-        for piece in _packed(run, record):
+    def add(self, pieces: Pieces) -> None:
+        """Append a run, packed: it survives the process from now on, and the machine a tenth of a second later."""
+        for piece in pieces:
             self._file.write(piece)
         self._file.flush()
         while self._syncing and self._syncing[0].done():
@@ -171,9 +172,9 @@ def entries(path: Path) -> tuple[list[Entry], bool]:
     return list(itertools.takewhile(_intact, found)), False
 
 
-def _packed(run: Run, record: Record) -> list[bytes | memoryview]:
-    """Return what is to be written."""
-    pieces: list[bytes | memoryview] = []
+def pack(run: Run, record: Record) -> Pieces:
+    """Return what is to be written of a run."""
+    pieces: Pieces = []
     arrays = {}
     for name, array in record.arrays.items():
         parts = _npy(array)
@@ -191,7 +192,7 @@ def _begin(text: bytes) -> bytes:
     return b'{"crc32": "%08x", ' % zlib.crc32(text)
 
 
-def _npy(array: np.ndarray[Any, Any]) -> list[bytes | memoryview]:
+def _npy(array: np.ndarray[Any, Any]) -> Pieces:
     file = io.BytesIO()
     if array.dtype.names is not None:
         np.lib.format.write_array(file, array, allow_pickle=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import os
 import pickle
 import platform
@@ -16,6 +15,7 @@ from typing import Any
 
 from spikelet._core import __version__, simd_level
 from spikelet.experiments.grid import Run
+from spikelet.experiments.journal import Pieces, pack
 from spikelet.experiments.record import Record
 from spikelet.experiments.returned import results
 from spikelet.experiments.store import Place
@@ -28,8 +28,8 @@ Outcome = tuple[str, float, Record | None]
 
 
 def perform(
-    function: Callable[..., Any], run: Run, threads: int | None, *, copy: bool = False
-) -> Record:
+    function: Callable[..., Any], run: Run, threads: int | None, *, copy: bool
+) -> tuple[Record, Pieces]:
     """Call the function for a run.
 
     Parameters
@@ -45,27 +45,25 @@ def perform(
 
     Returns
     -------
-    Record
-        "done" or "failed". KeyboardInterrupt goes through.
+    Record, Pieces
+        "done" or "failed", and what is to be written. KeyboardInterrupt goes through.
     """
     start = time.perf_counter()
+    about: dict[str, Any] = {}
     try:
         with _threads(threads), alone():  # the ranks of an executor do different runs
             value = _returned(function, run)
-        seconds = time.perf_counter() - start
+        about = _about(start)
         scalars, arrays = results(value)
         if copy:
             arrays = {name: array.copy(order="K") for name, array in arrays.items()}
-        record = Record("done", scalars, arrays)
-        json.dumps(scalars)  # what cannot be written is an error of this run
+        record = Record("done", scalars, arrays, **about)
+        return record, pack(run, record)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001  # the other runs go on
-        seconds = time.perf_counter() - start
-        record = _failed(error)
-    record.seconds = seconds
-    record.host, record.version, record.simd = platform.node(), __version__, simd_level()
-    return record
+    except BaseException as error:  # noqa: BLE001  # the other runs go on; also if this one cannot be written
+        record = _failed(error, about or _about(start))
+        return record, pack(run, record)
 
 
 def run_batch(
@@ -100,7 +98,7 @@ def run_batch(
     outcomes: list[Outcome] = []
     if store is None or place is None:
         for run in runs:
-            record = perform(call, run, threads, copy=True)
+            record, _ = perform(call, run, threads, copy=True)
             outcomes.append((record.status, record.seconds, record))
         return outcomes
     place.require_current()
@@ -110,9 +108,9 @@ def run_batch(
             if run.key in there:
                 outcomes.append((there[run.key], 0.0, None))
                 continue
-            record = perform(call, run, threads)
+            record, pieces = perform(call, run, threads, copy=False)
             place.require_current()
-            journal.add(run, record)
+            journal.add(pieces)
             outcomes.append((record.status, record.seconds, None))
     return outcomes
 
@@ -132,7 +130,16 @@ def _returned(function: Callable[..., Any], run: Run) -> Any:
     return value
 
 
-def _failed(error: BaseException) -> Record:
+def _about(start: float) -> dict[str, Any]:
+    return {
+        "seconds": time.perf_counter() - start,
+        "host": platform.node(),
+        "version": __version__,
+        "simd": simd_level(),
+    }
+
+
+def _failed(error: BaseException, about: dict[str, Any]) -> Record:
     trace = sys.exc_info()[2]
     try:
         told = "".join(traceback.format_exception_only(error)).strip()
@@ -140,7 +147,7 @@ def _failed(error: BaseException) -> Record:
     except Exception:  # noqa: BLE001  # it cannot be shown: a SyntaxError of odd arguments, notes that raise
         told = f"{type(error).__name__}: <cannot be shown>"
         where = "".join(traceback.format_tb(trace)) + told
-    return Record("failed", error=_readable(told), traceback=_readable(where))
+    return Record("failed", error=_readable(told), traceback=_readable(where), **about)
 
 
 def _readable(text: str) -> str:

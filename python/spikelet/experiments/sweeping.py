@@ -15,7 +15,7 @@ from spikelet._checks import fail
 from spikelet.experiments.code import name_of
 from spikelet.experiments.executors import check, opened, pickled
 from spikelet.experiments.grid import Run, accepts, plan
-from spikelet.experiments.journal import Journal
+from spikelet.experiments.journal import Journal, pack
 from spikelet.experiments.record import Record
 from spikelet.experiments.result import SweepResult
 from spikelet.experiments.run import Outcome, run_batch
@@ -152,7 +152,7 @@ def sweep(
                 return stack.enter_context(kept.journal(place.session, 0)[0])
 
             def keep(run: Run, record: Record) -> None:  # of a worker that does not see the store
-                journal().add(run, record)
+                journal().add(pack(run, record))
                 journal().sync()
 
             why = everywhere(missing, place, keep, lambda: kept.statuses(place.session), report)
