@@ -35,7 +35,7 @@ __all__ = ["Entry", "Journal", "Pieces", "entries", "pack"]
 Pieces = list[bytes | memoryview]
 
 END = b"end\n"
-PERIOD = 0.1  # s
+PERIOD = 0.1  # s, for which a run may wait for the disk
 _datasync = getattr(os, "fdatasync", os.fsync)  # Windows and macOS have only the other one
 
 
