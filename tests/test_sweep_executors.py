@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -98,7 +100,7 @@ def check(serial, tmp_path, executor, **options):
                 np.testing.assert_array_equal(array, other[name])
                 assert array.dtype == other[name].dtype
             assert one.status == "failed" or one["pid"] != str(os.getpid())
-    assert len(list((tmp_path / "store" / "runs").iterdir())) == len(serial)
+    assert len(Store(tmp_path / "store").statuses()) == len(serial)
 
 
 def test_joblib_is_as_serial(serial, tmp_path):
@@ -113,6 +115,18 @@ def test_process_pool_is_as_serial(serial, tmp_path):
 
 def test_dask_is_as_serial(serial, tmp_path, client):
     check(serial, tmp_path, client)
+
+
+def test_dask_by_name_beside_another_cluster(serial, tmp_path):
+    pytest.importorskip("distributed")
+    with socket.socket() as used:
+        with contextlib.suppress(OSError):  # it is in use by someone else
+            used.bind(("", 8787))
+            used.listen()
+        result = sl.sweep(
+            simulate, GRID, seeds=2, seed=3, executor="dask", workers=2, store=tmp_path / "s"
+        )
+    assert reproducible(result).equals(reproducible(serial))
 
 
 class Growing:

@@ -417,6 +417,26 @@ def test_workers_of_an_old_session_start_nothing(sweep, tmp_path, fn):
     assert (status, record) == ("done", None)
 
 
+def test_a_run_that_ends_after_its_session_is_not_stored(sweep, tmp_path):
+    from spikelet.experiments.run import run_batch  # noqa: PLC0415
+
+    runs = sweep([1, 2], store=None).runs
+    sweep([5])
+    store = stores.Store(tmp_path / "s")
+    started = []
+
+    def slow(x, seed):
+        started.append(x)
+        store.begin()  # the sweep was killed, and goes on elsewhere
+        return x
+
+    place = store.begin()
+    with pytest.raises(RuntimeError, match="another sweep has taken over"):
+        run_batch(slow, runs, None, place, 1)
+    assert started == [1]
+    assert store.statuses(place.session) == {}
+
+
 def test_a_batch_that_is_handed_out_again_is_not_done_again(sweep, tmp_path, fn, log):
     """Dask does this when a worker is lost: some of the runs may have been stored."""
     from spikelet.experiments.run import run_batch  # noqa: PLC0415

@@ -319,7 +319,7 @@ class Network:
             has stopped the run, at the same step as this one: the network can go on.
         """
         self._require_idle()
-        running.run(self, duration, progress, save, save_every)
+        self._turn.take(lambda: running.run(self, duration, progress, save, save_every))
 
     @overload
     def record(

@@ -130,17 +130,7 @@ def run(
     save: str | os.PathLike[str] | None,
     save_every: float | None,
 ) -> None:
-    """Do what `Network.run` says."""
-    net._turn.take(lambda: _run(net, duration, progress, save, save_every))
-
-
-def _run(
-    net: Network,
-    duration: float,
-    progress: bool | Callable[[float], Any],
-    save: str | os.PathLike[str] | None,
-    save_every: float | None,
-) -> None:
+    """Do what `Network.run` says, as the one whose turn it is."""
     length, steps = steps_of("run", "duration", duration, net.dt)
     if save is None and save_every is not None:
         fail("run", "save_every", save_every, "needs save, the file to write;")

@@ -159,16 +159,15 @@ def entries(path: Path) -> tuple[list[Entry], bool]:
     """Return the runs in a file, and whether it has come to its end."""
     found: list[Entry] = []
     with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
         while line := file.readline():
             if line == END:
                 return found, True
             entry = _described(path, line, file.tell())
-            if entry is None or entry.end > size:
-                break  # a process was killed here
+            if entry is None:
+                break
             found.append(entry)
             file.seek(entry.end)
-    # After a power cut any of those since the last time that the file was synchronised may have holes.
+    # The last one may be cut off; after a power cut any since the file was synchronised may have holes.
     return list(itertools.takewhile(_intact, found)), False
 
 
