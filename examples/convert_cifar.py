@@ -38,8 +38,8 @@ from spikelet.conversion import batch_norm
 from spikelet.conversion.comparison import compare
 from spikelet.conversion.curves import AccuracyCurve
 from spikelet.conversion.hybrid import search_split
-from spikelet.graph import Graph
 from spikelet.layers import AdaptiveAvgPool2d, Add, Conv2d, Flatten, Linear, ReLU
+from spikelet.layers.graph import Graph
 
 Array: TypeAlias = NDArray[Any]
 Arrays: TypeAlias = Mapping[str, Array]

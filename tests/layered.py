@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from scipy import signal
 
-from spikelet.graph import Graph, Node
 from spikelet.layers import (
     IF,
     Add,
@@ -16,7 +15,8 @@ from spikelet.layers import (
     Linear,
     ReLU,
 )
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.graph import Graph, Node
+from spikelet.layers.spiking_model import SpikingModel
 
 
 def ann_graph(seed: int = 0) -> Graph:

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike
 
 from spikelet import layers as L
-from spikelet.graph import INPUT, Graph
+from spikelet.layers.graph import INPUT, Graph
 
 Tensor = torch.Tensor
 

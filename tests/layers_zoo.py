@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet import layers as L
-from spikelet.graph import Graph
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.graph import Graph
+from spikelet.layers.spiking_model import SpikingModel
 
 WIDE = (3, 12, 12)  # the input of `wide_graph`
 DEEP = (2, 12, 12)  # of `deep_graph`

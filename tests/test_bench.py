@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from spikelet import bench, bench_report
-from spikelet.bench_networks import NETWORKS
-from spikelet.cli import main
+from spikelet.cli import bench, bench_report
+from spikelet.cli.bench_networks import NETWORKS
+from spikelet.cli.main import main
 
 NAMES = [network.name for network in NETWORKS]
 WORKER = Path(__file__).parents[1] / "bench" / "python" / "worker.py"
@@ -22,7 +22,7 @@ WORKER = Path(__file__).parents[1] / "bench" / "python" / "worker.py"
 def everything(tmp_path_factory):
     """Return what a quick run of all networks printed, and its file."""
     path = tmp_path_factory.mktemp("bench") / "result.json"
-    code = "import sys; from spikelet.cli import main; sys.exit(main())"
+    code = "import sys; from spikelet.cli.main import main; sys.exit(main())"
     arguments = ("bench", "--quick", "--threads", "2", "--json", str(path))
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False

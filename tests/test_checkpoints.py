@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import spikelet as sl
-from spikelet._files import replacing
+from spikelet._util.files import replacing
 
 from .conftest import busy_network, make
 from .test_recordings import assert_same, recorded
@@ -506,7 +506,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 import spikelet as sl
-from spikelet import running
+from spikelet.network import run as running
 from tests.test_recordings import recorded
 
 running.PIECE = 1 << 15

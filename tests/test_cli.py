@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import spikelet as sl
-from spikelet.cli import main
+from spikelet.cli.main import main
 from spikelet.models import WinnerTakeAll
 
 for extra in ("matplotlib", "rich", "sklearn"):
@@ -127,6 +127,6 @@ def test_version_and_info(capsys):
 
 
 def test_the_command_line_imports_nothing_heavy():
-    heavy = {"matplotlib", "rich", "sklearn", "scipy", "spikelet.demo", "spikelet.bench"}
-    code = f"import sys, spikelet.cli; sys.exit(bool({heavy} & set(sys.modules)))"
+    heavy = {"matplotlib", "rich", "sklearn", "scipy", "spikelet.cli.demo", "spikelet.cli.bench"}
+    code = f"import sys, spikelet.cli.main; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

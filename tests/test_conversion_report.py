@@ -12,9 +12,9 @@ from spikelet.conversion.curves import AccuracyCurve, accuracy_curve
 from spikelet.conversion.hybrid import hybrid
 from spikelet.conversion.report import ConversionReport, LayerReport, report
 from spikelet.conversion.response import Decisions, steps_to_decision
-from spikelet.graph import Graph, Node
 from spikelet.layers import IF, Linear, ReLU
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.graph import Graph, Node
+from spikelet.layers.spiking_model import SpikingModel
 
 from .layered import inputs, pair
 

@@ -19,7 +19,7 @@ from torch import nn
 import spikelet as sl
 from spikelet import layers as L
 from spikelet.conversion import METHODS, NEURONS, QCFS
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.spiking_model import SpikingModel
 
 from .ann_zoo import trained
 

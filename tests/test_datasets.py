@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from spikelet import datasets, event_camera
+from spikelet import datasets
+from spikelet.datasets import event_camera
 
 NAMES = {"train": "train", "test": "t10k"}
 

@@ -8,9 +8,9 @@ import pytest
 
 import spikelet as sl
 from spikelet.energy import TECHNOLOGIES, Technology, measure
-from spikelet.graph import Graph
 from spikelet.layers import IF, LIF, Conv2d, Flatten, Linear, ReLU
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.graph import Graph
+from spikelet.layers.spiking_model import SpikingModel
 
 from .layered import inputs, operations, pair
 

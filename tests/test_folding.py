@@ -11,7 +11,7 @@ from torch import nn
 
 from spikelet import layers as L
 from spikelet.conversion.folding import batch_norm, fold
-from spikelet.graph import Graph
+from spikelet.layers.graph import Graph
 
 from .layers_reference import activations, random_graph, run_reference, spikes
 

@@ -8,9 +8,9 @@ import pytest
 from spikelet import energy
 from spikelet.conversion.hybrid import hybrid, search_split
 from spikelet.energy.segments import segments
-from spikelet.graph import Graph, Node
 from spikelet.layers import IF, Add, Linear, ReLU
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.graph import Graph, Node
+from spikelet.layers.spiking_model import SpikingModel
 
 from .layered import inputs, pair
 

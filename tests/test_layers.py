@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from spikelet import layers as L
-from spikelet.graph import Graph, Node
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.graph import Graph, Node
+from spikelet.layers.spiking_model import SpikingModel
 
 from .layers_reference import _stateless
 

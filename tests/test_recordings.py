@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 import spikelet as sl
-from spikelet import recording_access, recording_file, running
+from spikelet.network import run as running
+from spikelet.recording import hdf5_access as recording_access
+from spikelet.recording import hdf5_file as recording_file
 
 from .conftest import busy_network, make
 
@@ -387,7 +389,7 @@ def test_a_writer_that_begins_while_a_file_is_opened(small: Any, tmp_path: Path)
     with v._file.writing():
         v._file._file.flush()
         code = f"""
-from spikelet import recording_access
+from spikelet.recording import hdf5_access as recording_access
 marks, real = [False], recording_access.marked_open
 recording_access.marked_open = lambda path: marks.pop() if marks else real(path)
 import spikelet as sl
@@ -511,7 +513,8 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 import spikelet as sl
-from spikelet import recording_file, running
+from spikelet.recording import hdf5_file as recording_file
+from spikelet.network import run as running
 
 running.PIECE = 1 << 16
 if sys.argv[2] == "late":  # what if the room that was reserved is not there
@@ -567,7 +570,7 @@ def test_a_full_disk_loses_nothing(when: str, tmp_path: Path) -> None:
 CRASH = """
 import sys
 import spikelet as sl
-from spikelet import running
+from spikelet.network import run as running
 sys.path.insert(0, sys.argv[2])
 from tests.test_recordings import recorded
 

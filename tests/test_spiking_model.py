@@ -15,8 +15,8 @@ import torch
 
 import spikelet as sl
 from spikelet import layers as L
-from spikelet.graph import Graph
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.graph import Graph
+from spikelet.layers.spiking_model import SpikingModel
 
 from .conftest import spawn
 from .layered import operations
@@ -587,7 +587,7 @@ def test_ctrl_c_stops_a_run() -> None:
 def test_memory_grows_by_one_bit_a_neuron_and_step() -> None:
     code = (
         "import resource, sys\nimport numpy as np\n"
-        "from spikelet import layers as L\nfrom spikelet.spiking_model import SpikingModel\n"
+        "from spikelet import layers as L\nfrom spikelet.layers.spiking_model import SpikingModel\n"
         "w = np.zeros((32, 32, 3, 3)); w[range(32), range(32), 1, 1] = 0.9\n"
         "layers = [L.IF(9.0)]\n"
         "for _ in range(3):\n"

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import spikelet as sl
-from spikelet._files import TEMPORARY, replaced
+from spikelet._util.files import TEMPORARY, replaced
 from spikelet.experiments import journal as journals
 from spikelet.experiments import store as stores
 

@@ -9,8 +9,8 @@ from conversion import BLOCKS, HALVING, NEURONS, SHARED, folded, percentiles
 
 import spikelet as sl
 from spikelet import layers
-from spikelet.graph import Graph, Node
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.graph import Graph, Node
+from spikelet.layers.spiking_model import SpikingModel
 
 if TYPE_CHECKING:
     from conversion import Prepared, Task

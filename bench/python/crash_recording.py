@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 import spikelet as sl
-from spikelet import running
+from spikelet.network import run as running
 
 DURATION = 2000.0  # ms, of the run that is resumed
 NEURONS = 400

@@ -9,7 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from spikelet._core import __version__, available_simd_levels, simd_level
-from spikelet.network import Network
+from spikelet._util import moved
+from spikelet.network.network import Network
+from spikelet.network.population import Population
+from spikelet.network.projection import Projection
+from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
 from spikelet.neurons import IF, LIF, LIFAlpha, LIFCond, LIFDelta
 from spikelet.plasticity import (
     STDP,
@@ -19,10 +23,7 @@ from spikelet.plasticity import (
     TripletSTDP,
     TsodyksMarkram,
 )
-from spikelet.population import Population
-from spikelet.projection import Projection
-from spikelet.recorders import SpikeRecorder, StateRecorder, WeightRecorder
-from spikelet.recordings import read_recording, recording_names
+from spikelet.recording.reading import read_recording, recording_names
 from spikelet.regulation import SynapticScaling, WeightNormalisation
 from spikelet.rules import (
     AllToAll,
@@ -45,6 +46,8 @@ from spikelet.sources import (
     SpikeSource,
 )
 
+moved.install()
+
 if TYPE_CHECKING:
     from spikelet import (
         conversion,
@@ -61,7 +64,7 @@ if TYPE_CHECKING:
     )
     from spikelet.conversion.convert import convert
     from spikelet.experiments import SweepResult, load_sweep, sweep
-    from spikelet.spiking_model import SpikingModel, SpikingResult
+    from spikelet.layers.spiking_model import SpikingModel, SpikingResult
 else:
     # Loaded when they are asked for: a network needs none of them, and every worker of a sweep imports this.
     _MODULES = (
@@ -70,8 +73,8 @@ else:
     )  # fmt: skip
     _HOMES = {
         "convert": "conversion",
-        "SpikingModel": "spiking_model",
-        "SpikingResult": "spiking_model",
+        "SpikingModel": "layers.spiking_model",
+        "SpikingResult": "layers.spiking_model",
         "SweepResult": "experiments",
         "load_sweep": "experiments",
         "sweep": "experiments",

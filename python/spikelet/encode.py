@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core
-from spikelet._checks import fail, integer, numbers, require
+from spikelet._util.checks import fail, integer, numbers, require
 
 __all__ = ["Events", "burst", "delta", "latency", "phase", "poisson", "population", "rate"]
 __all__ += ["receptive_fields"]

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
-from spikelet._checks import fail, numbers, require
+from spikelet._util.checks import fail, numbers, require
 
 __all__ = ["IF", "LIF", "LIFAlpha", "LIFCond", "LIFDelta", "NeuronModel"]
 

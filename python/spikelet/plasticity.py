@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from spikelet._checks import fail, numbers, require
+from spikelet._util.checks import fail, numbers, require
 
 __all__ = [
     "STDP",

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
-from spikelet._checks import number, require
+from spikelet._util.checks import number, require
 
 __all__ = ["Regulation", "SynapticScaling", "WeightNormalisation"]
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from spikelet import _core
-from spikelet._checks import fail, integer, numbers, require
+from spikelet._util.checks import fail, integer, numbers, require
 
 __all__ = [
     "AllToAll",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._checks import fail, numbers, require
+from spikelet._util.checks import fail, numbers, require
 
 __all__ = [
     "CurrentInput",

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._checks import Float, fail, ids, integer, number, numbers, require
-from spikelet.recordings import RecordedSpikes
+from spikelet._util.checks import Float, fail, ids, integer, number, numbers, require
+from spikelet.recording.reading import RecordedSpikes
 
 __all__ = ["Spikes", "correlations", "cvs", "histogram", "rates", "synchrony"]
 

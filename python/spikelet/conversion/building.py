@@ -10,10 +10,10 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._checks import fail, integer, named
-from spikelet.graph import INPUT, Graph, Node
+from spikelet._util.checks import fail, integer, named
 from spikelet.layers import AdaptiveAvgPool2d, Add, Affine, Conv2d, Flatten, Layer, Shape, Upsample
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.graph import INPUT, Graph, Node
+from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["ERRORS", "Builder", "Call", "Data", "differing", "hint_for", "input_shape", "refuse"]
 

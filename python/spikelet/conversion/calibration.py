@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet.graph import INPUT, Graph
 from spikelet.layers import Layer, ReLU
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.graph import INPUT, Graph
+from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["Calibration", "Floats"]
 

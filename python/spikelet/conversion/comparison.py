@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from spikelet import _tables
-from spikelet._checks import fail, number
-from spikelet._samples import is_model
+from spikelet._util import tables as _tables
+from spikelet._util.checks import fail, number
 from spikelet.conversion.curves import AccuracyCurve, accuracy_curve
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.samples import is_model
+from spikelet.layers.spiking_model import SpikingModel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,7 +83,7 @@ class Comparison:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw accuracy against T: `spikelet.plot.accuracy_curve`."""
-        from spikelet.plot_layers import accuracy_curve as draw  # noqa: PLC0415  # imports this module
+        from spikelet.plot.layers import accuracy_curve as draw  # noqa: PLC0415  # imports this module
 
         return draw(self, ax=ax)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spikelet._checks import fail, integer, number
+from spikelet._util.checks import fail, integer, number
 from spikelet.conversion.calibrated import calibrated
 from spikelet.conversion.calibration import Calibration, Floats
 from spikelet.conversion.fitted import fitted
@@ -17,9 +17,9 @@ from spikelet.conversion.folding import fold
 from spikelet.conversion.load import read
 from spikelet.conversion.neurons import NEURONS
 from spikelet.conversion.thresholds import THRESHOLDS, Options, usable
-from spikelet.graph import Graph
 from spikelet.layers import Layer, ReLU
-from spikelet.spiking_model import SpikingModel, SpikingResult
+from spikelet.layers.graph import Graph
+from spikelet.layers.spiking_model import SpikingModel, SpikingResult
 
 if TYPE_CHECKING:
     from spikelet.conversion.report import ConversionReport

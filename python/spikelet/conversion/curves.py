@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikelet import _tables, energy
-from spikelet._checks import fail, integer
-from spikelet._samples import Samples, check_labels, decisions, is_model, readout_delay, with_coding
+from spikelet import energy
+from spikelet._util import tables as _tables
+from spikelet._util.checks import fail, integer
 from spikelet.conversion.trajectory import outputs_of, trajectory, waiting
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.samples import (
+    Samples,
+    check_labels,
+    decisions,
+    is_model,
+    readout_delay,
+    with_coding,
+)
+from spikelet.layers.spiking_model import SpikingModel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,7 +98,7 @@ class AccuracyCurve:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw it: `spikelet.plot.accuracy_curve`."""
-        from spikelet.plot_layers import accuracy_curve as draw  # noqa: PLC0415  # imports this module
+        from spikelet.plot.layers import accuracy_curve as draw  # noqa: PLC0415  # imports this module
 
         return draw(self, ax=ax)
 

@@ -26,9 +26,9 @@ from spikelet.conversion.calibration import Calibration, Floats
 from spikelet.conversion.neurons import NEURONS
 from spikelet.conversion.refit import refit
 from spikelet.conversion.thresholds import usable
-from spikelet.graph import INPUT
 from spikelet.layers import Layer, Neuron, PredictiveIF
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.graph import INPUT
+from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["fitted"]
 

@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikelet._checks import fail, named, numbers, require
-from spikelet.graph import Graph, Node
+from spikelet._util.checks import fail, named, numbers, require
 from spikelet.layers import Affine, Conv2d, Layer, Linear
+from spikelet.layers.graph import Graph, Node
 
 __all__ = ["batch_norm", "fold"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spikelet._checks import fail
+from spikelet._util.checks import fail
 from spikelet.conversion.building import (
     ERRORS,
     Builder,
@@ -20,8 +20,8 @@ from spikelet.conversion.building import (
     refuse,
 )
 from spikelet.conversion.onnx_operators import CONTROL, OPERATORS, READERS, SOFTMAX
-from spikelet.graph import INPUT, Graph
 from spikelet.layers import Shape
+from spikelet.layers.graph import INPUT, Graph
 
 __all__ = ["read_onnx"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from spikelet.conversion.building import input_shape
-from spikelet.graph import Graph
+from spikelet.layers.graph import Graph
 
 __all__ = ["read_torch"]
 

@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spikelet import _tables, energy
-from spikelet._checks import fail, integer, number, require
-from spikelet._samples import (
+from spikelet import energy
+from spikelet._util import tables as _tables
+from spikelet._util.checks import fail, integer, number, require
+from spikelet.energy import Technology
+from spikelet.energy.segments import receivers, segments
+from spikelet.layers import Layer, Neuron, ReLU
+from spikelet.layers.graph import Graph, Node
+from spikelet.layers.samples import (
     Samples,
     check_labels,
     check_pair,
@@ -22,11 +27,7 @@ from spikelet._samples import (
     readout_delay,
     with_coding,
 )
-from spikelet.energy import Technology
-from spikelet.energy.segments import receivers, segments
-from spikelet.graph import Graph, Node
-from spikelet.layers import Layer, Neuron, ReLU
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.spiking_model import SpikingModel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -232,7 +233,7 @@ class HybridSearch:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw it: `spikelet.plot.hybrid_search`."""
-        from spikelet.plot_layers import hybrid_search  # noqa: PLC0415  # imports this module
+        from spikelet.plot.layers import hybrid_search  # noqa: PLC0415  # imports this module
 
         return hybrid_search(self, ax=ax)
 

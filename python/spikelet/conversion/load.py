@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from spikelet._checks import fail
+from spikelet._util.checks import fail
 from spikelet.conversion.building import input_shape
 from spikelet.conversion.from_onnx import read_onnx
 from spikelet.conversion.from_torch import read_torch
-from spikelet.graph import Graph
 from spikelet.layers import Layer
+from spikelet.layers.graph import Graph
 
 __all__ = ["read"]
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._checks import named
+from spikelet._util.checks import named
 from spikelet.conversion.building import Call, Data, hint_for
 from spikelet.conversion.folding import batch_norm
 from spikelet.layers import AvgPool2d, Concat, Conv2d, Flatten, Linear, MaxPool2d, ReLU

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from spikelet._checks import integer, number, require
+from spikelet._util.checks import integer, number, require
 
 __all__ = ["QCFS"]
 

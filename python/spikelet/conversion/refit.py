@@ -8,8 +8,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from spikelet.conversion.calibration import Calibration, Floats
-from spikelet.graph import INPUT
 from spikelet.layers import Add, Conv2d, Layer, Linear
+from spikelet.layers.graph import INPUT
 
 __all__ = ["refit"]
 

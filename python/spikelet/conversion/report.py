@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikelet import _tables
-from spikelet._samples import Samples, check_labels, check_pair, decisions, readout_delay
+from spikelet._util import tables as _tables
 from spikelet.layers import Neuron
-from spikelet.spiking_model import SpikingModel, SpikingResult
+from spikelet.layers.samples import Samples, check_labels, check_pair, decisions, readout_delay
+from spikelet.layers.spiking_model import SpikingModel, SpikingResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -150,7 +150,7 @@ class ConversionReport:
 
     def plot(self, figure: Figure | None = None) -> Figure:
         """Draw it: `spikelet.plot.conversion_report`."""
-        from spikelet.plot_layers import conversion_report  # noqa: PLC0415  # imports this module
+        from spikelet.plot.layers import conversion_report  # noqa: PLC0415  # imports this module
 
         return conversion_report(self, figure=figure)
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikelet._checks import fail, integer, number, require
-from spikelet._samples import Samples, check_labels, is_model
+from spikelet._util.checks import fail, integer, number, require
 from spikelet.conversion.trajectory import outputs_of, trajectory, waiting
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.samples import Samples, check_labels, is_model
+from spikelet.layers.spiking_model import SpikingModel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,7 +95,7 @@ class Decisions:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw it: `spikelet.plot.response_times`."""
-        from spikelet.plot_layers import response_times  # noqa: PLC0415  # an extra
+        from spikelet.plot.layers import response_times  # noqa: PLC0415  # an extra
 
         return response_times(self, ax=ax)
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # as everybody writes it
 from torch import nn
 
-from spikelet._checks import named
+from spikelet._util.checks import named
 from spikelet.conversion.building import Call, Data, hint_for
 from spikelet.conversion.qcfs_torch import QCFSActivation
 from spikelet.conversion.torch_weights import (

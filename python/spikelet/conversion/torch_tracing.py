@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from spikelet._checks import fail
+from spikelet._util.checks import fail
 from spikelet.conversion.building import ERRORS, Builder, Call, Data, differing, hint_for, refuse
 from spikelet.conversion.torch_operators import (
     CASTS,
@@ -20,8 +20,8 @@ from spikelet.conversion.torch_operators import (
     READERS,
     SOFTMAX,
 )
-from spikelet.graph import INPUT, Graph
 from spikelet.layers import Shape
+from spikelet.layers.graph import INPUT, Graph
 
 __all__ = ["convert"]
 

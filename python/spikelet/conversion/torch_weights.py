@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spikelet._checks import named
+from spikelet._util.checks import named
 from spikelet.conversion.building import Call, Data, hint_for
 from spikelet.conversion.folding import batch_norm
 from spikelet.layers import Conv2d, Linear

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._samples import Samples, readout_delay
 from spikelet.energy.segments import timings
 from spikelet.layers import ReLU
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.samples import Samples, readout_delay
+from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["outputs_of", "trajectory", "waiting"]
 

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spikelet._samples import Samples, is_model, is_sequence, merge, with_coding
 from spikelet.energy.report import EnergyReport, LayerEnergy, NetworkEnergy
 from spikelet.energy.segments import computed_once, current_once, timings
 from spikelet.energy.technology import Technology, find
-from spikelet.graph import INPUT, Node
 from spikelet.layers import Affine, Conv2d, Layer, Linear, Neuron, ReLU
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.graph import INPUT, Node
+from spikelet.layers.samples import Samples, is_model, is_sequence, merge, with_coding
+from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["measure"]
 
@@ -71,7 +71,7 @@ def measure(
     --------
     >>> import numpy as np
     >>> import spikelet as sl
-    >>> from spikelet.spiking_model import SpikingModel
+    >>> from spikelet.layers.spiking_model import SpikingModel
     >>> from spikelet.layers import IF, Linear
     >>> model = SpikingModel([Linear([[1.0, 0.0]]), IF(1.0), Linear([[2.0], [3.0]])])
     >>> report = sl.energy.measure(model, np.array([[0.5, 0.5]]), steps=8)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spikelet import _tables
+from spikelet._util import tables as _tables
 from spikelet.energy.technology import Technology
 
 __all__ = ["BreakEven", "EnergyReport", "LayerEnergy", "NetworkEnergy"]

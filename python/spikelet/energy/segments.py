@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spikelet.graph import INPUT, Graph, Node
 from spikelet.layers import Neuron, ReLU
+from spikelet.layers.graph import INPUT, Graph, Node
 
 __all__ = ["Timing", "computed_once", "current_once", "receivers", "segments", "timings"]
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from spikelet._checks import fail, number, require
+from spikelet._util.checks import fail, number, require
 
 __all__ = ["TECHNOLOGIES", "Technology", "find"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spikelet._checks import fail
-from spikelet._extras import extra
+from spikelet._util.checks import fail
+from spikelet._util.extras import extra
 from spikelet.experiments import tables
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from spikelet._checks import fail, integer
-from spikelet._extras import extra
+from spikelet._util.checks import fail, integer
+from spikelet._util.extras import extra
 from spikelet.experiments import hdf5
 from spikelet.experiments.executors import check
 from spikelet.experiments.grid import Run, accepts, plan

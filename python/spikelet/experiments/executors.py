@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Future
 from typing import Any
 
-from spikelet._checks import fail, integer
-from spikelet._extras import extra
+from spikelet._util.checks import fail, integer
+from spikelet._util.extras import extra
+from spikelet._util.threads import default_threads
 from spikelet.experiments.code import MAIN, main_name
-from spikelet.network import default_threads
 
 __all__ = ["Pool", "check", "opened", "pickled"]
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from spikelet._checks import fail, integer
+from spikelet._util.checks import fail, integer
 
 __all__ = ["Run", "accepts", "plan"]
 

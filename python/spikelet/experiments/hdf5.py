@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spikelet._checks import fail
-from spikelet._extras import extra
-from spikelet._files import replaced
+from spikelet._util.checks import fail
+from spikelet._util.extras import extra
+from spikelet._util.files import replaced
 from spikelet.experiments import tables
 
 if TYPE_CHECKING:

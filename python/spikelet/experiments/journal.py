@@ -26,7 +26,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from spikelet._files import sync
+from spikelet._util.files import sync
 from spikelet.experiments.grid import Run
 from spikelet.experiments.record import Record
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spikelet.experiments.record import Arrays
-from spikelet.recordings import RecordedSamples, RecordedSpikes
+from spikelet.recording.reading import RecordedSamples, RecordedSpikes
 
 __all__ = ["results"]
 

@@ -25,9 +25,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spikelet._checks import fail
 from spikelet._core import __version__
-from spikelet._files import TEMPORARY, sync, write
+from spikelet._util.checks import fail
+from spikelet._util.files import TEMPORARY, sync, write
 from spikelet.experiments.code import digests_of, name_of
 from spikelet.experiments.grid import Run
 from spikelet.experiments.journal import Entry, Journal, entries

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spikelet._checks import fail
+from spikelet._util.checks import fail
+from spikelet._util.progress import runs as runs_bar
 from spikelet.experiments.code import name_of
 from spikelet.experiments.executors import check, opened, pickled
 from spikelet.experiments.grid import Run, accepts, plan
@@ -21,7 +22,6 @@ from spikelet.experiments.result import SweepResult
 from spikelet.experiments.run import Outcome, run_batch
 from spikelet.experiments.scheduling import schedule
 from spikelet.experiments.store import Place, Store
-from spikelet.progress import runs as runs_bar
 
 __all__ = ["load_sweep", "sweep"]
 

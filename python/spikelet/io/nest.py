@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._checks import fail, integer, interval, steps_of
-from spikelet._extras import extra
+from spikelet._util.checks import fail, integer, interval, steps_of
+from spikelet._util.extras import extra
 from spikelet.io import nest_build, nest_terms
+from spikelet.network.population import Population
 from spikelet.neurons import NeuronModel
-from spikelet.population import Population
 
 if TYPE_CHECKING:
-    from spikelet.network import Network
-    from spikelet.projection import Projection
+    from spikelet.network.network import Network
+    from spikelet.network.projection import Projection
 
 __all__ = ["NestNetwork", "NestRecorder", "to_nest"]
 

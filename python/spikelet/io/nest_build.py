@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._checks import interval
+from spikelet._util.checks import interval
 from spikelet.io import nest_terms
 from spikelet.neurons import LIF, LIFCond, NeuronModel
 from spikelet.plasticity import STDP
 from spikelet.sources import CurrentInput, NoiseInput, PoissonInput, PoissonSource, SpikeSource
 
 if TYPE_CHECKING:
-    from spikelet.network import Network
-    from spikelet.population import Population
-    from spikelet.projection import Projection
+    from spikelet.network.network import Network
+    from spikelet.network.population import Population
+    from spikelet.network.projection import Projection
 
 _CHUNK = 1 << 20  # synapses that are handed over at a time
 _FORGOTTEN = 40.0  # time constants after which a trace is below the last digit

@@ -13,9 +13,9 @@ from spikelet.plasticity import STDP, InhibitorySTDP, Plasticity, TripletSTDP, T
 from spikelet.sources import NoiseInput, PoissonInput, PoissonSource
 
 if TYPE_CHECKING:
-    from spikelet.network import Network
-    from spikelet.population import Population
-    from spikelet.projection import Projection
+    from spikelet.network.network import Network
+    from spikelet.network.population import Population
+    from spikelet.network.projection import Projection
 
 NEURONS: dict[type, str] = {
     LIF: "iaf_psc_exp",

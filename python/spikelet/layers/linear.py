@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from spikelet._checks import fail, integer
+from spikelet._util.checks import fail, integer
 from spikelet.layers.base import (
     MAX_SIZE,
     Layer,

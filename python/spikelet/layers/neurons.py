@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._checks import fail, integer, numbers, require
+from spikelet._util.checks import fail, integer, numbers, require
 from spikelet.layers.base import Layer, Shape
 
 __all__ = ["IF", "LIF", "Neuron", "PredictiveIF", "ReLU"]

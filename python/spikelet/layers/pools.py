@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from spikelet._checks import fail
+from spikelet._util.checks import fail
 from spikelet.layers.base import Layer, Shape, count_windows, pair, picture
 
 __all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "MaxPool2d"]

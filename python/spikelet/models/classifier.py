@@ -15,7 +15,7 @@ try:
 except ImportError:
     raise ImportError("STDPClassifier needs scikit-learn: pip install 'spikelet[learn]'") from None
 
-from spikelet._checks import fail
+from spikelet._util.checks import fail
 from spikelet.models.diehl_cook import DiehlCook
 from spikelet.models.voting import assign, classify
 from spikelet.models.winner_take_all import WinnerTakeAll

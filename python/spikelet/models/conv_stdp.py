@@ -28,8 +28,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core
-from spikelet._checks import fail, integer, number, numbers, require
-from spikelet._files import replaced
+from spikelet._util.checks import fail, integer, number, numbers, require
+from spikelet._util.files import replaced
 from spikelet.models.images import brightness
 
 __all__ = ["Conv", "ConvSTDP"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikelet._checks import fail
+from spikelet._util.checks import fail
 
 __all__ = ["brightness"]
 

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import spikelet as sl
-from spikelet import progress as _progress
-from spikelet import storage
-from spikelet._checks import fail, integer
+from spikelet._util import progress as _progress
+from spikelet._util.checks import fail, integer
 from spikelet.models.images import brightness
+from spikelet.network import checkpoint as storage
 
 __all__ = ["Learner"]
 

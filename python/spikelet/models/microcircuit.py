@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import spikelet as sl
-from spikelet._checks import fail, number, require
+from spikelet._util.checks import fail, number, require
 
 __all__ = ["FULL_RATES", "POPULATIONS", "Microcircuit", "Parameters", "microcircuit", "parameters"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from spikelet._checks import fail, integer, number, numbers, require
+from spikelet._util.checks import fail, integer, number, numbers, require
 
 __all__ = ["RidgeReadout"]
 

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikelet._checks import fail
+from spikelet._util.checks import fail
 
 __all__ = ["Votes", "assign", "classify"]
 

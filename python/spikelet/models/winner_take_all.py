@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import spikelet as sl
-from spikelet._checks import integer, number, require
+from spikelet._util.checks import integer, number, require
 from spikelet.models.learner import Learner
 
 __all__ = ["WinnerTakeAll"]

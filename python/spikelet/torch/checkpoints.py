@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from spikelet._checks import fail
+from spikelet._util.checks import fail
 
 __all__ = ["load", "save"]
 

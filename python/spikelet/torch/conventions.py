@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikelet._checks import fail, numbers, require
+from spikelet._util.checks import fail, numbers, require
 from spikelet.torch.cell import Cell, text_of
 from spikelet.torch.surrogate import Table, checked
 

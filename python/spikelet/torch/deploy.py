@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from spikelet import layers
-from spikelet._checks import named
+from spikelet._util.checks import named
 from spikelet.conversion import torch_operators, torch_tracing
 from spikelet.conversion.building import Call, Data, input_shape, refuse
 from spikelet.conversion.folding import fold
-from spikelet.graph import Graph, Node
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.graph import Graph, Node
+from spikelet.layers.spiking_model import SpikingModel
 from spikelet.torch.finetune import SpikingModule
 from spikelet.torch.modules import LI, Neuron
 from spikelet.torch.sparse import SpikeLinear

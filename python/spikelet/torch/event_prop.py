@@ -15,7 +15,7 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 from spikelet import _core
-from spikelet._checks import fail, integer, named, number, require
+from spikelet._util.checks import fail, integer, named, number, require
 
 __all__ = ["EventProp", "EventSpikes"]
 

@@ -12,10 +12,10 @@ from torch import nn
 from torch.nn import functional as F  # as everybody writes it
 
 from spikelet import layers
-from spikelet._checks import fail
+from spikelet._util.checks import fail
 from spikelet.conversion.building import refuse
-from spikelet.graph import INPUT, Graph, Node
-from spikelet.spiking_model import SpikingModel
+from spikelet.layers.graph import INPUT, Graph, Node
+from spikelet.layers.spiking_model import SpikingModel
 from spikelet.torch.modules import LIF
 
 __all__ = ["SpikingModule", "from_spiking_model"]

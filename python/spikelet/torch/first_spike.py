@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from spikelet._checks import fail, number, require
+from spikelet._util.checks import fail, number, require
 
 __all__ = ["first_spike_cross_entropy"]
 

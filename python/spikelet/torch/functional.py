@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from spikelet._checks import fail, integer
+from spikelet._util.checks import fail, integer
 from spikelet.torch.cell import PARAMETERS
 from spikelet.torch.conventions import Setting, setting
 from spikelet.torch.layout import groups, memory_order

@@ -21,7 +21,7 @@ from typing import Literal
 import torch
 from torch.nn import functional as F  # as everybody writes it
 
-from spikelet._checks import fail, number, require
+from spikelet._util.checks import fail, number, require
 
 __all__ = [
     "first_spike_time",

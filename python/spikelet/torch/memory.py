@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from spikelet import _core
-from spikelet._checks import integer
+from spikelet._util.checks import integer
 
 __all__ = ["keep_freed_memory", "pool_limit", "set_pool_limit"]
 

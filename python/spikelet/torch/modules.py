@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spikelet._checks import fail, integer
+from spikelet._util.checks import fail, integer
 from spikelet.torch.conventions import Setting, setting
 from spikelet.torch.functional import Run, run
 from spikelet.torch.surrogate import Table

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spikelet._checks import fail, integer, number
+from spikelet._util.checks import fail, integer, number
 from spikelet.torch.sparse_ops import spike_conv2d_op, spike_linear_op
 
 __all__ = ["SpikeConv2d", "SpikeLinear", "spike_conv2d", "spike_linear"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spikelet._checks import fail, numbers, require
+from spikelet._util.checks import fail, numbers, require
 
 __all__ = ["SURROGATES", "Table"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from spikelet._checks import fail
+from spikelet._util.checks import fail
 
 __all__ = ["OverTime"]
 

@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from spikelet import layers
-from spikelet._checks import fail, integer, named
+from spikelet._util.checks import fail, integer, named
 from spikelet.conversion.building import refuse
-from spikelet.network import Network
+from spikelet.network.network import Network
+from spikelet.network.population import Population
+from spikelet.network.projection import Projection
+from spikelet.network.recorders import SpikeRecorder
 from spikelet.neurons import LIFDelta
-from spikelet.population import Population
-from spikelet.projection import Projection
-from spikelet.recorders import SpikeRecorder
 from spikelet.rules import AllToAll
 from spikelet.sources import RasterSource
 from spikelet.torch.deploy import is_silent, read

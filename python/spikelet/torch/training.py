@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from spikelet import progress as _progress
-from spikelet._checks import fail, integer
+from spikelet._util import progress as _progress
+from spikelet._util.checks import fail, integer
 from spikelet.torch import checkpoints
 from spikelet.torch.losses import rate
 from spikelet.torch.modules import LI, Neuron

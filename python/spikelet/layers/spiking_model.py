@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core, encode, layers
-from spikelet import progress as _progress
-from spikelet._checks import fail, integer, number, representable, require
-from spikelet.graph import INPUT, Graph, LayerLike
+from spikelet._util import progress as _progress
+from spikelet._util.checks import fail, integer, number, representable, require
+from spikelet._util.threads import default_threads
 from spikelet.layers import Shape
-from spikelet.lowering import lower
-from spikelet.network import default_threads
+from spikelet.layers.graph import INPUT, Graph, LayerLike
+from spikelet.layers.to_core import lower
 
 __all__ = ["Operations", "SpikingModel", "SpikingResult"]
 

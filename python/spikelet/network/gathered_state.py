@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from spikelet.projection import Projection
+    from spikelet.network.projection import Projection
 
 __all__ = ["family", "own_state", "whole_state"]
 

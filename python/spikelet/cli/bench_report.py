@@ -6,10 +6,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from spikelet.bench_networks import NETWORKS
+from spikelet.cli.bench_networks import NETWORKS
 
 if TYPE_CHECKING:
-    from spikelet.bench import Cases, Record, Row
+    from spikelet.cli.bench import Cases, Record, Row
 
 __all__ = ["describe_reference", "introduce", "print_table", "tell", "threads_text"]
 

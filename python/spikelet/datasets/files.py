@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, SupportsIndex, TypeAli
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._checks import fail, integer, number, require
+from spikelet._util.checks import fail, integer, number, require
+from spikelet.datasets.event_camera import film, to_frames
 from spikelet.encode import _choice
-from spikelet.event_camera import film, to_frames
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -176,7 +176,7 @@ def moving_digits(
     threshold: float = 0.2,
     seed: int = 0,
 ) -> tuple[list[NDArray[Any]], NDArray[np.uint8]]:
-    """Film digits that move with a simulated event camera; see `spikelet.event_camera.film`.
+    """Film digits that move with a simulated event camera; see `spikelet.datasets.event_camera.film`.
 
     Parameters
     ----------

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._checks import fail, named, number, numbers, representable, require
+from spikelet._util.checks import fail, named, number, numbers, representable, require
 from spikelet.plasticity import Plasticity, RewardSTDP
 
 if TYPE_CHECKING:
     import scipy.sparse
 
-    from spikelet.network import Network
-    from spikelet.population import Population
+    from spikelet.network.network import Network
+    from spikelet.network.population import Population
 
 __all__ = ["Projection"]
 

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
-from spikelet._checks import fail, ids, named, representable
+from spikelet._util.checks import fail, ids, named, representable
 from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
 
 if TYPE_CHECKING:
-    from spikelet.network import Network
+    from spikelet.network.network import Network
+    from spikelet.network.population import Population
     from spikelet.plasticity import Plasticity
-    from spikelet.population import Population
 
 MAX_DELAY = 65535  # steps
 RECEPTORS = {None: -1, "excitatory": 0, "ex": 0, "inhibitory": 1, "in": 1}

@@ -8,16 +8,16 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from spikelet import storage
-from spikelet._checks import fail, interval, steps_of
-from spikelet.progress import bar
+from spikelet._util.checks import fail, interval, steps_of
+from spikelet._util.progress import bar
+from spikelet.network import checkpoint as storage
 
 if TYPE_CHECKING:
     import os
 
-    from spikelet.network import Network
-    from spikelet.recorders import _Recorder
-    from spikelet.recording_file import RecordingFile
+    from spikelet.network.network import Network
+    from spikelet.network.recorders import _Recorder
+    from spikelet.recording.hdf5_file import RecordingFile
 
 PIECE = 8 << 20  # bytes that a piece is meant to record
 _SECONDS = 1.0  # after which a piece ends in any case, so that a burst stays small and the file is up to date

@@ -27,9 +27,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
-from spikelet._checks import fail
-from spikelet._files import replacing, sync
-from spikelet.recording_access import (
+from spikelet._util.checks import fail
+from spikelet._util.files import replacing, sync
+from spikelet.recording.hdf5_access import (
     FORMAT,
     LAST,
     VERSION,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from spikelet import _core, connecting, injecting, running, storage
-from spikelet._checks import (
+from spikelet import _core
+from spikelet._util.checks import (
     fail,
     fits,
     integer,
@@ -20,13 +20,18 @@ from spikelet._checks import (
     require,
     steps_of,
 )
+from spikelet._util.threads import default_threads
+from spikelet.network import checkpoint as storage
+from spikelet.network import connect as connecting
+from spikelet.network import inject as injecting
+from spikelet.network import run as running
+from spikelet.network.population import Model, Population
+from spikelet.network.projection import Projection
+from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder, make_recorder
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
-from spikelet.population import Model, Population
-from spikelet.projection import Projection
-from spikelet.ranks import Exchanges, Ranks, ranks_of
-from spikelet.recorders import SpikeRecorder, StateRecorder, WeightRecorder, make_recorder
-from spikelet.recordings import to_ms
+from spikelet.ranks import Exchanges, ranks_of
+from spikelet.recording.reading import to_ms
 from spikelet.regulation import Regulation
 from spikelet.rules import Distribution
 from spikelet.sources import (
@@ -44,17 +49,6 @@ if TYPE_CHECKING:
 __all__ = ["Network"]
 
 StrPath = str | os.PathLike[str]
-
-
-def default_threads(ranks: Ranks | None = None) -> int:
-    """Return the cores that this process may use, shared with ranks on this machine, or OMP_NUM_THREADS if that is less."""
-    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    if hasattr(os, "sched_getaffinity"):
-        own = os.sched_getaffinity(0)
-    else:
-        own = set(range(os.cpu_count() or 1))
-    cores = len(own) if ranks is None else ranks.cores(own)
-    return min(int(limit), cores) if limit.isdigit() and int(limit) > 0 else cores
 
 
 class Network:
@@ -102,7 +96,7 @@ class Network:
         self.seed = integer("Network", "seed", seed, 0, 2**64 - 1)
         self.ranks = ranks_of(comm)
         self.threads = (
-            default_threads(self.ranks)
+            default_threads(self.ranks.cores)
             if threads is None
             else integer("Network", "threads", threads, 1, 1024)
         )

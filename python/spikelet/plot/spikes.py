@@ -14,34 +14,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spikelet import statistics
-from spikelet._checks import fail, integer, number, require
-from spikelet._figures import axes, pyplot
-from spikelet.plot_layers import (
-    accuracy_curve,
-    coding_tradeoff,
-    conversion_report,
-    hybrid_search,
-    response_times,
-)
-from spikelet.recorders import SpikeRecorder, StateRecorder
-from spikelet.recordings import RecordedSpikes
+from spikelet._util.checks import fail, integer, number, require
+from spikelet.network.recorders import SpikeRecorder, StateRecorder
+from spikelet.plot.figures import axes, pyplot
+from spikelet.recording.reading import RecordedSpikes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "accuracy_curve",
-    "activity",
-    "coding_tradeoff",
-    "conversion_report",
-    "feature_maps",
-    "hybrid_search",
-    "raster",
-    "receptive_fields",
-    "response_times",
-    "trace",
-]
+__all__ = ["activity", "feature_maps", "raster", "receptive_fields", "trace"]
 
 _UNITS = {"V_m": "mV", "theta": "mV", "g_ex": "nS", "g_in": "nS"}
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from spikelet._checks import fail
-from spikelet._figures import axes, pyplot
+from spikelet._util.checks import fail
+from spikelet.plot.figures import axes, pyplot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

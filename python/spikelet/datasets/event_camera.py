@@ -7,7 +7,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._checks import fail, integer, number, require
+from spikelet._util.checks import fail, integer, number, require
 
 __all__ = ["EVENT", "film", "to_frames"]
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikelet._checks import fail, ids, integer
+from spikelet._util.checks import fail, ids, integer
 from spikelet.layers import Neuron, ReLU, Shape
-from spikelet.spiking_model import Operations, SpikingModel, SpikingResult
+from spikelet.layers.spiking_model import Operations, SpikingModel, SpikingResult
 
 __all__ = [
     "Samples",

@@ -19,19 +19,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spikelet import _core, connecting, injecting, neurons, plasticity, regulation, running, sources
-from spikelet._checks import fail, integer
-from spikelet._files import replaced
-from spikelet.population import Population
-from spikelet.projection import Projection
-from spikelet.recorders import make_recorder
-from spikelet.recording_access import Arrays
-from spikelet.recording_file import RecordingFile
-from spikelet.shared_state import family, own_state, whole_state
+from spikelet import _core, neurons, plasticity, regulation, sources
+from spikelet._util.checks import fail, integer
+from spikelet._util.files import replaced
+from spikelet.network import connect as connecting
+from spikelet.network import inject as injecting
+from spikelet.network import run as running
+from spikelet.network.gathered_state import family, own_state, whole_state
+from spikelet.network.population import Population
+from spikelet.network.projection import Projection
+from spikelet.network.recorders import make_recorder
+from spikelet.recording.hdf5_access import Arrays
+from spikelet.recording.hdf5_file import RecordingFile
 
 if TYPE_CHECKING:
-    from spikelet.network import Network
-    from spikelet.recorders import _Recorder
+    from spikelet.network.network import Network
+    from spikelet.network.recorders import _Recorder
 
 _NAME, _VERSION = "spikelet network", 3
 _READABLE = (2, 3)  # 3 has recorders
@@ -270,7 +273,7 @@ def load(path: str | os.PathLike[str], threads: int | None, comm: Any) -> Networ
 def _build(
     header: dict[str, Any], file: Mapping[str, Any], threads: int | None, comm: Any
 ) -> Network:
-    from spikelet.network import Network  # noqa: PLC0415  # it imports this module
+    from spikelet.network.network import Network  # noqa: PLC0415  # it imports this module
 
     net = Network(header["dt"], header["seed"], threads, header["dtype"], comm)
     sim = net._sim

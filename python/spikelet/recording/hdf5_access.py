@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._checks import fail
-from spikelet._extras import extra
-from spikelet._files import TEMPORARY, replacing
+from spikelet._util.checks import fail
+from spikelet._util.extras import extra
+from spikelet._util.files import TEMPORARY, replacing
 
 FORMAT, VERSION = "spikelet recording", 1
 BLOCK = 1 << 20  # entries read or copied at a time

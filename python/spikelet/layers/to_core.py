@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from spikelet import _core, layers
-from spikelet.graph import INPUT, Graph, Node
 from spikelet.layers import Shape
+from spikelet.layers.graph import INPUT, Graph, Node
 
 __all__ = ["lower"]
 

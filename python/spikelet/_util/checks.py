@@ -18,9 +18,23 @@ _SI = {"ms": 1e3, "mV": 1e3, "pA": 1e12, "pF": 1e12, "nS": 1e9, "Hz": 1.0}
 _BRIAN = {"ms": "second", "mV": "volt", "pA": "amp", "pF": "farad", "nS": "siemens", "Hz": "hertz"}
 
 
-def fail(where: str, argument: str, value: object, rule: str) -> NoReturn:
-    """Raise a ValueError that names all four."""
-    msg = f"{where}: {argument} {rule}, got {value!r}"
+def fail(where: str, argument: str, value: object, rule: str, *, got: str = "") -> NoReturn:
+    """Raise a ValueError that names the object, the argument, the rule and the value.
+
+    Parameters
+    ----------
+    where : str
+        The object or call: ``"connect E -> I"``.
+    argument : str
+        Name of the argument.
+    value : object
+        What was passed, or the part of it that breaks the rule.
+    rule : str
+        A predicate: ``"must be positive"``.
+    got : str
+        What the value is of the argument, if it is not the argument itself: ``"shape"``.
+    """
+    msg = f"{where}: {argument} {rule}, got {f'{got} ' if got else ''}{value!r}"
     raise ValueError(msg)
 
 

@@ -136,7 +136,7 @@ def _info(_: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from spikelet import demo  # noqa: PLC0415  # only where it is used
+    from spikelet.cli import demo  # noqa: PLC0415  # only where it is used
 
     demo.run(
         data=options.data,
@@ -176,7 +176,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from spikelet import bench  # noqa: PLC0415  # only where it is used
+    from spikelet.cli import bench  # noqa: PLC0415  # only where it is used
 
     right = bench.run(
         quick=options.quick,

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet import recording_access
-from spikelet._checks import fail, number
-from spikelet.recording_access import Arrays
+from spikelet._util.checks import fail, number
+from spikelet.recording import hdf5_access as recording_access
+from spikelet.recording.hdf5_access import Arrays
 
 __all__ = [
     "SpikeRecording",

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._checks import fail, fits, magnitude, numbers, representable, require
+from spikelet._util.checks import fail, fits, magnitude, numbers, representable, require
 from spikelet.neurons import NeuronModel
 from spikelet.rules import Distribution
 from spikelet.sources import PoissonSource, RasterSource, SpikeSource
 
 if TYPE_CHECKING:
-    from spikelet.network import Network
+    from spikelet.network.network import Network
 
 __all__ = ["Population", "StateView"]
 

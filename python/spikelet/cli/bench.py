@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 
 import spikelet as sl
-from spikelet._checks import fail, integer
-from spikelet.bench_networks import NETWORKS, BenchNetwork, Built
-from spikelet.bench_report import describe_reference, introduce, print_table, tell, threads_text
-from spikelet.network import default_threads
+from spikelet._util.checks import fail, integer
+from spikelet._util.threads import default_threads
+from spikelet.cli.bench_networks import NETWORKS, BenchNetwork, Built
+from spikelet.cli.bench_report import describe_reference, introduce, print_table, tell, threads_text
 
 __all__ = ["REFERENCE", "Row", "copy_bandwidth", "machine", "run"]
 
-REFERENCE = Path(__file__).with_name("data") / "bench_reference.json"
+REFERENCE = Path(__file__).with_name("bench_reference.json")
 QUICK = 0.1
 """Factor on the durations of a quick run."""
 RATE_TOLERANCE = {"full": 0.05, "quick": 0.2}

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet import recording_access
-from spikelet._checks import fail, interval
+from spikelet._util.checks import fail, interval
+from spikelet.network.projection import Projection
 from spikelet.neurons import NeuronModel
-from spikelet.projection import Projection
-from spikelet.recording_access import Arrays
-from spikelet.recording_file import Layout, RecordingFile
-from spikelet.recordings import _LAST, Recorded, RecordedSamples, RecordedSpikes
+from spikelet.recording import hdf5_access as recording_access
+from spikelet.recording.hdf5_access import Arrays
+from spikelet.recording.hdf5_file import Layout, RecordingFile
+from spikelet.recording.reading import _LAST, Recorded, RecordedSamples, RecordedSpikes
 
 if TYPE_CHECKING:
-    from spikelet.network import Network
-    from spikelet.population import Population
+    from spikelet.network.network import Network
+    from spikelet.network.population import Population
 
 __all__ = ["SpikeRecorder", "StateRecorder", "WeightRecorder"]
 

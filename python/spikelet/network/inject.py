@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._checks import fail, fits, interval
+from spikelet._util.checks import fail, fits, interval
 from spikelet.neurons import NeuronModel
 from spikelet.sources import CurrentInput, NoiseInput, PoissonInput
 
 if TYPE_CHECKING:
-    from spikelet.network import Network
-    from spikelet.population import Population
+    from spikelet.network.network import Network
+    from spikelet.network.population import Population
 
 
 def inject(net: Network, target: Population, what: Any, start: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from spikelet._checks import fail
+from spikelet._util.checks import fail
 from spikelet.layers import Layer, Shape
 
 __all__ = ["INPUT", "Graph", "LayerLike", "Node"]

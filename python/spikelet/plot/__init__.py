@@ -1,0 +1,29 @@
+"""Plots of spikes, potentials, weights and converted models, with matplotlib.
+
+Each function draws on the Axes it is given, or on new ones, and returns them; titles, limits and saving are left to
+matplotlib. Needs ``pip install 'spikelet[plot]'``.
+"""
+
+from __future__ import annotations
+
+from spikelet.plot.layers import (
+    accuracy_curve,
+    coding_tradeoff,
+    conversion_report,
+    hybrid_search,
+    response_times,
+)
+from spikelet.plot.spikes import activity, feature_maps, raster, receptive_fields, trace
+
+__all__ = [
+    "accuracy_curve",
+    "activity",
+    "coding_tradeoff",
+    "conversion_report",
+    "feature_maps",
+    "hybrid_search",
+    "raster",
+    "receptive_fields",
+    "response_times",
+    "trace",
+]

@@ -1,0 +1,1 @@
+"""Recorded spikes, states and weights: reading them from memory and from disk."""
