@@ -86,9 +86,7 @@ class Builder:
         kept, _ = nest_terms.neuron_parameters(self.net, population)
         # Where no synapse asks for it, any number will do.
         params = {k: np.where(np.isnan(v), np.nanmax(v), v) for k, v in kept.items()}
-        return self.nest.Create(
-            nest_terms.NEURONS[type(model)], len(population), params=_plain(params)
-        )
+        return self.nest.Create(nest_terms.neuron(model), len(population), params=_plain(params))
 
     def _present(self, population: Population) -> dict[str, Any]:
         model = population.model
