@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
-from tests.conftest import CURRENT_STATE, MODELS, STRONG, Floats, Ints, make, trace
+from tests.conftest import MODELS, STRONG, Floats, Ints, make, trace
 from tests.test_sources import assert_poisson
 
 import spikelet as sl
@@ -137,17 +137,21 @@ def test_an_event_acts_as_a_synaptic_event_of_the_steps_end(model: Any, sign: in
     assert np.ptp(a) > 0.2
 
 
-@pytest.mark.parametrize("model", [m for m in MODELS if m is not sl.LIFDelta])
+@pytest.mark.parametrize("model", [m for m in MODELS if m().channels == 2])
 def test_the_sign_picks_the_receptor(model: Any) -> None:
     for sign, hit, missed in ((1, "_ex", "_in"), (-1, "_in", "_ex")):
         net = make()
         neurons = net.population(5, model(V_th=NEVER))
         net.inject(neurons, sl.PoissonInput(rate=1e4, weight=sign * 2.0))
         net.run(5.0)
-        state = CURRENT_STATE[model.__name__]
-        assert not getattr(neurons, state + missed)[:].any()
-        value = getattr(neurons, state + hit)[:]
-        assert np.all(value > 0 if model is sl.LIFCond else sign * value > 0)
+        synaptic = [state for state in neurons.model.states if state.endswith(("_ex", "_in"))]
+        assert synaptic
+        for state in synaptic:
+            value = getattr(neurons, state)[:]
+            if state.endswith(missed):
+                assert not value.any()
+            else:
+                assert np.all(value > 0 if neurons.model.conductance else sign * value > 0)
 
 
 def test_input_starts_when_it_is_injected() -> None:
