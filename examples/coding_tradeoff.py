@@ -1,9 +1,9 @@
 # %% [markdown]
-"""What a spike code costs, and what it gives.
+"""Compare what spike codes cost and what they achieve.
 
-Handwritten digits enter one network of LIF neurons with a linear readout, as rates (a bright pixel
-spikes often) or latencies (it spikes early, and once). What differs is the number of spikes, the
-energy they cost, how often the readout is right, and how soon.
+Handwritten digits drive one network of LIF neurons with a linear readout, either as rates (a bright
+pixel spikes often) or as latencies (it spikes early, and once). The codes differ in the number of
+spikes, their energy, the test accuracy, and the time until the decision.
 
     python examples/coding_tradeoff.py                     # scikit-learn's 8x8 digits
     python examples/coding_tradeoff.py --data MNIST/raw    # MNIST from its IDX files
@@ -32,17 +32,18 @@ Array: TypeAlias = NDArray[Any]
 
 CLASSES, HIDDEN = 10, 400
 COLOURS = {"rate": "#d1495b", "latency": "#00798c", "phase": "#8d6cab", "burst": "#d9a21b"}
-TAU_M, PAUSE = 20, 100  # steps of 1 ms; between images the membranes forget all but exp(-5)
+TAU_M, PAUSE = 20, 100  # steps of 1 ms; between images the membranes decay by exp(-5)
 BATCH = 200  # images in one run of the network
-NANOJOULE = 0.9e-3  # estimate: a synaptic event is one fp32 addition, 45 nm (Horowitz, ISSCC 2014)
+NANOJOULE = 0.9e-3  # estimate: one fp32 addition per synaptic event, 45 nm (Horowitz, ISSCC 2014)
 
 
 # %% [markdown]
 # ## The codes
 #
-# Two have a knob that trades spikes for accuracy: the highest probability p of a spike a step
-# (rate), the brightness x up to which a pixel keeps silent (latency). Each has its natural readout:
-# spike counts, but for latency the times of first spikes. The table shows both for all.
+# Two codes have a parameter that trades spikes for accuracy: the highest probability p of a spike
+# in a step (rate), and the brightness x up to which a pixel stays silent (latency). Each code has a
+# natural readout: the times of first spikes for latency, and spike counts for the others. The table
+# shows both readouts for all codes.
 
 
 # %%
@@ -111,11 +112,12 @@ class Network:
 # %% [markdown]
 # ## The readout
 #
-# A hidden spike adds its neuron's weights to the scores of the classes: all alike (counts), or the
-# first of each neuron only, the more the earlier (first). Without an offset, the scores give a
-# decision at any step. The weights are a ridge regression on the whole responses to the training
-# images. Its strength, and the neurons' threshold (one for all codes, the best for rate and latency
-# together), are those with the fewest leave-one-out errors on training images.
+# A hidden spike adds its neuron's weights to the scores of the classes. All spikes count equally
+# (counts), or only the first spike of each neuron counts, and more the earlier it comes (first).
+# There is no offset, so the scores give a decision at any step. The weights are a ridge regression
+# on the complete responses to the training images. The strength of the ridge and the neurons'
+# threshold (one for all codes, the best for rate and latency together) minimise the leave-one-out
+# errors on training images.
 
 
 # %%
@@ -136,7 +138,7 @@ def train(features: Array, labels: Array) -> tuple[Array, float]:
     for strength in 10.0 ** np.arange(-7, -1) * max(scale[-1], 1.0):
         shrink = 1 / (scale.clip(0) + strength)
         weights = shrink[:, None] * (rotated.T @ targets)
-        own = (rotated**2 @ shrink)[:, None]  # what an image's label adds to its own score
+        own = (rotated**2 @ shrink)[:, None]  # the share of its own label in an image's score
         left_out = (rotated @ weights - own * targets) / (1 + 1e-9 - own)
         accuracy = float(np.mean(left_out.argmax(axis=1) == labels))
         if accuracy > best[1]:
@@ -163,9 +165,9 @@ class Outcome:
     code: Code
     spikes: float
     hidden: float
-    events: float  # a spike at each of its synapses, those onto the readout included
+    events: float  # spikes times synapses, including those onto the readout
     right: dict[str, Array]  # [images, steps]: is the decision from the spikes so far right?
-    final: float  # the step from which the decision stays as it is
+    final: float  # the step after which the decision no longer changes
 
     @property
     def curve(self) -> Array:

@@ -1,22 +1,22 @@
 # %% [markdown]
-"""A trained ResNet-20 from arrays, converted to spiking networks and measured; needs no PyTorch.
+"""Convert a trained ResNet-20, given as arrays, to spiking networks and measure them, without PyTorch.
 
     python examples/convert_cifar.py --model resnet20.npz --images test.npz --calibration some.npz
-    python examples/convert_cifar.py --quick    # a small net that was never trained, to see it run
+    python examples/convert_cifar.py --quick    # a small untrained network, as a quick check
 
-`--model` is an .npz with the arrays of a state_dict of PyTorch under its names, and `mean` and `std`
-of the input, [3] each. The network is the ResNet for CIFAR of He et al. (2016) with projection
-shortcuts, of any width and any number of blocks; no convolution has a bias:
+`--model` is an .npz file with the arrays of a PyTorch state_dict under their names, and the `mean`
+and `std` of the input, [3] each. The network is the ResNet for CIFAR of He et al. (2016) with
+projection shortcuts, of any width and any number of blocks; no convolution has a bias:
 
     conv1.weight                    3x3, then bn1.*, ReLU
     blocks.K.conv1.weight           3x3, then blocks.K.bn1.*, ReLU
     blocks.K.conv2.weight           3x3, then blocks.K.bn2.*, plus the shortcut, ReLU
-    blocks.K.down.0.weight          1x1, then blocks.K.down.1.*: the shortcut of blocks that have
-                                    it; they have stride 2, all others 1
+    blocks.K.down.0.weight          1x1, then blocks.K.down.1.*: the shortcut, in some blocks;
+                                    these have stride 2, all others 1
     fc.weight, fc.bias              after the mean over all pixels
 
-with weight, bias, running_mean and running_var of each BatchNorm. `--images` and `--calibration`
-are .npz with `images`, uint8 [n, height, width, 3]; `--images` also with `labels`, [n].
+Each BatchNorm has weight, bias, running_mean and running_var. `--images` and `--calibration` are
+.npz files with `images`, uint8 [n, height, width, 3]; `--images` also has `labels`, [n].
 """
 
 # %%
@@ -45,14 +45,14 @@ Array: TypeAlias = NDArray[Any]
 Arrays: TypeAlias = Mapping[str, Array]
 
 BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
-LOSS = 1.0  # points below the ANN that resets are compared at, and that a hybrid may lose
-CLASSIC = 32  # the T at which it is shown where spikes vanish with thresholds from percentiles
+LOSS = 1.0  # points below the ANN: where resets are compared, and what a hybrid may lose
+CLASSIC = 32  # the T of the report on vanishing spikes, with thresholds from percentiles
 
 
 # %% [markdown]
 # ## The network, layer by layer
 #
-# A layer is (name, layer, inputs). BatchNorm is a layer of its own; `sl.convert` folds it.
+# A layer is a triple (name, layer, inputs). BatchNorm is a separate layer, which `sl.convert` folds.
 
 
 # %%
@@ -86,7 +86,7 @@ def resnet(arrays: Arrays) -> Graph:
 
 
 # %% [markdown]
-# ## What to run it on
+# ## The images
 
 
 # %%
@@ -148,7 +148,7 @@ def invented(seed: int) -> Task:
 
     x, calibration = pictures(100), pictures(100)
     outputs = sl.SpikingModel(resnet(arrays)).run(x, steps=1).output
-    arrays["fc.bias"] = -outputs.mean(axis=0)  # else all pictures would be of one class
+    arrays["fc.bias"] = -outputs.mean(axis=0)  # otherwise all images would be of one class
     graph, labels = resnet(arrays), (outputs - outputs.mean(axis=0)).argmax(axis=1)
     return Task(graph, x, labels, calibration)
 
@@ -164,7 +164,7 @@ class Conversions:
     def __init__(self, task: Task, dtype: str, threads: int | None) -> None:
         self.task, self.options, self.seconds = task, {"dtype": dtype, "threads": threads}, 0.0
 
-    @functools.cache  # noqa: B019  # there is one object, and it lives as long as the script
+    @functools.cache  # noqa: B019  # the only object lives as long as the script
     def __call__(self, steps: int, **how: Any) -> sl.conversion.ConvertedModel:
         """Return a network for so many steps."""
         start = time.perf_counter()

@@ -1,12 +1,12 @@
 # %% [markdown]
-"""A small CNN is trained with PyTorch, converted to a spiking network, and compared with it.
+"""Train a small CNN with PyTorch, convert it to a spiking network, and compare the two.
 
     python examples/convert_mnist.py                     # scikit-learn's 8x8 digits
     python examples/convert_mnist.py --data MNIST/raw    # MNIST from its IDX files
 
-Training takes two minutes on two cores, and everything else about as long. It prints what each
-layer lost, accuracy against the number of steps for three kinds of neurons and three ways to code
-the input, how soon decisions are made, and an estimate of the energy.
+Training takes two minutes on two cores, and everything else about as long. The script prints what
+each layer lost, test accuracy against the number of steps for three kinds of neurons and three ways
+to code the input, how soon decisions are made, and an estimate of the energy.
 """
 
 # %%
@@ -38,7 +38,7 @@ except ImportError:
 
 Array: TypeAlias = NDArray[Any]
 
-BATCH = 128  # of training
+BATCH = 128  # images in a training step
 SHOWN = 8  # the T whose report and energy are printed
 CODINGS = ("direct", "poisson", "latency")
 
@@ -46,7 +46,7 @@ CODINGS = ("direct", "poisson", "latency")
 # %% [markdown]
 # ## The ANN
 #
-# BatchNorm is folded into the convolutions, and max pooling stays what it is: of spike counts.
+# The conversion folds BatchNorm into the convolutions, and max pooling acts on spike counts.
 
 
 # %%
@@ -96,8 +96,8 @@ def train(images: Array, labels: Array, epochs: int, seed: int) -> nn.Sequential
 # %% [markdown]
 # ## The spiking network
 #
-# `sl.convert` needs the model and a few hundred images without labels. The default is fitted for one
-# T, so there is a network for each; the classic ones run for any.
+# `sl.convert` needs the model and a few hundred images without labels. The default method fits the
+# network to one T, so we convert once for each T; networks from the classic methods run for any T.
 
 
 # %%
@@ -107,7 +107,7 @@ class Conversions:
     def __init__(self, ann: nn.Sequential, calibration: Array, threads: int | None) -> None:
         self.ann, self.calibration, self.threads = ann, calibration, threads
 
-    @functools.cache  # noqa: B019  # there is one object, and it lives as long as the script
+    @functools.cache  # noqa: B019  # the only object lives as long as the script
     def fitted(self, steps: int, coding: str = "direct") -> sl.conversion.ConvertedModel:
         """Return the default."""
         return sl.convert(

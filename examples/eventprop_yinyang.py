@@ -1,14 +1,14 @@
 # %% [markdown]
-"""Spikes in continuous time learn Yin-Yang by exact gradients: EventProp.
+"""Learn Yin-Yang with spikes in continuous time and their exact gradients (EventProp).
 
     python examples/eventprop_yinyang.py
     python examples/eventprop_yinyang.py --hidden 120 --epochs 30
 
 A point of the Yin-Yang set becomes five spikes, one for each coordinate, its mirror image and a
-bias. A hidden layer and three readout neurons answer with spikes of their own, and the readout
-neuron that spikes first names the class. Nothing is cut into time steps: spike times solve the
-neuron's equations, and their gradients are exact (Wunderlich & Pehle 2021, who report
-98.1 +- 0.2 %). It trains with three seeds, on 5000 points each, and prints the accuracy on 1000 others.
+bias. A hidden layer and three readout neurons respond with their own spikes, and the readout neuron
+that spikes first names the class. There are no time steps: spike times solve the neuron's equations,
+and their gradients are exact (Wunderlich & Pehle 2021, who report 98.1 +- 0.2 %). The script trains
+with three random seeds, on 5000 points each, and prints the test accuracy on 1000 other points.
 """
 
 # %%
@@ -45,7 +45,7 @@ CLASSES = ("yin", "yang", "dot")
 # %% [markdown]
 # ## The network
 #
-# A coordinate is a time. The bias spike is the same for all points, a clock to compare them with.
+# A coordinate is a spike time. The bias spike is the same for all points and serves as a reference.
 
 
 # %%
@@ -78,8 +78,8 @@ def first_spikes(net: Network, times: torch.Tensor) -> torch.Tensor:
 # %% [markdown]
 # ## Training
 #
-# A neuron without spikes has no gradient. `revive` helps hidden neurons that no point of a batch
-# makes spike, and readout neurons that miss more than a tenth of them.
+# A neuron without spikes has no gradient. `revive` raises the weights of hidden neurons that stay
+# silent for a whole batch, and of readout neurons that stay silent for more than a tenth of it.
 
 
 # %%

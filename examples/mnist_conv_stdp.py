@@ -1,8 +1,8 @@
 # %% [markdown]
-"""Digits told apart by features that were learned without labels.
+"""Classify digits from features that were learned without labels.
 
-One convolutional layer of spiking neurons learns by STDP with winner-take-all what strokes look
-like; a linear readout of its spikes, the only part that sees labels, tells which digit it is.
+One convolutional layer of spiking neurons learns the shapes of strokes by STDP with winner-take-all.
+A linear readout of its spikes, the only part that uses labels, classifies the digits.
 
     python examples/mnist_conv_stdp.py                     # scikit-learn's 8x8 digits
     python examples/mnist_conv_stdp.py --data MNIST/raw    # MNIST from its IDX files
@@ -27,14 +27,15 @@ from spikelet.models.ridge_readout import RidgeReadout
 Array: TypeAlias = NDArray[Any]
 
 CHUNK = 5000  # images whose features are in memory at once
-STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # of the readout's penalty; validation chooses
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # candidates for the readout's penalty; validation chooses
 
 # %% [markdown]
 # ## The layer
 #
-# Chosen on the last sixth of the training images, with the readout trained on the others. MNIST's
-# strokes are two to four pixels wide, those of the 8x8 digits one to two: the kernel, the cells that
-# the layer sees and the windows in which its answers are summed are as much smaller.
+# These settings were chosen on the last sixth of the training images, with the readout trained on the
+# others. MNIST's strokes are two to four pixels wide, those of the 8x8 digits one to two, so for the
+# 8x8 digits the kernel, the layer's input cells and the windows that sum its responses are smaller by
+# the same factor.
 
 
 # %%
@@ -51,7 +52,7 @@ def build(shape: tuple[int, int], maps: int, seed: int, threads: int) -> ConvSTD
 # %% [markdown]
 # ## The measurement
 #
-# The test images are looked at once, when everything is settled.
+# The test set is evaluated once, when all settings are final.
 
 
 # %%

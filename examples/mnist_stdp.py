@@ -1,14 +1,14 @@
 # %% [markdown]
-"""A spiking network learns to read digits by STDP, without being told which is which.
+"""Train a spiking network to classify digits by STDP, without labels.
 
     python examples/mnist_stdp.py                                   # scikit-learn's 8x8 digits
     python examples/mnist_stdp.py --data MNIST/raw                  # MNIST, fast network
     python examples/mnist_stdp.py --data MNIST/raw --network diehl_cook --epochs 3
     python examples/mnist_stdp.py --data MNIST/raw --neurons 6400 --threads 2
 
-Labels are used twice: those of training images name the neurons, after learning; those of test
-images say how many were read correctly, once, at the end. A run that was interrupted goes on from
-its checkpoint when the same command is given again, to the same result.
+Labels are used twice: after training, those of training images name the neurons; at the end, those
+of test images give the test accuracy, once. To continue an interrupted run from its checkpoint, repeat
+the command; the result is the same as without the interruption.
 """
 
 # %%
@@ -30,7 +30,7 @@ from spikelet.models.voting import assign, classify
 NETWORKS = {"winner_take_all": WinnerTakeAll, "diehl_cook": DiehlCook}
 
 # %% [markdown]
-# ## What to learn, and with what
+# ## Data and network
 
 # %%
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -75,7 +75,7 @@ learning = time.perf_counter() - start
 print(f"{network.n_neurons} neurons learned {network.shown - shown} images in {learning:.1f} s")
 
 # %% [markdown]
-# ## Naming the neurons, with labels of training images, and reading digits never seen
+# ## Naming the neurons with labels of training images, and classifying unseen digits
 
 # %%
 start = time.perf_counter()

@@ -1,13 +1,14 @@
 # %% [markdown]
-"""A spiking network learns from the events of a camera that watches moving digits.
+"""Train a spiking network on the events of a camera that watches moving digits.
 
     python examples/train_events.py                                 # scikit-learn's digits
     python examples/train_events.py --label direction               # where they move, whatever they are
     python examples/train_events.py --data MNIST/raw --images 6000  # MNIST's
 
-A pixel sends an event when it becomes brighter (ON) or darker (OFF); nothing is sent where nothing moves. Events are sorted
-into steps, and go through convolutions whose forward pass adds up the weights of those alone that spiked. It prints
-accuracy, events, spikes of each layer and an estimate of the energy, and what is left if the film stops early.
+A pixel sends an event when it becomes brighter (ON) or darker (OFF), and none where nothing moves.
+Events are sorted into time steps and pass through convolutions whose forward pass adds only the
+weights of active inputs. The script prints test accuracy, events, spikes of each layer, an estimate
+of the energy, and the accuracy when the film stops early.
 """
 
 # %%
@@ -48,14 +49,15 @@ except ImportError:
 
 Array: TypeAlias = NDArray[Any]
 
-DURATION = 60  # of a film [ms]
+DURATION = 60  # length of a film [ms]
 
 
 # %% [markdown]
 # ## The network
 #
-# `LIF` neurons remember: what a digit looks like, or where it goes, is told by no step alone. The last layer, `LI`,
-# integrates without spiking; its potential, averaged over the steps, is the readout.
+# `LIF` neurons integrate over time, because no single step shows what a digit looks like or where it
+# goes. The last layer, `LI`, integrates without spiking; its potential, averaged over the steps, is
+# the readout.
 
 
 # %%
@@ -194,7 +196,7 @@ def main() -> None:
     with torch.no_grad():
         same = model(torch.from_numpy(sequence).float()).mean(0).argmax(1).numpy() == found
     print(f"\nDeployed: {np.mean(found == y):.2%}; {same.mean():.2%} of all answers are PyTorch's")
-    for name in snn.neurons[:-1]:  # the last ones do not spike
+    for name in snn.neurons[:-1]:  # the last layer does not spike
         neurons = int(np.prod(snn.graph.shapes(x.shape[2:])[name]))
         sent = result.operations[name].spikes
         print(f"  {name}: {neurons} neurons, {sent:.0f} spikes a film, {sent / neurons:.2f} each")

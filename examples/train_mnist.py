@@ -1,11 +1,11 @@
 # %% [markdown]
-"""A convolutional spiking network learns MNIST by spike-based backpropagation, and is deployed without PyTorch.
+"""Train a convolutional spiking network on MNIST by backpropagation, and deploy it without PyTorch.
 
     python examples/train_mnist.py --data MNIST/raw    # MNIST from its IDX files
     python examples/train_mnist.py                     # scikit-learn's 8x8 digits
 
-It prints what each epoch brought, spikes of each layer, whether the engine sends the same spikes as PyTorch, accuracy
-against the number of steps, and an estimate of the energy.
+The script prints the progress of each epoch, the spikes of each layer, whether the engine sends the
+same spikes as PyTorch, test accuracy against the number of steps, and an estimate of the energy.
 """
 
 # %%
@@ -46,16 +46,17 @@ except ImportError:
 Array: TypeAlias = NDArray[Any]
 
 STEPS = 5
-SHIFT = 2  # pixels by which training images are moved at most, of 28
+SHIFT = 2  # largest shift of a training image, in pixels of 28
 SPIKING = ("lif1", "lif2", "lif3")
 
 
 # %% [markdown]
 # ## The network
 #
-# The image flows in as a constant current, so that all before the first neurons is the same at each step, and is computed
-# once. `SpikeConv2d` adds up the weights of those inputs alone that spiked, and `OverTime` applies layers that know no time
-# to all steps at once. The last layer does not spike: its mean over the steps is the readout.
+# The image is a constant input current, so everything before the first neurons is the same at each
+# step and is computed once. `SpikeConv2d` adds only the weights of inputs that spiked, and `OverTime`
+# applies layers without a time dimension to all steps at once. The last layer does not spike: its mean
+# over the steps is the readout.
 
 
 # %%
@@ -118,7 +119,7 @@ def train(
     """Train by Adam, with a rate that rises and falls."""
     torch.manual_seed(args.seed)
     model = build(x.shape[2:], args.steps, args.width)
-    model.to(memory_format=torch.channels_last)  # pools and strided convolutions are faster so
+    model.to(memory_format=torch.channels_last)  # makes pools and strided convolutions faster
     data = Batches(x, y, args.batch, round(SHIFT * x.shape[2] / 28), args.seed)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=1e-3)
     total = args.epochs * len(data)
@@ -140,8 +141,8 @@ def train(
 # %% [markdown]
 # ## Deployment
 #
-# BatchNorm is folded into the weights, so sums are rounded in another way than in PyTorch: in float32 a spike in many
-# thousands may differ. In float64, all are the same.
+# BatchNorm is folded into the weights, so sums round differently than in PyTorch: in float32, one
+# spike in many thousands may differ. In float64, all are the same.
 
 
 # %%
@@ -248,7 +249,7 @@ def main() -> None:
         parser.error(str(error))
     if args.threads is not None or args.quick:  # small tensors gain nothing from threads
         torch.set_num_threads(args.threads or 1)
-    keep_freed_memory()  # which saves the time to get it again in each step
+    keep_freed_memory()  # otherwise each step faults freed memory in again
     x_train, x = images[:, None], test_images[:, None]  # one channel
 
     print(f"Training on {len(x_train)} images of {x.shape[2]}x{x.shape[3]}, {args.steps} steps:")
