@@ -49,7 +49,7 @@ NANOJOULE = 0.9e-3  # estimate: one fp32 addition per synaptic event, 45 nm (Hor
 # %%
 @dataclass(frozen=True)
 class Code:
-    """An encoder with a setting, and how the hidden spikes that it causes are read."""
+    """An encoder with its setting, and the readout of the hidden spikes it evokes."""
 
     family: str
     setting: str
@@ -58,7 +58,7 @@ class Code:
 
 
 def codes(quick: bool) -> list[Code]:
-    """List the codes; the settings of a family go from frugal to lavish."""
+    """List the codes; within a family, the settings go from few to many spikes."""
     rates = (0.05, 0.2, 1.0) if quick else (0.05, 0.1, 0.2, 0.5, 1.0)
     dark = (0.5, 0.0) if quick else (0.75, 0.5, 0.25, 0.0)
     latency = partial(Code, "latency", readout="first")
@@ -72,7 +72,7 @@ def codes(quick: bool) -> list[Code]:
 
 # %% The network
 class Network:
-    """Pixels, and hidden LIF neurons that each see a random square of them with random weights."""
+    """Pixels, and hidden LIF neurons that each receive a random square of them with random weights."""
 
     def __init__(self, n_pixels: int, threshold: float, seed: int) -> None:
         side, self.seed = round(n_pixels**0.5), seed
@@ -122,7 +122,7 @@ class Network:
 
 # %%
 def votes(hidden: Array, readout: str) -> Array:
-    """How much each hidden spike counts, float32 [images, steps, n]."""
+    """Return the weight of each hidden spike in the readout, float32 [images, steps, n]."""
     if readout == "counts":
         return hidden.astype(np.float32)
     first = (hidden == 1) & (hidden.cumsum(axis=1, dtype=np.uint16) == 1)
@@ -130,7 +130,7 @@ def votes(hidden: Array, readout: str) -> Array:
 
 
 def train(features: Array, labels: Array) -> tuple[Array, float]:
-    """Ridge regression: weights [n, classes] and the leave-one-out accuracy."""
+    """Fit a ridge regression; return weights [n, classes] and leave-one-out accuracy."""
     targets = 2 * np.eye(CLASSES)[labels] - 1
     scale, axes = np.linalg.eigh(features.T.astype(float) @ features)
     rotated = features @ axes
@@ -160,7 +160,7 @@ def choose_threshold(images: Array, labels: Array, steps: int, seed: int) -> flo
 # %% The measurement
 @dataclass(frozen=True)
 class Outcome:
-    """A row of the table: means over images, and what the readout decides on held-out ones."""
+    """A row of the table: means over images, and the decisions on held-out images."""
 
     code: Code
     spikes: float
@@ -171,7 +171,7 @@ class Outcome:
 
     @property
     def curve(self) -> Array:
-        """Accuracy [%] at each step, with the code's own readout."""
+        """Return the accuracy [%] at each step, with the code's natural readout."""
         return 100 * self.right[self.code.readout].mean(axis=0)
 
     def __str__(self) -> str:
@@ -206,7 +206,7 @@ def measure(network: Network, code: Code, x: Array, y: Array, n_train: int, step
 
 
 def conclusions(outcomes: list[Outcome]) -> str:
-    """Compare the most lavish settings of rate and latency, in words."""
+    """Describe how the settings of rate and latency with the most spikes compare."""
     rates, (*_, best) = ([o for o in outcomes if o.code.family == f] for f in ("rate", "latency"))
     rate, like = rates[-1], min(rates, key=lambda o: abs(np.log(o.events / best.events)))
     names = f"rate ({rate.code.setting})", f"rate ({like.code.setting})"
@@ -261,9 +261,15 @@ def plot(figure: Any, outcomes: list[Outcome], network: Network, image: Array) -
 # %%
 def main() -> None:
     parser = argparse.ArgumentParser(description="What a spike code costs, and what it gives.")
-    parser.add_argument("--data", metavar="DIR", help="MNIST's IDX files; else 8x8 digits")
-    parser.add_argument("--images", type=int, metavar="N", help="a fifth of them held out")
-    parser.add_argument("--steps", type=int, metavar="N", help="an image; 32, or 16 if quick")
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder of MNIST's IDX files; default: 8x8 digits"
+    )
+    parser.add_argument(
+        "--images", type=int, metavar="N", help="number of images; a fifth is held out"
+    )
+    parser.add_argument(
+        "--steps", type=int, metavar="N", help="steps per image; default: 32, or 16 with --quick"
+    )
     parser.add_argument("--seed", type=int, metavar="N", default=0)
     parser.add_argument("--out", type=Path, default=Path("coding_tradeoff.png"))
     parser.add_argument("--quick", action="store_true", help="fewer images, steps and settings")

@@ -92,7 +92,7 @@ def resnet(arrays: Arrays) -> Graph:
 # %%
 @dataclass(frozen=True)
 class Task:
-    """A network, pictures and labels to test it with, pictures to calibrate with."""
+    """A network, with test images, their labels, and calibration images."""
 
     graph: Graph
     x: Array
@@ -118,7 +118,7 @@ def read(args: argparse.Namespace, count: int | None) -> Task:
 
 
 def invented(seed: int) -> Task:
-    """Make a small net of random weights and random pictures; its own decisions are the labels."""
+    """Make a small network and images at random; the network's own decisions are the labels."""
     rng = np.random.default_rng(seed)
     arrays: dict[str, Array] = {}
 
@@ -159,14 +159,14 @@ def invented(seed: int) -> Task:
 
 # %%
 class Conversions:
-    """The networks made of one ANN; each is made once, and what that takes is added up."""
+    """The conversions of one ANN; each is made once, and their times are summed."""
 
     def __init__(self, task: Task, dtype: str, threads: int | None) -> None:
         self.task, self.options, self.seconds = task, {"dtype": dtype, "threads": threads}, 0.0
 
     @functools.cache  # noqa: B019  # the only object lives as long as the script
     def __call__(self, steps: int, **how: Any) -> sl.conversion.ConvertedModel:
-        """Return a network for so many steps."""
+        """Return the network for a number of steps."""
         start = time.perf_counter()
         model = sl.convert(
             self.task.graph, self.task.calibration, steps=steps, **how, **self.options
@@ -178,7 +178,7 @@ class Conversions:
 def table(
     task: Task, make: Conversions, steps: list[int], few: list[int]
 ) -> dict[str, AccuracyCurve]:
-    """Print accuracies beside the ANN's, as soon as each is known."""
+    """Print each accuracy as soon as it is known, relative to the ANN's."""
     ann = make(steps[0]).ann
     right = ann.run(task.x, steps=1).output.argmax(axis=1) == task.labels
     print(f"ANN: {right.mean():.2%} of {len(task.x)} images\n")
@@ -213,7 +213,7 @@ def table(
 
 # %%
 def numbers(text: str) -> list[int]:
-    """Return rising numbers of steps."""
+    """Parse increasing numbers of steps."""
     steps = [int(part) for part in text.split(",")]
     if steps != sorted(set(steps)) or steps[0] < 1:
         raise argparse.ArgumentTypeError(f"must be rising numbers of 1 or more, got {text}")
@@ -222,19 +222,29 @@ def numbers(text: str) -> list[int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A ResNet for CIFAR, made spiking.")
-    parser.add_argument("--model", type=Path, metavar="NPZ", help="weights, under PyTorch's names")
+    parser.add_argument("--model", type=Path, metavar="NPZ", help="weights under PyTorch's names")
     parser.add_argument("--images", type=Path, metavar="NPZ", help="test images and labels")
-    parser.add_argument("--calibration", type=Path, metavar="NPZ", help="other images")
-    parser.add_argument("--calibrate", type=int, metavar="N", default=800, help="on the first N")
-    parser.add_argument("--count", type=int, metavar="N", help="test images; by default all")
-    parser.add_argument("--steps", type=numbers, metavar="T,...", help="16,32,64,128")
-    parser.add_argument("--resets", type=int, metavar="T", help="hard and soft reset up to 2048")
-    parser.add_argument("--reset-count", type=int, metavar="N", default=1000, help="on the first N")
+    parser.add_argument("--calibration", type=Path, metavar="NPZ", help="calibration images")
+    parser.add_argument(
+        "--calibrate", type=int, metavar="N", default=800, help="number of calibration images"
+    )
+    parser.add_argument(
+        "--count", type=int, metavar="N", help="number of test images; default: all"
+    )
+    parser.add_argument(
+        "--steps", type=numbers, metavar="T,...", help="numbers of steps; default: 16,32,64,128"
+    )
+    parser.add_argument(
+        "--resets", type=int, metavar="T", help="compare the resets up to T; default: 2048"
+    )
+    parser.add_argument(
+        "--reset-count", type=int, metavar="N", default=1000, help="images for that"
+    )
     parser.add_argument("--dtype", choices=("float32", "float64", "int16"), default="float32")
-    parser.add_argument("--threads", type=int, metavar="N", help="by default all cores")
-    parser.add_argument("--seed", type=int, metavar="N", default=0, help="of the invented net")
+    parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
+    parser.add_argument("--seed", type=int, metavar="N", default=0, help="seed of the random net")
     parser.add_argument("--out", type=Path, default=Path("convert_cifar.png"))
-    parser.add_argument("--quick", action="store_true", help="200 images, or an invented net")
+    parser.add_argument("--quick", action="store_true", help="200 images, or a random network")
     args = parser.parse_args()
     files = [args.model, args.images, args.calibration]
     if not all(files) and (any(files) or not args.quick):

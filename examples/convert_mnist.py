@@ -71,7 +71,7 @@ def build(shape: tuple[int, int]) -> nn.Sequential:
 
 
 def train(images: Array, labels: Array, epochs: int, seed: int) -> nn.Sequential:
-    """Train by Adam, with a rate that rises and falls; ready for use."""
+    """Train the network by Adam with a one-cycle learning rate, and set it to evaluation."""
     torch.manual_seed(seed)
     model = build(images.shape[2:])
     x, y = torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64))
@@ -102,20 +102,20 @@ def train(images: Array, labels: Array, epochs: int, seed: int) -> nn.Sequential
 
 # %%
 class Conversions:
-    """The networks made of one ANN; each is made once."""
+    """The conversions of one ANN; each is made once."""
 
     def __init__(self, ann: nn.Sequential, calibration: Array, threads: int | None) -> None:
         self.ann, self.calibration, self.threads = ann, calibration, threads
 
     @functools.cache  # noqa: B019  # the only object lives as long as the script
     def fitted(self, steps: int, coding: str = "direct") -> sl.conversion.ConvertedModel:
-        """Return the default."""
+        """Return the network of the default method."""
         return sl.convert(
             self.ann, self.calibration, steps=steps, coding=coding, threads=self.threads
         )
 
     def classic(self, neuron: str, steps: int) -> sl.conversion.ConvertedModel:
-        """Return thresholds from percentiles, with this reset."""
+        """Return the network with thresholds from percentiles and this reset."""
         return sl.convert(
             self.ann,
             self.calibration,
@@ -143,11 +143,17 @@ def draw(
 # %%
 def main() -> None:
     parser = argparse.ArgumentParser(description="A CNN for digits, made spiking.")
-    parser.add_argument("--data", metavar="DIR", help="MNIST's IDX files; else 8x8 digits")
-    parser.add_argument("--epochs", type=int, metavar="N", help="6 of MNIST, 40 of 8x8 digits")
-    parser.add_argument("--images", type=int, metavar="N", help="train on the first N; else all")
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder of MNIST's IDX files; default: 8x8 digits"
+    )
+    parser.add_argument(
+        "--epochs", type=int, metavar="N", help="default: 6 for MNIST, 40 for 8x8 digits"
+    )
+    parser.add_argument(
+        "--images", type=int, metavar="N", help="number of training images; default: all"
+    )
     parser.add_argument("--seed", type=int, metavar="N", default=0)
-    parser.add_argument("--threads", type=int, metavar="N", help="by default all cores")
+    parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
     parser.add_argument("--out", type=Path, default=Path("convert_mnist.png"))
     parser.add_argument("--quick", action="store_true", help="few images, epochs and steps")
     args = parser.parse_args()

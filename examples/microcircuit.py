@@ -56,12 +56,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--scale", type=float, metavar="X", help="of the numbers of neurons (default: 0.1)")
-    add("--K-scale", type=float, metavar="X", help="of the inputs of one (default: as --scale)")
+    add("--scale", type=float, metavar="X", help="scale of the network size (default: 0.1)")
+    add("--K-scale", type=float, metavar="X", help="scale of the in-degree (default: as --scale)")
     add("--seconds", type=float, metavar="S", help="model time (default: 2)")
-    add("--drive", choices=["poisson", "dc"], default="poisson", help="input from outside")
+    add("--drive", choices=["poisson", "dc"], default="poisson", help="external input")
     add("--seed", type=int, metavar="N", default=1)
-    add("--threads", type=int, metavar="N", help="by default as many as are worth it")
+    add("--threads", type=int, metavar="N", help="default: as many as speed it up")
     add("--out", type=Path, default=Path("microcircuit.png"))
     add("--quick", action="store_true", help="a twentieth of the network, for half a second")
     args = parser.parse_args()

@@ -57,13 +57,13 @@ def build(shape: tuple[int, int], maps: int, seed: int, threads: int) -> ConvSTD
 
 # %%
 class Clock:
-    """Adds up what transforming takes, the readout left out."""
+    """Sums the time spent in transform, without the readout."""
 
     def __init__(self, model: ConvSTDP) -> None:
         self.model, self.seconds, self.images = model, 0.0, 0
 
     def features(self, images: Array) -> Array:
-        """Transform images, and look at the clock before and after."""
+        """Transform images and measure the time."""
         start = time.perf_counter()
         features = self.model.transform(images)
         self.seconds += time.perf_counter() - start
@@ -77,7 +77,7 @@ def add(readout: RidgeReadout, clock: Clock, x: Array, y: Array) -> None:
 
 
 def right(readout: RidgeReadout, clock: Clock, x: Array, y: Array) -> float:
-    """Share of images whose digit the readout tells."""
+    """Return the accuracy of the readout."""
     parts = range(0, len(x), CHUNK)
     guesses = [readout.predict(clock.features(x[at : at + CHUNK])) for at in parts]
     return float(np.mean(np.concatenate(guesses) == y))
@@ -99,17 +99,23 @@ def spikes_an_image(model: ConvSTDP, images: Array) -> list[float]:
 # %%
 def main() -> None:
     parser = argparse.ArgumentParser(description="Features by STDP, and a linear readout.")
-    parser.add_argument("--data", metavar="DIR", help="MNIST's IDX files; else 8x8 digits")
-    parser.add_argument("--images", type=int, metavar="N", help="to train on; by default all")
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder of MNIST's IDX files; default: 8x8 digits"
+    )
+    parser.add_argument(
+        "--images", type=int, metavar="N", help="number of training images; default: all"
+    )
     parser.add_argument(
         "--learn", type=int, metavar="N", default=10_000, help="images shown to STDP"
     )
-    parser.add_argument("--maps", type=int, metavar="N", help="128, or 48 for 8x8 digits")
+    parser.add_argument("--maps", type=int, metavar="N", help="default: 128, or 48 for 8x8 digits")
     parser.add_argument("--seed", type=int, metavar="N", default=0)
     parser.add_argument("--threads", type=int, metavar="N", default=1)
-    parser.add_argument("--model", type=Path, metavar="FILE", help="keep what was learned, go on")
+    parser.add_argument(
+        "--model", type=Path, metavar="FILE", help="save the model there, and resume"
+    )
     parser.add_argument("--out", type=Path, default=Path("mnist_conv_stdp.png"))
-    parser.add_argument("--quick", action="store_true", help="1000 images to train on")
+    parser.add_argument("--quick", action="store_true", help="1000 training images")
     args = parser.parse_args()
     n = 1000 if args.quick and args.images is None else args.images
     maps = args.maps or (48 if args.data is None or args.quick else 128)

@@ -73,7 +73,7 @@ def brunel(g: float, eta: float, n: int, duration: float, seed: int) -> dict[str
 
 # %%
 def mean(result: sl.SweepResult, name: str, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    """Return the mean of a result over the seeds, as a map of the grid."""
+    """Return the mean of a result over the seeds, as an array over the grid."""
     values = np.array(result.table[name], dtype=np.float64).reshape(*shape, -1)
     n = np.isfinite(values).sum(axis=-1)
     return np.where(n, np.nansum(values, axis=-1) / np.maximum(n, 1), np.nan)
@@ -98,12 +98,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--neurons", type=int, metavar="N", help="of a network (default: 2000)")
-    add("--points", type=int, metavar="N", help="along each dimension (default: 8)")
-    add("--seeds", type=int, metavar="N", help="of each point (default: 2)")
+    add("--neurons", type=int, metavar="N", help="neurons in each network (default: 2000)")
+    add("--points", type=int, metavar="N", help="points along each dimension (default: 8)")
+    add("--seeds", type=int, metavar="N", help="seeds of each point (default: 2)")
     add("--executor", default="joblib", choices=["joblib", "dask", "serial"])
-    add("--workers", type=int, metavar="N", help="processes (default: all cores)")
-    add("--store", type=Path, metavar="DIR", help="keep finished runs there, or go on there")
+    add("--workers", type=int, metavar="N", help="number of processes (default: all cores)")
+    add("--store", type=Path, metavar="DIR", help="store finished runs there, and resume")
     add("--out", type=Path, default=Path("sweep_rates.png"))
     add("--quick", action="store_true", help="500 neurons, 3 x 3 points, 1 seed")
     args = parser.parse_args()

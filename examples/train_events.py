@@ -79,7 +79,7 @@ def build(size: int, classes: int, dt: float, width: int) -> nn.Sequential:
 
 
 def frames_of(events: list[Array], steps: int, size: int) -> torch.Tensor:
-    """Return events as spikes, [B, T, 2, H, W]: a bit would be enough for each, a byte is what there is."""
+    """Return events as spikes, uint8 [B, T, 2, H, W]."""
     frames = [datasets.to_frames(e, steps, size, duration=DURATION) for e in events]
     return torch.from_numpy(np.stack(frames))
 
@@ -118,14 +118,20 @@ def draw(
 # %%
 def main() -> None:
     parser = argparse.ArgumentParser(description="A spiking CNN learns from events.")
-    parser.add_argument("--data", metavar="DIR", help="MNIST's IDX files; else 8x8 digits")
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder of MNIST's IDX files; default: 8x8 digits"
+    )
     parser.add_argument("--label", choices=("digit", "direction"), default="digit")
-    parser.add_argument("--epochs", type=int, metavar="N", help="by default 20")
-    parser.add_argument("--steps", type=int, metavar="T", help="by default 20")
-    parser.add_argument("--size", type=int, metavar="N", help="of the sensor; 24, or 34 of MNIST")
-    parser.add_argument("--images", type=int, metavar="N", help="train on the first N; else all")
+    parser.add_argument("--epochs", type=int, metavar="N", help="default: 20")
+    parser.add_argument("--steps", type=int, metavar="T", help="default: 20")
+    parser.add_argument(
+        "--size", type=int, metavar="N", help="sensor size; default: 24, or 34 for MNIST"
+    )
+    parser.add_argument(
+        "--images", type=int, metavar="N", help="number of training images; default: all"
+    )
     parser.add_argument("--seed", type=int, metavar="N", default=0)
-    parser.add_argument("--threads", type=int, metavar="N", help="by default all cores")
+    parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
     parser.add_argument("--out", type=Path, default=Path("train_events.png"))
     parser.add_argument("--quick", action="store_true", help="few films, epochs and pixels")
     args = parser.parse_args()

@@ -84,7 +84,7 @@ def build(shape: tuple[int, int], steps: int, width: int) -> nn.Sequential:
 
 
 class Batches:
-    """Images in an order of its own each time, moved at random by a few pixels."""
+    """Training images, shuffled anew for each pass and shifted at random by a few pixels."""
 
     def __init__(self, x: Array, y: Array, size: int, shift: int = 0, seed: int | None = None):
         self.x, self.y = torch.from_numpy(x), torch.from_numpy(y.astype(np.int64))
@@ -116,7 +116,7 @@ class Batches:
 def train(
     x: Array, y: Array, test: Batches, args: argparse.Namespace
 ) -> tuple[nn.Sequential, list[Epoch]]:
-    """Train by Adam, with a rate that rises and falls."""
+    """Train the network by Adam with a one-cycle learning rate."""
     torch.manual_seed(args.seed)
     model = build(x.shape[2:], args.steps, args.width)
     model.to(memory_format=torch.channels_last)  # makes pools and strided convolutions faster
@@ -147,7 +147,7 @@ def train(
 
 # %%
 def spikes_of(model: nn.Sequential, x: Array) -> dict[str, Array]:
-    """Return what PyTorch's neurons send, [T, B, ...]."""
+    """Return the spikes of PyTorch's neurons, [T, B, ...]."""
     found: dict[str, Array] = {}
     handles = [
         model.get_submodule(name).register_forward_hook(
@@ -163,7 +163,7 @@ def spikes_of(model: nn.Sequential, x: Array) -> dict[str, Array]:
 
 
 def compare(model: nn.Sequential, x: Array, steps: int, threads: int | None) -> None:
-    """Print how many spikes of the engine and of PyTorch are the same."""
+    """Print how many spikes the engine and PyTorch have in common."""
     for dtype in ("float32", "float64"):
         module = model.double() if dtype == "float64" else model
         snn = to_spiking_model(module, x.shape[1:], dtype=dtype, threads=threads)
@@ -215,14 +215,20 @@ def draw(
 # %%
 def main() -> None:
     parser = argparse.ArgumentParser(description="A spiking CNN learns digits.")
-    parser.add_argument("--data", metavar="DIR", help="MNIST's IDX files; else 8x8 digits")
-    parser.add_argument("--epochs", type=int, metavar="N", help="6 of MNIST, 30 of 8x8 digits")
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder of MNIST's IDX files; default: 8x8 digits"
+    )
+    parser.add_argument(
+        "--epochs", type=int, metavar="N", help="default: 6 for MNIST, 30 for 8x8 digits"
+    )
     parser.add_argument("--steps", type=int, metavar="T", default=STEPS)
     parser.add_argument("--width", type=int, metavar="N", help="channels of the first layer")
     parser.add_argument("--batch", type=int, metavar="N", default=128)
-    parser.add_argument("--images", type=int, metavar="N", help="train on the first N; else all")
+    parser.add_argument(
+        "--images", type=int, metavar="N", help="number of training images; default: all"
+    )
     parser.add_argument("--seed", type=int, metavar="N", default=0)
-    parser.add_argument("--threads", type=int, metavar="N", help="by default all cores")
+    parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
     parser.add_argument("--checkpoint", type=Path, help="written each epoch, and resumed from")
     parser.add_argument("--out", type=Path, default=Path("train_mnist.png"))
     parser.add_argument("--quick", action="store_true", help="few images, epochs and channels")
