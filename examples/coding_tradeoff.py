@@ -1,9 +1,9 @@
 # %% [markdown]
-"""What a spike code costs, and what it gives.
+"""Compare what spike codes cost and what they achieve.
 
-Handwritten digits enter one network of LIF neurons with a linear readout, as rates (a bright pixel
-spikes often) or latencies (it spikes early, and once). What differs is the number of spikes, the
-energy they cost, how often the readout is right, and how soon.
+Handwritten digits drive one network of LIF neurons with a linear readout, either as rates (a bright
+pixel spikes often) or as latencies (it spikes early, and once). The codes differ in the number of
+spikes, their energy, the test accuracy, and the time until the decision.
 
     python examples/coding_tradeoff.py                     # scikit-learn's 8x8 digits
     python examples/coding_tradeoff.py --data MNIST/raw    # MNIST from its IDX files
@@ -32,23 +32,24 @@ Array: TypeAlias = NDArray[Any]
 
 CLASSES, HIDDEN = 10, 400
 COLOURS = {"rate": "#d1495b", "latency": "#00798c", "phase": "#8d6cab", "burst": "#d9a21b"}
-TAU_M, PAUSE = 20, 100  # steps of 1 ms; between images the membranes forget all but exp(-5)
+TAU_M, PAUSE = 20, 100  # steps of 1 ms; between images the membranes decay by exp(-5)
 BATCH = 200  # images in one run of the network
-NANOJOULE = 0.9e-3  # estimate: a synaptic event is one fp32 addition, 45 nm (Horowitz, ISSCC 2014)
+NANOJOULE = 0.9e-3  # estimate: one fp32 addition per synaptic event, 45 nm (Horowitz, ISSCC 2014)
 
 
 # %% [markdown]
 # ## The codes
 #
-# Two have a knob that trades spikes for accuracy: the highest probability p of a spike a step
-# (rate), the brightness x up to which a pixel keeps silent (latency). Each has its natural readout:
-# spike counts, but for latency the times of first spikes. The table shows both for all.
+# Two codes have a parameter that trades spikes for accuracy: the highest probability p of a spike
+# in a step (rate), and the brightness x up to which a pixel stays silent (latency). Each code has a
+# natural readout: the times of first spikes for latency, and spike counts for the others. The table
+# shows both readouts for all codes.
 
 
 # %%
 @dataclass(frozen=True)
 class Code:
-    """An encoder with a setting, and how the hidden spikes that it causes are read."""
+    """An encoder with its setting, and the readout of the hidden spikes it evokes."""
 
     family: str
     setting: str
@@ -57,7 +58,7 @@ class Code:
 
 
 def codes(quick: bool) -> list[Code]:
-    """List the codes; the settings of a family go from frugal to lavish."""
+    """List the codes; within a family, the settings go from few to many spikes."""
     rates = (0.05, 0.2, 1.0) if quick else (0.05, 0.1, 0.2, 0.5, 1.0)
     dark = (0.5, 0.0) if quick else (0.75, 0.5, 0.25, 0.0)
     latency = partial(Code, "latency", readout="first")
@@ -71,7 +72,7 @@ def codes(quick: bool) -> list[Code]:
 
 # %% The network
 class Network:
-    """Pixels, and hidden LIF neurons that each see a random square of them with random weights."""
+    """Pixels, and hidden LIF neurons that each receive a random square of them with random weights."""
 
     def __init__(self, n_pixels: int, threshold: float, seed: int) -> None:
         side, self.seed = round(n_pixels**0.5), seed
@@ -111,16 +112,17 @@ class Network:
 # %% [markdown]
 # ## The readout
 #
-# A hidden spike adds its neuron's weights to the scores of the classes: all alike (counts), or the
-# first of each neuron only, the more the earlier (first). Without an offset, the scores give a
-# decision at any step. The weights are a ridge regression on the whole responses to the training
-# images. Its strength, and the neurons' threshold (one for all codes, the best for rate and latency
-# together), are those with the fewest leave-one-out errors on training images.
+# A hidden spike adds its neuron's weights to the scores of the classes. All spikes count equally
+# (counts), or only the first spike of each neuron counts, and more the earlier it comes (first).
+# There is no offset, so the scores give a decision at any step. The weights are a ridge regression
+# on the complete responses to the training images. The strength of the ridge and the neurons'
+# threshold (one for all codes, the best for rate and latency together) minimise the leave-one-out
+# errors on training images.
 
 
 # %%
 def votes(hidden: Array, readout: str) -> Array:
-    """How much each hidden spike counts, float32 [images, steps, n]."""
+    """Return the weight of each hidden spike in the readout, float32 [images, steps, n]."""
     if readout == "counts":
         return hidden.astype(np.float32)
     first = (hidden == 1) & (hidden.cumsum(axis=1, dtype=np.uint16) == 1)
@@ -128,7 +130,7 @@ def votes(hidden: Array, readout: str) -> Array:
 
 
 def train(features: Array, labels: Array) -> tuple[Array, float]:
-    """Ridge regression: weights [n, classes] and the leave-one-out accuracy."""
+    """Fit a ridge regression; return weights [n, classes] and leave-one-out accuracy."""
     targets = 2 * np.eye(CLASSES)[labels] - 1
     scale, axes = np.linalg.eigh(features.T.astype(float) @ features)
     rotated = features @ axes
@@ -136,7 +138,7 @@ def train(features: Array, labels: Array) -> tuple[Array, float]:
     for strength in 10.0 ** np.arange(-7, -1) * max(scale[-1], 1.0):
         shrink = 1 / (scale.clip(0) + strength)
         weights = shrink[:, None] * (rotated.T @ targets)
-        own = (rotated**2 @ shrink)[:, None]  # what an image's label adds to its own score
+        own = (rotated**2 @ shrink)[:, None]  # the share of its own label in an image's score
         left_out = (rotated @ weights - own * targets) / (1 + 1e-9 - own)
         accuracy = float(np.mean(left_out.argmax(axis=1) == labels))
         if accuracy > best[1]:
@@ -158,18 +160,18 @@ def choose_threshold(images: Array, labels: Array, steps: int, seed: int) -> flo
 # %% The measurement
 @dataclass(frozen=True)
 class Outcome:
-    """A row of the table: means over images, and what the readout decides on held-out ones."""
+    """A row of the table: means over images, and the decisions on held-out images."""
 
     code: Code
     spikes: float
     hidden: float
-    events: float  # a spike at each of its synapses, those onto the readout included
+    events: float  # spikes times synapses, including those onto the readout
     right: dict[str, Array]  # [images, steps]: is the decision from the spikes so far right?
-    final: float  # the step from which the decision stays as it is
+    final: float  # the step after which the decision no longer changes
 
     @property
     def curve(self) -> Array:
-        """Accuracy [%] at each step, with the code's own readout."""
+        """Return the accuracy [%] at each step, with the code's natural readout."""
         return 100 * self.right[self.code.readout].mean(axis=0)
 
     def __str__(self) -> str:
@@ -204,7 +206,7 @@ def measure(network: Network, code: Code, x: Array, y: Array, n_train: int, step
 
 
 def conclusions(outcomes: list[Outcome]) -> str:
-    """Compare the most lavish settings of rate and latency, in words."""
+    """Describe how the settings of rate and latency with the most spikes compare."""
     rates, (*_, best) = ([o for o in outcomes if o.code.family == f] for f in ("rate", "latency"))
     rate, like = rates[-1], min(rates, key=lambda o: abs(np.log(o.events / best.events)))
     names = f"rate ({rate.code.setting})", f"rate ({like.code.setting})"
@@ -259,9 +261,15 @@ def plot(figure: Any, outcomes: list[Outcome], network: Network, image: Array) -
 # %%
 def main() -> None:
     parser = argparse.ArgumentParser(description="What a spike code costs, and what it gives.")
-    parser.add_argument("--data", metavar="DIR", help="MNIST's IDX files; else 8x8 digits")
-    parser.add_argument("--images", type=int, metavar="N", help="a fifth of them held out")
-    parser.add_argument("--steps", type=int, metavar="N", help="an image; 32, or 16 if quick")
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder of MNIST's IDX files; default: 8x8 digits"
+    )
+    parser.add_argument(
+        "--images", type=int, metavar="N", help="number of images; a fifth is held out"
+    )
+    parser.add_argument(
+        "--steps", type=int, metavar="N", help="steps per image; default: 32, or 16 with --quick"
+    )
     parser.add_argument("--seed", type=int, metavar="N", default=0)
     parser.add_argument("--out", type=Path, default=Path("coding_tradeoff.png"))
     parser.add_argument("--quick", action="store_true", help="fewer images, steps and settings")

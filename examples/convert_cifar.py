@@ -1,22 +1,22 @@
 # %% [markdown]
-"""A trained ResNet-20 from arrays, converted to spiking networks and measured; needs no PyTorch.
+"""Convert a trained ResNet-20, given as arrays, to spiking networks and measure them, without PyTorch.
 
     python examples/convert_cifar.py --model resnet20.npz --images test.npz --calibration some.npz
-    python examples/convert_cifar.py --quick    # a small net that was never trained, to see it run
+    python examples/convert_cifar.py --quick    # a small untrained network, as a quick check
 
-`--model` is an .npz with the arrays of a state_dict of PyTorch under its names, and `mean` and `std`
-of the input, [3] each. The network is the ResNet for CIFAR of He et al. (2016) with projection
-shortcuts, of any width and any number of blocks; no convolution has a bias:
+`--model` is an .npz file with the arrays of a PyTorch state_dict under their names, and the `mean`
+and `std` of the input, [3] each. The network is the ResNet for CIFAR of He et al. (2016) with
+projection shortcuts, of any width and any number of blocks; no convolution has a bias:
 
     conv1.weight                    3x3, then bn1.*, ReLU
     blocks.K.conv1.weight           3x3, then blocks.K.bn1.*, ReLU
     blocks.K.conv2.weight           3x3, then blocks.K.bn2.*, plus the shortcut, ReLU
-    blocks.K.down.0.weight          1x1, then blocks.K.down.1.*: the shortcut of blocks that have
-                                    it; they have stride 2, all others 1
+    blocks.K.down.0.weight          1x1, then blocks.K.down.1.*: the shortcut, in some blocks;
+                                    these have stride 2, all others 1
     fc.weight, fc.bias              after the mean over all pixels
 
-with weight, bias, running_mean and running_var of each BatchNorm. `--images` and `--calibration`
-are .npz with `images`, uint8 [n, height, width, 3]; `--images` also with `labels`, [n].
+Each BatchNorm has weight, bias, running_mean and running_var. `--images` and `--calibration` are
+.npz files with `images`, uint8 [n, height, width, 3]; `--images` also has `labels`, [n].
 """
 
 # %%
@@ -45,14 +45,14 @@ Array: TypeAlias = NDArray[Any]
 Arrays: TypeAlias = Mapping[str, Array]
 
 BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
-LOSS = 1.0  # points below the ANN that resets are compared at, and that a hybrid may lose
-CLASSIC = 32  # the T at which it is shown where spikes vanish with thresholds from percentiles
+LOSS = 1.0  # points below the ANN: where resets are compared, and what a hybrid may lose
+CLASSIC = 32  # the T of the report on vanishing spikes, with thresholds from percentiles
 
 
 # %% [markdown]
 # ## The network, layer by layer
 #
-# A layer is (name, layer, inputs). BatchNorm is a layer of its own; `sl.convert` folds it.
+# A layer is a triple (name, layer, inputs). BatchNorm is a separate layer, which `sl.convert` folds.
 
 
 # %%
@@ -86,13 +86,13 @@ def resnet(arrays: Arrays) -> Graph:
 
 
 # %% [markdown]
-# ## What to run it on
+# ## The images
 
 
 # %%
 @dataclass(frozen=True)
 class Task:
-    """A network, pictures and labels to test it with, pictures to calibrate with."""
+    """A network, with test images, their labels, and calibration images."""
 
     graph: Graph
     x: Array
@@ -118,7 +118,7 @@ def read(args: argparse.Namespace, count: int | None) -> Task:
 
 
 def invented(seed: int) -> Task:
-    """Make a small net of random weights and random pictures; its own decisions are the labels."""
+    """Make a small network and images at random; the network's own decisions are the labels."""
     rng = np.random.default_rng(seed)
     arrays: dict[str, Array] = {}
 
@@ -148,7 +148,7 @@ def invented(seed: int) -> Task:
 
     x, calibration = pictures(100), pictures(100)
     outputs = sl.SpikingModel(resnet(arrays)).run(x, steps=1).output
-    arrays["fc.bias"] = -outputs.mean(axis=0)  # else all pictures would be of one class
+    arrays["fc.bias"] = -outputs.mean(axis=0)  # otherwise all images would be of one class
     graph, labels = resnet(arrays), (outputs - outputs.mean(axis=0)).argmax(axis=1)
     return Task(graph, x, labels, calibration)
 
@@ -159,14 +159,14 @@ def invented(seed: int) -> Task:
 
 # %%
 class Conversions:
-    """The networks made of one ANN; each is made once, and what that takes is added up."""
+    """The conversions of one ANN; each is made once, and their times are summed."""
 
     def __init__(self, task: Task, dtype: str, threads: int | None) -> None:
         self.task, self.options, self.seconds = task, {"dtype": dtype, "threads": threads}, 0.0
 
-    @functools.cache  # noqa: B019  # there is one object, and it lives as long as the script
+    @functools.cache  # noqa: B019  # the only object lives as long as the script
     def __call__(self, steps: int, **how: Any) -> sl.conversion.ConvertedModel:
-        """Return a network for so many steps."""
+        """Return the network for a number of steps."""
         start = time.perf_counter()
         model = sl.convert(
             self.task.graph, self.task.calibration, steps=steps, **how, **self.options
@@ -178,7 +178,7 @@ class Conversions:
 def table(
     task: Task, make: Conversions, steps: list[int], few: list[int]
 ) -> dict[str, AccuracyCurve]:
-    """Print accuracies beside the ANN's, as soon as each is known."""
+    """Print each accuracy as soon as it is known, relative to the ANN's."""
     ann = make(steps[0]).ann
     right = ann.run(task.x, steps=1).output.argmax(axis=1) == task.labels
     print(f"ANN: {right.mean():.2%} of {len(task.x)} images\n")
@@ -213,7 +213,7 @@ def table(
 
 # %%
 def numbers(text: str) -> list[int]:
-    """Return rising numbers of steps."""
+    """Parse increasing numbers of steps."""
     steps = [int(part) for part in text.split(",")]
     if steps != sorted(set(steps)) or steps[0] < 1:
         raise argparse.ArgumentTypeError(f"must be rising numbers of 1 or more, got {text}")
@@ -222,19 +222,29 @@ def numbers(text: str) -> list[int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A ResNet for CIFAR, made spiking.")
-    parser.add_argument("--model", type=Path, metavar="NPZ", help="weights, under PyTorch's names")
+    parser.add_argument("--model", type=Path, metavar="NPZ", help="weights under PyTorch's names")
     parser.add_argument("--images", type=Path, metavar="NPZ", help="test images and labels")
-    parser.add_argument("--calibration", type=Path, metavar="NPZ", help="other images")
-    parser.add_argument("--calibrate", type=int, metavar="N", default=800, help="on the first N")
-    parser.add_argument("--count", type=int, metavar="N", help="test images; by default all")
-    parser.add_argument("--steps", type=numbers, metavar="T,...", help="16,32,64,128")
-    parser.add_argument("--resets", type=int, metavar="T", help="hard and soft reset up to 2048")
-    parser.add_argument("--reset-count", type=int, metavar="N", default=1000, help="on the first N")
+    parser.add_argument("--calibration", type=Path, metavar="NPZ", help="calibration images")
+    parser.add_argument(
+        "--calibrate", type=int, metavar="N", default=800, help="number of calibration images"
+    )
+    parser.add_argument(
+        "--count", type=int, metavar="N", help="number of test images; default: all"
+    )
+    parser.add_argument(
+        "--steps", type=numbers, metavar="T,...", help="numbers of steps; default: 16,32,64,128"
+    )
+    parser.add_argument(
+        "--resets", type=int, metavar="T", help="compare the resets up to T; default: 2048"
+    )
+    parser.add_argument(
+        "--reset-count", type=int, metavar="N", default=1000, help="images for that"
+    )
     parser.add_argument("--dtype", choices=("float32", "float64", "int16"), default="float32")
-    parser.add_argument("--threads", type=int, metavar="N", help="by default all cores")
-    parser.add_argument("--seed", type=int, metavar="N", default=0, help="of the invented net")
+    parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
+    parser.add_argument("--seed", type=int, metavar="N", default=0, help="seed of the random net")
     parser.add_argument("--out", type=Path, default=Path("convert_cifar.png"))
-    parser.add_argument("--quick", action="store_true", help="200 images, or an invented net")
+    parser.add_argument("--quick", action="store_true", help="200 images, or a random network")
     args = parser.parse_args()
     files = [args.model, args.images, args.calibration]
     if not all(files) and (any(files) or not args.quick):

@@ -1,12 +1,12 @@
 # %% [markdown]
-"""A small CNN is trained with PyTorch, converted to a spiking network, and compared with it.
+"""Train a small CNN with PyTorch, convert it to a spiking network, and compare the two.
 
     python examples/convert_mnist.py                     # scikit-learn's 8x8 digits
     python examples/convert_mnist.py --data MNIST/raw    # MNIST from its IDX files
 
-Training takes two minutes on two cores, and everything else about as long. It prints what each
-layer lost, accuracy against the number of steps for three kinds of neurons and three ways to code
-the input, how soon decisions are made, and an estimate of the energy.
+Training takes two minutes on two cores, and everything else about as long. The script prints what
+each layer lost, test accuracy against the number of steps for three kinds of neurons and three ways
+to code the input, how soon decisions are made, and an estimate of the energy.
 """
 
 # %%
@@ -38,7 +38,7 @@ except ImportError:
 
 Array: TypeAlias = NDArray[Any]
 
-BATCH = 128  # of training
+BATCH = 128  # images in a training step
 SHOWN = 8  # the T whose report and energy are printed
 CODINGS = ("direct", "poisson", "latency")
 
@@ -46,7 +46,7 @@ CODINGS = ("direct", "poisson", "latency")
 # %% [markdown]
 # ## The ANN
 #
-# BatchNorm is folded into the convolutions, and max pooling stays what it is: of spike counts.
+# The conversion folds BatchNorm into the convolutions, and max pooling acts on spike counts.
 
 
 # %%
@@ -71,7 +71,7 @@ def build(shape: tuple[int, int]) -> nn.Sequential:
 
 
 def train(images: Array, labels: Array, epochs: int, seed: int) -> nn.Sequential:
-    """Train by Adam, with a rate that rises and falls; ready for use."""
+    """Train the network by Adam with a one-cycle learning rate, and set it to evaluation."""
     torch.manual_seed(seed)
     model = build(images.shape[2:])
     x, y = torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64))
@@ -96,26 +96,26 @@ def train(images: Array, labels: Array, epochs: int, seed: int) -> nn.Sequential
 # %% [markdown]
 # ## The spiking network
 #
-# `sl.convert` needs the model and a few hundred images without labels. The default is fitted for one
-# T, so there is a network for each; the classic ones run for any.
+# `sl.convert` needs the model and a few hundred images without labels. The default method fits the
+# network to one T, so we convert once for each T; networks from the classic methods run for any T.
 
 
 # %%
 class Conversions:
-    """The networks made of one ANN; each is made once."""
+    """The conversions of one ANN; each is made once."""
 
     def __init__(self, ann: nn.Sequential, calibration: Array, threads: int | None) -> None:
         self.ann, self.calibration, self.threads = ann, calibration, threads
 
-    @functools.cache  # noqa: B019  # there is one object, and it lives as long as the script
+    @functools.cache  # noqa: B019  # the only object lives as long as the script
     def fitted(self, steps: int, coding: str = "direct") -> sl.conversion.ConvertedModel:
-        """Return the default."""
+        """Return the network of the default method."""
         return sl.convert(
             self.ann, self.calibration, steps=steps, coding=coding, threads=self.threads
         )
 
     def classic(self, neuron: str, steps: int) -> sl.conversion.ConvertedModel:
-        """Return thresholds from percentiles, with this reset."""
+        """Return the network with thresholds from percentiles and this reset."""
         return sl.convert(
             self.ann,
             self.calibration,
@@ -143,11 +143,17 @@ def draw(
 # %%
 def main() -> None:
     parser = argparse.ArgumentParser(description="A CNN for digits, made spiking.")
-    parser.add_argument("--data", metavar="DIR", help="MNIST's IDX files; else 8x8 digits")
-    parser.add_argument("--epochs", type=int, metavar="N", help="6 of MNIST, 40 of 8x8 digits")
-    parser.add_argument("--images", type=int, metavar="N", help="train on the first N; else all")
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder of MNIST's IDX files; default: 8x8 digits"
+    )
+    parser.add_argument(
+        "--epochs", type=int, metavar="N", help="default: 6 for MNIST, 40 for 8x8 digits"
+    )
+    parser.add_argument(
+        "--images", type=int, metavar="N", help="number of training images; default: all"
+    )
     parser.add_argument("--seed", type=int, metavar="N", default=0)
-    parser.add_argument("--threads", type=int, metavar="N", help="by default all cores")
+    parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
     parser.add_argument("--out", type=Path, default=Path("convert_mnist.png"))
     parser.add_argument("--quick", action="store_true", help="few images, epochs and steps")
     args = parser.parse_args()

@@ -1,14 +1,14 @@
 # %% [markdown]
-"""Spikes in continuous time learn Yin-Yang by exact gradients: EventProp.
+"""Learn Yin-Yang with spikes in continuous time and their exact gradients (EventProp).
 
     python examples/eventprop_yinyang.py
     python examples/eventprop_yinyang.py --hidden 120 --epochs 30
 
 A point of the Yin-Yang set becomes five spikes, one for each coordinate, its mirror image and a
-bias. A hidden layer and three readout neurons answer with spikes of their own, and the readout
-neuron that spikes first names the class. Nothing is cut into time steps: spike times solve the
-neuron's equations, and their gradients are exact (Wunderlich & Pehle 2021, who report
-98.1 +- 0.2 %). It trains with three seeds, on 5000 points each, and prints the accuracy on 1000 others.
+bias. A hidden layer and three readout neurons respond with their own spikes, and the readout neuron
+that spikes first names the class. There are no time steps: spike times solve the neuron's equations,
+and their gradients are exact (Wunderlich & Pehle 2021, who report 98.1 +- 0.2 %). The script trains
+with three random seeds, on 5000 points each, and prints the test accuracy on 1000 other points.
 """
 
 # %%
@@ -45,7 +45,7 @@ CLASSES = ("yin", "yang", "dot")
 # %% [markdown]
 # ## The network
 #
-# A coordinate is a time. The bias spike is the same for all points, a clock to compare them with.
+# A coordinate is a spike time. The bias spike is the same for all points and serves as a reference.
 
 
 # %%
@@ -56,7 +56,7 @@ def encode(points: Array) -> torch.Tensor:
 
 
 class Network(nn.Module):
-    """Two layers of spikes."""
+    """A hidden layer and a readout layer of spiking neurons."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Network(nn.Module):
 
 
 def first_spikes(net: Network, times: torch.Tensor) -> torch.Tensor:
-    """Return when each readout neuron spikes first [n, 3]."""
+    """Return the time of each readout neuron's first spike [n, 3]."""
     with torch.no_grad():
         return net(times)[1].first(silent=END)
 
@@ -78,15 +78,15 @@ def first_spikes(net: Network, times: torch.Tensor) -> torch.Tensor:
 # %% [markdown]
 # ## Training
 #
-# A neuron without spikes has no gradient. `revive` helps hidden neurons that no point of a batch
-# makes spike, and readout neurons that miss more than a tenth of them.
+# A neuron without spikes has no gradient. `revive` raises the weights of hidden neurons that stay
+# silent for a whole batch, and of readout neurons that stay silent for more than a tenth of it.
 
 
 # %%
 def train(
     net: Network, data: tuple[Array, Array], test: tuple[Array, Array], epochs: int
 ) -> tuple[list[float], list[float]]:
-    """Return the loss and the accuracy on the test points after each epoch."""
+    """Train the network; return loss and test accuracy after each epoch."""
     times, labels = encode(data[0]), torch.from_numpy(data[1].astype(np.int64))
     optimiser = torch.optim.Adam(net.parameters())
     steps = epochs * -(-len(times) // BATCH)
@@ -141,9 +141,11 @@ def draw(figure: Any, net: Network, curves: list[list[float]], test: tuple[Array
 def main() -> None:
     parser = argparse.ArgumentParser(description="Spikes in continuous time learn Yin-Yang.")
     parser.add_argument("--hidden", type=int, metavar="N", default=200)
-    parser.add_argument("--epochs", type=int, metavar="N", help="60")
-    parser.add_argument("--seeds", type=int, metavar="N", help="how many runs: 3")
-    parser.add_argument("--threads", type=int, metavar="N", help="by default all cores; --quick 1")
+    parser.add_argument("--epochs", type=int, metavar="N", help="default: 60")
+    parser.add_argument("--seeds", type=int, metavar="N", help="number of seeds; default: 3")
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="default: all cores, or 1 with --quick"
+    )
     parser.add_argument("--out", type=Path, default=Path("eventprop_yinyang.png"))
     parser.add_argument("--quick", action="store_true", help="few points, epochs and one seed")
     args = parser.parse_args()

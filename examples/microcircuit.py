@@ -1,8 +1,8 @@
 # %% [markdown]
-"""The cortical microcircuit of Potjans & Diesmann (2014): four layers, 77 169 neurons, 299 M synapses.
+"""Simulate the cortical microcircuit of Potjans & Diesmann (2014): 77 169 neurons, 299 M synapses.
 
-It runs at a scale that you choose, prints the rates of its eight populations beside those that were
-published and how long a second of model time took, and draws the spikes.
+The script runs the network at the chosen scale, prints the rates of its eight populations next to
+the published ones and the wall time of a second of model time, and draws the spikes.
 
     python examples/microcircuit.py                  # a tenth of the neurons with a tenth of the inputs
     python examples/microcircuit.py --scale 1        # all of it: gigabytes of memory
@@ -21,15 +21,15 @@ import spikelet as sl
 from spikelet import plot, statistics
 from spikelet.models.microcircuit import FULL_RATES
 
-PRESIM = 500.0  # ms that are not looked at, while the network forgets how it started
+PRESIM = 500.0  # ms excluded from the analysis, while the initial transient decays
 
 
 # %% [markdown]
-# ## What there is to see
+# ## What to look for
 #
-# Excitatory neurons fire less than inhibitory ones, those of layers 2/3 and 6 least, all of them
-# irregularly and with little synchrony: a network in balance. None of it was fitted; it follows from
-# who is connected to whom.
+# Excitatory neurons fire less than inhibitory ones, and those of layers 2/3 and 6 fire least. All fire
+# irregularly and with little synchrony, as in a balanced network. None of this was fitted; it follows
+# from the connectivity.
 
 
 # %%
@@ -56,12 +56,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--scale", type=float, metavar="X", help="of the numbers of neurons (default: 0.1)")
-    add("--K-scale", type=float, metavar="X", help="of the inputs of one (default: as --scale)")
+    add("--scale", type=float, metavar="X", help="scale of the network size (default: 0.1)")
+    add("--K-scale", type=float, metavar="X", help="scale of the in-degree (default: as --scale)")
     add("--seconds", type=float, metavar="S", help="model time (default: 2)")
-    add("--drive", choices=["poisson", "dc"], default="poisson", help="input from outside")
+    add("--drive", choices=["poisson", "dc"], default="poisson", help="external input")
     add("--seed", type=int, metavar="N", default=1)
-    add("--threads", type=int, metavar="N", help="by default as many as are worth it")
+    add("--threads", type=int, metavar="N", help="default: as many as speed it up")
     add("--out", type=Path, default=Path("microcircuit.png"))
     add("--quick", action="store_true", help="a twentieth of the network, for half a second")
     args = parser.parse_args()

@@ -1,8 +1,8 @@
 # %% [markdown]
-"""Digits told apart by features that were learned without labels.
+"""Classify digits from features that were learned without labels.
 
-One convolutional layer of spiking neurons learns by STDP with winner-take-all what strokes look
-like; a linear readout of its spikes, the only part that sees labels, tells which digit it is.
+One convolutional layer of spiking neurons learns the shapes of strokes by STDP with winner-take-all.
+A linear readout of its spikes, the only part that uses labels, classifies the digits.
 
     python examples/mnist_conv_stdp.py                     # scikit-learn's 8x8 digits
     python examples/mnist_conv_stdp.py --data MNIST/raw    # MNIST from its IDX files
@@ -27,14 +27,15 @@ from spikelet.models.ridge_readout import RidgeReadout
 Array: TypeAlias = NDArray[Any]
 
 CHUNK = 5000  # images whose features are in memory at once
-STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # of the readout's penalty; validation chooses
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # candidates for the readout's penalty; validation chooses
 
 # %% [markdown]
 # ## The layer
 #
-# Chosen on the last sixth of the training images, with the readout trained on the others. MNIST's
-# strokes are two to four pixels wide, those of the 8x8 digits one to two: the kernel, the cells that
-# the layer sees and the windows in which its answers are summed are as much smaller.
+# These settings were chosen on the last sixth of the training images, with the readout trained on the
+# others. MNIST's strokes are two to four pixels wide, those of the 8x8 digits one to two, so for the
+# 8x8 digits the kernel, the layer's input cells and the windows that sum its responses are smaller by
+# the same factor.
 
 
 # %%
@@ -51,18 +52,18 @@ def build(shape: tuple[int, int], maps: int, seed: int, threads: int) -> ConvSTD
 # %% [markdown]
 # ## The measurement
 #
-# The test images are looked at once, when everything is settled.
+# The test set is evaluated once, when all settings are final.
 
 
 # %%
 class Clock:
-    """Adds up what transforming takes, the readout left out."""
+    """Sums the time spent in transform, without the readout."""
 
     def __init__(self, model: ConvSTDP) -> None:
         self.model, self.seconds, self.images = model, 0.0, 0
 
     def features(self, images: Array) -> Array:
-        """Transform images, and look at the clock before and after."""
+        """Transform images and measure the time."""
         start = time.perf_counter()
         features = self.model.transform(images)
         self.seconds += time.perf_counter() - start
@@ -76,7 +77,7 @@ def add(readout: RidgeReadout, clock: Clock, x: Array, y: Array) -> None:
 
 
 def right(readout: RidgeReadout, clock: Clock, x: Array, y: Array) -> float:
-    """Share of images whose digit the readout tells."""
+    """Return the accuracy of the readout."""
     parts = range(0, len(x), CHUNK)
     guesses = [readout.predict(clock.features(x[at : at + CHUNK])) for at in parts]
     return float(np.mean(np.concatenate(guesses) == y))
@@ -98,17 +99,23 @@ def spikes_an_image(model: ConvSTDP, images: Array) -> list[float]:
 # %%
 def main() -> None:
     parser = argparse.ArgumentParser(description="Features by STDP, and a linear readout.")
-    parser.add_argument("--data", metavar="DIR", help="MNIST's IDX files; else 8x8 digits")
-    parser.add_argument("--images", type=int, metavar="N", help="to train on; by default all")
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder of MNIST's IDX files; default: 8x8 digits"
+    )
+    parser.add_argument(
+        "--images", type=int, metavar="N", help="number of training images; default: all"
+    )
     parser.add_argument(
         "--learn", type=int, metavar="N", default=10_000, help="images shown to STDP"
     )
-    parser.add_argument("--maps", type=int, metavar="N", help="128, or 48 for 8x8 digits")
+    parser.add_argument("--maps", type=int, metavar="N", help="default: 128, or 48 for 8x8 digits")
     parser.add_argument("--seed", type=int, metavar="N", default=0)
     parser.add_argument("--threads", type=int, metavar="N", default=1)
-    parser.add_argument("--model", type=Path, metavar="FILE", help="keep what was learned, go on")
+    parser.add_argument(
+        "--model", type=Path, metavar="FILE", help="save the model there, and resume"
+    )
     parser.add_argument("--out", type=Path, default=Path("mnist_conv_stdp.png"))
-    parser.add_argument("--quick", action="store_true", help="1000 images to train on")
+    parser.add_argument("--quick", action="store_true", help="1000 training images")
     args = parser.parse_args()
     n = 1000 if args.quick and args.images is None else args.images
     maps = args.maps or (48 if args.data is None or args.quick else 128)

@@ -1,14 +1,14 @@
 # %% [markdown]
-"""A spiking network learns to read digits by STDP, without being told which is which.
+"""Train a spiking network to classify digits by STDP, without labels.
 
     python examples/mnist_stdp.py                                   # scikit-learn's 8x8 digits
     python examples/mnist_stdp.py --data MNIST/raw                  # MNIST, fast network
     python examples/mnist_stdp.py --data MNIST/raw --network diehl_cook --epochs 3
     python examples/mnist_stdp.py --data MNIST/raw --neurons 6400 --threads 2
 
-Labels are used twice: those of training images name the neurons, after learning; those of test
-images say how many were read correctly, once, at the end. A run that was interrupted goes on from
-its checkpoint when the same command is given again, to the same result.
+Labels are used twice: after training, those of training images name the neurons; at the end, those
+of test images give the test accuracy, once. To continue an interrupted run from its checkpoint, repeat
+the command; the result is the same as without the interruption.
 """
 
 # %%
@@ -30,21 +30,21 @@ from spikelet.models.voting import assign, classify
 NETWORKS = {"winner_take_all": WinnerTakeAll, "diehl_cook": DiehlCook}
 
 # %% [markdown]
-# ## What to learn, and with what
+# ## Data and network
 
 # %%
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
 parser.add_argument("--data", type=Path, help="folder with MNIST's IDX files")
 parser.add_argument("--network", choices=NETWORKS, default="winner_take_all")
-parser.add_argument("--neurons", type=int, help="100 for 8x8 digits, 400 for MNIST")
-parser.add_argument("--epochs", type=int, help="3 for 8x8 digits, 1 for MNIST")
-parser.add_argument("--images", type=int, help="train on the first so many images")
+parser.add_argument("--neurons", type=int, help="default: 100 for 8x8 digits, 400 for MNIST")
+parser.add_argument("--epochs", type=int, help="default: 3 for 8x8 digits, 1 for MNIST")
+parser.add_argument("--images", type=int, help="number of training images")
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--threads", type=int, default=1, help="the result does not depend on it")
 parser.add_argument("--vote", choices=("likelihood", "shares", "most"), default="likelihood")
-parser.add_argument("--checkpoint", type=Path, help="where a run that is interrupted goes on")
+parser.add_argument("--checkpoint", type=Path, help="file from which an interrupted run continues")
 parser.add_argument("--out", type=Path, default=Path("mnist_stdp.png"))
-parser.add_argument("--quick", action="store_true", help="a few images, to see that it runs")
+parser.add_argument("--quick", action="store_true", help="a few images, as a check")
 options = parser.parse_args()
 
 neurons = options.neurons or (400 if options.data else 100)
@@ -75,7 +75,7 @@ learning = time.perf_counter() - start
 print(f"{network.n_neurons} neurons learned {network.shown - shown} images in {learning:.1f} s")
 
 # %% [markdown]
-# ## Naming the neurons, with labels of training images, and reading digits never seen
+# ## Naming the neurons with labels of training images, and classifying unseen digits
 
 # %%
 start = time.perf_counter()

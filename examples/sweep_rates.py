@@ -1,8 +1,8 @@
 # %% [markdown]
-"""The states of a network in balance (Brunel 2000), found by a sweep over inhibition and input.
+"""Map the states of a balanced network (Brunel 2000) with a sweep over inhibition and input.
 
-Each point of the grid is a network of its own with a seed of its own. The runs go to all cores, each
-is stored when it is finished, and a sweep that was stopped goes on where it was:
+Each point of the grid is a separate network with its own random seed. The runs use all cores, each
+result is stored as soon as its run finishes, and an interrupted sweep continues where it stopped:
 
     python examples/sweep_rates.py                       # 2000 neurons, 8 x 8 points, 2 seeds each
     python examples/sweep_rates.py --store brunel        # stop it with Ctrl-C, and start it again
@@ -21,16 +21,16 @@ import numpy as np
 import spikelet as sl
 from spikelet import statistics
 
-J = 0.5  # mV, of an excitatory synapse
+J = 0.5  # mV, the weight of an excitatory synapse
 TAU, THRESHOLD = 20.0, 20.0  # ms, mV
-PRESIM = 100.0  # ms that are not looked at
+PRESIM = 100.0  # ms excluded from the analysis
 
 
 # %% [markdown]
 # ## One run
 #
-# A function of parameters and a seed. It returns numbers, which become columns of the table, and a
-# recorder, which becomes arrays.
+# A run is a function of parameters and a seed. It returns numbers, which become columns of the table,
+# and a recorder, which becomes arrays.
 
 
 # %%
@@ -47,7 +47,7 @@ def brunel(g: float, eta: float, n: int, duration: float, seed: int) -> dict[str
     ):
         for target in (excitatory, inhibitory):
             net.connect(source, target, sl.FixedIndegree(inputs), weight=weight, delay=1.5)
-    # The rate of all inputs from outside at which their mean alone takes a neuron to its threshold.
+    # The total rate of external input whose mean alone brings a neuron to its threshold.
     threshold_rate = 1e3 * THRESHOLD / (J * TAU)
     for target in (excitatory, inhibitory):
         target.V_m = sl.Uniform(0.0, THRESHOLD)
@@ -65,15 +65,15 @@ def brunel(g: float, eta: float, n: int, duration: float, seed: int) -> dict[str
 
 
 # %% [markdown]
-# ## All of them
+# ## All runs
 #
-# `result.table` has a row a run. With seeds there are several rows a point; here they are averaged
-# for the picture.
+# `result.table` has one row for each run. With several seeds a point has several rows; the picture
+# shows their average.
 
 
 # %%
 def mean(result: sl.SweepResult, name: str, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-    """Return the mean of a result over the seeds, as a map of the grid."""
+    """Return the mean of a result over the seeds, as an array over the grid."""
     values = np.array(result.table[name], dtype=np.float64).reshape(*shape, -1)
     n = np.isfinite(values).sum(axis=-1)
     return np.where(n, np.nansum(values, axis=-1) / np.maximum(n, 1), np.nan)
@@ -98,12 +98,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--neurons", type=int, metavar="N", help="of a network (default: 2000)")
-    add("--points", type=int, metavar="N", help="along each dimension (default: 8)")
-    add("--seeds", type=int, metavar="N", help="of each point (default: 2)")
+    add("--neurons", type=int, metavar="N", help="neurons in each network (default: 2000)")
+    add("--points", type=int, metavar="N", help="points along each dimension (default: 8)")
+    add("--seeds", type=int, metavar="N", help="seeds of each point (default: 2)")
     add("--executor", default="joblib", choices=["joblib", "dask", "serial"])
-    add("--workers", type=int, metavar="N", help="processes (default: all cores)")
-    add("--store", type=Path, metavar="DIR", help="keep finished runs there, or go on there")
+    add("--workers", type=int, metavar="N", help="number of processes (default: all cores)")
+    add("--store", type=Path, metavar="DIR", help="store finished runs there, and resume")
     add("--out", type=Path, default=Path("sweep_rates.png"))
     add("--quick", action="store_true", help="500 neurons, 3 x 3 points, 1 seed")
     args = parser.parse_args()

@@ -1,13 +1,14 @@
 # %% [markdown]
-"""A spiking network learns from the events of a camera that watches moving digits.
+"""Train a spiking network on the events of a camera that watches moving digits.
 
     python examples/train_events.py                                 # scikit-learn's digits
     python examples/train_events.py --label direction               # where they move, whatever they are
     python examples/train_events.py --data MNIST/raw --images 6000  # MNIST's
 
-A pixel sends an event when it becomes brighter (ON) or darker (OFF); nothing is sent where nothing moves. Events are sorted
-into steps, and go through convolutions whose forward pass adds up the weights of those alone that spiked. It prints
-accuracy, events, spikes of each layer and an estimate of the energy, and what is left if the film stops early.
+A pixel sends an event when it becomes brighter (ON) or darker (OFF), and none where nothing moves.
+Events are sorted into time steps and pass through convolutions whose forward pass adds only the
+weights of active inputs. The script prints test accuracy, events, spikes of each layer, an estimate
+of the energy, and the accuracy when the film stops early.
 """
 
 # %%
@@ -48,14 +49,15 @@ except ImportError:
 
 Array: TypeAlias = NDArray[Any]
 
-DURATION = 60  # of a film [ms]
+DURATION = 60  # length of a film [ms]
 
 
 # %% [markdown]
 # ## The network
 #
-# `LIF` neurons remember: what a digit looks like, or where it goes, is told by no step alone. The last layer, `LI`,
-# integrates without spiking; its potential, averaged over the steps, is the readout.
+# `LIF` neurons integrate over time, because no single step shows what a digit looks like or where it
+# goes. The last layer, `LI`, integrates without spiking; its potential, averaged over the steps, is
+# the readout.
 
 
 # %%
@@ -77,7 +79,7 @@ def build(size: int, classes: int, dt: float, width: int) -> nn.Sequential:
 
 
 def frames_of(events: list[Array], steps: int, size: int) -> torch.Tensor:
-    """Return events as spikes, [B, T, 2, H, W]: a bit would be enough for each, a byte is what there is."""
+    """Return events as spikes, uint8 [B, T, 2, H, W]."""
     frames = [datasets.to_frames(e, steps, size, duration=DURATION) for e in events]
     return torch.from_numpy(np.stack(frames))
 
@@ -116,14 +118,20 @@ def draw(
 # %%
 def main() -> None:
     parser = argparse.ArgumentParser(description="A spiking CNN learns from events.")
-    parser.add_argument("--data", metavar="DIR", help="MNIST's IDX files; else 8x8 digits")
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder of MNIST's IDX files; default: 8x8 digits"
+    )
     parser.add_argument("--label", choices=("digit", "direction"), default="digit")
-    parser.add_argument("--epochs", type=int, metavar="N", help="by default 20")
-    parser.add_argument("--steps", type=int, metavar="T", help="by default 20")
-    parser.add_argument("--size", type=int, metavar="N", help="of the sensor; 24, or 34 of MNIST")
-    parser.add_argument("--images", type=int, metavar="N", help="train on the first N; else all")
+    parser.add_argument("--epochs", type=int, metavar="N", help="default: 20")
+    parser.add_argument("--steps", type=int, metavar="T", help="default: 20")
+    parser.add_argument(
+        "--size", type=int, metavar="N", help="sensor size; default: 24, or 34 for MNIST"
+    )
+    parser.add_argument(
+        "--images", type=int, metavar="N", help="number of training images; default: all"
+    )
     parser.add_argument("--seed", type=int, metavar="N", default=0)
-    parser.add_argument("--threads", type=int, metavar="N", help="by default all cores")
+    parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
     parser.add_argument("--out", type=Path, default=Path("train_events.png"))
     parser.add_argument("--quick", action="store_true", help="few films, epochs and pixels")
     args = parser.parse_args()
@@ -194,7 +202,7 @@ def main() -> None:
     with torch.no_grad():
         same = model(torch.from_numpy(sequence).float()).mean(0).argmax(1).numpy() == found
     print(f"\nDeployed: {np.mean(found == y):.2%}; {same.mean():.2%} of all answers are PyTorch's")
-    for name in snn.neurons[:-1]:  # the last ones do not spike
+    for name in snn.neurons[:-1]:  # the last layer does not spike
         neurons = int(np.prod(snn.graph.shapes(x.shape[2:])[name]))
         sent = result.operations[name].spikes
         print(f"  {name}: {neurons} neurons, {sent:.0f} spikes a film, {sent / neurons:.2f} each")

@@ -1,11 +1,11 @@
 # %% [markdown]
-"""A convolutional spiking network learns MNIST by spike-based backpropagation, and is deployed without PyTorch.
+"""Train a convolutional spiking network on MNIST by backpropagation, and deploy it without PyTorch.
 
     python examples/train_mnist.py --data MNIST/raw    # MNIST from its IDX files
     python examples/train_mnist.py                     # scikit-learn's 8x8 digits
 
-It prints what each epoch brought, spikes of each layer, whether the engine sends the same spikes as PyTorch, accuracy
-against the number of steps, and an estimate of the energy.
+The script prints the progress of each epoch, the spikes of each layer, whether the engine sends the
+same spikes as PyTorch, test accuracy against the number of steps, and an estimate of the energy.
 """
 
 # %%
@@ -46,16 +46,17 @@ except ImportError:
 Array: TypeAlias = NDArray[Any]
 
 STEPS = 5
-SHIFT = 2  # pixels by which training images are moved at most, of 28
+SHIFT = 2  # largest shift of a training image, in pixels of 28
 SPIKING = ("lif1", "lif2", "lif3")
 
 
 # %% [markdown]
 # ## The network
 #
-# The image flows in as a constant current, so that all before the first neurons is the same at each step, and is computed
-# once. `SpikeConv2d` adds up the weights of those inputs alone that spiked, and `OverTime` applies layers that know no time
-# to all steps at once. The last layer does not spike: its mean over the steps is the readout.
+# The image is a constant input current, so everything before the first neurons is the same at each
+# step and is computed once. `SpikeConv2d` adds only the weights of inputs that spiked, and `OverTime`
+# applies layers without a time dimension to all steps at once. The last layer does not spike: its mean
+# over the steps is the readout.
 
 
 # %%
@@ -83,7 +84,7 @@ def build(shape: tuple[int, int], steps: int, width: int) -> nn.Sequential:
 
 
 class Batches:
-    """Images in an order of its own each time, moved at random by a few pixels."""
+    """Training images, shuffled anew for each pass and shifted at random by a few pixels."""
 
     def __init__(self, x: Array, y: Array, size: int, shift: int = 0, seed: int | None = None):
         self.x, self.y = torch.from_numpy(x), torch.from_numpy(y.astype(np.int64))
@@ -115,10 +116,10 @@ class Batches:
 def train(
     x: Array, y: Array, test: Batches, args: argparse.Namespace
 ) -> tuple[nn.Sequential, list[Epoch]]:
-    """Train by Adam, with a rate that rises and falls."""
+    """Train the network by Adam with a one-cycle learning rate."""
     torch.manual_seed(args.seed)
     model = build(x.shape[2:], args.steps, args.width)
-    model.to(memory_format=torch.channels_last)  # pools and strided convolutions are faster so
+    model.to(memory_format=torch.channels_last)  # makes pools and strided convolutions faster
     data = Batches(x, y, args.batch, round(SHIFT * x.shape[2] / 28), args.seed)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=1e-3)
     total = args.epochs * len(data)
@@ -140,13 +141,13 @@ def train(
 # %% [markdown]
 # ## Deployment
 #
-# BatchNorm is folded into the weights, so sums are rounded in another way than in PyTorch: in float32 a spike in many
-# thousands may differ. In float64, all are the same.
+# BatchNorm is folded into the weights, so sums round differently than in PyTorch: in float32, one
+# spike in many thousands may differ. In float64, all are the same.
 
 
 # %%
 def spikes_of(model: nn.Sequential, x: Array) -> dict[str, Array]:
-    """Return what PyTorch's neurons send, [T, B, ...]."""
+    """Return the spikes of PyTorch's neurons, [T, B, ...]."""
     found: dict[str, Array] = {}
     handles = [
         model.get_submodule(name).register_forward_hook(
@@ -162,7 +163,7 @@ def spikes_of(model: nn.Sequential, x: Array) -> dict[str, Array]:
 
 
 def compare(model: nn.Sequential, x: Array, steps: int, threads: int | None) -> None:
-    """Print how many spikes of the engine and of PyTorch are the same."""
+    """Print how many spikes the engine and PyTorch have in common."""
     for dtype in ("float32", "float64"):
         module = model.double() if dtype == "float64" else model
         snn = to_spiking_model(module, x.shape[1:], dtype=dtype, threads=threads)
@@ -214,14 +215,20 @@ def draw(
 # %%
 def main() -> None:
     parser = argparse.ArgumentParser(description="A spiking CNN learns digits.")
-    parser.add_argument("--data", metavar="DIR", help="MNIST's IDX files; else 8x8 digits")
-    parser.add_argument("--epochs", type=int, metavar="N", help="6 of MNIST, 30 of 8x8 digits")
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder of MNIST's IDX files; default: 8x8 digits"
+    )
+    parser.add_argument(
+        "--epochs", type=int, metavar="N", help="default: 6 for MNIST, 30 for 8x8 digits"
+    )
     parser.add_argument("--steps", type=int, metavar="T", default=STEPS)
     parser.add_argument("--width", type=int, metavar="N", help="channels of the first layer")
     parser.add_argument("--batch", type=int, metavar="N", default=128)
-    parser.add_argument("--images", type=int, metavar="N", help="train on the first N; else all")
+    parser.add_argument(
+        "--images", type=int, metavar="N", help="number of training images; default: all"
+    )
     parser.add_argument("--seed", type=int, metavar="N", default=0)
-    parser.add_argument("--threads", type=int, metavar="N", help="by default all cores")
+    parser.add_argument("--threads", type=int, metavar="N", help="default: all cores")
     parser.add_argument("--checkpoint", type=Path, help="written each epoch, and resumed from")
     parser.add_argument("--out", type=Path, default=Path("train_mnist.png"))
     parser.add_argument("--quick", action="store_true", help="few images, epochs and channels")
@@ -248,7 +255,7 @@ def main() -> None:
         parser.error(str(error))
     if args.threads is not None or args.quick:  # small tensors gain nothing from threads
         torch.set_num_threads(args.threads or 1)
-    keep_freed_memory()  # which saves the time to get it again in each step
+    keep_freed_memory()  # otherwise each step faults freed memory in again
     x_train, x = images[:, None], test_images[:, None]  # one channel
 
     print(f"Training on {len(x_train)} images of {x.shape[2]}x{x.shape[3]}, {args.steps} steps:")
