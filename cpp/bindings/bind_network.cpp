@@ -37,7 +37,7 @@ std::optional<Plasticity> as_plasticity(const std::optional<py::dict>& d) {
     return {};
   }
   Plasticity plasticity;
-  plasticity.rule = find_rule((*d)["rule"].cast<std::string>());
+  plasticity.rule = find_plasticity((*d)["rule"].cast<std::string>());
   for (const std::string_view name : plasticity.info().parameters) {
     plasticity.parameters.push_back((*d)[std::string(name).c_str()].cast<double>());
   }
@@ -185,7 +185,7 @@ void bind_simulator(py::module_& m, const char* name) {
       .def("connect",
            [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre, std::size_t n_post,
               const std::optional<Array<std::uint32_t>>& pre_elements,
-              const std::optional<Array<std::uint32_t>>& post_elements, const Rule& rule,
+              const std::optional<Array<std::uint32_t>>& post_elements, const ConnectionRule& rule,
               const ValueSpec& weight, const ValueSpec& delay, int receptor,
               const std::optional<py::dict>& plasticity) {
              const auto how = as_plasticity(plasticity);

@@ -54,7 +54,7 @@ struct Network {
     connect(noise, excitatory, 0.1, spread(-50, 300), delays);
     connect(excitatory, other, 0.02, spread(-0.5, 3), delays);
     connect(events, excitatory, 1, constant(400), delays);
-    const Plasticity rule{find_rule("STDP.additive"), {20, 20, 4, 4.4, 0, 120}};
+    const Plasticity rule{find_plasticity("STDP.additive"), {20, 20, 4, 4.4, 0, 120}};
     connect(excitatory, other, 0.05, spread(0, 1), constant(shortest), rule);  // closed rows
     connect(noise, inhibitory, 1, spread(0, 20), constant(shortest), rule);    // a dense block
     connect(excitatory, excitatory, 0.06, spread(10, 100), delays, rule);      // history
@@ -70,7 +70,7 @@ struct Network {
 
   void connect(std::size_t pre, std::size_t post, double p, const ValueSpec& weight,
                const ValueSpec& delay, const std::optional<Plasticity>& plasticity = {}) {
-    const Rule rule{Rule::Kind::fixed_probability, p, 0, false, true};
+    const ConnectionRule rule{ConnectionRule::Kind::fixed_probability, p, 0, false, true};
     const auto size = [&](std::size_t k) {
       return k == 3 ? std::size_t{130} : k == 4 ? std::size_t{3} : sim.neurons(k).size();
     };

@@ -32,7 +32,7 @@ struct Network {
     neurons = sim.add_neurons(find_model("LIF"), 130, lif(90), false);
     sim.record_spikes(neurons, {});
     sim.inject_poisson(neurons, {800}, {90}, excitatory_channel);
-    const Plasticity rule{find_rule("STDP.additive"), {20, 20, 6, 5, 0, 150}};
+    const Plasticity rule{find_plasticity("STDP.additive"), {20, 20, 6, 5, 0, 150}};
     plastic = sim.connect(neurons, neurons, random(1, 0, 150), Receptor::by_sign, rule, -1);
     fixed = sim.connect(neurons, neurons, random(2, -120, 60), Receptor::by_sign, {}, -1);
   }
@@ -43,7 +43,7 @@ struct Network {
     weight.b = high;
     delay.a = 0.1;
     delay.b = 6;
-    const Rule rule{Rule::Kind::fixed_indegree, 1, 12, true, true};
+    const ConnectionRule rule{ConnectionRule::Kind::fixed_indegree, 1, 12, true, true};
     return connect_by_rule<R>(rule, {130, {}, true}, {130, {}, true}, true, weight, delay, dt, 3,
                               object);
   }

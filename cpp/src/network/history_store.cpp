@@ -11,7 +11,7 @@
 #define SPIKELET_VECTOR_BYTES 16
 // clang-format off: the rules build on the vectors
 #include "core/simd.hpp"
-#include "core/plasticity/rules.hpp"
+#include "core/plasticity/plasticity_rules.hpp"
 // clang-format on
 
 namespace spikelet {

@@ -19,7 +19,7 @@
 #include "spikelet/network/plastic_store.hpp"
 #include "spikelet/network/population.hpp"
 #include "spikelet/network/recorder.hpp"
-#include "spikelet/network/rules.hpp"
+#include "spikelet/network/connection_rules.hpp"
 #include "spikelet/network/source.hpp"
 #include "spikelet/network/spike_exchange.hpp"
 #include "spikelet/network/store.hpp"
