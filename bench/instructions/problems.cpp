@@ -74,9 +74,7 @@ struct Built {
     const auto spikes = [recorders](Sim& s) {
       std::size_t sum = 0;
       for (const std::size_t k : recorders) {
-        for (const auto& log : s.spike_recorder(k).logs) {
-          sum += log.stamps.size();
-        }
+        sum += s.spike_recorder(k).size();
       }
       return sum;
     };

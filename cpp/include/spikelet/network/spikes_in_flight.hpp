@@ -1,0 +1,21 @@
+// Spikes that some synapse may still have to deliver. They are kept so that stores can be rebuilt
+// at any time and a saved network can go on.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "spikelet/core/types.hpp"
+
+namespace spikelet {
+
+struct SpikesInFlight {
+  std::vector<Step> stamps;  // in order of (stamp, gid)
+  std::vector<Gid> gids;
+
+  void add(std::span<const Gid> spikes, Step stamp);
+  // Those with a later stamp than `oldest`.
+  SpikesInFlight after(Step oldest) const;
+};
+
+}  // namespace spikelet
