@@ -3,6 +3,7 @@
 // lines carry everything.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <span>
@@ -19,7 +20,21 @@ class alignas(128) Mail {
   // end. Both must stay until every reader has answered. An interval that failed has other ends,
   // and sends no spikes.
   void post(const std::vector<Gid>& spikes, const std::vector<std::size_t>& ends, Step begin,
-            Step stop);
+            Step stop) {
+    if (static_cast<Step>(ends.size()) != stop - begin) {
+      count_ = 0;
+      ends_ = nullptr;
+    } else {
+      count_ = static_cast<std::uint32_t>(spikes.size());
+      spikes_ = spikes.data();
+      ends_ = ends.size() == 1 ? nullptr : ends.data();
+      if (spikes.size() <= few_.size()) {
+        std::copy(spikes.begin(), spikes.end(), few_.begin());
+        spikes_ = few_.data();
+      }
+    }
+    stop_.store(stop, std::memory_order_release);
+  }
   bool arrived(Step stop) const { return stop_.load(std::memory_order_acquire) == stop; }
   // The spikes of step k of the interval.
   std::span<const Gid> step(std::size_t k) const {

@@ -2,6 +2,7 @@
 // at any time and a saved network can go on.
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <vector>
 
@@ -13,9 +14,15 @@ struct SpikesInFlight {
   std::vector<Step> stamps;  // in order of (stamp, gid)
   std::vector<Gid> gids;
 
-  void add(std::span<const Gid> spikes, Step stamp);
+  void add(std::span<const Gid> spikes, Step stamp) {
+    stamps.insert(stamps.end(), spikes.size(), stamp);
+    gids.insert(gids.end(), spikes.begin(), spikes.end());
+  }
   // Those with a later stamp than `oldest`.
-  SpikesInFlight after(Step oldest) const;
+  SpikesInFlight after(Step oldest) const {
+    const auto first = std::upper_bound(stamps.begin(), stamps.end(), oldest) - stamps.begin();
+    return {{stamps.begin() + first, stamps.end()}, {gids.begin() + first, gids.end()}};
+  }
 };
 
 }  // namespace spikelet
