@@ -54,8 +54,9 @@ struct Built {
     sizes.push_back(n);
     return sim->add_poisson(n, {&hertz, 1});
   }
-  std::size_t connect(std::size_t pre, std::size_t post, const Rule& rule, const ValueSpec& weight,
-                      const ValueSpec& delay, const std::optional<Plasticity>& plasticity = {}) {
+  std::size_t connect(std::size_t pre, std::size_t post, const ConnectionRule& rule,
+                      const ValueSpec& weight, const ValueSpec& delay,
+                      const std::optional<Plasticity>& plasticity = {}) {
     auto table = connect_by_rule<float>(rule, {size(pre), {}, true}, {size(post), {}, true}, false,
                                         weight, delay, dt, seed, sim->next_projection());
     return sim->connect(pre, post, std::move(table), Receptor::by_sign, plasticity);
@@ -73,9 +74,7 @@ struct Built {
     const auto spikes = [recorders](Sim& s) {
       std::size_t sum = 0;
       for (const std::size_t k : recorders) {
-        for (const auto& log : s.spike_recorder(k).logs) {
-          sum += log.stamps.size();
-        }
+        sum += s.spike_recorder(k).size();
       }
       return sum;
     };
@@ -98,7 +97,9 @@ struct Built {
   std::vector<std::size_t> sizes;
 };
 
-Rule outdegree(std::uint64_t n) { return {Rule::Kind::fixed_outdegree, 1, n, false, true}; }
+ConnectionRule outdegree(std::uint64_t n) {
+  return {ConnectionRule::Kind::fixed_outdegree, 1, n, false, true};
+}
 
 // --- updates
 
@@ -182,11 +183,11 @@ Work short_segments() {
 
 // --- plastic synapses
 
-Plasticity stdp() { return {find_rule("STDP.additive"), {20, 20, 0.01, 0.0105, 0, 1}}; }
+Plasticity stdp() { return {find_plasticity("STDP.additive"), {20, 20, 0.01, 0.0105, 0, 1}}; }
 
 // Random sources onto neurons that their own current makes fire. Work: source spikes and synapses.
-Work plastic(PlasticLayout layout, std::size_t sources, std::size_t targets, const Rule& rule,
-             const ValueSpec& delay, Step steps) {
+Work plastic(PlasticLayout layout, std::size_t sources, std::size_t targets,
+             const ConnectionRule& rule, const ValueSpec& delay, Step steps) {
   Built net;
   const std::size_t pre = net.poisson(sources, 100),
                     post = net.neurons("LIF", targets, lif(ramp(targets, 160, 300)));
@@ -208,7 +209,7 @@ Work stdp_history() {
 
 // --- building
 
-const Rule total{Rule::Kind::fixed_total_number, 1, 150'000, true, true};
+const ConnectionRule total{ConnectionRule::Kind::fixed_total_number, 1, 150'000, true, true};
 
 SynapseTable<float> draw_table() {
   return connect_by_rule<float>(total, {2000, {}, true}, {1500, {}, true}, false,

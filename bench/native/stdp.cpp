@@ -35,7 +35,7 @@ class Plastic {
     feed.table = &table;
     feed.post_end = shape.targets;
     feed.one_channel = 0;
-    const Plasticity rule{find_rule("STDP.additive"), {20, 20, 0.010, 0.0105, 0, 1}};
+    const Plasticity rule{find_plasticity("STDP.additive"), {20, 20, 0.010, 0.0105, 0, 1}};
     store_ = make_plastic_store<float>(shape.layout, feed, rule, 0.1, 64, -1, nullptr);
   }
 

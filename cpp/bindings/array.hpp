@@ -1,5 +1,6 @@
 // All conversion between numpy arrays and the core's vectors. Inputs are read-only and may be
-// converted (c_style, forcecast); results are fresh arrays that own their memory.
+// converted (c_style, forcecast); results are fresh arrays that own their memory, or read-only
+// views that share it.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -36,6 +37,16 @@ py::array_t<typename V::value_type> to_array(V&& values, std::vector<py::ssize_t
   auto* data = owner->data();
   py::capsule base(owner.release(), [](void* p) { delete static_cast<V*>(p); });
   return py::array_t<typename V::value_type>(std::move(shape), data, base);
+}
+
+// A read-only view of `values`, which `owner` keeps alive; no copy.
+template <class Owner, class T>
+py::array_t<T> view_of(const std::shared_ptr<const Owner>& owner, const std::vector<T>& values) {
+  using Held = std::shared_ptr<const Owner>;
+  const py::capsule base(new Held(owner), [](void* p) { delete static_cast<Held*>(p); });
+  py::array_t<T> view(static_cast<py::ssize_t>(values.size()), values.data(), base);
+  view.attr("flags").attr("writeable") = false;
+  return view;
 }
 
 }  // namespace spikelet

@@ -37,7 +37,7 @@ std::optional<Plasticity> as_plasticity(const std::optional<py::dict>& d) {
     return {};
   }
   Plasticity plasticity;
-  plasticity.rule = find_rule((*d)["rule"].cast<std::string>());
+  plasticity.rule = find_plasticity((*d)["rule"].cast<std::string>());
   for (const std::string_view name : plasticity.info().parameters) {
     plasticity.parameters.push_back((*d)[std::string(name).c_str()].cast<double>());
   }
@@ -185,7 +185,7 @@ void bind_simulator(py::module_& m, const char* name) {
       .def("connect",
            [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre, std::size_t n_post,
               const std::optional<Array<std::uint32_t>>& pre_elements,
-              const std::optional<Array<std::uint32_t>>& post_elements, const Rule& rule,
+              const std::optional<Array<std::uint32_t>>& post_elements, const ConnectionRule& rule,
               const ValueSpec& weight, const ValueSpec& delay, int receptor,
               const std::optional<py::dict>& plasticity) {
              const auto how = as_plasticity(plasticity);
@@ -281,9 +281,8 @@ void bind_simulator(py::module_& m, const char* name) {
       .def("record_weights", &S::record_weights)
       .def("recorded_spikes",
            [](S& s, std::size_t k) {
-             auto log = s.spike_recorder(k).merged();
-             return py::make_tuple(to_array(std::move(log.stamps)),
-                                   to_array(std::move(log.elements)));
+             const auto log = s.spike_recorder(k).share();
+             return py::make_tuple(view_of(log, log->stamps), view_of(log, log->elements));
            })
       .def("recorded_states",
            [](S& s, std::size_t k) {
@@ -305,15 +304,18 @@ void bind_simulator(py::module_& m, const char* name) {
       .def("clear_recorder",
            [](S& s, const std::string& kind, std::size_t k) {
              if (kind == "spikes") {
-               auto& logs = s.spike_recorder(k).logs;
-               logs.assign(logs.size(), {});
+               s.spike_recorder(k).clear();
              } else if (kind == "state") {
-               s.state_recorder(k).stamps.clear();
-               s.state_recorder(k).values.clear();
+               s.state_recorder(k).clear();
              } else {
-               s.weight_recorder(k).stamps.clear();
-               s.weight_recorder(k).values.clear();
+               s.weight_recorder(k).clear();
              }
+           })
+      .def("recorded_count",
+           [](S& s, const std::string& kind, std::size_t k) {
+             return kind == "spikes"  ? s.spike_recorder(k).size()
+                    : kind == "state" ? s.state_recorder(k).stamps.size()
+                                      : s.weight_recorder(k).stamps.size();
            })
       .def("prepare", &S::prepare, no_gil)
       .def("run",

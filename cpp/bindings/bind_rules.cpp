@@ -5,19 +5,19 @@
 #include <pybind11/stl.h>
 
 #include "array.hpp"
-#include "spikelet/network/rules.hpp"
+#include "spikelet/network/connection_rules.hpp"
 
 namespace py = pybind11;
 using namespace spikelet;
 
 void bind_rules(py::module_& m) {
-  py::native_enum<Rule::Kind>(m, "RuleKind", "enum.Enum")
-      .value("all_to_all", Rule::Kind::all_to_all)
-      .value("one_to_one", Rule::Kind::one_to_one)
-      .value("fixed_probability", Rule::Kind::fixed_probability)
-      .value("fixed_indegree", Rule::Kind::fixed_indegree)
-      .value("fixed_outdegree", Rule::Kind::fixed_outdegree)
-      .value("fixed_total_number", Rule::Kind::fixed_total_number)
+  py::native_enum<ConnectionRule::Kind>(m, "RuleKind", "enum.Enum")
+      .value("all_to_all", ConnectionRule::Kind::all_to_all)
+      .value("one_to_one", ConnectionRule::Kind::one_to_one)
+      .value("fixed_probability", ConnectionRule::Kind::fixed_probability)
+      .value("fixed_indegree", ConnectionRule::Kind::fixed_indegree)
+      .value("fixed_outdegree", ConnectionRule::Kind::fixed_outdegree)
+      .value("fixed_total_number", ConnectionRule::Kind::fixed_total_number)
       .finalize();
   py::native_enum<ValueSpec::Kind>(m, "ValueKind", "enum.Enum")
       .value("values", ValueSpec::Kind::values)
@@ -31,9 +31,11 @@ void bind_rules(py::module_& m) {
       .value("clip", ValueSpec::Limit::clip)
       .value("redraw", ValueSpec::Limit::redraw)
       .finalize();
-  py::class_<Rule>(m, "Rule").def(
-      py::init([](Rule::Kind kind, double p, std::uint64_t number, bool self_connections,
-                  bool multapses) { return Rule{kind, p, number, self_connections, multapses}; }),
+  py::class_<ConnectionRule>(m, "Rule").def(
+      py::init([](ConnectionRule::Kind kind, double p, std::uint64_t number, bool self_connections,
+                  bool multapses) {
+        return ConnectionRule{kind, p, number, self_connections, multapses};
+      }),
       py::arg("kind"), py::arg("p"), py::arg("number"), py::arg("self_connections"),
       py::arg("multapses"));
   py::class_<ValueSpec>(m, "ValueSpec")

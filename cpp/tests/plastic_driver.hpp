@@ -75,7 +75,7 @@ struct Case {
   bool early = false;
   double low = 0, high = 1;  // of the weights at the start
 
-  Plasticity plasticity() const { return {find_rule(rule), parameters, pairing, tie, axonal}; }
+  Plasticity plasticity() const { return {find_plasticity(rule), parameters, pairing, tie, axonal}; }
 };
 
 template <class R>

@@ -19,7 +19,7 @@ ParameterValues delta(double I_e = 0) {
 }
 std::size_t model() { return find_model("LIFDelta"); }
 Plasticity additive(double w_max) {
-  return {find_rule("STDP.additive"), {20, 20, 0.01, 0.0105, 0, w_max}};
+  return {find_plasticity("STDP.additive"), {20, 20, 0.01, 0.0105, 0, w_max}};
 }
 
 // Synapses (pre, post) of weight 1.5, which fires a LIFDelta at once, after one delay each.

@@ -110,22 +110,24 @@ void simulate(std::unique_ptr<Communicator> ranks, int threads, Outcome<R>& out,
   const auto noise = sim.add_poisson(130, {&rate, 1});
   const auto events = sim.add_events(3, {0, 5, 5, 40, 300}, {0, 1, 1, 2, 0});
   const auto many = sim.add_poisson(3000, {&rate, 1});
-  const Plasticity rule{find_rule("STDP.additive"), {20, 20, 4, 4.4, 0, 120}};
-  const auto connect = [&](std::size_t pre, std::size_t post, const Rule& how, const ValueSpec& w,
-                           const ValueSpec& d, const std::optional<Plasticity>& plastic = {}) {
+  const Plasticity rule{find_plasticity("STDP.additive"), {20, 20, 4, 4.4, 0, 120}};
+  const auto connect = [&](std::size_t pre, std::size_t post, const ConnectionRule& how,
+                           const ValueSpec& w, const ValueSpec& d,
+                           const std::optional<Plasticity>& plastic = {}) {
     sim.connect(pre, post,
                 Drawing<R>(how, {sizes[pre], {}, true}, {sizes[post], {}, true}, pre == post, w, d,
                            dt, 5, sim.next_projection(), threads, sim.own(post)),
                 Receptor::by_sign, plastic);
   };
-  const Rule tenth{Rule::Kind::fixed_probability, 0.1, 0, false, true};
+  const ConnectionRule tenth{ConnectionRule::Kind::fixed_probability, 0.1, 0, false, true};
   connect(E, I, tenth, spread(20, 60), spread(0.8, 4));
-  connect(I, E, {Rule::Kind::fixed_indegree, 1, 20, true, true}, spread(-200, -50), constant(0.8));
-  connect(noise, E, {Rule::Kind::fixed_total_number, 1, 5000, true, true}, constant(200),
+  connect(I, E, {ConnectionRule::Kind::fixed_indegree, 1, 20, true, true}, spread(-200, -50),
+          constant(0.8));
+  connect(noise, E, {ConnectionRule::Kind::fixed_total_number, 1, 5000, true, true}, constant(200),
           constant(2));
   connect(events, E, {}, constant(400), spread(0.9, 3));
   // Of many sources few have synapses.
-  connect(many, I, {Rule::Kind::fixed_total_number, 1, 200, true, true}, constant(500),
+  connect(many, I, {ConnectionRule::Kind::fixed_total_number, 1, 200, true, true}, constant(500),
           constant(1));
   connect(E, E, tenth, spread(10, 60), constant(0.8), rule);   // closed rows
   connect(noise, I, {}, spread(0, 20), constant(1.2), rule);   // a dense block

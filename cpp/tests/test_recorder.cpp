@@ -9,9 +9,8 @@ using namespace spikelet;
 namespace {
 
 SpikeRecorder recorder(std::size_t partitions, std::vector<bool> wanted = {}) {
-  SpikeRecorder r;
-  r.wanted = std::move(wanted);
-  r.logs.resize(partitions);
+  SpikeRecorder r(0, std::move(wanted));
+  r.need_logs(partitions);
   return r;
 }
 
@@ -39,4 +38,46 @@ TEST_CASE("only wanted elements are kept") {
 TEST_CASE("nothing recorded") {
   CHECK(recorder(0).merged().stamps.empty());
   CHECK(recorder(4).merged().elements.empty());
+}
+
+TEST_CASE("reading again appends what is new, and changes nothing that is still held") {
+  SpikeRecorder r = recorder(2);
+  const std::vector<Gid> a{3, 5}, b{1};
+  r.note(0, a, 0, 4);
+  const auto first = r.share();
+  CHECK(r.share() == first);
+  r.note(0, a, 0, 6);
+  r.note(1, b, 0, 6);
+  CHECK(r.size() == 5);
+  CHECK(r.merged().stamps == std::vector<Step>{4, 4, 6, 6, 6});
+  CHECK(r.merged().elements == std::vector<std::uint32_t>{3, 5, 1, 3, 5});
+  CHECK(first->stamps == std::vector<Step>{4, 4});
+  r.clear();
+  CHECK(r.size() == 0);
+  CHECK(r.merged().stamps.empty());
+  CHECK(first->elements == std::vector<std::uint32_t>{3, 5});
+}
+
+TEST_CASE("what nobody holds grows in place") {
+  SpikeRecorder r = recorder(1);
+  const std::vector<Gid> a{2};
+  const SpikeRecorder::Log* log = &r.merged();
+  for (Step stamp = 1; stamp < 100; ++stamp) {
+    r.note(0, a, 0, stamp);
+    CHECK(&r.merged() == log);
+  }
+  CHECK(log->stamps.size() == 99);
+}
+
+TEST_CASE(
+    "a state recorder makes room for the multiples of its interval, and drops what was not "
+    "reached") {
+  StateRecorder<float> r{0, 0, {4, 7}, 3, {}, {}};
+  r.allot(2, 10);
+  CHECK(r.stamps == std::vector<Step>{3, 6, 9});
+  CHECK(r.values.size() == 6);
+  CHECK(r.row(6) == r.values.data() + 2);
+  r.trim(8);
+  CHECK(r.stamps == std::vector<Step>{3, 6});
+  CHECK(r.values.size() == 4);
 }

@@ -70,8 +70,8 @@ TEST_CASE_TEMPLATE("each spike sends its share of the weight, after each delay",
   feed.table = &table;
   feed.post_end = 128;
   const std::vector<double> p{0.4, 15, 8, 1};
-  const auto store = make_plastic_store<R>(PlasticLayout::scaled_rows, feed,
-                                           {find_rule("TsodyksMarkram"), p}, dt, 8, -1, nullptr);
+  const auto store = make_plastic_store<R>(
+      PlasticLayout::scaled_rows, feed, {find_plasticity("TsodyksMarkram"), p}, dt, 8, -1, nullptr);
   // Stamps of both sources, which share nothing.
   const std::vector<std::vector<Step>> stamps{{1, 2, 30, 30, 200}, {3, 100, 101, 203}};
   constexpr Step end = 210;

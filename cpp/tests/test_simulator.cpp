@@ -34,12 +34,12 @@ ValueSpec spread(double low, double high) {
 }
 
 template <class R>
-struct Network {
+struct TestNetwork {
   Simulator<R> sim;
   std::vector<std::size_t> projections, recorders;
   std::size_t excitatory, inhibitory, other;
 
-  explicit Network(int threads, double shortest = 0.1, Step weights_every = 250)
+  explicit TestNetwork(int threads, double shortest = 0.1, Step weights_every = 250)
       : sim(dt, 5, threads) {
     excitatory = sim.add_neurons(find_model("LIF"), 400, lif(150), false);
     inhibitory = sim.add_neurons(find_model("LIF"), 150, lif(120), true);
@@ -54,7 +54,7 @@ struct Network {
     connect(noise, excitatory, 0.1, spread(-50, 300), delays);
     connect(excitatory, other, 0.02, spread(-0.5, 3), delays);
     connect(events, excitatory, 1, constant(400), delays);
-    const Plasticity rule{find_rule("STDP.additive"), {20, 20, 4, 4.4, 0, 120}};
+    const Plasticity rule{find_plasticity("STDP.additive"), {20, 20, 4, 4.4, 0, 120}};
     connect(excitatory, other, 0.05, spread(0, 1), constant(shortest), rule);  // closed rows
     connect(noise, inhibitory, 1, spread(0, 20), constant(shortest), rule);    // a dense block
     connect(excitatory, excitatory, 0.06, spread(10, 100), delays, rule);      // history
@@ -70,7 +70,7 @@ struct Network {
 
   void connect(std::size_t pre, std::size_t post, double p, const ValueSpec& weight,
                const ValueSpec& delay, const std::optional<Plasticity>& plasticity = {}) {
-    const Rule rule{Rule::Kind::fixed_probability, p, 0, false, true};
+    const ConnectionRule rule{ConnectionRule::Kind::fixed_probability, p, 0, false, true};
     const auto size = [&](std::size_t k) {
       return k == 3 ? std::size_t{130} : k == 4 ? std::size_t{3} : sim.neurons(k).size();
     };
@@ -116,7 +116,7 @@ struct Network {
 
 TEST_CASE_TEMPLATE("threads 1, 2, 3 and 7 give the same bits", R, float, double) {
   for (const double shortest : {0.1, 0.8}) {  // threads meet every step, or every eight
-    Network<R> one(1, shortest);
+    TestNetwork<R> one(1, shortest);
     one.sim.run(total, {});
     const auto expected = one.read();
     CHECK(one.spikes(0) > 500);
@@ -126,7 +126,7 @@ TEST_CASE_TEMPLATE("threads 1, 2, 3 and 7 give the same bits", R, float, double)
     CHECK(one.sim.weight_recorder(0).stamps == std::vector<Step>{250, 500});
     for (const int threads : {2, 3, 7}) {
       CAPTURE(threads);
-      Network<R> many(threads, shortest);
+      TestNetwork<R> many(threads, shortest);
       CHECK(many.sim.run(total, {}) == total);
       CHECK(many.read() == expected);
     }
@@ -137,7 +137,7 @@ TEST_CASE_TEMPLATE(
     "a run cut into pieces gives the bits of the whole, also when weights are read in between", R,
     float, double) {
   for (const double shortest : {0.1, 0.8}) {
-    Network<R> whole(2, shortest), cut(3, shortest);
+    TestNetwork<R> whole(2, shortest), cut(3, shortest);
     whole.sim.run(total, {});
     for (const Step piece : {1, 1, 7, 0, 64, 13, 250, 100, 164}) {
       CHECK(cut.sim.run(piece, {}) == piece);
@@ -164,7 +164,7 @@ TEST_CASE("another seed gives another run") {
 TEST_CASE(
     "poll stops a run at a step, after which it goes on with the bits of an undisturbed one") {
   for (const int threads : {1, 3}) {
-    Network<float> whole(threads, 0.1, 1 << 30), stopped(threads, 0.1, 1 << 30);
+    TestNetwork<float> whole(threads, 0.1, 1 << 30), stopped(threads, 0.1, 1 << 30);
     Step asked = -1;
     int calls = 0;
     const auto poll = [&](Step step) {
@@ -203,7 +203,7 @@ TEST_CASE("poll is asked also while weights are recorded often") {
 
 TEST_CASE_TEMPLATE("reset goes back to the start, with the weights as they were or as they are", R,
                    float, double) {
-  Network<R> first(2), again(2);
+  TestNetwork<R> first(2), again(2);
   first.sim.run(300, {});
   const auto expected = first.read();
   again.sim.run(500, {});

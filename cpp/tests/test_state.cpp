@@ -24,15 +24,15 @@ SynapseTable<R> table(std::vector<std::uint32_t> pre, std::vector<std::uint32_t>
 
 // Events, noise and neurons with plastic and static recurrent synapses.
 template <class R>
-struct Network {
+struct TestNetwork {
   Simulator<R> sim{dt, 3, 2};
   std::size_t neurons, plastic, fixed;
 
-  Network() {
+  TestNetwork() {
     neurons = sim.add_neurons(find_model("LIF"), 130, lif(90), false);
     sim.record_spikes(neurons, {});
     sim.inject_poisson(neurons, {800}, {90}, excitatory_channel);
-    const Plasticity rule{find_rule("STDP.additive"), {20, 20, 6, 5, 0, 150}};
+    const Plasticity rule{find_plasticity("STDP.additive"), {20, 20, 6, 5, 0, 150}};
     plastic = sim.connect(neurons, neurons, random(1, 0, 150), Receptor::by_sign, rule, -1);
     fixed = sim.connect(neurons, neurons, random(2, -120, 60), Receptor::by_sign, {}, -1);
   }
@@ -43,7 +43,7 @@ struct Network {
     weight.b = high;
     delay.a = 0.1;
     delay.b = 6;
-    const Rule rule{Rule::Kind::fixed_indegree, 1, 12, true, true};
+    const ConnectionRule rule{ConnectionRule::Kind::fixed_indegree, 1, 12, true, true};
     return connect_by_rule<R>(rule, {130, {}, true}, {130, {}, true}, true, weight, delay, dt, 3,
                               object);
   }
@@ -52,7 +52,7 @@ struct Network {
 
 // Carries everything over that a saved network holds.
 template <class R>
-void copy(Network<R>& from, Network<R>& to) {
+void copy(TestNetwork<R>& from, TestNetwork<R>& to) {
   const std::size_t n = from.neurons;
   to.sim.set_plastic_state(to.plastic, from.sim.plastic_state(from.plastic));
   to.sim.set_weights(to.fixed, from.sim.weights(from.fixed));
@@ -69,7 +69,7 @@ void copy(Network<R>& from, Network<R>& to) {
 TEST_CASE_TEMPLATE("a copy of all state goes on with the same bits", R, float, double) {
   for (const Step cut : {0, 1, 77, 400}) {
     CAPTURE(cut);
-    Network<R> original, loaded;
+    TestNetwork<R> original, loaded;
     original.sim.run(cut, {});
     copy(original, loaded);
     CHECK(loaded.sim.weights(loaded.plastic) == original.sim.weights(original.plastic));
@@ -100,7 +100,7 @@ TEST_CASE_TEMPLATE("a copy of all state goes on with the same bits", R, float, d
 }
 
 TEST_CASE_TEMPLATE("weights that are set are the weights that are read", R, float, double) {
-  Network<R> network;
+  TestNetwork<R> network;
   for (const Step piece : {0, 200, 1}) {
     network.sim.run(piece, {});
     for (const std::size_t k : {network.plastic, network.fixed}) {

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "spikelet/network/rules.hpp"
+#include "spikelet/network/connection_rules.hpp"
 
 namespace {
 
@@ -59,7 +59,7 @@ void check_moments(const ValueSpec& spec, double mean, double sd) {
 // Synapses from one source to the listed ones of ten targets.
 SynapseTable<double> table(const ValueSpec& weight, const ValueSpec& delay, double dt = 0.1,
                            const Selection& post = {10, {}, true}) {
-  const Rule rule;
+  const ConnectionRule rule;
   return connect_by_rule<double>(rule, {1, {}, true}, post, false, weight, delay, dt, 1, 0);
 }
 
@@ -129,7 +129,7 @@ TEST_CASE("drawn values go with their synapse, whichever others there are") {
 }
 
 TEST_CASE("drawn synapses of one pair come in order of delay") {
-  const Rule rule{Rule::Kind::fixed_total_number, 1, 2000, true, true};
+  const ConnectionRule rule{ConnectionRule::Kind::fixed_total_number, 1, 2000, true, true};
   const auto table = connect_by_rule<float>(rule, {5, {}, true}, {20, {}, true}, false, values({1}),
                                             distribution(Kind::uniform, 1, 9), 0.1, 1, 0);
   int wrong = 0;
@@ -186,7 +186,7 @@ TEST_CASE("a distribution of delays that reaches below dt says so when it does")
   const ValueSpec wide = distribution(Kind::normal, 0.5, 0.4);
   CHECK(DelayTable(wide, 0.1).may_fail());
   CHECK(!DelayTable(distribution(Kind::normal, 5, 0.4), 0.1).may_fail());
-  const Rule rule{Rule::Kind::fixed_outdegree, 1, 5000, true, true};
+  const ConnectionRule rule{ConnectionRule::Kind::fixed_outdegree, 1, 5000, true, true};
   CHECK_THROWS_AS(connect_by_rule<float>(rule, {5, {}, true}, {20, {}, true}, false, values({1}),
                                          wide, 0.1, 1, 0),
                   std::invalid_argument);

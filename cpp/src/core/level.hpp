@@ -8,7 +8,7 @@
 #include "core/neurons/propagators.hpp"
 #include "core/models.hpp"
 #include "core/scatter.hpp"
-#include "core/plasticity/rules.hpp"
+#include "core/plasticity/plasticity_rules.hpp"
 #include "core/plasticity/loops.hpp"
 // clang-format on
 

@@ -63,7 +63,7 @@ std::size_t find_model(std::string_view name) {
   return find_by_name("neuron model", models(), name);
 }
 
-std::size_t find_rule(std::string_view name) {
+std::size_t find_plasticity(std::string_view name) {
   return find_by_name("plasticity rule", plasticity_rules(), name);
 }
 

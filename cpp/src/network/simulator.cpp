@@ -1,40 +1,71 @@
-// Building a network.
 #include "spikelet/network/simulator.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
-#include <sstream>
+#include <chrono>
 #include <stdexcept>
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 namespace spikelet {
 namespace {
 
-std::string number(double x) {
-  std::ostringstream text;
-  text << x;
-  return text.str();
-}
+// Asks `poll` about fifty times a second, without reading the clock in every interval.
+class Poller {
+ public:
+  bool operator()(const Poll& poll, Step step) {
+    if (!poll || ++intervals_ < every_) {
+      return false;
+    }
+    intervals_ = 0;
+    const auto time = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> passed = time - last_;
+    if (passed.count() < 0.01) {
+      every_ = std::min<std::uint64_t>(2 * every_, 1u << 20);
+      return false;
+    }
+    every_ = passed.count() > 0.03 ? std::max<std::uint64_t>(every_ / 2, 1) : every_;
+    last_ = time;
+    return poll(step);
+  }
+
+ private:
+  std::uint64_t intervals_ = 0, every_ = 1;
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
 
 }  // namespace
+
+// Holds the network for one thread while it is laid out or runs.
+template <class R>
+class Simulator<R>::Use {
+ public:
+  explicit Use(std::atomic<bool>& busy) : busy_(busy) {
+    if (busy_.exchange(true)) {
+      throw std::logic_error("the network is running in another thread");
+    }
+  }
+  ~Use() { busy_ = false; }
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+
+ private:
+  std::atomic<bool>& busy_;
+};
 
 template <class R>
 Simulator<R>::Simulator(double dt, std::uint64_t seed, int threads, bool adapt,
                         std::unique_ptr<Communicator> ranks)
-    : dt_(dt), seed_(seed), threads_(threads), adapt_(adapt), ranks_(std::move(ranks)) {
-  if (ranks_) {
-    exchange_ = std::make_unique<SpikeExchange>(*ranks_);
-  }
-}
+    : ranks_(std::move(ranks)),
+      exchange_(ranks_ ? std::make_unique<SpikeExchange>(*ranks_) : nullptr),
+      network_(dt, seed, threads, ranks_.get()),
+      layout_(network_, adapt),
+      access_(network_, layout_),
+      loop_(network_, layout_, recorders_, flight_, exchange_.get()) {}
 
 template <class R>
 Simulator<R>::~Simulator() = default;
-
-template <class R>
-Range Simulator<R>::own(std::size_t population) const {
-  return own_range(population, nodes_[population].size, ranks_ ? ranks_->rank() : 0,
-                   ranks_ ? ranks_->size() : 1);
-}
 
 template <class R>
 void Simulator<R>::require_idle() const {
@@ -43,50 +74,54 @@ void Simulator<R>::require_idle() const {
   }
 }
 
+// Rebuilds the layout if the network has changed.
 template <class R>
-Simulator<R>::Use::Use(std::atomic<bool>& busy) : busy_(busy) {
-  if (busy_.exchange(true)) {
-    throw std::logic_error("the network is running in another thread");
+void Simulator<R>::make_ready() {
+  network_.share_changes();
+  if (!network_.changed) {
+    return;
   }
+  access_.unload();
+  network_.agree();
+  layout_.build();
+  network_.changed = false;
+  access_.load();
+  layout_.bind(recorders_);
+  layout_.enqueue(flight_);
+#if defined(__GLIBC__)
+  malloc_trim(0);  // tables are gone; their memory need not stay
+#endif
 }
 
+// A projection whose weights can be read. A plastic state that waits for its stores decides what
+// the weights are by now.
 template <class R>
-auto Simulator<R>::add_node(std::size_t n) -> Node& {
+Projection<R>& Simulator<R>::loaded(std::size_t projection) {
   require_idle();
-  if (n > 0xffffffffu - sources_ - 2 * block_size) {
-    throw std::length_error("a network holds at most 2^32 elements");
+  if (network_.projections[projection].plastic) {
+    make_ready();
   }
-  Node& node = nodes_.emplace_back();
-  node.size = n;
-  node.first_gid = sources_;
-  sources_ += static_cast<Gid>(n);
-  dirty_ = true;
-  return node;
+  return network_.projections[projection];
 }
 
 template <class R>
 std::size_t Simulator<R>::add_neurons(std::size_t model, std::size_t n,
                                       const ParameterValues& parameters, bool subtract) {
-  Node& node = add_node(n);
-  node.neurons = std::make_unique<Population<R>>(model, n, own(nodes_.size() - 1), node.first_gid,
-                                                 dt_, parameters, subtract);
-  node.neurons->rebase(now_);
-  return nodes_.size() - 1;
+  require_idle();
+  return network_.add_neurons(model, n, parameters, subtract);
 }
 
 template <class R>
 std::size_t Simulator<R>::add_events(std::size_t n, std::vector<Step> stamps,
                                      std::vector<std::uint32_t> elements) {
-  add_node(n).events.emplace(std::move(stamps), std::move(elements));
-  return nodes_.size() - 1;
+  require_idle();
+  return network_.add_events(n, std::move(stamps), std::move(elements));
 }
 
 template <class R>
 std::size_t Simulator<R>::add_poisson(std::size_t n, std::span<const double> rates) {
-  Node& node = add_node(n);
-  node.poisson.emplace(n, seed_, static_cast<std::uint32_t>(nodes_.size() - 1));
-  node.poisson->set_rates(rates, dt_);
-  return nodes_.size() - 1;
+  require_idle();
+  return network_.add_poisson(n, rates);
 }
 
 template <class R>
@@ -94,154 +129,310 @@ std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTabl
                                   Receptor receptor, const std::optional<Plasticity>& rule,
                                   std::optional<Step> born, std::function<std::size_t()> total) {
   require_idle();
-  if (ranks_ && !total) {
-    total = [n = table.size()] { return n; };
-  }
-  const bool magnitudes =
-      nodes_[post].neurons->model().conductance && receptor != Receptor::by_sign;
-  double low = -std::numeric_limits<double>::infinity(), high = -low;
-  if (rule) {
-    const auto bounds = rule->info().bounds(rule->parameters.data());
-    low = bounds[0];
-    high = bounds[1];
-    if (nodes_[post].neurons->model().early() && !rule->tie_potentiates) {
-      for (const std::uint16_t d : table.delay) {
-        if (dendritic_part(d, rule->axonal_fraction) == 0) {
-          throw std::invalid_argument(
-              "axonal_fraction must leave at least one step of each delay dendritic where "
-              "coincidence = \"ignore\" and synapses act on V_m at once, got " +
-              number(rule->axonal_fraction));
-        }
-      }
-    }
-  }
-  for (const R w : table.weight) {
-    if (!std::isfinite(w)) {
-      throw std::invalid_argument("weight must be finite, got " + std::to_string(w));
-    }
-    if (magnitudes && w < 0) {
-      throw std::invalid_argument("weight must be >= 0 nS where receptor= names one, got " +
-                                  std::to_string(w));
-    }
-    if (!(w >= static_cast<R>(low) && w <= static_cast<R>(high))) {
-      throw std::invalid_argument("weight must lie in [w_min, w_max] = [" + number(low) + ", " +
-                                  number(high) + "] of its plasticity, got " + number(w));
-    }
-  }
-  table.restrict_to(own(post));  // what is wrong with lists was told on all processes by now
-  Projection& projection = add_projection(pre, post, table.size(), receptor, born);
-  projection.rule = rule;
-  if (rule && rule->info().modulated) {
-    const auto& p = rule->parameters;
-    projection.reward = std::make_unique<RewardSignal>(
-        dt_, p[reward_tau], p[reward_tau_eligibility], p[reward_baseline]);
-  }
-  if (!table.delay.empty()) {
-    const auto [lo, hi] = std::minmax_element(table.delay.begin(), table.delay.end());
-    projection.shortest = *lo;
-    projection.longest = *hi;
-  }
-  if (rule) {
-    for (std::size_t k = 0; k < table.size(); ++k) {
-      projection.initial_weights.push_back(table.weight_of(k));
-    }
-  }
-  projection.total = std::move(total);
-  projection.table = std::move(table);
-  if (rule) {
-    const TableFacts facts(*projection.table, own(post), nodes_[post].size);
-    if (ranks_) {
-      projection.facts = facts;
-    } else {
-      choose_storage(projection, facts);
-    }
-  }
-  dirty_ = true;
-  return projections_.size() - 1;
-}
-
-template <class R>
-auto Simulator<R>::add_projection(std::size_t pre, std::size_t post, std::size_t size,
-                                  Receptor receptor, std::optional<Step> born) -> Projection& {
-  Projection& projection = projections_.emplace_back();
-  projection.pre = pre;
-  projection.post = post;
-  projection.size = size;
-  projection.receptor = receptor;
-  projection.born = born.value_or(now_ == 0 ? -1 : now_);
-  dirty_ = true;
-  return projection;
+  return network_.connect(pre, post, std::move(table), receptor, rule, born, std::move(total));
 }
 
 template <class R>
 std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, Drawing<R> drawing,
                                   Receptor receptor, const std::optional<Plasticity>& rule) {
   require_idle();
-  const bool magnitudes =
-      nodes_[post].neurons->model().conductance && receptor != Receptor::by_sign;
-  const double most = std::numeric_limits<R>::max();
-  // Of a pair's synapses, a table puts those of negative weight last, and so do stores that keep
-  // receptors apart.
-  const auto [low, high] = drawing.weights();
-  const bool by_sign = receptor == Receptor::by_sign && !nodes_[post].neurons->model().early();
-  std::function<std::size_t()> total;
-  if (ranks_ && drawing.counts_by_drawing()) {  // whoever asks pays for it
-    total = [known = std::optional<std::size_t>{}, shared = std::make_shared<Drawing<R>>(drawing),
-             threads = threads_]() mutable {
-      known = known ? *known : shared->total(threads);
-      return *known;
-    };
-  } else if (ranks_) {
-    total = [n = drawing.total(1)] { return n; };
-  }
-  if (rule || (low < 0 && high > 0 && !by_sign) ||
-      !drawing.deferrable(magnitudes ? 0.0 : -most, most)) {
-    return connect(pre, post, drawing.table(threads_), receptor, rule, {}, std::move(total));
-  }
-  const auto [shortest, longest] = drawing.delays();
-  Projection& projection = add_projection(pre, post, drawing.size(), receptor, {});
-  projection.shortest = shortest;
-  projection.longest = longest;
-  projection.total = std::move(total);
-  projection.drawing = std::move(drawing);
-  return projections_.size() - 1;
+  return network_.connect(pre, post, std::move(drawing), receptor, rule);
 }
 
 template <class R>
 void Simulator<R>::inject_poisson(std::size_t population, const std::vector<double>& rates,
                                   const std::vector<double>& weights, int channel) {
   require_idle();
-  Node& node = nodes_[population];
-  const ModelInfo& model = node.neurons->model();
-  std::vector<double> sent = weights;
-  if (model.conductance) {
-    std::transform(sent.begin(), sent.end(), sent.begin(), [](double w) { return std::abs(w); });
-  }
-  node.injectors.push_back(std::make_unique<PoissonInput<R>>(
-      node.size, rates, sent, model.early() ? int{early_channel} : channel, dt_, seed_,
-      injectors_++));
-  dirty_ = true;
+  network_.inject_poisson(population, rates, weights, channel);
 }
 
 template <class R>
 void Simulator<R>::inject_current(std::size_t population, std::vector<R> values,
                                   std::size_t columns, Step start) {
   require_idle();
-  Node& node = nodes_[population];
-  node.injectors.push_back(
-      std::make_unique<CurrentInput<R>>(std::move(values), columns, node.size, start));
-  ++injectors_;
-  dirty_ = true;
+  network_.inject_current(population, std::move(values), columns, start);
 }
 
 template <class R>
 void Simulator<R>::inject_noise(std::size_t population, const std::vector<double>& mean,
                                 const std::vector<double>& std, Step every, Step start) {
   require_idle();
-  Node& node = nodes_[population];
-  node.injectors.push_back(
-      std::make_unique<NoiseInput<R>>(node.size, mean, std, every, start, seed_, injectors_++));
-  dirty_ = true;
+  network_.inject_noise(population, mean, std, every, start);
+}
+
+template <class R>
+std::size_t Simulator<R>::record_spikes(std::size_t population, std::vector<bool> wanted) {
+  require_idle();
+  recorders_.spikes.emplace_back(population, std::move(wanted));
+  return recorders_.spikes.size() - 1;
+}
+
+template <class R>
+std::size_t Simulator<R>::record_state(std::size_t population, std::size_t state,
+                                       std::vector<std::uint32_t> elements, Step every) {
+  require_idle();
+  recorders_.states.push_back({population, state, std::move(elements), every, {}, {}});
+  return recorders_.states.size() - 1;
+}
+
+template <class R>
+std::size_t Simulator<R>::record_weights(std::size_t projection, Step every) {
+  require_idle();
+  recorders_.weights.push_back({projection, every, {}, {}});
+  return recorders_.weights.size() - 1;
+}
+
+template <class R>
+void Simulator<R>::regulate(const Regulation& regulation) {
+  require_idle();
+  regulations_.push_back(regulation);
+}
+
+template <class R>
+void Simulator<R>::prepare() {
+  const Use use(busy_);
+  make_ready();
+}
+
+template <class R>
+Step Simulator<R>::run(Step steps, const Poll& poll) {
+  const Use use(busy_);
+  make_ready();
+  layout_.bind(recorders_);
+  network_.keep_initial_states();
+  const Step first = network_.now, end = first + steps;
+  Poller poller;
+  const Poll timed = [&](Step step) { return poller(poll, step); };
+  for (bool stopped = false; network_.now < end && !stopped;) {
+    for (Node<R>& node : network_.nodes) {
+      if (node.neurons) {
+        node.neurons->rebase(network_.now);
+      }
+    }
+    stopped = loop_.run(next_stop(end), timed);
+    apply_regulations();
+    sample_weights();
+  }
+  return network_.now - first;
+}
+
+// Cuts a run where weights are sampled or regulated, and before the refractory clocks (32 bits)
+// could overflow.
+template <class R>
+Step Simulator<R>::next_stop(Step end) const {
+  const Step now = network_.now;
+  Step stop = std::min(end, now + (Step{1} << 29));
+  for (const WeightRecorder<R>& recorder : recorders_.weights) {
+    stop = std::min(stop, (now / recorder.every + 1) * recorder.every);
+  }
+  for (const Regulation& regulation : regulations_) {
+    stop = std::min(stop, (now / regulation.every + 1) * regulation.every);
+  }
+  return stop;
+}
+
+template <class R>
+void Simulator<R>::apply_regulations() {
+  for (const Regulation& regulation : regulations_) {
+    if (network_.now % regulation.every == 0) {
+      access_.plastic().regulate(network_.projections[regulation.projection], regulation);
+    }
+  }
+}
+
+template <class R>
+void Simulator<R>::sample_weights() {
+  for (WeightRecorder<R>& recorder : recorders_.weights) {
+    if (network_.now % recorder.every == 0) {
+      const std::vector<R> values = access_.weights(network_.projections[recorder.projection]);
+      recorder.stamps.push_back(network_.now);
+      recorder.values.insert(recorder.values.end(), values.begin(), values.end());
+    }
+  }
+}
+
+template <class R>
+void Simulator<R>::reset(bool keep_weights, Step at) {
+  require_idle();
+  const Step born = at == 0 ? -1 : at;
+  std::vector<std::vector<R>> kept(network_.projections.size());
+  for (std::size_t k = 0; k < kept.size(); ++k) {
+    const Projection<R>& projection = network_.projections[k];
+    if (!projection.rule) {
+      continue;
+    }
+    if (!keep_weights) {
+      kept[k] = projection.initial_weights;
+    } else if (!projection.in_stores) {
+      kept[k] = weights(k);
+    } else {
+      access_.plastic().finish(projection);  // the stores keep them
+    }
+  }
+  flight_ = {};
+  network_.restart(at, born);
+  layout_.restart(born);
+  for (std::size_t k = 0; k < kept.size(); ++k) {
+    if (!kept[k].empty()) {
+      access_.set_weights(network_.projections[k], kept[k]);
+    }
+  }
+  recorders_.clear();
+}
+
+template <class R>
+Population<R>& Simulator<R>::neurons(std::size_t population) {
+  require_idle();
+  return *network_.nodes[population].neurons;
+}
+
+template <class R>
+void Simulator<R>::set_events(std::size_t population, std::vector<Step> stamps,
+                              std::vector<std::uint32_t> elements) {
+  require_idle();
+  network_.nodes[population].events.emplace(std::move(stamps), std::move(elements));
+}
+
+template <class R>
+void Simulator<R>::set_rates(std::size_t population, std::span<const double> rates) {
+  require_idle();
+  network_.nodes[population].poisson->set_rates(rates, network_.dt);
+}
+
+template <class R>
+std::size_t Simulator<R>::projection_size(std::size_t projection) const {
+  return network_.projections[projection].size;
+}
+
+template <class R>
+std::size_t Simulator<R>::projection_total(std::size_t k) const {
+  const Projection<R>& projection = network_.projections[k];
+  return projection.total ? projection.total() : projection.size;
+}
+
+template <class R>
+std::uint32_t Simulator<R>::next_projection() const {
+  return static_cast<std::uint32_t>(network_.projections.size());
+}
+
+template <class R>
+SynapseTable<R> Simulator<R>::synapses(std::size_t projection) {
+  return access_.synapses(loaded(projection));
+}
+
+template <class R>
+std::vector<R> Simulator<R>::weights(std::size_t projection) {
+  return access_.weights(loaded(projection));
+}
+
+template <class R>
+void Simulator<R>::set_weights(std::size_t projection, std::span<const R> weights) {
+  require_idle();
+  if (network_.projections[projection].facts) {
+    network_.agree();  // with the other processes on the sign that weights keep
+  }
+  access_.set_weights(loaded(projection), weights);
+}
+
+template <class R>
+void Simulator<R>::normalise(std::size_t projection, double total) {
+  const Use use(busy_);
+  make_ready();
+  Regulation how;
+  how.total = total;
+  access_.plastic().regulate(network_.projections[projection], how);
+}
+
+template <class R>
+void Simulator<R>::set_amplitudes(std::size_t projection, const std::vector<double>& parameters) {
+  const Use use(busy_);
+  make_ready();
+  access_.plastic().set_amplitudes(network_.projections[projection], parameters);
+}
+
+template <class R>
+void Simulator<R>::set_reward(std::size_t projection, Step step, double level) {
+  require_idle();
+  network_.projections[projection].reward->set(step, level);
+}
+
+template <class R>
+double Simulator<R>::reward(std::size_t projection) const {
+  return network_.projections[projection].reward->level(network_.now);
+}
+
+template <class R>
+std::string Simulator<R>::describe_storage(std::size_t projection) const {
+  return access_.describe(network_.projections[projection]);
+}
+
+template <class R>
+std::size_t Simulator<R>::synapse_bytes() const {
+  return layout_.synapse_bytes();
+}
+
+template <class R>
+PlasticState<R> Simulator<R>::plastic_state(std::size_t projection) {
+  require_idle();
+  return access_.plastic_state(network_.projections[projection]);
+}
+
+template <class R>
+void Simulator<R>::set_plastic_state(std::size_t k, const PlasticState<R>& state) {
+  require_idle();
+  Projection<R>& projection = network_.projections[k];
+  if (projection.reward) {
+    projection.reward->clear();
+    for (std::size_t n = 0; n < state.reward_step.size(); ++n) {
+      projection.reward->set(state.reward_step[n], state.reward_level[n]);
+    }
+  }
+  access_.set_plastic_state(projection, state);
+}
+
+template <class R>
+std::vector<R> Simulator<R>::initial_weights(std::size_t projection) const {
+  return network_.projections[projection].initial_weights;
+}
+
+template <class R>
+void Simulator<R>::set_initial_weights(std::size_t projection, std::vector<R> weights) {
+  network_.projections[projection].initial_weights = std::move(weights);
+}
+
+template <class R>
+std::vector<R> Simulator<R>::initial_state(std::size_t population, std::size_t state) const {
+  return network_.initial_state(population, state);
+}
+
+template <class R>
+void Simulator<R>::set_initial_state(std::size_t population, std::size_t state,
+                                     std::vector<R> values) {
+  network_.set_initial_state(population, state, std::move(values));
+}
+
+template <class R>
+bool Simulator<R>::has_run(std::size_t population) const {
+  return !network_.nodes[population].initial.empty();
+}
+
+template <class R>
+Step Simulator<R>::born(std::size_t projection) const {
+  return network_.projections[projection].born;
+}
+
+template <class R>
+SpikesInFlight Simulator<R>::in_flight() const {
+  require_idle();
+  return flight_.after(network_.now - network_.longest_delay());
+}
+
+template <class R>
+void Simulator<R>::set_clock(Step now, const SpikesInFlight& spikes) {
+  require_idle();
+  network_.now = now;
+  flight_ = spikes;
+  network_.changed = true;
 }
 
 template class Simulator<float>;

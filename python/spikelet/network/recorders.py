@@ -94,13 +94,15 @@ class _Recorder(Recorded):
         if self._file is not None:
             with self._file.group(self._name) as (group, n):
                 return np.concatenate([group["stamps"][:n], held])
-        return np.concatenate([*(stamps for stamps, _ in self._memory()), held])
+        memory = [stamps for stamps, _ in self._memory()]
+        return np.concatenate([*memory, held]) if memory else held
 
     def _count(self) -> int:
         self.network._require_idle()
         earlier = sum(len(stamps) for stamps, _ in self._earlier)
-        on_disk = 0 if self._file is None else self._file.done[self._name][0]
-        return earlier + on_disk + len(self._held()[0])
+        if self._file is None:
+            return earlier + self.network._sim.recorded_count(self._kind, self.index)
+        return earlier + self._file.done[self._name][0] + len(self._held()[0])
 
     @property
     def _dt(self) -> float:

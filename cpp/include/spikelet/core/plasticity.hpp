@@ -1,6 +1,6 @@
 // What the engine knows of a plasticity rule, whatever its formulas: names, time constants, bounds,
-// compiled loops. The rules themselves are the headers in src/core/plasticity/, listed in rules.hpp
-// there.
+// compiled loops. The rules themselves are the headers in src/core/plasticity/, listed in
+// plasticity_rules.hpp there.
 //
 // A rule sees traces of the source's and the target's spikes and changes one weight at a time. At a
 // spike of the target the weight goes up by the source's trace times post_factor(), at a spike of
@@ -50,7 +50,7 @@ inline constexpr int reward_tau = 6, reward_tau_eligibility = 7, reward_baseline
 std::span<const PlasticityInfo> plasticity_rules();
 
 // Index of the rule of that name; throws std::invalid_argument that lists the names.
-std::size_t find_rule(std::string_view name);
+std::size_t find_plasticity(std::string_view name);
 
 // The rule of one projection, with its parameters.
 struct Plasticity {

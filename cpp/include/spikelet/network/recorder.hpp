@@ -1,6 +1,7 @@
-// What was recorded. Each partition writes to its own log or its own columns; reading merges.
+// Recorded spikes, states and weights. Each partition writes to its own log or its own columns.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -8,18 +9,34 @@
 
 namespace spikelet {
 
-struct SpikeRecorder {
+class SpikeRecorder {
+ public:
   struct alignas(128) Log {  // no two partitions write to one cache line
     std::vector<Step> stamps;
     std::vector<std::uint32_t> elements;
   };
-  std::size_t population = 0;
-  std::vector<bool> wanted;  // empty: all elements
-  std::vector<Log> logs;     // by partition
 
+  // wanted: whether to record each element; empty: all of them.
+  explicit SpikeRecorder(std::size_t population, std::vector<bool> wanted = {})
+      : population_(population), wanted_(std::move(wanted)) {}
+
+  std::size_t population() const { return population_; }
+  void need_logs(std::size_t partitions);
   void note(std::size_t partition, std::span<const Gid> gids, Gid first_gid, Step stamp);
-  // All spikes in order of (stamp, element).
-  Log merged() const;
+
+  std::size_t size() const;
+  // All spikes in order of (stamp, element). Reading again costs only what is new: no spike noted
+  // after a call may have an earlier stamp than one noted before it. The log that is returned never
+  // changes while someone else holds it.
+  std::shared_ptr<const Log> share();
+  const Log& merged() { return *share(); }
+  void clear();
+
+ private:
+  std::size_t population_;
+  std::vector<bool> wanted_;
+  std::vector<Log> fresh_;  // by partition: since the last call of share()
+  std::shared_ptr<Log> merged_ = std::make_shared<Log>();
 };
 
 template <class R>
@@ -29,6 +46,14 @@ struct StateRecorder {
   Step every = 1;
   std::vector<Step> stamps;
   std::vector<R> values;  // [stamps, elements]
+
+  // Makes room for the samples of the steps (now, end].
+  void allot(Step now, Step end);
+  // Drops the samples after `now`.
+  void trim(Step now);
+  // The row of values that belongs to a stamp.
+  R* row(Step stamp);
+  void clear();
 };
 
 template <class R>
@@ -37,6 +62,25 @@ struct WeightRecorder {
   Step every = 1;
   std::vector<Step> stamps;
   std::vector<R> values;  // [stamps, synapses]
+
+  void clear();
 };
+
+// All recorders of a network, numbered by kind in order of creation.
+template <class R>
+struct Recorders {
+  std::vector<SpikeRecorder> spikes;
+  std::vector<StateRecorder<R>> states;
+  std::vector<WeightRecorder<R>> weights;
+
+  void clear();
+};
+
+extern template struct StateRecorder<float>;
+extern template struct StateRecorder<double>;
+extern template struct WeightRecorder<float>;
+extern template struct WeightRecorder<double>;
+extern template struct Recorders<float>;
+extern template struct Recorders<double>;
 
 }  // namespace spikelet

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "spikelet/core/model.hpp"
-#include "spikelet/network/rules.hpp"
+#include "spikelet/network/connection_rules.hpp"
 #include "spikelet/network/synapses.hpp"
 
 namespace spikelet {

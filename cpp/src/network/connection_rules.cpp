@@ -1,4 +1,4 @@
-#include "spikelet/network/rules.hpp"
+#include "spikelet/network/connection_rules.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -29,9 +29,9 @@ void require_enough(const char* rule, std::uint64_t k, std::uint64_t candidates,
 }  // namespace
 
 template <class R>
-Drawing<R>::Drawing(const Rule& rule, Selection pre, Selection post, bool same, ValueSpec weight,
-                    ValueSpec delay, double dt, std::uint64_t seed, std::uint32_t projection,
-                    int threads, Range own)
+Drawing<R>::Drawing(const ConnectionRule& rule, Selection pre, Selection post, bool same,
+                    ValueSpec weight, ValueSpec delay, double dt, std::uint64_t seed,
+                    std::uint32_t projection, int threads, Range own)
     : rule_(rule),
       pre_(std::move(pre)),
       post_(std::move(post)),
@@ -47,16 +47,16 @@ Drawing<R>::Drawing(const Rule& rule, Selection pre, Selection post, bool same, 
   }
   const std::size_t n = pre_.size(), m = post_.size();
   switch (rule_.kind) {
-    case Rule::Kind::fixed_total_number:
+    case ConnectionRule::Kind::fixed_total_number:
       split_total(threads);
       break;
-    case Rule::Kind::fixed_indegree:
+    case ConnectionRule::Kind::fixed_indegree:
       for (std::size_t j = 0; j < m; ++j) {
         const bool skip = self_of(pre_, post_[j]) < n;
         require_enough("FixedIndegree", rule_.number, n - (skip ? 1 : 0), rule_.multapses);
       }
       break;
-    case Rule::Kind::fixed_outdegree:
+    case ConnectionRule::Kind::fixed_outdegree:
       for (std::size_t i = 0; i < n; ++i) {
         const bool skip = self_of(post_, pre_[i]) < m;
         require_enough("FixedOutdegree", rule_.number, m - (skip ? 1 : 0), rule_.multapses);
@@ -74,21 +74,21 @@ template <class R>
 std::size_t Drawing<R>::total(int threads) const {
   const std::size_t n = pre_.size(), m = post_.size();
   switch (rule_.kind) {
-    case Rule::Kind::fixed_total_number:
+    case ConnectionRule::Kind::fixed_total_number:
       return rule_.number;
-    case Rule::Kind::fixed_indegree:
+    case ConnectionRule::Kind::fixed_indegree:
       return m * rule_.number;
-    case Rule::Kind::fixed_outdegree:
+    case ConnectionRule::Kind::fixed_outdegree:
       return n * rule_.number;
-    case Rule::Kind::fixed_probability:
+    case ConnectionRule::Kind::fixed_probability:
       return count({0, 0xffffffffu}, threads);
     default: {
       std::size_t selfs = 0;
       for (std::size_t i = 0; same_ && !rule_.self_connections && i < n; ++i) {
         const std::uint64_t self = self_of(post_, pre_[i]);
-        selfs += rule_.kind == Rule::Kind::all_to_all ? self < m : self == i;
+        selfs += rule_.kind == ConnectionRule::Kind::all_to_all ? self < m : self == i;
       }
-      return (rule_.kind == Rule::Kind::all_to_all ? n * m : n) - selfs;
+      return (rule_.kind == ConnectionRule::Kind::all_to_all ? n * m : n) - selfs;
     }
   }
 }
@@ -225,15 +225,15 @@ void Drawing<R>::draw_row(std::size_t i, std::uint32_t begin, std::uint32_t end,
     }
   };
   switch (rule_.kind) {
-    case Rule::Kind::all_to_all:
+    case ConnectionRule::Kind::all_to_all:
       keyed_by_target(begin, std::min<std::size_t>(end, m));
       break;
-    case Rule::Kind::one_to_one:
+    case ConnectionRule::Kind::one_to_one:
       if (within(i)) {
         keyed_by_target(i, i + 1);
       }
       break;
-    case Rule::Kind::fixed_probability: {
+    case ConnectionRule::Kind::fixed_probability: {
       if (rule_.p <= 0) {
         break;
       }
@@ -256,7 +256,7 @@ void Drawing<R>::draw_row(std::size_t i, std::uint32_t begin, std::uint32_t end,
       });
       break;
     }
-    case Rule::Kind::fixed_outdegree: {
+    case ConnectionRule::Kind::fixed_outdegree: {
       Draws draws(stream_, more_, source, rule_.number);
       choose(draws, m, rule_.number, rule_.multapses, self,
              [&](std::uint32_t number, const Draw& draw, std::uint64_t j) {
@@ -266,7 +266,7 @@ void Drawing<R>::draw_row(std::size_t i, std::uint32_t begin, std::uint32_t end,
              });
       break;
     }
-    case Rule::Kind::fixed_total_number:
+    case ConnectionRule::Kind::fixed_total_number:
       for_blocks([&](std::size_t b, std::uint64_t first, std::uint64_t width, std::uint64_t key) {
         const std::uint32_t k = counts_[(b - first_block_) * n + i];
         Draws draws(stream_, more_, key, k);
@@ -278,7 +278,7 @@ void Drawing<R>::draw_row(std::size_t i, std::uint32_t begin, std::uint32_t end,
                });
       });
       break;
-    case Rule::Kind::fixed_indegree:
+    case ConnectionRule::Kind::fixed_indegree:
       break;  // not by source
   }
 }
@@ -289,7 +289,7 @@ template <class R>
 template <class Add>
 void Drawing<R>::draw_by_target(std::size_t begin, std::size_t end, Add&& add) const {
   const std::size_t n = pre_.size(), m = post_.size();
-  if (rule_.kind == Rule::Kind::fixed_indegree) {
+  if (rule_.kind == ConnectionRule::Kind::fixed_indegree) {
     for (std::size_t j = begin; j < end; ++j) {
       if (!own_.contains(post_[j])) {
         continue;

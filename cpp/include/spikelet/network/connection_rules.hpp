@@ -15,7 +15,7 @@
 
 namespace spikelet {
 
-struct Rule {
+struct ConnectionRule {
   enum class Kind {
     all_to_all,
     one_to_one,
@@ -64,7 +64,7 @@ class Drawing {
   // std::invalid_argument for what cannot be drawn. Threads are for counting. Only synapses onto
   // elements of `own` are wanted; but where weights or delays are lists, they are of all synapses,
   // and so is the table.
-  Drawing(const Rule& rule, Selection pre, Selection post, bool same, ValueSpec weight,
+  Drawing(const ConnectionRule& rule, Selection pre, Selection post, bool same, ValueSpec weight,
           ValueSpec delay, double dt, std::uint64_t seed, std::uint32_t projection, int threads = 1,
           Range own = {0, 0xffffffffu});
 
@@ -74,7 +74,7 @@ class Drawing {
   std::size_t size() const { return size_; }  // of a deferrable one; of own targets
   // Onto all targets.
   std::size_t total(int threads) const;
-  bool counts_by_drawing() const { return rule_.kind == Rule::Kind::fixed_probability; }
+  bool counts_by_drawing() const { return rule_.kind == ConnectionRule::Kind::fixed_probability; }
   std::pair<Step, Step> delays() const;  // of a deferrable one: shortest, longest
   bool draws_weights() const { return weight_.drawn(); }
   std::pair<double, double> weights() const { return weight_.range(); }
@@ -101,7 +101,7 @@ class Drawing {
   std::size_t count(Range own, int threads) const;
   std::uint64_t self_of(const Selection& other, std::uint32_t element) const;
 
-  Rule rule_;
+  ConnectionRule rule_;
   Selection pre_, post_;
   Range own_;
   bool same_;
@@ -117,9 +117,10 @@ class Drawing {
 
 // Drawing and storing at once.
 template <class R>
-SynapseTable<R> connect_by_rule(const Rule& rule, const Selection& pre, const Selection& post,
-                                bool same, const ValueSpec& weight, const ValueSpec& delay,
-                                double dt, std::uint64_t seed, std::uint32_t projection) {
+SynapseTable<R> connect_by_rule(const ConnectionRule& rule, const Selection& pre,
+                                const Selection& post, bool same, const ValueSpec& weight,
+                                const ValueSpec& delay, double dt, std::uint64_t seed,
+                                std::uint32_t projection) {
   return Drawing<R>(rule, pre, post, same, weight, delay, dt, seed, projection).table();
 }
 

@@ -8,12 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "spikelet/network/rules.hpp"
+#include "spikelet/network/connection_rules.hpp"
 
 namespace {
 
 using namespace spikelet;
-using Kind = Rule::Kind;
+using Kind = ConnectionRule::Kind;
 using Pair = std::pair<std::uint32_t, std::uint32_t>;
 
 constexpr std::uint64_t seed = 12;
@@ -24,7 +24,7 @@ Selection some(std::size_t n, std::vector<std::uint32_t> elements) {
 }
 
 // The pairs in canonical order.
-std::vector<Pair> draw(const Rule& rule, const Selection& pre, const Selection& post,
+std::vector<Pair> draw(const ConnectionRule& rule, const Selection& pre, const Selection& post,
                        bool same = false, std::uint32_t projection = 0) {
   ValueSpec one;
   one.values = {1.0};
@@ -60,7 +60,7 @@ std::map<std::uint32_t, int> degrees(const std::vector<Pair>& pairs, bool of_pre
 constexpr Kind kinds[] = {Kind::all_to_all,     Kind::one_to_one,      Kind::fixed_probability,
                           Kind::fixed_indegree, Kind::fixed_outdegree, Kind::fixed_total_number};
 
-Rule rule_of(Kind kind, bool self = true, bool multapses = true) {
+ConnectionRule rule_of(Kind kind, bool self = true, bool multapses = true) {
   return {kind, 0.3, kind == Kind::fixed_total_number ? 500u : 20u, self, multapses};
 }
 
@@ -84,7 +84,7 @@ TEST_CASE("each rule makes the number of synapses that it promises") {
 }
 
 TEST_CASE("fixed_probability makes a binomial number, spread evenly, and no multapses") {
-  const Rule rule{Kind::fixed_probability, 0.1, 0, true, true};
+  const ConnectionRule rule{Kind::fixed_probability, 0.1, 0, true, true};
   const auto pairs = draw(rule, all(500), all(400));
   const double expected = 500 * 400 * 0.1;
   CHECK(std::abs(static_cast<double>(pairs.size()) - expected) < 4 * std::sqrt(expected * 0.9));
@@ -138,7 +138,7 @@ TEST_CASE("selections: only the listed elements take part") {
     CAPTURE(static_cast<int>(kind));
     const bool one = kind == Kind::one_to_one;
     const Selection& to = one ? pre : post;
-    const Rule rule{kind, 0.7, 2, false, true};
+    const ConnectionRule rule{kind, 0.7, 2, false, true};
     for (const Pair& pair : draw(rule, pre, to, true)) {
       CHECK(std::count(pre.elements.begin(), pre.elements.end(), pair.first) == 1);
       CHECK(std::count(to.elements.begin(), to.elements.end(), pair.second) == 1);
@@ -173,7 +173,8 @@ TEST_CASE("rows drawn by slices of targets are the table, whatever the slices an
       continue;
     }
     CAPTURE(static_cast<int>(kind));
-    const Rule rule{kind, 0.05, kind == Kind::fixed_total_number ? 200000u : 300u, true, true};
+    const ConnectionRule rule{kind, 0.05, kind == Kind::fixed_total_number ? 200000u : 300u, true,
+                              true};
     const Drawing<float> drawing(rule, all(n), all(m), false, weight, delay, 0.1, seed, 3, 2);
     REQUIRE(drawing.deferrable(-10, 10));
     const auto table = drawing.table(3);
@@ -207,7 +208,7 @@ TEST_CASE(
     "a total number is drawn uniformly over blocks of targets, without self connections too") {
   for (const bool self : {true, false}) {
     const std::size_t n = 5000;  // two blocks, the second one smaller
-    const Rule rule{Kind::fixed_total_number, 1, 400000, self, true};
+    const ConnectionRule rule{Kind::fixed_total_number, 1, 400000, self, true};
     std::vector<double> by_block(2, 0.0), by_source(2, 0.0);
     for (const Pair& pair : draw(rule, all(n), all(n), true)) {
       by_block[pair.second / 4096] += 1;
@@ -220,7 +221,8 @@ TEST_CASE(
 }
 
 TEST_CASE("what might fail is not deferred") {
-  const auto deferrable = [](const Rule& rule, const ValueSpec& weight, const ValueSpec& delay) {
+  const auto deferrable = [](const ConnectionRule& rule, const ValueSpec& weight,
+                             const ValueSpec& delay) {
     return Drawing<float>(rule, all(30), all(30), false, weight, delay, 0.1, seed, 0)
         .deferrable(-1e30, 1e30);
   };
@@ -229,7 +231,7 @@ TEST_CASE("what might fail is not deferred") {
                          double high = 0) {
     return ValueSpec{ValueSpec::Kind::normal, {0.0}, a, b, limit, low, high};
   };
-  const Rule rule = rule_of(Kind::fixed_total_number);
+  const ConnectionRule rule = rule_of(Kind::fixed_total_number);
   CHECK(deferrable(rule, normal(1, 1), normal(5, 0.1)));
   CHECK(deferrable(rule, normal(1, 1), normal(0.5, 1, Limit::redraw, 0.1, 5)));
   CHECK(!deferrable(rule, normal(1, 1), normal(1.5, 0.7)));  // some delays are below dt
@@ -241,7 +243,7 @@ TEST_CASE("what might fail is not deferred") {
 
 TEST_CASE("empty populations") {
   for (const Kind kind : kinds) {
-    const Rule none{kind, 0.5, 0, true, true};
+    const ConnectionRule none{kind, 0.5, 0, true, true};
     CHECK(draw(none, all(0), all(0)).empty());
     CHECK((kind == Kind::one_to_one || draw(none, all(3), all(0)).empty()));
   }

@@ -1,0 +1,72 @@
+// How a network lies in memory: its targets in partitions, its synapses in the partitions' stores.
+// Results do not depend on the layout: additions to a target come in the order (store, stamp,
+// source, position in the row), and random draws are keyed by element and step.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "spikelet/network/network.hpp"
+#include "spikelet/network/partition.hpp"
+#include "spikelet/network/recorder.hpp"
+#include "spikelet/network/spikes_in_flight.hpp"
+
+namespace spikelet {
+
+// A synapse met on a walk in stored order.
+template <class R>
+struct StoredSynapse {
+  std::uint32_t post;
+  SynapseRef<R> synapse;
+  std::size_t partition;
+};
+
+template <class R>
+class Layout {
+ public:
+  // adapt: fewer partitions than threads for networks too small to gain from more.
+  Layout(Network<R>& network, bool adapt) : network_(network), adapt_(adapt) {}
+
+  // Splits the network into partitions and builds their stores from tables and drawings.
+  void build();
+  // Connects slices with the recorders that are new since the last call or since build().
+  void bind(Recorders<R>& recorders);
+  // Hands spikes in flight to the stores.
+  void enqueue(const SpikesInFlight& spikes);
+  // Stores forget everything but weights, and ignore spikes up to `born`.
+  void restart(Step born);
+  std::size_t synapse_bytes() const;
+
+  // Visits (index, source, synapse) in stored order: by source, target, delay, channel, creation.
+  void for_each_synapse(
+      const Projection<R>& projection,
+      const std::function<void(std::uint64_t, std::uint32_t, const StoredSynapse<R>&)>& visitor);
+  // The partition's part of a plastic projection, or null.
+  PlasticStore<R>* plastic_store(const Projection<R>& projection, std::size_t partition) const {
+    return static_cast<PlasticStore<R>*>(partitions[partition].stores[projection.store].get());
+  }
+  // The slice of a projection's targets; there must be one.
+  const Slice<R>& targets(const Projection<R>& projection, std::size_t partition) const;
+
+  std::vector<Partition<R>> partitions;
+
+ private:
+  void place_stores();
+  std::size_t segment_length() const;
+  std::size_t partition_count() const;
+  void split();
+  void find_reorder(Projection<R>& projection) const;
+  void build_stores();
+  std::vector<std::vector<Feed<R>>> feeds_of(const Partition<R>& partition) const;
+  void bind_inputs();
+
+  Network<R>& network_;
+  bool adapt_;
+  std::vector<Step> store_born_;                     // by store
+  std::size_t bound_spikes_ = 0, bound_states_ = 0;  // recorders that the slices know
+};
+
+extern template class Layout<float>;
+extern template class Layout<double>;
+
+}  // namespace spikelet

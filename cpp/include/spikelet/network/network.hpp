@@ -1,0 +1,154 @@
+// The description of one network: its nodes (populations and spike sources), projections and
+// inputs. Objects are added and numbered in order of creation. Several processes can share a
+// network: each owns a part of every node and the synapses onto that part.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "spikelet/network/connection_rules.hpp"
+#include "spikelet/network/injector.hpp"
+#include "spikelet/network/plastic_state.hpp"
+#include "spikelet/network/plastic_store.hpp"
+#include "spikelet/network/population.hpp"
+#include "spikelet/network/ranks.hpp"
+#include "spikelet/network/reward.hpp"
+#include "spikelet/network/source.hpp"
+#include "spikelet/network/synapses.hpp"
+#include "spikelet/network/table_facts.hpp"
+
+namespace spikelet {
+
+inline constexpr Step longest_interval = 32;  // steps between two synchronisation points at most
+
+// A population of neurons or a spike source.
+template <class R>
+struct Node {
+  std::size_t size = 0;
+  Gid first_gid = 0;
+  std::unique_ptr<Population<R>> neurons;  // one of these three
+  std::optional<EventSource> events;
+  std::optional<PoissonSource> poisson;
+  std::vector<std::unique_ptr<Injector<R>>> injectors;
+  bool external = false;                // some injector drives a current
+  std::vector<std::vector<R>> initial;  // states at step 0, once the network has run
+};
+
+template <class R>
+struct Projection {
+  std::size_t pre = 0, post = 0, size = 0;
+  Receptor receptor = Receptor::by_sign;
+  std::optional<Plasticity> rule;
+  PlasticLayout layout = PlasticLayout::history;
+  int one_channel = -1;                  // plastic: the channel of all weights it may ever have
+  int sign = 0;                          // that its weights keep
+  std::uint16_t one_delay = 0;           // of all its synapses, or 0
+  std::unique_ptr<RewardSignal> reward;  // if the rule asks for it
+  Step born = 0;                         // spikes up to this stamp do not use it
+  Step shortest = 1, longest = 1;
+  std::function<std::size_t()> total;  // synapses of all processes, where `size` is not that
+  std::optional<TableFacts> facts;     // plastic: until its layout is chosen
+  // Where the synapses are: in a table until they are laid out, then in the stores. Static synapses
+  // of a rule may instead be drawn, again and again, until their weights are set, or read before
+  // they are laid out.
+  std::optional<SynapseTable<R>> table;
+  std::optional<Drawing<R>> drawing;
+  bool in_stores = false;
+  std::optional<PlasticState<R>> plastic;  // that belongs to the table
+  std::vector<std::pair<std::uint64_t, std::uint64_t>>
+      reorder;                     // (canonical, as stored) where they differ
+  std::size_t store = 0;           // index into Partition::stores
+  std::vector<R> initial_weights;  // plastic: for reset
+
+  // From stored to canonical order.
+  template <class T>
+  void to_canonical(std::vector<T>& values) const {
+    std::vector<T> moved;
+    for (const auto& [canonical, stored] : reorder) {
+      moved.push_back(values[stored]);
+    }
+    for (std::size_t k = 0; k < moved.size(); ++k) {
+      values[reorder[k].first] = moved[k];
+    }
+  }
+};
+
+template <class R>
+class Network {
+ public:
+  // ranks: the processes that share the network, or null.
+  Network(double dt, std::uint64_t seed, int threads, Communicator* ranks);
+
+  // The elements of a node that this process owns.
+  Range own(std::size_t node) const;
+
+  std::size_t add_neurons(std::size_t model, std::size_t n, const ParameterValues& parameters,
+                          bool subtract);
+  std::size_t add_events(std::size_t n, std::vector<Step> stamps,
+                         std::vector<std::uint32_t> elements);
+  std::size_t add_poisson(std::size_t n, std::span<const double> rates);
+  // total: synapses onto all targets, where the table has fewer.
+  std::size_t connect(std::size_t pre, std::size_t post, SynapseTable<R> table, Receptor receptor,
+                      const std::optional<Plasticity>& rule, std::optional<Step> born,
+                      std::function<std::size_t()> total);
+  // Static synapses are drawn only when they are laid out, where that cannot fail.
+  std::size_t connect(std::size_t pre, std::size_t post, Drawing<R> drawing, Receptor receptor,
+                      const std::optional<Plasticity>& rule);
+  void inject_poisson(std::size_t population, const std::vector<double>& rates,
+                      const std::vector<double>& weights, int channel);
+  void inject_current(std::size_t population, std::vector<R> values, std::size_t columns,
+                      Step start);
+  void inject_noise(std::size_t population, const std::vector<double>& mean,
+                    const std::vector<double>& std, Step every, Step start);
+
+  // How a store sees the projection, apart from its synapses and the slice of its targets.
+  Feed<R> feed_of(const Projection<R>& projection) const;
+  // Whether conductances are stored as magnitudes, so that signs must be put back.
+  bool stores_magnitudes(const Projection<R>& projection) const;
+  // The synapses of a projection that is not laid out. From now on it keeps them as a table.
+  const SynapseTable<R>& table_of(Projection<R>& projection) const;
+
+  // States at step 0, where reset() goes back to: the current ones while the network has not run.
+  std::vector<R> initial_state(std::size_t population, std::size_t state) const;
+  void set_initial_state(std::size_t population, std::size_t state, std::vector<R> values);
+  void keep_initial_states();
+  // Back to the initial states at step `at`; no projection uses spikes up to `born`.
+  void restart(Step at, Step born);
+
+  // Collective: makes the delays and the layouts of plastic projections those of all processes.
+  void agree();
+  // Collective: a layout that has become invalid on one process is rebuilt on all of them.
+  void share_changes();
+  Step longest_delay() const;
+
+  const double dt;
+  const std::uint64_t seed;
+  const int threads;
+  Step now = 0;
+  bool changed = true;  // since the layout was built
+  std::vector<Node<R>> nodes;
+  std::vector<Projection<R>> projections;
+  // Of all processes: steps between two synchronisation points (the shortest delay) and the longest
+  // delay.
+  Step interval = 1, agreed_longest = 1;
+
+ private:
+  Node<R>& add_node(std::size_t n);
+  Projection<R>& add_projection(std::size_t pre, std::size_t post, std::size_t size,
+                                Receptor receptor, std::optional<Step> born);
+  void check(const SynapseTable<R>& table, std::size_t post, Receptor receptor,
+             const std::optional<Plasticity>& rule) const;
+  void choose_plastic_layout(Projection<R>& projection, const TableFacts& facts) const;
+
+  Communicator* ranks_;
+  Gid gids_ = 0;  // given out so far
+  std::uint32_t injectors_ = 0;
+};
+
+extern template class Network<float>;
+extern template class Network<double>;
+
+}  // namespace spikelet

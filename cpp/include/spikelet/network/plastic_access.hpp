@@ -1,0 +1,37 @@
+// Reads and changes plastic projections that are laid out, between steps.
+#pragma once
+
+#include <vector>
+
+#include "spikelet/network/layout.hpp"
+#include "spikelet/network/regulation.hpp"
+
+namespace spikelet {
+
+template <class R>
+class PlasticAccess {
+ public:
+  PlasticAccess(Network<R>& network, Layout<R>& layout) : network_(network), layout_(layout) {}
+
+  // Brings the weights up to date.
+  void finish(const Projection<R>& projection);
+  // The weights as of now, in canonical order. Reading changes no bit of what follows.
+  std::vector<R> weights(const Projection<R>& projection);
+  // Everything that an exact copy needs.
+  PlasticState<R> state(const Projection<R>& projection);
+  void set_state(const Projection<R>& projection, const PlasticState<R>& state);
+  void regulate(const Projection<R>& projection, const Regulation& how);
+  // The same rule with other amplitudes, from now on.
+  void set_amplitudes(Projection<R>& projection, const std::vector<double>& parameters);
+
+ private:
+  std::vector<R> factors(PlasticStore<R>& store, const Regulation& how) const;
+
+  Network<R>& network_;
+  Layout<R>& layout_;
+};
+
+extern template class PlasticAccess<float>;
+extern template class PlasticAccess<double>;
+
+}  // namespace spikelet

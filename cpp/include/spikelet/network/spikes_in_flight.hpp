@@ -1,0 +1,28 @@
+// Spikes that some synapse may still have to deliver. They are kept so that stores can be rebuilt
+// at any time and a saved network can go on.
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <vector>
+
+#include "spikelet/core/types.hpp"
+
+namespace spikelet {
+
+struct SpikesInFlight {
+  std::vector<Step> stamps;  // in order of (stamp, gid)
+  std::vector<Gid> gids;
+
+  void add(std::span<const Gid> spikes, Step stamp) {
+    stamps.insert(stamps.end(), spikes.size(), stamp);
+    gids.insert(gids.end(), spikes.begin(), spikes.end());
+  }
+  // Those with a later stamp than `oldest`.
+  SpikesInFlight after(Step oldest) const {
+    const auto first = std::upper_bound(stamps.begin(), stamps.end(), oldest) - stamps.begin();
+    return {{stamps.begin() + first, stamps.end()}, {gids.begin() + first, gids.end()}};
+  }
+};
+
+}  // namespace spikelet

@@ -1,0 +1,50 @@
+// The step loop: a team of threads advances a network that is laid out. Each thread works on its
+// own partitions. Threads meet once an interval (the shortest delay) to exchange spikes, and so do
+// the processes that share the network. Neither threads nor processes nor the way a run is cut
+// change any bit.
+#pragma once
+
+#include <functional>
+
+#include "spikelet/network/layout.hpp"
+#include "spikelet/network/spike_exchange.hpp"
+
+namespace spikelet {
+
+// Called now and then with the step reached; true stops the run there.
+using Poll = std::function<bool(Step)>;
+
+template <class R>
+class StepLoop {
+ public:
+  // exchange: with the other processes, or null.
+  StepLoop(Network<R>& network, Layout<R>& layout, Recorders<R>& recorders, SpikesInFlight& flight,
+           SpikeExchange* exchange)
+      : network_(network),
+        layout_(layout),
+        recorders_(recorders),
+        flight_(flight),
+        exchange_(exchange) {}
+
+  // Advances to the step `end`. Returns true if `poll` stopped it earlier.
+  bool run(Step end, const Poll& poll);
+
+ private:
+  struct Span;   // one call of run(): what its threads share
+  class Member;  // one of these threads
+
+  void emit_at_time_0();
+  void forget_old_spikes(Step step);
+
+  Network<R>& network_;
+  Layout<R>& layout_;
+  Recorders<R>& recorders_;
+  SpikesInFlight& flight_;
+  SpikeExchange* exchange_;
+  std::size_t flight_limit_ = 65536;
+};
+
+extern template class StepLoop<float>;
+extern template class StepLoop<double>;
+
+}  // namespace spikelet

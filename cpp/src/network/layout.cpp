@@ -1,0 +1,404 @@
+#include "spikelet/network/layout.hpp"
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+
+#include "spikelet/core/parallel.hpp"
+#include "spikelet/network/static_store.hpp"
+
+namespace spikelet {
+namespace {
+
+constexpr std::size_t local_limit =
+    65408;  // elements of a partition: 16-bit targets, less the spare ones
+constexpr std::size_t first_level_elements = 5120;  // of which a buffer fits the cache well
+constexpr std::size_t worth_a_thread =
+    6144;  // elements below which synchronisation costs more than a second thread gains
+
+}  // namespace
+
+template <class R>
+void Layout<R>::build() {
+  place_stores();
+  split();
+  for (Projection<R>& projection : network_.projections) {
+    find_reorder(projection);
+  }
+  build_stores();
+  bind_inputs();
+}
+
+// Gives each projection its store. Static projections share a store as long as a synapse's source
+// and target identify its projection. Projections added later must not deliver earlier spikes, so
+// they get stores of their own.
+template <class R>
+void Layout<R>::place_stores() {
+  struct Layer {
+    Step born;
+    std::set<std::pair<std::size_t, std::size_t>> pairs;
+  };
+  std::vector<Layer> layers;
+  for (Projection<R>& projection : network_.projections) {
+    if (projection.rule) {
+      continue;
+    }
+    const std::pair pair(projection.pre, projection.post);
+    std::size_t k = 0;
+    while (k < layers.size() &&
+           (layers[k].born != projection.born || layers[k].pairs.contains(pair))) {
+      ++k;
+    }
+    if (k == layers.size()) {
+      layers.push_back({projection.born, {}});
+    }
+    layers[k].pairs.insert(pair);
+    projection.store = k;
+  }
+  store_born_.clear();
+  for (const Layer& layer : layers) {
+    store_born_.push_back(layer.born);
+  }
+  for (Projection<R>& projection : network_.projections) {
+    if (projection.rule) {
+      projection.store = store_born_.size();
+      store_born_.push_back(projection.born);
+    }
+  }
+}
+
+// About how many synapses a source has for one delay.
+template <class R>
+std::size_t Layout<R>::segment_length() const {
+  std::size_t synapses = 0, segments = 0;
+  std::set<std::size_t> sources;
+  Step spread = 1;
+  for (const Projection<R>& projection : network_.projections) {
+    if (projection.size > 0) {
+      synapses += projection.size;
+      spread = std::max(spread, projection.longest - projection.shortest + 1);
+      if (sources.insert(projection.pre).second) {
+        segments += network_.nodes[projection.pre].size;
+      }
+    }
+  }
+  return segments == 0 ? 0 : synapses / (segments * static_cast<std::size_t>(spread));
+}
+
+template <class R>
+std::size_t Layout<R>::partition_count() const {
+  const std::size_t nodes = network_.nodes.size();
+  std::size_t elements = 0;
+  for (std::size_t k = 0; k < nodes; ++k) {
+    elements += network_.own(k).size();
+  }
+  // Each population may round up by one block in each partition.
+  const std::size_t room = local_limit - std::min(nodes * block_size, local_limit / 2);
+  const auto threads = static_cast<std::size_t>(network_.threads);
+  const std::size_t wanted =
+      adapt_ ? std::clamp<std::size_t>(elements / worth_a_thread, 1, threads) : threads;
+  const std::size_t fit = std::max(wanted, (elements + room - 1) / room);
+  // More partitions keep what events are added to in the first-level cache; this pays only while a
+  // source's segments stay long. Each thread gets a whole number of them.
+  const std::size_t cached = std::min(elements / first_level_elements + 1, segment_length() / 128);
+  return round_up(std::max(fit, cached), wanted);
+}
+
+template <class R>
+void Layout<R>::split() {
+  const std::size_t n = partition_count();
+  bound_spikes_ = bound_states_ = 0;
+  partitions.clear();
+  partitions.resize(n);
+  for (std::size_t k = 0; k < network_.nodes.size(); ++k) {
+    const Range owned = network_.own(k);
+    const std::size_t node_blocks = owned.size() / block_size;
+    for (std::size_t p = 0; p < n; ++p) {
+      // Rotated by k, so that the single blocks of many small populations spread over the
+      // partitions.
+      const std::size_t q = (p + k) % n;
+      const std::size_t begin = owned.begin + node_blocks * q / n * block_size,
+                        end = owned.begin + node_blocks * (q + 1) / n * block_size;
+      if (begin == end) {
+        continue;
+      }
+      Partition<R>& partition = partitions[p];
+      Slice<R>& slice = partition.slices.emplace_back();
+      slice.node = k;
+      slice.begin = static_cast<std::uint32_t>(begin);
+      slice.end = static_cast<std::uint32_t>(end);
+      slice.local = static_cast<std::uint32_t>(partition.input[0].size());
+      if (network_.nodes[k].neurons) {
+        for (Buffer<R>& input : partition.input) {
+          input.resize(input.size() + (end - begin));
+        }
+      }
+    }
+  }
+  for (Partition<R>& partition : partitions) {
+    if (partition.input[0].size() > local_limit) {
+      throw std::length_error("too many small populations for one partition: use more threads");
+    }
+    for (Buffer<R>& input : partition.input) {
+      input.resize(input.size() + spare);
+    }
+    partition.stores.resize(store_born_.size());
+    partition.mail = std::make_unique<std::array<Mail, 2>>();
+    partition.scratch.resize(2 * 2048);
+  }
+}
+
+// Finds the synapses of one pair that are not stored in the order of creation but by delay and
+// sign.
+template <class R>
+void Layout<R>::find_reorder(Projection<R>& projection) const {
+  projection.reorder.clear();
+  if (!projection.table) {  // drawn ones count as created in stored order
+    return;
+  }
+  const SynapseTable<R>& table = *projection.table;
+  Feed<R> feed = network_.feed_of(projection);
+  feed.early |= projection.rule.has_value();  // plastic rows are not split by sign
+  const auto key = [&](std::uint64_t k) {
+    return std::pair(table.delay_of(k), feed.channel_of(table.weight_of(k)));
+  };
+  std::vector<std::uint64_t> order;
+  for (std::size_t i = 0; i + 1 < table.row.size(); ++i) {
+    for (std::uint64_t begin = table.row[i]; begin < table.row[i + 1];) {
+      std::uint64_t end = begin + 1;
+      while (end < table.row[i + 1] && table.post[end] == table.post[begin]) {
+        ++end;
+      }
+      if (end - begin > 1) {
+        order.clear();
+        for (std::uint64_t k = begin; k < end; ++k) {
+          order.push_back(k);
+        }
+        std::stable_sort(order.begin(), order.end(),
+                         [&](auto a, auto b) { return key(a) < key(b); });
+        for (std::uint64_t k = begin; k < end; ++k) {
+          if (order[k - begin] != k) {
+            projection.reorder.emplace_back(order[k - begin], k);
+          }
+        }
+      }
+      begin = end;
+    }
+  }
+}
+
+// What each store of a partition is built from.
+template <class R>
+std::vector<std::vector<Feed<R>>> Layout<R>::feeds_of(const Partition<R>& partition) const {
+  std::vector<std::vector<Feed<R>>> feeds(partition.stores.size());
+  for (std::size_t k = 0; k < network_.projections.size(); ++k) {
+    const Projection<R>& projection = network_.projections[k];
+    for (const Slice<R>& slice : partition.slices) {
+      if (slice.node == projection.post) {
+        Feed<R> feed = network_.feed_of(projection);
+        feed.projection = k;
+        feed.table = projection.table ? &*projection.table : nullptr;
+        feed.table_begin = network_.own(projection.post).begin;
+        feed.delay = projection.one_delay;
+        feed.drawing = projection.drawing ? &*projection.drawing : nullptr;
+        feed.post_begin = slice.begin;
+        feed.post_end = slice.end;
+        feed.local = slice.local;
+        feeds[projection.store].push_back(feed);
+      }
+    }
+  }
+  return feeds;
+}
+
+template <class R>
+void Layout<R>::build_stores() {
+  const auto span = static_cast<std::size_t>(network_.agreed_longest + longest_interval);
+  parallel_for(network_.threads, partitions.size(), [&](std::size_t p) {
+    Partition<R>& partition = partitions[p];
+    const auto feeds = feeds_of(partition);
+    const auto dummies = static_cast<std::uint16_t>(partition.input[0].size() - spare);
+    for (std::size_t s = 0; s < partition.stores.size(); ++s) {
+      if (feeds[s].empty()) {
+        continue;
+      }
+      const Projection<R>& first = network_.projections[feeds[s][0].projection];
+      if (first.rule) {  // a plastic projection has a store of its own
+        partition.stores[s] =
+            make_plastic_store<R>(first.layout, feeds[s][0], *first.rule, network_.dt, span,
+                                  first.born, first.reward.get());
+      } else {
+        partition.stores[s] = std::make_unique<StaticStore<R>>(feeds[s], span, dummies);
+      }
+    }
+  });
+}
+
+template <class R>
+void Layout<R>::bind_inputs() {
+  for (Node<R>& node : network_.nodes) {
+    node.external = std::any_of(node.injectors.begin(), node.injectors.end(),
+                                [](const auto& injector) { return injector->is_current(); });
+    if (node.external) {
+      node.neurons->need_external();
+    }
+  }
+  for (Partition<R>& partition : partitions) {
+    for (Slice<R>& slice : partition.slices) {
+      for (const auto& injector : network_.nodes[slice.node].injectors) {
+        if (const auto drive = injector->drive()) {
+          slice.drives.push_back(*drive);
+        }
+      }
+      for (const Projection<R>& projection : network_.projections) {
+        if (projection.rule && projection.post == slice.node) {
+          slice.plastic.push_back(
+              static_cast<PlasticStore<R>*>(partition.stores[projection.store].get()));
+        }
+      }
+    }
+  }
+}
+
+template <class R>
+void Layout<R>::bind(Recorders<R>& recorders) {
+  for (; bound_spikes_ < recorders.spikes.size(); ++bound_spikes_) {
+    SpikeRecorder& recorder = recorders.spikes[bound_spikes_];
+    recorder.need_logs(partitions.size());
+    for (Partition<R>& partition : partitions) {
+      for (Slice<R>& slice : partition.slices) {
+        if (slice.node == recorder.population()) {
+          slice.spike_recorders.push_back(bound_spikes_);
+        }
+      }
+    }
+  }
+  for (; bound_states_ < recorders.states.size(); ++bound_states_) {
+    const StateRecorder<R>& recorder = recorders.states[bound_states_];
+    std::vector<Slice<R>*> slices;
+    for (Partition<R>& partition : partitions) {
+      for (Slice<R>& slice : partition.slices) {
+        if (slice.node == recorder.population) {
+          slice.samples.push_back({bound_states_, {}});
+          slices.push_back(&slice);
+        }
+      }
+    }
+    std::sort(slices.begin(), slices.end(),
+              [](const Slice<R>* a, const Slice<R>* b) { return a->begin < b->begin; });
+    for (std::size_t column = 0; column < recorder.elements.size(); ++column) {
+      const std::uint32_t element = recorder.elements[column];
+      const auto slice = std::partition_point(slices.begin(), slices.end(),
+                                              [&](const Slice<R>* s) { return s->end <= element; });
+      if (slice != slices.end() && element >= (*slice)->begin) {
+        (*slice)->samples.back().columns.push_back(static_cast<std::uint32_t>(column));
+      }
+    }
+  }
+}
+
+template <class R>
+void Layout<R>::enqueue(const SpikesInFlight& spikes) {
+  for (Partition<R>& partition : partitions) {
+    for (std::size_t s = 0; s < partition.stores.size(); ++s) {
+      SynapseStore<R>* store = partition.stores[s].get();
+      for (std::size_t k = 0; store != nullptr && k < spikes.stamps.size(); ++k) {
+        if (spikes.stamps[k] > store_born_[s]) {
+          store->enqueue(spikes.gids[k], spikes.stamps[k], network_.now);
+        }
+      }
+    }
+  }
+}
+
+template <class R>
+void Layout<R>::restart(Step born) {
+  for (Partition<R>& partition : partitions) {
+    for (auto& store : partition.stores) {
+      if (store) {
+        store->clear();
+      }
+    }
+  }
+  for (const Projection<R>& projection : network_.projections) {
+    for (std::size_t p = 0; projection.rule && projection.in_stores && p < partitions.size(); ++p) {
+      if (PlasticStore<R>* store = plastic_store(projection, p)) {
+        store->start(born);
+      }
+    }
+  }
+  std::fill(store_born_.begin(), store_born_.end(), born);
+}
+
+template <class R>
+std::size_t Layout<R>::synapse_bytes() const {
+  std::size_t sum = 0;
+  for (const Partition<R>& partition : partitions) {
+    for (const auto& store : partition.stores) {
+      sum += store ? store->bytes() : 0;
+    }
+  }
+  for (const Projection<R>& projection : network_.projections) {
+    sum += projection.reorder.size() * sizeof(projection.reorder[0]);
+  }
+  return sum;
+}
+
+template <class R>
+void Layout<R>::for_each_synapse(
+    const Projection<R>& projection,
+    const std::function<void(std::uint64_t, std::uint32_t, const StoredSynapse<R>&)>& visitor) {
+  struct Part {
+    std::size_t partition;
+    const Slice<R>* slice;
+    SynapseStore<R>* store;
+  };
+  std::vector<Part> parts;
+  for (std::size_t p = 0; p < partitions.size(); ++p) {
+    SynapseStore<R>* store = partitions[p].stores[projection.store].get();
+    for (const Slice<R>& slice : partitions[p].slices) {
+      if (store != nullptr && slice.node == projection.post) {
+        parts.push_back({p, &slice, store});
+      }
+    }
+  }
+  const auto before = [](const StoredSynapse<R>& a, const StoredSynapse<R>& b) {
+    return a.post != b.post ? a.post < b.post : a.synapse.delay < b.synapse.delay;
+  };
+  const Node<R>& pre = network_.nodes[projection.pre];
+  std::vector<StoredSynapse<R>> row;
+  std::uint64_t index = 0;
+  for (std::uint32_t i = 0; i < pre.size; ++i) {
+    row.clear();
+    for (const Part& part : parts) {
+      const Slice<R>& slice = *part.slice;
+      const std::uint32_t end = slice.local + (slice.end - slice.begin);
+      part.store->visit(pre.first_gid + i, [&](const SynapseRef<R>& synapse) {
+        if (synapse.target >= slice.local && synapse.target < end) {
+          row.push_back({slice.begin + (synapse.target - slice.local), synapse, part.partition});
+        }
+      });
+    }
+    if (!std::is_sorted(row.begin(), row.end(), before)) {
+      std::stable_sort(row.begin(), row.end(), before);
+    }
+    for (const StoredSynapse<R>& synapse : row) {
+      visitor(index++, i, synapse);
+    }
+  }
+}
+
+template <class R>
+const Slice<R>& Layout<R>::targets(const Projection<R>& projection, std::size_t partition) const {
+  for (const Slice<R>& slice : partitions[partition].slices) {
+    if (slice.node == projection.post) {
+      return slice;
+    }
+  }
+  throw std::logic_error("a store without its targets");
+}
+
+template class Layout<float>;
+template class Layout<double>;
+
+}  // namespace spikelet

@@ -1,0 +1,386 @@
+#include "spikelet/network/network.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <sstream>
+#include <stdexcept>
+
+namespace spikelet {
+namespace {
+
+std::string number(double x) {
+  std::ostringstream text;
+  text << x;
+  return text.str();
+}
+
+}  // namespace
+
+template <class R>
+Network<R>::Network(double dt_, std::uint64_t seed_, int threads_, Communicator* ranks)
+    : dt(dt_), seed(seed_), threads(threads_), ranks_(ranks) {}
+
+template <class R>
+Range Network<R>::own(std::size_t node) const {
+  return own_range(node, nodes[node].size, ranks_ ? ranks_->rank() : 0,
+                   ranks_ ? ranks_->size() : 1);
+}
+
+template <class R>
+Node<R>& Network<R>::add_node(std::size_t n) {
+  if (n > 0xffffffffu - gids_ - 2 * block_size) {
+    throw std::length_error("a network holds at most 2^32 elements");
+  }
+  Node<R>& node = nodes.emplace_back();
+  node.size = n;
+  node.first_gid = gids_;
+  gids_ += static_cast<Gid>(n);
+  changed = true;
+  return node;
+}
+
+template <class R>
+std::size_t Network<R>::add_neurons(std::size_t model, std::size_t n,
+                                    const ParameterValues& parameters, bool subtract) {
+  Node<R>& node = add_node(n);
+  node.neurons = std::make_unique<Population<R>>(model, n, own(nodes.size() - 1), node.first_gid,
+                                                 dt, parameters, subtract);
+  node.neurons->rebase(now);
+  return nodes.size() - 1;
+}
+
+template <class R>
+std::size_t Network<R>::add_events(std::size_t n, std::vector<Step> stamps,
+                                   std::vector<std::uint32_t> elements) {
+  add_node(n).events.emplace(std::move(stamps), std::move(elements));
+  return nodes.size() - 1;
+}
+
+template <class R>
+std::size_t Network<R>::add_poisson(std::size_t n, std::span<const double> rates) {
+  Node<R>& node = add_node(n);
+  node.poisson.emplace(n, seed, static_cast<std::uint32_t>(nodes.size() - 1));
+  node.poisson->set_rates(rates, dt);
+  return nodes.size() - 1;
+}
+
+template <class R>
+void Network<R>::check(const SynapseTable<R>& table, std::size_t post, Receptor receptor,
+                       const std::optional<Plasticity>& rule) const {
+  const ModelInfo& model = nodes[post].neurons->model();
+  const bool magnitudes = model.conductance && receptor != Receptor::by_sign;
+  double low = -std::numeric_limits<double>::infinity(), high = -low;
+  if (rule) {
+    const auto bounds = rule->info().bounds(rule->parameters.data());
+    low = bounds[0];
+    high = bounds[1];
+  }
+  if (rule && model.early() && !rule->tie_potentiates) {
+    for (const std::uint16_t d : table.delay) {
+      if (dendritic_part(d, rule->axonal_fraction) == 0) {
+        throw std::invalid_argument(
+            "axonal_fraction must leave at least one step of each delay dendritic where "
+            "coincidence = \"ignore\" and synapses act on V_m at once, got " +
+            number(rule->axonal_fraction));
+      }
+    }
+  }
+  for (const R w : table.weight) {
+    if (!std::isfinite(w)) {
+      throw std::invalid_argument("weight must be finite, got " + std::to_string(w));
+    }
+    if (magnitudes && w < 0) {
+      throw std::invalid_argument("weight must be >= 0 nS where receptor= names one, got " +
+                                  std::to_string(w));
+    }
+    if (!(w >= static_cast<R>(low) && w <= static_cast<R>(high))) {
+      throw std::invalid_argument("weight must lie in [w_min, w_max] = [" + number(low) + ", " +
+                                  number(high) + "] of its plasticity, got " + number(w));
+    }
+  }
+}
+
+template <class R>
+Projection<R>& Network<R>::add_projection(std::size_t pre, std::size_t post, std::size_t size,
+                                          Receptor receptor, std::optional<Step> born) {
+  Projection<R>& projection = projections.emplace_back();
+  projection.pre = pre;
+  projection.post = post;
+  projection.size = size;
+  projection.receptor = receptor;
+  projection.born = born.value_or(now == 0 ? -1 : now);
+  changed = true;
+  return projection;
+}
+
+template <class R>
+std::size_t Network<R>::connect(std::size_t pre, std::size_t post, SynapseTable<R> table,
+                                Receptor receptor, const std::optional<Plasticity>& rule,
+                                std::optional<Step> born, std::function<std::size_t()> total) {
+  if (ranks_ && !total) {
+    total = [n = table.size()] { return n; };
+  }
+  check(table, post, receptor, rule);  // all of it, so that all processes report what is wrong
+  table.restrict_to(own(post));
+  Projection<R>& projection = add_projection(pre, post, table.size(), receptor, born);
+  projection.rule = rule;
+  projection.total = std::move(total);
+  if (!table.delay.empty()) {
+    const auto [lo, hi] = std::minmax_element(table.delay.begin(), table.delay.end());
+    projection.shortest = *lo;
+    projection.longest = *hi;
+  }
+  projection.table = std::move(table);
+  if (!rule) {
+    return projections.size() - 1;
+  }
+  if (rule->info().modulated) {
+    const auto& p = rule->parameters;
+    projection.reward = std::make_unique<RewardSignal>(dt, p[reward_tau], p[reward_tau_eligibility],
+                                                       p[reward_baseline]);
+  }
+  for (std::size_t k = 0; k < projection.size; ++k) {
+    projection.initial_weights.push_back(projection.table->weight_of(k));
+  }
+  const TableFacts facts(*projection.table, own(post), nodes[post].size);
+  if (ranks_) {
+    projection.facts = facts;
+  } else {
+    choose_plastic_layout(projection, facts);
+  }
+  return projections.size() - 1;
+}
+
+template <class R>
+std::size_t Network<R>::connect(std::size_t pre, std::size_t post, Drawing<R> drawing,
+                                Receptor receptor, const std::optional<Plasticity>& rule) {
+  const ModelInfo& model = nodes[post].neurons->model();
+  const bool magnitudes = model.conductance && receptor != Receptor::by_sign;
+  const double most = std::numeric_limits<R>::max();
+  // A table puts the synapses of negative weight last among those of a pair, and so do stores that
+  // keep receptors apart.
+  const auto [low, high] = drawing.weights();
+  const bool by_sign = receptor == Receptor::by_sign && !model.early();
+  std::function<std::size_t()> total;
+  if (ranks_ && drawing.counts_by_drawing()) {  // whoever asks pays for it
+    total = [known = std::optional<std::size_t>{}, shared = std::make_shared<Drawing<R>>(drawing),
+             n = threads]() mutable {
+      known = known ? *known : shared->total(n);
+      return *known;
+    };
+  } else if (ranks_) {
+    total = [n = drawing.total(1)] { return n; };
+  }
+  if (rule || (low < 0 && high > 0 && !by_sign) ||
+      !drawing.deferrable(magnitudes ? 0.0 : -most, most)) {
+    return connect(pre, post, drawing.table(threads), receptor, rule, {}, std::move(total));
+  }
+  const auto [shortest, longest] = drawing.delays();
+  Projection<R>& projection = add_projection(pre, post, drawing.size(), receptor, {});
+  projection.shortest = shortest;
+  projection.longest = longest;
+  projection.total = std::move(total);
+  projection.drawing = std::move(drawing);
+  return projections.size() - 1;
+}
+
+template <class R>
+void Network<R>::inject_poisson(std::size_t population, const std::vector<double>& rates,
+                                const std::vector<double>& weights, int channel) {
+  Node<R>& node = nodes[population];
+  const ModelInfo& model = node.neurons->model();
+  std::vector<double> sent = weights;
+  if (model.conductance) {
+    std::transform(sent.begin(), sent.end(), sent.begin(), [](double w) { return std::abs(w); });
+  }
+  node.injectors.push_back(std::make_unique<PoissonInput<R>>(
+      node.size, rates, sent, model.early() ? int{early_channel} : channel, dt, seed,
+      injectors_++));
+  changed = true;
+}
+
+template <class R>
+void Network<R>::inject_current(std::size_t population, std::vector<R> values, std::size_t columns,
+                                Step start) {
+  Node<R>& node = nodes[population];
+  node.injectors.push_back(
+      std::make_unique<CurrentInput<R>>(std::move(values), columns, node.size, start));
+  ++injectors_;
+  changed = true;
+}
+
+template <class R>
+void Network<R>::inject_noise(std::size_t population, const std::vector<double>& mean,
+                              const std::vector<double>& std, Step every, Step start) {
+  Node<R>& node = nodes[population];
+  node.injectors.push_back(
+      std::make_unique<NoiseInput<R>>(node.size, mean, std, every, start, seed, injectors_++));
+  changed = true;
+}
+
+template <class R>
+Feed<R> Network<R>::feed_of(const Projection<R>& projection) const {
+  const ModelInfo& model = nodes[projection.post].neurons->model();
+  Feed<R> feed;
+  feed.pre_gid = nodes[projection.pre].first_gid;
+  feed.sources = static_cast<std::uint32_t>(nodes[projection.pre].size);
+  feed.receptor = projection.receptor;
+  feed.early = model.early();
+  feed.conductance = model.conductance;
+  feed.one_channel = projection.one_channel;
+  return feed;
+}
+
+template <class R>
+bool Network<R>::stores_magnitudes(const Projection<R>& projection) const {
+  return nodes[projection.post].neurons->model().conductance &&
+         projection.receptor == Receptor::by_sign;
+}
+
+template <class R>
+const SynapseTable<R>& Network<R>::table_of(Projection<R>& projection) const {
+  if (!projection.table) {
+    projection.table = projection.drawing->table(threads);
+    projection.drawing.reset();
+  }
+  return *projection.table;
+}
+
+// From what no later change of weights undoes.
+template <class R>
+void Network<R>::choose_plastic_layout(Projection<R>& projection, const TableFacts& facts) const {
+  const Plasticity& rule = *projection.rule;
+  const Feed<R> feed = feed_of(projection);
+  const auto [low, high] = rule.info().bounds(rule.parameters.data());
+  if (low >= 0 || high <= 0) {
+    projection.one_channel = feed.channel_of(static_cast<R>(low >= 0 ? 1 : -1));
+  } else if (feed.early || projection.receptor != Receptor::by_sign) {
+    projection.one_channel = feed.channel_of(R(1));
+  } else if (rule.info().keeps_sign && facts.up() != facts.down()) {
+    projection.sign = facts.up() ? 1 : -1;
+    projection.one_channel = feed.channel_of(static_cast<R>(projection.sign));
+  }
+  projection.one_delay = facts.delay();
+  projection.layout =
+      choose_layout(rule, facts.one_delay(), facts.full_rows(), projection.one_channel >= 0);
+}
+
+template <class R>
+std::vector<R> Network<R>::initial_state(std::size_t population, std::size_t state) const {
+  const Node<R>& node = nodes[population];
+  return node.initial.empty() ? node.neurons->raw_state(state) : node.initial[state];
+}
+
+template <class R>
+void Network<R>::set_initial_state(std::size_t population, std::size_t state,
+                                   std::vector<R> values) {
+  Node<R>& node = nodes[population];
+  node.initial.resize(node.neurons->state_count());
+  if (values.size() == node.size) {  // of all processes
+    const Range part = own(population);
+    const auto at = [&](std::size_t i) {
+      return values.begin() + static_cast<std::ptrdiff_t>(std::min(i, node.size));
+    };
+    values = std::vector<R>(at(part.begin), at(part.end));
+  }
+  node.initial[state] = std::move(values);
+}
+
+template <class R>
+void Network<R>::keep_initial_states() {
+  for (Node<R>& node : nodes) {
+    while (node.neurons && node.initial.size() < node.neurons->state_count()) {
+      node.initial.push_back(node.neurons->raw_state(node.initial.size()));
+    }
+  }
+}
+
+template <class R>
+void Network<R>::restart(Step at, Step born) {
+  now = at;
+  for (std::size_t k = 0; k < nodes.size(); ++k) {
+    if (Population<R>* neurons = nodes[k].neurons.get()) {
+      for (std::size_t s = 0; s < neurons->state_count(); ++s) {
+        neurons->set_raw_state(s, initial_state(k, s));
+      }
+      neurons->set_held(std::vector<std::int32_t>(nodes[k].size, 0), at);
+    }
+  }
+  for (Projection<R>& projection : projections) {
+    projection.plastic.reset();
+    projection.born = born;
+    if (projection.reward) {
+      projection.reward->clear();
+    }
+  }
+}
+
+template <class R>
+void Network<R>::agree() {
+  std::vector<std::int64_t> least{longest_interval, -1};
+  for (const Projection<R>& projection : projections) {
+    if (projection.size > 0) {
+      least[0] = std::min(least[0], projection.shortest);
+      least[1] = std::min(least[1], -projection.longest);
+    }
+  }
+  if (ranks_) {
+    for (const Projection<R>& projection : projections) {
+      if (projection.facts) {
+        least.insert(least.end(), projection.facts->least.begin(), projection.facts->least.end());
+      }
+    }
+    ranks_->minimum(least);
+    auto fact = least.begin() + 2;
+    for (Projection<R>& projection : projections) {
+      if (projection.facts) {
+        std::copy_n(fact, TableFacts::count, projection.facts->least.begin());
+        fact += TableFacts::count;
+        choose_plastic_layout(projection, *projection.facts);
+        projection.facts.reset();
+      }
+    }
+  }
+  interval = least[0];
+  agreed_longest = -least[1];
+}
+
+template <class R>
+void Network<R>::share_changes() {
+  if (ranks_ == nullptr) {
+    return;
+  }
+  const auto count = [](auto n) { return static_cast<std::int64_t>(n); };
+  const std::array alike{count(nodes.size()), count(gids_), count(projections.size()),
+                         count(seed % 0x7fffffff), count(now)};
+  std::vector<std::int64_t> least{changed ? 0 : 1};
+  for (const std::int64_t x : alike) {
+    least.push_back(x);
+    least.push_back(-x);
+  }
+  ranks_->minimum(least);
+  for (std::size_t k = 0; k < alike.size(); ++k) {
+    if (least[1 + 2 * k] != -least[2 + 2 * k]) {
+      throw std::logic_error(
+          "the ranks that share this network made different ones of it: all must make the same "
+          "calls, with the same seed");
+    }
+  }
+  changed = least[0] == 0;
+}
+
+template <class R>
+Step Network<R>::longest_delay() const {
+  Step longest = agreed_longest;
+  for (const Projection<R>& projection : projections) {
+    longest = std::max(longest, projection.longest);
+  }
+  return longest;
+}
+
+template class Network<float>;
+template class Network<double>;
+
+}  // namespace spikelet

@@ -1,0 +1,265 @@
+#include "spikelet/network/step_loop.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <iterator>
+#include <limits>
+#include <mutex>
+
+#include "network/stepper.hpp"
+#include "spikelet/core/cpu.hpp"
+#include "spikelet/core/parallel.hpp"
+
+namespace spikelet {
+
+template <class R>
+struct StepLoop<R>::Span {
+  Step begin, end;
+  const Poll& poll;
+  Stepper<R> stepper;
+  std::exception_ptr error{};
+  std::mutex mutex{};
+  // A step and not a flag: a fast thread must not stop a slow one an interval early. It is set
+  // before the mail of that interval goes out, so all threads see it once they have read the mail.
+  alignas(128) std::atomic<Step> stop_at{std::numeric_limits<Step>::max()};
+  // Member 0 writes these in every interval: the step reached, and the step up to which the spikes
+  // of all processes have arrived.
+  alignas(128) Step reached;
+  std::atomic<Step> exchanged{-1};
+
+  void stop_by(Step step) {
+    for (Step seen = stop_at; step < seen && !stop_at.compare_exchange_weak(seen, step);) {
+    }
+  }
+};
+
+template <class R>
+class StepLoop<R>::Member {
+ public:
+  Member(StepLoop& loop, Span& span, int number, int members)
+      : loop_(loop),
+        span_(span),
+        partitions_(loop.layout_.partitions),
+        number_(static_cast<std::size_t>(number)),
+        members_(static_cast<std::size_t>(members)) {}
+
+  void run() {
+    const FlushDenormals guard;
+    for (begin_ = span_.begin; begin_ < span_.end; begin_ = stop_, parity_ ^= 1) {
+      stop_ = std::min(begin_ + loop_.network_.interval, span_.end);
+      attempt(stop_, [&] { advance(); });
+      if (number_ == 0 && span_.poll(stop_)) {
+        span_.stop_by(stop_);
+      }
+      // Spikes go out before the last events are delivered, which gives the others time to send
+      // theirs.
+      post();
+      attempt(stop_ + 1, [&] { complete(); });
+      await_mail();
+      if (loop_.exchange_ != nullptr && number_ == 0) {
+        exchange();
+      }
+      attempt(stop_ + 1, [&] { enqueue(); });
+      if (span_.stop_at <= stop_) {
+        return;
+      }
+    }
+  }
+
+ private:
+  // Does the work unless earlier work failed. A member that fails stops the run at `step`, but goes
+  // on sending mail until all have stopped.
+  template <class Work>
+  void attempt(Step step, Work&& work) {
+    if (!failed_) {
+      attempt_always(step, work);
+    }
+  }
+  template <class Work>
+  void attempt_always(Step step, Work&& work) {
+    try {
+      work();
+    } catch (...) {
+      const std::lock_guard lock(span_.mutex);
+      span_.error = std::current_exception();
+      failed_ = true;
+      span_.stop_by(step);
+    }
+  }
+
+  template <class Work>
+  void for_own(Work&& work) {
+    for (std::size_t p = number_; p < partitions_.size(); p += members_) {
+      work(p);
+    }
+  }
+
+  void advance() {
+    for_own([&](std::size_t p) { span_.stepper.advance(p, begin_, stop_, parity_); });
+  }
+
+  void complete() {
+    for_own([&](std::size_t p) { span_.stepper.complete(p, stop_ - 1); });
+  }
+
+  void post() {
+    const auto slot = static_cast<std::size_t>(parity_);
+    for_own([&](std::size_t p) {
+      Partition<R>& partition = partitions_[p];
+      if (failed_) {  // the spikes of an earlier interval must not go out again
+        partition.step_end[slot].clear();
+      }
+      (*partition.mail)[slot].post(partition.spikes[slot], partition.step_end[slot], begin_, stop_);
+    });
+  }
+
+  void await_mail() {
+    for (const Partition<R>& partition : partitions_) {
+      wait_until([&] { return mail_of(partition).arrived(stop_); });
+    }
+  }
+
+  const Mail& mail_of(const Partition<R>& partition) const {
+    return (*partition.mail)[static_cast<std::size_t>(parity_)];
+  }
+
+  // The spikes of all partitions in a step, by gid.
+  std::span<const Gid> collect(Step step) {
+    const auto k = static_cast<std::size_t>(step - begin_);
+    if (partitions_.size() == 1) {
+      return mail_of(partitions_[0]).step(k);
+    }
+    merged_.clear();
+    for (const Partition<R>& partition : partitions_) {  // each list ascends
+      const std::span<const Gid> spikes = mail_of(partition).step(k);
+      if (merged_.empty() || spikes.empty()) {
+        merged_.insert(merged_.end(), spikes.begin(), spikes.end());
+        continue;
+      }
+      scratch_.clear();
+      std::merge(merged_.begin(), merged_.end(), spikes.begin(), spikes.end(),
+                 std::back_inserter(scratch_));
+      merged_.swap(scratch_);
+    }
+    return merged_;
+  }
+
+  // With the other processes; even after a failure, or they would wait forever.
+  void exchange() {
+    attempt_always(stop_, [&] {
+      loop_.exchange_->start();
+      for (Step step = begin_; step < stop_; ++step) {
+        loop_.exchange_->add(collect(step));
+      }
+      if (loop_.exchange_->meet(span_.stop_at <= stop_)) {
+        span_.stop_by(stop_);
+      }
+    });
+    span_.exchanged.store(stop_, std::memory_order_release);
+  }
+
+  // Hands the spikes of the interval to the stores.
+  void enqueue() {
+    if (loop_.exchange_ != nullptr) {
+      wait_until([&] { return span_.exchanged.load(std::memory_order_acquire) == stop_; });
+    }
+    for (Step step = begin_; step < stop_; ++step) {
+      const std::span<const Gid> spikes =
+          loop_.exchange_ ? loop_.exchange_->step(static_cast<std::size_t>(step - begin_))
+                          : collect(step);
+      for_own([&](std::size_t p) {
+        for (const auto& store : partitions_[p].stores) {
+          if (store) {
+            store->enqueue_all(spikes, step + 1, step + 1);
+          }
+        }
+      });
+      if (number_ == 0) {
+        loop_.flight_.add(spikes, step + 1);
+      }
+    }
+    if (number_ == 0) {
+      span_.reached = stop_;
+      loop_.forget_old_spikes(stop_);
+    }
+  }
+
+  StepLoop& loop_;
+  Span& span_;
+  std::vector<Partition<R>>& partitions_;
+  std::size_t number_, members_;
+  Step begin_ = 0, stop_ = 0;  // of the interval
+  int parity_ = 0;
+  bool failed_ = false;
+  std::vector<Gid> merged_, scratch_;
+};
+
+template <class R>
+bool StepLoop<R>::run(Step end, const Poll& poll) {
+  for (StateRecorder<R>& recorder : recorders_.states) {
+    recorder.allot(network_.now, end);
+  }
+  Span span{.begin = network_.now,
+            .end = end,
+            .poll = poll,
+            .stepper = Stepper<R>(network_, layout_, recorders_),
+            .reached = network_.now};
+  span.stepper.bind_arrays();
+  if (network_.now == 0 && flight_.stamps.empty()) {
+    emit_at_time_0();
+  }
+  for (Partition<R>& partition : layout_.partitions) {
+    for (Mail& mail : *partition.mail) {
+      mail.clear();
+    }
+  }
+  const std::size_t partitions = layout_.partitions.size();
+  run_team(static_cast<int>(std::min(static_cast<std::size_t>(network_.threads), partitions)),
+           [&](int member, int members) { Member(*this, span, member, members).run(); });
+  network_.now = span.reached;
+  span.stepper.return_inputs();
+  for (StateRecorder<R>& recorder : recorders_.states) {
+    recorder.trim(network_.now);
+  }
+  if (span.error) {
+    std::rethrow_exception(span.error);
+  }
+  return span.stop_at <= network_.now;
+}
+
+// Spikes that event sources give at time 0, which all processes know.
+template <class R>
+void StepLoop<R>::emit_at_time_0() {
+  for (std::size_t k = 0; k < network_.nodes.size(); ++k) {
+    const Node<R>& node = network_.nodes[k];
+    if (!node.events) {
+      continue;
+    }
+    std::vector<Gid> spikes;
+    node.events->emit(0, 0, static_cast<std::uint32_t>(node.size), node.first_gid, spikes);
+    flight_.add(spikes, 0);
+    const Range own = network_.own(k);
+    std::erase_if(spikes, [&](Gid gid) { return !own.contains(gid - node.first_gid); });
+    for (SpikeRecorder& recorder : recorders_.spikes) {
+      if (recorder.population() == k) {
+        recorder.note(0, spikes, node.first_gid, 0);
+      }
+    }
+  }
+  layout_.enqueue(flight_);
+}
+
+// Only now and then, so that a step pays almost nothing for it.
+template <class R>
+void StepLoop<R>::forget_old_spikes(Step step) {
+  if (flight_.stamps.size() >= flight_limit_) {
+    flight_ = flight_.after(step - network_.longest_delay());
+    flight_limit_ = 2 * flight_.stamps.size() + 65536;
+  }
+}
+
+template class StepLoop<float>;
+template class StepLoop<double>;
+
+}  // namespace spikelet

@@ -1,0 +1,189 @@
+#include "network/stepper.hpp"
+
+#include <algorithm>
+
+namespace spikelet {
+namespace {
+
+constexpr std::size_t chunk =
+    2048;  // elements that stay in the first-level cache between input and update
+
+}  // namespace
+
+template <class R>
+void Stepper<R>::bind_arrays() {
+  for (Partition<R>& partition : layout_.partitions) {
+    for (Slice<R>& slice : partition.slices) {
+      Node<R>& node = network_.nodes[slice.node];
+      if (!node.neurons) {
+        continue;
+      }
+      slice.args = node.neurons->step_args(network_.now);
+      slice.args.drives = slice.drives;
+      slice.args.step = network_.now;
+      slice.step = node.neurons->step_function(node.external);
+      const auto at_element_0 =
+          [&](int channel) {  // may lie before the buffer: it is indexed from slice.begin on
+            return reinterpret_cast<R*>(
+                reinterpret_cast<std::uintptr_t>(
+                    partition.input[static_cast<std::size_t>(channel)].data()) +
+                (std::uintptr_t{slice.local} - slice.begin) * sizeof(R));
+          };
+      slice.args.early = at_element_0(early_channel);
+      const auto inputs = node.neurons->model().input_states;
+      for (std::size_t c = 0; c < inputs.size(); ++c) {
+        R*& state = slice.args.state[static_cast<std::size_t>(inputs[c])];
+        std::copy(state + slice.begin, state + slice.end, partition.input[c].data() + slice.local);
+        state = at_element_0(static_cast<int>(c));
+      }
+    }
+  }
+}
+
+template <class R>
+void Stepper<R>::return_inputs() {
+  for (Partition<R>& partition : layout_.partitions) {
+    for (Slice<R>& slice : partition.slices) {
+      const Node<R>& node = network_.nodes[slice.node];
+      if (!node.neurons) {
+        continue;
+      }
+      const StepArgs<R> own = node.neurons->step_args(network_.now);
+      const auto inputs = node.neurons->model().input_states;
+      for (std::size_t c = 0; c < inputs.size(); ++c) {
+        const R* from = partition.input[c].data() + slice.local;
+        std::copy(from, from + (slice.end - slice.begin),
+                  own.state[static_cast<std::size_t>(inputs[c])] + slice.begin);
+      }
+    }
+  }
+}
+
+template <class R>
+void Stepper<R>::advance(std::size_t p, Step begin, Step end, int parity) {
+  Partition<R>& partition = layout_.partitions[p];
+  std::vector<Gid>& spikes = partition.spikes[static_cast<std::size_t>(parity)];
+  std::vector<std::size_t>& step_end = partition.step_end[static_cast<std::size_t>(parity)];
+  spikes.clear();
+  step_end.clear();
+  for (Step step = begin; step < end; ++step) {
+    deliver(partition, step, true);
+    for (Slice<R>& slice : partition.slices) {
+      const std::size_t before = spikes.size();
+      emit(partition, slice, step, spikes);
+      if (spikes.size() > before) {
+        note(p, slice, {spikes.data() + before, spikes.size() - before}, step + 1);
+      }
+    }
+    step_end.push_back(spikes.size());
+    if (step + 1 < end) {
+      complete(p, step);
+    }
+  }
+}
+
+template <class R>
+void Stepper<R>::complete(std::size_t p, Step step) {
+  Partition<R>& partition = layout_.partitions[p];
+  deliver(partition, step, false);
+  for (const Slice<R>& slice : partition.slices) {
+    sample(slice, step + 1);
+  }
+}
+
+template <class R>
+void Stepper<R>::deliver(Partition<R>& partition, Step step, bool early) const {
+  const std::array<R*, max_channels> input{partition.input[0].data(), partition.input[1].data(),
+                                           partition.input[2].data()};
+  for (const auto& store : partition.stores) {
+    if (store) {
+      store->deliver(step, input, early);
+    }
+  }
+}
+
+// Appends the spikes of a slice in this step.
+template <class R>
+void Stepper<R>::emit(Partition<R>& partition, Slice<R>& slice, Step step,
+                      std::vector<Gid>& spikes) {
+  const Node<R>& node = network_.nodes[slice.node];
+  if (node.events) {
+    node.events->emit(step + 1, slice.begin, slice.end, node.first_gid, spikes);
+  } else if (node.poisson) {
+    node.poisson->emit(step + 1, slice.begin, slice.end, node.first_gid, spikes);
+  } else {
+    step_neurons(partition, slice, step, spikes);
+  }
+}
+
+template <class R>
+void Stepper<R>::step_neurons(Partition<R>& partition, Slice<R>& slice, Step step,
+                              std::vector<Gid>& spikes) {
+  const Node<R>& node = network_.nodes[slice.node];
+  StepArgs<R>& args = slice.args;
+  InjectionTarget<R> target{{nullptr, nullptr, args.early}, node.neurons->external()};
+  const auto inputs = node.neurons->model().input_states;
+  for (std::size_t c = 0; c < inputs.size(); ++c) {
+    target.input[c] = args.state[static_cast<std::size_t>(inputs[c])];
+  }
+  const auto inject = [&](bool ahead, std::size_t begin, std::size_t end) {
+    for (const auto& injector : node.injectors) {
+      if (injector->before_step() == ahead && !injector->drive()) {
+        injector->apply(step, begin, end, target);
+      }
+    }
+  };
+  Gid* scratch = partition.scratch.data();
+  for (std::size_t begin = slice.begin; begin < slice.end; begin += chunk) {
+    const std::size_t end = std::min<std::size_t>(begin + chunk, slice.end);
+    if (node.external) {
+      std::fill(target.external + begin, target.external + end, R(0));
+    }
+    inject(true, begin, end);
+    const Gid* last = slice.step(args, begin, end, scratch);
+    inject(false, begin, end);
+    spikes.insert(spikes.end(), static_cast<const Gid*>(scratch), last);
+  }
+  ++args.now;
+  ++args.step;
+}
+
+template <class R>
+void Stepper<R>::note(std::size_t partition, const Slice<R>& slice, std::span<const Gid> spikes,
+                      Step stamp) {
+  const Gid first_gid = network_.nodes[slice.node].first_gid;
+  for (PlasticStore<R>* store : slice.plastic) {
+    store->note_posts(spikes, first_gid, stamp);
+  }
+  for (const std::size_t k : slice.spike_recorders) {
+    recorders_.spikes[k].note(partition, spikes, first_gid, stamp);
+  }
+}
+
+template <class R>
+void Stepper<R>::sample(const Slice<R>& slice, Step stamp) {
+  for (const auto& [k, columns] : slice.samples) {
+    StateRecorder<R>& recorder = recorders_.states[k];
+    if (stamp % recorder.every != 0 || columns.empty()) {
+      continue;
+    }
+    const Population<R>& neurons = *network_.nodes[slice.node].neurons;
+    R* values = recorder.row(stamp);
+    // Potentials are converted, and theta is no state of the kernels.
+    if (recorder.state == 0 || recorder.state == neurons.state_count() - 1) {
+      for (const std::uint32_t column : columns) {
+        values[column] = neurons.state_of(recorder.state, recorder.elements[column]);
+      }
+    } else {
+      const R* state = slice.args.state[recorder.state];
+      for (const std::uint32_t column : columns) {
+        values[column] = state[recorder.elements[column]];
+      }
+    }
+  }
+}
+
+template class Stepper<float>;
+template class Stepper<double>;
+
+}  // namespace spikelet

@@ -1,0 +1,42 @@
+// What a partition does in a step: deliver the events that are due, advance its neurons and
+// sources, note their spikes, sample states. Only the partition's own thread calls it.
+#pragma once
+
+#include <vector>
+
+#include "spikelet/network/layout.hpp"
+
+namespace spikelet {
+
+template <class R>
+class Stepper {
+ public:
+  Stepper(Network<R>& network, Layout<R>& layout, Recorders<R>& recorders)
+      : network_(network), layout_(layout), recorders_(recorders) {}
+
+  // Before and after a span of steps: input states live in the partitions' buffers in between,
+  // where events are added to them.
+  void bind_arrays();
+  void return_inputs();
+
+  // The steps [begin, end) but for the end of the last one; leaves their spikes in slot `parity`.
+  void advance(std::size_t partition, Step begin, Step end, int parity);
+  // The end of a step, which its spikes need not wait for.
+  void complete(std::size_t partition, Step step);
+
+ private:
+  void deliver(Partition<R>& partition, Step step, bool early) const;
+  void emit(Partition<R>& partition, Slice<R>& slice, Step step, std::vector<Gid>& spikes);
+  void step_neurons(Partition<R>& partition, Slice<R>& slice, Step step, std::vector<Gid>& spikes);
+  void note(std::size_t partition, const Slice<R>& slice, std::span<const Gid> spikes, Step stamp);
+  void sample(const Slice<R>& slice, Step stamp);
+
+  Network<R>& network_;
+  Layout<R>& layout_;
+  Recorders<R>& recorders_;
+};
+
+extern template class Stepper<float>;
+extern template class Stepper<double>;
+
+}  // namespace spikelet

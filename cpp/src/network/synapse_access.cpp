@@ -1,0 +1,218 @@
+#include "spikelet/network/synapse_access.hpp"
+
+#include <array>
+#include <cmath>
+#include <stdexcept>
+
+#include "spikelet/network/static_store.hpp"
+
+namespace spikelet {
+
+template <class R>
+std::vector<R> SynapseAccess<R>::stored_weights(const Projection<R>& projection) {
+  if (projection.rule) {
+    return plastic_.weights(projection);
+  }
+  std::vector<R> values(projection.size);
+  const bool magnitudes = network_.stores_magnitudes(projection);
+  layout_.for_each_synapse(
+      projection, [&](std::uint64_t index, std::uint32_t, const StoredSynapse<R>& s) {
+        const bool negative = magnitudes && s.synapse.channel == inhibitory_channel;
+        values[index] = negative ? -*s.synapse.weight : *s.synapse.weight;
+      });
+  projection.to_canonical(values);
+  return values;
+}
+
+template <class R>
+std::vector<R> SynapseAccess<R>::weights(Projection<R>& projection) {
+  if (projection.in_stores) {
+    return stored_weights(projection);
+  }
+  const SynapseTable<R>& table = network_.table_of(projection);
+  std::vector<R> values(projection.size);
+  for (std::size_t k = 0; k < projection.size; ++k) {
+    values[k] = table.weight_of(k);
+  }
+  return values;
+}
+
+template <class R>
+SynapseTable<R> SynapseAccess<R>::synapses(Projection<R>& projection) {
+  if (!projection.in_stores) {
+    return network_.table_of(projection);
+  }
+  SynapseTable<R> table;
+  table.row.assign(network_.nodes[projection.pre].size + 1, 0);
+  table.post.resize(projection.size);
+  std::vector<std::uint16_t> delays(projection.size);
+  layout_.for_each_synapse(
+      projection, [&](std::uint64_t index, std::uint32_t source, const StoredSynapse<R>& s) {
+        ++table.row[source + 1];
+        table.post[index] = s.post;
+        delays[index] = s.synapse.delay;
+      });
+  for (std::size_t i = 1; i < table.row.size(); ++i) {
+    table.row[i] += table.row[i - 1];
+  }
+  projection.to_canonical(delays);
+  table.delay.assign(delays.begin(), delays.end());
+  const std::vector<R> values = stored_weights(projection);
+  table.weight.assign(values.begin(), values.end());
+  return table;
+}
+
+// Writes the weights of static synapses into their stores. Returns false, and writes nothing, if a
+// sign changed, and with it the receptor, or if weights that were one no longer are.
+template <class R>
+bool SynapseAccess<R>::write_static(const Projection<R>& projection, std::span<const R> stored) {
+  const Feed<R> feed = network_.feed_of(projection);
+  bool in_place = true;
+  layout_.for_each_synapse(
+      projection, [&](std::uint64_t index, std::uint32_t, const StoredSynapse<R>& s) {
+        in_place &= feed.channel_of(stored[index]) == s.synapse.channel &&
+                    (!s.synapse.shared || feed.sent(stored[index]) == *s.synapse.weight);
+      });
+  if (in_place) {
+    layout_.for_each_synapse(projection,
+                             [&](std::uint64_t index, std::uint32_t, const StoredSynapse<R>& s) {
+                               *s.synapse.weight = feed.sent(stored[index]);
+                             });
+  }
+  return in_place;
+}
+
+template <class R>
+void SynapseAccess<R>::set_weights(Projection<R>& projection, std::span<const R> given) {
+  for (const R w : given) {
+    if (projection.sign != 0 && w != 0 && std::signbit(w) != (projection.sign < 0)) {
+      throw std::invalid_argument("weights of this plasticity must keep their sign, got " +
+                                  std::to_string(w));
+    }
+  }
+  std::vector<R> stored(given.begin(), given.end());
+  for (const auto& [canonical, at] : projection.reorder) {
+    stored[at] = given[canonical];
+  }
+  if (projection.in_stores && projection.rule) {
+    plastic_.finish(projection);
+    layout_.for_each_synapse(projection,
+                             [&](std::uint64_t index, std::uint32_t, const StoredSynapse<R>& s) {
+                               *s.synapse.weight = stored[index];
+                             });
+    return;
+  }
+  if (projection.in_stores) {
+    if (write_static(projection, stored)) {
+      projection.drawing.reset();
+      return;
+    }
+    projection.table = synapses(projection);
+    projection.drawing.reset();
+    projection.in_stores = false;
+  }
+  network_.table_of(projection);
+  projection.table->weight.assign(given.begin(), given.end());
+  if (!projection.rule) {
+    projection.table->compact();
+  }
+  network_.changed = true;
+}
+
+template <class R>
+PlasticState<R> SynapseAccess<R>::plastic_state(Projection<R>& projection) {
+  if (projection.plastic) {
+    return *projection.plastic;
+  }
+  PlasticState<R> state;
+  if (projection.table) {
+    state.synapse.push_back(weights(projection));
+  } else {
+    state = plastic_.state(projection);
+  }
+  if (projection.reward) {
+    state.reward_step = projection.reward->times();
+    state.reward_level = projection.reward->levels();
+  }
+  return state;
+}
+
+template <class R>
+void SynapseAccess<R>::set_plastic_state(Projection<R>& projection, const PlasticState<R>& state) {
+  if (projection.table) {  // goes into the stores when they are built
+    projection.table->weight.assign(state.synapse[0].begin(), state.synapse[0].end());
+    projection.plastic = state;
+  } else {
+    plastic_.set_state(projection, state);
+  }
+}
+
+template <class R>
+std::string SynapseAccess<R>::describe(const Projection<R>& projection) const {
+  if (projection.rule) {
+    return std::string(layout_name(projection.layout));
+  }
+  if (!projection.in_stores) {
+    return "not laid out yet";
+  }
+  using Form = typename StaticStore<R>::Form;
+  static constexpr std::array names{std::pair(Form::lines, "cache lines"),
+                                    std::pair(Form::one_weight, "cache lines of one weight"),
+                                    std::pair(Form::packed, "packed rows")};
+  std::string text;
+  for (const auto& [form, name] : names) {
+    bool used = false;
+    for (const Partition<R>& partition : layout_.partitions) {
+      const auto* store =
+          static_cast<const StaticStore<R>*>(partition.stores[projection.store].get());
+      for (int channel = 0; store != nullptr && channel < max_channels; ++channel) {
+        used |= store->has(channel) && store->form(channel) == form;
+      }
+    }
+    if (used) {
+      text += (text.empty() ? "" : " and ") + std::string(name);
+    }
+  }
+  return text.empty() ? "no synapses" : text;
+}
+
+template <class R>
+void SynapseAccess<R>::unload() {
+  for (Projection<R>& projection : network_.projections) {
+    if (!projection.in_stores || projection.drawing) {
+      continue;
+    }
+    if (projection.rule) {
+      PlasticState<R> state = plastic_state(projection);
+      SynapseTable<R> table = synapses(projection);
+      table.weight.assign(state.synapse[0].begin(), state.synapse[0].end());
+      projection.table = std::move(table);
+      projection.plastic = std::move(state);
+    } else {
+      SynapseTable<R> table = synapses(projection);
+      table.compact();
+      projection.table = std::move(table);
+    }
+  }
+  for (Projection<R>& projection : network_.projections) {
+    projection.in_stores = false;
+  }
+}
+
+template <class R>
+void SynapseAccess<R>::load() {
+  for (Projection<R>& projection : network_.projections) {
+    projection.table.reset();
+    projection.in_stores = true;
+    if (projection.plastic) {
+      const PlasticState<R> state = std::move(*projection.plastic);
+      projection.plastic.reset();
+      plastic_.set_state(projection, state);
+    }
+  }
+}
+
+template class SynapseAccess<float>;
+template class SynapseAccess<double>;
+
+}  // namespace spikelet
