@@ -77,7 +77,7 @@ def test_a_run_is_not_disturbed_between_its_pieces(tmp_path: Path) -> None:
                 refused.append(str(error).removeprefix("Network: it is running "))
 
     def callback(_: float) -> None:
-        idle.append(not other._sim.busy)
+        idle.append(not other.engine.sim.busy)
         thread = threading.Thread(target=disturb)
         thread.start()
         thread.join()
@@ -386,8 +386,8 @@ def test_a_writer_that_begins_while_a_file_is_opened(small: Any, tmp_path: Path)
     net, cells = small
     v = net.record(cells, "V_m", to=tmp_path / "r.h5")
     net.run(1.0)
-    with v._file.writing():
-        v._file._file.flush()
+    with v.tape.file.writing():
+        v.tape.file._file.flush()
         code = f"""
 from spikelet.recording import hdf5_access as recording_access
 marks, real = [False], recording_access.marked_open
