@@ -14,16 +14,7 @@ from spikelet.neurons import NeuronModel
 from spikelet.rules import Distribution
 from spikelet.sources import PoissonSource, RasterSource, SpikeSource
 
-__all__ = [
-    "Model",
-    "Population",
-    "StateView",
-    "check_length",
-    "check_own",
-    "events_of",
-    "set_model",
-    "state_index",
-]
+__all__ = ["Population", "StateView"]
 
 Model = NeuronModel | SpikeSource | PoissonSource | RasterSource
 
