@@ -189,7 +189,9 @@ def test_a_run_saves_itself(tmp_path: Path) -> None:
 
 def test_bad_ways_to_save_are_refused(tmp_path: Path) -> None:
     net = make()
-    with pytest.raises(ValueError, match=r"^run: save_every requires save= \(the checkpoint file\)$"):
+    with pytest.raises(
+        ValueError, match=r"^run: save_every requires save= \(the checkpoint file\)$"
+    ):
         net.run(1.0, save_every=1.0)
     with pytest.raises(ValueError, match="save_every must be a multiple of dt"):
         net.run(1.0, save=tmp_path / "c", save_every=0.15)
