@@ -250,7 +250,7 @@ def test_an_interrupt_between_writing_and_forgetting_doubles_nothing(
         def stop(*_: Any) -> None:
             raise KeyboardInterrupt
 
-        m.setattr(type(found[2]), "_forget", stop)
+        m.setattr(type(found[2].tape), "forget", stop)
         with pytest.raises(KeyboardInterrupt):
             other.run(20.0)
     net.run(20.0)
@@ -630,7 +630,7 @@ def test_other_files_are_refused(content: str, tmp_path: Path) -> None:
             file.attrs["format"] = "spikelet recording" if content == "newer" else "other"
             file.attrs.update({"version": 99, "spikelet": "9.9"})
     kind: Any = FileNotFoundError if content == "nothing" else ValueError
-    with pytest.raises(kind, match=r"9\.9.*r\.h5" if content == "newer" else r"r\.h5"):
+    with pytest.raises(kind, match=r"r\.h5.*9\.9" if content == "newer" else r"r\.h5"):
         sl.read_recording(path)
 
 

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -248,23 +248,24 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     except FileNotFoundError:
         raise
     except _BROKEN as error:
-        rule = f"must be a whole file that Network.save wrote ({type(error).__name__}: {error})"
-        fail("Network.load", "path", str(path), rule)
+        _refuse(path, f"not a complete file of Network.save ({type(error).__name__}: {error})")
     name, _, version = str(header.get("format") if isinstance(header, dict) else "").rpartition(" ")
     if name != _NAME or not version.isdigit():
-        fail("Network.load", "path", str(path), "must be a file that Network.save wrote")
+        _refuse(path, "not a file of Network.save")
     if int(version) not in _READABLE:
-        rule = (
-            f"has format {version}, written by spikelet {header.get('version')}; this version reads"
-        )
-        fail("Network.load", "path", str(path), f"{rule} {' and '.join(map(str, _READABLE))}")
+        found = f"format {version}, written by spikelet {header.get('version')}"
+        _refuse(path, f"{found}; this version reads formats {' and '.join(map(str, _READABLE))}")
     if header.get("arrays", sorted(arrays)) != sorted(arrays):
-        fail("Network.load", "path", str(path), "must hold the arrays that its header lists")
+        _refuse(path, "the arrays are not those that the header lists")
     unknown = set(header) - _FIELDS
     if unknown:
-        rule = f"has the unknown fields {', '.join(sorted(unknown))}"
-        fail("Network.load", "path", str(path), rule)
+        _refuse(path, f"unknown fields {', '.join(sorted(unknown))}")
     return header, arrays
+
+
+def _refuse(path: Path, problem: str) -> NoReturn:
+    msg = f"Network.load: {path}: {problem}"
+    raise ValueError(msg)
 
 
 _FIELDS = {

@@ -157,8 +157,8 @@ class Projection:
         at = np.atleast_1d(numbers(where, "times", times, "ms"))
         level = np.atleast_1d(numbers(where, "values", values))
         if level.shape != at.shape and level.size != 1:
-            lengths = at.size, level.size
-            fail(where, "times and values", lengths, "must have the same length", got="lengths")
+            shapes = at.shape, level.shape
+            fail(where, "times and values", shapes, "must have the same length", got="shapes")
         level = np.broadcast_to(level, at.shape)
         require(where, "times", at, "finite")
         require(where, "values", level, "finite")

@@ -15,7 +15,6 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._util.checks import fail
 from spikelet._util.extras import extra
 from spikelet._util.files import TEMPORARY, replacing
 
@@ -72,14 +71,18 @@ def reading(path: Path) -> Iterator[Any]:
     try:
         file = _open_to_read(path)
     except OSError as error:
-        fail("recording", "path", str(path), f"must be a recording on disk ({error})")
+        msg = f"recording {path}: not a recording on disk ({error})"
+        raise ValueError(msg) from None
     with file:
         if file.attrs.get("format") != FORMAT:
-            fail("recording", "path", str(path), "must be a recording of spikelet")
+            msg = f"recording {path}: not a recording of spikelet"
+            raise ValueError(msg)
         if file.attrs["version"] > VERSION:
             newer = f"a newer version ({file.attrs['spikelet']})"
-            rule = f"was written by {newer}; this version reads formats up to {VERSION}"
-            fail("recording", "path", str(path), rule)
+            msg = (
+                f"recording {path}: written by {newer}; this version reads formats up to {VERSION}"
+            )
+            raise ValueError(msg)
         with naming(path):
             yield file
 

@@ -119,10 +119,14 @@ def _require_step(group: Any, name: str, entries: int, step: int) -> None:
         fail("stored network: recording", f"entries of {name}", around.tolist(), rule)
 
 
+def _mismatch(path: Path, problem: str) -> NoReturn:
+    msg = f"recording {path} {problem}"
+    raise ValueError(msg)
+
+
 def _new_writer() -> np.bytes_:
-    return np.bytes_(
-        uuid.uuid4().hex
-    )  # of fixed size: in SWMR mode attributes can only change in place
+    # Of fixed size: in SWMR mode attributes can only change in place.
+    return np.bytes_(uuid.uuid4().hex)
 
 
 def _require_folder(path: Path) -> None:
@@ -143,9 +147,8 @@ class RecordingFile:
         self.header |= {"dt": dt, "seed": np.uint64(seed), "id": str(uuid.uuid4()), "part": 0}
         self.writer = _new_writer()  # after `restore`, the one that wrote the file
         self.layouts: dict[str, Layout] = {}
-        self.done: dict[
-            str, tuple[int, int]
-        ] = {}  # entries, and the step up to which they were recorded
+        # By group, the number of entries and the step up to which they were recorded.
+        self.done: dict[str, tuple[int, int]] = {}
         self._file: Any = None  # while open for writing
         self._handles: dict[str, tuple[Any, Any, Any]] = {}  # its stamps, data and done
         self._inode: tuple[int, int] | None = None
@@ -439,16 +442,15 @@ class RecordingFile:
         found.done = {name: (int(n), int(now)) for name, (n, now) in description["done"].items()}
         with reading(path) as file:
             if file.attrs["id"] != header["id"]:
-                rule = "must be the file that the checkpoint describes, not another"
-                fail("Network.load", "recording", str(path), rule)
+                _mismatch(path, "is not the file that the checkpoint describes")
             extra = set(file) - set(found.done)
             if extra:
-                rule = f"holds {', '.join(extra)}, which the checkpoint does not list and would be lost"
-                fail("Network.load", "recording", str(path), rule)
+                _mismatch(path, f"holds {', '.join(extra)}, which is not in the checkpoint")
             for name, (entries, _) in found.done.items():
                 if name not in file or file[name]["done"][0] < entries:
-                    rule = f"must hold at least the {entries} entries of {name} that the checkpoint counts"
-                    fail("Network.load", "recording", str(path), rule)
+                    _mismatch(
+                        path, f"has fewer than the {entries} entries of {name} in the checkpoint"
+                    )
                 _require_step(file[name], name, *found.done[name])
             found.writer, found._made = file.attrs["writer"], True
             found._left = {name: int(file[name]["done"][0]) for name in found.done}
