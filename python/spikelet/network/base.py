@@ -54,7 +54,7 @@ class Engine:
 
     @property
     def step(self) -> int:
-        """Number of steps simulated so far."""
+        """Present step of the clock."""
         return int(self.sim.now)
 
     def ms(self, stamps: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
