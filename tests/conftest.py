@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import signal
 import subprocess
@@ -17,14 +18,28 @@ from numpy.typing import ArrayLike, NDArray
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import spikelet as sl
+from spikelet import neurons
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MODELS: tuple[type, ...] = (sl.LIF, sl.LIFDelta, sl.LIFAlpha, sl.LIFCond, sl.IF)
-CURRENT_STATE = {"LIF": "I_syn", "IF": "I_syn", "LIFAlpha": "dI_syn", "LIFCond": "g"}
-# One weight that takes a resting neuron of each model over its threshold within a few events.
-STRONG = {"LIF": 900.0, "LIFDelta": 8.0, "LIFAlpha": 400.0, "LIFCond": 60.0, "IF": 900.0}
+MODELS: tuple[type, ...] = tuple(neurons.models().values())
+
+
+def _strong(model: type) -> float:
+    """Return a weight that takes a resting neuron over its threshold within a few events: each adds some 6 mV."""
+    net = sl.Network(dtype="float64", threads=1)
+    neuron = net.population(1, model(V_th=1e6))
+    event = net.population(1, sl.SpikeSource([0.1], [0]))
+    net.connect(event, neuron, sl.AllToAll(), weight=1e-3, delay=0.1)
+    potential = net.record(neuron, "V_m")
+    net.run(50.0)
+    weight = 6e-3 / float(np.ptp(potential.values))
+    digits = 1 - math.floor(math.log10(weight))
+    return round(weight, digits)
+
+
+STRONG = {model.__name__: _strong(model) for model in MODELS}
 
 # A shell starts its background jobs with interrupts ignored, and tests interrupt runs.
 signal.signal(signal.SIGINT, signal.default_int_handler)

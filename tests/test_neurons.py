@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.conftest import MODELS, STRONG, Floats, make, to_steps, trace, train
 
 import spikelet as sl
-
-from .conftest import MODELS, STRONG, Floats, make, to_steps, trace, train
 
 NEVER = 1e6  # a threshold that is not reached
 

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.conftest import make, train
+from tests.contract.test_bad_input import INF, NAN, refuses
 
 import spikelet as sl
-
-from .conftest import make, train
-from .test_bad_input import INF, NAN, refuses
 
 # Not looked up before a test runs.
 NAMES = (

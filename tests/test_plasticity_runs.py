@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.conftest import make, spawn, to_steps
+from tests.support.plasticity_reference import simulate
+from tests.support.plasticity_zoo import LAYOUTS, Zoo, build, digest, rules
+from tests.test_plasticity import COINCIDENCES, DEPENDENCES, PAIRINGS, STEPS, Bench, draw
+from tests.test_plasticity_stdp import emit, force
 
 import spikelet as sl
-
-from .conftest import make, spawn, to_steps
-from .plasticity_reference import simulate
-from .plasticity_zoo import LAYOUTS, Zoo, build, digest, rules
-from .test_plasticity_rules import COINCIDENCES, DEPENDENCES, PAIRINGS, STEPS, Bench, draw
-from .test_stdp import emit, force
 
 DTYPES = ("float32", "float64")
 
@@ -63,8 +62,8 @@ def test_cuts_and_readings_do_not_matter(layout: str, dtype: str) -> None:
 
 def test_simd_levels_do_not_matter() -> None:
     code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "import spikelet as sl\nfrom plasticity_zoo import LAYOUTS, build, digest\n"
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+        "import spikelet as sl\nfrom tests.support.plasticity_zoo import LAYOUTS, build, digest\n"
         "print(sl.simd_level())\n"
         "for layout in LAYOUTS:\n"
         "    for dtype in ('float32', 'float64'):\n"

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
+from tests.conftest import Ints, make
 
 import spikelet as sl
-
-from .conftest import Ints, make
 
 COUNTED: list[Any] = [sl.FixedIndegree, sl.FixedOutdegree, sl.FixedTotalNumber]
 

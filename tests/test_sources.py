@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from tests.conftest import Ints, make, to_steps, train
 
 import spikelet as sl
-
-from .conftest import Ints, make, to_steps, train
 
 
 def counts_by_step(recorder: sl.SpikeRecorder, steps: int, n: int, first: int = 1) -> Ints:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.conftest import make
 
 import spikelet as sl
 from spikelet import statistics
 from spikelet.statistics import Spikes
-
-from .conftest import make
 
 
 def trains(n: int = 30, seconds: float = 2.0, seed: int = 0) -> Spikes:

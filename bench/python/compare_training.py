@@ -2,7 +2,7 @@ r"""Train spiking neurons with spikelet, SpikingJelly, snnTorch and Norse: times
 
 Each run is a process of its own, in the interpreter that has the program. First, spikes, last
 potentials and gradients of each library must be those of the plain loops in
-tests/torch_reference.py, and these those of spikelet in the convention of that library. Then a layer
+tests/support/torch_reference.py, and these those of spikelet in the convention of that library. Then a layer
 of neurons is run forward and backward, as each library does it and as torch.compile makes it of
 that, and a small convolutional network is trained for an epoch.
 

@@ -7,8 +7,9 @@ currents in pA, capacitances in pF, conductances in nS, times in ms.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +22,68 @@ __all__ = ["IF", "LIF", "LIFAlpha", "LIFCond", "LIFDelta", "NeuronModel"]
 Values = float | npt.ArrayLike
 
 
+class State(NamedTuple):
+    """What is known of a state: its unit, and the values that it may be set to."""
+
+    unit: str
+    rule: str = "finite"
+
+
+STATES = {
+    "V_m": State("mV"),
+    "theta": State("mV"),
+    "I_syn_ex": State("pA"),
+    "I_syn_in": State("pA"),
+    "dI_syn_ex": State("pA"),
+    "dI_syn_in": State("pA"),
+    "g_ex": State("nS", "finite >= 0"),
+    "g_in": State("nS", "finite >= 0"),
+}
+"""States by name. A model whose states have other names adds them here."""
+
+
+class NestModel(NamedTuple):
+    """The model of NEST that a model agrees with, and the states that NEST records of it."""
+
+    name: str
+    records: tuple[str, ...]
+
+
+class _Facts(NamedTuple):
+    """What the core knows of a model."""
+
+    parameters: list[str]
+    states: list[str]
+    channels: int
+    conductance: bool
+
+
+@functools.cache
+def _in_core() -> dict[str, _Facts]:
+    return {name: _Facts(*facts) for name, facts in _core.neuron_models().items()}
+
+
+_classes: dict[str, type[NeuronModel]] = {}
+_nest: dict[type[NeuronModel], NestModel] = {}
+
+
+def models() -> dict[str, type[NeuronModel]]:
+    """Return the neuron models by name, in the core's order."""
+    return {name: _classes[name] for name in _in_core() if name in _classes}
+
+
+def nest_model(model: type[NeuronModel]) -> NestModel | None:
+    """Return the model of NEST that a model agrees with, if there is one."""
+    return _nest.get(model)
+
+
 def _parameter(default: float, unit: str, rule: str = "finite") -> Any:
     return field(default=default, metadata={"unit": unit, "rule": rule})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NeuronModel:
-    r"""What all models have in common.
+    r"""Base of all neuron models, with the parameters that they share.
 
     A neuron spikes at the end of a step in which V_m reached ``V_th + theta``. It is then reset, holds its potential
     for ``ceil(t_ref / dt)`` steps, and theta grows by `theta_plus` and decays with `tau_theta`.
@@ -60,7 +116,14 @@ class NeuronModel:
     tau_theta: Values = _parameter(np.inf, "ms", "tau")
     reset: Literal["zero", "subtract"] = "zero"
 
+    def __init_subclass__(cls, *, nest: NestModel | None = None) -> None:
+        super().__init_subclass__()
+        _classes.setdefault(cls.__name__, cls)
+        if nest is not None:
+            _nest[cls] = nest
+
     def __post_init__(self) -> None:
+        self._facts()
         name = type(self).__name__
         lengths: dict[str, int] = {}
         for f in dataclasses.fields(self):
@@ -84,20 +147,40 @@ class NeuronModel:
         if self.reset not in ("zero", "subtract"):
             fail(name, "reset", self.reset, 'must be "zero" or "subtract"')
 
+    @classmethod
+    def _facts(cls) -> _Facts:
+        """Return what the core knows of this model, or say why it knows nothing."""
+        name = cls.__name__
+        facts = _in_core().get(name)
+        if facts is None:
+            base = next((c.__name__ for c in cls.__mro__[1:] if c.__name__ in _in_core()), None)
+            way_out = (
+                "add it to the core (docs/adding_a_model.md)"
+                if base is None
+                else f"make a function that returns {base}(...) with your defaults"
+            )
+            msg = f"{name}: the core has no neuron model of this name; {way_out}"
+            raise TypeError(msg)
+        if _classes[name] is not cls:
+            other = f"{_classes[name].__module__}.{name}"
+            msg = f"{name}: {other} has this name already; give {cls.__module__}.{name} another one"
+            raise TypeError(msg)
+        return facts
+
     @property
     def states(self) -> tuple[str, ...]:
         """Names of the states that can be read, set and recorded."""
-        return tuple(_core.neuron_models()[type(self).__name__][1])
+        return tuple(self._facts().states)
 
     @property
     def channels(self) -> int:
         """Number of input channels: 1 (all events) or 2 (excitatory, inhibitory)."""
-        return int(_core.neuron_models()[type(self).__name__][2])
+        return self._facts().channels
 
     @property
     def conductance(self) -> bool:
         """Whether weights are conductances [nS]."""
-        return bool(_core.neuron_models()[type(self).__name__][3])
+        return self._facts().conductance
 
     @property
     def weight_unit(self) -> str:
@@ -114,7 +197,7 @@ class NeuronModel:
 
     def parameters(self) -> tuple[str, ...]:
         """Names of the parameters, in the core's order."""
-        return tuple(_core.neuron_models()[type(self).__name__][0])
+        return tuple(self._facts().parameters)
 
     def arrays(self) -> list[npt.NDArray[np.float64]]:
         """Values of all parameters, in the core's order."""
@@ -151,7 +234,7 @@ def _check(name: str, parameter: str, array: npt.NDArray[np.float64], rule: str)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LIF(NeuronModel):
+class LIF(NeuronModel, nest=NestModel("iaf_psc_exp", ("V_m", "I_syn_ex", "I_syn_in"))):
     r"""Leaky integrate-and-fire neuron with exponential synaptic currents (NEST ``iaf_psc_exp``).
 
     .. math::
@@ -189,7 +272,7 @@ class LIF(NeuronModel):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LIFDelta(NeuronModel):
+class LIFDelta(NeuronModel, nest=NestModel("iaf_psc_delta", ("V_m",))):
     r"""Leaky integrate-and-fire neuron with delta synapses (NEST ``iaf_psc_delta``).
 
     .. math:: C_m \dot V = -\frac{C_m}{\tau_m} (V - E_L) + I_e + C_m \sum_k w_k \delta(t - t_k)
@@ -215,7 +298,7 @@ class LIFDelta(NeuronModel):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LIFAlpha(NeuronModel):
+class LIFAlpha(NeuronModel, nest=NestModel("iaf_psc_alpha", ("V_m", "I_syn_ex", "I_syn_in"))):
     r"""Leaky integrate-and-fire neuron with alpha-shaped synaptic currents (NEST ``iaf_psc_alpha``).
 
     An event of weight w adds ``w e (t / tau_syn) exp(-t / tau_syn)``: the weight is the peak of the current [pA].
@@ -242,7 +325,7 @@ class LIFAlpha(NeuronModel):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LIFCond(NeuronModel):
+class LIFCond(NeuronModel, nest=NestModel("iaf_cond_exp", ("V_m", "g_ex", "g_in"))):
     r"""Leaky integrate-and-fire neuron with exponential conductances (the model of NEST ``iaf_cond_exp``).
 
     .. math:: C_m \dot V = -g_L (V - E_L) - g_{ex} (V - E_{ex}) - g_{in} (V - E_{in}) + I_e

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -23,36 +23,49 @@ __all__ = [
 _PAIRINGS = ("all_to_all", "nearest_symmetric", "nearest_pre_centered", "nearest_restricted")
 
 
+def _time(default: float | None, rule: str = "> 0") -> Any:
+    """Declare a time constant [ms]."""
+    return field(default=default, metadata={"unit": "ms", "rule": rule})
+
+
+def _amplitude(default: float | None, rule: str = "finite") -> Any:
+    """Declare a number that may change between runs."""
+    return field(default=default, metadata={"unit": "", "rule": rule, "changeable": True})
+
+
+def _number(default: float, rule: str = "finite") -> Any:
+    """Declare a number that stays as it is."""
+    return field(default=default, metadata={"unit": "", "rule": rule})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plasticity:
-    """What all rules have in common: parameters are single numbers, checked when the rule is made.
+    """Base of all plasticity rules: parameters are single numbers, checked when the rule is made.
 
     A rule of your own is a dataclass like those below and a header in the core; see "Adding a rule" in the
     documentation.
     """
 
-    _limits: ClassVar[dict[str, str]] = {}  # of a parameter, if more than "finite"
     _pairing: ClassVar[str] = "all_to_all"
 
     def __post_init__(self) -> None:
         where = type(self).__name__
-        for field in dataclasses.fields(self):
-            given = getattr(self, field.name)
-            if "str" in str(field.type) or "Literal" in str(field.type) or given is None:
+        for f in dataclasses.fields(self):
+            given = getattr(self, f.name)
+            if "rule" not in f.metadata or given is None:  # a choice, or an option that is off
                 continue
-            value = numbers(where, field.name, given, "ms" if field.name.startswith("tau") else "")
+            value = numbers(where, f.name, given, f.metadata["unit"])
             if value.ndim:
-                fail(where, field.name, given, "must be one number")
-            limit = "> 0" if field.name.startswith("tau") else "finite"
-            require(where, field.name, value, self._limits.get(field.name, limit))
-            object.__setattr__(self, field.name, float(value))
+                fail(where, f.name, given, "must be one number")
+            require(where, f.name, value, f.metadata["rule"])
+            object.__setattr__(self, f.name, float(value))
         low, high = self.bounds
         if low > high:
             fail(where, "w_min", low, f"must not exceed w_max = {high!r}")
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Least and largest weight."""
+        """Smallest and largest weight."""
         return getattr(self, "w_min", -np.inf), getattr(self, "w_max", np.inf)
 
     def to_core(self) -> dict[str, Any]:
@@ -67,12 +80,17 @@ class Plasticity:
         }
 
 
+def amplitudes(rule: Plasticity) -> frozenset[str]:
+    """Return the names of the parameters that may change between runs."""
+    return frozenset(f.name for f in dataclasses.fields(rule) if f.metadata.get("changeable"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class _SpikeTiming(Plasticity):
     """Rules that compare the times of spikes of source and target."""
 
     coincidence: Literal["potentiate", "ignore"] = "potentiate"
-    axonal_fraction: float = 0.0
+    axonal_fraction: float = _number(0.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -128,22 +146,18 @@ class STDP(_SpikeTiming):
     Morrison, Diesmann & Gerstner, Biol. Cybern. 98 (2008).
     """
 
-    tau_plus: float = 20.0
-    tau_minus: float = 20.0
-    A_plus: float = 0.01
-    A_minus: float = 0.0105
-    w_min: float = 0.0
-    w_max: float = 1.0
+    tau_plus: float = _time(20.0)
+    tau_minus: float = _time(20.0)
+    A_plus: float = _amplitude(0.01, ">= 0")
+    A_minus: float = _amplitude(0.0105, ">= 0")
+    w_min: float = _number(0.0)
+    w_max: float = _number(1.0)
     pairing: Literal[
         "all_to_all", "nearest_symmetric", "nearest_pre_centered", "nearest_restricted"
     ] = "all_to_all"
     dependence: Literal["additive", "multiplicative", "power", "power_law"] = "additive"
-    mu_plus: float | None = None
-    mu_minus: float | None = None
-
-    _limits: ClassVar[dict[str, str]] = dict.fromkeys(
-        ("A_plus", "A_minus", "mu_plus", "mu_minus"), ">= 0"
-    )
+    mu_plus: float | None = _amplitude(None, ">= 0")
+    mu_minus: float | None = _amplitude(None, ">= 0")
 
     def __post_init__(self) -> None:
         if self.pairing not in _PAIRINGS:
@@ -212,20 +226,16 @@ class TripletSTDP(_SpikeTiming):
     stdp_triplet_synapse.
     """
 
-    tau_plus: float = 16.8
-    tau_minus: float = 33.7
-    tau_plus_triplet: float = 101.0
-    tau_minus_triplet: float = 125.0
-    A_plus: float = 5e-10
-    A_minus: float = 7e-3
-    A_plus_triplet: float = 6.2e-3
-    A_minus_triplet: float = 2.3e-4
-    w_min: float = 0.0
-    w_max: float = 1.0
-
-    _limits: ClassVar[dict[str, str]] = dict.fromkeys(
-        ("A_plus", "A_minus", "A_plus_triplet", "A_minus_triplet"), ">= 0"
-    )
+    tau_plus: float = _time(16.8)
+    tau_minus: float = _time(33.7)
+    tau_plus_triplet: float = _time(101.0)
+    tau_minus_triplet: float = _time(125.0)
+    A_plus: float = _amplitude(5e-10, ">= 0")
+    A_minus: float = _amplitude(0.007, ">= 0")
+    A_plus_triplet: float = _amplitude(0.0062, ">= 0")
+    A_minus_triplet: float = _amplitude(0.00023, ">= 0")
+    w_min: float = _number(0.0)
+    w_max: float = _number(1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,12 +263,10 @@ class InhibitorySTDP(_SpikeTiming):
     Vogels, Sprekeler, Zenke, Clopath & Gerstner, Science 334 (2011). NEST: vogels_sprekeler_synapse.
     """
 
-    tau: float = 20.0
-    eta: float = 0.001
-    alpha: float = 0.12
-    w_max: float = 1.0
-
-    _limits: ClassVar[dict[str, str]] = dict.fromkeys(("eta", "alpha", "w_max"), ">= 0")
+    tau: float = _time(20.0)
+    eta: float = _amplitude(0.001, ">= 0")
+    alpha: float = _amplitude(0.12, ">= 0")
+    w_max: float = _number(1.0, ">= 0")
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -299,17 +307,15 @@ class RewardSTDP(_SpikeTiming):
     Izhikevich, Cereb. Cortex 17 (2007); Potjans, Morrison & Diesmann, Front. Comput. Neurosci. 4 (2010).
     """
 
-    tau_plus: float = 20.0
-    tau_minus: float = 20.0
-    A_plus: float = 0.01
-    A_minus: float = 0.0105
-    w_min: float = 0.0
-    w_max: float = 1.0
-    tau_c: float = 1000.0
-    tau_n: float | None = 200.0
-    b: float = 0.0
-
-    _limits: ClassVar[dict[str, str]] = dict.fromkeys(("A_plus", "A_minus"), ">= 0")
+    tau_plus: float = _time(20.0)
+    tau_minus: float = _time(20.0)
+    A_plus: float = _amplitude(0.01, ">= 0")
+    A_minus: float = _amplitude(0.0105, ">= 0")
+    w_min: float = _number(0.0)
+    w_max: float = _number(1.0)
+    tau_c: float = _time(1000.0)
+    tau_n: float | None = _time(200.0)
+    b: float = _number(0.0)
 
     def to_core(self) -> dict[str, Any]:
         """Return the core's description."""
@@ -339,15 +345,14 @@ class DiehlCookSTDP(_SpikeTiming):
     Diehl & Cook, Front. Comput. Neurosci. 9:99 (2015), and the code published with it.
     """
 
-    tau_pre: float = 20.0
-    tau_post_1: float = 20.0
-    tau_post_2: float = 40.0
-    eta_pre: float = 1e-4
-    eta_post: float = 1e-2
-    w_min: float = 0.0
-    w_max: float = 1.0
+    tau_pre: float = _time(20.0)
+    tau_post_1: float = _time(20.0)
+    tau_post_2: float = _time(40.0)
+    eta_pre: float = _amplitude(0.0001, ">= 0")
+    eta_post: float = _amplitude(0.01, ">= 0")
+    w_min: float = _number(0.0)
+    w_max: float = _number(1.0)
 
-    _limits: ClassVar[dict[str, str]] = dict.fromkeys(("eta_pre", "eta_post"), ">= 0")
     _pairing: ClassVar[str] = "nearest_symmetric"
 
 
@@ -375,12 +380,10 @@ class TsodyksMarkram(Plasticity):
     Tsodyks, Uziel & Markram, J. Neurosci. 20 (2000). NEST: tsodyks_synapse; without tau_psc tsodyks2_synapse.
     """
 
-    U: float = 0.5
-    tau_rec: float = 800.0
-    tau_fac: float = 0.0
-    tau_psc: float | None = None
-
-    _limits: ClassVar[dict[str, str]] = {"U": "in [0, 1]", "tau_fac": ">= 0"}
+    U: float = _number(0.5, "in [0, 1]")
+    tau_rec: float = _time(800.0)
+    tau_fac: float = _time(0.0, ">= 0")
+    tau_psc: float | None = _time(None)
 
     def to_core(self) -> dict[str, Any]:
         """Return the core's description."""

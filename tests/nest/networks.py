@@ -7,8 +7,7 @@ have every feature, and most pairs of them.
 from __future__ import annotations
 
 import numpy as np
-
-from .reference import Description, Floats, Ints, Stdp, Synapses
+from tests.nest.reference import Description, Floats, Ints, Stdp, Synapses
 
 DTS = (0.1, 0.25, 0.1, 0.05, 1.0)
 REFRACTORY = (2.04, 0.0, 2.0)  # ms; 2.04 is no multiple of any of the steps

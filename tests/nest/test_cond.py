@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from .reference import Description, Result, Synapses, run_nest, run_spikelet
+from tests.nest.reference import Description, Result, Synapses, run_nest, run_spikelet
 
 V_TOLERANCE = 2e-3  # mV at dt 0.1
 WEIGHTS = (1.5, 0.7)  # nS, for the short and the long synapses of even and odd cases

@@ -11,11 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-import spikelet as sl
-
-from .networks import draw
-from .reference import (
+from tests.nest.networks import draw
+from tests.nest.reference import (
     Description,
     Ints,
     Plastic,
@@ -26,6 +23,8 @@ from .reference import (
     run_nest,
     run_spikelet,
 )
+
+import spikelet as sl
 
 MODELS = ("exp", "alpha", "delta")
 WHERE = ("source", "recurrent", "both")

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.nest.reference import Floats, Ints, Plastic, Stdp, nest
+from tests.nest.test_plasticity import NEAREST, pair, power_law, triplet
+from tests.support.plasticity_reference import depression_and_facilitation, simulate
 
 import spikelet as sl
-
-from ..plasticity_reference import depression_and_facilitation, simulate
-from .reference import Floats, Ints, Plastic, Stdp, nest
-from .test_plasticity import NEAREST, pair, power_law, triplet
 
 STEPS, DT = 300, 0.1
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from .networks import draw
-from .reference import (
+from tests.nest.networks import draw
+from tests.nest.reference import (
     Description,
     Result,
     Stdp,

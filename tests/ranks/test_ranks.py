@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from .launch import run
+from tests.ranks.launch import run
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("mpi4py") is None, reason="mpi4py is an extra"

@@ -196,7 +196,7 @@ class NestNetwork:
             device = self._nest.Create("spike_recorder")
             self._nest.Connect(self.nodes(target), device, syn_spec={"delay": self._delay})
             return NestRecorder(self, target, what, device)
-        known = nest_terms.RECORDABLE.get(type(target.model), ())
+        known = nest_terms.records(target.model)
         if what not in known:
             rule = f"must be one of {', '.join(['spikes', *known])} in NEST"
             fail(f"record {target.name}", "what", what, rule)

@@ -83,9 +83,7 @@ class Builder:
         kept, _ = nest_terms.neuron_parameters(self.net, population)
         # A neuron whose synapses do not use the parameter can have any value of it.
         params = {k: np.where(np.isnan(v), np.nanmax(v), v) for k, v in kept.items()}
-        return self.nest.Create(
-            nest_terms.NEURONS[type(model)], len(population), params=_plain(params)
-        )
+        return self.nest.Create(nest_terms.neuron(model), len(population), params=_plain(params))
 
     def _present(self, population: Population) -> dict[str, Any]:
         model = population.model

@@ -12,22 +12,10 @@ from spikelet.network.contents import NetworkContents
 from spikelet.network.gathered_state import whole_state
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
-from spikelet.neurons import LIF, LIFAlpha, LIFCond, LIFDelta, NeuronModel
+from spikelet.neurons import LIF, LIFAlpha, LIFCond, NeuronModel, nest_model
 from spikelet.plasticity import STDP, InhibitorySTDP, Plasticity, TripletSTDP, TsodyksMarkram
 from spikelet.sources import NoiseInput, PoissonInput, PoissonSource
 
-NEURONS: dict[type, str] = {
-    LIF: "iaf_psc_exp",
-    LIFAlpha: "iaf_psc_alpha",
-    LIFDelta: "iaf_psc_delta",
-    LIFCond: "iaf_cond_exp",
-}
-RECORDABLE: dict[type, tuple[str, ...]] = {
-    LIF: ("V_m", "I_syn_ex", "I_syn_in"),
-    LIFAlpha: ("V_m", "I_syn_ex", "I_syn_in"),
-    LIFDelta: ("V_m",),
-    LIFCond: ("V_m", "g_ex", "g_in"),
-}
 _PAIRINGS = {
     "all_to_all": "stdp_synapse",
     "nearest_symmetric": "stdp_nn_symm_synapse",
@@ -55,6 +43,19 @@ class Findings:
     refused: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)  # with approximate=True
     notes: list[str] = field(default_factory=list)
+
+
+def neuron(model: NeuronModel) -> str:
+    """Return the name of NEST's model; `inspect` has found that there is one."""
+    found = nest_model(type(model))
+    assert found is not None
+    return found.name
+
+
+def records(model: object) -> tuple[str, ...]:
+    """Return the states that NEST records of a model."""
+    found = nest_model(type(model)) if isinstance(model, NeuronModel) else None
+    return () if found is None else found.records
 
 
 def parameters(model: NeuronModel) -> dict[str, Any]:
@@ -188,7 +189,8 @@ def _in_flight(net: NetworkContents) -> bool:
 def _inspect_neurons(net: NetworkContents, population: Population, found: Findings) -> None:
     name, model = population.name, population.model
     assert isinstance(model, NeuronModel)
-    if type(model) not in NEURONS:
+    counterpart = nest_model(type(model))
+    if counterpart is None:
         found.refused.append(f"{name}: NEST has no model like {type(model).__name__}")
         return
     if model.reset != "zero":
@@ -196,9 +198,7 @@ def _inspect_neurons(net: NetworkContents, population: Population, found: Findin
             f'{name}: reset="{model.reset}" is not in NEST, which resets to V_reset'
         )
     if np.any(model.theta_plus) or np.any(population.theta):
-        found.refused.append(
-            f"{name}: the adaptive threshold theta is not in {NEURONS[type(model)]}"
-        )
+        found.refused.append(f"{name}: the adaptive threshold theta is not in {counterpart.name}")
     elif np.any(np.asarray(model.V_reset) >= np.asarray(model.V_th)):
         found.refused.append(f"{name}: V_reset must lie below V_th")
     if net.engine.sim.held(population.index).any():

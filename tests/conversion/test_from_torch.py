@@ -1,0 +1,283 @@
+"""PyTorch modules as graphs: the values, the names, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from tests.support.ann_zoo import SHAPE, ResNet, trained, zoo
+from tests.support.layers_reference import run_reference
+from torch import nn
+
+from spikelet import layers as L
+from spikelet.conversion.folding import fold
+from spikelet.conversion.from_torch import read_torch
+from spikelet.conversion.load import read
+
+
+class Lambda(nn.Module):
+    def __init__(self, function: Callable[..., Any], **modules: Any) -> None:
+        super().__init__()
+        self.function = function
+        for name, module in modules.items():
+            setattr(self, name, module)
+
+    def forward(self, x: Any) -> Any:
+        return self.function(self, x)
+
+
+def before_softmax(name: str, y: torch.Tensor) -> torch.Tensor:
+    """A softmax is left out: compare what it makes of the outputs."""
+    return (
+        F.softmax(y, dim=1)
+        if name == "vgg"
+        else F.log_softmax(y, dim=1)
+        if name == "inception"
+        else y
+    )
+
+
+@pytest.mark.parametrize("name", sorted(zoo()))
+def test_a_graph_gives_what_the_module_gives(name: str) -> None:
+    module = zoo()[name]
+    x = torch.rand(4, *SHAPE, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    graph = read_torch(module, SHAPE)
+    expected = copy.deepcopy(module).eval().double()(x).detach()
+    for g in (graph, fold(graph)):
+        y = run_reference(g, x.numpy(), 2)[g.output.name]
+        torch.testing.assert_close(before_softmax(name, y[1]), expected, rtol=1e-9, atol=1e-11)
+    # Before a sum of "shared", BatchNorm has no weights beside it that are its own.
+    assert name == "shared" or len(fold(graph)) < len(graph)
+
+
+def test_the_module_stays_as_it_is() -> None:
+    module = trained(ResNet("B")).train()
+    module.blocks[0].eval()  # type: ignore[operator]
+    called: list[Any] = []
+    module.fc.register_forward_hook(lambda *_: called.append(1))  # type: ignore[union-attr]
+    flags = [m.training for m in module.modules()]
+    state = {k: v.clone() for k, v in module.state_dict().items()}
+    random = torch.get_rng_state()
+    read_torch(module, SHAPE)
+    assert [m.training for m in module.modules()] == flags
+    assert all(p.requires_grad and p.dtype is torch.float32 for p in module.parameters())
+    for k, v in module.state_dict().items():
+        torch.testing.assert_close(v, state[k], rtol=0, atol=0)
+    torch.testing.assert_close(torch.get_rng_state(), random)
+    before = len(called)
+    module.eval()(torch.rand(1, *SHAPE))
+    assert len(called) == before + 1
+
+
+def test_layers_are_called_as_in_the_module() -> None:
+    graph = read_torch(trained(ResNet("B")), SHAPE)
+    names = [node.name for node in graph]
+    assert names[:4] == ["conv1", "bn1", "relu", "blocks.0.conv1"]
+    assert {"blocks.0.relu", "blocks.0.relu_1", "blocks.0.add", "blocks.1.down.0"} <= set(names)
+    assert graph["blocks.0.add"].inputs == ("blocks.0.bn2", "relu")
+    assert names[-3:] == ["mean.pool", "mean", "fc"]
+
+
+def test_a_shared_module_is_a_layer_for_each_call() -> None:
+    graph = read_torch(zoo()["shared"], SHAPE)
+    convs = [n for n in graph if isinstance(n.layer, L.Conv2d)]
+    assert [n.name for n in convs] == ["conv", "conv_1", "conv_2"]
+    np.testing.assert_array_equal(convs[0].layer.weight, convs[2].layer.weight)
+    assert sum(isinstance(n.layer, L.ReLU) for n in graph) == 4
+
+
+@pytest.mark.parametrize("kernel", [1, 2, 3, 4, (2, 5)])
+@pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")
+def test_same_padding_of_any_kernel(kernel: Any, dilation: int) -> None:
+    module = trained(nn.Conv2d(3, 4, kernel, padding="same", dilation=dilation))
+    graph = read_torch(module, SHAPE)
+    assert graph.shapes(SHAPE)[graph.output.name] == (4, 9, 8)
+
+
+def test_what_does_not_lead_to_the_output_is_not_read() -> None:
+    def forward(m: Any, x: Any) -> Any:
+        torch.sigmoid(m.b(x))
+        return m.a(x)
+
+    module = Lambda(forward, a=nn.Conv2d(3, 2, 1), b=nn.Conv2d(3, 2, 1))
+    assert [n.name for n in read_torch(module, SHAPE)] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda m, x: m.fc(x.flatten(1)),
+        lambda m, x: m.fc(torch.flatten(x, start_dim=1)),
+        lambda m, x: m.fc(x.view(-1, 12)),
+        lambda m, x: m.fc(x.reshape(x.shape[0], x.shape[1] * 4)),
+        lambda m, x: m.fc(x.view(len_of(x), -1)),
+        lambda m, x: F.linear(x.flatten(1), m.fc.weight, m.fc.bias),
+        lambda m, x: m.fc(x.float().flatten(1)),
+        lambda m, x: m.fc(x.flatten(2).unsqueeze(1).flatten(1)),
+        lambda m, x: m.fc(F.adaptive_avg_pool2d(x, (None, 2)).flatten(1)),
+    ],
+)
+def test_ways_to_flatten(function: Any) -> None:
+    graph = read_torch(Lambda(function, fc=nn.Linear(12, 2)), (3, 2, 2))
+    assert [type(n.layer) for n in graph][-2:] == [L.Flatten, L.Linear]
+
+
+def len_of(x: Any) -> Any:
+    return x.size()[0]
+
+
+def test_a_single_layer_is_a_graph() -> None:
+    assert [type(n.layer) for n in read_torch(nn.Linear(4, 2), (4,))] == [L.Linear]
+
+
+def test_buffers_that_normalise_are_affine() -> None:
+    module = Lambda(lambda m, x: m.c((x - m.mean.weight[:, :, None, None][0]) * 2), c=nn.Conv2d(3, 1, 1),
+                    mean=nn.Embedding(1, 3))  # fmt: skip
+    graph = fold(read_torch(module, SHAPE))
+    assert [type(n.layer) for n in graph] == [L.Conv2d]
+
+
+# --- refusals ----------------------------------------------------------------------------------
+
+
+class Gate(nn.Module):
+    def forward(self, x: Any) -> Any:
+        return x if x.sum() > 0 else -x
+
+
+class Two(nn.Module):
+    def forward(self, x: Any, y: Any) -> Any:
+        return x + y
+
+
+def nan() -> nn.Module:
+    conv = nn.Conv2d(3, 2, 1)
+    with torch.no_grad():
+        conv.weight[0, 0] = float("nan")
+    return nn.Sequential(nn.Identity(), conv)
+
+
+def infinite() -> nn.Module:
+    module = trained(nn.Sequential(nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2)))
+    module[1].running_var[1] = float("inf")  # type: ignore[index,operator]
+    return module
+
+
+def hooked() -> nn.Module:
+    module = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU())
+    module[0].register_forward_hook(lambda _m, _x, y: y * 2)
+    return module
+
+
+def inner(layer: Any) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Sequential(nn.ReLU(), layer))
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "sigmoid": (inner(nn.Sigmoid()), r"layer '1\.1' \(Sigmoid\): .*retrain with ReLU"),
+    "gelu": (inner(nn.GELU()), r"layer '1\.1' \(GELU\): .*retrain with ReLU"),
+    "silu": (Lambda(lambda m, x: F.silu(x)), r"layer 'silu' \(silu\): .*retrain with ReLU"),
+    "leaky": (inner(nn.LeakyReLU()), r"\(LeakyReLU\): .*retrain with ReLU"),
+    "relu6": (inner(nn.ReLU6()), r"layer '1\.1' \(ReLU6\): clips to 0.0 .. 6.0; .*upper bound"),
+    "hardtanh": (inner(nn.Hardtanh(0, 2)), r"\(Hardtanh\): clips to 0.* .. 2"),
+    "clamp": (Lambda(lambda m, x: x.clamp(0, 1)), r"'clamp' \(clamp\): clips to 0 .. 1"),
+    "transposed": (inner(nn.ConvTranspose2d(4, 2, 2)), r"\(ConvTranspose2d\): .*upsampling"),
+    "group norm": (inner(nn.GroupNorm(2, 4)), r"'1\.1' \(GroupNorm\): .*BatchNorm"),
+    "bilinear": (inner(nn.Upsample(scale_factor=2, mode="bilinear")), r"mode='bilinear'"),
+    "fraction": (inner(nn.Upsample(size=(9, 9))), r"\(Upsample\): makes \(7, 6\) to \(9, 9\)"),
+    "reflect": (
+        inner(nn.Conv2d(4, 2, 3, padding=1, padding_mode="reflect")),
+        r"layer '1\.1' \(Conv2d\): pads with padding_mode='reflect'",
+    ),
+    "conv1d": (
+        nn.Sequential(nn.Flatten(2), nn.Conv1d(3, 2, 3)),
+        r"layer '1' \(Conv1d\): .*2d kind",
+    ),
+    "view": (Lambda(lambda m, x: x.flatten(2).relu()), r"'flatten' .*makes .*\(3, 72\)"),
+    "transpose": (Lambda(lambda m, x: x.transpose(1, 2)), r"layer 'transpose'"),
+    "product": (Lambda(lambda m, x: x * x.mean((2, 3), keepdim=True)), r"'mul' .*activations"),
+    "gap of one side": (Lambda(lambda m, x: x.mean(3)), r"layer 'mean' \(mean\): reduces .*3"),
+    "constant": (
+        Lambda(lambda m, x: x + m.p.weight, p=nn.Embedding(9, 8)),
+        r"layer 'add' \(add\): takes a constant of shape \(9, 8\)",
+    ),
+    "batch": (Lambda(lambda m, x: x.reshape(3, -1)), r"'reshape' .*first dimension must stay"),
+    "cat batch": (Lambda(lambda m, x: torch.cat([x, x])), r"layer 'cat' \(cat\): .*dim=1"),
+    "softmax": (
+        nn.Sequential(nn.Flatten(), nn.Softmax(1), nn.Linear(216, 2)),
+        r"layer '1' \(Softmax\): is not the last",
+    ),
+    "random": (Lambda(lambda m, x: F.dropout(x.relu())), r"layer 'dropout'.*self\.training"),
+    "chunks": (Lambda(lambda m, x: x.chunk(3, 1)[0].relu()), r"layer 'chunk'"),
+    "control flow": (nn.Sequential(nn.ReLU(), Gate()), r"module '1' \(Gate\): .*control flow"),
+    "two inputs": (Two(), r"Two: inputs of forward must be one, got \['x', 'y'\]"),
+    "nan": (nan(), r"layer '1' \(Conv2d\): .*weight must not hold NaN"),
+    "infinite": (infinite(), r"layer '1' \(BatchNorm2d\): .*running_var must be finite"),
+    "untrained": (inner(nn.BatchNorm2d(4)), r"'1\.1' \(BatchNorm2d\): has never been trained"),
+    "no statistics": (
+        inner(nn.BatchNorm2d(4, track_running_stats=False)),
+        r"'1\.1' \(BatchNorm2d\): has no running statistics",
+    ),
+    "hook": (hooked(), r"Sequential: gives other values .*forward hook"),
+    "shape": (nn.Sequential(nn.ReLU(), nn.Conv2d(4, 2, 1)), r"'1' \(Conv2d\): cannot take .*3, 9"),
+    "nothing": (nn.Identity(), r"the input itself"),
+    "no input": (Lambda(lambda m, x: torch.zeros(2, 3)), r"output must be a tensor that depends"),
+    "lazy": (nn.Sequential(nn.LazyConv2d(2, 1)), r"'0\.weight': has no shape yet"),
+    "recurrent": (nn.Sequential(nn.Flatten(), nn.LSTM(216, 4)), r"\(LSTM\): .*recurrent"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_what_cannot_be_converted_is_refused_with_its_name(name: str) -> None:
+    module, message = REFUSED[name]
+    with pytest.raises(ValueError, match=r"(?s)" + message):
+        read_torch(module, SHAPE)
+
+
+@pytest.mark.parametrize("make", [lambda x: (x, x), lambda x: {"y": x}, lambda x: [x]])
+def test_an_output_is_one_tensor(make: Any) -> None:
+    with pytest.raises(TypeError, match="output must be one tensor"):
+        read_torch(Lambda(lambda m, x: make(x.relu())), SHAPE)
+
+
+def test_what_is_no_module_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"torch\.nn\.Module, got int"):
+        read_torch(3, SHAPE)
+    with pytest.raises(TypeError, match="example_shape"):
+        read_torch(nn.ReLU(), 3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="example_shape must be >= 1"):
+        read_torch(nn.ReLU(), (3, 0))
+
+
+# --- one door ----------------------------------------------------------------------------------
+
+
+def test_read_takes_modules_graphs_and_sequences() -> None:
+    module = trained(nn.Sequential(nn.Flatten(), nn.Linear(216, 3), nn.ReLU()))
+    graph = read(module, SHAPE)
+    assert read(graph, SHAPE) is graph
+    weight = graph["1"].layer.weight
+    layers = [L.Flatten(), ("fc", L.Linear(weight), ("flatten0",)), L.ReLU()]
+    assert [n.name for n in read(layers, SHAPE)] == ["flatten0", "fc", "relu2"]
+    assert len(read(L.ReLU(), (4,))) == 1
+
+
+@pytest.mark.parametrize("ann", [None, 3.0, b"model", nn.ReLU, [nn.ReLU()], {"a": L.ReLU()}])
+def test_read_names_what_it_takes(ann: Any) -> None:
+    with pytest.raises(TypeError, match=r"torch\.nn\.Module|layer of sl\.layers"):
+        read(ann, SHAPE)
+
+
+def test_read_checks_shapes_and_paths() -> None:
+    with pytest.raises(ValueError, match="Linear 'linear0': input shape"):
+        read([L.Linear(np.ones((2, 5)))], (4,))
+    with pytest.raises(ValueError, match=r"must end in \.onnx"):
+        read("model.pt", (4,))
+    with pytest.raises(FileNotFoundError):
+        read("missing.onnx", (4,))

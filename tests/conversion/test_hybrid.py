@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from tests.support.layered import inputs, pair
+
+from spikelet import energy
+from spikelet.conversion.hybrid import hybrid, search_split
+from spikelet.energy.segments import segments
+from spikelet.layers import IF, Add, Linear, ReLU
+from spikelet.layers.graph import Graph, Node
+from spikelet.layers.spiking_model import SpikingModel
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+NAMES = ["relu1", "relu2", "relu3", "relu4"]
+
+
+def model(graph):
+    return SpikingModel(graph, dtype="float64", threads=1)
+
+
+def kinds(graph):
+    return [type(graph[name].layer).__name__ for name in NAMES]
+
+
+def test_neurons_are_taken_from_either():
+    x = inputs(3)
+    snn, ann = pair(x)
+    assert kinds(hybrid(snn, ann, ["relu2", "relu4"])) == ["IF", "ReLU", "IF", "ReLU"]
+    assert kinds(hybrid(snn, ann, lambda name: name < "relu3")) == ["ReLU", "ReLU", "IF", "IF"]
+    assert kinds(hybrid(snn, ann, "relu3")) == ["IF", "IF", "ReLU", "IF"]
+    np.testing.assert_array_equal(
+        model(hybrid(snn, ann, NAMES)).run(x, 1).output, ann.run(x, 1).output
+    )
+    np.testing.assert_array_equal(
+        model(hybrid(snn, ann, [])).run(x, 6).output, snn.run(x, 6).output
+    )
+    # What was analog stays analog.
+    assert kinds(hybrid(model(hybrid(snn, ann, ["relu1"])), ann, ["relu4"]))[0] == "ReLU"
+
+
+def test_segments_hand_over_means():
+    x = inputs(5)
+    snn, ann = pair(x)
+    mixed = model(hybrid(snn, ann, ["relu3"])).run(x, 9, record="relu3.mean")
+    front = snn.run(x, 9, record="affine.mean")["affine.mean"]
+    given = np.maximum(front, 0)
+    np.testing.assert_allclose(mixed["relu3.mean"], given, atol=1e-12)
+    behind = [n for n in snn.graph if n.name in ("pool", "flat", "fc1", "relu4", "fc2")]
+    behind[0] = Node("pool", behind[0].layer, ("input",))
+    np.testing.assert_allclose(model(Graph(behind)).run(given, 9).output, mixed.output, atol=1e-12)
+
+
+def test_layers_of_an_analog_segment_are_the_anns():
+    x = inputs(3)
+    snn, ann = pair(x)
+    nodes = [
+        Node(n.name, n.layer.replace(bias=np.full(len(n.layer.weight), 9.0)), n.inputs)
+        if hasattr(n.layer, "bias")
+        else n
+        for n in snn.graph
+    ]
+    calibrated = model(Graph(nodes))
+
+    def own(graph):  # which layers are the SNN's
+        return [n.name for n in graph if n.layer is calibrated.graph[n.name].layer
+                and hasattr(n.layer, "bias")]  # fmt: skip
+
+    assert own(hybrid(calibrated, ann, [])) == ["conv1", "conv2", "conv3", "fc1", "fc2"]
+    assert own(hybrid(calibrated, ann, ["relu3", "relu4"])) == ["conv1", "conv2"]
+    # The output behind spikes is the SNN's, and so is what both kinds get.
+    assert own(hybrid(calibrated, ann, ["relu1", "relu2"])) == ["conv3", "fc1", "fc2"]
+    assert own(hybrid(calibrated, ann, NAMES)) == []
+    np.testing.assert_array_equal(
+        model(hybrid(calibrated, ann, NAMES)).run(x, 1).output, ann.run(x, 1).output
+    )
+
+
+def test_segments_follow_each_other():
+    x = inputs(2)
+    snn, ann = pair(x)
+    for keep, constant, sequence in (
+        ([], 1, 1),
+        (NAMES, 0, 1),
+        (["relu1"], 1, 2),
+        (["relu3", "relu4"], 1, 1),
+        (["relu3"], 2, 2),
+        (["relu1", "relu3"], 2, 3),
+        (["relu2", "relu3"], 2, 2),
+    ):
+        graph = hybrid(snn, ann, keep)
+        assert segments(graph, sequence=False) == constant, keep
+        assert segments(graph, sequence=True) == sequence, keep
+
+
+@pytest.mark.parametrize(("last", "runs"), [(ReLU(), 1), (IF(1.0), 2)])
+def test_spikes_beside_a_constant(last, runs):
+    # Means of both are known after one run; to sum them step by step, spikes have to be sent again.
+    one = Linear(np.eye(2))
+    graph = Graph(
+        [
+            ("spikes", IF(1.0), ["input"]),
+            ("a", one, ["spikes"]),
+            ("mean", ReLU(), ["a"]),
+            ("b", one, ["mean"]),
+            ("sum", Add(), ["b", "spikes"]),
+            ("last", last, ["sum"]),
+            ("out", one, ["last"]),
+        ]
+    )
+    assert segments(graph, sequence=False) == runs
+
+
+@pytest.mark.parametrize("direction", ["snn-first", "ann-first"])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_candidates_are_measured(direction, labelled):
+    x = inputs(10)
+    snn, ann = pair(x)
+    expected = ann.run(x, 1).output.argmax(axis=1)
+    labels = expected.copy()
+    labels[0] = (labels[0] + 1) % 5
+    found = search_split(
+        snn, ann, x, labels if labelled else None, steps=5, direction=direction, max_loss=100.0
+    )
+    assert [c.split for c in found.candidates] == [None, *NAMES]
+    reference = energy.measure(ann, x, 1).energy_nj
+    for k, candidate in enumerate(found.candidates):
+        first, second = ("IF", "ReLU") if direction == "snn-first" else ("ReLU", "IF")
+        assert kinds(candidate.graph) == [first] * k + [second] * (4 - k)
+        assert candidate.spiking == (k if direction == "snn-first" else 4 - k)
+        run = model(candidate.graph)
+        chosen = run.run(x, 5).output.argmax(axis=1)
+        right = np.mean(chosen == (labels if labelled else expected))
+        assert candidate.accuracy == right
+        assert candidate.loss == pytest.approx(100 * ((0.9 if labelled else 1.0) - right))
+        cost = energy.measure(run, x, 5, first_layer_once=True)
+        assert candidate.energy_nj == pytest.approx(cost.energy_nj)
+        assert candidate.ratio == pytest.approx(cost.energy_nj / reference)
+        assert candidate.spikes == pytest.approx(cost.snn.total.spikes)
+        assert candidate.total_steps == (5 if candidate.spiking else 0)
+    pure = found.candidates[0 if direction == "snn-first" else -1]
+    assert (pure.loss, pure.spiking) == (0.0, 0)
+    assert pure.ratio == pytest.approx(1.0)
+
+
+def test_the_best_within_the_budget_is_chosen():
+    x = inputs(30)
+    snn, ann = pair(x)
+    given = {"snn": snn, "ann": ann, "x": x, "steps": 3}
+    table = search_split(**given, max_loss=100.0)
+    ratios, losses = ([getattr(c, what) for c in table.candidates] for what in ("ratio", "loss"))
+    assert max(losses) > 0
+    assert table.index == int(np.argmin(ratios))
+    assert table.graph is table.candidates[table.index].graph
+    strict = search_split(**given, max_loss=0.0)
+    allowed = [k for k, loss in enumerate(losses) if loss <= 0]
+    assert strict.index == min(allowed, key=lambda k: ratios[k])
+    limit = sorted(ratios)[2]
+    cheap = search_split(**given, max_energy=limit)
+    allowed = [k for k, ratio in enumerate(ratios) if ratio <= limit]
+    assert len(allowed) == 3
+    assert cheap.index == min(allowed, key=lambda k: (losses[k], ratios[k]))
+    neither = search_split(**given, max_energy=0.0)
+    assert neither.index is None
+    assert "none is within it" in str(neither)
+    with pytest.raises(ValueError, match=r"no candidate is within the budget .energy at most 0 x"):
+        _ = neither.graph
+
+
+def test_search_as_text_json_and_picture(tmp_path):
+    x = inputs(4)
+    snn, ann = pair(x)
+    found = search_split(snn, ann, x, steps=3, max_loss=50.0, max_energy=9.0)
+    lines = str(found).splitlines()
+    assert lines[0].startswith("SNN first, then ANN; T = 3 a segment; loss at most 50 points")
+    assert sum(line.endswith("<- chosen") for line in lines) == 1
+    path = tmp_path / "search.json"
+    written = json.loads(found.to_json(path))
+    assert written == json.loads(path.read_text()) == found.to_dict()
+    assert [c["split"] for c in written["candidates"]] == [None, *NAMES]
+    ax = found.plot()
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [c.loss for c in found.candidates])
+    plt.close("all")
+
+
+BAD = [
+    ({"max_loss": None}, ValueError, "must not both be missing"),
+    ({"max_loss": -1.0}, ValueError, "max_loss must be finite and >= 0"),
+    ({"max_energy": np.inf}, ValueError, "max_energy must be finite and >= 0"),
+    ({"max_loss": "little"}, TypeError, "max_loss must be a number"),
+    ({"direction": "both"}, ValueError, 'direction must be "snn-first" or "ann-first"'),
+    ({"steps": 0}, ValueError, "steps must be >= 1"),
+    ({"delay": 2}, ValueError, "delay must be >= 0 and <= 1"),
+    ({"labels": [0]}, ValueError, "one for each of 2"),
+    ({"technology": "old"}, ValueError, "technology must be one of"),
+    ({"x": np.zeros((2, 1))}, ValueError, "conv1"),
+    ({"ann": 0}, TypeError, "ann must be a SpikingModel"),
+]
+
+
+@pytest.mark.parametrize(("change", "error", "message"), BAD)
+def test_bad_input(change, error, message):
+    x = inputs(2)
+    snn, ann = pair(x)
+    given = {"snn": snn, "ann": ann, "x": x, "steps": 2, "max_loss": 1.0, **change}
+    with pytest.raises(error, match=message):
+        search_split(**given)
+
+
+def test_bad_names():
+    snn, ann = pair(inputs(2))
+    with pytest.raises(ValueError, match=r"keep must be names of neurons .relu1, .*got 'conv1'"):
+        hybrid(snn, ann, ["relu1", "conv1"])
+    other = SpikingModel([Linear([[1.0]]), ("n", IF(1.0), ["linear0"])])
+    with pytest.raises(ValueError, match="it lacks"):
+        hybrid(other, ann, [])
+    analog = SpikingModel([Linear([[1.0]]), ("n", ReLU(), ["linear0"])])
+    assert [n.name for n in hybrid(other, analog, ["n"])] == ["linear0", "n"]

@@ -1,0 +1,381 @@
+"""The examples run as a user runs them, in a folder of their own, and leave a picture there."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("matplotlib")
+pytest.importorskip("sklearn")
+
+FOLDER = Path(__file__).parents[2] / "examples"
+SCRIPTS = sorted(path.name for path in FOLDER.glob("*.py"))
+PNG = b"\x89PNG\r\n\x1a\n"
+Start = Callable[..., tuple[subprocess.CompletedProcess[str], Path]]
+Refusal = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Start:
+    """Run an example; the same arguments run once."""
+
+    @functools.cache
+    def run(script: str, *arguments: str) -> tuple[subprocess.CompletedProcess[str], Path]:
+        folder = tmp_path_factory.mktemp(Path(script).stem)
+        environment = os.environ | {"MPLBACKEND": "Agg", "OPENBLAS_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [sys.executable, str(FOLDER / script), *arguments],
+            cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        return done, folder
+
+    return run
+
+
+@pytest.fixture
+def refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Refusal:
+    """Run an example in this process, to its end by a wrong argument; return the last line it says."""
+    torch = pytest.importorskip("torch")
+    threads = torch.get_num_threads()
+
+    def run(script: str, *arguments: str) -> str:
+        monkeypatch.chdir(tmp_path)
+        for name, value in (("MPLBACKEND", "Agg"), ("OPENBLAS_NUM_THREADS", "1")):
+            monkeypatch.setenv(name, value)  # an example may set them for its process
+        monkeypatch.setattr(sys, "argv", [script, *arguments])
+        try:
+            with pytest.raises(SystemExit) as end:
+                runpy.run_path(str(FOLDER / script), run_name="__main__")
+        finally:
+            torch.set_num_threads(threads)
+        assert end.value.code == 2
+        assert not list(tmp_path.iterdir())
+        *_, last = capsys.readouterr().err.splitlines()
+        assert last.startswith(f"{script}: error: ")
+        return last
+
+    return run
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_runs_and_draws(start: Start, script: str) -> None:
+    if script in {"convert_mnist.py", "eventprop_yinyang.py", "train_mnist.py", "train_events.py"}:
+        pytest.importorskip("torch")
+    done, folder = start(script, "--quick")
+    assert done.returncode == 0, done.stderr
+    pictures = list(folder.glob("*.png"))
+    assert pictures
+    assert all(picture.read_bytes().startswith(PNG) for picture in pictures)
+
+
+def table(output: str) -> dict[str, dict[str, list[float]]]:
+    """Numbers of the table of coding_tradeoff.py, by code and setting."""
+    rows: dict[str, dict[str, list[float]]] = {}
+    for line in output.splitlines():
+        if line[:8].rstrip() in {"rate", "latency", "phase", "burst"}:
+            numbers = [float(word) for word in line[16:].replace("*", "").split()]
+            rows.setdefault(line[:8].rstrip(), {})[line[8:16].rstrip()] = numbers
+    return rows
+
+
+def test_coding_tradeoff_table(start: Start) -> None:
+    done, _ = start("coding_tradeoff.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    rows = table(done.stdout)
+    assert set(rows) == {"rate", "latency", "phase", "burst"}
+    pixels, steps = 64, 16
+    for family, settings in rows.items():
+        for spikes, hidden, events, energy, counts, first, decided in settings.values():
+            assert events > 10 * hidden > 0  # the readout alone has ten synapses a neuron
+            assert energy == pytest.approx(0.9e-3 * events, abs=0.01)
+            assert (first if family == "latency" else counts) > 30  # chance: 10 %
+            assert 1 <= decided <= steps + 1
+            assert spikes <= (pixels if family == "latency" else pixels * steps)
+    latency, rate = rows["latency"]["x>0"], rows["rate"]["p=1"]
+    assert rate[0] > 2 * latency[0]
+    assert rate[2] > 2 * latency[2]
+    for settings in (rows["latency"], rows["rate"]):  # they are listed from frugal to lavish
+        costs = [numbers[0] for numbers in settings.values()]
+        assert costs == sorted(costs)
+
+
+def test_coding_tradeoff_concludes(start: Start) -> None:
+    done, _ = start("coding_tradeoff.py", "--quick")
+    for word in ("Cost:", "Accuracy:", "Like cost:", "Response:", "Timing:"):
+        assert word in done.stdout
+    rows = table(done.stdout)
+    ratio = rows["rate"]["p=1"][2] / rows["latency"]["x>0"][2]
+    assert f"{ratio:.1f} times its energy" in done.stdout
+
+
+def test_mnist_conv_stdp_tells_digits(start: Start) -> None:
+    done, _ = start("mnist_conv_stdp.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    line = next(line for line in done.stdout.splitlines() if line.startswith("Accuracy:"))
+    assert float(line.split()[1].rstrip("%")) > 95
+    for word in ("Learned from", "Features:", "Spikes:", "Picture:"):
+        assert word in done.stdout
+
+
+def test_microcircuit_prints_rates_and_time(start: Start) -> None:
+    done, _ = start("microcircuit.py", "--quick")
+    rows = {words[0]: words[1:] for line in done.stdout.splitlines() if (words := line.split())}
+    for name, published in (("L23E", 0.90), ("L5I", 8.63), ("L6I", 7.83)):
+        assert float(rows[name][1]) == published
+    assert float(rows["L5I"][0]) > float(rows["L23I"][0]) > float(rows["L23E"][0]) > 0
+    for word in ("3858 neurons", "747205 synapses", "real-time factor", "full scale", "Picture:"):
+        assert word in done.stdout
+
+
+def percent(text: str, pattern: str) -> list[float]:
+    """Percentages of the only line that matches, as numbers."""
+    (line,) = (line for line in text.splitlines() if re.search(pattern, line))
+    return [float(number) for number in re.findall(r"([\d.]+)%", line)]
+
+
+def test_convert_mnist_loses_little(start: Start) -> None:
+    pytest.importorskip("torch")
+    done, _ = start("convert_mnist.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    snn, ann = percent(done.stdout, "^Loss at T = 8")
+    assert ann > 95
+    assert ann - snn < 2
+    hard, soft, default = percent(done.stdout, r"^16 +\S+ +\S+ +\S+$")
+    assert soft > 95
+    assert default > 95
+    assert hard < soft
+    sections = done.stdout.split("Input as a current")[1].split("Response times")[0]
+    for coding in ("direct", "poisson", "latency"):
+        rows = sections.split(f"{coding}: ")[1].splitlines()[3:7]
+        spikes = [float(row.split()[3]) for row in rows]
+        assert spikes == sorted(spikes)
+        assert float(rows[-1].split()[1].rstrip("%")) > 90
+    without, once, memory, both = (
+        float(line.rsplit(" ", 1)[1].rstrip("."))
+        for line in re.findall(
+            r"^SNN / ANN: [\d.]+(?= )|^  .*, ratio [\d.]+$", done.stdout, re.MULTILINE
+        )
+    )
+    assert once < without < memory
+    assert once < both < memory
+
+
+def test_convert_cifar_says_what_it_ran(start: Start) -> None:
+    done, _ = start("convert_cifar.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("This is not a trained network")
+    rows = [line.split() for line in done.stdout.splitlines()]
+    found = {
+        (r[0], r[1]): float(r[2].rstrip("%")) for r in rows if r[:1] in (["default"], ["multi"])
+    }
+    assert set(found) == {("default", "8"), ("default", "16"), ("multi", "4"), ("multi", "8")}
+    assert found["default", "16"] > found["default", "8"] > 20  # chance: 10 %
+    assert found["multi", "8"] > found["multi", "4"] > 20
+    hard, soft = percent(done.stdout, r"^64 +\S+ +\S+$")
+    assert soft > hard
+    for word in ("spikes vanish in", "Factor hard / soft", "SNN first", "<- chosen", "Break-even"):
+        assert word in done.stdout
+
+
+def cifar_files(folder: Path) -> dict[str, Path]:
+    """A network of one block, as a state_dict, and pictures, as files."""
+    rng = np.random.default_rng(0)
+    arrays = {"mean": np.full(3, 0.5), "std": np.full(3, 0.25)}
+    for name, norm, shape in (
+        ("conv1", "bn1", (4, 3, 3, 3)),
+        ("blocks.0.conv1", "blocks.0.bn1", (8, 4, 3, 3)),
+        ("blocks.0.conv2", "blocks.0.bn2", (8, 8, 3, 3)),
+        ("blocks.0.down.0", "blocks.0.down.1", (8, 4, 1, 1)),
+    ):
+        arrays[f"{name}.weight"] = rng.normal(0, (2 / np.prod(shape[1:])) ** 0.5, shape)
+        for part, value in zip(
+            ("weight", "bias", "running_mean", "running_var"), "1001", strict=True
+        ):
+            arrays[f"{norm}.{part}"] = np.full(shape[0], float(value))
+    arrays |= {"fc.weight": rng.normal(size=(10, 8)), "fc.bias": np.zeros(10)}
+    pictures = {
+        "images": rng.integers(0, 256, (30, 8, 8, 3), dtype=np.uint8),
+        "labels": rng.integers(0, 10, 30, dtype=np.uint8),
+    }
+    files = {name: folder / f"{name}.npz" for name in ("model", "images", "calibration")}
+    np.savez(files["model"], **arrays)
+    np.savez(files["images"], **pictures)
+    np.savez(files["calibration"], images=pictures["images"])
+    return files
+
+
+def test_convert_cifar_reads_files(start: Start, tmp_path: Path) -> None:
+    files = cifar_files(tmp_path)
+    arguments = [word for name, path in files.items() for word in (f"--{name}", str(path))]
+    done, _ = start("convert_cifar.py", *arguments, "--quick", "--steps", "8,32", "--count", "20")
+    assert done.returncode == 0, done.stderr
+    assert "not a trained network" not in done.stdout
+    assert "of 20 images" in done.stdout
+    assert "blocks.0.down.0" in done.stdout
+    with np.load(files["model"]) as model:
+        arrays = {name: model[name] for name in model if name != "blocks.0.bn2.bias"}
+    np.savez(files["model"], **arrays)
+    done, _ = start("convert_cifar.py", *arguments, "--quick", "--seed", "1")
+    assert done.returncode == 2
+    assert "blocks.0.bn2.bias" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "needs --model, --images and --calibration"),
+        (("--quick", "--model", "x.npz"), "needs --model, --images and --calibration"),
+        (("--quick", "--steps", "16,8"), "must be rising numbers"),
+        (("--quick", "--resets", "0"), "--resets of 4 or more"),
+        (("--quick", "--count", "0"), "--count must be 1 or more"),
+        (("--quick", "--out", "missing/x.png"), "missing/x.png"),
+        (("--model", "a.npz", "--images", "b.npz", "--calibration", "c.npz"), "a.npz"),
+    ],
+)
+def test_convert_cifar_refuses(refusal: Refusal, arguments: tuple[str, ...], message: str) -> None:
+    assert message in refusal("convert_cifar.py", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--epochs", "0"), "--epochs of 1 or more"),
+        (("--images", "50"), "--images of 128 or more"),
+        (("--threads", "0"), "--threads of 1 or more"),
+        (("--data", "nowhere"), "no train-images-idx3-ubyte"),
+        (("--out", "missing/x.png"), "missing/x.png"),
+    ],
+)
+def test_convert_mnist_refuses(refusal: Refusal, arguments: tuple[str, ...], message: str) -> None:
+    assert message in refusal("convert_mnist.py", *arguments)
+
+
+def test_train_mnist_learns_and_is_deployed(start: Start) -> None:
+    pytest.importorskip("torch")
+    done, _ = start("train_mnist.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    (accuracy,) = percent(done.stdout, "^Accuracy:")
+    assert accuracy > 90
+    (deployed,) = percent(done.stdout, "^Deployed:")
+    assert abs(deployed - accuracy) < 0.5
+    assert "Spikes in float64: 0 of" in done.stdout
+    (line,) = re.findall(r"^Spikes in float32: (\d+) of (\d+)", done.stdout, re.MULTILINE)
+    assert int(line[0]) < 1e-4 * int(line[1])
+    for name, neurons in (("lif1", 128), ("lif2", 64), ("lif3", 128)):
+        assert re.search(rf"^{name} +{neurons} +\d+ +[\d.]+ +[\d.]+%$", done.stdout, re.MULTILINE)
+    curve = dict(re.findall(r"T = (\d+): ([\d.]+)%", done.stdout))
+    assert float(curve["5"]) == pytest.approx(deployed)
+    assert float(curve["1"]) < float(curve["5"])
+    for word in ("Energy at T = 5", "total", "Picture:"):
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize("label", ["digit", "direction"])
+def test_train_events_learns_and_is_deployed(start: Start, label: str) -> None:
+    pytest.importorskip("torch")
+    arguments = () if label == "digit" else ("--label", label)
+    done, _ = start("train_events.py", *arguments, "--quick")
+    assert done.returncode == 0, done.stderr
+    (accuracy,) = percent(done.stdout, "^Accuracy:")
+    assert accuracy > (60 if label == "digit" else 85)
+    deployed, same = percent(done.stdout, "^Deployed:")
+    assert abs(deployed - accuracy) <= 1
+    assert same > 98
+    for word in ("Events:", "spikes a neuron", "Deciding early:", "Energy of a film", "Picture:"):
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize("script", ["train_mnist.py", "train_events.py"])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--epochs", "0"), "needs --epochs"),
+        (("--steps", "0"), "--steps"),
+        (("--threads", "0"), "--threads of 1 or more"),
+        (("--images", "2000"), "datasets.digits"),
+        (("--data", "nowhere"), "no train-images-idx3-ubyte"),
+        (("--out", "missing/x.png"), "missing/x.png"),
+    ],
+)
+def test_training_refuses(
+    refusal: Refusal, script: str, arguments: tuple[str, ...], message: str
+) -> None:
+    assert message in refusal(script, *arguments)
+
+
+@pytest.mark.parametrize("script", ["convert_mnist.py", "train_mnist.py", "train_events.py"])
+def test_says_that_it_needs_torch(tmp_path: Path, script: str) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('no torch here')\n")
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / script), "--quick"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "pip install 'spikelet[torch]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--seconds", "0"), "needs --seconds of 0.01 or more"),
+        (("--scale", "0.0001"), "scale must leave a neuron in each population"),
+        (("--threads", "0"), "threads must be >= 1"),
+        (("--out", "missing/x.png"), "missing/x.png"),
+    ],
+)
+def test_microcircuit_refuses(refusal: Refusal, arguments: tuple[str, ...], message: str) -> None:
+    assert message in refusal("microcircuit.py", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--images", "50"), "--images and --learn of 100 or more"),
+        (("--data", "nowhere"), "no train-images-idx3-ubyte"),
+        (("--out", "missing/x.png"), "missing/x.png"),
+    ],
+)
+def test_mnist_conv_stdp_refuses(
+    refusal: Refusal, arguments: tuple[str, ...], message: str
+) -> None:
+    assert message in refusal("mnist_conv_stdp.py", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--steps", "1"), "--steps of 2 or more"),
+        (("--images", "2000"), "datasets.digits"),
+        (("--data", "nowhere"), "no train-images-idx3-ubyte"),
+        (("--out", "missing/x.png"), "missing/x.png"),
+    ],
+)
+def test_coding_tradeoff_refuses(
+    refusal: Refusal, arguments: tuple[str, ...], message: str
+) -> None:
+    assert message in refusal("coding_tradeoff.py", *arguments)
+
+
+def test_eventprop_learns_yin_yang(start: Start) -> None:
+    pytest.importorskip("torch")
+    done, _ = start("eventprop_yinyang.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    mean, low, high = percent(done.stdout, "^Accuracy:")
+    assert low == mean == high > 85
+    for word in ("seed 0", "A decision takes", "Picture:"):
+        assert word in done.stdout

@@ -1,0 +1,327 @@
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from tests.support.layered import inputs, operations, pair
+
+import spikelet as sl
+from spikelet.energy import TECHNOLOGIES, Technology, measure
+from spikelet.layers import IF, LIF, Conv2d, Flatten, Linear, ReLU
+from spikelet.layers.graph import Graph
+from spikelet.layers.spiking_model import SpikingModel
+
+CONVOLUTIONS = [
+    {},
+    {"padding": 1},
+    {"padding": (2, 0)},
+    {"padding": (0, 2, 1, 0)},
+    {"stride": 2, "padding": 1},
+    {"stride": (1, 3)},
+    {"dilation": 2, "padding": 2},
+    {"dilation": (1, 2), "stride": (2, 1), "padding": (0, 3)},
+    {"groups": 2, "padding": 1},
+    {"groups": 4, "stride": 2},
+]
+
+
+@pytest.mark.parametrize("options", CONVOLUTIONS, ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_counts_are_those_of_brute_force(options, dtype):
+    rng = np.random.default_rng(1)
+    groups = options.get("groups", 1)
+    first = Conv2d(rng.normal(size=(4, 4 // groups, 3, 2)), **options)
+    second = Conv2d(rng.normal(size=(8, 4 // groups, 2, 3)), **options)
+    layers = [first, IF(0.7), second, IF(0.9), Flatten()]
+    x = rng.normal(size=(3, 4, 13, 12)) * (rng.random((3, 4, 13, 12)) < 0.6)
+    shapes = Graph(layers).shapes((4, 13, 12))
+    size = int(np.prod(shapes["if3"]))
+    last = Linear(rng.normal(size=(5, size)))
+    model = SpikingModel([*layers, last], dtype=dtype, threads=1)
+    steps = 6
+    result = model.run(x, steps, record=["if1", "if3"])
+    report = measure(model, x, steps).snn
+    assert result["if1"].any()
+    assert report["conv2d0"].effective_macs == pytest.approx(steps * operations(x, first))
+    assert report["conv2d0"].dense_macs == pytest.approx(
+        steps * operations(np.ones((1, 4, 13, 12)), first)
+    )
+    for name, layer, spikes in (("conv2d2", second, "if1"), ("linear5", last, "if3")):
+        expected = sum(operations(frame, layer) for frame in result[spikes])
+        assert report[name].effective_acs == pytest.approx(expected)
+        assert report[name].effective_macs == 0
+        dense = operations(np.ones((1, *result[spikes].shape[2:])), layer)
+        assert report[name].dense_macs == pytest.approx(steps * dense)
+    for name in ("if1", "if3"):
+        share = np.count_nonzero(result[name]) / result[name].size
+        assert report[name].activation_sparsity == pytest.approx(1 - share)
+
+
+def test_ann_counts_skip_zeros():
+    x = inputs()
+    snn, ann = pair(x)
+    analog = measure(ann, x, 1)
+    values = ann.run(x, 1, record=["relu1", "relu2", "relu3", "relu4"])
+    for name, source in (("conv1", x), ("conv2", "relu1"), ("conv3", "relu2"), ("fc2", "relu4")):
+        active = source if isinstance(source, np.ndarray) else values[source][0]
+        expected = operations(active, ann.graph[name].layer)
+        assert analog.snn[name].effective_macs == pytest.approx(expected)
+        assert analog.snn[name].effective_acs == 0
+    zeros = np.mean(values["relu2"] == 0)
+    assert 0 < zeros < 1
+    assert analog.snn["relu2"].activation_sparsity == pytest.approx(zeros)
+    beside = measure(snn, x, 8, ann=ann)
+    assert beside.ann == analog.snn
+    total = beside.snn.total
+    assert beside.energy_pj == pytest.approx(0.9 * total.effective_acs + 4.6 * total.effective_macs)
+    assert beside.energy_nj == beside.energy_pj / 1000
+    assert beside.ratio == pytest.approx(beside.energy_pj / (4.6 * beside.ann.total.effective_macs))
+    assert beside.dense_ratio == pytest.approx(
+        beside.energy_pj / (4.6 * beside.ann.total.dense_macs)
+    )
+    assert beside.dense_ratio < beside.ratio
+
+
+def test_first_layer_can_be_counted_once():
+    x = inputs(3)
+    snn, _ = pair(x)
+    often, once = measure(snn, x, 8), measure(snn, x, 8, first_layer_once=True)
+    assert often.snn["conv1"].effective_macs == 8 * once.snn["conv1"].effective_macs > 0
+    assert often.snn["conv1"].dense_macs == 8 * once.snn["conv1"].dense_macs > 0
+    for name in ("conv2", "conv3", "fc1", "fc2"):
+        assert often.snn[name] == once.snn[name]
+
+
+def test_ann_segments_run_once():
+    rng = np.random.default_rng(0)
+    layers = [
+        ("a", Linear(rng.random((6, 4))), ["input"]),
+        ("relu", ReLU(), ["a"]),
+        ("b", Linear(rng.random((6, 6))), ["relu"]),
+        ("if", IF(1.0), ["b"]),
+        ("c", Linear(rng.random((6, 6))), ["if"]),
+        ("waits", ReLU(), ["c"]),
+        ("d", Linear(rng.random((3, 6))), ["waits"]),
+    ]
+    x = rng.random((2, 4))
+    found = measure(SpikingModel(layers, threads=1), x, 5).snn
+    assert found["a"].effective_macs == 24
+    assert found["b"].effective_macs == 5 * 36
+    assert found["c"].effective_macs == 0
+    assert found["c"].effective_acs == 6 * found["if"].spikes > 0
+    assert found["d"].effective_macs == 18
+    assert measure(SpikingModel(layers), x, 5, first_layer_once=True).snn["b"].effective_macs == 36
+    # Only the ReLU that waits for spikes keeps a sum.
+    assert (found["relu"].state_bytes, found["waits"].state_bytes) == (0, 24)
+    assert (found["relu"].membrane_updates, found["waits"].membrane_updates) == (0, 30)
+
+
+@pytest.mark.parametrize(("dtype", "size", "bytes_"), [("float32", 4, None), ("float64", 8, None)])
+def test_footprint(dtype, size, bytes_):
+    model = SpikingModel(
+        [
+            Conv2d(np.ones((3, 1, 2, 2)), np.ones(3)),
+            IF(np.ones(3)),
+            Flatten(),
+            Linear(np.ones((2, 27))),
+        ],
+        dtype=dtype,
+    )
+    found = measure(model, np.ones((1, 1, 4, 4)), 2).snn
+    assert found["conv2d0"].footprint == size * (12 + 3)
+    # Thresholds, one v_init and one amplitude; a potential for each neuron.
+    assert (found["if1"].parameter_bytes, found["if1"].state_bytes) == (size * 5, size * 27)
+    assert found["linear3"].footprint == size * 54
+    assert found.total.footprint == size * (15 + 5 + 27 + 54)
+
+
+def test_states_of_codes():
+    bytes_ = []
+    for code in ("binary", "signed", "differential"):
+        model = SpikingModel([Linear(np.ones((2, 1))), IF(1.0, code=code)], dtype="float64")
+        bytes_.append(measure(model, np.ones((1, 1)), 2).snn["if1"].state_bytes)
+    assert bytes_ == [16, 32, 64]
+
+
+@pytest.mark.parametrize(
+    "neuron", [IF(1.0, v_init=0.25), LIF(0.5), IF([1.0, 2.0], v_init=[0.0, 1.0])]
+)
+def test_membrane_updates(neuron):
+    weights = np.array([[1.0, 0.0], [0.0, 0.5]])
+    model = SpikingModel([Linear(weights), neuron], dtype="float64", threads=1)
+    x = np.array([[1.0, 1.0], [0.25, 0.0], [0.0, 0.0]])
+    steps = 7
+    assert (
+        measure(model, x, steps).snn["lif1" if isinstance(neuron, LIF) else "if1"].membrane_updates
+        == 14
+    )
+    decay, gain = neuron.coefficients()
+    count = 0
+    for sample in x:
+        v = np.broadcast_to(neuron.v_init, 2).astype(float)
+        for _ in range(steps):
+            before = v
+            v = decay * v + gain * (weights @ sample)
+            fired = v >= neuron.threshold
+            v = np.where(fired, v - neuron.threshold, v)
+            count += int(((v != before) | fired).sum())
+    exact = measure(model, x, steps, count_changes=True, batch_size=2).snn.total.membrane_updates
+    assert 0 < exact < 14
+    assert exact == pytest.approx(count / 3)
+
+
+def test_memory_traffic():
+    model = SpikingModel([Linear(np.ones((2, 3))), IF(1.0), Linear(np.ones((4, 2)))], threads=1)
+    own = Technology("own", 1.0, 10.0, 2.0, 4.0, ((100.0, 1.0), (math.inf, 7.0)))
+    found = measure(model, np.ones((1, 3)), 3, technology=own, memory=True).snn
+    # 6 weights and 6 activations at each of 3 steps; 12 bytes fit into the small memory.
+    assert found["linear0"].memory_pj == 18 * (2 + 2) * 1.0
+    spikes = found["if1"].spikes
+    assert spikes == 6
+    # 2 potentials are read and written at each step; a spike is an address, written and read.
+    assert found["if1"].memory_pj == 6 * 8 + spikes * 8
+    assert found["linear2"].memory_pj == 24 * (2 + 8) * 1.0
+    assert found["linear2"].compute_pj == 24
+    assert found["linear0"].energy_pj == 180 + 72
+    large = Technology("large", 1.0, 10.0, 2.0, 4.0, ((11.0, 1.0), (math.inf, 7.0)))
+    found = measure(model, np.ones((1, 3)), 3, technology=large, memory=True).snn
+    assert found["linear0"].memory_pj == 18 * (2 + 2) * 7.0
+    without = measure(model, np.ones((1, 3)), 3, technology=own)
+    assert without.snn.total.memory_pj == 0
+    assert without.energy_pj == 180 + 24
+
+
+@pytest.mark.parametrize(
+    ("name", "add", "mac"),
+    [
+        ("45nm", 0.9, 4.6),
+        ("45nm-fp16", 0.4, 1.5),
+        ("45nm-int8", 0.03, 0.23),
+        ("45nm-int32", 0.1, 3.2),
+    ],
+)
+def test_presets(name, add, mac):
+    x = inputs(2)
+    snn, _ = pair(x)
+    total = measure(snn, x, 4, technology=name).snn.total
+    assert total.compute_pj == pytest.approx(add * total.effective_acs + mac * total.effective_macs)
+    assert TECHNOLOGIES[name].byte_pj(1) < TECHNOLOGIES[name].byte_pj(1 << 30)
+
+
+def test_break_even():
+    x = inputs()
+    snn, ann = pair(x)
+    values = ann.run(x, 1, record=[f"relu{k}" for k in (1, 2, 3, 4)])
+    short, long = (measure(snn, x, steps, ann=ann) for steps in (2, 64))
+    for report, steps in ((short, 2), (long, 64)):
+        by_layer = report.break_even_by_layer
+        assert list(by_layer) == ["relu1", "relu2", "relu3", "relu4"]
+        for name, rule in by_layer.items():
+            spikes = snn.run(x, steps).operations[name].spikes
+            assert rule.spikes_per_neuron == pytest.approx(spikes / values[name][0, 0].size)
+            assert rule.limit == pytest.approx(4.6 / 0.9 * np.mean(values[name] != 0))
+    assert short.break_even.holds
+    assert not long.break_even.holds
+    assert measure(snn, x, 2).break_even is None
+    assert measure(snn, x, 2).break_even_by_layer == {}
+    assert math.isnan(measure(snn, x, 2).ratio)
+
+
+def test_batches_change_nothing():
+    x = inputs(7)
+    snn, ann = pair(x)
+    whole, parts = (measure(snn, x, 6, ann=ann, batch_size=n) for n in (None, 3))
+    assert whole.samples == parts.samples == 7
+    for a, b in ((whole.snn, parts.snn), (whole.ann, parts.ann)):
+        for one, other in zip(a.layers, b.layers, strict=True):
+            assert vars(one) == pytest.approx(vars(other))
+
+
+def test_sequences_and_codings():
+    x = inputs(4)
+    snn, ann = pair(x)
+    raster = (np.random.default_rng(0).random((9, *x.shape)) < 0.3).astype(np.int8)
+    found = measure(snn, raster, ann=ann)
+    assert (found.snn.steps, found.ann.steps, found.samples) == (9, 1, 4)
+    expected = sum(operations(frame, snn.graph["conv1"].layer) for frame in raster)
+    assert found.snn["conv1"].effective_acs == pytest.approx(expected)
+    assert found.snn["conv1"].effective_macs == 0
+    assert found.snn.input_spikes == raster.sum() / 4
+    mean = operations(raster.mean(axis=0), snn.graph["conv1"].layer)
+    assert found.ann["conv1"].effective_macs == pytest.approx(mean)
+    coded = measure(snn, x, 5, coding="latency", first_layer_once=True)
+    assert coded.snn["conv1"].effective_macs == 0
+    assert coded.snn["conv1"].effective_acs > 0
+
+
+def test_report_as_text_and_json(tmp_path):
+    x = inputs(3)
+    snn, ann = pair(x)
+    report = sl.energy.measure(snn, x, 4, ann=ann, memory=True)
+    text = str(report)
+    lines = text.splitlines()
+    assert lines[0].startswith("Estimate")
+    assert "memory traffic" in lines[0]
+    for name in ("conv1", "relu1", "fc2", "total"):
+        assert any(line.startswith(name) for line in lines)
+    assert "Break-even" in lines[-1]
+    path = tmp_path / "energy.json"
+    written = json.loads(report.to_json(path))
+    assert written == json.loads(path.read_text()) == report.to_dict()
+    assert written["estimate"] is True
+    assert written["snn"]["layers"]["conv2"]["effective_acs"] == report.snn["conv2"].effective_acs
+    alone = sl.energy.measure(snn, x, 4).to_dict()
+    assert (alone["ann"], alone["ratio"], alone["break_even"]) == (None, None, None)
+    with pytest.raises(KeyError, match="nowhere"):
+        report.snn["nowhere"]
+
+
+BAD = [
+    ({"technology": "7nm"}, ValueError, "technology must be one of 45nm"),
+    ({"technology": 45}, TypeError, "technology must be a name"),
+    ({"steps": 0}, ValueError, "steps must be >= 1"),
+    ({"steps": 2.5}, TypeError, "steps must be an integer"),
+    ({"x": np.zeros((0, 2, 8, 8))}, ValueError, "x must not be empty"),
+    ({"x": np.zeros(4)}, ValueError, r"x must have the shape \[B"),
+    ({"x": [["a"]]}, TypeError, "x must be an array of numbers"),
+    ({"x": np.zeros((1, 3, 8, 8))}, ValueError, "conv1"),
+    ({"batch_size": 0}, ValueError, "batch_size must be >= 1"),
+    ({"record": "relu1"}, TypeError, "record must not be given"),
+    ({"delay": 1}, TypeError, "delay must not be given"),
+    ({"ann": "ann"}, TypeError, "ann must be a SpikingModel"),
+    ({"model": 3}, TypeError, "model must be a SpikingModel"),
+]
+
+
+@pytest.mark.parametrize(("change", "error", "message"), BAD)
+def test_bad_input(change, error, message):
+    x = inputs(1)
+    arguments = {"model": pair(x)[0], "x": x, "steps": 2, **change}
+    with pytest.raises(error, match=message):
+        measure(**arguments)
+
+
+def test_the_ann_must_be_one():
+    x = inputs(1)
+    snn, _ = pair(x)
+    with pytest.raises(ValueError, match="ann must not have spiking neurons, got 'relu1'"):
+        measure(snn, x, 2, ann=snn)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"add_pj": 0.0}, "add_pj must be finite and > 0"),
+        ({"mac_pj": math.inf}, "mac_pj must be finite and > 0"),
+        ({"memories": ()}, "memories"),
+        ({"memories": ((10.0, 1.0),)}, "memories"),
+        ({"memories": ((10.0, 1.0), (5.0, 2.0), (math.inf, 3.0))}, "memories"),
+        ({"memories": ((math.inf, -1.0),)}, "memories"),
+        ({"memories": (3, 4)}, "memories"),
+    ],
+)
+def test_bad_technology(change, message):
+    with pytest.raises(ValueError, match=message):
+        Technology(**{"name": "own", "add_pj": 1.0, "mac_pj": 2.0, **change})

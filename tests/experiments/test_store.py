@@ -1,0 +1,559 @@
+"""Sweeps that are stored, stopped and resumed."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import spikelet as sl
+from spikelet._util.files import TEMPORARY, replaced
+from spikelet.experiments import journal as journals
+from spikelet.experiments import store as stores
+
+pytest.importorskip("pandas")  # tables are compared as its frames
+
+FOLDER = Path(__file__).parents[2] / "bench" / "python"
+
+
+@pytest.fixture
+def log():
+    """Return what the function was called with; emptied by the tests."""
+    calls = []
+    yield calls
+    calls.clear()
+
+
+@pytest.fixture
+def fn(log):
+    def fn(x, seed):
+        log.append(x)
+        if x in stop:
+            raise stop[x]
+        return {"y": x * 2, "noise": np.random.default_rng(seed).normal(size=2)}
+
+    stop = {}
+    fn.stop = stop
+    return fn
+
+
+@pytest.fixture
+def sweep(tmp_path, fn):
+    def sweep(xs, function=fn, **options):
+        return sl.sweep(
+            function, {"x": xs}, **({"executor": "serial", "store": tmp_path / "s"} | options)
+        )
+
+    return sweep
+
+
+def same(a, b):
+    assert a.table.equals(b.table)
+    for one, other in zip(a, b, strict=True):
+        assert one.arrays.keys() == other.arrays.keys()
+        for name in one.arrays:
+            np.testing.assert_array_equal(one[name], other[name])
+
+
+def test_nothing_is_done_twice(sweep, log):
+    first = sweep([1, 2])
+    again = sweep([1, 2])
+    assert log == [1, 2]
+    same(first, again)
+    larger = sweep([3, 2, 1], seeds=2)
+    assert log == [1, 2, 3, 3, 2, 1]  # and the second replicates of 2 and 1
+    assert list(larger.table["x"]) == [3, 3, 2, 2, 1, 1]
+    same(larger, sweep([3, 2, 1], seeds=2, store=None))
+
+
+def test_interrupted(sweep, fn, log):
+    fn.stop[3] = KeyboardInterrupt()
+    told = []
+    with pytest.raises(KeyboardInterrupt):
+        sweep([1, 2, 3, 4], progress=lambda *numbers: told.append(numbers))
+    assert log == [1, 2, 3]
+    del fn.stop[3]
+    result = sweep([1, 2, 3, 4], progress=lambda *numbers: told.append(numbers))
+    assert log == [1, 2, 3, 3, 4]
+    assert told[-4:] == [(1, 0, 3), (2, 0, 2), (3, 0, 1), (4, 0, 0)]
+    same(result, sweep([1, 2, 3, 4], store=None))
+
+
+def test_failed_runs_are_kept_until_asked(sweep, fn, log):
+    fn.stop[2] = RuntimeError("no")
+    first = sweep([1, 2])
+    assert log == [1, 2]
+    del fn.stop[2]
+    kept = sweep([1, 2])
+    assert log == [1, 2]
+    assert list(kept.table["status"]) == ["done", "failed"]
+    same(first, kept)
+    right = sweep([1, 2], retry_failed=True)
+    assert log == [1, 2, 2]
+    assert right.complete
+    assert right.failed.empty
+
+
+def test_load(sweep, tmp_path, log):
+    result = sweep([1, 2], seeds=2, fixed=None)
+    same(result, sl.load_sweep(tmp_path / "s"))
+    sweep([5])
+    everything = sl.load_sweep(tmp_path / "s")
+    assert list(everything.table["x"]) == [5, 1, 1, 2, 2]
+    assert len(log) == 5
+
+
+def test_load_of_an_unfinished_sweep(sweep, fn, tmp_path):
+    fn.stop[2] = KeyboardInterrupt()
+    with contextlib.suppress(KeyboardInterrupt):
+        sweep([1, 2, 3])
+    result = sl.load_sweep(tmp_path / "s")
+    assert list(result.table["status"]) == ["done", "missing", "missing"]
+    assert list(result.table["seed"]) == [run.seed for run in result]
+
+
+def test_load_refuses_what_is_no_store(tmp_path):
+    with pytest.raises(ValueError, match="must be a folder that a sweep made"):
+        sl.load_sweep(tmp_path)
+    (tmp_path / "sweep.json").write_text('{"format": "spikelet sweep 99"}')
+    with pytest.raises(ValueError, match="must have the format 'spikelet sweep 1', got 'spikelet"):
+        sl.load_sweep(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"runs": [{}]}', "\x80", "\x93NUMPY", "PK\x05\x06"]
+)
+def test_damaged_files_are_told_of(sweep, tmp_path, fn, text):
+    fn.stop[2] = RuntimeError("stop")
+    whole = sweep([1, 2], store=None)  # the second one fails
+    sweep([1, 2])
+    for name in ("sweep.json", "plan.json"):
+        file = tmp_path / "s" / name
+        before = file.read_bytes()
+        file.write_text(text)
+        with pytest.raises(ValueError, match=r"damaged|format") as told:
+            repr(sl.load_sweep(tmp_path / "s"))
+        assert type(told.value) is ValueError
+        assert name in str(told.value) or name == "sweep.json"
+        file.write_bytes(before)
+    same(sl.load_sweep(tmp_path / "s"), whole)
+    files = sorted((tmp_path / "s" / "runs").iterdir())
+    for file in files:
+        file.write_text(text)
+    found = sl.load_sweep(tmp_path / "s")
+    assert [run.status for run in found] == ["missing"] * 2
+    same(sweep([1, 2]), whole)
+
+
+def test_damaged_arrays_are_told_of(sweep, tmp_path):
+    whole = sweep([1], store=None)
+    sweep([1])
+    (file,) = (tmp_path / "s" / "runs").iterdir()
+    data = bytearray(file.read_bytes())
+    data[data.index(b"NUMPY") + 140] ^= 1
+    file.write_bytes(data)
+    found = sl.load_sweep(tmp_path / "s")
+    assert found.table.equals(whole.table)
+    with pytest.raises(
+        ValueError, match=r"is damaged \(in array 'noise' of run .*delete it, and a sweep"
+    ) as told:
+        found.arrays("noise")
+    assert str(file) in str(told.value)
+    file.unlink()
+    same(sweep([1]), whole)
+
+
+def test_other_sweeps_are_refused(sweep, tmp_path, log):
+    def other(x, seed):
+        return x
+
+    sweep([1])
+    with pytest.raises(ValueError, match=r"its function is '.*fn', not '.*other'"):
+        sweep([1], other)
+    with pytest.raises(ValueError, match="its seed is 0, not 1"):
+        sweep([1], seed=1)
+    with pytest.raises(ValueError, match="must be new if resume is False"):
+        sweep([1], resume=False)
+    assert log == [1]
+    sweep([1], store=tmp_path / "new", resume=False)
+    assert log == [1, 1]
+
+
+def test_changed_source_is_told_of(sweep, tmp_path):
+    sweep([1])
+    file = tmp_path / "s" / "sweep.json"
+    description = json.loads(file.read_text())
+    file.write_text(json.dumps(description | {"source": "another"}))
+    with pytest.warns(UserWarning, match=r"the code of .*fn has changed") as told:
+        sweep([1])
+    assert told[0].filename == __file__
+
+
+def function(text):
+    """Return a function whose source nobody has."""
+    space = {"__name__": "nowhere"}
+    exec(f"fn = {text}" if text.startswith("lambda") else text, space)  # noqa: S102
+    return space["fn"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("lambda x, seed: x", "lambda x, seed: 100 * x"),
+        ("lambda x, seed: x + 1", "lambda x, seed: x + 1.0"),
+        ("def fn(x, seed): return x", "def fn(x, seed): return -x"),
+        ("def fn(x, seed): return abs(x)", "def fn(x, seed): return hex(x)"),
+        ("def fn(x, seed): return (lambda: 1)()", "def fn(x, seed): return (lambda: 2)()"),
+    ],
+)
+def test_changed_code_without_a_source_is_told_of(sweep, one, other):
+    sweep([1], function(one))
+    sweep([1], function(one))
+    with pytest.warns(UserWarning, match="the code of .* has changed"):
+        sweep([1], function(other))
+
+
+def test_digest_of_code_is_the_same_in_another_process():
+    text = "def fn(x, seed): return x in {'a', 'b', 'c', 'd'} or (lambda: {'e', 'f'})"
+    script = (
+        "from spikelet.experiments.code import digests_of\nspace = {}\n"
+        f"exec({text!r}, space)\nprint(digests_of(space['fn']))"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", script], env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True, text=True, check=True, timeout=60,
+        ).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(told) == 1
+    assert told.pop().startswith("{'source': None, 'code': '")
+
+
+def test_a_folder_with_other_things_is_refused(sweep, tmp_path):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "thesis.tex").write_text("important")
+    with pytest.raises(ValueError, match="must be new, empty or a sweep's"):
+        sweep([1])
+    assert [path.name for path in (tmp_path / "s").iterdir()] == ["thesis.tex"]
+
+
+def test_a_nameless_function_is_refused_with_a_store(sweep):
+    class Callable:
+        def __call__(self, x, seed):
+            return x
+
+    with pytest.raises(TypeError, match="fn must be a function when there is a store"):
+        sweep([1], Callable())
+    assert sweep([1], Callable(), store=None).complete
+
+
+def test_unfinished_files_are_cleaned_up(sweep, tmp_path):
+    sweep([1])
+    left = tmp_path / "s" / f"{TEMPORARY}1"
+    left.write_text("half of")
+    result = sweep([1])
+    assert not left.exists()
+    same(result, sweep([1], store=None))
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "x"
+    path.write_text("old")
+
+    def fail():
+        with replaced(path) as file:
+            file.write(b"half of")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_text() == "old"
+    with replaced(path) as file:
+        file.write(b"new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_run_is_on_the_disk_before_it_is_told_of(sweep, monkeypatch):
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("needs /proc")
+    events = []
+
+    def recording(call):
+        def recorded(descriptor):
+            path = Path(f"/proc/self/fd/{descriptor}").readlink()
+            size = os.fstat(descriptor).st_size
+            call(descriptor)
+            events.append((path.name, size))
+
+        return recorded
+
+    monkeypatch.setattr(os, "fsync", recording(os.fsync))
+    monkeypatch.setattr(journals, "_datasync", recording(journals._datasync))
+    result = sweep([1], progress=lambda *numbers: events.append(numbers))
+    path = result._records[result[0].run.key].path
+    told = events.index((1, 0, 0))
+    assert ("runs", path.parent.stat().st_size) in events[:told]
+    assert (path.name, path.stat().st_size - len(journals.END)) in events[:told]
+
+
+@pytest.mark.parametrize("when", ["add", "sync"])
+def test_a_full_disk_stops_the_sweep(sweep, monkeypatch, log, when):
+    def full(self, *args):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journals.Journal, when, full)
+        with pytest.raises(OSError, match="No space left"):
+            sweep([1, 2, 3, 4, 5])
+    assert sweep([1, 2, 3, 4, 5]).complete
+
+
+def test_two_sweeps_at_once_are_refused(sweep, tmp_path):
+    inside, leave = threading.Event(), threading.Event()
+
+    def slow(x, seed):
+        inside.set()
+        assert leave.wait(30)
+        return x
+
+    thread = threading.Thread(target=sweep, args=([1], slow))
+    thread.start()
+    try:
+        assert inside.wait(30)
+        with pytest.raises(ValueError, match="must not be in use by another sweep"):
+            sweep([1], slow)
+        pytest.importorskip("fcntl")
+        code = (
+            "import sys, pathlib\n"
+            "from spikelet.experiments.store import Store\n"
+            "with Store(pathlib.Path(sys.argv[1])).locked(): pass"
+        )
+        command = [sys.executable, "-c", code, str(tmp_path / "s")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "must not be in use by another sweep" in done.stderr
+    finally:
+        leave.set()
+        thread.join()
+    assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_ctrl_c_at_any_moment_leaves_the_store_free(tmp_path):
+    """At the start of a function or after a call, which is where Python looks for signals."""
+
+    def hold(n):
+        count = itertools.count(1)
+
+        def look(frame, event, what):
+            own = frame.f_code.co_name == "locked" and event in ("call", "c_return")
+            if own and next(count) == n:
+                raise KeyboardInterrupt
+
+        before = sys.getprofile()
+        sys.setprofile(look)
+        try:
+            with stores.Store(tmp_path / "s").locked():
+                pass
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.setprofile(before)
+        return False
+
+    for n in itertools.count(1):
+        if not hold(n):
+            break
+        with stores.Store(tmp_path / "s").locked():
+            pass
+    assert n > 5
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_that_the_function_forks_does_no_runs(tmp_path):
+    """However it leaves the function. In a process of its own: it might wait for ever."""
+    code = """
+import os, sys
+import spikelet as sl
+def fn(x, seed):
+    if x == 2:
+        return x
+    child = os.fork()
+    if child == 0:
+        if x == 0:
+            return x
+        sys.exit(7) if x == 1 else 1 / 0
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+result = sl.sweep(fn, {"x": [0, 1, 2, 3]}, executor="serial", store=sys.argv[1])
+print([run["result"] for run in result])
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "s")], stdout=subprocess.PIPE,
+        text=True, timeout=30, check=True,
+    )  # fmt: skip
+    assert done.stdout == "[0, 7, 2, 1]\n"
+
+
+def test_workers_of_an_old_session_start_nothing(sweep, tmp_path, fn):
+    """A worker may outlive its parent and find itself beside the workers of the sweep that went on."""
+    from spikelet.experiments.run import run_batch  # noqa: PLC0415
+
+    result = sweep([1])
+    store = stores.Store(tmp_path / "s")
+    old = store.begin()
+    new = store.begin()
+    with pytest.raises(RuntimeError, match="another sweep has taken over"):
+        run_batch(fn, result.runs, None, old, 1)
+    ((status, _, record),) = run_batch(fn, result.runs, None, new, 1)
+    assert (status, record) == ("done", None)
+
+
+def test_a_run_that_ends_after_its_session_is_not_stored(sweep, tmp_path):
+    from spikelet.experiments.run import run_batch  # noqa: PLC0415
+
+    runs = sweep([1, 2], store=None).runs
+    sweep([5])
+    store = stores.Store(tmp_path / "s")
+    started = []
+
+    def slow(x, seed):
+        started.append(x)
+        store.begin()  # the sweep was killed, and goes on elsewhere
+        return x
+
+    place = store.begin()
+    with pytest.raises(RuntimeError, match="another sweep has taken over"):
+        run_batch(slow, runs, None, place, 1)
+    assert started == [1]
+    assert store.statuses(place.session) == {}
+
+
+def test_a_batch_that_is_handed_out_again_is_not_done_again(sweep, tmp_path, fn, log):
+    """Dask does this when a worker is lost: some of the runs may have been stored."""
+    from spikelet.experiments.run import run_batch  # noqa: PLC0415
+
+    runs = sweep([1, 2, 3, 4], store=None).runs
+    sweep([5])
+    store = stores.Store(tmp_path / "s")
+    place = store.begin()
+    fn.stop[3] = KeyboardInterrupt()  # as good as the end of the worker
+    log.clear()
+    with pytest.raises(KeyboardInterrupt):
+        run_batch(fn, runs, None, place, 7)
+    assert log == [1, 2, 3]
+    fn.stop.clear()
+    for again, expected in (([], [3, 4]), ([], [])):
+        log[:] = again
+        assert [status for status, _, _ in run_batch(fn, runs, None, place, 7)] == ["done"] * 4
+        assert log == expected
+    assert len(store.statuses(place.session)) == 4
+
+
+def test_retried_runs_replace_failed_ones(sweep, fn, log):
+    fn.stop |= {1: RuntimeError("first"), 2: RuntimeError("first"), 3: RuntimeError("first")}
+    sweep([1, 2, 3])
+    del fn.stop[1]
+    fn.stop |= {2: RuntimeError("second"), 3: KeyboardInterrupt()}
+    with pytest.raises(KeyboardInterrupt):
+        sweep([1, 2, 3], retry_failed=True)
+    kept = sweep([1, 2, 3])
+    assert [run.error for run in kept] == [None, "RuntimeError: second", "RuntimeError: first"]
+    fn.stop.clear()
+    assert sweep([1, 2, 3], retry_failed=True).complete
+    assert log == [1, 2, 3, 1, 2, 3, 2, 3]
+
+
+def test_results_travel_where_the_folder_is_not_seen(sweep, tmp_path, fn):
+    from spikelet.experiments.run import run_batch  # noqa: PLC0415
+
+    result = sweep([1])
+    other = stores.Place(str(tmp_path / "s"), "another store of that name", "session")
+    nowhere = stores.Place(str(tmp_path / "nowhere"), "id", "session")
+    for place in (other, nowhere):
+        ((status, _, record),) = run_batch(fn, result.runs, None, place, 1)
+        assert status == "done"
+        assert record.scalars == {"y": 2}
+
+
+def test_results_that_travelled_are_stored(sweep, monkeypatch, log):
+    with monkeypatch.context() as patch:
+        patch.setattr(stores.Place, "seen", lambda self: None)
+        away = sweep([1, 2])
+    same(away, sweep([1, 2], store=None))
+    log.clear()
+    same(away, sweep([1, 2]))
+    assert log == []
+
+
+def test_killed_and_resumed(tmp_path):
+    """Few kills of a short sweep; the script does many."""
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("needs /proc")
+    pytest.importorskip("joblib")
+    command = [sys.executable, str(FOLDER / "crash_sweep.py"), "--runs", "40", "--kills", "3"]
+    done = subprocess.run(
+        [*command, "--pause", "0.01", "--seed", "3"], cwd=tmp_path, capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ok after 3 kills" in done.stdout
+
+
+def test_one_result_reads_one_array(sweep, tmp_path):
+    def two(x, seed):
+        return {"y": x, "a": np.arange(1000), "b": np.arange(2000)}
+
+    sweep([1], two)
+    (file,) = (tmp_path / "s" / "runs").glob("*.runs")
+    data = bytearray(file.read_bytes())
+    data[-100] ^= 1  # in b
+    file.write_bytes(data)
+    run = sl.load_sweep(tmp_path / "s")[0]
+    assert run["y"] == 1
+    np.testing.assert_array_equal(run["a"], np.arange(1000))
+    for read in (lambda: run["b"], lambda: run.arrays, lambda: run.record):
+        with pytest.raises(ValueError, match="is damaged"):
+            read()
+    with pytest.raises(KeyError, match="no result 'c'; it has y, a, b"):
+        run["c"]
+
+
+def test_nobody_stores_anything_when_a_sweep_is_over(sweep, tmp_path, fn):
+    from spikelet.experiments.run import run_batch  # noqa: PLC0415
+
+    runs = sweep([1], store=None).runs
+    place = []
+    begin = stores.Store.begin
+
+    def recording(self):
+        place.append(begin(self))
+        return place[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stores.Store, "begin", recording)
+        sweep([2])
+    with pytest.raises(RuntimeError, match="or its own is over"):
+        run_batch(fn, runs, None, place[0], 1)
+    assert len(stores.Store(tmp_path / "s").entries()) == 1
+
+
+def test_what_cannot_be_written_fails_its_run(sweep, monkeypatch):
+    """Here for a warning of numpy about such names, which is an error in these tests."""
+
+    def odd(x, seed):
+        return np.zeros(1, [("é漢" if x == 2 else "a", "<i4")])
+
+    result = sweep([1, 2, 3], odd)
+    assert [run.status for run in result] == ["done", "failed", "done"]
+    assert result[1].error.startswith("UserWarning: Stored array in format 3.0")
+    monkeypatch.setattr(stores.Place, "seen", lambda self: None)
+    assert sweep([4, 2, 5], odd).failed["x"].tolist() == [2]

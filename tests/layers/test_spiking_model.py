@@ -1,0 +1,709 @@
+"""Layered networks: the same as in PyTorch and float64, spike for spike, whatever the graph and however it is run."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.conftest import spawn
+from tests.support.layered import operations
+from tests.support.layers_reference import random_graph, run_reference, spikes
+from tests.support.layers_zoo import DEEP, WIDE, deep_graph, layered_digest, pictures, wide_graph
+
+import spikelet as sl
+from spikelet import layers as L
+from spikelet.layers.graph import Graph
+from spikelet.layers.spiking_model import SpikingModel
+
+torch.set_num_threads(1)
+
+FORMS = ("constant", "sequence", "spikes", "signed spikes")
+
+
+def exact(layers: Any, **options: Any) -> SpikingModel:
+    return SpikingModel(layers, **{"dtype": "float64", "threads": 1, **options})
+
+
+def single(weight: float = 1.0) -> L.Linear:
+    return L.Linear([[weight]])
+
+
+# As in PyTorch
+
+
+def check(graph: Graph, x: Any, steps: int, *, constant: bool, delay: int = 0) -> None:
+    """Compare all that can be recorded with the reference."""
+    names = [n.name for n in graph if not isinstance(n.layer, L.Flatten)]
+    model = exact(graph)
+    record = [f"{n}.{what}" for n in names for what in ("value", "mean")]
+    record += [f"{n}.v" for n in model.neurons] + [f"{n}.spikes" for n in model.neurons]
+    result = model.run(x, steps if constant else None, delay=delay, record=record)
+    wanted = run_reference(graph, x, steps, constant=constant, delay=delay)
+    for name in names:
+        layer, value = graph[name].layer, wanted[name].numpy()
+        told = f"{name} {layer}"
+        given = result[f"{name}.value"]
+        np.testing.assert_allclose(given, value, rtol=1e-9, atol=1e-9, err_msg=told)
+        np.testing.assert_allclose(
+            result[f"{name}.mean"], value[delay:].mean(0), rtol=1e-9, atol=1e-9, err_msg=told
+        )
+        if isinstance(layer, L.Neuron):
+            sent, v = spikes(layer, wanted[graph[name].inputs[0]])
+            np.testing.assert_allclose(result[f"{name}.v"], v.numpy(), rtol=1e-9, atol=1e-9)
+            if layer.code != "differential":
+                amplitude = np.asarray(layer.amplitude)
+                amplitude = amplitude.reshape(-1, *[1] * (sent.ndim - 3 if amplitude.ndim else 0))
+                sizes = result[f"{name}.spikes"]
+                assert sizes.dtype == (np.int8 if layer.levels == 1 else np.float64)
+                np.testing.assert_array_equal(sizes, np.round(sent.numpy() / amplitude, 6))
+                assert result.operations[name].spikes * sizes.shape[1] == np.count_nonzero(sizes)
+    np.testing.assert_array_equal(result.output, result[f"{names[-1]}.mean"])
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_random_graphs_are_equal_spike_for_spike(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    steps = int(rng.integers(1, 65))
+    graph, shape = random_graph(rng, steps=steps)
+    form = FORMS[seed % 4]
+    x: Any
+    if form == "constant":
+        x = rng.normal(size=(2, *shape))
+    elif form == "sequence":
+        x = rng.normal(size=(steps, 2, *shape))
+    elif form == "spikes":
+        x = rng.random((steps, 2, *shape)) < 0.3
+    else:
+        x = rng.choice([-1, 0, 0, 1], (steps, 2, *shape))
+    check(graph, x, steps, constant=form == "constant", delay=int(rng.integers(steps)))
+
+
+def test_random_graphs_hold_every_kind_of_layer() -> None:
+    """Else the comparison would not mean much."""
+    kinds: set[str] = set()
+    codes: set[str] = set()
+    for seed in range(80):
+        rng = np.random.default_rng(seed)
+        for node in random_graph(rng, steps=int(rng.integers(1, 65)))[0]:
+            kinds.add(type(node.layer).__name__)
+            if isinstance(node.layer, L.Neuron):
+                codes.add(node.layer.reset if node.layer.code == "binary" else node.layer.code)
+    layers = [getattr(L, n) for n in L.__all__ if isinstance(getattr(L, n), type)]
+    assert kinds == {c.__name__ for c in layers} - {"Layer", "Neuron"}
+    assert codes == {"subtract", "zero", "signed", "differential"}
+
+
+@pytest.mark.parametrize("constant", [True, False])
+def test_wide_layers_are_equal_spike_for_spike(constant: bool) -> None:
+    x = pictures(WIDE, 2)
+    rng = np.random.default_rng(1)
+    given = x if constant else rng.random((17, *x.shape)) < 0.3
+    check(wide_graph(17), given, 17, constant=constant, delay=2)
+    x = pictures(DEEP, 2)
+    given = x if constant else rng.choice([-1, 0, 0, 1], (30, *x.shape))
+    check(deep_graph(), given, 30, constant=constant)
+
+
+CONVOLUTIONS = [
+    # in, out, kernel, stride, dilation, padding
+    (16, 16, (1, 1), (1, 1), (1, 1), (0, 0)),
+    (17, 32, (3, 3), (1, 1), (1, 1), (1, 1)),
+    (33, 64, (3, 3), (2, 2), (1, 1), (1, 1)),
+    (64, 48, (3, 2), (1, 1), (2, 1), (2, 0)),
+    (65, 20, (2, 3), (1, 1), (1, 2), (0, 3)),
+    (130, 17, (1, 5), (1, 1), (1, 1), (0, 2)),
+    (16, 32, (4, 4), (2, 2), (1, 1), (1, 1)),  # four kernel rows a word
+    (16, 16, (5, 3), (1, 2), (1, 1), (4, 2)),
+    (8, 64, (7, 7), (3, 3), (1, 1), (3, 3)),  # three taps
+    (8, 16, (2, 4), (1, 1), (1, 1), (0, 0)),  # four taps: no sweep
+    (8, 16, (3, 3), (1, 1), (1, 3), (0, 2)),  # seven taps
+    (5, 16, (2, 2), (5, 5), (1, 1), (0, 0)),  # columns that no output sees
+    (5, 16, (1, 1), (2, 3), (1, 1), (2, 4)),  # outputs that no column reaches
+]
+
+
+@pytest.mark.parametrize(("cin", "cout", "kernel", "stride", "dilation", "padding"), CONVOLUTIONS)
+def test_convolutions_of_spikes(
+    cin: int, cout: int, kernel: Any, stride: Any, dilation: Any, padding: Any
+) -> None:
+    rng = np.random.default_rng(cin)
+    layer = L.Conv2d(
+        rng.normal(0.3, 1, (cout, cin, *kernel)) / np.sqrt(cin),
+        rng.normal(size=cout) * 0.1,
+        stride,
+        padding,
+        dilation,
+    )
+    x = rng.random((6, 2, cin, 9, 11)) < 0.3
+    check(Graph([layer, L.IF(rng.uniform(0.5, 1.0, cout))]), x, 6, constant=False)
+
+
+def test_a_negative_amplitude_inhibits() -> None:
+    rng = np.random.default_rng(3)
+    amplitude = np.array([-0.7, 0.9, -1.1])
+    graph = Graph(
+        [
+            L.IF(0.8, amplitude=amplitude),
+            ("max", L.MaxPool2d(2), "if0"),
+            ("c", L.Conv2d(rng.normal(0.2, 1, (4, 3, 2, 2))), "max"),
+            ("n", L.IF(0.5, code="signed"), "c"),
+        ]
+    )
+    check(graph, rng.random((2, 3, 6, 6)), 20, constant=True)
+
+
+def test_one_value_a_feature_behind_flatten() -> None:
+    """A picture that is flat for the user is not so within."""
+    rng = np.random.default_rng(4)
+    n = 12
+    for neuron in (
+        L.IF(rng.uniform(0.5, 1, n), amplitude=rng.uniform(0.5, 2, n)),
+        L.IF(0.6, v_init=rng.uniform(0, 0.5, n)),
+        L.PredictiveIF(pace=rng.uniform(1, 2, (9, n)), limit=np.full(9, 0.5)),
+        L.PredictiveIF(pace=np.full(9, 1.5), limit=rng.uniform(0.3, 1, (9, n))),
+        L.ReLU(rng.uniform(0.1, 1, n), levels=3),
+    ):
+        graph = Graph([L.Upsample(1), L.Flatten(), neuron, L.Linear(rng.normal(size=(2, n)))])
+        check(graph, rng.random((3, 3, 2, 2)), 9, constant=True)
+
+
+def test_lif_meets_its_closed_form() -> None:
+    x, tau, dt, steps = np.array([[0.3, -1.7]]), 12.5, 0.25, 400
+    model = exact([L.LIF(1e9, tau_m=tau, dt=dt)])
+    v = model.run(x, steps, record="v")["v"]
+    t = np.arange(1, steps + 1)[:, None, None] * dt
+    np.testing.assert_allclose(v, x * -np.expm1(-t / tau), rtol=0, atol=1e-12)
+
+
+def test_a_soft_reset_keeps_what_is_left_and_a_hard_one_does_not() -> None:
+    x = np.array([[0.75]])
+    soft = exact([L.IF()]).run(x, 10)
+    hard = exact([L.IF(1.0, "zero")]).run(x, 10)
+    assert soft.output.item() == 0.7  # 7.5 in all
+    assert hard.output.item() == 0.5
+
+
+# Other precisions
+
+
+def spike_counts(dtype: Any) -> tuple[dict[str, Any], Any]:
+    model = SpikingModel(deep_graph(), dtype=dtype, threads=1)
+    x = pictures(DEEP, 6)
+    raster = np.random.default_rng(0).random((32, *x.shape)) < x
+    result = model.run(raster, record=model.neurons)
+    return {n: result[n] for n in model.neurons}, result.output
+
+
+@pytest.mark.parametrize(
+    ("dtype", "share", "rate"), [("float32", 0.005, 0.002), ("int16", 0.25, 0.03)]
+)
+def test_few_spikes_differ_in_other_precisions(dtype: str, share: float, rate: float) -> None:
+    """Differences grow from layer to layer: times of spikes move, rates hardly do."""
+    exactly, output = spike_counts("float64")
+    roughly, near = spike_counts(dtype)
+    differing = sum(np.count_nonzero(exactly[n] != roughly[n]) for n in exactly)
+    total = sum(np.count_nonzero(exactly[n]) for n in exactly)
+    assert total > 50_000
+    assert differing < share * total
+    for n in exactly:
+        means = [np.mean(s[n], axis=0, dtype=np.float64) for s in (exactly, roughly)]
+        assert np.abs(means[0] - means[1]).mean() < rate, n
+    np.testing.assert_allclose(near, output, rtol=0, atol=0.05 * np.abs(output).max())
+
+
+ADVERSARIES = ("equal", "negative", "alternating", "one large", "half", "normal", "tiny")
+
+
+def adversary(kind: str, shape: tuple[int, ...]) -> Any:
+    rng = np.random.default_rng(len(kind))
+    w = np.ones(shape)
+    flat = w.reshape(-1)
+    if kind == "negative":
+        w *= -1
+    elif kind == "alternating":
+        flat[::2] = -1
+    elif kind == "one large":
+        w *= 1e-3
+        w[:, 0, 0, 0] = 100
+    elif kind == "half":
+        w[:, ::2] = -0.001
+    elif kind == "normal":
+        w = rng.normal(size=shape)
+    elif kind == "tiny":
+        w = rng.normal(size=shape) * 1e-9
+    return w
+
+
+@pytest.mark.parametrize("kind", ADVERSARIES)
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize(
+    ("cin", "cout", "kernel"), [(16, 16, 3), (64, 32, 3), (130, 64, 5), (3, 5, 1)]
+)
+def test_no_sum_of_integers_overflows(
+    kind: str, signed: bool, cin: int, cout: int, kernel: int
+) -> None:
+    """All inputs spike, in the worst of ways; potentials are those of rounded weights."""
+    w = adversary(kind, (cout, cin, kernel, kernel))
+    wf = w.astype(np.float32)
+    # The scale at which no sum can leave 16 bits, whoever spikes; see `whole_scale` in the core.
+    inputs = w[0].size
+    flat = w.reshape(cout, -1)
+    up, down = np.maximum(flat, 0).sum(1), np.maximum(-flat, 0).sum(1)
+    most = np.abs(flat).sum(1) if signed else np.maximum(up, down)
+    scale = ((32767 - 0.5 * inputs) / most).astype(np.float32)
+    whole = np.rint(wf * scale[:, None, None, None])
+    assert np.abs(whole).max() <= 32767
+    threshold = float(most.max()) / 3
+    x = np.ones((5, 2, cin, 6, 7), np.int8)
+    if signed:
+        # For the first output each sum is as large as can be, one way and the other.
+        middle = np.sign(w[0, :, kernel // 2, kernel // 2]).astype(np.int8)
+        x *= middle[:, None, None]
+        x[:, 1] *= -1
+    layers = [
+        ("c", L.Conv2d(w, padding=kernel // 2), "input"),
+        ("n", L.IF(threshold, v_init=threshold / 2), "c"),
+    ]
+    result = SpikingModel(layers, dtype="int16", threads=1).run(x, record=["n", "n.v"])
+    scaled = whole.astype(np.float64) / scale[:, None, None, None].astype(np.float64)
+    rounded = exact([("c", L.Conv2d(scaled, padding=kernel // 2), "input"), *layers[1:]])
+    wanted = rounded.run(x, record=["n", "n.v"])
+    np.testing.assert_allclose(result["n.v"], wanted["n.v"], rtol=0, atol=1e-5 * threshold)
+    np.testing.assert_array_equal(result["n"], wanted["n"])
+
+
+def test_weights_too_small_for_float32_do_not_spoil_integers() -> None:
+    weight, bias = [[1e-40], [0.5]], [0.3, 0.0]
+    layers = [L.IF(0.5), L.Linear(weight, bias), L.IF(1.0)]
+    x = np.full((1, 1), 0.41)
+    result = SpikingModel(layers, dtype="int16", threads=1).run(x, 20, record="v")
+    np.testing.assert_allclose(result.output, exact(layers).run(x, 20).output, atol=0.051)
+    assert np.isfinite(result["v"]).all()
+
+
+# However it is run
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16"])
+def test_threads_do_not_matter(dtype: str) -> None:
+    base = layered_digest(dtype)
+    assert layered_digest(dtype, threads=2) == base
+    assert layered_digest(dtype, threads=3) == base
+
+
+def test_simd_levels_do_not_matter() -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n"
+        "import spikelet as sl\nfrom tests.support.layers_zoo import layered_digest\n"
+        "print(sl.simd_level())\n"
+        "for dtype in ('float32', 'float64', 'int16'):\n"
+        "    print(dtype, layered_digest(dtype, threads=2))\n"
+    )
+    levels = sl.available_simd_levels()
+    printed = {level: spawn(code, SPIKELET_SIMD=level).split("\n", 1) for level in levels}
+    for level, (name, digests) in printed.items():
+        assert name == level
+        assert digests == printed["baseline"][1]
+    assert len(set(printed["baseline"][1].split())) == 6
+    assert printed["baseline"][1].count(layered_digest("float64")) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16"])
+def test_the_batch_does_not_matter(dtype: Any) -> None:
+    model = SpikingModel(deep_graph(), dtype=dtype, threads=1)
+    x = pictures(DEEP, 5)
+    whole = model.run(x, 9, record="n6")
+    for k in (4, 0, 2):
+        alone = model.run(x[k : k + 1], 9, record="n6")
+        np.testing.assert_array_equal(alone.output[0], whole.output[k])
+        np.testing.assert_array_equal(alone["n6"][:, 0], whole["n6"][:, k])
+    np.testing.assert_array_equal(model.run(x[::-1], 9).output, whole.output[::-1])
+
+
+def test_a_run_leaves_nothing_behind() -> None:
+    model = exact(wide_graph(9))
+    x = pictures(WIDE, 2)
+    first = model.run(x, 9).output
+    model.run(1 - x, 9)
+    np.testing.assert_array_equal(model.run(x, 9).output, first)
+    assert x.flags.writeable
+
+
+def test_a_held_input_is_that_sequence() -> None:
+    model = exact(wide_graph(9))
+    x = pictures(WIDE, 2)
+    constant = model.run(x, 9, record=True)
+    sequence = model.run(np.broadcast_to(x, (9, *x.shape)), record=True)
+    np.testing.assert_allclose(sequence.output, constant.output, atol=1e-12)
+    for name in constant.records:
+        np.testing.assert_allclose(sequence[name], constant[name], atol=1e-9)
+
+
+def test_an_empty_batch() -> None:
+    model = exact(deep_graph())
+    result = model.run(np.ones((0, *DEEP)), 5, record=True)
+    assert result.output.shape == (0, 10)
+    assert result["n6.v"].shape == (5, 0, 64, 6, 6)
+    assert result.operations["c2"].additions == 0
+    assert model.run(np.ones((5, 0, *DEEP))).output.shape == (0, 10)
+    assert model.run(np.ones((0, *DEEP)), 5, coding="poisson").output.shape == (0, 10)
+
+
+# Operations
+
+
+def sent(model: SpikingModel, result: Any, name: str) -> Any:
+    """Spikes of a layer, as [T B, ...]."""
+    return result[name].reshape(-1, *result[name].shape[2:])
+
+
+GEOMETRY = [
+    {},
+    {"padding": 1},
+    {"padding": (0, 2), "stride": (2, 1)},
+    {"padding": (2, 0, 1, 3), "stride": 3},
+    {"dilation": (2, 1), "padding": 1},
+    {"groups": 2, "padding": 2},
+    {"groups": 4, "stride": 2, "dilation": 2, "padding": (1, 3)},
+]
+
+
+@pytest.mark.parametrize("geometry", GEOMETRY)
+def test_operations_are_counted_exactly(geometry: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    groups = geometry.get("groups", 1)
+    layer = L.Conv2d(rng.normal(size=(8, 4 // groups, 3, 2)), **geometry)
+    model = exact([("c", layer, "input"), ("n", L.IF(), "c")])
+    steps, shape = 7, (4, 8, 9)
+    raster = rng.random((steps, 3, *shape)) < 0.3
+    result = model.run(raster)
+    assert result.operations["input"].spikes == pytest.approx(raster.sum() / 3)
+    done = result.operations["c"]
+    wanted = operations(raster.reshape(-1, *shape), layer) * steps
+    assert (done.additions, done.products) == (pytest.approx(wanted), 0)
+    assert done.dense == operations(np.ones((1, *shape)), layer) * steps
+    # An analog input is multiplied at every step.
+    x = rng.normal(size=(3, *shape)) * (rng.random((3, *shape)) < 0.5)
+    done = model.run(x, steps).operations["c"]
+    assert (done.additions, done.products) == (0, pytest.approx(operations(x, layer) * steps))
+    x = rng.normal(size=(steps, 3, *shape)) * (rng.random((steps, 3, *shape)) < 0.5)
+    done = model.run(x).operations["c"]
+    wanted = operations(x.reshape(-1, *shape), layer) * steps
+    assert (done.additions, done.products) == (0, pytest.approx(wanted))
+
+
+def test_operations_of_what_is_put_together() -> None:
+    """Pools, sums and lists of spikes are done as one with the convolution behind them."""
+    rng = np.random.default_rng(1)
+    conv = L.Conv2d(rng.normal(size=(5, 3, 3, 3)), padding=1, stride=(1, 2))
+    double = L.Conv2d(rng.normal(size=(5, 6, 2, 2)))
+    graph = Graph(
+        [
+            ("a", L.IF(0.7), "input"),
+            ("b", L.IF(0.5, code="signed"), "input"),
+            ("analog", L.ReLU(), "input"),
+            # A spike that is pooled reaches what the pooled kernel reaches.
+            ("pool", L.AvgPool2d((2, 3)), "a"),
+            ("pooled", conv, "pool"),
+            # Windows that overlap make values, which are multiplied.
+            ("smooth", L.AvgPool2d(3, 1, 1), "a"),
+            ("smoothed", conv, "smooth"),
+            ("sum", L.Add(), ("a", "b")),
+            ("summed", conv, "sum"),
+            ("list", L.Concat(), ("b", "a")),
+            ("listed", double, "list"),
+            ("mixed", L.Add(), ("analog", "a")),
+            ("mix", conv, "mixed"),
+            ("flat", L.Flatten(), "b"),
+            ("full", L.Linear(rng.normal(size=(7, 144))), "flat"),
+            *[
+                (f"end {n}", L.AdaptiveAvgPool2d(1), n)
+                for n in ("pooled", "smoothed", "summed", "listed", "mix")
+            ],
+            *[
+                (f"out {n}", L.Flatten(), f"end {n}")
+                for n in ("pooled", "smoothed", "summed", "listed", "mix")
+            ],
+            (
+                "all",
+                L.Concat(),
+                (*(f"out {n}" for n in ("pooled", "smoothed", "summed", "listed", "mix")), "full"),
+            ),
+            ("n", L.IF(), "all"),
+        ]
+    )
+    steps, count = 6, 2
+    x = rng.normal(0.3, 0.6, (steps, count, 3, 8, 6))
+    model = exact(graph)
+    result = model.run(x, record=["a", "b", "smooth", "analog"])
+    a, b, smooth, analog = (sent(model, result, n) for n in ("a", "b", "smooth", "analog"))
+    assert min(np.count_nonzero(s) for s in (a, b > 0, b < 0, smooth, analog)) > 10
+    large = L.Conv2d(np.ones((5, 3, 6, 9)), stride=(2, 6), padding=(2, 3))
+    wanted = {
+        "pooled": (operations(a, large), 0),
+        "smoothed": (0, operations(smooth, conv)),
+        "summed": (operations(a, conv) + operations(b, conv), 0),
+        "listed": (operations(np.concatenate([b, a], 1), double), 0),
+        "mix": (operations(a, conv), operations(analog, conv)),
+        "full": (operations(b, graph["full"].layer), 0),
+    }
+    for name, (additions, products) in wanted.items():
+        done = result.operations[name]
+        assert done.additions == pytest.approx(additions * steps), name
+        assert done.products == pytest.approx(products * steps), name
+    assert result.operations["b"].spikes * count == np.count_nonzero(b)
+    assert "flat" not in result.operations
+
+
+def test_a_spike_of_any_size_is_one_addition() -> None:
+    rng = np.random.default_rng(2)
+    fc = L.Linear(rng.normal(size=(3, 4)))
+    model = exact([("n", L.IF(code="signed", levels=4), "input"), ("fc", fc, "n")])
+    result = model.run(rng.normal(size=(2, 4)), 20, record="n")
+    assert len(np.unique(result["n"])) > 4
+    spikes_ = np.count_nonzero(result["n"]) / 2
+    assert result.operations["n"].spikes == spikes_
+    assert result.operations["fc"].additions == 3 * spikes_
+
+
+# How a constant enters
+
+
+def test_poisson_input() -> None:
+    x = np.array([[0.0, 0.25, -0.5, 2.0, -2.0]])
+    model = exact([L.Upsample(1)], input_scale=2.0)
+    x = x.reshape(1, 5, 1, 1)
+    result = model.run(x, 4000, coding="poisson", seed=3, record="upsample0")
+    values = result["upsample0"]
+    np.testing.assert_array_equal(np.unique(values), [-2.0, 0.0, 2.0])
+    assert (values * x >= 0).all()
+    p = np.abs(x) / 2
+    bound = 5 * 2 * np.sqrt(p * (1 - p) / 4000)
+    assert (np.abs(result.output - x) <= bound + 1e-12).all()
+    again = model.run(x, 4000, coding="poisson", seed=3)
+    np.testing.assert_array_equal(again.output, result.output)
+    assert (model.run(x, 4000, coding="poisson", seed=4).output != result.output).any()
+
+
+def test_latency_input() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-3, 3, (2, 4, 3, 3))
+    model = exact([L.Upsample(1)], input_scale=3.0)
+    result = model.run(x, 16, coding="latency", record="upsample0.value")
+    np.testing.assert_allclose(result.output, np.rint(x / 3 * 16) * 3 / 16, atol=1e-12)
+    values = result["upsample0.value"]
+    # Once on, it stays on.
+    assert (np.abs(np.diff(values, axis=0)) * np.abs(values[:-1]) == 0).all()
+
+
+# Steps, delays, names
+
+
+def test_means_begin_behind_the_delay() -> None:
+    x = np.random.default_rng(0).normal(0.4, 0.5, (12, 3, 4))
+    graph = [("n", L.IF(0.6), "input"), ("fc", L.Linear(np.eye(4) * 2), "n")]
+    result = exact(graph).run(x, delay=7, record=["n", "n.mean", "fc"])
+    np.testing.assert_allclose(result["n.mean"], result["n"][7:].mean(0))
+    np.testing.assert_allclose(result.output, result["fc"][7:].mean(0))
+    assert result.steps == 12
+
+
+def test_names_of_records() -> None:
+    x = np.full((2, 1), 0.7)
+    layers = [
+        ("n.v", L.IF(code="signed", levels=3, amplitude=2.0), "input"),
+        ("fc", single(0.5), "n.v"),
+        ("last", L.IF(), "fc"),
+    ]
+    model = exact(layers)
+    plain = model.run(x, 5)
+    assert plain.spikes is None
+    assert plain.v is None
+    assert dict(plain.records) == {}
+    result = model.run(x, 5, record=["n.v", "n.v.v", "n.v.value", "fc", "fc.mean", "v", "spikes"])
+    assert list(result.records) == ["n.v", "n.v.v", "n.v.value", "fc", "fc.mean", "v", "spikes"]
+    np.testing.assert_array_equal(result["n.v.value"], 2 * result["n.v"])
+    np.testing.assert_array_equal(result["fc"], result["n.v"])
+    np.testing.assert_allclose(result["fc"].mean(0), result["fc.mean"])
+    np.testing.assert_array_equal(result["spikes"], result.spikes)
+    np.testing.assert_array_equal(result["v"], result.v)
+    assert result["spikes"].dtype == np.int8
+    assert list(model.run(x, 5, record=True).records) == [
+        "n.v.spikes",
+        "n.v.v",
+        "last.spikes",
+        "last.v",
+    ]
+    # A sequence's spikes are what one wants.
+    assert model.run(np.full((5, 2, 1), 0.7)).spikes.shape == (5, 2, 1)
+    with pytest.raises(KeyError, match="'last' was not recorded; there is fc"):
+        model.run(x, 5, record="fc")["last"]
+
+
+def test_what_is_taken_for_spikes() -> None:
+    model = exact([L.IF(2.5)])
+    ones = np.ones((6, 1, 3))
+    for dtype in (bool, np.int8, np.uint8, np.int64, np.float32, np.float64):
+        assert model.run(ones.astype(dtype)).operations["input"].spikes == 18
+    np.testing.assert_array_equal(model.run(-ones).output, [[0, 0, 0]])
+    assert model.run(-ones).operations["input"].spikes == 18
+    assert model.run(ones * 0.5).operations["input"].spikes == 0
+    assert model.run(ones * 2).operations["input"].spikes == 0
+    np.testing.assert_array_equal(model.run(ones).output, model.run(ones[0], 6).output)
+
+
+def test_progress_is_told() -> None:
+    told: list[int] = []
+    exact([L.IF()]).run(np.ones((5, 2)), 3, progress=told.append)
+    assert told == [1, 2, 3, 4, 5]
+
+
+# Interrupts, memory
+
+
+def test_ctrl_c_stops_a_run() -> None:
+    model = SpikingModel(deep_graph(), threads=2)
+    x = np.broadcast_to(pictures(DEEP, 1), (4_000, *DEEP))
+    model.run(x[:2], 500)
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            model.run(x, 500)
+    finally:
+        timer.cancel()
+        timer.join()
+    assert model.run(x[:2], 5).output.shape == (2, 10)
+
+
+def test_memory_grows_by_one_bit_a_neuron_and_step() -> None:
+    code = (
+        "import resource, sys\nimport numpy as np\n"
+        "from spikelet import layers as L\nfrom spikelet.layers.spiking_model import SpikingModel\n"
+        "w = np.zeros((32, 32, 3, 3)); w[range(32), range(32), 1, 1] = 0.9\n"
+        "layers = [L.IF(9.0)]\n"
+        "for _ in range(3):\n"
+        "    layers += [L.Conv2d(w, padding=1), L.IF(0.8)]\n"
+        "layers += [L.AdaptiveAvgPool2d(1)]\n"
+        "model = SpikingModel(layers, dtype=sys.argv[1] if sys.argv[1:] else 'float32', threads=1)\n"
+        "x = np.ones((2, 32, 48, 48))\n"
+        "used = []\n"
+        "for steps in (32, 544):\n"
+        "    assert model.run(x, steps).output.mean() > 0.05\n"
+        "    used.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        "print(used[1] - used[0])\n"
+    )
+    grown = int(spawn(code)) * 1024
+    bits = 4 * 32 * 48 * 48 * 512 / 8  # 19 MB; values would take 600 MB
+    assert grown < 1.3 * bits + (4 << 20)
+
+
+# Bad input
+
+ONE = np.ones((1, 3))
+RUNS: list[tuple[dict[str, Any], type[Exception], tuple[str, ...]]] = [
+    ({"x": np.ones(3), "steps": 2}, ValueError, ("x", "[B, ...]", "(3,)")),
+    ({"x": ONE}, ValueError, ("x", "[T, B, ...]", "steps=", "(1, 3)")),
+    ({"x": np.ones((0, 1, 3))}, ValueError, ("x", "at least one step", "(0, 1, 3)")),
+    ({"x": np.ones((1, 0)), "steps": 2}, ValueError, ("x", "none 0", "(0,)")),
+    ({"x": np.ones((1, 2, 3, 4, 5)), "steps": 2}, ValueError, ("x", "1 to 3", "(2, 3, 4, 5)")),
+    ({"x": np.full((1, 3), np.nan), "steps": 2}, ValueError, ("x", "finite", "nan")),
+    ({"x": np.full((2, 1, 3), -np.inf)}, ValueError, ("x", "finite", "-inf")),
+    ({"x": np.full((1, 3), 1e300), "steps": 2}, ValueError, ("x", "float32", "1e+300")),
+    ({"x": [["a", "b", "c"]], "steps": 2}, TypeError, ("x", "numbers", "<U1")),
+    ({"x": ONE * 1j, "steps": 2}, TypeError, ("x", "numbers", "complex128")),
+    ({"x": ONE, "steps": 0}, ValueError, ("steps", ">= 1", "got 0")),
+    ({"x": ONE, "steps": 2.5}, TypeError, ("steps", "integer", "2.5")),
+    ({"x": ONE, "steps": 4, "delay": 4}, ValueError, ("delay", "<= 3", "got 4")),
+    ({"x": ONE, "steps": 4, "delay": -1}, ValueError, ("delay", ">= 0", "got -1")),
+    ({"x": ONE, "steps": 4, "coding": "ttfs"}, ValueError, ("coding", '"latency"', "'ttfs'")),
+    ({"x": np.ones((4, 1, 3)), "coding": "poisson"}, ValueError, ("coding", "sequence")),
+    ({"x": 2 * ONE, "steps": 4, "coding": "poisson"}, ValueError, ("x", "input_scale = 1", "2.0")),
+    ({"x": -2 * ONE, "steps": 4, "coding": "latency"}, ValueError, ("x", "input_scale", "2.0")),
+    ({"x": ONE, "steps": 4, "record": "m"}, ValueError, ("record", "one of fc, n", "'m'")),
+    ({"x": ONE, "steps": 4, "record": "n.g"}, ValueError, ("record", "'n.g'")),
+    ({"x": ONE, "steps": 4, "record": "fc.v"}, ValueError, ("record", "neurons", "'fc.v'")),
+    ({"x": ONE, "steps": 4, "record": [3]}, TypeError, ("record", "names", "3")),
+]
+
+
+@pytest.mark.parametrize(("arguments", "kind", "words"), RUNS)
+def test_bad_arguments_of_a_run(
+    arguments: dict[str, Any], kind: type[Exception], words: tuple[str, ...]
+) -> None:
+    model = SpikingModel([("fc", L.Linear(np.eye(3)), "input"), ("n", L.IF(), "fc")], threads=1)
+    with pytest.raises(kind) as caught:
+        model.run(**arguments)
+    assert str(caught.value).startswith("SpikingModel.run: ")
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_layer_that_cannot_take_the_input_is_named() -> None:
+    model = SpikingModel([("fc", L.Linear(np.eye(3)), "input"), ("n", L.IF(), "fc")])
+    with pytest.raises(ValueError, match=re.escape("Linear 'fc': input shape must be (3,)")):
+        model.run(np.ones((1, 4)), 2)
+    with pytest.raises(ValueError, match=r"record needs a layer of neurons, got 'v'"):
+        exact([single()]).run(np.ones((1, 1)), 2, record="v")
+
+
+MODELS: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"dtype": "int8"}, ValueError, 'SpikingModel: dtype must be "float32", "float64" or "int16"'),
+    ({"threads": 0}, ValueError, "SpikingModel: threads must be >= 1, got 0"),
+    ({"threads": 1.5}, TypeError, "SpikingModel: threads must be an integer, got 1.5"),
+    ({"input_scale": 0.0}, ValueError, "SpikingModel: input_scale must be finite and > 0"),
+    ({"input_scale": np.nan}, ValueError, "SpikingModel: input_scale must not hold NaN"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "kind", "message"), MODELS)
+def test_bad_arguments_of_a_model(
+    arguments: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=re.escape(message)):
+        SpikingModel([L.IF()], **arguments)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int16"])
+def test_numbers_that_float32_cannot_hold(dtype: Any) -> None:
+    message = "Linear 'linear0': weight must be finite and within the range of float32, got 1e+300"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        SpikingModel([single(1e300)], dtype=dtype)
+    with pytest.raises(ValueError, match=r"IF 'if0': threshold must be at least 1\.1\S+ in float"):
+        SpikingModel([L.IF([1.0, 1e-60])], dtype=dtype)
+    never = L.PredictiveIF(pace=np.ones(2), limit=np.full(2, np.inf))
+    assert SpikingModel([never], dtype=dtype).run(np.ones((1, 1)), 2).output.item() == 0
+    assert exact([single(1e300)]).run(np.ones((1, 1)), 2).output.item() == 1e300
+
+
+@pytest.mark.parametrize("channels", [16, 32])
+def test_whole_weights_beside_a_constant_and_a_bias(channels: int) -> None:
+    """What flows at each step is scaled once, also where it is a bias and a picture together."""
+    weights = np.random.default_rng(0)
+
+    def draw(out: int, inputs: int, kernel: int) -> Any:
+        return weights.normal(0.05, 0.3, (out, inputs, kernel, kernel))
+
+    graph = [
+        ("c0", L.Conv2d(draw(channels, 3, 3), padding=1), ("input",)),
+        ("n0", L.IF(1.0), ("c0",)),
+        (
+            "c1",
+            L.Conv2d(draw(channels, channels, 3) / 3, np.full(channels, 0.1), padding=1),
+            ("n0",),
+        ),
+        ("s", L.Conv2d(draw(channels, 3, 1)), ("input",)),
+        ("a", L.Add(), ("c1", "s")),
+        ("n1", L.IF(1.0), ("a",)),
+    ]
+    x = weights.uniform(0, 1, (4, 3, 7, 6))
+    exact = sl.SpikingModel(graph, dtype="float64").run(x, steps=13).output
+    whole = sl.SpikingModel(graph, dtype="int16").run(x, steps=13).output
+    assert np.abs(whole - exact).mean() < 0.01

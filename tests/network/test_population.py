@@ -1,0 +1,274 @@
+"""Populations: states that read and write like arrays, parameters, parts, quantities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.conftest import MODELS, make, trace
+
+import spikelet as sl
+
+FACTORS = {"s": 1e3, "ms": 1.0, "V": 1e3, "mV": 1.0, "nA": 1e3, "pA": 1.0, "nF": 1e3, "pF": 1.0,
+           "uS": 1e3, "nS": 1.0, "kHz": 1e3, "Hz": 1.0}  # fmt: skip
+
+
+@dataclass
+class Quantity:
+    """What the quantities package has: a magnitude, a unit, and `rescale`."""
+
+    magnitude: Any
+    unit: str
+
+    def rescale(self, unit: str) -> Quantity:
+        """Convert; both units must measure the same."""
+        if unit[-1:] != self.unit[-1:]:
+            msg = f"cannot convert {self.unit!r} to {unit!r}"
+            raise ValueError(msg)
+        return Quantity(np.multiply(self.magnitude, FACTORS[self.unit] / FACTORS[unit]), unit)
+
+
+class PintQuantity(Quantity):
+    """What pint has: `to` in place of `rescale`."""
+
+    rescale = None  # type: ignore[assignment]
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "rescale":
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+    def to(self, unit: str) -> Quantity:
+        """Convert."""
+        return Quantity(self.magnitude, self.unit).rescale(unit)
+
+
+# States
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_state_reads_and_writes_like_an_array(dtype: str) -> None:
+    net = make(dtype=dtype)
+    cells = net.population(5, sl.LIF(E_L=-60.0, V_reset=-65.0))
+    v = cells.V_m
+    assert v.dtype == np.dtype(dtype)
+    assert v.shape == (5,)
+    assert len(v) == 5
+    np.testing.assert_array_equal(v, np.full(5, -60.0))
+    v[1:3] = [-61.5, -62.5]
+    v[np.array([False, False, False, True, False])] = -63.5
+    v[4] += 0.5
+    np.testing.assert_array_equal(cells.V_m[:], [-60.0, -61.5, -62.5, -63.5, -59.5])
+    cells.V_m = -58.0
+    cells.V_m -= 2.0
+    cells.V_m *= 1.0
+    np.testing.assert_array_equal(v + 1, np.full(5, -59.0))
+    assert v.mean() == -60.0
+    assert (v < 0).all()
+    assert np.max(v) == -60.0
+    np.testing.assert_array_equal(np.sort(-v), np.full(5, 60.0))
+
+
+def test_parts_write_through() -> None:
+    cells = make().population(6, sl.LIF())
+    part = cells[[4, 1, 2]]
+    part.V_m = [-64.0, -61.0, -62.0]
+    part[1:].I_syn_ex[:] = [5.0, 7.0]
+    part[0].V_m += 0.5
+    np.testing.assert_array_equal(cells.V_m[:], [-70.0, -61.0, -62.0, -70.0, -63.5, -70.0])
+    np.testing.assert_array_equal(part.V_m, [-63.5, -61.0, -62.0])
+    np.testing.assert_array_equal(cells.I_syn_ex[:], [0.0, 5.0, 7.0, 0.0, 0.0, 0.0])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_each_state_can_be_written_and_acts(model: Any) -> None:
+    for state in model().states:
+        net = make()
+        cells = net.population(3, model(V_th=1e6))
+        start = {"V_m": -65.0}.get(state, 4.0)
+        getattr(cells, state)[1] = start
+        before = np.asarray(cells.V_m)
+        values = trace(net, cells, state, 0.5)
+        assert np.all(values[:, 0] == values[:, 2])
+        assert np.all(values[:, 1] != values[:, 0])
+        if state not in ("V_m", "theta"):
+            v = np.asarray(cells.V_m)
+            assert v[1] != before[1]
+            assert v[0] == v[2] == before[0]
+
+
+def test_a_potential_above_the_threshold_spikes_in_the_next_step() -> None:
+    net = make()
+    cells = net.population(3, sl.LIF())
+    spikes = net.record(cells, "spikes")
+    net.run(1.0)
+    cells.V_m[1] = -50.0
+    net.run(1.0)
+    np.testing.assert_allclose(spikes.times, [1.1])
+    np.testing.assert_array_equal(spikes.ids, [1])
+
+
+@pytest.mark.parametrize(
+    ("state", "index", "value", "rule"),
+    [
+        ("V_m", slice(None), [1.0, 2.0], "shape"), ("V_m", slice(0, 2), np.nan, "finite"),
+        ("V_m", 1, np.inf, "finite"), ("V_m", slice(None), "high", "numbers"),
+        ("g_ex", 0, -1.0, ">= 0"), ("V_m", slice(None), np.zeros((4, 2)), "shape"),
+    ],
+)  # fmt: skip
+def test_a_bad_state_changes_nothing(state: str, index: Any, value: Any, rule: str) -> None:
+    cells = make().population(4, sl.LIFCond(), name="cells")
+    before = np.asarray(getattr(cells, state))
+    with pytest.raises(ValueError, match=rf"cells\.{state}: .*{rule}"):
+        getattr(cells, state)[index] = value
+    np.testing.assert_array_equal(getattr(cells, state), before)
+
+
+def test_a_state_can_only_be_copied() -> None:
+    v = make().population(2, sl.LIF()).V_m
+    copied = np.asarray(v)
+    copied[:] = 0.0
+    np.testing.assert_array_equal(v, [-70.0, -70.0])
+    with pytest.raises(ValueError, match="copy"):
+        np.asarray(v, copy=False)
+    assert "LIF0.V_m" in repr(v)
+
+
+# Parameters
+
+
+def test_parameters_are_read_and_set() -> None:
+    cells = make().population(4, sl.LIF(tau_m=15.0), name="cells")
+    assert cells.tau_m == 15.0
+    cells.set(tau_m=[10.0, 11.0, 12.0, 13.0], I_e=5.0)
+    np.testing.assert_array_equal(cells.tau_m, [10.0, 11.0, 12.0, 13.0])
+    part = cells[[3, 0]]
+    part.I_e = [1.0, 2.0]
+    np.testing.assert_array_equal(cells.I_e, [2.0, 5.0, 5.0, 1.0])
+    np.testing.assert_array_equal(part.I_e, [1.0, 2.0])
+    assert part.V_th == -55.0
+    cells.reset = "subtract"
+    assert cells.model.reset == part.model.reset == "subtract"
+    with pytest.raises(ValueError, match=r"reset.*zero.*subtract"):
+        cells.reset = "none"
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"tau_m": -1.0}, "tau_m.*> 0"), ({"V_th": -80.0}, "V_reset.*below V_th"),
+        ({"I_e": [1.0, 2.0]}, "4"), ({"C_m": 1.0, "tau_m": np.nan}, "tau_m.*NaN"),
+    ],
+)  # fmt: skip
+def test_a_bad_parameter_changes_nothing(changes: Any, rule: str) -> None:
+    cells = make().population(4, sl.LIF(), name="cells")
+    before = repr(cells)
+    with pytest.raises(ValueError, match=rf"(?s)(LIF|cells).*{rule}"):
+        cells.set(**changes)
+    assert repr(cells) == before
+    with pytest.raises(ValueError, match=r"cells: I_e.*\(3,\)"):
+        cells[:2].I_e = [1.0, 2.0, 3.0]
+    assert repr(cells) == before
+
+
+@pytest.mark.parametrize(("name", "known"), [("V", "V_m"), ("tau", "tau_m"), ("rate", "I_e")])
+def test_unknown_names_are_told_with_the_known_ones(name: str, known: str) -> None:
+    cells = make().population(2, sl.LIF(), name="cells")
+    with pytest.raises(AttributeError, match=rf"cells \(LIF\) has no '{name}'.*{known}"):
+        getattr(cells, name)
+    with pytest.raises(AttributeError, match=rf"no '{name}'.*{known}"):
+        setattr(cells, name, 1.0)
+    with pytest.raises(AttributeError, match=rf"no '{name}'.*{known}"):
+        cells.set(**{name: 1.0})
+
+
+@pytest.mark.parametrize("name", ["size", "ids", "model", "whole"])
+def test_what_is_fixed_cannot_be_set(name: str) -> None:
+    cells = make().population(2, sl.LIF(), name="cells")
+    with pytest.raises(AttributeError, match="cells"):
+        setattr(cells, name, 3)
+
+
+# Parts
+
+
+def test_parts_of_parts() -> None:
+    cells = make().population(10, sl.LIF(), name="cells")
+    assert cells.whole
+    assert len(cells[::2]) == 5
+    np.testing.assert_array_equal(cells[::2][[3, 1]].ids, [6, 2])
+    np.testing.assert_array_equal(cells[-1].ids, [9])
+    np.testing.assert_array_equal(cells[np.arange(10) > 7].ids, [8, 9])
+    assert len(cells[[]]) == len(cells[3:3]) == 0
+    part = cells[2:4]
+    assert part.size == 10
+    assert not part.whole
+    assert "2 of 10" in repr(part)
+    assert "cells: 10" in repr(cells)
+
+
+@pytest.mark.parametrize("index", [10, -11, [3, 10], np.ones(9, dtype=bool), 1.5, "a"])
+def test_a_part_out_of_range(index: Any) -> None:
+    with pytest.raises(IndexError, match="cells"):
+        make().population(10, sl.LIF(), name="cells")[index]
+
+
+def test_a_part_names_no_element_twice() -> None:
+    with pytest.raises(ValueError, match=r"cells.*twice"):
+        make().population(10, sl.LIF(), name="cells")[[1, 2, 1]]
+
+
+# Quantities
+
+
+@pytest.mark.parametrize("kind", [Quantity, PintQuantity])
+def test_quantities_are_converted(kind: Any) -> None:
+    net = make()
+    model = sl.LIF(tau_m=kind(0.02, "s"), V_th=kind(-0.05, "V"), I_e=kind([0.1, 0.2], "nA"))
+    assert model.tau_m == pytest.approx(20.0)
+    assert model.V_th == pytest.approx(-50.0)
+    cells = net.population(2, model)
+    np.testing.assert_allclose(cells.I_e, [100.0, 200.0])
+    cells.V_m[:] = kind(-0.06, "V")
+    np.testing.assert_allclose(cells.V_m, [-60.0, -60.0])
+    pre = net.population(2, sl.PoissonSource(kind(1.0, "kHz")))
+    assert pre.rate == 1000.0
+    p = net.connect(
+        pre, cells, sl.AllToAll(), weight=kind(0.001, "nA"), delay=kind(0.002, "s"),
+        plasticity=sl.STDP(tau_plus=kind(0.02, "s"), tau_minus=kind(30.0, "ms")),
+    )  # fmt: skip
+    np.testing.assert_allclose(p.weights, 1.0)
+    np.testing.assert_allclose(p.delays, 2.0)
+    assert p.plasticity is not None
+    assert p.plasticity.tau_plus == pytest.approx(20.0)
+    given = sl.SpikeSource(kind([0.001, 0.002], "s"), [0, 0])
+    np.testing.assert_allclose(given.times, [1.0, 2.0])
+    net.run(kind(0.01, "s"))
+    assert net.t == 10.0
+    values = net.record(cells, "V_m", every=kind(0.001, "s"))
+    net.run(2.0)
+    np.testing.assert_allclose(values.times, [11.0, 12.0])
+    assert sl.Network(dt=kind(0.0001, "s")).dt == pytest.approx(0.1)
+
+
+def test_quantities_of_a_part_are_converted() -> None:
+    cells = make().population(3, sl.LIF())
+    cells[:2].tau_m = Quantity([0.02, 0.03], "s")
+    np.testing.assert_allclose(cells.tau_m, [20.0, 30.0, 10.0])
+
+
+@pytest.mark.parametrize("value", [1.0, np.array([1.0, 2.0])])
+def test_quantities_of_an_input_are_converted(value: Any) -> None:
+    what = sl.PoissonInput(rate=Quantity(1.0, "kHz"), weight=Quantity(value, "nA"))
+    net = make()
+    cells = net.population(2, sl.LIF(V_th=1e6))
+    net.inject(cells, what)
+    net.run(5.0)
+    assert np.all(cells.I_syn_ex[:] > 100.0)
+
+
+def test_a_quantity_of_another_kind_is_an_error() -> None:
+    with pytest.raises((TypeError, ValueError), match=r"LIF.*tau_m.*V"):
+        sl.LIF(tau_m=Quantity(1.0, "V"))

@@ -1,0 +1,252 @@
+"""Projections: the order of their synapses, round trips, setting weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from tests.conftest import MODELS, Floats, Ints, make, source
+
+import spikelet as sl
+
+Table = tuple[Ints, Ints, Floats, Floats]
+PLASTIC = sl.STDP(A_plus=0.0, A_minus=0.0, w_min=-100.0, w_max=100.0)
+
+
+def draw_table(rng: np.random.Generator, n: int = 7, m: int = 9, size: int = 200) -> Table:
+    """Return (pre, post, weight, delay) with many repeated pairs, mixed signs and delays."""
+    pre, post = rng.integers(0, n, size), rng.integers(0, m, size)
+    weight = rng.permutation(np.arange(size) - size / 2 + 0.25)
+    return pre, post, weight, rng.integers(1, 6, size) * 0.1
+
+
+def canonical(table: Table) -> Table:
+    """Sort by source, then target, then creation."""
+    order = np.lexsort((np.arange(len(table[0])), table[1], table[0]))
+    return tuple(column[order] for column in table)  # type: ignore[return-value]
+
+
+def assert_table(p: sl.Projection, table: Table) -> None:
+    """Compare everything that can be read."""
+    pre, post, weight, delay = table
+    assert len(p) == len(pre)
+    np.testing.assert_array_equal(p.pre_ids, pre)
+    np.testing.assert_array_equal(p.post_ids, post)
+    np.testing.assert_array_equal(p.weights, weight)
+    np.testing.assert_allclose(p.delays, delay, rtol=1e-12)
+    matrix = p.to_scipy()
+    np.testing.assert_array_equal(matrix.data, weight)
+    np.testing.assert_array_equal(matrix.indices, post)
+    np.testing.assert_array_equal(matrix.indptr, np.searchsorted(pre, np.arange(p.pre.size + 1)))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("plasticity", [None, PLASTIC])
+@pytest.mark.parametrize("model", MODELS)
+def test_order_is_canonical_before_and_after_a_run(
+    model: Any, plasticity: Any, threads: int
+) -> None:
+    if plasticity and model is sl.LIFCond:
+        plasticity = sl.STDP(A_plus=0.0, A_minus=0.0, w_min=0.0, w_max=200.0)
+    net = make(threads=threads)
+    pre = net.population(7, sl.PoissonSource(5000.0))
+    post = net.population(200, model())
+    made = []
+    for seed in range(3):  # of which the first two may share a store
+        table = draw_table(np.random.default_rng(seed), 7, 200 if seed == 2 else 9)
+        if plasticity and model is sl.LIFCond:
+            table = (*table[:2], np.abs(table[2]), table[3])
+        pre_ids, post_ids, weight, delay = table
+        projection = net.connect(
+            pre, post, (pre_ids, post_ids), weight=weight, delay=delay, plasticity=plasticity
+        )
+        made.append((projection, canonical(table)))
+        assert_table(*made[-1])
+    for projection, table in made:
+        assert_table(projection, table)
+    net.run(5.0)
+    late = net.connect(pre, post, ([3, 3], [1, 0]), weight=[5.0, -6.0])
+    for projection, table in made:
+        assert_table(projection, table)
+    net.run(5.0)
+    np.testing.assert_array_equal(late.weights, [-6.0, 5.0])
+    for projection, table in made:
+        assert_table(projection, table)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 2), st.integers(0, 2), st.integers(-5, 5), st.integers(1, 4)
+        ),
+        max_size=30,
+    ),
+    st.sampled_from([None, PLASTIC]),
+)  # fmt: skip
+def test_any_table_comes_back(rows: list[tuple[int, ...]], plasticity: Any) -> None:
+    columns = np.array(rows, dtype=np.int64).reshape(-1, 4).T
+    table = (columns[0], columns[1], columns[2].astype(float), columns[3] * 0.1)
+    net = make()
+    pre, post = net.population(3, sl.PoissonSource(1000.0)), net.population(3, sl.LIF())
+    p = net.connect(
+        pre, post, (table[0], table[1]), weight=table[2], delay=table[3], plasticity=plasticity
+    )
+    assert_table(p, canonical(table))
+    net.run(1.0)
+    assert_table(p, canonical(table))
+    values = np.arange(len(p)) - 4.0
+    p.weights = values
+    np.testing.assert_array_equal(p.weights, values)
+    net.run(1.0)
+    assert_table(p, (*canonical(table)[:2], values, canonical(table)[3]))
+
+
+# Where weights come from
+
+
+@pytest.mark.parametrize("kind", ["csr_array", "csc_array", "coo_array", "csr_matrix", "lil_array"])
+def test_a_sparse_matrix_makes_the_round_trip(kind: str) -> None:
+    dense = sparse.random_array((8, 11), density=0.3, rng=np.random.default_rng(1))
+    matrix = getattr(sparse, kind)(dense)
+    net = make()
+    a, b = net.population(8, sl.LIF()), net.population(11, sl.LIF())
+    p = net.connect(a, b, matrix, delay=0.4)
+    assert len(p) == matrix.nnz > 10
+    assert (p.to_scipy() != sparse.csr_array(dense)).nnz == 0
+    again = net.connect(a, b, p.to_scipy(), delay=0.4)
+    np.testing.assert_array_equal(again.weights, p.weights)
+    np.testing.assert_array_equal(p.delays, 0.4)
+
+
+def test_repeated_entries_and_zeros_of_a_matrix_are_synapses() -> None:
+    matrix = sparse.coo_array(([1.0, 2.0, 0.0], ([0, 0, 1], [1, 1, 0])), shape=(2, 2))
+    net = make()
+    cells = net.population(2, sl.LIF())
+    np.testing.assert_array_equal(net.connect(cells, cells, matrix).weights, [1.0, 2.0, 0.0])
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.float32, bool])
+def test_matrices_of_other_types(kind: Any) -> None:
+    matrix = sparse.csr_array(np.array([[0, 1], [1, 1]]).astype(kind))
+    net = make()
+    cells = net.population(2, sl.LIF())
+    np.testing.assert_array_equal(net.connect(cells, cells, matrix).weights, np.ones(3))
+
+
+def test_a_matrix_between_parts_names_their_elements() -> None:
+    net = make()
+    a, b = net.population(10, sl.LIF()), net.population(20, sl.LIF())
+    p = net.connect(a[[7, 2]], b[[9, 0, 5]], sparse.csr_array([[1.0, 0, 2.0], [0, 3.0, 0]]))
+    assert_table(
+        p, (np.array([2, 7, 7]), np.array([0, 5, 9]), np.array([3.0, 2.0, 1.0]), np.ones(3))
+    )
+    lists = net.connect(a[[7, 2]], b[[9, 0, 5]], ([0, 1], [2, 0]), weight=[4.0, 5.0])
+    assert_table(lists, (np.array([2, 7]), np.array([9, 5]), np.array([5.0, 4.0]), np.ones(2)))
+
+
+def test_arrays_of_a_rule_are_in_canonical_order() -> None:
+    net = make()
+    a, b = net.population(3, sl.LIF()), net.population(2, sl.LIF())
+    weight = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    for given_weight in (weight, weight.reshape(-1)):
+        p = net.connect(a, b, sl.AllToAll(), weight=given_weight, delay=weight.reshape(-1) * 0.1)
+        np.testing.assert_array_equal(p.to_scipy().toarray(), weight)
+        np.testing.assert_allclose(p.delays, weight.reshape(-1) * 0.1)
+    part = net.connect(a[[2, 0]], b, sl.AllToAll(), weight=[1.0, 2.0, 3.0, 4.0])
+    np.testing.assert_array_equal(part.pre_ids, [0, 0, 2, 2])
+    np.testing.assert_array_equal(part.weights, [1.0, 2.0, 3.0, 4.0])
+
+
+def test_default_weight_and_delay() -> None:
+    net = make()
+    cells = net.population(2, sl.LIF())
+    for p in (net.connect(cells, cells, sl.AllToAll()), net.connect(cells, cells, ([0], [1]))):
+        assert set(p.weights) == {1.0}
+        assert set(p.delays) == {1.0}
+
+
+# Setting weights
+
+
+@pytest.mark.parametrize("ran", [False, True])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_weights_are_set_and_act(threads: int, ran: bool) -> None:
+    net = make(threads=threads)
+    pre = source(net, [1, 50])
+    post = net.population(150, sl.LIF(V_th=1e6, tau_syn_ex=1e-4, tau_syn_in=1e-4))
+    p = net.connect(pre, post, sl.AllToAll(), weight=1.0, delay=0.2)
+    if ran:
+        net.run(1.0)
+    values = np.random.default_rng(2).integers(-9, 10, 150).astype(float)
+    p.weights = values  # signs included
+    np.testing.assert_array_equal(p.weights, values)
+    net.run(5.2 - net.t)
+    np.testing.assert_array_equal(post.I_syn_ex[:], np.maximum(values, 0.0))
+    np.testing.assert_array_equal(post.I_syn_in[:], np.minimum(values, 0.0))
+    p.weights = 7
+    np.testing.assert_array_equal(p.weights, np.full(150, 7.0))
+
+
+@pytest.mark.parametrize("steps", [0, 1, 45, 103])
+def test_plastic_weights_read_as_they_were_set(steps: int) -> None:
+    """Also while spikes of both sides are in flight."""
+    net = make()
+    pre, post = net.population(5, sl.PoissonSource(5000.0)), net.population(5, sl.LIF(I_e=9000.0))
+    p = net.connect(
+        pre, post, sl.AllToAll(), weight=5.0, delay=sl.Uniform(0.1, 2.0),
+        plasticity=sl.STDP(A_plus=0.1, A_minus=0.1, w_max=10.0),
+    )  # fmt: skip
+    net.run(steps * 0.1)
+    values = np.linspace(1.0, 9.0, 25)
+    p.weights = values
+    np.testing.assert_array_equal(p.weights, values)
+
+
+def test_what_is_read_is_a_copy() -> None:
+    net = make()
+    cells = net.population(4, sl.LIF())
+    p = net.connect(cells, cells, sl.AllToAll(), weight=2.0)
+    for _ in range(2):
+        for name in ("weights", "delays", "pre_ids", "post_ids"):
+            before = getattr(p, name).copy()
+            getattr(p, name)[:] = 99
+            np.testing.assert_array_equal(getattr(p, name), before)
+        p.to_scipy().data[:] = 99.0
+        net.run(1.0)
+    np.testing.assert_array_equal(p.weights, np.full(16, 2.0))
+
+
+def test_repr_names_both_ends() -> None:
+    net = make()
+    a = net.population(3, sl.LIF(), name="here")
+    b = net.population(3, sl.LIF(), name="there")
+    plain = repr(net.connect(a, b, sl.OneToOne()))
+    plastic = repr(net.connect(a, b, sl.OneToOne(), plasticity=sl.STDP()))
+    assert "here -> there: 3 synapses" in plain
+    assert "STDP" in plastic
+    assert "STDP" not in plain
+
+
+def test_one_weight_is_kept_once_through_another_layout_and_given_up_for_others() -> None:
+    net = sl.Network(seed=1, threads=1)
+    pre, post = net.population(50, sl.LIF()), net.population(400, sl.LIF())
+    p = net.connect(pre, post, sl.FixedIndegree(20), weight=2.0)
+    net.prepare()
+    assert "one weight" in repr(p)
+    net.population(3, sl.LIF())
+    net.prepare()
+    assert "one weight" in repr(p)
+    p.weights = np.full(len(p), 3.0)
+    net.prepare()
+    assert "one weight" in repr(p)
+    assert np.all(p.weights == 3.0)
+    weights = np.arange(len(p), dtype=float)
+    p.weights = weights
+    net.prepare()
+    assert "one weight" not in repr(p)
+    assert np.array_equal(p.weights, weights)
