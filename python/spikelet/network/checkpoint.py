@@ -44,11 +44,12 @@ AnyNetwork = TypeVar("AnyNetwork", bound=NetworkContents)
 _NAME, _VERSION = "spikelet network", 3
 _READABLE = (2, 3)  # version 3 added recorders
 
-_TYPES: dict[str, Any] = {
-    name: getattr(module, name)
-    for module in (neurons, sources, plasticity, regulation)
-    for name in module.__all__
-}
+
+def _types() -> dict[str, Any]:
+    """Return everything that a checkpoint can describe, by name."""
+    modules = (sources, plasticity, regulation)
+    others = {name: getattr(module, name) for module in modules for name in module.__all__}
+    return neurons.models() | others
 
 
 class _Writer:
@@ -69,16 +70,15 @@ class _Writer:
 
 def _restore(description: dict[str, Any], file: Mapping[str, Any]) -> Any:
     fields, name = description["fields"], description["type"]
-    if name not in _TYPES:
+    kind = _types().get(name)
+    if kind is None:
         fail("stored network", "type", name, "must be one that this version of spikelet has")
-    known = {f.name for f in dataclasses.fields(_TYPES[name])}
+    known = {f.name for f in dataclasses.fields(kind)}
     if set(fields) != known:
         odd = ", ".join(sorted(set(fields) ^ known))
         rule = "must have the fields of this version"
         fail("stored network", name, odd, rule, got="unknown or missing")
-    return _TYPES[name](
-        **{k: file[v["array"]] if isinstance(v, dict) else v for k, v in fields.items()}
-    )
+    return kind(**{k: file[v["array"]] if isinstance(v, dict) else v for k, v in fields.items()})
 
 
 def save(

@@ -10,16 +10,13 @@ import numpy.typing as npt
 
 from spikelet._util.checks import fail, fits, magnitude, numbers, representable, require
 from spikelet.network.base import Engine, NetworkBase
-from spikelet.neurons import NeuronModel
+from spikelet.neurons import STATES, NeuronModel
 from spikelet.rules import Distribution
 from spikelet.sources import PoissonSource, RasterSource, SpikeSource
 
 __all__ = ["Population", "StateView"]
 
 Model = NeuronModel | SpikeSource | PoissonSource | RasterSource
-
-_UNITS = {"V_m": "mV", "theta": "mV", "g_ex": "nS", "g_in": "nS"}
-_CURRENT = "pA"  # the unit of all other states
 
 
 class StateView(np.lib.mixins.NDArrayOperatorsMixin):
@@ -63,14 +60,13 @@ class StateView(np.lib.mixins.NDArrayOperatorsMixin):
         if isinstance(value, Distribution):
             drawn = self._population.network.engine.draw(value, whole[index].size)
             value = drawn.reshape(whole[index].shape)
-        unit = _UNITS.get(self._name, _CURRENT)
+        state = STATES[self._name]
         try:
-            value = np.asarray(magnitude(value, unit), dtype=np.float64)
+            value = np.asarray(magnitude(value, state.unit), dtype=np.float64)
             np.broadcast_to(value, whole[index].shape)
         except (TypeError, ValueError):
             fail(where, "value", value, f"must be numbers of shape {whole[index].shape}")
-        conductance = unit == "nS"
-        require(where, "value", value.reshape(-1), "finite >= 0" if conductance else "finite")
+        require(where, "value", value.reshape(-1), state.rule)
         representable(where, "value", np.atleast_1d(value), self.dtype)
         whole[index] = value
         self._population._write_state(self._name, whole)

@@ -12,7 +12,7 @@ from spikelet._util.checks import fail, named, number, numbers, representable, r
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
 from spikelet.network.synapses import Synapses
-from spikelet.plasticity import Plasticity, RewardSTDP
+from spikelet.plasticity import Plasticity, RewardSTDP, amplitudes
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -105,12 +105,12 @@ class Projection:
                 rule,
                 f"must be of the kind that the projection was made with ({kind})",
             )
-        for f in dataclasses.fields(rule):
-            amplitude = f.name.startswith(("A_", "eta", "alpha", "mu_"))
-            if not amplitude and getattr(rule, f.name) != getattr(old, f.name):
-                given = getattr(rule, f.name)
-                rule_text = f"must stay {getattr(old, f.name)!r}: only amplitudes can change"
-                fail(where, f"plasticity.{f.name}", given, rule_text)
+        fixed = [f.name for f in dataclasses.fields(rule) if f.name not in amplitudes(rule)]
+        for name in fixed:
+            given, kept = getattr(rule, name), getattr(old, name)
+            if given != kept:
+                must_stay = f"must stay {kept!r}: only amplitudes can change"
+                fail(where, f"plasticity.{name}", given, must_stay)
         self._engine.sim.set_amplitudes(self.index, rule.to_core())
         self._plasticity = rule
 
