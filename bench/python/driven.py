@@ -160,7 +160,7 @@ def measure(point: Point, *, tell: bool = False) -> dict[str, Any]:
         "synapses": synapses,
         "draw_s": drawn - start,
         "build_s": built - start,
-        "bytes_per_synapse": full.net._sim.synapse_bytes() / synapses,
+        "bytes_per_synapse": full.net.engine.sim.synapse_bytes() / synapses,
         "idle_wall_s": idle_wall,
         "wall_s": wall,
         "spikes": spikes,

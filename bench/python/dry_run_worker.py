@@ -215,7 +215,7 @@ def measure(point: Point, *, real: bool = False) -> dict[str, Any]:
         "ran_mb": resident_mb() - built,
         "build_peak_mb": build_peak,
         "peak_mb": peak_rss_mb(),
-        "synapse_bytes": net._sim.synapse_bytes(),
+        "synapse_bytes": net.engine.sim.synapse_bytes(),
         "steps": steps,
         "spikes_a_step": spikes / steps,
         "events_a_step": events / steps,

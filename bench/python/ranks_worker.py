@@ -63,7 +63,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "share": median(waited) / median(walls),
         "bytes_sent": (after.bytes_sent - before.bytes_sent) / number,
         "bytes_received": (after.bytes_received - before.bytes_received) / number,
-        "synapse_mb": net._sim.synapse_bytes() / 1e6,
+        "synapse_mb": net.engine.sim.synapse_bytes() / 1e6,
         "peak_rss_mb": peak,
         "empty_rss_mb": empty,
     }

@@ -1,6 +1,6 @@
-"""spikelet: spiking neural networks on the CPU you have; fast, exact, reproducible to the bit.
+"""Spiking neural networks on the CPU you have: fast, exact, reproducible to the bit.
 
-``import spikelet as sl``, then `Network` is where to start.
+Start with ``import spikelet as sl`` and `Network`.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     from spikelet.experiments import SweepResult, load_sweep, sweep
     from spikelet.layers.spiking_model import SpikingModel, SpikingResult
 else:
-    # Loaded when they are asked for: a network needs none of them, and every worker of a sweep imports this.
+    # Loaded on first access: a network needs none of them, and every worker of a sweep imports this package.
     _MODULES = (
         "conversion", "datasets", "decode", "encode", "energy", "experiments", "io", "layers", "models", "plot",
         "statistics",
@@ -85,6 +85,8 @@ else:
             return importlib.import_module(f"spikelet.{name}")
         if name in _HOMES:
             return getattr(importlib.import_module(f"spikelet.{_HOMES[name]}"), name)
+        if f"spikelet.{name}" in moved.MOVED:  # a module that was an attribute in 0.1
+            return moved.load(f"spikelet.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:

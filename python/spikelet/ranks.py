@@ -1,6 +1,6 @@
-"""The processes that share one network: who they are, and what Python gathers from all of them.
+"""MPI ranks: the processes that share one network, and what Python gathers from all of them.
 
-The core exchanges spikes by itself; see `Network` and "One network over many processes" in the documentation.
+The core exchanges spikes without Python; see `Network` and "One network over many processes" in the documentation.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ __all__ = ["Exchanges", "Ranks", "alone", "ranks_of"]
 
 T = TypeVar("T")
 
-PATIENCE = 30.0  # s after which a rank says what it waits for
+PATIENCE = 30.0  # s after which a waiting rank warns
 
-# Set by the launchers of Open MPI, MPICH and Intel MPI, MVAPICH; Slurm's own starts with PMIx.
+# Set by the launchers of Open MPI, MPICH and Intel MPI, and MVAPICH. Slurm's srun is recognised by PMIx.
 _SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
 
 _alone = contextvars.ContextVar("spikelet_alone", default=False)
@@ -32,9 +32,9 @@ _alone = contextvars.ContextVar("spikelet_alone", default=False)
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Let networks made here belong to this process alone, also where mpiexec started many.
+    """Make networks created in this context belong to this process alone, even under mpiexec.
 
-    For code in which each process does something else: the runs of a sweep.
+    Use it for code in which each process does something different, such as the runs of a sweep.
     """
     token = _alone.set(True)
     try:
@@ -44,26 +44,26 @@ def alone() -> Iterator[None]:
 
 
 class Ranks:
-    """The processes that share a network, and which of them this one is.
+    """The processes that share a network.
 
     Attributes
     ----------
     rank, size : int
-        The number of this process, and how many there are.
+        Rank of this process, and number of processes.
     comm : mpi4py.MPI.Comm or None
-        For the exchange of spikes.
+        Communicator for the exchange of spikes.
     """
 
     def __init__(self, comm: Any = None) -> None:
         self.rank: int = 0 if comm is None else comm.rank
         self.size: int = 1 if comm is None else comm.size
-        # Apart, so that a rank that reads while others run waits, and nothing is mixed up.
+        # Separate communicators: a rank that reads while others run must wait, not receive their spikes.
         self.comm = None if comm is None else comm.Dup()
         self._reads = None if comm is None else comm.Dup()
 
     @property
     def minimum(self) -> Any:
-        """MPI's operation, or None."""
+        """MPI's MIN operation, or None without MPI."""
         if self.comm is None:
             return None
         from mpi4py import MPI  # noqa: PLC0415  # an extra
@@ -71,14 +71,14 @@ class Ranks:
         return MPI.MIN
 
     def gather(self, what: str, value: T) -> list[T]:
-        """Return the values of all ranks; each of them must call this.
+        """Return the values of all ranks. Collective: every rank must call this.
 
         Parameters
         ----------
         what : str
-            What is read, for the message of a rank that waits for others.
+            Name of the value, for messages; it must be the same on all ranks.
         value : object
-            Of this rank; picklable.
+            Value of this rank, which must be picklable.
         """
         if self._reads is None:
             return [value]
@@ -86,18 +86,18 @@ class Ranks:
         parts = list(self._reads.allgather((what, value)))
         if any(other != what for other, _ in parts):
             asked = "; ".join(f"rank {rank}: {other}" for rank, (other, _) in enumerate(parts))
-            msg = f"ranks read different things at once, but have to read the same: {asked}"
+            msg = f"all ranks must read the same at the same time: {asked}"
             raise RuntimeError(msg)
         return [part for _, part in parts]
 
     @contextlib.contextmanager
     def all_or_none(self, what: str) -> Iterator[None]:
-        """Raise on all ranks if what is done within raises on one of them; all must come here.
+        """Raise an error on all ranks if the body raises on any of them. Collective.
 
         Parameters
         ----------
         what : str
-            For the message of the others, a RuntimeError.
+            Name of the operation, for the RuntimeError that the other ranks raise.
         """
         error: BaseException | None = None
         try:
@@ -112,16 +112,16 @@ class Ranks:
             raise RuntimeError(msg)
 
     def concatenate(self, what: str, begin: int, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return the parts of all ranks as one array, in order of where they begin.
+        """Return the parts of all ranks as one array. Collective.
 
         Parameters
         ----------
         what : str
-            As in `gather`.
+            Name of the values, as in `gather`.
         begin : int
-            Place of this rank's part.
+            Index at which this rank's part begins.
         values : array
-            This rank's part.
+            Part of this rank.
         """
         if self.size == 1:
             return values
@@ -130,21 +130,21 @@ class Ranks:
 
     def _meet(self, what: str) -> None:
         assert self._reads is not None
-        request, start, told = self._reads.Ibarrier(), time.monotonic(), False
+        request, start, warned = self._reads.Ibarrier(), time.monotonic(), False
         wait = 0.0
         while not request.Test():
             time.sleep(wait)
             wait = min(wait + 1e-5, 1e-3)
-            if not told and time.monotonic() - start > PATIENCE:
-                told = True
+            if not warned and time.monotonic() - start > PATIENCE:
+                warned = True
                 warnings.warn(
-                    f"rank {self.rank} waits for the others to read {what}: all ranks have to do it",
+                    f"rank {self.rank} waits for the others to read {what}: all ranks must do so",
                     RuntimeWarning,
                     stacklevel=4,
                 )
 
     def cores(self, own: set[int]) -> int:
-        """Return how many cores each rank of this machine may use, of those that they all may use."""
+        """Return each rank's share of the cores that the ranks on this machine may use. Collective."""
         if self._reads is None:
             return len(own)
         from mpi4py import MPI  # noqa: PLC0415  # an extra
@@ -158,20 +158,20 @@ class Ranks:
 
 @dataclass(frozen=True)
 class Exchanges:
-    """What a rank exchanged with the others: the spikes of all, at the end of each slice of time.
+    """Statistics of a rank's exchanges with the others: all spikes, at the end of each time slice.
 
     Attributes
     ----------
     number : int
-        Exchanges: one for each shortest delay of the network (at most 32 steps).
+        Number of exchanges: one per shortest delay of the network (at most 32 steps).
     collectives : int
-        Collective calls that they took: one each, and a second one where there were more spikes than expected.
+        Number of collective calls: one per exchange, and a second one if there were more spikes than expected.
     spikes : int
-        Of all ranks.
+        Number of spikes of all ranks.
     bytes_sent, bytes_received : int
-        By this rank.
+        Bytes that this rank sent and received.
     seconds : float
-        In exchanges, waiting for slower ranks included.
+        Time in exchanges, including the wait for slower ranks.
     """
 
     number: int
@@ -190,25 +190,24 @@ class Exchanges:
 
 
 _ALONE = Ranks()
-_key = (
-    None  # under which a communicator keeps its `Ranks`: MPI has a limited number of communicators
-)
+# The key under which a communicator keeps its `Ranks`, because MPI limits the number of communicators.
+_key = None
 
 
 def ranks_of(comm: Any) -> Ranks:
-    """Return the processes that a network is shared by.
+    """Return the processes that share a network.
 
     Parameters
     ----------
     comm : mpi4py communicator, Ranks, None or "world"
-        "world": all processes that mpiexec started, unless this is called within `alone`; None: this process.
+        "world" means all processes that mpiexec started, or this one within `alone`. None means this process.
 
     Raises
     ------
     TypeError
-        For anything else.
+        If `comm` is anything else.
     ImportError
-        If there are several processes, and no mpi4py.
+        If there are several processes but mpi4py is not installed.
     """
     if isinstance(comm, Ranks):
         return comm
@@ -233,7 +232,7 @@ def ranks_of(comm: Any) -> Ranks:
 
 
 def _world() -> Any:
-    """Return mpi4py's COMM_WORLD if this is one of several processes, or None."""
+    """Return mpi4py's COMM_WORLD if mpiexec started several processes, or None."""
     mpi = sys.modules.get("mpi4py.MPI")
     if mpi is not None:
         return mpi.COMM_WORLD if mpi.Is_initialized() and not mpi.Is_finalized() else None
@@ -246,15 +245,15 @@ def _world() -> Any:
         from mpi4py import MPI  # noqa: PLC0415  # an extra
     except ImportError:
         msg = (
-            "mpiexec started several processes: to share networks they need mpi4py, "
-            "pip install 'spikelet[mpi]'; Network(comm=None) makes one in each"
+            "mpiexec started several processes, which need mpi4py to share a network: "
+            "pip install 'spikelet[mpi]'; Network(comm=None) makes one network in each process"
         )
         raise ImportError(msg) from None
     return MPI.COMM_WORLD
 
 
 def _abort_on_errors(comm: Any) -> None:
-    """Let an error that nobody catches end all ranks, instead of leaving the others to wait for ever."""
+    """Make an uncaught error end all ranks; otherwise the others would wait forever."""
     report = sys.excepthook
 
     def hook(kind: Any, value: Any, traceback: Any) -> None:

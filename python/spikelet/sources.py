@@ -1,4 +1,4 @@
-"""Spike sources (populations without a state) and inputs that need no source population."""
+"""Spike sources, which are populations without states, and inputs that need no source population."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class SpikeSource:
-    """Given spike trains.
+    """A source that replays given spike trains.
 
     Parameters
     ----------
     times : array-like of float, [n_spikes]
-        Stamps of the spikes [ms], ascending, on the grid of the network's dt; 0.0 is allowed, and a pair of time and
-        id that stands twice counts twice.
+        Times of the spikes [ms], ascending, on the grid of the network's dt. 0.0 is allowed, and a repeated pair of
+        time and id counts twice.
     ids : array-like of int, [n_spikes]
-        Which element spikes.
+        Id of the element that fires each spike.
     snap : bool
-        Round times to the nearest step. Without it a time off the grid by more than 1e-6 dt is an error.
+        Round times to the nearest step. Otherwise a time that is off the grid by more than 1e-6 dt is an error.
     """
 
     times: Any
@@ -43,42 +43,30 @@ class SpikeSource:
         times = numbers("SpikeSource", "times", self.times, "ms").copy()
         ids = np.array(self.ids)
         if times.ndim != 1 or ids.shape != times.shape:
-            fail(
-                "SpikeSource",
-                "times and ids",
-                (times.shape, ids.shape),
-                "must be one-dimensional and equally long",
-            )
+            shapes = times.shape, ids.shape
+            rule = "must be one-dimensional and equally long"
+            fail("SpikeSource", "times and ids", shapes, rule, got="shapes")
         if ids.size and ids.dtype.kind not in "iu":
             msg = f"SpikeSource: ids must be integers, got {ids.dtype}"
             raise TypeError(msg)
         require("SpikeSource", "times", times, ">= 0")
         if (np.diff(times) < 0).any():
             k = int(np.flatnonzero(np.diff(times) < 0)[0])
-            fail(
-                "SpikeSource",
-                "times",
-                f"{times[k]:g} before {times[k + 1]:g} at index {k}",
-                "must ascend",
-            )
+            msg = f"SpikeSource: times must ascend, got {times[k]:g} before {times[k + 1]:g} at index {k}"
+            raise ValueError(msg)
         object.__setattr__(self, "times", times)
         object.__setattr__(self, "ids", ids.astype(np.int64))
 
     def stamps(self, dt: float, n: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
-        """Return stamps in steps, and ids checked against the population's size."""
+        """Return stamps in steps and ids, after a check of both."""
         steps = self.times / dt
         if steps.size and steps[-1] > 2**53:
             fail("SpikeSource", "times", float(self.times[-1]), "must lie within 2^53 steps")
         stamps = np.rint(steps)
         off = np.abs(steps - stamps) > np.maximum(1e-6, 1e-12 * steps)
         if off.any() and not self.snap:
-            bad = float(self.times[off][0])
-            fail(
-                "SpikeSource",
-                "times",
-                bad,
-                f"must lie on the grid of dt = {dt:g} ms (snap=True rounds them)",
-            )
+            rule = f"must lie on the grid of dt = {dt:g} ms (snap=True rounds them)"
+            fail("SpikeSource", "times", float(self.times[off][0]), rule)
         if self.ids.size and (self.ids.min() < 0 or self.ids.max() >= n):
             bad_id = int(self.ids[(self.ids < 0) | (self.ids >= n)][0])
             fail("SpikeSource", "ids", bad_id, f"must lie in 0 .. {n - 1}")
@@ -87,7 +75,7 @@ class SpikeSource:
 
 @dataclass(frozen=True, eq=False)
 class PoissonSource:
-    """An independent Poisson train for each element, drawn from the network's seed.
+    """A source that fires an independent Poisson process for each element.
 
     Parameters
     ----------
@@ -96,7 +84,7 @@ class PoissonSource:
 
     Notes
     -----
-    Counts are exact: two events in one step are two spikes.
+    Counts follow the exact Poisson distribution: two events in one step are two spikes.
     """
 
     rate: Any
@@ -109,13 +97,15 @@ class PoissonSource:
 
 @dataclass(frozen=True, eq=False)
 class RasterSource:
-    """Spikes given step by step; row k has the stamp ``(k + 1) dt`` after the source was added (or set).
+    """A source that replays spikes given step by step.
+
+    Row k has the stamp ``(k + 1) dt``, counted from the time at which the source was added or set.
 
     Parameters
     ----------
     raster : array-like, [n_steps, n]
-        Number of spikes of each element in each step: 0, 1, True, or more. What `sl.encode` returns.
-        `population.raster = ...` sets a new one, which starts then.
+        Number of spikes of each element in each step, such as the arrays that `sl.encode` returns.
+        `population.raster = ...` sets a new raster, which starts at that time.
     """
 
     raster: Any
@@ -123,19 +113,19 @@ class RasterSource:
     def __post_init__(self) -> None:
         raster = np.asarray(self.raster)
         if raster.ndim != 2:
-            fail("RasterSource", "raster", raster.shape, "must be [steps, elements]; its shape")
+            fail("RasterSource", "raster", raster.shape, "must be [steps, elements]", got="shape")
         if raster.dtype.kind not in "biu":
             if raster.dtype.kind != "f" or not np.array_equal(raster, np.rint(raster)):
-                fail("RasterSource", "raster", raster.dtype, "must hold whole numbers of spikes")
+                fail("RasterSource", "raster", raster.dtype, "must hold whole numbers", got="dtype")
             raster = raster.astype(np.int64)
         if raster.size and raster.min() < 0:
             fail("RasterSource", "raster", int(raster.min()), "must not be negative")
         object.__setattr__(self, "raster", raster)
 
     def stamps(self, start: int, n: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
-        """Return stamps in steps counted from `start`, and ids."""
+        """Return stamps in steps, given the step at which the raster starts, and ids."""
         if self.raster.shape[1] != n:
-            fail("RasterSource", "raster", self.raster.shape, f"must have {n} columns; its shape")
+            fail("RasterSource", "raster", self.raster.shape, f"must have {n} columns", got="shape")
         rows, columns = np.nonzero(self.raster)
         counts = self.raster[rows, columns].astype(np.int64)
         return np.repeat(start + rows + 1, counts).astype(np.int64), np.repeat(
@@ -145,12 +135,12 @@ class RasterSource:
 
 @dataclass(frozen=True, eq=False)
 class PoissonInput:
-    """An independent Poisson train of events for each neuron; no synapses are stored.
+    """An independent Poisson process of synaptic events for each neuron, without stored synapses.
 
     Parameters
     ----------
     rate : float or array-like, [n]
-        All events a second that reach one neuron [Hz].
+        Total rate of events that reach a neuron [Hz].
     weight : float or array-like, [n]
         Weight of an event in the unit of the model's synapses: pA (LIF, LIFAlpha, IF), mV (LIFDelta), nS (LIFCond).
         Its sign picks the receptor.
@@ -167,7 +157,7 @@ class PoissonInput:
             object.__setattr__(self, "weight", self.weight_in(""))
 
     def weight_in(self, unit: str) -> npt.NDArray[np.float64]:
-        """Return the weight as plain numbers."""
+        """Return the weight as plain numbers in a unit."""
         weight = numbers("PoissonInput", "weight", self.weight, unit)
         require("PoissonInput", "weight", weight, "finite")
         return weight
@@ -175,12 +165,12 @@ class PoissonInput:
 
 @dataclass(frozen=True, eq=False)
 class CurrentInput:
-    """A given current, added to I_e.
+    """A given current, which is added to I_e.
 
     Parameters
     ----------
     values : array-like, [n_steps] or [n_steps, n]
-        Current [pA]; row k drives step k from the injection on, afterwards there is none.
+        Current [pA]. Row k drives step k, counted from the injection; after the last row the current is 0.
     """
 
     values: Any
@@ -188,7 +178,9 @@ class CurrentInput:
     def __post_init__(self) -> None:
         values = numbers("CurrentInput", "values", self.values, "pA", dimensions=2).copy()
         if values.ndim not in (1, 2):
-            fail("CurrentInput", "values", values.shape, "must be [steps] or [steps, n]; its shape")
+            fail(
+                "CurrentInput", "values", values.shape, "must be [steps] or [steps, n]", got="shape"
+            )
         if not np.isfinite(values).all():
             fail("CurrentInput", "values", values[~np.isfinite(values)][0], "must be finite")
         object.__setattr__(self, "values", values)
@@ -196,14 +188,14 @@ class CurrentInput:
 
 @dataclass(frozen=True, eq=False)
 class NoiseInput:
-    """A Gaussian current for each neuron, drawn anew every `every` ms and held in between; added to I_e.
+    """A Gaussian noise current for each neuron, which is added to I_e.
 
     Parameters
     ----------
     mean, std : float or array-like, [n]
         Mean and standard deviation [pA].
     every : float, optional
-        Time between draws [ms], a multiple of dt; by default each step.
+        Interval [ms], a multiple of dt, at which a new value is drawn and then held; by default each step.
     """
 
     mean: Any = 0.0

@@ -1,7 +1,7 @@
-"""Statistics of spike trains: how often, how regularly and how much together neurons fire.
+"""Statistics of spike trains: rates, regularity, synchrony and correlations.
 
-All take a `SpikeRecorder` or a recording on disk, or spikes from elsewhere as `Spikes`, and an interval ``start < time <= stop`` [ms], by
-default from 0 to now.
+All functions take a `SpikeRecorder`, a recording on disk or `Spikes` from elsewhere, and an interval
+``start < time <= stop`` [ms], by default from 0 to now.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import Float, fail, ids, integer, number, numbers, require
-from spikelet.recording.reading import RecordedSpikes
+from spikelet.recording.reading import RecordedSpikes, spike_trains
 
 __all__ = ["Spikes", "correlations", "cvs", "histogram", "rates", "synchrony"]
 
-_GRID = 1e-6  # of a bin: times are on a grid, and no binary fractions
+_GRID = 1e-6  # share of a bin by which a time may be off, since times on the grid are rarely binary fractions
 
 
 @dataclass(frozen=True, eq=False)
 class Spikes:
-    """Spikes that come from elsewhere, from a file or another simulator for example.
+    """Spikes from elsewhere, for example from a file or another simulator.
 
     Parameters
     ----------
     times : array-like, [n_spikes]
-        When [ms], in any order.
+        Times [ms], in any order.
     ids : array-like of int, [n_spikes]
-        Who, from 0 on.
+        Ids of the neurons, counted from 0.
     n : int
-        Number of neurons, the silent ones included.
+        Number of neurons, including silent ones.
     """
 
     times: Any
@@ -44,8 +44,8 @@ class Spikes:
         require("Spikes", "times", times, "finite")
         neurons = ids("Spikes", "ids", self.ids, n).astype(np.int64)
         if times.shape != neurons.shape:
-            shapes = (times.shape, neurons.shape)
-            fail("Spikes", "times and ids", shapes, "must be equally long; shapes")
+            lengths = times.size, neurons.size
+            fail("Spikes", "times and ids", lengths, "must be equally long", got="lengths")
         for name, value in (("times", times), ("ids", neurons), ("n", n)):
             object.__setattr__(self, name, value)
 
@@ -110,14 +110,14 @@ def histogram(
     *,
     bin_size: float = 3.0,
 ) -> NDArray[np.int64]:
-    """Return how many spikes all neurons fire together in each bin.
+    """Return the number of spikes of all neurons in each bin.
 
     Parameters
     ----------
     spikes : SpikeRecorder, SpikeRecording or Spikes
         Spikes.
     start, stop : float
-        The interval [ms]. What is left of it after the last whole bin does not count.
+        The interval [ms]. The remainder after the last whole bin does not count.
     bin_size : float
         Bin k holds ``start + k bin_size < time <= start + (k + 1) bin_size`` [ms].
 
@@ -139,8 +139,8 @@ def synchrony(
 ) -> float:
     """Return the variance of the population's spike counts over their mean.
 
-    Independent Poisson processes have 1. It is the synchrony of Potjans & Diesmann, Cereb. Cortex 24 (2014), and it
-    grows with the number of neurons that are counted: compare like with like.
+    It is 1 for independent Poisson processes. This is the synchrony of Potjans & Diesmann, Cereb. Cortex 24 (2014). It
+    grows with the number of neurons, so compare populations of the same size.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def synchrony(
     Returns
     -------
     float
-        NaN without spikes.
+        Synchrony, or NaN if there are no spikes.
     """
     counts = histogram(spikes, start, stop, bin_size=bin_size)
     mean = counts.mean()
@@ -181,15 +181,15 @@ def correlations(
     bin_size : float
         Width of a bin [ms].
     neurons : int
-        So many are drawn, or all are taken if there are fewer; each with each makes a pair.
+        Number of neurons drawn, or all of them if there are fewer. Every two of them make a pair.
     seed : int
-        Of the draw.
+        Random seed of the draw.
 
     Returns
     -------
     array of float, [pairs]
-        Of neuron 0 with 1, 2, ..., then of 1 with 2, ...; in the order of ids. Neurons whose count never changes, as
-        that of a silent one, have no correlation and are left out.
+        Correlations of neuron 0 with 1, 2, ..., then of 1 with 2, ..., in the order of ids. A neuron whose count never
+        changes, such as a silent one, has no correlation and is left out.
     """
     from scipy.sparse import csr_array  # noqa: PLC0415  # scipy is slow to import
 
@@ -210,7 +210,7 @@ def correlations(
     mean = np.asarray(counts.sum(axis=1)) / bins
     covariance = (counts @ counts.T).toarray() / bins - np.outer(mean, mean)
     variance = np.diagonal(covariance)
-    # What is constant may have a variance of some rounding errors.
+    # A constant count may have a variance of a few rounding errors.
     active = np.flatnonzero(variance > 1e-9 * (1 + mean**2))
     sd = np.sqrt(variance[active])
     matrix = covariance[np.ix_(active, active)] / np.outer(sd, sd)
@@ -230,15 +230,13 @@ class _Part:
 
 def _part(where: str, spikes: Any, start: float, stop: float | None) -> _Part:
     if isinstance(spikes, RecordedSpikes):
-        elements, size = spikes._elements()
-        row = np.zeros(size, dtype=np.int64)
-        row[elements] = np.arange(len(elements))
-        times, neurons, n = spikes.times, row[spikes.ids], len(elements)
-        stop = spikes._now if stop is None else stop
+        trains = spike_trains(spikes)
+        times, neurons, n = trains.times, trains.elements, trains.n
+        stop = trains.now if stop is None else stop
     elif isinstance(spikes, Spikes):
         times, neurons, n = spikes.times, spikes.ids, spikes.n
         if stop is None:
-            fail(where, "stop", stop, "must be given with Spikes, which have no present")
+            fail(where, "stop", stop, "must be given with Spikes, which have no present time")
     else:
         msg = f"{where}: spikes must be a SpikeRecorder or Spikes, got {spikes!r}"
         raise TypeError(msg)

@@ -356,7 +356,7 @@ def test_all_obstacles_are_named_at_once() -> None:
     net.regulate(p, sl.WeightNormalisation(total=1.0, every=1.0))
     nest.ResetKernel()
     nest.Create("iaf_psc_exp", 3)
-    with pytest.raises(ValueError, match="NEST cannot take this network") as error:
+    with pytest.raises(ValueError, match="NEST cannot represent this network") as error:
         net.to_nest(approximate=True)
     text = str(error.value)
     expected = (
@@ -384,7 +384,7 @@ def test_state_that_nest_cannot_take() -> None:
         "refractory neurons of cells",
         "I_syn_in",
         "alpha: synaptic",
-        "remember",
+        "traces",
         "coincidence",
     ):
         assert part in str(error.value)

@@ -268,7 +268,7 @@ def test_amplitudes_of_a_rule_can_be_changed_and_nothing_else() -> None:
         (sl.STDP(tau_plus=10.0), r"plasticity.tau_plus must stay 20.0: only amplitudes"),
         (sl.STDP(w_max=2.0), r"plasticity.w_max must stay 1.0"),
         (sl.STDP(pairing="nearest_symmetric"), r"plasticity.pairing must stay 'all_to_all'"),
-        (sl.TripletSTDP(), r"must be of the kind it was made with \(STDP\)"),
+        (sl.TripletSTDP(), r"must be of the kind that the projection was made with \(STDP\)"),
         (None, r"must be of the kind"),
     ):
         with pytest.raises(ValueError, match=text):

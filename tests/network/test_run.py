@@ -224,7 +224,7 @@ def test_a_running_network_refuses_everything_else() -> None:
             raise Stop
 
     thread, errors = in_thread(lambda: net.run(1e7, progress=hold))
-    while not net._sim.busy:
+    while not net.engine.sim.busy:
         time.sleep(0.001)
     calls: list[Callable[[], Any]] = [
         lambda: net.run(1.0), lambda: net.run(0.0), net.reset, lambda: net.save(os.devnull),

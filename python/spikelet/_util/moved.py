@@ -1,4 +1,4 @@
-"""Module paths of 0.1 that moved in 0.2: they import with a DeprecationWarning until 0.3."""
+"""Module paths of 0.1 that moved in 0.2; until 0.3 they can be imported with a DeprecationWarning."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-__all__ = ["MOVED", "install"]
+__all__ = ["MOVED", "install", "load"]
 
 MOVED = {
     "spikelet.event_camera": "spikelet.datasets.event_camera",
@@ -22,18 +22,27 @@ MOVED = {
 }
 
 
+def load(path: str, stacklevel: int = 2) -> ModuleType:
+    """Import a module by its old path, with a warning.
+
+    Parameters
+    ----------
+    path : str
+        A key of `MOVED`.
+    stacklevel : int
+        The frame that the warning names, as in `warnings.warn`, counted from the caller.
+    """
+    msg = f"{path} is now {MOVED[path]}; the old path will be removed in 0.3"
+    warnings.warn(msg, DeprecationWarning, stacklevel=stacklevel + 1)
+    return importlib.import_module(MOVED[path])
+
+
 class _Redirect(Loader):
     def create_module(self, spec: ModuleSpec) -> None:  # noqa: ARG002  # the loader's signature
         return None
 
     def exec_module(self, module: ModuleType) -> None:
-        name = module.__name__
-        warnings.warn(
-            f"{name} is now {MOVED[name]}; the old path goes in 0.3",
-            DeprecationWarning,
-            stacklevel=2,
-        )
-        sys.modules[name] = importlib.import_module(MOVED[name])
+        sys.modules[module.__name__] = load(module.__name__)
 
 
 class _Finder(MetaPathFinder):
@@ -42,5 +51,5 @@ class _Finder(MetaPathFinder):
 
 
 def install() -> None:
-    """Let the import system know the old paths."""
+    """Teach the import system the old paths."""
     sys.meta_path.append(_Finder())

@@ -1,11 +1,11 @@
-"""The same network in NEST: for what spikelet does not have, and to compare with."""
+"""Build a network in NEST, to compare with or to use what only NEST has."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +13,14 @@ import numpy.typing as npt
 from spikelet._util.checks import fail, integer, interval, steps_of
 from spikelet._util.extras import extra
 from spikelet.io import nest_build, nest_terms
-from spikelet.network.population import Population
+from spikelet.network.contents import NetworkContents
+from spikelet.network.population import Population, check_own
+from spikelet.network.projection import Projection
 from spikelet.neurons import NeuronModel
-
-if TYPE_CHECKING:
-    from spikelet.network.network import Network
-    from spikelet.network.projection import Projection
 
 __all__ = ["NestNetwork", "NestRecorder", "to_nest"]
 
-_READ = 1 << 16  # synapses that are read at a time: NEST makes a dictionary of each
+_READ = 1 << 16  # synapses read at a time: NEST makes a dictionary of each
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -30,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class NestRecorder:
-    """What NEST recorded, in our times and ids. Made by `NestNetwork.record`.
+    """What NEST recorded, in spikelet's times and ids. Made by `NestNetwork.record`.
 
     Attributes
     ----------
@@ -49,12 +47,12 @@ class NestRecorder:
     _every: int = 1  # steps
 
     def _events(self) -> tuple[Ints, Ints, dict[str, Any]]:
-        """Return steps, ids and what else there is, in order of time, then id."""
+        """Return steps, ids and all columns of the device, in order of time, then id."""
         events = self.device.events
         steps = self.of._steps(events["times"])
         ids = np.asarray(events["senders"], dtype=np.int64) - self.of._first[self.target.index]
         order = np.lexsort((ids, steps))
-        if self.what != "spikes":  # a multimeter may sample at our time 0 too
+        if self.what != "spikes":  # a multimeter may also sample at our time 0
             order = order[(steps[order] > self.of._start) & (steps[order] % self._every == 0)]
         return steps[order], ids[order], {k: np.asarray(v)[order] for k, v in events.items()}
 
@@ -62,7 +60,7 @@ class NestRecorder:
     def times(self) -> Floats:
         """Times of the spikes or of the samples [ms]."""
         steps = self._events()[0]
-        return self.of.network._ms(steps if self.what == "spikes" else np.unique(steps))
+        return self.of.network.engine.ms(steps if self.what == "spikes" else np.unique(steps))
 
     @property
     def ids(self) -> Ints:
@@ -73,7 +71,7 @@ class NestRecorder:
     def values(self) -> Floats:
         """Samples of a state, [samples, len(target)], in the order of the target's ids.
 
-        NEST hands over those of the last slice of time, as long as the shortest delay, in the next run.
+        NEST delivers the samples of the last time slice, which is as long as the shortest delay, in the next run.
         """
         values = self._events()[2][self.what].reshape(-1, len(self.target))
         return np.asarray(values[:, np.argsort(np.argsort(self.target.ids))], dtype=np.float64)
@@ -81,20 +79,20 @@ class NestRecorder:
 
 @dataclass(frozen=True, eq=False)
 class NestNetwork:
-    """A network in NEST's kernel. Made by `Network.to_nest`; stays valid until the kernel is reset.
+    """A network in NEST's kernel. Made by `Network.to_nest`, and valid until the kernel is reset.
 
     Attributes
     ----------
     network : Network
-        What it was made from.
+        The network that it was built from.
     offset : float
-        NEST's time minus ours [ms]: sources fire a little before their spikes are sent on, and those of our time 0
-        must do so after NEST's time 0.
+        NEST's time minus spikelet's [ms]. In NEST, generators fire before their spikes are relayed, and those for our
+        time 0 must fire after NEST's time 0.
     notes : tuple of str
-        Where the two differ.
+        Differences between the two networks.
     """
 
-    network: Network
+    network: NetworkContents
     offset: float
     notes: tuple[str, ...]
     _nest: Any
@@ -107,23 +105,23 @@ class NestNetwork:
     _start: int  # our step at which NEST begins
 
     def nodes(self, population: Population | str) -> Any:
-        """Return the nodes of a population, of a part of one, or of the first of that name; of a source its parrots.
+        """Return the nodes of a population, given itself, a part of it or its name.
 
         Returns
         -------
         nest.NodeCollection
-            In the order of ids.
+            Nodes in the order of ids; for a spike source, its parrot neurons. If several populations share the name,
+            those of the first.
         """
         if isinstance(population, str):
             for candidate in self.network.populations:
                 if candidate.name == population:
                     return self._nodes[candidate.index]
             fail("nodes", "population", population, "must be the name of a population")
-        self.network._check_own("nodes", population)
+        check_own(self.network, "nodes", population)
         if population.index >= len(self._nodes):
-            fail(
-                "nodes", "population", population, "must have been there when it was taken to NEST"
-            )
+            rule = "must have been part of the network when it was taken to NEST"
+            fail("nodes", "population", population, rule)
         nodes = self._nodes[population.index]
         return nodes if population.whole else nodes[np.sort(population.ids).tolist()]
 
@@ -133,7 +131,7 @@ class NestNetwork:
         Returns
         -------
         nest.SynapseCollection
-            Each synapse is an object here; see `weights` for many.
+            One object per synapse; for many synapses use `weights`.
         """
         model = self._model(projection)
         if model is None:
@@ -141,10 +139,10 @@ class NestNetwork:
         return self._nest.GetConnections(synapse_model=model)
 
     def weights(self, projection: Projection) -> Floats:
-        """Return the weights of a projection in our canonical order, with our sign.
+        """Return the weights of a projection in spikelet's canonical order, with spikelet's sign.
 
-        NEST's weights are those of the source's last spike that was delivered, ours are as of now. Synapses of the
-        same source, target and delay are told apart by the order of their weights.
+        NEST's weights are those at the last delivered spike of the source, while spikelet's are the present ones.
+        Synapses of the same source, target and delay are matched in order of their weights.
         """
         if self._model(projection) is None:
             return np.zeros(0)
@@ -158,16 +156,12 @@ class NestNetwork:
     def _model(self, projection: Projection) -> str | None:
         """Return the name of a projection's synapse model, None if it has no synapses."""
         if projection.network is not self.network or projection.index >= self._projections:
-            fail(
-                "to_nest",
-                "projection",
-                projection,
-                "must belong to the network that was taken to NEST",
-            )
+            rule = "must belong to the network that was taken to NEST"
+            fail("to_nest", "projection", projection, rule)
         return self._models.get(projection.index)
 
     def _read(self, projection: Projection, sources: slice) -> Floats:
-        """Return NEST's weights of some sources by source, target, delay and weight."""
+        """Return NEST's weights of some sources in order of source, target, delay and weight."""
         synapses = self._nest.GetConnections(
             source=self._nodes[projection.pre.index][sources],
             synapse_model=self._models[projection.index],
@@ -180,7 +174,7 @@ class NestNetwork:
         return np.asarray(weight[np.lexsort((weight, steps, target, source))], dtype=np.float64)
 
     def record(self, target: Population, what: str, *, every: float | None = None) -> NestRecorder:
-        """Record from now on, as `Network.record` does; spikes of sources at time 0 are past then.
+        """Record from now on, as `Network.record` does, but without the spikes of sources at time 0.
 
         Parameters
         ----------
@@ -195,7 +189,7 @@ class NestNetwork:
         -------
         NestRecorder
         """
-        self.network._check_own("record", target)
+        check_own(self.network, "record", target)
         if what == "spikes":
             if every is not None:
                 fail(f"record {target.name}", "every", every, "is not for spikes")
@@ -204,15 +198,11 @@ class NestNetwork:
             return NestRecorder(self, target, what, device)
         known = nest_terms.records(target.model)
         if what not in known:
-            fail(
-                f"record {target.name}",
-                "what",
-                what,
-                f"must be one of {', '.join(['spikes', *known])} in NEST",
-            )
+            rule = f"must be one of {', '.join(['spikes', *known])} in NEST"
+            fail(f"record {target.name}", "what", what, rule)
         dt, steps = self.network.dt, interval("record", every, self.network.dt)
         phase = round(self.offset / dt) % steps
-        # NEST misses a sample in its next step unless the phase is 0; then all are taken, and most are dropped.
+        # Unless the phase is 0, NEST misses a sample that is due in its next step. Then sample each step and drop most.
         taken = 1 if phase and (self._steps(self._nest.biological_time) + 1) % steps == 0 else steps
         times = {"interval": round(taken * dt, 3), "offset": round(phase % taken * dt, 3)}
         params = {"record_from": [what], **times}
@@ -222,8 +212,8 @@ class NestNetwork:
 
     @property
     def t(self) -> float:
-        """Our time [ms] that NEST has come to."""
-        return float(self.network._ms(self._steps(self._nest.biological_time)))
+        """NEST's present time on spikelet's clock [ms]."""
+        return float(self.network.engine.ms(self._steps(self._nest.biological_time)))
 
     def run(self, duration: float) -> None:
         """Simulate with NEST.
@@ -247,7 +237,7 @@ class NestNetwork:
 
 
 def to_nest(
-    net: Network,
+    net: NetworkContents,
     *,
     threads: int | None = None,
     seed: int | None = None,
@@ -256,7 +246,7 @@ def to_nest(
 ) -> NestNetwork:
     """Build a network in NEST; see `Network.to_nest`."""
     nest = extra("nest", "to_nest", "nest")
-    net._require_idle()
+    net.engine.require_idle()
     if threads is not None:
         integer("to_nest", "threads", threads, 1)
     if seed is not None:
@@ -271,8 +261,8 @@ def to_nest(
             found.refused.append(f"NEST's kernel has run to {nest.biological_time:g} ms")
     obstacles = found.refused + ([] if approximate else found.left_out)
     if obstacles:
-        hint = "\napproximate=True leaves out what NEST cannot take; reset() goes back to a state without a past."
-        msg = "to_nest: NEST cannot take this network as it is:\n- " + "\n- ".join(obstacles)
+        hint = "\napproximate=True leaves these out; reset() clears the network's past."
+        msg = "to_nest: NEST cannot represent this network:\n- " + "\n- ".join(obstacles)
         raise ValueError(msg if found.refused else msg + hint)
     if reset_kernel:
         nest.ResetKernel()

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import interval
 from spikelet.io import nest_terms
+from spikelet.network.contents import NetworkContents
+from spikelet.network.population import Population
+from spikelet.network.projection import Projection
 from spikelet.neurons import LIF, LIFCond, NeuronModel
 from spikelet.plasticity import STDP
 from spikelet.sources import CurrentInput, NoiseInput, PoissonInput, PoissonSource, SpikeSource
 
-if TYPE_CHECKING:
-    from spikelet.network.network import Network
-    from spikelet.network.population import Population
-    from spikelet.network.projection import Projection
-
-_CHUNK = 1 << 20  # synapses that are handed over at a time
-_FORGOTTEN = 40.0  # time constants after which a trace is below the last digit
+_CHUNK = 1 << 20  # synapses handed over at a time
+_FORGOTTEN = 40.0  # time constants after which a trace is below the last digit of a double
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -29,22 +27,21 @@ Floats = npt.NDArray[np.float64]
 class Builder:
     """Makes NEST's nodes and synapses.
 
-    What a generator sends takes the shortest delay of the network, so that NEST's slices of time are as long as they
-    would be without it. All nodes are made with their defaults, at rest; parameters and states are set at `offset`,
-    our present.
+    Generators send with the shortest delay of the network, so that they do not shorten NEST's time slices. All nodes
+    are made with their defaults, at rest; parameters and states are set at `offset`, our present.
     """
 
-    def __init__(self, nest: Any, net: Network) -> None:
+    def __init__(self, nest: Any, net: NetworkContents) -> None:
         self.nest, self.net = nest, net
-        self.now = net._step
-        shortest = [net._sim.synapses(p.index)[3].min() for p in net.projections if len(p)]
+        self.now = net.engine.step
+        shortest = [p.synapses.arrays()[3].min() for p in net.projections if len(p)]
         self.delay = int(min(shortest, default=1))
-        early = bool(net._inputs) or any(
+        early = bool(net.inputs) or any(
             not isinstance(p.model, NeuronModel) or self._kicks(p) for p in net.populations
         )
         self.offset = self.delay + 1 if early else 0
         for p in net.projections:
-            # To these rules of NEST, there was a spike of each source at time 0.
+            # NEST's rules for these pairings act as if each source had spiked at time 0.
             if isinstance(p.plasticity, STDP) and p.plasticity.pairing != "all_to_all":
                 silence = int(np.ceil(_FORGOTTEN * p.plasticity.tau_plus / net.dt))
                 self.offset = max(self.offset, silence)
@@ -52,14 +49,14 @@ class Builder:
         self.orders: dict[int, Ints] = {}
 
     def build(self) -> None:
-        """Make everything, and come to our present."""
+        """Make everything, and run NEST up to our present."""
         net, nest = self.net, self.nest
         self.nodes = tuple(self._create(p) for p in net.populations)
         self.first = tuple(nodes[0].global_id if len(nodes) else 0 for nodes in self.nodes)
         for population in net.populations:
             if len(population):
                 self._drive(population)
-        for target, what, start in net._inputs:
+        for target, what, start in net.inputs:
             if len(target):
                 self._inject(target, what, start)
         for projection in net.projections:
@@ -72,7 +69,7 @@ class Builder:
                 nodes.set(_plain(self._present(population)))
 
     def ms(self, steps: Any) -> Any:
-        """Return NEST's times, which have three decimals."""
+        """Return times in NEST's precision, three decimals."""
         return np.round(np.asarray(steps) * self.net.dt, 3)[()]
 
     # Nodes --------------------------------------------------------------------------------------------------------
@@ -84,7 +81,7 @@ class Builder:
         if not isinstance(model, NeuronModel):
             return self.nest.Create("parrot_neuron", len(population))
         kept, _ = nest_terms.neuron_parameters(self.net, population)
-        # Where no synapse asks for it, any number will do.
+        # A neuron whose synapses do not use the parameter can have any value of it.
         params = {k: np.where(np.isnan(v), np.nanmax(v), v) for k, v in kept.items()}
         return self.nest.Create(nest_terms.neuron(model), len(population), params=_plain(params))
 
@@ -101,7 +98,7 @@ class Builder:
         return _ids(nodes)
 
     def _trains(self, stamps: Ints, ids: Ints, n: int) -> Ints:
-        """Make generators whose spikes arrive at given steps, counted from our present."""
+        """Make generators whose spikes arrive at given steps from our present."""
         order = np.argsort(ids, kind="stable")
         times = self.ms(stamps[order] + self.offset - self.delay)
         cuts = np.cumsum(np.bincount(ids, minlength=n))[:-1]
@@ -111,7 +108,7 @@ class Builder:
         return _ids(nodes)
 
     def _drive(self, population: Population) -> None:
-        """Connect what makes sources fire, and what leaves present currents behind."""
+        """Connect the generators that drive sources, or that restore present synaptic currents."""
         model, n = population.model, len(population)
         gids = self.first[population.index] + np.arange(n)
         if isinstance(model, PoissonSource):
@@ -123,14 +120,14 @@ class Builder:
                 )
         else:
             at = model.stamps(self.net.dt, n) if isinstance(model, SpikeSource) else model.stamps(
-                self.net._raster_starts[population.index], n
+                self.net.engine.raster_starts[population.index], n
             )  # fmt: skip
             stamps, ids = at[0] - self.now, at[1].astype(np.int64)
             ahead = stamps >= (0 if self.now == 0 else 1)
             self._connect(self._trains(stamps[ahead], ids[ahead], n), gids, 1.0)
 
     def _kicks(self, population: Population) -> list[Floats]:
-        """Return weights of events that leave the present synaptic currents behind, which NEST does not let one set."""
+        """Return weights of events that restore the present synaptic currents, which cannot be set in NEST."""
         if not isinstance(population.model, LIF):
             return []
         values = (nest_terms.currents(population, s) for s in ("I_syn_ex", "I_syn_in"))
@@ -157,7 +154,7 @@ class Builder:
             self._connect(self._currents(what, start - self.now), gids, 1.0)
 
     def _currents(self, what: CurrentInput, first: int) -> Ints:
-        """Make generators of a current whose first row is that many steps from now."""
+        """Make generators of a current whose first row is `first` steps from now."""
         values = what.values.astype(self.net.dtype).astype(np.float64)
         values = (values if values.ndim == 2 else values[:, None])[max(-first, 0) :]
         edge = np.zeros((1, values.shape[1]))
@@ -179,7 +176,7 @@ class Builder:
         self.models[projection.index] = name
         pre, post = projection.pre_ids, projection.post_ids
         weights = projection.weights.astype(np.float64) * nest_terms.sign(projection)
-        steps = self.net._sim.synapses(projection.index)[3]
+        steps = projection.synapses.arrays()[3]
         if ((np.diff(pre) == 0) & (np.diff(post) == 0)).any():
             self.orders[projection.index] = np.lexsort(
                 (weights, np.broadcast_to(steps, pre.shape), post, pre)
@@ -191,7 +188,7 @@ class Builder:
     def _connect(
         self, pre: Ints, post: Ints, weight: Any, steps: Any = None, model: str = "static_synapse"
     ) -> None:
-        """Connect one to one; what has one element goes to all of the others."""
+        """Connect one to one, with arrays of one element broadcast."""
         n = max(len(pre), len(post))
         for start in range(0, n, _CHUNK):
             part = slice(start, min(start + _CHUNK, n))
@@ -209,11 +206,11 @@ class Builder:
 
 
 def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return numbers, and lists where they are not all the same."""
+    """Return a number where all values are equal, and a list otherwise."""
     arrays = {k: np.atleast_1d(v) for k, v in params.items()}
     return {k: float(v[0]) if (v == v[0]).all() else v.tolist() for k, v in arrays.items()}
 
 
 def _ids(nodes: Any) -> Ints:
-    """Return NEST's ids of nodes that were made at once."""
+    """Return NEST's ids of nodes that were made in one call."""
     return np.arange(nodes[0].global_id, nodes[0].global_id + len(nodes), dtype=np.int64)

@@ -1,21 +1,20 @@
-"""What our models, rules and states are called in NEST, and what NEST has no term for. Does not need NEST."""
+"""NEST's names for models, rules and states, and what NEST has no counterpart for. Does not import NEST."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from spikelet.network.contents import NetworkContents
+from spikelet.network.gathered_state import whole_state
+from spikelet.network.population import Population
+from spikelet.network.projection import Projection
 from spikelet.neurons import LIF, LIFAlpha, LIFCond, NeuronModel, nest_model
 from spikelet.plasticity import STDP, InhibitorySTDP, Plasticity, TripletSTDP, TsodyksMarkram
 from spikelet.sources import NoiseInput, PoissonInput, PoissonSource
-
-if TYPE_CHECKING:
-    from spikelet.network.network import Network
-    from spikelet.network.population import Population
-    from spikelet.network.projection import Projection
 
 _PAIRINGS = {
     "all_to_all": "stdp_synapse",
@@ -23,7 +22,7 @@ _PAIRINGS = {
     "nearest_pre_centered": "stdp_nn_pre_centered_synapse",
     "nearest_restricted": "stdp_nn_restr_synapse",
 }
-_NOT_NESTS = ("theta_plus", "tau_theta", "reset")
+_NOT_IN_NEST = ("theta_plus", "tau_theta", "reset")
 
 
 @dataclass(frozen=True)
@@ -32,12 +31,14 @@ class Synapse:
 
     model: str
     params: dict[str, float] = field(default_factory=dict)
-    neuron: dict[str, float] = field(default_factory=dict)  # what NEST keeps in the target
+    neuron: dict[str, float] = field(
+        default_factory=dict
+    )  # parameters that NEST keeps in the target neuron
 
 
 @dataclass
 class Findings:
-    """What stands in the way of a translation, and what is to be known about it."""
+    """Obstacles to a translation, and notes about it."""
 
     refused: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)  # with approximate=True
@@ -59,22 +60,23 @@ def records(model: object) -> tuple[str, ...]:
 
 def parameters(model: NeuronModel) -> dict[str, Any]:
     """Return a neuron's parameters for NEST."""
-    return {p: getattr(model, p) for p in model.parameters() if p not in _NOT_NESTS}
+    return {p: getattr(model, p) for p in model.parameters() if p not in _NOT_IN_NEST}
 
 
 def sign(projection: Projection) -> float:
-    """Return what our weights are multiplied by: NEST has no receptor but the sign of the weight."""
+    """Return the factor from our weights to NEST's, where the sign of a weight picks the receptor."""
     conductance = getattr(projection.post.model, "conductance", False)
     return -1.0 if conductance and projection.receptor == 1 else 1.0
 
 
 def synapse(projection: Projection, dt: float) -> Synapse:
-    """Return the synapse model of a projection of which `inspect` found nothing to refuse."""
+    """Return the synapse model of a projection that `inspect` did not refuse."""
     rule, factor = projection.plasticity, sign(projection)
     if rule is None:
         return Synapse("static_synapse")
     if isinstance(rule, STDP):
-        # NEST scales depression by potentiation. Without the latter its time constant takes it away.
+        # NEST scales depression by potentiation. A rule without potentiation gets a time constant so short that the
+        # potentiation vanishes.
         a, tau = (rule.A_plus, rule.tau_plus) if rule.A_plus > 0 else (rule.A_minus, 1e-3 * dt)
         params = {"tau_plus": tau, "alpha": rule.A_minus / a if a > 0 else 0.0, "lambda": a}
         neuron = {"tau_minus": rule.tau_minus}
@@ -101,20 +103,20 @@ def synapse(projection: Projection, dt: float) -> Synapse:
         return Synapse("vogels_sprekeler_synapse", params, {"tau_minus": rule.tau})
     assert isinstance(rule, TsodyksMarkram)
     params = {"U": rule.U, "tau_rec": rule.tau_rec, "tau_fac": rule.tau_fac}
-    if rule.tau_psc is None:  # its u is that of the first spike, whatever U is
+    if rule.tau_psc is None:  # u must equal U, the share that the first spike releases
         return Synapse("tsodyks2_synapse", {**params, "u": rule.U})
     return Synapse("tsodyks_synapse", {**params, "tau_psc": rule.tau_psc})
 
 
 def _bound(w_max: float) -> dict[str, float]:
-    """Return the bound, and a default weight: to NEST, the two must be of one sign."""
+    """Return the bound and a default weight of the same sign, which NEST requires."""
     return {"Wmax": w_max, "weight": w_max}
 
 
 def neuron_parameters(
-    net: Network, population: Population
+    net: NetworkContents, population: Population
 ) -> tuple[dict[str, npt.NDArray[np.float64]], list[str]]:
-    """Return what NEST keeps in the targets of plastic synapses, NaN where nobody asks for it, and conflicts."""
+    """Return the parameters that NEST keeps in the targets of plastic synapses (NaN where unused), and conflicts."""
     values: dict[str, npt.NDArray[np.float64]] = {}
     conflicts = []
     for projection in net.projections:
@@ -127,21 +129,21 @@ def neuron_parameters(
             other = array[ids][~np.isnan(array[ids]) & (array[ids] != value)]
             if other.size:
                 conflicts.append(
-                    f"{population.name}: NEST keeps {name} in the target, so that it must be the same in all rules "
-                    f"onto a neuron; here it is {value:g} and {other[0]:g} ms"
+                    f"{population.name}: NEST keeps {name} in the target neuron, so all rules onto a neuron must have "
+                    f"the same; here they have {value:g} and {other[0]:g} ms"
                 )
             array[ids] = value
     return values, conflicts
 
 
 def currents(population: Population, name: str) -> npt.NDArray[np.float64]:
-    """Return the part of a LIF's synaptic current that an event can leave behind in NEST."""
+    """Return the part of a LIF's synaptic current that an event can restore in NEST."""
     values = np.asarray(getattr(population, name), dtype=np.float64)
     return np.maximum(values, 0.0) if name == "I_syn_ex" else np.minimum(values, 0.0)
 
 
-def inspect(net: Network) -> Findings:
-    """Find all that NEST cannot take."""
+def inspect(net: NetworkContents) -> Findings:
+    """Find everything that NEST cannot represent."""
     found = Findings()
     if net.ranks.size > 1:
         found.refused.append("it is shared by several ranks: make it with comm=None")
@@ -152,37 +154,39 @@ def inspect(net: Network) -> Findings:
         if isinstance(population.model, NeuronModel):
             _inspect_neurons(net, population, found)
     for projection in net.projections:
-        _inspect_projection(net, projection, found)
+        _inspect_projection(projection, found)
     found.refused += [
         f"{type(how).__name__} of {projection!r}: NEST does not regulate weights"
         for projection, how in net.regulations
     ]
     if _in_flight(net):
         found.left_out.append(f"spikes in flight at t = {net.t:g} ms")
-    if any(isinstance(what, (PoissonInput, NoiseInput)) for _, what, _ in net._inputs) or any(
+    if any(isinstance(what, (PoissonInput, NoiseInput)) for _, what, _ in net.inputs) or any(
         isinstance(p.model, PoissonSource) for p in net.populations
     ):
-        found.notes.append("what is random is drawn by NEST: the same statistics, other numbers")
+        found.notes.append(
+            "NEST draws random numbers of its own: the same statistics, other values"
+        )
     if net.dtype == np.float32:
         found.notes.append("NEST computes in double precision, this network in float32")
     return found
 
 
-def _in_flight(net: Network) -> bool:
-    """Return whether a spike is on its way over a synapse."""
-    stamps, elements = net._sim.in_flight()  # elements are numbered through all populations
+def _in_flight(net: NetworkContents) -> bool:
+    """Return whether a spike is in flight."""
+    stamps, elements = net.engine.sim.in_flight()  # elements are numbered across all populations
     first = np.cumsum([0, *(p.size for p in net.populations)])
     for projection in net.projections:
         if len(projection) and len(stamps):
             begin = first[projection.pre.index]
             mine = (elements >= begin) & (elements < begin + projection.pre.size)
-            longest = int(net._sim.synapses(projection.index)[3].max())
-            if (stamps[mine] + longest > net._step).any():
+            longest = int(projection.synapses.arrays()[3].max())
+            if (stamps[mine] + longest > net.engine.step).any():
                 return True
     return False
 
 
-def _inspect_neurons(net: Network, population: Population, found: Findings) -> None:
+def _inspect_neurons(net: NetworkContents, population: Population, found: Findings) -> None:
     name, model = population.name, population.model
     assert isinstance(model, NeuronModel)
     counterpart = nest_model(type(model))
@@ -197,7 +201,7 @@ def _inspect_neurons(net: Network, population: Population, found: Findings) -> N
         found.refused.append(f"{name}: the adaptive threshold theta is not in {counterpart.name}")
     elif np.any(np.asarray(model.V_reset) >= np.asarray(model.V_th)):
         found.refused.append(f"{name}: V_reset must lie below V_th")
-    if net._sim.held(population.index).any():
+    if net.engine.sim.held(population.index).any():
         found.left_out.append(f"refractory neurons of {name}: NEST starts them ready to spike")
     if isinstance(model, LIF):
         lost = [
@@ -211,17 +215,17 @@ def _inspect_neurons(net: Network, population: Population, found: Findings) -> N
         states = ("I_syn_ex", "I_syn_in", "dI_syn_ex", "dI_syn_in")
         if any(np.any(getattr(population, s)) for s in states):
             found.left_out.append(
-                f"{name}: synaptic currents, which iaf_psc_alpha does not let one set"
+                f"{name}: synaptic currents, which cannot be set in iaf_psc_alpha"
             )
     elif isinstance(model, LIFCond):
         found.notes.append(
-            f"{name}: iaf_cond_exp is integrated with adaptive steps, close to LIFCond and not equal"
+            f"{name}: iaf_cond_exp is integrated with adaptive steps: close to LIFCond, not equal"
         )
     found.refused += neuron_parameters(net, population)[1]
 
 
 def _refuse_rule(projection: Projection) -> list[str]:
-    """Return why NEST has no such rule."""
+    """Return the reasons why NEST has no such rule."""
     rule = projection.plasticity
     if rule is None:
         return []
@@ -241,9 +245,9 @@ def _refuse_rule(projection: Projection) -> list[str]:
         if sign(projection) < 0:
             reasons.append('dependence="power_law" is for excitatory synapses in NEST')
     if isinstance(rule, InhibitorySTDP):
-        negative = np.signbit(projection.weights)  # zeros have a sign to go on with
+        negative = np.signbit(projection.weights)  # zeros have a sign, too
         if negative.any() and not negative.all():
-            reasons.append("NEST wants weights of one sign")
+            reasons.append("NEST requires weights of one sign")
         if rule.w_max == 0:
             reasons.append("w_max must be > 0")
     if getattr(rule, "axonal_fraction", 0.0):
@@ -252,18 +256,14 @@ def _refuse_rule(projection: Projection) -> list[str]:
 
 
 def _remembers(state: dict[str, Any], rule: Plasticity) -> bool:
-    """Return whether there are traces of earlier spikes; what else the core keeps is its own bookkeeping."""
-    names = [
-        "row.",
-        "target.0",
-        "post_stamp",
-        "row_double.2",
-    ]  # the last: stamps of short-term plasticity
+    """Return whether the state has traces of earlier spikes, as opposed to the core's own bookkeeping."""
+    names = ["row.", "target.0", "post_stamp"]
+    names += ["row_double.2"]  # stamps of short-term plasticity
     names += ["target.1"] if isinstance(rule, TripletSTDP) else []
     return any(np.any(state[k]) for k in state if k.startswith(tuple(names)))
 
 
-def _inspect_projection(net: Network, projection: Projection, found: Findings) -> None:
+def _inspect_projection(projection: Projection, found: Findings) -> None:
     where = repr(projection)
     rule: Plasticity | None = projection.plasticity
     reasons = _refuse_rule(projection)
@@ -282,9 +282,9 @@ def _inspect_projection(net: Network, projection: Projection, found: Findings) -
         found.left_out.append(
             f'{where}: coincidence="potentiate"; pairs of t_pre = t_post do nothing in NEST'
         )
-    if _remembers(net._sim.plastic_state(projection.index), rule):
-        found.left_out.append(f"{where}: what the synapses remember of earlier spikes")
+    if _remembers(whole_state(projection), rule):
+        found.left_out.append(f"{where}: the traces of earlier spikes")
     if isinstance(rule, STDP) and rule.pairing == "nearest_restricted":
         found.notes.append(
-            f"{where}: stdp_nn_restr_synapse depresses also where the only post between two pres is at the second"
+            f"{where}: stdp_nn_restr_synapse also depresses if the only post spike between two pre spikes coincides with the second"
         )

@@ -1,7 +1,7 @@
-"""Networks on disk: one .npz file with a JSON description and the arrays.
+"""Checkpoints: a network in one .npz file, with a JSON description and arrays.
 
-The file appears at once, as a whole and on the disk (`_files.replacing`). Loading reads all of it, checks included,
-before anything is built; what does not fit is an error that says what and where.
+The file is written atomically (`_util.files.replacing`). Loading reads and checks all of it before anything is built;
+an error says what does not fit and where.
 """
 
 from __future__ import annotations
@@ -15,35 +15,41 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
 from spikelet import _core, neurons, plasticity, regulation, sources
 from spikelet._util.checks import fail, integer
 from spikelet._util.files import replaced
-from spikelet.network import connect as connecting
-from spikelet.network import inject as injecting
-from spikelet.network import run as running
+from spikelet.network import to_disk
+from spikelet.network.connect import RECEPTORS
+from spikelet.network.contents import NetworkContents
 from spikelet.network.gathered_state import family, own_state, whole_state
+from spikelet.network.inject import inject_from
+from spikelet.network.populate import populate
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
-from spikelet.network.recorders import make_recorder
+from spikelet.network.record import make_recorder
+from spikelet.network.regulate import regulate
+from spikelet.network.tape import Tape
+from spikelet.network.to_disk import StrPath
 from spikelet.recording.hdf5_access import Arrays
 from spikelet.recording.hdf5_file import RecordingFile
 
-if TYPE_CHECKING:
-    from spikelet.network.network import Network
-    from spikelet.network.recorders import _Recorder
+__all__ = ["load", "require_target", "save"]
+
+AnyNetwork = TypeVar("AnyNetwork", bound=NetworkContents)
 
 _NAME, _VERSION = "spikelet network", 3
-_READABLE = (2, 3)  # 3 has recorders
+_READABLE = (2, 3)  # version 3 added recorders
 
-_TYPES: dict[str, Any] = {
-    name: getattr(module, name)
-    for module in (neurons, sources, plasticity, regulation)
-    for name in module.__all__
-}
+
+def _types() -> dict[str, Any]:
+    """Return everything that a checkpoint can describe, by name."""
+    modules = (sources, plasticity, regulation)
+    others = {name: getattr(module, name) for module in modules for name in module.__all__}
+    return neurons.models() | others
 
 
 class _Writer:
@@ -64,33 +70,40 @@ class _Writer:
 
 def _restore(description: dict[str, Any], file: Mapping[str, Any]) -> Any:
     fields, name = description["fields"], description["type"]
-    if name not in _TYPES:
+    kind = _types().get(name)
+    if kind is None:
         fail("stored network", "type", name, "must be one that this version of spikelet has")
-    known = {f.name for f in dataclasses.fields(_TYPES[name])}
+    known = {f.name for f in dataclasses.fields(kind)}
     if set(fields) != known:
         odd = ", ".join(sorted(set(fields) ^ known))
-        fail(
-            "stored network",
-            f"{name}",
-            odd,
-            "must have the fields of this version; unknown or missing",
-        )
-    return _TYPES[name](
-        **{k: file[v["array"]] if isinstance(v, dict) else v for k, v in fields.items()}
-    )
+        rule = "must have the fields of this version"
+        fail("stored network", name, odd, rule, got="unknown or missing")
+    return kind(**{k: file[v["array"]] if isinstance(v, dict) else v for k, v in fields.items()})
 
 
 def save(
-    net: Network,
-    path: str | os.PathLike[str],
+    net: NetworkContents,
+    path: StrPath,
     *,
     recorders: bool,
     also: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
-    """Write a network, and arrays of others; one file, whatever ranks share it."""
+    """Write one file, however many ranks share the network.
+
+    Parameters
+    ----------
+    net : NetworkContents
+        The network.
+    path : path-like
+        File to write.
+    recorders : bool
+        Whether to save the recorders.
+    also : mapping of str to array
+        Arrays of the caller that go to the file, too.
+    """
     require_target(net, path)
     if net.ranks.size > 1:
-        net.prepare()  # all ranks know the longest delay then
+        net.engine.sim.prepare()  # from then on all ranks know the longest delay
     header, arrays = _describe(net, Path(path).absolute().parent, recorders=recorders)
     arrays |= also
     header["arrays"] = sorted(arrays)
@@ -99,11 +112,11 @@ def save(
             _write(path, header, arrays)
 
 
-def require_target(net: Network, path: str | os.PathLike[str]) -> None:
-    """Check that a network can be saved there, before it runs for long."""
+def require_target(net: NetworkContents, path: StrPath) -> None:
+    """Check that a path can be written to, before a long run."""
     target = Path(os.path.realpath(path))
     with net.ranks.all_or_none(f"saving {path}"):
-        if any(Path(os.path.realpath(file.path)) == target for file in running.files(net)):
+        if any(Path(os.path.realpath(file.path)) == target for file in to_disk.files(net)):
             fail("save", "path", str(path), "must not be a file that a recorder writes to")
         if net.ranks.rank == 0 and not target.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, "no such folder", str(target.parent))
@@ -111,32 +124,39 @@ def require_target(net: Network, path: str | os.PathLike[str]) -> None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
 
 
-def _write(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, Any]) -> None:
+def _write(path: StrPath, header: dict[str, Any], arrays: dict[str, Any]) -> None:
     with replaced(path) as file:
         np.savez(file, header=np.array(json.dumps(header)), **arrays)
 
 
 def _describe(
-    net: Network, folder: Path, *, recorders: bool
+    net: NetworkContents, folder: Path, *, recorders: bool
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the header and the arrays."""
-    out, sim = _Writer(), net._sim
-    if recorders and running.pending(net):  # a write failed before
-        running.drain(net)
+    out, sim = _Writer(), net.engine.sim
+    if recorders and to_disk.pending(net):  # a write failed before
+        to_disk.drain(net)
     populations, projections = [], []
     for p in net.populations:
         key = f"population{p.index}"
         if isinstance(p.model, neurons.NeuronModel):
             for k, state in enumerate(p.model.states):
                 raw = sim.raw_state(p.index, k)
-                out.arrays[f"{key}.state.{state}"] = net._whole("state", p.index, raw)
-                if sim.has_run(p.index):  # where reset goes back to
+                out.arrays[f"{key}.state.{state}"] = net.engine.gathered("state", p.index, raw)
+                if sim.has_run(p.index):  # what reset restores
                     initial = sim.initial_state(p.index, k)
-                    out.arrays[f"{key}.initial.{state}"] = net._whole("state", p.index, initial)
-            out.arrays[f"{key}.held"] = net._whole("state", p.index, sim.held(p.index))
+                    out.arrays[f"{key}.initial.{state}"] = net.engine.gathered(
+                        "state", p.index, initial
+                    )
+            out.arrays[f"{key}.held"] = net.engine.gathered("state", p.index, sim.held(p.index))
         model = out.describe(p.model, key)
         populations.append(
-            {"n": p.size, "name": p.name, "model": model, "start": net._raster_starts[p.index]}
+            {
+                "n": p.size,
+                "name": p.name,
+                "model": model,
+                "start": net.engine.raster_starts[p.index],
+            }
         )
     for q in net.projections:
         key = f"projection{q.index}"
@@ -145,7 +165,7 @@ def _describe(
             plastic = out.describe(q.plasticity, key)
             for name, values in whole_state(q).items():
                 out.arrays[f"{key}.plastic.{name}"] = values
-        row, post, weight, delay = q._synapses()
+        row, post, weight, delay = q.synapses.arrays()
         weight, delay = (x[:1] if len(x) and (x == x[0]).all() else x for x in (weight, delay))
         out.arrays.update(
             {f"{key}.row": row, f"{key}.post": post, f"{key}.weight": weight, f"{key}.delay": delay}
@@ -165,7 +185,7 @@ def _describe(
             }
         )
     inputs = []
-    for k, (target, what, start) in enumerate(net._inputs):
+    for k, (target, what, start) in enumerate(net.inputs):
         if not target.whole:
             out.arrays[f"input{k}.ids"] = target.ids
         inputs.append(
@@ -179,8 +199,8 @@ def _describe(
         "dt": net.dt,
         "seed": net.seed,
         "dtype": net.dtype.name,
-        "now": net._step,
-        "drawn": net._drawn,
+        "now": net.engine.step,
+        "drawn": net.engine.drawn,
         "populations": populations,
         "projections": projections,
         "inputs": inputs,
@@ -193,21 +213,22 @@ def _describe(
     return header, out.arrays
 
 
-def _describe_recorders(net: Network, out: _Writer, folder: Path) -> dict[str, Any]:
-    files = running.files(net)
+def _describe_recorders(net: NetworkContents, out: _Writer, folder: Path) -> dict[str, Any]:
+    files = to_disk.files(net)
     described = []
-    for k, r in enumerate(net.recorders):
-        d = {"target": r.target.index, "kind": r._kind, "what": r._what, "every": r._every}
-        if isinstance(r.target, Population) and not r.target.whole:
-            out.arrays[f"recorder{k}.ids"] = r.target.ids
-        if r._file is None:
-            out.arrays[f"recorder{k}.stamps"], out.arrays[f"recorder{k}.data"] = r._all()
+    for k, recorder in enumerate(net.recorders):
+        tape: Tape[Any] = recorder.tape
+        d = {"target": tape.target.index, "kind": tape.kind, "what": tape.what, "every": tape.every}
+        if isinstance(tape.target, Population) and not tape.target.whole:
+            out.arrays[f"recorder{k}.ids"] = tape.target.ids
+        if tape.file is None:
+            out.arrays[f"recorder{k}.stamps"], out.arrays[f"recorder{k}.data"] = tape.all()
         else:
-            d |= {"file": files.index(r._file), "name": r._name}
+            d |= {"file": files.index(tape.file), "name": tape.name}
         described.append(d)
     with net.ranks.all_or_none("synchronising recordings"):
         for file in files:
-            file.sync()  # what the checkpoint counts on; makes it, too
+            file.sync()  # the checkpoint counts on it; this also creates the file
     recordings = net.ranks.gather("recordings", [f.describe(folder) for f in files])
     return {"recorders": described, "recordings": recordings if any(recordings) else []}
 
@@ -215,11 +236,11 @@ def _describe_recorders(net: Network, out: _Writer, folder: Path) -> dict[str, A
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, EOFError, KeyError, IndexError, TypeError, AttributeError, ValueError,
     NotImplementedError, RuntimeError, OverflowError, MemoryError, SyntaxError, OSError,
-)  # fmt: skip  # whatever a library meets in a file that is not what it seems
+)  # fmt: skip  # whatever libraries raise on a file that is not what it seems
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the header and all arrays; the checksums of the file are right then."""
+    """Return the header and all arrays, after a check of the file's checksums."""
     try:
         with path.open("rb") as plain, np.load(plain, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
@@ -227,25 +248,24 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     except FileNotFoundError:
         raise
     except _BROKEN as error:
-        rule = f"must be a whole file that Network.save wrote ({type(error).__name__}: {error})"
-        fail("Network.load", "path", str(path), rule)
+        _refuse(path, f"not a complete file of Network.save ({type(error).__name__}: {error})")
     name, _, version = str(header.get("format") if isinstance(header, dict) else "").rpartition(" ")
     if name != _NAME or not version.isdigit():
-        fail("Network.load", "path", str(path), "must be a file that Network.save wrote")
+        _refuse(path, "not a file of Network.save")
     if int(version) not in _READABLE:
-        rule = f"has format {version}, written by spikelet {header.get('version')}; this one reads"
-        fail("Network.load", "path", str(path), f"{rule} {' and '.join(map(str, _READABLE))}")
+        found = f"format {version}, written by spikelet {header.get('version')}"
+        _refuse(path, f"{found}; this version reads formats {' and '.join(map(str, _READABLE))}")
     if header.get("arrays", sorted(arrays)) != sorted(arrays):
-        fail("Network.load", "path", str(path), "must hold the arrays that its header lists")
+        _refuse(path, "the arrays are not those that the header lists")
     unknown = set(header) - _FIELDS
     if unknown:
-        fail(
-            "Network.load",
-            "path",
-            str(path),
-            f"has the unknown fields {', '.join(sorted(unknown))}",
-        )
+        _refuse(path, f"unknown fields {', '.join(sorted(unknown))}")
     return header, arrays
+
+
+def _refuse(path: Path, problem: str) -> NoReturn:
+    msg = f"Network.load: {path}: {problem}"
+    raise ValueError(msg)
 
 
 _FIELDS = {
@@ -254,12 +274,12 @@ _FIELDS = {
 }  # fmt: skip
 
 
-def load(path: str | os.PathLike[str], threads: int | None, comm: Any) -> Network:
-    """Read a network."""
+def load(cls: type[AnyNetwork], path: StrPath, threads: int | None, comm: Any) -> AnyNetwork:
+    """Read a network of a given class."""
     where = Path(path).absolute()
     header, arrays = _read(where)
     try:
-        net = _build(header, arrays, threads, comm)
+        net = _build(cls, header, arrays, threads, comm)
         _load_recorders(net, header, arrays, where.parent)
     except OSError:  # of a recording
         raise
@@ -271,30 +291,31 @@ def load(path: str | os.PathLike[str], threads: int | None, comm: Any) -> Networ
 
 
 def _build(
-    header: dict[str, Any], file: Mapping[str, Any], threads: int | None, comm: Any
-) -> Network:
-    from spikelet.network.network import Network  # noqa: PLC0415  # it imports this module
-
-    net = Network(header["dt"], header["seed"], threads, header["dtype"], comm)
-    sim = net._sim
+    cls: type[AnyNetwork],
+    header: dict[str, Any],
+    file: Mapping[str, Any],
+    threads: int | None,
+    comm: Any,
+) -> AnyNetwork:
+    net = cls(header["dt"], header["seed"], threads, header["dtype"], comm)
+    sim = net.engine.sim
     for d in header["populations"]:
-        net.population(d["n"], _restore(d["model"], file), d["name"])
+        populate(net, d["n"], _restore(d["model"], file), d["name"])
     for index, d in enumerate(header["projections"]):
         _load_projection(net, index, d, file)
     for k, d in enumerate(header["inputs"]):
         target = _part(net, d["target"], file.get(f"input{k}.ids"))
         what = _restore(d["what"], file)
-        injecting.inject(net, target, what, d["start"])
-        net._inputs.append((target, what, d["start"]))
+        inject_from(net, target, what, d["start"])
     for d in header["regulations"]:
-        net.regulate(net.projections[d["projection"]], _restore(d["how"], file))
+        regulate(net, net.projections[d["projection"]], _restore(d["how"], file))
     stamps = file["in_flight.stamps"]
     gids = _sized(file, "in_flight.gids", len(stamps))
     total = sum(p.size for p in net.populations)
     sim.set_clock(header["now"], stamps, _below("in_flight.gids", gids, total))
-    net._drawn = header["drawn"]
+    net.engine.drawn = header["drawn"]
     for p, d in zip(net.populations, header["populations"], strict=True):
-        net._raster_starts[p.index] = d["start"]
+        net.engine.raster_starts[p.index] = d["start"]
         if isinstance(p.model, sources.RasterSource):
             sim.set_events(p.index, *p.model.stamps(d["start"], p.size))
         if isinstance(p.model, neurons.NeuronModel):
@@ -312,10 +333,11 @@ def _build(
 
 
 def _sized(file: Mapping[str, Any], key: str, *sizes: int) -> Any:
-    """Return a flat array of one of some sizes: the core trusts them."""
+    """Return a flat array after a check of its size, which the core relies on."""
     array = file[key]
     if array.ndim != 1 or len(array) not in sizes:
-        fail("stored network", key, array.shape, f"must have {' or '.join(map(str, sizes))} values")
+        rule = f"must have {' or '.join(map(str, sizes))} values"
+        fail("stored network", key, array.shape, rule, got="shape")
     return array
 
 
@@ -325,19 +347,19 @@ def _below(key: str, array: Any, limit: int) -> Any:
     return array
 
 
-def _part(net: Network, index: int, ids: Any) -> Population:
+def _part(net: NetworkContents, index: int, ids: Any) -> Population:
     population = net.populations[index]
     return population if ids is None else population[ids]
 
 
 def _load_recorders(
-    net: Network, header: dict[str, Any], arrays: Mapping[str, Any], folder: Path
+    net: NetworkContents, header: dict[str, Any], arrays: Mapping[str, Any], folder: Path
 ) -> None:
     by_rank = header.get("recordings", [])
     if not isinstance(by_rank, list):
         fail("stored network", "recordings", by_rank, "must be a list")
     if any(by_rank) and len(by_rank) != net.ranks.size:
-        rule = f"was saved by {len(by_rank)} ranks that record to files; load it on as many, not on"
+        rule = f"must be loaded by as many ranks as recorded to files, {len(by_rank)}"
         fail("stored network", "recordings", net.ranks.size, rule)
     with net.ranks.all_or_none("finding recordings"):
         own = by_rank[net.ranks.rank] if any(by_rank) else []
@@ -345,7 +367,7 @@ def _load_recorders(
         for f in files:
             if (f.header["dt"], f.header["seed"]) != (net.dt, net.seed):
                 fail("stored network", f"recording {f.path}", f.header, "must be of this network")
-            if any(step > net._step for _, step in f.done.values()):
+            if any(step > net.engine.step for _, step in f.done.values()):
                 fail("stored network", f"recording {f.path}", f.done, "must not end after it")
     for k, d in enumerate(header.get("recorders", [])):
         where = f"stored network: recorder {k}"
@@ -360,50 +382,50 @@ def _load_recorders(
             target = net.projections[d["target"]]
         else:
             target = _part(net, d["target"], arrays.get(f"recorder{k}.ids"))
-        r = make_recorder(net, target, d["what"], None)
-        if r._kind != d["kind"]:
-            fail(where, "kind", d["kind"], f"must be {r._kind!r}")
-        r._every = integer("stored network: recorder", "every", d["every"], 1)
+        recorder = make_recorder(net, target, d["what"], None)
+        tape: Tape[Any] = recorder.tape
+        if tape.kind != d["kind"]:
+            fail(where, "kind", d["kind"], f"must be {tape.kind!r}")
+        tape.every = integer("stored network: recorder", "every", d["every"], 1)
         if "file" in d:
             if type(d["file"]) is not int or not 0 <= d["file"] < len(files):
                 fail(where, "file", d["file"], f"must lie in 0 .. {len(files) - 1}")
             free = set(files[d["file"]].done) - set(files[d["file"]].layouts)
             if d["name"] not in free:
                 fail(where, "name", d["name"], f"must be one of: {', '.join(sorted(free))}")
-            r._go_on(files[d["file"]], d["name"])
+            tape.go_on(files[d["file"]], d["name"])
         else:
-            r._earlier = [_recorded(r, k, arrays)]
-        r._start()
-        net.recorders.append(r)
+            tape.earlier = [_recorded(tape, k, arrays)]
+        tape.start()
+        net.recorders.append(recorder)
     for f in files:
         if set(f.layouts) != set(f.done):
             rule = "must each have a recorder"
             fail("stored network", f"recordings in {f.path}", sorted(f.done), rule)
 
 
-def _recorded(r: _Recorder, k: int, arrays: Mapping[str, Any]) -> Arrays:
+def _recorded(tape: Tape[Any], k: int, arrays: Mapping[str, Any]) -> Arrays:
     """Return what a recorder held in memory."""
     stamps, data = arrays[f"recorder{k}.stamps"], arrays[f"recorder{k}.data"]
-    where = "stored network"
+    where, now = "stored network", tape.network.engine.step
     if stamps.dtype != np.int64 or stamps.ndim != 1:
         fail(where, f"recorder{k}.stamps", (stamps.dtype, stamps.shape), "must be whole numbers")
-    if len(stamps) and (
-        stamps[0] < 0 or stamps[-1] > r.network._step or (np.diff(stamps) < 0).any()
-    ):
-        rule = f"must ascend from 0 to {r.network._step}"
-        fail(where, f"recorder{k}.stamps", stamps, rule)
-    dtype, shape = np.dtype(r._layout().dtype), (len(stamps), *r._shape())
+    if len(stamps) and (stamps[0] < 0 or stamps[-1] > now or (np.diff(stamps) < 0).any()):
+        fail(where, f"recorder{k}.stamps", stamps, f"must ascend from 0 to {now}")
+    dtype, shape = np.dtype(tape.layout().dtype), (len(stamps), *tape.shape())
     if data.dtype != dtype or data.shape != shape:
         rule = f"must be {dtype} of shape {shape}"
         fail(where, f"recorder{k}.data", (data.dtype, data.shape), rule)
     return stamps, data
 
 
-def _load_projection(net: Network, index: int, d: dict[str, Any], file: Mapping[str, Any]) -> None:
+def _load_projection(
+    net: NetworkContents, index: int, d: dict[str, Any], file: Mapping[str, Any]
+) -> None:
     key = f"projection{index}"
     pre, post = (_part(net, d[end], file.get(f"{key}.{end}_ids")) for end in ("pre", "post"))
     rule = None if d["plasticity"] is None else _restore(d["plasticity"], file)
-    if d["receptor"] not in connecting.RECEPTORS.values():
+    if d["receptor"] not in RECEPTORS.values():
         fail("stored network", f"{key} receptor", d["receptor"], "must be a known one")
     row = _sized(file, f"{key}.row", pre.size + 1).astype(np.int64)
     posts = _below(f"{key}.post", file[f"{key}.post"], post.size)
@@ -411,9 +433,9 @@ def _load_projection(net: Network, index: int, d: dict[str, Any], file: Mapping[
     if row[0] != 0 or row[-1] != len(posts) or (np.diff(row) < 0).any():
         fail("stored network", f"{key}.row", row, f"must ascend from 0 to {len(posts)}")
     pre_ids = np.repeat(np.arange(len(row) - 1), np.diff(row)).astype(np.uint32)
-    if rule is not None:  # how they are laid out follows from the weights that they began with
+    if rule is not None:  # their layout follows from their initial weights
         weight = _sized(file, f"{key}.plastic.initial", len(posts))
-    net._sim.connect_lists(
+    net.engine.sim.connect_lists(
         pre.index, post.index, pre.size, pre_ids, posts, weight, delay,
         d["receptor"], None if rule is None else rule.to_core(), d["born"],
     )  # fmt: skip
@@ -423,19 +445,19 @@ def _load_projection(net: Network, index: int, d: dict[str, Any], file: Mapping[
         prefix = f"{key}.plastic."
         state = {k.removeprefix(prefix): file[k] for k in file if k.startswith(prefix)}
         _check_plastic(net, index, state, len(posts), post.size)
-        net._sim.set_plastic_state(index, own_state(projection, state))
+        net.engine.sim.set_plastic_state(index, own_state(projection, state))
 
 
 def _check_plastic(
-    net: Network, index: int, state: dict[str, Any], synapses: int, targets: int
+    net: NetworkContents, index: int, state: dict[str, Any], synapses: int, targets: int
 ) -> None:
-    """Check the sizes of what a rule stores: for each synapse, each target, each row, ..."""
+    """Check the sizes of the arrays that a rule stores."""
     where = f"stored network: plastic state of projection {index}"
-    missing = set(net._sim.plastic_state(index)) - set(state)
+    missing = set(net.engine.sim.plastic_state(index)) - set(state)
     if missing:
-        fail(where, "arrays", sorted(missing), "must be complete; missing")
+        fail(where, "arrays", sorted(missing), "must be complete", got="without")
     if len(state["row_source"]) == len(state["counts"]) == 0:
-        targets = 0  # it has not run, and holds weights only
+        targets = 0  # it has not run and holds only weights
     sizes = {"synapse": synapses, "target": targets}
     for name, values in state.items():
         if name != "clock" and sizes.setdefault(family(name), len(values)) != len(values):

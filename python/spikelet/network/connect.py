@@ -1,27 +1,83 @@
-"""How `Network.connect` turns what it is given into the core's arguments."""
+"""How `Network.connect` turns its arguments into the core's."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.checks import fail, ids, named, representable
+from spikelet.network.contents import NetworkContents
+from spikelet.network.population import Population, check_own
+from spikelet.network.projection import Projection
+from spikelet.neurons import NeuronModel
+from spikelet.plasticity import Plasticity
 from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
 
-if TYPE_CHECKING:
-    from spikelet.network.network import Network
-    from spikelet.network.population import Population
-    from spikelet.plasticity import Plasticity
+__all__ = ["RECEPTORS", "connect"]
 
-MAX_DELAY = 65535  # steps
 RECEPTORS = {None: -1, "excitatory": 0, "ex": 0, "inhibitory": 1, "in": 1}
+_MAX_DELAY = 65535  # steps
 
 
 def connect(
-    net: Network,
+    net: NetworkContents,
+    pre: Population,
+    post: Population,
+    rule: Any,
+    weight: Any,
+    delay: Any,
+    receptor: str | None,
+    plasticity: Plasticity | None,
+) -> Projection:
+    """Check and add a projection; see `Network.connect`."""
+    check_own(net, "connect", pre)
+    check_own(net, "connect", post)
+    where = f"connect {pre.name} -> {post.name}"
+    if not isinstance(post.model, NeuronModel):
+        fail(where, "post", post, "must be neurons, not a spike source")
+    if plasticity is not None and not isinstance(plasticity, Plasticity):
+        msg = f"{where}: plasticity must be a rule such as sl.STDP(...), got {plasticity!r}"
+        raise TypeError(msg)
+    if receptor not in RECEPTORS:
+        fail(where, "receptor", receptor, 'must be "excitatory", "inhibitory" or None')
+    ends = (RECEPTORS[receptor], None if plasticity is None else plasticity.to_core())
+    add = _by_rule if isinstance(rule, Rule) else _by_lists
+    index = add(net, where, pre, post, rule, weight, delay, post.model.weight_unit, ends)
+    projection = Projection(net, index, pre, post, plasticity, RECEPTORS[receptor])
+    net.projections.append(projection)
+    return projection
+
+
+def _by_rule(
+    net: NetworkContents,
+    where: str,
+    pre: Population,
+    post: Population,
+    rule: Rule,
+    weight: Any,
+    delay: Any,
+    unit: str,
+    ends: tuple[int, Any],
+) -> int:
+    """Let the core draw the synapses of a rule; return the index of the projection."""
+    grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
+    weights = as_spec(where, "weight", 1.0 if weight is None else weight, unit, grid)
+    delays = _delay_spec(where, delay, net.dt, grid)
+    if isinstance(rule, OneToOne) and len(pre) != len(post):
+        sizes = len(pre), len(post)
+        fail(where, "OneToOne", sizes, "needs populations of the same size", got="sizes")
+    with named(where):
+        return net.engine.sim.connect(
+            pre.index, post.index, pre.size, post.size, _part(pre), _part(post),
+            rule.to_core(), _core_spec(weights), _core_spec(delays), *ends,
+        )  # fmt: skip
+
+
+def _by_lists(
+    net: NetworkContents,
     where: str,
     pre: Population,
     post: Population,
@@ -29,60 +85,51 @@ def connect(
     weight: Any,
     delay: Any,
     unit: str,
-    receptor: int,
-    plasticity: Plasticity | None,
+    ends: tuple[int, Any],
 ) -> int:
-    """Check what there is to connect, and give it to the core; return the number of the projection."""
-    ends = (receptor, None if plasticity is None else plasticity.to_core())
-    if isinstance(rule, Rule):
-        grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
-        weights = as_spec(where, "weight", 1.0 if weight is None else weight, unit, grid)
-        delays = delay_spec(where, delay, net.dt, grid)
-        if isinstance(rule, OneToOne) and len(pre) != len(post):
-            sizes = len(pre), len(post)
-            fail(where, "OneToOne", sizes, "needs populations of the same size; sizes")
-        with named(where):
-            return net._sim.connect(
-                pre.index, post.index, pre.size, post.size, pre._ids, post._ids,
-                rule.to_core(), to_core(weights), to_core(delays), *ends,
-            )  # fmt: skip
-    pre_ids, post_ids, weight = lists(where, pre, post, rule, weight)
+    """Give the core the synapses of a matrix or of two arrays; return the index of the projection."""
+    pre_ids, post_ids, weight = _lists(where, pre, post, rule, weight)
     n, stream = len(pre_ids), 2 * len(net.projections)
-    weights = values(where, "weight", as_spec(where, "weight", weight, unit), n, net.seed, stream)
-    delays = values(where, "delay", delay_spec(where, delay, net.dt), n, net.seed, stream + 1)
-    steps = to_steps(where, delays, net.dt)
+    weights = _values(where, "weight", as_spec(where, "weight", weight, unit), n, net.seed, stream)
+    delays = _values(where, "delay", _delay_spec(where, delay, net.dt), n, net.seed, stream + 1)
+    steps = _to_steps(where, delays, net.dt)
     representable(where, "weight", weights, net.dtype)
     with named(where):
-        return net._sim.connect_lists(
+        return net.engine.sim.connect_lists(
             pre.index, post.index, pre.size, pre_ids, post_ids, weights.astype(net.dtype), steps,
             *ends, None,
         )  # fmt: skip
 
 
-def to_core(spec: Any) -> _core.ValueSpec:
+def _part(population: Population) -> npt.NDArray[np.uint32] | None:
+    """Return the ids of a part of a population, or None for a whole one."""
+    return None if population.whole else population.ids
+
+
+def _core_spec(spec: Any) -> _core.ValueSpec:
     """Return the core's description of a distribution or of numbers."""
     return spec.to_core() if isinstance(spec, Distribution) else _core.ValueSpec(spec)
 
 
-def delay_spec(where: str, delay: Any, dt: float, grid: tuple[int, int] | None = None) -> Any:
-    """Return a distribution as it is, and delays [ms] that were checked."""
+def _delay_spec(where: str, delay: Any, dt: float, grid: tuple[int, int] | None = None) -> Any:
+    """Return a distribution as it is, or delays [ms] after a check of their range."""
     spec = as_spec(where, "delay", delay, "ms", grid)
     if not isinstance(spec, Distribution):
-        to_steps(where, spec, dt)
+        _to_steps(where, spec, dt)
     return spec
 
 
-def to_steps(where: str, delays: npt.NDArray[np.float64], dt: float) -> npt.NDArray[np.uint16]:
+def _to_steps(where: str, delays: npt.NDArray[np.float64], dt: float) -> npt.NDArray[np.uint16]:
     """Return delays in steps."""
     steps = np.floor(delays / dt + 0.5)
-    bad = (delays < dt * (1 - 1e-6)) | (steps > MAX_DELAY)
+    bad = (delays < dt * (1 - 1e-6)) | (steps > _MAX_DELAY)
     if bad.any():
-        rule = f"must lie between dt = {dt:g} ms and {MAX_DELAY} steps"
+        rule = f"must lie between dt = {dt:g} ms and {_MAX_DELAY} steps"
         fail(where, "delay", float(delays[bad][0]), rule)
     return steps.astype(np.uint16)
 
 
-def values(
+def _values(
     where: str, argument: str, spec: Any, n: int, seed: int, stream: int
 ) -> npt.NDArray[np.float64]:
     """Return one value for all synapses of explicit lists, or one for each."""
@@ -90,52 +137,32 @@ def values(
         with named(where):
             return _core.draw_values(spec.to_core(), seed, stream, n)
     if len(spec) not in (1, n):
-        fail(
-            where,
-            argument,
-            len(spec),
-            f"must be one value or one for each of the {n} synapses; number",
-        )
+        rule = f"must be one value or one for each of the {n} synapses"
+        msg = f"{where}: {argument} {rule}, got {len(spec)} values"
+        raise ValueError(msg)
     return np.asarray(spec)
 
 
-def lists(
+def _lists(
     where: str, pre: Population, post: Population, rule: Any, weight: Any
 ) -> tuple[Any, Any, Any]:
     """Return sources, targets and weights of a sparse matrix or of explicit ids."""
     if hasattr(rule, "tocoo"):
         if weight is not None:
-            fail(
-                where,
-                "weight",
-                weight,
-                "must not be given with a matrix, whose data are the weights",
-            )
-        if rule.shape != (len(pre), len(post)):
-            fail(
-                where,
-                "matrix",
-                rule.shape,
-                f"must have the shape {(len(pre), len(post))}; its shape",
-            )
+            not_with = "must not be given with a matrix, whose data are the weights"
+            fail(where, "weight", weight, not_with)
+        shape = len(pre), len(post)
+        if rule.shape != shape:
+            fail(where, "matrix", rule.shape, f"must have the shape {shape}", got="shape")
         matrix = rule.tocoo()
-        pre_ids, post_ids, weight = (
-            matrix.row.astype(np.uint32),
-            matrix.col.astype(np.uint32),
-            matrix.data,
-        )
-    elif isinstance(rule, tuple) and len(rule) == 2:
-        pre_ids = ids(where, "pre_ids", rule[0], len(pre))
-        post_ids = ids(where, "post_ids", rule[1], len(post))
-        if len(pre_ids) != len(post_ids):
-            fail(
-                where,
-                "pre_ids and post_ids",
-                (len(pre_ids), len(post_ids)),
-                "must be equally long; lengths",
-            )
-        weight = 1.0 if weight is None else weight
-    else:
-        msg = f"{where}: rule must be a connection rule, a sparse matrix or (pre_ids, post_ids), got {rule!r}"
-        raise TypeError(msg)
-    return pre.ids[pre_ids], post.ids[post_ids], weight
+        sources, targets = matrix.row.astype(np.uint32), matrix.col.astype(np.uint32)
+        return pre.ids[sources], post.ids[targets], matrix.data
+    if isinstance(rule, tuple) and len(rule) == 2:
+        sources = ids(where, "pre_ids", rule[0], len(pre))
+        targets = ids(where, "post_ids", rule[1], len(post))
+        if len(sources) != len(targets):
+            lengths = len(sources), len(targets)
+            fail(where, "pre_ids and post_ids", lengths, "must be equally long", got="lengths")
+        return pre.ids[sources], post.ids[targets], 1.0 if weight is None else weight
+    msg = f"{where}: rule must be a connection rule, a sparse matrix or (pre_ids, post_ids), got {rule!r}"
+    raise TypeError(msg)

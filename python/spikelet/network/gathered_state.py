@@ -1,16 +1,16 @@
-"""What plasticity keeps, of all ranks that share a network: as one process would have it, and back.
+"""Gather plastic state from all ranks into the single-process layout, and scatter it back.
 
-The core gives and takes arrays by name: of synapses, rows (source, delay), targets, targets' spikes, events under way.
+The core exchanges it as named arrays with one entry per synapse, row (source, delay), target, spike of a target or
+event in flight.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from spikelet.network.projection import Projection
+from spikelet.network.projection import Projection
 
 __all__ = ["family", "own_state", "whole_state"]
 
@@ -18,7 +18,7 @@ State = dict[str, Any]
 
 
 def family(name: str) -> str:
-    """Return what an array has one entry for: "synapse", "row", "target", "post", "sent" or "reward"."""
+    """Return what an array has an entry for each of: "synapse", "row", "target", "post", "sent" or "reward"."""
     first = name.split(".", maxsplit=1)[0].split("_", maxsplit=1)[0]
     return {"initial": "synapse", "counts": "target"}.get(first, first)
 
@@ -31,15 +31,13 @@ def whole_state(projection: Projection) -> State:
     projection : Projection
         With plasticity.
     """
-    net = projection.network
-    own = net._sim.plastic_state(projection.index)
-    if net.ranks.size == 1:
+    engine = projection.network.engine
+    ranks, own = engine.ranks, engine.sim.plastic_state(projection.index)
+    if ranks.size == 1:
         return own
-    place = net._sim.own(projection.post.index)
-    parts = net.ranks.gather(
-        f"the state of projection {projection.index}", (net.ranks.rank, place, own)
-    )
-    parts.sort(key=lambda part: (part[1][0], part[0]))  # as Projection orders the ranks
+    place = engine.sim.own(projection.post.index)
+    parts = ranks.gather(f"the state of projection {projection.index}", (ranks.rank, place, own))
+    parts.sort(key=lambda part: (part[1][0], part[0]))  # the order of Synapses.places
     states = [state for _, _, state in parts]
     whole: State = {"clock": max(state["clock"] for state in states)}
     names = {name: state[name].dtype for state in states for name in state if name != "clock"}
@@ -51,7 +49,7 @@ def whole_state(projection: Projection) -> State:
         kind = family(name)
         if kind == "synapse":
             whole[name] = np.empty(len(projection), dtype)
-            for where, part in zip(projection._places(), values, strict=True):
+            for where, part in zip(projection.synapses.places(), values, strict=True):
                 whole[name][where[: len(part)]] = part
         elif kind == "target":
             whole[name] = np.zeros(max(map(len, values)), dtype)
@@ -77,18 +75,20 @@ def own_state(projection: Projection, whole: State) -> State:
         What `whole_state` returned.
     """
     return {
-        name: projection._own(values) if name != "clock" and family(name) == "synapse" else values
+        name: projection.synapses.own(values)
+        if name != "clock" and family(name) == "synapse"
+        else values
         for name, values in whole.items()
     }
 
 
 def _get(state: State, name: str, dtype: Any) -> Any:
-    """Return an array; a rank that has no target has none."""
+    """Return an array, empty if the rank has no targets."""
     return state.get(name, np.zeros(0, dtype))
 
 
 def _first_rows(states: list[State]) -> Any:
-    """Return one place of each row (source, delay) among those of all ranks: a row is the same on all that have it."""
+    """Return one place of each row (source, delay) among those of all ranks, whose copies of a row are equal."""
     source, delay = (
         np.concatenate([state[name].astype(np.int64) for state in states])
         for name in ("row_source", "row_delay")
@@ -97,4 +97,5 @@ def _first_rows(states: list[State]) -> Any:
 
 
 def _in_time(stamps: list[Any], targets: list[Any]) -> Any:
+    """Return the order of spikes by stamp, then target."""
     return np.lexsort((np.concatenate(targets), np.concatenate(stamps)))

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, fits, interval
+from spikelet.network.contents import NetworkContents
+from spikelet.network.population import Population, check_own
 from spikelet.neurons import NeuronModel
 from spikelet.sources import CurrentInput, NoiseInput, PoissonInput
 
-if TYPE_CHECKING:
-    from spikelet.network.network import Network
-    from spikelet.network.population import Population
+__all__ = ["inject", "inject_from"]
 
 
-def inject(net: Network, target: Population, what: Any, start: int) -> None:
-    """Give the core an input; `start` is the step that it counts from."""
-    where, n = f"inject {target.name}", len(target)
+def inject(net: NetworkContents, target: Population, what: Any) -> None:
+    """Check an input and add it from now on; see `Network.inject`."""
+    check_own(net, "inject", target)
+    if not isinstance(target.model, NeuronModel):
+        fail("inject", "target", target, "must be neurons")
+    if isinstance(what, PoissonInput):  # now the unit of a quantity is known
+        what = PoissonInput(what.rate, what.weight_in(target.model.weight_unit))
+    inject_from(net, target, what, net.engine.step)
+
+
+def inject_from(net: NetworkContents, target: Population, what: Any, start: int) -> None:
+    """Add an input whose time counts from a given step."""
+    where, n, sim = f"inject {target.name}", len(target), net.engine.sim
 
     def spread(argument: str, value: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         value = fits(where, argument, value, n)
@@ -41,22 +51,22 @@ def inject(net: Network, target: Population, what: Any, start: int) -> None:
                 else np.where((weight < 0) == bool(channel), weight, 0.0)
             )
             if part.any() or (channel == 0 and not weight.any()):
-                net._sim.inject_poisson(target.index, rate, part, channel)
+                sim.inject_poisson(target.index, rate, part, channel)
     elif isinstance(what, CurrentInput):
         values = what.values
         if values.ndim == 2 and values.shape[1] != n:
-            fail(where, "values", values.shape, f"must be [steps] or [steps, {n}]; its shape")
+            fail(where, "values", values.shape, f"must be [steps] or [steps, {n}]", got="shape")
         if not target.whole:
             whole = np.zeros((len(values), target.size))
             whole[:, target.ids] = values if values.ndim == 2 else values[:, None]
             values = whole
         columns = 1 if values.ndim == 1 else target.size
-        net._sim.inject_current(target.index, values.astype(net.dtype).reshape(-1), columns, start)
+        sim.inject_current(target.index, values.astype(net.dtype).reshape(-1), columns, start)
     elif isinstance(what, NoiseInput):
         every = interval(where, what.every, net.dt)
-        net._sim.inject_noise(
-            target.index, spread("mean", what.mean), spread("std", what.std), every, start
-        )
+        mean, std = spread("mean", what.mean), spread("std", what.std)
+        sim.inject_noise(target.index, mean, std, every, start)
     else:
         msg = f"{where}: expected PoissonInput, CurrentInput or NoiseInput, got {what!r}"
         raise TypeError(msg)
+    net.inputs.append((target, what, start))

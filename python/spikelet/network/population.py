@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, fits, magnitude, numbers, representable, require
-from spikelet.neurons import NeuronModel
+from spikelet.network.base import Engine, NetworkBase
+from spikelet.neurons import STATES, NeuronModel
 from spikelet.rules import Distribution
 from spikelet.sources import PoissonSource, RasterSource, SpikeSource
-
-if TYPE_CHECKING:
-    from spikelet.network.network import Network
 
 __all__ = ["Population", "StateView"]
 
 Model = NeuronModel | SpikeSource | PoissonSource | RasterSource
 
-_UNITS = {"V_m": "mV", "theta": "mV", "g_ex": "nS", "g_in": "nS"}
-
 
 class StateView(np.lib.mixins.NDArrayOperatorsMixin):
-    """One state of a population, in absolute units: reads like an array, and writes through.
+    """One state of a population, in absolute units; it reads like an array and writes through.
 
-    Values are checked before they are written; a distribution of `spikelet.rules` may be assigned too.
+    Values are checked before they are written. A distribution of `spikelet.rules` can be assigned, too.
     """
 
     def __init__(self, population: Population, name: str) -> None:
@@ -44,7 +40,7 @@ class StateView(np.lib.mixins.NDArrayOperatorsMixin):
         return values if dtype is None else values.astype(dtype)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        """Compute on copies; an in-place operation is written back."""
+        """Compute on copies, and write the result of an in-place operation back."""
         plain = [np.asarray(x) if isinstance(x, StateView) else x for x in inputs]
         out = kwargs.pop("out", None)
         result = getattr(ufunc, method)(*plain, **kwargs)
@@ -62,17 +58,15 @@ class StateView(np.lib.mixins.NDArrayOperatorsMixin):
         where = f"{self._population.name}.{self._name}"
         whole = np.array(self, dtype=np.float64)
         if isinstance(value, Distribution):
-            value = self._population.network._draw(value, whole[index].size).reshape(
-                whole[index].shape
-            )
+            drawn = self._population.network.engine.draw(value, whole[index].size)
+            value = drawn.reshape(whole[index].shape)
+        state = STATES[self._name]
         try:
-            value = np.asarray(magnitude(value, _UNITS.get(self._name, "pA")), dtype=np.float64)
+            value = np.asarray(magnitude(value, state.unit), dtype=np.float64)
             np.broadcast_to(value, whole[index].shape)
         except (TypeError, ValueError):
             fail(where, "value", value, f"must be numbers of shape {whole[index].shape}")
-        require(
-            where, "value", value.reshape(-1), "finite >= 0" if self._name[0] == "g" else "finite"
-        )
+        require(where, "value", value.reshape(-1), state.rule)
         representable(where, "value", np.atleast_1d(value), self.dtype)
         whole[index] = value
         self._population._write_state(self._name, whole)
@@ -92,7 +86,7 @@ class StateView(np.lib.mixins.NDArrayOperatorsMixin):
         return self._population.network.dtype
 
     def __getattr__(self, name: str) -> Any:
-        """Give the methods of an array (mean, max, ...) on a copy."""
+        """Look up a method of an array (mean, max, ...) on a copy of the values."""
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(np.asarray(self), name)
@@ -102,20 +96,20 @@ class StateView(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 class Population:
-    """Elements of one model: neurons or spike sources. Made by `Network.population`.
+    """A group of neurons, or of spike sources, that share a model. Made by `Network.population`.
 
-    States (``V_m``, ``I_syn_ex``, ...) are attributes that read and write like arrays; parameters (``I_e``, ``V_th``,
-    ``rate``, ...) can be read and set between runs. ``pop[:10]``, ``pop[ids]`` and ``pop[mask]`` are parts that take
-    its place everywhere.
+    States (``V_m``, ``I_syn_ex``, ...) are attributes that read and write like arrays. Parameters (``I_e``, ``V_th``,
+    ``rate``, ...) can be read at any time and set between runs. ``pop[:10]``, ``pop[ids]`` and ``pop[mask]`` are parts
+    of a population and can be used wherever a population can.
     """
 
-    network: Network
+    network: NetworkBase
     index: int
     name: str
 
     def __init__(
         self,
-        network: Network,
+        network: NetworkBase,
         index: int,
         size: int,
         model: Model,
@@ -168,7 +162,7 @@ class Population:
         return part
 
     def __getattr__(self, name: str) -> Any:
-        """Give a state or a parameter."""
+        """Look up a state or a parameter."""
         if name.startswith("_"):
             raise AttributeError(name)
         if name in self._states:
@@ -224,7 +218,7 @@ class Population:
         else:
             kept = {p: getattr(self.model, p) for p in self._parameter_names()}
             model = type(self.model)(**{**kept, **changes})
-        self.network._set_model(self, model)
+        set_model(self, model)
         self._model[0] = model
 
     @property
@@ -235,26 +229,73 @@ class Population:
         return tuple(f.name for f in dataclasses.fields(self.model))
 
     def _read_state(self, name: str) -> npt.NDArray[Any]:
-        values = self.network._whole(
-            f"{self.name}.{name}",
-            self.index,
-            self.network._sim.state(self.index, self._state_index(name)),
-        )
+        values = self._whole_state(name)
         return values if self._ids is None else values[self._ids]
 
     def _write_state(self, name: str, values: npt.NDArray[Any]) -> None:
-        k = self._state_index(name)
         if self._ids is not None:
-            whole = self.network._whole(
-                f"{self.name}.{name}", self.index, self.network._sim.state(self.index, k)
-            )
+            whole = self._whole_state(name)
             whole[self._ids] = values
             values = whole
-        self.network._sim.set_state(self.index, k, values)
+        self._engine.sim.set_state(self.index, state_index(self, name), values)
 
-    def _state_index(self, name: str) -> int:
-        return self._states.index(name)
+    def _whole_state(self, name: str) -> npt.NDArray[Any]:
+        own = self._engine.sim.state(self.index, state_index(self, name))
+        return self._engine.gathered(f"{self.name}.{name}", self.index, own)
+
+    @property
+    def _engine(self) -> Engine:
+        return self.network.engine
 
     def __repr__(self) -> str:
         part = "" if self.whole else f" of {self.size}"
         return f"Population({self.name}: {len(self)}{part}, {self.model!r})"
+
+
+def state_index(population: Population, name: str) -> int:
+    """Return the core's number of a state."""
+    assert isinstance(population.model, NeuronModel)
+    return population.model.states.index(name)
+
+
+def check_own(network: NetworkBase, where: str, population: Any) -> None:
+    """Check that something is a population, or a part of one, of this network."""
+    if not isinstance(population, Population):
+        msg = f"{where}: expected a Population, got {population!r}"
+        raise TypeError(msg)
+    if population.network is not network:
+        fail(where, "population", population.name, "must belong to this network")
+
+
+def events_of(
+    network: NetworkBase, model: SpikeSource | RasterSource, n: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
+    """Return the spikes of a source that starts now: their steps, and the ids of the elements."""
+    now = network.engine.step
+    if isinstance(model, RasterSource):
+        return model.stamps(now, n)
+    stamps, elements = model.stamps(network.dt, n)
+    if stamps.size and now > 0 and stamps[0] <= now:
+        first = float(model.times[0])
+        fail("SpikeSource", "times", first, f"must lie after the present, {network.t:g} ms")
+    return stamps, elements
+
+
+def set_model(population: Population, model: Model) -> None:
+    """Give the core new parameters, rates or spikes of a whole population."""
+    engine, index, n = population.network.engine, population.index, population.size
+    engine.require_idle()
+    if isinstance(model, NeuronModel):
+        check_length(population.name, model, n)
+        engine.sim.set_parameters(index, model.arrays(), model.reset == "subtract")
+    elif isinstance(model, PoissonSource):
+        engine.sim.set_rates(index, fits(population.name, "rate", np.asarray(model.rate), n))
+    else:
+        engine.sim.set_events(index, *events_of(population.network, model, n))
+        engine.raster_starts[index] = engine.step
+
+
+def check_length(where: str, model: NeuronModel, n: int) -> None:
+    """Check that array parameters have one value for each of n neurons."""
+    if model.length is not None and model.length != n:
+        fail(where, "array parameters", model.length, f"must have length {n}", got="length")

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, named, number, numbers, representable, require
-from spikelet.plasticity import Plasticity, RewardSTDP
+from spikelet.network.base import NetworkBase
+from spikelet.network.population import Population
+from spikelet.network.synapses import Synapses
+from spikelet.plasticity import Plasticity, RewardSTDP, amplitudes
 
 if TYPE_CHECKING:
     import scipy.sparse
-
-    from spikelet.network.network import Network
-    from spikelet.network.population import Population
 
 __all__ = ["Projection"]
 
 
 class Projection:
-    """Synapses from one population to another. Made by `Network.connect`.
+    """The synapses from one population to another. Made by `Network.connect`.
 
-    All arrays have one entry a synapse, in canonical order: by source, then target, then creation. Ids count within
-    the whole populations, also where parts of them were connected. Reading fills copies and changes nothing.
+    All arrays have one entry per synapse, in canonical order: by source, then target, then creation. Ids count within
+    the whole populations, even if only parts of them were connected. Arrays are copies: changing one changes nothing
+    in the network.
     """
 
     def __init__(
         self,
-        network: Network,
+        network: NetworkBase,
         index: int,
         pre: Population,
         post: Population,
@@ -42,18 +42,23 @@ class Projection:
         self.pre = pre
         self.post = post
         self._plasticity = plasticity
-        self.receptor = receptor  # the core's number; -1: by sign
-        self._rows: tuple[list[Any], int] | None = None
+        self.receptor = receptor  # the core's number; -1: by the sign of each weight
+        self._engine = network.engine
+        self.synapses = Synapses(
+            network.engine, index, post.index, f"{pre.name} -> {post.name}"
+        )  # internal
 
     def __len__(self) -> int:
         """Return the number of synapses."""
-        return int(self.network._sim.projection_total(self.index))
+        return len(self.synapses)
 
     @property
     def weights(self) -> npt.NDArray[Any]:
-        """Weights as of now, in the unit of the model's synapses; those of a plastic projection include all pairs
-        up to now. Assigning numbers (one, or one a synapse) sets them."""  # noqa: D205, D209
-        return self._whole("weights", self.network._sim.weights(self.index))
+        """Present weights, in the unit of the target's synapses.
+
+        Plastic weights include all pairs of spikes so far. Assign one number, or one per synapse, to set the weights.
+        """
+        return self.synapses.whole("weights", self._engine.sim.weights(self.index))
 
     @weights.setter
     def weights(self, value: Any) -> None:
@@ -61,12 +66,8 @@ class Projection:
         try:
             given = np.broadcast_to(np.asarray(value, dtype=np.float64), (len(self),))
         except (TypeError, ValueError):
-            fail(
-                where,
-                "weights",
-                np.shape(value),
-                f"must be one number or {len(self)} of them; its shape",
-            )
+            rule = f"must be one number or one for each of the {len(self)} synapses"
+            fail(where, "weights", np.shape(value), rule, got="shape")
         representable(where, "weights", given, self.network.dtype)
         values = given.astype(self.network.dtype)
         if not np.isfinite(values).all():
@@ -82,12 +83,15 @@ class Projection:
                     f"must lie in [w_min, w_max] = [{low:g}, {high:g}]",
                 )
         with named(where):
-            self.network._sim.set_weights(self.index, self._own(values))
+            self._engine.sim.set_weights(self.index, self.synapses.own(values))
 
     @property
     def plasticity(self) -> Plasticity | None:
-        """How the weights change, or None. Assigning the same rule with other amplitudes, between runs, uses those from
-        now on: ``p.plasticity = dataclasses.replace(p.plasticity, A_plus=0.1)``."""  # noqa: D205, D209
+        """The plasticity rule, or None.
+
+        Between runs, assign the same rule with other amplitudes to use those from now on:
+        ``p.plasticity = dataclasses.replace(p.plasticity, A_plus=0.1)``.
+        """
         return self._plasticity
 
     @plasticity.setter
@@ -95,35 +99,40 @@ class Projection:
         where, old = repr(self), self._plasticity
         if old is None or type(rule) is not type(old):
             kind = "none" if old is None else type(old).__name__
-            fail(where, "plasticity", rule, f"must be of the kind it was made with ({kind})")
-        for f in dataclasses.fields(rule):
-            amplitude = f.name.startswith(("A_", "eta", "alpha", "mu_"))
-            if not amplitude and getattr(rule, f.name) != getattr(old, f.name):
-                given = getattr(rule, f.name)
-                rule_text = f"must stay {getattr(old, f.name)!r}: only amplitudes can change"
-                fail(where, f"plasticity.{f.name}", given, rule_text)
-        self.network._sim.set_amplitudes(self.index, rule.to_core())
+            fail(
+                where,
+                "plasticity",
+                rule,
+                f"must be of the kind that the projection was made with ({kind})",
+            )
+        fixed = [f.name for f in dataclasses.fields(rule) if f.name not in amplitudes(rule)]
+        for name in fixed:
+            given, kept = getattr(rule, name), getattr(old, name)
+            if given != kept:
+                must_stay = f"must stay {kept!r}: only amplitudes can change"
+                fail(where, f"plasticity.{name}", given, must_stay)
+        self._engine.sim.set_amplitudes(self.index, rule.to_core())
         self._plasticity = rule
 
     def normalise(self, total: float) -> None:
-        """Scale each target's incoming weights to one sum, now; for plastic projections.
+        """Scale each target's incoming weights to a given sum now, in a plastic projection.
 
         Parameters
         ----------
         total : float
-            Sum of the weights' magnitudes, > 0. What then exceeds the bounds of the plasticity is cut off.
+            Sum of the weights' magnitudes, > 0. Weights are then clipped to the bounds of the plasticity rule.
         """
         if self.plasticity is None:
             fail(repr(self), "normalise", total, "is for projections with plasticity")
         value = number(repr(self), "total", total)
         require(repr(self), "total", value, "> 0")
-        self.network._sim.normalise(self.index, float(value))
+        self._engine.sim.normalise(self.index, float(value))
 
     @property
     def reward(self) -> float:
-        """Level of the reward (dopamine) now, of a projection with `RewardSTDP`. Assigning sets it from now on."""
+        """Present level of the reward (dopamine) of a projection with `RewardSTDP`; assign a number to set it."""
         self._require_reward()
-        return self.network._sim.reward(self.index)
+        return self._engine.sim.reward(self.index)
 
     @reward.setter
     def reward(self, level: float) -> None:
@@ -131,29 +140,29 @@ class Projection:
         value = number(repr(self), "reward", level)
         require(repr(self), "reward", value, "finite")
         with named(repr(self)):
-            self.network._sim.set_reward(self.index, self.network._step, float(value))
+            self._engine.sim.set_reward(self.index, self._engine.step, float(value))
 
     def schedule_reward(self, times: Any, values: Any) -> None:
-        """Set the reward at times to come.
+        """Schedule levels of the reward.
 
         Parameters
         ----------
         times : array-like, [n]
-            When [ms], on the grid, ascending, after the present.
+            Times [ms], on the grid, ascending, after the present.
         values : array-like, [n], or float
-            Levels from then on.
+            Level of the reward from each of these times on.
         """
         self._require_reward()
         where = repr(self)
         at = np.atleast_1d(numbers(where, "times", times, "ms"))
         level = np.atleast_1d(numbers(where, "values", values))
         if level.shape != at.shape and level.size != 1:
-            shapes = f"{at.shape} and {level.shape}"
-            fail(where, "times and values", shapes, "must have the same length; shapes")
+            shapes = at.shape, level.shape
+            fail(where, "times and values", shapes, "must have the same length", got="shapes")
         level = np.broadcast_to(level, at.shape)
         require(where, "times", at, "finite")
         require(where, "values", level, "finite")
-        dt, now = self.network.dt, self.network._step
+        dt, now = self.network.dt, self._engine.step
         steps = np.rint(at / dt).astype(np.int64)
         off = np.abs(steps * dt - at) > 1e-6 * dt
         if off.any():
@@ -164,7 +173,7 @@ class Projection:
             fail(where, "times", times, "must ascend")
         with named(where):
             for step, value in zip(steps, level, strict=True):
-                self.network._sim.set_reward(self.index, int(step), float(value))
+                self._engine.sim.set_reward(self.index, int(step), float(value))
 
     def _require_reward(self) -> None:
         if not isinstance(self.plasticity, RewardSTDP):
@@ -174,85 +183,33 @@ class Projection:
     @property
     def delays(self) -> npt.NDArray[np.float64]:
         """Delays [ms]."""
-        delay = self._synapses()[3]
-        return self.network._ms(np.broadcast_to(delay, (len(self),)).astype(np.int64))
+        delay = self.synapses.arrays()[3]
+        return self._engine.ms(np.broadcast_to(delay, (len(self),)).astype(np.int64))
 
     @property
     def pre_ids(self) -> npt.NDArray[np.int64]:
         """Ids of the sources."""
-        row: npt.NDArray[np.int64] = self._synapses()[0].astype(np.int64)
+        row: npt.NDArray[np.int64] = self.synapses.arrays()[0].astype(np.int64)
         return np.repeat(np.arange(len(row) - 1), row[1:] - row[:-1])
 
     @property
     def post_ids(self) -> npt.NDArray[np.int64]:
         """Ids of the targets."""
-        post: npt.NDArray[np.int64] = self._synapses()[1].astype(np.int64)
+        post: npt.NDArray[np.int64] = self.synapses.arrays()[1].astype(np.int64)
         return post
 
     def to_scipy(self) -> scipy.sparse.csr_array:
-        """Return the weights as a sparse array [pre.size, post.size]; a pair connected twice has two entries."""
+        """Return the weights as a sparse array [pre.size, post.size], with one entry per synapse."""
         from scipy.sparse import csr_array  # noqa: PLC0415  # scipy is slow to import
 
-        row, post, weight, _ = self._synapses()
+        row, post, weight, _ = self.synapses.arrays()
         weight = np.broadcast_to(weight, (len(self),)).copy()
         return csr_array(
             (weight, post.astype(np.int64), row.astype(np.int64)),
             shape=(self.pre.size, self.post.size),
         )
 
-    # Of all ranks -------------------------------------------------------------------------------------------------
-
-    def _synapses(self) -> tuple[Any, Any, Any, Any]:
-        """Return rows, targets, weights and delays of all synapses."""
-        own = self.network._sim.synapses(self.index)
-        if self.network.ranks.size == 1:
-            return own
-        count = int(own[0][-1])
-        post, weight, delay = (
-            self._whole("synapses", np.broadcast_to(x, (count,))) for x in own[1:]
-        )
-        row = np.concatenate([[0], np.cumsum(sum(np.diff(r) for r in self._parts()[0]))])
-        return row.astype(np.uint64), post, weight, delay
-
-    def _parts(self) -> tuple[list[Any], int]:
-        """Return the rows of all ranks in order of their targets, and which of them is this rank's."""
-        if self._rows is None:
-            ranks, begin = self.network.ranks, self.network._sim.own(self.post.index)[0]
-            rows = self.network._sim.synapses(self.index)[0].astype(np.int64)
-            parts = ranks.gather(f"{self.pre.name} -> {self.post.name}", (begin, ranks.rank, rows))
-            parts.sort(key=lambda part: part[:2])
-            self._rows = [part[2] for part in parts], [part[1] for part in parts].index(ranks.rank)
-        return self._rows
-
-    def _places(self) -> Iterator[npt.NDArray[np.int64]]:
-        """Yield the places of each rank's synapses among all, in the order of `_parts`."""
-        rows = self._parts()[0]
-        counts = [np.diff(row) for row in rows]
-        begin = np.concatenate([[0], np.cumsum(sum(counts))])[:-1]
-        for row, count in zip(rows, counts, strict=True):
-            yield np.repeat(begin - row[:-1], count) + np.arange(row[-1])
-            begin = begin + count
-
-    def _whole(self, what: str, own: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return values of all synapses (the last axis), given this rank's."""
-        ranks = self.network.ranks
-        if ranks.size == 1:
-            return own
-        where = f"{self.pre.name} -> {self.post.name}, {what}"
-        mine = self._parts()[1]
-        parts = sorted(ranks.gather(where, (mine, own)), key=lambda part: part[0])
-        whole = np.empty((*own.shape[:-1], sum(p.shape[-1] for _, p in parts)), own.dtype)
-        for places, (_, part) in zip(self._places(), parts, strict=True):
-            whole[..., places] = part
-        return whole
-
-    def _own(self, whole: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return this rank's part of values of all synapses."""
-        if self.network.ranks.size == 1:
-            return whole
-        return whole[list(self._places())[self._parts()[1]]]
-
     def __repr__(self) -> str:
         plastic = "" if self.plasticity is None else f", {type(self.plasticity).__name__}"
-        storage = self.network._sim.describe_storage(self.index)
+        storage = self._engine.sim.describe_storage(self.index)
         return f"Projection({self.pre.name} -> {self.post.name}: {len(self)} synapses{plastic}, {storage})"

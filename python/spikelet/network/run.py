@@ -1,143 +1,46 @@
-"""Runs in pieces: after each one, what was recorded goes to disk and, from time to time, the network itself."""
+"""Runs in pieces: after each piece recordings go to disk and, at intervals, a checkpoint of the network."""
 
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
-from spikelet._util.checks import fail, interval, steps_of
+from spikelet._util.checks import interval, steps_of
 from spikelet._util.progress import bar
-from spikelet.network import checkpoint as storage
+from spikelet.network import checkpoint
+from spikelet.network.contents import NetworkContents
+from spikelet.network.to_disk import StrPath, by_file, drain
+from spikelet.network.turn import Report
 
-if TYPE_CHECKING:
-    import os
+__all__ = ["run"]
 
-    from spikelet.network.network import Network
-    from spikelet.network.recorders import _Recorder
-    from spikelet.recording.hdf5_file import RecordingFile
-
-PIECE = 8 << 20  # bytes that a piece is meant to record
+PIECE = 8 << 20  # bytes that a piece should record
 _SECONDS = 1.0  # after which a piece ends in any case, so that a burst stays small and the file is up to date
-_FIRST = 64  # steps, while the rate of spikes is unknown
-
-Report = Callable[[int], None]
+_FIRST = 64  # steps of the first piece, while the rate of spikes is unknown
 
 
 class _Pause(BaseException):
     """Ends a piece early."""
 
 
-class Turn:
-    """Whose turn it is with a network: one thread runs it from the first piece to the last.
-
-    Ctrl-C strikes after calls and where functions begin: there are neither locks nor context managers here, which it
-    could leave taken.
-    """
-
-    def __init__(self) -> None:
-        self._taken: dict[str, tuple[int, object]] = {}
-        self._asking = False
-
-    def require(self, *, idle: bool) -> None:
-        """Raise RuntimeError unless there is no run, or this is called by the one that is going on.
-
-        Parameters
-        ----------
-        idle : bool
-            Whether the core is.
-        """
-        owner = self._taken.get("run")
-        if owner is None and idle:
-            return
-        if owner is None or owner[0] != threading.get_ident():
-            _refuse("in another thread")
-        if self._asking or not idle:
-            _refuse("and asks this callback")
-
-    def take(self, call: Callable[[], None]) -> None:
-        """Take it for a call, or raise RuntimeError if a run has it, be it of this thread."""
-        own = (threading.get_ident(), object())
-        try:
-            owner = self._taken.setdefault("run", own)
-            if owner is not own:
-                _refuse("already" if owner[0] == own[0] else "in another thread")
-            call()
-        finally:
-            if "run" in self._taken and self._taken["run"] is own:
-                del self._taken["run"]
-
-    def ask(self, report: Report, step: int) -> None:
-        """Call a callback between pieces; what it may not do is the same as while the core runs."""
-        try:
-            self._asking = True
-            report(step)
-        finally:
-            self._asking = False
-
-
-def _refuse(where: str) -> NoReturn:
-    msg = f"Network: it is running {where}; wait until that run is over"
-    raise RuntimeError(msg)
-
-
-def _files(net: Network) -> dict[RecordingFile, list[_Recorder]]:
-    found: dict[RecordingFile, list[_Recorder]] = {}
-    for recorder in net.recorders:
-        if recorder._file is not None:
-            found.setdefault(recorder._file, []).append(recorder)
-    return found
-
-
-def files(net: Network) -> list[RecordingFile]:
-    """Return the files that the recorders write to."""
-    return list(_files(net))
-
-
-def drain(net: Network) -> int:
-    """Move what the core recorded for the disk to the disk; return how many bytes that was."""
-    size = 0
-    for file, recorders in _files(net).items():
-        arrays = {r._name: r._held() for r in recorders}
-        with file.writing():
-            file.append(arrays, net._step)
-        for r in recorders:
-            r._forget()
-        size += sum(stamps.nbytes + data.nbytes for stamps, data in arrays.values())
-    return size
-
-
-def pending(net: Network) -> bool:
-    """Return whether the core holds what should be on disk: a write has failed."""
-    return any(len(r._held()[0]) for r in net.recorders if r._file is not None)
-
-
-def next_files(net: Network, step: int) -> None:
-    """Let recorders on disk go on in new files, as the clock is set back."""
-    with net.ranks.all_or_none("going on in new files"):
-        for file in _files(net):
-            file.require_next()
-    for file in _files(net):
-        file.start_again(step)
-
-
 def run(
-    net: Network,
+    net: NetworkContents,
     duration: float,
     progress: bool | Callable[[float], Any],
-    save: str | os.PathLike[str] | None,
+    save: StrPath | None,
     save_every: float | None,
 ) -> None:
-    """Do what `Network.run` says, as the one whose turn it is."""
+    """Simulate; see `Network.run`. The caller holds the turn."""
     length, steps = steps_of("run", "duration", duration, net.dt)
     if save is None and save_every is not None:
-        fail("run", "save_every", save_every, "needs save, the file to write;")
+        msg = "run: save_every requires save= (the checkpoint file)"
+        raise ValueError(msg)
     period = None if save_every is None else interval("run", save_every, net.dt, "save_every")
     if save is not None:
-        storage.require_target(net, save)
-    start = net._step
+        checkpoint.require_target(net, save)
+    start = net.engine.step
 
     def report(call: Callable[[float], Any]) -> Report:
         return lambda step: call((step - start) * net.dt)
@@ -151,34 +54,36 @@ def run(
 
 
 def _run_steps(
-    net: Network,
+    net: NetworkContents,
     steps: int,
     report: Report | None,
-    save: str | os.PathLike[str] | None,
+    save: StrPath | None,
     save_every: int | None,
 ) -> None:
-    by_file = _files(net)
-    end = net._step + steps
-    next_save = min(end, net._step + save_every) if save_every else end
+    tapes = by_file(net)
+    end = net.engine.step + steps
+    next_save = min(end, net.engine.step + save_every) if save_every else end
     with contextlib.ExitStack() as opened:
         with net.ranks.all_or_none("opening recordings"):
-            for file in by_file:
+            for file in tapes:
                 opened.enter_context(file.writing())
-        known = sum(r._bytes_a_step() for recorders in by_file.values() for r in recorders)
+        known = sum(tape.bytes_per_step() for group in tapes.values() for tape in group)
         most = max(1, int(PIECE / known)) if known else end
         piece = min(most, _FIRST)
         while True:
             stop = next_save
-            if by_file:
-                stop = min(stop, net._step + min(net.ranks.gather("the length of a run", piece)))
-            done, size = _run_piece(net, stop - net._step, report, bool(by_file))
+            if tapes:
+                stop = min(
+                    stop, net.engine.step + min(net.ranks.gather("the length of a run", piece))
+                )
+            done, size = _run_piece(net, stop - net.engine.step, report, bool(tapes))
             if done:
                 rate = size / done
                 piece = min(2 * done, most, max(1, int(PIECE / rate)) if rate else end)
-            if save is not None and net._step == next_save:
-                net.save(save, recorders=True)
+            if save is not None and net.engine.step == next_save:
+                checkpoint.save(net, save, recorders=True)
                 next_save = min(end, next_save + (save_every or steps))
-            if net._step == end:
+            if net.engine.step == end:
                 return
 
 
@@ -194,31 +99,35 @@ def _pausing(report: Report | None) -> Report:
     return poll
 
 
-def _run_piece(net: Network, steps: int, report: Report | None, to_disk: bool) -> tuple[int, int]:
-    """Run a piece, or a part of it; return the steps done and the bytes recorded."""
-    start, size = net._step, 0
+def _run_piece(
+    net: NetworkContents, steps: int, report: Report | None, to_disk: bool
+) -> tuple[int, int]:
+    """Run a piece, or the start of one; return the number of steps done and of bytes recorded."""
+    start, size = net.engine.step, 0
     try:
         try:
             with contextlib.suppress(_Pause):
-                net._sim.run(steps, _pausing(report) if to_disk else report)
-                if to_disk and report is not None:  # pieces may be too short for the core to ask
-                    net._turn.ask(report, net._step)
-        finally:  # what was recorded until Ctrl-C is written, too
+                net.engine.sim.run(steps, _pausing(report) if to_disk else report)
+                if (
+                    to_disk and report is not None
+                ):  # a piece may be too short for the core to report
+                    net.engine.turn.ask(report, net.engine.step)
+        finally:  # after Ctrl-C, too, what was recorded is written
             size = drain(net)
     except BaseException:
         _meet(net, failed=True)
         raise
     _meet(net, failed=False)
-    return net._step - start, size
+    return net.engine.step - start, size
 
 
-def _meet(net: Network, *, failed: bool) -> None:
-    """Let the ranks, which all stopped at one step, gather what was recorded and know of errors."""
+def _meet(net: NetworkContents, *, failed: bool) -> None:
+    """Gather what the ranks recorded, now that all have stopped at one step, and learn whether one failed."""
     if net.ranks.size == 1:
         return
     for recorder in net.recorders:
-        if recorder._file is None:
-            recorder._gather()
+        if recorder.tape.file is None:
+            recorder.tape.gather()
     stopped = net.ranks.gather("the end of a run", failed)
     if any(stopped) and not failed:
         msg = f"run: rank {stopped.index(True)} stopped it at {net.t:g} ms"

@@ -1,4 +1,4 @@
-"""Opening recordings on disk, which may be growing, or may have been left by a crash, and reading parts of them."""
+"""Open recordings on disk, even while they grow or after a crash, and read parts of them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._util.checks import fail
 from spikelet._util.extras import extra
 from spikelet._util.files import TEMPORARY, replacing
 
 FORMAT, VERSION = "spikelet recording", 1
 BLOCK = 1 << 20  # entries read or copied at a time
-LAST = np.iinfo(np.int64).max
+LAST = int(np.iinfo(np.int64).max)  # later than any step
 
 Arrays: TypeAlias = tuple[npt.NDArray[np.int64], npt.NDArray[Any]]  # stamps, and ids or values
 
@@ -33,7 +32,7 @@ def hdf5() -> Any:
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Turn what HDF5 raises into an OSError that names the file."""
+    """Turn errors of HDF5 into an OSError that names the file."""
     try:
         yield
     except (OSError, RuntimeError, KeyError) as error:
@@ -45,26 +44,26 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def marked_open(path: Path) -> bool:
-    """Return whether a writer has not closed the file, or died: HDF5's mark."""
+    """Return whether a writer has the file open or has died: HDF5 marks such files."""
     with path.open("rb") as file:
         head = file.read(12)
     return len(head) == 12 and head[11] != 0
 
 
 def _open_to_read(path: Path) -> Any:
-    """Open a closed file plainly, which notices where it was cut, but one that is marked as open in SWMR mode."""
+    """Open a closed file plainly, which detects truncation, and one marked as open in SWMR mode."""
     h5py = hdf5()
     with contextlib.suppress(OSError):
         if not marked_open(path):
             return h5py.File(path, "r", libver="latest", locking=False)
-    # A writer may have begun meanwhile.
+    # A writer may have opened it in the meantime.
     swmr = marked_open(path)
     return h5py.File(path, "r", libver="latest", swmr=swmr, locking=False)
 
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[Any]:
-    """Open a recording that may be growing, or may have been left by a crash."""
+    """Open a recording, even while it grows or after a crash."""
     hdf5()
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, "no such recording", str(path))
@@ -72,15 +71,18 @@ def reading(path: Path) -> Iterator[Any]:
     try:
         file = _open_to_read(path)
     except OSError as error:
-        fail("recording", "path", str(path), f"must be a recording on disk ({error})")
+        msg = f"recording {path}: not a recording on disk ({error})"
+        raise ValueError(msg) from None
     with file:
         if file.attrs.get("format") != FORMAT:
-            fail("recording", "path", str(path), "must be a recording of spikelet")
+            msg = f"recording {path}: not a recording of spikelet"
+            raise ValueError(msg)
         if file.attrs["version"] > VERSION:
-            text = (
-                f"was written by a newer version ({file.attrs['spikelet']}); this one reads up to"
+            newer = f"a newer version ({file.attrs['spikelet']})"
+            msg = (
+                f"recording {path}: written by {newer}; this version reads formats up to {VERSION}"
             )
-            fail("recording", "path", str(path), f"{text} format {VERSION}")
+            raise ValueError(msg)
         with naming(path):
             yield file
 
@@ -98,7 +100,7 @@ def span(group: Any, n: int, start: int, stop: int) -> tuple[int, int]:
 
 
 def blocks(group: Any, first: int, last: int) -> Iterator[Arrays]:
-    """Read a range of entries, some MB at a time; at least one block."""
+    """Read a range of entries in at least one block of some megabytes."""
     data = data_of(group)
     rows = max(1, BLOCK // max(1, int(np.prod(data.shape[1:]))))
     for k in range(first, max(last, first + 1), rows):
@@ -110,9 +112,9 @@ _GIVEN_UP: set[tuple[int, int]] = set()
 
 
 def give_up(path: Path, handles: Any) -> None:
-    """Leave a file alone on which a write failed although room had been reserved.
+    """Abandon a file on which a write failed although space had been reserved.
 
-    HDF5 crashes where such a file is used or closed, so its handles live on, and the path gets a copy.
+    HDF5 crashes if such a file is used or closed, so its handles are kept alive and the path gets a copy.
     """
     _GIVEN_UP.add(identity(path))
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(handles))
@@ -121,12 +123,13 @@ def give_up(path: Path, handles: Any) -> None:
 
 
 def identity(path: Path) -> tuple[int, int]:
-    """Tell a file from one that took its place."""
+    """Return what distinguishes a file from a later one of the same path."""
     state = path.stat()
     return state.st_dev, state.st_ino
 
 
 def _detach(path: Path) -> None:
+    """Replace an abandoned file by a copy."""
     if path.exists() and identity(path) in _GIVEN_UP:
         with replacing(path) as part:
             shutil.copyfile(path, part)

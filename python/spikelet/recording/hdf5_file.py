@@ -1,11 +1,11 @@
-"""Recordings on disk: one HDF5 file that can be read at any time, while it grows and after a crash.
+"""Recordings on disk: an HDF5 file that can be read at any time, while it grows and after a crash.
 
-A group for each recorder holds `stamps` (steps, ascending) and `ids` or `values`, which only grow, and `done`: how many
-entries are complete, and the step up to which was recorded. `done` is written after the data has been flushed, so what
-it counts is there whenever the writer dies; what lies behind it is overwritten. While a network runs, the file is open
-in HDF5's SWMR mode (single writer, multiple readers); between runs it is closed. It is never repaired in place: where
-it has to be cut, it is written anew and takes the place of the old one at once. `writer` says which `RecordingFile`
-wrote last: two networks loaded from one checkpoint would mix what they record.
+A group for each recorder holds `stamps` (steps, ascending) and `ids` or `values`, which only grow, and `done`: the
+number of complete entries, and the step up to which they were recorded. `done` is written after the data has been
+flushed, so the entries that it counts exist whenever the writer dies; entries after them are overwritten. During a run,
+the file is open in HDF5's SWMR mode (single writer, multiple readers); between runs it is closed. A file that has to be
+cut is never changed in place, but replaced atomically by a new one. `writer` identifies the `RecordingFile` that wrote
+last, because two networks loaded from the same checkpoint would mix their recordings.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from spikelet.recording.hdf5_access import (
 
 
 def _trim(path: Path) -> None:
-    """Cut off what lies behind the end that the file's superblock (version 3) names."""
+    """Truncate a file to the end that its superblock (version 3) states."""
     with path.open("rb") as file:
         head = file.read(36)
     end = int.from_bytes(head[28:36], "little")
@@ -56,7 +56,7 @@ def _trim(path: Path) -> None:
 
 @dataclass(frozen=True)
 class Layout:
-    """What a group is made of."""
+    """The layout of a group."""
 
     kind: str
     dtype: npt.DTypeLike  # of ids or values
@@ -70,7 +70,7 @@ def _make_group(file: Any, name: str, layout: Layout, done: tuple[int, int]) -> 
     group.attrs.update({"kind": layout.kind, **layout.attributes})
     for key, values in layout.arrays.items():
         group.create_dataset(key, data=values)
-    columns = tuple(max(1, n) for n in layout.shape)  # HDF5 knows no chunks without columns
+    columns = tuple(max(1, n) for n in layout.shape)  # HDF5 has no chunks without columns
     wide = tuple(min(n, 1 << 14) for n in columns)
     rows = max(1, (1 << 16) // int(np.prod(wide)))
     group.create_dataset("stamps", (0,), "i8", maxshape=(None,), chunks=(1 << 14,))
@@ -85,7 +85,7 @@ def _make_group(file: Any, name: str, layout: Layout, done: tuple[int, int]) -> 
 
 
 def _checked(description: Any) -> dict[str, Any]:
-    """Return the header in a description of a checkpoint."""
+    """Return the header of a recording described in a checkpoint, after a check of the description."""
     where = "stored network: recording"
     header = _fields(where, description, path=str, header=dict, done=dict)["header"]
     for name, pair in description["done"].items():
@@ -98,10 +98,12 @@ def _checked(description: Any) -> dict[str, Any]:
 
 
 def _fields(where: str, found: Any, **kinds: type) -> dict[str, Any]:
-    """Check that a description has these fields and no others."""
+    """Check that a description has exactly these fields, of these types."""
     if not isinstance(found, dict) or set(found) != set(kinds):
-        odd = sorted(set(found) ^ set(kinds)) if isinstance(found, dict) else found
-        fail(where, "fields", odd, f"must be {', '.join(kinds)}; unknown or missing")
+        rule = f"must be {', '.join(kinds)}"
+        if not isinstance(found, dict):
+            fail(where, "fields", found, rule)
+        fail(where, "fields", sorted(set(found) ^ set(kinds)), rule, got="unknown or missing")
     for name, kind in kinds.items():
         if type(found[name]) is not kind:
             fail(where, name, found[name], f"must be of type {kind.__name__}")
@@ -109,7 +111,7 @@ def _fields(where: str, found: Any, **kinds: type) -> dict[str, Any]:
 
 
 def _require_step(group: Any, name: str, entries: int, step: int) -> None:
-    """Check that so many entries lie before or at a step."""
+    """Check that a given number of entries was recorded up to a step."""
     first, last = max(0, entries - 1), min(entries + 1, int(group["done"][0]))
     around = group["stamps"][first:last]
     if (around[: entries - first] > step).any() or (around[entries - first :] <= step).any():
@@ -117,8 +119,14 @@ def _require_step(group: Any, name: str, entries: int, step: int) -> None:
         fail("stored network: recording", f"entries of {name}", around.tolist(), rule)
 
 
+def _mismatch(path: Path, problem: str) -> NoReturn:
+    msg = f"recording {path} {problem}"
+    raise ValueError(msg)
+
+
 def _new_writer() -> np.bytes_:
-    return np.bytes_(uuid.uuid4().hex)  # of one size: SWMR mode changes attributes in place only
+    # Of fixed size: in SWMR mode attributes can only change in place.
+    return np.bytes_(uuid.uuid4().hex)
 
 
 def _require_folder(path: Path) -> None:
@@ -137,28 +145,26 @@ class RecordingFile:
             "spikelet": _core.__version__,
         }
         self.header |= {"dt": dt, "seed": np.uint64(seed), "id": str(uuid.uuid4()), "part": 0}
-        self.writer = _new_writer()  # or who was it when the file was found again
+        self.writer = _new_writer()  # after `restore`, the one that wrote the file
         self.layouts: dict[str, Layout] = {}
-        self.done: dict[str, tuple[int, int]] = {}  # entries, and the step up to which is recorded
+        # By group, the number of entries and the step up to which they were recorded.
+        self.done: dict[str, tuple[int, int]] = {}
         self._file: Any = None  # while open for writing
         self._handles: dict[str, tuple[Any, Any, Any]] = {}  # its stamps, data and done
         self._inode: tuple[int, int] | None = None
         self._made = False
-        self._left: dict[str, int] | None = (
-            None  # entries there when it was found again, until it is written to
-        )
+        # Entries in a file from `restore` until the first write.
+        self._left: dict[str, int] | None = None
 
     # Making -------------------------------------------------------------------------------------------------------
 
     def add(self, name: str, layout: Layout, now: int) -> str:
-        """Make room for one more recorder; return the name of its group."""
+        """Add a group for one more recorder; return its name."""
         hdf5()
         if not self._made:
             self._require_new()
         if not self.empty:
-            rule = (
-                "holds recordings already, and can take no further recorder; give it another file"
-            )
+            rule = "already holds data, so no recorder can be added; record to another file"
             fail("record", "to", str(self.path), rule)
         name = name.replace("/", "_").replace("\0", "_")
         names = itertools.chain([name], (f"{name}.{k}" for k in itertools.count(2)))
@@ -173,7 +179,7 @@ class RecordingFile:
         return name
 
     def remove(self, name: str) -> None:
-        """Take back `add`."""
+        """Undo `add`."""
         del self.layouts[name], self.done[name]
 
     def _require_new(self) -> None:
@@ -181,11 +187,11 @@ class RecordingFile:
         if self.path.is_dir():
             fail("record", "to", str(self.path), "must be a file, not a folder")
         if os.path.lexists(self.path):
-            msg = "exists, and is not overwritten: record to another file, or remove it"
+            msg = "exists and is not overwritten; record to another file or remove this one"
             raise FileExistsError(errno.EEXIST, msg, str(self.path))
 
     def make(self) -> None:
-        """Make the file, if that was not done yet: all of its recorders are known by now."""
+        """Create the file, unless it exists; no recorder can be added from now on."""
         if not self._made:
             self._require_new()
             self._create()
@@ -210,20 +216,20 @@ class RecordingFile:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing was written so far."""
+        """Whether the file has no entries yet."""
         return not any(entries for entries, _ in self.done.values())
 
     def require_next(self) -> None:
-        """Check that `start_again` can go on."""
+        """Check that `start_again` can create the next file."""
         if self.empty:
             return
         _require_folder(self.path)
         if os.path.lexists(self._next_path()):
-            msg = "exists, and is not overwritten by a reset"
+            msg = "exists and is not overwritten by a reset"
             raise FileExistsError(errno.EEXIST, msg, str(self._next_path()))
 
     def start_again(self, now: int) -> None:
-        """Go on in a new file, `name.1.h5` after `name.h5`; what is recorded stays where it is."""
+        """Continue in a new file, `name.1.h5` after `name.h5`, and keep the old one."""
         full, self.done = not self.empty, dict.fromkeys(self.done, (0, now - 1))
         if full:
             self.path = self._next_path()
@@ -261,9 +267,8 @@ class RecordingFile:
         access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
         access.set_libver_bounds(h5py.h5f.LIBVER_LATEST, h5py.h5f.LIBVER_LATEST)
         access.set_file_locking(False, True)  # many file systems of clusters have none
-        with naming(
-            self.path
-        ):  # at once in SWMR mode: a file marked as open otherwise could not be read after a crash
+        # Open in SWMR mode from the start: after a crash, a file opened otherwise could not be read.
+        with naming(self.path):
             flags = h5py.h5f.ACC_RDWR | h5py.h5f.ACC_SWMR_WRITE
             for last in (*[False] * 200, True):
                 try:
@@ -285,7 +290,7 @@ class RecordingFile:
 
     @contextlib.contextmanager
     def _own(self) -> Iterator[Any]:
-        """Open it for reading, and check that nobody else has written to it."""
+        """Open the file for reading, and check that nobody else has written to it."""
         with contextlib.ExitStack() as opened:
             try:
                 file = opened.enter_context(reading(self.path))
@@ -297,7 +302,7 @@ class RecordingFile:
             yield file
 
     def _entries(self, file: Any) -> dict[str, int]:
-        """Return how much there is, which is going to be changed."""
+        """Return the number of entries of each group, after a check that nobody else has changed them."""
         found = {name: int(file[name]["done"][0]) for name in self.done}
         if any(found[name] < entries for name, (entries, _) in self.done.items()):
             self._changed()
@@ -307,13 +312,13 @@ class RecordingFile:
 
     def _changed(self) -> NoReturn:
         msg = (
-            "was changed or replaced by someone else since it was written or loaded last"
+            "was changed or replaced by someone else since it was last written or loaded"
             " (another network of the same checkpoint?)"
         )
         raise OSError(errno.EIO, msg, str(self.path))
 
     def append(self, arrays: Mapping[str, Arrays], now: int) -> None:
-        """Write what was recorded up to a step; returns when it is safe from a crash of the process."""
+        """Write data recorded up to a step; on return, a crash of the process cannot lose it."""
         with naming(self.path):
             if identity(self.path) != self._inode:  # FileNotFoundError if it was removed
                 self._changed()
@@ -365,12 +370,12 @@ class RecordingFile:
         return last, now
 
     def sync(self) -> None:
-        """Make what was appended safe from a crash of the machine."""
+        """Make appended data safe from a crash of the machine."""
         self.make()
         sync(self.path)
 
     def clear(self, name: str, now: int) -> None:
-        """Forget what a recorder wrote."""
+        """Forget the data of a recorder."""
         before, self.done[name] = self.done[name], (0, now - 1)
         if not self._made:
             return
@@ -381,7 +386,7 @@ class RecordingFile:
             raise
 
     def cut(self) -> None:
-        """Write the file anew with those entries only that count."""
+        """Rewrite the file with only the entries that count."""
         if self.empty and not self.path.exists():
             self._create()
             return
@@ -413,7 +418,7 @@ class RecordingFile:
 
     @contextlib.contextmanager
     def group(self, name: str) -> Iterator[tuple[Any, int]]:
-        """Open a group for reading; also the number of its entries that count."""
+        """Open a group for reading; yield it and the number of its entries that count."""
         self.make()
         with self._own() as file:
             yield file[name], self.done[name][0]
@@ -421,7 +426,7 @@ class RecordingFile:
     # Checkpoints --------------------------------------------------------------------------------------------------
 
     def describe(self, folder: Path) -> dict[str, Any]:
-        """Return what `restore` needs; the path is relative to that of the checkpoint."""
+        """Return what `restore` needs, with a path relative to the folder of the checkpoint."""
         header = {**self.header, "seed": int(self.header["seed"])}
         with contextlib.suppress(ValueError):  # another drive of Windows
             return {"path": os.path.relpath(self.path, folder), "header": header, "done": self.done}
@@ -429,7 +434,7 @@ class RecordingFile:
 
     @classmethod
     def restore(cls, description: Mapping[str, Any], folder: Path) -> RecordingFile:
-        """Find a file again; nothing is written to it before the network runs on."""
+        """Find a file again, given its description; nothing is written to it before the next run."""
         header = _checked(description)
         path = Path(os.path.normpath(folder / description["path"]))
         found = cls(path, header["dt"], header["seed"])
@@ -437,20 +442,15 @@ class RecordingFile:
         found.done = {name: (int(n), int(now)) for name, (n, now) in description["done"].items()}
         with reading(path) as file:
             if file.attrs["id"] != header["id"]:
-                fail(
-                    "Network.load",
-                    "recording",
-                    str(path),
-                    "must be the one of the checkpoint, not another",
-                )
+                _mismatch(path, "is not the file that the checkpoint describes")
             extra = set(file) - set(found.done)
             if extra:
-                rule = f"holds {', '.join(extra)}, which the checkpoint does not know; it would be lost"
-                fail("Network.load", "recording", str(path), rule)
+                _mismatch(path, f"holds {', '.join(extra)}, which is not in the checkpoint")
             for name, (entries, _) in found.done.items():
                 if name not in file or file[name]["done"][0] < entries:
-                    rule = f"must hold at least the {entries} entries of {name} that the checkpoint counts"
-                    fail("Network.load", "recording", str(path), rule)
+                    _mismatch(
+                        path, f"has fewer than the {entries} entries of {name} in the checkpoint"
+                    )
                 _require_step(file[name], name, *found.done[name])
             found.writer, found._made = file.attrs["writer"], True
             found._left = {name: int(file[name]["done"][0]) for name in found.done}

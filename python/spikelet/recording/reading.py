@@ -1,4 +1,4 @@
-"""What was recorded, from memory or from disk: the same properties for recorders and for files."""
+"""Recorded spikes and samples, with the same properties in memory and on disk."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, number
-from spikelet.recording import hdf5_access as recording_access
-from spikelet.recording.hdf5_access import Arrays
+from spikelet.recording import hdf5_access
+from spikelet.recording.hdf5_access import LAST, Arrays
 
 __all__ = [
     "SpikeRecording",
@@ -24,42 +25,42 @@ __all__ = [
     "recording_names",
 ]
 
-_LAST = int(np.iinfo(np.int64).max)
-
 
 def to_ms(stamps: npt.NDArray[np.int64], dt: float) -> npt.NDArray[np.float64]:
-    """Return times of steps: the nearest floats where 1 / dt is whole."""
+    """Return the times of steps [ms]: if 1 / dt is a whole number, the nearest floats."""
     inverse = round(1 / dt) if dt <= 1 else 0
     exact = inverse > 0 and abs(inverse * dt - 1) < 1e-12
     return np.asarray(stamps / inverse if exact else stamps * dt, dtype=np.float64)
 
 
 def last_step(time: float, dt: float) -> int:
-    """Return the last step whose time is not after the given one [ms]."""
+    """Return the last step that is not after a time [ms]."""
     if time < 0 or time / dt >= 2**53:
-        return -1 if time < 0 else _LAST
+        return -1 if time < 0 else LAST
     near = math.floor(time / dt)
     steps = np.arange(near - 1, near + 2)
     return int(steps[to_ms(steps, dt) <= time][-1])
 
 
 class Recorded(ABC):
-    """Stamps that ascend, and something for each."""
+    """Ascending stamps with an id or a row of values for each."""
 
     @abstractmethod
-    def _blocks(self, start: int = -1, stop: int = _LAST) -> Iterator[Arrays]:
-        """Give what was recorded with start < stamp <= stop [steps], in pieces of some MB, at least one."""
+    def _blocks(self, start: int = -1, stop: int = LAST) -> Iterator[Arrays]:
+        """Yield the data with start < stamp <= stop [steps], in at least one piece of some megabytes."""
 
     @abstractmethod
-    def _stamps(self) -> npt.NDArray[np.int64]: ...
+    def _stamps(self) -> npt.NDArray[np.int64]:
+        """Return all stamps [steps]."""
 
     @property
     @abstractmethod
-    def _dt(self) -> float: ...
+    def _dt(self) -> float:
+        """Time step [ms]."""
 
     @property
     def times(self) -> npt.NDArray[np.float64]:
-        """Times [ms]: the ends of their steps."""
+        """Times [ms], at the ends of steps."""
         return to_ms(self._stamps(), self._dt)
 
     def _steps(self, where: str, start: float, stop: float) -> tuple[int, int]:
@@ -69,7 +70,7 @@ class Recorded(ABC):
         )
         return -1 if first <= 0 else last_step(first, self._dt), last_step(last, self._dt)
 
-    def _all(self, start: int = -1, stop: int = _LAST) -> Arrays:
+    def _all(self, start: int = -1, stop: int = LAST) -> Arrays:
         found = list(self._blocks(start, stop))
         if len(found) == 1:
             return found[0]
@@ -78,9 +79,9 @@ class Recorded(ABC):
     def between(
         self, start: float = 0.0, stop: float = np.inf
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[Any]]:
-        """Return what was recorded with ``start < time <= stop`` [ms]; time 0 counts from 0.
+        """Return the data with ``start < time <= stop`` [ms]; ``start=0`` includes time 0.
 
-        Of a recording on disk only this part is read.
+        From a recording on disk, only this part is read.
 
         Parameters
         ----------
@@ -100,11 +101,12 @@ class RecordedSpikes(Recorded):
 
     @abstractmethod
     def _elements(self) -> tuple[npt.NDArray[np.uint32], int]:
-        """Return the ids that are recorded, and the size of the population."""
+        """Return the recorded ids and the size of the population."""
 
     @property
     @abstractmethod
-    def _now(self) -> float: ...
+    def _now(self) -> float:
+        """Present time [ms]."""
 
     @property
     def ids(self) -> npt.NDArray[np.int64]:
@@ -112,7 +114,7 @@ class RecordedSpikes(Recorded):
         return self._all()[1].astype(np.int64)
 
     def counts(self, start: float = 0.0, stop: float = np.inf) -> npt.NDArray[np.int64]:
-        """Return the number of spikes of each element with ``start < time <= stop`` [ms]; time 0 counts from 0.
+        """Return the number of spikes of each element with ``start < time <= stop`` [ms]; ``start=0`` includes time 0.
 
         Parameters
         ----------
@@ -144,51 +146,81 @@ class RecordedSpikes(Recorded):
         return np.asarray(self.counts(start, stop) * scale, dtype=np.float64)
 
 
+@dataclass(frozen=True)
+class SpikeTrains:
+    """Spikes with the number of elements they can come from.
+
+    Attributes
+    ----------
+    times : array of float, [n_spikes]
+        Times [ms].
+    elements : array of int, [n_spikes]
+        Positions among the recorded elements.
+    n : int
+        Number of recorded elements.
+    now : float
+        Time up to which spikes were recorded [ms].
+    """
+
+    times: npt.NDArray[np.float64]
+    elements: npt.NDArray[np.int64]
+    n: int
+    now: float
+
+
+def spike_trains(spikes: RecordedSpikes) -> SpikeTrains:
+    """Return all recorded spikes, by the position of their elements rather than their ids."""
+    recorded, size = spikes._elements()
+    position = np.zeros(size, dtype=np.int64)
+    position[recorded] = np.arange(len(recorded))
+    return SpikeTrains(spikes.times, position[spikes.ids], len(recorded), spikes._now)
+
+
 class RecordedSamples(Recorded):
     """Rows of values, sampled at multiples of an interval."""
 
     @property
     def values(self) -> npt.NDArray[Any]:
-        """Values, [samples, len(target)] of a state, in the order of the target's ids, or [samples, synapses] of
+        """Sampled values: [samples, len(target)] of a state, in the order of the target's ids; [samples, synapses] of
         weights, in canonical order."""  # noqa: D205, D209
         return self._all()[1]
 
 
 class _OnDisk(Recorded):
-    """A recording on disk, read anew at each look: it may still be growing.
+    """A recording on disk, read anew at each access because it may still be growing.
 
     Attributes
     ----------
     path : Path
         The file.
     name : str
-        Of the recording within the file.
+        Name of the recording within the file.
     attributes : dict
-        What the file says about it: dt, seed, population, ...
+        Metadata in the file: dt, seed, population, ...
     """
 
     def __init__(self, path: Path, name: str) -> None:
         self.path, self.name = path, name
-        with recording_access.reading(path) as file:
+        with hdf5_access.reading(path) as file:
             group = file[name]
             self.attributes = {**file.attrs, **group.attrs}
             self._ids = group["elements"][...] if "elements" in group else None
 
-    def _blocks(self, start: int = -1, stop: int = _LAST) -> Iterator[Arrays]:
-        with recording_access.reading(self.path) as file:
+    def _blocks(self, start: int = -1, stop: int = LAST) -> Iterator[Arrays]:
+        with hdf5_access.reading(self.path) as file:
             group = file[self.name]
-            first, last = recording_access.span(group, int(group["done"][0]), start, stop)
-            yield from recording_access.blocks(group, first, last)
+            first, last = hdf5_access.span(group, int(group["done"][0]), start, stop)
+            yield from hdf5_access.blocks(group, first, last)
 
     def _stamps(self) -> npt.NDArray[np.int64]:
-        with recording_access.reading(self.path) as file:
+        with hdf5_access.reading(self.path) as file:
             group = file[self.name]
-            n = int(group["done"][0])  # first: the data may grow meanwhile
+            n = int(group["done"][0])  # before the data, which may grow in the meantime
             return np.asarray(group["stamps"][:n])
 
     def __len__(self) -> int:
         """Return the number of spikes or samples so far."""
-        with recording_access.reading(self.path) as file:
+        with hdf5_access.reading(self.path) as file:
             return int(file[self.name]["done"][0])
 
     @property
@@ -197,8 +229,8 @@ class _OnDisk(Recorded):
 
     @property
     def t(self) -> float:
-        """Time up to which was recorded so far [ms]."""
-        with recording_access.reading(self.path) as file:
+        """Time up to which the recording reaches so far [ms]."""
+        with hdf5_access.reading(self.path) as file:
             return float(to_ms(np.maximum(file[self.name]["done"][1], 0), self._dt))
 
     def __repr__(self) -> str:
@@ -238,34 +270,34 @@ def recording_names(path: str | os.PathLike[str]) -> list[str]:
     Parameters
     ----------
     path : path-like
-        File that recorders write to, or wrote to.
+        File that recorders write to or wrote to.
     """
-    with recording_access.reading(Path(path)) as file:
+    with hdf5_access.reading(Path(path)) as file:
         return list(file)
 
 
 def read_recording(
     path: str | os.PathLike[str], name: str | None = None
 ) -> SpikeRecording | StateRecording | WeightRecording:
-    """Look into a recording on disk, also while it grows and after a crash.
+    """Open a recording on disk, even while it grows or after a crash.
 
     Parameters
     ----------
     path : path-like
-        File that recorders write to, or wrote to (``net.record(..., to=path)``).
+        File that recorders write to or wrote to (``net.record(..., to=path)``).
     name : str, optional
-        Which one, where there are several: "cells.spikes", "cells.V_m".
+        Name of the recording, if the file has several: "cells.spikes", "cells.V_m".
 
     Returns
     -------
     SpikeRecording, StateRecording or WeightRecording
-        With the properties of the recorder. Each look reads what is there by then; ``counts``, ``rates`` and
-        ``between`` hold no more of it in memory than they need.
+        A recording with the properties of the recorder. Each access reads what the file holds at that time;
+        ``counts``, ``rates`` and ``between`` read only the part that they need.
 
     Raises
     ------
     ValueError
-        If it is not a recording, or has none of that name.
+        If the file is not a recording, or has none of that name.
     """
     found = Path(path)
     names = recording_names(found)
@@ -273,7 +305,7 @@ def read_recording(
         name = names[0]
     if name not in names:
         fail("read_recording", "name", name, f"must be one of: {', '.join(names)}")
-    with recording_access.reading(found) as file:
+    with hdf5_access.reading(found) as file:
         kind = file[name].attrs["kind"]
     recording: SpikeRecording | StateRecording | WeightRecording = _KINDS[kind](found, name)
     return recording

@@ -1,0 +1,112 @@
+"""The base of a network: the core's simulator, with its clock, its precision and the ranks that share it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet import _core
+from spikelet._util.checks import fail, integer, number, require
+from spikelet._util.threads import default_threads
+from spikelet.network.turn import Turn
+from spikelet.ranks import Ranks, ranks_of
+from spikelet.recording.reading import to_ms
+from spikelet.rules import Distribution
+
+__all__ = ["Engine", "NetworkBase", "Simulator"]
+
+Simulator: TypeAlias = _core.Simulator32 | _core.Simulator64
+
+
+class Engine:
+    """The core's simulator of one network, and what every part of the network needs along with it.
+
+    Internal: populations, projections, recorders, checkpoints and exporters share this object.
+
+    Attributes
+    ----------
+    sim : Simulator32 or Simulator64
+        The core's simulator.
+    dt : float
+        Time step [ms].
+    seed : int
+        Random seed.
+    ranks : Ranks
+        The processes that share the network.
+    turn : Turn
+        Which thread may use the network.
+    raster_starts : dict of int to int
+        By population, the step at which its source was added or set.
+    drawn : int
+        Number of draws of initial values so far; each has a random stream of its own.
+    """
+
+    def __init__(self, sim: Simulator, dt: float, seed: int, ranks: Ranks) -> None:
+        self.sim = sim
+        self.dt = dt
+        self.seed = seed
+        self.ranks = ranks
+        self.turn = Turn()
+        self.raster_starts: dict[int, int] = {}
+        self.drawn = 0
+
+    @property
+    def step(self) -> int:
+        """Present step of the clock."""
+        return int(self.sim.now)
+
+    def ms(self, stamps: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Return the times of steps [ms]."""
+        return to_ms(stamps, self.dt)
+
+    def require_idle(self) -> None:
+        """Raise RuntimeError if a run that is not the caller's own is going on."""
+        self.turn.require(idle=not self.sim.busy)
+
+    def gathered(self, what: str, population: int, own: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the values of all elements of a population, given those of this rank; collective."""
+        return self.ranks.concatenate(what, self.sim.own(population)[0], own)
+
+    def draw(self, distribution: Distribution, n: int) -> npt.NDArray[np.float64]:
+        """Draw initial values; each call draws from a new random stream."""
+        self.drawn += 1
+        return _core.draw_values(distribution.to_core(), self.seed, (1 << 20) + self.drawn, n)
+
+
+class NetworkBase:
+    """What populations, projections and recorders know of their network. See `spikelet.Network` for its parameters."""
+
+    def __init__(
+        self,
+        dt: float,
+        seed: int,
+        threads: int | None,
+        dtype: Literal["float32", "float64"],
+        comm: Any,
+    ) -> None:
+        step = number("Network", "dt", dt, "ms")
+        require("Network", "dt", step, "> 0")
+        self.dt = float(step)
+        self.seed = integer("Network", "seed", seed, 0, 2**64 - 1)
+        self.ranks = ranks_of(comm)
+        self.threads = (
+            default_threads(self.ranks.cores)
+            if threads is None
+            else integer("Network", "threads", threads, 1, 1024)
+        )
+        name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))
+        if name not in ("float32", "float64"):
+            fail("Network", "dtype", dtype, 'must be "float32" or "float64"')
+        self.dtype: np.dtype[Any] = np.dtype(name)
+        simulator = _core.Simulator32 if self.dtype == np.float32 else _core.Simulator64
+        sim = simulator(
+            self.dt, self.seed, self.threads, threads is None, self.ranks.comm, self.ranks.minimum
+        )
+        self.engine = Engine(sim, self.dt, self.seed, self.ranks)
+
+    @property
+    def t(self) -> float:
+        """Time [ms]."""
+        return float(self.engine.ms(np.array(self.engine.step)))

@@ -1,0 +1,38 @@
+"""How `Network.population` adds a population to the core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spikelet import _core
+from spikelet._util.checks import fits, integer
+from spikelet.network.contents import NetworkContents
+from spikelet.network.population import Population, check_length, events_of
+from spikelet.neurons import NeuronModel
+from spikelet.sources import PoissonSource, RasterSource, SpikeSource
+
+__all__ = ["populate"]
+
+
+def populate(net: NetworkContents, n: Any, model: Any, name: str | None) -> Population:
+    """Check and add a population; see `Network.population`."""
+    n = integer("population", "n", n, 0, 2**32 - 1024)
+    name = f"{type(model).__name__}{len(net.populations)}" if name is None else str(name)
+    where, sim = f"population {name}", net.engine.sim
+    if isinstance(model, NeuronModel):
+        check_length(where, model, n)
+        kind = list(_core.neuron_models()).index(type(model).__name__)
+        index = sim.add_neurons(kind, n, model.arrays(), model.reset == "subtract")
+    elif isinstance(model, PoissonSource):
+        index = sim.add_poisson(n, fits(where, "rate", np.asarray(model.rate), n))
+    elif isinstance(model, (SpikeSource, RasterSource)):
+        index = sim.add_events(n, *events_of(net, model, n))
+    else:
+        msg = f"{where}: model must be a neuron model or a spike source, got {model!r}"
+        raise TypeError(msg)
+    net.engine.raster_starts[index] = net.engine.step
+    population = Population(net, index, n, model, name, None)
+    net.populations.append(population)
+    return population

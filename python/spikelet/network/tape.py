@@ -1,0 +1,284 @@
+"""Tapes: what recorders hold, in the core, in memory and on disk."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.network.base import NetworkBase
+from spikelet.network.population import Population, state_index
+from spikelet.network.projection import Projection
+from spikelet.recording import hdf5_access
+from spikelet.recording.hdf5_access import LAST, Arrays
+from spikelet.recording.hdf5_file import Layout, RecordingFile
+
+__all__ = ["SpikeTape", "StateTape", "Tape", "WeightTape"]
+
+Target = TypeVar("Target", Population, Projection)
+
+
+class Tape(ABC, Generic[Target]):
+    """The data of one recorder: what the core still holds, and what was taken from it, in memory or in a file.
+
+    If ranks share the network, the core holds what this rank owns. At the end of each run the ranks gather data in
+    memory, so that reading it needs no other rank. On disk, each rank has a file of its own.
+
+    Attributes
+    ----------
+    network : NetworkBase
+        The network.
+    target : Population or Projection
+        What is recorded.
+    what : str
+        "spikes", "weights" or the name of a state.
+    every : int
+        Interval between samples [steps].
+    earlier : list of Arrays
+        Data taken from the core and kept in memory.
+    file : RecordingFile or None
+        Where the data goes to instead.
+    name : str
+        Name of the group in the file.
+    """
+
+    kind: ClassVar[str]  # the core's kind of recorder
+
+    def __init__(self, network: NetworkBase, target: Target, what: str, every: int) -> None:
+        self.network = network
+        self.target: Target = target
+        self.what = what
+        self.every = every
+        self.earlier: list[Arrays] = []
+        self.file: RecordingFile | None = None
+        self.name = ""
+        self._engine = network.engine
+        self._index = -1  # in the core, among recorders of this kind
+
+    # What each kind does in its own way ---------------------------------------------------------------------------
+
+    @abstractmethod
+    def start(self) -> None:
+        """Make the core record from now on."""
+
+    @abstractmethod
+    def _from_core(self) -> Arrays:
+        """Return what the core of this rank holds."""
+
+    @abstractmethod
+    def _join(self, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any]) -> Arrays:
+        """Return the data of all ranks, given that of this rank."""
+
+    @abstractmethod
+    def layout(self) -> Layout:
+        """Return the layout of the group in a file."""
+
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape of the data of one stamp."""
+        return (len(self.target),)
+
+    @property
+    def title(self) -> str:
+        """Name of the recording: "E.spikes"."""
+        assert isinstance(self.target, Population)
+        return f"{self.target.name}.{self.what}"
+
+    def bytes_per_step(self) -> float:
+        """Return how many bytes a step records, as far as that is known in advance."""
+        layout = self.layout()
+        return (8 + np.dtype(layout.dtype).itemsize * layout.shape[0]) / self.every
+
+    # Reading ------------------------------------------------------------------------------------------------------
+
+    def blocks(self, start: int = -1, stop: int = LAST) -> Iterator[Arrays]:
+        """Yield the data with start < stamp <= stop [steps], in at least one piece of some megabytes."""
+        self._engine.require_idle()
+        if self.file is not None:
+            with self.file.group(self.name) as (group, n):
+                first, last = hdf5_access.span(group, n, start, stop)
+                yield from hdf5_access.blocks(group, first, last)
+        for stamps, data in (*self._memory(), self.held()):
+            first, last = np.searchsorted(stamps, (start, stop), side="right")
+            yield stamps[first:last], data[first:last]
+
+    def all(self) -> Arrays:
+        """Return all data of a tape without a file."""
+        self._engine.require_idle()
+        stamps, data = zip(*self._memory(), self.held(), strict=True)
+        return np.concatenate(stamps), np.concatenate(data)
+
+    def stamps(self) -> npt.NDArray[np.int64]:
+        """Return all stamps [steps]."""
+        self._engine.require_idle()
+        held = self.held()[0]
+        if self.file is not None:
+            with self.file.group(self.name) as (group, n):
+                return np.concatenate([group["stamps"][:n], held])
+        memory = [stamps for stamps, _ in self._memory()]
+        return np.concatenate([*memory, held]) if memory else held
+
+    def count(self) -> int:
+        """Return the number of stamps."""
+        self._engine.require_idle()
+        if self.file is not None:
+            return self.file.done[self.name][0] + len(self.held()[0])
+        earlier = sum(len(stamps) for stamps, _ in self.earlier)
+        return earlier + self._engine.sim.recorded_count(self.kind, self._index)
+
+    def held(self) -> Arrays:
+        """Return what the core holds and the file does not."""
+        stamps, data = self._from_core()
+        if self.file is None:
+            if self.network.ranks.size > 1:  # between runs everything has been gathered
+                data = np.empty((len(stamps), *self.shape()), data.dtype)
+            return stamps, data
+        # An interrupt may have struck after these were written and before the core forgot them.
+        new = int(np.searchsorted(stamps, self.file.done[self.name][1], side="right"))
+        return stamps[new:], data[new:]
+
+    def _memory(self) -> list[Arrays]:
+        """Return the data kept in memory as one piece."""
+        if len(self.earlier) > 1:
+            stamps, data = zip(*self.earlier, strict=True)
+            self.earlier = [(np.concatenate(stamps), np.concatenate(data))]
+        return self.earlier
+
+    # Changing -----------------------------------------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """Forget all data, in the file too."""
+        self._engine.require_idle()
+        if self.file is not None:
+            self.file.clear(self.name, self._engine.step)
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget the data in memory and in the core."""
+        self.earlier = []
+        self._engine.sim.clear_recorder(self.kind, self._index)
+
+    def gather(self) -> None:
+        """Gather what the ranks hold; collective, at the end of a run."""
+        self.earlier.append(self._join(*self._from_core()))
+        self._engine.sim.clear_recorder(self.kind, self._index)
+
+    def write_to(self, file: RecordingFile) -> None:
+        """Record to a new group of a file; collective."""
+        name = None
+        try:
+            with self.network.ranks.all_or_none("recording to a file"):
+                name = file.add(self.title, self.layout(), self._engine.step)
+        except BaseException:
+            if name is not None:  # another rank failed
+                file.remove(name)
+            raise
+        self.file, self.name = file, name
+
+    def go_on(self, file: RecordingFile, name: str) -> None:
+        """Record to an existing group of a file, after a load."""
+        self.file, self.name = file, name
+        file.layouts[name] = self.layout()
+
+    def _owned(self) -> npt.NDArray[np.bool_]:
+        """Return which elements of the target population this rank owns."""
+        assert isinstance(self.target, Population)
+        begin, end = self._engine.sim.own(self.target.index)
+        return np.asarray((self.target.ids >= begin) & (self.target.ids < end))
+
+
+class SpikeTape(Tape[Population]):
+    """Spikes of a population or of a part of it: stamps and ids."""
+
+    kind = "spikes"
+
+    def start(self) -> None:
+        """Make the core record from now on."""
+        wanted = np.zeros(0 if self.target.whole else self.target.size, dtype=bool)
+        if not self.target.whole:
+            wanted[self.target.ids] = True
+        self._index = self._engine.sim.record_spikes(self.target.index, wanted)
+
+    def _from_core(self) -> Arrays:
+        return self._engine.sim.recorded_spikes(self._index)
+
+    def _join(self, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any]) -> Arrays:
+        parts = self.network.ranks.gather(self.title, (stamps, data))
+        stamps, data = (np.concatenate(x) for x in zip(*parts, strict=True))
+        order = np.lexsort((data, stamps))
+        return stamps[order], data[order]
+
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape of the data of one stamp: an id."""
+        return ()
+
+    def layout(self) -> Layout:
+        """Return the layout of the group in a file."""
+        elements = {} if self.target.whole else {"elements": self.target.ids}
+        return Layout("spikes", "u4", (), _about(self.target, "spikes"), elements)
+
+    def bytes_per_step(self) -> float:
+        """Return 0: the number of spikes is not known in advance."""
+        return 0.0
+
+
+class StateTape(Tape[Population]):
+    """Samples of a state of a population or of a part of it."""
+
+    kind = "state"
+
+    def start(self) -> None:
+        """Make the core record from now on."""
+        state = state_index(self.target, self.what)
+        ids = self.target.ids[self._owned()]
+        self._index = self._engine.sim.record_state(self.target.index, state, ids, self.every)
+
+    def _from_core(self) -> Arrays:
+        return self._engine.sim.recorded_states(self._index)
+
+    def _join(self, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any]) -> Arrays:
+        whole = np.empty((len(stamps), len(self.target)), data.dtype)
+        for owned, values in self.network.ranks.gather(self.title, (self._owned(), data)):
+            whole[:, owned] = values
+        return stamps, whole
+
+    def layout(self) -> Layout:
+        """Return the layout of the group in a file."""
+        about = {**_about(self.target, self.what), "every": self.every}
+        ids = self.target.ids[self._owned()]
+        return Layout("state", self.network.dtype, (len(ids),), about, {"elements": ids})
+
+
+class WeightTape(Tape[Projection]):
+    """Samples of the weights of a projection."""
+
+    kind = "weights"
+
+    def start(self) -> None:
+        """Make the core record from now on."""
+        self._index = self._engine.sim.record_weights(self.target.index, self.every)
+
+    def _from_core(self) -> Arrays:
+        return self._engine.sim.recorded_weights(self._index)
+
+    def _join(self, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any]) -> Arrays:
+        if len(stamps) == 0:  # on all ranks
+            return stamps, np.empty((0, len(self.target)), data.dtype)
+        return stamps, self.target.synapses.whole("recorded weights", data)
+
+    def layout(self) -> Layout:
+        """Return the layout of the group in a file."""
+        ends = {"pre": self.target.pre.name, "post": self.target.post.name, "every": self.every}
+        count = self._engine.sim.projection_size(self.target.index)
+        return Layout("weights", self.network.dtype, (count,), ends)
+
+    @property
+    def title(self) -> str:
+        """Name of the recording: "E-I.weights"."""
+        return f"{self.target.pre.name}-{self.target.post.name}.weights"
+
+
+def _about(target: Population, what: str) -> dict[str, Any]:
+    return {"population": target.name, "size": target.size, "what": what}
