@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikelet.encode import Events, _check_all, _number_array, _scalar, _series
+from spikelet._util.checks import check_all, real_array, scalar, series
+from spikelet.encode import Events
 
 __all__ = ["count", "first_spike", "population_vector", "rate"]
 
@@ -68,7 +69,7 @@ def rate(spikes: ArrayLike | Events, dt: float) -> NDArray[np.float64]:
     -------
     float64 array ``[...]``
     """
-    seconds = _scalar("decode.rate", "dt", dt, "> 0", "ms") / 1000
+    seconds = scalar("decode.rate", "dt", dt, "> 0", "ms") / 1000
     counts = _count("decode.rate", spikes)
     steps = spikes.steps if isinstance(spikes, Events) else len(np.asarray(spikes))
     return counts / (steps * seconds)
@@ -100,13 +101,13 @@ def population_vector(activity: ArrayLike | Events, preferred: ArrayLike) -> NDA
     if isinstance(activity, Events):
         weights: NDArray[Any] = count(activity)
     else:
-        weights = _number_array(name, "activity", activity)
+        weights = real_array(name, "activity", activity)
         if weights.dtype in (np.uint8, np.bool_) and weights.ndim > 1:
             weights = _count(name, weights)
         inside = (weights >= 0) & (weights < np.inf)
-        _check_all(name, "activity", weights, inside, "must be finite and >= 0")
-    values = _number_array(name, "preferred", preferred).astype(np.float64)
-    _check_all(name, "preferred", values, np.isfinite(values), "must be finite")
+        check_all(name, "activity", weights, inside, "must be finite and >= 0")
+    values = real_array(name, "preferred", preferred).astype(np.float64)
+    check_all(name, "preferred", values, np.isfinite(values), "must be finite")
     if values.ndim not in (1, 2) or weights.shape[-1:] != values.shape[:1]:
         shapes = f"activity [..., n] of shape {weights.shape} and preferred of {values.shape}"
         raise ValueError(f"{name}: preferred must be [n] or [n, d], got {shapes}")
@@ -118,10 +119,10 @@ def population_vector(activity: ArrayLike | Events, preferred: ArrayLike) -> NDA
 
 
 def _raster(name: str, spikes: ArrayLike) -> NDArray[Any]:
-    raster = _series(name, "spikes", spikes)
+    raster = series(name, "spikes", spikes)
     if raster.dtype.kind in "if":  # a NaN or an infinity is no whole number either
         whole = (raster >= 0) & (np.isfinite(raster)) & (raster == np.floor(raster))
-        _check_all(name, "spikes", raster, whole, "must be whole numbers >= 0")
+        check_all(name, "spikes", raster, whole, "must be whole numbers >= 0")
     return raster
 
 

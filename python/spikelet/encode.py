@@ -20,13 +20,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, SupportsIndex, TypeAlias
+from typing import Literal, SupportsIndex, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core
-from spikelet._util.checks import fail, integer, numbers, require
+from spikelet._util.checks import (
+    check_all,
+    choice,
+    fail,
+    integer,
+    real_array,
+    scalar,
+    series,
+)
 
 __all__ = ["Events", "burst", "delta", "latency", "phase", "poisson", "population", "rate"]
 __all__ += ["receptive_fields"]
@@ -62,7 +70,7 @@ class Events:
             if values.dtype.kind not in "iu" and values.size:
                 raise TypeError(f"Events: {name} must be integers, got dtype {values.dtype}")
             inside = (values >= low) & (values <= high)
-            _check_all("Events", name, values, inside, f"must lie in [{low}, {high}]")
+            check_all("Events", name, values, inside, f"must lie in [{low}, {high}]")
             object.__setattr__(self, name, values.astype(np.int64, copy=False))
         if self.times.ndim != 1 or self.times.shape != self.ids.shape:
             shapes = f"{self.times.shape} and {self.ids.shape}"
@@ -76,7 +84,7 @@ class Events:
     @classmethod
     def from_raster(cls, raster: ArrayLike) -> Events:
         """List the non-zero elements of a raster ``[T, ...]``."""
-        array = _series("Events.from_raster", "raster", raster)
+        array = series("Events.from_raster", "raster", raster)
         flat = array if array.dtype == np.uint8 else array != 0
         return cls(*_core.encode_spike_list(flat, len(array)), len(array), array.shape[1:])
 
@@ -88,7 +96,7 @@ class Events:
 
     def times_ms(self, dt: float) -> NDArray[np.float64]:
         """Return the stamps in ms, for steps of `dt` ms."""
-        return self.times.astype(np.float64) * _scalar("Events.times_ms", "dt", dt, "> 0", "ms")
+        return self.times.astype(np.float64) * scalar("Events.times_ms", "dt", dt, "> 0", "ms")
 
 
 Spikes: TypeAlias = NDArray[np.uint8] | Events
@@ -117,7 +125,7 @@ def rate(
     Source: Guo et al., Neural coding in spiking neural networks, Front. Neurosci. 15:638474 (2021).
     """
     values, n_steps, key = _arguments("rate", x, steps, seed)
-    p = values * _scalar("encode.rate", "max_prob", max_prob, "in [0, 1]")
+    p = values * scalar("encode.rate", "max_prob", max_prob, "in [0, 1]")
     return _bernoulli(p, n_steps, key, as_events)
 
 
@@ -152,8 +160,8 @@ def poisson(
     plasticity, Front. Comput. Neurosci. 9:99 (2015).
     """
     values, n_steps, key = _arguments("poisson", x, steps, seed)
-    hertz = _scalar("encode.poisson", "max_rate", max_rate, ">= 0", "Hz")
-    seconds = _scalar("encode.poisson", "dt", dt, "> 0", "ms") / 1000
+    hertz = scalar("encode.poisson", "max_rate", max_rate, ">= 0", "Hz")
+    seconds = scalar("encode.poisson", "dt", dt, "> 0", "ms") / 1000
     return _bernoulli(-np.expm1(-values * hertz * seconds), n_steps, key, as_events)
 
 
@@ -190,11 +198,11 @@ def latency(
     (2001).
     """
     values, n_steps, _ = _arguments("latency", x, steps, seed)
-    _choice("encode.latency", "code", code, "linear", "log")
+    choice("encode.latency", "code", code, "linear", "log")
     if tau is None:
         tau = max(n_steps - 1, 1) / 5
-    constant = _scalar("encode.latency", "tau", tau, "> 0") if code == "log" else math.inf
-    limit = _scalar("encode.latency", "threshold", threshold, "in [0, 1]")
+    constant = scalar("encode.latency", "tau", tau, "> 0") if code == "log" else math.inf
+    limit = scalar("encode.latency", "threshold", threshold, "in [0, 1]")
     raster = _core.encode_latency(values, n_steps, constant, limit)
     return _shaped(raster, values.shape, as_events)
 
@@ -305,13 +313,13 @@ def delta(
     Source: Miskowicz, Send-on-delta concept, Sensors 6:49 (2006); the reference moves in thresholds
     as in event cameras (Lichtsteiner et al., IEEE J. Solid-State Circuits 43:566, 2008).
     """
-    values = _series("encode.delta", "x", x).astype(np.float64, copy=False)
-    _check_all("encode.delta", "x", values, np.isfinite(values), "must be finite")
+    values = series("encode.delta", "x", x).astype(np.float64, copy=False)
+    check_all("encode.delta", "x", values, np.isfinite(values), "must be finite")
     length = len(values)
     if steps is not None and integer("encode.delta", "steps", steps, 1) != length:
         fail("encode.delta", "steps", steps, f"must be the length of x, {length}")
     integer("encode.delta", "seed", seed, 0, _MAX_SEED)
-    distance = _scalar("encode.delta", "threshold", threshold, "> 0")
+    distance = scalar("encode.delta", "threshold", threshold, "> 0")
     raster = _core.encode_delta(values, length, distance)
     return _shaped(raster, (*values.shape[1:], 2), as_events)
 
@@ -357,8 +365,8 @@ def population(
     """
     values, n_steps, key = _arguments("population", x, steps, seed)
     centres, width = receptive_fields(n, beta=beta)
-    _choice("encode.population", "code", code, "latency", "rate")
-    limit = _scalar("encode.population", "threshold", threshold, "in [0, 1]")
+    choice("encode.population", "code", code, "latency", "rate")
+    limit = scalar("encode.population", "threshold", threshold, "in [0, 1]")
     activation = np.exp(-0.5 * ((values[..., np.newaxis] - centres) / width) ** 2)
     if code == "rate":
         return _bernoulli(np.where(activation > limit, activation, 0), n_steps, key, as_events)
@@ -373,7 +381,7 @@ def receptive_fields(n: int = 8, *, beta: float = 1.5) -> tuple[NDArray[np.float
     """
     distance = 1 / (integer("encode.population", "n", n, 3) - 2)
     centres = (np.arange(n, dtype=np.float64) - 0.5) * distance
-    return centres, distance / _scalar("encode.population", "beta", beta, "> 0")
+    return centres, distance / scalar("encode.population", "beta", beta, "> 0")
 
 
 def _bernoulli(p: NDArray[np.float64], steps: int, seed: int, as_events: bool) -> Spikes:
@@ -392,49 +400,6 @@ def _arguments(
 ) -> tuple[NDArray[np.float64], int, int]:
     """Check what every encoder takes; x comes back as contiguous float64."""
     where = f"encode.{name}"
-    values = _number_array(where, "x", x).astype(np.float64, order="C", copy=False)
-    _check_all(where, "x", values, (values >= 0) & (values <= 1), "must lie in [0, 1]")
+    values = real_array(where, "x", x).astype(np.float64, order="C", copy=False)
+    check_all(where, "x", values, (values >= 0) & (values <= 1), "must lie in [0, 1]")
     return values, integer(where, "steps", steps, 1), integer(where, "seed", seed, 0, _MAX_SEED)
-
-
-def _number_array(where: str, argument: str, values: ArrayLike) -> NDArray[Any]:
-    """Return an array of real numbers of any kind."""
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f"{where}: {argument} must be a rectangular array ({error})") from None
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{where}: {argument} must hold real numbers, got dtype {array.dtype}")
-    return array
-
-
-def _series(where: str, argument: str, values: ArrayLike) -> NDArray[Any]:
-    """Return an array of real numbers with a time axis, ``[T, ...]``, T >= 1."""
-    array = _number_array(where, argument, values)
-    if array.ndim == 0 or len(array) == 0:
-        fail(where, argument, array.shape, "must be [T, ...] with T >= 1; its shape")
-    return array
-
-
-def _check_all(
-    where: str, argument: str, values: NDArray[Any], ok: NDArray[np.bool_], rule: str
-) -> None:
-    """Raise a ValueError that names the first value that is not `ok`, and its index."""
-    if not ok.all():
-        index = tuple(int(i) for i in np.argwhere(~ok)[0])
-        raise ValueError(f"{where}: {argument} {rule}, got {values[index]} at index {index}")
-
-
-def _scalar(where: str, argument: str, value: Any, rule: str, unit: str = "") -> float:
-    """Return one number, or the magnitude of a quantity, for which `rule` holds."""
-    number = numbers(where, argument, value, unit)
-    if number.ndim != 0:
-        fail(where, argument, number.shape, "must be one number; its shape")
-    require(where, argument, number, rule)
-    return float(number)
-
-
-def _choice(where: str, argument: str, value: object, *choices: str) -> None:
-    """Check that `value` is one of `choices`."""
-    if value not in choices:
-        fail(where, argument, value, f"must be one of {', '.join(map(repr, choices))}")

@@ -1,4 +1,4 @@
-"""Module paths of 0.1 that moved in 0.2: they import with a DeprecationWarning until 0.3."""
+"""Module paths of 0.1 that moved in 0.2; the old ones import with a DeprecationWarning until 0.3."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Redirect(Loader):
     def exec_module(self, module: ModuleType) -> None:
         name = module.__name__
         warnings.warn(
-            f"{name} is now {MOVED[name]}; the old path goes in 0.3",
+            f"{name} has moved to {MOVED[name]}; the old path will be removed in 0.3",
             DeprecationWarning,
             stacklevel=2,
         )
@@ -42,5 +42,5 @@ class _Finder(MetaPathFinder):
 
 
 def install() -> None:
-    """Let the import system know the old paths."""
+    """Make the old paths importable."""
     sys.meta_path.append(_Finder())

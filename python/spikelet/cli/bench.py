@@ -10,7 +10,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier
@@ -23,9 +23,16 @@ import spikelet as sl
 from spikelet._util.checks import fail, integer
 from spikelet._util.threads import default_threads
 from spikelet.cli.bench_networks import NETWORKS, BenchNetwork, Built
-from spikelet.cli.bench_report import describe_reference, introduce, print_table, tell, threads_text
+from spikelet.cli.bench_report import (
+    announce,
+    describe_reference,
+    introduce,
+    print_table,
+    threads_text,
+)
+from spikelet.cli.bench_rows import Cases, Record, Row
 
-__all__ = ["REFERENCE", "Row", "copy_bandwidth", "machine", "run"]
+__all__ = ["REFERENCE", "copy_bandwidth", "machine", "run"]
 
 REFERENCE = Path(__file__).with_name("bench_reference.json")
 QUICK = 0.1
@@ -35,57 +42,6 @@ RATE_TOLERANCE = {"full": 0.05, "quick": 0.2}
 agree: to 2 % (full) and 9 % (quick) when potentials are changed by 0.0001 mV."""
 SYNAPSE_TOLERANCE = 0.001
 LEAST_RUNS, MOST_RUNS, ENOUGH = 3, 10, 1.0  # [1, 1, s]
-
-Record = dict[str, Any]
-Cases = dict[tuple[str, str], Record]
-
-
-@dataclass(frozen=True)
-class Row:
-    """What one network did with one number of threads.
-
-    Parameters
-    ----------
-    network : str
-        Its name.
-    threads : int
-        Number of threads.
-    role : "one" or "all"
-        With which row of the reference it is compared.
-    build_s : float
-        To create it and to lay it out [s].
-    wall_s : float
-        The shortest of `runs` simulations of `model_s` [s].
-    model_s : float
-        Simulated time [s].
-    runs : int
-        Simulations from the start; all gave the same spikes.
-    real_time_factor : float
-        Wall time by simulated time: below 1 is faster than real time.
-    ns_per_event : float
-        Wall time by synaptic events, which are spikes times mean out-degree.
-    neurons, synapses, spikes : int
-        Their numbers.
-    rate_hz : float
-        Mean rate of all neurons [Hz].
-    spikes_crc : int
-        Checksum of all spikes.
-    """
-
-    network: str
-    threads: int
-    role: str
-    build_s: float
-    wall_s: float
-    model_s: float
-    runs: int
-    real_time_factor: float
-    ns_per_event: float
-    neurons: int
-    synapses: int
-    spikes: int
-    rate_hz: float
-    spikes_crc: int
 
 
 def run(
@@ -245,9 +201,9 @@ def _measure_all(networks: Sequence[BenchNetwork], threads: int, mode: str) -> l
     rows = []
     for network in networks:
         for role, n in (("one", 1), ("all", threads))[: 1 if threads == 1 else 2]:
-            tell(f"{network.title}, {threads_text(n)} ...")
+            announce(f"{network.title}, {threads_text(n)} ...")
             rows.append(_measure(network, n, role, mode))
-    tell("")
+    announce("")
     return rows
 
 

@@ -1,17 +1,15 @@
-"""What ``spikelet bench`` prints."""
+"""The output of ``spikelet bench``."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from spikelet._util.tables import table
 from spikelet.cli.bench_networks import NETWORKS
+from spikelet.cli.bench_rows import Cases, Record, Row
 
-if TYPE_CHECKING:
-    from spikelet.cli.bench import Cases, Record, Row
-
-__all__ = ["describe_reference", "introduce", "print_table", "tell", "threads_text"]
+__all__ = ["announce", "describe_reference", "introduce", "print_table", "threads_text"]
 
 _COLUMNS = (
     "network", "threads", "build s", "wall s", "real-time factor", "ns/event", "reference", "ratio",
@@ -19,12 +17,12 @@ _COLUMNS = (
 
 
 def threads_text(n: int) -> str:
-    """Return the number with its noun."""
+    """Return the number of threads with its noun."""
     return f"{n} thread{'' if n == 1 else 's'}"
 
 
-def tell(text: str) -> None:
-    """Show what is going on, where somebody looks; each text replaces the one before."""
+def announce(text: str) -> None:
+    """Show the current activity on a terminal; each text replaces the previous one."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
@@ -89,34 +87,5 @@ def _lines(rows: Sequence[Row], reference: Cases, wrong: dict[str, str]) -> list
 
 
 def print_table(rows: Sequence[Row], reference: Cases, wrong: dict[str, str]) -> None:
-    """Print a line for each row; no speed of a network that is in `wrong`. With rich, if it is installed."""
-    lines = _lines(rows, reference, wrong)
-    draw: Callable[[list[list[str]]], None] = _plain
-    try:
-        import rich.table  # noqa: F401, PLC0415  # an extra
-
-        draw = _rich
-    except ImportError:
-        pass
-    draw(lines)
-
-
-def _rich(lines: list[list[str]]) -> None:
-    from rich import box  # noqa: PLC0415  # an extra
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-
-    console = Console(width=None if sys.stdout.isatty() else 100)
-    table = Table(box=box.SIMPLE_HEAD, padding=0)  # 80 columns
-    for k, name in enumerate(_COLUMNS):
-        table.add_column(name, justify="left" if k == 0 else "right", no_wrap=k == 0)
-    for line in lines:
-        table.add_row(*line)
-    console.print(table)
-
-
-def _plain(lines: list[list[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(_COLUMNS, *lines, strict=True)]
-    for line in (list(_COLUMNS), *lines):
-        cells = [text.rjust(width) for text, width in zip(line, widths, strict=True)]
-        print("  ".join([line[0].ljust(widths[0]), *cells[1:]]).rstrip())
+    """Print a line for each row; a network in `wrong` gets no speed."""
+    print(f"\n{table(_COLUMNS, _lines(rows, reference, wrong))}\n")

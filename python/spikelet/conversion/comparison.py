@@ -83,7 +83,7 @@ class Comparison:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw accuracy against T: `spikelet.plot.accuracy_curve`."""
-        from spikelet.plot.layers import accuracy_curve as draw  # noqa: PLC0415  # imports this module
+        from spikelet.plot.layers import accuracy_curve as draw  # noqa: PLC0415  # only where it is used
 
         return draw(self, ax=ax)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -107,18 +106,6 @@ class ConvertedModel(SpikingModel):
         return report(self, self.ann, np.asarray(x), steps, labels=labels)
 
 
-@dataclass(frozen=True)
-class _Request:
-    """Arguments of `convert`, checked."""
-
-    method: str
-    neuron: str
-    options: Options
-    coding: str
-    seed: int
-    run_options: Mapping[str, Any] = field(default_factory=dict)
-
-
 def convert(
     ann: Any,
     calibration: ArrayLike,
@@ -218,7 +205,7 @@ def convert(
     names = [n.name for n in graph if isinstance(n.layer, ReLU)]
     kept = _kept(where, keep, names)
     if not set(names) - kept:
-        fail(where, "ann", names, "must have a ReLU that becomes spiking; its neurons are")
+        fail(where, "ann", names, "must have a ReLU that becomes spiking", got="only the ReLUs")
     scale = float(np.abs(x).max())
     analog = SpikingModel(graph, dtype=dtype, threads=threads)
     run_options = {} if coding == "direct" else {"coding": coding, "seed": seed}
@@ -249,7 +236,7 @@ def _calibration(where: str, calibration: ArrayLike) -> Floats:
         msg = f"{where}: calibration must be an array of numbers, got dtype {x.dtype}"
         raise TypeError(msg)
     if x.ndim < 2 or x.size == 0:
-        fail(where, "calibration", x.shape, "must be [N, ...] and not empty; its shape")
+        fail(where, "calibration", x.shape, "must be [N, ...] and not empty", got="shape")
     x = np.ascontiguousarray(x, np.float32)
     if not np.isfinite(x).all():
         fail(where, "calibration", float(x[~np.isfinite(x)][0]), "must be finite")
@@ -258,7 +245,8 @@ def _calibration(where: str, calibration: ArrayLike) -> Floats:
             where,
             "calibration",
             float(x.flat[0]),
-            "must not be constant: it would tell nothing; all its values are",
+            "must not be constant",
+            got="nothing but",
         )
     return x
 

@@ -98,7 +98,7 @@ class AccuracyCurve:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw it: `spikelet.plot.accuracy_curve`."""
-        from spikelet.plot.layers import accuracy_curve as draw  # noqa: PLC0415  # imports this module
+        from spikelet.plot.layers import accuracy_curve as draw  # noqa: PLC0415  # only where it is used
 
         return draw(self, ax=ax)
 

@@ -24,8 +24,8 @@ import numpy as np
 
 from spikelet.conversion.calibration import Calibration, Floats
 from spikelet.conversion.neurons import NEURONS
-from spikelet.conversion.refit import refit
 from spikelet.conversion.thresholds import usable
+from spikelet.conversion.weight_correction import correct_weights
 from spikelet.layers import Layer, Neuron, PredictiveIF
 from spikelet.layers.graph import INPUT
 from spikelet.layers.spiking_model import SpikingModel
@@ -74,7 +74,7 @@ def fitted(cal: Calibration, neuron: str) -> dict[str, Layer]:
     changes: dict[str, Layer] = {}
     for name in cal.neurons:
         potentials = cal.potentials(name)
-        changes.update(refit(cal, name, potentials, changes))
+        changes.update(correct_weights(cal, name, potentials, changes))
         first = round(_LAG * depths[name])
         end = cal.steps - round(_LAG * (last - depths[name]))
         if end - first < max(1, cal.steps // 2):  # deeper than it has steps

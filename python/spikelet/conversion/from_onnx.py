@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from spikelet._util.checks import fail
+from spikelet._util.extras import extra
 from spikelet.conversion.building import (
     ERRORS,
     Builder,
@@ -64,16 +65,13 @@ def read_onnx(model: Any, example_shape: Iterable[int] | None = None) -> tuple[G
     ImportError
         Without onnx: ``pip install 'spikelet[onnx]'``.
     """
-    try:
-        import onnx  # noqa: PLC0415  # an extra, and slow to import
-        import onnx.inliner  # noqa: PLC0415
-        from google.protobuf.message import DecodeError  # noqa: PLC0415
-    except ImportError:
-        raise ImportError("read_onnx needs onnx: pip install 'spikelet[onnx]'") from None
+    onnx = extra("onnx", "read_onnx", "onnx")
+    inliner = extra("onnx.inliner", "read_onnx", "onnx")
+    protobuf = extra("google.protobuf.message", "read_onnx", "onnx")
     if isinstance(model, str | os.PathLike):
         try:
             model = onnx.load(model)
-        except (*ERRORS, DecodeError) as error:
+        except (*ERRORS, protobuf.DecodeError) as error:
             msg = f"{_READER}: '{os.fspath(model)}' must hold an ONNX model ({error})"
             raise ValueError(msg) from None
     if not isinstance(model, onnx.ModelProto):
@@ -84,7 +82,7 @@ def read_onnx(model: Any, example_shape: Iterable[int] | None = None) -> tuple[G
     except (*ERRORS, onnx.checker.ValidationError) as error:
         raise ValueError(f"{_READER}: the model is not valid: {error}") from None
     if model.functions:
-        model = onnx.inliner.inline_local_functions(model)
+        model = inliner.inline_local_functions(model)
     reader = _Reader(onnx, model, example_shape)
     return reader.graph(), reader.shape
 

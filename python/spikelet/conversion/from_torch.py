@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from spikelet._util.extras import extra
 from spikelet.conversion.building import input_shape
 from spikelet.layers.graph import Graph
 
@@ -46,10 +47,7 @@ def read_torch(module: Any, example_shape: Iterable[int]) -> Graph:
     ImportError
         Without PyTorch: ``pip install 'spikelet[torch]'``.
     """
-    try:
-        import torch  # noqa: PLC0415  # an extra, and slow to import
-    except ImportError:
-        raise ImportError("read_torch needs PyTorch: pip install 'spikelet[torch]'") from None
+    torch = extra("torch", "read_torch", "torch")
     from spikelet.conversion import torch_tracing  # noqa: PLC0415
 
     if isinstance(module, torch.jit.ScriptModule):

@@ -233,7 +233,7 @@ class HybridSearch:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw it: `spikelet.plot.hybrid_search`."""
-        from spikelet.plot.layers import hybrid_search  # noqa: PLC0415  # imports this module
+        from spikelet.plot.layers import hybrid_search  # noqa: PLC0415  # only where it is used
 
         return hybrid_search(self, ax=ax)
 

@@ -150,7 +150,7 @@ class ConversionReport:
 
     def plot(self, figure: Figure | None = None) -> Figure:
         """Draw it: `spikelet.plot.conversion_report`."""
-        from spikelet.plot.layers import conversion_report  # noqa: PLC0415  # imports this module
+        from spikelet.plot.layers import conversion_report  # noqa: PLC0415  # only where it is used
 
         return conversion_report(self, figure=figure)
 

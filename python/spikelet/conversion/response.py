@@ -95,7 +95,7 @@ class Decisions:
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw it: `spikelet.plot.response_times`."""
-        from spikelet.plot.layers import response_times  # noqa: PLC0415  # an extra
+        from spikelet.plot.layers import response_times  # noqa: PLC0415  # only where it is used
 
         return response_times(self, ax=ax)
 
@@ -146,7 +146,7 @@ def steps_to_decision(
     truth = check_labels(where, labels, samples, outputs_of(snn, samples))
     waits = waiting(snn, run_args)
     if waits:
-        fail(where, "snn", waits, "must not have a ReLU that waits for spikes; there is")
+        fail(where, "snn", waits, "must not have a ReLU that waits for spikes", got="layer")
     lag = None if delay is None else integer(where, "delay", delay, 0)
     decision, margin = trajectory(snn, samples, lag, run_args)
     changed = decision != decision[-1]

@@ -115,7 +115,7 @@ def read(path: str | os.PathLike[str]) -> Description:
     if not isinstance(data.get("points", []), list):
         fail(where, "points", data["points"], "must be an array of tables")
     if ("grid" in data) == ("points" in data):
-        fail(where, "grid", sorted(data), "or points must be there, and not both; keys")
+        fail(where, "exactly one of grid and points", sorted(data), "is required", got="keys")
     grid = data["points"] if "points" in data else _axes(where, data["grid"])
     options: dict[str, Any] = {
         key: data[key]

@@ -1,4 +1,4 @@
-"""What a sweep gives back."""
+"""The results of a sweep."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, overload
 
 import numpy as np
 
-from spikelet.experiments import tables
+from spikelet.experiments import hdf5, tables
+from spikelet.experiments.dataset import to_dataset
 from spikelet.experiments.grid import Run
 from spikelet.experiments.journal import Entry
 from spikelet.experiments.record import Arrays, Record
@@ -183,9 +184,13 @@ class SweepResult(Sequence[RunResult]):
         ValueError
             If the runs are not all combinations of their parameters' values.
         """
-        from spikelet.experiments.dataset import to_dataset  # noqa: PLC0415  # only where it is used
-
-        return to_dataset(self)
+        records = self._shorts()
+        done = (
+            run for run, record in zip(self.runs, records, strict=True) if record.status == "done"
+        )
+        first = next(done, None)
+        names = () if first is None else tuple(self._found(first.key).arrays)
+        return to_dataset(self.runs, records, self.fixed, names, self.arrays)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one HDF5 file with all runs; it replaces the file of that name when it is complete.
@@ -196,9 +201,8 @@ class SweepResult(Sequence[RunResult]):
             File. It has a group for each run, ``runs/00000``, whose attributes are parameters, seed, scalars, status,
             version, SIMD level and host, and whose datasets are the arrays; and the columns of `table` in ``table``.
         """
-        from spikelet.experiments.hdf5 import save  # noqa: PLC0415  # only where it is used
-
-        save(self, path)
+        records = (one.record for one in self)
+        hdf5.save(self.runs, records, tables.columns(self.runs, self._shorts()), path)
 
     @property
     def complete(self) -> bool:

@@ -17,7 +17,7 @@ from spikelet._core import __version__, simd_level
 from spikelet.experiments.grid import Run
 from spikelet.experiments.journal import Pieces, pack
 from spikelet.experiments.record import Record
-from spikelet.experiments.returned import results
+from spikelet.experiments.return_values import scalars_and_arrays
 from spikelet.experiments.store import Place
 from spikelet.ranks import alone
 
@@ -52,9 +52,9 @@ def perform(
     about: dict[str, Any] = {}
     try:
         with _threads(threads), alone():  # the ranks of an executor do different runs
-            value = _returned(function, run)
+            value = _call(function, run)
         about = _about(start)
-        scalars, arrays = results(value)
+        scalars, arrays = scalars_and_arrays(value)
         if copy:
             arrays = {name: array.copy(order="K") for name, array in arrays.items()}
         record = Record("done", scalars, arrays, **about)
@@ -115,7 +115,7 @@ def run_batch(
     return outcomes
 
 
-def _returned(function: Callable[..., Any], run: Run) -> Any:
+def _call(function: Callable[..., Any], run: Run) -> Any:
     """Call the function; a child that it forked ends here, or it would do the other runs too."""
     process, status = os.getpid(), 1
     try:

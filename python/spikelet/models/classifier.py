@@ -7,18 +7,17 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-try:
+from spikelet._util.checks import choice
+from spikelet._util.extras import needs
+from spikelet.models.diehl_cook import DiehlCook
+from spikelet.models.voting import assign, classify
+from spikelet.models.winner_take_all import WinnerTakeAll
+
+with needs("STDPClassifier", "learn"):
     from sklearn.base import BaseEstimator, ClassifierMixin
     from sklearn.utils import check_random_state
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, validate_data
-except ImportError:
-    raise ImportError("STDPClassifier needs scikit-learn: pip install 'spikelet[learn]'") from None
-
-from spikelet._util.checks import fail
-from spikelet.models.diehl_cook import DiehlCook
-from spikelet.models.voting import assign, classify
-from spikelet.models.winner_take_all import WinnerTakeAll
 
 __all__ = ["STDPClassifier"]
 
@@ -98,8 +97,7 @@ class STDPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # u
         """
         samples, labels = validate_data(self, X, y)
         check_classification_targets(labels)
-        if self.network not in NETWORKS:
-            fail("STDPClassifier", "network", self.network, f"must be one of {list(NETWORKS)}")
+        choice("STDPClassifier", "network", self.network, *NETWORKS)
         if (samples < 0).any():
             lowest = float(samples.min())
             raise ValueError(f"Negative values in data passed to STDPClassifier.fit: {lowest}")

@@ -400,7 +400,7 @@ class ConvSTDP:
     def _images(self, where: str, images: ArrayLike) -> Floats:
         shape, (height, width) = np.shape(images), self.shape
         if len(shape) != 3 or shape[1:] != self.shape:
-            fail(where, "images", shape, f"must be [n, {height}, {width}]; its shape")
+            fail(where, "images", shape, f"must be [n, {height}, {width}]", got="shape")
         return brightness(where, images, height * width).reshape(shape)
 
     def _core(self, k: int, weights: NDArray[Any], thresholds: NDArray[Any]) -> _core.ConvStdp:

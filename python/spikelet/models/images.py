@@ -37,15 +37,27 @@ def brightness(where: str, images: ArrayLike, n_pixels: int | None = None) -> ND
     if array.dtype.kind not in "buif":
         raise TypeError(f"{where}: images must be an array of numbers, got {array.dtype}")
     if array.ndim < 2:
-        fail(where, "images", array.shape, "must be [n, ...], one row of pixels an image; shape")
+        fail(
+            where,
+            "images",
+            array.shape,
+            "must be [n, ...], one row of pixels for each image",
+            got="shape",
+        )
     flat = array.reshape(len(array), -1) if array.size else array.reshape(len(array), n_pixels or 0)
     if n_pixels is not None and flat.shape[1] != n_pixels:
-        fail(where, "images", array.shape, f"must have {n_pixels} pixels each; shape")
+        fail(where, "images", array.shape, f"must have {n_pixels} pixels each", got="shape")
     if array.dtype == np.uint8:
         return np.ascontiguousarray(flat, np.float32) / np.float32(255)
     flat = np.ascontiguousarray(flat, np.float32)
     bad = ~((flat >= 0) & (flat <= 1))  # NaN included
     if bad.any():
         k = int(np.flatnonzero(bad.any(axis=1))[0])
-        fail(where, "images", float(flat[bad][0]), f"must be in [0, 1], or uint8; image {k}")
+        fail(
+            where,
+            "images",
+            float(flat[bad][0]),
+            "must be in [0, 1], or uint8",
+            got=f"image {k} with",
+        )
     return flat

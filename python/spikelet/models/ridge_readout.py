@@ -51,7 +51,10 @@ class RidgeReadout:
         x, y = self._features(where, features), np.asarray(labels)
         if y.shape != (len(x),) or y.dtype.kind not in "iu":
             fail(
-                where, "labels", (y.dtype.name, y.shape), f"must be integers, [{len(x)}]; they are"
+                where,
+                "labels",
+                f"{y.dtype.name} {y.shape}",
+                f"must be integers, one for each of {len(x)} rows",
             )
         if y.size and not (y.min() >= 0 and y.max() < self.n_classes):
             bad = int(y[(y < 0) | (y >= self.n_classes)][0])
@@ -128,7 +131,7 @@ class RidgeReadout:
         wanted = self._origin.shape if self.n else array.shape[1:]
         if array.ndim != 2 or array.shape[1:] != wanted:
             rule = f"must be [n, {wanted[0]}]" if self.n else "must be [n, n_features]"
-            fail(where, "features", array.shape, f"{rule}; its shape")
+            fail(where, "features", array.shape, f"{rule}", got="shape")
         if not np.isfinite(array).all():
             fail(where, "features", float(array[~np.isfinite(array)][0]), "must be finite")
         return array

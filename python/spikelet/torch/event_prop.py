@@ -325,9 +325,9 @@ def _tensor(where: str, argument: str, value: Any, dimensions: int, dtype: Any) 
         msg = f"{where}: {argument} must be of dtype {dtype}, got {value.dtype}"
         raise TypeError(msg)
     if value.ndim != dimensions:
-        fail(where, argument, tuple(value.shape), f"must have {dimensions} dimensions; its shape")
+        fail(where, argument, tuple(value.shape), f"must have {dimensions} dimensions", got="shape")
     if value.device.type != "cpu":
-        fail(where, argument, str(value.device), "must be on the CPU; its device")
+        fail(where, argument, str(value.device), "must be on the CPU", got="device")
 
 
 def _number(argument: str, value: Any, rule: str, unit: str = "") -> float:

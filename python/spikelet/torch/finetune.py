@@ -97,7 +97,9 @@ class SpikingModule(nn.Module):
         x : tensor, [T, B, ...]
         """
         if x.ndim < 3 or len(x) == 0:
-            fail("SpikingModule", "x", tuple(x.shape), "must have the shape [T, B, ...]; its shape")
+            fail(
+                "SpikingModule", "x", tuple(x.shape), "must have the shape [T, B, ...]", got="shape"
+            )
         total = len(x)
         # What is the same at each step is computed once, and has a first dimension of 1.
         values = {INPUT: x[:1] if x.stride(0) == 0 else x}

@@ -190,7 +190,8 @@ def run(
                 where,
                 name,
                 tuple(state.shape),
-                "is a state that such neurons do not have; its shape",
+                "is a state that such neurons do not have",
+                got="shape",
             )
     for name, state in zip(("v", "i", "a", "first_spikes"), (*states, first_spikes), strict=True):
         if state is not None:
@@ -200,7 +201,8 @@ def run(
                     where,
                     name,
                     tuple(state.shape),
-                    f"must have the shape {tuple(x.shape[1:])} of a step; its shape",
+                    f"must have the shape {tuple(x.shape[1:])} of a step",
+                    got="shape",
                 )
     if recurrent is not None:
         _check_tensor(where, "recurrent", recurrent, x)
@@ -209,7 +211,8 @@ def run(
                 where,
                 "recurrent",
                 tuple(recurrent.shape),
-                f"must be [N, N] for x of [T, B, N], {tuple(x.shape)}; its shape",
+                f"must be [N, N] for x of [T, B, N], {tuple(x.shape)}",
+                got="shape",
             )
     given = [x, *tensors, *states, recurrent, first_spikes]
     keeps = (
@@ -261,10 +264,10 @@ def _checked_input(where: str, x: Any, steps: int | None) -> tuple[Tensor, int]:
         raise TypeError(msg)
     if steps is not None:
         if x.ndim < 1:
-            fail(where, "x", tuple(x.shape), "must be [B, ...]; its shape")
+            fail(where, "x", tuple(x.shape), "must be [B, ...]", got="shape")
         return x[None], integer(where, "steps", steps, 1)
     if x.ndim < 2 or x.shape[0] == 0:
-        fail(where, "x", tuple(x.shape), "must be [T, B, ...] with T >= 1; its shape")
+        fail(where, "x", tuple(x.shape), "must be [T, B, ...] with T >= 1", got="shape")
     return x, x.shape[0]
 
 
@@ -281,7 +284,8 @@ def _fitted(where: str, name: str, tensor: Tensor, x: Tensor) -> Tensor:
             where,
             name,
             tuple(tensor.shape),
-            f"must broadcast to the neurons of x, {tuple(features)}; its shape",
+            f"must broadcast to the neurons of x, {tuple(features)}",
+            got="shape",
         )
     if memory_order(x) is None or groups(tensor, x) is None:
         return tensor.expand(features)

@@ -228,16 +228,18 @@ def _series(where: str, argument: str, values: torch.Tensor) -> torch.Tensor:
         msg = f"{where}: {argument} must be a tensor, got {type(values).__name__}"
         raise TypeError(msg)
     if values.ndim < 2 or len(values) == 0:
-        fail(where, argument, tuple(values.shape), "must have the shape [T, B, ...]; its shape")
+        fail(where, argument, tuple(values.shape), "must have the shape [T, B, ...]", got="shape")
     return values
 
 
 def _classes(where: str, argument: str, values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     shape = tuple(_series(where, argument, values).shape)
     if len(shape) != 3:
-        fail(where, argument, shape, "must have the shape [T, B, classes]; its shape")
+        fail(where, argument, shape, "must have the shape [T, B, classes]", got="shape")
     if tuple(labels.shape) != shape[1:2]:
-        fail(where, "labels", tuple(labels.shape), f"must have the shape ({shape[1]},); its shape")
+        fail(
+            where, "labels", tuple(labels.shape), f"must have the shape ({shape[1]},)", got="shape"
+        )
     return values
 
 

@@ -47,14 +47,16 @@ def _tensors(where: str, x: Any, weight: Any, bias: Any, dimensions: int) -> Non
             msg = f"{where}: {name} must have the type of x, {x.dtype}, got {value.dtype}"
             raise TypeError(msg)
         if value.device.type != "cpu":
-            fail(where, name, str(value.device), "must be on the CPU; its device")
+            fail(where, name, str(value.device), "must be on the CPU", got="device")
         if value.layout != torch.strided:
-            fail(where, name, str(value.layout), "must be a strided (dense) tensor; its layout")
+            fail(where, name, str(value.layout), "must be a strided (dense) tensor", got="layout")
     if weight.dim() != dimensions:
-        fail(where, "weight", tuple(weight.shape), f"must have {dimensions} dimensions; its shape")
+        fail(
+            where, "weight", tuple(weight.shape), f"must have {dimensions} dimensions", got="shape"
+        )
     if bias is not None and bias.shape != weight.shape[:1]:
-        rule = f"must have shape ({weight.shape[0]},); its shape"
-        fail(where, "bias", tuple(bias.shape), rule)
+        rule = f"must have shape ({weight.shape[0]},)"
+        fail(where, "bias", tuple(bias.shape), rule, got="shape")
 
 
 def _share(outputs: int) -> float:
@@ -109,7 +111,7 @@ def _spike_linear(
     _tensors(where, x, weight, bias, 2)
     outputs, inputs = weight.shape
     if x.dim() < 1 or x.shape[-1] != inputs:
-        fail(where, "x", tuple(x.shape), f"must have shape (..., {inputs}); its shape")
+        fail(where, "x", tuple(x.shape), f"must have shape (..., {inputs})", got="shape")
     if limit is None:
         if x.numel() * outputs < LEAST_WORK:
             return F.linear(x, weight, bias)
@@ -218,19 +220,23 @@ def _spike_conv2d(
     outputs, channels, *kernel = weight.shape
     if min(kernel) < 1:
         fail(
-            where, "weight", tuple(weight.shape), "must have a kernel of at least 1 x 1; its shape"
+            where,
+            "weight",
+            tuple(weight.shape),
+            "must have a kernel of at least 1 x 1",
+            got="shape",
         )
     if outputs % groups:
         fail(where, "groups", groups, f"must divide the {outputs} output channels of weight")
     margins = _margins(where, padding, kernel, stride, dilation)
     if x.dim() < 3 or x.shape[-3] != channels * groups:
-        rule = f"must have shape (..., {channels * groups}, height, width); its shape"
-        fail(where, "x", tuple(x.shape), rule)
+        rule = f"must have shape (..., {channels * groups}, height, width)"
+        fail(where, "x", tuple(x.shape), rule, got="shape")
     for k, axis in ((0, "height"), (1, "width")):
         reach = dilation[k] * (kernel[k] - 1) + 1
         if x.shape[k - 2] + margins[2 * k] + margins[2 * k + 1] < reach:
-            rule = f"must have a padded {axis} of at least that of the kernel, {reach}; its shape"
-            fail(where, "x", tuple(x.shape), rule)
+            rule = f"must have a padded {axis} of at least that of the kernel, {reach}"
+            fail(where, "x", tuple(x.shape), rule, got="shape")
     if limit is None:
         limit = CONV_LIMIT * _share(outputs // groups)
     images = x.flatten(0, -4) if x.dim() > 3 else x[None]

@@ -55,7 +55,7 @@ class Table:
             fail("Table", "low", self.low, f"must lie below high = {self.high:g}")
         values = numbers("Table", "values", self.values)
         if values.ndim != 1 or len(values) < 2:
-            fail("Table", "values", values.shape, "must be [n] with n >= 2; its shape")
+            fail("Table", "values", values.shape, "must be [n] with n >= 2", got="shape")
         require("Table", "values", values, "finite")
         object.__setattr__(self, "values", tuple(values.tolist()))
 

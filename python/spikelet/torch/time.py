@@ -53,6 +53,6 @@ class OverTime(nn.Module):
         x : tensor, [T, B, ...]
         """
         if x.ndim < 3:
-            fail("OverTime", "x", tuple(x.shape), "must have the shape [T, B, ...]; its shape")
+            fail("OverTime", "x", tuple(x.shape), "must have the shape [T, B, ...]", got="shape")
         y: torch.Tensor = self.layer(x.flatten(0, 1))
         return y.unflatten(0, x.shape[:2])

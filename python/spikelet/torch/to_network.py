@@ -74,7 +74,7 @@ class DeployedNetwork:
         raster = RasterSource(x).raster  # checked before anything is changed
         size = self.input.size
         if raster.shape[1] != size:
-            fail("DeployedNetwork.run", "x", raster.shape, f"must be [steps, {size}]; its shape")
+            fail("DeployedNetwork.run", "x", raster.shape, f"must be [steps, {size}]", got="shape")
         steps, dt = len(raster), self.network.dt
         self.network.reset(keep_weights=True)
         self.input.raster = raster

@@ -10,13 +10,13 @@ import numpy as np
 from spikelet.experiments.record import Arrays
 from spikelet.recording.reading import RecordedSamples, RecordedSpikes
 
-__all__ = ["results"]
+__all__ = ["scalars_and_arrays"]
 
 _LONGEST = 200  # characters of a name
 _MOST = 9000  # characters of a structure: numpy reads no header of more than 10,000
 
 
-def results(value: Any) -> tuple[dict[str, Any], Arrays]:
+def scalars_and_arrays(value: Any) -> tuple[dict[str, Any], Arrays]:
     """Sort what a function returned into scalars and arrays.
 
     Parameters

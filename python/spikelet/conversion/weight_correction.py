@@ -11,14 +11,14 @@ from spikelet.conversion.calibration import Calibration, Floats
 from spikelet.layers import Add, Conv2d, Layer, Linear
 from spikelet.layers.graph import INPUT
 
-__all__ = ["refit"]
+__all__ = ["correct_weights"]
 
 _RIDGE = 1e-3  # times the mean square of the inputs
 _FEATURES = 2048  # more are not fitted: there are too few pictures to tell
 _ROWS = 1 << 25  # values of unfolded inputs at once
 
 
-def refit(
+def correct_weights(
     cal: Calibration, neuron: str, potentials: Floats, changes: Mapping[str, Layer]
 ) -> dict[str, Layer]:
     """Correct the linear layers that feed a neuron.
