@@ -78,7 +78,7 @@ def numbers(where: str, argument: str, value: Any, unit: str = "", dimensions: i
         limit = "one dimension" if dimensions == 1 else f"{dimensions} dimensions"
         fail(where, argument, array.shape, f"must have at most {limit}", got="shape")
     if np.isnan(array).any():
-        fail(where, argument, value, "must not contain NaN")
+        fail(where, argument, value, "must not hold NaN")
     return array
 
 
@@ -86,7 +86,7 @@ def scalar(where: str, argument: str, value: Any, rule: str, unit: str = "") -> 
     """Return a single number, or the magnitude of a quantity, that satisfies a rule of `require`."""
     array = numbers(where, argument, value, unit)
     if array.ndim:
-        fail(where, argument, array.shape, "must be a single number", got="shape")
+        fail(where, argument, array.shape, "must be one number", got="shape")
     require(where, argument, array, rule)
     return float(array)
 
@@ -95,7 +95,7 @@ def number(where: str, argument: str, value: Any, unit: str = "") -> Float:
     """Return a single number, as a zero-dimensional array."""
     array = numbers(where, argument, value, unit)
     if array.ndim:
-        fail(where, argument, value, "must be a single number")
+        fail(where, argument, value, "must be one number")
     return array
 
 
