@@ -186,7 +186,7 @@ REFUSED: list[tuple[Make, dict[str, Any], type[Exception], tuple[str, ...]]] = [
     (L.ReLU, {"upper": NAN}, ValueError, ("upper", "NaN")),
     (L.ReLU, {"upper": [1.0, -1.0]}, ValueError, ("upper", "> 0 at index 1", "-1.0")),
     (L.ReLU, {"upper": ONES((2, 2))}, ValueError, ("upper", "one dimension", "(2, 2)")),
-    (L.ReLU, {"levels": 4}, ValueError, ("levels", "0 without an upper limit", "got 4")),
+    (L.ReLU, {"levels": 4}, ValueError, ("levels", "0 if there is no upper limit", "got 4")),
     (L.ReLU, {"upper": 1.0, "levels": -1}, ValueError, ("levels", ">= 0", "got -1")),
     (L.ReLU, {"upper": 1.0, "levels": 2.0}, TypeError, ("levels", "integer", "2.0")),
     (L.IF, {"threshold": 0.0}, ValueError, ("threshold", "> 0", "0.0")),

@@ -35,13 +35,13 @@ def _bandwidths(record: Record) -> str:
     return f"Copies  memory {memory}; cache {cache}"
 
 
-def _machine_line(of: Record) -> str:
-    cores = "1 core" if of["cores"] == 1 else f"{of['cores']} cores"
-    return f"{of['cpu']}, {cores}, {of['system']}, SIMD {of['simd']}"
+def _machine_line(machine: Record) -> str:
+    cores = "1 core" if machine["cores"] == 1 else f"{machine['cores']} cores"
+    return f"{machine['cpu']}, {cores}, {machine['system']}, SIMD {machine['simd']}"
 
 
 def introduce(record: Record) -> None:
-    """Print versions, the machine and its limits."""
+    """Print versions, the machine and its memory bandwidth."""
     print(
         f"spikelet {record['spikelet']}, numpy {record['numpy']}, Python {record['python']}\n"
         f"Machine {_machine_line(record['machine'])}\n{_bandwidths(record)}",
@@ -49,17 +49,17 @@ def introduce(record: Record) -> None:
     )
     if record["load"] > 0.3:
         print(
-            f"The load is {record['load']:.1f}: something else is running, and times are too long."
+            f"The system load is {record['load']:.1f}: other processes are running, so times are too long."
         )
 
 
 def describe_reference(reference: Record) -> None:
-    """Print where the reference comes from, and what the columns mean."""
+    """Print the origin of the reference, and the meaning of the columns."""
     print(
         f"Reference: spikelet {reference['spikelet']}, {reference['date']}, on {_machine_line(reference['machine'])}\n"
         f"{_bandwidths(reference)}\n"
-        "Wall time is the shortest run's; real-time factor: wall time by simulated time; an event is a spike at a "
-        "synapse;\nreference: its ns/event with as many threads, one or all; ratio: ns/event by that."
+        "Wall time: fastest run. Real-time factor: wall time / simulated time. Event: a spike at a synapse.\n"
+        "Reference: its ns/event with as many threads (one or all). Ratio: ns/event / reference."
     )
 
 
@@ -68,7 +68,7 @@ def _lines(rows: Sequence[Row], reference: Cases, wrong: dict[str, str]) -> list
     lines = []
     for row in rows:
         line = [titles[row.network], str(row.threads)]
-        if row.network in wrong:  # no speed of what is not the same network
+        if row.network in wrong:  # no speed if it is not the same network
             lines.append([*line, "differ", *[""] * (len(_COLUMNS) - 3)])
             continue
         line += [f"{row.build_s:.2f}", f"{row.wall_s:.3f}", f"{row.real_time_factor:.3f}"]

@@ -13,34 +13,34 @@ Cases = dict[tuple[str, str], Record]
 
 @dataclass(frozen=True)
 class Row:
-    """What one network did with one number of threads.
+    """The measurement of one network with one number of threads.
 
     Parameters
     ----------
     network : str
-        Its name.
+        Name of the network.
     threads : int
         Number of threads.
     role : "one" or "all"
-        With which row of the reference it is compared.
+        Row of the reference that it is compared with.
     build_s : float
-        To create it and to lay it out [s].
+        Time to build the network and its layout [s].
     wall_s : float
-        The shortest of `runs` simulations of `model_s` [s].
+        Wall time of the fastest simulation [s].
     model_s : float
         Simulated time [s].
     runs : int
-        Simulations from the start; all gave the same spikes.
+        Number of simulations, all from the same state.
     real_time_factor : float
-        Wall time by simulated time: below 1 is faster than real time.
+        Wall time divided by simulated time; below 1 is faster than real time.
     ns_per_event : float
-        Wall time by synaptic events, which are spikes times mean out-degree.
+        Wall time per synaptic event; events are spikes times the mean out-degree.
     neurons, synapses, spikes : int
-        Their numbers.
+        Numbers of neurons, synapses and spikes.
     rate_hz : float
-        Mean rate of all neurons [Hz].
+        Mean firing rate of all neurons [Hz].
     spikes_crc : int
-        Checksum of all spikes.
+        Checksum of all spikes; -1 if simulations differ.
     """
 
     network: str

@@ -1,4 +1,4 @@
-"""Images as what drives the pixels of a learning network."""
+"""Check the images that drive the pixels of a learning network."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ __all__ = ["brightness"]
 
 
 def brightness(where: str, images: ArrayLike, n_pixels: int | None = None) -> NDArray[np.float32]:
-    """Check images; return them as rows of pixels in [0, 1].
+    """Check images, and return them as rows of pixels in [0, 1].
 
     Parameters
     ----------
     where : str
-        Who asks, for messages.
+        The calling function, for error messages.
     images : array-like, [n, ...]
         uint8 in 0 .. 255, or numbers in [0, 1].
     n_pixels : int, optional
-        How many pixels each must have.
+        Number of pixels that each image must have.
 
     Returns
     -------
@@ -29,9 +29,9 @@ def brightness(where: str, images: ArrayLike, n_pixels: int | None = None) -> ND
     Raises
     ------
     TypeError
-        If they are no numbers.
+        If the images are not numbers.
     ValueError
-        If the shape or the range is wrong, or some are NaN.
+        If the shape or the range is wrong, or a value is NaN.
     """
     array = np.asarray(images)
     if array.dtype.kind not in "buif":
