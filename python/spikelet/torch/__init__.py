@@ -1,4 +1,4 @@
-"""Spike-based backpropagation in PyTorch: neurons whose steps, forward and backward, run in the compiled core.
+"""Spike-based backpropagation in PyTorch: neurons whose forward and backward passes run in the compiled core.
 
 Needs PyTorch: ``pip install 'spikelet[torch]'``.
 """
