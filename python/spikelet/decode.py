@@ -1,8 +1,7 @@
-"""Decoders: spike trains back into numbers.
+"""Decoders: convert spike trains to numbers.
 
-Spikes are a raster ``[T, ...]`` (row k is step k; an element may hold a count of spikes) or the
-`spikelet.encode.Events` of one. Wrong arguments raise TypeError or ValueError, which names
-function, argument, value and rule.
+Spikes are a raster ``[T, ...]`` (row k is step k; elements may be spike counts) or `spikelet.encode.Events`.
+Wrong arguments raise TypeError or ValueError, which names the function, the argument, the value and the rule.
 """
 
 from __future__ import annotations
@@ -34,18 +33,18 @@ def count(spikes: ArrayLike | Events) -> NDArray[np.int64]:
 
 
 def first_spike(spikes: ArrayLike | Events, *, silent: float = math.nan) -> NDArray[np.float64]:
-    """Find the step of the first spike of each element.
+    """Return the step of the first spike of each element.
 
     Parameters
     ----------
     spikes : array-like ``[T, ...]`` of whole numbers >= 0, or Events
     silent : float
-        Result for an element without spikes, for example NaN or T.
+        Result for an element without spikes, such as NaN or T.
 
     Returns
     -------
     float64 array ``[...]``
-        Index of the row, 0 to T - 1; the stamp is one more.
+        Index of the row, 0 to T - 1; the time stamp is one more.
     """
     if isinstance(spikes, Events):
         first = np.full(math.prod(spikes.shape), np.inf)
@@ -57,13 +56,13 @@ def first_spike(spikes: ArrayLike | Events, *, silent: float = math.nan) -> NDAr
 
 
 def rate(spikes: ArrayLike | Events, dt: float) -> NDArray[np.float64]:
-    """Mean rate of each element over all T steps, in Hz.
+    """Return the mean rate of each element over all T steps [Hz].
 
     Parameters
     ----------
     spikes : array-like ``[T, ...]`` of whole numbers >= 0, or Events
     dt : float > 0
-        Length of a step [ms].
+        Length of a time step [ms].
 
     Returns
     -------
@@ -76,21 +75,21 @@ def rate(spikes: ArrayLike | Events, dt: float) -> NDArray[np.float64]:
 
 
 def population_vector(activity: ArrayLike | Events, preferred: ArrayLike) -> NDArray[np.float64]:
-    """Mean of the neurons' preferred values, weighted with their activity.
+    """Return the mean of the preferred values of neurons, weighted by their activity.
 
     Parameters
     ----------
     activity : Events, raster ``[T, ..., n]`` or activities ``[..., n]``, all >= 0
-        Arrays of uint8 or bool with two or more axes are rasters, as those of `spikelet.encode`,
-        and are counted first; all other arrays are activities (counts, rates, ...).
+        Arrays of uint8 or bool with two or more axes are rasters, like those of `spikelet.encode`, whose
+        spikes are counted first; all other arrays are activities (counts, rates, ...).
     preferred : array-like ``[n]`` or ``[n, d]``
-        Preferred value of each neuron (``sl.encode.receptive_fields(n)[0]`` for the population
-        code), or a vector; for angles use unit vectors, ``[n, 2]``.
+        Preferred value of each neuron (``sl.encode.receptive_fields(n)[0]`` for the population code), or
+        preferred vectors; use unit vectors ``[n, 2]`` for angles.
 
     Returns
     -------
     float64 array ``[...]`` or ``[..., d]``
-        NaN where all neurons are silent.
+        NaN if all neurons are silent.
 
     Notes
     -----
@@ -120,7 +119,7 @@ def population_vector(activity: ArrayLike | Events, preferred: ArrayLike) -> NDA
 
 def _raster(name: str, spikes: ArrayLike) -> NDArray[Any]:
     raster = series(name, "spikes", spikes)
-    if raster.dtype.kind in "if":  # a NaN or an infinity is no whole number either
+    if raster.dtype.kind in "if":  # NaN and infinity are not whole numbers either
         whole = (raster >= 0) & (np.isfinite(raster)) & (raster == np.floor(raster))
         check_all(name, "spikes", raster, whole, "must be whole numbers >= 0")
     return raster
