@@ -39,7 +39,7 @@ class ConvertedModel(SpikingModel):
     ann : SpikingModel
         The ANN: the same graph with `ReLU` neurons, BatchNorm folded. ``ann.run(x, steps=1).output`` gives its outputs.
     method, neuron : str
-        How the model was converted.
+        Method and kind of neurons of the conversion.
     steps, delay : int
         Number of steps T and readout delay that it was made for: the defaults of `run`.
     coding : str
@@ -136,7 +136,7 @@ def convert(
     steps : int
         Number of steps T that the network is fitted for; all but "predictive" neurons also run for another number.
     method : str
-        How thresholds are chosen:
+        Method that chooses the thresholds:
 
         "fitted"
             Correct weights, choose thresholds and shift means layer by layer, on the activity of the preceding spiking

@@ -117,7 +117,6 @@ class _Reader:
             if dependent.intersection(node.input) and node.op_type not in READERS:
                 dependent.update(node.output)
                 self._check(node)
-        self._dependent = dependent
         self.x = np.random.default_rng(1).standard_normal((self.batch, *self.shape))
         self.x = self.x.astype(np.float32)
         self.values = self._run()

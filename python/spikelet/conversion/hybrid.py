@@ -270,7 +270,7 @@ def search_split(
     steps : int
         Number of steps T of each segment of spiking layers.
     direction : "snn-first" or "ann-first"
-        Which kind comes first.
+        Kind of the first part.
     max_loss : float, optional
         Percentage points of accuracy that may be lost against the ANN; the candidate of least energy is chosen.
     max_energy : float, optional

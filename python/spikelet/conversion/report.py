@@ -75,7 +75,7 @@ class ConversionReport:
     Parameters
     ----------
     layers : tuple of LayerReport
-        In the order of the graph.
+        Layers in the order of the graph.
     steps, delay, samples : int
     agreement : float
         Fraction of samples with the ANN's decision.

@@ -26,7 +26,7 @@ class Options:
     per_channel : bool
         One threshold for each channel, or one for each layer.
     percentile : float
-        In (0, 100].
+        Percentile, in (0, 100].
     make : callable
         Takes thresholds and returns neurons; for methods that run the spiking network.
     """

@@ -13,7 +13,7 @@ __all__ = ["BreakEven", "EnergyReport", "LayerEnergy", "NetworkEnergy"]
 
 
 class BreakEven(NamedTuple):
-    """Whether the arithmetic of spikes costs less than the products of the ANN.
+    """A comparison of the arithmetic of spikes with the products of the ANN.
 
     A spike costs one addition where an active neuron of the ANN costs one MAC. The SNN is cheaper if its spikes per
     neuron, over the whole run, are fewer than MAC / addition (5.1 in 45 nm) times the fraction of the ANN's neurons that

@@ -144,7 +144,7 @@ class Neuron(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class IF(Neuron):
-    """Integrate-and-fire: ``v += input``, ``v >= threshold`` spikes."""
+    """An integrate-and-fire neuron: ``v += input``, and it spikes if ``v >= threshold``."""
 
     __doc__ = (__doc__ or "") + "\n\n" + (Neuron.__doc__ or "").split("\n\n", 1)[1]
 
@@ -155,9 +155,9 @@ class IF(Neuron):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LIF(Neuron):
-    r"""Leaky integrate-and-fire, integrated exactly: a constant input x drives it to :math:`x (1 - e^{-t/\tau})`.
+    r"""A leaky integrate-and-fire neuron, integrated exactly: a constant input x drives it to :math:`x (1 - e^{-t/\tau})`.
 
-    At each step ``v = decay * v + gain * input``, then ``v >= threshold`` spikes.
+    At each step ``v = decay * v + gain * input``, and the neuron spikes if ``v >= threshold``.
 
     Parameters
     ----------

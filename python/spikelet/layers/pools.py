@@ -89,7 +89,7 @@ class AvgPool2d(_Pool2d):
 class MaxPool2d(_Pool2d):
     """The maximum of each window.
 
-    Of spikes it is the maximum of the *counts so far*: a window has spiked as often as its most active neuron, not as
+    For spikes, it is the maximum of the *counts so far*: a window has spiked as often as its most active neuron, not as
     often as all of them together, which would fire too much. It sends at most one spike per step, and its mean over time
     is exactly the maximum of the means.
 

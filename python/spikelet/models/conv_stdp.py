@@ -250,12 +250,12 @@ class ConvSTDP:
         ConvSTDP
             The model itself.
         """
-        pictures = self._images("ConvSTDP.fit", images)
-        total = integer("ConvSTDP.fit", "epochs", epochs, 0) * len(pictures)
+        pixels = self._images("ConvSTDP.fit", images)
+        total = integer("ConvSTDP.fit", "epochs", epochs, 0) * len(pixels)
         for k in range(len(self.layers)):
             while self.seen[k] < total:
-                at = self.seen[k] % len(pictures)
-                self._learn(pictures[at : at + _CHUNK], k)
+                at = self.seen[k] % len(pixels)
+                self._learn(pixels[at : at + _CHUNK], k)
                 if progress is not None:
                     progress(k, self.seen[k], total)
         return self
@@ -296,15 +296,15 @@ class ConvSTDP:
         float32 array, [n, n_features]
             Features in the order of window rows, window columns, levels and maps.
         """
-        pictures = self._images("ConvSTDP.transform", images)
-        features = np.empty((len(pictures), self.n_features), np.float32)
+        pixels = self._images("ConvSTDP.transform", images)
+        features = np.empty((len(pixels), self.n_features), np.float32)
         last, layer = len(self.layers) - 1, self.layers[-1]
         answers = self._core(
             last,
             np.concatenate([self.weights[last]] * len(layer.levels), axis=3),
             np.concatenate([self.thresholds[last] * np.float32(level) for level in layer.levels]),
         )
-        for at, part in enumerate(_parts(pictures)):
+        for at, part in enumerate(_parts(pixels)):
             wave = self._wave(part, last)
             sums = answers.features(wave, layer.window, layer.stride, self.threads)
             np.sqrt(sums.reshape(len(part), -1), out=features[at * _CHUNK :][: len(part)])
@@ -323,10 +323,10 @@ class ConvSTDP:
         list of uint8 array, [n, rows, columns, maps]
             The bin in which each neuron fires, or 255 if it does not; not pooled.
         """
-        pictures = self._images("ConvSTDP.waves", images)
-        spikes = [self._wave(pictures, 0)]
+        pixels = self._images("ConvSTDP.waves", images)
+        spikes = [self._wave(pixels, 0)]
         for k, core in enumerate(self._cores):
-            spikes.append(core.respond(self._wave(pictures, k), 1, 1, self.threads))
+            spikes.append(core.respond(self._wave(pixels, k), 1, 1, self.threads))
         return spikes
 
     def save(self, path: str | os.PathLike[str]) -> None:
