@@ -107,7 +107,7 @@ def test_damaged_gzip(tmp_path, arrays, change):
         (
             {"split": "valid"},
             ValueError,
-            "mnist: split must be \"train\" or \"test\", got 'valid'",
+            'mnist: split must be "train" or "test", got \'valid\'',
         ),
         ({"n": -1}, ValueError, "mnist: n must be >= 0 and <= 7, got -1"),
         ({"n": 8}, ValueError, "mnist: n must be .* <= 7, got 8"),

@@ -98,9 +98,10 @@ class _Reader:
         inputs = [i for i in model.graph.input if i.name not in constants]
         outputs = [o.name for o in model.graph.output]
         if len(inputs) != 1:
-            fail(_READER, "the number of inputs", len(inputs), "must be 1")
+            names = [i.name for i in inputs]
+            fail(_READER, "model", names, "must have one input", got="inputs")
         if len(outputs) != 1:
-            fail(_READER, "the number of outputs", len(outputs), "must be 1")
+            fail(_READER, "model", outputs, "must have one output", got="outputs")
         self.input, self.output = inputs[0].name, outputs[0]
         self.batch, self.shape = self._shape(inputs[0], example_shape)
         self.builder = Builder(self.shape)

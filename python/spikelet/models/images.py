@@ -53,11 +53,5 @@ def brightness(where: str, images: ArrayLike, n_pixels: int | None = None) -> ND
     bad = ~((flat >= 0) & (flat <= 1))  # NaN included
     if bad.any():
         k = int(np.flatnonzero(bad.any(axis=1))[0])
-        fail(
-            where,
-            "images",
-            float(flat[bad][0]),
-            "must be in [0, 1], or uint8",
-            got=f"image {k} with",
-        )
+        fail(where, f"images[{k}]", float(flat[bad][0]), "must be in [0, 1], or uint8")
     return flat

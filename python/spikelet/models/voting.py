@@ -63,7 +63,7 @@ def assign(
     """
     spikes, classes = np.asarray(counts, np.float64), np.asarray(labels)
     if spikes.ndim != 2 or classes.shape != spikes.shape[:1]:
-        shapes = f"{spikes.shape} and {classes.shape}"
+        shapes = (spikes.shape, classes.shape)
         fail("assign", "counts and labels", shapes, "must be [n, n_neurons] and [n]", got="shapes")
     if classes.size and (
         classes.dtype.kind not in "iu" or classes.min() < 0 or classes.max() >= n_classes

@@ -146,16 +146,17 @@ def neuron_layer(
     with named(where):
         if isinstance(module, LI):
             return layers.LIF(_NEVER, decay=decay, gain=gain)
-        # After a reset to 0 no potential exceeds the threshold, so `both` is equivalent to `same`.
-        if cell.when != "same" and (cell.when, cell.reset) != ("both", "value"):
-            refuse(
-                where,
-                f"is reset in the step after its spike, like snnTorch's Leaky with reset={module.reset!r}",
-                'train with reset_delay=False and reset="zero", or with convention="spikelet", '
-                f"decay={decay:g}, gain={gain:g}",
-            )
-        if cell.reset == "none":
-            refuse(where, "has reset='none'", 'train with reset="subtract" or "zero"')
+    # After a reset to 0 no potential exceeds the threshold, so `both` is equivalent to `same`.
+    if cell.when != "same" and (cell.when, cell.reset) != ("both", "value"):
+        refuse(
+            where,
+            f"is reset in the step after its spike, like snnTorch's Leaky with reset={module.reset!r}",
+            'train with reset_delay=False and reset="zero", or with convention="spikelet", '
+            f"decay={decay:g}, gain={gain:g}",
+        )
+    if cell.reset == "none":
+        refuse(where, "has reset='none'", 'train with reset="subtract" or "zero"')
+    with named(where):
         threshold = _array(module.v_threshold)
         if cell.strict:  # exceeding it means reaching the next number
             real = np.float64 if dtype == "float64" else np.float32
