@@ -1,8 +1,7 @@
-"""Decoders: spike trains back into numbers.
+"""Decoders: convert spike trains to numbers.
 
-Spikes are a raster ``[T, ...]`` (row k is step k; an element may hold a count of spikes) or the
-`spikelet.encode.Events` of one. Wrong arguments raise TypeError or ValueError, which names
-function, argument, value and rule.
+Spikes are a raster ``[T, ...]`` (row k is step k; elements may be spike counts) or `spikelet.encode.Events`.
+Wrong arguments raise TypeError or ValueError, which names the function, the argument, the value and the rule.
 """
 
 from __future__ import annotations
@@ -13,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikelet.encode import Events, _check_all, _number_array, _scalar, _series
+from spikelet._util.checks import check_all, real_array, scalar, series
+from spikelet.encode import Events
 
 __all__ = ["count", "first_spike", "population_vector", "rate"]
 
@@ -33,18 +33,18 @@ def count(spikes: ArrayLike | Events) -> NDArray[np.int64]:
 
 
 def first_spike(spikes: ArrayLike | Events, *, silent: float = math.nan) -> NDArray[np.float64]:
-    """Find the step of the first spike of each element.
+    """Return the step of the first spike of each element.
 
     Parameters
     ----------
     spikes : array-like ``[T, ...]`` of whole numbers >= 0, or Events
     silent : float
-        Result for an element without spikes, for example NaN or T.
+        Result for an element without spikes, such as NaN or T.
 
     Returns
     -------
     float64 array ``[...]``
-        Index of the row, 0 to T - 1; the stamp is one more.
+        Index of the row, 0 to T - 1; the time stamp is one more.
     """
     if isinstance(spikes, Events):
         first = np.full(math.prod(spikes.shape), np.inf)
@@ -56,40 +56,40 @@ def first_spike(spikes: ArrayLike | Events, *, silent: float = math.nan) -> NDAr
 
 
 def rate(spikes: ArrayLike | Events, dt: float) -> NDArray[np.float64]:
-    """Mean rate of each element over all T steps, in Hz.
+    """Return the mean rate of each element over all T steps [Hz].
 
     Parameters
     ----------
     spikes : array-like ``[T, ...]`` of whole numbers >= 0, or Events
     dt : float > 0
-        Length of a step [ms].
+        Length of a time step [ms].
 
     Returns
     -------
     float64 array ``[...]``
     """
-    seconds = _scalar("decode.rate", "dt", dt, "> 0", "ms") / 1000
+    seconds = scalar("decode.rate", "dt", dt, "> 0", "ms") / 1000
     counts = _count("decode.rate", spikes)
     steps = spikes.steps if isinstance(spikes, Events) else len(np.asarray(spikes))
     return counts / (steps * seconds)
 
 
 def population_vector(activity: ArrayLike | Events, preferred: ArrayLike) -> NDArray[np.float64]:
-    """Mean of the neurons' preferred values, weighted with their activity.
+    """Return the mean of the preferred values of neurons, weighted by their activity.
 
     Parameters
     ----------
     activity : Events, raster ``[T, ..., n]`` or activities ``[..., n]``, all >= 0
-        Arrays of uint8 or bool with two or more axes are rasters, as those of `spikelet.encode`,
-        and are counted first; all other arrays are activities (counts, rates, ...).
+        Arrays of uint8 or bool with two or more axes are rasters, like those of `spikelet.encode`, whose
+        spikes are counted first; all other arrays are activities (counts, rates, ...).
     preferred : array-like ``[n]`` or ``[n, d]``
-        Preferred value of each neuron (``sl.encode.receptive_fields(n)[0]`` for the population
-        code), or a vector; for angles use unit vectors, ``[n, 2]``.
+        Preferred value of each neuron (``sl.encode.receptive_fields(n)[0]`` for the population code), or
+        preferred vectors; use unit vectors ``[n, 2]`` for angles.
 
     Returns
     -------
     float64 array ``[...]`` or ``[..., d]``
-        NaN where all neurons are silent.
+        NaN if all neurons are silent.
 
     Notes
     -----
@@ -100,13 +100,13 @@ def population_vector(activity: ArrayLike | Events, preferred: ArrayLike) -> NDA
     if isinstance(activity, Events):
         weights: NDArray[Any] = count(activity)
     else:
-        weights = _number_array(name, "activity", activity)
+        weights = real_array(name, "activity", activity)
         if weights.dtype in (np.uint8, np.bool_) and weights.ndim > 1:
             weights = _count(name, weights)
         inside = (weights >= 0) & (weights < np.inf)
-        _check_all(name, "activity", weights, inside, "must be finite and >= 0")
-    values = _number_array(name, "preferred", preferred).astype(np.float64)
-    _check_all(name, "preferred", values, np.isfinite(values), "must be finite")
+        check_all(name, "activity", weights, inside, "must be finite and >= 0")
+    values = real_array(name, "preferred", preferred).astype(np.float64)
+    check_all(name, "preferred", values, np.isfinite(values), "must be finite")
     if values.ndim not in (1, 2) or weights.shape[-1:] != values.shape[:1]:
         shapes = f"activity [..., n] of shape {weights.shape} and preferred of {values.shape}"
         raise ValueError(f"{name}: preferred must be [n] or [n, d], got {shapes}")
@@ -118,10 +118,10 @@ def population_vector(activity: ArrayLike | Events, preferred: ArrayLike) -> NDA
 
 
 def _raster(name: str, spikes: ArrayLike) -> NDArray[Any]:
-    raster = _series(name, "spikes", spikes)
-    if raster.dtype.kind in "if":  # a NaN or an infinity is no whole number either
+    raster = series(name, "spikes", spikes)
+    if raster.dtype.kind in "if":  # NaN and infinity are not whole numbers either
         whole = (raster >= 0) & (np.isfinite(raster)) & (raster == np.floor(raster))
-        _check_all(name, "spikes", raster, whole, "must be whole numbers >= 0")
+        check_all(name, "spikes", raster, whole, "must be whole numbers >= 0")
     return raster
 
 

@@ -1,32 +1,40 @@
-"""Encoders: numbers into spike trains.
+"""Encoders: convert numbers to spike trains.
 
 Every encoder is called ``encoder(x, steps, *, seed=0, as_events=False, ...)``:
 
 x : array-like of any shape, values in [0, 1] (`delta`: a series ``[T, ...]`` of finite values).
-steps : int >= 1, the number T of steps (`delta`: may be left out).
+steps : int >= 1, the number of time steps T (optional for `delta`).
 seed : int in [0, 2**64). `rate`, `poisson` and `population` with ``code="rate"`` draw the spike of
-    element e at step t from (seed, e, t) alone: the same at every SIMD level, and a longer train
-    begins with the shorter one. The other encoders take a seed to be called alike; it has no
-    effect.
-as_events : bool; if true the result is an `Events`, a list of the same spikes.
+    element e at step t from (seed, e, t) alone: results are the same at every SIMD level, and a longer
+    train begins with the shorter one. The other encoders ignore the seed, which they take to have the
+    same signature.
+as_events : bool; if true, return `Events`, a list of the same spikes.
 
 The result is a raster, a uint8 array ``[T, *x.shape]`` of 0 and 1; `delta` and `population` add a
-last axis. Row k is step k; its spikes have the stamp k + 1, as in ``sl.RasterSource``. Arguments
-are checked before any work: TypeError for what is not a number of the right kind, ValueError for
-what is outside its limits (NaN always is); both name function, argument, value and rule.
+last axis. Row k is step k; its spikes have the time stamp k + 1, as in ``sl.RasterSource``. Arguments
+are checked before any work: a TypeError reports a value of the wrong type, a ValueError a value outside
+its limits, including NaN; both name the function, the argument, the value and the rule.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, SupportsIndex, TypeAlias
+from typing import Literal, SupportsIndex, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core
-from spikelet._util.checks import fail, integer, numbers, require
+from spikelet._util.checks import (
+    check_all,
+    choice,
+    fail,
+    integer,
+    real_array,
+    scalar,
+    series,
+)
 
 __all__ = ["Events", "burst", "delta", "latency", "phase", "poisson", "population", "rate"]
 __all__ += ["receptive_fields"]
@@ -41,11 +49,11 @@ class Events:
     Parameters
     ----------
     times : int64 array ``[n_spikes]``
-        Step stamps in [1, steps]: a spike in row k of the raster has the stamp k + 1.
+        Time stamps in steps, in [1, steps]: a spike in row k of the raster has the stamp k + 1.
     ids : int64 array ``[n_spikes]``
-        Flat (C order) index of the element that spiked. Encoders sort by time, then id.
+        Flat (C order) indices of the elements that spiked. Encoders sort by time, then by id.
     steps : int
-        Number of steps T.
+        Number of time steps T.
     shape : tuple of int
         Shape of one step; the raster is ``[steps, *shape]``.
     """
@@ -62,7 +70,7 @@ class Events:
             if values.dtype.kind not in "iu" and values.size:
                 raise TypeError(f"Events: {name} must be integers, got dtype {values.dtype}")
             inside = (values >= low) & (values <= high)
-            _check_all("Events", name, values, inside, f"must lie in [{low}, {high}]")
+            check_all("Events", name, values, inside, f"must lie in [{low}, {high}]")
             object.__setattr__(self, name, values.astype(np.int64, copy=False))
         if self.times.ndim != 1 or self.times.shape != self.ids.shape:
             shapes = f"{self.times.shape} and {self.ids.shape}"
@@ -76,19 +84,19 @@ class Events:
     @classmethod
     def from_raster(cls, raster: ArrayLike) -> Events:
         """List the non-zero elements of a raster ``[T, ...]``."""
-        array = _series("Events.from_raster", "raster", raster)
+        array = series("Events.from_raster", "raster", raster)
         flat = array if array.dtype == np.uint8 else array != 0
         return cls(*_core.encode_spike_list(flat, len(array)), len(array), array.shape[1:])
 
     def to_raster(self) -> NDArray[np.uint8]:
-        """Return the raster, uint8 ``[steps, *shape]``; a repeated spike counts once."""
+        """Return the raster, uint8 ``[steps, *shape]``; repeated spikes count once."""
         raster = np.zeros((self.steps, math.prod(self.shape)), np.uint8)
         raster[self.times - 1, self.ids] = 1
         return raster.reshape(self.steps, *self.shape)
 
     def times_ms(self, dt: float) -> NDArray[np.float64]:
-        """Return the stamps in ms, for steps of `dt` ms."""
-        return self.times.astype(np.float64) * _scalar("Events.times_ms", "dt", dt, "> 0", "ms")
+        """Return the time stamps in ms, for steps of `dt` ms."""
+        return self.times.astype(np.float64) * scalar("Events.times_ms", "dt", dt, "> 0", "ms")
 
 
 Spikes: TypeAlias = NDArray[np.uint8] | Events
@@ -102,22 +110,22 @@ def rate(
     seed: int = 0,
     as_events: bool = False,
 ) -> Spikes:
-    """Rate code: each step spikes with probability ``p = x * max_prob`` (Bernoulli).
+    """Encode x as a rate: a spike at each step with probability ``p = x * max_prob`` (Bernoulli).
 
     Parameters
     ----------
     x, steps, seed, as_events : see `spikelet.encode`
     max_prob : float in [0, 1]
-        Probability of a spike a step at x = 1. With 1.0, x = 1 spikes at every step.
+        Probability of a spike per step at x = 1. With 1.0, x = 1 spikes at every step.
 
     Notes
     -----
-    Costs ``steps * p`` spikes on average. Preserves x in the mean, with the standard error
-    ``sqrt(p * (1 - p) / steps)``; the timing carries nothing.
+    The code costs ``steps * p`` spikes on average. It preserves x in the mean, with the standard error
+    ``sqrt(p * (1 - p) / steps)``; the timing carries no information.
     Source: Guo et al., Neural coding in spiking neural networks, Front. Neurosci. 15:638474 (2021).
     """
     values, n_steps, key = _arguments("rate", x, steps, seed)
-    p = values * _scalar("encode.rate", "max_prob", max_prob, "in [0, 1]")
+    p = values * scalar("encode.rate", "max_prob", max_prob, "in [0, 1]")
     return _bernoulli(p, n_steps, key, as_events)
 
 
@@ -130,10 +138,10 @@ def poisson(
     seed: int = 0,
     as_events: bool = False,
 ) -> Spikes:
-    """Poisson process of rate ``x * max_rate`` on a grid: at most one spike a step.
+    """Encode x as a Poisson process of rate ``x * max_rate`` on a grid, with at most one spike per step.
 
-    Its probability of a spike, ``p = 1 - exp(-x * max_rate * dt / 1000)``, is that of one or more
-    events in a step.
+    The probability of a spike, ``p = 1 - exp(-x * max_rate * dt / 1000)``, is that of at least one event in a
+    step.
 
     Parameters
     ----------
@@ -141,19 +149,19 @@ def poisson(
     max_rate : float >= 0
         Rate at x = 1 [Hz]; by default a quarter of a grey level of 255, as in the source.
     dt : float > 0
-        Length of a step [ms].
+        Length of a time step [ms].
 
     Notes
     -----
-    Costs ``steps * p`` spikes on average, just below ``x * max_rate * steps * dt / 1000`` at low
-    rates. Preserves x in the number n of spikes, to within about ``sqrt(n)``; the timing carries
-    nothing.
+    The code costs ``steps * p`` spikes on average, just below ``x * max_rate * steps * dt / 1000`` at low
+    rates. It preserves x in the number n of spikes, to within about ``sqrt(n)``; the timing carries no
+    information.
     Source: Diehl and Cook, Unsupervised learning of digit recognition using spike-timing-dependent
     plasticity, Front. Comput. Neurosci. 9:99 (2015).
     """
     values, n_steps, key = _arguments("poisson", x, steps, seed)
-    hertz = _scalar("encode.poisson", "max_rate", max_rate, ">= 0", "Hz")
-    seconds = _scalar("encode.poisson", "dt", dt, "> 0", "ms") / 1000
+    hertz = scalar("encode.poisson", "max_rate", max_rate, ">= 0", "Hz")
+    seconds = scalar("encode.poisson", "dt", dt, "> 0", "ms") / 1000
     return _bernoulli(-np.expm1(-values * hertz * seconds), n_steps, key, as_events)
 
 
@@ -167,34 +175,34 @@ def latency(
     seed: int = 0,
     as_events: bool = False,
 ) -> Spikes:
-    """Time to first spike: one spike, the earlier the stronger.
+    """Encode x as the time to the first spike: one spike, earlier for a larger x.
 
-    With ``last = steps - 1`` the row is, rounded, ``last * (1 - x)`` ("linear") or
+    With ``last = steps - 1`` the spike is in row ``last * (1 - x)`` ("linear"), rounded, or
     ``-tau * log(x + (1 - x) * exp(-last / tau))`` ("log"): from `last` near x = 0 to 0 at x = 1.
 
     Parameters
     ----------
     x, steps, seed, as_events : see `spikelet.encode`
     code : "linear" or "log"
-        "log" spreads small x and resolves their ratios; it approaches "linear" as `tau` grows.
+        "log" resolves the ratios of small x; it approaches "linear" as `tau` grows.
     tau : float > 0, optional
-        Time constant of "log" [steps], by default ``last / 5``.
+        Time constant of "log" [steps]; by default ``last / 5``.
     threshold : float in [0, 1]
-        x at or below it is silent; 0.0 silences only x = 0.
+        x at or below the threshold is silent; 0.0 silences only x = 0.
 
     Notes
     -----
-    Costs 1 spike for x > threshold. Preserves the order of values; "linear" also the values to
-    within ``0.5 / last``: ``x = 1 - sl.decode.first_spike(raster) / last``.
+    The code costs 1 spike for x > threshold. It preserves the order of values; "linear" also preserves the
+    values to within ``0.5 / last``: ``x = 1 - sl.decode.first_spike(raster) / last``.
     Source: Thorpe et al., Spike-based strategies for rapid processing, Neural Networks 14:715
     (2001).
     """
     values, n_steps, _ = _arguments("latency", x, steps, seed)
-    _choice("encode.latency", "code", code, "linear", "log")
+    choice("encode.latency", "code", code, "linear", "log")
     if tau is None:
         tau = max(n_steps - 1, 1) / 5
-    constant = _scalar("encode.latency", "tau", tau, "> 0") if code == "log" else math.inf
-    limit = _scalar("encode.latency", "threshold", threshold, "in [0, 1]")
+    constant = scalar("encode.latency", "tau", tau, "> 0") if code == "log" else math.inf
+    limit = scalar("encode.latency", "threshold", threshold, "in [0, 1]")
     raster = _core.encode_latency(values, n_steps, constant, limit)
     return _shaped(raster, values.shape, as_events)
 
@@ -202,21 +210,21 @@ def latency(
 def phase(
     x: ArrayLike, steps: SupportsIndex, *, bits: int = 8, seed: int = 0, as_events: bool = False
 ) -> Spikes:
-    """Weighted phase code: the bits of ``floor(x * 2**bits)``, most significant first, repeated.
+    """Encode x in weighted phases: the bits of ``floor(x * 2**bits)``, most significant first, repeated.
 
-    A spike in row k weighs ``2**-(1 + k % bits)``; x = 1 spikes at every step. Grey levels i / 255
-    with 8 bits give the bits of i. A period that `steps` cuts short has its first bits only.
+    A spike in row k has the weight ``2**-(1 + k % bits)``; x = 1 spikes at every step. Grey levels i / 255
+    with 8 bits give the bits of i. A period that `steps` truncates has only its first bits.
 
     Parameters
     ----------
     x, steps, seed, as_events : see `spikelet.encode`
     bits : int in [1, 32]
-        Steps of a period.
+        Number of steps in a period.
 
     Notes
     -----
-    Costs the set bits, on average ``bits / 2`` a period for uniform x. Preserves x to within
-    ``2**-bits`` in each period, for a receiver that weights spikes by their phase.
+    The code costs one spike per set bit, on average ``bits / 2`` per period for uniform x. It preserves x to
+    within ``2**-bits`` in each period, for a receiver that weights spikes by their phase.
     Source: Kim et al., Deep neural networks with weighted spikes, Neurocomputing 311:373 (2018).
     """
     values, n_steps, _ = _arguments("phase", x, steps, seed)
@@ -234,7 +242,7 @@ def burst(
     seed: int = 0,
     as_events: bool = False,
 ) -> Spikes:
-    """Burst code: ``ceil(n_max * x)`` spikes, the first in row 0, closer together the stronger.
+    """Encode x as a burst of ``ceil(n_max * x)`` spikes, the first in row 0, with shorter intervals for a larger x.
 
     The interval is ``ceil(isi_max - (isi_max - isi_min) * x)`` steps.
 
@@ -242,17 +250,17 @@ def burst(
     ----------
     x, steps, seed, as_events : see `spikelet.encode`
     n_max : int in [1, steps], optional
-        Spikes at x = 1, by default 5, or `steps` if smaller.
+        Number of spikes at x = 1; by default 5, or `steps` if that is smaller.
     isi_min : int >= 1
         Interval at x = 1 [steps].
     isi_max : int >= isi_min, optional
-        Interval towards x = 0 [steps]. It must fit, ``(n_max - 1) * isi_max < steps``, so that no
-        spike is lost; by default the longest that does.
+        Interval as x approaches 0 [steps]. It must satisfy ``(n_max - 1) * isi_max < steps``, so that no spike
+        is lost; by default the longest interval that does.
 
     Notes
     -----
-    Costs ``ceil(n_max * x)`` spikes. Preserves x to within ``1 / n_max`` in the count, and more
-    finely in the interval from two spikes on; strong values are complete early.
+    The code costs ``ceil(n_max * x)`` spikes. It preserves x to within ``1 / n_max`` in the count, and more
+    precisely in the interval if there are at least two spikes; bursts of large values end early.
     Source: the formulas of Guo et al., Front. Neurosci. 15:638474 (2021), after Park et al., Fast
     and efficient information transmission with burst spikes in deep spiking neural networks, DAC
     (2019).
@@ -277,41 +285,41 @@ def delta(
     seed: int = 0,
     as_events: bool = False,
 ) -> Spikes:
-    """Send on delta: ON and OFF spikes when a series has moved by `threshold`.
+    """Encode a series by its changes (send on delta): ON and OFF spikes when it has changed by `threshold`.
 
-    A reference starts at ``x[0]``; a value a threshold or more above (below) it gives an ON (OFF)
-    spike and moves it up (down) by one threshold. At most one spike a step: a jump is paid off step
-    by step. (A difference short of the threshold by less than 1e-6 of it counts: it is rounding.)
+    A reference starts at ``x[0]``; a value that is at least one threshold above (below) it causes an ON (OFF)
+    spike and moves the reference up (down) by one threshold. There is at most one spike per step, so a jump
+    takes several steps. To allow for rounding, a difference may fall short of the threshold by 1e-6 of it.
 
     Parameters
     ----------
     x : array-like ``[T, ...]``, finite, in any unit
     steps : int, optional
-        Must be T if given.
+        Must be T, if given.
     threshold : float > 0
-        In the unit of x.
+        Change that causes a spike, in the unit of x.
     seed, as_events : see `spikelet.encode`
 
     Returns
     -------
     uint8 array ``[T, *x.shape[1:], 2]`` or Events of shape ``(*x.shape[1:], 2)``
-        ON spikes in ``[..., 0]``, OFF spikes in ``[..., 1]``; row 0 has none.
+        ON spikes in ``[..., 0]``, OFF spikes in ``[..., 1]``; row 0 has no spikes.
 
     Notes
     -----
-    Costs about the total variation of x over `threshold` in spikes; a constant costs nothing.
-    Preserves the series up to its start, ``x[0] + threshold * (on - off).cumsum(0)``, to within
-    `threshold` where it moves at most that far a step.
+    The code costs about the total variation of x, divided by `threshold`, in spikes; a constant costs none.
+    It preserves the series except for its start, ``x[0] + threshold * (on - off).cumsum(0)``, to within
+    `threshold` if it changes at most that much per step.
     Source: Miskowicz, Send-on-delta concept, Sensors 6:49 (2006); the reference moves in thresholds
     as in event cameras (Lichtsteiner et al., IEEE J. Solid-State Circuits 43:566, 2008).
     """
-    values = _series("encode.delta", "x", x).astype(np.float64, copy=False)
-    _check_all("encode.delta", "x", values, np.isfinite(values), "must be finite")
+    values = series("encode.delta", "x", x).astype(np.float64, copy=False)
+    check_all("encode.delta", "x", values, np.isfinite(values), "must be finite")
     length = len(values)
     if steps is not None and integer("encode.delta", "steps", steps, 1) != length:
         fail("encode.delta", "steps", steps, f"must be the length of x, {length}")
     integer("encode.delta", "seed", seed, 0, _MAX_SEED)
-    distance = _scalar("encode.delta", "threshold", threshold, "> 0")
+    distance = scalar("encode.delta", "threshold", threshold, "> 0")
     raster = _core.encode_delta(values, length, distance)
     return _shaped(raster, (*values.shape[1:], 2), as_events)
 
@@ -327,21 +335,21 @@ def population(
     seed: int = 0,
     as_events: bool = False,
 ) -> Spikes:
-    """Gaussian receptive fields: each value drives `n` neurons, each tuned to a part of [0, 1].
+    """Encode each value by `n` neurons with Gaussian receptive fields in [0, 1].
 
-    Neuron i has the activation ``a = exp(-(x - centre_i)**2 / (2 * width**2))``, coded as `latency`
-    ("linear") or `rate` codes x; `receptive_fields` gives the centres and the width.
+    Neuron i has the activation ``a = exp(-(x - centre_i)**2 / (2 * width**2))``, which is encoded by `latency`
+    ("linear") or `rate`; `receptive_fields` returns the centres and the width.
 
     Parameters
     ----------
     x, steps, seed, as_events : see `spikelet.encode`
     n : int >= 3
-        Neurons for each value.
+        Number of neurons for each value.
     code : "latency" or "rate"
     beta : float > 0
-        Sharpness: the width is the distance of the centres over `beta`.
+        Sharpness: the width is the distance between centres divided by `beta`.
     threshold : float in [0, 1]
-        A neuron with an activation at or below it is silent.
+        A neuron whose activation is at or below the threshold is silent.
 
     Returns
     -------
@@ -349,16 +357,16 @@ def population(
 
     Notes
     -----
-    Costs about 2.9 spikes a value ("latency": one for each active neuron) or ``1.6 * steps``
-    ("rate") with the defaults, whatever the value, 0 included. Preserves x more finely than the
-    centres lie, in the ratio of neighbours: ``sl.decode.population_vector`` reads it.
+    With the defaults, the code costs about 2.9 spikes per value ("latency": one for each active neuron) or
+    ``1.6 * steps`` ("rate"), for any value including 0. It preserves x more precisely than the distance between
+    centres, in the ratio of neighbours, which ``sl.decode.population_vector`` decodes.
     Source: Bohte et al., Error-backpropagation in temporally encoded networks of spiking neurons,
     Neurocomputing 48:17 (2002).
     """
     values, n_steps, key = _arguments("population", x, steps, seed)
     centres, width = receptive_fields(n, beta=beta)
-    _choice("encode.population", "code", code, "latency", "rate")
-    limit = _scalar("encode.population", "threshold", threshold, "in [0, 1]")
+    choice("encode.population", "code", code, "latency", "rate")
+    limit = scalar("encode.population", "threshold", threshold, "in [0, 1]")
     activation = np.exp(-0.5 * ((values[..., np.newaxis] - centres) / width) ** 2)
     if code == "rate":
         return _bernoulli(np.where(activation > limit, activation, 0), n_steps, key, as_events)
@@ -369,11 +377,11 @@ def population(
 def receptive_fields(n: int = 8, *, beta: float = 1.5) -> tuple[NDArray[np.float64], float]:
     """Return the centres, float64 ``[n]``, and the width of the receptive fields of `population`.
 
-    The centres lie ``1 / (n - 2)`` apart, the outer two half of that outside [0, 1].
+    The centres are ``1 / (n - 2)`` apart; the first and the last are half that distance outside [0, 1].
     """
     distance = 1 / (integer("encode.population", "n", n, 3) - 2)
     centres = (np.arange(n, dtype=np.float64) - 0.5) * distance
-    return centres, distance / _scalar("encode.population", "beta", beta, "> 0")
+    return centres, distance / scalar("encode.population", "beta", beta, "> 0")
 
 
 def _bernoulli(p: NDArray[np.float64], steps: int, seed: int, as_events: bool) -> Spikes:
@@ -390,51 +398,8 @@ def _shaped(raster: NDArray[np.uint8], shape: tuple[int, ...], as_events: bool) 
 def _arguments(
     name: str, x: ArrayLike, steps: SupportsIndex, seed: int
 ) -> tuple[NDArray[np.float64], int, int]:
-    """Check what every encoder takes; x comes back as contiguous float64."""
+    """Check the arguments of every encoder; return x as contiguous float64."""
     where = f"encode.{name}"
-    values = _number_array(where, "x", x).astype(np.float64, order="C", copy=False)
-    _check_all(where, "x", values, (values >= 0) & (values <= 1), "must lie in [0, 1]")
+    values = real_array(where, "x", x).astype(np.float64, order="C", copy=False)
+    check_all(where, "x", values, (values >= 0) & (values <= 1), "must lie in [0, 1]")
     return values, integer(where, "steps", steps, 1), integer(where, "seed", seed, 0, _MAX_SEED)
-
-
-def _number_array(where: str, argument: str, values: ArrayLike) -> NDArray[Any]:
-    """Return an array of real numbers of any kind."""
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f"{where}: {argument} must be a rectangular array ({error})") from None
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{where}: {argument} must hold real numbers, got dtype {array.dtype}")
-    return array
-
-
-def _series(where: str, argument: str, values: ArrayLike) -> NDArray[Any]:
-    """Return an array of real numbers with a time axis, ``[T, ...]``, T >= 1."""
-    array = _number_array(where, argument, values)
-    if array.ndim == 0 or len(array) == 0:
-        fail(where, argument, array.shape, "must be [T, ...] with T >= 1; its shape")
-    return array
-
-
-def _check_all(
-    where: str, argument: str, values: NDArray[Any], ok: NDArray[np.bool_], rule: str
-) -> None:
-    """Raise a ValueError that names the first value that is not `ok`, and its index."""
-    if not ok.all():
-        index = tuple(int(i) for i in np.argwhere(~ok)[0])
-        raise ValueError(f"{where}: {argument} {rule}, got {values[index]} at index {index}")
-
-
-def _scalar(where: str, argument: str, value: Any, rule: str, unit: str = "") -> float:
-    """Return one number, or the magnitude of a quantity, for which `rule` holds."""
-    number = numbers(where, argument, value, unit)
-    if number.ndim != 0:
-        fail(where, argument, number.shape, "must be one number; its shape")
-    require(where, argument, number, rule)
-    return float(number)
-
-
-def _choice(where: str, argument: str, value: object, *choices: str) -> None:
-    """Check that `value` is one of `choices`."""
-    if value not in choices:
-        fail(where, argument, value, f"must be one of {', '.join(map(repr, choices))}")

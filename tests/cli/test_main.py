@@ -34,7 +34,7 @@ def test_demo_learns_reports_and_draws(demo):
     accuracy, text, picture = demo()
     assert accuracy > 0.6  # chance is 0.1
     for part in (
-        "scikit-learn's digits", "the first 150 of 1438", "40 spiking neurons", "359 held-out",
+        "scikit-learn's digits", "the first 150 of 1438", "40 spiking neurons", "359 test digits",
         "chance: 10 %", "images a second",
     ):  # fmt: skip
         assert part in text
@@ -76,8 +76,8 @@ def test_demo_reads_idx_files(demo, tmp_path):
     ("arguments", "message"),
     [
         (("--data", "/nowhere"), "no train-images-idx3-ubyte"),
-        (("--out", "/nowhere/picture.png"), "no folder /nowhere"),
-        (("--out", "picture.xyz"), "the picture must be one of"),
+        (("--out", "/nowhere/picture.png"), "the folder /nowhere for the figure does not exist"),
+        (("--out", "picture.xyz"), "the figure must have one of the suffixes"),
     ],
 )
 def test_what_is_wrong_is_one_line(arguments, message, capsys):

@@ -149,7 +149,7 @@ def test_report_as_json(tmp_path):
 BAD = [
     ({"steps": 0}, ValueError, "steps must be >= 1"),
     ({"x": np.zeros((0, 2, 8, 8))}, ValueError, "x must not be empty"),
-    ({"labels": [0]}, ValueError, "labels must be one for each of 3 samples"),
+    ({"labels": [0]}, ValueError, "labels must have one entry for each of 3 samples"),
     ({"labels": [0, 1, 5]}, ValueError, r"labels must lie in 0 \.\. 4"),
     ({"labels": [0.5, 1, 2]}, TypeError, "labels"),
     ({"delay": 4}, ValueError, "delay must be >= 0 and <= 3"),
@@ -170,9 +170,7 @@ def test_bad_input(change, error, message):
 def test_models_must_be_a_pair():
     x = inputs(2)
     snn, ann = pair(x)
-    with pytest.raises(
-        ValueError, match="ann must not have spiking neurons; there is, got 'relu1'"
-    ):
+    with pytest.raises(ValueError, match="ann must not have spiking neurons, got layer 'relu1'"):
         report(snn, snn, x, 2)
     other = SpikingModel(
         [
@@ -181,7 +179,7 @@ def test_models_must_be_a_pair():
             for n in ann.graph
         ]
     )  # fmt: skip
-    with pytest.raises(ValueError, match="it lacks, got 'other'"):
+    with pytest.raises(ValueError, match="got no 'other'"):
         report(snn, other, x, 2)
     linear = SpikingModel([Linear([[1.0]])])
     with pytest.raises(ValueError, match="at least one ReLU"):
@@ -243,7 +241,7 @@ def test_latency_and_hybrids_are_run_again():
             assert curve.agreement[k] == np.mean(chosen == expected)
         with pytest.raises(ValueError, match="rerun must be True"):
             accuracy_curve(model, x, None, 2, ann=ann, rerun=False, **arguments)
-    with pytest.raises(ValueError, match="waits for spikes; there is, got 'relu3'"):
+    with pytest.raises(ValueError, match="waits for spikes, got layer 'relu3'"):
         steps_to_decision(mixed, x, 4)
     # A ReLU that only sees constants does not wait.
     first = SpikingModel(hybrid(snn, ann, ["relu1"]), dtype="float64", threads=1)
@@ -339,11 +337,11 @@ def test_soft_reset_needs_fewer_steps_than_hard():
 
 BAD_CURVES = [
     ({"steps": []}, ValueError, "steps must be one integer"),
-    ({"steps": [4, 4]}, ValueError, "steps must be one integer, or several that rise"),
+    ({"steps": [4, 4]}, ValueError, "steps must be one integer, or several in ascending order"),
     ({"steps": 0}, ValueError, "steps must be >= 1"),
     ({"steps": [1.5]}, TypeError, "steps must be an integer"),
-    ({"labels": None}, ValueError, "labels must be given, or else an ann"),
-    ({"labels": [0]}, ValueError, "one for each of 3"),
+    ({"labels": None}, ValueError, "labels must be given if there is no ann"),
+    ({"labels": [0]}, ValueError, "one entry for each of 3"),
     ({"delay": -1}, ValueError, "delay must be >= 0"),
     ({"energy_samples": -1}, ValueError, "energy_samples must be >= 0"),
     ({"rerun": lambda t: None}, TypeError, r"rerun\(2\) must be a SpikingModel"),

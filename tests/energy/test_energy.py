@@ -306,7 +306,7 @@ def test_bad_input(change, error, message):
 def test_the_ann_must_be_one():
     x = inputs(1)
     snn, _ = pair(x)
-    with pytest.raises(ValueError, match="ann must not have spiking neurons, got 'relu1'"):
+    with pytest.raises(ValueError, match="ann must not have spiking neurons, got layer 'relu1'"):
         measure(snn, x, 2, ann=snn)
 
 

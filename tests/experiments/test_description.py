@@ -70,7 +70,7 @@ def test_runs_and_tells(write, tmp_path, capsys):
     assert main(["run", write(SWEEP)]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0].split() == ["b", "a", "replicate", "seed", "status", "error", "y", "seen"]
-    assert out[1].split()[:3] == ["0.5", "1", "0"]
+    assert out[2].split()[:3] == ["0.5", "1", "0"]
     assert out[-2] == "SweepResult(4 runs: 4 done)"
     assert out[-1] == f"Store: {tmp_path / 'study-runs'}"
     table = sl.load_sweep(tmp_path / "study-runs").table
@@ -94,7 +94,7 @@ def test_an_existing_store_is_resumed_only_if_asked(write, capsys):
     path = write(SWEEP)
     assert main(["run", path]) == 0
     assert main(["run", path]) == 2
-    assert "must be new if resume is False" in capsys.readouterr().err
+    assert "must not exist if resume is False" in capsys.readouterr().err
     write(SWEEP.replace("[1, 2]", "[1, 2, 3]"))
     assert main(["run", path, "--resume"]) == 0
     assert "6 runs: 6 done" in capsys.readouterr().out
@@ -146,14 +146,18 @@ def test_ranges_points_and_modules(write, tmp_path, monkeypatch):
         ("seeds = 2", "sedes = 2", "study.toml: key must be one of function, .* got 'sedes'"),
         ("seeds = 2", 'seeds = "x"', "seeds must be an integer or a list"),
         ("seeds = 2", "seeds = true", "seeds must be an integer, got True"),
-        ("model.py:fn", "broken.py:fn", "study.toml: .*'broken.py:fn' is no Python: .*line 1"),
+        (
+            "model.py:fn",
+            "broken.py:fn",
+            "study.toml: .*'broken.py:fn' is not valid Python: .*line 1",
+        ),
         ("seeds = 2", "seeds = ", "study.toml: .*line 3"),
         ("seeds = 2", 'workers = "2"', "workers must be an integer, got '2'"),
         ("seeds = 2", "store = 2", "store must be a string, got 2"),
         ('"serial"', '"cloud"', "executor must be"),
         ("model.py:fn", "model.py", 'function must be "module:function"'),
-        ("model.py:fn", "nothing.py:fn", "function must be in a module that is there"),
-        ("model.py:fn", "nothing_at_all:fn", "function must be in a module that is there"),
+        ("model.py:fn", "nothing.py:fn", "function must be in an existing module"),
+        ("model.py:fn", "nothing_at_all:fn", "function must be in an existing module"),
         ("model.py:fn", "model.py:gn", "function must be a function of model.py"),
         ("model.py:fn", "model.py:three", "function must be a function of model.py"),
         ("a = [1, 2]", "a = 1", "grid.a must be a list or have start, stop and num"),
@@ -161,15 +165,15 @@ def test_ranges_points_and_modules(write, tmp_path, monkeypatch):
         ("a = [1, 2]", 'a = {start = "0", stop = 1, num = 3}', "grid.a must have numbers"),
         ("a = [1, 2]", "a = [1, nan]", "must not be NaN"),
         ("a = [1, 2]", "a = [1979-05-27]", "must be a number"),
-        ("a = [1, 2]", "c = [1, 2]", "fn must take b, c, seed by name"),
+        ("a = [1, 2]", "c = [1, 2]", "fn must accept b, c, seed by name"),
         (
             "seeds = 2",
             'save = "nodir/x.h5"',
-            "path must be in a folder that is there, got .*nodir/x.h5",
+            "path must be in an existing folder, got .*nodir/x.h5",
         ),
-        ("seeds = 2", 'save = "."', "path must be a file and no folder"),
+        ("seeds = 2", 'save = "."', "path must be a file, not a folder"),
         ("[grid]", "[points]", "points must be an array of tables"),
-        ("[fixed]", "[[points]]", "grid or points must be there, and not both"),
+        ("[fixed]", "[[points]]", "exactly one of grid and points is required"),
     ],
 )
 def test_what_does_not_fit_is_refused(write, tmp_path, capsys, old, new, text):

@@ -121,7 +121,7 @@ def test_load_of_an_unfinished_sweep(sweep, fn, tmp_path):
 
 
 def test_load_refuses_what_is_no_store(tmp_path):
-    with pytest.raises(ValueError, match="must be a folder that a sweep made"):
+    with pytest.raises(ValueError, match="must be the store of a sweep"):
         sl.load_sweep(tmp_path)
     (tmp_path / "sweep.json").write_text('{"format": "spikelet sweep 99"}')
     with pytest.raises(ValueError, match="must have the format 'spikelet sweep 1', got 'spikelet"):
@@ -163,7 +163,7 @@ def test_damaged_arrays_are_told_of(sweep, tmp_path):
     found = sl.load_sweep(tmp_path / "s")
     assert found.table.equals(whole.table)
     with pytest.raises(
-        ValueError, match=r"is damaged \(in array 'noise' of run .*delete it, and a sweep"
+        ValueError, match=r"is damaged \(in array 'noise' of run .*delete it to have a sweep"
     ) as told:
         found.arrays("noise")
     assert str(file) in str(told.value)
@@ -180,7 +180,7 @@ def test_other_sweeps_are_refused(sweep, tmp_path, log):
         sweep([1], other)
     with pytest.raises(ValueError, match="its seed is 0, not 1"):
         sweep([1], seed=1)
-    with pytest.raises(ValueError, match="must be new if resume is False"):
+    with pytest.raises(ValueError, match="must not exist if resume is False"):
         sweep([1], resume=False)
     assert log == [1]
     sweep([1], store=tmp_path / "new", resume=False)
@@ -241,7 +241,7 @@ def test_digest_of_code_is_the_same_in_another_process():
 def test_a_folder_with_other_things_is_refused(sweep, tmp_path):
     (tmp_path / "s").mkdir()
     (tmp_path / "s" / "thesis.tex").write_text("important")
-    with pytest.raises(ValueError, match="must be new, empty or a sweep's"):
+    with pytest.raises(ValueError, match="must be new, empty or the store of a sweep"):
         sweep([1])
     assert [path.name for path in (tmp_path / "s").iterdir()] == ["thesis.tex"]
 
@@ -251,7 +251,7 @@ def test_a_nameless_function_is_refused_with_a_store(sweep):
         def __call__(self, x, seed):
             return x
 
-    with pytest.raises(TypeError, match="fn must be a function when there is a store"):
+    with pytest.raises(TypeError, match="fn must be a function if there is a store"):
         sweep([1], Callable())
     assert sweep([1], Callable(), store=None).complete
 
@@ -541,7 +541,7 @@ def test_nobody_stores_anything_when_a_sweep_is_over(sweep, tmp_path, fn):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stores.Store, "begin", recording)
         sweep([2])
-    with pytest.raises(RuntimeError, match="or its own is over"):
+    with pytest.raises(RuntimeError, match="or this sweep is over"):
         run_batch(fn, runs, None, place[0], 1)
     assert len(stores.Store(tmp_path / "s").entries()) == 1
 

@@ -124,7 +124,9 @@ def test_data_frame_keeps_the_types_of_its_columns():
     points = [run.parameters for run in plan(grid, None, 1, 0)]
     assert points == [{"n": 1, "g": 0.5, "name": "a"}, {"n": 2, "g": 1.0, "name": "b"}]
     assert type(points[0]["n"]) is int
-    with pytest.raises(ValueError, match="grid must not have two columns of a name, got 'n'"):
+    with pytest.raises(
+        ValueError, match="grid must not have two columns of the same name, got 'n'"
+    ):
         plan(pd.concat([grid, grid[["n"]]], axis=1), None, 1, 0)
 
 
@@ -133,8 +135,8 @@ def test_data_frame_keeps_the_types_of_its_columns():
     [
         (3, {}, TypeError, "grid must be a dict of lists"),
         ({}, {}, TypeError, "signature"),
-        ([], {}, ValueError, "point at least"),
-        ({"x": []}, {}, ValueError, r"grid\['x'\] must have a value"),
+        ([], {}, ValueError, "at least one point"),
+        ({"x": []}, {}, ValueError, r"grid\['x'\] must have at least one value"),
         ({"x": "abc"}, {}, TypeError, r"grid\['x'\] must be a list of values, got 'abc'"),
         ({"x": 5}, {}, TypeError, r"grid\['x'\] must be a list of values, got 5"),
         ({"x": [np.nan]}, {}, ValueError, "x must not be NaN"),
@@ -143,7 +145,7 @@ def test_data_frame_keeps_the_types_of_its_columns():
         ({"x": [1], "seed": [1]}, {}, ValueError, "'seed'"),
         ({"x": [1], "key": [1]}, {}, ValueError, "'key'"),
         ({"x": [1], "no way": [1]}, {}, ValueError, "'no way'"),
-        ({"x": [1], "y": [1]}, {}, TypeError, "fn must take x, y, seed by name"),
+        ({"x": [1], "y": [1]}, {}, TypeError, "fn must accept x, y, seed by name"),
         ({"x": [1]}, {"fixed": {"x": 2}}, ValueError, "fixed must not name"),
         ({"x": [1]}, {"seeds": 0}, ValueError, "seeds must be >= 1"),
         ({"x": [1]}, {"seeds": True}, TypeError, "seeds must be an integer, got True"),
@@ -328,9 +330,9 @@ def test_hdf5_takes_all_that_a_run_may_return(tmp_path):
 def test_a_bad_path_of_a_file_is_told_of(tmp_path):
     pytest.importorskip("h5py")
     result = sweep(square, {"x": [1]})
-    with pytest.raises(ValueError, match=r"must be in a folder that is there, got .*nodir/x\.h5"):
+    with pytest.raises(ValueError, match=r"must be in an existing folder, got .*nodir/x\.h5"):
         result.save(tmp_path / "nodir" / "x.h5")
-    with pytest.raises(ValueError, match="must be a file and no folder"):
+    with pytest.raises(ValueError, match="must be a file, not a folder"):
         result.save(tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -107,23 +107,23 @@ REFUSED_SHAPES: list[tuple[Any, list[tuple[int, ...]], str]] = [
         L.Concat(),
         [(2, 3, 4), (2, 3, 5)],
         (
-            "Concat 'here': input shapes must be equal but for the channels, "
+            "Concat 'here': input shapes must be equal except for the channels, "
             "got ((2, 3, 4), (2, 3, 5))"
         ),
     ),
-    (L.Concat(), [(2, 3, 4), (2,)], "Concat 'here': input shapes must be equal but for"),
+    (L.Concat(), [(2, 3, 4), (2,)], "Concat 'here': input shapes must be equal except for"),
     (L.Affine(ONES(3)), [(4, 1, 1)], "Affine 'here': input channels must be 3, got 4"),
     (
         L.ReLU(ONES(3)),
         [(4, 1, 1)],
-        "ReLU 'here': upper must be one number or 4; its shape, got (3,)",
+        "ReLU 'here': upper must be one number or 4 numbers, got shape (3,)",
     ),
     (
         L.IF(ONES(3)),
         [(4, 2, 2)],
         (
-            "IF 'here': threshold must be one number, or have the shape (4,) or (4, 2, 2); its shape, "
-            "got (3,)"
+            "IF 'here': threshold must be one number, or have the shape (4,) or (4, 2, 2), got "
+            "shape (3,)"
         ),
     ),
     (L.IF(v_init=ONES((4, 2, 1))), [(4, 2, 2)], "IF 'here': v_init must be one number, or"),
@@ -131,7 +131,7 @@ REFUSED_SHAPES: list[tuple[Any, list[tuple[int, ...]], str]] = [
     (
         L.PredictiveIF(pace=ONES(5), limit=ONES((5, 3))),
         [(4, 2, 2)],
-        "PredictiveIF 'here': limit must be [steps] or [steps, 4]; its shape, got (5, 3)",
+        "PredictiveIF 'here': limit must be [steps] or [steps, 4], got shape (5, 3)",
     ),
 ]
 
@@ -185,7 +185,7 @@ REFUSED: list[tuple[Make, dict[str, Any], type[Exception], tuple[str, ...]]] = [
     (L.ReLU, {"upper": NAN}, ValueError, ("upper", "NaN")),
     (L.ReLU, {"upper": [1.0, -1.0]}, ValueError, ("upper", "> 0 at index 1", "-1.0")),
     (L.ReLU, {"upper": ONES((2, 2))}, ValueError, ("upper", "one dimension", "(2, 2)")),
-    (L.ReLU, {"levels": 4}, ValueError, ("levels", "0 without an upper limit", "got 4")),
+    (L.ReLU, {"levels": 4}, ValueError, ("levels", "0 if there is no upper limit", "got 4")),
     (L.ReLU, {"upper": 1.0, "levels": -1}, ValueError, ("levels", ">= 0", "got -1")),
     (L.ReLU, {"upper": 1.0, "levels": 2.0}, TypeError, ("levels", "integer", "2.0")),
     (L.IF, {"threshold": 0.0}, ValueError, ("threshold", "> 0", "0.0")),
@@ -339,7 +339,7 @@ REFUSED_GRAPHS: list[tuple[list[Any], type[Exception], str]] = [
     (
         [("a", RELU, "input"), ("b", RELU, "input")],
         ValueError,
-        "layers must all lead to the last one; this one does not, got 'a'",
+        "layers must all lead to the last one, got unused 'a'",
     ),
     ([("a", L.Add(), ())], ValueError, "layers must use the input, got ['a']"),
 ]
@@ -357,7 +357,7 @@ def test_a_layer_that_does_not_fit_is_named_by_the_model() -> None:
     graph = Graph([Node("first", L.Linear(ONES((2, 3))), ("input",)), L.IF(ONES(5))])
     with pytest.raises(ValueError, match=r"^Linear 'first': input shape must be \(3,\), got \(4,"):
         graph.shapes((4,))
-    with pytest.raises(ValueError, match=r"^IF 'if1': threshold .* got \(5,\)"):
+    with pytest.raises(ValueError, match=r"^IF 'if1': threshold .* got shape \(5,\)"):
         SpikingModel(graph).run(ONES((1, 3)), 2)
 
 
@@ -391,7 +391,7 @@ def test_predictive_does_not_spike_where_its_limit_is_infinite() -> None:
 def test_predictive_holds_for_its_steps_alone() -> None:
     layer = L.PredictiveIF(pace=np.ones(9), limit=np.ones(9))
     model = SpikingModel([("late", layer, "input")])
-    message = "SpikingModel.run: steps must be 9, for which 'late' was made, got 8"
+    message = "SpikingModel.run: steps must be 9, which 'late' was made for, got 8"
     with pytest.raises(ValueError, match=re.escape(message)):
         model.run(ONES((1, 2)), 8)
     with pytest.raises(ValueError, match=re.escape(message)):

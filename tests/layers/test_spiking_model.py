@@ -543,7 +543,7 @@ def test_names_of_records() -> None:
     ]
     # A sequence's spikes are what one wants.
     assert model.run(np.full((5, 2, 1), 0.7)).spikes.shape == (5, 2, 1)
-    with pytest.raises(KeyError, match="'last' was not recorded; there is fc"):
+    with pytest.raises(KeyError, match="'last' was not recorded; recorded: fc"):
         model.run(x, 5, record="fc")["last"]
 
 
@@ -612,7 +612,7 @@ RUNS: list[tuple[dict[str, Any], type[Exception], tuple[str, ...]]] = [
     ({"x": np.ones(3), "steps": 2}, ValueError, ("x", "[B, ...]", "(3,)")),
     ({"x": ONE}, ValueError, ("x", "[T, B, ...]", "steps=", "(1, 3)")),
     ({"x": np.ones((0, 1, 3))}, ValueError, ("x", "at least one step", "(0, 1, 3)")),
-    ({"x": np.ones((1, 0)), "steps": 2}, ValueError, ("x", "none 0", "(0,)")),
+    ({"x": np.ones((1, 0)), "steps": 2}, ValueError, ("x", "non-empty", "(0,)")),
     ({"x": np.ones((1, 2, 3, 4, 5)), "steps": 2}, ValueError, ("x", "1 to 3", "(2, 3, 4, 5)")),
     ({"x": np.full((1, 3), np.nan), "steps": 2}, ValueError, ("x", "finite", "nan")),
     ({"x": np.full((2, 1, 3), -np.inf)}, ValueError, ("x", "finite", "-inf")),

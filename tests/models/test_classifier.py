@@ -37,5 +37,5 @@ def test_learns_digits(network: str) -> None:
 
 
 def test_unknown_network() -> None:
-    with pytest.raises(ValueError, match=r"network must be one of .*diehl_cook.*got 'deep'"):
+    with pytest.raises(ValueError, match=r"network must be .*diehl_cook.*got 'deep'"):
         STDPClassifier(5, network="deep").fit(np.eye(4), [0, 1, 0, 1])

@@ -108,7 +108,7 @@ def test_goes_on_from_a_checkpoint(kind: Any, tmp_path: Path) -> None:
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(again)).weights, whole.weights)
     wrong = DiehlCook if kind is WinnerTakeAll else WinnerTakeAll
     for bad in (path, Path(__file__)):
-        with pytest.raises(ValueError, match=r"load: path must be a file that save wrote, got"):
+        with pytest.raises(ValueError, match=r"load: path must be a file written by save, got"):
             wrong.load(bad)
 
 
@@ -198,12 +198,16 @@ def test_votes() -> None:
 
 GOOD = np.full((2, 3, 3), 0.5)
 BAD_IMAGES: list[tuple[Any, Any, str]] = [
-    (GOOD - 1.0, ValueError, r"images must be in \[0, 1\], or uint8; image 0, got -0.5"),
-    (GOOD * [[[1]], [[3]]], ValueError, r"in \[0, 1\], or uint8; image 1, got 1.5"),
+    (GOOD - 1.0, ValueError, r"images\[0\] must be in \[0, 1\], or uint8, got -0.5"),
+    (GOOD * [[[1]], [[3]]], ValueError, r"images\[1\] must be in \[0, 1\], or uint8, got 1.5"),
     (np.where(GOOD > 0, np.nan, 0), ValueError, r"got nan"),
     (np.full((2, 3, 3), 200, np.int64), ValueError, r"got 200.0"),
-    (GOOD[:, :2], ValueError, r"images must have 9 pixels each; shape, got \(2, 2, 3\)"),
-    (np.zeros(9), ValueError, r"must be \[n, ...\], one row of pixels an image; shape, got \(9,\)"),
+    (GOOD[:, :2], ValueError, r"images must have 9 pixels each, got shape \(2, 2, 3\)"),
+    (
+        np.zeros(9),
+        ValueError,
+        r"must be \[n, ...\], one row of pixels for each image, got shape \(9,\)",
+    ),
     (np.array([["a"]]), TypeError, r"images must be an array of numbers, got <U1"),
 ]
 
@@ -230,7 +234,7 @@ def test_images_of_all_kinds() -> None:
 @pytest.mark.parametrize(
     ("labels", "text"),
     [
-        ([0, 1], r"counts and labels must be \[n, n_neurons\] and \[n\]; shapes"),
+        ([0, 1], r"counts and labels must be \[n, n_neurons\] and \[n\], got shapes"),
         ([0, 1, 10], r"labels must be whole numbers in 0 .. 9, got \[0, 1, 10\]"),
         ([0, 1, -1], r"labels must be whole numbers"),
         ([0.5, 1.0, 2.0], r"labels must be whole numbers"),

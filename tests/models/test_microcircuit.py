@@ -184,11 +184,15 @@ def test_layers_differ_as_published() -> None:
     ("arguments", "error", "message"),
     [
         ({"scale": 0.0}, ValueError, "microcircuit: scale must be > 0"),
-        ({"scale": 1e-4}, ValueError, "scale must leave a neuron in each population, got 0.0001"),
+        (
+            {"scale": 1e-4},
+            ValueError,
+            "scale must leave at least one neuron in each population, got 0.0001",
+        ),
         ({"scale": "all"}, TypeError, "microcircuit: scale must be a number"),
         ({"K_scale": -1.0}, ValueError, "microcircuit: K_scale must be > 0"),
         ({"drive": "noise"}, ValueError, 'drive must be "poisson" or "dc", got \'noise\''),
-        ({"initial": "best"}, ValueError, "initial must be one of optimised, original"),
+        ({"initial": "best"}, ValueError, 'initial must be "optimised" or "original"'),
         ({"dt": 1.0}, ValueError, "dt must be at most 0.75 ms, the shortest mean delay"),
         ({"dt": 0.0}, ValueError, "dt must be > 0"),
         ({"dtype": "int8"}, ValueError, "dtype must be"),

@@ -100,7 +100,7 @@ def test_receptive_fields_puts_each_neuron_in_its_tile():
 
 
 def test_receptive_fields_needs_weights_that_fit_the_shape():
-    with pytest.raises(ValueError, match=r"must be \[6, n_neurons\] for pictures of 2 x 3"):
+    with pytest.raises(ValueError, match=r"must be \[6, n_neurons\] for images of 2 x 3"):
         plot.receptive_fields(np.zeros((5, 4)), (2, 3))
 
 

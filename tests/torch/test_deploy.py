@@ -316,8 +316,8 @@ def test_layers_with_a_forward_of_their_own_are_traced():
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ([LINEAR, Late()], r"module '1' \(Late\): has a forward of its own"),
-        ([LINEAR, st.LI(), LINEAR, st.IF()], r"module '1' \(LI\): hands a potential"),
+        ([LINEAR, Late()], r"module '1' \(Late\): has its own forward"),
+        ([LINEAR, st.LI(), LINEAR, st.IF()], r"module '1' \(LI\): passes its potential"),
         ([nn.Flatten(3), LINEAR], "flatten whole samples"),
         ([LINEAR, nn.ReLU(), LINEAR, st.IF()], r"module '1' \(ReLU\): is an analog activation"),
         ([LINEAR, nn.Sequential(st.LIF(reset="none"))], r"module '1.0' \(LIF\): has reset='none'"),
@@ -326,12 +326,12 @@ def test_layers_with_a_forward_of_their_own_are_traced():
         ([LINEAR, st.RecurrentLIF(4)], "RecurrentLIF by `to_network`"),
         ([LINEAR, st.LIF(convention="norse")], "is a neuron that"),
         ([LINEAR, st.LIF(convention="snntorch", beta=0.5)], "in the step after its spike"),
-        ([LINEAR, st.IF(convention="snntorch", reset_delay=False)], "by reset='subtract'"),
+        ([LINEAR, st.IF(convention="snntorch", reset_delay=False)], "with reset='subtract'"),
         ([LINEAR, st.IF(convention="spikingjelly", v_reset=0.5)], "leaks to 0.5"),
         ([LINEAR, st.LIF(tau_m=torch.arange(1.0, 5.0))], "has a decay for each neuron"),
         ([LINEAR, st.LIF(v_threshold=torch.zeros(4))], "threshold must be finite and > 0"),
         ([LINEAR, st.IF(), nn.Softmax(-1)], "module '2': is a softmax"),
-        ([LINEAR, Own()], r"module '1' \(Own\): has neurons in a forward of its own"),
+        ([LINEAR, Own()], r"module '1' \(Own\): has neurons in its own forward"),
         ([LINEAR, OverTime(nn.GELU()), st.IF()], r"layer '1' \(GELU\): cannot be converted"),
         ([LINEAR, OverTime(nn.BatchNorm1d(4)), st.IF()], "has never been trained"),
         ([nn.Linear(5, 4), st.IF()], "cannot take samples of shape"),
@@ -345,8 +345,8 @@ def test_refuses_what_it_cannot_do(parts, message):
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ([LINEAR, st.IF(), LINEAR], "layer '2': is the last one and does not spike"),
-        ([LINEAR, st.LI()], "layer '1': is the last one and does not spike"),
+        ([LINEAR, st.IF(), LINEAR], "layer '2': is the last layer and does not spike"),
+        ([LINEAR, st.LI()], "layer '1': is the last layer and does not spike"),
         ([st.IF(), LINEAR], r"layer '0' \(IF\): must be Linear"),
         ([LINEAR, st.LIF(decay=0.0)], "layer '1': decay must be > 0"),
     ],

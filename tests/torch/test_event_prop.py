@@ -323,10 +323,14 @@ def test_bad_spikes(argument: str, value: Any, error: type[Exception], message: 
         (lambda: EventProp(1, 1, spread=-1.0), ValueError, "spread must be .*>= 0"),
         (lambda: EventProp(1, 1, dtype=torch.int64), TypeError, "dtype must be a floating"),
         (lambda: EventProp(1, 1)(torch.ones(1, 1)), TypeError, "spikes must be EventSpikes"),
-        (lambda: EventProp(4, 1)(some_spikes()), ValueError, "spikes must be of 4 neurons, got 5"),
+        (
+            lambda: EventProp(4, 1)(some_spikes()),
+            ValueError,
+            "spikes must come from 4 neurons, got n = 5",
+        ),
         (lambda: with_weights([[math.nan]])(one()), ValueError, "weights must be finite"),
         (lambda: with_weights([[1e9]])(one()), ValueError, "neuron 0 spike more than 65536 times"),
-        (lambda: layer(1, 2).revive(one(), 0.1), ValueError, "spikes must be of 2 neurons"),
+        (lambda: layer(1, 2).revive(one(), 0.1), ValueError, "spikes must come from 2 neurons"),
         (
             lambda: EventSpikes.from_first(torch.tensor([[math.nan]])),
             ValueError,

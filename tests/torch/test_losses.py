@@ -146,7 +146,7 @@ def test_rate_bounds_wake_a_silent_layer():
     [
         (lambda s: losses.rate(s.numpy()), TypeError, "rate: spikes must be a tensor"),
         (lambda s: losses.rate(s[:, 0, 0]), ValueError, r"spikes must have the shape \[T, B, ...\]"),
-        (lambda s: losses.rate(s[:0]), ValueError, r"shape \[T, B, ...\]; its shape, got \(0, 4, 5\)"),
+        (lambda s: losses.rate(s[:0]), ValueError, r"shape \[T, B, ...\], got shape \(0, 4, 5\)"),
         (lambda s: losses.membrane(s, "min"), ValueError, 'how must be "max", "mean" or "last"'),
         (lambda s: losses.rate_mse(s[..., None], LABELS), ValueError, r"\[T, B, classes\]"),
         (lambda s: losses.rate_mse(s, LABELS[:3]), ValueError, r"labels must have the shape \(4,\)"),

@@ -129,7 +129,7 @@ X = torch.rand(4, 2, 3)
         (lambda: st.lif(X[0, 0]), ValueError, r"x must be \[T, B, .*\].*\(3,\)"),
         (lambda: st.lif(X[:0]), ValueError, "T >= 1"),
         (lambda: st.lif(X, convention="brian"), ValueError, "convention must be .*'brian'"),
-        (lambda: st.lif(X, tau=3.0), ValueError, "parameters of convention 'spikelet' must be tau_m.*'tau'"),
+        (lambda: st.lif(X, tau=3.0), ValueError, "parameters of convention 'spikelet' must be among tau_m.*'tau'"),
         (lambda: st.lif(X, convention="snntorch"), TypeError, "needs beta"),
         (lambda: st.lif(X, tau_m=0.0), ValueError, "tau_m must be finite and > 0, got 0.0"),
         (lambda: st.lif(X, tau_m=float("nan")), ValueError, "tau_m"),
@@ -142,7 +142,7 @@ X = torch.rand(4, 2, 3)
         (lambda: st.lif(X, v_threshold=float("inf")), ValueError, "v_threshold must be finite"),
         (lambda: st.lif(X, v_threshold=torch.ones(2)), ValueError, r"threshold must broadcast to the neurons of x, \(3,\)"),
         (lambda: st.lif(X, v_threshold=torch.ones(3).double()), TypeError, "threshold must be a torch.float32 tensor"),
-        (lambda: st.lif(X, v=torch.ones(3)), ValueError, r"v must have the shape \(2, 3\) of a step"),
+        (lambda: st.lif(X, v=torch.ones(3)), ValueError, r"v must have the shape \(2, 3\) of one step"),
         (lambda: st.lif(X, v=1.0), TypeError, "v must be a torch.Tensor, got float"),
         (lambda: st.lif(X.requires_grad_(), boost=0.1, checkpoint=False), ValueError, "checkpoint must be True or None"),
         (lambda: st.LIF(tau_m=-1.0), ValueError, "LIF: tau_m"),
@@ -192,7 +192,7 @@ def test_tensors_are_parameters_and_buffers():
     torch._dynamo.reset()
     compiled = torch.compile(module, backend="aot_eager", fullgraph=True)
     assert torch.equal(compiled(x), module(x))
-    with pytest.raises(ValueError, match="v_threshold must be a number to be learned from"):
+    with pytest.raises(ValueError, match="v_threshold must be a number with learn_threshold"):
         st.LIF(v_threshold=threshold, learn_threshold=True)
 
 
@@ -213,7 +213,7 @@ def test_states_that_there_are_not():
     x = torch.rand(4, 2, 3)
     for state in ("i", "a", "first_spikes"):
         with pytest.raises(
-            ValueError, match=f"LIF: {state} is a state that such neurons do not have"
+            ValueError, match=f"LIF: {state} is a state that these neurons do not have"
         ):
             st.LIF().run(x, **{state: torch.ones(2, 3)})
 

@@ -150,25 +150,25 @@ def test_progress(capsys):
 def test_checkpoint_that_does_not_fit(tmp_path):
     path = tmp_path / "run.pt"
     run(1, checkpoint=path)
-    with pytest.raises(ValueError, match="seed must be 3, with which it was made, got 4"):
+    with pytest.raises(ValueError, match="seed must be 3, as in the saved run, got 4"):
         run(2, checkpoint=path, seed=4)
     model, loader, optimizer, _ = setup()
     with pytest.raises(ValueError, match="scheduler must be given if and only if"):
         run(2, (model, loader, optimizer, None), checkpoint=path)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match=r"does not fit .*resume=False starts anew"):
+    with pytest.raises(ValueError, match=r"does not fit .*resume=False to start anew"):
         run(2, checkpoint=path)
     run(1, checkpoint=path, resume=False)
     other = nn.Sequential(nn.Linear(6, 3), st.LIF())
     _, _, optimizer, scheduler = setup()
-    with pytest.raises(ValueError, match=r"does not fit .*resume=False starts anew"):
+    with pytest.raises(ValueError, match=r"does not fit .*resume=False to start anew"):
         run(2, (other, loader, optimizer, scheduler), checkpoint=path)
 
 
 def test_bad_input(tmp_path):
     with pytest.raises(ValueError, match="fit: epochs must be >= 1"):
         run(0)
-    with pytest.raises(ValueError, match="checkpoint must lie in a folder that exists"):
+    with pytest.raises(ValueError, match="checkpoint must be in an existing folder"):
         run(1, checkpoint=tmp_path / "missing" / "run.pt")
     model, _, optimizer, _ = setup()
     with pytest.raises(ValueError, match="train_loader must give at least one sample"):

@@ -1,1 +1,1 @@
-"""Helpers that every wing may use and that know nothing of the package: checks, files, tables, extras, progress."""
+"""Helpers for the whole package, which depend on none of it: checks, files, tables, extras, progress, threads."""

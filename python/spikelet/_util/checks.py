@@ -1,4 +1,4 @@
-"""Checks of what users pass in: every error names the object, the argument, the value and the rule."""
+"""Argument checks: every error names the object, the argument, the rule and the value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 Float = npt.NDArray[np.float64]
 
-# How many of the package's unit one SI unit is.
+# One SI unit in the package's unit.
 _SI = {"ms": 1e3, "mV": 1e3, "pA": 1e12, "pF": 1e12, "nS": 1e9, "Hz": 1.0}
 _BRIAN = {"ms": "second", "mV": "volt", "pA": "amp", "pF": "farad", "nS": "siemens", "Hz": "hertz"}
 
@@ -28,11 +28,11 @@ def fail(where: str, argument: str, value: object, rule: str, *, got: str = "") 
     argument : str
         Name of the argument.
     value : object
-        What was passed, or the part of it that breaks the rule.
+        The value passed, or the part of it that breaks the rule.
     rule : str
         A predicate: ``"must be positive"``.
     got : str
-        What the value is of the argument, if it is not the argument itself: ``"shape"``.
+        Names the value where it is not the argument itself: ``got="shape"`` ends the message in ``got shape (3,)``.
     """
     msg = f"{where}: {argument} {rule}, got {f'{got} ' if got else ''}{value!r}"
     raise ValueError(msg)
@@ -40,7 +40,7 @@ def fail(where: str, argument: str, value: object, rule: str, *, got: str = "") 
 
 @contextlib.contextmanager
 def named(where: str) -> Iterator[None]:
-    """Put the object in front of the core's own errors."""
+    """Prefix the core's own errors with the name of the object."""
     try:
         yield
     except ValueError as error:
@@ -49,7 +49,7 @@ def named(where: str) -> Iterator[None]:
 
 
 def magnitude(value: Any, unit: str) -> Any:
-    """Turn a quantity (pint, quantities, Brian2, anything with `.to` or `.rescale`) into plain numbers."""
+    """Convert a quantity (pint, quantities, Brian2, anything with `.to` or `.rescale`) to plain numbers in `unit`."""
     if not unit:
         return value
     if hasattr(value, "rescale"):
@@ -66,7 +66,7 @@ def magnitude(value: Any, unit: str) -> Any:
 
 
 def numbers(where: str, argument: str, value: Any, unit: str = "", dimensions: int = 1) -> Float:
-    """Return finite or infinite (not NaN) float64 numbers of at most so many dimensions."""
+    """Return float64 numbers, infinite allowed but not NaN, with at most `dimensions` dimensions."""
     try:
         array = np.asarray(magnitude(value, unit), dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -76,14 +76,23 @@ def numbers(where: str, argument: str, value: Any, unit: str = "", dimensions: i
         raise TypeError(msg) from None
     if array.ndim > dimensions:
         limit = "one dimension" if dimensions == 1 else f"{dimensions} dimensions"
-        fail(where, argument, array.shape, f"must have at most {limit}; its shape")
+        fail(where, argument, array.shape, f"must have at most {limit}", got="shape")
     if np.isnan(array).any():
-        fail(where, argument, value, "must not hold NaN but finite numbers")
+        fail(where, argument, value, "must not hold NaN")
     return array
 
 
+def scalar(where: str, argument: str, value: Any, rule: str, unit: str = "") -> float:
+    """Return a single number, or the magnitude of a quantity, that satisfies a rule of `require`."""
+    array = numbers(where, argument, value, unit)
+    if array.ndim:
+        fail(where, argument, array.shape, "must be one number", got="shape")
+    require(where, argument, array, rule)
+    return float(array)
+
+
 def number(where: str, argument: str, value: Any, unit: str = "") -> Float:
-    """Return one number."""
+    """Return a single number, as a zero-dimensional array."""
     array = numbers(where, argument, value, unit)
     if array.ndim:
         fail(where, argument, value, "must be one number")
@@ -91,7 +100,7 @@ def number(where: str, argument: str, value: Any, unit: str = "") -> Float:
 
 
 def representable(where: str, argument: str, array: Float, dtype: np.dtype[Any]) -> None:
-    """Check that finite numbers stay finite in the network's precision."""
+    """Check that finite numbers stay finite in the precision of the network."""
     bad = np.abs(array) > np.finfo(dtype).max
     if bad.any():
         fail(
@@ -100,7 +109,7 @@ def representable(where: str, argument: str, array: Float, dtype: np.dtype[Any])
 
 
 def require(where: str, argument: str, array: Float, rule: str) -> None:
-    """Check "finite", "> 0", ">= 0" or "in [0, 1]"; the first value that breaks it is named."""
+    """Check the rule "finite", "> 0", ">= 0" or "in [0, 1]"; the error names the first value that breaks it."""
     ok = np.isfinite(array)
     if rule.endswith("> 0"):
         ok &= array > 0
@@ -114,6 +123,45 @@ def require(where: str, argument: str, array: Float, rule: str) -> None:
         first = float(np.atleast_1d(array)[bad])
         rule = rule if np.isfinite(first) or "finite" in rule else f"finite and {rule}"
         fail(where, argument, first, f"must be {rule}{at}")
+
+
+def choice(where: str, argument: str, value: object, *choices: str) -> None:
+    """Check that a value is one of several names."""
+    if not isinstance(value, str) or value not in choices:
+        names = [f'"{name}"' for name in choices]
+        listed = f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
+        fail(where, argument, value, f"must be {listed}")
+
+
+def real_array(where: str, argument: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return an array of real numbers of any type."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        msg = f"{where}: {argument} must be a rectangular array ({error})"
+        raise ValueError(msg) from None
+    if array.dtype.kind not in "biuf":
+        msg = f"{where}: {argument} must hold real numbers, got dtype {array.dtype}"
+        raise TypeError(msg)
+    return array
+
+
+def series(where: str, argument: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return an array of real numbers with a time axis, ``[T, ...]`` with T >= 1."""
+    array = real_array(where, argument, values)
+    if array.ndim == 0 or len(array) == 0:
+        fail(where, argument, array.shape, "must be [T, ...] with T >= 1", got="shape")
+    return array
+
+
+def check_all(
+    where: str, argument: str, values: npt.NDArray[Any], ok: npt.NDArray[np.bool_], rule: str
+) -> None:
+    """Check that every value is `ok`; the error names the first that is not, and its index."""
+    if not ok.all():
+        index = tuple(int(i) for i in np.argwhere(~ok)[0])
+        msg = f"{where}: {argument} {rule}, got {values[index]} at index {index}"
+        raise ValueError(msg)
 
 
 def integer(where: str, argument: str, value: Any, low: int, high: int | None = None) -> int:
@@ -134,9 +182,9 @@ def integer(where: str, argument: str, value: Any, low: int, high: int | None = 
 
 
 def fits(where: str, argument: str, array: Float, n: int) -> Float:
-    """Check that there is one value, or one for each of n elements."""
+    """Return one value, or one for each of n elements, as a one-dimensional array."""
     if array.ndim == 1 and array.shape[0] != n:
-        fail(where, argument, array.shape, f"must be one number or {n} of them; its shape")
+        fail(where, argument, array.shape, f"must be one number or {n} numbers", got="shape")
     return np.atleast_1d(array)
 
 
@@ -153,7 +201,7 @@ def ids(where: str, argument: str, value: Any, n: int) -> npt.NDArray[np.uint32]
 
 
 def interval(where: str, every: float | None, dt: float, argument: str = "every") -> int:
-    """Return an interval in steps; by default one step."""
+    """Return an interval in steps; None is one step."""
     if every is None:
         return 1
     value = number(where, argument, every, "ms")
@@ -165,7 +213,7 @@ def interval(where: str, every: float | None, dt: float, argument: str = "every"
 
 
 def steps_of(where: str, argument: str, value: Any, dt: float) -> tuple[float, int]:
-    """Return a time >= 0 [ms] on the grid, as given and in steps."""
+    """Return a time >= 0 on the grid, in ms and in steps."""
     array = number(where, argument, value, "ms")
     require(where, argument, array, ">= 0")
     time = float(array)

@@ -1,28 +1,45 @@
-"""Packages that not every installation has."""
+"""Optional dependencies: imported only when used, with an error that names the extra to install."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["extra"]
+__all__ = ["extra", "needs"]
+
+_TITLES = {"torch": "PyTorch", "sklearn": "scikit-learn"}
+
+
+@contextlib.contextmanager
+def needs(what: str, name: str) -> Iterator[None]:
+    """Turn an ImportError into one that names the extra to install.
+
+    Parameters
+    ----------
+    what : str
+        The function, class or module that needs the import.
+    name : str
+        The extra of this package that provides it.
+    """
+    try:
+        yield
+    except ImportError as error:
+        package = (error.name or "").partition(".")[0] or name
+        msg = f"{what} needs {_TITLES.get(package, package)}: pip install 'spikelet[{name}]'"
+        raise ImportError(msg) from None
 
 
 def extra(module: str, what: str, name: str = "sweep") -> Any:
-    """Import a module, or tell which extra has it.
+    """Import and return a module that an extra of this package provides.
 
     Parameters
     ----------
     module : str
-        Its name.
-    what : str
-        Who needs it.
-    name : str
-        Extra of this package.
+        Its full name.
+    what, name : str
+        See `needs`.
     """
-    try:
+    with needs(what, name):
         return importlib.import_module(module)
-    except ImportError:
-        package = module.partition(".")[0]
-        msg = f"{what} needs {package}: pip install 'spikelet[{name}]'"
-        raise ImportError(msg) from None

@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all, also after a power cut."""
+"""Atomic writes: a file is replaced as a whole or not at all, even after a power failure."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-TEMPORARY = ".unfinished-"  # how names of files begin that are being written
+TEMPORARY = ".unfinished-"  # prefix of the names of files that are being written
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the entries of a folder, are on the disk."""
+    """Flush a file, or the entries of a folder, to disk."""
     if path.is_dir() and not hasattr(os, "O_DIRECTORY"):  # Windows cannot open folders
         return
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
@@ -25,14 +25,14 @@ def sync(path: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Write a file next to another; it takes its place at once, on the disk, if no error occurs, else it vanishes.
+    """Write a temporary file that replaces `path` atomically, and is flushed to disk; after an error it is removed.
 
     Yields
     ------
     Path
-        What to write.
+        The temporary file, to be written.
     """
-    target = Path(os.path.realpath(path))  # behind a link
+    target = Path(os.path.realpath(path))  # the target of a symbolic link
     part = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
     try:
         yield part
@@ -42,19 +42,21 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             part.unlink()
         if isinstance(error, OSError) and error.filename in (part, str(part)):
-            raise OSError(error.errno, error.strerror, str(path)) from error  # what the user knows
+            raise OSError(
+                error.errno, error.strerror, str(path)
+            ) from error  # the path that the user knows
         raise
     sync(target.parent)
 
 
 @contextlib.contextmanager
 def replaced(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Do the same with an open file, for writing and reading."""
+    """Do the same as `replacing` with a file that is open for writing and reading."""
     with replacing(path) as part, part.open("x+b") as file:
         yield file
 
 
 def write(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file so."""
+    """Replace a text file atomically."""
     with replaced(path) as file:
         file.write(text.encode())

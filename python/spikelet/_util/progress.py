@@ -1,16 +1,44 @@
-"""The progress bar of a run."""
+"""Progress bars of runs, of images and of sweeps."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
+
+from spikelet._util.extras import needs
 
 __all__ = ["bar", "images", "runs"]
 
 
 @contextlib.contextmanager
+def _shown(columns: Callable[[Any], tuple[Any, ...]], title: str, **task: Any) -> Iterator[Any]:
+    """Show one task on the terminal; yields a callable that updates it, and its elapsed time [s].
+
+    Parameters
+    ----------
+    columns : callable
+        Takes the module ``rich.progress`` and returns the columns of the bar.
+    title : str
+        Description of the task.
+    **task
+        Initial values of the task.
+    """
+    with needs("progress=True", "progress"):
+        import rich.progress  # noqa: PLC0415  # an extra
+        from rich.console import Console  # noqa: PLC0415
+    console = Console(stderr=True)
+    with rich.progress.Progress(*columns(rich.progress), console=console) as progress:
+        number = progress.add_task(title, **task)
+        yield (
+            lambda **values: progress.update(number, **values),
+            lambda: progress.tasks[0].elapsed or 0.0,
+        )
+
+
+@contextlib.contextmanager
 def bar(duration: float) -> Iterator[Callable[[float], None]]:
-    """Show simulated time, rate and remaining time on the terminal.
+    """Show the simulated time, the speed and the remaining time of a run.
 
     Parameters
     ----------
@@ -27,25 +55,21 @@ def bar(duration: float) -> Iterator[Callable[[float], None]]:
     ImportError
         If rich is not installed.
     """
-    try:
-        from rich.console import Console  # noqa: PLC0415  # an extra
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-    except ImportError:
-        msg = "progress=True needs rich: pip install 'spikelet[progress]'"
-        raise ImportError(msg) from None
-    columns = (
-        TextColumn("{task.completed:,.0f} / {task.total:,.0f} ms"),
-        BarColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("", total=duration, rate="")
+
+    def columns(rich: Any) -> tuple[Any, ...]:
+        return (
+            rich.TextColumn("{task.completed:,.0f} / {task.total:,.0f} ms"),
+            rich.BarColumn(),
+            rich.TextColumn("{task.fields[rate]}"),
+            rich.TimeRemainingColumn(),
+        )
+
+    with _shown(columns, "", total=duration, rate="") as (show, elapsed):
 
         def update(t: float) -> None:
-            elapsed = progress.tasks[0].elapsed or 0.0
-            rate = f"{t / (1e3 * elapsed):.3g} x real time" if elapsed > 0 else ""
-            progress.update(task, completed=t, rate=rate)
+            seconds = elapsed()
+            rate = f"{t / (1e3 * seconds):.3g} x real time" if seconds > 0 else ""
+            show(completed=t, rate=rate)
 
         yield update
         update(duration)
@@ -53,37 +77,32 @@ def bar(duration: float) -> Iterator[Callable[[float], None]]:
 
 @contextlib.contextmanager
 def images(title: str, done: int, total: int) -> Iterator[Callable[[int], None]]:
-    """Show how many images are done, and the remaining time.
+    """Show how many images have been processed, and the remaining time.
 
     Parameters
     ----------
     title : str
-        What is done to them.
+        What is being done.
     done, total : int
-        Number at the start, and in the end.
+        Number of images at the start and at the end.
 
     Yields
     ------
     callable
-        Takes the number done so far.
+        Takes the number of images processed so far.
     """
-    try:
-        from rich.console import Console  # noqa: PLC0415  # an extra
-        from rich.progress import (  # noqa: PLC0415
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
+
+    def columns(rich: Any) -> tuple[Any, ...]:
+        return (
+            rich.TextColumn("{task.description:<20}"),
+            rich.BarColumn(),
+            rich.MofNCompleteColumn(),
+            rich.TextColumn("images"),
+            rich.TimeRemainingColumn(),
         )
-    except ImportError:
-        msg = "progress=True needs rich: pip install 'spikelet[progress]'"
-        raise ImportError(msg) from None
-    text = TextColumn("{task.description:<20}")
-    columns = (text, BarColumn(), MofNCompleteColumn(), TextColumn("images"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(title, total=total, completed=done)
-        yield lambda n: progress.update(task, completed=n)
+
+    with _shown(columns, title, total=total, completed=done) as (show, _):
+        yield lambda n: show(completed=n)
 
 
 @contextlib.contextmanager
@@ -100,21 +119,12 @@ def runs(total: int) -> Iterator[Callable[[int, int, int], None]]:
     callable
         Takes the three numbers.
     """
-    try:
-        from rich.console import Console  # noqa: PLC0415  # an extra
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-    except ImportError:
-        msg = "progress=True needs rich: pip install 'spikelet[progress]'"
-        raise ImportError(msg) from None
-    text = TextColumn(
-        "{task.fields[done]} done, {task.fields[failed]} failed, {task.fields[remaining]} to do"
-    )
-    with Progress(BarColumn(), text, TimeRemainingColumn(), console=Console(stderr=True)) as bars:
-        task = bars.add_task("", total=total, done=0, failed=0, remaining=total)
+    text = "{task.fields[done]} done, {task.fields[failed]} failed, {task.fields[remaining]} to do"
 
-        def update(done: int, failed: int, remaining: int) -> None:
-            bars.update(
-                task, completed=done + failed, done=done, failed=failed, remaining=remaining
-            )
+    def columns(rich: Any) -> tuple[Any, ...]:
+        return rich.BarColumn(), rich.TextColumn(text), rich.TimeRemainingColumn()
 
-        yield update
+    with _shown(columns, "", total=total, done=0, failed=0, remaining=total) as (show, _):
+        yield lambda done, failed, remaining: show(
+            completed=done + failed, done=done, failed=failed, remaining=remaining
+        )

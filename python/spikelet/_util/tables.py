@@ -1,4 +1,4 @@
-"""Tables of plain text, and what reports have in common."""
+"""Text tables, and the formatting that reports share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["percent", "plain", "share", "table", "to_json", "value"]
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return aligned text: the first column to the left, the others to the right."""
+    """Return an aligned table: the first column flush left, the others flush right."""
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
     lines = []
     for row in (columns, ["-" * width for width in widths], *rows):
@@ -24,7 +24,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def value(x: float | None, digits: int = 3) -> str:
-    """Return a number to so many significant digits, with a suffix from 10 000 on."""
+    """Return a number with `digits` significant digits, and a suffix from 10 000 on."""
     if x is None or math.isnan(x):
         return ""
     size = abs(x)
@@ -39,17 +39,17 @@ def value(x: float | None, digits: int = 3) -> str:
 
 
 def share(x: float | None) -> str:
-    """Return a share in percent."""
+    """Return a fraction in percent, with one decimal."""
     return "" if x is None or math.isnan(x) else f"{100 * x:.1f}%"
 
 
 def percent(x: float | None) -> str:
-    """Return an accuracy in percent."""
+    """Return an accuracy in percent, with two decimals."""
     return "" if x is None else f"{100 * x:.2f}%"
 
 
 def plain(x: Any) -> Any:
-    """Return what JSON can hold: NaN and infinity are null."""
+    """Return a copy that JSON can represent: NaN and infinity become null."""
     if isinstance(x, dict):
         return {str(k): plain(v) for k, v in x.items()}
     if isinstance(x, np.ndarray):
@@ -64,7 +64,7 @@ def plain(x: Any) -> Any:
 
 
 def to_json(report: dict[str, Any], path: str | Path | None) -> str:
-    """Return the text, and write it if there is a path."""
+    """Return a report as JSON text, and write it to a file if a path is given."""
     text = json.dumps(report, indent=2, allow_nan=False)
     if path is not None:
         Path(path).write_text(text + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""How many threads a run uses by default."""
+"""The default number of threads."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ __all__ = ["default_threads"]
 
 
 def default_threads(share: Callable[[set[int]], int] = len) -> int:
-    """Return the number of cores this process may use, or OMP_NUM_THREADS if that is less.
+    """Return the number of cores that this process may use, or OMP_NUM_THREADS if that is smaller.
 
     Parameters
     ----------
     share : callable
-        Takes the cores of this process and returns how many of them it should use: fewer where ranks share a machine.
+        Takes the set of cores and returns how many of them to use: fewer where several ranks share a machine.
     """
     limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     if hasattr(os, "sched_getaffinity"):

@@ -1,4 +1,4 @@
-"""``spikelet bench``: how fast this machine runs known networks, beside a stored reference."""
+"""``spikelet bench``: the speed of known networks on this machine, compared with a stored reference."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier
@@ -20,72 +20,28 @@ from typing import Any
 import numpy as np
 
 import spikelet as sl
-from spikelet._util.checks import fail, integer
+from spikelet._util.checks import choice, fail, integer
 from spikelet._util.threads import default_threads
 from spikelet.cli.bench_networks import NETWORKS, BenchNetwork, Built
-from spikelet.cli.bench_report import describe_reference, introduce, print_table, tell, threads_text
+from spikelet.cli.bench_report import (
+    announce,
+    describe_reference,
+    introduce,
+    print_table,
+    threads_text,
+)
+from spikelet.cli.bench_rows import Cases, Record, Row
 
-__all__ = ["REFERENCE", "Row", "copy_bandwidth", "machine", "run"]
+__all__ = ["REFERENCE", "copy_bandwidth", "machine", "run"]
 
 REFERENCE = Path(__file__).with_name("bench_reference.json")
 QUICK = 0.1
-"""Factor on the durations of a quick run."""
+"""Factor of the durations in a quick run."""
 RATE_TOLERANCE = {"full": 0.05, "quick": 0.2}
-"""Of mean rates. Another library of elementary functions moves the first spike by a step, and after that only averages
-agree: to 2 % (full) and 9 % (quick) when potentials are changed by 0.0001 mV."""
+"""Relative tolerance of mean rates. Another math library may move the first spike by a step, after which only averages
+agree: to 2 % (full) and 9 % (quick) if potentials change by 0.0001 mV."""
 SYNAPSE_TOLERANCE = 0.001
 LEAST_RUNS, MOST_RUNS, ENOUGH = 3, 10, 1.0  # [1, 1, s]
-
-Record = dict[str, Any]
-Cases = dict[tuple[str, str], Record]
-
-
-@dataclass(frozen=True)
-class Row:
-    """What one network did with one number of threads.
-
-    Parameters
-    ----------
-    network : str
-        Its name.
-    threads : int
-        Number of threads.
-    role : "one" or "all"
-        With which row of the reference it is compared.
-    build_s : float
-        To create it and to lay it out [s].
-    wall_s : float
-        The shortest of `runs` simulations of `model_s` [s].
-    model_s : float
-        Simulated time [s].
-    runs : int
-        Simulations from the start; all gave the same spikes.
-    real_time_factor : float
-        Wall time by simulated time: below 1 is faster than real time.
-    ns_per_event : float
-        Wall time by synaptic events, which are spikes times mean out-degree.
-    neurons, synapses, spikes : int
-        Their numbers.
-    rate_hz : float
-        Mean rate of all neurons [Hz].
-    spikes_crc : int
-        Checksum of all spikes.
-    """
-
-    network: str
-    threads: int
-    role: str
-    build_s: float
-    wall_s: float
-    model_s: float
-    runs: int
-    real_time_factor: float
-    ns_per_event: float
-    neurons: int
-    synapses: int
-    spikes: int
-    rate_hz: float
-    spikes_crc: int
 
 
 def run(
@@ -96,26 +52,26 @@ def run(
     json_file: str | os.PathLike[str] | None = None,
     update_reference: bool = False,
 ) -> bool:
-    """Measure, print a table, and tell whether the results were right.
+    """Measure, print a table, and return whether the results were correct.
 
     Parameters
     ----------
     quick : bool
-        A tenth of the durations, and one run of each. Times are rough then.
+        Run each network once, for a tenth of the duration; times are only rough.
     threads : int, optional
-        Of the runs with many threads; by default all that this process may use.
+        Number of threads of multi-threaded runs; by default all cores that this process may use.
     networks : sequence of str, optional
-        Only these of cuba, coba, brunel, plastic_brunel, microcircuit.
+        Run only these of cuba, coba, brunel, plastic_brunel, microcircuit.
     json_file : path, optional
-        Write everything to this file as well.
+        File to write all results to.
     update_reference : bool
-        For maintainers, in a checkout: measure all networks, full and quick, and replace the stored reference by what
-        comes out. Nothing is compared.
+        For maintainers, in a checkout: measure all networks, full and quick, and replace the stored reference by the
+        results. Nothing is compared.
 
     Returns
     -------
     bool
-        Whether each network gave the same spikes in all runs and, but for `update_reference`, the rate of the
+        Whether each network gave the same spikes in all runs and, except with `update_reference`, the rate of the
         reference.
 
     Raises
@@ -123,22 +79,23 @@ def run(
     ValueError
         If `threads` is below 1, a network is unknown, or `update_reference` is combined with `quick` or `networks`.
     OSError
-        If a file cannot be written; before the work starts where that can be seen.
+        If a file cannot be written; raised before the measurement if possible.
     """
     where = "bench"
     if threads is not None:
         integer(where, "threads", threads, 1)
     known = [network.name for network in NETWORKS]
     for name in networks or ():
-        if name not in known:
-            fail(where, "networks", name, f"must be of {', '.join(known)}")
+        choice(where, "networks", name, *known)
     if update_reference and (quick or networks):
-        fail(where, "update_reference", True, "measures everything; leave quick and networks out")
+        fail(where, "update_reference", True, "cannot be combined with quick or networks")
     target = None if json_file is None else Path(json_file)
     if target is not None and target.is_dir():
-        raise IsADirectoryError(f"{target} is a folder, not a file to write the results to")
+        raise IsADirectoryError(f"{target} must be a file for the results, not a folder")
     if target is not None and not target.absolute().parent.is_dir():
-        raise FileNotFoundError(f"no folder {target.absolute().parent} to write the results to")
+        raise FileNotFoundError(
+            f"the folder {target.absolute().parent} for the results does not exist"
+        )
 
     many = default_threads() if threads is None else threads
     chosen = [network for network in NETWORKS if networks is None or network.name in networks]
@@ -158,7 +115,7 @@ def run(
     if reference:
         describe_reference(reference)
     for name, why in wrong.items():
-        print(f"Results differ, {name}: {why}")
+        print(f"Results of {name} differ: {why}")
     if target is not None:
         target.write_text(json.dumps(record | {"differ": wrong}, indent=1) + "\n")
     if update_reference and not wrong:
@@ -171,7 +128,7 @@ def run(
 
 
 def machine() -> dict[str, Any]:
-    """Return what the results depend on: processor, cores that may be used, system, SIMD level."""
+    """Return what speed depends on: processor, available cores, operating system and SIMD level."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists() and (match := re.search(r"model name\s*:\s*(.+)", info.read_text())):
@@ -185,16 +142,16 @@ def machine() -> dict[str, Any]:
 
 
 def copy_bandwidth(threads: int = 1, size: int = 1 << 26, seconds: float = 0.1) -> float:
-    """Return how fast memory is copied [GB/s], read and written bytes together.
+    """Return the bandwidth of copying memory [GB/s], counting bytes read and written.
 
     Parameters
     ----------
     threads : int
-        Each copies a block of its own.
+        Number of threads, each of which copies its own block.
     size : int
-        Bytes of a block: the default is far larger than a cache, 2^17 fits one.
+        Bytes of a block: the default is far larger than a cache, 2^17 fits into one.
     seconds : float
-        About how long the measurement takes.
+        Approximate duration of the measurement.
 
     Returns
     -------
@@ -203,7 +160,7 @@ def copy_bandwidth(threads: int = 1, size: int = 1 << 26, seconds: float = 0.1) 
     """
     blocks = [(np.ones(size, np.uint8), np.zeros(size, np.uint8)) for _ in range(threads)]
     for source, target in blocks:
-        np.copyto(target, source)  # so that memory is there
+        np.copyto(target, source)  # so that the pages are mapped
     began = perf_counter()
     np.copyto(*blocks[0][::-1])
     one = perf_counter() - began
@@ -214,7 +171,7 @@ def copy_bandwidth(threads: int = 1, size: int = 1 << 26, seconds: float = 0.1) 
         barrier.wait()
         start = perf_counter()
         for _ in range(times):
-            np.copyto(pair[1], pair[0])  # without the interpreter's lock
+            np.copyto(pair[1], pair[0])  # releases the interpreter lock
         return start, perf_counter()
 
     best = 0.0
@@ -245,15 +202,15 @@ def _measure_all(networks: Sequence[BenchNetwork], threads: int, mode: str) -> l
     rows = []
     for network in networks:
         for role, n in (("one", 1), ("all", threads))[: 1 if threads == 1 else 2]:
-            tell(f"{network.title}, {threads_text(n)} ...")
+            announce(f"{network.title}, {threads_text(n)} ...")
             rows.append(_measure(network, n, role, mode))
-    tell("")
+    announce("")
     return rows
 
 
 def _measure(network: BenchNetwork, threads: int, role: str, mode: str) -> Row:
     duration = round(network.duration * (QUICK if mode == "quick" else 1.0), 1)
-    gc.collect()  # the network before, if it is still there
+    gc.collect()  # free the previous network
     start = perf_counter()
     built = network.build(threads)
     built.network.prepare()
@@ -310,9 +267,9 @@ def _by_case(rows: list[Record]) -> Cases:
 
 
 def _differences(rows: Sequence[Row], reference: Cases, mode: str) -> dict[str, str]:
-    """Return the networks whose results are not what they should be, and why.
+    """Return the networks whose results are wrong, and why.
 
-    Between runs and numbers of threads every spike must be the same; between machines rates must agree.
+    Runs and numbers of threads must agree in every spike; machines must agree in the rates.
     """
     wrong: dict[str, str] = {}
     first: dict[str, Row] = {}
@@ -320,14 +277,14 @@ def _differences(rows: Sequence[Row], reference: Cases, mode: str) -> dict[str, 
         one = first.setdefault(row.network, row)
         if row.spikes_crc < 0:
             wrong[row.network] = (
-                f"{row.runs} runs from the same start with {threads_text(row.threads)} differ"
+                f"{row.runs} runs from the same state with {threads_text(row.threads)} differ"
             )
         elif row.spikes_crc != one.spikes_crc:
             wrong[row.network] = (
                 f"{one.spikes} spikes with {threads_text(one.threads)}, "
-                f"{row.spikes} others with {threads_text(row.threads)}"
+                f"{row.spikes} different ones with {threads_text(row.threads)}"
             )
-        # The one-thread row is always there, also where the reference machine has one core.
+        # The one-thread row always exists, even if the reference machine has one core.
         then = reference.get((row.network, "one"))
         if then is None or row.network in wrong:
             continue

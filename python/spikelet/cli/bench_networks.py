@@ -1,6 +1,6 @@
-"""The networks of ``spikelet bench``, each built in a few lines of the public interface.
+"""The networks of ``spikelet bench``, built with the public interface.
 
-Parameters are those of the repository's ``bench/python/models.py``, which NEST and Brian2 read too, in interpreters
+Parameters are those of ``bench/python/models.py`` in the repository, which NEST and Brian2 also use, in interpreters
 without spikelet; a test asserts that the spikes are the same.
 """
 
@@ -21,16 +21,16 @@ SEED = 1
 
 @dataclass(frozen=True)
 class Built:
-    """A network that is ready to run.
+    """A network ready to run.
 
     Parameters
     ----------
     network : Network
-        Holds all of it.
+        The network.
     recorders : list of SpikeRecorder
-        Together they see each neuron once.
+        Recorders that together cover each neuron once.
     neurons, synapses : int
-        Their numbers.
+        Numbers of neurons and synapses.
     """
 
     network: sl.Network
@@ -41,16 +41,16 @@ class Built:
 
 @dataclass(frozen=True)
 class BenchNetwork:
-    """What is measured.
+    """A network to measure.
 
     Parameters
     ----------
     name, title : str
-        In the reference, and in the table.
+        Name in the reference, and title in the table.
     duration : float
-        Of a run [ms].
+        Duration of a run [ms].
     build : callable
-        Takes the number of threads.
+        Takes the number of threads and returns the built network.
     """
 
     name: str
@@ -69,7 +69,7 @@ def _cuba(threads: int) -> Built:
 
 
 def _coba(threads: int) -> Built:
-    """Benchmark 1 of the same, with the resting potential of benchmark 2: activity needs no start."""
+    """Benchmark 1 of the same paper, with the resting potential of benchmark 2: activity starts by itself."""
     neuron = sl.LIFCond(
         C_m=200.0, g_L=10.0, E_L=-49.0, E_ex=0.0, E_in=-80.0, V_th=-50.0, V_reset=-60.0, t_ref=5.0,
         tau_syn_ex=5.0, tau_syn_in=10.0,
@@ -92,12 +92,12 @@ def _brette(
 
 
 def _brunel(threads: int) -> Built:
-    """N. Brunel, J. Comput. Neurosci. 8:183-208 (2000): network A, g 5, twice the drive of threshold."""
+    """N. Brunel, J. Comput. Neurosci. 8:183-208 (2000): network A with g = 5 and twice the threshold drive."""
     return _brunel_with(None, threads)
 
 
 def _plastic_brunel(threads: int) -> Built:
-    """Make excitatory synapses learn: additive STDP, where a pair changes a weight by 1 %."""
+    """Build the same network with additive STDP between excitatory neurons; a pair changes a weight by 1 %."""
     stdp = sl.STDP(
         tau_plus=20.0, tau_minus=20.0, A_plus=0.001, A_minus=0.00105, w_max=0.2,
         coincidence="ignore",
@@ -112,7 +112,7 @@ def _brunel_with(stdp: sl.STDP | None, threads: int) -> Built:
         net.population(10_000, neuron),
         net.population(2_500, neuron),
     )
-    # A plastic network of equal potentials would grow volleys.
+    # Equal initial potentials would synchronise the plastic network.
     _scatter(populations, 0.0, 0.0 if stdp is None else 20.0)
     projections = [
         net.connect(
@@ -132,7 +132,7 @@ def _brunel_with(stdp: sl.STDP | None, threads: int) -> Built:
 
 
 def _microcircuit(threads: int) -> Built:
-    """Take a tenth of the cortical microcircuit, with a tenth of the inputs."""
+    """Build a tenth of the cortical microcircuit, with a tenth of the inputs."""
     from spikelet.models import microcircuit  # noqa: PLC0415  # only where it is used
 
     circuit = microcircuit(scale=0.1, seed=SEED, threads=threads)
@@ -174,4 +174,4 @@ NETWORKS = (
     BenchNetwork("plastic_brunel", "Brunel plastic", 200.0, _plastic_brunel),
     BenchNetwork("microcircuit", "microcircuit", 1000.0, _microcircuit),
 )
-"""In the order of the table."""
+"""The networks in the order of the table."""

@@ -24,16 +24,16 @@ __all__ = ["Result", "draw", "run"]
 
 @dataclass(frozen=True)
 class Result:
-    """What came of it.
+    """The result of the demo.
 
     Attributes
     ----------
     accuracy : float
-        Share of the held-out digits that were read correctly.
+        Test accuracy on the held-out digits, as a fraction.
     seconds : float
-        From the first training image to the last test image.
+        Time from the first training image to the last test image.
     images : int
-        How many were shown in that time.
+        Number of images shown in that time.
     """
 
     accuracy: float
@@ -50,20 +50,20 @@ def run(
     n_images: int | None = None,
     threads: int = 1,
 ) -> Result:
-    """Train, test, say how it went, and draw a picture.
+    """Train and test the network, print the results, and draw a figure.
 
     Parameters
     ----------
     data : path, optional
         Folder with MNIST's IDX files; by default scikit-learn's 8x8 digits are used.
     out : path
-        Picture to write.
+        Figure to write.
     seed : int
-        Of all that is random.
+        Random seed.
     n_neurons, n_images : int, optional
-        Number of neurons and of training images; by default 100 and all, for MNIST 400 and 10 000.
+        Number of neurons and of training images; by default 100 and all, or 400 and 10 000 for MNIST.
     threads : int
-        The result does not depend on it.
+        Number of threads; results do not depend on it.
 
     Returns
     -------
@@ -74,13 +74,13 @@ def run(
     ImportError
         If rich, matplotlib or scikit-learn is missing.
     FileNotFoundError
-        If there are no data, or no folder to write the picture to.
+        If there are no data, or the folder of the figure does not exist.
     ValueError
-        If the data are no IDX files, or the picture's ending names no format.
+        If the data are not IDX files, or the suffix of the figure is not a known format.
 
     Notes
     -----
-    Held-out accuracy of the 8x8 digits with the defaults, seeds 0, 1, 2: 91.9, 93.0, 93.0 %. All
+    Test accuracy on the 8x8 digits with the defaults, for seeds 0, 1 and 2: 91.9, 93.0 and 93.0 %. All
     settings were chosen on training images of MNIST.
     """
     _require("rich", "matplotlib", *([] if data else ["sklearn"]))
@@ -109,7 +109,7 @@ def run(
     examples = [int(np.argmax(test_labels == digit)) for digit in range(10)]
     figure = draw(network, votes, test_images[examples], read[examples])
     figure.savefig(out, dpi=120)
-    print(f"Picture: {out}")
+    print(f"Figure: {out}")
     return result
 
 
@@ -119,18 +119,18 @@ def draw(
     images: NDArray[np.float32],
     read: NDArray[np.int64],
 ) -> Figure:
-    """Draw the network while it looks at some images, and what it has learned.
+    """Draw the activity of the network for some images, and what it has learned.
 
     Parameters
     ----------
     network : WinnerTakeAll
-        One that has learned.
+        A trained network.
     votes : Votes
-        Which digits the neurons stand for, see `spikelet.models.voting.assign`.
+        Classes of the neurons, see `spikelet.models.voting.assign`.
     images : array, [n, height, width]
-        What to show.
+        Images to show.
     read : array, [n]
-        What the network took them for.
+        The classes that the network predicted for them.
 
     Returns
     -------
@@ -158,7 +158,7 @@ def draw(
     left, right = parts
     heights = (0.6, 1.3, 1.8, 1.3)
     shown, pixels, neurons, membrane = left.subplots(4, 1, sharex=True, height_ratios=heights)
-    shown.set_title("Held-out digits, and what the network takes them for")
+    shown.set_title("Test digits and predictions")
     shown.set_axis_off()
     for k, image in enumerate(images):
         place = (k * period, 0.0, 0.6 * period, 1.0)
@@ -171,13 +171,13 @@ def draw(
             ax.axvspan(k * period, k * period + network.answer_for, color="0.94", linewidth=0)
 
     plot.raster(input_spikes, ax=pixels, s=0.6, color="0.3")
-    pixels.set(title="Pixels fire the more the brighter they are", ylabel="pixel", xlabel="")
+    pixels.set(title="Brighter pixels fire more", ylabel="pixel", xlabel="")
     pixels.set_ylim(-1, network.n_inputs)
 
-    by_digit = np.argsort(digit, kind="stable")  # neurons of one digit side by side
+    by_digit = np.argsort(digit, kind="stable")  # neurons of one digit next to each other
     rows, colours = np.argsort(by_digit)[spikes.ids], [f"C{d}" for d in digit[spikes.ids]]
     plot.raster(spikes.times, rows, ax=neurons, s=18, c=colours)
-    neurons.set(title="Neurons, ordered and coloured by the digit they stand for", xlabel="")
+    neurons.set(title="Neurons, sorted and coloured by their digit", xlabel="")
     edges = np.searchsorted(np.sort(digit), np.arange(11))
     middles, present = (edges[1:] + edges[:-1]) / 2, np.diff(edges) > 0
     neurons.set_yticks(middles[present], np.arange(10)[present])
@@ -188,7 +188,7 @@ def draw(
     plot.trace(potential, ax=membrane, color="0.2")
     membrane.axhline(threshold, color="C3", linestyle="--", linewidth=1, label="threshold")
     membrane.vlines(fired, threshold, threshold + 15, color=f"C{digit[star]}", label="spike")
-    membrane.set_title(f"Membrane potential of one neuron; it stands for {digit[star]}")
+    membrane.set_title(f"Membrane potential of a neuron for digit {digit[star]}")
     membrane.set(ylabel="mV", xlim=(0, len(images) * period))
     membrane.legend(loc="lower right", ncols=2)
 
@@ -196,7 +196,7 @@ def draw(
     shape = (images.shape[1], images.shape[2])
     fields = network.weights[:, by_digit]
     plot.receptive_fields(fields, shape, ax=ax, vmin=0.0, vmax=float(np.quantile(fields, 0.99)))
-    ax.set_title("Learned receptive fields, ordered by digit")
+    ax.set_title("Learned receptive fields, sorted by digit")
     return figure
 
 
@@ -208,14 +208,16 @@ def _require(*modules: str) -> None:
 
 
 def _require_place(out: Path) -> None:
-    """Check before the work what would fail after it."""
+    """Check that the figure can be written, before the work starts."""
     from matplotlib.figure import Figure  # noqa: PLC0415  # an extra
 
     known = Figure().canvas.get_supported_filetypes()
     if out.suffix[1:].lower() not in known:
-        raise ValueError(f"the picture must be one of {', '.join(sorted(known))}, got {out}")
+        raise ValueError(
+            f"the figure must have one of the suffixes {', '.join(sorted(known))}, got {out}"
+        )
     if not out.absolute().parent.is_dir():
-        raise FileNotFoundError(f"no folder {out.absolute().parent} to write the picture to")
+        raise FileNotFoundError(f"the folder {out.absolute().parent} for the figure does not exist")
 
 
 def _introduce(
@@ -231,19 +233,19 @@ def _introduce(
     part = f"all {n}" if n == available else f"the first {n} of {available}"
     print(
         f"{source}: handwritten digits of {height} x {width} pixels. "
-        f"{n_neurons} spiking neurons look at {part} training images"
-        f"{'' if passes == 1 else f', {passes} times'},\n"
-        "each pixel firing the more the brighter it is. The neurons learn by STDP and inhibit each "
-        "other; nobody tells them\nwhich digit is which. Then learning is switched off, each neuron "
-        "is named after the training digits it answers to,\n"
-        f"and the network reads {n_test} digits it has never seen.",
+        f"{n_neurons} spiking neurons see {part} training images"
+        f"{'' if passes == 1 else f', {passes} times'};\n"
+        "brighter pixels fire more. The neurons learn by STDP, without labels, and inhibit each other.\n"
+        "Then learning is switched off, each neuron is assigned to the training digits that it "
+        "responds to,\n"
+        f"and the network classifies {n_test} digits that it has never seen.",
         flush=True,
     )
 
 
 def _report(result: Result, n_test: int) -> None:
     print(
-        f"Accuracy  {result.accuracy:.1%} of the {n_test} held-out digits (chance: 10 %)\n"
-        f"Time      {result.seconds:.1f} s to learn, to name the neurons and to read: "
-        f"{result.images / result.seconds:.0f} images a second"
+        f"Accuracy  {result.accuracy:.1%} on the {n_test} test digits (chance: 10 %)\n"
+        f"Time      {result.seconds:.1f} s for training, assignment and test: "
+        f"{result.images / result.seconds:.0f} images per second"
     )

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        Instead of the command line's.
+        Arguments to use instead of those of the command line.
 
     Returns
     -------
@@ -51,23 +51,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"spikelet {sl.__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    info = commands.add_parser("info", help="what this installation can use")
+    info = commands.add_parser("info", help="show versions, SIMD level and threads")
     info.set_defaults(command=_info)
 
-    text = "A spiking network learns to read handwritten digits, without being told which is which."
-    demo = commands.add_parser("demo", help="a network learns handwritten digits", description=text)
+    text = "A spiking network learns to recognise handwritten digits without labels."
+    demo = commands.add_parser(
+        "demo", help="train a network on handwritten digits", description=text
+    )
     demo.set_defaults(command=_demo)
     demo.add_argument(
         "--data", type=Path, metavar="DIR",
-        help="folder with MNIST's IDX files; without it, scikit-learn's 8x8 digits",
+        help="folder with MNIST's IDX files (default: use scikit-learn's 8x8 digits)",
     )  # fmt: skip
     demo.add_argument(
-        "--out", type=Path, metavar="PICTURE", default=Path("spikelet-demo.png"),
-        help="picture to write (default: %(default)s)",
+        "--out", type=Path, metavar="FIGURE", default=Path("spikelet-demo.png"),
+        help="figure to write (default: %(default)s)",
     )  # fmt: skip
-    demo.add_argument(
-        "--seed", type=_count(0), default=0, help="of all that is random (default: 0)"
-    )
+    demo.add_argument("--seed", type=_count(0), default=0, help="random seed (default: 0)")
     demo.add_argument(
         "--neurons", type=_count(2), help="number of neurons (default: 100; with --data 400)"
     )
@@ -77,44 +77,46 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     demo.add_argument(
         "--threads", type=_count(1), default=1,
-        help="the result does not depend on it, and so small a network gains nothing (default: 1)",
+        help="number of threads; does not change the result, and does not speed up a small network (default: 1)",
     )  # fmt: skip
 
-    text = "A function over a grid of parameters and seeds, as a TOML file describes it."
+    text = "Run a function over a grid of parameters and seeds that a TOML file describes."
     run = commands.add_parser(
         "run", help="run a sweep that a TOML file describes", description=text
     )
     run.set_defaults(command=_run)
-    run.add_argument("file", type=Path, metavar="FILE.toml", help="what to run")
-    run.add_argument("--resume", action="store_true", help="go on in a store that exists")
+    run.add_argument("file", type=Path, metavar="FILE.toml", help="description of the sweep")
+    run.add_argument("--resume", action="store_true", help="resume from an existing store")
     run.add_argument(
-        "--retry-failed", action="store_true", help="with --resume: failed runs once more"
+        "--retry-failed", action="store_true", help="with --resume: repeat failed runs"
     )
     run.add_argument("--executor", help="joblib, dask or serial, instead of the file's")
     run.add_argument("--workers", type=_count(1), help="number of processes (default: all cores)")
-    run.add_argument("--dry-run", action="store_true", help="list the runs and do nothing")
+    run.add_argument("--dry-run", action="store_true", help="list the runs without running them")
 
-    text = "How fast this machine runs known networks, beside a reference; takes some 20 seconds."
-    bench = commands.add_parser("bench", help="how fast this machine is", description=text)
+    text = "Measure the speed of known networks and compare it with a reference; takes about 20 seconds."
+    bench = commands.add_parser("bench", help="measure the speed of this machine", description=text)
     bench.set_defaults(command=_bench)
-    bench.add_argument("--quick", action="store_true", help="a tenth of the simulated time; rough")
     bench.add_argument(
-        "--threads", type=_count(1), help="of the runs with many threads (default: all)"
+        "--quick", action="store_true", help="a tenth of the simulated time; results are rough"
+    )
+    bench.add_argument(
+        "--threads", type=_count(1), help="threads of multi-threaded runs (default: all)"
     )
     bench.add_argument(
         "--networks", nargs="+", metavar="NAME",
-        help="only these of cuba, coba, brunel, plastic_brunel, microcircuit",
+        help="run only these of cuba, coba, brunel, plastic_brunel, microcircuit",
     )  # fmt: skip
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the results to this file")
     bench.add_argument(
         "--update-reference", action="store_true",
-        help="for maintainers: replace the stored reference by what is measured",
+        help="for maintainers: replace the stored reference by the results",
     )  # fmt: skip
     return parser
 
 
 class _count:
-    """A whole number, at least `low`."""
+    """Parser of a whole number that is at least `low`."""
 
     def __init__(self, low: int) -> None:
         self.low = low
@@ -127,9 +129,7 @@ class _count:
 
 def _info(_: argparse.Namespace) -> int:
     print(f"spikelet  {sl.__version__}")
-    print(
-        f"SIMD      {sl.simd_level()} (this machine has: {', '.join(sl.available_simd_levels())})"
-    )
+    print(f"SIMD      {sl.simd_level()} (available: {', '.join(sl.available_simd_levels())})")
     print(f"threads   at most {sl.Network().threads} by default")
     print(f"Python    {platform.python_version()}, numpy {np.__version__}, {platform.platform()}")
     return 0
@@ -157,7 +157,7 @@ def _run(options: argparse.Namespace) -> int:
         asked = description.read(options.file)
         asked.options.update({name: value for name, value in given.items() if value is not None})
         runs = asked.runs()
-    except TypeError as error:  # in a file, the type of a value is wrong as a value is
+    except TypeError as error:  # a wrong type in a file is a wrong value
         raise ValueError(str(error)) from None
     if options.dry_run:
         for run in runs:

@@ -1,8 +1,8 @@
-"""ANN-to-SNN conversion: `sl.convert`, and what it is made of.
+"""ANN-to-SNN conversion: `sl.convert` and its parts.
 
 `load` reads an ANN from PyTorch, ONNX or arrays, `folding` folds BatchNorm, `thresholds`, `calibrated` and `fitted` choose
-the neurons' parameters, `convert` puts them together. `report`, `curves`, `response` and `comparison` tell what became of
-the ANN; `hybrid` keeps some of its layers.
+the parameters of the neurons, and `convert` combines them. `report`, `curves`, `response` and `comparison` compare the
+result with the ANN; `hybrid` keeps some of its layers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the readers of ANNs share: a graph that grows layer by layer, and how they refuse."""
+"""What the readers of ANNs share: a graph that is built layer by layer, and error messages with hints."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["ERRORS", "Builder", "Call", "Data", "differing", "hint_for", "input_
 
 Floats = NDArray[np.float64]
 
-# What foreign code may raise that is given what it does not expect.
+# Exceptions that foreign code may raise on unexpected input.
 ERRORS = (
     ArithmeticError,
     AssertionError,
@@ -31,7 +31,7 @@ ERRORS = (
 )
 _RETRAIN = (
     "the rate of a spiking neuron follows a ReLU of its input: "
-    "retrain with ReLU, or keep this layer out of what is converted"
+    "retrain with ReLU, or leave this layer out of the conversion"
 )
 _BOUNDED = "there is no layer with an upper bound: fine-tune with ReLU in its place"
 _HINTS = {
@@ -77,7 +77,7 @@ _HINTS = {
             "layernormalization",
             "groupnormalization",
         ],
-        "its statistics change with every input: retrain with BatchNorm, or without",
+        "its statistics depend on the input: retrain with BatchNorm, or without normalisation",
     ),
     **dict.fromkeys(
         ["convtranspose2d", "convtranspose", "convtranspose1d"],
@@ -85,11 +85,11 @@ _HINTS = {
     ),
     **dict.fromkeys(
         ["conv1d", "maxpool1d", "avgpool1d", "adaptiveavgpool1d"],
-        "use its 2d kind on pictures of height 1",
+        "use its 2d variant on images of height 1",
     ),
     **dict.fromkeys(
         ["matmul", "bmm", "einsum", "multiheadattention", "scaleddotproductattention"],
-        "a product of two activations is no sum of spikes: keep it out of what is converted",
+        "a product of two activations is not a sum of spikes: leave it out of the conversion",
     ),
     **dict.fromkeys(
         ["lstm", "gru", "rnn", "lstmcell", "grucell", "rnncell"],
@@ -99,22 +99,22 @@ _HINTS = {
 
 
 def hint_for(operator: str) -> str:
-    """Return what to do about an operator that is not supported."""
+    """Return a hint for an operator that is not supported."""
     return _HINTS.get(
         operator.lower().replace("_", "").removesuffix("default"),
         "supported are linear and convolutional layers, BatchNorm, ReLU, pooling, sums, "
-        "concatenation, flattening and nearest-neighbour upsampling: replace it by these, "
-        "or keep it out of what is converted",
+        "concatenation, flattening and nearest-neighbour upsampling: use these instead, "
+        "or leave it out of the conversion",
     )
 
 
 def refuse(where: str, what: str, hint: str) -> NoReturn:
-    """Raise a ValueError that names the layer, the rule that it breaks, and what to do."""
+    """Raise a ValueError that names the layer, what is wrong with it, and what to do."""
     raise ValueError(f"{where}: {what}; {hint}")
 
 
 def input_shape(where: str, shape: Iterable[int]) -> Shape:
-    """Check the shape of one sample."""
+    """Check the shape of one sample, and return it."""
     try:
         sizes = tuple(shape)
     except TypeError:
@@ -128,12 +128,12 @@ def input_shape(where: str, shape: Iterable[int]) -> Shape:
 
 
 class Builder:
-    """A graph that grows; shapes are checked as layers come.
+    """A graph under construction; shapes are checked as layers are added.
 
     Parameters
     ----------
     shape : tuple of int
-        Of one sample of the input.
+        Shape of one input sample.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -141,7 +141,7 @@ class Builder:
         self._nodes: dict[str, Node] = {}
 
     def unique(self, name: str) -> str:
-        """Return a name that is still free: ``name``, ``name_1``, ..."""
+        """Return an unused name: ``name``, ``name_1``, ..."""
         name = name or "layer"
         k, free = 0, name
         while free in self.shapes:
@@ -150,7 +150,7 @@ class Builder:
         return free
 
     def add(self, where: str, name: str, layer: Layer, *inputs: str) -> str:
-        """Add a layer; return the name that it got."""
+        """Add a layer, and return its name, which is made unique."""
         name = self.unique(name)
         with named(where):
             self.shapes[name] = layer.output_shape([self.shapes[i] for i in inputs], name)
@@ -158,7 +158,7 @@ class Builder:
         return name
 
     def graph(self, where: str, output: str) -> Graph:
-        """Return the layers that lead to the output."""
+        """Return the graph of all layers that lead to the output."""
         if output == INPUT:
             fail(where, "output", "the input itself", "must come from at least one layer")
         needed, stack = set(), [output]
@@ -167,7 +167,7 @@ class Builder:
             if name != INPUT and name not in needed:
                 needed.add(name)
                 stack.extend(self._nodes[name].inputs)
-        # The output comes last; what was added after it is not needed.
+        # The output comes last: layers that were added after it are not needed.
         return Graph((n for n in self._nodes.values() if n.name in needed), where)
 
     def global_mean(self, where: str, name: str, source: str, *, keepdim: bool) -> str:
@@ -178,7 +178,7 @@ class Builder:
         return self.add(where, name, Flatten(), inner)
 
     def per_channel(self, where: str, source: str, constant: Floats) -> Floats:
-        """Return a constant that is broadcast with batches as one number for each channel."""
+        """Return a constant that broadcasts with batches as one number for each channel."""
         shape = self.shapes[source]
         samples = constant.shape[0] if constant.ndim == len(shape) + 1 else 1
         rule = "a constant must be one number, or one for each channel"
@@ -200,7 +200,7 @@ class Builder:
         scale: Floats | float = 1.0,
         shift: Floats | None = None,
     ) -> str:
-        """Multiply by and add constants, as broadcast with batches."""
+        """Multiply by constants and add constants, which broadcast with batches."""
         factors = self.per_channel(where, source, np.asarray(scale, dtype=np.float64))
         offsets = None if shift is None else self.per_channel(where, source, np.asarray(shift))
         with named(where):
@@ -208,7 +208,7 @@ class Builder:
         return self.add(where, name, layer, source)
 
     def total(self, where: str, name: str, sources: list[str]) -> str:
-        """Sum."""
+        """Add up several layers."""
         return self.add(where, name, Add(), *sources)
 
     def picked(
@@ -222,10 +222,14 @@ class Builder:
         before: int = 0,
         after: int = 0,
     ) -> str:
-        """Take every so many pixels, pad with zeros at the sides, and with channels of zeros."""
+        """Take every `stride`-th pixel, and pad with zeros at the sides and with channels of zeros."""
         shape = self.shapes[source]
         if len(shape) != 3:
-            refuse(where, f"takes samples of shape {shape}", "it must be (channels, height, width)")
+            refuse(
+                where,
+                f"takes samples of shape {shape}",
+                "samples must be (channels, height, width)",
+            )
         n = shape[0]
         if before or after:  # a selection of channels
             weight = np.zeros((before + n + after, n, 1, 1))
@@ -245,9 +249,9 @@ class Data:
     source : str
         The layer.
     view : tuple of int, optional
-        Another shape in which its values are seen, of one sample.
+        Another shape of one sample, in which its values are viewed.
     where : str
-        What made the view, for messages.
+        The operator that made the view, for error messages.
     """
 
     source: str
@@ -256,11 +260,11 @@ class Data:
 
     @property
     def name(self) -> str:
-        """The layer, for those who take it as it is."""
+        """The layer, for operators that take it without a view."""
         if self.view is not None:
             refuse(
                 self.where,
-                f"makes samples of shape {self.view}",
+                f"reshapes samples to {self.view}",
                 "a shape can only be flattened to a vector, sample by sample",
             )
         return self.source
@@ -268,19 +272,19 @@ class Data:
 
 @dataclass(frozen=True)
 class Call:
-    """One operator on the way to become layers.
+    """One operator that is being converted to layers.
 
     Parameters
     ----------
     builder : Builder
     where : str
-        For messages.
+        The operator, for error messages.
     name : str
-        Of the layer to be.
+        Name of the layer.
     result : tuple of int
-        The shape that the operator gives for a batch of samples.
+        Shape of the operator's output for a batch.
     batch : int
-        How many they are.
+        Number of samples in the batch.
     """
 
     builder: Builder
@@ -290,7 +294,7 @@ class Call:
     batch: int
 
     def refuse(self, what: str, hint: str) -> NoReturn:
-        """Say why it cannot be converted."""
+        """Raise an error that says why the operator cannot be converted."""
         refuse(self.where, what, hint)
 
     def shape(self, x: Data) -> Shape:
@@ -298,59 +302,59 @@ class Call:
         return self.builder.shapes[x.name]
 
     def add(self, layer: Layer, *sources: Data) -> Data:
-        """Add a layer with this name."""
+        """Add a layer with the name of this call."""
         return Data(self.builder.add(self.where, self.name, layer, *(s.name for s in sources)))
 
     def operands(self, *xs: object) -> list[Data]:
         """Check that operands depend on the input."""
         if not all(isinstance(x, Data) for x in xs):
-            self.refuse("takes a constant where data must be", "only data can be here")
+            self.refuse("takes a constant as an operand", "the operand must depend on the input")
         return [x for x in xs if isinstance(x, Data)]
 
     def reshaped(self, x: Data) -> Data:
-        """Keep the values, in the order in which they are."""
+        """Reshape an operand to the shape of the result, keeping the order of its values."""
         if self.result[:1] != (self.batch,) or len(self.result) < 2:
             self.refuse(
-                f"makes {self.builder.shapes[x.source]} to {self.result}",
-                "the first dimension must stay the batch",
+                f"reshapes {self.builder.shapes[x.source]} to {self.result}",
+                "the first dimension must remain the batch",
             )
         shape, before = self.result[1:], self.builder.shapes[x.source]
         if shape == before:
             return Data(x.source)
         if shape == (math.prod(before),):
             return self.add(Flatten(), Data(x.source))
-        # Perhaps half of a way: x.squeeze(-1).squeeze(-1).
+        # This may be an intermediate shape: x.squeeze(-1).squeeze(-1).
         return Data(x.source, shape, self.where)
 
     def upsampled(self, x: Data) -> Data:
-        """Repeat pixels, as often as the result says."""
+        """Repeat pixels to reach the shape of the result."""
         before, after = self.shape(x)[1:], self.result[2:]
         if len(before) != 2 or any(m % n for n, m in zip(before, after, strict=True)):
-            self.refuse(f"makes {before} to {after}", "the factor must be an integer")
+            self.refuse(f"upsamples {before} to {after}", "the factor must be an integer")
         v, h = (m // n for n, m in zip(before, after, strict=True))
         return self.add(Upsample((v, h)), x)
 
     def check(self, found: Data) -> None:
-        """Compare shapes with what the operator gave."""
+        """Check that the layers give the shape of the operator's output."""
         shape = (self.batch, *(found.view or self.builder.shapes[found.source]))
         if shape != self.result:
             self.refuse(
-                f"gives {self.result} where layers give {shape}",
-                "the first dimension must stay the batch",
+                f"gives shape {self.result}, but its layers give {shape}",
+                "the first dimension must remain the batch",
             )
 
 
 def differing(graph: Graph, x: Floats, expected: dict[str, Floats], tolerance: float) -> str | None:
-    """Return the first layer whose activations are not the expected ones, None if all are.
+    """Return the first layer whose activations differ from the expected ones, or None.
 
     Parameters
     ----------
     graph : Graph
     x : array, [batch, ...]
     expected : dict of arrays, [batch, ...]
-        By the names of layers, not all of them.
+        Activations by name of the layer; layers may be missing.
     tolerance : float
-        Relative to the greatest activation of the layer.
+        Relative to the largest activation of the layer.
     """
     names = [node.name for node in graph if node.name in expected]
     ann = SpikingModel(graph, dtype="float64", threads=1)

@@ -16,17 +16,17 @@ __all__ = ["calibrated"]
 def calibrated(
     cal: Calibration, thresholds: Mapping[str, Floats], make: Callable[[Any], IF]
 ) -> dict[str, Layer]:
-    """Return neurons whose initial potentials make the mean outputs those of the ANN.
+    """Return neurons whose initial potentials correct the mean outputs to those of the ANN.
 
-    A constant bias b adds b T to the potential over the run; it is given at the start, together with what is missing at
-    each single neuron. So weights stay as they are.
+    A constant bias b adds b T to the potential over a run of T steps. It goes into the initial potential, as does the
+    correction of each single neuron, so the weights do not change.
 
     Parameters
     ----------
     cal : Calibration
     thresholds : mapping of str to array
     make : callable
-        From thresholds to neurons.
+        Takes thresholds and returns neurons.
     """
     changes: dict[str, Layer] = {}
     for name in cal.neurons:

@@ -1,4 +1,4 @@
-"""What calibration pictures do in an ANN, and in the network that is being made of it."""
+"""Activations on calibration inputs, in an ANN and in the spiking network that is made from it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["Calibration", "Floats"]
 
 Floats = NDArray[Any]
 
-_BYTES = 256 << 20  # of what is recorded at once
+_BYTES = 256 << 20  # limit of what is recorded at once
 
 
 @dataclass
 class Calibration:
-    """An ANN and pictures like those it will see.
+    """An ANN and calibration inputs.
 
     Parameters
     ----------
@@ -31,14 +31,14 @@ class Calibration:
         The ANN.
     x : array, [N, ...]
     steps : int
-        T, for which the spiking network is made.
+        Number of steps T that the spiking network is made for.
     threads : int
     run_options : mapping
-        How x enters the spiking network: ``coding``, ``seed``.
+        Input coding of the spiking network: ``coding``, ``seed``.
     input_scale : float
-        What a spike of the input stands for.
+        Value of an input spike.
     kept : set of str
-        Neurons that stay analog.
+        Names of the neurons that stay analog.
     """
 
     graph: Graph
@@ -58,28 +58,28 @@ class Calibration:
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of one sample behind each layer."""
+        """Output shape of each layer for one sample."""
         return self.graph.shapes(self.x.shape[1:])
 
     def source(self, neuron: str) -> str:
-        """Return the layer that a neuron takes its input from."""
+        """Return the name of the layer that feeds a neuron."""
         return self.graph[neuron].inputs[0]
 
     def batches(self, values: int, count: int | None = None) -> Iterator[Floats]:
-        """Return the pictures in batches for which so many recorded values each fit into memory."""
+        """Yield the inputs in batches, each of which may record `values` values per sample."""
         x = self.x[:count]
         size = max(1, min(len(x), _BYTES // (4 * max(values, 1))))
         for first in range(0, len(x), size):
             yield x[first : first + size]
 
     def potentials(self, neuron: str, changes: Mapping[str, Layer] | None = None) -> Floats:
-        """Return what a neuron of the ANN is given, [N, ...].
+        """Return the input of a neuron of the ANN, [N, ...].
 
         Parameters
         ----------
         neuron : str
         changes : mapping of str to Layer, optional
-            Other layers than the ANN's, by name.
+            Layers that replace those of the ANN, by name.
         """
         source = self.source(neuron)
         if source == INPUT:
@@ -88,7 +88,7 @@ class Calibration:
         return SpikingModel(graph, threads=self.threads).run(self.x, steps=1).output
 
     def activations(self, neuron: str, potentials: Floats) -> Floats:
-        """Return what a neuron of the ANN gives for these inputs."""
+        """Return the activations of a neuron of the ANN for these inputs."""
         layer = self.graph[neuron].layer
         assert isinstance(layer, ReLU)
         return layer.of(potentials)
@@ -96,20 +96,20 @@ class Calibration:
     def currents(
         self, source: str, spiking: Mapping[str, Layer], count: int | None = None
     ) -> Iterator[tuple[slice, Floats]]:
-        """Run the spiking network up to a layer; batch by batch, what that gives at each step.
+        """Run the spiking network up to a layer, and yield the output of that layer at each step, batch by batch.
 
         Parameters
         ----------
         source : str
         spiking : mapping of str to Layer
-            Layers that take the place of the ANN's.
+            Layers that replace those of the ANN, by name.
         count : int, optional
-            How many pictures; by default all.
+            Number of inputs; by default all.
 
         Yields
         ------
         slice, array [T, n, ...]
-            Which pictures, and the values.
+            The inputs of the batch, and the values.
         """
         if source == INPUT:
             x = self.x[:count]
@@ -124,7 +124,7 @@ class Calibration:
             first += len(x)
 
     def mean(self, source: str, spiking: Mapping[str, Layer]) -> Floats:
-        """Return the mean over all steps of what a layer of the spiking network gives, [N, ...]."""
+        """Return the mean output of a layer of the spiking network over all steps, [N, ...]."""
         if source == INPUT:
             return self.x
         model = self._model(source, spiking)

@@ -1,4 +1,4 @@
-"""Curves of several models, methods, resets or codings side by side."""
+"""Accuracy curves of several models, methods, resets or codings, side by side."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from spikelet._util import tables as _tables
+from spikelet._util import tables
 from spikelet._util.checks import fail, number
 from spikelet.conversion.curves import AccuracyCurve, accuracy_curve
 from spikelet.layers.samples import is_model
@@ -24,7 +24,7 @@ __all__ = ["Comparison", "compare"]
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Curves of several models.
+    """Accuracy curves of several models.
 
     Parameters
     ----------
@@ -38,20 +38,21 @@ class Comparison:
         return self.curves[name]
 
     def steps_to(self, points: float) -> dict[str, float]:
-        """Return from which T on each curve stays within so many points (percent) of the ANN; infinity if it does not."""
+        """Return the T from which on each curve stays within `points` percentage points of the ANN; infinity if none."""
         points = float(number("Comparison.steps_to", "points", points))
         found = {}
         for name, curve in self.curves.items():
             best = curve.ann_accuracy if curve.accuracy is not None else 1.0
             if best is None:
-                fail("Comparison.steps_to", f"curve '{name}'", None, "must know the ANN's accuracy")
+                rule = "must know the ANN's accuracy"
+                fail("Comparison.steps_to", f"curve '{name}'", None, rule, got="ann_accuracy")
             found[name] = curve.steps_to(best - points / 100)
         return found
 
     def factor(self, slow: str, fast: str, points: float) -> float:
-        """Return how many times as many steps one takes as another to come within so many points of the ANN.
+        """Return the ratio of the steps that two models take to come within `points` percentage points of the ANN.
 
-        Infinity if the slow one never does (within the steps measured), NaN if the fast one does not.
+        The ratio is infinite if the slow one never does within the measured steps, NaN if the fast one does not.
         """
         needed = self.steps_to(points)
         for name in (slow, fast):
@@ -60,7 +61,7 @@ class Comparison:
         return float("nan") if math.isinf(needed[fast]) else needed[slow] / needed[fast]
 
     def __str__(self) -> str:
-        """Return a table: T downwards, models to the right."""
+        """Return a table with a row for each T and a column for each model."""
         names = list(self.curves)
         every = sorted({int(t) for c in self.curves.values() for t in c.steps})
         known = {
@@ -68,22 +69,22 @@ class Comparison:
             for n, c in self.curves.items()
         }
         rows = [
-            [str(t), *(_tables.percent(known[n][t]) if t in known[n] else "" for n in names)]
+            [str(t), *(tables.percent(known[n][t]) if t in known[n] else "" for n in names)]
             for t in every
         ]
-        return _tables.table(["T", *names], rows)
+        return tables.table(["T", *names], rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain Python."""
+        """Return the curves as plain Python objects."""
         return {name: curve.to_dict() for name, curve in self.curves.items()}
 
     def to_json(self, path: str | Path | None = None) -> str:
-        """Return the same as JSON, and write it if there is a path."""
-        return _tables.to_json(self.to_dict(), path)
+        """Return the same as JSON, and write it to a file if a path is given."""
+        return tables.to_json(self.to_dict(), path)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw accuracy against T: `spikelet.plot.accuracy_curve`."""
-        from spikelet.plot.layers import accuracy_curve as draw  # noqa: PLC0415  # imports this module
+        from spikelet.plot.layers import accuracy_curve as draw  # noqa: PLC0415  # only where it is used
 
         return draw(self, ax=ax)
 
@@ -97,16 +98,16 @@ def compare(
     ann: SpikingModel | None = None,
     **arguments: Any,
 ) -> Comparison:
-    """Return curves of several models, methods, resets or codings.
+    """Compute the accuracy curves of several models, methods, resets or codings.
 
     Parameters
     ----------
     models : dict of str to SpikingModel, or to (SpikingModel, dict)
-        The dict has arguments of `accuracy_curve` for this model alone: ``{"coding": "poisson"}``.
+        The inner dict holds arguments of `accuracy_curve` for this model alone: ``{"coding": "poisson"}``.
     x, labels, steps, ann
         As for `accuracy_curve`.
     **arguments
-        Of `accuracy_curve`, for all.
+        Arguments of `accuracy_curve` for all models.
 
     Returns
     -------
@@ -114,7 +115,7 @@ def compare(
 
     Examples
     --------
-    Factor in steps of the hard reset against the soft one, 1 point below the ANN::
+    How many times as many steps a reset to zero needs as a reset by subtraction, to come within 1 point of the ANN::
 
         compare({"zero": hard, "subtract": soft}, x, labels, 256, ann=ann).factor("zero", "subtract", 1.0)
     """

@@ -1,15 +1,14 @@
-"""ANN-to-SNN conversion: one call."""
+"""ANN-to-SNN conversion in one call."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spikelet._util.checks import fail, integer, number
+from spikelet._util.checks import choice, fail, integer, number
 from spikelet.conversion.calibrated import calibrated
 from spikelet.conversion.calibration import Calibration, Floats
 from spikelet.conversion.fitted import fitted
@@ -32,21 +31,21 @@ METHODS = ("fitted", *THRESHOLDS, "calibrated", "qcfs")
 
 
 class ConvertedModel(SpikingModel):
-    """A `SpikingModel` made of an ANN by `convert`.
+    """A `SpikingModel` that `convert` made from an ANN.
 
     Parameters
     ----------
     graph : Graph
     ann : SpikingModel
-        The ANN: the same graph with `ReLU` neurons, BatchNorm folded. ``ann.run(x, steps=1).output`` are its outputs.
+        The ANN: the same graph with `ReLU` neurons, BatchNorm folded. ``ann.run(x, steps=1).output`` gives its outputs.
     method, neuron : str
-        How it was made.
+        Method and kind of neurons of the conversion.
     steps, delay : int
-        T and the delay of the readout for which it was made; `run` takes them by default.
+        Number of steps T and readout delay that it was made for: the defaults of `run`.
     coding : str
-        How input enters by default.
+        Default input coding.
     **options
-        Of `SpikingModel`.
+        Options of `SpikingModel`.
     """
 
     def __init__(
@@ -81,9 +80,9 @@ class ConvertedModel(SpikingModel):
         ----------
         x : array-like, [B, ...]
         steps : int, optional
-            T; by default the number for which the model was made.
+            Number of steps T; by default the number that the model was made for.
         **options
-            Of `SpikingModel.run`; `delay` and `coding` are by default those for which the model was made.
+            Options of `SpikingModel.run`; `delay` and `coding` default to those that the model was made for.
         """
         steps = self.steps if steps is None else steps
         delay = self.delay if steps == self.steps else self.delay * steps // self.steps
@@ -93,7 +92,7 @@ class ConvertedModel(SpikingModel):
     def report(
         self, x: ArrayLike, labels: ArrayLike | None = None, steps: int | None = None
     ) -> ConversionReport:
-        """Compare each layer with the ANN's; see `spikelet.conversion.report`.
+        """Compare each layer with that of the ANN; see `spikelet.conversion.report`.
 
         Parameters
         ----------
@@ -101,22 +100,10 @@ class ConvertedModel(SpikingModel):
         labels : array-like, [B], optional
         steps : int, optional
         """
-        from spikelet.conversion.report import report  # noqa: PLC0415  # it imports much
+        from spikelet.conversion.report import report  # noqa: PLC0415  # only where it is used
 
         steps = self.steps if steps is None else steps
         return report(self, self.ann, np.asarray(x), steps, labels=labels)
-
-
-@dataclass(frozen=True)
-class _Request:
-    """Arguments of `convert`, checked."""
-
-    method: str
-    neuron: str
-    options: Options
-    coding: str
-    seed: int
-    run_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def convert(
@@ -135,58 +122,58 @@ def convert(
     dtype: Literal["float32", "float64", "int16"] = "float32",
     threads: int | None = None,
 ) -> ConvertedModel:
-    """Make a spiking network of a trained ANN.
+    """Convert a trained ANN to a spiking network.
 
-    BatchNorm is folded into the weights, each ReLU becomes a layer of integrate-and-fire neurons with thresholds of its
-    own, the last layer sums without spikes. No labels, no gradients and none of the training code are needed.
+    BatchNorm is folded into the weights, each ReLU becomes a layer of integrate-and-fire neurons with their own
+    thresholds, and the last layer sums its input without spikes. No labels, gradients or training code are needed.
 
     Parameters
     ----------
     ann : torch.nn.Module, path of an .onnx file, onnx.ModelProto, Graph or sequence of layers
-        See `spikelet.conversion.load.read`. It stays as it is.
+        See `spikelet.conversion.load.read`. It is not modified.
     calibration : array-like, [N, ...]
-        Inputs such as the ANN will see, prepared as for the ANN; a few hundred are enough.
+        Representative inputs, preprocessed as for the ANN; a few hundred are enough.
     steps : int
-        T. What is fitted, is fitted for it; all but "predictive" neurons can be run for another number.
+        Number of steps T that the network is fitted for; all but "predictive" neurons also run for another number.
     method : str
-        How thresholds are chosen:
+        Method that chooses the thresholds:
 
         "fitted"
-            Weights are corrected, thresholds chosen and means shifted layer by layer, by what the spiking layers before it
-            do; the most exact, and the default. See `spikelet.conversion.fitted`.
+            Correct weights, choose thresholds and shift means layer by layer, on the activity of the preceding spiking
+            layers. The most accurate method. See `spikelet.conversion.fitted`.
         "maxnorm", "percentile"
-            The greatest activation (Diehl et al. 2015), or a percentile of the activations (Rueckauer et al. 2017).
+            The largest activation (Diehl et al. 2015), or a percentile of the activations (Rueckauer et al. 2017).
         "least_error"
-            What rounds the activations to T levels with the least error (Li et al. 2021).
+            The threshold that rounds the activations to T levels with the least error (Li et al. 2021).
         "threshold_iteration"
             The same for normally distributed potentials, in closed form (Huang et al. 2025).
         "ltb"
             Local threshold balancing (Bu et al. 2025).
         "rmp"
-            The greatest input of one step, found by running the spiking network (Sengupta et al. 2019, Han et al. 2020).
+            The largest input of a step in the spiking network (Sengupta et al. 2019, Han et al. 2020).
         "calibrated"
-            "least_error", then biases and initial potentials are set so that mean outputs are right (Li et al. 2021).
+            "least_error", then set biases and initial potentials to correct the mean outputs (Li et al. 2021).
         "qcfs"
-            For networks that were trained with `spikelet.conversion.QCFS` activations (Bu et al. 2022).
+            For networks trained with `spikelet.conversion.QCFS` activations (Bu et al. 2022).
     neuron : "predictive", "soft", "hard", "signed", "differential" or "multi", optional
-        "predictive": binary spikes that are sent by an estimate of the mean input (`spikelet.layers.PredictiveIF`), only
-        with ``method="fitted"`` and its default (up to 8 steps, "soft" is tried as well, and what comes closer to the ANN
-        is taken). "soft": reset by subtraction (RMP), with a start at half of the threshold;
-        the default of other methods. "hard": reset to zero. "signed": spikes of both signs. "differential": differential
-        coding. "multi": spikes of four sizes and both signs, for very few steps.
+        "predictive": binary spikes that follow an estimate of the mean input (`spikelet.layers.PredictiveIF`); for
+        ``method="fitted"`` only, and its default (up to 8 steps, "soft" is tried too, and the model closer to the ANN is
+        returned). "soft": reset by subtraction (RMP), starting at half the threshold; the default of all other methods.
+        "hard": reset to zero. "signed": spikes of both signs. "differential": differential coding. "multi": spikes of four
+        sizes and both signs, for very few steps.
     percentile : float
-        For ``method="percentile"``.
+        Percentile for ``method="percentile"``.
     per_channel : bool
-        A threshold for each channel, or one for each layer.
+        Choose a threshold for each channel instead of one for each layer.
     delay : int or "auto"
-        Steps that the readout leaves out. "auto": what comes closest to the ANN's outputs on the calibration inputs; at most
-        half of the steps.
+        Number of initial steps that the readout leaves out. "auto" takes the number, at most half of the steps, that
+        comes closest to the ANN's outputs on the calibration inputs.
     keep : iterable of str, or callable
-        Neurons that stay analog: a hybrid network.
+        Names of neurons that stay analog (a hybrid network), or a function that returns whether a name does.
     coding, seed
-        How input enters; see `SpikingModel.run`.
+        Input coding; see `SpikingModel.run`.
     dtype, threads
-        Of the result; see `SpikingModel`.
+        Options of the result; see `SpikingModel`.
 
     Returns
     -------
@@ -195,30 +182,28 @@ def convert(
     Raises
     ------
     ValueError
-        If something in the ANN cannot be converted (the layer is named, with a hint), the calibration inputs do not fit, hold
-        NaN, or are all equal, or an argument breaks its rule.
+        If a layer of the ANN cannot be converted (the message names it, with a hint); if the calibration inputs do not
+        fit, hold NaN, or are all equal; or if an argument breaks its rule.
     TypeError
-        If `ann` is nothing that can be read.
+        If `ann` is of a type that cannot be read.
     """
     where = "convert"
     x = _calibration(where, calibration)
     integer(where, "steps", steps, 1)
-    if method not in METHODS:
-        fail(where, "method", method, f"must be one of {', '.join(METHODS)}")
+    choice(where, "method", method, *METHODS)
     candidates = _neurons(where, method, neuron, steps)
     share = float(number(where, "percentile", percentile))
     if not 0 < share <= 100:
         fail(where, "percentile", percentile, "must be in (0, 100]")
     if delay != "auto":
         integer(where, "delay", delay, 0, steps - 1)
-    if coding not in ("direct", "poisson", "latency"):
-        fail(where, "coding", coding, 'must be "direct", "poisson" or "latency"')
+    choice(where, "coding", coding, "direct", "poisson", "latency")
     graph = fold(read(ann, x.shape[1:]))
     graph.shapes(x.shape[1:])
     names = [n.name for n in graph if isinstance(n.layer, ReLU)]
     kept = _kept(where, keep, names)
     if not set(names) - kept:
-        fail(where, "ann", names, "must have a ReLU that becomes spiking; its neurons are")
+        fail(where, "ann", names, "must have a ReLU that becomes spiking", got="only the ReLUs")
     scale = float(np.abs(x).max())
     analog = SpikingModel(graph, dtype=dtype, threads=threads)
     run_options = {} if coding == "direct" else {"coding": coding, "seed": seed}
@@ -249,7 +234,7 @@ def _calibration(where: str, calibration: ArrayLike) -> Floats:
         msg = f"{where}: calibration must be an array of numbers, got dtype {x.dtype}"
         raise TypeError(msg)
     if x.ndim < 2 or x.size == 0:
-        fail(where, "calibration", x.shape, "must be [N, ...] and not empty; its shape")
+        fail(where, "calibration", x.shape, "must be [N, ...] and not empty", got="shape")
     x = np.ascontiguousarray(x, np.float32)
     if not np.isfinite(x).all():
         fail(where, "calibration", float(x[~np.isfinite(x)][0]), "must be finite")
@@ -258,20 +243,20 @@ def _calibration(where: str, calibration: ArrayLike) -> Floats:
             where,
             "calibration",
             float(x.flat[0]),
-            "must not be constant: it would tell nothing; all its values are",
+            "must not be constant",
+            got="nothing but",
         )
     return x
 
 
 def _neurons(where: str, method: str, neuron: str | None, steps: int) -> tuple[str, ...]:
-    """Return the kinds of neurons to try."""
+    """Return the names of the neurons to try."""
     if neuron is None:
         if method != "fitted":
             return ("soft",)
-        # In very few steps there is no time to wait for an estimate; shallow networks need none.
+        # Very few steps leave no time to wait for an estimate, and shallow networks need none.
         return ("predictive", "soft") if steps <= _FEW_STEPS else ("predictive",)
-    if neuron not in (*NEURONS, "predictive"):
-        fail(where, "neuron", neuron, f"must be one of predictive, {', '.join(NEURONS)}")
+    choice(where, "neuron", neuron, "predictive", *NEURONS)
     if neuron == "predictive" and method != "fitted":
         fail(where, "method", method, 'must be "fitted" with neuron="predictive"')
     return (neuron,)
@@ -297,14 +282,14 @@ def _check_activity(where: str, cal: Calibration) -> None:
                 where,
                 f"the input of '{name}'",
                 "inf or NaN",
-                "must be finite: a weight is too large",
+                "must be finite; a weight is too large",
             )
         if potentials.max() <= 0:
             fail(
                 where,
                 f"activation of '{name}'",
                 0.0,
-                "must not be 0 for all calibration inputs: the layer would never spike",
+                "must not be 0 for all calibration inputs, or the layer would never spike",
             )
 
 
@@ -323,7 +308,7 @@ def _changes(
                     where,
                     f"activation of '{name}'",
                     "ReLU",
-                    'must be QCFS for method="qcfs": train with conversion.QCFS',
+                    'must be QCFS for method="qcfs"; train with conversion.QCFS',
                 )
         thresholds = {n: usable(np.atleast_1d(upper)) for n, upper in limits.items()}
     else:
@@ -334,9 +319,9 @@ def _changes(
 def _best_delay(
     model: ConvertedModel, x: Floats, seed: int, given: int | None, count: int = 256
 ) -> tuple[int, float]:
-    """Return the delay with which the mean output comes closest to the ANN's, and its mean squared error.
+    """Return the delay whose mean output comes closest to the ANN's, and the mean squared error.
 
-    At least half of the steps are read.
+    At most half of the steps are left out.
     """
     x = x[:count]
     name = model.graph.output.name

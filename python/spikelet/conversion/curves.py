@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet import energy
-from spikelet._util import tables as _tables
+from spikelet._util import tables
 from spikelet._util.checks import fail, integer
 from spikelet.conversion.trajectory import outputs_of, trajectory, waiting
 from spikelet.layers.samples import (
@@ -36,16 +36,16 @@ Rerun: TypeAlias = "bool | Callable[[int], SpikingModel]"
 
 @dataclass(frozen=True, eq=False)
 class AccuracyCurve:
-    """Accuracy against T.
+    """Accuracy against the number of steps T.
 
     Parameters
     ----------
     steps : int array, [n]
-        T, rising.
+        Numbers of steps T, ascending.
     accuracy, agreement : array, [n], or None
-        Shares of samples with the right decision, and with the ANN's.
+        Fraction of samples with the correct decision, and with the ANN's decision.
     spikes, energy_nj : array, [n], or None
-        Per sample: spikes of input and neurons, and an estimate of the energy (`spikelet.energy`).
+        Spikes of input and neurons, and an estimate of the energy (`spikelet.energy`), per sample.
     ann_accuracy : float or None
     samples : int
     """
@@ -60,45 +60,45 @@ class AccuracyCurve:
 
     @property
     def quality(self) -> NDArray[np.float64]:
-        """Accuracy if there were labels, else agreement with the ANN."""
+        """Accuracy, or agreement with the ANN if there are no labels."""
         known = self.accuracy if self.accuracy is not None else self.agreement
         assert known is not None
         return known
 
     def steps_to(self, target: float) -> float:
-        """Return the first T from which on the quality stays at a target (a share) or above; infinity if none."""
+        """Return the first T from which on the quality stays at or above a target (a fraction); infinity if none."""
         below = np.flatnonzero(self.quality < target - 1e-12)
         first = 0 if below.size == 0 else int(below[-1]) + 1
         return float(self.steps[first]) if first < len(self.steps) else math.inf
 
     def __str__(self) -> str:
-        """Return a table with a line for each T."""
+        """Return a table with a row for each T."""
         columns, data = ["T"], [[str(t) for t in self.steps]]
         for title, values, shown in (
-            ("accuracy", self.accuracy, _tables.percent),
-            ("as the ANN", self.agreement, _tables.percent),
-            ("spikes", self.spikes, _tables.value),
-            ("nJ", self.energy_nj, _tables.value),
+            ("accuracy", self.accuracy, tables.percent),
+            ("as the ANN", self.agreement, tables.percent),
+            ("spikes", self.spikes, tables.value),
+            ("nJ", self.energy_nj, tables.value),
         ):
             if values is not None:
                 columns.append(title)
                 data.append([shown(float(v)) for v in values])
-        text = _tables.table(columns, list(zip(*data, strict=True)))
-        ann = "" if self.ann_accuracy is None else f"; ANN {_tables.percent(self.ann_accuracy)}"
+        text = tables.table(columns, list(zip(*data, strict=True)))
+        ann = "" if self.ann_accuracy is None else f"; ANN {tables.percent(self.ann_accuracy)}"
         return f"{self.samples} samples{ann}\n{text}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain Python."""
-        plain: dict[str, Any] = _tables.plain(dict(self.__dict__))
+        """Return the curve as plain Python objects."""
+        plain: dict[str, Any] = tables.plain(dict(self.__dict__))
         return plain
 
     def to_json(self, path: str | Path | None = None) -> str:
-        """Return the same as JSON, and write it if there is a path."""
-        return _tables.to_json(self.to_dict(), path)
+        """Return the same as JSON, and write it to a file if a path is given."""
+        return tables.to_json(self.to_dict(), path)
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw it: `spikelet.plot.accuracy_curve`."""
-        from spikelet.plot.layers import accuracy_curve as draw  # noqa: PLC0415  # imports this module
+        """Draw the curve with `spikelet.plot.accuracy_curve`."""
+        from spikelet.plot.layers import accuracy_curve as draw  # noqa: PLC0415  # only where it is used
 
         return draw(self, ax=ax)
 
@@ -116,36 +116,35 @@ def accuracy_curve(
     batch_size: int | None = None,
     **run_args: Any,
 ) -> AccuracyCurve:
-    """Return the accuracy after each of several numbers of steps.
+    """Compute the accuracy after each of several numbers of steps.
 
-    One run is enough where a run of T steps begins like a longer one: its output is kept at each step, and the decision
-    after T steps is that of the mean from `delay` on. It is not enough with ``coding="latency"``, in a hybrid network (its
-    ReLUs wait for all T steps), or where the model itself depends on T.
+    A single run is enough if a run of T steps begins like a longer one: its output is kept at each step, and the decision
+    after T steps is that of the mean from `delay` on. This does not hold with ``coding="latency"``, for a hybrid network
+    (its ReLUs wait for all T steps), or if the model itself depends on T.
 
     Parameters
     ----------
     snn : SpikingModel
     x : array-like, [B, ...]
-        Held constant, or coded as ``coding`` says.
+        Inputs, presented according to ``coding``.
     labels : array-like of int, [B], or None
-        None: only the agreement with `ann` is known.
+        Class of each sample; None computes the agreement with `ann` only.
     steps : int or sequence of int
-        All T from 1 to this one, or these.
+        All T from 1 to this number, or exactly these T.
     ann : SpikingModel, optional
-        For the agreement with it, and its accuracy.
+        Compute the agreement with this model, and its accuracy.
     delay : int, optional
-        Steps that means leave out; after T <= delay steps the last one decides alone. By default what the model was
-        converted for, or 0.
+        Number of initial steps to leave out of means; after T <= delay steps, the last step alone decides. By default
+        that of a converted model, or 0.
     rerun : bool or callable, optional
-        True: a run for each T. A function that returns the model for T (converted for it): runs that, with its own delay
-        unless one is given. By default one run if that is enough.
+        True runs the model for each T. A function of T that returns a model (converted for T) runs that model, with its
+        own delay unless `delay` is given. By default a single run if that is enough.
     energy_samples : int
-        Spikes and energy are measured at each T on so many of the first samples (exactly, which costs a run for each T); 0:
-        not at all.
+        Number of samples on which spikes and energy are measured, with a run for each T; 0 measures neither.
     batch_size : int, optional
-        By default what keeps records below 64 MB.
+        By default the number that keeps records below 64 MB.
     **run_args
-        ``coding``, ``seed``, for `SpikingModel.run`.
+        ``coding`` and ``seed`` of `SpikingModel.run`.
 
     Returns
     -------
@@ -154,7 +153,7 @@ def accuracy_curve(
     Raises
     ------
     TypeError, ValueError
-        If an argument breaks its rule; if neither labels nor an ANN are given.
+        If an argument breaks its rule, or neither labels nor an ANN is given.
     """
     where = "accuracy_curve"
     is_model(where, "snn", snn)
@@ -162,19 +161,24 @@ def accuracy_curve(
     last = int(all_steps[-1])
     samples = Samples.of(where, x, last, batch_size)
     if labels is None and ann is None:
-        fail(where, "labels", None, "must be given, or else an ann")
+        fail(where, "labels", None, "must be given if there is no ann")
     energy_samples = integer(where, "energy_samples", energy_samples, 0)
     outputs = outputs_of(snn, samples)
     truth = check_labels(where, labels, samples, outputs)
     expected = None if ann is None else _ann_decisions(where, ann, samples)
     made_for = {getattr(n.layer, "steps", 0) for n in snn.graph if hasattr(n.layer, "pace")}
     if made_for and rerun in (None, True) and set(all_steps.tolist()) != made_for:
-        rule = f"must be a function that converts for T: these neurons are made for T = {min(made_for)}"
+        rule = f"must be a function that converts for T; these neurons are made for T = {min(made_for)}"
         fail(where, "rerun", rerun, rule)
     run_args = with_coding(snn, run_args)
     again = _needs_rerun(snn, run_args) if rerun is None else rerun
     if again is False and _needs_rerun(snn, run_args):
-        fail(where, "rerun", rerun, "must be True: what happens in T steps depends on T")
+        fail(
+            where,
+            "rerun",
+            rerun,
+            "must be True: a run of T steps differs from the start of a longer one",
+        )
 
     def model_of(t: int) -> SpikingModel:
         return is_model(where, f"rerun({t})", again(t)) if callable(again) else snn
@@ -213,7 +217,7 @@ def _steps(where: str, steps: int | Sequence[int]) -> NDArray[np.int64]:
     assert not isinstance(steps, int)
     values = [integer(where, "steps", t, 1) for t in steps]
     if not values or any(a >= b for a, b in itertools.pairwise(values)):
-        fail(where, "steps", steps, "must be one integer, or several that rise")
+        fail(where, "steps", steps, "must be one integer, or several in ascending order")
     return np.array(values)
 
 

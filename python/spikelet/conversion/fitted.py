@@ -1,17 +1,17 @@
-r"""The default method: neurons fitted to the network layer by layer.
+r"""The default method: fit the neurons layer by layer.
 
-For each layer in order, on the activity of the spiking layers before it:
+For each layer in order, on the activity of the preceding spiking layers:
 
-1. its weights are corrected by ridge regression, so that they make the ANN's potentials of the spiking network's means;
-2. thresholds are chosen, of a few candidates, by the squared error of the neurons' own mean output;
-3. the neurons are shifted so that this output is right in the mean.
+1. ridge regression corrects the weights, so that the means of the spiking network give the potentials of the ANN;
+2. thresholds are chosen from a few candidates by the squared error of the neurons' own mean output;
+3. the neurons are shifted so that this output is correct in the mean.
 
-No labels and no gradients are needed, and any kind of neuron can be fitted. With binary spikes, deep networks lose most by
-*unevenness*: spikes that arrive early make a neuron spike in haste, and it cannot take that back. So the default is
-`PredictiveIF`: a neuron of channel c that has summed S of input by step t estimates its mean input as
-:math:`\hat z = A_{t,c} S + B_{t,c}`, a linear regression on the ANN's potentials, and spikes when what it should have sent by
-now, :math:`P_t \hat z`, is ahead of what it has sent: by a whole spike at first, by half a spike in the end. Layers of these
-start one after the other and end alike: a layer does not listen to the first steps, in which nothing has come through yet.
+No labels or gradients are needed, and any kind of neuron can be fitted. With binary spikes, deep networks lose most
+accuracy to *unevenness*: early input makes a neuron spike too soon, and it cannot take the spike back. The default is
+therefore `PredictiveIF`: a neuron of channel c whose input adds up to S by step t estimates its mean input as
+:math:`\hat z = A_{t,c} S + B_{t,c}`, by linear regression on the potentials of the ANN, and spikes when the number of spikes
+due by now, :math:`P_t \hat z`, exceeds the number sent: by a whole spike at first, by half a spike at the end. The active
+windows of successive layers are shifted: a layer ignores the first steps, before activity has reached it.
 """
 
 from __future__ import annotations
@@ -24,24 +24,26 @@ import numpy as np
 
 from spikelet.conversion.calibration import Calibration, Floats
 from spikelet.conversion.neurons import NEURONS
-from spikelet.conversion.refit import refit
 from spikelet.conversion.thresholds import usable
+from spikelet.conversion.weight_correction import correct_weights
 from spikelet.layers import Layer, Neuron, PredictiveIF
 from spikelet.layers.graph import INPUT
 from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["fitted"]
 
-_LAG = 0.2  # steps by which a layer starts later than the one before, and stops later
-_SHARES = np.geomspace(0.3, 1.1, 8)  # of the greatest activation: candidates for a threshold
-_SHIFTS = 2  # corrections of the mean
-_VALUES = 8 << 20  # of currents that are kept for a layer, unless pictures get too few
-_FEWEST = 32
+_LAG = 0.2  # steps by which a layer starts and stops later than the one before
+_SHARES = np.geomspace(
+    0.3, 1.1, 8
+)  # candidates for a threshold, relative to the largest activation
+_SHIFTS = 2  # number of corrections of the mean
+_VALUES = 8 << 20  # currents kept for a layer, unless that leaves too few inputs
+_FEWEST = 32  # inputs
 
 
 @dataclass(frozen=True)
 class _Window:
-    """The steps in which a layer spikes, and how far it should be at each of them."""
+    """The steps in which a layer spikes, and its progress at each of them."""
 
     first: int
     end: int
@@ -54,14 +56,14 @@ class _Window:
 
     @property
     def ahead(self) -> Floats:
-        """By how many spikes the estimate must be ahead; infinite outside."""
+        """By how many spikes the estimate must exceed the spikes sent; infinite outside the window."""
         t = np.arange(self.steps)
         needed = 1 - 0.5 * t / max(self.steps - 1, 1)
         return np.where((t >= self.first) & (t < self.end), needed, np.inf)
 
 
 def fitted(cal: Calibration, neuron: str) -> dict[str, Layer]:
-    """Return the neurons, and the layers whose weights were corrected, by name.
+    """Return the fitted neurons, and the layers whose weights were corrected, by name.
 
     Parameters
     ----------
@@ -74,10 +76,10 @@ def fitted(cal: Calibration, neuron: str) -> dict[str, Layer]:
     changes: dict[str, Layer] = {}
     for name in cal.neurons:
         potentials = cal.potentials(name)
-        changes.update(refit(cal, name, potentials, changes))
+        changes.update(correct_weights(cal, name, potentials, changes))
         first = round(_LAG * depths[name])
         end = cal.steps - round(_LAG * (last - depths[name]))
-        if end - first < max(1, cal.steps // 2):  # deeper than it has steps
+        if end - first < max(1, cal.steps // 2):  # more layers than steps
             first, end = 0, cal.steps
         window = _Window(first, end, cal.steps)
         changes[name] = _fit(cal, name, neuron, potentials, changes, window)
@@ -85,7 +87,7 @@ def fitted(cal: Calibration, neuron: str) -> dict[str, Layer]:
 
 
 def _depths(cal: Calibration) -> dict[str, int]:
-    """Return how many neurons lie before each, on the longest way."""
+    """Return the number of neurons before each neuron on the longest path."""
     behind: dict[str, int] = {INPUT: 0}
     depths: dict[str, int] = {}
     for node in cal.graph:
@@ -132,14 +134,14 @@ def _fit(
 
 _Make: TypeAlias = Callable[
     [Floats, Floats], Neuron
-]  # from thresholds, and what the mean is too much
+]  # from thresholds and the excess of the mean output
 
 
 def _predictive(currents: Floats, z: Floats, window: _Window) -> _Make:
     slope, offset = _regress(currents, z)
 
     def make(threshold: Floats, shift: Floats) -> Neuron:
-        # In spikes: one is worth `size`, and `threshold` in the mean is a spike at every step of the window.
+        # In units of spikes of value `size`: a mean of `threshold` is a spike at every step of the window.
         size = threshold * window.steps / (window.end - window.first)
         scale = window.progress[:, None] * (window.steps / size)
         limit = window.ahead[:, None] + scale * (shift - offset)
@@ -161,7 +163,7 @@ def _rows(values: Floats) -> Floats:
 
 
 def _regress(currents: Floats, z: Floats) -> tuple[Floats, Floats]:
-    """Return slope and offset, [T, channels], of z by the sum of the currents so far."""
+    """Return slope and offset, [T, channels], of the regression of z on the sum of the currents so far."""
     steps, n, channels = currents.shape[:3]
     sums = np.zeros((n, channels, int(np.prod(currents.shape[3:]))), np.float32)
     values = z.reshape(sums.shape)
@@ -175,7 +177,7 @@ def _regress(currents: Floats, z: Floats) -> tuple[Floats, Floats]:
         apart = sums - mean.astype(np.float32)[:, None]
         var = np.square(apart).mean((0, 2), dtype=np.float64)
         together = (apart * centred).mean((0, 2), dtype=np.float64)
-        # Where nothing has arrived yet, nothing can be told.
+        # The penalty makes the slope 0 where no input has arrived yet.
         slope[t] = together / (var + 1e-3 * var_z * ((t + 1) / steps) ** 2 + 1e-12)
         offset[t] = mean_z - slope[t] * mean
     return slope, offset

@@ -1,4 +1,4 @@
-"""Factors and constants of channels (BatchNorm) are folded into the weights beside them, exactly."""
+"""Fold scales and shifts of channels (BatchNorm) into the adjacent weights, exactly."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def batch_norm(
     running_var: ArrayLike,
     eps: float = 1e-5,
 ) -> Affine:
-    """Return what BatchNorm does once its statistics are fixed.
+    """Return the affine map of BatchNorm with fixed statistics.
 
     Parameters
     ----------
     weight, bias : array-like, [channels], or None
-        Gamma and beta; None is 1 and 0.
+        Gamma and beta; None stands for 1 and 0.
     running_mean, running_var : array-like, [channels]
     eps : float
-        Added to the variance; >= 0.
+        Added to the variances; >= 0.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def batch_norm(
     Raises
     ------
     ValueError
-        If sizes differ, a value is not finite, or a variance with its eps is not positive.
+        If sizes differ, a value is not finite, or a variance plus eps is not positive.
     """
     where = "batch_norm"
     mean = numbers(where, "running_mean", running_mean)
@@ -51,7 +51,8 @@ def batch_norm(
     beta = np.zeros(mean.shape) if bias is None else numbers(where, "bias", bias)
     for name, array in (("weight", gamma), ("bias", beta), ("running_var", var)):
         if array.shape != mean.shape:
-            fail(where, name, array.shape, f"must have the shape {mean.shape} of running_mean")
+            rule = f"must have the shape {mean.shape} of running_mean"
+            fail(where, name, array.shape, rule, got="shape")
     for name, array, rule in (
         ("weight", gamma, "finite"),
         ("bias", beta, "finite"),
@@ -66,32 +67,32 @@ def batch_norm(
 
 
 def fold(graph: Graph) -> Graph:
-    """Fold every `Affine` that can be into the weights beside it.
+    """Fold every `Affine` into the adjacent weights where that is possible.
 
-    An `Affine` goes into the `Linear` or `Conv2d` before it, which keeps its name, where nothing else takes that layer's
-    output; into the `Affine` before it likewise; or into the `Linear` or `Conv2d` behind it, where nothing else takes the
-    `Affine`'s output. A convolution pads with zeros *behind* the `Affine`: with padding, one that shifts stays. So does one
-    behind a sum, and whatever else cannot be folded.
+    An `Affine` is folded into the `Linear`, `Conv2d` or `Affine` before it, which keeps its name, if nothing else uses
+    the output of that layer; or into the `Linear` or `Conv2d` after it, if nothing else uses the output of the `Affine`.
+    A convolution pads the *output* of the `Affine` with zeros, so an `Affine` with a shift stays if the convolution after
+    it pads. An `Affine` after a sum stays too.
 
     Parameters
     ----------
     graph : Graph
-        Stays as it is.
+        The graph to fold; it is not modified.
 
     Returns
     -------
     Graph
-        Computes the same; layers that were folded away are gone.
+        A graph with the same outputs, without the folded layers.
 
     Raises
     ------
     ValueError
-        If a weight overflows; the message names its layer.
+        If a weight overflows; the message names the layer.
     """
     uses = Counter(name for node in graph for name in set(node.inputs))
     layers: dict[str, Layer] = {}
     inputs: dict[str, tuple[str, ...]] = {}
-    instead: dict[str, str] = {}  # what to take in place of a layer that is gone
+    instead: dict[str, str] = {}  # replacements of folded layers
     for node in graph:
         sources = tuple(instead.get(name, name) for name in node.inputs)
         layer = node.layer
@@ -113,7 +114,7 @@ def fold(graph: Graph) -> Graph:
 
 
 def _behind(layer: Affine | Conv2d | Linear, affine: Affine) -> Layer:
-    """Return the layer with an affine map of its outputs."""
+    """Return the layer followed by an affine map."""
     scale = affine.scale
     offset = layer.shift if isinstance(layer, Affine) else layer.bias
     bias = _sum(None if offset is None else offset * scale, affine.shift)
@@ -124,7 +125,7 @@ def _behind(layer: Affine | Conv2d | Linear, affine: Affine) -> Layer:
 
 
 def _ahead(affine: Affine, layer: Conv2d | Linear) -> Layer | None:
-    """Return the layer with an affine map of its inputs, or None where padding forbids it."""
+    """Return the layer preceded by an affine map, or None if padding forbids it."""
     shifts = affine.shift is not None and bool(affine.shift.any())
     if isinstance(layer, Linear):
         weight = layer.weight * affine.scale

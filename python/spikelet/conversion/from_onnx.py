@@ -1,4 +1,4 @@
-"""An ONNX model as a graph of layers."""
+"""Read an ONNX model as a graph of layers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from spikelet._util.checks import fail
+from spikelet._util.extras import extra
 from spikelet.conversion.building import (
     ERRORS,
     Builder,
@@ -32,49 +33,46 @@ _TOLERANCE = 1e-4  # ONNX computes in float32
 def read_onnx(model: Any, example_shape: Iterable[int] | None = None) -> tuple[Graph, Shape]:
     """Read an ONNX model.
 
-    Conv, Gemm, MatMul, BatchNormalization (as `Affine`; `fold` puts it into the weights), Relu, Clip from 0, MaxPool,
+    The supported operators are Conv, Gemm, MatMul, BatchNormalization (as `Affine`; `fold` puts it into the weights), Relu, Clip from 0, MaxPool,
     AveragePool, GlobalAveragePool, GlobalMaxPool, ReduceMean and ReduceMax over height and width, Flatten, Reshape, Squeeze,
     Add, Sub, Sum, Mul, Div and Neg (of data with data, or with constants channel by channel), Concat of channels, Resize and
-    Upsample to nearest pixels, Pad with zeros. Identity, Cast and Dropout vanish. A Softmax as the very last operator is left
-    out: it does not change the order of the outputs. What depends on parameters and shapes alone is computed.
+    Upsample to nearest pixels, Pad with zeros. Identity, Cast and Dropout are removed, and so is a Softmax as the very
+    last operator, which does not change the order of the outputs. Constant subexpressions are evaluated.
 
-    Every layer is then compared with what ONNX's reference implementation computes for random samples.
+    Each layer is then compared with ONNX's reference implementation on random samples.
 
     Parameters
     ----------
     model : path or onnx.ModelProto
-        With one input, the batch first, and one output.
+        A model with one input, batch first, and one output.
     example_shape : tuple of int, optional
-        Of one sample, without the batch; needed where the model leaves it open.
+        Shape of one sample, without the batch; required if the model leaves it open.
 
     Returns
     -------
     Graph, tuple of int
-        The layers, called as the nodes are, and the shape of one sample.
+        The layers, named like the nodes, and the shape of one sample.
 
     Raises
     ------
     TypeError
-        If it is neither a path nor a model.
+        If `model` is neither a path nor an ONNX model.
     ValueError
-        If it is not valid, something cannot be converted, or weights are not finite; the message names the node and says
-        what to do.
+        If the model is not valid, a node cannot be converted, or weights are not finite; the message names the node and
+        says what to do.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ImportError
-        Without onnx: ``pip install 'spikelet[onnx]'``.
+        If onnx is not installed.
     """
-    try:
-        import onnx  # noqa: PLC0415  # an extra, and slow to import
-        import onnx.inliner  # noqa: PLC0415
-        from google.protobuf.message import DecodeError  # noqa: PLC0415
-    except ImportError:
-        raise ImportError("read_onnx needs onnx: pip install 'spikelet[onnx]'") from None
+    onnx = extra("onnx", "read_onnx", "onnx")
+    inliner = extra("onnx.inliner", "read_onnx", "onnx")
+    protobuf = extra("google.protobuf.message", "read_onnx", "onnx")
     if isinstance(model, str | os.PathLike):
         try:
             model = onnx.load(model)
-        except (*ERRORS, DecodeError) as error:
-            msg = f"{_READER}: '{os.fspath(model)}' must hold an ONNX model ({error})"
+        except (*ERRORS, protobuf.DecodeError) as error:
+            msg = f"{_READER}: '{os.fspath(model)}' is not an ONNX model ({error})"
             raise ValueError(msg) from None
     if not isinstance(model, onnx.ModelProto):
         msg = f"{_READER}: model must be a path or an onnx.ModelProto, got {type(model).__name__}"
@@ -84,13 +82,13 @@ def read_onnx(model: Any, example_shape: Iterable[int] | None = None) -> tuple[G
     except (*ERRORS, onnx.checker.ValidationError) as error:
         raise ValueError(f"{_READER}: the model is not valid: {error}") from None
     if model.functions:
-        model = onnx.inliner.inline_local_functions(model)
+        model = inliner.inline_local_functions(model)
     reader = _Reader(onnx, model, example_shape)
     return reader.graph(), reader.shape
 
 
 class _Reader:
-    """Walks over the nodes; every one is run, and becomes a layer."""
+    """Runs each node, and converts it to a layer."""
 
     def __init__(self, onnx: Any, model: Any, example_shape: Iterable[int] | None) -> None:
         self._onnx, self._model = onnx, model
@@ -100,9 +98,10 @@ class _Reader:
         inputs = [i for i in model.graph.input if i.name not in constants]
         outputs = [o.name for o in model.graph.output]
         if len(inputs) != 1:
-            fail(_READER, "inputs", [i.name for i in inputs], "must be one")
+            names = [i.name for i in inputs]
+            fail(_READER, "model", names, "must have one input", got="inputs")
         if len(outputs) != 1:
-            fail(_READER, "outputs", outputs, "must be one")
+            fail(_READER, "model", outputs, "must have one output", got="outputs")
         self.input, self.output = inputs[0].name, outputs[0]
         self.batch, self.shape = self._shape(inputs[0], example_shape)
         self.builder = Builder(self.shape)
@@ -114,12 +113,11 @@ class _Reader:
             if needed.intersection(node.output):
                 needed.update(node.input)
                 self._nodes.insert(0, node)
-        dependent = {self.input}  # on the input's values
+        dependent = {self.input}  # values that depend on the input
         for node in self._nodes:
             if dependent.intersection(node.input) and node.op_type not in READERS:
                 dependent.update(node.output)
                 self._check(node)
-        self._dependent = dependent
         self.x = np.random.default_rng(1).standard_normal((self.batch, *self.shape))
         self.x = self.x.astype(np.float32)
         self.values = self._run()
@@ -146,7 +144,12 @@ class _Reader:
                 n in (0, e) for n, e in zip(shape, example, strict=True)
             )
             if not same:
-                fail(_READER, "example_shape", example, f"must be {shape} as the model says")
+                fail(
+                    _READER,
+                    "example_shape",
+                    example,
+                    f"must be {shape}, the input shape of the model",
+                )
             shape = example
         return dims[0] or 2, shape
 
@@ -164,13 +167,13 @@ class _Reader:
                 refuse(
                     where,
                     "is not the last operator",
-                    "only a softmax of the output can be left out, it does not change the order",
+                    "only a softmax of the output can be removed, which does not change the order",
                 )
         elif node.op_type not in OPERATORS:
             refuse(where, "cannot be converted", hint_for(node.op_type))
 
     def _run(self) -> dict[str, Any]:
-        """Compute every node by ONNX's reference implementation."""
+        """Evaluate all nodes with ONNX's reference implementation."""
         from onnx.reference import ReferenceEvaluator  # noqa: PLC0415
 
         names = [name for node in self._nodes for name in node.output if name]
@@ -180,7 +183,7 @@ class _Reader:
         twin.graph.node.extend(self._nodes)
         twin.graph.output.extend(self._onnx.ValueInfoProto(name=name) for name in names)
         try:
-            with np.errstate(all="ignore"):  # what is not finite is found later, and named
+            with np.errstate(all="ignore"):  # values that are not finite are reported later
                 found = ReferenceEvaluator(twin).run(None, {self.input: self.x})
         except ERRORS as error:
             refuse(
@@ -213,7 +216,7 @@ class _Reader:
             self.expected.setdefault(found.name, result)
 
     def graph(self) -> Graph:
-        """Return the graph, compared."""
+        """Return the graph, after comparing it with ONNX."""
         if self.output not in self.layers:
             fail(_READER, "output", self.output, "must depend on the input")
         graph = self.builder.graph(_READER, self.layers[self.output].name)
@@ -222,6 +225,6 @@ class _Reader:
             refuse(
                 f"{_READER}: layer '{wrong}'",
                 "gives other values than ONNX's reference implementation",
-                "this is a defect of spikelet, please report it",
+                "this is a bug in spikelet, please report it",
             )
         return graph

@@ -1,10 +1,11 @@
-"""A PyTorch module as a graph of layers."""
+"""Read a PyTorch module as a graph of layers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+from spikelet._util.extras import extra
 from spikelet.conversion.building import input_shape
 from spikelet.layers.graph import Graph
 
@@ -14,46 +15,44 @@ __all__ = ["read_torch"]
 def read_torch(module: Any, example_shape: Iterable[int]) -> Graph:
     """Read a PyTorch module by tracing it (torch.fx); its training code is not needed.
 
-    Modules, functions and methods are read alike: linear layers and 2d convolutions, BatchNorm in eval mode (as `Affine`;
+    Supported, as modules, functions or methods, are linear layers and 2d convolutions, BatchNorm in eval mode (as `Affine`;
     `fold` puts it into the weights), ReLU, pooling, means over height and width, flattening in all its forms, sums and
     differences, constants added or multiplied channel by channel, concatenation along channels, nearest-neighbour
-    upsampling, padding with zeros, strided selection. Dropout and identities vanish. A softmax as the very last operator is
-    left out: it does not change the order of the outputs. What does not lead to the output is not read.
+    upsampling, padding with zeros, strided selection. Dropout and identities are removed, and so is a softmax as the
+    very last operator, which does not change the order of the outputs. Operators that do not lead to the output are
+    ignored.
 
-    Every layer is then compared with what PyTorch computes for random samples, in float64, and so is the whole (forward
-    hooks are called for that, on a copy). The module itself stays as it is.
+    Each layer is then compared with PyTorch on random samples, in float64, and so is the whole module (on a copy, whose
+    forward hooks are called). The module itself is not modified.
 
     Parameters
     ----------
     module : torch.nn.Module
-        With one input and one output, and no control flow that depends on the input.
+        A module with one input and one output, and without control flow that depends on the input.
     example_shape : tuple of int
-        Of one sample, without the batch: ``(3, 32, 32)``.
+        Shape of one sample, without the batch: ``(3, 32, 32)``.
 
     Returns
     -------
     Graph
-        Layers are called as in the module, ``blocks.0.relu1``, functions by the module in which they are called,
-        ``blocks.0.add``; what is called again is ``blocks.0.relu1_1``.
+        Layers are named as in the module, ``blocks.0.relu1``; functions by the module that calls them,
+        ``blocks.0.add``; a second call gets a number, ``blocks.0.relu1_1``.
 
     Raises
     ------
     TypeError
-        If it is no module, or does not give one tensor.
+        If it is not a module, or does not return one tensor.
     ValueError
-        If something cannot be converted, weights are not finite, or BatchNorm was never trained; the message names the
+        If a layer cannot be converted, weights are not finite, or BatchNorm was never trained; the message names the
         layer and says what to do.
     ImportError
-        Without PyTorch: ``pip install 'spikelet[torch]'``.
+        If PyTorch is not installed.
     """
-    try:
-        import torch  # noqa: PLC0415  # an extra, and slow to import
-    except ImportError:
-        raise ImportError("read_torch needs PyTorch: pip install 'spikelet[torch]'") from None
+    torch = extra("torch", "read_torch", "torch")
     from spikelet.conversion import torch_tracing  # noqa: PLC0415
 
     if isinstance(module, torch.jit.ScriptModule):
-        raise TypeError("read_torch: module must not be scripted; give the torch.nn.Module")
+        raise TypeError("read_torch: module must not be scripted; pass the torch.nn.Module")
     if not isinstance(module, torch.nn.Module):
         msg = f"read_torch: module must be a torch.nn.Module, got {type(module).__name__}"
         raise TypeError(msg)

@@ -1,4 +1,4 @@
-"""Hybrid networks: some neurons spike, others stay analog; and where to change from one to the other."""
+"""Hybrid networks, in which some neurons spike and others stay analog, and the search for the best split."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spikelet import energy
-from spikelet._util import tables as _tables
-from spikelet._util.checks import fail, integer, number, require
+from spikelet._util import tables
+from spikelet._util.checks import choice, fail, integer, number, require
 from spikelet.energy import Technology
 from spikelet.energy.segments import receivers, segments
 from spikelet.layers import Layer, Neuron, ReLU
@@ -38,23 +38,23 @@ __all__ = ["Candidate", "HybridSearch", "hybrid", "search_split"]
 def hybrid(
     snn: SpikingModel, ann: SpikingModel, keep: Iterable[str] | Callable[[str], bool]
 ) -> Graph:
-    """Return the graph of the SNN with some neurons taken from the ANN.
+    """Return the graph of the SNN with some of its neurons replaced by those of the ANN.
 
-    A `ReLU` behind spikes waits for all T steps and goes on with the mean of its input; neurons behind it get a constant
-    current. Layers between neurons are the ANN's where only ReLUs (or the output, behind ReLUs alone) get what they give:
-    what was changed there for spikes, such as calibrated biases, is not needed.
+    A `ReLU` after spikes waits for all T steps and passes on the mean of its input; neurons after it get a constant
+    current. A layer between neurons is taken from the ANN if only ReLUs use its output, or the network's output behind
+    ReLUs alone: changes that were made there for spikes, such as calibrated biases, are not needed.
 
     Parameters
     ----------
     snn, ann : SpikingModel
-        With neurons of the same names.
+        Two models whose neurons have the same names.
     keep : iterable of str, or callable
-        Neurons that stay analog: their names, or a function that says so of a name.
+        Names of neurons that stay analog, or a function that returns whether a name does.
 
     Raises
     ------
     TypeError, ValueError
-        If the models are no pair, or a name is not one of a neuron.
+        If the neurons of the models differ, or a name is not that of a neuron.
     """
     names = check_pair("hybrid", snn, ann)
     if callable(keep):
@@ -63,7 +63,7 @@ def hybrid(
         wanted = [keep] if isinstance(keep, str) else list(keep)
         for name in wanted:
             if name not in names:
-                fail("hybrid", "keep", name, f"must be names of neurons ({', '.join(names)})")
+                fail("hybrid", "keep", name, f"must hold names of neurons ({', '.join(names)})")
         kept = set(wanted)
     kept |= {name for name in names if isinstance(snn.graph[name].layer, ReLU)}
     nodes = []
@@ -78,7 +78,7 @@ def hybrid(
 
 
 def _is_analog(graph: Graph, node: Node, kept: set[str]) -> bool:
-    """Whether only ReLUs get what a layer gives, and the output only if it comes from ReLUs."""
+    """Return whether only ReLUs use the output of a layer, or also the network's output behind ReLUs alone."""
     for receiver in receivers(graph, node.name):
         if receiver.name in kept:
             continue
@@ -88,7 +88,7 @@ def _is_analog(graph: Graph, node: Node, kept: set[str]) -> bool:
 
 
 def _behind(graph: Graph, name: str, kept: set[str]) -> bool:
-    """Whether all neurons before a layer are ReLUs."""
+    """Return whether all neurons before a layer are ReLUs."""
     if name not in graph or name in kept:
         return True
     if isinstance(graph[name].layer, Neuron):
@@ -97,7 +97,7 @@ def _behind(graph: Graph, name: str, kept: set[str]) -> bool:
 
 
 def _twin(graph: Graph, node: Node) -> Node:
-    """Return the layer of the same name and place, or the one given if there is none."""
+    """Return the layer of the graph with the same name, type and inputs, or the given one if there is none."""
     if node.name not in graph or graph[node.name].inputs != node.inputs:
         return node
     layer: Layer = graph[node.name].layer
@@ -111,19 +111,19 @@ class Candidate:
     Parameters
     ----------
     split : str or None
-        The last neuron layer before the change; None if the first part is empty.
+        The last layer of neurons before the split; None if the first part is empty.
     spiking : int
-        How many layers of neurons spike.
+        Number of spiking layers.
     accuracy : float
-        A share; of decisions as the ANN's, without labels.
+        Accuracy as a fraction; without labels, the agreement with the ANN.
     loss : float
-        Points (percent) below the ANN.
+        Percentage points below the ANN.
     energy_nj, ratio : float
-        Per sample, and by the ANN's (that skips zero activations, as the hybrid does).
+        Energy per sample, and its ratio to that of the ANN (which skips zero activations, as the hybrid does).
     spikes : float
-        Per sample.
+        Spikes per sample.
     total_steps : int
-        Steps that pass until the output is known: T for each segment of spiking layers; 0 of a pure ANN.
+        Steps until the output is known: T for each segment of spiking layers; 0 for a pure ANN.
     graph : Graph
     """
 
@@ -140,14 +140,14 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class HybridSearch:
-    """What `search_split` found.
+    """The result of `search_split`.
 
     Parameters
     ----------
     candidates : tuple of Candidate
-        From one that is all of the second kind to one that is all of the first.
+        Candidates from a network that is all of the second kind to one that is all of the first kind.
     index : int or None
-        Of the one that was chosen; None if none is within the budget.
+        Index of the chosen candidate; None if no candidate is within the budget.
     direction : "snn-first" or "ann-first"
     steps : int
     max_loss, max_energy : float or None
@@ -163,12 +163,12 @@ class HybridSearch:
 
     @property
     def chosen(self) -> Candidate:
-        """The best within the budget.
+        """The best candidate within the budget.
 
         Raises
         ------
         ValueError
-            If none is within it.
+            If no candidate is within the budget.
         """
         if self.index is None:
             msg = f"HybridSearch: no candidate is within the budget ({self._budget()})"
@@ -177,7 +177,7 @@ class HybridSearch:
 
     @property
     def graph(self) -> Graph:
-        """Of the one that was chosen."""
+        """The graph of the chosen candidate."""
         return self.chosen.graph
 
     def _budget(self) -> str:
@@ -189,8 +189,8 @@ class HybridSearch:
         return ", ".join(parts)
 
     def __str__(self) -> str:
-        """Return a table with a line for each candidate."""
-        v = _tables.value
+        """Return a table with a row for each candidate."""
+        v = tables.value
         first, second = ("SNN", "ANN") if self.direction == "snn-first" else ("ANN", "SNN")
         columns = [
             f"{first} up to",
@@ -217,23 +217,23 @@ class HybridSearch:
             ]
             for k, c in enumerate(self.candidates)
         ]
-        none = "" if self.index is not None else "; none is within it"
+        none = "" if self.index is not None else "; no candidate is within it"
         head = f"{first} first, then {second}; T = {self.steps} a segment; {self._budget()}{none}"
-        return f"{head} (energies are estimates)\n{_tables.table(columns, rows)}"
+        return f"{head} (energies are estimates)\n{tables.table(columns, rows)}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it but the graphs as plain Python."""
+        """Return the search as plain Python objects, without the graphs."""
         rows = [{k: v for k, v in c.__dict__.items() if k != "graph"} for c in self.candidates]
-        plain: dict[str, Any] = _tables.plain({**self.__dict__, "candidates": rows})
+        plain: dict[str, Any] = tables.plain({**self.__dict__, "candidates": rows})
         return plain
 
     def to_json(self, path: str | Path | None = None) -> str:
-        """Return the same as JSON, and write it if there is a path."""
-        return _tables.to_json(self.to_dict(), path)
+        """Return the same as JSON, and write it to a file if a path is given."""
+        return tables.to_json(self.to_dict(), path)
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw it: `spikelet.plot.hybrid_search`."""
-        from spikelet.plot.layers import hybrid_search  # noqa: PLC0415  # imports this module
+        """Draw the search with `spikelet.plot.hybrid_search`."""
+        from spikelet.plot.layers import hybrid_search  # noqa: PLC0415  # only where it is used
 
         return hybrid_search(self, ax=ax)
 
@@ -255,37 +255,40 @@ def search_split(
     batch_size: int | None = None,
     **run_args: Any,
 ) -> HybridSearch:
-    """Find after which layer of neurons a network should change from spiking to analog, or the reverse.
+    """Find the layer after which a network should change from spiking to analog, or the reverse.
 
-    Each candidate is run on all samples: its accuracy is measured, its operations are counted and priced
-    (`spikelet.energy.measure`).
+    Each candidate runs on all samples: its accuracy is measured, and its operations are counted and priced with
+    `spikelet.energy.measure`.
 
     Parameters
     ----------
     snn, ann : SpikingModel
-        With neurons of the same names.
+        Two models whose neurons have the same names.
     x : array-like, [B, ...]
     labels : array-like of int, [B], optional
-        Without, decisions are compared with the ANN's.
+        Class of each sample; without labels, decisions are compared with the ANN's.
     steps : int
-        T of each segment of spiking layers.
+        Number of steps T of each segment of spiking layers.
     direction : "snn-first" or "ann-first"
-        Which kind comes first.
+        Kind of the first part.
     max_loss : float, optional
-        Points (percent) that may be lost against the ANN. Chosen is what needs least energy within it.
+        Percentage points of accuracy that may be lost against the ANN; the candidate of least energy is chosen.
     max_energy : float, optional
-        Times the ANN's energy. Chosen is what is most accurate within it; with both, what needs least energy within both.
+        Largest energy, relative to the ANN's; the most accurate candidate is chosen. With both limits, the candidate of
+        least energy within both is chosen.
     technology, memory
         As for `spikelet.energy.measure`.
     first_layer_once : bool
-        Whether constant currents (of the first layer, and of spiking layers behind a ReLU) are computed once; unlike in
-        `spikelet.energy.measure` they are by default, since T times the products would rule out each change from ANN to SNN.
+        Count constant currents (of the first layer, and of spiking layers after a ReLU) once. Unlike in
+        `spikelet.energy.measure` this is the default, since T times the products would rule out any change from ANN to
+        SNN.
     delay : int, optional
-        By default what the SNN was converted for, or 0. (Not in a candidate without spiking neurons.)
+        Number of initial steps to leave out of means; by default that of a converted SNN, or 0. It does not apply to a
+        candidate without spiking neurons.
     batch_size : int, optional
-        By default what keeps records below 64 MB.
+        By default the number that keeps records below 64 MB.
     **run_args
-        ``coding``, ``seed``, for `SpikingModel.run`.
+        ``coding`` and ``seed`` of `SpikingModel.run`.
 
     Returns
     -------
@@ -294,15 +297,14 @@ def search_split(
     Raises
     ------
     TypeError, ValueError
-        If the models are no pair, an argument breaks its rule, or there is no budget.
+        If the neurons of the models differ, an argument breaks its rule, or no budget is given.
     """
     where = "search_split"
     names = check_pair(where, snn, ann)
     spiking = [n for n in names if isinstance(snn.graph[n].layer, Neuron)]
-    if direction not in ("snn-first", "ann-first"):
-        fail(where, "direction", direction, 'must be "snn-first" or "ann-first"')
+    choice(where, "direction", direction, "snn-first", "ann-first")
     if max_loss is None and max_energy is None:
-        fail(where, "max_loss and max_energy", None, "must not both be missing: give one")
+        fail(where, "max_loss or max_energy", None, "must be given")
     for argument, limit in (("max_loss", max_loss), ("max_energy", max_energy)):
         if limit is not None:
             require(where, argument, number(where, argument, limit), "finite and >= 0")
@@ -361,6 +363,6 @@ def _best(
     within = [k for k, c in enumerate(candidates) if c.loss <= loss and c.ratio <= ratio]
     if not within:
         return None
-    if max_loss is None:  # as accurate as can be; among equals, the cheapest
+    if max_loss is None:  # the most accurate; among equals, the cheapest
         return min(within, key=lambda k: (candidates[k].loss, candidates[k].energy_nj))
     return min(within, key=lambda k: (candidates[k].energy_nj, candidates[k].loss))

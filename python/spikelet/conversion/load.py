@@ -1,4 +1,4 @@
-"""Whatever holds an ANN, as a graph of layers."""
+"""Read an ANN from PyTorch, ONNX or arrays as a graph of layers."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ __all__ = ["read"]
 
 
 def read(ann: Any, example_shape: Iterable[int]) -> Graph:
-    """Read an ANN, whatever holds it.
+    """Read an ANN from any supported source.
 
     Parameters
     ----------
     ann : torch.nn.Module, path of an .onnx file, onnx.ModelProto, Graph or sequence
-        A sequence holds layers of `sl.layers`, or ``(name, layer, inputs)``.
+        Items of a sequence are layers of `sl.layers`, or ``(name, layer, inputs)``.
     example_shape : tuple of int
-        Of one sample, without the batch: ``(3, 32, 32)``.
+        Shape of one sample, without the batch: ``(3, 32, 32)``.
 
     Returns
     -------
     Graph
-        As it was read; nothing is folded.
+        The layers as read; nothing is folded.
 
     Raises
     ------
     TypeError
-        If it is none of these.
+        If `ann` is none of these.
     ValueError
         If it cannot be converted, or does not take samples of this shape; see `read_torch` and `read_onnx`.
     ImportError
-        If PyTorch or onnx is needed and missing; the message names the extra to install.
+        If PyTorch or onnx is required but not installed; the message names the extra to install.
     """
     shape = input_shape("read", example_shape)
-    # Who has made a module or a model has imported its package.
+    # A module or a model exists only if its package has been imported.
     torch, onnx = sys.modules.get("torch"), sys.modules.get("onnx")
     if torch is not None and isinstance(ann, torch.nn.Module):
         return read_torch(ann, shape)
@@ -50,7 +50,7 @@ def read(ann: Any, example_shape: Iterable[int]) -> Graph:
         return read_onnx(ann, shape)[0]
     if isinstance(ann, str | os.PathLike):
         if not os.fspath(ann).endswith(".onnx"):
-            fail("read", "ann", ann, "must end in .onnx where it is a path")
+            fail("read", "ann", ann, "must end in .onnx if it is a path")
         return read_onnx(ann, shape)[0]
     if isinstance(ann, Graph):
         graph = ann

@@ -1,4 +1,4 @@
-"""From thresholds to neurons, by name."""
+"""Kinds of spiking neurons by name, made from thresholds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spikelet.layers import IF
 
 __all__ = ["NEURONS"]
 
-_LEVELS = 4  # sizes of a multi-threshold neuron's spikes
+_LEVELS = 4  # spike sizes of a multi-threshold neuron
 
 
 def _soft(threshold: Any) -> IF:

@@ -1,4 +1,4 @@
-"""What each ONNX operator is as layers."""
+"""Conversion of each ONNX operator to layers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spikelet.layers import AvgPool2d, Concat, Conv2d, Flatten, Linear, MaxPool2
 __all__ = ["CONTROL", "OPERATORS", "READERS", "SOFTMAX"]
 
 Attributes: TypeAlias = Mapping[str, Any]
-Operands: TypeAlias = Sequence[Any]  # Data, arrays, None where one is left out
+Operands: TypeAlias = Sequence[Any]  # Data, arrays, or None for an omitted operand
 Handler: TypeAlias = Callable[[Call, Attributes, Operands], Data]
 Floats = NDArray[np.float64]
 
@@ -84,7 +84,7 @@ def _gemm(c: Call, a: Attributes, xs: Operands) -> Data:
     _weights(c, weight, bias)
     c.operands(x)
     if a.get("transA", 0):
-        c.refuse("transposes its input", "the first dimension must stay the batch")
+        c.refuse("transposes its input", "the first dimension must remain the batch")
     weight = _array(weight) * a.get("alpha", 1.0)
     weight = weight if a.get("transB", 0) else weight.T
     if bias is not None:
@@ -96,7 +96,7 @@ def _gemm(c: Call, a: Attributes, xs: Operands) -> Data:
 
 def _matmul(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG001
     if isinstance(xs[0], Data) and not isinstance(xs[1], Data) and xs[1].ndim != 2:
-        c.refuse(f"multiplies by an array of shape {xs[1].shape}", "it must be a matrix")
+        c.refuse(f"multiplies by an array of shape {xs[1].shape}", "the array must be a matrix")
     return _gemm(c, {}, xs)
 
 
@@ -108,7 +108,7 @@ def _batch_normalization(c: Call, a: Attributes, xs: Operands) -> Data:
     if not mean.any() and (var == 1).all() and (gamma == 1).all() and not beta.any():
         c.refuse(
             "has never been trained: its mean is 0 and its variance 1",
-            "train the model, or load the parameters of a trained one, before it is exported",
+            "train the model, or load trained parameters, before exporting it",
         )
     with named(c.where):
         layer = batch_norm(
@@ -124,7 +124,7 @@ def _relu(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG001
 def _clip(c: Call, a: Attributes, xs: Operands) -> Data:
     low = _at(xs, 1) if _at(xs, 1) is not None else a.get("min", -math.inf)
     high = _at(xs, 2) if _at(xs, 2) is not None else a.get("max", math.inf)
-    # The greatest number stands for no bound.
+    # The largest float32 means that there is no upper bound.
     if float(low) != 0 or float(high) < float(np.finfo(np.float32).max):
         c.refuse(f"clips to {low} .. {high}", hint_for("clip"))
     return c.add(ReLU(), xs[0])
@@ -135,9 +135,9 @@ def _pool(c: Call, a: Attributes, x: Data) -> tuple[Data, dict[str, Any]]:
     kernel = a["kernel_shape"]
     top, bottom, left, right = _pads(a, c.shape(x)[1:], kernel)
     if any(d != 1 for d in a.get("dilations", [1, 1])):
-        c.refuse("is dilated", "use a plain pooling")
+        c.refuse("is dilated", "use pooling without dilation")
     if (top, left) != (bottom, right):
-        c.refuse(f"pads {(top, bottom, left, right)}", "pad both sides of a pooling alike")
+        c.refuse(f"pads {(top, bottom, left, right)}", "pad both sides of pooling equally")
     return x, {
         "kernel_size": tuple(kernel),
         "stride": tuple(a.get("strides", (1, 1))),
@@ -170,11 +170,11 @@ def _global_max_pool(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG
 
 
 def _spatial(c: Call, a: Attributes, xs: Operands) -> bool:
-    """Check which dimensions are reduced; return whether they stay."""
+    """Check the dimensions that are reduced, and return whether they are kept."""
     axes = a.get("axes", _at(xs, 1))
     n = len(c.shape(xs[0])) + 1
     if n != 4 or axes is None or sorted(int(d) % n for d in np.ravel(axes)) != [2, 3]:
-        c.refuse(f"reduces dimensions {axes}", "only height and width together can be")
+        c.refuse(f"reduces dimensions {axes}", "only height and width can be reduced, together")
     return bool(a.get("keepdims", 1))
 
 
@@ -246,7 +246,10 @@ def _neg(c: Call, a: Attributes, xs: Operands) -> Data:  # noqa: ARG001
 def _concat(c: Call, a: Attributes, xs: Operands) -> Data:
     data = c.operands(*xs)
     if a["axis"] % len(c.result) != 1:
-        c.refuse(f"concatenates along dimension {a['axis']}", "only channels, axis 1, can be")
+        c.refuse(
+            f"concatenates along dimension {a['axis']}",
+            "only channels (axis 1) can be concatenated",
+        )
     return data[0] if len(data) == 1 else c.add(Concat(), *data)
 
 
@@ -258,14 +261,14 @@ def _resize(c: Call, a: Attributes, xs: Operands) -> Data:
     mode = text("mode", "nearest")
     nearest = text("nearest_mode", "round_prefer_floor")
     places = text("coordinate_transformation_mode", "half_pixel")
-    # Of these, each takes the pixel in which the new one lies.
+    # In these modes, each new pixel copies the pixel in which it lies.
     repeats = (places == "asymmetric" and nearest == "floor") or (
         places in ("half_pixel", "pytorch_half_pixel") and nearest.startswith("round_")
     )
     if mode != "nearest" or not repeats:
         c.refuse(
             f"interpolates with {mode}, {places}, {nearest}",
-            'only nearest pixels, repeated ("asymmetric" with "floor"), are supported',
+            'only repeated nearest pixels ("asymmetric" with "floor") are supported',
         )
     return c.upsampled(xs[0])
 
@@ -286,7 +289,9 @@ def _pad(c: Call, a: Attributes, xs: Operands) -> Data:
         low[axis % 4], high[axis % 4] = pads[k], pads[k + len(axes)]
     plain = mode in (b"constant", "constant") and not np.any(value) and min(*low, *high) >= 0
     if n != 4 or not plain or low[0] or high[0]:
-        c.refuse(f"pads {pads} with mode={mode!r}", "only zeros can be padded, to pictures")
+        c.refuse(
+            f"pads {pads} with mode={mode!r}", "only padding of images with zeros is supported"
+        )
     if not any(low + high):
         return xs[0]  # type: ignore[no-any-return]
     return Data(
@@ -328,5 +333,5 @@ OPERATORS: dict[str, Handler] = {
     "Pad": _pad,
 }
 SOFTMAX = frozenset({"Softmax", "LogSoftmax"})
-READERS = frozenset({"Shape", "Size"})  # what depends on shapes alone
+READERS = frozenset({"Shape", "Size"})  # operators that depend on shapes alone
 CONTROL = frozenset({"If", "Loop", "Scan"})

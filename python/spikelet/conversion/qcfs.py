@@ -1,4 +1,4 @@
-"""The activation with which an ANN is trained to be converted: quantisation, clip, floor, shift (Bu et al., ICLR 2022)."""
+"""The QCFS activation (quantisation, clip, floor, shift; Bu et al., ICLR 2022), for ANNs trained to be converted."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ __all__ = ["QCFS"]
 
 
 def QCFS(levels: int = 8, upper: float = 8.0) -> Any:
-    """Return a torch.nn.Module that takes the place of a ReLU in training.
+    """Return a torch.nn.Module that replaces a ReLU in training.
 
-    ``upper * clip(floor(x levels / upper + 1/2) / levels, 0, 1)``, with a learned upper limit; gradients pass the floor as
-    if it were not there. ``sl.convert(model, method="qcfs")`` makes each an `IF` with the threshold `upper` that starts at
-    half of it: with T = `levels` steps of even input, it gives just the same.
+    It computes ``upper * clip(floor(x levels / upper + 1/2) / levels, 0, 1)`` with a learned upper limit; gradients pass
+    straight through the floor. ``sl.convert(model, method="qcfs")`` makes each an `IF` neuron with the threshold `upper`
+    that starts at half of it: with T = `levels` steps of even input, its output is the same.
 
     Parameters
     ----------
     levels : int
+        Number of quantisation steps.
     upper : float
-        At the start of training.
+        Initial upper limit.
 
     Returns
     -------

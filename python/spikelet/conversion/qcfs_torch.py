@@ -1,4 +1,4 @@
-"""The module behind `QCFS`; imports PyTorch."""
+"""The module behind `QCFS`, which imports PyTorch."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class QCFSActivation(nn.Module):  # type: ignore[misc]
         self.upper = nn.Parameter(torch.tensor(float(upper)))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Quantise."""
+        """Quantise and clip the input."""
         share = (x / self.upper).clamp(0, 1)
         scaled = share * self.levels + 0.5
         rounded = scaled + (torch.floor(scaled) - scaled).detach()
         return (rounded / self.levels).clamp(0, 1) * self.upper
 
     def extra_repr(self) -> str:
-        """Tell the number of levels."""
+        """Return the number of levels."""
         return f"levels={self.levels}"

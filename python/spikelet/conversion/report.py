@@ -1,4 +1,4 @@
-"""Where a spiking network differs from the ANN that it was made of, layer by layer, and where its spikes vanish."""
+"""Compare a spiking network with its ANN layer by layer, and find where its spikes vanish."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikelet._util import tables as _tables
+from spikelet._util import tables
 from spikelet.layers import Neuron
 from spikelet.layers.samples import Samples, check_labels, check_pair, decisions, readout_delay
 from spikelet.layers.spiking_model import SpikingModel, SpikingResult
@@ -19,35 +19,35 @@ if TYPE_CHECKING:
 
 __all__ = ["ConversionReport", "LayerReport", "report"]
 
-_VANISH = 0.5  # of the ANN's activity
+_VANISH = 0.5  # relative to the ANN's activity
 
 
 @dataclass(frozen=True)
 class LayerReport:
-    """One layer of neurons, over all samples.
+    """Statistics of one layer of neurons over all samples.
 
     Parameters
     ----------
     name : str
     kind : str
-        "IF", "LIF", or "ReLU" where it stayed analog.
+        Type of the neurons: "IF", "LIF", ..., or "ReLU" if they are analog.
     neurons : int
     error : float
-        RMS of SNN minus ANN (mean outputs), by the RMS of the ANN; NaN if that is 0.
+        RMS of the difference of mean outputs, SNN minus ANN, relative to the RMS of the ANN; NaN if that is 0.
     mean_error : float
-        Mean of SNN minus ANN, in the unit of the activation; negative where activity is lost.
+        Mean difference, SNN minus ANN, in the unit of the activation; negative if activity is lost.
     activity : float
-        Mean output by the ANN's mean output; NaN if that is 0.
+        Mean output relative to the ANN's mean output; NaN if that is 0.
     rate : float or None
-        Spikes per neuron and step. None of a ReLU, as what follows.
+        Spikes per neuron and step; this and the following are None for a ReLU.
     silent : float or None
-        Share of neurons that never spiked in any sample.
+        Fraction of neurons that spiked in no sample.
     silenced : float or None
-        Share of neurons that never spiked in any sample although the ANN's were active in some.
+        Fraction of neurons that spiked in no sample although the ANN's were active in some.
     saturated : float or None
-        Share of neurons, over samples, that spiked at every step.
+        Fraction of neurons, over all samples, that spiked at every step.
     threshold : (float, float, float) or None
-        Least, mean and greatest.
+        Smallest, mean and largest threshold.
     """
 
     name: str
@@ -64,23 +64,23 @@ class LayerReport:
 
     @property
     def vanishing(self) -> bool:
-        """Whether less than half of the ANN's activity, or of its active neurons, is left."""
+        """Whether less than half the ANN's activity, or half its active neurons, is left."""
         return self.activity < _VANISH or (self.silenced or 0) > _VANISH
 
 
 @dataclass(frozen=True)
 class ConversionReport:
-    """What `report` found.
+    """The result of `report`.
 
     Parameters
     ----------
     layers : tuple of LayerReport
-        In the order of the graph.
+        Layers in the order of the graph.
     steps, delay, samples : int
     agreement : float
-        Share of samples with the ANN's decision.
+        Fraction of samples with the ANN's decision.
     accuracy, ann_accuracy : float or None
-        Shares; None without labels.
+        Accuracies as fractions; None without labels.
     """
 
     layers: tuple[LayerReport, ...]
@@ -96,19 +96,19 @@ class ConversionReport:
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        msg = f"ConversionReport: '{name}' is none of {', '.join(x.name for x in self.layers)}"
+        msg = f"ConversionReport: '{name}' is not one of {', '.join(x.name for x in self.layers)}"
         raise KeyError(msg)
 
     @property
     def vanishing(self) -> tuple[str, ...]:
-        """Names of layers where spikes vanish."""
+        """Names of the layers where spikes vanish."""
         return tuple(layer.name for layer in self.layers if layer.vanishing)
 
     def __str__(self) -> str:
-        """Return a table with a line for each layer."""
+        """Return a table with a row for each layer."""
         columns = ["layer", "kind", "neurons", "error", "mean error", "activity", "rate"]
         columns += ["silent", "silenced", "saturated", "threshold", ""]
-        v, share = _tables.value, _tables.share
+        v, share = tables.value, tables.share
         rows = []
         for layer in self.layers:
             th = layer.threshold
@@ -133,30 +133,30 @@ class ConversionReport:
             )
         head = f"T = {self.steps}, {self.samples} samples"
         head += f", means from step {self.delay} on" if self.delay else ""
-        head += f": {share(self.agreement)} as the ANN decides"
+        head += f": {share(self.agreement)} agreement with the ANN"
         if self.accuracy is not None:
             head += f"; accuracy {share(self.accuracy)}, ANN {share(self.ann_accuracy)}"
-        return f"{head}\n{_tables.table(columns, rows)}"
+        return f"{head}\n{tables.table(columns, rows)}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain Python, fit for JSON: what is not known is None."""
+        """Return the report as plain Python objects, fit for JSON; unknown values are None."""
         rows = [{**asdict(layer), "vanishing": layer.vanishing} for layer in self.layers]
-        plain: dict[str, Any] = _tables.plain({**asdict(self), "layers": rows})
+        plain: dict[str, Any] = tables.plain({**asdict(self), "layers": rows})
         return plain
 
     def to_json(self, path: str | Path | None = None) -> str:
-        """Return the same as JSON, and write it if there is a path."""
-        return _tables.to_json(self.to_dict(), path)
+        """Return the same as JSON, and write it to a file if a path is given."""
+        return tables.to_json(self.to_dict(), path)
 
     def plot(self, figure: Figure | None = None) -> Figure:
-        """Draw it: `spikelet.plot.conversion_report`."""
-        from spikelet.plot.layers import conversion_report  # noqa: PLC0415  # imports this module
+        """Draw the report with `spikelet.plot.conversion_report`."""
+        from spikelet.plot.layers import conversion_report  # noqa: PLC0415  # only where it is used
 
         return conversion_report(self, figure=figure)
 
 
 class _Sums:
-    """Of one layer, added up over batches."""
+    """Sums over batches for one layer."""
 
     def __init__(self, layer: Any, shape: tuple[int, ...], window: int) -> None:
         self.layer, self.window = layer, window
@@ -200,24 +200,25 @@ def report(
     batch_size: int | None = None,
     **run_args: Any,
 ) -> ConversionReport:
-    """Run an SNN and its ANN, and compare them layer by layer.
+    """Run an SNN and its ANN on the same samples, and compare them layer by layer.
 
     Parameters
     ----------
     snn, ann : SpikingModel
-        With neurons of the same names; all of the ANN's are `ReLU`, the SNN's may be (a hybrid).
+        Two models whose neurons have the same names; all neurons of the ANN are `ReLU`, those of the SNN may be (a
+        hybrid network).
     x : array-like, [B, ...] with `steps`, else [T, B, ...]
-        As for `SpikingModel.run`; the ANN gets x itself, or the mean of a sequence.
+        Inputs as for `SpikingModel.run`; the ANN gets x itself, or the mean of a sequence.
     steps : int, optional
-        T; by default what a converted model was made for.
+        Number of steps T; by default that of a converted model.
     labels : array-like of int, [B], optional
-        For accuracies.
+        Class of each sample, to compute accuracies.
     delay : int, optional
-        Steps that are left out of means, of silence and of saturation. By default what the model was converted for, or 0.
+        Number of initial steps to leave out of means, silence and saturation; by default that of a converted model, or 0.
     batch_size : int, optional
-        By default what keeps records below 64 MB.
+        By default the number that keeps records below 64 MB.
     **run_args
-        ``coding``, ``seed``, for `SpikingModel.run`.
+        ``coding`` and ``seed`` of `SpikingModel.run`.
 
     Returns
     -------
@@ -226,7 +227,7 @@ def report(
     Raises
     ------
     TypeError, ValueError
-        If the models are no pair, or an argument breaks its rule.
+        If the neurons of the models differ, or an argument breaks its rule.
     """
     where = "report"
     names = check_pair(where, snn, ann)
@@ -236,7 +237,7 @@ def report(
     outputs = int(np.prod(shapes[snn.graph.output.name]))
     truth = check_labels(where, labels, samples, outputs)
     kinds = {name: snn.graph[name].layer for name in names}
-    # Means tell how often binary neurons spiked; of others the spikes are kept for a while.
+    # The mean of a binary neuron gives its number of spikes; for other neurons the spikes are recorded.
     counted = [n for n in names if _needs_spikes(kinds[n])]
     records = [f"{n}.mean" for n in names] + [f"{n}.spikes" for n in counted]
     each = 64 * sum(int(np.prod(shapes[n])) for n in names)

@@ -1,4 +1,4 @@
-"""Response time: how many steps a network takes to its decision."""
+"""Response time: the number of steps that a network takes to decide."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ __all__ = ["Decisions", "steps_to_decision"]
 
 @dataclass(frozen=True, eq=False)
 class Decisions:
-    """How many steps each sample takes to its decision.
+    """The number of steps after which each sample is decided.
 
     Parameters
     ----------
     steps : int array, [B]
-        The first T from which on the decision stays what it is at the last step.
+        The first T from which on the decision is that of the last step.
     decision : int array, [T, B]
-        What would be decided after each step.
+        The decision after each step.
     margin : float array, [T, B]
-        By how much the strongest mean output exceeds the second.
+        The difference between the largest and the second largest mean output.
     labels : int array, [B], or None
     """
 
@@ -50,25 +50,26 @@ class Decisions:
         return float(np.median(self.steps))
 
     def percentile(self, q: float) -> float:
-        """Return the steps after which q percent of the samples are decided."""
+        """Return the number of steps after which q percent of the samples are decided."""
         return float(np.percentile(self.steps, q))
 
     def stopped(
         self, margin: float, least: int = 1
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], float | None]:
-        """Stop each sample as soon as its margin is large enough.
+        """Stop each sample as soon as its margin exceeds a limit.
 
         Parameters
         ----------
         margin : float
-            In the unit of the outputs; >= 0.
+            The limit, in the unit of the outputs; >= 0.
         least : int
-            Steps that are always run.
+            Smallest number of steps.
 
         Returns
         -------
         (steps, decision, accuracy)
-            ``[B]``, ``[B]``, and the share of right decisions (of decisions that are as after all steps, without labels).
+            Arrays ``[B]`` and ``[B]``, and the fraction of correct decisions; without labels, of decisions that agree with
+            those after all steps.
         """
         require(
             "Decisions.stopped", "margin", number("Decisions.stopped", "margin", margin), ">= 0"
@@ -84,7 +85,7 @@ class Decisions:
         return at + 1, chosen, float((chosen == truth).mean())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the response times as plain Python."""
+        """Return the response times as plain Python objects."""
         return {
             "steps": self.steps.tolist(),
             "mean": self.mean,
@@ -94,13 +95,13 @@ class Decisions:
         }
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw it: `spikelet.plot.response_times`."""
-        from spikelet.plot.layers import response_times  # noqa: PLC0415  # an extra
+        """Draw the response times with `spikelet.plot.response_times`."""
+        from spikelet.plot.layers import response_times  # noqa: PLC0415  # only where it is used
 
         return response_times(self, ax=ax)
 
     def __str__(self) -> str:
-        """Return one line."""
+        """Return a one-line summary."""
         return (
             f"{len(self.steps)} samples, T = {len(self.margin)}: decided after {self.mean:.3g} steps on average, "
             f"median {self.median:.3g}, 95 % after {self.percentile(95):.3g}"
@@ -117,17 +118,17 @@ def steps_to_decision(
     batch_size: int | None = None,
     **run_args: Any,
 ) -> Decisions:
-    """Return how many steps each sample takes until its decision stays: the response time.
+    """Compute the response time: the number of steps until the decision for each sample is final.
 
     Parameters
     ----------
     snn : SpikingModel
-        Without ReLUs behind spikes, which know nothing before all steps are over.
+        A model without ReLUs after spikes, which are known only after all steps.
     x : array-like, [B, ...]
     steps : int
-        T.
+        Number of steps T.
     labels : array-like of int, [B], optional
-        For accuracies of stopping early.
+        Class of each sample, to compute the accuracy of stopping early.
     delay, batch_size, **run_args
         As for `accuracy_curve`.
 
@@ -146,7 +147,7 @@ def steps_to_decision(
     truth = check_labels(where, labels, samples, outputs_of(snn, samples))
     waits = waiting(snn, run_args)
     if waits:
-        fail(where, "snn", waits, "must not have a ReLU that waits for spikes; there is")
+        fail(where, "snn", waits, "must not have a ReLU that waits for spikes", got="layer")
     lag = None if delay is None else integer(where, "delay", delay, 0)
     decision, margin = trajectory(snn, samples, lag, run_args)
     changed = decision != decision[-1]

@@ -1,4 +1,4 @@
-"""Thresholds, one for each channel (or layer), from what pictures do in the ANN or in the spiking network."""
+"""Thresholds of channels or layers, from activity on calibration inputs in the ANN or the spiking network."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from spikelet.layers import Layer, ReLU
 
 __all__ = ["THRESHOLDS", "Options", "by_channel"]
 
-_SAMPLES = 20_000  # of a channel, where all would take too long
+_SAMPLES = 20_000  # values of a channel, if all would take too long
 
 
 @dataclass(frozen=True)
 class Options:
-    """What thresholds are chosen by.
+    """Options of the methods that choose thresholds.
 
     Parameters
     ----------
     per_channel : bool
-        One a channel, or one a layer.
+        One threshold for each channel, or one for each layer.
     percentile : float
-        In (0, 100].
+        Percentile, in (0, 100].
     make : callable
-        From thresholds to neurons, for methods that run the spiking network.
+        Takes thresholds and returns neurons; for methods that run the spiking network.
     """
 
     per_channel: bool
@@ -43,14 +43,14 @@ def by_channel(values: Floats, per_channel: bool) -> Floats:
 
 
 def usable(thresholds: Floats) -> Floats:
-    """Thresholds must be positive, also of channels that no picture activated: these get a thousandth of the greatest."""
+    """Return positive thresholds: channels that no input activated get a thousandth of the largest threshold."""
     greatest = float(thresholds.max())
     least = 1e-3 * greatest if greatest > 0 else 1.0
     return np.asarray(np.maximum(thresholds.astype(np.float64), least))
 
 
 def _sampled(rows: Floats) -> Floats:
-    """Return at most so many values a row, evenly taken."""
+    """Return at most `_SAMPLES` evenly spaced values of each row."""
     step = -(-rows.shape[1] // _SAMPLES)
     return rows[:, ::step]
 
@@ -65,7 +65,7 @@ def _of_activations(
 
 
 def maxnorm(cal: Calibration, options: Options) -> dict[str, Floats]:
-    """Return the greatest activations (Diehl et al., IJCNN 2015)."""
+    """Return the largest activations (Diehl et al., IJCNN 2015)."""
     return _of_activations(cal, options, lambda a: a.max(1))
 
 
@@ -75,12 +75,12 @@ def percentile(cal: Calibration, options: Options) -> dict[str, Floats]:
 
 
 def least_error(cal: Calibration, options: Options) -> dict[str, Floats]:
-    """Return what rounds the activations to T + 1 levels with the least squared error (Li et al., ICML 2021)."""
+    """Return the thresholds that round the activations to T + 1 levels with the least squared error (Li et al., ICML 2021)."""
     return _of_activations(cal, options, lambda a: clipped_best(a, cal.steps))
 
 
 def clipped_best(a: Floats, levels: int) -> Floats:
-    """Return for each row the limit L for which ``round(a levels / L) L / levels``, in [0, L], is closest to a >= 0."""
+    """Return the limit L of each row for which ``round(a levels / L) L / levels``, in [0, L], is closest to a >= 0."""
     z = _sampled(a).astype(np.float32)
     greatest = z.max(1, keepdims=True)
     best = greatest[:, 0].copy()
@@ -127,8 +127,8 @@ def _iterate(mu: float, sigma: float, n: int) -> float:
 def ltb(cal: Calibration, options: Options, iterations: int = 1000) -> dict[str, Floats]:
     """Return locally balanced thresholds (Bu et al., CVPR 2025).
 
-    In forward order, each threshold climbs by twice the mean excess of the activations above it, for so many updates; what is
-    above it does not reach the next layers.
+    In forward order, each threshold rises by twice the mean excess of the activations above it, for `iterations` updates;
+    the excess does not reach the next layers.
     """
     thresholds: dict[str, Floats] = {}
     changes: dict[str, Layer] = {}
@@ -153,7 +153,7 @@ def ltb(cal: Calibration, options: Options, iterations: int = 1000) -> dict[str,
 
 
 def rmp(cal: Calibration, options: Options) -> dict[str, Floats]:
-    """Return the greatest input of one step, layer by layer in the spiking network (Sengupta et al. 2019; Han et al. 2020)."""
+    """Return the largest input of a step, layer by layer in the spiking network (Sengupta et al. 2019; Han et al. 2020)."""
     thresholds: dict[str, Floats] = {}
     spiking: dict[str, Layer] = {}
     for n in cal.neurons:

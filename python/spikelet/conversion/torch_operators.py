@@ -1,4 +1,4 @@
-"""What each module, function and method of PyTorch is as layers."""
+"""Conversion of each module, function and method of PyTorch to layers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import torch
-import torch.nn.functional as F  # as everybody writes it
+import torch.nn.functional as F  # PyTorch's customary name
 from torch import nn
 
 from spikelet._util.checks import named
@@ -67,7 +67,7 @@ def max_pool2d(
     return_indices: bool = False,
 ) -> Data:
     if pair(dilation) != (1, 1) or return_indices:
-        c.refuse("is dilated, or returns indices", "use a plain max pooling")
+        c.refuse("is dilated, or returns indices", "use plain max pooling")
     with named(c.where):
         layer = MaxPool2d(
             pair(kernel_size), pair(stride) if stride else None, pair(padding), ceil_mode
@@ -114,7 +114,9 @@ def _spatial(c: Call, x: Data, dim: Any) -> None:
     dims = (dim,) if isinstance(dim, int) else tuple(dim or ())
     n = len(c.shape(x)) + 1
     if n != 4 or sorted(d % n for d in dims) != [2, 3]:
-        c.refuse(f"reduces dimensions {dim}", "only height and width together can be, as (2, 3)")
+        c.refuse(
+            f"reduces dimensions {dim}", "only height and width can be reduced, together, as (2, 3)"
+        )
 
 
 def mean(c: Call, x: Data, dim: Any = None, keepdim: bool = False, **_: Any) -> Data:
@@ -144,7 +146,7 @@ def reshape(c: Call, x: Data, *_: Any, **__: Any) -> Data:
 
 def dropout(c: Call, x: Data, p: float = 0.5, training: bool = True, inplace: bool = False) -> Data:  # noqa: ARG001
     if training and p:
-        c.refuse("drops at random, also in eval mode", "pass training=self.training")
+        c.refuse("drops values at random in eval mode too", "pass training=self.training")
     return x
 
 
@@ -165,7 +167,7 @@ def interpolate(
 def concatenate(c: Call, tensors: Any, dim: int = 0) -> Data:
     c.operands(*tensors)
     if dim % len(c.result) != 1:
-        c.refuse(f"concatenates along dimension {dim}", "only channels, dim=1, can be")
+        c.refuse(f"concatenates along dimension {dim}", "only channels (dim=1) can be concatenated")
     return tensors[0] if len(tensors) == 1 else c.add(Concat(), *tensors)
 
 
@@ -207,7 +209,7 @@ def pad(c: Call, x: Data, pad: Any, mode: str = "constant", value: float | None 
     sides = [*pad, *[0] * (8 - len(pad))]
     left, right, top, bottom, before, after, *batch = sides
     if mode != "constant" or value or any(batch) or min(sides) < 0:
-        c.refuse(f"pads {tuple(pad)} with mode={mode!r}", "only zeros can be padded")
+        c.refuse(f"pads {tuple(pad)} with mode={mode!r}", "only padding with zeros is supported")
     if not any(sides):
         return x
     return Data(
@@ -232,13 +234,13 @@ def getitem(c: Call, x: Data, index: Any) -> Data:
     steps = [p.step or 1 if isinstance(p, slice) else 0 for p in [*parts, *[whole] * 4][:4]]
     plain = all(isinstance(p, slice) and (p.start, p.stop) == (None, None) for p in parts)
     if len(parts) > 4 or not plain or steps[:2] != [1, 1] or len(c.shape(x)) != 3:
-        c.refuse(f"selects {index}", "only every so many pixels can be, x[:, :, ::2, ::2]")
+        c.refuse(f"selects {index}", "only strided pixels can be selected, as x[:, :, ::2, ::2]")
     if steps == [1, 1, 1, 1]:
         return x
     return Data(c.builder.picked(c.where, c.name, x.name, stride=(steps[2], steps[3])))
 
 
-# --- what is what ------------------------------------------------------------------------------
+# --- tables of operators ------------------------------------------------------------------------------
 
 
 def _with(handler: Handler, *attributes: str) -> Handler:
@@ -308,7 +310,7 @@ METHODS: dict[str, Handler] = {
     **dict.fromkeys(("div", "div_"), divide),
     **dict.fromkeys(("contiguous", "clone", "detach"), keep),
 }
-CASTS = frozenset({"float", "double", "to", "type", "type_as"})  # precision is the engine's
-READERS = frozenset({"size", "dim", "ndimension", "numel"})  # what depends on shapes alone
+CASTS = frozenset({"float", "double", "to", "type", "type_as"})  # the engine has its own precision
+READERS = frozenset({"size", "dim", "ndimension", "numel"})  # methods that depend on shapes alone
 SOFTMAX = frozenset({nn.Softmax, nn.LogSoftmax, F.softmax, F.log_softmax, torch.softmax,
                      torch.log_softmax, "softmax", "log_softmax"})  # fmt: skip

@@ -1,4 +1,4 @@
-"""A PyTorch module as a trace of operators, and the trace as a graph of layers."""
+"""Trace a PyTorch module, and convert the trace to a graph of layers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_
 
 
 def handler_of(module: nn.Module) -> Any:
-    """Return how a module becomes a layer; a subclass with a forward of its own is no such module."""
+    """Return the function that converts a module, or None; a subclass with its own forward has none."""
     kind: Any = type(module)
     for cls in kind.__mro__:
         if cls in MODULES and kind.forward is cls.forward:
@@ -40,7 +40,7 @@ def handler_of(module: nn.Module) -> Any:
 
 
 class _Tracer(fx.Tracer):  # type: ignore[misc]
-    """Knows which module it is in, for messages."""
+    """A tracer that knows the current module, for error messages."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,14 +63,14 @@ def _copied(module: nn.Module) -> nn.Module:
         module = getattr(module, "_orig_mod", None) or module.module
     for name, p in (*module.named_parameters(), *module.named_buffers()):
         if isinstance(p, nn.parameter.UninitializedTensorMixin):
-            refuse(f"{READER}: '{name}'", "has no shape yet", "run the module once before")
+            refuse(f"{READER}: '{name}'", "has no shape yet", "run the module once first")
     try:
         twin = copy.deepcopy(module)
     except (*ERRORS, fx.proxy.TraceError) as error:
         refuse(
             f"{READER}: {type(module).__name__}",
             f"cannot be copied ({error})",
-            "what hooks compute must become plain parameters: torch.nn.utils.remove_weight_norm",
+            "make parameters that hooks compute plain: torch.nn.utils.remove_weight_norm",
         )
     return twin.cpu().eval().requires_grad_(False)
 
@@ -83,7 +83,8 @@ def _trace(module: nn.Module) -> fx.Graph:
         if p.kind is p.VAR_POSITIONAL or (p.default is p.empty and p.kind is not p.VAR_KEYWORD)
     ]
     if len(several) != 1 or parameters[0].kind is parameters[0].VAR_POSITIONAL:
-        fail(f"{READER}: {type(module).__name__}", "inputs of forward", several, "must be one")
+        where = f"{READER}: {type(module).__name__}"
+        fail(where, "forward", several, "must take one input", got="inputs")
     tracer = _Tracer()
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
     try:
@@ -94,14 +95,14 @@ def _trace(module: nn.Module) -> fx.Graph:
             f"{READER}: module '{path}' ({type(culprit).__name__})"
             if path
             else f"{READER}: {type(culprit).__name__}",
-            f"cannot be traced, its control flow depends on its input ({error})",
+            f"cannot be traced because its control flow depends on its input ({error})",
             "replace `if`, loops and int() of tensors or their shapes by plain operators, "
-            "or export it to ONNX and read that",
+            "or export the module to ONNX and read that",
         )
 
 
 def _named(node: fx.Node) -> tuple[str, str]:
-    """Return a name for the layer and what its operator is called."""
+    """Return a name for the layer, and the name of its operator."""
     if node.op == "call_module":
         return str(node.target), ""
     target = node.target if isinstance(node.target, str) else node.target.__name__
@@ -112,7 +113,7 @@ def _named(node: fx.Node) -> tuple[str, str]:
 
 
 class _Reader:
-    """Walks over a trace; every operator is run, and becomes a layer."""
+    """Runs each operator of a trace, and converts it to a layer."""
 
     def __init__(self, module: nn.Module, trace: fx.Graph, x: torch.Tensor) -> None:
         self.module, self.x = module, x
@@ -140,7 +141,7 @@ class _Reader:
 
     def _step(self, node: fx.Node) -> None:
         if node.op == "placeholder":
-            # What has a default is a constant.
+            # An argument with a default is a constant.
             if node.args:
                 self.values[node] = node.args[0]
             else:
@@ -166,7 +167,7 @@ class _Reader:
         self.values[node] = self._run(node, where, leaf)
         if depends and not reads:
             if not isinstance(self.values[node], torch.Tensor):
-                refuse(where, "does not give one tensor", hint_for(called))
+                refuse(where, "does not return one tensor", hint_for(called))
             call = Call(self.builder, where, name, tuple(self.values[node].shape), BATCH)
             self.layers[node] = self._convert(node, call, handler, leaf)
             if self.layers[node].view is None:
@@ -179,7 +180,7 @@ class _Reader:
                 refuse(
                     where,
                     "is not the last operator",
-                    "only a softmax of the output can be left out, it does not change the order",
+                    "only a softmax of the output can be removed, which does not change the order",
                 )
             return lambda _call, x, *_, **__: x
         if leaf is not None:
@@ -209,7 +210,7 @@ class _Reader:
             refuse(
                 where,
                 f"cannot take samples of shape {', '.join(map(str, shapes))} ({error})",
-                "example_shape must be the shape of one sample, without the batch; it is "
+                "example_shape must be the shape of one sample, without the batch; got "
                 f"{tuple(self.x.shape[1:])}",
             )
 
@@ -227,21 +228,21 @@ class _Reader:
             else:
                 found = handler(call, first, *args[1:], **kwargs)
         except TypeError as error:
-            refuse(call.where, f"is called in a way that is not known ({error})", hint_for("call"))
+            refuse(call.where, f"is called with unsupported arguments ({error})", hint_for("call"))
         call.check(found)
         return found
 
 
 def _output(module: nn.Module, x: torch.Tensor, *, casts: bool) -> torch.Tensor:
-    """Return what the module itself gives, hooks and all."""
+    """Return the output of the module itself, including its hooks."""
     twin = _copied(module)
-    # A module that casts fixes its own precision: float64 does not pass through.
+    # A module that casts has its own precision: float64 would not reach the output.
     y = twin.float()(x.float()) if casts else twin.double()(x)
     return y.double()
 
 
 def convert(module: nn.Module, shape: Shape) -> Graph:
-    """Do what `read_torch` says."""
+    """Convert a module to a graph of layers; see `read_torch`."""
     twin = _copied(module).double()
     if handler_of(twin) is not None:  # a single layer
         twin = nn.Sequential(twin)
@@ -257,16 +258,16 @@ def convert(module: nn.Module, shape: Shape) -> Graph:
         if wrong is not None:
             refuse(
                 f"{READER}: layer '{wrong}'",
-                "gives other values than PyTorch's",
-                "this is a defect of spikelet, please report it",
+                "gives other values than PyTorch",
+                "this is a bug in spikelet, please report it",
             )
         one_by_one = reader.values[reader.result]
         error = (_output(module, x, casts=reader.casts) - one_by_one).abs().max()
     if not error <= tolerance * one_by_one.abs().max():
         refuse(
             f"{READER}: {type(module).__name__}",
-            "gives other values than its operators do one by one",
-            "a forward hook or an operator in place (inplace=True) changes what others read, "
-            "or the module draws at random: remove it",
+            "gives other values than its operators one by one",
+            "remove forward hooks and in-place operators (inplace=True) that change the input of other "
+            "operators, and random operators",
         )
     return graph

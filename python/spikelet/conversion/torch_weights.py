@@ -1,4 +1,4 @@
-"""PyTorch's operators that have weights, as layers."""
+"""Conversion of PyTorch's operators with weights to layers."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def maybe(value: Any) -> NDArray[np.float64] | None:
 
 
 def pair(value: Any) -> tuple[int, int]:
-    """Return both values, vertical and horizontal, of one or two."""
+    """Return a vertical and a horizontal value, from one value or two."""
     return (value, value) if isinstance(value, int) else (value[0], value[-1])
 
 
 def linear(c: Call, x: Data, weight: Any, bias: Any = None) -> Data:
-    """Read F.linear."""
+    """Convert F.linear."""
     if isinstance(weight, Data):
         c.refuse("multiplies two activations", hint_for("matmul"))
     with named(c.where):
@@ -61,12 +61,12 @@ def conv2d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Data:
-    """Read F.conv2d."""
+    """Convert F.conv2d."""
     if isinstance(weight, Data):
         c.refuse("multiplies two activations", hint_for("matmul"))
     if padding == "valid":
         padding = 0
-    elif padding == "same":  # as PyTorch: what is odd goes to the right and to the bottom
+    elif padding == "same":  # as in PyTorch: an odd pixel goes to the right or the bottom
         total = [d * (k - 1) for d, k in zip(pair(dilation), tuple(weight.shape[2:]), strict=True)]
         v, h = total
         padding = (v // 2, v - v // 2, h // 2, h - h // 2)
@@ -88,10 +88,10 @@ def normalise(
     momentum: float = 0.1,  # noqa: ARG001
     eps: float = 1e-5,
 ) -> Data:
-    """Read F.batch_norm."""
+    """Convert F.batch_norm."""
     if training or running_mean is None or running_var is None:
         c.refuse(
-            "has no running statistics, it normalises each batch by itself",
+            "has no running statistics: it normalises each batch by itself",
             "train with track_running_stats=True",
         )
     with named(c.where):
@@ -100,23 +100,25 @@ def normalise(
 
 
 def linear_module(c: Call, m: Any, x: Data) -> Data:
-    """Read nn.Linear."""
+    """Convert nn.Linear."""
     return linear(c, x, m.weight, m.bias)
 
 
 def conv2d_module(c: Call, m: Any, x: Data) -> Data:
-    """Read nn.Conv2d."""
+    """Convert nn.Conv2d."""
     if m.padding_mode != "zeros":
-        c.refuse(f"pads with padding_mode={m.padding_mode!r}", "only zeros can be padded")
+        c.refuse(
+            f"pads with padding_mode={m.padding_mode!r}", "only padding with zeros is supported"
+        )
     return conv2d(c, x, m.weight, m.bias, m.stride, m.padding, m.dilation, m.groups)
 
 
 def normalise_module(c: Call, m: Any, x: Data) -> Data:
-    """Read nn.BatchNorm1d and nn.BatchNorm2d."""
+    """Convert nn.BatchNorm1d and nn.BatchNorm2d."""
     mean, var = m.running_mean, m.running_var
     if mean is not None and not m.num_batches_tracked and not mean.any() and (var == 1).all():
         c.refuse(
             "has never been trained: its running mean is 0 and its running variance 1",
-            "train the module, or load the state_dict of a trained one, before it is converted",
+            "train the module, or load a trained state_dict, before converting it",
         )
     return normalise(c, x, mean, var, m.weight, m.bias, eps=m.eps)

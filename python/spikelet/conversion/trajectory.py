@@ -1,4 +1,4 @@
-"""What a network would decide after each step of one run."""
+"""The decisions of a network after each step of a single run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["outputs_of", "trajectory", "waiting"]
 
 
 def waiting(model: SpikingModel, run_args: Mapping[str, Any]) -> str:
-    """Return the name of a ReLU that gets spikes, or nothing."""
+    """Return the name of a ReLU whose input spikes, or an empty string."""
     when = timings(
         model.graph, sequence=run_args.get("coding", getattr(model, "coding", "direct")) != "direct"
     )
@@ -28,7 +28,7 @@ def waiting(model: SpikingModel, run_args: Mapping[str, Any]) -> str:
 
 
 def outputs_of(model: SpikingModel, samples: Samples) -> int:
-    """Return how many outputs there are."""
+    """Return the number of outputs."""
     return int(np.prod(model.graph.shapes(samples.shape)[model.graph.output.name]))
 
 
@@ -39,10 +39,10 @@ def _delay(where: str, model: SpikingModel, delay: int | None, steps: int) -> in
 def trajectory(
     model: SpikingModel, samples: Samples, delay: int | None, run_args: dict[str, Any]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return what is decided after each step, and by which margin; [T, B]."""
+    """Return the decision after each step, and its margin; both [T, B]."""
     name = f"{model.graph.output.name}.value"
     outputs, total = outputs_of(model, samples), samples.total
-    # The mean after T steps begins at the delay of a run of T steps.
+    # The mean after T steps starts at the delay of a run of T steps.
     after = np.arange(1, total + 1)
     begin = np.array([_delay(samples.where, model, delay, int(t)) for t in after])
     window = (after - begin).reshape(-1, 1, 1)

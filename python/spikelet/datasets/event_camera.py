@@ -1,4 +1,4 @@
-"""What an event camera sees: brightness changes of single pixels, with their time and sign."""
+"""A simulated event camera: changes in the brightness of single pixels, with their time and sign."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from spikelet._util.checks import fail, integer, number, require
 
 __all__ = ["EVENT", "film", "to_frames"]
 
-# Names and types are tonic's: x, y [pixels], t [microseconds], p (True: brighter).
+# Names and types are tonic's: x and y in pixels, t in microseconds, p True for brighter.
 EVENT = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", np.bool_)])
 
 
 def film(movies: NDArray[Any], threshold: float = 0.2) -> list[NDArray[Any]]:
-    """Return the events that a camera makes of movies.
+    """Return the events that a camera records of movies.
 
-    A pixel remembers the brightness at its last event. Each time that brightness has changed by `threshold` since then, it
-    sends one: ON if it rose, OFF if it fell. Between frames, brightness changes linearly (as in ESIM; Rebecq, Gehrig &
-    Scaramuzza, CoRL 2018, but of brightness itself instead of its logarithm).
+    A pixel remembers the brightness at its last event. Whenever the brightness has changed by `threshold` since
+    then, it sends an event: ON if it rose, OFF if it fell. Between frames, brightness changes linearly, as in
+    ESIM (Rebecq, Gehrig & Scaramuzza, CoRL 2018), but it is brightness itself, not its logarithm.
 
     Parameters
     ----------
     movies : array, [B, frames, H, W]
-        Brightness; a frame each millisecond.
+        Brightness, one frame per millisecond.
     threshold : float
-        Change that makes an event; > 0.
+        Change of brightness that triggers an event; > 0.
 
     Returns
     -------
     list of structured arrays with the fields x, y, t [us], p
-        One for each movie, in the order of t.
+        One for each movie, sorted by t.
     """
     step = float(number("film", "threshold", threshold))
     require("film", "threshold", np.asarray(step), "finite and > 0")
     movies = np.asarray(movies, np.float64)
     if movies.ndim != 4 or movies.shape[1] < 1:
-        fail("film", "movies", movies.shape, "must have the shape [B, frames, H, W]; its shape")
+        fail("film", "movies", movies.shape, "must be [B, frames, H, W]", got="shape")
     known = movies[:, 0].copy()  # brightness at the last event
     found: list[tuple[NDArray[Any], ...]] = []
     for k in range(1, movies.shape[1]):
         before, now = movies[:, k - 1], movies[:, k]
-        # A hair more than the quotient: 0.6 / 0.2 is 3.
+        # Slightly more than the quotient, so that 0.6 / 0.2 gives 3.
         counts = np.trunc((now - known) / step * (1 + 1e-12)).astype(np.int64)
         b, y, x = np.nonzero(counts)
         while b.size:
@@ -74,30 +74,31 @@ def to_frames(
     duration: float | None = None,
     counts: bool = False,
 ) -> NDArray[np.uint8]:
-    """Sort events into steps of equal length: input of a spiking network.
+    """Bin events into time steps of equal length, as the input of a spiking network.
 
     Parameters
     ----------
     events : structured array with the fields x, y, t [us], p
-        What `moving_digits` and tonic's data sets give.
+        Events, as from `moving_digits` or tonic's data sets.
     steps : int
-        T.
+        Number of time steps T.
     size : int or (height, width)
-        Of the sensor.
+        Size of the sensor [pixels].
     duration : float, optional
-        Of all steps together [ms], from time 0 on; events behind it are left out. By default up to the last event.
+        Length of all steps together [ms], from time 0; later events are dropped. By default it ends with the last
+        event.
     counts : bool
-        How many there are, instead of whether there is one.
+        Return the number of events of each pixel instead of 0 or 1.
 
     Returns
     -------
     uint8 array, [T, 2, H, W]
-        Channel 0 is OFF, 1 is ON. Counts end at 255.
+        Channel 0 is OFF, 1 is ON. Counts saturate at 255.
 
     Raises
     ------
     ValueError
-        An event lies outside of the sensor, or before time 0.
+        An event lies outside the sensor, or before time 0.
     TypeError
         A field is missing.
     """
@@ -106,7 +107,7 @@ def to_frames(
     high, wide = (integer(where, "size", s, 1) for s in (size if np.ndim(size) else (size, size)))  # type: ignore[union-attr]
     fields = events.dtype.names or ()
     if missing := {"x", "y", "t", "p"}.difference(fields):
-        msg = f"{where}: events must have the fields x, y, t and p, not there: {sorted(missing)}"
+        msg = f"{where}: events must have the fields x, y, t and p; missing: {sorted(missing)}"
         raise TypeError(msg)
     x, y, t, p = (events[name].astype(np.int64) for name in ("x", "y", "t", "p"))
     for name, values, limit in (("x", x, wide), ("y", y, high), ("t", t, None), ("p", p, 2)):

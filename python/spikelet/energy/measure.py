@@ -1,4 +1,4 @@
-"""Counts of what layers did, and what they cost."""
+"""Count the operations of each layer, and price them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spikelet._util.checks import fail
 from spikelet.energy.report import EnergyReport, LayerEnergy, NetworkEnergy
 from spikelet.energy.segments import computed_once, current_once, timings
 from spikelet.energy.technology import Technology, find
@@ -17,7 +18,7 @@ from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["measure"]
 
-_ADDRESS_BYTES = 4.0  # of a spike
+_ADDRESS_BYTES = 4.0  # size of a spike
 
 
 def measure(
@@ -38,25 +39,25 @@ def measure(
     Parameters
     ----------
     model : SpikingModel
-        Spiking, hybrid, or an ANN (all neurons `ReLU`; then ``steps=1``).
+        A spiking or hybrid network, or an ANN (all neurons `ReLU`, with ``steps=1``).
     x : array-like, [B, ...] with `steps`, else [T, B, ...]
-        As for `SpikingModel.run`. Counts depend on it: take typical data.
+        Inputs as for `SpikingModel.run`. Counts depend on them, so use representative data.
     steps : int, optional
-        T; by default what a converted model was made for.
+        Number of steps T; by default that of a converted model.
     ann : SpikingModel, optional
-        To be compared with; it is run on x (or on the mean of a sequence) at one step.
+        An ANN to compare with; it runs on x (or on the mean of a sequence) for one step.
     technology : str or Technology
-        A name in `TECHNOLOGIES`, or constants of your own.
+        A name in `TECHNOLOGIES`, or your own constants.
     memory : bool
-        Add memory traffic.
+        Include memory traffic.
     first_layer_once : bool
-        Count MACs that make a constant current once instead of at each step.
+        Count the MACs of a constant current once instead of at each step.
     count_changes : bool
-        Count membrane updates that change the potential instead of all.
+        Count only membrane updates that change the potential.
     batch_size : int, optional
-        By default what keeps records below 64 MB.
+        By default the number that keeps records below 64 MB.
     **run_args
-        ``coding``, ``seed``, for `SpikingModel.run`. With ``coding="poisson"`` each batch has a seed of its own.
+        ``coding`` and ``seed`` of `SpikingModel.run`. With ``coding="poisson"`` each batch has a seed of its own.
 
     Returns
     -------
@@ -65,15 +66,14 @@ def measure(
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these, or x does not fit the model.
+        If an argument breaks its rule, or x does not fit the model.
 
     Examples
     --------
     >>> import numpy as np
     >>> import spikelet as sl
-    >>> from spikelet.layers.spiking_model import SpikingModel
     >>> from spikelet.layers import IF, Linear
-    >>> model = SpikingModel([Linear([[1.0, 0.0]]), IF(1.0), Linear([[2.0], [3.0]])])
+    >>> model = sl.SpikingModel([Linear([[1.0, 0.0]]), IF(1.0), Linear([[2.0], [3.0]])])
     >>> report = sl.energy.measure(model, np.array([[0.5, 0.5]]), steps=8)
     >>> report.snn.total.effective_acs, report.snn.total.effective_macs  # 4 spikes to 2 outputs
     (8.0, 16.0)
@@ -84,11 +84,10 @@ def measure(
         is_model(where, "ann", ann)
         spiking = ann.neurons
         if spiking:
-            msg = f"{where}: ann must not have spiking neurons, got {spiking[0]!r}"
-            raise ValueError(msg)
+            fail(where, "ann", spiking[0], "must not have spiking neurons", got="layer")
     for argument in ("record", "delay", "progress"):
         if argument in run_args:
-            msg = f"{where}: {argument} must not be given: it changes no count"
+            msg = f"{where}: {argument} must not be given, as it does not change the counts"
             raise TypeError(msg)
     constants = find(where, technology)
     samples = Samples.of(where, x, steps, batch_size, model)
@@ -135,7 +134,7 @@ def _network(
             continue
         own = operations[node.name]
         size = int(np.prod(shapes[node.name]))
-        # ANN segments run once, and so may what makes a constant current.
+        # ANN segments run once, and so may the layers behind a constant current.
         once = computed_once(graph, node.name, when) or (
             options.once and current_once(graph, node.name, when)
         )
@@ -160,7 +159,7 @@ def _network(
                 membrane_updates=updates,
             )
         elif isinstance(layer, ReLU):
-            # A ReLU behind spikes sums its input at each step.
+            # A ReLU after spikes sums its input at each step.
             values.update(
                 neurons=size,
                 active=active[node.name] / samples.count,
@@ -224,9 +223,9 @@ def _parameters(layer: Layer) -> int:
 
 
 def _states(layer: Layer) -> int:
-    """Numbers that a neuron keeps from step to step: its potential, what it sent, running means in and out."""
+    """Return how many numbers a neuron keeps from step to step: potential, spikes sent, running means in and out."""
     if not isinstance(layer, Neuron):
         return 0
-    if hasattr(layer, "pace"):  # what came, and what was sent
+    if hasattr(layer, "pace"):  # the input so far, and the spikes sent
         return 2
     return {"binary": 1, "signed": 2, "differential": 4}[layer.code]

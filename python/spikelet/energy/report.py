@@ -1,4 +1,4 @@
-"""Reports of `spikelet.energy`: what was counted, and what it would cost."""
+"""Reports of `spikelet.energy`: counts of operations, and their energy."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from spikelet._util import tables as _tables
+from spikelet._util import tables
 from spikelet.energy.technology import Technology
 
 __all__ = ["BreakEven", "EnergyReport", "LayerEnergy", "NetworkEnergy"]
 
 
 class BreakEven(NamedTuple):
-    """Whether spikes are rare enough to cost less than the ANN's products, in arithmetic.
+    """A comparison of the arithmetic of spikes with the products of the ANN.
 
-    A spike is one addition where an active neuron of the ANN is one MAC, so the SNN wins if its spikes per neuron, over
-    the whole run, are fewer than MAC / addition (5.1 in 45 nm) times the share of the ANN's neurons that are active.
+    A spike costs one addition where an active neuron of the ANN costs one MAC. The SNN is cheaper if its spikes per
+    neuron, over the whole run, are fewer than MAC / addition (5.1 in 45 nm) times the fraction of the ANN's neurons that
+    are active.
     """
 
     spikes_per_neuron: float
@@ -24,31 +25,31 @@ class BreakEven(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether the SNN wins."""
+        """Whether the SNN is cheaper."""
         return self.spikes_per_neuron < self.limit
 
 
 @dataclass(frozen=True)
 class LayerEnergy:
-    """What one layer costs, per sample.
+    """Operations and energy of one layer, per sample.
 
     Parameters
     ----------
     name, kind : str
     effective_acs, effective_macs, dense_macs : float
-        Over all steps; of layers with weights.
+        Operations over all steps, for layers with weights.
     neurons : int
-        Of neurons and ReLUs; 0 of other layers.
+        Number of neurons or ReLUs; 0 for other layers.
     spikes : float
-        Sent.
+        Spikes sent.
     active : float
-        Activations that are not 0: spikes, or values of a ReLU.
+        Non-zero activations: spikes, or values of a ReLU.
     slots : float
-        Activations there could be: neurons x steps, or neurons of a ReLU.
+        Largest possible number of activations: neurons x steps, or the neurons of a ReLU.
     membrane_updates : float
     parameter_bytes, state_bytes : int
     compute_pj, memory_pj, dense_pj : float
-        Energy of arithmetic, of memory traffic, and of arithmetic if all inputs were active and analog [pJ].
+        Energy of arithmetic, of memory traffic, and of arithmetic with all inputs active and analog [pJ].
     """
 
     name: str
@@ -69,7 +70,7 @@ class LayerEnergy:
 
     @property
     def activation_sparsity(self) -> float:
-        """1 - active / slots; NaN of layers without neurons."""
+        """1 - active / slots; NaN for layers without neurons."""
         return 1 - self.active / self.slots if self.slots else float("nan")
 
     @property
@@ -79,22 +80,22 @@ class LayerEnergy:
 
     @property
     def energy_pj(self) -> float:
-        """All that is counted [pJ]."""
+        """Total energy [pJ]."""
         return self.compute_pj + self.memory_pj
 
 
 @dataclass(frozen=True)
 class NetworkEnergy:
-    """What a network costs, per sample: sums over its layers under the same names.
+    """Operations and energy of a network, per sample.
 
     Parameters
     ----------
     layers : tuple of LayerEnergy
-        In the order of the graph; those that neither have weights nor neurons are left out.
+        Layers with weights or neurons, in the order of the graph.
     steps : int
-        T; 1 of an ANN.
+        Number of steps T; 1 for an ANN.
     input_spikes : float
-        Of the input, where it is coded in spikes; no layer of its own.
+        Spikes of the input, if it is coded as spikes.
     """
 
     layers: tuple[LayerEnergy, ...]
@@ -106,7 +107,7 @@ class NetworkEnergy:
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        msg = f"NetworkEnergy: '{name}' is none of {', '.join(x.name for x in self.layers)}"
+        msg = f"NetworkEnergy: '{name}' is not one of {', '.join(x.name for x in self.layers)}"
         raise KeyError(msg)
 
     @property
@@ -117,7 +118,7 @@ class NetworkEnergy:
         return LayerEnergy("total", "", **sums)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain Python."""
+        """Return the counts as plain Python objects."""
         rows = {layer.name: _row(layer) for layer in self.layers}
         return {
             "steps": self.steps,
@@ -139,21 +140,21 @@ def _row(layer: LayerEnergy) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class EnergyReport:
-    """An estimate of the energy of one inference; see the module for what is counted.
+    """An estimate of the energy of one inference; see `spikelet.energy` for what is counted.
 
     Parameters
     ----------
     snn : NetworkEnergy
-        Of the model that was measured.
+        Energy of the measured model.
     ann : NetworkEnergy or None
-        Of the ANN beside it.
+        Energy of the ANN that it is compared with.
     technology : Technology
     samples : int
-        Of which this is the mean.
+        Number of samples that are averaged.
     memory : bool
-        Whether traffic is included.
+        Whether memory traffic is included.
     first_layer_once : bool
-        Whether constant currents are computed once.
+        Whether constant currents are counted once.
     """
 
     snn: NetworkEnergy
@@ -165,29 +166,29 @@ class EnergyReport:
 
     @property
     def energy_pj(self) -> float:
-        """Of the model, per sample [pJ]."""
+        """Energy of the model per sample [pJ]."""
         return self.snn.total.energy_pj
 
     @property
     def energy_nj(self) -> float:
-        """Of the model, per sample [nJ]."""
+        """Energy of the model per sample [nJ]."""
         return self.energy_pj / 1e3
 
     @property
     def ratio(self) -> float:
-        """Energy of the SNN by that of an ANN that skips zero activations, as the SNN does; NaN without an ANN."""
+        """Energy relative to an ANN that skips zero activations, as the SNN does; NaN without an ANN."""
         return float("nan") if self.ann is None else self.energy_pj / self.ann.total.energy_pj
 
     @property
     def dense_ratio(self) -> float:
-        """Arithmetic of the SNN by that of an ANN that skips nothing (what most papers print); NaN without an ANN."""
+        """Arithmetic relative to an ANN that skips nothing, as most papers report it; NaN without an ANN."""
         if self.ann is None:
             return float("nan")
         return self.snn.total.compute_pj / self.ann.total.dense_pj
 
     @property
     def break_even(self) -> BreakEven | None:
-        """The rule of thumb over all neurons; None without an ANN or without neurons."""
+        """The rule of thumb for all neurons; None without an ANN or without neurons."""
         rules = self._pairs()
         if not rules:
             return None
@@ -198,7 +199,7 @@ class EnergyReport:
 
     @property
     def break_even_by_layer(self) -> dict[str, BreakEven]:
-        """The rule of thumb by layer of spiking neurons; empty without an ANN."""
+        """The rule of thumb for each layer of spiking neurons; empty without an ANN."""
         price = self.technology.mac_pj / self.technology.add_pj
         return {
             s.name: BreakEven(s.spikes / s.neurons, price * a.active / a.slots)
@@ -216,7 +217,7 @@ class EnergyReport:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain Python, fit for JSON: what is not known is None."""
+        """Return the report as plain Python objects, fit for JSON; unknown values are None."""
         rule = self.break_even
         report = {
             "estimate": True,
@@ -235,15 +236,15 @@ class EnergyReport:
             "dense_ratio": self.dense_ratio,
             "break_even": None if rule is None else {**rule._asdict(), "holds": rule.holds},
         }
-        plain: dict[str, Any] = _tables.plain(report)
+        plain: dict[str, Any] = tables.plain(report)
         return plain
 
     def to_json(self, path: str | Path | None = None) -> str:
-        """Return the same as JSON, and write it if there is a path."""
-        return _tables.to_json(self.to_dict(), path)
+        """Return the same as JSON, and write it to a file if a path is given."""
+        return tables.to_json(self.to_dict(), path)
 
     def __str__(self) -> str:
-        """Return a table: a line for each layer, the total, and the ANN beside it."""
+        """Return a table with a row for each layer and the total, next to those of the ANN."""
         columns = ["layer", "ACs", "MACs", "dense", "spikes", "sparsity", "bytes", "nJ"]
         if self.ann is not None:
             columns += ["ANN MACs", "ANN dense", "ANN nJ"]
@@ -256,10 +257,10 @@ class EnergyReport:
             f"Estimate per sample, T = {self.snn.steps}, mean of {self.samples}: {what}; "
             f"{self.technology.name} ({self.technology.add_pj:g} pJ an AC, {self.technology.mac_pj:g} pJ a MAC)"
         )
-        lines = [head, _tables.table(columns, rows)]
+        lines = [head, tables.table(columns, rows)]
         if self.ann is not None:
             lines.append(
-                f"SNN / ANN: {self.ratio:.3g} of an ANN that skips zeros; arithmetic {self.dense_ratio:.3g} of one that does not"
+                f"SNN / ANN: {self.ratio:.3g} for an ANN that skips zeros; arithmetic {self.dense_ratio:.3g} for one that does not"
             )
         rule = self.break_even
         if rule is not None:
@@ -272,14 +273,14 @@ class EnergyReport:
 
 def _line(s: LayerEnergy, a: LayerEnergy | None, columns: int) -> list[str]:
     weights = s.kind not in ("ReLU",) and (not s.neurons or not s.kind)
-    v = _tables.value
+    v = tables.value
     line = [
         s.name,
         v(s.effective_acs) if weights else "",
         v(s.effective_macs) if weights else "",
         v(s.dense_macs) if weights else "",
         v(s.spikes) if s.neurons else "",
-        _tables.share(s.activation_sparsity),
+        tables.share(s.activation_sparsity),
         v(s.footprint),
         v(s.energy_pj / 1e3),
     ]

@@ -1,7 +1,7 @@
-"""How a hybrid network runs: what is constant, what changes from step to step, and when each is known.
+"""The schedule of a hybrid network: which outputs are constant, which change from step to step, and when each is known.
 
-A `ReLU` behind spikes waits for all their steps; a neuron behind a constant gets it as a current. So a network is cut
-into segments of spiking layers that run one after the other, T steps each.
+A `ReLU` after spikes waits for all their steps; a neuron after a constant gets it as a current. A network is therefore
+cut into segments of spiking layers that run one after the other, T steps each.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ __all__ = ["Timing", "computed_once", "current_once", "receivers", "segments", "
 
 @dataclass(frozen=True)
 class Timing:
-    """When a layer's output is there, in runs of T steps.
+    """When the output of a layer is available, in runs of T steps.
 
     Parameters
     ----------
     spiking : bool
         Whether it changes from step to step.
     since : int
-        After how many runs its first step can come.
+        Number of runs before its first step.
     known : int
-        After how many runs its mean over all steps is known.
+        Number of runs before its mean over all steps is known.
     """
 
     spiking: bool
@@ -34,11 +34,11 @@ class Timing:
 
 
 def timings(graph: Graph, *, sequence: bool) -> dict[str, Timing]:
-    """Return a Timing for each layer and for the input, which spikes (or changes) if it is a sequence."""
+    """Return the Timing of each layer and of the input, which changes from step to step if it is a sequence."""
     result = {INPUT: Timing(sequence, 0, int(sequence))}
     for node in graph:
         given = [result[name] for name in node.inputs]
-        # Neurons behind a sum of several have to wait for the first steps of all, the mean of a sum for all means.
+        # Neurons after a sum wait for the first steps of all its terms; the mean of a sum needs all their means.
         since, known = max(t.since for t in given), max(t.known for t in given)
         if isinstance(node.layer, ReLU):
             result[node.name] = Timing(False, known, known)
@@ -50,12 +50,12 @@ def timings(graph: Graph, *, sequence: bool) -> dict[str, Timing]:
 
 
 def segments(graph: Graph, *, sequence: bool) -> int:
-    """Return how many runs of T steps follow each other until the output is known."""
+    """Return the number of consecutive runs of T steps until the output is known."""
     return timings(graph, sequence=sequence)[graph.output.name].known
 
 
 def receivers(graph: Graph, name: str) -> list[Node]:
-    """Return the neurons and ReLUs that a layer's output reaches first, and the output if it does."""
+    """Return the neurons and ReLUs that the output of a layer reaches first, and the output layer if it is reached."""
     found: dict[str, Node] = {}
     waiting = [name]
     while waiting:
@@ -71,12 +71,12 @@ def receivers(graph: Graph, name: str) -> list[Node]:
 
 
 def computed_once(graph: Graph, name: str, when: dict[str, Timing]) -> bool:
-    """Whether a layer belongs to the ANN: its input is constant, and no spiking neuron gets its output."""
+    """Return whether a layer belongs to the ANN: its input is constant, and no spiking neuron receives its output."""
     constant = not any(when[source].spiking for source in graph[name].inputs)
     return constant and not any(isinstance(n.layer, Neuron) for n in receivers(graph, name))
 
 
 def current_once(graph: Graph, name: str, when: dict[str, Timing]) -> bool:
-    """Whether a layer turns a constant into the current of spiking neurons."""
+    """Return whether a layer turns a constant into the current of spiking neurons."""
     constant = not any(when[source].spiking for source in graph[name].inputs)
     return constant and not computed_once(graph, name, when)

@@ -1,4 +1,4 @@
-"""What single operations cost: constants of a chip technology."""
+"""The energy of single operations in a chip technology."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _MEMORIES = ((8 << 10, 1.25), (32 << 10, 2.5), (1 << 20, 12.5), (math.inf, 243.7
 
 @dataclass(frozen=True)
 class Technology:
-    """What single operations cost.
+    """The energy of single operations.
 
     Parameters
     ----------
     name : str
     add_pj : float
-        One addition [pJ]: an AC.
+        Energy of one addition, an AC [pJ].
     mac_pj : float
-        One multiplication and one addition [pJ]: a MAC.
+        Energy of one multiplication and one addition, a MAC [pJ].
     weight_bytes, state_bytes : float
-        Of a weight or an activation, and of a potential.
+        Size of a weight or an activation, and of a potential.
     memories : tuple of (capacity [bytes], pJ per byte)
-        From small to large; the last one holds everything.
+        Memories from small to large; the last one is unlimited.
     source : str
-        Where the numbers are from.
+        Source of the numbers.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Technology:
         for argument in ("add_pj", "mac_pj", "weight_bytes", "state_bytes"):
             given = number(where, argument, getattr(self, argument))
             require(where, argument, given, "finite and > 0")
-        rule = "must be pairs (capacity, pJ per byte) of rising capacity, the last one infinite"
+        rule = "must be pairs (capacity, pJ per byte) of ascending capacity, the last one infinite"
         try:
             sizes = [float(size) for size, _ in self.memories]
             prices = [float(price) for _, price in self.memories]
@@ -60,7 +60,7 @@ class Technology:
             fail(where, "memories", self.memories, "must have finite prices >= 0")
 
     def byte_pj(self, size: float) -> float:
-        """Return the price of a byte [pJ] in the smallest memory that holds `size` bytes."""
+        """Return the energy per byte [pJ] of the smallest memory that holds `size` bytes."""
         return next(price for capacity, price in self.memories if size <= capacity)
 
 
@@ -77,7 +77,7 @@ TECHNOLOGIES = {
 
 
 def find(where: str, technology: Any) -> Technology:
-    """Return a technology by name, or the one given."""
+    """Return the technology of a name, or the given technology."""
     if isinstance(technology, Technology):
         return technology
     if not isinstance(technology, str):

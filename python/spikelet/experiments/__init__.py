@@ -1,6 +1,6 @@
-"""Many runs: a function over a grid of parameters and seeds, on all cores or many machines.
+"""Sweeps: run a function over a grid of parameters and seeds, on all cores or on many machines.
 
-`spikelet.sweep` runs it, `SweepResult` is what comes out, `spikelet.load_sweep` reads what is stored.
+`spikelet.sweep` runs it and returns a `SweepResult`; `spikelet.load_sweep` reads a stored one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which code a function is: its name, and a digest that tells whether it has changed."""
+"""Identify the code of a function: its name, and a digest that changes with it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from typing import Any
 __all__ = ["MAIN", "digests_of", "main_name", "name_of"]
 
 MAIN = "SPIKELET_MAIN"
-"""Variable of the environment with the name of the script, in workers whose own is another."""
+"""Environment variable with the name of the script, for workers whose main module is another one."""
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """Return the module and the qualified name of a function, the same for a script and its import."""
+    """Return the module and qualified name of a function, which is the same for a script and for its import."""
     name = getattr(function, "__qualname__", None)
     if name is None:
         msg = (
-            f"sweep: fn must be a function when there is a store, got {function!r}; constants "
-            "are given as fixed={...}"
+            f"sweep: fn must be a function if there is a store, got {function!r}; pass constants "
+            "as fixed={...}"
         )
         raise TypeError(msg)
     module = function.__module__
@@ -32,16 +32,16 @@ def name_of(function: Callable[..., Any]) -> str:
 
 
 def main_name() -> str:
-    """Return the name of the script, in workers of loky too."""
+    """Return the name of the script, also in loky's workers."""
     script = getattr(sys.modules["__main__"], "__file__", None)
     return os.environ.get(MAIN) or (Path(script).stem if script else "__main__")
 
 
 def digests_of(function: Callable[..., Any]) -> dict[str, str | None]:
-    """Return digests of "source" and byte "code", None for what there is not.
+    """Return digests of the "source" and of the byte "code", None where it is not available.
 
-    The source of a lambda is the line that it is in, with all else there, so its byte code counts; and so it does in
-    what has been executed as a string, whose source Python may take for that of another one.
+    The source of a lambda is the whole line that it is in, so only its byte code is used; likewise for code that was
+    executed as a string, for which Python may find the source of another string.
     """
     code = getattr(inspect.unwrap(function), "__code__", None)
     source = None
@@ -56,7 +56,7 @@ def digests_of(function: Callable[..., Any]) -> dict[str, str | None]:
 
 
 def _text(constant: Any) -> str:
-    """Return a constant of byte code, or the code itself, without addresses and in one order."""
+    """Return a constant of byte code, or the code itself, as text without addresses and in a fixed order."""
     if isinstance(constant, CodeType):
         parts = (constant.co_code, constant.co_names, constant.co_varnames, constant.co_freevars)
         return f"code({parts!r}, {_text(constant.co_consts)})"

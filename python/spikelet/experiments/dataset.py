@@ -1,30 +1,47 @@
-"""A sweep over a full product of parameters as an xarray.Dataset."""
+"""Convert a sweep over all combinations of parameters to an xarray.Dataset."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from spikelet._util.checks import fail
 from spikelet._util.extras import extra
 from spikelet.experiments import tables
-
-if TYPE_CHECKING:
-    from spikelet.experiments.result import SweepResult
+from spikelet.experiments.grid import Run
+from spikelet.experiments.record import Record
 
 __all__ = ["to_dataset"]
 
 
-def to_dataset(result: SweepResult) -> Any:
-    """Return the dataset; see `SweepResult.to_xarray`."""
+def to_dataset(
+    runs: Sequence[Run],
+    records: Sequence[Record],
+    fixed: Collection[str],
+    names: Iterable[str],
+    arrays: Callable[[str], Sequence[np.ndarray[Any, Any] | None]],
+) -> Any:
+    """Return the dataset; see `SweepResult.to_xarray`.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    records : sequence of Record
+        One for each run; their arrays are not used.
+    fixed : collection of str
+        Parameters that are not dimensions.
+    names : iterable of str
+        Names of the arrays.
+    arrays : callable
+        Takes a name and returns that array of each run, None where it is missing.
+    """
     xarray = extra("xarray", "SweepResult.to_xarray")
-    shape, axes, order = _product(result)
+    shape, axes, order = _product(runs, fixed)
     dimensions = tuple(axes)
     variables: dict[str, Any] = {}
-    records = result._shorts()
     done = [record.status == "done" for record in records]
 
     def add(name: str, values: Any) -> None:
@@ -33,21 +50,21 @@ def to_dataset(result: SweepResult) -> Any:
         inner = tuple(f"{name}_{k}" for k in range(values.ndim - 1))
         variables[name] = ((*dimensions, *inner), values[order].reshape(shape + values.shape[1:]))
 
-    add("seed", tables.array([run.seed for run in result.runs]))
+    add("seed", tables.array([run.seed for run in runs]))
     add("status", tables.array([record.status for record in records]))
     for name in dict.fromkeys(name for record in records for name in record.scalars):
         add(name, tables.array([record.scalars.get(name) for record in records]))
-    for name in result[done.index(True)].arrays if any(done) else ():
-        stacked = _stacked(result.arrays(name), done)
+    for name in names:
+        stacked = _stacked(arrays(name), done)
         if stacked is not None:
             add(name, stacked)
     coordinates = {name: (name, tables.array(values)) for name, values in axes.items()}
-    fixed = {name: result.runs[0].parameters[name] for name in result.fixed}
-    return xarray.Dataset(variables, coordinates, attrs=fixed)
+    attributes = {name: runs[0].parameters[name] for name in fixed}
+    return xarray.Dataset(variables, coordinates, attrs=attributes)
 
 
 def _stacked(arrays: Sequence[np.ndarray[Any, Any] | None], done: Sequence[bool]) -> Any:
-    """Return all arrays in one, or None if that cannot be: if shapes differ, or nothing stands for a missing one."""
+    """Return all arrays stacked, or None if shapes differ or the type has no value for a missing array."""
     found = [array for array in arrays if array is not None]
     if len({array.shape for array in found}) > 1 or len(found) < sum(done):
         return None
@@ -63,12 +80,13 @@ def _stacked(arrays: Sequence[np.ndarray[Any, Any] | None], done: Sequence[bool]
     return np.array([blank if array is None else array for array in arrays], dtype=kind)
 
 
-def _product(result: SweepResult) -> tuple[tuple[int, ...], dict[str, list[Any]], Any]:
-    """Return the shape, the values along each dimension, and where each element of the product is."""
+def _product(
+    runs: Sequence[Run], fixed: Collection[str]
+) -> tuple[tuple[int, ...], dict[str, list[Any]], Any]:
+    """Return the shape, the values along each dimension, and the run at each element of the product."""
     points = [
-        {n: v for n, v in run.parameters.items() if n not in result.fixed}
-        | {"replicate": run.replicate}
-        for run in result.runs
+        {n: v for n, v in run.parameters.items() if n not in fixed} | {"replicate": run.replicate}
+        for run in runs
     ]
     axes: dict[str, list[Any]] = {}
     if all(point.keys() == points[0].keys() for point in points):

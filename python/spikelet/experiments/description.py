@@ -1,4 +1,4 @@
-"""Sweeps that a TOML file describes, for ``spikelet run``."""
+"""Sweeps described by a TOML file, for ``spikelet run``."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _RANGE = {"start", "stop", "num"}
 
 @dataclass
 class Description:
-    """What a file asks for.
+    """A sweep as described by a file.
 
     Parameters
     ----------
     function : callable
-        Of the parameters and a seed.
+        Function of the parameters and a seed.
     grid : dict of lists or list of dicts
-        Points.
+        Points of the sweep.
     options : dict
         Other arguments of `spikelet.sweep`.
     save : Path, optional
@@ -53,7 +53,7 @@ class Description:
     save: Path | None = None
 
     def runs(self) -> list[Run]:
-        """Return what there is to do; an error tells what does not fit."""
+        """Return all runs, after checking all arguments."""
         o = self.options
         check(o.get("executor", "joblib"), o.get("workers"), o.get("threads"))
         runs = plan(self.grid, o.get("fixed"), o.get("seeds", 1), o.get("seed", 0))
@@ -66,7 +66,7 @@ class Description:
     def sweep(
         self, *, resume: bool, retry_failed: bool = False, progress: bool | Progress = False
     ) -> SweepResult:
-        """Run it, and save it if that is asked for."""
+        """Run the sweep, and save the results if the file says so."""
         result = sweep(
             self.function,
             self.grid,
@@ -81,20 +81,20 @@ class Description:
 
 
 def read(path: str | os.PathLike[str]) -> Description:
-    """Read a file; its paths are relative to its own folder.
+    """Read a description; its paths are relative to the folder of the file.
 
     Parameters
     ----------
     path : path
-        TOML file with ``function`` ("module:function" or "file.py:function"), a table ``grid`` (of lists, or of
-        ranges ``{start = 0, stop = 1, num = 11}``) or an array of tables ``points``, and as wanted ``fixed``,
-        ``seeds``, ``seed``, ``executor``, ``workers``, ``threads``, ``store`` (by default the file's name without
-        suffix, with "-runs"), ``save`` (an HDF5 file).
+        TOML file with ``function`` ("module:function" or "file.py:function"), either a table ``grid`` (of lists, or
+        of ranges ``{start = 0, stop = 1, num = 11}``) or an array of tables ``points``, and optionally ``fixed``,
+        ``seeds``, ``seed``, ``executor``, ``workers``, ``threads``, ``store`` (by default the name of the file with
+        "-runs" in place of its suffix) and ``save`` (an HDF5 file).
 
     Raises
     ------
     ValueError, TypeError
-        If the file does not fit.
+        If the file is not valid.
     """
     path = Path(path).absolute()
     try:
@@ -115,7 +115,7 @@ def read(path: str | os.PathLike[str]) -> Description:
     if not isinstance(data.get("points", []), list):
         fail(where, "points", data["points"], "must be an array of tables")
     if ("grid" in data) == ("points" in data):
-        fail(where, "grid", sorted(data), "or points must be there, and not both; keys")
+        fail(where, "exactly one of grid and points", sorted(data), "is required", got="keys")
     grid = data["points"] if "points" in data else _axes(where, data["grid"])
     options: dict[str, Any] = {
         key: data[key]
@@ -154,10 +154,10 @@ def _function(where: str, folder: Path, name: Any) -> Callable[..., Any]:
             _load(folder / module) if module.endswith(".py") else importlib.import_module(module)
         )
     except (FileNotFoundError, ModuleNotFoundError) as error:
-        msg = f"{where}: function must be in a module that is there, got {name!r} ({error})"
+        msg = f"{where}: function must be in an existing module, got {name!r} ({error})"
         raise ValueError(msg) from None
     except SyntaxError as error:
-        msg = f"{where}: the module of function {name!r} is no Python: {error}"
+        msg = f"{where}: the module of function {name!r} is not valid Python: {error}"
         raise ValueError(msg) from None
     found: Any = loaded
     for part in attribute.split("."):
@@ -175,7 +175,7 @@ def _load(file: Path) -> Any:
         fail("function", "file", str(file), "must be a Python file")
     module = importlib.util.module_from_spec(spec)
     before = sys.modules.get(name)
-    sys.modules[name] = module  # dataclasses and pickle look it up
+    sys.modules[name] = module  # dataclasses and pickle look it up here
     try:
         spec.loader.exec_module(module)
     except BaseException:

@@ -1,4 +1,4 @@
-"""Where runs are computed: one face for this process, loky, Dask and whatever has `submit`."""
+"""Executors: one interface to this process, loky, Dask and any object with `submit`."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXP
 
 
 class Pool:
-    """An executor that belongs to someone else.
+    """An executor that the caller provides.
 
     Parameters
     ----------
     executor : object with `submit`
-        Which.
+        The executor.
     workers : int
-        How many calls it runs at a time.
+        Number of calls that it runs at a time.
     """
 
-    pickles = True  # the function goes to another process
-    breaks = True  # as a whole when a worker dies
-    patience = 2  # how often a run may be there when one dies before it has to run alone
-    rest: float | None = None  # seconds after which there may be more workers
+    pickles = True  # whether the function is sent to another process
+    breaks = True  # whether the executor breaks when a worker dies
+    patience = 2  # how many deaths of workers a run may witness before it has to run alone
+    rest: float | None = None  # seconds after which the number of workers is checked again
 
     def __init__(self, executor: Any, workers: int) -> None:
         self.executor = executor
@@ -46,11 +46,11 @@ class Pool:
 
     @property
     def workers(self) -> int:
-        """How many calls it runs at a time, now."""
+        """Number of calls that it currently runs at a time."""
         return self._workers
 
     def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Start a call; a broken executor is told of by the future."""
+        """Start a call; the future reports a broken executor."""
         try:
             future: Future[Any] = self.executor.submit(call, *arguments)
         except BrokenExecutor as error:
@@ -59,19 +59,19 @@ class Pool:
         return future
 
     def lost(self, error: BaseException) -> bool:
-        """Tell whether a call failed because its worker died."""
+        """Return whether a call failed because its worker died."""
         return isinstance(error, BrokenExecutor)
 
     def restart(self) -> bool:
-        """Get new workers where all are gone; return whether that can be done."""
+        """Start new workers after all have died; return whether that is possible."""
         return False
 
     def close(self, *, kill: bool = False) -> None:
-        """Let go of workers, or kill them."""
+        """Release the workers, or kill them."""
 
 
 class Serial(Pool):
-    """The process of the caller."""
+    """Computation in the current process."""
 
     pickles = False
 
@@ -79,17 +79,17 @@ class Serial(Pool):
         super().__init__(None, 1)
 
     def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Run the call now."""
+        """Run the call at once."""
         future: Future[Any] = Future()
         try:
             future.set_result(call(*arguments))
-        except Exception as error:  # noqa: BLE001  # raised where the result is asked for
+        except Exception as error:  # noqa: BLE001  # raised by the future
             future.set_exception(error)
         return future
 
 
 class Loky(Pool):
-    """Processes on this machine: joblib's, taken from loky itself where it is installed, which starts faster."""
+    """Processes on this machine: loky, or joblib's copy of it, which starts more slowly."""
 
     def __init__(self, workers: int, threads: int) -> None:
         alone = importlib.util.find_spec("loky") is not None
@@ -112,18 +112,18 @@ class Loky(Pool):
         return True
 
     def close(self, *, kill: bool = False) -> None:
-        """End the processes; all that they did is known, so there is nothing to wait for."""
+        """End the processes; all their results are known, so there is nothing to wait for."""
         self.executor.shutdown(wait=kill, kill_workers=kill)
 
 
 class Dask(Pool):
-    """The workers of a `distributed.Client`; Dask itself repeats what was lost with a worker.
+    """The workers of a `distributed.Client`; Dask itself repeats calls that were lost with a worker.
 
-    Those of a queue come when their turn has come, so they are counted again and again, unless a number is given.
+    Workers of a queueing system may start at any time, so they are counted repeatedly unless a number is given.
     """
 
     breaks = False
-    patience = 1  # Dask has repeated it by then, but it blames waiting calls for a death too
+    patience = 1  # Dask has repeated the call by then, but it also blames waiting calls for a death
 
     def __init__(self, client: Any, workers: int | None = None) -> None:
         super().__init__(client.get_executor(pure=False), workers or 0)
@@ -132,20 +132,20 @@ class Dask(Pool):
 
     @property
     def workers(self) -> int:
-        """The number that is given, or that of the workers that are there."""
+        """The given number, or the current number of workers."""
         return self._workers or max(1, sum(self._client.nthreads().values()))
 
     def lost(self, error: BaseException) -> bool:
-        """Tell whether Dask has given a call up because its workers died."""
+        """Return whether Dask gave up a call because its workers died."""
         return type(error).__name__ == "KilledWorker"
 
     def close(self, *, kill: bool = False) -> None:
-        """Give up what has not begun."""
+        """Cancel calls that have not started."""
         self.executor.shutdown(wait=not kill)
 
 
 def check(executor: Any, workers: int | None, threads: int | None) -> None:
-    """Refuse what `opened` has no pool for."""
+    """Check the arguments of `opened`."""
     for name, value in (("workers", workers), ("threads", threads)):
         if value is not None:
             integer("sweep", name, value, 1, 2**15)
@@ -160,16 +160,16 @@ def check(executor: Any, workers: int | None, threads: int | None) -> None:
 
 @contextlib.contextmanager
 def opened(executor: Any, workers: int | None, threads: int | None) -> Iterator[Pool]:
-    """Make the pool that was asked for; end it if it was made here.
+    """Yield the requested pool, and close it afterwards.
 
     Parameters
     ----------
     executor : "joblib", "dask", "serial", distributed.Client or object with `submit`
-        As `sweep` takes it.
+        As for `sweep`.
     workers : int, optional
         By default all cores, or those of the executor.
     threads : int, optional
-        Of each worker.
+        Number of threads of each worker.
     """
     cores = default_threads()
     with contextlib.ExitStack() as stack:
@@ -198,13 +198,13 @@ def _local_cluster(workers: int, threads: int) -> Iterator[Any]:
     what = 'sweep: executor="dask"'
     dask, distributed = (extra(name, what, "dask") for name in ("dask", "distributed"))
     with (
-        # Here a worker dies of its run, not of its network: once more is enough.
+        # A local worker dies because of its run, not because of the network: one more attempt is enough.
         dask.config.set({"distributed.scheduler.allowed-failures": 1}),
         distributed.LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
-            # No dashboard; but there is a server all the same, which would warn if its usual port is in use.
+            # Without a dashboard there is still a server, which would warn if its usual port is in use.
             scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
             env=dict.fromkeys(_LIMITS, str(threads)),
         ) as cluster,
@@ -214,7 +214,7 @@ def _local_cluster(workers: int, threads: int) -> Iterator[Any]:
 
 
 def pickled(function: Callable[..., Any]) -> bytes:
-    """Return a function as bytes; one of a script, a notebook or a file goes whole, not by name."""
+    """Pickle a function; functions from scripts, notebooks or loose files are pickled by value."""
     for name in ("cloudpickle", "joblib.externals.cloudpickle"):
         try:
             cloudpickle = importlib.import_module(name)
@@ -232,9 +232,9 @@ def pickled(function: Callable[..., Any]) -> bytes:
 
 
 def _importable(module: str) -> bool:
-    """Tell whether another process finds the same module under its name."""
+    """Return whether another process finds the same module under this name."""
     top = module.partition(".")[0]
-    if top == "__main__":  # goes whole anyway
+    if top == "__main__":  # pickled by value anyway
         return True
     specs = (finder.find_spec(top, None) for finder in sys.meta_path)
     spec = next((spec for spec in specs if spec is not None), None)
@@ -243,7 +243,7 @@ def _importable(module: str) -> bool:
 
 
 def _end_with_parent(parent: int) -> None:
-    """End this worker soon after its parent, however that ends: no one waits for it any more."""
+    """End this worker soon after its parent ends, for whatever reason."""
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -1,7 +1,7 @@
-"""Which runs there are: parameters, replicates, seeds and keys.
+"""The runs of a sweep: parameters, replicates, seeds and keys.
 
-Key and seed of a run are functions of its own parameters, its replicate and the sweep's seed: a larger grid changes
-neither, and no order of execution does.
+The key and the seed of a run depend only on its own parameters, its replicate and the seed of the sweep: neither a larger
+grid nor the order of execution changes them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from spikelet._util.checks import fail, integer
 __all__ = ["Run", "accepts", "plan"]
 
 COLUMNS = ("replicate", "seed", "key", "status", "error")
-"""What a table has beside parameters and results; no parameter may be called so."""
+"""Columns of a table other than parameters and results; parameters must not have these names."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class Run:
     Parameters
     ----------
     key : str
-        Name of the run: a digest of its parameters and of its replicate (or of the seed that was given).
+        Name of the run: a digest of its parameters and its replicate (or the given seed).
     parameters : dict
         Arguments by name, without the seed.
     replicate : int
-        Number among the runs of the same parameters.
+        Index among the runs of the same parameters.
     seed : int
-        What the function gets.
+        Seed that the function gets.
     """
 
     key: str
@@ -47,12 +47,12 @@ class Run:
     seed: int
 
     def to_json(self) -> dict[str, Any]:
-        """Return what a description on disk holds."""
+        """Return the description that is stored on disk."""
         return dict(vars(self))
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Run:
-        """Return what was described; JSON has lists for tuples."""
+        """Return the run of a description; JSON stores tuples as lists."""
         values = {name: _tuples(value) for name, value in data["parameters"].items()}
         return cls(data["key"], values, data["replicate"], data["seed"])
 
@@ -65,13 +65,13 @@ def plan(
     Parameters
     ----------
     grid : mapping of name to values, sequence of mappings, or DataFrame
-        All combinations, the last name fastest; or one mapping or row a point.
+        All combinations of values, the last name varying fastest; or one mapping or row for each point.
     fixed : mapping, optional
         Parameters that all points have in common.
     seeds : int or sequence of int
-        How many replicates, or their seeds.
+        Number of replicates, or their seeds.
     seed : int
-        Of all seeds that are not given.
+        Seed from which the seeds of the runs are derived.
     """
     base = _integer("seed", seed, 0, 2**64 - 1)
     given = None
@@ -97,10 +97,10 @@ def plan(
                 digest.hex()[:32], parameters, k, _seed(base, digest) if given is None else given[k]
             )
             if run.key in runs:
-                fail("sweep", "grid", parameters, "must not hold a point twice")
+                fail("sweep", "grid", parameters, "must not contain a point twice")
             runs[run.key] = run
     if not runs:
-        fail("sweep", "grid", grid, "must have a point at least")
+        fail("sweep", "grid", grid, "must have at least one point")
     return list(runs.values())
 
 
@@ -108,25 +108,25 @@ def accepts(function: Callable[..., Any], runs: Iterable[Run]) -> None:
     """Check that a function takes the parameters of all runs, and a seed."""
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some builtins have none
+    except (TypeError, ValueError):  # some builtins have no signature
         return
     for names in dict.fromkeys(tuple(run.parameters) for run in runs):
         try:
             signature.bind(**dict.fromkeys((*names, "seed")))
         except TypeError as error:
             msg = (
-                f"sweep: fn must take {', '.join((*names, 'seed'))} by name, but its signature is "
+                f"sweep: fn must accept {', '.join((*names, 'seed'))} by name, but its signature is "
                 f"{signature} ({error})"
             )
             raise TypeError(msg) from None
 
 
 def _points(grid: Any) -> list[dict[str, Any]]:
-    if hasattr(grid, "to_dict") and hasattr(grid, "columns"):  # a DataFrame, of whichever library
-        # Column by column: a row of a frame has one type for all, and 1 would become 1.0.
+    if hasattr(grid, "to_dict") and hasattr(grid, "columns"):  # a DataFrame of any library
+        # Read by column: a row has a single type, which would turn 1 into 1.0.
         names = list(grid.columns)
         if twice := [name for k, name in enumerate(names) if name in names[:k]]:
-            fail("sweep", "grid", twice[0], "must not have two columns of a name")
+            fail("sweep", "grid", twice[0], "must not have two columns of the same name")
         columns = [list(grid[name]) for name in names]
         rows = zip(*columns, strict=True)
         return [
@@ -141,7 +141,7 @@ def _points(grid: Any) -> list[dict[str, Any]]:
                 raise TypeError(msg)
             axes[name] = list(values)
             if not axes[name]:
-                fail("sweep", f"grid[{name!r}]", values, "must have a value at least")
+                fail("sweep", f"grid[{name!r}]", values, "must have at least one value")
         return [
             _parameters("grid", dict(zip(axes, values, strict=True)))
             for values in itertools.product(*axes.values())
@@ -155,14 +155,14 @@ def _points(grid: Any) -> list[dict[str, Any]]:
 def _parameters(where: str, point: Mapping[Any, Any]) -> dict[str, Any]:
     for name in point:
         if not isinstance(name, str) or not name.isidentifier():
-            fail("sweep", where, name, "must have names that can be arguments")
+            fail("sweep", where, name, "must have names that are valid arguments")
         if name in COLUMNS:
-            fail("sweep", where, name, "must not use a name that the table has of its own")
+            fail("sweep", where, name, "must not use the name of a column of the table")
     return {name: _value(f"{where}: {name}", value) for name, value in point.items()}
 
 
 def _value(where: str, value: Any) -> Any:
-    """Return a value as Python has it, so that it is written and hashed in one way only."""
+    """Return a value as a plain Python object, which is written and hashed in a unique way."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, (tuple, list)):
@@ -176,7 +176,7 @@ def _value(where: str, value: Any) -> Any:
 
 
 def _integer(name: str, value: Any, low: int, high: int | None = None) -> int:
-    """Return an integer that is no bool: True is none of a number of replicates."""
+    """Return an integer; unlike in Python, a bool is not one."""
     if isinstance(value, (bool, np.bool_)):
         msg = f"sweep: {name} must be an integer, got {value!r}"
         raise TypeError(msg)
@@ -188,12 +188,12 @@ def _tuples(value: Any) -> Any:
 
 
 def _digest(parameters: Mapping[str, Any], which: Mapping[str, int]) -> bytes:
-    # Python writes floats with the fewest digits that give them back, everywhere the same.
+    # Python writes floats with the fewest digits that restore them, on all platforms alike.
     text = json.dumps([parameters, which], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).digest()
 
 
 def _seed(base: int, digest: bytes) -> int:
-    """Return 32 random bits, which every library takes as a seed."""
+    """Return a seed of 32 random bits, which every library accepts."""
     counter = np.frombuffer(digest, dtype="<u8").astype(np.uint64)
     return int(np.random.Philox(key=base, counter=counter).random_raw()) >> 32

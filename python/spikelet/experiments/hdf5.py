@@ -1,11 +1,12 @@
-"""All runs in one HDF5 file."""
+"""Write all runs of a sweep to one HDF5 file."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +14,8 @@ from spikelet._util.checks import fail
 from spikelet._util.extras import extra
 from spikelet._util.files import replaced
 from spikelet.experiments import tables
-
-if TYPE_CHECKING:
-    from spikelet.experiments.result import SweepResult
+from spikelet.experiments.grid import Run
+from spikelet.experiments.record import Record
 
 __all__ = ["check", "save"]
 
@@ -23,36 +23,50 @@ FORMAT = "spikelet sweep results 1"
 
 
 def check(path: str | os.PathLike[str]) -> None:
-    """Refuse a path that cannot become a file."""
+    """Check that a file can be written at this path."""
     path = Path(path)
     if path.is_dir():
-        fail("save", "path", str(path), "must be a file and no folder")
+        fail("save", "path", str(path), "must be a file, not a folder")
     if not path.absolute().parent.is_dir():
-        fail("save", "path", str(path), "must be in a folder that is there")
+        fail("save", "path", str(path), "must be in an existing folder")
 
 
-def save(result: SweepResult, path: str | os.PathLike[str]) -> None:
-    """Write the file; see `SweepResult.save`."""
+def save(
+    runs: Sequence[Run],
+    records: Iterable[Record],
+    table: dict[str, list[Any]],
+    path: str | os.PathLike[str],
+) -> None:
+    """Write the file; see `SweepResult.save`.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    records : iterable of Record
+        One for each run, with its arrays; only one is held at a time.
+    table : dict of str to list
+        Columns of the table.
+    path : path
+    """
     h5py = extra("h5py", "SweepResult.save")
     check(path)
     with replaced(Path(path)) as file, h5py.File(file, "w") as h5:
         h5.attrs["format"] = FORMAT
-        for k, one in enumerate(result):
+        for k, (run, record) in enumerate(zip(runs, records, strict=True)):
             group = h5.create_group(f"runs/{k:05d}")
-            record = one.record
             own = {
-                "key": one.run.key, "seed": one.seed, "replicate": one.run.replicate,
-                "status": one.status, "error": one.error, "traceback": one.traceback,
+                "key": run.key, "seed": run.seed, "replicate": run.replicate,
+                "status": record.status, "error": record.error, "traceback": record.traceback,
                 "seconds": record.seconds, "host": record.host, "version": record.version,
                 "simd": record.simd,
             }  # fmt: skip
             _attributes(group, {name: value for name, value in own.items() if value is not None})
-            _attributes(group.create_group("parameters"), one.parameters)
+            _attributes(group.create_group("parameters"), run.parameters)
             _attributes(group.create_group("scalars"), record.scalars)
             arrays = group.create_group("arrays")
             for name, array in record.arrays.items():
                 arrays[name] = _stored(array, h5py)
-        for name, values in tables.columns(result.runs, result._shorts()).items():
+        for name, values in table.items():
             column = tables.array(values)
             if column.dtype == object:
                 column = np.array([_plain(v) if v is not None else "" for v in values], dtype="O")
@@ -66,7 +80,7 @@ def _attributes(group: Any, values: dict[str, Any]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return what HDF5 has a type for; all else as JSON."""
+    """Return a value that HDF5 has a type for; everything else becomes JSON."""
     big = isinstance(value, int) and not -(2**63) <= value < 2**64
     text = isinstance(value, str) and ("\0" in value or not _encodes(value))
     return json.dumps(value) if value is None or big or text or isinstance(value, tuple) else value
@@ -75,13 +89,13 @@ def _plain(value: Any) -> Any:
 def _encodes(text: str) -> bool:
     try:
         text.encode()
-    except UnicodeEncodeError:  # half of a pair of UTF-16
+    except UnicodeEncodeError:  # a lone UTF-16 surrogate
         return False
     return True
 
 
 def _stored(array: np.ndarray[Any, Any], h5py: Any) -> np.ndarray[Any, Any]:
-    """Return an array of a type that HDF5 has; dates are opaque to others than h5py, which gives them back."""
+    """Return an array of a type that HDF5 has; dates are stored as opaque data, which only h5py reads back."""
     if array.dtype.kind == "U":
         return np.char.encode(array, "utf-8", "backslashreplace")
     return array.astype(h5py.opaque_dtype(array.dtype)) if array.dtype.kind in "mM" else array

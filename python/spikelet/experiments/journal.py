@@ -1,12 +1,12 @@
-"""A file of finished runs, appended one by one: those that are whole in it count, however it ended.
+"""A file to which finished runs are appended; complete runs in it are valid however the writing ended.
 
-A run is a line of JSON, and after it come its arrays, each as a .npy::
+A run is a line of JSON followed by its arrays, each as a .npy::
 
     {"crc32": "0f3c9d21", "run": {...}, "status": "done", ..., "arrays": {"spikes.times": [140128, 3141592653], ...}}
 
-The line begins with the CRC-32 of what follows in it, and ends with the length and the CRC-32 of each array. The last
-line of a file is "end". There is no temporary file and no name to change: making and renaming a file takes longer
-than all the rest.
+The line begins with the CRC-32 of the rest of the line, and ends with the length and the CRC-32 of each array. The last
+line of a file is "end". Runs are not written to a temporary file and renamed, since that takes longer than everything
+else.
 """
 
 from __future__ import annotations
@@ -35,34 +35,34 @@ __all__ = ["Entry", "Journal", "Pieces", "entries", "pack"]
 Pieces = list[bytes | memoryview]
 
 END = b"end\n"
-PERIOD = 0.1  # s, for which a run may wait for the disk
-_datasync = getattr(os, "fdatasync", os.fsync)  # Windows and macOS have only the other one
+PERIOD = 0.1  # longest time that a run waits to be synchronised [s]
+_datasync = getattr(os, "fdatasync", os.fsync)  # Windows and macOS have no fdatasync
 
 
 class Journal:
-    """Writes a new file; as a context manager it ends the file unless there was an error.
+    """Writer of a new file; as a context manager it completes the file unless there was an error.
 
     Parameters
     ----------
     path : Path
-        Which.
+        The file.
 
     Raises
     ------
     FileExistsError
-        If it is there.
+        If the file exists.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("xb")
-        # The disk works while the next run is computed.
+        # Synchronisation overlaps with the computation of the next run.
         self._disk = ThreadPoolExecutor(1, "spikelet-disk")
         self._syncing = [self._disk.submit(sync, path.parent)]
-        self._due = False  # whether it is going to be synchronised, all that is in it by now
+        self._due = False  # whether a pending synchronisation covers everything written so far
         self._at_once = threading.Event()
 
     def add(self, pieces: Pieces) -> None:
-        """Append a run, packed: it survives the process from now on, and the machine a tenth of a second later."""
+        """Append a packed run; it survives the process at once, and a power failure a tenth of a second later."""
         for piece in pieces:
             self._file.write(piece)
         self._file.flush()
@@ -73,7 +73,7 @@ class Journal:
             self._syncing.append(self._disk.submit(self._sync_soon))
 
     def sync(self) -> None:
-        """Wait until all is on the disk."""
+        """Wait until everything is on disk."""
         self._at_once.set()
         while self._syncing:
             self._syncing.pop(0).result()
@@ -81,7 +81,7 @@ class Journal:
 
     def _sync_soon(self) -> None:
         self._at_once.wait(PERIOD)
-        self._due = False  # first: what is added from now on may come too late
+        self._due = False  # before the call: runs added from now on may not be covered
         _datasync(self._file.fileno())
 
     def __enter__(self) -> Self:
@@ -105,18 +105,18 @@ class Journal:
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a run is.
+    """The place of a run in a file.
 
     Parameters
     ----------
     path : Path
-        File.
+        The file.
     run : dict
         Description of the run.
     record : Record
-        All but the arrays.
+        The record without its arrays.
     begin, end : int
-        Place of the arrays in the file.
+        Position of the arrays in the file.
     arrays : dict of name to (int, int)
         Length and CRC-32 of each.
     """
@@ -129,12 +129,12 @@ class Entry:
     arrays: dict[str, tuple[int, int]]
 
     def read(self, names: Collection[str] | None = None) -> Record:
-        """Return the record with all arrays, or some of them.
+        """Return the record with all arrays, or only those named.
 
         Raises
         ------
         ValueError
-            If they are damaged.
+            If an array is damaged.
         """
         if names is not None and not self.arrays.keys() & set(names):
             return self.record
@@ -147,7 +147,7 @@ class Entry:
                     if zlib.crc32(data) != crc:
                         msg = (
                             f"sweep: the file {str(self.path)!r} is damaged (in array {name!r} of run "
-                            f"{self.run['key']}); delete it, and a sweep does its runs again"
+                            f"{self.run['key']}); delete it to have a sweep repeat its runs"
                         )
                         raise ValueError(msg)
                     found[name] = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
@@ -156,7 +156,7 @@ class Entry:
 
 
 def entries(path: Path) -> tuple[list[Entry], bool]:
-    """Return the runs in a file, and whether it has come to its end."""
+    """Return the runs in a file, and whether the file is complete."""
     found: list[Entry] = []
     with path.open("rb") as file:
         while line := file.readline():
@@ -167,12 +167,12 @@ def entries(path: Path) -> tuple[list[Entry], bool]:
                 break
             found.append(entry)
             file.seek(entry.end)
-    # The last one may be cut off; after a power cut any since the file was synchronised may have holes.
+    # The last run may be truncated; after a power failure, any run since the last synchronisation may have holes.
     return list(itertools.takewhile(_intact, found)), False
 
 
 def pack(run: Run, record: Record) -> Pieces:
-    """Return what is to be written of a run."""
+    """Return the pieces to write for a run."""
     pieces: Pieces = []
     arrays = {}
     for name, array in record.arrays.items():
@@ -187,7 +187,7 @@ def pack(run: Run, record: Record) -> Pieces:
 
 
 def _begin(text: bytes) -> bytes:
-    """Return what a line begins with."""
+    """Return the beginning of a line."""
     return b'{"crc32": "%08x", ' % zlib.crc32(text)
 
 
@@ -196,7 +196,7 @@ def _npy(array: np.ndarray[Any, Any]) -> Pieces:
     if array.dtype.names is not None:
         np.lib.format.write_array(file, array, allow_pickle=False)
         return [file.getbuffer()]
-    # As write_array does for a file of the disk; here it would make several copies.
+    # As write_array does for a file on disk; for a BytesIO it would make several copies.
     array = np.asarray(array, order="C")
     np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
     data = [array.reshape(-1).view(np.uint8).data] if array.nbytes else []
@@ -204,7 +204,7 @@ def _npy(array: np.ndarray[Any, Any]) -> Pieces:
 
 
 def _described(path: Path, line: bytes, begin: int) -> Entry | None:
-    """Return what a line tells of, if it is whole."""
+    """Return the entry of a line, or None if the line is incomplete."""
     text = line[len(_begin(b"")) : -1]
     if line != _begin(text) + text + b"\n":
         return None

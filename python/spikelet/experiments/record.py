@@ -1,4 +1,4 @@
-"""What a run leaves behind."""
+"""The record of a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 
 @dataclass
 class Record:
-    """What is known of a run.
+    """Everything that is known about a run.
 
     Parameters
     ----------
@@ -23,13 +23,13 @@ class Record:
     scalars : dict
         Numbers, strings, bools and None that the function returned, by name.
     arrays : dict
-        Arrays that it returned, by name.
+        Arrays that the function returned, by name.
     error, traceback : str, optional
-        Of a failed run: the exception, and where it came from.
+        The exception of a failed run, and its traceback.
     seconds : float
-        Within the function.
+        Time spent in the function [s].
     host, version, simd : str
-        Machine, version of spikelet and SIMD level.
+        Machine, version of spikelet, and SIMD level.
     """
 
     status: Literal["done", "failed", "missing"]
@@ -43,5 +43,5 @@ class Record:
     simd: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return all but the arrays."""
+        """Return everything except the arrays."""
         return {name: value for name, value in vars(self).items() if name != "arrays"}

@@ -1,4 +1,4 @@
-"""What a sweep gives back."""
+"""The results of a sweep."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, overload
 
 import numpy as np
 
-from spikelet.experiments import tables
+from spikelet.experiments import hdf5, tables
+from spikelet.experiments.dataset import to_dataset
 from spikelet.experiments.grid import Run
 from spikelet.experiments.journal import Entry
 from spikelet.experiments.record import Arrays, Record
@@ -17,14 +18,14 @@ __all__ = ["RunResult", "SweepResult"]
 
 
 class RunResult:
-    """A run and what it returned. Arrays of a stored one are read when they are asked for.
+    """A run and its results. Arrays of a stored run are read on access.
 
     Parameters
     ----------
     run : Run
         Its parameters, seed, replicate and key.
     found : Record or Entry
-        What is known of it, or where that is.
+        Its record, or the place of the record in a store.
     """
 
     def __init__(self, run: Run, found: Record | Entry) -> None:
@@ -34,7 +35,7 @@ class RunResult:
 
     @property
     def record(self) -> Record:
-        """Status, error, traceback, seconds, scalars, all arrays, and where it ran."""
+        """Status, error, traceback, seconds, scalars, all arrays, and the machine."""
         return _read(self._found)
 
     @property
@@ -59,7 +60,7 @@ class RunResult:
 
     @property
     def traceback(self) -> str | None:
-        """Where it came from."""
+        """The traceback of a failed run."""
         return self._short.traceback
 
     @property
@@ -68,7 +69,7 @@ class RunResult:
         return self.record.arrays
 
     def __getitem__(self, name: str) -> Any:
-        """Return a scalar or an array that the function returned."""
+        """Return a scalar or an array by name."""
         if name in self._short.scalars:
             return self._short.scalars[name]
         arrays = _read(self._found, (name,)).arrays
@@ -87,20 +88,20 @@ def _read(found: Record | Entry, arrays: Collection[str] | None = None) -> Recor
 
 
 class SweepResult(Sequence[RunResult]):
-    """Runs of a sweep in the order of its grid. Made by `spikelet.sweep` and `spikelet.load_sweep`.
+    """The runs of a sweep in the order of its grid, as returned by `spikelet.sweep` and `spikelet.load_sweep`.
 
-    Indexing gives a `RunResult`: ``result[3]["rate"]``. Arrays of a stored sweep are read when they are asked for.
+    Indexing gives a `RunResult`: ``result[3]["rate"]``. Arrays of a stored sweep are read on access.
 
     Parameters
     ----------
     runs : sequence of Run
-        In order.
+        The runs, in order.
     records : mapping of key to Record or Entry
-        Results, or where they are.
+        Records, or their places in a store.
     fixed : sequence of str
-        Parameters that are no dimension.
+        Parameters that are not dimensions.
     broken : str, optional
-        Why runs are missing.
+        Reason why runs are missing.
     """
 
     def __init__(
@@ -123,7 +124,7 @@ class SweepResult(Sequence[RunResult]):
     @overload
     def __getitem__(self, index: slice) -> SweepResult: ...
     def __getitem__(self, index: int | slice) -> RunResult | SweepResult:
-        """Return a run, or several as a result of their own."""
+        """Return a run, or a slice as a `SweepResult`."""
         if isinstance(index, slice):
             return SweepResult(self.runs[index], self._records, self.fixed, self._broken)
         run = self.runs[index]
@@ -133,7 +134,7 @@ class SweepResult(Sequence[RunResult]):
         return (self[k] for k in range(len(self)))
 
     def arrays(self, name: str) -> list[np.ndarray[Any, Any] | None]:
-        """Return an array of each run, None for a run without it.
+        """Return the array of a given name of each run, None for a run without it.
 
         Parameters
         ----------
@@ -150,21 +151,21 @@ class SweepResult(Sequence[RunResult]):
 
     @property
     def table(self) -> Any:
-        """Parameters, seed, status and scalars of all runs; the same bits however the sweep was run.
+        """Parameters, seed, status and scalars of all runs; bit-identical however the sweep was run.
 
-        A pandas DataFrame if pandas is installed, otherwise a dict of columns. A result that is called as a parameter
-        or another column has "result." before its name.
+        A pandas DataFrame if pandas is installed, otherwise a dict of columns. A result with the name of a parameter or
+        of another column gets the prefix "result.".
         """
         return tables.frame(tables.columns(self.runs, self._shorts()))
 
     @property
     def timing(self) -> Any:
-        """Seconds within the function, host, version of spikelet and SIMD level of all runs, as `table`."""
+        """Seconds in the function, host, version of spikelet and SIMD level of all runs, in the form of `table`."""
         return tables.frame(tables.timing(self.runs, self._shorts()))
 
     @property
     def failed(self) -> Any:
-        """Those rows of `table` whose runs have failed, with tracebacks."""
+        """The rows of `table` whose runs failed, with tracebacks."""
         pairs = zip(self.runs, self._shorts(), strict=True)
         chosen = [(run, record) for run, record in pairs if record.status == "failed"]
         runs, records = [run for run, _ in chosen], [record for _, record in chosen]
@@ -175,30 +176,34 @@ class SweepResult(Sequence[RunResult]):
     def to_xarray(self) -> Any:
         """Return an `xarray.Dataset` whose dimensions are the parameters and "replicate".
 
-        It has the scalars, and those arrays that have the same shape in all runs that are done: spikes are not among
-        them. Runs that failed are NaN, or None.
+        It contains the scalars, and the arrays that have the same shape in all runs that are done, which excludes
+        spikes. Values of failed runs are NaN or None.
 
         Raises
         ------
         ValueError
             If the runs are not all combinations of their parameters' values.
         """
-        from spikelet.experiments.dataset import to_dataset  # noqa: PLC0415  # only where it is used
-
-        return to_dataset(self)
+        records = self._shorts()
+        done = (
+            run for run, record in zip(self.runs, records, strict=True) if record.status == "done"
+        )
+        first = next(done, None)
+        names = () if first is None else tuple(self._found(first.key).arrays)
+        return to_dataset(self.runs, records, self.fixed, names, self.arrays)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write one HDF5 file with all runs; it replaces the file of that name when it is complete.
+        """Write all runs to one HDF5 file; the file is replaced atomically.
 
         Parameters
         ----------
         path : path
-            File. It has a group for each run, ``runs/00000``, whose attributes are parameters, seed, scalars, status,
-            version, SIMD level and host, and whose datasets are the arrays; and the columns of `table` in ``table``.
+            File to write. It has a group for each run, ``runs/00000``, whose attributes are parameters, seed, scalars,
+            status, version, SIMD level and host, and whose datasets are the arrays; ``table`` holds the columns of
+            `table`.
         """
-        from spikelet.experiments.hdf5 import save  # noqa: PLC0415  # only where it is used
-
-        save(self, path)
+        records = (one.record for one in self)
+        hdf5.save(self.runs, records, tables.columns(self.runs, self._shorts()), path)
 
     @property
     def complete(self) -> bool:

@@ -1,4 +1,4 @@
-"""The worker's side: call the function, keep what it returns."""
+"""The worker's side of a sweep: call the function, and keep its results."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from spikelet._core import __version__, simd_level
 from spikelet.experiments.grid import Run
 from spikelet.experiments.journal import Pieces, pack
 from spikelet.experiments.record import Record
-from spikelet.experiments.returned import results
+from spikelet.experiments.return_values import scalars_and_arrays
 from spikelet.experiments.store import Place
 from spikelet.ranks import alone
 
 __all__ = ["perform", "run_batch"]
 
 Outcome = tuple[str, float, Record | None]
-"""Status, seconds, and the record if it is not in the store."""
+"""Status, seconds, and the record unless it is in the store."""
 
 
 def perform(
@@ -35,33 +35,33 @@ def perform(
     Parameters
     ----------
     function : callable
-        Of the parameters and a seed.
+        Function of the parameters and a seed.
     run : Run
-        Which.
+        The run.
     threads : int, optional
-        Of a network that does not say; by default its own choice.
+        Number of threads of networks that do not set it themselves; by default their own choice.
     copy : bool
-        Copy arrays: the next run may write into the same ones.
+        Copy arrays, since the next run may write to the same ones.
 
     Returns
     -------
     Record, Pieces
-        "done" or "failed", and what is to be written. KeyboardInterrupt goes through.
+        A record with the status "done" or "failed", and the pieces to write. KeyboardInterrupt propagates.
     """
     start = time.perf_counter()
     about: dict[str, Any] = {}
     try:
-        with _threads(threads), alone():  # the ranks of an executor do different runs
-            value = _returned(function, run)
+        with _threads(threads), alone():  # the ranks of an executor compute different runs
+            value = _call(function, run)
         about = _about(start)
-        scalars, arrays = results(value)
+        scalars, arrays = scalars_and_arrays(value)
         if copy:
             arrays = {name: array.copy(order="K") for name, array in arrays.items()}
         record = Record("done", scalars, arrays, **about)
         return record, pack(run, record)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # noqa: BLE001  # the other runs go on; also if this one cannot be written
+    except BaseException as error:  # noqa: BLE001  # other runs go on, even if this one cannot be written
         record = _failed(error, about or _about(start))
         return record, pack(run, record)
 
@@ -73,25 +73,25 @@ def run_batch(
     place: Place | None,
     batch: int,
 ) -> list[Outcome]:
-    """Do some runs, one after the other; all that is told of is on the disk.
+    """Compute several runs one after another; all runs that are returned are on disk.
 
     Parameters
     ----------
     function : callable or bytes
-        Pickled if bytes.
+        The function; bytes are a pickled function.
     runs : sequence of Run
-        Which.
+        The runs.
     threads : int, optional
-        As `perform` has it.
+        As for `perform`.
     place : Place, optional
-        Where to store; if it is not seen here, records go back.
+        The store; if it is not visible on this machine, records are returned.
     batch : int
-        Number of these runs in the sweep. An executor may hand them to another worker when one has died.
+        Number of this batch in the sweep. An executor may give it to another worker after one has died.
 
     Returns
     -------
     list of Outcome
-        In the order of runs.
+        Outcomes in the order of the runs.
     """
     call = _unpickled(function) if isinstance(function, bytes) else function
     store = place.seen() if place is not None else None
@@ -115,8 +115,8 @@ def run_batch(
     return outcomes
 
 
-def _returned(function: Callable[..., Any], run: Run) -> Any:
-    """Call the function; a child that it forked ends here, or it would do the other runs too."""
+def _call(function: Callable[..., Any], run: Run) -> Any:
+    """Call the function; a child process that it forked ends here, or it would compute the other runs too."""
     process, status = os.getpid(), 1
     try:
         value = function(**run.parameters, seed=run.seed)
@@ -142,16 +142,16 @@ def _about(start: float) -> dict[str, Any]:
 def _failed(error: BaseException, about: dict[str, Any]) -> Record:
     trace = sys.exc_info()[2]
     try:
-        told = "".join(traceback.format_exception_only(error)).strip()
+        text = "".join(traceback.format_exception_only(error)).strip()
         where = traceback.format_exc()
-    except Exception:  # noqa: BLE001  # it cannot be shown: a SyntaxError of odd arguments, notes that raise
-        told = f"{type(error).__name__}: <cannot be shown>"
-        where = "".join(traceback.format_tb(trace)) + told
-    return Record("failed", error=_readable(told), traceback=_readable(where), **about)
+    except Exception:  # noqa: BLE001  # it cannot be formatted: a SyntaxError with odd arguments, notes that raise
+        text = f"{type(error).__name__}: <cannot be shown>"
+        where = "".join(traceback.format_tb(trace)) + text
+    return Record("failed", error=_readable(text), traceback=_readable(where), **about)
 
 
 def _readable(text: str) -> str:
-    """Return what every file can hold."""
+    """Return text that every file format can store."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -163,7 +163,7 @@ def _unpickled(function: bytes) -> Callable[..., Any]:
 
 @contextlib.contextmanager
 def _threads(threads: int | None) -> Iterator[None]:
-    """Tell networks how many threads to use, as `Network` understands it."""
+    """Set the default number of threads of networks, through OMP_NUM_THREADS."""
     before = os.environ.get("OMP_NUM_THREADS")
     if threads is None or before == str(threads):
         yield

@@ -1,4 +1,4 @@
-"""Hand runs to workers, and again if a worker dies."""
+"""Distribute runs to workers, and repeat them if a worker dies."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from spikelet.experiments.run import Outcome
 __all__ = ["schedule"]
 
 BATCH_SECONDS = 1.0
-"""How long a worker works until it is heard of again."""
+"""Target duration of a batch, after which a worker reports [s]."""
 
 DOUBTFUL = 2
-"""How often all workers may die before a single run is done until it is asked whether they live without one."""
+"""Number of times all workers may die before any run is done; then an empty batch tests whether they can live."""
 
 Submit = Callable[[list[Run]], "Future[list[Outcome]]"]
 Take = Callable[[Run, Outcome], None]
@@ -31,35 +31,35 @@ def schedule(
     take: Take,
     stored: Callable[[], Mapping[str, str]],
 ) -> str | None:
-    """Do all runs.
+    """Compute all runs.
 
-    A run that was there when a worker died is repeated by itself, then with no other run at its side, so that there
-    is no doubt who it was; then it is given up.
+    A run that was in progress when a worker died is repeated in a batch of its own, and then with no other run in
+    progress, so that the cause is certain; if the worker dies again, the run has failed.
 
     Parameters
     ----------
     pool : Pool
-        Where.
+        The workers.
     runs : iterable of Run
-        Which.
+        The runs.
     submit : callable
         Starts a batch of runs.
     take : callable
-        Gets each run with its outcome, in the order of finishing.
+        Receives each run with its outcome, in the order in which they finish.
     stored : callable
-        Returns the statuses of runs that workers have stored, by their keys.
+        Returns the statuses of the runs that workers have stored, by key.
 
     Returns
     -------
     str or None
-        Why the rest of the runs was not done, if it was not.
+        Why the remaining runs were not computed, or None if all were.
 
     Raises
     ------
     RuntimeError
-        If workers die without a run too.
+        If workers die without computing any run.
     OSError
-        If a worker cannot store what it has.
+        If a worker cannot store its results.
     """
     fresh, suspects = deque(runs), deque[Run]()
     flying: dict[Future[list[Outcome]], list[Run]] = {}
@@ -70,7 +70,7 @@ def schedule(
         flying[submit(batch)] = batch
 
     def fill() -> None:
-        # Two batches a worker, so that none waits for the next one. They get smaller towards the end.
+        # Two batches per worker, so that none waits for the next one; batches get smaller towards the end.
         workers = pool.workers
         room = 2 * workers - len(flying)
         while suspects and room > 0:
@@ -105,10 +105,10 @@ def schedule(
             lost = [error for error in errors.values() if error is not None and pool.lost(error)]
             broken = lost and pool.breaks
             going = True
-            if broken:  # all of them end now, some of them well
+            if broken:  # all futures end now, some of them successfully
                 errors = {future: _error(future) for future in wait(flying).done}
                 n_broken += 1
-                going = pool.restart()  # from here on nobody stores what was not there a moment ago
+                going = pool.restart()  # from here on no old worker stores anything
             for future, error in errors.items():
                 batch = flying.pop(future)
                 if error is None:
@@ -125,7 +125,7 @@ def schedule(
             if not going:
                 return f"{type(lost[0]).__name__}: {lost[0]}"
             if broken and n_broken % DOUBTFUL == 0 and not n_done and (error := _error(submit([]))):
-                msg = f"sweep: workers die before they begin any run ({error})"
+                msg = f"sweep: workers die before they start any run ({error})"
                 raise RuntimeError(msg) from error
     except BaseException:
         for future in flying:
@@ -137,5 +137,5 @@ def schedule(
 def _error(future: Future[Any]) -> BaseException | None:
     try:
         return future.exception()
-    except CancelledError as error:  # by someone else
-        return RuntimeError(f"the executor has cancelled runs ({error!r})")
+    except CancelledError as error:  # cancelled by someone else
+        return RuntimeError(f"the executor cancelled runs ({error!r})")

@@ -1,15 +1,15 @@
-"""A folder of finished runs: each there whole or not at all.
+"""A folder of finished runs, each of which is stored completely or not at all.
 
 ::
 
-    sweep.json                                   what is swept: function, seed, format
+    sweep.json                                   the sweep: function, seed, format
     plan.json                                    all runs, in the order of the grid
-    runs/<session>-<batch>-<attempt>.runs        what a worker has done in a second, see `journal`
-    runs/session                                 the one that is going on
-    lock                                         of who is at it
+    runs/<session>-<batch>-<attempt>.runs        about a second of a worker's runs, see `journal`
+    runs/session                                 the current session
+    lock                                         held by the sweep that uses the store
 
-A session begins and ends with a change of the folder of runs. So all that is in it is seen then, also where a file
-system of the network remembers what was there a minute ago.
+A session begins and ends with a change to the folder of runs, which invalidates caches of network file systems, so that
+all its files are visible.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ __all__ = ["Place", "Store"]
 
 FORMAT = "spikelet sweep 1"
 _SUFFIX = ".runs"
-_held: dict[str, object] = {}  # a lock of POSIX does not keep out its own process
+_held: dict[str, object] = {}  # POSIX locks do not exclude the process that holds them
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a store is, for workers that may see the folder or not.
+    """The place of a store, for workers that may or may not see the folder.
 
     Parameters
     ----------
     folder : str
         Absolute path.
     identity : str
-        Of the store: another machine may have another folder of that name.
+        Identity of the store, since another machine may have another folder of that name.
     session : str
-        Of the sweep that is going on.
+        The current session.
     """
 
     folder: str
@@ -58,7 +58,7 @@ class Place:
     session: str
 
     def seen(self) -> Store | None:
-        """Return the store if it is visible here."""
+        """Return the store if it is visible on this machine."""
         store = Store(Path(self.folder))
         try:
             return store if store.description()["id"] == self.identity else None
@@ -66,14 +66,14 @@ class Place:
             return None
 
     def require_current(self) -> None:
-        """Raise RuntimeError if the sweep is over, or another one goes on: this worker has outlived its own."""
+        """Raise RuntimeError if this worker has outlived its sweep: it is over, or another one is running."""
         try:
-            with open(f"{self.folder}/runs/session", "rb", buffering=0) as file:  # noqa: PTH123  # a fifth of the time
+            with open(f"{self.folder}/runs/session", "rb", buffering=0) as file:  # noqa: PTH123  # five times as fast as Path.read_bytes
                 session = file.read()
         except FileNotFoundError:
             session = b""
         if session != self.session.encode():
-            msg = f"another sweep has taken over the store {self.folder!r}, or its own is over"
+            msg = f"another sweep has taken over the store {self.folder!r}, or this sweep is over"
             raise RuntimeError(msg)
 
 
@@ -89,33 +89,33 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.runs = folder / "runs"
-        self._ended: dict[str, list[Entry]] = {}  # files that will not change
+        self._ended: dict[str, list[Entry]] = {}  # complete files, which do not change
 
-    # What it belongs to -------------------------------------------------------------------------------------------
+    # The description -------------------------------------------------------------------------------------------
 
     def exists(self) -> bool:
-        """Tell whether there is a store."""
+        """Return whether the store exists."""
         return (self.folder / "sweep.json").is_file()
 
     def description(self) -> dict[str, Any]:
-        """Return what is swept; a ValueError tells of what is no store."""
+        """Return the description of the sweep; raise ValueError if the folder is not a store."""
         try:
             data = json.loads((self.folder / "sweep.json").read_bytes())
         except FileNotFoundError:
-            fail("sweep", "store", str(self.folder), "must be a folder that a sweep made")
+            fail("sweep", "store", str(self.folder), "must be the store of a sweep")
         except ValueError as error:
-            raise _damaged(self.folder / "sweep.json", error, "take another folder") from None
+            raise _damaged(self.folder / "sweep.json", error, "use another folder") from None
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             found = data.get("format") if isinstance(data, dict) else data
-            fail("sweep", "store", found, f"must have the format {FORMAT!r}")
+            fail("sweep", "store", found, f"must have the format {FORMAT!r}", got="format")
         for key in ("id", "function", "source", "seed"):
             if key not in data:
                 lack = f"it has no {key!r}"
-                raise _damaged(self.folder / "sweep.json", lack, "take another folder")
+                raise _damaged(self.folder / "sweep.json", lack, "use another folder")
         return data
 
     def create(self, function: Callable[..., Any], seed: int) -> None:
-        """Make an empty store."""
+        """Create an empty store."""
         write(
             self.folder / "sweep.json",
             json.dumps(
@@ -132,7 +132,7 @@ class Store:
         )
 
     def check(self, function: Callable[..., Any], seed: int) -> None:
-        """Refuse the runs of another function or seed."""
+        """Check that the store belongs to this function and seed."""
         found = self.description()
         for what, own in (("function", name_of(function)), ("seed", seed)):
             if found[what] != own:
@@ -141,35 +141,37 @@ class Store:
                     f"{found[what]!r}, not {own!r}"
                 )
                 raise ValueError(msg)
-        # A function that was sent to a worker has lost its source, but not its code.
+        # A function that was sent to a worker has lost its source, but not its byte code.
         digests = digests_of(function)
         both = [what for what, digest in digests.items() if digest and found.get(what)]
         if both and digests[both[0]] != found[both[0]]:
             warnings.warn(
                 f"the code of {name_of(function)} has changed since the store "
-                f"{str(self.folder)!r} was made; runs in it are kept as they are",
+                f"{str(self.folder)!r} was made; the stored runs are kept",
                 UserWarning,
                 stacklevel=3,
             )
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the store; the lock ends with this process, however it does.
+        """Lock the store; the lock ends with this process, however it ends.
 
         Raises
         ------
         ValueError
-            If someone else is at it.
+            If another sweep uses the store.
         """
         if self.folder.is_dir() and not self.exists():
             foreign = {path.name for path in self.folder.iterdir()} - {"lock", "runs"}
             if any(not name.startswith(TEMPORARY) for name in foreign):
-                fail("sweep", "store", str(self.folder), "must be new, empty or a sweep's")
+                fail(
+                    "sweep", "store", str(self.folder), "must be new, empty or the store of a sweep"
+                )
         self.runs.mkdir(parents=True, exist_ok=True)
         sync(self.folder.parent)
         busy = "must not be in use by another sweep"
         path, own = str(self.folder.resolve()), object()
-        try:  # and do not open the lock of one's own: closing it would release it
+        try:  # a second descriptor must not be opened: closing it would release the lock
             if _held.setdefault(path, own) is not own:
                 fail("sweep", "store", str(self.folder), busy)
             with (self.folder / "lock").open("a+b") as file:
@@ -177,18 +179,18 @@ class Store:
                     fail("sweep", "store", str(self.folder), busy)
                 self._clean()
                 yield
-        finally:  # without a call, after which Ctrl-C may come
+        finally:  # without a function call, after which Ctrl-C might strike
             if path in _held and _held[path] is own:
                 del _held[path]
 
     def _clean(self) -> None:
-        """Remove what was begun and is not finished."""
+        """Remove unfinished files."""
         for folder in (self.folder, self.runs):
             for left in folder.glob(f"{TEMPORARY}*"):
                 left.unlink(missing_ok=True)
 
     def begin(self) -> Place:
-        """Start a session: workers of earlier ones, if any are left, start no further run."""
+        """Start a session; workers of earlier sessions start no further runs."""
         numbers = (name.partition("-")[0] for name in os.listdir(self.runs))  # noqa: PTH208
         number = 1 + max((int(n) for n in numbers if n.isdecimal()), default=0)
         session = f"{number:06d}-{uuid.uuid4().hex[:8]}"
@@ -197,13 +199,13 @@ class Store:
         return place
 
     def end(self) -> None:
-        """End the session: nobody stores anything any more."""
+        """End the session; its workers store nothing more."""
         (self.runs / "session").unlink()
 
     # The plan -----------------------------------------------------------------------------------------------------
 
     def set_plan(self, runs: Iterable[Run], fixed: Iterable[str]) -> None:
-        """Keep the order of the runs; those of earlier plans come last."""
+        """Store the order of the runs; runs of earlier plans come last."""
         merged = {run.key: run for run in runs}
         for run in self.plan()[0]:
             merged.setdefault(run.key, run)
@@ -213,21 +215,21 @@ class Store:
         write(self.folder / "plan.json", text)
 
     def plan(self) -> tuple[list[Run], list[str]]:
-        """Return all runs that were ever asked for, and the names of fixed parameters."""
+        """Return all runs that were ever planned, and the names of fixed parameters."""
         file = self.folder / "plan.json"
         try:
             data = json.loads(file.read_bytes())
             return [Run.from_json(run) for run in data["runs"]], list(data["fixed"])
-        except FileNotFoundError:  # stopped before there was one
+        except FileNotFoundError:  # stopped before it was written
             return [], []
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            advice = "delete it, and a sweep writes it anew"
+            advice = "delete it to have a sweep write it again"
             raise _damaged(file, error, advice) from None
 
     # Runs ---------------------------------------------------------------------------------------------------------
 
     def journal(self, session: str, batch: int) -> tuple[Journal, dict[str, str]]:
-        """Begin the file of a batch; return it, and the statuses of runs that a worker did before it died."""
+        """Start the file of a batch; also return the statuses of runs that a worker finished before it died."""
         there: dict[str, str] = {}
         for attempt in itertools.count():
             path = self.runs / f"{session}-{batch:06d}-{attempt}{_SUFFIX}"
@@ -237,9 +239,9 @@ class Store:
         raise AssertionError
 
     def entries(self, session: str = "") -> dict[str, Entry]:
-        """Return all runs that are there by key, or those of a session. What came later replaces a failed run."""
+        """Return all stored runs by key, or those of a session. A later run replaces a failed one."""
         found: dict[str, Entry] = {}
-        for name in sorted(os.listdir(self.runs)):  # noqa: PTH208  # in the order of sessions
+        for name in sorted(os.listdir(self.runs)):  # noqa: PTH208  # in order of session
             if name.startswith(session) and name.endswith(_SUFFIX):
                 for entry in self._entries_of(name):
                     before = found.setdefault(entry.run["key"], entry)
@@ -248,7 +250,7 @@ class Store:
         return found
 
     def statuses(self, session: str = "") -> dict[str, str]:
-        """Return "done" or "failed" by key of what `entries` returns."""
+        """Return the statuses ("done" or "failed") of all stored runs by key, or those of a session."""
         return {key: entry.record.status for key, entry in self.entries(session).items()}
 
     def _entries_of(self, name: str) -> list[Entry]:
@@ -268,11 +270,11 @@ def _damaged(path: Path, error: object, advice: str) -> ValueError:
 
 def _lock(descriptor: int) -> bool:
     try:
-        import fcntl  # noqa: PLC0415  # not on Windows, where the later one of two sweeps stops the workers of the other
+        import fcntl  # noqa: PLC0415  # not on Windows, where the later of two sweeps stops the workers of the earlier one
     except ImportError:
         return True
     try:
-        # Of the process, not of the open file: workers that were forked do not hold it on.
+        # lockf, unlike flock, belongs to the process: forked workers do not keep the lock.
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return False

@@ -1,4 +1,4 @@
-"""A function over a grid of parameters and seeds."""
+"""Run a function over a grid of parameters and seeds."""
 
 from __future__ import annotations
 
@@ -45,54 +45,55 @@ def sweep(
 ) -> SweepResult:
     """Call a function for all points of a grid, with several seeds each, on all cores.
 
-    Seeds, keys and results of a run depend on its own parameters, its replicate and `seed` only: not on what else is
-    in the grid, on the executor, the number of workers or the order of finishing.
+    The seed, key and results of a run depend only on its own parameters, its replicate and `seed`: not on the rest of
+    the grid, the executor, the number of workers or the order in which runs finish.
 
     Parameters
     ----------
     fn : callable
-        Called as ``fn(**parameters, seed=seed)``. Returns a dict of scalars, strings, arrays, recorders and dicts of
-        such, or one of them. A recorder is turned into arrays at once: ``name.times`` and ``name.ids``, or
-        ``name.values``. An exception fails its run and no other, and so does a result that cannot be kept.
+        Called as ``fn(**parameters, seed=seed)``. It returns a dict of scalars, strings, arrays, recorders and dicts
+        of these, or one such value. A recorder is converted to arrays: ``name.times`` and ``name.ids``, or
+        ``name.values``. A run fails if it raises an exception or its result cannot be stored; other runs go on.
     grid : dict of lists, list of dicts, or DataFrame
-        All combinations of the lists, the last one fastest; or one dict or row a point. Values are numbers, strings,
-        bools, None and tuples of such; 1 and 1.0 are different values.
+        All combinations of the lists, the last one varying fastest; or one dict or row for each point. Values are
+        numbers, strings, bools, None and tuples of these; 1 and 1.0 are different values.
     seeds : int or sequence of int
-        Number of replicates of each point, whose seeds (32 bits) are drawn with Philox, the key being `seed` and the
-        counter the SHA-256 of parameters and replicate; or the seeds themselves.
+        Number of replicates of each point, whose seeds (32 bits) come from Philox with `seed` as the key and the
+        SHA-256 of parameters and replicate as the counter; or the seeds themselves.
     seed : int
-        Of the replicates' seeds.
+        Seed from which the seeds of the replicates are derived.
     fixed : dict, optional
         Parameters that are the same for all points.
     executor : "joblib", "dask", "serial", distributed.Client or an object with ``submit``
-        Processes of this machine by joblib's loky or by a Dask LocalCluster; this process; the workers of a client;
-        any executor as in concurrent.futures, such as ``mpi4py.futures.MPIPoolExecutor``.
+        Processes on this machine, by joblib's loky or a Dask LocalCluster; this process; the workers of a client; or
+        any executor with the interface of concurrent.futures, such as ``mpi4py.futures.MPIPoolExecutor``.
     workers : int, optional
-        Number of processes; by default that of the cores, or of the executor's workers. Those of a client of Dask
-        are counted again every second.
+        Number of processes; by default the number of cores, or of the executor's workers. The workers of a Dask
+        client are counted again every second.
     threads : int, optional
-        Of a network in a run, unless it says so itself (by OMP_NUM_THREADS): 1 by default, all cores with "serial".
+        Default number of threads of networks in a run (by OMP_NUM_THREADS): 1, or all cores with "serial".
     store : path, optional
-        Folder in which each finished run is kept at once. A sweep that was stopped, by whatever, goes on there.
+        Folder in which each run is stored as soon as it is finished. An interrupted sweep resumes from it.
     resume : bool
-        Go on in a store that exists. If False, it is refused.
+        Resume from an existing store. If False, an existing store is an error.
     retry_failed : bool
-        Do failed runs of the store again.
+        Repeat failed runs of the store.
     progress : bool or callable
-        Show a bar (needs rich), or call ``progress(done, failed, remaining)`` now and then.
+        Show a progress bar (needs rich), or call ``progress(done, failed, remaining)`` as runs finish.
 
     Returns
     -------
     SweepResult
-        All runs in the order of the grid. Runs have the status "missing" after a warning if an executor that was
-        given has broken; resume then.
+        All runs in the order of the grid. If a given executor broke, there is a warning, and runs that were not
+        computed have the status "missing"; resume the sweep to compute them.
 
     Raises
     ------
     ValueError, TypeError
-        If arguments do not fit, or the store belongs to another function or seed, or is in use; nothing is run then.
+        If an argument breaks its rule, or the store belongs to another function or seed, or is in use; nothing has
+        been run then.
     KeyboardInterrupt
-        After Ctrl-C; what is finished is in the store.
+        After Ctrl-C; finished runs are in the store.
 
     Examples
     --------
@@ -127,10 +128,10 @@ def sweep(
     fresh = not kept.exists()
     if not fresh:
         if not resume:
-            fail("sweep", "store", str(kept.folder), "must be new if resume is False")
+            fail("sweep", "store", str(kept.folder), "must not exist if resume is False")
         kept.check(fn, int(seed))
     with kept.locked(), _reporting(progress, len(runs)) as report:
-        if fresh and kept.exists():  # made by another sweep in this moment
+        if fresh and kept.exists():  # created by another sweep in the meantime
             kept.check(fn, int(seed))
         elif fresh:
             kept.create(fn, int(seed))
@@ -151,7 +152,7 @@ def sweep(
             def journal() -> Journal:
                 return stack.enter_context(kept.journal(place.session, 0)[0])
 
-            def keep(run: Run, record: Record) -> None:  # of a worker that does not see the store
+            def keep(run: Run, record: Record) -> None:  # for workers that do not see the store
                 journal().add(pack(run, record))
                 journal().sync()
 
@@ -161,17 +162,17 @@ def sweep(
 
 
 def load_sweep(store: str | os.PathLike[str]) -> SweepResult:
-    """Return what is in the store of a sweep, without running anything.
+    """Load the runs in the store of a sweep, without running anything.
 
     Parameters
     ----------
     store : path
-        Folder.
+        Folder of the store.
 
     Returns
     -------
     SweepResult
-        All runs that were ever asked for there, those of the last sweep first; some may be missing.
+        All runs that were ever planned for this store, those of the last sweep first; some may be missing.
     """
     kept = Store(Path(store).absolute())
     kept.description()
@@ -212,7 +213,7 @@ def _run_all(
         )
     if why is not None:
         warnings.warn(
-            f"the executor has broken, and runs are missing ({why}); resume the sweep with a new one",
+            f"the executor broke, and runs are missing ({why}); resume the sweep with a new executor",
             RuntimeWarning,
             stacklevel=3,
         )

@@ -1,4 +1,4 @@
-"""Tables of runs: a column a parameter, a column a scalar result."""
+"""Tables of runs, with a column for each parameter and each scalar result."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from spikelet._util.tables import table as text_table
 from spikelet.experiments.grid import COLUMNS, Run
 from spikelet.experiments.record import Record
 
@@ -16,12 +17,12 @@ Column = list[Any]
 
 
 def names(runs: Sequence[Run]) -> list[str]:
-    """Return the names of all parameters in the order of appearance."""
+    """Return the names of all parameters in order of appearance."""
     return list(dict.fromkeys(name for run in runs for name in run.parameters))
 
 
 def columns(runs: Sequence[Run], records: Sequence[Record]) -> dict[str, Column]:
-    """Return what is reproducible."""
+    """Return the reproducible columns: parameters, seeds, statuses and scalars."""
     parameters = names(runs)
     table: dict[str, Column] = {
         name: [run.parameters.get(name) for run in runs] for name in parameters
@@ -39,7 +40,7 @@ def columns(runs: Sequence[Run], records: Sequence[Record]) -> dict[str, Column]
 
 
 def timing(runs: Sequence[Run], records: Sequence[Record]) -> dict[str, Column]:
-    """Return what depends on the machine."""
+    """Return the columns that depend on the machine."""
     table: dict[str, Column] = {"key": [run.key for run in runs]}
     for name in ("seconds", "host", "version", "simd"):
         table[name] = [getattr(record, name) for record in records]
@@ -47,7 +48,7 @@ def timing(runs: Sequence[Run], records: Sequence[Record]) -> dict[str, Column]:
 
 
 def frame(table: Mapping[str, Column]) -> Any:
-    """Return a DataFrame, or without pandas a dict of arrays."""
+    """Return a DataFrame, or a dict of arrays if pandas is not installed."""
     arrays = {name: array(values) for name, values in table.items()}
     try:
         import pandas as pd  # type: ignore[import-untyped,import-not-found,unused-ignore]  # noqa: PLC0415  # an extra
@@ -58,13 +59,9 @@ def frame(table: Mapping[str, Column]) -> Any:
 
 def head(table: Any, rows: int = 10) -> str:
     """Return the first rows as text, without keys."""
-    lines = [[name, *map(_short, table[name][:rows])] for name in table if name != "key"]
-    widths = [max(map(len, column)) for column in lines]
-    cells = zip(*lines, strict=True)
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in cells
-    )
+    names = [name for name in table if name != "key"]
+    cells = [list(map(_short, table[name][:rows])) for name in names]
+    return text_table(names, list(zip(*cells, strict=True)))
 
 
 def _short(value: Any) -> str:
@@ -74,7 +71,7 @@ def _short(value: Any) -> str:
 
 
 def array(values: Sequence[Any]) -> np.ndarray[Any, Any]:
-    """Return a column: of integers, of numbers with NaN where there is none, of bools, or of objects."""
+    """Return a column as an array of bools, of integers, of floats (NaN where there is none), or of objects."""
     kinds = {type(value) for value in values if value is not None}
     if kinds == {bool} and None not in values:
         return np.array(values, dtype=bool)
@@ -82,4 +79,4 @@ def array(values: Sequence[Any]) -> np.ndarray[Any, Any]:
         return np.array(values, dtype=np.int64)
     if kinds and kinds <= {int, float} and all(abs(v) < 2**53 for v in values if type(v) is int):
         return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
-    return np.fromiter(values, dtype=object, count=len(values))  # a tuple is one value
+    return np.fromiter(values, dtype=object, count=len(values))  # a tuple is a single value

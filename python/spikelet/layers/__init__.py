@@ -1,11 +1,11 @@
-"""Layers of a `SpikingModel`: what lies between neurons, and the neurons.
+"""Layers of a `SpikingModel`: neurons, and the linear layers between them.
 
-Shapes are those of one sample, without batch and time: ``(C, H, W)`` for pictures, ``(N,)`` for vectors; arrays are laid
-out as in PyTorch. A layer is a frozen description; it knows the shape that it makes, and the core does the work.
+Shapes are those of one sample, without batch and time: ``(C, H, W)`` for images, ``(N,)`` for vectors; arrays are laid
+out as in PyTorch. A layer is an immutable description that knows the shape of its output; the core does the work.
 
 Linear layers (`Linear`, `Conv2d`, `AvgPool2d`, `AdaptiveAvgPool2d`, `Flatten`, `Add`, `Concat`, `Upsample`, `Affine`) have
-no memory: what they give at a step depends on their input at that step alone. Neurons (`IF`, `LIF`) integrate it. `ReLU` is
-a neuron that stays analog: it takes the mean of its input over all steps and is constant from then on.
+no memory: their output at a step depends on their input at that step alone. Neurons (`IF`, `LIF`) integrate it. `ReLU` is
+an analog neuron: it takes the mean of its input over all steps, and its output is constant.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What all layers have in common, and checks of their parameters."""
+"""The base class of layers, and checks of their parameters."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ Shape: TypeAlias = tuple[int, ...]
 Pair: TypeAlias = int | tuple[int, int]
 Floats: TypeAlias = NDArray[np.float64]
 
-MAX_SIZE = 1 << 16  # of a kernel, a stride, a factor
+MAX_SIZE = 1 << 16  # of kernels, strides and factors
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Layer:
-    """What all layers have in common."""
+    """Base class of all layers."""
 
-    inputs: ClassVar[int | None] = 1  # how many it takes; None: two or more
+    inputs: ClassVar[int | None] = 1  # number of inputs; None: two or more
 
     def output_shape(self, shapes: Sequence[Shape], name: str = "") -> Shape:
-        """Return the shape of one sample behind this layer.
+        """Return the output shape of this layer for one sample.
 
         Parameters
         ----------
         shapes : sequence of tuple of int
-            One for each input.
+            Shapes of the inputs.
         name : str
-            Of the layer in its model, for messages.
+            Name of the layer in its model, for error messages.
 
         Raises
         ------
         ValueError
-            If the layer cannot take such inputs.
+            If the layer cannot take these inputs.
         """
         where = f"{type(self).__name__} '{name}'" if name else type(self).__name__
         if self.inputs is not None and len(shapes) != self.inputs:
@@ -76,29 +76,35 @@ class Layer:
 
 
 def finite_array(where: str, argument: str, value: ArrayLike, dimensions: int) -> Floats:
-    """Return finite numbers in so many dimensions, at least one."""
+    """Return a non-empty array of finite numbers with exactly `dimensions` dimensions."""
     array = numbers(where, argument, value, dimensions=dimensions)
     if array.ndim != dimensions:
-        fail(where, argument, array.shape, f"must have {dimensions} dimensions; its shape")
+        fail(
+            where,
+            argument,
+            array.shape,
+            f"must have {dimensions} dimension{'s' * (dimensions > 1)}",
+            got="shape",
+        )
     if array.size == 0:
-        fail(where, argument, array.shape, "must not be empty; its shape")
+        fail(where, argument, array.shape, "must not be empty", got="shape")
     require(where, argument, array.ravel(), "finite")
     return np.array(array)
 
 
 def bias_of(where: str, bias: ArrayLike | None, n: int, argument: str = "bias") -> Floats | None:
-    """Return one value for each of n outputs, or None."""
+    """Return one value for each of n outputs, or None if `bias` is None."""
     if bias is None:
         return None
     array = finite_array(where, argument, bias, 1)
     if array.shape != (n,):
-        rule = f"must have one value for each of {n} outputs; its shape"
-        fail(where, argument, array.shape, rule)
+        rule = f"must have one value for each of {n} outputs"
+        fail(where, argument, array.shape, rule, got="shape")
     return array
 
 
 def pair(where: str, argument: str, value: Pair, low: int) -> tuple[int, int]:
-    """Return a vertical and a horizontal integer of at least `low`."""
+    """Return a vertical and a horizontal integer, both at least `low`."""
     if isinstance(value, (tuple, list)):
         if len(value) != 2:
             fail(where, argument, value, "must be one integer or two (vertical, horizontal)")
@@ -108,8 +114,8 @@ def pair(where: str, argument: str, value: Pair, low: int) -> tuple[int, int]:
     return n, n
 
 
-def picture(where: str, shape: Shape) -> tuple[int, int, int]:
-    """Return the shape of a picture."""
+def image_shape(where: str, shape: Shape) -> tuple[int, int, int]:
+    """Check that a shape is that of an image, and return it."""
     if len(shape) != 3:
         fail(where, "input shape", shape, "must be (channels, height, width)")
     return shape
@@ -118,7 +124,7 @@ def picture(where: str, shape: Shape) -> tuple[int, int, int]:
 def count_windows(
     where: str, n: int, kernel: int, stride: int, padding: tuple[int, int], dilation: int = 1
 ) -> int:
-    """Return how many windows fit into n elements and their padding."""
+    """Return the number of windows that fit into n elements with their padding."""
     span = n + sum(padding) - dilation * (kernel - 1) - 1
     if span < 0:
         fail(

@@ -1,4 +1,4 @@
-"""The graph of a layered model: named layers, each with the names of its inputs, in an order in which data can flow."""
+"""The graph of a layered model: named layers in topological order, each with the names of its inputs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from spikelet._util.checks import fail
-from spikelet.layers import Layer, Shape
+from spikelet.layers.base import Layer, Shape
 
 __all__ = ["INPUT", "Graph", "LayerLike", "Node"]
 
-INPUT = "input"  # the name by which layers refer to what the model is given
+INPUT = "input"  # the name of the model's input
 
 LayerLike: TypeAlias = "Layer | Node | tuple[str, Layer, Iterable[str]]"
 
@@ -23,7 +23,7 @@ class Node:
     Parameters
     ----------
     name : str
-        Unique in the graph.
+        Name, unique in the graph.
     layer : Layer
     inputs : tuple of str
         Names of earlier nodes, or ``"input"``.
@@ -35,21 +35,22 @@ class Node:
 
 
 class Graph:
-    """Layers in an order in which each comes after its inputs.
+    """Layers in topological order: each comes after its inputs.
 
     Parameters
     ----------
     layers : iterable of Layer, Node or (name, Layer, inputs)
-        A bare layer takes the one before it, the first one the model's input. The last layer is the output.
+        A bare layer takes the output of the layer before it, the first one the model's input. The last layer is
+        the output.
     where : str
-        What is being built, for messages.
+        What is being built, for error messages.
 
     Raises
     ------
     TypeError
-        If something is not a layer.
+        If an item is not a layer.
     ValueError
-        If names are not unique, an input is unknown, or a layer leads nowhere.
+        If names are not unique, an input is unknown, or the output of a layer is not used.
     """
 
     def __init__(self, layers: Iterable[LayerLike], where: str = "SpikingModel") -> None:
@@ -76,7 +77,7 @@ class Graph:
         used = {name for node in nodes for name in node.inputs}
         for node in nodes[:-1]:
             if node.name not in used:
-                fail(where, "layers", node.name, "must all lead to the last one; this one does not")
+                fail(where, "layers", node.name, "must all lead to the last one", got="unused")
         if INPUT not in used:
             fail(where, "layers", [n.name for n in nodes], "must use the input")
         self._by_name = {node.name: node for node in nodes}
@@ -99,17 +100,17 @@ class Graph:
         return self.nodes[-1]
 
     def shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        """Return the shape of one sample behind each layer, and of the input.
+        """Return the output shape of each layer for one sample, and the shape of the input.
 
         Parameters
         ----------
         input_shape : tuple of int
-            Of one sample.
+            Shape of one sample.
 
         Raises
         ------
         ValueError
-            If a layer cannot take what its inputs give; the message names it.
+            If a layer cannot take its inputs; the message names the layer.
         """
         shapes: dict[str, Shape] = {INPUT: tuple(input_shape)}
         for node in self.nodes:
@@ -119,7 +120,7 @@ class Graph:
         return shapes
 
     def upto(self, name: str) -> Graph:
-        """Return the part that leads to this layer, which becomes the output."""
+        """Return the subgraph that ends in this layer, which becomes the output."""
         needed = {name}
         for node in reversed(self.nodes):
             if node.name in needed:
@@ -127,13 +128,13 @@ class Graph:
         return Graph(node for node in self.nodes if node.name in needed)
 
     def replaced(self, changes: Mapping[str, Layer]) -> Graph:
-        """Return a graph with other layers of these names."""
+        """Return a graph in which the layers of these names are replaced."""
         return Graph(
             Node(node.name, changes.get(node.name, node.layer), node.inputs) for node in self.nodes
         )
 
     def consumers(self, name: str) -> list[Node]:
-        """Return the nodes that take this one's output."""
+        """Return the nodes that take the output of this one."""
         return [node for node in self.nodes if name in node.inputs]
 
 

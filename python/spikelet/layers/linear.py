@@ -14,8 +14,8 @@ from spikelet.layers.base import (
     bias_of,
     count_windows,
     finite_array,
+    image_shape,
     pair,
-    picture,
 )
 
 __all__ = ["Add", "Affine", "Concat", "Conv2d", "Flatten", "Linear", "Upsample"]
@@ -23,13 +23,13 @@ __all__ = ["Add", "Affine", "Concat", "Conv2d", "Flatten", "Linear", "Upsample"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Linear(Layer):
-    """Every output sums all inputs: ``y = W x + b``.
+    """A fully connected layer: ``y = W x + b``.
 
     Parameters
     ----------
     weight : array-like, [out, in]
     bias : array-like, [out], optional
-        Flows at every step.
+        Added at every step.
     """
 
     weight: Any
@@ -47,7 +47,7 @@ class Linear(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Conv2d(Layer):
-    """A convolution as PyTorch's: kernels slide over a picture that is padded with zeros.
+    """A convolution as in PyTorch: kernels slide over an image that is padded with zeros.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Conv2d(Layer):
     stride, dilation : int or (vertical, horizontal)
     padding : int, (vertical, horizontal) or (top, bottom, left, right)
     groups : int
-        Outputs of a group see the inputs of that group alone.
+        Number of groups; the outputs of a group see only the inputs of that group.
     """
 
     weight: Any
@@ -83,7 +83,7 @@ class Conv2d(Layer):
             fail(where, "groups", self.groups, f"must divide the {len(self.weight)} outputs")
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
-        c, h, w = picture(where, shapes[0])
+        c, h, w = image_shape(where, shapes[0])
         out, per_group, kh, kw = self.weight.shape
         if c != per_group * self.groups:
             fail(where, "input channels", c, f"must be {per_group * self.groups}")
@@ -97,7 +97,7 @@ class Conv2d(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Affine(Layer):
-    """A factor and a constant for each channel: ``y = scale x + shift``; BatchNorm that could not be folded.
+    """An affine map of each channel, ``y = scale x + shift``: BatchNorm that could not be folded.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ class Affine(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Flatten(Layer):
-    """A picture as a vector, channel by channel, row by row (PyTorch's order)."""
+    """Flatten an image to a vector, channel by channel and row by row (PyTorch's order)."""
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:  # noqa: ARG002
         return (math.prod(shapes[0]),)
@@ -128,7 +128,7 @@ class Flatten(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Add(Layer):
-    """The sum of two or more inputs of one shape: shortcuts of a ResNet."""
+    """The sum of two or more inputs of the same shape, as at the shortcuts of a ResNet."""
 
     inputs: ClassVar[int | None] = None
 
@@ -140,19 +140,19 @@ class Add(Layer):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Concat(Layer):
-    """Inputs side by side, along the channels."""
+    """Concatenate two or more inputs along the channels."""
 
     inputs: ClassVar[int | None] = None
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
         if len({s[1:] for s in shapes}) > 1 or len({len(s) for s in shapes}) > 1:
-            fail(where, "input shapes", tuple(shapes), "must be equal but for the channels")
+            fail(where, "input shapes", tuple(shapes), "must be equal except for the channels")
         return (sum(s[0] for s in shapes), *shapes[0][1:])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Upsample(Layer):
-    """Each pixel as a rectangle of equal pixels (nearest neighbour).
+    """Repeat each pixel as a rectangle of equal pixels (nearest-neighbour upsampling).
 
     Parameters
     ----------
@@ -165,5 +165,5 @@ class Upsample(Layer):
         self._set("scale_factor", pair(self._name(), "scale_factor", self.scale_factor, 1))
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
-        c, h, w = picture(where, shapes[0])
+        c, h, w = image_shape(where, shapes[0])
         return (c, h * self.scale_factor[0], w * self.scale_factor[1])

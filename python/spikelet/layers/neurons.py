@@ -1,4 +1,4 @@
-"""Neurons: analog, and spiking."""
+"""Analog and spiking neurons."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._util.checks import fail, integer, numbers, require
+from spikelet._util.checks import choice, fail, integer, numbers, require
 from spikelet.layers.base import Layer, Shape
 
 __all__ = ["IF", "LIF", "Neuron", "PredictiveIF", "ReLU"]
@@ -17,17 +17,17 @@ __all__ = ["IF", "LIF", "Neuron", "PredictiveIF", "ReLU"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ReLU(Layer):
-    """An analog neuron: ``max(0, x)`` of its mean input over the steps (less a `delay`), constant over all steps.
+    """An analog neuron: ``max(0, x)`` of its mean input over the steps (from `delay` on), constant over all steps.
 
-    In an ANN, all neurons are such. In a hybrid network a segment of them waits for the spikes of all steps.
+    All neurons of an ANN are of this kind. In a hybrid network, a segment of them waits for the spikes of all steps.
 
     Parameters
     ----------
     upper : float or [channels], optional
-        What the output is limited to (ReLU6: 6); > 0.
+        Upper limit of the output (6 for ReLU6); > 0.
     levels : int
-        With an upper limit L: round to the nearest of so many equal steps up to it, as the activation does with which QCFS
-        trains (Bu et al., ICLR 2022); 0: do not round.
+        With an upper limit, round to this number of equal steps up to it, as the activation of QCFS does (Bu et al., ICLR
+        2022); 0 does not round.
     """
 
     upper: Any = None
@@ -41,10 +41,10 @@ class ReLU(Layer):
             require(where, "upper", array, "finite and > 0")
             self._set("upper", np.array(array) if array.ndim else float(array))
         elif self.levels:
-            fail(where, "levels", self.levels, "must be 0 without an upper limit")
+            fail(where, "levels", self.levels, "must be 0 if there is no upper limit")
 
     def of(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Return the activations of inputs [N, channels, ...]."""
+        """Return the activations for inputs [N, channels, ...]."""
         y: NDArray[Any] = np.maximum(x, 0)
         if self.upper is None:
             return y
@@ -56,35 +56,39 @@ class ReLU(Layer):
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
         if np.ndim(self.upper) and len(self.upper) != shapes[0][0]:
             fail(
-                where, "upper", self.upper.shape, f"must be one number or {shapes[0][0]}; its shape"
+                where,
+                "upper",
+                self.upper.shape,
+                f"must be one number or {shapes[0][0]} numbers",
+                got="shape",
             )
         return shapes[0]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Neuron(Layer):
-    """What all spiking neurons of layered models have in common.
+    """Base class of the spiking neurons of layered models.
 
     Parameters
     ----------
     threshold : float, [channels] or one for each neuron
-        A neuron whose potential reaches it spikes; > 0.
+        A neuron spikes when its potential reaches the threshold; > 0.
     reset : "subtract" or "zero"
-        "subtract" takes the threshold off the potential, so what lies above it is kept: the residual membrane potential of
+        "subtract" subtracts the threshold from the potential, which keeps the excess: the residual membrane potential of
         RMP-SNN (Han, Srinivasan & Roy, CVPR 2020). "zero" sets it to `v_reset`.
     v_reset : float
-        Only for ``reset="zero"``; below the threshold.
+        Potential after a reset with ``reset="zero"``; below the threshold.
     v_init : float, [channels] or one for each neuron
-        The potential before the first step. Half of the threshold rounds the rate to the nearest instead of down.
+        Potential before the first step. Half the threshold rounds the rate to the nearest value instead of down.
     amplitude : float or [channels]
-        What a spike counts for those who receive it. With ``amplitude=threshold`` the mean output of a neuron is its mean
-        input, where that is between 0 and the threshold.
+        Value of a spike for the next layers. With ``amplitude=threshold`` the mean output of a neuron equals its mean
+        input, as long as that is between 0 and the threshold.
     code : "binary", "signed" or "differential"
-        "signed": a neuron below 0 that has sent more spikes than it took back takes one back with a spike of -1.
-        "differential" (Huang et al., ICML 2025): signed spikes tell how the mean input changes, not what it is.
+        "signed": a neuron whose potential falls below 0 cancels an earlier spike by a spike of -1. "differential" (Huang
+        et al., ICML 2025): signed spikes encode the change of the mean input, not the mean input.
     levels : int in 1 .. 8
-        More than 1: spikes of several sizes (threshold, threshold / 2, threshold / 4, ...), of which the largest that fits is
-        sent; only signed or differential.
+        Number of spike sizes (threshold, threshold / 2, threshold / 4, ...), of which the largest that fits is sent; more
+        than 1 needs signed or differential spikes.
     """
 
     threshold: Any = field(default=1.0, kw_only=False)
@@ -108,12 +112,10 @@ class Neuron(Layer):
         v_reset = numbers(where, "v_reset", self.v_reset, dimensions=0)
         require(where, "v_reset", v_reset, "finite")
         self._set("v_reset", float(v_reset))
-        if self.reset not in ("subtract", "zero"):
-            fail(where, "reset", self.reset, 'must be "subtract" or "zero"')
+        choice(where, "reset", self.reset, "subtract", "zero")
         if self.reset == "zero" and np.any(self.v_reset >= np.asarray(self.threshold)):
             fail(where, "v_reset", self.v_reset, "must lie below the threshold")
-        if self.code not in ("binary", "signed", "differential"):
-            fail(where, "code", self.code, 'must be "binary", "signed" or "differential"')
+        choice(where, "code", self.code, "binary", "signed", "differential")
         if self.code != "binary" and self.reset != "subtract":
             fail(where, "reset", self.reset, f'must be "subtract" with code="{self.code}"')
         self._set("levels", integer(where, "levels", self.levels, 1, 8))
@@ -130,18 +132,19 @@ class Neuron(Layer):
                     where,
                     argument,
                     value.shape,
-                    f"must be one number, or have the shape ({shape[0]},) or {shape}; its shape",
+                    f"must be one number, or have the shape ({shape[0]},) or {shape}",
+                    got="shape",
                 )
         return shape
 
     def coefficients(self) -> tuple[float, float]:
-        """Return decay and gain: at each step, ``v = decay * v + gain * input``."""
+        """Return decay and gain of a step, ``v = decay * v + gain * input``."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class IF(Neuron):
-    """Integrate-and-fire: ``v += input``, ``v >= threshold`` spikes."""
+    """An integrate-and-fire neuron: ``v += input``, and it spikes if ``v >= threshold``."""
 
     __doc__ = (__doc__ or "") + "\n\n" + (Neuron.__doc__ or "").split("\n\n", 1)[1]
 
@@ -152,9 +155,9 @@ class IF(Neuron):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LIF(Neuron):
-    r"""Leaky integrate-and-fire, integrated exactly: a constant input x drives it to :math:`x (1 - e^{-t/\tau})`.
+    r"""A leaky integrate-and-fire neuron, integrated exactly: a constant input x drives it to :math:`x (1 - e^{-t/\tau})`.
 
-    At each step ``v = decay * v + gain * input``, then ``v >= threshold`` spikes.
+    At each step ``v = decay * v + gain * input``, and the neuron spikes if ``v >= threshold``.
 
     Parameters
     ----------
@@ -163,10 +166,10 @@ class LIF(Neuron):
     dt : float
         Length of a step [ms].
     decay, gain : float, optional
-        By default ``exp(-dt / tau_m)`` and ``1 - decay``. Given, they say how else a step is done: snnTorch's Leaky is
+        By default ``exp(-dt / tau_m)`` and ``1 - decay``. Other values give other integration schemes: snnTorch's Leaky is
         ``decay=beta, gain=1``, SpikingJelly's LIFNode ``decay=1 - 1/tau, gain=1/tau``.
 
-    All else is as in `IF`.
+    All other parameters are those of `IF`.
     """
 
     tau_m: float = field(default=20.0, kw_only=True)
@@ -189,7 +192,12 @@ class LIF(Neuron):
         if self.decay is not None and self.decay > 1:
             fail(where, "decay", self.decay, "must be at most 1")
         if self.code == "differential":
-            fail(where, "code", self.code, 'must be "binary" or "signed": a leak forgets means')
+            fail(
+                where,
+                "code",
+                self.code,
+                'must be "binary" or "signed": a leaky neuron keeps no mean',
+            )
 
     def coefficients(self) -> tuple[float, float]:
         """Return decay and gain."""
@@ -202,20 +210,20 @@ class LIF(Neuron):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PredictiveIF(Neuron):
-    """Integrate-and-fire that spikes by what it expects its input to come to, at a pace that depends on the step.
+    """An integrate-and-fire neuron that spikes according to an estimate of its mean input.
 
-    What arrives early misleads a neuron: spikes that it sends in haste cannot be taken back, and deep networks suffer from
-    that most. This neuron compares what it has sent with an estimate, by the sum S of its input so far (from `v_init` on): at step t it spikes
-    where ``pace[t] * S - (spikes sent) >= limit[t]``. With ``pace = 1 / threshold`` and ``limit = 1/2`` it is an `IF` with
-    soft reset that starts at half of its threshold. `spikelet.conversion` fits pace and limit to the network. Spikes are
-    binary; time and memory are those of an `IF` with two states.
+    Early input misleads an `IF` neuron: spikes that it sends too soon cannot be taken back, which hurts deep networks most.
+    This neuron compares the number of spikes it has sent with an estimate from the sum S of its input so far (starting at
+    `v_init`): at step t it spikes if ``pace[t] * S - (spikes sent) >= limit[t]``. With ``pace = 1 / threshold`` and
+    ``limit = 1/2`` it is an `IF` with reset by subtraction that starts at half its threshold. `spikelet.conversion` fits
+    pace and limit to the network. Spikes are binary; time and memory are those of an `IF` with two states.
 
     Parameters
     ----------
     pace, limit : array-like, [T] or [T, channels]
-        An infinite limit: no spikes at that step.
+        An infinite limit suppresses spikes at that step.
 
-    All else is as in `IF`, of which `threshold` has no effect but in reports.
+    All other parameters are those of `IF`; `threshold` is used in reports only.
     """
 
     pace: Any = field(default=None, kw_only=True)
@@ -228,13 +236,23 @@ class PredictiveIF(Neuron):
             array = numbers(where, argument, getattr(self, argument), dimensions=2)
             if array.ndim == 0 or array.size == 0:
                 fail(
-                    where, argument, array.shape, "must be [steps] or [steps, channels]; its shape"
+                    where,
+                    argument,
+                    array.shape,
+                    "must be [steps] or [steps, channels]",
+                    got="shape",
                 )
             self._set(argument, np.array(array))
         require(where, "pace", self.pace.ravel(), "finite")
         if len(self.pace) != len(self.limit):
             lengths = (len(self.pace), len(self.limit))
-            fail(where, "pace and limit", lengths, "must have the same number of steps")
+            fail(
+                where,
+                "pace and limit",
+                lengths,
+                "must have the same number of steps",
+                got="lengths",
+            )
         if self.code != "binary" or self.reset != "subtract":
             fail(
                 where, "code and reset", (self.code, self.reset), 'must be "binary" and "subtract"'
@@ -249,13 +267,14 @@ class PredictiveIF(Neuron):
                     where,
                     argument,
                     array.shape,
-                    f"must be [steps] or [steps, {shape[0]}]; its shape",
+                    f"must be [steps] or [steps, {shape[0]}]",
+                    got="shape",
                 )
         return shape
 
     @property
     def steps(self) -> int:
-        """T, for which pace and limit were made."""
+        """The number of steps T that pace and limit are made for."""
         return len(self.pace)
 
     def coefficients(self) -> tuple[float, float]:

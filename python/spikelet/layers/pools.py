@@ -1,12 +1,12 @@
-"""Windows over a picture: means and maxima."""
+"""Pooling: means and maxima over windows of an image."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from spikelet._util.checks import fail
-from spikelet.layers.base import Layer, Shape, count_windows, pair, picture
+from spikelet._util.checks import choice, fail
+from spikelet.layers.base import Layer, Shape, count_windows, image_shape, pair
 
 __all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "MaxPool2d"]
 
@@ -29,18 +29,18 @@ class _Pool2d(Layer):
                 fail(where, "padding", self.padding, f"must be at most half of {self.kernel_size}")
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
-        c, h, w = picture(where, shapes[0])
+        c, h, w = image_shape(where, shapes[0])
         rows, columns = (len(b) for b, _ in self.windows((c, h, w), where))
         return (c, rows, columns)
 
     def windows(
         self, shape: Shape, where: str = "pool"
     ) -> tuple[tuple[list[int], list[int]], tuple[list[int], list[int]]]:
-        """Return where windows begin and end, inside the picture: rows, then columns."""
+        """Return where windows begin and end within the image: rows, then columns."""
         result = []
         for n, k, s, p in zip(shape[1:], self.kernel_size, self.stride, self.padding, strict=True):
             count = count_windows(where, n, k, s, (p, p))
-            # As in PyTorch, a last window that does not fit must still begin inside.
+            # As in PyTorch, a last partial window must still begin within the image or its left padding.
             if self.ceil_mode and (n + 2 * p - k) % s and count * s < n + p:
                 count += 1
             begin = [i * s - p for i in range(count)]
@@ -56,18 +56,18 @@ class AvgPool2d(_Pool2d):
     ----------
     kernel_size : int or (vertical, horizontal)
     stride : int or (vertical, horizontal), optional
-        By default the kernel size.
+        Distance between windows; by default the kernel size.
     padding : int or (vertical, horizontal)
     ceil_mode : bool
-        Keep a last window that lies partly outside.
+        Keep a last window that lies partly outside the image.
     count_include_pad : bool
-        Whether zeros of the padding count.
+        Include the zeros of the padding in the mean.
     """
 
     count_include_pad: bool = True
 
     def divisors(self, shape: Shape) -> tuple[list[int], list[int]]:
-        """Return what the sum of a window is divided by: vertical times horizontal."""
+        """Return the divisors of the sums, vertical and horizontal; a window is divided by their product."""
         result = []
         for n, k, s, p, (begin, end) in zip(
             shape[1:],
@@ -87,35 +87,34 @@ class AvgPool2d(_Pool2d):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MaxPool2d(_Pool2d):
-    """The greatest of each window.
+    """The maximum of each window.
 
-    Of spikes, the greatest *count so far*: a window has spiked as often as its most active neuron (and not as the union of
-    all, which would fire too much). At most one spike a step comes out, and the mean over time is exactly the greatest of
-    the means.
+    For spikes, it is the maximum of the *counts so far*: a window has spiked as often as its most active neuron, not as
+    often as all of them together, which would fire too much. It sends at most one spike per step, and its mean over time
+    is exactly the maximum of the means.
 
     Parameters
     ----------
     kernel_size : int or (vertical, horizontal)
     stride : int or (vertical, horizontal), optional
-        By default the kernel size.
+        Distance between windows; by default the kernel size.
     padding : int or (vertical, horizontal)
     ceil_mode : bool
-        Keep a last window that lies partly outside.
+        Keep a last window that lies partly outside the image.
     of : "counts" or "steps"
-        "steps": the greatest value at each step by itself, as max_pool2d of a raster.
+        "counts" as described above; "steps" takes the maximum of each step by itself, as max_pool2d of a raster does.
     """
 
     of: Literal["counts", "steps"] = "counts"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.of not in ("counts", "steps"):
-            fail(self._name(), "of", self.of, 'must be "counts" or "steps"')
+        choice(self._name(), "of", self.of, "counts", "steps")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AdaptiveAvgPool2d(Layer):
-    """The mean of each of so many windows, as equal as can be.
+    """The mean of each of a given number of windows, whose sizes are as equal as possible.
 
     Parameters
     ----------
@@ -146,5 +145,5 @@ class AdaptiveAvgPool2d(Layer):
         )
 
     def _shape(self, where: str, shapes: list[Shape]) -> Shape:
-        c, _, _ = picture(where, shapes[0])
+        c, _, _ = image_shape(where, shapes[0])
         return (c, *self.output_size)

@@ -1,4 +1,4 @@
-"""Runs of a model over many samples, a batch at a time, so that what is recorded fits into memory."""
+"""Run a model over many samples in batches, so that the records fit into memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import fail, ids, integer
-from spikelet.layers import Neuron, ReLU, Shape
+from spikelet.layers.base import Shape
+from spikelet.layers.neurons import Neuron, ReLU
 from spikelet.layers.spiking_model import Operations, SpikingModel, SpikingResult
 
 __all__ = [
@@ -30,16 +31,16 @@ _BATCH_BYTES = 64 << 20
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """What a model is run on: a constant x [B, ...] with `steps`, or a sequence [T, B, ...] without.
+    """Samples to run a model on: a constant x [B, ...] with `steps`, or a sequence [T, B, ...] without.
 
     Parameters
     ----------
     where : str
-        Who runs, for messages.
+        The calling function, for error messages.
     x : array-like
     steps : int, optional
     batch_size : int, optional
-        By default what keeps records below 64 MB.
+        By default the number that keeps records below 64 MB.
     """
 
     where: str
@@ -56,7 +57,7 @@ class Samples:
         batch_size: int | None = None,
         model: Any = None,
     ) -> Samples:
-        """Check, and hold; steps are by default those that a converted model was made for."""
+        """Check the arguments; steps default to the number that a converted model was made for."""
         steps = getattr(model, "steps", None) if steps is None else steps
         array = np.asarray(x)
         if array.dtype.kind not in "biuf":
@@ -64,9 +65,9 @@ class Samples:
             raise TypeError(msg)
         shape = "[B, ...]" if steps is not None else "[T, B, ...] (or be given with steps=)"
         if array.ndim < (2 if steps is not None else 3):
-            fail(where, "x", array.shape, f"must have the shape {shape}; its shape")
+            fail(where, "x", array.shape, f"must have the shape {shape}", got="shape")
         if array.size == 0:
-            fail(where, "x", array.shape, "must not be empty; its shape")
+            fail(where, "x", array.shape, "must not be empty", got="shape")
         if steps is not None:
             steps = integer(where, "steps", steps, 1)
         if batch_size is not None:
@@ -75,21 +76,21 @@ class Samples:
 
     @property
     def count(self) -> int:
-        """Of samples."""
+        """Number of samples."""
         return int(self.x.shape[0 if self.steps is not None else 1])
 
     @property
     def shape(self) -> Shape:
-        """Of one sample."""
+        """Shape of one sample."""
         return self.x.shape[1 if self.steps is not None else 2 :]
 
     @property
     def total(self) -> int:
-        """T."""
+        """Number of time steps T."""
         return len(self.x) if self.steps is None else self.steps
 
     def constant(self) -> Samples:
-        """Return what an ANN is run on: x, or the mean of a sequence, at one step."""
+        """Return the input of an ANN: x, or the mean of a sequence, for one step."""
         x = self.x if self.steps is not None else self.x.mean(axis=0)
         return Samples(self.where, x, 1, self.batch_size)
 
@@ -101,15 +102,15 @@ class Samples:
     def run(
         self, model: SpikingModel, bytes_each: int, **arguments: Any
     ) -> Iterator[tuple[slice, SpikingResult]]:
-        """Run batch after batch.
+        """Run one batch after another.
 
         Parameters
         ----------
         model : SpikingModel
         bytes_each : int
-            What one sample leaves behind.
+            Bytes that one sample records.
         **arguments
-            For `SpikingModel.run`. Each batch of Poisson spikes has a seed of its own.
+            Arguments of `SpikingModel.run`. Each batch of Poisson spikes has a seed of its own.
         """
         size = self.batch_size or max(1, _BATCH_BYTES // max(1, bytes_each))
         seed = arguments.pop("seed", 0)
@@ -120,7 +121,7 @@ class Samples:
 
 
 def merge(parts: Sequence[tuple[int, Mapping[str, Operations]]]) -> dict[str, Operations]:
-    """Return the means over batches of so many samples."""
+    """Return the mean operations over batches, given as (number of samples, operations)."""
     total = sum(n for n, _ in parts)
     merged = {}
     for name in parts[0][1]:
@@ -133,7 +134,7 @@ def merge(parts: Sequence[tuple[int, Mapping[str, Operations]]]) -> dict[str, Op
 
 
 def is_model(where: str, argument: str, model: Any) -> SpikingModel:
-    """Check that something is a SpikingModel."""
+    """Check that an argument is a SpikingModel."""
     if not isinstance(model, SpikingModel):
         msg = f"{where}: {argument} must be a SpikingModel, got {model!r}"
         raise TypeError(msg)
@@ -146,22 +147,23 @@ def check_pair(where: str, snn: Any, ann: Any) -> list[str]:
     Raises
     ------
     TypeError
-        If one is not a model.
+        If an argument is not a SpikingModel.
     ValueError
         If the ANN has spiking neurons, or a neuron has no counterpart.
     """
     snn, ann = is_model(where, "snn", snn), is_model(where, "ann", ann)
     for node in ann.graph:
         if isinstance(node.layer, Neuron):
-            fail(where, "ann", node.name, "must not have spiking neurons; there is")
+            fail(where, "ann", node.name, "must not have spiking neurons", got="layer")
     analog = [n.name for n in ann.graph if isinstance(n.layer, ReLU)]
     either = [n.name for n in snn.graph if isinstance(n.layer, (Neuron, ReLU))]
     for one, other, names in (("snn", either, analog), ("ann", analog, either)):
         for name in names:
             if name not in other:
-                fail(where, one, name, "must have the neurons of the other model; it lacks")
+                fail(where, one, name, "must have the neurons of the other model", got="no")
     if not analog:
-        fail(where, "ann", [n.name for n in ann.graph], "must have at least one ReLU; its layers")
+        layers = [n.name for n in ann.graph]
+        fail(where, "ann", layers, "must have at least one ReLU", got="layers")
     return either
 
 
@@ -172,19 +174,23 @@ def check_labels(where: str, labels: ArrayLike | None, samples: Samples, outputs
     array = ids(f"{where}: labels", "labels", labels, outputs).astype(np.int64)
     if len(array) != samples.count:
         fail(
-            where, "labels", array.shape, f"must be one for each of {samples.count} samples; shape"
+            where,
+            "labels",
+            array.shape,
+            f"must have one entry for each of {samples.count} samples",
+            got="shape",
         )
     return array
 
 
 def decisions(output: NDArray[Any]) -> NDArray[np.int64]:
-    """Return the strongest output of each sample, [B]."""
+    """Return the index of the largest output of each sample, [B]."""
     chosen: NDArray[np.int64] = output.reshape(len(output), -1).argmax(axis=1)
     return chosen
 
 
 def readout_delay(where: str, model: Any, delay: int | None, total: int) -> int:
-    """Return the delay of a run of so many steps, by default as a converted model has it: less than the steps."""
+    """Return the readout delay of a run of `total` steps; by default that of a converted model, scaled to the run."""
     if delay is not None:
         return integer(where, "delay", delay, 0, total - 1)
     own, made_for = int(getattr(model, "delay", 0)), getattr(model, "steps", None)
@@ -194,10 +200,10 @@ def readout_delay(where: str, model: Any, delay: int | None, total: int) -> int:
 
 
 def with_coding(model: Any, run_args: dict[str, Any]) -> dict[str, Any]:
-    """Return arguments of run that say how input enters, by default as a converted model has it."""
+    """Return the arguments of a run with the coding filled in; by default that of a converted model."""
     return {"coding": getattr(model, "coding", "direct"), **run_args}
 
 
 def is_sequence(samples: Samples, run_args: dict[str, Any]) -> bool:
-    """Whether input changes from step to step."""
+    """Return whether the input changes from step to step."""
     return samples.steps is None or run_args.get("coding", "direct") != "direct"

@@ -1,4 +1,4 @@
-"""Layered spiking networks: run for T steps over a batch."""
+"""Layered spiking networks that run a batch for T steps."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikelet import _core, encode, layers
+from spikelet import _core, encode
 from spikelet._util import progress as _progress
-from spikelet._util.checks import fail, integer, number, representable, require
+from spikelet._util.checks import choice, fail, integer, number, representable, require
 from spikelet._util.threads import default_threads
-from spikelet.layers import Shape
+from spikelet.layers.base import Layer, Shape
 from spikelet.layers.graph import INPUT, Graph, LayerLike
-from spikelet.layers.to_core import lower
+from spikelet.layers.linear import Flatten
+from spikelet.layers.neurons import Neuron, PredictiveIF
+from spikelet.layers.to_core import to_core
 
 __all__ = ["Operations", "SpikingModel", "SpikingResult"]
 
@@ -31,18 +33,18 @@ _WHATS = {"spikes": "spikes", "v": "potential", "mean": "mean", "value": "value"
 
 @dataclass(frozen=True)
 class Operations:
-    """What one layer did, for one sample over all steps, on average.
+    """Operations of one layer per sample, over all steps: the mean over the batch.
 
     Parameters
     ----------
     spikes : float
-        Sent.
+        Spikes sent.
     additions : float
-        Synaptic operations: one weight added for one spike (NeuroBench's effective ACs).
+        Synaptic operations, each one weight added for one spike (NeuroBench's effective ACs).
     products : float
-        One weight multiplied with one analog input other than 0 (effective MACs), counted at each step.
+        Products of a weight and a non-zero analog input (effective MACs), counted at each step.
     dense : float
-        What they would be if all inputs were active at each step.
+        Number of operations if all inputs were active at each step.
     """
 
     spikes: float
@@ -53,23 +55,23 @@ class Operations:
 
 @dataclass(frozen=True, eq=False)
 class SpikingResult:
-    """What a run gave.
+    """The result of a run.
 
     Parameters
     ----------
     output : array, [B, ...]
         Mean of the last layer over the steps (from `delay` on).
     spikes : int8 array, [T, B, ...], or None
-        Of the last layer, if it is made of neurons: for sequence input, or if anything is recorded. Sizes (in amplitudes) if
-        spikes have several.
+        Spikes of the last layer, if it is a layer of neurons and either the input is a sequence or anything is recorded.
+        Spikes of several sizes are given in units of the amplitude.
     v : array, [T, B, ...], or None
-        Potential of the last neurons after each step, if anything is recorded.
+        Potential of the last layer of neurons after each step, if anything is recorded.
     records : mapping of str to array
-        What `record` named.
+        The arrays that `record` named.
     operations : mapping of str to Operations
-        By layer; "input" has the spikes of the input.
+        Operations by layer; "input" has the spikes of the input.
     steps : int
-        T.
+        Number of time steps T.
     """
 
     output: NDArray[Any]
@@ -80,32 +82,32 @@ class SpikingResult:
     steps: int
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        """Return what was recorded under this name."""
+        """Return the array recorded under this name."""
         try:
             return self.records[name]
         except KeyError:
             known = ", ".join(self.records) or "nothing"
-            msg = f"SpikingResult: '{name}' was not recorded; there is {known}"
+            msg = f"SpikingResult: '{name}' was not recorded; recorded: {known}"
             raise KeyError(msg) from None
 
 
 class SpikingModel:
     """Layers with spiking neurons between them.
 
-    At each step all layers are evaluated in order, without delay, on what the layers before them give at the same step.
+    At each step all layers are evaluated in order, without delays, on the output of earlier layers at the same step.
     Spikes are events: only active inputs cost work.
 
     Parameters
     ----------
     layers : iterable of Layer or (name, Layer, inputs), or Graph
-        See `spikelet.layers`. A bare layer takes the one before it; the last one is the output.
+        See `spikelet.layers`. A bare layer takes the output of the one before it; the last one is the output.
     dtype : "float32", "float64" or "int16"
-        Of potentials and weights. "int16": weights between spiking layers are rounded to 16 bits, on a scale for each
-        channel with which no sum can overflow; the rest is float32. The fastest.
+        Precision of potentials and weights. "int16", the fastest, rounds weights between spiking layers to 16 bits, with
+        a scale for each channel at which no sum can overflow; everything else is float32.
     threads : int, optional
-        By default all that this process may use. No result depends on it.
+        By default all cores that this process may use. Results do not depend on it.
     input_scale : float
-        The largest magnitude of the input: what a spike stands for with ``coding="poisson"`` and ``"latency"``.
+        The largest magnitude of the input, which is the value of a spike with ``coding="poisson"`` and ``"latency"``.
 
     Examples
     --------
@@ -126,8 +128,7 @@ class SpikingModel:
     ) -> None:
         where = type(self).__name__
         self.graph = layers if isinstance(layers, Graph) else Graph(layers, where)
-        if dtype not in _ENGINES:
-            fail(where, "dtype", dtype, 'must be "float32", "float64" or "int16"')
+        choice(where, "dtype", dtype, *_ENGINES)
         if dtype != "float64":
             for node in self.graph:
                 _check_single(f"{type(node.layer).__name__} '{node.name}'", node.layer)
@@ -150,7 +151,7 @@ class SpikingModel:
     @property
     def neurons(self) -> tuple[str, ...]:
         """Names of the layers of spiking neurons."""
-        return tuple(n.name for n in self.graph if isinstance(n.layer, layers.Neuron))
+        return tuple(n.name for n in self.graph if isinstance(n.layer, Neuron))
 
     def run(
         self,
@@ -163,27 +164,27 @@ class SpikingModel:
         seed: int = 0,
         progress: bool | Callable[[int], Any] = False,
     ) -> SpikingResult:
-        """Run from rest.
+        """Run the model from its initial state.
 
         Parameters
         ----------
         x : array-like, [B, ...] with `steps`, else [T, B, ...]
-            With `steps`, it is held constant; without, it has a slice for each step. A sequence that holds only 0 and 1 (or
-            -1) is taken as spikes: only these cost work.
+            With `steps`, x is held constant; without, it has one slice per step. A sequence of only 0, 1 and -1 is
+            treated as spikes: only active inputs cost work.
         steps : int, optional
-            T, the number of steps.
+            Number of time steps T.
         delay : int
-            Steps that means leave out: until activity has reached the last layer, they tell nothing. ``delay < T``.
+            Number of initial steps to leave out of means, while activity travels to the last layer; less than T.
         record : str or iterable of str, or True
             ``"layer"`` (spikes of neurons, values of others), ``"layer.v"``, ``"layer.spikes"``, ``"layer.value"`` (all ``[T,
             B, ...]``) or ``"layer.mean"`` (``[B, ...]``); also ``"v"`` and ``"spikes"`` of the last neurons. True: all
             spikes and potentials.
         coding : "direct", "poisson" or "latency"
-            How a constant x enters. "direct": as a current. "poisson": as spikes of probability ``|x| / input_scale`` at each
-            step, with the sign of x. "latency": each input spikes once, the earlier the greater ``|x|`` is, and its current
-            flows from then on.
+            How a constant x is presented. "direct": as a current. "poisson": as spikes of probability
+            ``|x| / input_scale`` at each step, with the sign of x. "latency": each input switches on once, earlier for a
+            larger ``|x|``, and its current flows from then on.
         seed : int
-            For ``coding="poisson"``.
+            Random seed for ``coding="poisson"``.
         progress : bool or callable
             Show a progress bar (needs rich), or call ``progress(samples done)``.
 
@@ -194,7 +195,7 @@ class SpikingModel:
         Raises
         ------
         ValueError
-            If x does not fit the layers (which is then named), or an argument breaks its rule.
+            If x does not fit a layer (which the message names), or an argument breaks its rule.
         """
         where = f"{type(self).__name__}.run"
         array, given, scale = self._input(where, x, steps, coding, seed)
@@ -207,15 +208,15 @@ class SpikingModel:
         count = array.shape[1] if sequence else array.shape[0]
         shape = array.shape[2:] if sequence else array.shape[1:]
         if len(shape) > 3 or 0 in shape:
-            fail(where, "x", shape, "must have samples of 1 to 3 dimensions, none 0; a sample")
+            fail(where, "x", shape, "must have samples of 1 to 3 non-empty dimensions", got="shape")
         records = self._records(where, record, sequence)
         key = (shape, given, tuple(records.values()), scale)
         if key not in self._engines:
             self._engines[key] = self._engine(shape, given, list(records.values()), scale)
         engine, numbers, dense = self._engines[key]
-        with _watch(progress, count) as ask:
-            done, arrays, counts = engine.run(array, count, total, delay, self.threads, ask)
-            ask(done)
+        with _watch(progress, count) as go_on:
+            done, arrays, counts = engine.run(array, count, total, delay, self.threads, go_on)
+            go_on(done)
         if done < count:
             raise KeyboardInterrupt
         shapes = self.graph.shapes(shape)
@@ -229,7 +230,7 @@ class SpikingModel:
                 dense=dense[k] * total,
             )
             for name, k in numbers.items()
-            if not (name != INPUT and isinstance(self.graph[name].layer, layers.Flatten))
+            if not (name != INPUT and isinstance(self.graph[name].layer, Flatten))
         }
         output = kept.pop("\0output")
         spikes, v = kept.pop("\0spikes", None), kept.pop("\0v", None)
@@ -245,13 +246,12 @@ class SpikingModel:
         least = 2 if steps is not None else 3
         if array.ndim < least:
             shape = "[B, ...]" if steps is not None else "[T, B, ...] (or be given with steps=)"
-            fail(where, "x", array.shape, f"must have the shape {shape}; its shape")
-        if coding not in ("direct", "poisson", "latency"):
-            fail(where, "coding", coding, 'must be "direct", "poisson" or "latency"')
+            fail(where, "x", array.shape, f"must have the shape {shape}", got="shape")
+        choice(where, "coding", coding, "direct", "poisson", "latency")
         if steps is None and coding != "direct":
             fail(where, "coding", coding, 'must be "direct" for a sequence')
         if steps is None and len(array) == 0:
-            fail(where, "x", array.shape, "must have at least one step; its shape")
+            fail(where, "x", array.shape, "must have at least one step", got="shape")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             fail(where, "x", float(array[~np.isfinite(array)][0]), "must be finite")
         if coding == "direct":
@@ -274,7 +274,7 @@ class SpikingModel:
         if coding == "poisson":
             raster = np.asarray(encode.rate(size, total, seed=seed)).astype(np.int8)
         else:
-            # On from the step at which what is left of the run is the right share of it.
+            # An input is on for the last part of the run, whose share of the run is its value.
             on = total - np.rint(size * total)
             raster = (np.arange(total).reshape(-1, *[1] * array.ndim) >= on).astype(np.int8)
         signs = np.sign(array).astype(np.int8)
@@ -283,13 +283,13 @@ class SpikingModel:
     def _check_schedules(self, where: str, steps: int) -> None:
         for name in self.neurons:
             layer = self.graph[name].layer
-            if isinstance(layer, layers.PredictiveIF) and layer.steps != steps:
-                fail(where, "steps", steps, f"must be {layer.steps}, for which '{name}' was made")
+            if isinstance(layer, PredictiveIF) and layer.steps != steps:
+                fail(where, "steps", steps, f"must be {layer.steps}, which '{name}' was made for")
 
     def _records(
         self, where: str, record: str | Iterable[str] | bool, sequence: bool
     ) -> dict[str, tuple[str, str]]:
-        """Return (layer, what) by the name it is asked for; names of our own begin with NUL."""
+        """Return (layer, quantity) by the requested name; internal names begin with NUL."""
         names: list[str] = []
         if record is True:
             names = [f"{n}.{what}" for n in self.neurons for what in ("spikes", "v")]
@@ -299,7 +299,7 @@ class SpikingModel:
             names = list(record)
         last = self.graph.output
         records = {"\0output": (last.name, "mean")}
-        if isinstance(last.layer, layers.Neuron) and (sequence or names):
+        if isinstance(last.layer, Neuron) and (sequence or names):
             records["\0spikes"] = (last.name, "spikes")
         if names and self.neurons:
             records["\0v"] = (self.neurons[-1], "potential")
@@ -317,8 +317,13 @@ class SpikingModel:
                 layer, _, what = name.rpartition(".")
             if layer not in self.graph or (what is not None and what not in _WHATS):
                 known = ", ".join(n.name for n in self.graph)
-                fail(where, "record", name, f"must be one of {known}, or one with .v or .mean")
-            neuron = isinstance(self.graph[layer].layer, layers.Neuron)
+                fail(
+                    where,
+                    "record",
+                    name,
+                    f"must be one of {known}, optionally with .v, .spikes, .value or .mean",
+                )
+            neuron = isinstance(self.graph[layer].layer, Neuron)
             if what is None:
                 what = "spikes" if neuron else "value"
             if what in ("spikes", "v") and not neuron:
@@ -329,7 +334,7 @@ class SpikingModel:
     def _engine(
         self, shape: Shape, given: str, records: list[tuple[str, str]], scale: float
     ) -> tuple[Any, dict[str, int], list[float]]:
-        core, numbers = lower(self.graph, shape, scale)
+        core, numbers = to_core(self.graph, shape, scale)
         form = "spikes" if given == "signed" else given
         wanted = [(numbers[name], what) for name, what in records]
         whole = self.dtype == "int16"
@@ -338,13 +343,13 @@ class SpikingModel:
         return engine, numbers, dense
 
 
-def _check_single(where: str, layer: layers.Layer) -> None:
-    """Check that no number of a layer leaves the range of float32."""
+def _check_single(where: str, layer: Layer) -> None:
+    """Check that all numbers of a layer are within the range of float32."""
     for name, value in vars(layer).items():
         array = np.asarray(value)
         if array.dtype != np.float64:
             continue
-        finite = array[np.isfinite(array)]  # limits of `PredictiveIF` may be infinite
+        finite = array[np.isfinite(array)]  # limits of a `PredictiveIF` may be infinite
         representable(where, name, finite, np.dtype(np.float32))
         smallest = np.finfo(np.float32).tiny
         if name == "threshold" and array.min() < smallest:
@@ -362,23 +367,25 @@ def _are_spikes(array: NDArray[Any]) -> bool:
 
 @contextlib.contextmanager
 def _watch(progress: bool | Callable[[int], Any], total: int) -> Any:
-    def tell(update: Callable[[int], Any]) -> Callable[[int], bool]:
-        told = 0
+    """Yield the core's callback: it takes the samples done and returns whether to go on."""
 
-        def ask(done: int) -> bool:  # also asked within a sample, so that a signal is seen
-            nonlocal told
-            if done > told:
-                told = done
+    def reporting(update: Callable[[int], Any]) -> Callable[[int], bool]:
+        reported = 0
+
+        def go_on(done: int) -> bool:  # also called within a sample, where signals are handled
+            nonlocal reported
+            if done > reported:
+                reported = done
                 update(done)
             return True
 
-        return ask
+        return go_on
 
     if callable(progress):
-        yield tell(progress)
+        yield reporting(progress)
     elif progress:
         with _progress.images("running", 0, total) as update:
-            yield tell(update)
+            yield reporting(update)
             update(total)
     else:
-        yield tell(lambda _done: None)
+        yield reporting(lambda _done: None)

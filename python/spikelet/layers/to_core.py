@@ -1,4 +1,4 @@
-"""From a graph of layers to the core's graph: shapes are known here, and everything has been checked."""
+"""Translate a graph of layers into the core's graph; shapes are known here, and all arguments are checked."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ from typing import Any
 
 import numpy as np
 
-from spikelet import _core, layers
-from spikelet.layers import Shape
+from spikelet import _core
+from spikelet.layers.base import Layer, Shape
 from spikelet.layers.graph import INPUT, Graph, Node
+from spikelet.layers.linear import Add, Affine, Concat, Conv2d, Flatten, Linear, Upsample
+from spikelet.layers.neurons import Neuron, PredictiveIF, ReLU
+from spikelet.layers.pools import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 
-__all__ = ["lower"]
+__all__ = ["to_core"]
 
 _NONE = np.zeros(0)
 
 
-def lower(
+def to_core(
     graph: Graph, input_shape: Shape, amplitude: float = 1.0
 ) -> tuple[_core.LayerGraph, dict[str, int]]:
-    """Return the core's graph, and the number of each node in it.
+    """Return the core's graph, and the number of each layer in it.
 
     Parameters
     ----------
     graph : Graph
     input_shape : tuple of int
     amplitude : float
-        What a spike of the input is worth.
+        Value of an input spike.
     """
     shapes = graph.shapes(input_shape)
     core = _core.LayerGraph()
@@ -38,7 +41,7 @@ def lower(
 
 
 def _extent(shape: Shape) -> tuple[int, int, int]:
-    """Return channels, height and width; a vector is n channels of one pixel."""
+    """Return channels, height and width; a vector has n channels of one pixel."""
     c, h, w = (*shape, 1, 1)[:3]
     return c, h, w
 
@@ -54,43 +57,43 @@ def _add(
     from_ = [numbers[name] for name in node.inputs]
     given = extents[node.inputs[0]]
     shape = _extent(shapes[node.name])
-    # A flat picture is kept as it is, as the order is the same, until someone wants single features.
-    if isinstance(layer, layers.Flatten):
+    # Flattening keeps the order, so an image stays an image until a layer needs single features.
+    if isinstance(layer, Flatten):
         return from_[0], given
-    keeps_shape = isinstance(layer, (layers.Neuron, layers.ReLU)) and not _by_channel(layer)
+    keeps_shape = isinstance(layer, (Neuron, ReLU)) and not _by_channel(layer)
     if keeps_shape and math.prod(given) == math.prod(shape):
         shape = given
-    elif not isinstance(layer, layers.Linear):
+    elif not isinstance(layer, Linear):
         for k, name in enumerate(node.inputs):
             flat = _extent(shapes[name])
             if extents[name] != flat:
                 from_[k] = core.flatten(numbers[name], flat)
         given = _extent(shapes[node.inputs[0]])
-    return _lower(core, layer, from_, given, shape), shape
+    return _add_layer(core, layer, from_, given, shape), shape
 
 
-def _by_channel(layer: layers.Neuron | layers.ReLU) -> bool:
-    """Whether it has values that the core knows by channel alone."""
-    if isinstance(layer, layers.ReLU):
+def _by_channel(layer: Neuron | ReLU) -> bool:
+    """Return whether the layer has parameters that the core takes by channel only."""
+    if isinstance(layer, ReLU):
         return np.ndim(layer.upper) > 0
-    if isinstance(layer, layers.PredictiveIF) and max(layer.pace.ndim, layer.limit.ndim) > 1:
+    if isinstance(layer, PredictiveIF) and max(layer.pace.ndim, layer.limit.ndim) > 1:
         return True
     return np.ndim(layer.amplitude) > 0
 
 
-def _lower(
+def _add_layer(
     core: _core.LayerGraph,
-    layer: layers.Layer,
+    layer: Layer,
     from_: list[int],
     given: tuple[int, int, int],
     shape: tuple[int, int, int],
 ) -> int:
     match layer:
-        case layers.Linear():
+        case Linear():
             c, h, w = given
             weight = layer.weight.reshape(-1, c, h, w)
             return core.conv(from_[0], shape, weight, _given(layer.bias), (h, w), (1, 1), (0, 0), 1)
-        case layers.Conv2d():
+        case Conv2d():
             top, _, left, _ = layer.padding
             return core.conv(
                 from_[0],
@@ -102,24 +105,24 @@ def _lower(
                 (top, left),
                 layer.groups,
             )
-        case layers.AvgPool2d() | layers.AdaptiveAvgPool2d():
+        case AvgPool2d() | AdaptiveAvgPool2d():
             rows, columns = layer.windows(given)
             return core.average(from_[0], shape, rows, columns, *layer.divisors(given))
-        case layers.MaxPool2d():
+        case MaxPool2d():
             rows, columns = layer.windows(given)
             return core.maximum(from_[0], shape, rows, columns, layer.of == "counts")
-        case layers.Add():
+        case Add():
             return core.add(from_, shape)
-        case layers.Concat():
+        case Concat():
             return core.concat(from_, shape)
-        case layers.Upsample():
+        case Upsample():
             return core.upsample(from_[0], shape, layer.scale_factor)
-        case layers.Affine():
+        case Affine():
             return core.affine(from_[0], shape, layer.scale, _given(layer.shift))
-        case layers.ReLU():
+        case ReLU():
             upper = _NONE if layer.upper is None else np.ravel(layer.upper)
             return core.relu(from_[0], shape, upper, layer.levels)
-        case layers.Neuron():
+        case Neuron():
             decay, gain = layer.coefficients()
             return core.neuron(
                 from_[0],
@@ -140,8 +143,8 @@ def _lower(
     raise TypeError(msg)
 
 
-def _schedule(layer: layers.Neuron, shape: tuple[int, int, int]) -> tuple[Any, Any]:
-    if not isinstance(layer, layers.PredictiveIF):
+def _schedule(layer: Neuron, shape: tuple[int, int, int]) -> tuple[Any, Any]:
+    if not isinstance(layer, PredictiveIF):
         return _NONE, _NONE
     steps = layer.steps
     pace, limit = (

@@ -1,4 +1,4 @@
-"""Ready-made networks, each also an example of how one is built."""
+"""Ready-made networks, which also serve as examples of how to build one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unsupervised STDP with a scikit-learn face. Needs ``pip install 'spikelet[learn]'``."""
+"""Unsupervised STDP as a scikit-learn classifier. Needs ``pip install 'spikelet[learn]'``."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-try:
+from spikelet._util.checks import choice
+from spikelet._util.extras import needs
+from spikelet.models.diehl_cook import DiehlCook
+from spikelet.models.voting import assign, classify
+from spikelet.models.winner_take_all import WinnerTakeAll
+
+with needs("STDPClassifier", "learn"):
     from sklearn.base import BaseEstimator, ClassifierMixin
     from sklearn.utils import check_random_state
     from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_is_fitted, validate_data
-except ImportError:
-    raise ImportError("STDPClassifier needs scikit-learn: pip install 'spikelet[learn]'") from None
-
-from spikelet._util.checks import fail
-from spikelet.models.diehl_cook import DiehlCook
-from spikelet.models.voting import assign, classify
-from spikelet.models.winner_take_all import WinnerTakeAll
 
 __all__ = ["STDPClassifier"]
 
@@ -26,7 +25,7 @@ NETWORKS = {"winner_take_all": WinnerTakeAll, "diehl_cook": DiehlCook}
 
 
 class STDPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # untyped bases
-    """Classify by neurons that learned by STDP: labels only name the neurons afterwards.
+    """A classifier whose neurons learn by STDP without labels, which only name the neurons afterwards.
 
     Parameters
     ----------
@@ -35,31 +34,30 @@ class STDPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # u
     network : "winner_take_all" or "diehl_cook"
         `WinnerTakeAll`, which is fast, or `DiehlCook`, the published protocol.
     epochs : int
-        How often each sample is shown.
+        Number of times that each sample is shown.
     vote : "likelihood", "shares" or "most"
-        How the neurons vote, see `spikelet.models.voting.assign`.
+        How the neurons vote; see `spikelet.models.voting.assign`.
     threads : int
-        The result does not depend on it.
+        Number of threads; results do not depend on it.
     progress : bool
         Show progress bars (needs rich).
     random_state : int, RandomState or None
-        Seed; None: drawn anew for each fit.
+        Random seed; None draws a new one for each fit.
 
     Attributes
     ----------
     network_ : Learner
-        The network that learned.
+        The trained network.
     votes_ : Votes
-        What the spikes of the neurons count.
+        Votes of the neurons.
     classes_ : array, [n_classes]
-        Labels.
+        Class labels.
     n_features_in_ : int
-        Pixels of a sample.
+        Number of pixels of a sample.
 
     Notes
     -----
-    Samples are numbers >= 0, of which the largest in `fit` counts as white; brighter ones in `predict` are cut off
-    there.
+    Samples are numbers >= 0, the largest of which in `fit` is white; `predict` clips larger numbers.
     """
 
     def __init__(
@@ -82,14 +80,14 @@ class STDPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # u
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn samples, then name the neurons.
+        """Train the network on samples, then assign classes to its neurons.
 
         Parameters
         ----------
         X : array-like, [n, n_features]
             Samples, >= 0.
         y : array-like, [n]
-            Labels, used only to name the neurons.
+            Labels, used only to assign classes to the neurons.
 
         Returns
         -------
@@ -98,8 +96,7 @@ class STDPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # u
         """
         samples, labels = validate_data(self, X, y)
         check_classification_targets(labels)
-        if self.network not in NETWORKS:
-            fail("STDPClassifier", "network", self.network, f"must be one of {list(NETWORKS)}")
+        choice("STDPClassifier", "network", self.network, *NETWORKS)
         if (samples < 0).any():
             lowest = float(samples.min())
             raise ValueError(f"Negative values in data passed to STDPClassifier.fit: {lowest}")
@@ -121,7 +118,7 @@ class STDPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # u
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Read samples.
+        """Predict the classes of samples.
 
         Parameters
         ----------
@@ -131,7 +128,7 @@ class STDPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # u
         Returns
         -------
         array, [n]
-            Labels.
+            Class labels.
         """
         check_is_fitted(self)
         samples = validate_data(self, X, reset=False)
@@ -144,5 +141,5 @@ class STDPClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # u
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
-        tags.classifier_tags.poor_score = True  # few samples, few features: not what it is for
+        tags.classifier_tags.poor_score = True  # scikit-learn's checks use few samples and features
         return tags

@@ -1,18 +1,18 @@
-"""Features that nobody labelled: convolutional layers that learn by STDP with winner-take-all.
+"""Unsupervised features: convolutional layers that learn by STDP with winner-take-all.
 
-A picture passes once, as a wave of spikes. On- and off-centre cells (differences of Gaussians) fire
-once each, the strongest first. Layers of non-leaky integrate-and-fire neurons follow, which share
-their weights within a map and also fire at most once. While a layer learns, few neurons win in each
-picture: the first to fire inhibits all maps around it, and its own map everywhere. A winner's
-synapses grow if their input came in time for its spike, and shrink otherwise. So each map comes to
-know what often arrives together: edges, ends and bends of strokes.
+An image passes through the network once, as a wave of spikes. On- and off-centre cells (differences of
+Gaussians) fire once each, the strongest first. Layers of non-leaky integrate-and-fire neurons follow,
+which share their weights within a map and also fire at most once. While a layer learns, a few neurons
+win in each image: the first to fire inhibits all maps around it, and its own map everywhere. Synapses
+of a winner grow if their input arrived before its spike, and shrink otherwise. Each map thus learns
+inputs that often arrive together: edges, ends and bends of strokes.
 
 After S. R. Kheradpisheh, M. Ganjtabesh, S. J. Thorpe & T. Masquelier, STDP-based spiking deep
 convolutional neural networks for object recognition, Neural Networks 99 (2018), and M. Mozafari, M.
-Ganjtabesh, A. Nowzari-Dalini & T. Masquelier, SpykeTorch, Front. Neurosci. 13:625 (2019). What
-differs: soft bounds by default (a weight then settles at how often its input comes in time, instead
-of at 0 or 1), thresholds that follow the number of wins, so that no map stays idle or takes all, and
-answers that are summed over windows of the picture instead of one spike a map.
+Ganjtabesh, A. Nowzari-Dalini & T. Masquelier, SpykeTorch, Front. Neurosci. 13:625 (2019). The
+differences are soft bounds by default (a weight settles at the frequency with which its input arrives
+in time, instead of at 0 or 1), thresholds that follow the number of wins, so that no map stays idle or
+wins all images, and responses that are summed over windows of the image instead of one spike per map.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core
-from spikelet._util.checks import fail, integer, number, numbers, require
+from spikelet._util.checks import choice, fail, integer, number, numbers, require
 from spikelet._util.files import replaced
 from spikelet.models.images import brightness
 
@@ -38,47 +38,47 @@ Floats = NDArray[np.float32]
 Waves = NDArray[np.uint8]
 
 FORMAT = "spikelet conv-stdp 1"
-SILENT = 255  # in a wave: fires never
-_CHUNK = 500  # images in memory at once, and between two calls of `progress`
+SILENT = 255  # in a wave: the neuron does not fire
+_CHUNK = 500  # images in memory at once, and between calls of `progress`
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conv:
-    """A convolutional layer and how it learns.
+    """A convolutional layer and its learning rule.
 
     Parameters
     ----------
     maps : int
         Number of features.
     kernel : int
-        A neuron sees ``kernel x kernel`` positions of all maps before.
+        A neuron receives ``kernel x kernel`` positions of all maps of the previous layer.
     threshold : float
-        At which a neuron fires, before learning; in synapses of full weight, which is 1.
+        Threshold before learning, in units of a synapse of full weight (1).
     window, stride : int
-        Windows over the positions, in which answers are pooled: the first spike of each map for the
-        next layer, the sum of how early its spikes are for `ConvSTDP.transform`. A stride smaller
-        than the window lets windows overlap.
+        Windows over the positions, in which responses are pooled: the next layer gets the first spike of
+        each map, `ConvSTDP.transform` the sum of the earliness of its spikes. Windows overlap if the stride
+        is smaller than the window.
     levels : sequence of float > 0
-        In `ConvSTDP.transform`, each map answers with so many neurons at a position, whose
-        thresholds are these multiples of the learned one: the readout then sees how strong an
-        answer is, and not only when it passes one mark; there are as many more features.
+        In `ConvSTDP.transform`, each map has one neuron per level at each position, whose threshold is
+        this multiple of the learned one. The readout then sees the strength of a response, not only when
+        it crosses one threshold; the number of features grows with the number of levels.
     a_plus, a_minus : float >= 0
-        Steps of a weight up and down, times ``1 - w`` and ``w`` if `bound` is ``"soft"``, times
-        ``w (1 - w)`` if it is ``"multiplicative"`` (the papers' rule: weights end at 0 or 1).
+        Weight increment and decrement, times ``1 - w`` and ``w`` if `bound` is ``"soft"``, times
+        ``w (1 - w)`` if it is ``"multiplicative"`` (the rule of the papers: weights end at 0 or 1).
     bound : "soft" or "multiplicative"
     double_every : int
-        Both steps double each time the layer has seen so many images; 0: never.
+        Both amplitudes double after every `double_every` images; 0 keeps them constant.
     a_plus_max : float
-        No further than until `a_plus` is this.
+        Upper limit of `a_plus` when it doubles.
     winners : int
-        Neurons that learn in an image, at most.
+        Largest number of neurons that learn from an image.
     radius : int
-        How far a winner inhibits the other maps, in positions.
+        Radius within which a winner inhibits the other maps, in positions.
     theta_plus : float >= 0
-        Homeostasis: a win raises the map's threshold by so much, and lowers all others alike, so
-        that the mean stays.
+        Homeostasis: a win raises the threshold of the map by `theta_plus` and lowers all others, so that
+        the mean stays constant.
     theta_min : float > 0
-        No threshold falls below.
+        Lower limit of thresholds.
     """
 
     maps: int = 128
@@ -108,12 +108,11 @@ class Conv:
         require("Conv", "levels", levels, "> 0")
         if levels.ndim != 1 or not levels.size:
             fail("Conv", "levels", self.levels, "must be a sequence of one number or more")
-        object.__setattr__(self, "levels", tuple(levels.tolist()))  # also what JSON gives back
+        object.__setattr__(self, "levels", tuple(levels.tolist()))  # JSON gives back a list
         for name in ("a_plus", "a_minus", "a_plus_max"):
             require("Conv", name, number("Conv", name, getattr(self, name)), "in [0, 1]")
         require("Conv", "theta_plus", number("Conv", "theta_plus", self.theta_plus), ">= 0")
-        if self.bound not in {"soft", "multiplicative"}:
-            fail("Conv", "bound", self.bound, "must be 'soft' or 'multiplicative'")
+        choice("Conv", "bound", self.bound, "soft", "multiplicative")
 
 
 class ConvSTDP:
@@ -122,34 +121,34 @@ class ConvSTDP:
     Parameters
     ----------
     layers : sequence of Conv, optional
-        The first sees on- and off-centre cells, each other one the maps of the layer before. By
-        default one layer.
+        The first layer receives on- and off-centre cells, each other layer the maps of the previous one.
+        By default one layer.
     shape : (height, width)
-        Of an image [pixels].
+        Size of an image [pixels].
     bins : int
-        Time bins of a wave, 1 to 254. Each takes as many input spikes as the next.
+        Number of time bins of a wave, 1 to 254. All bins get the same number of input spikes.
     centre, surround : float > 0
         Standard deviations of the two Gaussians [pixels].
     cut : float, in [0, 1]
-        On- and off-centre cells that answer with less than this share of the image's strongest
-        answer stay silent.
+        On- and off-centre cells stay silent if they respond with less than this fraction of the strongest
+        response in the image.
     seed : int in [0, 2**32)
-        Of the initial weights, uniform in [0.2, 0.8].
+        Random seed of the initial weights, uniform in [0.2, 0.8].
     threads : int
-        For everything but learning, which takes one image after the other. Results are the same,
-        bit for bit, for any number.
+        Number of threads for everything but learning, which processes images one after another. Results
+        are bit-identical for any number.
 
     Attributes
     ----------
     seen : list of int
-        How many images each layer has learned from.
+        Number of images that each layer has learned from.
     wins : list of array, [maps]
-        How often each map won so far.
+        Number of wins of each map.
 
     Raises
     ------
     ValueError
-        An argument breaks its rule, or a layer sees fewer positions than its kernel needs.
+        An argument breaks its rule, or the input of a layer is smaller than its kernel.
 
     Examples
     --------
@@ -186,7 +185,7 @@ class ConvSTDP:
         self.seen = [0] * len(self.layers)
         self.wins = [np.zeros(layer.maps, np.int64) for layer in self.layers]
         self._cores: list[_core.ConvStdp] = []
-        self._sides = [(height, width)]  # of what each layer sees, and of the features
+        self._sides = [(height, width)]  # sizes of the input of each layer, and of the features
         channels = 2
         for k, layer in enumerate(self.layers):
             if min(self._sides[k]) < layer.kernel:
@@ -195,7 +194,7 @@ class ConvSTDP:
             synapses = layer.kernel**2 * channels
             if synapses >= 2**24:
                 fail("ConvSTDP", f"synapses of a neuron of layer {k}", synapses, "must be < 2**24")
-            # RandomState, unlike Generator, is frozen: the same weights with every numpy.
+            # RandomState is frozen, unlike Generator: weights are the same with every version of numpy.
             weights = np.random.RandomState([self.seed, k]).uniform(
                 0.2, 0.8, (layer.kernel, layer.kernel, channels, layer.maps)
             )
@@ -209,20 +208,20 @@ class ConvSTDP:
 
     @property
     def weights(self) -> list[Floats]:
-        """Each layer's weights, ``[kernel, kernel, channels, maps]``, in [0, 1].
+        """Weights of each layer, ``[kernel, kernel, channels, maps]``, in [0, 1].
 
-        The first layer's two channels are on- and off-centre cells.
+        The two channels of the first layer are on- and off-centre cells.
         """
         return [core.weights for core in self._cores]
 
     @property
     def thresholds(self) -> list[Floats]:
-        """Each layer's thresholds, ``[maps]``."""
+        """Thresholds of each layer, ``[maps]``."""
         return [core.thresholds for core in self._cores]
 
     @property
     def n_features(self) -> int:
-        """How many features `transform` gives for an image."""
+        """Number of features that `transform` returns for an image."""
         return int(np.prod(self._sides[-1])) * self.layers[-1].maps * len(self.layers[-1].levels)
 
     def fit(
@@ -232,49 +231,49 @@ class ConvSTDP:
         epochs: int = 1,
         progress: Callable[[int, int, int], Any] | None = None,
     ) -> ConvSTDP:
-        """Let one layer after the other learn from the images, in their order.
+        """Train one layer after another on the images, in their order.
 
-        Images that a layer has seen count: after an interruption, or on a model that was saved
-        half-way, the same call goes on where learning stopped, and ends with the same bits.
+        Images that a layer has already seen count: after an interruption, or on a saved model, the same call
+        resumes where learning stopped, and the result is the same bit for bit.
 
         Parameters
         ----------
         images : array-like, [n, height, width]
             uint8, or numbers in [0, 1].
         epochs : int
-            How often each layer sees all of them.
+            Number of passes over the images for each layer.
         progress : callable, optional
             Called as ``progress(layer, seen, total)`` every few hundred images.
 
         Returns
         -------
         ConvSTDP
-            Itself.
+            The model itself.
         """
-        pictures = self._images("ConvSTDP.fit", images)
-        total = integer("ConvSTDP.fit", "epochs", epochs, 0) * len(pictures)
+        pixels = self._images("ConvSTDP.fit", images)
+        total = integer("ConvSTDP.fit", "epochs", epochs, 0) * len(pixels)
         for k in range(len(self.layers)):
             while self.seen[k] < total:
-                at = self.seen[k] % len(pictures)
-                self._learn(pictures[at : at + _CHUNK], k)
+                at = self.seen[k] % len(pixels)
+                self._learn(pixels[at : at + _CHUNK], k)
                 if progress is not None:
                     progress(k, self.seen[k], total)
         return self
 
     def partial_fit(self, images: ArrayLike, layer: int = 0) -> ConvSTDP:
-        """Let one layer learn from the images, in their order.
+        """Train one layer on the images, in their order.
 
         Parameters
         ----------
         images : array-like, [n, height, width]
             uint8, or numbers in [0, 1].
         layer : int
-            Which; those before it should have learned.
+            Index of the layer; earlier layers should have been trained.
 
         Returns
         -------
         ConvSTDP
-            Itself.
+            The model itself.
         """
         k = integer("ConvSTDP.partial_fit", "layer", layer, 0, len(self.layers) - 1)
         for part in _parts(self._images("ConvSTDP.partial_fit", images)):
@@ -284,8 +283,8 @@ class ConvSTDP:
     def transform(self, images: ArrayLike) -> Floats:
         """Return the features of images.
 
-        A feature is the root of a sum over a window of the last layer: 1 for a neuron that fires in
-        the first bin, 1 / bins in the last, 0 for one that is silent.
+        A feature is the square root of a sum over a window of the last layer, in which a neuron counts 1 if it
+        fires in the first bin, 1 / bins in the last bin, and 0 if it is silent.
 
         Parameters
         ----------
@@ -295,48 +294,48 @@ class ConvSTDP:
         Returns
         -------
         float32 array, [n, n_features]
-            In the order rows and columns of the windows, levels, maps.
+            Features in the order of window rows, window columns, levels and maps.
         """
-        pictures = self._images("ConvSTDP.transform", images)
-        features = np.empty((len(pictures), self.n_features), np.float32)
+        pixels = self._images("ConvSTDP.transform", images)
+        features = np.empty((len(pixels), self.n_features), np.float32)
         last, layer = len(self.layers) - 1, self.layers[-1]
         answers = self._core(
             last,
             np.concatenate([self.weights[last]] * len(layer.levels), axis=3),
             np.concatenate([self.thresholds[last] * np.float32(level) for level in layer.levels]),
         )
-        for at, part in enumerate(_parts(pictures)):
+        for at, part in enumerate(_parts(pixels)):
             wave = self._wave(part, last)
             sums = answers.features(wave, layer.window, layer.stride, self.threads)
             np.sqrt(sums.reshape(len(part), -1), out=features[at * _CHUNK :][: len(part)])
         return features
 
     def waves(self, images: ArrayLike) -> list[Waves]:
-        """Return all spikes: those of the on- and off-centre cells, then each layer's.
+        """Return all spikes: those of the on- and off-centre cells, then those of each layer.
 
         Parameters
         ----------
         images : array-like, [n, height, width]
-            uint8, or numbers in [0, 1]; few, for there is a number for each neuron.
+            uint8, or numbers in [0, 1]; only a few, since the result has a number for each neuron.
 
         Returns
         -------
         list of uint8 array, [n, rows, columns, maps]
-            The bin in which each neuron fires, 255 if it does not. Not pooled.
+            The bin in which each neuron fires, or 255 if it does not; not pooled.
         """
-        pictures = self._images("ConvSTDP.waves", images)
-        spikes = [self._wave(pictures, 0)]
+        pixels = self._images("ConvSTDP.waves", images)
+        spikes = [self._wave(pixels, 0)]
         for k, core in enumerate(self._cores):
-            spikes.append(core.respond(self._wave(pictures, k), 1, 1, self.threads))
+            spikes.append(core.respond(self._wave(pixels, k), 1, 1, self.threads))
         return spikes
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Save everything; a model that is loaded goes on learning as this one would.
+        """Save the model; a loaded model continues learning as this one would.
 
         Parameters
         ----------
         path : path-like
-            File to write (.npz). It is replaced as a whole, or not at all.
+            File to write (.npz); it is replaced atomically.
         """
         header = {
             "format": FORMAT,
@@ -357,7 +356,7 @@ class ConvSTDP:
 
     @staticmethod
     def load(path: str | os.PathLike[str], *, threads: int = 1) -> ConvSTDP:
-        """Load what `save` wrote.
+        """Load a saved model.
 
         Parameters
         ----------
@@ -369,7 +368,7 @@ class ConvSTDP:
         Raises
         ------
         ValueError
-            The file is no such file.
+            The file was not written by `save`.
         """
         try:
             file = np.load(path, allow_pickle=False)
@@ -377,7 +376,7 @@ class ConvSTDP:
             file = None
         if not isinstance(file, np.lib.npyio.NpzFile) or "header" not in file:
             fail(
-                "ConvSTDP.load", "path", os.fspath(path), "must be a file that ConvSTDP.save wrote"
+                "ConvSTDP.load", "path", os.fspath(path), "must be a file written by ConvSTDP.save"
             )
         with file:
             header = json.loads(str(file["header"]))
@@ -400,14 +399,14 @@ class ConvSTDP:
     def _images(self, where: str, images: ArrayLike) -> Floats:
         shape, (height, width) = np.shape(images), self.shape
         if len(shape) != 3 or shape[1:] != self.shape:
-            fail(where, "images", shape, f"must be [n, {height}, {width}]; its shape")
+            fail(where, "images", shape, f"must be [n, {height}, {width}]", got="shape")
         return brightness(where, images, height * width).reshape(shape)
 
     def _core(self, k: int, weights: NDArray[Any], thresholds: NDArray[Any]) -> _core.ConvStdp:
         return _core.ConvStdp(weights, thresholds, *self._sides[k], self.bins)
 
     def _wave(self, images: NDArray[Any], layer: int) -> Waves:
-        """Return what a layer sees."""
+        """Return the input of a layer."""
         radius = int(np.ceil(3 * self.centre))
         wave = _core.dog_waves(
             images, self.centre, self.surround, radius, self.cut, self.bins, self.threads

@@ -1,12 +1,12 @@
-"""Digits learned without labels, by the published protocol of Diehl & Cook.
+"""Unsupervised learning of digits by the published protocol of Diehl & Cook.
 
 Each pixel is a Poisson source. Excitatory neurons learn from all pixels by STDP; each drives one inhibitory neuron,
-which inhibits all other excitatory ones, so that few answer an image and those learn it. Thresholds rise with use, and
-the weights onto each neuron keep their sum.
+which inhibits all other excitatory neurons, so that only a few respond to an image and learn it. Thresholds rise with
+use, and the sum of the weights onto each neuron stays constant.
 
 P. U. Diehl & M. Cook, Unsupervised learning of digit recognition using spike-timing-dependent plasticity, Front.
-Comput. Neurosci. 9:99 (2015), and the code published with it. Unlike there, the synapses from the pixels have one delay
-of a step: a Poisson train that is delayed by a random time is a Poisson train.
+Comput. Neurosci. 9:99 (2015), and the code published with it. Unlike there, all synapses from the pixels have a
+delay of one step: a randomly delayed Poisson train is a Poisson train.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ INHIBITORY = sl.LIFCond(
     C_m=10.0, g_L=1.0, E_L=-60.0, V_reset=-45.0, V_th=-40.0, t_ref=2.0, E_ex=0.0, E_in=-85.0,
     tau_syn_ex=1.0, tau_syn_in=2.0,
 )  # fmt: skip
-THETA = 20.0  # at the start [mV]
+THETA = 20.0  # initial adaptation [mV]
 EXC_TO_INH, INH_TO_EXC = 10.4, -17.0  # [nS]
-FULL_RATE = 255 / 8  # of a white pixel at intensity 1 [Hz]
+FULL_RATE = 255 / 8  # rate of a white pixel at intensity 1 [Hz]
 
 
 class DiehlCook(Learner):
@@ -41,26 +41,26 @@ class DiehlCook(Learner):
     Parameters
     ----------
     n_neurons : int
-        Excitatory neurons, and as many inhibitory ones.
+        Number of excitatory neurons, and of inhibitory ones.
     n_inputs : int
-        Pixels.
+        Number of pixels.
     seed : int
-        Of all that is random.
+        Random seed.
     threads : int
-        The result does not depend on it.
+        Number of threads; results do not depend on it.
     dt : float
-        Step [ms].
+        Time step [ms].
     show, rest : float
-        Time for which an image is shown, and nothing after it [ms].
+        Duration of an image, and of the pause after it [ms].
     intensity : float
-        A white pixel fires at this times 31.875 Hz; raised by 1, again and again, while fewer than `least_spikes`
-        spikes come.
+        Rate of a white pixel in units of 31.875 Hz; it is raised by 1 until the image causes `least_spikes` spikes.
     least_spikes : int
-        Spikes of all neurons that an image must cause.
+        Number of spikes, of all neurons, that an image must cause.
     total : float, optional
-        Sum of the weights onto each neuron [nS], restored before each image; by default 78 for 784 pixels.
+        Sum of the weights onto each neuron [nS], restored before each image; by default 78 for 784 pixels, and
+        proportional to their number.
     plasticity : Plasticity, optional
-        Of the synapses from the pixels; by default `spikelet.DiehlCookSTDP`.
+        Learning rule of the synapses from the pixels; by default `spikelet.DiehlCookSTDP`.
 
     Examples
     --------
@@ -100,7 +100,7 @@ class DiehlCook(Learner):
         require("DiehlCook", "total", number("DiehlCook", "total", self.total), "> 0")
 
     def parameters(self) -> dict[str, Any]:
-        """Return what the network was made with, apart from its size, seed, threads and rule."""
+        """Return the parameters of the network other than its size, seed, threads and rule."""
         names = ("dt", "show", "rest", "intensity", "least_spikes", "total")
         return {name: getattr(self, name) for name in names}
 
@@ -116,7 +116,7 @@ class DiehlCook(Learner):
         net = sl.Network(dt=self.dt, seed=self.seed + (not learning), threads=threads)
         pixels = net.population(self.n_inputs, sl.PoissonSource(rate=0.0), name="pixels")
         model: sl.neurons.NeuronModel = EXCITATORY
-        if not learning:  # thresholds stay
+        if not learning:  # thresholds stay constant
             model = model.replace(V_th=EXCITATORY.V_th + theta, theta_plus=0.0)
         rule = self._rule(weights, learning=learning)
         neurons = net.population(self.n_neurons, model, name="excitatory")
@@ -146,7 +146,7 @@ class DiehlCook(Learner):
             pixels.rate = image * np.float32(FULL_RATE * intensity)
             net.run(self.show)
             counts = spikes.counts()
-            # A dark image never causes any spike.
+            # A dark image causes no spike at any intensity.
             enough = counts.sum() >= self.least_spikes or not image.any() or intensity > 30
             if enough and not learning:
                 return counts

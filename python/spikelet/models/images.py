@@ -1,4 +1,4 @@
-"""Images as what drives the pixels of a learning network."""
+"""Check the images that drive the pixels of a learning network."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ __all__ = ["brightness"]
 
 
 def brightness(where: str, images: ArrayLike, n_pixels: int | None = None) -> NDArray[np.float32]:
-    """Check images; return them as rows of pixels in [0, 1].
+    """Check images, and return them as rows of pixels in [0, 1].
 
     Parameters
     ----------
     where : str
-        Who asks, for messages.
+        The calling function, for error messages.
     images : array-like, [n, ...]
         uint8 in 0 .. 255, or numbers in [0, 1].
     n_pixels : int, optional
-        How many pixels each must have.
+        Number of pixels that each image must have.
 
     Returns
     -------
@@ -29,23 +29,29 @@ def brightness(where: str, images: ArrayLike, n_pixels: int | None = None) -> ND
     Raises
     ------
     TypeError
-        If they are no numbers.
+        If the images are not numbers.
     ValueError
-        If the shape or the range is wrong, or some are NaN.
+        If the shape or the range is wrong, or a value is NaN.
     """
     array = np.asarray(images)
     if array.dtype.kind not in "buif":
         raise TypeError(f"{where}: images must be an array of numbers, got {array.dtype}")
     if array.ndim < 2:
-        fail(where, "images", array.shape, "must be [n, ...], one row of pixels an image; shape")
+        fail(
+            where,
+            "images",
+            array.shape,
+            "must be [n, ...], one row of pixels for each image",
+            got="shape",
+        )
     flat = array.reshape(len(array), -1) if array.size else array.reshape(len(array), n_pixels or 0)
     if n_pixels is not None and flat.shape[1] != n_pixels:
-        fail(where, "images", array.shape, f"must have {n_pixels} pixels each; shape")
+        fail(where, "images", array.shape, f"must have {n_pixels} pixels each", got="shape")
     if array.dtype == np.uint8:
         return np.ascontiguousarray(flat, np.float32) / np.float32(255)
     flat = np.ascontiguousarray(flat, np.float32)
     bad = ~((flat >= 0) & (flat <= 1))  # NaN included
     if bad.any():
         k = int(np.flatnonzero(bad.any(axis=1))[0])
-        fail(where, "images", float(flat[bad][0]), f"must be in [0, 1], or uint8; image {k}")
+        fail(where, f"images[{k}]", float(flat[bad][0]), "must be in [0, 1], or uint8")
     return flat

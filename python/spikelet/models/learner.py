@@ -1,4 +1,4 @@
-"""What networks that learn images without labels have in common: training, answering, files."""
+"""The base class of networks that learn images without labels: training, responses and files."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class Learner(ABC):
     Attributes
     ----------
     shown : int
-        Images learned so far, repetitions counted.
+        Number of images learned so far, including repetitions.
     net : Network
-        The network that learns: populations[0] are the pixels, populations[1] the neurons, projections[0] is
-        what learns. There is none before `fit`.
+        The network that learns: ``populations[0]`` are the pixels, ``populations[1]`` the neurons, and
+        ``projections[0]`` learns. It does not exist before `fit`.
     """
 
     def __init__(
@@ -61,13 +61,13 @@ class Learner(ABC):
 
     @abstractmethod
     def parameters(self) -> dict[str, Any]:
-        """Return what the network was made with, apart from its size, seed, threads and rule."""
+        """Return the parameters of the network other than its size, seed, threads and rule."""
 
     @abstractmethod
     def _build(
         self, weights: NDArray[Any], theta: NDArray[Any], *, learning: bool, threads: int
     ) -> sl.Network:
-        """Make a network with these weights and adapted thresholds."""
+        """Build a network with these weights and adapted thresholds."""
 
     @abstractmethod
     def _present(
@@ -78,21 +78,21 @@ class Learner(ABC):
         *,
         learning: bool,
     ) -> NDArray[np.int64]:
-        """Show an image; return the neurons' numbers of spikes."""
+        """Show an image, and return the spike counts of the neurons."""
 
     @abstractmethod
     def _begin(self, pixels: NDArray[np.float32]) -> None:
-        """Make the network that learns, before the first of these images is shown."""
+        """Build the network that learns, before it is shown the first of these images."""
 
-    def _anneal(self, done: float) -> None:  # noqa: B027  # not all need it
-        """Say that this share of the training is done."""
+    def _anneal(self, done: float) -> None:  # noqa: B027  # optional
+        """Adjust the learning rule; `done` is the fraction of the training that is complete."""
 
     def _attach(self, net: sl.Network) -> None:
         self._net = net
         self._spikes = net.record(net.populations[1], "spikes")
 
     def _rule(self, weights: NDArray[Any], *, learning: bool) -> sl.plasticity.Plasticity:
-        """Return what changes the weights; nothing does without learning, but the storage stays dense, and fast."""
+        """Return the learning rule; without learning it changes nothing, but keeps the storage dense and fast."""
         if learning:
             return self.plasticity
         low, high = float(weights.min()), float(weights.max())
@@ -102,20 +102,20 @@ class Learner(ABC):
 
     @property
     def net(self) -> sl.Network:
-        """The network that learns, once it was shown images."""
+        """The network that learns; it exists once `fit` has shown it images."""
         if self._net is None:
-            raise RuntimeError(f"{type(self).__name__} has learned nothing yet: fit comes first")
+            raise RuntimeError(f"{type(self).__name__} has learned nothing yet; call fit first")
         return self._net
 
     @property
     def weights(self) -> NDArray[np.float32]:
-        """Weights from pixels to neurons as of now, [n_inputs, n_neurons]."""
+        """Current weights from pixels to neurons, [n_inputs, n_neurons]."""
         weights: NDArray[np.float32] = self.net.projections[0].weights
         return weights.reshape(self.n_inputs, self.n_neurons)
 
     @property
     def theta(self) -> NDArray[np.float32]:
-        """How much the neurons' thresholds have grown, [n_neurons], [mV]."""
+        """Adaptation of the thresholds, [n_neurons] [mV]."""
         return np.asarray(self.net.populations[1].theta)
 
     def fit(
@@ -127,28 +127,28 @@ class Learner(ABC):
         checkpoint: str | os.PathLike[str] | None = None,
         every: int = 20_000,
     ) -> Self:
-        """Learn images, in their order, until each was shown `epochs` times.
+        """Learn images, in their order, until each has been shown `epochs` times.
 
-        Images that this network has learned before are counted: after an interruption, load the checkpoint and call
-        this again with the same arguments, and the result is the same to the bit.
+        Images that the network has already learned count: after an interruption, load the checkpoint and call `fit`
+        again with the same arguments; the result is the same bit for bit.
 
         Parameters
         ----------
         images : array-like, [n, ...]
             uint8, or numbers in [0, 1].
         epochs : int
-            How often each image is shown.
+            Number of times that each image is shown.
         progress : bool or callable
             Show a progress bar (needs rich), or call ``progress(shown)`` after each image.
         checkpoint : path, optional
-            File to save the network to, every so many images and at the end.
+            File to save the network to, every `every` images and at the end.
         every : int
-            Images from one checkpoint to the next.
+            Number of images between checkpoints.
 
         Returns
         -------
         Learner
-            Itself.
+            The network itself.
         """
         where = type(self).__name__
         pixels = brightness(where, images, self.n_inputs)
@@ -170,7 +170,7 @@ class Learner(ABC):
         return self
 
     def frozen(self) -> sl.Network:
-        """Return a network of its own with the weights and thresholds of now, which learns no more."""
+        """Return a copy of the network with the current weights and thresholds, which does not learn."""
         return self._build(self.weights, self.theta, learning=False, threads=1)
 
     def respond(
@@ -188,7 +188,8 @@ class Learner(ABC):
         Returns
         -------
         array, [n, n_neurons]
-            Spikes of each neuron for each image. The same for the same images, whatever the threads.
+            Spike counts of each neuron for each image; they do not depend on the number of threads or on other
+            images.
         """
         pixels = brightness(type(self).__name__, images, self.n_inputs)
         counts = np.zeros((len(pixels), self.n_neurons), np.int64)
@@ -199,7 +200,7 @@ class Learner(ABC):
             net = nets[worker]
             spikes = net.record(net.populations[1], "spikes")
             for k in waiting:
-                # From rest and with noise of its own, so the answer depends on no other image.
+                # From rest, and with its own noise: the response does not depend on other images.
                 net.reset(keep_weights=True, at=net.dt * (zlib.crc32(pixels[k]) + 1))
                 counts[k] = self._present(net, spikes, pixels[k], learning=False)
                 if worker == 0:
@@ -212,12 +213,12 @@ class Learner(ABC):
         return counts
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the network, with all it needs to go on; an older file is replaced at once or not at all.
+        """Save the network with everything needed to continue; the file is replaced atomically.
 
         Parameters
         ----------
         path : path
-            File, .npz by custom.
+            File to write, usually .npz.
         """
         header = np.array(json.dumps(self._header()))
         storage.save(self.net, path, recorders=False, also={"learner": header})
@@ -241,14 +242,14 @@ class Learner(ABC):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], threads: int = 1) -> Self:
-        """Read a network.
+        """Load a saved network.
 
         Parameters
         ----------
         path : path
-            File that `save` wrote.
+            File written by `save`.
         threads : int
-            Of the network.
+            Number of threads.
 
         Returns
         -------
@@ -257,7 +258,7 @@ class Learner(ABC):
         Raises
         ------
         ValueError
-            If it is no such file.
+            If the file was not written by `save`.
         """
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -265,7 +266,7 @@ class Learner(ABC):
         except (ValueError, zipfile.BadZipFile, EOFError, KeyError, TypeError):
             header = {}
         if header.get("type") != cls.__name__:
-            fail(f"{cls.__name__}.load", "path", os.fspath(path), "must be a file that save wrote")
+            fail(f"{cls.__name__}.load", "path", os.fspath(path), "must be a file written by save")
         net = sl.Network.load(path, threads=threads)
         kind, fields = header["plasticity"]
         rule = getattr(sl.plasticity, kind)(**fields)
@@ -289,7 +290,7 @@ def _from_bytes(kind: type[Learner], data: bytes, threads: int) -> Learner:
 def _ticks(
     how: bool | Callable[[int], Any], title: str, done: int, total: int
 ) -> Iterator[Callable[[int], Any]]:
-    """Report progress: to a bar, to a callable, or to nobody."""
+    """Report progress to a progress bar, to a callable, or not at all."""
     if how is True:
         with _progress.images(title, done, total) as update:
             yield update

@@ -1,8 +1,8 @@
-"""The cortical microcircuit: all neurons and synapses under a square millimetre of early sensory cortex.
+"""The cortical microcircuit: the neurons and synapses under a square millimetre of early sensory cortex.
 
 Eight populations, one excitatory and one inhibitory in each of the layers 2/3, 4, 5 and 6, of leaky integrate-and-fire
-neurons with exponential currents; 77 169 neurons and 298.88 million synapses at full scale. It is the network that
-simulators are measured with.
+neurons with exponential currents; 77 169 neurons and 298.88 million synapses at full scale. It is a standard
+benchmark of simulators.
 
 T. C. Potjans & M. Diesmann, The cell-type specific cortical microcircuit: relating structure and activity in a
 full-scale spiking network model, Cereb. Cortex 24:785-806 (2014). Parameters as in its PyNEST reference implementation
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import spikelet as sl
-from spikelet._util.checks import fail, number, require
+from spikelet._util.checks import choice, fail, number, require
 
 __all__ = ["FULL_RATES", "POPULATIONS", "Microcircuit", "Parameters", "microcircuit", "parameters"]
 
@@ -51,13 +51,13 @@ PROBABILITIES = np.array(
     ]
 )
 EXTERNAL = np.array([1600, 1500, 2100, 1900, 2000, 1900, 2900, 2100])  # in-degrees
-EXTERNAL_RATE = 8.0  # of each of these inputs [Hz]
-PSP = 0.15  # peak of a mean excitatory postsynaptic potential [mV]
-G = -4.0  # inhibitory weights in units of excitatory ones
-WEIGHT_SD, WEIGHT_SPREADS = 0.1, 10  # in units of the mean; at most so many of them from it
-DELAYS = np.tile([1.5, 0.75], 4)  # mean, by source [ms]
-DELAY_SD, DELAY_SPREADS = 0.5, 8  # likewise, above it
-V_M = {  # mean and standard deviation of the first potentials [mV]
+EXTERNAL_RATE = 8.0  # rate of each external input [Hz]
+PSP = 0.15  # peak of the mean excitatory postsynaptic potential [mV]
+G = -4.0  # inhibitory weights relative to excitatory ones
+WEIGHT_SD, WEIGHT_SPREADS = 0.1, 10  # relative to the mean; limit in standard deviations
+DELAYS = np.tile([1.5, 0.75], 4)  # mean by source [ms]
+DELAY_SD, DELAY_SPREADS = 0.5, 8  # likewise; upper limit
+V_M = {  # mean and standard deviation of the initial potentials [mV]
     "optimised": (
         np.array([-68.28, -63.16, -63.33, -63.45, -63.11, -61.66, -66.72, -61.43]),
         np.array([5.36, 4.57, 4.74, 4.94, 4.94, 4.55, 5.46, 4.48]),
@@ -71,20 +71,20 @@ FULL_RATES = dict(zip(POPULATIONS, _RATES.tolist(), strict=True))
 
 @dataclass(frozen=True)
 class Parameters:
-    """Numbers that a microcircuit is built from, by population; of pairs: [target, source].
+    """Parameters of a microcircuit, by population or by [target, source].
 
     Parameters
     ----------
     sizes : array of int, [8]
-        Neurons.
+        Numbers of neurons.
     synapses : array of int, [8, 8]
         Total numbers of synapses.
     weights : array, [8, 8]
-        Mean weights [pA]; their standard deviation is a tenth of that.
+        Mean weights [pA]; the standard deviation is a tenth of the mean.
     external_rates : array, [8]
-        Poisson events that reach a neuron [Hz]; 0 with "dc".
+        Rate of Poisson events that reach a neuron [Hz]; 0 with "dc".
     external_weight : float
-        Of such an event [pA].
+        Weight of a Poisson event [pA].
     currents : array, [8]
         Constant currents [pA].
     """
@@ -103,12 +103,12 @@ def parameters(
     *,
     drive: Literal["poisson", "dc"] = "poisson",
 ) -> Parameters:
-    r"""Return the numbers of a microcircuit, without building one.
+    r"""Return the parameters of a microcircuit, without building one.
 
-    A probability p that a pair is connected at least once stands for ``ln(1 - p) / ln(1 - 1 / (N_pre N_post))``
-    synapses that are drawn with repetition. With in-degrees scaled by K, weights grow by ``1 / sqrt(K)``, which keeps
-    the variance of the input, and a current makes up for the mean:
-    ``tau_syn (1 - sqrt(K)) sum(weight * in-degree * rate)``, taken over what the full network gets.
+    A probability p that a pair has at least one synapse corresponds to ``ln(1 - p) / ln(1 - 1 / (N_pre N_post))``
+    synapses drawn with repetition. If in-degrees are scaled by K, weights grow by ``1 / sqrt(K)``, which preserves the
+    variance of the input, and a current restores its mean:
+    ``tau_syn (1 - sqrt(K)) sum(weight * in-degree * rate)``, summed over the inputs of the full network.
 
     Parameters
     ----------
@@ -120,11 +120,10 @@ def parameters(
         if value is not None:
             require(where, name, number(where, name, value), "> 0")
     k = float(scale if K_scale is None else K_scale)
-    if drive not in ("poisson", "dc"):
-        fail(where, "drive", drive, 'must be "poisson" or "dc"')
+    choice(where, "drive", drive, "poisson", "dc")
     sizes = np.rint(SIZES * scale).astype(np.int64)
     if sizes.min() < 1:
-        fail(where, "scale", scale, "must leave a neuron in each population")
+        fail(where, "scale", scale, "must leave at least one neuron in each population")
 
     pairs = np.outer(SIZES, SIZES).astype(np.float64)
     full = np.log1p(-PROBABILITIES) / np.log1p(-1 / pairs)
@@ -132,7 +131,7 @@ def parameters(
     weights = weight * np.tile([1.0, G], (8, 4))
     weights[0, 2] *= 2  # L4E -> L23E
     external = np.zeros(8)
-    # A mean input of rate r [Hz] and weight w [pA] is a current of tau_syn w r.
+    # Input of rate r [Hz] and weight w [pA] has the mean current tau_syn w r.
     tau = TAU_SYN * 1e-3
     from_outside = tau * weight * EXTERNAL * EXTERNAL_RATE
     from_inside = tau * (weights * (full / SIZES[:, np.newaxis]) @ _RATES)
@@ -153,27 +152,27 @@ def parameters(
 
 
 def _psp_of_1_pA() -> float:
-    """Return the peak of the potential after an exponential current that starts with 1 pA [mV]."""
+    """Return the peak of the potential in response to an exponential current that starts at 1 pA [mV]."""
     both = TAU_M * TAU_SYN / (TAU_M - TAU_SYN)
     peak = np.log(TAU_M / TAU_SYN) * both  # its time
     return float(both / C_M * (np.exp(-peak / TAU_M) - np.exp(-peak / TAU_SYN)))
 
 
 class Microcircuit:
-    """A microcircuit that was built; made by `microcircuit`.
+    """A microcircuit, built by `microcircuit`.
 
     Attributes
     ----------
     network : Network
-        Holds all of it.
+        The network.
     populations : dict of str to Population
-        By name: L23E, L23I, L4E, L4I, L5E, L5I, L6E, L6I.
+        Populations by name: L23E, L23I, L4E, L4I, L5E, L5I, L6E, L6I.
     projections : dict of (str, str) to Projection
-        By the names of source and target; pairs without synapses are missing.
+        Projections by the names of source and target; pairs without synapses are missing.
     recorders : dict of str to SpikeRecorder
-        Empty before `record`.
+        Recorders by population; empty before `record`.
     parameters : Parameters
-        What it was built from.
+        The parameters that it was built from.
     """
 
     def __init__(
@@ -191,7 +190,7 @@ class Microcircuit:
         self._since = 0.0
 
     def record(self) -> dict[str, sl.SpikeRecorder]:
-        """Record the spikes of all neurons from now on; what was recorded before is forgotten.
+        """Record the spikes of all neurons from now on, and discard earlier ones.
 
         Call it again after ``network.reset()``, which sets the clock back.
 
@@ -217,12 +216,12 @@ class Microcircuit:
         Parameters
         ----------
         start, stop : float, optional
-            The interval [ms]; by default all the time since `record`.
+            The interval [ms]; by default from the call of `record` to the current time.
 
         Raises
         ------
         RuntimeError
-            If `record` was not called.
+            If `record` has not been called.
         ValueError
             If the interval is empty.
         """
@@ -255,20 +254,20 @@ def microcircuit(
     Parameters
     ----------
     scale : float
-        Of the numbers of neurons.
+        Factor of the numbers of neurons.
     K_scale : float, optional
-        Of the numbers of inputs of a neuron, from inside and outside; by default `scale`, so that the number of
-        synapses goes with its square. Weights and currents change with it so that mean and variance of the input stay
-        those of the full network (see `parameters`); correlations grow, and rates differ somewhat. With 1.0 neurons
-        keep all their inputs.
+        Factor of the number of inputs of a neuron, internal and external; by default `scale`, so that the number of
+        synapses grows with its square. Weights and currents are adjusted to preserve the mean and variance of the
+        input (see `parameters`); correlations grow, and rates differ slightly. With 1.0, neurons keep all their
+        inputs.
     seed, threads, dtype, dt
         See `spikelet.Network`; dt is at most 0.75 ms.
     drive : "poisson" or "dc"
-        Input from outside: Poisson trains of 8 Hz times the number of inputs, or a constant current of the same mean.
-        With a small `K_scale` the current is not enough: below about 0.3 populations fall silent.
+        External input: Poisson trains of 8 Hz times the number of inputs, or a constant current of the same mean.
+        The current does not suffice with a small `K_scale`: below about 0.3, populations fall silent.
     initial : "optimised" or "original"
-        First potentials: normal, with mean and standard deviation by population, which avoids a volley at the start;
-        or -58 +- 10 mV for all.
+        Initial potentials: normally distributed, with mean and standard deviation by population, which avoids a
+        volley at the start; or with -58 +- 10 mV for all.
 
     Returns
     -------
@@ -276,10 +275,10 @@ def microcircuit(
 
     Notes
     -----
-    Weights and delays are normal. A weight of the wrong sign is drawn again, and so is a delay below `dt`; delays are
-    rounded to the nearest step, so one step stands for half as wide a range as two. The reference implementation
-    accepts delays from ``dt / 2`` on: 1.1 % of its inhibitory and 0.45 % of its excitatory synapses have a delay of one
-    step that has another one here. No draw comes near the upper limits.
+    Weights and delays are normally distributed. A weight of the wrong sign and a delay below `dt` are drawn again;
+    delays are rounded to the nearest step, so that one step covers half as wide a range as two. The reference
+    implementation accepts delays from ``dt / 2``: 1.1 % of its inhibitory and 0.45 % of its excitatory synapses have a
+    delay of one step where this model has another. No draw comes near the upper limits.
 
     Examples
     --------
@@ -292,8 +291,7 @@ def microcircuit(
     True
     """
     given = parameters(scale, K_scale, drive=drive)
-    if initial not in V_M:
-        fail("microcircuit", "initial", initial, f"must be one of {', '.join(V_M)}")
+    choice("microcircuit", "initial", initial, *V_M)
     step = number("microcircuit", "dt", dt, "ms")
     if step > DELAYS.min():
         rule = f"must be at most {DELAYS.min()} ms, the shortest mean delay"

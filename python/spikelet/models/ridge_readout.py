@@ -1,6 +1,6 @@
-"""A linear readout of features: ridge regression in closed form, from as many parts as you like.
+"""A linear readout of features: ridge regression in closed form, on any number of batches.
 
-What it keeps grows with the square of the number of features and not with the number of images.
+Its memory grows with the square of the number of features, but not with the number of images.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 
 class RidgeReadout:
-    """Least squares on the targets -1 and 1, with a penalty on large weights and an offset.
+    """Ridge regression on the targets -1 and 1, with an offset.
 
     Parameters
     ----------
@@ -34,24 +34,27 @@ class RidgeReadout:
         self.offset: Floats | None = None
 
     def partial_fit(self, features: ArrayLike, labels: ArrayLike) -> RidgeReadout:
-        """Add labelled features to those that `solve` fits.
+        """Add labelled features to the data that `solve` fits.
 
         Parameters
         ----------
         features : array-like, [n, n_features]
-            float32 is multiplied as float32, and summed up in float64.
+            Features; float32 is multiplied in float32 and accumulated in float64.
         labels : array-like of int, [n]
 
         Returns
         -------
         RidgeReadout
-            Itself.
+            The readout itself.
         """
         where = "RidgeReadout.partial_fit"
         x, y = self._features(where, features), np.asarray(labels)
         if y.shape != (len(x),) or y.dtype.kind not in "iu":
             fail(
-                where, "labels", (y.dtype.name, y.shape), f"must be integers, [{len(x)}]; they are"
+                where,
+                "labels",
+                f"{y.dtype.name} {y.shape}",
+                f"must be integers, one for each of {len(x)} rows",
             )
         if y.size and not (y.min() >= 0 and y.max() < self.n_classes):
             bad = int(y[(y < 0) | (y >= self.n_classes)][0])
@@ -60,7 +63,7 @@ class RidgeReadout:
             return self
         if not self.n:
             d = x.shape[1]
-            # Near their mean numbers are small, and so are the errors of their products.
+            # Numbers are small near their mean, and so are the rounding errors of their products.
             self._origin = x.mean(axis=0)
             self._sums, self._means = np.zeros((d, d)), np.zeros(d)
             self._products, self._targets = np.zeros((d, self.n_classes)), np.zeros(self.n_classes)
@@ -74,27 +77,27 @@ class RidgeReadout:
         return self
 
     def solve(self, strength: float) -> RidgeReadout:
-        """Set the weights to the best ones for all that `partial_fit` was given.
+        """Fit the weights to all the data that `partial_fit` was given.
 
         Parameters
         ----------
         strength : float > 0
-            Of the penalty, in units of a feature's mean variance.
+            Strength of the penalty, relative to the mean variance of the features.
 
         Returns
         -------
         RidgeReadout
-            Itself.
+            The readout itself.
         """
         where = "RidgeReadout.solve"
         require(where, "strength", number(where, "strength", strength), "> 0")
         if not self.n:
-            raise RuntimeError(f"{where}: partial_fit comes first")
+            raise RuntimeError(f"{where}: call partial_fit first")
         mean, target = self._means / self.n, self._targets / self.n
         matrix = self._sums - self.n * np.outer(mean, mean)
         right = self._products - self.n * np.outer(mean, target)
         variances = matrix.diagonal()
-        # The second term settles features that never vary.
+        # The second term regularises features that never vary.
         matrix[np.diag_indices(len(mean))] += strength * variances.mean() + 1e-12
         factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
         self.weights = cho_solve(factor, right, check_finite=False)
@@ -110,7 +113,7 @@ class RidgeReadout:
         """
         x = self._features("RidgeReadout.scores", features)
         if self.weights is None or self.offset is None:
-            raise RuntimeError("RidgeReadout.scores: solve comes first")
+            raise RuntimeError("RidgeReadout.scores: call solve first")
         return np.asarray(x @ self.weights.astype(x.dtype) + self.offset)
 
     def predict(self, features: ArrayLike) -> NDArray[np.int64]:
@@ -128,7 +131,7 @@ class RidgeReadout:
         wanted = self._origin.shape if self.n else array.shape[1:]
         if array.ndim != 2 or array.shape[1:] != wanted:
             rule = f"must be [n, {wanted[0]}]" if self.n else "must be [n, n_features]"
-            fail(where, "features", array.shape, f"{rule}; its shape")
+            fail(where, "features", array.shape, f"{rule}", got="shape")
         if not np.isfinite(array).all():
             fail(where, "features", float(array[~np.isfinite(array)][0]), "must be finite")
         return array

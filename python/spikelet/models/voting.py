@@ -1,4 +1,4 @@
-"""From the spikes of neurons that learned without labels to classes."""
+"""Classes from the spikes of neurons that learned without labels."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikelet._util.checks import fail
+from spikelet._util.checks import choice, fail
 
 __all__ = ["Votes", "assign", "classify"]
 
 
 @dataclass(frozen=True)
 class Votes:
-    """What the spikes of neurons say of classes.
+    """The votes of neurons for classes.
 
     Attributes
     ----------
     weight : array, [n_neurons, n_classes]
-        What one spike of each neuron counts.
+        Votes of one spike of each neuron.
     bias : array, [n_classes]
-        What each class has before any spike.
+        Votes of each class before any spike.
     """
 
     weight: NDArray[np.float64]
@@ -30,7 +30,7 @@ class Votes:
 
     @property
     def classes(self) -> NDArray[np.int64]:
-        """Class that each neuron speaks for most, [n_neurons]."""
+        """The class that each neuron votes for most, [n_neurons]."""
         return np.asarray(self.weight.argmax(axis=1))
 
 
@@ -41,7 +41,7 @@ def assign(
     *,
     by: Literal["likelihood", "shares", "most"] = "likelihood",
 ) -> Votes:
-    """Find out which classes each neuron stands for, from its spikes on labelled images.
+    """Assign classes to neurons, from their spikes on labelled images.
 
     Parameters
     ----------
@@ -52,10 +52,10 @@ def assign(
     n_classes : int
         Number of classes.
     by : str
-        "likelihood": the class under which the counts are most probable, if each neuron's follow a Poisson
-        distribution with its mean for that class. "shares": a spike counts for each class by the share of the neuron's
-        response that it has. "most": for the class to which the neuron responds most, and the neurons of a class share
-        a vote (Diehl & Cook 2015).
+        "likelihood" picks the class under which the counts are most probable, if those of each neuron follow a Poisson
+        distribution with its mean for that class. "shares" distributes the vote of a spike over the classes in
+        proportion to the neuron's mean responses. "most" gives it to the class to which the neuron responds most, and
+        averages over the neurons of a class (Diehl & Cook 2015).
 
     Returns
     -------
@@ -63,8 +63,8 @@ def assign(
     """
     spikes, classes = np.asarray(counts, np.float64), np.asarray(labels)
     if spikes.ndim != 2 or classes.shape != spikes.shape[:1]:
-        shapes = f"{spikes.shape} and {classes.shape}"
-        fail("assign", "counts and labels", shapes, "must be [n, n_neurons] and [n]; shapes")
+        shapes = (spikes.shape, classes.shape)
+        fail("assign", "counts and labels", shapes, "must be [n, n_neurons] and [n]", got="shapes")
     if classes.size and (
         classes.dtype.kind not in "iu" or classes.min() < 0 or classes.max() >= n_classes
     ):
@@ -74,19 +74,18 @@ def assign(
     means = spikes.T @ of_class / np.maximum(of_class.sum(axis=0), 1.0)
     none = np.zeros(n_classes)
     if by == "likelihood":
-        rare = 0.01 * means.mean() + 1e-12  # no spike is impossible
+        rare = 0.01 * means.mean() + 1e-12  # so that no spike is impossible
         return Votes(np.log(means + rare), -means.sum(axis=0))
     if by == "shares":
         return Votes(means / np.maximum(means.sum(axis=1, keepdims=True), 1e-9), none)
-    if by != "most":
-        fail("assign", "by", by, 'must be "likelihood", "shares" or "most"')
+    choice("assign", "by", by, "likelihood", "shares", "most")
     votes = np.zeros_like(means)
     votes[np.arange(len(means)), means.argmax(axis=1)] = means.any(axis=1)
     return Votes(votes / np.maximum(votes.sum(axis=0), 1.0), none)
 
 
 def classify(counts: ArrayLike, votes: Votes) -> NDArray[np.int64]:
-    """Let the neurons vote.
+    """Classify spike counts by the votes of the neurons.
 
     Parameters
     ----------

@@ -1,14 +1,14 @@
-"""Digits learned without labels, fast: one layer of neurons that inhibit each other directly.
+"""Fast unsupervised learning of digits: one layer of neurons that inhibit each other directly.
 
-The idea is that of Diehl & Cook, see `spikelet.models.DiehlCook`: pixels are Poisson sources, a neuron that fires
-inhibits all others, so that few answer an image and those learn it; thresholds rise with use; the weights onto each
-neuron keep their sum. What is different makes it learn faster and better:
+The idea is that of Diehl & Cook, see `spikelet.models.DiehlCook`: pixels are Poisson sources; a neuron that fires
+inhibits all others, so that only a few respond to an image and learn it; thresholds rise with use; and the sum of the
+weights onto each neuron stays constant. Three differences make it learn faster and better:
 
-* spikes of a neuron inhibit the others themselves, strongly, without inhibitory neurons in between;
-* all images drive the pixels with the same sum of rates, and are shown for a short time, in which about two spikes
-  come; potentials start from rest at each;
-* pair STDP whose amplitudes shrink while the network learns, so that the last images refine what the first ones
-  taught.
+* a neuron inhibits the others directly and strongly, without inhibitory neurons in between;
+* all images drive the pixels with the same total rate, for a short time in which about two spikes occur, and the
+  potentials start from rest for each image;
+* the amplitudes of pair STDP shrink during training, so that the last images refine what the network learned from
+  the first ones.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from spikelet.models.learner import Learner
 __all__ = ["WinnerTakeAll"]
 
 NEURON = sl.LIFDelta(tau_m=50.0, E_L=-65.0, V_reset=-65.0, V_th=-51.0, t_ref=5.0, tau_theta=1e6)
-MEAN_WEIGHT = 0.05  # of the pixels that a neuron knows [mV]
-STAGES = 20  # of annealing
+MEAN_WEIGHT = 0.05  # from the pixels that a neuron has learned [mV]
+STAGES = 20  # steps of annealing
 TAU, DEPRESSION = 20.0, 0.4  # of STDP: time constants [ms], A_minus / A_plus
 
 
@@ -37,35 +37,35 @@ class WinnerTakeAll(Learner):
     Parameters
     ----------
     n_neurons : int
-        Neurons.
+        Number of neurons.
     n_inputs : int
-        Pixels.
+        Number of pixels.
     seed : int
-        Of all that is random.
+        Random seed.
     threads : int
-        The result does not depend on it.
+        Number of threads; results do not depend on it.
     dt : float
-        Step [ms].
+        Time step [ms].
     input_rate : float
-        Of all pixels of an image together [Hz].
+        Total rate of all pixels of an image [Hz].
     learn_for, answer_for, pause : float
-        Time for which an image is shown when the network learns and when it answers, and nothing after it [ms].
+        Duration of an image during learning and during recall, and of the pause after it [ms].
     inhibition : float
         Weight from each neuron to all others [mV].
     total : float, optional
-        Sum of the weights onto each neuron [mV]; by default 0.05 times the pixels of an image, counted in the images
-        that it learns first.
+        Sum of the weights onto each neuron [mV]; by default 0.05 times the effective number of lit pixels in the
+        images of the first call of `fit`.
     theta_plus : float, optional
-        How much a spike raises the neuron's threshold [mV]; by default 0.001 times the neurons, at most 0.4: the fewer
-        there are, the more often each wins, and thresholds should settle at the same height.
+        Increment of the threshold by a spike [mV]; by default 0.001 times the number of neurons, at most 0.4: fewer
+        neurons win more often each, and thresholds should settle at the same level.
     normalise_every : int
-        Images from one normalisation of the weights to the next.
+        Number of images between normalisations of the weights.
     anneal : float
-        Factor that the amplitudes of plasticity reach at the end of training.
+        Factor of the amplitudes of plasticity at the end of training.
     gain : float
-        Share of its weights that a neuron's spike renews, before annealing.
+        Fraction of its weights that a spike of a neuron renews, before annealing.
     plasticity : Plasticity, optional
-        Of the synapses from the pixels; by default pair STDP with amplitudes that follow from `gain`.
+        Learning rule of the synapses from the pixels; by default pair STDP with amplitudes that follow from `gain`.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class WinnerTakeAll(Learner):
             require("WinnerTakeAll", "total", number("WinnerTakeAll", "total", total), "> 0")
 
     def parameters(self) -> dict[str, Any]:
-        """Return what the network was made with, apart from its size, seed, threads and rule."""
+        """Return the parameters of the network other than its size, seed, threads and rule."""
         names = (
             "dt", "input_rate", "learn_for", "answer_for", "pause", "inhibition", "total",
             "theta_plus", "normalise_every", "anneal", "gain",
@@ -120,7 +120,7 @@ class WinnerTakeAll(Learner):
         rates = self.rates(pixels)
         if self.total is None:
             self.total = MEAN_WEIGHT * _lit(rates)
-        if self._scale:  # a pixel's trace is on average its rate times TAU
+        if self._scale:  # the mean trace of a pixel is its rate times TAU
             A_plus = self.gain * self.total / (self.input_rate * 1e-3 * TAU)
             self.plasticity = sl.STDP(
                 tau_plus=TAU, tau_minus=TAU, A_plus=A_plus, A_minus=DEPRESSION * A_plus
@@ -180,18 +180,18 @@ class WinnerTakeAll(Learner):
         net.run(self.pause)  # traces decay
         neurons.V_m = NEURON.E_L
         if (self.shown + 1) % self.normalise_every == 0:
-            assert self.total is not None  # since _begin
+            assert self.total is not None  # set by _begin
             net.projections[0].normalise(self.total)
         return counts
 
     def rates(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Turn brightness, [n, n_inputs], into rates [Hz]; an empty image stays dark."""
+        """Convert brightness, [n, n_inputs], to rates [Hz]; a black image stays dark."""
         bright = pixels.astype(np.float64)
         sums = np.maximum(bright.sum(axis=1, keepdims=True), 1e-9)
         return np.asarray(bright * (self.input_rate / sums))
 
 
 def _lit(rates: NDArray[np.float64]) -> float:
-    """Return how many pixels make up an image, on average, if faint ones count for less."""
+    """Return the mean effective number of lit pixels in an image; faint pixels count for less."""
     squares = np.maximum((rates**2).sum(axis=1), 1e-9)
     return float(np.mean(rates.sum(axis=1) ** 2 / squares))

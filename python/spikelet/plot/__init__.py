@@ -1,6 +1,6 @@
 """Plots of spikes, potentials, weights and converted models, with matplotlib.
 
-Each function draws on the Axes it is given, or on new ones, and returns them; titles, limits and saving are left to
+Each function draws on the given Axes, or on new ones, and returns them; titles, limits and saving are left to
 matplotlib. Needs ``pip install 'spikelet[plot]'``.
 """
 
@@ -13,7 +13,9 @@ from spikelet.plot.layers import (
     hybrid_search,
     response_times,
 )
-from spikelet.plot.spikes import activity, feature_maps, raster, receptive_fields, trace
+from spikelet.plot.spikes import activity, raster
+from spikelet.plot.traces import trace
+from spikelet.plot.weights import feature_maps, receptive_fields
 
 __all__ = [
     "accuracy_curve",

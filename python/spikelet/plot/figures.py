@@ -1,8 +1,10 @@
-"""Where pictures are drawn; matplotlib is an extra."""
+"""Axes to draw on; matplotlib is an optional dependency."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from spikelet._util.extras import extra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -11,15 +13,11 @@ __all__ = ["axes", "pyplot"]
 
 
 def axes(ax: Axes | None) -> Axes:
-    """Return the Axes, or new ones."""
-    return pyplot().subplots()[1] if ax is None else ax
+    """Return the given Axes, or new ones."""
+    new: Axes = pyplot().subplots()[1] if ax is None else ax
+    return new
 
 
 def pyplot() -> Any:
     """Return matplotlib.pyplot."""
-    try:
-        import matplotlib.pyplot as plt  # noqa: PLC0415  # an extra, and slow to import
-    except ImportError as error:
-        msg = "spikelet.plot needs matplotlib: pip install 'spikelet[plot]'"
-        raise ImportError(msg) from error
-    return plt
+    return extra("matplotlib.pyplot", "spikelet.plot", "plot")

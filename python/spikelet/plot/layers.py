@@ -1,28 +1,24 @@
-"""Pictures of layered models: what a conversion lost, and what accuracy costs.
+"""Plots of layered models: what a conversion lost, and what accuracy costs.
 
-Part of `spikelet.plot`, and as there each function returns the Axes or Figure that it drew on.
+The protocols say what each function draws; the results of `spikelet.conversion` have these attributes, and so may any
+other object. Each function returns the Axes or Figure that it drew on.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spikelet._util.checks import fail
+from spikelet._util.checks import choice, fail
 from spikelet.plot.figures import axes, pyplot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from spikelet.conversion.comparison import Comparison
-    from spikelet.conversion.curves import AccuracyCurve
-    from spikelet.conversion.hybrid import HybridSearch
-    from spikelet.conversion.report import ConversionReport
-    from spikelet.conversion.response import Decisions
 
 __all__ = [
     "accuracy_curve",
@@ -35,17 +31,100 @@ __all__ = [
 _BLUE, _RED, _GREY = "#2f5d8a", "#c8553d", "#8a8a8a"
 
 
-def conversion_report(report: ConversionReport, *, figure: Figure | None = None) -> Figure:
-    """Draw a conversion report: error, rate, silent and saturated neurons and threshold of each layer.
+class ReportedLayer(Protocol):
+    """A layer of a report; see `spikelet.conversion.LayerReport`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def error(self) -> float: ...
+    @property
+    def activity(self) -> float: ...
+    @property
+    def rate(self) -> float | None: ...
+    @property
+    def silenced(self) -> float | None: ...
+    @property
+    def saturated(self) -> float | None: ...
+    @property
+    def threshold(self) -> tuple[float, float, float] | None: ...
+    @property
+    def vanishing(self) -> bool: ...
+
+
+class Report(Protocol):
+    """A comparison by layer; see `spikelet.conversion.ConversionReport`."""
+
+    @property
+    def layers(self) -> Sequence[ReportedLayer]: ...
+
+
+class Curve(Protocol):
+    """Accuracy against the number of steps; see `spikelet.conversion.AccuracyCurve`."""
+
+    @property
+    def steps(self) -> NDArray[np.int64]: ...
+    @property
+    def quality(self) -> NDArray[np.float64]: ...
+    @property
+    def accuracy(self) -> NDArray[np.float64] | None: ...
+    @property
+    def spikes(self) -> NDArray[np.float64] | None: ...
+    @property
+    def energy_nj(self) -> NDArray[np.float64] | None: ...
+    @property
+    def ann_accuracy(self) -> float | None: ...
+
+
+class Curves(Protocol):
+    """Several curves by name; see `spikelet.conversion.Comparison`."""
+
+    @property
+    def curves(self) -> Mapping[str, Curve]: ...
+
+
+class SplitCandidate(Protocol):
+    """One way to split a network; see `spikelet.conversion.Candidate`."""
+
+    @property
+    def split(self) -> str | None: ...
+    @property
+    def loss(self) -> float: ...
+    @property
+    def ratio(self) -> float: ...
+
+
+class SplitSearch(Protocol):
+    """A search for a split; see `spikelet.conversion.HybridSearch`."""
+
+    @property
+    def candidates(self) -> Sequence[SplitCandidate]: ...
+    @property
+    def index(self) -> int | None: ...
+    @property
+    def direction(self) -> str: ...
+
+
+class ResponseTimes(Protocol):
+    """Steps until each sample is decided; see `spikelet.conversion.Decisions`."""
+
+    @property
+    def steps(self) -> NDArray[np.int64]: ...
+    @property
+    def decision(self) -> NDArray[np.int64]: ...
+
+
+def conversion_report(report: Report, *, figure: Figure | None = None) -> Figure:
+    """Draw a conversion report: error, activity, rate, silenced and saturated neurons and threshold of each layer.
 
     The first layer is on top. Layers where spikes vanish are red.
 
     Parameters
     ----------
     report : ConversionReport
-        What ``spikelet.conversion.report`` returned.
+        The result of ``spikelet.conversion.report``.
     figure : Figure, optional
-        Where to draw; it should be empty.
+        An empty Figure to draw on.
 
     Returns
     -------
@@ -84,7 +163,7 @@ def conversion_report(report: ConversionReport, *, figure: Figure | None = None)
 
 
 def accuracy_curve(
-    curves: AccuracyCurve | Comparison | Mapping[str, AccuracyCurve],
+    curves: Curve | Curves | Mapping[str, Curve],
     *,
     ax: Axes | None = None,
     **style: Any,
@@ -95,7 +174,7 @@ def accuracy_curve(
     ----------
     curves : AccuracyCurve, Comparison or dict of str to AccuracyCurve
     ax : Axes, optional
-        Where to draw.
+        Axes to draw on.
     **style
         For ``Axes.plot``.
 
@@ -118,22 +197,22 @@ def accuracy_curve(
 
 
 def coding_tradeoff(
-    curves: Comparison | Mapping[str, AccuracyCurve],
+    curves: Curves | Mapping[str, Curve],
     *,
     against: Literal["spikes", "energy"] = "spikes",
     ax: Axes | None = None,
     **style: Any,
 ) -> Axes:
-    """Draw accuracy against what it costs, a line for each model or coding, a dot for each T.
+    """Draw accuracy against its cost: a line for each model or coding, a dot for each T.
 
     Parameters
     ----------
     curves : Comparison or dict of str to AccuracyCurve
-        With spikes and energy (``energy_samples`` > 0).
+        Curves with spikes and energy (``energy_samples`` > 0).
     against : "spikes" or "energy"
-        Per sample.
+        The cost, per sample.
     ax : Axes, optional
-        Where to draw.
+        Axes to draw on.
     **style
         For ``Axes.plot``.
 
@@ -142,8 +221,7 @@ def coding_tradeoff(
     Axes
     """
     where = "plot.coding_tradeoff"
-    if against not in ("spikes", "energy"):
-        fail(where, "against", against, 'must be "spikes" or "energy"')
+    choice(where, "against", against, "spikes", "energy")
     named = _named(where, curves)
     for name, curve in named.items():
         if curve.spikes is None:
@@ -164,15 +242,15 @@ def coding_tradeoff(
     return ax
 
 
-def hybrid_search(search: HybridSearch, *, ax: Axes | None = None) -> Axes:
-    """Draw loss and energy of each candidate of a search for a split; the chosen one is marked.
+def hybrid_search(search: SplitSearch, *, ax: Axes | None = None) -> Axes:
+    """Draw the loss and energy of each candidate of a search for a split, and mark the chosen one.
 
     Parameters
     ----------
     search : HybridSearch
-        What ``spikelet.conversion.search_split`` returned.
+        The result of ``spikelet.conversion.search_split``.
     ax : Axes, optional
-        Where to draw; energy gets an axis of its own on the right.
+        Axes to draw on; energy gets a second axis on the right.
 
     Returns
     -------
@@ -193,16 +271,16 @@ def hybrid_search(search: HybridSearch, *, ax: Axes | None = None) -> Axes:
 
 
 def response_times(
-    decisions: Decisions | Mapping[str, Decisions], *, ax: Axes | None = None, **style: Any
+    decisions: ResponseTimes | Mapping[str, ResponseTimes], *, ax: Axes | None = None, **style: Any
 ) -> Axes:
-    """Draw which share of the samples is decided after how many steps.
+    """Draw the share of samples that are decided, against the number of steps.
 
     Parameters
     ----------
     decisions : Decisions or dict of str to Decisions
-        What ``spikelet.conversion.steps_to_decision`` returned.
+        Results of ``spikelet.conversion.steps_to_decision``.
     ax : Axes, optional
-        Where to draw.
+        Axes to draw on.
     **style
         For ``Axes.ecdf``.
 
@@ -228,7 +306,7 @@ def _known(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _named(where: str, curves: Any) -> Mapping[str, AccuracyCurve]:
+def _named(where: str, curves: Any) -> Mapping[str, Curve]:
     if hasattr(curves, "curves"):
         curves = curves.curves
     elif not isinstance(curves, Mapping):
@@ -236,10 +314,10 @@ def _named(where: str, curves: Any) -> Mapping[str, AccuracyCurve]:
     if not curves or not all(hasattr(c, "quality") for c in curves.values()):
         msg = f"{where}: curves must be accuracy curves, got {curves!r}"
         raise TypeError(msg)
-    named: Mapping[str, AccuracyCurve] = curves
+    named: Mapping[str, Curve] = curves
     return named
 
 
-def _quality(named: Mapping[str, AccuracyCurve]) -> str:
+def _quality(named: Mapping[str, Curve]) -> str:
     labels = all(c.accuracy is not None for c in named.values())
     return "accuracy (%)" if labels else "agreement with the ANN (%)"

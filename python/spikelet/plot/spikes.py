@@ -1,12 +1,7 @@
-"""Pictures of spikes, potentials and weights, with matplotlib.
-
-Each function draws on the Axes it is given, or on a new one, and returns it; all else (titles,
-limits, saving) is matplotlib's business. Needs ``pip install 'spikelet[plot]'``.
-"""
+"""Raster plots, and the activity of a whole network."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from spikelet import statistics
 from spikelet._util.checks import fail, integer, number, require
-from spikelet.network.recorders import SpikeRecorder, StateRecorder
+from spikelet.network.recorders import SpikeRecorder
 from spikelet.plot.figures import axes, pyplot
 from spikelet.recording.reading import RecordedSpikes
 
@@ -23,9 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["activity", "feature_maps", "raster", "receptive_fields", "trace"]
-
-_UNITS = {"V_m": "mV", "theta": "mV", "g_ex": "nS", "g_in": "nS"}
+__all__ = ["activity", "raster"]
 
 
 def raster(
@@ -35,16 +28,16 @@ def raster(
     ax: Axes | None = None,
     **style: Any,
 ) -> Axes:
-    """Draw each spike as a dot, time to the right, ids upwards.
+    """Draw each spike as a dot: time on the horizontal axis, ids on the vertical one.
 
     Parameters
     ----------
     spikes : SpikeRecorder, SpikeRecording or array-like, [n_spikes]
         What `Network.record` or `read_recording` returned, or the times of the spikes [ms].
     ids : array-like, [n_spikes]
-        Who spiked; only with times.
+        The element that sent each spike; required with times only.
     ax : Axes, optional
-        Where to draw.
+        Axes to draw on.
     **style
         For ``Axes.scatter``: ``s`` (size), ``c`` (colours), ``marker``, ...
 
@@ -72,109 +65,6 @@ def raster(
     return ax
 
 
-def trace(recorder: StateRecorder, *, ax: Axes | None = None, **style: Any) -> Axes:
-    """Draw a recorded state over time, one line for each element recorded.
-
-    Parameters
-    ----------
-    recorder : StateRecorder
-        What `Network.record` returned.
-    ax : Axes, optional
-        Where to draw.
-    **style
-        For ``Axes.plot``: ``color``, ``linewidth``, ...
-
-    Returns
-    -------
-    Axes
-    """
-    if not isinstance(recorder, StateRecorder):
-        msg = f"plot.trace: recorder must be a StateRecorder, got {recorder!r}"
-        raise TypeError(msg)
-    ax = axes(ax)
-    ax.plot(recorder.times, recorder.values, **{"linewidth": 1.0, **style})
-    ax.set_xlabel("time (ms)")
-    ax.set_ylabel(f"{recorder.name} ({_UNITS.get(recorder.name, 'pA')})")
-    return ax
-
-
-def receptive_fields(
-    weights: ArrayLike,
-    shape: tuple[int, int],
-    *,
-    ax: Axes | None = None,
-    columns: int | None = None,
-    **style: Any,
-) -> Axes:
-    """Draw the weights onto each neuron as a small picture, all of them side by side.
-
-    Parameters
-    ----------
-    weights : array-like, [height * width, n_neurons]
-        From pixels to neurons; ``projection.weights.reshape(len(pixels), -1)`` of an all-to-all
-        projection.
-    shape : (height, width)
-        Of one picture.
-    ax : Axes, optional
-        Where to draw.
-    columns : int, optional
-        Pictures in a row; by default about as many as rows.
-    **style
-        For ``Axes.imshow``: ``cmap``, ``vmin``, ``vmax``, ...
-
-    Returns
-    -------
-    Axes
-    """
-    fields = np.asarray(weights, np.float64)
-    height, width = shape
-    if fields.ndim != 2 or fields.shape[0] != height * width:
-        rule = f"must be [{height * width}, n_neurons] for pictures of {height} x {width}; shape"
-        fail("plot.receptive_fields", "weights", fields.shape, rule)
-    n = fields.shape[1]
-    columns = max(1, math.ceil(math.sqrt(n)) if columns is None else columns)
-    rows = max(1, math.ceil(n / columns))
-    tiles = np.full((rows * columns, height + 1, width + 1), np.nan)  # NaN: the gaps, not drawn
-    tiles[:n, :height, :width] = fields.T.reshape(n, height, width)
-    mosaic = tiles.reshape(rows, columns, height + 1, width + 1).swapaxes(1, 2)
-    ax = axes(ax)
-    image = mosaic.reshape(rows * (height + 1), -1)[:-1, :-1]
-    ax.imshow(image, **{"cmap": "magma", "interpolation": "nearest", **style})
-    ax.set_axis_off()
-    return ax
-
-
-def feature_maps(weights: ArrayLike, *, ax: Axes | None = None, **style: Any) -> Axes:
-    """Draw what the maps of a first convolutional layer look for, side by side.
-
-    Parameters
-    ----------
-    weights : array-like, [kernel, kernel, 2, maps]
-        From on- and off-centre cells; ``model.weights[0]`` of a `ConvSTDP`. Drawn is on minus off,
-        bright where the map waits for light.
-    ax : Axes, optional
-        Where to draw.
-    **style
-        As for `receptive_fields`.
-
-    Returns
-    -------
-    Axes
-    """
-    kernels = np.asarray(weights, np.float64)
-    if kernels.ndim != 4 or kernels.shape[2] != 2:
-        fail(
-            "plot.feature_maps",
-            "weights",
-            kernels.shape,
-            "must be [kernel, kernel, 2, maps]; shape",
-        )
-    height, width, _, maps = kernels.shape
-    contrast = (kernels[:, :, 0] - kernels[:, :, 1]).reshape(height * width, maps)
-    style = {"cmap": "gray", "vmin": -1.0, "vmax": 1.0, **style}
-    return receptive_fields(contrast, (height, width), ax=ax, **style)
-
-
 def activity(
     recorders: Mapping[str, SpikeRecorder],
     start: float = 0.0,
@@ -185,26 +75,27 @@ def activity(
     colours: Sequence[Any] = ("#2f5d8a", "#c8553d"),
     figure: Figure | None = None,
 ) -> Figure:
-    """Draw what populations do: spikes, and rates, irregularity and synchrony beside them.
+    """Draw the activity of populations: a raster, and next to it rates, irregularity and synchrony.
 
-    As in Potjans & Diesmann (2014), Fig. 6: a raster with the first population on top; boxes of the
-    neurons' rates (quartiles with the median, a line for the middle 90 %, a dot for the mean); the
-    mean CV of inter-spike intervals; variance over mean of the population's spike counts in 3 ms.
+    The layout is that of Potjans & Diesmann (2014), Fig. 6: a raster with the first population on top; box
+    plots of the neurons' rates (quartiles with the median, a line for the middle 90 %, a dot for the mean);
+    the mean CV of inter-spike intervals; and the variance of the population's spike counts in bins of 3 ms,
+    divided by their mean.
 
     Parameters
     ----------
     recorders : dict of str to SpikeRecorder
-        By the name of the population; what `Microcircuit.record` returns.
+        Recorders by population name, as `Microcircuit.record` returns them.
     start, stop : float
-        The interval of the statistics [ms], by default from 0 to now.
+        The interval of the statistics [ms]; by default from 0 to the current time.
     window : float
-        The raster shows its last part [ms].
+        Length of the last part of the interval, which the raster shows [ms].
     neurons : int
-        The raster shows so many in all, the same share of each population, or all if there are fewer.
+        Number of neurons in the raster: the same share of each population, or all if there are fewer.
     colours : sequence
-        Of the populations, in turn.
+        Colours of the populations, used in turn.
     figure : Figure, optional
-        Where to draw; it should be empty.
+        An empty Figure to draw on.
 
     Returns
     -------

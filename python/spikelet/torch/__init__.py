@@ -1,14 +1,14 @@
-"""Spike-based backpropagation in PyTorch: neurons whose steps, forward and backward, run in the compiled core.
+"""Spike-based backpropagation in PyTorch: neurons whose forward and backward passes run in the compiled core.
 
 Needs PyTorch: ``pip install 'spikelet[torch]'``.
 """
 
 from __future__ import annotations
 
-try:
+from spikelet._util.extras import needs
+
+with needs("spikelet.torch", "torch"):
     import torch as _torch
-except ImportError:
-    raise ImportError("spikelet.torch needs PyTorch: pip install 'spikelet[torch]'") from None
 
 from spikelet.torch import losses
 from spikelet.torch.deploy import to_spiking_model
@@ -34,7 +34,7 @@ from spikelet.torch.time import OverTime
 from spikelet.torch.to_network import DeployedNetwork, to_network
 from spikelet.torch.training import Epoch, evaluate, fit
 
-del _torch
+del _torch, needs
 
 __all__ = [
     "ALIF",

@@ -1,4 +1,4 @@
-"""How each library's parameters are named, and what its neurons do at a step, as a `Cell`."""
+"""The parameter names of each library, and its neurons as a `Cell`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spikelet._util.checks import fail, numbers, require
+from spikelet._util.checks import choice, fail, numbers, require
 from spikelet.torch.cell import Cell, text_of
 from spikelet.torch.surrogate import Table, checked
 
 __all__ = ["CONVENTIONS", "DEFAULT_ALPHA", "Setting", "setting"]
 
-# The libraries' own defaults: SpikingJelly (atan, sigmoid), snnTorch (fast_sigmoid), Norse (superspike).
+# Defaults of the libraries: SpikingJelly (atan, sigmoid), snnTorch (fast_sigmoid), Norse (superspike).
 DEFAULT_ALPHA = {
     "atan": 2.0,
     "sigmoid": 4.0,
@@ -32,7 +32,7 @@ DEFAULT_ALPHA = {
 
 @dataclass(frozen=True)
 class Setting:
-    """A cell, its text for operators, its parameters that are tensors, and the potential from which it starts."""
+    """A cell, its text for operators, its parameters that are tensors, and its initial potential."""
 
     cell: Cell
     text: str
@@ -48,14 +48,12 @@ def setting(
     alpha: float | None,
     parameters: dict[str, Any],
 ) -> Setting:
-    """Return what the parameters of a convention say, or raise an error that names the one that is wrong."""
-    if convention not in CONVENTIONS:
-        names = ", ".join(f'"{name}"' for name in CONVENTIONS)
-        fail(where, "convention", convention, f"must be {names}")
+    """Return the setting for the parameters of a convention; an error names the wrong parameter."""
+    choice(where, "convention", convention, *CONVENTIONS)
     for name in parameters:
         if name not in _NAMES[convention]:
             names = ", ".join(_NAMES[convention])
-            fail(where, "parameters", name, f"of convention {convention!r} must be {names}")
+            fail(where, "parameters", name, f"of convention {convention!r} must be among {names}")
     for name in _REQUIRED[convention]:
         if name not in parameters:
             raise TypeError(f"{where}: convention {convention!r} needs {name}")
@@ -90,7 +88,9 @@ def _number(where: str, name: str, value: Any, rule: str = "finite") -> float:
     good = (
         isinstance(value, (int, float)) and math.isfinite(value) and (rule == "finite" or value > 0)
     )
-    if not good:  # a quantity, an array of one number, or an error; torch.compile does not follow numpy's checks
+    if (
+        not good
+    ):  # a quantity, an array of one number, or an error; torch.compile cannot trace numpy's checks
         array = numbers(where, name, value, dimensions=0)
         require(where, name, array, rule if "finite" in rule else f"finite and {rule}")
         return float(array)
@@ -98,7 +98,7 @@ def _number(where: str, name: str, value: Any, rule: str = "finite") -> float:
 
 
 class _Build:
-    """Parameters of a cell: numbers are checked and become constants, tensors are passed on."""
+    """Collects the parameters of a cell: numbers are checked and become constants, tensors are passed on."""
 
     def __init__(self, where: str) -> None:
         self.where = where
@@ -116,7 +116,7 @@ class _Build:
         rule: str = "finite",
         change: Callable[[Any], Any] | None = None,
     ) -> None:
-        """Set a parameter of the cell from one of the convention, changed first if that is needed."""
+        """Set a parameter of the cell from a parameter of the convention, converted by `change`."""
         if isinstance(value, Tensor):
             self.tensors[target] = value if change is None else change(value)
             return
@@ -162,7 +162,7 @@ def _spikelet(
             cell = replace(cell, gain=build.number("gain", gain))
             build.parameter("leak", "decay", exponential(dt, tau_m) if decay is None else decay)
         else:
-            # decay v + (1 - decay) x is v + (x - v) (1 - decay): a gain that follows a learned decay.
+            # decay v + (1 - decay) x is v + (x - v) (1 - decay): the gain follows a learned decay.
             cell = replace(cell, charge="relax_input")
             change = (
                 (lambda d: 1 / (1 - d))

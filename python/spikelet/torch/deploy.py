@@ -1,4 +1,4 @@
-"""Trained networks become `spikelet.SpikingModel`: the layered engine, without PyTorch."""
+"""Deploy trained networks as `spikelet.SpikingModel`, which runs without PyTorch."""
 
 from __future__ import annotations
 
@@ -32,45 +32,45 @@ _NEVER = 1e30  # a threshold that no potential reaches, for neurons that do not 
 def to_spiking_model(
     module: nn.Module, input_shape: Iterable[int], *, fold_norms: bool = True, **options: Any
 ) -> SpikingModel:
-    """Make a `SpikingModel` of a trained network; it sends the same spikes.
+    """Convert a trained network to a `SpikingModel` that sends the same spikes.
 
-    Read are `torch.nn.Sequential`, nested as you like, of ``nn.Linear``, convolutions, pools, BatchNorm (folded into the
-    weights beside it), flattening, dropout (which vanishes, as in eval mode), `OverTime` (which vanishes, time
-    is the engine's), and of the neurons `LIF`, `IF` and `LI`. A network that `from_spiking_model` made goes back.
+    The network is an arbitrarily nested `torch.nn.Sequential` of ``nn.Linear``, convolutions, pooling, BatchNorm (folded
+    into the adjacent weights), flattening, dropout (removed, as in eval mode), `OverTime` (removed, since the engine
+    handles time) and the neurons `LIF`, `IF` and `LI`. The result of `from_spiking_model` can be converted back.
 
-    Sums of weights are added in another order than PyTorch's, so a potential may differ in its last digits, and a spike
-    where it meets the threshold by a hair: use ``dtype="float64"`` for both to see equal spikes. With weights on a binary
-    grid all is equal in float32, too.
+    The engine adds weights in another order than PyTorch, so a potential may differ in its last digits, and a spike if the
+    potential meets the threshold within rounding. With ``dtype="float64"`` for both, spikes are equal; with weights on a
+    binary grid, they are equal in float32 too.
 
     Parameters
     ----------
     module : nn.Module
-        It stays as it is.
+        The network; it is not modified.
     input_shape : tuple of int
-        Of one sample at one step, without time and batch: ``(1, 28, 28)``.
+        Shape of one sample at one step, without time and batch: ``(1, 28, 28)``.
     fold_norms : bool
-        Fold BatchNorm into weights; else it stays a layer of its own (`spikelet.layers.Affine`), which costs time.
+        Fold BatchNorm into the weights; otherwise it becomes a layer (`spikelet.layers.Affine`), which costs time.
     **options
-        Of `SpikingModel`: dtype, threads, input_scale.
+        Options of `SpikingModel`: dtype, threads, input_scale.
 
     Returns
     -------
     SpikingModel
-        ``run(x, steps=T)`` for a constant input, ``run(x)`` for ``[T, B, ...]``. The rate readout is its `output`; what an
-        `LI` at the end integrates is ``run(..., record="v").v``.
+        Call ``run(x, steps=T)`` for a constant input, ``run(x)`` for ``[T, B, ...]``. The `output` of the result is the rate
+        readout; the potential of a final `LI` is ``run(..., record="v").v``.
 
     Raises
     ------
     ValueError
-        If something cannot be done exactly: a neuron that the engine does not have, a reset that comes a step later, an
-        activation between spiking layers that is analog; the message names the module, with a hint.
+        If the network cannot be converted exactly: a neuron that the engine does not have, a reset one step after the
+        spike, an analog activation between spiking layers; the message names the module, with a hint.
     TypeError
-        If it is no module.
+        If `module` is not a module.
 
     Notes
     -----
-    The names of layers are those of the modules (``0``, ``features.1``). Max pools are those of each step, as PyTorch does
-    them, and not of counts.
+    Layers have the names of the modules (``0``, ``features.1``). Max pooling is applied at each step, as in PyTorch, not to
+    spike counts.
     """
     if not isinstance(module, nn.Module):
         msg = f"{_WHERE}: module must be a torch.nn.Module, got {type(module).__name__}"
@@ -89,7 +89,7 @@ def read(
 ) -> Graph:
     """Return the graph of a trained network, for an engine of this precision.
 
-    With `recurrent`, layers that hear themselves are read without that.
+    With `recurrent`, recurrent layers are accepted, and read without their recurrent weights.
     """
     if isinstance(module, SpikingModule):
         return module.to_graph()
@@ -100,35 +100,35 @@ def read(
         if is_silent(node.layer):
             refuse(
                 f"{_WHERE}: module '{node.name}' (LI)",
-                "hands a potential to other layers",
-                "a potential can only be the output; use LIF, or put LI last",
+                "passes its potential to other layers",
+                "a potential can only be the output: use LIF, or put LI last",
             )
     return fold(graph) if fold_norms else graph
 
 
 def is_silent(layer: layers.Layer) -> bool:
-    """Return whether it is an `LI`."""
+    """Return whether a layer is an `LI`, which never spikes."""
     return isinstance(layer, layers.LIF) and bool(np.all(layer.threshold == _NEVER))
 
 
 def neuron_layer(
     module: Neuron, where: str, dtype: str = "float64", *, recurrent: bool = False
 ) -> layers.Neuron:
-    """Return one of our neurons as a layer, or refuse.
+    """Convert a neuron of `spikelet.torch` to a layer.
 
     Parameters
     ----------
     module : Neuron
     where : str
-        Its name, for messages.
+        Its name, for error messages.
     dtype : str
-        Of the engine.
+        Precision of the engine.
     recurrent : bool
-        Do not refuse recurrent ones.
+        Accept recurrent neurons.
     """
     where = f"{where} ({type(module).__name__})"
     if type(module).forward not in (Neuron.forward, LI.forward):
-        refuse(where, "has a forward of its own", "use a neuron of spikelet.torch as it is")
+        refuse(where, "has its own forward", "use an unmodified neuron of spikelet.torch")
     cell = module.setting().cell
     if cell.synapse or cell.adaptive or (hasattr(module, "recurrent") and not recurrent):
         refuse(
@@ -146,18 +146,19 @@ def neuron_layer(
     with named(where):
         if isinstance(module, LI):
             return layers.LIF(_NEVER, decay=decay, gain=gain)
-        # After a reset to 0 no potential is above the threshold, so that `both` is `same`.
-        if cell.when != "same" and (cell.when, cell.reset) != ("both", "value"):
-            refuse(
-                where,
-                f"is reset as snnTorch's Leaky by reset={module.reset!r}, in the step after its spike",
-                'train with reset_delay=False and reset="zero", or with convention="spikelet", '
-                f"decay={decay:g}, gain={gain:g}",
-            )
-        if cell.reset == "none":
-            refuse(where, "has reset='none'", 'train with reset="subtract" or "zero"')
+    # After a reset to 0 no potential exceeds the threshold, so `both` is equivalent to `same`.
+    if cell.when != "same" and (cell.when, cell.reset) != ("both", "value"):
+        refuse(
+            where,
+            f"is reset in the step after its spike, like snnTorch's Leaky with reset={module.reset!r}",
+            'train with reset_delay=False and reset="zero", or with convention="spikelet", '
+            f"decay={decay:g}, gain={gain:g}",
+        )
+    if cell.reset == "none":
+        refuse(where, "has reset='none'", 'train with reset="subtract" or "zero"')
+    with named(where):
         threshold = _array(module.v_threshold)
-        if cell.strict:  # above it is at the next number
+        if cell.strict:  # exceeding it means reaching the next number
             real = np.float64 if dtype == "float64" else np.float32
             threshold = np.nextafter(threshold.astype(real), real(np.inf)).astype(np.float64)
         if threshold.size == 1 or threshold.shape[1:] == (1, 1):
@@ -178,12 +179,12 @@ def _array(value: Any) -> NDArray[np.float64]:
 def _one(value: Any, where: str, argument: str) -> float:
     array = _array(value)
     if array.size != 1 and (array != array.flat[0]).any():
-        refuse(where, f"has a {argument} for each neuron", "the engine has one for a layer")
+        refuse(where, f"has a {argument} for each neuron", "the engine has one for each layer")
     return float(array.flat[0])
 
 
 class _Still(nn.Module):
-    """Stands for a neuron while the network is traced: its first step, from rest."""
+    """Stands in for a neuron while the network is traced: its first step, from rest."""
 
     def __init__(self, layer: layers.Neuron) -> None:
         super().__init__()
@@ -207,7 +208,7 @@ torch_operators.MODULES[_Still] = _still_neuron
 def _still(
     module: nn.Module, name: str, layer_of: Callable[[Neuron, str], layers.Neuron]
 ) -> nn.Module:
-    """Return a copy that knows no time: what it does to the samples of one step."""
+    """Return a copy without time, which maps the samples of one step."""
     where = f"{_WHERE}: module '{name}'" if name else _WHERE
     if isinstance(module, OverTime):
         return _still(module.layer, name, layer_of)
@@ -220,12 +221,12 @@ def _still(
         return twin
     if isinstance(module, Neuron):
         return _Still(layer_of(module, where))
-    if type(module) is SpikeLinear:  # does the same, sparsely
+    if type(module) is SpikeLinear:  # the same map, computed sparsely
         twin = copy.copy(module)
         twin.__class__ = nn.Linear
         return copy.deepcopy(twin)
     if type(module) in torch_operators.SOFTMAX:
-        refuse(where, "is a softmax, of each step", "take it of the readout, outside of the model")
+        refuse(where, "is a softmax of each step", "apply it to the readout, outside the model")
     if isinstance(module, nn.Flatten):
         if module.start_dim not in (1, 2) or module.end_dim != -1:
             refuse(where, f"is {module}", "flatten whole samples: nn.Flatten(2) of [T, B, ...]")
@@ -235,9 +236,9 @@ def _still(
     ):
         refuse(
             f"{where} ({type(module).__name__})",
-            "has neurons in a forward of its own",
-            "only torch.nn.Sequential tells what follows what: make it of these, or build the "
-            "`SpikingModel` of its parts",
+            "has neurons in its own forward",
+            "only torch.nn.Sequential shows the order of layers: use it, or build the "
+            "`SpikingModel` from its parts",
         )
     return copy.deepcopy(module)
 
@@ -255,5 +256,5 @@ def _refuse_analog(name: str) -> NoReturn:
     refuse(
         f"{_WHERE}: module '{name}' (ReLU)",
         "is an analog activation of each step",
-        "train with a spiking neuron in its place; `sl.convert` is for networks of ReLU",
+        "train with a spiking neuron instead; use `sl.convert` for networks of ReLU",
     )

@@ -1,7 +1,8 @@
 """EventProp: LIF neurons in continuous time whose spike times have exact gradients (Wunderlich & Pehle 2021).
 
-There are no time steps and no surrogate: spike times solve the neuron's equations, and the adjoint
-equations are followed back from spike to spike. Memory grows with the number of spikes alone.
+There are no time steps and no surrogate gradient: spike times solve the equations of the neuron, and the
+adjoint equations are integrated backwards from spike to spike. Memory grows only with the number of
+spikes.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ _Model: TypeAlias = tuple[float, float, float, float]  # tau_mem, tau_syn, v_thr
 
 
 class EventSpikes:
-    """Spikes of a batch, sorted by time within each sample.
+    """The spikes of a batch, sorted by time within each sample.
 
     Parameters
     ----------
     times : float tensor ``[S]``
-        All spikes of sample 0, then those of sample 1, ...; finite, >= 0, ascending within a sample;
-        kept as float64. Gradients flow through it.
+        Spike times of sample 0, then of sample 1, ...; finite, >= 0 and ascending within a sample; stored
+        as float64. Gradients flow through them.
     ids : int64 tensor ``[S]``
         The neuron of each spike, in ``0 .. n - 1``.
     offsets : int64 tensor ``[B + 1]``
-        Sample b owns the spikes ``offsets[b] .. offsets[b + 1] - 1``.
+        The spikes of sample b are ``offsets[b] .. offsets[b + 1] - 1``.
     n : int
         Number of neurons.
 
@@ -42,7 +43,7 @@ class EventSpikes:
     TypeError
         A tensor has the wrong dtype.
     ValueError
-        Any rule above is broken, or a tensor is not on the CPU.
+        A rule above is broken, or a tensor is not on the CPU.
 
     Examples
     --------
@@ -67,14 +68,14 @@ class EventSpikes:
 
     @classmethod
     def _made(cls, times: Any, ids: Any, offsets: Any, n: int) -> EventSpikes:
-        """Return what needs no check."""
+        """Return spikes without checking them."""
         self = cls.__new__(cls)
         self.times, self.ids, self.offsets, self.n = times, ids, offsets, n
         return self
 
     @classmethod
     def from_first(cls, times: Any) -> EventSpikes:
-        """Return at most one spike of each neuron, from a float tensor ``[B, N]`` of times >= 0; inf: none."""
+        """Return at most one spike per neuron, from a float tensor ``[B, N]`` of times >= 0; inf means no spike."""
         _tensor("EventSpikes.from_first", "times", times, 2, "floating")
         bad = ~(times >= 0)
         if bad.any():
@@ -94,7 +95,7 @@ class EventSpikes:
         return len(self.offsets) - 1
 
     def _cells(self) -> Any:
-        """Return the place of each spike in a flat ``[B, N]``."""
+        """Return the index of each spike in a flat ``[B, N]``."""
         samples = torch.arange(self.batch).repeat_interleave(self.offsets.diff())
         return samples * self.n + self.ids
 
@@ -104,9 +105,9 @@ class EventSpikes:
         return torch.bincount(self._cells(), minlength=cells).view(self.batch, self.n)
 
     def first(self, silent: float = math.inf) -> Any:
-        """Return when each neuron spikes first, float64 ``[B, N]``; `silent` where it does not.
+        """Return the time of the first spike of each neuron, float64 ``[B, N]``; `silent` if there is none.
 
-        Gradients flow to the first spikes; those of `silent` entries end here.
+        Gradients flow to the first spikes; those of `silent` entries are dropped.
         """
         silent = float(number("EventSpikes.first", "silent", silent))
         n_spikes = len(self.times)
@@ -121,8 +122,8 @@ class EventProp(nn.Module):
 
     .. math:: \tau_m \dot V = -V + I, \qquad \tau_s \dot I = -I
 
-    `I` jumps by a weight at each input spike. When `V` reaches the threshold from below the neuron
-    spikes and `V` starts again from 0; `I` goes on. A neuron may spike any number of times.
+    `I` jumps by a weight at each input spike. When `V` reaches the threshold from below, the neuron spikes
+    and `V` is reset to 0; `I` is not reset. A neuron may spike any number of times.
 
     Parameters
     ----------
@@ -130,18 +131,18 @@ class EventProp(nn.Module):
     tau_mem, tau_syn : float > 0
         Time constants [ms]; they may be equal.
     v_threshold : float > 0
-        A lone spike of weight `w` lifts `V` to `w * self.peak`: with 20 and 5 ms, to 0.157 w.
+        Threshold. A single spike of weight `w` raises `V` to ``w * self.peak``: 0.157 w with 20 and 5 ms.
     t_max : float > 0
-        The end [ms]: spikes after it are neither taken nor given. By default there is none, and
-        neurons are followed until they are quiet.
+        End of the simulation [ms]: later spikes are neither used nor returned. By default neurons are
+        simulated until they are quiet.
     drive, spread : float, float >= 0
         Initial weights are normal, with mean ``drive * v_threshold / (peak * in_features)`` and
-        standard deviation ``spread * v_threshold / (peak * sqrt(in_features))``: with a drive of 1 all
-        inputs together, one spike each at the same time, just reach the threshold on average.
+        standard deviation ``spread * v_threshold / (peak * sqrt(in_features))``. With a drive of 1, one
+        simultaneous spike of each input just reaches the threshold on average.
     generator : torch.Generator, optional
         Source of the initial weights.
     dtype : torch.dtype, optional
-        Of `weight`. Everything is computed in float64.
+        Type of `weight`. All computations are in float64.
 
     Attributes
     ----------
@@ -149,13 +150,13 @@ class EventProp(nn.Module):
 
     Notes
     -----
-    A neuron without spikes has no gradient at all, so one that never spikes never learns. Three things
-    help: a `drive` well above 1, `revive`, and ``first(silent=t_max)`` for the output.
+    A neuron without spikes has no gradient, so a neuron that never spikes never learns. Three things help: a
+    `drive` well above 1, `revive`, and ``first(silent=t_max)`` for the output.
 
-    The gradient of a spike time is 1/V' at the crossing, large where the potential barely gets there;
-    a potential that only touches the threshold does not spike. Gradients may need clipping.
+    The gradient of a spike time is 1/V' at the crossing, which is large if the potential barely reaches the
+    threshold; a potential that only touches it does not spike. Gradients may need clipping.
 
-    Results and gradients are the same bits for any number of threads (``torch.get_num_threads()``).
+    Results and gradients are bit-identical for any number of threads (``torch.get_num_threads()``).
 
     References
     ----------
@@ -206,33 +207,33 @@ class EventProp(nn.Module):
 
     @property
     def peak(self) -> float:
-        """How far a lone input spike of weight 1 lifts the potential."""
+        """Peak of the potential after a single input spike of weight 1."""
         ratio = self.tau_syn / self.tau_mem
         near_equal = abs(ratio - 1) < 1e-6
         return math.exp(-1) if near_equal else ratio ** (1 / (1 - ratio))
 
     def reset_parameters(self, generator: Any = None) -> None:
-        """Draw the weights anew."""
+        """Draw new weights."""
         unit = self.v_threshold / self.peak
         mean = self.drive * unit / self.in_features
         std = self.spread * unit / math.sqrt(self.in_features)
         nn.init.normal_(self.weight, mean, std, generator)
 
     def extra_repr(self) -> str:
-        """Return what `repr` shows."""
+        """Return the parameters that `repr` shows."""
         names = ("in_features", "out_features", "tau_mem", "tau_syn", "v_threshold", "t_max")
         return ", ".join(f"{name}={getattr(self, name)}" for name in names)
 
     def forward(self, spikes: EventSpikes) -> EventSpikes:
-        """Return the spikes of this layer's neurons.
+        """Return the spikes of the neurons of this layer.
 
         Raises
         ------
         TypeError
-            `spikes` are no `EventSpikes`.
+            `spikes` is not an `EventSpikes`.
         ValueError
-            They are of another number of neurons; weights are not finite, or so large that a neuron
-            spikes more than 65536 times in a sample.
+            The number of neurons differs; or weights are not finite, or so large that a neuron spikes more
+            than 65536 times in a sample.
         """
         if not isinstance(spikes, EventSpikes):
             msg = (
@@ -241,7 +242,8 @@ class EventProp(nn.Module):
             )
             raise TypeError(msg)
         if spikes.n != self.in_features:
-            fail("EventProp", "spikes", spikes.n, f"must be of {self.in_features} neurons")
+            rule = f"must come from {self.in_features} neurons"
+            fail("EventProp", "spikes", spikes.n, rule, got="n =")
         _tensor("EventProp", "weight", self.weight, 2, "floating")
         model = (self.tau_mem, self.tau_syn, self.v_threshold, self.t_max)
         times, ids, offsets = _EventProp.apply(
@@ -252,27 +254,28 @@ class EventProp(nn.Module):
     def revive(self, spikes: EventSpikes, amount: float, *, least: float = 0.0) -> int:
         """Add `amount` to all weights of the neurons that are silent too often.
 
-        To be called after the optimiser's step: backward needs the weights as they were.
+        Call it after the step of the optimiser, since the backward pass needs the old weights.
 
         Parameters
         ----------
         spikes : EventSpikes
-            This layer's output for a batch.
+            Output of this layer for a batch.
         amount : float
         least : float in [0, 1]
-            Neurons that spike in no larger share of the samples are meant: by default those that never do.
-            For an output layer all of whose neurons should spike in each sample, late or early, e.g. 0.9.
+            Revive the neurons that spike in at most this fraction of the samples: by default those that never
+            spike. Use a value such as 0.9 for an output layer whose neurons should all spike in each sample.
 
         Returns
         -------
         int
-            How many neurons were meant.
+            Number of neurons that were revived.
         """
         where = "EventProp.revive"
         amount = _number("revive's amount", amount, "finite")
         require(where, "least", number(where, "least", least), "in [0, 1]")
         if spikes.n != self.out_features:
-            fail(where, "spikes", spikes.n, f"must be of {self.out_features} neurons")
+            rule = f"must come from {self.out_features} neurons"
+            fail(where, "spikes", spikes.n, rule, got="n =")
         silent = (spikes.counts() > 0).sum(0) <= least * spikes.batch
         with torch.no_grad():
             self.weight[silent] += amount
@@ -309,7 +312,7 @@ class _EventProp(torch.autograd.Function):
 
 
 def _array(tensor: Any) -> np.ndarray[Any, Any]:
-    """Return a tensor as an array the core takes: float64 or int64."""
+    """Return a tensor as an array for the core: float64 or int64."""
     tensor = tensor.detach()
     array: np.ndarray[Any, Any] = (
         tensor.double() if tensor.is_floating_point() else tensor
@@ -325,9 +328,9 @@ def _tensor(where: str, argument: str, value: Any, dimensions: int, dtype: Any) 
         msg = f"{where}: {argument} must be of dtype {dtype}, got {value.dtype}"
         raise TypeError(msg)
     if value.ndim != dimensions:
-        fail(where, argument, tuple(value.shape), f"must have {dimensions} dimensions; its shape")
+        fail(where, argument, tuple(value.shape), f"must have {dimensions} dimensions", got="shape")
     if value.device.type != "cpu":
-        fail(where, argument, str(value.device), "must be on the CPU; its device")
+        fail(where, argument, str(value.device), "must be on the CPU", got="device")
 
 
 def _number(argument: str, value: Any, rule: str, unit: str = "") -> float:

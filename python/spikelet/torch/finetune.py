@@ -1,4 +1,4 @@
-"""Converted networks become PyTorch modules again: fine-tuned by surrogate gradients, they need fewer steps."""
+"""Convert layered networks back to PyTorch modules: fine-tuned by surrogate gradients, they need fewer steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.nn import functional as F  # as everybody writes it
+from torch.nn import functional as F  # PyTorch's customary name
 
 from spikelet import layers
 from spikelet._util.checks import fail
@@ -36,32 +36,32 @@ def from_spiking_model(
     surrogate: str = "atan",
     alpha: float | None = None,
 ) -> SpikingModule:
-    """Make a trainable module of a `SpikingModel`; it gives the same, and learns by surrogate gradients.
+    """Convert a `SpikingModel` to a module with the same output that is trained by surrogate gradients.
 
-    Made for conversion and fine-tuning in turn (Rathi et al., ICLR 2020): convert an ANN for few steps with
-    ``sl.convert(ann, x, neuron="soft", steps=4)``, train this for an epoch or two, and hand it to `to_spiking_model`.
-    Weights, biases, thresholds, initial potentials and amplitudes are parameters.
+    It serves conversion followed by fine-tuning (Rathi et al., ICLR 2020): convert an ANN for few steps with
+    ``sl.convert(ann, x, neuron="soft", steps=4)``, train the module for an epoch or two, and convert it back with
+    `to_spiking_model`. Weights, biases, thresholds, initial potentials and amplitudes are parameters.
 
     Parameters
     ----------
     model : SpikingModel or Graph
-        Of `spikelet.layers`; its neurons are `IF` and `LIF` with binary spikes.
+        A model of `spikelet.layers` whose neurons are `IF` and `LIF` with binary spikes.
     surrogate, alpha
-        Of the neurons, at potentials in units of the threshold; see `spikelet.torch.LIF`.
+        Surrogate of the neurons, for potentials in units of the threshold; see `spikelet.torch.LIF`.
 
     Returns
     -------
     SpikingModule
-        ``module(x)`` takes ``[T, B, ...]`` and gives what the last layer does at each step, ``[T, B, ...]``; ``.mean(0)`` is
-        the `output` of the model (``[delay:].mean(0)``, if it has a delay). A constant input costs the layers before the
-        first neurons one step alone: give ``x.expand(T, *x.shape)``.
+        ``module(x)`` takes ``[T, B, ...]`` and returns the output of the last layer at each step, ``[T, B, ...]``;
+        ``.mean(0)`` is the `output` of the model (``[delay:].mean(0)`` if it has a delay). For a constant input, pass
+        ``x.expand(T, *x.shape)``: the layers before the first neurons then compute a single step.
 
     Raises
     ------
     TypeError
-        If it is no model.
+        If `model` is not a model.
     ValueError
-        If a neuron has a code, a schedule or an activation that cannot be trained so; the message names it.
+        If a neuron has a code, a schedule or an activation that cannot be trained; the message names it.
     """
     if not isinstance(model, (SpikingModel, Graph)):
         msg = f"{_WHERE}: model must be a SpikingModel, got {type(model).__name__}"
@@ -75,7 +75,7 @@ def from_spiking_model(
 
 
 class SpikingModule(nn.Module):
-    """A graph of layers as a module; see `from_spiking_model`.
+    """A graph of layers as a PyTorch module; see `from_spiking_model`.
 
     Parameters
     ----------
@@ -97,16 +97,18 @@ class SpikingModule(nn.Module):
         x : tensor, [T, B, ...]
         """
         if x.ndim < 3 or len(x) == 0:
-            fail("SpikingModule", "x", tuple(x.shape), "must have the shape [T, B, ...]; its shape")
+            fail(
+                "SpikingModule", "x", tuple(x.shape), "must have the shape [T, B, ...]", got="shape"
+            )
         total = len(x)
-        # What is the same at each step is computed once, and has a first dimension of 1.
+        # Values that are the same at each step are computed once, and have a first dimension of 1.
         values = {INPUT: x[:1] if x.stride(0) == 0 else x}
         for (name, sources), step in zip(self.inputs.items(), self.steps, strict=True):
             values[name] = y = step([values[s] for s in sources], total)
         return y.expand(total, *y.shape[1:])
 
     def to_graph(self) -> Graph:
-        """Return the layers as they are now."""
+        """Return the layers with the current parameters."""
         names = self.inputs.items()
         return Graph(
             Node(name, step.to_layer(), sources)
@@ -144,7 +146,7 @@ class _Step(nn.Module):
             and self.layer.of == "counts"
             and len(first) > 1
         ):
-            # The greatest count so far, and by how much a step makes it grow.
+            # The increment of the largest count so far at each step.
             counts = self._each(first.cumsum(0))
             return torch.cat((counts[:1], counts.diff(dim=0)))
         return self._each(first)
@@ -160,7 +162,7 @@ def _array(tensor: torch.Tensor) -> NDArray[np.float64]:
 
 
 class _Spiking(_Step):
-    """Neurons of a layered model: potentials in units of the threshold, with an initial potential and an amplitude."""
+    """Neurons of a layered model, with potentials in units of the threshold, an initial potential and an amplitude."""
 
     def __init__(self, layer: layers.Neuron, neuron: dict[str, Any]) -> None:
         super().__init__(layer)
@@ -168,7 +170,7 @@ class _Spiking(_Step):
         self.neuron = LIF(decay=self.decay, gain=self.gain, reset=layer.reset, **neuron)
         given = torch.from_numpy(np.array(layer.threshold, np.float64))
         self.register_buffer("given", given)
-        # Of a logarithm: thresholds of all sizes learn at the same rate, and stay above 0.
+        # A logarithm: thresholds of all sizes learn at the same rate, and stay above 0.
         self.growth = nn.Parameter(torch.zeros_like(given))
 
     @property
@@ -184,7 +186,7 @@ class _Spiking(_Step):
 
         (x,) = xs
         threshold = aligned(self.threshold)
-        # As if it had come with the first input.
+        # The initial potential is added to the first input.
         start = aligned(self.v_init) * (self.decay / self.gain)
         first, rest = x[:1] + start, x[1:] if len(x) > 1 else x.expand(total - 1, *x.shape[1:])
         spikes: torch.Tensor = self.neuron(torch.cat((first, rest)) / threshold)
@@ -199,14 +201,14 @@ def _step(node: Node, neuron: dict[str, Any]) -> _Step:
             refuse(
                 where,
                 "has a schedule, or signed spikes",
-                'convert with neuron="soft" or "hard" to fine-tune',
+                'convert with neuron="soft" or "hard" for fine-tuning',
             )
         _, gain = layer.coefficients()
         if gain == 0 or (layer.reset == "zero" and layer.v_reset):
             refuse(where, "has no gain, or is not reset to 0", "only v_reset=0.0 can be trained")
         return _Spiking(layer, neuron)
     if type(layer) not in _APPLY and not isinstance(layer, (layers.Add, layers.Concat)):
-        refuse(where, "waits for the mean over all steps", "convert without keep= to fine-tune")
+        refuse(where, "waits for the mean over all steps", "convert without keep= for fine-tuning")
     return _Step(layer)
 
 

@@ -1,4 +1,4 @@
-"""A loss for classification by who spikes first."""
+"""A loss for classification by the first spike."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def first_spike_cross_entropy(
 
     .. math:: -\log \frac{e^{-t_l/\tau_0}}{\sum_k e^{-t_k/\tau_0}} + \alpha \left(e^{t_l/\tau_1} - 1\right)
 
-    The first term separates the first spike of the label's neuron from the others', the second
+    The first term separates the first spike of the correct class from those of the others; the second
     makes it early.
 
     Parameters
     ----------
     times : float tensor ``[B, C]``
-        First spike of each class, finite: for EventProp, ``spikes.first(silent=t_max)``.
+        Finite time of the first spike of each class: ``spikes.first(silent=t_max)`` for EventProp.
     labels : int64 tensor ``[B]``
     tau0, tau1 : float > 0
-        In the unit of `times` [ms].
+        Time constants, in the unit of `times` [ms].
     alpha : float >= 0
 
     Returns
@@ -49,7 +49,7 @@ def first_spike_cross_entropy(
         require(where, name, number(where, name, value), rule)
     bad = ~torch.isfinite(times)
     if bad.any():
-        rule = "must be finite; give silent neurons the end of the run, spikes.first(silent=t_max)"
+        rule = "must be finite; use spikes.first(silent=t_max) for silent neurons"
         fail(where, "times", times[bad][0].item(), rule)
     label_times = times.gather(1, labels[:, None])
     return F.cross_entropy(-times / tau0, labels) + alpha * torch.expm1(label_times / tau1).mean()

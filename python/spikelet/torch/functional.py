@@ -18,7 +18,7 @@ __all__ = ["Run", "integrate", "lif", "run"]
 
 
 class Run(NamedTuple):
-    """What a run over time gives; the last states [B, ...] are what the next run may start from."""
+    """The result of a run over time; the next run may start from the last states [B, ...]."""
 
     spikes: Tensor
     v_seq: Tensor
@@ -43,38 +43,40 @@ def lif(
     r"""Leaky integrate-and-fire neurons over all steps at once, forward and backward in the compiled core.
 
     With ``convention="spikelet"`` the potential is integrated exactly, ``h[t] = decay v[t-1] + (1 - decay) x[t]`` with
-    ``decay = exp(-dt / tau_m)``; ``h[t] >= v_threshold`` spikes, and the threshold is taken off (`reset`). The other
-    conventions step, reset and differentiate as the library they name does.
+    ``decay = exp(-dt / tau_m)``; the neuron spikes if ``h[t] >= v_threshold``, and the threshold is subtracted (`reset`).
+    The other conventions integrate, reset and differentiate as the named library does.
 
     Parameters
     ----------
     x : Tensor, [T, B, ...], float32 or float64, on the CPU
         The input at each step. Channels may come last in memory.
     convention : "spikelet", "snntorch", "spikingjelly" or "norse"
-        Whose step, reset and gradient; each takes the parameters below under that library's names.
+        Library whose step, reset and gradient are used; parameters have the names of that library, see below.
     v_threshold : float or Tensor
-        A Tensor may require a gradient and broadcasts to ``x.shape[2:]``; so for all parameters said to be tensors.
+        Threshold. A Tensor may require a gradient, and broadcasts to ``x.shape[2:]``; this holds for all parameters that
+        may be tensors.
     surrogate : str, Table or None
-        What stands for the derivative of a spike, of u = h - v_threshold with a = alpha: "atan" ``(a/2) / (1 + (pi a u/2)^2)``,
+        Surrogate for the derivative of a spike, a function of u = h - v_threshold with a = alpha: "atan" ``(a/2) / (1 + (pi a u/2)^2)``,
         "sigmoid" ``a e / (1 + e)^2`` with ``e = exp(-a u)``, "fast_sigmoid" and "superspike" ``1 / (1 + a|u|)^2``, "triangle"
-        ``max(0, a - a^2 |u|)``, "rectangle" ``a where |u| < 1/(2a)``, "gaussian" ``a exp(-(a u)^2 / 2) / sqrt(2 pi)``. None:
-        inference, nothing is kept.
+        ``max(0, a - a^2 |u|)``, "rectangle" ``a where |u| < 1/(2a)``, "gaussian" ``a exp(-(a u)^2 / 2) / sqrt(2 pi)``. None
+        is for inference: nothing is kept.
     alpha : float > 0, optional
-        By default 2, 4, 25 (superspike 100), 1, 1, 1 in that order.
+        Parameter of the surrogate; by default 2, 4, 25 (superspike 100), 1, 1, 1 in that order.
     v : Tensor, [B, ...], optional
-        Potential before the first step; by default 0, or where the convention rests.
+        Potential before the first step; by default 0, or the resting potential of the convention.
     return_v : bool
         Also return the potential after the last step, [B, ...].
     checkpoint : bool, optional
-        What is kept for the way back: the potential before each reset (False), or the input only, from which potentials are
-        computed again (True): half of the memory, more time. By default the potential where it is enough. Results have the
-        same bits either way.
+        What is kept for the backward pass: the potential before each reset (False), or only the input, from which the
+        potentials are recomputed (True), with half the memory but more time. By default the potential if it suffices.
+        Results are bit-identical.
     steps : int >= 1, optional
-        x is [B, ...], the same input at each of so many steps (direct coding); its gradient is the sum over the steps.
+        Number of steps; x is then [B, ...], the same input at each step (direct coding), and its gradient is the sum over
+        the steps.
     **parameters
         spikelet: `tau_m` (float or Tensor, ms, 20), `dt` (ms, 1), or `decay` (float or Tensor), `gain`, `reset` ("subtract",
         "zero", "none"), `v_reset` (for "zero"), `detach_reset` (True), `tau_syn` (ms: ``i[t] = exp(-dt/tau_syn) i[t-1] + x[t]``
-        takes the place of x), `tau_adapt` and `boost` (threshold ``v_threshold + boost a``,
+        replaces x), `tau_adapt` and `boost` (threshold ``v_threshold + boost a``,
         ``a[t] = exp(-dt/tau_adapt) a[t-1] + spikes[t]``).
         snntorch (Leaky): `beta` (float or Tensor), `reset` ("subtract", "zero", "none"), `reset_delay` (True).
         spikingjelly (LIFNode; `tau` None: IFNode): `tau` (float or Tensor, 2.0), `decay_input` (True), `detach_reset` (False),
@@ -84,18 +86,18 @@ def lif(
     Returns
     -------
     spikes : Tensor, [T, B, ...]
-        0 and 1, of the type of x; and the last potential with `return_v`.
+        0 and 1, of the type of x; with `return_v`, also the last potential.
 
     Raises
     ------
     TypeError
-        If x or a tensor is not float32 or float64, or not of the type of x.
+        If x is not float32 or float64, or another tensor does not have the type of x.
     ValueError
-        If a parameter is unknown, out of its range or of the wrong shape.
+        If a parameter is unknown, out of range or of the wrong shape.
 
     Notes
     -----
-    Every gradient, also of parameters that neurons share, has the same bits for any number of threads
+    All gradients, including those of parameters that neurons share, are bit-identical for any number of threads
     (``torch.set_num_threads``) and on any processor.
 
     References
@@ -120,7 +122,7 @@ def integrate(
     gain: Any = None,
     v: Tensor | None = None,
 ) -> Tensor:
-    """Leaky integration without spikes, as a readout: the potential after each step, [T, B, ...].
+    """Leaky integration without spikes, as a readout; returns the potential after each step, [T, B, ...].
 
     Parameters and errors are those of `lif`.
     """
@@ -145,22 +147,22 @@ def run(
     checkpoint: bool | None = None,
     steps: int | None = None,
 ) -> Run:
-    """Run neurons of any setting; what `lif`, `integrate` and the modules stand on.
+    """Run neurons of any setting; `lif`, `integrate` and the modules are based on it.
 
     Parameters
     ----------
     where : str
-        Who asks, for messages.
+        The caller, for error messages.
     x : Tensor, [T, B, ...]
     made : Setting
     v, i, a, first_spikes : Tensor, [B, ...], optional
         State before the first step.
     recurrent : Tensor, [N, N], optional
-        Weights (to, from) by which neurons hear each other's spikes of the step before; then x is [T, B, N].
+        Recurrent weights (to, from), applied to the spikes of the previous step; x is then [T, B, N].
     give_spikes, give_v_seq : bool
-        Which results over all steps are wanted; what is not is empty.
+        Whether to return the spikes and potentials of all steps; otherwise they are empty.
     inference : bool
-        Keep nothing for a way back.
+        Keep nothing for a backward pass.
     checkpoint : bool, optional
     steps : int, optional
         See `lif`.
@@ -177,7 +179,7 @@ def run(
     tensors: list[Tensor | None] = []
     for name in PARAMETERS:
         tensor = made.tensors.get(name)
-        tensors.append(None if tensor is None else _fitted(where, name, tensor, x))
+        tensors.append(None if tensor is None else _broadcast(where, name, tensor, x))
     if v is None and made.v_first != 0:
         v = x.new_full(x.shape[1:], made.v_first)
     states = [v, i, a]
@@ -190,7 +192,8 @@ def run(
                 where,
                 name,
                 tuple(state.shape),
-                "is a state that such neurons do not have; its shape",
+                "is a state that these neurons do not have",
+                got="shape",
             )
     for name, state in zip(("v", "i", "a", "first_spikes"), (*states, first_spikes), strict=True):
         if state is not None:
@@ -200,7 +203,8 @@ def run(
                     where,
                     name,
                     tuple(state.shape),
-                    f"must have the shape {tuple(x.shape[1:])} of a step; its shape",
+                    f"must have the shape {tuple(x.shape[1:])} of one step",
+                    got="shape",
                 )
     if recurrent is not None:
         _check_tensor(where, "recurrent", recurrent, x)
@@ -209,7 +213,8 @@ def run(
                 where,
                 "recurrent",
                 tuple(recurrent.shape),
-                f"must be [N, N] for x of [T, B, N], {tuple(x.shape)}; its shape",
+                f"must be [N, N] for x of [T, B, N], {tuple(x.shape)}",
+                got="shape",
             )
     given = [x, *tensors, *states, recurrent, first_spikes]
     keeps = (
@@ -225,12 +230,12 @@ def run(
         elif checkpoint is not True and cell.is_plain and not learned:
             give += "h"
         elif checkpoint is False:
-            what = "a learned parameter" if learned else "such neurons"
+            what = "learned parameters" if learned else "these neurons"
             fail(
                 where,
                 "checkpoint",
                 checkpoint,
-                f"must be True or None for {what}: the way back needs the input",
+                f"must be True or None for {what}: the backward pass needs the input",
             )
         result = neuron(*given, made.text, give, steps)
     else:
@@ -249,7 +254,7 @@ def _check_tensor(where: str, name: str, tensor: Any, like: Tensor) -> None:
 
 
 def _checked_input(where: str, x: Any, steps: int | None) -> tuple[Tensor, int]:
-    """Return the input as [T, B, ...], or [1, B, ...] if it is the same at each step, and the number of steps."""
+    """Return the input as [T, B, ...], or as [1, B, ...] if it is the same at each step, and the number of steps."""
     if not isinstance(x, Tensor):
         raise TypeError(f"{where}: x must be a torch.Tensor, got {type(x).__name__}")
     if (
@@ -261,15 +266,15 @@ def _checked_input(where: str, x: Any, steps: int | None) -> tuple[Tensor, int]:
         raise TypeError(msg)
     if steps is not None:
         if x.ndim < 1:
-            fail(where, "x", tuple(x.shape), "must be [B, ...]; its shape")
+            fail(where, "x", tuple(x.shape), "must be [B, ...]", got="shape")
         return x[None], integer(where, "steps", steps, 1)
     if x.ndim < 2 or x.shape[0] == 0:
-        fail(where, "x", tuple(x.shape), "must be [T, B, ...] with T >= 1; its shape")
+        fail(where, "x", tuple(x.shape), "must be [T, B, ...] with T >= 1", got="shape")
     return x, x.shape[0]
 
 
-def _fitted(where: str, name: str, tensor: Tensor, x: Tensor) -> Tensor:
-    """Return a parameter that the core can take: one whose values are shared by rows of the same length."""
+def _broadcast(where: str, name: str, tensor: Tensor, x: Tensor) -> Tensor:
+    """Return a parameter in a form for the core: each value is shared by the same number of consecutive neurons."""
     _check_tensor(where, name, tensor, x)
     features = x.shape[2:]
     while tensor.ndim > len(features) and tensor.shape[0] == 1:
@@ -281,7 +286,8 @@ def _fitted(where: str, name: str, tensor: Tensor, x: Tensor) -> Tensor:
             where,
             name,
             tuple(tensor.shape),
-            f"must broadcast to the neurons of x, {tuple(features)}; its shape",
+            f"must broadcast to the neurons of x, {tuple(features)}",
+            got="shape",
         )
     if memory_order(x) is None or groups(tensor, x) is None:
         return tensor.expand(features)

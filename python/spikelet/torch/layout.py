@@ -1,4 +1,4 @@
-"""How tensors [T, B, ...] lie in memory, and their views as the core takes them: [T, neurons], whatever the order of *."""
+"""The memory layout of tensors [T, B, ...], and views of them as [T, neurons] for the core, in any order of neurons."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from spikelet.torch.memory import empty
 
 __all__ = ["arranged", "array", "groups", "memory_order", "ordered", "result", "shaped"]
 
-Array = Any  # of numpy
+Array = Any  # a numpy array
 
 
 def memory_order(x: Tensor) -> tuple[int, ...] | None:
-    """Return the dimensions of [T, B, ...] from the slowest to the fastest; None where memory has to be arranged first.
+    """Return the dimensions of [T, B, ...] from slowest to fastest, or None if the memory must be rearranged first.
 
-    Steps and samples have to be the slowest; what follows may lie in any order (channels last).
+    Steps and samples must be the slowest; the other dimensions may have any order (channels last).
     """
     if x.is_contiguous():
         return tuple(range(x.ndim))
@@ -30,12 +30,12 @@ def memory_order(x: Tensor) -> tuple[int, ...] | None:
 
 
 def arranged(x: Tensor) -> Tensor:
-    """Return x, or a copy that has a `memory_order`."""
+    """Return x, or a contiguous copy if x has no `memory_order`."""
     return x if memory_order(x) is not None else x.contiguous()
 
 
 def groups(parameter: Tensor, x: Tensor) -> int | None:
-    """Return how many neurons in a row share a value of the parameter; None if such rows are not of one length.
+    """Return how many consecutive neurons share each value of the parameter, or None if the number varies.
 
     The parameter broadcasts to ``x.shape[2:]``; x has a `memory_order`.
     """
@@ -55,7 +55,7 @@ def groups(parameter: Tensor, x: Tensor) -> int | None:
 
 
 def array(tensor: Tensor | None, like: Tensor) -> Array:
-    """Return the memory of a tensor of the shape of `like`, or of one of its steps, or None; a copy only if it lies otherwise."""
+    """Return a tensor with the shape of `like`, or of one of its steps, as an array; copied only if its layout differs."""
     if tensor is None:
         return None
     if not like.is_contiguous():
@@ -65,18 +65,18 @@ def array(tensor: Tensor | None, like: Tensor) -> Array:
 
 
 def ordered(parameter: Tensor | None, x: Tensor) -> tuple[Array, int] | None:
-    """Return the values of a parameter in the order of x's memory, and how many neurons share each."""
+    """Return the values of a parameter in the memory order of x, and how many neurons share each value."""
     if parameter is None:
         return None
     inner = groups(parameter, x)
-    assert inner is not None, "parameters are fitted to x before"
+    assert inner is not None, "the parameter has been broadcast to x"
     return array(
         parameter.reshape((1,) * (x.ndim - parameter.ndim) + tuple(parameter.shape)), x
     ), inner
 
 
 def shaped(values: Tensor, parameter: Tensor, x: Tensor) -> Tensor:
-    """Undo `ordered`: give values in the order of x's memory the shape of the parameter."""
+    """Undo `ordered`: reshape values in the memory order of x to the shape of the parameter."""
     order = memory_order(x) or ()
     shape = (1,) * (x.ndim - parameter.ndim) + tuple(parameter.shape)
     back = sorted(range(len(order)), key=lambda d: order[d])
@@ -84,12 +84,12 @@ def shaped(values: Tensor, parameter: Tensor, x: Tensor) -> Tensor:
 
 
 def result(x: Tensor, steps: int | None = None, wanted: bool = True) -> Tensor:
-    """Return a tensor for results: of so many steps in the memory order of those of x, or of one; without elements if not wanted."""
+    """Return a tensor for results of `steps` steps (or one) in the memory order of x; empty if it is not wanted."""
     if not wanted:
         return x.new_empty(0)
     shape, strides = tuple(x.shape[1:]), tuple(x.stride()[1:])
     if steps is not None:
         shape, strides = (steps, *shape), (math.prod(shape), *strides)
-    if type(x) is not Tensor:  # a stand-in without memory, of torch.compile
+    if type(x) is not Tensor:  # a fake tensor of torch.compile
         return torch.empty_strided(shape, strides, dtype=x.dtype, device=x.device)
     return empty(shape, strides, x.dtype)

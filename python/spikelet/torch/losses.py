@@ -1,7 +1,8 @@
 r"""Readouts and losses of spiking networks.
 
-Output spikes and potentials have the shape ``[T, B, classes]``. A readout makes numbers ``[B, classes]`` of them, of which
-the greatest says the class; a loss makes one number. Gradients pass through spikes by the surrogates of the neurons.
+Output spikes and potentials have the shape ``[T, B, classes]``. A readout reduces them to scores ``[B, classes]``, the
+largest of which gives the class; a loss reduces them to one number. Gradients pass through spikes by the surrogates of the
+neurons.
 
 ======================  ====================  =======================================================================
 code                    readout               loss
@@ -11,7 +12,7 @@ membrane potential      `membrane`            `membrane_cross_entropy` (a layer 
 time to first spike     `first_spike_time`    `latency_cross_entropy`
 ======================  ====================  =======================================================================
 
-`rate_bounds` is added to any of them, with a factor: it keeps neurons from being silent, or from firing too much.
+Add `rate_bounds` to any loss, with a factor, to keep neurons from being silent or firing too much.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from torch.nn import functional as F  # as everybody writes it
+from torch.nn import functional as F  # PyTorch's customary name
 
-from spikelet._util.checks import fail, number, require
+from spikelet._util.checks import choice, fail, number, require
 
 __all__ = [
     "first_spike_time",
@@ -36,7 +37,7 @@ __all__ = [
 
 
 def rate(spikes: torch.Tensor) -> torch.Tensor:
-    """Return the mean over time, spikes a step.
+    """Return the mean over time, in spikes per step.
 
     Parameters
     ----------
@@ -50,14 +51,14 @@ def rate(spikes: torch.Tensor) -> torch.Tensor:
 
 
 def membrane(v: torch.Tensor, how: Literal["max", "mean", "last"] = "max") -> torch.Tensor:
-    """Return one number for the potentials of all steps.
+    """Reduce the potentials of all steps to one number for each neuron.
 
     Parameters
     ----------
     v : tensor, [T, B, ...]
         Potential after each step.
     how : "max", "mean" or "last"
-        "max" as in Zenke & Vogels (Neural Computation 33, 2021); its gradient goes to the step of the maximum alone.
+        "max" as in Zenke & Vogels (Neural Computation 33, 2021); its gradient goes only to the step of the maximum.
 
     Returns
     -------
@@ -68,31 +69,29 @@ def membrane(v: torch.Tensor, how: Literal["max", "mean", "last"] = "max") -> to
         return v.amax(0)
     if how == "mean":
         return v.mean(0)
-    if how != "last":
-        fail("membrane", "how", how, 'must be "max", "mean" or "last"')
+    choice("membrane", "how", how, "max", "mean", "last")
     return v[-1]
 
 
 def first_spike_time(spikes: torch.Tensor) -> torch.Tensor:
-    r"""Return the step of the first spike, 0 .. T - 1; T for neurons that never spike. Differentiable.
+    r"""Return the step of the first spike, 0 .. T - 1, or T for neurons that never spike; it is differentiable.
 
     .. math:: t = \sum_{n=0}^{T-1} \prod_{k=0}^{n} (1 - s_k)
 
-    counts the steps at which a neuron has not spiked yet. For spikes of 0 and 1 it is the time itself, and between them
-    the time to expect if :math:`s_k` were the probability of a spike. So its derivative says what one more spike would
-    change: at a step before the first spike :math:`-(t - k)`, at the first spike minus the steps until the second, which
-    would then be first, and 0 behind. A silent neuron has a gradient at each step. From there the surrogate leads to the
-    potential.
+    counts the steps before the first spike. For spikes of 0 and 1 it is the time itself; for values in between, it is the
+    expected time if :math:`s_k` is the probability of a spike. Its derivative is the effect of one more spike:
+    :math:`-(t - k)` before the first spike, minus the number of steps until the second spike at the first one, and 0 after
+    it. A silent neuron has a gradient at each step, which the surrogate passes on to the potential.
 
     Parameters
     ----------
     spikes : tensor, [T, B, ...]
-        Of 0 and 1.
+        Spikes of 0 and 1.
 
     Returns
     -------
     tensor, [B, ...]
-        In steps.
+        Time in steps.
     """
     return (1 - _series("first_spike_time", "spikes", spikes)).cumprod(0).sum(0)
 
@@ -107,11 +106,11 @@ def rate_cross_entropy(
     spikes : tensor, [T, B, classes]
     labels : int64 tensor, [B]
     scale : float, optional
-        Factor of the rates: the greater it is, the smaller a lead suffices. By default T, which makes them counts.
+        Factor of the rates; a larger factor makes the softmax sharper. By default T, which turns rates into counts.
 
     Returns
     -------
-    tensor, one number
+    tensor, a scalar
         Mean over the batch.
     """
     spikes = _classes("rate_cross_entropy", "spikes", spikes, labels)
@@ -122,19 +121,19 @@ def rate_cross_entropy(
 def rate_mse(
     spikes: torch.Tensor, labels: torch.Tensor, *, correct: float = 0.9, incorrect: float = 0.1
 ) -> torch.Tensor:
-    """Return the mean squared distance of rates from those that are wanted.
+    """Return the mean squared error of rates relative to target rates.
 
     Parameters
     ----------
     spikes : tensor, [T, B, classes]
     labels : int64 tensor, [B]
     correct, incorrect : float in [0, 1]
-        Wanted rate of the neuron of the class, and of all others, in spikes a step. Others above 0 keep neurons alive
-        (snnTorch's mse_count_loss; Eshraghian et al., Proceedings of the IEEE 111, 2023).
+        Target rates of the neuron of the correct class and of all others, in spikes per step. A target above 0 keeps the
+        other neurons active (snnTorch's mse_count_loss; Eshraghian et al., Proceedings of the IEEE 111, 2023).
 
     Returns
     -------
-    tensor, one number
+    tensor, a scalar
         Mean over batch and classes.
     """
     where = "rate_mse"
@@ -154,11 +153,11 @@ def membrane_cross_entropy(
     v : tensor, [T, B, classes]
     labels : int64 tensor, [B]
     how : "max", "mean" or "last"
-        Of what; see `membrane`.
+        Reduction over time; see `membrane`.
 
     Returns
     -------
-    tensor, one number
+    tensor, a scalar
         Mean over the batch.
     """
     return F.cross_entropy(
@@ -169,21 +168,21 @@ def membrane_cross_entropy(
 def latency_cross_entropy(
     spikes: torch.Tensor, labels: torch.Tensor, *, tau: float = 1.0
 ) -> torch.Tensor:
-    """Return the cross entropy of a softmax over ``-t / tau``, t the time of the first spike: the first one wins.
+    """Return the cross entropy of a softmax over ``-t / tau``, where t is the time of the first spike.
 
-    As in Mostafa (IEEE TNNLS 29, 2018) and Göltz et al. (Nature Machine Intelligence 3, 2021), but differentiated by the
-    surrogate; see `first_spike_time`.
+    The loss is that of Mostafa (IEEE TNNLS 29, 2018) and Göltz et al. (Nature Machine Intelligence 3, 2021), but
+    differentiated with the surrogate; see `first_spike_time`.
 
     Parameters
     ----------
     spikes : tensor, [T, B, classes]
     labels : int64 tensor, [B]
     tau : float
-        What lead counts, in steps; > 0.
+        Time scale of the softmax [steps]; > 0.
 
     Returns
     -------
-    tensor, one number
+    tensor, a scalar
         Mean over the batch.
     """
     spikes = _classes("latency_cross_entropy", "spikes", spikes, labels)
@@ -194,30 +193,29 @@ def latency_cross_entropy(
 def rate_bounds(
     spikes: torch.Tensor, low: float = 0.0, high: float = 1.0, *, norm: Literal["l1", "l2"] = "l2"
 ) -> torch.Tensor:
-    """Return by how much neurons spike too little or too much: to be added to a loss, with a factor.
+    """Return a penalty for neurons that spike too little or too much, to be added to a loss with a factor.
 
-    The rate of a neuron is its mean over steps and batch. What it misses of `low`, or is above `high`, counts as it is
-    ("l1") or squared ("l2"), and is averaged over the neurons (after Zenke & Vogels, Neural Computation 33, 2021).
+    The rate of a neuron is its mean over steps and batch. The distance below `low` or above `high`, as it is ("l1") or
+    squared ("l2"), is averaged over the neurons (after Zenke & Vogels, Neural Computation 33, 2021).
 
     Parameters
     ----------
     spikes : tensor, [T, B, ...]
-        Of one layer.
+        Spikes of one layer.
     low, high : float in [0, 1]
-        Bounds, in spikes a step; ``low <= high``.
+        Bounds in spikes per step; ``low <= high``.
     norm : "l1" or "l2"
 
     Returns
     -------
-    tensor, one number
+    tensor, a scalar
     """
     where = "rate_bounds"
     spikes = _series(where, "spikes", spikes)
     low, high = _share(where, "low", low), _share(where, "high", high)
     if low > high:
         fail(where, "low", low, f"must be at most high = {high:g}")
-    if norm not in ("l1", "l2"):
-        fail(where, "norm", norm, 'must be "l1" or "l2"')
+    choice(where, "norm", norm, "l1", "l2")
     rates = spikes.mean((0, 1))
     excess = F.relu(low - rates) + F.relu(rates - high)
     return (excess if norm == "l1" else excess.square()).mean()
@@ -228,16 +226,18 @@ def _series(where: str, argument: str, values: torch.Tensor) -> torch.Tensor:
         msg = f"{where}: {argument} must be a tensor, got {type(values).__name__}"
         raise TypeError(msg)
     if values.ndim < 2 or len(values) == 0:
-        fail(where, argument, tuple(values.shape), "must have the shape [T, B, ...]; its shape")
+        fail(where, argument, tuple(values.shape), "must have the shape [T, B, ...]", got="shape")
     return values
 
 
 def _classes(where: str, argument: str, values: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     shape = tuple(_series(where, argument, values).shape)
     if len(shape) != 3:
-        fail(where, argument, shape, "must have the shape [T, B, classes]; its shape")
+        fail(where, argument, shape, "must have the shape [T, B, classes]", got="shape")
     if tuple(labels.shape) != shape[1:2]:
-        fail(where, "labels", tuple(labels.shape), f"must have the shape ({shape[1]},); its shape")
+        fail(
+            where, "labels", tuple(labels.shape), f"must have the shape ({shape[1]},)", got="shape"
+        )
     return values
 
 

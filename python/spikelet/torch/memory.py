@@ -1,4 +1,4 @@
-"""Where results of the core lie, and how the C library is told to keep what PyTorch frees."""
+"""Memory of the core's results, and of tensors that PyTorch frees."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spikelet._util.checks import integer
 
 __all__ = ["keep_freed_memory", "pool_limit", "set_pool_limit"]
 
-# Smaller tensors come from PyTorch: malloc does not return such memory to the system each time.
+# Smaller tensors come from PyTorch: malloc does not return their memory to the system each time.
 LEAST_POOLED = 1 << 20
 
 NUMPY: dict[torch.dtype, np.dtype[Any]] = {
@@ -26,7 +26,7 @@ NUMPY: dict[torch.dtype, np.dtype[Any]] = {
 
 
 def empty(shape: Sequence[int], strides: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
-    """Return a dense tensor without values; a large one from the pool."""
+    """Return an uninitialised dense tensor; a large one comes from the pool."""
     n = math.prod(shape)
     if n * dtype.itemsize < LEAST_POOLED:
         return torch.empty_strided(tuple(shape), tuple(strides), dtype=dtype)
@@ -35,31 +35,31 @@ def empty(shape: Sequence[int], strides: Sequence[int], dtype: torch.dtype) -> t
 
 
 def pool_limit() -> int:
-    """Return how many bytes of results may lie idle for the next step, by default 1 GiB."""
+    """Return how many bytes of idle results the pool may keep for the next step; by default 1 GiB."""
     return _core.pool_limit()
 
 
 def set_pool_limit(n_bytes: int) -> None:
-    """Limit what lies idle; above it the oldest is returned to the system at once.
+    """Limit the idle memory of the pool; above the limit, the oldest is returned to the system at once.
 
     Parameters
     ----------
     n_bytes : int >= 0
-        0: nothing is kept. Each large result then costs page faults, several times the time of its computation.
+        0 keeps nothing; each large result then causes page faults, which take several times as long as its computation.
     """
     _core.set_pool_limit(integer("set_pool_limit", "n_bytes", n_bytes, 0))
 
 
 def keep_freed_memory() -> bool:
-    """Tell the C library to keep freed memory in the process, also that of PyTorch's own tensors.
+    """Make the C library keep freed memory in the process, including that of PyTorch's own tensors.
 
-    glibc returns large freed blocks to the system, and each step of a training has to fault their pages in again; on the CPU
-    that can be most of its time. Call this once, before the training. It holds for the whole process and is not undone.
+    glibc returns large freed blocks to the system, and each training step has to fault their pages in again, which can
+    take most of the time on a CPU. Call this once before training. It affects the whole process and cannot be undone.
 
     Returns
     -------
     bool
-        False where the C library is not glibc: nothing was changed.
+        False if the C library is not glibc, and nothing was changed.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -35,32 +35,33 @@ def _register(module: nn.Module, name: str, value: Tensor) -> None:
 
 
 class Neuron(nn.Module):
-    """What all neurons have in common: [T, B, ...] in, spikes [T, B, ...] out.
+    """Base class of all neurons: takes [T, B, ...] and returns spikes [T, B, ...].
 
     Parameters
     ----------
     convention : "spikelet", "snntorch", "spikingjelly" or "norse"
-        Whose step, reset and gradient; see `spikelet.torch.lif`.
+        Library whose step, reset and gradient are used; see `spikelet.torch.lif`.
     v_threshold : float or Tensor
-        A Tensor that is an `nn.Parameter` is learned, any other is a buffer; so for all parameters of the convention that may
-        be tensors.
+        Threshold. An `nn.Parameter` is learned, any other Tensor becomes a buffer; this holds for all parameters of the
+        convention that may be tensors.
     surrogate : str, Table or None
     alpha : float, optional
     learn_tau : bool
-        The leak is learned, as decay = sigmoid(w) of a step: always between 0 and 1 (parametric LIF, Fang et al., ICCV 2021).
+        Learn the leak as decay = sigmoid(w), which stays between 0 and 1 (parametric LIF; Fang et al., ICCV 2021).
     learn_threshold : bool
-        The threshold is learned.
+        Learn the threshold.
     shape : tuple of int
-        Of learned parameters; broadcasts to the neurons: ``()`` for one of all, ``(channels, 1, 1)``.
+        Shape of learned parameters, which broadcasts to the neurons: ``()`` for a single value, ``(channels, 1, 1)``.
     return_v : bool
-        Return spikes and the potential after the last step.
+        Also return the potential after the last step.
     checkpoint : bool, optional
     steps : int, optional
-        The input is [B, ...], the same at each of so many steps: what comes before these neurons is computed once.
+        Number of steps; the input is then [B, ...], the same at each step, and earlier layers compute it once.
     recurrent : int, optional
-        So many neurons hear each other's spikes of the step before, by weights `recurrent` [to, from].
+        Number of recurrently connected neurons; the weights `recurrent` [to, from] apply to the spikes of the previous
+        step.
     **parameters
-        Of the convention.
+        Parameters of the convention.
     """
 
     def __init__(
@@ -84,18 +85,18 @@ class Neuron(nn.Module):
         self.return_v, self.checkpoint = return_v, checkpoint
         self.steps = None if steps is None else integer(type(self).__name__, "steps", steps, 1)
         self.given = {k: v for k, v in parameters.items() if not isinstance(v, Tensor)}
-        self.tensors = nn.Module()  # parameters given as such, and buffers
+        self.tensors = nn.Module()  # the given nn.Parameters, and buffers
         for name, value in parameters.items():
             if isinstance(value, Tensor):
                 _register(self.tensors, name, value)
         self._fixed_threshold = v_threshold
-        # Numbers are checked here, once; tensors and what is learned take their place at each run.
+        # Numbers are checked once, here; tensors and learned parameters replace them at each run.
         self._setting = replace(self._made(v_threshold, parameters), tensors={})
         if learn_tau:
             self._learn_tau(shape)
         if isinstance(v_threshold, Tensor):
             if learn_threshold:
-                rule = "must be a number to be learned from, or an nn.Parameter without learn_threshold"
+                rule = "must be a number with learn_threshold, or an nn.Parameter without it"
                 fail(type(self).__name__, "v_threshold", v_threshold, rule)
             self._fixed_threshold = 1.0
             _register(self, "threshold", v_threshold)
@@ -116,14 +117,12 @@ class Neuron(nn.Module):
         )
 
     def _learn_tau(self, shape: tuple[int, ...]) -> None:
-        """Make the leak a parameter: the logit of what a step leaves, decay."""
+        """Make the leak a parameter, the logit of the decay of a step."""
         decay = self.decay
         if not isinstance(decay, float) or not 0 < decay < 1:
-            fail(
-                type(self).__name__, "decay", decay, "must be a number in (0, 1) to be learned from"
-            )
+            fail(type(self).__name__, "decay", decay, "must be a number in (0, 1) with learn_tau")
         made, name = self._setting, {"snntorch": "beta", "spikelet": "decay"}.get(self.convention)
-        if name is not None:  # how a given tensor is stepped, which may differ from a number
+        if name is not None:  # the cell of a tensor, which may differ from that of a number
             given = {k: v for k, v in self.given.items() if k != "tau_m"}
             tensors = {**given, name: torch.tensor(decay)}
             made = self._made(self._fixed_threshold, tensors)
@@ -139,7 +138,7 @@ class Neuron(nn.Module):
         if hasattr(self, "threshold"):
             tensors["threshold"] = self.threshold
         if hasattr(self, "leak"):
-            # The time constant 1 / (1 - decay) of decay = sigmoid(w) is 1 + exp(w): nothing cancels.
+            # The time constant 1 / (1 - decay) of decay = sigmoid(w) is 1 + exp(w), without cancellation.
             decays = self._setting.cell.charge == "decay"
             tensors["leak"] = torch.sigmoid(self.leak) if decays else 1 + torch.exp(self.leak)
         return replace(self._setting, tensors=tensors)
@@ -168,29 +167,29 @@ class Neuron(nn.Module):
 
     @property
     def v_threshold(self) -> float | Tensor:
-        """Threshold, detached if it is learned."""
+        """The threshold, detached if it is learned."""
         return self.threshold.detach() if hasattr(self, "threshold") else self._fixed_threshold
 
     @property
     def reset(self) -> str:
-        """Reset: "subtract", "zero" or "none"."""
+        """The reset: "subtract", "zero" or "none"."""
         return {"value": "zero"}.get(name := self.setting().cell.reset, name)
 
     @property
     def v_reset(self) -> float:
-        """Where ``reset="zero"`` sets the potential."""
+        """The potential after a reset with ``reset="zero"``."""
         return self.setting().cell.v_reset
 
     @property
     def decay(self) -> float | Tensor:
-        """What a step leaves of the potential: ``v = decay v + gain x``."""
+        """Decay of the potential in a step, ``v = decay v + gain x``."""
         made = self.setting()
         leak = made.tensors["leak"].detach() if "leak" in made.tensors else made.cell.leak
         return leak if made.cell.charge == "decay" else 1 - 1 / leak
 
     @property
     def gain(self) -> float | Tensor:
-        """How much of its input a neuron takes: ``v = decay v + gain x``."""
+        """Gain of the input in a step, ``v = decay v + gain x``."""
         made = self.setting()
         if made.cell.charge != "relax_input":
             return made.cell.gain
@@ -198,7 +197,7 @@ class Neuron(nn.Module):
         return made.cell.gain / leak
 
     def extra_repr(self) -> str:
-        """Return what was given."""
+        """Return the parameters that were given."""
         given = ", ".join(f"{name}={value!r}" for name, value in self.given.items())
         convention = "" if self.convention == "spikelet" else f"convention={self.convention!r}, "
         learned = "".join(
@@ -235,7 +234,7 @@ class IF(Neuron):
         elif convention == "spikingjelly":
             parameters = {"tau": None, **parameters}
         elif convention == "norse":
-            fail("IF", "convention", convention, "must not be Norse's, whose neurons leak")
+            fail("IF", "convention", convention, "must not be that of Norse, whose neurons leak")
         super().__init__(convention=convention, **parameters)
 
 
@@ -247,7 +246,7 @@ class CubaLIF(LIF):
     tau_syn : float
         Time constant of the current [ms].
 
-    All else is as in `LIF`.
+    All other parameters are those of `LIF`.
     """
 
     def __init__(self, *, tau_syn: float = 5.0, **parameters: Any) -> None:
@@ -264,9 +263,9 @@ class ALIF(LIF):
     tau_adapt : float
         Time constant of the adaptation [ms].
     boost : float
-        By how much a spike raises the threshold.
+        Increment of the threshold by a spike.
 
-    All else is as in `LIF`.
+    All other parameters are those of `LIF`.
     """
 
     def __init__(self, *, tau_adapt: float = 200.0, boost: float = 0.1, **parameters: Any) -> None:
@@ -292,14 +291,14 @@ class LI(LIF):
 
 
 class RecurrentLIF(LIF):
-    """`LIF` neurons [T, B, n] that hear each other's spikes of the step before, by learned weights `recurrent` [n, n].
+    """Recurrent `LIF` neurons [T, B, n]: spikes of the previous step are fed back by learned weights `recurrent` [n, n].
 
     Parameters
     ----------
     n : int
         Number of neurons.
 
-    All else is as in `LIF`.
+    All other parameters are those of `LIF`.
     """
 
     def __init__(self, n: int, **parameters: Any) -> None:
@@ -307,14 +306,14 @@ class RecurrentLIF(LIF):
 
 
 class RecurrentCubaLIF(CubaLIF):
-    """`CubaLIF` neurons that hear each other, as `RecurrentLIF`."""
+    """Recurrent `CubaLIF` neurons, connected like those of `RecurrentLIF`."""
 
     def __init__(self, n: int, **parameters: Any) -> None:
         super().__init__(recurrent=n, **parameters)
 
 
 class RecurrentALIF(ALIF):
-    """`ALIF` neurons that hear each other, as `RecurrentLIF` (LSNN)."""
+    """Recurrent `ALIF` neurons (LSNN), connected like those of `RecurrentLIF`."""
 
     def __init__(self, n: int, **parameters: Any) -> None:
         super().__init__(recurrent=n, **parameters)

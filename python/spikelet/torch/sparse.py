@@ -1,4 +1,4 @@
-"""Linear and convolutional layers whose cost is that of the active inputs."""
+"""Linear and convolutional layers whose cost grows with the number of active inputs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from spikelet.torch.sparse_ops import spike_conv2d_op, spike_linear_op
 
 __all__ = ["SpikeConv2d", "SpikeLinear", "spike_conv2d", "spike_linear"]
 
-# Share of active inputs above which PyTorch is faster: measured with forward passes and gradients of weights
-# on one thread of an AVX-512 machine (Zen 4); PyTorch 2.13.
+# Fraction of active inputs above which PyTorch is faster, measured with forward passes and weight gradients on one
+# thread of an AVX-512 machine (Zen 4) with PyTorch 2.13.
 LINEAR_LIMIT = 0.35
 CONV_LIMIT = 0.25
-# Products of weight and input below which lists cost more than they save.
+# Number of products of weights and inputs below which spike lists cost more than they save.
 LEAST_WORK = 1 << 21
 
 
@@ -33,7 +33,7 @@ def _limit(where: str, value: float | None) -> float | None:
 
 
 def _tensors(where: str, x: Any, weight: Any, bias: Any, dimensions: int) -> None:
-    """Check kinds, types and devices."""
+    """Check that arguments are dense tensors of the same floating-point type on the CPU, and their shapes."""
     for name, value in (("x", x), ("weight", weight), ("bias", bias)):
         if name == "bias" and value is None:
             continue
@@ -47,18 +47,20 @@ def _tensors(where: str, x: Any, weight: Any, bias: Any, dimensions: int) -> Non
             msg = f"{where}: {name} must have the type of x, {x.dtype}, got {value.dtype}"
             raise TypeError(msg)
         if value.device.type != "cpu":
-            fail(where, name, str(value.device), "must be on the CPU; its device")
+            fail(where, name, str(value.device), "must be on the CPU", got="device")
         if value.layout != torch.strided:
-            fail(where, name, str(value.layout), "must be a strided (dense) tensor; its layout")
+            fail(where, name, str(value.layout), "must be a strided (dense) tensor", got="layout")
     if weight.dim() != dimensions:
-        fail(where, "weight", tuple(weight.shape), f"must have {dimensions} dimensions; its shape")
+        fail(
+            where, "weight", tuple(weight.shape), f"must have {dimensions} dimensions", got="shape"
+        )
     if bias is not None and bias.shape != weight.shape[:1]:
-        rule = f"must have shape ({weight.shape[0]},); its shape"
-        fail(where, "bias", tuple(bias.shape), rule)
+        rule = f"must have shape ({weight.shape[0]},)"
+        fail(where, "bias", tuple(bias.shape), rule, got="shape")
 
 
 def _share(outputs: int) -> float:
-    """Return how much of the 16 outputs that are worked on at once is of use."""
+    """Return the fraction of useful outputs in the blocks of 16 that are computed at once."""
     return outputs / (-(-outputs // 16) * 16) if outputs else 0.0
 
 
@@ -69,11 +71,11 @@ def spike_linear(
     *,
     density_limit: float | None = None,
 ) -> Tensor:
-    """Linear layer over inputs of which few are not 0, as `torch.nn.functional.linear`.
+    """Apply a linear layer to sparse inputs, like `torch.nn.functional.linear`.
 
-    The forward pass and the gradient of the weights cost work for active inputs only; the gradient of the input,
-    which inputs without a spike have too, is PyTorch's matrix product. Results have the same bits for any number of
-    threads and any SIMD level; `torch.get_num_threads()` threads are used.
+    The forward pass and the weight gradient cost work for active inputs only; the input gradient, which inactive
+    inputs have too, is PyTorch's matrix product. Results are bit-identical for any number of threads and any SIMD
+    level; `torch.get_num_threads()` threads are used.
 
     Parameters
     ----------
@@ -84,19 +86,19 @@ def spike_linear(
     bias : Tensor of shape (out_features,), optional
         Added to each output.
     density_limit : float, optional
-        Share of active inputs, in 0 .. 1, above which PyTorch's dense product is used, with the same results within
-        rounding; by default where that is faster, also for small layers. Input that holds infinity or NaN always takes the
+        Fraction of active inputs, in 0 .. 1, above which PyTorch's dense product is used, with the same results within
+        rounding; by default wherever that is faster, including small layers. Input with infinity or NaN always takes the
         dense path.
 
     Returns
     -------
     Tensor of shape (..., out_features)
-        The outputs; differentiable once.
+        The outputs, differentiable once.
 
     Raises
     ------
     TypeError
-        If an argument is not a tensor of float32 or float64, or the types differ.
+        If an argument is not a float32 or float64 tensor, or types differ.
     ValueError
         If shapes do not fit, a tensor is not on the CPU, or `density_limit` is outside 0 .. 1.
     """
@@ -109,7 +111,7 @@ def _spike_linear(
     _tensors(where, x, weight, bias, 2)
     outputs, inputs = weight.shape
     if x.dim() < 1 or x.shape[-1] != inputs:
-        fail(where, "x", tuple(x.shape), f"must have shape (..., {inputs}); its shape")
+        fail(where, "x", tuple(x.shape), f"must have shape (..., {inputs})", got="shape")
     if limit is None:
         if x.numel() * outputs < LEAST_WORK:
             return F.linear(x, weight, bias)
@@ -120,7 +122,7 @@ def _spike_linear(
 
 
 def _pair(where: str, name: str, value: Any, low: int) -> tuple[int, int]:
-    """Return one number for each of height and width."""
+    """Return one number for the height and one for the width."""
     values = (value, value) if not isinstance(value, Sequence) else tuple(value)
     if isinstance(value, Sequence) and len(values) == 1:
         values *= 2
@@ -137,7 +139,7 @@ def _margins(
         return [0, 0, 0, 0]
     if padding == "same":
         if tuple(stride) != (1, 1):
-            fail(where, "padding", padding, f"needs a stride of 1, not {tuple(stride)}")
+            fail(where, "padding", padding, f"needs a stride of 1 instead of {tuple(stride)}")
         sides = []
         for k in (0, 1):
             total = dilation[k] * (kernel[k] - 1)
@@ -160,7 +162,7 @@ def spike_conv2d(
     *,
     density_limit: float | None = None,
 ) -> Tensor:
-    """Convolve inputs of which few are not 0, as `torch.nn.functional.conv2d`.
+    """Convolve sparse inputs, like `torch.nn.functional.conv2d`.
 
     Cost, gradients and reproducibility are those of `spike_linear`.
 
@@ -174,24 +176,24 @@ def spike_conv2d(
     bias : Tensor of shape (out_channels,), optional
         Added to each output.
     stride, dilation : int or pair of int
-        Steps between outputs, and between the taps of the kernel.
+        Distance between outputs, and between taps of the kernel.
     padding : int, pair of int, "valid" or "same"
-        Zeros on each side.
+        Padding with zeros on each side.
     groups : int
         Number of groups of channels.
     density_limit : float, optional
-        Share of active inputs, in 0 .. 1, above which PyTorch's dense convolution is used, with the same results
-        within rounding; by default where that is faster. Input that holds infinity or NaN always takes the dense path.
+        Fraction of active inputs, in 0 .. 1, above which PyTorch's dense convolution is used, with the same results
+        within rounding; by default wherever that is faster. Input with infinity or NaN always takes the dense path.
 
     Returns
     -------
     Tensor of shape (..., out_channels, out_height, out_width)
-        The outputs, in channels_last memory format; differentiable once.
+        The outputs in channels_last memory format, differentiable once.
 
     Raises
     ------
     TypeError
-        If an argument is not a tensor of float32 or float64, the types differ, or a number is not an integer.
+        If an argument is not a float32 or float64 tensor, types differ, or a number is not an integer.
     ValueError
         If shapes do not fit, a tensor is not on the CPU, or a number is out of its range.
     """
@@ -218,19 +220,23 @@ def _spike_conv2d(
     outputs, channels, *kernel = weight.shape
     if min(kernel) < 1:
         fail(
-            where, "weight", tuple(weight.shape), "must have a kernel of at least 1 x 1; its shape"
+            where,
+            "weight",
+            tuple(weight.shape),
+            "must have a kernel of at least 1 x 1",
+            got="shape",
         )
     if outputs % groups:
         fail(where, "groups", groups, f"must divide the {outputs} output channels of weight")
     margins = _margins(where, padding, kernel, stride, dilation)
     if x.dim() < 3 or x.shape[-3] != channels * groups:
-        rule = f"must have shape (..., {channels * groups}, height, width); its shape"
-        fail(where, "x", tuple(x.shape), rule)
+        rule = f"must have shape (..., {channels * groups}, height, width)"
+        fail(where, "x", tuple(x.shape), rule, got="shape")
     for k, axis in ((0, "height"), (1, "width")):
         reach = dilation[k] * (kernel[k] - 1) + 1
         if x.shape[k - 2] + margins[2 * k] + margins[2 * k + 1] < reach:
-            rule = f"must have a padded {axis} of at least that of the kernel, {reach}; its shape"
-            fail(where, "x", tuple(x.shape), rule)
+            rule = f"must have a padded {axis} of at least {reach}, that of the kernel"
+            fail(where, "x", tuple(x.shape), rule, got="shape")
     if limit is None:
         limit = CONV_LIMIT * _share(outputs // groups)
     images = x.flatten(0, -4) if x.dim() > 3 else x[None]
@@ -241,22 +247,22 @@ def _spike_conv2d(
 
 
 class SpikeLinear(nn.Linear):
-    """`torch.nn.Linear` for spikes: parameters and state are the same, work is done for active inputs only.
+    """`torch.nn.Linear` for spikes: it has the same parameters and state, but computes active inputs only.
 
     Parameters
     ----------
     in_features, out_features : int
-        Sizes of the last axis of input and output.
+        Sizes of the last axis of the input and the output.
     bias : bool
-        Whether there is a bias.
+        Whether the layer has a bias.
     device, dtype
-        Of the parameters: the CPU; float32 or float64.
+        Device (the CPU) and type (float32 or float64) of the parameters.
     density_limit : float, optional
         See `spike_linear`.
 
     See Also
     --------
-    spike_linear : What it computes, and its errors.
+    spike_linear : Computation and errors.
     """
 
     def __init__(
@@ -278,7 +284,7 @@ class SpikeLinear(nn.Linear):
 
 
 class SpikeConv2d(nn.Conv2d):
-    """`torch.nn.Conv2d` for spikes: parameters and state are the same, work is done for active inputs only.
+    """`torch.nn.Conv2d` for spikes: it has the same parameters and state, but computes active inputs only.
 
     Inputs may have any leading dimensions, e.g. (steps, samples, channels, height, width); outputs are in channels_last
     memory format.
@@ -286,13 +292,13 @@ class SpikeConv2d(nn.Conv2d):
     Parameters
     ----------
     *args, **kwargs
-        As of `torch.nn.Conv2d`.
+        Arguments of `torch.nn.Conv2d`.
     density_limit : float, optional
         See `spike_conv2d`.
 
     See Also
     --------
-    spike_conv2d : What it computes, and its errors.
+    spike_conv2d : Computation and errors.
     """
 
     def __init__(self, *args: Any, density_limit: float | None = None, **kwargs: Any) -> None:

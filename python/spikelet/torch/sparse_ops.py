@@ -1,6 +1,6 @@
-"""The operators behind `SpikeLinear` and `SpikeConv2d`: what `torch.compile` and `torch.export` see.
+"""The operators behind `SpikeLinear` and `SpikeConv2d`, as `torch.compile` and `torch.export` see them.
 
-Each takes the sparse or the dense path; the choice depends on the input alone, and the gradients follow it.
+Each takes the sparse or the dense path; the choice depends only on the input, and the backward pass takes the same path.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from spikelet import _core
 __all__ = ["spike_conv2d_op", "spike_linear_op"]
 
 _LAST = torch.channels_last
-# Places of outputs and of weights are 32-bit numbers in the core.
+# Positions of outputs and weights are 32-bit numbers in the core.
 _PLACES = 2**31
 
 
 def _line(n: int) -> int:
-    """Round outputs up to the 16 that are worked on at once."""
+    """Round the number of outputs up to a multiple of 16, which are computed at once."""
     return -(-n // 16) * 16
 
 
 def _is_sparse(x: Tensor, limit: float) -> bool:
-    """Whether few enough inputs are active; input that is not finite is left to PyTorch."""
+    """Return whether few enough inputs are active; PyTorch handles input that is not finite."""
     active, finite = _core.activity(_view(x), torch.get_num_threads())
     return finite and active <= limit * x.numel()
 
@@ -37,7 +37,7 @@ def _flag(*, value: bool) -> Tensor:
 
 
 def _view(tensor: Tensor | None) -> Any:
-    """Return a view as a numpy array."""
+    """Return a view of a tensor as a numpy array."""
     return None if tensor is None else tensor.detach().resolve_neg().numpy()
 
 
@@ -128,19 +128,19 @@ def _out_shape(
 
 
 def _pixels(x: Tensor) -> Any:
-    """View a tensor in channels_last format as an array [image, row, column, channel]."""
+    """Return a view of a channels_last tensor as an array [image, row, column, channel]."""
     return _view(x.permute(0, 2, 3, 1))
 
 
 def _input(x: Tensor) -> tuple[Any, bool]:
-    """Return the input as an array, and whether its channels are last; copies only what is neither."""
+    """Return the input as an array, and whether its channels are last; copied only if it has neither layout."""
     if not x.is_contiguous() and x.is_contiguous(memory_format=_LAST):
         return _pixels(x), True
     return _view(x.contiguous()), False
 
 
 def _padded(x: Tensor, padding: Sequence[int]) -> tuple[Tensor, list[int]]:
-    """Return the input for PyTorch, and what it has to pad: both sides alike. Channels last is its fastest format."""
+    """Return the input for PyTorch in its fastest format, and the symmetric padding that PyTorch must apply."""
     top, bottom, left, right = padding
     if (top, left) == (bottom, right):
         return x.contiguous(memory_format=_LAST), [top, left]
@@ -247,14 +247,14 @@ def _conv_input(
     dilation: Sequence[int],
     groups: int,
 ) -> Tensor:
-    """Return the gradient of the input, by PyTorch: every input has one, spike or not."""
+    """Return the input gradient, computed by PyTorch since inactive inputs have one too."""
     n, channels, height, width = x.shape
     top, bottom, left, right = padding
     even = (top, left) == (bottom, right)
     both = [top, left] if even else [0, 0]
     if not even:
         height, width = height + top + bottom, width + left + right
-    # Only shape and format of this one count; channels_last is fastest.
+    # Only the shape and format of this tensor matter; channels_last is fastest.
     like = torch.empty(
         (n, channels, height, width), dtype=x.dtype, device=x.device, memory_format=_LAST
     )
@@ -282,7 +282,7 @@ def _conv_backward(ctx: Any, grad_y: Tensor, _: Any) -> tuple[Tensor | None, ...
 
 
 def _operator(name: str, schema: str, compute: Any, fake: Any) -> Any:
-    # A schema of its own: PyTorch 2.4 cannot read postponed annotations.
+    # The schema is explicit because PyTorch 2.4 cannot read postponed annotations.
     op = torch.library.custom_op(f"spikelet::{name}", compute, mutates_args=(), schema=schema)
     op.register_fake(fake)
     return op

@@ -1,4 +1,4 @@
-"""Surrogate gradients: what stands for the derivative of a spike on the way back."""
+"""Surrogate gradients, which replace the derivative of a spike in the backward pass."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spikelet._util.checks import fail, numbers, require
 
 __all__ = ["SURROGATES", "Table"]
 
-# In the order of the core's enum. Formulas are of u = V - v_threshold, with a = alpha.
+# In the order of the core's enum. Formulas are functions of u = V - v_threshold, with a = alpha.
 SURROGATES = {
     "atan": "(a/2) / (1 + (pi a u / 2)^2)",
     "sigmoid": "a e / (1 + e)^2, e = exp(-a u)",
@@ -27,19 +27,19 @@ ALIASES = {"superspike": "fast_sigmoid"}
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A surrogate of one's own, by its values.
+    """A user-defined surrogate, given by a table of values.
 
     Parameters
     ----------
     low, high : float
-        Between which u = V - v_threshold the values lie, at equal distances; between two of them the surrogate is a line,
-        beyond them it is 0.
+        Range of u = V - v_threshold that the table covers; the surrogate is 0 outside.
     values : array-like, [n], n >= 2
+        Values at equidistant points from `low` to `high`, with linear interpolation in between.
 
     Raises
     ------
     ValueError
-        If `low` is not below `high`, or values are not finite.
+        If `low` is not below `high`, or a value is not finite.
     """
 
     low: float
@@ -55,18 +55,18 @@ class Table:
             fail("Table", "low", self.low, f"must lie below high = {self.high:g}")
         values = numbers("Table", "values", self.values)
         if values.ndim != 1 or len(values) < 2:
-            fail("Table", "values", values.shape, "must be [n] with n >= 2; its shape")
+            fail("Table", "values", values.shape, "must be [n] with n >= 2", got="shape")
         require("Table", "values", values, "finite")
         object.__setattr__(self, "values", tuple(values.tolist()))
 
     @property
     def step(self) -> float:
-        """Distance of two values."""
+        """Distance between two points of the table."""
         return (self.high - self.low) / (np.size(self.values) - 1)
 
 
 def checked(where: str, surrogate: Any) -> str | Table | None:
-    """Return the surrogate under its first name; None: inference."""
+    """Return the surrogate under its canonical name; None is for inference."""
     if surrogate is None or isinstance(surrogate, Table):
         return surrogate
     name = ALIASES.get(surrogate, surrogate) if isinstance(surrogate, str) else surrogate

@@ -1,4 +1,4 @@
-"""Layers that know no time, applied to every step: ``[T, B, ...]`` is seen as a batch of T x B samples."""
+"""Apply layers without time to all steps: ``[T, B, ...]`` is treated as a batch of T x B samples."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ __all__ = ["OverTime"]
 
 
 class OverTime(nn.Module):
-    """Apply layers to all steps at once: convolutions, BatchNorm, pools.
+    """Apply layers such as convolutions, BatchNorm and pooling to all steps at once.
 
-    T is folded into the batch: one call of each layer does all steps, and BatchNorm takes its statistics over steps and
-    samples alike (as in Zheng et al., AAAI 2021, but for their factor).
+    T is folded into the batch: one call of each layer computes all steps, and BatchNorm takes its statistics over both
+    steps and samples (as in Zheng et al., AAAI 2021, except for their factor).
 
     Parameters
     ----------
     *layers : nn.Module
-        Without a state that lasts from step to step; applied one after another.
+        Layers without state from step to step, applied one after another.
 
     Raises
     ------
     TypeError, ValueError
-        If there is none, or one is no module.
+        If there are no layers, or one is not a module.
 
     Examples
     --------
@@ -46,13 +46,13 @@ class OverTime(nn.Module):
         self.layer = layers[0] if len(layers) == 1 else nn.Sequential(*layers)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return what the layers make of each step.
+        """Return the output of the layers for each step.
 
         Parameters
         ----------
         x : tensor, [T, B, ...]
         """
         if x.ndim < 3:
-            fail("OverTime", "x", tuple(x.shape), "must have the shape [T, B, ...]; its shape")
+            fail("OverTime", "x", tuple(x.shape), "must have the shape [T, B, ...]", got="shape")
         y: torch.Tensor = self.layer(x.flatten(0, 1))
         return y.unflatten(0, x.shape[:2])

@@ -1,4 +1,4 @@
-"""Trained fully connected networks become a `spikelet.Network`: event by event, where plasticity, delays and noise can be added."""
+"""Deploy trained fully connected networks as an event-driven `spikelet.Network`, to add plasticity, delays and noise."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ from spikelet.torch.modules import Neuron
 __all__ = ["DeployedNetwork", "to_network"]
 
 _WHERE = "to_network"
-_FOREVER = 1e300  # a time constant that is no leak: exp(-dt / tau_m) is 1
+_NO_LEAK = 1e300  # a time constant without leak: exp(-dt / tau_m) is 1
 
 
 @dataclass(frozen=True, eq=False)
 class DeployedNetwork:
-    """A `Network`, and what it is made of.
+    """A `Network` and its parts.
 
-    A synapse takes one step: what the module computes at step t (from 0 on), layer l (1, 2, ...) sends with the stamp
-    ``(t + 1 + l) dt``; the input has ``(t + 1) dt``. `run` undoes that.
+    Each synapse has a delay of one step: spikes that the module computes at step t (from 0) have the time stamp
+    ``(t + 1 + l) dt`` in layer l (1, 2, ...) and ``(t + 1) dt`` in the input. `run` compensates for this.
 
     Parameters
     ----------
     network : Network
     input : Population
-        A `RasterSource`; ``input.raster = x`` sets what comes next.
+        A `RasterSource`; ``input.raster = x`` sets the next input.
     bias : Population or None
-        One element that spikes at each step; its weights are the biases, its delays make it reach each layer when the input
-        does.
+        A single element that spikes at each step. Its weights are the biases; its delays are such that it reaches each
+        layer together with the input.
     layers : tuple of Population
-        `LIFDelta` neurons, from the first to the last.
+        Populations of `LIFDelta` neurons, from first to last.
     projections : tuple of Projection
-        Of the weights, one to each layer.
+        Projections of the weights, one to each layer.
     recorders : tuple of SpikeRecorder
-        One for each layer.
+        One recorder for each layer.
     """
 
     network: Network
@@ -60,21 +60,21 @@ class DeployedNetwork:
     recorders: tuple[SpikeRecorder, ...]
 
     def run(self, x: ArrayLike) -> list[NDArray[np.uint8]]:
-        """Return the spikes of each layer, as the module would send them; from rest.
+        """Run from rest, and return the spikes of each layer as the module would send them.
 
         Parameters
         ----------
         x : array-like, [T, inputs]
-            Spikes of the input: 0 or 1, or how many.
+            Input spikes: 0 or 1, or counts.
 
         Returns
         -------
         list of uint8 arrays, [T, neurons]
         """
-        raster = RasterSource(x).raster  # checked before anything is changed
+        raster = RasterSource(x).raster  # checked before anything changes
         size = self.input.size
         if raster.shape[1] != size:
-            fail("DeployedNetwork.run", "x", raster.shape, f"must be [steps, {size}]; its shape")
+            fail("DeployedNetwork.run", "x", raster.shape, f"must be [steps, {size}]", got="shape")
         steps, dt = len(raster), self.network.dt
         self.network.reset(keep_weights=True)
         self.input.raster = raster
@@ -100,23 +100,23 @@ def to_network(
     seed: int = 0,
     threads: int | None = None,
 ) -> DeployedNetwork:
-    """Make a `Network` of a trained chain of linear layers and neurons; it sends the same spikes, each layer a step later.
+    """Convert a trained chain of linear layers and neurons to a `Network` with the same spikes, each layer one step later.
 
-    Neurons become `LIFDelta` with ``E_L = 0``, ``t_ref = 0`` and the time constant ``-dt / log(decay)``; a weight is the
-    module's times its gain, in mV. The input must be spikes. BatchNorm is folded into the weights.
+    Neurons become `LIFDelta` with ``E_L = 0``, ``t_ref = 0`` and the time constant ``-dt / log(decay)``; weights are those of
+    the module times the gain, in mV. The input must be spikes. BatchNorm is folded into the weights.
 
     Parameters
     ----------
     module : nn.Module
         ``nn.Sequential`` of ``nn.Linear`` (or `SpikeLinear`), BatchNorm, dropout, and `LIF`, `IF` or `RecurrentLIF`, as for
-        `to_spiking_model`; the last layer are neurons. It stays as it is.
+        `to_spiking_model`; the last layer must be neurons. It is not modified.
     input_size : int
         Number of inputs.
     dt : float
-        Length of a step [ms].
+        Time step [ms].
     dtype, seed, threads
-        Of `Network`. In float64 the spikes are those of the module in float64, unless a potential meets its threshold
-        within rounding; with weights on a binary grid, all are, in float32 too.
+        Options of `Network`. In float64 the spikes are those of the module in float64, unless a potential meets its
+        threshold within rounding; with weights on a binary grid, spikes are equal in float32 too.
 
     Returns
     -------
@@ -125,9 +125,9 @@ def to_network(
     Raises
     ------
     ValueError
-        If something cannot be done exactly; the message names the module.
+        If a layer cannot be converted exactly; the message names the module.
     TypeError
-        If it is no module.
+        If `module` is not a module.
     """
     if not isinstance(module, nn.Module):
         msg = f"{_WHERE}: module must be a torch.nn.Module, got {type(module).__name__}"
@@ -139,7 +139,7 @@ def to_network(
     before = first = net.population(size, RasterSource(np.zeros((0, size), np.uint8)), "input")
     biased = any(linear.bias is not None for _, linear, _ in chain)
     bias = net.population(1, RasterSource(np.zeros((0, 1), np.uint8)), "bias") if biased else None
-    heard = {
+    recurrent = {
         name: m
         for name, m in module.named_modules(remove_duplicate=False)
         if isinstance(m, Neuron) and hasattr(m, "recurrent")
@@ -155,8 +155,8 @@ def to_network(
         if bias is not None and linear.bias is not None:
             drive = gain * linear.bias[None]
             net.connect(bias, after, AllToAll(), weight=drive, delay=depth * net.dt)
-        if name in heard:
-            weight = gain * heard[name].recurrent.detach().double().cpu().numpy().T
+        if name in recurrent:
+            weight = gain * recurrent[name].recurrent.detach().double().cpu().numpy().T
             net.connect(after, after, AllToAll(), weight=weight, delay=net.dt)
         populations.append(after)
         before = after
@@ -167,9 +167,9 @@ def to_network(
 def _pairs(
     module: nn.Module, size: int, dtype: str
 ) -> list[tuple[str, layers.Linear, layers.Neuron]]:
-    """Return linear layers and their neurons; anything else is refused."""
+    """Return the linear layers with their neurons; raise an error for any other layer."""
     nodes = list(read(module, (size,), dtype=dtype, recurrent=True))
-    hint = "a Network is made of nn.Linear and neurons in turn; `to_spiking_model` takes more"
+    hint = "a Network needs nn.Linear and neurons in alternation; `to_spiking_model` accepts more"
     pairs = []
     for k, node in enumerate(nodes):
         wanted: type[layers.Layer] = layers.Neuron if k % 2 else layers.Linear
@@ -181,7 +181,7 @@ def _pairs(
             assert isinstance(linear, layers.Linear)
             pairs.append((node.name, linear, node.layer))
     if len(nodes) % 2 or is_silent(nodes[-1].layer):
-        refuse(f"{_WHERE}: layer '{nodes[-1].name}'", "is the last one and does not spike", hint)
+        refuse(f"{_WHERE}: layer '{nodes[-1].name}'", "is the last layer and does not spike", hint)
     return pairs
 
 
@@ -192,11 +192,13 @@ def _model(name: str, neuron: layers.Neuron, dt: float) -> LIFDelta:
         fail(where, "decay", decay, "must be > 0 in a Network")
     plain = not np.any(neuron.v_init) and np.all(np.asarray(neuron.amplitude) == 1)
     if not plain or neuron.code != "binary" or isinstance(neuron, layers.PredictiveIF):
-        refuse(where, "has more than threshold and reset", "`SpikingModel` runs converted networks")
+        refuse(
+            where, "has more than threshold and reset", "use `SpikingModel` for converted networks"
+        )
     options: dict[str, Any] = {"reset": neuron.reset}
     with named(where):
         return LIFDelta(
-            tau_m=_FOREVER if decay == 1 else -dt / math.log(decay),
+            tau_m=_NO_LEAK if decay == 1 else -dt / math.log(decay),
             E_L=0.0,
             V_th=neuron.threshold,
             V_reset=neuron.v_reset if neuron.reset == "zero" else 0.0,

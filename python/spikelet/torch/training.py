@@ -1,4 +1,4 @@
-"""A plain training loop: seeded, with a checkpoint from which it goes on as if it had never stopped."""
+"""A simple seeded training loop, with checkpoints from which it resumes as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ Batches = Iterable[tuple[torch.Tensor, torch.Tensor]]
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the data came to.
+    """The results of one pass over the data.
 
     Parameters
     ----------
     epoch : int
-        From 1 on.
+        Number of the epoch, from 1.
     loss, accuracy : float
-        Means over the samples of training, while the weights changed.
+        Mean loss and accuracy on the training samples, while the weights changed.
     test_accuracy : float or None
-        After it, in eval mode; None without test data.
+        Test accuracy after the epoch, in eval mode; None without test data.
     spikes : float
-        Spikes a neuron sent for one sample, over all steps; of the test data, if there are any.
+        Mean number of spikes of a neuron per sample, over all steps; on the test data, if there are any.
     seconds : float
-        That it took, test included.
+        Duration of the epoch, including the test.
     """
 
     epoch: int
@@ -78,42 +78,42 @@ def fit(
     ----------
     model : nn.Module
     train_loader, test : iterable of (x, labels)
-        A DataLoader, or anything that can be gone through once an epoch. What is drawn in it must come from torch's own
-        generator, or from a `torch.Generator` that is its attribute ``generator``, as a DataLoader's is.
+        A DataLoader, or any iterable that is traversed once per epoch. Its random numbers must come from torch's default
+        generator, or from a `torch.Generator` in its attribute ``generator``, as in a DataLoader.
     loss : callable
-        ``loss(model(x), labels)``, one number; see `spikelet.torch.losses`.
+        Returns a scalar for ``loss(model(x), labels)``; see `spikelet.torch.losses`.
     epochs : int
-        In all, those before a resumption included.
+        Total number of epochs, including those before a resumption.
     optimizer : torch.optim.Optimizer
     scheduler : LRScheduler, optional
         Stepped after each batch.
     readout : callable
-        What makes the model's output to scores, ``[B, classes]``, for the accuracy; by default the mean over time.
+        Converts the output of the model to scores, ``[B, classes]``, for the accuracy; by default the mean over time.
     seed : int
-        Of torch's generator, for shuffling and dropout. Weights have been drawn already, by whoever made the model.
+        Seed of torch's generator, for shuffling and dropout. It does not affect the weights, which are already drawn.
     checkpoint : path, optional
-        Written after each epoch, under another name first: it is whole at any time.
+        File that is written after each epoch; it is replaced atomically, so it is always complete.
     resume : bool
-        Go on from the checkpoint, if there is one. The numbers are those of a run that was never interrupted, bit for bit,
-        on the same machine with the same number of threads.
+        Resume from the checkpoint, if it exists. On the same machine with the same number of threads, the results are
+        bit-identical to those of an uninterrupted run.
     progress : bool or callable
         Show a progress bar (needs rich), or call ``progress(epoch)`` after each epoch.
 
     Returns
     -------
     list of Epoch
-        Those before a resumption included.
+        All epochs, including those before a resumption.
 
     Raises
     ------
     ValueError
-        If the checkpoint is of another model, optimizer or seed, the loss is not finite, or there are no data.
+        If the checkpoint belongs to another model, optimizer or seed, the loss is not finite, or there are no data.
     """
     integer("fit", "epochs", epochs, 1)
     integer("fit", "seed", seed, 0, 2**63 - 1)
     path = None if checkpoint is None else Path(checkpoint)
     if path is not None and not path.parent.is_dir():
-        fail("fit", "checkpoint", str(path), "must lie in a folder that exists")
+        fail("fit", "checkpoint", str(path), "must be in an existing folder")
     parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
     generator = getattr(train_loader, "generator", None)
     history: list[Epoch] = []
@@ -133,7 +133,12 @@ def fit(
                 output = model(x)
                 value = loss(output, labels)
                 if not torch.isfinite(value):
-                    fail("fit", f"loss in {title}", value.item(), "must be finite: lower the rate")
+                    fail(
+                        "fit",
+                        f"loss in {title}",
+                        value.item(),
+                        "must be finite; reduce the learning rate",
+                    )
                 value.backward()
                 optimizer.step()
                 if scheduler is not None:
@@ -144,7 +149,7 @@ def fit(
                 if update is not None:
                     update(seen)
         if not seen:
-            fail("fit", "train_loader", seen, "must give at least one sample an epoch")
+            fail("fit", "train_loader", seen, "must give at least one sample per epoch")
         accuracy, sent = (None, spikes()) if test is None else evaluate(model, test, readout)
         seconds = time.perf_counter() - start
         history.append(Epoch(number, total / seen, right / seen, accuracy, sent, seconds))
@@ -158,7 +163,7 @@ def fit(
 def evaluate(
     model: nn.Module, data: Batches, readout: Callable[[torch.Tensor], torch.Tensor] = rate
 ) -> tuple[float, float]:
-    """Return accuracy, and the spikes that a neuron sends for one sample; in eval mode, where the model is left.
+    """Return the accuracy, and the mean number of spikes of a neuron per sample; the model is left in eval mode.
 
     Parameters
     ----------
@@ -180,7 +185,7 @@ def evaluate(
 
 @contextlib.contextmanager
 def count_spikes(model: nn.Module) -> Iterator[Callable[[], float]]:
-    """Count, while it is open, what the neurons of a model send: spikes of a neuron and a sample, over all steps."""
+    """Count the spikes that the neurons of a model send, as the mean per neuron and sample over all steps."""
     counts = [0, 0]  # spikes, and neurons times samples
 
     def note(_module: nn.Module, _inputs: Any, output: Any) -> None:
@@ -201,5 +206,5 @@ def count_spikes(model: nn.Module) -> Iterator[Callable[[], float]]:
 
 
 def _size(loader: Any) -> int:
-    """Return how many samples it has, as far as it says so."""
+    """Return the number of samples of a loader, or 0 if it is unknown."""
     return len(loader.dataset) if hasattr(loader, "dataset") else getattr(loader, "samples", 0)

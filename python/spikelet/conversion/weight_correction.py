@@ -1,4 +1,4 @@
-"""Weights that make the ANN's potentials of what the spiking network really sends: ridge regression, layer by layer."""
+"""Correct weights by ridge regression, so that the means of the spiking network give the potentials of the ANN."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from spikelet.conversion.calibration import Calibration, Floats
 from spikelet.layers import Add, Conv2d, Layer, Linear
 from spikelet.layers.graph import INPUT
 
-__all__ = ["refit"]
+__all__ = ["correct_weights"]
 
-_RIDGE = 1e-3  # times the mean square of the inputs
-_FEATURES = 2048  # more are not fitted: there are too few pictures to tell
-_ROWS = 1 << 25  # values of unfolded inputs at once
+_RIDGE = 1e-3  # penalty, relative to the mean square of the inputs
+_FEATURES = 2048  # layers with more inputs are not fitted: there are too few samples
+_ROWS = 1 << 25  # limit of unfolded input values at once
 
 
-def refit(
+def correct_weights(
     cal: Calibration, neuron: str, potentials: Floats, changes: Mapping[str, Layer]
 ) -> dict[str, Layer]:
     """Correct the linear layers that feed a neuron.
 
-    What the spiking network's means make of the old weights differs from the ANN's potentials; the correction is the ridge
-    regression of that difference on these means, together for all layers of a sum (a convolution and a shortcut).
+    With the old weights, the means of the spiking network give potentials that differ from the ANN's. The correction is the
+    ridge regression of this difference on the means, jointly for all layers of a sum (a convolution and a shortcut).
 
     Returns
     -------
     dict of str to Layer
-        The corrected layers; empty if there are none.
+        The corrected layers by name; may be empty.
     """
     source = cal.source(neuron)
     names = _linear_parts(cal, source, changes)
     sizes = [_features(_layer(cal, changes, n)) for n in names]
-    twice = len(set(names)) < len(names)  # one layer, added to itself
+    twice = len(set(names)) < len(names)  # a layer that is added to itself
     if not names or twice or sum(sizes) > _FEATURES or _input_only(cal, names):
         return {}
     missing = potentials - cal.mean(source, changes)
@@ -67,7 +67,7 @@ def _layer(cal: Calibration, changes: Mapping[str, Layer], name: str) -> Conv2d 
 
 
 def _linear_parts(cal: Calibration, source: str, changes: Mapping[str, Layer]) -> list[str]:
-    """Names of the layers with weights that are added up to a neuron's input, and to nothing else."""
+    """Return the names of the layers with weights whose sum is the input of a neuron, and that feed nothing else."""
     if source == INPUT or len(cal.graph.consumers(source)) > 1:
         return []
     node = cal.graph[source]
@@ -79,7 +79,7 @@ def _linear_parts(cal: Calibration, source: str, changes: Mapping[str, Layer]) -
 
 
 def _input_only(cal: Calibration, names: list[str]) -> bool:
-    """Whether all see the model's input, which is exact."""
+    """Return whether all take the input of the model, which is exact."""
     return all(cal.graph[n].inputs[0] == INPUT for n in names) and not cal.run_options
 
 
@@ -108,7 +108,7 @@ def _rows(
 
 
 def _unfold(layer: Conv2d | Linear, x: Floats) -> Floats:
-    """Return what each output place sees, [places, inputs x kernel]."""
+    """Return the inputs of each output position, [positions, inputs x kernel]."""
     if isinstance(layer, Linear):
         return x.reshape(len(x), -1)
     top, bottom, left, right = layer.padding

@@ -1,4 +1,4 @@
-"""What a function returned, sorted into scalars and arrays that every file can hold."""
+"""Sort the return value of a function into scalars and arrays that every file format can store."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import numpy as np
 from spikelet.experiments.record import Arrays
 from spikelet.recording.reading import RecordedSamples, RecordedSpikes
 
-__all__ = ["results"]
+__all__ = ["scalars_and_arrays"]
 
-_LONGEST = 200  # characters of a name
-_MOST = 9000  # characters of a structure: numpy reads no header of more than 10,000
+_LONGEST = 200  # characters in a name
+_MOST = 9000  # characters in a structured dtype: numpy reads no header of more than 10,000
 
 
-def results(value: Any) -> tuple[dict[str, Any], Arrays]:
-    """Sort what a function returned into scalars and arrays.
+def scalars_and_arrays(value: Any) -> tuple[dict[str, Any], Arrays]:
+    """Sort the return value of a function into scalars and arrays.
 
     Parameters
     ----------
     value : dict or anything that can be in one
-        Scalars, strings, arrays, recorders, and dicts of such. A recorder becomes its arrays: ``name.times`` and
-        ``name.ids``, or ``name.values``. What is not a dict is called "result".
+        Scalars, strings, arrays, recorders, and dicts of these. A recorder becomes its arrays: ``name.times`` and
+        ``name.ids``, or ``name.values``. A value that is not a dict gets the name "result".
 
     Raises
     ------
     TypeError
-        If it holds something else.
+        If a value is of another type.
     ValueError
-        If a name cannot be one of an HDF5 file, or is there twice.
+        If a name is not valid in an HDF5 file, or occurs twice.
     """
     scalars: dict[str, Any] = {}
     arrays: Arrays = {}
@@ -73,12 +73,12 @@ def _sort(values: Mapping[Any, Any], prefix: str, scalars: dict[str, Any], array
 
 
 def _check_name(name: str, own: str) -> None:
-    """Refuse a name that an HDF5 file has no place for, or another use."""
+    """Check that a name is valid in an HDF5 file, and has no special meaning there."""
     if not own.strip(".") or not name.isprintable() or "/" in name or len(name) > _LONGEST:
         shown = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."
         msg = (
-            f"names of results must be printable, have no '/', have 1 to {_LONGEST} characters, "
-            f"and not only dots, got {shown!r}"
+            f"names of results must be printable, have 1 to {_LONGEST} characters, no '/', "
+            f"and not consist of dots, got {shown!r}"
         )
         raise ValueError(msg)
 
@@ -90,11 +90,11 @@ def _check_twice(name: str, scalars: Mapping[str, Any], arrays: Arrays) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return a scalar as Python's own type, without the subclass, or NotImplemented."""
+    """Return a scalar as a built-in type, not a subclass, or NotImplemented."""
     value = value.item() if isinstance(value, np.generic) else value
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, str):  # of an enumeration, str() would give its name
+    if isinstance(value, str):  # str() of an enum would give its name
         return str.__str__(value)
     if isinstance(value, int):
         return int.__int__(value)
@@ -103,7 +103,7 @@ def _plain(value: Any) -> Any:
 
 def _array(value: Any) -> np.ndarray[Any, Any]:
     if isinstance(value, np.ma.MaskedArray):
-        msg = "got a masked array, whose mask would be lost: use .filled() or give it by itself"
+        msg = "got a masked array, whose mask would be lost; use .filled() or return the mask separately"
         raise TypeError(msg)
     array = np.asarray(value)
     if array.dtype.hasobject or array.dtype.kind not in "?bBiufcSUMmV":
@@ -122,7 +122,7 @@ def _array(value: Any) -> np.ndarray[Any, Any]:
 
 
 def _numeric(kind: np.dtype[Any]) -> bool:
-    """Tell whether HDF5 has a type for a structure."""
+    """Return whether HDF5 has a type for a structured dtype."""
     kind = kind.base
     if kind.fields is not None:
         return all(_numeric(field[0]) for field in kind.fields.values())

@@ -1,0 +1,41 @@
+"""Traces of recorded states."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from spikelet.network.recorders import StateRecorder
+from spikelet.plot.figures import axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["trace"]
+
+_UNITS = {"V_m": "mV", "theta": "mV", "g_ex": "nS", "g_in": "nS"}
+
+
+def trace(recorder: StateRecorder, *, ax: Axes | None = None, **style: Any) -> Axes:
+    """Draw a recorded state against time, one line for each recorded element.
+
+    Parameters
+    ----------
+    recorder : StateRecorder
+        A recorder of a state, from `Network.record`.
+    ax : Axes, optional
+        Axes to draw on.
+    **style
+        For ``Axes.plot``: ``color``, ``linewidth``, ...
+
+    Returns
+    -------
+    Axes
+    """
+    if not isinstance(recorder, StateRecorder):
+        msg = f"plot.trace: recorder must be a StateRecorder, got {recorder!r}"
+        raise TypeError(msg)
+    ax = axes(ax)
+    ax.plot(recorder.times, recorder.values, **{"linewidth": 1.0, **style})
+    ax.set_xlabel("time (ms)")
+    ax.set_ylabel(f"{recorder.name} ({_UNITS.get(recorder.name, 'pA')})")
+    return ax
