@@ -24,8 +24,10 @@ OPTIONAL = (
     "scipy", "torch", "matplotlib", "h5py", "joblib", "distributed", "pandas", "xarray", "mpi4py", "nest",
 )  # fmt: skip
 COMPILERS = ("cc", "gcc", "c++", "g++", "clang", "clang++", "cmake", "ninja", "make")
-# Test modules, wherever they lie below tests/: each part of the core once, and nothing that needs an extra but `demo`.
-MODULES = ("neurons", "rules", "sources", "encode", "decode", "statistics", "layers", "cli")
+# Test modules, wherever they lie below tests/: parts of the core and of the package that need no extra.
+MODULES = (
+    "neurons", "rules", "sources", "network", "population", "projection", "recorders", "encode", "decode", "statistics",
+)  # fmt: skip
 
 
 def imports() -> None:
