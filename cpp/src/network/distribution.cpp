@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <stdexcept>
 #include <string>
 
 namespace spikelet {
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double below_dt = 1 - 1e-6;   // of dt, that counts as dt
 constexpr double negligible = 0x1p-48;  // a probability that no draw shows
 constexpr double most_sigmas = 9;       // a draw from 52 bits stays within 8.3

@@ -117,7 +117,7 @@ class Tape(ABC, Generic[Target]):
         if self.file is not None:
             with self.file.group(self.name) as (group, n):
                 return np.concatenate([group["stamps"][:n], held])
-        memory = [stamps for stamps, _ in self._memory()]
+        memory: list[npt.NDArray[np.int64]] = [stamps for stamps, _ in self._memory()]
         return np.concatenate([*memory, held]) if memory else held
 
     def count(self) -> int:

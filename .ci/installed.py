@@ -1,0 +1,102 @@
+"""Check the installed package, not the source tree: ``python .ci/installed.py CHECK...``.
+
+The checks are ``imports`` (no optional package is imported), ``size`` (of the wheel), ``tests`` (some of the tests),
+``demo`` (within a minute) and ``no-compiler`` (there is none to be found). They run from an empty directory. `.ci/run`,
+`.ci/wheel` and cibuildwheel call this file.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+OPTIONAL = (
+    "scipy", "torch", "matplotlib", "h5py", "joblib", "distributed", "pandas", "xarray", "mpi4py", "nest",
+)  # fmt: skip
+COMPILERS = ("cc", "gcc", "c++", "g++", "clang", "clang++", "cmake", "ninja", "make")
+# Test modules, wherever they lie below tests/: parts of the core and of the package that need no extra.
+MODULES = (
+    "neurons", "rules", "sources", "network", "population", "projection", "recorders", "encode", "decode", "statistics",
+)  # fmt: skip
+
+
+def imports() -> None:
+    """Import the installed package, and nothing optional with it."""
+    code = (
+        f"import sys, spikelet; loaded = set({OPTIONAL}) & set(sys.modules); assert not loaded, loaded; "
+        "print(spikelet.__version__, spikelet.__file__)"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    version, _, file = printed.stdout.strip().partition(" ")
+    assert version == importlib.metadata.version("spikelet"), printed.stdout
+    assert not Path(file).is_relative_to(ROOT / "python"), f"{file} is the source tree's"
+    print(f"spikelet {version} in {Path(file).parent}")
+
+
+def size() -> None:
+    """Pack the files of the package again: a wheel of a reasonable size."""
+    wheel = io.BytesIO()
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in importlib.metadata.files("spikelet") or ():
+            if path.suffix != ".pyc":
+                archive.write(path.locate(), path)
+    megabytes = wheel.tell() / 1e6
+    print(f"wheel {megabytes:.2f} MB")
+    assert 0.5 < megabytes < 5
+
+
+def tests() -> None:
+    """Run some of the tests on the installed package."""
+    names = {f"test_{module}.py" for module in MODULES}
+    files = [path for path in sorted((ROOT / "tests").rglob("test_*.py")) if path.name in names]
+    missing = names - {path.name for path in files}
+    assert not missing, f"no such tests: {sorted(missing)}"
+    subprocess.run([sys.executable, "-m", "pytest", "-q", "--rootdir", ROOT, *files], check=True)
+
+
+def demo() -> None:
+    """Run ``spikelet demo``, which may take a minute."""
+    started = time.perf_counter()
+    program = Path(sys.executable).with_name("spikelet")
+    subprocess.run([program, "demo", "--out", "demo.png"], check=True, timeout=60)
+    assert Path("demo.png").read_bytes().startswith(b"\x89PNG")
+    print(f"spikelet demo took {time.perf_counter() - started:.1f} s")
+
+
+def no_compiler() -> None:
+    """Find no compiler and no build tool on the PATH."""
+    found = [program for program in COMPILERS if shutil.which(program)]
+    assert not found, f"on the PATH: {found}"
+
+
+CHECKS = {
+    check.__name__.replace("_", "-"): check for check in (imports, size, tests, demo, no_compiler)
+}
+
+
+def main() -> None:
+    """Run the checks that the command line names."""
+    unknown = [name for name in sys.argv[1:] if name not in CHECKS]
+    if unknown or len(sys.argv) == 1:
+        sys.exit(f"usage: installed.py {{{','.join(CHECKS)}}}...")
+    with tempfile.TemporaryDirectory() as empty:
+        os.chdir(empty)
+        for name in sys.argv[1:]:
+            CHECKS[name]()
+        os.chdir(ROOT)
+
+
+if __name__ == "__main__":
+    main()
