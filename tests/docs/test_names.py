@@ -1,0 +1,43 @@
+"""The lists of README.md name every model and rule, and the lists of rules in Python and in the core agree."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+from spikelet import _core, neurons
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = runpy.run_path(str(ROOT / "docs" / "names.py"))
+
+
+def test_readme_is_up_to_date() -> None:
+    text = SCRIPT["README"].read_text("utf-8")
+    assert len(SCRIPT["LIST"].findall(text)) == 3
+    assert text == SCRIPT["derived"](text), "run python docs/names.py"
+
+
+@pytest.mark.parametrize(
+    ("module", "some", "base"),
+    [
+        ("spikelet.neurons", "LIFCond", "NeuronModel"),
+        ("spikelet.plasticity", "TripletSTDP", "Plasticity"),
+        ("spikelet.rules", "OneToOne", "Rule"),
+    ],
+)
+def test_lists_have_what_users_choose_from(module: str, some: str, base: str) -> None:
+    names = SCRIPT["names"](module)
+    assert some in names
+    assert base not in names
+
+
+def test_each_model_of_the_core_has_its_class() -> None:
+    assert list(neurons.models()) == list(_core.neuron_models())
+    assert {*neurons.models(), "NeuronModel"} == set(neurons.__all__)
+
+
+def test_each_state_has_a_unit() -> None:
+    for model in neurons.models().values():
+        assert set(model().states) <= set(neurons.STATES)
