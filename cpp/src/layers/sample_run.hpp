@@ -1,4 +1,4 @@
-// One picture on its way through a planned network, by one thread.
+// Runs one sample after another through a planned network, on one thread.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +11,9 @@
 namespace spikelet::layers {
 
 template <class R>
-class Picture {
+class SampleRun {
  public:
-  Picture(const typename Engine<R>::Plan& plan, std::size_t steps, std::size_t delay);
+  SampleRun(const typename Engine<R>::Plan& plan, std::size_t steps, std::size_t delay);
 
   // The input of the next run, from [c][y][x]; a sequence's steps are `stride` apart.
   void set_input(const R* analog, std::size_t stride);
