@@ -59,11 +59,13 @@ void column_walk(benchmark::State& state, SimdLevel level, std::size_t channels,
   const auto bits = spikes(l, share);
   const std::vector<std::uint8_t> nothing(steps * l.row_bytes() + 8);
   Buffer<C> out(steps * l.width * block);
+  std::vector<std::uint64_t> packed(steps * conv.walk.words * l.width);
   const auto& kernels = level_table(level).layers32;
   for (auto _ : state) {
     for (std::size_t b = 0; b < l.pixel / block; ++b) {
       ColumnWalk<C> walk = conv.walk;
       walk.weights = conv.weights.data() + b * conv.block_size;
+      walk.packed = packed.data();
       for (std::size_t y = 0; y < l.height; ++y) {
         const std::uint8_t* rows[6];
         std::fill(std::begin(rows), std::end(rows), nothing.data());

@@ -161,9 +161,11 @@ void check_events(const Case& given) {
         const SpikeRows seen{rows.data(), in.row_bytes(), in.pixel_bytes(), in.width, in.channels};
         const Currents<C> to{sums.data(), given.steps, out.width, block, block};
         const C* from = conv.weights.data() + first / block * conv.block_size;
+        std::vector<std::uint64_t> packed(given.steps * conv.walk.words * in.width);
         const auto run = [&](bool add) {
           ColumnWalk<C> walk = conv.walk;
           walk.weights = from;
+          walk.packed = packed.data();
           if constexpr (sizeof(C) == 2) {
             level_table(level).layers32.walk16(walk, seen, 1, add, to);
           } else {

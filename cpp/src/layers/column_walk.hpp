@@ -40,54 +40,52 @@ SPIKELET_INLINE std::size_t lowest_bit(std::uint64_t word) {
 #endif
 }
 
-// Some columns of some words, at some steps. Packed in this order, so that a walk need not know how
-// kernel rows make up a word, and gathering them is quicker in one go.
-struct Stretch {
-  std::size_t first_word, words, first_step, steps, first_column, columns;
-};
-inline constexpr std::size_t packed_words = 1024;
-
+// Gathers the words of all columns and steps. The walk then need not know how kernel rows make up a
+// word.
 template <int RowsAWord>
-void pack_rows(const SpikeRows& in, std::size_t parts, const Stretch& s, std::uint64_t* out) {
+void pack_rows(const SpikeRows& in, std::size_t words, std::size_t parts, std::size_t steps,
+               std::uint64_t* out) {
   using T = std::conditional_t<(RowsAWord >= 3), std::uint16_t,
                                std::conditional_t<RowsAWord == 2, std::uint32_t, std::uint64_t>>;
-  for (std::size_t w = s.first_word; w < s.first_word + s.words; ++w) {
-    const std::size_t first_row = RowsAWord == 1 ? w / parts : RowsAWord * w;
-    const std::size_t part = RowsAWord == 1 ? w % parts : 0;
-    // What follows the last channel are the next column's.
-    const std::size_t left = in.channels - 64 * part;
-    const std::uint64_t mask =
-        RowsAWord > 1 || left >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << left) - 1;
-    for (std::size_t q = s.first_step; q < s.first_step + s.steps; ++q, out += s.columns) {
+  for (std::size_t q = 0; q < steps; ++q) {
+    for (std::size_t w = 0; w < words; ++w, out += in.width) {
+      const std::size_t first_row = RowsAWord == 1 ? w / parts : RowsAWord * w;
+      const std::size_t part = RowsAWord == 1 ? w % parts : 0;
       const std::uint8_t* rows[RowsAWord];
       for (std::size_t k = 0; k < RowsAWord; ++k) {
-        rows[k] =
-            in.rows[first_row + k] + q * in.row_bytes + s.first_column * in.pixel_bytes + 8 * part;
+        rows[k] = in.rows[first_row + k] + q * in.row_bytes + 8 * part;
       }
-      const std::size_t pixel = RowsAWord == 1 ? in.pixel_bytes : sizeof(T);
-      for (std::size_t x = 0; x < s.columns; ++x) {
-        std::uint64_t word = 0;
-        for (std::size_t k = 0; k < RowsAWord; ++k) {
-          word |= load_word<T>(rows[k] + x * pixel) << (8 * sizeof(T) * k % 64);
+      if constexpr (RowsAWord == 1) {
+        // Beyond the last channel are the bits of the next pixel.
+        const std::size_t left = in.channels - 64 * part;
+        const std::uint64_t mask = left >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << left) - 1;
+        for (std::size_t x = 0; x < in.width; ++x) {
+          out[x] = load_word<T>(rows[0] + x * in.pixel_bytes) & mask;
         }
-        out[x] = word & mask;
+      } else {
+        for (std::size_t x = 0; x < in.width; ++x) {
+          std::uint64_t word = 0;
+          for (std::size_t k = 0; k < RowsAWord; ++k) {
+            word |= load_word<T>(rows[k] + x * sizeof(T)) << (8 * sizeof(T) * k);
+          }
+          out[x] = word;
+        }
       }
     }
   }
 }
 
 template <class R>
-void pack(const ColumnWalk<R>& conv, const SpikeRows& in, const Stretch& stretch,
-          std::uint64_t* out) {
+void pack(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t steps) {
   switch (conv.rows_a_word) {
     case 4:
-      return pack_rows<4>(in, conv.parts, stretch, out);
+      return pack_rows<4>(in, conv.words, conv.parts, steps, conv.packed);
     case 3:
-      return pack_rows<3>(in, conv.parts, stretch, out);
+      return pack_rows<3>(in, conv.words, conv.parts, steps, conv.packed);
     case 2:
-      return pack_rows<2>(in, conv.parts, stretch, out);
+      return pack_rows<2>(in, conv.words, conv.parts, steps, conv.packed);
     default:
-      return pack_rows<1>(in, conv.parts, stretch, out);
+      return pack_rows<1>(in, conv.words, conv.parts, steps, conv.packed);
   }
 }
 
@@ -110,34 +108,21 @@ void walk_steps(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t lane
   }
   const std::size_t step_size = out.width * Block;
   R* const outputs = out.at + first * step_size + lane;
-  // All words of as many columns as there is room for, else some words of one column.
-  std::uint64_t packed[packed_words];
-  const std::size_t words_at_once = std::min<std::size_t>(conv.words, packed_words / Steps);
-  const std::size_t columns_at_once =
-      std::min(std::max<std::size_t>(packed_words / Steps / conv.words, 1), in.width);
+  const std::size_t columns = in.width, step_words = conv.words * columns;
   std::size_t base = conv.left / conv.stride;
   std::size_t phase = conv.left % conv.stride;
-  // The last columns are followed by as many empty ones as it takes to complete all outputs.
-  const std::size_t last = base + (phase + in.width + conv.stride - 1) / conv.stride + Taps - 1;
-  std::size_t packed_from = 0, packed_to = 0;  // columns
+  // The last column is followed by as many empty ones as it takes to complete all outputs.
+  const std::size_t last = base + (phase + columns + conv.stride - 1) / conv.stride + Taps - 1;
   for (std::size_t x = 0; base < last; ++x) {
-    const R* weights = conv.weights + phase * conv.words * word_size + lane;
-    const std::size_t words = x < in.width && phase < conv.phases ? conv.words : 0;
-    for (std::size_t w = 0; w < words; w += words_at_once) {
-      const std::size_t some = std::min(words_at_once, words - w);
-      if (x >= packed_to || some < words) {
-        packed_from = x;
-        packed_to = std::min(x + columns_at_once, in.width);
-        pack(conv, in, {w, some, first, Steps, x, packed_to - x}, packed);
-      }
-      const std::size_t columns = packed_to - packed_from;
-      const std::uint64_t* column = packed + (x - packed_from);
-      for (std::size_t n = 0; n < some; ++n, weights += word_size) {
+    if (x < columns && phase < conv.phases) {
+      const R* weights = conv.weights + phase * conv.words * word_size + lane;
+      const std::uint64_t* column = conv.packed + first * step_words + x;
+      for (std::size_t w = 0; w < conv.words; ++w, weights += word_size, column += columns) {
         std::uint64_t word[Steps];
         std::uint64_t any = 0;
 #pragma GCC unroll 4
-        for (int q = 0; q < Steps; ++q, column += columns) {
-          word[q] = *column;
+        for (std::size_t q = 0; q < Steps; ++q) {
+          word[q] = column[q * step_words];
           any |= word[q];
         }
         while (any != 0) {
@@ -163,7 +148,7 @@ void walk_steps(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t lane
         }
       }
     }
-    if (++phase < conv.stride && x + 1 < in.width) {
+    if (++phase < conv.stride && x + 1 < columns) {
       continue;
     }
     phase = 0;
@@ -257,6 +242,7 @@ void walk(const ColumnWalk<R>& conv, const SpikeRows& in, R gain, bool add,
   if (!add) {
     clear_unreached(conv, in, out);
   }
+  pack(conv, in, out.steps);
   switch (conv.taps) {
     case 1:
       return walk_taps<R, 1>(conv, in, gain, add, out);

@@ -45,9 +45,10 @@ template <class R>
 struct ColumnWalk {
   const R* weights;
   std::size_t taps, phases, words;
-  std::size_t stride, left, kernel_height;
-  std::size_t rows_a_word;  // 4, 3, 2 or 1
-  std::size_t parts;        // words of a kernel row, if rows_a_word is 1
+  std::size_t stride, left;
+  std::size_t rows_a_word;          // 4, 3, 2 or 1
+  std::size_t parts;                // words of a kernel row, if rows_a_word is 1
+  std::uint64_t* packed = nullptr;  // scratch of the caller: [steps][words][columns]
 };
 
 // Any convolution, one weight row [block] a spike and output: weights [ky][kx][channel in][block].

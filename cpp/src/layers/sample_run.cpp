@@ -250,6 +250,8 @@ void SampleRun<R>::add_spikes(const Term<C>& term, std::size_t y, std::size_t fi
     if (conv.walked) {
       ColumnWalk<C> walk = conv.walk;
       walk.weights = weights;
+      packed_.resize(std::max(packed_.size(), out.steps * walk.words * l.width));
+      walk.packed = packed_.data();
       if constexpr (std::is_same_v<C, R>) {
         kernels_.walk(walk, in, gain, add, out);
       } else {

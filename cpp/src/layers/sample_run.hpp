@@ -77,6 +77,7 @@ class SampleRun {
   std::vector<Work> work_;
   Buffer<R> currents_, v_, sent_, mean_, arrived_, base_, padded_;
   Buffer<Short> short_currents_;
+  Buffer<std::uint64_t> packed_;  // spikes, for a column walk
   std::vector<const std::uint8_t*> rows_;
   Buffer<std::uint8_t> nothing_;    // a row outside, of all steps
   std::vector<R> largest_, given_;  // of a max pool: counts so far

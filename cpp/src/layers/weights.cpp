@@ -206,8 +206,7 @@ EventConv<C> event_conv(Kernel k, std::span<const R> amplitude, std::size_t bloc
       }
     }
   }
-  conv.walk = {conv.weights.data(), taps,        phases, words, c.stride_x, c.left,
-               c.kernel_height,     rows_a_word, parts};
+  conv.walk = {conv.weights.data(), taps, phases, words, c.stride_x, c.left, rows_a_word, parts};
   return conv;
 }
 
