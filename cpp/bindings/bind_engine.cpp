@@ -67,7 +67,7 @@ struct Runner {
     return out;
   }
 
-  // Returns how many pictures were run, the arrays of the records and [nodes, 3] counts.
+  // Returns how many samples were run, the arrays of the records and [nodes, 3] counts.
   py::tuple run(const py::array& input, std::size_t count, std::size_t steps, std::size_t delay,
                 int threads, const py::object& keep_going) const {
     Batch<R> batch;
