@@ -1,4 +1,4 @@
-"""What keeps weights in balance while a network learns: done by the core at given intervals of a run."""
+"""Regulations keep weights in balance while a network learns. The core applies them at intervals of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Regulation", "SynapticScaling", "WeightNormalisation"]
 
 
 class Regulation(ABC):
-    """What both have in common."""
+    """Base of all regulations."""
 
     every: float
 
@@ -23,7 +23,7 @@ class Regulation(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class WeightNormalisation(Regulation):
-    """Scale each target's incoming weights to one sum.
+    """Scale the incoming weights of each target to one sum.
 
     Parameters
     ----------
@@ -48,16 +48,16 @@ class WeightNormalisation(Regulation):
 
 @dataclass(frozen=True, kw_only=True)
 class SynapticScaling(Regulation):
-    """Homeostasis: multiply each target's incoming weights by 1 + strength (1 - r / rate).
+    """Homeostasis: multiply the incoming weights of each target by 1 + strength (1 - r / rate).
 
     r is the target's mean rate over the interval that ends.
 
     Parameters
     ----------
     rate : float
-        Rate to tend to [Hz], > 0.
+        Target rate [Hz], > 0.
     strength : float
-        How much of the relative error is corrected at a time.
+        Share of the relative error that each correction removes.
     every : float
         Interval [ms], a multiple of dt.
 

@@ -28,12 +28,12 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """Which pairs of two populations are connected.
+    """Base of all connection rules, which choose the connected pairs of two populations.
 
     Parameters
     ----------
     self_connections : bool
-        Whether an element may connect to itself where both populations are one.
+        Whether an element may connect to itself if pre and post are the same population.
     multapses : bool
         Whether a pair may be drawn more than once.
     """
@@ -50,21 +50,21 @@ class Rule:
 
 @dataclass(frozen=True)
 class AllToAll(Rule):
-    """Each element of pre with each of post."""
+    """Connect each element of pre with each element of post."""
 
     kind = _core.RuleKind.all_to_all
 
 
 @dataclass(frozen=True)
 class OneToOne(Rule):
-    """Element i of pre with element i of post."""
+    """Connect element i of pre with element i of post."""
 
     kind = _core.RuleKind.one_to_one
 
 
 @dataclass(frozen=True)
 class FixedProbability(Rule):
-    """Each pair with probability p, independently; no pair twice.
+    """Connect each pair independently with probability p, at most once.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class _Counted(Rule):
 
 @dataclass(frozen=True)
 class FixedIndegree(_Counted):
-    """The same number of synapses onto each element of post, from sources drawn uniformly.
+    """Connect each element of post with the same number of sources, drawn uniformly.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class FixedIndegree(_Counted):
 
 @dataclass(frozen=True)
 class FixedOutdegree(_Counted):
-    """The same number of synapses from each element of pre, to targets drawn uniformly.
+    """Connect each element of pre with the same number of targets, drawn uniformly.
 
     Parameters
     ----------
@@ -126,12 +126,12 @@ class FixedOutdegree(_Counted):
 
 @dataclass(frozen=True)
 class FixedTotalNumber(_Counted):
-    """A number of pairs drawn uniformly.
+    """Connect a given number of pairs, drawn uniformly.
 
     Parameters
     ----------
     number : int
-        Synapses in all.
+        Total number of synapses.
     """
 
     kind = _core.RuleKind.fixed_total_number
@@ -139,14 +139,14 @@ class FixedTotalNumber(_Counted):
 
 @dataclass(frozen=True, kw_only=True)
 class Distribution:
-    """Where a weight, a delay or a state is drawn from; counter-based, so independent of threads and order.
+    """Distribution of weights, delays or states. Draws are counter-based: they do not depend on threads or order.
 
     Parameters
     ----------
     clip : (float, float), optional
-        Limits the value.
+        Values outside are set to the nearer limit.
     redraw : (float, float), optional
-        Draws again until the value lies within.
+        Values outside are drawn again.
     """
 
     clip: tuple[float, float] | None = None
@@ -258,13 +258,13 @@ class Exponential(Distribution):
 def as_spec(
     where: str, argument: str, value: Any, unit: str, grid: tuple[int, int] | None = None
 ) -> Distribution | np.ndarray[Any, np.dtype[np.float64]]:
-    """Return a distribution as it is, and numbers as a flat array of finite ones; `grid`: [n_pre, n_post] may be given."""
+    """Return a distribution unchanged, and numbers as a flat, finite array; an array may have the shape `grid`."""
     if isinstance(value, Distribution):
         return value
     array = np.asarray(value)
     if grid is not None and array.ndim == 2:
         if array.shape != grid:
-            fail(where, argument, array.shape, f"must have the shape {grid}; its shape")
+            fail(where, argument, array.shape, f"must have the shape {grid}", got="shape")
         value = array.reshape(-1)
     flat = numbers(where, argument, value, unit)
     require(where, argument, flat, "finite")
