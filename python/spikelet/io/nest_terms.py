@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._core import Receptor
 from spikelet.neurons import LIF, LIFAlpha, LIFCond, LIFDelta, NeuronModel
 from spikelet.plasticity import STDP, InhibitorySTDP, Plasticity, TripletSTDP, TsodyksMarkram
 from spikelet.sources import NoiseInput, PoissonInput, PoissonSource
@@ -64,7 +65,7 @@ def parameters(model: NeuronModel) -> dict[str, Any]:
 def sign(projection: Projection) -> float:
     """Return what our weights are multiplied by: NEST has no receptor but the sign of the weight."""
     conductance = getattr(projection.post.model, "conductance", False)
-    return -1.0 if conductance and projection.receptor == 1 else 1.0
+    return -1.0 if conductance and projection.receptor == Receptor.inhibitory else 1.0
 
 
 def synapse(projection: Projection, dt: float) -> Synapse:
@@ -269,8 +270,8 @@ def _inspect_projection(net: Network, projection: Projection, found: Findings) -
     reasons = _refuse_rule(projection)
     found.refused += [f"{where}: {reason}" for reason in reasons]
     model = projection.post.model
-    if isinstance(model, (LIF, LIFAlpha)) and projection.receptor >= 0:
-        wrong = projection.weights < 0 if projection.receptor == 0 else projection.weights > 0
+    if isinstance(model, (LIF, LIFAlpha)) and projection.receptor != Receptor.by_sign:
+        wrong = projection.weights < 0 if projection.receptor == Receptor.excitatory else projection.weights > 0
         if wrong.any():
             found.refused.append(
                 f"{where}: the sign of a weight picks the receptor in NEST, "

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from spikelet.plasticity import Plasticity
 
 MAX_DELAY = 65535  # steps
-RECEPTORS = {None: -1, "excitatory": 0, "ex": 0, "inhibitory": 1, "in": 1}
+RECEPTORS = {
+    None: _core.Receptor.by_sign,
+    "excitatory": _core.Receptor.excitatory,
+    "ex": _core.Receptor.excitatory,
+    "inhibitory": _core.Receptor.inhibitory,
+    "in": _core.Receptor.inhibitory,
+}
 
 
 def connect(
@@ -29,7 +35,7 @@ def connect(
     weight: Any,
     delay: Any,
     unit: str,
-    receptor: int,
+    receptor: _core.Receptor,
     plasticity: Plasticity | None,
 ) -> int:
     """Check what there is to connect, and give it to the core; return the number of the projection."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._core import Receptor
 from spikelet._util.checks import fail, named, number, numbers, representable, require
 from spikelet.plasticity import Plasticity, RewardSTDP
 
@@ -35,14 +36,14 @@ class Projection:
         pre: Population,
         post: Population,
         plasticity: Plasticity | None,
-        receptor: int,
+        receptor: Receptor,
     ) -> None:
         self.network = network
         self.index = index
         self.pre = pre
         self.post = post
         self._plasticity = plasticity
-        self.receptor = receptor  # the core's number; -1: by sign
+        self.receptor = receptor
         self._rows: tuple[list[Any], int] | None = None
 
     def __len__(self) -> int:
