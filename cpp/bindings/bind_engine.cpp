@@ -121,7 +121,7 @@ void bind_runner(py::module_& m, const char* name, const char* doc) {
            py::arg("records"),
            "An engine that records the given quantities of nodes. signed_input: input spikes may "
            "be -1. whole: weights between spiking layers are rounded to 16 bits.")
-      .def("run", &Runner<R>::run, py::arg("input"), py::arg("count"), py::arg("steps"),
+      .def("run", &Runner<R>::run, py::arg("x"), py::arg("count"), py::arg("steps"),
            py::arg("delay"), py::arg("threads"), py::arg("keep_going"),
            "Run `count` samples for `steps` steps; means leave out the first `delay` steps. "
            "`keep_going(done)` is called now and then and may stop the run. Returns the number of "

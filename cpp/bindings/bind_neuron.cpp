@@ -318,10 +318,10 @@ void bind_neuron(py::module_& m) {
            "Weights [to, from] and the spikes of the step before the first.");
   m.def("train_forward", &forward_of_any, py::arg("cell"), py::arg("parameters"), py::arg("x"),
         py::arg("steps"), py::arg("constant"), py::arg("first"), py::arg("spikes"),
-        py::arg("charged"), py::arg("v"), py::arg("last"), py::arg("recurrence"), py::arg("input"),
+        py::arg("charged"), py::arg("v"), py::arg("last"), py::arg("recurrence"), py::arg("x_total"),
         py::arg("threads"),
         "Step neurons over x [steps, size] (constant: [size]) and write spikes, charged "
-        "potentials, potentials, the last states (v, i, a) and the input of recurrent neurons, "
+        "potentials, potentials, the last states (v, i, a) and the input plus the recurrent one, "
         "each unless None. parameters: for each, None or (values, neurons that share each). All "
         "arrays are float32 or all float64.");
   m.def("train_backward", &backward_of_any, py::arg("cell"), py::arg("parameters"), py::arg("x"),

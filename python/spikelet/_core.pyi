@@ -70,7 +70,7 @@ class Quantity(enum.IntEnum):
     spikes = 0
     potential = 1
     mean = 2
-    value = 3  # type: ignore[assignment]  # a member, as enum allows
+    value = 3
 
 class Charge(enum.IntEnum):
     decay = 0
@@ -79,7 +79,7 @@ class Charge(enum.IntEnum):
 
 class Reset(enum.IntEnum):
     subtract = 0
-    value = 1  # type: ignore[assignment]  # a member, as enum allows
+    value = 1
     none = 2
 
 class When(enum.IntEnum):
@@ -372,11 +372,11 @@ class _LayerEngine(Generic[_R]):
         form: InputForm | str,
         signed_input: bool,
         whole: bool,
-        records: list[tuple[int, Quantity | str]],
+        records: Sequence[tuple[int, Quantity | str]],
     ) -> None: ...
     def run(
         self,
-        input: npt.NDArray[_R] | npt.NDArray[np.int8],
+        x: npt.NDArray[_R] | npt.NDArray[np.int8],
         count: int,
         steps: int,
         delay: int,
@@ -407,7 +407,7 @@ def train_forward(
     v: _Reals | None,
     last: _States,
     recurrence: Recurrence | None,
-    input: _Reals | None,
+    x_total: _Reals | None,
     threads: int,
 ) -> None: ...
 def train_backward(

@@ -271,7 +271,11 @@ def _inspect_projection(net: Network, projection: Projection, found: Findings) -
     found.refused += [f"{where}: {reason}" for reason in reasons]
     model = projection.post.model
     if isinstance(model, (LIF, LIFAlpha)) and projection.receptor != Receptor.by_sign:
-        wrong = projection.weights < 0 if projection.receptor == Receptor.excitatory else projection.weights > 0
+        wrong = (
+            projection.weights < 0
+            if projection.receptor == Receptor.excitatory
+            else projection.weights > 0
+        )
         if wrong.any():
             found.refused.append(
                 f"{where}: the sign of a weight picks the receptor in NEST, "

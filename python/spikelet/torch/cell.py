@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 from spikelet import _core
 from spikelet._core import Charge, Reset, Surrogate, When
+from spikelet._util.checks import fail
 
-__all__ = ["PARAMETERS", "STATES", "Cell", "Charge", "Reset", "Surrogate", "When", "packed", "states_of"]
+__all__ = [
+    "PARAMETERS",
+    "STATES",
+    "Cell",
+    "Charge",
+    "Reset",
+    "Surrogate",
+    "When",
+    "packed",
+    "states_of",
+]
 
 # In the order of the core.
 PARAMETERS = tuple(name for name, _ in _core.cell_parameters())
@@ -81,9 +93,16 @@ _SYNAPSE, _ADAPTIVE = _PACKED.index("synapse"), _PACKED.index("adaptive")
 
 def packed(cell: Cell) -> tuple[float, ...]:
     """Return a cell as numbers, which operators take: an exported graph holds the whole cell."""
-    return (*(float(getattr(cell, name)) for name in _PACKED), *cell.table)
+    return (*(_number(getattr(cell, name)) for name in _PACKED), *cell.table)
+
+
+def _number(value: IntEnum | bool | float) -> float:
+    # torch.compile cannot convert an IntEnum itself.
+    return float(value.value if isinstance(value, IntEnum) else value)
 
 
 def states_of(numbers: Sequence[float]) -> tuple[bool, bool, bool]:
     """Return which of `STATES` a packed cell has."""
+    if len(numbers) < len(_PACKED):
+        fail("neuron", "cell", len(numbers), f"must have at least {len(_PACKED)} numbers; length")
     return True, bool(numbers[_SYNAPSE]), bool(numbers[_ADAPTIVE])

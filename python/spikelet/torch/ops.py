@@ -66,7 +66,7 @@ def _forward(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
         v=v_seq if "v" in give else None,
         last=views[3:],
         recurrence=_recurrence(recurrent, first_spikes, x),
-        input=kept if "x" in give else None,
+        x_total=kept if "x" in give else None,
         threads=torch.get_num_threads(),
     )
     return results
