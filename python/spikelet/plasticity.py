@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from spikelet import _core
 from spikelet._util.checks import fail, numbers, require
 
 __all__ = [
@@ -20,7 +21,7 @@ __all__ = [
     "TsodyksMarkram",
 ]
 
-_PAIRINGS = ("all_to_all", "nearest_symmetric", "nearest_pre_centered", "nearest_restricted")
+_PAIRINGS = tuple(_core.Pairing.__members__)
 
 
 def _time(default: float | None, rule: str = "> 0") -> Any:
@@ -68,16 +69,20 @@ class Plasticity:
         """Smallest and largest weight."""
         return getattr(self, "w_min", -np.inf), getattr(self, "w_max", np.inf)
 
-    def to_core(self) -> dict[str, Any]:
+    def to_core(self) -> _core.Plasticity:
         """Return the core's description."""
-        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return {
-            **values,
-            "rule": type(self).__name__,
-            "pairing": _PAIRINGS.index(self._pairing),
-            "tie_potentiates": values.get("coincidence") != "ignore",
-            "axonal_fraction": values.get("axonal_fraction", 0.0),
-        }
+        values = self._core_values()
+        return _core.Plasticity(
+            rule=values.pop("rule", type(self).__name__),
+            pairing=values.pop("pairing", self._pairing),
+            tie_potentiates=values.pop("coincidence", None) != "ignore",
+            axonal_fraction=values.get("axonal_fraction", 0.0),
+            parameters={k: v for k, v in values.items() if isinstance(v, float)},
+        )
+
+    def _core_values(self) -> dict[str, Any]:
+        """Return all fields, with the values that the core takes."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
 
 def amplitudes(rule: Plasticity | type[Plasticity]) -> frozenset[str]:
@@ -190,13 +195,11 @@ class STDP(_SpikeTiming):
         """Least and largest weight."""
         return self.w_min, np.inf if self.dependence == "power_law" else self.w_max
 
-    def to_core(self) -> dict[str, Any]:
-        """Return the core's description."""
+    def _core_values(self) -> dict[str, Any]:
         return {
-            **super().to_core(),
+            **super()._core_values(),
             "w_max": self.bounds[1],
             "rule": f"STDP.{self.dependence}",
-            "pairing": _PAIRINGS.index(self.pairing),
         }
 
 
@@ -317,9 +320,8 @@ class RewardSTDP(_SpikeTiming):
     tau_n: float | None = _time(200.0)
     b: float = _number(0.0)
 
-    def to_core(self) -> dict[str, Any]:
-        """Return the core's description."""
-        return {**super().to_core(), "tau_n": np.inf if self.tau_n is None else self.tau_n}
+    def _core_values(self) -> dict[str, Any]:
+        return {**super()._core_values(), "tau_n": np.inf if self.tau_n is None else self.tau_n}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -385,6 +387,5 @@ class TsodyksMarkram(Plasticity):
     tau_fac: float = _time(0.0, ">= 0")
     tau_psc: float | None = _time(None)
 
-    def to_core(self) -> dict[str, Any]:
-        """Return the core's description."""
-        return {**super().to_core(), "tau_psc": self.tau_psc or 0.0}
+    def _core_values(self) -> dict[str, Any]:
+        return {**super()._core_values(), "tau_psc": self.tau_psc or 0.0}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
+from spikelet import _core
 from spikelet._util.checks import number, require
 
 __all__ = ["Regulation", "SynapticScaling", "WeightNormalisation"]
@@ -17,7 +17,7 @@ class Regulation(ABC):
     every: float
 
     @abstractmethod
-    def to_core(self) -> dict[str, Any]:
+    def to_core(self) -> _core.Regulation:
         """Return the core's description."""
 
 
@@ -41,9 +41,9 @@ class WeightNormalisation(Regulation):
         require(where, "total", number(where, "total", self.total), "> 0")
         require(where, "every", number(where, "every", self.every, "ms"), "> 0")
 
-    def to_core(self) -> dict[str, Any]:
+    def to_core(self) -> _core.Regulation:
         """Return the core's description."""
-        return {"kind": "normalise", "total": float(self.total)}
+        return _core.Regulation("normalise", total=float(self.total))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +76,6 @@ class SynapticScaling(Regulation):
         require(where, "strength", number(where, "strength", self.strength), "finite")
         require(where, "every", number(where, "every", self.every, "ms"), "> 0")
 
-    def to_core(self) -> dict[str, Any]:
+    def to_core(self) -> _core.Regulation:
         """Return the core's description."""
-        return {"kind": "scale", "rate": float(self.rate), "strength": float(self.strength)}
+        return _core.Regulation("scale", rate=float(self.rate), strength=float(self.strength))

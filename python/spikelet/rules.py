@@ -41,25 +41,25 @@ class Rule:
     self_connections: bool = True
     multapses: bool = True
 
-    kind: ClassVar[_core.RuleKind]
+    kind: ClassVar[_core.ConnectionKind]
 
-    def to_core(self) -> _core.Rule:
+    def to_core(self) -> _core.ConnectionRule:
         """Return the core's description."""
-        return _core.Rule(self.kind, 0.0, 0, self.self_connections, self.multapses)
+        return _core.ConnectionRule(self.kind, 0.0, 0, self.self_connections, self.multapses)
 
 
 @dataclass(frozen=True)
 class AllToAll(Rule):
     """Connect each element of pre with each element of post."""
 
-    kind = _core.RuleKind.all_to_all
+    kind = _core.ConnectionKind.all_to_all
 
 
 @dataclass(frozen=True)
 class OneToOne(Rule):
     """Connect element i of pre with element i of post."""
 
-    kind = _core.RuleKind.one_to_one
+    kind = _core.ConnectionKind.one_to_one
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class FixedProbability(Rule):
     """
 
     p: float
-    kind = _core.RuleKind.fixed_probability
+    kind = _core.ConnectionKind.fixed_probability
 
     def __post_init__(self) -> None:
         p = numbers("FixedProbability", "p", self.p)
@@ -81,9 +81,11 @@ class FixedProbability(Rule):
             fail("FixedProbability", "p", self.p, "must be one number")
         require("FixedProbability", "p", p, "in [0, 1]")
 
-    def to_core(self) -> _core.Rule:
+    def to_core(self) -> _core.ConnectionRule:
         """Return the core's description."""
-        return _core.Rule(self.kind, float(self.p), 0, self.self_connections, self.multapses)
+        return _core.ConnectionRule(
+            self.kind, float(self.p), 0, self.self_connections, self.multapses
+        )
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,11 @@ class _Counted(Rule):
     def __post_init__(self) -> None:
         object.__setattr__(self, "number", integer(type(self).__name__, "number", self.number, 0))
 
-    def to_core(self) -> _core.Rule:
+    def to_core(self) -> _core.ConnectionRule:
         """Return the core's description."""
-        return _core.Rule(self.kind, 0.0, self.number, self.self_connections, self.multapses)
+        return _core.ConnectionRule(
+            self.kind, 0.0, self.number, self.self_connections, self.multapses
+        )
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ class FixedIndegree(_Counted):
         Synapses onto each target.
     """
 
-    kind = _core.RuleKind.fixed_indegree
+    kind = _core.ConnectionKind.fixed_indegree
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ class FixedOutdegree(_Counted):
         Synapses from each source.
     """
 
-    kind = _core.RuleKind.fixed_outdegree
+    kind = _core.ConnectionKind.fixed_outdegree
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ class FixedTotalNumber(_Counted):
         Total number of synapses.
     """
 
-    kind = _core.RuleKind.fixed_total_number
+    kind = _core.ConnectionKind.fixed_total_number
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from tests.support.torch_reference import simulate
 
 import spikelet as sl
 import spikelet.torch as st
-from spikelet.torch.cell import PARAMETERS, Cell, text_of
+from spikelet.torch.cell import PARAMETERS, Cell, Charge, Reset, Surrogate, When, packed
 from spikelet.torch.conventions import Setting
 from spikelet.torch.functional import run
 
@@ -19,9 +19,9 @@ SURROGATES = ["atan", "sigmoid", "fast_sigmoid", "triangle", "rectangle", "gauss
 
 
 def charge_of(cell, leak):
-    if cell.charge == "decay":
+    if cell.charge == Charge.decay:
         return lambda v, x: leak * v + cell.gain * x
-    if cell.charge == "relax_input":
+    if cell.charge == Charge.relax_input:
         return lambda v, x: v + (cell.gain * x - (v - cell.rest)) / leak
     return lambda v, x: v - (v - cell.rest) / leak + cell.gain * x
 
@@ -55,7 +55,7 @@ def compare(
             .requires_grad_()
         )
     v = leaf(shape[1:], -0.3, 0.8, g)
-    ranges = {"leak": (1.5, 4.0) if cell.charge != "decay" else (0.3, 0.95), "threshold": (0.6, 1.2),
+    ranges = {"leak": (1.5, 4.0) if cell.charge != Charge.decay else (0.3, 0.95), "threshold": (0.6, 1.2),
               "syn_decay": (0.2, 0.8), "adapt_decay": (0.5, 0.9), "boost": (0.1, 0.4)}  # fmt: skip
     used = {"leak", "threshold"} | ({"syn_decay"} if cell.synapse else set())
     used |= {"adapt_decay", "boost"} if cell.adaptive else set()
@@ -72,12 +72,12 @@ def compare(
         total = (spikes * by_spikes).sum() + (v_seq * by_v).sum() + (v_last * by_last).sum()
         return torch.autograd.grad(total, leaves)
 
-    made = Setting(cell, text_of(cell), values if learned else {})
+    made = Setting(cell, packed(cell), values if learned else {})
     found = run("test", x, made, v=v, recurrent=weights, give_v_seq=True, checkpoint=checkpoint)
-    surrogate = cell.surrogate
+    surrogate = cell.surrogate.name
     expected = simulate(
         x, charge_of(cell, values["leak"]), v=v, v_threshold=values["threshold"], strict=cell.strict, surrogate=surrogate,
-        alpha=cell.alpha, reset=cell.reset, v_reset=cell.v_reset, when=cell.when, detach_reset=cell.detached,
+        alpha=cell.alpha, reset=cell.reset.name, v_reset=cell.v_reset, when=cell.when.name, detach_reset=cell.detached,
         syn_decay=values.get("syn_decay"), adapt_decay=values.get("adapt_decay"), boost=values.get("boost", 0.0),
         recurrent=weights,
     )  # fmt: skip
@@ -95,12 +95,12 @@ def compare(
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
 
 
-WHEN = [("same", False), ("same", True), ("next", True), ("both", False)]
+WHEN = [(When.same, False), (When.same, True), (When.next, True), (When.both, False)]
 
 
 @pytest.mark.parametrize("learned", [True, False])
-@pytest.mark.parametrize("reset", ["subtract", "value", "none"])
-@pytest.mark.parametrize("charge", ["decay", "relax_input", "relax"])
+@pytest.mark.parametrize("reset", Reset)
+@pytest.mark.parametrize("charge", Charge)
 @pytest.mark.parametrize(("when", "detached"), WHEN)
 def test_every_step_and_reset(charge, reset, when, detached, learned):
     cell = Cell(
@@ -112,10 +112,10 @@ def test_every_step_and_reset(charge, reset, when, detached, learned):
 
 @pytest.mark.parametrize("recurrent", [False, True])
 @pytest.mark.parametrize(("synapse", "adaptive"), [(True, False), (False, True), (True, True)])
-@pytest.mark.parametrize("charge", ["decay", "relax_input", "relax"])
+@pytest.mark.parametrize("charge", Charge)
 @pytest.mark.parametrize("learned", [True, False])
 def test_synapses_adaptation_and_recurrence(charge, synapse, adaptive, recurrent, learned):
-    for reset in ("subtract", "value"):
+    for reset in (Reset.subtract, Reset.value):
         cell = Cell(charge=charge, synapse=synapse, adaptive=adaptive, reset=reset, gain=0.6)
         compare(cell, learned=learned, recurrent=recurrent, features=(5,) if recurrent else (3, 5))
 
@@ -124,7 +124,10 @@ def test_synapses_adaptation_and_recurrence(charge, synapse, adaptive, recurrent
 @pytest.mark.parametrize("rich", [False, True])
 def test_surrogates(surrogate, rich):
     for alpha in (0.8, 3.0):
-        compare(Cell(surrogate=surrogate, alpha=alpha, detached=False, synapse=rich), learned=rich)
+        compare(
+            Cell(surrogate=Surrogate[surrogate], alpha=alpha, detached=False, synapse=rich),
+            learned=rich,
+        )
 
 
 def test_superspike_is_a_fast_sigmoid():
@@ -228,7 +231,7 @@ def test_memory_order_is_kept():
     assert x.grad.stride() == x.stride()
 
 
-@pytest.mark.parametrize("cell", [Cell(), Cell(synapse=True, adaptive=True, reset="value")])
+@pytest.mark.parametrize("cell", [Cell(), Cell(synapse=True, adaptive=True, reset=Reset.value)])
 def test_long_runs_go_by_segments(cell):
     """More steps than fit the cache at once are run again in segments."""
     compare(cell, steps=1300, features=(2,), checkpoint=True, learned=False)
