@@ -136,15 +136,15 @@ TEST_CASE_TEMPLATE("every SIMD level gives the same bits", R, float, double) {
     std::vector<R> spikes(n), charged(n), by_x(n), by_v = by, by_i = by, by_a = by;
     const Lane<R> slow{leak.data(), 1}, one{threshold.data(), 1};
     const Lanes<R> lanes{slow, one, slow, slow, slow};
-    Advance<R> there;
+    ForwardStep<R> there;
     there.n = n;
     there.x = x.data();
     there.spikes = spikes.data();
     there.charged = charged.data();
     there.state = {v.data(), i.data(), a.data()};
     there.lanes = lanes;
-    kernels.advance_rich(cell, there);
-    Retreat<R> back;
+    kernels.forward_rich(cell, there);
+    BackwardStep<R> back;
     back.n = n;
     back.charged = charged.data();
     back.by_spikes = by.data();
@@ -153,7 +153,7 @@ TEST_CASE_TEMPLATE("every SIMD level gives the same bits", R, float, double) {
     back.lanes = lanes;
     back.x = x.data();
     back.before = {v0.data(), i0.data(), a0.data()};
-    kernels.retreat_rich(cell, back);
+    kernels.backward_rich(cell, back);
     std::vector<R> all;
     for (const auto* part : {&spikes, &charged, &v, &i, &a, &by_x, &by_v, &by_i, &by_a}) {
       all.insert(all.end(), part->begin(), part->end());
