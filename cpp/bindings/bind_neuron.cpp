@@ -318,8 +318,8 @@ void bind_neuron(py::module_& m) {
            "Weights [to, from] and the spikes of the step before the first.");
   m.def("train_forward", &forward_of_any, py::arg("cell"), py::arg("parameters"), py::arg("x"),
         py::arg("steps"), py::arg("constant"), py::arg("first"), py::arg("spikes"),
-        py::arg("charged"), py::arg("v"), py::arg("last"), py::arg("recurrence"), py::arg("x_total"),
-        py::arg("threads"),
+        py::arg("charged"), py::arg("v"), py::arg("last"), py::arg("recurrence"),
+        py::arg("x_total"), py::arg("threads"),
         "Step neurons over x [steps, size] (constant: [size]) and write spikes, charged "
         "potentials, potentials, the last states (v, i, a) and the input plus the recurrent one, "
         "each unless None. parameters: for each, None or (values, neurons that share each). All "
