@@ -1,0 +1,49 @@
+"""The result of a sweep as a sequence of runs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.support.sweeps import square, sweep
+
+import spikelet as sl
+
+pytest.importorskip("pandas")  # tables are compared as its frames
+
+
+def test_sequence():
+    result = sweep(square, {"x": [1, 2, 3]})
+    assert len(result) == 3
+    assert [run["y"] for run in result] == [1, 4, 9]
+    assert result[-1].parameters == {"x": 3}
+    assert [run["y"] for run in result[1:]] == [4, 9]
+    with pytest.raises(IndexError):
+        result[3]
+
+
+def test_timing_is_apart():
+    result = sweep(square, {"x": [1, 2]})
+    timing = result.timing
+    assert list(timing) == ["key", "seconds", "host", "version", "simd"]
+    assert (np.array(timing["seconds"]) >= 0).all()
+    assert list(timing["version"]) == [sl.__version__] * 2
+    assert list(timing["simd"]) == [sl.simd_level()] * 2
+
+
+def test_one_result_reads_one_array(sweep, tmp_path):
+    def two(x, seed):
+        return {"y": x, "a": np.arange(1000), "b": np.arange(2000)}
+
+    sweep([1], two)
+    (file,) = (tmp_path / "s" / "runs").glob("*.runs")
+    data = bytearray(file.read_bytes())
+    data[-100] ^= 1  # in b
+    file.write_bytes(data)
+    run = sl.load_sweep(tmp_path / "s")[0]
+    assert run["y"] == 1
+    np.testing.assert_array_equal(run["a"], np.arange(1000))
+    for read in (lambda: run["b"], lambda: run.arrays, lambda: run.record):
+        with pytest.raises(ValueError, match="is damaged"):
+            read()
+    with pytest.raises(KeyError, match="no result 'c'; it has y, a, b"):
+        run["c"]
