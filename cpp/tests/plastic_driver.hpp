@@ -1,5 +1,5 @@
-// A plastic store driven as the engine drives it, and what it must give: a walk over all spikes of
-// a synapse, with every trace summed anew, written down from the contract (design.md).
+// A plastic store, driven as the engine drives it, and its reference: a walk over all spikes of a
+// synapse that sums every trace from scratch, written from the contract (design.md).
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace plastic_test {
 
 using namespace spikelet;
 
-// The store has a slice of the targets, which ends within a block.
+// The store owns a slice of the targets that ends within a block.
 constexpr std::uint32_t n_pre = 12, n_post = 150, slice_begin = 64, slice_end = 192, local = 3;
 constexpr Gid pre_gid = 5, post_gid = 100;
 constexpr double dt = 0.1;
@@ -75,7 +75,9 @@ struct Case {
   bool early = false;
   double low = 0, high = 1;  // of the weights at the start
 
-  Plasticity plasticity() const { return {find_plasticity(rule), parameters, pairing, tie, axonal}; }
+  Plasticity plasticity() const {
+    return {find_plasticity(rule), parameters, pairing, tie, axonal};
+  }
 };
 
 template <class R>
@@ -161,7 +163,7 @@ struct Driver {
   std::vector<R> input = std::vector<R>(local + slice_end - slice_begin);
 };
 
-// The rules once more, by their formulas.
+// The rules again, from their formulas.
 struct Formulas {
   explicit Formulas(const Case& what) : name(what.rule), p(what.parameters) {
     const auto a = what.plasticity().info().time_constants(p.data());

@@ -1,4 +1,4 @@
-// The models against their solutions on paper, in double precision.
+// The models against their closed-form solutions, in double precision.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -175,7 +175,7 @@ TEST_CASE("spike times under constant current; V is held at reset for t_ref") {
   CHECK(longer.spikes() == std::vector<Step>{139, 299, 459});
 }
 
-TEST_CASE("a threshold that is met exactly is a spike") {
+TEST_CASE("reaching the threshold exactly is a spike") {
   Neuron neuron("IF", {{"C_m", 1}, {"I_e", 10}, {"V_th", 3}, {"V_reset", 0}, {"t_ref", 0}}, 0.125);
   neuron.sim.run(6, {});  // V = 1.25, 2.5, 3.75
   CHECK(neuron.spikes() == std::vector<Step>{3, 6});

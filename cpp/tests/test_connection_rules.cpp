@@ -48,7 +48,7 @@ int selfs(const std::vector<Pair>& pairs) {
 bool repeats(const std::vector<Pair>& pairs) {
   return std::set(pairs.begin(), pairs.end()).size() != pairs.size();
 }
-// How often each element stands on one side.
+// How often each element occurs on one side.
 std::map<std::uint32_t, int> degrees(const std::vector<Pair>& pairs, bool of_pre) {
   std::map<std::uint32_t, int> counts;
   for (const Pair& pair : pairs) {
@@ -66,7 +66,7 @@ ConnectionRule rule_of(Kind kind, bool self = true, bool multapses = true) {
 
 }  // namespace
 
-TEST_CASE("each rule makes the number of synapses that it promises") {
+TEST_CASE("each rule makes the promised number of synapses") {
   CHECK(draw(rule_of(Kind::all_to_all), all(30), all(40)).size() == 1200);
   CHECK(draw(rule_of(Kind::all_to_all, false), all(30), all(30), true).size() == 870);
   CHECK(draw(rule_of(Kind::one_to_one), all(30), all(30)).size() == 30);
@@ -99,7 +99,7 @@ TEST_CASE("fixed_probability makes a binomial number, spread evenly, and no mult
   CHECK(draw({Kind::fixed_probability, 1, 0, false, true}, all(40), all(40), true).size() == 1560);
 }
 
-TEST_CASE("self_connections and multapses are kept out when they are not wanted") {
+TEST_CASE("self_connections and multapses can be excluded") {
   for (const Kind kind : kinds) {
     CAPTURE(static_cast<int>(kind));
     CHECK(selfs(draw(rule_of(kind, false), all(30), all(30), true)) == 0);

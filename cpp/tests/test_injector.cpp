@@ -16,7 +16,7 @@ struct Bench {
   explicit Bench(std::size_t n)
       : padded(round_up(n, block_size)), channel(padded), current(padded) {}
 
-  // What the injector adds in one step, per element.
+  // What the injector adds to each element in one step.
   std::vector<R> step(Injector<R>& injector, Step step) {
     std::fill(channel.begin(), channel.end(), R(0));
     std::fill(current.begin(), current.end(), R(0));
@@ -42,7 +42,7 @@ TEST_CASE_TEMPLATE("PoissonInput: one rate or one for each, one weight or one fo
       CAPTURE(each_weight);
       std::vector<double> rates(each_rate ? n : 1), weights(each_weight ? n : 1);
       for (std::size_t i = 0; i < rates.size(); ++i) {
-        rates[i] = 3000 + 1000.0 * static_cast<double>(i);  // 0.3 to 10 events a step
+        rates[i] = 3000 + 1000.0 * static_cast<double>(i);  // 0.3 to 10 events per step
       }
       for (std::size_t i = 0; i < weights.size(); ++i) {
         weights[i] = 0.5 + static_cast<double>(i);
@@ -79,7 +79,7 @@ TEST_CASE("PoissonInput: a rate of 0 adds nothing; the early channel acts before
   CHECK(PoissonInput<double>(10, {1}, {1}, early_channel, dt, 1, 2).before_step());
 }
 
-TEST_CASE("CurrentInput: row k drives step start + k, and then no more") {
+TEST_CASE("CurrentInput: row k drives step start + k, and nothing follows the last row") {
   Bench<double> bench(3);
   CurrentInput<double> one({10, 20}, 1, 3, 5), each({1, 2, 3, 4, 5, 6}, 3, 3, 0);
   CHECK(one.is_current());

@@ -132,7 +132,7 @@ TEST_CASE("many small populations") {
   }
 }
 
-TEST_CASE("the longest delay, beside the shortest") {
+TEST_CASE("the longest delay together with the shortest") {
   for (const bool plastic : {false, true}) {
     Simulator<double> sim(dt, 1, 2);
     sim.add_neurons(model(), 2, delta(), false);
@@ -152,7 +152,7 @@ TEST_CASE("the longest delay, beside the shortest") {
   }
 }
 
-TEST_CASE("a spike at time 0 is sent, also when it stands twice") {
+TEST_CASE("a spike at time 0 is sent, even if it is given twice") {
   Simulator<double> sim(dt, 1, 2);
   sim.add_neurons(model(), 1, delta(), false);
   const std::size_t source = sim.add_events(1, {0, 0, 9}, {0, 0, 0});

@@ -224,5 +224,6 @@ TEST_CASE("rules are found by name, and an unknown one is refused with a list") 
   for (std::size_t k = 0; k < plasticity_rules().size(); ++k) {
     CHECK(find_plasticity(plasticity_rules()[k].name) == k);
   }
-  CHECK_THROWS_WITH_AS(find_plasticity("BCM"), doctest::Contains("TripletSTDP"), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(find_plasticity("BCM"), doctest::Contains("TripletSTDP"),
+                       std::invalid_argument);
 }

@@ -1,5 +1,4 @@
-// What is read from plastic stores, copied, scaled and forgotten: no bit of what follows may
-// change.
+// Reading, copying, scaling and clearing plastic stores: no bit of what follows may change.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -69,7 +68,7 @@ bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
   CAPTURE((what).rule);                                  \
   CAPTURE((what).tie)
 
-// All that an exact copy needs, carried over as the simulator does it.
+// Carries over everything that an exact copy needs, as the simulator does it.
 template <class R>
 void copy_state(Driver<R>& from, Driver<R>& to) {
   PlasticStore<R>&a = *from.store, &b = *to.store;
@@ -167,7 +166,7 @@ TEST_CASE("clear forgets spikes and traces, and keeps the weights") {
     CHECK(same_bits(used.weights(), weights));
     CHECK(used.store->posts().empty());
     CHECK(used.store->take_counts() == std::vector<std::uint32_t>(slice_end - slice_begin));
-    // It then does what a new one with these weights does.
+    // It then behaves like a new one with these weights.
     std::copy(weights.begin(), weights.end(), fresh.store->parts().synapse[0].begin());
     used.run(1400);
     fresh.run(1400);

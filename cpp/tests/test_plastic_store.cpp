@@ -212,7 +212,8 @@ TEST_CASE("several spikes of a source at one stamp") {
 TEST_CASE("the layout follows from delays, rows, pairing and rule") {
   const auto choose = [](const char* rule, Pairing pairing, bool one_delay, bool full,
                          bool one_channel) {
-    return choose_layout({find_plasticity(rule), {}, pairing, true, 0}, one_delay, full, one_channel);
+    return choose_layout({find_plasticity(rule), {}, pairing, true, 0}, one_delay, full,
+                         one_channel);
   };
   using enum PlasticLayout;
   const auto all = Pairing::all_to_all;

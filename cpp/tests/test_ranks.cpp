@@ -1,4 +1,4 @@
-// Processes that share a network, played by threads: the same bits as one alone.
+// Processes that share a network, simulated by threads: the same bits as one process alone.
 #include <doctest/doctest.h>
 
 #include <barrier>
@@ -126,7 +126,7 @@ void simulate(std::unique_ptr<Communicator> ranks, int threads, Outcome<R>& out,
   connect(noise, E, {ConnectionRule::Kind::fixed_total_number, 1, 5000, true, true}, constant(200),
           constant(2));
   connect(events, E, {}, constant(400), spread(0.9, 3));
-  // Of many sources few have synapses.
+  // Few of many sources have synapses.
   connect(many, I, {ConnectionRule::Kind::fixed_total_number, 1, 200, true, true}, constant(500),
           constant(1));
   connect(E, E, tenth, spread(10, 60), constant(0.8), rule);   // closed rows
@@ -199,7 +199,7 @@ TEST_CASE_TEMPLATE("1, 2, 3, 4 and 9 ranks give the bits of one process", R, flo
   simulate(nullptr, 2, alone);
   CHECK(alone.spikes.size() > 1500);
   CHECK(alone.states[0].size() == 400);
-  for (const int ranks : {1, 2, 3, 4, 9}) {  // of nine, some own no block of the smaller population
+  for (const int ranks : {1, 2, 3, 4, 9}) {  // some of nine own no block of the smaller population
     CAPTURE(ranks);
     CHECK(shared<R>(ranks, ranks == 3 ? 2 : 1) == alone);
   }

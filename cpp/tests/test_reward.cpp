@@ -71,7 +71,7 @@ TEST_CASE("level and integral of a reward are those of numerical integration") {
   }
 }
 
-TEST_CASE("integrals over two spans make that over both") {
+TEST_CASE("integrals over two spans add up to the one over both") {
   const RewardSignal reward = make(40);
   for (const Step middle : {0, 10, 50, 51, 320}) {
     const double parts =

@@ -61,7 +61,8 @@ TEST_CASE("pass and release are the differential equations") {
   }
 }
 
-TEST_CASE_TEMPLATE("each spike sends its share of the weight, after each delay", R, float, double) {
+TEST_CASE_TEMPLATE("each spike sends its fraction of the weight, after each delay", R, float,
+                   double) {
   const std::vector<std::uint32_t> pre{0, 0, 1, 1}, post{0, 1, 1, 70};
   const std::vector<R> weight{R(2), R(-3), R(5), R(7)};
   const std::vector<std::uint16_t> delay{1, 4, 4, 2};

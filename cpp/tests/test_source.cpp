@@ -8,7 +8,7 @@
 
 using namespace spikelet;
 
-TEST_CASE("given spikes come out at their stamp, by element, and twice if they stand twice") {
+TEST_CASE("given spikes are emitted at their stamp, by element, and twice if given twice") {
   const EventSource source({5, 3, 5, 5, 5}, {9, 1, 2, 9, 70});
   CHECK(source.stamps().front() == 3);
   std::vector<Gid> out;
@@ -23,7 +23,7 @@ TEST_CASE("a Poisson source has Poisson counts at its rates") {
   constexpr std::size_t n = 200;
   constexpr Step steps = 5000;
   PoissonSource source(n, 7, 1);
-  for (const double mean : {0.0, 0.002, 0.3, 2.0}) {  // events a step
+  for (const double mean : {0.0, 0.002, 0.3, 2.0}) {  // events per step
     CAPTURE(mean);
     const double rate = mean * 1e4;
     source.set_rates({&rate, 1}, 0.1);
@@ -77,7 +77,7 @@ TEST_CASE("each element has its own rate, and its draws do not depend on the oth
   }
 }
 
-TEST_CASE("blocks can be drawn apart") {
+TEST_CASE("blocks can be drawn independently") {
   PoissonSource source(130, 3, 2);
   const double rate = 900;
   source.set_rates({&rate, 1}, 0.1);

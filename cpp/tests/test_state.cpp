@@ -1,4 +1,4 @@
-// What is read and written between runs: weights, later connections, an exact copy.
+// Reading and writing between runs: weights, later connections, an exact copy.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -50,7 +50,7 @@ struct TestNetwork {
   SpikeRecorder::Log spikes() { return sim.spike_recorder(0).merged(); }
 };
 
-// Carries everything over that a saved network holds.
+// Carries over everything that a saved network holds.
 template <class R>
 void copy(TestNetwork<R>& from, TestNetwork<R>& to) {
   const std::size_t n = from.neurons;

@@ -218,7 +218,7 @@ TEST_CASE_TEMPLATE("segments longer than their 16-bit counter", R, float, double
     Case<R> network;
     network.add(random_table<R>(7, 1, 150000, 300, 1), 6, 0, 300, 0);
     const std::uint32_t singles = packed ? 150000 : 1;
-    if (packed) {  // many rows of one synapse turn the balance
+    if (packed) {  // many rows of one synapse tip the balance
       std::vector<std::uint32_t> pre, post(singles, 3);
       for (std::uint32_t i = 0; i < singles; ++i) {
         pre.push_back(i);
@@ -267,7 +267,7 @@ TEST_CASE_TEMPLATE("a walk meets each synapse once, by channel, delay and positi
   }
 }
 
-TEST_CASE("arrivals before `from` are left out, and clear forgets all") {
+TEST_CASE("arrivals before `from` are left out, and clear forgets everything") {
   Case<float> network;
   network.add(random_table<float>(9, sources, 4000, 300, 10), 0, 0, 300, 0);
   auto cut = make_store(network, 10), cleared = make_store(network, 10);

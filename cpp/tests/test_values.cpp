@@ -74,7 +74,7 @@ TEST_CASE("distributions have their mean and standard deviation") {
                 std::exp(1 + s * s / 2) * std::sqrt(std::expm1(s * s)));
 }
 
-TEST_CASE("clip moves what is outside to the limit, redraw draws again") {
+TEST_CASE("clip moves values outside to the limit, redraw draws them again") {
   const Moments clipped = moments(distribution(Kind::normal, 0, 1, Limit::clip, -1, 1));
   CHECK(clipped.low == -1);
   CHECK(clipped.high == 1);
@@ -123,7 +123,7 @@ TEST_CASE("drawn values go with their synapse, whichever others there are") {
   CHECK(part.weight_of(0) == whole.weight_of(3));
   CHECK(part.weight_of(1) == whole.weight_of(8));
   CHECK(part.delay_of(1) == whole.delay_of(8));
-  // Weight and delay are drawn apart: one does not change with how the other is given.
+  // Weight and delay are drawn independently: how one is given does not change the other.
   CHECK(table(normal, values({1})).weight == whole.weight);
   CHECK(table(values({1}), some).delay == whole.delay);
 }

@@ -80,7 +80,7 @@ class Plasticity:
         }
 
 
-def amplitudes(rule: Plasticity) -> frozenset[str]:
+def amplitudes(rule: Plasticity | type[Plasticity]) -> frozenset[str]:
     """Return the names of the parameters that may change between runs."""
     return frozenset(f.name for f in dataclasses.fields(rule) if f.metadata.get("changeable"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -60,3 +61,9 @@ def test_new_paths_do_not_warn() -> None:
 def test_an_unknown_attribute_is_an_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'running'"):
         sl.running  # noqa: B018
+
+
+def test_the_documentation_lists_all_paths() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "deprecations.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(spikelet\.[\w.]+)` \| `(spikelet\.[\w.]+)` \|$", page, re.MULTILINE)
+    assert dict(rows) == MOVED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import spikelet as sl
+from spikelet import plasticity
 
 LAYOUTS = ("dense", "one delay", "many delays")
 PAIRINGS = ("all_to_all", "nearest_symmetric", "nearest_pre_centered", "nearest_restricted")
@@ -52,11 +54,23 @@ def rules() -> list[Any]:
                 A_plus=0.06, A_minus=0.05, tau_c=100.0, tau_n=tau_n, b=0.1, **BOUNDS, **frame()
             )
         ]
-    return [
-        *found,
+    found += [
         sl.TsodyksMarkram(U=0.4, tau_rec=60.0, tau_fac=0.0),
         sl.TsodyksMarkram(U=0.4, tau_rec=60.0, tau_fac=30.0, tau_psc=3.0),
     ]
+    return [*found, *_others({type(rule) for rule in found})]
+
+
+def _others(seen: set[type]) -> list[Any]:
+    """Return the rules that are not listed above, with strong amplitudes."""
+    made = []
+    for name in plasticity.__all__:
+        rule = getattr(plasticity, name)
+        if rule not in seen and rule is not plasticity.Plasticity:
+            fields = {field.name for field in dataclasses.fields(rule)}
+            bounds = {bound: value for bound, value in BOUNDS.items() if bound in fields}
+            made.append(rule(**dict.fromkeys(plasticity.amplitudes(rule), 0.5), **bounds))
+    return made
 
 
 @dataclass

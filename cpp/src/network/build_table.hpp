@@ -1,5 +1,5 @@
-// Builds a synapse table from a walk over pairs, in two rounds: count, then place. No list of pairs
-// is kept, and threads share both rounds.
+// Builds a synapse table from a walk over pairs in two passes: count, then place. No list of pairs
+// is kept, and threads share both passes.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +12,8 @@
 
 namespace spikelet {
 
-// Puts the synapses of rows [first_row, last_row) in order of target; with ties_by_delay those of
-// one pair in order of delay, then sign.
+// Sorts the synapses of rows [first_row, last_row) by target; with ties_by_delay, those of one pair
+// by delay, then sign.
 template <class R>
 void sort_rows(SynapseTable<R>& table, std::size_t first_row, std::size_t last_row,
                bool ties_by_delay) {
@@ -68,15 +68,15 @@ void sort_rows(SynapseTable<R>& table, std::size_t first_row, std::size_t last_r
   }
 }
 
-// walk(part, parts, add) calls add(pre, post, values) for each synapse of one part of them, the
-// same way each time it is called; the parts one after the other are the order of creation.
-// values(&weight, &delay) sets what is one value a synapse; the other pointer is null.
+// walk(part, parts, add) calls add(pre, post, values) for each synapse of one part, in the same
+// order each time; the parts in sequence give the order of creation. values(&weight, &delay) sets
+// what each synapse has a value for; the other pointer is null.
 template <class R, class Walk>
 SynapseTable<R> build_table(std::size_t n_pre, bool weights, bool delays, int threads, Walk&& walk,
                             bool ties_by_delay) {
   const auto parts = static_cast<std::size_t>(std::max(threads, 1));
   SynapseTable<R> table;
-  // First how many synapses of each source are in each part, then where they begin.
+  // First the number of synapses of each source in each part, then where they begin.
   std::vector<std::vector<std::uint64_t>> cursor(parts);
   parallel_for(threads, parts, [&](std::size_t part) {
     cursor[part].assign(n_pre, 0);

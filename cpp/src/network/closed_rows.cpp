@@ -36,7 +36,7 @@ void ClosedRows<R>::start(Step born) {
   std::fill(updated_.begin(), updated_.end(), this->epoch(std::max<Step>(born, 0)));
 }
 
-// Brings a row up to `now`; with input, it also depresses and sends.
+// Brings a row up to `now`. With an input, the row also depresses and sends.
 template <class R>
 void ClosedRows<R>::update(std::uint32_t i, Step now, R down, R* input) {
   const std::uint64_t begin = row_[i];
@@ -63,7 +63,7 @@ void ClosedRows<R>::on_pre(std::uint32_t source, R down, R* input) {
   this->mark(pre_, source, this->rise(trace_pre, this->clock_));
 }
 
-// As far as the loop's own prefetching does not reach.
+// Fetches what the loop's own prefetching does not reach.
 template <class R>
 void ClosedRows<R>::prefetch_row(std::uint32_t i) const {
   constexpr std::uint64_t line = 64 / sizeof(R), reach = 256;

@@ -15,8 +15,8 @@
 namespace spikelet {
 namespace {
 
-constexpr std::size_t target_block = 4096;  // targets of a row's key; results depend on it
-constexpr std::uint64_t total_row = std::uint64_t{1} << 53;  // keys that no synapse has
+constexpr std::size_t target_block = 4096;  // targets that share a row's key; results depend on it
+constexpr std::uint64_t total_row = std::uint64_t{1} << 53;  // a key that no synapse has
 
 void require_enough(const char* rule, std::uint64_t k, std::uint64_t candidates, bool multapses) {
   if (k > 0 && (candidates == 0 || (!multapses && k > candidates))) {
@@ -93,7 +93,7 @@ std::size_t Drawing<R>::total(int threads) const {
   }
 }
 
-// Synapses of a rule by source onto elements of `own`.
+// The number of synapses onto elements of `own`, for a rule that is drawn by source.
 template <class R>
 std::size_t Drawing<R>::count(Range own, int threads) const {
   constexpr std::size_t rows = 256;
@@ -112,8 +112,8 @@ std::size_t Drawing<R>::count(Range own, int threads) const {
   return std::accumulate(sums.begin(), sums.end(), std::size_t{0});
 }
 
-// Position in `other` of the element that would be a self connection, or its size if there is none
-// to avoid.
+// The position in `other` of the element that would be a self-connection, or the size of `other` if
+// there is none to avoid.
 template <class R>
 std::uint64_t Drawing<R>::self_of(const Selection& other, std::uint32_t element) const {
   if (!same_ || rule_.self_connections) {
@@ -126,9 +126,9 @@ std::uint64_t Drawing<R>::self_of(const Selection& other, std::uint32_t element)
   return static_cast<std::uint64_t>(at - other.elements.begin());
 }
 
-// Pairs drawn uniformly are, given how many each source has in a block of targets, independent rows
-// of uniform targets. The numbers are those of the draws themselves: first how many fall into each
-// block, then the source of each.
+// Given how many synapses each source has in a block of targets, uniformly drawn pairs are
+// independent rows of uniform targets. So only these numbers are drawn here: first how many
+// synapses fall into each block, then the source of each.
 template <class R>
 void Drawing<R>::split_total(int threads) {
   const std::size_t n = pre_.size(), m = post_.size();
@@ -176,7 +176,7 @@ void Drawing<R>::split_total(int threads) {
     const std::size_t b = first_block_ + own_block;
     std::uint32_t* count = counts_.data() + own_block * n;
     const std::uint64_t first = b * target_block, width = std::min(target_block, m - first);
-    // A number is 32 bits: longer sequences go on in a further row.
+    // Numbers have 32 bits; longer sequences continue in a further row.
     for (std::uint64_t done = 0, row = 0; done < in_block[b]; ++row) {
       const std::uint64_t chunk = std::min<std::uint64_t>(in_block[b] - done, 1u << 30);
       Draws draws(stream_, more_, total_row | (row << 24) | (b + 1), chunk);
@@ -197,7 +197,7 @@ void Drawing<R>::split_total(int threads) {
 }
 
 // Calls emit(key, n, draw, j) for each synapse of the source at position i of pre onto positions
-// [begin, end) of post; key and n name its draw. values: whether the draw will be asked for more
+// [begin, end) of post; key and n identify its draw. values: whether emit takes more from the draw
 // than the pair.
 template <class R>
 template <class Emit>
@@ -214,7 +214,7 @@ void Drawing<R>::draw_row(std::size_t i, std::uint32_t begin, std::uint32_t end,
     }
   };
   const auto within = [&](std::uint64_t j) { return j - begin < std::uint64_t{end} - begin; };
-  // Where the rule draws nothing, draws are keyed by the target itself.
+  // If the rule draws nothing, draws are keyed by the target itself.
   const auto keyed_by_target = [&](std::size_t from, std::size_t to) {
     Draws draws(stream_, more_, source, values ? to : 0);
     for (std::size_t j = from; j < to; ++j) {
@@ -242,7 +242,7 @@ void Drawing<R>::draw_row(std::size_t i, std::uint32_t begin, std::uint32_t end,
         Draws draws(stream_, more_, key,
                     static_cast<std::uint64_t>(rule_.p * static_cast<double>(width)) + 8);
         double j = -1;
-        for (std::uint32_t number = 0;; ++number) {  // geometric gaps between what is connected
+        for (std::uint32_t number = 0;; ++number) {  // geometric gaps between connected targets
           const Draw draw = draws[number];
           j += 1 + (rule_.p < 1 ? std::floor(std::log(uniform(draw.choice())) * scale) : 0);
           if (!(j < static_cast<double>(width))) {
@@ -303,13 +303,13 @@ void Drawing<R>::draw_by_target(std::size_t begin, std::size_t end, Add&& add) c
     }
     return;
   }
-  if (end != m) {  // a total number without repeats: in one piece, by whoever has the last target
+  if (end != m) {  // a total number without repeats: drawn in one piece, with the last target
     return;
   }
   std::unordered_set<std::uint64_t> seen;
   std::uint32_t number = 0;
   Draws draws(stream_, more_, 0, ~std::uint64_t{0});
-  const auto fresh = [&] {  // a candidate that was not there yet
+  const auto fresh = [&] {  // a candidate not drawn yet
     for (;; ++number) {
       const Draw draw = draws[number];
       const std::uint64_t i = draws.below(draw.choice(), n, number),
@@ -320,7 +320,8 @@ void Drawing<R>::draw_by_target(std::size_t begin, std::size_t end, Add&& add) c
       }
     }
   };
-  const std::uint64_t key = std::uint64_t{1} << 32;  // a row of its own: pairs took their words
+  const std::uint64_t key =
+      std::uint64_t{1} << 32;  // a row of its own, as the words of the others are used for pairs
   Draws values(stream_, more_, key, rule_.number);
   const auto emit = [&](std::uint64_t i, std::uint64_t j, std::uint32_t k) {
     add(i, j, key, k, values[k]);
@@ -336,7 +337,7 @@ void Drawing<R>::draw_by_target(std::size_t begin, std::size_t end, Add&& add) c
     }
     return;
   }
-  for (std::uint64_t k = rule_.number; k < candidates; ++k) {  // those that are left out
+  for (std::uint64_t k = rule_.number; k < candidates; ++k) {  // draws those that are left out
     fresh();
   }
   std::uint32_t k = 0;
@@ -350,7 +351,7 @@ void Drawing<R>::draw_by_target(std::size_t begin, std::size_t end, Add&& add) c
   }
 }
 
-// Weight and delay of a synapse, of those that are drawn (pointers not null).
+// Sets the weight and the delay of a synapse, as far as they are drawn (pointers not null).
 template <class R>
 template <class AnyDraw>
 void Drawing<R>::set_values(const AnyDraw& draw, std::uint64_t row, std::uint32_t n, R* weight,
@@ -374,7 +375,7 @@ template <class R>
 bool Drawing<R>::deferrable(double low, double high) const {
   const auto [least, most] = weight_.range();
   const bool delays_fit = delay_.drawn() ? !delay_table_->may_fail() : delay_.values.size() == 1;
-  // Limits that hold little of the distribution may make drawing give up.
+  // Drawing may give up if little of the distribution is within limits.
   const bool weights_fit = weight_.drawn()
                                ? weight_.limit != ValueSpec::Limit::redraw ||
                                      weight_.below(weight_.high) - weight_.below(weight_.low) > 0.1
@@ -445,7 +446,7 @@ SynapseTable<R> Drawing<R>::table(int threads) const {
       },
       true);
 
-  // Given values: one for all, or one a synapse in canonical order.
+  // Given values: one for all, or one for each synapse in canonical order.
   const auto given = [&](const char* what, const ValueSpec& spec, auto& to, auto&& convert) {
     if (spec.values.size() != 1 && spec.values.size() != table.size()) {
       throw std::invalid_argument(

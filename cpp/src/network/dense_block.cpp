@@ -18,7 +18,7 @@ DenseBlock<R>::DenseBlock(const Feed<R>& feed, const Plasticity& plasticity, dou
   const std::size_t begin =
       feed.post_begin - feed.table_begin;  // of the columns in the table's rows
   columns_ = std::min<std::size_t>(feed.post_end - feed.table_begin, width) - begin;
-  // Whole cache lines, but not a multiple of a page, or all of a column would share a cache set.
+  // Whole cache lines, but no multiple of a page: otherwise a whole column would share a cache set.
   stride_ = round_up(columns_, 64 / sizeof(R));
   if (stride_ * sizeof(R) % 2048 == 0) {
     stride_ += 64 / sizeof(R);

@@ -8,8 +8,8 @@
 namespace spikelet {
 namespace {
 
-constexpr double below_dt = 1 - 1e-6;   // of dt, that counts as dt
-constexpr double negligible = 0x1p-48;  // a probability that no draw shows
+constexpr double below_dt = 1 - 1e-6;   // in units of dt: from here on, a delay counts as dt
+constexpr double negligible = 0x1p-48;  // a probability too small for any draw
 constexpr double most_sigmas = 9;       // a draw from 52 bits stays within 8.3
 
 }  // namespace
@@ -32,7 +32,7 @@ double ValueSpec::quantile(double u) const {
 
 double ValueSpec::below(double x) const {
   const auto normal = [&](double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); };
-  const auto step = [&](double at) { return x < at ? 0.0 : 1.0; };  // of no width
+  const auto step = [&](double at) { return x < at ? 0.0 : 1.0; };  // a distribution of width 0
   switch (kind) {
     case Kind::normal:
       return b == 0 ? step(a) : normal((x - a) / b);
@@ -126,13 +126,13 @@ DelayTable::DelayTable(const ValueSpec& spec, double dt) {
   };
   const auto first = static_cast<std::size_t>(step_of(least)),
              last = static_cast<std::size_t>(step_of(most));
-  // The share of values up to x, limits counted in.
+  // The fraction of values up to x, within limits.
   const double inside =
       spec.limit == Limit::redraw ? spec.below(spec.high) - spec.below(spec.low) : 1.0;
   if (spec.limit == Limit::redraw && inside < 1e-3) {
-    // As rare as this, drawing again would give up now and then; so does this, at once.
+    // If values within limits are this rare, redrawing would give up now and then; refuse at once.
     const double value = draw_value(spec, 0.5, [&](std::uint32_t) { return 0.5; });
-    if (!(inside > 0)) {  // no width: one value
+    if (!(inside > 0)) {  // limits of width 0: a single value
       const std::uint16_t steps = delay_steps(value, dt);
       columns_.push_back({std::uint64_t{1} << 48, steps, steps});
       return;
@@ -149,7 +149,8 @@ DelayTable::DelayTable(const ValueSpec& spec, double dt) {
     }
     return spec.below(x);
   };
-  // Values below dt are refused although they might round to it; so are those beyond the longest.
+  // Values below dt are refused, although they might round to dt, and so are those above the
+  // longest.
   const auto edge = [&](std::size_t step) {
     return step == 0 ? std::nextafter(dt * below_dt, 0.0) : (static_cast<double>(step) + 0.5) * dt;
   };

@@ -1,4 +1,4 @@
-// The random numbers of synapses: one Philox block for each, by row and number in the row.
+// The random numbers of synapses: one Philox block for each, keyed by row and number in the row.
 #pragma once
 
 #include <algorithm>
@@ -10,23 +10,23 @@
 
 namespace spikelet {
 
-// One draw: its first word chooses, the others are for values.
+// One draw: the first word chooses the pair, the others are for weight and delay.
 struct Draw {
   std::uint64_t low, high;
 
   std::uint32_t choice() const { return static_cast<std::uint32_t>(low); }
   std::uint32_t second() const { return static_cast<std::uint32_t>(low >> 32); }
-  // 48 bits each: 32 of a word and half of the last one.
+  // 48 bits each: one word and half of the last one.
   double weight() const {
     return uniform(second(), static_cast<std::uint32_t>(high >> 32) & 0xffff0000u);
   }
   std::uint64_t delay() const { return ((high & 0xffffffffu) << 16) | ((high >> 32) & 0xffffu); }
 };
 
-// The draws of one row, asked for by ascending number.
+// The draws of one row, requested in ascending order.
 class Draws {
  public:
-  // expected: how many will be asked for, or fewer.
+  // expected: a lower bound on how many will be requested.
   Draws(const Stream& stream, const Stream& more, std::uint64_t row, std::uint64_t expected)
       : stream_(stream), more_(more), row_(row), expected_(expected) {}
 
@@ -60,8 +60,8 @@ class Draws {
   alignas(64) std::uint64_t low_[held], high_[held];
 };
 
-// k of n candidates for one row, each passed on with its number; `forbidden` (or n) is left out.
-// With repeats, or without (Floyd 1987).
+// Draws k of n candidates for one row, with repeats or without (Floyd 1987), and passes each on
+// with its number. `forbidden` is left out, unless it is n.
 template <class Emit>
 void choose(Draws& draws, std::uint64_t n, std::uint64_t k, bool repeats, std::uint64_t forbidden,
             Emit&& emit) {
@@ -80,7 +80,7 @@ void choose(Draws& draws, std::uint64_t n, std::uint64_t k, bool repeats, std::u
   }
 }
 
-// For the standard library's distributions, where few numbers are needed.
+// An engine for the standard library's distributions, where few numbers are needed.
 class Engine {
  public:
   using result_type = std::uint32_t;

@@ -75,9 +75,10 @@ std::string_view layout_name(PlasticLayout layout) {
   }
 }
 
-// Traces that all synapses share need one delay, and that every pair of spikes counts in the same
-// way whatever the synapse saw before. Full rows go to a matrix: no indices, half the memory, and
-// any rule; else potentiations that may be summed need no history.
+// Synapses can share traces only if they have one delay and a pair of spikes counts the same,
+// whatever the synapse saw before. Full rows then become a matrix, which suits any rule and takes
+// half the memory, as it needs no indices. Otherwise, potentiations that may be summed need no
+// history.
 PlasticLayout choose_layout(const Plasticity& plasticity, bool one_delay, bool full_rows,
                             bool one_channel) {
   const bool shared =

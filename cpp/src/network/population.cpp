@@ -90,7 +90,7 @@ void Population<R>::set_parameters(const ParameterValues& parameters, bool subtr
   if (adaptive && theta_.empty()) {
     theta_.assign(padded_, R(0));
   }
-  for (std::size_t i = 0; i < owned_; ++i) {  // potentials stay, to the bit where E_L does
+  for (std::size_t i = 0; i < owned_; ++i) {  // potentials stay, and keep their bits if E_L stays
     const double before = old_E_L[old_E_L.size() == 1 ? 0 : i], after = this->E_L(i);
     if (before != after) {
       state_[0][i] = static_cast<R>(static_cast<double>(state_[0][i]) + before - after);

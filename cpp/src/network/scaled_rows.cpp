@@ -34,7 +34,7 @@ ScaledRows<R>::ScaledRows(const Feed<R>& feed, const Plasticity& plasticity, dou
   calendar_.resize(span);
 }
 
-// The share of the weight that a spike sends.
+// The factor of the weight that a spike sends.
 template <class R>
 R ScaledRows<R>::factor(std::size_t i, Step stamp) {
   const TsodyksMarkram rule(this->plasticity_.parameters.data());

@@ -65,18 +65,17 @@ void PoissonSource::emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid
     for (; events != 0; events &= events - 1) {
       const std::uint32_t i = first + static_cast<std::uint32_t>(__builtin_ctzll(events));
       if (i >= n_) {
-        break;  // padding: p = 0, but a draw may tie with it
+        break;  // padding: p = 0, but a draw may equal it
       }
-      if (mean_[i] >
-          PoissonTable::max_mean) {  // always "any": a rate beyond all use, drawn at leisure
+      if (mean_[i] > PoissonTable::max_mean) {  // so large a rate is of no use, and may be slow
         out.insert(out.end(),
                    static_cast<std::size_t>(PoissonCount(mean_[i]).draw(count_, i, stamp)),
                    first_gid + i);
         continue;
       }
       out.push_back(first_gid + i);
-      // Given at least one event, the number by inversion: P(k) / P(>= 1), P(k + 1) = P(k) mean /
-      // (k + 1).
+      // The number of events, given at least one, by inversion: P(k) / P(>= 1), with
+      // P(k + 1) = P(k) mean / (k + 1).
       const Words w = count_.at(i, stamp);
       double rest = uniform(w[0], w[1]) * p_any_[i], p = mean_[i] * (1 - p_any_[i]);
       for (int k = 1; rest > p && k < 1000; ++k) {

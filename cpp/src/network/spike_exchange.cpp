@@ -5,12 +5,12 @@
 namespace spikelet {
 namespace {
 
-constexpr std::uint64_t trial = 256;  // exchanges after which room is made anew
+constexpr std::uint64_t trial = 256;  // exchanges after which the room is adapted
 
-// Merges neighbouring sorted runs of `values`, which end at `ends`, until there is one.
+// Merges neighbouring sorted runs of `values`, which end at `ends`, until one is left.
 void merge_runs(std::vector<Gid>& values, std::vector<Gid>& scratch,
                 std::vector<std::size_t>& ends) {
-  bool in_order = true;  // as they are where a population is all that fired
+  bool in_order = true;  // usual if only one population fired
   for (std::size_t k = 0; k + 1 < ends.size(); ++k) {
     in_order &= values[ends[k] - 1] <= values[ends[k]];
   }
@@ -43,7 +43,7 @@ SpikeExchange::SpikeExchange(Communicator& ranks) : ranks_(ranks) {}
 void SpikeExchange::start() {
   counts_.clear();
   own_.clear();
-  ends_.clear();  // no spikes of others before meet() has ended well
+  ends_.clear();  // no spikes of others before meet() has succeeded
   spikes_.clear();
 }
 
@@ -86,7 +86,7 @@ bool SpikeExchange::meet(bool stop) {
   ++statistics_.collectives;
   statistics_.bytes_sent += sizeof(std::uint32_t) * (message + own_.size() - direct);
   statistics_.bytes_received += sizeof(std::uint32_t) * (n * message + left);
-  // All ranks know the same counts, and so make the same room.
+  // All ranks know the same counts, and so choose the same room.
   if (left > 0 || statistics_.exchanges % trial == 0) {
     room_ = most_ + most_ / 4 + 16;
     most_ = 0;

@@ -18,8 +18,8 @@ struct RowEntry {
 template <class R>
 using RowEntries = std::vector<RowEntry<R>>;
 
-// The entries of one source's row, by channel and delay; among equals in order of projection, then
-// as the projection has them.
+// The entries of one source's row by channel and delay; equal ones in order of projection, then in
+// the projection's order.
 template <class R>
 class RowGatherer {
  public:
@@ -31,7 +31,7 @@ class RowGatherer {
                      [](const Feed<R>* a, const Feed<R>* b) { return a->pre_gid < b->pre_gid; });
   }
 
-  // Whether the weights of each projection are one value.
+  // Whether the weights of each projection are all equal.
   bool one_weight() const {
     return std::all_of(feeds_.begin(), feeds_.end(), [](const Feed<R>* feed) {
       return feed->table != nullptr ? feed->table->weight.size() == 1
@@ -157,7 +157,8 @@ StaticStore<R>::StaticStore(std::span<const Feed<R>> feeds, std::size_t span, st
   }
 }
 
-// Decides by a sample of the sources, and sets memory aside; what is not touched costs nothing.
+// Chooses each form from a sample of the sources, and reserves memory; untouched memory costs
+// nothing.
 template <class R>
 void StaticStore<R>::choose_forms(RowGatherer<R>& gatherer, std::size_t first, std::size_t last) {
   constexpr std::size_t enough = 1024;  // rows
@@ -189,8 +190,8 @@ void StaticStore<R>::choose_forms(RowGatherer<R>& gatherer, std::size_t first, s
   for (int channel = 0; channel < max_channels; ++channel) {
     const Sizes& s = sizes[channel];
     ChannelRows& c = channel_[channel];
-    // Lines are faster while they are mostly full: up to 28 % of padding in bytes, and of one
-    // weight up to 60 % in synapses.
+    // Lines are faster while they are mostly full: with up to 28 % of the bytes as padding, or, for
+    // one weight, up to 60 % of the synapses.
     const bool full = static_cast<double>(s.lines * sizeof(Line)) <=
                       1.28 * static_cast<double>(s.synapses * (sizeof(R) + 2));
     const bool one = gatherer.one_weight() && static_cast<double>(s.one_weight * Line::One::size) <=
@@ -234,7 +235,7 @@ void StaticStore<R>::append(ChannelRows& c, Gid source, const RowEntries<R>& row
   }
 }
 
-// After the last row.
+// Called after the last row.
 template <class R>
 void StaticStore<R>::close(ChannelRows& c) {
   if (c.rows.empty()) {
@@ -242,7 +243,7 @@ void StaticStore<R>::close(ChannelRows& c) {
   }
   const Row end{c.size(), static_cast<std::uint32_t>(c.segments.size()), {0, 0}};
   c.index = SourceIndex(c.sources);
-  if (c.index.dense() && c.rows.size() < c.index.span()) {  // empty rows for the others
+  if (c.index.dense() && c.rows.size() < c.index.span()) {  // the other sources get empty rows
     Buffer<Row> rows(c.index.span());
     Row next = end;
     for (std::size_t k = c.rows.size(), at = rows.size(); at-- > 0;) {
@@ -279,7 +280,7 @@ std::size_t StaticStore<R>::append_lines(ChannelRows& c, const RowEntry<R>* entr
     if constexpr (!each) {
       line.one.weight = weight;
     }
-    for (; l < size; ++l) {  // distinct: no addition waits for the one before
+    for (; l < size; ++l) {  // distinct, so that no addition waits for the one before
       const auto dummy = static_cast<std::uint16_t>(dummies_ + l);
       if constexpr (each) {
         line.each.weight[l] = R(0);
@@ -307,8 +308,8 @@ std::size_t StaticStore<R>::append_packed(ChannelRows& c, const RowEntry<R>* ent
 
 template <class R>
 void StaticStore<R>::enqueue_all(std::span<const Gid> sources, Step stamp, Step from) {
-  // Rows, then their segments, then work: each is in the cache by then, and of no more sources than
-  // the cache has room for.
+  // Fetch rows, then their segments, then process them: each is in the cache by then, and the cache
+  // has room for this many sources.
   constexpr std::size_t group = 64;
   for (std::size_t k = 0; k < sources.size(); k += group) {
     const auto some = sources.subspan(k, std::min(group, sources.size() - k));
@@ -377,7 +378,7 @@ void StaticStore<R>::deliver(Step step, const std::array<R*, max_channels>& inpu
     if (c.rows.empty()) {
       continue;
     }
-    // All that is due is known: the first lines come while neurons are updated.
+    // All that is due is known by now: the first lines are fetched while neurons are updated.
     if (early && c.form != Form::packed) {
       list_lines(c, step);
     }
@@ -392,8 +393,8 @@ void StaticStore<R>::deliver(Step step, const std::array<R*, max_channels>& inpu
   }
 }
 
-// Makes a flat list of all lines that are due: no mispredicted end of each segment, and a prefetch
-// distance constant in lines.
+// Lists the numbers of all lines that are due. A flat list avoids a mispredicted branch at the end
+// of each segment, and keeps the prefetch distance constant in lines.
 template <class R>
 void StaticStore<R>::list_lines(ChannelRows& c, Step step) {
   c.listed = 0;
@@ -419,7 +420,7 @@ void StaticStore<R>::list_lines(ChannelRows& c, Step step) {
 template <class R>
 void StaticStore<R>::deliver_packed(ChannelRows& c, Step step, R* input) {
   const R* data = c.packed.data();
-  // The beginnings of one run's segments are fetched before the first is added.
+  // Fetch the beginnings of one run's segments before adding the first.
   c.due_packed.for_runs(step, [&](const Arrival* begin, const Arrival* end) {
     for (const Arrival* a = begin; a != end; ++a) {
       const auto* bytes = reinterpret_cast<const char*>(data + a->first);
@@ -428,7 +429,7 @@ void StaticStore<R>::deliver_packed(ChannelRows& c, Step step, R* input) {
       for (std::size_t byte = 0; byte < ahead; byte += 64) {
         __builtin_prefetch(bytes + byte);
       }
-      __builtin_prefetch(bytes + ahead - 1);  // it may begin in the middle of a line
+      __builtin_prefetch(bytes + ahead - 1);  // a segment may begin in the middle of a line
     }
     for (const Arrival* a = begin; a != end; ++a) {
       const R* weight = data + a->first;

@@ -7,7 +7,7 @@
 namespace spikelet {
 namespace {
 
-constexpr double epoch_in_tau = 5;  // longer: differences of grown sums lose bits
+constexpr double epoch_in_tau = 5;  // in longer ones, differences of grown sums lose bits
 
 }  // namespace
 
@@ -66,8 +66,7 @@ R TraceStore<R>::epoch_decay(Trace trace, Step epochs) const {
   return static_cast<R>(std::exp(-rate_[trace] * static_cast<double>(epochs * epoch_steps_)));
 }
 
-// What is too small to change a weight any more counts as nothing, so that idle targets are
-// recognised.
+// Traces too small to change a weight become 0, so that idle targets are recognised.
 template <class R>
 void TraceStore<R>::scale(std::vector<R>& trace, Trace which) const {
   constexpr R least = sizeof(R) == 4 ? R(1e-12) : R(1e-25);
@@ -82,7 +81,7 @@ void TraceStore<R>::enqueue(Gid source, Step stamp, Step from) {
   const std::size_t i = source - this->feed_.pre_gid;
   const Step arrival = stamp + delay_ - 1;
   if (source < this->feed_.pre_gid || i >= sources_ || arrival < from ||
-      stamp + (delay_ - dendritic_) <= clock_) {  // the last: it was sent already
+      stamp + (delay_ - dendritic_) <= clock_) {  // has been sent already
     return;
   }
   calendar_.at(arrival).push_back(static_cast<std::uint32_t>(i));
@@ -162,7 +161,7 @@ void TraceStore<R>::step(Step time, R* input) {
   };
   if (input != nullptr) {
     process(input);
-  } else {  // ahead of their arrival: kept with what they send
+  } else {  // before they arrive: they wait with what they send
     std::vector<R> row(round_up(this->targets(), block_size));
     for (const std::uint32_t i : std::vector<std::uint32_t>(std::move(arrivals))) {
       std::fill(row.begin(), row.end(), R(0));
@@ -243,7 +242,7 @@ void TraceStore<R>::add_traces(PlasticParts<R>& parts) {
   if (!pre_2_.empty()) {
     parts.row.emplace_back(pre_2_);
   }
-  // Whether a block is active follows from its traces at the next epoch; until then all are.
+  // The next epoch finds out which blocks are active; until then, all are.
   std::fill(active_.begin(), active_.end(), std::uint8_t{1});
 }
 

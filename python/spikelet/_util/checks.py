@@ -18,8 +18,16 @@ _SI = {"ms": 1e3, "mV": 1e3, "pA": 1e12, "pF": 1e12, "nS": 1e9, "Hz": 1.0}
 _BRIAN = {"ms": "second", "mV": "volt", "pA": "amp", "pF": "farad", "nS": "siemens", "Hz": "hertz"}
 
 
-def fail(where: str, argument: str, value: object, rule: str, *, got: str = "") -> NoReturn:
-    """Raise a ValueError that names the object, the argument, the rule and the value.
+def fail(
+    where: str,
+    argument: str,
+    value: object,
+    rule: str,
+    *,
+    got: str = "",
+    error: type[Exception] = ValueError,
+) -> NoReturn:
+    """Raise an error that names the object, the argument, the rule and the value.
 
     Parameters
     ----------
@@ -33,9 +41,11 @@ def fail(where: str, argument: str, value: object, rule: str, *, got: str = "") 
         A predicate: ``"must be positive"``.
     got : str
         Names the value where it is not the argument itself: ``got="shape"`` ends the message in ``got shape (3,)``.
+    error : type
+        ValueError, or TypeError for a value of the wrong type.
     """
     msg = f"{where}: {argument} {rule}, got {f'{got} ' if got else ''}{value!r}"
-    raise ValueError(msg)
+    raise error(msg)
 
 
 @contextlib.contextmanager

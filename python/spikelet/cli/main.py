@@ -186,7 +186,3 @@ def _bench(options: argparse.Namespace) -> int:
         update_reference=options.update_reference,
     )
     return 0 if right else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

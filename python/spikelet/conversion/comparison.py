@@ -120,8 +120,7 @@ def compare(
         compare({"zero": hard, "subtract": soft}, x, labels, 256, ann=ann).factor("zero", "subtract", 1.0)
     """
     if not isinstance(models, Mapping) or not models:
-        msg = f"compare: models must be a dict of models by name, got {models!r}"
-        raise TypeError(msg)
+        fail("compare", "models", models, "must be a dict of models by name", error=TypeError)
     curves = {}
     for name, item in models.items():
         model, own = item if isinstance(item, tuple) and len(item) == 2 else (item, {})

@@ -33,11 +33,12 @@ _TOLERANCE = 1e-4  # ONNX computes in float32
 def read_onnx(model: Any, example_shape: Iterable[int] | None = None) -> tuple[Graph, Shape]:
     """Read an ONNX model.
 
-    The supported operators are Conv, Gemm, MatMul, BatchNormalization (as `Affine`; `fold` puts it into the weights), Relu, Clip from 0, MaxPool,
-    AveragePool, GlobalAveragePool, GlobalMaxPool, ReduceMean and ReduceMax over height and width, Flatten, Reshape, Squeeze,
-    Add, Sub, Sum, Mul, Div and Neg (of data with data, or with constants channel by channel), Concat of channels, Resize and
-    Upsample to nearest pixels, Pad with zeros. Identity, Cast and Dropout are removed, and so is a Softmax as the very
-    last operator, which does not change the order of the outputs. Constant subexpressions are evaluated.
+    The supported operators are Conv, Gemm, MatMul, BatchNormalization (as `Affine`; `fold` puts it into the weights),
+    Relu, Clip from 0, MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool, ReduceMean and ReduceMax over height and
+    width, Flatten, Reshape, Squeeze, Add, Sub, Sum, Mul, Div and Neg (of data with data, or with constants channel by
+    channel), Concat of channels, Resize and Upsample to nearest pixels, and Pad with zeros. Identity, Cast and Dropout
+    are removed, and so is a Softmax as the very last operator, which does not change the order of the outputs. Constant
+    subexpressions are evaluated.
 
     Each layer is then compared with ONNX's reference implementation on random samples.
 

@@ -75,7 +75,7 @@ def percentile(cal: Calibration, options: Options) -> dict[str, Floats]:
 
 
 def least_error(cal: Calibration, options: Options) -> dict[str, Floats]:
-    """Return the thresholds that round the activations to T + 1 levels with the least squared error (Li et al., ICML 2021)."""
+    """Return the thresholds whose T + 1 levels round the activations with the least squared error (Li et al., ICML 2021)."""
     return _of_activations(cal, options, lambda a: clipped_best(a, cal.steps))
 
 

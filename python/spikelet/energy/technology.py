@@ -81,8 +81,7 @@ def find(where: str, technology: Any) -> Technology:
     if isinstance(technology, Technology):
         return technology
     if not isinstance(technology, str):
-        msg = f"{where}: technology must be a name or a Technology, got {technology!r}"
-        raise TypeError(msg)
+        fail(where, "technology", technology, "must be a name or a Technology", error=TypeError)
     if technology not in TECHNOLOGIES:
         fail(where, "technology", technology, f"must be one of {', '.join(TECHNOLOGIES)}")
     return TECHNOLOGIES[technology]

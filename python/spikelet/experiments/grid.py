@@ -78,8 +78,7 @@ def plan(
     if isinstance(seeds, (int, np.integer, np.bool_)):
         replicates = _integer("seeds", seeds, 1)
     elif isinstance(seeds, str) or not isinstance(seeds, Iterable):
-        msg = f"sweep: seeds must be an integer or a list of integers, got {seeds!r}"
-        raise TypeError(msg)
+        fail("sweep", "seeds", seeds, "must be an integer or a list of integers", error=TypeError)
     else:
         given = [_integer(f"seeds[{k}]", s, 0, 2**64 - 1) for k, s in enumerate(seeds)]
         replicates = len(given)
@@ -146,10 +145,10 @@ def _points(grid: Any) -> list[dict[str, Any]]:
             _parameters("grid", dict(zip(axes, values, strict=True)))
             for values in itertools.product(*axes.values())
         ]
-    if isinstance(grid, Sequence) and all(isinstance(point, Mapping) for point in grid):
-        return [_parameters(f"grid[{k}]", point) for k, point in enumerate(grid)]
-    msg = f"sweep: grid must be a dict of lists, a list of dicts or a DataFrame, got {grid!r}"
-    raise TypeError(msg)
+    if not isinstance(grid, Sequence) or not all(isinstance(point, Mapping) for point in grid):
+        rule = "must be a dict of lists, a list of dicts or a DataFrame"
+        fail("sweep", "grid", grid, rule, error=TypeError)
+    return [_parameters(f"grid[{k}]", point) for k, point in enumerate(grid)]
 
 
 def _parameters(where: str, point: Mapping[Any, Any]) -> dict[str, Any]:

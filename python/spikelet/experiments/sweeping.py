@@ -109,8 +109,7 @@ def sweep(
     [False, True]
     """
     if not callable(fn):
-        msg = f"sweep: fn must be callable, got {fn!r}"
-        raise TypeError(msg)
+        fail("sweep", "fn", fn, "must be callable", error=TypeError)
     runs = plan(grid, fixed, seeds, seed)
     accepts(fn, runs)
     check(executor, workers, threads)

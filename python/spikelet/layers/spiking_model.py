@@ -305,8 +305,7 @@ class SpikingModel:
             records["\0v"] = (self.neurons[-1], "potential")
         for name in names:
             if not isinstance(name, str):
-                msg = f"{where}: record must hold names of layers, got {name!r}"
-                raise TypeError(msg)
+                fail(where, "record", name, "must hold names of layers", error=TypeError)
             if name in ("v", "spikes") and name not in self.graph:
                 if not self.neurons:
                     fail(where, "record", name, "needs a layer of neurons")

@@ -290,8 +290,7 @@ def response_times(
     """
     named = decisions if isinstance(decisions, Mapping) else {"": decisions}
     if not named or not all(hasattr(d, "decision") for d in named.values()):
-        msg = f"plot.response_times: decisions must be Decisions, got {decisions!r}"
-        raise TypeError(msg)
+        fail("plot.response_times", "decisions", decisions, "must be Decisions", error=TypeError)
     ax = axes(ax)
     for name, found in named.items():
         ax.ecdf(found.steps, **{"label": name, **style})
@@ -312,8 +311,7 @@ def _named(where: str, curves: Any) -> Mapping[str, Curve]:
     elif not isinstance(curves, Mapping):
         curves = {"": curves}
     if not curves or not all(hasattr(c, "quality") for c in curves.values()):
-        msg = f"{where}: curves must be accuracy curves, got {curves!r}"
-        raise TypeError(msg)
+        fail(where, "curves", curves, "must be accuracy curves", error=TypeError)
     named: Mapping[str, Curve] = curves
     return named
 

@@ -103,8 +103,7 @@ def activity(
     """
     where = "plot.activity"
     if not recorders or not all(isinstance(r, SpikeRecorder) for r in recorders.values()):
-        msg = f"{where}: recorders must be a dict of SpikeRecorders, got {recorders!r}"
-        raise TypeError(msg)
+        fail(where, "recorders", recorders, "must be a dict of SpikeRecorders", error=TypeError)
     require(where, "window", number(where, "window", window, "ms"), "> 0")
     total = sum(len(r.target) for r in recorders.values())
     share = min(1.0, integer(where, "neurons", neurons, 1) / max(total, 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spikelet._util.checks import fail
 from spikelet.network.recorders import StateRecorder
 from spikelet.plot.figures import axes
 
@@ -32,8 +33,7 @@ def trace(recorder: StateRecorder, *, ax: Axes | None = None, **style: Any) -> A
     Axes
     """
     if not isinstance(recorder, StateRecorder):
-        msg = f"plot.trace: recorder must be a StateRecorder, got {recorder!r}"
-        raise TypeError(msg)
+        fail("plot.trace", "recorder", recorder, "must be a StateRecorder", error=TypeError)
     ax = axes(ax)
     ax.plot(recorder.times, recorder.values, **{"linewidth": 1.0, **style})
     ax.set_xlabel("time (ms)")

@@ -56,8 +56,8 @@ def lif(
         Threshold. A Tensor may require a gradient, and broadcasts to ``x.shape[2:]``; this holds for all parameters that
         may be tensors.
     surrogate : str, Table or None
-        Surrogate for the derivative of a spike, a function of u = h - v_threshold with a = alpha: "atan" ``(a/2) / (1 + (pi a u/2)^2)``,
-        "sigmoid" ``a e / (1 + e)^2`` with ``e = exp(-a u)``, "fast_sigmoid" and "superspike" ``1 / (1 + a|u|)^2``, "triangle"
+        Surrogate for the derivative of a spike, a function of u = h - v_threshold with a = alpha: "atan"
+        ``(a/2) / (1 + (pi a u/2)^2)``, "sigmoid" ``a e / (1 + e)^2`` with ``e = exp(-a u)``, "fast_sigmoid" and "superspike" ``1 / (1 + a|u|)^2``, "triangle"
         ``max(0, a - a^2 |u|)``, "rectangle" ``a where |u| < 1/(2a)``, "gaussian" ``a exp(-(a u)^2 / 2) / sqrt(2 pi)``. None
         is for inference: nothing is kept.
     alpha : float > 0, optional

@@ -41,8 +41,7 @@ class OverTime(nn.Module):
             fail("OverTime", "layers", layers, "must be at least one module")
         for layer in layers:
             if not isinstance(layer, nn.Module):
-                msg = f"OverTime: layers must be torch.nn modules, got {layer!r}"
-                raise TypeError(msg)
+                fail("OverTime", "layers", layer, "must be torch.nn modules", error=TypeError)
         self.layer = layers[0] if len(layers) == 1 else nn.Sequential(*layers)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -102,8 +102,8 @@ def to_network(
 ) -> DeployedNetwork:
     """Convert a trained chain of linear layers and neurons to a `Network` with the same spikes, each layer one step later.
 
-    Neurons become `LIFDelta` with ``E_L = 0``, ``t_ref = 0`` and the time constant ``-dt / log(decay)``; weights are those of
-    the module times the gain, in mV. The input must be spikes. BatchNorm is folded into the weights.
+    Neurons become `LIFDelta` with ``E_L = 0``, ``t_ref = 0`` and the time constant ``-dt / log(decay)``; weights are those
+    of the module times the gain, in mV. The input must be spikes. BatchNorm is folded into the weights.
 
     Parameters
     ----------

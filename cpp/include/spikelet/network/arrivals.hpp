@@ -1,7 +1,6 @@
-// Arrivals: what is due at each coming step. Lists are chains of small blocks, and the block that
-// was freed last is used first: so what is in flight is all the memory that is touched, and stays
-// in the cache. (With an array for each step, one would come back to a step's array only when it is
-// long out of the cache.)
+// Arrivals: what is due at each coming step. Lists are chains of small blocks, and the block freed
+// last is reused first. Only memory for what is in flight is touched, so it stays in the cache; an
+// array for each step would have left the cache before it is used again.
 #pragma once
 
 #include <cstddef>

@@ -1,10 +1,10 @@
-// Plastic synapses of sparse networks, without a look at columns or spike histories. Where several
-// potentiations may be summed before the weight is limited, what a synapse gets between two spikes
-// of its source is the source's trace times the growth of one sum that the target keeps; each
-// synapse remembers the sum as its row saw it last. A target's spike costs one addition.
+// Plastic synapses of sparse networks that need neither columns nor spike histories. If several
+// potentiations may be summed before the weight is limited, a synapse gains, between two spikes of
+// its source, the source's trace times the growth of one sum that the target keeps. Each synapse
+// remembers the sum that its row saw last, and a target's spike costs one addition.
 //
-// Sums are of an epoch; those of the last few ended epochs are kept, and rows silent for so long
-// are brought up to date.
+// Sums belong to an epoch. Those of the last few epochs are kept; rows that stay silent longer are
+// brought up to date.
 #pragma once
 
 #include "spikelet/network/trace_store.hpp"
@@ -46,9 +46,9 @@ class ClosedRows final : public TraceStore<R> {
   Buffer<std::uint16_t> target_;
   std::vector<R> pre_;         // by source, of the epoch of the row's last update
   std::vector<Step> updated_;  // that epoch
-  std::vector<R> grown_;       // by target, of the epoch of now
+  std::vector<R> grown_;       // by target, in the current epoch
   std::array<std::vector<R>, kept> ended_;
-  std::array<R, kept + 1> decay_{};  // over so many epochs
+  std::array<R, kept + 1> decay_{};  // over that many epochs
 };
 
 }  // namespace spikelet

@@ -1,7 +1,7 @@
 // Connection rules: which pairs of two populations are connected, and with what weight and delay.
-// All that is random about a synapse is one draw of a counter-based stream, keyed by projection,
-// row (its source and a block of targets, or its target) and number in the row. So a slice of the
-// targets can be drawn without the others, by any thread, and again whenever it is needed.
+// One draw of a counter-based stream determines a synapse; it is keyed by projection, row (source
+// and block of targets, or target) and number in the row. Any thread can therefore draw any slice
+// of the targets, without the others and as often as needed.
 #pragma once
 
 #include <cstdint>
@@ -55,36 +55,36 @@ struct DrawnSynapse {
   R weight;
 };
 
-// The synapses of a rule, not stored but drawn. Synapses of one pair count as created in order of
-// their delays.
+// The synapses of a rule, drawn instead of stored. Synapses of one pair count as created in order
+// of delay.
 template <class R>
 class Drawing {
  public:
-  // `same` tells that both selections belong to one population; dt in ms converts delays. Throws
-  // std::invalid_argument for what cannot be drawn. Threads are for counting. Only synapses onto
-  // elements of `own` are wanted; but where weights or delays are lists, they are of all synapses,
-  // and so is the table.
+  // same: both selections belong to one population; dt [ms] converts delays; threads are for
+  // counting. Throws std::invalid_argument for what cannot be drawn. Only synapses onto elements of
+  // `own` are drawn; but if weights or delays are lists, these have an entry for every synapse, and
+  // the table has every synapse.
   Drawing(const ConnectionRule& rule, Selection pre, Selection post, bool same, ValueSpec weight,
           ValueSpec delay, double dt, std::uint64_t seed, std::uint32_t projection, int threads = 1,
           Range own = {0, 0xffffffffu});
 
-  // Whether row() may be called and never throws, so that nothing has to be stored until synapses
-  // are laid out: weights lie in [low, high] and no delay can be out of bounds.
+  // Whether row() may be called and never throws, because weights lie in [low, high] and no delay
+  // can be out of bounds. Then nothing is stored until the synapses are laid out.
   bool deferrable(double low, double high) const;
-  std::size_t size() const { return size_; }  // of a deferrable one; of own targets
+  std::size_t size() const { return size_; }  // if deferrable: onto own targets
   // Onto all targets.
   std::size_t total(int threads) const;
   bool counts_by_drawing() const { return rule_.kind == ConnectionRule::Kind::fixed_probability; }
-  std::pair<Step, Step> delays() const;  // of a deferrable one: shortest, longest
+  std::pair<Step, Step> delays() const;  // if deferrable: shortest, longest
   bool draws_weights() const { return weight_.drawn(); }
   std::pair<double, double> weights() const { return weight_.range(); }
 
-  // Appends the synapses of source i onto targets [begin, end), in an order that depends on no
-  // bounds.
+  // Appends the synapses of source i onto targets [begin, end), in an order that does not depend on
+  // these bounds.
   void row(std::uint32_t i, std::uint32_t begin, std::uint32_t end,
            std::vector<DrawnSynapse<R>>& out) const;
-  // All of them. Throws std::invalid_argument for a delay that does not round to 1 .. max_delay
-  // steps, and if given weights or delays are not one a synapse.
+  // All synapses. Throws std::invalid_argument for a delay that does not round to 1 .. max_delay
+  // steps, and for lists of weights or delays whose length is not the number of synapses.
   SynapseTable<R> table(int threads = 1) const;
 
  private:
@@ -115,7 +115,7 @@ class Drawing {
   std::size_t size_ = 0;
 };
 
-// Drawing and storing at once.
+// Draws and stores all synapses at once.
 template <class R>
 SynapseTable<R> connect_by_rule(const ConnectionRule& rule, const Selection& pre,
                                 const Selection& post, bool same, const ValueSpec& weight,

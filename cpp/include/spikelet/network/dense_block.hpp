@@ -1,5 +1,5 @@
 // Plastic synapses of a learning layer: every source to every target, as a matrix. A source's spike
-// works on its row, a target's on its column; what has no active trace is only read.
+// updates its row, a target's spike its column; weights without an active trace are only read.
 #pragma once
 
 #include "spikelet/network/trace_store.hpp"
@@ -24,7 +24,7 @@ class DenseBlock final : public TraceStore<R> {
 
  private:
   void on_pre(std::uint32_t source, R down, R* input) override;
-  void prefetch_row(std::uint32_t) const override {}  // one stream, which the processor sees itself
+  void prefetch_row(std::uint32_t) const override {}  // the processor recognises a single stream
   void on_post(std::uint32_t target, R up) override;
   void on_epoch() override { this->scale(pre_, trace_pre); }
   void flush() override {}

@@ -24,30 +24,30 @@ struct ValueSpec {
   double low = 0.0, high = 0.0;
 
   bool drawn() const { return kind != Kind::values; }
-  // The value below which a share u of the distribution lies, limits apart; u in (0, 1).
+  // The value below which a fraction u in (0, 1) of the distribution lies, without limits.
   double quantile(double u) const;
-  // The share that lies below x, limits apart.
+  // The fraction that lies below x, without limits.
   double below(double x) const;
-  // All values that can be drawn, limits counted in; of given ones, the extremes.
+  // The least and the greatest value that can be drawn within the limits, or that was given.
   std::pair<double, double> range() const;
 };
 
-// A draw from the uniform number u, in double precision; redrawing takes more(attempt), attempt
-// from 1 on. Throws std::invalid_argument if the limits hold almost none of the distribution.
+// Turns the uniform number u into a value, in double precision; redrawing takes more(attempt), from
+// attempt 1 on. Throws std::invalid_argument if almost none of the distribution is within limits.
 double draw_value(const ValueSpec& spec, double u,
                   const std::function<double(std::uint32_t)>& more);
 
-// A draw of element `key` of a stream: words 2 * half and the next of its counter, and of further
-// ones.
+// The same for element `key` of a stream: from words 2 * half and 2 * half + 1 of its counter, and
+// of further counters where a value is drawn again.
 double draw_value(const ValueSpec& spec, const Stream& stream, std::uint64_t key, std::size_t half);
 
-// Whole steps of delay, drawn with the probabilities that rounding a distribution gives: an alias
-// table (Walker 1977; Vose 1991), exact to 2^-48. No synapse pays for a quantile or for drawing
-// again.
+// Delays in whole steps, drawn with the probabilities that rounding a distribution gives, from an
+// alias table (Walker 1977; Vose 1991) that is exact to 2^-48. No synapse pays for a quantile or
+// for drawing again.
 class DelayTable {
  public:
   DelayTable(const ValueSpec& spec, double dt);
-  // From 48 random bits; 0 where the delay would lie outside what is allowed.
+  // From 48 random bits; 0 if the delay is not allowed.
   std::uint16_t draw(std::uint64_t bits) const {
     const std::uint64_t scaled = bits * columns_.size();  // at most 2^16 columns
     const Column& column = columns_[scaled >> 48];

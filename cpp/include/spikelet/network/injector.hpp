@@ -14,8 +14,8 @@
 
 namespace spikelet {
 
-// What an injector may write to, by element: where each channel's events go, and the current of
-// this step.
+// The arrays that an injector may write to, by element: the events of each channel, and the current
+// of this step.
 template <class R>
 struct InjectionTarget {
   std::array<R*, max_channels> input;
@@ -30,20 +30,20 @@ class Injector {
   Injector& operator=(const Injector&) = delete;
   virtual ~Injector() = default;
 
-  // Of an input that the neurons' own step can draw: how. A run then leaves it to that.
+  // How the neurons' own step can draw this input; a run then does not call apply().
   virtual std::optional<PoissonDrive<R>> drive() const { return {}; }
   virtual void apply(Step step, std::size_t begin, std::size_t end,
                      const InjectionTarget<R>& target) = 0;
   virtual bool is_current() const = 0;   // writes `external`, and not `input`
-  virtual bool before_step() const = 0;  // otherwise it adds to states, after their decay
+  virtual bool before_step() const = 0;  // otherwise it adds to states after their decay
 };
 
-// An independent Poisson train of events for each neuron, counts and all, added at the end of the
-// step.
+// An independent Poisson train of events for each neuron, added at the end of the step. Several
+// events may fall into one step.
 template <class R>
 class PoissonInput final : public Injector<R> {
  public:
-  // rates [Hz] and weights: one for all or one an element. `channel` is where the events go.
+  // rates [Hz] and weights: one for all, or one for each element. channel: where the events go.
   PoissonInput(std::size_t n, const std::vector<double>& rates, const std::vector<double>& weights,
                int channel, double dt, std::uint64_t seed, std::uint32_t object);
   std::optional<PoissonDrive<R>> drive() const override;
@@ -61,11 +61,11 @@ class PoissonInput final : public Injector<R> {
   std::size_t weight_mask_;
 };
 
-// A given current: row k drives step `start` + k; afterwards none.
+// A given current: row k drives step `start` + k, and after the last row there is none.
 template <class R>
 class CurrentInput final : public Injector<R> {
  public:
-  // values: [steps, columns], row-major; columns is 1 (the same for all) or the population's size.
+  // values: [steps, columns], row-major; columns: 1 (the same for all) or the population's size.
   CurrentInput(std::vector<R> values, std::size_t columns, std::size_t n, Step start);
   void apply(Step step, std::size_t begin, std::size_t end,
              const InjectionTarget<R>& target) override;
@@ -94,8 +94,8 @@ class NoiseInput final : public Injector<R> {
   std::size_t n_;
   std::vector<double> mean_, std_;
   Buffer<R> held_;
-  std::vector<Step> drawn_;  // by block: the step that held_ was drawn for, so that a cut or a load
-                             // draws it again
+  std::vector<Step> drawn_;  // by block: the step that held_ was drawn for, so that it is drawn
+                             // again after a cut or a load
   Step every_, start_;
 };
 

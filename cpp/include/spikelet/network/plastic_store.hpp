@@ -1,9 +1,9 @@
-// What a plastic projection's synapses in one partition can do beyond delivering.
+// The plastic synapses of one projection in one partition: what they do in addition to delivering.
 //
-// Everything happens in the time of the synapse: with delay d, of which d_a is axonal and d_d
-// dendritic, a source's spike of stamp s is there at s + d_a, a target's of stamp t at t + d_d. At
-// a source's spike the target's spikes since the last one potentiate, then those before it depress,
-// then the weight is sent. No rule is known here: see core/plasticity.hpp.
+// Everything happens in the synapse's time. With delay d, of which d_a is axonal and d_d dendritic,
+// a source's spike of stamp s arrives at s + d_a, a target's spike of stamp t at t + d_d. When a
+// source's spike arrives, the target's spikes since the last one potentiate, then those before it
+// depress, then the weight is sent. Rules themselves are in core/plasticity.hpp.
 #pragma once
 
 #include <memory>
@@ -15,23 +15,23 @@
 
 namespace spikelet {
 
-// Where the synapses of a projection are kept. The same for all its partitions, and chosen once.
+// How the synapses of a projection are stored. Chosen once, for all its partitions.
 enum class PlasticLayout : int {
-  history,      // rows of sources; a synapse replays its target's recent spikes
+  history,      // rows by source; a synapse replays its target's recent spikes
   closed_rows,  // rows; the sum of the target's potentiations so far replaces the replay
-  dense_block,  // a matrix; a source's spike works on a row, a target's on a column
+  dense_block,  // a matrix; a source's spike updates a row, a target's spike a column
   scaled_rows   // short-term plasticity: rows, a factor for each spike of a source
 };
 std::string_view layout_name(PlasticLayout layout);
 PlasticLayout choose_layout(const Plasticity& plasticity, bool one_delay, bool full_rows,
                             bool one_channel);
 
-// Of a delay in steps: the part after which a target's spike is at the synapse.
+// The part of a delay [steps] after which a target's spike arrives at the synapse.
 inline Step dendritic_part(std::uint16_t delay, double axonal_fraction) {
   return delay - static_cast<Step>(axonal_fraction * delay + 0.5);
 }
 
-// Everything that a store must not lose, as views of its memory.
+// Everything that a store must not lose, as views into its memory.
 template <class R>
 struct PlasticParts {
   std::vector<std::span<R>> synapse;  // in the store's order; weights first
@@ -43,7 +43,7 @@ struct PlasticParts {
 };
 
 template <class R>
-struct PostSpike {  // of a target: what is still needed of it
+struct PostSpike {  // a spike of a target that is still needed
   Step stamp;
   std::uint32_t target;  // counted from the slice's first
   std::array<R, 3> value;
@@ -67,34 +67,34 @@ class PlasticStore : public SynapseStore<R> {
   // Spikes of the target population, by gid, all of this partition.
   void note_posts(std::span<const Gid> gids, Gid post_gid, Step stamp);
 
-  // Brings the weights up to `now`, with every spike that is at the synapse by then. Spikes of
-  // sources that have passed it are kept with the weight they were sent with.
+  // Brings the weights up to `now`: every spike that has arrived at the synapse by then counts.
+  // Spikes of sources that have passed it wait with the weight they were sent with.
   virtual void finish(Step now) = 0;
-  // Other amplitudes, after finish(); time constants and bounds are the same.
+  // Other amplitudes, after finish(); time constants and bounds must be the same.
   virtual void set_parameters(const std::vector<double>& parameters) {
     plasticity_.parameters = parameters;
   }
-  // Sum of each target's weights; scales and limits them.
+  // Adds up each target's weights; scales and limits them.
   virtual void add_weights(std::span<double> sums) const = 0;
   virtual void scale_weights(std::span<const R> factors) = 0;
-  // How often each target fired since this was asked last.
+  // How often each target has fired since the last call.
   std::vector<std::uint32_t> take_counts();
   std::size_t targets() const { return feed_.post_end - feed_.post_begin; }  // with padding
 
-  // For an exact copy, in this order. settle() first: it changes no bit of what follows.
+  // For an exact copy, in this order. Call settle() first; it changes no bit of what follows.
   virtual void settle(Step now) { static_cast<void>(now); }
   virtual PlasticParts<R> parts() = 0;
   virtual std::vector<std::pair<std::uint32_t, std::uint16_t>> rows() const = 0;  // source, delay
   virtual std::vector<PostSpike<R>> posts() const = 0;
   virtual void set_posts(std::span<const PostSpike<R>> posts) = 0;
-  virtual Step clock() const = 0;  // up to when source spikes are in
+  virtual Step clock() const = 0;  // source spikes up to here have been processed
   virtual void set_clock(Step clock) = 0;
   virtual void for_each_sent(Step now, const std::function<void(Step, const Sent<R>&)>& visitor);
   void add_sent(Step arrival, const Sent<R>& sent) { sent_.at(arrival).push_back(sent); }
   std::vector<std::uint32_t>& counts() { return counts_; }
 
   void clear() override;
-  virtual void start(Step born) = 0;  // no spike up to that stamp counts
+  virtual void start(Step born) = 0;  // spikes up to that stamp do not count
 
  protected:
   PlasticStore(const PlasticStore&) = default;
@@ -114,7 +114,7 @@ class PlasticStore : public SynapseStore<R> {
   R low_, high_;
 };
 
-// `table` of the feed is read here and not kept.
+// Reads the feed's table and does not keep it.
 template <class R>
 std::unique_ptr<PlasticStore<R>> make_plastic_store(PlasticLayout layout, const Feed<R>& feed,
                                                     const Plasticity& plasticity, double dt,

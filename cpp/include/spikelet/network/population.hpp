@@ -1,6 +1,6 @@
-// The neurons of one model: state as structure of arrays, parameters lowered once into
+// The neurons of one model: states as a structure of arrays, parameters lowered once into
 // coefficients. Arrays are padded to whole blocks, so kernels need no tail. They hold the elements
-// that this process owns; kernels get them as if they began at element 0.
+// that this process owns; kernels address them as if they began at element 0.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 
 namespace spikelet {
 
-// One list of values for each parameter, the common ones first: one value for all, or one an
+// One list of values for each parameter, the common ones first: one value for all, or one for each
 // element.
 using ParameterValues = std::vector<std::vector<double>>;
 
@@ -24,7 +24,7 @@ class Population {
  public:
   Population(std::size_t model, std::size_t n, Range own, Gid first_gid, double dt,
              const ParameterValues& parameters, bool subtract);
-  // All of it.
+  // A population that this process owns whole.
   Population(std::size_t model, std::size_t n, Gid first_gid, double dt,
              const ParameterValues& parameters, bool subtract)
       : Population(model, n, own_range(0, n, 0, 1), first_gid, dt, parameters, subtract) {}
@@ -38,27 +38,27 @@ class Population {
   // Lowers new parameter values; states are kept (potentials in absolute units).
   void set_parameters(const ParameterValues& parameters, bool subtract);
 
-  // States by the model's order, then theta. Potentials are in absolute units here, relative to E_L
-  // inside. Reading gives the elements that are owned; writing takes these, or all.
+  // States in the model's order, then theta. Potentials are in absolute units here, relative to E_L
+  // inside. Reading returns the elements that are owned; writing takes these, or all.
   std::size_t state_count() const { return state_.size() + 1; }
   std::vector<R> state(std::size_t k) const;
   void set_state(std::size_t k, const std::vector<R>& values);
   R state_of(std::size_t k, std::size_t element) const;
-  // The same as they are kept, for an exact copy: converting potentials would cost their last bits.
+  // The same as stored, for an exact copy: converting potentials would cost their last bits.
   std::vector<R> raw_state(std::size_t k) const;
   void set_raw_state(std::size_t k, const std::vector<R>& values);
 
-  // Steps that each neuron is still refractory, and back.
+  // For how many more steps each neuron is refractory.
   std::vector<std::int32_t> held(Step now) const;
   void set_held(const std::vector<std::int32_t>& steps, Step now);
-  // The step that held_until counts from; moved forward before it could overflow.
+  // Sets the step that held_until counts from; it moves forward before the count could overflow.
   void rebase(Step base);
 
-  // Everything that a step of this population needs but the early buffer.
+  // Everything that a step of this population needs, except the early buffer.
   StepArgs<R> step_args(Step now) const;
   StepFunction<R> step_function(bool external) const;
 
-  // The current of a step, if it is needed: from element 0 on.
+  // The current of a step, indexed from element 0, or null if no injector drives one.
   R* external() { return external_.empty() ? nullptr : from_0(external_.data()); }
   void need_external() { external_.resize(padded_); }
 
@@ -84,9 +84,9 @@ class Population {
   mutable Buffer<R> theta_, external_;    // empty: not in use
   mutable Buffer<std::int32_t> held_until_;
   mutable Buffer<std::int8_t> hold_;
-  std::vector<Buffer<R>> coefficient_;  // 64 copies of one value, or one an element
+  std::vector<Buffer<R>> coefficient_;  // 64 copies of one value, or one value for each element
   Buffer<std::int32_t> t_ref_;
-  std::vector<bool> varies_;  // by coefficient: whether it has one value an element
+  std::vector<bool> varies_;  // by coefficient: whether each element has a value
   bool t_ref_varies_ = false;
   Step base_ = 0;
 };

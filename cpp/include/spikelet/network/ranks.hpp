@@ -1,5 +1,5 @@
-// The processes ("ranks") that share one network: which elements each of them owns, and what they
-// can say to each other. The core knows no MPI; whoever makes a Simulator brings a Communicator.
+// The processes ("ranks") that share one network: which elements each of them owns, and how they
+// communicate. The core does not know MPI; whoever makes a Simulator provides a Communicator.
 #pragma once
 
 #include <algorithm>
@@ -21,12 +21,12 @@ class Communicator {
 
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  // The words of all ranks, one after the other; all send as many.
+  // Gathers the words of all ranks in order of rank; all send the same number.
   virtual void gather(std::span<const std::uint32_t> own, std::span<std::uint32_t> all) = 0;
   // The same where rank r sends counts[r].
   virtual void gather(std::span<const std::uint32_t> own, std::span<std::uint32_t> all,
                       std::span<const std::size_t> counts) = 0;
-  // Each value becomes the least of all ranks.
+  // Replaces each value by the least of all ranks.
   virtual void minimum(std::span<std::int64_t> values) = 0;
 };
 
@@ -39,8 +39,9 @@ struct Range {
   bool operator==(const Range&) const = default;
 };
 
-// The part that a rank owns: states, incoming synapses, recordings. Turned by the population's
-// number, so that the single blocks of small populations spread over the ranks.
+// The part of a population whose states, incoming synapses and recordings a rank owns. It is
+// rotated by the population's number, so that the single blocks of small populations spread over
+// the ranks.
 inline Range own_range(std::size_t population, std::size_t n, int rank, int ranks) {
   const std::size_t blocks = round_up(n, block_size) / block_size,
                     all = static_cast<std::size_t>(ranks),

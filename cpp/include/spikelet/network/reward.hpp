@@ -1,4 +1,4 @@
-// The reward (dopamine) that a projection with RewardSTDP sees: set at times, decaying in between.
+// The reward (dopamine) of a projection with RewardSTDP: set at given times, decaying in between.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@ namespace spikelet {
 
 class RewardSignal {
  public:
-  // tau: decay of the level [ms], infinite: it holds; tau_eligibility [ms]; baseline: level at
+  // tau: decay of the level [ms], or infinity for none; tau_eligibility [ms]; baseline: level at
   // which nothing is learned.
   RewardSignal(double dt, double tau, double tau_eligibility, double baseline)
       : rate_(std::isinf(tau) ? 0 : dt / tau),
@@ -19,7 +19,7 @@ class RewardSignal {
         dt_(dt),
         baseline_(baseline) {}
 
-  // From `step` on, until the next time that is set.
+  // The level from `step` on, until the next one that is set.
   void set(Step step, double level) {
     const auto at = static_cast<std::ptrdiff_t>(index(step));
     if (at > 0 && at_[static_cast<std::size_t>(at - 1)] == step) {
@@ -62,7 +62,7 @@ class RewardSignal {
   const std::vector<double>& levels() const { return level_; }
 
  private:
-  std::size_t index(Step step) const {  // how many were set up to `step`
+  std::size_t index(Step step) const {  // how many levels were set up to `step`
     return static_cast<std::size_t>(std::upper_bound(at_.begin(), at_.end(), step) - at_.begin());
   }
   double part(Step from, Step to, double rate) const {  // of exp(-rate k), in ms

@@ -1,5 +1,6 @@
-// Short-term plasticity (Tsodyks, Uziel & Markram 2000): what a spike sends is its weight times a
-// factor that depends on the source's earlier spikes only, so it is kept by source, not by synapse.
+// Short-term plasticity (Tsodyks, Uziel & Markram 2000): a spike sends the weight times a factor
+// that depends only on the source's earlier spikes, so the factor is kept by source, not by
+// synapse.
 #pragma once
 
 #include "spikelet/network/plastic_store.hpp"

@@ -1,4 +1,4 @@
-// Elements that spike without having a state: given trains, and Poisson processes.
+// Spike sources, which have no state: given spike trains and Poisson processes.
 #pragma once
 
 #include <span>
@@ -11,7 +11,7 @@
 
 namespace spikelet {
 
-// Given spikes: (stamp, element) in order of stamp; a pair that stands twice counts twice.
+// Given spikes: (stamp, element) in order of stamp; a pair given twice counts twice.
 class EventSource {
  public:
   EventSource(std::vector<Step> stamps, std::vector<std::uint32_t> elements);
@@ -28,13 +28,13 @@ class EventSource {
   std::vector<std::uint32_t> elements_;
 };
 
-// An independent Poisson train for each element. Whether there is a spike costs one 16-bit draw and
-// a compare; how many (seldom more than one) is drawn only then.
+// An independent Poisson train for each element. Deciding whether there is a spike costs one 16-bit
+// draw and a comparison; only then is the number of spikes drawn, which is seldom more than one.
 class PoissonSource {
  public:
   PoissonSource(std::size_t n, std::uint64_t seed, std::uint32_t object);
 
-  // rates in Hz: one for all or one an element.
+  // rates [Hz]: one for all, or one for each element.
   void set_rates(std::span<const double> rates, double dt);
 
   // Whole blocks [begin, end) of elements.
@@ -46,8 +46,8 @@ class PoissonSource {
   Stream stream_, tie_, count_;
   Buffer<std::uint16_t> high_;
   Buffer<std::uint32_t> low_;
-  std::vector<double> mean_, p_any_;  // events a step, probability of any
-  std::vector<std::uint8_t> live_;    // by block: some rate is not 0
+  std::vector<double> mean_, p_any_;  // events in a step, and the probability of any
+  std::vector<std::uint8_t> live_;    // by block: whether some rate is not 0
 };
 
 }  // namespace spikelet

@@ -1,7 +1,7 @@
-// Which sources have a row, and its number. Where many have one, all sources between the first and
-// the last get one, and the number is the source's distance from the first. Where few have (a
-// process that owns a small part of a large network), there is one bit a source, and a count for
-// each word of bits: 0.25 bytes a source instead of an empty row.
+// Maps a source to the number of its row. If most sources have a row, all between the first and the
+// last get one, and the number is the distance from the first. In sparse stores (a process that
+// owns a small part of a large network), a bitmap with a running count for each word is searched
+// instead: a source without synapses then costs 0.25 bytes instead of 12.
 #pragma once
 
 #include <bit>

@@ -1,6 +1,6 @@
-// How the ranks of a network tell each other the spikes of a slice of time. Usually one collective
-// call: each rank sends a message of one length, with room for as many spikes as there were of
-// late. Where that was too short, a second one brings the rest.
+// Exchanges the spikes of an interval between the ranks of a network. Usually this takes one
+// collective call, in which all ranks send messages of the same length, with room for about as many
+// spikes as in recent intervals. If that was too short, a second call sends the rest.
 #pragma once
 
 #include <span>
@@ -13,19 +13,19 @@ namespace spikelet {
 struct ExchangeStatistics {
   std::uint64_t exchanges = 0, collectives = 0, spikes = 0;
   std::uint64_t bytes_sent = 0, bytes_received = 0;
-  double seconds = 0;  // waiting for slower ranks included
+  double seconds = 0;  // including the wait for slower ranks
 };
 
 class SpikeExchange {
  public:
   explicit SpikeExchange(Communicator& ranks);
 
-  // A new slice of time; then the own spikes of each of its steps, by gid.
+  // Starts an interval; add() then takes the own spikes of each of its steps, by gid.
   void start();
   void add(std::span<const Gid> spikes);
-  // Collective: sends what was added. Returns whether some rank wants to stop here.
+  // Collective: sends what was added. Returns whether any rank wants to stop here.
   bool meet(bool stop);
-  // The spikes of all ranks in step k of the slice, by gid; valid until start().
+  // The spikes of all ranks in step k of the interval, by gid; valid until start().
   std::span<const Gid> step(std::size_t k) const {
     const std::size_t begin = k == 0 ? 0 : ends_[k - 1];
     return {spikes_.data() + begin, ends_[k] - begin};
@@ -37,7 +37,7 @@ class SpikeExchange {
   void merge(std::size_t message, const std::vector<std::size_t>& rest_begin);
 
   Communicator& ranks_;
-  std::size_t room_ = 32, most_ = 0;   // spikes in a message; most of a rank since room was made
+  std::size_t room_ = 32, most_ = 0;   // spikes in a message; most of any rank since then
   std::vector<std::uint32_t> counts_;  // own spikes of each step
   std::vector<std::uint32_t> own_, sent_, received_, rest_;
   std::vector<Gid> spikes_, scratch_;

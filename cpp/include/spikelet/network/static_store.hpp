@@ -1,12 +1,12 @@
-// Static synapses of all projections of one layer, merged by source: rows of segments by delay,
-// delivered at arrival into one step's buffer. Three forms of the same rows, chosen by size when
-// built, with the same order of additions:
-//   lines       each segment is a whole number of 64-byte cache lines; a flat list of line numbers
-//               is walked with prefetch
-//   one weight  the same, a line being one weight and its targets; where weights are one value a
-//               projection
-//   packed      each segment is its weights followed by its targets; for short segments, where
-//               lines would be half empty
+// The static synapses of all projections that share a store, merged by source: each row is a
+// sequence of segments, one for each delay. Rows are delivered on arrival. They take one of three
+// forms, chosen by size when built, which all add in the same order:
+//   lines       a segment is a whole number of 64-byte cache lines; a flat list of line numbers is
+//               walked with prefetch
+//   one weight  the same, but a line is one weight and its targets; for projections whose weights
+//               are all equal
+//   packed      a segment is its weights followed by its targets; for short segments, whose lines
+//               would be half empty
 #pragma once
 
 #include "spikelet/core/line.hpp"
@@ -21,14 +21,14 @@ class RowGatherer;
 template <class R>
 struct RowEntry;
 
-// Elements that a buffer needs beyond those of neurons.
+// Elements that a buffer needs in addition to those of neurons.
 inline constexpr std::size_t spare = 32;
 
 template <class R>
 class StaticStore final : public SynapseStore<R> {
  public:
-  // span: longest delay + longest slice of steps; dummies: local index of the first of `spare`
-  // buffer elements that nobody reads, where padding adds.
+  // span: longest delay + longest interval; dummies: local index of the first of `spare` buffer
+  // elements that nobody reads, where padding adds.
   StaticStore(std::span<const Feed<R>> feeds, std::size_t span, std::uint16_t dummies);
 
   void enqueue(Gid source, Step stamp, Step from) override;
@@ -58,10 +58,10 @@ class StaticStore final : public SynapseStore<R> {
     Form form = Form::lines;
     std::vector<Gid> sources;  // of the rows, while they are built
     SourceIndex index;
-    Buffer<Row> rows;          // and one more, to tell where the last one ends
+    Buffer<Row> rows;          // and one more, where the last one ends
     Buffer<Segment> segments;  // further ones
 
-    const Row* row(Gid source) const {  // or none
+    const Row* row(Gid source) const {  // or null
       const std::uint32_t k = index.row(source);
       return k == SourceIndex::none ? nullptr : &rows[k];
     }
@@ -69,7 +69,7 @@ class StaticStore final : public SynapseStore<R> {
     RawBuffer<R> packed;  // a segment: count weights, then count 16-bit targets, rounded up
     Arrivals<DueLines> due_lines;
     Arrivals<Arrival> due_packed;
-    std::vector<std::uint32_t> list;  // numbers of the lines due in the step that is under way
+    std::vector<std::uint32_t> list;  // numbers of the lines due in the current step
     std::size_t listed = 0;
 
     std::uint32_t size() const {

@@ -1,5 +1,5 @@
-// What the step loop asks of a set of synapses, and what building one needs to know. A store
-// belongs to one partition (a slice of the targets): only its owner touches it.
+// A store: a set of synapses as the step loop sees it, and what is needed to build one. A store
+// belongs to one partition, and only the partition's thread touches it.
 #pragma once
 
 #include <array>
@@ -16,21 +16,21 @@ namespace spikelet {
 
 enum class Receptor : int { by_sign = -1, excitatory = 0, inhibitory = 1 };
 
-// One projection as one partition sees it: the targets [post_begin, post_end) sit at `local` and
-// after.
+// One projection as one partition sees it: the targets [post_begin, post_end) are at local index
+// `local` and after.
 template <class R>
 struct Feed {
   std::size_t projection = 0;
-  const SynapseTable<R>* table = nullptr;  // its synapses,
-  const Drawing<R>* drawing = nullptr;     // or how to draw them
+  const SynapseTable<R>* table = nullptr;  // its synapses, or
+  const Drawing<R>* drawing = nullptr;     // how to draw them
   Gid pre_gid = 0;
   std::uint32_t sources = 0;
   std::uint32_t post_begin = 0, post_end = 0, local = 0;
-  std::uint32_t table_begin = 0;  // first target that the table knows
+  std::uint32_t table_begin = 0;  // first target that the table has
   Receptor receptor = Receptor::by_sign;
   bool early = false, conductance = false;  // of the target model
-  int one_channel = -1;                     // of all weights, now and later; -1: it depends
-  std::uint16_t delay = 0;  // of all synapses, also where there are none; 0: as the table has it
+  int one_channel = -1;     // of all weights, now and later; -1: it depends on the weight
+  std::uint16_t delay = 0;  // of all synapses, even if there are none; 0: see the table
 
   int channel_of(R weight) const {
     if (early) {
@@ -44,7 +44,7 @@ struct Feed {
   R sent(R weight) const { return conductance && weight < 0 ? -weight : weight; }
 };
 
-// A synapse met on a walk over one source's row.
+// A synapse visited on a walk over one source's row.
 template <class R>
 struct SynapseRef {
   std::uint16_t delay;
@@ -52,7 +52,7 @@ struct SynapseRef {
   R* weight;             // as stored
   int channel;
   std::size_t position;  // in a plastic store
-  bool shared = false;   // the weight is not this synapse's alone
+  bool shared = false;   // other synapses share this weight
 };
 
 template <class R>
@@ -62,8 +62,8 @@ class SynapseStore {
   SynapseStore& operator=(const SynapseStore&) = delete;
   virtual ~SynapseStore() = default;
 
-  // A spike of `source`: noted for each delay of its row that arrives at `from` or later. Called in
-  // order of (stamp, source).
+  // Notes a spike of `source` for each delay of its row with which it arrives at `from` or later.
+  // Called in order of (stamp, source).
   virtual void enqueue(Gid source, Step stamp, Step from) = 0;
   // The same for all spikes of a step, so that rows can be fetched ahead.
   virtual void enqueue_all(std::span<const Gid> sources, Step stamp, Step from) {
@@ -71,11 +71,11 @@ class SynapseStore {
       enqueue(source, stamp, from);
     }
   }
-  // Adds all events that arrive at the end of `step`: first those of the early channel, and in a
-  // second call all others.
+  // Adds all events that arrive at the end of `step`: a first call adds those of the early channel,
+  // a second one all others.
   virtual void deliver(Step step, const std::array<R*, max_channels>& input, bool early) = 0;
-  virtual std::size_t bytes() const = 0;  // of synapses and rows
-  // Forgets everything but the weights: arrivals, traces.
+  virtual std::size_t bytes() const = 0;  // that synapses and rows take
+  // Forgets arrivals and traces, and keeps the weights.
   virtual void clear() = 0;
   // Visits the synapses of one source, by channel, delay and position.
   virtual void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) = 0;
@@ -84,7 +84,7 @@ class SynapseStore {
   SynapseStore(const SynapseStore&) = default;
 };
 
-// Arrivals by step: a ring of lists. `span` is the longest time from noting to delivery, in steps.
+// Arrivals by step: a ring of lists. span: the longest time from noting to delivery [steps].
 template <class Entry>
 class Calendar {
  public:

@@ -1,6 +1,6 @@
 // SynapseTable: the synapses of one projection in canonical order (pre, then post, then creation),
-// as compressed rows. It is what connection rules produce and what stores are built from and read
-// back into.
+// as compressed rows. Connection rules produce it, and stores are built from it and read back into
+// it.
 #pragma once
 
 #include <algorithm>
@@ -20,14 +20,14 @@ struct SynapseTable {
   std::vector<std::uint64_t>
       row;  // row[i] .. row[i + 1]: the synapses of element i of the source population
   RawBuffer<std::uint32_t> post;   // element of the target population
-  RawBuffer<R> weight;             // one a synapse, or one for all
-  RawBuffer<std::uint16_t> delay;  // in steps; one a synapse, or one for all
+  RawBuffer<R> weight;             // one for each synapse, or one for all
+  RawBuffer<std::uint16_t> delay;  // [steps]; one for each synapse, or one for all
 
   std::size_t size() const { return post.size(); }
   R weight_of(std::size_t k) const { return weight[weight.size() == 1 ? 0 : k]; }
   std::uint16_t delay_of(std::size_t k) const { return delay[delay.size() == 1 ? 0 : k]; }
 
-  // Keeps one weight where all are equal.
+  // Keeps a single weight if all are equal.
   void compact() {
     if (!weight.empty() &&
         std::adjacent_find(weight.begin(), weight.end(), std::not_equal_to<>()) == weight.end()) {
@@ -35,17 +35,18 @@ struct SynapseTable {
     }
   }
 
-  // Keeps the synapses onto these targets.
+  // Keeps only the synapses onto these targets.
   void restrict_to(Range own);
 
-  // From lists in order of creation; weight and delay have one value a synapse or one for all.
+  // From lists in order of creation; weight and delay have a value for each synapse, or one for
+  // all.
   static SynapseTable from_lists(std::size_t n_pre, std::span<const std::uint32_t> pre,
                                  std::span<const std::uint32_t> post, std::span<const R> weight,
                                  std::span<const std::uint16_t> delay);
 };
 
-// The synapses of the table whose targets lie in [post_begin, post_end), row by row, in order of
-// delay and then as created: calls visit(source, synapse, whether a new (source, delay) begins).
+// Walks the synapses of the table whose targets lie in [post_begin, post_end), row by row, in order
+// of delay and then as created; calls visit(source, synapse, whether a new (source, delay) begins).
 template <class R, class Visit>
 void for_each_by_delay(const SynapseTable<R>& table, std::uint32_t post_begin,
                        std::uint32_t post_end, Visit&& visit) {

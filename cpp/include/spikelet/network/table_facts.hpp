@@ -1,5 +1,5 @@
-// What the layout of a plastic projection follows from. Each number is such that the least of all
-// processes, of what they own, is that of the whole.
+// What determines the layout of a plastic projection. Each number is chosen so that the least one
+// of all processes holds for the whole projection.
 #pragma once
 
 #include <array>
@@ -13,13 +13,13 @@ namespace spikelet {
 
 class TableFacts {
  public:
-  // Of the synapses onto the elements of `own`, of a population of `n`.
+  // From the synapses onto the elements of `own` in a population of `n`.
   template <class R>
   TableFacts(const SynapseTable<R>& table, Range own, std::size_t n) {
     constexpr auto most = std::numeric_limits<std::int64_t>::max();
     least.fill(most);
     least[no_plus] = least[no_minus] = least[full] = 1;
-    if (table.size() > 0) {  // otherwise one value may stand there for none
+    if (table.size() > 0) {  // an empty table may still have one weight and one delay
       for (const R w : table.weight) {
         least[std::signbit(w) ? no_minus : no_plus] = 0;
       }
@@ -61,7 +61,7 @@ class TableFacts {
   std::uint16_t delay() const {  // the one delay, or 0
     return one_delay() && least[longest] < 0 ? static_cast<std::uint16_t>(least[shortest]) : 0;
   }
-  // Whether the sources that have synapses follow each other, and have one onto each target.
+  // Whether the sources that have synapses are contiguous, and each has one onto every target.
   bool full_rows() const {
     return least[full] == 1 && least[end_row] > 0 && least[first_row] == -least[last_first_row] &&
            least[end_row] == -least[last_end_row];

@@ -1,7 +1,7 @@
-// Plastic synapses that follow their own time step by step: all have one delay, so that one set of
-// traces serves all. A trace x is kept as x * exp((t - T) / tau), T the start of the epoch, which a
-// spike changes and the passing of time does not; at the end of an epoch of some time constants all
-// traces are scaled.
+// Plastic synapses that all have one delay, so that one set of traces serves them all, step by
+// step. A trace x is kept as x * exp((t - T) / tau), where T is the start of the epoch: spikes
+// change this number, the passing of time does not. At the end of each epoch of a few time
+// constants, all traces are rescaled.
 #pragma once
 
 #include "spikelet/core/kernels.hpp"
@@ -32,8 +32,8 @@ class TraceStore : public PlasticStore<R> {
   virtual void on_pre(std::uint32_t source, R down, R* input) = 0;
   virtual void prefetch_row(std::uint32_t source) const = 0;
   virtual void on_post(std::uint32_t target, R up) = 0;
-  virtual void on_epoch() = 0;  // the one of clock_ + 1 begins
-  virtual void flush() = 0;     // all potentiation into the weights
+  virtual void on_epoch() = 0;  // the epoch of step clock_ + 1 begins
+  virtual void flush() = 0;     // applies all pending potentiation to the weights
   void add_traces(PlasticParts<R>& parts);
 
   Step epoch(Step time) const { return time / epoch_steps_; }
