@@ -1,14 +1,14 @@
 // What does an addition of a weight cost in a convolution of spikes (3x3, 16 steps), for each share
 // of active inputs, beside the dense convolution of the same layer? An element is a synaptic
 // operation; for the dense one, what it would be with all inputs active. With real activity the
-// sweep has fewer to do, so it pays as long as its time stays below that of the dense one.
+// column walk has fewer to do, so it pays as long as its time stays below that of the dense one.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
 #include <string>
 #include <vector>
 
-#include "layers/levels.hpp"
+#include "layers/kernels.hpp"
 #include "layers/plan.hpp"
 #include "spikelet/core/random.hpp"
 
@@ -47,8 +47,8 @@ std::vector<std::uint8_t> spikes(const Layout& l, double share) {
 }
 
 template <class C>
-void sweep(benchmark::State& state, SimdLevel level, std::size_t channels, std::size_t size,
-           double share) {
+void column_walk(benchmark::State& state, SimdLevel level, std::size_t channels, std::size_t size,
+                 double share) {
   const Kernel kernel = layer(channels, size);
   const Layout l(kernel.in);
   const std::size_t block = best_block(kernel, sizeof(C));
@@ -59,11 +59,13 @@ void sweep(benchmark::State& state, SimdLevel level, std::size_t channels, std::
   const auto bits = spikes(l, share);
   const std::vector<std::uint8_t> nothing(steps * l.row_bytes() + 8);
   Buffer<C> out(steps * l.width * block);
+  std::vector<std::uint64_t> packed(steps * conv.walk.words * l.width);
   const auto& kernels = level_table(level).layers32;
   for (auto _ : state) {
     for (std::size_t b = 0; b < l.pixel / block; ++b) {
-      Sweep<C> sweep = conv.sweep;
-      sweep.weights = conv.weights.data() + b * conv.block_size;
+      ColumnWalk<C> walk = conv.walk;
+      walk.weights = conv.weights.data() + b * conv.block_size;
+      walk.packed = packed.data();
       for (std::size_t y = 0; y < l.height; ++y) {
         const std::uint8_t* rows[6];
         std::fill(std::begin(rows), std::end(rows), nothing.data());
@@ -75,9 +77,9 @@ void sweep(benchmark::State& state, SimdLevel level, std::size_t channels, std::
         const SpikeRows in{rows, l.row_bytes(), l.pixel_bytes(), l.width, l.channels};
         const Currents<C> to{out.data(), steps, l.width, block, block};
         if constexpr (sizeof(C) == 2) {
-          kernels.sweep16(sweep, in, 1, false, to);
+          kernels.walk16(walk, in, 1, false, to);
         } else {
-          kernels.sweep(sweep, in, 1.0f, false, to);
+          kernels.walk(walk, in, 1.0f, false, to);
         }
         benchmark::DoNotOptimize(out.data());
       }
@@ -131,9 +133,9 @@ void dense(benchmark::State& state, SimdLevel level, std::size_t channels, std::
       for (const int percent : {5, 10, 20, 50, 100}) {
         const double share = percent / 100.0;
         add("float/" + std::to_string(percent),
-            [=](benchmark::State& s) { sweep<float>(s, level, channels, size, share); });
+            [=](benchmark::State& s) { column_walk<float>(s, level, channels, size, share); });
         add("int16/" + std::to_string(percent),
-            [=](benchmark::State& s) { sweep<Short>(s, level, channels, size, share); });
+            [=](benchmark::State& s) { column_walk<Short>(s, level, channels, size, share); });
       }
     }
   }

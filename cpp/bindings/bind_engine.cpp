@@ -1,24 +1,26 @@
-// Bindings of the engine of layered networks. A graph is built node by node; arguments are checked
-// in spiking_model.py.
+// The engine of layered networks. Python builds a graph node by node; spiking_model.py checks
+// arguments.
 #include <pybind11/functional.h>
 #include <pybind11/numpy.h>
-#include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <array>
 #include <memory>
-#include <string>
+#include <utility>
+#include <vector>
 
 #include "array.hpp"
+#include "bindings.hpp"
+#include "enums.hpp"
 #include "spikelet/layers/engine.hpp"
 
-namespace py = pybind11;
-using namespace spikelet;
-using namespace spikelet::layers;
-
+namespace spikelet::layers {
 namespace {
 
 using Doubles = Array<double>;
 using Ids = std::vector<std::size_t>;
+using Shape = std::array<std::size_t, 3>;
+using Two = std::array<std::size_t, 2>;
 
 struct Builder {
   Graph graph;
@@ -29,45 +31,25 @@ struct Builder {
   }
 };
 
-Extent extent(const std::array<std::size_t, 3>& shape) { return {shape[0], shape[1], shape[2]}; }
+Extent extent(const Shape& shape) { return {shape[0], shape[1], shape[2]}; }
 
 Windows windows(const std::pair<Ids, Ids>& from_to, std::vector<double> divisors) {
   return {from_to.first, from_to.second, std::move(divisors)};
 }
 
-What what_of(const std::string& name) {
-  return name == "spikes"      ? What::spikes
-         : name == "potential" ? What::potential
-         : name == "mean"      ? What::mean
-                               : What::value;
-}
-
 template <class R>
 struct Runner {
+  using Records = std::vector<std::pair<std::size_t, What>>;
   Graph graph;
-  std::vector<std::pair<std::size_t, What>> kept;
+  Records kept;
   Engine<R> engine;
 
-  Runner(const Builder& builder, const std::string& form, bool signed_input, bool whole,
-         const std::vector<std::pair<std::size_t, std::string>>& records)
+  Runner(const Builder& builder, InputForm form, bool signed_input, bool whole, Records records)
       : graph(builder.graph),
-        kept(names(records)),
-        engine(graph,
-               form == "constant"   ? InputForm::constant
-               : form == "sequence" ? InputForm::sequence
-                                    : InputForm::spikes,
-               signed_input, whole, kept) {}
+        kept(std::move(records)),
+        engine(graph, form, signed_input, whole, kept) {}
 
-  static std::vector<std::pair<std::size_t, What>> names(
-      const std::vector<std::pair<std::size_t, std::string>>& records) {
-    std::vector<std::pair<std::size_t, What>> out;
-    for (const auto& [node, what] : records) {
-      out.emplace_back(node, what_of(what));
-    }
-    return out;
-  }
-
-  // Returns how many pictures were run, the arrays of the records and [nodes, 3] counts.
+  // Returns the number of samples done, the arrays of the records and counts [nodes, 3].
   py::tuple run(const py::array& input, std::size_t count, std::size_t steps, std::size_t delay,
                 int threads, const py::object& keep_going) const {
     Batch<R> batch;
@@ -132,96 +114,151 @@ struct Runner {
 };
 
 template <class R>
-void bind_runner(py::module_& m, const char* name) {
-  py::class_<Runner<R>>(m, name)
-      .def(py::init<const Builder&, const std::string&, bool, bool,
-                    const std::vector<std::pair<std::size_t, std::string>>&>())
-      .def("run", &Runner<R>::run);
+void bind_runner(py::module_& m, const char* name, const char* doc) {
+  py::class_<Runner<R>>(m, name, doc)
+      .def(py::init<const Builder&, InputForm, bool, bool, typename Runner<R>::Records>(),
+           py::arg("graph"), py::arg("form"), py::arg("signed_input"), py::arg("whole"),
+           py::arg("records"),
+           "An engine that records the given quantities of nodes. signed_input: input spikes may "
+           "be -1. whole: weights between spiking layers are rounded to 16 bits.")
+      .def("run", &Runner<R>::run, py::arg("x"), py::arg("count"), py::arg("steps"),
+           py::arg("delay"), py::arg("threads"), py::arg("keep_going"),
+           "Run `count` samples for `steps` steps; means leave out the first `delay` steps. "
+           "`keep_going(done)` is called now and then and may stop the run. Returns the number of "
+           "samples done, the records, and spikes, additions and products of each node.");
 }
 
 }  // namespace
 
 void bind_engine(py::module_& m) {
-  using Shape = std::array<std::size_t, 3>;
-  py::class_<Builder>(m, "LayerGraph")
-      .def(py::init<>())
-      .def("input", [](Builder& b, const Shape& shape,
-                       double amplitude) { return b.add({Input{amplitude}, {}, extent(shape)}); })
-      .def("conv",
-           [](Builder& b, std::size_t from, const Shape& shape, const Doubles& weight,
-              const Doubles& bias, std::array<std::size_t, 2> stride,
-              std::array<std::size_t, 2> dilation, std::array<std::size_t, 2> padding,
-              std::size_t groups) {
-             Conv conv{as_vector(weight),
-                       as_vector(bias),
-                       static_cast<std::size_t>(weight.shape(2)),
-                       static_cast<std::size_t>(weight.shape(3)),
-                       stride[0],
-                       stride[1],
-                       dilation[0],
-                       dilation[1],
-                       padding[0],
-                       padding[1],
-                       groups};
-             return b.add({std::move(conv), {from}, extent(shape)});
-           })
-      .def("average",
-           [](Builder& b, std::size_t from, const Shape& shape, const std::pair<Ids, Ids>& rows,
-              const std::pair<Ids, Ids>& columns, std::vector<double> row_divisors,
-              std::vector<double> column_divisors) {
-             return b.add({AveragePool{windows(rows, std::move(row_divisors)),
-                                       windows(columns, std::move(column_divisors))},
-                           {from},
-                           extent(shape)});
-           })
-      .def("maximum",
-           [](Builder& b, std::size_t from, const Shape& shape, const std::pair<Ids, Ids>& rows,
-              const std::pair<Ids, Ids>& columns, bool of_counts) {
-             return b.add({MaxPool{windows(rows, {}), windows(columns, {}), of_counts},
-                           {from},
-                           extent(shape)});
-           })
-      .def("add", [](Builder& b, const Ids& from,
-                     const Shape& shape) { return b.add({Add{}, from, extent(shape)}); })
-      .def("concat", [](Builder& b, const Ids& from,
-                        const Shape& shape) { return b.add({Concat{}, from, extent(shape)}); })
-      .def("upsample",
-           [](Builder& b, std::size_t from, const Shape& shape, std::array<std::size_t, 2> factor) {
-             return b.add({Upsample{factor[0], factor[1]}, {from}, extent(shape)});
-           })
-      .def("affine",
-           [](Builder& b, std::size_t from, const Shape& shape, const Doubles& scale,
-              const Doubles& shift) {
-             return b.add({Affine{as_vector(scale), as_vector(shift)}, {from}, extent(shape)});
-           })
-      .def("flatten", [](Builder& b, std::size_t from,
-                         const Shape& shape) { return b.add({Flatten{}, {from}, extent(shape)}); })
-      .def("relu",
-           [](Builder& b, std::size_t from, const Shape& shape, const Doubles& upper, int levels) {
-             return b.add({Relu{as_vector(upper), levels}, {from}, extent(shape)});
-           })
-      .def("neuron",
-           [](Builder& b, std::size_t from, const Shape& shape, const Doubles& threshold,
-              const Doubles& v_init, const Doubles& amplitude, bool hard, double v_reset,
-              double decay, double gain, bool is_signed, bool differential, int levels,
-              const Doubles& pace, const Doubles& limit) {
-             Neuron neuron{as_vector(threshold),
-                           as_vector(v_init),
-                           as_vector(amplitude),
-                           hard,
-                           v_reset,
-                           decay,
-                           gain,
-                           is_signed,
-                           differential,
-                           levels,
-                           as_vector(pace),
-                           as_vector(limit)};
-             return b.add({std::move(neuron), {from}, extent(shape)});
-           })
-      .def("__len__", [](const Builder& b) { return b.graph.size(); })
-      .def("dense_operations",
-           [](const Builder& b, std::size_t node) { return dense_operations(b.graph, node); });
-  bind_runner<float>(m, "LayerEngine32");
-  bind_runner<double>(m, "LayerEngine64");
+  py::class_<Builder>(m, "LayerGraph",
+                      "The graph of a layered network, built node by node in the order of data "
+                      "flow. Each method adds a node and returns its number.")
+      .def(py::init<>(), "An empty graph.")
+      .def(
+          "input",
+          [](Builder& b, const Shape& shape, double amplitude) {
+            return b.add({Input{amplitude}, {}, extent(shape)});
+          },
+          py::arg("shape"), py::arg("amplitude"), "The input; a spike counts `amplitude`.")
+      .def(
+          "conv",
+          [](Builder& b, std::size_t source, const Shape& shape, const Doubles& weight,
+             const Doubles& bias, Two stride, Two dilation, Two padding, std::size_t groups) {
+            Conv conv{as_vector(weight),
+                      as_vector(bias),
+                      static_cast<std::size_t>(weight.shape(2)),
+                      static_cast<std::size_t>(weight.shape(3)),
+                      stride[0],
+                      stride[1],
+                      dilation[0],
+                      dilation[1],
+                      padding[0],
+                      padding[1],
+                      groups};
+            return b.add({std::move(conv), {source}, extent(shape)});
+          },
+          py::arg("source"), py::arg("shape"), py::arg("weight"), py::arg("bias"),
+          py::arg("stride"), py::arg("dilation"), py::arg("padding"), py::arg("groups"),
+          "A convolution with padding (top, left); `bias` may be empty. A linear layer is one "
+          "whose kernel covers its input.")
+      .def(
+          "average",
+          [](Builder& b, std::size_t source, const Shape& shape, const std::pair<Ids, Ids>& rows,
+             const std::pair<Ids, Ids>& columns, std::vector<double> row_divisors,
+             std::vector<double> column_divisors) {
+            return b.add({AveragePool{windows(rows, std::move(row_divisors)),
+                                      windows(columns, std::move(column_divisors))},
+                          {source},
+                          extent(shape)});
+          },
+          py::arg("source"), py::arg("shape"), py::arg("rows"), py::arg("columns"),
+          py::arg("row_divisors"), py::arg("column_divisors"),
+          "Average pooling over windows (begins, ends) of rows and columns.")
+      .def(
+          "maximum",
+          [](Builder& b, std::size_t source, const Shape& shape, const std::pair<Ids, Ids>& rows,
+             const std::pair<Ids, Ids>& columns, bool of_counts) {
+            return b.add({MaxPool{windows(rows, {}), windows(columns, {}), of_counts},
+                          {source},
+                          extent(shape)});
+          },
+          py::arg("source"), py::arg("shape"), py::arg("rows"), py::arg("columns"),
+          py::arg("of_counts"),
+          "Max pooling of each step, or of what arrived so far (`of_counts`).")
+      .def(
+          "add",
+          [](Builder& b, const Ids& sources, const Shape& shape) {
+            return b.add({Add{}, sources, extent(shape)});
+          },
+          py::arg("sources"), py::arg("shape"), "The sum of several nodes.")
+      .def(
+          "concat",
+          [](Builder& b, const Ids& sources, const Shape& shape) {
+            return b.add({Concat{}, sources, extent(shape)});
+          },
+          py::arg("sources"), py::arg("shape"), "The channels of several nodes, concatenated.")
+      .def(
+          "upsample",
+          [](Builder& b, std::size_t source, const Shape& shape, Two factor) {
+            return b.add({Upsample{factor[0], factor[1]}, {source}, extent(shape)});
+          },
+          py::arg("source"), py::arg("shape"), py::arg("factor"), "Each pixel repeated.")
+      .def(
+          "affine",
+          [](Builder& b, std::size_t source, const Shape& shape, const Doubles& scale,
+             const Doubles& shift) {
+            return b.add({Affine{as_vector(scale), as_vector(shift)}, {source}, extent(shape)});
+          },
+          py::arg("source"), py::arg("shape"), py::arg("scale"), py::arg("shift"),
+          "scale x + shift, by channel.")
+      .def(
+          "flatten",
+          [](Builder& b, std::size_t source, const Shape& shape) {
+            return b.add({Flatten{}, {source}, extent(shape)});
+          },
+          py::arg("source"), py::arg("shape"), "All elements as channels of one pixel.")
+      .def(
+          "relu",
+          [](Builder& b, std::size_t source, const Shape& shape, const Doubles& upper, int levels) {
+            return b.add({Relu{as_vector(upper), levels}, {source}, extent(shape)});
+          },
+          py::arg("source"), py::arg("shape"), py::arg("upper"), py::arg("levels"),
+          "max(0, x), limited to `upper` unless that is empty, in `levels` steps unless 0.")
+      .def(
+          "neuron",
+          [](Builder& b, std::size_t source, const Shape& shape, const Doubles& threshold,
+             const Doubles& v_init, const Doubles& amplitude, bool hard, double v_reset,
+             double decay, double gain, bool is_signed, bool differential, int levels,
+             const Doubles& pace, const Doubles& limit) {
+            Neuron neuron{as_vector(threshold),
+                          as_vector(v_init),
+                          as_vector(amplitude),
+                          hard,
+                          v_reset,
+                          decay,
+                          gain,
+                          is_signed,
+                          differential,
+                          levels,
+                          as_vector(pace),
+                          as_vector(limit)};
+            return b.add({std::move(neuron), {source}, extent(shape)});
+          },
+          py::arg("source"), py::arg("shape"), py::arg("threshold"), py::arg("v_init"),
+          py::arg("amplitude"), py::arg("hard"), py::arg("v_reset"), py::arg("decay"),
+          py::arg("gain"), py::arg("is_signed"), py::arg("differential"), py::arg("levels"),
+          py::arg("pace"), py::arg("limit"),
+          "Spiking neurons: v = decay v + gain x. hard: reset to v_reset, else subtract the "
+          "threshold. pace and limit [steps, channels] of predictive neurons, else empty.")
+      .def(
+          "__len__", [](const Builder& b) { return b.graph.size(); }, "The number of nodes.")
+      .def(
+          "dense_operations",
+          [](const Builder& b, std::size_t node) { return dense_operations(b.graph, node); },
+          py::arg("node"), "Multiplications of a convolution at one step if no input is 0.");
+  bind_runner<float>(m, "LayerEngine32", "Runs a graph in single precision.");
+  bind_runner<double>(m, "LayerEngine64", "Runs a graph in double precision.");
 }
+
+}  // namespace spikelet::layers

@@ -1,16 +1,16 @@
 // The simulator, once for each precision.
 #include <pybind11/functional.h>
-#include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <memory>
 #include <optional>
 
 #include "array.hpp"
+#include "bindings.hpp"
+#include "enums.hpp"
 #include "spikelet/network/simulator.hpp"
 
-namespace py = pybind11;
-using namespace spikelet;
-
+namespace spikelet {
 namespace {
 
 Selection as_selection(std::size_t population_size,
@@ -30,21 +30,6 @@ ParameterValues as_parameters(const std::vector<Array<double>>& arrays) {
     values.push_back(as_vector(array));
   }
   return values;
-}
-
-std::optional<Plasticity> as_plasticity(const std::optional<py::dict>& d) {
-  if (!d) {
-    return {};
-  }
-  Plasticity plasticity;
-  plasticity.rule = find_plasticity((*d)["rule"].cast<std::string>());
-  for (const std::string_view name : plasticity.info().parameters) {
-    plasticity.parameters.push_back((*d)[std::string(name).c_str()].cast<double>());
-  }
-  plasticity.pairing = static_cast<Pairing>((*d)["pairing"].cast<int>());
-  plasticity.tie_potentiates = (*d)["tie_potentiates"].cast<bool>();
-  plasticity.axonal_fraction = (*d)["axonal_fraction"].cast<double>();
-  return plasticity;
 }
 
 // Calls visit(name, array) for each array of a plastic state. Lists of arrays have numbered names.
@@ -81,8 +66,8 @@ py::tuple as_tuple(SynapseTable<R>&& table) {
                         to_array(std::move(table.weight)), to_array(std::move(table.delay)));
 }
 
-// mpi4py's communicator, or what has its methods. They are compiled: no Python code runs in a
-// collective call, and so no signal handler that could leave the other processes waiting.
+// mpi4py's communicator, or an object with its methods. These are compiled: no Python code runs in
+// a collective call, and so no signal handler that could leave the other processes waiting.
 class PyCommunicator final : public Communicator {
  public:
   PyCommunicator(const py::object& comm, py::object minimum)
@@ -145,279 +130,395 @@ std::unique_ptr<Communicator> as_communicator(const py::object& comm, const py::
 }
 
 template <class R>
-void bind_simulator(py::module_& m, const char* name) {
+py::tuple as_tuple(const std::vector<Step>& stamps, const std::vector<R>& values,
+                   std::size_t columns) {
+  const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(stamps.size()),
+                                       static_cast<py::ssize_t>(columns)};
+  return py::make_tuple(to_array(std::vector<Step>(stamps)),
+                        to_array(std::vector<R>(values), shape));
+}
+
+// Signals and the progress callback are polled a few dozen times a second, at step boundaries. What
+// they raise waits until the run is over: other ranks may still be calling.
+template <class R>
+Step run_polled(Simulator<R>& s, Step steps,
+                const std::optional<std::function<void(Step)>>& progress) {
+  std::exception_ptr raised;
+  const auto poll = [&](Step step) {
+    const py::gil_scoped_acquire acquire;
+    try {
+      if (PyErr_CheckSignals() != 0) {
+        throw py::error_already_set();
+      }
+      if (progress) {
+        (*progress)(step);
+      }
+    } catch (const py::error_already_set&) {
+      raised = std::current_exception();
+    }
+    return raised != nullptr;
+  };
+  Step done = 0;
+  {
+    const py::gil_scoped_release release;
+    done = s.run(steps, poll);
+  }
+  if (raised) {
+    std::rethrow_exception(raised);
+  }
+  return done;
+}
+
+template <class R>
+py::dict plastic_state(Simulator<R>& s, std::size_t projection) {
+  auto state = s.plastic_state(projection);
+  py::dict d;
+  for_each_array(state, [&](const std::string& key, auto& values) {
+    d[key.c_str()] = to_array(std::move(values));
+  });
+  d["clock"] = state.clock;
+  d["initial"] = to_array(s.initial_weights(projection));
+  return d;
+}
+
+template <class R>
+void set_plastic_state(Simulator<R>& s, std::size_t projection, const py::dict& d) {
+  PlasticState<R> state;
+  const auto count = [&](const char* key, auto& arrays) {
+    while (d.contains(std::string(key) + "." + std::to_string(arrays.size()))) {
+      arrays.emplace_back();
+    }
+  };
+  count("synapse", state.synapse);
+  count("synapse_step", state.synapse_step);
+  count("row", state.row);
+  count("row_double", state.row_double);
+  count("row_step", state.row_step);
+  count("target", state.target);
+  const auto item = [&](const std::string& key) {
+    if (!d.contains(key)) {
+      throw py::value_error("set_plastic_state: the state needs the entry " + key);
+    }
+    return py::object(d[key.c_str()]);
+  };
+  const auto get = [&](const std::string& key, auto& to) {
+    using T = typename std::remove_reference_t<decltype(to)>::value_type;
+    to = as_vector(item(key).template cast<Array<T>>());
+  };
+  for_each_array(state, get);
+  state.clock = item("clock").template cast<Step>();
+  std::vector<R> initial;
+  get("initial", initial);
+  s.set_plastic_state(projection, state);
+  s.set_initial_weights(projection, std::move(initial));
+}
+
+template <class R>
+void bind_simulator(py::module_& m, const char* name, const char* doc) {
   using S = Simulator<R>;
+  using Elements = Array<std::uint32_t>;
+  using Parameters = std::vector<Array<double>>;
+  using MaybePlasticity = std::optional<Plasticity>;
   const py::call_guard<py::gil_scoped_release> no_gil;
-  py::class_<S>(m, name)
+  const py::arg population("population"), projection("projection"), recorder("recorder");
+  const py::arg k("k"), n("n"), values("values"), every("every"), start("start"), rates("rates");
+  py::class_<S>(m, name, doc)
       .def(py::init([](double dt, std::uint64_t seed, int threads, bool adapt,
                        const py::object& comm, const py::object& minimum) {
              return std::make_unique<S>(dt, seed, threads, adapt, as_communicator(comm, minimum));
            }),
            py::arg("dt"), py::arg("seed"), py::arg("threads"), py::arg("adapt"),
-           py::arg("comm") = py::none(), py::arg("minimum") = py::none())
-      .def("own",
-           [](const S& s, std::size_t population) {
-             const Range own = s.own(population);
-             return py::make_tuple(own.begin, own.end);
-           })
-      .def("exchange_statistics",
-           [](const S& s) {
-             const ExchangeStatistics x = s.exchange_statistics();
-             return py::make_tuple(x.exchanges, x.collectives, x.spikes, x.bytes_sent,
-                                   x.bytes_received, x.seconds);
-           })
-      .def_property_readonly("now", &S::now)
-      .def_property_readonly("busy", &S::busy)
-      .def("add_neurons",
-           [](S& s, std::size_t model, std::size_t n, const std::vector<Array<double>>& parameters,
-              bool subtract) {
-             return s.add_neurons(model, n, as_parameters(parameters), subtract);
-           })
-      .def("add_events",
-           [](S& s, std::size_t n, const Array<std::int64_t>& stamps,
-              const Array<std::uint32_t>& elements) {
-             return s.add_events(n, as_vector(stamps), as_vector(elements));
-           })
-      .def("add_poisson",
-           [](S& s, std::size_t n, const Array<double>& rates) {
-             return s.add_poisson(n, as_span(rates));
-           })
-      .def("connect",
-           [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre, std::size_t n_post,
-              const std::optional<Array<std::uint32_t>>& pre_elements,
-              const std::optional<Array<std::uint32_t>>& post_elements, const ConnectionRule& rule,
-              const ValueSpec& weight, const ValueSpec& delay, int receptor,
-              const std::optional<py::dict>& plasticity) {
-             const auto how = as_plasticity(plasticity);
-             const auto from = as_selection(n_pre, pre_elements),
-                        to = as_selection(n_post, post_elements);
-             const py::gil_scoped_release release;
-             const std::uint32_t number = s.next_projection();
-             return s.connect(pre, post,
-                              Drawing<R>(rule, from, to, pre == post, weight, delay, s.dt(),
-                                         s.seed(), number, s.threads(), s.own(post)),
-                              static_cast<Receptor>(receptor), how);
-           })
-      .def("connect_lists",
-           [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre,
-              const Array<std::uint32_t>& pre_ids, const Array<std::uint32_t>& post_ids,
-              const Array<R>& weight, const Array<std::uint16_t>& delay, int receptor,
-              const std::optional<py::dict>& plasticity, std::optional<Step> born) {
-             const auto how = as_plasticity(plasticity);
-             const py::gil_scoped_release release;
-             auto table = SynapseTable<R>::from_lists(n_pre, as_span(pre_ids), as_span(post_ids),
-                                                      as_span(weight), as_span(delay));
-             return s.connect(pre, post, std::move(table), static_cast<Receptor>(receptor), how,
-                              born);
-           })
-      .def("inject_poisson",
-           [](S& s, std::size_t population, const Array<double>& rates,
-              const Array<double>& weights, int channel) {
-             s.inject_poisson(population, as_vector(rates), as_vector(weights), channel);
-           })
-      .def("inject_current",
-           [](S& s, std::size_t population, const Array<R>& values, std::size_t columns,
-              Step start) { s.inject_current(population, as_vector(values), columns, start); })
-      .def("inject_noise",
-           [](S& s, std::size_t population, const Array<double>& mean, const Array<double>& std,
-              Step every, Step start) {
-             s.inject_noise(population, as_vector(mean), as_vector(std), every, start);
-           })
-      .def("set_parameters",
-           [](S& s, std::size_t population, const std::vector<Array<double>>& parameters,
-              bool subtract) {
-             s.neurons(population).set_parameters(as_parameters(parameters), subtract);
-           })
-      .def("state", [](S& s, std::size_t population,
-                       std::size_t k) { return to_array(s.neurons(population).state(k)); })
-      .def("set_state",
-           [](S& s, std::size_t population, std::size_t k, const Array<R>& values) {
-             s.neurons(population).set_state(k, as_vector(values));
-           })
-      .def("has_run", &S::has_run)
-      .def("raw_state", [](S& s, std::size_t population,
-                           std::size_t k) { return to_array(s.neurons(population).raw_state(k)); })
-      .def("set_raw_state",
-           [](S& s, std::size_t population, std::size_t k, const Array<R>& values) {
-             s.neurons(population).set_raw_state(k, as_vector(values));
-           })
-      .def("initial_state", [](S& s, std::size_t population,
-                               std::size_t k) { return to_array(s.initial_state(population, k)); })
-      .def("set_initial_state",
-           [](S& s, std::size_t population, std::size_t k, const Array<R>& values) {
-             s.set_initial_state(population, k, as_vector(values));
-           })
-      .def("held",
-           [](S& s, std::size_t population) {
-             return to_array(s.neurons(population).held(s.now()));
-           })
-      .def("set_held",
-           [](S& s, std::size_t population, const Array<std::int32_t>& steps) {
-             s.neurons(population).set_held(as_vector(steps), s.now());
-           })
-      .def("set_events",
-           [](S& s, std::size_t population, const Array<std::int64_t>& stamps,
-              const Array<std::uint32_t>& elements) {
-             s.set_events(population, as_vector(stamps), as_vector(elements));
-           })
-      .def("set_rates", [](S& s, std::size_t population,
-                           const Array<double>& rates) { s.set_rates(population, as_span(rates)); })
-      .def("projection_size", &S::projection_size)
-      .def("projection_total", &S::projection_total, no_gil)
-      .def("synapses", [](S& s, std::size_t k) { return as_tuple(s.synapses(k)); })
-      .def("weights", [](S& s, std::size_t k) { return to_array(s.weights(k)); })
-      .def("set_weights",
-           [](S& s, std::size_t k, const Array<R>& values) { s.set_weights(k, as_span(values)); })
-      .def("describe_storage", &S::describe_storage)
-      .def("synapse_bytes", &S::synapse_bytes)
-      .def("record_spikes",
-           [](S& s, std::size_t population, const Array<bool>& wanted) {
-             return s.record_spikes(
-                 population, std::vector<bool>(wanted.data(), wanted.data() + wanted.size()));
-           })
-      .def("record_state",
-           [](S& s, std::size_t population, std::size_t state, const Array<std::uint32_t>& elements,
-              Step every) { return s.record_state(population, state, as_vector(elements), every); })
-      .def("record_weights", &S::record_weights)
-      .def("recorded_spikes",
-           [](S& s, std::size_t k) {
-             const auto log = s.spike_recorder(k).share();
-             return py::make_tuple(view_of(log, log->stamps), view_of(log, log->elements));
-           })
-      .def("recorded_states",
-           [](S& s, std::size_t k) {
-             const auto& r = s.state_recorder(k);
-             const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(r.stamps.size()),
-                                                  static_cast<py::ssize_t>(r.elements.size())};
-             return py::make_tuple(to_array(std::vector<Step>(r.stamps)),
-                                   to_array(std::vector<R>(r.values), shape));
-           })
-      .def("recorded_weights",
-           [](S& s, std::size_t k) {
-             const auto& r = s.weight_recorder(k);
-             const std::vector<py::ssize_t> shape{
-                 static_cast<py::ssize_t>(r.stamps.size()),
-                 static_cast<py::ssize_t>(s.projection_size(r.projection))};
-             return py::make_tuple(to_array(std::vector<Step>(r.stamps)),
-                                   to_array(std::vector<R>(r.values), shape));
-           })
-      .def("clear_recorder",
-           [](S& s, const std::string& kind, std::size_t k) {
-             if (kind == "spikes") {
-               s.spike_recorder(k).clear();
-             } else if (kind == "state") {
-               s.state_recorder(k).clear();
-             } else {
-               s.weight_recorder(k).clear();
-             }
-           })
-      .def("recorded_count",
-           [](S& s, const std::string& kind, std::size_t k) {
-             return kind == "spikes"  ? s.spike_recorder(k).size()
-                    : kind == "state" ? s.state_recorder(k).stamps.size()
-                                      : s.weight_recorder(k).stamps.size();
-           })
-      .def("prepare", &S::prepare, no_gil)
-      .def("run",
-           [](S& s, Step steps, const std::optional<std::function<void(Step)>>& progress) {
-             // Ctrl-C and the progress callback are looked after a few dozen times a second, at a
-             // step's end. What they raise waits until the run is over: there may be Python calls
-             // before, to other ranks.
-             std::exception_ptr raised;
-             const auto poll = [&](Step step) {
-               const py::gil_scoped_acquire acquire;
-               try {
-                 if (PyErr_CheckSignals() != 0) {
-                   throw py::error_already_set();
-                 }
-                 if (progress) {
-                   (*progress)(step);
-                 }
-               } catch (const py::error_already_set&) {
-                 raised = std::current_exception();
-               }
-               return raised != nullptr;
-             };
-             Step done = 0;
-             {
-               const py::gil_scoped_release release;
-               done = s.run(steps, poll);
-             }
-             if (raised) {
-               std::rethrow_exception(raised);
-             }
-             return done;
-           })
-      .def("reset", &S::reset)
-      .def("normalise", &S::normalise, no_gil)
-      .def("regulate",
-           [](S& s, std::size_t projection, Step every, const py::dict& d) {
-             const auto value = [&](const char* key, double otherwise) {
-               return d.contains(key) ? d[key].template cast<double>() : otherwise;
-             };
-             const bool normalise = d["kind"].template cast<std::string>() == "normalise";
-             s.regulate({normalise ? Regulation::Kind::normalise : Regulation::Kind::scale,
-                         projection, every, value("total", 1), value("rate", 1),
-                         value("strength", 0)});
-           })
-      .def("set_amplitudes",
-           [](S& s, std::size_t k, const py::dict& plasticity) {
-             s.set_amplitudes(k, as_plasticity(plasticity)->parameters);
-           })
-      .def("set_reward", &S::set_reward)
-      .def("reward", &S::reward)
-      .def("plastic_state",
-           [](S& s, std::size_t k) {
-             auto state = s.plastic_state(k);
-             py::dict d;
-             for_each_array(state, [&](const std::string& key, auto& values) {
-               d[key.c_str()] = to_array(std::move(values));
-             });
-             d["clock"] = state.clock;
-             d["initial"] = to_array(s.initial_weights(k));
-             return d;
-           })
-      .def("set_plastic_state",
-           [](S& s, std::size_t k, const py::dict& d) {
-             PlasticState<R> state;
-             const auto count = [&](const char* key, auto& arrays) {
-               while (d.contains(std::string(key) + "." + std::to_string(arrays.size()))) {
-                 arrays.emplace_back();
-               }
-             };
-             count("synapse", state.synapse);
-             count("synapse_step", state.synapse_step);
-             count("row", state.row);
-             count("row_double", state.row_double);
-             count("row_step", state.row_step);
-             count("target", state.target);
-             const auto get = [&](const std::string& key, auto& to) {
-               using T = typename std::remove_reference_t<decltype(to)>::value_type;
-               to = as_vector(d[key.c_str()].template cast<Array<T>>());
-             };
-             for_each_array(state, get);
-             state.clock = d["clock"].template cast<Step>();
-             std::vector<R> initial;
-             get("initial", initial);
-             s.set_plastic_state(k, state);
-             s.set_initial_weights(k, std::move(initial));
-           })
-      .def("born", &S::born)
-      .def("in_flight",
-           [](S& s) {
-             auto spikes = s.in_flight();
-             return py::make_tuple(to_array(std::move(spikes.stamps)),
-                                   to_array(std::move(spikes.gids)));
-           })
-      .def("set_clock",
-           [](S& s, Step now, const Array<std::int64_t>& stamps, const Array<std::uint32_t>& gids) {
-             s.set_clock(now, {as_vector(stamps), as_vector(gids)});
-           });
+           py::arg("comm") = py::none(), py::arg("minimum") = py::none(),
+           "An empty network. adapt: use fewer threads where more would not help. comm, minimum: "
+           "mpi4py's communicator and its operation MIN, where processes share the network.")
+      .def(
+          "own",
+          [](const S& s, std::size_t of) {
+            const Range own = s.own(of);
+            return py::make_tuple(own.begin, own.end);
+          },
+          population, "The elements [begin, end) that this process owns.")
+      .def(
+          "exchange_statistics",
+          [](const S& s) {
+            const ExchangeStatistics x = s.exchange_statistics();
+            return py::make_tuple(x.exchanges, x.collectives, x.spikes, x.bytes_sent,
+                                  x.bytes_received, x.seconds);
+          },
+          "Spike exchanges between processes so far: exchanges, collective calls, spikes, bytes "
+          "sent, bytes received, seconds.")
+      .def_property_readonly("now", &S::now, "The present step.")
+      .def_property_readonly("busy", &S::busy, "Whether a run is going on.")
+      .def(
+          "add_neurons",
+          [](S& s, std::size_t model, std::size_t size, const Parameters& parameters,
+             bool subtract) {
+            return s.add_neurons(model, size, as_parameters(parameters), subtract);
+          },
+          py::arg("model"), n, py::arg("parameters"), py::arg("subtract"),
+          "Add a population of neurons of a model, by its place in `neuron_models`; return its "
+          "number. subtract: a spike subtracts the threshold.")
+      .def(
+          "add_events",
+          [](S& s, std::size_t size, const Array<std::int64_t>& stamps, const Elements& elements) {
+            return s.add_events(size, as_vector(stamps), as_vector(elements));
+          },
+          n, py::arg("stamps"), py::arg("elements"),
+          "Add a population that spikes as listed; return its number.")
+      .def(
+          "add_poisson",
+          [](S& s, std::size_t size, const Array<double>& hz) {
+            return s.add_poisson(size, as_span(hz));
+          },
+          n, rates, "Add a population of Poisson sources; return its number.")
+      .def(
+          "connect",
+          [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre, std::size_t n_post,
+             const std::optional<Elements>& pre_elements,
+             const std::optional<Elements>& post_elements, const ConnectionRule& rule,
+             const ValueSpec& weight, const ValueSpec& delay, Receptor receptor,
+             const MaybePlasticity& plasticity) {
+            const auto from = as_selection(n_pre, pre_elements),
+                       to = as_selection(n_post, post_elements);
+            const py::gil_scoped_release release;
+            const std::uint32_t number = s.next_projection();
+            return s.connect(pre, post,
+                             Drawing<R>(rule, from, to, pre == post, weight, delay, s.dt(),
+                                        s.seed(), number, s.threads(), s.own(post)),
+                             receptor, plasticity);
+          },
+          py::arg("pre"), py::arg("post"), py::arg("n_pre"), py::arg("n_post"),
+          py::arg("pre_elements"), py::arg("post_elements"), py::arg("rule"), py::arg("weight"),
+          py::arg("delay"), py::arg("receptor"), py::arg("plasticity"),
+          "Connect two populations, or elements of them, by a rule; return the number of the "
+          "projection.")
+      .def(
+          "connect_lists",
+          [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre, const Elements& pre_ids,
+             const Elements& post_ids, const Array<R>& weight, const Array<std::uint16_t>& delay,
+             Receptor receptor, const MaybePlasticity& plasticity, std::optional<Step> born) {
+            const py::gil_scoped_release release;
+            auto table = SynapseTable<R>::from_lists(n_pre, as_span(pre_ids), as_span(post_ids),
+                                                     as_span(weight), as_span(delay));
+            return s.connect(pre, post, std::move(table), receptor, plasticity, born);
+          },
+          py::arg("pre"), py::arg("post"), py::arg("n_pre"), py::arg("pre_ids"),
+          py::arg("post_ids"), py::arg("weight"), py::arg("delay"), py::arg("receptor"),
+          py::arg("plasticity"), py::arg("born"),
+          "Connect two populations by lists; return the number of the projection. Spikes up to "
+          "step `born` do not use it.")
+      .def(
+          "inject_poisson",
+          [](S& s, std::size_t into, const Array<double>& hz, const Array<double>& weights,
+             int channel) { s.inject_poisson(into, as_vector(hz), as_vector(weights), channel); },
+          population, rates, py::arg("weights"), py::arg("channel"),
+          "Give each neuron a Poisson train of events of its own.")
+      .def(
+          "inject_current",
+          [](S& s, std::size_t into, const Array<R>& pa, std::size_t columns, Step from) {
+            s.inject_current(into, as_vector(pa), columns, from);
+          },
+          population, values, py::arg("columns"), start,
+          "Inject currents [steps, columns], flat, from step `start` on; 1 column: one for all.")
+      .def(
+          "inject_noise",
+          [](S& s, std::size_t into, const Array<double>& mean, const Array<double>& std,
+             Step interval,
+             Step from) { s.inject_noise(into, as_vector(mean), as_vector(std), interval, from); },
+          population, py::arg("mean"), py::arg("std"), every, start,
+          "Inject a normally distributed current, drawn anew every `every` steps.")
+      .def(
+          "set_parameters",
+          [](S& s, std::size_t of, const Parameters& parameters, bool subtract) {
+            s.neurons(of).set_parameters(as_parameters(parameters), subtract);
+          },
+          population, py::arg("parameters"), py::arg("subtract"),
+          "Set the parameters of a population; states stay.")
+      .def(
+          "state",
+          [](S& s, std::size_t of, std::size_t state) {
+            return to_array(s.neurons(of).state(state));
+          },
+          population, k, "State k of the neurons; potentials are absolute.")
+      .def(
+          "set_state",
+          [](S& s, std::size_t of, std::size_t state, const Array<R>& to) {
+            s.neurons(of).set_state(state, as_vector(to));
+          },
+          population, k, values, "Set state k of the neurons.")
+      .def("has_run", &S::has_run, population, "Whether the population has left its first step.")
+      .def(
+          "raw_state",
+          [](S& s, std::size_t of, std::size_t state) {
+            return to_array(s.neurons(of).raw_state(state));
+          },
+          population, k, "State k as stored, for an exact copy.")
+      .def(
+          "set_raw_state",
+          [](S& s, std::size_t of, std::size_t state, const Array<R>& to) {
+            s.neurons(of).set_raw_state(state, as_vector(to));
+          },
+          population, k, values, "Set state k as stored.")
+      .def(
+          "initial_state",
+          [](S& s, std::size_t of, std::size_t state) {
+            return to_array(s.initial_state(of, state));
+          },
+          population, k, "State k at step 0, to which `reset` returns.")
+      .def(
+          "set_initial_state",
+          [](S& s, std::size_t of, std::size_t state, const Array<R>& to) {
+            s.set_initial_state(of, state, as_vector(to));
+          },
+          population, k, values, "Set state k at step 0.")
+      .def(
+          "held", [](S& s, std::size_t of) { return to_array(s.neurons(of).held(s.now())); },
+          population, "For how many more steps each neuron is refractory.")
+      .def(
+          "set_held",
+          [](S& s, std::size_t of, const Array<std::int32_t>& steps) {
+            s.neurons(of).set_held(as_vector(steps), s.now());
+          },
+          population, py::arg("steps"), "Set for how many more steps each neuron is refractory.")
+      .def(
+          "set_events",
+          [](S& s, std::size_t of, const Array<std::int64_t>& stamps, const Elements& elements) {
+            s.set_events(of, as_vector(stamps), as_vector(elements));
+          },
+          population, py::arg("stamps"), py::arg("elements"),
+          "Replace the list of spikes of a source.")
+      .def(
+          "set_rates",
+          [](S& s, std::size_t of, const Array<double>& hz) { s.set_rates(of, as_span(hz)); },
+          population, rates, "Set the rates of Poisson sources [Hz].")
+      .def("projection_size", &S::projection_size, projection,
+           "The number of synapses of a projection in this process.")
+      .def("projection_total", &S::projection_total, projection, no_gil,
+           "The number of synapses of a projection in all processes.")
+      .def(
+          "synapses", [](S& s, std::size_t of) { return as_tuple(s.synapses(of)); }, projection,
+          "Rows (begins by source), targets, weights and delays [steps].")
+      .def(
+          "weights", [](S& s, std::size_t of) { return to_array(s.weights(of)); }, projection,
+          "Weights as of now.")
+      .def(
+          "set_weights",
+          [](S& s, std::size_t of, const Array<R>& to) { s.set_weights(of, as_span(to)); },
+          projection, values, "Set the weights.")
+      .def("describe_storage", &S::describe_storage, projection, "How the synapses are stored.")
+      .def("synapse_bytes", &S::synapse_bytes, "Bytes of all synapses.")
+      .def(
+          "record_spikes",
+          [](S& s, std::size_t of, const Array<bool>& wanted) {
+            return s.record_spikes(of,
+                                   std::vector<bool>(wanted.data(), wanted.data() + wanted.size()));
+          },
+          population, py::arg("wanted"),
+          "Record the spikes of the wanted elements; return the number of the recorder.")
+      .def(
+          "record_state",
+          [](S& s, std::size_t of, std::size_t state, const Elements& elements, Step interval) {
+            return s.record_state(of, state, as_vector(elements), interval);
+          },
+          population, py::arg("state"), py::arg("elements"), every,
+          "Record a state every `every` steps; return the number of the recorder.")
+      .def("record_weights", &S::record_weights, projection, every,
+           "Record weights every `every` steps; return the number of the recorder.")
+      .def(
+          "recorded_spikes",
+          [](S& s, std::size_t number) {
+            const auto log = s.spike_recorder(number).share();
+            return py::make_tuple(view_of(log, log->stamps), view_of(log, log->elements));
+          },
+          recorder, "Recorded spikes: stamps and elements.")
+      .def(
+          "recorded_states",
+          [](S& s, std::size_t number) {
+            const auto& r = s.state_recorder(number);
+            return as_tuple(r.stamps, r.values, r.elements.size());
+          },
+          recorder, "Recorded states: stamps and values [stamps, elements].")
+      .def(
+          "recorded_weights",
+          [](S& s, std::size_t number) {
+            const auto& r = s.weight_recorder(number);
+            return as_tuple(r.stamps, r.values, s.projection_size(r.projection));
+          },
+          recorder, "Recorded weights: stamps and values [stamps, synapses].")
+      .def(
+          "clear_recorder",
+          [](S& s, RecorderKind kind, std::size_t number) {
+            if (kind == RecorderKind::spikes) {
+              s.spike_recorder(number).clear();
+            } else if (kind == RecorderKind::state) {
+              s.state_recorder(number).clear();
+            } else {
+              s.weight_recorder(number).clear();
+            }
+          },
+          py::arg("kind"), recorder, "Forget what a recorder holds.")
+      .def(
+          "recorded_count",
+          [](S& s, RecorderKind kind, std::size_t number) {
+            return kind == RecorderKind::spikes  ? s.spike_recorder(number).size()
+                   : kind == RecorderKind::state ? s.state_recorder(number).stamps.size()
+                                                 : s.weight_recorder(number).stamps.size();
+          },
+          py::arg("kind"), recorder, "The number of stamps that a recorder holds.")
+      .def("prepare", &S::prepare, no_gil, "Lay out the network; `run` does so when needed.")
+      .def("run", &run_polled<R>, py::arg("steps"), py::arg("progress"),
+           "Advance by `steps`, calling progress(step) now and then; return the steps done.")
+      .def("reset", &S::reset, py::arg("keep_weights"), py::arg("at"),
+           "Return to the initial states, at step `at`; plastic weights are kept as they are now, "
+           "or become the initial ones.")
+      .def("normalise", &S::normalise, projection, py::arg("total"), no_gil,
+           "Scale each target's weights to the sum `total`, now.")
+      .def(
+          "regulate",
+          [](S& s, std::size_t of, Step interval, Regulation how) {
+            how.projection = of;
+            how.every = interval;
+            s.regulate(how);
+          },
+          projection, every, py::arg("how"), "Regulate weights every `every` steps.")
+      .def(
+          "set_amplitudes",
+          [](S& s, std::size_t of, const Plasticity& plasticity) {
+            s.set_amplitudes(of, plasticity.parameters);
+          },
+          projection, py::arg("plasticity"), "Use the same rule with other amplitudes from now on.")
+      .def("set_reward", &S::set_reward, projection, py::arg("step"), py::arg("level"),
+           "Set the level of the reward from a step on.")
+      .def("reward", &S::reward, projection, "The level of the reward now.")
+      .def("plastic_state", &plastic_state<R>, projection,
+           "What an exact copy of a plastic projection needs in addition to its synapses: arrays "
+           "by name, and its clock.")
+      .def("set_plastic_state", &set_plastic_state<R>, projection, py::arg("state"),
+           "Set what `plastic_state` returned.")
+      .def("born", &S::born, projection, "The step up to which spikes do not use a projection.")
+      .def(
+          "in_flight",
+          [](S& s) {
+            auto spikes = s.in_flight();
+            return py::make_tuple(to_array(std::move(spikes.stamps)),
+                                  to_array(std::move(spikes.gids)));
+          },
+          "Spikes that may still be on their way: stamps, and elements counted through all "
+          "populations.")
+      .def(
+          "set_clock",
+          [](S& s, Step now, const Array<std::int64_t>& stamps, const Elements& gids) {
+            s.set_clock(now, {as_vector(stamps), as_vector(gids)});
+          },
+          py::arg("now"), py::arg("stamps"), py::arg("gids"),
+          "Set the present step and the spikes in flight.");
 }
 
 }  // namespace
 
 void bind_network(py::module_& m) {
-  bind_simulator<float>(m, "Simulator32");
-  bind_simulator<double>(m, "Simulator64");
+  bind_simulator<float>(m, "Simulator32", "A network in single precision.");
+  bind_simulator<double>(m, "Simulator64", "A network in double precision.");
 }
+
+}  // namespace spikelet

@@ -1,63 +1,85 @@
-// Connection rules and distributions, as plain descriptions that the Python layer fills in and has
-// checked.
-#include <pybind11/native_enum.h>
-#include <pybind11/pybind11.h>
+// Plain descriptions that the Python layer fills in and checks: connection rules, distributions,
+// plasticity and regulation.
 #include <pybind11/stl.h>
 
-#include "array.hpp"
-#include "spikelet/network/connection_rules.hpp"
+#include <map>
+#include <string>
 
-namespace py = pybind11;
-using namespace spikelet;
+#include "array.hpp"
+#include "bindings.hpp"
+#include "enums.hpp"
+
+namespace spikelet {
+namespace {
+
+Plasticity make_plasticity(const std::string& rule, const std::map<std::string, double>& parameters,
+                           Pairing pairing, bool tie_potentiates, double axonal_fraction) {
+  Plasticity made{find_plasticity(rule), {}, pairing, tie_potentiates, axonal_fraction};
+  for (const std::string_view name : made.info().parameters) {
+    const auto found = parameters.find(std::string(name));
+    if (found == parameters.end()) {
+      throw py::value_error("Plasticity: rule " + rule + " needs the parameter " +
+                            std::string(name));
+    }
+    made.parameters.push_back(found->second);
+  }
+  return made;
+}
+
+}  // namespace
 
 void bind_rules(py::module_& m) {
-  py::native_enum<ConnectionRule::Kind>(m, "RuleKind", "enum.Enum")
-      .value("all_to_all", ConnectionRule::Kind::all_to_all)
-      .value("one_to_one", ConnectionRule::Kind::one_to_one)
-      .value("fixed_probability", ConnectionRule::Kind::fixed_probability)
-      .value("fixed_indegree", ConnectionRule::Kind::fixed_indegree)
-      .value("fixed_outdegree", ConnectionRule::Kind::fixed_outdegree)
-      .value("fixed_total_number", ConnectionRule::Kind::fixed_total_number)
-      .finalize();
-  py::native_enum<ValueSpec::Kind>(m, "ValueKind", "enum.Enum")
-      .value("values", ValueSpec::Kind::values)
-      .value("normal", ValueSpec::Kind::normal)
-      .value("lognormal", ValueSpec::Kind::lognormal)
-      .value("uniform", ValueSpec::Kind::uniform)
-      .value("exponential", ValueSpec::Kind::exponential)
-      .finalize();
-  py::native_enum<ValueSpec::Limit>(m, "ValueLimit", "enum.Enum")
-      .value("none", ValueSpec::Limit::none)
-      .value("clip", ValueSpec::Limit::clip)
-      .value("redraw", ValueSpec::Limit::redraw)
-      .finalize();
-  py::class_<ConnectionRule>(m, "Rule").def(
-      py::init([](ConnectionRule::Kind kind, double p, std::uint64_t number, bool self_connections,
-                  bool multapses) {
-        return ConnectionRule{kind, p, number, self_connections, multapses};
-      }),
-      py::arg("kind"), py::arg("p"), py::arg("number"), py::arg("self_connections"),
-      py::arg("multapses"));
-  py::class_<ValueSpec>(m, "ValueSpec")
+  py::class_<ConnectionRule>(m, "ConnectionRule", "A connection rule.")
+      .def(py::init([](ConnectionRule::Kind kind, double p, std::uint64_t number,
+                       bool self_connections, bool multapses) {
+             return ConnectionRule{kind, p, number, self_connections, multapses};
+           }),
+           py::arg("kind"), py::arg("p"), py::arg("number"), py::arg("self_connections"),
+           py::arg("multapses"),
+           "A rule with probability p, or the number of synapses for each source, each target or "
+           "in total.");
+  py::class_<ValueSpec>(m, "ValueSpec", "Where the values of weights or delays come from.")
       .def(py::init([](const Array<double>& values) {
              ValueSpec spec;
              spec.values = as_vector(values);
              return spec;
            }),
-           py::arg("values"))
+           py::arg("values"), "Given values: one for all synapses, or one for each.")
       .def(py::init([](ValueSpec::Kind kind, double a, double b, ValueSpec::Limit limit, double low,
                        double high) { return ValueSpec{kind, {0.0}, a, b, limit, low, high}; }),
            py::arg("kind"), py::arg("a"), py::arg("b"), py::arg("limit"), py::arg("low"),
-           py::arg("high"));
+           py::arg("high"),
+           "A distribution with parameters a and b: normal (mean, standard deviation), lognormal "
+           "(mu, sigma), uniform (low, high) or exponential (scale).");
   m.def(
       "draw_values",
-      [](const ValueSpec& spec, std::uint64_t seed, std::uint32_t object, std::uint64_t n) {
-        const Stream stream(seed, Purpose::values, object);
+      [](const ValueSpec& spec, std::uint64_t seed, std::uint32_t number, std::uint64_t n) {
+        const Stream stream(seed, Purpose::values, number);
         std::vector<double> values(n);
         for (std::uint64_t k = 0; k < n; ++k) {
           values[k] = draw_value(spec, stream, k, 0);
         }
         return to_array(std::move(values));
       },
-      py::arg("spec"), py::arg("seed"), py::arg("number"), py::arg("n"));
+      py::arg("spec"), py::arg("seed"), py::arg("number"), py::arg("n"),
+      "n values of a distribution, from the random stream of that number.");
+  py::class_<Plasticity>(m, "Plasticity", "The plasticity rule of a projection.")
+      .def(py::init(&make_plasticity), py::kw_only(), py::arg("rule"), py::arg("parameters"),
+           py::arg("pairing"), py::arg("tie_potentiates"), py::arg("axonal_fraction"),
+           "A rule by its name in the core, with all of its parameters; others are ignored.");
+  py::class_<Regulation>(m, "Regulation", "How the incoming weights of targets are regulated.")
+      .def(py::init([](Regulation::Kind kind, double total, double rate, double strength) {
+             Regulation made;
+             made.kind = kind;
+             made.total = total;
+             made.rate = rate;
+             made.strength = strength;
+             return made;
+           }),
+           py::arg("kind"), py::arg("total") = 1.0, py::arg("rate") = 1.0,
+           py::arg("strength") = 0.0,
+           "normalise: scale each target's weights to the sum `total`. scale: multiply them by "
+           "1 + strength (1 - r / rate), with the target's mean rate r [Hz].");
 }
+
+}  // namespace spikelet

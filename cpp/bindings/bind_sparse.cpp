@@ -1,8 +1,7 @@
-// Bindings of linear and convolutional layers over sparse inputs. Arrays are C-contiguous views of
-// tensors and are written in place. Arguments are checked in torch/sparse.py, with their names;
-// here once more what would be read or written past its end, as operators can be called by hand.
+// Linear and convolutional layers over sparse inputs. Arrays are C-contiguous views of tensors;
+// results are written in place. torch/sparse.py checks arguments by name; the checks here only keep
+// reads and writes within bounds, as operators can be called directly.
 #include <pybind11/numpy.h>
-#include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
 #include <array>
@@ -11,11 +10,10 @@
 #include <stdexcept>
 #include <string>
 
+#include "bindings.hpp"
 #include "spikelet/train/sparse.hpp"
 
-namespace py = pybind11;
-using namespace spikelet;
-
+namespace spikelet::train {
 namespace {
 
 template <class R>
@@ -56,9 +54,9 @@ void require_bias(const std::optional<In<R>>& bias, std::size_t outputs) {
 
 // Geometry of a convolution: groups, then stride, padding and dilation as (height, width).
 using Pair = std::array<std::size_t, 2>;
-train::ConvShape conv_shape(const py::array& x, const py::array& weight, const py::array& y,
-                            bool channels_last, std::size_t groups, Pair stride, Pair padding,
-                            Pair dilation) {
+ConvShape conv_shape(const py::array& x, const py::array& weight, const py::array& y,
+                     bool channels_last, std::size_t groups, Pair stride, Pair padding,
+                     Pair dilation) {
   const int c = channels_last ? 3 : 1;
   const int h = channels_last ? 1 : 2;
   require(x.ndim() == 4 && weight.ndim() == 4 && y.ndim() == 4,
@@ -92,46 +90,48 @@ train::ConvShape conv_shape(const py::array& x, const py::array& weight, const p
 }
 
 template <class R>
-void bind(py::module_& m) {
+void bind_sparse_of(py::module_& m) {
   m.def(
       "activity",
       [](const In<R>& x, int threads) {
-        train::Activity found;
+        Activity found;
         {
           const py::gil_scoped_release release;
-          found = train::activity(x.data(), static_cast<std::size_t>(x.size()), threads);
+          found = activity(x.data(), static_cast<std::size_t>(x.size()), threads);
         }
         return py::make_tuple(found.active, found.finite);
       },
-      py::arg("x").noconvert(), py::arg("threads"));
+      py::arg("x").noconvert(), py::arg("threads"),
+      "Return how many inputs are not 0, and whether all are finite.");
   m.def(
       "sparse_linear",
       [](const In<R>& x, const In<R>& weight, const std::optional<In<R>>& bias, Out<R>& y,
          int threads) {
         require(x.ndim() == 2 && weight.ndim() == 2, "input and weights must have 2 dimensions");
-        const train::LinearShape shape{size_of(x, 0), size_of(x, 1), size_of(weight, 0)};
+        const LinearShape shape{size_of(x, 0), size_of(x, 1), size_of(weight, 0)};
         require_shape(weight, {shape.outputs, shape.inputs});
         require_shape(y, {shape.rows, shape.outputs});
         require_bias(bias, shape.outputs);
         R* out = y.mutable_data();
         const py::gil_scoped_release release;
-        train::sparse_linear(shape, x.data(), weight.data(), data_of(bias), out, threads);
+        sparse_linear(shape, x.data(), weight.data(), data_of(bias), out, threads);
       },
       py::arg("x").noconvert(), py::arg("weight").noconvert(), py::arg("bias").noconvert(),
-      py::arg("y").noconvert(), py::arg("threads"));
+      py::arg("y").noconvert(), py::arg("threads"),
+      "Write y = x weight^T + bias; only active inputs cost work.");
   m.def(
       "sparse_linear_weight",
       [](const In<R>& x, const In<R>& grad_y, Out<R>& grad_weight, int threads) {
         require(x.ndim() == 2 && grad_y.ndim() == 2, "input and outputs must have 2 dimensions");
-        const train::LinearShape shape{size_of(x, 0), size_of(x, 1), size_of(grad_y, 1)};
+        const LinearShape shape{size_of(x, 0), size_of(x, 1), size_of(grad_y, 1)};
         require_shape(grad_y, {shape.rows, shape.outputs});
         require_shape(grad_weight, {shape.outputs, shape.inputs});
         R* out = grad_weight.mutable_data();
         const py::gil_scoped_release release;
-        train::sparse_linear_weight(shape, x.data(), grad_y.data(), out, threads);
+        sparse_linear_weight(shape, x.data(), grad_y.data(), out, threads);
       },
       py::arg("x").noconvert(), py::arg("grad_y").noconvert(), py::arg("grad_weight").noconvert(),
-      py::arg("threads"));
+      py::arg("threads"), "Write the gradient of the weights of `sparse_linear`.");
   m.def(
       "sparse_conv",
       [](const In<R>& x, const In<R>& weight, const std::optional<In<R>>& bias, Out<R>& y,
@@ -142,11 +142,12 @@ void bind(py::module_& m) {
         require_bias(bias, shape.outputs);
         R* out = y.mutable_data();
         const py::gil_scoped_release release;
-        train::sparse_conv(shape, x.data(), weight.data(), data_of(bias), out, threads);
+        sparse_conv(shape, x.data(), weight.data(), data_of(bias), out, threads);
       },
       py::arg("x").noconvert(), py::arg("weight").noconvert(), py::arg("bias").noconvert(),
       py::arg("y").noconvert(), py::arg("channels_last"), py::arg("groups"), py::arg("stride"),
-      py::arg("padding"), py::arg("dilation"), py::arg("threads"));
+      py::arg("padding"), py::arg("dilation"), py::arg("threads"),
+      "Write y [image, row, column, channel], the convolution of x; only active inputs cost work.");
   m.def(
       "sparse_conv_weight",
       [](const In<R>& x, const In<R>& grad_y, Out<R>& grad_weight, bool channels_last,
@@ -155,11 +156,12 @@ void bind(py::module_& m) {
             conv_shape(x, grad_weight, grad_y, channels_last, groups, stride, padding, dilation);
         R* out = grad_weight.mutable_data();
         const py::gil_scoped_release release;
-        train::sparse_conv_weight(shape, x.data(), grad_y.data(), out, threads);
+        sparse_conv_weight(shape, x.data(), grad_y.data(), out, threads);
       },
       py::arg("x").noconvert(), py::arg("grad_y").noconvert(), py::arg("grad_weight").noconvert(),
       py::arg("channels_last"), py::arg("groups"), py::arg("stride"), py::arg("padding"),
-      py::arg("dilation"), py::arg("threads"));
+      py::arg("dilation"), py::arg("threads"),
+      "Write the gradient of the weights of `sparse_conv`.");
   m.def(
       "column_sums",
       [](const In<R>& x, Out<R>& sums, int threads) {
@@ -167,14 +169,17 @@ void bind(py::module_& m) {
         require_shape(sums, {size_of(x, 1)});
         R* out = sums.mutable_data();
         const py::gil_scoped_release release;
-        train::column_sums(x.data(), size_of(x, 0), size_of(x, 1), out, threads);
+        column_sums(x.data(), size_of(x, 0), size_of(x, 1), out, threads);
       },
-      py::arg("x").noconvert(), py::arg("sums").noconvert(), py::arg("threads"));
+      py::arg("x").noconvert(), py::arg("sums").noconvert(), py::arg("threads"),
+      "Write the sums of x over its rows.");
 }
 
 }  // namespace
 
 void bind_sparse(py::module_& m) {
-  bind<float>(m);
-  bind<double>(m);
+  bind_sparse_of<float>(m);
+  bind_sparse_of<double>(m);
 }
+
+}  // namespace spikelet::train

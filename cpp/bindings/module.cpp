@@ -1,25 +1,18 @@
-// The private extension module: lists its parts. Users import from the package `spikelet`.
-#include <pybind11/pybind11.h>
-
-void bind_core(pybind11::module_& m);
-void bind_rules(pybind11::module_& m);
-void bind_network(pybind11::module_& m);
-void bind_coding(pybind11::module_& m);
-void bind_layers(pybind11::module_& m);
-void bind_engine(pybind11::module_& m);
-void bind_train(pybind11::module_& m);
-void bind_sparse(pybind11::module_& m);
-void bind_event_prop(pybind11::module_& m);
+// The private extension module. Users import from the package `spikelet`.
+#include "bindings.hpp"
 
 PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
+  using namespace spikelet;
+  m.doc() = "The compiled core. Private: the package checks arguments, not this module.";
   m.attr("__version__") = SPIKELET_VERSION;
+  bind_enums(m);
   bind_core(m);
   bind_rules(m);
   bind_network(m);
-  bind_coding(m);
-  bind_layers(m);
-  bind_engine(m);
-  bind_train(m);
-  bind_sparse(m);
-  bind_event_prop(m);
+  coding::bind_coding(m);
+  layers::bind_conv_stdp(m);
+  layers::bind_engine(m);
+  train::bind_neuron(m);
+  train::bind_sparse(m);
+  train::bind_event_prop(m);
 }

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "layers/levels.hpp"
+#include "layers/kernels.hpp"
 #include "spikelet/core/cpu.hpp"
 #include "spikelet/core/random.hpp"
 

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-#include "layers/levels.hpp"
+#include "layers/kernels.hpp"
 #include "layers/plan.hpp"
 #include "spikelet/core/random.hpp"
 
@@ -105,7 +105,7 @@ std::vector<C> plain(const Kernel& k, const EventConv<C>& conv, const std::vecto
     }
   };
   for (std::size_t t = 0; t < steps; ++t) {
-    if (conv.swept) {
+    if (conv.walked) {
       for (std::size_t x = 0; x < in.width; ++x) {
         for (std::size_t ky = 0; ky < c.kernel_height; ++ky) {
           for (std::size_t i = 0; i < k.in.channels; ++i) {
@@ -136,7 +136,7 @@ void check_events(const Case& given) {
   const EventConv<C> conv =
       event_conv<C, R>(k, std::span<const R>(ones), block,
                        whole ? std::span<const R>(scales) : std::span<const R>{});
-  if (whole && !conv.swept) {
+  if (whole && !conv.walked) {
     return;  // the plan keeps these in floating point
   }
   std::vector<C> weights;
@@ -161,11 +161,13 @@ void check_events(const Case& given) {
         const SpikeRows seen{rows.data(), in.row_bytes(), in.pixel_bytes(), in.width, in.channels};
         const Currents<C> to{sums.data(), given.steps, out.width, block, block};
         const C* from = conv.weights.data() + first / block * conv.block_size;
+        std::vector<std::uint64_t> packed(given.steps * conv.walk.words * in.width);
         const auto run = [&](bool add) {
-          Sweep<C> sweep = conv.sweep;
-          sweep.weights = from;
+          ColumnWalk<C> walk = conv.walk;
+          walk.weights = from;
+          walk.packed = packed.data();
           if constexpr (sizeof(C) == 2) {
-            level_table(level).layers32.sweep16(sweep, seen, 1, add, to);
+            level_table(level).layers32.walk16(walk, seen, 1, add, to);
           } else {
             const LayerKernels<C>* kernels;
             if constexpr (sizeof(C) == 4) {
@@ -173,8 +175,8 @@ void check_events(const Case& given) {
             } else {
               kernels = &level_table(level).layers64;
             }
-            if (conv.swept) {
-              kernels->sweep(sweep, seen, C{1}, add, to);
+            if (conv.walked) {
+              kernels->walk(walk, seen, C{1}, add, to);
             } else {
               Scatter<C> scatter = conv.scatter;
               scatter.weights = from;
@@ -193,7 +195,7 @@ void check_events(const Case& given) {
         };
         run(false);
         compare(C{});
-        if (conv.swept) {  // scattered ones are added one by one
+        if (conv.walked) {  // scattered ones are added one by one
           std::ranges::fill(sums, C{3});
           run(true);
           compare(C{3});

@@ -9,7 +9,7 @@
 #include "spikelet/core/random.hpp"
 #include "spikelet/train/neuron.hpp"
 #include "spikelet/train/recurrent.hpp"
-#include "train/levels.hpp"
+#include "train/kernels.hpp"
 
 using namespace spikelet;
 using namespace spikelet::train;

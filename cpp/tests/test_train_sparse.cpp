@@ -10,7 +10,7 @@
 
 #include "spikelet/core/random.hpp"
 #include "spikelet/train/sparse.hpp"
-#include "train/levels.hpp"
+#include "train/kernels.hpp"
 
 namespace {
 

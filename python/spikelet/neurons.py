@@ -95,9 +95,9 @@ class NeuronModel:
     t_ref : float or array
         Refractory period [ms].
     theta_plus : float or array
-        Growth of the adaptive threshold at each spike [mV]; 0: no adaptation.
+        Increment of the adaptive threshold at each spike [mV]; 0: no adaptation.
     tau_theta : float or array
-        Time constant of the adaptive threshold [ms]; inf: it never decays.
+        Time constant of the adaptive threshold [ms]; inf: no decay.
     reset : "zero" or "subtract"
         "zero" sets V_m to V_reset. "subtract" subtracts ``V_th + theta - V_reset``, so what lies above the
         threshold is kept: the residual membrane potential of RMP-SNN (Han, Srinivasan & Roy, CVPR 2020).
@@ -277,8 +277,8 @@ class LIFDelta(NeuronModel, nest=NestModel("iaf_psc_delta", ("V_m",))):
 
     .. math:: C_m \dot V = -\frac{C_m}{\tau_m} (V - E_L) + I_e + C_m \sum_k w_k \delta(t - t_k)
 
-    A synapse moves V_m by its weight [mV] at the end of the step, in time to trigger a spike in that step. Events
-    that meet a refractory neuron are lost. Exact integration.
+    An event changes V_m by its weight [mV] at the end of the step and can trigger a spike in that step. Events that
+    arrive at a refractory neuron are lost. Integration is exact.
 
     Parameters
     ----------
@@ -368,7 +368,7 @@ class IF(NeuronModel):
 
     .. math:: C_m \dot V = I_{syn,ex} + I_{syn,in} + I_e
 
-    The limit of `LIF` for ``tau_m -> inf``, integrated exactly. E_L is the potential it starts from.
+    The limit of `LIF` for ``tau_m -> inf``, integrated exactly. E_L is the initial potential.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from spikelet import _core
 from spikelet._util.checks import fail, numbers, require
 
 __all__ = [
@@ -20,7 +21,7 @@ __all__ = [
     "TsodyksMarkram",
 ]
 
-_PAIRINGS = ("all_to_all", "nearest_symmetric", "nearest_pre_centered", "nearest_restricted")
+_PAIRINGS = tuple(_core.Pairing.__members__)
 
 
 def _time(default: float | None, rule: str = "> 0") -> Any:
@@ -68,16 +69,20 @@ class Plasticity:
         """Smallest and largest weight."""
         return getattr(self, "w_min", -np.inf), getattr(self, "w_max", np.inf)
 
-    def to_core(self) -> dict[str, Any]:
+    def to_core(self) -> _core.Plasticity:
         """Return the core's description."""
-        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        return {
-            **values,
-            "rule": type(self).__name__,
-            "pairing": _PAIRINGS.index(self._pairing),
-            "tie_potentiates": values.get("coincidence") != "ignore",
-            "axonal_fraction": values.get("axonal_fraction", 0.0),
-        }
+        values = self._core_values()
+        return _core.Plasticity(
+            rule=values.pop("rule", type(self).__name__),
+            pairing=values.pop("pairing", self._pairing),
+            tie_potentiates=values.pop("coincidence", None) != "ignore",
+            axonal_fraction=values.get("axonal_fraction", 0.0),
+            parameters={k: v for k, v in values.items() if isinstance(v, float)},
+        )
+
+    def _core_values(self) -> dict[str, Any]:
+        """Return all fields, with the values that the core takes."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
 
 def amplitudes(rule: Plasticity | type[Plasticity]) -> frozenset[str]:
@@ -87,7 +92,7 @@ def amplitudes(rule: Plasticity | type[Plasticity]) -> frozenset[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class _SpikeTiming(Plasticity):
-    """Rules that compare the times of spikes of source and target."""
+    """Base of rules that compare spike times of source and target."""
 
     coincidence: Literal["potentiate", "ignore"] = "potentiate"
     axonal_fraction: float = _number(0.0)
@@ -114,7 +119,7 @@ class STDP(_SpikeTiming):
     Times are those at the synapse: with delay d, of which ``axonal_fraction`` is axonal and the rest dendritic,
     t_pre is the stamp of the source's spike plus the axonal part, t_post that of the target's plus the dendritic one.
     At a source's spike the posts since its last spike potentiate, then those before it depress, then the weight is
-    sent. Each change is limited to [w_min, w_max].
+    sent. Weights stay within [w_min, w_max].
 
     Parameters
     ----------
@@ -125,7 +130,7 @@ class STDP(_SpikeTiming):
     w_min, w_max : float
         Bounds; weights must lie within from the start.
     pairing : str
-        Which pairs count: "all_to_all"; "nearest_symmetric", each spike with the latest of the other side;
+        Pairs that count: "all_to_all"; "nearest_symmetric", each spike with the latest of the other side;
         "nearest_pre_centered", each source's spike with the latest before and the first after it;
         "nearest_restricted", only pairs with no other spike between.
     dependence : str
@@ -135,7 +140,7 @@ class STDP(_SpikeTiming):
     mu_plus, mu_minus : float, optional
         Exponents, where the dependence has them.
     coincidence : "potentiate" or "ignore"
-        What a pair with t_pre = t_post does: potentiate (after that spike is sent), or nothing, as in NEST.
+        Effect of a pair with t_pre = t_post: it potentiates (after that spike is sent), or is ignored, as in NEST.
     axonal_fraction : float
         Share of each delay that is axonal, in [0, 1]; rounded to steps.
 
@@ -190,19 +195,17 @@ class STDP(_SpikeTiming):
         """Least and largest weight."""
         return self.w_min, np.inf if self.dependence == "power_law" else self.w_max
 
-    def to_core(self) -> dict[str, Any]:
-        """Return the core's description."""
+    def _core_values(self) -> dict[str, Any]:
         return {
-            **super().to_core(),
+            **super()._core_values(),
             "w_max": self.bounds[1],
             "rule": f"STDP.{self.dependence}",
-            "pairing": _PAIRINGS.index(self.pairing),
         }
 
 
 @dataclass(frozen=True, kw_only=True)
 class TripletSTDP(_SpikeTiming):
-    r"""Triplets of spikes: potentiation grows with the target's rate, depression with the source's.
+    r"""Triplet STDP: potentiation grows with the rate of the target, depression with that of the source.
 
     At a target's spike :math:`\Delta w = r_1 (A_+ + A_+^{triplet} o_2)`, at a source's spike
     :math:`\Delta w = -o_1 (A_- + A_-^{triplet} r_2)`; r are traces of the source with ``tau_plus`` and
@@ -240,7 +243,7 @@ class TripletSTDP(_SpikeTiming):
 
 @dataclass(frozen=True, kw_only=True)
 class InhibitorySTDP(_SpikeTiming):
-    r"""Symmetric rule for inhibitory synapses that brings their targets to one rate.
+    r"""Symmetric STDP of inhibitory synapses, which drives their targets to one rate.
 
     A pair changes the magnitude of the weight by :math:`\eta \exp(-|\Delta t| / \tau)` whatever the order, and each
     source's spike by :math:`-\alpha \eta`; the sign of the weight stays.
@@ -252,7 +255,7 @@ class InhibitorySTDP(_SpikeTiming):
     eta : float
         Amplitude, in the unit of the weight.
     alpha : float
-        Depression; with 2 rho tau the targets tend to the rate rho.
+        Depression. With alpha = 2 rho tau, the targets tend to the rate rho.
     w_max : float
         Largest magnitude.
     coincidence, axonal_fraction
@@ -276,7 +279,7 @@ class InhibitorySTDP(_SpikeTiming):
 
 @dataclass(frozen=True, kw_only=True)
 class RewardSTDP(_SpikeTiming):
-    r"""STDP that waits for a reward: pairs mark a synapse, the reward turns the mark into weight.
+    r"""Reward-modulated STDP: spike pairs leave an eligibility trace, which reward turns into weight.
 
     .. math::
 
@@ -292,11 +295,11 @@ class RewardSTDP(_SpikeTiming):
     A_plus, A_minus : float
         Amplitudes, in units of the weight each ms of full reward.
     tau_c : float
-        Decay of the eligibility [ms].
+        Time constant of the eligibility trace [ms].
     tau_n : float, optional
-        Decay of the reward [ms]; None: it holds until it is set again.
+        Time constant of the reward [ms]; None: the reward is constant until it is set again.
     b : float
-        Reward at which nothing is learned.
+        Reward at which weights stay.
     w_min, w_max : float
         Bounds, applied at spikes and when weights are read.
     coincidence, axonal_fraction
@@ -317,14 +320,13 @@ class RewardSTDP(_SpikeTiming):
     tau_n: float | None = _time(200.0)
     b: float = _number(0.0)
 
-    def to_core(self) -> dict[str, Any]:
-        """Return the core's description."""
-        return {**super().to_core(), "tau_n": np.inf if self.tau_n is None else self.tau_n}
+    def _core_values(self) -> dict[str, Any]:
+        return {**super()._core_values(), "tau_n": np.inf if self.tau_n is None else self.tau_n}
 
 
 @dataclass(frozen=True, kw_only=True)
 class DiehlCookSTDP(_SpikeTiming):
-    r"""The rule of Diehl & Cook: potentiation needs a recent spike of the target as well.
+    r"""STDP of Diehl & Cook (2015): potentiation also needs a recent spike of the target.
 
     Each trace is set to 1 by a spike. At a source's spike :math:`\Delta w = -\eta_{pre}\, post_1`, at a target's
     spike :math:`\Delta w = \eta_{post}\, pre \cdot post_2`, with the value of post_2 before that spike.
@@ -361,19 +363,19 @@ class TsodyksMarkram(Plasticity):
     r"""Short-term depression and facilitation: a spike sends u x of its weight.
 
     A spike raises u by U (1 - u) and releases the share u x of the resources, which recover with tau_rec; between
-    spikes u decays with tau_fac. With ``tau_psc`` released resources are active for that long before they begin to
-    recover. At rest x = 1 and u = 0, so that the first spike sends U of the weight. Weights themselves stay.
+    spikes u decays with tau_fac. With ``tau_psc``, released resources first become inactive with that time constant, and
+    then recover. At rest x = 1 and u = 0, so the first spike sends U times the weight. The weights themselves stay.
 
     Parameters
     ----------
     U : float
         Share released by a spike after a long silence, in [0, 1].
     tau_rec : float
-        Recovery [ms].
+        Time constant of recovery [ms].
     tau_fac : float
-        Facilitation [ms]; 0: none.
+        Time constant of facilitation [ms]; 0: no facilitation.
     tau_psc : float, optional
-        Time for which released resources are active [ms]; None: no time.
+        Time constant with which released resources become inactive [ms]; None: immediately.
 
     Notes
     -----
@@ -385,6 +387,5 @@ class TsodyksMarkram(Plasticity):
     tau_fac: float = _time(0.0, ">= 0")
     tau_psc: float | None = _time(None)
 
-    def to_core(self) -> dict[str, Any]:
-        """Return the core's description."""
-        return {**super().to_core(), "tau_psc": self.tau_psc or 0.0}
+    def _core_values(self) -> dict[str, Any]:
+        return {**super()._core_values(), "tau_psc": self.tau_psc or 0.0}

@@ -1,29 +1,29 @@
-"""What keeps weights in balance while a network learns: done by the core at given intervals of a run."""
+"""Regulations keep weights in balance while a network learns. The core applies them at intervals of a run."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
+from spikelet import _core
 from spikelet._util.checks import number, require
 
 __all__ = ["Regulation", "SynapticScaling", "WeightNormalisation"]
 
 
 class Regulation(ABC):
-    """What both have in common."""
+    """Base of all regulations."""
 
     every: float
 
     @abstractmethod
-    def to_core(self) -> dict[str, Any]:
+    def to_core(self) -> _core.Regulation:
         """Return the core's description."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightNormalisation(Regulation):
-    """Scale each target's incoming weights to one sum.
+    """Scale the incoming weights of each target to one sum.
 
     Parameters
     ----------
@@ -41,23 +41,23 @@ class WeightNormalisation(Regulation):
         require(where, "total", number(where, "total", self.total), "> 0")
         require(where, "every", number(where, "every", self.every, "ms"), "> 0")
 
-    def to_core(self) -> dict[str, Any]:
+    def to_core(self) -> _core.Regulation:
         """Return the core's description."""
-        return {"kind": "normalise", "total": float(self.total)}
+        return _core.Regulation("normalise", total=float(self.total))
 
 
 @dataclass(frozen=True, kw_only=True)
 class SynapticScaling(Regulation):
-    """Homeostasis: multiply each target's incoming weights by 1 + strength (1 - r / rate).
+    """Homeostasis: multiply the incoming weights of each target by 1 + strength (1 - r / rate).
 
     r is the target's mean rate over the interval that ends.
 
     Parameters
     ----------
     rate : float
-        Rate to tend to [Hz], > 0.
+        Target rate [Hz], > 0.
     strength : float
-        How much of the relative error is corrected at a time.
+        Share of the relative error that each correction removes.
     every : float
         Interval [ms], a multiple of dt.
 
@@ -76,6 +76,6 @@ class SynapticScaling(Regulation):
         require(where, "strength", number(where, "strength", self.strength), "finite")
         require(where, "every", number(where, "every", self.every, "ms"), "> 0")
 
-    def to_core(self) -> dict[str, Any]:
+    def to_core(self) -> _core.Regulation:
         """Return the core's description."""
-        return {"kind": "scale", "rate": float(self.rate), "strength": float(self.strength)}
+        return _core.Regulation("scale", rate=float(self.rate), strength=float(self.strength))

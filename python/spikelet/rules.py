@@ -28,12 +28,12 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """Which pairs of two populations are connected.
+    """Base of all connection rules, which choose the connected pairs of two populations.
 
     Parameters
     ----------
     self_connections : bool
-        Whether an element may connect to itself where both populations are one.
+        Whether an element may connect to itself if pre and post are the same population.
     multapses : bool
         Whether a pair may be drawn more than once.
     """
@@ -41,30 +41,30 @@ class Rule:
     self_connections: bool = True
     multapses: bool = True
 
-    kind: ClassVar[_core.RuleKind]
+    kind: ClassVar[_core.ConnectionKind]
 
-    def to_core(self) -> _core.Rule:
+    def to_core(self) -> _core.ConnectionRule:
         """Return the core's description."""
-        return _core.Rule(self.kind, 0.0, 0, self.self_connections, self.multapses)
+        return _core.ConnectionRule(self.kind, 0.0, 0, self.self_connections, self.multapses)
 
 
 @dataclass(frozen=True)
 class AllToAll(Rule):
-    """Each element of pre with each of post."""
+    """Connect each element of pre with each element of post."""
 
-    kind = _core.RuleKind.all_to_all
+    kind = _core.ConnectionKind.all_to_all
 
 
 @dataclass(frozen=True)
 class OneToOne(Rule):
-    """Element i of pre with element i of post."""
+    """Connect element i of pre with element i of post."""
 
-    kind = _core.RuleKind.one_to_one
+    kind = _core.ConnectionKind.one_to_one
 
 
 @dataclass(frozen=True)
 class FixedProbability(Rule):
-    """Each pair with probability p, independently; no pair twice.
+    """Connect each pair independently with probability p, at most once.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class FixedProbability(Rule):
     """
 
     p: float
-    kind = _core.RuleKind.fixed_probability
+    kind = _core.ConnectionKind.fixed_probability
 
     def __post_init__(self) -> None:
         p = numbers("FixedProbability", "p", self.p)
@@ -81,9 +81,11 @@ class FixedProbability(Rule):
             fail("FixedProbability", "p", self.p, "must be one number")
         require("FixedProbability", "p", p, "in [0, 1]")
 
-    def to_core(self) -> _core.Rule:
+    def to_core(self) -> _core.ConnectionRule:
         """Return the core's description."""
-        return _core.Rule(self.kind, float(self.p), 0, self.self_connections, self.multapses)
+        return _core.ConnectionRule(
+            self.kind, float(self.p), 0, self.self_connections, self.multapses
+        )
 
 
 @dataclass(frozen=True)
@@ -93,14 +95,16 @@ class _Counted(Rule):
     def __post_init__(self) -> None:
         object.__setattr__(self, "number", integer(type(self).__name__, "number", self.number, 0))
 
-    def to_core(self) -> _core.Rule:
+    def to_core(self) -> _core.ConnectionRule:
         """Return the core's description."""
-        return _core.Rule(self.kind, 0.0, self.number, self.self_connections, self.multapses)
+        return _core.ConnectionRule(
+            self.kind, 0.0, self.number, self.self_connections, self.multapses
+        )
 
 
 @dataclass(frozen=True)
 class FixedIndegree(_Counted):
-    """The same number of synapses onto each element of post, from sources drawn uniformly.
+    """Connect each element of post with the same number of sources, drawn uniformly.
 
     Parameters
     ----------
@@ -108,12 +112,12 @@ class FixedIndegree(_Counted):
         Synapses onto each target.
     """
 
-    kind = _core.RuleKind.fixed_indegree
+    kind = _core.ConnectionKind.fixed_indegree
 
 
 @dataclass(frozen=True)
 class FixedOutdegree(_Counted):
-    """The same number of synapses from each element of pre, to targets drawn uniformly.
+    """Connect each element of pre with the same number of targets, drawn uniformly.
 
     Parameters
     ----------
@@ -121,32 +125,32 @@ class FixedOutdegree(_Counted):
         Synapses from each source.
     """
 
-    kind = _core.RuleKind.fixed_outdegree
+    kind = _core.ConnectionKind.fixed_outdegree
 
 
 @dataclass(frozen=True)
 class FixedTotalNumber(_Counted):
-    """A number of pairs drawn uniformly.
+    """Connect a given number of pairs, drawn uniformly.
 
     Parameters
     ----------
     number : int
-        Synapses in all.
+        Total number of synapses.
     """
 
-    kind = _core.RuleKind.fixed_total_number
+    kind = _core.ConnectionKind.fixed_total_number
 
 
 @dataclass(frozen=True, kw_only=True)
 class Distribution:
-    """Where a weight, a delay or a state is drawn from; counter-based, so independent of threads and order.
+    """Distribution of weights, delays or states. Draws are counter-based: they do not depend on threads or order.
 
     Parameters
     ----------
     clip : (float, float), optional
-        Limits the value.
+        Values outside are set to the nearer limit.
     redraw : (float, float), optional
-        Draws again until the value lies within.
+        Values outside are drawn again.
     """
 
     clip: tuple[float, float] | None = None
@@ -258,13 +262,13 @@ class Exponential(Distribution):
 def as_spec(
     where: str, argument: str, value: Any, unit: str, grid: tuple[int, int] | None = None
 ) -> Distribution | np.ndarray[Any, np.dtype[np.float64]]:
-    """Return a distribution as it is, and numbers as a flat array of finite ones; `grid`: [n_pre, n_post] may be given."""
+    """Return a distribution unchanged, and numbers as a flat, finite array; an array may have the shape `grid`."""
     if isinstance(value, Distribution):
         return value
     array = np.asarray(value)
     if grid is not None and array.ndim == 2:
         if array.shape != grid:
-            fail(where, argument, array.shape, f"must have the shape {grid}; its shape")
+            fail(where, argument, array.shape, f"must have the shape {grid}", got="shape")
         value = array.reshape(-1)
     flat = numbers(where, argument, value, unit)
     require(where, argument, flat, "finite")

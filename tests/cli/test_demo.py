@@ -35,7 +35,7 @@ def test_demo_learns_reports_and_draws(demo):
     assert accuracy > 0.6  # chance is 0.1
     for part in (
         "scikit-learn's digits", "the first 150 of 1438", "40 spiking neurons", "359 test digits",
-        "chance: 10 %", "images a second",
+        "chance: 10 %", "images per second",
     ):  # fmt: skip
         assert part in text
     assert picture.startswith(b"\x89PNG\r\n\x1a\n")

@@ -185,7 +185,7 @@ def test_what_does_not_fit_is_refused(write, tmp_path, capsys, old, new, text):
 
 
 def test_the_module_is_a_command():
-    command = [sys.executable, "-m", "spikelet.cli.main", "--version"]
+    command = [sys.executable, "-m", "spikelet.cli", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == f"spikelet {sl.__version__}\n"
 

@@ -92,7 +92,9 @@ def test_load_refuses_what_is_no_store(tmp_path):
     with pytest.raises(ValueError, match="must be the store of a sweep"):
         sl.load_sweep(tmp_path)
     (tmp_path / "sweep.json").write_text('{"format": "spikelet sweep 99"}')
-    with pytest.raises(ValueError, match="must have the format 'spikelet sweep 1', got 'spikelet"):
+    with pytest.raises(
+        ValueError, match="must have the format 'spikelet sweep 1', got format 'spikelet"
+    ):
         sl.load_sweep(tmp_path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from tests.support.torch_reference import simulate
 
-from spikelet.torch.cell import PARAMETERS, Cell, text_of
+from spikelet.torch.cell import PARAMETERS, Cell, Charge, packed
 from spikelet.torch.conventions import Setting
 from spikelet.torch.functional import run
 
@@ -13,9 +13,9 @@ SHAPES = {"leak": (1,), "threshold": (5,), "syn_decay": (1,), "adapt_decay": (),
 
 
 def charge_of(cell, leak):
-    if cell.charge == "decay":
+    if cell.charge == Charge.decay:
         return lambda v, x: leak * v + cell.gain * x
-    if cell.charge == "relax_input":
+    if cell.charge == Charge.relax_input:
         return lambda v, x: v + (cell.gain * x - (v - cell.rest)) / leak
     return lambda v, x: v - (v - cell.rest) / leak + cell.gain * x
 
@@ -49,7 +49,7 @@ def compare(
             .requires_grad_()
         )
     v = leaf(shape[1:], -0.3, 0.8, g)
-    ranges = {"leak": (1.5, 4.0) if cell.charge != "decay" else (0.3, 0.95), "threshold": (0.6, 1.2),
+    ranges = {"leak": (1.5, 4.0) if cell.charge != Charge.decay else (0.3, 0.95), "threshold": (0.6, 1.2),
               "syn_decay": (0.2, 0.8), "adapt_decay": (0.5, 0.9), "boost": (0.1, 0.4)}  # fmt: skip
     used = {"leak", "threshold"} | ({"syn_decay"} if cell.synapse else set())
     used |= {"adapt_decay", "boost"} if cell.adaptive else set()
@@ -66,12 +66,12 @@ def compare(
         total = (spikes * by_spikes).sum() + (v_seq * by_v).sum() + (v_last * by_last).sum()
         return torch.autograd.grad(total, leaves)
 
-    made = Setting(cell, text_of(cell), values if learned else {})
+    made = Setting(cell, packed(cell), values if learned else {})
     found = run("test", x, made, v=v, recurrent=weights, give_v_seq=True, checkpoint=checkpoint)
-    surrogate = cell.surrogate
+    surrogate = cell.surrogate.name
     expected = simulate(
         x, charge_of(cell, values["leak"]), v=v, v_threshold=values["threshold"], strict=cell.strict, surrogate=surrogate,
-        alpha=cell.alpha, reset=cell.reset, v_reset=cell.v_reset, when=cell.when, detach_reset=cell.detached,
+        alpha=cell.alpha, reset=cell.reset.name, v_reset=cell.v_reset, when=cell.when.name, detach_reset=cell.detached,
         syn_decay=values.get("syn_decay"), adapt_decay=values.get("adapt_decay"), boost=values.get("boost", 0.0),
         recurrent=weights,
     )  # fmt: skip

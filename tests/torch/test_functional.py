@@ -9,14 +9,14 @@ from tests.support.torch_cells import compare
 
 import spikelet as sl
 import spikelet.torch as st
-from spikelet.torch.cell import Cell
+from spikelet.torch.cell import Cell, Charge, Reset, When
 
-WHEN = [("same", False), ("same", True), ("next", True), ("both", False)]
+WHEN = [(When.same, False), (When.same, True), (When.next, True), (When.both, False)]
 
 
 @pytest.mark.parametrize("learned", [True, False])
-@pytest.mark.parametrize("reset", ["subtract", "value", "none"])
-@pytest.mark.parametrize("charge", ["decay", "relax_input", "relax"])
+@pytest.mark.parametrize("reset", Reset)
+@pytest.mark.parametrize("charge", Charge)
 @pytest.mark.parametrize(("when", "detached"), WHEN)
 def test_every_step_and_reset(charge, reset, when, detached, learned):
     cell = Cell(
@@ -28,10 +28,10 @@ def test_every_step_and_reset(charge, reset, when, detached, learned):
 
 @pytest.mark.parametrize("recurrent", [False, True])
 @pytest.mark.parametrize(("synapse", "adaptive"), [(True, False), (False, True), (True, True)])
-@pytest.mark.parametrize("charge", ["decay", "relax_input", "relax"])
+@pytest.mark.parametrize("charge", Charge)
 @pytest.mark.parametrize("learned", [True, False])
 def test_synapses_adaptation_and_recurrence(charge, synapse, adaptive, recurrent, learned):
-    for reset in ("subtract", "value"):
+    for reset in (Reset.subtract, Reset.value):
         cell = Cell(charge=charge, synapse=synapse, adaptive=adaptive, reset=reset, gain=0.6)
         compare(cell, learned=learned, recurrent=recurrent, features=(5,) if recurrent else (3, 5))
 
@@ -70,7 +70,7 @@ def test_constant_input_of_modules():
         assert torch.equal(module(x), expected)
 
 
-@pytest.mark.parametrize("cell", [Cell(), Cell(synapse=True, adaptive=True, reset="value")])
+@pytest.mark.parametrize("cell", [Cell(), Cell(synapse=True, adaptive=True, reset=Reset.value)])
 def test_long_runs_go_by_segments(cell):
     """More steps than fit the cache at once are run again in segments."""
     compare(cell, steps=1300, features=(2,), checkpoint=True, learned=False)

@@ -7,7 +7,7 @@ import torch
 from tests.support.torch_cells import compare
 
 import spikelet.torch as st
-from spikelet.torch.cell import Cell
+from spikelet.torch.cell import Cell, Surrogate
 
 SURROGATES = ["atan", "sigmoid", "fast_sigmoid", "triangle", "rectangle", "gaussian"]
 
@@ -16,7 +16,10 @@ SURROGATES = ["atan", "sigmoid", "fast_sigmoid", "triangle", "rectangle", "gauss
 @pytest.mark.parametrize("rich", [False, True])
 def test_surrogates(surrogate, rich):
     for alpha in (0.8, 3.0):
-        compare(Cell(surrogate=surrogate, alpha=alpha, detached=False, synapse=rich), learned=rich)
+        compare(
+            Cell(surrogate=Surrogate[surrogate], alpha=alpha, detached=False, synapse=rich),
+            learned=rich,
+        )
 
 
 def test_superspike_is_a_fast_sigmoid():

@@ -1,8 +1,10 @@
-// Everything that a level file needs from elsewhere, included before its target pragma so that it
-// stays baseline code.
+// First in every kernels.cpp: what kernels need from elsewhere. Included before the target pragma,
+// so that it stays baseline code and may be shared with the rest of the program.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <string_view>
@@ -12,6 +14,7 @@
 #include <immintrin.h>
 #endif
 
+#include "core/levels.hpp"
 #include "spikelet/core/kernels.hpp"
 #include "spikelet/core/line.hpp"
 #include "spikelet/core/model.hpp"
@@ -19,9 +22,3 @@
 #include "spikelet/core/random.hpp"
 
 #define SPIKELET_INLINE [[gnu::always_inline]] inline
-
-namespace spikelet {
-const KernelTable& table_baseline();
-const KernelTable& table_v3();
-const KernelTable& table_v4();
-}  // namespace spikelet

@@ -169,8 +169,6 @@ SPIKELET_INLINE void poisson_counts(const PoissonTable& table, const Stream& str
   }
 }
 
-inline constexpr int blocks_together = vector_bytes / 16;  // as many as registers hold
-
 // input[i] += weight * (Poisson count of element i) for `blocks` blocks from element i on.
 template <class R, int blocks>
 SPIKELET_INLINE void poisson_add(const PoissonTable& table, const Stream& stream, const Stream& tie,

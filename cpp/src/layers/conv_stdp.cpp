@@ -4,7 +4,7 @@
 #include <limits>
 #include <utility>
 
-#include "layers/wave_kernels.hpp"
+#include "layers/kernels.hpp"
 #include "spikelet/core/parallel.hpp"
 
 namespace spikelet::layers {

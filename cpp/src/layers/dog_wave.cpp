@@ -10,7 +10,7 @@
 namespace spikelet::layers {
 namespace {
 
-// Less than one grey level of one pixel makes; what rounding leaves of an even picture is smaller.
+// Below the contrast of one grey level at one pixel, above what rounding leaves in a uniform image.
 constexpr float faint = 1e-5f;
 
 std::vector<float> gaussian(double sigma, std::size_t radius) {
@@ -35,7 +35,7 @@ struct Blur {
   Blur(std::size_t h, std::size_t w, std::size_t r)
       : height(h), width(w), radius(r), padded(w + 2 * r), rows(h * w) {}
 
-  // out += sign * blurred image; beyond the border the picture goes on as it is there.
+  // out += sign * blurred image; the border pixels are repeated beyond the image.
   void add(const float* image, const std::vector<float>& kernel, float sign, float* out) {
     std::ranges::fill(rows, 0.0f);
     for (std::size_t y = 0; y < height; ++y) {

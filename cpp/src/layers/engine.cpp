@@ -1,10 +1,10 @@
-// A batch: pictures over threads, and what is kept of each.
+// Runs a batch: samples over threads, and the records of each.
 #include "spikelet/layers/engine.hpp"
 
 #include <atomic>
 #include <mutex>
 
-#include "layers/picture.hpp"
+#include "layers/sample_run.hpp"
 #include "spikelet/core/cpu.hpp"
 #include "spikelet/core/parallel.hpp"
 
@@ -22,25 +22,25 @@ void unpack(const Layout& l, const R* from, R* to) {
 }
 
 template <class R>
-void keep(const Picture<R>& picture, const NodePlan<R>& node, const Record<R>& record,
+void keep(const SampleRun<R>& sample, const NodePlan<R>& node, const Record<R>& record,
           std::size_t index, std::size_t count, std::size_t steps) {
   const Layout& l = node.layout;
   const std::size_t size = l.channels * l.height * l.width;
   if (record.what == What::mean) {
-    unpack(l, picture.dense(record.node), record.out + index * size);
+    unpack(l, sample.dense(record.node), record.out + index * size);
     return;
   }
   for (std::size_t t = 0; t < steps; ++t) {
     const std::size_t first = (t * count + index) * size;
     if (record.what == What::value) {
-      unpack(l, picture.at(record.node, t), record.out + first);
+      unpack(l, sample.at(record.node, t), record.out + first);
     } else if (record.what == What::potential) {
-      unpack(l, picture.potential(record.node, t), record.out + first);
+      unpack(l, sample.potential(record.node, t), record.out + first);
     } else {
       for (std::size_t c = 0, k = first; c < l.channels; ++c) {
         for (std::size_t y = 0; y < l.height; ++y) {
           for (std::size_t x = 0; x < l.width; ++x, ++k) {
-            const R spike = picture.spike(record.node, t, y, x, c);
+            const R spike = sample.spike(record.node, t, y, x, c);
             if (record.whole != nullptr) {
               record.whole[k] = static_cast<std::int8_t>(spike);
             } else {
@@ -85,20 +85,20 @@ std::size_t Engine<R>::run(const Batch<R>& batch, std::span<const Record<R>> rec
   run_team(team, [&](int member, int) {
     try {
       const FlushDenormals flush;
-      Picture<R> picture(plan, batch.steps, batch.delay);
+      SampleRun<R> sample(plan, batch.steps, batch.delay);
       std::vector<NodeCounts> own(plan.nodes.size());
       for (std::size_t i = next++; i < batch.count && !stopped; i = next++) {
         if (batch.spikes != nullptr) {
-          picture.set_input(batch.spikes + i * size, batch.count * size);
+          sample.set_input(batch.spikes + i * size, batch.count * size);
         } else {
-          picture.set_input(batch.analog + i * size, batch.count * size);
+          sample.set_input(batch.analog + i * size, batch.count * size);
         }
-        picture.run(own, member == 0 ? std::function<bool()>(ask) : std::function<bool()>{});
+        sample.run(own, member == 0 ? std::function<bool()>(ask) : std::function<bool()>{});
         if (stopped) {
           break;
         }
         for (const Record<R>& record : records) {
-          keep(picture, plan.nodes[record.node], record, i, batch.count, batch.steps);
+          keep(sample, plan.nodes[record.node], record, i, batch.count, batch.steps);
         }
         ++done;
       }

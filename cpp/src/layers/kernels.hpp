@@ -1,14 +1,17 @@
-// The loops of layered networks, compiled for each SIMD level; all levels give the same bits.
+// The kernels of layered networks, compiled for each SIMD level; all levels give the same bits.
 //
-// Pictures lie channel by channel within a pixel, [y][x][channels], channels padded to a multiple
-// of 16 (`padded`). Spikes are bits in the same order, [y][t][x][channels], so that a row of all
-// steps is together. Neurons are worked on by *blocks* of channels: a kernel fills the currents of
-// one row, some steps and one block, [steps][x][block], and the neuron kernel then goes through
-// these steps.
+// Samples are stored as [y][x][channels], channels padded to a multiple of 16. Spikes are bits in
+// the same order, [y][t][x][channels], so that one row of all steps is contiguous. Neurons are
+// worked on by *blocks* of channels: a kernel fills the currents of one row, some steps and one
+// block, [steps][x][block], and the neuron kernel then goes through these steps.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
+
+#include "core/levels.hpp"
+#include "layers/wave_kernels.hpp"
 
 namespace spikelet::layers {
 
@@ -33,18 +36,19 @@ struct SpikeRows {
   std::size_t width, channels;
 };
 
-// A convolution along one row, by sweeping over its input columns: each spike of a column adds a
-// row of weights to all outputs that see it.
+// A convolution along one row that walks over the input columns: each spike of a column adds a row
+// of weights to all outputs that see it, which are in registers.
 //   taps: how many outputs a column can reach; the k-th is (x + left) / stride - k.
 //   weights [phase][word][65][taps][block]: phase = (x + left) % stride; a word is 64 spikes of the
 //   column, of `rows_a_word` kernel rows or of a part of one; row 64 is zero.
 template <class R>
-struct Sweep {
+struct ColumnWalk {
   const R* weights;
   std::size_t taps, phases, words;
-  std::size_t stride, left, kernel_height;
-  std::size_t rows_a_word;  // 4, 3, 2 or 1
-  std::size_t parts;        // words of a kernel row, if rows_a_word is 1
+  std::size_t stride, left;
+  std::size_t rows_a_word;          // 4, 3, 2 or 1
+  std::size_t parts;                // words of a kernel row, if rows_a_word is 1
+  std::uint64_t* packed = nullptr;  // scratch of the caller: [steps][words][columns]
 };
 
 // Any convolution, one weight row [block] a spike and output: weights [ky][kx][channel in][block].
@@ -56,7 +60,7 @@ struct Scatter {
   std::size_t in_group, out_group, first_out;  // channels a group; first output of the block
 };
 
-// weights [ky][kx][channel in][16] of 16 outputs; the picture is padded with zeros.
+// weights [ky][kx][channel in][16] of 16 outputs; the input is padded with zeros.
 template <class R>
 struct DenseRow {
   const R* weights;
@@ -91,7 +95,7 @@ struct NeuronRow {
 template <class R>
 struct LayerKernels {
   // currents (+)= gain times the sum of weights of the spikes.
-  void (*sweep)(const Sweep<R>&, const SpikeRows&, R gain, bool add, const Currents<R>&);
+  void (*walk)(const ColumnWalk<R>&, const SpikeRows&, R gain, bool add, const Currents<R>&);
   void (*scatter)(const Scatter<R>&, const SpikeRows&, R gain, bool add, const Currents<R>&);
   // currents (+)= gain weight[c] where there is a spike; SpikeRows has one row, from the block's
   // first channel on.
@@ -107,8 +111,8 @@ struct LayerKernels {
   void (*graded)(const NeuronRow<R>&, const Currents<R>&);        // signed, any levels
   void (*differential)(const NeuronRow<R>&, const Currents<R>&);  // the same, of changes
   // The same of integers.
-  void (*sweep16)(const Sweep<Short>&, const SpikeRows&, Short gain, bool add,
-                  const Currents<Short>&);
+  void (*walk16)(const ColumnWalk<Short>&, const SpikeRows&, Short gain, bool add,
+                 const Currents<Short>&);
   void (*copy16)(const Short* weight, const SpikeRows&, Short gain, bool add,
                  const Currents<Short>&);
   void (*subtract16)(const NeuronRow<R>&, const Currents<Short>&);
@@ -121,10 +125,26 @@ struct LayerKernels {
   void (*tally)(const SpikeRows&, std::size_t steps, R gain, R* sums, std::size_t pixel);
 };
 
-// Taps that `sweep` can do.
-constexpr bool sweeps(std::size_t taps) { return taps <= 3 || taps == 5; }
+// Taps that `walk` is compiled for.
+constexpr bool can_walk_taps(std::size_t taps) { return taps <= 3 || taps == 5; }
 
+struct LevelTable {
+  WaveKernels waves;
+  LayerKernels<float> layers32;
+  LayerKernels<double> layers64;
+};
+
+SPIKELET_LEVEL_TABLE(LevelTable)
+
+// Those of the level in use.
+inline const WaveKernels& wave_kernels() { return level_table().waves; }
 template <class R>
-const LayerKernels<R>& layer_kernels();
+const LayerKernels<R>& layer_kernels() {
+  if constexpr (std::is_same_v<R, float>) {
+    return level_table().layers32;
+  } else {
+    return level_table().layers64;
+  }
+}
 
 }  // namespace spikelet::layers

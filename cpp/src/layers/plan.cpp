@@ -62,7 +62,7 @@ Kernel with_pool(const Kernel& k, const AveragePool& pool, const Extent& in) {
   return all;
 }
 
-// One value a channel or neuron, in the order of pictures in memory.
+// One value a channel or neuron, in the order in which samples are stored.
 template <class R>
 Buffer<R> laid_out(const std::vector<double>& values, const Layout& l, R padding,
                    bool& everywhere) {
@@ -380,7 +380,7 @@ class Planner {
       }
     }
     for (const Spec& spec : specs) {
-      if (!fits(spec.source) || !can_sweep(spec.kernel)) {
+      if (!fits(spec.source) || !can_walk(spec.kernel)) {
         return {};
       }
       const NodePlan<R>& source = plan_.nodes[spec.source];

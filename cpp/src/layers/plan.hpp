@@ -17,7 +17,7 @@ namespace spikelet::layers {
 // of spikes; it is an array a step only where someone needs that.
 enum class Form { constant, sequence, spikes, current };
 
-// A picture in memory: [height][width][pixel], pixel = channels, padded.
+// How a sample is stored: [height][width][pixel], pixel = channels, padded.
 struct Layout {
   std::size_t height, width, channels, pixel;
   explicit Layout(const Extent& e)
@@ -49,8 +49,8 @@ FanOut fan_out(const Kernel& kernel);
 template <class R>
 struct EventConv {
   Kernel kernel;
-  bool swept;
-  Sweep<R> sweep;  // of block 0
+  bool walked;
+  ColumnWalk<R> walk;  // of block 0
   Scatter<R> scatter;
   std::size_t block_size;  // weights of a block
   Buffer<R> weights;
@@ -130,8 +130,8 @@ template <class C, class R>
 EventConv<C> event_conv(Kernel kernel, std::span<const R> amplitude, std::size_t block,
                         std::span<const R> scale = {});
 
-// Whether spikes can be swept through it; else they are scattered.
-bool can_sweep(const Kernel& kernel);
+// Whether spikes can be walked through it; else they are scattered.
+bool can_walk(const Kernel& kernel);
 
 // Two output rows of 16 channels as one of 32.
 Kernel paired(const Kernel& kernel);

@@ -36,7 +36,4 @@ struct WaveKernels {
   void (*add_leads)(const std::int32_t* lead, std::size_t n, float* sums);
 };
 
-// At the level in use.
-const WaveKernels& wave_kernels();
-
 }  // namespace spikelet::layers

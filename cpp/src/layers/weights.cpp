@@ -94,9 +94,9 @@ DenseConv<R> dense_conv(const Kernel& k) {
   return dense;
 }
 
-bool can_sweep(const Kernel& k) {
+bool can_walk(const Kernel& k) {
   const std::size_t reach = (k.conv.kernel_width - 1) * k.conv.dilation_x;
-  return k.conv.groups == 1 && (k.out.width == 1 || sweeps(reach / k.conv.stride_x + 1));
+  return k.conv.groups == 1 && (k.out.width == 1 || can_walk_taps(reach / k.conv.stride_x + 1));
 }
 
 Kernel paired(const Kernel& k) {
@@ -135,7 +135,7 @@ EventConv<C> event_conv(Kernel k, std::span<const R> amplitude, std::size_t bloc
   const Conv& c = k.conv;
   EventConv<C> conv{k, false, {}, {}, 0, {}};
   const std::size_t taps = reach / c.stride_x + 1;
-  conv.swept = can_sweep(k);
+  conv.walked = can_walk(k);
   const std::size_t pixel = round_up(k.out.channels, channel_unit);
   const std::size_t blocks = pixel / block;
   const auto weight = [&](std::size_t o, std::size_t i, std::size_t ky, std::size_t kx) {
@@ -147,7 +147,7 @@ EventConv<C> event_conv(Kernel k, std::span<const R> amplitude, std::size_t bloc
     const R w = static_cast<R>(weight_of(k, o, i % per_group, ky, kx)) * amplitude[i];
     return static_cast<C>(scale.empty() ? w : std::nearbyint(w * scale[o % scale.size()]));
   };
-  if (!conv.swept) {
+  if (!conv.walked) {
     conv.block_size = c.kernel_height * c.kernel_width * k.in.channels * block;
     conv.weights.resize(blocks * conv.block_size);
     C* to = conv.weights.data();
@@ -206,8 +206,7 @@ EventConv<C> event_conv(Kernel k, std::span<const R> amplitude, std::size_t bloc
       }
     }
   }
-  conv.sweep = {conv.weights.data(), taps,        phases, words, c.stride_x, c.left,
-                c.kernel_height,     rows_a_word, parts};
+  conv.walk = {conv.weights.data(), taps, phases, words, c.stride_x, c.left, rows_a_word, parts};
   return conv;
 }
 

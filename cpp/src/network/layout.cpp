@@ -395,7 +395,7 @@ const Slice<R>& Layout<R>::targets(const Projection<R>& projection, std::size_t 
       return slice;
     }
   }
-  throw std::logic_error("a store without its targets");
+  throw std::logic_error("a plastic store has no targets in its partition");
 }
 
 template class Layout<float>;

@@ -364,8 +364,8 @@ void Network<R>::share_changes() {
   for (std::size_t k = 0; k < alike.size(); ++k) {
     if (least[1 + 2 * k] != -least[2 + 2 * k]) {
       throw std::logic_error(
-          "the ranks that share this network made different ones of it: all must make the same "
-          "calls, with the same seed");
+          "the ranks that share this network built different ones: all must make the same calls, "
+          "with the same seed");
     }
   }
   changed = least[0] == 0;

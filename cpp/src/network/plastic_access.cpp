@@ -250,7 +250,8 @@ void PlasticAccess<R>::set_state(const Projection<R>& projection, const PlasticS
       continue;
     }
     if (!fits(state, parts[p])) {
-      throw std::invalid_argument("a stored plastic state is of another layout than this one");
+      throw std::invalid_argument(
+          "the plastic state does not fit this projection: it comes from another layout");
     }
     const Slice<R>& slice = layout_.targets(projection, p);
     write_rows(state, rows, store->rows(), parts[p]);

@@ -8,7 +8,7 @@
 #include "spikelet/core/cpu.hpp"
 #include "spikelet/core/parallel.hpp"
 #include "train/block.hpp"
-#include "train/levels.hpp"
+#include "train/kernels.hpp"
 #include "train/reduce.hpp"
 
 namespace spikelet::train {

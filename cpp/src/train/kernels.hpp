@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
+#include "core/levels.hpp"
 #include "spikelet/train/neuron.hpp"
 
 namespace spikelet::train {
@@ -98,5 +100,32 @@ struct SparseKernels {
   // sums[0 .. n) = sum over rows of x[rows][pitch]
   void (*sum_rows)(const R* x, std::size_t rows, std::size_t pitch, std::size_t n, R* sums);
 };
+
+struct LevelTable {
+  FusedKernels<float> fused32;
+  FusedKernels<double> fused64;
+  SparseKernels<float> sparse32;
+  SparseKernels<double> sparse64;
+};
+
+SPIKELET_LEVEL_TABLE(LevelTable)
+
+// Those of the level in use.
+template <class R>
+const FusedKernels<R>& fused_kernels() {
+  if constexpr (std::is_same_v<R, float>) {
+    return level_table().fused32;
+  } else {
+    return level_table().fused64;
+  }
+}
+template <class R>
+const SparseKernels<R>& sparse_kernels() {
+  if constexpr (std::is_same_v<R, float>) {
+    return level_table().sparse32;
+  } else {
+    return level_table().sparse64;
+  }
+}
 
 }  // namespace spikelet::train

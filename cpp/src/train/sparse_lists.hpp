@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "spikelet/core/buffer.hpp"
-#include "train/levels.hpp"
+#include "train/kernels.hpp"
 
 namespace spikelet::train {
 

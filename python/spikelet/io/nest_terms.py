@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._core import Receptor
 from spikelet.network.contents import NetworkContents
 from spikelet.network.gathered_state import whole_state
 from spikelet.network.population import Population
@@ -66,7 +67,7 @@ def parameters(model: NeuronModel) -> dict[str, Any]:
 def sign(projection: Projection) -> float:
     """Return the factor from our weights to NEST's, where the sign of a weight picks the receptor."""
     conductance = getattr(projection.post.model, "conductance", False)
-    return -1.0 if conductance and projection.receptor == 1 else 1.0
+    return -1.0 if conductance and projection.receptor == Receptor.inhibitory else 1.0
 
 
 def synapse(projection: Projection, dt: float) -> Synapse:
@@ -269,8 +270,12 @@ def _inspect_projection(projection: Projection, found: Findings) -> None:
     reasons = _refuse_rule(projection)
     found.refused += [f"{where}: {reason}" for reason in reasons]
     model = projection.post.model
-    if isinstance(model, (LIF, LIFAlpha)) and projection.receptor >= 0:
-        wrong = projection.weights < 0 if projection.receptor == 0 else projection.weights > 0
+    if isinstance(model, (LIF, LIFAlpha)) and projection.receptor != Receptor.by_sign:
+        wrong = (
+            projection.weights < 0
+            if projection.receptor == Receptor.excitatory
+            else projection.weights > 0
+        )
         if wrong.any():
             found.refused.append(
                 f"{where}: the sign of a weight picks the receptor in NEST, "

@@ -337,7 +337,9 @@ class SpikingModel:
         form = "spikes" if given == "signed" else given
         wanted = [(numbers[name], what) for name, what in records]
         whole = self.dtype == "int16"
-        engine = _ENGINES[self.dtype](core, form, given == "signed", whole, wanted)
+        engine = _ENGINES[self.dtype](
+            core, form=form, signed_input=given == "signed", whole=whole, records=wanted
+        )
         dense = [float(core.dense_operations(k)) for k in range(len(core))]
         return engine, numbers, dense
 

@@ -92,7 +92,16 @@ def _add_layer(
         case Linear():
             c, h, w = given
             weight = layer.weight.reshape(-1, c, h, w)
-            return core.conv(from_[0], shape, weight, _given(layer.bias), (h, w), (1, 1), (0, 0), 1)
+            return core.conv(
+                from_[0],
+                shape,
+                weight,
+                _given(layer.bias),
+                stride=(h, w),
+                dilation=(1, 1),
+                padding=(0, 0),
+                groups=1,
+            )
         case Conv2d():
             top, _, left, _ = layer.padding
             return core.conv(
@@ -100,17 +109,17 @@ def _add_layer(
                 shape,
                 layer.weight,
                 _given(layer.bias),
-                layer.stride,
-                layer.dilation,
-                (top, left),
-                layer.groups,
+                stride=layer.stride,
+                dilation=layer.dilation,
+                padding=(top, left),
+                groups=layer.groups,
             )
         case AvgPool2d() | AdaptiveAvgPool2d():
             rows, columns = layer.windows(given)
             return core.average(from_[0], shape, rows, columns, *layer.divisors(given))
         case MaxPool2d():
             rows, columns = layer.windows(given)
-            return core.maximum(from_[0], shape, rows, columns, layer.of == "counts")
+            return core.maximum(from_[0], shape, rows, columns, of_counts=layer.of == "counts")
         case Add():
             return core.add(from_, shape)
         case Concat():
@@ -124,20 +133,22 @@ def _add_layer(
             return core.relu(from_[0], shape, upper, layer.levels)
         case Neuron():
             decay, gain = layer.coefficients()
+            pace, limit = _schedule(layer, shape)
             return core.neuron(
                 from_[0],
                 shape,
-                np.ravel(layer.threshold),
-                np.ravel(layer.v_init),
-                np.ravel(layer.amplitude),
-                layer.reset == "zero",
-                layer.v_reset,
-                decay,
-                gain,
-                layer.code != "binary",
-                layer.code == "differential",
-                layer.levels,
-                *_schedule(layer, shape),
+                threshold=np.ravel(layer.threshold),
+                v_init=np.ravel(layer.v_init),
+                amplitude=np.ravel(layer.amplitude),
+                hard=layer.reset == "zero",
+                v_reset=layer.v_reset,
+                decay=decay,
+                gain=gain,
+                is_signed=layer.code != "binary",
+                differential=layer.code == "differential",
+                levels=layer.levels,
+                pace=pace,
+                limit=limit,
             )
     msg = f"the core has no {type(layer).__name__}"
     raise TypeError(msg)

@@ -22,7 +22,7 @@ import spikelet as sl
 from spikelet._util import progress as _progress
 from spikelet._util.checks import fail, integer
 from spikelet.models.images import brightness
-from spikelet.network import checkpoint as storage
+from spikelet.network.checkpoint import save as save_network
 
 __all__ = ["Learner"]
 
@@ -221,7 +221,7 @@ class Learner(ABC):
             File to write, usually .npz.
         """
         header = np.array(json.dumps(self._header()))
-        storage.save(self.net, path, recorders=False, also={"learner": header})
+        save_network(self.net, path, recorders=False, also={"learner": header})
 
     def __reduce__(self) -> Any:
         with tempfile.TemporaryDirectory() as folder:

@@ -179,7 +179,7 @@ def _describe(
         projections.append(
             {
                 **ends,
-                "receptor": q.receptor,
+                "receptor": int(q.receptor),
                 "plasticity": plastic,
                 "born": sim.born(q.index),
             }
@@ -427,6 +427,7 @@ def _load_projection(
     rule = None if d["plasticity"] is None else _restore(d["plasticity"], file)
     if d["receptor"] not in RECEPTORS.values():
         fail("stored network", f"{key} receptor", d["receptor"], "must be a known one")
+    receptor = _core.Receptor(d["receptor"])
     row = _sized(file, f"{key}.row", pre.size + 1).astype(np.int64)
     posts = _below(f"{key}.post", file[f"{key}.post"], post.size)
     weight, delay = (_sized(file, f"{key}.{x}", 1, len(posts)) for x in ("weight", "delay"))
@@ -437,9 +438,9 @@ def _load_projection(
         weight = _sized(file, f"{key}.plastic.initial", len(posts))
     net.engine.sim.connect_lists(
         pre.index, post.index, pre.size, pre_ids, posts, weight, delay,
-        d["receptor"], None if rule is None else rule.to_core(), d["born"],
+        receptor, None if rule is None else rule.to_core(), d["born"],
     )  # fmt: skip
-    projection = Projection(net, index, pre, post, rule, d["receptor"])
+    projection = Projection(net, index, pre, post, rule, receptor)
     net.projections.append(projection)
     if rule is not None:
         prefix = f"{key}.plastic."

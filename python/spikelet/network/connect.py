@@ -18,8 +18,16 @@ from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
 
 __all__ = ["RECEPTORS", "connect"]
 
-RECEPTORS = {None: -1, "excitatory": 0, "ex": 0, "inhibitory": 1, "in": 1}
 _MAX_DELAY = 65535  # steps
+RECEPTORS = {
+    None: _core.Receptor.by_sign,
+    "excitatory": _core.Receptor.excitatory,
+    "ex": _core.Receptor.excitatory,
+    "inhibitory": _core.Receptor.inhibitory,
+    "in": _core.Receptor.inhibitory,
+}
+
+Ends = tuple[_core.Receptor, _core.Plasticity | None]
 
 
 def connect(
@@ -60,7 +68,7 @@ def _by_rule(
     weight: Any,
     delay: Any,
     unit: str,
-    ends: tuple[int, Any],
+    ends: Ends,
 ) -> int:
     """Let the core draw the synapses of a rule; return the index of the projection."""
     grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
@@ -85,7 +93,7 @@ def _by_lists(
     weight: Any,
     delay: Any,
     unit: str,
-    ends: tuple[int, Any],
+    ends: Ends,
 ) -> int:
     """Give the core the synapses of a matrix or of two arrays; return the index of the projection."""
     pre_ids, post_ids, weight = _lists(where, pre, post, rule, weight)

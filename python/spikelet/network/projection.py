@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._core import Receptor
 from spikelet._util.checks import fail, named, number, numbers, representable, require
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
@@ -35,14 +36,14 @@ class Projection:
         pre: Population,
         post: Population,
         plasticity: Plasticity | None,
-        receptor: int,
+        receptor: Receptor,
     ) -> None:
         self.network = network
         self.index = index
         self.pre = pre
         self.post = post
         self._plasticity = plasticity
-        self.receptor = receptor  # the core's number; -1: by the sign of each weight
+        self.receptor = receptor
         self._engine = network.engine
         self.synapses = Synapses(
             network.engine, index, post.index, f"{pre.name} -> {post.name}"

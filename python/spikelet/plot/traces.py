@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from spikelet._util.checks import fail
 from spikelet.network.recorders import StateRecorder
+from spikelet.neurons import STATES
 from spikelet.plot.figures import axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["trace"]
-
-_UNITS = {"V_m": "mV", "theta": "mV", "g_ex": "nS", "g_in": "nS"}
 
 
 def trace(recorder: StateRecorder, *, ax: Axes | None = None, **style: Any) -> Axes:
@@ -37,5 +36,5 @@ def trace(recorder: StateRecorder, *, ax: Axes | None = None, **style: Any) -> A
     ax = axes(ax)
     ax.plot(recorder.times, recorder.values, **{"linewidth": 1.0, **style})
     ax.set_xlabel("time (ms)")
-    ax.set_ylabel(f"{recorder.name} ({_UNITS.get(recorder.name, 'pA')})")
+    ax.set_ylabel(f"{recorder.name} ({STATES[recorder.name].unit})")
     return ax

@@ -1,23 +1,29 @@
-"""What a neuron of `spikelet.torch` does at each step: one description for all conventions."""
+"""The neuron of `spikelet.torch`, in one description for all conventions."""
 
 from __future__ import annotations
 
-import ast
-from dataclasses import dataclass, fields
-from functools import lru_cache
-from typing import Literal, get_args
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
 
-from spikelet._core import TrainCell
-from spikelet.torch.surrogate import SURROGATES
+from spikelet import _core
+from spikelet._core import Charge, Reset, Surrogate, When
+from spikelet._util.checks import fail
 
-__all__ = ["PARAMETERS", "STATES", "Cell", "core_cell"]
+__all__ = [
+    "PARAMETERS",
+    "STATES",
+    "Cell",
+    "Charge",
+    "Reset",
+    "Surrogate",
+    "When",
+    "packed",
+    "states_of",
+]
 
-Charge = Literal["decay", "relax_input", "relax"]
-Reset = Literal["subtract", "value", "none"]
-When = Literal["same", "next", "both"]
-
-# In the order in which the core takes them.
-PARAMETERS = ("leak", "threshold", "syn_decay", "adapt_decay", "boost")
+# In the order of the core.
+PARAMETERS = tuple(name for name, _ in _core.cell_parameters())
 STATES = ("v", "i", "a")
 
 
@@ -25,94 +31,78 @@ STATES = ("v", "i", "a")
 class Cell:
     """One neuron, as the core steps it.
 
-    Each step: the synaptic current ``i = syn_decay i + x``, if there is one, takes the place of the input x; the potential is
-    charged to h (see `charge`); a spike where h reaches ``threshold + boost a``; the reset; ``a = adapt_decay a + spike``.
+    Each step: a synaptic current ``i = syn_decay i + x`` replaces the input x, if there is a synapse; the input charges the
+    potential to h (see `charge`); the neuron spikes where h reaches ``threshold + boost a``, and is reset; then
+    ``a = adapt_decay a + spike``.
+
+    Fields and defaults are those of ``SPIKELET_CELL_FIELDS`` and ``SPIKELET_CELL_PARAMETERS`` in ``train/neuron.hpp``.
 
     Attributes
     ----------
-    charge : "decay", "relax_input" or "relax"
-        ``h = leak v + gain x``; ``h = v + (gain x - (v - rest)) / leak``; ``h = v - (v - rest) / leak + gain x``.
-    reset : "subtract", "value" or "none"
-        Of the threshold, to `v_reset`, or not at all.
-    when : "same", "next" or "both"
-        In the step of the spike; before the charge of the next; as snnTorch's Leaky does with ``reset_delay=False``.
+    charge : Charge
+        decay: ``h = leak v + gain x``; relax_input: ``h = v + (gain x - (v - rest)) / leak``; relax:
+        ``h = v - (v - rest) / leak + gain x``.
+    reset : Reset
+        subtract: of the threshold; value: to `v_reset`; none.
+    when : When
+        same: in the step of the spike; next: before the charge of the next step; both: as snnTorch's Leaky with
+        ``reset_delay=False``.
     strict : bool
         A spike needs h above the threshold, not at it.
     detached : bool
-        No gradient through the spike of a reset.
+        The reset passes no gradient to its spike.
     surrogate, alpha, table, table_low, table_step
         See `spikelet.torch.surrogate`.
     leak, threshold, syn_decay, adapt_decay, boost : float
         Values of the parameters that are not given as tensors.
     """
 
-    charge: Charge = "decay"
-    reset: Reset = "subtract"
-    when: When = "same"
+    charge: Charge = Charge.decay
+    reset: Reset = Reset.subtract
+    when: When = When.same
     strict: bool = False
     detached: bool = True
     synapse: bool = False
     adaptive: bool = False
-    surrogate: str = "atan"
+    surrogate: Surrogate = Surrogate.atan
     alpha: float = 2.0
     gain: float = 1.0
     rest: float = 0.0
     v_reset: float = 0.0
+    table_low: float = 0.0
+    table_step: float = 1.0
     leak: float = 1.0
     threshold: float = 1.0
     syn_decay: float = 0.0
     adapt_decay: float = 0.0
     boost: float = 0.0
     table: tuple[float, ...] = ()
-    table_low: float = 0.0
-    table_step: float = 1.0
 
     @property
     def is_plain(self) -> bool:
-        """Whether the potential before the reset is all that the way back needs; `is_rich` of the core says the same."""
-        later = self.when != "same" and self.reset != "none"
-        simple = self.when == "next" and self.reset == "subtract"
+        """Whether the backward pass needs only the potential before the reset; the opposite of the core's `is_rich`."""
+        later = self.when != When.same and self.reset != Reset.none
+        simple = self.when == When.next and self.reset == Reset.subtract
         return not self.adaptive and (simple or not later)
 
-    @property
-    def states(self) -> tuple[bool, bool, bool]:
-        """Which of `STATES` there are."""
-        return True, self.synapse, self.adaptive
+
+# As the core packs a cell into numbers: its fields, its parameters, and the table of its surrogate.
+_PACKED = tuple(name for name, _ in (*_core.cell_fields(), *_core.cell_parameters()))
+_SYNAPSE, _ADAPTIVE = _PACKED.index("synapse"), _PACKED.index("adaptive")
 
 
-_FIELDS = tuple(f.name for f in fields(Cell))
+def packed(cell: Cell) -> tuple[float, ...]:
+    """Return a cell as numbers, which operators take: an exported graph holds the whole cell."""
+    return (*(_number(getattr(cell, name)) for name in _PACKED), *cell.table)
 
 
-def text_of(cell: Cell) -> str:
-    """Return what an operator takes: a graph that was exported has to tell it all."""
-    return repr({name: getattr(cell, name) for name in _FIELDS})
+def _number(value: IntEnum | bool | float) -> float:
+    # torch.compile cannot convert an IntEnum itself.
+    return float(value.value if isinstance(value, IntEnum) else value)
 
 
-@lru_cache(maxsize=1024)
-def cell_of(text: str) -> Cell:
-    """Return the cell of a text."""
-    return Cell(**ast.literal_eval(text))
-
-
-@lru_cache(maxsize=1024)
-def core_cell(text: str) -> TrainCell:
-    """Return the core's form of a cell."""
-    cell = cell_of(text)
-    return TrainCell(
-        charge=get_args(Charge).index(cell.charge),
-        reset=get_args(Reset).index(cell.reset),
-        when=get_args(When).index(cell.when),
-        strict=cell.strict,
-        detached=cell.detached,
-        synapse=cell.synapse,
-        adaptive=cell.adaptive,
-        surrogate=(*SURROGATES, "table").index(cell.surrogate),
-        alpha=cell.alpha,
-        gain=cell.gain,
-        rest=cell.rest,
-        v_reset=cell.v_reset,
-        constants=[getattr(cell, name) for name in PARAMETERS],
-        table=list(cell.table),
-        table_low=cell.table_low,
-        table_step=cell.table_step,
-    )
+def states_of(numbers: Sequence[float]) -> tuple[bool, bool, bool]:
+    """Return which of `STATES` a packed cell has."""
+    if len(numbers) < len(_PACKED):
+        fail("neuron", "cell", len(numbers), f"must have at least {len(_PACKED)} numbers; length")
+    return True, bool(numbers[_SYNAPSE]), bool(numbers[_ADAPTIVE])

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from spikelet._util.checks import choice, fail, numbers, require
-from spikelet.torch.cell import Cell, text_of
+from spikelet.torch.cell import Cell, Charge, Reset, Surrogate, When, packed
 from spikelet.torch.surrogate import Table, checked
 
 __all__ = ["CONVENTIONS", "DEFAULT_ALPHA", "Setting", "setting"]
@@ -32,10 +32,10 @@ DEFAULT_ALPHA = {
 
 @dataclass(frozen=True)
 class Setting:
-    """A cell, its text for operators, its parameters that are tensors, and its initial potential."""
+    """A cell, the same as numbers for operators, its parameters that are tensors, and its initial potential."""
 
     cell: Cell
-    text: str
+    numbers: tuple[float, ...]
     tensors: dict[str, Tensor]
     v_first: float = 0.0
 
@@ -61,7 +61,7 @@ def setting(
     build.parameter("threshold", "v_threshold", v_threshold)
     cell, v_first = CONVENTIONS[convention](build, **parameters)
     cell = replace(cell, **build.constants, **_slope(where, surrogate, alpha))
-    return Setting(cell, text_of(cell), build.tensors, v_first)
+    return Setting(cell, packed(cell), build.tensors, v_first)
 
 
 def _slope(where: str, surrogate: str | Table | None, alpha: float | None) -> dict[str, Any]:
@@ -71,13 +71,13 @@ def _slope(where: str, surrogate: str | Table | None, alpha: float | None) -> di
     if isinstance(name, Table):
         values = tuple(np.asarray(name.values, dtype=float).tolist())
         return {
-            "surrogate": "table",
+            "surrogate": Surrogate.table,
             "table": values,
             "table_low": name.low,
             "table_step": name.step,
         }
     return {
-        "surrogate": name,
+        "surrogate": Surrogate[name],
         "alpha": _number(
             where, "alpha", DEFAULT_ALPHA[str(surrogate)] if alpha is None else alpha, "> 0"
         ),
@@ -134,7 +134,7 @@ def exponential(step: float, tau: float | Tensor) -> Any:
     return torch.exp(-step / tau) if isinstance(tau, Tensor) else math.exp(-step / tau)
 
 
-_RESETS = {"subtract": "subtract", "zero": "value", "none": "none"}
+_RESETS = {"subtract": Reset.subtract, "zero": Reset.value, "none": Reset.none}
 
 
 def _spikelet(
@@ -151,9 +151,8 @@ def _spikelet(
     boost: Any = None,
 ) -> tuple[Cell, float]:
     dt = build.number("dt", dt, "> 0")
-    reset = _RESETS[build.choice("reset", reset, *_RESETS)]
     cell = Cell(
-        reset=reset,  # type: ignore[arg-type]  # one of its literals
+        reset=_RESETS[build.choice("reset", reset, *_RESETS)],
         detached=bool(build.choice("detach_reset", detach_reset, True, False)),
         v_reset=build.number("v_reset", v_reset),
     )
@@ -163,7 +162,7 @@ def _spikelet(
             build.parameter("leak", "decay", exponential(dt, tau_m) if decay is None else decay)
         else:
             # decay v + (1 - decay) x is v + (x - v) (1 - decay): the gain follows a learned decay.
-            cell = replace(cell, charge="relax_input")
+            cell = replace(cell, charge=Charge.relax_input)
             change = (
                 (lambda d: 1 / (1 - d))
                 if decay is not None
@@ -209,11 +208,10 @@ def _snntorch(
         build.parameter("leak", "beta", beta, change=lambda b: b.clamp(0, 1))
     else:
         build.parameter("leak", "beta", min(max(build.number("beta", beta), 0.0), 1.0))
-    reset = _RESETS[build.choice("reset", reset, *_RESETS)]
     delayed = build.choice("reset_delay", reset_delay, True, False)
     return Cell(
-        reset=reset,  # type: ignore[arg-type]
-        when="next" if delayed else "both",
+        reset=_RESETS[build.choice("reset", reset, *_RESETS)],
+        when=When.next if delayed else When.both,
         strict=True,
         detached=bool(delayed),
     ), 0.0
@@ -228,7 +226,7 @@ def _spikingjelly(
 ) -> tuple[Cell, float]:
     rest = 0.0 if v_reset is None else build.number("v_reset", v_reset)
     cell = Cell(
-        reset="subtract" if v_reset is None else "value",
+        reset=Reset.subtract if v_reset is None else Reset.value,
         detached=bool(build.choice("detach_reset", detach_reset, True, False)),
         rest=rest,
         v_reset=rest,
@@ -240,7 +238,7 @@ def _spikingjelly(
         fail(build.where, "tau", tau, "must be at least 1")
     build.parameter("leak", "tau", tau)
     decays = build.choice("decay_input", decay_input, True, False)
-    return replace(cell, charge="relax_input" if decays else "relax"), rest
+    return replace(cell, charge=Charge.relax_input if decays else Charge.relax), rest
 
 
 def _norse(
@@ -256,8 +254,8 @@ def _norse(
     build.parameter("syn_decay", "tau_syn_inv", tau_syn_inv, "> 0", lambda k: 1 - dt * k)
     rest = build.number("v_leak", v_leak)
     return Cell(
-        charge="relax_input",
-        reset="value",
+        charge=Charge.relax_input,
+        reset=Reset.value,
         strict=True,
         detached=False,
         synapse=True,

@@ -18,6 +18,7 @@ from spikelet.conversion.building import Call, Data, input_shape, refuse
 from spikelet.conversion.folding import fold
 from spikelet.layers.graph import Graph, Node
 from spikelet.layers.spiking_model import SpikingModel
+from spikelet.torch.cell import Reset, When
 from spikelet.torch.finetune import SpikingModule
 from spikelet.torch.modules import LI, Neuron
 from spikelet.torch.sparse import SpikeLinear
@@ -147,14 +148,14 @@ def neuron_layer(
         if isinstance(module, LI):
             return layers.LIF(_NEVER, decay=decay, gain=gain)
     # After a reset to 0 no potential exceeds the threshold, so `both` is equivalent to `same`.
-    if cell.when != "same" and (cell.when, cell.reset) != ("both", "value"):
+    if cell.when != When.same and (cell.when, cell.reset) != (When.both, Reset.value):
         refuse(
             where,
             f"is reset in the step after its spike, like snnTorch's Leaky with reset={module.reset!r}",
             'train with reset_delay=False and reset="zero", or with convention="spikelet", '
             f"decay={decay:g}, gain={gain:g}",
         )
-    if cell.reset == "none":
+    if cell.reset == Reset.none:
         refuse(where, "has reset='none'", 'train with reset="subtract" or "zero"')
     with named(where):
         threshold = _array(module.v_threshold)
@@ -163,7 +164,7 @@ def neuron_layer(
             threshold = np.nextafter(threshold.astype(real), real(np.inf)).astype(np.float64)
         if threshold.size == 1 or threshold.shape[1:] == (1, 1):
             threshold = threshold.reshape(-1 if threshold.size > 1 else ())
-        reset: Any = {"subtract": "subtract", "value": "zero"}[cell.reset]
+        reset: Any = "zero" if cell.reset == Reset.value else "subtract"
         options: dict[str, Any] = {"v_reset": cell.v_reset} if reset == "zero" else {}
         if decay == gain == 1:
             return layers.IF(threshold, reset, **options)

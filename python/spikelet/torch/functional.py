@@ -237,10 +237,10 @@ def run(
                 checkpoint,
                 f"must be True or None for {what}: the backward pass needs the input",
             )
-        result = neuron(*given, made.text, give, steps)
+        result = neuron(*given, made.numbers, give, steps)
     else:
         with torch.no_grad():
-            result = neuron(*given, made.text, give, steps)
+            result = neuron(*given, made.numbers, give, steps)
     spikes, _, v_seq, *last = result
     return Run(spikes, v_seq, *last)
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from spikelet._util.checks import fail, integer
+from spikelet.torch.cell import Charge, Reset
 from spikelet.torch.conventions import Setting, setting
 from spikelet.torch.functional import Run, run
 from spikelet.torch.surrogate import Table
@@ -139,7 +140,7 @@ class Neuron(nn.Module):
             tensors["threshold"] = self.threshold
         if hasattr(self, "leak"):
             # The time constant 1 / (1 - decay) of decay = sigmoid(w) is 1 + exp(w), without cancellation.
-            decays = self._setting.cell.charge == "decay"
+            decays = self._setting.cell.charge == Charge.decay
             tensors["leak"] = torch.sigmoid(self.leak) if decays else 1 + torch.exp(self.leak)
         return replace(self._setting, tensors=tensors)
 
@@ -173,7 +174,8 @@ class Neuron(nn.Module):
     @property
     def reset(self) -> str:
         """The reset: "subtract", "zero" or "none"."""
-        return {"value": "zero"}.get(name := self.setting().cell.reset, name)
+        reset = self.setting().cell.reset
+        return "zero" if reset == Reset.value else reset.name
 
     @property
     def v_reset(self) -> float:
@@ -185,13 +187,13 @@ class Neuron(nn.Module):
         """Decay of the potential in a step, ``v = decay v + gain x``."""
         made = self.setting()
         leak = made.tensors["leak"].detach() if "leak" in made.tensors else made.cell.leak
-        return leak if made.cell.charge == "decay" else 1 - 1 / leak
+        return leak if made.cell.charge == Charge.decay else 1 - 1 / leak
 
     @property
     def gain(self) -> float | Tensor:
         """Gain of the input in a step, ``v = decay v + gain x``."""
         made = self.setting()
-        if made.cell.charge != "relax_input":
+        if made.cell.charge != Charge.relax_input:
             return made.cell.gain
         leak = made.tensors["leak"].detach() if "leak" in made.tensors else made.cell.leak
         return made.cell.gain / leak

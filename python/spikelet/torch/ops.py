@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from spikelet import _core
-from spikelet.torch.cell import PARAMETERS, STATES, cell_of, core_cell
+from spikelet.torch.cell import PARAMETERS, STATES, states_of
 from spikelet.torch.layout import arranged, array, ordered, result, shaped
 
 __all__ = ["neuron", "neuron_backward"]
@@ -24,51 +24,50 @@ _LIBRARY = torch.library.Library("spikelet", "FRAGMENT")
 _GIVEN = "Tensor?[] parameters, Tensor?[] states, Tensor? recurrent, Tensor? first_spikes"
 _LIBRARY.define(
     "neuron(Tensor x, " + ", ".join(f"Tensor? {name}" for name in (*PARAMETERS, *STATES)) +
-    ", Tensor? recurrent, Tensor? first_spikes, str cell, str give, int steps)"
+    ", Tensor? recurrent, Tensor? first_spikes, float[] cell, str give, int steps)"
     " -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
 )  # fmt: skip
 _LIBRARY.define(
     f"neuron_backward(Tensor kept, bool is_charged, {_GIVEN}, Tensor? spikes, Tensor? by_spikes, Tensor? by_v_seq,"
-    " Tensor?[] by_last, str cell, bool[] wanted, int steps, bool constant) -> Tensor[]"
+    " Tensor?[] by_last, float[] cell, bool[] wanted, int steps, bool constant) -> Tensor[]"
 )
 neuron = torch.ops.spikelet.neuron
 neuron_backward = torch.ops.spikelet.neuron_backward
 
 
 def _results(
-    x: Tensor, recurrent: Optional, text: str, give: str, steps: int
+    x: Tensor, recurrent: Optional, cell: Sequence[float], give: str, steps: int
 ) -> tuple[Tensor, ...]:
-    """Return tensors for: spikes, what is kept for the way back, the potential at each step, the last states.
+    """Return tensors for: spikes, what is kept for the backward pass, the potential at each step, the last states.
 
-    `give` tells which: "s" spikes, "h" the potential before each reset, "x" the input with what neurons hear, "v".
+    `give` says which: "s" spikes, "h" the potential before each reset, "x" the input with the recurrent one, "v".
     """
     kept = result(x, steps, ("h" if recurrent is None else "x") in give)
-    last = (result(x, wanted=has) for has in cell_of(text).states)
+    last = (result(x, wanted=has) for has in states_of(cell))
     return result(x, steps, "s" in give), kept, result(x, steps, "v" in give), *last
 
 
 def _forward(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
     parameters, states = given[:5], given[5:8]
-    recurrent, first_spikes, text, give, steps = given[8:]
+    recurrent, first_spikes, cell, give, steps = given[8:]
     x = arranged(x)
-    results = _results(x, recurrent, text, give, steps)
+    results = _results(x, recurrent, cell, give, steps)
     views: list[Any] = [array(t, x) if t.ndim == x.ndim or t.numel() else None for t in results]
     spikes, kept, v_seq = views[:3]
-    run = _core.train_forward32 if x.dtype == torch.float32 else _core.train_forward64
-    run(
-        core_cell(text),
-        [ordered(p, x) for p in parameters],
-        array(x, x),
-        steps,
-        len(x) != steps,
-        [array(state, x) for state in states],
-        spikes if "s" in give else None,
-        kept if "h" in give and recurrent is None else None,
-        v_seq if "v" in give else None,
-        views[3:],
-        _recurrence(recurrent, first_spikes, x),
-        kept if "x" in give else None,
-        torch.get_num_threads(),
+    _core.train_forward(
+        cell=cell,
+        parameters=[ordered(p, x) for p in parameters],
+        x=array(x, x),
+        steps=steps,
+        constant=len(x) != steps,
+        first=[array(state, x) for state in states],
+        spikes=spikes if "s" in give else None,
+        charged=kept if "h" in give and recurrent is None else None,
+        v=v_seq if "v" in give else None,
+        last=views[3:],
+        recurrence=_recurrence(recurrent, first_spikes, x),
+        x_total=kept if "x" in give else None,
+        threads=torch.get_num_threads(),
     )
     return results
 
@@ -112,7 +111,7 @@ def _backward(
     by_spikes: Optional,
     by_v_seq: Optional,
     by_last: Sequence[Optional],
-    text: str,
+    cell: Sequence[float],
     wanted: Sequence[bool],
     steps: int,
     constant: bool,
@@ -120,36 +119,34 @@ def _backward(
     kept = arranged(kept)
     by_x = result(kept, 1 if constant else steps)
     by_parameters, by_states, by_weights, by_first = _gradients(kept, parameters, recurrent, wanted)
-    run = _core.train_backward32 if kept.dtype == torch.float32 else _core.train_backward64
     memory = array(kept, kept)
 
     def over_time(g: Optional) -> Any:
         # What was not wanted has no elements, and neither has its gradient.
         return None if g is None or g.ndim < kept.ndim else array(g, kept)
 
-    run(
-        core_cell(text),
-        [ordered(p, kept) for p in parameters],
-        None if is_charged else memory,
-        memory if is_charged else None,
-        steps,
-        kept[0].numel(),
-        constant,
-        [array(state, kept) for state in states],
-        over_time(by_spikes),
-        over_time(by_v_seq),
-        [
-            array(g, kept) if has else None
-            for g, has in zip(by_last, cell_of(text).states, strict=True)
+    _core.train_backward(
+        cell=cell,
+        parameters=[ordered(p, kept) for p in parameters],
+        x=None if is_charged else memory,
+        charged=memory if is_charged else None,
+        steps=steps,
+        size=kept[0].numel(),
+        constant=constant,
+        first=[array(state, kept) for state in states],
+        by_spikes=over_time(by_spikes),
+        by_v=over_time(by_v_seq),
+        by_last=[
+            array(g, kept) if has else None for g, has in zip(by_last, states_of(cell), strict=True)
         ],
-        array(by_x, kept),
-        [array(g, kept) for g in by_states],
-        [None if g is None else g.numpy() for g in by_parameters],
-        _recurrence(recurrent, first_spikes, kept),
-        array(spikes, kept),
-        None if by_weights is None else by_weights.numpy(),
-        array(by_first, kept),
-        torch.get_num_threads(),
+        by_x=array(by_x, kept),
+        by_first=[array(g, kept) for g in by_states],
+        by_parameters=[None if g is None else g.numpy() for g in by_parameters],
+        recurrence=_recurrence(recurrent, first_spikes, kept),
+        spikes=array(spikes, kept),
+        by_weights=None if by_weights is None else by_weights.numpy(),
+        by_first_spikes=array(by_first, kept),
+        threads=torch.get_num_threads(),
     )
     by_parameters = [
         None if g is None or p is None else shaped(g, p, kept)
@@ -174,11 +171,11 @@ def _backward_fake(kept: Tensor, is_charged: bool, *given: Any) -> list[Tensor]:
 
 
 def _save(ctx: Any, inputs: Sequence[Any], output: Sequence[Tensor]) -> None:
-    x, *given, text, give, steps = inputs
+    x, *given, cell, give, steps = inputs
     spikes, kept = output[:2]
     recurrent = given[8]
     ctx.steps, ctx.constant = steps, len(x) != steps
-    ctx.text, ctx.is_charged = text, recurrent is None and "h" in give
+    ctx.cell, ctx.is_charged = cell, recurrent is None and "h" in give
     ctx.set_materialize_grads(False)
     from_output = ctx.is_charged or recurrent is not None
     ctx.save_for_backward(
@@ -204,7 +201,7 @@ def _gradient(
             by_spikes,
             by_v_seq,
             by_last,
-            ctx.text,
+            ctx.cell,
             wanted,
             ctx.steps,
             ctx.constant,

@@ -13,8 +13,8 @@
 namespace spikelet {
 
 struct KernelTable {
-  const StepFunctions<float>* step32;  // by model
-  const StepFunctions<double>* step64;
+  const StepFunctions<float>& (*step32)(std::size_t model);
+  const StepFunctions<double>& (*step64)(std::size_t model);
 
   // The four words of n counters from (index, first) on, n a multiple of 16: low[k] holds words 0
   // and 1 of number first + k, the earlier one below, and high[k] words 2 and 3.
@@ -53,9 +53,9 @@ struct KernelTable {
   template <class R>
   const StepFunctions<R>& step(std::size_t model) const {
     if constexpr (sizeof(R) == 4) {
-      return step32[model];
+      return step32(model);
     } else {
-      return step64[model];
+      return step64(model);
     }
   }
   template <class R>

@@ -1,5 +1,5 @@
-// From pictures to waves: differences of Gaussians, as cells of the retina see, then the strongest
-// fire first.
+// From images to waves: differences of Gaussians, like those of retinal ganglion cells; the
+// strongest responses fire first.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,8 @@ struct DogWave {
   std::size_t height, width;
   double centre, surround;  // standard deviations, in pixels
   std::size_t radius;       // where the Gaussians are cut off, in pixels
-  float cut;                // who answers with less than this share of the strongest is silent
-  std::size_t bins;         // each takes as many spikes as the next
+  float cut;                // responses below this share of the strongest are silent
+  std::size_t bins;         // of time, with equally many spikes each
 };
 
 // images [n][height][width] to waves [n][height][width][on, off].

@@ -1,6 +1,6 @@
 // Runs a layered network for T steps over a batch. All nodes are evaluated at each step, in order;
 // as nothing flows back, the engine goes layer by layer over all steps instead, which is the same
-// and keeps the weights of one layer in the cache. A picture belongs to one thread, so that no
+// and keeps the weights of one layer in the cache. A sample belongs to one thread, so that no
 // result depends on their number.
 #pragma once
 
@@ -28,7 +28,7 @@ struct Batch {
   std::size_t delay = 0;  // means are over the steps from here on
 };
 
-// What is kept of a node, for each picture.
+// What is recorded of a node, for each sample.
 //   spikes     [steps][count][c][y][x], in amplitudes
 //   potential  the same, after reset
 //   value      the same: what the node gives at each step
@@ -59,7 +59,7 @@ class Engine {
   Engine(Engine&&) noexcept;
 
   // Counts are summed over the batch. `keep_going(done)` is asked now and then, by one thread;
-  // returns how many pictures were run.
+  // returns how many samples were run.
   std::size_t run(const Batch<R>& batch, std::span<const Record<R>> records, int threads,
                   std::span<NodeCounts> counts,
                   const std::function<bool(std::size_t)>& keep_going = {}) const;

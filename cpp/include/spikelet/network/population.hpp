@@ -31,7 +31,6 @@ class Population {
 
   std::size_t size() const { return n_; }  // of the whole population
   std::size_t padded() const { return padded_; }
-  std::size_t model_index() const { return model_; }
   const ModelInfo& model() const { return models()[model_]; }
   Gid first_gid() const { return first_gid_; }
 

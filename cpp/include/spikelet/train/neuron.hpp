@@ -1,6 +1,6 @@
 // Neurons whose steps are run forward and backward over time at once, for spike-based
-// backpropagation. Arrays are [steps][size], `size` all the neurons of all samples; which of them
-// share a parameter is told by Groups.
+// backpropagation. Arrays are [steps][size], `size` all the neurons of all samples; Groups says
+// which of them share a parameter.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ enum class Reset : std::uint8_t { subtract, value, none };
 // does without delay: what still lies above threshold is reset before the next charge, and counted
 // off the reset of that step.
 enum class When : std::uint8_t { same, next, both };
-// What stands for the derivative of a spike by u = h - threshold.
+// What replaces the derivative of a spike with respect to u = h - threshold.
 enum class Surrogate : std::uint8_t {
   atan,
   sigmoid,
@@ -41,26 +41,42 @@ struct Groups {
   std::size_t of(std::size_t m) const { return m / inner % count; }
 };
 
+// The one description of a cell: Cell, its bindings and Python's Cell follow these two lists.
+// FIELD(type, name, default), where R is the type of the neurons.
+#define SPIKELET_CELL_FIELDS(FIELD)                                                  \
+  FIELD(Charge, charge, Charge::decay)                                               \
+  FIELD(Reset, reset, Reset::subtract)                                               \
+  FIELD(When, when, When::same)                                                      \
+  FIELD(bool, strict, false)   /* spikes need h > threshold, not >= */               \
+  FIELD(bool, detached, true)  /* no gradient through the spike in a reset */        \
+  FIELD(bool, synapse, false)  /* i = syn_decay i + x, and i takes the place of x */ \
+  FIELD(bool, adaptive, false) /* threshold + boost a, a = adapt_decay a + spike */  \
+  FIELD(Surrogate, surrogate, Surrogate::atan)                                       \
+  FIELD(R, alpha, 2) /* steepness of the surrogate */                                \
+  FIELD(R, gain, 1)                                                                  \
+  FIELD(R, rest, 0)                                                                  \
+  FIELD(R, v_reset, 0)                                                               \
+  FIELD(R, table_low, 0)  /* Surrogate::table: its values lie at table_low, */       \
+  FIELD(R, table_step, 1) /* table_low + table_step, ..., on lines between; else 0 */
+
+// PARAMETER(name, default): what neurons may have values of their own of, which may be learned.
+#define SPIKELET_CELL_PARAMETERS(PARAMETER) \
+  PARAMETER(leak, 1)                        \
+  PARAMETER(threshold, 1)                   \
+  PARAMETER(syn_decay, 0)                   \
+  PARAMETER(adapt_decay, 0)                 \
+  PARAMETER(boost, 0)
+
 template <class R>
 struct Cell {
-  Charge charge = Charge::decay;
-  Reset reset = Reset::subtract;
-  When when = When::same;
-  bool strict = false;    // spikes need h > threshold, not >=
-  bool detached = true;   // no gradient through the spike in a reset
-  bool synapse = false;   // i = syn_decay i + x, and i takes the place of x
-  bool adaptive = false;  // threshold + boost a, a = adapt_decay a + spike
-  Surrogate surrogate = Surrogate::atan;
-  R alpha = 2;  // steepness of the surrogate
-  R gain = 1;
-  R rest = 0;
-  R v_reset = 0;
-  Groups<R> leak, threshold, syn_decay, adapt_decay, boost;
+#define SPIKELET_MEMBER(type, name, otherwise) type name = otherwise;
+  SPIKELET_CELL_FIELDS(SPIKELET_MEMBER)
+#undef SPIKELET_MEMBER
+#define SPIKELET_MEMBER(name, otherwise) Groups<R> name;
+  SPIKELET_CELL_PARAMETERS(SPIKELET_MEMBER)
+#undef SPIKELET_MEMBER
   bool leak_inverted = false;  // leak holds 1 / tau: only where that is exact
-  // Of Surrogate::table: values at low, low + step, ..., between them on a line; 0 outside.
-  std::vector<R> table;
-  R table_low = 0;
-  R table_step = 1;
+  std::vector<R> table;        // of Surrogate::table
 };
 
 // State of all neurons: potential, synaptic current, adaptation; null where it is not wanted, or 0.
@@ -89,11 +105,9 @@ void forward(const Cell<R>& cell, const Forward<R>& run, int threads);
 // Gradients of the parameters, one value a group; null where not wanted.
 template <class R>
 struct ParameterGradients {
-  R* leak = nullptr;
-  R* threshold = nullptr;
-  R* syn_decay = nullptr;
-  R* adapt_decay = nullptr;
-  R* boost = nullptr;
+#define SPIKELET_MEMBER(name, otherwise) R* name = nullptr;
+  SPIKELET_CELL_PARAMETERS(SPIKELET_MEMBER)
+#undef SPIKELET_MEMBER
 };
 
 template <class R>
@@ -114,7 +128,7 @@ struct Backward {
   ParameterGradients<R> by_parameters;
 };
 
-// Whether the charged potential alone is not enough for the way back.
+// Whether the backward pass needs more than the charged potential.
 template <class R>
 bool needs_input(const Cell<R>& cell, const ParameterGradients<R>& wanted);
 

@@ -120,18 +120,19 @@ Gid* fire(const StepArgs<R>& args, std::size_t block, std::uint64_t spiked, Gid*
   return out;
 }
 
-// The Poisson events of some blocks, added to where their channel goes.
-template <int blocks, class R, std::size_t inputs>
+// The Poisson events of elements [begin, end), added to where their channel goes.
+template <class R, std::size_t inputs>
 SPIKELET_INLINE void add_drives(const StepArgs<R>& args,
-                                const std::array<int, inputs>& input_states, std::size_t block) {
+                                const std::array<int, inputs>& input_states, std::size_t begin,
+                                std::size_t end) {
   for (const PoissonDrive<R>& drive : args.drives) {
     R* input = args.early;
     if constexpr (inputs > 0) {
       const int state = input_states[static_cast<std::size_t>(drive.channel)];
       input = args.state[static_cast<std::size_t>(state)];
     }
-    poisson_add<R, blocks>(*drive.table, *drive.stream, *drive.tie, args.step, block, drive.weight,
-                           drive.weight_mask, input);
+    poisson_range(*drive.table, *drive.stream, *drive.tie, args.step, begin, end, drive.weight,
+                  drive.weight_mask, input);
   }
 }
 
@@ -159,27 +160,19 @@ Gid* step_model(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid
   };
   // Drawing is arithmetic, integrating waits for memory: side by side each hides the other.
   constexpr bool early = Model::input_states.size() == 0;
-  constexpr std::size_t together = blocks_together * block_size;
-  std::size_t block = begin;
-  for (; !args.drives.empty() && block + together <= end; block += together) {
+  const std::size_t together = args.drives.empty() ? end - begin : blocks_together * block_size;
+  for (std::size_t first = begin; first < end;) {
+    const std::size_t last = first + together <= end ? first + together : first + block_size;
     if constexpr (early) {
-      add_drives<blocks_together>(args, Model::input_states, block);
+      add_drives(args, Model::input_states, first, last);
     }
-    for (std::size_t k = 0; k < together; k += block_size) {
-      integrate(block + k);
+    for (std::size_t block = first; block < last; block += block_size) {
+      integrate(block);
     }
     if constexpr (!early) {
-      add_drives<blocks_together>(args, Model::input_states, block);
+      add_drives(args, Model::input_states, first, last);
     }
-  }
-  for (; block < end; block += block_size) {
-    if constexpr (early) {
-      add_drives<1>(args, Model::input_states, block);
-    }
-    integrate(block);
-    if constexpr (!early) {
-      add_drives<1>(args, Model::input_states, block);
-    }
+    first = last;
   }
   return out;
 }

@@ -1,16 +1,16 @@
-// What is done to whole arrays of one step, or of the mean; and to spikes without currents.
+// Layers without neurons: dense operations on one step or on the mean, and pools of spikes.
 #include <algorithm>
 #include <cmath>
 
-#include "layers/picture.hpp"
+#include "layers/sample_run.hpp"
 
 namespace spikelet::layers {
 
 template <class R>
-void Picture<R>::convolve(const DenseConv<R>& dense, const R* in, R* out) {
+void SampleRun<R>::convolve(const DenseConv<R>& dense, const R* in, R* out) {
   const Conv& c = dense.kernel.conv;
   const Layout from(dense.kernel.in), to(dense.kernel.out);
-  // The picture with its border of zeros.
+  // The input with its border of zeros.
   const std::size_t height =
       (to.height - 1) * c.stride_y + (c.kernel_height - 1) * c.dilation_y + 1;
   const std::size_t width = (to.width - 1) * c.stride_x + (c.kernel_width - 1) * c.dilation_x + 1;
@@ -94,7 +94,7 @@ void upsample(const Upsample& factor, const Layout& to, const Layout& from, cons
 }  // namespace
 
 template <class R>
-void Picture<R>::apply(std::size_t i, std::span<const R* const> inputs, R* out) {
+void SampleRun<R>::apply(std::size_t i, std::span<const R* const> inputs, R* out) {
   const Node& node = plan_.graph[i];
   const Layout& to = plan_.nodes[i].layout;
   const Layout from(plan_.graph[node.inputs[0]].shape);
@@ -169,7 +169,7 @@ void Picture<R>::apply(std::size_t i, std::span<const R* const> inputs, R* out) 
 }
 
 template <class R>
-void Picture<R>::apply_at_each_step(std::size_t i) {
+void SampleRun<R>::apply_at_each_step(std::size_t i) {
   const Node& node = plan_.graph[i];
   const std::size_t size = plan_.nodes[i].layout.size();
   std::vector<const R*> inputs(node.inputs.size());
@@ -201,7 +201,7 @@ void Picture<R>::apply_at_each_step(std::size_t i) {
 }
 
 template <class R>
-void Picture<R>::max_of_spikes(std::size_t i) {
+void SampleRun<R>::max_of_spikes(std::size_t i) {
   const std::size_t from = plan_.graph[i].inputs[0];
   const NodePlan<R>& node = plan_.nodes[i];
   const Layout& to = node.layout;
@@ -268,7 +268,7 @@ void Picture<R>::max_of_spikes(std::size_t i) {
 }
 
 template <class R>
-void Picture<R>::upsample_spikes(std::size_t i) {
+void SampleRun<R>::upsample_spikes(std::size_t i) {
   const std::size_t from = plan_.graph[i].inputs[0];
   const NodePlan<R>& node = plan_.nodes[i];
   const Layout& to = node.layout;
@@ -289,14 +289,14 @@ void Picture<R>::upsample_spikes(std::size_t i) {
   }
 }
 
-#define SPIKELET_PICTURE(R)                                                    \
-  template void Picture<R>::convolve(const DenseConv<R>&, const R*, R*);       \
-  template void Picture<R>::apply(std::size_t, std::span<const R* const>, R*); \
-  template void Picture<R>::apply_at_each_step(std::size_t);                   \
-  template void Picture<R>::max_of_spikes(std::size_t);                        \
-  template void Picture<R>::upsample_spikes(std::size_t);
-SPIKELET_PICTURE(float)
-SPIKELET_PICTURE(double)
-#undef SPIKELET_PICTURE
+#define SPIKELET_SAMPLE_RUN(R)                                                   \
+  template void SampleRun<R>::convolve(const DenseConv<R>&, const R*, R*);       \
+  template void SampleRun<R>::apply(std::size_t, std::span<const R* const>, R*); \
+  template void SampleRun<R>::apply_at_each_step(std::size_t);                   \
+  template void SampleRun<R>::max_of_spikes(std::size_t);                        \
+  template void SampleRun<R>::upsample_spikes(std::size_t);
+SPIKELET_SAMPLE_RUN(float)
+SPIKELET_SAMPLE_RUN(double)
+#undef SPIKELET_SAMPLE_RUN
 
 }  // namespace spikelet::layers

@@ -1,12 +1,12 @@
-// What a picture's layers did: spikes sent, weights added for them, weights multiplied.
+// Operation counts of one sample: spikes sent, weights added for them, products.
 #include <algorithm>
 
-#include "layers/picture.hpp"
+#include "layers/sample_run.hpp"
 
 namespace spikelet::layers {
 
 template <class R>
-void Picture<R>::count(std::span<NodeCounts> counts) const {
+void SampleRun<R>::count(std::span<NodeCounts> counts) const {
   const auto popcount = kernels_.population;
   // Spikes of each row, of all steps.
   std::vector<std::vector<std::uint64_t>> row_totals(plan_.nodes.size());
@@ -74,7 +74,7 @@ void Picture<R>::count(std::span<NodeCounts> counts) const {
   }
 }
 
-template void Picture<float>::count(std::span<NodeCounts>) const;
-template void Picture<double>::count(std::span<NodeCounts>) const;
+template void SampleRun<float>::count(std::span<NodeCounts>) const;
+template void SampleRun<double>::count(std::span<NodeCounts>) const;
 
 }  // namespace spikelet::layers

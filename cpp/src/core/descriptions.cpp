@@ -1,14 +1,19 @@
-// Baseline kernels, and what is known of the models apart from their steps.
+// Neuron models and plasticity rules apart from their kernels: names, sizes, lowering. They are the
+// same at every level; the baseline's are taken.
 #include <stdexcept>
 #include <string>
 
 #include "core/level_prelude.hpp"
 #include "core/plasticity/tsodyks_markram.hpp"
-#include "spikelet/core/cpu.hpp"
 
 #define SPIKELET_LEVEL baseline
 #define SPIKELET_VECTOR_BYTES 16
-#include "core/level.hpp"
+// clang-format off: each builds on the one before
+#include "core/simd.hpp"
+#include "core/neurons/propagators.hpp"
+#include "core/models.hpp"
+#include "core/plasticity/plasticity_rules.hpp"
+// clang-format on
 
 namespace spikelet {
 namespace {
@@ -65,29 +70,6 @@ std::size_t find_model(std::string_view name) {
 
 std::size_t find_plasticity(std::string_view name) {
   return find_by_name("plasticity rule", plasticity_rules(), name);
-}
-
-const KernelTable& table_baseline() { return baseline::table; }
-
-const KernelTable& kernels(SimdLevel level) {
-#if defined(__x86_64__)
-  switch (level) {
-    case SimdLevel::v4:
-      return table_v4();
-    case SimdLevel::v3:
-      return table_v3();
-    default:
-      break;
-  }
-#else
-  (void)level;
-#endif
-  return table_baseline();
-}
-
-const KernelTable& kernels() {
-  static const KernelTable& table = kernels(simd_level());
-  return table;
 }
 
 }  // namespace spikelet

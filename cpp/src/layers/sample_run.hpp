@@ -1,4 +1,4 @@
-// One picture on its way through a planned network, by one thread.
+// Runs one sample after another through a planned network, on one thread.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +11,9 @@
 namespace spikelet::layers {
 
 template <class R>
-class Picture {
+class SampleRun {
  public:
-  Picture(const typename Engine<R>::Plan& plan, std::size_t steps, std::size_t delay);
+  SampleRun(const typename Engine<R>::Plan& plan, std::size_t steps, std::size_t delay);
 
   // The input of the next run, from [c][y][x]; a sequence's steps are `stride` apart.
   void set_input(const R* analog, std::size_t stride);
@@ -77,6 +77,7 @@ class Picture {
   std::vector<Work> work_;
   Buffer<R> currents_, v_, sent_, mean_, arrived_, base_, padded_;
   Buffer<Short> short_currents_;
+  Buffer<std::uint64_t> packed_;  // spikes, for a column walk
   std::vector<const std::uint8_t*> rows_;
   Buffer<std::uint8_t> nothing_;    // a row outside, of all steps
   std::vector<R> largest_, given_;  // of a max pool: counts so far

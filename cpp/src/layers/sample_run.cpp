@@ -1,4 +1,4 @@
-#include "layers/picture.hpp"
+#include "layers/sample_run.hpp"
 
 #include <algorithm>
 
@@ -14,7 +14,7 @@ std::uint8_t* pixel_of(std::uint8_t* row, const Layout& l, std::size_t x) {
 }  // namespace
 
 template <class R>
-Picture<R>::Picture(const typename Engine<R>::Plan& plan, std::size_t steps, std::size_t delay)
+SampleRun<R>::SampleRun(const typename Engine<R>::Plan& plan, std::size_t steps, std::size_t delay)
     : plan_(plan),
       kernels_(layer_kernels<R>()),
       steps_(steps),
@@ -50,15 +50,15 @@ Picture<R>::Picture(const typename Engine<R>::Plan& plan, std::size_t steps, std
 }
 
 template <class R>
-const R* Picture<R>::at(std::size_t node, std::size_t step) const {
+const R* SampleRun<R>::at(std::size_t node, std::size_t step) const {
   return plan_.nodes[node].form == Form::constant
              ? work_[node].dense.data()
              : work_[node].sequence.data() + step * plan_.nodes[node].layout.size();
 }
 
 template <class R>
-R Picture<R>::spike(std::size_t node, std::size_t step, std::size_t y, std::size_t x,
-                    std::size_t c) const {
+R SampleRun<R>::spike(std::size_t node, std::size_t step, std::size_t y, std::size_t x,
+                      std::size_t c) const {
   const NodePlan<R>& plan = plan_.nodes[node];
   R sum{};
   for (std::size_t p = 0; p < plan.planes; ++p) {
@@ -72,7 +72,7 @@ R Picture<R>::spike(std::size_t node, std::size_t step, std::size_t y, std::size
 }
 
 template <class R>
-void Picture<R>::set_input(const R* analog, std::size_t stride) {
+void SampleRun<R>::set_input(const R* analog, std::size_t stride) {
   const NodePlan<R>& node = plan_.nodes[0];
   const Layout& l = node.layout;
   const std::size_t steps = node.form == Form::constant ? 1 : steps_;
@@ -89,7 +89,7 @@ void Picture<R>::set_input(const R* analog, std::size_t stride) {
 }
 
 template <class R>
-void Picture<R>::set_input(const std::int8_t* spikes, std::size_t stride) {
+void SampleRun<R>::set_input(const std::int8_t* spikes, std::size_t stride) {
   const Layout& l = plan_.nodes[0].layout;
   std::fill(work_[0].bits.begin(), work_[0].bits.end(), std::uint8_t{0});
   for (std::size_t t = 0; t < steps_; ++t) {
@@ -109,7 +109,7 @@ void Picture<R>::set_input(const std::int8_t* spikes, std::size_t stride) {
 }
 
 template <class R>
-void Picture<R>::run(std::span<NodeCounts> counts, const std::function<bool()>& keep_going) {
+void SampleRun<R>::run(std::span<NodeCounts> counts, const std::function<bool()>& keep_going) {
   for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
     if (keep_going && !keep_going()) {
       return;
@@ -173,7 +173,7 @@ void Picture<R>::run(std::span<NodeCounts> counts, const std::function<bool()>& 
 // The sum that does not change: what is added to the currents of each step. stride is from a pixel
 // to the next, 0 if all are alike.
 template <class R>
-const R* Picture<R>::base_of(const Sum<R>& sum, const Layout& layout, std::size_t& stride) {
+const R* SampleRun<R>::base_of(const Sum<R>& sum, const Layout& layout, std::size_t& stride) {
   if (sum.constants.empty() && sum.folded.empty()) {
     stride = 0;
     return sum.bias.empty() ? nullptr : sum.bias.data();
@@ -202,8 +202,8 @@ const R* Picture<R>::base_of(const Sum<R>& sum, const Layout& layout, std::size_
 }
 
 template <class R>
-void Picture<R>::add_sequence(std::size_t source, std::size_t y, std::size_t first_channel,
-                              std::size_t first, bool add, const Currents<R>& out) {
+void SampleRun<R>::add_sequence(std::size_t source, std::size_t y, std::size_t first_channel,
+                                std::size_t first, bool add, const Currents<R>& out) {
   const Layout& l = plan_.nodes[source].layout;
   for (std::size_t t = 0; t < out.steps; ++t) {
     const R* from = at(source, first + t) + y * l.row() + first_channel;
@@ -218,8 +218,8 @@ void Picture<R>::add_sequence(std::size_t source, std::size_t y, std::size_t fir
 
 template <class R>
 template <class C>
-void Picture<R>::add_spikes(const Term<C>& term, std::size_t y, std::size_t first_channel,
-                            std::size_t first, bool add, const Currents<C>& out) {
+void SampleRun<R>::add_spikes(const Term<C>& term, std::size_t y, std::size_t first_channel,
+                              std::size_t first, bool add, const Currents<C>& out) {
   const NodePlan<R>& source = plan_.nodes[term.source];
   const Layout& l = source.layout;
   for (std::size_t plane = 0; plane < source.planes; ++plane, add = true) {
@@ -247,13 +247,15 @@ void Picture<R>::add_spikes(const Term<C>& term, std::size_t y, std::size_t firs
     std::fill(rows_.begin() + static_cast<std::ptrdiff_t>(c.kernel_height), rows_.end(),
               nothing_.data());
     const C* weights = conv.weights.data() + first_channel / out.block * conv.block_size;
-    if (conv.swept) {
-      Sweep<C> sweep = conv.sweep;
-      sweep.weights = weights;
+    if (conv.walked) {
+      ColumnWalk<C> walk = conv.walk;
+      walk.weights = weights;
+      packed_.resize(std::max(packed_.size(), out.steps * walk.words * l.width));
+      walk.packed = packed_.data();
       if constexpr (std::is_same_v<C, R>) {
-        kernels_.sweep(sweep, in, gain, add, out);
+        kernels_.walk(walk, in, gain, add, out);
       } else {
-        kernels_.sweep16(sweep, in, gain, add, out);
+        kernels_.walk16(walk, in, gain, add, out);
       }
     } else if constexpr (std::is_same_v<C, R>) {
       Scatter<R> scatter = conv.scatter;
@@ -265,8 +267,9 @@ void Picture<R>::add_spikes(const Term<C>& term, std::size_t y, std::size_t firs
 }
 
 template <class R>
-void Picture<R>::add_terms(const Sum<R>& sum, std::size_t, std::size_t y, std::size_t first_channel,
-                           std::size_t first, const Currents<R>& currents) {
+void SampleRun<R>::add_terms(const Sum<R>& sum, std::size_t, std::size_t y,
+                             std::size_t first_channel, std::size_t first,
+                             const Currents<R>& currents) {
   bool any = false;
   // What senders tell by differences is put together first, and decoded.
   for (const bool differential : {true, false}) {
@@ -292,9 +295,9 @@ void Picture<R>::add_terms(const Sum<R>& sum, std::size_t, std::size_t y, std::s
 }
 
 template <class R>
-void Picture<R>::add_terms(const Sum<R>& sum, std::size_t i, std::size_t y,
-                           std::size_t first_channel, std::size_t first,
-                           const Currents<Short>& currents) {
+void SampleRun<R>::add_terms(const Sum<R>& sum, std::size_t i, std::size_t y,
+                             std::size_t first_channel, std::size_t first,
+                             const Currents<Short>& currents) {
   const NodePlan<R>& node = plan_.nodes[i];
   bool any = false;
   for (const Term<Short>& term : sum.short_terms) {
@@ -322,7 +325,7 @@ void Picture<R>::add_terms(const Sum<R>& sum, std::size_t i, std::size_t y,
 // With several rows at once, y counts these.
 template <class R>
 template <class C, class Row>
-void Picture<R>::rows_of(std::size_t i, const Sum<R>& sum, Row&& row) {
+void SampleRun<R>::rows_of(std::size_t i, const Sum<R>& sum, Row&& row) {
   const NodePlan<R>& node = plan_.nodes[i];
   const Layout& l = node.layout;
   const std::size_t block = node.block, size = l.width * block;
@@ -353,7 +356,7 @@ void Picture<R>::rows_of(std::size_t i, const Sum<R>& sum, Row&& row) {
 }
 
 template <class R>
-void Picture<R>::neuron(std::size_t i) {
+void SampleRun<R>::neuron(std::size_t i) {
   const NodePlan<R>& node = plan_.nodes[i];
   const Neuron& what = std::get<Neuron>(plan_.graph[i].kind);
   if (node.scale.empty()) {
@@ -376,8 +379,8 @@ void Picture<R>::neuron(std::size_t i) {
 
 template <class R>
 template <class C>
-void Picture<R>::neuron_rows(std::size_t i,
-                             void (*kernel)(const NeuronRow<R>&, const Currents<C>&)) {
+void SampleRun<R>::neuron_rows(std::size_t i,
+                               void (*kernel)(const NeuronRow<R>&, const Currents<C>&)) {
   const NodePlan<R>& node = plan_.nodes[i];
   const Neuron& what = std::get<Neuron>(plan_.graph[i].kind);
   const Layout& l = node.layout;
@@ -449,7 +452,7 @@ void Picture<R>::neuron_rows(std::size_t i,
 }
 
 template <class R>
-void Picture<R>::accumulate(std::size_t i) {
+void SampleRun<R>::accumulate(std::size_t i) {
   const Layout& l = plan_.nodes[i].layout;
   const Sum<R>& sum = *plan_.nodes[i].sum;
   std::size_t stride = 0;
@@ -469,7 +472,7 @@ void Picture<R>::accumulate(std::size_t i) {
 }
 
 template <class R>
-void Picture<R>::tally(std::size_t i) {
+void SampleRun<R>::tally(std::size_t i) {
   const NodePlan<R>& node = plan_.nodes[i];
   const Layout& l = node.layout;
   std::fill(work_[i].dense.begin(), work_[i].dense.end(), R{});
@@ -500,7 +503,7 @@ void Picture<R>::tally(std::size_t i) {
 }
 
 template <class R>
-void Picture<R>::mean_of_sequence(std::size_t i) {
+void SampleRun<R>::mean_of_sequence(std::size_t i) {
   const std::size_t size = plan_.nodes[i].layout.size();
   Buffer<R>& mean = work_[i].dense;
   std::fill(mean.begin(), mean.end(), R{});
@@ -516,7 +519,7 @@ void Picture<R>::mean_of_sequence(std::size_t i) {
 }
 
 template <class R>
-void Picture<R>::expand_spikes(std::size_t i) {
+void SampleRun<R>::expand_spikes(std::size_t i) {
   const NodePlan<R>& node = plan_.nodes[i];
   const Layout& l = node.layout;
   Buffer<R> mean(node.differential ? l.row() : 0);
@@ -538,7 +541,7 @@ void Picture<R>::expand_spikes(std::size_t i) {
   }
 }
 
-template class Picture<float>;
-template class Picture<double>;
+template class SampleRun<float>;
+template class SampleRun<double>;
 
 }  // namespace spikelet::layers

@@ -1,8 +1,9 @@
-// Compiles every loop of layers for one SIMD level. A level file defines SPIKELET_LEVEL and
-// SPIKELET_VECTOR_BYTES, and includes this.
-// clang-format off: each builds on the one before
-#include "layers/level_prelude.hpp"
+// The loops of layered networks, compiled for one SIMD level.
+#include "layers/kernels.hpp"
 
+#include "core/level_prelude.hpp"
+#include "layers/wave_kernels.hpp"
+// clang-format off: each builds on the one before
 #include "core/target_push.hpp"
 #include "core/simd.hpp"
 
@@ -11,7 +12,7 @@ using namespace spikelet::SPIKELET_LEVEL;
 }
 
 #include "layers/wave_kernel.hpp"
-#include "layers/sweep.hpp"
+#include "layers/column_walk.hpp"
 #include "layers/dense.hpp"
 #include "layers/neuron.hpp"
 // clang-format on
@@ -20,7 +21,7 @@ namespace spikelet::layers::SPIKELET_LEVEL {
 
 template <class R>
 constexpr LayerKernels<R> layer_kernels_of() {
-  return {&sweep<R>,
+  return {&walk<R>,
           &scatter_spikes<R>,
           &copy_spikes<R>,
           &dense_row<R>,
@@ -30,7 +31,7 @@ constexpr LayerKernels<R> layer_kernels_of() {
           &predictive_steps<R, R>,
           &graded_steps<R>,
           &differential_steps<R>,
-          &sweep<Short>,
+          &walk<Short>,
           &copy_spikes<Short>,
           &subtract_steps<R, Short>,
           &zero_steps<R, Short>,
@@ -39,7 +40,8 @@ constexpr LayerKernels<R> layer_kernels_of() {
           &tally_spikes<R>};
 }
 
-inline constexpr LevelTable table{waves, layer_kernels_of<float>(), layer_kernels_of<double>()};
+constinit const LevelTable kernel_table{waves, layer_kernels_of<float>(),
+                                        layer_kernels_of<double>()};
 
 }  // namespace spikelet::layers::SPIKELET_LEVEL
 #include "core/target_pop.hpp"

@@ -40,56 +40,60 @@ SPIKELET_INLINE std::size_t lowest_bit(std::uint64_t word) {
 #endif
 }
 
-// Word `w` of column `x` of step q.
+// Gathers the words of all columns and steps. The walk then need not know how kernel rows make up a
+// word.
 template <int RowsAWord>
-SPIKELET_INLINE std::uint64_t column_word(const SpikeRows& in, std::size_t parts, std::size_t w,
-                                          std::size_t x, std::size_t q) {
-  const std::size_t offset = q * in.row_bytes + x * in.pixel_bytes;
-  if constexpr (RowsAWord == 1) {
-    const std::size_t ky = w / parts;
-    const std::size_t part = w % parts;
-    const std::uint64_t word = load_word<std::uint64_t>(in.rows[ky] + offset + 8 * part);
-    const std::size_t left = in.channels - 64 * part;
-    return left >= 64 ? word : word & ((std::uint64_t{1} << left) - 1);
-  } else {
-    using T = std::conditional_t<RowsAWord >= 3, std::uint16_t, std::uint32_t>;
-    std::uint64_t word = 0;
-    for (std::size_t k = 0; k < RowsAWord; ++k) {
-      word |= load_word<T>(in.rows[RowsAWord * w + k] + offset) << (8 * sizeof(T) * k);
+void pack_rows(const SpikeRows& in, std::size_t words, std::size_t parts, std::size_t steps,
+               std::uint64_t* out) {
+  using T = std::conditional_t<(RowsAWord >= 3), std::uint16_t,
+                               std::conditional_t<RowsAWord == 2, std::uint32_t, std::uint64_t>>;
+  for (std::size_t q = 0; q < steps; ++q) {
+    for (std::size_t w = 0; w < words; ++w, out += in.width) {
+      const std::size_t first_row = RowsAWord == 1 ? w / parts : RowsAWord * w;
+      const std::size_t part = RowsAWord == 1 ? w % parts : 0;
+      const std::uint8_t* rows[RowsAWord];
+      for (std::size_t k = 0; k < RowsAWord; ++k) {
+        rows[k] = in.rows[first_row + k] + q * in.row_bytes + 8 * part;
+      }
+      if constexpr (RowsAWord == 1) {
+        // Beyond the last channel are the bits of the next pixel.
+        const std::size_t left = in.channels - 64 * part;
+        const std::uint64_t mask = left >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << left) - 1;
+        for (std::size_t x = 0; x < in.width; ++x) {
+          out[x] = load_word<T>(rows[0] + x * in.pixel_bytes) & mask;
+        }
+      } else {
+        for (std::size_t x = 0; x < in.width; ++x) {
+          std::uint64_t word = 0;
+          for (std::size_t k = 0; k < RowsAWord; ++k) {
+            word |= load_word<T>(rows[k] + x * sizeof(T)) << (8 * sizeof(T) * k);
+          }
+          out[x] = word;
+        }
+      }
     }
-    return word;
   }
 }
 
-// Words of all columns of some steps, [word][step][x]: putting rows together is quicker in one go.
-inline constexpr std::size_t packed_words = 1024;
-
-template <int RowsAWord, int Steps>
-SPIKELET_INLINE void pack_words(const SpikeRows& in, std::size_t words, std::size_t first,
-                                std::uint64_t* out) {
-  using T = std::conditional_t<RowsAWord >= 3, std::uint16_t, std::uint32_t>;
-  for (std::size_t w = 0; w < words; ++w) {
-    for (std::size_t q = 0; q < Steps; ++q, out += in.width) {
-      const std::uint8_t* rows[RowsAWord];
-      for (std::size_t k = 0; k < RowsAWord; ++k) {
-        rows[k] = in.rows[RowsAWord * w + k] + (first + q) * in.row_bytes;
-      }
-      for (std::size_t x = 0; x < in.width; ++x) {
-        std::uint64_t word = 0;
-        for (std::size_t k = 0; k < RowsAWord; ++k) {
-          word |= load_word<T>(rows[k] + x * sizeof(T)) << (8 * sizeof(T) * k);
-        }
-        out[x] = word;
-      }
-    }
+template <class R>
+void pack(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t steps) {
+  switch (conv.rows_a_word) {
+    case 4:
+      return pack_rows<4>(in, conv.words, conv.parts, steps, conv.packed);
+    case 3:
+      return pack_rows<3>(in, conv.words, conv.parts, steps, conv.packed);
+    case 2:
+      return pack_rows<2>(in, conv.words, conv.parts, steps, conv.packed);
+    default:
+      return pack_rows<1>(in, conv.words, conv.parts, steps, conv.packed);
   }
 }
 
 // `Steps` steps at once, of `Vectors` vectors of the block from `lane` on. They share the branch at
 // the end of a word, whose misses would cost most.
-template <class R, int Block, int Vectors, int Taps, int Steps, int RowsAWord>
-void sweep_steps(const Sweep<R>& conv, const SpikeRows& in, std::size_t lane, std::size_t first,
-                 R gain, bool add, const Currents<R>& out) {
+template <class R, int Block, int Vectors, int Taps, int Steps>
+void walk_steps(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t lane, std::size_t first,
+                R gain, bool add, const Currents<R>& out) {
   constexpr std::size_t row = static_cast<std::size_t>(Taps) * Block;  // of weights
   constexpr std::size_t word_size = 65 * row;
   constexpr int wide = wide_of<R, Block>;
@@ -104,13 +108,56 @@ void sweep_steps(const Sweep<R>& conv, const SpikeRows& in, std::size_t lane, st
   }
   const std::size_t step_size = out.width * Block;
   R* const outputs = out.at + first * step_size + lane;
-  const auto retire = [&](std::size_t base) __attribute__((always_inline)) {
-    // The output that no later column reaches.
-    const std::size_t x = base - (Taps - 1);
-    if (x < out.width) {
+  const std::size_t columns = in.width, step_words = conv.words * columns;
+  std::size_t base = conv.left / conv.stride;
+  std::size_t phase = conv.left % conv.stride;
+  // The last column is followed by as many empty ones as it takes to complete all outputs.
+  const std::size_t last = base + (phase + columns + conv.stride - 1) / conv.stride + Taps - 1;
+  for (std::size_t x = 0; base < last; ++x) {
+    if (x < columns && phase < conv.phases) {
+      const R* weights = conv.weights + phase * conv.words * word_size + lane;
+      const std::uint64_t* column = conv.packed + first * step_words + x;
+      for (std::size_t w = 0; w < conv.words; ++w, weights += word_size, column += columns) {
+        std::uint64_t word[Steps];
+        std::uint64_t any = 0;
+#pragma GCC unroll 4
+        for (std::size_t q = 0; q < Steps; ++q) {
+          word[q] = column[q * step_words];
+          any |= word[q];
+        }
+        while (any != 0) {
+#pragma GCC unroll 2
+          for (int u = 0; u < 2; ++u) {
+#pragma GCC unroll 4
+            for (int q = 0; q < Steps; ++q) {
+              const R* from = weights + lowest_bit(word[q]) * row;
+              word[q] &= word[q] - 1;
+#pragma GCC unroll 8
+              for (int tap = 0; tap < Taps; ++tap) {
+#pragma GCC unroll 4
+                for (int k = 0; k < Vectors; ++k) {
+                  sum[q][tap][k] += load_some<V>(from + tap * Block + k * wide);
+                }
+              }
+            }
+          }
+          any = word[0];
+          for (int q = 1; q < Steps; ++q) {
+            any |= word[q];
+          }
+        }
+      }
+    }
+    if (++phase < conv.stride && x + 1 < columns) {
+      continue;
+    }
+    phase = 0;
+    // No later column reaches this output.
+    const std::size_t done = base++ - (Taps - 1);
+    if (done < out.width) {
 #pragma GCC unroll 4
       for (int q = 0; q < Steps; ++q) {
-        R* to = outputs + static_cast<std::size_t>(q) * step_size + x * Block;
+        R* to = outputs + static_cast<std::size_t>(q) * step_size + done * Block;
 #pragma GCC unroll 4
         for (int k = 0; k < Vectors; ++k) {
           const V v = sum[q][Taps - 1][k] * gain;
@@ -132,67 +179,12 @@ void sweep_steps(const Sweep<R>& conv, const SpikeRows& in, std::size_t lane, st
         sum[q][0][k] = V{};
       }
     }
-  };
-  [[maybe_unused]] std::uint64_t packed[RowsAWord == 1 ? 1 : packed_words];
-  const bool in_one_go = RowsAWord > 1 && conv.words * Steps * in.width <= packed_words;
-  if constexpr (RowsAWord > 1) {
-    if (in_one_go) {
-      pack_words<RowsAWord, Steps>(in, conv.words, first, packed);
-    }
-  }
-  std::size_t base = conv.left / conv.stride;
-  std::size_t phase = conv.left % conv.stride;
-  for (std::size_t x = 0; x < in.width; ++x) {
-    const R* weights = conv.weights + phase * conv.words * word_size + lane;
-    const std::size_t words = phase < conv.phases ? conv.words : 0;
-    for (std::size_t w = 0; w < words; ++w, weights += word_size) {
-      std::uint64_t word[Steps];
-      std::uint64_t any = 0;
-#pragma GCC unroll 4
-      for (int q = 0; q < Steps; ++q) {
-        const auto step = static_cast<std::size_t>(q);
-        word[q] = in_one_go ? packed[(w * Steps + step) * in.width + x]
-                            : column_word<RowsAWord>(in, conv.parts, w, x, first + step);
-        any |= word[q];
-      }
-      while (any != 0) {
-#pragma GCC unroll 2
-        for (int u = 0; u < 2; ++u) {
-#pragma GCC unroll 4
-          for (int q = 0; q < Steps; ++q) {
-            const R* from = weights + lowest_bit(word[q]) * row;
-            word[q] &= word[q] - 1;
-#pragma GCC unroll 8
-            for (int tap = 0; tap < Taps; ++tap) {
-#pragma GCC unroll 4
-              for (int k = 0; k < Vectors; ++k) {
-                sum[q][tap][k] += load_some<V>(from + tap * Block + k * wide);
-              }
-            }
-          }
-        }
-        any = word[0];
-        for (int q = 1; q < Steps; ++q) {
-          any |= word[q];
-        }
-      }
-    }
-    if (++phase == conv.stride) {
-      phase = 0;
-      retire(base++);
-    }
-  }
-  if (phase != 0) {
-    retire(base++);
-  }
-  for (int tap = 1; tap < Taps; ++tap) {
-    retire(base++);
   }
 }
 
 // Outputs that no column reaches.
 template <class R>
-void clear_unreached(const Sweep<R>& conv, const SpikeRows& in, const Currents<R>& out) {
+void clear_unreached(const ColumnWalk<R>& conv, const SpikeRows& in, const Currents<R>& out) {
   const std::size_t first = conv.left / conv.stride;
   const std::size_t begin = first < conv.taps ? 0 : first - (conv.taps - 1);
   const std::size_t end = (conv.left + in.width - 1) / conv.stride + 1;
@@ -207,69 +199,59 @@ void clear_unreached(const Sweep<R>& conv, const SpikeRows& in, const Currents<R
 }
 
 template <class R, int Block, int Vectors, int Taps, int Steps>
-void sweep_some(const Sweep<R>& conv, const SpikeRows& in, std::size_t first, R gain, bool add,
-                const Currents<R>& out) {
+void walk_some(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t first, R gain, bool add,
+               const Currents<R>& out) {
   for (std::size_t lane = 0; lane < Block; lane += Vectors * wide_of<R, Block>) {
-    switch (conv.rows_a_word) {
-      case 4:
-        sweep_steps<R, Block, Vectors, Taps, Steps, 4>(conv, in, lane, first, gain, add, out);
-        break;
-      case 3:
-        sweep_steps<R, Block, Vectors, Taps, Steps, 3>(conv, in, lane, first, gain, add, out);
-        break;
-      case 2:
-        sweep_steps<R, Block, Vectors, Taps, Steps, 2>(conv, in, lane, first, gain, add, out);
-        break;
-      default:
-        sweep_steps<R, Block, Vectors, Taps, Steps, 1>(conv, in, lane, first, gain, add, out);
-    }
+    walk_steps<R, Block, Vectors, Taps, Steps>(conv, in, lane, first, gain, add, out);
   }
 }
 
 // As many vectors and steps at once as fit into the registers, with their sums.
 template <class R, int Block, int Taps>
-void sweep_block(const Sweep<R>& conv, const SpikeRows& in, R gain, bool add,
-                 const Currents<R>& out) {
+void walk_block(const ColumnWalk<R>& conv, const SpikeRows& in, R gain, bool add,
+                const Currents<R>& out) {
   constexpr int most = (vector_bytes == 64 ? 16 : 8) / Taps;
   constexpr int whole = Block / wide_of<R, Block>;
   constexpr int vectors = whole >= 4 && most >= 4 ? 4 : whole >= 2 && most >= 2 ? 2 : 1;
   constexpr int steps = most / vectors >= 4 ? 4 : most / vectors >= 2 ? 2 : 1;
   std::size_t first = 0;
   for (; first + steps <= out.steps; first += steps) {
-    sweep_some<R, Block, vectors, Taps, steps>(conv, in, first, gain, add, out);
+    walk_some<R, Block, vectors, Taps, steps>(conv, in, first, gain, add, out);
   }
   for (; steps > 1 && first < out.steps; ++first) {
-    sweep_some<R, Block, vectors, Taps, 1>(conv, in, first, gain, add, out);
+    walk_some<R, Block, vectors, Taps, 1>(conv, in, first, gain, add, out);
   }
 }
 
 template <class R, int Taps>
-void sweep_taps(const Sweep<R>& conv, const SpikeRows& in, R gain, bool add,
-                const Currents<R>& out) {
+void walk_taps(const ColumnWalk<R>& conv, const SpikeRows& in, R gain, bool add,
+               const Currents<R>& out) {
   switch (out.block) {
     case 16:
-      return sweep_block<R, 16, Taps>(conv, in, gain, add, out);
+      return walk_block<R, 16, Taps>(conv, in, gain, add, out);
     case 32:
-      return sweep_block<R, 32, Taps>(conv, in, gain, add, out);
+      return walk_block<R, 32, Taps>(conv, in, gain, add, out);
     default:
-      return sweep_block<R, 64, Taps>(conv, in, gain, add, out);
+      return walk_block<R, 64, Taps>(conv, in, gain, add, out);
   }
 }
 
 template <class R>
-void sweep(const Sweep<R>& conv, const SpikeRows& in, R gain, bool add, const Currents<R>& out) {
+void walk(const ColumnWalk<R>& conv, const SpikeRows& in, R gain, bool add,
+          const Currents<R>& out) {
   if (!add) {
     clear_unreached(conv, in, out);
   }
+  pack(conv, in, out.steps);
   switch (conv.taps) {
     case 1:
-      return sweep_taps<R, 1>(conv, in, gain, add, out);
+      return walk_taps<R, 1>(conv, in, gain, add, out);
     case 2:
-      return sweep_taps<R, 2>(conv, in, gain, add, out);
+      return walk_taps<R, 2>(conv, in, gain, add, out);
     case 3:
-      return sweep_taps<R, 3>(conv, in, gain, add, out);
+      return walk_taps<R, 3>(conv, in, gain, add, out);
     default:
-      return sweep_taps<R, 5>(conv, in, gain, add, out);
+      return walk_taps<R, 5>(conv, in, gain, add, out);
   }
 }
 

@@ -1,0 +1,127 @@
+// A convolutional layer that learns by STDP. Waves are uint8 arrays; models/conv_stdp.py checks
+// arguments.
+#include <pybind11/numpy.h>
+
+#include <memory>
+
+#include "array.hpp"
+#include "bindings.hpp"
+#include "spikelet/layers/conv_stdp.hpp"
+#include "spikelet/layers/dog_wave.hpp"
+
+namespace spikelet::layers {
+namespace {
+
+using Waves = Array<Bin>;
+
+py::ssize_t signed_size(std::size_t n) { return static_cast<py::ssize_t>(n); }
+
+template <class T>
+std::span<T> writable(py::array_t<T>& array) {
+  return {array.mutable_data(), static_cast<std::size_t>(array.size())};
+}
+
+// A new array [n, rows, columns, maps], filled by fill(waves, span) without the GIL.
+template <class T, class Fill>
+py::array_t<T> over_windows(const ConvStdp& layer, const Waves& waves, const ConvPool& pool,
+                            Fill fill) {
+  const ConvShape& s = layer.shape();
+  py::array_t<T> out({waves.size() / signed_size(s.inputs()),
+                      signed_size(pool.cells(s.out_height())),
+                      signed_size(pool.cells(s.out_width())), signed_size(s.maps)});
+  const auto to = writable(out);
+  const auto from = as_span(waves);
+  const py::gil_scoped_release release;
+  fill(from, to);
+  return out;
+}
+
+}  // namespace
+
+void bind_conv_stdp(py::module_& m) {
+  m.def(
+      "dog_waves",
+      [](const Array<float>& images, double centre, double surround, std::size_t radius, float cut,
+         std::size_t bins, int threads) {
+        py::array_t<Bin> waves({images.shape(0), images.shape(1), images.shape(2), py::ssize_t{2}});
+        const DogWave code{static_cast<std::size_t>(images.shape(1)),
+                           static_cast<std::size_t>(images.shape(2)),
+                           centre,
+                           surround,
+                           radius,
+                           cut,
+                           bins};
+        const auto to = writable(waves);
+        const py::gil_scoped_release release;
+        dog_waves(as_span(images), code, threads, to);
+        return waves;
+      },
+      py::arg("images"), py::arg("centre"), py::arg("surround"), py::arg("radius"), py::arg("cut"),
+      py::arg("bins"), py::arg("threads"),
+      "Waves [n, height, width, 2] of on- and off-centre cells (differences of Gaussians) for "
+      "images [n, height, width]: the strongest cells fire first.");
+  py::class_<ConvStdp>(m, "ConvStdp",
+                       "A convolutional layer of integrate-and-fire neurons that learns by STDP.")
+      .def(py::init([](const Array<float>& weights, const Array<float>& thresholds,
+                       std::size_t height, std::size_t width, std::size_t bins) {
+             const ConvShape shape{height, width, static_cast<std::size_t>(weights.shape(2)),
+                                   static_cast<std::size_t>(weights.shape(0)),
+                                   static_cast<std::size_t>(weights.shape(3))};
+             return std::make_unique<ConvStdp>(shape, bins, as_span(weights), as_span(thresholds));
+           }),
+           py::arg("weights"), py::arg("thresholds"), py::arg("height"), py::arg("width"),
+           py::arg("bins"),
+           "A layer with weights [kernel, kernel, channels, maps] and thresholds [maps] for waves "
+           "of the given height, width and number of time bins.")
+      .def(
+          "learn",
+          [](ConvStdp& layer, const Waves& waves, float a_plus, float a_minus, bool multiplicative,
+             std::size_t winners, std::size_t radius, float theta_plus, float theta_min) {
+            const ConvRule rule{a_plus, a_minus,    multiplicative, winners,
+                                radius, theta_plus, theta_min};
+            std::vector<std::uint32_t> wins;
+            {
+              const py::gil_scoped_release release;
+              wins = layer.learn(as_span(waves), rule);
+            }
+            return to_array(std::move(wins));
+          },
+          py::arg("waves"), py::arg("a_plus"), py::arg("a_minus"), py::arg("multiplicative"),
+          py::arg("winners"), py::arg("radius"), py::arg("theta_plus"), py::arg("theta_min"),
+          "Learn from waves, one after the other; return how often each map won.")
+      .def(
+          "respond",
+          [](const ConvStdp& layer, const Waves& waves, std::size_t window, std::size_t stride,
+             int threads) {
+            const ConvPool pool{window, stride};
+            return over_windows<Bin>(layer, waves, pool, [&](auto from, auto to) {
+              layer.respond(from, pool, threads, to);
+            });
+          },
+          py::arg("waves"), py::arg("window"), py::arg("stride"), py::arg("threads"),
+          "The earliest spike of each map in each window: the wave that the next layer sees.")
+      .def(
+          "features",
+          [](const ConvStdp& layer, const Waves& waves, std::size_t window, std::size_t stride,
+             int threads) {
+            const ConvPool pool{window, stride};
+            return over_windows<float>(layer, waves, pool, [&](auto from, auto to) {
+              layer.features(from, pool, threads, to);
+            });
+          },
+          py::arg("waves"), py::arg("window"), py::arg("stride"), py::arg("threads"),
+          "The sum over each window of how early the neurons fire: 1 in the first bin, 0 never.")
+      .def_property_readonly(
+          "weights",
+          [](const ConvStdp& layer) {
+            const ConvShape& s = layer.shape();
+            return to_array(layer.weights(), {signed_size(s.kernel), signed_size(s.kernel),
+                                              signed_size(s.channels), signed_size(s.maps)});
+          },
+          "Weights [kernel, kernel, channels, maps].")
+      .def_property_readonly(
+          "thresholds", [](const ConvStdp& layer) { return to_array(layer.thresholds()); },
+          "Thresholds [maps].");
+}
+
+}  // namespace spikelet::layers

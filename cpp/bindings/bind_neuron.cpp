@@ -1,0 +1,344 @@
+// Fused training steps of neurons. Arrays are views of tensors: nothing is copied or converted
+// here, and what does not fit is refused.
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "bindings.hpp"
+#include "enums.hpp"
+#include "spikelet/core/pool.hpp"
+#include "spikelet/train/neuron.hpp"
+#include "spikelet/train/recurrent.hpp"
+
+namespace spikelet::train {
+namespace {
+
+using Optional = std::optional<py::array>;
+
+// The data of an array of so many values, or null for None.
+template <class R>
+const R* data(const Optional& array, std::size_t n) {
+  if (!array) {
+    return nullptr;
+  }
+  if (!py::isinstance<py::array_t<R>>(*array) || (array->flags() & py::array::c_style) == 0 ||
+      static_cast<std::size_t>(array->size()) != n) {
+    throw std::invalid_argument("array must be contiguous, of the type of the input, with " +
+                                std::to_string(n) + " values");
+  }
+  return static_cast<const R*>(array->data());
+}
+template <class R>
+R* out(const Optional& array, std::size_t n) {
+  const R* p = data<R>(array, n);
+  if (p != nullptr && !array->writeable()) {
+    throw std::invalid_argument("array must be writeable");
+  }
+  return const_cast<R*>(p);
+}
+
+// A cell as PyTorch's operators take it: its fields, the values of its parameters, and the table of
+// its surrogate, as one list of numbers.
+using Packed = std::vector<double>;
+
+#define SPIKELET_COUNT(...) +1
+constexpr std::size_t field_count = 0 SPIKELET_CELL_FIELDS(SPIKELET_COUNT);
+constexpr std::size_t parameter_count = 0 SPIKELET_CELL_PARAMETERS(SPIKELET_COUNT);
+#undef SPIKELET_COUNT
+
+// For each parameter (values, inner), or none: the value in the cell holds for all neurons.
+using Given = std::array<std::optional<std::pair<py::array, std::size_t>>, parameter_count>;
+
+template <class T>
+T unpacked(const char* name, double number) {
+  if constexpr (std::is_enum_v<T>) {
+    for (const auto& member : EnumTable<T>::members) {
+      if (static_cast<double>(member.value) == number) {
+        return member.value;
+      }
+    }
+    refuse<T>(std::string("cell: ") + name, py::repr(py::float_(number)).cast<std::string>());
+  } else {
+    return static_cast<T>(number);
+  }
+}
+
+template <class R>
+struct Built {
+  Cell<R> cell;
+  std::array<R, parameter_count> constants;
+
+  Built(const Packed& packed, const Given& given, std::size_t size) {
+    if (packed.size() < field_count + parameter_count) {
+      throw py::value_error("cell: must have at least " +
+                            std::to_string(field_count + parameter_count) + " numbers, got " +
+                            std::to_string(packed.size()));
+    }
+    const double* next = packed.data();
+#define SPIKELET_TAKE(type, name, otherwise) cell.name = unpacked<type>(#name, *next++);
+    SPIKELET_CELL_FIELDS(SPIKELET_TAKE)
+#undef SPIKELET_TAKE
+    std::size_t k = 0;
+#define SPIKELET_TAKE(name, otherwise)              \
+  constants[k] = static_cast<R>(*next++);           \
+  cell.name = groups(given[k], size, constants[k]); \
+  ++k;
+    SPIKELET_CELL_PARAMETERS(SPIKELET_TAKE)
+#undef SPIKELET_TAKE
+    cell.table.assign(next, packed.data() + packed.size());
+    if (cell.surrogate == Surrogate::table && cell.table.size() < 2) {
+      throw py::value_error("cell: table must have at least 2 values");
+    }
+  }
+  Built(const Built&) = delete;
+  Built& operator=(const Built&) = delete;
+
+ private:
+  static Groups<R> groups(const typename Given::value_type& given, std::size_t size,
+                          const R& constant) {
+    if (!given) {
+      return {&constant, 1, 1};
+    }
+    const auto count = static_cast<std::size_t>(given->first.size());
+    const std::size_t inner = given->second;
+    if (count == 0 || inner == 0 || size % (count * inner) != 0) {
+      throw std::invalid_argument("parameters must divide the neurons");
+    }
+    return {data<R>(given->first, count), count, inner};
+  }
+};
+
+// Names and defaults, in the order in which they are packed.
+py::list cell_fields() {
+  const Cell<double> cell;
+  py::list all;
+#define SPIKELET_LIST(type, name, otherwise) all.append(py::make_tuple(#name, cell.name));
+  SPIKELET_CELL_FIELDS(SPIKELET_LIST)
+#undef SPIKELET_LIST
+  return all;
+}
+py::list cell_parameters() {
+  py::list all;
+#define SPIKELET_LIST(name, otherwise) all.append(py::make_tuple(#name, double{otherwise}));
+  SPIKELET_CELL_PARAMETERS(SPIKELET_LIST)
+#undef SPIKELET_LIST
+  return all;
+}
+
+template <class R, class Many>
+State<const R> state(const Many& arrays, std::size_t n) {
+  return {data<R>(arrays[0], n), data<R>(arrays[1], n), data<R>(arrays[2], n)};
+}
+template <class R, class Many>
+State<R> state_out(const Many& arrays, std::size_t n) {
+  return {out<R>(arrays[0], n), out<R>(arrays[1], n), out<R>(arrays[2], n)};
+}
+
+using States = std::array<Optional, 3>;  // v, i, a
+using Gradients = std::array<Optional, parameter_count>;
+
+// Weights, spikes before the first step, and what belongs to one direction.
+struct Recurrence {
+  py::array weights;
+  Optional first_spikes;
+  std::size_t neurons;
+};
+
+void check(const Recurrence& recurrence, std::size_t size) {
+  if (recurrence.neurons == 0 || size % recurrence.neurons != 0) {
+    throw std::invalid_argument("recurrent weights must be of the neurons of a sample");
+  }
+}
+
+template <class R>
+ParameterGradients<R> gradients(const Gradients& arrays, const Cell<R>& cell) {
+  std::size_t k = 0;
+#define SPIKELET_OUT(name, otherwise) out<R>(arrays[k++], cell.name.count),
+  return {SPIKELET_CELL_PARAMETERS(SPIKELET_OUT)};
+#undef SPIKELET_OUT
+}
+
+template <class R>
+void run_forward(const Packed& packed, const Given& given, const py::array& x, std::size_t steps,
+                 bool constant, const States& first, const Optional& spikes,
+                 const Optional& charged, const Optional& v, const States& last,
+                 const std::optional<Recurrence>& recurrence, const Optional& input, int threads) {
+  Forward<R> run;
+  run.steps = steps;
+  run.constant = constant;
+  run.size = static_cast<std::size_t>(x.size()) / (constant ? 1 : std::max<std::size_t>(steps, 1));
+  const std::size_t all = steps * run.size;
+  const Built<R> built(packed, given, run.size);
+  run.x = data<R>(x, constant ? run.size : all);
+  run.first = state<R>(first, run.size);
+  run.spikes = out<R>(spikes, all);
+  run.charged = out<R>(charged, all);
+  run.v = out<R>(v, all);
+  run.last = state_out<R>(last, run.size);
+  if (recurrence) {
+    check(*recurrence, run.size);
+    if (constant || run.spikes == nullptr) {
+      throw std::invalid_argument("recurrent neurons need the input and the spikes of each step");
+    }
+  }
+  if (recurrence) {
+    RecurrentForward<R> r;
+    r.neurons = recurrence->neurons;
+    r.samples = run.size / std::max<std::size_t>(r.neurons, 1);
+    r.weights = data<R>(recurrence->weights, r.neurons * r.neurons);
+    r.first_spikes = data<R>(recurrence->first_spikes, run.size);
+    r.input = out<R>(input, all);
+    const py::gil_scoped_release release;
+    forward(built.cell, r, run, threads);
+    return;
+  }
+  const py::gil_scoped_release release;
+  forward(built.cell, run, threads);
+}
+
+template <class R>
+void run_backward(const Packed& packed, const Given& given, const Optional& x,
+                  const Optional& charged, std::size_t steps, std::size_t size, bool constant,
+                  const States& first, const Optional& by_spikes, const Optional& by_v,
+                  const States& by_last, const py::array& by_x, const States& by_first,
+                  const Gradients& by_parameters, const std::optional<Recurrence>& recurrence,
+                  const Optional& spikes, const Optional& by_weights,
+                  const Optional& by_first_spikes, int threads) {
+  Backward<R> run;
+  run.steps = steps;
+  run.size = size;
+  const std::size_t all = steps * size;
+  const Built<R> built(packed, given, size);
+  run.constant = constant;
+  run.x = data<R>(x, constant ? size : all);
+  run.charged = data<R>(charged, all);
+  run.first = state<R>(first, size);
+  run.by_spikes = data<R>(by_spikes, all);
+  run.by_v = data<R>(by_v, all);
+  run.by_last = state<R>(by_last, size);
+  run.by_x = out<R>(by_x, constant ? size : all);
+  run.by_first = state_out<R>(by_first, size);
+  run.by_parameters = gradients<R>(by_parameters, built.cell);
+  if (run.x == nullptr && (run.charged == nullptr || needs_input(built.cell, run.by_parameters))) {
+    throw std::invalid_argument("x: such neurons need the input in the backward pass");
+  }
+  if (recurrence) {
+    check(*recurrence, size);
+    if (constant || run.x == nullptr || !spikes) {
+      throw std::invalid_argument("recurrent neurons need the input and the spikes of each step");
+    }
+  }
+  if (recurrence) {
+    RecurrentBackward<R> r;
+    r.neurons = recurrence->neurons;
+    r.samples = size / std::max<std::size_t>(r.neurons, 1);
+    r.weights = data<R>(recurrence->weights, r.neurons * r.neurons);
+    r.first_spikes = data<R>(recurrence->first_spikes, size);
+    r.spikes = data<R>(spikes, all);
+    r.by_weights = out<R>(by_weights, r.neurons * r.neurons);
+    r.by_first_spikes = out<R>(by_first_spikes, size);
+    const py::gil_scoped_release release;
+    backward(built.cell, r, run, threads);
+    return;
+  }
+  const py::gil_scoped_release release;
+  backward(built.cell, run, threads);
+}
+
+// Never destroyed: tensors may outlive the module.
+Pool& pool() {
+  static Pool* const the_pool = new Pool(std::size_t{1} << 30);
+  return *the_pool;
+}
+
+// An array whose memory goes back to the pool.
+py::array pooled(const std::vector<py::ssize_t>& shape, const py::dtype& dtype) {
+  std::size_t bytes = static_cast<std::size_t>(dtype.itemsize());
+  for (const py::ssize_t n : shape) {
+    bytes *= static_cast<std::size_t>(n);
+  }
+  struct Loan {
+    void* p;
+    std::size_t bytes;
+  };
+  auto loan = std::make_unique<Loan>(Loan{pool().take(bytes), bytes});
+  void* p = loan->p;
+  py::capsule owner(loan.release(), [](void* held) {
+    const std::unique_ptr<Loan> ended(static_cast<Loan*>(held));
+    pool().give(ended->p, ended->bytes);
+  });
+  return py::array(dtype, shape, p, owner);
+}
+
+bool is_single(const py::array& array) { return py::isinstance<py::array_t<float>>(array); }
+
+void forward_of_any(const Packed& cell, const Given& parameters, const py::array& x,
+                    std::size_t steps, bool constant, const States& first, const Optional& spikes,
+                    const Optional& charged, const Optional& v, const States& last,
+                    const std::optional<Recurrence>& recurrence, const Optional& input,
+                    int threads) {
+  const auto run = is_single(x) ? &run_forward<float> : &run_forward<double>;
+  run(cell, parameters, x, steps, constant, first, spikes, charged, v, last, recurrence, input,
+      threads);
+}
+
+void backward_of_any(const Packed& cell, const Given& parameters, const Optional& x,
+                     const Optional& charged, std::size_t steps, std::size_t size, bool constant,
+                     const States& first, const Optional& by_spikes, const Optional& by_v,
+                     const States& by_last, const py::array& by_x, const States& by_first,
+                     const Gradients& by_parameters, const std::optional<Recurrence>& recurrence,
+                     const Optional& spikes, const Optional& by_weights,
+                     const Optional& by_first_spikes, int threads) {
+  const auto run = is_single(by_x) ? &run_backward<float> : &run_backward<double>;
+  run(cell, parameters, x, charged, steps, size, constant, first, by_spikes, by_v, by_last, by_x,
+      by_first, by_parameters, recurrence, spikes, by_weights, by_first_spikes, threads);
+}
+
+}  // namespace
+
+void bind_neuron(py::module_& m) {
+  m.def("cell_fields", &cell_fields,
+        "Names and defaults of a cell's fields, in the order in which a cell is packed.");
+  m.def("cell_parameters", &cell_parameters,
+        "Names and defaults of a cell's parameters; a packed cell has them after its fields, and "
+        "then the table of its surrogate.");
+  py::class_<Recurrence>(m, "Recurrence", "Weights between the neurons of one layer.")
+      .def(py::init([](py::array weights, Optional first_spikes, std::size_t neurons) {
+             return Recurrence{std::move(weights), std::move(first_spikes), neurons};
+           }),
+           py::arg("weights"), py::arg("first_spikes"), py::arg("neurons"),
+           "Weights [to, from] and the spikes of the step before the first.");
+  m.def("train_forward", &forward_of_any, py::arg("cell"), py::arg("parameters"), py::arg("x"),
+        py::arg("steps"), py::arg("constant"), py::arg("first"), py::arg("spikes"),
+        py::arg("charged"), py::arg("v"), py::arg("last"), py::arg("recurrence"),
+        py::arg("x_total"), py::arg("threads"),
+        "Step neurons over x [steps, size] (constant: [size]) and write spikes, charged "
+        "potentials, potentials, the last states (v, i, a) and the input plus the recurrent one, "
+        "each unless None. parameters: for each, None or (values, neurons that share each). All "
+        "arrays are float32 or all float64.");
+  m.def("train_backward", &backward_of_any, py::arg("cell"), py::arg("parameters"), py::arg("x"),
+        py::arg("charged"), py::arg("steps"), py::arg("size"), py::arg("constant"),
+        py::arg("first"), py::arg("by_spikes"), py::arg("by_v"), py::arg("by_last"),
+        py::arg("by_x"), py::arg("by_first"), py::arg("by_parameters"), py::arg("recurrence"),
+        py::arg("spikes"), py::arg("by_weights"), py::arg("by_first_spikes"), py::arg("threads"),
+        "The backward pass of `train_forward`: takes the gradients of spikes, potentials and last "
+        "states, and writes those of the input, the first states, parameters, recurrent weights "
+        "and first spikes.");
+  m.def("pooled", &pooled, py::arg("shape"), py::arg("dtype"),
+        "A new array without values, whose memory comes from the pool and returns to it.");
+  m.def("pool_limit", [] { return pool().limit(); }, "How many idle bytes the pool may hold.");
+  m.def(
+      "set_pool_limit", [](std::size_t n_bytes) { pool().set_limit(n_bytes); }, py::arg("n_bytes"),
+      "Set how many idle bytes the pool may hold.");
+  m.def("pool_idle", [] { return pool().idle(); }, "How many idle bytes the pool holds.");
+}
+
+}  // namespace spikelet::train

@@ -1,0 +1,30 @@
+// The parts of the extension module, one function for each bind_*.cpp.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace spikelet {
+
+namespace py = pybind11;
+
+void bind_enums(py::module_& m);
+void bind_core(py::module_& m);
+void bind_rules(py::module_& m);
+void bind_network(py::module_& m);
+
+namespace coding {
+void bind_coding(py::module_& m);
+}
+
+namespace layers {
+void bind_conv_stdp(py::module_& m);
+void bind_engine(py::module_& m);
+}  // namespace layers
+
+namespace train {
+void bind_neuron(py::module_& m);
+void bind_sparse(py::module_& m);
+void bind_event_prop(py::module_& m);
+}  // namespace train
+
+}  // namespace spikelet

@@ -1,0 +1,41 @@
+// Random draws, delivery and plasticity, compiled for one SIMD level.
+#include "core/kernels.hpp"
+
+#include "core/level_prelude.hpp"
+// clang-format off: each builds on the one before
+#include "core/target_push.hpp"
+#include "core/simd.hpp"
+#include "core/kernel_parts.hpp"
+#include "core/random16.hpp"
+#include "core/scatter.hpp"
+#include "core/plasticity/plasticity_rules.hpp"
+#include "core/plasticity/loops.hpp"
+// clang-format on
+
+namespace spikelet::SPIKELET_LEVEL {
+
+template void poisson_range(const PoissonTable&, const Stream&, const Stream&, Step, std::size_t,
+                            std::size_t, const float*, std::size_t, float*);
+template void poisson_range(const PoissonTable&, const Stream&, const Stream&, Step, std::size_t,
+                            std::size_t, const double*, std::size_t, double*);
+
+constexpr auto plastic32 = plastic_kernels<float, SPIKELET_RULES>();
+constexpr auto plastic64 = plastic_kernels<double, SPIKELET_RULES>();
+
+constinit const KernelTable kernel_table{&step_functions<float>,
+                                         &step_functions<double>,
+                                         &words_of,
+                                         &draw16_block,
+                                         &poisson_range<float>,
+                                         &poisson_range<double>,
+                                         &list_lines,
+                                         &scatter<float, true>,
+                                         &scatter<double, true>,
+                                         &scatter<float, false>,
+                                         &scatter<double, false>,
+                                         &below_block,
+                                         plastic32.data(),
+                                         plastic64.data()};
+
+}  // namespace spikelet::SPIKELET_LEVEL
+#include "core/target_pop.hpp"

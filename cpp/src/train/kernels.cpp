@@ -1,0 +1,32 @@
+// The loops of training, compiled for one SIMD level.
+#include "train/kernels.hpp"
+
+#include "core/level_prelude.hpp"
+// clang-format off: each builds on the one before
+#include "core/target_push.hpp"
+#include "core/simd.hpp"
+
+namespace spikelet::train::SPIKELET_LEVEL {
+using namespace spikelet::SPIKELET_LEVEL;
+}
+
+#include "train/surrogate.hpp"
+#include "train/fused_rows.hpp"
+#include "train/dense_rows.hpp"
+#include "train/sparse_rows.hpp"
+// clang-format on
+
+namespace spikelet::train::SPIKELET_LEVEL {
+
+template <class R>
+constexpr SparseKernels<R> sparse{lanes<R>,   &count<R>,   &find<R>,
+                                  &gather<R>, &scatter<R>, &sum_rows<R>};
+
+template <class R>
+constexpr FusedKernels<R> fused{&advance<R, false>, &advance<R, true>, &retreat<R, false>,
+                                &retreat<R, true>,  &multiply_add<R>,  &add_row<R>};
+
+constinit const LevelTable kernel_table{fused<float>, fused<double>, sparse<float>, sparse<double>};
+
+}  // namespace spikelet::train::SPIKELET_LEVEL
+#include "core/target_pop.hpp"
