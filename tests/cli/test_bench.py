@@ -6,16 +6,14 @@ import dataclasses
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from spikelet.cli import bench, bench_report
+from spikelet.cli import bench
 from spikelet.cli.bench_networks import NETWORKS
 from spikelet.cli.main import main
 
 NAMES = [network.name for network in NETWORKS]
-WORKER = Path(__file__).parents[2] / "bench" / "python" / "worker.py"
 
 
 @pytest.fixture(scope="module")
@@ -29,17 +27,6 @@ def everything(tmp_path_factory):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout, json.loads(path.read_text())
-
-
-@pytest.fixture
-def short(monkeypatch, tmp_path):
-    """Run CUBA on one thread, beside a copy of the reference that a test may change."""
-    path = tmp_path / "reference.json"
-    path.write_text(bench.REFERENCE.read_text())
-    monkeypatch.setattr(bench, "REFERENCE", path)
-    return path, lambda *more: main(
-        ["bench", "--quick", "--threads", "1", "--networks", "cuba", *more]
-    )
 
 
 def test_the_table_is_complete(everything):
@@ -72,51 +59,6 @@ def test_all_numbers_of_threads_give_the_same_spikes(everything):
     rows = everything[1]["quick"]
     for one, all_ in zip(rows[::2], rows[1::2], strict=True):
         assert one["spikes_crc"] == all_["spikes_crc"] >= 0
-
-
-@pytest.mark.parametrize("name", ["cuba", "coba", "brunel", "plastic_brunel"])
-def test_networks_are_those_of_the_comparison_with_nest(name):
-    command = [sys.executable, str(WORKER), "spikelet", name, "--dtype=float32", "--threads=1"]
-    command += ["--seed=1", "--model-time=20", "--scale=1"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    expected = json.loads(done.stdout)
-    built = next(network for network in NETWORKS if network.name == name).build(1)
-    built.network.run(20.0)
-    assert built.neurons == expected["neurons"]
-    assert built.synapses == expected["synapses"]
-    assert sum(len(recorder.times) for recorder in built.recorders) == expected["spikes"] > 100
-
-
-def test_the_stored_reference_is_complete():
-    reference = json.loads(bench.REFERENCE.read_text())
-    for mode in ("full", "quick"):
-        rows = reference[mode]
-        assert [row["network"] for row in rows if row["role"] == "one"] == NAMES
-        for row in rows:
-            assert set(row) == {field.name for field in dataclasses.fields(bench.Row)}
-            assert row["spikes_crc"] >= 0
-    assert {"cpu", "cores", "simd"} <= set(reference["machine"])
-
-
-@pytest.mark.parametrize(("key", "factor"), [("rate_hz", 1.3), ("synapses", 1.01)])
-def test_other_results_are_said_and_get_no_speed(short, key, factor, tmp_path, capsys):
-    path, run = short
-    assert run() == 0
-    right = capsys.readouterr().out
-    reference = json.loads(path.read_text())
-    for row in reference["quick"]:
-        row[key] *= factor
-    path.write_text(json.dumps(reference))
-    assert run("--json", str(tmp_path / "out.json")) == 1
-    wrong = capsys.readouterr().out
-    assert "Results of cuba differ" in wrong
-    line, good = (
-        next(line for line in text.splitlines() if "CUBA" in line) for text in (wrong, right)
-    )
-    assert "differ" in line
-    assert "0." in good
-    assert "0." not in line
-    assert set(json.loads((tmp_path / "out.json").read_text())["differ"]) == {"cuba"}
 
 
 def test_runs_that_do_not_repeat_are_said(monkeypatch, capsys):
@@ -159,16 +101,6 @@ def test_the_reference_is_updated_in_both_modes(short, monkeypatch, capsys):
     assert [row["model_s"] for row in record["quick"]] == pytest.approx([0.005, 0.005])
     assert main(["bench", "--threads", "1"]) == 0
     assert "none" not in capsys.readouterr().out
-
-
-def test_the_table_is_plain_text(short, capsys):
-    _, run = short
-    assert run() == 0
-    text = capsys.readouterr().out
-    head, line = (next(t for t in text.splitlines() if t.startswith(s)) for s in ("netw", "CUBA"))
-    assert text.isascii()
-    assert head.split()[-1] == "ratio"
-    assert len(line.split()) == len(bench_report._COLUMNS) + 1  # the name has two words
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import itertools
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,57 +10,23 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from scipy import stats
-from tests.support.ann_zoo import trained
+from tests.support.conversions import (
+    CNN,
+    TEST,
+    WANTED,
+    V,
+    X,
+    cnn,
+    convert,
+    error,
+    outputs,
+    residual,
+    tiny,
+)
 from torch import nn
 
-import spikelet as sl
 from spikelet import layers as L
-from spikelet.conversion import METHODS, NEURONS, QCFS
-from spikelet.layers.spiking_model import SpikingModel
-
-torch.set_num_threads(1)
-
-RNG = np.random.default_rng(0)
-X = RNG.random((40, 3, 8, 8)).astype(np.float32)
-TEST = RNG.random((16, 3, 8, 8)).astype(np.float32)
-
-
-def cnn() -> nn.Sequential:
-    return trained(
-        nn.Sequential(
-            nn.Conv2d(3, 8, 3, padding=1),
-            nn.BatchNorm2d(8),
-            nn.ReLU(),
-            nn.Conv2d(8, 12, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.AvgPool2d(2),
-            nn.Flatten(),
-            nn.Linear(48, 20),
-            nn.ReLU(),
-            nn.Linear(20, 6),
-        )
-    )
-
-
-def outputs(module: nn.Module, x: Any) -> Any:
-    with torch.no_grad():
-        return copy.deepcopy(module).eval()(torch.tensor(x)).numpy()
-
-
-CNN = cnn()
-WANTED = outputs(CNN, TEST)
-
-
-def convert(ann: Any = CNN, x: Any = X, **options: Any) -> Any:
-    return sl.convert(ann, x, **{"steps": 16, "threads": 1, **options})
-
-
-def error(model: Any, x: Any = TEST, wanted: Any = WANTED) -> float:
-    """Root mean square of what is wrong, over the spread of what is right."""
-    given = model.run(x).output
-    return float(np.sqrt(np.square(given - wanted).mean()) / wanted.std())
-
+from spikelet.conversion import METHODS, NEURONS
 
 # One ANN in four ways
 
@@ -183,47 +146,6 @@ def test_soft_resets_meet_the_ann_in_the_long_run(method: str) -> None:
     assert error(convert(method=method, neuron="hard", steps=256)) > 5 * error(soft)
 
 
-def residual() -> list[Any]:
-    """Ten layers with weights as training could leave them."""
-    rng = np.random.default_rng(4)
-
-    def conv(cin: int, cout: int, gain: float) -> L.Conv2d:
-        w = rng.normal(size=(cout, cin, 3, 3)) * gain * np.sqrt(2 / (9 * cin))
-        return L.Conv2d(w, rng.normal(size=cout) * 0.1, padding=1)
-
-    layers: list[Any] = [("c", conv(3, 12, 1.0), "input"), ("r", L.ReLU(), "c")]
-    before = "r"
-    for k in range(5):
-        layers += [
-            (f"a{k}", conv(12, 12, 1.0), before),
-            (f"ra{k}", L.ReLU(), f"a{k}"),
-            (f"b{k}", conv(12, 12, 0.6), f"ra{k}"),
-            (f"s{k}", L.Add(), (f"b{k}", before)),
-            (f"rb{k}", L.ReLU(), f"s{k}"),
-        ]
-        before = f"rb{k}"
-    return [
-        *layers,
-        ("mean", L.AdaptiveAvgPool2d(1), before),
-        ("flat", L.Flatten(), "mean"),
-        ("out", L.Linear(rng.normal(size=(6, 12)) / 3), "flat"),
-    ]
-
-
-def test_what_is_fitted_is_best_in_a_deep_network() -> None:
-    ann = residual()
-    wanted = SpikingModel(ann, dtype="float64", threads=1).run(TEST, 1).output
-    wrong = {
-        method: error(convert(ann, method=method, steps=16), TEST, wanted)
-        for method in ("fitted", "percentile", "maxnorm", "least_error")
-    }
-    assert wrong["fitted"] < 0.7 * min(wrong.values(), key=lambda e: (e == wrong["fitted"], e))
-    # Spikes are binary, all of them.
-    model = convert(ann, steps=16)
-    spikes = model.run(TEST[:2], record=model.neurons)
-    assert all(set(np.unique(spikes[n])) == {0, 1} for n in model.neurons)
-
-
 @pytest.mark.parametrize("method", ["fitted", "percentile"])
 def test_spikes_of_several_sizes_are_better_in_few_steps(method: str) -> None:
     soft, multi = (
@@ -238,154 +160,6 @@ W1 = np.array([[1.0, -0.5, 0.25], [0.5, 1.0, -1.0], [-0.25, 0.75, 0.5], [-1.0, -
 B1 = np.array([0.05, -0.1, 0.0, -0.5])  # the last one never spikes
 W2 = np.array([[0.7, -0.3, 0.2, 0.1], [-0.4, 0.9, 0.3, 0.1]])
 B2 = np.array([0.1, 0.02])
-V = RNG.random((300, 3)).astype(np.float32)
-
-
-def tiny() -> list[Any]:
-    return [
-        ("l1", L.Linear(W1, B1), "input"),
-        ("n1", L.ReLU(), "l1"),
-        ("l2", L.Linear(W2, B2), "n1"),
-        ("n2", L.ReLU(), "l2"),
-        ("l3", L.Linear(np.ones((1, 2))), "n2"),
-    ]
-
-
-Z1 = V @ W1.T + B1
-Z2 = np.maximum(Z1, 0) @ W2.T + B2
-
-
-def thresholds(method: str, **options: Any) -> tuple[Any, Any]:
-    found = convert(tiny(), V, method=method, **{"steps": 8, **options}).thresholds
-    return found["n1"], found["n2"]
-
-
-def usable(t: Any) -> Any:
-    """A channel that never spikes gets a thousandth of the greatest."""
-    return np.maximum(t, 1e-3 * np.max(t))
-
-
-def test_maxnorm() -> None:
-    n1, n2 = thresholds("maxnorm")
-    np.testing.assert_allclose(n1, usable(np.maximum(Z1, 0).max(0)), rtol=1e-5)
-    np.testing.assert_allclose(n2, Z2.max(0), rtol=1e-5)
-    n1, n2 = thresholds("maxnorm", per_channel=False)
-    assert (n1, n2) == (pytest.approx(Z1.max()), pytest.approx(Z2.max()))
-
-
-def test_percentile() -> None:
-    n1, n2 = thresholds("percentile", percentile=90)
-    np.testing.assert_allclose(n1, usable(np.percentile(np.maximum(Z1, 0), 90, 0)), rtol=1e-5)
-    np.testing.assert_allclose(n2, np.percentile(np.maximum(Z2, 0), 90, 0), rtol=1e-5)
-    n1, _ = thresholds("percentile", percentile=50, per_channel=False)
-    assert n1 == pytest.approx(np.median(np.maximum(Z1, 0)), rel=1e-5)
-    np.testing.assert_array_equal(
-        thresholds("percentile", percentile=100)[1], thresholds("maxnorm")[1]
-    )
-
-
-def rounding(z: Any, limit: float, levels: int) -> float:
-    """Mean squared error of an activation that has so many levels."""
-    kept = np.minimum(np.rint(np.maximum(z, 0) * levels / limit), levels) * limit / levels
-    return float(np.square(kept - np.maximum(z, 0)).mean())
-
-
-def test_least_error() -> None:
-    for z, found in zip((Z1[:, :3], Z2), thresholds("least_error", steps=4), strict=True):
-        for channel in range(z.shape[1]):
-            column = z[:, channel]
-            grid = np.linspace(0.1, 1.1, 1000) * column.max()
-            best = min(rounding(column, limit, 4) for limit in grid)
-            assert rounding(column, found[channel], 4) <= 1.1 * best
-            assert rounding(column, found[channel], 4) < rounding(column, column.max(), 4)
-
-
-def test_threshold_iteration() -> None:
-    """For normally distributed potentials, no other threshold rounds with less error."""
-    for z, found in zip((Z1[:, :3], Z2), thresholds("threshold_iteration", steps=4), strict=True):
-        for channel in range(z.shape[1]):
-            column = z[:, channel]
-            grid = stats.norm(column.mean(), column.std()).ppf((np.arange(200_000) + 0.5) / 2e5)
-            best = rounding(grid, found[channel], 4)
-            for factor in (0.8, 0.95, 1.05, 1.25):
-                assert best < rounding(grid, factor * found[channel], 4)
-
-
-def test_local_threshold_balancing() -> None:
-    def climb(z: Any) -> Any:
-        t = np.zeros(z.shape[1])
-        for _ in range(1000):
-            t = t + 2 * np.maximum(np.maximum(z, 0) - t, 0).mean(0)
-        return usable(t)
-
-    n1, n2 = thresholds("ltb")
-    first = climb(Z1)
-    np.testing.assert_allclose(n1, first, rtol=1e-4)
-    # What lies above a threshold does not reach the next layer.
-    z2 = np.minimum(np.maximum(Z1, 0), first) @ W2.T + B2
-    np.testing.assert_allclose(n2, climb(z2), rtol=1e-4)
-
-
-def test_balancing_by_running() -> None:
-    n1, n2 = thresholds("rmp")
-    first = usable(np.maximum(Z1, 0).max(0))
-    np.testing.assert_allclose(n1, first, rtol=1e-5)
-    v = np.tile(first / 2, (len(V), 1))
-    greatest = np.zeros(2)
-    for _ in range(8):
-        v = v + Z1
-        spike = v >= first
-        v = v - first * spike
-        greatest = np.maximum(greatest, (spike * first @ W2.T + B2).max(0))
-    np.testing.assert_allclose(n2, greatest, rtol=1e-4)
-    assert (n2 > Z2.max(0)).all()
-
-
-def test_calibration_makes_means_right() -> None:
-    wanted = np.maximum(Z2, 0).mean(0)
-    wrong = {}
-    for method in ("least_error", "calibrated"):
-        model = convert(tiny(), V, method=method, steps=4, delay=0)
-        wrong[method] = np.abs(model.run(V, record="n2.mean")["n2.mean"].mean(0) - wanted)
-    assert (wrong["calibrated"] < 0.3 * wrong["least_error"]).any()
-    assert wrong["calibrated"].max() < 0.02
-
-
-# Neurons
-
-
-def layers_of(neuron: str, **options: Any) -> list[Any]:
-    model = convert(neuron=neuron, method="percentile", **options)
-    return [model.graph[n].layer for n in model.neurons]
-
-
-def test_neurons_are_what_their_names_say() -> None:
-    for layer in layers_of("soft"):
-        assert (layer.reset, layer.code, layer.levels) == ("subtract", "binary", 1)
-        np.testing.assert_array_equal(layer.v_init, np.asarray(layer.threshold) / 2)
-        np.testing.assert_array_equal(layer.amplitude, layer.threshold)
-    for layer in layers_of("hard", per_channel=False):
-        assert (layer.reset, layer.v_reset, layer.v_init) == ("zero", 0.0, 0.0)
-        assert np.ndim(layer.threshold) == 0
-    assert {layer.code for layer in layers_of("signed")} == {"signed"}
-    assert {layer.code for layer in layers_of("differential")} == {"differential"}
-    for layer in layers_of("multi"):
-        assert (layer.code, layer.levels) == ("signed", 4)
-        np.testing.assert_allclose(layer.v_init, np.asarray(layer.threshold) / 16)
-    predictive = convert(steps=11)
-    assert predictive.neuron == "predictive"
-    assert all(isinstance(predictive.graph[n].layer, L.PredictiveIF) for n in predictive.neurons)
-    assert {predictive.graph[n].layer.steps for n in predictive.neurons} == {11}
-
-
-def test_starting_half_way_rounds_to_the_nearest() -> None:
-    ann = [("l", L.Linear(np.eye(3)), "input"), ("n", L.ReLU(), "l"), L.Linear(np.eye(3))]
-    model = convert(ann, V, method="maxnorm", steps=8, dtype="float64", delay=0)
-    t = model.thresholds["n"]
-    out = model.run(V).output
-    np.testing.assert_allclose(out, np.minimum(np.floor(V * 8 / t + 0.5), 8) * t / 8, atol=1e-9)
-    assert np.abs(out - V).max() <= t.max() / 16 + 1e-9
-
 
 # Hybrids, readout, coding
 
@@ -438,60 +212,6 @@ def test_other_codes_of_the_input(coding: Any) -> None:
     assert np.sqrt(np.square(given - outputs(CNN, TEST * 0.99)).mean()) / WANTED.std() < 0.6
     direct = model.run(TEST, coding="direct")
     assert direct.operations["input"].spikes == 0
-
-
-# QCFS
-
-
-def quantised(levels: int, *widths: int) -> nn.Sequential:
-    modules: list[nn.Module] = []
-    for a, b in itertools.pairwise(widths[:-1]):
-        modules += [nn.Linear(a, b), QCFS(levels, 1.0)]
-    module = trained(nn.Sequential(*modules, nn.Linear(*widths[-2:])))
-    generator = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for m in module:
-            if hasattr(m, "upper"):
-                m.upper.uniform_(0.5, 1.5, generator=generator)
-    return module
-
-
-def test_a_quantised_ann_is_met_exactly_by_as_many_steps() -> None:
-    """With even input: one layer of neurons, that sees the picture itself."""
-    module = quantised(8, 3, 30, 4)
-    wanted = outputs(module, V)
-    model = convert(module, V, method="qcfs", steps=8, delay=0)
-    (name,) = model.neurons
-    layer = model.graph[name].layer
-    upper = module[1].upper.item()
-    assert layer.threshold == pytest.approx(upper)
-    assert layer.v_init == pytest.approx(upper / 2)
-    np.testing.assert_allclose(model.ann.run(V, 1).output, wanted, rtol=0, atol=1e-5)
-    np.testing.assert_allclose(model.run(V).output, wanted, rtol=0, atol=1e-5)
-
-
-def test_a_deep_quantised_ann_is_met_in_the_long_run() -> None:
-    module = quantised(16, 3, 30, 20, 4)
-    wanted = outputs(module, V)
-    wrong = [
-        error(convert(module, V, method="qcfs", steps=steps, delay=0), V, wanted)
-        for steps in (4, 16)
-    ]
-    assert wrong[1] < 0.2
-    assert wrong[1] < wrong[0]
-
-
-def test_qcfs_is_refused_where_the_ann_has_relu() -> None:
-    with pytest.raises(ValueError, match=r"activation of '2' must be QCFS .* got 'ReLU'"):
-        convert(method="qcfs")
-
-
-def test_a_limit_that_training_has_made_negative_is_named() -> None:
-    module = quantised(8, 3, 5, 4)
-    with torch.no_grad():
-        module[1].upper.fill_(-0.5)
-    with pytest.raises(ValueError, match=r"layer '1' .*upper must be finite and > 0, got -0\.5"):
-        convert(module, V, method="qcfs")
 
 
 # Reproducible
@@ -571,9 +291,3 @@ def test_bad_input(
         convert(ann, **options)
     for word in words:
         assert word in str(caught.value)
-
-
-def test_predictive_neurons_hold_for_their_steps_alone() -> None:
-    model = convert(steps=8, neuron="predictive")
-    with pytest.raises(ValueError, match=re.escape("ConvertedModel.run: steps must be 8")):
-        model.run(TEST, 9)

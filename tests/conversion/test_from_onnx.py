@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 from tests.support.layers_reference import activations
+from tests.support.onnx_models import bn, model, node
 
 from spikelet import layers as L
 from spikelet.conversion.folding import fold
@@ -24,29 +25,6 @@ rng = np.random.default_rng(5)
 
 def values(*shape: int) -> Any:
     return (rng.normal(size=shape) * 0.5).astype(np.float32)
-
-
-def model(
-    nodes: list[Any],
-    shape: tuple[Any, ...] = ("batch", 3, 8, 7),
-    opset: int = 17,
-    **constants: Any,
-) -> onnx.ModelProto:
-    """Make a model whose input is "x" and whose output is that of its last node."""
-    graph = helper.make_graph(
-        nodes,
-        "ann",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, ["any"])],
-        [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
-
-
-def node(kind: str, inputs: str, output: str, name: str | None = None, **attributes: Any) -> Any:
-    return helper.make_node(
-        kind, inputs.split(), [output], name=name or f"/{output}/{kind}", **attributes
-    )
 
 
 def resnet() -> onnx.ModelProto:
@@ -130,21 +108,6 @@ def test_open_shapes_take_the_example() -> None:
         read_onnx(ann, (2, 5, 4))
 
 
-@pytest.mark.parametrize(
-    ("places", "how"),
-    [("asymmetric", "floor"), ("half_pixel", "round_prefer_floor"),
-     ("pytorch_half_pixel", "round_prefer_ceil")],
-)  # fmt: skip
-@pytest.mark.parametrize("factor", [2, 3, 4])
-def test_ways_to_repeat_pixels(places: str, how: str, factor: int) -> None:
-    up = helper.make_node(
-        "Resize", ["x", "", "scales"], ["y"], name="up", mode="nearest", nearest_mode=how,
-        coordinate_transformation_mode=places,
-    )  # fmt: skip
-    graph, _ = read_onnx(model([up], scales=np.array([1, 1, factor, 1], np.float32)))
-    assert graph["up"].layer.scale_factor == (factor, 1)
-
-
 def test_local_functions_are_unfolded() -> None:
     ann = model([helper.make_node("Twice", ["x"], ["y"], domain="own")])
     body = [helper.make_node("Add", ["a", "a"], ["s"]), helper.make_node("Relu", ["s"], ["b"])]
@@ -162,15 +125,6 @@ def test_torch_is_not_needed(tmp_path: Path) -> None:
         f"read({str(tmp_path / 'ann.onnx')!r}, (3, 8, 7)); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def bn(**changes: Any) -> onnx.ModelProto:
-    parameters = {"gamma": np.ones(3), "beta": np.zeros(3), "mu": np.zeros(3), "var": np.ones(3)}
-    parameters |= changes
-    return model(
-        [node("BatchNormalization", "x gamma beta mu var", "y")],
-        **{k: np.asarray(v, np.float32) for k, v in parameters.items()},
-    )
 
 
 def one(kind: str, inputs: str = "x", constants: Any = None, **attributes: Any) -> Any:
@@ -227,10 +181,6 @@ def test_what_cannot_be_converted_is_refused_with_its_name(name: str) -> None:
     ann, message = REFUSED[name]
     with pytest.raises(ValueError, match=r"(?s)^read_onnx: .*" + message):
         read_onnx(ann)
-
-
-def test_a_trained_batch_norm_may_have_plain_statistics() -> None:
-    assert isinstance(read_onnx(bn(beta=[1, 2, 3]))[0].output.layer, L.Affine)
 
 
 def test_what_is_no_model_is_refused(tmp_path: Path) -> None:

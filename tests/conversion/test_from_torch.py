@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from tests.support.ann_zoo import SHAPE, ResNet, trained, zoo
 from tests.support.layers_reference import run_reference
+from tests.support.torch_modules import Lambda
 from torch import nn
 
 from spikelet import layers as L
 from spikelet.conversion.folding import fold
 from spikelet.conversion.from_torch import read_torch
-from spikelet.conversion.load import read
-
-
-class Lambda(nn.Module):
-    def __init__(self, function: Callable[..., Any], **modules: Any) -> None:
-        super().__init__()
-        self.function = function
-        for name, module in modules.items():
-            setattr(self, name, module)
-
-    def forward(self, x: Any) -> Any:
-        return self.function(self, x)
 
 
 def before_softmax(name: str, y: torch.Tensor) -> torch.Tensor:
@@ -74,73 +61,8 @@ def test_the_module_stays_as_it_is() -> None:
     assert len(called) == before + 1
 
 
-def test_layers_are_called_as_in_the_module() -> None:
-    graph = read_torch(trained(ResNet("B")), SHAPE)
-    names = [node.name for node in graph]
-    assert names[:4] == ["conv1", "bn1", "relu", "blocks.0.conv1"]
-    assert {"blocks.0.relu", "blocks.0.relu_1", "blocks.0.add", "blocks.1.down.0"} <= set(names)
-    assert graph["blocks.0.add"].inputs == ("blocks.0.bn2", "relu")
-    assert names[-3:] == ["mean.pool", "mean", "fc"]
-
-
-def test_a_shared_module_is_a_layer_for_each_call() -> None:
-    graph = read_torch(zoo()["shared"], SHAPE)
-    convs = [n for n in graph if isinstance(n.layer, L.Conv2d)]
-    assert [n.name for n in convs] == ["conv", "conv_1", "conv_2"]
-    np.testing.assert_array_equal(convs[0].layer.weight, convs[2].layer.weight)
-    assert sum(isinstance(n.layer, L.ReLU) for n in graph) == 4
-
-
-@pytest.mark.parametrize("kernel", [1, 2, 3, 4, (2, 5)])
-@pytest.mark.parametrize("dilation", [1, 2])
-@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning")
-def test_same_padding_of_any_kernel(kernel: Any, dilation: int) -> None:
-    module = trained(nn.Conv2d(3, 4, kernel, padding="same", dilation=dilation))
-    graph = read_torch(module, SHAPE)
-    assert graph.shapes(SHAPE)[graph.output.name] == (4, 9, 8)
-
-
-def test_what_does_not_lead_to_the_output_is_not_read() -> None:
-    def forward(m: Any, x: Any) -> Any:
-        torch.sigmoid(m.b(x))
-        return m.a(x)
-
-    module = Lambda(forward, a=nn.Conv2d(3, 2, 1), b=nn.Conv2d(3, 2, 1))
-    assert [n.name for n in read_torch(module, SHAPE)] == ["a"]
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda m, x: m.fc(x.flatten(1)),
-        lambda m, x: m.fc(torch.flatten(x, start_dim=1)),
-        lambda m, x: m.fc(x.view(-1, 12)),
-        lambda m, x: m.fc(x.reshape(x.shape[0], x.shape[1] * 4)),
-        lambda m, x: m.fc(x.view(len_of(x), -1)),
-        lambda m, x: F.linear(x.flatten(1), m.fc.weight, m.fc.bias),
-        lambda m, x: m.fc(x.float().flatten(1)),
-        lambda m, x: m.fc(x.flatten(2).unsqueeze(1).flatten(1)),
-        lambda m, x: m.fc(F.adaptive_avg_pool2d(x, (None, 2)).flatten(1)),
-    ],
-)
-def test_ways_to_flatten(function: Any) -> None:
-    graph = read_torch(Lambda(function, fc=nn.Linear(12, 2)), (3, 2, 2))
-    assert [type(n.layer) for n in graph][-2:] == [L.Flatten, L.Linear]
-
-
-def len_of(x: Any) -> Any:
-    return x.size()[0]
-
-
 def test_a_single_layer_is_a_graph() -> None:
     assert [type(n.layer) for n in read_torch(nn.Linear(4, 2), (4,))] == [L.Linear]
-
-
-def test_buffers_that_normalise_are_affine() -> None:
-    module = Lambda(lambda m, x: m.c((x - m.mean.weight[:, :, None, None][0]) * 2), c=nn.Conv2d(3, 1, 1),
-                    mean=nn.Embedding(1, 3))  # fmt: skip
-    graph = fold(read_torch(module, SHAPE))
-    assert [type(n.layer) for n in graph] == [L.Conv2d]
 
 
 # --- refusals ----------------------------------------------------------------------------------
@@ -240,12 +162,6 @@ def test_what_cannot_be_converted_is_refused_with_its_name(name: str) -> None:
         read_torch(module, SHAPE)
 
 
-@pytest.mark.parametrize("make", [lambda x: (x, x), lambda x: {"y": x}, lambda x: [x]])
-def test_an_output_is_one_tensor(make: Any) -> None:
-    with pytest.raises(TypeError, match="output must be one tensor"):
-        read_torch(Lambda(lambda m, x: make(x.relu())), SHAPE)
-
-
 def test_what_is_no_module_is_refused() -> None:
     with pytest.raises(TypeError, match=r"torch\.nn\.Module, got int"):
         read_torch(3, SHAPE)
@@ -253,31 +169,3 @@ def test_what_is_no_module_is_refused() -> None:
         read_torch(nn.ReLU(), 3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="example_shape must be >= 1"):
         read_torch(nn.ReLU(), (3, 0))
-
-
-# --- one door ----------------------------------------------------------------------------------
-
-
-def test_read_takes_modules_graphs_and_sequences() -> None:
-    module = trained(nn.Sequential(nn.Flatten(), nn.Linear(216, 3), nn.ReLU()))
-    graph = read(module, SHAPE)
-    assert read(graph, SHAPE) is graph
-    weight = graph["1"].layer.weight
-    layers = [L.Flatten(), ("fc", L.Linear(weight), ("flatten0",)), L.ReLU()]
-    assert [n.name for n in read(layers, SHAPE)] == ["flatten0", "fc", "relu2"]
-    assert len(read(L.ReLU(), (4,))) == 1
-
-
-@pytest.mark.parametrize("ann", [None, 3.0, b"model", nn.ReLU, [nn.ReLU()], {"a": L.ReLU()}])
-def test_read_names_what_it_takes(ann: Any) -> None:
-    with pytest.raises(TypeError, match=r"torch\.nn\.Module|layer of sl\.layers"):
-        read(ann, SHAPE)
-
-
-def test_read_checks_shapes_and_paths() -> None:
-    with pytest.raises(ValueError, match="Linear 'linear0': input shape"):
-        read([L.Linear(np.ones((2, 5)))], (4,))
-    with pytest.raises(ValueError, match=r"must end in \.onnx"):
-        read("model.pt", (4,))
-    with pytest.raises(FileNotFoundError):
-        read("missing.onnx", (4,))

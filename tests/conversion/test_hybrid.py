@@ -8,13 +8,13 @@ from tests.support.layered import inputs, pair
 
 from spikelet import energy
 from spikelet.conversion.hybrid import hybrid, search_split
-from spikelet.energy.segments import segments
-from spikelet.layers import IF, Add, Linear, ReLU
+from spikelet.layers import IF, Linear, ReLU
 from spikelet.layers.graph import Graph, Node
 from spikelet.layers.spiking_model import SpikingModel
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
+
 from matplotlib import pyplot as plt
 
 NAMES = ["relu1", "relu2", "relu3", "relu4"]
@@ -79,41 +79,6 @@ def test_layers_of_an_analog_segment_are_the_anns():
     np.testing.assert_array_equal(
         model(hybrid(calibrated, ann, NAMES)).run(x, 1).output, ann.run(x, 1).output
     )
-
-
-def test_segments_follow_each_other():
-    x = inputs(2)
-    snn, ann = pair(x)
-    for keep, constant, sequence in (
-        ([], 1, 1),
-        (NAMES, 0, 1),
-        (["relu1"], 1, 2),
-        (["relu3", "relu4"], 1, 1),
-        (["relu3"], 2, 2),
-        (["relu1", "relu3"], 2, 3),
-        (["relu2", "relu3"], 2, 2),
-    ):
-        graph = hybrid(snn, ann, keep)
-        assert segments(graph, sequence=False) == constant, keep
-        assert segments(graph, sequence=True) == sequence, keep
-
-
-@pytest.mark.parametrize(("last", "runs"), [(ReLU(), 1), (IF(1.0), 2)])
-def test_spikes_beside_a_constant(last, runs):
-    # Means of both are known after one run; to sum them step by step, spikes have to be sent again.
-    one = Linear(np.eye(2))
-    graph = Graph(
-        [
-            ("spikes", IF(1.0), ["input"]),
-            ("a", one, ["spikes"]),
-            ("mean", ReLU(), ["a"]),
-            ("b", one, ["mean"]),
-            ("sum", Add(), ["b", "spikes"]),
-            ("last", last, ["sum"]),
-            ("out", one, ["last"]),
-        ]
-    )
-    assert segments(graph, sequence=False) == runs
 
 
 @pytest.mark.parametrize("direction", ["snn-first", "ann-first"])

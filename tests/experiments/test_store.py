@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
 import subprocess
 import sys
@@ -15,44 +14,13 @@ import numpy as np
 import pytest
 
 import spikelet as sl
-from spikelet._util.files import TEMPORARY, replaced
+from spikelet._util.files import TEMPORARY
 from spikelet.experiments import journal as journals
 from spikelet.experiments import store as stores
 
 pytest.importorskip("pandas")  # tables are compared as its frames
 
 FOLDER = Path(__file__).parents[2] / "bench" / "python"
-
-
-@pytest.fixture
-def log():
-    """Return what the function was called with; emptied by the tests."""
-    calls = []
-    yield calls
-    calls.clear()
-
-
-@pytest.fixture
-def fn(log):
-    def fn(x, seed):
-        log.append(x)
-        if x in stop:
-            raise stop[x]
-        return {"y": x * 2, "noise": np.random.default_rng(seed).normal(size=2)}
-
-    stop = {}
-    fn.stop = stop
-    return fn
-
-
-@pytest.fixture
-def sweep(tmp_path, fn):
-    def sweep(xs, function=fn, **options):
-        return sl.sweep(
-            function, {"x": xs}, **({"executor": "serial", "store": tmp_path / "s"} | options)
-        )
-
-    return sweep
 
 
 def same(a, b):
@@ -189,57 +157,6 @@ def test_other_sweeps_are_refused(sweep, tmp_path, log):
     assert log == [1, 1]
 
 
-def test_changed_source_is_told_of(sweep, tmp_path):
-    sweep([1])
-    file = tmp_path / "s" / "sweep.json"
-    description = json.loads(file.read_text())
-    file.write_text(json.dumps(description | {"source": "another"}))
-    with pytest.warns(UserWarning, match=r"the code of .*fn has changed") as told:
-        sweep([1])
-    assert told[0].filename == __file__
-
-
-def function(text):
-    """Return a function whose source nobody has."""
-    space = {"__name__": "nowhere"}
-    exec(f"fn = {text}" if text.startswith("lambda") else text, space)  # noqa: S102
-    return space["fn"]
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("lambda x, seed: x", "lambda x, seed: 100 * x"),
-        ("lambda x, seed: x + 1", "lambda x, seed: x + 1.0"),
-        ("def fn(x, seed): return x", "def fn(x, seed): return -x"),
-        ("def fn(x, seed): return abs(x)", "def fn(x, seed): return hex(x)"),
-        ("def fn(x, seed): return (lambda: 1)()", "def fn(x, seed): return (lambda: 2)()"),
-    ],
-)
-def test_changed_code_without_a_source_is_told_of(sweep, one, other):
-    sweep([1], function(one))
-    sweep([1], function(one))
-    with pytest.warns(UserWarning, match="the code of .* has changed"):
-        sweep([1], function(other))
-
-
-def test_digest_of_code_is_the_same_in_another_process():
-    text = "def fn(x, seed): return x in {'a', 'b', 'c', 'd'} or (lambda: {'e', 'f'})"
-    script = (
-        "from spikelet.experiments.code import digests_of\nspace = {}\n"
-        f"exec({text!r}, space)\nprint(digests_of(space['fn']))"
-    )
-    told = {
-        subprocess.run(
-            [sys.executable, "-c", script], env=os.environ | {"PYTHONHASHSEED": seed},
-            capture_output=True, text=True, check=True, timeout=60,
-        ).stdout
-        for seed in ("1", "2")
-    }  # fmt: skip
-    assert len(told) == 1
-    assert told.pop().startswith("{'source': None, 'code': '")
-
-
 def test_a_folder_with_other_things_is_refused(sweep, tmp_path):
     (tmp_path / "s").mkdir()
     (tmp_path / "s" / "thesis.tex").write_text("important")
@@ -265,25 +182,6 @@ def test_unfinished_files_are_cleaned_up(sweep, tmp_path):
     result = sweep([1])
     assert not left.exists()
     same(result, sweep([1], store=None))
-
-
-def test_a_file_is_there_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "x"
-    path.write_text("old")
-
-    def fail():
-        with replaced(path) as file:
-            file.write(b"half of")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fail()
-    assert path.read_text() == "old"
-    with replaced(path) as file:
-        file.write(b"new")
-        assert path.read_text() == "old"
-    assert path.read_text() == "new"
-    assert [p.name for p in tmp_path.iterdir()] == ["x"]
 
 
 def test_a_run_is_on_the_disk_before_it_is_told_of(sweep, monkeypatch):
@@ -405,61 +303,6 @@ print([run["result"] for run in result])
     assert done.stdout == "[0, 7, 2, 1]\n"
 
 
-def test_workers_of_an_old_session_start_nothing(sweep, tmp_path, fn):
-    """A worker may outlive its parent and find itself beside the workers of the sweep that went on."""
-    from spikelet.experiments.run import run_batch  # noqa: PLC0415
-
-    result = sweep([1])
-    store = stores.Store(tmp_path / "s")
-    old = store.begin()
-    new = store.begin()
-    with pytest.raises(RuntimeError, match="another sweep has taken over"):
-        run_batch(fn, result.runs, None, old, 1)
-    ((status, _, record),) = run_batch(fn, result.runs, None, new, 1)
-    assert (status, record) == ("done", None)
-
-
-def test_a_run_that_ends_after_its_session_is_not_stored(sweep, tmp_path):
-    from spikelet.experiments.run import run_batch  # noqa: PLC0415
-
-    runs = sweep([1, 2], store=None).runs
-    sweep([5])
-    store = stores.Store(tmp_path / "s")
-    started = []
-
-    def slow(x, seed):
-        started.append(x)
-        store.begin()  # the sweep was killed, and goes on elsewhere
-        return x
-
-    place = store.begin()
-    with pytest.raises(RuntimeError, match="another sweep has taken over"):
-        run_batch(slow, runs, None, place, 1)
-    assert started == [1]
-    assert store.statuses(place.session) == {}
-
-
-def test_a_batch_that_is_handed_out_again_is_not_done_again(sweep, tmp_path, fn, log):
-    """Dask does this when a worker is lost: some of the runs may have been stored."""
-    from spikelet.experiments.run import run_batch  # noqa: PLC0415
-
-    runs = sweep([1, 2, 3, 4], store=None).runs
-    sweep([5])
-    store = stores.Store(tmp_path / "s")
-    place = store.begin()
-    fn.stop[3] = KeyboardInterrupt()  # as good as the end of the worker
-    log.clear()
-    with pytest.raises(KeyboardInterrupt):
-        run_batch(fn, runs, None, place, 7)
-    assert log == [1, 2, 3]
-    fn.stop.clear()
-    for again, expected in (([], [3, 4]), ([], [])):
-        log[:] = again
-        assert [status for status, _, _ in run_batch(fn, runs, None, place, 7)] == ["done"] * 4
-        assert log == expected
-    assert len(store.statuses(place.session)) == 4
-
-
 def test_retried_runs_replace_failed_ones(sweep, fn, log):
     fn.stop |= {1: RuntimeError("first"), 2: RuntimeError("first"), 3: RuntimeError("first")}
     sweep([1, 2, 3])
@@ -508,25 +351,6 @@ def test_killed_and_resumed(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ok after 3 kills" in done.stdout
-
-
-def test_one_result_reads_one_array(sweep, tmp_path):
-    def two(x, seed):
-        return {"y": x, "a": np.arange(1000), "b": np.arange(2000)}
-
-    sweep([1], two)
-    (file,) = (tmp_path / "s" / "runs").glob("*.runs")
-    data = bytearray(file.read_bytes())
-    data[-100] ^= 1  # in b
-    file.write_bytes(data)
-    run = sl.load_sweep(tmp_path / "s")[0]
-    assert run["y"] == 1
-    np.testing.assert_array_equal(run["a"], np.arange(1000))
-    for read in (lambda: run["b"], lambda: run.arrays, lambda: run.record):
-        with pytest.raises(ValueError, match="is damaged"):
-            read()
-    with pytest.raises(KeyError, match="no result 'c'; it has y, a, b"):
-        run["c"]
 
 
 def test_nobody_stores_anything_when_a_sweep_is_over(sweep, tmp_path, fn):

@@ -10,28 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conftest import MODELS, busy_network, make, train
+from tests.support.recorded import State, assert_equal, everything
 
 import spikelet as sl
-
-State = dict[str, Any]
-
-
-def everything(net: sl.Network) -> State:
-    """Return all states and weights."""
-    found: State = {"t": net.t}
-    for p in net.populations:
-        for state in getattr(p.model, "states", ()):
-            found[f"{p.name}.{state}"] = np.asarray(getattr(p, state))
-    for k, q in enumerate(net.projections):
-        found[f"{k}"] = np.stack([q.pre_ids, q.post_ids, q.delays, q.weights])
-    return found
-
-
-def assert_equal(a: State, b: State) -> None:
-    """Compare bit by bit."""
-    assert a.keys() == b.keys()
-    for name, values in a.items():
-        np.testing.assert_array_equal(b[name], values, err_msg=name)
 
 
 def continue_(net: sl.Network, duration: float) -> tuple[list[tuple[int, int]], State]:

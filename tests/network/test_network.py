@@ -10,40 +10,6 @@ from tests.conftest import MODELS, STRONG, busy_network, make, spawn, train
 
 import spikelet as sl
 
-# Time
-
-
-@pytest.mark.parametrize("dt", [0.1, 0.025, 1.0, 0.05, 0.3, 2.0])
-def test_time_is_a_multiple_of_dt_without_drift(dt: float) -> None:
-    net = make(dt)
-    assert net.t == 0.0
-    for _ in range(1000):
-        net.run(dt)
-    assert net.t == pytest.approx(1000 * dt, rel=1e-15)
-    net.run(977 * dt)
-    assert net.t == pytest.approx(1977 * dt, rel=1e-15)
-
-
-def test_a_run_of_0_ms_does_nothing() -> None:
-    net, cells, spikes, plastic = busy_network()
-    net.run(0.0)
-    assert net.t == 0.0
-    net.run(10.0)
-    states, weights = np.asarray(cells.V_m), plastic.weights
-    net.run(0.0)
-    assert net.t == 10.0
-    np.testing.assert_array_equal(cells.V_m[:], states)
-    np.testing.assert_array_equal(plastic.weights, weights)
-    assert len(spikes.times) > 0
-
-
-def test_a_long_time_is_on_the_grid() -> None:
-    net = make()
-    net.run(1e6)
-    net.run(12_345.6)
-    assert net.t == 1_012_345.6
-
-
 # Sizes
 
 
@@ -74,37 +40,6 @@ def test_one_neuron_and_no_synapses(threads: int) -> None:
     assert len(spikes.times) == 13
 
 
-def test_a_million_neurons_without_synapses() -> None:
-    net = make(threads=2, dtype="float32")
-    cells = net.population(1_000_000, sl.LIF(I_e=1000.0))
-    cells.V_m[:] = np.linspace(-70.0, -56.0, 1_000_000)
-    spikes = net.record(cells[::1000], "spikes")
-    last = net.record(cells[999_999], "V_m")
-    net.run(12.0)
-    counts = spikes.counts()
-    assert counts.shape == (1000,)
-    assert set(counts) <= {2, 3}
-    alone = make(dtype="float32")
-    one = alone.population(1, sl.LIF(I_e=1000.0))
-    one.V_m[:] = -56.0
-    twin = alone.record(one, "V_m")
-    alone.run(12.0)
-    np.testing.assert_array_equal(last.values, twin.values)
-
-
-@pytest.mark.parametrize("threads", [1, 3])
-def test_thousands_of_small_populations(threads: int) -> None:
-    net = make(threads=threads)
-    cells = [net.population(1 + k % 2, sl.LIF(I_e=900.0)) for k in range(2500)]
-    pre = net.population(1, sl.SpikeSource([0.1], [0]))
-    for k in (0, 1, 1234, 2499):
-        net.connect(pre, cells[k], sl.AllToAll(), weight=float(k + 1), delay=0.1)
-    net.run(0.2)
-    for k in (0, 1, 2, 1234, 2499):
-        expected = k + 1.0 if k != 2 else 0.0
-        np.testing.assert_array_equal(cells[k].I_syn_ex[:], [expected] * (1 + k % 2))
-
-
 @pytest.mark.parametrize("model", MODELS)
 def test_more_threads_than_neurons(model: Any) -> None:
     w = STRONG[model.__name__]
@@ -130,12 +65,6 @@ def test_settings_can_be_read() -> None:
     assert net.threads >= 1
     net = sl.Network(dt=0.5, seed=2**64 - 1, threads=3, dtype="float64")
     assert (net.dt, net.seed, net.threads, net.dtype) == (0.5, 2**64 - 1, 3, np.float64)
-
-
-def test_default_threads_heed_the_environment() -> None:
-    code = "import spikelet as sl; print(sl.Network().threads)"
-    assert spawn(code, OMP_NUM_THREADS="1").strip() == "1"
-    assert int(spawn(code, OMP_NUM_THREADS="1000")) <= 1000 // 2
 
 
 def test_repr_tells_what_there_is() -> None:

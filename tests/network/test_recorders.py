@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.conftest import MODELS, busy_network, make, source, to_steps, train
+from tests.conftest import MODELS, busy_network, make, source, train
 
 import spikelet as sl
 
@@ -62,31 +62,6 @@ def test_rates_before_a_run_are_zero() -> None:
     assert len(spikes.times) == len(spikes.ids) == 0
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_recorders_start_when_they_are_made(threads: int) -> None:
-    net, cells, whole, _ = busy_network(threads=threads)
-    net.run(30.0)
-    late, v = net.record(cells, "spikes"), net.record(cells, "V_m", every=0.5)
-    net.run(30.0)
-    assert train(late) == [e for e in train(whole) if e[0] > 300]
-    np.testing.assert_allclose(v.times, np.arange(30.5, 60.1, 0.5))
-
-
-def test_clear_forgets_what_was_recorded() -> None:
-    net, cells, spikes, plastic = busy_network()
-    v, w = net.record(cells, "V_m"), net.record(plastic, "weights", every=1.0)
-    net.run(20.0)
-    assert len(spikes.times) > 10
-    for recorder in (spikes, v, w):
-        recorder.clear()
-        assert len(recorder.times) == 0
-    net.run(10.0)
-    assert spikes.times.min() > 20.0
-    np.testing.assert_allclose(v.times, np.arange(20.1, 30.05, 0.1))
-    assert v.values.shape == (100, 90)
-    assert w.values.shape == (10, len(plastic))
-
-
 # States
 
 
@@ -110,42 +85,12 @@ def test_samples_are_the_states_at_the_ends_of_steps(model: Any, dtype: str, thr
         assert np.ptp(recorder.values) > 0
 
 
-@pytest.mark.parametrize("pieces", [[9.7], [0.1, 0.2, 0.0, 3.3, 0.7, 5.4]])
-@pytest.mark.parametrize("every", [None, 0.1, 0.3, 1.0, 4.0, 20.0])
-def test_samples_lie_at_multiples_of_every(every: float | None, pieces: list[float]) -> None:
-    net, cells, _, plastic = busy_network()
-    part = cells[[80, 2, 41]]
-    sparse, dense = net.record(part, "V_m", every=every), net.record(cells, "V_m")
-    weights = net.record(plastic, "weights", every=every or 0.1)
-    for piece in pieces:
-        net.run(piece)
-    k = round((every or 0.1) / 0.1)
-    steps = np.arange(k, 98, k)
-    np.testing.assert_array_equal(to_steps(sparse.times), steps)
-    np.testing.assert_array_equal(sparse.values, dense.values[steps - 1][:, [80, 2, 41]])
-    np.testing.assert_array_equal(to_steps(weights.times), steps)
-    assert sparse.values.shape == (len(steps), 3)
-
-
 def test_theta_of_a_model_that_does_not_adapt_is_zero() -> None:
     net = make()
     cells = net.population(3, sl.LIF(I_e=900.0))
     theta = net.record(cells, "theta")
     net.run(20.0)
     np.testing.assert_array_equal(theta.values, np.zeros((200, 3)))
-
-
-@pytest.mark.parametrize("n", [0, 3])
-def test_nothing_can_be_recorded(n: int) -> None:
-    net = make()
-    cells = net.population(n, sl.LIF(I_e=900.0))
-    v, spikes = net.record(cells[[]], "V_m"), net.record(cells[[]], "spikes")
-    w = net.record(net.connect(cells, cells, sl.FixedProbability(0.0)), "weights", every=1.0)
-    net.run(20.0)
-    assert v.values.shape == (200, 0)
-    assert len(spikes.times) == 0
-    assert spikes.counts().shape == (0,)
-    assert w.values.shape == (20, 0)
 
 
 # Weights
@@ -175,27 +120,3 @@ def test_static_weights_can_be_recorded() -> None:
     p.weights = 5.0
     net.run(1.0)
     np.testing.assert_array_equal(recorder.values, [[1.0, 2.0, 3.0, -4.0], [5.0] * 4])
-
-
-def test_what_is_read_is_a_copy() -> None:
-    net, cells, spikes, plastic = busy_network()
-    v, w = net.record(cells, "V_m"), net.record(plastic, "weights", every=1.0)
-    net.run(10.0)
-    for recorder, name in ((spikes, "times"), (spikes, "ids"), (v, "values"), (w, "values")):
-        before = getattr(recorder, name).copy()
-        getattr(recorder, name)[:] = 7
-        np.testing.assert_array_equal(getattr(recorder, name), before)
-
-
-def test_the_number_of_recorders_changes_no_bit() -> None:
-    net, cells, spikes, plastic = busy_network(dtype="float32")
-    net.run(50.0)
-    other, twins, others, twin = busy_network(dtype="float32")
-    for state in ("V_m", "I_syn_ex", "theta"):
-        other.record(twins[::3], state, every=0.4)
-    other.record(twin, "weights", every=0.3)
-    other.record(twins, "spikes")
-    other.run(50.0)
-    assert train(others) == train(spikes)
-    np.testing.assert_array_equal(twins.V_m[:], cells.V_m[:])
-    np.testing.assert_array_equal(twin.weights, plastic.weights)

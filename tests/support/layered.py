@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import signal
 
+from spikelet.conversion.curves import AccuracyCurve
 from spikelet.layers import (
     IF,
     Add,
@@ -92,3 +93,8 @@ def operations(active: np.ndarray, layer: Conv2d | Linear) -> float:
             total += seen[:: layer.stride[0], :: layer.stride[1]].sum()
     # Each channel is seen by the outputs of its group.
     return total * (out // layer.groups) / len(ones)
+
+
+def curve(values, ann=0.9):
+    n = len(values)
+    return AccuracyCurve(2 ** np.arange(n), np.array(values), None, None, None, ann, 100)

@@ -68,11 +68,11 @@ def _relu(layer: L.ReLU, x: Tensor) -> Tensor:
 
 def _linear(layer: L.Layer, xs: Sequence[Tensor]) -> Tensor:
     """Every step is a sample of its own."""
-    y = _stateless(layer, [x.flatten(0, 1) for x in xs])
+    y = stateless(layer, [x.flatten(0, 1) for x in xs])
     return y.unflatten(0, xs[0].shape[:2])
 
 
-def _stateless(layer: Any, xs: Sequence[Tensor]) -> Tensor:
+def stateless(layer: Any, xs: Sequence[Tensor]) -> Tensor:
     x = xs[0]
     match layer:
         case L.Linear():

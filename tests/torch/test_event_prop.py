@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from spikelet.torch.event_prop import EventProp, EventSpikes
-from spikelet.torch.first_spike import first_spike_cross_entropy
 
 INF = math.inf
 
@@ -230,23 +229,6 @@ def test_revive_by_the_share_of_samples() -> None:
     assert net.revive(out, 1.0, least=0.4) == 1
     assert net.revive(out, 1.0, least=0.5) == 2
     assert net.weight.tolist() == [[10.0, 1.0], [9.0, 9.0], [2.0, 2.0]]
-
-
-def test_first_spike_cross_entropy() -> None:
-    times = torch.tensor([[3.0, 4.0, 9.0], [5.0, 2.0, 2.5]], dtype=torch.float64)
-    labels = torch.tensor([0, 2])
-    loss = first_spike_cross_entropy(times, labels, tau0=0.7, tau1=5.0, alpha=0.1)
-    expected = 0.0
-    for row, label in zip(times.tolist(), labels.tolist(), strict=True):
-        odds = [math.exp(-t / 0.7) for t in row]
-        expected -= math.log(odds[label] / sum(odds)) / 2
-        expected += 0.1 * (math.exp(row[label] / 5.0) - 1) / 2
-    assert loss.item() == pytest.approx(expected, rel=1e-12)
-    times[0, 1] = INF
-    with pytest.raises(ValueError, match=r"times must be finite.*silent"):
-        first_spike_cross_entropy(times, labels)
-    with pytest.raises(ValueError, match="tau0 must be"):
-        first_spike_cross_entropy(times[1:], labels[1:], tau0=0.0)
 
 
 def test_it_learns_to_spike_at_a_time() -> None:

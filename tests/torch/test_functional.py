@@ -5,95 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from tests.conftest import spawn
-from tests.support.torch_reference import lif as reference_lif
-from tests.support.torch_reference import simulate
+from tests.support.torch_cells import compare
 
 import spikelet as sl
 import spikelet.torch as st
-from spikelet.torch.cell import PARAMETERS, Cell, Charge, Reset, Surrogate, When, packed
-from spikelet.torch.conventions import Setting
-from spikelet.torch.functional import run
-
-SHAPES = {"leak": (1,), "threshold": (5,), "syn_decay": (1,), "adapt_decay": (), "boost": (5,)}
-SURROGATES = ["atan", "sigmoid", "fast_sigmoid", "triangle", "rectangle", "gaussian"]
-
-
-def charge_of(cell, leak):
-    if cell.charge == Charge.decay:
-        return lambda v, x: leak * v + cell.gain * x
-    if cell.charge == Charge.relax_input:
-        return lambda v, x: v + (cell.gain * x - (v - cell.rest)) / leak
-    return lambda v, x: v - (v - cell.rest) / leak + cell.gain * x
-
-
-def leaf(shape, low, high, generator, dtype=torch.float64):
-    values = low + (high - low) * torch.rand(shape, generator=generator, dtype=dtype)
-    return values.requires_grad_()
-
-
-def compare(
-    cell,
-    *,
-    steps=12,
-    features=(3, 5),
-    recurrent=False,
-    learned=True,
-    checkpoint=None,
-    order=None,
-    seed=0,
-):
-    """Run a cell in the core and in PyTorch on the same leaves; compare all results and gradients."""
-    g = torch.Generator().manual_seed(seed)
-    shape = (steps, 2, *features)
-    x = leaf(shape, -0.5, 2.5, g)
-    if order is not None:
-        x = (
-            x.detach()
-            .permute(order)
-            .contiguous()
-            .permute([order.index(d) for d in range(x.ndim)])
-            .requires_grad_()
-        )
-    v = leaf(shape[1:], -0.3, 0.8, g)
-    ranges = {"leak": (1.5, 4.0) if cell.charge != Charge.decay else (0.3, 0.95), "threshold": (0.6, 1.2),
-              "syn_decay": (0.2, 0.8), "adapt_decay": (0.5, 0.9), "boost": (0.1, 0.4)}  # fmt: skip
-    used = {"leak", "threshold"} | ({"syn_decay"} if cell.synapse else set())
-    used |= {"adapt_decay", "boost"} if cell.adaptive else set()
-    values = {n: leaf(SHAPES[n] if learned else (), *ranges[n], g) for n in PARAMETERS if n in used}
-    if not learned:
-        values = {n: float(t.detach()) for n, t in values.items()}
-        cell = Cell(**{**cell.__dict__, **values})
-    weights = leaf((features[-1], features[-1]), -0.5, 0.5, g) if recurrent else None
-    leaves = [x, v, *(values.values() if learned else ()), *([weights] if recurrent else ())]
-    by_spikes, by_v = (torch.randn(shape, generator=g, dtype=torch.float64) for _ in range(2))
-    by_last = torch.randn(shape[1:], generator=g, dtype=torch.float64)
-
-    def gradients(spikes, v_seq, v_last):
-        total = (spikes * by_spikes).sum() + (v_seq * by_v).sum() + (v_last * by_last).sum()
-        return torch.autograd.grad(total, leaves)
-
-    made = Setting(cell, packed(cell), values if learned else {})
-    found = run("test", x, made, v=v, recurrent=weights, give_v_seq=True, checkpoint=checkpoint)
-    surrogate = cell.surrogate.name
-    expected = simulate(
-        x, charge_of(cell, values["leak"]), v=v, v_threshold=values["threshold"], strict=cell.strict, surrogate=surrogate,
-        alpha=cell.alpha, reset=cell.reset.name, v_reset=cell.v_reset, when=cell.when.name, detach_reset=cell.detached,
-        syn_decay=values.get("syn_decay"), adapt_decay=values.get("adapt_decay"), boost=values.get("boost", 0.0),
-        recurrent=weights,
-    )  # fmt: skip
-    assert torch.equal(found.spikes, expected["spikes"])
-    assert 0.02 < float(found.spikes.detach().mean()) < 0.95
-    torch.testing.assert_close(found.v_seq, expected["v"], rtol=0, atol=1e-12)
-    torch.testing.assert_close(found.v, expected["last_v"], rtol=0, atol=1e-12)
-    if cell.synapse:
-        torch.testing.assert_close(found.i, expected["last_i"], rtol=0, atol=1e-12)
-    if cell.adaptive:
-        torch.testing.assert_close(found.a, expected["last_a"], rtol=0, atol=1e-12)
-    ours = gradients(found.spikes, found.v_seq, found.v)
-    theirs = gradients(expected["spikes"], expected["v"], expected["last_v"])
-    for a, b in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
-
+from spikelet.torch.cell import Cell, Charge, Reset, When
 
 WHEN = [(When.same, False), (When.same, True), (When.next, True), (When.both, False)]
 
@@ -120,67 +36,6 @@ def test_synapses_adaptation_and_recurrence(charge, synapse, adaptive, recurrent
         compare(cell, learned=learned, recurrent=recurrent, features=(5,) if recurrent else (3, 5))
 
 
-@pytest.mark.parametrize("surrogate", SURROGATES)
-@pytest.mark.parametrize("rich", [False, True])
-def test_surrogates(surrogate, rich):
-    for alpha in (0.8, 3.0):
-        compare(
-            Cell(surrogate=Surrogate[surrogate], alpha=alpha, detached=False, synapse=rich),
-            learned=rich,
-        )
-
-
-def test_superspike_is_a_fast_sigmoid():
-    x = torch.rand(5, 2, 3, dtype=torch.float64).requires_grad_()
-    a, b = (
-        torch.autograd.grad(st.lif(x, surrogate=s, alpha=7.0).sum(), x)[0]
-        for s in ("superspike", "fast_sigmoid")
-    )
-    assert torch.equal(a, b)
-    assert float(a.abs().sum()) > 0
-
-
-def test_table():
-    table = st.Table(-1.0, 1.0, [0.0, 2.0, 1.0])
-    x = (
-        torch.tensor([-0.5, 0.0, 0.25, 1.0, 1.5, 2.0, 2.1, float("nan")], dtype=torch.float64)
-        .reshape(1, 1, 8)
-        .requires_grad_()
-    )
-    s = st.lif(x, decay=0.5, gain=1.0, surrogate=table)  # u = x - 1
-    s.sum().backward()
-    assert x.grad.flatten().tolist()[:7] == [0.0, 0.0, 0.5, 2.0, 1.5, 1.0, 0.0]
-    assert s.flatten().tolist() == [0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0]
-
-
-@pytest.mark.parametrize(
-    "parameters",
-    [
-        *({"convention": "snntorch", "beta": 0.8, "reset": r, "reset_delay": d} for r in ("subtract", "zero", "none")
-          for d in (True, False)),
-        *({"convention": "spikingjelly", "tau": t, "v_reset": v, "detach_reset": d, "decay_input": i}
-          for t in (None, 2.0, 3.3) for v in (None, 0.0, -0.3) for d in (True, False) for i in (True, False)),
-        {"convention": "norse", "tau_mem_inv": 200.0, "tau_syn_inv": 300.0},
-        {"convention": "norse", "v_leak": 0.2, "v_reset": -0.1},
-    ],
-)  # fmt: skip
-def test_conventions(parameters):
-    """The reference is compared with the libraries themselves by bench/python/compare_training.py."""
-    torch.manual_seed(3)
-    x = (torch.rand(20, 3, 7, dtype=torch.float64) * 2.5).requires_grad_()
-    found, v = st.lif(x, return_v=True, alpha=3.0, v_threshold=0.7, **parameters)
-    expected, v_expected = reference_lif(x, return_v=True, alpha=3.0, v_threshold=0.7, **parameters)
-    assert torch.equal(found, expected)
-    assert 0.05 < float(found.detach().mean()) < 0.99
-    torch.testing.assert_close(v, v_expected, rtol=0, atol=1e-12)
-    weights = torch.randn_like(x)
-    ours, theirs = (
-        torch.autograd.grad((s * weights).sum() + last.sum(), x)[0]
-        for s, last in ((found, v), (expected, v_expected))
-    )
-    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
-
-
 def test_spikelets_own_is_exact():
     """V(t) = x (1 - exp(-t / tau)) for a constant input."""
     x = torch.full((50, 1, 1), 0.9, dtype=torch.float64)
@@ -189,14 +44,6 @@ def test_spikelets_own_is_exact():
     torch.testing.assert_close(v[:, 0, 0], 0.9 * (1 - torch.exp(-t / 7.0)), rtol=1e-13, atol=0)
     learned = st.integrate(x, tau_m=torch.tensor(7.0, dtype=torch.float64), dt=0.5)
     torch.testing.assert_close(learned, v, rtol=1e-13, atol=0)
-
-
-@pytest.mark.parametrize("order", [(0, 1, 3, 4, 2), (0, 1, 4, 2, 3), (1, 0, 2, 3, 4)])
-@pytest.mark.parametrize("cell", [Cell(), Cell(synapse=True, adaptive=True)])
-def test_channels_last_and_other_orders(order, cell, monkeypatch):
-    for shape in ((3, 1, 1), (4, 5), (3, 1, 5)):
-        monkeypatch.setitem(SHAPES, "threshold", shape)
-        compare(cell, features=(3, 4, 5), order=order)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -221,14 +68,6 @@ def test_constant_input_of_modules():
         expected = module(x.expand(4, 3, 8))
         module.steps = 4
         assert torch.equal(module(x), expected)
-
-
-def test_memory_order_is_kept():
-    x = torch.rand(4, 2, 3, 5, 6).permute(0, 1, 4, 2, 3).requires_grad_()
-    s = st.lif(x)
-    s.sum().backward()
-    assert s.stride() == x.stride()
-    assert x.grad.stride() == x.stride()
 
 
 @pytest.mark.parametrize("cell", [Cell(), Cell(synapse=True, adaptive=True, reset=Reset.value)])

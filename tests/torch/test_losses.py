@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import spikelet.torch as st
-from spikelet.torch import OverTime, losses
+from spikelet.torch import losses
 
 
 @pytest.fixture(autouse=True)
@@ -160,28 +160,3 @@ def test_rate_bounds_wake_a_silent_layer():
 def test_bad_input(spikes, call, error, message):
     with pytest.raises(error, match=message):
         call(spikes)
-
-
-def test_over_time_is_the_layer_at_each_step():
-    torch.manual_seed(0)
-    conv, norm = nn.Conv2d(2, 3, 3, padding=1), nn.BatchNorm2d(3)
-    x = torch.rand(5, 4, 2, 6, 6)
-    y = OverTime(conv, norm)(x)
-    flat = norm(conv(x.reshape(20, 2, 6, 6)))
-    torch.testing.assert_close(y.reshape(20, 3, 6, 6), flat)
-    norm.eval()
-    each = torch.stack([norm(conv(step)) for step in x])
-    torch.testing.assert_close(OverTime(conv, norm)(x), each)
-
-
-@pytest.mark.parametrize(
-    ("call", "error", "message"),
-    [
-        (OverTime, ValueError, "layers must be at least one module"),
-        (lambda: OverTime(torch.relu), TypeError, "layers must be torch.nn modules"),
-        (lambda: OverTime(nn.ReLU())(torch.zeros(3, 3)), ValueError, r"\[T, B, ...\]"),
-    ],
-)
-def test_bad_time(call, error, message):
-    with pytest.raises(error, match=message):
-        call()

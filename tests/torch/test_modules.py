@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import copy
-import gc
-import math
-import sys
 
 import pytest
 import torch
-from tests.conftest import spawn
 from torch import nn
 
 import spikelet.torch as st
-from spikelet import _core
-from spikelet.torch.cell import Cell, Surrogate, packed
 
 MODULES = [
     st.LIF(tau_m=5.0),
@@ -66,36 +60,6 @@ def test_compile_export_copy_and_state(module):
     other = nn.Sequential(nn.Linear(6, 8), copy.deepcopy(module), nn.Linear(8, 3))
     other.load_state_dict(net.state_dict())
     assert torch.equal(other(x), expected)
-
-
-@pytest.mark.filterwarnings("ignore:The .grad attribute")  # of torch itself, on Python 3.13
-def test_operators_keep_what_they_say():
-    """The checks of torch.library: schema, stand-ins without memory, autograd."""
-    torch.manual_seed(0)
-    x = (torch.rand(5, 2, 3, 4) * 2).requires_grad_()
-    cell = st.LIF(tau_m=3.0).setting().numbers
-    leak = torch.full((3, 1), 0.7, requires_grad=True)
-    plain = (x, *[None] * 10, cell, "sh", 5)
-    rich = (x, leak, *[None] * 9, cell, "sv", 5)
-    constant = (x[:1].detach().requires_grad_(), leak, *[None] * 9, cell, "sv", 6)
-    for arguments in (plain, rich, constant):
-        torch.library.opcheck(torch.ops.spikelet.neuron.default, arguments)
-
-
-@pytest.mark.parametrize("convention", ["spikelet", "snntorch", "spikingjelly"])
-def test_decay_and_gain(convention):
-    parameters = {
-        "spikelet": {"tau_m": 4.0},
-        "snntorch": {"beta": 0.8},
-        "spikingjelly": {"tau": 5.0},
-    }[convention]
-    decay = {"spikelet": math.exp(-1 / 4), "snntorch": 0.8, "spikingjelly": 1 - 1 / 5}[convention]
-    gain = {"spikelet": 1 - decay, "snntorch": 1.0, "spikingjelly": 1 / 5}[convention]
-    for learned in (False, True):
-        module = st.LIF(convention=convention, learn_tau=learned, **parameters)
-        assert float(module.decay) == pytest.approx(decay, rel=1e-6)
-        assert float(module.gain) == pytest.approx(gain, rel=1e-6)
-    assert module.reset == ("zero" if convention == "spikingjelly" else "subtract")
 
 
 def test_learned_parameters_find_their_values():
@@ -160,16 +124,6 @@ def test_bad_input(call, error, message):
         call()
 
 
-def test_operators_refuse_what_would_be_read_wrongly():
-    """Whoever calls the operator or the core itself gets an error, not a crash."""
-    cell = st.LIF().setting().numbers
-    with pytest.raises((RuntimeError, ValueError)):
-        torch.ops.spikelet.neuron(X.detach(), *[None] * 5, torch.ones(1), *[None] * 4, cell, "s", 4)
-    for weights, give in ((torch.ones(2, 2), "s"), (torch.ones(3, 3), "v")):
-        with pytest.raises((RuntimeError, ValueError)):
-            torch.ops.spikelet.neuron(X.detach(), *[None] * 8, weights, None, cell, give, 4)
-
-
 def test_tensors_are_parameters_and_buffers():
     """A tensor given as a parameter is read at each run, and belongs to the module."""
     x = torch.rand(9, 4, 3) * 3
@@ -216,84 +170,3 @@ def test_states_that_there_are_not():
             ValueError, match=f"LIF: {state} is a state that these neurons do not have"
         ):
             st.LIF().run(x, **{state: torch.ones(2, 3)})
-
-
-def test_tables_of_operators():
-    cell = packed(Cell(surrogate=Surrogate.table, table=()))
-    with pytest.raises(ValueError, match="cell: table must have at least 2 values"):
-        torch.ops.spikelet.neuron(X.detach(), *[None] * 10, cell, "sh", 4)
-    with pytest.raises(ValueError, match="cell must have at least 19 numbers; length, got 3"):
-        torch.ops.spikelet.neuron(X.detach(), *[None] * 10, [0.0, 0.0, 0.0], "", 4)
-
-
-def test_second_derivatives_are_refused():
-    x = (X.detach() * 3).requires_grad_()
-    (g,) = torch.autograd.grad(st.lif(x).square().sum(), x, create_graph=True)
-    with pytest.raises(RuntimeError, match="differentiated once"):
-        g.sum().backward()
-
-
-def test_pool():
-    limit = st.pool_limit()
-    try:
-        st.set_pool_limit(0)
-        st.set_pool_limit(64 << 20)
-        x = torch.rand(8, 64, 1024)  # 2 MB
-        a = st.lif(x)
-        where = a.data_ptr()
-        values = a.clone()
-        del a
-        gc.collect()
-        assert _core.pool_idle() >= x.nbytes
-        b = st.lif(x)
-        assert b.data_ptr() == where
-        assert torch.equal(b, values)
-        del b
-        gc.collect()
-        st.set_pool_limit(0)
-        assert _core.pool_idle() == 0
-        c = st.lif(x)
-        del c
-        gc.collect()
-        assert _core.pool_idle() == 0
-    finally:
-        st.set_pool_limit(limit)
-    assert st.pool_limit() == limit
-
-
-def test_results_outlive_the_pool_and_may_be_changed():
-    x = torch.rand(8, 64, 1024)
-    s = st.lif(x)
-    view = s[3]
-    before = view.clone()
-    del s
-    gc.collect()
-    others = [st.lif(x * k) for k in range(4)]
-    assert torch.equal(view, before)
-    view.add_(1)
-    assert torch.equal(view, before + 1)
-    assert len(others) == 4
-
-
-KEPT = """
-import resource, torch
-import spikelet.torch as st
-torch.set_num_threads(1)
-kept = st.keep_freed_memory()
-def faults():
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    x = torch.ones(1 << 24)  # 64 MB, 16384 pages
-    del x
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-first, again = faults(), [faults() for _ in range(3)]
-print(kept, first, max(again))
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="glibc is told")
-def test_memory_that_is_kept_by_the_c_library():
-    """Told once for a whole process, so in one of its own."""
-    kept, first, again = spawn(KEPT).split()
-    if kept == "False":
-        pytest.skip("the C library is not glibc")
-    assert int(again) < 0.05 * int(first)

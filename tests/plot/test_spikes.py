@@ -1,6 +1,6 @@
-from __future__ import annotations
+"""Raster plots, and the activity of a whole network."""
 
-import sys
+from __future__ import annotations
 
 import numpy as np
 import pytest
@@ -8,25 +8,10 @@ import pytest
 import spikelet as sl
 from spikelet import plot
 
-matplotlib = pytest.importorskip("matplotlib")
-matplotlib.use("Agg")
+pytest.importorskip("matplotlib")
+
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
-
-
-@pytest.fixture
-def ran():
-    net = sl.Network(dt=0.1, seed=1)
-    neurons = net.population(5, sl.LIF(I_e=np.linspace(300.0, 900.0, 5)))
-    spikes, v_m = net.record(neurons, "spikes"), net.record(neurons[:2], "V_m", every=1.0)
-    net.run(100.0)
-    return spikes, v_m
 
 
 def test_raster_draws_the_spikes_of_a_recorder(ran):
@@ -68,57 +53,6 @@ def test_raster_says_what_is_wrong(arguments, message):
 def test_raster_takes_no_ids_with_a_recorder(ran):
     with pytest.raises(ValueError, match="must not be given with a recorder"):
         plot.raster(ran[0], [1, 2])
-
-
-def test_trace_draws_a_line_for_each_element(ran):
-    ax = plot.trace(ran[1], color="C3")
-    assert [line.get_color() for line in ax.lines] == ["C3", "C3"]
-    for line, values in zip(ax.lines, ran[1].values.T, strict=True):
-        np.testing.assert_array_equal(line.get_xdata(), ran[1].times)
-        np.testing.assert_array_equal(line.get_ydata(), values)
-    assert ax.get_ylabel() == "V_m (mV)"
-
-
-def test_trace_takes_state_recorders_only(ran):
-    with pytest.raises(TypeError, match="must be a StateRecorder"):
-        plot.trace(ran[0])
-
-
-def test_receptive_fields_puts_each_neuron_in_its_tile():
-    weights = np.arange(5) + 10.0 * np.arange(6)[:, np.newaxis]  # 2 x 3 pixels, 5 neurons
-    ax = plot.receptive_fields(weights, (2, 3), columns=2, vmax=7.0)
-    (image,) = ax.images
-    mosaic = np.ma.filled(image.get_array(), np.nan)
-    assert mosaic.shape == (3 * 3 - 1, 2 * 4 - 1)
-    for neuron in range(5):
-        y, x = 3 * (neuron // 2), 4 * (neuron % 2)
-        expected = weights[:, neuron].reshape(2, 3)
-        np.testing.assert_array_equal(mosaic[y : y + 2, x : x + 3], expected)
-    assert np.isnan(mosaic[:, 3]).all()
-    assert np.isnan(mosaic[6:, 4:]).all()
-    assert image.get_clim()[1] == 7.0
-
-
-def test_receptive_fields_needs_weights_that_fit_the_shape():
-    with pytest.raises(ValueError, match=r"must be \[6, n_neurons\] for images of 2 x 3"):
-        plot.receptive_fields(np.zeros((5, 4)), (2, 3))
-
-
-def test_without_matplotlib_the_extra_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r"pip install 'spikelet\[plot\]'"):
-        plot.raster([1.0], [0])
-
-
-def test_feature_maps_draws_on_minus_off():
-    weights = np.zeros((3, 3, 2, 4))
-    weights[0, 1, 0, 2], weights[2, 0, 1, 3] = 0.75, 0.5
-    image = plot.feature_maps(weights, columns=4).images[0].get_array()
-    assert image.shape == (3, 15)
-    assert image[0, 2 * 4 + 1] == 0.75
-    assert image[2, 3 * 4] == -0.5
-    with pytest.raises(ValueError, match=r"plot.feature_maps: weights must be \[kernel, kernel, 2"):
-        plot.feature_maps(weights[:, :, :1])
 
 
 @pytest.fixture

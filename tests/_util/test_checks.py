@@ -1,0 +1,169 @@
+"""Argument checks: what passes, and the message of what does not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spikelet._util import checks
+
+NAN, INF = np.nan, np.inf
+
+
+def array(*values: Any) -> Any:
+    return np.array(values, dtype=np.float64)
+
+
+REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
+    (
+        lambda: checks.fail("run", "save_every", 5.0, "must be positive"),
+        ValueError,
+        "run: save_every must be positive, got 5.0",
+    ),
+    (
+        lambda: checks.fail("run", "x", (3,), "must be one number", got="shape"),
+        ValueError,
+        "run: x must be one number, got shape (3,)",
+    ),
+    (lambda: checks.numbers("f", "x", "much"), TypeError, "f: x must be a number or an array"),
+    (
+        lambda: checks.numbers("f", "x", [[1.0]]),
+        ValueError,
+        "f: x must have at most one dimension, got shape (1, 1)",
+    ),
+    (
+        lambda: checks.numbers("f", "x", np.zeros((1, 1, 1)), dimensions=2),
+        ValueError,
+        "f: x must have at most 2 dimensions, got shape (1, 1, 1)",
+    ),
+    (lambda: checks.numbers("f", "x", [1.0, NAN]), ValueError, "f: x must not hold NaN, got"),
+    (lambda: checks.scalar("f", "x", [1.0], "> 0"), ValueError, "f: x must be one number, got"),
+    (lambda: checks.scalar("f", "x", 0.0, "> 0"), ValueError, "f: x must be > 0, got 0"),
+    (lambda: checks.number("f", "x", [1.0]), ValueError, "f: x must be one number, got [1.0]"),
+    (
+        lambda: checks.representable("f", "x", array(1.0, 1e39), np.dtype(np.float32)),
+        ValueError,
+        "f: x must be finite and within the range of float32, got 1e+39",
+    ),
+    (
+        lambda: checks.require("f", "x", array(1.0, -2.0, -3.0), ">= 0"),
+        ValueError,
+        "f: x must be >= 0 at index 1, got -2.0",
+    ),
+    (
+        lambda: checks.require("f", "x", array(1.0, INF), ">= 0"),
+        ValueError,
+        "f: x must be finite and >= 0 at index 1, got inf",
+    ),
+    (
+        lambda: checks.require("f", "x", array(0.5, 1.5), "in [0, 1]"),
+        ValueError,
+        "f: x must be in [0, 1] at index 1, got 1.5",
+    ),
+    (
+        lambda: checks.choice("f", "x", "d", "a", "b", "c"),
+        ValueError,
+        """f: x must be "a", "b" or "c", got 'd'""",
+    ),
+    (lambda: checks.choice("f", "x", 3, "a"), ValueError, 'f: x must be "a", got 3'),
+    (lambda: checks.real_array("f", "x", [[1], [1, 2]]), ValueError, "f: x must be a rectangular"),
+    (
+        lambda: checks.real_array("f", "x", [1j]),
+        TypeError,
+        "f: x must hold real numbers, got dtype complex128",
+    ),
+    (
+        lambda: checks.series("f", "x", np.zeros((0, 3))),
+        ValueError,
+        "f: x must be [T, ...] with T >= 1, got shape (0, 3)",
+    ),
+    (
+        lambda: checks.check_all("f", "x", array(1, 2), array(1, 0) > 0, "must be odd"),
+        ValueError,
+        "f: x must be odd, got 2.0 at index (1,)",
+    ),
+    (lambda: checks.integer("f", "x", 1.5, 0), TypeError, "f: x must be an integer, got 1.5"),
+    (lambda: checks.integer("f", "x", -1, 0), ValueError, "f: x must be >= 0, got -1"),
+    (lambda: checks.integer("f", "x", 9, 0, 8), ValueError, "f: x must be >= 0 and <= 8, got 9"),
+    (
+        lambda: checks.fits("f", "x", array(1.0, 2.0), 3),
+        ValueError,
+        "f: x must be one number or 3 numbers, got shape (2,)",
+    ),
+    (lambda: checks.ids("f", "x", [0.5], 3), TypeError, "f: x must be a one-dimensional array of"),
+    (lambda: checks.ids("f", "x", [0, 3], 3), ValueError, "f: x must lie in 0 .. 2, got 3"),
+    (
+        lambda: checks.interval("f", 0.25, 0.1),
+        ValueError,
+        "f: every must be a multiple of dt = 0.1",
+    ),
+    (lambda: checks.interval("f", 0.0, 0.1, "t"), ValueError, "f: t must be > 0, got 0"),
+    (
+        lambda: checks.steps_of("f", "t", 1.05, 0.1),
+        ValueError,
+        "f: t must be a multiple of dt = 0.1",
+    ),
+    (lambda: checks.steps_of("f", "t", 1e30, 0.1), ValueError, "f: t must be at most 2^53 steps"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), REFUSED, ids=[m for _, _, m in REFUSED])
+def test_the_error_names_object_argument_rule_and_value(
+    call: Callable[[], Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match="^" + re.escape(message)):
+        call()
+
+
+def test_what_fits_is_returned() -> None:
+    assert checks.scalar("f", "x", np.float32(2.0), "> 0") == 2.0
+    assert checks.numbers("f", "x", [1, INF]).dtype == np.float64
+    assert checks.integer("f", "x", np.int8(3), 0, 3) == 3
+    np.testing.assert_array_equal(checks.fits("f", "x", array(4.0)[0], 3), [4.0])
+    chosen = checks.ids("f", "x", [2, 0], 3)
+    assert (chosen.tolist(), chosen.dtype) == ([2, 0], np.uint32)
+    assert checks.ids("f", "x", [], 0).shape == (0,)
+    assert checks.series("f", "x", [True, False]).dtype == bool
+    checks.require("f", "x", array(0.0, 1.0), "in [0, 1]")
+    checks.choice("f", "x", "b", "a", "b")
+
+
+def test_times_are_rounded_to_the_grid() -> None:
+    assert checks.interval("f", None, 0.1) == 1
+    assert checks.interval("f", 0.7, 0.1) == 7
+    assert checks.steps_of("f", "t", 0.3, 0.1) == (0.3, 3)
+    assert checks.steps_of("f", "t", 0.0, 0.1) == (0.0, 0)
+
+
+def test_errors_of_the_core_are_given_a_name() -> None:
+    with (
+        pytest.raises(ValueError, match=r"^Conv2d 'c': must be odd$") as caught,
+        checks.named("Conv2d 'c'"),
+    ):
+        raise ValueError("must be odd")
+    assert caught.value.__suppress_context__
+    with pytest.raises(KeyError), checks.named("Conv2d 'c'"):
+        raise KeyError("other errors pass unchanged")
+
+
+class Rescaled:
+    """A quantity as the quantities package has it, in volts."""
+
+    def __init__(self, volts: float) -> None:
+        self.volts = volts
+
+    def rescale(self, unit: str) -> Any:
+        assert unit == "mV"
+        return type("In", (), {"magnitude": self.volts * 1e3})
+
+
+def test_quantities_become_plain_numbers() -> None:
+    assert checks.magnitude(Rescaled(0.07), "mV") == pytest.approx(70.0)
+    assert checks.scalar("f", "x", Rescaled(0.07), "> 0", "mV") == pytest.approx(70.0)
+    quantity = Rescaled(1.0)
+    assert checks.magnitude(quantity, "") is quantity
+    assert checks.magnitude(3.0, "mV") == 3.0

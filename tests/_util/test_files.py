@@ -1,0 +1,39 @@
+"""Files are replaced as a whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spikelet._util.files import replaced, replacing
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "x"
+    path.write_text("old")
+
+    def fail():
+        with replaced(path) as file:
+            file.write(b"half of")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_text() == "old"
+    with replaced(path) as file:
+        file.write(b"new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+def test_errors_name_the_file_that_was_meant(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught, replacing(tmp_path / "a" / "b") as part:
+        part.write_text("x")
+    assert caught.value.filename == str(tmp_path / "a" / "b")
+    (tmp_path / "c").mkdir()
+    with pytest.raises(OSError, match=r"c'$") as other, replacing(tmp_path / "c") as part:
+        part.write_text("x")
+    assert other.value.filename == str(tmp_path / "c")
+    assert [p.name for p in tmp_path.iterdir()] == ["c"]

@@ -1,0 +1,96 @@
+"""Thresholds of each method, compared with plain numpy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from tests.support.conversions import B2, W2, Z1, Z2, V, convert, tiny
+
+
+def thresholds(method: str, **options: Any) -> tuple[Any, Any]:
+    found = convert(tiny(), V, method=method, **{"steps": 8, **options}).thresholds
+    return found["n1"], found["n2"]
+
+
+def usable(t: Any) -> Any:
+    """A channel that never spikes gets a thousandth of the greatest."""
+    return np.maximum(t, 1e-3 * np.max(t))
+
+
+def test_maxnorm() -> None:
+    n1, n2 = thresholds("maxnorm")
+    np.testing.assert_allclose(n1, usable(np.maximum(Z1, 0).max(0)), rtol=1e-5)
+    np.testing.assert_allclose(n2, Z2.max(0), rtol=1e-5)
+    n1, n2 = thresholds("maxnorm", per_channel=False)
+    assert (n1, n2) == (pytest.approx(Z1.max()), pytest.approx(Z2.max()))
+
+
+def test_percentile() -> None:
+    n1, n2 = thresholds("percentile", percentile=90)
+    np.testing.assert_allclose(n1, usable(np.percentile(np.maximum(Z1, 0), 90, 0)), rtol=1e-5)
+    np.testing.assert_allclose(n2, np.percentile(np.maximum(Z2, 0), 90, 0), rtol=1e-5)
+    n1, _ = thresholds("percentile", percentile=50, per_channel=False)
+    assert n1 == pytest.approx(np.median(np.maximum(Z1, 0)), rel=1e-5)
+    np.testing.assert_array_equal(
+        thresholds("percentile", percentile=100)[1], thresholds("maxnorm")[1]
+    )
+
+
+def rounding(z: Any, limit: float, levels: int) -> float:
+    """Mean squared error of an activation that has so many levels."""
+    kept = np.minimum(np.rint(np.maximum(z, 0) * levels / limit), levels) * limit / levels
+    return float(np.square(kept - np.maximum(z, 0)).mean())
+
+
+def test_least_error() -> None:
+    for z, found in zip((Z1[:, :3], Z2), thresholds("least_error", steps=4), strict=True):
+        for channel in range(z.shape[1]):
+            column = z[:, channel]
+            grid = np.linspace(0.1, 1.1, 1000) * column.max()
+            best = min(rounding(column, limit, 4) for limit in grid)
+            assert rounding(column, found[channel], 4) <= 1.1 * best
+            assert rounding(column, found[channel], 4) < rounding(column, column.max(), 4)
+
+
+def test_threshold_iteration() -> None:
+    """For normally distributed potentials, no other threshold rounds with less error."""
+    for z, found in zip((Z1[:, :3], Z2), thresholds("threshold_iteration", steps=4), strict=True):
+        for channel in range(z.shape[1]):
+            column = z[:, channel]
+            grid = stats.norm(column.mean(), column.std()).ppf((np.arange(200_000) + 0.5) / 2e5)
+            best = rounding(grid, found[channel], 4)
+            for factor in (0.8, 0.95, 1.05, 1.25):
+                assert best < rounding(grid, factor * found[channel], 4)
+
+
+def test_local_threshold_balancing() -> None:
+    def climb(z: Any) -> Any:
+        t = np.zeros(z.shape[1])
+        for _ in range(1000):
+            t = t + 2 * np.maximum(np.maximum(z, 0) - t, 0).mean(0)
+        return usable(t)
+
+    n1, n2 = thresholds("ltb")
+    first = climb(Z1)
+    np.testing.assert_allclose(n1, first, rtol=1e-4)
+    # What lies above a threshold does not reach the next layer.
+    z2 = np.minimum(np.maximum(Z1, 0), first) @ W2.T + B2
+    np.testing.assert_allclose(n2, climb(z2), rtol=1e-4)
+
+
+def test_balancing_by_running() -> None:
+    n1, n2 = thresholds("rmp")
+    first = usable(np.maximum(Z1, 0).max(0))
+    np.testing.assert_allclose(n1, first, rtol=1e-5)
+    v = np.tile(first / 2, (len(V), 1))
+    greatest = np.zeros(2)
+    for _ in range(8):
+        v = v + Z1
+        spike = v >= first
+        v = v - first * spike
+        greatest = np.maximum(greatest, (spike * first @ W2.T + B2).max(0))
+    np.testing.assert_allclose(n2, greatest, rtol=1e-4)
+    assert (n2 > Z2.max(0)).all()

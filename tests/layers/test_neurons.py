@@ -1,0 +1,170 @@
+"""Neurons as layers: shapes, coefficients, what they refuse."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.support.layer_checks import Make, check_refused, check_shape
+
+from spikelet import layers as L
+from spikelet.layers.spiking_model import SpikingModel
+
+NAN, INF = np.nan, np.inf
+ONES = np.ones
+
+SHAPES: list[tuple[Any, list[tuple[int, ...]], tuple[int, ...]]] = [
+    (L.ReLU(), [(3, 5, 4)], (3, 5, 4)),
+    (L.ReLU(ONES(3), 4), [(3, 5, 4)], (3, 5, 4)),
+    (L.IF(ONES(3)), [(3, 5, 4)], (3, 5, 4)),
+    (L.LIF(ONES((3, 5, 4))), [(3, 5, 4)], (3, 5, 4)),
+    (L.PredictiveIF(pace=ONES((4, 3)), limit=ONES(4)), [(3, 5, 4)], (3, 5, 4)),
+]
+
+
+@pytest.mark.parametrize(("layer", "given", "wanted"), SHAPES)
+def test_shapes(layer: Any, given: list[tuple[int, ...]], wanted: tuple[int, ...]) -> None:
+    check_shape(layer, given, wanted)
+
+
+REFUSED_SHAPES: list[tuple[Any, list[tuple[int, ...]], str]] = [
+    (
+        L.ReLU(ONES(3)),
+        [(4, 1, 1)],
+        "ReLU 'here': upper must be one number or 4 numbers, got shape (3,)",
+    ),
+    (
+        L.IF(ONES(3)),
+        [(4, 2, 2)],
+        (
+            "IF 'here': threshold must be one number, or have the shape (4,) or (4, 2, 2), got "
+            "shape (3,)"
+        ),
+    ),
+    (L.IF(v_init=ONES((4, 2, 1))), [(4, 2, 2)], "IF 'here': v_init must be one number, or"),
+    (L.LIF(amplitude=ONES(3)), [(4,)], "LIF 'here': amplitude must be one number, or"),
+    (
+        L.PredictiveIF(pace=ONES(5), limit=ONES((5, 3))),
+        [(4, 2, 2)],
+        "PredictiveIF 'here': limit must be [steps] or [steps, 4], got shape (5, 3)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("layer", "given", "message"), REFUSED_SHAPES)
+def test_shapes_that_do_not_fit_are_refused(
+    layer: Any, given: list[tuple[int, ...]], message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        layer.output_shape(given, "here")
+
+
+REFUSED: list[tuple[Make, dict[str, Any], type[Exception], tuple[str, ...]]] = [
+    (L.ReLU, {"upper": 0.0}, ValueError, ("upper", "> 0", "0.0")),
+    (L.ReLU, {"upper": NAN}, ValueError, ("upper", "NaN")),
+    (L.ReLU, {"upper": [1.0, -1.0]}, ValueError, ("upper", "> 0 at index 1", "-1.0")),
+    (L.ReLU, {"upper": ONES((2, 2))}, ValueError, ("upper", "one dimension", "(2, 2)")),
+    (L.ReLU, {"levels": 4}, ValueError, ("levels", "0 if there is no upper limit", "got 4")),
+    (L.ReLU, {"upper": 1.0, "levels": -1}, ValueError, ("levels", ">= 0", "got -1")),
+    (L.ReLU, {"upper": 1.0, "levels": 2.0}, TypeError, ("levels", "integer", "2.0")),
+    (L.IF, {"threshold": 0.0}, ValueError, ("threshold", "> 0", "0.0")),
+    (L.IF, {"threshold": -1.0}, ValueError, ("threshold", "> 0", "-1.0")),
+    (L.IF, {"threshold": INF}, ValueError, ("threshold", "finite", "inf")),
+    (L.IF, {"threshold": [1.0, NAN]}, ValueError, ("threshold", "NaN")),
+    (L.IF, {"threshold": ONES((1, 1, 1, 1))}, ValueError, ("threshold", "3 dimensions")),
+    (L.IF, {"threshold": None}, ValueError, ("threshold", "NaN", "None")),
+    (L.IF, {"v_init": INF}, ValueError, ("v_init", "finite", "inf")),
+    (L.IF, {"amplitude": ONES((1, 1))}, ValueError, ("amplitude", "one dimension", "(1, 1)")),
+    (L.IF, {"amplitude": NAN}, ValueError, ("amplitude", "NaN")),
+    (L.IF, {"reset": "soft"}, ValueError, ("reset", '"subtract"', "'soft'")),
+    (L.IF, {"reset": "zero", "v_reset": 1.0}, ValueError, ("v_reset", "below", "1.0")),
+    (L.IF, {"v_reset": INF}, ValueError, ("v_reset", "finite", "inf")),
+    (L.IF, {"code": "ternary"}, ValueError, ("code", '"signed"', "'ternary'")),
+    (L.IF, {"code": "signed", "reset": "zero"}, ValueError, ("reset", "subtract", "signed")),
+    (L.IF, {"levels": 2}, ValueError, ("levels", "binary", "got 2")),
+    (L.IF, {"code": "signed", "levels": 9}, ValueError, ("levels", "<= 8", "got 9")),
+    (L.IF, {"code": "signed", "levels": 0}, ValueError, ("levels", ">= 1", "got 0")),
+    (L.LIF, {"tau_m": 0.0}, ValueError, ("tau_m", "> 0", "0.0")),
+    (L.LIF, {"tau_m": NAN}, ValueError, ("tau_m", "NaN")),
+    (L.LIF, {"tau_m": [1.0, 2.0]}, ValueError, ("tau_m", "0 dimensions", "(2,)")),
+    (L.LIF, {"dt": -1.0}, ValueError, ("dt", "> 0", "-1.0")),
+    (L.LIF, {"decay": 1.5}, ValueError, ("decay", "at most 1", "1.5")),
+    (L.LIF, {"decay": -0.5}, ValueError, ("decay", ">= 0", "-0.5")),
+    (L.LIF, {"gain": INF}, ValueError, ("gain", "finite", "inf")),
+    (L.LIF, {"code": "differential"}, ValueError, ("code", "differential", "leak")),
+    (L.PredictiveIF, {}, ValueError, ("pace", "NaN")),
+    (L.PredictiveIF, {"pace": 1.0, "limit": [1.0]}, ValueError, ("pace", "[steps]", "()")),
+    (L.PredictiveIF, {"pace": [1.0], "limit": []}, ValueError, ("limit", "[steps]", "(0,)")),
+    (L.PredictiveIF, {"pace": [INF], "limit": [1.0]}, ValueError, ("pace", "finite", "inf")),
+    (L.PredictiveIF, {"pace": [1.0], "limit": [NAN]}, ValueError, ("limit", "NaN")),
+    (
+        L.PredictiveIF,
+        {"pace": ONES(3), "limit": ONES(4)},
+        ValueError,
+        ("pace and limit", "same number of steps", "(3, 4)"),
+    ),
+    (
+        L.PredictiveIF,
+        {"pace": ONES(3), "limit": ONES(3), "code": "signed"},
+        ValueError,
+        ("code and reset", "binary", "signed"),
+    ),
+    (
+        L.PredictiveIF,
+        {"pace": ONES(3), "limit": ONES(3), "reset": "zero"},
+        ValueError,
+        ("code and reset", "subtract", "zero"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "arguments", "kind", "words"), REFUSED)
+def test_parameters_that_make_no_sense_are_refused(
+    make: Make, arguments: dict[str, Any], kind: type[Exception], words: tuple[str, ...]
+) -> None:
+    check_refused(make, arguments, kind, words)
+
+
+def test_coefficients() -> None:
+    assert L.IF().coefficients() == (1.0, 1.0)
+    decay, gain = L.LIF(tau_m=10.0, dt=0.5).coefficients()
+    assert (decay, gain) == (np.exp(-0.05), -np.expm1(-0.05))
+    assert L.LIF(decay=0.9).coefficients() == (0.9, 1 - 0.9)
+    assert L.LIF(decay=0.9, gain=1.0).coefficients() == (0.9, 1.0)
+    assert L.LIF(tau_m=1e9).coefficients()[1] == pytest.approx(1e-9, rel=1e-12)
+
+
+def test_predictive_with_pace_of_the_threshold_is_a_soft_neuron_that_starts_half_way() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(0.3, 0.7, (32, 5, 4))
+    threshold = np.array([0.5, 0.7, 0.9, 1.1])
+    soft = L.IF(threshold, v_init=threshold / 2)
+    pace = np.broadcast_to(1 / threshold, (32, 4))
+    predictive = L.PredictiveIF(threshold, pace=pace, limit=np.full(32, 0.5))
+    assert predictive.steps == 32
+    runs = [
+        SpikingModel([layer], dtype="float64", threads=1).run(x) for layer in (soft, predictive)
+    ]
+    assert runs[0].spikes is not None
+    assert 0 < np.count_nonzero(runs[0].spikes) < runs[0].spikes.size
+    np.testing.assert_array_equal(runs[0].spikes, runs[1].spikes)
+
+
+def test_predictive_does_not_spike_where_its_limit_is_infinite() -> None:
+    limit = np.where(np.arange(9) % 3 == 1, 0.5, np.inf)
+    layer = L.PredictiveIF(pace=np.ones(9), limit=limit)
+    result = SpikingModel([layer], dtype="float64", threads=1).run(np.full((9, 1, 2), 5.5))
+    assert result.spikes is not None
+    np.testing.assert_array_equal(result.spikes[:, 0, 0], np.isfinite(limit))
+
+
+def test_predictive_holds_for_its_steps_alone() -> None:
+    layer = L.PredictiveIF(pace=np.ones(9), limit=np.ones(9))
+    model = SpikingModel([("late", layer, "input")])
+    message = "SpikingModel.run: steps must be 9, which 'late' was made for, got 8"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        model.run(ONES((1, 2)), 8)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        model.run(np.full((8, 1, 2), 0.5))

@@ -1,0 +1,63 @@
+"""What recorders hold: copies, cleared on request, without effect on the run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.conftest import busy_network, to_steps, train
+
+
+def test_clear_forgets_what_was_recorded() -> None:
+    net, cells, spikes, plastic = busy_network()
+    v, w = net.record(cells, "V_m"), net.record(plastic, "weights", every=1.0)
+    net.run(20.0)
+    assert len(spikes.times) > 10
+    for recorder in (spikes, v, w):
+        recorder.clear()
+        assert len(recorder.times) == 0
+    net.run(10.0)
+    assert spikes.times.min() > 20.0
+    np.testing.assert_allclose(v.times, np.arange(20.1, 30.05, 0.1))
+    assert v.values.shape == (100, 90)
+    assert w.values.shape == (10, len(plastic))
+
+
+@pytest.mark.parametrize("pieces", [[9.7], [0.1, 0.2, 0.0, 3.3, 0.7, 5.4]])
+@pytest.mark.parametrize("every", [None, 0.1, 0.3, 1.0, 4.0, 20.0])
+def test_samples_lie_at_multiples_of_every(every: float | None, pieces: list[float]) -> None:
+    net, cells, _, plastic = busy_network()
+    part = cells[[80, 2, 41]]
+    sparse, dense = net.record(part, "V_m", every=every), net.record(cells, "V_m")
+    weights = net.record(plastic, "weights", every=every or 0.1)
+    for piece in pieces:
+        net.run(piece)
+    k = round((every or 0.1) / 0.1)
+    steps = np.arange(k, 98, k)
+    np.testing.assert_array_equal(to_steps(sparse.times), steps)
+    np.testing.assert_array_equal(sparse.values, dense.values[steps - 1][:, [80, 2, 41]])
+    np.testing.assert_array_equal(to_steps(weights.times), steps)
+    assert sparse.values.shape == (len(steps), 3)
+
+
+def test_what_is_read_is_a_copy() -> None:
+    net, cells, spikes, plastic = busy_network()
+    v, w = net.record(cells, "V_m"), net.record(plastic, "weights", every=1.0)
+    net.run(10.0)
+    for recorder, name in ((spikes, "times"), (spikes, "ids"), (v, "values"), (w, "values")):
+        before = getattr(recorder, name).copy()
+        getattr(recorder, name)[:] = 7
+        np.testing.assert_array_equal(getattr(recorder, name), before)
+
+
+def test_the_number_of_recorders_changes_no_bit() -> None:
+    net, cells, spikes, plastic = busy_network(dtype="float32")
+    net.run(50.0)
+    other, twins, others, twin = busy_network(dtype="float32")
+    for state in ("V_m", "I_syn_ex", "theta"):
+        other.record(twins[::3], state, every=0.4)
+    other.record(twin, "weights", every=0.3)
+    other.record(twins, "spikes")
+    other.run(50.0)
+    assert train(others) == train(spikes)
+    np.testing.assert_array_equal(twins.V_m[:], cells.V_m[:])
+    np.testing.assert_array_equal(twin.weights, plastic.weights)

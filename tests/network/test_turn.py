@@ -1,0 +1,163 @@
+"""While a network runs, other threads and its own callback are refused."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.conftest import busy_network, make, spawn, train
+from tests.support.recorded import PIECE, assert_same, recorded
+from tests.support.running import Stop, in_thread
+
+import spikelet as sl
+from spikelet.network import run as running
+from spikelet.recording import hdf5_access as recording_access
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "PIECE", PIECE)
+    monkeypatch.setattr(recording_access, "BLOCK", 1000)
+
+
+def test_a_run_is_not_disturbed_between_its_pieces(tmp_path: Path) -> None:
+    """Neither from another thread nor from its own callback, while the core is idle."""
+    net, expected = recorded()
+    net.run(100.0)
+    other, found = recorded(tmp_path / "r.h5")
+    idle: list[bool] = []
+    refused: list[str] = []
+
+    def disturb() -> None:
+        for do in (
+            lambda: other.run(10.0),
+            other.reset,
+            found[0].clear,
+            lambda: found[0].times,
+            lambda: other.save(tmp_path / "n"),
+        ):
+            try:
+                do()
+            except RuntimeError as error:
+                refused.append(str(error).removeprefix("Network: it is running "))
+
+    def callback(_: float) -> None:
+        idle.append(not other.engine.sim.busy)
+        thread = threading.Thread(target=disturb)
+        thread.start()
+        thread.join()
+        disturb()
+
+    other.run(100.0, progress=callback)
+    assert any(idle)
+    expected_refusals = ["in another thread"] * 5 + ["and asks this callback"] * 5
+    assert [text.partition(";")[0] for text in refused] == expected_refusals * len(idle)
+    assert other.t == 100.0
+    for a, b in zip(found, expected, strict=True):
+        assert_same(a, b)
+
+
+def test_ctrl_c_at_any_moment_leaves_the_network_free() -> None:
+    """Also when the error is kept, as notebooks do, and with it all frames that it went through."""
+    kept = []
+
+    def run(net: sl.Network, n: int) -> bool:
+        """Interrupt where Python looks for signals for the nth time: at the start of a function, after a call."""
+        count = itertools.count(1)
+
+        def look(_: FrameType, event: str, what: Any) -> None:
+            ours = event == "call" or (event == "c_return" and what is not sys.setprofile)
+            if ours and next(count) == n:
+                raise KeyboardInterrupt
+
+        before = sys.getprofile()
+        sys.setprofile(look)
+        try:
+            net.run(1.0)
+        except KeyboardInterrupt as error:
+            kept.append(error)
+            return True
+        finally:
+            sys.setprofile(before)
+        return False
+
+    net = make()
+    net.population(1, sl.LIF())
+    for n in itertools.count(1):
+        if not run(net, n):
+            break
+        net.run(1.0)
+    assert len(kept) > 20
+
+
+def test_a_running_network_refuses_everything_else() -> None:
+    net, cells, spikes, plastic = busy_network()
+    v = net.record(cells, "V_m", every=100.0)
+    go = threading.Event()
+
+    def hold(t: float) -> None:
+        if go.is_set():
+            raise Stop
+
+    thread, errors = in_thread(lambda: net.run(1e7, progress=hold))
+    while not net.engine.sim.busy:
+        time.sleep(0.001)
+    calls: list[Callable[[], Any]] = [
+        lambda: net.run(1.0), lambda: net.run(0.0), net.reset, lambda: net.save(os.devnull),
+        lambda: net.population(1, sl.LIF()), lambda: net.connect(cells, cells, sl.AllToAll()),
+        lambda: net.inject(cells, sl.NoiseInput()), lambda: net.record(cells, "V_m"),
+        lambda: cells.V_m[:], lambda: cells.set(I_e=1.0), lambda: setattr(cells, "V_m", 0.0),
+        lambda: plastic.weights, lambda: setattr(plastic, "weights", 1.0), plastic.to_scipy,
+        lambda: plastic.pre_ids, lambda: spikes.times, lambda: v.values, spikes.clear, net.prepare,
+    ]  # fmt: skip
+    try:
+        for call in calls:
+            with pytest.raises(RuntimeError, match=r"running in another thread"):
+                call()
+        assert len(net.populations) == 3
+        assert len(net.projections) == 3
+    finally:
+        go.set()
+        thread.join()
+    assert isinstance(errors[0], Stop)
+    end = net.t
+    other, twins, others, _ = busy_network()
+    other.run(end)
+    assert train(others) == train(spikes)
+    np.testing.assert_array_equal(twins.V_m[:], cells.V_m[:])
+
+
+def test_two_threads_that_start_at_once() -> None:
+    """One may run; the other is refused, or comes later. In a process of its own: a race may crash."""
+    code = """
+import threading
+import spikelet as sl
+for k in range(40):
+    net = sl.Network(threads=2, seed=k)
+    cells = net.population(1000, sl.LIF(I_e=500.0))
+    net.connect(cells, cells, sl.FixedIndegree(50))
+    net.connect(cells, cells, sl.FixedIndegree(5), plasticity=sl.STDP())
+    start, done = threading.Barrier(4), []
+    def work():
+        start.wait()
+        try:
+            net.run(2.0)
+            done.append(1)
+        except RuntimeError as error:
+            assert "running in another thread" in str(error)
+    team = [threading.Thread(target=work) for _ in range(4)]
+    [t.start() for t in team]
+    [t.join() for t in team]
+    assert done and abs(net.t - 2.0 * len(done)) < 1e-9, (done, net.t)
+print("ok")
+"""
+    assert spawn(code).strip() == "ok"

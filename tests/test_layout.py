@@ -1,0 +1,68 @@
+"""The tests mirror the sources: each module and each C++ source has a test file of its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "python" / "spikelet"
+TESTS = ROOT / "tests"
+CPP = ROOT / "cpp"
+
+# They hold nothing of their own: they import other modules, or run them.
+ENTRY_POINTS = {"__init__", "__main__"}
+MODULES = [
+    path.relative_to(PACKAGE)
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path.stem not in ENTRY_POINTS
+]
+
+# A header and the source file of the same name are one unit.
+SOURCES = sorted(
+    {
+        path.stem
+        for folder in (CPP / "include" / "spikelet", CPP / "src")
+        for pattern in ("*.hpp", "*.cpp")
+        for path in folder.rglob(pattern)
+    }
+)
+NATIVE_TESTS = {path.stem for path in (CPP / "tests").rglob("test_*.cpp")}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_each_module_has_a_test_file(module: Path) -> None:
+    """For a/b.py it is tests/a/test_b.py; further files are called test_b_<aspect>.py."""
+    file = TESTS / module.parent / f"test_{module.name}"
+    assert file.is_file(), f"{file.relative_to(ROOT)} is missing"
+    assert "def test_" in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_each_native_source_has_a_test_file(source: str) -> None:
+    """For a/b.hpp and a/b.cpp it is cpp/tests/**/test_b.cpp."""
+    assert f"test_{source}" in NATIVE_TESTS, f"cpp/tests/**/test_{source}.cpp is missing"
+
+
+def test_test_files_lie_where_their_module_does() -> None:
+    """In a folder of the package, each test file begins with the name of a module."""
+    modules = {(module.parent, module.stem) for module in MODULES}
+    folders = {module.parent for module in MODULES} - {Path()}
+    stray = [
+        path.relative_to(TESTS)
+        for folder in folders
+        for path in (TESTS / folder).glob("test_*.py")
+        if not any(
+            parent == folder and f"{path.stem}_".startswith(f"test_{stem}_")
+            for parent, stem in modules
+        )
+    ]
+    assert stray == []
+
+
+def test_helpers_hold_no_tests() -> None:
+    """Pytest would not find tests in files of other names."""
+    helpers = [path for path in TESTS.rglob("*.py") if not path.name.startswith("test_")]
+    assert len(helpers) > 10
+    assert [path for path in helpers if "\ndef test_" in path.read_text(encoding="utf-8")] == []

@@ -1,0 +1,148 @@
+"""Converted networks as modules that can be trained."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tests.support.torch_deployed import raster
+from torch import nn
+
+import spikelet as sl
+import spikelet.torch as st
+from spikelet.torch import to_spiking_model
+
+STEPS = 64
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Small tensors gain nothing from threads, and lose much where others compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+# --- refusals ----------------------------------------------------------------------------------
+
+LINEAR = nn.Linear(4, 4)
+
+# --- conversion, then training -----------------------------------------------------------------
+
+
+def ann() -> nn.Sequential:
+    """A small CNN for 8x8 digits, with a branch of its own size of everything that is read."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(8, 16, 3, padding="same"), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(),
+        nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Images and labels of training and test, and an ANN that has learned them."""
+    pytest.importorskip("sklearn")
+    (x, y), (x_test, y_test) = (sl.datasets.digits(split) for split in ("train", "test"))
+    model = ann()
+    optimizer = torch.optim.Adam(model.parameters())
+    images, labels = torch.from_numpy(x[:, None]), torch.from_numpy(y.astype(np.int64))
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.02, total_steps=8 * 23)
+    for _ in range(8):
+        for part in torch.randperm(len(x)).split(64):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(images[part]), labels[part]).backward()
+            optimizer.step()
+            rate.step()
+    return images, labels, x_test[:, None], y_test, model.eval()
+
+
+@pytest.mark.parametrize("neuron", ["soft", "hard"])
+def test_converted_network_is_the_same_module(digits, neuron):
+    images, _, x, _, model = digits
+    snn = sl.convert(model, images[:200], method="percentile", neuron=neuron, steps=8, delay=0,
+                     dtype="float64")  # fmt: skip
+    module = st.from_spiking_model(snn)
+    with torch.no_grad():
+        constant = module(torch.from_numpy(x).double().expand(8, *x.shape))
+        sequence = module(torch.from_numpy(np.repeat(x[None], 8, 0)).double())
+    wanted = snn.run(x, 8, record=snn.graph.output.name)[snn.graph.output.name]
+    np.testing.assert_allclose(constant, wanted, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(sequence, constant, rtol=1e-9, atol=1e-9)
+    back = to_spiking_model(module, (1, 8, 8), dtype="float64")
+    np.testing.assert_array_equal(back.run(x, 8).output, snn.run(x, 8).output)
+
+
+def test_fine_tuning_makes_few_steps_enough(digits):
+    images, labels, x, y, model = digits
+    snn = sl.convert(model, images[:200], method="percentile", neuron="soft", steps=2, delay=0)
+    module = st.from_spiking_model(snn)
+
+    def accuracy(model):
+        return float((model.run(x, 2).output.argmax(1) == y).mean())
+
+    before = accuracy(to_spiking_model(module, (1, 8, 8)))
+    assert before == accuracy(snn)
+    optimizer = torch.optim.Adam(module.parameters(), lr=5e-4)
+    torch.manual_seed(0)
+    for _ in range(2):
+        for part in torch.randperm(len(images)).split(64):
+            optimizer.zero_grad()
+            output = module(images[part].expand(2, *images[part].shape)).mean(0)
+            nn.functional.cross_entropy(output, labels[part]).backward()
+            optimizer.step()
+    after = accuracy(to_spiking_model(module, (1, 8, 8)))
+    assert after > before + 0.02
+    assert after > 0.9
+
+
+def test_all_layers_of_a_graph_are_known():
+    L, rng = sl.layers, np.random.default_rng(0)
+    graph = [
+        ("a", L.Conv2d(rng.normal(size=(4, 2, 3, 3)), padding=(0, 1, 1, 2)), "input"),
+        ("b", L.IF(np.full(4, 0.7), amplitude=np.arange(1.0, 5)), "a"),
+        ("c", L.Upsample((1, 2)), "b"),
+        ("d", L.AvgPool2d((1, 2), padding=(0, 1), stride=1, count_include_pad=False), "c"),
+        ("e", L.AvgPool2d((1, 2), stride=1, padding=(0, 1)), "c"),
+        ("f", L.Add(), ("d", "e")),
+        ("g", L.Concat(), ("f", "d")),
+        ("h", L.Affine(rng.normal(size=8), rng.normal(size=8)), "g"),
+        ("i", L.LIF(1.5, tau_m=4.0, gain=1.0, v_init=0.3), "h"),
+        ("j", L.MaxPool2d(2, ceil_mode=True), "i"),
+        ("k", L.AdaptiveAvgPool2d(3), "j"),
+        ("l", L.Flatten(), "k"),
+        ("m", L.Linear(rng.normal(size=(5, 72))), "l"),
+        ("n", L.LIF(1.0, "zero", decay=0.8, gain=0.5), "m"),
+    ]
+    model = sl.SpikingModel(graph, dtype="float64")
+    x = raster(3, 2, 6, 7)
+    module = st.from_spiking_model(model)
+    result = model.run(x)
+    with torch.no_grad():
+        np.testing.assert_array_equal(module(torch.from_numpy(x).double()), result.spikes)
+    assert 0.05 < result.spikes.mean() < 0.9
+    module(torch.from_numpy(x).double()).sum().backward()
+    assert all(p.grad is not None for p in module.parameters())
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (sl.layers.ReLU(), r"layer 'relu1' \(ReLU\): waits for the mean"),
+        (sl.layers.IF(code="signed"), r"layer 'if1' \(IF\): has a schedule, or signed spikes"),
+        (sl.layers.IF(1.0, "zero", 0.5), "only v_reset=0.0 can be trained"),
+    ],
+)
+def test_fine_tuning_refuses(layer, message):
+    with pytest.raises(ValueError, match=message):
+        st.from_spiking_model(sl.SpikingModel([sl.layers.Linear(np.eye(3)), layer]))
+
+
+def test_fine_tuning_needs_a_model():
+    with pytest.raises(TypeError, match="model must be a SpikingModel, got Linear"):
+        st.from_spiking_model(LINEAR)
+    module = st.from_spiking_model(sl.SpikingModel([sl.layers.Linear(np.eye(3)), sl.layers.IF()]))
+    with pytest.raises(ValueError, match=r"x must have the shape \[T, B, ...\]"):
+        module(torch.zeros(3, 3))

@@ -1,0 +1,140 @@
+"""The operators behind the sparse layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from tests.support.torch_sparse import random, sparse
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from spikelet.torch.sparse import SpikeConv2d, SpikeLinear, spike_conv2d, spike_linear
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_second_derivatives_of_the_weights_are_refused() -> None:
+    x, weight = sparse(4, 6), random(3, 6, seed=2).requires_grad_()
+    loss = spike_linear(x, weight, density_limit=1).square().sum()
+    (grad,) = torch.autograd.grad(loss, weight, create_graph=True)
+    with pytest.raises(RuntimeError, match="autograd"):
+        grad.sum().backward()
+
+
+def test_the_density_chooses_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    for name in ("linear", "conv2d"):
+        dense = getattr(F, name)
+        monkeypatch.setattr(
+            F, name, lambda *a, name=name, dense=dense: calls.append(name) or dense(*a)
+        )
+    x = torch.zeros(10, 10)
+    x[:3] = 1.0  # 0.3 of the inputs
+    weight = random(16, 10, dtype=torch.float32)
+    spike_linear(x, weight, density_limit=0.3)
+    assert calls == []
+    spike_linear(x, weight, density_limit=0.29)
+    assert calls == ["linear"]
+    x[0, 0] = torch.nan  # what is not finite is left to PyTorch
+    spike_linear(x, weight, density_limit=1)
+    assert calls == ["linear"] * 2
+    image = torch.zeros(1, 2, 8, 8)
+    spike_conv2d(image, random(16, 2, 3, 3, dtype=torch.float32))
+    assert calls == ["linear"] * 2
+    spike_conv2d(image + 1, random(16, 2, 3, 3, dtype=torch.float32))
+    assert calls == ["linear"] * 2 + ["conv2d"]
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = SpikeConv2d(2, 4, 3, padding=1, density_limit=1)
+        self.linear = SpikeLinear(4 * 36, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.conv(x).flatten(2))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_compiles_and_exports_whole() -> None:
+    net = Net()
+    x = sparse(3, 2, 2, 6, 6, dtype=torch.float32)
+    expected = net(x)
+    expected.sum().backward()
+    gradients = [p.grad.clone() for p in net.parameters()]
+    for backend in ("eager", "aot_eager"):
+        net.zero_grad()
+        y = torch.compile(net, backend=backend, fullgraph=True)(x)
+        torch.testing.assert_close(y, expected)
+        y.sum().backward()
+        for p, gradient in zip(net.parameters(), gradients, strict=True):
+            torch.testing.assert_close(p.grad, gradient)
+    exported = torch.export.export(net, (x,))
+    assert "spikelet.spike_conv2d" in str(exported.graph)
+    torch.testing.assert_close(exported.module()(x), expected)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_operators_keep_the_rules_of_pytorch() -> None:
+    weight = random(4, 6, seed=2, dtype=torch.float32).requires_grad_()
+    x = sparse(5, 6, dtype=torch.float32).requires_grad_()
+    torch.library.opcheck(torch.ops.spikelet.spike_linear.default, (x, weight, weight[:, 0], 1.0))
+    image = sparse(2, 3, 7, 6, dtype=torch.float32).requires_grad_()
+    kernel = random(4, 3, 3, 3, seed=2, dtype=torch.float32).requires_grad_()
+    for limit, padding in ((1.0, [1, 1, 2, 2]), (0.0, [1, 2, 0, 1])):
+        args = (image, kernel, None, [2, 1], padding, [1, 1], 1, limit)
+        torch.library.opcheck(torch.ops.spikelet.spike_conv2d.default, args)
+
+
+def test_what_does_not_fit_is_refused():
+    """Operators that are called by hand, and input that is replaced behind autograd's back."""
+    ops, x, w = torch.ops.spikelet, torch.ones(4, 8, 20, 20), torch.rand(16, 8, 3, 3)
+    one, pad = [1, 1], [1, 1, 1, 1]
+    rows, yes = torch.ones(64, 10), torch.tensor(True)
+    calls = [
+        lambda: ops.spike_linear(torch.ones(64, 1000), torch.rand(64, 10), None, 1.0),
+        lambda: ops.spike_linear(rows, torch.rand(64, 10), torch.rand(3), 1.0),
+        lambda: ops.spike_linear_weight(rows, torch.rand(7, 5), yes),
+        lambda: ops.spike_conv2d(x, w, None, one, pad, one, 100, 1.0),
+        lambda: ops.spike_conv2d(x, w, None, one, pad, one, 3, 1.0),
+        lambda: ops.spike_conv2d(x[:, :5], w, None, one, pad, one, 1, 1.0),
+        lambda: ops.spike_conv2d(x, w, torch.rand(3), one, pad, one, 1, 1.0),
+        lambda: ops.spike_conv2d(x, w, None, one, pad, [0, 0], 1, 1.0),
+        lambda: ops.spike_conv2d_weight(
+            x, torch.rand(2, 16, 20, 20), yes, w.shape, one, pad, one, 1
+        ),
+        lambda: ops.spike_conv2d_weight(
+            x, torch.rand(4, 16, 20, 20), yes, (2, 8, 3, 3), one, pad, one, 1
+        ),
+    ]
+    for call in calls:
+        with pytest.raises((RuntimeError, ValueError)):
+            call()
+    weight, q = torch.rand(64, 100, requires_grad=True), torch.rand(64, 100)
+    y = spike_linear(q, weight, density_limit=1.0)
+    q.data = torch.ones(200_000, 100)
+    with pytest.raises((RuntimeError, ValueError), match="fit each other"):
+        y.sum().backward()
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(8, 8), (16, 16), (5, 8), (1, 4), (8, 3)])
+def test_lists_of_large_strides(kernel, stride):
+    torch.manual_seed(0)
+    x = (torch.rand(3, 2, 70, 90, dtype=torch.float64) < 0.4).double().requires_grad_()
+    w = torch.rand(5, 2, kernel, kernel, dtype=torch.float64, requires_grad=True)
+    ours = spike_conv2d(x, w, stride=stride, density_limit=1.0)
+    theirs = F.conv2d(x, w, stride=stride)
+    torch.testing.assert_close(ours, theirs)
+    g = torch.rand_like(theirs)
+    for a, b in zip(
+        *(torch.autograd.grad((y * g).sum(), (x, w)) for y in (ours, theirs)), strict=True
+    ):
+        torch.testing.assert_close(a, b)

@@ -1,0 +1,111 @@
+"""Trained networks as event-driven networks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tests.support.torch_deployed import dense, on_a_grid, raster, spikes_of, train_a_little
+from torch import nn
+
+import spikelet as sl
+import spikelet.torch as st
+from spikelet.torch import to_network
+
+STEPS = 64
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Small tensors gain nothing from threads, and lose much where others compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+# --- a network of events -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero"])
+def test_network_is_equal_in_float64(reset):
+    model = train_a_little(dense(reset), (20,)).double()
+    network = to_network(model, 20)
+    compared = 0
+    for seed in range(3):
+        x = raster(20, seed=seed)
+        found = network.run(x)
+        wanted = list(spikes_of(model, x[:, None]).values())
+        assert len(found) == len(wanted) == 3
+        for f, w in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(f, w[:, 0])
+            compared += int(f.sum())
+    assert compared > 1000
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero"])
+def test_recurrent_network_is_equal(reset):
+    torch.manual_seed(0)
+    options = {"tau_m": 6.0, "gain": 1.0, "reset": reset}
+    model = nn.Sequential(
+        nn.Linear(20, 30), st.RecurrentLIF(30, **options),
+        nn.Linear(30, 20), st.RecurrentLIF(20, **options, v_threshold=0.5),
+    ).double()  # fmt: skip
+    network = to_network(model, 20)
+    x = raster(20)
+    for f, w in zip(network.run(x), spikes_of(model, x[:, None]).values(), strict=True):
+        np.testing.assert_array_equal(f, w[:, 0])
+        assert f.mean() > 0.02
+    # It is the recurrence that does it.
+    deaf = nn.Sequential(*model)
+    with torch.no_grad():
+        deaf[1].recurrent.zero_()
+    assert (to_network(deaf, 20).run(x)[0] != network.run(x)[0]).any()
+
+
+def test_network_is_exact_in_float32_on_a_grid():
+    model = on_a_grid(train_a_little(dense(), (20,)))
+    model[1] = st.LIF(decay=0.5, gain=1.0)  # exp(-dt / tau_m) must be the module's decay
+    network = to_network(model, 20, dt=0.5, dtype="float32", threads=1)
+    x = raster(20)
+    for f, w in zip(network.run(x), spikes_of(model, x[:, None]).values(), strict=True):
+        np.testing.assert_array_equal(f, w[:, 0])
+
+
+def test_handles_of_a_network():
+    model = dense().double()
+    deployed = to_network(model, 20, dt=0.1)
+    assert isinstance(deployed.network, sl.Network)
+    assert [p.size for p in deployed.layers] == [40, 30, 10]
+    assert [p.name for p in deployed.layers] == ["1", "3.1", "5"]
+    assert [len(p) for p in deployed.projections] == [800, 1200, 300]
+    np.testing.assert_array_equal(
+        deployed.projections[2].weights.reshape(30, 10), 2.0 * model[4].weight.detach().numpy().T
+    )
+    x = raster(20)
+    first, again = deployed.run(x), deployed.run(x)  # from rest each time
+    for a, b in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+    late = deployed.recorders[0].times.min()  # a spike of step t is stamped (t + 2) dt
+    assert late == pytest.approx(0.1 * (np.flatnonzero(first[0].any(1))[0] + 2))
+    with pytest.raises(ValueError, match=r"x must be \[steps, 20\]"):
+        deployed.run(x[:, :5])
+
+
+# --- refusals ----------------------------------------------------------------------------------
+
+LINEAR = nn.Linear(4, 4)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ([LINEAR, st.IF(), LINEAR], "layer '2': is the last layer and does not spike"),
+        ([LINEAR, st.LI()], "layer '1': is the last layer and does not spike"),
+        ([st.IF(), LINEAR], r"layer '0' \(IF\): must be Linear"),
+        ([LINEAR, st.LIF(decay=0.0)], "layer '1': decay must be > 0"),
+    ],
+)
+def test_network_refuses_what_it_cannot_do(parts, message):
+    with pytest.raises(ValueError, match=message):
+        to_network(nn.Sequential(*parts), 4)
