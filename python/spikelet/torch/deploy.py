@@ -216,7 +216,9 @@ def _still(
     if type(module) is nn.Sequential:
         inside = f"{name}." if name else ""
         twin = nn.Sequential()
-        for n, m in module.named_modules(remove_duplicate=False):  # a module may stand in two places
+        for n, m in module.named_modules(
+            remove_duplicate=False
+        ):  # a module may stand in two places
             if n and "." not in n:
                 twin.add_module(n, _still(m, inside + n, layer_of))
         return twin
