@@ -31,7 +31,11 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Start:
     @functools.cache
     def run(script: str, *arguments: str) -> tuple[subprocess.CompletedProcess[str], Path]:
         folder = tmp_path_factory.mktemp(Path(script).stem)
-        environment = os.environ | {"MPLBACKEND": "Agg", "OPENBLAS_NUM_THREADS": "1"}
+        environment = os.environ | {
+            "MPLBACKEND": "Agg",
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",  # small tensors gain nothing from threads
+        }
         done = subprocess.run(
             [sys.executable, str(FOLDER / script), *arguments],
             cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False,

@@ -80,8 +80,8 @@ def die_below(x, limit, seed):
 
 def test_runs_that_kill_their_workers_at_the_start_stop_no_other():
     pytest.importorskip("joblib")
-    result = sl.sweep(die_below, {"x": range(8)}, fixed={"limit": 6}, workers=2)
-    assert [run.status for run in result] == ["failed"] * 6 + ["done"] * 2
+    result = sl.sweep(die_below, {"x": range(6)}, fixed={"limit": 4}, workers=2)
+    assert [run.status for run in result] == ["failed"] * 4 + ["done"] * 2
 
 
 class Deadly:

@@ -25,7 +25,7 @@ def test_scikit_learn_estimator(estimator: Any, check: Any) -> None:
 @pytest.mark.parametrize("network", ["winner_take_all", "diehl_cook"])
 def test_learns_digits(network: str) -> None:
     images, labels = datasets.digits("train")
-    n = 600 if network == "winner_take_all" else 250
+    n = 600 if network == "winner_take_all" else 150
     X, y = images[:n].reshape(n, -1), np.array([f"digit {d}" for d in labels[:n]])
     test, expected = datasets.digits("test")
     model = STDPClassifier(60, network=network, random_state=1).fit(X, y)

@@ -15,7 +15,7 @@ SCRIPT = Path(__file__).parents[2] / "bench" / "python" / "compare_microcircuit.
 
 
 def test_rates_and_distributions_agree(tmp_path: Path) -> None:
-    options = ["--scale=0.05", "--seconds=2", "--runs=2", "--json=result.json"]
+    options = ["--scale=0.05", "--seconds=1", "--presim=200", "--runs=2", "--json=result.json"]
     done = subprocess.run(
         [sys.executable, str(SCRIPT), *options],
         cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,

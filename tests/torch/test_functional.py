@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 import torch
-from tests.conftest import spawn
 from tests.support.torch_cells import compare
 
 import spikelet as sl
@@ -90,41 +91,48 @@ def test_checkpoint_changes_no_bit(dtype, size):
         assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
 
 
-BITS = """
-import hashlib, os, torch
-import spikelet.torch as st
-torch.set_num_threads(int(os.environ["THREADS"]))
-digest = hashlib.sha256()
-def add(*tensors):
-    for t in tensors:
-        digest.update(t.detach().contiguous().numpy().tobytes())
-for dtype in (torch.float32, torch.float64):
-    torch.manual_seed(5)
-    g = torch.Generator().manual_seed(1)
-    x = (torch.rand(30, 16, 4, 9, 11, generator=g, dtype=dtype) * 2).requires_grad_()
-    w = torch.randn(x.shape, generator=g, dtype=dtype)
-    for surrogate in ("atan", "sigmoid", "gaussian", "triangle"):
-        tau, threshold = torch.full((), 5.0, dtype=dtype), torch.full((4, 1, 1), 0.8, dtype=dtype)
-        neuron = torch.full((9, 11), 1.2, dtype=dtype)
-        leaves = [x, tau.requires_grad_(), threshold.requires_grad_()]
-        s = st.lif(x, tau_m=tau, v_threshold=threshold, surrogate=surrogate)
-        add(s, *torch.autograd.grad((s * w).sum(), leaves))
-        neuron.requires_grad_()
-        s = st.lif(x, v_threshold=neuron, tau_syn=4.0, tau_adapt=30.0, surrogate=surrogate)
-        add(s, *torch.autograd.grad((s * w).sum(), [x, neuron]))
-    r = st.RecurrentALIF(44, learn_tau=True, learn_threshold=True).to(dtype)
-    y = (torch.rand(20, 13, 44, generator=g, dtype=dtype) * 3).requires_grad_()
-    s = r(y)
-    add(s, *torch.autograd.grad((s * s.cumsum(0)).sum(), [y, *r.parameters()]))
-print(digest.hexdigest())
-"""
+def digest(threads: int) -> str:
+    """Return a hash of spikes and gradients of several neurons."""
+    torch.set_num_threads(threads)
+    sha = hashlib.sha256()
+
+    def add(*tensors):
+        for t in tensors:
+            sha.update(t.detach().contiguous().numpy().tobytes())
+
+    for dtype in (torch.float32, torch.float64):
+        torch.manual_seed(5)
+        g = torch.Generator().manual_seed(1)
+        x = (torch.rand(30, 16, 4, 9, 11, generator=g, dtype=dtype) * 2).requires_grad_()
+        w = torch.randn(x.shape, generator=g, dtype=dtype)
+        for surrogate in ("atan", "sigmoid", "gaussian", "triangle"):
+            tau = torch.full((), 5.0, dtype=dtype)
+            threshold = torch.full((4, 1, 1), 0.8, dtype=dtype)
+            neuron = torch.full((9, 11), 1.2, dtype=dtype)
+            leaves = [x, tau.requires_grad_(), threshold.requires_grad_()]
+            s = st.lif(x, tau_m=tau, v_threshold=threshold, surrogate=surrogate)
+            add(s, *torch.autograd.grad((s * w).sum(), leaves))
+            neuron.requires_grad_()
+            s = st.lif(x, v_threshold=neuron, tau_syn=4.0, tau_adapt=30.0, surrogate=surrogate)
+            add(s, *torch.autograd.grad((s * w).sum(), [x, neuron]))
+        r = st.RecurrentALIF(44, learn_tau=True, learn_threshold=True).to(dtype)
+        y = (torch.rand(20, 13, 44, generator=g, dtype=dtype) * 3).requires_grad_()
+        s = r(y)
+        add(s, *torch.autograd.grad((s * s.cumsum(0)).sum(), [y, *r.parameters()]))
+    return sha.hexdigest()
 
 
-def test_bits_for_threads_and_simd_levels():
-    first = spawn(BITS, THREADS="1")
-    assert spawn(BITS, THREADS="3") == first
-    for level in sl.available_simd_levels():
-        assert spawn(BITS, THREADS="2", SPIKELET_SIMD=level) == first
+def test_bits_for_threads_and_simd_levels(digests_at_levels):
+    before = torch.get_num_threads()
+    try:
+        first, other = digest(1), digest(3)
+    finally:
+        torch.set_num_threads(before)
+    assert other == first
+    assert {*digests_at_levels, sl.simd_level()} == set(sl.available_simd_levels())
+    for level, digests in digests_at_levels.items():
+        assert digests["level"] == level
+        assert digests["neurons"] == first
 
 
 def test_sums_over_many_neurons():
