@@ -36,7 +36,7 @@ def test_the_zoo_is_lively(layout: str) -> None:
     for p, a, b in zip(zoo.net.projections, start, end, strict=False):
         moved = np.mean(a != b)
         assert (moved == 0.0) if isinstance(p.plasticity, sl.TsodyksMarkram) else (moved > 0.3), p
-    assert len({float(x) for x in end[26:]} - {0.0}) == 2
+    assert len({float(x) for x in end[len(rules()) :]} - {0.0}) == 2
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

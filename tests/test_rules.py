@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -272,3 +274,55 @@ def test_a_total_number_without_multapses_does_not_depend_on_threads(n_post: int
         found.append((p.pre_ids.tolist(), p.post_ids.tolist(), p.weights.tolist()))
         assert len(set(zip(*found[-1][:2], strict=True))) == len(p) == 10
     assert found[0] == found[1] == found[2]
+
+
+# Every rule
+
+RULES = [
+    rule
+    for name in sl.rules.__all__
+    if issubclass(rule := getattr(sl.rules, name), sl.rules.Rule) and rule is not sl.rules.Rule
+]
+
+
+def an_example(rule: type[sl.rules.Rule]) -> sl.rules.Rule:
+    """Return a rule of a class, with some number or probability."""
+    values: dict[str, Any] = {"number": 7, "p": 0.2}
+    return rule(**{f.name: values[f.name] for f in dataclasses.fields(rule) if f.name in values})
+
+
+def ring_of(rule: type[sl.rules.Rule], threads: int, dtype: str = "float32") -> Any:
+    """Return a projection of a rule within a population, with weights and delays that are drawn."""
+    net = make(seed=5, threads=threads, dtype=dtype)
+    cells = net.population(5000, sl.LIF(I_e=400.0))
+    weight, delay = sl.Normal(1.0, 0.1), sl.Uniform(0.1, 3.0)
+    few = cells[:60] if rule is sl.AllToAll else cells  # 25 million would be slow
+    return net.connect(few, few, an_example(rule), weight=weight, delay=delay)
+
+
+def arrays(projection: Any) -> list[Any]:
+    return [projection.pre_ids, projection.post_ids, projection.weights, projection.delays]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_synapses_do_not_depend_on_threads_or_on_being_stored(rule: type[sl.rules.Rule]) -> None:
+    given = arrays(ring_of(rule, 1))
+    assert len(given[0]) > 0
+    order = np.lexsort((given[1], given[0]))
+    for x in given[:2]:
+        np.testing.assert_array_equal(x[order], x)  # canonical
+    for threads in (2, 3):
+        stored = ring_of(rule, threads)
+        stored.network.prepare()
+        for x, y in zip(given, arrays(stored), strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_saved_network_has_the_same_synapses(rule: type[sl.rules.Rule], tmp_path: Path) -> None:
+    projection = ring_of(rule, 2)
+    projection.network.run(2.0)
+    projection.network.save(tmp_path / "net.npz")
+    loaded = sl.Network.load(tmp_path / "net.npz")
+    for x, y in zip(arrays(projection), arrays(loaded.projections[0]), strict=True):
+        np.testing.assert_array_equal(x, y)

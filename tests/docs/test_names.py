@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from spikelet import _core, neurons
+from spikelet import _core, layers, neurons
+from spikelet.layers import linear, pools
+from spikelet.layers import neurons as spiking
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = runpy.run_path(str(ROOT / "docs" / "names.py"))
@@ -41,3 +43,7 @@ def test_each_model_of_the_core_has_its_class() -> None:
 def test_each_state_has_a_unit() -> None:
     for model in neurons.models().values():
         assert set(model().states) <= set(neurons.STATES)
+
+
+def test_each_layer_is_public() -> None:
+    assert {*linear.__all__, *spiking.__all__, *pools.__all__} <= set(layers.__all__)

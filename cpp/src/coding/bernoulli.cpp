@@ -20,7 +20,7 @@ namespace {
 template <class Visit>
 void for_each_block(std::span<const double> p, Step steps, std::uint64_t seed, Visit visit) {
   const std::size_t blocks = round_up(p.size(), block_size) / block_size;
-  Buffer<std::uint16_t> high(blocks * block_size);  // elements beyond the last have p = 0
+  Buffer<std::uint16_t> high(blocks * block_size);  // padding has p = 0
   Buffer<std::uint32_t> low(blocks * block_size);
   std::vector<std::uint64_t> certain(blocks);  // thresholds end at 1 - 2^-48: p = 1 is set by hand
   for (std::size_t i = 0; i < p.size(); ++i) {

@@ -20,7 +20,7 @@ std::string_view to_string(SimdLevel level) {
 std::vector<SimdLevel> available_simd_levels() {
   std::vector<SimdLevel> levels{SimdLevel::baseline};
 #if defined(SPIKELET_X86_LEVELS)
-  // Single features: clang knows the level names only from version 18 on.
+  // Single features, as clang knows the level names only from version 18 on.
   const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                   __builtin_cpu_supports("bmi2");
   const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

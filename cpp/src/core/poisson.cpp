@@ -58,7 +58,7 @@ int PoissonCount::draw(const Stream& stream, std::uint32_t element, std::int64_t
   static const double p_zero_of_part = std::exp(-PoissonTable::max_mean);
   int count = 0;
   std::int64_t part = 0;
-  // Parts use the counters of steps far beyond any run.
+  // Each part has its own counters, those of steps far beyond any run.
   for (double left = mean_; left > 0; left -= PoissonTable::max_mean, ++part) {
     const bool full = left >= PoissonTable::max_mean;
     const double m = full ? PoissonTable::max_mean : left;

@@ -8,7 +8,7 @@
 namespace spikelet {
 namespace {
 
-// Sizes are rounded up, so that tensors of almost the same size share blocks.
+// Rounded up, so that tensors of almost the same size share blocks.
 std::size_t block_bytes(std::size_t bytes) {
   constexpr std::size_t unit = std::size_t{1} << 16;
   return std::max((bytes + unit - 1) / unit, std::size_t{1}) * unit;
@@ -27,7 +27,7 @@ void* Pool::take(std::size_t bytes) {
   const std::size_t wanted = block_bytes(bytes);
   {
     const std::lock_guard lock(mutex_);
-    // The youngest: most of it may still be in a cache.
+    // The most recent one: parts of it may still be in a cache.
     const auto found = std::find_if(blocks_.rbegin(), blocks_.rend(),
                                     [&](const Block& b) { return b.bytes == wanted; });
     if (found != blocks_.rend()) {

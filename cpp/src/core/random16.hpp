@@ -1,15 +1,15 @@
-// 16-bit draws for blocks of 64 elements, and what is decided with them.
+// 16-bit draws for blocks of 64 elements: Poisson counts and threshold tests.
 // The draw of element n of block b at step s: counter (8 b + (n mod 32) / 4, s, stream), of its
-// four words the pair n / 32, and in that pair the 16 bits n mod 4. So any vector width gives the
-// same draws.
+// four words the pair n / 32, and in that pair the 16 bits n mod 4. Every vector width gives
+// the same draws.
 
 namespace spikelet::SPIKELET_LEVEL {
 
 alignas(64) inline constexpr std::uint64_t lane_numbers[16] = {0, 1, 2,  3,  4,  5,  6,  7,
                                                                8, 9, 10, 11, 12, 13, 14, 15};
 
-// Ten rounds of Philox on counters in 64-bit lanes. Upper halves may carry garbage on the way: only
-// low halves are multiplied, and the caller cuts them off.
+// Ten rounds of Philox on counters in 64-bit lanes. Upper halves may hold garbage in between: only
+// low halves are multiplied, and the caller masks the rest.
 template <int parts>
 SPIKELET_INLINE void philox_rounds(const Stream& stream, Vec<std::uint64_t> (&c)[4][parts]) {
   using U = Vec<std::uint64_t>;
@@ -37,8 +37,8 @@ SPIKELET_INLINE void store_words(const Vec<std::uint64_t> (&c)[4][parts], int p,
   store(high, (c[2][p] & half) | (c[3][p] << 32));
 }
 
-// The draws of `blocks` blocks from `block` on: several chains of multiplications in flight hide
-// the latency of each.
+// The draws of `blocks` blocks from `block` on. Several chains of multiplications in flight hide
+// each other's latency.
 template <int blocks>
 SPIKELET_INLINE void draw16(const Stream& stream, std::uint32_t block, Step step,
                             std::uint16_t* out) {
@@ -92,7 +92,7 @@ inline void draw16_block(const Stream& stream, std::uint32_t block, Step step, s
 SPIKELET_INLINE std::uint16_t count_of(const PoissonTable& table, std::uint16_t draw,
                                        const Stream& tie, std::uint32_t element, Step step) {
   const unsigned column = draw >> 11, rest = draw & 2047u, high = table.high[column];
-  // Branch free: whether a column's own count is taken cannot be predicted.
+  // Branch-free: whether a column's own count is taken cannot be predicted.
   const unsigned own = 0u - static_cast<unsigned>(rest < high);
   unsigned count = (column & own) | (table.other[column] & ~own);
   if (rest == high) [[unlikely]] {
@@ -146,8 +146,8 @@ SPIKELET_INLINE void counts_of_block(const PoissonTable& table, const std::uint1
 #endif
 }
 
-// The counts of `blocks` blocks. A mean above PoissonTable::max_mean takes several draws; they use
-// the counters of steps shifted far beyond any run.
+// The counts of `blocks` blocks. A mean above PoissonTable::max_mean takes several draws, with
+// counters of steps far beyond any run.
 template <int blocks>
 SPIKELET_INLINE void poisson_counts(const PoissonTable& table, const Stream& stream,
                                     const Stream& tie, std::uint32_t block, Step step,

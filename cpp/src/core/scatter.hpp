@@ -1,12 +1,12 @@
-// Delivery: lists the lines that are due, and adds all their synapses.
+// Spike delivery: lists the lines that are due, and adds their synapses.
 
 namespace spikelet::SPIKELET_LEVEL {
 
 alignas(64) inline constexpr std::uint32_t line_numbers[16] = {0, 1, 2,  3,  4,  5,  6,  7,
                                                                8, 9, 10, 11, 12, 13, 14, 15};
 
-// Writes the number of each line, and returns the end of the list; some numbers beyond it are
-// written as well, so that nothing depends on how many lines there are.
+// Writes the number of each line and returns the end of the list. A fixed number of entries is
+// written for each range, some beyond the end, so that no branch depends on its length.
 inline std::uint32_t* list_lines(const DueLines* begin, const DueLines* end, std::uint32_t* out) {
   using U = Vec<std::uint32_t>;
   constexpr std::uint32_t stride = 16, width = lanes<std::uint32_t>;
@@ -26,9 +26,9 @@ inline std::uint32_t* list_lines(const DueLines* begin, const DueLines* end, std
   return out;
 }
 
-// Lines are copied to one place before they are added. An addition's address is then known as soon
-// as it is asked for, where it would wait for the line and the line's number; without that, loads
-// wait for the stores before them, whose addresses are not known yet.
+// Lines are copied to a staging area before they are added, so that the addresses of the additions
+// are known early. Otherwise they depend on the line and its number, and loads wait for earlier
+// stores whose addresses are still unknown.
 template <class R, bool each>
 void scatter(const Line<R>* lines, const std::uint32_t* list, std::size_t n, R* input) {
   using Bytes = Vec<std::uint64_t>;

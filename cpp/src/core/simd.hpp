@@ -1,6 +1,6 @@
-// Vectors of one SIMD level. Included only by level.hpp, between its target pragmas: everything
-// here lives in the level's own namespace, so that no other level's code can be linked in its
-// place. GNU vector extensions carry the arithmetic; intrinsics stay in this file.
+// Vectors of one SIMD level. Included by kernel sources after target_push.hpp. Everything here
+// lives in the level's own namespace, so that the linker cannot substitute another level's code.
+// Arithmetic uses GNU vector extensions; intrinsics stay in this file.
 
 namespace spikelet::SPIKELET_LEVEL {
 
@@ -34,7 +34,7 @@ SPIKELET_INLINE Vec<T> broadcast(T x) {
   return Vec<T>{} + x;
 }
 
-// The first `count` lanes only; the others are loaded as 0.
+// The first `count` lanes; the others are loaded as 0.
 template <class T>
 SPIKELET_INLINE Vec<T> load_part(const T* p, std::size_t count) {
   Vec<T> v{};
@@ -46,7 +46,7 @@ SPIKELET_INLINE void store_part(T* p, Vec<T> v, std::size_t count) {
   __builtin_memcpy(p, &v, count * sizeof(T));
 }
 
-// Past the caches; p on a boundary of a whole vector. A fence has to follow before others read.
+// A non-temporal store; p is aligned to a whole vector. Call fence() before others read.
 SPIKELET_INLINE void stream(float* p, Vec<float> v) {
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
   _mm512_stream_ps(p, reinterpret_cast<__m512>(v));
@@ -110,7 +110,7 @@ SPIKELET_INLINE std::uint64_t bits(Mask<R> m) {
 }
 
 #if defined(__x86_64__)
-// A byte for each lane of R, less `now`.
+// One byte per lane of R, minus `now`.
 template <class R>
 SPIKELET_INLINE __m128i bytes_less(const std::int8_t* p, std::int8_t now) {
   __m128i bytes;
@@ -129,8 +129,8 @@ SPIKELET_INLINE __m128i bytes_less(const std::int8_t* p, std::int8_t now) {
 }
 #endif
 
-// Which lanes: a mask register where there are such, else a vector. `later` tells those whose byte
-// lies ahead of `now`, modulo 256.
+// A selection of lanes: a mask register where the level has them, else a vector. `later` selects
+// lanes whose byte lies ahead of `now`, modulo 256.
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
 template <class R>
 using Which = std::conditional_t<sizeof(R) == 4, __mmask16, __mmask8>;
@@ -146,7 +146,7 @@ SPIKELET_INLINE Vec<double> select(__mmask8 which, Vec<double> a, Vec<double> b)
   return reinterpret_cast<Vec<double>>(
       _mm512_mask_blend_pd(which, reinterpret_cast<__m512d>(b), reinterpret_cast<__m512d>(a)));
 }
-// One bit a lane: a >= b, and not excepted.
+// One bit a lane: a >= b, except where `except` is set.
 SPIKELET_INLINE std::uint64_t reaches(Vec<float> a, Vec<float> b, __mmask16 except) {
   return _mm512_mask_cmp_ps_mask(static_cast<__mmask16>(~except), reinterpret_cast<__m512>(a),
                                  reinterpret_cast<__m512>(b), _CMP_GE_OQ);
@@ -199,7 +199,7 @@ SPIKELET_INLINE std::uint64_t reaches(Vec<double> a, Vec<double> b, Mask<double>
 }
 #endif
 
-// Where a >= b, where a > b, and one bit a lane of that.
+// Where a >= b, where a > b, and such a selection as one bit a lane.
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
 SPIKELET_INLINE __mmask16 at_or_above(Vec<float> a, Vec<float> b) {
   return _mm512_cmp_ps_mask(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b), _CMP_GE_OQ);
@@ -346,7 +346,7 @@ SPIKELET_INLINE Vec<R> exp_neg(Vec<R> x) {
   return reinterpret_cast<Vec<R>>(reinterpret_cast<I>(p) + (exponent << mantissa));
 }
 
-// Limits, magnitude and sign, for one number and lane by lane: one text serves both in a rule.
+// Limits, magnitude and sign of one number or lane by lane, so that a rule's formula serves both.
 SPIKELET_INLINE float at_most(float a, float limit) { return a < limit ? a : limit; }
 SPIKELET_INLINE double at_most(double a, double limit) { return a < limit ? a : limit; }
 SPIKELET_INLINE float at_least(float a, float limit) { return a > limit ? a : limit; }
@@ -386,7 +386,7 @@ SPIKELET_INLINE Vec<double> with_sign(Vec<double> x, Vec<double> y) {
   return sign_from<Mask<double>>(x, y);
 }
 
-// x^y by the C library, also lane by lane; x >= 0.
+// x^y, x >= 0, from the C library, for vectors lane by lane.
 SPIKELET_INLINE float power(float x, float y) { return __builtin_powf(x, y); }
 SPIKELET_INLINE double power(double x, double y) { return __builtin_pow(x, y); }
 SPIKELET_INLINE Vec<float> power(Vec<float> x, float y) {
@@ -402,7 +402,7 @@ SPIKELET_INLINE Vec<double> power(Vec<double> x, double y) {
   return x;
 }
 
-// 16-bit indices, widened, and the values they point at.
+// 16-bit indices, widened, and the values at these indices.
 template <class R>
 struct IndexOf {
   typedef std::uint16_t narrow __attribute__((vector_size(2 * lanes<R>)));

@@ -1,7 +1,7 @@
-// Convolutions of spikes, compiled for one SIMD level: included only by level.hpp.
+// Convolutions of spikes, and bits of spikes in general. Included only by layers/kernels.cpp.
 //
 // The order of additions of an output is: input column, kernel row, channel. It does not depend on
-// how many steps or outputs are worked on at once.
+// how many steps or outputs are computed together.
 namespace spikelet::layers::SPIKELET_LEVEL {
 
 template <class T>
@@ -11,7 +11,7 @@ SPIKELET_INLINE std::uint64_t load_word(const std::uint8_t* p) {
   return word;
 }
 
-// N elements, as a vector.
+// A vector of N elements.
 template <class R, int N>
 struct Some {
   typedef R type __attribute__((vector_size(N * sizeof(R))));
@@ -27,11 +27,11 @@ SPIKELET_INLINE void store_some(R* p, V v) {
   __builtin_memcpy(p, &v, sizeof v);
 }
 
-// Elements of a vector of a block.
+// Elements of a block in one vector.
 template <class R, int Block>
 inline constexpr int wide_of = Block < lanes<R> ? Block : lanes<R>;
 
-// Index of the lowest bit that is set, 64 if none is.
+// Index of the lowest set bit, 64 if there is none.
 SPIKELET_INLINE std::size_t lowest_bit(std::uint64_t word) {
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES > 16
   return _tzcnt_u64(word);
@@ -89,8 +89,8 @@ void pack(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t steps) {
   }
 }
 
-// `Steps` steps at once, of `Vectors` vectors of the block from `lane` on. They share the branch at
-// the end of a word, whose misses would cost most.
+// `Steps` steps together, for `Vectors` vectors of the block from `lane` on. The steps share the
+// branch at the end of a word, whose mispredictions would cost most.
 template <class R, int Block, int Vectors, int Taps, int Steps>
 void walk_steps(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t lane, std::size_t first,
                 R gain, bool add, const Currents<R>& out) {
@@ -206,7 +206,7 @@ void walk_some(const ColumnWalk<R>& conv, const SpikeRows& in, std::size_t first
   }
 }
 
-// As many vectors and steps at once as fit into the registers, with their sums.
+// As many vectors and steps together as their sums fit into registers.
 template <class R, int Block, int Taps>
 void walk_block(const ColumnWalk<R>& conv, const SpikeRows& in, R gain, bool add,
                 const Currents<R>& out) {

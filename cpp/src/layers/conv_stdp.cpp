@@ -19,7 +19,7 @@ struct ConvStdp::Spike {
   }
 };
 
-// What one image needs; reused for the next.
+// Scratch memory of one image, reused for the next.
 struct ConvStdp::Work {
   explicit Work(const ConvStdp& layer)
       : order(layer.shape_.inputs()),
@@ -47,7 +47,7 @@ ConvStdp::ConvStdp(ConvShape shape, std::size_t bins, std::span<const float> wei
       stride_(round_up(shape.maps, map_block)),
       weights_(shape.synapses() * stride_),
       thresholds_(stride_) {
-  // Maps that only fill up a vector never fire.
+  // Padding maps never fire.
   std::ranges::fill(thresholds_, std::numeric_limits<float>::infinity());
   std::ranges::copy(thresholds, thresholds_.begin());
   for (std::size_t s = 0; s < shape_.synapses(); ++s) {
@@ -68,7 +68,7 @@ std::vector<float> ConvStdp::thresholds() const {
   return {thresholds_.data(), thresholds_.data() + shape_.maps};
 }
 
-// Hands every spike of a wave to the positions that see it, in the order of time.
+// Distributes the spikes of a wave, in order of time, to the positions that see them.
 void ConvStdp::spread(const Bin* wave, Work& work) const {
   const ConvShape& s = shape_;
   std::ranges::fill(work.starts, 0u);
@@ -192,8 +192,8 @@ std::vector<std::uint32_t> ConvStdp::learn(std::span<const Bin> waves, const Con
   return wins;
 }
 
-// Calls add(out, lead) for every position and each window that holds it: where the window's maps
-// lie, and how many bins before the end of the wave the position's neurons fire.
+// Calls add(out, lead) for every position and each window that contains it: `out` are the window's
+// maps, `lead` is how many bins before the end of the wave the position's neurons fire.
 template <class T, class Pool>
 void ConvStdp::pooled(std::span<const Bin> waves, const ConvPool& pool, int threads,
                       std::span<T> out, Pool&& add) const {
@@ -257,7 +257,7 @@ void ConvStdp::features(std::span<const Bin> waves, const ConvPool& pool, int th
   pooled(waves, pool, threads, out, [&](float* sums, const std::int32_t* lead) {
     wave_kernels().add_leads(lead, shape_.maps, sums);
   });
-  // Whole numbers so far, so the sums are exact in any order.
+  // The sums are of integers, hence exact in any order.
   for (float& sum : out) {
     sum /= static_cast<float>(bins_);
   }

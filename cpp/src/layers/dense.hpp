@@ -1,5 +1,5 @@
-// A row of a dense convolution, 16 outputs at a time, compiled for one SIMD level: included only by
-// level.hpp. Order of additions: kernel row, kernel column, channel.
+// A row of a dense convolution, 16 outputs at a time. Included only by layers/kernels.cpp. Order of
+// additions: kernel row, kernel column, channel.
 namespace spikelet::layers::SPIKELET_LEVEL {
 
 template <class R, int Pixels>

@@ -19,7 +19,7 @@ inline constexpr std::size_t channel_unit = 16;
 using Short = std::int16_t;
 
 // A row of currents, [steps][width][pixel], of which a kernel sees the first `block` of each pixel.
-// Of type R, or 16-bit integers: as many as fit, times the same scale as the neurons' parameters.
+// Of type R, or 16-bit integers that are scaled like the neurons' parameters.
 template <class C>
 struct Currents {
   C* at;
@@ -27,8 +27,8 @@ struct Currents {
   std::size_t step() const { return width * pixel; }
 };
 
-// Spikes of the rows that a kernel sees, at the first of the steps. Rows outside are of zeros;
-// there are as many as `rows_a_word` needs.
+// Spikes of the rows that a kernel sees, at the first step. Rows outside the input are zeros, so
+// that `rows` always holds a multiple of `rows_a_word`.
 struct SpikeRows {
   const std::uint8_t* const* rows;
   std::size_t row_bytes;    // from a step to the next
@@ -102,7 +102,7 @@ struct LayerKernels {
   void (*copy)(const R* weight, const SpikeRows&, R gain, bool add, const Currents<R>&);
   // out[x * pixel + 0..15] of one row.
   void (*dense)(const DenseRow<R>&, R* out, std::size_t out_pixel);
-  // mean += current / step; current = what the sender means: mean before + current.
+  // mean += current / step; current = the decoded value: the mean before + current.
   void (*undifference)(R* mean, std::size_t first_step, const Currents<R>&);
   // By reset and code.
   void (*subtract)(const NeuronRow<R>&, const Currents<R>&);
@@ -110,7 +110,7 @@ struct LayerKernels {
   void (*predictive)(const NeuronRow<R>&, const Currents<R>&);
   void (*graded)(const NeuronRow<R>&, const Currents<R>&);        // signed, any levels
   void (*differential)(const NeuronRow<R>&, const Currents<R>&);  // the same, of changes
-  // The same of integers.
+  // The same for integers.
   void (*walk16)(const ColumnWalk<Short>&, const SpikeRows&, Short gain, bool add,
                  const Currents<Short>&);
   void (*copy16)(const Short* weight, const SpikeRows&, Short gain, bool add,
@@ -118,7 +118,7 @@ struct LayerKernels {
   void (*subtract16)(const NeuronRow<R>&, const Currents<Short>&);
   void (*zero16)(const NeuronRow<R>&, const Currents<Short>&);
   void (*predictive16)(const NeuronRow<R>&, const Currents<Short>&);
-  // Bits that are set in `times` stretches of n bytes.
+  // The number of set bits in `times` stretches of n bytes, `stride` apart.
   std::uint64_t (*population)(const std::uint8_t* bytes, std::size_t n, std::size_t stride,
                               std::size_t times);
   // sums[x][pixel] += gain where there is a spike, over `steps` steps of one row.

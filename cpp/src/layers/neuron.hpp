@@ -1,15 +1,15 @@
-// Steps of neurons in layers, compiled for one SIMD level: included only by level.hpp. The
-// potential of 16 neurons stays in registers over all steps of a call.
+// Time steps of neurons in layers. Included only by layers/kernels.cpp. The potentials of 16
+// neurons stay in registers over all steps of a call.
 namespace spikelet::layers::SPIKELET_LEVEL {
 
-// Puts the bits of `group` vectors of one plane together.
+// Stores the bits of 16 neurons.
 template <class R>
 SPIKELET_INLINE void set_bits(std::uint8_t* at, std::uint32_t bits) {
   const auto word = static_cast<std::uint16_t>(bits);
   __builtin_memcpy(at, &word, sizeof word);
 }
 
-// Currents as the neurons' type.
+// Currents, converted to the neurons' type.
 template <class R, class C>
 SPIKELET_INLINE Vec<R> load_current(const C* p) {
   if constexpr (sizeof(C) == sizeof(R)) {
@@ -19,7 +19,7 @@ SPIKELET_INLINE Vec<R> load_current(const C* p) {
   }
 }
 
-// For each 16 neurons of the row: f(pixel, channel, offset into [x][block]).
+// Calls f(pixel, channel, offset into [x][block]) for every 16 neurons of the row.
 template <class C, class F>
 SPIKELET_INLINE void each_group(const Currents<C>& in, F&& f) {
   for (std::size_t x = 0; x < in.width; ++x) {
@@ -29,7 +29,7 @@ SPIKELET_INLINE void each_group(const Currents<C>& in, F&& f) {
   }
 }
 
-// `Groups` times 16 neurons side by side, so that none waits for the step before alone.
+// `Groups` times 16 neurons side by side, to hide the latency from one step to the next.
 // reset(v, limit) gives the potential after a spike.
 template <class R, int Groups, bool Plain, class C, class Reset>
 SPIKELET_INLINE void binary_groups(const NeuronRow<R>& n, const Currents<C>& in, std::size_t x,
@@ -38,7 +38,7 @@ SPIKELET_INLINE void binary_groups(const NeuronRow<R>& n, const Currents<C>& in,
   const auto lane = [](int k) { return static_cast<std::size_t>(k * lanes<R>); };
   const std::size_t step = in.step();
   const std::size_t at = x * in.block + c;
-  // Bits may lie anywhere as far as the compiler knows: what is needed of the arguments is copied.
+  // Storing bits might alias the arguments as far as the compiler knows, so they are copied.
   const std::size_t steps = in.steps, row_bytes = n.row_bytes;
   const C* currents[vectors];
   const R decay = n.decay, gain = n.gain;
@@ -121,14 +121,14 @@ void zero_steps(const NeuronRow<R>& n, const Currents<C>& in) {
   binary_steps(n, in, [rest](Vec<R>, Vec<R>) { return rest; });
 }
 
-// A spike for each time that the sum of the input, at the pace of this step, is `limit` ahead of
-// what was sent: v is the sum, sent the number of spikes.
-// `Pixels` pixels from x on, and 16 channels from c on: they share pace and limit.
+// Spikes while the summed input times this step's pace is at least `limit` ahead of the number of
+// spikes sent; v holds the sum. `Pixels` pixels from x on and 16 channels from c on, which share
+// pace and limit.
 template <class R, int Pixels, class C>
 SPIKELET_INLINE void predictive_pixels(const NeuronRow<R>& n, const Currents<C>& in, std::size_t x,
                                        std::size_t c) {
   constexpr int vectors = 16 / lanes<R>;
-  // Bits may lie anywhere as far as the compiler knows: what is needed of the arguments is copied.
+  // Storing bits might alias the arguments as far as the compiler knows, so they are copied.
   const std::size_t step = in.step(), steps = in.steps, row_bytes = n.row_bytes;
   const std::size_t pixel = in.pixel, pixel_bytes = n.pixel_bytes, pace_step = n.pace_step;
   const C* currents = in.at + x * pixel + c;
@@ -202,8 +202,8 @@ void predictive_steps(const NeuronRow<R>& n, const Currents<C>& in) {
 }
 
 // Signed spikes of `levels` sizes: threshold, threshold / 2, ... `sent` counts the smallest size.
-// Up: the largest size that the potential reaches. Down: the largest that leaves it below the
-// smallest size, and takes back no more than was sent.
+// Up: the largest size that the potential reaches. Down: the largest size that leaves the potential
+// below the smallest one and retracts no more than was sent.
 template <class R, bool Differential>
 SPIKELET_INLINE void graded_steps_of(const NeuronRow<R>& n, const Currents<R>& in) {
   constexpr int vectors = 16 / lanes<R>;

@@ -1,4 +1,4 @@
-// Makes a plan of a graph: which form values take, and what is linear and can be put together.
+// Plans a graph: chooses the form of each node's values and merges what is linear.
 #include "layers/plan.hpp"
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 namespace spikelet::layers {
 namespace {
 
-// A convolution of the channels [first, first + n) of its input alone.
+// The part of a convolution that reads the channels [first, first + n) of its input.
 Kernel slice_of(const Kernel& k, std::size_t first, std::size_t n) {
   Kernel slice = k;
   slice.in.channels = n;
@@ -21,8 +21,8 @@ Kernel slice_of(const Kernel& k, std::size_t first, std::size_t n) {
   return slice;
 }
 
-// Windows of one size, side by side, that cover their input: such a mean and a convolution after it
-// are one convolution.
+// The size of equal windows that tile their input, else 0. Such a mean pool and the convolution
+// after it are one convolution.
 std::size_t tile(const Windows& w, std::size_t n) {
   const std::size_t size = w.end[0] - w.begin[0];
   for (std::size_t i = 0; i < w.begin.size(); ++i) {
@@ -355,8 +355,8 @@ class Planner {
     return sum;
   }
 
-  // The largest scale of each channel with which no sum of weights leaves 16 bits, whoever spikes;
-  // empty if the input is no sum of spikes alone, or the neuron is none that can be scaled.
+  // The largest scale of each channel at which no sum of weights can leave 16 bits, whatever
+  // spikes. Empty if the input is not a sum of spikes alone, or the neuron cannot be scaled.
   Buffer<R> whole_scale(const Neuron& neuron, const Sum<R>& sum, const std::vector<Spec>& specs,
                         const Layout& layout) const {
     const bool plain = !neuron.is_signed && !neuron.differential && neuron.decay == 1 &&
@@ -401,7 +401,8 @@ class Planner {
     if (inputs > 30000) {  // rounding alone could add up to as much
       return {};
     }
-    // Weights that are nothing beside the threshold must not take the other numbers out of range.
+    // Weights that are negligible compared with the threshold must not push the other numbers out
+    // of range.
     const double largest = 1e18 / *std::ranges::max_element(neuron.threshold);
     Buffer<R> scale(layout.pixel, R{1});
     for (std::size_t c = 0; c < layout.channels; ++c) {
@@ -437,7 +438,7 @@ class Planner {
                node.rows == 2 ? paired(spec.kernel) : spec.kernel, amplitude, node.block, scale)),
            {}});
     }
-    // With constants the bias is added to them, and all is scaled together.
+    // With constants, the bias is added to them and both are scaled together.
     for (std::size_t c = 0; sum.constants.empty() && sum.folded.empty() && c < sum.bias.size();
          ++c) {
       sum.bias[c] *= scale[c];

@@ -1,4 +1,4 @@
-// How a graph is run: what form each node's values take, and what each neuron's input is a sum of.
+// The plan of a graph: the form of each node's values, and the terms of each neuron's input.
 #pragma once
 
 #include <memory>
@@ -13,8 +13,8 @@
 
 namespace spikelet::layers {
 
-// constant: one array for all steps. sequence: one a step. spikes: bits. current: a linear function
-// of spikes; it is an array a step only where someone needs that.
+// constant: one array for all steps. sequence: one array a step. spikes: bits. current: a linear
+// function of spikes, stored as an array a step only where it is needed.
 enum class Form { constant, sequence, spikes, current };
 
 // How a sample is stored: [height][width][pixel], pixel = channels, padded.
@@ -32,7 +32,7 @@ struct Layout {
   std::size_t row_bytes() const { return width * pixel_bytes(); }
 };
 
-// The connections of a convolution, of spikes or dense; [out][in / groups][kh][kw].
+// A convolution and its extents; weights [out][in / groups][kh][kw].
 struct Kernel {
   Conv conv;
   Extent in, out;
@@ -45,7 +45,8 @@ struct FanOut {
 };
 FanOut fan_out(const Kernel& kernel);
 
-// One block of outputs after the other, so that its weights stay in the cache.
+// A convolution of spikes, one block of outputs after the other, so that a block's weights stay in
+// the cache.
 template <class R>
 struct EventConv {
   Kernel kernel;
@@ -62,7 +63,7 @@ struct DenseConv {
   Buffer<R> weights;  // [group][16 outputs][ky][kx][channel in][16]
 };
 
-// Of a type for sequences and dense parts, or of integers: then weights are rounded.
+// One term of a neuron's input. With 16-bit integers as C, weights are rounded.
 template <class C>
 struct Term {
   enum class Kind { events, copy, sequence } kind;
@@ -81,7 +82,7 @@ struct Sum {
   Buffer<R> bias;                                            // [pixel], or empty
 };
 
-// What a convolution's operations are counted from: the spikes, or the values, of a source.
+// The source, of spikes or values, from which a convolution's operations are counted.
 struct Counted {
   FanOut fan;
   std::size_t source;
@@ -124,8 +125,8 @@ std::unique_ptr<const typename Engine<R>::Plan> make_plan(
 template <class R>
 DenseConv<R> dense_conv(const Kernel& kernel);
 
-// Weights are times the amplitude of the input, and the scale of the output if there is one (then
-// they are rounded).
+// Weights are multiplied by the input's amplitude and, if given, the output's scale (and then
+// rounded).
 template <class C, class R>
 EventConv<C> event_conv(Kernel kernel, std::span<const R> amplitude, std::size_t block,
                         std::span<const R> scale = {});
@@ -136,7 +137,7 @@ bool can_walk(const Kernel& kernel);
 // Two output rows of 16 channels as one of 32.
 Kernel paired(const Kernel& kernel);
 
-// The block of channels in which a convolution is done best.
+// The block size at which a convolution is fastest.
 std::size_t best_block(const Kernel& kernel, std::size_t element_bytes);
 
 template <class... F>

@@ -5,7 +5,7 @@
 namespace spikelet::layers {
 namespace {
 
-constexpr std::size_t current_bytes = 24 << 10;  // of one call, so that they stay in the cache
+constexpr std::size_t current_bytes = 24 << 10;  // of one kernel call: they stay in the cache
 
 std::uint8_t* pixel_of(std::uint8_t* row, const Layout& l, std::size_t x) {
   return row + x * l.pixel_bytes();
@@ -170,8 +170,8 @@ void SampleRun<R>::run(std::span<NodeCounts> counts, const std::function<bool()>
   count(counts);
 }
 
-// The sum that does not change: what is added to the currents of each step. stride is from a pixel
-// to the next, 0 if all are alike.
+// The constant part of a sum, which is added to the currents of each step. stride is from one pixel
+// to the next, 0 if all pixels are alike.
 template <class R>
 const R* SampleRun<R>::base_of(const Sum<R>& sum, const Layout& layout, std::size_t& stride) {
   if (sum.constants.empty() && sum.folded.empty()) {
@@ -271,7 +271,7 @@ void SampleRun<R>::add_terms(const Sum<R>& sum, std::size_t, std::size_t y,
                              std::size_t first_channel, std::size_t first,
                              const Currents<R>& currents) {
   bool any = false;
-  // What senders tell by differences is put together first, and decoded.
+  // Input of senders with differential codes comes first, because it is decoded as a whole.
   for (const bool differential : {true, false}) {
     for (const Term<R>& term : sum.terms) {
       const bool sequence = term.kind == Term<R>::Kind::sequence;
@@ -321,8 +321,8 @@ void SampleRun<R>::add_terms(const Sum<R>& sum, std::size_t i, std::size_t y,
   }
 }
 
-// Goes through blocks of channels, rows and steps: row(first channel, y, first step, currents).
-// With several rows at once, y counts these.
+// Calls row(first channel, y, first step, currents) for all blocks of channels, rows and steps. If
+// several rows are computed together, y counts groups of rows.
 template <class R>
 template <class C, class Row>
 void SampleRun<R>::rows_of(std::size_t i, const Sum<R>& sum, Row&& row) {

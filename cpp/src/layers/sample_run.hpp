@@ -15,20 +15,20 @@ class SampleRun {
  public:
   SampleRun(const typename Engine<R>::Plan& plan, std::size_t steps, std::size_t delay);
 
-  // The input of the next run, from [c][y][x]; a sequence's steps are `stride` apart.
+  // Sets the input of the next run from [c][y][x]; steps of a sequence are `stride` apart.
   void set_input(const R* analog, std::size_t stride);
   void set_input(const std::int8_t* spikes, std::size_t stride);
 
-  // Asks after each node whether to go on; if not, what was made is not whole.
+  // Calls keep_going after each node; if it returns false, results are incomplete.
   void run(std::span<NodeCounts> counts, const std::function<bool()>& keep_going);
 
-  // What was made of a node.
+  // Results of a node.
   const R* dense(std::size_t node) const { return work_[node].dense.data(); }
   const R* at(std::size_t node, std::size_t step) const;  // value of a constant or a sequence
   const R* potential(std::size_t node, std::size_t step) const {
     return work_[node].potential.data() + step * plan_.nodes[node].layout.size();
   }
-  // In amplitudes: the size of the spike that this neuron sent.
+  // The spike of one neuron, in amplitudes.
   R spike(std::size_t node, std::size_t step, std::size_t y, std::size_t x, std::size_t c) const;
 
  private:
@@ -45,7 +45,7 @@ class SampleRun {
   void mean_of_sequence(std::size_t i);
   void expand_spikes(std::size_t i);
   void apply_at_each_step(std::size_t i);
-  // One dense operation: the inputs' arrays to `out`.
+  // One dense operation from the inputs' arrays to `out`.
   void apply(std::size_t i, std::span<const R* const> inputs, R* out);
   void convolve(const DenseConv<R>& conv, const R* in, R* out);
   const R* base_of(const Sum<R>& sum, const Layout& layout, std::size_t& stride);
@@ -79,12 +79,12 @@ class SampleRun {
   Buffer<Short> short_currents_;
   Buffer<std::uint64_t> packed_;  // spikes, for a column walk
   std::vector<const std::uint8_t*> rows_;
-  Buffer<std::uint8_t> nothing_;    // a row outside, of all steps
-  std::vector<R> largest_, given_;  // of a max pool: counts so far
+  Buffer<std::uint8_t> nothing_;    // a row outside the input, for all steps
+  std::vector<R> largest_, given_;  // counts so far of a max pool
 };
 
-// What plane p of spikes with n planes is worth, in amplitudes: the sizes halve; then the same
-// below 0.
+// The value of a spike of plane p of n, in amplitudes: sizes halve from plane to plane; the second
+// half of the planes is negative.
 template <class R>
 R plane_gain(std::size_t plane, std::size_t planes) {
   const std::size_t levels = planes == 1 ? 1 : planes / 2;

@@ -1,5 +1,4 @@
-// The loops of layers that learn from waves, compiled for one SIMD level: included only by
-// level.hpp.
+// The loops of layers that learn from waves. Included only by layers/kernels.cpp.
 namespace spikelet::layers::SPIKELET_LEVEL {
 
 using Vector = Vec<float>;

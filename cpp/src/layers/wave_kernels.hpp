@@ -1,5 +1,5 @@
-// The hot loops of a convolutional layer at the SIMD level in use; all levels give the same bits.
-// Each adds up weights in the order of time, map by map: no sum is ever regrouped.
+// The hot loops of a convolutional layer with STDP; all SIMD levels give the same bits, because
+// each map adds its weights in the order of time.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Weights of convolutions in the order in which the loops read them.
+// Weights of convolutions in the order in which kernels read them.
 #include <algorithm>
 #include <cmath>
 
@@ -129,7 +129,7 @@ template <class C, class R>
 EventConv<C> event_conv(Kernel k, std::span<const R> amplitude, std::size_t block,
                         std::span<const R> scale) {
   const std::size_t reach = (k.conv.kernel_width - 1) * k.conv.dilation_x;
-  if (k.out.width == 1) {  // a stride that is never taken may as well be large: one tap is enough
+  if (k.out.width == 1) {  // the stride is never taken, so make it large: one tap is enough
     k.conv.stride_x = std::max(k.conv.stride_x, reach + 1);
   }
   const Conv& c = k.conv;

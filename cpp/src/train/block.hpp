@@ -1,4 +1,4 @@
-// What the drivers of fused steps share: the parameters and the state of a block of neurons.
+// Parameters and state of a block of neurons, for the drivers of fused steps.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace spikelet::train {
 
 inline constexpr std::size_t padding = 16;  // lanes of the widest vector
 
-// Parameters of neurons first .. first + n, as vectors take them.
+// Parameters of neurons first .. first + n, laid out for vectors.
 template <class R>
 class BlockLanes {
  public:
@@ -95,7 +95,7 @@ class BlockState {
   Buffer<R> v_, i_, a_;
 };
 
-// Whether the way back needs the states before each step, not only the charged potentials.
+// Whether the backward pass needs the states before each step, not only the charged potentials.
 template <class R>
 bool is_rich(const Cell<R>& cell) {
   const bool later = cell.when != When::same && cell.reset != Reset::none;
@@ -103,7 +103,7 @@ bool is_rich(const Cell<R>& cell) {
   return cell.adaptive || (later && !simple);
 }
 
-// A time constant that is a power of two is inverted without loss: to multiply costs less.
+// Inverts a time constant that is a power of two, which is exact: multiplying is cheaper.
 template <class R>
 Cell<R> prepared(const Cell<R>& cell);
 

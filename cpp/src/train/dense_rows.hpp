@@ -1,10 +1,10 @@
-// Sums of products with weights between neurons: with all, or with the row of one. Included only by
-// level.hpp.
+// Products with the weights between neurons: all of them, or the row of one. Included only by
+// train/kernels.cpp.
 
 namespace spikelet::train::SPIKELET_LEVEL {
 
 // out[s][n .. n + count) += sum over j of g[s][j] w[j][n ..), for S samples and V vectors of n. The
-// sum begins at 0 and goes by j, so that it is the same for all S, V and widths of a vector.
+// sum starts at 0 and runs over j, so that it is the same for all S, V and vector widths.
 template <class R, int S, int V, bool Whole>
 SPIKELET_INLINE void multiply_tile(const R* g, const R* w, R* out, std::size_t neurons,
                                    std::size_t count) {

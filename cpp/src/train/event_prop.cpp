@@ -14,15 +14,15 @@
 namespace spikelet::train {
 namespace {
 
-constexpr std::size_t lanes = 8;    // neurons that go through the input spikes together
-constexpr std::size_t chunks = 16;  // of samples; fixed, for sums that no thread count changes
+constexpr std::size_t lanes = 8;    // neurons that process the input spikes together
+constexpr std::size_t chunks = 16;  // of samples; fixed, so that sums do not depend on the threads
 constexpr double never = -std::numeric_limits<double>::infinity();
 
 using Lanes = std::array<double, lanes>;
 
 [[noreturn]] void refuse(const std::string& what) { throw std::invalid_argument(what); }
 
-// What is left after a while: V(t + s) = mem V(t) + across I(t), I(t + s) = syn I(t).
+// The state after a time s: V(t + s) = mem V(t) + across I(t), I(t + s) = syn I(t).
 struct Decay {
   double mem, syn, across;
 };
@@ -317,7 +317,7 @@ struct Backward {
         }
         const double* w = weights.row(drive.ids[k]) + block;
         double* sum = sums.data() + static_cast<std::size_t>(drive.ids[k]) * weights.stride + block;
-        double later = 0;  // what a later input spike brings: more current, less potential by now
+        double later = 0;  // effect of a later input spike: more current, less potential
         for (std::size_t l = 0; l < lanes; ++l) {
           sum[l] += p_i[l];
           later += w[l] * (p_i[l] * per_syn - p_v[l] * per_mem);
@@ -333,7 +333,7 @@ struct Backward {
   }
 };
 
-// No more threads than the work is worth: one for so many visits of an input spike to a neuron.
+// At most one thread for every 4096 pairs of an input spike and a neuron.
 int team(int threads, std::size_t input_spikes, std::size_t n_out) {
   if (threads < 1) {
     refuse("threads must be >= 1, got " + std::to_string(threads));

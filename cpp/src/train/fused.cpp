@@ -1,4 +1,5 @@
-// Blocks of neurons over threads, each through all steps: what a block keeps stays in the cache.
+// Spreads blocks of neurons over threads and runs each through all steps, so that its state stays
+// in the cache.
 #include <atomic>
 #include <cmath>
 #include <cstdint>
@@ -14,9 +15,9 @@
 namespace spikelet::train {
 namespace {
 
-constexpr std::size_t line = 64;                             // elements; blocks begin on such
+constexpr std::size_t line = 64;                             // elements; blocks begin at multiples
 constexpr std::size_t rows_of_block = std::size_t{16384};    // neurons: one row of state in L2
-constexpr std::size_t scratch_bytes = std::size_t{1} << 18;  // what is recomputed at a time
+constexpr std::size_t scratch_bytes = std::size_t{1} << 18;  // of what is recomputed at a time
 constexpr std::size_t streaming_bytes = std::size_t{6} << 20;
 constexpr std::size_t least_work = std::size_t{1} << 15;  // neuron steps of a thread
 
@@ -27,7 +28,7 @@ bool aligned(const R* p) {
   return reinterpret_cast<std::uintptr_t>(p) % 64 == 0;
 }
 
-// Whether results of this size should not displace what is in the caches.
+// Whether results are so large that they should bypass the caches.
 template <class R>
 bool streams(std::size_t steps, std::size_t size) {
   return steps * size * sizeof(R) > streaming_bytes && size * sizeof(R) % 64 == 0;
@@ -38,7 +39,7 @@ int team(std::size_t steps, std::size_t size, int threads) {
   return static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(threads), most));
 }
 
-// Calls make() once a member, and what that gives with (first, n) for blocks of neurons.
+// Calls make() once a thread, and the body it returns with (first, n) for blocks of neurons.
 template <class Make>
 void over_blocks(std::size_t size, std::size_t block, int threads, Make&& make) {
   std::atomic<std::size_t> next{0};
@@ -87,7 +88,7 @@ template <class R>
 void forward(const Cell<R>& given, const Forward<R>& run, int threads) {
   const Cell<R> cell = prepared(given);
   const auto& kernels = fused_kernels<R>();
-  const auto advance = is_rich(cell) ? kernels.advance_rich : kernels.advance_plain;
+  const auto step = is_rich(cell) ? kernels.forward_rich : kernels.forward_plain;
   threads = team(run.steps, run.size, threads);
   const std::size_t block = block_of(run.size, rows_of_block, threads);
   const bool stream = streams<R>(run.steps, run.size) && aligned(run.spikes) &&
@@ -95,7 +96,7 @@ void forward(const Cell<R>& given, const Forward<R>& run, int threads) {
   over_blocks(run.size, block, threads, [&] {
     return [&, lanes = BlockLanes<R>(cell, block), state = BlockState<R>(cell, block)](
                std::size_t first, std::size_t n) mutable {
-      Advance<R> row;
+      ForwardStep<R> row;
       row.n = n;
       row.streams = stream;
       row.lanes = lanes.at(first, n);
@@ -108,7 +109,7 @@ void forward(const Cell<R>& given, const Forward<R>& run, int threads) {
         row.spikes = offset(run.spikes, at);
         row.charged = offset(run.charged, at);
         row.v_after = offset(run.v, at);
-        advance(cell, row);
+        step(cell, row);
       }
       state.write(run.last, first, n);
     };
@@ -123,7 +124,7 @@ bool needs_input(const Cell<R>& cell, const ParameterGradients<R>& wanted) {
 
 namespace {
 
-// Steps of a block that are run again, so that their potentials are there for the way back.
+// Recomputes the steps of a block to provide their potentials for the backward pass.
 template <class R>
 class Replay {
  public:
@@ -137,13 +138,12 @@ class Replay {
         i_(rich && cell.synapse ? (steps + 1) * block : 0),
         a_(rich && cell.adaptive ? (steps + 1) * block : 0) {}
 
-  // Runs steps from .. from + count; the state that it begins with is in state().
-  // `size` lies between rows of x.
+  // Runs steps from .. from + count, starting with state(). Rows of x are `size` apart.
   void run(const Lanes<R>& lanes, const R* x, std::size_t size, std::size_t from, std::size_t count,
            std::size_t steps, std::size_t n) {
     const auto& kernels = fused_kernels<R>();
-    const auto advance = is_rich(cell_) ? kernels.advance_rich : kernels.advance_plain;
-    Advance<R> row;
+    const auto step = is_rich(cell_) ? kernels.forward_rich : kernels.forward_plain;
+    ForwardStep<R> row;
     row.n = n;
     row.lanes = lanes;
     row.state = state_.state();
@@ -152,7 +152,7 @@ class Replay {
       row.x = x + (from + t) * size;
       row.ahead = from + t + 4 < steps ? 4 * size : 0;
       row.charged = charged_.data() + t * block_;
-      advance(cell_, row);
+      step(cell_, row);
     }
   }
 
@@ -192,11 +192,11 @@ void backward(const Cell<R>& given, const Backward<R>& run, int threads) {
   const auto& kernels = fused_kernels<R>();
   const bool replayed = run.x != nullptr;
   const bool rich = needs_input(cell, run.by_parameters);
-  const auto retreat = rich ? kernels.retreat_rich : kernels.retreat_plain;
+  const auto step_back = rich ? kernels.backward_rich : kernels.backward_plain;
   threads = team(run.steps, run.size, threads);
 
-  // A block whose steps fit the cache is run again as a whole; longer ones in segments, before each
-  // of which the state is kept.
+  // A block whose steps fit the cache is recomputed as a whole, a longer one in segments, at whose
+  // starts the state is saved.
   const std::size_t kept =
       rich ? 2 + std::size_t{cell.synapse} + std::size_t{cell.adaptive} : std::size_t{1};
   const std::size_t budget = scratch_bytes / sizeof(R) / kept;
@@ -219,7 +219,7 @@ void backward(const Cell<R>& given, const Backward<R>& run, int threads) {
                                                 BlockState<R>(cell, block)),
             by_state = BlockState<R>(cell, block), by_row = RawBuffer<R>(run.constant ? block : 0)](
                std::size_t first, std::size_t n) mutable {
-      Retreat<R> row;
+      BackwardStep<R> row;
       row.n = n;
       row.streams = stream;
       if (run.constant) {
@@ -256,7 +256,7 @@ void backward(const Cell<R>& given, const Backward<R>& run, int threads) {
           row.behind = replayed && run.by_spikes != nullptr && from + t >= 4 ? 4 * run.size : 0;
           row.by_v = offset(run.by_v, at);
           row.by_x = run.constant ? by_row.data() : run.by_x + at;
-          retreat(cell, row);
+          step_back(cell, row);
           if (run.constant) {
             kernels.add_row(R(1), by_row.data(), run.by_x + first, n);
           }

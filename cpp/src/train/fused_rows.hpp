@@ -1,6 +1,7 @@
-// One step of a row of neurons, forward and backward. Included only by level.hpp. What a cell is
-// does not change in a loop: its branches cost little beside the loads, and common cells have loops
-// of their own without them. Rich: all that a Cell may have, and gradients of parameters.
+// One step of a row of neurons, in the forward and in the backward pass. Included only by
+// train/kernels.cpp. Branches on the kind of cell do not change within a loop and cost little
+// compared with the loads; common kinds have loops of their own without them. Rich: all features of
+// a Cell, and gradients of parameters.
 
 namespace spikelet::train::SPIKELET_LEVEL {
 
@@ -23,8 +24,8 @@ struct Part {
       store_part(p + m, v, count);
     }
   }
-  // Results that are not read again soon.
-  SPIKELET_INLINE void give(R* p, Vec<R> v) const {
+  // For results that are not read again soon.
+  SPIKELET_INLINE void put_through(R* p, Vec<R> v) const {
     if (Whole && streams) {
       stream(p + m, v);
     } else {
@@ -56,7 +57,7 @@ SPIKELET_INLINE Vec<R> charge(const Kind<R>& c, Vec<R> v, Vec<R> x, Vec<R> leak)
 }
 
 template <class R, bool Rich, bool Whole>
-SPIKELET_INLINE void advance_part(const Kind<R>& c, const Advance<R>& r, Part<R, Whole> part) {
+SPIKELET_INLINE void forward_part(const Kind<R>& c, const ForwardStep<R>& r, Part<R, Whole> part) {
   const Vec<R> zero{};
   Vec<R> x = part.get(r.x);
   Vec<R> v = part.get(r.state.v);
@@ -85,10 +86,10 @@ SPIKELET_INLINE void advance_part(const Kind<R>& c, const Advance<R>& r, Part<R,
   }
   const Which<R> spike = crossed(c, h, limit);
   if (r.charged != nullptr) {
-    part.give(r.charged, h);
+    part.put_through(r.charged, h);
   }
   if (r.spikes != nullptr) {
-    part.give(r.spikes, select(spike, broadcast(R(1)), zero));
+    part.put_through(r.spikes, select(spike, broadcast(R(1)), zero));
   }
   Vec<R> after = h;
   if (c.when == When::same) {
@@ -108,7 +109,7 @@ SPIKELET_INLINE void advance_part(const Kind<R>& c, const Advance<R>& r, Part<R,
   }
   part.put(r.state.v, after);
   if (r.v_after != nullptr) {
-    part.give(r.v_after, after);
+    part.put_through(r.v_after, after);
   }
   if (Rich && c.adaptive) {
     part.put(r.state.a,
@@ -117,7 +118,8 @@ SPIKELET_INLINE void advance_part(const Kind<R>& c, const Advance<R>& r, Part<R,
 }
 
 template <class R, bool Rich, bool Whole>
-SPIKELET_INLINE void retreat_part(const Kind<R>& c, const Retreat<R>& r, Part<R, Whole> part) {
+SPIKELET_INLINE void backward_part(const Kind<R>& c, const BackwardStep<R>& r,
+                                   Part<R, Whole> part) {
   const Vec<R> zero{}, one = broadcast(R(1));
   const Vec<R> h = part.get(r.charged);
   const Vec<R> threshold = part.get(r.lanes.threshold);
@@ -149,7 +151,7 @@ SPIKELET_INLINE void retreat_part(const Kind<R>& c, const Retreat<R>& r, Part<R,
     by_a = part.get(r.by_state.a);
     by_spike += by_a;
   }
-  // Through the reset: what is left of the gradient by v, and what reaches the spike.
+  // Through the reset: the gradient that passes on to v, and the one that reaches the spike.
   if (c.when != When::next) {
     Vec<R> times = select(spike, one, zero);
     if (Rich && c.when == When::both) {
@@ -230,36 +232,36 @@ SPIKELET_INLINE void retreat_part(const Kind<R>& c, const Retreat<R>& r, Part<R,
     part.put(r.by_state.i, part.get(r.lanes.syn_decay) * by_x);
   }
   part.put(r.by_state.v, carry);
-  part.give(r.by_x, by_x);
+  part.put_through(r.by_x, by_x);
 }
 
 template <class R, bool Rich>
-SPIKELET_INLINE void advance_all(const Kind<R>& c, const Advance<R>& r) {
+SPIKELET_INLINE void forward_all(const Kind<R>& c, const ForwardStep<R>& r) {
   std::size_t m = 0;
   for (; m + lanes<R> <= r.n; m += lanes<R>) {
     __builtin_prefetch(r.x + m + r.ahead);
-    advance_part<R, Rich>(c, r, Part<R, true>{m, lanes<R>, r.streams});
+    forward_part<R, Rich>(c, r, Part<R, true>{m, lanes<R>, r.streams});
   }
   if (m < r.n) {
-    advance_part<R, Rich>(c, r, Part<R, false>{m, r.n - m, false});
+    forward_part<R, Rich>(c, r, Part<R, false>{m, r.n - m, false});
   }
 }
 
 template <class R, bool Rich>
-SPIKELET_INLINE void retreat_all(const Kind<R>& c, const Retreat<R>& r) {
+SPIKELET_INLINE void backward_all(const Kind<R>& c, const BackwardStep<R>& r) {
   std::size_t m = 0;
   for (; m + lanes<R> <= r.n; m += lanes<R>) {
     if (r.behind != 0) {
       __builtin_prefetch(r.by_spikes + m - r.behind);
     }
-    retreat_part<R, Rich>(c, r, Part<R, true>{m, lanes<R>, r.streams});
+    backward_part<R, Rich>(c, r, Part<R, true>{m, lanes<R>, r.streams});
   }
   if (m < r.n) {
-    retreat_part<R, Rich>(c, r, Part<R, false>{m, r.n - m, false});
+    backward_part<R, Rich>(c, r, Part<R, false>{m, r.n - m, false});
   }
 }
 
-// What a loop of its own is compiled for.
+// A kind of cell with a loop of its own.
 struct Form {
   Charge charge;
   Reset reset;
@@ -271,7 +273,7 @@ struct Form {
     return charge == c.charge && reset == c.reset && when == c.when && synapse == c.synapse;
   }
   template <class R>
-  SPIKELET_INLINE Kind<R> told(Kind<R> c) const {
+  SPIKELET_INLINE Kind<R> fixed(Kind<R> c) const {
     c.charge = charge;
     c.reset = reset;
     c.when = when;
@@ -285,11 +287,11 @@ SPIKELET_INLINE bool if_form(const Kind<R>& c, Body&& body) {
   if (!F.is_of(c)) {
     return false;
   }
-  body(F.told(c));
+  body(F.fixed(c));
   return true;
 }
 
-// Calls body with the cell, its form a constant, if it is a common one.
+// Calls body with the cell, whose form is then a constant, if it is a common one.
 template <class R, class Body>
 SPIKELET_INLINE bool with_form(const Kind<R>& c, Body&& body) {
   using enum Charge;
@@ -303,12 +305,12 @@ SPIKELET_INLINE bool with_form(const Kind<R>& c, Body&& body) {
 }
 
 template <class R, bool Rich>
-void advance(const Cell<R>& cell, const Advance<R>& row) {
+void forward_row(const Cell<R>& cell, const ForwardStep<R>& row) {
   const Kind<R> c(cell);
-  const Advance<R> r = row;
-  const auto run = [&](const Kind<R>& known) { advance_all<R, false>(known, r); };
+  const ForwardStep<R> r = row;
+  const auto run = [&](const Kind<R>& known) { forward_all<R, false>(known, r); };
   if (Rich || !with_form(c, run)) {
-    advance_all<R, Rich>(c, r);
+    forward_all<R, Rich>(c, r);
   }
   if (r.streams) {
     fence();
@@ -316,15 +318,15 @@ void advance(const Cell<R>& cell, const Advance<R>& row) {
 }
 
 template <class R, bool Rich>
-void retreat(const Cell<R>& cell, const Retreat<R>& row) {
+void backward_row(const Cell<R>& cell, const BackwardStep<R>& row) {
   const Kind<R> c(cell);
-  const Retreat<R> r = row;
+  const BackwardStep<R> r = row;
   const auto with = [&](Surrogate surrogate) {
     return [&r, surrogate](Kind<R> known) {
       known.surrogate = surrogate;
-      Retreat<R> simple = r;
+      BackwardStep<R> simple = r;
       simple.by_v = nullptr;
-      retreat_all<R, false>(known, simple);
+      backward_all<R, false>(known, simple);
     };
   };
   bool done = false;
@@ -344,7 +346,7 @@ void retreat(const Cell<R>& cell, const Retreat<R>& row) {
     }
   }
   if (!done) {
-    retreat_all<R, Rich>(c, r);
+    backward_all<R, Rich>(c, r);
   }
   if (r.streams) {
     fence();

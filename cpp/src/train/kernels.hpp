@@ -1,4 +1,4 @@
-// The loops of training that are compiled for each SIMD level.
+// The kernels of training, compiled for each SIMD level; all levels give the same bits.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,7 @@
 
 namespace spikelet::train {
 
-// A parameter of n neurons: one value each, or (step 0) one of which there are as many copies as
-// fit a vector.
+// A parameter of n neurons: one value each, or (step 0) a vector filled with one value.
 template <class R>
 struct Lane {
   const R* values = nullptr;
@@ -23,12 +22,12 @@ struct Lanes {
   Lane<R> leak, threshold, syn_decay, adapt_decay, boost;
 };
 
-// One step of n neurons, forward; states change in place.
+// One step of n neurons in the forward pass; states change in place.
 template <class R>
-struct Advance {
+struct ForwardStep {
   std::size_t n = 0;
-  bool streams = false;   // results go past the caches; they begin on boundaries of 64 bytes
-  std::size_t ahead = 0;  // how far behind x its next rows lie, to be prefetched
+  bool streams = false;   // results are stored past the caches; they are 64-byte aligned
+  std::size_t ahead = 0;  // distance from x to the row to prefetch
   const R* x = nullptr;
   R* spikes = nullptr;   // may be null
   R* charged = nullptr;  // may be null
@@ -37,19 +36,20 @@ struct Advance {
   Lanes<R> lanes;
 };
 
-// The same step, backward: gradients by the state after it become those by the state before it.
+// The same step in the backward pass: gradients by the state after it become those by the state
+// before it.
 template <class R>
-struct Retreat {
+struct BackwardStep {
   std::size_t n = 0;
   bool streams = false;
-  std::size_t behind = 0;  // how far before by_spikes its next rows lie, to be prefetched; 0: no
+  std::size_t behind = 0;  // distance back from by_spikes to the row to prefetch; 0: none
   const R* charged = nullptr;
   const R* by_spikes = nullptr;  // may be null: 0
   const R* by_v = nullptr;       // may be null: 0
   R* by_x = nullptr;
   State<R> by_state;
   Lanes<R> lanes;
-  // Only where the charged potential is not enough: the input and the state before the step.
+  // Only for rich cells: the input and the state before the step.
   const R* x = nullptr;
   State<const R> before;
   ParameterGradients<R> sums;  // one value a neuron
@@ -57,18 +57,18 @@ struct Retreat {
 
 template <class R>
 struct FusedKernels {
-  // Plain: what is_rich() denies, and no gradients of parameters. Rich: all of it.
-  void (*advance_plain)(const Cell<R>&, const Advance<R>&);
-  void (*advance_rich)(const Cell<R>&, const Advance<R>&);
-  void (*retreat_plain)(const Cell<R>&, const Retreat<R>&);
-  void (*retreat_rich)(const Cell<R>&, const Retreat<R>&);
+  // Plain: cells that are not is_rich(), without gradients of parameters. Rich: everything.
+  void (*forward_plain)(const Cell<R>&, const ForwardStep<R>&);
+  void (*forward_rich)(const Cell<R>&, const ForwardStep<R>&);
+  void (*backward_plain)(const Cell<R>&, const BackwardStep<R>&);
+  void (*backward_rich)(const Cell<R>&, const BackwardStep<R>&);
   // out[s][n] += sum over j of g[s][j] w[j][n], for samples of `neurons` neurons
   void (*multiply_add)(const R* g, const R* w, R* out, std::size_t samples, std::size_t neurons);
   // y[0 .. n) += value * row[0 .. n)
   void (*add_row)(R value, const R* row, R* y, std::size_t n);
 };
 
-// Inputs that are not 0: where the weights (or outputs) of each begin, and its value.
+// Nonzero inputs: where the weights (or outputs) of each begin, and its value.
 template <class R>
 struct Events {
   std::size_t number;
@@ -83,15 +83,15 @@ struct Items {
   const std::ptrdiff_t* to;
 };
 
-// Layers over inputs of which few are not 0. An element of a sum is a chain of additions in the
+// Layers over sparse inputs. An element of a sum is a chain of additions in the
 // order of the events: the width of the vectors does not matter.
 template <class R>
 struct SparseKernels {
   std::size_t lanes;
-  // How many of n inputs are not 0; adds 0 to `finite` while they are finite, else NaN.
+  // The number of nonzero inputs among n; adds 0 to `finite` if all are finite, else NaN.
   std::size_t (*count)(const R* x, std::size_t n, R& finite);
-  // Writes the indices of the inputs that are not 0, and returns their number; there must be room
-  // for n + 64.
+  // Writes the indices of the nonzero inputs and returns their number; `index` must have room for
+  // n + 64.
   std::size_t (*find)(const R* x, std::size_t n, std::uint32_t* index);
   // to = start + sum over the events of value * from[at]
   void (*gather)(const Events<R>& events, const Items& items, const R* from, const R* start, R* to);

@@ -1,4 +1,5 @@
-// Samples over threads, each through all steps: a step waits for the spikes of the one before.
+// Spreads samples over threads and runs each through all steps, as a step needs the spikes of the
+// one before.
 #include "spikelet/train/recurrent.hpp"
 
 #include <vector>
@@ -12,7 +13,7 @@
 namespace spikelet::train {
 namespace {
 
-constexpr std::size_t samples_at_once = 4;  // as many as share a row of weights
+constexpr std::size_t samples_at_once = 4;  // they share each row of weights
 
 template <class R>
 R* offset(R* p, std::size_t n) {
@@ -30,9 +31,9 @@ RawBuffer<R> transposed(const R* weights, std::size_t n) {
   return out;
 }
 
-// Adds what the spikes of one sample send to its neurons.
+// Adds the recurrent input from the spikes of one sample.
 template <class R>
-void hear(const R* spikes, const R* rows, R* x, std::size_t n) {
+void add_recurrent(const R* spikes, const R* rows, R* x, std::size_t n) {
   const auto& kernels = fused_kernels<R>();
   for (std::size_t from = 0; from < n; ++from) {
     if (spikes[from] != 0) {
@@ -57,7 +58,7 @@ void forward(const Cell<R>& given, const RecurrentForward<R>& recurrent, const F
              int threads) {
   const Cell<R> cell = prepared(given);
   const auto& kernels = fused_kernels<R>();
-  const auto advance = is_rich(cell) ? kernels.advance_rich : kernels.advance_plain;
+  const auto step = is_rich(cell) ? kernels.forward_rich : kernels.forward_plain;
   const std::size_t neurons = recurrent.neurons;
   const RawBuffer<R> rows = transposed(recurrent.weights, neurons);
   over_samples(recurrent.samples, threads, [&](std::size_t sample, std::size_t samples) {
@@ -66,18 +67,18 @@ void forward(const Cell<R>& given, const RecurrentForward<R>& recurrent, const F
     BlockState<R> state(cell, n);
     RawBuffer<R> x(n);
     state.read(run.first, first, n);
-    Advance<R> row;
+    ForwardStep<R> row;
     row.n = n;
     row.lanes = lanes.at(first, n);
     row.state = state.state();
     row.x = x.data();
-    const R* heard = offset(recurrent.first_spikes, first);
+    const R* previous = offset(recurrent.first_spikes, first);
     for (std::size_t t = 0; t < run.steps; ++t) {
       const std::size_t at = t * run.size + first;
       std::copy_n(run.x + at, n, x.begin());
-      if (heard != nullptr) {
+      if (previous != nullptr) {
         for (std::size_t s = 0; s < samples; ++s) {
-          hear(heard + s * neurons, rows.data(), x.data() + s * neurons, neurons);
+          add_recurrent(previous + s * neurons, rows.data(), x.data() + s * neurons, neurons);
         }
       }
       if (recurrent.input != nullptr) {
@@ -86,8 +87,8 @@ void forward(const Cell<R>& given, const RecurrentForward<R>& recurrent, const F
       row.spikes = run.spikes + at;
       row.charged = offset(run.charged, at);
       row.v_after = offset(run.v, at);
-      advance(cell, row);
-      heard = row.spikes;
+      step(cell, row);
+      previous = row.spikes;
     }
     state.write(run.last, first, n);
   });
@@ -98,7 +99,7 @@ void backward(const Cell<R>& given, const RecurrentBackward<R>& recurrent, const
               int threads) {
   const Cell<R> cell = prepared(given);
   const auto& kernels = fused_kernels<R>();
-  const auto advance = is_rich(cell) ? kernels.advance_rich : kernels.advance_plain;
+  const auto step = is_rich(cell) ? kernels.forward_rich : kernels.forward_plain;
   const std::size_t neurons = recurrent.neurons;
   GroupSums<R> sums(cell, run.by_parameters, run.size);
 
@@ -107,7 +108,7 @@ void backward(const Cell<R>& given, const RecurrentBackward<R>& recurrent, const
     BlockLanes<R> lanes(cell, n);
     BlockState<R> state(cell, n);
     state.read(run.first, first, n);
-    Advance<R> ahead;
+    ForwardStep<R> ahead;
     ahead.n = n;
     ahead.lanes = lanes.at(first, n);
     ahead.state = state.state();
@@ -118,13 +119,13 @@ void backward(const Cell<R>& given, const RecurrentBackward<R>& recurrent, const
       before.push_back(state);
       ahead.x = run.x + t * run.size + first;
       ahead.charged = charged.data() + t * n;
-      advance(cell, ahead);
+      step(cell, ahead);
     }
 
     BlockState<R> by_state(cell, n);
     by_state.read(run.by_last, first, n);
     RawBuffer<R> by_spikes(n);
-    Retreat<R> row;
+    BackwardStep<R> row;
     row.n = n;
     row.lanes = ahead.lanes;
     row.sums = sums.at(first);
@@ -146,7 +147,7 @@ void backward(const Cell<R>& given, const RecurrentBackward<R>& recurrent, const
       row.before = State<const R>{before[t].state().v, before[t].state().i, before[t].state().a};
       row.by_v = offset(run.by_v, at);
       row.by_x = run.by_x + at;
-      kernels.retreat_rich(cell, row);
+      kernels.backward_rich(cell, row);
     }
     by_state.write(run.by_first, first, n);
     if (recurrent.by_first_spikes != nullptr && run.steps > 0) {
@@ -160,7 +161,7 @@ void backward(const Cell<R>& given, const RecurrentBackward<R>& recurrent, const
   if (recurrent.by_weights == nullptr) {
     return;
   }
-  // Rows of neurons that send, over threads: what a row receives goes by step and sample.
+  // Sending neurons over threads; each adds its gradients in the order of steps and samples.
   RawBuffer<R> by_rows(neurons * neurons);
   std::fill(by_rows.begin(), by_rows.end(), R{});
   const auto add_row = fused_kernels<R>().add_row;

@@ -1,6 +1,6 @@
-// Sums of the gradients of parameters that neurons share. Each neuron has a sum of its own over the
-// steps; those of a group are added in double precision, by the numbers of the neurons, in chunks
-// that depend on nothing but the sizes.
+// Gradients of parameters that neurons share. Each neuron sums over the steps; the sums of a group
+// are then added in double precision, in the order of the neurons, in chunks that depend only on
+// the sizes.
 #pragma once
 
 #include <algorithm>
@@ -51,7 +51,7 @@ class GroupSums {
 
   void reduce(const Groups<R>& groups, const Buffer<R>& sums, R* out, int threads) const {
     const std::size_t chunks = (size_ + chunk - 1) / chunk;
-    // Many groups: each is walked by itself. Few: partial sums of chunks of neurons.
+    // Many groups: one after the other. Few: partial sums over chunks of neurons.
     if (groups.count >= 64) {
       const std::size_t rows = size_ / (groups.count * groups.inner);
       parallel_for(threads, (groups.count + 63) / 64, [&](std::size_t part) {

@@ -1,5 +1,5 @@
-// Linear layers over sparse inputs, and sums of columns. Threads share out rows or outputs, whose
-// sums do not meet; what must be added across chunks is chunked by shape alone.
+// Linear layers over sparse inputs, and sums of columns. Threads divide rows or outputs, whose sums
+// are independent; chunks whose sums are added depend on the shape alone.
 #include "spikelet/train/sparse.hpp"
 
 #include <cmath>
@@ -11,7 +11,7 @@ namespace spikelet::train {
 
 namespace {
 
-// Outputs whose sums are held at once: nine vectors of 64 bytes.
+// Outputs whose sums are in registers together: nine vectors of 64 bytes.
 template <class R>
 constexpr std::size_t chunk_width = 9 * line<R>;
 constexpr std::size_t gradient_rows = 1024;  // with 576 bytes of gradient a row: in L2
@@ -69,7 +69,7 @@ void sparse_linear(const LinearShape& shape, const R* x, const R* weight, const 
   }
   const ChunkItems items(width, kernels.lanes);
 
-  // Enough parts for many threads; rows are independent, so their number changes nothing.
+  // Enough parts for many threads; rows are independent, so the division changes no result.
   const std::size_t part = std::clamp<std::size_t>(rows / 32, 1, 256);
   parallel_for(threads, parts_of(rows, part), [&](std::size_t p) {
     const std::size_t row0 = p * part;

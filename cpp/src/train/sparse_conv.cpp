@@ -13,7 +13,7 @@ namespace spikelet::train {
 
 namespace {
 
-constexpr std::size_t tile_bytes = std::size_t{1} << 15;  // outputs that active inputs meet: in L1
+constexpr std::size_t tile_bytes = std::size_t{1} << 15;  // outputs that active inputs reach: in L1
 constexpr std::size_t gradient_values = std::size_t{1} << 23;  // of partial sums
 
 // One axis of a convolution: input i of phase p meets output place[i] - lead - back of each tap.
@@ -107,7 +107,7 @@ class Convolution {
     }
   }
 
-  // What a walk needs.
+  // Scratch memory of a walk.
   struct Walk {
     Lists<R> lists;
     Finder<R> find;
@@ -179,7 +179,7 @@ class Convolution {
   Axis columns;
   std::size_t tile_row;
   std::size_t tile_image;
-  std::size_t tile_images;  // small images share a tile, large ones are walked in bands of rows
+  std::size_t tile_images;  // small images share a tile, large ones are processed in bands of rows
   std::size_t band;
 
  private:

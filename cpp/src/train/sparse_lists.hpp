@@ -1,4 +1,4 @@
-// What the sparse layers share: lists of active inputs, and vectors of a level over padded rows.
+// What the sparse layers share: lists of active inputs, and padded rows.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ constexpr std::size_t padded(std::size_t n) {
 
 constexpr std::size_t parts_of(std::size_t n, std::size_t part) { return (n + part - 1) / part; }
 
-// Indices of the active inputs of some place.
+// Finds the indices of active inputs.
 template <class R>
 class Finder {
  public:
@@ -34,7 +34,7 @@ class Finder {
   RawBuffer<std::uint32_t> index_;
 };
 
-// Lists of events, of a fixed capacity; only what is filled is ever touched.
+// Lists of events with a fixed capacity; unused memory is never touched.
 template <class R>
 class Lists {
  public:
@@ -58,7 +58,7 @@ class Lists {
   RawBuffer<R> value_;
 };
 
-// [rows][n] -> [n][pitch]: the first `rows` of each pitch, in blocks that stay in cache.
+// [rows][n] -> [n][pitch]: the first `rows` of each pitch, in blocks that stay in the cache.
 template <class R>
 void transpose(const R* x, std::size_t rows, std::size_t n, std::size_t x_pitch, R* y,
                std::size_t y_pitch) {

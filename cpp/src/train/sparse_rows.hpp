@@ -1,4 +1,4 @@
-// Sums of rows of weights, for inputs of which few are not 0. Included only by level.hpp.
+// Sums of rows of weights for sparse inputs. Included only by train/kernels.cpp.
 
 namespace spikelet::train::SPIKELET_LEVEL {
 
@@ -22,7 +22,7 @@ std::size_t count(const R* x, std::size_t n, R& finite) {
   return number;
 }
 
-// Bits are taken eight at a time: a branch for each of them would be mispredicted.
+// Takes eight bits at a time: a branch for each would be mispredicted.
 template <class R>
 std::size_t find(const R* x, std::size_t n, std::uint32_t* index) {
   std::uint32_t* next = index;
@@ -36,7 +36,7 @@ std::size_t find(const R* x, std::size_t n, std::uint32_t* index) {
     while (next < end) {
 #pragma GCC unroll 8
       for (int k = 0; k < 8; ++k) {
-        // At 0 the result is not used; the bit above keeps it defined.
+        // If no bit is left, the result is not used; the added bit keeps it defined.
         next[k] = static_cast<std::uint32_t>(i) +
                   static_cast<std::uint32_t>(__builtin_ctzll(which | (std::uint64_t{1} << 63)));
         which &= which - 1;
@@ -52,7 +52,7 @@ std::size_t find(const R* x, std::size_t n, std::uint32_t* index) {
   return static_cast<std::size_t>(next - index);
 }
 
-// As many sums are kept in registers as hide the latency of an addition.
+// Enough sums in registers to hide the latency of an addition.
 inline constexpr std::size_t items_at_once = 9;
 
 template <class R, std::size_t N>

@@ -1,4 +1,4 @@
-// What stands for the derivative of a spike. Included only by level.hpp.
+// Surrogate derivatives of a spike. Included only by train/kernels.cpp.
 
 namespace spikelet::train::SPIKELET_LEVEL {
 
@@ -19,8 +19,7 @@ Vec<R> from_table(const Cell<R>& c, Vec<R> u) {
   return out;
 }
 
-// The numbers of a cell by value: a store to an array of R cannot change them, so that they stay in
-// registers.
+// A cell's numbers by value: as stores to arrays of R cannot change them, they stay in registers.
 template <class R>
 struct Kind {
   Charge charge;

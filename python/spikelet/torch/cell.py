@@ -98,6 +98,8 @@ def packed(cell: Cell) -> tuple[float, ...]:
 
 def _number(value: IntEnum | bool | float) -> float:
     # torch.compile cannot convert an IntEnum itself.
+    if isinstance(value, float):
+        return value
     return float(value.value if isinstance(value, IntEnum) else value)
 
 

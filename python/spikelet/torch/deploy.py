@@ -215,10 +215,12 @@ def _still(
         return _still(module.layer, name, layer_of)
     if type(module) is nn.Sequential:
         inside = f"{name}." if name else ""
-        parts = {n: _still(m, inside + n, layer_of) for n, m in module._modules.items()}
         twin = nn.Sequential()
-        for n, m in parts.items():
-            twin.add_module(n, m)
+        for n, m in module.named_modules(
+            remove_duplicate=False
+        ):  # a module may stand in two places
+            if n and "." not in n:
+                twin.add_module(n, _still(m, inside + n, layer_of))
         return twin
     if isinstance(module, Neuron):
         return _Still(layer_of(module, where))

@@ -90,6 +90,7 @@ class Neuron(nn.Module):
         for name, value in parameters.items():
             if isinstance(value, Tensor):
                 _register(self.tensors, name, value)
+        self._has_tensors = len(self.given) < len(parameters)
         self._fixed_threshold = v_threshold
         # Numbers are checked once, here; tensors and learned parameters replace them at each run.
         self._setting = replace(self._made(v_threshold, parameters), tensors={})
@@ -133,8 +134,8 @@ class Neuron(nn.Module):
     def setting(self) -> Setting:
         """Return the cell, and its parameters that are tensors."""
         tensors: dict[str, Tensor] = {}
-        given = dict(self.tensors.named_parameters()) | dict(self.tensors.named_buffers())
-        if given:
+        if self._has_tensors:
+            given = dict(self.tensors.named_parameters()) | dict(self.tensors.named_buffers())
             tensors |= self._made(self._fixed_threshold, self.given | given).tensors
         if hasattr(self, "threshold"):
             tensors["threshold"] = self.threshold
@@ -142,7 +143,8 @@ class Neuron(nn.Module):
             # The time constant 1 / (1 - decay) of decay = sigmoid(w) is 1 + exp(w), without cancellation.
             decays = self._setting.cell.charge == Charge.decay
             tensors["leak"] = torch.sigmoid(self.leak) if decays else 1 + torch.exp(self.leak)
-        return replace(self._setting, tensors=tensors)
+        made = self._setting
+        return Setting(made.cell, made.numbers, tensors, made.v_first)
 
     def run(self, x: Tensor, **states: Tensor | None) -> Run:
         """Run over [T, B, ...] from given states (`v`, `i`, `a`, `first_spikes`; [B, ...]) and return all results."""

@@ -54,20 +54,21 @@ def _forward(x: Tensor, *given: Any) -> tuple[Tensor, ...]:
     results = _results(x, recurrent, cell, give, steps)
     views: list[Any] = [array(t, x) if t.ndim == x.ndim or t.numel() else None for t in results]
     spikes, kept, v_seq = views[:3]
+    # In the order of the core: named arguments would cost 3 us a call.
     _core.train_forward(
-        cell=cell,
-        parameters=[ordered(p, x) for p in parameters],
-        x=array(x, x),
-        steps=steps,
-        constant=len(x) != steps,
-        first=[array(state, x) for state in states],
-        spikes=spikes if "s" in give else None,
-        charged=kept if "h" in give and recurrent is None else None,
-        v=v_seq if "v" in give else None,
-        last=views[3:],
-        recurrence=_recurrence(recurrent, first_spikes, x),
-        x_total=kept if "x" in give else None,
-        threads=torch.get_num_threads(),
+        cell,
+        [ordered(p, x) for p in parameters],
+        array(x, x),
+        steps,
+        len(x) != steps,
+        [array(state, x) for state in states],
+        spikes if "s" in give else None,
+        kept if "h" in give and recurrent is None else None,
+        v_seq if "v" in give else None,
+        views[3:],
+        _recurrence(recurrent, first_spikes, x),
+        kept if "x" in give else None,
+        torch.get_num_threads(),
     )
     return results
 
@@ -126,27 +127,25 @@ def _backward(
         return None if g is None or g.ndim < kept.ndim else array(g, kept)
 
     _core.train_backward(
-        cell=cell,
-        parameters=[ordered(p, kept) for p in parameters],
-        x=None if is_charged else memory,
-        charged=memory if is_charged else None,
-        steps=steps,
-        size=kept[0].numel(),
-        constant=constant,
-        first=[array(state, kept) for state in states],
-        by_spikes=over_time(by_spikes),
-        by_v=over_time(by_v_seq),
-        by_last=[
-            array(g, kept) if has else None for g, has in zip(by_last, states_of(cell), strict=True)
-        ],
-        by_x=array(by_x, kept),
-        by_first=[array(g, kept) for g in by_states],
-        by_parameters=[None if g is None else g.numpy() for g in by_parameters],
-        recurrence=_recurrence(recurrent, first_spikes, kept),
-        spikes=array(spikes, kept),
-        by_weights=None if by_weights is None else by_weights.numpy(),
-        by_first_spikes=array(by_first, kept),
-        threads=torch.get_num_threads(),
+        cell,
+        [ordered(p, kept) for p in parameters],
+        None if is_charged else memory,
+        memory if is_charged else None,
+        steps,
+        kept[0].numel(),
+        constant,
+        [array(state, kept) for state in states],
+        over_time(by_spikes),
+        over_time(by_v_seq),
+        [array(g, kept) if has else None for g, has in zip(by_last, states_of(cell), strict=True)],
+        array(by_x, kept),
+        [array(g, kept) for g in by_states],
+        [None if g is None else g.numpy() for g in by_parameters],
+        _recurrence(recurrent, first_spikes, kept),
+        array(spikes, kept),
+        None if by_weights is None else by_weights.numpy(),
+        array(by_first, kept),
+        torch.get_num_threads(),
     )
     by_parameters = [
         None if g is None or p is None else shaped(g, p, kept)

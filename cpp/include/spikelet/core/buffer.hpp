@@ -1,5 +1,5 @@
 // Buffer<T>: a std::vector on cache-line boundaries; large ones on huge pages where the system has
-// them. Rows of synapses are met at random, so 4 KB pages would cost a page walk each.
+// them. Rows of synapses are visited at random, and with 4 KB pages each visit costs a page walk.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace spikelet {
 
-// Zeroed = false: elements that are not given a value are left as they are.
+// Zeroed = false: resize() leaves new elements uninitialised.
 template <class T, bool Zeroed = true>
 struct PageAllocator {
   using value_type = T;
@@ -65,7 +65,7 @@ struct PageAllocator {
 template <class T>
 using Buffer = std::vector<T, PageAllocator<T>>;
 
-// For large arrays that are filled at once: resize() does not clear them first.
+// For large arrays that are filled right away.
 template <class T>
 using RawBuffer = std::vector<T, PageAllocator<T, false>>;
 

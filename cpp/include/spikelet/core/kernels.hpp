@@ -1,5 +1,5 @@
-// The table of compiled kernels: the same bodies at each SIMD level, chosen once. Kernels are
-// serial; threads belong to the driver.
+// The core's compiled kernels: the same source at each SIMD level, chosen once. Kernels are serial;
+// their callers own the threads.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct KernelTable {
   const StepFunctions<double>& (*step64)(std::size_t model);
 
   // The four words of n counters from (index, first) on, n a multiple of 16: low[k] holds words 0
-  // and 1 of number first + k, the earlier one below, and high[k] words 2 and 3.
+  // (lower half) and 1 of counter first + k, high[k] words 2 and 3.
   void (*words)(const Stream&, std::uint64_t index, std::uint32_t first, std::size_t n,
                 std::uint64_t* low, std::uint64_t* high);
 
@@ -30,11 +30,11 @@ struct KernelTable {
   void (*poisson64)(const PoissonTable&, const Stream&, const Stream& tie, Step, std::size_t begin,
                     std::size_t end, const double* weight, std::size_t weight_mask, double* input);
 
-  // Lists the lines that are due; returns the end. Up to lines_ahead numbers beyond it are written.
+  // Lists the lines that are due; returns the end. May write up to lines_ahead numbers beyond it.
   std::uint32_t* (*list_lines)(const DueLines* begin, const DueLines* end, std::uint32_t* out);
 
-  // input[target] += weight for all synapses of the n lines that are listed; the list goes on for
-  // lines_ahead numbers more. Lines have a weight each, or one for all.
+  // input[target] += weight for all synapses of the n listed lines. The list must continue for
+  // lines_ahead valid numbers. Synapses of a line have a weight each, or share one.
   template <class R>
   using Scatter = void (*)(const Line<R>*, const std::uint32_t* list, std::size_t n, R* input);
   Scatter<float> scatter32;
@@ -42,8 +42,8 @@ struct KernelTable {
   Scatter<float> scatter_one32;
   Scatter<double> scatter_one64;
 
-  // Bit i: the draw of element i of block `block` is below threshold[i]; ties are settled by `low`
-  // with 32 more bits. Thresholds are those of the block: 64 high parts, 64 low parts.
+  // Bit i: the draw of element i of block `block` is below its threshold, whose 16 high bits are
+  // high[i]; a tie is settled by 32 more bits and low[i].
   std::uint64_t (*below)(const Stream&, const Stream& tie, std::uint32_t block, Step,
                          const std::uint16_t* high, const std::uint32_t* low);
 

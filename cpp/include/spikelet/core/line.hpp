@@ -1,4 +1,4 @@
-// A cache line of static synapses: what they add, and to which places of a partition's buffer.
+// A cache line of static synapses: their weights and their targets in a partition's buffer.
 #pragma once
 
 #include <cstddef>
@@ -20,11 +20,11 @@ union alignas(64) Line {
   } one;
 };
 
-// Lines that are fetched ahead; a list of lines goes on for as many numbers beyond its end, so that
-// fetching needs no check.
+// How many lines are prefetched. A list of lines continues this far beyond its end, so that the
+// prefetch needs no check.
 inline constexpr std::size_t lines_ahead = 64;
 
-// Lines that are due, in one word: the number of the first, and how many follow each other.
+// Consecutive lines that are due, in one word: the number of the first, and how many there are.
 using DueLines = std::uint32_t;
 inline constexpr int due_count_bits = 5;
 inline constexpr DueLines most_due_lines = (DueLines{1} << due_count_bits) - 1;

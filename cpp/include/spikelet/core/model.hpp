@@ -1,5 +1,5 @@
-// What the engine knows of a neuron model, whatever its equations: names, sizes, lowering, compiled
-// steps. The models themselves are the headers in src/core/neurons/, listed in src/core/models.hpp.
+// A neuron model as the engine sees it: names, sizes, lowering, compiled steps. The equations are
+// in the headers of src/core/neurons/, which src/core/models.hpp lists.
 #pragma once
 
 #include <array>
@@ -15,9 +15,9 @@ namespace spikelet {
 inline constexpr int max_states = 6;
 inline constexpr int max_coefficients = 24;
 
-// Where events go. Those that move a current or a conductance are added to that state itself, at
-// the end of the step, after its decay: no buffer is read and cleared. Those that move V_m (delta
-// synapses) are summed in a buffer before.
+// Where events go. Events that change a current or a conductance are added to that state itself at
+// the end of the step, after its decay, which saves a buffer. Events that change V_m (delta
+// synapses) are first summed in a buffer.
 enum Channel : int { excitatory_channel, inhibitory_channel, early_channel };
 inline constexpr int max_channels = 3;
 
@@ -31,8 +31,8 @@ inline constexpr int p_first = 6;
 inline constexpr std::array<std::string_view, p_first> common_parameters{
     "E_L", "V_th", "V_reset", "t_ref", "theta_plus", "tau_theta"};
 
-// An independent Poisson train of events onto each element, all with one rate: drawn and added
-// within the step, block by block, while the states are at hand.
+// An independent Poisson train of events for each element, all at one rate: drawn and added within
+// the step, block by block, while the states are in cache.
 template <class R>
 struct PoissonDrive {
   const PoissonTable* table;
@@ -53,11 +53,12 @@ struct StepArgs {
   const R* external = nullptr;         // current added to I_e, or none
   R* theta = nullptr;                  // adaptive part of the threshold, or none
   std::int32_t* held_until = nullptr;  // V_m is held while now < held_until
-  // The low byte of held_until, or of now + 64 if that is less: what each step reads. Steps whose
-  // `now` is a multiple of 64 refresh it, so the first one after a change must be such a step.
+  // What each step reads: the low byte of held_until, or of now + 64 if that is earlier. Steps
+  // whose `now` is a multiple of 64 refresh it, so the first step after a change must be one of
+  // them.
   std::int8_t* hold = nullptr;
   std::int32_t now = 0;
-  Step step = 0;                            // the same, not relative to a run
+  Step step = 0;                            // the same, counted from time 0
   std::span<const PoissonDrive<R>> drives;  // added at the end of the step, or before it to `early`
   const std::int32_t* t_ref = nullptr;      // in steps
   std::size_t t_ref_mask = 0;
@@ -66,8 +67,8 @@ struct StepArgs {
   Gid first_gid = 0;
 };
 
-// Integrates elements [begin, end), both multiples of block_size; appends the gids that spiked;
-// returns the end.
+// Integrates elements [begin, end), both multiples of block_size, and writes the gids that spiked
+// to `out`; returns the end of that list.
 template <class R>
 using StepFunction = Gid* (*)(const StepArgs<R>&, std::size_t begin, std::size_t end, Gid* out);
 
@@ -83,7 +84,7 @@ struct ModelInfo {
   std::span<const std::string_view> states;      // state 0 is V_m
   int coefficients;                              // with the common ones
   std::span<const int>
-      input_states;  // states that excitatory and inhibitory events add to; none: the early channel
+      input_states;  // excitatory and inhibitory events add to these; empty: the early channel
   bool conductance;  // events count by their magnitude, also inhibitory ones
   // One element's coefficients after the common ones, from its parameters (common ones first).
   void (*lower)(double dt, const double* parameters, double* coefficients);
@@ -94,7 +95,7 @@ struct ModelInfo {
 // All models, in the order of the kernel table.
 std::span<const ModelInfo> models();
 
-// Index of the model of that name; throws std::invalid_argument that lists the names.
+// Index of the model of that name; throws std::invalid_argument with the known names.
 std::size_t find_model(std::string_view name);
 
 }  // namespace spikelet

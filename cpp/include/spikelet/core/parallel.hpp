@@ -1,5 +1,5 @@
-// The only place where threads appear: a team for one parallel region, and how its members wait for
-// each other. OpenMP where it was found, std::thread otherwise; never a global setting.
+// All threading is here: a team for one parallel region, and how its members wait for each other.
+// Uses OpenMP if it was found, else std::thread, and changes no global setting.
 #pragma once
 
 #include <algorithm>
@@ -17,8 +17,8 @@
 
 namespace spikelet {
 
-// Waits until ready() is true. Spins briefly, then yields: with more threads than cores the others
-// must get to run.
+// Waits until ready() is true. Spins briefly, then yields, so that others can run where there are
+// more threads than cores.
 template <class Ready>
 void wait_until(Ready&& ready) {
   for (int spin = 0; !ready(); ++spin) {
@@ -32,8 +32,8 @@ void wait_until(Ready&& ready) {
   }
 }
 
-// Calls body(member, members) on each member; member 0 is the caller. The system may give fewer
-// members than asked for. A body must not throw while others wait for it.
+// Calls body(member, members) on each member; member 0 is the caller. The system may provide
+// fewer members than requested. A body must not throw while others wait for it.
 template <class Body>
 void run_team(int threads, Body&& body) {
   if (threads <= 1) {
@@ -55,8 +55,7 @@ void run_team(int threads, Body&& body) {
 #endif
 }
 
-// Calls body(i) for each i < n, spread over the team; the first exception is thrown again at the
-// end.
+// Calls body(i) for each i < n, spread over the team; rethrows the first exception at the end.
 template <class Body>
 void parallel_for(int threads, std::size_t n, Body&& body) {
   std::atomic<std::size_t> next{0};

@@ -1,6 +1,5 @@
-// What the engine knows of a plasticity rule, whatever its formulas: names, time constants, bounds,
-// compiled loops. The rules themselves are the headers in src/core/plasticity/, listed in
-// plasticity_rules.hpp there.
+// A plasticity rule as the engine sees it: names, time constants, bounds, compiled loops. The rules
+// themselves are the headers in src/core/plasticity/, listed in plasticity_rules.hpp there.
 //
 // A rule sees traces of the source's and the target's spikes and changes one weight at a time. At a
 // spike of the target the weight goes up by the source's trace times post_factor(), at a spike of
@@ -25,7 +24,7 @@ enum class Pairing : int {
   nearest_restricted
 };
 
-// The traces that a rule may use; a time constant of 0 says that it does not use that one.
+// The traces a rule may use; a time constant of 0 means that it does not use that trace.
 enum Trace : int { trace_pre, trace_post, trace_pre_2, trace_post_2 };
 inline constexpr int trace_count = 4;
 

@@ -13,7 +13,7 @@ namespace spikelet {
 struct PoissonTable {
   alignas(64) std::array<std::uint16_t, 32> high{};   // integer part of threshold * 2048
   alignas(64) std::array<std::uint16_t, 32> other{};  // the count taken at and above the threshold
-  // The same in bytes, for levels that look up bytes: low and high half of `high`, and `other`.
+  // The same as bytes, for levels that look up bytes: low and high half of `high`, and `other`.
   alignas(32) std::array<std::array<std::uint8_t, 32>, 3> bytes{};
   std::array<std::uint32_t, 32> low{};  // fraction of threshold * 2048, in units of 2^-32
   int repeats = 0;                      // the mean is split into this many equal draws; 0: mean 0
@@ -25,8 +25,8 @@ struct PoissonTable {
   static constexpr double max_mean = 8.0;
 };
 
-// An exact Poisson count by inversion in double precision, for a mean of each element; set up once,
-// without libm later.
+// An exact Poisson count by inversion in double precision, where each element has its own mean.
+// Only the constructor calls libm.
 class PoissonCount {
  public:
   explicit PoissonCount(double mean = 0);  // events a draw, >= 0
@@ -35,7 +35,7 @@ class PoissonCount {
 
  private:
   double mean_,
-      p_zero_;  // p_zero_: of what is left of the mean after parts of PoissonTable::max_mean
+      p_zero_;  // of what is left of the mean after parts of PoissonTable::max_mean
 };
 
 // A probability as the pair (high 16 bits, next 32 bits) that KernelTable::below takes; p = 1 is

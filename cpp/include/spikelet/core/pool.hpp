@@ -1,5 +1,5 @@
-// Memory for large results that come and go with every step of a training: what was given back is
-// handed out again, so that its pages need not be asked of the system each time.
+// Recycles the memory of large results that are made anew in every training step, so that the
+// system need not map their pages each time.
 #pragma once
 
 #include <cstddef>
@@ -15,11 +15,11 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  // At least so many bytes, on a boundary of 64; throws std::bad_alloc.
+  // At least this many bytes, 64-byte aligned; throws std::bad_alloc.
   void* take(std::size_t bytes);
   void give(void* p, std::size_t bytes) noexcept;
 
-  // What may lie idle [bytes]; what is above it is returned to the system, the oldest first.
+  // The most memory that may lie idle [bytes]; the rest is returned to the system, oldest first.
   void set_limit(std::size_t bytes);
   std::size_t limit() const;
   std::size_t idle() const;

@@ -1,6 +1,6 @@
 // Counter-based randomness: Philox4x32-10 (Salmon et al., SC 2011). A draw is a pure function of
-// (seed, stream, three counter words), so it depends on no thread, partition, SIMD width or cut of
-// a run.
+// (seed, stream, three counter words), independent of threads, partitions, SIMD width and
+// how a run is divided.
 #pragma once
 
 #include <array>
@@ -25,16 +25,16 @@ inline Words philox(Words c, std::uint32_t k0, std::uint32_t k1) {
   return c;
 }
 
-// What a stream is for; the kind and the number of the object make the stream's counter word.
+// What a stream is for. Purpose and object number form the stream's counter word.
 enum class Purpose : std::uint32_t {
   source = 1,        // spike sources of the network
-  source_count = 2,  // how many, given that there was one
+  source_count = 2,  // how many, given that there was at least one
   source_tie = 3,    // second word of a draw that fell on its 16-bit threshold
   injector = 4,
   injector_tie = 5,
   connect = 6,       // a synapse: its other end, weight and delay
   values = 7,        // weights and delays of explicit lists
-  connect_more = 8,  // further draws of a synapse, where the first was refused
+  connect_more = 8,  // further draws of a synapse whose first was rejected
   encode = 9,
   encode_tie = 10,
 };

@@ -33,8 +33,8 @@ struct ConvRule {
   float a_plus, a_minus;  // >= 0
   bool multiplicative;    // up and down by w (1 - w); else up by 1 - w and down by w
   std::size_t winners;    // an image, at most
-  std::size_t radius;     // of a winner's inhibition of the other maps, in positions
-  float theta_plus;       // homeostasis: what a win adds to the threshold; the mean stays as it is
+  std::size_t radius;     // of a winner's inhibition of other maps, in positions
+  float theta_plus;       // homeostasis: a win raises the threshold by this; the mean is kept
   float theta_min;        // > 0
 };
 
@@ -53,7 +53,7 @@ class ConvStdp {
   ConvStdp(ConvShape shape, std::size_t bins, std::span<const float> weights,
            std::span<const float> thresholds);
 
-  // Shows waves [n][height][width][channels] one after the other; returns each map's wins.
+  // Learns from waves [n][height][width][channels], one after the other; returns each map's wins.
   std::vector<std::uint32_t> learn(std::span<const Bin> waves, const ConvRule& rule);
 
   // The earliest spike in each window, the wave that a next layer sees: [n][rows][columns][maps].

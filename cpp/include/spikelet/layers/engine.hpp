@@ -1,7 +1,7 @@
-// Runs a layered network for T steps over a batch. All nodes are evaluated at each step, in order;
-// as nothing flows back, the engine goes layer by layer over all steps instead, which is the same
-// and keeps the weights of one layer in the cache. A sample belongs to one thread, so that no
-// result depends on their number.
+// Runs a layered network for T steps over a batch. As nothing flows back, it runs each layer over
+// all steps before the next one, which gives the same results as step by step and keeps the weights
+// of one layer in the cache. A sample belongs to one thread, so that no result depends on their
+// number.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +31,7 @@ struct Batch {
 // What is recorded of a node, for each sample.
 //   spikes     [steps][count][c][y][x], in amplitudes
 //   potential  the same, after reset
-//   value      the same: what the node gives at each step
+//   value      the same: the node's output at each step
 //   mean       [count][c][y][x]
 template <class R>
 struct Record {
@@ -50,15 +50,15 @@ struct NodeCounts {
 template <class R>
 class Engine {
  public:
-  // Records are named here, so that no more is kept than asked for; the output's mean always is.
+  // Records are named here, so that nothing else is kept except the output's mean.
   // `signed_input`: spikes of the input may be -1. `whole`: weights are rounded to 16 bits where a
-  // neuron's input is of spikes alone; sums are then exact.
+  // neuron's input consists of spikes alone; sums are then exact.
   Engine(const Graph& graph, InputForm form, bool signed_input, bool whole,
          std::span<const std::pair<std::size_t, What>> records);
   ~Engine();
   Engine(Engine&&) noexcept;
 
-  // Counts are summed over the batch. `keep_going(done)` is asked now and then, by one thread;
+  // Counts are summed over the batch. `keep_going(done)` is called now and then by one thread;
   // returns how many samples were run.
   std::size_t run(const Batch<R>& batch, std::span<const Record<R>> records, int threads,
                   std::span<NodeCounts> counts,
@@ -70,7 +70,7 @@ class Engine {
   std::unique_ptr<const Plan> plan_;
 };
 
-// Multiplications that the convolution at `node` does if no input is 0, at one step; 0 for others.
+// Multiplications of the convolution at `node` in one step if no input is 0; 0 for other nodes.
 std::uint64_t dense_operations(const Graph& graph, std::size_t node);
 
 }  // namespace spikelet::layers

@@ -1,5 +1,4 @@
-// What a layered network is: nodes in an order in which data can flow. Plain descriptions, as users
-// give them; Engine makes something of them that runs.
+// A layered network as plain data: nodes, each after its inputs. Engine compiles and runs it.
 #pragma once
 
 #include <cstddef>
@@ -39,7 +38,7 @@ struct AveragePool {
 };
 struct MaxPool {
   Windows rows, columns;
-  bool of_counts;  // the greatest of what came so far, not of the step
+  bool of_counts;  // the maximum of the counts so far, not of the step
 };
 
 struct Add {};
@@ -51,8 +50,8 @@ struct Affine {
   std::vector<double> scale, shift;  // one a channel
 };
 struct Flatten {};  // [c][y][x] as channels
-// min(x, upper) if given, one or one a channel; rounded to one of `levels` steps if these are not
-// 0.
+// max(x, 0), clipped to `upper` (empty, one value, or one a channel) and, unless `levels` is 0,
+// rounded to that many steps.
 struct Relu {
   std::vector<double> upper;
   int levels = 0;

@@ -1,4 +1,4 @@
-// A wave of spikes: for each cell the time bin in which it fires, its only spike.
+// A wave of spikes: each cell fires at most once, in the given time bin.
 #pragma once
 
 #include <cstdint>

@@ -20,7 +20,7 @@ namespace spikelet::train {
 struct EventLif {
   double tau_mem, tau_syn;  // > 0, equal ones allowed
   double v_threshold;       // > 0
-  double t_max;             // spikes up to here, > 0; infinity: until all is quiet
+  double t_max;             // spikes up to here, > 0; infinity: until the layer is silent
 };
 
 // A neuron that spikes more often than this in one sample is refused: its weights have exploded.
@@ -51,11 +51,11 @@ struct EventGradients {
   std::vector<double> times;    // [input spikes]; 0 for those after t_max
 };
 
-// Throws std::invalid_argument, naming the rule, if the spikes are not as EventView says or an id
-// is not in 0 .. n - 1.
+// Throws std::invalid_argument if the spikes are not as EventView requires or an id is not in
+// 0 .. n - 1.
 void check(const EventView& spikes, std::size_t n);
 
-// weights [n_out, n_in]. Both throw std::invalid_argument for what breaks a rule above.
+// weights [n_out, n_in]. Both throw std::invalid_argument if a condition above is violated.
 EventOutput event_forward(const EventLif& lif, const EventView& input,
                           std::span<const double> weights, std::size_t n_in, std::size_t n_out,
                           int threads);

@@ -1,6 +1,6 @@
-// Neurons whose steps are run forward and backward over time at once, for spike-based
-// backpropagation. Arrays are [steps][size], `size` all the neurons of all samples; Groups says
-// which of them share a parameter.
+// Forward and backward passes of neurons over all time steps in one call, for backpropagation
+// through time with surrogate gradients. Arrays are [steps][size], where `size` counts all neurons
+// of all samples; Groups says which of them share a parameter.
 #pragma once
 
 #include <cstddef>
@@ -9,18 +9,18 @@
 
 namespace spikelet::train {
 
-// How the input charges the potential v to h, with x the input, or the synaptic current.
+// How the input x (or the synaptic current) charges the potential from v to h.
 enum class Charge : std::uint8_t {
   decay,        // h = leak v + gain x
   relax_input,  // h = v + (gain x - (v - rest)) / leak
   relax,        // h = v - (v - rest) / leak + gain x
 };
 enum class Reset : std::uint8_t { subtract, value, none };
-// same: within the step of the spike. next: before the charge of the next one. both: as snnTorch
-// does without delay: what still lies above threshold is reset before the next charge, and counted
-// off the reset of that step.
+// When the reset happens. same: within the step of the spike. next: before the next charge. both:
+// as snnTorch does without delay: a potential still above threshold is reset before the next
+// charge, and that is subtracted from the reset of that step.
 enum class When : std::uint8_t { same, next, both };
-// What replaces the derivative of a spike with respect to u = h - threshold.
+// Surrogate for the derivative of a spike by u = h - threshold.
 enum class Surrogate : std::uint8_t {
   atan,
   sigmoid,
@@ -31,7 +31,7 @@ enum class Surrogate : std::uint8_t {
   table
 };
 
-// Values that neurons share: neuron m has value (m / inner) % count.
+// Values shared by neurons: neuron m has value (m / inner) % count.
 template <class R>
 struct Groups {
   const R* values = nullptr;
@@ -79,7 +79,7 @@ struct Cell {
   std::vector<R> table;        // of Surrogate::table
 };
 
-// State of all neurons: potential, synaptic current, adaptation; null where it is not wanted, or 0.
+// State of all neurons: potential, synaptic current, adaptation; null if unused, or 0.
 template <class R>
 struct State {
   R* v = nullptr;
@@ -113,7 +113,7 @@ struct ParameterGradients {
 template <class R>
 struct Backward {
   std::size_t steps = 0, size = 0;
-  // What forward took; or `charged`, what it gave, where `needs_input` is false.
+  // The input of forward, or where `needs_input` is false its output `charged`.
   const R* x = nullptr;
   const R* charged = nullptr;
   bool constant = false;  // x and by_x are [size]
@@ -122,18 +122,18 @@ struct Backward {
   const R* by_spikes = nullptr;
   const R* by_v = nullptr;
   State<const R> by_last;
-  // Gradients asked for.
+  // Gradients to compute.
   R* by_x = nullptr;
   State<R> by_first;
   ParameterGradients<R> by_parameters;
 };
 
-// Whether the backward pass needs more than the charged potential.
+// Whether the backward pass needs the input, not only the charged potential.
 template <class R>
 bool needs_input(const Cell<R>& cell, const ParameterGradients<R>& wanted);
 
-// Every result has the same bits for any number of threads: what neurons share is summed by a fixed
-// tree.
+// Results have the same bits for any number of threads: shared parameters are summed in a fixed
+// order.
 template <class R>
 void backward(const Cell<R>& cell, const Backward<R>& run, int threads);
 

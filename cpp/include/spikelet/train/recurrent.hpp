@@ -1,4 +1,4 @@
-// Neurons that hear each other's spikes of the step before: x[t] + W spikes[t - 1].
+// Recurrently connected neurons, whose input is x[t] + W spikes[t - 1].
 #pragma once
 
 #include <cstddef>
@@ -20,13 +20,13 @@ template <class R>
 void forward(const Cell<R>& cell, const RecurrentForward<R>& recurrent, const Forward<R>& run,
              int threads);
 
-// run.x is the `input` that forward gave.
+// run.x is the `input` that forward returned.
 template <class R>
 struct RecurrentBackward {
   std::size_t samples = 0, neurons = 0;
   const R* weights = nullptr;
   const R* first_spikes = nullptr;
-  const R* spikes = nullptr;     // what forward gave
+  const R* spikes = nullptr;     // as returned by forward
   R* by_weights = nullptr;       // may be null
   R* by_first_spikes = nullptr;  // may be null
 };

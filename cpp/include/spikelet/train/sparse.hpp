@@ -1,6 +1,6 @@
-// Linear and convolutional layers over inputs of which few are not 0: their cost is that of the
-// active inputs. Results have the same bits for any number of threads and any SIMD level. Inputs
-// should be finite: what is skipped is taken for 0 even where it would meet an infinite factor.
+// Linear and convolutional layers over sparse inputs: their cost grows with the active inputs.
+// Results have the same bits for any number of threads and any SIMD level. Inputs should be finite:
+// what is skipped is taken for 0 even where it would meet an infinite factor.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 namespace spikelet::train {
 
 struct Activity {
-  std::size_t active;  // inputs that are not 0
+  std::size_t active;  // nonzero inputs
   bool finite;         // all of them
 };
 template <class R>

@@ -1,10 +1,10 @@
-// What a model's step body sees: the vectors of one lane group of neurons. See
+// The loop over neurons, and Lane, one vector of them as a model's step() sees it. See
 // docs/adding_a_model.md.
 
 namespace spikelet::SPIKELET_LEVEL {
 
-// General = false: each coefficient is one value kept in a register, and there is no external
-// current.
+// General = false: all neurons share each coefficient, which stays in a register, and there is no
+// external current.
 template <class R, int Coefficients, int States, bool General>
 class Lane {
  public:
@@ -55,8 +55,8 @@ class Lane {
     return SPIKELET_LEVEL::exp_neg<R>(x);
   }  // exp(-x), x >= 0
 
-  // Writes the membrane potential, which refractory neurons keep; bit of each lane that reached its
-  // threshold.
+  // Writes the membrane potential, which refractory neurons keep. Returns one bit a lane: whether
+  // it reached the threshold.
   SPIKELET_INLINE std::uint64_t set_membrane(V before, V after) const {
     const V v = select(held_, before, after);
     store(state_[0] + i_, v);
@@ -83,14 +83,14 @@ class Lane {
   Which<R> held_;
 };
 
-// Of a time to come, the byte that tells for hold_steps whether it has passed.
+// A time as one byte, enough to decide for hold_steps steps whether it has passed.
 inline constexpr std::int32_t hold_steps = 64;
 inline std::int8_t low_byte(std::int32_t until, std::int32_t now) {
   const std::int32_t left = until - now;
   return static_cast<std::int8_t>(now + (left < 0 ? 0 : left > hold_steps ? hold_steps : left));
 }
 
-// The rare part: resets the neurons whose bit is set and lists them.
+// Resets the neurons whose bit is set and appends their gids. Spikes are rare, so this is scalar.
 template <class R>
 Gid* fire(const StepArgs<R>& args, std::size_t block, std::uint64_t spiked, Gid* out) {
   if (args.n - block < block_size) {
@@ -158,7 +158,7 @@ Gid* step_model(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid
       out = fire(args, block, spiked, out);
     }
   };
-  // Drawing is arithmetic, integrating waits for memory: side by side each hides the other.
+  // Drawing is arithmetic and integrating waits for memory: interleaved, each hides the other.
   constexpr bool early = Model::input_states.size() == 0;
   const std::size_t together = args.drives.empty() ? end - begin : blocks_together * block_size;
   for (std::size_t first = begin; first < end;) {

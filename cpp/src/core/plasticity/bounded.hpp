@@ -1,4 +1,4 @@
-// What most rules share: weights move by as much as the traces say, and are limited to bounds.
+// What most rules share: weights change by the trace times a factor, and are clipped to bounds.
 
 namespace spikelet::SPIKELET_LEVEL {
 

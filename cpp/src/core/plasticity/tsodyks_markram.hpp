@@ -1,6 +1,6 @@
 // Short-term depression and facilitation (Tsodyks, Uziel & Markram 2000; NEST tsodyks_synapse, and
-// without tau_psc tsodyks2_synapse). Of the resources x are recovered, y active, the rest inactive;
-// u is the share that a spike releases.
+// without tau_psc tsodyks2_synapse). A share x of the resources is recovered, y active, the rest
+// inactive; a spike releases the share u of x.
 #pragma once
 
 #include <array>
@@ -33,15 +33,15 @@ struct TsodyksMarkram {
             }};
   }
 
-  // tau_fac = 0: no facilitation; tau_psc = 0: what is released is inactive at once.
+  // tau_fac = 0: no facilitation; tau_psc = 0: released resources are inactive at once.
   explicit TsodyksMarkram(const double* p) : U(p[0]), tau_rec(p[1]), tau_fac(p[2]), tau_psc(p[3]) {}
 
-  // Lets `h` ms pass.
+  // Advances by `h` ms without a spike.
   void pass(State& s, double h) const {
     const double recovered = -std::expm1(-h / tau_rec);
     if (tau_psc > 0) {
       const double active = std::exp(-h / tau_psc), inactive = 1 - s.x - s.y;
-      // What becomes inactive meanwhile and recovers in turn; the limit where the two are equal.
+      // What turns inactive and recovers within h; the limit where the time constants are equal.
       const double both =
           std::abs(tau_psc - tau_rec) < 1e-9 * tau_rec
               ? recovered - (1 - recovered) * h / tau_rec
@@ -53,7 +53,7 @@ struct TsodyksMarkram {
     }
     s.u *= tau_fac > 0 ? std::exp(-h / tau_fac) : 0;
   }
-  // A spike: the share of the weight that it sends.
+  // A spike; returns the factor of its weight.
   double release(State& s) const {
     s.u += U * (1 - s.u);
     const double released = s.u * s.x;

@@ -10,52 +10,17 @@
 
 #include "layers/kernels.hpp"
 #include "layers/plan.hpp"
-#include "spikelet/core/random.hpp"
+#include "spikelet/core/cpu.hpp"
+#include "support/convolutions.hpp"
 
 using namespace spikelet;
 using namespace spikelet::layers;
+using test::Case;
+using test::cases;
+using test::draw;
+using test::kernel_of;
 
 namespace {
-
-double draw(std::size_t i, std::uint32_t object) {
-  return uniform(Stream(1, Purpose::values, object).words(i, 0)[0]);
-}
-
-struct Case {
-  std::size_t in, out, height, width, kernel_height, kernel_width, stride_y, stride_x, dilation;
-  std::size_t top, left, groups, steps;
-};
-
-constexpr Case cases[]{
-    {16, 16, 5, 7, 3, 3, 1, 1, 1, 1, 1, 1, 5},   {20, 32, 6, 9, 3, 3, 2, 2, 1, 1, 1, 1, 7},
-    {64, 64, 4, 5, 3, 3, 1, 1, 1, 1, 1, 1, 4},   {5, 48, 6, 6, 5, 5, 1, 1, 1, 2, 2, 1, 6},
-    {100, 10, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 9},  {3, 64, 7, 8, 3, 2, 1, 1, 2, 2, 1, 1, 3},
-    {12, 16, 6, 5, 1, 1, 2, 3, 1, 0, 0, 1, 8},   {12, 24, 6, 7, 3, 3, 1, 2, 1, 1, 1, 4, 5},
-    {16, 16, 7, 20, 3, 7, 1, 1, 1, 1, 3, 1, 4},  {130, 32, 3, 4, 3, 4, 3, 4, 1, 0, 0, 1, 11},
-    {16, 16, 5, 40, 4, 3, 1, 1, 1, 1, 1, 1, 10},
-};
-
-Kernel kernel_of(const Case& c) {
-  Conv conv;
-  conv.kernel_height = c.kernel_height;
-  conv.kernel_width = c.kernel_width;
-  conv.stride_y = c.stride_y;
-  conv.stride_x = c.stride_x;
-  conv.dilation_y = conv.dilation_x = c.dilation;
-  conv.top = c.top;
-  conv.left = c.left;
-  conv.groups = c.groups;
-  for (std::size_t i = 0; i < c.out * c.in / c.groups * c.kernel_height * c.kernel_width; ++i) {
-    conv.weights.push_back(draw(i, 1) - 0.5);
-  }
-  const auto places = [&](std::size_t n, std::size_t kernel, std::size_t stride, std::size_t pad) {
-    return (n + 2 * pad - c.dilation * (kernel - 1) - 1) / stride + 1;
-  };
-  return {conv,
-          {c.in, c.height, c.width},
-          {c.out, places(c.height, c.kernel_height, c.stride_y, c.top),
-           places(c.width, c.kernel_width, c.stride_x, c.left)}};
-}
 
 std::vector<std::uint8_t> spikes_of(const Layout& l, std::size_t steps) {
   std::vector<std::uint8_t> bits(l.height * steps * l.row_bytes() + 8);
@@ -214,33 +179,6 @@ TEST_CASE("convolutions of spikes are sums in the order promised, at every level
     check_events<float, float>(given);
     check_events<double, double>(given);
     check_events<Short, float>(given);
-  }
-}
-
-TEST_CASE("two output rows at once are the two rows") {
-  for (const Case& given : {cases[0], cases[6], cases[10]}) {
-    const Kernel one = kernel_of(given), two = paired(one);
-    CHECK(two.out.height == (one.out.height + 1) / 2);
-    for (std::size_t o = 0; o < one.out.channels; ++o) {
-      for (std::size_t y = 0; y < one.out.height; ++y) {
-        // Each weight is met at the same input row.
-        for (std::size_t ky = 0; ky < one.conv.kernel_height; ++ky) {
-          const std::size_t row = y * one.conv.stride_y + ky * one.conv.dilation_y;
-          const std::size_t at = row - y / 2 * two.conv.stride_y;
-          for (std::size_t i = 0; i < one.in.channels; ++i) {
-            for (std::size_t kx = 0; kx < one.conv.kernel_width; ++kx) {
-              const std::size_t out = y % 2 * channel_unit + o;
-              CHECK(two.conv.weights[((out * one.in.channels + i) * two.conv.kernel_height + at) *
-                                         one.conv.kernel_width +
-                                     kx] ==
-                    one.conv.weights[((o * one.in.channels + i) * one.conv.kernel_height + ky) *
-                                         one.conv.kernel_width +
-                                     kx]);
-            }
-          }
-        }
-      }
-    }
   }
 }
 

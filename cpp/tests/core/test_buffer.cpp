@@ -36,10 +36,3 @@ TEST_CASE("buffers grow, copy and start at zero as vectors do") {
   CHECK(copy[10004] == 9999);
   CHECK(Buffer<int>{}.empty());
 }
-
-TEST_CASE("round_up") {
-  CHECK(round_up(0, 64) == 0);
-  CHECK(round_up(1, 64) == 64);
-  CHECK(round_up(64, 64) == 64);
-  CHECK(round_up(65, 64) == 128);
-}

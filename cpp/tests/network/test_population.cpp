@@ -100,8 +100,3 @@ TEST_CASE("no neurons") {
   each[p_V_th] = {};
   CHECK(population(0, each).size() == 0);
 }
-
-TEST_CASE("a model is found by its name, or the names are listed") {
-  CHECK(models()[find_model("LIFCond")].name == "LIFCond");
-  CHECK_THROWS_WITH_AS(find_model("lif"), doctest::Contains("LIFDelta"), std::invalid_argument);
-}

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -170,4 +171,9 @@ TEST_CASE("a step of some blocks leaves the others alone") {
   CHECK(v[64] != -60.0f);
   CHECK(v[191] != -60.0f);
   CHECK(v[192] == -60.0f);
+}
+
+TEST_CASE("a model is found by its name, or the names are listed") {
+  CHECK(models()[find_model("LIFCond")].name == "LIFCond");
+  CHECK_THROWS_WITH_AS(find_model("lif"), doctest::Contains("LIFDelta"), std::invalid_argument);
 }

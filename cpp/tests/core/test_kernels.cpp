@@ -3,12 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 #include <vector>
 
 #include "spikelet/core/cpu.hpp"
 #include "spikelet/core/kernels.hpp"
+#include "support/values.hpp"
 
 namespace {
 
@@ -22,21 +22,6 @@ std::uint16_t draw(const Stream& stream, std::uint32_t block, Step step, std::ui
   const std::size_t pair = n / 32;
   const std::uint64_t bits = words[2 * pair] | (std::uint64_t{words[2 * pair + 1]} << 32);
   return static_cast<std::uint16_t>(bits >> (16 * (n % 4)));
-}
-
-template <class T>
-bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
-}
-
-template <class R>
-std::vector<R> random_values(std::size_t n, double low, double high, std::uint32_t object) {
-  const Stream stream(99, Purpose::values, object);
-  std::vector<R> values(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    values[i] = static_cast<R>(low + (high - low) * uniform(stream.words(i, 0)[0]));
-  }
-  return values;
 }
 
 template <class F>
@@ -76,8 +61,8 @@ TEST_CASE_TEMPLATE("poisson adds the same bits at all levels", R, float, double)
     const PoissonTable table(mean);
     for (const std::size_t n : {64u, 128u, 640u}) {
       for (const bool each : {false, true}) {
-        const auto weight = random_values<R>(n, -2, 3, 1);
-        const auto start = random_values<R>(n, -1, 1, 2);
+        const auto weight = test::values<R>(n, -2, 3, 1);
+        const auto start = test::values<R>(n, -1, 1, 2);
         const auto add = [&](const KernelTable& kernel) {
           auto input = start;
           for (const Step step : {Step{0}, Step{1}, Step{2}, late}) {
@@ -88,7 +73,7 @@ TEST_CASE_TEMPLATE("poisson adds the same bits at all levels", R, float, double)
         };
         const auto expected = add(kernels(SimdLevel::baseline));
         for_other_levels(
-            [&](const KernelTable& kernel) { CHECK(same_bits(add(kernel), expected)); });
+            [&](const KernelTable& kernel) { CHECK(test::same_bits(add(kernel), expected)); });
       }
     }
   }

@@ -3,57 +3,45 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstring>
+#include <array>
 #include <limits>
+#include <map>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "spikelet/core/cpu.hpp"
 #include "spikelet/core/kernels.hpp"
+#include "support/values.hpp"
 
 namespace {
 
 using namespace spikelet;
+using test::same_bits;
+using test::values;
 
-// By rule, in the order of its parameters.
-std::vector<double> parameters_of(std::string_view rule) {
-  const double infinity = std::numeric_limits<double>::infinity();
-  if (rule == "STDP.power") {
-    return {20, 30, 0.1, 0.12, 0, 1, 0.4, 0.7};
+// A value for each parameter, by its name, so that a new rule needs no entry here.
+std::vector<double> parameters_of(const PlasticityInfo& rule) {
+  static const std::map<std::string_view, double> known{
+      {"w_min", 0},   {"w_max", 1},    {"b", 0},         {"alpha", 0.6},
+      {"tau_n", 200}, {"tau_c", 1000}, {"mu_plus", 0.4}, {"mu_minus", 0.7}};
+  constexpr std::array taus{20.0, 30.0, 100.0, 120.0}, amplitudes{0.1, 0.12, 0.3, 0.2};
+  std::size_t tau = 0, amplitude = 0;
+  std::vector<double> values;
+  for (const std::string_view name : rule.parameters) {
+    const auto found = known.find(name);
+    if (name == "w_max" && rule.name == "STDP.power_law") {
+      values.push_back(std::numeric_limits<double>::infinity());
+    } else if (found != known.end()) {
+      values.push_back(found->second);
+    } else if (name.starts_with("tau")) {
+      values.push_back(taus[tau++ % taus.size()]);
+    } else {
+      values.push_back(amplitudes[amplitude++ % amplitudes.size()]);
+    }
   }
-  if (rule == "STDP.power_law") {
-    return {20, 30, 0.1, 0.12, 0, infinity, 0.4};
-  }
-  if (rule == "TripletSTDP") {
-    return {20, 30, 100, 120, 0.1, 0.12, 0.3, 0.2, 0, 1};
-  }
-  if (rule == "InhibitorySTDP") {
-    return {20, 0.1, 0.6, 1};
-  }
-  if (rule == "DiehlCookSTDP") {
-    return {20, 20, 40, 0.1, 0.2, 0, 1};
-  }
-  if (rule == "RewardSTDP") {
-    return {20, 30, 0.1, 0.12, 0, 1, 200, 1000, 0};
-  }
-  return {20, 30, 0.1, 0.12, 0, 1};
-}
-
-template <class R>
-std::vector<R> values(std::size_t n, double low, double high, std::uint32_t object) {
-  const Stream stream(98, Purpose::values, object);
-  std::vector<R> all(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    all[i] = static_cast<R>(low + (high - low) * uniform(stream.words(i, 0)[0]));
-  }
-  return all;
-}
-
-template <class T>
-bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() &&
-         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
+  return values;
 }
 
 template <class T>
@@ -83,8 +71,7 @@ void for_rules(F&& f) {
     if (!info.short_term) {
       const std::string name(info.name);
       CAPTURE(name);
-      const auto parameters = parameters_of(info.name);
-      REQUIRE(parameters.size() == info.parameters.size());
+      const auto parameters = parameters_of(info);
       f(rule, parameters.data(), info.keeps_sign ? -1.0 : 0.0);
     }
   }

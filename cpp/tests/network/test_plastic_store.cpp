@@ -1,14 +1,17 @@
-// Reading, copying, scaling and clearing plastic stores: no bit of what follows may change.
+// What all plastic stores promise: the layout they are chosen for; reading and copying change no
+// bit of what follows.
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstring>
 
-#include "plastic_driver.hpp"
+#include "spikelet/network/plastic_store.hpp"
+#include "support/plastic_cases.hpp"
+#include "support/values.hpp"
 
 namespace {
 
 using namespace plastic_test;
+using test::same_bits;
 
 std::vector<Case> cases() {
   std::vector<Case> all;
@@ -53,11 +56,6 @@ RewardSignal make_reward() {
     reward.set(step, 0.1 * static_cast<double>(step % 7));
   }
   return reward;
-}
-
-template <class T>
-bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
 }
 
 #define SPIKELET_SHOW(what)                              \
@@ -234,5 +232,112 @@ TEST_CASE("sums, scaling within the bounds, and counts of spikes, by target") {
     }
     CHECK(driver.store->take_counts() == counts);
     CHECK(driver.store->take_counts() == std::vector<std::uint32_t>(n));
+  }
+}
+
+TEST_CASE("weights that are brought up to date while spikes are on their way") {
+  const Trains trains = random_trains(0.03, 0.03);
+  for (const PlasticLayout layout :
+       {PlasticLayout::history, PlasticLayout::closed_rows, PlasticLayout::dense_block}) {
+    for (const bool tie : {true, false}) {
+      for (const double axonal : {0.0, 0.4}) {
+        const std::string name(layout_name(layout));
+        CAPTURE(name);
+        CAPTURE(tie);
+        CAPTURE(axonal);
+        Case what{layout};
+        what.tie = tie;
+        what.axonal = axonal;
+        Driver<double> driver(what, trains);
+        for (Step now = 3; now < 1400; now += now % 2 == 0 ? 1 : 36) {
+          driver.run(now);
+          driver.store->finish(now);
+        }
+        driver.run(1400);
+        const auto [of_weights, of_input] = errors(driver);
+        CHECK(of_weights < 1e-11);
+        CHECK(of_input < 1e-11);
+      }
+    }
+  }
+}
+
+TEST_CASE("several spikes of a source at one stamp") {
+  Trains trains;
+  for (std::uint32_t i = 0; i < n_pre; ++i) {
+    trains.pre[i] = {10, 10, 10, 60, 60, 200, 200, 200, 200, 1000, 1000};
+  }
+  for (std::uint32_t j = 0; j < n_post; ++j) {
+    trains.post[j] = {5, 10, 10 + j % 9, 55, 193, 207, 990};
+    std::sort(trains.post[j].begin(), trains.post[j].end());
+    trains.post[j].erase(std::unique(trains.post[j].begin(), trains.post[j].end()),
+                         trains.post[j].end());
+  }
+  for (const PlasticLayout layout :
+       {PlasticLayout::history, PlasticLayout::closed_rows, PlasticLayout::dense_block}) {
+    for (Case what : cases_of(layout)) {
+      for (const bool tie : {true, false}) {
+        what.tie = tie;
+        CAPTURE(what.rule);
+        const int pairing = static_cast<int>(what.pairing);
+        CAPTURE(pairing);
+        CAPTURE(tie);
+        const std::string name(layout_name(layout));
+        CAPTURE(name);
+        Driver<double> driver(what, trains);
+        for (const Step now : {17, 67, 1100}) {
+          driver.run(now);
+          const auto [of_weights, of_input] = errors(driver);
+          CHECK(of_weights < 1e-11);
+          CHECK(of_input < 1e-11);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("the layout follows from delays, rows, pairing and rule") {
+  const auto choose = [](const char* rule, Pairing pairing, bool one_delay, bool full,
+                         bool one_channel) {
+    return choose_layout({find_plasticity(rule), {}, pairing, true, 0}, one_delay, full,
+                         one_channel);
+  };
+  using enum PlasticLayout;
+  const auto all = Pairing::all_to_all;
+  CHECK(choose("STDP.additive", all, true, true, true) == dense_block);
+  CHECK(choose("STDP.additive", all, true, false, true) == closed_rows);
+  CHECK(choose("STDP.additive", Pairing::nearest_symmetric, true, false, true) == closed_rows);
+  CHECK(choose("STDP.additive", Pairing::nearest_pre_centered, true, true, true) == history);
+  CHECK(choose("STDP.additive", Pairing::nearest_restricted, true, true, true) == history);
+  CHECK(choose("STDP.additive", all, false, true, true) == history);
+  CHECK(choose("STDP.additive", all, true, true, false) == history);
+  for (const char* rule : {"STDP.multiplicative", "STDP.power", "STDP.power_law"}) {
+    CHECK(choose(rule, all, true, true, true) == dense_block);
+    CHECK(choose(rule, all, true, false, true) == history);
+  }
+  for (const char* rule : {"TripletSTDP", "InhibitorySTDP", "DiehlCookSTDP"}) {
+    CHECK(choose(rule, all, true, true, true) == dense_block);
+    CHECK(choose(rule, all, true, false, true) == closed_rows);
+  }
+  CHECK(choose("RewardSTDP", all, true, true, true) == history);
+  for (const bool any : {false, true}) {
+    CHECK(choose("TsodyksMarkram", all, any, any, any) == scaled_rows);
+  }
+}
+
+TEST_CASE("make_plastic_store makes the layout that is asked for") {
+  const Trains trains;
+  for (const PlasticLayout layout : {PlasticLayout::history, PlasticLayout::closed_rows,
+                                     PlasticLayout::dense_block, PlasticLayout::scaled_rows}) {
+    Case what{layout};
+    if (layout == PlasticLayout::scaled_rows) {
+      what.rule = "TsodyksMarkram";
+      what.parameters = {0.5, 80, 0, 0};
+    }
+    Driver<float> driver(what, trains);
+    CHECK(driver.store->layout() == layout);
+    CHECK(driver.store->clone()->layout() == layout);
+    CHECK(driver.store->targets() == slice_end - slice_begin);
+    CHECK(driver.store->bytes() > 4 * 200);
   }
 }

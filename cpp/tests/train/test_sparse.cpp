@@ -1,47 +1,20 @@
-// Layers over sparse inputs against plain loops; every SIMD level must give the bits of the
-// baseline.
+// Layers over sparse inputs against plain loops.
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstring>
 #include <limits>
-#include <string>
 #include <vector>
 
-#include "spikelet/core/random.hpp"
 #include "spikelet/train/sparse.hpp"
-#include "train/kernels.hpp"
+#include "support/sparse_values.hpp"
+#include "support/values.hpp"
 
 namespace {
 
 using namespace spikelet;
 using namespace spikelet::train;
-
-// Values in -1 .. 1 of which a share is not 0.
-template <class R>
-std::vector<R> values(std::size_t n, double density, std::uint32_t object) {
-  const Stream stream(7, Purpose::values, object);
-  std::vector<R> v(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    const auto words = stream.words(i, 0);
-    v[i] = uniform(words[1]) < density ? static_cast<R>(2 * uniform(words[0]) - 1) : R(0);
-  }
-  return v;
-}
-
-template <class T>
-bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
-}
-
-template <class R>
-const SparseKernels<R>& kernels_at(SimdLevel level) {
-  if constexpr (sizeof(R) == 4) {
-    return level_table(level).sparse32;
-  } else {
-    return level_table(level).sparse64;
-  }
-}
+using test::same_bits;
+using test::sparse_values;
 
 template <class R>
 void check_close(const std::vector<R>& a, const std::vector<R>& b) {
@@ -53,84 +26,7 @@ void check_close(const std::vector<R>& a, const std::vector<R>& b) {
   CHECK(worst < (sizeof(R) == 4 ? 1e-4 : 1e-12));
 }
 
-// What a kernel at one level gives, for 1 to 11 lines of 64 bytes.
-template <class R>
-std::vector<R> sums_of(const SparseKernels<R>& kernels, std::size_t lines) {
-  const std::size_t width = lines * 64 / sizeof(R);
-  const std::vector<R> rows = values<R>(40 * width, 1, 1);
-  const std::vector<R> value = values<R>(25, 1, 2);
-  std::vector<std::uint32_t> at;
-  for (std::size_t e = 0; e < value.size(); ++e) {
-    at.push_back(static_cast<std::uint32_t>((e * 7 % 40) * width));
-  }
-  std::vector<std::ptrdiff_t> items;
-  for (std::size_t i = 0; i < width; i += kernels.lanes) {
-    items.push_back(static_cast<std::ptrdiff_t>(i));
-  }
-  const Events<R> events{value.size(), at.data(), value.data()};
-  std::vector<R> sums = values<R>(width, 1, 3);
-  kernels.gather(events, {items.size(), items.data(), items.data()}, rows.data(), sums.data(),
-                 sums.data());
-  std::vector<R> target = rows;
-  kernels.scatter(events, {items.size(), items.data(), items.data()}, sums.data(), target.data());
-  sums.insert(sums.end(), target.begin(), target.end());
-  std::vector<R> total(width - 1);
-  kernels.sum_rows(target.data(), 40, width, width - 1, total.data());
-  sums.insert(sums.end(), total.begin(), total.end());
-  return sums;
-}
-
-template <class R>
-std::vector<std::uint32_t> found_by(const SparseKernels<R>& kernels, const std::vector<R>& x) {
-  std::vector<std::uint32_t> index(x.size() + 64);
-  index.resize(kernels.find(x.data(), x.size(), index.data()));
-  return index;
-}
-
 }  // namespace
-
-TEST_CASE_TEMPLATE("the sparse kernels have the same bits at all levels", R, float, double) {
-  for (const SimdLevel level : available_simd_levels()) {
-    INFO("level ", std::string(to_string(level)));
-    for (std::size_t lines = 1; lines <= 11; ++lines) {
-      CHECK(same_bits(sums_of(kernels_at<R>(level), lines),
-                      sums_of(kernels_at<R>(SimdLevel::baseline), lines)));
-    }
-  }
-}
-
-TEST_CASE_TEMPLATE("active inputs are found and counted", R, float, double) {
-  for (const SimdLevel level : available_simd_levels()) {
-    const SparseKernels<R>& kernels = kernels_at<R>(level);
-    for (const std::size_t n : {0u, 1u, 63u, 64u, 65u, 1000u}) {
-      for (const double density : {0.0, 0.1, 0.6, 1.0}) {
-        std::vector<R> x = values<R>(n, density, 5);
-        if (n > 1) {
-          x[n - 2] = R(-0.0);
-          x[n - 1] = std::numeric_limits<R>::denorm_min();
-        }
-        std::vector<std::uint32_t> expected;
-        for (std::size_t i = 0; i < n; ++i) {
-          if (x[i] != 0) {
-            expected.push_back(static_cast<std::uint32_t>(i));
-          }
-        }
-        CHECK(found_by(kernels, x) == expected);
-        R finite = 0;
-        CHECK(kernels.count(x.data(), n, finite) == expected.size());
-        CHECK(finite == 0);
-      }
-    }
-    for (const std::size_t place : {std::size_t{3}, std::size_t{98}}) {
-      std::vector<R> x(99);
-      x[place] = place == 3 ? std::numeric_limits<R>::infinity() : std::nan("");
-      R finite = 0;
-      CHECK(kernels.count(x.data(), x.size(), finite) == 1);
-      CHECK(std::isnan(finite));
-      CHECK(found_by(kernels, x) == std::vector<std::uint32_t>{static_cast<std::uint32_t>(place)});
-    }
-  }
-}
 
 TEST_CASE_TEMPLATE("activity spans parts", R, float, double) {
   std::vector<R> x(200000);
@@ -147,10 +43,10 @@ TEST_CASE_TEMPLATE("activity spans parts", R, float, double) {
 TEST_CASE_TEMPLATE("the sparse linear layer is the dense one", R, float, double) {
   for (const LinearShape& shape :
        {LinearShape{1, 1, 1}, {5, 30, 20}, {40, 17, 145}, {2100, 270, 7}}) {
-    const auto x = values<R>(shape.rows * shape.inputs, 0.1, 1);
-    const auto weight = values<R>(shape.outputs * shape.inputs, 1, 2);
-    const auto bias = values<R>(shape.outputs, 1, 3);
-    const auto grad_y = values<R>(shape.rows * shape.outputs, 1, 4);
+    const auto x = sparse_values<R>(shape.rows * shape.inputs, 0.1, 1);
+    const auto weight = sparse_values<R>(shape.outputs * shape.inputs, 1, 2);
+    const auto bias = sparse_values<R>(shape.outputs, 1, 3);
+    const auto grad_y = sparse_values<R>(shape.rows * shape.outputs, 1, 4);
     std::vector<R> expected(shape.rows * shape.outputs), expected_grad(weight.size());
     std::vector<R> column(shape.outputs);
     for (std::size_t r = 0; r < shape.rows; ++r) {
@@ -194,11 +90,11 @@ TEST_CASE_TEMPLATE("the sparse convolution is the dense one", R, float, double) 
     const auto [height, width] = shape.input;
     const std::size_t pixels = height * width;
     const std::size_t row = channels * shape.kernel.height * shape.kernel.width;
-    const auto x = values<R>(shape.images * pixels * shape.channels, 0.15, 1);
-    const auto weight = values<R>(shape.outputs * row, 1, 2);
-    const auto bias = values<R>(shape.outputs, 1, 3);
-    const auto grad_y =
-        values<R>(shape.images * shape.output.height * shape.output.width * shape.outputs, 1, 4);
+    const auto x = sparse_values<R>(shape.images * pixels * shape.channels, 0.15, 1);
+    const auto weight = sparse_values<R>(shape.outputs * row, 1, 2);
+    const auto bias = sparse_values<R>(shape.outputs, 1, 3);
+    const auto grad_y = sparse_values<R>(
+        shape.images * shape.output.height * shape.output.width * shape.outputs, 1, 4);
     std::vector<R> planes(x.size()), expected(grad_y.size()), expected_grad(weight.size());
     for (std::size_t i = 0; i < x.size(); ++i) {
       const std::size_t image = i / (pixels * shape.channels);

@@ -1,81 +1,22 @@
-// Processes that share a network, simulated by threads: the same bits as one process alone.
+// Processes that share a network must give the bits of one process alone.
 #include <doctest/doctest.h>
 
-#include <barrier>
-#include <functional>
 #include <map>
 #include <memory>
-#include <thread>
+#include <optional>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "spikelet/network/simulator.hpp"
-#include "spikelet/network/spike_exchange.hpp"
-#include "spikelet/network/table_facts.hpp"
+#include "support/ranks_in_threads.hpp"
 
 namespace {
 
 using namespace spikelet;
-
-struct Room {  // where the ranks meet
-  explicit Room(int n)
-      : size(n), barrier(n), words(static_cast<std::size_t>(n)), values(words.size()) {}
-  int size;
-  std::barrier<> barrier;
-  std::vector<std::span<const std::uint32_t>> words;
-  std::vector<std::vector<std::int64_t>> values;
-};
-
-class Rank final : public Communicator {
- public:
-  Rank(Room& room, int rank) : room_(room), rank_(rank) {}
-  int rank() const override { return rank_; }
-  int size() const override { return room_.size; }
-  void gather(std::span<const std::uint32_t> own, std::span<std::uint32_t> all) override {
-    gather(own, all, {});
-  }
-  void gather(std::span<const std::uint32_t> own, std::span<std::uint32_t> all,
-              std::span<const std::size_t> counts) override {
-    room_.words[static_cast<std::size_t>(rank_)] = own;
-    room_.barrier.arrive_and_wait();
-    auto out = all.begin();
-    for (std::size_t r = 0; r < room_.words.size(); ++r) {
-      if (!counts.empty()) {
-        bad_ |= room_.words[r].size() != counts[r];
-      }
-      out = std::copy(room_.words[r].begin(), room_.words[r].end(), out);
-    }
-    bad_ |= out != all.end();
-    room_.barrier.arrive_and_wait();
-  }
-  void minimum(std::span<std::int64_t> values) override {
-    room_.values[static_cast<std::size_t>(rank_)].assign(values.begin(), values.end());
-    room_.barrier.arrive_and_wait();
-    for (const auto& other : room_.values) {
-      for (std::size_t k = 0; k < values.size(); ++k) {
-        values[k] = std::min(values[k], other[k]);
-      }
-    }
-    room_.barrier.arrive_and_wait();
-  }
-  bool bad() const { return bad_; }
-
- private:
-  Room& room_;
-  int rank_;
-  bool bad_ = false;
-};
-
-// Calls body(rank, room) for all ranks at once.
-void on_ranks(int n, const std::function<void(int, Room&)>& body) {
-  Room room(n);
-  std::vector<std::thread> threads;
-  for (int r = 0; r < n; ++r) {
-    threads.emplace_back([&, r] { body(r, room); });
-  }
-  for (std::thread& thread : threads) {
-    thread.join();
-  }
-}
+using test::on_ranks;
+using test::Rank;
+using test::Room;
 
 constexpr double dt = 0.1;
 
@@ -235,70 +176,4 @@ TEST_CASE("every element belongs to one rank, in whole blocks") {
       }
     }
   }
-}
-
-TEST_CASE("an exchange of more spikes than there was room for brings all, in order") {
-  on_ranks(3, [](int r, Room& room) {
-    Rank rank(room, r);
-    SpikeExchange exchange(rank);
-    std::uint64_t collectives = 0;
-    for (const std::size_t each : {3u, 200u, 230u, 0u, 1000u, 20u}) {
-      exchange.start();
-      std::vector<std::vector<Gid>> expected(4);
-      for (std::uint32_t step = 0; step < 4; ++step) {
-        for (std::uint32_t k = 0; k < each * 3;
-             ++k) {  // rank q has every third, and more on step 2
-          for (int q = 0; q < 3; ++q) {
-            if (static_cast<int>(k % 3) == q && (q != 1 || step == 2)) {
-              expected[step].push_back(k);
-            }
-          }
-        }
-        std::vector<Gid> own;
-        for (const Gid gid : expected[step]) {
-          if (static_cast<int>(gid % 3) == r) {
-            own.push_back(gid);
-          }
-        }
-        exchange.add(own);
-      }
-      CHECK(exchange.meet(each == 230 && r == 2) == (each == 230));
-      for (std::size_t step = 0; step < 4; ++step) {
-        const auto got = exchange.step(step);
-        CHECK(std::vector<Gid>(got.begin(), got.end()) == expected[step]);
-      }
-      collectives = exchange.statistics().collectives;
-    }
-    CHECK(exchange.statistics().exchanges == 6);
-    CHECK(collectives > 6);   // some needed a second one
-    CHECK(collectives < 12);  // but not all
-    CHECK(!rank.bad());
-  });
-}
-
-TEST_CASE("a table keeps the synapses onto what is owned, and knows whether its rows are full") {
-  const std::vector<std::uint32_t> pre{0, 0, 0, 2, 2, 2}, post{0, 64, 100, 0, 64, 100};
-  const std::vector<double> weight{1, 2, 3, 4, 5, 6};
-  const std::vector<std::uint16_t> delay{7};
-  auto table = SynapseTable<double>::from_lists(3, pre, post, weight, delay);
-  table.restrict_to({64, 128});
-  CHECK(table.row == std::vector<std::uint64_t>{0, 2, 2, 4});
-  CHECK(std::vector<std::uint32_t>(table.post.begin(), table.post.end()) ==
-        std::vector<std::uint32_t>{64, 100, 64, 100});
-  CHECK(std::vector<double>(table.weight.begin(), table.weight.end()) ==
-        std::vector<double>{2, 3, 5, 6});
-  CHECK(table.delay.size() == 1);
-
-  const auto facts = [](std::vector<std::uint32_t> from, std::vector<std::uint32_t> to, Range own,
-                        std::size_t n) {
-    const std::vector<double> one{1};
-    const std::vector<std::uint16_t> d{1};
-    return TableFacts(SynapseTable<double>::from_lists(4, from, to, one, d), own, n);
-  };
-  CHECK(facts({0, 0, 1, 1}, {0, 1, 0, 1}, {0, 64}, 2).full_rows());
-  CHECK(facts({1, 1, 2, 2}, {0, 1, 0, 1}, {0, 64}, 2).full_rows());
-  CHECK(!facts({0, 0, 2, 2}, {0, 1, 0, 1}, {0, 64}, 2).full_rows());  // a gap
-  CHECK(!facts({0, 0, 1}, {0, 1, 0}, {0, 64}, 2).full_rows());
-  CHECK(!facts({}, {}, {0, 64}, 2).full_rows());
-  CHECK(facts({0, 0}, {64, 65}, {64, 128}, 66).full_rows());
 }

@@ -1,4 +1,4 @@
-// The convolution's hot loops: every SIMD level gives the bits of the plain loops.
+// The hot loops of layers that learn from waves: every SIMD level gives the bits of plain loops.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -7,21 +7,12 @@
 
 #include "layers/kernels.hpp"
 #include "spikelet/core/cpu.hpp"
-#include "spikelet/core/random.hpp"
+#include "support/values.hpp"
 
 using namespace spikelet;
 using namespace spikelet::layers;
 
 namespace {
-
-std::vector<float> draws(std::size_t n, std::uint32_t object) {
-  const Stream stream(1, Purpose::values, object);
-  std::vector<float> out;
-  for (std::size_t i = 0; i < n; ++i) {
-    out.push_back(static_cast<float>(uniform(stream.words(i, 0)[0])));
-  }
-  return out;
-}
 
 const WaveKernels& at(SimdLevel level) { return level_table(level).waves; }
 
@@ -31,8 +22,8 @@ TEST_CASE("convolution kernels: every level gives the same bits") {
   constexpr std::uint32_t synapses = 50, spikes = 23;
   constexpr std::int32_t bins = 15;
   for (const std::size_t maps : {16u, 32u, 64u, 80u, 144u, 208u}) {
-    const auto weights = draws(synapses * maps, 1);
-    auto threshold = draws(maps, 2);
+    const auto weights = test::values<float>(synapses * maps, 0, 1, 1);
+    auto threshold = test::values<float>(maps, 0, 1, 2);
     std::ranges::for_each(threshold, [](float& x) { x *= 14.0f; });
     std::vector<std::uint32_t> rows;
     std::vector<Volley> volleys;

@@ -1,0 +1,10 @@
+#include <doctest/doctest.h>
+
+#include "spikelet/network/closed_rows.hpp"
+#include "support/plastic_cases.hpp"
+
+using namespace plastic_test;
+
+TEST_CASE_TEMPLATE("closed rows: weights and what is sent, for all rules", R, float, double) {
+  compare_all<R>(PlasticLayout::closed_rows);
+}

@@ -1,0 +1,10 @@
+#include <doctest/doctest.h>
+
+#include "spikelet/network/dense_block.hpp"
+#include "support/plastic_cases.hpp"
+
+using namespace plastic_test;
+
+TEST_CASE_TEMPLATE("dense block: weights and what is sent, for all rules", R, float, double) {
+  compare_all<R>(PlasticLayout::dense_block);
+}

@@ -1,0 +1,43 @@
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <vector>
+
+#include "spikelet/network/spikes_in_flight.hpp"
+#include "support/small_network.hpp"
+
+using namespace small_network;
+
+TEST_CASE("spikes in flight are kept by stamp until they are old") {
+  SpikesInFlight spikes;
+  const std::vector<Gid> a{4, 9}, b{1};
+  spikes.add(a, 3);
+  spikes.add({}, 4);
+  spikes.add(b, 5);
+  CHECK(spikes.stamps == std::vector<Step>{3, 3, 5});
+  CHECK(spikes.gids == std::vector<Gid>{4, 9, 1});
+  CHECK(spikes.after(2).gids == spikes.gids);
+  CHECK(spikes.after(3).gids == b);
+  CHECK(spikes.after(4).stamps == std::vector<Step>{5});
+  CHECK(spikes.after(5).gids.empty());
+}
+
+TEST_CASE("the longest delay together with the shortest") {
+  for (const bool plastic : {false, true}) {
+    Simulator<double> sim(dt, 1, 2);
+    sim.add_neurons(model(), 2, delta(), false);
+    sim.add_events(1, {1, 40}, {0, 0});
+    std::optional<Plasticity> rule;
+    if (plastic) {
+      rule = additive(2);
+    }
+    sim.connect(1, 0, table<double>(1, {0, 0}, {0, 1}, {65535, 1}), Receptor::by_sign, rule);
+    sim.record_spikes(0, {});
+    sim.run(65000, {});
+    CHECK(sim.in_flight().stamps == std::vector<Step>{1, 2, 40, 41});
+    sim.run(600, {});
+    const Log log = sim.spike_recorder(0).merged();
+    CHECK(log.stamps == std::vector<Step>{2, 41, 65536, 65575});
+    CHECK(log.elements == std::vector<std::uint32_t>{1, 1, 0, 0});
+  }
+}

@@ -1,0 +1,44 @@
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "network/stepper.hpp"
+#include "support/mixed_network.hpp"
+
+using namespace mixed_network;
+
+TEST_CASE_TEMPLATE("recorded states are those of the neurons, in any order of columns", R, float,
+                   double) {
+  for (const int threads : {1, 3}) {
+    Simulator<R> sim(dt, 1, threads);
+    const std::size_t n = sim.add_neurons(find_model("LIF"), 400, lif(120), false);
+    sim.inject_noise(n, {0}, {300}, 1, 0);
+    std::vector<std::uint32_t> columns{399, 0, 64, 64, 63};
+    for (std::uint32_t k = 0; k < 400; k += 7) {
+      columns.push_back(k);
+    }
+    const auto check = [&](std::size_t recorder, std::size_t state) {
+      const StateRecorder<R>& recorded = sim.state_recorder(recorder);
+      const std::vector<R> now = sim.neurons(n).state(state);
+      REQUIRE(recorded.values.size() == recorded.stamps.size() * columns.size());
+      CHECK(recorded.stamps.back() == sim.now());
+      for (std::size_t c = 0; c < columns.size(); ++c) {
+        CHECK(recorded.values[recorded.values.size() - columns.size() + c] == now[columns[c]]);
+      }
+    };
+    const std::size_t potential = sim.record_state(n, 0, columns, 1);
+    sim.run(30, {});
+    check(potential, 0);
+    const std::size_t current = sim.record_state(n, 1, columns, 10);  // after the layout was built
+    sim.run(30, {});
+    check(potential, 0);
+    check(current, 1);
+    CHECK(sim.state_recorder(current).stamps == std::vector<Step>{40, 50, 60});
+    sim.add_neurons(find_model("LIF"), 70, lif(0), false);  // another layout
+    sim.run(30, {});
+    check(potential, 0);
+    check(current, 1);
+    CHECK(sim.state_recorder(potential).stamps.size() == 90);
+  }
+}

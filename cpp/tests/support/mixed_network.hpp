@@ -1,0 +1,114 @@
+// A network with every kind of projection, input and recorder.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "spikelet/network/simulator.hpp"
+
+namespace mixed_network {
+
+using namespace spikelet;
+
+inline constexpr double dt = 0.1;
+inline constexpr Step total = 600;
+
+// E_L, V_th, V_reset, t_ref, theta_plus, tau_theta, then the model's own.
+inline ParameterValues lif(double I_e) {
+  return {{-64.3}, {-50}, {-60}, {2}, {0}, {100}, {15}, {200}, {4}, {6}, {I_e}};
+}
+inline ParameterValues delta(double I_e) {
+  return {{-65}, {-50}, {-60}, {1}, {0.2}, {50}, {15}, {200}, {I_e}};
+}
+
+inline ValueSpec constant(double x) {
+  ValueSpec spec;
+  spec.values = {x};
+  return spec;
+}
+inline ValueSpec spread(double low, double high) {
+  return {ValueSpec::Kind::uniform, {0.0}, low, high, ValueSpec::Limit::none, 0, 0};
+}
+
+template <class R>
+struct TestNetwork {
+  Simulator<R> sim;
+  std::vector<std::size_t> projections, recorders;
+  std::size_t excitatory, inhibitory, other;
+
+  explicit TestNetwork(int threads, double shortest = 0.1, Step weights_every = 250)
+      : sim(dt, 5, threads) {
+    excitatory = sim.add_neurons(find_model("LIF"), 400, lif(150), false);
+    inhibitory = sim.add_neurons(find_model("LIF"), 150, lif(120), true);
+    other = sim.add_neurons(find_model("LIFDelta"), 100, delta(50), false);
+    const double rate = 20;
+    const std::size_t noise = sim.add_poisson(130, {&rate, 1});
+    const std::size_t events = sim.add_events(3, {0, 5, 5, 40, 300}, {0, 1, 1, 2, 0});
+    const auto delays = spread(shortest, shortest + 4);
+    connect(excitatory, inhibitory, 0.05, spread(20, 80), delays);
+    connect(inhibitory, excitatory, 0.1, spread(-200, -50), delays);
+    connect(inhibitory, inhibitory, 0.1, constant(-100), constant(shortest));
+    connect(noise, excitatory, 0.1, spread(-50, 300), delays);
+    connect(excitatory, other, 0.02, spread(-0.5, 3), delays);
+    connect(events, excitatory, 1, constant(400), delays);
+    const Plasticity rule{find_plasticity("STDP.additive"), {20, 20, 4, 4.4, 0, 120}};
+    connect(excitatory, other, 0.05, spread(0, 1), constant(shortest), rule);  // closed rows
+    connect(noise, inhibitory, 1, spread(0, 20), constant(shortest), rule);    // a dense block
+    connect(excitatory, excitatory, 0.06, spread(10, 100), delays, rule);      // history
+    sim.inject_poisson(inhibitory, {500}, {60}, excitatory_channel);
+    sim.inject_noise(excitatory, {20}, {60}, 3, 0);
+    for (const std::size_t population : {excitatory, inhibitory, other, events}) {
+      recorders.push_back(sim.record_spikes(population, {}));
+    }
+    sim.record_state(excitatory, 0, {0, 77, 399}, 7);
+    sim.record_state(inhibitory, 1, {3, 149}, 1);
+    sim.record_weights(projections.back(), weights_every);
+  }
+
+  void connect(std::size_t pre, std::size_t post, double p, const ValueSpec& weight,
+               const ValueSpec& delay, const std::optional<Plasticity>& plasticity = {}) {
+    const ConnectionRule rule{ConnectionRule::Kind::fixed_probability, p, 0, false, true};
+    const auto size = [&](std::size_t k) {
+      return k == 3 ? std::size_t{130} : k == 4 ? std::size_t{3} : sim.neurons(k).size();
+    };
+    auto table = connect_by_rule<R>(rule, {size(pre), {}, true}, {size(post), {}, true},
+                                    pre == post, weight, delay, dt, 5, sim.next_projection());
+    projections.push_back(sim.connect(pre, post, std::move(table), Receptor::by_sign, plasticity));
+  }
+
+  // Everything that can be read afterwards, as bytes.
+  std::vector<unsigned char> read() {
+    std::vector<unsigned char> bytes;
+    const auto add = [&](const auto& values) {
+      const auto* data = reinterpret_cast<const unsigned char*>(values.data());
+      bytes.insert(bytes.end(), data, data + values.size() * sizeof(values[0]));
+    };
+    for (const std::size_t k : recorders) {
+      const auto log = sim.spike_recorder(k).merged();
+      add(log.stamps);
+      add(log.elements);
+    }
+    for (const std::size_t k : {excitatory, inhibitory, other}) {
+      for (std::size_t s = 0; s < sim.neurons(k).state_count(); ++s) {
+        add(sim.neurons(k).state(s));
+      }
+    }
+    for (std::size_t k = 0; k < 2; ++k) {
+      add(sim.state_recorder(k).stamps);
+      add(sim.state_recorder(k).values);
+    }
+    for (const std::size_t k : projections) {
+      add(sim.weights(k));
+    }
+    add(sim.weight_recorder(0).stamps);
+    add(sim.weight_recorder(0).values);
+    return bytes;
+  }
+  std::size_t spikes(std::size_t k) {
+    return sim.spike_recorder(recorders[k]).merged().stamps.size();
+  }
+};
+
+}  // namespace mixed_network
