@@ -62,7 +62,7 @@ def test_rate_is_in_hz():
     np.testing.assert_allclose(decode.rate([[1, 0], [0, 0], [1, 0], [0, 0]], dt=0.5), [1000, 0])
 
 
-def test_codes_come_back():
+def test_codes_can_be_decoded():
     x = np.random.default_rng(0).random((4, 25))
     first = decode.first_spike(encode.latency(x, 101))
     assert abs(1 - first / 100 - x).max() <= 0.005 + 1e-12
@@ -71,7 +71,7 @@ def test_codes_come_back():
     assert abs(decode.count(encode.burst(x, 40)) - 5 * x).max() < 1
 
 
-def test_population_code_comes_back():
+def test_population_code_can_be_decoded():
     x = np.linspace(0.1, 0.9, 41)
     centres, _ = encode.receptive_fields(10)
     raster = encode.population(x, 2000, n=10, code="rate")

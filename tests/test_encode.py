@@ -311,7 +311,7 @@ def test_population_latency_is_that_of_the_activations():
     np.testing.assert_array_equal(raster, encode.latency(activation, 30, threshold=0.2))
 
 
-def test_population_costs_what_its_docstring_says():
+def test_population_code_has_the_documented_cost():
     x = values(20_000)
     assert encode.population(x, 10).sum() / len(x) == pytest.approx(2.86, abs=0.03)
     assert encode.population(x, 10, code="rate").sum() / len(x) / 10 == pytest.approx(

@@ -303,7 +303,7 @@ def test_reward(tau_n: float | None, coincidence: Any, layout: str) -> None:
         check_reward(bench, sorted(levels), STEPS)
 
 
-def test_a_reward_that_holds_moves_a_weight_as_the_integral_says() -> None:
+def test_a_lasting_reward_moves_a_weight_by_the_integral() -> None:
     """One pair; the weight is the integral of an exponential."""
     rule = sl.RewardSTDP(
         tau_plus=10.0, A_plus=0.5, A_minus=0.0, tau_c=40.0, tau_n=None, b=0.25, **WIDE
@@ -376,7 +376,7 @@ def depressed(rule: Any, stamps: Any, *, weights: Any = None) -> Floats:
 
 
 @pytest.mark.parametrize("tau_psc", [None, 3.0])
-def test_synapses_at_rest_know_no_time(tau_psc: float | None) -> None:
+def test_synapses_at_rest_do_not_depend_on_time(tau_psc: float | None) -> None:
     rule = sl.TsodyksMarkram(U=0.4, tau_rec=300.0, tau_fac=50.0, tau_psc=tau_psc)
     stamps = np.array([0, 30, 31, 400])
     early = depressed(rule, stamps + 1001)

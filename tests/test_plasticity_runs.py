@@ -49,7 +49,7 @@ def test_threads_do_not_matter(layout: str, dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_cuts_and_readings_do_not_matter(layout: str, dtype: str) -> None:
+def test_splitting_a_run_and_reading_change_nothing(layout: str, dtype: str) -> None:
     base = digest(build(layout, dtype=dtype))
     rng = np.random.default_rng(1)
     for count in (1, 5, 60):
@@ -90,7 +90,9 @@ def go_on(net: sl.Network) -> list[Any]:
 @pytest.mark.parametrize("at", [0.0, 0.1, 4.9, 20.0, 27.7])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_loaded_network_goes_on_alike(layout: str, dtype: str, at: float, tmp_path: Path) -> None:
+def test_a_loaded_network_continues_alike(
+    layout: str, dtype: str, at: float, tmp_path: Path
+) -> None:
     """Spikes are in flight, rewards are ahead."""
     zoo = build(layout, dtype=dtype)
     zoo.net.run(at)
@@ -188,7 +190,7 @@ class Actor:
 
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("SPIKELET_FUZZ", "12"))))
-def test_looking_and_moving_change_no_bit(seed: int, tmp_path: Path) -> None:
+def test_reading_and_saving_change_no_bit(seed: int, tmp_path: Path) -> None:
     layout = LAYOUTS[seed % 3]
     plain, other = Actor(seed, layout, 1), Actor(seed, layout, 1 + seed % 4)
     rng, looks = np.random.default_rng([seed, 1]), np.random.default_rng([seed, 2])
@@ -289,7 +291,7 @@ def test_long_silence_of_a_source_loses_no_pair(
         assert np.ptp(p.weights) > 1e-3
 
 
-def test_a_silent_projection_stays_as_it_is() -> None:
+def test_a_silent_projection_does_not_change() -> None:
     net = make()
     pre, post = net.population(5, sl.PoissonSource(0.0)), net.population(7, sl.LIF(I_e=900.0))
     made = [net.connect(pre, post, sl.AllToAll(), weight=20.0, plasticity=r) for r in rules()]

@@ -202,7 +202,7 @@ def test_dense_totals_are_uniform(number: int) -> None:
 
 
 @pytest.mark.parametrize("rule", [sl.FixedIndegree(1), sl.FixedOutdegree(1)])
-def test_rows_are_independent(rule: sl.rules.Rule) -> None:
+def test_rows_of_the_table_are_independent(rule: sl.rules.Rule) -> None:
     axis = 0 if isinstance(rule, sl.FixedIndegree) else 1
     joint = np.zeros((4, 4), dtype=np.int64)
     for seed in range(500):

@@ -153,6 +153,6 @@ def test_correlations_of_a_draw_of_neurons() -> None:
         ),
     ],
 )
-def test_says_what_is_wrong(call, error, message) -> None:
+def test_errors_name_the_argument(call, error, message) -> None:
     with pytest.raises(error, match=message):
         call()

@@ -9,7 +9,7 @@ import pytest
 from spikelet._util.files import replaced, replacing
 
 
-def test_a_file_is_there_whole_or_not_at_all(tmp_path):
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "x"
     path.write_text("old")
 

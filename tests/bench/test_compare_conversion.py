@@ -71,7 +71,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_the_script(tmp_path: Path, scripts: Any) -> None:
+def test_the_script_runs_and_reports(tmp_path: Path, scripts: Any) -> None:
     random_files(tmp_path)
     done = run(
         tmp_path, "--images", str(IMAGES), "--steps", "4,2", "--methods", "shared-thresholds",

@@ -35,7 +35,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_the_script(tmp_path: Path) -> None:
+def test_the_script_runs_and_reports(tmp_path: Path) -> None:
     done = run(
         tmp_path, "--parts", "equality", "layer", "memory", "--libraries", "norse", "--steps", "7",
         "--batch", "2", "--neurons", "5", "--equal-batch", "2", "--equal-neurons", "3",
@@ -182,7 +182,7 @@ def test_what_counts_is_the_fastest_of_the_peers(scripts: Any) -> None:
     assert "| fused | both, writes 2 | 11.00 | 5.00 | 2.20 |" in lines[5]
 
 
-def test_a_run_that_takes_too_long_is_ended(scripts: Any) -> None:
+def test_a_run_that_takes_too_long_is_stopped(scripts: Any) -> None:
     run_worker = scripts("processes").run
     endless = [sys.executable, "-c", "import time; time.sleep(100)"]
     assert run_worker(endless, 1, limit=0.5) == {"failed": "no result in 0.5 s"}

@@ -39,7 +39,7 @@ def test_the_table_is_complete(everything):
     assert [row["network"] for row in record["quick"]] == [n for n in NAMES for _ in range(2)]
 
 
-def test_the_file_says_what_the_table_says(everything):
+def test_the_file_agrees_with_the_table(everything):
     _, record = everything
     assert record["differ"] == {}
     assert set(record["machine"]) == {"cpu", "cores", "system", "simd"}
@@ -61,7 +61,7 @@ def test_all_numbers_of_threads_give_the_same_spikes(everything):
         assert one["spikes_crc"] == all_["spikes_crc"] >= 0
 
 
-def test_runs_that_do_not_repeat_are_said(monkeypatch, capsys):
+def test_runs_that_do_not_repeat_are_reported(monkeypatch, capsys):
     read = bench._read
     calls = []
 

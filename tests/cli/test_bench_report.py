@@ -10,7 +10,7 @@ from spikelet.cli import bench_report
 
 
 @pytest.mark.parametrize(("key", "factor"), [("rate_hz", 1.3), ("synapses", 1.01)])
-def test_other_results_are_said_and_get_no_speed(short, key, factor, tmp_path, capsys):
+def test_differing_results_are_reported_without_a_speed(short, key, factor, tmp_path, capsys):
     path, run = short
     assert run() == 0
     right = capsys.readouterr().out

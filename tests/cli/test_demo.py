@@ -106,7 +106,7 @@ def test_missing_packages_name_the_extra(module, monkeypatch, capsys):
     assert err.count("\n") == 1
 
 
-def test_ctrl_c_is_no_traceback(monkeypatch, capsys):
+def test_ctrl_c_prints_no_traceback(monkeypatch, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 

@@ -131,7 +131,7 @@ class Actor:
 
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("SPIKELET_FUZZ", "40"))))
-def test_looking_and_moving_change_no_bit(seed: int, tmp_path: Path) -> None:
+def test_reading_and_saving_change_no_bit(seed: int, tmp_path: Path) -> None:
     rng, looks = np.random.default_rng(seed), np.random.default_rng(1000 + seed)
     model, dtype = MODELS[seed % 5], ("float32", "float64")[seed // 5 % 2]
     plain = Actor(seed, model, dtype, 1)

@@ -68,7 +68,7 @@ def test_simd_levels_do_not_matter() -> None:
     assert printed["baseline"][1].count(digest(sl.LIF, "float64")) == 1
 
 
-def test_a_simd_level_that_does_not_exist_is_told() -> None:
+def test_an_unknown_simd_level_is_refused() -> None:
     with pytest.raises(AssertionError, match=r"SPIKELET_SIMD.*baseline"):
         spawn("import spikelet", SPIKELET_SIMD="v9")
 
@@ -87,7 +87,7 @@ def test_events_reach_their_targets_in_all_partitions(threads: int) -> None:
 
 
 @pytest.mark.parametrize("plasticity", [None, sl.STDP(A_plus=9.0, A_minus=9.0, w_max=900.0)])
-def test_a_part_of_many_neurons_goes_as_it_would_alone(plasticity: Any) -> None:
+def test_a_part_of_many_neurons_runs_as_it_would_alone(plasticity: Any) -> None:
     """Neurons at the borders of partitions are driven and connected; the others are idle."""
     n = 140_000
     ids = np.array([0, 65_343, 65_344, 65_407, 65_408, 65_535, 65_536, 131_071, 139_999])
@@ -129,7 +129,7 @@ def test_poisson_sources_in_all_partitions() -> None:
     assert abs(len(results[0][0]) - 30_000) < 5 * np.sqrt(30_000)
 
 
-def test_more_threads_than_cores_are_not_pathological() -> None:
+def test_more_threads_than_cores_are_not_much_slower() -> None:
     """3000 meetings of seven threads: if those that wait did not yield, this test would take minutes."""
     trains = []
     for threads in (7, 1):

@@ -103,7 +103,7 @@ def test_the_same_model_from_torch_onnx_and_layers(method: str, tmp_path: Path) 
         np.testing.assert_allclose(model.run(TEST).output, base.run(TEST).output, atol=0.05)
 
 
-def test_the_module_stays_as_it_is() -> None:
+def test_the_module_is_not_changed() -> None:
     module = cnn().train()
     module[4].eval()
     module[0].weight.requires_grad_(False)
@@ -130,7 +130,7 @@ def pairs() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("method", "neuron"), pairs())
-def test_every_method_comes_close_with_every_neuron(method: str, neuron: str) -> None:
+def test_every_method_is_close_with_every_neuron(method: str, neuron: str) -> None:
     early, late = (error(convert(method=method, neuron=neuron, steps=steps)) for steps in (6, 96))
     if neuron == "hard":  # what lies above the threshold is lost at each spike, however long
         assert late < 0.5
@@ -140,7 +140,7 @@ def test_every_method_comes_close_with_every_neuron(method: str, neuron: str) ->
 
 
 @pytest.mark.parametrize("method", [m for m in METHODS if m != "qcfs"])
-def test_soft_resets_meet_the_ann_in_the_long_run(method: str) -> None:
+def test_soft_resets_match_the_ann_in_the_long_run(method: str) -> None:
     soft = convert(method=method, neuron="soft", steps=256)
     assert error(soft) < 0.01
     assert error(convert(method=method, neuron="hard", steps=256)) > 5 * error(soft)
@@ -202,7 +202,7 @@ def test_another_number_of_steps_moves_the_readout_too() -> None:
 
 
 @pytest.mark.parametrize("coding", ["poisson", "latency"])
-def test_other_codes_of_the_input(coding: Any) -> None:
+def test_other_input_codings(coding: Any) -> None:
     model = convert(coding=coding, steps=64, method="percentile")
     assert model.coding == coding
     assert model.input_scale == pytest.approx(np.abs(X).max())

@@ -36,7 +36,7 @@ def test_one_run_gives_the_curve_of_many(delay):
     assert (again.spikes, again.energy_nj) == (None, None)
 
 
-def test_models_made_for_each_number_of_steps():
+def test_curves_of_models_made_for_each_number_of_steps():
     x = inputs(6)
     snn, ann = pair(x)
     other, _ = pair(x, quantile=0.8)

@@ -11,7 +11,7 @@ from tests.support.conversions import TEST, convert, error, residual
 from spikelet.layers.spiking_model import SpikingModel
 
 
-def test_what_is_fitted_is_best_in_a_deep_network() -> None:
+def test_fitting_is_best_in_a_deep_network() -> None:
     ann = residual()
     wanted = SpikingModel(ann, dtype="float64", threads=1).run(TEST, 1).output
     wrong = {

@@ -36,13 +36,13 @@ def check(layers: Any, kinds: list[str], shape: tuple[int, ...] = (3, 5, 4)) -> 
 
 @pytest.mark.parametrize("affine", [AFFINE, SCALE])
 @pytest.mark.parametrize("options", [{}, {"groups": 3}, {"padding": 1}, {"stride": 2}])
-def test_behind_a_convolution(affine: L.Affine, options: Any) -> None:
+def test_an_affine_layer_after_a_convolution_is_folded(affine: L.Affine, options: Any) -> None:
     folded = check([("c", conv(**options), ["input"]), affine, L.ReLU()], ["Conv2d", "ReLU"])
     assert folded.nodes[0].name == "c"
 
 
 @pytest.mark.parametrize("options", [{}, {"groups": 3}, {"dilation": 2}])
-def test_before_a_convolution(options: Any) -> None:
+def test_an_affine_layer_before_a_convolution_is_folded(options: Any) -> None:
     check([L.ReLU(), AFFINE, conv(**options)], ["ReLU", "Conv2d"])
 
 
@@ -52,13 +52,13 @@ def test_padding_keeps_a_shift_before_it() -> None:
     check([L.Affine([1.0, 2, 3], [0.0, 0, 0]), conv(padding=1)], ["Conv2d"])
 
 
-def test_beside_a_linear_layer() -> None:
+def test_an_affine_layer_next_to_a_linear_one_is_folded() -> None:
     linear = L.Linear(rng.normal(size=(3, 3)))
     check([AFFINE, linear, AFFINE, SCALE, L.ReLU()], ["Linear", "ReLU"], (3,))
     check([linear, L.ReLU(), SCALE, AFFINE], ["Linear", "ReLU", "Affine"], (3,))
 
 
-def test_what_others_take_stays() -> None:
+def test_an_affine_layer_with_other_consumers_stays() -> None:
     layers = [("c", conv(padding=(1, 0, 1, 0)), ["input"]), ("a", AFFINE, ["c"])]
     check([*layers, ("s", L.Add(), ["a", "c"])], ["Conv2d", "Affine", "Add"])
     # Of the affine's two takers one could fold it; both need it.
@@ -66,14 +66,14 @@ def test_what_others_take_stays() -> None:
     check([*two, ("s", L.Add(), ["c", "d"])], ["Affine", "Conv2d", "Conv2d", "Add"])
 
 
-def test_takers_of_a_folded_layer_take_the_one_before() -> None:
+def test_consumers_of_a_folded_layer_take_its_input() -> None:
     layers = [("c", conv(padding=(1, 0, 1, 0)), ["input"]), ("a", AFFINE, ["c"])]
     layers += [("r", L.ReLU(), ["a"]), ("s", L.Add(), ["a", "r"])]
     folded = check(layers, ["Conv2d", "ReLU", "Add"])
     assert folded["s"].inputs == ("c", "r")
 
 
-def test_a_sum_keeps_what_is_behind_it() -> None:
+def test_nothing_is_folded_into_a_sum() -> None:
     check([("s", L.Add(), ["input", "input"]), AFFINE, L.ReLU()], ["Add", "Affine", "ReLU"])
 
 
@@ -150,7 +150,7 @@ def test_random_graphs_have_every_kind_of_layer_and_spike() -> None:
 
 
 @pytest.mark.parametrize("levels", [1, 2, 4])
-def test_nothing_is_lost_and_nothing_taken_back_that_was_not_sent(levels: int) -> None:
+def test_signed_spikes_lose_nothing_and_retract_only_what_was_sent(levels: int) -> None:
     neuron = L.IF(threshold=0.7, v_init=0.3, code="signed", levels=levels)
     x = torch.tensor(rng.normal(0.1, 0.8, size=(60, 3, 20)))
     sent, v = spikes(neuron, x)

@@ -42,7 +42,7 @@ def test_a_graph_gives_what_the_module_gives(name: str) -> None:
     assert name == "shared" or len(fold(graph)) < len(graph)
 
 
-def test_the_module_stays_as_it_is() -> None:
+def test_the_module_is_not_changed() -> None:
     module = trained(ResNet("B")).train()
     module.blocks[0].eval()  # type: ignore[operator]
     called: list[Any] = []

@@ -26,5 +26,5 @@ def test_ways_to_repeat_pixels(places: str, how: str, factor: int) -> None:
     assert graph["up"].layer.scale_factor == (factor, 1)
 
 
-def test_a_trained_batch_norm_may_have_plain_statistics() -> None:
+def test_a_trained_batch_norm_may_have_trivial_statistics() -> None:
     assert isinstance(read_onnx(bn(beta=[1, 2, 3]))[0].output.layer, L.Affine)

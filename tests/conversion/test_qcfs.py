@@ -27,7 +27,7 @@ def quantised(levels: int, *widths: int) -> nn.Sequential:
     return module
 
 
-def test_a_quantised_ann_is_met_exactly_by_as_many_steps() -> None:
+def test_a_quantised_ann_is_matched_exactly_in_as_many_steps() -> None:
     """With even input: one layer of neurons, that sees the picture itself."""
     module = quantised(8, 3, 30, 4)
     wanted = outputs(module, V)
@@ -41,7 +41,7 @@ def test_a_quantised_ann_is_met_exactly_by_as_many_steps() -> None:
     np.testing.assert_allclose(model.run(V).output, wanted, rtol=0, atol=1e-5)
 
 
-def test_a_deep_quantised_ann_is_met_in_the_long_run() -> None:
+def test_a_deep_quantised_ann_is_matched_in_the_long_run() -> None:
     module = quantised(16, 3, 30, 20, 4)
     wanted = outputs(module, V)
     wrong = [

@@ -32,7 +32,7 @@ def test_a_shared_module_is_a_layer_for_each_call() -> None:
     assert sum(isinstance(n.layer, L.ReLU) for n in graph) == 4
 
 
-def test_what_does_not_lead_to_the_output_is_not_read() -> None:
+def test_layers_that_do_not_lead_to_the_output_are_ignored() -> None:
     def forward(m: Any, x: Any) -> Any:
         torch.sigmoid(m.b(x))
         return m.a(x)

@@ -123,7 +123,7 @@ def test_coding_tradeoff_concludes(start: Start) -> None:
     assert f"{ratio:.1f} times its energy" in done.stdout
 
 
-def test_mnist_conv_stdp_tells_digits(start: Start) -> None:
+def test_mnist_conv_stdp_classifies_digits(start: Start) -> None:
     done, _ = start("mnist_conv_stdp.py", "--quick")
     assert done.returncode == 0, done.stderr
     line = next(line for line in done.stdout.splitlines() if line.startswith("Accuracy:"))
@@ -320,7 +320,7 @@ def test_training_refuses(
 
 
 @pytest.mark.parametrize("script", ["convert_mnist.py", "train_mnist.py", "train_events.py"])
-def test_says_that_it_needs_torch(tmp_path: Path, script: str) -> None:
+def test_a_missing_torch_is_reported(tmp_path: Path, script: str) -> None:
     (tmp_path / "torch.py").write_text("raise ImportError('no torch here')\n")
     done = subprocess.run(
         [sys.executable, str(FOLDER / script), "--quick"],

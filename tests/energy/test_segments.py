@@ -32,7 +32,7 @@ def test_segments_follow_each_other():
 
 
 @pytest.mark.parametrize(("last", "runs"), [(ReLU(), 1), (IF(1.0), 2)])
-def test_spikes_beside_a_constant(last, runs):
+def test_spikes_summed_with_a_constant(last, runs):
     # Means of both are known after one run; to sum them step by step, spikes have to be sent again.
     one = Linear(np.eye(2))
     graph = Graph(

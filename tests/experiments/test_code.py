@@ -12,7 +12,7 @@ from tests.experiments import conftest
 from tests.experiments.conftest import function
 
 
-def test_changed_source_is_told_of(sweep, tmp_path):
+def test_a_changed_source_is_reported(sweep, tmp_path):
     sweep([1])
     file = tmp_path / "s" / "sweep.json"
     description = json.loads(file.read_text())
@@ -32,7 +32,7 @@ def test_changed_source_is_told_of(sweep, tmp_path):
         ("def fn(x, seed): return (lambda: 1)()", "def fn(x, seed): return (lambda: 2)()"),
     ],
 )
-def test_changed_code_without_a_source_is_told_of(sweep, one, other):
+def test_changed_code_without_a_source_is_reported(sweep, one, other):
     sweep([1], function(one))
     sweep([1], function(one))
     with pytest.warns(UserWarning, match="the code of .* has changed"):

@@ -66,7 +66,7 @@ def write(tmp_path, monkeypatch):
     sys.modules.pop("model", None)
 
 
-def test_runs_and_tells(write, tmp_path, capsys):
+def test_a_description_runs_and_reports(write, tmp_path, capsys):
     assert main(["run", write(SWEEP)]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0].split() == ["b", "a", "replicate", "seed", "status", "error", "y", "seen"]
@@ -121,7 +121,7 @@ def test_dry_run(write, tmp_path, capsys):
     assert not (tmp_path / "study-runs").exists()
 
 
-def test_options_of_the_command_win(write, capsys):
+def test_options_of_the_command_take_precedence(write, capsys):
     pytest.importorskip("joblib")
     path = write(SWEEP.replace('"serial"', '"dask"'))
     assert main(["run", path, "--executor", "joblib", "--workers", "1"]) == 0
@@ -190,6 +190,6 @@ def test_the_module_is_a_command():
     assert done.stdout == f"spikelet {sl.__version__}\n"
 
 
-def test_a_file_that_is_not_there(tmp_path, capsys):
+def test_a_missing_file_is_reported(tmp_path, capsys):
     assert main(["run", str(tmp_path / "no.toml")]) == 2
     assert "no.toml" in capsys.readouterr().err

@@ -109,7 +109,7 @@ def test_dask_is_as_serial(serial, tmp_path, client):
     check(serial, tmp_path, client)
 
 
-def test_dask_by_name_beside_another_cluster(serial, tmp_path):
+def test_dask_by_name_next_to_another_cluster(serial, tmp_path):
     pytest.importorskip("distributed")
     with socket.socket() as used:
         with contextlib.suppress(OSError):  # it is in use by someone else
@@ -134,13 +134,13 @@ def test_a_worker_has_one_thread(client):
     assert set(result.table["result"]) <= {1, 2}  # as many as there are cores
 
 
-def test_a_worker_of_dask_that_dies_is_no_matter(tmp_path, client):
+def test_a_run_survives_the_death_of_a_dask_worker(tmp_path, client):
     grid, fixed = {"x": range(8)}, {"flag": str(tmp_path / "flag")}
     result = sl.sweep(die_once, grid, fixed=fixed, executor=client, store=tmp_path / "s")
     assert list(result.table["result"]) == [2 * x for x in range(8)]
 
 
-def test_a_worker_of_joblib_that_dies_is_no_matter(tmp_path):
+def test_a_run_survives_the_death_of_a_joblib_worker(tmp_path):
     pytest.importorskip("joblib")
     grid, fixed = {"x": range(8)}, {"flag": str(tmp_path / "flag")}
     result = sl.sweep(die_once, grid, fixed=fixed, workers=2)
@@ -158,7 +158,7 @@ def die_writing(folder, x, seed):
     return x
 
 
-def test_a_worker_that_dies_while_it_writes_leaves_nothing(tmp_path):
+def test_a_worker_that_dies_while_writing_leaves_nothing(tmp_path):
     pytest.importorskip("joblib")
     grid, fixed = {"x": range(6)}, {"folder": str(tmp_path)}
     result = sl.sweep(die_writing, grid, fixed=fixed, workers=1, store=tmp_path / "s")
@@ -224,7 +224,7 @@ sl.sweep(fn, {"x": range(20)}, executor=sys.argv[1], workers=2, store=sys.argv[2
 
 @pytest.mark.parametrize("executor", ["joblib", "serial"])
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_interrupt_stops_at_once_and_keeps_what_is_done(tmp_path, executor):
+def test_an_interrupt_stops_at_once_and_keeps_finished_runs(tmp_path, executor):
     if executor == "joblib":
         pytest.importorskip("joblib")
     script = tmp_path / "study.py"

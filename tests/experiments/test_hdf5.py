@@ -54,7 +54,7 @@ def test_hdf5_takes_all_that_a_run_may_return(tmp_path):
         assert json.loads(h5["runs/00000/scalars"].attrs["half"]) == "\ud800"
 
 
-def test_a_bad_path_of_a_file_is_told_of(tmp_path):
+def test_a_bad_path_is_reported(tmp_path):
     pytest.importorskip("h5py")
     result = sweep(square, {"x": [1]})
     with pytest.raises(ValueError, match=r"must be in an existing folder, got .*nodir/x\.h5"):
@@ -64,7 +64,7 @@ def test_a_bad_path_of_a_file_is_told_of(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_is_not_replaced_by_half_of_one(tmp_path, monkeypatch):
+def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
     pytest.importorskip("h5py")
     path = tmp_path / "all.h5"
     path.write_text("old")

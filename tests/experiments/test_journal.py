@@ -79,7 +79,7 @@ def test_some_arrays(path: Path) -> None:
     assert entry.read([]).scalars["big"] == 10**30
 
 
-def test_cut_anywhere(path: Path) -> None:
+def test_files_cut_anywhere(path: Path) -> None:
     """As a kill leaves it, or a disk that is full."""
     whole = path.read_bytes()
     ends = [entry.end for entry in entries(path)[0]]
@@ -123,14 +123,14 @@ def test_an_error_leaves_the_end_open(tmp_path: Path) -> None:
     check(found, 1)
 
 
-def test_a_file_that_is_there_is_left_alone(path: Path) -> None:
+def test_an_existing_file_is_left_alone(path: Path) -> None:
     before = path.read_bytes()
     with pytest.raises(FileExistsError):
         Journal(path)
     assert path.read_bytes() == before
 
 
-def test_a_run_is_there_as_soon_as_it_is_added(tmp_path: Path) -> None:
+def test_a_run_can_be_read_as_soon_as_it_is_added(tmp_path: Path) -> None:
     """In the hands of the system, which outlives this process."""
     with Journal(tmp_path / "a") as journal:
         for k, run in enumerate(RUNS):
@@ -138,7 +138,7 @@ def test_a_run_is_there_as_soon_as_it_is_added(tmp_path: Path) -> None:
             check(entries(tmp_path / "a")[0], k + 1)
 
 
-def test_a_run_comes_to_the_disk_without_a_next_one(
+def test_a_run_reaches_the_disk_without_a_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next one may take an hour."""
@@ -152,7 +152,7 @@ def test_a_run_comes_to_the_disk_without_a_next_one(
                 pass
 
 
-def test_an_error_of_the_disk_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_error_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: int) -> None:
         raise OSError(5, "Input/output error")
 

@@ -100,7 +100,7 @@ class Odd(BaseException):
 
 
 @pytest.mark.parametrize("stored", [False, True])
-def test_whatever_is_raised_fails_its_run_only(tmp_path, stored):
+def test_any_exception_fails_only_its_run(tmp_path, stored):
     what = {
         "odd": Odd("x"),
         "exit": SystemExit(3),

@@ -23,7 +23,7 @@ def test_threads_of_a_run(monkeypatch):
     assert sl.Network().threads == everything
 
 
-def test_an_exception_that_cannot_be_shown_fails_its_run():
+def test_an_unprintable_exception_fails_its_run():
     def fn(x, seed):
         if x == 1:
             raise SyntaxError("m", ("f", 1, 5, 7))  # all of which should be of other types
@@ -49,7 +49,7 @@ def test_workers_of_an_old_session_start_nothing(sweep, tmp_path, fn):
     assert (status, record) == ("done", None)
 
 
-def test_a_run_that_ends_after_its_session_is_not_stored(sweep, tmp_path):
+def test_a_run_that_outlives_its_session_is_not_stored(sweep, tmp_path):
     from spikelet.experiments.run import run_batch  # noqa: PLC0415
 
     runs = sweep([1, 2], store=None).runs
@@ -69,7 +69,7 @@ def test_a_run_that_ends_after_its_session_is_not_stored(sweep, tmp_path):
     assert store.statuses(place.session) == {}
 
 
-def test_a_batch_that_is_handed_out_again_is_not_done_again(sweep, tmp_path, fn, log):
+def test_a_resubmitted_batch_is_not_repeated(sweep, tmp_path, fn, log):
     """Dask does this when a worker is lost: some of the runs may have been stored."""
     from spikelet.experiments.run import run_batch  # noqa: PLC0415
 

@@ -53,7 +53,7 @@ def meet(x, seed):
 
 
 @pytest.mark.parametrize("workers", [None, 3])
-def test_workers_of_dask_that_come_later(workers):
+def test_dask_workers_that_start_later(workers):
     # Two batches a worker: three workers have all six at a time, a single one would have two.
     client = Growing(ThreadPoolExecutor(6))
     result = sl.sweep(meet, {"x": range(6)}, executor=client, workers=workers)
@@ -61,7 +61,7 @@ def test_workers_of_dask_that_come_later(workers):
     assert (client.asked == 0) == (workers is not None)
 
 
-def test_a_run_that_kills_its_worker_again_and_again_has_failed(tmp_path):
+def test_a_run_that_keeps_killing_its_worker_fails(tmp_path):
     pytest.importorskip("joblib")
     result = sl.sweep(die, {"x": range(20)}, workers=2, store=tmp_path / "s")
     assert list(result.failed["x"]) == [3]
@@ -78,7 +78,7 @@ def die_below(x, limit, seed):
     return x
 
 
-def test_runs_that_kill_their_workers_at_the_start_stop_no_other():
+def test_runs_that_kill_their_workers_at_the_start_do_not_stop_others():
     pytest.importorskip("joblib")
     result = sl.sweep(die_below, {"x": range(6)}, fixed={"limit": 4}, workers=2)
     assert [run.status for run in result] == ["failed"] * 4 + ["done"] * 2
@@ -94,7 +94,7 @@ class Deadly:
         return os._exit, (1,)
 
 
-def test_workers_that_die_without_a_run_are_told_of():
+def test_workers_that_die_without_a_run_are_reported():
     pytest.importorskip("joblib")
     with pytest.raises(RuntimeError, match="workers die before they start any run"):
         sl.sweep(Deadly(), {"x": range(8)}, workers=1)

@@ -42,7 +42,7 @@ def test_nothing_is_done_twice(sweep, log):
     same(larger, sweep([3, 2, 1], seeds=2, store=None))
 
 
-def test_interrupted(sweep, fn, log):
+def test_an_interrupted_sweep_resumes(sweep, fn, log):
     fn.stop[3] = KeyboardInterrupt()
     told = []
     with pytest.raises(KeyboardInterrupt):
@@ -55,7 +55,7 @@ def test_interrupted(sweep, fn, log):
     same(result, sweep([1, 2, 3, 4], store=None))
 
 
-def test_failed_runs_are_kept_until_asked(sweep, fn, log):
+def test_failed_runs_are_kept_until_a_retry_is_requested(sweep, fn, log):
     fn.stop[2] = RuntimeError("no")
     first = sweep([1, 2])
     assert log == [1, 2]
@@ -101,7 +101,7 @@ def test_load_refuses_what_is_no_store(tmp_path):
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"runs": [{}]}', "\x80", "\x93NUMPY", "PK\x05\x06"]
 )
-def test_damaged_files_are_told_of(sweep, tmp_path, fn, text):
+def test_damaged_files_are_reported(sweep, tmp_path, fn, text):
     fn.stop[2] = RuntimeError("stop")
     whole = sweep([1, 2], store=None)  # the second one fails
     sweep([1, 2])
@@ -123,7 +123,7 @@ def test_damaged_files_are_told_of(sweep, tmp_path, fn, text):
     same(sweep([1, 2]), whole)
 
 
-def test_damaged_arrays_are_told_of(sweep, tmp_path):
+def test_damaged_arrays_are_reported(sweep, tmp_path):
     whole = sweep([1], store=None)
     sweep([1])
     (file,) = (tmp_path / "s" / "runs").iterdir()
@@ -157,7 +157,7 @@ def test_other_sweeps_are_refused(sweep, tmp_path, log):
     assert log == [1, 1]
 
 
-def test_a_folder_with_other_things_is_refused(sweep, tmp_path):
+def test_a_folder_with_other_files_is_refused(sweep, tmp_path):
     (tmp_path / "s").mkdir()
     (tmp_path / "s" / "thesis.tex").write_text("important")
     with pytest.raises(ValueError, match="must be new, empty or the store of a sweep"):
@@ -184,7 +184,7 @@ def test_unfinished_files_are_cleaned_up(sweep, tmp_path):
     same(result, sweep([1], store=None))
 
 
-def test_a_run_is_on_the_disk_before_it_is_told_of(sweep, monkeypatch):
+def test_a_run_is_on_disk_before_it_is_reported(sweep, monkeypatch):
     if not Path("/proc/self/fd").exists():
         pytest.skip("needs /proc")
     events = []
@@ -279,7 +279,7 @@ def test_ctrl_c_at_any_moment_leaves_the_store_free(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_child_that_the_function_forks_does_no_runs(tmp_path):
+def test_a_forked_child_computes_no_runs(tmp_path):
     """However it leaves the function. In a process of its own: it might wait for ever."""
     code = """
 import os, sys
@@ -317,7 +317,7 @@ def test_retried_runs_replace_failed_ones(sweep, fn, log):
     assert log == [1, 2, 3, 1, 2, 3, 2, 3]
 
 
-def test_results_travel_where_the_folder_is_not_seen(sweep, tmp_path, fn):
+def test_results_are_sent_if_a_worker_cannot_see_the_folder(sweep, tmp_path, fn):
     from spikelet.experiments.run import run_batch  # noqa: PLC0415
 
     result = sweep([1])
@@ -329,7 +329,7 @@ def test_results_travel_where_the_folder_is_not_seen(sweep, tmp_path, fn):
         assert record.scalars == {"y": 2}
 
 
-def test_results_that_travelled_are_stored(sweep, monkeypatch, log):
+def test_results_that_were_sent_are_stored(sweep, monkeypatch, log):
     with monkeypatch.context() as patch:
         patch.setattr(stores.Place, "seen", lambda self: None)
         away = sweep([1, 2])
@@ -339,7 +339,7 @@ def test_results_that_travelled_are_stored(sweep, monkeypatch, log):
     assert log == []
 
 
-def test_killed_and_resumed(tmp_path):
+def test_a_killed_sweep_resumes(tmp_path):
     """Few kills of a short sweep; the script does many."""
     if not Path("/proc/self/stat").exists():
         pytest.skip("needs /proc")

@@ -60,7 +60,7 @@ def test_function_must_be_callable():
         sl.sweep(3, {"x": [1]})
 
 
-def test_failed_runs_are_told_of_and_others_go_on():
+def test_failed_runs_are_reported_and_others_continue():
     def fn(x, seed):
         if x == 2:
             raise ZeroDivisionError("of course")
@@ -80,7 +80,7 @@ def test_failed_runs_are_told_of_and_others_go_on():
     assert repr(result) == "SweepResult(4 runs: 2 done, 2 failed)"
 
 
-def test_progress_is_told(capsys):
+def test_progress_is_reported(capsys):
     told = []
     fn = Counting().function()
     sweep(fn, {"x": [1, "bad", 3]}, progress=lambda *numbers: told.append(numbers))
@@ -91,7 +91,7 @@ def test_progress_is_told(capsys):
     assert "2 done, 1 failed, 0 to do" in capsys.readouterr().err
 
 
-def test_extras_are_named(monkeypatch, tmp_path):
+def test_missing_extras_are_named(monkeypatch, tmp_path):
     result = sweep(square, {"x": [1]})
     for name in ("loky", "joblib.externals.loky"):
         monkeypatch.setitem(sys.modules, name, None)

@@ -19,7 +19,7 @@ def quiet() -> None:
     nest.verbosity = nest.VerbosityLevel.ERROR
 
 
-def test_going_on_from_a_state() -> None:
+def test_nest_continues_from_a_state() -> None:
     """Potentials, currents and what is left of the input are carried over."""
     rng = np.random.default_rng(1)
     net = sl.Network(seed=1, threads=1, dtype="float64")

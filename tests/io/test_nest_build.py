@@ -168,7 +168,7 @@ def test_kernel() -> None:
     assert (nest.resolution, nest.network_size, nest.rng_seed) == (0.1, 3, 1)
 
 
-def test_things_of_no_size() -> None:
+def test_empty_populations_and_projections() -> None:
     net = sl.Network(threads=1, dtype="float64")
     cells = net.population(4, sl.LIFDelta(I_e=500.0), name="cells")
     silent = net.population(2, sl.SpikeSource([], np.zeros(0, int)))

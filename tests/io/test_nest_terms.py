@@ -169,7 +169,7 @@ def test_all_obstacles_are_named_at_once() -> None:
     assert nest.network_size == 3, "nothing was changed"
 
 
-def test_state_that_nest_cannot_take() -> None:
+def test_states_that_nest_cannot_represent() -> None:
     net = sl.Network(seed=1, threads=1)
     cells = net.population(10, sl.LIF(I_e=400.0), name="cells")
     alpha = net.population(1, sl.LIFAlpha(), name="alpha")

@@ -182,7 +182,7 @@ def test_lif_meets_its_closed_form() -> None:
     np.testing.assert_allclose(v, x * -np.expm1(-t / tau), rtol=0, atol=1e-12)
 
 
-def test_a_soft_reset_keeps_what_is_left_and_a_hard_one_does_not() -> None:
+def test_a_soft_reset_keeps_the_excess_and_a_hard_one_does_not() -> None:
     x = np.array([[0.75]])
     soft = exact([L.IF()]).run(x, 10)
     hard = exact([L.IF(1.0, "zero")]).run(x, 10)
@@ -336,7 +336,7 @@ def test_a_run_leaves_nothing_behind() -> None:
     assert x.flags.writeable
 
 
-def test_a_held_input_is_that_sequence() -> None:
+def test_a_constant_input_equals_the_sequence_that_repeats_it() -> None:
     model = exact(wide_graph(9))
     x = pictures(WIDE, 2)
     constant = model.run(x, 9, record=True)
@@ -399,7 +399,7 @@ def test_operations_are_counted_exactly(geometry: dict[str, Any]) -> None:
     assert (done.additions, done.products) == (0, pytest.approx(wanted))
 
 
-def test_operations_of_what_is_put_together() -> None:
+def test_operations_of_fused_layers() -> None:
     """Pools, sums and lists of spikes are done as one with the convolution behind them."""
     rng = np.random.default_rng(1)
     conv = L.Conv2d(rng.normal(size=(5, 3, 3, 3)), padding=1, stride=(1, 2))
@@ -462,7 +462,7 @@ def test_operations_of_what_is_put_together() -> None:
     assert "flat" not in result.operations
 
 
-def test_a_spike_of_any_size_is_one_addition() -> None:
+def test_a_spike_of_any_size_costs_one_addition() -> None:
     rng = np.random.default_rng(2)
     fc = L.Linear(rng.normal(size=(3, 4)))
     model = exact([("n", L.IF(code="signed", levels=4), "input"), ("fc", fc, "n")])
@@ -506,7 +506,7 @@ def test_latency_input() -> None:
 # Steps, delays, names
 
 
-def test_means_begin_behind_the_delay() -> None:
+def test_means_start_after_the_delay() -> None:
     x = np.random.default_rng(0).normal(0.4, 0.5, (12, 3, 4))
     graph = [("n", L.IF(0.6), "input"), ("fc", L.Linear(np.eye(4) * 2), "n")]
     result = exact(graph).run(x, delay=7, record=["n", "n.mean", "fc"])
@@ -547,7 +547,7 @@ def test_names_of_records() -> None:
         model.run(x, 5, record="fc")["last"]
 
 
-def test_what_is_taken_for_spikes() -> None:
+def test_values_that_count_as_spikes() -> None:
     model = exact([L.IF(2.5)])
     ones = np.ones((6, 1, 3))
     for dtype in (bool, np.int8, np.uint8, np.int64, np.float32, np.float64):
@@ -559,7 +559,7 @@ def test_what_is_taken_for_spikes() -> None:
     np.testing.assert_array_equal(model.run(ones).output, model.run(ones[0], 6).output)
 
 
-def test_progress_is_told() -> None:
+def test_progress_is_reported() -> None:
     told: list[int] = []
     exact([L.IF()]).run(np.ones((5, 2)), 3, progress=told.append)
     assert told == [1, 2, 3, 4, 5]
@@ -684,7 +684,7 @@ def test_numbers_that_float32_cannot_hold(dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("channels", [16, 32])
-def test_whole_weights_beside_a_constant_and_a_bias(channels: int) -> None:
+def test_integer_weights_with_a_constant_and_a_bias(channels: int) -> None:
     """What flows at each step is scaled once, also where it is a bias and a picture together."""
     weights = np.random.default_rng(0)
 

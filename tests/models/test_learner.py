@@ -68,7 +68,7 @@ def test_answering_changes_nothing(kind: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_goes_on_from_a_checkpoint(kind: Any, tmp_path: Path) -> None:
+def test_learning_resumes_from_a_checkpoint(kind: Any, tmp_path: Path) -> None:
     images, _ = pictures(12)
     whole = small(kind).fit(images, epochs=2)
 

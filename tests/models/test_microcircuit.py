@@ -71,21 +71,21 @@ def test_a_scaled_network_keeps_mean_and_variance_of_the_input() -> None:
     assert small.synapses.sum() == pytest.approx(0.3 * full.synapses.sum(), rel=1e-6)
 
 
-def test_inputs_shrink_with_the_neurons_unless_told() -> None:
+def test_inputs_shrink_with_the_neurons_by_default() -> None:
     assert parameters(0.1).synapses.sum() == pytest.approx(2.9888e6, abs=100)
     assert parameters(0.1, 1.0).synapses.sum() == pytest.approx(29.888e6, abs=500)
     assert parameters(0.1, 1.0).external_weight == parameters().external_weight
 
 
 @pytest.mark.parametrize("K_scale", [1.0, 0.25])
-def test_a_current_takes_the_place_of_the_trains(K_scale: float) -> None:
+def test_a_current_replaces_the_spike_trains(K_scale: float) -> None:
     noisy, constant = (parameters(0.1, K_scale, drive=d) for d in ("poisson", "dc"))
     np.testing.assert_array_equal(constant.external_rates, np.zeros(8))
     outside = 0.5e-3 * noisy.external_weight * noisy.external_rates
     np.testing.assert_allclose(constant.currents, noisy.currents + outside)
 
 
-def test_has_the_neurons_and_synapses_asked_for(circuit: Microcircuit) -> None:
+def test_the_network_has_the_requested_neurons_and_synapses(circuit: Microcircuit) -> None:
     given = circuit.parameters
     assert tuple(circuit.populations) == POPULATIONS
     assert [len(p) for p in circuit.populations.values()] == given.sizes.tolist()
@@ -198,7 +198,7 @@ def test_layers_differ_as_published() -> None:
         ({"dtype": "int8"}, ValueError, "dtype must be"),
     ],
 )
-def test_says_what_is_wrong(
+def test_errors_name_the_argument(
     arguments: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):

@@ -25,7 +25,7 @@ def continue_(net: sl.Network, duration: float) -> tuple[list[tuple[int, int]], 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("model", MODELS)
-def test_a_loaded_network_goes_on_alike(
+def test_a_loaded_network_continues_alike(
     model: Any, dtype: str, threads: int, tmp_path: Path
 ) -> None:
     net, _, _, _ = busy_network(model, dtype=dtype, threads=threads, theta=True)
@@ -129,7 +129,7 @@ def test_a_loaded_network_resets_alike(run_first: bool, keep: bool, tmp_path: Pa
     assert_equal(loaded_state, state)
 
 
-def test_states_set_after_loading_are_where_reset_goes_back_to(tmp_path: Path) -> None:
+def test_reset_restores_states_set_after_loading(tmp_path: Path) -> None:
     net = make()
     net.population(3, sl.LIF())
     net.save(tmp_path / "net")
@@ -167,7 +167,7 @@ def test_a_network_saved_after_a_reset(tmp_path: Path) -> None:
     assert_equal(loaded_state, state)
 
 
-def test_what_was_added_during_a_run_is_stored(tmp_path: Path) -> None:
+def test_additions_during_a_run_are_stored(tmp_path: Path) -> None:
     net, cells, _, _ = busy_network()
     net.run(10.0)
     raster = np.random.default_rng(1).integers(0, 2, (300, 20))
@@ -203,7 +203,7 @@ def test_what_was_added_during_a_run_is_stored(tmp_path: Path) -> None:
     assert_equal(continue_(loaded, 10.0)[1], continue_(net, 10.0)[1])
 
 
-def test_settings_come_back(tmp_path: Path) -> None:
+def test_settings_are_restored(tmp_path: Path) -> None:
     net = sl.Network(dt=0.25, seed=2**63 + 5, threads=3, dtype="float32")
     net.population(3, sl.LIFDelta(tau_theta=np.inf, theta_plus=1.0), name="some name")
     net.run(2.5)

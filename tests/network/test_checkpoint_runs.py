@@ -21,7 +21,7 @@ ROOT = str(Path(__file__).parents[2])
 
 
 @pytest.mark.parametrize("on_disk", [False, True])
-def test_recorders_come_back_and_go_on(on_disk: bool, tmp_path: Path) -> None:
+def test_loaded_recorders_continue(on_disk: bool, tmp_path: Path) -> None:
     straight, _ = recorded()
     straight.run(75.0)
     net, _ = recorded(tmp_path / "r.h5" if on_disk else None)
@@ -44,13 +44,13 @@ def test_recorders_come_back_and_go_on(on_disk: bool, tmp_path: Path) -> None:
     assert_all_same(net, straight)
 
 
-def test_without_recorders_they_stay_away(tmp_path: Path) -> None:
+def test_recorders_are_not_saved_by_default(tmp_path: Path) -> None:
     net, _ = recorded()
     net.save(tmp_path / "c")
     assert sl.Network.load(tmp_path / "c").recorders == []
 
 
-def test_what_came_after_a_checkpoint_is_cut_off_when_the_network_runs(tmp_path: Path) -> None:
+def test_recordings_after_a_checkpoint_are_cut_off_when_the_network_runs(tmp_path: Path) -> None:
     straight, _ = recorded()
     straight.run(60.0)
     net, _ = recorded(tmp_path / "r.h5")
@@ -183,7 +183,7 @@ def test_bad_ways_to_save_are_refused(tmp_path: Path) -> None:
     assert net.t == 0.0
 
 
-def test_where_it_cannot_be_saved_is_noticed_before_the_run(tmp_path: Path) -> None:
+def test_a_bad_place_to_save_is_reported_before_the_run(tmp_path: Path) -> None:
     net, _ = recorded(tmp_path / "r.h5")
     net.run(1.0)
     (tmp_path / "link").symlink_to("r.h5")

@@ -67,7 +67,7 @@ def test_settings_can_be_read() -> None:
     assert (net.dt, net.seed, net.threads, net.dtype) == (0.5, 2**64 - 1, 3, np.float64)
 
 
-def test_repr_tells_what_there_is() -> None:
+def test_repr_shows_sizes_and_settings() -> None:
     net = make(threads=2, seed=5)
     cells = net.population(10, sl.LIF())
     net.population(4, sl.PoissonSource(1.0))
@@ -188,7 +188,7 @@ def test_reset_emits_the_spikes_of_time_0_again() -> None:
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_what_is_added_later_changes_nothing_else(dtype: str, threads: int) -> None:
+def test_additions_change_nothing_else(dtype: str, threads: int) -> None:
     net, cells, spikes, plastic = busy_network(dtype=dtype, threads=threads)
     net.run(60.0)
     other, twins, others, twin = busy_network(dtype=dtype, threads=threads)

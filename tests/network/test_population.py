@@ -174,7 +174,7 @@ def test_a_bad_parameter_changes_nothing(changes: Any, rule: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "known"), [("V", "V_m"), ("tau", "tau_m"), ("rate", "I_e")])
-def test_unknown_names_are_told_with_the_known_ones(name: str, known: str) -> None:
+def test_unknown_names_are_refused_with_a_list_of_known_ones(name: str, known: str) -> None:
     cells = make().population(2, sl.LIF(), name="cells")
     with pytest.raises(AttributeError, match=rf"cells \(LIF\) has no '{name}'.*{known}"):
         getattr(cells, name)

@@ -14,7 +14,7 @@ import spikelet as sl
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_spikes_come_by_time_then_id(threads: int) -> None:
+def test_spikes_are_sorted_by_time_then_id(threads: int) -> None:
     net = make(threads=threads)
     rng = np.random.default_rng(0)
     stamps, ids = np.sort(rng.integers(0, 50, 600)), rng.integers(0, 200, 600)

@@ -26,7 +26,7 @@ def slow_network() -> sl.Network:
 # Progress
 
 
-def test_progress_tells_the_time_simulated_in_this_run() -> None:
+def test_progress_reports_the_time_simulated_in_this_run() -> None:
     net = slow_network()
     net.run(5.0)
     seen: list[float] = []
@@ -83,7 +83,7 @@ def interrupted(net: sl.Network, duration: float, after: float = 0.1) -> None:
         timer.join()
 
 
-def test_ctrl_c_stops_at_a_step_and_the_network_goes_on() -> None:
+def test_ctrl_c_stops_at_a_step_and_the_network_can_continue() -> None:
     net, cells, spikes, plastic = busy_network(threads=2)
     v = net.record(cells, "V_m", every=50.0)
     interrupted(net, 1e6)
@@ -112,7 +112,7 @@ def test_ctrl_c_while_weights_are_sampled(every: float) -> None:
     assert len(recorder.times) == int(net.t / every + 1e-6)
 
 
-def test_ctrl_c_at_the_end_of_a_span_of_samples() -> None:
+def test_ctrl_c_at_the_end_of_a_sampling_interval() -> None:
     """Each slice of time takes longer than the interval between polls, and ends where weights are sampled."""
     net = make(dtype="float32", threads=2)
     cells = net.population(100_000, sl.LIF())
@@ -123,7 +123,7 @@ def test_ctrl_c_at_the_end_of_a_span_of_samples() -> None:
     assert net.t < 32.0
 
 
-def test_the_interpreter_goes_on_during_a_run() -> None:
+def test_other_python_threads_run_during_a_run() -> None:
     net = slow_network()
     thread, errors = in_thread(lambda: net.run(20.0))
     count = 0
@@ -147,7 +147,7 @@ def test_networks_run_side_by_side() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_run_leaves_the_floating_point_mode_alone(threads: int) -> None:
+def test_a_run_keeps_the_floating_point_mode(threads: int) -> None:
     net, _, _, _ = busy_network(threads=threads)
     net.run(1.0)
     assert np.float64(1e-310) * 0.5 > 0.0

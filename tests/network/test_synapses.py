@@ -74,7 +74,7 @@ def test_order_is_canonical_before_and_after_a_run(
     ),
     st.sampled_from([None, PLASTIC]),
 )  # fmt: skip
-def test_any_table_comes_back(rows: list[tuple[int, ...]], plasticity: Any) -> None:
+def test_any_table_can_be_read_back(rows: list[tuple[int, ...]], plasticity: Any) -> None:
     columns = np.array(rows, dtype=np.int64).reshape(-1, 4).T
     table = (columns[0], columns[1], columns[2].astype(float), columns[3] * 0.1)
     net = make()

@@ -63,7 +63,7 @@ class Stop(Exception): ...
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, Stop])
-def test_an_interrupted_run_is_written_and_goes_on(
+def test_an_interrupted_run_is_written_and_continues(
     error: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "PIECE", 1 << 30)
@@ -89,7 +89,7 @@ def test_an_interrupted_run_is_written_and_goes_on(
         assert_same(f, e)
 
 
-def test_an_interrupt_between_writing_and_forgetting_doubles_nothing(
+def test_an_interrupt_between_write_and_clear_duplicates_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net, expected = recorded()

@@ -33,7 +33,7 @@ def test_raster_takes_times_and_ids_style_and_axes():
     assert len(np.unique(dots.get_facecolors(), axis=0)) == 3
 
 
-def test_an_empty_raster_is_a_picture_too():
+def test_an_empty_raster_can_be_drawn():
     assert plot.raster([], []).get_ylabel() == "id"
 
 
@@ -45,7 +45,7 @@ def test_an_empty_raster_is_a_picture_too():
         (([[1.0, 2.0]], [[1, 2]]), "times and ids must be one-dimensional"),
     ],
 )
-def test_raster_says_what_is_wrong(arguments, message):
+def test_raster_names_the_wrong_argument(arguments, message):
     with pytest.raises(ValueError, match=message):
         plot.raster(*arguments)
 
@@ -113,7 +113,7 @@ def test_activity_thins_all_populations_alike_on_the_figure_given(populations):
         ({"start": 300.0}, ValueError, "stop must be after start"),
     ],
 )
-def test_activity_says_what_is_wrong(populations, arguments, error, message):
+def test_activity_names_the_wrong_argument(populations, arguments, error, message):
     with pytest.raises(error, match=message):
         plot.activity(**{"recorders": populations, **arguments})
     assert not plt.get_fignums()

@@ -43,22 +43,22 @@ def test_any_number_of_ranks_gives_the_bits_of_one_process(dtype: str, tmp_path:
     assert_same(results(tmp_path / "2.npz"), expected)
 
 
-def test_an_error_of_one_rank_ends_all() -> None:
+def test_an_error_of_one_rank_stops_all_ranks() -> None:
     printed = run(3, "small.py", "error", check=False)
     assert "a rank has failed" in printed
 
 
-def test_where_one_rank_stops_all_stop_and_can_go_on() -> None:
+def test_all_ranks_stop_where_one_stops_and_can_continue() -> None:
     assert "went on True" in run(3, "small.py", "stopped")
 
 
-def test_what_one_rank_alone_notices_changes_no_bit(tmp_path: Path) -> None:
+def test_events_on_one_rank_change_no_bit(tmp_path: Path) -> None:
     alone = run(0, "small.py", "lopsided", str(tmp_path / "0")).split()
     assert len(alone) == 6
     assert run(3, "small.py", "lopsided", str(tmp_path / "3")).split() == alone
 
 
-def test_ranks_that_read_different_things_are_told() -> None:
+def test_ranks_that_read_different_states_are_refused() -> None:
     printed = run(2, "small.py", "mixed_up")
     assert printed.count("rank 0: LIF0.V_m; rank 1: LIF0.I_syn_ex") == 2
 

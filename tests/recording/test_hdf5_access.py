@@ -91,7 +91,7 @@ def test_a_run_waits_for_a_thread_that_reads(small: Any, tmp_path: Path) -> None
     assert len(v.times) == 20
 
 
-def test_a_writer_that_begins_while_a_file_is_opened(small: Any, tmp_path: Path) -> None:
+def test_a_writer_starts_while_a_file_is_opened(small: Any, tmp_path: Path) -> None:
     net, cells = small
     v = net.record(cells, "V_m", to=tmp_path / "r.h5")
     net.run(1.0)

@@ -219,7 +219,7 @@ def test_layers_with_a_forward_of_their_own_are_traced():
         ([nn.Linear(5, 4), st.IF()], "cannot take samples of shape"),
     ],
 )
-def test_refuses_what_it_cannot_do(parts, message):
+def test_unsupported_modules_are_refused(parts, message):
     with pytest.raises(ValueError, match=message):
         to_spiking_model(nn.Sequential(*parts), (4,))
 

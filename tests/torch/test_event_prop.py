@@ -123,7 +123,7 @@ def test_first_and_counts() -> None:
     assert spikes.first(silent=99.0).max() == (99.0 if (counts == 0).any() else first.max())
 
 
-def test_from_first_and_back_with_gradients() -> None:
+def test_first_spikes_round_trip_with_gradients() -> None:
     times = torch.tensor([[3.0, INF, 1.0, 3.0], [INF] * 4], requires_grad=True)
     spikes = EventSpikes.from_first(times)
     assert spikes.ids.tolist() == [2, 0, 3]
@@ -136,7 +136,7 @@ def test_from_first_and_back_with_gradients() -> None:
     assert times.grad.tolist() == [[0.0, 0.0, 2.0, 3.0], [0.0] * 4]
 
 
-def test_nothing_in_nothing_out() -> None:
+def test_no_spikes_in_no_spikes_out() -> None:
     net = nn.Sequential(layer(4, 3), layer(3, 2))
     for times in (torch.full((2, 4), INF), torch.empty(0, 4)):
         out = net(EventSpikes.from_first(times))
@@ -164,7 +164,7 @@ def test_t_max_ends_input_and_output() -> None:
     assert torch.equal(cut.ids, whole.ids[kept])
 
 
-def test_saved_for_backward_is_in_proportion_to_spikes() -> None:
+def test_memory_for_the_backward_pass_grows_with_the_spikes() -> None:
     sizes: dict[float, int] = {}
     for t_max in (60.0, 6e5):
         net, total = layer(5, 200, t_max=t_max), 0
@@ -330,7 +330,7 @@ def one() -> EventSpikes:
     return EventSpikes.from_first(torch.tensor([[1.0]]))
 
 
-def test_spikes_changed_behind_its_back_do_no_harm() -> None:
+def test_spikes_changed_in_place_do_no_harm() -> None:
     spikes = some_spikes()
     spikes.ids[3] = 10**12
     with pytest.raises(ValueError, match="EventProp: ids must lie in"):

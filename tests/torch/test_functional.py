@@ -174,7 +174,7 @@ def test_state_carries_gradients():
         torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
 
 
-def test_nothing_is_kept_without_a_way_back():
+def test_nothing_is_kept_without_a_backward_pass():
     x = torch.rand(5, 2, 3)
     assert st.lif(x).grad_fn is None
     assert st.lif(x.requires_grad_(), surrogate=None).grad_fn is None

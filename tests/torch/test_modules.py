@@ -163,7 +163,7 @@ def test_learned_time_constants_may_be_long():
     assert float(learned.leak.grad) != 0
 
 
-def test_states_that_there_are_not():
+def test_unknown_states_are_refused():
     x = torch.rand(4, 2, 3)
     for state in ("i", "a", "first_spikes"):
         with pytest.raises(

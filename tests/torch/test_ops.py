@@ -10,7 +10,7 @@ from spikelet.torch.cell import Cell, Surrogate, packed
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # of torch itself, on Python 3.13
-def test_operators_keep_what_they_say():
+def test_operators_pass_the_checks_of_pytorch():
     """The checks of torch.library: schema, stand-ins without memory, autograd."""
     torch.manual_seed(0)
     x = (torch.rand(5, 2, 3, 4) * 2).requires_grad_()
@@ -26,7 +26,7 @@ def test_operators_keep_what_they_say():
 X = torch.rand(4, 2, 3)
 
 
-def test_operators_refuse_what_would_be_read_wrongly():
+def test_operators_refuse_inputs_of_the_wrong_form():
     """Whoever calls the operator or the core itself gets an error, not a crash."""
     cell = st.LIF().setting().numbers
     with pytest.raises((RuntimeError, ValueError)):

@@ -18,7 +18,7 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def test_over_time_is_the_layer_at_each_step():
+def test_over_time_applies_the_layer_at_each_step():
     torch.manual_seed(0)
     conv, norm = nn.Conv2d(2, 3, 3, padding=1), nn.BatchNorm2d(3)
     x = torch.rand(5, 4, 2, 6, 6)

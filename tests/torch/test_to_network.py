@@ -106,6 +106,6 @@ LINEAR = nn.Linear(4, 4)
         ([LINEAR, st.LIF(decay=0.0)], "layer '1': decay must be > 0"),
     ],
 )
-def test_network_refuses_what_it_cannot_do(parts, message):
+def test_modules_that_a_network_cannot_run_are_refused(parts, message):
     with pytest.raises(ValueError, match=message):
         to_network(nn.Sequential(*parts), 4)

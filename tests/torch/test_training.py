@@ -21,7 +21,7 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def test_learns_and_says_so():
+def test_training_learns_and_reports_it():
     test = DataLoader(data(), 50)
     model, history = run(6, test=test)
     assert [e.epoch for e in history] == [1, 2, 3, 4, 5, 6]
