@@ -51,6 +51,12 @@ def native(session: nox.Session) -> None:
 
 
 @nox.session
+def recipes(session: nox.Session) -> None:
+    """Follow the recipes of the documentation in a copy of the tree, and build it."""
+    ci(session, "recipes")
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation in docs/_build/html; warnings are errors."""
     ci(session, "docs")

@@ -418,7 +418,7 @@ def test_events_refuse(times, ids, error, message):
         ),
         (lambda: encode.poisson([0.5], 9, max_rate=np.inf), ValueError, "max_rate .* got inf"),
         (lambda: encode.poisson([0.5], 9, dt=0), ValueError, "dt must be > 0, got 0"),
-        (lambda: encode.poisson([0.5], 9, dt=np.nan), ValueError, "dt must not hold NaN"),
+        (lambda: encode.poisson([0.5], 9, dt=np.nan), ValueError, "dt must not contain NaN"),
         (lambda: encode.latency([0.5], 9, code="Log"), ValueError, "code must be .* got 'Log'"),
         (lambda: encode.latency([0.5], 9, code="log", tau=0), ValueError, "tau must be > 0"),
         (lambda: encode.latency([0.5], 9, threshold=-0.1), ValueError, "threshold must be"),

@@ -74,7 +74,7 @@ DESCRIPTIONS: list[tuple[Callable[[], Any], Any, tuple[str, ...]]] = [
     (lambda: sl.PoissonInput(rate=-5.0, weight=1.0), ValueError, ("PoissonInput", "rate", "-5.0", ">= 0")),
     (lambda: sl.PoissonInput(rate=5.0, weight=NAN), ValueError, ("PoissonInput", "weight", "nan")),
     (lambda: sl.PoissonInput(rate=5.0, weight=INF), ValueError, ("PoissonInput", "weight", "inf")),
-    (lambda: sl.CurrentInput([1.0, NAN]), ValueError, ("CurrentInput", "values", "nan", "finite")),
+    (lambda: sl.CurrentInput([1.0, NAN]), ValueError, ("CurrentInput", "values", "nan", "contain NaN")),
     (lambda: sl.CurrentInput([[[1.0]]]), ValueError, ("CurrentInput", "values", "(1, 1, 1)")),
     (lambda: sl.CurrentInput(1.0), ValueError, ("CurrentInput", "values", "()", "[steps]")),
     (lambda: sl.CurrentInput(["a"]), (TypeError, ValueError), ("CurrentInput", "values", "a")),

@@ -145,7 +145,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "transpose": (one("Transpose", perm=[0, 2, 1, 3]), r"\(Transpose\): cannot be converted"),
     "untrained": (bn(), r"\(BatchNormalization\): has never been trained"),
     "negative variance": (bn(var=[1, -1, 1]), r"\(BatchNormalization\): .*running_var must be"),
-    "nan": (one("Conv", "x w", {"w": W["w"] * np.nan}), r"'/y/Conv' .*weight must not hold NaN"),
+    "nan": (one("Conv", "x w", {"w": W["w"] * np.nan}), r"'/y/Conv' .*weight must not contain NaN"),
     "product": (one("Mul", "x x"), r"\(Mul\): multiplies two activations"),
     "matmul": (model([node("MatMul", "x x", "y")], (2, 3, 7, 7)), r"\(MatMul\): multiplies two"),
     "softmax": (model([node("Softmax", "x", "a", axis=1), node("Relu", "a", "y")]),

@@ -139,7 +139,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "chunks": (Lambda(lambda m, x: x.chunk(3, 1)[0].relu()), r"layer 'chunk'"),
     "control flow": (nn.Sequential(nn.ReLU(), Gate()), r"module '1' \(Gate\): .*control flow"),
     "two inputs": (Two(), r"Two: forward must take one input, got inputs \['x', 'y'\]"),
-    "nan": (nan(), r"layer '1' \(Conv2d\): .*weight must not hold NaN"),
+    "nan": (nan(), r"layer '1' \(Conv2d\): .*weight must not contain NaN"),
     "infinite": (infinite(), r"layer '1' \(BatchNorm2d\): .*running_var must be finite"),
     "untrained": (inner(nn.BatchNorm2d(4)), r"'1\.1' \(BatchNorm2d\): has never been trained"),
     "no statistics": (

@@ -44,7 +44,7 @@ def test_yin_yang_geometry():
         ({"n": 2.5}, TypeError, "n must be an integer"),
         ({"n": 3, "seed": -1}, ValueError, "seed must be >= 0"),
         ({"n": 3, "r_small": 0.3}, ValueError, "must be 0 < r_small < r_big / 2"),
-        ({"n": 3, "r_small": float("nan")}, ValueError, "r_small must not hold NaN"),
+        ({"n": 3, "r_small": float("nan")}, ValueError, "r_small must not contain NaN"),
         ({"n": 3, "r_big": "x"}, TypeError, "r_big must be a number"),
     ],
 )

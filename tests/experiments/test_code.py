@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.experiments import conftest
 from tests.experiments.conftest import function
 
 
@@ -18,7 +19,7 @@ def test_a_changed_source_is_reported(sweep, tmp_path):
     file.write_text(json.dumps(description | {"source": "another"}))
     with pytest.warns(UserWarning, match=r"the code of .*fn has changed") as told:
         sweep([1])
-    assert told[0].filename == __file__
+    assert told[0].filename == conftest.__file__  # whose fixture calls sl.sweep
 
 
 @pytest.mark.parametrize(

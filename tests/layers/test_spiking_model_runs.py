@@ -208,7 +208,7 @@ MODELS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"threads": 0}, ValueError, "SpikingModel: threads must be >= 1, got 0"),
     ({"threads": 1.5}, TypeError, "SpikingModel: threads must be an integer, got 1.5"),
     ({"input_scale": 0.0}, ValueError, "SpikingModel: input_scale must be finite and > 0"),
-    ({"input_scale": np.nan}, ValueError, "SpikingModel: input_scale must not hold NaN"),
+    ({"input_scale": np.nan}, ValueError, "SpikingModel: input_scale must not contain NaN"),
 ]
 
 

@@ -332,7 +332,7 @@ def test_learned_features_beat_untrained_ones() -> None:
         ({"kernel": -1}, "Conv: kernel must be >= 1"),
         ({"threshold": 0.0}, "Conv: threshold must be > 0"),
         ({"a_plus": -0.1}, r"Conv: a_plus must be in \[0, 1\]"),
-        ({"a_minus": np.nan}, "Conv: a_minus must not hold NaN"),
+        ({"a_minus": np.nan}, "Conv: a_minus must not contain NaN"),
         ({"theta_plus": -1.0}, "Conv: theta_plus must be >= 0"),
         ({"levels": ()}, "Conv: levels must be a sequence of one number or more"),
         ({"levels": (1.0, 0.0)}, "Conv: levels must be > 0 at index 1"),

@@ -27,7 +27,9 @@ def test_amplitudes_of_a_rule_can_be_changed_and_nothing_else() -> None:
         with pytest.raises(ValueError, match=text):
             p.plasticity = rule
     static = net.connect(X, E, sl.AllToAll())
-    with pytest.raises(ValueError, match=r"must be of the kind it was made with \(none\)"):
+    with pytest.raises(
+        ValueError, match=r"must be of the kind that the projection was made with \(none\)"
+    ):
         static.plasticity = sl.STDP()
     assert dataclasses.replace(sl.STDP(), A_plus=0.5) == p.plasticity
 

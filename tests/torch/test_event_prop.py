@@ -298,7 +298,7 @@ def test_bad_spikes(argument: str, value: Any, error: type[Exception], message: 
         (lambda: EventProp(0, 1), ValueError, "in_features must be >= 1"),
         (lambda: EventProp(1, 1, tau_mem=-20.0), ValueError, "tau_mem must be .*> 0"),
         (lambda: EventProp(1, 1, tau_syn=0.0), ValueError, "tau_syn must be .*> 0"),
-        (lambda: EventProp(1, 1, tau_syn=math.nan), ValueError, "tau_syn must not hold NaN"),
+        (lambda: EventProp(1, 1, tau_syn=math.nan), ValueError, "tau_syn must not contain NaN"),
         (lambda: EventProp(1, 1, tau_mem="x"), TypeError, "tau_mem must be a number"),
         (lambda: EventProp(1, 1, v_threshold=0.0), ValueError, "v_threshold must be .*> 0"),
         (lambda: EventProp(1, 1, t_max=0.0), ValueError, "t_max must be > 0"),

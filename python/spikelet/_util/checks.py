@@ -88,7 +88,7 @@ def numbers(where: str, argument: str, value: Any, unit: str = "", dimensions: i
         limit = "one dimension" if dimensions == 1 else f"{dimensions} dimensions"
         fail(where, argument, array.shape, f"must have at most {limit}", got="shape")
     if np.isnan(array).any():
-        fail(where, argument, value, "must not hold NaN")
+        fail(where, argument, value, "must not contain NaN")
     return array
 
 

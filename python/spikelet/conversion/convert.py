@@ -183,7 +183,7 @@ def convert(
     ------
     ValueError
         If a layer of the ANN cannot be converted (the message names it, with a hint); if the calibration inputs do not
-        fit, hold NaN, or are all equal; or if an argument breaks its rule.
+        fit, contain NaN, or are all equal; or if an argument breaks its rule.
     TypeError
         If `ann` is of a type that cannot be read.
     """
