@@ -56,8 +56,11 @@ def follow(step: Step, tree: Path, environment: dict[str, str]) -> None:
     elif step.what == "append":
         path.write_text(f"{path.read_text('utf-8')}\n\n{step.text}", encoding="utf-8")
     elif step.language == "diff":
+        context = " \n"  # an empty line has lost its blank
         before, after = (
-            "".join(line[1:] for line in step.text.splitlines(True) if line[0] in (" ", sign))
+            "".join(
+                line[1:] or line for line in step.text.splitlines(True) if line[0] in context + sign
+            )
             for sign in "-+"
         )
         text = path.read_text("utf-8")
