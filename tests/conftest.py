@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import ArrayLike, NDArray
 
 # Threads that wait for work sleep: the other process of the tests needs their core. Read when OpenMP is loaded.
@@ -43,6 +44,15 @@ STRONG = {model.__name__: _strong(model) for model in MODELS}
 
 # A shell starts its background jobs with interrupts ignored, and tests interrupt runs.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run the whole suite in two processes, and selected tests in this one, where a debugger can stop them."""
+    option = config.option
+    selected = option.keyword or option.lf or option.markexpr not in ("", "not build")
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not selected
+    return min(2, os.cpu_count() or 1) if whole else 0
 
 
 def make(

@@ -68,7 +68,7 @@ def test_batch_norm() -> None:
         (lambda c: torch_weights.conv2d(c, X, X), "multiplies two activations"),
         (
             lambda c: torch_weights.linear(c, X, torch.full((2, 3), torch.nan)),
-            "weight must not hold",
+            "weight must not contain NaN",
         ),
         (lambda c: torch_weights.normalise(c, X, None, None), "has no running statistics"),
         (

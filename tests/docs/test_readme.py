@@ -37,7 +37,7 @@ def test_test_command_stands_once() -> None:
     commands = re.findall(
         r"^```bash test\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
     )
-    assert commands == ["pip install '.[test]'\npython -m pytest -n 2 --dist worksteal\n"]
+    assert commands == ["pip install '.[test]'\npython -m pytest\n"]
 
 
 def test_links_lead_somewhere() -> None:

@@ -1,0 +1,128 @@
+"""Operations of layered models are counted exactly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.support.exact_models import exact
+from tests.support.layered import operations
+
+from spikelet import layers as L
+from spikelet.layers.graph import Graph
+from spikelet.layers.spiking_model import SpikingModel
+
+
+def sent(model: SpikingModel, result: Any, name: str) -> Any:
+    """Spikes of a layer, as [T B, ...]."""
+    return result[name].reshape(-1, *result[name].shape[2:])
+
+
+GEOMETRY = [
+    {},
+    {"padding": 1},
+    {"padding": (0, 2), "stride": (2, 1)},
+    {"padding": (2, 0, 1, 3), "stride": 3},
+    {"dilation": (2, 1), "padding": 1},
+    {"groups": 2, "padding": 2},
+    {"groups": 4, "stride": 2, "dilation": 2, "padding": (1, 3)},
+]
+
+
+@pytest.mark.parametrize("geometry", GEOMETRY)
+def test_operations_are_counted_exactly(geometry: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    groups = geometry.get("groups", 1)
+    layer = L.Conv2d(rng.normal(size=(8, 4 // groups, 3, 2)), **geometry)
+    model = exact([("c", layer, "input"), ("n", L.IF(), "c")])
+    steps, shape = 7, (4, 8, 9)
+    raster = rng.random((steps, 3, *shape)) < 0.3
+    result = model.run(raster)
+    assert result.operations["input"].spikes == pytest.approx(raster.sum() / 3)
+    done = result.operations["c"]
+    wanted = operations(raster.reshape(-1, *shape), layer) * steps
+    assert (done.additions, done.products) == (pytest.approx(wanted), 0)
+    assert done.dense == operations(np.ones((1, *shape)), layer) * steps
+    # An analog input is multiplied at every step.
+    x = rng.normal(size=(3, *shape)) * (rng.random((3, *shape)) < 0.5)
+    done = model.run(x, steps).operations["c"]
+    assert (done.additions, done.products) == (0, pytest.approx(operations(x, layer) * steps))
+    x = rng.normal(size=(steps, 3, *shape)) * (rng.random((steps, 3, *shape)) < 0.5)
+    done = model.run(x).operations["c"]
+    wanted = operations(x.reshape(-1, *shape), layer) * steps
+    assert (done.additions, done.products) == (0, pytest.approx(wanted))
+
+
+def test_operations_of_fused_layers() -> None:
+    """Pools, sums and lists of spikes are done as one with the convolution behind them."""
+    rng = np.random.default_rng(1)
+    conv = L.Conv2d(rng.normal(size=(5, 3, 3, 3)), padding=1, stride=(1, 2))
+    double = L.Conv2d(rng.normal(size=(5, 6, 2, 2)))
+    graph = Graph(
+        [
+            ("a", L.IF(0.7), "input"),
+            ("b", L.IF(0.5, code="signed"), "input"),
+            ("analog", L.ReLU(), "input"),
+            # A spike that is pooled reaches what the pooled kernel reaches.
+            ("pool", L.AvgPool2d((2, 3)), "a"),
+            ("pooled", conv, "pool"),
+            # Windows that overlap make values, which are multiplied.
+            ("smooth", L.AvgPool2d(3, 1, 1), "a"),
+            ("smoothed", conv, "smooth"),
+            ("sum", L.Add(), ("a", "b")),
+            ("summed", conv, "sum"),
+            ("list", L.Concat(), ("b", "a")),
+            ("listed", double, "list"),
+            ("mixed", L.Add(), ("analog", "a")),
+            ("mix", conv, "mixed"),
+            ("flat", L.Flatten(), "b"),
+            ("full", L.Linear(rng.normal(size=(7, 144))), "flat"),
+            *[
+                (f"end {n}", L.AdaptiveAvgPool2d(1), n)
+                for n in ("pooled", "smoothed", "summed", "listed", "mix")
+            ],
+            *[
+                (f"out {n}", L.Flatten(), f"end {n}")
+                for n in ("pooled", "smoothed", "summed", "listed", "mix")
+            ],
+            (
+                "all",
+                L.Concat(),
+                (*(f"out {n}" for n in ("pooled", "smoothed", "summed", "listed", "mix")), "full"),
+            ),
+            ("n", L.IF(), "all"),
+        ]
+    )
+    steps, count = 6, 2
+    x = rng.normal(0.3, 0.6, (steps, count, 3, 8, 6))
+    model = exact(graph)
+    result = model.run(x, record=["a", "b", "smooth", "analog"])
+    a, b, smooth, analog = (sent(model, result, n) for n in ("a", "b", "smooth", "analog"))
+    assert min(np.count_nonzero(s) for s in (a, b > 0, b < 0, smooth, analog)) > 10
+    large = L.Conv2d(np.ones((5, 3, 6, 9)), stride=(2, 6), padding=(2, 3))
+    wanted = {
+        "pooled": (operations(a, large), 0),
+        "smoothed": (0, operations(smooth, conv)),
+        "summed": (operations(a, conv) + operations(b, conv), 0),
+        "listed": (operations(np.concatenate([b, a], 1), double), 0),
+        "mix": (operations(a, conv), operations(analog, conv)),
+        "full": (operations(b, graph["full"].layer), 0),
+    }
+    for name, (additions, products) in wanted.items():
+        done = result.operations[name]
+        assert done.additions == pytest.approx(additions * steps), name
+        assert done.products == pytest.approx(products * steps), name
+    assert result.operations["b"].spikes * count == np.count_nonzero(b)
+    assert "flat" not in result.operations
+
+
+def test_a_spike_of_any_size_costs_one_addition() -> None:
+    rng = np.random.default_rng(2)
+    fc = L.Linear(rng.normal(size=(3, 4)))
+    model = exact([("n", L.IF(code="signed", levels=4), "input"), ("fc", fc, "n")])
+    result = model.run(rng.normal(size=(2, 4)), 20, record="n")
+    assert len(np.unique(result["n"])) > 4
+    spikes_ = np.count_nonzero(result["n"]) / 2
+    assert result.operations["n"].spikes == spikes_
+    assert result.operations["fc"].additions == 3 * spikes_
