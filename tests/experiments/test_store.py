@@ -280,7 +280,7 @@ def test_ctrl_c_at_any_moment_leaves_the_store_free(tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_child_that_the_function_forks_does_no_runs(tmp_path):
-    """However it leaves the function. In a process of its own: it might wait for ever."""
+    """However it leaves the function. In a process of its own: it might wait forever."""
     code = """
 import os, sys
 import spikelet as sl
