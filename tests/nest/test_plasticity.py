@@ -176,7 +176,9 @@ def drawn_nearest(pairing: str, mu: tuple[float, float] | None, case: int) -> De
     (s,) = [s for s in d.synapses if s.stdp is not None]
     assert isinstance(s.stdp, Stdp)
     factor = 1.0
-    if pairing == "nearest_restricted":  # where a synapse differs, see below, no neuron depends on it
+    if (
+        pairing == "nearest_restricted"
+    ):  # where a synapse differs, see below, no neuron depends on it
         factor = 1e-9
         s.weight = s.weight * factor
     s.stdp = pair(replace(s.stdp, w_max=s.stdp.w_max * factor), pairing, mu=mu)
