@@ -215,7 +215,7 @@ def conclusions(outcomes: list[Outcome]) -> str:
     timing = best.curve[-1] - 100 * best.right["counts"][:, -1].mean()
     return f"""
 Cost:      {names[0]} takes {rate.spikes / best.spikes:.1f} times the input spikes of latency and \
-{rate.events / best.events:.1f} times its energy (estimate: 0.9 pJ an event, a 45 nm fp32 addition).
+{rate.events / best.events:.1f} times its energy (estimate: 0.9 pJ per event, a 45 nm fp32 addition).
 Accuracy:  latency minus {names[0]} is {gap:+.1f} points, standard error {error:.1f}: \
 {"a clear" if abs(gap) > 2 * error else "no clear"} difference.
 Like cost: {names[1]} takes {like.events / best.events:.1f} times the energy of latency and is \
@@ -226,7 +226,7 @@ Timing:    first spikes instead of counts change the accuracy of latency by {tim
 """
 
 
-# %% The picture
+# %% The figure
 def plot(figure: Any, outcomes: list[Outcome], network: Network, image: Array) -> None:
     axes = figure.subplot_mosaic("aaaaaabbbbbb;iicccccddddd", height_ratios=[1.1, 1])
     lavish = {o.code.family: o for o in outcomes}
@@ -241,7 +241,7 @@ def plot(figure: Any, outcomes: list[Outcome], network: Network, image: Array) -
     axes["a"].set(xlabel="step", ylabel="accuracy from the spikes so far [%]")
     axes["b"].set_xscale("log", subs=[2, 5])
     axes["b"].xaxis.set(major_formatter="{x:g}", minor_formatter="{x:g}")
-    label = f"estimated energy an image [nJ, {1 / NANOJOULE:.0f} synaptic events each]"
+    label = f"estimated energy per image [nJ, {1 / NANOJOULE:.0f} synaptic events each]"
     axes["b"].set(xlabel=label, ylabel="accuracy [%]", xmargin=0.15)
     axes["b"].legend(frameon=False, loc="lower right")
     axes["i"].imshow(image, cmap="gray_r")
@@ -260,7 +260,7 @@ def plot(figure: Any, outcomes: list[Outcome], network: Network, image: Array) -
 
 # %%
 def main() -> None:
-    parser = argparse.ArgumentParser(description="What a spike code costs, and what it gives.")
+    parser = argparse.ArgumentParser(description="Compare the costs and accuracies of spike codes.")
     parser.add_argument(
         "--data", metavar="DIR", help="folder of MNIST's IDX files; default: 8x8 digits"
     )
@@ -300,7 +300,7 @@ def main() -> None:
     figure = Figure(figsize=(11, 7.5), layout="constrained")
     plot(figure, outcomes, network, images[n_train])
     figure.savefig(args.out, dpi=150)
-    print(f"* with the natural readout, as below\n{conclusions(outcomes)}\nPicture: {args.out}")
+    print(f"* with the natural readout, as below\n{conclusions(outcomes)}\nFigure: {args.out}")
 
 
 if __name__ == "__main__":

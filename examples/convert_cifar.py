@@ -272,12 +272,12 @@ def main() -> None:
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))
     if not any(files):
-        print("This is not a trained network: weights and pictures are random, and the labels are")
+        print("This is not a trained network: weights and images are random, and the labels are")
         print("the ANN's own decisions. It shows that everything runs, and nothing else.\n")
 
     make = Conversions(task, args.dtype, args.threads)
     curves = table(task, make, steps, few=[4, 8])
-    print(f"\nConversion took {make.seconds:.1f} s in all, {len(task.calibration)} pictures.")
+    print(f"\nConversion took {make.seconds:.1f} s in all, {len(task.calibration)} images.")
 
     snn = make(steps[min(1, len(steps) - 1)])
     part = slice(0, args.reset_count)
@@ -329,7 +329,7 @@ def main() -> None:
     sl.plot.accuracy_curve(resets, ax=middle)
     sl.plot.hybrid_search(search, ax=right)
     figure.savefig(args.out, dpi=150)
-    print(f"\nPicture: {args.out}")
+    print(f"\nFigure: {args.out}")
 
 
 if __name__ == "__main__":

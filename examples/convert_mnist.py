@@ -127,7 +127,7 @@ class Conversions:
         )
 
 
-# %% The pictures
+# %% The figures
 def draw(
     figure: Any, report: Any, resets: Comparison, codings: Comparison, times: dict[str, Any]
 ) -> None:
@@ -246,7 +246,7 @@ def main() -> None:
     figure = Figure(figsize=(12, 7), layout="constrained")
     draw(figure, report, resets, codings, times)
     figure.savefig(args.out, dpi=150)
-    print(f"\nPicture: {args.out}")
+    print(f"\nFigure: {args.out}")
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ def accuracy(net: Network, test: tuple[Array, Array]) -> float:
     return float(np.mean((first.argmin(1) == test[1]) & (first.min(1) < END)))
 
 
-# %% The pictures
+# %% The figures
 def draw(figure: Any, net: Network, curves: list[list[float]], test: tuple[Array, Array]) -> None:
     left, middle, right = figure.subplots(1, 3)
     for seed, curve in enumerate(curves):
@@ -175,7 +175,7 @@ def main() -> None:
         curves.append(curve)
         print(
             f"  seed {seed}: test accuracy {curve[-1]:.2%}, loss {losses[-1]:.4f}, "
-            f"{seconds:.0f} s, {1e3 * seconds / epochs:.0f} ms an epoch",
+            f"{seconds:.0f} s, {1e3 * seconds / epochs:.0f} ms per epoch",
             flush=True,
         )
     last = [curve[-1] for curve in curves]
@@ -188,13 +188,13 @@ def main() -> None:
     before = (hidden.times <= winner.repeat_interleave(hidden.offsets.diff())).sum()
     print(
         f"A decision takes {winner.mean():.1f} ms and {before / len(winner):.0f} hidden spikes, "
-        f"{before / len(winner) / args.hidden:.2f} a neuron"
+        f"{before / len(winner) / args.hidden:.2f} per neuron"
     )
 
     figure = Figure(figsize=(12, 3.8), layout="constrained")
     draw(figure, net, curves, test)
     figure.savefig(args.out, dpi=150)
-    print(f"\nPicture: {args.out}")
+    print(f"\nFigure: {args.out}")
 
 
 if __name__ == "__main__":

@@ -93,12 +93,12 @@ def main() -> None:
         f"{table(recorders, PRESIM)}\n"
     )
     if scale != 1 or args.K_scale not in (None, 1):
-        print("The published rates are those at full scale. A smaller network has other ones.")
+        print("The published rates are those at full scale. A smaller network has different rates.")
 
     figure = Figure(figsize=(11, 5), layout="constrained")
     plot.activity(recorders, PRESIM, figure=figure)
     figure.savefig(args.out, dpi=150)
-    print(f"Picture: {args.out}")
+    print(f"Figure: {args.out}")
 
 
 if __name__ == "__main__":

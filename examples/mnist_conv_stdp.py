@@ -156,13 +156,13 @@ def main() -> None:
         f"Features:  {clock.images} images in {clock.seconds:.1f} s, "
         f"{1e6 * clock.seconds / clock.images:.0f} us each; the readout {total - clock.seconds:.1f} s."
     )
-    print(f"Spikes:    {inputs:.0f} in, {hidden:.0f} out, an image.")
+    print(f"Spikes:    {inputs:.0f} in, {hidden:.0f} out, per image.")
     print(f"Accuracy:  {accuracy:.2%} of {len(x_test)} test images, standard error {error:.2%}.")
 
     figure = Figure(figsize=(8, 8), layout="constrained")
     plot.feature_maps(model.weights[0], ax=figure.subplots())
     figure.savefig(args.out, dpi=150)
-    print(f"Picture:   {args.out}")
+    print(f"Figure:    {args.out}")
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ images, labels = images[order], labels[order]
 kind = NETWORKS[options.network]
 if options.checkpoint and options.checkpoint.exists():
     network = kind.load(options.checkpoint, threads=options.threads)
-    print(f"Going on from {options.checkpoint}: {network.shown} images were learned.")
+    print(f"Continuing from {options.checkpoint}: {network.shown} images were learned.")
 else:
     network = kind(neurons, images[0].size, seed=options.seed, threads=options.threads)
 shown, start = network.shown, time.perf_counter()
@@ -84,7 +84,7 @@ counts = network.respond(test_images, progress=bar)
 accuracy = float(np.mean(classify(counts, votes) == test_labels))
 print(
     f"Accuracy  {accuracy:.2%} of {len(test_labels)} test images (chance: 10 %)\n"
-    f"Activity  {counts.sum(axis=1).mean():.1f} spikes an image\n"
+    f"Activity  {counts.sum(axis=1).mean():.1f} spikes per image\n"
     f"Time      {time.perf_counter() - start:.1f} s to name the neurons and to read"
 )
 
@@ -97,4 +97,4 @@ ax = plot.receptive_fields(
 )
 ax.set_title(f"{network.n_neurons} receptive fields, ordered by digit: {accuracy:.1%} read")
 ax.figure.savefig(options.out, dpi=150)
-print(f"Picture: {options.out}")
+print(f"Figure: {options.out}")

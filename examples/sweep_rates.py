@@ -67,7 +67,7 @@ def brunel(g: float, eta: float, n: int, duration: float, seed: int) -> dict[str
 # %% [markdown]
 # ## All runs
 #
-# `result.table` has one row for each run. With several seeds a point has several rows; the picture
+# `result.table` has one row for each run. With several seeds a point has several rows; the figure
 # shows their average.
 
 
@@ -134,7 +134,7 @@ def main() -> None:
             f"{table['g'][k]:5.2f}  {table['eta'][k]:5.2f}  {table['rate'][k]:8.2f}  "
             f"{np.nan if cv is None else cv:5.2f}"
         )
-    print(f"Picture: {args.out}")
+    print(f"Figure: {args.out}")
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def loss(v: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return losses.membrane_cross_entropy(v, labels, how="mean")
 
 
-# %% The picture
+# %% The figure
 def draw(
     figure: Any, events: Array, size: int, history: list[Epoch], curve: dict[float, float]
 ) -> None:
@@ -165,7 +165,7 @@ def main() -> None:
         f"{time.perf_counter() - start:.1f} s"
     )
     print(
-        f"Events: {count:.0f} a film; in {steps} steps {100 * x.float().mean():.1f} % of all places"
+        f"Events: {count:.0f} per film; in {steps} steps {100 * x.float().mean():.1f} % of all places"
     )
 
     torch.manual_seed(args.seed)
@@ -191,7 +191,7 @@ def main() -> None:
     seconds = time.perf_counter() - start
     print(
         f"Accuracy: {accuracy:.2%} of {len(x)} films, {args.label} of {classes}; "
-        f"{rate:.2f} spikes a neuron; {seconds:.0f} s"
+        f"{rate:.2f} spikes per neuron; {seconds:.0f} s"
     )
 
     snn = to_spiking_model(model, x.shape[2:], threads=args.threads)
@@ -205,7 +205,7 @@ def main() -> None:
     for name in snn.neurons[:-1]:  # the last layer does not spike
         neurons = int(np.prod(snn.graph.shapes(x.shape[2:])[name]))
         sent = result.operations[name].spikes
-        print(f"  {name}: {neurons} neurons, {sent:.0f} spikes a film, {sent / neurons:.2f} each")
+        print(f"  {name}: {neurons} neurons, {sent:.0f} spikes per film, {sent / neurons:.2f} each")
     curve = {
         (k + 1) * DURATION / steps: float(np.mean(result.v[: k + 1].mean(0).argmax(1) == y))
         for k in range(steps)
@@ -218,7 +218,7 @@ def main() -> None:
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     draw(figure, test_events[0], size, history, curve)
     figure.savefig(args.out, dpi=150)
-    print(f"\nPicture: {args.out}")
+    print(f"\nFigure: {args.out}")
 
 
 if __name__ == "__main__":

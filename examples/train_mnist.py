@@ -84,7 +84,7 @@ def build(shape: tuple[int, int], steps: int, width: int) -> nn.Sequential:
 
 
 class Batches:
-    """Training images, shuffled anew for each pass and shifted at random by a few pixels."""
+    """Training images, reshuffled for each pass and shifted at random by a few pixels."""
 
     def __init__(self, x: Array, y: Array, size: int, shift: int = 0, seed: int | None = None):
         self.x, self.y = torch.from_numpy(x), torch.from_numpy(y.astype(np.int64))
@@ -182,18 +182,18 @@ def rates(snn: sl.SpikingModel, x: Array, steps: int) -> list[tuple[str, int, fl
     """Print and return neurons and spikes of each layer."""
     shapes = snn.graph.shapes(x.shape[1:])
     operations = snn.run(x, steps).operations
-    print(f"{'layer':8}{'neurons':>9}{'spikes':>9}{'a neuron':>10}{'a step':>9}")
+    print(f"{'layer':8}{'neurons':>9}{'spikes':>9}{'per neuron':>12}{'per step':>10}")
     rows = []
     for name in snn.neurons:
         neurons = int(np.prod(shapes[name]))
         sent = operations[name].spikes
         each = sent / neurons
-        print(f"{name:8}{neurons:9d}{sent:9.0f}{each:10.3f}{each / steps:9.1%}")
+        print(f"{name:8}{neurons:9d}{sent:9.0f}{each:12.3f}{each / steps:10.1%}")
         rows.append((name, neurons, each))
     return rows
 
 
-# %% The picture
+# %% The figure
 def draw(
     figure: Any, history: list[Epoch], curve: dict[int, float], snn: sl.SpikingModel, image: Array
 ) -> None:
@@ -269,7 +269,7 @@ def main() -> None:
     found = snn.run(x, args.steps).output.argmax(1)
     seconds = time.perf_counter() - start
     each = 1e3 * seconds / len(x)
-    print(f"\nDeployed: {np.mean(found == y):.2%}, {each:.3f} ms an image")
+    print(f"\nDeployed: {np.mean(found == y):.2%}, {each:.3f} ms per image")
     compare(model, x[:256], args.steps, args.threads)
 
     print("\nSpikes for one image, over all steps:")
@@ -286,7 +286,7 @@ def main() -> None:
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     draw(figure, history, curve, snn, x[0])
     figure.savefig(args.out, dpi=150)
-    print(f"\nPicture: {args.out}")
+    print(f"\nFigure: {args.out}")
 
 
 if __name__ == "__main__":

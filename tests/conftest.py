@@ -58,7 +58,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def make(
     dt: float = 0.1, *, seed: int = 1, threads: int | None = 1, dtype: Any = "float64"
 ) -> sl.Network:
-    """Make a network that is precise and serial unless told otherwise."""
+    """Make a network that is serial and in float64 by default."""
     return sl.Network(dt=dt, seed=seed, threads=threads, dtype=dtype)
 
 

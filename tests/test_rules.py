@@ -180,7 +180,7 @@ def test_candidates_are_drawn_uniformly(
 @pytest.mark.parametrize("rule", COUNTED)
 @pytest.mark.parametrize("more", [0, 1])
 def test_the_last_candidate_can_be_drawn(rule: Any, more: int) -> None:
-    """All pairs but the self connections are asked for, or one more."""
+    """All pairs except self-connections are requested, or one more."""
     number = (30 if rule is sl.FixedTotalNumber else 5) + more
     made = rule(number, self_connections=False, multapses=False)
     if more:

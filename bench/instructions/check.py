@@ -1,13 +1,14 @@
 """Count the instructions of fixed problems with valgrind and compare them with the reference.
 
-    python bench/instructions/check.py            # builds, counts, compares
-    python bench/instructions/check.py --update   # builds, counts, writes the reference
+    python bench/instructions/check.py            # build, count, compare
+    python bench/instructions/check.py --update   # build, count, write the reference
 
-A count does not depend on how busy the machine is. It depends on the compiler, so with another
-major version of it nothing is compared. Needs valgrind, and CMake unless --program is given.
+A count does not depend on how busy the machine is. It does depend on the compiler, so counts from
+another major version of the compiler are not compared. Needs valgrind, and CMake unless --program
+is given.
 
-Exit code: 0 if all is as it was, or nothing can be compared; 1 if a count or the work changed;
-2 if something failed.
+Exit code: 0 if nothing changed, or nothing can be compared; 1 if a count or the work changed; 2 if
+something failed.
 """
 
 from __future__ import annotations
@@ -28,19 +29,19 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 REFERENCE = HERE / "reference.json"
-LEVELS = ("baseline", "v3")  # valgrind knows no AVX-512
+LEVELS = ("baseline", "v3")  # valgrind does not support AVX-512
 TOLERANCE = 0.05
 REPEATABLE = 0.001
-"""What two counts of one program may differ by; memory that is aligned otherwise may move a few."""
+"""Allowed difference between two counts of one program; other alignments can change a few."""
 
 
 class Failed(Exception):
-    """Something that is neither faster nor slower."""
+    """The check could not be carried out."""
 
 
 @dataclass(frozen=True)
 class Count:
-    """What was counted of one problem."""
+    """The counts of one problem."""
 
     instructions: int
     work: int
@@ -53,23 +54,23 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("problems", nargs="*", metavar="PROBLEM", help="only these (default: all)")
+    add("problems", nargs="*", metavar="PROBLEM", help="problems to count (default: all)")
     add("--update", action="store_true", help="write the reference instead of comparing")
     add("--program", type=Path, metavar="PATH",
-        help="spikelet_instructions (default: build it, preset guard)")  # fmt: skip
+        help="path of spikelet_instructions (default: build it with preset guard)")  # fmt: skip
     add("--reference", type=Path, metavar="FILE", default=REFERENCE,
-        help="default: reference.json beside this script")  # fmt: skip
+        help="reference file (default: reference.json next to this script)")  # fmt: skip
     add("--tolerance", type=float, default=TOLERANCE, metavar="X",
-        help="that a ratio may differ from 1 by (default: %(default)s)")  # fmt: skip
+        help="allowed deviation of a ratio from 1 (default: %(default)s)")  # fmt: skip
     add("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
-        help="problems at a time; changes no count (default: one for each core)")  # fmt: skip
+        help="problems to run at a time, without effect on counts (default: one per core)")  # fmt: skip
     add("--twice", action="store_true",
         help="count everything twice and fail if the counts differ")  # fmt: skip
     args = parser.parse_args()
     if not 0 < args.tolerance < 1 or args.jobs < 1:
         parser.error("--tolerance must lie between 0 and 1, and --jobs must be positive")
     if args.update and args.problems:
-        parser.error("--update writes all problems: name none")
+        parser.error("--update writes all problems, so do not name any")
     return args
 
 
@@ -82,7 +83,7 @@ def output(command: list[str | Path], **environment: str) -> tuple[str, str]:
             command, cwd=ROOT, env=kept | environment, capture_output=True, text=True, check=False
         )
     except OSError as error:
-        raise Failed(f"{command[0]} cannot be run: {error}") from None
+        raise Failed(f"cannot run {command[0]}: {error}") from None
     if done.returncode != 0:
         text = (done.stderr + done.stdout).strip() or "(it printed nothing)"
         raise Failed(f"{' '.join(map(str, command))} failed with {done.returncode}:\n{text}")
@@ -128,7 +129,7 @@ def count_all(
 
 
 def made_with(about: dict[str, Any]) -> dict[str, str]:
-    """Return what counts depend on."""
+    """Return the properties on which counts depend."""
     return {
         "machine": platform.machine(),
         "compiler": about["compiler"],
@@ -139,20 +140,20 @@ def made_with(about: dict[str, Any]) -> dict[str, str]:
 
 
 def incomparable(now: dict[str, str], then: dict[str, str]) -> str | None:
-    """Return why counts cannot be compared, if they cannot."""
+    """Return the reason why counts cannot be compared, if there is one."""
     if now["machine"] != then["machine"]:
-        return f"the reference is of {then['machine']}, this is {now['machine']}"
+        return f"the reference was made on {then['machine']}, this is {now['machine']}"
 
     def major(what: dict[str, str]) -> str:
         return f"{what['compiler']} {what['compiler_version'].split('.')[0]}"
 
     if major(now) != major(then):
-        return f"the reference is of {major(then)}, this program was built by {major(now)}"
+        return f"the reference was made with {major(then)}, this program with {major(now)}"
     return None
 
 
 def repeat(first: dict[str, dict[str, Count]], second: dict[str, dict[str, Count]]) -> list[str]:
-    """Return what came out differently the second time."""
+    """Return the counts that differ between the two runs."""
     return [
         f"{name} at {level}: {a.instructions} instructions, then {b.instructions}"
         for level, row in first.items()
@@ -165,7 +166,7 @@ def repeat(first: dict[str, dict[str, Count]], second: dict[str, dict[str, Count
 def compare(
     counts: dict[str, dict[str, Count]], reference: dict[str, Any], tolerance: float
 ) -> list[str]:
-    """Print the table; return what is wrong."""
+    """Print the table; return a list of what is wrong."""
     wrong = []
     head = (
         f"{'problem':<16}{'level':<10}{'count':>13}{'reference':>13}{'ratio':>8}  instructions per"
@@ -183,7 +184,7 @@ def compare(
             ratio = now.instructions / then["instructions"]
             verdict = ""
             if abs(now.work / then["work"] - 1) > 0.01:
-                verdict = f"does other work: {now.work} instead of {then['work']} {now.unit}s"
+                verdict = f"does different work: {now.work} instead of {then['work']} {now.unit}s"
             elif ratio > 1 + tolerance:
                 verdict = f"takes {ratio - 1:.1%} more instructions"
             elif ratio < 1 - tolerance:
@@ -193,16 +194,16 @@ def compare(
             if verdict:
                 wrong.append(f"{name} at {level} {verdict}")
         gone = set(reference.get("counts", {}).get(level, {})) - set(row)
-        wrong += [f"{name} at {level} is in the reference and was not counted" for name in gone]
+        wrong += [f"{name} at {level} is in the reference but was not counted" for name in gone]
     return wrong
 
 
 ADVICE = """\
-If that is not what you wanted, find the cause:
+If you did not intend this, find the cause:
     SPIKELET_SIMD=LEVEL valgrind --tool=callgrind --toggle-collect=measured \\
         build/guard/spikelet_instructions PROBLEM && callgrind_annotate callgrind.out.*
-If it is (fewer instructions, or more that save time), refresh the reference, commit it, and say in
-the message why:
+If you did (fewer instructions, or more that save time), update the reference, commit it, and give
+the reason in the commit message:
     python bench/instructions/check.py --update"""
 
 
@@ -211,14 +212,16 @@ def run(args: argparse.Namespace) -> int:
     if shutil.which("valgrind") is None:
         raise Failed("valgrind not found (Debian: apt-get install valgrind)")
     if not args.update and not args.reference.is_file():
-        raise Failed(f"no {args.reference}: write it with --update")
+        raise Failed(f"{args.reference} does not exist: create it with --update")
     program = args.program.resolve() if args.program else build()
     about = json.loads(output([program, "--about"])[0])
     if not about["optimised"]:
         raise Failed(f"{program} is not optimised: build it with CMAKE_BUILD_TYPE=Release")
     unknown = [name for name in args.problems if name not in about["problems"]]
     if unknown:
-        raise Failed(f"no problem {', '.join(unknown)}; there are {', '.join(about['problems'])}")
+        raise Failed(
+            f"unknown problem {', '.join(unknown)}; available: {', '.join(about['problems'])}"
+        )
 
     now = made_with(about)
     print(", ".join(f"{key.replace('_', ' ')} {value}" for key, value in now.items()))
@@ -234,9 +237,9 @@ def run(args: argparse.Namespace) -> int:
     levels = [level for level in LEVELS if level in about["levels"]]
     for level in LEVELS:
         if level not in levels:
-            print(f"note: this processor has no {level}, which is left out")
+            print(f"note: skipping {level}, which this processor does not support")
     if args.update and len(levels) < len(LEVELS):
-        raise Failed("the reference is written on a machine that has all levels")
+        raise Failed(f"write the reference on a machine that supports {' and '.join(LEVELS)}")
 
     problems = args.problems or about["problems"]
     if args.problems:
@@ -247,7 +250,7 @@ def run(args: argparse.Namespace) -> int:
     if args.twice or args.update:
         if unsteady := repeat(counts, count_all(program, problems, levels, args.jobs)):
             raise Failed("counts do not repeat:\n  " + "\n  ".join(unsteady))
-        print(f"counted twice: the same to {REPEATABLE:.1%}")
+        print(f"counted twice: equal to within {REPEATABLE:.1%}")
     if args.update:
         written = {level: {k: asdict(c) for k, c in row.items()} for level, row in counts.items()}
         record = {"made_with": now, "counts": written}

@@ -1,4 +1,4 @@
-// Layers of convolutions with spiking neurons between them.
+// Convolutional layers with spiking neurons between them.
 #include "layered.hpp"
 
 #include <cmath>
@@ -23,7 +23,7 @@ std::vector<double> normal(std::size_t n, std::uint32_t object, double mean, dou
   return out;
 }
 
-// Three times a convolution 3x3 and neurons, the second with a shortcut; 16, 32, 64 channels.
+// Three 3x3 convolutions with neurons, the second with a shortcut; 16, 32 and 64 channels.
 Graph stack() {
   Graph graph;
   graph.push_back({Input{}, {}, {3, 16, 16}});

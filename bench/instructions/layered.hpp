@@ -1,4 +1,4 @@
-// See layered.cpp: weights in single precision, and of 16 bits.
+// Problems of layered.cpp, with single-precision and with 16-bit weights.
 #pragma once
 
 #include "problem.hpp"

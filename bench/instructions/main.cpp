@@ -1,5 +1,5 @@
-// Runs one problem, on one thread. valgrind counts what happens inside of measured(); check.py
-// starts both and compares. Prints JSON.
+// Runs one problem on one thread and prints JSON. valgrind counts the instructions inside
+// measured(); check.py starts both and compares the counts.
 //   spikelet_instructions --about     compiler, levels, names of the problems
 //   spikelet_instructions PROBLEM
 #include <cstdio>
@@ -12,7 +12,7 @@
 // Found by its name: valgrind --toggle-collect=measured.
 extern "C" [[gnu::noinline]] std::size_t measured(const Work& work) {
   const std::size_t done = work();
-  asm volatile("" ::: "memory");  // no tail call, which would leave this function before the work
+  asm volatile("" ::: "memory");  // no tail call, which would leave this function early
   return done;
 }
 

@@ -1,4 +1,4 @@
-// A fixed problem of which instructions are counted.
+// A fixed problem whose instructions are counted.
 #pragma once
 
 #include <cstddef>
@@ -6,13 +6,13 @@
 #include <span>
 #include <string_view>
 
-// What is measured; returns how many units of work it did, from the results and at no cost that
-// matters.
+// The measured part. It returns the units of work done, derived from the results at negligible
+// cost.
 using Work = std::function<std::size_t()>;
 
 struct Problem {
   std::string_view name, unit;
-  Work (*set_up)();  // does what is not measured
+  Work (*set_up)();  // the part that is not measured
 };
 
 std::span<const Problem> problems();

@@ -1,6 +1,6 @@
-// The problems: the parts of which real networks are made, one at a time and small. Sources fire at
-// random and targets of static synapses never do, so that no change of dynamics changes the work.
-// Rates are higher than in nature: events, not neurons, are what a delivery problem is about.
+// The problems: small versions of the parts of real networks, one at a time. Sources fire at
+// random, and targets of static synapses never fire, so that no change in dynamics changes the
+// work. Rates are higher than in nature, because delivery problems measure events, not neurons.
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -36,7 +36,7 @@ std::vector<double> ramp(std::size_t n, double low, double high) {
   return values;
 }
 
-// E_L, V_th, V_reset, t_ref, theta_plus, tau_theta, then the model's own.
+// E_L, V_th, V_reset, t_ref, theta_plus, tau_theta, then the model's own parameters.
 ParameterValues lif(std::vector<double> I_e, double V_th = -50) {
   return {{-65}, {V_th}, {-60}, {2}, {0}, {100}, {20}, {200}, {5}, {10}, std::move(I_e)};
 }
@@ -64,8 +64,8 @@ struct Built {
   void drive(std::size_t population, double hertz, double weight, int channel) const {
     sim->inject_poisson(population, {hertz}, {weight}, channel);
   }
-  // Runs for so many steps; the work is spikes of the populations times `per_spike`. A few steps
-  // before it bring everything to its size.
+  // Runs `steps` steps; the work is the number of spikes of the populations times `per_spike`. A
+  // few warm-up steps let all buffers grow first.
   Work run(Step steps, const std::vector<std::size_t>& populations, std::size_t per_spike) const {
     std::vector<std::size_t> recorders;
     for (const std::size_t population : populations) {
@@ -85,7 +85,7 @@ struct Built {
       return (spikes(*s) - before) * per_spike;
     };
   }
-  // The same; the work is steps times `per_step`.
+  // Runs likewise; the work is steps times `per_step`.
   Work run(Step steps, std::size_t per_step) const {
     sim->run(20, {});
     return [s = sim, steps, per_step] {
@@ -131,7 +131,7 @@ Work conductance() {
   return net.run(400, 4000);
 }
 
-// What a step costs that has next to nothing to do: the loop itself.
+// The step loop itself, with almost no work in each step.
 Work small_network() {
   Built net;
   const std::size_t noise = net.poisson(64, 20), n = net.neurons("LIF", 64, lif({0}, never));
@@ -141,7 +141,7 @@ Work small_network() {
 
 // --- delivery of static synapses
 
-// As in Brunel's network: delta synapses, 1000 a row, one delay.
+// As in Brunel's network: delta synapses, rows of 1000, one delay.
 Work long_rows() {
   Built net;
   const std::size_t noise = net.poisson(400, 500),
@@ -171,7 +171,7 @@ Work short_rows() {
   return net.run(100, {excitatory, inhibitory}, 80);
 }
 
-// The same over 16 delays: five synapses a segment.
+// The same over 16 delays: five synapses per segment.
 Work short_segments() {
   Built net;
   const std::size_t excitatory = net.poisson(3200, 400), inhibitory = net.poisson(800, 400),
@@ -185,7 +185,8 @@ Work short_segments() {
 
 Plasticity stdp() { return {find_plasticity("STDP.additive"), {20, 20, 0.01, 0.0105, 0, 1}}; }
 
-// Random sources onto neurons that their own current makes fire. Work: source spikes and synapses.
+// Random sources onto neurons that fire from their own current. The work is source spikes times
+// synapses per source.
 Work plastic(PlasticLayout layout, std::size_t sources, std::size_t targets,
              const ConnectionRule& rule, const ValueSpec& delay, Step steps) {
   Built net;
@@ -194,7 +195,7 @@ Work plastic(PlasticLayout layout, std::size_t sources, std::size_t targets,
   const std::size_t k = net.connect(pre, post, rule, uniform(0, 1), delay, stdp());
   Work work = net.run(steps, {pre}, net.sim->projection_size(k) / sources);
   if (net.sim->describe_storage(k) != layout_name(layout)) {
-    throw std::logic_error("the synapses are kept as " + net.sim->describe_storage(k));
+    throw std::logic_error("the synapses are stored as " + net.sim->describe_storage(k));
   }
   return work;
 }

@@ -1,4 +1,4 @@
-// Neurons forward and backward over time, as in training.
+// Forward and backward passes of neurons over time, as in training.
 #include "trained.hpp"
 
 #include <memory>

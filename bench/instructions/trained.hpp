@@ -1,4 +1,5 @@
-// See trained.cpp: what is kept for the way back, or computed again; and all that a cell may have.
+// Problems of trained.cpp: the backward pass uses kept potentials, recomputes them, or does so for
+// a cell with all its features.
 #pragma once
 
 #include "problem.hpp"

@@ -1,6 +1,6 @@
-// How fast does this machine read and copy memory, with one thread, in each level of its memory?
-// The yardstick for all other benchmarks. An element is a float; a copy moves 8 bytes an element
-// (16 with the write-allocate traffic that DRAM sees, which is not counted).
+// How fast does one thread read and copy memory at each level of the memory hierarchy? This is the
+// yardstick for all other benchmarks. An element is a float; a copy moves 8 bytes per element, not
+// counting the write-allocate traffic of DRAM, which makes it 16.
 #include <benchmark/benchmark.h>
 
 #include <cstring>
@@ -14,7 +14,7 @@ namespace {
 
 using spikelet::Buffer;
 
-// Whole-register loads in eight chains, at the widest that GNU vectors of 64 bytes compile to.
+// Whole-register loads in eight chains, as wide as 64-byte GNU vectors compile to.
 typedef std::uint64_t Wide __attribute__((vector_size(64)));
 
 #if defined(__x86_64__) && !defined(__clang__)
@@ -60,7 +60,7 @@ void copy(benchmark::State& state) {
   report(state, static_cast<double>(data.size()), 2 * sizeof(float));
 }
 
-// Footprints in KB: L1, L2, L3 and DRAM of common machines; the copy's two halves make up the same.
+// Footprints in KB for the L1, L2, L3 and DRAM of common machines; both halves of a copy count.
 BENCHMARK(read)->Name("bandwidth/read/KB")->Arg(16)->Arg(512)->Arg(8 << 10)->Arg(1 << 20);
 BENCHMARK(copy)->Name("bandwidth/copy/KB")->Arg(16)->Arg(512)->Arg(8 << 10)->Arg(1 << 20);
 

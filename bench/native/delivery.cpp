@@ -1,7 +1,7 @@
-// What does it cost to deliver one synaptic event of a static projection, lists and all? Long rows
-// are stored as cache lines, short ones packed; the rows of the spiking sources sit in L2 or in
-// DRAM. An element is a synaptic event; its bytes are those of the store (weight, target, padding,
-// row headers).
+// How long does it take to deliver one synaptic event of a static projection, including the lists?
+// Long rows are stored as cache lines, short ones packed; the rows of the spiking sources are in L2
+// or in DRAM. An element is a synaptic event; its bytes are those of the store (weight, target,
+// padding, row headers).
 #include <benchmark/benchmark.h>
 
 #include <memory>
@@ -21,7 +21,7 @@ using Form = StaticStore<float>::Form;
 constexpr std::uint32_t targets = 12000, spikes_a_step = 25;
 
 struct Shape {
-  std::uint32_t sources, row, delays;  // synapses a row, spread over so many delays
+  std::uint32_t sources, row, delays;  // synapses per row, and delays over which they are spread
 };
 // One delay, as in Brunel's network; many delays, as in the cortical microcircuit; short rows, as
 // in CUBA.
@@ -73,7 +73,7 @@ class Delivery {
     store_.deliver(now_, input, true);
     store_.deliver(now_, input, false);
   }
-  // Weights are 1: what arrives is what was sent.
+  // Weights are 1, so the sum of all inputs counts the events.
   bool counts_right(int steps) {
     for (int k = 0; k < steps + static_cast<int>(shape_.delays); ++k) {
       step(k < steps);
@@ -103,7 +103,7 @@ class Delivery {
   std::vector<R> input_ = std::vector<R>(targets + spare);
 };
 
-// Built once for all the times that a benchmark is called; null if it is not what it should be.
+// Built once for all calls of a benchmark; null if the form or the delivered events are wrong.
 template <class R>
 Delivery<R>* built(const Shape& shape, Form form) {
   static const Shape* of = nullptr;
@@ -125,7 +125,7 @@ template <class R>
 void delivery(benchmark::State& state, const Shape& shape, Form form) {
   Delivery<R>* delivery = built<R>(shape, form);
   if (delivery == nullptr) {
-    state.SkipWithError("another form of rows, or events are missing");
+    state.SkipWithError("rows have another form, or events are missing");
     return;
   }
   for (std::uint32_t k = 0; k < shape.delays; ++k) {

@@ -1,5 +1,5 @@
-// What does it cost to turn values into spike rasters: MNIST-sized images of 784 values, 100 steps?
-// An element is a value and step, one byte of the raster; the list form stores spikes only.
+// How long does it take to encode the 784 values of an MNIST-sized image as a raster of 100 steps?
+// An element is one value in one step, a byte of the raster; the list form stores only spikes.
 #include <benchmark/benchmark.h>
 
 #include <cmath>
@@ -28,14 +28,14 @@ std::vector<double> values() {  // 0 to 0.5, a mean of 0.25
   return x;
 }
 
-// Times a code that fills a raster, once its number of spikes is what it should be.
+// Checks the number of spikes of a code that fills a raster, then times it.
 template <class Code>
 void raster(benchmark::State& state, double spikes, double tolerance, Code&& code) {
   const std::vector<double> x = values();
   std::vector<std::uint8_t> out(n * static_cast<std::size_t>(steps));
   code(x, out);
   if (std::abs(std::accumulate(out.begin(), out.end(), 0.0) - spikes) > tolerance) {
-    state.SkipWithError("the raster has another number of spikes");
+    state.SkipWithError("the raster has the wrong number of spikes");
     return;
   }
   for (auto _ : state) {
@@ -56,7 +56,7 @@ void bernoulli_list(benchmark::State& state) {
     spikes = coding::bernoulli_list(x, steps, 1).stamps.size();
   }
   if (std::abs(static_cast<double>(spikes) - 0.25 * size) > 5 * std::sqrt(0.25 * size)) {
-    state.SkipWithError("the list has another number of spikes");
+    state.SkipWithError("the list has the wrong number of spikes");
   }
   report(state, size, static_cast<double>(spikes) * 16 / size);
 }

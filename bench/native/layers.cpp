@@ -1,7 +1,8 @@
-// What does an addition of a weight cost in a convolution of spikes (3x3, 16 steps), for each share
-// of active inputs, beside the dense convolution of the same layer? An element is a synaptic
-// operation; for the dense one, what it would be with all inputs active. With real activity the
-// column walk has fewer to do, so it pays as long as its time stays below that of the dense one.
+// How long does the addition of a weight take in a convolution of spikes (3x3, 16 steps), for each
+// share of active inputs, compared with the dense convolution of the same layer? An element is a
+// synaptic operation; the dense convolution counts as if all inputs were active. The column walk
+// has fewer operations at real activity, so it pays off while it takes less time than the dense
+// one.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -33,7 +34,7 @@ Kernel layer(std::size_t channels, std::size_t size) {
   return {conv, extent, extent};
 }
 
-// [y][t][x][channels] of bits, one in `share` set.
+// [y][t][x][channels] bits, a fraction `share` of which are set.
 std::vector<std::uint8_t> spikes(const Layout& l, double share) {
   std::vector<std::uint8_t> bits(l.height * steps * l.row_bytes() + 8);
   const Stream stream(1, Purpose::values, 1);

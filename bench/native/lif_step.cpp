@@ -1,8 +1,8 @@
-// What does one step of one LIF neuron cost, at each SIMD level, in float and double, with states
-// that fit L1 or L2 or come from further out? Spikes at about 10 Hz (dt 0.1 ms), reset and listing
-// included. An element is a neuron-step; it reads and writes three states and reads its refractory
-// clock. roofline/... has the neurons of half a cortical microcircuit, and beside them a loop that
-// reads and writes the same bytes and computes nothing to speak of.
+// How long does one step of one LIF neuron take, at each SIMD level, in float and double, with
+// states in L1, in L2 or further out? Neurons spike at about 10 Hz (dt 0.1 ms); reset and listing
+// are included. An element is a neuron-step; it reads and writes three states and reads its
+// refractory clock. roofline/... compares the neurons of half a cortical microcircuit with a loop
+// that reads and writes the same bytes and computes almost nothing.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -26,7 +26,7 @@ using namespace spikelet;
 template <class R>
 class Neurons {
  public:
-  // R I = 15.1 mV for a threshold of 15 mV: an interval of 5 tau = 100 ms.
+  // R I = 15.1 mV with a threshold of 15 mV gives an interval of 5 tau = 100 ms.
   Neurons(std::size_t n, SimdLevel level)
       : population_(find_model("LIF"), n, 0, 0.1,
                     {{0}, {15}, {0}, {2}, {0}, {100}, {20}, {200}, {5}, {10}, {151}}, false),
@@ -62,12 +62,12 @@ void lif_step(benchmark::State& state, std::size_t n, SimdLevel level) {
     const std::size_t count = neurons.step();
     spikes += count;
     if (reference.step() != count) {
-      state.SkipWithError("other spikes than the baseline's");
+      state.SkipWithError("spikes differ from the baseline's");
       return;
     }
   }
   if (spikes == 0 || neurons.potentials() != reference.potentials()) {
-    state.SkipWithError("other potentials than the baseline's");
+    state.SkipWithError("potentials differ from the baseline's");
     return;
   }
   for (auto _ : state) {
@@ -112,7 +112,7 @@ void roofline(benchmark::State& state, SimdLevel level) {
         }
       });
   if (spikes == 0) {
-    state.SkipWithError("nobody fires");
+    state.SkipWithError("no neuron fires");
   }
 }
 

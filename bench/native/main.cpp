@@ -1,8 +1,8 @@
-// Runs the benchmarks of this folder and prints for each: ns and bytes an element, and the
-// bandwidth that follows, to be read beside the machine's own (bandwidth/...). Those of
-// roofline/... also stand beside the least that their work could be, run in turn with it.
-// --benchmark_filter=REGEX chooses, --benchmark_repetitions=5 adds medians,
-// --benchmark_out=FILE.json keeps everything.
+// Runs the benchmarks of this folder and prints for each the ns and bytes per element and the
+// resulting bandwidth, to compare with the machine's own (bandwidth/...). Benchmarks of
+// roofline/... also give their ratio to a loop with the least possible work, run in turn with them.
+// --benchmark_filter=REGEX selects benchmarks, --benchmark_repetitions=5 adds medians,
+// --benchmark_out=FILE.json saves everything.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -20,11 +20,11 @@ void report(benchmark::State& state, double elements, double bytes) {
   state.counters["bytes"] = Counter(bytes);
 }
 
-// For benchmarks that UseManualTime(): runs `bare` and `work` in turn and notes the ratio of their
-// medians.
+// For benchmarks with UseManualTime(): runs `bare` and `work` in turn and reports the ratio of
+// their medians.
 void beside(benchmark::State& state, double elements, double bytes,
             const std::function<void()>& work, const std::function<void()>& bare) {
-  const auto seconds = [](const std::function<void()>& run) {  // of CPU, as Google Benchmark has it
+  const auto seconds = [](const std::function<void()>& run) {  // CPU time, as in Google Benchmark
     const std::clock_t start = std::clock();
     run();
     return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;

@@ -1,7 +1,7 @@
-// What does Poisson noise cost? Independent counts for each neuron and step, added to its input, at
-// each SIMD level; the same with a rate of its own for each neuron; and sources that spike at 10
-// Hz. Beside them the random bits alone. An element is a draw of one neuron and step. roofline/...
-// has the mean of a cortical microcircuit's drive, in turn with the bits.
+// How long does Poisson noise take? Benchmarks draw independent counts for each neuron and step and
+// add them to the input, at each SIMD level; the same with a rate for each neuron; sources that
+// spike at 10 Hz; and the random bits alone. An element is a draw for one neuron and step.
+// roofline/... has the mean of a cortical microcircuit's drive, in turn with the bits.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -56,7 +56,7 @@ void counts(benchmark::State& state, double mean, SimdLevel level) {
   };
   add();
   if (!near(std::accumulate(input.begin(), input.end(), 0.0), mean * n)) {
-    state.SkipWithError("the counts have another mean");
+    state.SkipWithError("the counts have the wrong mean");
     return;
   }
   for (auto _ : state) {
@@ -94,7 +94,7 @@ void roofline(benchmark::State& state, SimdLevel level) {
         }
       });
   if (!near(std::accumulate(input.begin(), input.end(), 0.0), mean * n * steps)) {
-    state.SkipWithError("the counts have another mean");
+    state.SkipWithError("the counts have the wrong mean");
   }
 }
 
@@ -109,7 +109,7 @@ void rate_for_each(benchmark::State& state) {
   }
   const double sum = std::accumulate(input.begin(), input.end(), 0.0);
   if (!near(sum, mean * n * static_cast<double>(step))) {
-    state.SkipWithError("the counts have another mean");
+    state.SkipWithError("the counts have the wrong mean");
   }
   report(state, n, 2 * sizeof(float) + sizeof(PoissonCount));
 }
@@ -127,7 +127,7 @@ void source(benchmark::State& state) {
     events += static_cast<double>(out.size());
   }
   if (!near(events, rate * 1e-4 * n * static_cast<double>(stamp))) {
-    state.SkipWithError("the source has another rate");
+    state.SkipWithError("the source has the wrong rate");
   }
   report(state, n, sizeof(std::uint16_t) + sizeof(std::uint32_t));
 }

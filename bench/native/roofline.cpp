@@ -1,11 +1,11 @@
-// How near is a store's whole delivery (lists, calendar, headers) to the additions alone? Beside
-// each other, on the same synapses and the same spikes, at the rows' home in DRAM:
+// How close is a store's whole delivery (lists, calendar, headers) to the additions alone? Two
+// versions run on the same synapses and spikes, with rows in DRAM:
 //   bare   a plain loop over a prepared flat list of the same cache lines in the same order, each
 //          with 10 weights and 10 targets, fetched 64 lines ahead
-//   store  prefetch and enqueue for each spike, then deliver, as the step loop does
-// An element is a real synapse, not a line's padding; bytes are those of lines, and of the store.
-// The last column is the store's time over that of the bare loop; the rule is at most 1.5.
-// The other parts of a step have such lines too, in lif_step.cpp and poisson.cpp.
+//   store  prefetch and enqueue for each spike, then deliver, as in the step loop
+// An element is a real synapse, not a line's padding; bytes are those of the lines or the store.
+// The last column is the store's time divided by the bare loop's; the limit is 1.5. lif_step.cpp
+// and poisson.cpp have such comparisons for the other parts of a step.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -26,21 +26,21 @@ namespace {
 
 using namespace spikelet;
 
-constexpr Step cycle = 1024;  // steps; then the same spikes again
+constexpr Step cycle = 1024;  // steps until the spikes repeat
 
-// Four of five sources are excitatory, with weights of 1; the others have -4, so that sums are
-// whole numbers and no order of additions changes them.
+// Four of five sources are excitatory, with weights of 1; the others have -4. Sums are therefore
+// whole numbers and do not depend on the order of additions.
 struct Shape {
-  std::uint32_t targets, sources, row, spikes;      // a partition's; spikes a step
+  std::uint32_t targets, sources, row, spikes;      // of a partition; spikes per step
   double delay_ex, spread_ex, delay_in, spread_in;  // normal, in steps
-  bool early;                                       // delta synapses: one input for all
+  bool early;                                       // delta synapses: a single input
   std::uint32_t excitatory() const { return sources / 5 * 4; }
-  double synapses() const { return 1.0 * cycle * spikes * row; }  // of a cycle
+  double synapses() const { return 1.0 * cycle * spikes * row; }  // delivered per cycle
 };
-// Half of the cortical microcircuit of Potjans & Diesmann 2014, one of two partitions, but with
-// half of its 77 169 sources: 75 million synapses are far out of the cache, and built sooner.
+// One of two partitions of the cortical microcircuit of Potjans & Diesmann 2014, but with half of
+// the 77 169 sources: 75 million synapses are far larger than the caches, and faster to build.
 constexpr Shape microcircuit{38592, 38584, 1937, 25, 15, 7.5, 7.5, 3.75, false};
-// All of the network of Brunel 2000 at 40 Hz.
+// The whole network of Brunel 2000 at 40 Hz.
 constexpr Shape brunel{12500, 12500, 1250, 50, 15, 0, 15, 0, true};
 
 SynapseTable<float> make_table(const Shape& shape, bool excitatory) {
@@ -48,7 +48,7 @@ SynapseTable<float> make_table(const Shape& shape, bool excitatory) {
                       end = excitatory ? shape.excitatory() : shape.sources;
   const double mean = excitatory ? shape.delay_ex : shape.delay_in,
                spread = excitatory ? shape.spread_ex : shape.spread_in;
-  std::vector<std::uint16_t> delay(4096);  // equal parts of the distribution
+  std::vector<std::uint16_t> delay(4096);  // at equal quantiles of the distribution
   for (std::size_t k = 0; k < delay.size(); ++k) {
     const double steps =
         mean + spread * normal_quantile((static_cast<double>(k) + 0.5) / 4096) + 0.5;
@@ -56,7 +56,7 @@ SynapseTable<float> make_table(const Shape& shape, bool excitatory) {
   }
   SynapseTable<float> table;
   const std::size_t n = std::size_t{end - begin} * shape.row;
-  table.weight.assign(n, excitatory ? 1.0f : -4.0f);  // equal, but each has its own
+  table.weight.assign(n, excitatory ? 1.0f : -4.0f);  // equal, but stored per synapse
   table.post.resize(n);
   table.delay.resize(n);
   const std::uint32_t gap = shape.targets / shape.row;
@@ -79,7 +79,7 @@ Input make_input(const Shape& shape) {
   return input;
 }
 
-// The same lines as the store's, and for each step of the cycle those that are due, in order.
+// The same lines as in the store, and for each step of the cycle the lines due, in order.
 class Bare {
  public:
   Bare(const Shape& shape, const std::array<SynapseTable<float>, 2>& tables,
@@ -201,7 +201,7 @@ class Both {
       store_.deliver(now_, input, false);
     }
   }
-  // From the second cycle on each brings the same events; the first lacks those sent before.
+  // All cycles deliver the same events, except the first, which lacks those sent before it.
   bool agree() {
     run_cycle();
     input_ = make_input(shape_);
@@ -263,7 +263,7 @@ class Both {
   Step now_ = 0;
 };
 
-// Built once for all the times that a benchmark is called; null if it is not what it should be.
+// Built once for all calls of a benchmark; null if the two loops do not add the same.
 Both* built(const Shape& shape) {
   static const Shape* of = nullptr;
   static std::unique_ptr<Both> held;
@@ -281,7 +281,7 @@ Both* built(const Shape& shape) {
 void bare(benchmark::State& state, const Shape& shape) {
   Both* both = built(shape);
   if (both == nullptr) {
-    state.SkipWithError("the two do not add the same");
+    state.SkipWithError("the two loops do not add the same");
     return;
   }
   for (auto _ : state) {
@@ -293,7 +293,7 @@ void bare(benchmark::State& state, const Shape& shape) {
 void store(benchmark::State& state, const Shape& shape) {
   Both* both = built(shape);
   if (both == nullptr) {
-    state.SkipWithError("the two do not add the same");
+    state.SkipWithError("the two loops do not add the same");
     return;
   }
   beside(

@@ -1,8 +1,8 @@
-// What does a plastic synapse cost when a spike of its source passes: bringing it up to date and
-// delivering? Additive STDP in the three layouts, dt 0.1 ms. An element is a source's spike and
-// synapse; everything else, spikes of targets and the passing of time, is included in its time.
-// Sparse networks: 3 million synapses, one spike of a target for each spike of a source. Learning
-// layers: sources at 20 Hz, one spike of a target for every hundred of the sources.
+// How long does a plastic synapse take when its source spikes, for the weight update and delivery?
+// The rule is additive STDP in the three layouts, dt 0.1 ms. An element is one synapse of one spike
+// of a source; its time includes everything else, such as target spikes and time steps. Sparse
+// networks have 3 million synapses and as many target spikes as source spikes. Learning layers have
+// sources at 20 Hz and one target spike for every hundred source spikes.
 #include <benchmark/benchmark.h>
 
 #include <cmath>
@@ -22,8 +22,8 @@ using namespace spikelet;
 struct Shape {
   PlasticLayout layout;
   std::uint32_t sources, targets, row;
-  double hertz;    // of the sources
-  double per_pre;  // spikes of targets for each of a source
+  double hertz;    // rate of the sources
+  double per_pre;  // target spikes per source spike
   bool operator==(const Shape&) const = default;
 };
 
@@ -39,7 +39,7 @@ class Plastic {
     store_ = make_plastic_store<float>(shape.layout, feed, rule, 0.1, 64, -1, nullptr);
   }
 
-  // One step; the number of synapses that were touched.
+  // Runs one step; returns the number of synapses touched.
   std::size_t step() {
     const double p = shape_.hertz * 1e-4;
     draw(shape_.targets, p * shape_.per_pre * shape_.sources / shape_.targets, 0);
@@ -52,7 +52,7 @@ class Plastic {
     ++now_;
     return spikes_.size() * shape_.row;
   }
-  // Weights moved, and stayed within their bounds.
+  // Whether weights moved and stayed within their bounds.
   bool plausible() {
     std::size_t moved = 0, outside = 0;
     for (Gid source = 0; source < shape_.sources; ++source) {
@@ -70,7 +70,7 @@ class Plastic {
   const Shape& shape() const { return shape_; }
 
  private:
-  // Each element with probability p: by gaps, cheaply.
+  // Draws each element with probability p, cheaply, by the gaps between them.
   void draw(std::uint32_t n, double p, std::uint32_t what) {
     const Stream stream(3, Purpose::values, what);
     spikes_.clear();
@@ -105,13 +105,13 @@ class Plastic {
   std::vector<Gid> spikes_;
 };
 
-// Built and brought into a steady state once for all the times that a benchmark is called.
+// Built and brought into a steady state once for all calls of a benchmark.
 Plastic& built(const Shape& shape) {
   static std::unique_ptr<Plastic> held;
   if (!held || held->shape() != shape) {
     held.reset();
     held = std::make_unique<Plastic>(shape);
-    const int steps = shape.per_pre < 0.1 ? 80000 : 8000;  // few targets' spikes take longer
+    const int steps = shape.per_pre < 0.1 ? 80000 : 8000;  // with few target spikes it takes longer
     for (int k = 0; k < steps; ++k) {
       held->step();
     }

@@ -2,9 +2,9 @@
 
     python bench/python/billion.py --threads 2
 
-The network is that of driven.py: FixedOutdegree, a weight for each, delays uniform over 1 to 16
-steps. With fewer --synapses it has fewer neurons of the same in-degree. One billion need some 15 GB
-of memory.
+The network is that of driven.py: FixedOutdegree, one weight per synapse, delays uniform over 1 to 16
+steps. With fewer --synapses it has fewer neurons of the same in-degree. One billion synapses need
+some 15 GB of memory.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--synapses", type=float, default=1e9, help="in all (default: 1e9)")
-    add("--indegree", type=int, default=1000, help="synapses of a neuron (default: 1000)")
-    add("--rate", type=float, default=3.0, help="of a neuron, in Hz (default: 3)")
+    add("--synapses", type=float, default=1e9, help="total number (default: 1e9)")
+    add("--indegree", type=int, default=1000, help="synapses per neuron (default: 1000)")
+    add("--rate", type=float, default=3.0, help="firing rate of each neuron, in Hz (default: 3)")
     add("--delays", type=int, default=16, help="longest delay, in steps (default: 16)")
     add("--threads", type=int, default=os.cpu_count() or 1)
-    add("--model-time", type=float, default=1000.0, metavar="MS", help="on the clock")
+    add("--model-time", type=float, default=1000.0, metavar="MS", help="timed model time")
     add("--seed", type=int, default=1)
     add("--json", type=Path, metavar="PATH", help="write the figures and the machine to this file")
     args = parser.parse_args()
@@ -61,12 +61,12 @@ def main() -> None:
         "neurons": f"{record['neurons']}",
         "synapses": f"{record['synapses']}",
         "threads": f"{record['threads']}",
-        "build s": f"{record['build_s']:.2f} (of it drawing {record['draw_s']:.2f})",
+        "build s": f"{record['build_s']:.2f} ({record['draw_s']:.2f} of it drawing)",
         "bytes/synapse": f"{record['bytes_per_synapse']:.2f}",
         "peak RSS MB, building": f"{record['build_peak_rss_mb']:.0f}",
-        "peak RSS MB, all": f"{record['peak_rss_mb']:.0f}",
+        "peak RSS MB, total": f"{record['peak_rss_mb']:.0f}",
         f"sim wall s for {record['model_ms']:g} ms": f"{record['wall_s']:.3f}",
-        "the same without synapses": f"{record['idle_wall_s']:.3f}",
+        "without synapses": f"{record['idle_wall_s']:.3f}",
         "rate Hz": f"{record['rate_hz']:.3f}",
         "events that arrived": f"{record['events']}",
     }

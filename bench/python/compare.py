@@ -29,12 +29,12 @@ def arguments() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--model", nargs="+", choices=MODELS, default=["cuba"],
-        help="a plastic model brings the static one with it (default: cuba)")  # fmt: skip
+        help="a plastic model also runs its static counterpart (default: cuba)")  # fmt: skip
     add("--simulators", nargs="+", choices=["spikelet", "nest", "brian2"],
         default=["spikelet", "nest", "brian2"])  # fmt: skip
     add("--threads", type=int, nargs="+", default=[1])
     add("--dtype", nargs="+", choices=["float32", "float64"], default=["float32"],
-        help="of spikelet; NEST and Brian2 compute in float64")  # fmt: skip
+        help="data type of spikelet; NEST and Brian2 compute in float64")  # fmt: skip
     add("--runs", type=int, default=3, help="runs with different seeds (default: 3)")
     add("--seed", type=int, default=1, help="seed of the first run (default: 1)")
     add("--model-time", type=float, metavar="MS", help="simulated time (default: the model's)")
@@ -84,7 +84,7 @@ def run_once(case: Case, seed: int, args: argparse.Namespace) -> Record:
 
 
 def run_all(args: argparse.Namespace) -> dict[Case, list[Record]]:
-    """Run all cases with all seeds, simulators in turn; a case that fails is not tried again."""
+    """Run all cases with all seeds, simulators in turn; a case that fails is not repeated."""
     results: dict[Case, list[Record]] = {case: [] for case in cases(args)}
     for seed in range(args.seed, args.seed + args.runs):
         for case, runs in results.items():

@@ -1,8 +1,8 @@
-r"""Convert a ResNet-20 with spikelet and SpikingJelly: accuracy at each T, and images a second.
+r"""Convert a ResNet-20 with spikelet and SpikingJelly: accuracy at each T, and images per second.
 
-Each run is a process of its own, in the interpreter that has the program. First, spikelet in
-float64 must send the same spikes as SpikingJelly and snnTorch with the same thresholds.
-conversion.py describes the files that a folder must hold.
+Each run has its own process, in the interpreter that has the program. First, with the same
+thresholds and in float64, spikelet must emit the same spikes as SpikingJelly and snnTorch.
+conversion.py describes the files that the folder must hold.
 
     python bench/python/compare_conversion.py --files FOLDER --images 2000 \
         --spikingjelly-python ENV/bin/python --snntorch-python ENV/bin/python
@@ -38,7 +38,7 @@ PARTS = ("equality", "accuracy", "speed")
 
 @dataclass(frozen=True)
 class Case:
-    """A row of the table of accuracies, or of that of speeds; steps are 0 in the former."""
+    """A row of the accuracy table, where steps are 0, or of the speed table."""
 
     program: str
     method: str
@@ -69,14 +69,14 @@ def arguments() -> argparse.Namespace:
     add("--parts", nargs="+", choices=PARTS, default=PARTS)
     add("--programs", nargs="+", choices=PROGRAMS, default=PROGRAMS)
     add("--methods", nargs="+", default=[SHARED, "fitted"], metavar="NAME",
-        help="method[:neuron[:dtype]] of spikelet.convert, or, as its method, "
-        f"{SHARED} (default: {SHARED} fitted)")  # fmt: skip
-    add("--recipes", nargs="+", choices=RECIPES, default=RECIPES, help="of SpikingJelly")
-    add("--runs", type=int, default=3, help="runs that are timed (default: 3)")
-    add("--seconds", type=float, default=2.0, help="on the clock in one of them (default: 2)")
-    add("--speed-images", type=int, default=200, help="images that are timed (default: 200)")
+        help=f"method[:neuron[:dtype]] of spikelet.convert, or {SHARED} as the method "
+        f"(default: {SHARED} fitted)")  # fmt: skip
+    add("--recipes", nargs="+", choices=RECIPES, default=RECIPES, help="recipes of SpikingJelly")
+    add("--runs", type=int, default=3, help="timed runs (default: 3)")
+    add("--seconds", type=float, default=2.0, help="timed seconds of each run (default: 2)")
+    add("--speed-images", type=int, default=200, help="timed images (default: 200)")
     add("--equal-images", type=int, default=4, help="images whose spikes must be equal")
-    add("--equal-steps", type=int, default=32, help="steps on which they must be equal")
+    add("--equal-steps", type=int, default=32, help="steps in which they must be equal")
     for name in PROGRAMS:
         add(f"--{name}-python", metavar="PATH",
             help=f"interpreter that can import {name}")  # fmt: skip
@@ -110,7 +110,7 @@ def work(args: argparse.Namespace, case: Case, what: str, **settings: Any) -> Re
 
 
 def say(case: Case, record: Record, text: str) -> None:
-    """Tell how a run went."""
+    """Report the outcome of a run on stderr."""
     why = next((f"{k}: {record[k]}" for k in ("missing", "failed") if k in record), text)
     print(f"{case}: {why}", file=sys.stderr, flush=True)
 
@@ -133,7 +133,7 @@ def check(args: argparse.Namespace, folder: Path, thresholds: Path) -> dict[str,
 
 
 def accuracy_cases(args: argparse.Namespace) -> list[Case]:
-    """Return the rows of the table of accuracies."""
+    """Return the rows of the accuracy table."""
     methods = {"torch": ["trained"], "spikingjelly": args.recipes, "spikelet": args.methods}
     threads = max(args.threads)
     return [
@@ -145,7 +145,7 @@ def accuracy_cases(args: argparse.Namespace) -> list[Case]:
 
 
 def speed_cases(args: argparse.Namespace) -> list[Case]:
-    """Return the rows of the table of speeds; a row of the ANN has one step."""
+    """Return the rows of the speed table; a row of the ANN has one step."""
     methods = {"spikelet": args.methods, "spikingjelly": [SHARED], "snntorch": [SHARED]}
     cases = []
     for threads, steps in product(args.threads, args.steps):

@@ -23,7 +23,7 @@ WORKER = Path(__file__).with_name("diehl_cook_worker.py")
 SIMULATORS = ("spikelet", "bindsnet")
 
 INPUT_TOLERANCE = 0.1
-"""Input spikes may differ by this part: the images are the same, and so are the rates."""
+"""Input spikes may differ by this fraction: the images are the same, and so are the rates."""
 ORDER = 10.0
 """Excitatory spikes may differ by this factor: the neurons are not the same."""
 
@@ -53,11 +53,11 @@ def arguments() -> argparse.Namespace:
     add("--mnist", type=Path, required=True, metavar="PATH",
         help="folder with train-images-idx3-ubyte, plain or gzipped")  # fmt: skip
     add("--protocol", nargs="+", choices=PROTOCOLS, default=["published"])
-    add("--neurons", type=int, nargs="+", default=[400], help="of each layer (default: 400)")
+    add("--neurons", type=int, nargs="+", default=[400], help="neurons per layer (default: 400)")
     add("--simulators", nargs="+", choices=SIMULATORS, default=SIMULATORS)
     add("--threads", type=int, nargs="+", default=[1])
-    add("--images", type=int, default=30, help="images on the clock (default: 30)")
-    add("--warm-up", type=int, default=5, help="images before them (default: 5)")
+    add("--images", type=int, default=30, help="timed images (default: 30)")
+    add("--warm-up", type=int, default=5, help="warm-up images before them (default: 5)")
     add("--runs", type=int, default=3, help="runs with different seeds (default: 3)")
     add("--seed", type=int, default=1, help="seed of the first run (default: 1)")
     for name in SIMULATORS:
@@ -71,7 +71,7 @@ def arguments() -> argparse.Namespace:
 
 
 def run_all(args: argparse.Namespace) -> dict[Case, list[Record]]:
-    """Run all cases with all seeds, simulators in turn; a case that fails is not tried again."""
+    """Run all cases with all seeds, simulators in turn; a case that fails is not repeated."""
     simulators = [name for name in SIMULATORS if name in args.simulators]
     rows = product(args.protocol, args.neurons, args.threads, simulators)
     results: dict[Case, list[Record]] = {Case(*row): [] for row in rows}
@@ -103,7 +103,7 @@ def run_all(args: argparse.Namespace) -> dict[Case, list[Record]]:
 
 
 def verdict(runs: list[Record], reference: list[Record]) -> str:
-    """Say whether both simulated the same steps, with the same input and as much activity."""
+    """State whether both simulated the same steps, with the same input and similar activity."""
     if not reference:
         return "nothing to compare with"
     if runs is reference:

@@ -1,4 +1,4 @@
-"""Run the cortical microcircuit on spikelet and NEST and print what it costs and what it does.
+"""Run the cortical microcircuit on spikelet and NEST; print its cost and its activity.
 
 Each run is a process of its own. Runs of different simulators alternate, so that a disturbance of
 the machine hits all of them. Full scale takes 15 GB and minutes on NEST.
@@ -52,21 +52,21 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--scale", type=float, default=1.0, help="of the numbers of neurons (default: 1)")
-    add("--K-scale", type=float, help="of the numbers of inputs (default: as --scale)")
+    add("--scale", type=float, default=1.0, help="factor on the numbers of neurons (default: 1)")
+    add("--K-scale", type=float, help="factor on the numbers of inputs (default: as --scale)")
     add("--drive", choices=["poisson", "dc"], default="poisson")
-    add("--dt", type=float, default=0.1, metavar="MS", help="step (default: 0.1)")
-    add("--seconds", type=float, default=10.0, help="model time on the clock (default: 10)")
+    add("--dt", type=float, default=0.1, metavar="MS", help="time step (default: 0.1)")
+    add("--seconds", type=float, default=10.0, help="timed model time (default: 10)")
     add("--presim", type=float, default=500.0, metavar="MS",
-        help="model time before it (default: 500)")  # fmt: skip
+        help="model time before the timed run (default: 500)")  # fmt: skip
     add("--simulators", nargs="+", choices=SIMULATORS, default=SIMULATORS)
     add("--threads", type=int, nargs="+", default=[1])
     add("--dtype", nargs="+", choices=["float32", "float64"], default=["float32"],
-        help="of spikelet (default: float32); NEST has float64")  # fmt: skip
-    add("--simd", nargs="+", choices=LEVELS, default=["best"], help="levels of spikelet")
+        help="data type of spikelet (default: float32); NEST computes in float64")  # fmt: skip
+    add("--simd", nargs="+", choices=LEVELS, default=["best"], help="SIMD levels of spikelet")
     add("--runs", type=int, default=3, help="runs with different seeds (default: 3)")
     add("--seed", type=int, default=1, help="seed of the first run (default: 1)")
-    add("--neurons", type=int, default=200, help="of a population, for correlations (default: 200)")
+    add("--neurons", type=int, default=200, help="neurons to correlate (default: 200)")
     for name in SIMULATORS:
         add(f"--{name}-python", default=sys.executable, metavar="PATH",
             help=f"interpreter that can import {name} (default: this one)")  # fmt: skip
@@ -98,7 +98,7 @@ def cases(args: argparse.Namespace) -> list[Case]:
 
 @contextlib.contextmanager
 def level(name: str) -> Iterator[None]:
-    """Have workers use a SIMD level."""
+    """Make workers use a SIMD level."""
     before = os.environ.get("SPIKELET_SIMD")
     if name in LEVELS[1:]:
         os.environ["SPIKELET_SIMD"] = name
@@ -113,7 +113,7 @@ def level(name: str) -> Iterator[None]:
 def run_all(
     args: argparse.Namespace, circuit: dict[str, Any], folder: Path
 ) -> dict[Case, list[Record]]:
-    """Run all cases with all seeds, in turn; a case that fails is not tried again."""
+    """Run all cases with all seeds, in turn; a case that fails is not repeated."""
     description = folder / "circuit.json"
     description.write_text(json.dumps(circuit))
     results: dict[Case, list[Record]] = {case: [] for case in cases(args)}
@@ -176,8 +176,8 @@ def main() -> None:
     found = pairwise(results)
     print(f"\n{rates(results, circuit)}")
     print(
-        "\nKolmogorov-Smirnov distances between runs: of two seeds of the first row, "
-        f"and of others from it\n\n{distances(found, circuit)}\n\n{verdict(found)}"
+        "\nKolmogorov-Smirnov distances between runs: between seeds of the first row, "
+        f"and from it to the other rows\n\n{distances(found, circuit)}\n\n{verdict(found)}"
     )
 
     if args.json:

@@ -1,10 +1,10 @@
 r"""Train spiking neurons with spikelet, SpikingJelly, snnTorch and Norse: times and memory.
 
-Each run is a process of its own, in the interpreter that has the program. First, spikes, last
-potentials and gradients of each library must be those of the plain loops in
-tests/support/torch_reference.py, and these those of spikelet in the convention of that library. Then a layer
-of neurons is run forward and backward, as each library does it and as torch.compile makes it of
-that, and a small convolutional network is trained for an epoch.
+Each run has its own process, in the interpreter that has the program. First, the spikes, final
+potentials and gradients of each library must equal those of the plain loops in
+tests/support/torch_reference.py, and these must equal spikelet's in the convention of that library.
+Then a layer of neurons runs forward and backward, both as each library implements it and compiled
+with torch.compile, and a small convolutional network is trained for an epoch.
 
     python bench/python/compare_training.py --peers-python ENV/bin/python --threads 1 2 \
         --mnist MNIST/raw --json result.json
@@ -56,22 +56,22 @@ def arguments() -> argparse.Namespace:
     add("--parts", nargs="+", choices=PARTS, default=PARTS)
     add("--libraries", nargs="+", choices=LIBRARIES, default=LIBRARIES)
     add("--methods", nargs="+", metavar="NAME",
-        help="run a layer only in these ways (default: all of " +
+        help="ways to run the layer (default: all of " +
         "; ".join(f"{p}: {', '.join(m)}" for p, m in METHODS.items()) + ")")  # fmt: skip
     add("--threads", type=int, nargs="+", default=[1])
     add("--steps", type=int, default=100)
     add("--batch", type=int, default=128)
     add("--neurons", type=int, default=512)
-    add("--equal-batch", type=int, default=8, help="where results must be equal (default: 8)")
-    add("--equal-neurons", type=int, default=67, help="the same (default: 67)")
-    add("--runs", type=int, default=3, help="runs that are timed (default: 3)")
-    add("--seconds", type=float, default=3.0, help="on the clock in one of them (default: 3)")
+    add("--equal-batch", type=int, default=8, help="batch of the equality check (default: 8)")
+    add("--equal-neurons", type=int, default=67, help="neurons of that check (default: 67)")
+    add("--runs", type=int, default=3, help="timed runs (default: 3)")
+    add("--seconds", type=float, default=3.0, help="timed seconds of each run (default: 3)")
     add("--limit", type=float, default=600.0,
-        help="seconds for a run, compiler included (default: 600)")  # fmt: skip
-    add("--mnist", type=Path, metavar="FOLDER", help="has MNIST's IDX files; needed for the epoch")
-    add("--images", type=int, default=60_000, help="in the epoch (default: 60000)")
-    add("--test-images", type=int, default=10_000, help="read after it (default: 10000)")
-    add("--epoch-runs", type=int, default=1, help="epochs that are timed (default: 1)")
+        help="longest time of a run in seconds, including compilation (default: 600)")  # fmt: skip
+    add("--mnist", type=Path, metavar="FOLDER", help="folder of MNIST's IDX files, for the epoch")
+    add("--images", type=int, default=60_000, help="training images (default: 60000)")
+    add("--test-images", type=int, default=10_000, help="test images (default: 10000)")
+    add("--epoch-runs", type=int, default=1, help="timed epochs (default: 1)")
     add("--peers-python", metavar="PATH", help="interpreter that can import all libraries")
     for name in PROGRAMS:
         add(f"--{name}-python", metavar="PATH",
@@ -84,7 +84,7 @@ def arguments() -> argparse.Namespace:
     if min(least) <= 0:
         parser.error("numbers must be positive")
     if "epoch" in args.parts and args.mnist is None:
-        parser.error("the epoch needs --mnist; else leave it out of --parts")
+        parser.error("the epoch needs --mnist; to skip it, leave it out of --parts")
     if "epoch" in args.parts:
         try:
             datasets.mnist(args.mnist, "test", 1)
@@ -108,19 +108,19 @@ def work(args: argparse.Namespace, folder: Path, case: Case, what: str, **settin
     command = [getattr(args, f"{case.program}_python"), str(WORKER), case.program, what]
     for name, value in (values | settings).items():
         command.append(f"--{name.replace('_', '-')}={value}")
-    # What is compiled in one run is there for the next, but not from an earlier comparison.
+    # Runs share compiled code with each other, but not with an earlier comparison.
     caches = {"TORCHINDUCTOR_CACHE_DIR": str(folder / "compiled")}
     return run(command, case.threads, limit=args.limit, environment=caches)
 
 
 def say(case: Case, record: Record, text: Callable[[Record], str]) -> None:
-    """Tell how a run went."""
+    """Report the outcome of a run on stderr."""
     why = next((f"{k}: {record[k]}" for k in ("missing", "failed") if k in record), None)
     print(f"{case}: {why or text(record)}", file=sys.stderr, flush=True)
 
 
 def check(args: argparse.Namespace, folder: Path) -> list[Record]:
-    """Return how far apart a library, the reference and spikelet are, two at a time."""
+    """Return the pairwise differences between each library, the reference and spikelet."""
     found = []
     for dtype, convention in product(TOLERANCE, args.libraries):
         here = folder / f"{convention}-{dtype}"
@@ -151,7 +151,7 @@ def check(args: argparse.Namespace, folder: Path) -> list[Record]:
 
 
 def layer_cases(args: argparse.Namespace, threads: Iterable[int]) -> list[Case]:
-    """Return the rows of the tables of a layer."""
+    """Return the rows of the layer tables."""
 
     def methods(program: str) -> list[str]:
         return [m for m in METHODS[program] if not args.methods or m in args.methods]
@@ -168,7 +168,7 @@ def layer_cases(args: argparse.Namespace, threads: Iterable[int]) -> list[Case]:
 def take_turns(
     cases: Iterable[Case], runs: int, once: Callable[[Case], Record], text: Callable[[Record], str]
 ) -> dict[Case, list[Record]]:
-    """Run all cases in turn, so often; one that fails is not run again."""
+    """Run all cases in turn, repeatedly; a case that fails is not repeated."""
     results: dict[Case, list[Record]] = {case: [] for case in cases}
     for _ in range(runs):
         for case, done in results.items():
@@ -181,14 +181,14 @@ def take_turns(
 
 
 def write_mnist(args: argparse.Namespace, folder: Path) -> None:
-    """Write the images as all programs can read them."""
+    """Write the images in a format that all programs can read."""
     for which, count in (("train", args.images), ("test", args.test_images)):
         images, labels = datasets.mnist(args.mnist, which, count)
         np.savez(folder / f"mnist_{which}.npz", images=images, labels=labels)
 
 
 def epochs(args: argparse.Namespace, folder: Path) -> dict[Case, list[Record]]:
-    """Return the runs of training."""
+    """Return the training runs."""
     write_mnist(args, folder)
     cases = [
         Case(program, "snntorch", method, threads)

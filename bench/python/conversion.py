@@ -1,6 +1,6 @@
-"""What is converted and compared: a ResNet-20, its images, and thresholds that all share.
+"""What is converted and compared: a ResNet-20, its images, and thresholds that all programs share.
 
-Nothing but NumPy is needed here, as every interpreter reads it. A folder holds
+This module needs only NumPy, because every interpreter imports it. The folder of files holds
 
 ``resnet20_cifar10.npz``
     The parameters of a ResNet-20 for 32 x 32 images (He et al. 2016, projection shortcuts) by the
@@ -25,30 +25,31 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Prepared = tuple[Callable[[Any], Any], Sequence[Sized]]
-"""What classifies a batch of images, and the batches to classify."""
+"""The function that classifies a batch of images, and the batches to classify."""
 
 BLOCKS = 9
 HALVING = (3, 6)
 """Blocks whose convolutions have stride 2."""
 
 EPS = 1e-5
-"""Of BatchNorm."""
+"""Epsilon of BatchNorm."""
 
 PERCENTILE = 99.9
-"""Of a channel's activations: the thresholds that all programs share where they are timed."""
+"""The percentile of a channel's activations that gives the shared thresholds of the timed runs."""
 
 LEAST_THRESHOLD = 1e-3
-"""Of a channel that is silent on all calibration images."""
+"""Threshold of a channel that is silent on all calibration images."""
 
 SHARED = "shared-thresholds"
-"""The method whose thresholds are the same for all programs: by it they are timed."""
+"""The method with the same thresholds for all programs, used to time them."""
 
 RECIPES = ("max", "percentile", "max-channels", "percentile-channels", "ltb", "ltb-long")
-"""Of SpikingJelly. Those by channel start at half of the threshold, as its ImageNet example does.
+"""Recipes of SpikingJelly. Those with thresholds per channel start at half of the threshold, as in
+its ImageNet example.
 
-Local threshold balancing moves a threshold by twice the mean excess over it, once a batch, so what
-matters is the number of batches. "ltb" has as many as that example: 50 000 images in batches of
-128, here the calibration images over and over. "ltb-long" has four times that.
+Local threshold balancing moves a threshold by twice the mean excess over it, once per batch, so the
+number of batches matters. "ltb" has as many as that example: 50 000 images in batches of 128, here
+by repeating the calibration images. "ltb-long" has four times as many.
 """
 
 LTB_UPDATES = {"ltb": -(-50_000 // 128), "ltb-long": 4 * -(-50_000 // 128)}
@@ -57,12 +58,12 @@ NEURONS = (
     "relu1",
     *(f"blocks.{k}.relu{i}" for k in range(BLOCKS) for i in (1, 2)),
 )
-"""Where neurons are, in the order in which they are evaluated."""
+"""Names of the neuron layers, in the order of evaluation."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What an adapter is asked to do."""
+    """The task of an adapter."""
 
     files: Path
     images: NDArray[np.float32]
@@ -73,7 +74,7 @@ class Task:
     dtype: str = "float32"
     method: str = ""
     thresholds: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-    """For each layer of neurons, one for each channel."""
+    """By layer of neurons, one threshold per channel."""
 
     def parameters(self) -> dict[str, NDArray[Any]]:
         """Return the parameters of the ANN."""
@@ -105,7 +106,7 @@ def read_images(
 def folded(
     parameters: dict[str, NDArray[Any]], convolution: str, norm: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return weight and bias of a convolution with the BatchNorm behind it."""
+    """Return the weight and bias of a convolution with the following BatchNorm folded in."""
     of = {
         name: parameters[f"{norm}.{name}"].astype(np.float64)
         for name in ("weight", "bias", "running_mean", "running_var")
@@ -125,11 +126,11 @@ def percentiles(activations: NDArray[Any]) -> NDArray[np.float64]:
 def readouts(
     outputs: NDArray[Any], labels: NDArray[Any], steps: tuple[int, ...], delays: dict[int, int]
 ) -> dict[str, Any]:
-    """Return how many images were right at each T, of outputs at each step ``[T, N, classes]``.
+    """Return how many images are classified correctly at each T, from ``[T, N, classes]`` outputs.
 
-    A network that runs for T steps does the same in its first T steps as one that runs for longer,
-    so one run gives the accuracy for each T. ``delays`` has, for each T, the steps that the
-    program itself would leave out of its sum.
+    The first T steps of a longer run are the same as a run of T steps, so one run gives the
+    accuracy for each T. ``delays`` has, for each T, the number of initial steps that the program
+    itself would leave out of its sum.
     """
     sums = np.concatenate([np.zeros((1, *outputs.shape[1:])), np.cumsum(outputs, 0, np.float64)])
 

@@ -1,4 +1,4 @@
-"""The folded network with snnTorch's neurons, stepped as its tutorials do; it has no converter."""
+"""The folded network with snnTorch's neurons, stepped as in its tutorials: it has no converter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Net(nn.Module):
-    """The layers of the ANN with `snn.Leaky` for each ReLU, which then is an IF with soft reset."""
+    """The layers of the ANN with `snn.Leaky` as an IF neuron with soft reset for each ReLU."""
 
     def __init__(self, ann: ResNet20, thresholds: dict[str, NDArray[Any]]) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Net(nn.Module):
     def fire(
         self, name: str, current: torch.Tensor, potentials: dict[str, torch.Tensor]
     ) -> torch.Tensor:
-        """Return the spikes of a layer, each as high as its neuron's threshold."""
+        """Return the spikes of a layer, each scaled by its neuron's threshold."""
         leaky = self.neurons[name.replace(".", "/")]
         if name not in potentials:
             potentials[name] = torch.zeros_like(current) + leaky.threshold / 2
@@ -75,12 +75,12 @@ def spikes(task: Task) -> dict[str, NDArray[Any]]:
 
 
 def settings() -> list[dict[str, Any]]:
-    """Return what is tried to be fast."""
+    """Return the settings to try for speed."""
     return [{"batch": b, "channels_last": last} for b in BATCHES for last in (False, True)]
 
 
 def prepare(task: Task, setting: dict[str, Any]) -> Prepared:
-    """Return what classifies a batch, and the batches."""
+    """Return the function that classifies a batch, and the batches."""
     net = Net(build(task, fold_norm=True), task.thresholds)
     last, steps = setting["channels_last"], task.steps[0]
     if last:
@@ -94,5 +94,5 @@ def prepare(task: Task, setting: dict[str, Any]) -> Prepared:
 
 
 def versions() -> dict[str, str]:
-    """Return what ran."""
+    """Return the versions of the software."""
     return {"snntorch": version("snntorch"), "torch": torch.__version__}

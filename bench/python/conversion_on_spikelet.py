@@ -1,4 +1,4 @@
-"""spikelet: the methods of its converter, and the network with the thresholds that all share."""
+"""spikelet: the methods of its converter, and the network with the shared thresholds."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BATCH = 500
-"""Images in one call where accuracy is measured; the core cuts batches up by itself."""
+"""Images per call when accuracy is measured; the core splits batches by itself."""
 
 ENOUGH = 800
-"""Calibration images where accuracy is measured."""
+"""Calibration images when accuracy is measured."""
 
 FEWER = 256
-"""Calibration images where speed is measured, as each run converts anew."""
+"""Calibration images when speed is measured; each run converts anew."""
 
 
 def graph(parameters: dict[str, NDArray[Any]]) -> Graph:
-    """Return the ANN, BatchNorm folded."""
+    """Return the ANN with BatchNorm folded."""
 
     def convolution(name: str, norm: str, stride: int, padding: int) -> layers.Conv2d:
         weight, bias = folded(parameters, name, norm)
@@ -66,7 +66,7 @@ def graph(parameters: dict[str, NDArray[Any]]) -> Graph:
 
 
 def thresholds(task: Task) -> dict[str, NDArray[np.float64]]:
-    """Return the thresholds that all programs share, from the first calibration images."""
+    """Return the shared thresholds, from the first calibration images."""
     ann = SpikingModel(graph(task.parameters()), threads=task.threads)
     wanted = [f"{name}.mean" for name in NEURONS]
     found = ann.run(task.calibration()[:BATCH], steps=1, record=wanted)
@@ -74,7 +74,7 @@ def thresholds(task: Task) -> dict[str, NDArray[np.float64]]:
 
 
 def shared(task: Task, dtype: str) -> SpikingModel:
-    """Return the network of IF neurons with soft reset that start at half of shared thresholds."""
+    """Return the network of IF neurons with soft reset that start at half of the shared thresholds."""
 
     def neuron(name: str) -> layers.IF:
         threshold = task.thresholds[name]
@@ -86,9 +86,9 @@ def shared(task: Task, dtype: str) -> SpikingModel:
 
 
 def converted(task: Task, steps: int, calibration: int | None = None) -> Any:
-    """Return the network as a method makes it for so many steps.
+    """Return the network that a method converts for the given number of steps.
 
-    ``task.method`` is ``method[:neuron[:dtype]]``, what is left out being the default.
+    ``task.method`` is ``method[:neuron[:dtype]]``; omitted parts take their defaults.
     """
     method, neuron, dtype = [*task.method.split(":"), "", ""][:3]
     if method == SHARED:
@@ -104,7 +104,7 @@ def converted(task: Task, steps: int, calibration: int | None = None) -> Any:
 
 
 def accuracy(task: Task) -> dict[str, Any]:
-    """Return how many images are right at each T, of a network made for it."""
+    """Return how many images are classified correctly at each T, each with a network made for it."""
     right = {}
     for steps in task.steps:
         model = converted(task, steps, ENOUGH)
@@ -124,17 +124,17 @@ def spikes(task: Task) -> dict[str, NDArray[np.int8]]:
 
 
 def settings() -> list[dict[str, Any]]:
-    """Return what is tried to be fast: nothing, there is nothing to set."""
+    """Return the settings to try for speed: a single one, as there is nothing to set."""
     return [{}]
 
 
 def prepare(task: Task, setting: dict[str, Any]) -> Prepared:  # noqa: ARG001
-    """Return what classifies a batch, and the batches: all images at once."""
+    """Return the function that classifies a batch, and one batch with all images."""
     steps = task.steps[0]
     model = converted(task, steps, FEWER)
     return lambda x: model.run(x, steps=steps), [task.images]
 
 
 def versions() -> dict[str, str]:
-    """Return what ran."""
+    """Return the versions of the software."""
     return {"spikelet": sl.__version__, "simd": sl.simd_level()}

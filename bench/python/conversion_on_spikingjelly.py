@@ -1,4 +1,4 @@
-"""SpikingJelly: its recipes that fit a network of ReLUs, and the network they make."""
+"""SpikingJelly: its recipes for networks of ReLUs, and the networks they make."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def convert(task: Task, method: str, images: torch.Tensor) -> torch.nn.Module:
-    """Return the network as a recipe converts it, without a word."""
+    """Return the network that a recipe converts, without its progress output."""
     torch.set_num_threads(task.threads)
     net = trained(task.parameters())
     loader = list(images.split(100))
@@ -43,7 +43,7 @@ def convert(task: Task, method: str, images: torch.Tensor) -> torch.nn.Module:
 
 
 def shuffled(images: torch.Tensor, size: int, count: int) -> Iterator[torch.Tensor]:
-    """Yield so many batches, all images once in each round, each round in an order of its own."""
+    """Yield `count` batches, in shuffled rounds over all images."""
     size = min(size, len(images))
     order = torch.Generator().manual_seed(1)
     rounds = (torch.randperm(len(images), generator=order) for _ in itertools.count())
@@ -53,12 +53,12 @@ def shuffled(images: torch.Tensor, size: int, count: int) -> Iterator[torch.Tens
 
 
 def accuracy(task: Task) -> dict[str, Any]:
-    """Return how many images are right after each number of steps, by both read-outs."""
+    """Return how many images are classified correctly after each number of steps, for both readouts."""
     images = torch.from_numpy(task.calibration())
     net = convert(task, task.method, images)
     first = [images[:100]]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns where T is too small for a delay, and gives none
+        warnings.simplefilter("ignore")  # it warns and returns no delay if T is too small
         delays = {t: estimate_delay_start(net, first, "cpu", t) for t in task.steps}
     outputs = []
     with torch.inference_mode():
@@ -70,10 +70,10 @@ def accuracy(task: Task) -> dict[str, Any]:
 
 
 def shared(task: Task) -> torch.nn.Module:
-    """Return the network converted by channel from half thresholds, with the task's thresholds."""
+    """Return the network with the task's thresholds per channel, starting at half of them."""
     images = torch.from_numpy(task.images[:1])  # these thresholds are not kept
     net = convert(task, "percentile-channels", images)
-    # The converter folds in float32: a float64 that is to have the same spikes cannot.
+    # The converter folds in float32, which would change the spikes of a float64 network.
     parameters, dtype = task.parameters(), getattr(torch, task.dtype)
     reference = dict(fold(trained(parameters).to(dtype), parameters).named_parameters())
     net = net.to(dtype)
@@ -89,7 +89,7 @@ def shared(task: Task) -> torch.nn.Module:
 
 
 def neurons(net: torch.nn.Module) -> list[str]:
-    """Return the paths of what stands for each ReLU, in the order of evaluation."""
+    """Return the path of each ReLU's replacement, in the order of evaluation."""
     paths = [str(node.target) for node in net.graph.nodes if node.op == "call_module"]
     found = [p for p in paths if isinstance(net.get_submodule(p), neuron.BaseNode)]
     return [path.rpartition(".")[0] for path in found]
@@ -111,7 +111,7 @@ def spikes(task: Task) -> dict[str, np.ndarray]:
 
 
 def settings() -> list[dict[str, Any]]:
-    """Return what is tried to be fast."""
+    """Return the settings to try for speed."""
     return [
         {"batch": batch, "channels_last": last, "multi_step": multi}
         for batch in BATCHES
@@ -121,7 +121,7 @@ def settings() -> list[dict[str, Any]]:
 
 
 def prepare(task: Task, setting: dict[str, Any]) -> Prepared:
-    """Return what classifies a batch, and the batches."""
+    """Return the function that classifies a batch, and the batches."""
     net = shared(task)
     last, steps = setting["channels_last"], task.steps[0]
     if last:
@@ -143,5 +143,5 @@ def prepare(task: Task, setting: dict[str, Any]) -> Prepared:
 
 
 def versions() -> dict[str, str]:
-    """Return what ran."""
+    """Return the versions of the software."""
     return {"spikingjelly": version("spikingjelly"), "torch": torch.__version__}

@@ -1,4 +1,4 @@
-"""The ANN that is converted, in PyTorch: as it was trained, or with BatchNorm folded."""
+"""The ANN to be converted, in PyTorch: as trained, or with BatchNorm folded."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Block(nn.Module):
 
 
 class ResNet20(nn.Module):
-    """The ANN, with the names of its parameters as they are stored."""
+    """The ANN; its parameters have the names in the file."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ def trained(parameters: dict[str, NDArray[Any]]) -> ResNet20:
 
 
 def fold(net: ResNet20, parameters: dict[str, NDArray[Any]]) -> ResNet20:
-    """Put each BatchNorm of the ANN into the convolution before it; in place."""
+    """Fold each BatchNorm of the ANN into the convolution before it, in place."""
 
     def merge(owner: nn.Module, convolution: str, norm: str, path: str) -> None:
         old = owner.get_submodule(convolution)
@@ -102,7 +102,7 @@ def fold(net: ResNet20, parameters: dict[str, NDArray[Any]]) -> ResNet20:
 
 
 def build(task: Task, *, fold_norm: bool) -> ResNet20:
-    """Return the ANN of a task, with its dtype and number of threads."""
+    """Return the ANN of a task in its dtype, and set the number of threads."""
     torch.set_num_threads(task.threads)
     parameters = task.parameters()
     net = trained(parameters).to(getattr(torch, task.dtype))
@@ -118,7 +118,7 @@ def batches(task: Task, size: int, *, channels_last: bool = False) -> Iterator[t
 
 
 def accuracy(task: Task) -> dict[str, Any]:
-    """Return how many images the ANN gets right."""
+    """Return how many images the ANN classifies correctly."""
     net = build(task, fold_norm=task.method == "folded")
     with torch.inference_mode():
         found = torch.cat([net(x) for x in batches(task, 100)]).argmax(1).numpy()
@@ -127,12 +127,12 @@ def accuracy(task: Task) -> dict[str, Any]:
 
 
 def settings() -> list[dict[str, Any]]:
-    """Return what is tried to be fast."""
+    """Return the settings to try for speed."""
     return [{"batch": b, "channels_last": last} for b in BATCHES for last in (False, True)]
 
 
 def prepare(task: Task, setting: dict[str, Any]) -> Prepared:
-    """Return what classifies a batch, and the batches."""
+    """Return the function that classifies a batch, and the batches."""
     last = setting["channels_last"]
     net = build(task, fold_norm=task.method == "folded")
     if last:
@@ -146,5 +146,5 @@ def prepare(task: Task, setting: dict[str, Any]) -> Prepared:
 
 
 def versions() -> dict[str, str]:
-    """Return what ran."""
+    """Return the versions of the software."""
     return {"torch": torch.__version__}

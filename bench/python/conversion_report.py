@@ -1,4 +1,4 @@
-"""Compare spikes one by one, and put accuracies and speeds into tables."""
+"""Compare spikes one by one, and tabulate accuracies and speeds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAMES = {
     "folded": "the ANN, BatchNorm folded",
     SHARED: "99.9 %, by channel, half threshold",
 }
-"""What a method is called in a table."""
+"""Descriptions of the methods in tables."""
 
 SPEED_HEADER = (
     "threads", "T", "program", "network", "runs", "images/s (min..max)", "spikelet / it",
@@ -36,13 +36,13 @@ SPEED_HEADER = (
 
 
 def called(method: str) -> str:
-    """Return what ``method[:neuron[:dtype]]`` is called in a table."""
+    """Return the description of ``method[:neuron[:dtype]]`` for a table."""
     first, *more = method.split(":")
     return ", ".join([NAMES.get(first, first), *filter(None, more)])
 
 
 def differing(ours: Path, theirs: Path) -> dict[str, Any]:
-    """Return how many spikes of two files, by layer ``[T, N, ...]``, are not in both."""
+    """Return, by layer, how many spikes of two files of ``[T, N, ...]`` arrays are not in both."""
     layers = {}
     with np.load(ours) as a, np.load(theirs) as b:
         if set(a.files) != set(b.files):
@@ -63,9 +63,9 @@ def differing(ours: Path, theirs: Path) -> dict[str, Any]:
 
 
 def equality(found: dict[str, Record], images: int, steps: int) -> str:
-    """Say whether the spikes of other programs are those of spikelet."""
+    """State whether the spikes of other programs are those of spikelet."""
     what = f"{images} images, {steps} steps, float64, the same thresholds"
-    lines = [f"Spikes beside those of spikelet; {what}:"]
+    lines = [f"Spikes compared with those of spikelet; {what}:"]
     for program, record in found.items():
         if "layers" not in record:
             lines.append(f"* {program}: NOT CHECKED, {_why(record)}")
@@ -84,7 +84,7 @@ def equality(found: dict[str, Record], images: int, steps: int) -> str:
 
 
 def rows(found: dict[Case, Record]) -> Iterable[tuple[Case, str, Record]]:
-    """Yield each case with each read-out that it has."""
+    """Yield each case with each of its readouts."""
     for case, record in found.items():
         for readout in READOUTS:
             if readout == "plain" or record.get(readout):
@@ -98,7 +98,7 @@ def percent(record: Record, readout: str, steps: int) -> float | None:
 
 
 def accuracies(found: dict[Case, Record], steps: list[int]) -> str:
-    """Return a Markdown table of accuracies, in per cent, by method and number of steps."""
+    """Return a Markdown table of accuracies in per cent, by method and number of steps."""
     head = ["program", "method", "read-out", "images", *(f"T = {t}" for t in steps)]
     lines = [head, ["---"] * len(head)]
     for case, readout, record in rows(found):
@@ -115,7 +115,7 @@ def accuracies(found: dict[Case, Record], steps: list[int]) -> str:
 
 
 def best_peer(found: dict[Case, Record], steps: list[int]) -> str:
-    """Say, for each method of spikelet, where it is behind the best recipe of SpikingJelly."""
+    """State, for each method of spikelet, where it is behind the best recipe of SpikingJelly."""
     lines = []
     for case, record in found.items():
         if case.program != "spikelet" or "plain" not in record:
@@ -137,16 +137,16 @@ def best_peer(found: dict[Case, Record], steps: list[int]) -> str:
             verdict = f"BEHIND at {', '.join(behind)}" if behind else "nowhere behind"
             lines.append(
                 f"* spikelet, {called(case.method)}: {verdict} the best of "
-                "SpikingJelly's recipes and read-outs at the same T"
+                "SpikingJelly's recipes and readouts at the same T"
             )
     return "\n".join(lines) or "Nothing of SpikingJelly to compare accuracies with"
 
 
 def speeds(results: dict[Case, list[Record]]) -> str:
-    """Return a Markdown table of images a second, medians over runs.
+    """Return a Markdown table of images per second, as medians over runs.
 
-    Each row is compared with the first row of spikelet that has as many threads and steps; an ANN,
-    which has no steps, is not.
+    Each row is compared with the first row of spikelet that has the same number of threads and
+    steps. The ANN has no steps and is not compared.
     """
     base: dict[tuple[int, int], float] = {}
     lines: list[list[str]] = [list(SPEED_HEADER), ["---"] * len(SPEED_HEADER)]
@@ -183,7 +183,7 @@ def middle(runs: list[Record], key: str) -> float | None:
 
 
 def _why(record: Record) -> str:
-    """Return why a run gave nothing."""
+    """Return why a run has no result."""
     why = next(f"{key}: {record[key]}" for key in ("missing", "failed") if key in record)
     return why.replace("|", "/")
 

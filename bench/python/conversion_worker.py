@@ -1,4 +1,4 @@
-"""Do one thing with the converted network once, on one program, and print one line of JSON.
+"""Measure one thing about the converted network once, in one program, and print one line of JSON.
 
 compare_conversion.py starts this program with the interpreter that has the program.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def rate(prepared: Prepared, seconds: float) -> float:
-    """Return images a second: batches in turn for so long, after one that is not on the clock."""
+    """Return images per second over `seconds` of batches, after one batch that is not timed."""
     classify, batches = prepared
     classify(batches[0])
     done = 0
@@ -40,7 +40,7 @@ def rate(prepared: Prepared, seconds: float) -> float:
 
 
 def speed(adapter: ModuleType, task: Task, setting: str, seconds: float) -> dict[str, Any]:
-    """Return images a second with a setting, or with the best of all settings that are tried."""
+    """Return images per second with the given setting, or with the best of all settings."""
     tried: list[tuple[float, dict[str, Any]]] = []
     for candidate in [json.loads(setting)] if setting else adapter.settings():
         tried.append((rate(adapter.prepare(task, candidate), seconds), candidate))
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--dtype", choices=["float32", "float64"], required=True)
     parser.add_argument("--thresholds", type=Path, help="file of shared thresholds to read (.npz)")
     parser.add_argument("--out", type=Path, help="file for arrays to write (.npz)")
-    parser.add_argument("--setting", default="", help="JSON; without it, all are tried")
+    parser.add_argument("--setting", default="", help="setting as JSON (default: try all settings)")
     parser.add_argument("--seconds", type=float, default=1.0)
     args = parser.parse_args()
 

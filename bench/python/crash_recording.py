@@ -1,14 +1,15 @@
-"""Kill runs at random moments (kill -9) and check what they leave behind.
+"""Kill runs at random moments (kill -9) and check the files that they leave behind.
 
     python bench/python/crash_recording.py --kills 20
 
-Three experiments, each with so many kills:
+Three experiments, with the given number of kills each:
 
-* recording: a network records spikes, potentials and weights to disk. What is left must be an exact
-  beginning of the uninterrupted recording, and reach at least as far as the run had reported.
-* checkpoint: a network is saved over and over. The file must load, as one of the states that it had.
-* resumed: a run saves itself at intervals, is killed, and started again from its last checkpoint, until
-  it is through. Recording and network must end as those of a run that was not killed.
+* recording: a network records spikes, potentials and weights to disk. The file must hold an exact
+  prefix of the uninterrupted recording, and reach at least as far as the run had reported.
+* checkpoint: a network is saved repeatedly. The file must load, and hold a state that the network
+  had.
+* resumed: a run saves itself at intervals, is killed, and is restarted from its last checkpoint
+  until it is done. Its recording and final state must equal those of an undisturbed run.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import numpy as np
 import spikelet as sl
 from spikelet.network import run as running
 
-DURATION = 2000.0  # ms, of the run that is resumed
+DURATION = 2000.0  # ms, of the resumed run
 NEURONS = 400
 
 
@@ -66,12 +67,12 @@ def same(found: sl.Network, expected: sl.Network) -> bool:
     )
 
 
-# What the processes do that are killed
+# The work of the processes that are killed
 
 
 def record(folder: Path) -> None:
     net = build(folder / "r.h5")
-    net.run(0.0)  # makes the file
+    net.run(0.0)  # creates the file
     print(flush=True)
     while True:
         net.run(50.0)
@@ -103,7 +104,7 @@ CHILDREN: dict[str, Callable[[Path], None]] = {"record": record, "save": save, "
 
 
 def kill(child: str, folder: Path, piece: int, longest: float | None) -> list[str]:
-    """Start a process, kill it after a random time or never; return the lines that it printed."""
+    """Start a process, kill it after a random time (if any), and return the lines that it printed."""
     command = [sys.executable, __file__, "--child", child, str(folder), "--piece", str(piece)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -114,7 +115,7 @@ def kill(child: str, folder: Path, piece: int, longest: float | None) -> list[st
         return [line.strip() for line in process.stdout if line.endswith("\n")]
 
 
-# Experiments: each returns the faults that it found
+# The experiments; each returns the faults that it found
 
 
 def recording(kills: int, piece: int, folder: Path) -> list[str]:
@@ -149,7 +150,7 @@ def checkpoint(kills: int, piece: int, folder: Path) -> list[str]:
         expected.run(found.t)
         saved += round(found.t / 3.0)
         if not same(found, expected):
-            faults.append(f"kill {k}: the network of {found.t} ms differs")
+            faults.append(f"kill {k}: the network at {found.t} ms differs")
     print(f"  {saved} checkpoints written")
     return faults
 
@@ -176,9 +177,9 @@ EXPERIMENTS = {"recording": recording, "checkpoint": checkpoint, "resumed": resu
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
-    parser.add_argument("--kills", type=int, default=20, help="of each experiment")
+    parser.add_argument("--kills", type=int, default=20, help="kills of each experiment")
     parser.add_argument("--only", choices=EXPERIMENTS, nargs="*", default=list(EXPERIMENTS))
-    parser.add_argument("--piece", type=int, default=1 << 16, help="bytes that are written at once")
+    parser.add_argument("--piece", type=int, default=1 << 16, help="bytes of each write")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write the verdicts here")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
@@ -198,7 +199,7 @@ def main() -> None:
     if arguments.json:
         arguments.json.write_text(json.dumps({"kills": arguments.kills, "faults": faults}))
     failed = any(faults.values())
-    print("verdict:", "FAULTS FOUND" if failed else "nothing that was reported was lost or changed")
+    print("verdict:", "FAULTS FOUND" if failed else "nothing reported was lost or changed")
     sys.exit(failed)
 
 

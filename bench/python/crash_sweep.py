@@ -1,13 +1,13 @@
-"""Kill a sweep again and again, resume it each time, and see whether anything is lost or doubled.
+"""Kill a sweep repeatedly, resume it each time, and check that no run is lost or duplicated.
 
     python bench/python/crash_sweep.py                        # 200 runs, 20 kills with signal 9
     python bench/python/crash_sweep.py --kills 3 --runs 40
 
-Killed is the whole process group, the parent or a worker, at random moments, also while processes
-start. A sweep that gets to its end before that is compared with one that was left alone, and a new
-one begins. The function writes a line when it starts, so that no run can start again unseen whose
-file was stored before. A worker that outlives its parent for a moment may finish a run that the
-next session has begun; this is counted, it is the same run. For Linux.
+The program kills the whole process group, the parent or a worker, at random moments, including
+while processes start. When a sweep is complete, it is compared with an undisturbed one; if kills
+remain, a new sweep begins. The simulated function writes a line when it starts, so a stored run that
+starts again is noticed. A worker that briefly outlives its parent may finish a run that the next
+session has begun; such a run is counted, and is not an error. Linux only.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TARGETS = ("group", "parent", "worker")
 
 
 def simulate(k: int, log: str, pause: float, seed: int) -> dict[str, Any]:
-    """Tell that it starts; then run a small network."""
+    """Log the start of the run, then simulate a small network."""
     with open(log, "a", encoding="utf-8") as file:  # noqa: PTH123  # one line, appended at once
         file.write(f"{k}\n")
     net = sl.Network(seed=seed)
@@ -79,22 +79,22 @@ def numbers(folder: Path) -> set[int]:
 
 
 def started(log: Path) -> list[int]:
-    # A killed process may have left its last line unfinished, never a wrong number.
+    # A killed process may leave its last line incomplete, but never a wrong number.
     return [int(line) for line in log.read_text().split()] if log.exists() else []
 
 
 class Crashes:
-    """A sweep that is killed until it is done."""
+    """A sweep that is killed and resumed until it is done."""
 
     def __init__(self, folder: Path, n_runs: int, pause: float, rng: random.Random) -> None:
         self.store, self.log, self.errors = folder / "store", folder / "log", folder / "errors"
         self.arguments = [str(n_runs), str(pause)]
         self.n_runs, self.pause, self.rng = n_runs, pause, rng
         self.killed: Counter[str] = Counter()
-        self.again = 0  # runs that were stored and started again
+        self.again = 0  # stored runs that were started again
 
     def session(self, kills: int) -> None:
-        """Start or resume, and kill something until the process has ended."""
+        """Start or resume the sweep, and kill processes until it has ended."""
         before, n_started = numbers(self.store), len(started(self.log))
         command = [sys.executable, __file__, "--child", str(self.store), str(self.log)]
         with self.errors.open("wb") as errors:
@@ -105,7 +105,7 @@ class Crashes:
             if sum(self.killed.values()) >= kills:
                 child.wait()
                 break
-            if self.rng.random() < 0.75:  # when it computes, otherwise whenever
+            if self.rng.random() < 0.75:  # mostly while it computes, otherwise at any moment
                 n = len(started(self.log))
                 while child.poll() is None and len(started(self.log)) == n:
                     time.sleep(0.01)
@@ -143,7 +143,7 @@ class Crashes:
         result = sl.load_sweep(self.store)
         reference = sweep(None, self.log, self.n_runs, "serial", self.pause)
         if not result.table.equals(reference.table):
-            problems.append("the table differs from that of a sweep without a crash")
+            problems.append("the table differs from that of an undisturbed sweep")
         for mine, right in zip(result, reference, strict=True):
             if any((mine[name] != right[name]).any() for name in right.arrays):
                 problems.append(f"the arrays of run {mine.parameters['k']} differ")
@@ -160,7 +160,7 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=200, metavar="N")
     parser.add_argument("--kills", type=int, default=20, metavar="N")
-    parser.add_argument("--pause", type=float, default=0.03, metavar="S", help="seconds of a run")
+    parser.add_argument("--pause", type=float, default=0.03, metavar="S", help="seconds per run")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     args = parser.parse_args()
     rng, killed, problems = random.Random(args.seed), Counter[str](), list[str]()
@@ -177,8 +177,8 @@ def main() -> None:
             kinds = ", ".join(f"{crashes.killed[what]} x {what}" for what in TARGETS)
             print(
                 f"{args.runs} runs, killed: {kinds}; {lost} runs were begun again, {late} of them "
-                "finished late, too: "
-                f"{'; '.join(found) or 'nothing lost or doubled, the same table and arrays'}",
+                "also finished late: "
+                f"{'; '.join(found) or 'nothing lost or duplicated, the same table and arrays'}",
                 flush=True,
             )
     print("FAILED" if problems else f"ok after {sum(killed.values())} kills")

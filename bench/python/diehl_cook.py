@@ -1,4 +1,4 @@
-"""The learning benchmark: what is presented to which network, and what is measured.
+"""The learning benchmark: its protocols, its task and its measurements.
 
 Two layers as in Diehl & Cook, Front. Comput. Neurosci. 9:99 (2015): 784 pixels drive excitatory
 neurons through plastic synapses; each excitatory neuron drives an inhibitory one, which inhibits
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 PIXELS = 28 * 28
 NORM = 78.4
-"""Sum of the weights of an excitatory neuron, restored after each image."""
+"""Sum of an excitatory neuron's input weights, restored after each image."""
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How an image is presented. Times in ms."""
+    """How an image is presented; times are in ms."""
 
     dt: float
     stimulus: float
     rest: float
-    """Simulated time without input after the image; 0: the state is reset instead."""
+    """Simulated time without input after the image; with 0, the state is reset instead."""
     white: float
     """Rate in Hz of a white pixel."""
 
     @property
     def steps(self) -> int:
-        """Simulated steps of one image."""
+        """Simulated steps per image."""
         return round((self.stimulus + self.rest) / self.dt)
 
 
@@ -43,18 +43,18 @@ PROTOCOLS = {
     "published": Protocol(dt=0.5, stimulus=350.0, rest=150.0, white=63.75),
     "bindsnet": Protocol(dt=1.0, stimulus=250.0, rest=0.0, white=128.0),
 }
-"""That of the publication, and one like those of BindsNET's examples, which spikelet does not run."""
+"""The published protocol, and one like those in BindsNET's examples, which spikelet does not run."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What one run has to do."""
+    """The task of one run."""
 
     protocol: Protocol
     neurons: int
-    """Of each of the two layers."""
+    """Neurons in each of the two layers."""
     warm_up: NDArray[np.uint8]
-    """Images that are learnt first, without a clock."""
+    """Images to learn before the timed ones."""
     images: NDArray[np.uint8]
     threads: int
     seed: int
@@ -62,7 +62,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Learnt:
-    """What a simulator hands back; all counts belong to the images after the warm-up."""
+    """The result of a simulator; all counts refer to the images after the warm-up."""
 
     build_s: float
     wall_s: float
@@ -82,7 +82,7 @@ def read_images(folder: Path, count: int) -> NDArray[np.uint8]:
     data = gzip.decompress(packed.read_bytes()) if packed.exists() else path.read_bytes()
     images = np.frombuffer(data, np.uint8, offset=16).reshape(-1, 28, 28)
     if len(images) < count:
-        raise ValueError(f"{count} images wanted, {len(images)} in {folder}")
+        raise ValueError(f"{count} images requested, but {folder} has {len(images)}")
     return images[:count]
 
 

@@ -1,4 +1,4 @@
-"""Learn images with BindsNET's own network; exc, inh and theta_plus as versions of its example have them."""
+"""Learn images with BindsNET's own network; exc, inh and theta_plus are those of its example."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def learn(task: Task) -> Learnt:
-    """Learn the images of `task` one after the other and return what was measured."""
+    """Learn the images of `task` one after the other and return the measurements."""
     protocol = task.protocol
     torch.set_num_threads(task.threads)
     torch.manual_seed(task.seed)

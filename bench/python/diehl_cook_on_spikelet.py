@@ -1,4 +1,4 @@
-"""Learn images with spikelet's ready-made network of two layers."""
+"""Learn images with spikelet's ready-made two-layer network."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def learn(task: Task) -> Learnt:
-    """Learn the images of `task` one after the other and return what was measured."""
+    """Learn the images of `task` one after the other and return the measurements."""
     if task.protocol != PROTOCOLS["published"]:
         raise ImportError("spikelet's network runs the published protocol only")
     start = perf_counter()
@@ -37,12 +37,12 @@ def learn(task: Task) -> Learnt:
     inputs = network.net.record(network.net.populations[0], "spikes")
     before = network.net.t
     start = perf_counter()
-    network.fit(np.concatenate([task.warm_up, task.images]))  # goes on where it was
+    network.fit(np.concatenate([task.warm_up, task.images]))  # continues after the warm-up
     wall = perf_counter() - start
     return Learnt(
         build_s=build,
         wall_s=wall,
-        # Images that are presented again because too few neurons answered count with all steps.
+        # Steps include repeated presentations of images to which too few neurons responded.
         steps=round((network.net.t - before) / task.protocol.dt),
         input_spikes=len(inputs.ids),
         exc_spikes=len(spikes.ids),

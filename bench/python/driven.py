@@ -1,12 +1,11 @@
-"""A recurrent network whose synapses are counted but do nothing, to measure what they cost.
+"""A recurrent network whose synapses are counted but have no effect, to measure what they cost.
 
-How often a network fires usually follows from its synapses, so that no size, in-degree or delay can
-be changed alone. Here each neuron fires when its own Poisson train says so: one event takes it over
-the threshold. The recurrent weights are so small that they are lost in the rounding of every
-potential. They go to the other receptor, whose current never decays: it is an exact count of the
-events that have arrived.
+The firing rate of a network usually depends on its synapses, so size, in-degree or delay cannot be
+changed alone. Here each event of a neuron's own Poisson train lifts it over the threshold. The
+recurrent weights are so small that they are lost in the rounding of every potential. They go to the
+other receptor, whose current practically never decays, so it counts the arrived events exactly.
 
-Run as a program this measures one point and prints one line of JSON; scaling.py starts it so.
+Run as a program, this measures one point and prints one line of JSON; scaling.py starts it.
 """
 
 from __future__ import annotations
@@ -27,35 +26,35 @@ import spikelet as sl
 
 WEIGHT = -(2.0**-60)  # pA: a power of two, so that float32 sums are exact up to 2^24 events
 MOST_EVENTS = 2**24
-REFRACTORY = 1.0  # ms, ten time constants of the drive's current: one event, one spike
+REFRACTORY = 1.0  # ms, ten time constants of the drive's current: an event causes one spike
 NEURON = sl.LIF(t_ref=REFRACTORY, tau_syn_ex=0.1, tau_syn_in=1e15)
-DRIVE = 1e5  # pA: a current of 0.1 ms that moves V_m by 25 mV in its first step
-WARM_UP = 50.0  # ms, and the longest delay
+DRIVE = 1e5  # pA: with a time constant of 0.1 ms, it raises V_m by 25 mV in the first step
+WARM_UP = 50.0  # ms, in addition to the longest delay
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """What a network is like; times and rates in ms and Hz."""
+    """Parameters of a network; times are in ms and rates in Hz."""
 
     neurons: int
     indegree: int
-    """On average; each neuron sends exactly so many synapses."""
+    """Average in-degree; the out-degree of each neuron is exactly this."""
     rate: float
-    """Of each neuron's drive; it fires a little less, by what arrives while it is refractory."""
+    """Rate of each neuron's drive; the neuron misses the events of its refractory period."""
     shortest: int = 15
-    """Delays are uniform from this number of steps ..."""
+    """Shortest delay in steps; delays are uniform between the shortest and the longest."""
     longest: int = 15
-    """... to this one."""
+    """Longest delay in steps."""
     threads: int = 1
     model_ms: float = 1000.0
-    """Length of a window on the clock."""
+    """Simulated length of a timed window."""
     windows: int = 3
     seed: int = 1
     dtype: str = "float32"
 
 
 def network(point: Point) -> tuple[sl.Network, sl.Population, sl.SpikeRecorder]:
-    """Return the network without synapses, and a recorder of all its spikes."""
+    """Return the network without synapses, its neurons, and a recorder of all spikes."""
     dtype: Any = point.dtype
     net = sl.Network(dt=DT, seed=point.seed, threads=point.threads, dtype=dtype)
     neurons = net.population(point.neurons, NEURON)
@@ -64,12 +63,13 @@ def network(point: Point) -> tuple[sl.Network, sl.Population, sl.SpikeRecorder]:
 
 
 def connect(net: sl.Network, neurons: sl.Population, point: Point) -> sl.Projection:
-    """Give each neuron as many synapses to others, drawn as they are laid out: no table of them.
+    """Connect the neurons; synapses are drawn during layout, without a table of them.
 
-    Each has a weight of its own, although all are equal: one value would be stored once a line.
+    The weights are drawn from a distribution although all are equal, so that each synapse stores
+    its own: a constant weight would be stored only once per cache line.
     """
     low, high = point.shortest * DT, point.longest * DT
-    # Half a step at both ends, so that all numbers of steps are equally frequent.
+    # Half a step more at both ends makes all delays equally frequent.
     spread = sl.Uniform(low - DT / 2, high + DT / 2, clip=(low, high))
     return net.connect(
         neurons,
@@ -81,7 +81,7 @@ def connect(net: sl.Network, neurons: sl.Population, point: Point) -> sl.Project
 
 
 class Timer:
-    """Runs a network and times it.
+    """Run a network and time it.
 
     Parameters
     ----------
@@ -99,11 +99,11 @@ class Timer:
         self.spikes = self.events = 0
 
     def warm_up(self) -> None:
-        """Run until events arrive as often as they are sent."""
+        """Run until events arrive at the rate at which they are sent."""
         self.net.run(WARM_UP + round(self.point.longest * DT, 6))
 
     def window(self) -> None:
-        """Run once on the clock, then count the spikes and the events that arrived."""
+        """Run one timed window, then count the spikes and the arrived events."""
         self.recorder.clear()
         self.neurons.I_syn_in[:] = 0.0
         start = perf_counter()
@@ -121,7 +121,7 @@ def measure(point: Point, *, tell: bool = False) -> dict[str, Any]:
     point : Point
         The network.
     tell : bool
-        Say on stderr what is being done.
+        Report progress on stderr.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def measure(point: Point, *, tell: bool = False) -> dict[str, Any]:
         If the synapses changed the spikes.
     """
     if point.indegree * point.rate * point.model_ms * 1e-3 > MOST_EVENTS / 2:
-        raise ValueError("so many events onto one neuron are not counted exactly: run it shorter")
+        raise ValueError("too many events per neuron to count them exactly: reduce the model time")
 
     def say(text: str) -> None:
         if tell:

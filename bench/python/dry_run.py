@@ -1,10 +1,11 @@
-"""What one rank of a network of 1 to 1024 ranks costs, measured by a single process.
+"""Measure with a single process what one rank of a network of 1 to 1024 ranks costs.
 
     python bench/python/dry_run.py --json dry_run.json
     python bench/python/scaling_model.py dry_run.json
 
-Rank 0 is real: its neurons, synapses and tables, and the spikes of all ranks that it looks up. Those
-of the others are copies of its own; see dry_run_worker.py. Each point is a process of its own.
+Rank 0 is real: its neurons, synapses and tables, and its look-up of the spikes of all ranks. The
+spikes of the other ranks are copies of its own; see dry_run_worker.py. Each point has its own
+process.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ from processes import Record, busy, headline, machine, run
 WORKER = Path(__file__).with_name("dry_run_worker.py")
 
 HEADER = (
-    "ranks", "neurons a rank", "in-degree", "delay ms", "of the network: neurons",
+    "ranks", "neurons per rank", "in-degree", "delay ms", "neurons of the network",
     "build CPU s", "build peak MB", "RSS MB", "neurons", "synapses and tables", "in the run",
-    "bytes a synapse", "step us", "neurons", "look-up and delivery", "merge", "ns a spike",
-    "ns an event", "bytes received an exchange",
+    "bytes per synapse", "step us", "neurons", "look-up and delivery", "merge", "ns per spike",
+    "ns per event", "bytes received per exchange",
 )  # fmt: skip
 
 
 def points(*, quick: bool) -> tuple[list[Point], list[Point]]:
-    """Return those that the model is fitted to, and those that it is checked with."""
+    """Return the points to fit the model to, and those to validate it with."""
     if quick:
         few = Point(ranks=2, neurons=256, indegree=20, model_ms=15.0, windows=2)
         return [replace(few, ranks=m) for m in (1, 2, 8)], [replace(few, ranks=4)]
@@ -78,7 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="tiny networks: does it work?")
+    parser.add_argument("--quick", action="store_true", help="use tiny networks, as a smoke test")
     parser.add_argument(
         "--json", type=Path, metavar="PATH", help="write all points and the machine to this file"
     )
@@ -97,7 +98,7 @@ def main() -> None:
     done = [[r for r in group if "build_s" in r] for group in results]
     print(headline(host))
     versions = next((r["versions"] for group in done for r in group), {})
-    print(", ".join(f"{k} {v}" for k, v in versions.items()) or "nothing did run")
+    print(", ".join(f"{k} {v}" for k, v in versions.items()) or "nothing ran")
     print(f"one thread, dt {DT} ms, {groups[0][0].rate:g} Hz; CPU time, medians of the windows")
     if warning := busy(r for group in done for r in group):
         print(warning)

@@ -1,13 +1,13 @@
-"""Be one rank of a network of many without the others, to see its memory and time.
+"""Run one rank of a network of many ranks without the others, to measure its memory and time.
 
-The messages of the other ranks are copies of this one's, their spikes moved to the elements that
-those ranks own. So this process has the synapses, row tables, spikes and events that it would have
-among M ranks, but waits for nobody. NEST has such a mode (Kunkel & Schenck 2017, "The NEST dry-run
-mode"). What it does not show is the network between machines, and that other ranks differ.
+The messages of the other ranks are copies of this one's, with their spikes moved to the elements
+that those ranks own. So this process has the synapses, row tables, spikes and events that it would
+have among M ranks, but never waits. NEST has such a mode (Kunkel & Schenck 2017, "The NEST dry-run
+mode"). It covers neither communication between machines nor differences between ranks.
 
-As in driven.py synapses are counted but change no spike. Times are CPU time, as nothing is waited for:
-other programs of a busy machine disturb it less. Prints one line of JSON; dry_run.py starts this
-program.
+As in driven.py, synapses are counted but change no spike. Times are CPU times: the process never
+waits, and other programs on a busy machine disturb CPU times less. Prints one line of JSON;
+dry_run.py starts this program.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ BLOCK = 64  # elements: a rank owns whole blocks
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One rank of a network; times and rates in ms and Hz."""
+    """One rank of a network; times are in ms and rates in Hz."""
 
     ranks: int
     neurons: int
-    """Of each rank; a multiple of 64."""
+    """Neurons of each rank, a multiple of 64."""
     indegree: int
     rate: float = 8.0
-    """Of each neuron's drive, as in driven.py."""
+    """Rate of each neuron's drive, as in driven.py."""
     delay: int = 15
-    """In steps; also the steps between exchanges, up to 32."""
+    """Delay in steps, at most 32; also the steps between exchanges."""
     model_ms: float = 150.0
-    """Length of a window on the clock, in whole exchanges."""
+    """Simulated length of a timed window, a whole number of exchanges."""
     windows: int = 5
     seed: int = 1
     plastic: int = 0
-    """1: the synapses have STDP, which changes nothing."""
+    """1 gives the synapses STDP, which changes no weight."""
 
 
 class Copies:
@@ -58,20 +58,20 @@ class Copies:
     Parameters
     ----------
     point : Point
-        Tells which elements the others own, and how many steps a message is about.
+        The network: which elements the other ranks own, and how many steps a message covers.
     """
 
     rank = 0
 
     def __init__(self, point: Point) -> None:
         self.size = point.ranks
-        self.seconds = self.cpu_seconds = 0.0  # spent here, which is no cost of the simulation
+        self.seconds = self.cpu_seconds = 0.0  # spent here, not a cost of the simulation
         self._header = 2 + point.delay  # words: spikes, stop, spikes of each step
         self._moved = np.arange(point.ranks, dtype=np.uint32)[:, None] * np.uint32(point.neurons)
         self._room = 0
 
-    def Allgather(self, own: Any, everyone: Any) -> None:  # names of mpi4py
-        """Copy the message, its spikes moved."""
+    def Allgather(self, own: Any, everyone: Any) -> None:  # the names are mpi4py's
+        """Copy the message and move its spikes."""
         start, cpu = perf_counter(), process_time()
         message = np.frombuffer(own, np.uint32)
         messages = np.frombuffer(everyone, np.uint32).reshape(self.size, -1)
@@ -83,7 +83,7 @@ class Copies:
         self.cpu_seconds += process_time() - cpu
 
     def Allgatherv(self, own: Any, everyone: Any) -> None:
-        """Copy what did not fit into the first message."""
+        """Copy the part that did not fit into the first message."""
         start, cpu = perf_counter(), process_time()
         rest = np.frombuffer(own, np.uint32)
         np.frombuffer(everyone[0], np.uint32).reshape(self.size, -1)[:] = rest + self._moved
@@ -91,21 +91,21 @@ class Copies:
         self.cpu_seconds += process_time() - cpu
 
     def Allreduce(self, own: Any, least: Any, operation: object) -> None:  # noqa: ARG002
-        """All ranks say the same."""
+        """Return the value itself, as all ranks have the same."""
         least[:] = own
 
     def Dup(self) -> Copies:
-        """Return the same: nothing can be mixed up."""
+        """Return this communicator: no other messages can interfere."""
         return self
 
 
 class DryRanks(ranks.Ranks):
-    """Asks nobody: what is read of the network is this rank's part."""
+    """Ranks that do not communicate: what is read from the network is this rank's part."""
 
     minimum = None
 
     def gather(self, what: str, value: Any) -> list[Any]:  # noqa: ARG002
-        """Return the same of all ranks."""
+        """Return this rank's value for every rank."""
         return [value] * self.size
 
     def concatenate(self, what: str, begin: int, values: Any) -> Any:  # noqa: ARG002
@@ -121,7 +121,7 @@ def resident_mb() -> float:
 
 
 class Timer:
-    """Runs a network and splits its time."""
+    """Run a network and split its time."""
 
     def __init__(self, net: sl.Network, comm: Copies, point: Point) -> None:
         self.net, self.comm, self.point = net, comm, point
@@ -129,12 +129,12 @@ class Timer:
         self.exchange: list[float] = []
 
     def window(self) -> None:
-        """Run once on the clock."""
+        """Run one timed window."""
         before, copied, copying = self.net.exchanges, self.comm.seconds, self.comm.cpu_seconds
         start = process_time()
         self.net.run(self.point.model_ms)
         self.run.append(process_time() - start - (self.comm.cpu_seconds - copying))
-        # Wall time; it is short, and the least is taken.
+        # Wall time: it is short, and the minimum over windows is used.
         exchange = self.net.exchanges.seconds - before.seconds
         self.exchange.append(exchange - (self.comm.seconds - copied))
 
@@ -142,15 +142,15 @@ class Timer:
 def build(
     point: Point, *, synapses: bool, real: bool = False
 ) -> tuple[sl.Network, sl.Population, Copies]:
-    """Return a network that is laid out, and who plays the other ranks, if they are not real."""
+    """Return a network after layout, its neurons, and the stand-in for ranks that are not real."""
     comm = Copies(point)
     among = DryRanks(comm) if point.ranks > 1 else None
     net = sl.Network(dt=DT, seed=point.seed, threads=1, comm="world" if real else among)
     neurons = net.population(point.ranks * point.neurons, NEURON)
     net.inject(neurons, sl.PoissonInput(rate=point.rate, weight=DRIVE))
     if synapses:
-        # A weight for each, although all are equal: one value would be stored once a line.
-        # STDP wants weights of at least 0.
+        # A distribution gives each synapse its own weight, although all are equal: a constant would
+        # be stored only once per cache line. STDP needs weights of at least 0.
         net.connect(
             neurons,
             neurons,
@@ -172,15 +172,15 @@ def measure(point: Point, *, real: bool = False) -> dict[str, Any]:
     point : Point
         The network.
     real : bool
-        Whether mpiexec started the other ranks, too.
+        Whether mpiexec has started the other ranks as well.
 
     Raises
     ------
     RuntimeError
-        If spikes or events are not as many as they must be.
+        If the number of spikes or events is wrong.
     """
     empty = resident_mb()
-    # Without synapses slices of time have other lengths; and there is nothing to tell others.
+    # Without synapses, intervals have other lengths and there is nothing to exchange.
     idle, _, idle_comm = build(replace(point, ranks=1), synapses=False)
     neurons_mb = resident_mb() - empty
     start = process_time()
@@ -189,14 +189,14 @@ def measure(point: Point, *, real: bool = False) -> dict[str, Any]:
     built, build_peak = resident_mb(), peak_rss_mb()
     alone = point.ranks == 1
     full, without = Timer(net, comm, point), Timer(idle, idle_comm, point)
-    for timer in (full, without):  # until events arrive as often as they are sent, and room is made
+    for timer in (full, without):  # until the event rate is steady and buffers have grown
         timer.net.run(point.model_ms)
     neurons.I_syn_in[:] = 0.0
     before, steps = net.exchanges, round(point.model_ms / DT)
     for _ in range(point.windows):
         full.window()
         without.window()
-    arrived = neurons.I_syn_in[:][: point.neurons]  # of all real ranks; this is the first one's
+    arrived = neurons.I_syn_in[:][: point.neurons]  # at the first rank, even if all are real
     events = round(abs(np.sum(arrived, dtype=np.float64) / WEIGHT)) / point.windows
     after = net.exchanges
     exchanges = max((after.number - before.number) / point.windows, 1)
@@ -242,18 +242,18 @@ def main() -> None:
             required=f.default is MISSING,
             default=None if f.default is MISSING else f.default,
         )
-    parser.add_argument("--real", action="store_true", help="among the ranks of mpiexec")
+    parser.add_argument("--real", action="store_true", help="run among real ranks, under mpiexec")
     args = vars(parser.parse_args())
     real = args.pop("real")
     point = Point(**args)
     if point.neurons % BLOCK or point.neurons < BLOCK:
         parser.error(f"--neurons must be a multiple of {BLOCK}")
     if round(point.model_ms / DT) % point.delay or not 1 <= point.delay <= 32:
-        parser.error("--model_ms must be whole exchanges of --delay steps, 1 to 32")
+        parser.error("--delay must be 1 to 32 steps, and --model_ms a whole number of delays")
     if point.indegree * point.rate * point.model_ms * point.windows * 1e-3 > MOST_EVENTS / 2:
-        parser.error("so many events onto one neuron are not counted exactly: run it shorter")
+        parser.error("too many events per neuron to count them exactly: reduce --model_ms")
     if real and ranks.ranks_of("world").size != point.ranks:
-        parser.error("--real needs as many ranks of mpiexec as --ranks says")
+        parser.error("--real needs --ranks ranks under mpiexec")
     record = measure(point, real=real)
     if not real or ranks.ranks_of("world").rank == 0:
         print(json.dumps(record))

@@ -1,4 +1,4 @@
-"""What is measured in one run, and the statistics of its spikes."""
+"""The measurements of one run, and the statistics of its spikes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ DType = Literal["float32", "float64"]
 
 @dataclass(frozen=True)
 class Run:
-    """What a simulator hands back after one simulation."""
+    """The result of one simulation."""
 
     build_s: float
     """Creating and wiring the network in memory."""
     compile_s: float
-    """Code generation and compiler; 0 for a simulator that needs none."""
+    """Code generation and compilation; 0 for a simulator that needs neither."""
     wall_s: float
     """The simulation loop alone."""
     peak_rss_mb: float
@@ -35,7 +35,7 @@ class Run:
     ids: NDArray[np.int64]
     versions: dict[str, str]
     weights: NDArray[np.float64] | None = None
-    """Sampled plastic weights at the end, all pairs of spikes counted."""
+    """Sampled plastic weights at the end, with all pairs of spikes applied."""
 
 
 def peak_rss_mb(status: str | None = None) -> float:
@@ -44,9 +44,9 @@ def peak_rss_mb(status: str | None = None) -> float:
     Parameters
     ----------
     status : str, optional
-        The text of another process's ``/proc/self/status``, to get that one's instead.
+        The text of another process's ``/proc/self/status``, to get the value of that process.
     """
-    # ru_maxrss would, on Linux, start at the size of the process that called exec.
+    # On Linux, ru_maxrss would start at the size of the process that called exec.
     source = Path("/proc/self/status")
     if status is None and source.exists():
         status = source.read_text()
@@ -57,9 +57,9 @@ def peak_rss_mb(status: str | None = None) -> float:
 
 
 def peak_above(work: Callable[[], object]) -> float:
-    """Return by how much the resident memory rises during a piece of work, at most, in MB.
+    """Return the largest rise in resident memory during a piece of work, in MB.
 
-    Where a process cannot forget its earlier peak (all but Linux), the rise above that one.
+    Where a process cannot reset its peak (anywhere but on Linux), the rise above the earlier peak.
     """
     status, forget = Path("/proc/self/status"), Path("/proc/self/clear_refs")
     before = peak_rss_mb()
@@ -77,7 +77,7 @@ def peak_above(work: Callable[[], object]) -> float:
 def mean_cv(times: NDArray[np.float64], ids: NDArray[np.int64]) -> float | None:
     """Return the mean coefficient of variation of the inter-spike intervals.
 
-    The mean goes over all neurons with at least three spikes; None if there is no such neuron.
+    The mean is over all neurons with at least three spikes; None if there is no such neuron.
     """
     order = np.lexsort((times, ids))
     same_neuron = np.diff(ids[order]) == 0

@@ -1,4 +1,4 @@
-"""The cortical microcircuit as a benchmark: what a run has to do, and what it hands back."""
+"""The cortical microcircuit as a benchmark: the task of a run and its result."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Task:
-    """What one run has to do."""
+    """The task of one run."""
 
     circuit: dict[str, Any]
-    """Numbers of the network, see `describe`."""
+    """The network as plain numbers, from `describe`."""
     presim: float
-    """Model time before the clock starts [ms]."""
+    """Model time before the timed part [ms]."""
     duration: float
-    """Model time on the clock [ms]."""
+    """Model time of the timed part [ms]."""
     threads: int
     seed: int
     dtype: str
@@ -27,7 +27,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Simulated:
-    """What a simulator hands back."""
+    """The result of a simulator."""
 
     build_s: float
     """Creating, wiring and laying out the network in memory."""
@@ -37,7 +37,7 @@ class Simulated:
     neurons: int
     synapses: int
     spikes: dict[str, tuple[NDArray[np.float64], NDArray[np.int64]]]
-    """By population: times [ms] and ids from 0, of what came after `presim`."""
+    """By population: times [ms] and ids, counted from 0, of the spikes after `presim`."""
     versions: dict[str, str]
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def simulate(task: Task) -> Simulated:
-    """Build the network, run it and return what was measured."""
+    """Build the network, run it and return the measurements."""
     if task.dtype != "float64":
         raise ValueError("NEST computes in float64")
     circuit = task.circuit
@@ -32,7 +32,7 @@ def simulate(task: Task) -> Simulated:
         population.V_m = nest.random.normal(circuit["V_m"][0][i], circuit["V_m"][1][i])
         cells.append(population)
     for j, name in enumerate(names):
-        # NEST counts the synapses of a model and a thread with 27 bits; all in one are too many.
+        # NEST counts the synapses of a model and thread with 27 bits, too few for all of them.
         nest.CopyModel("static_synapse", f"from_{name}")
         mean = circuit["delays"][j]
         delay = nest.math.redraw(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def simulate(task: Task) -> Simulated:
-    """Build the network, run it and return what was measured."""
+    """Build the network, run it and return the measurements."""
     circuit = task.circuit
     build = sl.models.microcircuit
 
@@ -34,7 +34,7 @@ def simulate(task: Task) -> Simulated:
     build_s = perf_counter() - start
 
     model.run(task.presim)
-    model.record()  # forgets what it has
+    model.record()  # drops the spikes so far
     start = perf_counter()
     model.run(task.duration)
     wall = perf_counter() - start

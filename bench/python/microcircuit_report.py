@@ -1,4 +1,4 @@
-"""What the microcircuit did in each run, how far apart runs are, and the tables of both."""
+"""Statistics of the microcircuit's runs, distances between runs, and tables of both."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 DISTRIBUTIONS = ("rate", "CV", "correlation")
 FACTOR = 1.5
-"""So much farther than two seeds of spikelet are apart may another simulator be from it, in the
-geometric mean over populations. The ratio of a single one says little: seeds differ as a whole."""
+"""Largest allowed ratio of another simulator's distance from spikelet to the distance between two
+seeds of spikelet, as the geometric mean over populations. The ratio of a single population means
+little, because the populations of a seed differ from those of another seed together."""
 
 COST_HEADER = (
     "threads", "simulator", "dtype", "SIMD", "runs", "build s", "wall s (min..max)",
@@ -37,13 +38,13 @@ def activity(
     Parameters
     ----------
     path : Path
-        What the worker wrote.
+        The file that the worker wrote.
     circuit : dict
         Description of the network.
     start, stop : float
-        The interval on the clock [ms].
+        The timed interval [ms].
     neurons : int
-        Of a population, for correlations.
+        Neurons per population for correlations.
     """
     digest = hashlib.sha256()
     means: dict[str, dict[str, float | None]] = {"rates": {}, "cvs": {}, "synchrony": {}}
@@ -69,13 +70,13 @@ def activity(
 
 
 def pairwise(results: Mapping[Any, list[Record]]) -> dict[str, dict[str, dict[str, list[float]]]]:
-    """Return the Kolmogorov-Smirnov distances between runs, as van Albada et al. (2018) compare.
+    """Return the Kolmogorov-Smirnov distances between runs, as in van Albada et al. (2018).
 
     Returns
     -------
     dict
-        By "seeds" (of the first case with runs) and the name of each case with other spikes; then
-        by distribution and population; one for each pair of runs.
+        By "seeds" (of the first case with runs) and the name of each case with other spikes, then
+        by distribution and population: one distance for each pair of runs.
     """
     distinct = _distinct(results)
     if not distinct:
@@ -96,7 +97,7 @@ def pairwise(results: Mapping[Any, list[Record]]) -> dict[str, dict[str, dict[st
 
 
 def _distances(pairs: list[tuple[Record, Record]], kind: str, population: str) -> list[float]:
-    """Return distances of pairs of runs; those where a run has no value are left out."""
+    """Return the distances between pairs of runs, without pairs in which a run has no value."""
     found = []
     for pair in pairs:
         a, b = (run["samples"][kind][population] for run in pair)
@@ -106,7 +107,7 @@ def _distances(pairs: list[tuple[Record, Record]], kind: str, population: str) -
 
 
 def costs(results: Mapping[Any, list[Record]]) -> str:
-    """Return a Markdown table of times and memory, all figures medians over the runs."""
+    """Return a Markdown table of times and memory; all figures are medians over the runs."""
     lines: list[tuple[str, ...]] = [COST_HEADER, ("---",) * len(COST_HEADER)]
     base: dict[int, float] = {}
     same: dict[str, list[str]] = {}
@@ -145,7 +146,7 @@ def costs(results: Mapping[Any, list[Record]]) -> str:
 
 
 def rates(results: Mapping[Any, list[Record]], circuit: Mapping[str, Any]) -> str:
-    """Return a Markdown table of rates, CVs and synchrony, means over the seeds."""
+    """Return a Markdown table of rates, CVs and synchrony, as means over the seeds."""
     distinct = _distinct(results)
     header = ["population", "published rate Hz"]
     for what in ("rate Hz", "CV ISI", "synchrony"):
@@ -176,7 +177,7 @@ def distances(found: Mapping[str, Any], circuit: Mapping[str, Any]) -> str:
 
 
 def verdict(found: Mapping[str, Any]) -> str:
-    """Say whether other simulators are about as far from spikelet as its own seeds are apart."""
+    """State whether other simulators are about as far from spikelet as its seeds are from each other."""
     seeds, others = found.get("seeds", {}), [name for name in found if name != "seeds"]
     if not others:
         return "Activity NOT COMPARED: there is nothing to compare with"
@@ -195,7 +196,7 @@ def verdict(found: Mapping[str, Any]) -> str:
             means.append(f"{kind} x {geometric_mean(ratios):.2f}")
             if geometric_mean(ratios) > FACTOR:
                 far.append(kind)
-        text = f"distances over those of seeds, in the mean: {', '.join(means)}"
+        text = f"mean distances divided by those of seeds: {', '.join(means)}"
         if far:
             lines.append(f"ACTIVITY DIFFERS: {name}: {', '.join(far)}; {text}")
         else:
@@ -204,7 +205,7 @@ def verdict(found: Mapping[str, Any]) -> str:
 
 
 def _distinct(results: Mapping[Any, list[Record]]) -> dict[str, list[Record]]:
-    """Return the cases whose spikes no case before had."""
+    """Return the cases whose spikes differ from those of all cases before them."""
     found: dict[str, list[Record]] = {}
     seen: set[str] = set()
     for case, runs in results.items():

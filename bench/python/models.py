@@ -1,6 +1,6 @@
 """The benchmark networks: one set of parameters, read by every simulator.
 
-Units and names are NEST's (ms, mV, pA, pF, nS, Hz), which are spikelet's too.
+Units and names are those of NEST and spikelet (ms, mV, pA, pF, nS, Hz).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 DT = 0.1  # ms
 
 SAMPLED = 50
-"""Of the plastic weights, those onto every so-manyeth neuron are looked at."""
+"""Interval between the neurons whose incoming plastic weights are sampled."""
 
 
 @dataclass(frozen=True)
 class Plasticity:
-    """Additive pair STDP over all pairs, with bounds; the delay is dendritic, ties do nothing.
+    """Additive pair STDP over all pairs, with bounds and a dendritic delay; ties have no effect.
 
-    With the target's spikes one delay late, a pair changes the weight by ``A_plus`` or ``-A_minus``
-    times an exponential of the interval.
+    The target's spikes count one delay late. A pair changes the weight by ``A_plus`` or
+    ``-A_minus`` times an exponential of the interval.
     """
 
     tau_plus: float
@@ -39,14 +39,14 @@ class Plasticity:
 
 @dataclass(frozen=True)
 class Pathway:
-    """The synapses that one half of the network makes onto all neurons, or onto one half."""
+    """The synapses from the excitatory or the inhibitory neurons onto all or some neurons."""
 
     first: int
     """Index of the first presynaptic neuron."""
     size: int
     """Number of presynaptic neurons."""
     indegree: int
-    """Synapses of each target from these neurons: exactly, or on average."""
+    """Synapses that each target gets from these neurons, exactly or on average."""
     weight: float
     first_target: int
     targets: int
@@ -55,7 +55,7 @@ class Pathway:
 
     @property
     def probability(self) -> float:
-        """Probability of each pair that gives this in-degree on average."""
+        """The connection probability that gives this in-degree on average."""
         return self.indegree / self.size
 
 
@@ -71,7 +71,7 @@ class Model:
     name: str
     synapse: Literal["current", "conductance", "delta"]
     rule: Literal["pairwise", "indegree"]
-    """``pairwise``: each pair with the same probability; ``indegree``: drawn with repetition."""
+    """``pairwise``: each pair with the same probability; ``indegree``: sources with repetition."""
     neuron: dict[str, float]
     n_exc: int
     n_inh: int
@@ -83,12 +83,12 @@ class Model:
     duration: float
     """Simulated time in ms unless the command line says otherwise."""
     start: dict[str, tuple[float, float]] = field(default_factory=dict)
-    """State variable to the range of its uniform initial values; V_m is E_L where not given."""
+    """The range of uniform initial values by state variable; V_m is E_L where not given."""
     drive_rate: float = 0.0
     """Rate in Hz of the independent Poisson train of each neuron."""
     drive_weight: float = 0.0
     plasticity: Plasticity | None = None
-    """Of the synapses between excitatory neurons."""
+    """The rule of the synapses between excitatory neurons."""
     static: str | None = None
     """Name of the same network without plasticity."""
 
@@ -116,7 +116,7 @@ class Model:
     def scaled(self, scale: float) -> Model:
         """Return the model with `scale` times the neurons.
 
-        In-degrees stay, as far as a target then gets no more than a quarter of its sources.
+        In-degrees stay, unless a target would get synapses from more than a quarter of its sources.
         """
         n_exc, n_inh = (max(4, round(scale * n)) for n in (self.n_exc, self.n_inh))
         return replace(
@@ -156,8 +156,8 @@ CUBA = Model(
 
 CUBA20000 = replace(CUBA, name="cuba20000", n_exc=16_000, n_inh=4_000)
 
-# Brette et al. 2007, benchmark 1, but with the resting potential of benchmark 2: with the -60 mV
-# given there the activity must be started by a stimulus, and with many seeds it dies at once.
+# Brette et al. 2007, benchmark 1, but with the resting potential of benchmark 2: with the published
+# -60 mV, a stimulus must start the activity, which dies at once with many seeds.
 COBA = replace(
     CUBA,
     name="coba",
@@ -179,7 +179,7 @@ COBA = replace(
     duration=1_000.0,
 )
 
-# Brunel 2000, network A: g 5, external drive twice what brings a neuron to threshold.
+# Brunel 2000, network A: g = 5, external drive twice the threshold rate.
 BRUNEL = Model(
     name="brunel",
     synapse="delta",
@@ -197,9 +197,9 @@ BRUNEL = Model(
     drive_weight=0.1,
 )
 
-# A pair changes a weight by 1 %, and all pairs of a second by some 4 %. With larger steps, or with all
-# neurons at the same potential at first, volleys and weights strengthen each other and rates differ
-# from seed to seed. A little more depression makes up for what correlations add to potentiation.
+# A pair changes a weight by 1 %, and all pairs of a second by some 4 %. With larger steps, or if all
+# neurons start at the same potential, volleys and weights strengthen each other, and rates differ
+# between seeds. Slightly stronger depression balances the potentiation by correlations.
 PLASTIC_BRUNEL = replace(
     BRUNEL,
     name="plastic_brunel",

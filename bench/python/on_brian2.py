@@ -25,7 +25,7 @@ UNITS = {
     "C_m": pF,
 }
 
-# Current synapses are kept in mV (current times resistance), as Brian's own example has it.
+# Current synapses are in mV (current times resistance), as in Brian's own example.
 EQUATIONS = {
     "current": """
         dV_m/dt = (E_L - V_m + g_ex + g_in) / tau_m : volt (unless refractory)
@@ -40,13 +40,13 @@ EQUATIONS = {
 }
 METHODS = {"current": "exact", "conductance": "exponential_euler", "delta": "exact"}
 
-# Delta synapses act before the threshold test of the same step, as in NEST. Brian then takes up
-# a spike one step later, so that delays are a step shorter.
+# Delta synapses act before the threshold test of the same step, as in NEST. Brian then processes
+# a spike one step later, so delays are one step shorter.
 SYNAPSES_FIRST = ["start", "groups", "synapses", "thresholds", "resets", "end"]
 
-# Spikes reach the synapse when the pre one is transmitted: then, with the post ones two delays late,
-# all intervals are those of a dendritic delay, and pre and post need one queue each. A tie does
-# nothing: `lastupdate` is still that of the pre spike, which has just added 1 to the trace.
+# Presynaptic spikes reach the synapse when they are transmitted. With postsynaptic ones two delays
+# late, all intervals are those of a dendritic delay, and pre and post need one queue each. A tie has
+# no effect: `lastupdate` is still that of the pre spike, which has just added 1 to the trace.
 STDP = """
     w : volt
     dtrace_plus/dt = -trace_plus / tau_plus : 1 (event-driven)
@@ -59,7 +59,7 @@ ON_POST = """
     w = clip(w + A_plus * (trace_plus - int(lastupdate == t)), 0 * volt, w_max)
     trace_minus += 1"""
 
-# The wall clock around the loop: Brian's own figure is CPU time where it does not use OpenMP.
+# The wall clock around the loop: Brian itself reports CPU time if it does not use OpenMP.
 STAMP = "auto bench_{} = std::chrono::steady_clock::now();"
 REPORT = """{
     using seconds = std::chrono::duration<double>;
@@ -72,9 +72,9 @@ REPORT = """{
 
 
 def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: DType) -> Run:
-    """Build `model`, run it for `duration` ms and return what was measured."""
+    """Build `model`, run it for `duration` ms and return the measurements."""
     if dtype != "float64":
-        raise ValueError("this benchmark runs Brian2 in its default, float64")
+        raise ValueError("this benchmark runs Brian2 with its default data type, float64")
     with tempfile.TemporaryDirectory(prefix="bench-brian2-") as folder:
         return _simulate(model, Path(folder), duration=duration, seed=seed, threads=threads)
 
@@ -88,13 +88,13 @@ def _simulate(model: Model, folder: Path, *, duration: float, seed: int, threads
     b2.seed(seed)
 
     constants = {name: value * UNITS[name] for name, value in model.neuron.items()}
-    # Brian counts the step of the spike in.
+    # Brian includes the step of the spike.
     constants["refractory"] = (model.neuron["t_ref"] + DT) * ms
     delay = model.delay * ms
     if model.synapse == "delta":
         delay -= DT * ms
     elif delay == DT * ms:
-        delay = 0 * ms  # Brian's default; the others' minimum is a step
+        delay = 0 * ms  # Brian's default; the other simulators need at least one step
     group = b2.NeuronGroup(
         model.size,
         EQUATIONS[model.synapse],
@@ -187,7 +187,7 @@ def _plastic(
 
 
 def _on_pre(model: Model, path: Pathway) -> str:
-    """Return the statement that a presynaptic spike runs, its weight written as a constant."""
+    """Return the statement for a presynaptic spike, with the weight as a constant."""
     if model.synapse == "delta":
         return f"V_m += {path.weight!r} * mV"
     receptor = "g_ex" if path.weight > 0 else "g_in"
@@ -200,7 +200,7 @@ def _on_pre(model: Model, path: Pathway) -> str:
 def _fixed_indegree(
     path: Pathway, rng: np.random.Generator
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Draw the sources of each target; synapses of one source lie together, which Brian likes."""
+    """Draw the sources of each target; sort synapses by source, which is faster in Brian."""
     pre = rng.integers(0, path.size, path.targets * path.indegree, dtype=np.uint16)
     order = np.argsort(pre, kind="stable")
     return pre[order].astype(np.int32), (order // path.indegree).astype(np.int32)

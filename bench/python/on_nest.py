@@ -19,7 +19,7 @@ NEURONS = {"current": "iaf_psc_exp", "conductance": "iaf_cond_exp", "delta": "ia
 
 
 def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: DType) -> Run:
-    """Build `model`, run it for `duration` ms and return what was measured."""
+    """Build `model`, run it for `duration` ms and return the measurements."""
     if dtype != "float64":
         raise ValueError("NEST computes in float64")
     nest.verbosity = nest.VerbosityLevel.ERROR
@@ -47,8 +47,8 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: D
             },
         )
     synapses = nest.num_connections
-    # A shorter delay to or from a device would shorten the interval between communications; the
-    # price is that the drive begins one delay later than elsewhere.
+    # A shorter delay to or from a device would shorten the interval between communications. In
+    # return, the drive starts one delay later than in the other simulators.
     if model.drive_rate:
         drive = nest.Create("poisson_generator", params={"rate": model.drive_rate})
         nest.Connect(drive, cells, syn_spec={"weight": model.drive_weight, "delay": model.delay})
@@ -90,7 +90,7 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: D
 
 
 def _stdp(rule: Plasticity) -> dict[str, float]:
-    """Return the parameters of an additive ``stdp_synapse_hom``; tau_minus is the neuron's."""
+    """Return the parameters of an additive ``stdp_synapse_hom``; tau_minus belongs to the neuron."""
     return {
         "tau_plus": rule.tau_plus,
         "lambda": rule.A_plus / rule.w_max,
@@ -112,7 +112,7 @@ def _pending(
 ) -> NDArray[np.float64]:
     """Return the potentiation that each synapse would get at its source's next spike.
 
-    NEST changes a weight when the source fires; the others show weights as of now.
+    NEST changes a weight when the source fires; the other simulators report current weights.
     """
     last = np.full(ids.max(initial=0) + 1 + pre.max(initial=0), -np.inf)
     np.maximum.at(last, ids, times)

@@ -21,7 +21,7 @@ NEURONS = {"current": sl.LIF, "conductance": sl.LIFCond, "delta": sl.LIFDelta}
 def build(
     model: Model, *, seed: int, threads: int, dtype: DType
 ) -> tuple[sl.Network, list[sl.Projection], dict[int, sl.SpikeRecorder]]:
-    """Return the network, laid out, its projections, and recorders by first neuron."""
+    """Return the network after layout, its projections, and its recorders by first neuron."""
     net = sl.Network(dt=DT, seed=seed, threads=threads, dtype=dtype)
     neuron = NEURONS[model.synapse](**model.neuron)
     sizes = {path.first: path.size for path in model.pathways()}
@@ -54,7 +54,7 @@ def build(
 
 
 def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: DType) -> Run:
-    """Build `model`, run it for `duration` ms and return what was measured."""
+    """Build `model`, run it for `duration` ms and return the measurements."""
     start = perf_counter()
     net, projections, recorders = build(model, seed=seed, threads=threads, dtype=dtype)
     built = perf_counter() - start
@@ -84,7 +84,7 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: D
 
 
 def _stdp(rule: Plasticity) -> sl.STDP:
-    """Return the rule in spikelet's words; these ties are NEST's."""
+    """Return spikelet's rule, with NEST's treatment of ties."""
     return sl.STDP(
         tau_plus=rule.tau_plus,
         tau_minus=rule.tau_minus,

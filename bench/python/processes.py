@@ -1,4 +1,4 @@
-"""Start one run as a process of its own, and watch what else keeps the machine busy."""
+"""Start each run as its own process, and measure the load of other processes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Record = dict[str, Any]
-"""One run as the worker printed it, or why there is none: key ``missing`` or ``failed``."""
+"""The output of one run's worker, or the reason for its absence as ``missing`` or ``failed``."""
 
 BUSY = 0.05
-"""Share of the machine's CPU time that others may use before the table warns."""
+"""Share of the machine's CPU time above which use by other processes causes a warning."""
 
 
 def run(
@@ -32,9 +32,9 @@ def run(
     limit: float | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Record:
-    """Run a worker to its end and return what it printed, with the CPU time that others used.
+    """Run a worker to its end and return what it printed, with the CPU time used by others.
 
-    After ``limit`` seconds it is killed with all that it started, and has failed.
+    After ``limit`` seconds, the worker and its children are killed, and the run counts as failed.
     """
     before = cpu_seconds()
     began = perf_counter()
@@ -80,7 +80,7 @@ def cpu_seconds() -> tuple[float, float]:
 
 
 def machine() -> dict[str, object]:
-    """Describe the machine and what else keeps it busy."""
+    """Describe the machine and its current load."""
     cpuinfo = Path("/proc/cpuinfo")
     found = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text()) if cpuinfo.exists() else None
     return {
@@ -93,7 +93,7 @@ def machine() -> dict[str, object]:
 
 
 def headline(host: dict[str, object]) -> str:
-    """Return one line on the machine."""
+    """Return one line that describes the machine."""
     return (
         f"{host['date']}, {host['cpu']}, {host['cores']} cores, {host['system']}, "
         f"load {host['load']} at the start"
@@ -107,5 +107,5 @@ def busy(runs: Iterable[Record]) -> str:
         return ""
     return (
         f"MACHINE BUSY: other processes used up to {others:.0%} of the CPU during a run; "
-        "times, above all with several threads, are unreliable"
+        "times are unreliable, especially with several threads"
     )

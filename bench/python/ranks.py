@@ -1,11 +1,11 @@
-"""One network shared by several processes: that the results are the same, and what it costs.
+"""One network shared by several processes: check that results are the same, and measure the cost.
 
     python bench/python/ranks.py --ranks 1 2 --check 3 4 --runs 3 --json ranks.json
 
-Brunel's network with and without STDP (models.py). Strong scaling: the whole network on all numbers
-of ranks. Weak scaling: a part of it that grows with the ranks. A plain process with as many threads
-is beside them. Spikes and weights must be the same bits for all numbers of ranks and threads, or
-nothing is printed but that. Needs mpi4py and an MPI.
+The network is Brunel's, with and without STDP (models.py). Strong scaling runs the whole network on
+each number of ranks; weak scaling runs a part that grows with the ranks. A plain process with as many
+threads serves for comparison. Spikes and weights must be the same bits for all numbers of ranks and
+threads; otherwise the program stops and reports the difference. Needs mpi4py and an MPI.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from processes import Record, busy, headline, machine, run
 WORKER = Path(__file__).with_name("ranks_worker.py")
 
 ENVIRONMENT = {
-    # Of Open MPI: root, more ranks than cores, no binding, which would keep threads on one core, and
-    # yielding instead of spinning, as other programs may want the cores.
+    # Settings of Open MPI: allow root, allow more ranks than cores, do not bind ranks (this would
+    # keep threads on one core), and yield instead of spinning, as other programs may need the cores.
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
     "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
@@ -36,15 +36,15 @@ ENVIRONMENT = {
 }
 
 HEADER = (
-    "scaling", "ranks x threads", "neurons", "synapses", "build s", "s a simulated s", "(least)",
-    "speed", "bytes sent", "received", "us an exchange", "(least)", "share", "synapses MB a rank",
-    "peak RSS MB a rank", "(empty)",
+    "scaling", "ranks x threads", "neurons", "synapses", "build s", "s per simulated s", "(least)",
+    "speed", "bytes sent", "received", "us per exchange", "(least)", "share", "synapses MB per rank",
+    "peak RSS MB per rank", "(empty)",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table; 0 ranks: a process without mpiexec."""
+    """One row of the table; 0 ranks stand for a process without mpiexec."""
 
     scaling: str
     ranks: int
@@ -53,13 +53,13 @@ class Case:
 
 
 def find_mpiexec() -> str | None:
-    """Return the mpiexec beside this interpreter, or that of the system."""
+    """Return the mpiexec next to this interpreter, or that of the system."""
     beside = Path(sys.executable).with_name("mpiexec")
     return str(beside) if beside.exists() else shutil.which("mpiexec")
 
 
 def cases(args: argparse.Namespace) -> list[Case]:
-    """Return the plain process first: the others are compared with it."""
+    """Return all cases, starting with the plain process, with which the others are compared."""
     most = max(args.ranks)
     strong = [Case("strong", 0, t, args.scale) for t in sorted({1, *args.ranks})]
     strong += [Case("strong", m, 1, args.scale) for m in sorted(args.ranks)]
@@ -68,7 +68,7 @@ def cases(args: argparse.Namespace) -> list[Case]:
 
 
 def figure(runs: list[Record], key: str) -> float:
-    """Return the median over runs of the largest of the ranks."""
+    """Return the median over runs of the largest value of any rank."""
     return median(max(run[key]) if isinstance(run[key], list) else float(run[key]) for run in runs)
 
 
@@ -104,12 +104,12 @@ def table(results: dict[Case, list[Record]]) -> str:
 
 
 def run_all(model: str, args: argparse.Namespace) -> dict[Case, list[Record]]:
-    """Run all cases in turn, with the same seed: results are compared.
+    """Run all cases in turn, with the same seed, and compare their results.
 
     Raises
     ------
     SystemExit
-        If a run fails or gives other bits.
+        If a run fails or gives different bits.
     """
     results: dict[Case, list[Record]] = {case: [] for case in cases(args)}
     digests: dict[float, str] = {}
@@ -125,9 +125,11 @@ def run_all(model: str, args: argparse.Namespace) -> dict[Case, list[Record]]:
             if "wall_s" not in record:
                 raise SystemExit(f"{model}, {case}: {record}")
             if record["ranks"] != max(case.ranks, 1):
-                raise SystemExit(f"{case}: {record['ranks']} ranks; is mpiexec that of mpi4py?")
+                raise SystemExit(
+                    f"{case}: {record['ranks']} ranks; is mpiexec that of mpi4py's MPI?"
+                )
             if digests.setdefault(case.scale, record["digest"]) != record["digest"]:
-                raise SystemExit(f"{model}, {case}: other spikes or weights than those before")
+                raise SystemExit(f"{model}, {case}: spikes or weights differ from those before")
             runs.append(record)
             print(f"{model} {case}: {record['wall_s']:.3f} s", file=sys.stderr, flush=True)
     return results
@@ -140,22 +142,22 @@ def arguments() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--models", nargs="+", default=["brunel", "plastic_brunel"])
-    add("--ranks", type=int, nargs="+", default=[1, 2], help="numbers to measure (default: 1 2)")
+    add("--ranks", type=int, nargs="+", default=[1, 2], help="ranks to measure (default: 1 2)")
     add("--check", type=int, nargs="*", default=[3, 4],
-        help="numbers that are more than the cores, and only checked (default: 3 4)")  # fmt: skip
-    add("--scale", type=float, default=1.0, help="times the neurons (default: 1)")
-    add("--runs", type=int, default=3, help="of each case, in turn (default: 3)")
-    add("--windows", type=int, default=15, help="of a run, on the clock (default: 15)")
-    add("--window", type=float, default=60.0, metavar="MS", help="simulated time (default: 60)")
+        help="numbers of ranks to check only, e.g. more than there are cores (default: 3 4)")  # fmt: skip
+    add("--scale", type=float, default=1.0, help="factor on the number of neurons (default: 1)")
+    add("--runs", type=int, default=3, help="runs of each case, in turn (default: 3)")
+    add("--windows", type=int, default=15, help="timed windows per run (default: 15)")
+    add("--window", type=float, default=60.0, metavar="MS", help="time per window (default: 60)")
     add("--seed", type=int, default=1)
-    add("--mpiexec", default=find_mpiexec(), help="that of the MPI that mpi4py was built for")
-    add("--quick", action="store_true", help="tiny networks, one run: does everything work?")
+    add("--mpiexec", default=find_mpiexec(), help="mpiexec of the MPI that mpi4py was built for")
+    add("--quick", action="store_true", help="use tiny networks and one run, as a smoke test")
     add("--json", type=Path, metavar="PATH", help="write all runs and the machine to this file")
     args = parser.parse_args()
     if min(args.ranks + args.check + [args.runs, args.windows]) < 1 or args.scale <= 0:
         parser.error("--ranks, --check, --runs, --windows and --scale must be positive")
     if args.mpiexec is None:
-        parser.error("no mpiexec was found: name it with --mpiexec")
+        parser.error("no mpiexec found: give its path with --mpiexec")
     if args.quick:
         args.runs, args.windows, args.window, args.scale, args.check = 1, 2, 15.0, 0.02, []
         args.ranks, args.models = [2], args.models[-1:]
@@ -169,7 +171,7 @@ def main() -> None:
     runs = [r for cases in results.values() for group in cases.values() for r in group]
     print(headline(host))
     print(", ".join(f"{k} {v}" for k, v in runs[0]["versions"].items()))
-    print(f"dt {DT} ms; {args.runs} runs in turn; medians; of the ranks the largest")
+    print(f"dt {DT} ms; {args.runs} runs in turn; medians of the largest values of any rank")
     if warning := busy(runs):
         print(warning)
     for model, of_cases in results.items():

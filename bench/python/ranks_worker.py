@@ -1,4 +1,4 @@
-"""Be one of the processes that mpiexec started for a network; the first one prints a line of JSON.
+"""Run as one of the processes that mpiexec starts for a network; the first prints a line of JSON.
 
 ranks.py starts this program, with mpiexec or without.
 """
@@ -29,12 +29,12 @@ def spikes_of(net: sl.Network, recorders: dict[int, sl.SpikeRecorder]) -> NDArra
         (np.rint(r.times / DT).astype(np.int64) << 32) + r.ids + first
         for first, r in recorders.items()
     ]
-    # Whether a recorder knows the spikes of all ranks or of its own.
+    # A recorder may hold the spikes of all ranks or only its own; duplicates are removed.
     return np.unique(np.concatenate(net.ranks.gather("spikes", np.concatenate(own))))
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the JSON record of all ranks: lists have one value for each of them."""
+    """Return the JSON record of all ranks; lists have one value per rank."""
     empty = peak_rss_mb()
     start = perf_counter()
     model = MODELS[args.model].scaled(args.scale)
@@ -50,7 +50,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         walls.append(perf_counter() - start)
         waits.append(net.exchanges.seconds)
     after, waited = net.exchanges, np.diff(waits)
-    peak = peak_rss_mb()  # before all ranks get all weights, to compare them
+    peak = peak_rss_mb()  # before every rank gets all weights for the comparison
     found, seconds = spikes_of(net, recorders), args.window * 1e-3
     number = max(after.number - before.number, 1)
     each = number / args.windows

@@ -1,4 +1,4 @@
-"""Compare the activity of the simulators, then put their medians into one table."""
+"""Compare the activity of the simulators, then tabulate their medians."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ STATISTICS = {
     "weight_mean": "mean weight",
     "weight_sd": "SD of weights",
 }
-"""What is compared: key of a record and its name; weights only where they change."""
+"""The compared statistics: the key in a record and its name; weights only if they change."""
 
 SPREADS = 3.0
-"""Means may differ by this many standard deviations of single seeds."""
+"""Means may differ by this many standard deviations between seeds."""
 
 HEADER = (
     "model", "threads", "simulator", "dtype", "runs", "build s", "compile s",
@@ -61,12 +61,12 @@ def seed_spread(groups: list[list[float]]) -> float | None:
 
 
 def differences(runs: list[Record], reference: list[Record], peers: list[list[Record]]) -> str:
-    """Say whether the statistics of `runs` are those of `reference` within the spread of seeds.
+    """State whether the statistics of `runs` are those of `reference` within the spread of seeds.
 
     Parameters
     ----------
     runs, reference : list of dict
-        The runs to judge and those to judge by, one for each seed.
+        The runs to judge and the runs to compare them with, one for each seed.
     peers : list of list of dict
         The runs of all simulators, which give the spread.
     """
@@ -104,14 +104,14 @@ def judge(results: dict[Case, list[Record]]) -> dict[Case, str]:
 
 
 def summarise(verdicts: dict[Case, str]) -> str:
-    """Return one sentence on the check that comes before the comparison of speed."""
+    """Return one sentence about the check that precedes the comparison of speed."""
     wrong = [
         f"  {c.model}, {c.threads} threads, {c.simulator} {c.dtype}: {verdict}"
         for c, verdict in verdicts.items()
         if verdict.startswith("NO")
     ]
     if wrong:
-        head = "ACTIVITY DIFFERS: these rows did not simulate the same thing, distrust their ratios"
+        head = "ACTIVITY DIFFERS: these rows did not simulate the same thing; do not trust their ratios"
         return "\n".join([head, *wrong])
     if any(verdict.startswith("not checked") for verdict in verdicts.values()):
         return "Activity NOT CHECKED: it takes two seeds (--runs) to know their spread"
@@ -124,7 +124,7 @@ def summarise(verdicts: dict[Case, str]) -> str:
 
 
 def table(results: dict[Case, list[Record]], verdicts: dict[Case, str]) -> str:
-    """Return the comparison as one Markdown table, all figures medians over the runs."""
+    """Return the comparison as one Markdown table; all figures are medians over the runs."""
     walls: dict[tuple[str, int], float] = {}
     lines: list[tuple[str, ...]] = [HEADER]
     for case, runs in results.items():
@@ -160,14 +160,14 @@ def table(results: dict[Case, list[Record]], verdicts: dict[Case, str]) -> str:
 
 
 def costs(results: dict[Case, list[Record]], statics: dict[str, str | None]) -> str:
-    """Return a Markdown table of what plasticity costs: the same network with it and without.
+    """Return a Markdown table of the cost of plasticity: the same network with and without it.
 
     Parameters
     ----------
     results : dict
         All runs.
     statics : dict of str to str or None
-        Name of each model to that of the same network without plasticity.
+        For each model, the name of the same network without plasticity.
     """
     lines: list[tuple[str, ...]] = [COST_HEADER, ("---",) * len(COST_HEADER)]
     for case, runs in results.items():
@@ -194,7 +194,7 @@ def costs(results: dict[Case, list[Record]], statics: dict[str, str | None]) -> 
 
 
 def speedups(results: dict[Case, list[Record]]) -> str:
-    """Return a Markdown table of what more threads gain over the fewest, or "" without any."""
+    """Return a Markdown table of the speed-up over the fewest threads, or "" if there is none."""
     lines: list[tuple[str, ...]] = [SPEEDUP_HEADER, ("---",) * len(SPEEDUP_HEADER)]
     fewest: dict[Case, tuple[int, list[Record]]] = {}
     for case, runs in sorted(results.items(), key=lambda item: item[0].threads):
@@ -222,7 +222,7 @@ def speedups(results: dict[Case, list[Record]]) -> str:
 
 
 def _spread(runs: list[Record], key: str) -> str:
-    """Return the mean over seeds and, if there are several, their standard deviation."""
+    """Return the mean over seeds and, with several seeds, the standard deviation."""
     values = [run[key] for run in runs if run[key] is not None]
     if not values:
         return "-"

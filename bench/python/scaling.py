@@ -1,9 +1,9 @@
-"""How cost grows with neurons, in-degree, firing rate, delays and threads: tables and a figure.
+"""Show how cost grows with neurons, in-degree, firing rate, delays and threads.
 
     python bench/python/scaling.py --runs 3 --out scaling.png
 
-The network is that of driven.py. Each run of each point is a process of its own, and the points
-take turns.
+The output is a table for each and a figure. The network is that of driven.py. Each run of each point
+has its own process, and the points take turns.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from processes import Record, busy, headline, machine, run
 WORKER = Path(__file__).with_name("driven.py")
 
 MEASURABLE = 0.1
-"""Synapses whose cost is a smaller part of the neurons' are not told from the clock's noise."""
+"""If synapses cost less than this fraction of the neurons, their cost is lost in timing noise."""
 
 HEADER = (
     "synapses", "build s", "ns/synapse built", "bytes/synapse", "sim wall s",
@@ -33,15 +33,15 @@ HEADER = (
 
 @dataclass(frozen=True)
 class Axis:
-    """What one table and one panel show."""
+    """The points of one table and one panel."""
 
     name: str
     points: dict[float, Point]
-    """Position on the axis to network."""
+    """The network at each position on the axis."""
 
 
 def axes(threads: list[int], *, quick: bool) -> list[Axis]:
-    """Return all axes; each changes one thing only, and the rest is what stands here."""
+    """Return all axes; each changes one thing only, and the rest stays at the values given here."""
     size, few, most = (1000, 10, 100) if quick else (20_000, 10, 10_000)
     base = Point(neurons=size, indegree=few if quick else 1000, rate=10.0)
     sizes = [1000, 2000] if quick else [1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000]
@@ -54,7 +54,7 @@ def axes(threads: list[int], *, quick: bool) -> list[Axis]:
             f"neurons, in-degree {few if quick else 100}",
             {n: Point(neurons=n, indegree=few if quick else 100, rate=10.0) for n in sizes},
         ),
-        # All synapses of the largest in-degree must fit into memory.
+        # All synapses at the largest in-degree must fit into memory.
         Axis(
             f"in-degree, {size // 2} neurons",
             {k: replace(base, neurons=size // 2, indegree=k) for k in degrees},
@@ -74,9 +74,9 @@ def _of(point: Point) -> str:
 
 
 def lasting(point: Point, seconds: float) -> Point:
-    """Return the point with a window of about so many seconds of wall time."""
+    """Return the point with windows of about the given wall time."""
     steps = 1e3 / DT
-    # What a neuron-step and an event cost on the machines we know, to the factor that matters here.
+    # Rough costs of a neuron-step and an event on typical machines.
     per_second = point.neurons * (0.5e-9 * steps + 1e-9 * point.indegree * point.rate)
     countable = MOST_EVENTS / 2 / (point.indegree * point.rate)
     length = min(max(seconds / per_second, 0.1), 60.0, countable)
@@ -84,7 +84,7 @@ def lasting(point: Point, seconds: float) -> Point:
 
 
 def run_all(points: list[Point], args: argparse.Namespace) -> dict[Point, list[Record]]:
-    """Run all points with all seeds; a point that fails is not tried again."""
+    """Run all points with all seeds; a point that fails is not repeated."""
     results: dict[Point, list[Record]] = {point: [] for point in points}
     for seed in range(args.seed, args.seed + args.runs):
         for point, runs in results.items():
@@ -110,7 +110,7 @@ def middle(runs: list[Record], key: str) -> float:
 
 
 def split(runs: list[Record]) -> float | None:
-    """Return ns an event that the synapses add, or None if that is too little to be measured."""
+    """Return the ns per event that the synapses add, or None if they are too few to measure."""
     wall, idle = middle(runs, "wall_s"), middle(runs, "idle_wall_s")
     return middle(runs, "ns_per_event") if wall - idle > MEASURABLE * idle else None
 
@@ -160,17 +160,17 @@ def draw(all_axes: list[Axis], results: dict[Point, list[Record]], path: Path) -
     for axis, panel in zip(all_axes, panels.flat, strict=True):
         done = {x: results[p] for x, p in axis.points.items() if "wall_s" in results[p][0]}
         curves = {
-            "ns an event, synapses alone": ("o-", {x: split(runs) for x, runs in done.items()}),
-            "ns an event, all work": (
+            "ns per event, synapses alone": ("o-", {x: split(runs) for x, runs in done.items()}),
+            "ns per event, all work": (
                 "o--", {x: middle(runs, "ns_per_event_all") for x, runs in done.items()}
             ),
-            "ns a neuron-step": (
+            "ns per neuron-step": (
                 "s-", {x: middle(runs, "ns_per_neuron_step") for x, runs in done.items()}
             ),
-            "bytes a synapse": (
+            "bytes per synapse": (
                 "^:", {x: middle(runs, "bytes_per_synapse") for x, runs in done.items()}
             ),
-            "ns a synapse, building": (
+            "ns per synapse, building": (
                 "v:",
                 {x: m(r, "build_s") * 1e9 / m(r, "synapses") for m in [middle] for x, r in done.items()},
             ),
@@ -199,11 +199,11 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--runs", type=int, default=3, help="runs with different seeds (default: 3)")
     add("--seed", type=int, default=1, help="seed of the first run (default: 1)")
-    add("--threads", type=int, nargs="+", default=[1, 2], help="counts of the last axes")
+    add("--threads", type=int, nargs="+", default=[1, 2], help="numbers on the last axes")
     add("--dtype", choices=["float32", "float64"], default="float32")
     add("--seconds", type=float, default=0.5,
-        help="about how long a window is; a run has three of each network (default: 0.5)")  # fmt: skip
-    add("--quick", action="store_true", help="tiny networks, one run: does everything work?")
+        help="approximate wall time of a window; a run has three of each network (default: 0.5)")  # fmt: skip
+    add("--quick", action="store_true", help="use tiny networks and one run, as a smoke test")
     add("--out", type=Path, metavar="PATH", help="draw the figure into this file (matplotlib)")
     add("--json", type=Path, metavar="PATH", help="write all runs and the machine to this file")
     args = parser.parse_args()
@@ -222,7 +222,7 @@ def main() -> None:
     runs = [run for group in results.values() for run in group]
     versions = next((run["versions"] for run in runs if "versions" in run), {})
     print(headline(host))
-    print(", ".join(f"{k} {v}" for k, v in versions.items()) or "nothing did run")
+    print(", ".join(f"{k} {v}" for k, v in versions.items()) or "nothing ran")
     print(f"dt {DT} ms; {args.dtype}; seeds {args.seed} to {args.seed + args.runs - 1}; medians")
     if warning := busy(runs):
         print(warning)

@@ -1,9 +1,9 @@
-"""What networks of 1e5 to 1e9 neurons would cost a rank, from what dry_run.py measured.
+"""Predict what networks of 1e5 to 1e9 neurons cost per rank, from the points of dry_run.py.
 
     python bench/python/scaling_model.py dry_run.json --out scaling_ranks.png
 
-Memory and computing follow from the measured constants, and are checked with points that were not
-used for the fit. Latency and bandwidth between machines are assumptions: options of this program.
+Memory and computing time follow from fitted constants, and are validated with points that were not
+used for the fit. Latency and bandwidth between machines are assumptions, set by options.
 """
 
 from __future__ import annotations
@@ -24,22 +24,23 @@ if TYPE_CHECKING:
 
 DT = 0.1  # ms
 ROW, WORD, EACH = 12, 0.25, 8
-"""Bytes of a row and of a source's bit with its count; bits where fewer than 1 in EACH have a row."""
+"""Bytes of a row, and of a source's bit with its count; bits are used if fewer than one source in
+EACH has a row."""
 DUE = 8
-"""Bytes of what is due, for each row that a spike meets while it is on its way."""
+"""Bytes of the pending deliveries for each row that a travelling spike reaches."""
 LINE, LINES = 64, 10
-"""Bytes of a line, and the synapses that fit into it."""
+"""Bytes of a line, and the number of synapses that fit into it."""
 PARTITION = 65_408
-"""Neurons of a partition at most."""
+"""Largest number of neurons in a partition."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What one rank has to do."""
+    """The work of one rank."""
 
     ranks: int
     neurons: float
-    """Of each rank."""
+    """Neurons of each rank."""
     indegree: float
     rate: float = 8.0
     delay: int = 15
@@ -51,12 +52,12 @@ class Load:
 
     @property
     def synapses(self) -> float:
-        """Of a rank."""
+        """Synapses of a rank."""
         return self.neurons * self.indegree
 
     @property
     def spikes(self) -> float:
-        """Of the network, in a step."""
+        """Spikes of the network per step."""
         return self.sources * self.rate * DT * 1e-3
 
     @property
@@ -66,7 +67,7 @@ class Load:
 
     @property
     def parts(self) -> int:
-        """Partitions of a rank; those that only keep buffers small are left out."""
+        """Partitions of a rank, without those that only keep buffers small."""
         return ceil(self.neurons / PARTITION)
 
     @property
@@ -81,7 +82,7 @@ class Load:
 
 
 def table_bytes(load: Load) -> float:
-    """Return the bytes of rows and of the index of sources: known from how they are laid out."""
+    """Return the bytes of the rows and of the index of sources, which follow from their layout."""
     everyone = load.parts * load.sources
     if load.filled * EACH >= everyone:
         return ROW * everyone
@@ -89,26 +90,26 @@ def table_bytes(load: Load) -> float:
 
 
 def packed_bytes(load: Load) -> float:
-    """Return the bytes of synapses in packed rows: 6 each, and rows begin at whole words of 4."""
+    """Return the bytes of synapses in packed rows: 6 each, with rows aligned to 4 bytes."""
     mean = load.indegree / load.ranks / load.parts
     odd = load.parts * load.sources * (1 - exp(-2 * mean)) / 2
     return 6 * load.synapses + 2 * odd
 
 
 def synapse_bytes(load: Load) -> float:
-    """Return the bytes of synapses: in lines while padding adds no more than 28 %."""
+    """Return the bytes of synapses: in lines if padding adds no more than 28 %, else packed."""
     mean = load.indegree / load.ranks / load.parts
     lines = LINE * load.parts * load.sources * (mean / LINES + 0.45) if mean > 1 else np.inf
     return float(lines if lines <= 1.28 * 6 * load.synapses else packed_bytes(load))
 
 
 def load_of(record: Record) -> Load:
-    """Return what a measured rank had to do."""
+    """Return the work of a measured rank."""
     return Load(**{key: record[key] for key in ("ranks", "neurons", "indegree", "rate", "delay")})
 
 
 def fit(rows: list[list[float]], values: list[float]) -> list[float]:
-    """Return constants >= 0 with the least relative errors; too small a value is one that is not measured."""
+    """Return the constants >= 0 with the smallest relative errors; tiny values count as noise."""
     known = np.maximum(values, 1e-9 + 1e-3 * np.max(values))
     found, _ = nnls(np.asarray(rows) / known[:, None], np.ones(len(values)))
     return [float(x) for x in found]
@@ -116,41 +117,41 @@ def fit(rows: list[list[float]], values: list[float]) -> list[float]:
 
 @dataclass(frozen=True)
 class Model:
-    """Constants: bytes and seconds."""
+    """The fitted constants, in bytes and seconds."""
 
     empty: float
     """Bytes of a process without a network."""
     neuron: float
-    """Bytes."""
+    """Bytes of a neuron."""
     slack: float
-    """Of memory in the run to what synapses and tables have."""
+    """Ratio of the memory in the run to the bytes of synapses and tables."""
     flight: float
-    """Bytes for each spike of the network in a slice of time."""
+    """Bytes for each spike of the network in an interval."""
     built_synapse: float
-    """Bytes while it is built, beside what stays: for each synapse ..."""
+    """Temporary bytes of building for each synapse."""
     built_source: float
-    """... and for each neuron of the network."""
+    """Temporary bytes of building for each neuron of the network."""
     t_neuron: float
     t_spike: float
-    """To look up a spike, whether it has synapses here or not."""
+    """Time to look up a spike, whether it has synapses here or not."""
     t_row: float
-    """For each row that a spike meets."""
+    """Time for each row that a spike reaches."""
     t_event: float
     t_message: float
-    """Exchange: for each rank ..."""
+    """Time of an exchange for each rank."""
     t_merge: float
-    """... and for each spike and doubling of the ranks."""
+    """Time of an exchange for each spike and doubling of the ranks."""
     t_synapse_built: float
     t_source_built: float
 
     def memory(self, load: Load) -> float:
-        """Return the bytes of a rank in a run."""
+        """Return the bytes of a rank during a run."""
         held = synapse_bytes(load) + table_bytes(load)
         due = DUE * load.hits * load.delay + self.flight * load.spikes * load.delay
         return self.empty + self.neuron * load.neurons + self.slack * held + due
 
     def build_memory(self, load: Load) -> float:
-        """Return the largest bytes of a rank while it is built."""
+        """Return the peak bytes of a rank while it is built."""
         return (
             self.empty
             + self.neuron * load.neurons
@@ -161,11 +162,11 @@ class Model:
         )
 
     def build_seconds(self, load: Load) -> float:
-        """Return the seconds of building."""
+        """Return the seconds that building takes."""
         return self.t_synapse_built * load.synapses + self.t_source_built * load.sources
 
     def split(self, load: Load) -> dict[str, float]:
-        """Return seconds a step: neurons, looking up, delivery, exchange without the network."""
+        """Return the seconds per step of neurons, look-up, delivery, and merging of messages."""
         return {
             "neurons": self.t_neuron * load.neurons,
             "look-up": self.t_spike * load.spikes * load.parts,
@@ -175,7 +176,7 @@ class Model:
         }
 
     def step(self, load: Load) -> float:
-        """Return seconds a step, without what goes between machines."""
+        """Return the seconds per step, without communication between machines."""
         return sum(self.split(load).values())
 
 
@@ -183,7 +184,7 @@ def model_of(records: list[Record]) -> Model:
     """Fit all constants to the measured points."""
     loads = [load_of(r) for r in records]
     many = [(r, load) for r, load in zip(records, loads, strict=True) if load.ranks > 1]
-    # Where few ranks share a network all tables are in the caches, which the large ones are not.
+    # With few ranks all tables fit into the caches; with many ranks they do not.
     far = [(r, load) for r, load in many if load.ranks >= 16] or many
     neuron = fit([[1.0, load.neurons] for load in loads], [r["neurons_mb"] * 1e6 for r in records])
     [slack] = fit([[r["synapse_bytes"]] for r, _ in far], [r["built_mb"] * 1e6 for r, _ in far])
@@ -194,7 +195,7 @@ def model_of(records: list[Record]) -> Model:
             for r, _ in far
         ],
     )
-    # Only where there are enough spikes to be seen beside what is set aside for any number of them.
+    # Only points with enough spikes for their memory to stand out from the preallocated buffers.
     most = max(load.spikes * load.delay for _, load in far)
     ran = [(r, load) for r, load in far if load.spikes * load.delay > most / 2]
     [flight] = fit(
@@ -209,7 +210,7 @@ def model_of(records: list[Record]) -> Model:
         [[load.ranks / load.delay, load.spikes * log2(load.ranks)] for _, load in many],
         [r["us_exchange"] * 1e-6 for r, _ in many],
     )
-    # Absolute errors: what is built slowly is what matters, and what fits into a cache is not it.
+    # Absolute errors, because slow builds matter, and small ones fit into a cache.
     build, _ = nnls(
         np.asarray([[load.synapses, load.sources] for load in loads], dtype=float),
         np.asarray([r["build_s"] for r in records]),
@@ -234,22 +235,22 @@ def model_of(records: list[Record]) -> Model:
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """What is assumed of machines and of what connects them; nothing of it was measured here."""
+    """Assumptions about the machines and the network between them, none of them measured here."""
 
     latency: float
-    """Seconds of a message; a collective takes log2(ranks) of them one after the other."""
+    """Seconds per message; a collective takes log2(ranks) messages in sequence."""
     bandwidth: float
-    """Bytes in a second into a machine, shared by its ranks."""
+    """Bytes per second into a machine, shared by its ranks."""
     ranks: int
-    """Of a machine."""
+    """Ranks of a machine."""
     once: bool
-    """Whether a machine receives a message once for all its ranks."""
+    """Whether a machine receives a message only once for all its ranks."""
 
     def exchange(self, load: Load) -> float:
-        """Return seconds an exchange."""
+        """Return the seconds per exchange."""
         if load.ranks == 1:
             return 0.0
-        # A message has room for a quarter more spikes than there were, and a header.
+        # A message has a header and room for a quarter more spikes than there were.
         received = (
             4 * load.ranks * (2 + load.delay + 16 + 1.25 * load.spikes * load.delay / load.ranks)
         )
@@ -261,7 +262,7 @@ class Cluster:
 def ranks_for(
     model: Model, neurons: float, indegree: float, limit: float, *, build: bool
 ) -> Load | None:
-    """Return the least number of ranks for which the run, or building too, fits into memory."""
+    """Return the load with the fewest ranks whose run (and build) fit into memory, if there is one."""
     ranks = 1
     while ranks <= 2**22:
         load = Load(ranks=ranks, neurons=neurons / ranks, indegree=indegree)
@@ -272,8 +273,8 @@ def ranks_for(
 
 
 PREDICTED = (
-    "neurons", "in-degree", "GB a rank", "ranks", "neurons a rank", "GB in the run", "GB while built",
-    "of it tables", "build s", "s a simulated s", "neurons", "look-up", "delivery", "merge",
+    "neurons", "in-degree", "GB per rank", "ranks", "neurons per rank", "GB in the run", "GB while built",
+    "of it tables", "build s", "s per simulated s", "neurons", "look-up", "delivery", "merge",
     "between machines",
 )  # fmt: skip
 
@@ -304,7 +305,7 @@ def predicted(model: Model, cluster: Cluster, neurons: float, indegree: float, l
 
 
 CHECKED = (
-    "ranks", "neurons a rank", "in-degree", "delay ms", "synapses and tables MB", "model",
+    "ranks", "neurons per rank", "in-degree", "delay ms", "synapses and tables MB", "model",
     "RSS MB in the run", "model", "build peak MB", "model", "build s", "model", "step us", "model",
 )  # fmt: skip
 
@@ -328,7 +329,7 @@ def compared(model: Model, record: Record) -> str:
 
 
 def draw(model: Model, cluster: Cluster, records: list[Record], path: Path) -> None:
-    """Draw memory and time of a rank against the neurons of the network."""
+    """Plot the memory and time of a rank over the number of neurons in the network."""
     import matplotlib as mpl  # noqa: PLC0415  # only the figure needs it
 
     mpl.use("Agg")
@@ -350,7 +351,7 @@ def draw(model: Model, cluster: Cluster, records: list[Record], path: Path) -> N
         "C0o",
     )
     left.plot([r["neurons"] * r["ranks"] for r in base], [r["build_peak_mb"] for r in base], "C1o")
-    left.set(ylabel="MB a rank")
+    left.set(ylabel="MB per rank")
     for k, name in enumerate(("neurons", "look-up", "delivery", "merge")):
         right.plot(sources, [model.split(load)[name] * 1e6 for load in loads], f"C{k}", label=name)
     right.plot(
@@ -359,16 +360,16 @@ def draw(model: Model, cluster: Cluster, records: list[Record], path: Path) -> N
         "C4:",
         label="between machines (assumed)",
     )
-    right.plot(sources, [model.step(load) * 1e6 for load in loads], "k", label="all but that")
+    right.plot(sources, [model.step(load) * 1e6 for load in loads], "k", label="everything else")
     right.plot(
         [r["neurons"] * r["ranks"] for r in base],
         [r["us_neurons"] + r["us_spikes"] + r["us_exchange"] for r in base],
         "ko",
         label="measured",
     )
-    right.set(ylabel="us a step of 0.1 ms", ylim=(0.1, None))
+    right.set(ylabel="us per step of 0.1 ms", ylim=(0.1, None))
     for panel in (left, right):
-        panel.set(xscale="log", yscale="log", xlabel="neurons of the network, 10 240 a rank")
+        panel.set(xscale="log", yscale="log", xlabel="neurons of the network, 10 240 per rank")
         panel.grid(which="major", alpha=0.3)
         panel.legend(fontsize=8)
     fig.savefig(path, dpi=90)
@@ -380,13 +381,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("measured", type=Path, help="what dry_run.py wrote with --json")
-    add("--memory", type=float, nargs="+", default=[2, 4], metavar="GB", help="of a rank")
-    add("--latency", type=float, default=1.5e-6, metavar="S", help="of a message (assumed)")
+    add("measured", type=Path, help="file written by dry_run.py --json")
+    add("--memory", type=float, nargs="+", default=[2, 4], metavar="GB", help="memory of a rank")
+    add("--latency", type=float, default=1.5e-6, metavar="S", help="latency of a message (assumed)")
     add("--bandwidth", type=float, default=12.5e9, metavar="B/S",
-        help="into a machine (assumed: 100 Gbit/s)")  # fmt: skip
-    add("--ranks", type=int, default=64, help="of a machine (assumed)")
-    add("--once", action="store_true", help="a machine receives once for all its ranks")
+        help="bandwidth into a machine (assumed: 100 Gbit/s)")  # fmt: skip
+    add("--ranks", type=int, default=64, help="ranks of a machine (assumed)")
+    add("--once", action="store_true", help="machines receive a message once for all ranks")
     add("--out", type=Path, metavar="PATH", help="draw the figure into this file (matplotlib)")
     add("--json", type=Path, metavar="PATH", help="write the constants to this file")
     args = parser.parse_args()
@@ -401,12 +402,12 @@ def main() -> None:
     for name, value in vars(model).items():
         unit = f"{value * 1e9:.3g} ns" if name.startswith("t_") else f"{value:.3g} bytes"
         print(f"| {name} | {f'{value:.3g}' if name == 'slack' else unit} |")
-    for title, group in (("fitted to", measured), ("checked with", kept)):
+    for title, group in (("fitted to", measured), ("validated with", kept)):
         print(f"\n### {title}\n\n| {' | '.join(CHECKED)} |\n|{'---|' * len(CHECKED)}")
         for record in group:
             print(compared(model, record))
     print(
-        f"\n### predicted: 8 Hz, delay 1.5 ms; assumed {cluster.latency * 1e6:g} us a message, "
+        f"\n### predicted: 8 Hz, delay 1.5 ms; assumed {cluster.latency * 1e6:g} us per message, "
         f"{cluster.bandwidth / 1e9:g} GB/s into a machine of {cluster.ranks} ranks, "
         f"{'once for all' if cluster.once else 'for each'} of them\n"
     )

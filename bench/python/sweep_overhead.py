@@ -1,13 +1,13 @@
-"""What a sweep costs beside its runs: many small networks, stored one by one.
+"""Measure the overhead of a sweep over its runs: many small networks, stored one by one.
 
     python bench/python/sweep_overhead.py                     # 1000 runs of 1000 neurons, 1 s each
     python bench/python/sweep_overhead.py --runs 200 --repeat 3
 
-For each way to run them: the wall time of `spikelet.sweep`, the sum of the seconds within the
-function, and the overhead, wall * workers / sum - 1. It contains the start of the workers, which is
-printed by itself too, as a sweep without runs to speak of has it. On a machine with other work wall
-times say little, so processor time is printed beside them, and the load: of the sweep with all its
-processes, over that of a plain loop.
+For each executor, the program prints the wall time of `spikelet.sweep`, the sum of the seconds spent
+in the function, and the overhead, wall * workers / sum - 1. The overhead includes the start of the
+workers, which is also measured separately, with a sweep over trivial runs. On a busy machine wall
+times mean little, so the program also prints the load, and the processor time of the sweep with all
+its processes compared with that of a plain loop.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import spikelet as sl
 def network(
     drive: float, inhibition: float, duration: float, keep: str, seed: int
 ) -> dict[str, Any]:
-    """Simulate 1000 neurons in balance; return their rate, and their spikes if these are to be kept."""
+    """Simulate 1000 balanced neurons; return their rate and, if requested, their spikes."""
     net = sl.Network(dt=0.1, seed=seed)
     model = sl.LIF(tau_m=20.0, C_m=200.0, E_L=-70.0, V_th=-50.0, V_reset=-60.0, t_ref=2.0)
     excitatory, inhibitory = net.population(800, model), net.population(200, model)
@@ -47,7 +47,7 @@ def nothing(k: int, seed: int) -> int:
 
 
 def processor() -> float:
-    """Return the processor time of this process and of those that it has ended [s]."""
+    """Return the processor time of this process and of its finished children [s]."""
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
@@ -71,15 +71,15 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=1000, metavar="N")
     parser.add_argument(
-        "--duration", type=float, default=1000.0, metavar="MS", help="model time of a run"
+        "--duration", type=float, default=1000.0, metavar="MS", help="model time per run"
     )
     parser.add_argument("--keep", choices=("spikes", "rate"), default="spikes")
     parser.add_argument("--workers", type=int, default=2, metavar="N")
     parser.add_argument("--repeat", type=int, default=1, metavar="N")
     parser.add_argument("--executors", nargs="+", default=["joblib"], metavar="NAME")
-    parser.add_argument("--folder", type=Path, help="for the stores (default: a temporary one)")
+    parser.add_argument("--folder", type=Path, help="folder for stores (default: a temporary one)")
     args = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"  # of the plain loop's networks too
+    os.environ["OMP_NUM_THREADS"] = "1"  # also for the networks of the plain loop
     points = [
         {
             "drive": 5000.0 + 10.0 * (k % 100),
@@ -100,7 +100,7 @@ def main() -> None:
             wall, plain = time.perf_counter() - start, processor() - cpu
             print(
                 f"plain loop       wall {wall:7.2f} s   processor {plain:7.2f} s   "
-                f"{1e3 * plain / len(points):.1f} ms a run"
+                f"{1e3 * plain / len(points):.1f} ms per run"
             )
             for executor in args.executors:
                 workers = 1 if executor == "serial" else args.workers
@@ -125,7 +125,7 @@ def main() -> None:
                     f"start of workers {begin:.2f} s, without it "
                     f"{100 * ((wall - begin) * workers / inside - 1):5.1f} %   "
                     f"processor {cpu:7.2f} s ({100 * (cpu / plain - 1):.1f} % over the loop)   "
-                    f"{size / len(points) / 1e3:.0f} kB a run   load {load:.1f}",
+                    f"{size / len(points) / 1e3:.0f} kB per run   load {load:.1f}",
                     flush=True,
                 )
                 tables.append(result.table)

@@ -1,7 +1,7 @@
 """What is trained and compared: neurons over many steps, and a small convolutional network.
 
-Nothing but NumPy is needed here, as every interpreter reads it. Parameters have the names that
-``spikelet.torch.lif`` gives them; each adapter makes of them what its library understands.
+This module needs only NumPy, because every interpreter imports it. Parameters have the names of
+``spikelet.torch.lif``; each adapter translates them for its library.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Parameters = dict[str, Any]
 
 LIBRARIES = ("spikingjelly", "snntorch", "norse")
-"""Each has the convention of its name."""
+"""The libraries; each has the convention of the same name."""
 
 TIMED: dict[str, Parameters] = {
     "spikingjelly": {
@@ -36,11 +36,11 @@ TIMED: dict[str, Parameters] = {
         "v_threshold": 1.0, "surrogate": "fast_sigmoid", "alpha": 1.0,
     },
 }  # fmt: skip
-"""The neuron that is timed: the defaults of its library, with ATan without a gradient through the
-reset for SpikingJelly, as its examples have it. Norse's own surrogate has no other steepness."""
+"""The neurons to time, with the defaults of their libraries, but for SpikingJelly with ATan and no
+gradient through the reset, as in its examples. The steepness of Norse's own surrogate is fixed."""
 
 DRIVE = {"spikingjelly": (0.4, 1.3), "snntorch": (0.18, 0.5), "norse": (0.4, 2.4)}
-"""Mean and standard deviation of the input for which some 15 % of all neuron-steps have a spike."""
+"""Mean and standard deviation of the input, chosen so that 15 % of neuron-steps have a spike."""
 
 METHODS = {
     "spikelet": ("fused", "checkpoint"),
@@ -48,10 +48,10 @@ METHODS = {
     "snntorch": ("loop", "compiled", "compiled step"),
     "norse": ("loop", "integral", "compiled", "compiled step", "box"),
 }
-"""Ways to run the layer that is timed; the adapters describe them."""
+"""Ways to run the timed layer, described in the adapters."""
 
 OTHER = "box"
-"""The method that computes less than the others, and not the same."""
+"""The method that computes less than the others, with different results."""
 
 NETWORK_METHODS = {
     "spikelet": ("by layer", "sparse"),
@@ -64,13 +64,13 @@ NETWORK_STEPS, NETWORK_BATCH = 5, 128
 NETWORK_NEURON = TIMED["snntorch"] | {"beta": 0.6065}
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-9}
-"""Of what two programs find, |a - b| <= tolerance (1 + |b|), with the largest |b| for the gradients
-of parameters, which are sums; spikes must be identical."""
+"""Two results agree if |a - b| <= tolerance (1 + |b|). For the gradients of parameters, which are
+sums, |b| is its maximum. Spikes must be identical."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What an adapter is asked to do."""
+    """The task of an adapter."""
 
     convention: str
     method: str
@@ -82,10 +82,10 @@ class Task:
     seed: int = 1
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the input, and gradients by spikes and last potential, from the seed.
+        """Return the input and the gradients of the spikes and final potentials, from the seed.
 
-        They are exact in float32, so that a library which makes float32 of its spikes, whatever
-        its input is, can be compared in float64 too.
+        They are exact in float32, so that a library whose spikes are always float32 can be compared
+        in float64, too.
         """
         rng = np.random.default_rng(self.seed)
         shape = (self.steps, self.batch, self.neurons)
@@ -99,9 +99,9 @@ class Task:
 
 
 def checks(convention: str, neurons: int) -> dict[str, Parameters]:
-    """Return the neurons of a convention that must do the same everywhere, by name.
+    """Return, by name, the neurons of a convention whose results must agree in all programs.
 
-    Parameters that are arrays, or in the list ``learn``, get gradients too.
+    Parameters that are arrays or in the list ``learn`` get gradients, too.
     """
     found: dict[str, Parameters] = {}
     base = TIMED[convention]
@@ -126,7 +126,7 @@ def checks(convention: str, neurons: int) -> dict[str, Parameters]:
             name = f"{reset}{', delayed' * delay}"
             found[name] = base | {"reset": reset, "reset_delay": delay}
             found[f"{name}, learned"] = found[name] | {"learn": ["beta", "v_threshold"]}
-        found["one for each neuron, learned"] = base | {
+        found["per neuron, learned"] = base | {
             "beta": 0.9 * each, "v_threshold": each[::-1].copy()
         }  # fmt: skip
         weights = np.random.default_rng(8).normal(0, 0.1 / neurons**0.5, (neurons, neurons))
@@ -137,7 +137,7 @@ def checks(convention: str, neurons: int) -> dict[str, Parameters]:
             found[f"v_leak {v_leak}, v_reset {v_reset}"] = base | {
                 "v_leak": v_leak, "v_reset": v_reset
             }  # fmt: skip
-        found["one for each neuron"] = base | {"tau_mem_inv": 100.0 * each}
+        found["per neuron"] = base | {"tau_mem_inv": 100.0 * each}
         found["adaptive"] = base | {"adapt_decay": 0.95, "boost": 0.2}
         surrogates = {"triangle": 1.0, "sigmoid": 4.0}
     for surrogate, alpha in surrogates.items():
@@ -146,11 +146,11 @@ def checks(convention: str, neurons: int) -> dict[str, Parameters]:
 
 
 Layer = Callable[[Any], Any]
-"""Returns the spikes of an input."""
+"""A function from an input to its spikes."""
 
 
 def mnist(folder: Path, which: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return images, ``[N, 1, 28, 28]`` in 0..1 as they are stored, and labels."""
+    """Return images, ``[N, 1, 28, 28]`` with values from 0 to 1, and labels."""
     with np.load(folder / f"mnist_{which}.npz") as stored:
         images, labels = stored["images"], stored["labels"]
     return images.reshape(-1, 1, 28, 28), labels.astype(np.int64)

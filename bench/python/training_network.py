@@ -1,7 +1,8 @@
 """The spiking convolutional network for MNIST that is trained for an epoch, and its training.
 
-That of ``examples/train_mnist.py``: two convolutions and a dense layer, each with BatchNorm and
-neurons, and a dense layer whose mean over all steps is read. An image is the input of all steps.
+It is the network of ``examples/train_mnist.py``: two convolutions and a dense layer, each with
+BatchNorm and neurons, and a dense layer whose output is averaged over all steps. The image is the
+input of every step.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
     from training import Task
 
 Fire = Callable[[torch.Tensor], torch.Tensor]
-"""Returns the spikes of neurons over all steps, ``[T, B, *]``, of their input."""
+"""A function from the input of neurons over all steps, ``[T, B, *]``, to their spikes."""
 
 Cell = Callable[[torch.Tensor, Any], tuple[torch.Tensor, Any]]
-"""Returns the spikes and the state of neurons after a step; the state before the first is None."""
+"""A function from a step's input and the state to spikes and new state; at first, it is None."""
 
 
 def layers(width: int = 24) -> tuple[nn.Sequential, ...]:
-    """Return the layers before the first, second and third neurons, and the last."""
+    """Return the layers before the first, second and third neurons, and the last layer."""
     return (
         nn.Sequential(
             nn.Conv2d(1, width, 5, padding=2, bias=False), nn.BatchNorm2d(width), nn.MaxPool2d(2)
@@ -45,7 +46,7 @@ def layers(width: int = 24) -> tuple[nn.Sequential, ...]:
 
 
 class Network(nn.Module):
-    """What has weights. All neurons are the same."""
+    """The layers with weights; all neurons are the same."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,10 +55,10 @@ class Network(nn.Module):
     def by_layer(
         self, images: torch.Tensor, steps: int, fire: Fire, hold: Fire | None = None
     ) -> torch.Tensor:
-        """Return the logits, ``[B, 10]``, layer after layer.
+        """Return the logits, ``[B, 10]``, computed layer by layer.
 
-        Layers see all steps as one batch; the first, whose input does not change, and the last,
-        whose mean is read, see one. `hold` is `fire` for one step's input that is held.
+        Layers process all steps as one batch. The first layer, whose input is constant, and the
+        last, whose output is averaged, process one step. `hold` is `fire` for a constant input.
         """
         current = self.first(images)
         spikes = hold(current) if hold else fire(current.expand(steps, *current.shape))
@@ -66,7 +67,7 @@ class Network(nn.Module):
         return self.last(spikes.mean(0))
 
     def by_step(self, images: torch.Tensor, steps: int, cell: Cell) -> torch.Tensor:
-        """Return the same, step after step; BatchNorm sees one step at a time."""
+        """Return the same, computed step by step; BatchNorm sees one step at a time."""
         states: list[Any] = [None, None, None]
         total = torch.zeros(())
         for _ in range(steps):
@@ -80,18 +81,18 @@ class Network(nn.Module):
 def batches(
     folder: Path, which: str, size: int, count: int | None = None
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield the first images and labels, in the order in which they are stored."""
+    """Yield the first images and labels, in the order of the file."""
     images, labels = (torch.from_numpy(array[:count]) for array in mnist(folder, which))
     yield from zip(images.split(size), labels.split(size), strict=True)
 
 
 def epoch(adapter: Any, task: Task, folder: Path, images: int, test_images: int) -> dict[str, Any]:
-    """Train on the first images once, and count the test images that are right then."""
+    """Train for one epoch on the first images, then count correctly classified test images."""
     torch.manual_seed(task.seed)
     net = Network()
     run = adapter.network(task, net)
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
-    # Buffers and libraries are there before the clock starts; weights are as before.
+    # Warm up buffers and libraries before the timed part, without changing weights.
     warm = next(batches(folder, "train", task.batch))
     cross_entropy(run(warm[0]), warm[1]).backward()
     losses, seen = [], 0

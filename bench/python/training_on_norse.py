@@ -1,4 +1,4 @@
-"""Norse: its LIF without recurrence, cell by cell or integrated, and what torch.compile makes."""
+"""Norse: its feed-forward LIF, stepped or integrated, plain or compiled with torch.compile."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ METHODS = {
     "triangle": lambda alpha: ("triangle", alpha),
     "sigmoid": lambda alpha: ("tanh", alpha / 2),
 }
-"""The library's surrogates that are ours, at alpha 1, 1 and 4."""
+"""The library's surrogates that match spikelet's, at alpha 1, 1 and 4."""
 
 
 def shared(dtype: torch.dtype, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters that both of its neurons have."""
+    """Return the parameters that both neurons have."""
     method, alpha = METHODS[parameters["surrogate"]](parameters["alpha"])
     names = {"tau_mem_inv": "tau_mem_inv", "v_leak": "v_leak", "v_threshold": "v_th",
              "v_reset": "v_reset"}  # fmt: skip
@@ -43,7 +43,7 @@ def shared(dtype: torch.dtype, parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def lif(convention: str, x: torch.Tensor, **parameters: Any) -> Any:  # noqa: ARG001
-    """Return spikes and last potential."""
+    """Return spikes and final potential."""
     tau = torch.as_tensor(parameters["tau_syn_inv"], dtype=x.dtype)
     if "boost" in parameters:
         return adaptive(x, tau, parameters)
@@ -56,10 +56,10 @@ def lif(convention: str, x: torch.Tensor, **parameters: Any) -> Any:  # noqa: AR
 def adaptive(
     x: torch.Tensor, tau_syn_inv: torch.Tensor, parameters: dict[str, Any]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return spikes and last potential of LSNN neurons.
+    """Return spikes and final potential of LSNN neurons.
 
-    In these b is the threshold, which decays before it counts; and the current of a step charges
-    the potential in the next one, so there is a step more, in whose first nothing happens.
+    Here, b is the threshold, which decays before it is compared. The current of a step charges the
+    potential in the next step, so one more step is needed, and the first step has no spikes.
     """
     dt, decay = parameters["dt"], parameters["adapt_decay"]
     p = LSNNParameters(
@@ -78,10 +78,10 @@ def adaptive(
 
 
 def layer(task: Task) -> Layer:
-    """Return the layer that is timed.
+    """Return the layer to time.
 
-    "loop" is LIFCell and "integral" the function over all steps, "compiled" the latter compiled,
-    "compiled step" its step compiled; "box" is the simpler LIFBoxCell, which has no current.
+    "loop" is LIFCell, "integral" the function over all steps, "compiled" the same compiled,
+    "compiled step" only its step compiled, and "box" the simpler LIFBoxCell without a current.
     """
     dtype, options = getattr(torch, task.dtype), TIMED["norse"]
     values, dt = shared(dtype, options), options["dt"]
@@ -117,5 +117,5 @@ def layer(task: Task) -> Layer:
 
 
 def versions() -> dict[str, str]:
-    """Return what ran."""
+    """Return the versions of the software."""
     return {"norse": version("norse"), "torch": torch.__version__}

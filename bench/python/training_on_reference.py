@@ -1,4 +1,4 @@
-"""The plain PyTorch loops of the tests, which the kernels are tested with."""
+"""The plain PyTorch loops against which the tests check the kernels."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 def lif(convention: str, x: torch.Tensor, **parameters: Any) -> Any:
-    """Return spikes and last potential."""
+    """Return spikes and final potential."""
     return torch_reference.lif(x, convention=convention, return_v=True, **parameters)
 
 
 def layer(task: Task) -> Layer:
-    """Nothing is timed here."""
+    """Raise an error: the reference is not timed."""
     raise ImportError(f"{task.method}: the reference is not timed")
 
 
 def versions() -> dict[str, str]:
-    """Return what ran."""
+    """Return the versions of the software."""
     return {"torch": torch.__version__}

@@ -1,4 +1,4 @@
-"""snnTorch: Leaky, stepped as its tutorials do, and what torch.compile makes of it."""
+"""snnTorch: Leaky, stepped as in its tutorials, plain or compiled with torch.compile."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def leaky(dtype: torch.dtype, parameters: dict[str, Any]) -> snn.Leaky:
     name, alpha = parameters["surrogate"], parameters["alpha"]
     spike_grad = SURROGATES[name](alpha)
     if dtype == torch.float64:
-        # Its own surrogates make float32 of spikes, and so of their gradients.
+        # Its own surrogates convert spikes, and so their gradients, to float32.
         def spike_grad(u: torch.Tensor) -> torch.Tensor:
             return torch_reference.spike(u, True, name, alpha)
 
@@ -39,7 +39,7 @@ def leaky(dtype: torch.dtype, parameters: dict[str, Any]) -> snn.Leaky:
 
 
 def lif(convention: str, x: torch.Tensor, **parameters: Any) -> Any:  # noqa: ARG001
-    """Return spikes and last potential."""
+    """Return spikes and final potential."""
     node = leaky(x.dtype, parameters)
     if "recurrent" in parameters:
         return recurrent(node, x, parameters["recurrent"])
@@ -53,7 +53,7 @@ def lif(convention: str, x: torch.Tensor, **parameters: Any) -> Any:  # noqa: AR
 def recurrent(
     like: snn.Leaky, x: torch.Tensor, weight: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return spikes and last potential of such neurons when each hears all of them."""
+    """Return spikes and final potential of recurrently connected neurons."""
     node = snn.RLeaky(
         beta=like.beta, threshold=like.threshold, spike_grad=like.spike_grad,
         reset_mechanism=like.reset_mechanism, reset_delay=like.reset_delay, linear_features=len(weight),
@@ -68,7 +68,7 @@ def recurrent(
 
 
 def layer(task: Task) -> Layer:
-    """Return the layer that is timed: a "loop", all "compiled", or a "compiled step"."""
+    """Return the layer to time: a "loop", all steps "compiled", or a "compiled step"."""
     node = leaky(getattr(torch, task.dtype), TIMED["snntorch"])
     step = torch.compile(node, dynamic=False) if task.method == "compiled step" else node
 
@@ -83,7 +83,7 @@ def layer(task: Task) -> Layer:
 
 
 def network(task: Task, net: Network) -> Layer:
-    """Return what gives the logits of images, "by step" or "by layer"."""
+    """Return the function from images to logits, "by step" or "by layer"."""
     node = leaky(torch.float32, NETWORK_NEURON)
     if task.method.endswith("channels last"):
         net.to(memory_format=torch.channels_last)
@@ -104,5 +104,5 @@ def network(task: Task, net: Network) -> Layer:
 
 
 def versions() -> dict[str, str]:
-    """Return what ran."""
+    """Return the versions of the software."""
     return {"snntorch": version("snntorch"), "torch": torch.__version__}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def lif(convention: str, x: torch.Tensor, **parameters: Any) -> Any:
-    """Return spikes and last potential."""
+    """Return spikes and final potential."""
     if "recurrent" in parameters:
         weight = parameters.pop("recurrent")
         node = st.RecurrentLIF(len(weight), convention=convention, return_v=True, **parameters)
@@ -33,7 +33,7 @@ def adaptive(
     *, tau_mem_inv: float, tau_syn_inv: float, v_leak: float, adapt_decay: float, dt: float,
     **general: Any,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return Norse's neuron with an adaptive threshold, in the convention that has one."""
+    """Return Norse's neuron with an adaptive threshold."""
     assert v_leak == 0.0
     gain = dt * tau_mem_inv
     taus = {"tau_syn": -1 / math.log(1 - dt * tau_syn_inv), "tau_adapt": -1 / math.log(adapt_decay)}
@@ -42,9 +42,9 @@ def adaptive(
 
 
 def layer(task: Task) -> Layer:
-    """Return the layer that is timed; all is fused.
+    """Return the layer to time; both methods are fused.
 
-    "checkpoint" keeps the input alone for the way back, as "fused" does where it must.
+    "checkpoint" keeps only the input for the backward pass; "fused" does so only if it must.
     """
     options = TIMED[task.convention]
     again = True if task.method == "checkpoint" else None
@@ -52,7 +52,7 @@ def layer(task: Task) -> Layer:
 
 
 def network(task: Task, net: Network) -> Layer:
-    """Return what gives the logits of images; "sparse": the second convolution is by events."""
+    """Return the function from images to logits; "sparse" has an event-driven second convolution."""
     options = {"convention": "snntorch", **NETWORK_NEURON}
     if task.method == "sparse":
         dense = net.second[0]
@@ -72,5 +72,5 @@ def network(task: Task, net: Network) -> Layer:
 
 
 def versions() -> dict[str, str]:
-    """Return what ran."""
+    """Return the versions of the software."""
     return {"spikelet": sl.__version__, "simd": sl.simd_level(), "torch": torch.__version__}

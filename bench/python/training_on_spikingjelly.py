@@ -1,4 +1,4 @@
-"""SpikingJelly: its multi-step neurons, and what torch.compile makes of them."""
+"""SpikingJelly: its multi-step neurons, plain or compiled with torch.compile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SURROGATES = {"atan": surrogate.ATan, "sigmoid": surrogate.Sigmoid}
 
 
 def common(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Take what all neurons have out of the parameters, by the library's names."""
+    """Remove the common parameters of all neurons; return them under the library's names."""
     return {
         "surrogate_function": SURROGATES[parameters.pop("surrogate")](parameters.pop("alpha")),
         **{key: parameters.pop(key) for key in ("v_threshold", "v_reset", "detach_reset")},
@@ -24,7 +24,7 @@ def common(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def lif(convention: str, x: torch.Tensor, **parameters: Any) -> Any:  # noqa: ARG001
-    """Return spikes and last potential."""
+    """Return spikes and final potential."""
     options = common(parameters) | {"step_mode": "m"}
     tau = parameters["tau"]
     if tau is None:
@@ -39,11 +39,11 @@ def lif(convention: str, x: torch.Tensor, **parameters: Any) -> Any:  # noqa: AR
 
 
 def layer(task: Task) -> Layer:
-    """Return the layer that is timed.
+    """Return the layer to time.
 
-    "multi-step" is LIFNode, whose steps are an operation that torch.compile cannot look into
-    ("compiled"). SimpleLIFNode is the same in plain PyTorch, compiled with all its steps
-    ("compiled simple") or one by one ("compiled step").
+    "multi-step" is LIFNode. Its steps are a custom operation, opaque to torch.compile ("compiled").
+    SimpleLIFNode is the same in plain PyTorch, compiled with all its steps ("compiled simple") or
+    step by step ("compiled step").
     """
     parameters = dict(TIMED["spikingjelly"])
     options = common(parameters) | parameters
@@ -69,5 +69,5 @@ def layer(task: Task) -> Layer:
 
 
 def versions() -> dict[str, str]:
-    """Return what ran."""
+    """Return the versions of the software."""
     return {"spikingjelly": version("spikingjelly"), "torch": torch.__version__}

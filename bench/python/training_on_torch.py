@@ -1,4 +1,4 @@
-"""What is the same for all libraries, which all are PyTorch: a pass, its time, its memory."""
+"""The code shared by all libraries, which all use PyTorch: a pass, its time and its memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from training import Layer, Task
 
 LEAST = 5
-"""Passes on the clock, however long they take."""
+"""Smallest number of timed passes, however long they take."""
 
 REFUSED = (TypeError, ValueError, NotImplementedError, RuntimeError)
 
@@ -30,9 +30,9 @@ def tensors(task: Task) -> dict[str, torch.Tensor]:
 
 
 def check(lif: Callable[..., Any], task: Task) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Return spikes, last potentials and gradients of each neuron in `checks`, and what failed.
+    """Return spikes, final potentials and gradients of each neuron in `checks`, and the failures.
 
-    ``lif(x, **parameters)`` returns spikes and last potential.
+    ``lif(x, **parameters)`` returns spikes and final potential.
     """
     found: dict[str, NDArray[Any]] = {}
     failed: dict[str, str] = {}
@@ -61,7 +61,7 @@ def check(lif: Callable[..., Any], task: Task) -> tuple[dict[str, NDArray[Any]],
 
 
 def once(layer: Layer, x: torch.Tensor, by_spikes: torch.Tensor) -> tuple[float, float, Any]:
-    """Return the seconds of a forward and a backward pass, and the spikes."""
+    """Return the seconds of a forward and of a backward pass, and the spikes."""
     x.grad = None
     start = perf_counter()
     spikes = layer(x)
@@ -71,13 +71,13 @@ def once(layer: Layer, x: torch.Tensor, by_spikes: torch.Tensor) -> tuple[float,
 
 
 def warm(layer: Layer, x: torch.Tensor, by_spikes: torch.Tensor) -> torch.Tensor:
-    """Run twice, as what is compiled may be so again for the state that is left; return spikes."""
+    """Run twice, because a second state may trigger another compilation; return the spikes."""
     once(layer, x, by_spikes)
     return once(layer, x, by_spikes)[2]
 
 
 def time(layer: Layer, task: Task, seconds: float) -> dict[str, Any]:
-    """Return the median times of forward and backward passes, for so long or `LEAST` times."""
+    """Return the median times of forward and backward passes, over `seconds` or `LEAST` passes."""
     given = tensors(task)
     x, by_spikes = given["x"].requires_grad_(), given["by_spikes"]
     start = perf_counter()
@@ -99,12 +99,11 @@ def time(layer: Layer, task: Task, seconds: float) -> dict[str, Any]:
 
 
 def memory(layer: Layer, task: Task) -> dict[str, Any]:
-    """Return the memory that a pass needs beside its input and the gradient by its spikes.
+    """Return the memory that a pass needs in addition to its input and the gradient of its spikes.
 
-    That of the spikes and of the gradient by the input is part of it. What a program keeps for its
-    next pass must not be there before: passes of a few neurons load what there is. Only what is
-    compiled for a shape needs passes of that shape before, and PyTorch keeps nothing that `trim`
-    does not return.
+    It includes the spikes and the gradient of the input. Memory that a program keeps for its next
+    pass must count, so only passes of a few neurons warm it up. Compiled code needs warm-up passes
+    of the full shape; afterwards, `trim` returns all memory that PyTorch keeps.
     """
     given = tensors(task)
     x, by_spikes = given["x"].requires_grad_(), given["by_spikes"]
@@ -119,7 +118,7 @@ def memory(layer: Layer, task: Task) -> dict[str, Any]:
 
 
 def trim() -> None:
-    """Give free memory back to the system, where the C library can."""
+    """Return free memory to the system, if the C library can."""
     libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):
         libc.malloc_trim(0)
@@ -128,10 +127,10 @@ def trim() -> None:
 def floor(task: Task, seconds: float) -> dict[str, Any]:
     """Return the seconds of copies that touch as much memory as the passes must.
 
-    Forward: x is read and the spikes are written ("1"), or the potential as well ("2"). Backward:
-    potential and gradient are read, the gradient by x is written. Step by step, as the second
-    result of a step finds its input in the cache. Results are in memory that was used before
-    ("kept"), or in new memory, as an operation of PyTorch has it ("new").
+    The forward pass reads x and writes the spikes ("1") or also the potential ("2"). The backward
+    pass reads the potential and the gradient, and writes the gradient of x. Copies run step by step,
+    so that the second result of a step finds its input in the cache. Results go to memory that was
+    used before ("kept"), or to new memory, as in PyTorch operations ("new").
     """
     given = tensors(task)
     x, by_spikes = given["x"], given["by_spikes"]

@@ -1,4 +1,4 @@
-"""Compare results of programs one by one, and put times and memory into tables."""
+"""Compare the results of programs one by one, and tabulate times and memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from processes import Record
 
 ELEMENTWISE = ("/last v", "/by x")
-"""Results that are not sums over neurons and steps."""
+"""Endings of results that are not sums over neurons and steps."""
 
 Results = dict["Case", list["Record"]]
 
@@ -31,12 +31,12 @@ FLOOR_HEADER = (
 MEMORY_HEADER = ("neuron of", "program", "method", "extra MB", "in inputs", "it / spikelet")
 EPOCH_HEADER = (
     "threads", "program", "method", "runs", "images/s (min..max)", "spikelet / it",
-    "first and last loss", "test images right",
+    "first and last loss", "test accuracy",
 )  # fmt: skip
 
 
 def differences(ours: Path, theirs: Path, dtype: str) -> dict[str, Any]:
-    """Return how far results of two files, ``check/what``, are apart, and which are too far."""
+    """Return the differences between the ``check/what`` results of two files, and those too large."""
     far, error, spikes = [], 0.0, 0
     with np.load(ours) as a, np.load(theirs) as b:
         names = [name for name in a.files if name in b.files]
@@ -63,7 +63,7 @@ def differences(ours: Path, theirs: Path, dtype: str) -> dict[str, Any]:
 
 
 def equality(found: list[Record]) -> str:
-    """Say whether programs do the same."""
+    """State whether the programs compute the same."""
     lines = []
     for record in found:
         head = f"* {record['dtype']}, neurons of {record['convention']}, {record['pair']}: "
@@ -81,7 +81,7 @@ def equality(found: list[Record]) -> str:
 
 
 def layer(results: Results) -> str:
-    """Return a Markdown table of the times of a layer, medians over runs."""
+    """Return a Markdown table of the times of a layer, as medians over runs."""
     lines: list[list[str]] = [list(LAYER_HEADER), ["---"] * len(LAYER_HEADER)]
     for case, runs in results.items():
         names = [str(case.threads), case.convention, case.program, case.method]
@@ -110,7 +110,7 @@ def layer(results: Results) -> str:
 
 
 def best_peer(results: Results) -> str:
-    """Say how much faster spikelet is than the fastest way of each library to do the same."""
+    """State how much faster spikelet is than the fastest equivalent method of each library."""
     lines = []
     for case, runs in results.items():
         if case.program != "spikelet" or fastest(results, case, ours=True) != (case, runs):
@@ -128,7 +128,7 @@ def best_peer(results: Results) -> str:
 
 
 def floors(results: Results, floor: dict[int, Record]) -> str:
-    """Return a Markdown table of spikelet's times over those of the copies that it must make."""
+    """Return a Markdown table of spikelet's times, and their ratios to the copies it must make."""
     lines: list[list[str]] = [list(FLOOR_HEADER), ["---"] * len(FLOOR_HEADER)]
     for case, runs in results.items():
         copies = floor.get(case.threads, {}).get("floor_s")
@@ -171,7 +171,7 @@ def memory(found: Results) -> str:
 
 
 def epoch(results: Results) -> str:
-    """Return a Markdown table of images a second in training."""
+    """Return a Markdown table of images per second in training."""
     lines: list[list[str]] = [list(EPOCH_HEADER), ["---"] * len(EPOCH_HEADER)]
     base: dict[int, float] = {}
     for case, runs in results.items():
@@ -197,7 +197,7 @@ def epoch(results: Results) -> str:
 
 
 def fastest(results: Results, case: Case, *, ours: bool) -> tuple[Case, list[Record]] | None:
-    """Return the fastest case of spikelet, or of others, with the same neuron and threads."""
+    """Return the fastest case of spikelet, or of the others, with the same neuron and threads."""
 
     def candidates() -> Iterator[tuple[float, Case, list[Record]]]:
         for other, runs in results.items():
@@ -228,7 +228,7 @@ def runs_of(runs: list[Record], key: str) -> float:
 
 
 def why(record: Record) -> str:
-    """Return why a run gave nothing."""
+    """Return why a run has no result."""
     reason = next(f"{key}: {record[key]}" for key in ("missing", "failed") if key in record)
     return reason.replace("|", "/")
 

@@ -1,4 +1,4 @@
-"""Do one thing with neurons or a network once, on one program, and print one line of JSON.
+"""Measure one thing about neurons or a network once, in one program, and print one line of JSON.
 
 compare_training.py starts this program with the interpreter that has the program.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def work(adapter: ModuleType, task: Task, args: argparse.Namespace) -> dict[str, Any]:
-    """Return what was asked for."""
+    """Return the record of ``args.what``."""
     on = importlib.import_module("training_on_torch")
     on.torch.set_num_threads(task.threads)
     if args.what == "check":
@@ -49,7 +49,7 @@ def main() -> None:
     for name in ("steps", "batch", "neurons", "threads"):
         add(f"--{name}", type=int, required=True)
     add("--dtype", choices=["float32", "float64"], required=True)
-    add("--folder", type=Path, help="has mnist_train.npz and mnist_test.npz; gets arrays")
+    add("--folder", type=Path, help="folder of mnist_*.npz and of arrays to write")
     add("--seconds", type=float, default=1.0)
     add("--images", type=int, default=60_000)
     add("--test-images", type=int, default=10_000)

@@ -124,7 +124,7 @@ void bind_runner(py::module_& m, const char* name, const char* doc) {
       .def("run", &Runner<R>::run, py::arg("x"), py::arg("count"), py::arg("steps"),
            py::arg("delay"), py::arg("threads"), py::arg("keep_going"),
            "Run `count` samples for `steps` steps; means leave out the first `delay` steps. "
-           "`keep_going(done)` is called now and then and may stop the run. Returns the number of "
+           "`keep_going(done)` is called occasionally and may stop the run. Returns the number of "
            "samples done, the records, and spikes, additions and products of each node.");
 }
 
@@ -140,7 +140,7 @@ void bind_engine(py::module_& m) {
           [](Builder& b, const Shape& shape, double amplitude) {
             return b.add({Input{amplitude}, {}, extent(shape)});
           },
-          py::arg("shape"), py::arg("amplitude"), "The input; a spike counts `amplitude`.")
+          py::arg("shape"), py::arg("amplitude"), "The input; a spike counts as `amplitude`.")
       .def(
           "conv",
           [](Builder& b, std::size_t source, const Shape& shape, const Doubles& weight,
@@ -184,8 +184,7 @@ void bind_engine(py::module_& m) {
                           extent(shape)});
           },
           py::arg("source"), py::arg("shape"), py::arg("rows"), py::arg("columns"),
-          py::arg("of_counts"),
-          "Max pooling of each step, or of what arrived so far (`of_counts`).")
+          py::arg("of_counts"), "Max pooling of each step, or of the counts so far (`of_counts`).")
       .def(
           "add",
           [](Builder& b, const Ids& sources, const Shape& shape) {

@@ -139,7 +139,7 @@ py::tuple as_tuple(const std::vector<Step>& stamps, const std::vector<R>& values
 }
 
 // Signals and the progress callback are polled a few dozen times a second, at step boundaries. What
-// they raise waits until the run is over: other ranks may still be calling.
+// they raise is thrown after the run, as other ranks may still be in collective calls.
 template <class R>
 Step run_polled(Simulator<R>& s, Step steps,
                 const std::optional<std::function<void(Step)>>& progress) {
@@ -229,8 +229,8 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
            }),
            py::arg("dt"), py::arg("seed"), py::arg("threads"), py::arg("adapt"),
            py::arg("comm") = py::none(), py::arg("minimum") = py::none(),
-           "An empty network. adapt: use fewer threads where more would not help. comm, minimum: "
-           "mpi4py's communicator and its operation MIN, where processes share the network.")
+           "An empty network. adapt: use fewer threads if more would not help. comm, minimum: "
+           "mpi4py's communicator and its operation MIN, if processes share the network.")
       .def(
           "own",
           [](const S& s, std::size_t of) {
@@ -312,7 +312,7 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
           [](S& s, std::size_t into, const Array<double>& hz, const Array<double>& weights,
              int channel) { s.inject_poisson(into, as_vector(hz), as_vector(weights), channel); },
           population, rates, py::arg("weights"), py::arg("channel"),
-          "Give each neuron a Poisson train of events of its own.")
+          "Give each neuron an independent Poisson train of events.")
       .def(
           "inject_current",
           [](S& s, std::size_t into, const Array<R>& pa, std::size_t columns, Step from) {
@@ -326,7 +326,7 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
              Step interval,
              Step from) { s.inject_noise(into, as_vector(mean), as_vector(std), interval, from); },
           population, py::arg("mean"), py::arg("std"), every, start,
-          "Inject a normally distributed current, drawn anew every `every` steps.")
+          "Inject a normally distributed current, redrawn every `every` steps.")
       .def(
           "set_parameters",
           [](S& s, std::size_t of, const Parameters& parameters, bool subtract) {
@@ -373,7 +373,7 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
           population, k, values, "Set state k at step 0.")
       .def(
           "held", [](S& s, std::size_t of) { return to_array(s.neurons(of).held(s.now())); },
-          population, "For how many more steps each neuron is refractory.")
+          population, "The number of steps for which each neuron remains refractory.")
       .def(
           "set_held",
           [](S& s, std::size_t of, const Array<std::int32_t>& steps) {
@@ -400,7 +400,7 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
           "Rows (begins by source), targets, weights and delays [steps].")
       .def(
           "weights", [](S& s, std::size_t of) { return to_array(s.weights(of)); }, projection,
-          "Weights as of now.")
+          "The current weights.")
       .def(
           "set_weights",
           [](S& s, std::size_t of, const Array<R>& to) { s.set_weights(of, as_span(to)); },
@@ -467,7 +467,7 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
           py::arg("kind"), recorder, "The number of stamps that a recorder holds.")
       .def("prepare", &S::prepare, no_gil, "Lay out the network; `run` does so when needed.")
       .def("run", &run_polled<R>, py::arg("steps"), py::arg("progress"),
-           "Advance by `steps`, calling progress(step) now and then; return the steps done.")
+           "Advance by `steps`, calling progress(step) occasionally; return the steps done.")
       .def("reset", &S::reset, py::arg("keep_weights"), py::arg("at"),
            "Return to the initial states, at step `at`; plastic weights are kept as they are now, "
            "or become the initial ones.")
@@ -490,9 +490,10 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
       .def("set_reward", &S::set_reward, projection, py::arg("step"), py::arg("level"),
            "Set the level of the reward from a step on.")
       .def("reward", &S::reward, projection, "The level of the reward now.")
-      .def("plastic_state", &plastic_state<R>, projection,
-           "What an exact copy of a plastic projection needs in addition to its synapses: arrays "
-           "by name, and its clock.")
+      .def(
+          "plastic_state", &plastic_state<R>, projection,
+          "The state that an exact copy of a plastic projection needs besides its synapses: arrays "
+          "by name, and its clock.")
       .def("set_plastic_state", &set_plastic_state<R>, projection, py::arg("state"),
            "Set what `plastic_state` returned.")
       .def("born", &S::born, projection, "The step up to which spikes do not use a projection.")
@@ -503,7 +504,7 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
             return py::make_tuple(to_array(std::move(spikes.stamps)),
                                   to_array(std::move(spikes.gids)));
           },
-          "Spikes that may still be on their way: stamps, and elements counted through all "
+          "Spikes that may still be in flight: stamps, and elements numbered through all "
           "populations.")
       .def(
           "set_clock",

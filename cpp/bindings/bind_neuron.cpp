@@ -1,5 +1,5 @@
-// Fused training steps of neurons. Arrays are views of tensors: nothing is copied or converted
-// here, and what does not fit is refused.
+// Fused training steps of neurons. Arrays are views of tensors; nothing is copied or converted
+// here, and arrays that do not fit are refused.
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
@@ -23,7 +23,7 @@ namespace {
 
 using Optional = std::optional<py::array>;
 
-// The data of an array of so many values, or null for None.
+// The data of an array of n values, or null for None.
 template <class R>
 const R* data(const Optional& array, std::size_t n) {
   if (!array) {
@@ -54,7 +54,7 @@ constexpr std::size_t field_count = 0 SPIKELET_CELL_FIELDS(SPIKELET_COUNT);
 constexpr std::size_t parameter_count = 0 SPIKELET_CELL_PARAMETERS(SPIKELET_COUNT);
 #undef SPIKELET_COUNT
 
-// For each parameter (values, inner), or none: the value in the cell holds for all neurons.
+// For each parameter (values, inner), or none if the value in the cell holds for all neurons.
 using Given = std::array<std::optional<std::pair<py::array, std::size_t>>, parameter_count>;
 
 template <class T>
@@ -145,7 +145,7 @@ State<R> state_out(const Many& arrays, std::size_t n) {
 using States = std::array<Optional, 3>;  // v, i, a
 using Gradients = std::array<Optional, parameter_count>;
 
-// Weights, spikes before the first step, and what belongs to one direction.
+// Weights between neurons, and the spikes of the step before the first.
 struct Recurrence {
   py::array weights;
   Optional first_spikes;
@@ -334,11 +334,13 @@ void bind_neuron(py::module_& m) {
         "and first spikes.");
   m.def("pooled", &pooled, py::arg("shape"), py::arg("dtype"),
         "A new array without values, whose memory comes from the pool and returns to it.");
-  m.def("pool_limit", [] { return pool().limit(); }, "How many idle bytes the pool may hold.");
+  m.def(
+      "pool_limit", [] { return pool().limit(); },
+      "The number of idle bytes that the pool may hold.");
   m.def(
       "set_pool_limit", [](std::size_t n_bytes) { pool().set_limit(n_bytes); }, py::arg("n_bytes"),
-      "Set how many idle bytes the pool may hold.");
-  m.def("pool_idle", [] { return pool().idle(); }, "How many idle bytes the pool holds.");
+      "Set the number of idle bytes that the pool may hold.");
+  m.def("pool_idle", [] { return pool().idle(); }, "The number of idle bytes in the pool.");
 }
 
 }  // namespace spikelet::train

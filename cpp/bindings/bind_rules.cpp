@@ -62,7 +62,7 @@ void bind_rules(py::module_& m) {
         return to_array(std::move(values));
       },
       py::arg("spec"), py::arg("seed"), py::arg("number"), py::arg("n"),
-      "n values of a distribution, from the random stream of that number.");
+      "n values of a distribution, from the random stream with the given number.");
   py::class_<Plasticity>(m, "Plasticity", "The plasticity rule of a projection.")
       .def(py::init(&make_plasticity), py::kw_only(), py::arg("rule"), py::arg("parameters"),
            py::arg("pairing"), py::arg("tie_potentiates"), py::arg("axonal_fraction"),

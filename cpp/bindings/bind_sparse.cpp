@@ -42,7 +42,7 @@ void require_shape(const py::array& array, std::initializer_list<std::size_t> sh
   for (const std::size_t n : shape) {
     same = same && size_of(array, axis++) == n;
   }
-  require(same, "shapes of the input, weights and outputs must fit each other");
+  require(same, "shapes of the input, weights and outputs must match");
 }
 
 template <class R>
@@ -62,7 +62,7 @@ ConvShape conv_shape(const py::array& x, const py::array& weight, const py::arra
   require(x.ndim() == 4 && weight.ndim() == 4 && y.ndim() == 4,
           "the input, weights and outputs of a convolution must have 4 dimensions");
   require(size_of(x, 0) == size_of(y, 0) && size_of(weight, 0) == size_of(y, 3),
-          "shapes of the input, weights and outputs must fit each other");
+          "shapes of the input, weights and outputs must match");
   require(groups > 0 && size_of(weight, 1) * groups == size_of(x, c) &&
               size_of(weight, 0) % groups == 0,
           "groups must divide the channels of the input and of the output");

@@ -1,6 +1,5 @@
-// Enums cross to Python in one way: each is a Python IntEnum made from its EnumTable. As an
-// argument, Python gives a member or its name; anything else raises a ValueError that lists the
-// names.
+// Each enum becomes a Python IntEnum made from its EnumTable. An argument may be a member or its
+// name; anything else raises a ValueError that lists the names.
 #pragma once
 
 #include <pybind11/native_enum.h>
@@ -28,7 +27,7 @@ struct Enumerator {
   E value;
 };
 
-// What Python sees of an enum: name, doc and members.
+// The Python side of an enum: name, doc and members.
 template <class E>
 struct EnumTable {};
 
@@ -182,7 +181,7 @@ void bind_enum(py::module_& m) {
   bound.finalize();
 }
 
-// Raises the error of a value that is no member.
+// Raises the error for a value that is not a member.
 template <Tabled E>
 [[noreturn]] void refuse(const std::string& what, const std::string& given) {
   std::string names;

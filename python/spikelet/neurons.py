@@ -50,7 +50,7 @@ class NestModel(NamedTuple):
 
 
 class _Facts(NamedTuple):
-    """What the core knows of a model."""
+    """The core's description of a model."""
 
     parameters: list[str]
     states: list[str]

@@ -158,7 +158,7 @@ class Ranks:
 
 @dataclass(frozen=True)
 class Exchanges:
-    """Statistics of a rank's exchanges with the others: all spikes, at the end of each time slice.
+    """Statistics of a rank's exchanges with the others: all spikes, at the end of each interval.
 
     Attributes
     ----------

@@ -124,7 +124,7 @@ def test_differences_are_found(tmp_path: Path, scripts: Any) -> None:
     a = {"k/spikes": rng.random((5, 2, 3)) < 0.3, "k/by x": rng.normal(size=(5, 2, 3)),
          "k/by beta": np.array([4e3, 1.0])}  # fmt: skip
     b = {name: array.copy() for name, array in a.items()}
-    b["k/by beta"][1] += 1e-7  # little beside the largest
+    b["k/by beta"][1] += 1e-7  # small compared with the largest
     np.savez(tmp_path / "a.npz", **a)
     np.savez(tmp_path / "b.npz", **b)
     paths = tmp_path / "a.npz", tmp_path / "b.npz"
@@ -196,7 +196,7 @@ def test_memory_has_the_results_in_it(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "out.json").read_text())["memory"][0]["runs"][0]
     assert record["x_mb"] == pytest.approx(6.4)
-    # Spikes, potentials and the gradient by x: what an earlier pass kept would hide them.
+    # Spikes, potentials and the gradient of x; memory kept by an earlier pass would hide them.
     assert record["peak_mb"] > 1.9 * record["x_mb"]
 
 

@@ -55,8 +55,8 @@ def test_nothing_changed(check, reference, counts, capsys):
         (0.96, 1, None),
         (1.06, 1, "6.0% more instructions"),
         (0.94, 1, "6.0% fewer instructions"),
-        (1, 1.02, "does other work"),
-        (1.06, 0.98, "does other work"),
+        (1, 1.02, "does different work"),
+        (1.06, 0.98, "does different work"),
     ],
 )
 def test_changes_are_named(check, reference, counts, instructions, work, text):

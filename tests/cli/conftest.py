@@ -10,7 +10,7 @@ from spikelet.cli.main import main
 
 @pytest.fixture
 def short(monkeypatch, tmp_path):
-    """Run CUBA on one thread, beside a copy of the reference that a test may change."""
+    """Run CUBA on one thread, with a copy of the reference that a test may change."""
     path = tmp_path / "reference.json"
     path.write_text(bench.REFERENCE.read_text())
     monkeypatch.setattr(bench, "REFERENCE", path)

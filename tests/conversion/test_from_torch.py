@@ -38,7 +38,7 @@ def test_a_graph_gives_what_the_module_gives(name: str) -> None:
     for g in (graph, fold(graph)):
         y = run_reference(g, x.numpy(), 2)[g.output.name]
         torch.testing.assert_close(before_softmax(name, y[1]), expected, rtol=1e-9, atol=1e-11)
-    # Before a sum of "shared", BatchNorm has no weights beside it that are its own.
+    # Before a sum of "shared", BatchNorm has no adjacent weights of its own to fold into.
     assert name == "shared" or len(fold(graph)) < len(graph)
 
 

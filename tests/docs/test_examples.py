@@ -128,7 +128,7 @@ def test_mnist_conv_stdp_classifies_digits(start: Start) -> None:
     assert done.returncode == 0, done.stderr
     line = next(line for line in done.stdout.splitlines() if line.startswith("Accuracy:"))
     assert float(line.split()[1].rstrip("%")) > 95
-    for word in ("Learned from", "Features:", "Spikes:", "Picture:"):
+    for word in ("Learned from", "Features:", "Spikes:", "Figure:"):
         assert word in done.stdout
 
 
@@ -138,7 +138,7 @@ def test_microcircuit_prints_rates_and_time(start: Start) -> None:
     for name, published in (("L23E", 0.90), ("L5I", 8.63), ("L6I", 7.83)):
         assert float(rows[name][1]) == published
     assert float(rows["L5I"][0]) > float(rows["L23I"][0]) > float(rows["L23E"][0]) > 0
-    for word in ("3858 neurons", "747205 synapses", "real-time factor", "full scale", "Picture:"):
+    for word in ("3858 neurons", "747205 synapses", "real-time factor", "full scale", "Figure:"):
         assert word in done.stdout
 
 
@@ -282,7 +282,7 @@ def test_train_mnist_learns_and_is_deployed(start: Start) -> None:
     curve = dict(re.findall(r"T = (\d+): ([\d.]+)%", done.stdout))
     assert float(curve["5"]) == pytest.approx(deployed)
     assert float(curve["1"]) < float(curve["5"])
-    for word in ("Energy at T = 5", "total", "Picture:"):
+    for word in ("Energy at T = 5", "total", "Figure:"):
         assert word in done.stdout
 
 
@@ -297,7 +297,7 @@ def test_train_events_learns_and_is_deployed(start: Start, label: str) -> None:
     deployed, same = percent(done.stdout, "^Deployed:")
     assert abs(deployed - accuracy) <= 1
     assert same > 98
-    for word in ("Events:", "spikes a neuron", "Deciding early:", "Energy of a film", "Picture:"):
+    for word in ("Events:", "spikes per neuron", "Deciding early:", "Energy of a film", "Figure:"):
         assert word in done.stdout
 
 
@@ -381,5 +381,5 @@ def test_eventprop_learns_yin_yang(start: Start) -> None:
     assert done.returncode == 0, done.stderr
     mean, low, high = percent(done.stdout, "^Accuracy:")
     assert low == mean == high > 85
-    for word in ("seed 0", "A decision takes", "Picture:"):
+    for word in ("seed 0", "A decision takes", "Figure:"):
         assert word in done.stdout

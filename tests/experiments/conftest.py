@@ -40,7 +40,7 @@ def sweep(tmp_path, fn):
 
 
 def function(text):
-    """Return a function whose source nobody has."""
+    """Return a function without source code."""
     space = {"__name__": "nowhere"}
     exec(f"fn = {text}" if text.startswith("lambda") else text, space)  # noqa: S102
     return space["fn"]

@@ -49,7 +49,7 @@ b = 0.5
 
 @pytest.fixture
 def write(tmp_path, monkeypatch):
-    """Write a description beside its module; return its path."""
+    """Write a description next to its module; return its path."""
     (tmp_path / "model.py").write_text(MODULE)
     (tmp_path / "broken.py").write_text("def fn(:")
     elsewhere = tmp_path / "elsewhere"

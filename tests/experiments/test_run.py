@@ -36,7 +36,7 @@ def test_an_unprintable_exception_fails_its_run():
 
 
 def test_workers_of_an_old_session_start_nothing(sweep, tmp_path, fn):
-    """A worker may outlive its parent and find itself beside the workers of the sweep that went on."""
+    """A worker may outlive its parent and run alongside the workers of the resumed sweep."""
     from spikelet.experiments.run import run_batch  # noqa: PLC0415
 
     result = sweep([1])

@@ -280,7 +280,7 @@ def test_ctrl_c_at_any_moment_leaves_the_store_free(tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_child_computes_no_runs(tmp_path):
-    """However it leaves the function. In a process of its own: it might wait for ever."""
+    """It computes none, however it leaves the function. It runs in a process of its own, since it might hang."""
     code = """
 import os, sys
 import spikelet as sl

@@ -100,7 +100,7 @@ def test_inhibitory_plasticity(case: int) -> None:
 
 def test_restricted_pairs() -> None:
     """Without ties, after which NEST's rule depresses: pres are at the synapse at even steps, posts at odd ones."""
-    limits = {**PAIR, "w_max": 0.01}  # mV, which move nobody
+    limits = {**PAIR, "w_max": 0.01}  # mV, too small to cause spikes
     rule = sl.STDP(A_plus=2e-4, A_minus=1.5e-4, pairing="nearest_restricted", **limits)
     net = sl.Network(seed=1, threads=1, dtype="float64")
     rng = np.random.default_rng(4)

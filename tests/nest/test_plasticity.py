@@ -176,7 +176,9 @@ def drawn_nearest(pairing: str, mu: tuple[float, float] | None, case: int) -> De
     (s,) = [s for s in d.synapses if s.stdp is not None]
     assert isinstance(s.stdp, Stdp)
     factor = 1.0
-    if pairing == "nearest_restricted":  # where a synapse differs, see below, nobody feels it
+    if (
+        pairing == "nearest_restricted"
+    ):  # where a synapse differs, see below, no neuron depends on it
         factor = 1e-9
         s.weight = s.weight * factor
     s.stdp = pair(replace(s.stdp, w_max=s.stdp.w_max * factor), pairing, mu=mu)
@@ -186,10 +188,10 @@ def drawn_nearest(pairing: str, mu: tuple[float, float] | None, case: int) -> De
 
 
 def only_a_tie(d: Description) -> Callable[[Synapses, Result], np.ndarray]:
-    """Find synapses where between two pre spikes the only post is at the time of the second.
+    """Find synapses whose only post spike between two pre spikes is at the time of the second.
 
-    There NEST's restricted rule depresses, though the pair that calls for it is dropped. The order is that of weights
-    that are sorted, so all that share their pre, post and delay are told.
+    There, NEST's restricted rule depresses, although it drops the pair that would cause depression. Weights are compared
+    in sorted order, so all synapses with the same pre, post and delay are found.
     """
 
     def find(s: Synapses, result: Result) -> np.ndarray:

@@ -113,7 +113,7 @@ def test_ctrl_c_while_weights_are_sampled(every: float) -> None:
 
 
 def test_ctrl_c_at_the_end_of_a_sampling_interval() -> None:
-    """Each slice of time takes longer than the interval between polls, and ends where weights are sampled."""
+    """Each interval takes longer than the time between polls, and ends where weights are sampled."""
     net = make(dtype="float32", threads=2)
     cells = net.population(100_000, sl.LIF())
     net.inject(cells, sl.NoiseInput(std=1.0))

@@ -23,7 +23,7 @@ def build(to: Path | None = None, **options: object) -> tuple[sl.Network, sl.Spi
 
 
 def error() -> None:
-    """Let the last rank fail between two runs: the others must not wait for ever."""
+    """Let the last rank fail between two runs: the others must not wait forever."""
     net, _ = build()
     net.run(10.0)
     if net.ranks.rank == net.ranks.size - 1:

@@ -17,7 +17,7 @@ from scipy.linalg import expm
 
 @dataclass
 class History:
-    """The weight after each event, and the weights sent, one a spike of the source."""
+    """Return the weight after each event, and the weights sent, one per spike of the source."""
 
     start: float
     times: list[int] = field(default_factory=list)

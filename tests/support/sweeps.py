@@ -25,7 +25,7 @@ def column(result, name):
 
 
 class Counting:
-    """Functions that tell what they were called with."""
+    """Functions that record their calls."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, int]] = []

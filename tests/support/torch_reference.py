@@ -1,7 +1,7 @@
 """Spiking neurons in plain PyTorch, step after step: what the fused kernels are compared with.
 
 Written from the equations that snnTorch, SpikingJelly and Norse document, and compared with each of them by
-bench/python/compare_training.py. Nothing here is fast; autograd does the way back, but for the derivative of a spike.
+bench/python/compare_training.py. Nothing here is fast; autograd computes the backward pass, except for the derivative of a spike.
 
 `simulate` is the general neuron; `lif` takes the parameters of the library whose convention it follows.
 """

@@ -70,7 +70,7 @@ print(kept, first, max(again))
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="glibc is told")
+@pytest.mark.skipif(sys.platform != "linux", reason="it configures glibc")
 def test_memory_that_is_kept_by_the_c_library():
     """Told once for a whole process, so in one of its own."""
     kept, first, again = spawn(KEPT).split()

@@ -30,7 +30,7 @@ def test_training_learns_and_reports_it():
     assert history[-1].test_accuracy == evaluate(model, test)[0]
     assert all(0 < e.spikes < 6 and e.seconds > 0 for e in history)
     assert "epoch 6: loss" in str(history[-1])
-    assert "spikes a neuron" in str(history[-1])
+    assert "spikes per neuron" in str(history[-1])
 
 
 def test_spikes_are_those_of_a_neuron_and_sample():

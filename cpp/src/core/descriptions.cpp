@@ -1,5 +1,5 @@
-// Neuron models and plasticity rules apart from their kernels: names, sizes, lowering. They are the
-// same at every level; the baseline's are taken.
+// Neuron models and plasticity rules apart from their kernels: names, sizes, coefficients. They are
+// the same at every level; those of the baseline are used.
 #include <stdexcept>
 #include <string>
 

@@ -1,5 +1,5 @@
-// What the two kernel sources of the core take from each other. Neuron models are a source of their
-// own, so that an edited model compiles nothing else.
+// The interface between the two kernel sources of the core. Neuron models have their own source, so
+// that an edited model recompiles nothing else.
 
 namespace spikelet::SPIKELET_LEVEL {
 

@@ -75,7 +75,7 @@ SPIKELET_INLINE void fence() {
 #endif
 }
 
-// One bit a lane, lane 0 lowest.
+// One bit per lane, lane 0 lowest.
 template <class R>
 SPIKELET_INLINE std::uint64_t bits(Mask<R> m) {
 #if defined(__x86_64__)
@@ -146,7 +146,7 @@ SPIKELET_INLINE Vec<double> select(__mmask8 which, Vec<double> a, Vec<double> b)
   return reinterpret_cast<Vec<double>>(
       _mm512_mask_blend_pd(which, reinterpret_cast<__m512d>(b), reinterpret_cast<__m512d>(a)));
 }
-// One bit a lane: a >= b, except where `except` is set.
+// One bit per lane: a >= b, except where `except` is set.
 SPIKELET_INLINE std::uint64_t reaches(Vec<float> a, Vec<float> b, __mmask16 except) {
   return _mm512_mask_cmp_ps_mask(static_cast<__mmask16>(~except), reinterpret_cast<__m512>(a),
                                  reinterpret_cast<__m512>(b), _CMP_GE_OQ);
@@ -199,7 +199,7 @@ SPIKELET_INLINE std::uint64_t reaches(Vec<double> a, Vec<double> b, Mask<double>
 }
 #endif
 
-// Where a >= b, where a > b, and such a selection as one bit a lane.
+// Where a >= b, where a > b, and such a selection as one bit per lane.
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
 SPIKELET_INLINE __mmask16 at_or_above(Vec<float> a, Vec<float> b) {
   return _mm512_cmp_ps_mask(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b), _CMP_GE_OQ);
@@ -249,7 +249,7 @@ SPIKELET_INLINE Vec<R> widen(const std::int16_t* p) {
 }
 
 #if SPIKELET_VECTOR_BYTES < 64
-// One bit a 16-bit lane of a comparison.
+// One bit per 16-bit lane of a comparison.
 SPIKELET_INLINE std::uint64_t bits16(Vec<std::int16_t> m) {
 #if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
   // Packing works in 128-bit halves: bytes 0-7 and 16-23 hold the lanes.

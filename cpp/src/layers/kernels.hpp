@@ -51,13 +51,13 @@ struct ColumnWalk {
   std::uint64_t* packed = nullptr;  // scratch of the caller: [steps][words][columns]
 };
 
-// Any convolution, one weight row [block] a spike and output: weights [ky][kx][channel in][block].
-// Outputs of the block see the channels from `first` on.
+// Any convolution, one weight row [block] per spike and output: weights [ky][kx][channel
+// in][block]. Outputs of the block see the channels from `first` on.
 template <class R>
 struct Scatter {
   const R* weights;
   std::size_t stride, left, dilation, kernel_height, kernel_width;
-  std::size_t in_group, out_group, first_out;  // channels a group; first output of the block
+  std::size_t in_group, out_group, first_out;  // channels per group; first output of the block
 };
 
 // weights [ky][kx][channel in][16] of 16 outputs; the input is padded with zeros.

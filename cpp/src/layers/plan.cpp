@@ -62,7 +62,7 @@ Kernel with_pool(const Kernel& k, const AveragePool& pool, const Extent& in) {
   return all;
 }
 
-// One value a channel or neuron, in the order in which samples are stored.
+// One value per channel or neuron, in the order in which samples are stored.
 template <class R>
 Buffer<R> laid_out(const std::vector<double>& values, const Layout& l, R padding,
                    bool& everywhere) {

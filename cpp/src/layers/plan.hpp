@@ -13,8 +13,8 @@
 
 namespace spikelet::layers {
 
-// constant: one array for all steps. sequence: one array a step. spikes: bits. current: a linear
-// function of spikes, stored as an array a step only where it is needed.
+// constant: one array for all steps. sequence: one array per step. spikes: bits. current: a linear
+// function of spikes, stored as one array per step only if needed.
 enum class Form { constant, sequence, spikes, current };
 
 // How a sample is stored: [height][width][pixel], pixel = channels, padded.
@@ -92,11 +92,11 @@ template <class R>
 struct NodePlan {
   Form form;
   Layout layout{Extent{}};
-  std::size_t planes = 0;  // of spikes: 1, or 2 a level
+  std::size_t planes = 0;  // of spikes: 1, or 2 per level
   bool differential = false;
   Buffer<R> amplitude;    // of spikes, [pixel]
   bool dense = false;     // keep one array: the value if constant, else the mean
-  bool sequence = false;  // keep an array a step
+  bool sequence = false;  // keep one array per step
   bool potential = false;
   std::optional<Sum<R>> sum;           // neurons, and currents that are kept as a sequence
   std::optional<DenseConv<R>> matrix;  // convolutions done densely
@@ -131,7 +131,7 @@ template <class C, class R>
 EventConv<C> event_conv(Kernel kernel, std::span<const R> amplitude, std::size_t block,
                         std::span<const R> scale = {});
 
-// Whether spikes can be walked through it; else they are scattered.
+// Whether a column walk can compute it; otherwise spikes are scattered.
 bool can_walk(const Kernel& kernel);
 
 // Two output rows of 16 channels as one of 32.

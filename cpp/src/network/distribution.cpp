@@ -130,7 +130,7 @@ DelayTable::DelayTable(const ValueSpec& spec, double dt) {
   const double inside =
       spec.limit == Limit::redraw ? spec.below(spec.high) - spec.below(spec.low) : 1.0;
   if (spec.limit == Limit::redraw && inside < 1e-3) {
-    // If values within limits are this rare, redrawing would give up now and then; refuse at once.
+    // If values within limits are this rare, redrawing would fail occasionally; refuse at once.
     const double value = draw_value(spec, 0.5, [&](std::uint32_t) { return 0.5; });
     if (!(inside > 0)) {  // limits of width 0: a single value
       const std::uint16_t steps = delay_steps(value, dt);

@@ -17,7 +17,7 @@ void HistoryStore<R, Rule>::potentiate(const Synapse& s, Window posts) {
   const Step shift = s.segment.dendritic, last = last_[s.row];
   if (first_only_ && posts.begin < posts.end && posts.begin > 0 &&
       s.history[posts.begin - 1].stamp + shift > last - tie_) {
-    return;  // another post came first
+    return;  // another post spike came first
   }
   for (std::size_t p = posts.begin; p < posts.end; ++p) {
     const Post& post = s.history[p];

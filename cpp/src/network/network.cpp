@@ -92,7 +92,7 @@ void Network<R>::check(const SynapseTable<R>& table, std::size_t post, Receptor 
       throw std::invalid_argument("weight must be finite, got " + std::to_string(w));
     }
     if (magnitudes && w < 0) {
-      throw std::invalid_argument("weight must be >= 0 nS where receptor= names one, got " +
+      throw std::invalid_argument("weight must be >= 0 nS if receptor= names one, got " +
                                   std::to_string(w));
     }
     if (!(w >= static_cast<R>(low) && w <= static_cast<R>(high))) {
@@ -164,7 +164,7 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, Drawing<R> dr
   const auto [low, high] = drawing.weights();
   const bool by_sign = receptor == Receptor::by_sign && !model.early();
   std::function<std::size_t()> total;
-  if (ranks_ && drawing.counts_by_drawing()) {  // whoever asks pays for it
+  if (ranks_ && drawing.counts_by_drawing()) {  // the caller pays for the count
     total = [known = std::optional<std::size_t>{}, shared = std::make_shared<Drawing<R>>(drawing),
              n = threads]() mutable {
       known = known ? *known : shared->total(n);

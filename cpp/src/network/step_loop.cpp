@@ -250,7 +250,7 @@ void StepLoop<R>::emit_at_time_0() {
   layout_.enqueue(flight_);
 }
 
-// Only now and then, so that a step pays almost nothing for it.
+// Only occasionally, so that it costs a step almost nothing.
 template <class R>
 void StepLoop<R>::forget_old_spikes(Step step) {
   if (flight_.stamps.size() >= flight_limit_) {

@@ -56,7 +56,7 @@ class BlockLanes {
   Lanes<R> lanes_;
 };
 
-// State, or gradients by it, of a block of neurons.
+// State of a block of neurons, or its gradients.
 template <class R>
 class BlockState {
  public:

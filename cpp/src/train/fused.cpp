@@ -19,7 +19,7 @@ constexpr std::size_t line = 64;                             // elements; blocks
 constexpr std::size_t rows_of_block = std::size_t{16384};    // neurons: one row of state in L2
 constexpr std::size_t scratch_bytes = std::size_t{1} << 18;  // of what is recomputed at a time
 constexpr std::size_t streaming_bytes = std::size_t{6} << 20;
-constexpr std::size_t least_work = std::size_t{1} << 15;  // neuron steps of a thread
+constexpr std::size_t least_work = std::size_t{1} << 15;  // neuron-steps per thread
 
 std::size_t rounded(std::size_t n) { return (n + line - 1) / line * line; }
 
@@ -39,7 +39,7 @@ int team(std::size_t steps, std::size_t size, int threads) {
   return static_cast<int>(std::min<std::size_t>(static_cast<std::size_t>(threads), most));
 }
 
-// Calls make() once a thread, and the body it returns with (first, n) for blocks of neurons.
+// Calls make() once per thread, and the returned body with (first, n) for blocks of neurons.
 template <class Make>
 void over_blocks(std::size_t size, std::size_t block, int threads, Make&& make) {
   std::atomic<std::size_t> next{0};

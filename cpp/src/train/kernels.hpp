@@ -10,7 +10,7 @@
 
 namespace spikelet::train {
 
-// A parameter of n neurons: one value each, or (step 0) a vector filled with one value.
+// A parameter of n neurons: one value for each or, with step 0, a vector filled with one value.
 template <class R>
 struct Lane {
   const R* values = nullptr;
@@ -36,7 +36,7 @@ struct ForwardStep {
   Lanes<R> lanes;
 };
 
-// The same step in the backward pass: gradients by the state after it become those by the state
+// The same step in the backward pass: gradients of the state after it become gradients of the state
 // before it.
 template <class R>
 struct BackwardStep {
@@ -52,7 +52,7 @@ struct BackwardStep {
   // Only for rich cells: the input and the state before the step.
   const R* x = nullptr;
   State<const R> before;
-  ParameterGradients<R> sums;  // one value a neuron
+  ParameterGradients<R> sums;  // one value per neuron
 };
 
 template <class R>

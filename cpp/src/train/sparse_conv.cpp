@@ -1,6 +1,6 @@
 // Convolutions over sparse inputs. Outputs lie in a tile with margins wide enough for every tap of
 // every input, so that an input adds (forward) or reads (gradient) the same set of vectors wherever
-// it is. With a stride, the taps that meet an output depend on the input's phase, its place modulo
+// it is. With a stride, the taps that reach an output depend on the input's phase, its place modulo
 // the stride.
 #include <algorithm>
 #include <map>
@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t tile_bytes = std::size_t{1} << 15;  // outputs that active inputs reach: in L1
 constexpr std::size_t gradient_values = std::size_t{1} << 23;  // of partial sums
 
-// One axis of a convolution: input i of phase p meets output place[i] - lead - back of each tap.
+// One axis of a convolution: input i of phase p reaches output place[i] - lead - back of each tap.
 struct Axis {
   struct Tap {
     std::size_t index;
@@ -26,7 +26,7 @@ struct Axis {
   std::size_t size;  // of the tile
   std::vector<std::size_t> place;
   std::vector<std::size_t> phase;
-  std::vector<std::vector<Tap>> taps;  // [phase]; the last phase may meet no output
+  std::vector<std::vector<Tap>> taps;  // [phase]; the last phase may reach no output
 
   Axis(std::size_t in, std::size_t out, std::size_t kernel, std::size_t stride, std::size_t padding,
        std::size_t dilation)
@@ -50,7 +50,7 @@ struct Axis {
     }
   }
 
-  // The most inputs of one phase among so many in a row.
+  // The largest number of inputs of one phase among `window` consecutive ones.
   std::size_t most(std::size_t window) const {
     std::vector<std::size_t> now(taps.size());
     std::size_t found = 0;
@@ -64,7 +64,7 @@ struct Axis {
   }
 };
 
-// The vectors that an active input of each phase meets: in the tile, and in the rows of weights
+// The vectors that an active input of each phase uses: in the tile, and in the rows of weights
 // [tap][pitch] of its channel.
 struct PhaseItems {
   std::vector<std::ptrdiff_t> weight;
@@ -234,8 +234,8 @@ class Convolution {
   std::vector<std::uint32_t> pixel_key, pixel_at;
 };
 
-// Calls body(part, begin, end) for at most so many parts of the images, in parallel; a part is made
-// of whole tiles.
+// Calls body(part, begin, end) for at most `limit` parts of the images, in parallel; a part
+// consists of whole tiles.
 template <class R, class Part>
 void in_parts(const Convolution<R>& conv, std::size_t limit, int threads, Part&& body) {
   const std::size_t tiles = parts_of(conv.shape.images, conv.tile_images);

@@ -10,7 +10,7 @@
 
 using namespace spikelet;
 
-TEST_CASE("the level in use is one of those available, and the one asked for") {
+TEST_CASE("the level in use is available, and is the requested one") {
   const auto levels = available_simd_levels();
   CHECK(levels.front() == SimdLevel::baseline);
   CHECK(std::is_sorted(levels.begin(), levels.end()));

@@ -95,7 +95,7 @@ TEST_CASE("V under constant current") {
   CHECK(error(integrator.record(0, 2000), 0, [&](double t) { return I * t / C; }) < 1e-12);
 }
 
-TEST_CASE("the response to one event, also where the time constants meet") {
+TEST_CASE("the response to one event, also where the time constants are equal") {
   const double C = 250, tau = 12, w = 80;
   for (const double ts : {3.0, 12.0, 12.0 + 1e-9, 11.9, 30.0}) {
     CAPTURE(ts);

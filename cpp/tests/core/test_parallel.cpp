@@ -19,7 +19,7 @@ TEST_CASE("wait_until sees what was written before the flag, with as many member
     constexpr int rounds = 500;
     const auto n = static_cast<std::size_t>(threads);
     // Plain memory: the flags alone must order the writes of a round before its reads. Two slots by
-    // parity, so that nobody overwrites what a slower member still reads.
+    // parity, so that no member overwrites what a slower one still reads.
     std::vector<std::array<int, 2>> written(n);
     std::vector<std::atomic<int>> flag(n);
     std::vector<int> wrong(n, 0);

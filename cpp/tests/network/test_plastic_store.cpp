@@ -325,7 +325,7 @@ TEST_CASE("the layout follows from delays, rows, pairing and rule") {
   }
 }
 
-TEST_CASE("make_plastic_store makes the layout that is asked for") {
+TEST_CASE("make_plastic_store makes the requested layout") {
   const Trains trains;
   for (const PlasticLayout layout : {PlasticLayout::history, PlasticLayout::closed_rows,
                                      PlasticLayout::dense_block, PlasticLayout::scaled_rows}) {

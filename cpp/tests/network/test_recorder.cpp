@@ -58,7 +58,7 @@ TEST_CASE("reading again appends what is new, and changes nothing that is still 
   CHECK(first->elements == std::vector<std::uint32_t>{3, 5});
 }
 
-TEST_CASE("what nobody holds grows in place") {
+TEST_CASE("a log with no other holder grows in place") {
   SpikeRecorder r = recorder(1);
   const std::vector<Gid> a{2};
   const SpikeRecorder::Log* log = &r.merged();

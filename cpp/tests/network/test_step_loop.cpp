@@ -19,7 +19,7 @@ using small_network::dt;
 using small_network::model;
 
 TEST_CASE_TEMPLATE("threads 1, 2, 3 and 7 give the same bits", R, float, double) {
-  for (const double shortest : {0.1, 0.8}) {  // threads meet every step, or every eight
+  for (const double shortest : {0.1, 0.8}) {  // threads synchronise every step, or every eight
     TestNetwork<R> one(1, shortest);
     one.sim.run(total, {});
     const auto expected = one.read();

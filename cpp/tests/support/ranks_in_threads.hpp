@@ -13,7 +13,7 @@
 
 namespace test {
 
-struct Room {  // where the ranks meet
+struct Room {  // the shared memory of the ranks
   explicit Room(int n)
       : size(n), barrier(n), words(static_cast<std::size_t>(n)), values(words.size()) {}
   int size;

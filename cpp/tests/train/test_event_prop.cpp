@@ -220,7 +220,7 @@ TEST_CASE("gradients are those of finite differences: two layers, neurons that s
     const Doubles w2 = drawn(33, -0.5 * scale, 1.5 * scale, 2);
     const auto hidden = event_forward(net.lif, input.view(), w1, 5, 11, 1);
     const auto out = event_forward(net.lif, hidden.spikes.view(), w2, 11, 3, 1);
-    CHECK(hidden.currents.size() > 2 * 33);  // on average more than two spikes a neuron
+    CHECK(hidden.currents.size() > 2 * 33);  // on average more than two spikes per neuron
     CHECK(out.currents.size() > 2 * 9);
     const auto g = net.gradients(input, w1, w2, 1);
     for (std::size_t k = 0; k < w1.size(); k += 3) {

@@ -1,4 +1,4 @@
-"""What the readers of ANNs share: a graph that is built layer by layer, and error messages with hints."""
+"""Shared by the readers of ANNs: a graph that is built layer by layer, and error messages with hints."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class NestRecorder:
-    """What NEST recorded, in spikelet's times and ids. Made by `NestNetwork.record`.
+    """Recordings of NEST, in spikelet's times and ids. Made by `NestNetwork.record`.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""NEST's names for models, rules and states, and what NEST has no counterpart for. Does not import NEST."""
+"""NEST's names for models, rules and states, and checks for what NEST lacks. Does not import NEST."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class Engine:
 
 
 class NetworkBase:
-    """What populations, projections and recorders know of their network. See `spikelet.Network` for its parameters."""
+    """The network as its populations, projections and recorders see it. See `spikelet.Network` for its parameters."""
 
     def __init__(
         self,

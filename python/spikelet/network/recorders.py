@@ -1,4 +1,4 @@
-"""Recorders: what a run leaves behind, as numpy arrays. Made by `Network.record`."""
+"""Recorders: the data that runs record, as numpy arrays. Made by `Network.record`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["SpikeRecorder", "StateRecorder", "WeightRecorder"]
 
 
 class _Recorder(Recorded):
-    """A view of what was recorded, in memory or on disk."""
+    """A view of recorded data, in memory or on disk."""
 
     tape: Tape[Any]  # internal
 

@@ -122,7 +122,7 @@ def _run_piece(
 
 
 def _meet(net: NetworkContents, *, failed: bool) -> None:
-    """Gather what the ranks recorded, now that all have stopped at one step, and learn whether one failed."""
+    """Gather what the ranks recorded, now that all have stopped at one step, and find out whether one failed."""
     if net.ranks.size == 1:
         return
     for recorder in net.recorders:

@@ -1,4 +1,4 @@
-"""Tapes: what recorders hold, in the core, in memory and on disk."""
+"""Tapes: the data of recorders, in the core, in memory and on disk."""
 
 from __future__ import annotations
 

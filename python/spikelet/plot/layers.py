@@ -1,4 +1,4 @@
-"""Plots of layered models: what a conversion lost, and what accuracy costs.
+"""Plots of layered models: the losses of a conversion, and accuracy against its costs.
 
 The protocols say what each function draws; the results of `spikelet.conversion` have these attributes, and so may any
 other object. Each function returns the Axes or Figure that it drew on.

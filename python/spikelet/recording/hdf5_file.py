@@ -290,7 +290,7 @@ class RecordingFile:
 
     @contextlib.contextmanager
     def _own(self) -> Iterator[Any]:
-        """Open the file for reading, and check that nobody else has written to it."""
+        """Open the file for reading, and check that no other process has written to it."""
         with contextlib.ExitStack() as opened:
             try:
                 file = opened.enter_context(reading(self.path))
@@ -302,7 +302,7 @@ class RecordingFile:
             yield file
 
     def _entries(self, file: Any) -> dict[str, int]:
-        """Return the number of entries of each group, after a check that nobody else has changed them."""
+        """Return the number of entries of each group, after a check that no other process has changed them."""
         found = {name: int(file[name]["done"][0]) for name in self.done}
         if any(found[name] < entries for name, (entries, _) in self.done.items()):
             self._changed()
@@ -337,7 +337,7 @@ class RecordingFile:
             self.done.update(done)
 
     def _reserve(self, entries: Mapping[str, int]) -> None:
-        """Make sure that there is room for so many entries: HDF5 does not survive that there is none."""
+        """Reserve room for this many entries, because HDF5 cannot recover from a full disk."""
         need = 1 << 20  # what describes the chunks; `_trim` takes away what is not needed
         for name, n in entries.items():
             for dataset in self._handles[name][:2]:

@@ -38,7 +38,7 @@ neuron_backward = torch.ops.spikelet.neuron_backward
 def _results(
     x: Tensor, recurrent: Optional, cell: Sequence[float], give: str, steps: int
 ) -> tuple[Tensor, ...]:
-    """Return tensors for: spikes, what is kept for the backward pass, the potential at each step, the last states.
+    """Return tensors for spikes, results kept for the backward pass, the potential at each step, and the last states.
 
     `give` says which: "s" spikes, "h" the potential before each reset, "x" the input with the recurrent one, "v".
     """
@@ -91,7 +91,7 @@ def _recurrence(recurrent: Optional, first_spikes: Optional, x: Tensor) -> _core
 def _gradients(
     kept: Tensor, parameters: Sequence[Optional], recurrent: Optional, wanted: Sequence[bool]
 ) -> tuple[list[Optional], list[Optional], Optional, Optional]:
-    """Return tensors for the gradients by parameters (flat, in the order of memory), states, weights and first spikes."""
+    """Return tensors for the gradients of parameters (flat, in memory order), states, weights and first spikes."""
     by_parameters = [
         kept.new_empty(p.numel()) if w and p is not None else None
         for p, w in zip(parameters, wanted[:5], strict=True)

@@ -53,7 +53,7 @@ class Epoch:
         test = "" if self.test_accuracy is None else f", test {self.test_accuracy:.2%}"
         return (
             f"epoch {self.epoch}: loss {self.loss:.4f}, accuracy {self.accuracy:.2%}{test}, "
-            f"{self.spikes:.2f} spikes a neuron, {self.seconds:.1f} s"
+            f"{self.spikes:.2f} spikes per neuron, {self.seconds:.1f} s"
         )
 
 

@@ -1,5 +1,5 @@
-// Random codes: element i spikes at each step with probability p[i], independently of everything
-// else. The draw of element i at step t is a pure function of (seed, i, t): the first steps of a
+// Random codes: element i spikes at each step with probability p[i], independently of all other
+// spikes. The draw of element i at step t is a pure function of (seed, i, t): the first steps of a
 // long train are the short train, and all SIMD levels give the same spikes. p = 0 never spikes, p =
 // 1 always does. The caller guarantees 0 <= p <= 1, steps >= 0 and fewer than 2^32 elements.
 // Serial, O(steps * n).

@@ -1,5 +1,5 @@
-// A neuron model as the engine sees it: names, sizes, lowering, compiled steps. The equations are
-// in the headers of src/core/neurons/, which src/core/models.hpp lists.
+// A neuron model as the engine sees it: names, sizes, coefficients, compiled steps. The equations
+// are in the headers of src/core/neurons/, which src/core/models.hpp lists.
 #pragma once
 
 #include <array>
@@ -37,7 +37,7 @@ template <class R>
 struct PoissonDrive {
   const PoissonTable* table;
   const Stream *stream, *tie;
-  const R* weight;  // 64 copies of one value, or one an element
+  const R* weight;  // 64 copies of one value, or one per element
   std::size_t weight_mask;
   int channel;
 };
@@ -49,7 +49,7 @@ struct StepArgs {
   R* early = nullptr;                  // summed events of the early channel; read, then cleared
   std::array<const R*, max_coefficients> coefficient{};
   std::array<std::size_t, max_coefficients>
-      index_mask{};                    // 0: one value (64 copies); ~0: one an element
+      index_mask{};                    // 0: one value (64 copies); ~0: one per element
   const R* external = nullptr;         // current added to I_e, or none
   R* theta = nullptr;                  // adaptive part of the threshold, or none
   std::int32_t* held_until = nullptr;  // V_m is held while now < held_until

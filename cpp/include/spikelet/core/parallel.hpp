@@ -17,8 +17,8 @@
 
 namespace spikelet {
 
-// Waits until ready() is true. Spins briefly, then yields, so that others can run where there are
-// more threads than cores.
+// Waits until ready() is true. Spins briefly, then yields, so that others can run if there are more
+// threads than cores.
 template <class Ready>
 void wait_until(Ready&& ready) {
   for (int spin = 0; !ready(); ++spin) {

@@ -57,7 +57,7 @@ struct Plasticity {
   std::vector<double> parameters;
   Pairing pairing = Pairing::all_to_all;
   bool tie_potentiates = true;  // a tie potentiates after that spike is sent, or is dropped (NEST)
-  double axonal_fraction = 0;   // of each delay, the rest is dendritic
+  double axonal_fraction = 0;   // of each delay; the rest is dendritic
 
   const PlasticityInfo& info() const { return plasticity_rules()[rule]; }
 };

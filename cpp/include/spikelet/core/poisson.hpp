@@ -19,7 +19,7 @@ struct PoissonTable {
   int repeats = 0;                      // the mean is split into this many equal draws; 0: mean 0
 
   PoissonTable() = default;
-  // mean: events a draw, >= 0. Means above max_mean are split into several draws.
+  // mean: events per draw, >= 0. Means above max_mean are split into several draws.
   explicit PoissonTable(double mean);
 
   static constexpr double max_mean = 8.0;
@@ -29,13 +29,13 @@ struct PoissonTable {
 // Only the constructor calls libm.
 class PoissonCount {
  public:
-  explicit PoissonCount(double mean = 0);  // events a draw, >= 0
+  explicit PoissonCount(double mean = 0);  // events per draw, >= 0
   double mean() const { return mean_; }
   int draw(const Stream& stream, std::uint32_t element, std::int64_t step) const;
 
  private:
   double mean_,
-      p_zero_;  // of what is left of the mean after parts of PoissonTable::max_mean
+      p_zero_;  // for the rest of the mean after parts of PoissonTable::max_mean
 };
 
 // A probability as the pair (high 16 bits, next 32 bits) that KernelTable::below takes; p = 1 is

@@ -1,4 +1,4 @@
-// Recycles the memory of large results that are made anew in every training step, so that the
+// Recycles the memory of large results that every training step allocates again, so that the
 // system need not map their pages each time.
 #pragma once
 

@@ -50,7 +50,7 @@ struct NodeCounts {
 template <class R>
 class Engine {
  public:
-  // Records are named here, so that nothing else is kept except the output's mean.
+  // Records are named here, so nothing is kept but these and the output's mean.
   // `signed_input`: spikes of the input may be -1. `whole`: weights are rounded to 16 bits where a
   // neuron's input consists of spikes alone; sums are then exact.
   Engine(const Graph& graph, InputForm form, bool signed_input, bool whole,
@@ -58,7 +58,7 @@ class Engine {
   ~Engine();
   Engine(Engine&&) noexcept;
 
-  // Counts are summed over the batch. `keep_going(done)` is called now and then by one thread;
+  // Counts are summed over the batch. One thread calls `keep_going(done)` occasionally;
   // returns how many samples were run.
   std::size_t run(const Batch<R>& batch, std::span<const Record<R>> records, int threads,
                   std::span<NodeCounts> counts,

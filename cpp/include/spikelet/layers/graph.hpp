@@ -22,7 +22,7 @@ struct Input {
 // weights [out][in / groups][kernel_height][kernel_width]. A fully connected layer is a convolution
 // whose kernel is as large as its input.
 struct Conv {
-  std::vector<double> weights, bias;  // bias: empty, or one an output
+  std::vector<double> weights, bias;  // bias: empty, or one per output
   std::size_t kernel_height, kernel_width;
   std::size_t stride_y = 1, stride_x = 1, dilation_y = 1, dilation_x = 1, top = 0, left = 0;
   std::size_t groups = 1;
@@ -47,10 +47,10 @@ struct Upsample {
   std::size_t y, x;
 };
 struct Affine {
-  std::vector<double> scale, shift;  // one a channel
+  std::vector<double> scale, shift;  // one per channel
 };
 struct Flatten {};  // [c][y][x] as channels
-// max(x, 0), clipped to `upper` (empty, one value, or one a channel) and, unless `levels` is 0,
+// max(x, 0), clipped to `upper` (empty, one value, or one per channel) and, unless `levels` is 0,
 // rounded to that many steps.
 struct Relu {
   std::vector<double> upper;
@@ -59,8 +59,8 @@ struct Relu {
 
 // v = decay v + gain (input); v >= threshold spikes.
 struct Neuron {
-  std::vector<double> threshold, v_init;  // one, one a channel, or one a neuron [c][y][x]
-  std::vector<double> amplitude;          // one, or one a channel
+  std::vector<double> threshold, v_init;  // one, one per channel, or one per neuron [c][y][x]
+  std::vector<double> amplitude;          // one, or one per channel
   bool hard;                              // to v_reset; else the threshold is subtracted
   double v_reset, decay, gain;
   bool is_signed, differential;

@@ -16,7 +16,7 @@ struct ValueSpec {
   enum class Limit { none, clip, redraw };
   Kind kind = Kind::values;
   std::vector<double> values{
-      0.0};  // Kind::values: one for all, or one a synapse in canonical order
+      0.0};  // Kind::values: one for all, or one per synapse in canonical order
   double
       a = 0.0,
       b = 0.0;  // normal: mean, std; lognormal: mu, sigma; uniform: low, high; exponential: scale

@@ -57,7 +57,7 @@ class PoissonInput final : public Injector<R> {
   int channel_;
   PoissonTable table_;                // one rate
   std::vector<PoissonCount> counts_;  // a rate for each
-  Buffer<R> weight_;                  // 64 copies, or one an element
+  Buffer<R> weight_;                  // 64 copies, or one per element
   std::size_t weight_mask_;
 };
 
@@ -78,7 +78,7 @@ class CurrentInput final : public Injector<R> {
   Step start_;
 };
 
-// A Gaussian current, drawn anew for each neuron every `every` steps and held in between.
+// A Gaussian current, redrawn for each neuron every `every` steps and held in between.
 template <class R>
 class NoiseInput final : public Injector<R> {
  public:

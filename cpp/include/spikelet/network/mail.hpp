@@ -17,7 +17,7 @@ class alignas(128) Mail {
  public:
   void clear() { stop_ = -1; }
   // Publishes the spikes of the steps [begin, stop); `ends` holds where the spikes of each step
-  // end. Both must stay until every reader has answered. An interval that failed has other ends,
+  // end. Both must stay until every reader has answered. A failed interval has other ends
   // and sends no spikes.
   void post(const std::vector<Gid>& spikes, const std::vector<std::size_t>& ends, Step begin,
             Step stop) {

@@ -46,18 +46,18 @@ struct Projection {
   int one_channel = -1;                  // plastic: the channel of all weights it may ever have
   int sign = 0;                          // that its weights keep
   std::uint16_t one_delay = 0;           // of all its synapses, or 0
-  std::unique_ptr<RewardSignal> reward;  // if the rule asks for it
+  std::unique_ptr<RewardSignal> reward;  // if the rule needs it
   Step born = 0;                         // spikes up to this stamp do not use it
   Step shortest = 1, longest = 1;
   std::function<std::size_t()> total;  // synapses of all processes, where `size` is not that
   std::optional<TableFacts> facts;     // plastic: until its layout is chosen
   // Where the synapses are: in a table until they are laid out, then in the stores. Static synapses
-  // of a rule may instead be drawn, again and again, until their weights are set, or read before
-  // they are laid out.
+  // of a rule may instead be redrawn whenever needed, until their weights are set, or are read
+  // before they are laid out.
   std::optional<SynapseTable<R>> table;
   std::optional<Drawing<R>> drawing;
   bool in_stores = false;
-  std::optional<PlasticState<R>> plastic;  // that belongs to the table
+  std::optional<PlasticState<R>> plastic;  // of the table
   std::vector<std::pair<std::uint64_t, std::uint64_t>>
       reorder;                     // (canonical, as stored) where they differ
   std::size_t store = 0;           // index into Partition::stores
@@ -106,7 +106,7 @@ class Network {
 
   // How a store sees the projection, apart from its synapses and the slice of its targets.
   Feed<R> feed_of(const Projection<R>& projection) const;
-  // Whether conductances are stored as magnitudes, so that signs must be put back.
+  // Whether conductances are stored as magnitudes, so that signs must be restored.
   bool stores_magnitudes(const Projection<R>& projection) const;
   // The synapses of a projection that is not laid out. From now on it keeps them as a table.
   const SynapseTable<R>& table_of(Projection<R>& projection) const;

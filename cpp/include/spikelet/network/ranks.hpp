@@ -1,5 +1,5 @@
 // The processes ("ranks") that share one network: which elements each of them owns, and how they
-// communicate. The core does not know MPI; whoever makes a Simulator provides a Communicator.
+// communicate. The core does not depend on MPI; the creator of a Simulator provides a Communicator.
 #pragma once
 
 #include <algorithm>

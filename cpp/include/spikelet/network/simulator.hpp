@@ -7,8 +7,8 @@
 //   SynapseAccess  reads and writes synapses between runs
 //
 // Several processes can share a network; all of them must make the same calls. Arrays by element or
-// synapse are then of what this process owns. Results depend neither on threads nor on processes
-// nor on how a run is cut.
+// synapse then cover what this process owns. Results do not depend on threads, processes, or how a
+// run is split.
 #pragma once
 
 #include <atomic>
@@ -96,7 +96,7 @@ class Simulator {
   SynapseTable<R> synapses(std::size_t projection);
   std::vector<R> weights(std::size_t projection);
   void set_weights(std::size_t projection, std::span<const R> weights);
-  // Scales each target's weights to that sum, now.
+  // Scales each target's weights to that sum at once.
   void normalise(std::size_t projection, double total);
   // The same rule with other amplitudes, from now on.
   void set_amplitudes(std::size_t projection, const std::vector<double>& parameters);

@@ -28,7 +28,7 @@ template <class R>
 class StaticStore final : public SynapseStore<R> {
  public:
   // span: longest delay + longest interval; dummies: local index of the first of `spare` buffer
-  // elements that nobody reads, where padding adds.
+  // elements, which absorb the additions of padding and are never read.
   StaticStore(std::span<const Feed<R>> feeds, std::size_t span, std::uint16_t dummies);
 
   void enqueue(Gid source, Step stamp, Step from) override;

@@ -11,7 +11,7 @@
 
 namespace spikelet {
 
-// Called now and then with the step reached; true stops the run there.
+// Called occasionally with the step reached; true stops the run there.
 using Poll = std::function<bool(Step)>;
 
 template <class R>

@@ -59,7 +59,7 @@ struct Groups {
   FIELD(R, table_low, 0)  /* Surrogate::table: its values lie at table_low, */       \
   FIELD(R, table_step, 1) /* table_low + table_step, ..., on lines between; else 0 */
 
-// PARAMETER(name, default): what neurons may have values of their own of, which may be learned.
+// PARAMETER(name, default): the quantities that may differ between neurons and may be learned.
 #define SPIKELET_CELL_PARAMETERS(PARAMETER) \
   PARAMETER(leak, 1)                        \
   PARAMETER(threshold, 1)                   \
@@ -102,7 +102,7 @@ struct Forward {
 template <class R>
 void forward(const Cell<R>& cell, const Forward<R>& run, int threads);
 
-// Gradients of the parameters, one value a group; null where not wanted.
+// Gradients of the parameters, one value per group; null if not wanted.
 template <class R>
 struct ParameterGradients {
 #define SPIKELET_MEMBER(name, otherwise) R* name = nullptr;
@@ -118,7 +118,7 @@ struct Backward {
   const R* charged = nullptr;
   bool constant = false;  // x and by_x are [size]
   State<const R> first;
-  // Gradients by spikes and v [steps][size], and by the last state; null: 0.
+  // Gradients of the spikes and of v [steps][size], and of the last state; null: 0.
   const R* by_spikes = nullptr;
   const R* by_v = nullptr;
   State<const R> by_last;

@@ -1,6 +1,6 @@
 // Linear and convolutional layers over sparse inputs: their cost grows with the active inputs.
 // Results have the same bits for any number of threads and any SIMD level. Inputs should be finite:
-// what is skipped is taken for 0 even where it would meet an infinite factor.
+// a skipped input counts as 0 even if its factor is infinite.
 #pragma once
 
 #include <cstddef>

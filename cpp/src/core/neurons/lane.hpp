@@ -55,7 +55,7 @@ class Lane {
     return SPIKELET_LEVEL::exp_neg<R>(x);
   }  // exp(-x), x >= 0
 
-  // Writes the membrane potential, which refractory neurons keep. Returns one bit a lane: whether
+  // Writes the membrane potential, which refractory neurons keep. Returns one bit per lane: whether
   // it reached the threshold.
   SPIKELET_INLINE std::uint64_t set_membrane(V before, V after) const {
     const V v = select(held_, before, after);

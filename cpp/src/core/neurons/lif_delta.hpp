@@ -1,5 +1,5 @@
 // LIF with delta synapses (NEST iaf_psc_delta): an event of weight w [mV] moves V by w at the end
-// of its step, in time to trigger a spike in that step. Events that meet a refractory neuron are
+// of its step, in time to trigger a spike in that step. Events that reach a refractory neuron are
 // lost.
 
 namespace spikelet::SPIKELET_LEVEL {

@@ -1,4 +1,4 @@
-// What most rules share: weights change by the trace times a factor, and are clipped to bounds.
+// The base of most rules: weights change by the trace times a factor, and are clipped to bounds.
 
 namespace spikelet::SPIKELET_LEVEL {
 
