@@ -155,7 +155,7 @@ class NeuronModel:
         if facts is None:
             base = next((c.__name__ for c in cls.__mro__[1:] if c.__name__ in _in_core()), None)
             way_out = (
-                "add it to the core (docs/adding_a_model.md)"
+                "add it to the core (docs/adding_a_neuron_model.md)"
                 if base is None
                 else f"make a function that returns {base}(...) with your defaults"
             )

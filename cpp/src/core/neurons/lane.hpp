@@ -1,5 +1,5 @@
 // The loop over neurons, and Lane, one vector of them as a model's step() sees it. See
-// docs/adding_a_model.md.
+// docs/adding_a_neuron_model.md.
 
 namespace spikelet::SPIKELET_LEVEL {
 
