@@ -3,7 +3,8 @@
 //
 // A rule sees traces of the source's and the target's spikes and changes one weight at a time. At a
 // spike of the target the weight goes up by the source's trace times post_factor(), at a spike of
-// the source it goes down by the target's trace times pre_factor(); see docs/adding_a_plasticity_rule.md.
+// the source it goes down by the target's trace times pre_factor(); see
+// docs/adding_a_plasticity_rule.md.
 #pragma once
 
 #include <array>
