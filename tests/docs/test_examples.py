@@ -1,4 +1,4 @@
-"""The examples run as a user runs them, in a folder of their own, and leave a picture there."""
+"""The examples run as a user runs them, in a folder of their own, and leave a figure there."""
 
 from __future__ import annotations
 
@@ -337,7 +337,7 @@ def test_says_that_it_needs_torch(tmp_path: Path, script: str) -> None:
     ("arguments", "message"),
     [
         (("--seconds", "0"), "needs --seconds of 0.01 or more"),
-        (("--scale", "0.0001"), "scale must leave a neuron in each population"),
+        (("--scale", "0.0001"), "scale must leave at least one neuron in each population"),
         (("--threads", "0"), "threads must be >= 1"),
         (("--out", "missing/x.png"), "missing/x.png"),
     ],
