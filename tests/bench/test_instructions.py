@@ -77,7 +77,7 @@ def test_new_and_missing_problems_are_named(check, reference, counts):
     counts["v3"]["new"] = counts["v3"].pop("draw")
     wrong = check.compare(counts, reference, 0.05)
     assert sorted(wrong) == [
-        "draw at v3 is in the reference and was not counted",
+        "draw at v3 is in the reference but was not counted",
         "new at v3 has no reference",
     ]
 
@@ -94,8 +94,8 @@ def test_counts_that_do_not_repeat_are_named(check, counts):
 @pytest.mark.parametrize(
     ("key", "value", "reason"),
     [
-        ("compiler_version", "99.1.0", "built by gcc 99"),
-        ("compiler", "clang", "built by clang"),
+        ("compiler_version", "99.1.0", "with gcc 99"),
+        ("compiler", "clang", "with clang"),
         ("machine", "aarch64", "this is aarch64"),
         ("valgrind", "valgrind-99", None),
     ],

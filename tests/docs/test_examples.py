@@ -1,4 +1,4 @@
-"""The examples run as a user runs them, in a folder of their own, and leave a picture there."""
+"""The examples run as a user runs them, in a folder of their own, and leave a figure there."""
 
 from __future__ import annotations
 
