@@ -57,8 +57,9 @@ struct Built {
   std::size_t connect(std::size_t pre, std::size_t post, const ConnectionRule& rule,
                       const ValueSpec& weight, const ValueSpec& delay,
                       const std::optional<Plasticity>& plasticity = {}) {
-    auto table = connect_by_rule<float>(rule, {size(pre), {}, true}, {size(post), {}, true}, false,
-                                        weight, delay, dt, seed, sim->next_projection());
+    auto table = Drawing<float>(rule, {size(pre), {}, true}, {size(post), {}, true}, false, weight,
+                                delay, dt, seed, sim->next_projection())
+                     .table();
     return sim->connect(pre, post, std::move(table), Receptor::by_sign, plasticity);
   }
   void drive(std::size_t population, double hertz, double weight, int channel) const {
@@ -213,8 +214,9 @@ Work stdp_history() {
 const ConnectionRule total{ConnectionRule::Kind::fixed_total_number, 1, 150'000, true, true};
 
 SynapseTable<float> draw_table() {
-  return connect_by_rule<float>(total, {2000, {}, true}, {1500, {}, true}, false,
-                                normal(88, 8.8, 0, 1e3), normal(1.5, 0.75, dt, 1e3), dt, seed, 0);
+  return Drawing<float>(total, {2000, {}, true}, {1500, {}, true}, false, normal(88, 8.8, 0, 1e3),
+                        normal(1.5, 0.75, dt, 1e3), dt, seed, 0)
+      .table();
 }
 
 Work draw() {

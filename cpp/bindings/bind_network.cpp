@@ -7,7 +7,9 @@
 
 #include "array.hpp"
 #include "bindings.hpp"
+#include "communicator.hpp"
 #include "enums.hpp"
+#include "plastic_dict.hpp"
 #include "spikelet/network/simulator.hpp"
 
 namespace spikelet {
@@ -32,101 +34,10 @@ ParameterValues as_parameters(const std::vector<Array<double>>& arrays) {
   return values;
 }
 
-// Calls visit(name, array) for each array of a plastic state. Lists of arrays have numbered names.
-template <class State, class Visit>
-void for_each_array(State& state, Visit&& visit) {
-  const auto list = [&](const std::string& name, auto& arrays) {
-    for (std::size_t k = 0; k < arrays.size(); ++k) {
-      visit(name + "." + std::to_string(k), arrays[k]);
-    }
-  };
-  list("synapse", state.synapse);
-  list("synapse_step", state.synapse_step);
-  visit("row_source", state.row_source);
-  visit("row_delay", state.row_delay);
-  list("row", state.row);
-  list("row_double", state.row_double);
-  list("row_step", state.row_step);
-  list("target", state.target);
-  visit("counts", state.counts);
-  visit("post_stamp", state.post_stamp);
-  visit("post_target", state.post_target);
-  list("post_value", state.post_value);
-  visit("sent_step", state.sent_step);
-  visit("sent_post", state.sent_post);
-  visit("sent_channel", state.sent_channel);
-  visit("sent_value", state.sent_value);
-  visit("reward_step", state.reward_step);
-  visit("reward_level", state.reward_level);
-}
-
 template <class R>
 py::tuple as_tuple(SynapseTable<R>&& table) {
   return py::make_tuple(to_array(std::move(table.row)), to_array(std::move(table.post)),
                         to_array(std::move(table.weight)), to_array(std::move(table.delay)));
-}
-
-// mpi4py's communicator, or an object with its methods. These are compiled: no Python code runs in
-// a collective call, and so no signal handler that could leave the other processes waiting.
-class PyCommunicator final : public Communicator {
- public:
-  PyCommunicator(const py::object& comm, py::object minimum)
-      : rank_(comm.attr("rank").cast<int>()),
-        size_(comm.attr("size").cast<int>()),
-        allgather_(comm.attr("Allgather")),
-        allgatherv_(comm.attr("Allgatherv")),
-        allreduce_(comm.attr("Allreduce")),
-        minimum_(std::move(minimum)) {}
-  ~PyCommunicator() override {
-    const py::gil_scoped_acquire acquire;
-    for (py::object* o : {&allgather_, &allgatherv_, &allreduce_, &minimum_}) {
-      *o = py::object();
-    }
-  }
-
-  int rank() const override { return rank_; }
-  int size() const override { return size_; }
-  void gather(std::span<const std::uint32_t> own, std::span<std::uint32_t> all) override {
-    const py::gil_scoped_acquire acquire;
-    allgather_(bytes(own), bytes(all));
-  }
-  void gather(std::span<const std::uint32_t> own, std::span<std::uint32_t> all,
-              std::span<const std::size_t> counts) override {
-    const py::gil_scoped_acquire acquire;
-    std::vector<std::size_t> lengths, begins;
-    std::size_t begin = 0;
-    for (const std::size_t count : counts) {
-      lengths.push_back(count * sizeof(std::uint32_t));
-      begins.push_back(begin);
-      begin += lengths.back();
-    }
-    allgatherv_(bytes(own), py::make_tuple(bytes(all), py::make_tuple(lengths, begins)));
-  }
-  void minimum(std::span<std::int64_t> values) override {
-    const py::gil_scoped_acquire acquire;
-    std::vector<std::int64_t> own(values.begin(), values.end());
-    const auto view = [](std::span<std::int64_t> words) {
-      return py::memoryview::from_buffer(
-          words.data(), std::vector<py::ssize_t>{static_cast<py::ssize_t>(words.size())},
-          std::vector<py::ssize_t>{sizeof(std::int64_t)});
-    };
-    allreduce_(view(own), view(values), minimum_);
-  }
-
- private:
-  static py::memoryview bytes(std::span<const std::uint32_t> words) {
-    return py::memoryview::from_memory(words.data(), static_cast<py::ssize_t>(words.size_bytes()));
-  }
-  static py::memoryview bytes(std::span<std::uint32_t> words) {
-    return py::memoryview::from_memory(words.data(), static_cast<py::ssize_t>(words.size_bytes()));
-  }
-
-  int rank_, size_;
-  py::object allgather_, allgatherv_, allreduce_, minimum_;
-};
-
-std::unique_ptr<Communicator> as_communicator(const py::object& comm, const py::object& minimum) {
-  return comm.is_none() ? nullptr : std::make_unique<PyCommunicator>(comm, minimum);
 }
 
 template <class R>
@@ -169,60 +80,14 @@ Step run_polled(Simulator<R>& s, Step steps,
   return done;
 }
 
+// The network itself: its clock and its runs.
 template <class R>
-py::dict plastic_state(Simulator<R>& s, std::size_t projection) {
-  auto state = s.plastic_state(projection);
-  py::dict d;
-  for_each_array(state, [&](const std::string& key, auto& values) {
-    d[key.c_str()] = to_array(std::move(values));
-  });
-  d["clock"] = state.clock;
-  d["initial"] = to_array(s.initial_weights(projection));
-  return d;
-}
-
-template <class R>
-void set_plastic_state(Simulator<R>& s, std::size_t projection, const py::dict& d) {
-  PlasticState<R> state;
-  const auto count = [&](const char* key, auto& arrays) {
-    while (d.contains(std::string(key) + "." + std::to_string(arrays.size()))) {
-      arrays.emplace_back();
-    }
-  };
-  count("synapse", state.synapse);
-  count("synapse_step", state.synapse_step);
-  count("row", state.row);
-  count("row_double", state.row_double);
-  count("row_step", state.row_step);
-  count("target", state.target);
-  const auto item = [&](const std::string& key) {
-    if (!d.contains(key)) {
-      throw py::value_error("set_plastic_state: the state needs the entry " + key);
-    }
-    return py::object(d[key.c_str()]);
-  };
-  const auto get = [&](const std::string& key, auto& to) {
-    using T = typename std::remove_reference_t<decltype(to)>::value_type;
-    to = as_vector(item(key).template cast<Array<T>>());
-  };
-  for_each_array(state, get);
-  state.clock = item("clock").template cast<Step>();
-  std::vector<R> initial;
-  get("initial", initial);
-  s.set_plastic_state(projection, state);
-  s.set_initial_weights(projection, std::move(initial));
-}
-
-template <class R>
-void bind_simulator(py::module_& m, const char* name, const char* doc) {
+void bind_running(py::class_<Simulator<R>>& simulator) {
   using S = Simulator<R>;
   using Elements = Array<std::uint32_t>;
-  using Parameters = std::vector<Array<double>>;
-  using MaybePlasticity = std::optional<Plasticity>;
   const py::call_guard<py::gil_scoped_release> no_gil;
-  const py::arg population("population"), projection("projection"), recorder("recorder");
-  const py::arg k("k"), n("n"), values("values"), every("every"), start("start"), rates("rates");
-  py::class_<S>(m, name, doc)
+  const py::arg population("population");
+  simulator
       .def(py::init([](double dt, std::uint64_t seed, int threads, bool adapt,
                        const py::object& comm, const py::object& minimum) {
              return std::make_unique<S>(dt, seed, threads, adapt, as_communicator(comm, minimum));
@@ -249,6 +114,40 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
           "sent, bytes received, seconds.")
       .def_property_readonly("now", &S::now, "The present step.")
       .def_property_readonly("busy", &S::busy, "Whether a run is going on.")
+      .def("prepare", &S::prepare, no_gil, "Lay out the network; `run` does so when needed.")
+      .def("run", &run_polled<R>, py::arg("steps"), py::arg("progress"),
+           "Advance by `steps`, calling progress(step) occasionally; return the steps done.")
+      .def("reset", &S::reset, py::arg("keep_weights"), py::arg("at"),
+           "Return to the initial states, at step `at`; plastic weights are kept as they are now, "
+           "or become the initial ones.")
+      .def(
+          "in_flight",
+          [](S& s) {
+            auto spikes = s.in_flight();
+            return py::make_tuple(to_array(std::move(spikes.stamps)),
+                                  to_array(std::move(spikes.gids)));
+          },
+          "Spikes that may still be in flight: stamps, and elements numbered through all "
+          "populations.")
+      .def(
+          "set_clock",
+          [](S& s, Step now, const Array<std::int64_t>& stamps, const Elements& gids) {
+            s.set_clock(now, {as_vector(stamps), as_vector(gids)});
+          },
+          py::arg("now"), py::arg("stamps"), py::arg("gids"),
+          "Set the present step and the spikes in flight.");
+}
+
+// Populations, projections and inputs.
+template <class R>
+void bind_building(py::class_<Simulator<R>>& simulator) {
+  using S = Simulator<R>;
+  using Elements = Array<std::uint32_t>;
+  using Parameters = std::vector<Array<double>>;
+  using MaybePlasticity = std::optional<Plasticity>;
+  const py::arg population("population"), n("n"), values("values"), every("every"), start("start"),
+      rates("rates");
+  simulator
       .def(
           "add_neurons",
           [](S& s, std::size_t model, std::size_t size, const Parameters& parameters,
@@ -326,7 +225,17 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
              Step interval,
              Step from) { s.inject_noise(into, as_vector(mean), as_vector(std), interval, from); },
           population, py::arg("mean"), py::arg("std"), every, start,
-          "Inject a normally distributed current, redrawn every `every` steps.")
+          "Inject a normally distributed current, redrawn every `every` steps.");
+}
+
+// Neurons and sources between runs.
+template <class R>
+void bind_neurons(py::class_<Simulator<R>>& simulator) {
+  using S = Simulator<R>;
+  using Elements = Array<std::uint32_t>;
+  using Parameters = std::vector<Array<double>>;
+  const py::arg population("population"), k("k"), values("values"), rates("rates");
+  simulator
       .def(
           "set_parameters",
           [](S& s, std::size_t of, const Parameters& parameters, bool subtract) {
@@ -390,7 +299,16 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
       .def(
           "set_rates",
           [](S& s, std::size_t of, const Array<double>& hz) { s.set_rates(of, as_span(hz)); },
-          population, rates, "Set the rates of Poisson sources [Hz].")
+          population, rates, "Set the rates of Poisson sources [Hz].");
+}
+
+// Synapses between runs, and plasticity.
+template <class R>
+void bind_synapses(py::class_<Simulator<R>>& simulator) {
+  using S = Simulator<R>;
+  const py::call_guard<py::gil_scoped_release> no_gil;
+  const py::arg projection("projection"), values("values"), every("every");
+  simulator
       .def("projection_size", &S::projection_size, projection,
            "The number of synapses of a projection in this process.")
       .def("projection_total", &S::projection_total, projection, no_gil,
@@ -407,6 +325,42 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
           projection, values, "Set the weights.")
       .def("describe_storage", &S::describe_storage, projection, "How the synapses are stored.")
       .def("synapse_bytes", &S::synapse_bytes, "Bytes of all synapses.")
+      .def("normalise", &S::normalise, projection, py::arg("total"), no_gil,
+           "Scale each target's weights to the sum `total`, now.")
+      .def(
+          "regulate",
+          [](S& s, std::size_t of, Step interval, Regulation how) {
+            how.projection = of;
+            how.every = interval;
+            s.regulate(how);
+          },
+          projection, every, py::arg("how"), "Regulate weights every `every` steps.")
+      .def(
+          "set_amplitudes",
+          [](S& s, std::size_t of, const Plasticity& plasticity) {
+            s.set_amplitudes(of, plasticity.parameters);
+          },
+          projection, py::arg("plasticity"), "Use the same rule with other amplitudes from now on.")
+      .def("set_reward", &S::set_reward, projection, py::arg("step"), py::arg("level"),
+           "Set the level of the reward from a step on.")
+      .def("reward", &S::reward, projection, "The level of the reward now.")
+      .def(
+          "plastic_state", &plastic_state<R>, projection,
+          "The state that an exact copy of a plastic projection needs besides its synapses: arrays "
+          "by name, and its clock.")
+      .def("set_plastic_state", &set_plastic_state<R>, projection, py::arg("state"),
+           "Set what `plastic_state` returned.")
+      .def("born", &S::born, projection, "The step up to which spikes do not use a projection.");
+}
+
+// What is recorded.
+template <class R>
+void bind_recorders(py::class_<Simulator<R>>& simulator) {
+  using S = Simulator<R>;
+  using Elements = Array<std::uint32_t>;
+  const py::arg population("population"), projection("projection"), recorder("recorder"),
+      every("every");
+  simulator
       .def(
           "record_spikes",
           [](S& s, std::size_t of, const Array<bool>& wanted) {
@@ -464,55 +418,17 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
                    : kind == RecorderKind::state ? s.state_recorder(number).stamps.size()
                                                  : s.weight_recorder(number).stamps.size();
           },
-          py::arg("kind"), recorder, "The number of stamps that a recorder holds.")
-      .def("prepare", &S::prepare, no_gil, "Lay out the network; `run` does so when needed.")
-      .def("run", &run_polled<R>, py::arg("steps"), py::arg("progress"),
-           "Advance by `steps`, calling progress(step) occasionally; return the steps done.")
-      .def("reset", &S::reset, py::arg("keep_weights"), py::arg("at"),
-           "Return to the initial states, at step `at`; plastic weights are kept as they are now, "
-           "or become the initial ones.")
-      .def("normalise", &S::normalise, projection, py::arg("total"), no_gil,
-           "Scale each target's weights to the sum `total`, now.")
-      .def(
-          "regulate",
-          [](S& s, std::size_t of, Step interval, Regulation how) {
-            how.projection = of;
-            how.every = interval;
-            s.regulate(how);
-          },
-          projection, every, py::arg("how"), "Regulate weights every `every` steps.")
-      .def(
-          "set_amplitudes",
-          [](S& s, std::size_t of, const Plasticity& plasticity) {
-            s.set_amplitudes(of, plasticity.parameters);
-          },
-          projection, py::arg("plasticity"), "Use the same rule with other amplitudes from now on.")
-      .def("set_reward", &S::set_reward, projection, py::arg("step"), py::arg("level"),
-           "Set the level of the reward from a step on.")
-      .def("reward", &S::reward, projection, "The level of the reward now.")
-      .def(
-          "plastic_state", &plastic_state<R>, projection,
-          "The state that an exact copy of a plastic projection needs besides its synapses: arrays "
-          "by name, and its clock.")
-      .def("set_plastic_state", &set_plastic_state<R>, projection, py::arg("state"),
-           "Set what `plastic_state` returned.")
-      .def("born", &S::born, projection, "The step up to which spikes do not use a projection.")
-      .def(
-          "in_flight",
-          [](S& s) {
-            auto spikes = s.in_flight();
-            return py::make_tuple(to_array(std::move(spikes.stamps)),
-                                  to_array(std::move(spikes.gids)));
-          },
-          "Spikes that may still be in flight: stamps, and elements numbered through all "
-          "populations.")
-      .def(
-          "set_clock",
-          [](S& s, Step now, const Array<std::int64_t>& stamps, const Elements& gids) {
-            s.set_clock(now, {as_vector(stamps), as_vector(gids)});
-          },
-          py::arg("now"), py::arg("stamps"), py::arg("gids"),
-          "Set the present step and the spikes in flight.");
+          py::arg("kind"), recorder, "The number of stamps that a recorder holds.");
+}
+
+template <class R>
+void bind_simulator(py::module_& m, const char* name, const char* doc) {
+  py::class_<Simulator<R>> simulator(m, name, doc);
+  bind_running(simulator);
+  bind_building(simulator);
+  bind_neurons(simulator);
+  bind_synapses(simulator);
+  bind_recorders(simulator);
 }
 
 }  // namespace

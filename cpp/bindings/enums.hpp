@@ -38,10 +38,10 @@ struct EnumTable<ConnectionRule::Kind> {
   using E = ConnectionRule::Kind;
   static constexpr const char* name = "ConnectionKind";
   static constexpr const char* doc = "Which pairs of two populations a connection rule connects.";
-  static constexpr std::array<Enumerator<E>, 6> members{
+  static constexpr auto members = std::to_array<Enumerator<E>>(
       {SPIKELET_MEMBER(all_to_all), SPIKELET_MEMBER(one_to_one), SPIKELET_MEMBER(fixed_probability),
        SPIKELET_MEMBER(fixed_indegree), SPIKELET_MEMBER(fixed_outdegree),
-       SPIKELET_MEMBER(fixed_total_number)}};
+       SPIKELET_MEMBER(fixed_total_number)});
 };
 
 template <>
@@ -49,9 +49,9 @@ struct EnumTable<ValueSpec::Kind> {
   using E = ValueSpec::Kind;
   static constexpr const char* name = "ValueKind";
   static constexpr const char* doc = "Where values come from: a list or a distribution.";
-  static constexpr std::array<Enumerator<E>, 5> members{
+  static constexpr auto members = std::to_array<Enumerator<E>>(
       {SPIKELET_MEMBER(values), SPIKELET_MEMBER(normal), SPIKELET_MEMBER(lognormal),
-       SPIKELET_MEMBER(uniform), SPIKELET_MEMBER(exponential)}};
+       SPIKELET_MEMBER(uniform), SPIKELET_MEMBER(exponential)});
 };
 
 template <>
@@ -59,8 +59,8 @@ struct EnumTable<ValueSpec::Limit> {
   using E = ValueSpec::Limit;
   static constexpr const char* name = "ValueLimit";
   static constexpr const char* doc = "What happens to drawn values outside the limits.";
-  static constexpr std::array<Enumerator<E>, 3> members{
-      {SPIKELET_MEMBER(none), SPIKELET_MEMBER(clip), SPIKELET_MEMBER(redraw)}};
+  static constexpr auto members = std::to_array<Enumerator<E>>(
+      {SPIKELET_MEMBER(none), SPIKELET_MEMBER(clip), SPIKELET_MEMBER(redraw)});
 };
 
 template <>
@@ -69,8 +69,8 @@ struct EnumTable<Receptor> {
   static constexpr const char* name = "Receptor";
   static constexpr const char* doc =
       "Where the events of a projection go: by the sign of each weight, or all to one receptor.";
-  static constexpr std::array<Enumerator<E>, 3> members{
-      {SPIKELET_MEMBER(by_sign), SPIKELET_MEMBER(excitatory), SPIKELET_MEMBER(inhibitory)}};
+  static constexpr auto members = std::to_array<Enumerator<E>>(
+      {SPIKELET_MEMBER(by_sign), SPIKELET_MEMBER(excitatory), SPIKELET_MEMBER(inhibitory)});
 };
 
 template <>
@@ -78,9 +78,9 @@ struct EnumTable<Pairing> {
   using E = Pairing;
   static constexpr const char* name = "Pairing";
   static constexpr const char* doc = "Which pairs of spikes a plasticity rule counts.";
-  static constexpr std::array<Enumerator<E>, 4> members{
+  static constexpr auto members = std::to_array<Enumerator<E>>(
       {SPIKELET_MEMBER(all_to_all), SPIKELET_MEMBER(nearest_symmetric),
-       SPIKELET_MEMBER(nearest_pre_centered), SPIKELET_MEMBER(nearest_restricted)}};
+       SPIKELET_MEMBER(nearest_pre_centered), SPIKELET_MEMBER(nearest_restricted)});
 };
 
 template <>
@@ -89,8 +89,8 @@ struct EnumTable<Regulation::Kind> {
   static constexpr const char* name = "RegulationKind";
   static constexpr const char* doc =
       "How incoming weights are regulated: to a given sum, or towards a given rate.";
-  static constexpr std::array<Enumerator<E>, 2> members{
-      {SPIKELET_MEMBER(normalise), SPIKELET_MEMBER(scale)}};
+  static constexpr auto members =
+      std::to_array<Enumerator<E>>({SPIKELET_MEMBER(normalise), SPIKELET_MEMBER(scale)});
 };
 
 template <>
@@ -98,8 +98,8 @@ struct EnumTable<RecorderKind> {
   using E = RecorderKind;
   static constexpr const char* name = "RecorderKind";
   static constexpr const char* doc = "What a recorder of a network records.";
-  static constexpr std::array<Enumerator<E>, 3> members{
-      {SPIKELET_MEMBER(spikes), SPIKELET_MEMBER(state), SPIKELET_MEMBER(weights)}};
+  static constexpr auto members = std::to_array<Enumerator<E>>(
+      {SPIKELET_MEMBER(spikes), SPIKELET_MEMBER(state), SPIKELET_MEMBER(weights)});
 };
 
 template <>
@@ -108,8 +108,8 @@ struct EnumTable<layers::InputForm> {
   static constexpr const char* name = "InputForm";
   static constexpr const char* doc =
       "Input of a layered network: constant, one array for each step, or spikes.";
-  static constexpr std::array<Enumerator<E>, 3> members{
-      {SPIKELET_MEMBER(constant), SPIKELET_MEMBER(sequence), SPIKELET_MEMBER(spikes)}};
+  static constexpr auto members = std::to_array<Enumerator<E>>(
+      {SPIKELET_MEMBER(constant), SPIKELET_MEMBER(sequence), SPIKELET_MEMBER(spikes)});
 };
 
 template <>
@@ -117,9 +117,9 @@ struct EnumTable<layers::What> {
   using E = layers::What;
   static constexpr const char* name = "Quantity";
   static constexpr const char* doc = "What is recorded of a node of a layered network.";
-  static constexpr std::array<Enumerator<E>, 4> members{
-      {SPIKELET_MEMBER(spikes), SPIKELET_MEMBER(potential), SPIKELET_MEMBER(mean),
-       SPIKELET_MEMBER(value)}};
+  static constexpr auto members =
+      std::to_array<Enumerator<E>>({SPIKELET_MEMBER(spikes), SPIKELET_MEMBER(potential),
+                                    SPIKELET_MEMBER(mean), SPIKELET_MEMBER(value)});
 };
 
 template <>
@@ -130,8 +130,8 @@ struct EnumTable<train::Charge> {
       "How the input x charges the potential v to h.\n\n"
       "decay: h = leak v + gain x; relax_input: h = v + (gain x - (v - rest)) / leak;\n"
       "relax: h = v - (v - rest) / leak + gain x.";
-  static constexpr std::array<Enumerator<E>, 3> members{
-      {SPIKELET_MEMBER(decay), SPIKELET_MEMBER(relax_input), SPIKELET_MEMBER(relax)}};
+  static constexpr auto members = std::to_array<Enumerator<E>>(
+      {SPIKELET_MEMBER(decay), SPIKELET_MEMBER(relax_input), SPIKELET_MEMBER(relax)});
 };
 
 template <>
@@ -140,8 +140,8 @@ struct EnumTable<train::Reset> {
   static constexpr const char* name = "Reset";
   static constexpr const char* doc =
       "What a spike does to the potential: subtract the threshold, set it to v_reset, or nothing.";
-  static constexpr std::array<Enumerator<E>, 3> members{
-      {SPIKELET_MEMBER(subtract), SPIKELET_MEMBER(value), SPIKELET_MEMBER(none)}};
+  static constexpr auto members = std::to_array<Enumerator<E>>(
+      {SPIKELET_MEMBER(subtract), SPIKELET_MEMBER(value), SPIKELET_MEMBER(none)});
 };
 
 template <>
@@ -151,8 +151,8 @@ struct EnumTable<train::When> {
   static constexpr const char* doc =
       "When the reset happens: in the step of the spike, before the charge of the next step, or\n"
       "both (snnTorch's Leaky with reset_delay=False).";
-  static constexpr std::array<Enumerator<E>, 3> members{
-      {SPIKELET_MEMBER(same), SPIKELET_MEMBER(next), SPIKELET_MEMBER(both)}};
+  static constexpr auto members = std::to_array<Enumerator<E>>(
+      {SPIKELET_MEMBER(same), SPIKELET_MEMBER(next), SPIKELET_MEMBER(both)});
 };
 
 template <>
@@ -161,10 +161,10 @@ struct EnumTable<train::Surrogate> {
   static constexpr const char* name = "Surrogate";
   static constexpr const char* doc =
       "The function that replaces the derivative of a spike in the backward pass.";
-  static constexpr std::array<Enumerator<E>, 7> members{
+  static constexpr auto members = std::to_array<Enumerator<E>>(
       {SPIKELET_MEMBER(atan), SPIKELET_MEMBER(sigmoid), SPIKELET_MEMBER(fast_sigmoid),
        SPIKELET_MEMBER(triangle), SPIKELET_MEMBER(rectangle), SPIKELET_MEMBER(gaussian),
-       SPIKELET_MEMBER(table)}};
+       SPIKELET_MEMBER(table)});
 };
 
 #undef SPIKELET_MEMBER

@@ -1,9 +1,25 @@
 #include "spikelet/network/recorder.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 namespace spikelet {
+namespace {
+
+// Makes room for n spikes, at least doubling what has to grow, so that a log that is often read
+// costs no more than its length.
+void reserve(SpikeRecorder::Log& log, std::size_t n) {
+  const auto grow = [n](auto& values) {
+    if (values.capacity() < n) {
+      values.reserve(std::max(n, 2 * values.capacity()));
+    }
+  };
+  grow(log.stamps);
+  grow(log.elements);
+}
+
+}  // namespace
 
 void SpikeRecorder::need_logs(std::size_t partitions) {
   fresh_.resize(std::max(fresh_.size(), partitions));
@@ -21,22 +37,27 @@ void SpikeRecorder::note(std::size_t partition, std::span<const Gid> gids, Gid f
   }
 }
 
-std::size_t SpikeRecorder::size() const {
-  std::size_t n = merged_->stamps.size();
+std::size_t SpikeRecorder::fresh_size() const {
+  std::size_t n = 0;
   for (const Log& log : fresh_) {
     n += log.stamps.size();
   }
   return n;
 }
 
+std::size_t SpikeRecorder::size() const {
+  const std::lock_guard lock(*reading_);
+  return merged_->stamps.size() + fresh_size();
+}
+
 std::shared_ptr<const SpikeRecorder::Log> SpikeRecorder::share() {
+  const std::lock_guard lock(*reading_);
   std::vector<std::pair<Step, std::uint32_t>> spikes;
-  spikes.reserve(size() - merged_->stamps.size());
-  for (Log& log : fresh_) {
+  spikes.reserve(fresh_size());
+  for (const Log& log : fresh_) {
     for (std::size_t k = 0; k < log.stamps.size(); ++k) {
       spikes.emplace_back(log.stamps[k], log.elements[k]);
     }
-    log = {};
   }
   if (spikes.empty()) {
     return merged_;
@@ -44,19 +65,36 @@ std::shared_ptr<const SpikeRecorder::Log> SpikeRecorder::share() {
   if (!std::is_sorted(spikes.begin(), spikes.end())) {
     std::sort(spikes.begin(), spikes.end());
   }
-  if (merged_.use_count() > 1) {
-    merged_ = std::make_shared<Log>(*merged_);
+  // Everything that can throw comes before the first change. Nobody else can begin to hold the log
+  // meanwhile, and the fence orders the reads of whoever has let go of it before the writes here.
+  const bool held = merged_.use_count() > 1;
+  std::atomic_thread_fence(std::memory_order_acquire);
+  if (held) {
+    auto copy = std::make_shared<Log>();
+    reserve(*copy, merged_->stamps.size() + spikes.size());
+    copy->stamps = merged_->stamps;
+    copy->elements = merged_->elements;
+    merged_ = std::move(copy);
+  } else {
+    reserve(*merged_, merged_->stamps.size() + spikes.size());
   }
   for (const auto& [stamp, element] : spikes) {
     merged_->stamps.push_back(stamp);
     merged_->elements.push_back(element);
   }
+  for (Log& log : fresh_) {
+    log = {};
+  }
   return merged_;
 }
 
 void SpikeRecorder::clear() {
-  fresh_.assign(fresh_.size(), {});
-  merged_ = std::make_shared<Log>();
+  const std::lock_guard lock(*reading_);
+  auto empty = std::make_shared<Log>();
+  for (Log& log : fresh_) {
+    log = {};
+  }
+  merged_ = std::move(empty);
 }
 
 template <class R>

@@ -287,6 +287,24 @@ Population<R>& Simulator<R>::neurons(std::size_t population) {
 }
 
 template <class R>
+SpikeRecorder& Simulator<R>::spike_recorder(std::size_t k) {
+  require_idle();
+  return recorders_.spikes[k];
+}
+
+template <class R>
+StateRecorder<R>& Simulator<R>::state_recorder(std::size_t k) {
+  require_idle();
+  return recorders_.states[k];
+}
+
+template <class R>
+WeightRecorder<R>& Simulator<R>::weight_recorder(std::size_t k) {
+  require_idle();
+  return recorders_.weights[k];
+}
+
+template <class R>
 void Simulator<R>::set_events(std::size_t population, std::vector<Step> stamps,
                               std::vector<std::uint32_t> elements) {
   require_idle();

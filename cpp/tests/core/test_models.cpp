@@ -55,7 +55,7 @@ struct Neuron {
     sim.run(steps, {});
     return sim.state_recorder(r).values;
   }
-  std::vector<Step> spikes() { return sim.spike_recorder(0).merged().stamps; }
+  std::vector<Step> spikes() { return sim.spike_recorder(0).share()->stamps; }
 
   Simulator<double> sim;
   std::size_t model;

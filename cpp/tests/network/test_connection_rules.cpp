@@ -28,7 +28,7 @@ std::vector<Pair> draw(const ConnectionRule& rule, const Selection& pre, const S
                        bool same = false, std::uint32_t projection = 0) {
   ValueSpec one;
   one.values = {1.0};
-  const auto table = connect_by_rule<float>(rule, pre, post, same, one, one, 0.1, seed, projection);
+  const auto table = Drawing<float>(rule, pre, post, same, one, one, 0.1, seed, projection).table();
   CHECK(table.row.size() == pre.population_size + 1);
   CHECK(table.row.back() == table.size());
   std::vector<Pair> pairs;

@@ -60,7 +60,7 @@ void check_moments(const ValueSpec& spec, double mean, double sd) {
 SynapseTable<double> table(const ValueSpec& weight, const ValueSpec& delay, double dt = 0.1,
                            const Selection& post = {10, {}, true}) {
   const ConnectionRule rule;
-  return connect_by_rule<double>(rule, {1, {}, true}, post, false, weight, delay, dt, 1, 0);
+  return Drawing<double>(rule, {1, {}, true}, post, false, weight, delay, dt, 1, 0).table();
 }
 
 }  // namespace
@@ -130,8 +130,9 @@ TEST_CASE("drawn values go with their synapse, whichever others there are") {
 
 TEST_CASE("drawn synapses of one pair come in order of delay") {
   const ConnectionRule rule{ConnectionRule::Kind::fixed_total_number, 1, 2000, true, true};
-  const auto table = connect_by_rule<float>(rule, {5, {}, true}, {20, {}, true}, false, values({1}),
-                                            distribution(Kind::uniform, 1, 9), 0.1, 1, 0);
+  const auto table = Drawing<float>(rule, {5, {}, true}, {20, {}, true}, false, values({1}),
+                                    distribution(Kind::uniform, 1, 9), 0.1, 1, 0)
+                         .table();
   int wrong = 0;
   for (std::size_t i = 0; i < 5; ++i) {
     for (std::size_t k = table.row[i] + 1; k < table.row[i + 1]; ++k) {
@@ -187,7 +188,8 @@ TEST_CASE("a distribution of delays that reaches below dt says so when it does")
   CHECK(DelayTable(wide, 0.1).may_fail());
   CHECK(!DelayTable(distribution(Kind::normal, 5, 0.4), 0.1).may_fail());
   const ConnectionRule rule{ConnectionRule::Kind::fixed_outdegree, 1, 5000, true, true};
-  CHECK_THROWS_AS(connect_by_rule<float>(rule, {5, {}, true}, {20, {}, true}, false, values({1}),
-                                         wide, 0.1, 1, 0),
-                  std::invalid_argument);
+  CHECK_THROWS_AS(
+      Drawing<float>(rule, {5, {}, true}, {20, {}, true}, false, values({1}), wide, 0.1, 1, 0)
+          .table(),
+      std::invalid_argument);
 }

@@ -41,8 +41,8 @@ TEST_CASE("populations of 0, of 1, and projections without synapses") {
     sim.record_state(none, 0, {}, 1);
     sim.inject_poisson(none, {10}, {1}, 0);
     sim.run(20, {});
-    CHECK(sim.spike_recorder(0).merged().stamps == std::vector<Step>{5});
-    CHECK(sim.spike_recorder(1).merged().stamps.empty());
+    CHECK(sim.spike_recorder(0).share()->stamps == std::vector<Step>{5});
+    CHECK(sim.spike_recorder(1).share()->stamps.empty());
     CHECK(sim.weights(0).empty());
     CHECK(sim.synapses(k).size() == 1);
     CHECK(sim.plastic_state(2).synapse[0].empty());

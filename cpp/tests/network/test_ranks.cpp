@@ -87,7 +87,7 @@ void simulate(std::unique_ptr<Communicator> ranks, int threads, Outcome<R>& out,
     return;
   }
   for (std::size_t k = 0; k < recorders.size(); ++k) {
-    const auto log = sim.spike_recorder(recorders[k]).merged();
+    const auto log = *sim.spike_recorder(recorders[k]).share();
     for (std::size_t s = 0; s < log.stamps.size(); ++s) {
       ++out.spikes[{log.stamps[s], static_cast<Gid>(k << 20) + log.elements[s]}];
     }

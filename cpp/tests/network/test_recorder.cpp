@@ -1,5 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <latch>
+#include <memory>
+#include <numeric>
+#include <thread>
 #include <vector>
 
 #include "spikelet/network/recorder.hpp"
@@ -23,7 +27,7 @@ TEST_CASE("spikes of all partitions are merged by stamp, then element") {
   r.note(0, b, 100, 7);
   r.note(2, c, 100, 5);
   r.note(0, a, 100, 9);
-  const auto log = r.merged();
+  const auto log = *r.share();
   CHECK(log.stamps == std::vector<Step>{5, 5, 5, 7, 7, 7, 9, 9});
   CHECK(log.elements == std::vector<std::uint32_t>{0, 0, 4, 1, 2, 5, 2, 5});
 }
@@ -32,12 +36,12 @@ TEST_CASE("only wanted elements are kept") {
   SpikeRecorder r = recorder(1, {true, false, false, true});
   const std::vector<Gid> all{10, 11, 12, 13};
   r.note(0, all, 10, 3);
-  CHECK(r.merged().elements == std::vector<std::uint32_t>{0, 3});
+  CHECK(r.share()->elements == std::vector<std::uint32_t>{0, 3});
 }
 
 TEST_CASE("nothing recorded") {
-  CHECK(recorder(0).merged().stamps.empty());
-  CHECK(recorder(4).merged().elements.empty());
+  CHECK(recorder(0).share()->stamps.empty());
+  CHECK(recorder(4).share()->elements.empty());
 }
 
 TEST_CASE("reading again appends what is new, and changes nothing that is still held") {
@@ -49,24 +53,63 @@ TEST_CASE("reading again appends what is new, and changes nothing that is still 
   r.note(0, a, 0, 6);
   r.note(1, b, 0, 6);
   CHECK(r.size() == 5);
-  CHECK(r.merged().stamps == std::vector<Step>{4, 4, 6, 6, 6});
-  CHECK(r.merged().elements == std::vector<std::uint32_t>{3, 5, 1, 3, 5});
+  CHECK(r.share()->stamps == std::vector<Step>{4, 4, 6, 6, 6});
+  CHECK(r.share()->elements == std::vector<std::uint32_t>{3, 5, 1, 3, 5});
   CHECK(first->stamps == std::vector<Step>{4, 4});
   r.clear();
   CHECK(r.size() == 0);
-  CHECK(r.merged().stamps.empty());
+  CHECK(r.share()->stamps.empty());
   CHECK(first->elements == std::vector<std::uint32_t>{3, 5});
 }
 
 TEST_CASE("a log with no other holder grows in place") {
   SpikeRecorder r = recorder(1);
   const std::vector<Gid> a{2};
-  const SpikeRecorder::Log* log = &r.merged();
+  const SpikeRecorder::Log* log = r.share().get();
   for (Step stamp = 1; stamp < 100; ++stamp) {
     r.note(0, a, 0, stamp);
-    CHECK(&r.merged() == log);
+    CHECK(r.share().get() == log);
   }
   CHECK(log->stamps.size() == 99);
+}
+
+TEST_CASE("two threads read at the same time, and the log stays whole") {
+  constexpr int rounds = 200;
+  constexpr std::size_t partitions = 4;
+  SpikeRecorder r = recorder(partitions);
+  std::vector<Gid> gids(100);
+  std::iota(gids.begin(), gids.end(), Gid{0});
+  std::size_t noted = 0;
+  for (int round = 1; round <= rounds; ++round) {
+    for (std::size_t p = 0; p < partitions; ++p) {
+      r.note(p, gids, 0, round);
+    }
+    noted += partitions * gids.size();
+    std::shared_ptr<const SpikeRecorder::Log> logs[2];
+    std::size_t sizes[2] = {0, 0};
+    std::latch start(2);
+    const auto read = [&](int k) {
+      start.arrive_and_wait();
+      sizes[k] = r.size();
+      logs[k] = r.share();
+    };
+    std::thread other(read, 1);
+    read(0);
+    other.join();
+    for (const int k : {0, 1}) {
+      REQUIRE(sizes[k] == noted);
+      REQUIRE(logs[k]->stamps.size() == noted);
+      REQUIRE(logs[k]->elements.size() == noted);
+    }
+  }
+  const auto log = r.share();
+  std::size_t wrong = 0;
+  for (std::size_t n = 0; n < noted; ++n) {
+    const std::size_t in_round = n % (partitions * gids.size());
+    wrong += log->stamps[n] != static_cast<Step>(n / (partitions * gids.size()) + 1) ||
+             log->elements[n] != in_round / partitions;
+  }
+  CHECK(wrong == 0);
 }
 
 TEST_CASE(

@@ -44,8 +44,8 @@ TEST_CASE("another seed gives another run") {
     sim->record_spikes(n, {});
     sim->run(1000, {});
   }
-  CHECK(a.spike_recorder(0).merged().stamps.size() > 20);
-  CHECK(a.spike_recorder(0).merged().stamps != b.spike_recorder(0).merged().stamps);
+  CHECK(a.spike_recorder(0).share()->stamps.size() > 20);
+  CHECK(a.spike_recorder(0).share()->stamps != b.spike_recorder(0).share()->stamps);
 }
 
 TEST_CASE_TEMPLATE("reset goes back to the start, with the weights as they were or as they are", R,
@@ -102,9 +102,9 @@ TEST_CASE("set_rates acts from the next step on") {
   const std::size_t k = sim.add_poisson(10, {&off, 1});
   sim.record_spikes(k, {});
   sim.run(100, {});
-  CHECK(sim.spike_recorder(0).merged().stamps.empty());
+  CHECK(sim.spike_recorder(0).share()->stamps.empty());
   sim.set_rates(k, {&on, 1});
   sim.run(100, {});
-  CHECK(sim.spike_recorder(0).merged().stamps.size() > 50);
-  CHECK(sim.spike_recorder(0).merged().stamps.front() > 100);
+  CHECK(sim.spike_recorder(0).share()->stamps.size() > 50);
+  CHECK(sim.spike_recorder(0).share()->stamps.front() > 100);
 }

@@ -90,6 +90,6 @@ TEST_CASE("a spike at time 0 is sent, even if it is given twice") {
   sim.record_state(0, 0, {0}, 1);
   sim.run(1, {});
   sim.run(3, {});
-  CHECK(sim.spike_recorder(0).merged().stamps == std::vector<Step>{0, 0});
+  CHECK(sim.spike_recorder(0).share()->stamps == std::vector<Step>{0, 0});
   CHECK(sim.state_recorder(0).values == std::vector<double>{0, 0, 0, 0.6});
 }

@@ -73,8 +73,9 @@ struct TestNetwork {
     const auto size = [&](std::size_t k) {
       return k == 3 ? std::size_t{130} : k == 4 ? std::size_t{3} : sim.neurons(k).size();
     };
-    auto table = connect_by_rule<R>(rule, {size(pre), {}, true}, {size(post), {}, true},
-                                    pre == post, weight, delay, dt, 5, sim.next_projection());
+    auto table = Drawing<R>(rule, {size(pre), {}, true}, {size(post), {}, true}, pre == post,
+                            weight, delay, dt, 5, sim.next_projection())
+                     .table();
     projections.push_back(sim.connect(pre, post, std::move(table), Receptor::by_sign, plasticity));
   }
 
@@ -86,7 +87,7 @@ struct TestNetwork {
       bytes.insert(bytes.end(), data, data + values.size() * sizeof(values[0]));
     };
     for (const std::size_t k : recorders) {
-      const auto log = sim.spike_recorder(k).merged();
+      const auto log = *sim.spike_recorder(k).share();
       add(log.stamps);
       add(log.elements);
     }
@@ -107,7 +108,7 @@ struct TestNetwork {
     return bytes;
   }
   std::size_t spikes(std::size_t k) {
-    return sim.spike_recorder(recorders[k]).merged().stamps.size();
+    return sim.spike_recorder(recorders[k]).share()->stamps.size();
   }
 };
 

@@ -44,10 +44,10 @@ struct TestNetwork {
     delay.a = 0.1;
     delay.b = 6;
     const ConnectionRule rule{ConnectionRule::Kind::fixed_indegree, 1, 12, true, true};
-    return connect_by_rule<R>(rule, {130, {}, true}, {130, {}, true}, true, weight, delay, dt, 3,
-                              object);
+    return Drawing<R>(rule, {130, {}, true}, {130, {}, true}, true, weight, delay, dt, 3, object)
+        .table();
   }
-  SpikeRecorder::Log spikes() { return sim.spike_recorder(0).merged(); }
+  SpikeRecorder::Log spikes() { return *sim.spike_recorder(0).share(); }
 };
 
 // Carries over everything that a saved network holds.

@@ -115,13 +115,4 @@ class Drawing {
   std::size_t size_ = 0;
 };
 
-// Draws and stores all synapses at once.
-template <class R>
-SynapseTable<R> connect_by_rule(const ConnectionRule& rule, const Selection& pre,
-                                const Selection& post, bool same, const ValueSpec& weight,
-                                const ValueSpec& delay, double dt, std::uint64_t seed,
-                                std::uint32_t projection) {
-  return Drawing<R>(rule, pre, post, same, weight, delay, dt, seed, projection).table();
-}
-
 }  // namespace spikelet

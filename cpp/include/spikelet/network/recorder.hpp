@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -24,17 +25,20 @@ class SpikeRecorder {
   void need_logs(std::size_t partitions);
   void note(std::size_t partition, std::span<const Gid> gids, Gid first_gid, Step stamp);
 
+  // Between runs, several threads may call size(), share() and clear() at the same time.
   std::size_t size() const;
   // All spikes in order of (stamp, element). Reading again costs only what is new: no spike noted
   // after a call may have an earlier stamp than one noted before it. The log that is returned never
-  // changes while someone else holds it.
+  // changes while someone else holds it. If memory runs out, nothing is lost.
   std::shared_ptr<const Log> share();
-  const Log& merged() { return *share(); }
   void clear();
 
  private:
+  std::size_t fresh_size() const;
+
   std::size_t population_;
   std::vector<bool> wanted_;
+  std::unique_ptr<std::mutex> reading_ = std::make_unique<std::mutex>();  // a recorder can be moved
   std::vector<Log> fresh_;  // by partition: since the last call of share()
   std::shared_ptr<Log> merged_ = std::make_shared<Log>();
 };

@@ -105,10 +105,10 @@ class Simulator {
   std::string describe_storage(std::size_t projection) const;
   std::size_t synapse_bytes() const;
 
-  // What was recorded.
-  SpikeRecorder& spike_recorder(std::size_t k) { return recorders_.spikes[k]; }
-  StateRecorder<R>& state_recorder(std::size_t k) { return recorders_.states[k]; }
-  WeightRecorder<R>& weight_recorder(std::size_t k) { return recorders_.weights[k]; }
+  // What was recorded, between runs.
+  SpikeRecorder& spike_recorder(std::size_t k);
+  StateRecorder<R>& state_recorder(std::size_t k);
+  WeightRecorder<R>& weight_recorder(std::size_t k);
 
   // What an exact copy needs in addition to parameters, states and synapses.
   PlasticState<R> plastic_state(std::size_t projection);
