@@ -9,8 +9,6 @@
 #endif
 
 namespace spikelet {
-namespace {
-
 // Asks `poll` about fifty times a second, without reading the clock in every interval.
 class Poller {
  public:
@@ -34,8 +32,6 @@ class Poller {
   std::uint64_t intervals_ = 0, every_ = 1;
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
-
-}  // namespace
 
 // Holds the network for one thread while it is laid out or runs.
 template <class R>
