@@ -67,6 +67,8 @@ TEST_CASE_TEMPLATE("reset goes back to the start, with the weights as they were 
 TEST_CASE("a running network refuses to be run, changed or read") {
   Simulator<float> sim(dt, 1, 2);
   sim.add_neurons(model(), 100, delta(), false);
+  sim.record_spikes(0, {});
+  sim.record_state(0, 0, {0}, 1 << 20);
   bool asked = false;
   sim.run(1 << 24, [&](Step) {
     asked = true;
@@ -74,6 +76,8 @@ TEST_CASE("a running network refuses to be run, changed or read") {
     CHECK_THROWS_AS(sim.run(1, {}), std::logic_error);
     CHECK_THROWS_AS(sim.add_neurons(model(), 1, delta(), false), std::logic_error);
     CHECK_THROWS_AS(sim.neurons(0), std::logic_error);
+    CHECK_THROWS_AS(sim.spike_recorder(0), std::logic_error);
+    CHECK_THROWS_AS(sim.state_recorder(0), std::logic_error);
     CHECK_THROWS_AS(sim.reset(true), std::logic_error);
     return true;
   });
