@@ -433,5 +433,5 @@ def test_errors_of_the_core_name_the_call(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(sl.plasticity, "rules", lambda: {"Lost": Lost})
     net = make()
     cells = net.population(2, sl.LIF(), name="E")
-    with pytest.raises(ValueError, match="^connect E -> E: no plasticity rule is named 'Lost'"):
+    with pytest.raises(ValueError, match=r"^connect E -> E: no plasticity rule is named 'Lost'"):
         net.connect(cells, cells, sl.AllToAll(), weight=0.5, delay=1.0, plasticity=Lost())
