@@ -74,7 +74,7 @@ def test_what_a_loaded_network_kept_is_read_without_copies_but_given_as_copies(
     net.record(cells, "V_m")
     net.record(plastic, "weights", every=1.0)
     net.run(10.0)
-    net.save(tmp_path / "net")
+    net.save(tmp_path / "net", recorders=True)
     loaded = sl.Network.load(tmp_path / "net")
     for recorder in loaded.recorders:
         ((stamps, data),) = recorder.tape.blocks()

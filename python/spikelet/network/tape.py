@@ -106,15 +106,14 @@ class Tape(ABC, Generic[Target]):
                 if first < last:
                     found = True
                     yield from hdf5_access.blocks(group, first, last)
-        *memory, held = *self._memory(), self.held()
-        for stamps, data in memory:
+        for stamps, data in self._memory():
             first, last = np.searchsorted(stamps, (start, stop), side="right")
             if first < last:
                 found = True
                 part = data[first:last]
                 part.flags.writeable = False  # the tape keeps it
                 yield stamps[first:last], part
-        stamps, data = held
+        stamps, data = self.held()
         first, last = np.searchsorted(stamps, (start, stop), side="right")
         if first < last or not found:
             yield stamps[first:last], data[first:last]
