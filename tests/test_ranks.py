@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import spikelet as sl
+from spikelet import ranks
 from spikelet.ranks import Exchanges, alone
 
 
@@ -45,3 +46,24 @@ def test_several_processes_need_mpi4py(
 def test_what_is_no_communicator_is_refused(comm: Any) -> None:
     with pytest.raises(TypeError, match="comm must be a communicator"):
         sl.Network(comm=comm)
+
+
+def test_an_uncaught_error_is_reported_by_the_hook_before_and_aborts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[Any] = []
+
+    class Comm:
+        def Abort(self, code: int) -> None:
+            calls.append(code)
+
+    def report(*error: Any) -> None:
+        calls.append(error)
+        raise RuntimeError("the report fails, too")
+
+    monkeypatch.setattr(sys, "excepthook", report)
+    ranks._abort_on_errors(Comm())
+    error = ValueError("x")
+    with pytest.raises(RuntimeError, match="the report fails"):
+        sys.excepthook(ValueError, error, None)
+    assert calls == [(ValueError, error, None), 1]

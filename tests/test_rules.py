@@ -326,3 +326,25 @@ def test_a_saved_network_has_the_same_synapses(rule: type[sl.rules.Rule], tmp_pa
     loaded = sl.Network.load(tmp_path / "net.npz")
     for x, y in zip(arrays(projection), arrays(loaded.projections[0]), strict=True):
         np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize(
+    ("base", "pattern"),
+    [
+        (sl.rules.Rule, r"^Own: the core has no such connection rule; .*\(pre_ids, post_ids\)"),
+        (sl.rules.Distribution, "^Own: the core has no such distribution; .*array of values"),
+    ],
+)
+def test_kinds_that_the_core_lacks_are_refused(base: type, pattern: str) -> None:
+    for unknown in (type("Own", (base,), {}), base):
+        with pytest.raises(TypeError, match=pattern.replace("Own", unknown.__name__)):
+            unknown()
+
+
+def test_subclasses_of_a_kind_that_the_core_has_are_allowed() -> None:
+    class Few(sl.FixedIndegree):
+        pass
+
+    net = make()
+    cells = net.population(10, sl.LIF())
+    assert len(net.connect(cells, cells, Few(3), weight=1.0, delay=1.0)) == 30

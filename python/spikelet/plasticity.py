@@ -45,11 +45,19 @@ class Plasticity:
 
     A rule of your own is a dataclass like those below and a header in the core; see "Adding a rule" in the
     documentation.
+
+    Raises
+    ------
+    TypeError
+        If the class is not a rule of this module, such as a subclass of a rule.
+    ValueError
+        If a value breaks its rule; the message names the class, the parameter, the value and the rule.
     """
 
     _pairing: ClassVar[str] = "all_to_all"
 
     def __post_init__(self) -> None:
+        self._require_registered()
         where = type(self).__name__
         for f in dataclasses.fields(self):
             given = getattr(self, f.name)
@@ -63,6 +71,24 @@ class Plasticity:
         low, high = self.bounds
         if low > high:
             fail(where, "w_min", low, f"must not exceed w_max = {high!r}")
+
+    @classmethod
+    def _require_registered(cls) -> None:
+        """Check that the core and checkpoints know this rule."""
+        name, known = cls.__name__, rules()
+        if known.get(name) is cls:
+            return
+        base = next((c.__name__ for c in cls.__mro__[1:] if known.get(c.__name__) is c), None)
+        if name in known:
+            msg = f"{name}: {__name__}.{name} has this name already; give {cls.__module__}.{name} another one"
+        elif base is None:
+            msg = (
+                f"{name}: there is no plasticity rule of this name; add it (docs/adding_a_rule.md)"
+            )
+        else:
+            way_out = f"make a function that returns {base}(...) with your defaults"
+            msg = f"{name}: there is no plasticity rule of this name; {way_out}"
+        raise TypeError(msg)
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -83,6 +109,12 @@ class Plasticity:
     def _core_values(self) -> dict[str, Any]:
         """Return all fields, with the values that the core takes."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+
+def rules() -> dict[str, type[Plasticity]]:
+    """Return the plasticity rules by name: the classes that `__all__` lists."""
+    found = {name: globals()[name] for name in __all__}
+    return {name: rule for name, rule in found.items() if rule is not Plasticity}
 
 
 def amplitudes(rule: Plasticity | type[Plasticity]) -> frozenset[str]:
@@ -165,6 +197,7 @@ class STDP(_SpikeTiming):
     mu_minus: float | None = _amplitude(None, ">= 0")
 
     def __post_init__(self) -> None:
+        self._require_registered()
         if self.pairing not in _PAIRINGS:
             fail("STDP", "pairing", self.pairing, f"must be one of {', '.join(_PAIRINGS)}")
         exponents = {

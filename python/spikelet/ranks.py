@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util.extras import needs
+
 __all__ = ["Exchanges", "Ranks", "alone", "ranks_of"]
 
 T = TypeVar("T")
@@ -241,19 +243,20 @@ def _world() -> Any:
         sizes.append(os.environ.get("SLURM_STEP_NUM_TASKS", ""))
     if not any(size.isdecimal() and int(size) > 1 for size in sizes):
         return None
-    try:
+    otherwise = "Network(comm=None) makes one network in each process"
+    with needs("a network shared by the processes of mpiexec", "mpi", otherwise):
         from mpi4py import MPI  # noqa: PLC0415  # an extra
-    except ImportError:
-        msg = (
-            "mpiexec started several processes, which need mpi4py to share a network: "
-            "pip install 'spikelet[mpi]'; Network(comm=None) makes one network in each process"
-        )
-        raise ImportError(msg) from None
     return MPI.COMM_WORLD
 
 
 def _abort_on_errors(comm: Any) -> None:
-    """Make an uncaught error end all ranks; otherwise the others would wait forever."""
+    """Make an uncaught error end all ranks; otherwise the others would wait forever.
+
+    MPI cannot tell that a process has failed before it exits, and it does not exit while MPI waits for the others, so
+    only Python's last word on an error is left: `sys.excepthook`. The hook serves the whole process and stays. It
+    calls the one before it first, so an error is reported as the user has arranged. A hook that is set later replaces
+    it, and must call it to keep the abort.
+    """
     report = sys.excepthook
 
     def hook(kind: Any, value: Any, traceback: Any) -> None:

@@ -26,6 +26,13 @@ __all__ = [
 ]
 
 
+def _require_kind(cls: type, what: str, way_out: str) -> None:
+    """Check that a class, or a base of it, is something that the core has."""
+    if not hasattr(cls, "kind"):
+        msg = f"{cls.__name__}: the core has no such {what}; {way_out}"
+        raise TypeError(msg)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """Base of all connection rules, which choose the connected pairs of two populations.
@@ -42,6 +49,13 @@ class Rule:
     multapses: bool = True
 
     kind: ClassVar[_core.ConnectionKind]
+
+    def __post_init__(self) -> None:
+        _require_kind(
+            type(self),
+            "connection rule",
+            "derive it from one, or connect lists (pre_ids, post_ids)",
+        )
 
     def to_core(self) -> _core.ConnectionRule:
         """Return the core's description."""
@@ -76,6 +90,7 @@ class FixedProbability(Rule):
     kind = _core.ConnectionKind.fixed_probability
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         p = numbers("FixedProbability", "p", self.p)
         if p.ndim:
             fail("FixedProbability", "p", self.p, "must be one number")
@@ -93,6 +108,7 @@ class _Counted(Rule):
     number: int
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "number", integer(type(self).__name__, "number", self.number, 0))
 
     def to_core(self) -> _core.ConnectionRule:
@@ -160,6 +176,7 @@ class Distribution:
     positive: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
+        _require_kind(type(self), "distribution", "derive it from one, or pass an array of values")
         name = type(self).__name__
         for parameter in self._parameters():
             value = numbers(name, parameter, getattr(self, parameter))

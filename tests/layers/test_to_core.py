@@ -59,5 +59,8 @@ def test_unknown_layers_are_refused() -> None:
     class Other(Layer):
         pass
 
-    with pytest.raises(TypeError, match="the core has no Other"):
-        to_core(Graph([Other()]), (3,))
+    problem = (
+        r"^SpikingModel: layer 'odd': the core has no Other; build the model from .* sl\.layers"
+    )
+    with pytest.raises(TypeError, match=problem):
+        to_core(Graph([("odd", Other(), "input")]), (3,))

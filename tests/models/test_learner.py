@@ -155,3 +155,14 @@ GOOD = np.full((2, 3, 3), 0.5)
 def test_bad_parameters(kind: Any, kwargs: dict[str, Any], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         kind(**kwargs)
+
+
+def test_a_file_with_an_unknown_rule_is_refused(tmp_path: Path) -> None:
+    images, _ = pictures(3)
+    learner = small(DiehlCook).fit(images)
+    header = learner._header()
+    header["plasticity"][0] = "dataclasses"
+    learner._header = lambda: header  # type: ignore[method-assign]
+    learner.save(tmp_path / "learner.npz")
+    with pytest.raises(ValueError, match=r"plasticity must be .*, got 'dataclasses'"):
+        DiehlCook.load(tmp_path / "learner.npz")

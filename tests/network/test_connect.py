@@ -200,3 +200,11 @@ def test_synapses_made_during_a_run_carry_later_spikes_only() -> None:
     hit = np.flatnonzero(recorder.values[:, 0])
     got = dict(zip((hit + 1).tolist(), recorder.values[hit, 0].tolist(), strict=True))
     assert got == {s + 12: 11.0 if s > 20 else 1.0 for s in range(0, 40, 5) if s + 12 <= 50}
+
+
+@pytest.mark.parametrize("receptor", [["in"], "both", 1])
+def test_unknown_receptors_are_refused(receptor: Any) -> None:
+    net = make()
+    cells = net.population(2, sl.LIF(), name="E")
+    with pytest.raises(ValueError, match=r'^connect E -> E: receptor must be "excitatory", "ex", '):
+        net.connect(cells, cells, sl.AllToAll(), receptor=receptor)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from tests.conftest import busy_network, to_steps, train
+
+import spikelet as sl
 
 
 def test_clear_forgets_what_was_recorded() -> None:
@@ -61,3 +65,30 @@ def test_the_number_of_recorders_changes_no_bit() -> None:
     assert train(others) == train(spikes)
     np.testing.assert_array_equal(twins.V_m[:], cells.V_m[:])
     np.testing.assert_array_equal(twin.weights, plastic.weights)
+
+
+def test_what_a_loaded_network_kept_is_read_without_copies_but_given_as_copies(
+    tmp_path: Path,
+) -> None:
+    net, cells, _, plastic = busy_network()
+    net.record(cells, "V_m")
+    net.record(plastic, "weights", every=1.0)
+    net.run(10.0)
+    net.save(tmp_path / "net", recorders=True)
+    loaded = sl.Network.load(tmp_path / "net")
+    for recorder in loaded.recorders:
+        ((stamps, data),) = recorder.tape.blocks()
+        kept = recorder.tape.earlier[0]
+        assert np.shares_memory(data, kept[1])
+        assert recorder.tape.stamps() is kept[0]
+        assert len(stamps) > 0
+        before = data.copy()
+        for read in (getattr(recorder, "values", None), recorder.between()[1]):
+            if read is not None:
+                read[:] = 7
+        np.testing.assert_array_equal(recorder.tape.earlier[0][1], before)
+    loaded.run(5.0)
+    for recorder, twin in zip(loaded.recorders, net.recorders, strict=True):
+        assert len(list(recorder.tape.blocks())) == 2
+        assert [len(x) for x, _ in recorder.tape.blocks(-1, 100)] == [twin.tape.count()]
+        assert [len(x) for x, _ in recorder.tape.blocks(10**6)] == [0]

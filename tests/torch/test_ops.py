@@ -40,7 +40,7 @@ def test_tables_of_operators():
     cell = packed(Cell(surrogate=Surrogate.table, table=()))
     with pytest.raises(ValueError, match="cell: table must have at least 2 values"):
         torch.ops.spikelet.neuron(X.detach(), *[None] * 10, cell, "sh", 4)
-    with pytest.raises(ValueError, match="cell must have at least 19 numbers; length, got 3"):
+    with pytest.raises(ValueError, match="cell must have at least 19 numbers, got length 3"):
         torch.ops.spikelet.neuron(X.detach(), *[None] * 10, [0.0, 0.0, 0.0], "", 4)
 
 

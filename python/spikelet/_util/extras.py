@@ -13,7 +13,7 @@ _TITLES = {"torch": "PyTorch", "sklearn": "scikit-learn"}
 
 
 @contextlib.contextmanager
-def needs(what: str, name: str) -> Iterator[None]:
+def needs(what: str, name: str, otherwise: str = "") -> Iterator[None]:
     """Turn an ImportError into one that names the extra to install.
 
     Parameters
@@ -22,13 +22,15 @@ def needs(what: str, name: str) -> Iterator[None]:
         The function, class or module that needs the import.
     name : str
         The extra of this package that provides it.
+    otherwise : str
+        What to do without the extra, if there is a choice.
     """
     try:
         yield
     except ImportError as error:
         package = (error.name or "").partition(".")[0] or name
         msg = f"{what} needs {_TITLES.get(package, package)}: pip install 'spikelet[{name}]'"
-        raise ImportError(msg) from None
+        raise ImportError(f"{msg}; {otherwise}" if otherwise else msg) from None
 
 
 def extra(module: str, what: str, name: str = "sweep") -> Any:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from spikelet._util import files
+
 __all__ = ["percent", "plain", "share", "table", "to_json", "value"]
 
 
@@ -67,5 +69,5 @@ def to_json(report: dict[str, Any], path: str | Path | None) -> str:
     """Return a report as JSON text, and write it to a file if a path is given."""
     text = json.dumps(report, indent=2, allow_nan=False)
     if path is not None:
-        Path(path).write_text(text + "\n", encoding="utf-8")
+        files.write(path, text + "\n")
     return text

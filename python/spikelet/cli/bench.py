@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 import spikelet as sl
+from spikelet._util import files
 from spikelet._util.checks import choice, fail, integer
 from spikelet._util.threads import default_threads
 from spikelet.cli.bench_networks import NETWORKS, BenchNetwork, Built
@@ -117,9 +118,9 @@ def run(
     for name, why in wrong.items():
         print(f"Results of {name} differ: {why}")
     if target is not None:
-        target.write_text(json.dumps(record | {"differ": wrong}, indent=1) + "\n")
+        files.write(target, json.dumps(record | {"differ": wrong}, indent=1) + "\n")
     if update_reference and not wrong:
-        REFERENCE.write_text(json.dumps(record, indent=1) + "\n")
+        files.write(REFERENCE, json.dumps(record, indent=1) + "\n")
         print(f"Wrote {REFERENCE}")
     return not wrong
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet import datasets, plot
+from spikelet._util.extras import extra
 from spikelet.models import WinnerTakeAll
 from spikelet.models.voting import Votes, assign, classify
 from spikelet.models.winner_take_all import NEURON
@@ -201,10 +201,8 @@ def draw(
 
 
 def _require(*modules: str) -> None:
-    missing = [module for module in modules if importlib.util.find_spec(module) is None]
-    if missing:
-        names = ", ".join(missing).replace("sklearn", "scikit-learn")
-        raise ImportError(f"the demo needs {names}: pip install 'spikelet[demo]'")
+    for module in modules:
+        extra(module, "the demo", "demo")
 
 
 def _require_place(out: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spikelet import _core
-from spikelet.layers.base import Layer, Shape
+from spikelet.layers.base import Shape
 from spikelet.layers.graph import INPUT, Graph, Node
 from spikelet.layers.linear import Add, Affine, Concat, Conv2d, Flatten, Linear, Upsample
 from spikelet.layers.neurons import Neuron, PredictiveIF, ReLU
@@ -69,7 +69,7 @@ def _add(
             if extents[name] != flat:
                 from_[k] = core.flatten(numbers[name], flat)
         given = _extent(shapes[node.inputs[0]])
-    return _add_layer(core, layer, from_, given, shape), shape
+    return _add_layer(core, node, from_, given, shape), shape
 
 
 def _by_channel(layer: Neuron | ReLU) -> bool:
@@ -83,12 +83,12 @@ def _by_channel(layer: Neuron | ReLU) -> bool:
 
 def _add_layer(
     core: _core.LayerGraph,
-    layer: Layer,
+    node: Node,
     from_: list[int],
     given: tuple[int, int, int],
     shape: tuple[int, int, int],
 ) -> int:
-    match layer:
+    match layer := node.layer:
         case Linear():
             c, h, w = given
             weight = layer.weight.reshape(-1, c, h, w)
@@ -150,7 +150,8 @@ def _add_layer(
                 pace=pace,
                 limit=limit,
             )
-    msg = f"the core has no {type(layer).__name__}"
+    way_out = "build the model from the layers of sl.layers"
+    msg = f"SpikingModel: layer '{node.name}': the core has no {type(layer).__name__}; {way_out}"
     raise TypeError(msg)
 
 

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import spikelet as sl
 from spikelet._util import progress as _progress
-from spikelet._util.checks import fail, integer
+from spikelet._util.checks import choice, fail, integer
 from spikelet.models.images import brightness
 from spikelet.network.checkpoint import save as save_network
 
@@ -269,7 +269,9 @@ class Learner(ABC):
             fail(f"{cls.__name__}.load", "path", os.fspath(path), "must be a file written by save")
         net = sl.Network.load(path, threads=threads)
         kind, fields = header["plasticity"]
-        rule = getattr(sl.plasticity, kind)(**fields)
+        rules = sl.plasticity.rules()
+        choice(f"{cls.__name__}.load: {os.fspath(path)}", "plasticity", kind, *rules)
+        rule = rules[kind](**fields)
         learner = cls(
             header["n_neurons"], header["n_inputs"], seed=header["seed"], threads=threads,
             plasticity=rule, **header["parameters"],

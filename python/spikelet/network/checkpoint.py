@@ -373,7 +373,12 @@ def _load_recorders(
         where = f"stored network: recorder {k}"
         fields = set(d) - {"target", "kind", "what", "every"}
         if fields not in (set(), {"file", "name"}):
-            fail(where, "fields", sorted(d), "must be target, kind, what, every; file and name")
+            fail(
+                where,
+                "fields",
+                sorted(d),
+                "must be target, kind, what and every, and may be file and name as well",
+            )
         ends = net.projections if d["kind"] == "weights" else net.populations
         if type(d["target"]) is not int or not 0 <= d["target"] < len(ends):
             fail(where, "target", d["target"], f"must lie in 0 .. {len(ends) - 1}")

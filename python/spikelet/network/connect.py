@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
-from spikelet._util.checks import fail, ids, named, representable
+from spikelet._util.checks import choice, fail, ids, named, representable
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_own
 from spikelet.network.projection import Projection
@@ -47,11 +47,12 @@ def connect(
     if not isinstance(post.model, NeuronModel):
         fail(where, "post", post, "must be neurons, not a spike source")
     if plasticity is not None and not isinstance(plasticity, Plasticity):
-        msg = f"{where}: plasticity must be a rule such as sl.STDP(...), got {plasticity!r}"
-        raise TypeError(msg)
-    if receptor not in RECEPTORS:
-        fail(where, "receptor", receptor, 'must be "excitatory", "inhibitory" or None')
-    ends = (RECEPTORS[receptor], None if plasticity is None else plasticity.to_core())
+        allowed = "must be a rule such as sl.STDP(...)"
+        fail(where, "plasticity", plasticity, allowed, error=TypeError)
+    if receptor is not None:
+        choice(where, "receptor", receptor, *filter(None, RECEPTORS))
+    with named(where):
+        ends = (RECEPTORS[receptor], None if plasticity is None else plasticity.to_core())
     add = _by_rule if isinstance(rule, Rule) else _by_lists
     index = add(net, where, pre, post, rule, weight, delay, post.model.weight_unit, ends)
     projection = Projection(net, index, pre, post, plasticity, RECEPTORS[receptor])
@@ -165,12 +166,12 @@ def _lists(
         matrix = rule.tocoo()
         sources, targets = matrix.row.astype(np.uint32), matrix.col.astype(np.uint32)
         return pre.ids[sources], post.ids[targets], matrix.data
-    if isinstance(rule, tuple) and len(rule) == 2:
-        sources = ids(where, "pre_ids", rule[0], len(pre))
-        targets = ids(where, "post_ids", rule[1], len(post))
-        if len(sources) != len(targets):
-            lengths = len(sources), len(targets)
-            fail(where, "pre_ids and post_ids", lengths, "must be equally long", got="lengths")
-        return pre.ids[sources], post.ids[targets], 1.0 if weight is None else weight
-    msg = f"{where}: rule must be a connection rule, a sparse matrix or (pre_ids, post_ids), got {rule!r}"
-    raise TypeError(msg)
+    if not isinstance(rule, tuple) or len(rule) != 2:
+        allowed = "must be a connection rule, a sparse matrix or (pre_ids, post_ids)"
+        fail(where, "rule", rule, allowed, error=TypeError)
+    sources = ids(where, "pre_ids", rule[0], len(pre))
+    targets = ids(where, "post_ids", rule[1], len(post))
+    if len(sources) != len(targets):
+        lengths = len(sources), len(targets)
+        fail(where, "pre_ids and post_ids", lengths, "must be equally long", got="lengths")
+    return pre.ids[sources], post.ids[targets], 1.0 if weight is None else weight

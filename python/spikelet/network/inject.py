@@ -67,6 +67,6 @@ def inject_from(net: NetworkContents, target: Population, what: Any, start: int)
         mean, std = spread("mean", what.mean), spread("std", what.std)
         sim.inject_noise(target.index, mean, std, every, start)
     else:
-        msg = f"{where}: expected PoissonInput, CurrentInput or NoiseInput, got {what!r}"
-        raise TypeError(msg)
+        allowed = "must be PoissonInput, CurrentInput or NoiseInput"
+        fail(where, "what", what, allowed, error=TypeError)
     net.inputs.append((target, what, start))

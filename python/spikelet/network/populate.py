@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from spikelet import _core
-from spikelet._util.checks import fits, integer
+from spikelet._util.checks import fail, fits, integer
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_length, events_of
 from spikelet.neurons import NeuronModel
@@ -30,8 +30,7 @@ def populate(net: NetworkContents, n: Any, model: Any, name: str | None) -> Popu
     elif isinstance(model, (SpikeSource, RasterSource)):
         index = sim.add_events(n, *events_of(net, model, n))
     else:
-        msg = f"{where}: model must be a neuron model or a spike source, got {model!r}"
-        raise TypeError(msg)
+        fail(where, "model", model, "must be a neuron model or a spike source", error=TypeError)
     net.engine.raster_starts[index] = net.engine.step
     population = Population(net, index, n, model, name, None)
     net.populations.append(population)

@@ -261,8 +261,7 @@ def state_index(population: Population, name: str) -> int:
 def check_own(network: NetworkBase, where: str, population: Any) -> None:
     """Check that something is a population, or a part of one, of this network."""
     if not isinstance(population, Population):
-        msg = f"{where}: expected a Population, got {population!r}"
-        raise TypeError(msg)
+        fail(where, "population", population, "must be a Population", error=TypeError)
     if population.network is not network:
         fail(where, "population", population.name, "must belong to this network")
 

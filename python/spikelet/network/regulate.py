@@ -15,13 +15,12 @@ __all__ = ["regulate"]
 def regulate(net: NetworkContents, projection: Any, how: Any) -> None:
     """Check and add a regulation; see `Network.regulate`."""
     if not isinstance(projection, Projection):
-        msg = f"regulate: projection must be a Projection, got {projection!r}"
-        raise TypeError(msg)
+        fail("regulate", "projection", projection, "must be a Projection", error=TypeError)
     if projection.network is not net:
         fail("regulate", "projection", projection, "must belong to this network")
     if not isinstance(how, Regulation):
-        msg = f"regulate: how must be WeightNormalisation or SynapticScaling, got {how!r}"
-        raise TypeError(msg)
+        allowed = "must be WeightNormalisation or SynapticScaling"
+        fail("regulate", "how", how, allowed, error=TypeError)
     if projection.plasticity is None:
         fail("regulate", "projection", projection, "must have plasticity")
     every = interval(f"regulate {type(how).__name__}", how.every, net.dt)

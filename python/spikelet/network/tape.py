@@ -94,14 +94,28 @@ class Tape(ABC, Generic[Target]):
     # Reading ------------------------------------------------------------------------------------------------------
 
     def blocks(self, start: int = -1, stop: int = LAST) -> Iterator[Arrays]:
-        """Yield the data with start < stamp <= stop [steps], in at least one piece of some megabytes."""
+        """Yield the data with start < stamp <= stop [steps], in at least one piece of some megabytes.
+
+        Pieces are not empty unless there is no data. What the tape keeps in memory is read-only.
+        """
         self._engine.require_idle()
+        found = False
         if self.file is not None:
             with self.file.group(self.name) as (group, n):
                 first, last = hdf5_access.span(group, n, start, stop)
-                yield from hdf5_access.blocks(group, first, last)
-        for stamps, data in (*self._memory(), self.held()):
+                if first < last:
+                    found = True
+                    yield from hdf5_access.blocks(group, first, last)
+        for stamps, data in self._memory():
             first, last = np.searchsorted(stamps, (start, stop), side="right")
+            if first < last:
+                found = True
+                part = data[first:last]
+                part.flags.writeable = False  # the tape keeps it
+                yield stamps[first:last], part
+        stamps, data = self.held()
+        first, last = np.searchsorted(stamps, (start, stop), side="right")
+        if first < last or not found:
             yield stamps[first:last], data[first:last]
 
     def all(self) -> Arrays:
@@ -118,7 +132,8 @@ class Tape(ABC, Generic[Target]):
             with self.file.group(self.name) as (group, n):
                 return np.concatenate([group["stamps"][:n], held])
         memory: list[npt.NDArray[np.int64]] = [stamps for stamps, _ in self._memory()]
-        return np.concatenate([*memory, held]) if memory else held
+        pieces = [stamps for stamps in (*memory, held) if len(stamps)]
+        return pieces[0] if len(pieces) == 1 else np.concatenate([*memory, held])
 
     def count(self) -> int:
         """Return the number of stamps."""

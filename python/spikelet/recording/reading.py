@@ -42,12 +42,20 @@ def last_step(time: float, dt: float) -> int:
     return int(steps[to_ms(steps, dt) <= time][-1])
 
 
+def _own(data: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return an array that the caller may change."""
+    return data if data.flags.writeable else data.copy()
+
+
 class Recorded(ABC):
     """Ascending stamps with an id or a row of values for each."""
 
     @abstractmethod
     def _blocks(self, start: int = -1, stop: int = LAST) -> Iterator[Arrays]:
-        """Yield the data with start < stamp <= stop [steps], in at least one piece of some megabytes."""
+        """Yield the data with start < stamp <= stop [steps], in at least one piece of some megabytes.
+
+        An array that must not be changed is read-only.
+        """
 
     @abstractmethod
     def _stamps(self) -> npt.NDArray[np.int64]:
@@ -93,7 +101,9 @@ class Recorded(ABC):
         times, ids or values : array, array
         """
         stamps, data = self._all(*self._steps("between", start, stop))
-        return to_ms(stamps, self._dt), data.astype(np.int64) if data.dtype == np.uint32 else data
+        return to_ms(stamps, self._dt), data.astype(np.int64) if data.dtype == np.uint32 else _own(
+            data
+        )
 
 
 class RecordedSpikes(Recorded):
@@ -183,7 +193,7 @@ class RecordedSamples(Recorded):
     def values(self) -> npt.NDArray[Any]:
         """Sampled values: [samples, len(target)] of a state, in the order of the target's ids; [samples, synapses] of
         weights, in canonical order."""  # noqa: D205, D209
-        return self._all()[1]
+        return _own(self._all()[1])
 
 
 class _OnDisk(Recorded):

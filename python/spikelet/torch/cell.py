@@ -106,5 +106,11 @@ def _number(value: IntEnum | bool | float) -> float:
 def states_of(numbers: Sequence[float]) -> tuple[bool, bool, bool]:
     """Return which of `STATES` a packed cell has."""
     if len(numbers) < len(_PACKED):
-        fail("neuron", "cell", len(numbers), f"must have at least {len(_PACKED)} numbers; length")
+        fail(
+            "neuron",
+            "cell",
+            len(numbers),
+            f"must have at least {len(_PACKED)} numbers",
+            got="length",
+        )
     return True, bool(numbers[_SYNAPSE]), bool(numbers[_ADAPTIVE])
