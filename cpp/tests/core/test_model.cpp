@@ -6,6 +6,7 @@
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "spikelet/core/cpu.hpp"
@@ -26,17 +27,26 @@ struct Setup {
   bool each, adaptive, external, subtract;  // each: parameters for each element
 };
 
-ParameterValues parameters(const Setup& setup) {
-  static const std::map<std::string_view, double> usual{
+// A value in the usual range, also for a parameter of a model to come.
+double usual(std::string_view name) {
+  static const std::map<std::string_view, double> known{
       {"E_L", -65},      {"V_th", -55}, {"V_reset", -62}, {"t_ref", 0.5}, {"theta_plus", 0},
       {"tau_theta", 30}, {"tau_m", 15}, {"C_m", 200},     {"I_e", 80},    {"tau_syn_ex", 4},
       {"tau_syn_in", 8}, {"g_L", 12},   {"E_ex", 0},      {"E_in", -80}};
+  const auto found = known.find(name);
+  return found != known.end()                               ? found->second
+         : name.starts_with("tau")                          ? 6
+         : name.starts_with("V_") || name.starts_with("E_") ? -58
+                                                            : 1;
+}
+
+ParameterValues parameters(const Setup& setup) {
   std::vector<std::string_view> names(common_parameters.begin(), common_parameters.end());
   const auto own = models()[setup.model].parameters;
   names.insert(names.end(), own.begin(), own.end());
   ParameterValues values;
   for (std::uint32_t k = 0; k < names.size(); ++k) {
-    double value = usual.at(names[k]);
+    double value = usual(names[k]);
     if (names[k] == "theta_plus" && setup.adaptive) {
       value = 1.5;
     }

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "layers/plan.hpp"
@@ -36,4 +38,63 @@ TEST_CASE("two output rows at once are the two rows") {
       }
     }
   }
+}
+
+TEST_CASE("the fan-out of an input is the number of outputs that see it") {
+  for (const Case& given : cases) {
+    const Kernel k = kernel_of(given);
+    const FanOut fan = fan_out(k);
+    std::vector<std::uint32_t> rows(k.in.height), columns(k.in.width);
+    const auto see = [](std::vector<std::uint32_t>& seen, std::size_t outputs, std::size_t kernel,
+                        std::size_t stride, std::size_t dilation, std::size_t pad) {
+      for (std::size_t o = 0; o < outputs; ++o) {
+        for (std::size_t i = 0; i < kernel; ++i) {
+          const std::size_t at = o * stride + i * dilation - pad;  // wraps below 0
+          if (at < seen.size()) {
+            ++seen[at];
+          }
+        }
+      }
+    };
+    see(rows, k.out.height, given.kernel_height, given.stride_y, given.dilation, given.top);
+    see(columns, k.out.width, given.kernel_width, given.stride_x, given.dilation, given.left);
+    CHECK(fan.rows == rows);
+    CHECK(fan.columns == columns);
+    CHECK(fan.outputs == given.out / given.groups);
+  }
+}
+
+TEST_CASE("values take the plainest form that can carry them") {
+  Conv conv;
+  conv.kernel_height = conv.kernel_width = 1;
+  conv.weights = {1, 2, 3, 4};
+  layers::Neuron neuron{};
+  neuron.threshold = neuron.amplitude = {1};
+  neuron.v_init = {0};
+  neuron.decay = neuron.gain = 1;
+  neuron.levels = 1;
+  const Graph graph{{Input{}, {}, {2, 1, 1}},   {conv, {0}, {2, 1, 1}},
+                    {neuron, {1}, {2, 1, 1}},   {conv, {2}, {2, 1, 1}},
+                    {Add{}, {1, 3}, {2, 1, 1}}, {neuron, {4}, {2, 1, 1}},
+                    {Flatten{}, {5}, {2, 1, 1}}};
+  const auto forms = [&](InputForm form) {
+    const auto plan = make_plan<float>(graph, form, false, false, {});
+    std::vector<Form> all;
+    for (const auto& node : plan->nodes) {
+      all.push_back(node.form);
+    }
+    return all;
+  };
+  using enum Form;
+  CHECK(forms(InputForm::constant) ==
+        std::vector<Form>{constant, constant, spikes, current, current, spikes, Form::sequence});
+  CHECK(forms(InputForm::sequence) == std::vector<Form>{Form::sequence, current, spikes, current,
+                                                        current, spikes, Form::sequence});
+  CHECK(forms(InputForm::spikes) ==
+        std::vector<Form>{spikes, current, spikes, current, current, spikes, Form::sequence});
+  // Nothing is kept as an array that nobody asks for.
+  const auto plan = make_plan<float>(graph, InputForm::spikes, false, false, {});
+  CHECK(std::none_of(plan->nodes.begin(), plan->nodes.begin() + 5,
+                     [](const auto& node) { return node.sequence || node.potential; }));
+  CHECK(plan->nodes[6].dense);
 }

@@ -58,3 +58,45 @@ TEST_CASE("many small populations") {
     CHECK(sim.spike_recorder(60).share()->stamps.empty());
   }
 }
+
+TEST_CASE("each synapse is stored once, in the partition of its target") {
+  for (const int threads : {1, 3}) {
+    CAPTURE(threads);
+    Network<double> network(dt, 1, threads, nullptr);
+    network.add_neurons(model(), 300, delta(), false);
+    network.add_events(40, {}, {});
+    std::vector<std::uint32_t> pre, post;
+    std::vector<std::uint16_t> delay;
+    for (std::uint32_t k = 0; k < 2000; ++k) {
+      pre.push_back(k / 50);
+      post.push_back(k * 7 % 300);  // ascending by k / 50, then in any order
+      delay.push_back(static_cast<std::uint16_t>(1 + k % 5));
+    }
+    const auto expected = table<double>(40, pre, post, delay);
+    for (const bool plastic : {false, true}) {
+      network.connect(1, 0, expected, Receptor::by_sign,
+                      plastic ? std::optional(additive(2)) : std::nullopt, {}, {});
+    }
+    network.agree();
+    Layout<double> layout(network, false);
+    layout.build();
+    CHECK(layout.synapse_bytes() > 2 * 2000 * sizeof(double));
+    for (const Projection<double>& projection : network.projections) {
+      std::uint64_t next = 0;
+      layout.for_each_synapse(projection, [&](std::uint64_t index, std::uint32_t source,
+                                              const StoredSynapse<double>& stored) {
+        REQUIRE(index == next++);
+        CHECK(index >= expected.row[source]);
+        CHECK(index < expected.row[source + 1]);
+        CHECK(stored.post == expected.post[index]);
+        CHECK(stored.synapse.delay == expected.delay_of(index));
+        CHECK(*stored.synapse.weight == 1.5);
+        const Slice<double>& slice = layout.targets(projection, stored.partition);
+        CHECK(stored.post >= slice.begin);
+        CHECK(stored.post < slice.end);
+      });
+      CHECK(next == expected.size());
+    }
+    CHECK(layout.plastic_store(network.projections[1], 0)->layout() == PlasticLayout::history);
+  }
+}

@@ -1,0 +1,143 @@
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "spikelet/layers/engine.hpp"
+#include "support/values.hpp"
+
+namespace {
+
+using namespace spikelet::layers;
+
+constexpr std::size_t inputs = 5, outputs = 20, samples = 9, steps = 30;
+
+// Analog input, two fully connected layers of integrate-and-fire neurons, and a sum of their
+// spikes.
+struct Layers {
+  std::vector<double> first = test::values<double>(outputs * inputs, -0.3, 0.6, 1);
+  std::vector<double> second = test::values<double>(outputs * outputs, -0.2, 0.4, 2);
+
+  Graph graph() const {
+    return {{Input{}, {}, {inputs, 1, 1}},
+            {dense(first), {0}, {outputs, 1, 1}},
+            {neuron(), {1}, {outputs, 1, 1}},
+            {dense(second), {2}, {outputs, 1, 1}},
+            {neuron(), {3}, {outputs, 1, 1}}};
+  }
+  static Conv dense(const std::vector<double>& weights) {
+    Conv conv;
+    conv.weights = weights;
+    conv.kernel_height = conv.kernel_width = 1;
+    return conv;
+  }
+  static Neuron neuron() {
+    Neuron n{};
+    n.threshold = {1};
+    n.v_init = {0.5};
+    n.amplitude = {1};
+    n.decay = n.gain = 1;
+    n.levels = 1;
+    return n;
+  }
+};
+
+template <class R>
+struct Result {
+  std::vector<R> spikes = std::vector<R>(steps * samples * outputs);
+  std::vector<R> potential = spikes, mean = std::vector<R>(samples * outputs);
+  std::vector<NodeCounts> counts = std::vector<NodeCounts>(5);
+};
+
+template <class R>
+Result<R> run(const std::vector<R>& images, int threads) {
+  const std::vector<std::pair<std::size_t, What>> wanted{
+      {4, What::spikes}, {4, What::potential}, {4, What::mean}};
+  const Engine<R> engine(Layers{}.graph(), InputForm::constant, false, false, wanted);
+  Result<R> result;
+  const std::vector<Record<R>> records{{4, What::spikes, result.spikes.data()},
+                                       {4, What::potential, result.potential.data()},
+                                       {4, What::mean, result.mean.data()}};
+  Batch<R> batch{};
+  batch.analog = images.data();
+  batch.count = samples;
+  batch.steps = steps;
+  CHECK(engine.run(batch, records, threads, result.counts) == samples);
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("layers of neurons are the loop over steps and neurons, for any number of threads") {
+  const Layers layers;
+  const auto images = test::values<double>(samples * inputs, 0, 1, 3);
+  const auto result = run(images, 1);
+  std::uint64_t spikes[2]{}, values = 0;
+  for (std::size_t i = 0; i < samples; ++i) {
+    std::vector<double> v[2]{std::vector<double>(outputs, 0.5), std::vector<double>(outputs, 0.5)};
+    std::vector<double> sent[2]{std::vector<double>(outputs), std::vector<double>(outputs)};
+    std::vector<double> total(outputs);
+    for (std::size_t t = 0; t < steps; ++t) {
+      for (std::size_t layer = 0; layer < 2; ++layer) {
+        for (std::size_t o = 0; o < outputs; ++o) {
+          double sum = 0;
+          for (std::size_t k = 0; k < (layer == 0 ? inputs : outputs); ++k) {
+            sum += layer == 0 ? layers.first[o * inputs + k] * images[i * inputs + k]
+                              : layers.second[o * outputs + k] * sent[0][k];
+          }
+          v[layer][o] += sum;
+          sent[layer][o] = v[layer][o] >= 1 ? 1 : 0;
+          v[layer][o] -= sent[layer][o];
+          spikes[layer] += sent[layer][o] != 0 ? 1 : 0;
+        }
+      }
+      for (std::size_t o = 0; o < outputs; ++o) {
+        const std::size_t at = (t * samples + i) * outputs + o;
+        CHECK(result.spikes[at] == sent[1][o]);
+        CHECK(result.potential[at] == doctest::Approx(v[1][o]).epsilon(1e-9));
+        total[o] += sent[1][o];
+      }
+    }
+    for (std::size_t o = 0; o < outputs; ++o) {
+      CHECK(result.mean[i * outputs + o] == doctest::Approx(total[o] / steps));
+    }
+    values += inputs * outputs;
+  }
+  CHECK(result.counts[2].spikes == spikes[0]);
+  CHECK(result.counts[4].spikes == spikes[1]);
+  CHECK(spikes[1] > 100);
+  CHECK(result.counts[3].additions == spikes[0] * outputs);
+  CHECK(result.counts[1].products % values == 0);  // none of the inputs is 0
+  CHECK(result.counts[1].products > 0);
+  for (const int threads : {2, 3, 20}) {
+    const auto again = run(images, threads);
+    CHECK(again.spikes == result.spikes);
+    CHECK(again.potential == result.potential);
+    CHECK(again.mean == result.mean);
+    CHECK(again.counts[3].additions == result.counts[3].additions);
+  }
+}
+
+TEST_CASE("a batch can be stopped, and says how many samples are done") {
+  const Engine<float> engine(Layers{}.graph(), InputForm::constant, false, false, {});
+  const auto images = test::values<float>(samples * inputs, 0, 1, 3);
+  Batch<float> batch{};
+  batch.analog = images.data();
+  batch.count = samples;
+  batch.steps = steps;
+  std::vector<NodeCounts> counts(5);
+  CHECK(engine.run(batch, {}, 1, counts, [](std::size_t done) { return done < 4; }) == 4);
+  CHECK(engine.run(batch, {}, 1, counts, [](std::size_t) { return false; }) == 0);
+}
+
+TEST_CASE("dense operations of a convolution: a product for each weight that meets an input") {
+  Conv conv;
+  conv.kernel_height = conv.kernel_width = 3;
+  conv.top = conv.left = 1;
+  conv.weights.assign(4 * 2 * 9, 1);
+  const Graph graph{{Input{}, {}, {2, 3, 3}}, {conv, {0}, {4, 3, 3}}};
+  // Windows of 2, 3 and 2 along each axis, less what lies outside.
+  CHECK(dense_operations(graph, 1) == 7 * 7 * 2 * 4);
+  CHECK(dense_operations(graph, 0) == 0);
+}

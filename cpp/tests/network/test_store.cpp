@@ -1,0 +1,81 @@
+#include <doctest/doctest.h>
+
+#include <utility>
+#include <vector>
+
+#include "spikelet/network/store.hpp"
+
+using namespace spikelet;
+
+namespace {
+
+// Only notes what it is told.
+class Notes final : public SynapseStore<float> {
+ public:
+  void enqueue(Gid source, Step stamp, Step from) override {
+    noted.push_back({source, stamp, from});
+  }
+  void deliver(Step, const std::array<float*, max_channels>&, bool) override {}
+  std::size_t bytes() const override { return 0; }
+  void clear() override { noted.clear(); }
+  void visit(Gid, const std::function<void(const SynapseRef<float>&)>&) override {}
+
+  struct Note {
+    Gid source;
+    Step stamp, from;
+    bool operator==(const Note&) const = default;
+  };
+  std::vector<Note> noted;
+};
+
+}  // namespace
+
+TEST_CASE("the channel of a weight follows from its sign, unless the receptor is given") {
+  Feed<double> feed;
+  CHECK(feed.channel_of(2) == excitatory_channel);
+  CHECK(feed.channel_of(0) == excitatory_channel);
+  CHECK(feed.channel_of(-2) == inhibitory_channel);
+  feed.receptor = Receptor::inhibitory;
+  CHECK(feed.channel_of(2) == inhibitory_channel);
+  feed.receptor = Receptor::excitatory;
+  CHECK(feed.channel_of(-2) == excitatory_channel);
+  feed.early = true;  // a model without input states has one channel
+  CHECK(feed.channel_of(2) == early_channel);
+  CHECK(feed.channel_of(-2) == early_channel);
+}
+
+TEST_CASE("conductances are sent as magnitudes, currents with their sign") {
+  Feed<double> feed;
+  CHECK(feed.sent(-2) == -2);
+  CHECK(feed.sent(3) == 3);
+  feed.conductance = true;
+  CHECK(feed.sent(-2) == 2);
+  CHECK(feed.sent(3) == 3);
+}
+
+TEST_CASE("a store is given the spikes of a step one by one, unless it can do better") {
+  Notes store;
+  const std::vector<Gid> spikes{3, 8, 9};
+  store.enqueue_all(spikes, 7, 5);
+  CHECK(store.noted == std::vector<Notes::Note>{{3, 7, 5}, {8, 7, 5}, {9, 7, 5}});
+}
+
+TEST_CASE("a calendar has a list for each step up to its span") {
+  for (const Step span : {1, 2, 5, 8}) {
+    CAPTURE(span);
+    Calendar<Step> calendar;
+    calendar.resize(static_cast<std::size_t>(span));
+    for (Step now = 0; now < 50; ++now) {
+      for (Step ahead = 1; ahead <= span; ++ahead) {
+        calendar.at(now + ahead).push_back(now + ahead);
+      }
+      std::vector<Step>& due = calendar.at(now);
+      CHECK(due == std::vector<Step>(static_cast<std::size_t>(std::min(now, span)), now));
+      due.clear();
+    }
+    calendar.clear();
+    for (Step step = 0; step < 50; ++step) {
+      CHECK(calendar.at(step).empty());
+    }
+  }
+}
