@@ -83,7 +83,7 @@ class Plasticity:
             msg = f"{name}: {__name__}.{name} has this name already; give {cls.__module__}.{name} another one"
         elif base is None:
             msg = (
-                f"{name}: there is no plasticity rule of this name; add it (docs/adding_a_rule.md)"
+                f"{name}: there is no plasticity rule of this name; add it (docs/adding_a_plasticity_rule.md)"
             )
         else:
             way_out = f"make a function that returns {base}(...) with your defaults"
