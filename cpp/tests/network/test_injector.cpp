@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -95,7 +96,7 @@ TEST_CASE("CurrentInput: row k drives step start + k, and nothing follows the la
   CHECK(bench.step(empty, 0)[0] == 0);
 }
 
-TEST_CASE("NoiseInput: drawn anew every so many steps, with the given mean and deviation") {
+TEST_CASE("NoiseInput: redrawn at the given interval, with the given mean and deviation") {
   constexpr std::size_t n = 200;
   constexpr Step every = 5, start = 3;
   NoiseInput<double> noise(n, {100}, {20}, every, start, 1, 2);

@@ -40,7 +40,7 @@ TEST_CASE("nothing recorded") {
   CHECK(recorder(4).merged().elements.empty());
 }
 
-TEST_CASE("reading again appends what is new, and changes nothing that is still held") {
+TEST_CASE("reading again appends new spikes and leaves logs still held unchanged") {
   SpikeRecorder r = recorder(2);
   const std::vector<Gid> a{3, 5}, b{1};
   r.note(0, a, 0, 4);
@@ -58,7 +58,7 @@ TEST_CASE("reading again appends what is new, and changes nothing that is still 
   CHECK(first->elements == std::vector<std::uint32_t>{3, 5});
 }
 
-TEST_CASE("what nobody holds grows in place") {
+TEST_CASE("a log that nobody else holds grows in place") {
   SpikeRecorder r = recorder(1);
   const std::vector<Gid> a{2};
   const SpikeRecorder::Log* log = &r.merged();

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <functional>
 #include <vector>
@@ -234,7 +235,7 @@ TEST_CASE_TEMPLATE("segments longer than their 16-bit counter", R, float, double
   }
 }
 
-TEST_CASE_TEMPLATE("a walk meets each synapse once, by channel, delay and position", R, float,
+TEST_CASE_TEMPLATE("visit sees each synapse once, by channel, delay and position", R, float,
                    double) {
   for (const std::size_t n : {300u, 20000u}) {
     Case<R> network;

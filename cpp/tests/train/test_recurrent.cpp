@@ -6,7 +6,7 @@
 
 using namespace spikelet::train;
 
-TEST_CASE("recurrent neurons hear the spikes of the step before") {
+TEST_CASE("recurrent neurons receive the spikes of the previous step") {
   // Two neurons: the first is driven once and wakes the second a step later.
   const std::vector<double> weights{0, 0, 1.5, 0}, x{2, 0, 0, 0, 0, 0};
   double leak = 1, threshold = 1;
