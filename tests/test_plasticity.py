@@ -407,7 +407,9 @@ def test_unknown_rules_are_refused_with_a_way_out() -> None:
         pass
 
     for kind in (Own, sl.plasticity.Plasticity):
-        with pytest.raises(TypeError, match=rf"^{kind.__name__}: .*docs/adding_a_plasticity_rule\.md"):
+        with pytest.raises(
+            TypeError, match=rf"^{kind.__name__}: .*docs/adding_a_plasticity_rule\.md"
+        ):
             kind()
 
 

@@ -82,9 +82,7 @@ class Plasticity:
         if name in known:
             msg = f"{name}: {__name__}.{name} has this name already; give {cls.__module__}.{name} another one"
         elif base is None:
-            msg = (
-                f"{name}: there is no plasticity rule of this name; add it (docs/adding_a_plasticity_rule.md)"
-            )
+            msg = f"{name}: there is no plasticity rule of this name; add it (docs/adding_a_plasticity_rule.md)"
         else:
             way_out = f"make a function that returns {base}(...) with your defaults"
             msg = f"{name}: there is no plasticity rule of this name; {way_out}"

@@ -1,6 +1,7 @@
 // The models against their closed-form solutions, in double precision.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <string_view>

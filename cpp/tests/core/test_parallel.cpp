@@ -13,7 +13,7 @@
 
 using namespace spikelet;
 
-TEST_CASE("wait_until sees what was written before the flag, with as many members as one likes") {
+TEST_CASE("wait_until sees what was written before the flag, for any number of members") {
   for (const int threads : {1, 2, 7}) {
     CAPTURE(threads);
     constexpr int rounds = 500;
@@ -71,7 +71,7 @@ TEST_CASE("parallel_for calls each index once") {
   }
 }
 
-TEST_CASE("parallel_for hands an exception to the caller, once all others are done") {
+TEST_CASE("parallel_for rethrows an exception after all others are done") {
   for (const int threads : {1, 2, 7}) {
     std::atomic<int> calls{0};
     const auto work = [&](std::size_t i) {

@@ -6,7 +6,7 @@
 
 using namespace spikelet;
 
-TEST_CASE("a pool hands out what was given back, and no more than its limit lies idle") {
+TEST_CASE("a pool reuses returned memory, and keeps at most its limit idle") {
   Pool pool(std::size_t{1} << 20);
   void* a = pool.take(300'000);
   pool.give(a, 300'000);

@@ -56,7 +56,7 @@ std::vector<Bin> plain(const ConvStdp& layer, const Bin* wave) {
 
 }  // namespace
 
-TEST_CASE("windows have the earliest spike of their neurons, and the sum of how early they are") {
+TEST_CASE("a window holds its earliest spike, or the sum of how early its spikes are") {
   const ConvStdp layer = random_layer();
   const auto waves = random_waves(40);
   for (const ConvPool pool : {ConvPool{1, 1}, {2, 2}, {3, 1}, {9, 1}}) {
@@ -96,7 +96,7 @@ TEST_CASE("windows have the earliest spike of their neurons, and the sum of how 
   }
 }
 
-TEST_CASE("a winner's synapses grow where the input came in time, and shrink elsewhere") {
+TEST_CASE("a winner's synapses grow where the input came in time and shrink elsewhere") {
   // One position, four inputs, two maps; the second map is nearer to its threshold.
   const ConvShape one{2, 2, 1, 2, 2};
   const std::vector<float> weights{0.3f, 0.6f, 0.4f, 0.8f, 0.5f, 0.5f, 0.2f, 0.4f};
@@ -121,7 +121,7 @@ TEST_CASE("a winner's synapses grow where the input came in time, and shrink els
   }
 }
 
-TEST_CASE("a winner inhibits its own map, and the others nearby") {
+TEST_CASE("a winner inhibits its own map everywhere and the others nearby") {
   // Four positions in a row; all neurons of both maps fire at once.
   const ConvShape row{1, 4, 1, 1, 2};
   const std::vector<Bin> wave(4, 0);

@@ -32,9 +32,9 @@ TEST_CASE("a bright spot fires the on cell at its centre first, a dark one the o
     CHECK(wave[first ^ 1] == silent);  // a cell is on or off, never both
     CHECK(std::count(wave.begin(), wave.end(), Bin{0}) <= 2);
     // The surround responds with the other sign, later.
-    const std::size_t beside = 2 * (centre + 3) + (bright ? 1 : 0);
-    CHECK(wave[beside] > 0);
-    CHECK(wave[beside] != silent);
+    const std::size_t nearby = 2 * (centre + 3) + (bright ? 1 : 0);
+    CHECK(wave[nearby] > 0);
+    CHECK(wave[nearby] != silent);
   }
 }
 
@@ -64,7 +64,7 @@ TEST_CASE("bins have equally many spikes, and weak responses are cut off") {
   }
 }
 
-TEST_CASE("images do not depend on each other, nor on threads") {
+TEST_CASE("images depend neither on each other nor on threads") {
   const auto images = test::values<float>(150 * pixels, 0, 1, 2);
   const auto waves = waves_of(images, code_of(0.1f, 15));
   CHECK(waves_of(images, code_of(0.1f, 15), 3) == waves);

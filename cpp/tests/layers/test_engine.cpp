@@ -69,7 +69,8 @@ Result<R> run(const std::vector<R>& images, int threads) {
 
 }  // namespace
 
-TEST_CASE("layers of neurons are the loop over steps and neurons, for any number of threads") {
+TEST_CASE(
+    "layers of neurons match a plain loop over steps and neurons, for any number of threads") {
   const Layers layers;
   const auto images = test::values<double>(samples * inputs, 0, 1, 3);
   const auto result = run(images, 1);
@@ -119,7 +120,7 @@ TEST_CASE("layers of neurons are the loop over steps and neurons, for any number
   }
 }
 
-TEST_CASE("a batch can be stopped, and says how many samples are done") {
+TEST_CASE("a batch can be stopped and returns the number of samples done") {
   const Engine<float> engine(Layers{}.graph(), InputForm::constant, false, false, {});
   const auto images = test::values<float>(samples * inputs, 0, 1, 3);
   Batch<float> batch{};
@@ -131,7 +132,7 @@ TEST_CASE("a batch can be stopped, and says how many samples are done") {
   CHECK(engine.run(batch, {}, 1, counts, [](std::size_t) { return false; }) == 0);
 }
 
-TEST_CASE("dense operations of a convolution: a product for each weight that meets an input") {
+TEST_CASE("dense operations of a convolution: one product for each weight that meets an input") {
   Conv conv;
   conv.kernel_height = conv.kernel_width = 3;
   conv.top = conv.left = 1;

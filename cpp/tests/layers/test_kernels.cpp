@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <vector>
 
 #include "layers/kernels.hpp"
@@ -255,7 +256,7 @@ TEST_CASE("neurons of layers step as plain loops do, at every level") {
   }
 }
 
-TEST_CASE("bits of stretches are counted, and spikes copied and tallied, at every level") {
+TEST_CASE("bits are counted, and spikes copied and tallied, at every level") {
   constexpr std::size_t width = 5, channels = 48, steps = 3;
   const Layout l(Extent{channels, 1, width});
   const auto bits = spikes_of(l, steps);

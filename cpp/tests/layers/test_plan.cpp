@@ -64,7 +64,7 @@ TEST_CASE("the fan-out of an input is the number of outputs that see it") {
   }
 }
 
-TEST_CASE("values take the plainest form that can carry them") {
+TEST_CASE("values take the simplest form that can represent them") {
   Conv conv;
   conv.kernel_height = conv.kernel_width = 1;
   conv.weights = {1, 2, 3, 4};

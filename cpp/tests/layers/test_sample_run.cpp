@@ -10,7 +10,7 @@
 using namespace spikelet;
 using namespace spikelet::layers;
 
-TEST_CASE("planes of spikes are worth halves of each other, then the same below 0") {
+TEST_CASE("each plane of spikes is worth half the one before, then the same with negative sign") {
   CHECK(plane_gain<float>(0, 1) == 1.0f);
   const std::vector<double> expected{1, 0.5, 0.25, -1, -0.5, -0.25};
   for (std::size_t plane = 0; plane < 6; ++plane) {
@@ -20,8 +20,7 @@ TEST_CASE("planes of spikes are worth halves of each other, then the same below 
   CHECK(plane_gain<double>(1, 2) == -1);
 }
 
-TEST_CASE(
-    "input spikes are kept by step and pixel, and their mean is over the steps after a delay") {
+TEST_CASE("input spikes are stored by step and pixel; their mean starts after the delay") {
   const Extent shape{19, 3, 5};
   constexpr std::size_t steps = 8, delay = 3;
   const auto plan =

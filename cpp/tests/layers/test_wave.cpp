@@ -8,7 +8,7 @@
 
 using namespace spikelet::layers;
 
-TEST_CASE("a silent cell is later than any bin, and sends no spike") {
+TEST_CASE("a silent cell is later than any bin and sends no spike") {
   CHECK(silent == std::numeric_limits<Bin>::max());
   const std::vector<float> weights{1}, thresholds{0.5f};
   const ConvStdp layer({1, 1, 1, 1, 1}, 254, weights, thresholds);

@@ -39,7 +39,7 @@ TEST_CASE("arrivals are kept by step, in order, however many there are") {
   }
 }
 
-TEST_CASE("a step that was delivered makes room for a later one") {
+TEST_CASE("a delivered step makes room for a later one") {
   Arrivals<int> arrivals;
   arrivals.resize(3);
   for (Step now = 0; now < 1000; ++now) {

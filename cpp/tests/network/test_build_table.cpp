@@ -52,7 +52,7 @@ struct Lists {
 
 }  // namespace
 
-TEST_CASE("a table that is built in parts is the table of the whole list") {
+TEST_CASE("a table built in parts equals the table of the whole list") {
   for (const std::size_t n : {0u, 1u, 40u, 3000u}) {
     const Lists lists(n);
     const auto expected =

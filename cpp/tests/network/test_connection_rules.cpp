@@ -220,7 +220,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("what might fail is not deferred") {
+TEST_CASE("drawings that may fail are not deferred") {
   const auto deferrable = [](const ConnectionRule& rule, const ValueSpec& weight,
                              const ValueSpec& delay) {
     return Drawing<float>(rule, all(30), all(30), false, weight, delay, 0.1, seed, 0)

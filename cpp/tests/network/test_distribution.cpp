@@ -183,7 +183,7 @@ TEST_CASE("delays are drawn with the probabilities that rounding gives") {
   }
 }
 
-TEST_CASE("a distribution of delays that reaches below dt says so when it does") {
+TEST_CASE("a distribution of delays that reaches below dt is refused when it does") {
   const ValueSpec wide = distribution(Kind::normal, 0.5, 0.4);
   CHECK(DelayTable(wide, 0.1).may_fail());
   CHECK(!DelayTable(distribution(Kind::normal, 5, 0.4), 0.1).may_fail());

@@ -31,7 +31,7 @@ TEST_CASE("draw n of a row is Philox block n, whatever was expected and skipped"
   }
 }
 
-TEST_CASE("numbers below a bound are unbiased, also where it does not divide 2^32") {
+TEST_CASE("numbers below a bound are unbiased even if it does not divide 2^32") {
   const Draws draws(stream, more, row, 0);
   constexpr std::uint64_t bound = 3u << 30;  // a quarter of all words is refused
   constexpr int n = 40000;
@@ -51,7 +51,7 @@ TEST_CASE("numbers below a bound are unbiased, also where it does not divide 2^3
   CHECK(draws.below(0xffffffffu, 1, 0) == 0);
 }
 
-TEST_CASE("choose draws with repeats or without, and leaves out what is forbidden") {
+TEST_CASE("choose draws with or without repeats and never draws the forbidden element") {
   for (const std::uint64_t n : {5u, 30u}) {
     for (const std::uint64_t forbidden : {std::uint64_t{0}, std::uint64_t{3}, n - 1, n}) {
       const std::uint64_t left = forbidden < n ? n - 1 : n;

@@ -59,7 +59,7 @@ TEST_CASE("many small populations") {
   }
 }
 
-TEST_CASE("each synapse is stored once, in the partition of its target") {
+TEST_CASE("each synapse is stored once, in its target's partition") {
   for (const int threads : {1, 3}) {
     CAPTURE(threads);
     Network<double> network(dt, 1, threads, nullptr);

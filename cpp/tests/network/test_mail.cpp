@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include "spikelet/network/mail.hpp"

@@ -9,7 +9,7 @@
 
 using namespace small_network;
 
-TEST_CASE("partitions share out every node in whole blocks, and no cache line") {
+TEST_CASE("partitions divide every node into whole blocks and share no cache line") {
   const std::vector<std::size_t> sizes{0, 1, 64, 65, 1000, 3};
   for (const int threads : {1, 2, 7}) {
     CAPTURE(threads);

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <stdexcept>
 #include <vector>
 
 #include "spikelet/network/plastic_access.hpp"
@@ -21,7 +22,7 @@ TEST_CASE_TEMPLATE("reading plastic weights and states changes no bit of what fo
   CHECK(read.sim.weights(read.plastic) == plain.sim.weights(plain.plastic));
 }
 
-TEST_CASE_TEMPLATE("other amplitudes act from now on", R, float, double) {
+TEST_CASE_TEMPLATE("new amplitudes apply only to later spikes", R, float, double) {
   TestNetwork<R> network;
   const auto start = network.sim.weights(network.plastic);
   network.sim.run(300, {});
@@ -36,7 +37,7 @@ TEST_CASE_TEMPLATE("other amplitudes act from now on", R, float, double) {
   CHECK(network.sim.weights(network.plastic) != learned);
 }
 
-TEST_CASE("a state of another layout is refused") {
+TEST_CASE("a plastic state of another layout is refused") {
   TestNetwork<double> network, other;
   network.sim.run(50, {});
   other.sim.run(50, {});

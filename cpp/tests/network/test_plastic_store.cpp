@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <string>
 
 #include "spikelet/network/plastic_store.hpp"
 #include "support/plastic_cases.hpp"
@@ -235,7 +236,7 @@ TEST_CASE("sums, scaling within the bounds, and counts of spikes, by target") {
   }
 }
 
-TEST_CASE("weights that are brought up to date while spikes are on their way") {
+TEST_CASE("weights can be brought up to date while spikes are in flight") {
   const Trains trains = random_trains(0.03, 0.03);
   for (const PlasticLayout layout :
        {PlasticLayout::history, PlasticLayout::closed_rows, PlasticLayout::dense_block}) {

@@ -146,7 +146,7 @@ TEST_CASE_TEMPLATE("1, 2, 3, 4 and 9 ranks give the bits of one process", R, flo
   }
 }
 
-TEST_CASE("where one rank stops, all stop") {
+TEST_CASE("when one rank stops, all stop") {
   on_ranks(3, [](int r, Room& room) {
     Outcome<float> out;
     simulate<float>(std::make_unique<Rank>(room, r), 1, out, true);

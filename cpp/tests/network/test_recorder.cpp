@@ -44,7 +44,7 @@ TEST_CASE("nothing recorded") {
   CHECK(recorder(4).share()->elements.empty());
 }
 
-TEST_CASE("reading again appends what is new, and changes nothing that is still held") {
+TEST_CASE("reading again appends new spikes and leaves logs still held unchanged") {
   SpikeRecorder r = recorder(2);
   const std::vector<Gid> a{3, 5}, b{1};
   r.note(0, a, 0, 4);

@@ -53,7 +53,7 @@ RewardSignal make(double tau) {
 
 }  // namespace
 
-TEST_CASE("level and integral of a reward are those of numerical integration") {
+TEST_CASE("level and integral of a reward match numerical integration") {
   for (const double tau : {5.0, 30.0, 400.0, std::numeric_limits<double>::infinity()}) {
     CAPTURE(tau);
     const RewardSignal reward = make(tau);
@@ -80,7 +80,7 @@ TEST_CASE("integrals over two spans add up to the one over both") {
   }
 }
 
-TEST_CASE("without a reward the baseline counts, and clear goes back to that") {
+TEST_CASE("without a reward only the baseline counts; clear restores that") {
   RewardSignal reward = make(40);
   reward.clear();
   CHECK(reward.level(100) == 0);

@@ -1,6 +1,7 @@
 // Short-term plasticity: the closed form against fine steps, and what the store sends.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 

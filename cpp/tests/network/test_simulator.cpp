@@ -48,8 +48,8 @@ TEST_CASE("another seed gives another run") {
   CHECK(a.spike_recorder(0).share()->stamps != b.spike_recorder(0).share()->stamps);
 }
 
-TEST_CASE_TEMPLATE("reset goes back to the start, with the weights as they were or as they are", R,
-                   float, double) {
+TEST_CASE_TEMPLATE("reset returns to the start, with the initial or the current weights", R, float,
+                   double) {
   TestNetwork<R> first(2), again(2);
   first.sim.run(300, {});
   const auto expected = first.read();

@@ -5,7 +5,7 @@
 
 #include "spikelet/network/source_index.hpp"
 
-TEST_CASE("a source index finds the rows of those that have one, and no others") {
+TEST_CASE("a source index finds exactly the sources that have a row") {
   using spikelet::Gid;
   using spikelet::SourceIndex;
   std::mt19937 random(1);

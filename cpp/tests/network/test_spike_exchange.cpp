@@ -11,7 +11,7 @@ using test::on_ranks;
 using test::Rank;
 using test::Room;
 
-TEST_CASE("an exchange of more spikes than there was room for brings all, in order") {
+TEST_CASE("an exchange that outgrows its message delivers every spike, in order") {
   on_ranks(3, [](int r, Room& room) {
     Rank rank(room, r);
     SpikeExchange exchange(rank);

@@ -22,7 +22,7 @@ TEST_CASE("spikes in flight are kept by stamp until they are old") {
   CHECK(spikes.after(5).gids.empty());
 }
 
-TEST_CASE("the longest delay together with the shortest") {
+TEST_CASE("the longest and the shortest delay together") {
   for (const bool plastic : {false, true}) {
     Simulator<double> sim(dt, 1, 2);
     sim.add_neurons(model(), 2, delta(), false);

@@ -37,8 +37,7 @@ TEST_CASE_TEMPLATE("threads 1, 2, 3 and 7 give the same bits", R, float, double)
   }
 }
 
-TEST_CASE(
-    "poll stops a run at a step, after which it goes on with the bits of an undisturbed one") {
+TEST_CASE("a run stopped by poll continues with the bits of an uninterrupted one") {
   for (const int threads : {1, 3}) {
     TestNetwork<float> whole(threads, 0.1, 1 << 30), stopped(threads, 0.1, 1 << 30);
     Step asked = -1;
@@ -63,7 +62,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("poll is asked also while weights are recorded often") {
+TEST_CASE("poll is also called while weights are recorded often") {
   Simulator<float> sim(dt, 1, 1);
   sim.add_neurons(find_model("LIF"), 1, lif(0), false);
   sim.record_weights(

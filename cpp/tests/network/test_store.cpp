@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -9,7 +12,7 @@ using namespace spikelet;
 
 namespace {
 
-// Only notes what it is told.
+// Records its calls.
 class Notes final : public SynapseStore<float> {
  public:
   void enqueue(Gid source, Step stamp, Step from) override {
@@ -53,7 +56,7 @@ TEST_CASE("conductances are sent as magnitudes, currents with their sign") {
   CHECK(feed.sent(3) == 3);
 }
 
-TEST_CASE("a store is given the spikes of a step one by one, unless it can do better") {
+TEST_CASE("by default, a store enqueues the spikes of a step one by one") {
   Notes store;
   const std::vector<Gid> spikes{3, 8, 9};
   store.enqueue_all(spikes, 7, 5);

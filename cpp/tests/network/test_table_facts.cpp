@@ -7,7 +7,8 @@
 
 using namespace spikelet;
 
-TEST_CASE("a table keeps the synapses onto what is owned, and knows whether its rows are full") {
+TEST_CASE(
+    "a restricted table keeps only owned targets; its facts include whether its rows are full") {
   const std::vector<std::uint32_t> pre{0, 0, 0, 2, 2, 2}, post{0, 64, 100, 0, 64, 100};
   const std::vector<double> weight{1, 2, 3, 4, 5, 6};
   const std::vector<std::uint16_t> delay{7};

@@ -1,6 +1,8 @@
-// Traces over many epochs, at their longest: what is in doubt is the rescaling at their ends.
+// Traces are rescaled at the end of each epoch; here epochs have their greatest length.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -11,7 +13,7 @@
 
 using namespace plastic_test;
 
-TEST_CASE("traces of long time constants, through many epochs and long silence") {
+TEST_CASE("traces with long time constants survive many epochs and long silence") {
   const std::vector<Step> pre{10, 500, 4095, 4096, 4097, 9000, 50000, 50001, 59000},
       post{20, 4090, 4096, 20000, 20001, 49999, 58000};
   for (const PlasticLayout layout : {PlasticLayout::closed_rows, PlasticLayout::dense_block}) {

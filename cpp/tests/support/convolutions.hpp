@@ -1,4 +1,4 @@
-// Convolutions of all kinds, with random weights.
+// Convolutions of various shapes, with random weights.
 #pragma once
 
 #include <cstdint>

@@ -20,7 +20,7 @@ std::vector<R> values(std::size_t n, double low, double high, std::uint32_t obje
   return all;
 }
 
-// Tells 0 from -0, and finds equal NaNs equal.
+// Unlike ==, distinguishes 0 from -0 and treats identical NaNs as equal.
 template <class T>
 bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
   return a.size() == b.size() &&

@@ -6,8 +6,8 @@
 
 using namespace spikelet::train;
 
-TEST_CASE_TEMPLATE("a block has a value for each neuron, or copies of the one that all share", R,
-                   float, double) {
+TEST_CASE_TEMPLATE("a block has one value for each neuron, or copies of the shared one", R, float,
+                   double) {
   const R leak = 4;
   const std::vector<R> threshold{R(0.5), R(1), R(2)};
   Cell<R> cell;
@@ -32,7 +32,7 @@ TEST_CASE_TEMPLATE("a block has a value for each neuron, or copies of the one th
   }
 }
 
-TEST_CASE("states are read from where they are given, and 0 elsewhere") {
+TEST_CASE("states that are not given are read as 0") {
   Cell<float> cell;
   cell.synapse = true;
   BlockState<float> block(cell, 4);

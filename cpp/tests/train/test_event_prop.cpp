@@ -175,7 +175,7 @@ TEST_CASE("crossings solve the equation of the potential, and rise there") {
   }
 }
 
-TEST_CASE("spike times are those of a fine integration") {
+TEST_CASE("spike times match a fine integration") {
   for (const double tau_syn : {5.0, 20.0, 30.0}) {
     const EventLif lif{20, tau_syn, 1, 60};
     std::size_t found = 0;
@@ -196,7 +196,7 @@ TEST_CASE("spike times are those of a fine integration") {
   }
 }
 
-TEST_CASE("almost equal time constants are like equal ones") {
+TEST_CASE("nearly equal time constants behave like equal ones") {
   const Events input = random_events(1, 24, 6, 3);
   const Doubles weights = drawn(6, 0, 5, 4);
   const Doubles equal = spikes_of({20, 20, 1, 60}, input, weights);
@@ -210,7 +210,7 @@ TEST_CASE("almost equal time constants are like equal ones") {
   }
 }
 
-TEST_CASE("gradients are those of finite differences: two layers, neurons that spike often") {
+TEST_CASE("gradients match finite differences: two layers, neurons that spike often") {
   for (const auto& [tau_mem, tau_syn] : {std::pair{20.0, 5.0}, {20.0, 20.0}, {8.0, 20.0}}) {
     CAPTURE(tau_syn);
     const TwoLayers net{{tau_mem, tau_syn, 1, 60}, 5, 11, 3};  // 11: more than one group of lanes
@@ -296,7 +296,7 @@ TEST_CASE("a potential that only touches the threshold does not spike") {
   CHECK(out.currents[0] > 1);  // so that the gradient is finite
 }
 
-TEST_CASE("what is kept grows with spikes alone") {
+TEST_CASE("memory grows only with the number of spikes") {
   const Events input = random_events(2, 10, 5, 5);
   for (const double t_max : {60.0, 6e6}) {
     const auto out = event_forward({20, 5, 1, t_max}, input.view(), drawn(500, 0, 4, 1), 5, 100, 1);

@@ -92,7 +92,7 @@ TEST_CASE_TEMPLATE("a loop over single neurons gives the same bits", R, float, d
   }
 }
 
-TEST_CASE_TEMPLATE("threads and what is kept change no bit", R, float, double) {
+TEST_CASE_TEMPLATE("neither threads nor stored intermediates change any bit", R, float, double) {
   Scene<R> scene(40, 70'000);
   R by_leak = 0;
   scene.run(1, false);

@@ -1,6 +1,7 @@
 // Layers over sparse inputs against plain loops.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>

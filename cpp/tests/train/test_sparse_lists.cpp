@@ -34,7 +34,7 @@ TEST_CASE_TEMPLATE("a finder gives the places of inputs that are not 0", R, floa
   }
 }
 
-TEST_CASE("lists keep the order of their events, and can be filled again") {
+TEST_CASE("lists keep the order of their events and can be refilled") {
   Lists<float> lists(3, 4);
   for (int round = 0; round < 2; ++round) {
     lists.append(0, 7, 0.5f);

@@ -28,7 +28,7 @@ void fine_step(const TsodyksMarkram& rule, TsodyksMarkram::State& s, double h) {
 
 }  // namespace
 
-TEST_CASE("pass and release are the differential equations") {
+TEST_CASE("pass and release solve the differential equations") {
   const std::vector<std::vector<double>> all{
       {0.5, 100, 0, 0},  {0.1, 80, 200, 0},  {0.5, 100, 0, 3}, {0.2, 30, 50, 40},
       {0.3, 20, 10, 20}, {1, 20, 0, 20.001}, {0, 20, 5, 3}};
