@@ -46,14 +46,15 @@ def main() -> int:
         machine_of_batch = seeded(batch)(type(f"Machine{batch}", (machine.Machine,), {}))
         try:
             run_state_machine_as_test(machine_of_batch, settings=profile)
-        except Exception:
+        except Exception:  # noqa: BLE001  # whatever it is, it is a finding
             findings += 1
             print(
                 f"\n--- finding {findings}, --seed {batch}, after {time.monotonic() - began:.0f} s"
             )
             traceback.print_exc(file=sys.stdout)
+            sys.stdout.flush()
         batch += 1
-        if time.monotonic() - shown > 120:
+        if time.monotonic() - shown > 60:
             shown = time.monotonic()
             report(shown - began, findings, batch)
     report(time.monotonic() - began, findings, batch)

@@ -167,6 +167,11 @@ class Projection:
         self.tie = getattr(rule, "coincidence", "potentiate") == "potentiate"
         self.restart(keep_weights=False)
 
+    @property
+    def mixed(self) -> bool:
+        """Whether the weights may have both signs."""
+        return bool(self.rule.bounds[0] < 0 < self.rule.bounds[1])
+
     def restart(self, *, keep_weights: bool) -> None:
         """Forget all spikes."""
         if self.rule is not None and not keep_weights:

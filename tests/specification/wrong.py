@@ -19,7 +19,7 @@ def digest(net: sl.Network) -> list[tuple[str, Any]]:
     """Return all that can be read of a network, but its threads, by name."""
     found: list[tuple[str, Any]] = [("t", net.t), ("dt", net.dt), ("seed", net.seed)]
     for k, p in enumerate(net.populations):
-        found.append((f"population {k}", (p.name, repr(p.model), p.size)))
+        found.append((f"population {k}", (p.name, type(p.model), p.size, _fields(p.model))))
         for state in getattr(p.model, "states", ()):
             found.append((f"{state} of {k}", np.asarray(getattr(p, state)).tobytes()))
     for k, q in enumerate(net.projections):
@@ -32,13 +32,14 @@ def digest(net: sl.Network) -> list[tuple[str, Any]]:
         found.append((f"recorder {k}", (r.times.tobytes(), data.tobytes())))
     for k, x in enumerate(net.inputs):
         what = x[1] if isinstance(x, tuple) else x.input
-        values = [
-            np.asarray(getattr(what, f.name), dtype=float).tobytes()
-            for f in dataclasses.fields(what)
-        ]
-        found.append((f"input {k}", (type(what), values)))
+        found.append((f"input {k}", (type(what), _fields(what))))
     found.append(("regulations", len(net.regulations)))
     return found
+
+
+def _fields(what: Any) -> list[bytes]:
+    """Return the bits of all fields of a description."""
+    return [np.asarray(getattr(what, f.name)).tobytes() for f in dataclasses.fields(what)]
 
 
 def _neurons(net: sl.Network, rng: Any) -> Any:
@@ -347,6 +348,35 @@ def _set_size(net: sl.Network, rng: Any) -> Call:
     return call
 
 
+def _settings(net: sl.Network, rng: Any) -> Call:
+    name, value = _one(
+        rng, ("dt", 0.25), ("seed", 99), ("populations", []), ("projections", []), ("recorders", []), ("t", 5.0), ("dtype", "float32")
+    )  # fmt: skip
+
+    def call() -> None:
+        try:
+            setattr(net, name, value)
+        except AttributeError as error:
+            raise TypeError from error
+
+    return call
+
+
+def _lists(net: sl.Network, rng: Any) -> Call | None:
+    """Lists of a network's parts cannot lose or gain any."""
+    name = _one(rng, "populations", "projections", "recorders", "regulations")
+    if not getattr(net, name):
+        return None
+
+    def call() -> None:
+        try:
+            del getattr(net, name)[0]
+        except AttributeError as error:
+            raise TypeError from error
+
+    return call
+
+
 CALLS: dict[str, Callable[[Any, Any], Call | None]] = {
     "run": _run,
     "save_every": _save_every,
@@ -371,4 +401,6 @@ CALLS: dict[str, Callable[[Any, Any], Call | None]] = {
     "raster": _raster,
     "train": _train,
     "unknown attribute": _set_size,
+    "settings": _settings,
+    "lists": _lists,
 }
