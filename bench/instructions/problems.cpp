@@ -75,7 +75,7 @@ struct Built {
     const auto spikes = [recorders](Sim& s) {
       std::size_t sum = 0;
       for (const std::size_t k : recorders) {
-        sum += s.spike_recorder(k).size();
+        sum += s.recorded_count(RecorderKind::spikes, k);
       }
       return sum;
     };

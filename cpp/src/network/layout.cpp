@@ -262,6 +262,21 @@ void Layout<R>::bind_inputs() {
 
 template <class R>
 void Layout<R>::bind(Recorders<R>& recorders) {
+  try {
+    bind_new(recorders);
+  } catch (...) {  // the slices forget those that only some of them know
+    for (Partition<R>& partition : partitions) {
+      for (Slice<R>& slice : partition.slices) {
+        std::erase_if(slice.spike_recorders, [&](std::size_t k) { return k >= bound_spikes_; });
+        std::erase_if(slice.samples, [&](const auto& s) { return s.recorder >= bound_states_; });
+      }
+    }
+    throw;
+  }
+}
+
+template <class R>
+void Layout<R>::bind_new(Recorders<R>& recorders) {
   for (; bound_spikes_ < recorders.spikes.size(); ++bound_spikes_) {
     SpikeRecorder& recorder = recorders.spikes[bound_spikes_];
     recorder.need_logs(partitions.size());

@@ -6,6 +6,8 @@
 #include <limits>
 #include <sstream>
 #include <stdexcept>
+#include <string>
+#include <utility>
 
 namespace spikelet {
 namespace {
@@ -29,41 +31,50 @@ Range Network<R>::own(std::size_t node) const {
 }
 
 template <class R>
-Node<R>& Network<R>::add_node(std::size_t n) {
+Node<R> Network<R>::make_node(std::size_t n) const {
   if (n > 0xffffffffu - gids_ - 2 * block_size) {
     throw std::length_error("a network holds at most 2^32 elements");
   }
-  Node<R>& node = nodes.emplace_back();
+  Node<R> node;
   node.size = n;
   node.first_gid = gids_;
-  gids_ += static_cast<Gid>(n);
-  changed = true;
   return node;
+}
+
+template <class R>
+std::size_t Network<R>::add(Node<R>&& node) {
+  nodes.push_back(std::move(node));
+  gids_ += static_cast<Gid>(nodes.back().size);
+  changed = true;
+  return nodes.size() - 1;
 }
 
 template <class R>
 std::size_t Network<R>::add_neurons(std::size_t model, std::size_t n,
                                     const ParameterValues& parameters, bool subtract) {
-  Node<R>& node = add_node(n);
-  node.neurons = std::make_unique<Population<R>>(model, n, own(nodes.size() - 1), node.first_gid,
-                                                 dt, parameters, subtract);
+  Node<R> node = make_node(n);
+  const Range owned =
+      own_range(nodes.size(), n, ranks_ ? ranks_->rank() : 0, ranks_ ? ranks_->size() : 1);
+  node.neurons = std::make_unique<Population<R>>(model, n, owned, node.first_gid, dt, parameters,
+                                                 subtract);
   node.neurons->rebase(now);
-  return nodes.size() - 1;
+  return add(std::move(node));
 }
 
 template <class R>
 std::size_t Network<R>::add_events(std::size_t n, std::vector<Step> stamps,
                                    std::vector<std::uint32_t> elements) {
-  add_node(n).events.emplace(std::move(stamps), std::move(elements));
-  return nodes.size() - 1;
+  Node<R> node = make_node(n);
+  node.events.emplace(std::move(stamps), std::move(elements));
+  return add(std::move(node));
 }
 
 template <class R>
 std::size_t Network<R>::add_poisson(std::size_t n, std::span<const double> rates) {
-  Node<R>& node = add_node(n);
-  node.poisson.emplace(n, seed, static_cast<std::uint32_t>(nodes.size() - 1));
+  Node<R> node = make_node(n);
+  node.poisson.emplace(n, seed, static_cast<std::uint32_t>(nodes.size()));
   node.poisson->set_rates(rates, dt);
-  return nodes.size() - 1;
+  return add(std::move(node));
 }
 
 template <class R>
@@ -103,16 +114,22 @@ void Network<R>::check(const SynapseTable<R>& table, std::size_t post, Receptor 
 }
 
 template <class R>
-Projection<R>& Network<R>::add_projection(std::size_t pre, std::size_t post, std::size_t size,
-                                          Receptor receptor, std::optional<Step> born) {
-  Projection<R>& projection = projections.emplace_back();
+Projection<R> Network<R>::make_projection(std::size_t pre, std::size_t post, std::size_t size,
+                                          Receptor receptor, std::optional<Step> born) const {
+  Projection<R> projection;
   projection.pre = pre;
   projection.post = post;
   projection.size = size;
   projection.receptor = receptor;
   projection.born = born.value_or(now == 0 ? -1 : now);
-  changed = true;
   return projection;
+}
+
+template <class R>
+std::size_t Network<R>::add(Projection<R>&& projection) {
+  projections.push_back(std::move(projection));
+  changed = true;
+  return projections.size() - 1;
 }
 
 template <class R>
@@ -124,7 +141,7 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, SynapseTable<
   }
   check(table, post, receptor, rule);  // all of it, so that all processes report what is wrong
   table.restrict_to(own(post));
-  Projection<R>& projection = add_projection(pre, post, table.size(), receptor, born);
+  Projection<R> projection = make_projection(pre, post, table.size(), receptor, born);
   projection.rule = rule;
   projection.total = std::move(total);
   if (!table.delay.empty()) {
@@ -134,7 +151,7 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, SynapseTable<
   }
   projection.table = std::move(table);
   if (!rule) {
-    return projections.size() - 1;
+    return add(std::move(projection));
   }
   if (rule->info().modulated) {
     const auto& p = rule->parameters;
@@ -150,7 +167,7 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, SynapseTable<
   } else {
     choose_plastic_layout(projection, facts);
   }
-  return projections.size() - 1;
+  return add(std::move(projection));
 }
 
 template <class R>
@@ -178,12 +195,12 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, Drawing<R> dr
     return connect(pre, post, drawing.table(threads), receptor, rule, {}, std::move(total));
   }
   const auto [shortest, longest] = drawing.delays();
-  Projection<R>& projection = add_projection(pre, post, drawing.size(), receptor, {});
+  Projection<R> projection = make_projection(pre, post, drawing.size(), receptor, {});
   projection.shortest = shortest;
   projection.longest = longest;
   projection.total = std::move(total);
   projection.drawing = std::move(drawing);
-  return projections.size() - 1;
+  return add(std::move(projection));
 }
 
 template <class R>
@@ -289,11 +306,26 @@ void Network<R>::set_initial_state(std::size_t population, std::size_t state,
 }
 
 template <class R>
-void Network<R>::keep_initial_states() {
-  for (Node<R>& node : nodes) {
-    while (node.neurons && node.initial.size() < node.neurons->state_count()) {
-      node.initial.push_back(node.neurons->raw_state(node.initial.size()));
+typename Network<R>::InitialStates Network<R>::initial_states() const {
+  InitialStates all;
+  for (std::size_t k = 0; k < nodes.size(); ++k) {
+    const Node<R>& node = nodes[k];
+    if (!node.neurons || node.initial.size() >= node.neurons->state_count()) {
+      continue;
     }
+    std::vector<std::vector<R>> states = node.initial;
+    while (states.size() < node.neurons->state_count()) {
+      states.push_back(node.neurons->raw_state(states.size()));
+    }
+    all.emplace_back(k, std::move(states));
+  }
+  return all;
+}
+
+template <class R>
+void Network<R>::keep(InitialStates&& states) noexcept {
+  for (auto& [k, of_node] : states) {
+    nodes[k].initial = std::move(of_node);
   }
 }
 
@@ -348,27 +380,66 @@ void Network<R>::agree() {
 }
 
 template <class R>
-void Network<R>::share_changes() {
+void Network<R>::share_changes(const Call& call, std::exception_ptr error) {
   if (ranks_ == nullptr) {
+    if (error) {
+      std::rethrow_exception(error);
+    }
     return;
   }
   const auto count = [](auto n) { return static_cast<std::int64_t>(n); };
-  const std::array alike{count(nodes.size()), count(gids_), count(projections.size()),
-                         count(seed % 0x7fffffff), count(now)};
-  std::vector<std::int64_t> least{changed ? 0 : 1};
-  for (const std::int64_t x : alike) {
-    least.push_back(x);
-    least.push_back(-x);
+  using Fact = std::pair<const char*, std::int64_t>;
+  const bool runs = call.what == Call::run;
+  const std::array alike{
+      Fact{"their number of populations", count(nodes.size())},
+      Fact{"their number of neurons and sources", count(gids_)},
+      Fact{"their number of projections", count(projections.size())},
+      Fact{"their number of inputs", count(injectors_)},
+      Fact{"the seed", count(seed % 0x7fffffff)},
+      Fact{"the present step", count(now)},
+      Fact{"the method that they call (0 prepare, 1 run, 2 read, 3 weights, 4 normalise, "
+           "5 plasticity)",
+           count(call.what)},
+      Fact{runs ? "the number of steps to run" : "the projection", call.argument},
+      Fact{"their recorders of weights and regulations", call.recorders},
+  };
+  std::array<std::int64_t, 2 + 2 * alike.size()> least{changed ? 0 : 1, error ? 0 : 1};
+  for (std::size_t k = 0; k < alike.size(); ++k) {
+    least[2 + 2 * k] = alike[k].second;
+    least[3 + 2 * k] = -alike[k].second;
   }
   ranks_->minimum(least);
+  if (error) {
+    std::rethrow_exception(error);
+  }
+  if (least[1] == 0) {
+    throw std::runtime_error("another rank that shares this network has failed");
+  }
   for (std::size_t k = 0; k < alike.size(); ++k) {
-    if (least[1 + 2 * k] != -least[2 + 2 * k]) {
+    const std::int64_t low = least[2 + 2 * k], high = -least[3 + 2 * k];
+    if (low != high) {
       throw std::logic_error(
-          "the ranks that share this network built different ones: all must make the same calls, "
-          "with the same seed");
+          "the ranks that share this network must make the same calls with the same arguments, but "
+          "differ in " +
+          std::string(alike[k].first) + ": from " + std::to_string(low) + " to " +
+          std::to_string(high));
     }
   }
   changed = least[0] == 0;
+}
+
+template <class R>
+void Network<R>::share_error(std::exception_ptr error) {
+  std::array<std::int64_t, 1> least{error ? 0 : 1};
+  if (ranks_ != nullptr) {
+    ranks_->minimum(least);
+  }
+  if (error) {
+    std::rethrow_exception(error);
+  }
+  if (least[0] == 0) {
+    throw std::runtime_error("another rank that shares this network has failed");
+  }
 }
 
 template <class R>

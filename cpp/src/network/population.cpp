@@ -163,7 +163,10 @@ void Population<R>::set_held(const std::vector<std::int32_t>& steps, Step now) {
 
 template <class R>
 void Population<R>::rebase(Step base) {
-  set_held(held(base), base);
+  for (std::size_t i = 0; i < owned_; ++i) {
+    held_until_[i] = static_cast<std::int32_t>(std::max<Step>(held_until_[i] + base_ - base, 0));
+  }
+  base_ = base;
   std::fill(held_until_.begin() + static_cast<std::ptrdiff_t>(owned_), held_until_.end(), 0);
 }
 

@@ -19,8 +19,8 @@ TEST_CASE_TEMPLATE("recorded states are those of the neurons, in any order of co
       columns.push_back(k);
     }
     const auto check = [&](std::size_t recorder, std::size_t state) {
-      const StateRecorder<R>& recorded = sim.state_recorder(recorder);
-      const std::vector<R> now = sim.neurons(n).state(state);
+      const Samples<R> recorded = sim.recorded_states(recorder);
+      const std::vector<R> now = sim.state(n, state);
       REQUIRE(recorded.values.size() == recorded.stamps.size() * columns.size());
       CHECK(recorded.stamps.back() == sim.now());
       for (std::size_t c = 0; c < columns.size(); ++c) {
@@ -34,11 +34,11 @@ TEST_CASE_TEMPLATE("recorded states are those of the neurons, in any order of co
     sim.run(30, {});
     check(potential, 0);
     check(current, 1);
-    CHECK(sim.state_recorder(current).stamps == std::vector<Step>{40, 50, 60});
+    CHECK(sim.recorded_states(current).stamps == std::vector<Step>{40, 50, 60});
     sim.add_neurons(find_model("LIF"), 70, lif(0), false);  // another layout
     sim.run(30, {});
     check(potential, 0);
     check(current, 1);
-    CHECK(sim.state_recorder(potential).stamps.size() == 90);
+    CHECK(sim.recorded_states(potential).stamps.size() == 90);
   }
 }

@@ -47,7 +47,7 @@ struct TestNetwork {
     return Drawing<R>(rule, {130, {}, true}, {130, {}, true}, true, weight, delay, dt, 3, object)
         .table();
   }
-  SpikeRecorder::Log spikes() { return *sim.spike_recorder(0).share(); }
+  SpikeRecorder::Log spikes() { return *sim.recorded_spikes(0); }
 };
 
 // Carries over everything that a saved network holds.
@@ -57,11 +57,11 @@ void copy(TestNetwork<R>& from, TestNetwork<R>& to) {
   to.sim.set_plastic_state(to.plastic, from.sim.plastic_state(from.plastic));
   to.sim.set_weights(to.fixed, from.sim.weights(from.fixed));
   to.sim.set_clock(from.sim.now(), from.sim.in_flight());
-  for (std::size_t s = 0; s < from.sim.neurons(n).state_count(); ++s) {
-    to.sim.neurons(n).set_raw_state(s, from.sim.neurons(n).raw_state(s));
+  for (std::size_t s = 0; s < from.sim.state_count(n); ++s) {
+    to.sim.set_raw_state(n, s, from.sim.raw_state(n, s));
     to.sim.set_initial_state(n, s, from.sim.initial_state(n, s));
   }
-  to.sim.neurons(n).set_held(from.sim.neurons(n).held(from.sim.now()), from.sim.now());
+  to.sim.set_held(n, from.sim.held(n));
 }
 
 }  // namespace recurrent_network

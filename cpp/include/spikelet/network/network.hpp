@@ -3,6 +3,8 @@
 // network: each owns a part of every node and the synapses onto that part.
 #pragma once
 
+#include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -76,6 +78,14 @@ struct Projection {
   }
 };
 
+// What a process is asked to do that all of them must do alike.
+struct Call {
+  enum What { prepare, run, read, set_weights, normalise, set_amplitudes };
+  What what = prepare;
+  std::int64_t argument = 0;   // steps, or a projection
+  std::int64_t recorders = 0;  // and regulations: a digest
+};
+
 template <class R>
 class Network {
  public:
@@ -114,14 +124,20 @@ class Network {
   // States at step 0, where reset() goes back to: the current ones while the network has not run.
   std::vector<R> initial_state(std::size_t population, std::size_t state) const;
   void set_initial_state(std::size_t population, std::size_t state, std::vector<R> values);
-  void keep_initial_states();
+  // Those that are to be kept before the first step, by node; keep() keeps them.
+  using InitialStates = std::vector<std::pair<std::size_t, std::vector<std::vector<R>>>>;
+  InitialStates initial_states() const;
+  void keep(InitialStates&& states) noexcept;
   // Back to the initial states at step `at`; no projection uses spikes up to `born`.
   void restart(Step at, Step born);
 
   // Collective: makes the delays and the layouts of plastic projections those of all processes.
   void agree();
-  // Collective: a layout that has become invalid on one process is rebuilt on all of them.
-  void share_changes();
+  // Collective: throws on all processes unless all call for the same. A layout that has become
+  // invalid on one process is rebuilt on all of them. error: why this process cannot go on, or null.
+  void share_changes(const Call& call, std::exception_ptr error);
+  // Collective: throws on all processes if there is an error on one.
+  void share_error(std::exception_ptr error);
   Step longest_delay() const;
 
   const double dt;
@@ -136,9 +152,12 @@ class Network {
   Step interval = 1, agreed_longest = 1;
 
  private:
-  Node<R>& add_node(std::size_t n);
-  Projection<R>& add_projection(std::size_t pre, std::size_t post, std::size_t size,
-                                Receptor receptor, std::optional<Step> born);
+  // These are added only when they are complete: what fails before leaves the network as it was.
+  Node<R> make_node(std::size_t n) const;
+  std::size_t add(Node<R>&& node);
+  Projection<R> make_projection(std::size_t pre, std::size_t post, std::size_t size,
+                                Receptor receptor, std::optional<Step> born) const;
+  std::size_t add(Projection<R>&& projection);
   void check(const SynapseTable<R>& table, std::size_t post, Receptor receptor,
              const std::optional<Plasticity>& rule) const;
   void choose_plastic_layout(Projection<R>& projection, const TableFacts& facts) const;

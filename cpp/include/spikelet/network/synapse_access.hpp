@@ -1,5 +1,7 @@
 // Reads and writes synapses between runs, wherever they are: in a table, as a drawing, or in the
-// stores. unload() and load() move them back to tables and on into the stores of a new layout.
+// stores. unload() moves them back to tables; a new layout builds its stores from these, load() adds
+// what they have learned, and forget_tables() ends the move. If anything before that fails, the
+// tables still have everything, and the move can be tried again.
 #pragma once
 
 #include <span>
@@ -22,6 +24,8 @@ class SynapseAccess {
   // Weights are as of now. A plastic state that waits for its stores must be loaded first.
   SynapseTable<R> synapses(Projection<R>& projection);
   std::vector<R> weights(Projection<R>& projection);
+  // Throws std::invalid_argument if the projection cannot take these weights.
+  void check(const Projection<R>& projection, std::span<const R> weights) const;
   void set_weights(Projection<R>& projection, std::span<const R> weights);
   PlasticState<R> plastic_state(Projection<R>& projection);
   void set_plastic_state(Projection<R>& projection, const PlasticState<R>& state);
@@ -30,6 +34,7 @@ class SynapseAccess {
 
   void unload();
   void load();
+  void forget_tables() noexcept;
 
  private:
   std::vector<R> stored_weights(const Projection<R>& projection);
