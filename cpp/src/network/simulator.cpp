@@ -181,7 +181,11 @@ std::size_t Simulator<R>::record_weights(std::size_t projection, Step every) {
 template <class R>
 void Simulator<R>::regulate(const Regulation& regulation) {
   require_idle();
+  const Projection<R>& projection = network_.projections[regulation.projection];
+  SpikeInterval interval{network_.now, access_.counts(projection)};
+  interval.before.resize(network_.nodes[projection.post].size);  // there may be none yet
   regulations_.push_back(regulation);
+  intervals_.push_back(std::move(interval));
 }
 
 template <class R>
@@ -229,9 +233,16 @@ Step Simulator<R>::next_stop(Step end) const {
 
 template <class R>
 void Simulator<R>::apply_regulations() {
-  for (const Regulation& regulation : regulations_) {
-    if (network_.now % regulation.every == 0) {
-      access_.plastic().regulate(network_.projections[regulation.projection], regulation);
+  for (std::size_t k = 0; k < regulations_.size(); ++k) {
+    const Regulation& how = regulations_[k];
+    if (network_.now % how.every != 0) {
+      continue;
+    }
+    const Projection<R>& projection = network_.projections[how.projection];
+    if (how.kind == Regulation::Kind::normalise) {
+      access_.plastic().normalise(projection, how.total);
+    } else {
+      access_.plastic().scale(projection, how, intervals_[k]);
     }
   }
 }
@@ -272,6 +283,10 @@ void Simulator<R>::reset(bool keep_weights, Step at) {
     if (!kept[k].empty()) {
       access_.set_weights(network_.projections[k], kept[k]);
     }
+  }
+  for (SpikeInterval& interval : intervals_) {
+    interval.begin = at;
+    std::fill(interval.before.begin(), interval.before.end(), 0u);
   }
   recorders_.clear();
 }
@@ -352,9 +367,7 @@ template <class R>
 void Simulator<R>::normalise(std::size_t projection, double total) {
   const Use use(busy_);
   make_ready();
-  Regulation how;
-  how.total = total;
-  access_.plastic().regulate(network_.projections[projection], how);
+  access_.plastic().normalise(network_.projections[projection], total);
 }
 
 template <class R>
@@ -423,6 +436,32 @@ template <class R>
 void Simulator<R>::set_initial_state(std::size_t population, std::size_t state,
                                      std::vector<R> values) {
   network_.set_initial_state(population, state, std::move(values));
+}
+
+template <class R>
+Step Simulator<R>::interval_begin(std::size_t regulation) const {
+  require_idle();
+  return intervals_[regulation].begin;
+}
+
+template <class R>
+std::vector<std::uint32_t> Simulator<R>::interval_spikes(std::size_t regulation) const {
+  require_idle();
+  return intervals_[regulation].spikes(
+      access_.counts(network_.projections[regulations_[regulation].projection]));
+}
+
+template <class R>
+void Simulator<R>::set_interval(std::size_t regulation, Step begin,
+                                std::span<const std::uint32_t> spikes) {
+  require_idle();
+  std::vector<std::uint32_t>& before = intervals_[regulation].before;
+  intervals_[regulation].begin = begin;
+  const std::vector<std::uint32_t> counts =
+      access_.counts(network_.projections[regulations_[regulation].projection]);
+  for (std::size_t j = 0; j < before.size(); ++j) {
+    before[j] = (counts.empty() ? 0 : counts[j]) - spikes[j];
+  }
 }
 
 template <class R>
