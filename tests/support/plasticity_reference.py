@@ -94,10 +94,10 @@ def pair_change(rule: Any, w: float, up: float, down: float) -> float:
         "power": (rule.mu_plus, rule.mu_minus),
     }[rule.dependence]
     span = rule.w_max - rule.w_min
-    if up:
-        w += rule.A_plus * ((rule.w_max - w) / span) ** mu_plus * up
-    if down:
-        w -= rule.A_minus * ((w - rule.w_min) / span) ** mu_minus * down
+    for change, mu in ((rule.A_plus * up, mu_plus), (-rule.A_minus * down, mu_minus)):
+        if change:  # one of the two is 0
+            room = rule.w_max - w if change > 0 else w - rule.w_min
+            w += change * (room / span) ** mu
     return float(min(max(w, rule.w_min), rule.w_max))
 
 
