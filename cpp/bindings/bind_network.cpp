@@ -339,6 +339,21 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
           },
           projection, every, py::arg("how"), "Regulate weights every `every` steps.")
       .def(
+          "interval",
+          [](S& s, std::size_t k) {
+            return py::make_tuple(s.interval_begin(k), to_array(s.interval_spikes(k)));
+          },
+          py::arg("regulation"),
+          "The interval that a scaling is in: its first step, and how often each target has fired "
+          "since.")
+      .def(
+          "set_interval",
+          [](S& s, std::size_t k, Step begin, const Array<std::uint32_t>& spikes) {
+            s.set_interval(k, begin, as_span(spikes));
+          },
+          py::arg("regulation"), py::arg("begin"), py::arg("spikes"),
+          "Set the interval that a scaling is in, with one number of spikes for each target.")
+      .def(
           "set_amplitudes",
           [](S& s, std::size_t of, const Plasticity& plasticity) {
             const py::gil_scoped_release release;

@@ -202,7 +202,13 @@ std::size_t Simulator<R>::record_weights(std::size_t projection, Step every) {
 
 template <class R>
 void Simulator<R>::regulate(const Regulation& regulation) {
-  parts_.brief()->regulations.push_back(regulation);
+  Use use = parts_.brief();
+  const Projection<R>& projection = use->network.projections[regulation.projection];
+  SpikeInterval interval{use->network.now, use->access.counts(projection)};
+  interval.before.resize(use->network.nodes[projection.post].size);  // there may be none yet
+  use->regulations.reserve(use->regulations.size() + 1);
+  use->intervals.push_back(std::move(interval));
+  use->regulations.push_back(regulation);
 }
 
 template <class R>
@@ -396,6 +402,33 @@ void Simulator<R>::set_initial_state(std::size_t population, std::size_t state,
 }
 
 template <class R>
+Step Simulator<R>::interval_begin(std::size_t regulation) {
+  return parts_.brief()->intervals[regulation].begin;
+}
+
+template <class R>
+std::vector<std::uint32_t> Simulator<R>::interval_spikes(std::size_t regulation) {
+  Use use = parts_.brief();
+  const std::size_t projection = use->regulations[regulation].projection;
+  return use->intervals[regulation].spikes(
+      use->access.counts(use->network.projections[projection]));
+}
+
+template <class R>
+void Simulator<R>::set_interval(std::size_t regulation, Step begin,
+                                std::span<const std::uint32_t> spikes) {
+  Use use = parts_.brief();
+  SpikeInterval& interval = use->intervals[regulation];
+  const std::size_t projection = use->regulations[regulation].projection;
+  const std::vector<std::uint32_t> counts =
+      use->access.counts(use->network.projections[projection]);
+  interval.begin = begin;
+  for (std::size_t j = 0; j < interval.before.size(); ++j) {
+    interval.before[j] = (counts.empty() ? 0 : counts[j]) - spikes[j];
+  }
+}
+
+template <class R>
 bool Simulator<R>::has_run(std::size_t population) {
   return !parts_.brief()->network.nodes[population].initial.empty();
 }
@@ -459,10 +492,8 @@ template <class R>
 void Simulator<R>::normalise(std::size_t projection, double total) {
   Use use = parts_.lengthy_even_if_broken();
   make_ready(use, {Call::normalise, static_cast<std::int64_t>(projection)});
-  Regulation how;
-  how.total = total;
   use.change("normalising weights", [&] {
-    use->access.plastic().regulate(use->network.projections[projection], how);
+    use->access.plastic().normalise(use->network.projections[projection], total);
   });
 }
 
@@ -561,9 +592,16 @@ Step Simulator<R>::Parts::next_stop(Step end) const {
 
 template <class R>
 void Simulator<R>::Parts::apply_regulations() {
-  for (const Regulation& regulation : regulations) {
-    if (network.now % regulation.every == 0) {
-      access.plastic().regulate(network.projections[regulation.projection], regulation);
+  for (std::size_t k = 0; k < regulations.size(); ++k) {
+    const Regulation& how = regulations[k];
+    if (network.now % how.every != 0) {
+      continue;
+    }
+    const Projection<R>& projection = network.projections[how.projection];
+    if (how.kind == Regulation::Kind::normalise) {
+      access.plastic().normalise(projection, how.total);
+    } else {
+      access.plastic().scale(projection, how, intervals[k]);
     }
   }
 }
@@ -609,6 +647,10 @@ void Simulator<R>::Parts::reset(const std::vector<std::vector<R>>& weights, Step
     if (!weights[k].empty()) {
       access.set_weights(network.projections[k], weights[k]);
     }
+  }
+  for (SpikeInterval& interval : intervals) {
+    interval.begin = at;
+    std::fill(interval.before.begin(), interval.before.end(), 0u);
   }
   recorders.clear();
 }

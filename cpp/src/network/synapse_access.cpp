@@ -145,6 +145,14 @@ PlasticState<R> SynapseAccess<R>::plastic_state(Projection<R>& projection) {
 }
 
 template <class R>
+std::vector<std::uint32_t> SynapseAccess<R>::counts(const Projection<R>& projection) const {
+  if (projection.plastic) {
+    return projection.plastic->counts;
+  }
+  return projection.in_stores ? plastic_.counts(projection) : std::vector<std::uint32_t>{};
+}
+
+template <class R>
 void SynapseAccess<R>::set_plastic_state(Projection<R>& projection, const PlasticState<R>& state) {
   if (projection.table) {  // goes into the stores when they are built
     projection.table->weight.assign(state.synapse[0].begin(), state.synapse[0].end());

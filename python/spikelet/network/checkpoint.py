@@ -31,7 +31,7 @@ from spikelet.network.populate import populate
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.record import make_recorder
-from spikelet.network.regulate import regulate
+from spikelet.network.regulate import counted_so_far, go_on_counting, regulate
 from spikelet.network.tape import Tape
 from spikelet.network.to_disk import StrPath
 from spikelet.recording.hdf5_access import Arrays
@@ -41,8 +41,8 @@ __all__ = ["load", "require_target", "save"]
 
 AnyNetwork = TypeVar("AnyNetwork", bound=NetworkContents)
 
-_NAME, _VERSION = "spikelet network", 3
-_READABLE = (2, 3)  # version 3 added recorders
+_NAME, _VERSION = "spikelet network", 4
+_READABLE = (2, 3, 4)  # 3 added recorders, 4 what regulations have counted
 
 
 def _types() -> dict[str, Any]:
@@ -191,6 +191,10 @@ def _describe(
         inputs.append(
             {"target": target.index, "what": out.describe(what, f"input{k}"), "start": start}
         )
+    regulations = []
+    for k, (q, how) in enumerate(net.regulations):
+        begin, out.arrays[f"regulation{k}.spikes"] = counted_so_far(net, k)
+        regulations.append({"projection": q.index, "how": out.describe(how, ""), "begin": begin})
     stamps, gids = sim.in_flight()
     out.arrays["in_flight.stamps"], out.arrays["in_flight.gids"] = stamps, gids
     header = {
@@ -204,9 +208,7 @@ def _describe(
         "populations": populations,
         "projections": projections,
         "inputs": inputs,
-        "regulations": [
-            {"projection": q.index, "how": out.describe(how, "")} for q, how in net.regulations
-        ],
+        "regulations": regulations,
     }
     if recorders:
         header |= _describe_recorders(net, out, folder)
@@ -313,6 +315,9 @@ def _build(
     gids = _sized(file, "in_flight.gids", len(stamps))
     total = sum(p.size for p in net.populations)
     sim.set_clock(header["now"], stamps, _below("in_flight.gids", gids, total))
+    for k, d in enumerate(header["regulations"]):
+        counts = file[f"projection{d['projection']}.plastic.counts"]
+        go_on_counting(net, k, d.get("begin"), file.get(f"regulation{k}.spikes"), counts)
     net.engine.drawn = header["drawn"]
     for p, d in zip(net.populations, header["populations"], strict=True):
         net.engine.raster_starts[p.index] = d["start"]

@@ -146,7 +146,7 @@ class Network(NetworkContents):
         projection : Projection
             A projection with a plasticity rule.
         how : WeightNormalisation or SynapticScaling
-            The method and its interval.
+            The method and its interval. Regulations of one moment act in the order in which they were added.
         """
         self.engine.require_idle()
         regulate(self, projection, how)

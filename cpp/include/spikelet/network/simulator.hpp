@@ -80,6 +80,7 @@ class Simulator {
   std::size_t record_state(std::size_t population, std::size_t state,
                            std::vector<std::uint32_t> elements, Step every);
   std::size_t record_weights(std::size_t projection, Step every);
+  // Regulates from now on; the first interval of a scaling ends at the next multiple.
   void regulate(const Regulation& regulation);
 
   // Lays out partitions and stores; run() does it when needed. Partitions are split evenly over the
@@ -135,6 +136,10 @@ class Simulator {
   void set_initial_weights(std::size_t projection, std::vector<R> weights);
   std::vector<R> initial_state(std::size_t population, std::size_t state);
   void set_initial_state(std::size_t population, std::size_t state, std::vector<R> values);
+  // The interval that a scaling is in: when it began, and how often each target has fired since.
+  Step interval_begin(std::size_t regulation);
+  std::vector<std::uint32_t> interval_spikes(std::size_t regulation);
+  void set_interval(std::size_t regulation, Step begin, std::span<const std::uint32_t> spikes);
   bool has_run(std::size_t population);
   Step born(std::size_t projection);
   SpikesInFlight in_flight();
@@ -159,6 +164,7 @@ class Simulator {
     SynapseAccess<R> access;
     Recorders<R> recorders;
     std::vector<Regulation> regulations;
+    std::vector<SpikeInterval> intervals;  // of each regulation
     StepLoop<R> loop;
     // One thread writes here in every step, so it must not share cache lines with what the others
     // read.

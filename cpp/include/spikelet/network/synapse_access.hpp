@@ -28,6 +28,8 @@ class SynapseAccess {
   void check(const Projection<R>& projection, std::span<const R> weights) const;
   void set_weights(Projection<R>& projection, std::span<const R> weights);
   PlasticState<R> plastic_state(Projection<R>& projection);
+  // Spikes of each target so far, or nothing if there are none yet.
+  std::vector<std::uint32_t> counts(const Projection<R>& projection) const;
   void set_plastic_state(Projection<R>& projection, const PlasticState<R>& state);
   // The name of the layout in which the synapses are stored.
   std::string describe(const Projection<R>& projection) const;
