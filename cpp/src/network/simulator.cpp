@@ -75,12 +75,17 @@ template <class R>
 void Simulator<R>::make_ready() {
   network_.share_changes();
   if (!network_.changed) {
+    if (network_.inputs_changed) {
+      layout_.bind_inputs();
+      network_.inputs_changed = false;
+    }
     return;
   }
+  ++layouts_;
   access_.unload();
   network_.agree();
   layout_.build();
-  network_.changed = false;
+  network_.changed = network_.inputs_changed = false;
   access_.load();
   layout_.bind(recorders_);
   layout_.enqueue(flight_);
@@ -136,24 +141,35 @@ std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, Drawing<R> 
 }
 
 template <class R>
-void Simulator<R>::inject_poisson(std::size_t population, const std::vector<double>& rates,
-                                  const std::vector<double>& weights, int channel) {
+std::uint32_t Simulator<R>::inject(std::size_t population,
+                                   std::optional<std::span<const std::uint32_t>> elements,
+                                   const MakeInjector<R>& make, const InputKey& key) {
   require_idle();
-  network_.inject_poisson(population, rates, weights, channel);
+  return network_.inject(population, elements, make, key);
 }
 
 template <class R>
-void Simulator<R>::inject_current(std::size_t population, std::vector<R> values,
-                                  std::size_t columns, Step start) {
+void Simulator<R>::remove_input(std::uint32_t number) {
   require_idle();
-  network_.inject_current(population, std::move(values), columns, start);
+  network_.remove_input(number);
 }
 
 template <class R>
-void Simulator<R>::inject_noise(std::size_t population, const std::vector<double>& mean,
-                                const std::vector<double>& std, Step every, Step start) {
+std::vector<std::uint32_t> Simulator<R>::input_streams(std::uint32_t number) const {
   require_idle();
-  network_.inject_noise(population, mean, std, every, start);
+  return network_.inputs.at(number).streams;
+}
+
+template <class R>
+std::uint32_t Simulator<R>::streams() const {
+  require_idle();
+  return network_.streams;
+}
+
+template <class R>
+void Simulator<R>::set_streams(std::uint32_t taken) {
+  require_idle();
+  network_.streams = taken;
 }
 
 template <class R>
@@ -446,7 +462,7 @@ void Simulator<R>::set_clock(Step now, const SpikesInFlight& spikes) {
   require_idle();
   network_.now = now;
   flight_ = spikes;
-  network_.changed = true;
+  network_.changed = network_.inputs_changed = true;
 }
 
 template class Simulator<float>;

@@ -61,21 +61,26 @@ class Simulator {
                       std::function<std::size_t()> total = {});
   std::size_t connect(std::size_t pre, std::size_t post, Drawing<R> drawing, Receptor receptor,
                       const std::optional<Plasticity>& rule);
-  void inject_poisson(std::size_t population, const std::vector<double>& rates,
-                      const std::vector<double>& weights, int channel);
-  void inject_current(std::size_t population, std::vector<R> values, std::size_t columns,
-                      Step start);
-  void inject_noise(std::size_t population, const std::vector<double>& mean,
-                    const std::vector<double>& std, Step every, Step start);
+  std::uint32_t inject(std::size_t population,
+                       std::optional<std::span<const std::uint32_t>> elements,
+                       const MakeInjector<R>& make, const InputKey& key = {});
+  void remove_input(std::uint32_t number);
   std::size_t record_spikes(std::size_t population, std::vector<bool> wanted);
   std::size_t record_state(std::size_t population, std::size_t state,
                            std::vector<std::uint32_t> elements, Step every);
   std::size_t record_weights(std::size_t projection, Step every);
   void regulate(const Regulation& regulation);
 
+  // What an exact copy needs of inputs: the random streams of one, and how many are taken.
+  std::vector<std::uint32_t> input_streams(std::uint32_t number) const;
+  std::uint32_t streams() const;
+  void set_streams(std::uint32_t taken);
+
   // Lays out partitions and stores; run() does it when needed. Partitions are split evenly over the
   // threads.
   void prepare();
+  // How often that was done. Inputs that come, change or go do not need it.
+  std::size_t layouts() const { return layouts_; }
   // Advances by `steps`; returns the steps done (fewer if `poll` stopped it). Throws
   // std::logic_error if running already.
   Step run(Step steps, const Poll& poll);
@@ -140,6 +145,7 @@ class Simulator {
   SynapseAccess<R> access_;
   Recorders<R> recorders_;
   std::vector<Regulation> regulations_;
+  std::size_t layouts_ = 0;
   StepLoop<R> loop_;
   // One thread writes here in every step, so it must not share cache lines with what the others
   // read.
