@@ -1,6 +1,7 @@
 #include "spikelet/network/injector.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace spikelet {
@@ -17,6 +18,9 @@ std::vector<double> by_place(const Targets& targets, std::span<const double> val
   }
   return own;
 }
+
+// Whether a kernel that draws for all 64 elements costs less than to draw for each target.
+bool worth_vectors(const TargetBlock& block) { return std::popcount(block.mask) > 16; }
 
 template <class T>
 T* from_0(T* first, std::size_t begin) {  // may lie before the array: indexed from `begin` on
@@ -95,9 +99,20 @@ void PoissonInput<R>::drives(const TargetRun& run, std::vector<PoissonDrive<R>>&
 template <class R>
 void PoissonInput<R>::apply(Step step, std::size_t begin, std::size_t end,
                             const InjectionTarget<R>& target) {
+  alignas(64) std::array<double, block_size> u;
   for (const TargetBlock& block : this->targets().within(begin, end)) {
     for (const Train& train : trains_) {
       R* input = target.input[static_cast<std::size_t>(train.channel)];
+      if (worth_vectors(block)) {
+        const auto first = static_cast<std::uint32_t>(block.begin());
+        kernels().uniforms(train.stream, first, step, u.data());
+        for_each_target(block, [&](std::size_t element, std::size_t place) {
+          const int count = counts_[place].draw(u[element - first], train.stream,
+                                                static_cast<std::uint32_t>(element), step);
+          input[element] += train.weight[place] * static_cast<R>(count);
+        });
+        continue;
+      }
       for_each_target(block, [&](std::size_t element, std::size_t place) {
         const int count =
             counts_[place].draw(train.stream, static_cast<std::uint32_t>(element), step);
@@ -160,11 +175,21 @@ NoiseInput<R>::NoiseInput(const InputSite& site, std::span<const double> mean,
 
 template <class R>
 void NoiseInput<R>::draw(const TargetBlock& block, Step number) {
+  const auto keep = [&](std::size_t place, double z) {
+    held_[place] = static_cast<R>(mean_[mean_.size() == 1 ? 0 : place] +
+                                  std_[std_.size() == 1 ? 0 : place] * z);
+  };
+  if (worth_vectors(block)) {
+    alignas(64) std::array<double, block_size> z;
+    const std::size_t first = block.begin();
+    kernels().normals(stream_, static_cast<std::uint32_t>(first), number, z.data());
+    for_each_target(
+        block, [&](std::size_t element, std::size_t place) { keep(place, z[element - first]); });
+    return;
+  }
   for_each_target(block, [&](std::size_t element, std::size_t place) {
     const Words w = stream_.at(static_cast<std::uint32_t>(element), number);
-    held_[place] = static_cast<R>(mean_[mean_.size() == 1 ? 0 : place] +
-                                  std_[std_.size() == 1 ? 0 : place] *
-                                      normal_quantile(uniform(w[0], w[1])));
+    keep(place, normal_quantile(uniform(w[0], w[1])));
   });
 }
 
