@@ -227,13 +227,12 @@ void bind_inputs(py::class_<Simulator<R>>& simulator) {
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<double>& hz,
                     bool each, const Array<double>& weights, MaybeNumber which,
                     MaybeStreams draws) {
-            return s.inject(
-                into, span_of(at),
-                [&](const InputSite& site) {
-                  return std::make_unique<PoissonInput<R>>(site, as_span(hz), each,
-                                                           as_span(weights));
-                },
-                {which, std::move(draws)});
+            return s.inject(into, span_of(at),
+                            [&](const InputSite& site) {
+                              return std::make_unique<PoissonInput<R>>(site, as_span(hz), each,
+                                                                       as_span(weights));
+                            },
+                            {which, std::move(draws)});
           },
           population, elements, py::arg("rates"), py::arg("each"), py::arg("weights"), number,
           streams,
@@ -243,12 +242,12 @@ void bind_inputs(py::class_<Simulator<R>>& simulator) {
           "inject_current",
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<R>& pa,
                     std::size_t columns, Step from, MaybeNumber which, MaybeStreams draws) {
-            return s.inject(
-                into, span_of(at),
-                [&](const InputSite& site) {
-                  return std::make_unique<CurrentInput<R>>(site, as_span(pa), columns, from);
-                },
-                {which, std::move(draws)});
+            return s.inject(into, span_of(at),
+                            [&](const InputSite& site) {
+                              return std::make_unique<CurrentInput<R>>(site, as_span(pa), columns,
+                                                                       from);
+                            },
+                            {which, std::move(draws)});
           },
           population, elements, py::arg("values"), py::arg("columns"), start, number, streams,
           "Inject currents [steps, columns], flat, from step `start` on; 1 column: one for all.")
@@ -257,13 +256,12 @@ void bind_inputs(py::class_<Simulator<R>>& simulator) {
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<double>& mean,
                     const Array<double>& std, Step interval, Step from, MaybeNumber which,
                     MaybeStreams draws) {
-            return s.inject(
-                into, span_of(at),
-                [&](const InputSite& site) {
-                  return std::make_unique<NoiseInput<R>>(site, as_span(mean), as_span(std),
-                                                         interval, from);
-                },
-                {which, std::move(draws)});
+            return s.inject(into, span_of(at),
+                            [&](const InputSite& site) {
+                              return std::make_unique<NoiseInput<R>>(site, as_span(mean),
+                                                                     as_span(std), interval, from);
+                            },
+                            {which, std::move(draws)});
           },
           population, elements, py::arg("mean"), py::arg("std"), py::arg("every"), start, number,
           streams, "Inject a normally distributed current, redrawn every `every` steps.")

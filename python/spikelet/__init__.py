@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from spikelet._core import __version__, available_simd_levels, simd_level
 from spikelet._util import moved
-from spikelet.network.network import Network
 from spikelet.network.drive import Drive
+from spikelet.network.network import Network
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder

@@ -141,7 +141,7 @@ class RasterSource:
         ):
             fail("RasterSource", "raster", raster.dtype, "must hold whole numbers", got="dtype")
         if raster.size and raster.min() < 0:
-            fail("RasterSource", "raster", int(raster.min()), "must not be negative")
+            fail("RasterSource", "raster", raster.min().item(), "must not be negative")
         if raster.size and raster.max() > _MOST_EVENTS:  # before a conversion could wrap
             rule = f"must hold at most {_MOST_EVENTS} spikes of an element in a step"
             fail("RasterSource", "raster", float(raster.max()), rule)

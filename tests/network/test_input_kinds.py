@@ -21,7 +21,9 @@ def test_counts_beyond_16_bits(mean: float, array: bool, dtype: str) -> None:
     n, steps = 150, 4
     net = make(dtype=dtype)
     cells = net.population(n, FLEETING)
-    net.inject(cells, sl.PoissonInput(rate=np.full(n, mean * 1e4) if array else mean * 1e4, weight=1.0))
+    net.inject(
+        cells, sl.PoissonInput(rate=np.full(n, mean * 1e4) if array else mean * 1e4, weight=1.0)
+    )
     counts = trace(net, cells, "I_syn_ex", steps * 0.1).astype(np.float64)
     z = (counts - mean) / np.sqrt(mean)
     assert abs(z.mean()) < 4 / np.sqrt(z.size)
@@ -43,7 +45,10 @@ def test_small_counts_of_a_part_follow_the_distribution(array: bool) -> None:
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        (sl.PoissonInput(rate=2.7e9, weight=1.0), ("rate", "2.621e+09 Hz", "262144 events", "0.1 ms")),
+        (
+            sl.PoissonInput(rate=2.7e9, weight=1.0),
+            ("rate", "2.621e+09 Hz", "262144 events", "0.1 ms"),
+        ),
         (sl.PoissonInput(rate=[1.0, 1e300], weight=1.0), ("rate", "2.621e+09 Hz", "1e+300")),
         (sl.PoissonInput(rate=1e9, weight=1e34), ("weight", "1e+34", "3.4e+38", "float32")),
         (sl.PoissonInput(rate=1.0, weight=1e300), ("weight", "1e+300", "float32")),
@@ -67,7 +72,9 @@ def test_the_bound_of_a_rate_follows_dt() -> None:
     net = make(dt=1.0)
     cells = net.population(2, sl.LIF())
     net.inject(cells, sl.PoissonInput(rate=2.6e8, weight=1e-9))
-    with pytest.raises(ValueError, match=r"at most 2\.621e\+08 Hz, 262144 events in a step of 1 ms"):
+    with pytest.raises(
+        ValueError, match=r"at most 2\.621e\+08 Hz, 262144 events in a step of 1 ms"
+    ):
         net.inject(cells, sl.PoissonInput(rate=2.7e8, weight=1.0))
 
 

@@ -200,8 +200,8 @@ SPIKELET_INLINE void poisson_add(const PoissonTable& table, const Stream& stream
                          counts);
   if (table.repeats > 1) [[unlikely]] {
     for (std::size_t b = 0; b < blocks; ++b) {
-      poisson_add_many(table, stream, tie, step, i + b * block_size, counts + b * block_size, weight,
-                       weight_mask, input);
+      poisson_add_many(table, stream, tie, step, i + b * block_size, counts + b * block_size,
+                       weight, weight_mask, input);
     }
     return;
   }

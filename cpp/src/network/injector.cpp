@@ -56,11 +56,11 @@ PoissonInput<R>::PoissonInput(const InputSite& site, std::span<const double> rat
       continue;
     }
     const std::uint32_t object = site.streams[by_receptor ? static_cast<std::size_t>(channel) : 0];
-    Train& train = trains_.emplace_back(Train{
-        site.model.early() ? int{early_channel} : channel,
-        Stream(site.seed, Purpose::injector, object),
-        Stream(site.seed, Purpose::injector_tie, object), {},
-        !each && targets.whole() && given.size() == 1});
+    Train& train = trains_.emplace_back(Train{site.model.early() ? int{early_channel} : channel,
+                                              Stream(site.seed, Purpose::injector, object),
+                                              Stream(site.seed, Purpose::injector_tie, object),
+                                              {},
+                                              !each && targets.whole() && given.size() == 1});
     const auto weight = [&](std::size_t place) {
       const double w = given[given.size() == 1 ? 0 : place];
       const bool other = split && (w < 0) != (channel == inhibitory_channel);
@@ -150,12 +150,10 @@ void CurrentInput<R>::apply(Step step, std::size_t begin, std::size_t end,
   for (const TargetBlock& block : this->targets().within(begin, end)) {
     if (one_) {
       const R value = *row;
-      for_each_target(block,
-                      [&](std::size_t element, std::size_t) { external[element] += value; });
+      for_each_target(block, [&](std::size_t element, std::size_t) { external[element] += value; });
     } else {
-      for_each_target(block, [&](std::size_t element, std::size_t place) {
-        external[element] += row[place];
-      });
+      for_each_target(
+          block, [&](std::size_t element, std::size_t place) { external[element] += row[place]; });
     }
   }
 }
@@ -206,9 +204,8 @@ void NoiseInput<R>::apply(Step step, std::size_t begin, std::size_t end,
       drawn = number;
       draw(block, number);
     }
-    for_each_target(block, [&](std::size_t element, std::size_t place) {
-      external[element] += held[place];
-    });
+    for_each_target(
+        block, [&](std::size_t element, std::size_t place) { external[element] += held[place]; });
   }
 }
 

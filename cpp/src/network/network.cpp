@@ -191,12 +191,19 @@ std::uint32_t Network<R>::inject(std::size_t population,
                                  std::optional<std::span<const std::uint32_t>> elements,
                                  const MakeInjector<R>& make, const InputKey& key) {
   constexpr std::uint32_t most = 1u << 24;  // the numbers of a purpose
+  if (nodes.at(population).neurons == nullptr) {
+    throw std::invalid_argument("an input must act on neurons, not on a source");
+  }
   const auto found = key.number ? inputs.find(*key.number) : inputs.end();
-  std::vector<std::uint32_t> kept = key.streams                ? *key.streams
-                                    : found == inputs.end()    ? std::vector<std::uint32_t>{}
-                                                               : found->second.streams;
+  std::vector<std::uint32_t> kept = key.streams             ? *key.streams
+                                    : found == inputs.end() ? std::vector<std::uint32_t>{}
+                                                            : found->second.streams;
   InputSite site{Targets(nodes[population].size, own(population), elements),
-                 nodes[population].neurons->model(), dt, seed, kept, !kept.empty()};
+                 nodes[population].neurons->model(),
+                 dt,
+                 seed,
+                 kept,
+                 !kept.empty()};
   while (site.streams.size() < max_streams) {
     site.streams.push_back(kept.empty() ? streams + static_cast<std::uint32_t>(site.streams.size())
                                         : kept[0]);
@@ -360,8 +367,12 @@ void Network<R>::share_changes() {
     return;
   }
   const auto count = [](auto n) { return static_cast<std::int64_t>(n); };
-  const std::array alike{count(nodes.size()), count(gids_), count(projections.size()),
-                         count(inputs.size()), count(streams), count(seed % 0x7fffffff),
+  const std::array alike{count(nodes.size()),
+                         count(gids_),
+                         count(projections.size()),
+                         count(inputs.size()),
+                         count(streams),
+                         count(seed % 0x7fffffff),
                          count(now)};
   std::vector<std::int64_t> least{changed ? 0 : 1};
   for (const std::int64_t x : alike) {

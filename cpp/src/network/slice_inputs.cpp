@@ -59,19 +59,18 @@ void SliceInputs<R>::split(Step step) {
     if (input->begin() > step) {
       continue;
     }
-    for_each_run(*input, begin_, end_,
-                 [&](const TargetRun& run, std::uint32_t from, std::uint32_t to) {
-                   auto segment = std::ranges::lower_bound(segments_, from, {}, &Segment<R>::begin);
-                   for (; segment != segments_.end() && segment->begin < to; ++segment) {
-                     if (input->drawn_in_step()) {
-                       input->drives(run, segment->drives);
-                     } else {
-                       (input->act() == Act::late ? segment->after : segment->before)
-                           .push_back(input);
-                       segment->external |= input->act() == Act::current;
-                     }
-                   }
-                 });
+    for_each_run(
+        *input, begin_, end_, [&](const TargetRun& run, std::uint32_t from, std::uint32_t to) {
+          auto segment = std::ranges::lower_bound(segments_, from, {}, &Segment<R>::begin);
+          for (; segment != segments_.end() && segment->begin < to; ++segment) {
+            if (input->drawn_in_step()) {
+              input->drives(run, segment->drives);
+            } else {
+              (input->act() == Act::late ? segment->after : segment->before).push_back(input);
+              segment->external |= input->act() == Act::current;
+            }
+          }
+        });
   }
 }
 

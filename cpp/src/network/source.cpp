@@ -44,7 +44,8 @@ PoissonSource::PoissonSource(std::size_t n, std::uint64_t seed, std::uint32_t ob
 void PoissonSource::set_rates(std::span<const double> rates, double dt) {
   for (const double rate : rates) {
     if (!(rate * dt * 1e-3 <= largest_mean)) {
-      throw std::invalid_argument("a Poisson source must have a rate of at most 2^18 spikes a step");
+      throw std::invalid_argument(
+          "a Poisson source must have a rate of at most 2^18 spikes a step");
     }
   }
   std::fill(live_.begin(), live_.end(), std::uint8_t{0});

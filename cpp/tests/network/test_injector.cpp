@@ -41,7 +41,8 @@ struct Bench {
       injector.drives(run, drives);
       for (const PoissonDrive<R>& d : drives) {
         kernels().poisson<R>()(*d.table, *d.stream, *d.tie, step, run.begin, run.end, d.weight,
-                               d.weight_mask, d.channel == inhibitory_channel ? down.data() : up.data());
+                               d.weight_mask,
+                               d.channel == inhibitory_channel ? down.data() : up.data());
       }
     }
   }

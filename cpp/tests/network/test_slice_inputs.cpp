@@ -24,8 +24,8 @@ struct Some {
     return inputs::site(1280, "LIF", std::span<const std::uint32_t>(elements));
   }
   Injector<double>* poisson(const std::vector<std::uint32_t>& elements, double rate = 10) {
-    return add(std::make_unique<PoissonInput<double>>(site(elements), Values{rate}, false,
-                                                      Values{1.0}));
+    return add(
+        std::make_unique<PoissonInput<double>>(site(elements), Values{rate}, false, Values{1.0}));
   }
   Injector<double>* current(const std::vector<std::uint32_t>& elements, std::size_t steps,
                             Step start) {

@@ -13,7 +13,11 @@ using namespace spikelet;
 // What an input onto n neurons of a model is made for, on a process that is alone.
 inline InputSite site(std::size_t n, const char* model = "LIF",
                       std::optional<std::span<const std::uint32_t>> elements = {}) {
-  return {Targets(n, own_range(0, n, 0, 1), elements), models()[find_model(model)], 0.1, 1, {2, 3},
+  return {Targets(n, own_range(0, n, 0, 1), elements),
+          models()[find_model(model)],
+          0.1,
+          1,
+          {2, 3},
           false};
 }
 

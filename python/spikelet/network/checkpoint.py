@@ -312,10 +312,10 @@ def _build(
     for index, d in enumerate(header["projections"]):
         _load_projection(net, index, d, file)
     keys = _input_keys(header)
-    for k, (d, key) in enumerate(zip(header["inputs"], keys, strict=True)):
+    for k, (d, who) in enumerate(zip(header["inputs"], keys, strict=True)):
         target = _part(net, d["target"], file.get(f"input{k}.ids"))
         start = integer("stored network", f"input{k} start", d["start"], 0, 2**53)
-        inject_from(net, target, _restore(d["what"], file), start, key)
+        inject_from(net, target, _restore(d["what"], file), start, who)
     if "streams" in header:
         sim.streams = header["streams"]
     for d in header["regulations"]:

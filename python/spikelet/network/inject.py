@@ -18,9 +18,7 @@ def inject(net: NetworkContents, target: Population, what: Any) -> Drive:
     return inject_from(net, target, what, net.engine.step, Key())
 
 
-def inject_from(
-    net: NetworkContents, target: Population, what: Any, start: int, key: Key
-) -> Drive:
+def inject_from(net: NetworkContents, target: Population, what: Any, start: int, key: Key) -> Drive:
     """Add an input whose time counts from a given step."""
     where = f"inject {target.name}"
     what = described(where, target, what)

@@ -98,7 +98,7 @@ def _elements(target: Population) -> npt.NDArray[np.uint32] | None:
 
 
 def _poisson(
-    where: str, network: NetworkBase, target: Population, what: PoissonInput, start: int, key: Key
+    where: str, network: NetworkBase, target: Population, what: PoissonInput, _start: int, key: Key
 ) -> int:
     n = len(target)
     rate, weight = fits(where, "rate", what.rate, n), fits(where, "weight", what.weight, n)

@@ -136,8 +136,8 @@ class NoiseInput final : public Injector<R> {
   Stream stream_;
   std::vector<double> mean_, std_;  // one, or by place
   Buffer<R> held_;                  // by place
-  std::vector<Step> drawn_;         // by block: the interval that held_ was drawn for, so that it is
-                                    // drawn again after a cut or a load
+  std::vector<Step> drawn_;  // by block: the interval that held_ was drawn for, so that it is
+                             // drawn again after a cut or a load
   Step every_;
 };
 

@@ -13,10 +13,10 @@ namespace spikelet {
 // Neighbouring blocks of a slice that get the same inputs.
 template <class R>
 struct Segment {
-  std::uint32_t begin, end;              // elements
-  std::vector<PoissonDrive<R>> drives;   // the inputs that the step draws itself
+  std::uint32_t begin, end;             // elements
+  std::vector<PoissonDrive<R>> drives;  // the inputs that the step draws itself
   std::vector<Injector<R>*> before{}, after{};
-  bool external = false;                 // some input drives a current
+  bool external = false;  // some input drives a current
 };
 
 template <class R>
