@@ -227,3 +227,52 @@ def test_padding_of_a_source_is_silent(n: int) -> None:
     spikes = net.record(net.population(n, sl.PoissonSource(50_000.0)), "spikes")
     net.run(10.0)
     assert set(spikes.ids) == set(range(n))
+
+
+# Rates and counts that are too large
+
+
+def test_a_rate_that_cannot_be_drawn_is_refused() -> None:
+    net = make()
+    source = net.population(3, sl.PoissonSource(rate=5.0), name="source")
+    before = source.rate
+    for rate in (1.1e7, [1.0, 2.0, 1e300]):
+        rule = r"rate must be at most 1\.024e\+07 Hz, 1024 spikes in a step of 0\.1 ms"
+        with pytest.raises(ValueError, match=f"source: {rule}; a PoissonInput can"):
+            source.rate = rate
+        with pytest.raises(ValueError, match=f"population more: {rule}"):
+            net.population(3, sl.PoissonSource(rate=rate), name="more")
+    assert source.rate == before
+    assert len(net.populations) == 1
+    with pytest.raises(ValueError, match="finite"):
+        sl.PoissonSource(rate=np.inf)
+    source[1:].rate = 1e7
+    spikes = net.record(source, "spikes")
+    net.run(1.0)
+    assert abs(len(spikes.times) - 20_000) < 5 * np.sqrt(20_000)
+
+
+def test_counts_of_a_raster_that_would_wrap_are_refused() -> None:
+    for raster in (
+        np.full((2, 1), 2**63 + 5, dtype=np.uint64),
+        np.full((2, 1), 1e300),
+        np.full((2, 1), 2**18 + 1),
+    ):
+        with pytest.raises(
+            ValueError, match="RasterSource: raster must hold at most 262144 spikes"
+        ):
+            sl.RasterSource(raster)
+    with pytest.raises(ValueError, match="RasterSource: raster must"):
+        sl.RasterSource(np.full((2, 1), np.inf))
+    got = record(sl.RasterSource(np.full((1, 2), 70_000, dtype=np.uint32)), 2, 0.1)
+    assert got == [(1, 0)] * 70_000 + [(1, 1)] * 70_000
+
+
+def test_arrays_of_the_caller_can_change_and_a_description_cannot() -> None:
+    rates, raster = np.array([1.0, 2.0]), np.ones((3, 2), dtype=np.uint8)
+    models = sl.PoissonSource(rates), sl.RasterSource(raster)
+    rates[:] = raster[:] = 7
+    np.testing.assert_array_equal(models[0].rate, [1.0, 2.0])
+    np.testing.assert_array_equal(models[1].raster, 1)
+    assert not models[0].rate.flags.writeable
+    assert not models[1].raster.flags.writeable

@@ -117,6 +117,7 @@ void bind_running(py::class_<Simulator<R>>& simulator) {
       .def_property_readonly("busy", &S::busy, "Whether a lengthy call, such as a run, is going on.")
       .def_property_readonly("failed", &S::failed,
                              "Whether a call has failed half-way: nothing but recordings can be read.")
+      .def_property_readonly("layouts", &S::layouts, "How often the network was laid out.")
       .def("prepare", &S::prepare, no_gil, "Lay out the network; `run` does so when needed.")
       .def("run", &run_polled<R>, py::arg("steps"), py::arg("progress"),
            "Advance by `steps`, calling progress(step) occasionally; return the steps done.")
@@ -148,8 +149,7 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
   using Elements = Array<std::uint32_t>;
   using Parameters = std::vector<Array<double>>;
   using MaybePlasticity = std::optional<Plasticity>;
-  const py::arg population("population"), n("n"), values("values"), every("every"), start("start"),
-      rates("rates");
+  const py::arg population("population"), n("n"), rates("rates");
   simulator
       .def(
           "add_neurons",
@@ -208,27 +208,71 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
           py::arg("post_ids"), py::arg("weight"), py::arg("delay"), py::arg("receptor"),
           py::arg("plasticity"), py::arg("born"),
           "Connect two populations by lists; return the number of the projection. Spikes up to "
-          "step `born` do not use it.")
+          "step `born` do not use it.");
+}
+
+// Inputs. Each kind has an `inject_*`, which adds an input and returns its number, or replaces the
+// one of a given number.
+template <class R>
+void bind_inputs(py::class_<Simulator<R>>& simulator) {
+  using S = Simulator<R>;
+  using MaybeElements = std::optional<Array<std::uint32_t>>;
+  using MaybeNumber = std::optional<std::uint32_t>;
+  using MaybeStreams = std::optional<std::vector<std::uint32_t>>;
+  const auto span_of = [](const MaybeElements& elements) {
+    return elements ? std::optional(as_span(*elements)) : std::nullopt;
+  };
+  const py::arg population("population"), elements("elements"), start("start");
+  const auto number = py::arg("number") = py::none(), streams = py::arg("streams") = py::none();
+  simulator
       .def(
           "inject_poisson",
-          [](S& s, std::size_t into, const Array<double>& hz, const Array<double>& weights,
-             int channel) { s.inject_poisson(into, as_vector(hz), as_vector(weights), channel); },
-          population, rates, py::arg("weights"), py::arg("channel"),
-          "Give each neuron an independent Poisson train of events.")
+          [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<double>& hz,
+                    bool each, const Array<double>& weights, MaybeNumber which,
+                    MaybeStreams draws) {
+            return s.inject(into, span_of(at),
+                            [&](const InputSite& site) {
+                              return std::make_unique<PoissonInput<R>>(site, as_span(hz), each,
+                                                                       as_span(weights));
+                            },
+                            {which, std::move(draws)});
+          },
+          population, elements, py::arg("rates"), py::arg("each"), py::arg("weights"), number,
+          streams,
+          "Give each neuron an independent Poisson train of events. each: the rates are those of "
+          "single neurons.")
       .def(
           "inject_current",
-          [](S& s, std::size_t into, const Array<R>& pa, std::size_t columns, Step from) {
-            s.inject_current(into, as_vector(pa), columns, from);
+          [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<R>& pa,
+                    std::size_t columns, Step from, MaybeNumber which, MaybeStreams draws) {
+            return s.inject(into, span_of(at),
+                            [&](const InputSite& site) {
+                              return std::make_unique<CurrentInput<R>>(site, as_span(pa), columns,
+                                                                       from);
+                            },
+                            {which, std::move(draws)});
           },
-          population, values, py::arg("columns"), start,
+          population, elements, py::arg("values"), py::arg("columns"), start, number, streams,
           "Inject currents [steps, columns], flat, from step `start` on; 1 column: one for all.")
       .def(
           "inject_noise",
-          [](S& s, std::size_t into, const Array<double>& mean, const Array<double>& std,
-             Step interval,
-             Step from) { s.inject_noise(into, as_vector(mean), as_vector(std), interval, from); },
-          population, py::arg("mean"), py::arg("std"), every, start,
-          "Inject a normally distributed current, redrawn every `every` steps.");
+          [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<double>& mean,
+                    const Array<double>& std, Step interval, Step from, MaybeNumber which,
+                    MaybeStreams draws) {
+            return s.inject(into, span_of(at),
+                            [&](const InputSite& site) {
+                              return std::make_unique<NoiseInput<R>>(site, as_span(mean),
+                                                                     as_span(std), interval, from);
+                            },
+                            {which, std::move(draws)});
+          },
+          population, elements, py::arg("mean"), py::arg("std"), py::arg("every"), start, number,
+          streams, "Inject a normally distributed current, redrawn every `every` steps.")
+      .def("remove_input", &S::remove_input, py::arg("number"), "Remove an input.")
+      .def("input_streams", &S::input_streams, py::arg("number"),
+           "The numbers of the random streams of an input.")
+      .def_property("streams", &S::streams, &S::set_streams,
+                    "How many random streams inputs have taken.");
 }
 
 // Neurons and sources between runs.
@@ -423,6 +467,7 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
   py::class_<Simulator<R>> simulator(m, name, doc);
   bind_running(simulator);
   bind_building(simulator);
+  bind_inputs(simulator);
   bind_neurons(simulator);
   bind_synapses(simulator);
   bind_recorders(simulator);

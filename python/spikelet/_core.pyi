@@ -171,6 +171,8 @@ class _Simulator(Generic[_R]):
     def now(self) -> int: ...
     @property
     def busy(self) -> bool: ...
+    @property
+    def layouts(self) -> int: ...
     def own(self, population: int) -> tuple[int, int]: ...
     def exchange_statistics(self) -> tuple[int, int, int, int, int, float]: ...
     def add_neurons(
@@ -206,14 +208,39 @@ class _Simulator(Generic[_R]):
         born: int | None,
     ) -> int: ...
     def inject_poisson(
-        self, population: int, rates: _Floats, weights: _Floats, channel: int
-    ) -> None: ...
+        self,
+        population: int,
+        elements: _Ids | None,
+        rates: _Floats,
+        each: bool,
+        weights: _Floats,
+        number: int | None = None,
+        streams: Sequence[int] | None = None,
+    ) -> int: ...
     def inject_current(
-        self, population: int, values: npt.NDArray[_R], columns: int, start: int
-    ) -> None: ...
+        self,
+        population: int,
+        elements: _Ids | None,
+        values: npt.NDArray[_R],
+        columns: int,
+        start: int,
+        number: int | None = None,
+        streams: Sequence[int] | None = None,
+    ) -> int: ...
     def inject_noise(
-        self, population: int, mean: _Floats, std: _Floats, every: int, start: int
-    ) -> None: ...
+        self,
+        population: int,
+        elements: _Ids | None,
+        mean: _Floats,
+        std: _Floats,
+        every: int,
+        start: int,
+        number: int | None = None,
+        streams: Sequence[int] | None = None,
+    ) -> int: ...
+    def remove_input(self, number: int) -> None: ...
+    def input_streams(self, number: int) -> list[int]: ...
+    streams: int
     def set_parameters(
         self, population: int, parameters: Sequence[_Floats], subtract: bool
     ) -> None: ...

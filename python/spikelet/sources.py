@@ -19,6 +19,28 @@ __all__ = [
     "SpikeSource",
 ]
 
+Numbers = npt.NDArray[np.float64]
+
+_MOST_EVENTS = 2**18  # in a step; random streams hold no more draws
+_MOST_SPIKES = 2**10  # in a step; each is delivered and recorded
+
+
+def check_events(where: str, rate: Numbers, dt: float, *, as_spikes: bool = False) -> None:
+    """Check that rates [Hz] bring no more events, or spikes, into a step [ms] than can be drawn."""
+    most, what = (_MOST_SPIKES, "spikes") if as_spikes else (_MOST_EVENTS, "events")
+    bad = rate * (dt * 1e-3) > most
+    if bad.any():
+        rule = f"must be at most {most / (dt * 1e-3):.4g} Hz, {most} {what} in a step of {dt:g} ms"
+        more = "; a PoissonInput can have a higher rate" if as_spikes else ""
+        fail(where, "rate", float(rate[bad][0]), rule + more)
+
+
+def _kept(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a copy that cannot change: a description says what the core was given."""
+    kept = array.copy()
+    kept.flags.writeable = False
+    return kept
+
 
 @dataclass(frozen=True, eq=False)
 class SpikeSource:
@@ -92,7 +114,7 @@ class PoissonSource:
     def __post_init__(self) -> None:
         rate = numbers("PoissonSource", "rate", self.rate, "Hz")
         require("PoissonSource", "rate", rate, ">= 0")
-        object.__setattr__(self, "rate", rate if rate.ndim else float(rate))
+        object.__setattr__(self, "rate", _kept(rate) if rate.ndim else float(rate))
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,13 +136,18 @@ class RasterSource:
         raster = np.asarray(self.raster)
         if raster.ndim != 2:
             fail("RasterSource", "raster", raster.shape, "must be [steps, elements]", got="shape")
-        if raster.dtype.kind not in "biu":
-            if raster.dtype.kind != "f" or not np.array_equal(raster, np.rint(raster)):
-                fail("RasterSource", "raster", raster.dtype, "must hold whole numbers", got="dtype")
-            raster = raster.astype(np.int64)
+        if raster.dtype.kind not in "biu" and (
+            raster.dtype.kind != "f" or not np.array_equal(raster, np.rint(raster))
+        ):
+            fail("RasterSource", "raster", raster.dtype, "must hold whole numbers", got="dtype")
         if raster.size and raster.min() < 0:
-            fail("RasterSource", "raster", int(raster.min()), "must not be negative")
-        object.__setattr__(self, "raster", raster)
+            fail("RasterSource", "raster", raster.min().item(), "must not be negative")
+        if raster.size and raster.max() > _MOST_EVENTS:  # before a conversion could wrap
+            rule = f"must hold at most {_MOST_EVENTS} spikes of an element in a step"
+            fail("RasterSource", "raster", float(raster.max()), rule)
+        if raster.dtype.kind == "f":
+            raster = raster.astype(np.int64)
+        object.__setattr__(self, "raster", _kept(raster))
 
     def stamps(self, start: int, n: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
         """Return stamps in steps, given the step at which the raster starts, and ids."""
@@ -152,9 +179,9 @@ class PoissonInput:
     def __post_init__(self) -> None:
         rate = numbers("PoissonInput", "rate", self.rate, "Hz")
         require("PoissonInput", "rate", rate, ">= 0")
-        object.__setattr__(self, "rate", rate)
+        object.__setattr__(self, "rate", _kept(rate))
         if not hasattr(self.weight, "magnitude"):  # the unit of a quantity depends on the target
-            object.__setattr__(self, "weight", self.weight_in(""))
+            object.__setattr__(self, "weight", _kept(self.weight_in("")))
 
     def weight_in(self, unit: str) -> npt.NDArray[np.float64]:
         """Return the weight as plain numbers in a unit."""
@@ -176,14 +203,14 @@ class CurrentInput:
     values: Any
 
     def __post_init__(self) -> None:
-        values = numbers("CurrentInput", "values", self.values, "pA", dimensions=2).copy()
+        values = numbers("CurrentInput", "values", self.values, "pA", dimensions=2)
         if values.ndim not in (1, 2):
             fail(
                 "CurrentInput", "values", values.shape, "must be [steps] or [steps, n]", got="shape"
             )
         if not np.isfinite(values).all():
             fail("CurrentInput", "values", values[~np.isfinite(values)][0], "must be finite")
-        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "values", _kept(values))
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,5 +234,5 @@ class NoiseInput:
         require("NoiseInput", "mean", mean, "finite")
         std = numbers("NoiseInput", "std", self.std, "pA")
         require("NoiseInput", "std", std, ">= 0")
-        object.__setattr__(self, "mean", mean)
-        object.__setattr__(self, "std", std)
+        object.__setattr__(self, "mean", _kept(mean))
+        object.__setattr__(self, "std", _kept(std))

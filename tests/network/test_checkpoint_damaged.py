@@ -84,6 +84,14 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "rule": (lambda h: h["projections"][0]["plasticity"].update(type="Hebb"), "Hebb"),
     "rule field": (lambda h: h["projections"][0]["plasticity"]["fields"].update(y=1), "y"),
     "input": (lambda h: h["inputs"][0]["what"].update(type="Light"), "Light"),
+    "input number": (lambda h: h["inputs"][1].update(number=0), "number"),
+    "input start": (lambda h: h["inputs"][1].update(start=-1), "start"),
+    "input target": (lambda h: h["inputs"][0].update(target=1), "neurons"),
+    "input stream": (lambda h: h["inputs"][1].update(streams=h["inputs"][0]["streams"]), "streams"),
+    "no stream": (lambda h: h["inputs"][1].update(streams=[]), "streams"),
+    "many streams": (lambda h: h.update(streams=2**24 + 1), "streams"),
+    "few streams": (lambda h: h.update(streams=1), "number"),
+    "rate": (lambda h: h["populations"][1]["model"]["fields"].update(rate=1e300), "rate"),
     "dtype": (lambda h: h.update(dtype="int8"), "dtype"),
     "dt": (lambda h: h.update(dt="soon"), "dt"),
     "count": (lambda h: h["populations"][0].update(n=91), "c"),
@@ -159,8 +167,10 @@ def test_files_of_the_version_before_are_read(tmp_path: Path) -> None:
 
     def older(header: dict[str, Any]) -> None:
         header["format"] = "spikelet network 2"
-        for name in ("recorders", "recordings", "arrays"):
+        for name in ("recorders", "recordings", "arrays", "streams"):
             del header[name]
+        for each in header["inputs"]:
+            del each["number"], each["streams"]
 
     rewrite(tmp_path / "c", older)
     assert_equal(everything(sl.Network.load(tmp_path / "c")), everything(net))

@@ -26,6 +26,7 @@ void Layout<R>::build() {
     find_reorder(projection);
   }
   build_stores();
+  bind_plastic();
   bind_inputs();
 }
 
@@ -144,7 +145,8 @@ void Layout<R>::split() {
     }
     partition.stores.resize(store_born_.size());
     partition.mail = std::make_unique<std::array<Mail, 2>>();
-    partition.scratch.resize(2 * 2048);
+    partition.scratch.resize(2 * step_chunk);
+    partition.external.resize(step_chunk);
   }
 }
 
@@ -235,27 +237,30 @@ void Layout<R>::build_stores() {
 }
 
 template <class R>
-void Layout<R>::bind_inputs() {
-  for (Node<R>& node : network_.nodes) {
-    node.external = std::any_of(node.injectors.begin(), node.injectors.end(),
-                                [](const auto& injector) { return injector->is_current(); });
-    if (node.external) {
-      node.neurons->need_external();
-    }
-  }
+void Layout<R>::bind_plastic() {
   for (Partition<R>& partition : partitions) {
     for (Slice<R>& slice : partition.slices) {
-      for (const auto& injector : network_.nodes[slice.node].injectors) {
-        if (const auto drive = injector->drive()) {
-          slice.drives.push_back(*drive);
-        }
-      }
       for (const Projection<R>& projection : network_.projections) {
         if (projection.rule && projection.post == slice.node) {
           slice.plastic.push_back(
               static_cast<PlasticStore<R>*>(partition.stores[projection.store].get()));
         }
       }
+    }
+  }
+}
+
+template <class R>
+void Layout<R>::bind_inputs() {
+  std::vector<std::vector<Injector<R>*>> inputs(network_.nodes.size());
+  for (const auto& [number, input] : network_.inputs) {
+    if (input.injector->end() > network_.now) {
+      inputs[input.population].push_back(input.injector.get());
+    }
+  }
+  for (Partition<R>& partition : partitions) {
+    for (Slice<R>& slice : partition.slices) {
+      slice.inputs.bind(inputs[slice.node], slice.begin, slice.end, network_.now);
     }
   }
 }

@@ -204,37 +204,50 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, Drawing<R> dr
 }
 
 template <class R>
-void Network<R>::inject_poisson(std::size_t population, const std::vector<double>& rates,
-                                const std::vector<double>& weights, int channel) {
-  Node<R>& node = nodes[population];
-  const ModelInfo& model = node.neurons->model();
-  std::vector<double> sent = weights;
-  if (model.conductance) {
-    std::transform(sent.begin(), sent.end(), sent.begin(), [](double w) { return std::abs(w); });
+std::uint32_t Network<R>::inject(std::size_t population,
+                                 std::optional<std::span<const std::uint32_t>> elements,
+                                 const MakeInjector<R>& make, const InputKey& key) {
+  constexpr std::uint32_t most = 1u << 24;  // the numbers of a purpose
+  if (nodes.at(population).neurons == nullptr) {
+    throw std::invalid_argument("an input must act on neurons, not on a source");
   }
-  node.injectors.push_back(std::make_unique<PoissonInput<R>>(
-      node.size, rates, sent, model.early() ? int{early_channel} : channel, dt, seed,
-      injectors_++));
-  changed = true;
+  const auto found = key.number ? inputs.find(*key.number) : inputs.end();
+  std::vector<std::uint32_t> kept = key.streams             ? *key.streams
+                                    : found == inputs.end() ? std::vector<std::uint32_t>{}
+                                                            : found->second.streams;
+  InputSite site{Targets(nodes[population].size, own(population), elements),
+                 nodes[population].neurons->model(),
+                 dt,
+                 seed,
+                 kept,
+                 !kept.empty()};
+  while (site.streams.size() < max_streams) {
+    site.streams.push_back(kept.empty() ? streams + static_cast<std::uint32_t>(site.streams.size())
+                                        : kept[0]);
+  }
+  Input<R> input{population, kept, make(site)};
+  if (kept.empty()) {
+    const std::size_t count = input.injector->streams();
+    if (count > most - streams) {
+      throw std::length_error("a network has random streams for 2^24 inputs, and all are taken");
+    }
+    input.streams.assign(site.streams.begin(),
+                         site.streams.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+  const std::uint32_t number = key.number.value_or(input.streams[0]);
+  const auto count = static_cast<std::uint32_t>(input.streams.size());
+  inputs.insert_or_assign(number, std::move(input));
+  if (kept.empty()) {
+    streams += count;
+  }
+  inputs_changed = true;
+  return number;
 }
 
 template <class R>
-void Network<R>::inject_current(std::size_t population, std::vector<R> values, std::size_t columns,
-                                Step start) {
-  Node<R>& node = nodes[population];
-  node.injectors.push_back(
-      std::make_unique<CurrentInput<R>>(std::move(values), columns, node.size, start));
-  ++injectors_;
-  changed = true;
-}
-
-template <class R>
-void Network<R>::inject_noise(std::size_t population, const std::vector<double>& mean,
-                              const std::vector<double>& std, Step every, Step start) {
-  Node<R>& node = nodes[population];
-  node.injectors.push_back(
-      std::make_unique<NoiseInput<R>>(node.size, mean, std, every, start, seed, injectors_++));
-  changed = true;
+void Network<R>::remove_input(std::uint32_t number) {
+  inputs.erase(number);
+  inputs_changed = true;
 }
 
 template <class R>
@@ -332,6 +345,7 @@ void Network<R>::keep(InitialStates&& states) noexcept {
 template <class R>
 void Network<R>::restart(Step at, Step born) {
   now = at;
+  inputs_changed = true;  // some that were over may be to come
   for (std::size_t k = 0; k < nodes.size(); ++k) {
     if (Population<R>* neurons = nodes[k].neurons.get()) {
       for (std::size_t s = 0; s < neurons->state_count(); ++s) {
@@ -394,7 +408,8 @@ void Network<R>::share_changes(const Call& call, std::exception_ptr error) {
       Fact{"their number of populations", count(nodes.size())},
       Fact{"their number of neurons and sources", count(gids_)},
       Fact{"their number of projections", count(projections.size())},
-      Fact{"their number of inputs", count(injectors_)},
+      Fact{"their number of inputs", count(inputs.size())},
+      Fact{"their number of random streams of inputs", count(streams)},
       Fact{"the seed", count(seed % 0x7fffffff)},
       Fact{"the present step", count(now)},
       Fact{"the method that they call (0 prepare, 1 run, 2 read, 3 weights, 4 normalise, "

@@ -180,7 +180,6 @@ StepArgs<R> Population<R>::step_args(Step now) const {
     args.coefficient[k] = varies_[k] ? from_0(coefficient_[k].data()) : coefficient_[k].data();
     args.index_mask[k] = varies_[k] ? ~std::size_t{0} : 0;
   }
-  args.external = external_.empty() ? nullptr : from_0(external_.data());
   args.theta = theta_.empty() ? nullptr : from_0(theta_.data());
   args.held_until = from_0(held_until_.data());
   args.hold = from_0(hold_.data());

@@ -93,6 +93,10 @@ void Simulator<R>::make_ready(Use& use, Call call, Prepare&& prepare) {
   use->network.share_changes(call, caught([&] {
                                use.require_whole();
                                prepare();
+                               if (!use->network.changed && use->network.inputs_changed) {
+                                 use->layout.bind_inputs();
+                                 use->network.inputs_changed = false;
+                               }
                              }));
   if (use->network.changed) {
     use->lay_out();
@@ -124,7 +128,8 @@ void Simulator<R>::Parts::lay_out() {
     layout.enqueue(flight);
   }));
   access.forget_tables();
-  network.changed = false;
+  network.changed = network.inputs_changed = false;
+  ++layouts;
 #if defined(__GLIBC__)
   malloc_trim(0);  // tables are gone; their memory need not stay
 #endif
@@ -161,21 +166,30 @@ std::size_t Simulator<R>::add_poisson(std::size_t n, std::span<const double> rat
 }
 
 template <class R>
-void Simulator<R>::inject_poisson(std::size_t population, const std::vector<double>& rates,
-                                  const std::vector<double>& weights, int channel) {
-  parts_.brief()->network.inject_poisson(population, rates, weights, channel);
+std::uint32_t Simulator<R>::inject(std::size_t population,
+                                   std::optional<std::span<const std::uint32_t>> elements,
+                                   const MakeInjector<R>& make, const InputKey& key) {
+  return parts_.brief()->network.inject(population, elements, make, key);
 }
 
 template <class R>
-void Simulator<R>::inject_current(std::size_t population, std::vector<R> values,
-                                  std::size_t columns, Step start) {
-  parts_.brief()->network.inject_current(population, std::move(values), columns, start);
+void Simulator<R>::remove_input(std::uint32_t number) {
+  parts_.brief()->network.remove_input(number);
 }
 
 template <class R>
-void Simulator<R>::inject_noise(std::size_t population, const std::vector<double>& mean,
-                                const std::vector<double>& std, Step every, Step start) {
-  parts_.brief()->network.inject_noise(population, mean, std, every, start);
+std::vector<std::uint32_t> Simulator<R>::input_streams(std::uint32_t number) {
+  return parts_.brief()->network.inputs.at(number).streams;
+}
+
+template <class R>
+std::uint32_t Simulator<R>::streams() {
+  return parts_.brief()->network.streams;
+}
+
+template <class R>
+void Simulator<R>::set_streams(std::uint32_t taken) {
+  parts_.brief()->network.streams = taken;
 }
 
 template <class R>
@@ -450,7 +464,7 @@ void Simulator<R>::set_clock(Step now, const SpikesInFlight& spikes) {
   SpikesInFlight copy = spikes;
   use->flight = std::move(copy);
   use->network.now = now;
-  use->network.changed = true;
+  use->network.changed = use->network.inputs_changed = true;
   now_ = now;
 }
 
@@ -480,6 +494,11 @@ std::size_t Simulator<R>::projection_total(std::size_t k) {
   Use use = parts_.lengthy();
   const Projection<R>& projection = use->network.projections[k];
   return projection.total ? projection.total() : projection.size;
+}
+
+template <class R>
+std::size_t Simulator<R>::layouts() {
+  return parts_.brief()->layouts;
 }
 
 template <class R>

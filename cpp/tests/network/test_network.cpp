@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "spikelet/network/network.hpp"
+#include "support/inputs.hpp"
 #include "support/small_network.hpp"
 
 using namespace small_network;
@@ -39,7 +40,7 @@ TEST_CASE("populations of 0, of 1, and projections without synapses") {
     sim.record_spikes(one, {});
     sim.record_spikes(none, {});
     sim.record_state(none, 0, {}, 1);
-    sim.inject_poisson(none, {10}, {1}, 0);
+    inputs::poisson(sim, none, 10, 1);
     sim.run(20, {});
     CHECK(sim.recorded_spikes(0)->stamps == std::vector<Step>{5});
     CHECK(sim.recorded_spikes(1)->stamps.empty());

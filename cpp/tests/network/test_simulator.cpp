@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "spikelet/network/simulator.hpp"
+#include "support/inputs.hpp"
 #include "support/mixed_network.hpp"
 #include "support/recurrent_network.hpp"
 #include "support/small_network.hpp"
@@ -40,7 +41,7 @@ TEST_CASE("another seed gives another run") {
   Simulator<float> a(dt, 1, 1), b(dt, 2, 1);
   for (Simulator<float>* sim : {&a, &b}) {
     const std::size_t n = sim->add_neurons(find_model("LIF"), 50, lif(100), false);
-    sim->inject_poisson(n, {2000}, {50}, excitatory_channel);
+    inputs::poisson(*sim, n, 2000, 50);
     sim->record_spikes(n, {});
     sim->run(1000, {});
   }

@@ -13,7 +13,7 @@ TEST_CASE_TEMPLATE("recorded states are those of the neurons, in any order of co
   for (const int threads : {1, 3}) {
     Simulator<R> sim(dt, 1, threads);
     const std::size_t n = sim.add_neurons(find_model("LIF"), 400, lif(120), false);
-    sim.inject_noise(n, {0}, {300}, 1, 0);
+    inputs::noise(sim, n, 0, 300, 1);
     std::vector<std::uint32_t> columns{399, 0, 64, 64, 63};
     for (std::uint32_t k = 0; k < 400; k += 7) {
       columns.push_back(k);

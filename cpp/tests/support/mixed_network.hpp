@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "spikelet/network/simulator.hpp"
+#include "support/inputs.hpp"
 
 namespace mixed_network {
 
@@ -58,8 +59,8 @@ struct TestNetwork {
     connect(excitatory, other, 0.05, spread(0, 1), constant(shortest), rule);  // closed rows
     connect(noise, inhibitory, 1, spread(0, 20), constant(shortest), rule);    // a dense block
     connect(excitatory, excitatory, 0.06, spread(10, 100), delays, rule);      // history
-    sim.inject_poisson(inhibitory, {500}, {60}, excitatory_channel);
-    sim.inject_noise(excitatory, {20}, {60}, 3, 0);
+    inputs::poisson(sim, inhibitory, 500, 60);
+    inputs::noise(sim, excitatory, 20, 60, 3);
     for (const std::size_t population : {excitatory, inhibitory, other, events}) {
       recorders.push_back(sim.record_spikes(population, {}));
     }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "spikelet/network/simulator.hpp"
+#include "support/inputs.hpp"
 
 namespace recurrent_network {
 
@@ -31,7 +32,7 @@ struct TestNetwork {
   TestNetwork() {
     neurons = sim.add_neurons(find_model("LIF"), 130, lif(90), false);
     sim.record_spikes(neurons, {});
-    sim.inject_poisson(neurons, {800}, {90}, excitatory_channel);
+    inputs::poisson(sim, neurons, 800, 90);
     const Plasticity rule{find_plasticity("STDP.additive"), {20, 20, 6, 5, 0, 150}};
     plastic = sim.connect(neurons, neurons, random(1, 0, 150), Receptor::by_sign, rule, -1);
     fixed = sim.connect(neurons, neurons, random(2, -120, 60), Receptor::by_sign, {}, -1);

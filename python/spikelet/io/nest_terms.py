@@ -162,7 +162,7 @@ def inspect(net: NetworkContents) -> Findings:
     ]
     if _in_flight(net):
         found.left_out.append(f"spikes in flight at t = {net.t:g} ms")
-    if any(isinstance(what, (PoissonInput, NoiseInput)) for _, what, _ in net.inputs) or any(
+    if any(isinstance(drive.input, (PoissonInput, NoiseInput)) for drive in net.inputs) or any(
         isinstance(p.model, PoissonSource) for p in net.populations
     ):
         found.notes.append(

@@ -39,6 +39,8 @@ class Engine:
         Which thread may use the network.
     raster_starts : dict of int to int
         By population, the step at which its source was added or set.
+    inputs : dict of int to Drive
+        The handles of all inputs, by number, which is in order of creation.
     drawn : int
         Number of draws of initial values so far; each has a random stream of its own.
     """
@@ -50,6 +52,7 @@ class Engine:
         self.ranks = ranks
         self.turn = Turn()
         self.raster_starts: dict[int, int] = {}
+        self.inputs: dict[int, Any] = {}
         self.drawn = 0
 
     @property

@@ -27,6 +27,7 @@ from spikelet.network.connect import RECEPTORS
 from spikelet.network.contents import NetworkContents
 from spikelet.network.gathered_state import family, own_state, whole_state
 from spikelet.network.inject import inject_from
+from spikelet.network.input_kinds import Key
 from spikelet.network.populate import populate
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
@@ -42,7 +43,7 @@ __all__ = ["load", "require_target", "save"]
 AnyNetwork = TypeVar("AnyNetwork", bound=NetworkContents)
 
 _NAME, _VERSION = "spikelet network", 4
-_READABLE = (2, 3, 4)  # 3 added recorders, 4 what regulations have counted
+_READABLE = (2, 3, 4)  # 3 added recorders, 4 random streams of inputs and what regulations have counted
 
 
 def _types() -> dict[str, Any]:
@@ -185,11 +186,17 @@ def _describe(
             }
         )
     inputs = []
-    for k, (target, what, start) in enumerate(net.inputs):
-        if not target.whole:
-            out.arrays[f"input{k}.ids"] = target.ids
+    for k, drive in enumerate(net.inputs):
+        if not drive.target.whole:
+            out.arrays[f"input{k}.ids"] = drive.target.ids
         inputs.append(
-            {"target": target.index, "what": out.describe(what, f"input{k}"), "start": start}
+            {
+                "target": drive.target.index,
+                "what": out.describe(drive.input, f"input{k}"),
+                "start": drive.start_step,
+                "number": drive.number,
+                "streams": sim.input_streams(drive.number),
+            }
         )
     regulations = []
     for k, (q, how) in enumerate(net.regulations):
@@ -208,6 +215,7 @@ def _describe(
         "populations": populations,
         "projections": projections,
         "inputs": inputs,
+        "streams": sim.streams,
         "regulations": regulations,
     }
     if recorders:
@@ -272,7 +280,7 @@ def _refuse(path: Path, problem: str) -> NoReturn:
 
 _FIELDS = {
     "format", "version", "dt", "seed", "dtype", "now", "drawn", "populations", "projections", "inputs",
-    "regulations", "recorders", "recordings", "arrays",
+    "streams", "regulations", "recorders", "recordings", "arrays",
 }  # fmt: skip
 
 
@@ -305,10 +313,13 @@ def _build(
         populate(net, d["n"], _restore(d["model"], file), d["name"])
     for index, d in enumerate(header["projections"]):
         _load_projection(net, index, d, file)
-    for k, d in enumerate(header["inputs"]):
+    keys = _input_keys(header)
+    for k, (d, who) in enumerate(zip(header["inputs"], keys, strict=True)):
         target = _part(net, d["target"], file.get(f"input{k}.ids"))
-        what = _restore(d["what"], file)
-        inject_from(net, target, what, d["start"])
+        start = integer("stored network", f"input{k} start", d["start"], 0, 2**53)
+        inject_from(net, target, _restore(d["what"], file), start, who)
+    if "streams" in header:
+        sim.streams = header["streams"]
     for d in header["regulations"]:
         regulate(net, net.projections[d["projection"]], _restore(d["how"], file))
     stamps = file["in_flight.stamps"]
@@ -335,6 +346,24 @@ def _build(
                     )
             sim.set_held(p.index, _sized(file, f"{key}.held", p.size))
     return net
+
+
+def _input_keys(header: dict[str, Any]) -> list[Key]:
+    """Return who the stored inputs are, after a check: two with one number or stream would not be two."""
+    if "streams" not in header:  # before version 4 none could be removed
+        return [Key() for _ in header["inputs"]]
+    taken = integer("stored network", "streams", header["streams"], 0, 2**24)
+    keys, least, used = [], 0, set[int]()
+    for k, d in enumerate(header["inputs"]):
+        where = f"stored network: input{k}"
+        number = integer(where, "number", d["number"], least, taken - 1)
+        streams = [integer(where, "streams", s, 0, taken - 1) for s in d["streams"]]
+        if not 1 <= len(streams) <= 2 or len(set(streams)) < len(streams) or used & set(streams):
+            fail(where, "streams", streams, "must be one or two that no other input has")
+        used.update(streams)
+        keys.append(Key(number, streams))
+        least = number + 1
+    return keys
 
 
 def _sized(file: Mapping[str, Any], key: str, *sizes: int) -> Any:

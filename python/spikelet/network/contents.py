@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from spikelet.network.base import NetworkBase
+from spikelet.network.drive import Drive
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
@@ -28,5 +29,9 @@ class NetworkContents(NetworkBase):
         self.populations: list[Population] = []
         self.projections: list[Projection] = []
         self.recorders: list[SpikeRecorder | StateRecorder | WeightRecorder] = []
-        self.inputs: list[tuple[Population, Any, int]] = []  # with the step of injection
         self.regulations: list[tuple[Projection, Regulation]] = []
+
+    @property
+    def inputs(self) -> tuple[Drive, ...]:
+        """The handles of all inputs that were not removed, in order of creation."""
+        return tuple(self.engine.inputs.values())

@@ -12,7 +12,7 @@ from spikelet._util.checks import fail, fits, magnitude, numbers, representable,
 from spikelet.network.base import Engine, NetworkBase
 from spikelet.neurons import STATES, NeuronModel
 from spikelet.rules import Distribution
-from spikelet.sources import PoissonSource, RasterSource, SpikeSource
+from spikelet.sources import PoissonSource, RasterSource, SpikeSource, check_events
 
 __all__ = ["Population", "StateView"]
 
@@ -288,7 +288,9 @@ def set_model(population: Population, model: Model) -> None:
         check_length(population.name, model, n)
         engine.sim.set_parameters(index, model.arrays(), model.reset == "subtract")
     elif isinstance(model, PoissonSource):
-        engine.sim.set_rates(index, fits(population.name, "rate", np.asarray(model.rate), n))
+        rate = fits(population.name, "rate", np.asarray(model.rate), n)
+        check_events(population.name, rate, engine.dt, as_spikes=True)
+        engine.sim.set_rates(index, rate)
     else:
         engine.sim.set_events(index, *events_of(population.network, model, n))
         engine.raster_starts[index] = engine.step

@@ -29,6 +29,8 @@ class Layout {
 
   // Splits the network into partitions and builds their stores from tables and drawings.
   void build();
+  // Gives slices the inputs that are not over; build() does so, too.
+  void bind_inputs();
   // Connects slices with the recorders that are new since the last call or since build(). If memory
   // runs out, nothing has changed.
   void bind(Recorders<R>& recorders);
@@ -59,7 +61,7 @@ class Layout {
   void find_reorder(Projection<R>& projection) const;
   void build_stores();
   std::vector<std::vector<Feed<R>>> feeds_of(const Partition<R>& partition) const;
-  void bind_inputs();
+  void bind_plastic();
   void bind_new(Recorders<R>& recorders);
 
   Network<R>& network_;

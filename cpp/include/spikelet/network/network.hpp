@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -34,8 +35,6 @@ struct Node {
   std::unique_ptr<Population<R>> neurons;  // one of these three
   std::optional<EventSource> events;
   std::optional<PoissonSource> poisson;
-  std::vector<std::unique_ptr<Injector<R>>> injectors;
-  bool external = false;                // some injector drives a current
   std::vector<std::vector<R>> initial;  // states at step 0, once the network has run
 };
 
@@ -78,6 +77,24 @@ struct Projection {
   }
 };
 
+// Something that acts on a population without synapses.
+template <class R>
+struct Input {
+  std::size_t population;
+  std::vector<std::uint32_t> streams;  // random streams, by number
+  std::unique_ptr<Injector<R>> injector;
+};
+
+// Makes an input of some kind; see injector.hpp.
+template <class R>
+using MakeInjector = std::function<std::unique_ptr<Injector<R>>(const InputSite&)>;
+
+// Who an input is. By default it is new, and so are its streams.
+struct InputKey {
+  std::optional<std::uint32_t> number{};                // of the input to replace, or to restore
+  std::optional<std::vector<std::uint32_t>> streams{};  // default: those of the input it replaces
+};
+
 // What a process is asked to do that all of them must do alike.
 struct Call {
   enum What { prepare, run, read, set_weights, normalise, set_amplitudes };
@@ -107,12 +124,12 @@ class Network {
   // Static synapses are drawn only when they are laid out, where that cannot fail.
   std::size_t connect(std::size_t pre, std::size_t post, Drawing<R> drawing, Receptor receptor,
                       const std::optional<Plasticity>& rule);
-  void inject_poisson(std::size_t population, const std::vector<double>& rates,
-                      const std::vector<double>& weights, int channel);
-  void inject_current(std::size_t population, std::vector<R> values, std::size_t columns,
-                      Step start);
-  void inject_noise(std::size_t population, const std::vector<double>& mean,
-                    const std::vector<double>& std, Step every, Step start);
+  // Adds an input, or replaces one, and returns its number. elements: of the population; default:
+  // all. An input's number is that of its first stream when it was new.
+  std::uint32_t inject(std::size_t population,
+                       std::optional<std::span<const std::uint32_t>> elements,
+                       const MakeInjector<R>& make, const InputKey& key = {});
+  void remove_input(std::uint32_t number);
 
   // How a store sees the projection, apart from its synapses and the slice of its targets.
   Feed<R> feed_of(const Projection<R>& projection) const;
@@ -144,9 +161,12 @@ class Network {
   const std::uint64_t seed;
   const int threads;
   Step now = 0;
-  bool changed = true;  // since the layout was built
+  bool changed = true;         // since the layout was built
+  bool inputs_changed = true;  // since they were bound to the layout
   std::vector<Node<R>> nodes;
   std::vector<Projection<R>> projections;
+  std::map<std::uint32_t, Input<R>> inputs;  // by number, which is in order of creation
+  std::uint32_t streams = 0;                 // of inputs, given out so far
   // Of all processes: steps between two synchronisation points (the shortest delay) and the longest
   // delay.
   Step interval = 1, agreed_longest = 1;
@@ -164,7 +184,6 @@ class Network {
 
   Communicator* ranks_;
   Gid gids_ = 0;  // given out so far
-  std::uint32_t injectors_ = 0;
 };
 
 extern template class Network<float>;

@@ -53,13 +53,9 @@ class Population {
   // Sets the step that held_until counts from; it moves forward before the count could overflow.
   void rebase(Step base);
 
-  // Everything that a step of this population needs, except the early buffer.
+  // Everything that a step of this population needs, except the early buffer and inputs.
   StepArgs<R> step_args(Step now) const;
   StepFunction<R> step_function(bool external) const;
-
-  // The current of a step, indexed from element 0, or null if no injector drives one.
-  R* external() { return external_.empty() ? nullptr : from_0(external_.data()); }
-  void need_external() { external_.resize(padded_); }
 
  private:
   double E_L(std::size_t k) const { return E_L_[E_L_.size() == 1 ? 0 : k]; }
@@ -80,7 +76,7 @@ class Population {
   bool subtract_ = false, uniform_ = true;
   std::vector<double> E_L_;
   mutable std::vector<Buffer<R>> state_;  // handed out as pointers by step_args
-  mutable Buffer<R> theta_, external_;    // empty: not in use
+  mutable Buffer<R> theta_;               // empty: not in use
   mutable Buffer<std::int32_t> held_until_;
   mutable Buffer<std::int8_t> hold_;
   std::vector<Buffer<R>> coefficient_;  // 64 copies of one value, or one value for each element

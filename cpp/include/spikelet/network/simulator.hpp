@@ -70,12 +70,10 @@ class Simulator {
   std::size_t connect(std::size_t pre, std::size_t post,
                       const std::function<Drawing<R>(std::uint32_t, Range)>& draw,
                       Receptor receptor, const std::optional<Plasticity>& rule);
-  void inject_poisson(std::size_t population, const std::vector<double>& rates,
-                      const std::vector<double>& weights, int channel);
-  void inject_current(std::size_t population, std::vector<R> values, std::size_t columns,
-                      Step start);
-  void inject_noise(std::size_t population, const std::vector<double>& mean,
-                    const std::vector<double>& std, Step every, Step start);
+  std::uint32_t inject(std::size_t population,
+                       std::optional<std::span<const std::uint32_t>> elements,
+                       const MakeInjector<R>& make, const InputKey& key = {});
+  void remove_input(std::uint32_t number);
   std::size_t record_spikes(std::size_t population, std::vector<bool> wanted);
   std::size_t record_state(std::size_t population, std::size_t state,
                            std::vector<std::uint32_t> elements, Step every);
@@ -83,9 +81,16 @@ class Simulator {
   // Regulates from now on; the first interval of a scaling ends at the next multiple.
   void regulate(const Regulation& regulation);
 
+  // What an exact copy needs of inputs: the random streams of one, and how many are taken.
+  std::vector<std::uint32_t> input_streams(std::uint32_t number);
+  std::uint32_t streams();
+  void set_streams(std::uint32_t taken);
+
   // Lays out partitions and stores; run() does it when needed. Partitions are split evenly over the
   // threads.
   void prepare();
+  // How often that was done. Inputs that come, change or go do not need it.
+  std::size_t layouts();
   // Advances by `steps`; returns the steps done (fewer if `poll` stopped it). What poll throws is
   // thrown again once the run has stopped; the network is intact then.
   Step run(Step steps, const Poll& poll);
@@ -165,6 +170,7 @@ class Simulator {
     Recorders<R> recorders;
     std::vector<Regulation> regulations;
     std::vector<SpikeInterval> intervals;  // of each regulation
+    std::size_t layouts = 0;
     StepLoop<R> loop;
     // One thread writes here in every step, so it must not share cache lines with what the others
     // read.
