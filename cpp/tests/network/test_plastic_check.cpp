@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "spikelet/network/closed_rows.hpp"
 #include "spikelet/network/plastic_check.hpp"
 #include "support/recurrent_network.hpp"
 
