@@ -18,7 +18,7 @@ import numpy.typing as npt
 from spikelet._util.extras import extra
 from spikelet._util.files import TEMPORARY, replacing
 from spikelet.recording import hdf5_metadata
-from spikelet.recording.hdf5_sums import Stored
+from spikelet.recording.hdf5_sums import Stored, attributes
 
 FORMAT, VERSION = "spikelet recording", 2  # version 2 added checksums of the data
 BLOCK = 1 << 20  # entries read or copied at a time
@@ -118,7 +118,13 @@ def reading(path: Path) -> Iterator[Any]:
                 f"recording {path}: written by {newer}; this version reads formats up to {VERSION}"
             )
             raise ValueError(msg)
+        attributes_of(file)
         yield file
+
+
+def attributes_of(group: Any) -> dict[str, Any]:
+    """Return the attributes of a file or of a group in it, after a check of their sum."""
+    return attributes(group) if group.file.attrs["version"] > 1 else dict(group.attrs)
 
 
 def data_of(group: Any) -> Any:

@@ -44,7 +44,7 @@ from spikelet.recording.hdf5_access import (
     naming,
     reading,
 )
-from spikelet.recording.hdf5_sums import BLOCK, SUMS, Count, Growing, count_of
+from spikelet.recording.hdf5_sums import BLOCK, SUMS, Count, Growing, count_of, seal
 
 
 def _trim(path: Path) -> None:
@@ -75,6 +75,7 @@ def _make_group(file: Any, name: str, layout: Layout, done: tuple[int, int]) -> 
     wide = tuple(min(n, 1 << 14) for n in columns)
     rows = max(1, (1 << 16) // int(np.prod(wide))) if layout.shape else 1 << 14
     group.attrs.update({"kind": layout.kind, **layout.attributes})
+    seal(group)
     group.create_dataset("stamps", (0,), "i8", maxshape=(None,), chunks=(1 << 14,))
     group.create_dataset(
         "ids" if layout.kind == "spikes" else "values",
@@ -210,6 +211,7 @@ class RecordingFile:
             h5py.File(part, "w", libver="latest", locking=False, track_order=True) as file,
         ):
             file.attrs.update({**self.header, "writer": self.writer})
+            seal(file)
             for name, layout in self.layouts.items():
                 _make_group(file, name, layout, self.done[name])
         self._made = True
@@ -409,6 +411,7 @@ class RecordingFile:
             self._entries(old)
             writer = self.writer if self._left is None else _new_writer()
             new.attrs.update({**old.attrs, "version": VERSION, "writer": writer})
+            seal(new)
             for name, (entries, now) in self.done.items():
                 self._copy(old[name], new, name, entries, now)
         self.header["version"] = VERSION

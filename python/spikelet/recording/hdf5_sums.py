@@ -3,11 +3,13 @@
 Entries form blocks of a fixed number. `sums` holds the CRC-32 of the stamps and of the ids or values of each block that
 is full; that of the last one, which grows, is in `done`, next to the number of entries that count. `done` is written at
 once and has a checksum of its own. (HDF5's own filter would rewrite a block that grows: if its writer died then, or a
-reader came by, all entries of the block would be lost.)
+reader came by, all entries of the block would be lost.) Attributes have one checksum in each group, as HDF5 keeps none of
+text.
 """
 
 from __future__ import annotations
 
+import json
 import time
 import zlib
 from dataclasses import dataclass
@@ -16,9 +18,11 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BLOCK", "SUMS", "Count", "Growing", "Stored", "count_of"]
+__all__ = ["BLOCK", "SUMS", "Count", "Growing", "Stored", "attributes", "count_of", "seal"]
 
 SUMS, BLOCK = "sums", "block"  # names of the data set and of its attribute: entries in a block
+_CHECK = "check"  # attribute: the CRC-32 of the others
+_CHANGING = "writer"  # attribute that changes while the others stay
 _TRIES = 40  # to read `done` while it may be being written
 
 
@@ -49,6 +53,29 @@ def count_of(group: Any) -> Count:
         if left:
             time.sleep(0.005)
     raise ValueError("the number of entries does not match its checksum")
+
+
+def seal(group: Any) -> None:
+    """Write the checksum of the attributes of a group."""
+    group.attrs[_CHECK] = np.uint32(_sum_of(dict(group.attrs)))
+
+
+def attributes(group: Any) -> dict[str, Any]:
+    """Return the attributes of a group that was sealed; ValueError if they are damaged."""
+    found = dict(group.attrs)
+    if found.pop(_CHECK, None) != _sum_of(found):
+        msg = f"the attributes of {group.name} do not match their checksum"
+        raise ValueError(msg)
+    return found
+
+
+def _sum_of(values: dict[str, Any]) -> int:
+    plain = {
+        name: [str(np.asarray(value).dtype), np.asarray(value).tolist()]
+        for name, value in values.items()
+        if name not in (_CHECK, _CHANGING)
+    }
+    return zlib.crc32(json.dumps(plain, sort_keys=True, default=str).encode())
 
 
 class Growing:

@@ -214,7 +214,10 @@ class _OnDisk(Recorded):
         self.path, self.name = path, name
         with hdf5_access.reading(path) as file:
             group = file[name]
-            self.attributes = {**file.attrs, **group.attrs}
+            self.attributes = {
+                **hdf5_access.attributes_of(file),
+                **hdf5_access.attributes_of(group),
+            }
             self._ids = hdf5_access.elements_of(group)
 
     def _blocks(self, start: int = -1, stop: int = LAST) -> Iterator[Arrays]:
@@ -314,7 +317,7 @@ def read_recording(
     if name not in names:
         fail("read_recording", "name", name, f"must be one of: {', '.join(names)}")
     with hdf5_access.reading(found) as file:
-        kind = file[name].attrs["kind"]
+        kind = hdf5_access.attributes_of(file[name])["kind"]
         if kind not in _KINDS:
             fail(
                 f"recording {found}",

@@ -63,6 +63,8 @@ class RecordingFile(Format):
         """Change something by HDF5, which makes its own checksums right."""
         import h5py  # noqa: PLC0415 - may be missing
 
+        from spikelet.recording import hdf5_sums  # noqa: PLC0415
+
         path = folder / "rec.h5"
         data = bytearray(path.read_bytes())
         if data[11]:  # HDF5 opens no file that is marked as open
@@ -78,6 +80,8 @@ class RecordingFile(Format):
                 name = pick(rng, where.attrs)
                 value = pick(rng, [x for x in (*NUMBERS, *OTHERS) if not _odd(x)])
                 where.attrs[name] = value
+                if rng.random() < 0.9:
+                    hdf5_sums.seal(where)
                 return f"attribute {name} of {where.name} to {value!r}"
             name = pick(rng, group)
             values, what = change_array(group[name][...], rng)
