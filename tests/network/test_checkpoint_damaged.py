@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.mutation.values import sums
+from tests.support.checkpoint_files import change_array, rewrite
 from tests.support.recorded import assert_all_same, assert_equal, everything, recorded
 
 import spikelet as sl
@@ -61,24 +60,6 @@ def test_flipped_bits_are_found_or_do_nothing(tmp_path: Path) -> None:
     assert refused + harmless == 60 + 150 + 22
 
 
-def contents(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    with np.load(path) as file:
-        arrays = dict(file)
-    return json.loads(str(arrays.pop("header"))), arrays
-
-
-def store(path: Path, header: dict[str, Any], arrays: dict[str, Any]) -> None:
-    with path.open("wb") as out:
-        np.savez(out, header=np.array(json.dumps(header)), **arrays)
-
-
-def rewrite(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    """Change the description in a file."""
-    header, arrays = contents(path)
-    change(header)
-    store(path, header, arrays)
-
-
 CHANGES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "format": (lambda h: h.update(format="other 1"), "Network.save"),
     "newer": (lambda h: h.update(format="spikelet network 99", version="9.9"), r"99.*9\.9"),
@@ -116,14 +97,6 @@ def test_what_is_unknown_is_refused(change: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=match) as caught:
         sl.Network.load(tmp_path / "c")
     assert str(tmp_path / "c") in str(caught.value)
-
-
-def change_array(path: Path, name: str, change: Callable[[Any], Any]) -> None:
-    """Change an array in a file, and its checksum in the header."""
-    header, arrays = contents(path)
-    arrays[name] = change(arrays[name])
-    header["arrays"] = sums(arrays)
-    store(path, header, arrays)
 
 
 def first(header: dict[str, Any], name: str) -> Any:

@@ -68,4 +68,4 @@ def part(net: NetworkContents, index: Any, ids: Any) -> Population:
         return population
     if ids.ndim != 1 or ids.dtype.kind not in "iu":
         fail(WHERE, "ids", (ids.dtype, ids.shape), "must be whole numbers, in one dimension")
-    return population[ids]
+    return population[below("ids", ids, len(population))]
