@@ -78,6 +78,37 @@ std::size_t Network<R>::add_poisson(std::size_t n, std::span<const double> rates
 }
 
 template <class R>
+Node<R>& Network<R>::neurons_at(std::size_t population) {
+  if (population >= nodes.size() || !nodes[population].neurons) {
+    throw std::invalid_argument("only neurons have inputs, and population " +
+                                std::to_string(population) + " has none");
+  }
+  return nodes[population];
+}
+
+template <class R>
+void Network<R>::check_ends(const SynapseTable<R>& table, std::size_t pre, std::size_t post,
+                            std::optional<Step> born) const {
+  if (pre >= nodes.size() || post >= nodes.size() || !nodes[post].neurons) {
+    throw std::invalid_argument("synapses must be from a population to neurons");
+  }
+  if (table.row.size() != nodes[pre].size + 1) {
+    throw std::invalid_argument("synapses must have one row for each source");
+  }
+  const std::size_t targets = nodes[post].size;
+  if (std::any_of(table.post.begin(), table.post.end(), [&](auto j) { return j >= targets; })) {
+    throw std::invalid_argument("targets must lie in the population");
+  }
+  if (std::any_of(table.delay.begin(), table.delay.end(), [](auto d) { return d == 0; })) {
+    throw std::invalid_argument("delays must be at least one step");
+  }
+  if (born && (*born < -1 || *born > now)) {
+    throw std::invalid_argument("born must be -1 or a step that is over, got " +
+                                std::to_string(*born));
+  }
+}
+
+template <class R>
 void Network<R>::check(const SynapseTable<R>& table, std::size_t post, Receptor receptor,
                        const std::optional<Plasticity>& rule) const {
   const ModelInfo& model = nodes[post].neurons->model();
@@ -139,6 +170,7 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, SynapseTable<
   if (ranks_ && !total) {
     total = [n = table.size()] { return n; };
   }
+  check_ends(table, pre, post, born);
   check(table, post, receptor, rule);  // all of it, so that all processes report what is wrong
   table.restrict_to(own(post));
   Projection<R> projection = make_projection(pre, post, table.size(), receptor, born);
@@ -208,15 +240,13 @@ std::uint32_t Network<R>::inject(std::size_t population,
                                  std::optional<std::span<const std::uint32_t>> elements,
                                  const MakeInjector<R>& make, const InputKey& key) {
   constexpr std::uint32_t most = 1u << 24;  // the numbers of a purpose
-  if (nodes.at(population).neurons == nullptr) {
-    throw std::invalid_argument("an input must act on neurons, not on a source");
-  }
+  const Node<R>& node = neurons_at(population);
   const auto found = key.number ? inputs.find(*key.number) : inputs.end();
   std::vector<std::uint32_t> kept = key.streams             ? *key.streams
                                     : found == inputs.end() ? std::vector<std::uint32_t>{}
                                                             : found->second.streams;
-  InputSite site{Targets(nodes[population].size, own(population), elements),
-                 nodes[population].neurons->model(),
+  InputSite site{Targets(node.size, own(population), elements),
+                 node.neurons->model(),
                  dt,
                  seed,
                  kept,
@@ -306,7 +336,11 @@ std::vector<R> Network<R>::initial_state(std::size_t population, std::size_t sta
 template <class R>
 void Network<R>::set_initial_state(std::size_t population, std::size_t state,
                                    std::vector<R> values) {
-  Node<R>& node = nodes[population];
+  Node<R>& node = neurons_at(population);
+  if (state >= node.neurons->state_count() ||
+      (values.size() != node.size && values.size() != node.neurons->raw_state(state).size())) {
+    throw std::invalid_argument("initial states must be one for each neuron");
+  }
   node.initial.resize(node.neurons->state_count());
   if (values.size() == node.size) {  // of all processes
     const Range part = own(population);

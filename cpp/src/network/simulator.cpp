@@ -4,7 +4,10 @@
 #include <chrono>
 #include <exception>
 #include <stdexcept>
+#include <string>
 #include <utility>
+
+#include "spikelet/network/plastic_check.hpp"
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -12,6 +15,25 @@
 
 namespace spikelet {
 namespace {
+
+constexpr Step latest_step = Step{1} << 53;  // times are exact up to there
+
+void check_clock(Step now, const SpikesInFlight& spikes, Gid elements) {
+  if (now < 0 || now > latest_step) {
+    throw std::invalid_argument("now must lie in 0 .. 2^53, got " + std::to_string(now));
+  }
+  if (spikes.stamps.size() != spikes.gids.size()) {
+    throw std::invalid_argument("spikes in flight must have one element for each stamp");
+  }
+  for (std::size_t k = 0; k < spikes.stamps.size(); ++k) {
+    if (spikes.stamps[k] < (k == 0 ? 0 : spikes.stamps[k - 1]) || spikes.stamps[k] > now) {
+      throw std::invalid_argument("stamps of spikes in flight must ascend from 0 to now");
+    }
+    if (spikes.gids[k] >= elements) {
+      throw std::invalid_argument("spikes in flight must be of elements of the network");
+    }
+  }
+}
 
 // Asks `poll` about fifty times a second, without reading the clock in every interval.
 class Poller {
@@ -380,8 +402,16 @@ PlasticState<R> Simulator<R>::plastic_state(std::size_t projection) {
 template <class R>
 void Simulator<R>::set_plastic_state(std::size_t k, const PlasticState<R>& state) {
   Use use = parts_.brief();
+  Projection<R>& projection = use->network.projections[k];
+  if (!projection.rule) {
+    throw std::invalid_argument("set_plastic_state: the projection must have plasticity");
+  }
+  if (projection.facts) {
+    use.lengthen();
+    use->network.agree();  // with the other processes on the layout
+  }
+  check_plastic_state(use->network, projection, state);
   use.change("setting a plastic state", [&] {
-    Projection<R>& projection = use->network.projections[k];
     if (projection.reward) {
       projection.reward->clear();
       for (std::size_t n = 0; n < state.reward_step.size(); ++n) {
@@ -399,7 +429,12 @@ std::vector<R> Simulator<R>::initial_weights(std::size_t projection) {
 
 template <class R>
 void Simulator<R>::set_initial_weights(std::size_t projection, std::vector<R> weights) {
-  parts_.brief()->network.projections[projection].initial_weights = std::move(weights);
+  Use use = parts_.brief();
+  Projection<R>& of = use->network.projections[projection];
+  if (weights.size() != of.size) {
+    throw std::invalid_argument("initial weights must be one for each synapse");
+  }
+  of.initial_weights = std::move(weights);
 }
 
 template <class R>

@@ -131,6 +131,9 @@ class Network {
                        const MakeInjector<R>& make, const InputKey& key = {});
   void remove_input(std::uint32_t number);
 
+  // Elements of all nodes.
+  Gid elements() const { return gids_; }
+
   // How a store sees the projection, apart from its synapses and the slice of its targets.
   Feed<R> feed_of(const Projection<R>& projection) const;
   // Whether conductances are stored as magnitudes, so that signs must be restored.
@@ -178,6 +181,10 @@ class Network {
   Projection<R> make_projection(std::size_t pre, std::size_t post, std::size_t size,
                                 Receptor receptor, std::optional<Step> born) const;
   std::size_t add(Projection<R>&& projection);
+  // A population of neurons; throws std::invalid_argument if there is none of that number.
+  Node<R>& neurons_at(std::size_t population);
+  void check_ends(const SynapseTable<R>& table, std::size_t pre, std::size_t post,
+                  std::optional<Step> born) const;
   void check(const SynapseTable<R>& table, std::size_t post, Receptor receptor,
              const std::optional<Plasticity>& rule) const;
   void choose_plastic_layout(Projection<R>& projection, const TableFacts& facts) const;
