@@ -45,7 +45,9 @@ def change_number(data: bytearray, rng: Random) -> str:
     """Write an extreme number, as sizes and offsets may be."""
     size = int(rng.choice([2, 4, 8]))
     at = place(data, rng)
-    value = int(rng.choice([0, 1, 2 ** (8 * size - 1) - 1, 2 ** (8 * size - 1), 2 ** (8 * size) - 1]))
+    value = int(
+        rng.choice([0, 1, 2 ** (8 * size - 1) - 1, 2 ** (8 * size - 1), 2 ** (8 * size) - 1])
+    )
     data[at : at + size] = value.to_bytes(size, "little")[: len(data) - at]
     return f"{size} bytes from {at} to {value}"
 
@@ -57,7 +59,9 @@ def truncate(data: bytearray, rng: Random) -> str:
 
 
 def extend(data: bytearray, rng: Random) -> str:
-    more = rng.bytes(int(rng.integers(1, 200))) if rng.random() < 0.5 else bytes(rng.integers(1, 200))
+    more = (
+        rng.bytes(int(rng.integers(1, 200))) if rng.random() < 0.5 else bytes(rng.integers(1, 200))
+    )
     data += more
     return f"{len(more)} bytes more"
 

@@ -15,7 +15,21 @@ NUMBERS: tuple[Any, ...] = (
     2**53, 2**63 - 1, 2**63, 2**64 - 1, 2**64, -(2**31), -(2**63), 10**30, 0.0, -0.0, 0.5, 1e-300, 1e300, -1e300,
     float("inf"), float("-inf"), float("nan"),
 )  # fmt: skip
-OTHERS: tuple[Any, ...] = (None, True, False, "", "x", "../x", "/", "\0", [], {}, [1], {"x": 1}, [[]])
+OTHERS: tuple[Any, ...] = (
+    None,
+    True,
+    False,
+    "",
+    "x",
+    "../x",
+    "/",
+    "\0",
+    [],
+    {},
+    [1],
+    {"x": 1},
+    [[]],
+)
 
 
 def pick(rng: Random, options: Any) -> Any:
@@ -41,7 +55,9 @@ def _places(tree: Any) -> list[tuple[Any, Any]]:
 def _number(value: Any, rng: Random) -> Any:
     if rng.random() < 0.5:
         return pick(rng, NUMBERS)
-    return pick(rng, (value + 1, value - 1, -value, value * 2, value // 2, float(value), value + 0.5))
+    return pick(
+        rng, (value + 1, value - 1, -value, value * 2, value // 2, float(value), value + 0.5)
+    )
 
 
 def change_json(tree: Any, rng: Random) -> str:
@@ -76,9 +92,13 @@ def _value(dtype: np.dtype[Any], rng: Random) -> Any:
     """Return an extreme value that a type can hold."""
     if dtype.kind in "iu":
         info = np.iinfo(dtype)
-        return pick(rng, [n for n in (*NUMBERS[:26], info.min, info.max) if info.min <= n <= info.max])
+        return pick(
+            rng, [n for n in (*NUMBERS[:26], info.min, info.max) if info.min <= n <= info.max]
+        )
     if dtype.kind == "f":
-        return dtype.type(pick(rng, (*NUMBERS[26:], 1.0, -1.0, np.finfo(dtype).max, np.finfo(dtype).tiny)))
+        return dtype.type(
+            pick(rng, (*NUMBERS[26:], 1.0, -1.0, np.finfo(dtype).max, np.finfo(dtype).tiny))
+        )
     return np.frombuffer(rng.bytes(dtype.itemsize), dtype)[0]
 
 
@@ -93,7 +113,11 @@ def change_array(array: np.ndarray[Any, Any], rng: Random) -> tuple[np.ndarray[A
             array.flat[at] = not before
         elif rng.random() < 0.5 and array.dtype.kind in "iu":
             with np.errstate(over="ignore"):
-                array.flat[at] = before + array.dtype.type(1) if rng.random() < 0.5 else before - array.dtype.type(1)
+                array.flat[at] = (
+                    before + array.dtype.type(1)
+                    if rng.random() < 0.5
+                    else before - array.dtype.type(1)
+                )
         else:
             array.flat[at] = _value(array.dtype, rng)
         return array, f"[{at}]: {before} to {array.flat[at]}"
@@ -101,7 +125,11 @@ def change_array(array: np.ndarray[Any, Any], rng: Random) -> tuple[np.ndarray[A
         array[...] = value = _value(array.dtype, rng)
         return array, f"all to {value}"
     if case < 0.7 and array.ndim and len(array) > 1:
-        return (array[::-1].copy(), "reversed") if rng.random() < 0.5 else (rng.permutation(array), "shuffled")
+        return (
+            (array[::-1].copy(), "reversed")
+            if rng.random() < 0.5
+            else (rng.permutation(array), "shuffled")
+        )
     if case < 0.76 and array.ndim and len(array):
         return array[: int(rng.integers(len(array)))].copy(), f"shortened from {len(array)}"
     if case < 0.82 and array.ndim and len(array):
@@ -111,9 +139,35 @@ def change_array(array: np.ndarray[Any, Any], rng: Random) -> tuple[np.ndarray[A
         return np.zeros((0, *array.shape[1:]), array.dtype), "emptied"
     if case < 0.93:
         shape = pick(rng, ((), (1, size), (size, 1), (1, 1, size)))
-        found = np.resize(array, shape) if shape == () and size else array.reshape(shape) if shape else array[None]
+        found = (
+            np.resize(array, shape)
+            if shape == () and size
+            else array.reshape(shape)
+            if shape
+            else array[None]
+        )
         return found, f"shape {array.shape} to {found.shape}"
-    dtype = pick(rng, ("i1", "u1", "i2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "c16", "?", "U3", ">i8", ">f8", "M8[s]"))
+    dtype = pick(
+        rng,
+        (
+            "i1",
+            "u1",
+            "i2",
+            "i4",
+            "u4",
+            "i8",
+            "u8",
+            "f2",
+            "f4",
+            "f8",
+            "c16",
+            "?",
+            "U3",
+            ">i8",
+            ">f8",
+            "M8[s]",
+        ),
+    )
     with np.errstate(all="ignore"):
         try:
             return array.astype(dtype), f"{array.dtype} to {dtype}"

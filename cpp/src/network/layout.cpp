@@ -214,6 +214,9 @@ std::vector<std::vector<Feed<R>>> Layout<R>::feeds_of(const Partition<R>& partit
 template <class R>
 void Layout<R>::build_stores() {
   const auto span = static_cast<std::size_t>(network_.agreed_longest + longest_interval);
+  // Up to then, all spikes have arrived: a store without a state to go on from need not make up for
+  // the steps before.
+  const Step before = network_.now - network_.agreed_longest - 1;
   parallel_for(network_.threads, partitions.size(), [&](std::size_t p) {
     Partition<R>& partition = partitions[p];
     const auto feeds = feeds_of(partition);
@@ -226,7 +229,7 @@ void Layout<R>::build_stores() {
       if (first.rule) {  // a plastic projection has a store of its own
         partition.stores[s] =
             make_plastic_store<R>(first.layout, feeds[s][0], *first.rule, network_.dt, span,
-                                  first.born, first.reward.get());
+                                  std::max(first.born, before), first.reward.get());
       } else {
         partition.stores[s] = std::make_unique<StaticStore<R>>(feeds[s], span, dummies);
       }

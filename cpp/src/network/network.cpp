@@ -67,6 +67,37 @@ std::size_t Network<R>::add_poisson(std::size_t n, std::span<const double> rates
 }
 
 template <class R>
+Node<R>& Network<R>::neurons_at(std::size_t population) {
+  if (population >= nodes.size() || !nodes[population].neurons) {
+    throw std::invalid_argument("only neurons have inputs, and population " +
+                                std::to_string(population) + " has none");
+  }
+  return nodes[population];
+}
+
+template <class R>
+void Network<R>::check_ends(const SynapseTable<R>& table, std::size_t pre, std::size_t post,
+                            std::optional<Step> born) const {
+  if (pre >= nodes.size() || post >= nodes.size() || !nodes[post].neurons) {
+    throw std::invalid_argument("synapses must be from a population to neurons");
+  }
+  if (table.row.size() != nodes[pre].size + 1) {
+    throw std::invalid_argument("synapses must have one row for each source");
+  }
+  const std::size_t targets = nodes[post].size;
+  if (std::any_of(table.post.begin(), table.post.end(), [&](auto j) { return j >= targets; })) {
+    throw std::invalid_argument("targets must lie in the population");
+  }
+  if (std::any_of(table.delay.begin(), table.delay.end(), [](auto d) { return d == 0; })) {
+    throw std::invalid_argument("delays must be at least one step");
+  }
+  if (born && (*born < -1 || *born > now)) {
+    throw std::invalid_argument("born must be -1 or a step that is over, got " +
+                                std::to_string(*born));
+  }
+}
+
+template <class R>
 void Network<R>::check(const SynapseTable<R>& table, std::size_t post, Receptor receptor,
                        const std::optional<Plasticity>& rule) const {
   const ModelInfo& model = nodes[post].neurons->model();
@@ -122,6 +153,7 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, SynapseTable<
   if (ranks_ && !total) {
     total = [n = table.size()] { return n; };
   }
+  check_ends(table, pre, post, born);
   check(table, post, receptor, rule);  // all of it, so that all processes report what is wrong
   table.restrict_to(own(post));
   Projection<R>& projection = add_projection(pre, post, table.size(), receptor, born);
@@ -189,7 +221,7 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, Drawing<R> dr
 template <class R>
 void Network<R>::inject_poisson(std::size_t population, const std::vector<double>& rates,
                                 const std::vector<double>& weights, int channel) {
-  Node<R>& node = nodes[population];
+  Node<R>& node = neurons_at(population);
   const ModelInfo& model = node.neurons->model();
   std::vector<double> sent = weights;
   if (model.conductance) {
@@ -204,7 +236,7 @@ void Network<R>::inject_poisson(std::size_t population, const std::vector<double
 template <class R>
 void Network<R>::inject_current(std::size_t population, std::vector<R> values, std::size_t columns,
                                 Step start) {
-  Node<R>& node = nodes[population];
+  Node<R>& node = neurons_at(population);
   node.injectors.push_back(
       std::make_unique<CurrentInput<R>>(std::move(values), columns, node.size, start));
   ++injectors_;
@@ -214,7 +246,7 @@ void Network<R>::inject_current(std::size_t population, std::vector<R> values, s
 template <class R>
 void Network<R>::inject_noise(std::size_t population, const std::vector<double>& mean,
                               const std::vector<double>& std, Step every, Step start) {
-  Node<R>& node = nodes[population];
+  Node<R>& node = neurons_at(population);
   node.injectors.push_back(
       std::make_unique<NoiseInput<R>>(node.size, mean, std, every, start, seed, injectors_++));
   changed = true;
@@ -276,7 +308,11 @@ std::vector<R> Network<R>::initial_state(std::size_t population, std::size_t sta
 template <class R>
 void Network<R>::set_initial_state(std::size_t population, std::size_t state,
                                    std::vector<R> values) {
-  Node<R>& node = nodes[population];
+  Node<R>& node = neurons_at(population);
+  if (state >= node.neurons->state_count() ||
+      (values.size() != node.size && values.size() != node.neurons->raw_state(state).size())) {
+    throw std::invalid_argument("initial states must be one for each neuron");
+  }
   node.initial.resize(node.neurons->state_count());
   if (values.size() == node.size) {  // of all processes
     const Range part = own(population);

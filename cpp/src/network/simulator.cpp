@@ -3,12 +3,38 @@
 #include <algorithm>
 #include <chrono>
 #include <stdexcept>
+#include <string>
+
+#include "spikelet/network/plastic_check.hpp"
 
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
 
 namespace spikelet {
+namespace {
+
+constexpr Step latest_step = Step{1} << 53;  // times are exact up to there
+
+void check_clock(Step now, const SpikesInFlight& spikes, Gid elements) {
+  if (now < 0 || now > latest_step) {
+    throw std::invalid_argument("now must lie in 0 .. 2^53, got " + std::to_string(now));
+  }
+  if (spikes.stamps.size() != spikes.gids.size()) {
+    throw std::invalid_argument("spikes in flight must have one element for each stamp");
+  }
+  for (std::size_t k = 0; k < spikes.stamps.size(); ++k) {
+    if (spikes.stamps[k] < (k == 0 ? 0 : spikes.stamps[k - 1]) || spikes.stamps[k] > now) {
+      throw std::invalid_argument("stamps of spikes in flight must ascend from 0 to now");
+    }
+    if (spikes.gids[k] >= elements) {
+      throw std::invalid_argument("spikes in flight must be of elements of the network");
+    }
+  }
+}
+
+}  // namespace
+
 // Asks `poll` about fifty times a second, without reading the clock in every interval.
 class Poller {
  public:
@@ -395,6 +421,13 @@ template <class R>
 void Simulator<R>::set_plastic_state(std::size_t k, const PlasticState<R>& state) {
   require_idle();
   Projection<R>& projection = network_.projections[k];
+  if (!projection.rule) {
+    throw std::invalid_argument("set_plastic_state: the projection must have plasticity");
+  }
+  if (projection.facts) {
+    network_.agree();  // with the other processes on the layout
+  }
+  check_plastic_state(network_, projection, state);
   if (projection.reward) {
     projection.reward->clear();
     for (std::size_t n = 0; n < state.reward_step.size(); ++n) {
@@ -411,6 +444,9 @@ std::vector<R> Simulator<R>::initial_weights(std::size_t projection) const {
 
 template <class R>
 void Simulator<R>::set_initial_weights(std::size_t projection, std::vector<R> weights) {
+  if (weights.size() != network_.projections[projection].size) {
+    throw std::invalid_argument("initial weights must be one for each synapse");
+  }
   network_.projections[projection].initial_weights = std::move(weights);
 }
 
@@ -444,6 +480,7 @@ SpikesInFlight Simulator<R>::in_flight() const {
 template <class R>
 void Simulator<R>::set_clock(Step now, const SpikesInFlight& spikes) {
   require_idle();
+  check_clock(now, spikes, network_.elements());
   network_.now = now;
   flight_ = spikes;
   network_.changed = true;

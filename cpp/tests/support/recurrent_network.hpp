@@ -54,9 +54,9 @@ struct TestNetwork {
 template <class R>
 void copy(TestNetwork<R>& from, TestNetwork<R>& to) {
   const std::size_t n = from.neurons;
+  to.sim.set_clock(from.sim.now(), from.sim.in_flight());
   to.sim.set_plastic_state(to.plastic, from.sim.plastic_state(from.plastic));
   to.sim.set_weights(to.fixed, from.sim.weights(from.fixed));
-  to.sim.set_clock(from.sim.now(), from.sim.in_flight());
   for (std::size_t s = 0; s < from.sim.neurons(n).state_count(); ++s) {
     to.sim.neurons(n).set_raw_state(s, from.sim.neurons(n).raw_state(s));
     to.sim.set_initial_state(n, s, from.sim.initial_state(n, s));

@@ -104,6 +104,9 @@ class Network {
   void inject_noise(std::size_t population, const std::vector<double>& mean,
                     const std::vector<double>& std, Step every, Step start);
 
+  // Elements of all nodes.
+  Gid elements() const { return gids_; }
+
   // How a store sees the projection, apart from its synapses and the slice of its targets.
   Feed<R> feed_of(const Projection<R>& projection) const;
   // Whether conductances are stored as magnitudes, so that signs must be restored.
@@ -139,6 +142,10 @@ class Network {
   Node<R>& add_node(std::size_t n);
   Projection<R>& add_projection(std::size_t pre, std::size_t post, std::size_t size,
                                 Receptor receptor, std::optional<Step> born);
+  // A population of neurons; throws std::invalid_argument if there is none of that number.
+  Node<R>& neurons_at(std::size_t population);
+  void check_ends(const SynapseTable<R>& table, std::size_t pre, std::size_t post,
+                  std::optional<Step> born) const;
   void check(const SynapseTable<R>& table, std::size_t post, Receptor receptor,
              const std::optional<Plasticity>& rule) const;
   void choose_plastic_layout(Projection<R>& projection, const TableFacts& facts) const;

@@ -62,6 +62,8 @@ class Population {
   void need_external() { external_.resize(padded_); }
 
  private:
+  void require_size(std::size_t size) const;
+  void hold(const std::vector<std::int32_t>& steps, Step now);
   double E_L(std::size_t k) const { return E_L_[E_L_.size() == 1 ? 0 : k]; }
   template <class T>
   T* from_0(T* first_owned) const {  // may lie before the array: it is indexed by owned elements
