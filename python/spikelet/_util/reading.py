@@ -95,7 +95,7 @@ def npy(data: bytes) -> NDArray[Any]:
     begin = file.tell()
     if dtype.hasobject:
         raise ValueError("an array must not be of Python objects")
-    if any(type(n) is not int or n < 0 for n in shape) or len(shape) > 32:
+    if any(type(n) is not int or n < 0 for n in shape) or len(shape) > 64:
         raise ValueError("an array must have a shape of integers >= 0")
     size = math.prod(shape) * dtype.itemsize  # Python's integers do not overflow
     if size != len(data) - begin or math.prod(shape) > max(size, 2**20):
