@@ -45,9 +45,8 @@ def change_number(data: bytearray, rng: Random) -> str:
     """Write an extreme number, as sizes and offsets may be."""
     size = int(rng.choice([2, 4, 8]))
     at = place(data, rng)
-    value = int(
-        rng.choice([0, 1, 2 ** (8 * size - 1) - 1, 2 ** (8 * size - 1), 2 ** (8 * size) - 1])
-    )
+    half = 2 ** (8 * size - 1)
+    value = (0, 1, half - 1, half, 2 * half - 1)[int(rng.integers(5))]
     data[at : at + size] = value.to_bytes(size, "little")[: len(data) - at]
     return f"{size} bytes from {at} to {value}"
 

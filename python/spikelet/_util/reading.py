@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["json_value", "npy", "npz", "refusing"]
+__all__ = ["check_archive", "json_value", "npy", "npz", "refusing"]
 
 _DAMAGED = (
     ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, EOFError, SyntaxError,
@@ -136,22 +136,54 @@ def npz(
     OSError
         If it cannot be opened.
     """
+    found: dict[str, NDArray[Any]] = {}
+    with _archive(path) as archive:
+        for member in _members(archive):
+            name = member.filename.removesuffix(".npy")
+            if name == member.filename:
+                raise ValueError(f"an archive must hold arrays, got {name!r}")
+            if names is None or name in names:
+                found[name] = npy(archive.read(member))
+    return found
+
+
+def check_archive(path: str | os.PathLike[str]) -> None:
+    """Check that a ZIP archive of files that are not compressed is complete, and all checksums are right.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    OSError
+        If it cannot be opened.
+    """
+    with _archive(path) as archive:
+        for member in _members(archive):
+            with archive.open(member) as file:
+                while file.read(2**20):  # at its end, the checksum is compared
+                    pass
+
+
+@contextlib.contextmanager
+def _archive(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
     with open(path, "rb") as file:  # noqa: PTH123  # str or path
-        left = os.fstat(file.fileno()).st_size
-        found: dict[str, NDArray[Any]] = {}
         try:
             with zipfile.ZipFile(file) as archive:
-                for member in archive.infolist():
-                    name = member.filename.removesuffix(".npy")
-                    if name == member.filename or name in found:
-                        raise ValueError(f"an archive must hold arrays, each once, got {name!r}")
-                    # np.savez compresses nothing, so no member is larger than the file.
-                    left -= member.file_size
-                    if member.compress_type != zipfile.ZIP_STORED or left < 0:
-                        raise ValueError("an archive must hold arrays as they are, and end with them")
-                    if names is None or name in names:
-                        found[name] = npy(archive.read(member))
+                yield archive
         except (*_DAMAGED, OSError) as error:  # OSError: a place before the beginning
             text = f"{type(error).__name__}: {error}"
-            raise ValueError(f"not a complete archive of arrays ({text:.300})") from error
-        return found
+            raise ValueError(f"not a complete archive ({text:.300})") from error
+
+
+def _members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
+    """Yield the files of an archive, whose sizes are not larger than the archive."""
+    assert archive.fp is not None
+    left, names = os.fstat(archive.fp.fileno()).st_size, set()
+    for member in archive.infolist():
+        left -= member.file_size
+        if member.compress_type != zipfile.ZIP_STORED or left < 0:
+            raise ValueError("an archive must hold its files as they are, without compression")
+        if member.filename in names:
+            raise ValueError(f"an archive must hold each file once, got {member.filename!r} twice")
+        names.add(member.filename)
+        yield member
