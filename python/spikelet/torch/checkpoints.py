@@ -176,21 +176,40 @@ def _check_optimizer(where: str, optimizer: Any, saved: Any) -> None:
     ids = [i for group in saved["param_groups"] for i in group["params"]]
     if len(set(ids)) < len(ids) or not saved["state"].keys() <= set(ids):
         fail(where, "optimizer", sorted(saved["state"].keys(), key=str)[:5], "must be of the model")
-    # Of other optimizers, the shapes of states are not known.
-    known = type(optimizer).__module__.startswith("torch.optim") and not isinstance(
+    if not type(optimizer).__module__.startswith("torch.optim") or isinstance(
         optimizer, torch.optim.LBFGS
-    )
+    ):
+        return  # what others hold is not known
+    kinds: dict[bool, dict[str, str]] = {}  # of parameters that are matrices, and of others
     for i, parameter in zip(ids, params, strict=True):
-        state = saved["state"].get(i, {})
-        if not isinstance(state, dict):
-            fail(where, f"optimizer: state {i}", type(state).__name__, "must be a dict")
-        shape = parameter.shape
-        factors = (shape[:-1] + (1,), shape[:-2] + (1,) + shape[-1:])  # of Adafactor
-        shapes = (torch.Size(), torch.Size([1]), shape, *(factors if len(shape) > 1 else ()))
-        for name, value in state.items():
-            if known and isinstance(value, torch.Tensor) and value.shape not in shapes:
-                rule = f"must have the shape of its parameter, {tuple(shape)}"
-                fail(where, f"optimizer: {name}", tuple(value.shape), rule, got="shape")
+        if i in saved["state"]:
+            state = saved["state"][i]
+            own = {name: _kind_of(where, name, value, parameter) for name, value in state.items()}
+            first = kinds.setdefault(parameter.dim() > 1, own)
+            alike = first.keys() == own.keys() and all(
+                kind == first[name] or "any" in (kind, first[name]) for name, kind in own.items()
+            )
+            if not alike:
+                fail(where, f"optimizer: state {i}", own, f"must be as that of others, {first}")
+
+
+def _kind_of(where: str, name: str, value: Any, parameter: Any) -> str:
+    """Return what a value of an optimizer's state is: a number, or as large as its parameter."""
+    if not isinstance(value, torch.Tensor):
+        if value is not None and not isinstance(value, Real):
+            fail(where, f"optimizer: {name}", type(value).__name__, "must be a tensor or a number")
+        return "nothing" if value is None else "number"
+    shape, whole = value.shape, parameter.shape
+    if value.is_complex() != parameter.is_complex() and len(shape):
+        fail(where, f"optimizer: {name}", value.dtype, f"must be as {parameter.dtype}")
+    if shape == whole:
+        return "any" if whole.numel() == 1 else "whole"
+    if value.numel() == 1 and len(shape) < 2:
+        return "any" if whole.numel() == 1 else "scalar"
+    if whole[:-1] + (1,) == shape or whole[:-2] + (1,) + whole[-1:] == shape:
+        return "factor"  # of Adafactor
+    rule = f"must have the shape of its parameter, {tuple(whole)}"
+    fail(where, f"optimizer: {name}", tuple(shape), rule, got="shape")
 
 
 def _check_scheduler(where: str, scheduler: Any, saved: Any) -> None:
