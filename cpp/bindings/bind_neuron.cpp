@@ -71,6 +71,14 @@ T unpacked(const char* name, double number) {
   }
 }
 
+// steps * size; sizes of arrays are compared with it, so it must not overflow.
+std::size_t product(std::size_t steps, std::size_t size) {
+  if (size != 0 && steps > (std::size_t{1} << 48) / size) {
+    throw std::invalid_argument("steps times neurons must be at most 2^48");
+  }
+  return steps * size;
+}
+
 template <class R>
 struct Built {
   Cell<R> cell;
@@ -175,7 +183,7 @@ void run_forward(const Packed& packed, const Given& given, const py::array& x, s
   run.steps = steps;
   run.constant = constant;
   run.size = static_cast<std::size_t>(x.size()) / (constant ? 1 : std::max<std::size_t>(steps, 1));
-  const std::size_t all = steps * run.size;
+  const std::size_t all = product(steps, run.size);
   const Built<R> built(packed, given, run.size);
   run.x = data<R>(x, constant ? run.size : all);
   run.first = state<R>(first, run.size);
@@ -215,7 +223,7 @@ void run_backward(const Packed& packed, const Given& given, const Optional& x,
   Backward<R> run;
   run.steps = steps;
   run.size = size;
-  const std::size_t all = steps * size;
+  const std::size_t all = product(steps, size);
   const Built<R> built(packed, given, size);
   run.constant = constant;
   run.x = data<R>(x, constant ? size : all);
@@ -261,8 +269,15 @@ Pool& pool() {
 
 // An array whose memory goes back to the pool.
 py::array pooled(const std::vector<py::ssize_t>& shape, const py::dtype& dtype) {
+  if (std::string("biufcV").find(dtype.kind()) == std::string::npos) {
+    throw py::type_error("pooled: dtype must be of numbers");
+  }
+  // Not above 2^62 bytes, which no machine has, so that the product does not overflow.
   std::size_t bytes = static_cast<std::size_t>(dtype.itemsize());
   for (const py::ssize_t n : shape) {
+    if (n < 0 || (n > 0 && bytes > (std::size_t{1} << 62) / static_cast<std::size_t>(n))) {
+      throw py::value_error("pooled: shape must be of sizes that fit in memory");
+    }
     bytes *= static_cast<std::size_t>(n);
   }
   struct Loan {

@@ -28,7 +28,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core
-from spikelet._util.checks import choice, fail, integer, number, numbers, require
+from spikelet._util import reading
+from spikelet._util.checks import check_all, choice, fail, integer, number, numbers, require
 from spikelet._util.files import replaced
 from spikelet.models.images import brightness
 
@@ -39,6 +40,7 @@ Waves = NDArray[np.uint8]
 
 FORMAT = "spikelet conv-stdp 1"
 SILENT = 255  # in a wave: the neuron does not fire
+_LARGEST = 4096  # pixels along a side of an image
 _CHUNK = 500  # images in memory at once, and between calls of `progress`
 
 
@@ -101,7 +103,7 @@ class Conv:
         for name in ("maps", "kernel", "window", "stride", "winners"):
             integer("Conv", name, getattr(self, name), 1, 2**16)
         for name in ("double_every", "radius"):
-            integer("Conv", name, getattr(self, name), 0)
+            integer("Conv", name, getattr(self, name), 0, 2**53)
         for name in ("threshold", "theta_min"):
             require("Conv", name, number("Conv", name, getattr(self, name)), "> 0")
         levels = numbers("Conv", "levels", self.levels)
@@ -173,13 +175,15 @@ class ConvSTDP:
         self.layers = (Conv(),) if layers is None else tuple(layers)
         if not self.layers or not all(isinstance(layer, Conv) for layer in self.layers):
             fail("ConvSTDP", "layers", layers, "must be one Conv or more")
-        height, width = (integer("ConvSTDP", "shape", side, 1, 4096) for side in shape)
+        height, width = (integer("ConvSTDP", "shape", side, 1, _LARGEST) for side in shape)
         self.shape = height, width
         self.bins = integer("ConvSTDP", "bins", bins, 1, SILENT - 1)
         self.seed = integer("ConvSTDP", "seed", seed, 0, 2**32 - 1)
         self.threads = integer("ConvSTDP", "threads", threads, 1, 4096)
         for name, value in (("centre", centre), ("surround", surround)):
             require("ConvSTDP", name, number("ConvSTDP", name, value), "> 0")
+        if centre > _LARGEST:
+            fail("ConvSTDP", "centre", centre, f"must be at most {_LARGEST} pixels, as the image")
         require("ConvSTDP", "cut", number("ConvSTDP", "cut", cut), "in [0, 1]")
         self.centre, self.surround, self.cut = float(centre), float(surround), float(cut)
         self.seen = [0] * len(self.layers)
@@ -370,24 +374,19 @@ class ConvSTDP:
         ValueError
             The file was not written by `save`.
         """
+        where = "ConvSTDP.load"
+        integer(where, "threads", threads, 1, 4096)
         try:
-            file = np.load(path, allow_pickle=False)
-        except ValueError:
-            file = None
-        if not isinstance(file, np.lib.npyio.NpzFile) or "header" not in file:
-            fail(
-                "ConvSTDP.load", "path", os.fspath(path), "must be a file written by ConvSTDP.save"
-            )
-        with file:
-            header = json.loads(str(file["header"]))
-            if header.get("format") != FORMAT:
-                fail("ConvSTDP.load", "format", header.get("format"), f"must be {FORMAT!r}")
-            layers = [Conv(**layer) for layer in header["layers"]]
-            model = ConvSTDP(layers, threads=threads, **{name: header[name] for name in _OPTIONS})
-            model.seen = header["seen"]
-            for k in range(len(layers)):
-                model._cores[k] = model._core(k, file[f"weights{k}"], file[f"thresholds{k}"])
-                model.wins[k] = file[f"wins{k}"]
+            arrays = reading.npz(path)
+            header = reading.json_value(str(arrays.pop("header")))
+            form = header.get("format")
+        except (ValueError, KeyError, AttributeError) as error:
+            rule = f"must be a file written by ConvSTDP.save ({error})"
+            fail(where, "path", os.fspath(path), rule)
+        if form != FORMAT:
+            fail(where, "format", form, f"must be {FORMAT!r}")
+        with reading.refusing(where, path):
+            model = ConvSTDP._restored(header, arrays, threads)
         return model
 
     def __repr__(self) -> str:
@@ -395,6 +394,33 @@ class ConvSTDP:
         return f"ConvSTDP({maps} maps, shape={self.shape}, {self.n_features} features, seen={self.seen})"
 
     # Helpers --------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _restored(header: dict[str, Any], arrays: dict[str, Any], threads: int) -> ConvSTDP:
+        """Return a model of a stored header and arrays, after comparing them with each other."""
+        if header.keys() != {"format", "version", "layers", "seen", *_OPTIONS}:
+            fail("header", "fields", sorted(header), "must be those of ConvSTDP.save")
+        layers = [Conv(**layer) for layer in header["layers"]]
+        seen = header["seen"]
+        if len(seen) != len(layers) or not all(type(n) is int and 0 <= n < 2**63 for n in seen):
+            fail("header", "seen", seen, "must be an integer >= 0 for each layer")
+        # Before there is a model: it draws weights of the sizes that the header states.
+        channels, names = 2, set()
+        for k, layer in enumerate(layers):
+            shape = (layer.kernel, layer.kernel, channels, layer.maps)
+            _check_stored(arrays, f"weights{k}", np.dtype(np.float32), shape, 0, 1)
+            _check_stored(arrays, f"thresholds{k}", np.dtype(np.float32), shape[3:], 0, np.inf)
+            _check_stored(arrays, f"wins{k}", np.dtype(np.int64), shape[3:], 0, 2**63 - 1)
+            names |= {f"weights{k}", f"thresholds{k}", f"wins{k}"}
+            channels = layer.maps
+        if names != arrays.keys():
+            fail("file", "arrays", sorted(arrays), "must be those of its layers")
+        model = ConvSTDP(layers, threads=threads, **{name: header[name] for name in _OPTIONS})
+        model.seen = seen
+        for k in range(len(layers)):
+            model._cores[k] = model._core(k, arrays[f"weights{k}"], arrays[f"thresholds{k}"])
+            model.wins[k] = arrays[f"wins{k}"]
+        return model
 
     def _images(self, where: str, images: ArrayLike) -> Floats:
         shape, (height, width) = np.shape(images), self.shape
@@ -440,6 +466,21 @@ class ConvSTDP:
 
 
 _OPTIONS = ("shape", "bins", "centre", "surround", "cut", "seed")
+
+
+def _check_stored(
+    arrays: dict[str, Any],
+    name: str,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    low: float,
+    high: float,
+) -> None:
+    array = arrays[name]
+    if (array.dtype, array.shape) != (dtype, shape):
+        got = (str(array.dtype), array.shape)
+        fail("file", name, got, f"must be {dtype} of shape {shape}")
+    check_all("file", name, array, (array >= low) & (array <= high), f"must lie in [{low}, {high}]")
 
 
 def _parts(images: NDArray[Any]) -> Iterator[NDArray[Any]]:

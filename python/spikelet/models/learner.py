@@ -7,7 +7,6 @@ import dataclasses
 import json
 import os
 import tempfile
-import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import spikelet as sl
 from spikelet._util import progress as _progress
+from spikelet._util import reading
 from spikelet._util.checks import choice, fail, integer
 from spikelet.models.images import brightness
 from spikelet.network.checkpoint import save as save_network
@@ -260,24 +260,43 @@ class Learner(ABC):
         ValueError
             If the file was not written by `save`.
         """
+        where = f"{cls.__name__}.load"
         try:
-            with np.load(path, allow_pickle=False) as file:
-                header = json.loads(str(file["learner"]))
-        except (ValueError, zipfile.BadZipFile, EOFError, KeyError, TypeError):
-            header = {}
-        if header.get("type") != cls.__name__:
-            fail(f"{cls.__name__}.load", "path", os.fspath(path), "must be a file written by save")
+            header = reading.json_value(str(reading.npz(path, ("learner",))["learner"]))
+            kind = header.get("type")
+        except (ValueError, KeyError, AttributeError):
+            kind = None
+        if kind != cls.__name__:
+            fail(where, "path", os.fspath(path), "must be a file written by save")
         net = sl.Network.load(path, threads=threads)
+        with reading.refusing(where, path):
+            return cls._restored(header, net, threads)
+
+    @classmethod
+    def _restored(cls, header: dict[str, Any], net: sl.Network, threads: int) -> Self:
+        """Return a learner of a stored header and network, after comparing them with each other."""
+        known = {"type", "n_neurons", "n_inputs", "seed", "shown", "plasticity", "parameters"}
+        if header.keys() != known:
+            fail("header", "fields", sorted(header), f"must be {', '.join(sorted(known))}")
         kind, fields = header["plasticity"]
         rules = sl.plasticity.rules()
-        choice(f"{cls.__name__}.load: {os.fspath(path)}", "plasticity", kind, *rules)
+        choice("header", "plasticity", kind, *rules)
         rule = rules[kind](**fields)
         learner = cls(
             header["n_neurons"], header["n_inputs"], seed=header["seed"], threads=threads,
             plasticity=rule, **header["parameters"],
         )  # fmt: skip
+        sizes = [p.size for p in net.populations[:2]]
+        ends = [(q.pre.index, q.post.index, len(q.weights)) for q in net.projections[:1]]
+        stated = [learner.n_inputs, learner.n_neurons]
+        if sizes != stated or ends != [(0, 1, learner.n_inputs * learner.n_neurons)]:
+            fail("header", "n_inputs and n_neurons", stated, "must be those of the network")
+        if not hasattr(net.populations[1].model, "theta_plus"):
+            fail("header", "network", net.populations[1].model, "must have adaptive thresholds")
+        if net.projections[0].plasticity is None:
+            fail("header", "network", net.projections[0], "must learn")
         learner._attach(net)
-        learner.shown = header["shown"]
+        learner.shown = integer("header", "shown", header["shown"], 0, 2**63 - 1)
         return learner
 
 

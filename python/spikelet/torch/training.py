@@ -118,7 +118,8 @@ def fit(
     generator = getattr(train_loader, "generator", None)
     history: list[Epoch] = []
     if path is not None and resume and path.exists():
-        history = [Epoch(**epoch) for epoch in checkpoints.load(path, parts, generator, seed)]
+        stored = checkpoints.load(path, parts, generator, seed, Epoch)
+        history = [Epoch(**epoch) for epoch in stored]
     else:
         torch.manual_seed(seed)
     for number in range(len(history) + 1, epochs + 1):
