@@ -92,7 +92,7 @@ def result(x: Tensor, steps: int | None = None, wanted: bool = True) -> Tensor:
         order = tuple(d - 1 for d in (memory_order(x) or ())[1:])
     if steps is not None:
         shape, order = (steps, *shape), (0, *(d + 1 for d in order)) if order else ()
-    if type(x) is not Tensor:  # a fake tensor of torch.compile
+    if type(x) not in (Tensor, torch.nn.Parameter):  # a fake tensor of torch.compile
         strides, stride = [1] * len(shape), 1
         for d in reversed(order or range(len(shape))):
             strides[d], stride = stride, stride * shape[d]
