@@ -185,9 +185,12 @@ def _spikelet(
     if not normalised:
         cell = replace(cell, gain=build.number("gain", gain))
     name, leak = ("tau_m", tau_m) if decay is None else ("decay", decay)
-    if normalised and isinstance(leak, Tensor):
-        # decay v + (1 - decay) x is v + (x - v) (1 - decay): the gain follows a learned decay.
-        cell = replace(cell, charge=Charge.relax_input)
+    if name == "decay" and isinstance(leak, Tensor) and not normalised:
+        build.parameter("leak", name, leak)
+    elif isinstance(leak, Tensor):
+        # decay v is v - (1 - decay) v: 1 - decay keeps its digits if the time constant is long, and a normalised gain
+        # follows it.
+        cell = replace(cell, charge=Charge.relax_input if normalised else Charge.relax)
         by_decay = name == "decay"
         build.parameter(
             "leak",
@@ -195,8 +198,6 @@ def _spikelet(
             leak,
             change=lambda p: 1 / (1 - p) if by_decay else -1 / torch.expm1(-dt / p),
         )
-    elif isinstance(leak, Tensor):
-        build.parameter("leak", name, leak if name == "decay" else exponential(dt, leak))
     else:
         if name == "tau_m":
             tau = build.number(name, leak, "> 0")

@@ -149,10 +149,10 @@ class Neuron(nn.Module):
         decay = self.decay
         if not isinstance(decay, float) or not 0 < decay < 1:
             fail(type(self).__name__, "decay", decay, "must be a number in (0, 1) with learn_tau")
-        made, name = self._setting, {"snntorch": "beta", "spikelet": "decay"}.get(self.convention)
+        made, name = self._setting, {"snntorch": "beta", "spikelet": "tau_m"}.get(self.convention)
         if name is not None:  # the cell of a tensor, which may differ from that of a number
             given = {**self.given, **self._tensors(), name: torch.tensor(decay)}
-            given.pop("tau_m", None)
+            given.pop("decay", None)
             made = self._made(self._fixed_threshold, given)
         self._setting = replace(made, tensors={})
         self.leak = nn.Parameter(torch.full(shape, math.log(decay / (1 - decay))))
