@@ -98,6 +98,8 @@ def _number(where: str, name: str, value: Any, rule: str = "finite") -> float:
         if value.numel() != 1 or value.device.type != "cpu":
             fail(where, name, tuple(value.shape), "must be one number", got=f"a tensor on {value.device} of shape")
         value = value.item()
+    if value is None:
+        fail(where, name, value, "must be a number", error=TypeError)
     good = (
         isinstance(value, (int, float)) and math.isfinite(value) and (rule == "finite" or value > 0)
     )

@@ -226,8 +226,7 @@ def _series(where: str, argument: str, values: torch.Tensor) -> torch.Tensor:
         msg = f"{where}: {argument} must be a tensor, got {type(values).__name__}"
         raise TypeError(msg)
     if values.ndim < 3 or len(values) == 0:
-        rule = "must have the shape [T, B, ...], of at least 3 dimensions"
-        fail(where, argument, tuple(values.shape), rule, got="shape")
+        fail(where, argument, tuple(values.shape), "must have the shape [T, B, ...]", got="shape")
     return values
 
 

@@ -244,7 +244,9 @@ class Neuron(nn.Module):
 class LIF(Neuron):
     """Leaky integrate-and-fire neurons.
 
-    Parameters are those of `Neuron` and `spikelet.torch.lif`.
+    Parameters are those of `Neuron` and `spikelet.torch.lif`. The input is added to the potential (``gain=1``), so that the
+    initial weights of torch's layers make neurons spike. ``gain="normalised"`` multiplies it by ``1 - decay``, so that a
+    constant input x drives the potential to x; a layer of `tau_m` 10 ms then needs weights ten times as large.
 
     Examples
     --------
@@ -310,7 +312,8 @@ class ALIF(LIF):
 class LI(LIF):
     """Leaky integrators that never spike, as a readout: the potential after each step, [T, B, ...].
 
-    Parameters are `tau_m`, `dt`, `decay`, `gain` and `learn_tau` of `LIF`.
+    Parameters are `tau_m`, `dt`, `decay`, `gain` and `learn_tau` of `LIF`; with ``gain="normalised"`` the potential is a mean
+    of the input over `tau_m`.
     """
 
     def __init__(self, **parameters: Any) -> None:
