@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -267,7 +268,29 @@ Pool& pool() {
   return *the_pool;
 }
 
-// An array whose memory goes back to the pool.
+// Smaller results do not come from the pool: malloc does not return their memory to the system
+// each time.
+constexpr std::size_t least_pooled = std::size_t{1} << 20;
+constexpr std::align_val_t line{64};
+
+struct Loan {
+  void* p;
+  std::size_t bytes;
+
+  explicit Loan(std::size_t n)
+      : p(n < least_pooled ? ::operator new(n, line) : pool().take(n)), bytes(n) {}
+  ~Loan() {
+    if (bytes < least_pooled) {
+      ::operator delete(p, line);
+    } else {
+      pool().give(p, bytes);
+    }
+  }
+  Loan(const Loan&) = delete;
+  Loan& operator=(const Loan&) = delete;
+};
+
+// An array of aligned memory that, if it is large, goes back to the pool.
 py::array pooled(const std::vector<py::ssize_t>& shape, const py::dtype& dtype) {
   if (std::string("biufcV").find(dtype.kind()) == std::string::npos) {
     throw py::type_error("pooled: dtype must be of numbers");
@@ -280,16 +303,10 @@ py::array pooled(const std::vector<py::ssize_t>& shape, const py::dtype& dtype) 
     }
     bytes *= static_cast<std::size_t>(n);
   }
-  struct Loan {
-    void* p;
-    std::size_t bytes;
-  };
-  auto loan = std::make_unique<Loan>(Loan{pool().take(bytes), bytes});
+  auto loan = std::make_unique<Loan>(bytes);
   void* p = loan->p;
-  py::capsule owner(loan.release(), [](void* held) {
-    const std::unique_ptr<Loan> ended(static_cast<Loan*>(held));
-    pool().give(ended->p, ended->bytes);
-  });
+  py::capsule owner(loan.get(), [](void* held) { delete static_cast<Loan*>(held); });
+  static_cast<void>(loan.release());
   return py::array(dtype, shape, p, owner);
 }
 
@@ -348,7 +365,7 @@ void bind_neuron(py::module_& m) {
         "states, and writes those of the input, the first states, parameters, recurrent weights "
         "and first spikes.");
   m.def("pooled", &pooled, py::arg("shape"), py::arg("dtype"),
-        "A new array without values, whose memory comes from the pool and returns to it.");
+        "A new array without values; the memory of a large one comes from the pool and returns to it.");
   m.def(
       "pool_limit", [] { return pool().limit(); },
       "The number of idle bytes that the pool may hold.");
