@@ -40,7 +40,7 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
         ValueError,
         "f: x must have at most 2 dimensions, got shape (1, 1, 1)",
     ),
-    (lambda: checks.numbers("f", "x", [1.0, NAN]), ValueError, "f: x must not contain NaN, got"),
+    (lambda: checks.numbers("f", "x", [1.0, NAN]), ValueError, "f: x must not contain NaN at index 1, got nan"),
     (lambda: checks.scalar("f", "x", [1.0], "> 0"), ValueError, "f: x must be one number, got"),
     (lambda: checks.scalar("f", "x", 0.0, "> 0"), ValueError, "f: x must be > 0, got 0"),
     (lambda: checks.number("f", "x", [1.0]), ValueError, "f: x must be one number, got [1.0]"),

@@ -47,7 +47,7 @@ def test_loaded_recorders_continue(on_disk: bool, tmp_path: Path) -> None:
 def test_recorders_are_not_saved_by_default(tmp_path: Path) -> None:
     net, _ = recorded()
     net.save(tmp_path / "c")
-    assert sl.Network.load(tmp_path / "c").recorders == []
+    assert sl.Network.load(tmp_path / "c").recorders == ()
 
 
 def test_recordings_after_a_checkpoint_are_cut_off_when_the_network_runs(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spikelet._util.checks import choice, fail, integer, number
+from spikelet._util.sealed import Setting
 from spikelet.conversion.calibrated import calibrated
 from spikelet.conversion.calibration import Calibration, Floats
 from spikelet.conversion.fitted import fitted
@@ -47,6 +48,15 @@ class ConvertedModel(SpikingModel):
     **options
         Options of `SpikingModel`.
     """
+
+    ann: SpikingModel
+    method: str
+    neuron: str
+    steps = Setting(lambda where, name, value: integer(where, name, value, 1))
+    delay = Setting(lambda where, name, value: integer(where, name, value, 0))
+    coding = Setting(lambda where, name, value: _coding(where, name, value))
+
+    _instead = {"": "it is fixed by the conversion; convert again, with convert()"}
 
     def __init__(
         self,
@@ -104,6 +114,11 @@ class ConvertedModel(SpikingModel):
 
         steps = self.steps if steps is None else steps
         return report(self, self.ann, np.asarray(x), steps, labels=labels)
+
+
+def _coding(where: str, name: str, value: Any) -> Any:
+    choice(where, name, value, "direct", "poisson", "latency")
+    return value
 
 
 def convert(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from spikelet._util.checks import fail
+from spikelet._util.sealed import Sealed
 from spikelet.layers.base import Layer, Shape
 
 __all__ = ["INPUT", "Graph", "LayerLike", "Node"]
@@ -34,7 +35,7 @@ class Node:
     inputs: tuple[str, ...]
 
 
-class Graph:
+class Graph(Sealed):
     """Layers in topological order: each comes after its inputs.
 
     Parameters
@@ -52,6 +53,10 @@ class Graph:
     ValueError
         If names are not unique, an input is unknown, or the output of a layer is not used.
     """
+
+    nodes: tuple[Node, ...]
+
+    _instead = {"": "make another graph, as with replaced()"}
 
     def __init__(self, layers: Iterable[LayerLike], where: str = "SpikingModel") -> None:
         nodes: list[Node] = []

@@ -14,8 +14,9 @@ race, Neuromorph. Comput. Eng. 6:012001 (2026).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 import spikelet as sl
 from spikelet._util.checks import choice, fail, number, require
+from spikelet._util.sealed import Sealed
 
 __all__ = ["FULL_RATES", "POPULATIONS", "Microcircuit", "Parameters", "microcircuit", "parameters"]
 
@@ -158,36 +160,49 @@ def _psp_of_1_pA() -> float:
     return float(both / C_M * (np.exp(-peak / TAU_M) - np.exp(-peak / TAU_SYN)))
 
 
-class Microcircuit:
+class Microcircuit(Sealed):
     """A microcircuit, built by `microcircuit`.
 
     Attributes
     ----------
     network : Network
         The network.
-    populations : dict of str to Population
+    populations : mapping of str to Population
         Populations by name: L23E, L23I, L4E, L4I, L5E, L5I, L6E, L6I.
-    projections : dict of (str, str) to Projection
+    projections : mapping of (str, str) to Projection
         Projections by the names of source and target; pairs without synapses are missing.
-    recorders : dict of str to SpikeRecorder
-        Recorders by population; empty before `record`.
     parameters : Parameters
         The parameters that it was built from.
     """
 
+    network: sl.Network
+    populations: Mapping[str, sl.Population]
+    projections: Mapping[tuple[str, str], sl.Projection]
+    parameters: Parameters
+
+    _instead = {
+        "recorders": "record() sets it",
+        "": "it is fixed when the circuit is built; build another, with microcircuit()",
+    }
+
     def __init__(
         self,
         network: sl.Network,
-        populations: dict[str, sl.Population],
-        projections: dict[tuple[str, str], sl.Projection],
+        populations: Mapping[str, sl.Population],
+        projections: Mapping[tuple[str, str], sl.Projection],
         parameters: Parameters,
     ) -> None:
         self.network = network
-        self.populations = populations
-        self.projections = projections
+        self.populations = MappingProxyType(dict(populations))
+        self.projections = MappingProxyType(dict(projections))
         self.parameters = parameters
-        self.recorders: dict[str, sl.SpikeRecorder] = {}
+        self._recorders: dict[str, sl.SpikeRecorder] = {}
         self._since = 0.0
+
+    @property
+    def recorders(self) -> Mapping[str, sl.SpikeRecorder]:
+        """Recorders by population; empty before `record`."""
+        return MappingProxyType(self._recorders)
 
     def record(self) -> dict[str, sl.SpikeRecorder]:
         """Record the spikes of all neurons from now on, and discard earlier ones.
@@ -198,13 +213,13 @@ class Microcircuit:
         -------
         dict of str to SpikeRecorder
         """
-        if not self.recorders:
+        if not self._recorders:
             record = self.network.record
-            self.recorders = {name: record(p, "spikes") for name, p in self.populations.items()}
-        for recorder in self.recorders.values():
+            self._recorders = {name: record(p, "spikes") for name, p in self.populations.items()}
+        for recorder in self._recorders.values():
             recorder.clear()
         self._since = self.network.t
-        return self.recorders
+        return dict(self._recorders)
 
     def run(self, duration: float, *, progress: bool | Callable[[float], Any] = False) -> None:
         """Simulate for `duration` [ms]; see `Network.run`."""

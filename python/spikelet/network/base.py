@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.checks import fail, integer, number, require
+from spikelet._util.sealed import Sealed
 from spikelet._util.threads import default_threads
 from spikelet.network.turn import Turn
 from spikelet.ranks import Ranks, ranks_of
@@ -75,8 +76,22 @@ class Engine:
         return _core.draw_values(distribution.to_core(), self.seed, (1 << 20) + self.drawn, n)
 
 
-class NetworkBase:
+class NetworkBase(Sealed):
     """The network as its populations, projections and recorders see it. See `spikelet.Network` for its parameters."""
+
+    dt: float
+    seed: int
+    ranks: Ranks
+    threads: int
+    dtype: np.dtype[Any]
+    engine: Engine  # internal
+
+    _instead = {
+        "t": "run() advances it, and reset(at=...) sets it back",
+        "ranks": "build a new network, with Network(comm=...)",
+        "engine": "it belongs to the network",
+        "": "it is fixed when the network is made; build a new one, with Network({name}=...)",
+    }
 
     def __init__(
         self,
@@ -99,7 +114,7 @@ class NetworkBase:
         name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))
         if name not in ("float32", "float64"):
             fail("Network", "dtype", dtype, 'must be "float32" or "float64"')
-        self.dtype: np.dtype[Any] = np.dtype(name)
+        self.dtype = np.dtype(name)
         simulator = _core.Simulator32 if self.dtype == np.float32 else _core.Simulator64
         sim = simulator(
             self.dt, self.seed, self.threads, threads is None, self.ranks.comm, self.ranks.minimum

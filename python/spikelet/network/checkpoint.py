@@ -402,7 +402,7 @@ def _load_recorders(
         else:
             tape.earlier = [_recorded(tape, k, arrays)]
         tape.start()
-        net.recorders.append(recorder)
+        net.contents.recorders.append(recorder)
     for f in files:
         if set(f.layouts) != set(f.done):
             rule = "must each have a recorder"
@@ -446,7 +446,7 @@ def _load_projection(
         receptor, None if rule is None else rule.to_core(), d["born"],
     )  # fmt: skip
     projection = Projection(net, index, pre, post, rule, receptor)
-    net.projections.append(projection)
+    net.contents.projections.append(projection)
     if rule is not None:
         prefix = f"{key}.plastic."
         state = {k.removeprefix(prefix): file[k] for k in file if k.startswith(prefix)}

@@ -56,7 +56,7 @@ def connect(
     add = _by_rule if isinstance(rule, Rule) else _by_lists
     index = add(net, where, pre, post, rule, weight, delay, post.model.weight_unit, ends)
     projection = Projection(net, index, pre, post, plasticity, RECEPTORS[receptor])
-    net.projections.append(projection)
+    net.contents.projections.append(projection)
     return projection
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, fits, magnitude, numbers, representable, require
+from spikelet._util.sealed import Sealed
 from spikelet.network.base import Engine, NetworkBase
 from spikelet.neurons import STATES, NeuronModel
 from spikelet.rules import Distribution
@@ -19,7 +20,7 @@ __all__ = ["Population", "StateView"]
 Model = NeuronModel | SpikeSource | PoissonSource | RasterSource
 
 
-class StateView(np.lib.mixins.NDArrayOperatorsMixin):
+class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
     """One state of a population, in absolute units; it reads like an array and writes through.
 
     Values are checked before they are written. A distribution of `spikelet.rules` can be assigned, too.
@@ -86,13 +87,30 @@ class StateView(np.lib.mixins.NDArrayOperatorsMixin):
         return self._population.network.dtype
 
     def __getattr__(self, name: str) -> Any:
-        """Look up a method of an array (mean, max, ...) on a copy of the values."""
+        """Look up a method of an array (mean, max, ...) on a copy of the values.
+
+        What would change the copy (sort, fill, ...) raises ValueError, as the network would not change.
+        """
         if name.startswith("_"):
             raise AttributeError(name)
-        return getattr(np.asarray(self), name)
+        values = np.asarray(self)
+        values.flags.writeable = False
+        return getattr(values, name)
 
     def __repr__(self) -> str:
         return f"StateView({self._population.name}.{self._name}, {np.asarray(self)!r})"
+
+
+_NEW = "it is fixed when the population is made; add another, with net.population({name}=...)"
+_FIXED = {
+    "name": _NEW.format(name="name"),
+    "size": _NEW.format(name="n"),
+    "model": "set its parameters, with set(...), or add another population",
+    "ids": "take another part, such as population[ids]",
+    "whole": "take a part, such as population[:10]",
+    "network": _NEW.format(name="n"),
+    "index": "it counts the populations of the network",
+}
 
 
 class Population:
@@ -181,10 +199,11 @@ class Population:
                 StateView(self, name)[:] = value
         elif name in self._parameter_names():
             self.set(**{name: value})
+        elif hasattr(type(self), name) or name in _FIXED:
+            msg = f"{self.name}: {name} cannot be set: {_FIXED.get(name, 'it is fixed')}"
+            raise AttributeError(msg, name=name, obj=self)
         else:
             self.__getattr__(name)  # raises, naming what there is
-            msg = f"{self.name}: {name} cannot be set"
-            raise AttributeError(msg)
 
     def set(self, **parameters: Any) -> None:
         """Set parameters between runs; states are kept.

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from spikelet._core import Receptor
 from spikelet._util.checks import fail, named, number, numbers, representable, require
+from spikelet._util.sealed import Sealed
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
 from spikelet.network.synapses import Synapses
@@ -21,13 +22,24 @@ if TYPE_CHECKING:
 __all__ = ["Projection"]
 
 
-class Projection:
+class Projection(Sealed):
     """The synapses from one population to another. Made by `Network.connect`.
 
     All arrays have one entry per synapse, in canonical order: by source, then target, then creation. Ids count within
     the whole populations, even if only parts of them were connected. Arrays are copies: changing one changes nothing
     in the network.
     """
+
+    network: NetworkBase
+    index: int
+    pre: Population
+    post: Population
+    receptor: Receptor
+    synapses: Synapses  # internal
+
+    _instead = {
+        "": "it is fixed when the projection is made; add another, with net.connect()",
+    }
 
     def __init__(
         self,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, number
+from spikelet._util.sealed import Sealed
 from spikelet.recording import hdf5_access
 from spikelet.recording.hdf5_access import LAST, Arrays
 
@@ -196,7 +198,7 @@ class RecordedSamples(Recorded):
         return _own(self._all()[1])
 
 
-class _OnDisk(Recorded):
+class _OnDisk(Sealed, Recorded):
     """A recording on disk, read anew at each access because it may still be growing.
 
     Attributes
@@ -205,15 +207,21 @@ class _OnDisk(Recorded):
         The file.
     name : str
         Name of the recording within the file.
-    attributes : dict
+    attributes : mapping
         Metadata in the file: dt, seed, population, ...
     """
+
+    path: Path
+    name: str
+    attributes: Mapping[str, Any]
+
+    _instead = {"": "it says what the file holds; read another with read_recording()"}
 
     def __init__(self, path: Path, name: str) -> None:
         self.path, self.name = path, name
         with hdf5_access.reading(path) as file:
             group = file[name]
-            self.attributes = {**file.attrs, **group.attrs}
+            self.attributes = MappingProxyType({**file.attrs, **group.attrs})
             self._ids = group["elements"][...] if "elements" in group else None
 
     def _blocks(self, start: int = -1, stop: int = LAST) -> Iterator[Arrays]:
