@@ -115,8 +115,16 @@ def magnitude(value: Any, unit: str) -> Any:
     return value
 
 
-def numbers(where: str, argument: str, value: Any, unit: str = "", dimensions: int = 1) -> Float:
-    """Return float64 numbers, infinite allowed but not NaN, with at most `dimensions` dimensions."""
+def numbers(
+    where: str,
+    argument: str,
+    value: Any,
+    unit: str = "",
+    dimensions: int = 1,
+    *,
+    nan: bool = False,
+) -> Float:
+    """Return float64 numbers, infinite allowed but not NaN unless `nan`, with at most `dimensions` dimensions."""
     try:
         plain = magnitude(value, unit)
         _require_numbers(plain)
@@ -128,7 +136,7 @@ def numbers(where: str, argument: str, value: Any, unit: str = "", dimensions: i
     if array.ndim > dimensions:
         limit = "one dimension" if dimensions == 1 else f"{dimensions} dimensions"
         fail(where, argument, array.shape, f"must have at most {limit}", got="shape")
-    if np.isnan(array).any():
+    if not nan and np.isnan(array).any():
         bad = int(np.flatnonzero(np.isnan(array))[0])
         at = f" at index {_place(bad, array.shape)}" if array.ndim else ""
         fail(where, argument, math.nan, f"must not contain NaN{at}")
@@ -251,7 +259,8 @@ def check_all(
     """Check that every value is `ok`; the error names the first that is not, and its index."""
     if not ok.all():
         index = tuple(int(i) for i in np.argwhere(~ok)[0])
-        msg = f"{where}: {argument} {rule}, got {values[index]} at index {index}"
+        at = f" at index {index}" if index else ""
+        msg = f"{where}: {argument} {rule}, got {values[index]}{at}"
         raise ValueError(msg)
 
 

@@ -139,7 +139,10 @@ class Learner(Sealed, ABC):
 
     @property
     def weights(self) -> NDArray[np.float32]:
-        """Current weights from pixels to neurons, [n_inputs, n_neurons]; setting items sets those of the network."""
+        """Current weights from pixels to neurons, [n_inputs, n_neurons], read-only.
+
+        Set those of ``net.projections[0]`` to change them.
+        """
         weights: NDArray[np.float32] = self.net.projections[0].weights
         return weights.reshape(self.n_inputs, self.n_neurons)
 

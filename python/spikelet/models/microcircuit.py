@@ -196,30 +196,31 @@ class Microcircuit(Sealed):
         self.populations = MappingProxyType(dict(populations))
         self.projections = MappingProxyType(dict(projections))
         self.parameters = parameters
-        self._recorders: dict[str, sl.SpikeRecorder] = {}
+        self._recorders: Mapping[str, sl.SpikeRecorder] = MappingProxyType({})
         self._since = 0.0
 
     @property
     def recorders(self) -> Mapping[str, sl.SpikeRecorder]:
         """Recorders by population; empty before `record`."""
-        return MappingProxyType(self._recorders)
+        return self._recorders
 
-    def record(self) -> dict[str, sl.SpikeRecorder]:
+    def record(self) -> Mapping[str, sl.SpikeRecorder]:
         """Record the spikes of all neurons from now on, and discard earlier ones.
 
         Call it again after ``network.reset()``, which sets the clock back.
 
         Returns
         -------
-        dict of str to SpikeRecorder
+        mapping of str to SpikeRecorder
         """
         if not self._recorders:
             record = self.network.record
-            self._recorders = {name: record(p, "spikes") for name, p in self.populations.items()}
+            found = {name: record(p, "spikes") for name, p in self.populations.items()}
+            self._recorders = MappingProxyType(found)
         for recorder in self._recorders.values():
             recorder.clear()
         self._since = self.network.t
-        return dict(self._recorders)
+        return self._recorders
 
     def run(self, duration: float, *, progress: bool | Callable[[float], Any] = False) -> None:
         """Simulate for `duration` [ms]; see `Network.run`."""

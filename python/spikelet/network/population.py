@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from spikelet._util.checks import fail, fits, magnitude, numbers, representable, require
 from spikelet._util.sealed import Sealed
+from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import Engine, NetworkBase
 from spikelet.neurons import STATES, NeuronModel
 from spikelet.rules import Distribution
@@ -18,6 +19,13 @@ from spikelet.sources import PoissonSource, RasterSource, SpikeSource
 __all__ = ["Population", "StateView"]
 
 Model = NeuronModel | SpikeSource | PoissonSource | RasterSource
+
+
+_THROUGH = (
+    "states cannot be set through a slice of them: assign in one step, as in `population.V_m[:10] = -65.0`, or copy the "
+    "array with np.array(...)"
+)
+_IDS = "the ids of a population are fixed; take another part, such as `population[ids]`, or copy the array"
 
 
 class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
@@ -51,8 +59,8 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
         return result
 
     def __getitem__(self, index: Any) -> Any:
-        """Return values."""
-        return np.asarray(self)[index]
+        """Return values; a slice of them is read-only, as setting its items would not set those of the network."""
+        return Snapshot(np.asarray(self), _THROUGH)[index]
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """Write values: numbers, an array, or a distribution."""
@@ -154,8 +162,9 @@ class Population:
 
     @property
     def ids(self) -> npt.NDArray[np.uint32]:
-        """Ids of the elements, within the population."""
-        return np.arange(self.size, dtype=np.uint32) if self._ids is None else self._ids.copy()
+        """Ids of the elements, within the population, read-only."""
+        ids = np.arange(self.size, dtype=np.uint32) if self._ids is None else self._ids.copy()
+        return Snapshot(ids, _IDS)
 
     @property
     def whole(self) -> bool:
