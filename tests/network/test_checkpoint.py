@@ -167,6 +167,7 @@ def test_a_network_saved_after_a_reset(tmp_path: Path) -> None:
     assert_equal(loaded_state, state)
 
 
+@pytest.mark.filterwarnings("ignore:connect .* weight")
 def test_additions_during_a_run_are_stored(tmp_path: Path) -> None:
     net, cells, _, _ = busy_network()
     net.run(10.0)

@@ -284,6 +284,7 @@ def inhibition(net: sl.Network) -> None:
 EXTRAS = (reward, depression, scaling, normalisation, late, inhibition)
 
 
+@pytest.mark.filterwarnings("ignore:connect .* weight")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_it_is_exact_at_any_step(extra: Any, dtype: str, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
+from spikelet._util.advice import advise
 from spikelet._util.checks import fail, integer, number, require
 from spikelet._util.sealed import Sealed
 from spikelet._util.threads import default_threads
@@ -103,6 +104,9 @@ class NetworkBase(Sealed):
     ) -> None:
         step = number("Network", "dt", dt, "ms")
         require("Network", "dt", step, "> 0")
+        if step < 1e-3:
+            way_out = f"did you mean {1e3 * step:g} ms?"
+            advise("Network", "dt", float(step), "ms looks like a value in seconds", way_out)
         self.dt = float(step)
         self.seed = integer("Network", "seed", seed, 0, 2**64 - 1)
         self.ranks = ranks_of(comm)
