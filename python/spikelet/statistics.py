@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._util.checks import Float, fail, ids, integer, number, numbers, require
+from spikelet._util.checks import Float, fail, ids, integer, number, numbers, own, require
 from spikelet.recording.reading import RecordedSpikes, spike_trains
 
 __all__ = ["Spikes", "correlations", "cvs", "histogram", "rates", "synchrony"]
@@ -46,7 +46,7 @@ class Spikes:
         if times.shape != neurons.shape:
             lengths = times.size, neurons.size
             fail("Spikes", "times and ids", lengths, "must be equally long", got="lengths")
-        for name, value in (("times", times), ("ids", neurons), ("n", n)):
+        for name, value in (("times", own(times)), ("ids", own(neurons)), ("n", n)):
             object.__setattr__(self, name, value)
 
 

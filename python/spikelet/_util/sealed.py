@@ -30,8 +30,7 @@ class Sealed:
         """Set an attribute, or say why not."""
         kind = type(self)
         if not (name.startswith("_") or _is_open(kind, name)):
-            fixed = name in vars(self) or isinstance(inspect.getattr_static(kind, name, None), property)
-            if fixed or name not in _declared(kind):
+            if name in vars(self) or name not in _declared(kind) or hasattr(kind, name):
                 _refuse(self, name)
         super().__setattr__(name, value)
 
@@ -96,12 +95,14 @@ def _is_open(kind: type, name: str) -> bool:
 
 def _refuse(item: Sealed, name: str) -> NoReturn:
     kind = type(item)
-    if name in _declared(kind):
+    if name in _declared(kind) or hasattr(kind, name):
         texts = (vars(c).get("_instead", {}) for c in kind.__mro__)
         found: dict[str, str] = {}
         for text in texts:
             found = {**text, **found}
         instead = found.get(name) or found.get("") or f"make a new {kind.__name__}"
+        if inspect.isroutine(inspect.getattr_static(kind, name, None)):
+            instead = "it is a method"
         msg = f"{kind.__name__}: {name} cannot be set: {instead.format(name=name)}"
     else:
         public = sorted(n for n in _declared(kind))

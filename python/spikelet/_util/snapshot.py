@@ -68,6 +68,8 @@ class Snapshot(np.ndarray[Any, np.dtype[Any]]):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Compute with plain arrays."""
+        if method == "at" and isinstance(inputs[0], Snapshot) and not inputs[0].flags.writeable:
+            raise ValueError(inputs[0]._way_out)  # numpy writes to what is read-only
         if "out" in kwargs:
             kwargs["out"] = tuple(_plain(x) for x in kwargs["out"])
         return getattr(ufunc, method)(*map(_plain, inputs), **kwargs)

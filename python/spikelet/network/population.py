@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._util.checks import fail, fits, magnitude, numbers, representable, require
+from spikelet._util.checks import fail, fits, numbers, representable, require
 from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import Engine, NetworkBase
@@ -70,11 +70,12 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
             drawn = self._population.network.engine.draw(value, whole[index].size)
             value = drawn.reshape(whole[index].shape)
         state = STATES[self._name]
+        value = numbers(where, "value", value, state.unit, whole.ndim, nan=True)
         try:
-            value = np.asarray(magnitude(value, state.unit), dtype=np.float64)
             np.broadcast_to(value, whole[index].shape)
-        except (TypeError, ValueError):
-            fail(where, "value", value, f"must be numbers of shape {whole[index].shape}")
+        except ValueError:
+            rule = f"must be one number or numbers of shape {whole[index].shape}"
+            fail(where, "value", value.shape, rule, got="shape")
         require(where, "value", value.reshape(-1), state.rule)
         representable(where, "value", np.atleast_1d(value), self.dtype)
         whole[index] = value
@@ -177,11 +178,15 @@ class Population:
 
     def __getitem__(self, index: Any) -> Population:
         """Return a part: a slice, an id, ids or a mask."""
+        if np.ma.is_masked(index):
+            fail(self.name, "index", index, "must have no masked elements", error=TypeError)
         try:
-            ids = np.atleast_1d(self.ids[index])
+            ids = np.atleast_1d(np.asarray(self.ids)[index])
         except IndexError as error:
             msg = f"{self.name}: {error}"
             raise IndexError(msg) from None
+        if ids.ndim > 1:
+            fail(self.name, "index", index, "must be an id, a slice, ids or a mask", error=TypeError)
         if len(np.unique(ids)) != len(ids):
             fail(self.name, "index", index, "must not name an element twice")
         part = Population(self.network, self.index, self.size, self.model, self.name, ids)
@@ -213,6 +218,11 @@ class Population:
             raise AttributeError(msg, name=name, obj=self)
         else:
             self.__getattr__(name)  # raises, naming what there is
+
+    def __delattr__(self, name: str) -> None:
+        """Raise AttributeError."""
+        msg = f"{self.name}: {name} cannot be deleted"
+        raise AttributeError(msg, name=name, obj=self)
 
     def set(self, **parameters: Any) -> None:
         """Set parameters between runs; states are kept.

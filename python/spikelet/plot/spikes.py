@@ -52,11 +52,13 @@ def raster(
         times, rows = spikes.times, spikes.ids
     elif isinstance(spikes, statistics.Spikes):
         times, rows = spikes.times, spikes.ids
-    elif ids is None:
+    elif np.asarray(spikes).ndim == 0 or np.asarray(spikes).dtype == object:
         rule = "must be a recorder of spikes, or times with ids"
         fail(where, "spikes", spikes, rule, error=TypeError)
+    elif ids is None:
+        fail(where, "ids", ids, "must be given with times")
     else:
-        times, rows = numbers(where, "times", spikes), numbers(where, "ids", ids)
+        times, rows = numbers(where, "times", spikes, "", 2), numbers(where, "ids", ids, "", 2)
         if times.ndim != 1 or rows.shape != times.shape:
             shapes = (times.shape, rows.shape)
             fail(where, "times and ids", shapes, "must be one-dimensional and equally long")
