@@ -156,8 +156,12 @@ class NeuronModel:
                 size = np.abs(np.asarray(getattr(self, f.name)))
                 most = float(size.max(initial=0.0))
                 if 0 < most < _SI_BELOW[unit]:
-                    _advise_si(type(self).__name__, f.name, most, unit, 1e9 if unit == "nS" else 1e12)
-        highest = {name: float(np.max(getattr(self, name), initial=-np.inf)) for name in _POTENTIALS}
+                    _advise_si(
+                        type(self).__name__, f.name, most, unit, 1e9 if unit == "nS" else 1e12
+                    )
+        highest = {
+            name: float(np.max(getattr(self, name), initial=-np.inf)) for name in _POTENTIALS
+        }
         for name, value in highest.items():
             # Potentials between 0 and 1 are common where V_m has no unit, and those at a mV of 0 are not negative.
             in_volt = -0.2 < value < 0 and (name == "V_th" or highest["V_th"] <= -20.0)

@@ -13,7 +13,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +61,9 @@ class Ranks(Sealed):
     size: int
     comm: Any
 
-    _instead = {"": "the communicator says it; build a new network, with Network(comm=...)"}
+    _instead: ClassVar = {
+        "": "the communicator says it; build a new network, with Network(comm=...)"
+    }
 
     def __init__(self, comm: Any = None) -> None:
         self.rank = 0 if comm is None else comm.rank

@@ -56,6 +56,11 @@ class Rule:
             "connection rule",
             "derive it from one, or connect lists (pre_ids, post_ids)",
         )
+        for argument in ("self_connections", "multapses"):
+            value = getattr(self, argument)
+            if not isinstance(value, (bool, np.bool_)):
+                fail(type(self).__name__, argument, value, "must be True or False", error=TypeError)
+            object.__setattr__(self, argument, bool(value))
 
     def to_core(self) -> _core.ConnectionRule:
         """Return the core's description."""

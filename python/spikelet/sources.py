@@ -90,9 +90,11 @@ class SpikeSource:
         """Return stamps in steps as NEST rounds them: to tics, then up to a step."""
         per_step = round(dt * _TICS)
         if per_step < 1 or abs(per_step / _TICS - dt) > 1e-9 * dt:
-            fail("SpikeSource", "snap", self.snap, f"needs a dt in whole microseconds, not {dt:g} ms")
+            fail(
+                "SpikeSource", "snap", self.snap, f"needs a dt in whole microseconds, not {dt:g} ms"
+            )
         tics = np.floor(self.times * _TICS + 0.5).astype(np.int64)
-        return -(-tics // per_step)
+        return np.asarray(-(-tics // per_step), np.int64)
 
 
 def _advise_rate(where: str, rate: npt.NDArray[np.float64]) -> None:
@@ -143,7 +145,13 @@ class RasterSource:
 
     def __post_init__(self) -> None:
         if np.ma.is_masked(self.raster):
-            fail("RasterSource", "raster", self.raster, "must have no masked elements", error=TypeError)
+            fail(
+                "RasterSource",
+                "raster",
+                self.raster,
+                "must have no masked elements",
+                error=TypeError,
+            )
         raster = np.array(self.raster)
         if raster.ndim != 2:
             fail("RasterSource", "raster", raster.shape, "must be [steps, elements]", got="shape")

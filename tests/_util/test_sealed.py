@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -25,7 +25,7 @@ class Box(Sealed):
     items: list[int]
     step = Setting(_even)
 
-    _instead = {"width": "make a Box({name}=...)"}
+    _instead: ClassVar = {"width": "make a Box({name}=...)"}
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -75,7 +75,7 @@ def test_what_takes_effect_can_be_set() -> None:
         ("width", r"Box: width cannot be set: make a Box\(width=\.\.\.\)"),
         ("items", "Box: items cannot be set: make a new Box"),
         ("area", "Box: area cannot be set: make a new Box"),
-        ("widht", r"Box has no 'widht'; did you mean 'width'\? \(what can be set: level, step\)"),
+        ("wdth", r"Box has no 'wdth'; did you mean 'width'\? \(what can be set: level, step\)"),
         ("zzz", r"Box has no 'zzz' \(what can be set: level, step\)"),
     ],
 )

@@ -106,7 +106,11 @@ def _public_classes() -> Iterator[type]:
             module = importlib.import_module(name)
             for public in getattr(module, "__all__", vars(module)):
                 kind = getattr(module, public)
-                if inspect.isclass(kind) and kind.__module__.startswith("spikelet") and kind not in seen:
+                if (
+                    inspect.isclass(kind)
+                    and kind.__module__.startswith("spikelet")
+                    and kind not in seen
+                ):
                     seen.add(kind)
                     yield kind
 
@@ -114,7 +118,9 @@ def _public_classes() -> Iterator[type]:
 def _is_immutable(kind: type) -> bool:
     frozen = dataclasses.is_dataclass(kind) and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
     protocol = getattr(kind, "_is_protocol", False)
-    return frozen or protocol or inspect.isabstract(kind) or issubclass(kind, (tuple, BaseException))
+    return (
+        frozen or protocol or inspect.isabstract(kind) or issubclass(kind, (tuple, BaseException))
+    )
 
 
 def test_every_public_class_is_frozen_or_tested_here() -> None:
@@ -137,7 +143,9 @@ def test_a_misspelt_attribute_raises(name: str, tmp_path: Path) -> None:
 def test_a_fixed_attribute_raises_and_says_what_to_do(name: str, tmp_path: Path) -> None:
     made = OBJECTS[name](tmp_path)
     names = {n for n in dir(made) if not n.startswith("_")}
-    parameters = set(made.model.parameters()) | set(made.model.states) if name == "Population" else set()
+    parameters = (
+        set(made.model.parameters()) | set(made.model.states) if name == "Population" else set()
+    )
     fixed = names - SETTABLE.get(name, set()) - parameters
     assert len(fixed) > 1
     for attribute in sorted(fixed):
@@ -168,7 +176,7 @@ def test_a_subclass_of_network_has_attributes_of_its_own(tmp_path: Path) -> None
     net.label = "yours"
     net.count = 0
     net.count += 1
-    with pytest.raises(AttributeError, match="seed cannot be set: .* build a new one"):
+    with pytest.raises(AttributeError, match=r"seed cannot be set: .* build a new one"):
         net.seed = 99
     spikes = net.record(net.population(5, sl.PoissonSource(900.0)), "spikes")
     net.run(50.0)

@@ -8,7 +8,6 @@ import pytest
 
 from spikelet import plot
 
-
 pytest.importorskip("matplotlib")
 
 from matplotlib import pyplot as plt

@@ -131,9 +131,9 @@ void refuse_delay(double ms, double dt) {
 
 void DelayTable::refuse(double dt) const {
   const double share = std::max(below_, above_);
-  const std::string side = below_ >= above_
-                               ? "below dt = " + text(dt) + " ms"
-                               : "above " + std::to_string(max_delay) + " steps of " + text(dt) + " ms";
+  const std::string side =
+      below_ >= above_ ? "below dt = " + text(dt) + " ms"
+                       : "above " + std::to_string(max_delay) + " steps of " + text(dt) + " ms";
   throw std::invalid_argument("delay: every delay must lie between dt = " + text(dt) + " ms and " +
                               std::to_string(max_delay) + " steps, got a distribution of which " +
                               text(100 * share) + " % lie " + side +

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar, overload
@@ -76,7 +75,6 @@ class Setting(Generic[T]):
         vars(instance)[self._name] = self._check(type(instance).__name__, self._name, value)
 
 
-@functools.cache
 def _declared(kind: type) -> frozenset[str]:
     """Return the public attributes that the classes of this package declare."""
     ours = (c for c in kind.__mro__ if c.__module__.partition(".")[0] == _OURS)
@@ -84,7 +82,6 @@ def _declared(kind: type) -> frozenset[str]:
     return frozenset(name for name in names if not name.startswith("_"))
 
 
-@functools.cache
 def _is_open(kind: type, name: str) -> bool:
     """Return whether an attribute can be set at any time."""
     if name in _declared(kind):

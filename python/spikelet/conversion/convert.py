@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -31,6 +31,11 @@ _FEW_STEPS = 8
 METHODS = ("fitted", *THRESHOLDS, "calibrated", "qcfs")
 
 
+def _coding(where: str, name: str, value: Any) -> Any:
+    choice(where, name, value, "direct", "poisson", "latency")
+    return value
+
+
 class ConvertedModel(SpikingModel):
     """A `SpikingModel` that `convert` made from an ANN.
 
@@ -54,9 +59,9 @@ class ConvertedModel(SpikingModel):
     neuron: str
     steps = Setting(lambda where, name, value: integer(where, name, value, 1))
     delay = Setting(lambda where, name, value: integer(where, name, value, 0))
-    coding = Setting(lambda where, name, value: _coding(where, name, value))
+    coding = Setting(_coding)
 
-    _instead = {"": "it is fixed by the conversion; convert again, with convert()"}
+    _instead: ClassVar = {"": "it is fixed by the conversion; convert again, with convert()"}
 
     def __init__(
         self,
@@ -114,11 +119,6 @@ class ConvertedModel(SpikingModel):
 
         steps = self.steps if steps is None else steps
         return report(self, self.ann, np.asarray(x), steps, labels=labels)
-
-
-def _coding(where: str, name: str, value: Any) -> Any:
-    choice(where, name, value, "direct", "poisson", "latency")
-    return value
 
 
 def convert(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class RunResult(Sealed):
 
     run: Run
 
-    _instead = {"": "it is what the run returned"}
+    _instead: ClassVar = {"": "it is what the run returned"}
 
     def __init__(self, run: Run, found: Record | Entry) -> None:
         self.run = run
@@ -112,7 +112,7 @@ class SweepResult(Sealed, Sequence[RunResult]):
     runs: tuple[Run, ...]
     fixed: tuple[str, ...]
 
-    _instead = {"": "it is what the sweep returned"}
+    _instead: ClassVar = {"": "it is what the sweep returned"}
 
     def __init__(
         self,

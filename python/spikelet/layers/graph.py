@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
-from spikelet._util.checks import fail
+from spikelet._util.checks import fail, shown
 from spikelet._util.sealed import Sealed
 from spikelet.layers.base import Layer, Shape
 
@@ -56,7 +56,7 @@ class Graph(Sealed):
 
     nodes: tuple[Node, ...]
 
-    _instead = {"": "make another graph, as with replaced()"}
+    _instead: ClassVar = {"": "make another graph, as with replaced()"}
 
     def __init__(self, layers: Iterable[LayerLike], where: str = "SpikingModel") -> None:
         nodes: list[Node] = []
@@ -156,7 +156,5 @@ def _node(where: str, k: int, item: LayerLike, before: str) -> Node:
     ):
         inputs = (item[2],) if isinstance(item[2], str) else tuple(item[2])
         return Node(item[0], item[1], inputs)
-    msg = (
-        f"{where}: layers[{k}] must be a layer of sl.layers or (name, layer, inputs), got {item!r}"
-    )
+    msg = f"{where}: layers[{k}] must be a layer of sl.layers or (name, layer, inputs), got {shown(item)}"
     raise TypeError(msg)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -124,7 +124,9 @@ class SpikingModel(Sealed):
     input_scale: float
     threads = Setting(lambda where, name, value: integer(where, name, value, 1))
 
-    _instead = {"": "it is fixed when the model is made; make another, with SpikingModel()"}
+    _instead: ClassVar = {
+        "": "it is fixed when the model is made; make another, with SpikingModel()"
+    }
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -161,7 +161,7 @@ class ConvSTDP(Sealed):
     cut: float
     threads = Setting(lambda where, name, value: integer(where, name, value, 1, 4096))
 
-    _instead = {
+    _instead: ClassVar = {
         "weights": "fit() learns them",
         "thresholds": "fit() learns them",
         "seen": "fit() counts the images",

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -52,7 +52,7 @@ class Learner(Sealed, ABC):
     seed: int
     threads: int
 
-    _instead = {
+    _instead: ClassVar = {
         "threads": "save the learner, and load it with threads=...",
         "plasticity": "make a new learner with plasticity=...; between calls of fit, net.projections[0].plasticity",
         "shown": "fit() counts the images",
@@ -104,7 +104,7 @@ class Learner(Sealed, ABC):
     def _begin(self, pixels: NDArray[np.float32]) -> None:
         """Build the network that learns, before it is shown the first of these images."""
 
-    def _anneal(self, done: float) -> None:  # noqa: B027  # optional
+    def _anneal(self, done: float) -> None:  # optional
         """Adjust the learning rule; `done` is the fraction of the training that is complete."""
 
     def _attach(self, net: sl.Network) -> None:
@@ -149,7 +149,8 @@ class Learner(Sealed, ABC):
     @property
     def theta(self) -> NDArray[np.float32]:
         """Adaptation of the thresholds, [n_neurons] [mV], read-only."""
-        return read_only(np.asarray(self.net.populations[1].theta))
+        theta: NDArray[np.float32] = read_only(np.asarray(self.net.populations[1].theta))
+        return theta
 
     def fit(
         self,

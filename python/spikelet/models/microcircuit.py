@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,7 +180,7 @@ class Microcircuit(Sealed):
     projections: Mapping[tuple[str, str], sl.Projection]
     parameters: Parameters
 
-    _instead = {
+    _instead: ClassVar = {
         "recorders": "record() sets it",
         "": "it is fixed when the circuit is built; build another, with microcircuit()",
     }

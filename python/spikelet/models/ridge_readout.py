@@ -5,13 +5,13 @@ Its memory grows with the square of the number of features, but not with the num
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from spikelet._util.checks import fail, integer, number, numbers, read_only, require
+from spikelet._util.checks import fail, integer, number, numbers, own, require
 from spikelet._util.sealed import Sealed, Setting
 
 __all__ = ["RidgeReadout"]
@@ -27,7 +27,7 @@ def _fitted(where: str, name: str, value: Any, dimensions: int) -> Floats | None
     if array.ndim != dimensions:
         fail(where, name, array.shape, f"must have {dimensions} dimensions", got="shape")
     require(where, name, array.reshape(-1), "finite")
-    return read_only(array.copy())
+    return np.asarray(own(array))
 
 
 class RidgeReadout(Sealed):
@@ -43,7 +43,7 @@ class RidgeReadout(Sealed):
     weights = Setting(lambda where, name, value: _fitted(where, name, value, 2))
     offset = Setting(lambda where, name, value: _fitted(where, name, value, 1))
 
-    _instead = {"n": "partial_fit() counts the samples", "": "make another readout"}
+    _instead: ClassVar = {"n": "partial_fit() counts the samples", "": "make another readout"}
 
     def __init__(self, n_classes: int = 10) -> None:
         self.n_classes = integer("RidgeReadout", "n_classes", n_classes, 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -87,7 +87,7 @@ class NetworkBase(Sealed):
     dtype: np.dtype[Any]
     engine: Engine  # internal
 
-    _instead = {
+    _instead: ClassVar = {
         "t": "run() advances it, and reset(at=...) sets it back",
         "ranks": "build a new network, with Network(comm=...)",
         "engine": "it belongs to the network",

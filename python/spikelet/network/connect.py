@@ -155,7 +155,9 @@ def _to_steps(
     steps = np.floor(delays / dt + 0.5)
     bad = (delays < dt * (1 - 1e-6)) | (steps > _MAX_DELAY)
     if bad.any():
-        way_out = " (limit the distribution, with clip=(lo, hi) or redraw=(lo, hi))" if drawn else ""
+        way_out = (
+            " (limit the distribution, with clip=(lo, hi) or redraw=(lo, hi))" if drawn else ""
+        )
         rule = f"must lie between dt = {dt:g} ms and {_MAX_DELAY} steps{way_out}"
         fail(where, "delay", float(delays[bad][0]), rule)
     return steps.astype(np.uint16)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
@@ -34,7 +34,7 @@ class NetworkContents(NetworkBase):
     contents: Contents  # internal
     inputs: list[tuple[Population, Any, int]]  # with the step of injection
 
-    _instead = {
+    _instead: ClassVar = {
         "populations": "add one with population()",
         "projections": "add one with connect()",
         "recorders": "add one with record()",

@@ -186,7 +186,9 @@ class Population:
             msg = f"{self.name}: {error}"
             raise IndexError(msg) from None
         if ids.ndim > 1:
-            fail(self.name, "index", index, "must be an id, a slice, ids or a mask", error=TypeError)
+            fail(
+                self.name, "index", index, "must be an id, a slice, ids or a mask", error=TypeError
+            )
         if len(np.unique(ids)) != len(ids):
             fail(self.name, "index", index, "must not name an element twice")
         part = Population(self.network, self.index, self.size, self.model, self.name, ids)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +55,7 @@ class Projection(Sealed):
     receptor: Receptor
     synapses: Synapses  # internal
 
-    _instead = {
+    _instead: ClassVar = {
         "": "it is fixed when the projection is made; add another, with net.connect()",
     }
 

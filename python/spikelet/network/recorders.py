@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ class _Recorder(Sealed, Recorded):
     target: Population | Projection
     tape: Tape[Any]  # internal
 
-    _instead = {
+    _instead: ClassVar = {
         "times": "data cannot be changed; clear() forgets it",
         "ids": "data cannot be changed; clear() forgets it",
         "values": "data cannot be changed; clear() forgets it",

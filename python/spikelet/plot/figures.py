@@ -20,7 +20,13 @@ def axes(where: str, ax: Axes | None) -> Axes:
         new: Axes = pyplot().subplots(layout="constrained")[1]
         return new
     if not hasattr(ax, "get_xlabel"):
-        fail(where, "ax", ax, "must be Axes of matplotlib (one of plt.subplots()[1])", error=TypeError)
+        fail(
+            where,
+            "ax",
+            ax,
+            "must be Axes of matplotlib (one of plt.subplots()[1])",
+            error=TypeError,
+        )
     return ax
 
 
@@ -30,7 +36,13 @@ def figure_of(where: str, figure: Figure | None, size: tuple[float, float]) -> F
         new: Figure = pyplot().figure(figsize=size, layout="constrained")
         return new
     if not hasattr(figure, "subplots"):
-        fail(where, "figure", figure, "must be a Figure of matplotlib (plt.figure())", error=TypeError)
+        fail(
+            where,
+            "figure",
+            figure,
+            "must be a Figure of matplotlib (plt.figure())",
+            error=TypeError,
+        )
     if figure.get_layout_engine() is None and not figure.axes:
         figure.set_layout_engine("constrained")
     return figure

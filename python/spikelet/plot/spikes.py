@@ -49,7 +49,7 @@ def raster(
     if isinstance(spikes, RecordedSpikes):
         if ids is not None:
             fail(where, "ids", ids, "must not be given with a recorder, which has its own")
-        times, rows = spikes.times, spikes.ids
+        times, rows = spikes.times, np.asarray(spikes.ids, np.float64)
     elif isinstance(spikes, statistics.Spikes):
         times, rows = spikes.times, spikes.ids
     elif np.asarray(spikes).ndim == 0 or np.asarray(spikes).dtype == object:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -215,7 +215,7 @@ class _OnDisk(Sealed, Recorded):
     name: str
     attributes: Mapping[str, Any]
 
-    _instead = {"": "it says what the file holds; read another with read_recording()"}
+    _instead: ClassVar = {"": "it says what the file holds; read another with read_recording()"}
 
     def __init__(self, path: Path, name: str) -> None:
         self.path, self.name = path, name
