@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from spikelet import _core
-from spikelet._util.checks import number, require
+from spikelet._util.checks import scalar
 
 __all__ = ["Regulation", "SynapticScaling", "WeightNormalisation"]
 
@@ -39,8 +39,8 @@ class WeightNormalisation(Regulation):
 
     def __post_init__(self) -> None:
         where = "WeightNormalisation"
-        require(where, "total", number(where, "total", self.total), "> 0")
-        require(where, "every", number(where, "every", self.every, "ms"), "> 0")
+        object.__setattr__(self, "total", scalar(where, "total", self.total, "> 0"))
+        object.__setattr__(self, "every", scalar(where, "every", self.every, "> 0", "ms"))
 
     def to_core(self) -> _core.Regulation:
         """Return the core's description."""
@@ -76,9 +76,9 @@ class SynapticScaling(Regulation):
 
     def __post_init__(self) -> None:
         where = "SynapticScaling"
-        require(where, "rate", number(where, "rate", self.rate, "Hz"), "> 0")
-        require(where, "strength", number(where, "strength", self.strength), "finite")
-        require(where, "every", number(where, "every", self.every, "ms"), "> 0")
+        object.__setattr__(self, "rate", scalar(where, "rate", self.rate, "> 0", "Hz"))
+        object.__setattr__(self, "strength", scalar(where, "strength", self.strength, "finite"))
+        object.__setattr__(self, "every", scalar(where, "every", self.every, "> 0", "ms"))
 
     def to_core(self) -> _core.Regulation:
         """Return the core's description."""

@@ -48,7 +48,7 @@ def test_loaded_recorders_continue(on_disk: bool, tmp_path: Path) -> None:
 def test_recorders_are_not_saved_by_default(tmp_path: Path) -> None:
     net, _ = recorded()
     net.save(tmp_path / "c")
-    assert sl.Network.load(tmp_path / "c").recorders == []
+    assert sl.Network.load(tmp_path / "c").recorders == ()
 
 
 def test_recordings_after_a_checkpoint_are_cut_off_when_the_network_runs(tmp_path: Path) -> None:
@@ -285,6 +285,7 @@ def inhibition(net: sl.Network) -> None:
 EXTRAS = (reward, depression, scaling, normalisation, late, inhibition)
 
 
+@pytest.mark.filterwarnings("ignore:connect .* weight")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_it_is_exact_at_any_step(extra: Any, dtype: str, tmp_path: Path) -> None:

@@ -363,8 +363,7 @@ void Drawing<R>::set_values(const AnyDraw& draw, std::uint64_t row, std::uint32_
   if (delay != nullptr) {
     *delay = delay_table_->draw(draw.delay());
     if (*delay == 0) {
-      const double reach = delay_.range().first;
-      refuse_delay(reach < dt_ ? reach : delay_.range().second, dt_);
+      delay_table_->refuse(dt_);
     }
   }
 }

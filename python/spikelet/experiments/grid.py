@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from spikelet._util.checks import fail, integer
+from spikelet._util.checks import fail, integer, shown
 
 __all__ = ["Run", "accepts", "plan"]
 
@@ -158,7 +158,7 @@ def _points(grid: Any) -> list[dict[str, Any]]:
         axes = {}
         for name, values in grid.items():
             if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
-                msg = f"sweep: grid[{name!r}] must be a list of values, got {values!r}"
+                msg = f"sweep: grid[{name!r}] must be a list of values, got {shown(values)}"
                 raise TypeError(msg)
             axes[name] = list(values)
             if not axes[name]:
@@ -192,14 +192,14 @@ def _value(where: str, value: Any) -> Any:
         fail("sweep", where, value, "must not be NaN (or missing)")
     if value is None or type(value) in (bool, int, float, str):
         return value
-    msg = f"sweep: {where} must be a number, a string, a bool, None or a tuple, got {value!r}"
+    msg = f"sweep: {where} must be a number, a string, a bool, None or a tuple, got {shown(value)}"
     raise TypeError(msg)
 
 
 def _integer(name: str, value: Any, low: int, high: int | None = None) -> int:
     """Return an integer; unlike in Python, a bool is not one."""
     if isinstance(value, (bool, np.bool_)):
-        msg = f"sweep: {name} must be an integer, got {value!r}"
+        msg = f"sweep: {name} must be an integer, got {shown(value)}"
         raise TypeError(msg)
     return integer("sweep", name, value, low, high)
 

@@ -14,7 +14,7 @@ __all__ = ["Arrays", "Record"]
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Record:
     """Everything that is known about a run.
 

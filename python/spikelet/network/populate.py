@@ -35,5 +35,5 @@ def populate(net: NetworkContents, n: Any, model: Any, name: str | None) -> Popu
         fail(where, "model", model, "must be a neuron model or a spike source", error=TypeError)
     net.engine.raster_starts[index] = net.engine.step
     population = Population(net, index, n, model, name, None)
-    net.populations.append(population)
+    net.contents.populations.append(population)
     return population

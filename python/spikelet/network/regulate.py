@@ -27,7 +27,7 @@ def regulate(net: NetworkContents, projection: Any, how: Any) -> None:
         fail("regulate", "projection", projection, "must have plasticity")
     every = interval(f"regulate {type(how).__name__}", how.every, net.dt)
     net.engine.sim.regulate(projection.index, every, how.to_core())
-    net.regulations.append((projection, how))
+    net.contents.regulations.append((projection, how))
 
 
 def counted_so_far(net: NetworkContents, k: int) -> tuple[int, Any]:

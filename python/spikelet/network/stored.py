@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,7 +27,7 @@ def whole(name: str, value: Any, low: int, high: int) -> int:
     return value
 
 
-def item(name: str, values: list[Any], index: Any) -> Any:
+def item(name: str, values: Sequence[Any], index: Any) -> Any:
     """Return the entry of a list that a stored number names."""
     return values[whole(name, index, 0, len(values) - 1)]
 

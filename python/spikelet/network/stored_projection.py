@@ -68,7 +68,7 @@ def load_projection(
         None if rule is None else rule.to_core(), born,
     )  # fmt: skip
     projection = Projection(net, index, pre, post, rule, receptor)
-    net.projections.append(projection)
+    net.contents.projections.append(projection)
     if rule is not None:
         prefix = f"{key}.plastic."
         state = {k.removeprefix(prefix): file[k] for k in file if k.startswith(prefix)}

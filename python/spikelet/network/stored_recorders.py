@@ -82,7 +82,7 @@ def load_recorders(
         else:
             tape.earlier = [_recorded(tape, k, arrays)]
         tape.start()
-        net.recorders.append(recorder)
+        net.contents.recorders.append(recorder)
     for f in files:
         if set(f.layouts) != set(f.done):
             rule = "must each have a recorder"

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, number
+from spikelet._util.sealed import Sealed
 from spikelet.recording import hdf5_access
 from spikelet.recording.hdf5_access import LAST, Arrays
 from spikelet.recording.hdf5_sums import count_of
@@ -197,7 +199,7 @@ class RecordedSamples(Recorded):
         return _own(self._all()[1])
 
 
-class _OnDisk(Recorded):
+class _OnDisk(Sealed, Recorded):
     """A recording on disk, read anew at each access because it may still be growing.
 
     Attributes
@@ -206,18 +208,23 @@ class _OnDisk(Recorded):
         The file.
     name : str
         Name of the recording within the file.
-    attributes : dict
+    attributes : mapping
         Metadata in the file: dt, seed, population, ...
     """
+
+    path: Path
+    name: str
+    attributes: Mapping[str, Any]
+
+    _instead: ClassVar = {"": "it says what the file holds; read another with read_recording()"}
 
     def __init__(self, path: Path, name: str) -> None:
         self.path, self.name = path, name
         with hdf5_access.reading(path) as file:
             group = file[name]
-            self.attributes = {
-                **hdf5_access.attributes_of(file),
-                **hdf5_access.attributes_of(group),
-            }
+            self.attributes = MappingProxyType(
+                {**hdf5_access.attributes_of(file), **hdf5_access.attributes_of(group)}
+            )
             self._ids = hdf5_access.elements_of(group)
 
     def _blocks(self, start: int = -1, stop: int = LAST) -> Iterator[Arrays]:
