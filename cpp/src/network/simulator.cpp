@@ -35,6 +35,19 @@ void check_clock(Step now, const SpikesInFlight& spikes, Gid elements) {
   }
 }
 
+// What work() throws, or null.
+template <class Work>
+std::exception_ptr caught(Work&& work) {
+  try {
+    work();
+    return {};
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+}  // namespace
+
 // Asks `poll` about fifty times a second, without reading the clock in every interval.
 class Poller {
  public:
@@ -58,19 +71,6 @@ class Poller {
   std::uint64_t intervals_ = 0, every_ = 1;
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
-
-// What work() throws, or null.
-template <class Work>
-std::exception_ptr caught(Work&& work) {
-  try {
-    work();
-    return {};
-  } catch (...) {
-    return std::current_exception();
-  }
-}
-
-}  // namespace
 
 template <class R>
 Simulator<R>::Parts::Parts(double dt, std::uint64_t seed, int threads, bool adapt,
@@ -496,6 +496,7 @@ SpikesInFlight Simulator<R>::in_flight() {
 template <class R>
 void Simulator<R>::set_clock(Step now, const SpikesInFlight& spikes) {
   Use use = parts_.brief();
+  check_clock(now, spikes, use->network.elements());
   SpikesInFlight copy = spikes;
   use->flight = std::move(copy);
   use->network.now = now;
