@@ -41,7 +41,8 @@ Population<R>::Population(std::size_t model, std::size_t n, Range own, Gid first
 }
 
 template <class R>
-void Population<R>::set_parameters(const ParameterValues& parameters, bool subtract) {
+void Population<R>::set_parameters(const ParameterValues& parameters, bool subtract,
+                                   std::span<R> potentials) {
   const std::vector<double> old_E_L = E_L_;
   const ModelInfo& info = model();
   const bool one_for_all = std::all_of(parameters.begin(), parameters.end(),
@@ -98,8 +99,12 @@ void Population<R>::set_parameters(const ParameterValues& parameters, bool subtr
   }
   for (std::size_t i = 0; i < owned_; ++i) {  // potentials stay, and keep their bits if E_L stays
     const double before = old_E_L[old_E_L.size() == 1 ? 0 : i], after = this->E_L(i);
+    const auto keep = [&](R& v) { v = static_cast<R>(static_cast<double>(v) + before - after); };
     if (before != after) {
-      state_[0][i] = static_cast<R>(static_cast<double>(state_[0][i]) + before - after);
+      keep(state_[0][i]);
+      if (!potentials.empty()) {
+        keep(potentials[i]);
+      }
     }
   }
 }

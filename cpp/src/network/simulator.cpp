@@ -252,7 +252,9 @@ void Simulator<R>::set_parameters(std::size_t population, const ParameterValues&
                                   bool subtract) {
   Use use = parts_.brief();
   use.change("setting parameters", [&] {
-    use->network.nodes[population].neurons->set_parameters(parameters, subtract);
+    Node<R>& node = use->network.nodes[population];
+    node.neurons->set_parameters(parameters, subtract,
+                                 node.initial.empty() ? std::span<R>{} : std::span(node.initial[0]));
   });
 }
 

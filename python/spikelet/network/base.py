@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, NoReturn, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -127,6 +127,12 @@ class NetworkBase(Sealed):
             self.dt, self.seed, self.threads, threads is None, self.ranks.comm, self.ranks.minimum
         )
         self.engine = Engine(sim, self.dt, self.seed, self.ranks)
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to copy and pickle: a second object would share the core's network."""
+        name = type(self).__name__
+        msg = f"a {name} cannot be copied or pickled; save it with save(), and load it with {name}.load()"
+        raise TypeError(msg)
 
     @property
     def t(self) -> float:

@@ -3,6 +3,7 @@
 // that this process owns; kernels address them as if they began at element 0.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,8 +35,10 @@ class Population {
   const ModelInfo& model() const { return models()[model_]; }
   Gid first_gid() const { return first_gid_; }
 
-  // Lowers new parameter values; states are kept (potentials in absolute units).
-  void set_parameters(const ParameterValues& parameters, bool subtract);
+  // Lowers new parameter values; states are kept (potentials in absolute units), and so are
+  // `potentials` that lie elsewhere, as stored.
+  void set_parameters(const ParameterValues& parameters, bool subtract,
+                      std::span<R> potentials = {});
 
   // States in the model's order, then theta. Potentials are in absolute units here, relative to E_L
   // inside. Reading returns the elements that are owned; writing takes these, or all.
