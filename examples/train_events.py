@@ -67,13 +67,13 @@ def build(size: int, classes: int, dt: float, width: int) -> nn.Sequential:
         OrderedDict(
             conv1=SpikeConv2d(2, width, 5, stride=2, padding=2, bias=False),
             bn1=OverTime(nn.BatchNorm2d(width)),
-            lif1=LIF(tau_m=10.0, dt=dt, gain=1.0),
+            lif1=LIF(tau_m=10.0, dt=dt),
             conv2=SpikeConv2d(width, 2 * width, 3, stride=2, padding=1, bias=False),
             bn2=OverTime(nn.BatchNorm2d(2 * width)),
-            lif2=LIF(tau_m=10.0, dt=dt, gain=1.0),
+            lif2=LIF(tau_m=10.0, dt=dt),
             flat=nn.Flatten(2),
             fc=nn.Linear(2 * width * side * side, classes),
-            li=LI(tau_m=20.0, dt=dt),
+            li=LI(tau_m=20.0, dt=dt, gain="normalised"),
         )
     )
 

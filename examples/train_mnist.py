@@ -62,7 +62,7 @@ SPIKING = ("lif1", "lif2", "lif3")
 # %%
 def build(shape: tuple[int, int], steps: int, width: int) -> nn.Sequential:
     def neurons(steps: int | None = None) -> LIF:
-        return LIF(tau_m=2.0, gain=1.0, steps=steps)  # a step is 1 ms
+        return LIF(tau_m=2.0, steps=steps)  # a step is 1 ms
 
     features = 2 * width * (shape[0] // 4) * (shape[1] // 4)
     return nn.Sequential(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -154,6 +155,52 @@ def test_pairings_and_dependences(
         )
         bench = Bench(make(threads=1 + 2 * (k == 1)), rng, layout, rule, weight)
         bench.check([0, *np.sort(rng.integers(1, STEPS, 4)).tolist(), STEPS])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("signs", [(-1, -1), (1, -1), (-1, 1)])
+@pytest.mark.parametrize("dependence", ["additive", "multiplicative", "power"])
+def test_negative_amplitudes(dependence: str, signs: tuple[int, int], layout: str) -> None:
+    """Of either side of zero, over all pairings: anti-Hebbian, or both orders of a pair act alike."""
+    for k, pairing in enumerate(PAIRINGS):
+        rng = np.random.default_rng([k, *dependence.encode(), signs[0] + 1])
+        rule, weight = draw_stdp(
+            rng, dependence, pairing=pairing, coincidence=COINCIDENCES[k % 2],
+            axonal_fraction=FRACTIONS[k % 3],
+        )  # fmt: skip
+        shift = (0.0, -1.0, -2.0)[k % 3]  # weights of both signs, or inhibitory ones
+        rule = dataclasses.replace(
+            rule, A_plus=signs[0] * rule.A_plus, A_minus=signs[1] * rule.A_minus,
+            w_min=rule.w_min + shift, w_max=rule.w_max + shift,
+        )  # fmt: skip
+        first = (weight[0] + shift, weight[1] + shift)
+        bench = Bench(make(threads=1 + 2 * (k == 1)), rng, layout, rule, first)
+        bench.check([0, *np.sort(rng.integers(1, STEPS, 4)).tolist(), STEPS])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("pairing", PAIRINGS)
+def test_inhibitory_weights(pairing: str, layout: str) -> None:
+    """Bounds below zero: up is towards w_max, which makes inhibition weaker."""
+    rng = np.random.default_rng([2, *pairing.encode()])
+    rule, _ = draw_stdp(rng, "power", pairing=pairing)
+    rule = dataclasses.replace(rule, w_min=-2.0, w_max=0.0)
+    bench = Bench(make(), rng, layout, rule, (-1.9, -0.1))
+    bench.check([0, 100, STEPS])
+    assert bench.p.weights.min() >= -2.0
+    assert bench.p.weights.max() <= 0.0
+
+
+def test_amplitudes_keep_their_signs() -> None:
+    net = make()
+    source, target = net.population(2, sl.PoissonSource(0.0)), net.population(2, sl.LIF())
+    hebbian, anti = sl.STDP(), sl.STDP(A_plus=-0.01, A_minus=-0.01)
+    for rule, other in ((hebbian, anti), (anti, hebbian)):
+        p = net.connect(source, target, sl.AllToAll(), weight=0.5, plasticity=rule)
+        with pytest.raises(ValueError, match="must keep whether an amplitude is negative"):
+            p.plasticity = other
+        assert p.plasticity is rule
+        p.plasticity = dataclasses.replace(rule, A_plus=2.0 * rule.A_plus)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

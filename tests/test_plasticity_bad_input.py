@@ -23,6 +23,7 @@ NEEDED: dict[str, dict[str, float]] = {
     "SynapticScaling": {"rate": 5.0, "strength": 0.1, "every": 10.0},
 }
 MAY_BE_NEGATIVE = ("w_min", "w_max", "b", "strength")
+SIGNED = ("STDP", "RewardSTDP")  # their amplitudes may be negative, too
 
 
 def describe(name: str, **kwargs: Any) -> Any:
@@ -72,6 +73,8 @@ def test_every_number_is_one_finite_number(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_must_not_be_negative(name: str) -> None:
     for parameter in numbers_of(name):
+        if parameter in ("A_plus", "A_minus") and name in SIGNED:
+            continue
         if parameter not in MAY_BE_NEGATIVE:
             refuses(
                 lambda p=parameter: describe(name, **{p: -0.5}), ValueError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -181,3 +182,238 @@ def test_synaptic_scaling_stays_within_the_bounds(strength: float, bound: float)
     np.testing.assert_array_equal(p.weights, np.full(36, 15.0))
     net.run(0.1)
     np.testing.assert_array_equal(p.weights, np.full(36, bound))
+
+
+# What a scaling counts
+
+
+def idle_scene(
+    layout: str, *, threads: int = 1, dtype: Any = "float64"
+) -> tuple[sl.Network, sl.Projection, sl.SpikeRecorder]:
+    """Return a network whose weights only regulations change: targets fire by a current, sources never."""
+    net = sl.Network(dt=0.1, seed=3, threads=threads, dtype=dtype)
+    n, m = 6, 70
+    pre = net.population(n, sl.PoissonSource(0.0))
+    cells = net.population(m, sl.LIF(I_e=np.linspace(300.0, 900.0, m)))
+    connection: Any = sl.AllToAll()
+    delay: Any = 1.5
+    rule: Any = sl.STDP(A_plus=0.0, A_minus=0.0, w_min=0.0, w_max=1e6)
+    if layout != "dense":
+        connection = tuple(np.argwhere(np.random.default_rng(5).random((n, m)) < 0.5).T)
+    if layout == "many delays":
+        delay = np.random.default_rng(6).integers(1, 40, len(connection[0])) * 0.1
+    if layout == "short term":
+        rule = sl.TsodyksMarkram()
+    p = net.connect(pre, cells, connection, weight=100.0, delay=delay, plasticity=rule)
+    return net, p, net.record(cells, "spikes")
+
+
+def scaled(spikes: Any, m: int, how: sl.SynapticScaling, begin: int, end: int) -> Floats:
+    """Return each target's factor of all corrections in (begin, end], in steps, from its recorded spikes."""
+    every = round(how.every * 10)
+    factor, since = np.ones(m), begin
+    stamps = to_steps(spikes.times)
+    for now in range((begin // every + 1) * every, end + 1, every):
+        ids = spikes.ids[(stamps > since) & (stamps <= now)]
+        share = (now - since) / every
+        rate = np.bincount(ids, minlength=m) / ((now - since) * 1e-4)
+        factor *= np.maximum(0.0, 1.0 + how.strength * share * (1.0 - rate / how.rate))
+        since = now
+    return factor
+
+
+ALL = (*LAYOUTS, "short term")
+EARLY = sl.SynapticScaling(rate=60.0, strength=0.2, every=70.0)
+LATE = sl.SynapticScaling(rate=90.0, strength=0.4, every=50.0)
+
+
+def check_scaled(p: Any, want: Floats) -> None:
+    assert np.ptp(want) > 0.05
+    np.testing.assert_allclose(p.weights, 100.0 * want[p.post_ids], rtol=1e-12)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("layout", ALL)
+def test_each_scaling_counts_from_when_it_is_added(layout: str, threads: int) -> None:
+    net, p, spikes = idle_scene(layout, threads=threads)
+    net.run(333.3)
+    net.regulate(p, EARLY)  # between two multiples
+    net.run(266.7)
+    net.regulate(p, LATE)  # at a multiple
+    net.run(50.0)  # both at 700, too
+    net.run(110.3)
+    want = scaled(spikes, 70, EARLY, 3333, 7603) * scaled(spikes, 70, LATE, 6000, 7603)
+    check_scaled(p, want)
+
+
+@pytest.mark.parametrize("layout", ALL)
+def test_a_scaling_added_late_sees_the_rate_of_its_interval(layout: str) -> None:
+    """It saw all spikes so far, and drove the weights to 0."""
+    net, p, spikes = idle_scene(layout)
+    how = sl.SynapticScaling(rate=50.0, strength=0.05, every=500.0)
+    net.run(5000.0)
+    net.regulate(p, how)
+    net.run(500.0)
+    rates = np.bincount(spikes.ids[to_steps(spikes.times) > 50_000], minlength=70) / 0.5
+    assert rates.max() > 80.0
+    np.testing.assert_allclose(
+        p.weights, 100.0 * (1.0 + 0.05 * (1.0 - rates / 50.0))[p.post_ids], rtol=1e-12
+    )
+    assert p.weights.min() > 90.0
+
+
+def test_two_equal_scalings_correct_alike() -> None:
+    net, p, spikes = idle_scene("one delay")
+    net.regulate(p, LATE)
+    net.regulate(p, LATE)
+    net.run(110.0)
+    check_scaled(p, scaled(spikes, 70, LATE, 0, 1100) ** 2)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("layout", ALL)
+def test_a_reset_begins_an_interval(layout: str, keep: bool) -> None:
+    net, p, spikes = idle_scene(layout)
+    net.regulate(p, LATE)
+    net.run(130.0)
+    before = scaled(spikes, 70, LATE, 0, 1300)
+    net.reset(keep_weights=keep, at=1240.0)
+    net.run(80.0)
+    after = scaled(spikes, 70, LATE, 12400, 13200)  # 10 ms, then a whole interval
+    check_scaled(p, after * before if keep else after)
+
+
+def test_one_spike_in_a_short_interval_says_little() -> None:
+    net = make()
+    pre, post = net.population(1, sl.PoissonSource(0.0)), net.population(1, sl.LIFDelta())
+    kick = net.population(1, sl.SpikeSource([99.8], [0]))
+    net.connect(kick, post, sl.OneToOne(), weight=100.0, delay=0.1)
+    p = net.connect(pre, post, sl.OneToOne(), weight=0.5, plasticity=sl.STDP())
+    net.run(99.8)
+    net.regulate(p, sl.SynapticScaling(rate=10.0, strength=0.5, every=100.0))
+    net.run(0.2)
+    # In all of the interval, one spike is the rate that is asked for.
+    np.testing.assert_allclose(p.weights, 0.5 * (1.0 + 0.5 * (0.002 - 1.0)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("layout", ALL)
+def test_counts_are_saved_with_a_network(layout: str, tmp_path: Any) -> None:
+    whole, p, spikes = idle_scene(layout)
+    part, q, _ = idle_scene(layout)
+    for net, projection in ((whole, p), (part, q)):
+        net.run(33.3)
+        net.regulate(projection, EARLY)
+        net.run(100.0)
+        net.regulate(projection, LATE)
+    whole.run(200.0)
+    for k, piece in enumerate((4.0, 16.0, 0.0, 60.0, 120.0)):
+        part.save(tmp_path / f"{k}.npz")
+        part = sl.Network.load(tmp_path / f"{k}.npz", threads=k % 3 + 1)
+        part.run(piece)
+    want = scaled(spikes, 70, EARLY, 333, 3333) * scaled(spikes, 70, LATE, 1333, 3333)
+    check_scaled(p, want)
+    np.testing.assert_array_equal(part.projections[0].weights, p.weights)
+
+
+def older_file(path: Any, counts: Any) -> None:
+    """Rewrite a saved network as one of version 3, which has the spikes since the last scaling."""
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    header = json.loads(str(arrays["header"]))
+    header["format"] = "spikelet network 3"
+    for k, d in enumerate(header["regulations"]):
+        del d["begin"], arrays[f"regulation{k}.spikes"]
+    header["arrays"] = sorted(set(arrays) - {"header"})
+    arrays["projection0.plastic.counts"] = counts
+    arrays["header"] = np.array(json.dumps(header))
+    np.savez(path, **arrays)
+
+
+def test_files_before_version_4(tmp_path: Any) -> None:
+    net, p, spikes = idle_scene("one delay")
+    net.regulate(p, LATE)
+    net.run(130.0)
+    net.save(tmp_path / "old.npz")
+    since = spikes.ids[to_steps(spikes.times) > 1000]
+    older_file(tmp_path / "old.npz", np.bincount(since, minlength=70).astype(np.uint32))
+    net.run(100.0)
+    loaded = sl.Network.load(tmp_path / "old.npz")
+    loaded.run(100.0)
+    np.testing.assert_array_equal(loaded.projections[0].weights, p.weights)
+    check_scaled(p, scaled(spikes, 70, LATE, 0, 2300))
+
+
+def test_files_before_version_4_with_two_scalings(tmp_path: Any) -> None:
+    """Such a file cannot tell what each has counted: a new interval begins."""
+    net, p, spikes = idle_scene("one delay")
+    net.regulate(p, LATE)
+    net.regulate(p, EARLY)
+    net.run(130.0)
+    net.save(tmp_path / "old.npz")
+    older_file(tmp_path / "old.npz", np.zeros(70, np.uint32))
+    before = p.weights[0] / 100.0
+    assert before != 1.0
+    loaded = sl.Network.load(tmp_path / "old.npz")
+    record = loaded.record(loaded.populations[1], "spikes")
+    start = loaded.projections[0].weights
+    loaded.run(100.0)
+    want = scaled(record, 70, LATE, 1300, 2300) * scaled(record, 70, EARLY, 1300, 2300)
+    got = loaded.projections[0].weights / start
+    np.testing.assert_allclose(got, want[p.post_ids], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"begin": -1}, "begin"),
+        ({"begin": 1301}, "begin"),
+        ({"begin": "x"}, "begin"),
+        ({"spikes": np.zeros(69, np.uint32)}, "spikes must be 70 numbers"),
+        ({"spikes": np.zeros(70)}, "spikes must be 70 numbers"),
+    ],
+)
+def test_files_with_impossible_intervals(tmp_path: Any, change: Any, rule: str) -> None:
+    net, p, _ = idle_scene("one delay")
+    net.regulate(p, LATE)
+    net.run(130.0)
+    net.save(tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz") as file:
+        arrays = {name: file[name] for name in file.files}
+    header = json.loads(str(arrays["header"]))
+    if "begin" in change:
+        header["regulations"][0]["begin"] = change["begin"]
+    else:
+        arrays["regulation0.spikes"] = change["spikes"]
+    np.savez(tmp_path / "a.npz", **(arrays | {"header": np.array(json.dumps(header))}))
+    with pytest.raises((ValueError, TypeError), match=rule):
+        sl.Network.load(tmp_path / "a.npz")
+
+
+def test_regulations_of_one_moment_act_in_their_order() -> None:
+    for first, second, total in (("n", "s", 1.5), ("s", "n", 1.0)):
+        net = make()
+        pre, post = net.population(4, sl.PoissonSource(0.0)), net.population(3, sl.LIF())
+        p = net.connect(pre, post, sl.AllToAll(), weight=0.3, plasticity=sl.STDP())
+        hows = {
+            "n": sl.WeightNormalisation(total=1.0, every=30.0),
+            "s": sl.SynapticScaling(rate=10.0, strength=0.5, every=30.0),
+        }
+        net.regulate(p, hows[first])
+        net.regulate(p, hows[second])
+        net.run(30.0)
+        np.testing.assert_allclose(p.weights.reshape(4, 3).sum(axis=0), total, rtol=1e-12)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_normalisation_sums_magnitudes(layout: str) -> None:
+    """Weights of both signs almost cancelled, and became enormous."""
+    rule = sl.STDP(A_plus=0.0, A_minus=0.0, w_min=-50.0, w_max=50.0)
+    net, p, _ = scene(layout, rule=rule, weight=20.0)
+    weights = np.where(np.random.default_rng(1).random(len(p)) < 0.5, -1.0, 1.0) * 20.0
+    p.weights = weights
+    p.normalise(30.0)
+    sums = np.bincount(p.post_ids, np.abs(p.weights), 70)[np.unique(p.post_ids)]
+    several = np.bincount(p.post_ids)[np.unique(p.post_ids)] > 1
+    np.testing.assert_allclose(sums[several], 30.0, rtol=1e-12)
+    np.testing.assert_array_equal(np.sign(p.weights), np.sign(weights))
+    net.run(1.0)

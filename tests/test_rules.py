@@ -348,3 +348,18 @@ def test_subclasses_of_a_kind_that_the_core_has_are_allowed() -> None:
     net = make()
     cells = net.population(10, sl.LIF())
     assert len(net.connect(cells, cells, Few(3), weight=1.0, delay=1.0)) == 30
+
+
+def test_total_number_is_binomial_in_each_block_of_targets() -> None:
+    """Blocks of 4096 targets are drawn one by one; together they have the exact number."""
+    number, n, m = 600, 3, 4096 + 1000
+    first = []
+    for seed in range(400):
+        post = draw(sl.FixedTotalNumber(number), n, m, seed=seed)[:, 1]
+        assert len(post) == number
+        first.append(int((post < 4096).sum()))
+    share = stats.binom(number, 4096 / m)
+    u = share.cdf(first) - share.pmf(first) * np.random.default_rng(0).random(400)
+    assert stats.kstest(u, stats.uniform.cdf).pvalue > 1e-4
+    assert np.mean(first) == pytest.approx(share.mean(), abs=4.5 * share.std() / 20)
+    assert np.std(first) == pytest.approx(share.std(), rel=0.16)

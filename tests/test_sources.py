@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -146,6 +147,7 @@ def assert_poisson(counts: Ints, mean: float) -> None:
         assert stats.chisquare(binned, n * np.diff(cdf)).pvalue > 1e-5
 
 
+@pytest.mark.filterwarnings("ignore:PoissonSource: rate")
 def test_very_low_rates_are_not_rounded_away() -> None:
     net = make(1.0)
     spikes = net.record(net.population(60_000, sl.PoissonSource(0.006)), "spikes")
@@ -227,3 +229,115 @@ def test_padding_of_a_source_is_silent(n: int) -> None:
     spikes = net.record(net.population(n, sl.PoissonSource(50_000.0)), "spikes")
     net.run(10.0)
     assert set(spikes.ids) == set(range(n))
+
+
+# Rates and counts that are too large
+
+
+def test_a_rate_that_cannot_be_drawn_is_refused() -> None:
+    net = make()
+    source = net.population(3, sl.PoissonSource(rate=5.0), name="source")
+    before = source.rate
+    for rate in (1.1e7, [1.0, 2.0, 1e300]):
+        rule = r"rate must be at most 1\.024e\+07 Hz, 1024 spikes in a step of 0\.1 ms"
+        with pytest.raises(ValueError, match=f"source: {rule}; a PoissonInput can"):
+            source.rate = rate
+        with pytest.raises(ValueError, match=f"population more: {rule}"):
+            net.population(3, sl.PoissonSource(rate=rate), name="more")
+    assert source.rate == before
+    assert len(net.populations) == 1
+    with pytest.raises(ValueError, match="finite"):
+        sl.PoissonSource(rate=np.inf)
+    source[1:].rate = 1e7
+    spikes = net.record(source, "spikes")
+    net.run(1.0)
+    assert abs(len(spikes.times) - 20_000) < 5 * np.sqrt(20_000)
+
+
+def test_counts_of_a_raster_that_would_wrap_are_refused() -> None:
+    for raster in (
+        np.full((2, 1), 2**63 + 5, dtype=np.uint64),
+        np.full((2, 1), 1e300),
+        np.full((2, 1), 2**18 + 1),
+    ):
+        with pytest.raises(
+            ValueError, match="RasterSource: raster must hold at most 262144 spikes"
+        ):
+            sl.RasterSource(raster)
+    with pytest.raises(ValueError, match="RasterSource: raster must"):
+        sl.RasterSource(np.full((2, 1), np.inf))
+    got = record(sl.RasterSource(np.full((1, 2), 70_000, dtype=np.uint32)), 2, 0.1)
+    assert got == [(1, 0)] * 70_000 + [(1, 1)] * 70_000
+
+
+def test_arrays_of_the_caller_can_change_and_a_description_cannot() -> None:
+    rates, raster = np.array([1.0, 2.0]), np.ones((3, 2), dtype=np.uint8)
+    models = sl.PoissonSource(rates), sl.RasterSource(raster)
+    rates[:] = raster[:] = 7
+    np.testing.assert_array_equal(models[0].rate, [1.0, 2.0])
+    np.testing.assert_array_equal(models[1].raster, 1)
+    assert not models[0].rate.flags.writeable
+    assert not models[1].raster.flags.writeable
+# Spike times off the grid
+
+
+def _nest_steps(times: Any, dt: float) -> Any:
+    """Return the steps of NEST's Time, spelled out: tics, whether they are on the grid, and the step's end."""
+    per_step = round(dt * 1000)
+    steps = []
+    for t in times:
+        tics = math.floor(t * 1000 + 0.5)
+        if tics % per_step == 0:
+            steps.append(tics // per_step)
+        else:
+            steps.append(int(t * 1000) // per_step + 1)
+    return np.array(steps)
+
+
+@pytest.mark.parametrize("dt", [0.1, 0.025, 1.0, 0.001, 0.3])
+def test_snap_up_rounds_as_nest_does(dt: float) -> None:
+    rng = np.random.default_rng(1)
+    edges = [k * dt + x for k in range(1, 40) for x in (0.0, 4e-4, 6e-4, -4e-4, -6e-4, dt / 2)]
+    times = np.sort(np.concatenate([rng.uniform(0.0, 900.0, 4000), [t for t in edges if t > 0]]))
+    source = sl.SpikeSource(times, np.zeros(len(times), int), snap="up")
+    stamps, _ = source.stamps(dt, 1)
+    np.testing.assert_array_equal(stamps, _nest_steps(times, dt))
+    if dt > 0.001:
+        nearest = sl.SpikeSource(times, np.zeros(len(times), int), snap=True).stamps(dt, 1)[0]
+        assert (stamps >= nearest).all()
+        assert (stamps > nearest).any()
+
+
+def test_snap_up_acts_in_a_run() -> None:
+    net = make()
+    times = [0.0004, 0.1004, 0.1006, 0.1999, 0.3]
+    spikes = net.record(net.population(5, sl.SpikeSource(times, range(5), snap="up")), "spikes")
+    net.run(1.0)
+    assert train(spikes) == [(0, 0), (1, 1), (2, 2), (2, 3), (3, 4)]
+
+
+def test_snap_up_agrees_with_nest() -> None:
+    nest = pytest.importorskip("nest")
+    nest.set_verbosity("M_ERROR")
+    nest.ResetKernel()
+    nest.resolution = 0.1
+    rng = np.random.default_rng(2)
+    times = np.sort(np.concatenate([rng.uniform(0.2, 90.0, 300), np.arange(1, 60) * 0.5 + 4e-4]))
+    generator = nest.Create("spike_generator", {"allow_offgrid_times": True, "spike_times": times})
+    recorder = nest.Create("spike_recorder")
+    nest.Connect(generator, recorder, syn_spec={"delay": 0.1})
+    nest.Simulate(100.0)
+    theirs = np.rint(np.sort(recorder.events["times"]) / 0.1).astype(int)
+    ours = sl.SpikeSource(times, np.zeros(len(times), int), snap="up").stamps(0.1, 1)[0]
+    np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("snap", ["down", "nearest", 2, None, 1.0])
+def test_snap_is_one_of_three(snap: Any) -> None:
+    with pytest.raises(ValueError, match='SpikeSource: snap must be True, False or "up", got'):
+        sl.SpikeSource([1.0], [0], snap=snap)
+
+
+def test_snap_up_needs_whole_microseconds() -> None:
+    with pytest.raises(ValueError, match=r"snap needs a dt in whole microseconds, not 0\.0625 ms"):
+        make(0.0625).population(1, sl.SpikeSource([1.0], [0], snap="up"))

@@ -3,6 +3,7 @@
 // work. Rates are higher than in nature, because delivery problems measure events, not neurons.
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -63,7 +64,11 @@ struct Built {
     return sim->connect(pre, post, std::move(table), Receptor::by_sign, plasticity);
   }
   void drive(std::size_t population, double hertz, double weight, int channel) const {
-    sim->inject_poisson(population, {hertz}, {weight}, channel);
+    const double signed_weight = channel == inhibitory_channel ? -weight : weight;
+    sim->inject(population, {}, [&](const InputSite& site) {
+      return std::make_unique<PoissonInput<float>>(site, std::span(&hertz, 1), false,
+                                                   std::span(&signed_weight, 1));
+    });
   }
   // Runs `steps` steps; the work is the number of spikes of the populations times `per_spike`. A
   // few warm-up steps let all buffers grow first.
@@ -75,7 +80,7 @@ struct Built {
     const auto spikes = [recorders](Sim& s) {
       std::size_t sum = 0;
       for (const std::size_t k : recorders) {
-        sum += s.spike_recorder(k).size();
+        sum += s.recorded_count(RecorderKind::spikes, k);
       }
       return sum;
     };

@@ -100,8 +100,10 @@ void roofline(benchmark::State& state, SimdLevel level) {
 
 void rate_for_each(benchmark::State& state) {
   const double mean = static_cast<double>(state.range(0)) / 10;
-  PoissonInput<float> injector(n, std::vector<double>(n, mean * 1e4), {1.0}, excitatory_channel,
-                               0.1, 1, 0);
+  const std::vector<double> rates(n, mean * 1e4), weight{1.0};
+  const Targets all(n, own_range(0, n, 0, 1));
+  const InputSite site{all, models()[find_model("LIF")], 0.1, 1, {0, 0}, false};
+  PoissonInput<float> injector(site, rates, true, weight);
   Buffer<float> input(n);
   Step step = 0;
   for (auto _ : state) {

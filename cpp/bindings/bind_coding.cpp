@@ -16,9 +16,16 @@ namespace {
 
 using Values = Array<double>;
 
+void at_least_one(Step steps) {
+  if (steps < 1) {
+    throw py::value_error("steps must be at least 1");
+  }
+}
+
 // A new raster [steps, n], filled by fill(span) without the GIL.
 template <class Fill>
 py::array_t<std::uint8_t> filled(Step steps, py::ssize_t n, Fill fill) {
+  at_least_one(steps);
   py::array_t<std::uint8_t> raster({static_cast<py::ssize_t>(steps), n});
   const std::span<std::uint8_t> out{raster.mutable_data(), static_cast<std::size_t>(raster.size())};
   {
@@ -83,6 +90,7 @@ void bind_coding(py::module_& m) {
   m.def(
       "encode_delta",
       [](const Values& x, Step steps, double threshold) {
+        at_least_one(steps);
         return filled(steps, 2 * (x.size() / steps),
                       [&, in = as_span(x)](auto out) { delta(in, steps, threshold, out); });
       },
@@ -91,6 +99,7 @@ void bind_coding(py::module_& m) {
   m.def(
       "encode_spike_list",
       [](const Array<std::uint8_t>& raster, Step steps) {
+        at_least_one(steps);
         return listed([&, in = as_span(raster)] {
           return to_spike_list(in, in.size() / static_cast<std::size_t>(steps));
         });

@@ -1,5 +1,5 @@
 // A convolutional layer that learns by STDP. Waves are uint8 arrays; models/conv_stdp.py checks
-// arguments.
+// arguments by name, the core whether sizes agree.
 #include <pybind11/numpy.h>
 
 #include <memory>
@@ -14,6 +14,12 @@ namespace {
 
 using Waves = Array<Bin>;
 
+void require_dimensions(const py::array& array, py::ssize_t n, const char* rule) {
+  if (array.ndim() != n) {
+    throw py::value_error(rule);
+  }
+}
+
 py::ssize_t signed_size(std::size_t n) { return static_cast<py::ssize_t>(n); }
 
 template <class T>
@@ -26,6 +32,9 @@ template <class T, class Fill>
 py::array_t<T> over_windows(const ConvStdp& layer, const Waves& waves, const ConvPool& pool,
                             Fill fill) {
   const ConvShape& s = layer.shape();
+  if (pool.window == 0 || pool.stride == 0) {
+    throw py::value_error("window and stride must be at least 1");
+  }
   py::array_t<T> out({waves.size() / signed_size(s.inputs()),
                       signed_size(pool.cells(s.out_height())),
                       signed_size(pool.cells(s.out_width())), signed_size(s.maps)});
@@ -43,6 +52,7 @@ void bind_conv_stdp(py::module_& m) {
       "dog_waves",
       [](const Array<float>& images, double centre, double surround, std::size_t radius, float cut,
          std::size_t bins, int threads) {
+        require_dimensions(images, 3, "images must be [n, height, width]");
         py::array_t<Bin> waves({images.shape(0), images.shape(1), images.shape(2), py::ssize_t{2}});
         const DogWave code{static_cast<std::size_t>(images.shape(1)),
                            static_cast<std::size_t>(images.shape(2)),
@@ -64,6 +74,10 @@ void bind_conv_stdp(py::module_& m) {
                        "A convolutional layer of integrate-and-fire neurons that learns by STDP.")
       .def(py::init([](const Array<float>& weights, const Array<float>& thresholds,
                        std::size_t height, std::size_t width, std::size_t bins) {
+             require_dimensions(weights, 4, "weights must be [kernel, kernel, channels, maps]");
+             if (weights.shape(0) != weights.shape(1)) {
+               throw py::value_error("weights must be of square kernels");
+             }
              const ConvShape shape{height, width, static_cast<std::size_t>(weights.shape(2)),
                                    static_cast<std::size_t>(weights.shape(0)),
                                    static_cast<std::size_t>(weights.shape(3))};

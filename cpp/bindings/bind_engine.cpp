@@ -26,6 +26,7 @@ struct Builder {
   Graph graph;
 
   std::size_t add(Node node) {
+    check(graph, node);
     graph.push_back(std::move(node));
     return graph.size() - 1;
   }
@@ -41,11 +42,13 @@ template <class R>
 struct Runner {
   using Records = std::vector<std::pair<std::size_t, What>>;
   Graph graph;
+  InputForm form;
   Records kept;
   Engine<R> engine;
 
-  Runner(const Builder& builder, InputForm form, bool signed_input, bool whole, Records records)
+  Runner(const Builder& builder, InputForm input, bool signed_input, bool whole, Records records)
       : graph(builder.graph),
+        form(input),
         kept(std::move(records)),
         engine(graph, form, signed_input, whole, kept) {}
 
@@ -56,11 +59,24 @@ struct Runner {
     batch.count = count;
     batch.steps = steps;
     batch.delay = delay;
-    if (py::isinstance<py::array_t<std::int8_t>>(input)) {
+    const bool spikes = py::isinstance<py::array_t<std::int8_t>>(input);
+    if (!spikes && !py::isinstance<py::array_t<R>>(input)) {
+      throw py::type_error("x must be of int8, or of the type of the engine");
+    }
+    // Sizes are compared by division: their product may overflow.
+    auto left = static_cast<std::size_t>(input.size());
+    const std::size_t size = graph[0].shape.size();
+    const std::size_t per_sample = form == InputForm::constant ? 1 : steps;
+    if ((input.flags() & py::array::c_style) == 0 || left % size != 0 || per_sample == 0 ||
+        left / size % per_sample != 0 || left / size / per_sample != count) {
+      throw py::value_error("x must be contiguous, [count, ...] or [steps, count, ...]");
+    }
+    if (spikes) {
       batch.spikes = static_cast<const std::int8_t*>(input.data());
     } else {
       batch.analog = static_cast<const R*>(input.data());
     }
+    engine.check(batch, threads);  // before there are arrays of `steps`
     py::list arrays;
     std::vector<Record<R>> records;
     for (const auto& [node, what] : kept) {
@@ -145,6 +161,9 @@ void bind_engine(py::module_& m) {
           "conv",
           [](Builder& b, std::size_t source, const Shape& shape, const Doubles& weight,
              const Doubles& bias, Two stride, Two dilation, Two padding, std::size_t groups) {
+            if (weight.ndim() != 4) {
+              throw py::value_error("weight must have 4 dimensions");
+            }
             Conv conv{as_vector(weight),
                       as_vector(bias),
                       static_cast<std::size_t>(weight.shape(2)),

@@ -1,4 +1,6 @@
-// The simulator, once for each precision.
+// The simulator, once for each precision. Each of its methods asks whether it may touch the network
+// (Guarded), and what takes long releases the interpreter lock first. A method must not call Python
+// before it has let go of the network again: that is why all of them take and return plain values.
 #include <pybind11/functional.h>
 #include <pybind11/stl.h>
 
@@ -41,12 +43,11 @@ py::tuple as_tuple(SynapseTable<R>&& table) {
 }
 
 template <class R>
-py::tuple as_tuple(const std::vector<Step>& stamps, const std::vector<R>& values,
-                   std::size_t columns) {
-  const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(stamps.size()),
-                                       static_cast<py::ssize_t>(columns)};
-  return py::make_tuple(to_array(std::vector<Step>(stamps)),
-                        to_array(std::vector<R>(values), shape));
+py::tuple as_tuple(Samples<R>&& samples) {
+  const std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(samples.stamps.size()),
+                                       static_cast<py::ssize_t>(samples.columns)};
+  return py::make_tuple(to_array(std::move(samples.stamps)),
+                        to_array(std::move(samples.values), shape));
 }
 
 // Signals and the progress callback are polled a few dozen times a second, at step boundaries. What
@@ -98,14 +99,14 @@ void bind_running(py::class_<Simulator<R>>& simulator) {
            "mpi4py's communicator and its operation MIN, if processes share the network.")
       .def(
           "own",
-          [](const S& s, std::size_t of) {
+          [](S& s, std::size_t of) {
             const Range own = s.own(of);
             return py::make_tuple(own.begin, own.end);
           },
           population, "The elements [begin, end) that this process owns.")
       .def(
           "exchange_statistics",
-          [](const S& s) {
+          [](S& s) {
             const ExchangeStatistics x = s.exchange_statistics();
             return py::make_tuple(x.exchanges, x.collectives, x.spikes, x.bytes_sent,
                                   x.bytes_received, x.seconds);
@@ -113,7 +114,10 @@ void bind_running(py::class_<Simulator<R>>& simulator) {
           "Spike exchanges between processes so far: exchanges, collective calls, spikes, bytes "
           "sent, bytes received, seconds.")
       .def_property_readonly("now", &S::now, "The present step.")
-      .def_property_readonly("busy", &S::busy, "Whether a run is going on.")
+      .def_property_readonly("busy", &S::busy, "Whether a lengthy call, such as a run, is going on.")
+      .def_property_readonly("failed", &S::failed,
+                             "Whether a call has failed half-way: nothing but recordings can be read.")
+      .def_property_readonly("layouts", &S::layouts, "How often the network was laid out.")
       .def("prepare", &S::prepare, no_gil, "Lay out the network; `run` does so when needed.")
       .def("run", &run_polled<R>, py::arg("steps"), py::arg("progress"),
            "Advance by `steps`, calling progress(step) occasionally; return the steps done.")
@@ -145,8 +149,7 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
   using Elements = Array<std::uint32_t>;
   using Parameters = std::vector<Array<double>>;
   using MaybePlasticity = std::optional<Plasticity>;
-  const py::arg population("population"), n("n"), values("values"), every("every"), start("start"),
-      rates("rates");
+  const py::arg population("population"), n("n"), rates("rates");
   simulator
       .def(
           "add_neurons",
@@ -180,11 +183,11 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
             const auto from = as_selection(n_pre, pre_elements),
                        to = as_selection(n_post, post_elements);
             const py::gil_scoped_release release;
-            const std::uint32_t number = s.next_projection();
-            return s.connect(pre, post,
-                             Drawing<R>(rule, from, to, pre == post, weight, delay, s.dt(),
-                                        s.seed(), number, s.threads(), s.own(post)),
-                             receptor, plasticity);
+            const auto draw = [&](std::uint32_t number, Range own) {
+              return Drawing<R>(rule, from, to, pre == post, weight, delay, s.dt(), s.seed(),
+                                number, s.threads(), own);
+            };
+            return s.connect(pre, post, draw, receptor, plasticity);
           },
           py::arg("pre"), py::arg("post"), py::arg("n_pre"), py::arg("n_post"),
           py::arg("pre_elements"), py::arg("post_elements"), py::arg("rule"), py::arg("weight"),
@@ -205,27 +208,71 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
           py::arg("post_ids"), py::arg("weight"), py::arg("delay"), py::arg("receptor"),
           py::arg("plasticity"), py::arg("born"),
           "Connect two populations by lists; return the number of the projection. Spikes up to "
-          "step `born` do not use it.")
+          "step `born` do not use it.");
+}
+
+// Inputs. Each kind has an `inject_*`, which adds an input and returns its number, or replaces the
+// one of a given number.
+template <class R>
+void bind_inputs(py::class_<Simulator<R>>& simulator) {
+  using S = Simulator<R>;
+  using MaybeElements = std::optional<Array<std::uint32_t>>;
+  using MaybeNumber = std::optional<std::uint32_t>;
+  using MaybeStreams = std::optional<std::vector<std::uint32_t>>;
+  const auto span_of = [](const MaybeElements& elements) {
+    return elements ? std::optional(as_span(*elements)) : std::nullopt;
+  };
+  const py::arg population("population"), elements("elements"), start("start");
+  const auto number = py::arg("number") = py::none(), streams = py::arg("streams") = py::none();
+  simulator
       .def(
           "inject_poisson",
-          [](S& s, std::size_t into, const Array<double>& hz, const Array<double>& weights,
-             int channel) { s.inject_poisson(into, as_vector(hz), as_vector(weights), channel); },
-          population, rates, py::arg("weights"), py::arg("channel"),
-          "Give each neuron an independent Poisson train of events.")
+          [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<double>& hz,
+                    bool each, const Array<double>& weights, MaybeNumber which,
+                    MaybeStreams draws) {
+            return s.inject(into, span_of(at),
+                            [&](const InputSite& site) {
+                              return std::make_unique<PoissonInput<R>>(site, as_span(hz), each,
+                                                                       as_span(weights));
+                            },
+                            {which, std::move(draws)});
+          },
+          population, elements, py::arg("rates"), py::arg("each"), py::arg("weights"), number,
+          streams,
+          "Give each neuron an independent Poisson train of events. each: the rates are those of "
+          "single neurons.")
       .def(
           "inject_current",
-          [](S& s, std::size_t into, const Array<R>& pa, std::size_t columns, Step from) {
-            s.inject_current(into, as_vector(pa), columns, from);
+          [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<R>& pa,
+                    std::size_t columns, Step from, MaybeNumber which, MaybeStreams draws) {
+            return s.inject(into, span_of(at),
+                            [&](const InputSite& site) {
+                              return std::make_unique<CurrentInput<R>>(site, as_span(pa), columns,
+                                                                       from);
+                            },
+                            {which, std::move(draws)});
           },
-          population, values, py::arg("columns"), start,
+          population, elements, py::arg("values"), py::arg("columns"), start, number, streams,
           "Inject currents [steps, columns], flat, from step `start` on; 1 column: one for all.")
       .def(
           "inject_noise",
-          [](S& s, std::size_t into, const Array<double>& mean, const Array<double>& std,
-             Step interval,
-             Step from) { s.inject_noise(into, as_vector(mean), as_vector(std), interval, from); },
-          population, py::arg("mean"), py::arg("std"), every, start,
-          "Inject a normally distributed current, redrawn every `every` steps.");
+          [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<double>& mean,
+                    const Array<double>& std, Step interval, Step from, MaybeNumber which,
+                    MaybeStreams draws) {
+            return s.inject(into, span_of(at),
+                            [&](const InputSite& site) {
+                              return std::make_unique<NoiseInput<R>>(site, as_span(mean),
+                                                                     as_span(std), interval, from);
+                            },
+                            {which, std::move(draws)});
+          },
+          population, elements, py::arg("mean"), py::arg("std"), py::arg("every"), start, number,
+          streams, "Inject a normally distributed current, redrawn every `every` steps.")
+      .def("remove_input", &S::remove_input, py::arg("number"), "Remove an input.")
+      .def("input_streams", &S::input_streams, py::arg("number"),
+           "The numbers of the random streams of an input.")
+      .def_property("streams", &S::streams, &S::set_streams,
+                    "How many random streams inputs have taken.");
 }
 
 // Neurons and sources between runs.
@@ -239,33 +286,33 @@ void bind_neurons(py::class_<Simulator<R>>& simulator) {
       .def(
           "set_parameters",
           [](S& s, std::size_t of, const Parameters& parameters, bool subtract) {
-            s.neurons(of).set_parameters(as_parameters(parameters), subtract);
+            s.set_parameters(of, as_parameters(parameters), subtract);
           },
           population, py::arg("parameters"), py::arg("subtract"),
           "Set the parameters of a population; states stay.")
       .def(
           "state",
           [](S& s, std::size_t of, std::size_t state) {
-            return to_array(s.neurons(of).state(state));
+            return to_array(s.state(of, state));
           },
           population, k, "State k of the neurons; potentials are absolute.")
       .def(
           "set_state",
           [](S& s, std::size_t of, std::size_t state, const Array<R>& to) {
-            s.neurons(of).set_state(state, as_vector(to));
+            s.set_state(of, state, as_vector(to));
           },
           population, k, values, "Set state k of the neurons.")
       .def("has_run", &S::has_run, population, "Whether the population has left its first step.")
       .def(
           "raw_state",
           [](S& s, std::size_t of, std::size_t state) {
-            return to_array(s.neurons(of).raw_state(state));
+            return to_array(s.raw_state(of, state));
           },
           population, k, "State k as stored, for an exact copy.")
       .def(
           "set_raw_state",
           [](S& s, std::size_t of, std::size_t state, const Array<R>& to) {
-            s.neurons(of).set_raw_state(state, as_vector(to));
+            s.set_raw_state(of, state, as_vector(to));
           },
           population, k, values, "Set state k as stored.")
       .def(
@@ -281,12 +328,12 @@ void bind_neurons(py::class_<Simulator<R>>& simulator) {
           },
           population, k, values, "Set state k at step 0.")
       .def(
-          "held", [](S& s, std::size_t of) { return to_array(s.neurons(of).held(s.now())); },
+          "held", [](S& s, std::size_t of) { return to_array(s.held(of)); },
           population, "The number of steps for which each neuron remains refractory.")
       .def(
           "set_held",
           [](S& s, std::size_t of, const Array<std::int32_t>& steps) {
-            s.neurons(of).set_held(as_vector(steps), s.now());
+            s.set_held(of, as_vector(steps));
           },
           population, py::arg("steps"), "Set for how many more steps each neuron is refractory.")
       .def(
@@ -336,8 +383,24 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
           },
           projection, every, py::arg("how"), "Regulate weights every `every` steps.")
       .def(
+          "interval",
+          [](S& s, std::size_t k) {
+            return py::make_tuple(s.interval_begin(k), to_array(s.interval_spikes(k)));
+          },
+          py::arg("regulation"),
+          "The interval that a scaling is in: its first step, and how often each target has fired "
+          "since.")
+      .def(
+          "set_interval",
+          [](S& s, std::size_t k, Step begin, const Array<std::uint32_t>& spikes) {
+            s.set_interval(k, begin, as_span(spikes));
+          },
+          py::arg("regulation"), py::arg("begin"), py::arg("spikes"),
+          "Set the interval that a scaling is in, with one number of spikes for each target.")
+      .def(
           "set_amplitudes",
           [](S& s, std::size_t of, const Plasticity& plasticity) {
+            const py::gil_scoped_release release;
             s.set_amplitudes(of, plasticity.parameters);
           },
           projection, py::arg("plasticity"), "Use the same rule with other amplitudes from now on.")
@@ -381,44 +444,22 @@ void bind_recorders(py::class_<Simulator<R>>& simulator) {
       .def(
           "recorded_spikes",
           [](S& s, std::size_t number) {
-            const auto log = s.spike_recorder(number).share();
+            const auto log = s.recorded_spikes(number);
             return py::make_tuple(view_of(log, log->stamps), view_of(log, log->elements));
           },
           recorder, "Recorded spikes: stamps and elements.")
       .def(
           "recorded_states",
-          [](S& s, std::size_t number) {
-            const auto& r = s.state_recorder(number);
-            return as_tuple(r.stamps, r.values, r.elements.size());
-          },
+          [](S& s, std::size_t number) { return as_tuple(s.recorded_states(number)); },
           recorder, "Recorded states: stamps and values [stamps, elements].")
       .def(
           "recorded_weights",
-          [](S& s, std::size_t number) {
-            const auto& r = s.weight_recorder(number);
-            return as_tuple(r.stamps, r.values, s.projection_size(r.projection));
-          },
+          [](S& s, std::size_t number) { return as_tuple(s.recorded_weights(number)); },
           recorder, "Recorded weights: stamps and values [stamps, synapses].")
-      .def(
-          "clear_recorder",
-          [](S& s, RecorderKind kind, std::size_t number) {
-            if (kind == RecorderKind::spikes) {
-              s.spike_recorder(number).clear();
-            } else if (kind == RecorderKind::state) {
-              s.state_recorder(number).clear();
-            } else {
-              s.weight_recorder(number).clear();
-            }
-          },
-          py::arg("kind"), recorder, "Forget what a recorder holds.")
-      .def(
-          "recorded_count",
-          [](S& s, RecorderKind kind, std::size_t number) {
-            return kind == RecorderKind::spikes  ? s.spike_recorder(number).size()
-                   : kind == RecorderKind::state ? s.state_recorder(number).stamps.size()
-                                                 : s.weight_recorder(number).stamps.size();
-          },
-          py::arg("kind"), recorder, "The number of stamps that a recorder holds.");
+      .def("clear_recorder", &S::clear_recorder, py::arg("kind"), recorder,
+           "Forget what a recorder holds.")
+      .def("recorded_count", &S::recorded_count, py::arg("kind"), recorder,
+           "The number of stamps that a recorder holds.");
 }
 
 template <class R>
@@ -426,6 +467,7 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
   py::class_<Simulator<R>> simulator(m, name, doc);
   bind_running(simulator);
   bind_building(simulator);
+  bind_inputs(simulator);
   bind_neurons(simulator);
   bind_synapses(simulator);
   bind_recorders(simulator);

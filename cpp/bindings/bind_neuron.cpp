@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -69,6 +70,14 @@ T unpacked(const char* name, double number) {
   } else {
     return static_cast<T>(number);
   }
+}
+
+// steps * size; sizes of arrays are compared with it, so it must not overflow.
+std::size_t product(std::size_t steps, std::size_t size) {
+  if (size != 0 && steps > (std::size_t{1} << 48) / size) {
+    throw std::invalid_argument("steps times neurons must be at most 2^48");
+  }
+  return steps * size;
 }
 
 template <class R>
@@ -175,7 +184,7 @@ void run_forward(const Packed& packed, const Given& given, const py::array& x, s
   run.steps = steps;
   run.constant = constant;
   run.size = static_cast<std::size_t>(x.size()) / (constant ? 1 : std::max<std::size_t>(steps, 1));
-  const std::size_t all = steps * run.size;
+  const std::size_t all = product(steps, run.size);
   const Built<R> built(packed, given, run.size);
   run.x = data<R>(x, constant ? run.size : all);
   run.first = state<R>(first, run.size);
@@ -215,7 +224,7 @@ void run_backward(const Packed& packed, const Given& given, const Optional& x,
   Backward<R> run;
   run.steps = steps;
   run.size = size;
-  const std::size_t all = steps * size;
+  const std::size_t all = product(steps, size);
   const Built<R> built(packed, given, size);
   run.constant = constant;
   run.x = data<R>(x, constant ? size : all);
@@ -259,22 +268,45 @@ Pool& pool() {
   return *the_pool;
 }
 
-// An array whose memory goes back to the pool.
+// Smaller results do not come from the pool: malloc does not return their memory to the system
+// each time.
+constexpr std::size_t least_pooled = std::size_t{1} << 20;
+constexpr std::align_val_t line{64};
+
+struct Loan {
+  void* p;
+  std::size_t bytes;
+
+  explicit Loan(std::size_t n)
+      : p(n < least_pooled ? ::operator new(n, line) : pool().take(n)), bytes(n) {}
+  ~Loan() {
+    if (bytes < least_pooled) {
+      ::operator delete(p, line);
+    } else {
+      pool().give(p, bytes);
+    }
+  }
+  Loan(const Loan&) = delete;
+  Loan& operator=(const Loan&) = delete;
+};
+
+// An array of aligned memory that, if it is large, goes back to the pool.
 py::array pooled(const std::vector<py::ssize_t>& shape, const py::dtype& dtype) {
+  if (std::string("biufcV").find(dtype.kind()) == std::string::npos) {
+    throw py::type_error("pooled: dtype must be of numbers");
+  }
+  // Not above 2^62 bytes, which no machine has, so that the product does not overflow.
   std::size_t bytes = static_cast<std::size_t>(dtype.itemsize());
   for (const py::ssize_t n : shape) {
+    if (n < 0 || (n > 0 && bytes > (std::size_t{1} << 62) / static_cast<std::size_t>(n))) {
+      throw py::value_error("pooled: shape must be of sizes that fit in memory");
+    }
     bytes *= static_cast<std::size_t>(n);
   }
-  struct Loan {
-    void* p;
-    std::size_t bytes;
-  };
-  auto loan = std::make_unique<Loan>(Loan{pool().take(bytes), bytes});
+  auto loan = std::make_unique<Loan>(bytes);
   void* p = loan->p;
-  py::capsule owner(loan.release(), [](void* held) {
-    const std::unique_ptr<Loan> ended(static_cast<Loan*>(held));
-    pool().give(ended->p, ended->bytes);
-  });
+  py::capsule owner(loan.get(), [](void* held) { delete static_cast<Loan*>(held); });
+  static_cast<void>(loan.release());
   return py::array(dtype, shape, p, owner);
 }
 
@@ -333,7 +365,7 @@ void bind_neuron(py::module_& m) {
         "states, and writes those of the input, the first states, parameters, recurrent weights "
         "and first spikes.");
   m.def("pooled", &pooled, py::arg("shape"), py::arg("dtype"),
-        "A new array without values, whose memory comes from the pool and returns to it.");
+        "A new array without values; the memory of a large one comes from the pool and returns to it.");
   m.def(
       "pool_limit", [] { return pool().limit(); },
       "The number of idle bytes that the pool may hold.");

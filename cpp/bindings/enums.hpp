@@ -19,8 +19,6 @@ namespace spikelet {
 
 namespace py = pybind11;
 
-enum class RecorderKind { spikes, state, weights };
-
 template <class E>
 struct Enumerator {
   const char* name;

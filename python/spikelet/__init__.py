@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from spikelet._core import __version__, available_simd_levels, simd_level
 from spikelet._util import moved
+from spikelet.network.drive import Drive
 from spikelet.network.network import Network
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
@@ -100,6 +101,7 @@ __all__ = [
     "AllToAll",
     "CurrentInput",
     "DiehlCookSTDP",
+    "Drive",
     "Exponential",
     "FixedIndegree",
     "FixedOutdegree",

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
-from spikelet._util.checks import fail, numbers, require
+from spikelet._util.advice import advise
+from spikelet._util.checks import fail, numbers, own, require
 
 __all__ = ["IF", "LIF", "LIFAlpha", "LIFCond", "LIFDelta", "NeuronModel"]
 
@@ -133,8 +134,7 @@ class NeuronModel:
             _check(name, f.name, array, f.metadata["rule"])
             if array.ndim:
                 lengths[f.name] = array.shape[0]
-            array.flags.writeable = False
-            object.__setattr__(self, f.name, array if array.ndim else float(array))
+            object.__setattr__(self, f.name, own(array) if array.ndim else float(array))
         if len(set(lengths.values())) > 1:
             fail(name, " and ".join(lengths), tuple(lengths.values()), "must have the same length")
         # With an adaptive threshold, theta may be what keeps the reset below it.
@@ -146,6 +146,27 @@ class NeuronModel:
             fail(name, "V_reset", float(values[0][k]), f"must lie below V_th = {values[1][k]:g} mV")
         if self.reset not in ("zero", "subtract"):
             fail(name, "reset", self.reset, 'must be "zero" or "subtract"')
+        self._advise()
+
+    def _advise(self) -> None:
+        """Warn about values that are plausible in SI units only."""
+        for f in dataclasses.fields(self):
+            unit = f.metadata.get("unit")
+            if unit in _SI_BELOW:
+                size = np.abs(np.asarray(getattr(self, f.name)))
+                most = float(size.max(initial=0.0))
+                if 0 < most < _SI_BELOW[unit]:
+                    _advise_si(
+                        type(self).__name__, f.name, most, unit, 1e9 if unit == "nS" else 1e12
+                    )
+        highest = {
+            name: float(np.max(getattr(self, name), initial=-np.inf)) for name in _POTENTIALS
+        }
+        for name, value in highest.items():
+            # Potentials between 0 and 1 are common where V_m has no unit, and those at a mV of 0 are not negative.
+            in_volt = -0.2 < value < 0 and (name == "V_th" or highest["V_th"] <= -20.0)
+            if in_volt:
+                _advise_si(type(self).__name__, name, value, "mV", 1e3)
 
     @classmethod
     def _facts(cls) -> _Facts:
@@ -216,6 +237,15 @@ class NeuronModel:
             if not (isinstance(value := getattr(self, f.name), (float, str)) and value == f.default)
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+_POTENTIALS = ("E_L", "V_th", "V_reset")
+_SI_BELOW = {"pF": 1e-6, "nS": 1e-6, "pA": 1e-7}  # values below these are in F, S or A
+
+
+def _advise_si(model: str, parameter: str, value: float, unit: str, factor: float) -> None:
+    problem = f"{unit} looks like a value in SI units"
+    advise(model, parameter, value, problem, f"did you mean {value * factor:g} {unit}?")
 
 
 def _check(name: str, parameter: str, array: npt.NDArray[np.float64], rule: str) -> None:

@@ -93,11 +93,16 @@ class Plasticity:
         """Smallest and largest weight."""
         return getattr(self, "w_min", -np.inf), getattr(self, "w_max", np.inf)
 
+    @property
+    def core_name(self) -> str:
+        """Name of the rule in the core, which has several for some classes."""
+        return type(self).__name__
+
     def to_core(self) -> _core.Plasticity:
         """Return the core's description."""
         values = self._core_values()
         return _core.Plasticity(
-            rule=values.pop("rule", type(self).__name__),
+            rule=self.core_name,
             pairing=values.pop("pairing", self._pairing),
             tie_potentiates=values.pop("coincidence", None) != "ignore",
             axonal_fraction=values.get("axonal_fraction", 0.0),
@@ -156,9 +161,11 @@ class STDP(_SpikeTiming):
     tau_plus, tau_minus : float
         Time constants [ms].
     A_plus, A_minus : float
-        Amplitudes, in the unit of the weight (with "power_law": see below).
+        Amplitudes, in the unit of the weight (with "power_law": see below). Both negative: anti-Hebbian; of one sign
+        each: pairs of either order raise the weight, or lower it. Their signs cannot change later.
     w_min, w_max : float
-        Bounds; weights must lie within from the start.
+        Bounds, of either sign; weights must lie within from the start. "Up" is towards w_max: an inhibitory weight
+        within [-5, 0] becomes weaker.
     pairing : str
         Pairs that count: "all_to_all"; "nearest_symmetric", each spike with the latest of the other side;
         "nearest_pre_centered", each source's spike with the latest before and the first after it;
@@ -167,6 +174,7 @@ class STDP(_SpikeTiming):
         How amplitudes depend on the weight: "additive", not at all; "multiplicative", potentiation is scaled by
         (w_max - w) / (w_max - w_min) and depression by (w - w_min) / (w_max - w_min); "power", by these to the
         power of mu_plus and mu_minus; "power_law", A_plus w^mu_plus up and A_minus w down, with no upper bound.
+        With a negative amplitude it is the distance from the other bound, to which the change leads.
     mu_plus, mu_minus : float, optional
         Exponents, where the dependence has them.
     coincidence : "potentiate" or "ignore"
@@ -183,8 +191,8 @@ class STDP(_SpikeTiming):
 
     tau_plus: float = _time(20.0)
     tau_minus: float = _time(20.0)
-    A_plus: float = _amplitude(0.01, ">= 0")
-    A_minus: float = _amplitude(0.0105, ">= 0")
+    A_plus: float = _amplitude(0.01)
+    A_minus: float = _amplitude(0.0105)
     w_min: float = _number(0.0)
     w_max: float = _number(1.0)
     pairing: Literal[
@@ -220,6 +228,22 @@ class STDP(_SpikeTiming):
             fail("STDP", "w_min", self.w_min, rule)
         if self.dependence == "power_law" and self.w_min < 0:
             fail("STDP", "w_min", self.w_min, 'must be >= 0 with dependence="power_law"')
+        for name in ("A_plus", "A_minus"):
+            if self.dependence == "power_law" and getattr(self, name) < 0:
+                rule = 'must be >= 0 with dependence="power_law"'
+                fail("STDP", name, getattr(self, name), rule)
+
+    @property
+    def signed(self) -> bool:
+        """Whether an amplitude is negative."""
+        return self.A_plus < 0 or self.A_minus < 0
+
+    @property
+    def core_name(self) -> str:
+        """Name of the rule in the core."""
+        if not self.signed:
+            return f"STDP.{self.dependence}"
+        return f"STDP.{'additive' if self.dependence == 'additive' else 'power'}.signed"
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -227,11 +251,10 @@ class STDP(_SpikeTiming):
         return self.w_min, np.inf if self.dependence == "power_law" else self.w_max
 
     def _core_values(self) -> dict[str, Any]:
-        return {
-            **super()._core_values(),
-            "w_max": self.bounds[1],
-            "rule": f"STDP.{self.dependence}",
-        }
+        values = {**super()._core_values(), "w_max": self.bounds[1]}
+        if self.signed and self.dependence == "multiplicative":
+            values |= {"mu_plus": 1.0, "mu_minus": 1.0}
+        return values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -324,7 +347,7 @@ class RewardSTDP(_SpikeTiming):
     tau_plus, tau_minus : float
         Time constants [ms].
     A_plus, A_minus : float
-        Amplitudes, in units of the weight each ms of full reward.
+        Amplitudes, in units of the weight each ms of full reward; of either sign.
     tau_c : float
         Time constant of the eligibility trace [ms].
     tau_n : float, optional
@@ -343,8 +366,8 @@ class RewardSTDP(_SpikeTiming):
 
     tau_plus: float = _time(20.0)
     tau_minus: float = _time(20.0)
-    A_plus: float = _amplitude(0.01, ">= 0")
-    A_minus: float = _amplitude(0.0105, ">= 0")
+    A_plus: float = _amplitude(0.01)
+    A_minus: float = _amplitude(0.0105)
     w_min: float = _number(0.0)
     w_max: float = _number(1.0)
     tau_c: float = _time(1000.0)

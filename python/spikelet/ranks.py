@@ -13,12 +13,13 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.extras import needs
+from spikelet._util.sealed import Sealed
 
 __all__ = ["Exchanges", "Ranks", "alone", "ranks_of"]
 
@@ -45,7 +46,7 @@ def alone() -> Iterator[None]:
         _alone.reset(token)
 
 
-class Ranks:
+class Ranks(Sealed):
     """The processes that share a network.
 
     Attributes
@@ -56,9 +57,17 @@ class Ranks:
         Communicator for the exchange of spikes.
     """
 
+    rank: int
+    size: int
+    comm: Any
+
+    _instead: ClassVar = {
+        "": "the communicator says it; build a new network, with Network(comm=...)"
+    }
+
     def __init__(self, comm: Any = None) -> None:
-        self.rank: int = 0 if comm is None else comm.rank
-        self.size: int = 1 if comm is None else comm.size
+        self.rank = 0 if comm is None else comm.rank
+        self.size = 1 if comm is None else comm.size
         # Separate communicators: a rank that reads while others run must wait, not receive their spikes.
         self.comm = None if comm is None else comm.Dup()
         self._reads = None if comm is None else comm.Dup()

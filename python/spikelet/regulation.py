@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from spikelet import _core
-from spikelet._util.checks import number, require
+from spikelet._util.checks import scalar
 
 __all__ = ["Regulation", "SynapticScaling", "WeightNormalisation"]
 
@@ -28,7 +28,8 @@ class WeightNormalisation(Regulation):
     Parameters
     ----------
     total : float
-        Sum of the weights' magnitudes, > 0; the bounds of the plasticity still hold.
+        Sum of the weights' magnitudes, > 0; the bounds of the plasticity still hold. A target whose weights are all 0
+        stays as it is.
     every : float
         Interval [ms], a multiple of dt.
     """
@@ -38,8 +39,8 @@ class WeightNormalisation(Regulation):
 
     def __post_init__(self) -> None:
         where = "WeightNormalisation"
-        require(where, "total", number(where, "total", self.total), "> 0")
-        require(where, "every", number(where, "every", self.every, "ms"), "> 0")
+        object.__setattr__(self, "total", scalar(where, "total", self.total, "> 0"))
+        object.__setattr__(self, "every", scalar(where, "every", self.every, "> 0", "ms"))
 
     def to_core(self) -> _core.Regulation:
         """Return the core's description."""
@@ -50,14 +51,17 @@ class WeightNormalisation(Regulation):
 class SynapticScaling(Regulation):
     """Homeostasis: multiply the incoming weights of each target by 1 + strength (1 - r / rate).
 
-    r is the target's mean rate over the interval that ends.
+    r is the target's mean rate over the interval that ends, at a multiple of `every`; the factor is at least 0. The
+    first interval begins when the regulation is added, or where `Network.reset` puts the clock. If that is no multiple
+    of `every`, it is shorter, and ``strength`` is reduced to the same share. Each scaling counts spikes for itself.
 
     Parameters
     ----------
     rate : float
         Target rate [Hz], > 0.
     strength : float
-        Share of the relative error that each correction removes.
+        Share of the relative error that each correction removes; negative for inhibitory synapses, which must grow
+        where the rate is too high.
     every : float
         Interval [ms], a multiple of dt.
 
@@ -72,9 +76,9 @@ class SynapticScaling(Regulation):
 
     def __post_init__(self) -> None:
         where = "SynapticScaling"
-        require(where, "rate", number(where, "rate", self.rate, "Hz"), "> 0")
-        require(where, "strength", number(where, "strength", self.strength), "finite")
-        require(where, "every", number(where, "every", self.every, "ms"), "> 0")
+        object.__setattr__(self, "rate", scalar(where, "rate", self.rate, "> 0", "Hz"))
+        object.__setattr__(self, "strength", scalar(where, "strength", self.strength, "finite"))
+        object.__setattr__(self, "every", scalar(where, "every", self.every, "> 0", "ms"))
 
     def to_core(self) -> _core.Regulation:
         """Return the core's description."""

@@ -56,6 +56,11 @@ class Rule:
             "connection rule",
             "derive it from one, or connect lists (pre_ids, post_ids)",
         )
+        for argument in ("self_connections", "multapses"):
+            value = getattr(self, argument)
+            if not isinstance(value, (bool, np.bool_)):
+                fail(type(self).__name__, argument, value, "must be True or False", error=TypeError)
+            object.__setattr__(self, argument, bool(value))
 
     def to_core(self) -> _core.ConnectionRule:
         """Return the core's description."""
@@ -95,6 +100,7 @@ class FixedProbability(Rule):
         if p.ndim:
             fail("FixedProbability", "p", self.p, "must be one number")
         require("FixedProbability", "p", p, "in [0, 1]")
+        object.__setattr__(self, "p", float(p))
 
     def to_core(self) -> _core.ConnectionRule:
         """Return the core's description."""
@@ -183,6 +189,7 @@ class Distribution:
             if value.ndim:
                 fail(name, parameter, getattr(self, parameter), "must be one number")
             require(name, parameter, value, ">= 0" if parameter in self.positive else "finite")
+            object.__setattr__(self, parameter, float(value))
         if self.clip is not None and self.redraw is not None:
             fail(name, "clip and redraw", (self.clip, self.redraw), "exclude each other")
         for argument in ("clip", "redraw"):
@@ -191,6 +198,7 @@ class Distribution:
                 pair = numbers(name, argument, limits)
                 if pair.shape != (2,) or not pair[0] <= pair[1]:
                     fail(name, argument, limits, "must be (low, high) with low <= high")
+                object.__setattr__(self, argument, (float(pair[0]), float(pair[1])))
 
     def _parameters(self) -> tuple[str, ...]:
         return tuple(f.name for f in fields(self) if f.name not in ("clip", "redraw"))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._util.checks import fail, numbers, require
+from spikelet._util.advice import advise
+from spikelet._util.checks import fail, numbers, own, read_only, require
 
 __all__ = [
     "CurrentInput",
@@ -18,6 +19,24 @@ __all__ = [
     "RasterSource",
     "SpikeSource",
 ]
+
+Numbers = npt.NDArray[np.float64]
+
+_MOST_EVENTS = 2**18  # in a step; random streams hold no more draws
+_MOST_SPIKES = 2**10  # in a step; each is delivered and recorded
+
+
+def check_events(where: str, rate: Numbers, dt: float, *, as_spikes: bool = False) -> None:
+    """Check that rates [Hz] bring no more events, or spikes, into a step [ms] than can be drawn."""
+    most, what = (_MOST_SPIKES, "spikes") if as_spikes else (_MOST_EVENTS, "events")
+    bad = rate * (dt * 1e-3) > most
+    if bad.any():
+        rule = f"must be at most {most / (dt * 1e-3):.4g} Hz, {most} {what} in a step of {dt:g} ms"
+        more = "; a PoissonInput can have a higher rate" if as_spikes else ""
+        fail(where, "rate", float(rate[bad][0]), rule + more)
+
+
+_TICS = 1000  # of NEST in a millisecond
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,16 +50,20 @@ class SpikeSource:
         time and id counts twice.
     ids : array-like of int, [n_spikes]
         Id of the element that fires each spike.
-    snap : bool
-        Round times to the nearest step. Otherwise a time that is off the grid by more than 1e-6 dt is an error.
+    snap : bool or "up"
+        What to do with times off the grid. False: a time that is off by more than 1e-6 dt is an error. True: round to
+        the nearest step. "up": round to the nearest microsecond and then up to a step, as NEST's spike_generator does
+        with ``allow_offgrid_times``; dt must be a multiple of 0.001 ms.
     """
 
     times: Any
     ids: Any
-    snap: bool = False
+    snap: bool | Literal["up"] = False
 
     def __post_init__(self) -> None:
         times = numbers("SpikeSource", "times", self.times, "ms").copy()
+        if np.ma.is_masked(self.ids):
+            fail("SpikeSource", "ids", self.ids, "must have no masked elements", error=TypeError)
         ids = np.array(self.ids)
         if times.ndim != 1 or ids.shape != times.shape:
             shapes = times.shape, ids.shape
@@ -54,23 +77,47 @@ class SpikeSource:
             k = int(np.flatnonzero(np.diff(times) < 0)[0])
             msg = f"SpikeSource: times must ascend, got {times[k]:g} before {times[k + 1]:g} at index {k}"
             raise ValueError(msg)
-        object.__setattr__(self, "times", times)
-        object.__setattr__(self, "ids", ids.astype(np.int64))
+        if not (isinstance(self.snap, (bool, np.bool_)) or self.snap == "up"):
+            fail("SpikeSource", "snap", self.snap, 'must be True, False or "up"')
+        object.__setattr__(self, "snap", "up" if self.snap == "up" else bool(self.snap))
+        object.__setattr__(self, "times", read_only(times))
+        object.__setattr__(self, "ids", read_only(ids.astype(np.int64)))
 
     def stamps(self, dt: float, n: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
         """Return stamps in steps and ids, after a check of both."""
         steps = self.times / dt
         if steps.size and steps[-1] > 2**53:
             fail("SpikeSource", "times", float(self.times[-1]), "must lie within 2^53 steps")
-        stamps = np.rint(steps)
+        if self.snap == "up":
+            stamps = self._up(dt)
+        else:
+            stamps = np.rint(steps)
         off = np.abs(steps - stamps) > np.maximum(1e-6, 1e-12 * steps)
         if off.any() and not self.snap:
-            rule = f"must lie on the grid of dt = {dt:g} ms (snap=True rounds them)"
+            rule = f'must lie on the grid of dt = {dt:g} ms (snap=True rounds to the nearest step, snap="up" as NEST)'
             fail("SpikeSource", "times", float(self.times[off][0]), rule)
         if self.ids.size and (self.ids.min() < 0 or self.ids.max() >= n):
             bad_id = int(self.ids[(self.ids < 0) | (self.ids >= n)][0])
             fail("SpikeSource", "ids", bad_id, f"must lie in 0 .. {n - 1}")
         return stamps.astype(np.int64), self.ids.astype(np.uint32)
+
+    def _up(self, dt: float) -> npt.NDArray[np.int64]:
+        """Return stamps in steps as NEST rounds them: to tics, then up to a step."""
+        per_step = round(dt * _TICS)
+        if per_step < 1 or abs(per_step / _TICS - dt) > 1e-9 * dt:
+            fail(
+                "SpikeSource", "snap", self.snap, f"needs a dt in whole microseconds, not {dt:g} ms"
+            )
+        tics = np.floor(self.times * _TICS + 0.5).astype(np.int64)
+        return np.asarray(-(-tics // per_step), np.int64)
+
+
+def _advise_rate(where: str, rate: npt.NDArray[np.float64]) -> None:
+    """Warn about rates that are plausible in kHz only."""
+    most = float(rate.max(initial=0.0))
+    if 0 < most < 0.1:
+        problem = f"Hz is one event in {1 / most:.3g} s"
+        advise(where, "rate", most, problem, f"did you mean {1000 * most:g} Hz ({most:g} kHz)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +139,8 @@ class PoissonSource:
     def __post_init__(self) -> None:
         rate = numbers("PoissonSource", "rate", self.rate, "Hz")
         require("PoissonSource", "rate", rate, ">= 0")
-        object.__setattr__(self, "rate", rate if rate.ndim else float(rate))
+        _advise_rate("PoissonSource", rate)
+        object.__setattr__(self, "rate", own(rate) if rate.ndim else float(rate))
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,16 +159,29 @@ class RasterSource:
     raster: Any
 
     def __post_init__(self) -> None:
-        raster = np.asarray(self.raster)
+        if np.ma.is_masked(self.raster):
+            fail(
+                "RasterSource",
+                "raster",
+                self.raster,
+                "must have no masked elements",
+                error=TypeError,
+            )
+        raster = np.array(self.raster)
         if raster.ndim != 2:
             fail("RasterSource", "raster", raster.shape, "must be [steps, elements]", got="shape")
-        if raster.dtype.kind not in "biu":
-            if raster.dtype.kind != "f" or not np.array_equal(raster, np.rint(raster)):
-                fail("RasterSource", "raster", raster.dtype, "must hold whole numbers", got="dtype")
-            raster = raster.astype(np.int64)
+        if raster.dtype.kind not in "biu" and (
+            raster.dtype.kind != "f" or not np.array_equal(raster, np.rint(raster))
+        ):
+            fail("RasterSource", "raster", raster.dtype, "must hold whole numbers", got="dtype")
         if raster.size and raster.min() < 0:
-            fail("RasterSource", "raster", int(raster.min()), "must not be negative")
-        object.__setattr__(self, "raster", raster)
+            fail("RasterSource", "raster", raster.min().item(), "must not be negative")
+        if raster.size and raster.max() > _MOST_EVENTS:  # before a conversion could wrap
+            rule = f"must hold at most {_MOST_EVENTS} spikes of an element in a step"
+            fail("RasterSource", "raster", float(raster.max()), rule)
+        if raster.dtype.kind == "f":
+            raster = raster.astype(np.int64)
+        object.__setattr__(self, "raster", read_only(raster))
 
     def stamps(self, start: int, n: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
         """Return stamps in steps, given the step at which the raster starts, and ids."""
@@ -152,15 +213,16 @@ class PoissonInput:
     def __post_init__(self) -> None:
         rate = numbers("PoissonInput", "rate", self.rate, "Hz")
         require("PoissonInput", "rate", rate, ">= 0")
-        object.__setattr__(self, "rate", rate)
+        _advise_rate("PoissonInput", rate)
+        object.__setattr__(self, "rate", own(rate))
         if not hasattr(self.weight, "magnitude"):  # the unit of a quantity depends on the target
-            object.__setattr__(self, "weight", self.weight_in(""))
+            object.__setattr__(self, "weight", own(self.weight_in("")))
 
     def weight_in(self, unit: str) -> npt.NDArray[np.float64]:
         """Return the weight as plain numbers in a unit."""
         weight = numbers("PoissonInput", "weight", self.weight, unit)
         require("PoissonInput", "weight", weight, "finite")
-        return weight
+        return np.asarray(own(weight))
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,14 +238,14 @@ class CurrentInput:
     values: Any
 
     def __post_init__(self) -> None:
-        values = numbers("CurrentInput", "values", self.values, "pA", dimensions=2).copy()
+        values = numbers("CurrentInput", "values", self.values, "pA", dimensions=2)
         if values.ndim not in (1, 2):
             fail(
                 "CurrentInput", "values", values.shape, "must be [steps] or [steps, n]", got="shape"
             )
         if not np.isfinite(values).all():
             fail("CurrentInput", "values", values[~np.isfinite(values)][0], "must be finite")
-        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "values", read_only(values))
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,5 +269,5 @@ class NoiseInput:
         require("NoiseInput", "mean", mean, "finite")
         std = numbers("NoiseInput", "std", self.std, "pA")
         require("NoiseInput", "std", std, ">= 0")
-        object.__setattr__(self, "mean", mean)
-        object.__setattr__(self, "std", std)
+        object.__setattr__(self, "mean", own(mean))
+        object.__setattr__(self, "std", own(std))

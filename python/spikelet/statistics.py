@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._util.checks import Float, fail, ids, integer, number, numbers, require
+from spikelet._util.checks import Float, fail, ids, integer, number, numbers, own, require, shown
 from spikelet.recording.reading import RecordedSpikes, spike_trains
 
 __all__ = ["Spikes", "correlations", "cvs", "histogram", "rates", "synchrony"]
@@ -46,7 +46,7 @@ class Spikes:
         if times.shape != neurons.shape:
             lengths = times.size, neurons.size
             fail("Spikes", "times and ids", lengths, "must be equally long", got="lengths")
-        for name, value in (("times", times), ("ids", neurons), ("n", n)):
+        for name, value in (("times", own(times)), ("ids", own(neurons)), ("n", n)):
             object.__setattr__(self, name, value)
 
 
@@ -238,7 +238,7 @@ def _part(where: str, spikes: Any, start: float, stop: float | None) -> _Part:
         if stop is None:
             fail(where, "stop", stop, "must be given with Spikes, which have no present time")
     else:
-        msg = f"{where}: spikes must be a SpikeRecorder or Spikes, got {spikes!r}"
+        msg = f"{where}: spikes must be a SpikeRecorder or Spikes, got {shown(spikes)}"
         raise TypeError(msg)
     begin, end = number(where, "start", start, "ms"), number(where, "stop", stop, "ms")
     require(where, "start", begin, "finite")

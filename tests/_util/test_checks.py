@@ -40,7 +40,11 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
         ValueError,
         "f: x must have at most 2 dimensions, got shape (1, 1, 1)",
     ),
-    (lambda: checks.numbers("f", "x", [1.0, NAN]), ValueError, "f: x must not contain NaN, got"),
+    (
+        lambda: checks.numbers("f", "x", [1.0, NAN]),
+        ValueError,
+        "f: x must not contain NaN at index 1, got nan",
+    ),
     (lambda: checks.scalar("f", "x", [1.0], "> 0"), ValueError, "f: x must be one number, got"),
     (lambda: checks.scalar("f", "x", 0.0, "> 0"), ValueError, "f: x must be > 0, got 0"),
     (lambda: checks.number("f", "x", [1.0]), ValueError, "f: x must be one number, got [1.0]"),
@@ -167,3 +171,82 @@ def test_quantities_become_plain_numbers() -> None:
     quantity = Rescaled(1.0)
     assert checks.magnitude(quantity, "") is quantity
     assert checks.magnitude(3.0, "mV") == 3.0
+
+
+HUGE: list[Any] = [
+    np.zeros(100_000), [0.0] * 100_000, "x" * 100_000, {"a": np.zeros((50, 50))}, np.full((9, 9), NAN),
+    ["y" * 5000] * 3, np.array(["a"] * 1000), object(), {k: k for k in range(10_000)}, 10**400,
+    type("Odd", (), {"__repr__": lambda self: "line\n" * 500})(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", HUGE, ids=lambda value: type(value).__name__)
+def test_a_message_is_one_line(value: Any) -> None:
+    for call in (
+        lambda: checks.fail("f", "x", value, "must be small"),
+        lambda: checks.integer("f", "x", value, 0, 5),
+        lambda: checks.ids("f", "x", value, 5),
+        lambda: checks.number("f", "x", value),
+        lambda: checks.choice("f", "x", value, "a"),
+    ):
+        with pytest.raises((ValueError, TypeError)) as caught:
+            call()
+        message = str(caught.value)
+        assert message.startswith("f: x must")
+        assert "\n" not in message
+        assert len(message) < 500
+
+
+def test_the_nan_that_breaks_the_rule_is_located() -> None:
+    many = np.zeros(100_000)
+    many[70_000] = NAN
+    with pytest.raises(ValueError, match=r"^f: x must not contain NaN at index 70000, got nan$"):
+        checks.numbers("f", "x", many)
+    with pytest.raises(ValueError, match=r"^f: x must not contain NaN at index \(7, 0\), got nan$"):
+        checks.numbers("f", "x", many.reshape(10, -1), dimensions=2)
+    with pytest.raises(ValueError, match=r"^f: x must not contain NaN, got nan$"):
+        checks.numbers("f", "x", NAN)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "3", b"3", ["3"], True, np.True_, 1j, np.array([1 + 0j]), None, [1.0, None], np.timedelta64(3, "ms"),
+        np.datetime64("2020-01-01"), np.array([1.0, "2"], object), (x for x in [1.0]), {1.0}, {}, object(),
+        np.ma.array([1.0, 2.0], mask=[False, True]), np.array([(1, 2)], dtype="i4,i4"),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_only_numbers_are_numbers(value: Any) -> None:
+    with pytest.raises(TypeError, match=r"^f: x must be a number or an array of numbers, got"):
+        checks.numbers("f", "x", value)
+
+
+def test_numbers_of_any_kind_are_numbers() -> None:
+    pandas = pytest.importorskip("pandas")
+    for value in (
+        [1, 2], (1.0, 2.0), range(1, 3), np.array([1, 2], np.uint8), pandas.Series([1.0, 2.0]),
+        pandas.array([1, 2]), np.ma.array([1.0, 2.0]), np.array([1, 2.0], object),
+    ):  # fmt: skip
+        np.testing.assert_array_equal(checks.numbers("f", "x", value), [1.0, 2.0])
+    for single in (3, 3.0, np.float32(3), np.array(3)):
+        assert checks.numbers("f", "x", single) == 3.0
+    mask = np.array([True, False])
+    np.testing.assert_array_equal(checks.numbers("f", "x", mask), [1.0, 0.0])
+
+
+@pytest.mark.parametrize("value", [True, np.True_, 1.0, "1", None, [1], np.array([1, 2])])
+def test_only_integers_are_integers(value: Any) -> None:
+    with pytest.raises(TypeError, match=r"^f: x must be an integer, got"):
+        checks.integer("f", "x", value, 0)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [0.0], [True], ["0"], [None], 0, [[0]], [NAN], None, np.ma.array([0, 1], mask=[0, 1]), np.array([0j]),
+    ],
+)  # fmt: skip
+def test_only_whole_numbers_are_ids(value: Any) -> None:
+    with pytest.raises(TypeError, match=r"^f: x must be a one-dimensional array of integers, got"):
+        checks.ids("f", "x", value, 5)

@@ -37,6 +37,7 @@ def cases() -> Iterator[Case]:
             )
         yield Case(f"inputs Poisson rates {dtype}", lambda t, d=dtype: _poisson_rates(t, d))
         yield Case(f"inputs currents and noise {dtype}", lambda t, d=dtype: _currents(t, d))
+        yield Case(f"inputs parts {dtype}", lambda t, d=dtype: _parts(t, d))
         yield Case(f"inputs changes between runs {dtype}", lambda t, d=dtype: _changes(t, d))
         yield Case(f"inputs sources {dtype}", lambda t, d=dtype: _sources(t, d))
         yield Case(f"recorders in memory {dtype}", lambda t, d=dtype: _recorders(t, d, None))
@@ -175,6 +176,35 @@ def _currents(threads: int, dtype: str) -> Iterator[Any]:
         net.inject(cells, sl.CurrentInput(values[:40]))
         net.run(7.7)
         yield active(v.values)
+
+
+def _parts(threads: int, dtype: str) -> Iterator[Any]:
+    """Drive parts in any order, near and far apart, that overlap, begin late and end early."""
+    rng = np.random.default_rng(2)
+    n = 20_000  # more than one slice
+    for kind in MODELS:
+        net = sl.Network(seed=9, threads=threads, dtype=dtype)
+        cells = net.population(n, kind(V_th=1e3, E_L=np.linspace(-70.0, -60.0, n)))
+        even = net.population(n, kind(V_th=1e3))
+        some = rng.permutation(n)[:40]
+        parts = [cells[some], cells[5:90], even[[9000, 3]], even[np.arange(n) % 640 == 7]]
+        for part in parts:
+            m = len(part)
+            net.inject(part, sl.PoissonInput(rate=3e4, weight=2.0))
+            net.inject(part, sl.PoissonInput(rate=np.linspace(0.0, 4e4, m), weight=-0.3))
+            net.inject(part, sl.PoissonInput(rate=1e4, weight=rng.normal(0.0, 0.3, m)))
+            net.inject(part, sl.NoiseInput(mean=rng.normal(0.0, 9.0, m), std=40.0, every=0.3))
+        net.inject(cells, sl.PoissonInput(rate=2e4, weight=0.7))
+        net.inject(cells[100:n], sl.CurrentInput(rng.normal(30.0, 9.0, 30)))
+        recorders = [net.record(p, "V_m") for p in (cells[some], cells[:200], even[::64])]
+        net.run(1.0)
+        net.inject(parts[0], sl.CurrentInput(rng.normal(100.0, 9.0, (17, 40))))
+        net.inject(even[[7, 3]], sl.NoiseInput(std=[20.0, 70.0]))
+        net.run(4.0)
+        for recorder in recorders:
+            yield active(recorder.values)
+        # Where nothing arrives, the sign of a synaptic state that has decayed to 0 does not matter.
+        yield from (np.asarray(getattr(cells, s)) + 0.0 for s in cells.model.states)
 
 
 def _changes(threads: int, dtype: str) -> Iterator[Any]:

@@ -138,6 +138,7 @@ def test_inhibitory_conductances_learn_by_magnitude() -> None:
 # --- what is refused, and options -------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:connect .* weight")
 def test_all_obstacles_are_named_at_once() -> None:
     net = sl.Network(dt=0.0625, seed=1)
     a = net.population(5, sl.IF(), name="a")

@@ -195,7 +195,7 @@ def test_even_pictures_are_silent() -> None:
     before = model.weights[0]
     model.fit(np.zeros((5, 8, 8)))
     np.testing.assert_array_equal(model.weights[0], before)
-    assert model.seen == [5]
+    assert model.seen == (5,)
 
 
 # The model -------------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ def test_resume(two_layers: ConvSTDP, tmp_path: Path) -> None:
     two_layers.save(tmp_path / "half.npz")
     assert [path.name for path in tmp_path.iterdir()] == ["half.npz"]
     loaded = ConvSTDP.load(tmp_path / "half.npz")
-    assert loaded.seen == [1100, 500]
+    assert loaded.seen == (1100, 500)
     same(loaded, two_layers)
     whole = ConvSTDP(two_layers.layers, shape=(8, 8), seed=3).fit(images)
     same(loaded.fit(images), whole)
@@ -289,7 +289,7 @@ def test_shapes(two_layers: ConvSTDP) -> None:
     assert [w.shape for w in two_layers.weights] == [(3, 3, 2, 6), (2, 2, 6, 7)]
     assert [w.shape for w in two_layers.waves(images)] == [(3, 8, 8, 2), (3, 6, 6, 6), (3, 4, 4, 7)]
     assert two_layers.transform(images[:0]).shape == (0, 28)
-    assert two_layers.fit(images[:0]).seen == [0, 0]
+    assert two_layers.fit(images[:0]).seen == (0, 0)
 
 
 def test_levels_are_thresholds() -> None:

@@ -167,6 +167,7 @@ def test_a_network_saved_after_a_reset(tmp_path: Path) -> None:
     assert_equal(loaded_state, state)
 
 
+@pytest.mark.filterwarnings("ignore:connect .* weight")
 def test_additions_during_a_run_are_stored(tmp_path: Path) -> None:
     net, cells, _, _ = busy_network()
     net.run(10.0)
@@ -279,10 +280,10 @@ def test_reading_before_the_first_run_loses_no_spike_of_time_0(tmp_path: Path) -
         if prepared:
             net.prepare()
             net.save(tmp_path / "net")
-        net.populations.reverse()  # continue_ records the first
+        net.contents.populations.reverse()  # continue_ records the first
         trains.append(continue_(net, 20.0)[0])
     assert trains[0] == trains[1]
     assert len(trains[0]) == 5
     loaded = sl.Network.load(tmp_path / "net")
-    loaded.populations.reverse()
+    loaded.contents.populations.reverse()
     assert continue_(loaded, 20.0)[0] == trains[0]

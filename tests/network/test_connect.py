@@ -208,3 +208,23 @@ def test_unknown_receptors_are_refused(receptor: Any) -> None:
     cells = net.population(2, sl.LIF(), name="E")
     with pytest.raises(ValueError, match=r'^connect E -> E: receptor must be "excitatory", "ex", '):
         net.connect(cells, cells, sl.AllToAll(), receptor=receptor)
+
+
+def test_a_delay_out_of_range_is_one_that_was_drawn() -> None:
+    net = make()
+    cells = net.population(40, sl.LIF(), name="E")
+    wide = sl.Normal(1.0, 1.0)
+    with pytest.raises(
+        ValueError, match=r"of which 18\.4\d+ % lie below dt = 0\.1 ms; limit it with clip"
+    ):
+        net.connect(cells, cells, sl.AllToAll(), delay=wide)
+    with pytest.raises(ValueError, match=r"of which 5\d\.\d+ % lie above 65535 steps of 0\.1 ms"):
+        net.connect(cells, cells, sl.AllToAll(), delay=sl.Uniform(6000.0, 7200.0))
+    both = tuple(np.indices((40, 40)).reshape(2, -1))
+    with pytest.raises(
+        ValueError, match=r"delay must lie .*limit the distribution.*got (-?\d\.\d+)"
+    ) as e:
+        net.connect(cells, cells, both, delay=wide)
+    drawn = float(str(e.value).rpartition(" ")[2])
+    assert -4.0 < drawn < 0.1  # and not 9 standard deviations from the mean
+    assert net.projections == ()

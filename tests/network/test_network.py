@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -241,3 +243,23 @@ def test_permuted_ids_permute_the_result() -> None:
         results.append(sorted(zip(spikes.times.tolist(), back.tolist(), strict=True)))
     assert results[0] == results[1]
     assert len(results[0]) > 300
+
+
+def test_reset_restores_absolute_potentials_after_E_L_was_changed() -> None:
+    net = make()
+    cells = net.population(2, sl.LIF(E_L=-70.0))
+    cells.V_m = [-60.0, -65.0]
+    net.run(1.0)
+    cells.E_L = [-75.0, -58.0]
+    net.reset()
+    np.testing.assert_allclose(cells.V_m, [-60.0, -65.0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("take", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_network_is_neither_copied_nor_pickled(take: Any) -> None:
+    net = make()
+    cells = net.population(2, sl.LIF())
+    for thing in (net, net.record(cells, "spikes")):
+        if thing is net or take is not copy.copy:  # a copy of a handle is a handle
+            with pytest.raises(TypeError, match="a Network cannot be copied or pickled; save it"):
+                take(thing)

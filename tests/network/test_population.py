@@ -121,7 +121,7 @@ def test_a_potential_above_the_threshold_spikes_in_the_next_step() -> None:
 def test_a_bad_state_changes_nothing(state: str, index: Any, value: Any, rule: str) -> None:
     cells = make().population(4, sl.LIFCond(), name="cells")
     before = np.asarray(getattr(cells, state))
-    with pytest.raises(ValueError, match=rf"cells\.{state}: .*{rule}"):
+    with pytest.raises((TypeError, ValueError), match=rf"cells\.{state}: .*{rule}"):
         getattr(cells, state)[index] = value
     np.testing.assert_array_equal(getattr(cells, state), before)
 
@@ -272,3 +272,49 @@ def test_quantities_of_an_input_are_converted(value: Any) -> None:
 def test_a_quantity_of_another_kind_is_an_error() -> None:
     with pytest.raises((TypeError, ValueError), match=r"LIF.*tau_m.*V"):
         sl.LIF(tau_m=Quantity(1.0, "V"))
+
+
+def test_a_slice_of_a_state_cannot_be_changed_without_effect() -> None:
+    net = make()
+    cells = net.population(4, sl.LIF(), name="E")
+    cells.V_m[:2] += 3.0
+    cells.V_m[[2]] = -60.0
+    np.testing.assert_array_equal(cells.V_m, [-67.0, -67.0, -60.0, -70.0])
+    for change in (
+        lambda: cells.V_m[:2].__setitem__(0, 1.0), lambda: cells.V_m.fill(1.0), cells.V_m.sort,
+        lambda: cells.ids.__setitem__(0, 2),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"read-only|in one step|another part"):
+            change()
+    own = cells.V_m[:] + 1
+    own[0] = 3
+    np.testing.assert_array_equal(cells.V_m, [-67.0, -67.0, -60.0, -70.0])
+
+
+@pytest.mark.parametrize("index", [None, True, (0, 1), np.zeros((2, 2), int), "a", 1.5, 9])
+def test_what_names_no_elements_is_refused(index: object) -> None:
+    cells = make().population(4, sl.LIF(), name="E")
+    with pytest.raises((TypeError, IndexError), match="E: "):
+        cells[index]
+
+
+@pytest.mark.parametrize(
+    "value", ["-65", None, True, 1j, [1.0, "a"], np.ma.array([1.0] * 4, mask=[0, 1, 0, 0])]
+)
+def test_states_take_numbers_only(value: object) -> None:
+    cells = make().population(4, sl.LIF(), name="E")
+    with pytest.raises(TypeError, match=r"E\.V_m: value must be a number"):
+        cells.V_m = value
+    assert (cells.V_m == -70.0).all()
+
+
+def test_the_name_is_fixed() -> None:
+    cells = make().population(4, sl.LIF(), name="E")
+    with pytest.raises(
+        AttributeError, match=r"E: name cannot be set: .*net\.population\(name=\.\.\.\)"
+    ):
+        cells.name = "x"
+    with pytest.raises(AttributeError, match="E: name cannot be deleted"):
+        del cells.name
+    with pytest.raises(AttributeError, match=r"E: model cannot be set: set its parameters"):
+        cells.model = sl.LIF()

@@ -107,10 +107,13 @@ def test_what_is_read_is_a_copy() -> None:
     cells = net.population(4, sl.LIF())
     p = net.connect(cells, cells, sl.AllToAll(), weight=2.0)
     for _ in range(2):
+        for name in ("delays", "pre_ids", "post_ids"):
+            with pytest.raises(ValueError, match="fixed when it is made"):
+                getattr(p, name)[:] = 99
         for name in ("weights", "delays", "pre_ids", "post_ids"):
-            before = getattr(p, name).copy()
-            getattr(p, name)[:] = 99
-            np.testing.assert_array_equal(getattr(p, name), before)
+            own = np.array(getattr(p, name))
+            own[:] = 99
+            assert not (getattr(p, name) == 99).any()
         p.to_scipy().data[:] = 99.0
         net.run(1.0)
     np.testing.assert_array_equal(p.weights, np.full(16, 2.0))
@@ -145,3 +148,80 @@ def test_one_weight_is_kept_once_through_another_layout_and_given_up_for_others(
     net.prepare()
     assert "one weight" not in repr(p)
     assert np.array_equal(p.weights, weights)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("plastic", [False, True])
+def test_items_of_weights_can_be_set(plastic: bool, dtype: str) -> None:
+    net = make(dtype=dtype)
+    pre, post = net.population(4, sl.PoissonSource(500.0)), net.population(5, sl.LIF(I_e=900.0))
+    rule = sl.STDP(A_plus=0.1, A_minus=0.1, w_max=100.0) if plastic else None
+    p = net.connect(pre, post, sl.AllToAll(), weight=2.0, plasticity=rule)
+    expected = np.full(20, 2.0)
+    before = p.weights
+    if plastic:
+        net.run(50.0)
+        expected = np.array(p.weights)
+        assert (before == 2.0).all()
+        assert (p.weights - before).any()
+    p.weights[0] = 5
+    expected[0] = 5
+    p.weights[:5] *= 3
+    expected[:5] *= np.float32(3) if dtype == "float32" else 3
+    p.weights[expected > 7] += 1
+    expected[expected > 7] += 1
+    p.weights[[7, 9]] = [8, 10]
+    expected[[7, 9]] = [8, 10]
+    p.weights[-1] = np.float32(0.5)
+    expected[-1] = 0.5
+    np.testing.assert_allclose(p.weights, expected, rtol=1e-6)
+    w = p.weights
+    w[3] = 1
+    assert (w[3], p.weights[3]) == (1, 1)
+    net.run(50.0)
+    p.weights = w  # all back to what they were
+    np.testing.assert_array_equal(p.weights, w)
+    p.weights *= 2
+    np.testing.assert_allclose(p.weights, 2 * w)
+    assert type(p.weights.copy()) is np.ndarray
+
+
+def test_items_of_weights_act_on_the_targets() -> None:
+    net = make()
+    p = net.connect(
+        net.population(2, sl.SpikeSource([1.0, 1.0], [0, 1])), net.population(2, sl.LIF()),
+        sl.OneToOne(), weight=100.0, delay=0.1,
+    )  # fmt: skip
+    p.weights[1] = 700.0
+    net.run(1.2)
+    np.testing.assert_allclose(p.post.I_syn_ex[:] / p.post.I_syn_ex[0], [1.0, 7.0])
+
+
+@pytest.mark.parametrize(
+    ("index", "value", "kind", "words"),
+    [
+        (0, np.nan, ValueError, "weights must be finite, got nan"),
+        (slice(2), [1.0, np.inf], ValueError, "weights must be finite at index 1, got inf"),
+        (slice(3), -1.0, ValueError, r"must lie in \[w_min, w_max\] = \[0, 9\], got -1.0"),
+        (slice(3), [1, 2], ValueError, r"one for each of the 3 synapses, got shape \(2,\)"),
+        (0, "5", TypeError, "must be a number"),
+        (0, None, TypeError, "must be a number"),
+        (0, True, TypeError, "must be a number"),
+        (0, 1j, TypeError, "must be a number"),
+        (16, 1.0, IndexError, "out of bounds"),
+        ("a", 1.0, IndexError, "valid indices"),
+    ],
+)
+def test_bad_items_of_weights_change_nothing(index: Any, value: Any, kind: Any, words: str) -> None:
+    net = make()
+    cells = net.population(4, sl.LIF())
+    p = net.connect(cells, cells, sl.AllToAll(), weight=2.0, plasticity=sl.STDP(w_max=9.0))
+    w = p.weights
+    with pytest.raises(kind, match=words):
+        w[index] = value
+    np.testing.assert_array_equal(w, np.full(16, 2.0))
+    np.testing.assert_array_equal(p.weights, np.full(16, 2.0))
+    with pytest.raises(ValueError, match="through a view"):
+        p.weights[:5][0] = 7
+    with pytest.raises(ValueError, match="through a view"):
+        p.weights.reshape(4, 4)[0, 0] = 7

@@ -10,8 +10,28 @@ from spikelet import plot
 
 pytest.importorskip("matplotlib")
 
+from matplotlib import pyplot as plt
+
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"pip install 'spikelet\[plot\]'"):
         plot.raster([1.0], [0])
+
+
+def test_labels_fit_into_new_axes(ran):
+    ax = plot.raster(ran[0])
+    ax.set_ylabel("a label\nof four\nlong\nlines")
+    ax.figure.canvas.draw()
+    assert ax.get_tightbbox().x0 >= 0
+
+
+@pytest.mark.parametrize("wrong", [plt.figure, lambda: plt.subplots(2)[1], lambda: 3])
+def test_what_is_no_axes_is_named(ran, wrong):
+    with pytest.raises(TypeError, match=r"plot\.trace: ax must be Axes of matplotlib"):
+        plot.trace(ran[1], ax=wrong())
+
+
+def test_what_is_no_figure_is_named(ran):
+    with pytest.raises(TypeError, match=r"plot\.activity: figure must be a Figure"):
+        plot.activity({"E": ran[0]}, figure=plt.figure().subplots())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import spikelet as sl
-from spikelet import plot
+from spikelet import plot, statistics
 
 pytest.importorskip("matplotlib")
 
@@ -48,6 +48,33 @@ def test_an_empty_raster_can_be_drawn():
 def test_raster_names_the_wrong_argument(arguments, message):
     with pytest.raises(ValueError, match=message):
         plot.raster(*arguments)
+
+
+@pytest.mark.parametrize("draw", [plot.raster, plot.trace, plot.activity])
+def test_what_is_no_recorder_of_the_kind_is_named(ran, draw):
+    spikes, v_m = ran
+    fitting = {plot.raster: spikes, plot.trace: v_m}
+    for wrong in (spikes, v_m, spikes.network, [spikes], "spikes", None):
+        if fitting.get(draw) is not wrong:
+            with pytest.raises(TypeError, match=rf"plot\.{draw.__name__}: \w+ must be"):
+                draw(wrong)
+
+
+def test_raster_takes_spikes_from_elsewhere():
+    drawn = plot.raster(statistics.Spikes([3.0, 1.0], [1, 0], 2)).collections[0].get_offsets()
+    np.testing.assert_array_equal(drawn, [[3.0, 1], [1.0, 0]])
+
+
+def test_the_names_of_populations_fit_into_the_figure(populations):
+    named = {f"{name} of layer 2/3, Ünïcödé": r for name, r in populations.items()}
+    for figure in (None, plt.figure(figsize=(12.0, 5.0))):
+        drawn = plot.activity(named, figure=figure)
+        drawn.canvas.draw()
+        width, height = drawn.canvas.get_width_height()
+        for panel in drawn.axes:
+            box = panel.get_tightbbox()
+            assert min(box.x0, box.y0) >= 0
+            assert (box.x1, box.y1) <= (width, height)
 
 
 def test_raster_takes_no_ids_with_a_recorder(ran):
@@ -107,7 +134,7 @@ def test_activity_thins_all_populations_alike_on_the_figure_given(populations):
     ("arguments", "error", "message"),
     [
         ({"recorders": {}}, TypeError, "must be a dict of SpikeRecorders"),
-        ({"recorders": {"E": 1}}, TypeError, "must be a dict of SpikeRecorders"),
+        ({"recorders": {"E": 1}}, TypeError, r"recorders\['E'\] must be a SpikeRecorder, got 1"),
         ({"window": 0.0}, ValueError, "plot.activity: window must be > 0"),
         ({"neurons": 0}, ValueError, "plot.activity: neurons must be >= 1"),
         ({"start": 300.0}, ValueError, "stop must be after start"),

@@ -118,5 +118,5 @@ def test_without_h5py_the_error_names_the_extra(
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(ImportError, match=r"spikelet\[hdf5\]"):
         net.record(cells, "spikes", to=tmp_path / "r.h5")
-    assert net.recorders == []
+    assert net.recorders == ()
     assert not list(tmp_path.iterdir())

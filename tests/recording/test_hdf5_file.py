@@ -35,7 +35,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError, match=r"r\.h5"):
         net.record(cells, "spikes", to=path)
     assert path.read_text() == "important"
-    assert net.recorders == []
+    assert net.recorders == ()
     path.unlink()
     net.record(cells, "spikes", to=path)
 

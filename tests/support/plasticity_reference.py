@@ -71,11 +71,14 @@ def pairs_up(rule: Any, pres: list[int], posts: list[int]) -> list[int]:
     return [p for p in pres[-1:] if not answered(rule, p, posts)]
 
 
-def pairs_down(rule: Any, earlier: list[int], pres: list[int]) -> list[int]:
-    """Return the posts that a pre pairs with, of those strictly before it."""
+def pairs_down(rule: Any, earlier: list[int], pres: list[int], posts: list[int]) -> list[int]:
+    """Return the posts that a pre pairs with, of those strictly before it.
+
+    Those at its time are among `posts` only where ties are ignored. There, one of them answers the pre before.
+    """
     if rule.pairing == "all_to_all":
         return earlier
-    if rule.pairing == "nearest_restricted" and pres and not answered(rule, pres[-1], earlier):
+    if rule.pairing == "nearest_restricted" and pres and not answered(rule, pres[-1], posts):
         return []
     return earlier[-1:]
 
@@ -91,10 +94,10 @@ def pair_change(rule: Any, w: float, up: float, down: float) -> float:
         "power": (rule.mu_plus, rule.mu_minus),
     }[rule.dependence]
     span = rule.w_max - rule.w_min
-    if up:
-        w += rule.A_plus * ((rule.w_max - w) / span) ** mu_plus * up
-    if down:
-        w -= rule.A_minus * ((w - rule.w_min) / span) ** mu_minus * down
+    for change, mu in ((rule.A_plus * up, mu_plus), (-rule.A_minus * down, mu_minus)):
+        if change:  # one of the two is 0
+            room = rule.w_max - w if change > 0 else w - rule.w_min
+            w += change * (room / span) ** mu
     return float(min(max(w, rule.w_min), rule.w_max))
 
 
@@ -128,7 +131,7 @@ def simulate(
 def _stdp(e: Events, w: float, now: int, is_pre: bool, pres: list[int], posts: list[int]) -> float:
     if is_pre:
         earlier = [x for x in posts if x < now]
-        past = pairs_down(e.rule, earlier, pres)
+        past = pairs_down(e.rule, earlier, pres, posts)
         return pair_change(e.rule, w, 0.0, e.k(e.rule.tau_minus, now, past))
     return pair_change(e.rule, w, e.k(e.rule.tau_plus, now, pairs_up(e.rule, pres, posts)), 0.0)
 

@@ -47,7 +47,7 @@ def test_decay_and_gain(convention):
         "spikingjelly": {"tau": 5.0},
     }[convention]
     decay = {"spikelet": math.exp(-1 / 4), "snntorch": 0.8, "spikingjelly": 1 - 1 / 5}[convention]
-    gain = {"spikelet": 1 - decay, "snntorch": 1.0, "spikingjelly": 1 / 5}[convention]
+    gain = {"spikelet": 1.0, "snntorch": 1.0, "spikingjelly": 1 / 5}[convention]
     for learned in (False, True):
         module = st.LIF(convention=convention, learn_tau=learned, **parameters)
         assert float(module.decay) == pytest.approx(decay, rel=1e-6)

@@ -48,12 +48,13 @@ def test_first_spike_time_is_the_time(spikes):
 
 
 def test_first_spike_time_has_the_gradient_that_is_documented():
-    s = torch.tensor([0, 0, 1, 0, 0, 1, 0], dtype=torch.float64)[:, None].requires_grad_()
+    s = torch.tensor([0, 0, 1, 0, 0, 1, 0], dtype=torch.float64)
+    s = s.reshape(7, 1, 1).requires_grad_()
     losses.first_spike_time(s).sum().backward()
-    np.testing.assert_array_equal(s.grad[:, 0], [-2, -1, -3, 0, 0, 0, 0])
-    silent = torch.zeros(4, 1, requires_grad=True)
+    np.testing.assert_array_equal(s.grad[:, 0, 0], [-2, -1, -3, 0, 0, 0, 0])
+    silent = torch.zeros(4, 1, 1, requires_grad=True)
     losses.first_spike_time(silent).sum().backward()
-    np.testing.assert_array_equal(silent.grad[:, 0], [-4, -3, -2, -1])
+    np.testing.assert_array_equal(silent.grad[:, 0, 0], [-4, -3, -2, -1])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import math
+import pickle
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -87,7 +90,7 @@ X = torch.rand(4, 2, 3)
     ("call", "error", "message"),
     [
         (lambda: st.lif([1.0]), TypeError, "lif: x must be a torch.Tensor, got list"),
-        (lambda: st.lif(X.half()), TypeError, "lif: x must be a dense float32 or float64 tensor"),
+        (lambda: st.lif(X.int()), TypeError, "lif: x must be a dense tensor of float32, .*got torch.int32"),
         (lambda: st.lif(X.to("meta")), TypeError, "on the CPU, got torch.float32"),
         (lambda: st.lif(X.to_sparse()), TypeError, "dense"),
         (lambda: st.lif(X[0, 0]), ValueError, r"x must be \[T, B, .*\].*\(3,\)"),
@@ -150,10 +153,11 @@ def test_tensors_are_parameters_and_buffers():
         st.LIF(v_threshold=threshold, learn_threshold=True)
 
 
-def test_learned_time_constants_may_be_long():
+@pytest.mark.parametrize("gain", [1.0, "normalised"])
+def test_learned_time_constants_may_be_long(gain):
     x = torch.rand(50, 3, 4)
     for tau in (1e4, 1e6):
-        fixed, learned = st.LI(tau_m=tau), st.LI(tau_m=tau, learn_tau=True)
+        fixed, learned = st.LI(tau_m=tau, gain=gain), st.LI(tau_m=tau, gain=gain, learn_tau=True)
         # The logit itself is a float32: a relative error of 1e-6 in tau.
         torch.testing.assert_close(learned(x), fixed(x), rtol=1e-5, atol=0)
     with torch.no_grad():
@@ -170,3 +174,136 @@ def test_unknown_states_are_refused():
             ValueError, match=f"LIF: {state} is a state that these neurons do not have"
         ):
             st.LIF().run(x, **{state: torch.ones(2, 3)})
+
+
+PARAMETERS: dict[str, dict[str, float]] = {
+    "spikelet": {"tau_m": 5.0, "decay": 0.7, "tau_syn": 4.0, "tau_adapt": 50.0, "boost": 0.2},
+    "snntorch": {"beta": 0.8},
+    "spikingjelly": {"tau": 2.0},
+    "norse": {"tau_mem_inv": 100.0, "tau_syn_inv": 200.0},
+}  # fmt: skip
+LEARNED = [
+    *((c, name, value) for c, p in PARAMETERS.items() for name, value in p.items()),
+    *((c, "v_threshold", 0.8) for c in PARAMETERS),
+]
+
+
+@pytest.mark.parametrize(("convention", "name", "value"), LEARNED)
+@pytest.mark.parametrize("shape", [(), (4,)])
+def test_parameters_may_be_learned(convention, name, value, shape):
+    """As a tensor, of one value or of one for each neuron, in all modules and in the function; with the same spikes."""
+    needed = {"beta": 0.9} if convention == "snntorch" and name != "beta" else {}
+    x = torch.rand(20, 3, 4) * 2
+    learned = nn.Parameter(torch.full(shape, value))
+    module = st.LIF(convention=convention, **needed, **{name: learned})
+    expected = st.lif(x, convention=convention, **needed, **{name: value})
+    found = module(x)
+    assert float((found - expected).detach().abs().mean()) < 0.01  # a potential may meet the threshold
+    found.sum().backward()
+    assert learned.grad.shape == shape
+    assert float(learned.grad.abs().sum()) > 0
+    assert any(p is learned for p in module.parameters())
+    assert torch.equal(st.lif(x, convention=convention, **needed, **{name: learned}), found)
+    twin = pickle.loads(pickle.dumps(copy.deepcopy(module)))
+    assert torch.equal(twin(x), found)
+
+
+@pytest.mark.parametrize("make", [st.LIF, st.IF, st.CubaLIF, st.ALIF, st.RecurrentLIF])
+def test_thresholds_are_learned_by_all_modules(make):
+    size = (4,) if make is st.RecurrentLIF else ()
+    module = make(*size, v_threshold=nn.Parameter(torch.tensor(0.9)))
+    module(torch.rand(10, 2, 4) * 3).sum().backward()
+    assert float(module.threshold.grad.abs()) > 0
+    assert float(module.v_threshold) == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("name", ["gain", "dt", "v_reset", "alpha"])
+def test_numbers_may_be_tensors_but_are_not_learned(name):
+    with pytest.raises(TypeError, match=f"LIF: {name} must be a number, it cannot be learned"):
+        st.LIF(**{name: nn.Parameter(torch.tensor(1.0))})
+    x = torch.rand(9, 2, 4) * 2
+    expected = st.lif(x, **{name: 0.5})
+    for value in (torch.tensor(0.5), np.float32(0.5), np.array(0.5), torch.tensor([0.5])):
+        if name == "alpha" or np.ndim(value) == 0 or isinstance(value, torch.Tensor):
+            assert torch.equal(st.LIF(**{name: value})(x), expected)
+    with pytest.raises(ValueError, match=f"LIF: {name} must be one number"):
+        st.LIF(**{name: torch.ones(4)})
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: st.LIF(v_threshold=np.ones(4)), TypeError, "LIF: v_threshold must be a number or a torch.Tensor"),
+        (lambda: st.LIF(tau_m=torch.tensor([5.0, 0.0])), ValueError, "LIF: tau_m must be finite and > 0, got 0.0"),
+        (lambda: st.LIF(v_threshold=torch.tensor(math.nan)), ValueError, "LIF: v_threshold must be finite"),
+        (lambda: st.LIF(tau_m=torch.tensor(True)), TypeError, "LIF: tau_m must be a dense tensor of real"),
+        (lambda: st.LIF(learn_tau=True, shape="ab"), TypeError, "LIF: shape must be an integer"),
+        (lambda: st.LIF(gain="exact"), ValueError, "gain must be a number or 'normalised', got 'exact'"),
+        (lambda: st.LIF(gain=None), TypeError, "LIF: gain must be a number"),
+        (lambda: st.IF(gain="normalised"), ValueError, "IF: gain must be a number for neurons without a leak"),
+        (lambda: st.LIF(reset=torch.ones(3)), ValueError, "LIF: reset must be 'subtract'"),
+        (lambda: st.LIF(surrogate=["atan"]), ValueError, 'LIF: surrogate must be "atan"'),
+        (lambda: st.lif(X, v_threshold=torch.ones(3).to_sparse()), TypeError, "layout torch.sparse_coo; move it"),
+    ],
+)  # fmt: skip
+def test_bad_parameters(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_a_learned_synapse_and_a_learned_leak_go_together():
+    """The leak is learned from the cell that all parameters make, those that are tensors too."""
+    x = torch.rand(20, 2, 4)
+    module = st.CubaLIF(tau_syn=nn.Parameter(torch.tensor(5.0)), learn_tau=True)
+    assert torch.equal(module(x), st.CubaLIF(tau_syn=5.0, learn_tau=True)(x))
+    assert module(x).sum() > 0
+
+
+@pytest.mark.parametrize("make", [
+    lambda: st.LIF(learn_tau=True, learn_threshold=True), lambda: st.LIF(tau_m=torch.tensor(5.0)),
+    lambda: st.LIF(convention="snntorch", beta=nn.Parameter(torch.tensor(0.9))),
+    lambda: st.LIF(v_threshold=torch.tensor(1)), lambda: st.LIF(gain=torch.tensor(1.0)),
+    lambda: st.RecurrentALIF(4, learn_tau=True), lambda: st.LI(learn_tau=True),
+])  # fmt: skip
+def test_modules_follow_the_type_of_their_input(make):
+    """Moved or not, to more digits or to fewer: half precision is computed in float32."""
+    torch.manual_seed(0)
+    module, x = make(), torch.rand(10, 2, 4) * 2
+    potentials = isinstance(module, st.LI)
+    assert module(x.double()).dtype == torch.float64
+    assert copy.deepcopy(module).double()(x.double()).dtype == torch.float64
+    for dtype in (torch.bfloat16, torch.float16):
+        short = x.to(dtype)
+        expected = module(short.float())
+        found = module(short)
+        assert found.dtype == (torch.float32 if potentials else dtype)
+        assert torch.equal(found.float(), expected)
+        moved = copy.deepcopy(module).to(dtype)(short.requires_grad_())
+        assert moved.dtype == found.dtype
+        moved.sum().backward()
+        assert short.grad.dtype == dtype
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        net = nn.Sequential(nn.Linear(4, 4), module)
+        assert torch.isfinite(net(x)).all()
+
+
+def test_the_weights_that_torch_draws_make_neurons_spike():
+    """At the first pass of the training page's network, for rate-coded images of which a fifth is not 0."""
+    torch.manual_seed(0)
+    rates = torch.rand(32, 784) * (torch.rand(32, 784) < 0.2)
+    x = (torch.rand(25, 32, 784) < rates).float()
+    linear = nn.Linear(784, 200)
+    for tau in (10.0, 20.0):
+        assert st.LIF(tau_m=tau)(linear(x)).sum(0).mean() > 0.5
+        assert st.LIF(tau_m=tau, gain="normalised")(linear(x)).sum() == 0
+
+
+def test_two_dimensions_are_refused():
+    """[B, N] would be taken for [T, N]."""
+    x = torch.rand(6, 4)
+    for run in (st.lif, st.integrate, st.LIF(), st.LI(), st.RecurrentLIF(4)):
+        with pytest.raises(ValueError, match=r"x must be \[T, B, ...\]: pass x\[None\].*steps=T.*\(6, 4\)"):
+            run(x)
+    assert st.lif(x[None]).shape == (1, 6, 4)
+    assert st.lif(x[:, None]).shape == (6, 1, 4)
+    assert st.LIF(steps=3)(x).shape == (3, 6, 4)

@@ -21,12 +21,39 @@ def _threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def test_second_derivatives_of_the_weights_are_refused() -> None:
-    x, weight = sparse(4, 6), random(3, 6, seed=2).requires_grad_()
-    loss = spike_linear(x, weight, density_limit=1).square().sum()
-    (grad,) = torch.autograd.grad(loss, weight, create_graph=True)
-    with pytest.raises(RuntimeError, match="autograd"):
-        grad.sum().backward()
+@pytest.mark.filterwarnings("ignore:Using padding")  # of torch itself
+@pytest.mark.parametrize("density_limit", [0, 1])  # the dense path, and the sparse one
+def test_second_derivatives(density_limit: float) -> None:
+    """Equal to PyTorch's on either path, so that what may be differentiated does not depend on sizes."""
+
+    def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return spike_linear(x, weight, bias, density_limit=density_limit)
+
+    def conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return spike_conv2d(
+            x, weight, bias, (2, 1), (1, 2), (1, 2), 2, density_limit=density_limit
+        )
+
+    def same(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return spike_conv2d(x, weight, bias, padding="same", density_limit=density_limit)
+
+    cases = (
+        (linear, F.linear, (4, 6), (3, 6)),
+        (conv, lambda *a: F.conv2d(*a, (2, 1), (1, 2), (1, 2), 2), (2, 4, 7, 8), (6, 2, 3, 3)),
+        (same, lambda *a: F.conv2d(*a, padding="same"), (2, 4, 7, 8), (3, 4, 2, 3)),
+    )
+    for ours, theirs, shape, size in cases:
+        given = sparse(*shape), random(*size, seed=2), random(size[0], seed=3)
+        found = []
+        for function in (ours, theirs):
+            leaves = [t.clone().requires_grad_() for t in given]
+            first = torch.autograd.grad(
+                function(*leaves).pow(3).sum(), leaves, create_graph=True
+            )
+            total = sum((g.square().sum() for g in first), torch.zeros(()))
+            found.append(torch.autograd.grad(total, leaves))
+        for mine, reference in zip(*found, strict=True):
+            torch.testing.assert_close(mine, reference, rtol=1e-10, atol=1e-10)
 
 
 def test_the_density_chooses_the_path(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 from tests.support.torch_runs import data, run, setup
@@ -61,3 +63,38 @@ def test_bad_input(tmp_path):
         run(1, loss=lambda y, _: y.sum() * torch.nan)
     with pytest.raises(ValueError, match="data must give at least one sample"):
         evaluate(nn.Identity(), [])
+
+
+class _Silent(nn.Sequential):
+    def __init__(self, *thresholds):
+        first, last = (st.LIF(v_threshold=v, steps=s) for v, s in zip(thresholds, (6, None)))
+        super().__init__(nn.Linear(6, 16), first, nn.Linear(16, 3), last)
+
+
+def test_a_layer_without_spikes_is_reported_once():
+    def train(*thresholds, batches=3, epochs=2):
+        torch.manual_seed(0)
+        model = _Silent(*thresholds)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        loader = [(data()[:32][0] * 4, data()[:32][1])] * batches
+        st.fit(model, loader, loss=st.losses.rate_cross_entropy, epochs=epochs, optimizer=optimizer)
+
+    for batches in (3, 25):
+        with pytest.warns(UserWarning, match="fit: no neuron of '1'.* spiked in the first") as found:
+            train(1e6, 0.01, batches=batches)
+        assert len(found) == 1
+        assert found[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        train(0.5, 0.1)
+
+
+def test_readouts_give_one_decision_for_each_label():
+    """A model that already returns scores would be averaged over its batch."""
+    model = nn.Sequential(nn.Linear(6, 3))
+    x, labels = torch.rand(5, 6), torch.zeros(5, dtype=torch.int64)
+    with pytest.raises(ValueError, match=r"rate: spikes must have the shape \[T, B, ...\]"):
+        evaluate(model, [(x, labels)])
+    with pytest.raises(ValueError, match=r"evaluate: readout must give scores \[B, classes\] for 5 l"):
+        evaluate(model, [(x, labels)], lambda y: y.mean(0))
+    assert evaluate(model, [(x, labels)], lambda y: y)[0] <= 1

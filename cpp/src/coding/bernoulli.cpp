@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <stdexcept>
 #include <vector>
 
 #include "spikelet/core/buffer.hpp"
@@ -63,6 +64,9 @@ void spread(std::uint64_t bits, std::uint8_t* out) {
 void bernoulli(std::span<const double> p, Step steps, std::uint64_t seed,
                std::span<std::uint8_t> raster) {
   const std::size_t n = p.size();
+  if (steps < 0 || (steps > 0 && raster.size() / static_cast<std::size_t>(steps) != n)) {
+    throw std::invalid_argument("encoder: the raster must be [steps, n]");
+  }
   for_each_block(p, steps, seed, [&](Step step, std::size_t first, std::uint64_t bits) {
     std::uint8_t* out = raster.data() + static_cast<std::size_t>(step) * n + first;
     if (first + block_size <= n) {

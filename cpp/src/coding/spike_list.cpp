@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <stdexcept>
 
 namespace spikelet::coding {
 
 SpikeList to_spike_list(std::span<const std::uint8_t> raster, std::size_t n) {
+  if (!raster.empty() && n == 0) {
+    throw std::invalid_argument("a raster must be [steps, n]");
+  }
   SpikeList list;
   list.reserve(static_cast<std::size_t>(
       std::ranges::count_if(raster, [](std::uint8_t byte) { return byte != 0; })));

@@ -7,6 +7,7 @@
 #include "core/simd.hpp"
 #include "core/kernel_parts.hpp"
 #include "core/random16.hpp"
+#include "core/normals.hpp"
 #include "core/scatter.hpp"
 #include "core/plasticity/plasticity_rules.hpp"
 #include "core/plasticity/loops.hpp"
@@ -25,6 +26,8 @@ constexpr auto plastic64 = plastic_kernels<double, SPIKELET_RULES>();
 constinit const KernelTable kernel_table{&step_functions<float>,
                                          &step_functions<double>,
                                          &words_of,
+                                         &uniforms_block,
+                                         &normals_block,
                                          &draw16_block,
                                          &poisson_range<float>,
                                          &poisson_range<double>,

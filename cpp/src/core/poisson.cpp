@@ -2,12 +2,23 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 #include <vector>
 
 namespace spikelet {
+namespace {
+
+double checked(double mean) {
+  if (!(mean <= largest_mean)) {
+    throw std::invalid_argument("a Poisson count must have a mean of at most 2^18");
+  }
+  return mean;
+}
+
+}  // namespace
 
 PoissonTable::PoissonTable(double mean) {
-  if (mean <= 0) {
+  if (checked(mean) <= 0) {
     return;
   }
   repeats = static_cast<int>(std::ceil(mean / max_mean));
@@ -52,9 +63,18 @@ PoissonTable::PoissonTable(double mean) {
 }
 
 PoissonCount::PoissonCount(double mean)
-    : mean_(mean), p_zero_(std::exp(-std::fmod(mean, PoissonTable::max_mean))) {}
+    : mean_(checked(mean)), p_zero_(std::exp(-std::fmod(mean, PoissonTable::max_mean))) {}
 
 int PoissonCount::draw(const Stream& stream, std::uint32_t element, std::int64_t step) const {
+  if (mean_ <= 0) {
+    return 0;
+  }
+  const Words w = stream.at(element, step);
+  return draw(uniform(w[0], w[1]), stream, element, step);
+}
+
+int PoissonCount::invert(double u, const Stream& stream, std::uint32_t element,
+                         std::int64_t step) const {
   static const double p_zero_of_part = std::exp(-PoissonTable::max_mean);
   int count = 0;
   std::int64_t part = 0;
@@ -62,8 +82,11 @@ int PoissonCount::draw(const Stream& stream, std::uint32_t element, std::int64_t
   for (double left = mean_; left > 0; left -= PoissonTable::max_mean, ++part) {
     const bool full = left >= PoissonTable::max_mean;
     const double m = full ? PoissonTable::max_mean : left;
-    const Words w = stream.at(element, step + (part << 48));
-    double rest = uniform(w[0], w[1]), p = full ? p_zero_of_part : p_zero_;
+    if (part > 0) {
+      const Words w = stream.at(element, step + (part << 48));
+      u = uniform(w[0], w[1]);
+    }
+    double rest = u, p = full ? p_zero_of_part : p_zero_;
     for (int k = 0; rest > p && k < 1000; ++k) {
       rest -= p;
       p *= m / (k + 1);

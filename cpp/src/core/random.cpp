@@ -15,18 +15,6 @@ double ratio(double r, std::span<const double, 8> num, std::span<const double, 8
   return a / b;
 }
 
-constexpr double centre_num[8] = {3.3871328727963666080e0,  1.3314166789178437745e+2,
-                                  1.9715909503065514427e+3, 1.3731693765509461125e+4,
-                                  4.5921953931549871457e+4, 6.7265770927008700853e+4,
-                                  3.3430575583588128105e+4, 2.5090809287301226727e+3};
-constexpr double centre_den[8] = {1.0,
-                                  4.2313330701600911252e+1,
-                                  6.8718700749205790830e+2,
-                                  5.3941960214247511077e+3,
-                                  2.1213794301586595867e+4,
-                                  3.9307895800092710610e+4,
-                                  2.8729085735721942674e+4,
-                                  5.2264952788528545610e+3};
 constexpr double middle_num[8] = {1.42343711074968357734e0,  4.63033784615654529590e0,
                                   5.76949722146069140550e0,  3.64784832476320460504e0,
                                   1.27045825245236838258e0,  2.41780725177450611770e-1,
@@ -56,8 +44,8 @@ constexpr double tail_den[8] = {1.0,
 
 double normal_quantile(double u) {
   const double q = u - 0.5;
-  if (std::abs(q) <= 0.425) {
-    return q * ratio(0.180625 - q * q, centre_num, centre_den);
+  if (std::abs(q) <= normal_centre) {
+    return q * ratio(0.180625 - q * q, normal_centre_num, normal_centre_den);
   }
   const double r = std::sqrt(-std::log(q < 0 ? u : 1 - u));
   const double z =

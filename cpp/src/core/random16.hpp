@@ -146,26 +146,47 @@ SPIKELET_INLINE void counts_of_block(const PoissonTable& table, const std::uint1
 #endif
 }
 
-// The counts of `blocks` blocks. A mean above PoissonTable::max_mean takes several draws, with
-// counters of steps far beyond any run.
+// The counts of `blocks` blocks, or of the first draw of several.
 template <int blocks>
 SPIKELET_INLINE void poisson_counts(const PoissonTable& table, const Stream& stream,
                                     const Stream& tie, std::uint32_t block, Step step,
                                     std::uint16_t* counts) {
-  alignas(64) std::uint16_t draws[blocks * block_size], more[block_size];
+  alignas(64) std::uint16_t draws[blocks * block_size];
   draw16<blocks>(stream, block, step, draws);
   for (std::uint32_t b = 0; b < blocks; ++b) {
-    std::uint16_t* of_block = counts + b * block_size;
-    counts_of_block(table, draws + b * block_size, tie, block + b, step, of_block);
-    for (int repeat = 1; repeat < table.repeats; ++repeat) {
-      alignas(64) std::uint16_t others[block_size];
+    counts_of_block(table, draws + b * block_size, tie, block + b, step, counts + b * block_size);
+  }
+}
+
+// The same for a mean above PoissonTable::max_mean, which takes several draws, with counters of
+// steps far beyond any run, and may give counts of more than 16 bits.
+template <class R>
+void poisson_add_many(const PoissonTable& table, const Stream& stream, const Stream& tie, Step step,
+                      std::size_t i, std::uint16_t* counts, const R* weight,
+                      std::size_t weight_mask, R* input) {
+  const auto block = static_cast<std::uint32_t>(i / block_size);
+  alignas(64) std::uint16_t draws[block_size];
+  alignas(64) std::uint32_t sums[block_size] = {};
+  // Sums of so many counts, each below 32, fit 16 bits.
+  constexpr int together = 2048;
+  for (int repeat = 1; repeat < table.repeats;) {
+    const int end = repeat + together < table.repeats ? repeat + together : table.repeats;
+    for (; repeat < end; ++repeat) {
+      alignas(64) std::uint16_t more[block_size];
       const Step shifted = step + (Step{repeat} << 48);
-      draw16<1>(stream, block + b, shifted, others);
-      counts_of_block(table, others, tie, block + b, shifted, more);
+      draw16<1>(stream, block, shifted, draws);
+      counts_of_block(table, draws, tie, block, shifted, more);
       for (std::size_t n = 0; n < block_size; ++n) {
-        of_block[n] = static_cast<std::uint16_t>(of_block[n] + more[n]);
+        counts[n] = static_cast<std::uint16_t>(counts[n] + more[n]);
       }
     }
+    for (std::size_t n = 0; n < block_size; ++n) {
+      sums[n] += counts[n];
+      counts[n] = 0;
+    }
+  }
+  for (std::size_t n = 0; n < block_size; ++n) {
+    input[i + n] += weight[(i + n) & (weight_mask | (block_size - 1))] * static_cast<R>(sums[n]);
   }
 }
 
@@ -177,6 +198,13 @@ SPIKELET_INLINE void poisson_add(const PoissonTable& table, const Stream& stream
   alignas(64) std::uint16_t counts[blocks * block_size];
   poisson_counts<blocks>(table, stream, tie, static_cast<std::uint32_t>(i / block_size), step,
                          counts);
+  if (table.repeats > 1) [[unlikely]] {
+    for (std::size_t b = 0; b < blocks; ++b) {
+      poisson_add_many(table, stream, tie, step, i + b * block_size, counts + b * block_size,
+                       weight, weight_mask, input);
+    }
+    return;
+  }
   constexpr auto width = static_cast<std::size_t>(lanes<R>);
   for (std::size_t n = i; n < i + blocks * block_size; n += width) {
     const Vec<R> count = __builtin_convertvector(load_index<R>(counts + (n - i)), Vec<R>);

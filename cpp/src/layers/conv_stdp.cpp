@@ -2,12 +2,42 @@
 
 #include <algorithm>
 #include <limits>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "layers/kernels.hpp"
 #include "spikelet/core/parallel.hpp"
 
 namespace spikelet::layers {
+
+namespace {
+
+void require(bool holds, const char* rule) {
+  if (!holds) {
+    throw std::invalid_argument(std::string("convolution of waves: ") + rule);
+  }
+}
+
+// The shape, after checks that none of its products overflows, nor the bits of a spike.
+ConvShape checked(const ConvShape& s, std::size_t bins, std::size_t weights,
+                  std::size_t thresholds) {
+  constexpr std::size_t most_inputs = std::size_t{1} << 32;
+  require(bins > 0 && bins < silent, "bins must lie in 1 .. 254");
+  for (const std::size_t n : {s.height, s.width, s.channels, s.kernel, s.maps}) {
+    require(n > 0 && n < most_inputs, "sizes must be at least 1");
+  }
+  require(s.kernel <= std::min(s.height, s.width), "a wave must not be smaller than the kernel");
+  require(s.height <= most_inputs / s.width && s.channels < most_inputs / (s.height * s.width),
+          "a wave must have fewer than 2^32 inputs");
+  require(s.synapses() <= row_mask, "a neuron must have fewer than 2^24 synapses");
+  require(weights % s.synapses() == 0 && weights / s.synapses() == s.maps,
+          "weights must be [kernel, kernel, channels, maps]");
+  require(thresholds == s.maps, "thresholds must be [maps]");
+  return s;
+}
+
+}  // namespace
 
 struct ConvStdp::Spike {
   Bin bin;
@@ -42,7 +72,7 @@ struct ConvStdp::Work {
 
 ConvStdp::ConvStdp(ConvShape shape, std::size_t bins, std::span<const float> weights,
                    std::span<const float> thresholds)
-    : shape_(shape),
+    : shape_(checked(shape, bins, weights.size(), thresholds.size())),
       bins_(bins),
       stride_(round_up(shape.maps, map_block)),
       weights_(shape.synapses() * stride_),
@@ -53,6 +83,10 @@ ConvStdp::ConvStdp(ConvShape shape, std::size_t bins, std::span<const float> wei
   for (std::size_t s = 0; s < shape_.synapses(); ++s) {
     std::ranges::copy(weights.subspan(s * shape_.maps, shape_.maps), &weights_[s * stride_]);
   }
+}
+
+void ConvStdp::check(std::span<const Bin> waves) const {
+  require(waves.size() % shape_.inputs() == 0, "waves must be [n, height, width, channels]");
 }
 
 std::vector<float> ConvStdp::weights() const {
@@ -166,6 +200,7 @@ void ConvStdp::update(const Bin* wave, const Spike& winner, const ConvRule& rule
 }
 
 std::vector<std::uint32_t> ConvStdp::learn(std::span<const Bin> waves, const ConvRule& rule) {
+  check(waves);
   std::vector<std::uint32_t> wins(shape_.maps);
   Work work(*this);
   for (std::size_t at = 0; at < waves.size(); at += shape_.inputs()) {
@@ -198,8 +233,12 @@ template <class T, class Pool>
 void ConvStdp::pooled(std::span<const Bin> waves, const ConvPool& pool, int threads,
                       std::span<T> out, Pool&& add) const {
   const ConvShape& s = shape_;
+  check(waves);
+  require(pool.window > 0 && pool.stride > 0, "window and stride must be at least 1");
+  require(threads > 0, "threads must be at least 1");
   const std::size_t n = waves.size() / s.inputs();
   const std::size_t rows = pool.cells(s.out_height()), columns = pool.cells(s.out_width());
+  require(out.size() == n * rows * columns * s.maps, "out must be [n, rows, columns, maps]");
   // Which of the windows along an axis hold position p.
   const auto first = [&](std::size_t p) {
     return p < pool.window ? 0 : (p - pool.window) / pool.stride + 1;

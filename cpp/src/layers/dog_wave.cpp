@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -65,7 +67,21 @@ struct Blur {
 
 void dog_waves(std::span<const float> images, const DogWave& code, int threads,
                std::span<Bin> waves) {
+  const auto require = [](bool holds, const char* rule) {
+    if (!holds) {
+      throw std::invalid_argument(std::string("waves of images: ") + rule);
+    }
+  };
+  constexpr std::size_t most = std::size_t{1} << 31;  // a wave has an index of 32 bits
+  require(code.height > 0 && code.width > 0 && code.height <= most && code.width <= most &&
+              code.height * code.width < most,
+          "images must have 1 to 2^31 - 1 pixels");
+  require(code.radius <= std::size_t{1} << 20, "radius must be at most 2^20");
+  require(code.bins > 0 && code.bins < silent, "bins must lie in 1 .. 254");
+  require(threads > 0, "threads must be at least 1");
   const std::size_t pixels = code.height * code.width, n = images.size() / pixels;
+  require(images.size() % pixels == 0 && waves.size() == 2 * images.size(),
+          "images must be [n, height, width], and waves [n, height, width, 2]");
   const auto centre = gaussian(code.centre, code.radius);
   const auto surround = gaussian(code.surround, code.radius);
   std::ranges::fill(waves, silent);

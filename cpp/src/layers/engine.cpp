@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <stdexcept>
 
 #include "layers/sample_run.hpp"
 #include "spikelet/core/cpu.hpp"
@@ -65,10 +66,35 @@ template <class R>
 Engine<R>::Engine(Engine&&) noexcept = default;
 
 template <class R>
+void Engine<R>::check(const Batch<R>& batch, int threads) const {
+  const Plan& plan = *plan_;
+  const bool spikes = plan.nodes[0].form == Form::spikes;
+  if ((spikes ? batch.spikes == nullptr : batch.analog == nullptr) ||
+      (batch.spikes != nullptr && batch.analog != nullptr)) {
+    throw std::invalid_argument("x must be spikes if and only if the input is");
+  }
+  if (batch.steps == 0 || batch.steps >= std::size_t{1} << 31 || batch.delay >= batch.steps) {
+    throw std::invalid_argument("steps must lie in 1 .. 2^31 - 1, and delay in 0 .. steps - 1");
+  }
+  if (threads < 1) {
+    throw std::invalid_argument("threads must be at least 1");
+  }
+  for (const NodePlan<R>& node : plan.nodes) {
+    if (static_cast<double>(batch.steps) * static_cast<double>(node.layout.size()) > 0x1p44) {
+      throw std::invalid_argument("steps times values of a node must be at most 2^44");
+    }
+    if (!node.pace.empty() && node.pace.size() < batch.steps * node.layout.pixel) {
+      throw std::invalid_argument("steps must not be more than those of pace and limit");
+    }
+  }
+}
+
+template <class R>
 std::size_t Engine<R>::run(const Batch<R>& batch, std::span<const Record<R>> records, int threads,
                            std::span<NodeCounts> counts,
                            const std::function<bool(std::size_t)>& keep_going) const {
   const Plan& plan = *plan_;
+  check(batch, threads);
   const std::size_t size = plan.graph[0].shape.size();
   std::atomic<std::size_t> next{0}, done{0};
   std::atomic<bool> stopped{false};

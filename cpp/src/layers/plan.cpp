@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
+#include <string>
 
 namespace spikelet::layers {
 namespace {
@@ -494,12 +496,27 @@ std::unique_ptr<const typename Engine<R>::Plan> make_plan(
     const Graph& graph, InputForm form, bool signed_input, bool whole,
     std::span<const std::pair<std::size_t, What>> records) {
   auto plan = std::make_unique<typename Engine<R>::Plan>();
-  plan->graph = graph;
+  for (const Node& node : graph) {
+    check(plan->graph, node);
+    plan->graph.push_back(node);
+  }
+  if (graph.empty()) {
+    throw std::invalid_argument("a graph must have at least one node");
+  }
+  for (const auto& [node, what] : records) {
+    if (node >= graph.size() ||
+        (what == What::potential && !std::holds_alternative<Neuron>(graph[node].kind))) {
+      throw std::invalid_argument("records must be of nodes, and potentials of neurons");
+    }
+  }
   plan->nodes.reserve(graph.size());
   plan->records.assign(records.begin(), records.end());
   Planner<R> planner(*plan, form, signed_input, whole);
   planner.need_dense(graph.size() - 1);
   for (const auto& [node, what] : records) {
+    if (what == What::spikes && plan->nodes[node].form != Form::spikes) {
+      throw std::invalid_argument("node " + std::to_string(node) + " sends no spikes to record");
+    }
     if (what == What::value) {
       planner.need_sequence(node);
     } else if (what == What::mean) {

@@ -1,6 +1,7 @@
 #include "layers/sample_run.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace spikelet::layers {
 namespace {
@@ -98,6 +99,9 @@ void SampleRun<R>::set_input(const std::int8_t* spikes, std::size_t stride) {
         for (std::size_t x = 0; x < l.width; ++x) {
           const std::int8_t s = spikes[t * stride + (c * l.height + y) * l.width + x];
           if (s != 0) {
+            if (s < 0 && plan_.nodes[0].planes == 1) {
+              throw std::invalid_argument("x: spikes of -1 need a signed input");
+            }
             std::uint8_t* to = work_[0].bits.data() + (y * steps_ + t) * l.row_bytes() +
                                (s < 0 ? plane_bytes(0) : 0);
             pixel_of(to, l, x)[c / 8] |= static_cast<std::uint8_t>(1 << (c % 8));

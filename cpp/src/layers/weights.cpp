@@ -38,7 +38,7 @@ FanOut fan_out(const Kernel& k) {
 }
 
 std::uint64_t dense_operations(const Graph& graph, std::size_t node) {
-  const auto* conv = std::get_if<Conv>(&graph[node].kind);
+  const auto* conv = std::get_if<Conv>(&graph.at(node).kind);
   if (conv == nullptr) {
     return 0;
   }

@@ -114,7 +114,7 @@ void ClosedRows<R>::visit(Gid source, const std::function<void(const SynapseRef<
 template <class R>
 void ClosedRows<R>::add_weights(std::span<double> sums) const {
   for (std::size_t k = 0; k < weight_.size(); ++k) {
-    sums[target_[k]] += static_cast<double>(weight_[k]);
+    sums[target_[k]] += std::abs(static_cast<double>(weight_[k]));
   }
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <random>
 #include <stdexcept>
 #include <string>
 #include <unordered_set>
@@ -154,11 +153,10 @@ void Drawing<R>::split_total(int threads) {
     return;
   }
   std::vector<std::uint64_t> in_block(blocks);
-  Engine engine(stream_, total_row);
+  Uniforms uniforms(stream_, total_row);
   for (std::size_t b = 0; b < blocks && number > 0; ++b) {
     const double share = static_cast<double>(candidates[b]) / static_cast<double>(left);
-    in_block[b] =
-        share >= 1 ? number : std::binomial_distribution<std::uint64_t>(number, share)(engine);
+    in_block[b] = binomial(uniforms, number, share);
     number -= in_block[b];
     left -= candidates[b];
   }
@@ -365,8 +363,7 @@ void Drawing<R>::set_values(const AnyDraw& draw, std::uint64_t row, std::uint32_
   if (delay != nullptr) {
     *delay = delay_table_->draw(draw.delay());
     if (*delay == 0) {
-      const double reach = delay_.range().first;
-      refuse_delay(reach < dt_ ? reach : delay_.range().second, dt_);
+      delay_table_->refuse(dt_);
     }
   }
 }

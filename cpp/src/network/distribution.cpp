@@ -1,7 +1,9 @@
 #include "spikelet/network/distribution.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
 #include <stdexcept>
 #include <string>
 
@@ -111,11 +113,31 @@ std::uint16_t delay_steps(double ms, double dt) {
   return static_cast<std::uint16_t>(steps);
 }
 
+namespace {
+
+std::string text(double x) {  // as short as it can be
+  std::array<char, 32> digits{};
+  std::snprintf(digits.data(), digits.size(), "%.6g", x);
+  return digits.data();
+}
+
+}  // namespace
+
 void refuse_delay(double ms, double dt) {
-  throw std::invalid_argument("delay: every delay must lie between dt = " + std::to_string(dt) +
-                              " ms and " + std::to_string(max_delay) + " steps, got " +
-                              std::to_string(ms) +
+  throw std::invalid_argument("delay: every delay must lie between dt = " + text(dt) + " ms and " +
+                              std::to_string(max_delay) + " steps, got " + text(ms) +
                               " ms; limit a distribution with clip=(lo, hi) or redraw=(lo, hi)");
+}
+
+void DelayTable::refuse(double dt) const {
+  const double share = std::max(below_, above_);
+  const std::string side =
+      below_ >= above_ ? "below dt = " + text(dt) + " ms"
+                       : "above " + std::to_string(max_delay) + " steps of " + text(dt) + " ms";
+  throw std::invalid_argument("delay: every delay must lie between dt = " + text(dt) + " ms and " +
+                              std::to_string(max_delay) + " steps, got a distribution of which " +
+                              text(100 * share) + " % lie " + side +
+                              "; limit it with clip=(lo, hi) or redraw=(lo, hi)");
 }
 
 DelayTable::DelayTable(const ValueSpec& spec, double dt) {
@@ -165,7 +187,9 @@ DelayTable::DelayTable(const ValueSpec& spec, double dt) {
     }
     covered = up_to;
   }
-  outside += 1 - covered;
+  below_ = outside;
+  above_ = 1 - covered;
+  outside += above_;
   may_fail_ = outside > negligible;
   if (may_fail_) {
     p.push_back(outside);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <unordered_set>
 
@@ -80,27 +81,74 @@ void choose(Draws& draws, std::uint64_t n, std::uint64_t k, bool repeats, std::u
   }
 }
 
-// An engine for the standard library's distributions, where few numbers are needed.
-class Engine {
+// Numbers in (0, 1) one after the other, where few are needed.
+class Uniforms {
  public:
-  using result_type = std::uint32_t;
-  Engine(const Stream& stream, std::uint64_t row) : stream_(stream), row_(row) {}
-  static constexpr result_type min() { return 0; }
-  static constexpr result_type max() { return 0xffffffffu; }
-  result_type operator()() {
-    if (used_ == 4) {
-      words_ = stream_.words(row_, counter_++);
-      used_ = 0;
+  Uniforms(const Stream& stream, std::uint64_t row) : stream_(stream), row_(row) {}
+  double operator()() {
+    if (counter_ % 2 == 0) {
+      words_ = stream_.words(row_, counter_ / 2);
     }
-    return words_[static_cast<std::size_t>(used_++)];
+    const std::size_t at = 2 * (counter_++ % 2);
+    return uniform(words_[at], words_[at + 1]);
   }
 
  private:
   const Stream& stream_;
   std::uint64_t row_;
   std::uint32_t counter_ = 0;
-  int used_ = 4;
   Words words_{};
 };
+
+// log(k!) less its approximation by Stirling, (k + 1/2) log(k + 1) - (k + 1) + log(2 pi) / 2.
+inline double stirling_rest(double k) {
+  if (k < 10) {
+    const double log_factorial = std::log(std::round(std::tgamma(k + 1)));
+    return log_factorial - (k + 0.5) * std::log(k + 1) + (k + 1) - 0.9189385332046727;
+  }
+  const double square = (k + 1) * (k + 1);
+  return (1.0 / 12 - (1.0 / 360 - 1.0 / 1260 / square) / square) / (k + 1);
+}
+
+// How many of n independent trials succeed, each with probability p. The standard library leaves
+// open how it draws. Few successes are counted, by the trials between them; many are drawn by
+// transformed rejection (Hoermann 1993, algorithm BTRS).
+inline std::uint64_t binomial(Uniforms& draw, std::uint64_t trials, double p) {
+  if (p > 0.5) {
+    return trials - binomial(draw, trials, 1 - p);
+  }
+  const auto n = static_cast<double>(trials);
+  if (!(p > 0)) {
+    return 0;
+  }
+  if (n * p < 10) {
+    const double scale = 1 / std::log1p(-p);
+    std::uint64_t successes = 0;
+    double used = 0;
+    while ((used += std::floor(std::log(draw()) * scale) + 1) <= n) {
+      ++successes;
+    }
+    return successes;
+  }
+  const double spread = std::sqrt(n * p * (1 - p)), odds = p / (1 - p);
+  const double b = 1.15 + 2.53 * spread, a = -0.0873 + 0.0248 * b + 0.01 * p;
+  const double alpha = (2.83 + 5.1 / b) * spread, mode = std::floor((n + 1) * p);
+  const double at_mode = (mode + 0.5) * std::log((mode + 1) / (odds * (n - mode + 1))) +
+                         stirling_rest(mode) + stirling_rest(n - mode);
+  while (true) {
+    const double u = draw() - 0.5, v = draw(), edge = 0.5 - std::abs(u);
+    const double k = std::floor((2 * a / edge + b) * u + n * p + 0.5);
+    if (edge >= 0.07 && v <= 0.92 - 4.2 / b) {
+      return static_cast<std::uint64_t>(k);
+    }
+    if (k >= 0 && k <= n &&
+        std::log(v * alpha / (a / (edge * edge) + b)) <=
+            at_mode + (n + 1) * std::log1p((k - mode) / (n - k + 1)) +
+                (k + 0.5) * std::log(odds * (n - k + 1) / (k + 1)) - stirling_rest(k) -
+                stirling_rest(n - k)) {
+      return static_cast<std::uint64_t>(k);
+    }
+  }
+}
 
 }  // namespace spikelet

@@ -155,7 +155,7 @@ void HistoryRows<R>::settle(Step step) {
 template <class R>
 void HistoryRows<R>::add_weights(std::span<double> sums) const {
   for (std::size_t k = 0; k < weight_.size(); ++k) {
-    sums[target_[k] - this->feed_.local] += static_cast<double>(weight_[k]);
+    sums[target_[k] - this->feed_.local] += std::abs(static_cast<double>(weight_[k]));
   }
 }
 

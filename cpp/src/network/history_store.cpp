@@ -44,7 +44,9 @@ void HistoryStore<R, Rule>::potentiate(const Synapse& s, Window posts) {
   }
 }
 
-// At a source's spike: only posts strictly before it depress.
+// At a source's spike: only posts strictly before it depress. In the restricted pairing some post
+// must have come since the source's last spike; where ties are ignored, one at this spike is enough
+// (as in NEST).
 template <class R, template <class> class Rule>
 void HistoryStore<R, Rule>::depress(const Synapse& s, Window posts, Step time, R factor) {
   const Step shift = s.segment.dendritic;
@@ -56,8 +58,11 @@ void HistoryStore<R, Rule>::depress(const Synapse& s, Window posts, Step time, R
     --p;
   }
   R k = 0;
-  const bool counts =
-      p > 0 && !(first_only_ && s.history[p - 1].stamp + shift <= last_[s.row] - tie_);
+  const auto since_last = [&] {
+    const bool tied = p < s.history.size() && s.history[p].stamp + shift <= time - tie_;
+    return s.history[tied ? p : p - 1].stamp + shift > last_[s.row] - tie_;
+  };
+  const bool counts = p > 0 && (!first_only_ || since_last());
   if (counts) {
     const Post& post = s.history[p - 1];
     k = post.trace * post_decay_(time - shift - post.stamp) * factor;

@@ -1,107 +1,211 @@
 #include "spikelet/network/injector.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace spikelet {
+namespace {
+
+// One value, or one for each place, of what the caller has for all targets.
+std::vector<double> by_place(const Targets& targets, std::span<const double> values) {
+  if (values.size() == 1) {
+    return {values[0]};
+  }
+  std::vector<double> own(targets.size());
+  for (std::size_t place = 0; place < own.size(); ++place) {
+    own[place] = values[targets.source(place)];
+  }
+  return own;
+}
+
+// Whether a kernel that draws for all 64 elements costs less than to draw for each target.
+bool worth_vectors(const TargetBlock& block) { return std::popcount(block.mask) > 16; }
+
+template <class T>
+T* from_0(T* first, std::size_t begin) {  // may lie before the array: indexed from `begin` on
+  return reinterpret_cast<T*>(reinterpret_cast<std::uintptr_t>(first) - begin * sizeof(T));
+}
+
+}  // namespace
 
 template <class R>
-PoissonInput<R>::PoissonInput(std::size_t n, const std::vector<double>& rates,
-                              const std::vector<double>& weights, int channel, double dt,
-                              std::uint64_t seed, std::uint32_t object)
-    : stream_(seed, Purpose::injector, object),
-      tie_(seed, Purpose::injector_tie, object),
-      channel_(channel),
-      weight_mask_(weights.size() == 1 ? 0 : ~std::size_t{0}) {
-  if (rates.size() == 1) {
-    table_ = PoissonTable(rates[0] * dt * 1e-3);
-  } else {
-    for (const double rate : rates) {
-      counts_.emplace_back(rate * dt * 1e-3);
-    }
+PoissonInput<R>::PoissonInput(const InputSite& site, std::span<const double> rates, bool each,
+                              std::span<const double> weights)
+    : Injector<R>(site.targets, site.model.early() ? Act::early : Act::late) {
+  const Targets& targets = this->targets();
+  const auto some = [&](auto sign) { return std::ranges::any_of(weights, sign); };
+  const bool up = some([](double w) { return w > 0; }), down = some([](double w) { return w < 0; });
+  const bool split = !site.model.early() && up && down;
+  const bool by_receptor = split || site.restored;
+  streams_ = split ? 2 : 1;
+  if (std::ranges::none_of(rates, [](double rate) { return rate > 0; })) {
+    this->last(0, 0);  // never
+    return;
   }
-  weight_.assign(weights.size() == 1 ? block_size : round_up(n, block_size), R(0));
-  if (weights.size() == 1) {
-    std::fill(weight_.begin(), weight_.end(), static_cast<R>(weights[0]));
+  if (each) {
+    for (const double rate : by_place(targets, rates)) {
+      counts_.emplace_back(rate * site.dt * 1e-3);
+    }
   } else {
-    std::transform(weights.begin(), weights.end(), weight_.begin(),
-                   [](double w) { return static_cast<R>(w); });
+    table_ = PoissonTable(rates[0] * site.dt * 1e-3);
+  }
+  const std::vector<double> given = by_place(targets, weights);
+  for (const int channel : {excitatory_channel, inhibitory_channel}) {
+    if (!split && (channel == inhibitory_channel) != (!site.model.early() && down)) {
+      continue;
+    }
+    const std::uint32_t object = site.streams[by_receptor ? static_cast<std::size_t>(channel) : 0];
+    Train& train = trains_.emplace_back(Train{site.model.early() ? int{early_channel} : channel,
+                                              Stream(site.seed, Purpose::injector, object),
+                                              Stream(site.seed, Purpose::injector_tie, object),
+                                              {},
+                                              !each && targets.whole() && given.size() == 1});
+    const auto weight = [&](std::size_t place) {
+      const double w = given[given.size() == 1 ? 0 : place];
+      const bool other = split && (w < 0) != (channel == inhibitory_channel);
+      return other ? R(0) : static_cast<R>(site.model.conductance ? std::abs(w) : w);
+    };
+    if (train.one_weight) {
+      train.weight.assign(block_size, weight(0));
+    } else if (each) {
+      for (std::size_t place = 0; place < targets.size(); ++place) {
+        train.weight.push_back(weight(place));
+      }
+    } else {
+      train.weight.resize(targets.covered());
+      for (const TargetRun& run : targets.runs()) {
+        R* to = train.weight.data() + run.before;
+        for (const TargetBlock& block : targets.within(run.begin, run.end)) {
+          for_each_target(block, [&](std::size_t element, std::size_t place) {
+            to[element - run.begin] = weight(place);
+          });
+        }
+      }
+    }
   }
 }
 
 template <class R>
-std::optional<PoissonDrive<R>> PoissonInput<R>::drive() const {
-  if (!counts_.empty() || table_.repeats == 0) {
-    return {};
+void PoissonInput<R>::drives(const TargetRun& run, std::vector<PoissonDrive<R>>& out) const {
+  for (const Train& train : trains_) {
+    const R* weight = train.weight.data();
+    out.push_back({&table_, &train.stream, &train.tie,
+                   train.one_weight ? weight : from_0(weight + run.before, run.begin),
+                   train.one_weight ? 0 : ~std::size_t{0}, train.channel});
   }
-  return PoissonDrive<R>{&table_, &stream_, &tie_, weight_.data(), weight_mask_, channel_};
 }
 
 template <class R>
 void PoissonInput<R>::apply(Step step, std::size_t begin, std::size_t end,
                             const InjectionTarget<R>& target) {
-  R* input = target.input[static_cast<std::size_t>(channel_)];
-  if (drive()) {
-    kernels().poisson<R>()(table_, stream_, tie_, step, begin, end, weight_.data(), weight_mask_,
-                           input);
-  }
-  for (std::size_t i = begin; i < std::min(end, counts_.size()); ++i) {
-    const int count = counts_[i].draw(stream_, static_cast<std::uint32_t>(i), step);
-    input[i] += weight_[i & weight_mask_] * static_cast<R>(count);
+  alignas(64) std::array<double, block_size> u;
+  for (const TargetBlock& block : this->targets().within(begin, end)) {
+    for (const Train& train : trains_) {
+      R* input = target.input[static_cast<std::size_t>(train.channel)];
+      if (worth_vectors(block)) {
+        const auto first = static_cast<std::uint32_t>(block.begin());
+        kernels().uniforms(train.stream, first, step, u.data());
+        for_each_target(block, [&](std::size_t element, std::size_t place) {
+          const int count = counts_[place].draw(u[element - first], train.stream,
+                                                static_cast<std::uint32_t>(element), step);
+          input[element] += train.weight[place] * static_cast<R>(count);
+        });
+        continue;
+      }
+      for_each_target(block, [&](std::size_t element, std::size_t place) {
+        const int count =
+            counts_[place].draw(train.stream, static_cast<std::uint32_t>(element), step);
+        input[element] += train.weight[place] * static_cast<R>(count);
+      });
+    }
   }
 }
 
 template <class R>
-CurrentInput<R>::CurrentInput(std::vector<R> values, std::size_t columns, std::size_t n, Step start)
-    : values_(std::move(values)), columns_(columns), n_(n), start_(start) {}
+CurrentInput<R>::CurrentInput(const InputSite& site, std::span<const R> values, std::size_t columns,
+                              Step start)
+    : Injector<R>(site.targets, Act::current), one_(columns == 1) {
+  const Targets& targets = this->targets();
+  const std::size_t steps = columns == 0 ? 0 : values.size() / columns;
+  this->last(start, start + static_cast<Step>(steps));
+  if (one_) {
+    values_.assign(values.begin(), values.end());
+    return;
+  }
+  values_.resize(steps * targets.size());
+  for (std::size_t k = 0; k < steps; ++k) {
+    for (std::size_t place = 0; place < targets.size(); ++place) {
+      values_[k * targets.size() + place] = values[k * columns + targets.source(place)];
+    }
+  }
+}
 
 template <class R>
 void CurrentInput<R>::apply(Step step, std::size_t begin, std::size_t end,
                             const InjectionTarget<R>& target) {
-  const Step k = step - start_;
-  if (k < 0 || columns_ == 0 || static_cast<std::size_t>(k) >= values_.size() / columns_) {
-    return;
-  }
-  const R* row = values_.data() + static_cast<std::size_t>(k) * columns_;
-  for (std::size_t i = begin; i < std::min(end, n_); ++i) {
-    target.external[i] += row[columns_ == 1 ? 0 : i];
+  const auto k = static_cast<std::size_t>(step - this->begin());
+  const R* row = values_.data() + (one_ ? k : k * this->targets().size());
+  R* external = target.external;
+  for (const TargetBlock& block : this->targets().within(begin, end)) {
+    if (one_) {
+      const R value = *row;
+      for_each_target(block, [&](std::size_t element, std::size_t) { external[element] += value; });
+    } else {
+      for_each_target(
+          block, [&](std::size_t element, std::size_t place) { external[element] += row[place]; });
+    }
   }
 }
 
 template <class R>
-NoiseInput<R>::NoiseInput(std::size_t n, const std::vector<double>& mean,
-                          const std::vector<double>& std, Step every, Step start,
-                          std::uint64_t seed, std::uint32_t object)
-    : stream_(seed, Purpose::injector, object),
-      n_(n),
-      mean_(mean),
-      std_(std),
-      held_(round_up(n, block_size)),
-      drawn_(round_up(n, block_size) / block_size, -1),
-      every_(every),
-      start_(start) {}
+NoiseInput<R>::NoiseInput(const InputSite& site, std::span<const double> mean,
+                          std::span<const double> std, Step every, Step start)
+    : Injector<R>(site.targets, Act::current),
+      stream_(site.seed, Purpose::injector, site.streams[0]),
+      mean_(by_place(site.targets, mean)),
+      std_(by_place(site.targets, std)),
+      held_(site.targets.size()),
+      drawn_(site.targets.blocks().size(), -1),
+      every_(every) {
+  this->last(start, std::numeric_limits<Step>::max());
+}
+
+template <class R>
+void NoiseInput<R>::draw(const TargetBlock& block, Step number) {
+  const auto keep = [&](std::size_t place, double z) {
+    held_[place] = static_cast<R>(mean_[mean_.size() == 1 ? 0 : place] +
+                                  std_[std_.size() == 1 ? 0 : place] * z);
+  };
+  if (worth_vectors(block)) {
+    alignas(64) std::array<double, block_size> z;
+    const std::size_t first = block.begin();
+    kernels().normals(stream_, static_cast<std::uint32_t>(first), number, z.data());
+    for_each_target(
+        block, [&](std::size_t element, std::size_t place) { keep(place, z[element - first]); });
+    return;
+  }
+  for_each_target(block, [&](std::size_t element, std::size_t place) {
+    const Words w = stream_.at(static_cast<std::uint32_t>(element), number);
+    keep(place, normal_quantile(uniform(w[0], w[1])));
+  });
+}
 
 template <class R>
 void NoiseInput<R>::apply(Step step, std::size_t begin, std::size_t end,
                           const InjectionTarget<R>& target) {
-  if (step < start_) {  // after a reset
-    return;
-  }
-  const Step draw = (step - start_) / every_;
-  for (std::size_t first = begin; first < end; first += block_size) {
-    const std::size_t last = std::min(first + block_size, n_);
-    if (drawn_[first / block_size] != draw) {
-      drawn_[first / block_size] = draw;
-      for (std::size_t i = first; i < last; ++i) {
-        const Words w = stream_.at(static_cast<std::uint32_t>(i), draw);
-        held_[i] =
-            static_cast<R>(mean_[mean_.size() == 1 ? 0 : i] +
-                           std_[std_.size() == 1 ? 0 : i] * normal_quantile(uniform(w[0], w[1])));
-      }
+  const Step number = (step - this->begin()) / every_;
+  const auto all = this->targets().blocks();
+  R* external = target.external;
+  const R* held = held_.data();
+  for (const TargetBlock& block : this->targets().within(begin, end)) {
+    Step& drawn = drawn_[static_cast<std::size_t>(&block - all.data())];
+    if (drawn != number) {
+      drawn = number;
+      draw(block, number);
     }
-    for (std::size_t i = first; i < last; ++i) {
-      target.external[i] += held_[i];
-    }
+    for_each_target(
+        block, [&](std::size_t element, std::size_t place) { external[element] += held[place]; });
   }
 }
 

@@ -26,6 +26,7 @@ void Layout<R>::build() {
     find_reorder(projection);
   }
   build_stores();
+  bind_plastic();
   bind_inputs();
 }
 
@@ -144,7 +145,8 @@ void Layout<R>::split() {
     }
     partition.stores.resize(store_born_.size());
     partition.mail = std::make_unique<std::array<Mail, 2>>();
-    partition.scratch.resize(2 * 2048);
+    partition.scratch.resize(2 * step_chunk);
+    partition.external.resize(step_chunk);
   }
 }
 
@@ -214,6 +216,9 @@ std::vector<std::vector<Feed<R>>> Layout<R>::feeds_of(const Partition<R>& partit
 template <class R>
 void Layout<R>::build_stores() {
   const auto span = static_cast<std::size_t>(network_.agreed_longest + longest_interval);
+  // Up to then, all spikes have arrived: a store without a state to go on from need not make up for
+  // the steps before.
+  const Step before = network_.now - network_.agreed_longest - 1;
   parallel_for(network_.threads, partitions.size(), [&](std::size_t p) {
     Partition<R>& partition = partitions[p];
     const auto feeds = feeds_of(partition);
@@ -226,7 +231,7 @@ void Layout<R>::build_stores() {
       if (first.rule) {  // a plastic projection has a store of its own
         partition.stores[s] =
             make_plastic_store<R>(first.layout, feeds[s][0], *first.rule, network_.dt, span,
-                                  first.born, first.reward.get());
+                                  std::max(first.born, before), first.reward.get());
       } else {
         partition.stores[s] = std::make_unique<StaticStore<R>>(feeds[s], span, dummies);
       }
@@ -235,21 +240,9 @@ void Layout<R>::build_stores() {
 }
 
 template <class R>
-void Layout<R>::bind_inputs() {
-  for (Node<R>& node : network_.nodes) {
-    node.external = std::any_of(node.injectors.begin(), node.injectors.end(),
-                                [](const auto& injector) { return injector->is_current(); });
-    if (node.external) {
-      node.neurons->need_external();
-    }
-  }
+void Layout<R>::bind_plastic() {
   for (Partition<R>& partition : partitions) {
     for (Slice<R>& slice : partition.slices) {
-      for (const auto& injector : network_.nodes[slice.node].injectors) {
-        if (const auto drive = injector->drive()) {
-          slice.drives.push_back(*drive);
-        }
-      }
       for (const Projection<R>& projection : network_.projections) {
         if (projection.rule && projection.post == slice.node) {
           slice.plastic.push_back(
@@ -261,7 +254,37 @@ void Layout<R>::bind_inputs() {
 }
 
 template <class R>
+void Layout<R>::bind_inputs() {
+  std::vector<std::vector<Injector<R>*>> inputs(network_.nodes.size());
+  for (const auto& [number, input] : network_.inputs) {
+    if (input.injector->end() > network_.now) {
+      inputs[input.population].push_back(input.injector.get());
+    }
+  }
+  for (Partition<R>& partition : partitions) {
+    for (Slice<R>& slice : partition.slices) {
+      slice.inputs.bind(inputs[slice.node], slice.begin, slice.end, network_.now);
+    }
+  }
+}
+
+template <class R>
 void Layout<R>::bind(Recorders<R>& recorders) {
+  try {
+    bind_new(recorders);
+  } catch (...) {  // the slices forget those that only some of them know
+    for (Partition<R>& partition : partitions) {
+      for (Slice<R>& slice : partition.slices) {
+        std::erase_if(slice.spike_recorders, [&](std::size_t k) { return k >= bound_spikes_; });
+        std::erase_if(slice.samples, [&](const auto& s) { return s.recorder >= bound_states_; });
+      }
+    }
+    throw;
+  }
+}
+
+template <class R>
+void Layout<R>::bind_new(Recorders<R>& recorders) {
   for (; bound_spikes_ < recorders.spikes.size(); ++bound_spikes_) {
     SpikeRecorder& recorder = recorders.spikes[bound_spikes_];
     recorder.need_logs(partitions.size());

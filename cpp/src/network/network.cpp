@@ -6,6 +6,8 @@
 #include <limits>
 #include <sstream>
 #include <stdexcept>
+#include <string>
+#include <utility>
 
 namespace spikelet {
 namespace {
@@ -29,41 +31,81 @@ Range Network<R>::own(std::size_t node) const {
 }
 
 template <class R>
-Node<R>& Network<R>::add_node(std::size_t n) {
+Node<R> Network<R>::make_node(std::size_t n) const {
   if (n > 0xffffffffu - gids_ - 2 * block_size) {
     throw std::length_error("a network holds at most 2^32 elements");
   }
-  Node<R>& node = nodes.emplace_back();
+  Node<R> node;
   node.size = n;
   node.first_gid = gids_;
-  gids_ += static_cast<Gid>(n);
-  changed = true;
   return node;
+}
+
+template <class R>
+std::size_t Network<R>::add(Node<R>&& node) {
+  nodes.push_back(std::move(node));
+  gids_ += static_cast<Gid>(nodes.back().size);
+  changed = true;
+  return nodes.size() - 1;
 }
 
 template <class R>
 std::size_t Network<R>::add_neurons(std::size_t model, std::size_t n,
                                     const ParameterValues& parameters, bool subtract) {
-  Node<R>& node = add_node(n);
-  node.neurons = std::make_unique<Population<R>>(model, n, own(nodes.size() - 1), node.first_gid,
-                                                 dt, parameters, subtract);
+  Node<R> node = make_node(n);
+  const Range owned =
+      own_range(nodes.size(), n, ranks_ ? ranks_->rank() : 0, ranks_ ? ranks_->size() : 1);
+  node.neurons = std::make_unique<Population<R>>(model, n, owned, node.first_gid, dt, parameters,
+                                                 subtract);
   node.neurons->rebase(now);
-  return nodes.size() - 1;
+  return add(std::move(node));
 }
 
 template <class R>
 std::size_t Network<R>::add_events(std::size_t n, std::vector<Step> stamps,
                                    std::vector<std::uint32_t> elements) {
-  add_node(n).events.emplace(std::move(stamps), std::move(elements));
-  return nodes.size() - 1;
+  Node<R> node = make_node(n);
+  node.events.emplace(std::move(stamps), std::move(elements));
+  return add(std::move(node));
 }
 
 template <class R>
 std::size_t Network<R>::add_poisson(std::size_t n, std::span<const double> rates) {
-  Node<R>& node = add_node(n);
-  node.poisson.emplace(n, seed, static_cast<std::uint32_t>(nodes.size() - 1));
+  Node<R> node = make_node(n);
+  node.poisson.emplace(n, seed, static_cast<std::uint32_t>(nodes.size()));
   node.poisson->set_rates(rates, dt);
-  return nodes.size() - 1;
+  return add(std::move(node));
+}
+
+template <class R>
+Node<R>& Network<R>::neurons_at(std::size_t population) {
+  if (population >= nodes.size() || !nodes[population].neurons) {
+    throw std::invalid_argument("only neurons have inputs, and population " +
+                                std::to_string(population) + " has none");
+  }
+  return nodes[population];
+}
+
+template <class R>
+void Network<R>::check_ends(const SynapseTable<R>& table, std::size_t pre, std::size_t post,
+                            std::optional<Step> born) const {
+  if (pre >= nodes.size() || post >= nodes.size() || !nodes[post].neurons) {
+    throw std::invalid_argument("synapses must be from a population to neurons");
+  }
+  if (table.row.size() != nodes[pre].size + 1) {
+    throw std::invalid_argument("synapses must have one row for each source");
+  }
+  const std::size_t targets = nodes[post].size;
+  if (std::any_of(table.post.begin(), table.post.end(), [&](auto j) { return j >= targets; })) {
+    throw std::invalid_argument("targets must lie in the population");
+  }
+  if (std::any_of(table.delay.begin(), table.delay.end(), [](auto d) { return d == 0; })) {
+    throw std::invalid_argument("delays must be at least one step");
+  }
+  if (born && (*born < -1 || *born > now)) {
+    throw std::invalid_argument("born must be -1 or a step that is over, got " +
+                                std::to_string(*born));
+  }
 }
 
 template <class R>
@@ -103,16 +145,22 @@ void Network<R>::check(const SynapseTable<R>& table, std::size_t post, Receptor 
 }
 
 template <class R>
-Projection<R>& Network<R>::add_projection(std::size_t pre, std::size_t post, std::size_t size,
-                                          Receptor receptor, std::optional<Step> born) {
-  Projection<R>& projection = projections.emplace_back();
+Projection<R> Network<R>::make_projection(std::size_t pre, std::size_t post, std::size_t size,
+                                          Receptor receptor, std::optional<Step> born) const {
+  Projection<R> projection;
   projection.pre = pre;
   projection.post = post;
   projection.size = size;
   projection.receptor = receptor;
   projection.born = born.value_or(now == 0 ? -1 : now);
-  changed = true;
   return projection;
+}
+
+template <class R>
+std::size_t Network<R>::add(Projection<R>&& projection) {
+  projections.push_back(std::move(projection));
+  changed = true;
+  return projections.size() - 1;
 }
 
 template <class R>
@@ -122,9 +170,10 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, SynapseTable<
   if (ranks_ && !total) {
     total = [n = table.size()] { return n; };
   }
+  check_ends(table, pre, post, born);
   check(table, post, receptor, rule);  // all of it, so that all processes report what is wrong
   table.restrict_to(own(post));
-  Projection<R>& projection = add_projection(pre, post, table.size(), receptor, born);
+  Projection<R> projection = make_projection(pre, post, table.size(), receptor, born);
   projection.rule = rule;
   projection.total = std::move(total);
   if (!table.delay.empty()) {
@@ -134,7 +183,7 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, SynapseTable<
   }
   projection.table = std::move(table);
   if (!rule) {
-    return projections.size() - 1;
+    return add(std::move(projection));
   }
   if (rule->info().modulated) {
     const auto& p = rule->parameters;
@@ -150,7 +199,7 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, SynapseTable<
   } else {
     choose_plastic_layout(projection, facts);
   }
-  return projections.size() - 1;
+  return add(std::move(projection));
 }
 
 template <class R>
@@ -178,46 +227,57 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, Drawing<R> dr
     return connect(pre, post, drawing.table(threads), receptor, rule, {}, std::move(total));
   }
   const auto [shortest, longest] = drawing.delays();
-  Projection<R>& projection = add_projection(pre, post, drawing.size(), receptor, {});
+  Projection<R> projection = make_projection(pre, post, drawing.size(), receptor, {});
   projection.shortest = shortest;
   projection.longest = longest;
   projection.total = std::move(total);
   projection.drawing = std::move(drawing);
-  return projections.size() - 1;
+  return add(std::move(projection));
 }
 
 template <class R>
-void Network<R>::inject_poisson(std::size_t population, const std::vector<double>& rates,
-                                const std::vector<double>& weights, int channel) {
-  Node<R>& node = nodes[population];
-  const ModelInfo& model = node.neurons->model();
-  std::vector<double> sent = weights;
-  if (model.conductance) {
-    std::transform(sent.begin(), sent.end(), sent.begin(), [](double w) { return std::abs(w); });
+std::uint32_t Network<R>::inject(std::size_t population,
+                                 std::optional<std::span<const std::uint32_t>> elements,
+                                 const MakeInjector<R>& make, const InputKey& key) {
+  constexpr std::uint32_t most = 1u << 24;  // the numbers of a purpose
+  const Node<R>& node = neurons_at(population);
+  const auto found = key.number ? inputs.find(*key.number) : inputs.end();
+  std::vector<std::uint32_t> kept = key.streams             ? *key.streams
+                                    : found == inputs.end() ? std::vector<std::uint32_t>{}
+                                                            : found->second.streams;
+  InputSite site{Targets(node.size, own(population), elements),
+                 node.neurons->model(),
+                 dt,
+                 seed,
+                 kept,
+                 !kept.empty()};
+  while (site.streams.size() < max_streams) {
+    site.streams.push_back(kept.empty() ? streams + static_cast<std::uint32_t>(site.streams.size())
+                                        : kept[0]);
   }
-  node.injectors.push_back(std::make_unique<PoissonInput<R>>(
-      node.size, rates, sent, model.early() ? int{early_channel} : channel, dt, seed,
-      injectors_++));
-  changed = true;
+  Input<R> input{population, kept, make(site)};
+  if (kept.empty()) {
+    const std::size_t count = input.injector->streams();
+    if (count > most - streams) {
+      throw std::length_error("a network has random streams for 2^24 inputs, and all are taken");
+    }
+    input.streams.assign(site.streams.begin(),
+                         site.streams.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+  const std::uint32_t number = key.number.value_or(input.streams[0]);
+  const auto count = static_cast<std::uint32_t>(input.streams.size());
+  inputs.insert_or_assign(number, std::move(input));
+  if (kept.empty()) {
+    streams += count;
+  }
+  inputs_changed = true;
+  return number;
 }
 
 template <class R>
-void Network<R>::inject_current(std::size_t population, std::vector<R> values, std::size_t columns,
-                                Step start) {
-  Node<R>& node = nodes[population];
-  node.injectors.push_back(
-      std::make_unique<CurrentInput<R>>(std::move(values), columns, node.size, start));
-  ++injectors_;
-  changed = true;
-}
-
-template <class R>
-void Network<R>::inject_noise(std::size_t population, const std::vector<double>& mean,
-                              const std::vector<double>& std, Step every, Step start) {
-  Node<R>& node = nodes[population];
-  node.injectors.push_back(
-      std::make_unique<NoiseInput<R>>(node.size, mean, std, every, start, seed, injectors_++));
-  changed = true;
+void Network<R>::remove_input(std::uint32_t number) {
+  inputs.erase(number);
+  inputs_changed = true;
 }
 
 template <class R>
@@ -276,7 +336,11 @@ std::vector<R> Network<R>::initial_state(std::size_t population, std::size_t sta
 template <class R>
 void Network<R>::set_initial_state(std::size_t population, std::size_t state,
                                    std::vector<R> values) {
-  Node<R>& node = nodes[population];
+  Node<R>& node = neurons_at(population);
+  if (state >= node.neurons->state_count() ||
+      (values.size() != node.size && values.size() != node.neurons->raw_state(state).size())) {
+    throw std::invalid_argument("initial states must be one for each neuron");
+  }
   node.initial.resize(node.neurons->state_count());
   if (values.size() == node.size) {  // of all processes
     const Range part = own(population);
@@ -289,17 +353,33 @@ void Network<R>::set_initial_state(std::size_t population, std::size_t state,
 }
 
 template <class R>
-void Network<R>::keep_initial_states() {
-  for (Node<R>& node : nodes) {
-    while (node.neurons && node.initial.size() < node.neurons->state_count()) {
-      node.initial.push_back(node.neurons->raw_state(node.initial.size()));
+typename Network<R>::InitialStates Network<R>::initial_states() const {
+  InitialStates all;
+  for (std::size_t k = 0; k < nodes.size(); ++k) {
+    const Node<R>& node = nodes[k];
+    if (!node.neurons || node.initial.size() >= node.neurons->state_count()) {
+      continue;
     }
+    std::vector<std::vector<R>> states = node.initial;
+    while (states.size() < node.neurons->state_count()) {
+      states.push_back(node.neurons->raw_state(states.size()));
+    }
+    all.emplace_back(k, std::move(states));
+  }
+  return all;
+}
+
+template <class R>
+void Network<R>::keep(InitialStates&& states) noexcept {
+  for (auto& [k, of_node] : states) {
+    nodes[k].initial = std::move(of_node);
   }
 }
 
 template <class R>
 void Network<R>::restart(Step at, Step born) {
   now = at;
+  inputs_changed = true;  // some that were over may be to come
   for (std::size_t k = 0; k < nodes.size(); ++k) {
     if (Population<R>* neurons = nodes[k].neurons.get()) {
       for (std::size_t s = 0; s < neurons->state_count(); ++s) {
@@ -348,27 +428,67 @@ void Network<R>::agree() {
 }
 
 template <class R>
-void Network<R>::share_changes() {
+void Network<R>::share_changes(const Call& call, std::exception_ptr error) {
   if (ranks_ == nullptr) {
+    if (error) {
+      std::rethrow_exception(error);
+    }
     return;
   }
   const auto count = [](auto n) { return static_cast<std::int64_t>(n); };
-  const std::array alike{count(nodes.size()), count(gids_), count(projections.size()),
-                         count(seed % 0x7fffffff), count(now)};
-  std::vector<std::int64_t> least{changed ? 0 : 1};
-  for (const std::int64_t x : alike) {
-    least.push_back(x);
-    least.push_back(-x);
+  using Fact = std::pair<const char*, std::int64_t>;
+  const bool runs = call.what == Call::run;
+  const std::array alike{
+      Fact{"their number of populations", count(nodes.size())},
+      Fact{"their number of neurons and sources", count(gids_)},
+      Fact{"their number of projections", count(projections.size())},
+      Fact{"their number of inputs", count(inputs.size())},
+      Fact{"their number of random streams of inputs", count(streams)},
+      Fact{"the seed", count(seed % 0x7fffffff)},
+      Fact{"the present step", count(now)},
+      Fact{"the method that they call (0 prepare, 1 run, 2 read, 3 weights, 4 normalise, "
+           "5 plasticity)",
+           count(call.what)},
+      Fact{runs ? "the number of steps to run" : "the projection", call.argument},
+      Fact{"their recorders of weights and regulations", call.recorders},
+  };
+  std::array<std::int64_t, 2 + 2 * alike.size()> least{changed ? 0 : 1, error ? 0 : 1};
+  for (std::size_t k = 0; k < alike.size(); ++k) {
+    least[2 + 2 * k] = alike[k].second;
+    least[3 + 2 * k] = -alike[k].second;
   }
   ranks_->minimum(least);
+  if (error) {
+    std::rethrow_exception(error);
+  }
+  if (least[1] == 0) {
+    throw std::runtime_error("another rank that shares this network has failed");
+  }
   for (std::size_t k = 0; k < alike.size(); ++k) {
-    if (least[1 + 2 * k] != -least[2 + 2 * k]) {
+    const std::int64_t low = least[2 + 2 * k], high = -least[3 + 2 * k];
+    if (low != high) {
       throw std::logic_error(
-          "the ranks that share this network built different ones: all must make the same calls, "
-          "with the same seed");
+          "the ranks that share this network must make the same calls with the same arguments, but "
+          "differ in " +
+          std::string(alike[k].first) + ": from " + std::to_string(low) + " to " +
+          std::to_string(high));
     }
   }
   changed = least[0] == 0;
+}
+
+template <class R>
+void Network<R>::share_error(std::exception_ptr error) {
+  std::array<std::int64_t, 1> least{error ? 0 : 1};
+  if (ranks_ != nullptr) {
+    ranks_->minimum(least);
+  }
+  if (error) {
+    std::rethrow_exception(error);
+  }
+  if (least[0] == 0) {
+    throw std::runtime_error("another rank that shares this network has failed");
+  }
 }
 
 template <class R>

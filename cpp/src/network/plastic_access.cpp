@@ -277,39 +277,71 @@ void PlasticAccess<R>::set_state(const Projection<R>& projection, const PlasticS
                            });
 }
 
-// What each target's weights are multiplied by.
 template <class R>
-std::vector<R> PlasticAccess<R>::factors(PlasticStore<R>& store, const Regulation& how) const {
-  std::vector<R> factors(store.targets(), R(1));
-  if (how.kind == Regulation::Kind::normalise) {
-    std::vector<double> sums(factors.size());
-    store.add_weights(sums);
-    for (std::size_t j = 0; j < sums.size(); ++j) {
-      // A target whose weights are all 0, or nearly so, cannot be normalised.
-      const auto factor = static_cast<R>(how.total / std::abs(sums[j]));
-      factors[j] = std::isfinite(factor) ? factor : R(1);
-    }
-  } else {
-    const double seconds = static_cast<double>(how.every) * network_.dt * 1e-3;
-    const std::vector<std::uint32_t> counts = store.take_counts();
-    for (std::size_t j = 0; j < counts.size(); ++j) {
-      const double rate = counts[j] / seconds;
-      factors[j] = static_cast<R>(std::max(0.0, 1 + how.strength * (1 - rate / how.rate)));
-    }
-  }
-  return factors;
-}
-
-template <class R>
-void PlasticAccess<R>::regulate(const Projection<R>& projection, const Regulation& how) {
+template <class Factors>
+void PlasticAccess<R>::multiply(const Projection<R>& projection, Factors&& factors) {
   const int team = projection.size >= worth_a_team ? network_.threads : 1;
   parallel_for(team, layout_.partitions.size(), [&](std::size_t p) {
     const FlushDenormals guard;
     if (PlasticStore<R>* store = layout_.plastic_store(projection, p)) {
       store->finish(network_.now);
-      store->scale_weights(factors(*store, how));
+      store->scale_weights(factors(*store, p));
     }
   });
+}
+
+template <class R>
+void PlasticAccess<R>::normalise(const Projection<R>& projection, double total) {
+  multiply(projection, [&](PlasticStore<R>& store, std::size_t) {
+    std::vector<double> sums(store.targets());
+    store.add_weights(sums);
+    std::vector<R> factors(sums.size());
+    for (std::size_t j = 0; j < sums.size(); ++j) {
+      // A target whose weights are all 0, or nearly so, cannot be normalised.
+      const auto factor = static_cast<R>(total / sums[j]);
+      factors[j] = std::isfinite(factor) ? factor : R(1);
+    }
+    return factors;
+  });
+}
+
+// A part of an interval makes that part of the correction: a single spike in a short one says
+// little about the rate.
+template <class R>
+void PlasticAccess<R>::scale(const Projection<R>& projection, const Regulation& how,
+                             SpikeInterval& interval) {
+  const auto elapsed = static_cast<double>(network_.now - interval.begin);
+  const double seconds = elapsed * network_.dt * 1e-3;
+  const double strength = how.strength * (elapsed / static_cast<double>(how.every));
+  multiply(projection, [&](PlasticStore<R>& store, std::size_t p) {
+    const Slice<R>& slice = layout_.targets(projection, p);
+    const std::vector<std::uint32_t>& counts = store.counts();
+    std::vector<R> factors(store.targets(), R(1));
+    const std::size_t end = std::min<std::size_t>(slice.end, interval.before.size());
+    for (std::size_t j = slice.begin; j < end; ++j) {
+      const std::size_t local = j - slice.begin;
+      const double rate = (counts[local] - interval.before[j]) / seconds;
+      factors[local] = static_cast<R>(std::max(0.0, 1 + strength * (1 - rate / how.rate)));
+      interval.before[j] = counts[local];
+    }
+    return factors;
+  });
+  interval.begin = network_.now;
+}
+
+template <class R>
+std::vector<std::uint32_t> PlasticAccess<R>::counts(const Projection<R>& projection) const {
+  std::vector<std::uint32_t> counts(network_.nodes[projection.post].size, 0);
+  for (std::size_t p = 0; p < layout_.partitions.size(); ++p) {
+    if (PlasticStore<R>* store = layout_.plastic_store(projection, p)) {
+      const Slice<R>& slice = layout_.targets(projection, p);
+      const std::size_t end = std::min<std::size_t>(slice.end, counts.size());
+      for (std::size_t j = slice.begin; j < end; ++j) {
+        counts[j] = store->counts()[j - slice.begin];
+      }
+    }
+  }
+  return counts;
 }
 
 template <class R>

@@ -31,13 +31,6 @@ void PlasticStore<R>::note_posts(std::span<const Gid> gids, Gid post_gid, Step s
 }
 
 template <class R>
-std::vector<std::uint32_t> PlasticStore<R>::take_counts() {
-  std::vector<std::uint32_t> taken(counts_.size());
-  taken.swap(counts_);
-  return taken;
-}
-
-template <class R>
 void PlasticStore<R>::deliver_sent(Step step, const std::array<R*, max_channels>& input) {
   std::vector<Sent<R>>& events = sent_.at(step);
   for (const Sent<R>& sent : events) {

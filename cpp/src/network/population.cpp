@@ -2,16 +2,22 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 #include "spikelet/core/kernels.hpp"
 
 namespace spikelet {
+namespace {
+
+constexpr std::int32_t longest_hold = 1 << 30;
+
+}  // namespace
 
 std::int32_t refractory_steps(double t_ref, double dt) {
   const double tics = std::floor(t_ref * 1000 + 0.5), tics_a_step = std::floor(dt * 1000 + 0.5);
   const bool on_tics = tics_a_step >= 1 && std::abs(dt * 1000 - tics_a_step) < 1e-6;
   const double steps = on_tics ? std::ceil(tics / tics_a_step) : std::ceil(t_ref / dt - 1e-9);
-  return static_cast<std::int32_t>(std::min(steps, 0x1p30));
+  return static_cast<std::int32_t>(std::min<double>(steps, longest_hold));
 }
 
 template <class R>
@@ -35,7 +41,8 @@ Population<R>::Population(std::size_t model, std::size_t n, Range own, Gid first
 }
 
 template <class R>
-void Population<R>::set_parameters(const ParameterValues& parameters, bool subtract) {
+void Population<R>::set_parameters(const ParameterValues& parameters, bool subtract,
+                                   std::span<R> potentials) {
   const std::vector<double> old_E_L = E_L_;
   const ModelInfo& info = model();
   const bool one_for_all = std::all_of(parameters.begin(), parameters.end(),
@@ -92,8 +99,12 @@ void Population<R>::set_parameters(const ParameterValues& parameters, bool subtr
   }
   for (std::size_t i = 0; i < owned_; ++i) {  // potentials stay, and keep their bits if E_L stays
     const double before = old_E_L[old_E_L.size() == 1 ? 0 : i], after = this->E_L(i);
+    const auto keep = [&](R& v) { v = static_cast<R>(static_cast<double>(v) + before - after); };
     if (before != after) {
-      state_[0][i] = static_cast<R>(static_cast<double>(state_[0][i]) + before - after);
+      keep(state_[0][i]);
+      if (!potentials.empty()) {
+        keep(potentials[i]);
+      }
     }
   }
 }
@@ -107,7 +118,16 @@ std::vector<R> Population<R>::raw_state(std::size_t k) const {
 }
 
 template <class R>
+void Population<R>::require_size(std::size_t size) const {
+  if (size != n_ && size != owned_) {
+    throw std::invalid_argument("values must be one for each neuron, that is " +
+                                std::to_string(n_) + ", got " + std::to_string(size));
+  }
+}
+
+template <class R>
 void Population<R>::set_raw_state(std::size_t k, const std::vector<R>& values) {
+  require_size(values.size());
   if (k == state_.size()) {
     set_state(k, values);
   } else {
@@ -135,6 +155,7 @@ std::vector<R> Population<R>::state(std::size_t k) const {
 
 template <class R>
 void Population<R>::set_state(std::size_t k, const std::vector<R>& values) {
+  require_size(values.size());
   const R* given = own_part(values);
   if (k == state_.size()) {
     theta_.assign(padded_, R(0));
@@ -157,13 +178,26 @@ std::vector<std::int32_t> Population<R>::held(Step now) const {
 
 template <class R>
 void Population<R>::set_held(const std::vector<std::int32_t>& steps, Step now) {
+  require_size(steps.size());
+  const auto fits = [](std::int32_t k) { return k >= 0 && k <= longest_hold; };
+  if (!std::all_of(steps.begin(), steps.end(), fits)) {
+    throw std::invalid_argument("refractory steps must lie in 0 .. 2^30");
+  }
+  hold(steps, now);
+}
+
+template <class R>
+void Population<R>::hold(const std::vector<std::int32_t>& steps, Step now) {
   base_ = now;
   std::copy_n(own_part(steps), owned_, held_until_.begin());
 }
 
 template <class R>
 void Population<R>::rebase(Step base) {
-  set_held(held(base), base);
+  for (std::size_t i = 0; i < owned_; ++i) {
+    held_until_[i] = static_cast<std::int32_t>(std::max<Step>(held_until_[i] + base_ - base, 0));
+  }
+  base_ = base;
   std::fill(held_until_.begin() + static_cast<std::ptrdiff_t>(owned_), held_until_.end(), 0);
 }
 
@@ -177,7 +211,6 @@ StepArgs<R> Population<R>::step_args(Step now) const {
     args.coefficient[k] = varies_[k] ? from_0(coefficient_[k].data()) : coefficient_[k].data();
     args.index_mask[k] = varies_[k] ? ~std::size_t{0} : 0;
   }
-  args.external = external_.empty() ? nullptr : from_0(external_.data());
   args.theta = theta_.empty() ? nullptr : from_0(theta_.data());
   args.held_until = from_0(held_until_.data());
   args.hold = from_0(hold_.data());

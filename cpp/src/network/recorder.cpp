@@ -46,12 +46,10 @@ std::size_t SpikeRecorder::fresh_size() const {
 }
 
 std::size_t SpikeRecorder::size() const {
-  const std::lock_guard lock(*reading_);
   return merged_->stamps.size() + fresh_size();
 }
 
 std::shared_ptr<const SpikeRecorder::Log> SpikeRecorder::share() {
-  const std::lock_guard lock(*reading_);
   std::vector<std::pair<Step, std::uint32_t>> spikes;
   spikes.reserve(fresh_size());
   for (const Log& log : fresh_) {
@@ -88,8 +86,16 @@ std::shared_ptr<const SpikeRecorder::Log> SpikeRecorder::share() {
   return merged_;
 }
 
+void SpikeRecorder::forget_after(Step step) noexcept {
+  for (Log& log : fresh_) {
+    while (!log.stamps.empty() && log.stamps.back() > step) {
+      log.stamps.pop_back();
+      log.elements.resize(log.stamps.size());
+    }
+  }
+}
+
 void SpikeRecorder::clear() {
-  const std::lock_guard lock(*reading_);
   auto empty = std::make_shared<Log>();
   for (Log& log : fresh_) {
     log = {};
@@ -126,9 +132,64 @@ void StateRecorder<R>::clear() {
 }
 
 template <class R>
+void WeightRecorder<R>::note(Step stamp, const std::vector<R>& weights) {
+  stamps.push_back(stamp);
+  try {
+    values.insert(values.end(), weights.begin(), weights.end());
+  } catch (...) {  // a stamp has its values, or is not there
+    stamps.pop_back();
+    throw;
+  }
+}
+
+template <class R>
 void WeightRecorder<R>::clear() {
   stamps.clear();
   values.clear();
+}
+
+template <class R>
+void Recorders<R>::allot(Step now, Step end) {
+  try {
+    for (StateRecorder<R>& recorder : states) {
+      recorder.allot(now, end);
+    }
+  } catch (...) {
+    trim(now);
+    throw;
+  }
+}
+
+template <class R>
+void Recorders<R>::trim(Step now) noexcept {
+  for (StateRecorder<R>& recorder : states) {
+    recorder.trim(now);
+  }
+}
+
+template <class R>
+void Recorders<R>::forget_after(Step now) noexcept {
+  for (SpikeRecorder& recorder : spikes) {
+    recorder.forget_after(now);
+  }
+}
+
+template <class R>
+std::size_t Recorders<R>::count(RecorderKind kind, std::size_t k) const {
+  return kind == RecorderKind::spikes  ? spikes[k].size()
+         : kind == RecorderKind::state ? states[k].stamps.size()
+                                       : weights[k].stamps.size();
+}
+
+template <class R>
+void Recorders<R>::clear(RecorderKind kind, std::size_t k) {
+  if (kind == RecorderKind::spikes) {
+    spikes[k].clear();
+  } else if (kind == RecorderKind::state) {
+    states[k].clear();
+  } else {
+    weights[k].clear();
+  }
 }
 
 template <class R>

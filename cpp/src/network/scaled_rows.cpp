@@ -128,7 +128,7 @@ void ScaledRows<R>::visit(Gid source, const std::function<void(const SynapseRef<
 template <class R>
 void ScaledRows<R>::add_weights(std::span<double> sums) const {
   for (std::size_t k = 0; k < weight_.size(); ++k) {
-    sums[target_[k] - this->feed_.local] += static_cast<double>(weight_[k]);
+    sums[target_[k] - this->feed_.local] += std::abs(static_cast<double>(weight_[k]));
   }
 }
 

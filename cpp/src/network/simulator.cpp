@@ -2,13 +2,52 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "spikelet/network/plastic_check.hpp"
 
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
 
 namespace spikelet {
+namespace {
+
+constexpr Step latest_step = Step{1} << 53;  // times are exact up to there
+
+void check_clock(Step now, const SpikesInFlight& spikes, Gid elements) {
+  if (now < 0 || now > latest_step) {
+    throw std::invalid_argument("now must lie in 0 .. 2^53, got " + std::to_string(now));
+  }
+  if (spikes.stamps.size() != spikes.gids.size()) {
+    throw std::invalid_argument("spikes in flight must have one element for each stamp");
+  }
+  for (std::size_t k = 0; k < spikes.stamps.size(); ++k) {
+    if (spikes.stamps[k] < (k == 0 ? 0 : spikes.stamps[k - 1]) || spikes.stamps[k] > now) {
+      throw std::invalid_argument("stamps of spikes in flight must ascend from 0 to now");
+    }
+    if (spikes.gids[k] >= elements) {
+      throw std::invalid_argument("spikes in flight must be of elements of the network");
+    }
+  }
+}
+
+// What work() throws, or null.
+template <class Work>
+std::exception_ptr caught(Work&& work) {
+  try {
+    work();
+    return {};
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+}  // namespace
+
 // Asks `poll` about fifty times a second, without reading the clock in every interval.
 class Poller {
  public:
@@ -33,420 +72,644 @@ class Poller {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
-// Holds the network for one thread while it is laid out or runs.
 template <class R>
-class Simulator<R>::Use {
- public:
-  explicit Use(std::atomic<bool>& busy) : busy_(busy) {
-    if (busy_.exchange(true)) {
-      throw std::logic_error("the network is running in another thread");
-    }
-  }
-  ~Use() { busy_ = false; }
-  Use(const Use&) = delete;
-  Use& operator=(const Use&) = delete;
-
- private:
-  std::atomic<bool>& busy_;
-};
+Simulator<R>::Parts::Parts(double dt, std::uint64_t seed, int threads, bool adapt,
+                           std::unique_ptr<Communicator> others)
+    : ranks(std::move(others)),
+      exchange(ranks ? std::make_unique<SpikeExchange>(*ranks) : nullptr),
+      network(dt, seed, threads, ranks.get()),
+      layout(network, adapt),
+      access(network, layout),
+      loop(network, layout, recorders, flight, exchange.get()) {}
 
 template <class R>
 Simulator<R>::Simulator(double dt, std::uint64_t seed, int threads, bool adapt,
                         std::unique_ptr<Communicator> ranks)
-    : ranks_(std::move(ranks)),
-      exchange_(ranks_ ? std::make_unique<SpikeExchange>(*ranks_) : nullptr),
-      network_(dt, seed, threads, ranks_.get()),
-      layout_(network_, adapt),
-      access_(network_, layout_),
-      loop_(network_, layout_, recorders_, flight_, exchange_.get()) {}
+    : dt_(dt),
+      seed_(seed),
+      threads_(threads),
+      parts_("the network",
+             "build it again, or load a checkpoint; what was recorded before can still be read", dt,
+             seed, threads, adapt, std::move(ranks)) {}
 
 template <class R>
 Simulator<R>::~Simulator() = default;
 
 template <class R>
-void Simulator<R>::require_idle() const {
-  if (busy_) {
-    throw std::logic_error("the network is running in another thread");
+template <class Prepare>
+void Simulator<R>::make_ready(Use& use, Call call, Prepare&& prepare) {
+  if (use->ranks) {
+    use.lengthen();  // from here on it waits for other processes
+    std::uint64_t digest = 0;
+    const auto note = [&](Step every, std::uint64_t what) {
+      digest = (31 * digest + static_cast<std::uint64_t>(every) * 3 + what) % 0x7fffffff;
+    };
+    for (const WeightRecorder<R>& recorder : use->recorders.weights) {
+      note(recorder.every, 1);
+    }
+    for (const Regulation& regulation : use->regulations) {
+      note(regulation.every, 2);
+    }
+    call.recorders = static_cast<std::int64_t>(digest);
+  }
+  use->network.share_changes(call, caught([&] {
+                               use.require_whole();
+                               prepare();
+                               if (!use->network.changed && use->network.inputs_changed) {
+                                 use->layout.bind_inputs();
+                                 use->network.inputs_changed = false;
+                               }
+                             }));
+  if (use->network.changed) {
+    use->lay_out();
   }
 }
 
-// Rebuilds the layout if the network has changed.
 template <class R>
-void Simulator<R>::make_ready() {
-  network_.share_changes();
-  if (!network_.changed) {
-    return;
+void Simulator<R>::make_ready(Use& use, Call call) {
+  make_ready(use, call, [] {});
+}
+
+// A plastic state that waits for its stores decides what the weights are by now.
+template <class R>
+Projection<R>& Simulator<R>::loaded(Use& use, std::size_t projection) {
+  if (use->network.projections[projection].plastic) {
+    make_ready(use, {Call::read, static_cast<std::int64_t>(projection)});
   }
-  access_.unload();
-  network_.agree();
-  layout_.build();
-  network_.changed = false;
-  access_.load();
-  layout_.bind(recorders_);
-  layout_.enqueue(flight_);
+  return use->network.projections[projection];
+}
+
+template <class R>
+void Simulator<R>::Parts::lay_out() {
+  network.share_error(caught([&] { access.unload(); }));
+  network.agree();
+  network.share_error(caught([&] {
+    layout.build();
+    access.load();
+    layout.bind(recorders);
+    layout.enqueue(flight);
+  }));
+  access.forget_tables();
+  network.changed = network.inputs_changed = false;
+  ++layouts;
 #if defined(__GLIBC__)
   malloc_trim(0);  // tables are gone; their memory need not stay
 #endif
 }
 
-// A projection whose weights can be read. A plastic state that waits for its stores decides what
-// the weights are by now.
+// These are brief. ----------------------------------------------------------------------------------
+
 template <class R>
-Projection<R>& Simulator<R>::loaded(std::size_t projection) {
-  require_idle();
-  if (network_.projections[projection].plastic) {
-    make_ready();
-  }
-  return network_.projections[projection];
+Range Simulator<R>::own(std::size_t population) {
+  return parts_.brief()->network.own(population);
+}
+
+template <class R>
+ExchangeStatistics Simulator<R>::exchange_statistics() {
+  Use use = parts_.even_if_broken();
+  return use->exchange ? use->exchange->statistics() : ExchangeStatistics{};
 }
 
 template <class R>
 std::size_t Simulator<R>::add_neurons(std::size_t model, std::size_t n,
                                       const ParameterValues& parameters, bool subtract) {
-  require_idle();
-  return network_.add_neurons(model, n, parameters, subtract);
+  return parts_.brief()->network.add_neurons(model, n, parameters, subtract);
 }
 
 template <class R>
 std::size_t Simulator<R>::add_events(std::size_t n, std::vector<Step> stamps,
                                      std::vector<std::uint32_t> elements) {
-  require_idle();
-  return network_.add_events(n, std::move(stamps), std::move(elements));
+  return parts_.brief()->network.add_events(n, std::move(stamps), std::move(elements));
 }
 
 template <class R>
 std::size_t Simulator<R>::add_poisson(std::size_t n, std::span<const double> rates) {
-  require_idle();
-  return network_.add_poisson(n, rates);
+  return parts_.brief()->network.add_poisson(n, rates);
 }
 
 template <class R>
-std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTable<R> table,
-                                  Receptor receptor, const std::optional<Plasticity>& rule,
-                                  std::optional<Step> born, std::function<std::size_t()> total) {
-  require_idle();
-  return network_.connect(pre, post, std::move(table), receptor, rule, born, std::move(total));
+std::uint32_t Simulator<R>::inject(std::size_t population,
+                                   std::optional<std::span<const std::uint32_t>> elements,
+                                   const MakeInjector<R>& make, const InputKey& key) {
+  return parts_.brief()->network.inject(population, elements, make, key);
 }
 
 template <class R>
-std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, Drawing<R> drawing,
-                                  Receptor receptor, const std::optional<Plasticity>& rule) {
-  require_idle();
-  return network_.connect(pre, post, std::move(drawing), receptor, rule);
+void Simulator<R>::remove_input(std::uint32_t number) {
+  parts_.brief()->network.remove_input(number);
 }
 
 template <class R>
-void Simulator<R>::inject_poisson(std::size_t population, const std::vector<double>& rates,
-                                  const std::vector<double>& weights, int channel) {
-  require_idle();
-  network_.inject_poisson(population, rates, weights, channel);
+std::vector<std::uint32_t> Simulator<R>::input_streams(std::uint32_t number) {
+  return parts_.brief()->network.inputs.at(number).streams;
 }
 
 template <class R>
-void Simulator<R>::inject_current(std::size_t population, std::vector<R> values,
-                                  std::size_t columns, Step start) {
-  require_idle();
-  network_.inject_current(population, std::move(values), columns, start);
+std::uint32_t Simulator<R>::streams() {
+  return parts_.brief()->network.streams;
 }
 
 template <class R>
-void Simulator<R>::inject_noise(std::size_t population, const std::vector<double>& mean,
-                                const std::vector<double>& std, Step every, Step start) {
-  require_idle();
-  network_.inject_noise(population, mean, std, every, start);
+void Simulator<R>::set_streams(std::uint32_t taken) {
+  parts_.brief()->network.streams = taken;
 }
 
 template <class R>
 std::size_t Simulator<R>::record_spikes(std::size_t population, std::vector<bool> wanted) {
-  require_idle();
-  recorders_.spikes.emplace_back(population, std::move(wanted));
-  return recorders_.spikes.size() - 1;
+  Use use = parts_.brief();
+  use->recorders.spikes.emplace_back(population, std::move(wanted));
+  return use->recorders.spikes.size() - 1;
 }
 
 template <class R>
 std::size_t Simulator<R>::record_state(std::size_t population, std::size_t state,
                                        std::vector<std::uint32_t> elements, Step every) {
-  require_idle();
-  recorders_.states.push_back({population, state, std::move(elements), every, {}, {}});
-  return recorders_.states.size() - 1;
+  Use use = parts_.brief();
+  use->recorders.states.push_back({population, state, std::move(elements), every, {}, {}});
+  return use->recorders.states.size() - 1;
 }
 
 template <class R>
 std::size_t Simulator<R>::record_weights(std::size_t projection, Step every) {
-  require_idle();
-  recorders_.weights.push_back({projection, every, {}, {}});
-  return recorders_.weights.size() - 1;
+  Use use = parts_.brief();
+  use->recorders.weights.push_back({projection, every, {}, {}});
+  return use->recorders.weights.size() - 1;
 }
 
 template <class R>
 void Simulator<R>::regulate(const Regulation& regulation) {
-  require_idle();
-  regulations_.push_back(regulation);
+  Use use = parts_.brief();
+  const Projection<R>& projection = use->network.projections[regulation.projection];
+  SpikeInterval interval{use->network.now, use->access.counts(projection)};
+  interval.before.resize(use->network.nodes[projection.post].size);  // there may be none yet
+  use->regulations.reserve(use->regulations.size() + 1);
+  use->intervals.push_back(std::move(interval));
+  use->regulations.push_back(regulation);
+}
+
+template <class R>
+void Simulator<R>::set_parameters(std::size_t population, const ParameterValues& parameters,
+                                  bool subtract) {
+  Use use = parts_.brief();
+  use.change("setting parameters", [&] {
+    Node<R>& node = use->network.nodes[population];
+    node.neurons->set_parameters(parameters, subtract,
+                                 node.initial.empty() ? std::span<R>{} : std::span(node.initial[0]));
+  });
+}
+
+template <class R>
+std::size_t Simulator<R>::state_count(std::size_t population) {
+  return parts_.brief()->network.nodes[population].neurons->state_count();
+}
+
+template <class R>
+std::vector<R> Simulator<R>::state(std::size_t population, std::size_t k) {
+  return parts_.brief()->network.nodes[population].neurons->state(k);
+}
+
+template <class R>
+void Simulator<R>::set_state(std::size_t population, std::size_t k, const std::vector<R>& values) {
+  parts_.brief()->network.nodes[population].neurons->set_state(k, values);
+}
+
+template <class R>
+std::vector<R> Simulator<R>::raw_state(std::size_t population, std::size_t k) {
+  return parts_.brief()->network.nodes[population].neurons->raw_state(k);
+}
+
+template <class R>
+void Simulator<R>::set_raw_state(std::size_t population, std::size_t k,
+                                 const std::vector<R>& values) {
+  parts_.brief()->network.nodes[population].neurons->set_raw_state(k, values);
+}
+
+template <class R>
+std::vector<std::int32_t> Simulator<R>::held(std::size_t population) {
+  Use use = parts_.brief();
+  return use->network.nodes[population].neurons->held(use->network.now);
+}
+
+template <class R>
+void Simulator<R>::set_held(std::size_t population, const std::vector<std::int32_t>& steps) {
+  Use use = parts_.brief();
+  use->network.nodes[population].neurons->set_held(steps, use->network.now);
+}
+
+template <class R>
+void Simulator<R>::set_events(std::size_t population, std::vector<Step> stamps,
+                              std::vector<std::uint32_t> elements) {
+  parts_.brief()->network.nodes[population].events.emplace(std::move(stamps), std::move(elements));
+}
+
+template <class R>
+void Simulator<R>::set_rates(std::size_t population, std::span<const double> rates) {
+  Use use = parts_.brief();
+  use->network.nodes[population].poisson->set_rates(rates, use->network.dt);
+}
+
+template <class R>
+std::size_t Simulator<R>::projection_size(std::size_t projection) {
+  return parts_.even_if_broken()->network.projections[projection].size;
+}
+
+template <class R>
+std::uint32_t Simulator<R>::next_projection() {
+  return static_cast<std::uint32_t>(parts_.brief()->network.projections.size());
+}
+
+template <class R>
+SynapseTable<R> Simulator<R>::synapses(std::size_t projection) {
+  Use use = parts_.brief();
+  return use->access.synapses(loaded(use, projection));
+}
+
+template <class R>
+std::vector<R> Simulator<R>::weights(std::size_t projection) {
+  Use use = parts_.brief();
+  return use->access.weights(loaded(use, projection));
+}
+
+template <class R>
+void Simulator<R>::set_weights(std::size_t projection, std::span<const R> weights) {
+  Use use = parts_.brief();
+  if (use->network.projections[projection].facts) {
+    use.lengthen();
+    use->network.agree();  // with the other processes on the sign that weights keep
+  }
+  Projection<R>& changed = loaded(use, projection);
+  use->access.check(changed, weights);
+  use.change("setting weights", [&] { use->access.set_weights(changed, weights); });
+}
+
+template <class R>
+void Simulator<R>::set_reward(std::size_t projection, Step step, double level) {
+  Use use = parts_.brief();
+  use.change("setting the reward",
+             [&] { use->network.projections[projection].reward->set(step, level); });
+}
+
+template <class R>
+double Simulator<R>::reward(std::size_t projection) {
+  Use use = parts_.brief();
+  return use->network.projections[projection].reward->level(use->network.now);
+}
+
+template <class R>
+std::string Simulator<R>::describe_storage(std::size_t projection) {
+  Use use = parts_.brief();
+  return use->access.describe(use->network.projections[projection]);
+}
+
+template <class R>
+std::size_t Simulator<R>::synapse_bytes() {
+  return parts_.brief()->layout.synapse_bytes();
+}
+
+template <class R>
+std::shared_ptr<const SpikeRecorder::Log> Simulator<R>::recorded_spikes(std::size_t recorder) {
+  return parts_.even_if_broken()->recorders.spikes[recorder].share();
+}
+
+template <class R>
+Samples<R> Simulator<R>::recorded_states(std::size_t recorder) {
+  Use use = parts_.even_if_broken();
+  const StateRecorder<R>& from = use->recorders.states[recorder];
+  return {from.stamps, from.values, from.elements.size()};
+}
+
+template <class R>
+Samples<R> Simulator<R>::recorded_weights(std::size_t recorder) {
+  Use use = parts_.even_if_broken();
+  const WeightRecorder<R>& from = use->recorders.weights[recorder];
+  return {from.stamps, from.values, use->network.projections[from.projection].size};
+}
+
+template <class R>
+std::size_t Simulator<R>::recorded_count(RecorderKind kind, std::size_t recorder) {
+  return parts_.even_if_broken()->recorders.count(kind, recorder);
+}
+
+template <class R>
+void Simulator<R>::clear_recorder(RecorderKind kind, std::size_t recorder) {
+  parts_.even_if_broken()->recorders.clear(kind, recorder);
+}
+
+template <class R>
+PlasticState<R> Simulator<R>::plastic_state(std::size_t projection) {
+  Use use = parts_.brief();
+  return use->access.plastic_state(use->network.projections[projection]);
+}
+
+template <class R>
+void Simulator<R>::set_plastic_state(std::size_t k, const PlasticState<R>& state) {
+  Use use = parts_.brief();
+  Projection<R>& projection = use->network.projections[k];
+  if (!projection.rule) {
+    throw std::invalid_argument("set_plastic_state: the projection must have plasticity");
+  }
+  if (projection.facts) {
+    use.lengthen();
+    use->network.agree();  // with the other processes on the layout
+  }
+  check_plastic_state(use->network, projection, state);
+  use.change("setting a plastic state", [&] {
+    if (projection.reward) {
+      projection.reward->clear();
+      for (std::size_t n = 0; n < state.reward_step.size(); ++n) {
+        projection.reward->set(state.reward_step[n], state.reward_level[n]);
+      }
+    }
+    use->access.set_plastic_state(projection, state);
+  });
+}
+
+template <class R>
+std::vector<R> Simulator<R>::initial_weights(std::size_t projection) {
+  return parts_.brief()->network.projections[projection].initial_weights;
+}
+
+template <class R>
+void Simulator<R>::set_initial_weights(std::size_t projection, std::vector<R> weights) {
+  Use use = parts_.brief();
+  Projection<R>& of = use->network.projections[projection];
+  if (weights.size() != of.size) {
+    throw std::invalid_argument("initial weights must be one for each synapse");
+  }
+  of.initial_weights = std::move(weights);
+}
+
+template <class R>
+std::vector<R> Simulator<R>::initial_state(std::size_t population, std::size_t state) {
+  return parts_.brief()->network.initial_state(population, state);
+}
+
+template <class R>
+void Simulator<R>::set_initial_state(std::size_t population, std::size_t state,
+                                     std::vector<R> values) {
+  Use use = parts_.brief();
+  use.change("setting an initial state",
+             [&] { use->network.set_initial_state(population, state, std::move(values)); });
+}
+
+template <class R>
+Step Simulator<R>::interval_begin(std::size_t regulation) {
+  return parts_.brief()->intervals[regulation].begin;
+}
+
+template <class R>
+std::vector<std::uint32_t> Simulator<R>::interval_spikes(std::size_t regulation) {
+  Use use = parts_.brief();
+  const std::size_t projection = use->regulations[regulation].projection;
+  return use->intervals[regulation].spikes(
+      use->access.counts(use->network.projections[projection]));
+}
+
+template <class R>
+void Simulator<R>::set_interval(std::size_t regulation, Step begin,
+                                std::span<const std::uint32_t> spikes) {
+  Use use = parts_.brief();
+  SpikeInterval& interval = use->intervals[regulation];
+  const std::size_t projection = use->regulations[regulation].projection;
+  const std::vector<std::uint32_t> counts =
+      use->access.counts(use->network.projections[projection]);
+  interval.begin = begin;
+  for (std::size_t j = 0; j < interval.before.size(); ++j) {
+    interval.before[j] = (counts.empty() ? 0 : counts[j]) - spikes[j];
+  }
+}
+
+template <class R>
+bool Simulator<R>::has_run(std::size_t population) {
+  return !parts_.brief()->network.nodes[population].initial.empty();
+}
+
+template <class R>
+Step Simulator<R>::born(std::size_t projection) {
+  return parts_.brief()->network.projections[projection].born;
+}
+
+template <class R>
+SpikesInFlight Simulator<R>::in_flight() {
+  Use use = parts_.brief();
+  return use->flight.after(use->network.now - use->network.longest_delay());
+}
+
+template <class R>
+void Simulator<R>::set_clock(Step now, const SpikesInFlight& spikes) {
+  Use use = parts_.brief();
+  check_clock(now, spikes, use->network.elements());
+  SpikesInFlight copy = spikes;
+  use->flight = std::move(copy);
+  use->network.now = now;
+  use->network.changed = use->network.inputs_changed = true;
+  now_ = now;
+}
+
+// These are lengthy. --------------------------------------------------------------------------------
+
+template <class R>
+std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTable<R> table,
+                                  Receptor receptor, const std::optional<Plasticity>& rule,
+                                  std::optional<Step> born, std::function<std::size_t()> total) {
+  return parts_.lengthy()->network.connect(pre, post, std::move(table), receptor, rule, born,
+                                           std::move(total));
+}
+
+template <class R>
+std::size_t Simulator<R>::connect(
+    std::size_t pre, std::size_t post,
+    const std::function<Drawing<R>(std::uint32_t, Range)>& draw, Receptor receptor,
+    const std::optional<Plasticity>& rule) {
+  Use use = parts_.lengthy();
+  Network<R>& network = use->network;
+  const auto number = static_cast<std::uint32_t>(network.projections.size());
+  return network.connect(pre, post, draw(number, network.own(post)), receptor, rule);
+}
+
+template <class R>
+std::size_t Simulator<R>::projection_total(std::size_t k) {
+  Use use = parts_.lengthy();
+  const Projection<R>& projection = use->network.projections[k];
+  return projection.total ? projection.total() : projection.size;
+}
+
+template <class R>
+std::size_t Simulator<R>::layouts() {
+  return parts_.brief()->layouts;
 }
 
 template <class R>
 void Simulator<R>::prepare() {
-  const Use use(busy_);
-  make_ready();
+  Use use = parts_.lengthy_even_if_broken();
+  make_ready(use, {Call::prepare});
+}
+
+template <class R>
+void Simulator<R>::normalise(std::size_t projection, double total) {
+  Use use = parts_.lengthy_even_if_broken();
+  make_ready(use, {Call::normalise, static_cast<std::int64_t>(projection)});
+  use.change("normalising weights", [&] {
+    use->access.plastic().normalise(use->network.projections[projection], total);
+  });
+}
+
+template <class R>
+void Simulator<R>::set_amplitudes(std::size_t projection, const std::vector<double>& parameters) {
+  Use use = parts_.lengthy_even_if_broken();
+  make_ready(use, {Call::set_amplitudes, static_cast<std::int64_t>(projection)});
+  use.change("setting amplitudes", [&] {
+    use->access.plastic().set_amplitudes(use->network.projections[projection], parameters);
+  });
 }
 
 template <class R>
 Step Simulator<R>::run(Step steps, const Poll& poll) {
-  const Use use(busy_);
-  make_ready();
-  layout_.bind(recorders_);
-  network_.keep_initial_states();
-  const Step first = network_.now, end = first + steps;
-  Poller poller;
-  const Poll timed = [&](Step step) { return poller(poll, step); };
-  for (bool stopped = false; network_.now < end && !stopped;) {
-    for (Node<R>& node : network_.nodes) {
-      if (node.neurons) {
-        node.neurons->rebase(network_.now);
+  Use use = parts_.lengthy_even_if_broken();
+  Parts& parts = *use;
+  Network<R>& network = parts.network;
+  const Step first = network.now, end = first + steps;
+  typename Network<R>::InitialStates initial;
+  try {
+    make_ready(use, {Call::run, steps}, [&] {
+      parts.recorders.allot(first, parts.next_stop(end));
+      initial = network.initial_states();
+      if (!network.changed) {
+        parts.layout.bind(parts.recorders);
       }
-    }
-    stopped = loop_.run(next_stop(end), timed);
-    apply_regulations();
-    sample_weights();
+    });
+  } catch (...) {
+    parts.recorders.trim(first);
+    throw;
   }
-  return network_.now - first;
+  network.keep(std::move(initial));
+  Poller poller;
+  std::exception_ptr raised, error;
+  const Poll timed = [&](Step step) {
+    bool stop = true;
+    raised = caught([&] { stop = poller(poll, step); });
+    return stop;
+  };
+  // Other processes wait for this one, whatever fails here: they learn of it in the next exchange.
+  const auto attempt = [&](auto&& work) {
+    error = caught(work);
+    if (error && (!parts.ranks || network.now == end)) {
+      std::rethrow_exception(error);
+    }
+  };
+  bool stopped = false;
+  while (network.now < end && !stopped) {
+    const Step stop = parts.next_stop(end);
+    if (!parts.ranks && network.now > first) {
+      parts.recorders.allot(network.now, stop);
+    }
+    const auto advance = [&] {
+      if (parts.ranks && network.now > first) {
+        attempt([&] { parts.recorders.allot(network.now, stop); });
+      }
+      for (Node<R>& node : network.nodes) {
+        if (node.neurons) {
+          node.neurons->rebase(network.now);
+        }
+      }
+      stopped = parts.loop.run(stop, timed, error);
+      attempt([&] {
+        parts.apply_regulations();
+        parts.sample_weights();
+      });
+    };
+    try {
+      use.change("a run", advance);
+    } catch (...) {
+      now_ = network.now;
+      throw;
+    }
+    now_ = network.now;
+  }
+  if (raised) {
+    std::rethrow_exception(raised);
+  }
+  return network.now - first;
 }
 
 // Cuts a run where weights are sampled or regulated, and before the refractory clocks (32 bits)
 // could overflow.
 template <class R>
-Step Simulator<R>::next_stop(Step end) const {
-  const Step now = network_.now;
+Step Simulator<R>::Parts::next_stop(Step end) const {
+  const Step now = network.now;
   Step stop = std::min(end, now + (Step{1} << 29));
-  for (const WeightRecorder<R>& recorder : recorders_.weights) {
+  for (const WeightRecorder<R>& recorder : recorders.weights) {
     stop = std::min(stop, (now / recorder.every + 1) * recorder.every);
   }
-  for (const Regulation& regulation : regulations_) {
+  for (const Regulation& regulation : regulations) {
     stop = std::min(stop, (now / regulation.every + 1) * regulation.every);
   }
   return stop;
 }
 
 template <class R>
-void Simulator<R>::apply_regulations() {
-  for (const Regulation& regulation : regulations_) {
-    if (network_.now % regulation.every == 0) {
-      access_.plastic().regulate(network_.projections[regulation.projection], regulation);
+void Simulator<R>::Parts::apply_regulations() {
+  for (std::size_t k = 0; k < regulations.size(); ++k) {
+    const Regulation& how = regulations[k];
+    if (network.now % how.every != 0) {
+      continue;
+    }
+    const Projection<R>& projection = network.projections[how.projection];
+    if (how.kind == Regulation::Kind::normalise) {
+      access.plastic().normalise(projection, how.total);
+    } else {
+      access.plastic().scale(projection, how, intervals[k]);
     }
   }
 }
 
 template <class R>
-void Simulator<R>::sample_weights() {
-  for (WeightRecorder<R>& recorder : recorders_.weights) {
-    if (network_.now % recorder.every == 0) {
-      const std::vector<R> values = access_.weights(network_.projections[recorder.projection]);
-      recorder.stamps.push_back(network_.now);
-      recorder.values.insert(recorder.values.end(), values.begin(), values.end());
+void Simulator<R>::Parts::sample_weights() {
+  for (WeightRecorder<R>& recorder : recorders.weights) {
+    if (network.now % recorder.every == 0) {
+      const std::vector<R> values = access.weights(network.projections[recorder.projection]);
+      recorder.note(network.now, values);
     }
   }
 }
 
 template <class R>
 void Simulator<R>::reset(bool keep_weights, Step at) {
-  require_idle();
-  const Step born = at == 0 ? -1 : at;
-  std::vector<std::vector<R>> kept(network_.projections.size());
+  Use use = parts_.brief();
+  std::vector<std::vector<R>> kept(use->network.projections.size());
   for (std::size_t k = 0; k < kept.size(); ++k) {
-    const Projection<R>& projection = network_.projections[k];
+    const Projection<R>& projection = use->network.projections[k];
     if (!projection.rule) {
       continue;
     }
     if (!keep_weights) {
       kept[k] = projection.initial_weights;
     } else if (!projection.in_stores) {
-      kept[k] = weights(k);
+      kept[k] = use->access.weights(loaded(use, k));
     } else {
-      access_.plastic().finish(projection);  // the stores keep them
+      use->access.plastic().finish(projection);  // the stores keep them
     }
   }
-  flight_ = {};
-  network_.restart(at, born);
-  layout_.restart(born);
-  for (std::size_t k = 0; k < kept.size(); ++k) {
-    if (!kept[k].empty()) {
-      access_.set_weights(network_.projections[k], kept[k]);
+  use.change("a reset", [&] { use->reset(kept, at); });
+  now_ = use->network.now;
+}
+
+template <class R>
+void Simulator<R>::Parts::reset(const std::vector<std::vector<R>>& weights, Step at) {
+  const Step born = at == 0 ? -1 : at;
+  flight = {};
+  network.restart(at, born);
+  layout.restart(born);
+  for (std::size_t k = 0; k < weights.size(); ++k) {
+    if (!weights[k].empty()) {
+      access.set_weights(network.projections[k], weights[k]);
     }
   }
-  recorders_.clear();
-}
-
-template <class R>
-Population<R>& Simulator<R>::neurons(std::size_t population) {
-  require_idle();
-  return *network_.nodes[population].neurons;
-}
-
-template <class R>
-SpikeRecorder& Simulator<R>::spike_recorder(std::size_t k) {
-  require_idle();
-  return recorders_.spikes[k];
-}
-
-template <class R>
-StateRecorder<R>& Simulator<R>::state_recorder(std::size_t k) {
-  require_idle();
-  return recorders_.states[k];
-}
-
-template <class R>
-WeightRecorder<R>& Simulator<R>::weight_recorder(std::size_t k) {
-  require_idle();
-  return recorders_.weights[k];
-}
-
-template <class R>
-void Simulator<R>::set_events(std::size_t population, std::vector<Step> stamps,
-                              std::vector<std::uint32_t> elements) {
-  require_idle();
-  network_.nodes[population].events.emplace(std::move(stamps), std::move(elements));
-}
-
-template <class R>
-void Simulator<R>::set_rates(std::size_t population, std::span<const double> rates) {
-  require_idle();
-  network_.nodes[population].poisson->set_rates(rates, network_.dt);
-}
-
-template <class R>
-std::size_t Simulator<R>::projection_size(std::size_t projection) const {
-  return network_.projections[projection].size;
-}
-
-template <class R>
-std::size_t Simulator<R>::projection_total(std::size_t k) const {
-  const Projection<R>& projection = network_.projections[k];
-  return projection.total ? projection.total() : projection.size;
-}
-
-template <class R>
-std::uint32_t Simulator<R>::next_projection() const {
-  return static_cast<std::uint32_t>(network_.projections.size());
-}
-
-template <class R>
-SynapseTable<R> Simulator<R>::synapses(std::size_t projection) {
-  return access_.synapses(loaded(projection));
-}
-
-template <class R>
-std::vector<R> Simulator<R>::weights(std::size_t projection) {
-  return access_.weights(loaded(projection));
-}
-
-template <class R>
-void Simulator<R>::set_weights(std::size_t projection, std::span<const R> weights) {
-  require_idle();
-  if (network_.projections[projection].facts) {
-    network_.agree();  // with the other processes on the sign that weights keep
+  for (SpikeInterval& interval : intervals) {
+    interval.begin = at;
+    std::fill(interval.before.begin(), interval.before.end(), 0u);
   }
-  access_.set_weights(loaded(projection), weights);
-}
-
-template <class R>
-void Simulator<R>::normalise(std::size_t projection, double total) {
-  const Use use(busy_);
-  make_ready();
-  Regulation how;
-  how.total = total;
-  access_.plastic().regulate(network_.projections[projection], how);
-}
-
-template <class R>
-void Simulator<R>::set_amplitudes(std::size_t projection, const std::vector<double>& parameters) {
-  const Use use(busy_);
-  make_ready();
-  access_.plastic().set_amplitudes(network_.projections[projection], parameters);
-}
-
-template <class R>
-void Simulator<R>::set_reward(std::size_t projection, Step step, double level) {
-  require_idle();
-  network_.projections[projection].reward->set(step, level);
-}
-
-template <class R>
-double Simulator<R>::reward(std::size_t projection) const {
-  return network_.projections[projection].reward->level(network_.now);
-}
-
-template <class R>
-std::string Simulator<R>::describe_storage(std::size_t projection) const {
-  return access_.describe(network_.projections[projection]);
-}
-
-template <class R>
-std::size_t Simulator<R>::synapse_bytes() const {
-  return layout_.synapse_bytes();
-}
-
-template <class R>
-PlasticState<R> Simulator<R>::plastic_state(std::size_t projection) {
-  require_idle();
-  return access_.plastic_state(network_.projections[projection]);
-}
-
-template <class R>
-void Simulator<R>::set_plastic_state(std::size_t k, const PlasticState<R>& state) {
-  require_idle();
-  Projection<R>& projection = network_.projections[k];
-  if (projection.reward) {
-    projection.reward->clear();
-    for (std::size_t n = 0; n < state.reward_step.size(); ++n) {
-      projection.reward->set(state.reward_step[n], state.reward_level[n]);
-    }
-  }
-  access_.set_plastic_state(projection, state);
-}
-
-template <class R>
-std::vector<R> Simulator<R>::initial_weights(std::size_t projection) const {
-  return network_.projections[projection].initial_weights;
-}
-
-template <class R>
-void Simulator<R>::set_initial_weights(std::size_t projection, std::vector<R> weights) {
-  network_.projections[projection].initial_weights = std::move(weights);
-}
-
-template <class R>
-std::vector<R> Simulator<R>::initial_state(std::size_t population, std::size_t state) const {
-  return network_.initial_state(population, state);
-}
-
-template <class R>
-void Simulator<R>::set_initial_state(std::size_t population, std::size_t state,
-                                     std::vector<R> values) {
-  network_.set_initial_state(population, state, std::move(values));
-}
-
-template <class R>
-bool Simulator<R>::has_run(std::size_t population) const {
-  return !network_.nodes[population].initial.empty();
-}
-
-template <class R>
-Step Simulator<R>::born(std::size_t projection) const {
-  return network_.projections[projection].born;
-}
-
-template <class R>
-SpikesInFlight Simulator<R>::in_flight() const {
-  require_idle();
-  return flight_.after(network_.now - network_.longest_delay());
-}
-
-template <class R>
-void Simulator<R>::set_clock(Step now, const SpikesInFlight& spikes) {
-  require_idle();
-  network_.now = now;
-  flight_ = spikes;
-  network_.changed = true;
+  recorders.clear();
 }
 
 template class Simulator<float>;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <stdexcept>
 
 namespace spikelet {
 
@@ -41,6 +42,12 @@ PoissonSource::PoissonSource(std::size_t n, std::uint64_t seed, std::uint32_t ob
       live_(round_up(n, block_size) / block_size) {}
 
 void PoissonSource::set_rates(std::span<const double> rates, double dt) {
+  for (const double rate : rates) {
+    if (!(rate * dt * 1e-3 <= largest_mean)) {
+      throw std::invalid_argument(
+          "a Poisson source must have a rate of at most 2^18 spikes a step");
+    }
+  }
   std::fill(live_.begin(), live_.end(), std::uint8_t{0});
   for (std::size_t i = 0; i < n_; ++i) {
     mean_[i] = rates[rates.size() == 1 ? 0 : i] * dt * 1e-3;

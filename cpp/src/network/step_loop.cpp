@@ -6,6 +6,7 @@
 #include <iterator>
 #include <limits>
 #include <mutex>
+#include <stdexcept>
 
 #include "network/stepper.hpp"
 #include "spikelet/core/cpu.hpp"
@@ -19,6 +20,8 @@ struct StepLoop<R>::Span {
   const Poll& poll;
   Stepper<R> stepper;
   std::exception_ptr error{};
+  // After an error: the step up to which all partitions of all processes are whole.
+  Step whole = std::numeric_limits<Step>::max();
   std::mutex mutex{};
   // A step and not a flag: a fast thread must not stop a slow one an interval early. It is set
   // before the mail of that interval goes out, so all threads see it once they have read the mail.
@@ -32,6 +35,11 @@ struct StepLoop<R>::Span {
     for (Step seen = stop_at; step < seen && !stop_at.compare_exchange_weak(seen, step);) {
     }
   }
+  void fail(std::exception_ptr why, Step last_whole) {
+    const std::lock_guard lock(mutex);
+    error = error ? error : std::move(why);
+    whole = std::min(whole, last_whole);
+  }
 };
 
 template <class R>
@@ -42,11 +50,13 @@ class StepLoop<R>::Member {
         span_(span),
         partitions_(loop.layout_.partitions),
         number_(static_cast<std::size_t>(number)),
-        members_(static_cast<std::size_t>(members)) {}
+        members_(static_cast<std::size_t>(members)),
+        failed_(span.error != nullptr) {}
 
   void run() {
     const FlushDenormals guard;
-    for (begin_ = span_.begin; begin_ < span_.end; begin_ = stop_, parity_ ^= 1) {
+    for (before_ = begin_ = span_.begin; begin_ < span_.end;
+         before_ = begin_, begin_ = stop_, parity_ ^= 1) {
       stop_ = std::min(begin_ + loop_.network_.interval, span_.end);
       attempt(stop_, [&] { advance(); });
       if (number_ == 0 && span_.poll(stop_)) {
@@ -57,8 +67,13 @@ class StepLoop<R>::Member {
       post();
       attempt(stop_ + 1, [&] { complete(); });
       await_mail();
-      if (loop_.exchange_ != nullptr && number_ == 0) {
-        exchange();
+      if (loop_.exchange_ != nullptr) {
+        if (number_ == 0) {
+          exchange();
+          span_.exchanged.store(stop_, std::memory_order_release);
+        }
+        // Even after a failure: what comes back can stop the run here.
+        wait_until([&] { return span_.exchanged.load(std::memory_order_acquire) == stop_; });
       }
       attempt(stop_ + 1, [&] { enqueue(); });
       if (span_.stop_at <= stop_) {
@@ -72,17 +87,13 @@ class StepLoop<R>::Member {
   // on sending mail until all have stopped.
   template <class Work>
   void attempt(Step step, Work&& work) {
-    if (!failed_) {
-      attempt_always(step, work);
+    if (failed_) {
+      return;
     }
-  }
-  template <class Work>
-  void attempt_always(Step step, Work&& work) {
     try {
       work();
     } catch (...) {
-      const std::lock_guard lock(span_.mutex);
-      span_.error = std::current_exception();
+      span_.fail(std::current_exception(), begin_);
       failed_ = true;
       span_.stop_by(step);
     }
@@ -147,23 +158,43 @@ class StepLoop<R>::Member {
 
   // With the other processes; even after a failure, or they would wait forever.
   void exchange() {
-    attempt_always(stop_, [&] {
-      loop_.exchange_->start();
-      for (Step step = begin_; step < stop_; ++step) {
-        loop_.exchange_->add(collect(step));
-      }
-      if (loop_.exchange_->meet(span_.stop_at <= stop_)) {
-        span_.stop_by(stop_);
-      }
-    });
-    span_.exchanged.store(stop_, std::memory_order_release);
+    SpikeExchange& exchange = *loop_.exchange_;
+    exchange.start();
+    for (Step step = begin_; step < stop_; ++step) {
+      std::span<const Gid> spikes;
+      attempt(stop_, [&] { spikes = collect(step); });
+      exchange.add(spikes);
+    }
+    using Status = SpikeExchange::Status;
+    const Status own = status();
+    Status worst = Status::failed;
+    try {
+      worst = exchange.meet(own);
+    } catch (...) {  // on all ranks
+      span_.fail(std::current_exception(), begin_);
+      failed_ = true;
+    }
+    if (worst != Status::going_on) {
+      span_.stop_by(stop_);
+    }
+    if (worst >= Status::failed) {
+      span_.fail(std::make_exception_ptr(std::runtime_error("another rank has failed")),
+                 worst == Status::failed_before ? before_ : begin_);
+    }
+    attempt(stop_ + 1, [&] { exchange.sort(); });
+  }
+
+  SpikeExchange::Status status() {
+    using Status = SpikeExchange::Status;
+    const std::lock_guard lock(span_.mutex);
+    if (span_.error) {
+      return span_.whole < begin_ ? Status::failed_before : Status::failed;
+    }
+    return span_.stop_at <= stop_ ? Status::stopping : Status::going_on;
   }
 
   // Hands the spikes of the interval to the stores.
   void enqueue() {
-    if (loop_.exchange_ != nullptr) {
-      wait_until([&] { return span_.exchanged.load(std::memory_order_acquire) == stop_; });
-    }
     for (Step step = begin_; step < stop_; ++step) {
       const std::span<const Gid> spikes =
           loop_.exchange_ ? loop_.exchange_->step(static_cast<std::size_t>(step - begin_))
@@ -190,24 +221,30 @@ class StepLoop<R>::Member {
   std::vector<Partition<R>>& partitions_;
   std::size_t number_, members_;
   Step begin_ = 0, stop_ = 0;  // of the interval
+  Step before_ = 0;            // begin of the one before
   int parity_ = 0;
-  bool failed_ = false;
+  bool failed_;
   std::vector<Gid> merged_, scratch_;
 };
 
 template <class R>
-bool StepLoop<R>::run(Step end, const Poll& poll) {
-  for (StateRecorder<R>& recorder : recorders_.states) {
-    recorder.allot(network_.now, end);
-  }
+bool StepLoop<R>::run(Step end, const Poll& poll, std::exception_ptr before) {
   Span span{.begin = network_.now,
             .end = end,
             .poll = poll,
             .stepper = Stepper<R>(network_, layout_, recorders_),
             .reached = network_.now};
   span.stepper.bind_arrays();
-  if (network_.now == 0 && flight_.stamps.empty()) {
-    emit_at_time_0();
+  try {
+    if (before) {
+      std::rethrow_exception(before);
+    }
+    if (network_.now == 0 && flight_.stamps.empty()) {
+      emit_at_time_0();
+    }
+  } catch (...) {
+    span.fail(std::current_exception(), network_.now - 1);
+    span.stop_by(network_.now);
   }
   for (Partition<R>& partition : layout_.partitions) {
     for (Mail& mail : *partition.mail) {
@@ -217,12 +254,11 @@ bool StepLoop<R>::run(Step end, const Poll& poll) {
   const std::size_t partitions = layout_.partitions.size();
   run_team(static_cast<int>(std::min(static_cast<std::size_t>(network_.threads), partitions)),
            [&](int member, int members) { Member(*this, span, member, members).run(); });
-  network_.now = span.reached;
+  network_.now = std::max(span.begin, std::min(span.reached, span.whole));
   span.stepper.return_inputs();
-  for (StateRecorder<R>& recorder : recorders_.states) {
-    recorder.trim(network_.now);
-  }
+  recorders_.trim(network_.now);
   if (span.error) {
+    recorders_.forget_after(span.whole);
     std::rethrow_exception(span.error);
   }
   return span.stop_at <= network_.now;

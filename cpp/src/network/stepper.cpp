@@ -3,12 +3,6 @@
 #include <algorithm>
 
 namespace spikelet {
-namespace {
-
-constexpr std::size_t chunk =
-    2048;  // elements that stay in the first-level cache between input and update
-
-}  // namespace
 
 template <class R>
 void Stepper<R>::bind_arrays() {
@@ -19,9 +13,8 @@ void Stepper<R>::bind_arrays() {
         continue;
       }
       slice.args = node.neurons->step_args(network_.now);
-      slice.args.drives = slice.drives;
       slice.args.step = network_.now;
-      slice.step = node.neurons->step_function(node.external);
+      slice.step = {node.neurons->step_function(false), node.neurons->step_function(true)};
       const auto at_element_0 =
           [&](int channel) {  // may lie before the buffer: it is indexed from slice.begin on
             return reinterpret_cast<R*>(
@@ -121,28 +114,30 @@ void Stepper<R>::step_neurons(Partition<R>& partition, Slice<R>& slice, Step ste
                               std::vector<Gid>& spikes) {
   const Node<R>& node = network_.nodes[slice.node];
   StepArgs<R>& args = slice.args;
-  InjectionTarget<R> target{{nullptr, nullptr, args.early}, node.neurons->external()};
+  InjectionTarget<R> target{{nullptr, nullptr, args.early}, nullptr};
   const auto inputs = node.neurons->model().input_states;
   for (std::size_t c = 0; c < inputs.size(); ++c) {
     target.input[c] = args.state[static_cast<std::size_t>(inputs[c])];
   }
-  const auto inject = [&](bool ahead, std::size_t begin, std::size_t end) {
-    for (const auto& injector : node.injectors) {
-      if (injector->before_step() == ahead && !injector->drive()) {
-        injector->apply(step, begin, end, target);
-      }
-    }
-  };
   Gid* scratch = partition.scratch.data();
-  for (std::size_t begin = slice.begin; begin < slice.end; begin += chunk) {
-    const std::size_t end = std::min<std::size_t>(begin + chunk, slice.end);
-    if (node.external) {
-      std::fill(target.external + begin, target.external + end, R(0));
+  for (const Segment<R>& segment : slice.inputs.at(step)) {
+    args.drives = segment.drives;
+    args.external = nullptr;
+    for (std::size_t begin = segment.begin; begin < segment.end; begin += step_chunk) {
+      const std::size_t end = std::min<std::size_t>(begin + step_chunk, segment.end);
+      if (segment.external) {
+        args.external = target.external = partition.external_of(begin);
+        std::fill(target.external + begin, target.external + end, R(0));
+      }
+      for (Injector<R>* input : segment.before) {
+        input->apply(step, begin, end, target);
+      }
+      const Gid* last = slice.step[segment.external](args, begin, end, scratch);
+      for (Injector<R>* input : segment.after) {
+        input->apply(step, begin, end, target);
+      }
+      spikes.insert(spikes.end(), static_cast<const Gid*>(scratch), last);
     }
-    inject(true, begin, end);
-    const Gid* last = slice.step(args, begin, end, scratch);
-    inject(false, begin, end);
-    spikes.insert(spikes.end(), static_cast<const Gid*>(scratch), last);
   }
   ++args.now;
   ++args.step;

@@ -2,7 +2,10 @@
 
 #include <array>
 #include <cmath>
+#include <optional>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 #include "spikelet/network/static_store.hpp"
 
@@ -83,13 +86,17 @@ bool SynapseAccess<R>::write_static(const Projection<R>& projection, std::span<c
 }
 
 template <class R>
-void SynapseAccess<R>::set_weights(Projection<R>& projection, std::span<const R> given) {
+void SynapseAccess<R>::check(const Projection<R>& projection, std::span<const R> given) const {
   for (const R w : given) {
     if (projection.sign != 0 && w != 0 && std::signbit(w) != (projection.sign < 0)) {
       throw std::invalid_argument("weights of this plasticity must keep their sign, got " +
                                   std::to_string(w));
     }
   }
+}
+
+template <class R>
+void SynapseAccess<R>::set_weights(Projection<R>& projection, std::span<const R> given) {
   std::vector<R> stored(given.begin(), given.end());
   for (const auto& [canonical, at] : projection.reorder) {
     stored[at] = given[canonical];
@@ -138,6 +145,14 @@ PlasticState<R> SynapseAccess<R>::plastic_state(Projection<R>& projection) {
 }
 
 template <class R>
+std::vector<std::uint32_t> SynapseAccess<R>::counts(const Projection<R>& projection) const {
+  if (projection.plastic) {
+    return projection.plastic->counts;
+  }
+  return projection.in_stores ? plastic_.counts(projection) : std::vector<std::uint32_t>{};
+}
+
+template <class R>
 void SynapseAccess<R>::set_plastic_state(Projection<R>& projection, const PlasticState<R>& state) {
   if (projection.table) {  // goes into the stores when they are built
     projection.table->weight.assign(state.synapse[0].begin(), state.synapse[0].end());
@@ -178,21 +193,28 @@ std::string SynapseAccess<R>::describe(const Projection<R>& projection) const {
 
 template <class R>
 void SynapseAccess<R>::unload() {
+  struct Unloaded {
+    Projection<R>* projection;
+    SynapseTable<R> table;
+    std::optional<PlasticState<R>> plastic;
+  };
+  std::vector<Unloaded> all;
   for (Projection<R>& projection : network_.projections) {
     if (!projection.in_stores || projection.drawing) {
       continue;
     }
+    Unloaded& one = all.emplace_back(&projection, synapses(projection));
     if (projection.rule) {
-      PlasticState<R> state = plastic_state(projection);
-      SynapseTable<R> table = synapses(projection);
-      table.weight.assign(state.synapse[0].begin(), state.synapse[0].end());
-      projection.table = std::move(table);
-      projection.plastic = std::move(state);
+      one.plastic = plastic_state(projection);
+      one.table.weight.assign(one.plastic->synapse[0].begin(), one.plastic->synapse[0].end());
     } else {
-      SynapseTable<R> table = synapses(projection);
-      table.compact();
-      projection.table = std::move(table);
+      one.table.compact();
     }
+  }
+  // Nothing has changed so far; from here on nothing can fail.
+  for (Unloaded& one : all) {
+    one.projection->table = std::move(one.table);
+    one.projection->plastic = std::move(one.plastic);
   }
   for (Projection<R>& projection : network_.projections) {
     projection.in_stores = false;
@@ -201,14 +223,19 @@ void SynapseAccess<R>::unload() {
 
 template <class R>
 void SynapseAccess<R>::load() {
+  for (const Projection<R>& projection : network_.projections) {
+    if (projection.plastic) {
+      plastic_.set_state(projection, *projection.plastic);
+    }
+  }
+}
+
+template <class R>
+void SynapseAccess<R>::forget_tables() noexcept {
   for (Projection<R>& projection : network_.projections) {
     projection.table.reset();
+    projection.plastic.reset();
     projection.in_stores = true;
-    if (projection.plastic) {
-      const PlasticState<R> state = std::move(*projection.plastic);
-      projection.plastic.reset();
-      plastic_.set_state(projection, state);
-    }
   }
 }
 

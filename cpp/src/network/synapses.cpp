@@ -1,5 +1,8 @@
 #include "spikelet/network/synapses.hpp"
 
+#include <algorithm>
+#include <stdexcept>
+
 #include "network/build_table.hpp"
 
 namespace spikelet {
@@ -9,6 +12,13 @@ SynapseTable<R> SynapseTable<R>::from_lists(std::size_t n_pre, std::span<const s
                                             std::span<const std::uint32_t> post,
                                             std::span<const R> weight,
                                             std::span<const std::uint16_t> delay) {
+  const auto fits = [&](std::size_t size) { return size == 1 || size == pre.size(); };
+  if (post.size() != pre.size() || !fits(weight.size()) || !fits(delay.size())) {
+    throw std::invalid_argument("lists of synapses must be equally long");
+  }
+  if (std::any_of(pre.begin(), pre.end(), [&](std::uint32_t i) { return i >= n_pre; })) {
+    throw std::invalid_argument("sources must lie in the population");
+  }
   const bool weights = weight.size() != 1, delays = delay.size() != 1;
   auto table = build_table<R>(
       n_pre, weights, delays, 1,

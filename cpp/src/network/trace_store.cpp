@@ -8,8 +8,17 @@ namespace spikelet {
 namespace {
 
 constexpr double epoch_in_tau = 5;  // in longer ones, differences of grown sums lose bits
+constexpr double longest_epoch = 4096;
 
 }  // namespace
+
+Step epoch_steps(const Plasticity& plasticity, double dt) {
+  double shortest = std::numeric_limits<double>::infinity();
+  for (const double t : plasticity.info().time_constants(plasticity.parameters.data())) {
+    shortest = t > 0 ? std::min(shortest, t) : shortest;
+  }
+  return static_cast<Step>(std::clamp(epoch_in_tau * shortest / dt, 1.0, longest_epoch));
+}
 
 template <class R>
 TraceStore<R>::TraceStore(const Feed<R>& feed, const Plasticity& plasticity, double dt,
@@ -31,12 +40,7 @@ TraceStore<R>::TraceStore(const Feed<R>& feed, const Plasticity& plasticity, dou
               : R(1);
 
   const auto tau = plasticity.info().time_constants(plasticity.parameters.data());
-  double shortest = std::numeric_limits<double>::infinity();
-  for (const double t : tau) {
-    shortest = t > 0 ? std::min(shortest, t) : shortest;
-  }
-  epoch_steps_ = static_cast<Step>(
-      std::clamp(epoch_in_tau * shortest / dt, 1.0, static_cast<double>(longest_epoch)));
+  epoch_steps_ = epoch_steps(plasticity, dt);
   for (int k = 0; k < trace_count; ++k) {
     if (tau[k] <= 0) {  // a trace that the rule does not use stays 0
       rise_[k].assign(static_cast<std::size_t>(epoch_steps_), R(0));

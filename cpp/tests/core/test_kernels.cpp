@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -118,4 +120,26 @@ TEST_CASE("below compares the draw, and settles ties with more bits, at all leve
     }
   }
   CHECK(ties > 1000);
+}
+
+TEST_CASE("doubles of a block are those of the counters, at each level") {
+  const Stream stream(0x123456789abcull, Purpose::injector, 77);
+  for (const SimdLevel level : available_simd_levels()) {
+    const KernelTable& table = kernels(level);
+    int tails = 0;
+    for (const Step step : {Step{0}, Step{5}, (Step{1} << 40) + 3}) {
+      for (const std::uint32_t first : {0u, 64u, 0xffffff00u}) {
+        alignas(64) std::array<double, block_size> u, z;
+        table.uniforms(stream, first, step, u.data());
+        table.normals(stream, first, step, z.data());
+        for (std::uint32_t k = 0; k < block_size; ++k) {
+          const Words w = stream.at(first + k, step);
+          CHECK(u[k] == uniform(w[0], w[1]));
+          CHECK(z[k] == normal_quantile(u[k]));
+          tails += std::abs(u[k] - 0.5) > normal_centre ? 1 : 0;
+        }
+      }
+    }
+    CHECK(tails > 40);
+  }
 }

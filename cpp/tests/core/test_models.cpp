@@ -54,9 +54,9 @@ struct Neuron {
   std::vector<double> record(std::size_t state, Step steps) {
     const std::size_t r = sim.record_state(0, state, {0}, 1);
     sim.run(steps, {});
-    return sim.state_recorder(r).values;
+    return sim.recorded_states(r).values;
   }
-  std::vector<Step> spikes() { return sim.spike_recorder(0).share()->stamps; }
+  std::vector<Step> spikes() { return sim.recorded_spikes(0)->stamps; }
 
   Simulator<double> sim;
   std::size_t model;
@@ -150,10 +150,10 @@ TEST_CASE("the conductance scheme has order 2") {
   for (const int parts : {1, 2, 4, 256}) {
     const double step = 0.4 / parts;
     Neuron neuron("LIFCond", {{"g_L", 20}, {"I_e", 100}}, step);
-    neuron.sim.neurons(0).set_state(1, {40});
-    neuron.sim.neurons(0).set_state(2, {25});
+    neuron.sim.set_state(0, 1, {40});
+    neuron.sim.set_state(0, 2, {25});
     neuron.sim.run(10 * parts, {});
-    v.push_back(neuron.sim.neurons(0).state(0)[0]);
+    v.push_back(neuron.sim.state(0, 0)[0]);
   }
   const double first = v[0] - v[3], second = v[1] - v[3], third = v[2] - v[3];
   CHECK(std::abs(third) < 1e-2);
@@ -197,7 +197,7 @@ TEST_CASE("theta rises with each spike, decays, and lifts the threshold") {
   Neuron neuron(
       "IF", {{"C_m", 1}, {"I_e", 10}, {"V_th", 1}, {"V_reset", 0}, {"t_ref", 0}, {"theta_plus", 2}},
       0.125);
-  const std::size_t theta = neuron.sim.neurons(0).state_count() - 1;
+  const std::size_t theta = neuron.sim.state_count(0) - 1;
   const auto got = neuron.record(theta, 40);
   std::vector<double> expected;
   std::vector<Step> spikes;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <stdexcept>
 #include <vector>
 
 #include "spikelet/core/kernels.hpp"
@@ -117,6 +119,42 @@ TEST_CASE("counts by inversion follow the Poisson law, and none is drawn for a m
   }
   CHECK(PoissonCount(0).draw(stream, 0, 0) == 0);
   CHECK(PoissonCount().mean() == 0);
+}
+
+TEST_CASE_TEMPLATE("counts beyond 16 bits keep the mean and the variance", R, float, double) {
+  for (const double mean : {30e3, 100e3, largest_mean}) {
+    CAPTURE(mean);
+    const PoissonTable table(mean);
+    const PoissonCount single(mean);
+    const Stream stream(3, Purpose::injector, 1), tie(3, Purpose::injector_tie, 1);
+    const std::vector<R> weight(block_size, R(1));
+    constexpr int blocks = 5, n = blocks * block_size;
+    for (const bool by_table : {true, false}) {
+      std::vector<R> input(n);
+      if (by_table) {
+        kernels().poisson<R>()(table, stream, tie, 7, 0, n, weight.data(), 0, input.data());
+      } else {
+        for (std::uint32_t i = 0; i < n; ++i) {
+          input[i] = static_cast<R>(single.draw(stream, i, 7));
+        }
+      }
+      double sum = 0, squares = 0;
+      for (const R count : input) {
+        const double z = (static_cast<double>(count) - mean) / std::sqrt(mean);
+        sum += z;
+        squares += z * z;
+      }
+      CHECK(std::abs(sum / std::sqrt(n)) < 4);
+      CHECK(std::abs(squares / n - 1) < 4 * std::sqrt(2.0 / n));
+    }
+  }
+}
+
+TEST_CASE("a mean that cannot be drawn is refused") {
+  CHECK_THROWS_AS(PoissonTable(largest_mean * 1.001), std::invalid_argument);
+  CHECK_THROWS_AS(PoissonTable(std::numeric_limits<double>::infinity()), std::invalid_argument);
+  CHECK_THROWS_AS(PoissonCount(1e300), std::invalid_argument);
+  CHECK_THROWS_AS(PoissonCount(std::nan("")), std::invalid_argument);
 }
 
 TEST_CASE("a draw on its threshold is settled by the fraction") {

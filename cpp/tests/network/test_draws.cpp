@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <set>
 #include <vector>
 
@@ -80,11 +82,86 @@ TEST_CASE("choose draws with or without repeats and never draws the forbidden el
   }
 }
 
-TEST_CASE("an engine gives the words of a row one after the other") {
-  Engine engine(stream, row);
+TEST_CASE("uniforms take two words of a row each, one after the other") {
+  Uniforms draw(stream, row);
   for (std::uint32_t counter = 0; counter < 10; ++counter) {
-    for (const std::uint32_t word : stream.words(row, counter)) {
-      CHECK(engine() == word);
-    }
+    const Words words = stream.words(row, counter);
+    CHECK(draw() == uniform(words[0], words[1]));
+    CHECK(draw() == uniform(words[2], words[3]));
   }
+}
+
+namespace {
+
+double log_binomial(double n, double p, double k) {
+  return std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1) + k * std::log(p) +
+         (n - k) * std::log1p(-p);
+}
+
+}  // namespace
+
+// Chi-square over bins of about equal probability; its mean is the number of degrees of freedom,
+// its variance twice that.
+TEST_CASE("binomial numbers have their distribution") {
+  constexpr int repeats = 40000;
+  std::uint64_t number = 0;
+  for (const auto& [n, p] : {std::pair{1.0, 0.3},
+                             {5.0, 0.9},
+                             {20.0, 0.3},
+                             {40.0, 0.5},
+                             {1000.0, 0.009},
+                             {1000.0, 0.011},
+                             {700.0, 0.98},
+                             {1e5, 0.37},
+                             {1e9, 3e-9},
+                             {1e9, 0.25},
+                             {4e9, 0.999}}) {
+    CAPTURE(n);
+    CAPTURE(p);
+    Uniforms draw(stream, ++number);
+    std::map<std::uint64_t, int> drawn;
+    for (int k = 0; k < repeats; ++k) {
+      ++drawn[binomial(draw, static_cast<std::uint64_t>(n), p)];
+    }
+    CHECK(static_cast<double>(drawn.rbegin()->first) <= n);
+    const double mean = n * p, sd = std::sqrt(n * p * (1 - p));
+    const double low = std::max(0.0, std::floor(mean - 8 * sd - 40)),
+                 high = std::min(n, std::ceil(mean + 8 * sd + 40));
+    double chi = 0, expected = 0, found = 0, sum = 0;
+    int bins = -1;
+    auto at = drawn.begin();
+    const auto close = [&] {
+      chi += (found - expected) * (found - expected) / expected;
+      found = expected = 0;
+      ++bins;
+    };
+    for (double k = low; k <= high; ++k) {
+      const double probability = std::exp(log_binomial(n, p, k));
+      sum += probability;
+      expected += repeats * probability;
+      for (; at != drawn.end() && static_cast<double>(at->first) <= k; ++at) {
+        found += at->second;
+      }
+      if (expected > repeats / 40.0 && repeats * (1 - sum) > repeats / 80.0) {
+        close();
+      }
+    }
+    close();
+    CHECK(sum == doctest::Approx(1).epsilon(1e-4));
+    CHECK(bins >= 1);
+    CHECK(std::abs(chi - bins) < 4.5 * std::sqrt(2.0 * bins) + 4);
+  }
+}
+
+TEST_CASE("binomial numbers at the ends, and known ones") {
+  Uniforms draw(stream, row);
+  CHECK(binomial(draw, 7, 0) == 0);
+  CHECK(binomial(draw, 7, 1) == 7);
+  CHECK(binomial(draw, 0, 0.5) == 0);
+  CHECK(binomial(draw, 0, 1e-9) == 0);
+  const Stream other(3, Purpose::connect, 5);
+  Uniforms known(other, 1);
+  CHECK(binomial(known, 100, 0.02) == 3);
+  CHECK(binomial(known, 1000, 0.7) == 686);
+  CHECK(binomial(known, 1000000000, 0.1) == 100014807);
 }

@@ -27,7 +27,7 @@ TEST_CASE("more targets than one partition holds: same spikes for one thread and
     sim.connect(1, 0, table<float>(1, {0, 0}, {0, 149999}, {1, 4}), Receptor::by_sign, {});
     sim.record_spikes(0, {});
     sim.run(200, {});
-    const Log log = *sim.spike_recorder(0).share();
+    const Log log = *sim.recorded_spikes(0);
     CHECK(log.stamps.size() > 150);
     if (expected) {
       CHECK(log.stamps == expected->stamps);
@@ -52,10 +52,10 @@ TEST_CASE("many small populations") {
     sim.connect(source, 0, table<float>(1, {0}, {0}, {1}), Receptor::by_sign, {});
     sim.run(100, {});
     for (std::size_t k = 0; k < 49; ++k) {
-      CHECK(sim.spike_recorder(k).share()->stamps ==
+      CHECK(sim.recorded_spikes(k)->stamps ==
             std::vector<Step>{static_cast<Step>(2 + 2 * k)});
     }
-    CHECK(sim.spike_recorder(60).share()->stamps.empty());
+    CHECK(sim.recorded_spikes(60)->stamps.empty());
   }
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "spikelet/network/network.hpp"
+#include "support/inputs.hpp"
 #include "support/small_network.hpp"
 
 using namespace small_network;
@@ -39,10 +40,10 @@ TEST_CASE("populations of 0, of 1, and projections without synapses") {
     sim.record_spikes(one, {});
     sim.record_spikes(none, {});
     sim.record_state(none, 0, {}, 1);
-    sim.inject_poisson(none, {10}, {1}, 0);
+    inputs::poisson(sim, none, 10, 1);
     sim.run(20, {});
-    CHECK(sim.spike_recorder(0).share()->stamps == std::vector<Step>{5});
-    CHECK(sim.spike_recorder(1).share()->stamps.empty());
+    CHECK(sim.recorded_spikes(0)->stamps == std::vector<Step>{5});
+    CHECK(sim.recorded_spikes(1)->stamps.empty());
     CHECK(sim.weights(0).empty());
     CHECK(sim.synapses(k).size() == 1);
     CHECK(sim.plastic_state(2).synapse[0].empty());
@@ -55,8 +56,8 @@ TEST_CASE("a million neurons without synapses") {
   sim.add_neurons(model(), n, delta(20), false);
   sim.record_spikes(0, {});
   sim.run(3, {});
-  CHECK(sim.neurons(0).state(0).back() > 0.02f);
-  CHECK(sim.neurons(0).state(0).front() == sim.neurons(0).state(0).back());
+  CHECK(sim.state(0, 0).back() > 0.02f);
+  CHECK(sim.state(0, 0).front() == sim.state(0, 0).back());
 }
 
 TEST_CASE("bad weights are refused, and leave the network as it was") {

@@ -55,10 +55,11 @@ void simulate(std::unique_ptr<Communicator> ranks, int threads, Outcome<R>& out,
   const auto connect = [&](std::size_t pre, std::size_t post, const ConnectionRule& how,
                            const ValueSpec& w, const ValueSpec& d,
                            const std::optional<Plasticity>& plastic = {}) {
-    sim.connect(pre, post,
-                Drawing<R>(how, {sizes[pre], {}, true}, {sizes[post], {}, true}, pre == post, w, d,
-                           dt, 5, sim.next_projection(), threads, sim.own(post)),
-                Receptor::by_sign, plastic);
+    const auto draw = [&](std::uint32_t number, Range own) {
+      return Drawing<R>(how, {sizes[pre], {}, true}, {sizes[post], {}, true}, pre == post, w, d, dt,
+                        5, number, threads, own);
+    };
+    sim.connect(pre, post, draw, Receptor::by_sign, plastic);
   };
   const ConnectionRule tenth{ConnectionRule::Kind::fixed_probability, 0.1, 0, false, true};
   connect(E, I, tenth, spread(20, 60), spread(0.8, 4));
@@ -87,14 +88,14 @@ void simulate(std::unique_ptr<Communicator> ranks, int threads, Outcome<R>& out,
     return;
   }
   for (std::size_t k = 0; k < recorders.size(); ++k) {
-    const auto log = *sim.spike_recorder(recorders[k]).share();
+    const auto log = *sim.recorded_spikes(recorders[k]);
     for (std::size_t s = 0; s < log.stamps.size(); ++s) {
       ++out.spikes[{log.stamps[s], static_cast<Gid>(k << 20) + log.elements[s]}];
     }
   }
   for (const auto k : {E, I}) {
-    for (std::size_t s = 0; s < sim.neurons(k).state_count(); ++s) {
-      const auto values = sim.neurons(k).state(s);
+    for (std::size_t s = 0; s < sim.state_count(k); ++s) {
+      const auto values = sim.state(k, s);
       auto& to = out.states.emplace_back();
       for (std::size_t i = 0; i < values.size(); ++i) {
         to[sim.own(k).begin + static_cast<std::uint32_t>(i)] = values[i];

@@ -1,9 +1,6 @@
 #include <doctest/doctest.h>
 
-#include <latch>
 #include <memory>
-#include <numeric>
-#include <thread>
 #include <vector>
 
 #include "spikelet/network/recorder.hpp"
@@ -73,43 +70,15 @@ TEST_CASE("a log with no other holder grows in place") {
   CHECK(log->stamps.size() == 99);
 }
 
-TEST_CASE("two threads read at the same time, and the log stays whole") {
-  constexpr int rounds = 40;
-  constexpr std::size_t partitions = 4;
-  SpikeRecorder r = recorder(partitions);
-  std::vector<Gid> gids(5000);
-  std::iota(gids.begin(), gids.end(), Gid{0});
-  std::size_t noted = 0;
-  for (int round = 1; round <= rounds; ++round) {
-    for (std::size_t p = 0; p < partitions; ++p) {
-      r.note(p, gids, 0, round);
-    }
-    noted += partitions * gids.size();
-    std::shared_ptr<const SpikeRecorder::Log> logs[2];
-    std::size_t sizes[2] = {0, 0};
-    std::latch start(2);
-    const auto read = [&](int k) {
-      start.arrive_and_wait();
-      sizes[k] = r.size();
-      logs[k] = r.share();
-    };
-    std::thread other(read, 1);
-    read(0);
-    other.join();
-    for (const int k : {0, 1}) {
-      REQUIRE(sizes[k] == noted);
-      REQUIRE(logs[k]->stamps.size() == noted);
-      REQUIRE(logs[k]->elements.size() == noted);
-    }
-  }
-  const auto log = r.share();
-  std::size_t wrong = 0;
-  for (std::size_t n = 0; n < noted; ++n) {
-    const std::size_t in_round = n % (partitions * gids.size());
-    wrong += log->stamps[n] != static_cast<Step>(n / (partitions * gids.size()) + 1) ||
-             log->elements[n] != in_round / partitions;
-  }
-  CHECK(wrong == 0);
+TEST_CASE("spikes after a step are forgotten, also those of which only the stamp was noted") {
+  SpikeRecorder r = recorder(2);
+  const std::vector<Gid> a{3, 5}, b{1};
+  r.note(0, a, 0, 4);
+  r.note(1, b, 0, 6);
+  r.note(0, a, 0, 7);
+  r.forget_after(5);
+  CHECK(r.size() == 2);
+  CHECK(r.share()->elements == std::vector<std::uint32_t>{3, 5});
 }
 
 TEST_CASE(

@@ -79,3 +79,31 @@ TEST_CASE("a target whose weights are all 0 stays as it is") {
   network.sim.normalise(network.plastic, 2);
   CHECK(network.sim.weights(network.plastic) == std::vector<double>(6, 0.0));
 }
+
+TEST_CASE("counts may wrap within an interval") {
+  const SpikeInterval interval{0, {0xfffffffeu, 7u, 0u}};
+  CHECK(interval.spikes({3, 7, 1}) == std::vector<std::uint32_t>{5, 0, 1});
+}
+
+TEST_CASE("an interval that is set goes on, before the first run and after it") {
+  for (const bool ran : {false, true}) {
+    Regulated network;
+    Regulation how;
+    how.kind = Regulation::Kind::scale;
+    how.projection = network.plastic;
+    how.every = 100;
+    how.rate = 100;
+    how.strength = 0.1;
+    if (ran) {
+      network.sim.run(40, {});
+    }
+    network.sim.regulate(how);
+    CHECK(network.sim.interval_begin(0) == (ran ? 40 : 0));
+    CHECK(network.sim.interval_spikes(0) == std::vector<std::uint32_t>{0, 0, 0});
+    network.sim.set_interval(0, 0, std::vector<std::uint32_t>{ran ? 1u : 0u, 3, 0});
+    network.sim.run(ran ? 60 : 100, {});  // the first neuron fires at 5 and 50, in steps
+    network.check({0.9, 0.8, 1.1});
+    CHECK(network.sim.interval_begin(0) == 100);
+    CHECK(network.sim.interval_spikes(0) == std::vector<std::uint32_t>{0, 0, 0});
+  }
+}

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "spikelet/network/simulator.hpp"
+#include "support/inputs.hpp"
 #include "support/mixed_network.hpp"
 #include "support/recurrent_network.hpp"
 #include "support/small_network.hpp"
@@ -40,12 +41,12 @@ TEST_CASE("another seed gives another run") {
   Simulator<float> a(dt, 1, 1), b(dt, 2, 1);
   for (Simulator<float>* sim : {&a, &b}) {
     const std::size_t n = sim->add_neurons(find_model("LIF"), 50, lif(100), false);
-    sim->inject_poisson(n, {2000}, {50}, excitatory_channel);
+    inputs::poisson(*sim, n, 2000, 50);
     sim->record_spikes(n, {});
     sim->run(1000, {});
   }
-  CHECK(a.spike_recorder(0).share()->stamps.size() > 20);
-  CHECK(a.spike_recorder(0).share()->stamps != b.spike_recorder(0).share()->stamps);
+  CHECK(a.recorded_spikes(0)->stamps.size() > 20);
+  CHECK(a.recorded_spikes(0)->stamps != b.recorded_spikes(0)->stamps);
 }
 
 TEST_CASE_TEMPLATE("reset returns to the start, with the initial or the current weights", R, float,
@@ -75,9 +76,9 @@ TEST_CASE("a running network refuses to be run, changed or read") {
     CHECK(sim.busy());
     CHECK_THROWS_AS(sim.run(1, {}), std::logic_error);
     CHECK_THROWS_AS(sim.add_neurons(model(), 1, delta(), false), std::logic_error);
-    CHECK_THROWS_AS(sim.neurons(0), std::logic_error);
-    CHECK_THROWS_AS(sim.spike_recorder(0), std::logic_error);
-    CHECK_THROWS_AS(sim.state_recorder(0), std::logic_error);
+    CHECK_THROWS_AS(sim.state(0, 0), std::logic_error);
+    CHECK_THROWS_AS(sim.recorded_spikes(0), std::logic_error);
+    CHECK_THROWS_AS(sim.recorded_states(0), std::logic_error);
     CHECK_THROWS_AS(sim.reset(true), std::logic_error);
     return true;
   });
@@ -96,8 +97,8 @@ TEST_CASE(
   sim.connect(source, n, table<double>({0}, {0}, {-20}, {10}, 1), Receptor::by_sign, {});
   sim.add_neurons(find_model("LIF"), 100, lif(10), false);
   sim.run(7, {});
-  CHECK(sim.neurons(n).state(1)[0] == 10);
-  CHECK(sim.neurons(n).state(2)[0] == 0);
+  CHECK(sim.state(n, 1)[0] == 10);
+  CHECK(sim.state(n, 2)[0] == 0);
 }
 
 TEST_CASE("set_rates acts from the next step on") {
@@ -106,9 +107,9 @@ TEST_CASE("set_rates acts from the next step on") {
   const std::size_t k = sim.add_poisson(10, {&off, 1});
   sim.record_spikes(k, {});
   sim.run(100, {});
-  CHECK(sim.spike_recorder(0).share()->stamps.empty());
+  CHECK(sim.recorded_spikes(0)->stamps.empty());
   sim.set_rates(k, {&on, 1});
   sim.run(100, {});
-  CHECK(sim.spike_recorder(0).share()->stamps.size() > 50);
-  CHECK(sim.spike_recorder(0).share()->stamps.front() > 100);
+  CHECK(sim.recorded_spikes(0)->stamps.size() > 50);
+  CHECK(sim.recorded_spikes(0)->stamps.front() > 100);
 }

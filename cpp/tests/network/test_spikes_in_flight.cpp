@@ -36,7 +36,7 @@ TEST_CASE("the longest and the shortest delay together") {
     sim.run(65000, {});
     CHECK(sim.in_flight().stamps == std::vector<Step>{1, 2, 40, 41});
     sim.run(600, {});
-    const Log log = *sim.spike_recorder(0).share();
+    const Log log = *sim.recorded_spikes(0);
     CHECK(log.stamps == std::vector<Step>{2, 41, 65536, 65575});
     CHECK(log.elements == std::vector<std::uint32_t>{1, 1, 0, 0});
   }

@@ -27,7 +27,7 @@ TEST_CASE_TEMPLATE("threads 1, 2, 3 and 7 give the same bits", R, float, double)
     CHECK(one.spikes(1) > 200);
     CHECK(one.spikes(2) > 50);
     CHECK(one.spikes(3) == 5);
-    CHECK(one.sim.weight_recorder(0).stamps == std::vector<Step>{250, 500});
+    CHECK(one.sim.recorded_weights(0).stamps == std::vector<Step>{250, 500});
     for (const int threads : {2, 3, 7}) {
       CAPTURE(threads);
       TestNetwork<R> many(threads, shortest);
@@ -89,6 +89,6 @@ TEST_CASE("a spike at time 0 is sent, even if it is given twice") {
   sim.record_state(0, 0, {0}, 1);
   sim.run(1, {});
   sim.run(3, {});
-  CHECK(sim.spike_recorder(0).share()->stamps == std::vector<Step>{0, 0});
-  CHECK(sim.state_recorder(0).values == std::vector<double>{0, 0, 0, 0.6});
+  CHECK(sim.recorded_spikes(0)->stamps == std::vector<Step>{0, 0});
+  CHECK(sim.recorded_states(0).values == std::vector<double>{0, 0, 0, 0.6});
 }

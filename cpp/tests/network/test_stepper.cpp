@@ -13,14 +13,14 @@ TEST_CASE_TEMPLATE("recorded states are those of the neurons, in any order of co
   for (const int threads : {1, 3}) {
     Simulator<R> sim(dt, 1, threads);
     const std::size_t n = sim.add_neurons(find_model("LIF"), 400, lif(120), false);
-    sim.inject_noise(n, {0}, {300}, 1, 0);
+    inputs::noise(sim, n, 0, 300, 1);
     std::vector<std::uint32_t> columns{399, 0, 64, 64, 63};
     for (std::uint32_t k = 0; k < 400; k += 7) {
       columns.push_back(k);
     }
     const auto check = [&](std::size_t recorder, std::size_t state) {
-      const StateRecorder<R>& recorded = sim.state_recorder(recorder);
-      const std::vector<R> now = sim.neurons(n).state(state);
+      const Samples<R> recorded = sim.recorded_states(recorder);
+      const std::vector<R> now = sim.state(n, state);
       REQUIRE(recorded.values.size() == recorded.stamps.size() * columns.size());
       CHECK(recorded.stamps.back() == sim.now());
       for (std::size_t c = 0; c < columns.size(); ++c) {
@@ -34,11 +34,11 @@ TEST_CASE_TEMPLATE("recorded states are those of the neurons, in any order of co
     sim.run(30, {});
     check(potential, 0);
     check(current, 1);
-    CHECK(sim.state_recorder(current).stamps == std::vector<Step>{40, 50, 60});
+    CHECK(sim.recorded_states(current).stamps == std::vector<Step>{40, 50, 60});
     sim.add_neurons(find_model("LIF"), 70, lif(0), false);  // another layout
     sim.run(30, {});
     check(potential, 0);
     check(current, 1);
-    CHECK(sim.state_recorder(potential).stamps.size() == 90);
+    CHECK(sim.recorded_states(potential).stamps.size() == 90);
   }
 }

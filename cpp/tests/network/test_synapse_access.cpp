@@ -33,14 +33,14 @@ TEST_CASE("a static weight whose sign changes acts on the other receptor") {
   const std::size_t k = sim.connect(source, n, table<double>({0, 0}, {0, 1}, {10, -20}, {1, 3}, 1),
                                     Receptor::by_sign, {});
   sim.run(8, {});
-  CHECK(sim.neurons(n).state(1)[0] > 0);
-  CHECK(sim.neurons(n).state(2)[0] == 0);
+  CHECK(sim.state(n, 1)[0] > 0);
+  CHECK(sim.state(n, 2)[0] == 0);
   sim.set_weights(k, std::vector<double>{-30, 40});
   CHECK(sim.weights(k) == std::vector<double>{-30, 40});
   sim.run(13, {});
-  CHECK(sim.neurons(n).state(2)[0] == -30);
+  CHECK(sim.state(n, 2)[0] == -30);
   sim.run(2, {});
-  CHECK(sim.neurons(n).state(1)[1] == 40);
+  CHECK(sim.state(n, 1)[1] == 40);
 }
 
 TEST_CASE("synapses are read back in canonical order, multapses of mixed sign and delay included") {

@@ -1,12 +1,14 @@
 // A network with every kind of projection, input and recorder.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "spikelet/network/simulator.hpp"
+#include "support/inputs.hpp"
 
 namespace mixed_network {
 
@@ -57,8 +59,8 @@ struct TestNetwork {
     connect(excitatory, other, 0.05, spread(0, 1), constant(shortest), rule);  // closed rows
     connect(noise, inhibitory, 1, spread(0, 20), constant(shortest), rule);    // a dense block
     connect(excitatory, excitatory, 0.06, spread(10, 100), delays, rule);      // history
-    sim.inject_poisson(inhibitory, {500}, {60}, excitatory_channel);
-    sim.inject_noise(excitatory, {20}, {60}, 3, 0);
+    inputs::poisson(sim, inhibitory, 500, 60);
+    inputs::noise(sim, excitatory, 20, 60, 3);
     for (const std::size_t population : {excitatory, inhibitory, other, events}) {
       recorders.push_back(sim.record_spikes(population, {}));
     }
@@ -71,7 +73,7 @@ struct TestNetwork {
                const ValueSpec& delay, const std::optional<Plasticity>& plasticity = {}) {
     const ConnectionRule rule{ConnectionRule::Kind::fixed_probability, p, 0, false, true};
     const auto size = [&](std::size_t k) {
-      return k == 3 ? std::size_t{130} : k == 4 ? std::size_t{3} : sim.neurons(k).size();
+      return std::array<std::size_t, 5>{400, 150, 100, 130, 3}[k];
     };
     auto table = Drawing<R>(rule, {size(pre), {}, true}, {size(post), {}, true}, pre == post,
                             weight, delay, dt, 5, sim.next_projection())
@@ -87,28 +89,28 @@ struct TestNetwork {
       bytes.insert(bytes.end(), data, data + values.size() * sizeof(values[0]));
     };
     for (const std::size_t k : recorders) {
-      const auto log = *sim.spike_recorder(k).share();
+      const auto log = *sim.recorded_spikes(k);
       add(log.stamps);
       add(log.elements);
     }
     for (const std::size_t k : {excitatory, inhibitory, other}) {
-      for (std::size_t s = 0; s < sim.neurons(k).state_count(); ++s) {
-        add(sim.neurons(k).state(s));
+      for (std::size_t s = 0; s < sim.state_count(k); ++s) {
+        add(sim.state(k, s));
       }
     }
     for (std::size_t k = 0; k < 2; ++k) {
-      add(sim.state_recorder(k).stamps);
-      add(sim.state_recorder(k).values);
+      add(sim.recorded_states(k).stamps);
+      add(sim.recorded_states(k).values);
     }
     for (const std::size_t k : projections) {
       add(sim.weights(k));
     }
-    add(sim.weight_recorder(0).stamps);
-    add(sim.weight_recorder(0).values);
+    add(sim.recorded_weights(0).stamps);
+    add(sim.recorded_weights(0).values);
     return bytes;
   }
   std::size_t spikes(std::size_t k) {
-    return sim.spike_recorder(recorders[k]).share()->stamps.size();
+    return sim.recorded_spikes(recorders[k])->stamps.size();
   }
 };
 

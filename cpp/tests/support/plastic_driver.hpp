@@ -187,6 +187,9 @@ struct Formulas {
     if (name == "STDP.power_law") {
       return w + k * std::pow(w, p[6]);
     }
+    if (name.ends_with(".signed")) {
+      return moved(w, k, p[2] >= 0, 6);
+    }
     return std::min(w + k * dependence((high() - w) / (high() - low()), 6), high());
   }
   double down(double w, double k) const {
@@ -196,7 +199,15 @@ struct Formulas {
     if (name == "STDP.power_law") {
       return std::max(w - k * w, p[4]);
     }
+    if (name.ends_with(".signed")) {
+      return moved(w, -k, p[3] < 0, 7);
+    }
     return std::max(w - k * dependence((w - low()) / (high() - low()), 7), low());
+  }
+  double moved(double w, double change, bool upwards, std::size_t exponent) const {
+    const double room = (upwards ? high() - w : w - low()) / (high() - low());
+    const double share = name == "STDP.power.signed" ? std::pow(room, p[exponent]) : 1.0;
+    return std::clamp(w + change * share, low(), high());
   }
   double dependence(double distance, std::size_t exponent) const {
     return name == "STDP.power"            ? std::pow(distance, p[exponent])
@@ -286,7 +297,10 @@ inline double naive(const Case& what, double w, const std::vector<Step>& pre,
       auto from = b.cbegin();
       const auto to = until(b, time, false);
       if (what.pairing == Pairing::nearest_restricted && it != a.begin()) {
-        from = until(b, *(it - 1), !what.tie);  // only posts since the last spike
+        // Only posts since the last spike; where ties are ignored, the one at this spike makes the
+        // latest before it count, whenever that was.
+        const bool tied = !what.tie && acts && *(it - 1) < time;
+        from = tied ? from : until(b, *(it - 1), !what.tie);
       }
       const double second = trace(a.cbegin(), it, time, rule.tau[trace_pre_2], latest_pre);
       const double k = from < to ? trace(from, to, time, rule.tau[trace_post], latest_post) : 0;

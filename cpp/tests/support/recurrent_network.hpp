@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "spikelet/network/simulator.hpp"
+#include "support/inputs.hpp"
 
 namespace recurrent_network {
 
@@ -31,7 +32,7 @@ struct TestNetwork {
   TestNetwork() {
     neurons = sim.add_neurons(find_model("LIF"), 130, lif(90), false);
     sim.record_spikes(neurons, {});
-    sim.inject_poisson(neurons, {800}, {90}, excitatory_channel);
+    inputs::poisson(sim, neurons, 800, 90);
     const Plasticity rule{find_plasticity("STDP.additive"), {20, 20, 6, 5, 0, 150}};
     plastic = sim.connect(neurons, neurons, random(1, 0, 150), Receptor::by_sign, rule, -1);
     fixed = sim.connect(neurons, neurons, random(2, -120, 60), Receptor::by_sign, {}, -1);
@@ -47,21 +48,21 @@ struct TestNetwork {
     return Drawing<R>(rule, {130, {}, true}, {130, {}, true}, true, weight, delay, dt, 3, object)
         .table();
   }
-  SpikeRecorder::Log spikes() { return *sim.spike_recorder(0).share(); }
+  SpikeRecorder::Log spikes() { return *sim.recorded_spikes(0); }
 };
 
 // Carries over everything that a saved network holds.
 template <class R>
 void copy(TestNetwork<R>& from, TestNetwork<R>& to) {
   const std::size_t n = from.neurons;
+  to.sim.set_clock(from.sim.now(), from.sim.in_flight());
   to.sim.set_plastic_state(to.plastic, from.sim.plastic_state(from.plastic));
   to.sim.set_weights(to.fixed, from.sim.weights(from.fixed));
-  to.sim.set_clock(from.sim.now(), from.sim.in_flight());
-  for (std::size_t s = 0; s < from.sim.neurons(n).state_count(); ++s) {
-    to.sim.neurons(n).set_raw_state(s, from.sim.neurons(n).raw_state(s));
+  for (std::size_t s = 0; s < from.sim.state_count(n); ++s) {
+    to.sim.set_raw_state(n, s, from.sim.raw_state(n, s));
     to.sim.set_initial_state(n, s, from.sim.initial_state(n, s));
   }
-  to.sim.neurons(n).set_held(from.sim.neurons(n).held(from.sim.now()), from.sim.now());
+  to.sim.set_held(n, from.sim.held(n));
 }
 
 }  // namespace recurrent_network

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import operator
+import reprlib
 import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -16,6 +18,32 @@ Float = npt.NDArray[np.float64]
 # One SI unit in the package's unit.
 _SI = {"ms": 1e3, "mV": 1e3, "pA": 1e12, "pF": 1e12, "nS": 1e9, "Hz": 1.0}
 _BRIAN = {"ms": "second", "mV": "volt", "pA": "amp", "pF": "farad", "nS": "siemens", "Hz": "hertz"}
+
+
+class _Short(reprlib.Repr):
+    """Representations for messages: one line, whatever the value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdict = 6
+        self.maxarray = self.maxdeque = 6
+        self.maxstring = self.maxother = _WIDTH
+        self.maxlong = 40
+
+    def repr_ndarray(self, array: npt.NDArray[Any], level: int) -> str:
+        """Show a small array, or the shape and type of a large one."""
+        if array.size <= 4 and array.dtype.names is None:
+            return f"array({self.repr1(array.tolist(), level)})"
+        return f"array of {array.dtype}, shape {array.shape}"
+
+
+_WIDTH = 160
+_SHORT = _Short()
+
+
+def shown(value: object) -> str:
+    """Return a representation of a value that fits into a line of a message, however large the value is."""
+    return _line(_SHORT.repr(value))
 
 
 def fail(
@@ -44,8 +72,20 @@ def fail(
     error : type
         ValueError, or TypeError for a value of the wrong type.
     """
-    msg = f"{where}: {argument} {rule}, got {f'{got} ' if got else ''}{value!r}"
+    msg = f"{where}: {argument} {rule}, got {f'{got} ' if got else ''}{shown(value)}"
     raise error(msg)
+
+
+def _line(text: str) -> str:
+    """Return a text in one line of a message."""
+    text = " ".join(text.split())
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
+
+
+def _place(flat: int, shape: tuple[int, ...]) -> int | tuple[int, ...]:
+    """Return the index of an element, given its place in C order."""
+    index = tuple(int(i) for i in np.unravel_index(flat, shape))
+    return index[0] if len(index) == 1 else index
 
 
 @contextlib.contextmanager
@@ -67,7 +107,7 @@ def magnitude(value: Any, unit: str) -> Any:
     if hasattr(value, "has_same_dimensions"):  # Brian2 keeps SI base units
         brian = sys.modules["brian2"]
         if not value.has_same_dimensions(getattr(brian, _BRIAN[unit])):
-            msg = f"cannot convert {value!r} to {unit}"
+            msg = f"cannot convert {shown(value)} to {unit}"
             raise ValueError(msg)
         return np.asarray(value, dtype=float) * _SI[unit]
     if hasattr(value, "to") and hasattr(value, "magnitude"):
@@ -75,21 +115,66 @@ def magnitude(value: Any, unit: str) -> Any:
     return value
 
 
-def numbers(where: str, argument: str, value: Any, unit: str = "", dimensions: int = 1) -> Float:
-    """Return float64 numbers, infinite allowed but not NaN, with at most `dimensions` dimensions."""
+def numbers(
+    where: str,
+    argument: str,
+    value: Any,
+    unit: str = "",
+    dimensions: int = 1,
+    *,
+    nan: bool = False,
+) -> Float:
+    """Return float64 numbers, infinite allowed but not NaN unless `nan`, with at most `dimensions` dimensions."""
     try:
-        array = np.asarray(magnitude(value, unit), dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        msg = (
-            f"{where}: {argument} must be a number or an array of numbers, got {value!r} ({error})"
-        )
+        plain = magnitude(value, unit)
+        _require_numbers(plain)
+        array = np.asarray(plain, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        rule = "must be a number or an array of numbers"
+        msg = f"{where}: {argument} {rule}, got {shown(value)} ({_line(str(error))})"
         raise TypeError(msg) from None
     if array.ndim > dimensions:
         limit = "one dimension" if dimensions == 1 else f"{dimensions} dimensions"
         fail(where, argument, array.shape, f"must have at most {limit}", got="shape")
-    if np.isnan(array).any():
-        fail(where, argument, value, "must not contain NaN")
+    if not nan and np.isnan(array).any():
+        bad = int(np.flatnonzero(np.isnan(array))[0])
+        at = f" at index {_place(bad, array.shape)}" if array.ndim else ""
+        fail(where, argument, math.nan, f"must not contain NaN{at}")
     return array
+
+
+def _require_numbers(value: Any) -> None:
+    """Raise TypeError for what numpy would convert to numbers with a loss, or by a guess."""
+    if type(value) in (int, float):
+        return
+    require_unmasked(value)
+    array = np.asarray(value)
+    if array.dtype.kind == "O":
+        for item in array.flat:
+            if item is None or isinstance(item, (str, bytes, complex, np.complexfloating)):
+                msg = f"it holds {shown(item)}"
+                raise TypeError(msg)
+    elif array.dtype.kind not in "biuf" or (array.dtype.kind == "b" and array.ndim == 0):
+        msg = f"it has the type {array.dtype}"
+        raise TypeError(msg)
+
+
+def require_unmasked(value: Any) -> None:
+    """Raise TypeError if a masked array hides elements: they would be taken as if they were not hidden."""
+    if np.ma.is_masked(value):
+        msg = "it has masked elements; fill them, or leave them out with compressed()"
+        raise TypeError(msg)
+
+
+def read_only(array: npt.NDArray[Any]) -> Any:
+    """Return an array after making it read-only: setting its items would change nothing that the user means."""
+    array.flags.writeable = False
+    return array
+
+
+def own(array: npt.NDArray[Any]) -> Any:
+    """Return a read-only copy, which no later change of a user's array reaches."""
+    return read_only(array.copy())
 
 
 def scalar(where: str, argument: str, value: Any, rule: str, unit: str = "") -> float:
@@ -146,10 +231,14 @@ def choice(where: str, argument: str, value: object, *choices: str) -> None:
 def real_array(where: str, argument: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
     """Return an array of real numbers of any type."""
     try:
+        require_unmasked(values)
         array = np.asarray(values)
     except ValueError as error:
         msg = f"{where}: {argument} must be a rectangular array ({error})"
         raise ValueError(msg) from None
+    except TypeError as error:
+        msg = f"{where}: {argument} must hold real numbers ({error})"
+        raise TypeError(msg) from None
     if array.dtype.kind not in "biuf":
         msg = f"{where}: {argument} must hold real numbers, got dtype {array.dtype}"
         raise TypeError(msg)
@@ -170,16 +259,19 @@ def check_all(
     """Check that every value is `ok`; the error names the first that is not, and its index."""
     if not ok.all():
         index = tuple(int(i) for i in np.argwhere(~ok)[0])
-        msg = f"{where}: {argument} {rule}, got {values[index]} at index {index}"
+        at = f" at index {index}" if index else ""
+        msg = f"{where}: {argument} {rule}, got {values[index]}{at}"
         raise ValueError(msg)
 
 
 def integer(where: str, argument: str, value: Any, low: int, high: int | None = None) -> int:
     """Return an integer in [low, high]."""
     try:
+        if isinstance(value, bool):
+            raise TypeError
         number = operator.index(value)
     except TypeError:
-        msg = f"{where}: {argument} must be an integer, got {value!r}"
+        msg = f"{where}: {argument} must be an integer, got {shown(value)}"
         raise TypeError(msg) from None
     if number < low or (high is not None and number > high):
         fail(
@@ -201,8 +293,8 @@ def fits(where: str, argument: str, array: Float, n: int) -> Float:
 def ids(where: str, argument: str, value: Any, n: int) -> npt.NDArray[np.uint32]:
     """Return element ids in [0, n)."""
     array = np.asarray(value)
-    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        msg = f"{where}: {argument} must be a one-dimensional array of integers, got {value!r}"
+    if np.ma.is_masked(value) or array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        msg = f"{where}: {argument} must be a one-dimensional array of integers, got {shown(value)}"
         raise TypeError(msg)
     if array.size and (array.min() < 0 or array.max() >= n):
         bad = array[(array < 0) | (array >= n)][0]

@@ -56,7 +56,7 @@ def replaced(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         yield file
 
 
-def write(path: str | os.PathLike[str], text: str) -> None:
-    """Replace a text file atomically."""
+def write(path: str | os.PathLike[str], data: str | bytes) -> None:
+    """Replace a file of text, or of bytes, atomically."""
     with replaced(path) as file:
-        file.write(text.encode())
+        file.write(data.encode() if isinstance(data, str) else data)

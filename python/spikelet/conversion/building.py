@@ -10,7 +10,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._util.checks import fail, integer, named
+from spikelet._util.checks import fail, integer, named, shown
 from spikelet.layers import AdaptiveAvgPool2d, Add, Affine, Conv2d, Flatten, Layer, Shape, Upsample
 from spikelet.layers.graph import INPUT, Graph, Node
 from spikelet.layers.spiking_model import SpikingModel
@@ -118,9 +118,7 @@ def input_shape(where: str, shape: Iterable[int]) -> Shape:
     try:
         sizes = tuple(shape)
     except TypeError:
-        msg = (
-            f"{where}: example_shape must be the shape of one sample as (3, 32, 32), got {shape!r}"
-        )
+        msg = f"{where}: example_shape must be the shape of one sample as (3, 32, 32), got {shown(shape)}"
         raise TypeError(msg) from None
     if not sizes:
         fail(where, "example_shape", sizes, "must have at least one dimension")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from spikelet._util.checks import choice, fail, integer, number
+from spikelet._util.sealed import Setting
 from spikelet.conversion.calibrated import calibrated
 from spikelet.conversion.calibration import Calibration, Floats
 from spikelet.conversion.fitted import fitted
@@ -30,6 +31,11 @@ _FEW_STEPS = 8
 METHODS = ("fitted", *THRESHOLDS, "calibrated", "qcfs")
 
 
+def _coding(where: str, name: str, value: Any) -> Any:
+    choice(where, name, value, "direct", "poisson", "latency")
+    return value
+
+
 class ConvertedModel(SpikingModel):
     """A `SpikingModel` that `convert` made from an ANN.
 
@@ -47,6 +53,15 @@ class ConvertedModel(SpikingModel):
     **options
         Options of `SpikingModel`.
     """
+
+    ann: SpikingModel
+    method: str
+    neuron: str
+    steps = Setting(lambda where, name, value: integer(where, name, value, 1))
+    delay = Setting(lambda where, name, value: integer(where, name, value, 0))
+    coding = Setting(_coding)
+
+    _instead: ClassVar = {"": "it is fixed by the conversion; convert again, with convert()"}
 
     def __init__(
         self,

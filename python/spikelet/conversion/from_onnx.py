@@ -21,6 +21,7 @@ from spikelet.conversion.building import (
     refuse,
 )
 from spikelet.conversion.onnx_operators import CONTROL, OPERATORS, READERS, SOFTMAX
+from spikelet.conversion.onnx_reference import evaluated
 from spikelet.layers import Shape
 from spikelet.layers.graph import INPUT, Graph
 
@@ -28,6 +29,8 @@ __all__ = ["read_onnx"]
 
 _READER = "read_onnx"
 _TOLERANCE = 1e-4  # ONNX computes in float32
+_LEAST_OPSET = 7  # the reference implementation has few older operators
+_SOFTMAX_OF_ONE_AXIS = 13
 
 
 def read_onnx(model: Any, example_shape: Iterable[int] | None = None) -> tuple[Graph, Shape]:
@@ -93,6 +96,9 @@ class _Reader:
 
     def __init__(self, onnx: Any, model: Any, example_shape: Iterable[int] | None) -> None:
         self._onnx, self._model = onnx, model
+        self.opset = max(
+            (o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1
+        )
         nodes = model.graph.node
         constants = {i.name for i in model.graph.initializer}
         constants |= {i.values.name for i in model.graph.sparse_initializer}
@@ -163,6 +169,10 @@ class _Reader:
             refuse(where, "is control flow", "export the model without branches and loops")
         if node.domain not in ("", "ai.onnx"):
             refuse(where, f"belongs to the domain {node.domain}", hint_for(node.op_type))
+        if node.op_type == "BatchNormalization" and self.opset < 14 and any(node.output[1:]):
+            refuse(where, "is in training mode", "export the model in eval mode")
+        if any(a.name == "spatial" and a.i == 0 for a in node.attribute):
+            refuse(where, "has statistics for each pixel", "train BatchNorm of channels")
         if node.op_type in SOFTMAX:
             if self.output not in node.output:
                 refuse(
@@ -175,8 +185,6 @@ class _Reader:
 
     def _run(self) -> dict[str, Any]:
         """Evaluate all nodes with ONNX's reference implementation."""
-        from onnx.reference import ReferenceEvaluator  # noqa: PLC0415
-
         names = [name for node in self._nodes for name in node.output if name]
         twin = self._onnx.ModelProto()
         twin.CopyFrom(self._model)
@@ -184,18 +192,26 @@ class _Reader:
         twin.graph.node.extend(self._nodes)
         twin.graph.output.extend(self._onnx.ValueInfoProto(name=name) for name in names)
         try:
-            with np.errstate(all="ignore"):  # values that are not finite are reported later
-                found = ReferenceEvaluator(twin).run(None, {self.input: self.x})
+            found = evaluated(twin, self.opset, {self.input: self.x})
         except ERRORS as error:
             refuse(
                 _READER,
                 f"cannot be run for samples of shape {self.shape} ({error})",
-                "example_shape must be the shape of one sample, without the batch",
+                self._upgrade
+                if self.opset < _LEAST_OPSET
+                else "example_shape must be the shape of one sample, without the batch",
             )
         values = dict(zip(names, found, strict=True))
         for i in self._model.graph.initializer:
             values[i.name] = self._onnx.numpy_helper.to_array(i)
         return values
+
+    @property
+    def _upgrade(self) -> str:
+        return (
+            f"the model has operators of version {self.opset}: upgrade it with "
+            "onnx.version_converter.convert_version(model, 17)"
+        )
 
     def _convert(self, node: Any) -> None:
         where = self._where(node)
@@ -207,14 +223,31 @@ class _Reader:
         ]
         result = self.values[node.output[0]]
         call = Call(self.builder, where, name, tuple(result.shape), self.batch)
-        softmax = node.op_type in SOFTMAX
-        found: Data = (
-            operands[0] if softmax else OPERATORS[node.op_type](call, attributes, operands)
-        )
+        if node.op_type in SOFTMAX:
+            found: Data = self._without_softmax(call, attributes, operands[0])
+        else:
+            try:
+                found = OPERATORS[node.op_type](call, attributes, operands)
+            except ValueError:
+                raise
+            except ERRORS as error:
+                refuse(where, f"cannot be read ({type(error).__name__}: {error})", self._upgrade)
         call.check(found)
         self.layers[node.output[0]] = found
         if found.view is None:
             self.expected.setdefault(found.name, result)
+
+    def _without_softmax(self, call: Call, attributes: dict[str, Any], x: Any) -> Data:
+        """Remove a softmax over the channels, or over whole samples."""
+        dimensions = len(call.result)
+        whole = self.opset < _SOFTMAX_OF_ONE_AXIS  # it flattens the dimensions from the axis on
+        axis = attributes.get("axis", 1 if whole else -1) % dimensions
+        if axis != 1:
+            call.refuse(
+                f"is over dimension {axis} of {dimensions}",
+                "only a softmax over the channels can be removed, which does not change their order",
+            )
+        return call.operands(x)[0]
 
     def graph(self) -> Graph:
         """Return the graph, after comparing it with ONNX."""
@@ -226,6 +259,8 @@ class _Reader:
             refuse(
                 f"{_READER}: layer '{wrong}'",
                 "gives other values than ONNX's reference implementation",
-                "this is a bug in spikelet, please report it",
+                self._upgrade
+                if self.opset < _LEAST_OPSET
+                else "this is a bug in spikelet, please report it",
             )
         return graph

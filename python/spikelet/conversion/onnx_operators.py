@@ -280,7 +280,7 @@ def _upsample(c: Call, a: Attributes, xs: Operands) -> Data:
 
 def _pad(c: Call, a: Attributes, xs: Operands) -> Data:
     n = len(c.shape(xs[0])) + 1
-    pads = [int(p) for p in np.ravel(a.get("pads", _at(xs, 1)))]
+    pads = [int(p) for p in np.ravel(a.get("pads", a.get("paddings", _at(xs, 1))))]
     axes = [int(d) % n for d in np.ravel(xs[3])] if _at(xs, 3) is not None else list(range(n))
     value = _at(xs, 2) if _at(xs, 2) is not None else a.get("value", 0.0)
     mode = a.get("mode", b"constant")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Future
 from typing import Any
 
-from spikelet._util.checks import fail, integer
+from spikelet._util.checks import fail, integer, shown
 from spikelet._util.extras import extra
 from spikelet._util.threads import default_threads
 from spikelet.experiments.code import MAIN, main_name
@@ -154,7 +154,7 @@ def check(executor: Any, workers: int | None, threads: int | None) -> None:
         if executor not in ("joblib", "dask", "serial"):
             fail("sweep", "executor", executor, rule)
     elif not callable(getattr(executor, "submit", None)):
-        msg = f"sweep: executor {rule}, got {executor!r}"
+        msg = f"sweep: executor {rule}, got {shown(executor)}"
         raise TypeError(msg)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from spikelet._util.checks import fail, integer
+from spikelet._util.checks import fail, integer, shown
 
 __all__ = ["Run", "accepts", "plan"]
 
@@ -52,9 +52,31 @@ class Run:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Run:
-        """Return the run of a description; JSON stores tuples as lists."""
-        values = {name: _tuples(value) for name, value in data["parameters"].items()}
-        return cls(data["key"], values, data["replicate"], data["seed"])
+        """Return the run of a stored description; JSON stores tuples as lists.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If it was not made by `to_json`, or the key is not that of the parameters and of the replicate or the seed.
+        """
+        if data.keys() != {"key", "parameters", "replicate", "seed"}:
+            fail("sweep", "fields of a stored run", sorted(data), "must be those of a run")
+        parameters = _parameters("stored run", data["parameters"])
+        replicate = _integer("replicate", data["replicate"], 0)
+        seed = _integer("seed", data["seed"], 0, 2**64 - 1)
+        run = cls(data["key"], parameters, replicate, seed)
+        if run.key not in (run.derived_key(), _key(_digest(parameters, {"seed": seed}))):
+            fail("sweep", "key of a stored run", run.key, "must be that of its parameters")
+        return run
+
+    def derived_key(self) -> str:
+        """Return the key that the run has if its seed is derived from that of the sweep."""
+        return _key(_digest(self.parameters, {"replicate": self.replicate}))
+
+    def has_seed_of(self, base: int) -> bool:
+        """Return whether the seed was given, or derived from this seed of the sweep."""
+        digest = _digest(self.parameters, {"replicate": self.replicate})
+        return self.key != _key(digest) or self.seed == _seed(base, digest)
 
 
 def plan(
@@ -93,7 +115,7 @@ def plan(
         for k in range(replicates):
             digest = _digest(parameters, {"replicate": k} if given is None else {"seed": given[k]})
             run = Run(
-                digest.hex()[:32], parameters, k, _seed(base, digest) if given is None else given[k]
+                _key(digest), parameters, k, _seed(base, digest) if given is None else given[k]
             )
             if run.key in runs:
                 fail("sweep", "grid", parameters, "must not contain a point twice")
@@ -136,7 +158,7 @@ def _points(grid: Any) -> list[dict[str, Any]]:
         axes = {}
         for name, values in grid.items():
             if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
-                msg = f"sweep: grid[{name!r}] must be a list of values, got {values!r}"
+                msg = f"sweep: grid[{name!r}] must be a list of values, got {shown(values)}"
                 raise TypeError(msg)
             axes[name] = list(values)
             if not axes[name]:
@@ -170,26 +192,26 @@ def _value(where: str, value: Any) -> Any:
         fail("sweep", where, value, "must not be NaN (or missing)")
     if value is None or type(value) in (bool, int, float, str):
         return value
-    msg = f"sweep: {where} must be a number, a string, a bool, None or a tuple, got {value!r}"
+    msg = f"sweep: {where} must be a number, a string, a bool, None or a tuple, got {shown(value)}"
     raise TypeError(msg)
 
 
 def _integer(name: str, value: Any, low: int, high: int | None = None) -> int:
     """Return an integer; unlike in Python, a bool is not one."""
     if isinstance(value, (bool, np.bool_)):
-        msg = f"sweep: {name} must be an integer, got {value!r}"
+        msg = f"sweep: {name} must be an integer, got {shown(value)}"
         raise TypeError(msg)
     return integer("sweep", name, value, low, high)
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
 def _digest(parameters: Mapping[str, Any], which: Mapping[str, int]) -> bytes:
     # Python writes floats with the fewest digits that restore them, on all platforms alike.
     text = json.dumps([parameters, which], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).digest()
+
+
+def _key(digest: bytes) -> str:
+    return digest.hex()[:32]
 
 
 def _seed(base: int, digest: bytes) -> int:

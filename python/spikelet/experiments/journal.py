@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import json
 import os
 import threading
 import zlib
@@ -26,7 +25,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from spikelet._util import reading
+from spikelet._util.checks import integer
 from spikelet._util.files import sync
+from spikelet.experiments import sealed_json
 from spikelet.experiments.grid import Run
 from spikelet.experiments.record import Record
 
@@ -145,25 +147,39 @@ class Entry:
                     file.seek(begin)
                     data = file.read(length)
                     if zlib.crc32(data) != crc:
-                        msg = (
-                            f"sweep: the file {str(self.path)!r} is damaged (in array {name!r} of run "
-                            f"{self.run['key']}); delete it to have a sweep repeat its runs"
-                        )
-                        raise ValueError(msg)
-                    found[name] = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+                        raise _damaged(self.path, f"in array {name!r} of run {self.run['key']}")
+                    with reading.refusing("sweep", self.path):
+                        found[name] = reading.npy(data)
                 begin += length
         return replace(self.record, arrays=found)
 
 
 def entries(path: Path) -> tuple[list[Entry], bool]:
-    """Return the runs in a file, and whether the file is complete."""
+    """Return the runs in a file, and whether the file is complete.
+
+    Raises
+    ------
+    ValueError
+        If a complete file is damaged, or a description with a right checksum is not one of a run. What the end of a
+        process or of power leaves is not complete, and its whole runs are found.
+    """
     found: list[Entry] = []
     with path.open("rb") as file:
-        while line := file.readline():
-            if line == END:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - len(END)))
+        complete = file.read() == END
+        file.seek(0)
+        while head := file.read(len(END)):
+            if head == END:
+                if file.read(1):
+                    raise _damaged(path, "it goes on after its end")
                 return found, True
-            entry = _described(path, line, file.tell())
-            if entry is None:
+            entry = None
+            if sealed_json.BEGIN.startswith(head):  # else a line may be as long as the file
+                entry = _described(path, head + file.readline(), file.tell())
+            if entry is None and complete:
+                raise _damaged(path, f"in the description of run {len(found) + 1}")
+            if entry is None or entry.end > size:  # cut off, maybe at an array's own "end"
                 break
             found.append(entry)
             file.seek(entry.end)
@@ -182,13 +198,8 @@ def pack(run: Run, record: Record) -> Pieces:
             length, crc = length + len(part), zlib.crc32(part, crc)
         arrays[name] = length, crc
         pieces += parts
-    text = json.dumps({"run": run.to_json(), **record.to_json(), "arrays": arrays})[1:].encode()
-    return [_begin(text), text, b"\n", *pieces]
-
-
-def _begin(text: bytes) -> bytes:
-    """Return the beginning of a line."""
-    return b'{"crc32": "%08x", ' % zlib.crc32(text)
+    text = sealed_json.text_of({"run": run.to_json(), **record.to_json(), "arrays": arrays})
+    return [sealed_json.seal(text), text, b"\n", *pieces]
 
 
 def _npy(array: np.ndarray[Any, Any]) -> Pieces:
@@ -205,13 +216,23 @@ def _npy(array: np.ndarray[Any, Any]) -> Pieces:
 
 def _described(path: Path, line: bytes, begin: int) -> Entry | None:
     """Return the entry of a line, or None if the line is incomplete."""
-    text = line[len(_begin(b"")) : -1]
-    if line != _begin(text) + text + b"\n":
+    if not line.endswith(b"\n") or not sealed_json.is_sealed(line[:-1]):
         return None
-    own = json.loads(b"{" + text)
-    arrays = {name: (length, crc) for name, (length, crc) in own.pop("arrays").items()}
-    end = begin + sum(length for length, _ in arrays.values())
-    return Entry(path, own.pop("run"), Record(**own), begin, end, arrays)
+    with reading.refusing("sweep", path):
+        own = sealed_json.content(line[:-1])
+        arrays = {
+            name: (integer("array", "length", length, 0), integer("array", "crc", crc, 0))
+            for name, (length, crc) in own.pop("arrays").items()
+        }
+        run = own.pop("run")
+        Run.from_json(run)
+        end = begin + sum(length for length, _ in arrays.values())
+        return Entry(path, run, Record.from_json(own), begin, end, arrays)
+
+
+def _damaged(path: Path, where: str) -> ValueError:
+    advice = "delete it to have a sweep repeat its runs"
+    return ValueError(f"sweep: the file {str(path)!r} is damaged ({where}); {advice}")
 
 
 def _intact(entry: Entry) -> bool:

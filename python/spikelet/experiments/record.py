@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
+
+from spikelet._util.checks import choice, fail
 
 __all__ = ["Arrays", "Record"]
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Record:
     """Everything that is known about a run.
 
@@ -45,3 +47,24 @@ class Record:
     def to_json(self) -> dict[str, Any]:
         """Return everything except the arrays."""
         return {name: value for name, value in vars(self).items() if name != "arrays"}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Return the record of a stored description, without arrays.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If it was not made by `to_json`.
+        """
+        record = cls(**data)
+        choice("stored run", "status", record.status, "done", "failed")
+        texts = (record.error, record.traceback, record.host, record.version, record.simd)
+        if not all(text is None or isinstance(text, str) for text in texts):
+            fail("stored run", "texts", texts, "must be strings")
+        if not isinstance(record.seconds, int | float) or not isinstance(record.scalars, dict):
+            fail("stored run", "seconds and scalars", record, "must be a number and a dict")
+        for name, value in record.scalars.items():
+            if value is not None and type(value) not in (bool, int, float, str):
+                fail("stored run", f"scalar {name!r}", value, "must be a number or a string")
+        return record

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 
 import numpy as np
 
+from spikelet._util.sealed import Sealed
 from spikelet.experiments import hdf5, tables
 from spikelet.experiments.dataset import to_dataset
 from spikelet.experiments.grid import Run
@@ -17,7 +18,7 @@ from spikelet.experiments.record import Arrays, Record
 __all__ = ["RunResult", "SweepResult"]
 
 
-class RunResult:
+class RunResult(Sealed):
     """A run and its results. Arrays of a stored run are read on access.
 
     Parameters
@@ -27,6 +28,10 @@ class RunResult:
     found : Record or Entry
         Its record, or the place of the record in a store.
     """
+
+    run: Run
+
+    _instead: ClassVar = {"": "it is what the run returned"}
 
     def __init__(self, run: Run, found: Record | Entry) -> None:
         self.run = run
@@ -87,7 +92,7 @@ def _read(found: Record | Entry, arrays: Collection[str] | None = None) -> Recor
     return found.read(arrays) if isinstance(found, Entry) else found
 
 
-class SweepResult(Sequence[RunResult]):
+class SweepResult(Sealed, Sequence[RunResult]):
     """The runs of a sweep in the order of its grid, as returned by `spikelet.sweep` and `spikelet.load_sweep`.
 
     Indexing gives a `RunResult`: ``result[3]["rate"]``. Arrays of a stored sweep are read on access.
@@ -104,6 +109,11 @@ class SweepResult(Sequence[RunResult]):
         Reason why runs are missing.
     """
 
+    runs: tuple[Run, ...]
+    fixed: tuple[str, ...]
+
+    _instead: ClassVar = {"": "it is what the sweep returned"}
+
     def __init__(
         self,
         runs: Sequence[Run],
@@ -111,7 +121,7 @@ class SweepResult(Sequence[RunResult]):
         fixed: Sequence[str] = (),
         broken: str | None = None,
     ) -> None:
-        self.runs = list(runs)
+        self.runs = tuple(runs)
         self.fixed = tuple(fixed)
         self._records = records
         self._broken = broken

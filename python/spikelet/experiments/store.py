@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
 import uuid
 import warnings
@@ -28,6 +27,7 @@ from typing import Any
 from spikelet._core import __version__
 from spikelet._util.checks import fail
 from spikelet._util.files import TEMPORARY, sync, write
+from spikelet.experiments import sealed_json
 from spikelet.experiments.code import digests_of, name_of
 from spikelet.experiments.grid import Run
 from spikelet.experiments.journal import Entry, Journal, entries
@@ -100,36 +100,38 @@ class Store:
     def description(self) -> dict[str, Any]:
         """Return the description of the sweep; raise ValueError if the folder is not a store."""
         try:
-            data = json.loads((self.folder / "sweep.json").read_bytes())
+            data = sealed_json.content((self.folder / "sweep.json").read_bytes())
         except FileNotFoundError:
             fail("sweep", "store", str(self.folder), "must be the store of a sweep")
         except ValueError as error:
             raise _damaged(self.folder / "sweep.json", error, "use another folder") from None
-        if not isinstance(data, dict) or data.get("format") != FORMAT:
-            found = data.get("format") if isinstance(data, dict) else data
+        if data.get("format") != FORMAT:
+            found = data.get("format")
             fail("sweep", "store", found, f"must have the format {FORMAT!r}", got="format")
-        for key in ("id", "function", "source", "seed"):
-            if key not in data:
-                lack = f"it has no {key!r}"
-                raise _damaged(self.folder / "sweep.json", lack, "use another folder")
+        kinds = {
+            "format": str, "id": str, "function": str, "source": str | None, "code": str | None, "seed": int,
+            "version": str,
+        }  # fmt: skip
+        for key in {*kinds, *data} - {"code", "version"}:
+            if key not in data or key not in kinds or not isinstance(data[key], kinds[key]):
+                wrong = f"{key!r} is missing, unknown or of the wrong type"
+                raise _damaged(self.folder / "sweep.json", wrong, "use another folder")
         return data
 
     def create(self, function: Callable[..., Any], seed: int) -> None:
         """Create an empty store."""
-        write(
-            self.folder / "sweep.json",
-            json.dumps(
-                {
-                    "format": FORMAT,
-                    "id": uuid.uuid4().hex,
-                    "function": name_of(function),
-                    **digests_of(function),
-                    "seed": seed,
-                    "version": __version__,
-                },
-                indent=1,
-            ),
+        text = sealed_json.text_of(
+            {
+                "format": FORMAT,
+                "id": uuid.uuid4().hex,
+                "function": name_of(function),
+                **digests_of(function),
+                "seed": seed,
+                "version": __version__,
+            },
+            indent=1,
         )
+        write(self.folder / "sweep.json", sealed_json.seal(text) + text)
 
     def check(self, function: Callable[..., Any], seed: int) -> None:
         """Check that the store belongs to this function and seed."""
@@ -209,20 +211,35 @@ class Store:
         merged = {run.key: run for run in runs}
         for run in self.plan()[0]:
             merged.setdefault(run.key, run)
-        text = json.dumps(
+        text = sealed_json.text_of(
             {"fixed": list(fixed), "runs": [run.to_json() for run in merged.values()]}
         )
-        write(self.folder / "plan.json", text)
+        write(self.folder / "plan.json", sealed_json.seal(text) + text)
 
     def plan(self) -> tuple[list[Run], list[str]]:
         """Return all runs that were ever planned, and the names of fixed parameters."""
         file = self.folder / "plan.json"
         try:
-            data = json.loads(file.read_bytes())
-            return [Run.from_json(run) for run in data["runs"]], list(data["fixed"])
+            stored = file.read_bytes()
         except FileNotFoundError:  # stopped before it was written
             return [], []
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        try:
+            data = sealed_json.content(stored)
+            if data.keys() != {"fixed", "runs"}:
+                fail("sweep", "plan", sorted(data), "must have fixed and runs")
+            runs = [Run.from_json(run) for run in data["runs"]]
+            if len({run.key for run in runs}) < len(runs):
+                fail("sweep", "plan", len(runs), "must have each run once", got="number")
+            if not sealed_json.is_sealed(stored):  # of an earlier version, without a checksum
+                seed = self.description()["seed"]
+                for run in runs:
+                    if not run.has_seed_of(seed):
+                        fail("sweep", f"seed of run {run.key}", run.seed, f"must come from {seed}")
+            fixed = list(data["fixed"])
+            if any(name not in runs[0].parameters for name in fixed):
+                fail("sweep", "fixed", fixed, "must be parameters")
+            return runs, fixed
+        except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
             advice = "delete it to have a sweep write it again"
             raise _damaged(file, error, advice) from None
 

@@ -56,9 +56,9 @@ class Builder:
         for population in net.populations:
             if len(population):
                 self._drive(population)
-        for target, what, start in net.inputs:
-            if len(target):
-                self._inject(target, what, start)
+        for drive in net.inputs:
+            if len(drive.target):
+                self._inject(drive.target, drive.input, drive.start_step)
         for projection in net.projections:
             if len(projection):
                 self._project(projection)

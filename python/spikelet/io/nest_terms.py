@@ -162,7 +162,7 @@ def inspect(net: NetworkContents) -> Findings:
     ]
     if _in_flight(net):
         found.left_out.append(f"spikes in flight at t = {net.t:g} ms")
-    if any(isinstance(what, (PoissonInput, NoiseInput)) for _, what, _ in net.inputs) or any(
+    if any(isinstance(drive.input, (PoissonInput, NoiseInput)) for drive in net.inputs) or any(
         isinstance(p.model, PoissonSource) for p in net.populations
     ):
         found.notes.append(
@@ -233,6 +233,8 @@ def _refuse_rule(projection: Projection) -> list[str]:
     if not isinstance(rule, (STDP, TripletSTDP, InhibitorySTDP, TsodyksMarkram)):
         return [f"{type(rule).__name__} has no counterpart in NEST"]
     reasons = []
+    if isinstance(rule, STDP) and rule.signed:
+        reasons.append("amplitudes must be >= 0: NEST applies only one bound to each side")
     if isinstance(rule, (STDP, TripletSTDP)):
         if rule.w_min != 0:
             reasons.append(f"w_min must be 0, which is NEST's bound, not {rule.w_min:g}")

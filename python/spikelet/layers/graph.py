@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
-from spikelet._util.checks import fail
+from spikelet._util.checks import fail, shown
+from spikelet._util.sealed import Sealed
 from spikelet.layers.base import Layer, Shape
 
 __all__ = ["INPUT", "Graph", "LayerLike", "Node"]
@@ -34,7 +35,7 @@ class Node:
     inputs: tuple[str, ...]
 
 
-class Graph:
+class Graph(Sealed):
     """Layers in topological order: each comes after its inputs.
 
     Parameters
@@ -52,6 +53,10 @@ class Graph:
     ValueError
         If names are not unique, an input is unknown, or the output of a layer is not used.
     """
+
+    nodes: tuple[Node, ...]
+
+    _instead: ClassVar = {"": "make another graph, as with replaced()"}
 
     def __init__(self, layers: Iterable[LayerLike], where: str = "SpikingModel") -> None:
         nodes: list[Node] = []
@@ -151,7 +156,5 @@ def _node(where: str, k: int, item: LayerLike, before: str) -> Node:
     ):
         inputs = (item[2],) if isinstance(item[2], str) else tuple(item[2])
         return Node(item[0], item[1], inputs)
-    msg = (
-        f"{where}: layers[{k}] must be a layer of sl.layers or (name, layer, inputs), got {item!r}"
-    )
+    msg = f"{where}: layers[{k}] must be a layer of sl.layers or (name, layer, inputs), got {shown(item)}"
     raise TypeError(msg)

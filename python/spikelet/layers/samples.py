@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikelet._util.checks import fail, ids, integer
+from spikelet._util.checks import fail, ids, integer, shown
 from spikelet.layers.base import Shape
 from spikelet.layers.neurons import Neuron, ReLU
 from spikelet.layers.spiking_model import Operations, SpikingModel, SpikingResult
@@ -136,7 +136,7 @@ def merge(parts: Sequence[tuple[int, Mapping[str, Operations]]]) -> dict[str, Op
 def is_model(where: str, argument: str, model: Any) -> SpikingModel:
     """Check that an argument is a SpikingModel."""
     if not isinstance(model, SpikingModel):
-        msg = f"{where}: {argument} must be a SpikingModel, got {model!r}"
+        msg = f"{where}: {argument} must be a SpikingModel, got {shown(model)}"
         raise TypeError(msg)
     return model
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from spikelet import _core, encode
 from spikelet._util import progress as _progress
 from spikelet._util.checks import choice, fail, integer, number, representable, require
+from spikelet._util.sealed import Sealed, Setting
 from spikelet._util.threads import default_threads
 from spikelet.layers.base import Layer, Shape
 from spikelet.layers.graph import INPUT, Graph, LayerLike
@@ -91,7 +92,7 @@ class SpikingResult:
             raise KeyError(msg) from None
 
 
-class SpikingModel:
+class SpikingModel(Sealed):
     """Layers with spiking neurons between them.
 
     At each step all layers are evaluated in order, without delays, on the output of earlier layers at the same step.
@@ -118,6 +119,15 @@ class SpikingModel:
     array([[0.3, 0.6]], dtype=float32)
     """
 
+    graph: Graph
+    dtype: Literal["float32", "float64", "int16"]
+    input_scale: float
+    threads = Setting(lambda where, name, value: integer(where, name, value, 1))
+
+    _instead: ClassVar = {
+        "": "it is fixed when the model is made; make another, with SpikingModel()"
+    }
+
     def __init__(
         self,
         layers: Iterable[LayerLike] | Graph,
@@ -133,9 +143,7 @@ class SpikingModel:
             for node in self.graph:
                 _check_single(f"{type(node.layer).__name__} '{node.name}'", node.layer)
         self.dtype = dtype
-        self.threads = (
-            default_threads() if threads is None else integer(where, "threads", threads, 1)
-        )
+        self.threads = default_threads() if threads is None else threads
         scale = number(where, "input_scale", input_scale)
         require(where, "input_scale", scale, "finite and > 0")
         self.input_scale = float(scale)

@@ -22,14 +22,16 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core
-from spikelet._util.checks import choice, fail, integer, number, numbers, require
+from spikelet._util import reading
+from spikelet._util.checks import check_all, choice, fail, integer, number, numbers, read_only, require
 from spikelet._util.files import replaced
+from spikelet._util.sealed import Sealed, Setting
 from spikelet.models.images import brightness
 
 __all__ = ["Conv", "ConvSTDP"]
@@ -39,6 +41,7 @@ Waves = NDArray[np.uint8]
 
 FORMAT = "spikelet conv-stdp 1"
 SILENT = 255  # in a wave: the neuron does not fire
+_LARGEST = 4096  # pixels along a side of an image
 _CHUNK = 500  # images in memory at once, and between calls of `progress`
 
 
@@ -101,7 +104,7 @@ class Conv:
         for name in ("maps", "kernel", "window", "stride", "winners"):
             integer("Conv", name, getattr(self, name), 1, 2**16)
         for name in ("double_every", "radius"):
-            integer("Conv", name, getattr(self, name), 0)
+            integer("Conv", name, getattr(self, name), 0, 2**53)
         for name in ("threshold", "theta_min"):
             require("Conv", name, number("Conv", name, getattr(self, name)), "> 0")
         levels = numbers("Conv", "levels", self.levels)
@@ -115,7 +118,7 @@ class Conv:
         choice("Conv", "bound", self.bound, "soft", "multiplicative")
 
 
-class ConvSTDP:
+class ConvSTDP(Sealed):
     """Layers that learn features of images without labels.
 
     Parameters
@@ -138,13 +141,6 @@ class ConvSTDP:
         Number of threads for everything but learning, which processes images one after another. Results
         are bit-identical for any number.
 
-    Attributes
-    ----------
-    seen : list of int
-        Number of images that each layer has learned from.
-    wins : list of array, [maps]
-        Number of wins of each map.
-
     Raises
     ------
     ValueError
@@ -157,6 +153,23 @@ class ConvSTDP:
     >>> model.n_features  # 32 maps in 3 x 3 windows
     288
     """
+
+    layers: tuple[Conv, ...]
+    shape: tuple[int, int]
+    bins: int
+    seed: int
+    centre: float
+    surround: float
+    cut: float
+    threads = Setting(lambda where, name, value: integer(where, name, value, 1, 4096))
+
+    _instead: ClassVar = {
+        "weights": "fit() learns them",
+        "thresholds": "fit() learns them",
+        "seen": "fit() counts the images",
+        "wins": "fit() counts the wins",
+        "": "it is fixed when the model is made; make another, with ConvSTDP()",
+    }
 
     def __init__(
         self,
@@ -173,17 +186,19 @@ class ConvSTDP:
         self.layers = (Conv(),) if layers is None else tuple(layers)
         if not self.layers or not all(isinstance(layer, Conv) for layer in self.layers):
             fail("ConvSTDP", "layers", layers, "must be one Conv or more")
-        height, width = (integer("ConvSTDP", "shape", side, 1, 4096) for side in shape)
+        height, width = (integer("ConvSTDP", "shape", side, 1, _LARGEST) for side in shape)
         self.shape = height, width
         self.bins = integer("ConvSTDP", "bins", bins, 1, SILENT - 1)
         self.seed = integer("ConvSTDP", "seed", seed, 0, 2**32 - 1)
-        self.threads = integer("ConvSTDP", "threads", threads, 1, 4096)
+        self.threads = threads
         for name, value in (("centre", centre), ("surround", surround)):
             require("ConvSTDP", name, number("ConvSTDP", name, value), "> 0")
+        if centre > _LARGEST:
+            fail("ConvSTDP", "centre", centre, f"must be at most {_LARGEST} pixels, as the image")
         require("ConvSTDP", "cut", number("ConvSTDP", "cut", cut), "in [0, 1]")
         self.centre, self.surround, self.cut = float(centre), float(surround), float(cut)
-        self.seen = [0] * len(self.layers)
-        self.wins = [np.zeros(layer.maps, np.int64) for layer in self.layers]
+        self._seen = [0] * len(self.layers)
+        self._wins = [np.zeros(layer.maps, np.int64) for layer in self.layers]
         self._cores: list[_core.ConvStdp] = []
         self._sides = [(height, width)]  # sizes of the input of each layer, and of the features
         channels = 2
@@ -207,17 +222,27 @@ class ConvSTDP:
             channels = layer.maps
 
     @property
-    def weights(self) -> list[Floats]:
-        """Weights of each layer, ``[kernel, kernel, channels, maps]``, in [0, 1].
+    def seen(self) -> tuple[int, ...]:
+        """Number of images that each layer has learned from."""
+        return tuple(self._seen)
+
+    @property
+    def wins(self) -> tuple[NDArray[np.int64], ...]:
+        """Number of wins of each map of each layer, [maps], read-only."""
+        return tuple(read_only(wins.copy()) for wins in self._wins)
+
+    @property
+    def weights(self) -> tuple[Floats, ...]:
+        """Weights of each layer, ``[kernel, kernel, channels, maps]``, in [0, 1], read-only.
 
         The two channels of the first layer are on- and off-centre cells.
         """
-        return [core.weights for core in self._cores]
+        return tuple(read_only(core.weights) for core in self._cores)
 
     @property
-    def thresholds(self) -> list[Floats]:
-        """Thresholds of each layer, ``[maps]``."""
-        return [core.thresholds for core in self._cores]
+    def thresholds(self) -> tuple[Floats, ...]:
+        """Thresholds of each layer, ``[maps]``, read-only."""
+        return tuple(read_only(core.thresholds) for core in self._cores)
 
     @property
     def n_features(self) -> int:
@@ -253,11 +278,11 @@ class ConvSTDP:
         pixels = self._images("ConvSTDP.fit", images)
         total = integer("ConvSTDP.fit", "epochs", epochs, 0) * len(pixels)
         for k in range(len(self.layers)):
-            while self.seen[k] < total:
-                at = self.seen[k] % len(pixels)
+            while self._seen[k] < total:
+                at = self._seen[k] % len(pixels)
                 self._learn(pixels[at : at + _CHUNK], k)
                 if progress is not None:
-                    progress(k, self.seen[k], total)
+                    progress(k, self._seen[k], total)
         return self
 
     def partial_fit(self, images: ArrayLike, layer: int = 0) -> ConvSTDP:
@@ -341,7 +366,7 @@ class ConvSTDP:
             "format": FORMAT,
             "version": _core.__version__,
             "layers": [dataclasses.asdict(layer) for layer in self.layers],
-            "seen": self.seen,
+            "seen": self._seen,
             **{name: getattr(self, name) for name in _OPTIONS},
         }
         arrays: dict[str, Any] = {"header": np.array(json.dumps(header))}
@@ -370,31 +395,53 @@ class ConvSTDP:
         ValueError
             The file was not written by `save`.
         """
+        where = "ConvSTDP.load"
+        integer(where, "threads", threads, 1, 4096)
         try:
-            file = np.load(path, allow_pickle=False)
-        except ValueError:
-            file = None
-        if not isinstance(file, np.lib.npyio.NpzFile) or "header" not in file:
-            fail(
-                "ConvSTDP.load", "path", os.fspath(path), "must be a file written by ConvSTDP.save"
-            )
-        with file:
-            header = json.loads(str(file["header"]))
-            if header.get("format") != FORMAT:
-                fail("ConvSTDP.load", "format", header.get("format"), f"must be {FORMAT!r}")
-            layers = [Conv(**layer) for layer in header["layers"]]
-            model = ConvSTDP(layers, threads=threads, **{name: header[name] for name in _OPTIONS})
-            model.seen = header["seen"]
-            for k in range(len(layers)):
-                model._cores[k] = model._core(k, file[f"weights{k}"], file[f"thresholds{k}"])
-                model.wins[k] = file[f"wins{k}"]
+            arrays = reading.npz(path)
+            header = reading.json_value(str(arrays.pop("header")))
+            form = header.get("format")
+        except (ValueError, KeyError, AttributeError) as error:
+            rule = f"must be a file written by ConvSTDP.save ({error})"
+            fail(where, "path", os.fspath(path), rule)
+        if form != FORMAT:
+            fail(where, "format", form, f"must be {FORMAT!r}")
+        with reading.refusing(where, path):
+            model = ConvSTDP._restored(header, arrays, threads)
         return model
 
     def __repr__(self) -> str:
         maps = " -> ".join(str(layer.maps) for layer in self.layers)
-        return f"ConvSTDP({maps} maps, shape={self.shape}, {self.n_features} features, seen={self.seen})"
+        return f"ConvSTDP({maps} maps, shape={self.shape}, {self.n_features} features, seen={self._seen})"
 
     # Helpers --------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _restored(header: dict[str, Any], arrays: dict[str, Any], threads: int) -> ConvSTDP:
+        """Return a model of a stored header and arrays, after comparing them with each other."""
+        if header.keys() != {"format", "version", "layers", "seen", *_OPTIONS}:
+            fail("header", "fields", sorted(header), "must be those of ConvSTDP.save")
+        layers = [Conv(**layer) for layer in header["layers"]]
+        seen = header["seen"]
+        if len(seen) != len(layers) or not all(type(n) is int and 0 <= n < 2**63 for n in seen):
+            fail("header", "seen", seen, "must be an integer >= 0 for each layer")
+        # Before there is a model: it draws weights of the sizes that the header states.
+        channels, names = 2, set()
+        for k, layer in enumerate(layers):
+            shape = (layer.kernel, layer.kernel, channels, layer.maps)
+            _check_stored(arrays, f"weights{k}", np.dtype(np.float32), shape, 0, 1)
+            _check_stored(arrays, f"thresholds{k}", np.dtype(np.float32), shape[3:], 0, np.inf)
+            _check_stored(arrays, f"wins{k}", np.dtype(np.int64), shape[3:], 0, 2**63 - 1)
+            names |= {f"weights{k}", f"thresholds{k}", f"wins{k}"}
+            channels = layer.maps
+        if names != arrays.keys():
+            fail("file", "arrays", sorted(arrays), "must be those of its layers")
+        model = ConvSTDP(layers, threads=threads, **{name: header[name] for name in _OPTIONS})
+        model.seen = seen
+        for k in range(len(layers)):
+            model._cores[k] = model._core(k, arrays[f"weights{k}"], arrays[f"thresholds{k}"])
+            model.wins[k] = arrays[f"wins{k}"]
+        return model
 
     def _images(self, where: str, images: ArrayLike) -> Floats:
         shape, (height, width) = np.shape(images), self.shape
@@ -420,12 +467,12 @@ class ConvSTDP:
         while len(waves):
             n, doubled = len(waves), 0
             if layer.double_every:
-                doubled, into = divmod(self.seen[k], layer.double_every)
+                doubled, into = divmod(self._seen[k], layer.double_every)
                 n = min(n, layer.double_every - into)
             growth = 1.0
             if layer.a_plus > 0:
                 growth = max(1.0, min(2.0 ** min(doubled, 64), layer.a_plus_max / layer.a_plus))
-            self.wins[k] += self._cores[k].learn(
+            self._wins[k] += self._cores[k].learn(
                 waves[:n],
                 layer.a_plus * growth,
                 layer.a_minus * growth,
@@ -435,11 +482,26 @@ class ConvSTDP:
                 layer.theta_plus,
                 layer.theta_min,
             )
-            self.seen[k] += n
+            self._seen[k] += n
             waves = waves[n:]
 
 
 _OPTIONS = ("shape", "bins", "centre", "surround", "cut", "seed")
+
+
+def _check_stored(
+    arrays: dict[str, Any],
+    name: str,
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    low: float,
+    high: float,
+) -> None:
+    array = arrays[name]
+    if (array.dtype, array.shape) != (dtype, shape):
+        got = (str(array.dtype), array.shape)
+        fail("file", name, got, f"must be {dtype} of shape {shape}")
+    check_all("file", name, array, (array >= low) & (array <= high), f"must lie in [{low}, {high}]")
 
 
 def _parts(images: NDArray[Any]) -> Iterator[NDArray[Any]]:

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import spikelet as sl
-from spikelet._util.checks import integer, number, require
-from spikelet.models.learner import Learner
+from spikelet._util.checks import integer, scalar
+from spikelet._util.sealed import Setting
+from spikelet.models.learner import Learner, setting
 
 __all__ = ["DiehlCook"]
 
@@ -72,6 +73,13 @@ class DiehlCook(Learner):
     (3, 10)
     """
 
+    dt: float
+    show = setting("> 0")
+    rest = setting(">= 0")
+    intensity = setting("> 0")
+    least_spikes = Setting(lambda where, name, value: integer(where, name, value, 0))
+    total = setting("> 0")
+
     def __init__(
         self,
         n_neurons: int = 400,
@@ -89,15 +97,10 @@ class DiehlCook(Learner):
     ) -> None:
         rule = sl.DiehlCookSTDP() if plasticity is None else plasticity
         super().__init__(n_neurons, n_inputs, seed=seed, threads=threads, plasticity=rule)
-        for name, value, limit in (
-            ("dt", dt, "> 0"), ("show", show, "> 0"), ("rest", rest, ">= 0"),
-            ("intensity", intensity, "> 0"),
-        ):  # fmt: skip
-            require("DiehlCook", name, number("DiehlCook", name, value), limit)
-        self.dt, self.show, self.rest, self.intensity = dt, show, rest, intensity
-        self.least_spikes = integer("DiehlCook", "least_spikes", least_spikes, 0)
+        self.dt = scalar("DiehlCook", "dt", dt, "> 0")
+        self.show, self.rest, self.intensity = show, rest, intensity
+        self.least_spikes = least_spikes
         self.total = 78.0 * self.n_inputs / 784 if total is None else total
-        require("DiehlCook", "total", number("DiehlCook", "total", self.total), "> 0")
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of the network other than its size, seed, threads and rule."""

@@ -7,37 +7,57 @@ import dataclasses
 import json
 import os
 import tempfile
-import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import spikelet as sl
 from spikelet._util import progress as _progress
-from spikelet._util.checks import choice, fail, integer
+from spikelet._util import reading
+from spikelet._util.checks import choice, fail, integer, read_only, scalar
+from spikelet._util.sealed import Sealed, Setting
 from spikelet.models.images import brightness
 from spikelet.network.checkpoint import save as save_network
 
-__all__ = ["Learner"]
+__all__ = ["Learner", "setting"]
 
 
-class Learner(ABC):
+def setting(rule: str, *, optional: bool = False) -> Setting[Any]:
+    """Return a number that can be set at any time, as a rule of `spikelet._util.checks.require` allows it."""
+
+    def check(where: str, name: str, value: Any) -> float | None:
+        return None if optional and value is None else scalar(where, name, value, rule)
+
+    return Setting(check)
+
+
+class Learner(Sealed, ABC):
     """One layer of neurons that learns from pixels; see its subclasses.
 
     Attributes
     ----------
-    shown : int
-        Number of images learned so far, including repetitions.
     net : Network
         The network that learns: ``populations[0]`` are the pixels, ``populations[1]`` the neurons, and
         ``projections[0]`` learns. It does not exist before `fit`.
     """
+
+    n_neurons: int
+    n_inputs: int
+    seed: int
+    threads: int
+
+    _instead: ClassVar = {
+        "threads": "save the learner, and load it with threads=...",
+        "plasticity": "make a new learner with plasticity=...; between calls of fit, net.projections[0].plasticity",
+        "shown": "fit() counts the images",
+        "": "it is fixed when the learner is made; make a new one",
+    }
 
     def __init__(
         self,
@@ -53,8 +73,8 @@ class Learner(ABC):
         self.n_inputs = integer(where, "n_inputs", n_inputs, 1)
         self.seed = integer(where, "seed", seed, 0, 2**63)
         self.threads = integer(where, "threads", threads, 1, 1024)
-        self.plasticity = plasticity
-        self.shown = 0
+        self._plasticity = plasticity
+        self._shown = 0
         self._net: sl.Network | None = None
 
     # For subclasses -----------------------------------------------------------------------------------------------
@@ -84,7 +104,7 @@ class Learner(ABC):
     def _begin(self, pixels: NDArray[np.float32]) -> None:
         """Build the network that learns, before it is shown the first of these images."""
 
-    def _anneal(self, done: float) -> None:  # noqa: B027  # optional
+    def _anneal(self, done: float) -> None:  # optional
         """Adjust the learning rule; `done` is the fraction of the training that is complete."""
 
     def _attach(self, net: sl.Network) -> None:
@@ -101,6 +121,16 @@ class Learner(ABC):
     # For users ----------------------------------------------------------------------------------------------------
 
     @property
+    def shown(self) -> int:
+        """Number of images learned so far, including repetitions."""
+        return self._shown
+
+    @property
+    def plasticity(self) -> sl.plasticity.Plasticity:
+        """The learning rule, with its amplitudes at the start of the training."""
+        return self._plasticity
+
+    @property
     def net(self) -> sl.Network:
         """The network that learns; it exists once `fit` has shown it images."""
         if self._net is None:
@@ -109,14 +139,18 @@ class Learner(ABC):
 
     @property
     def weights(self) -> NDArray[np.float32]:
-        """Current weights from pixels to neurons, [n_inputs, n_neurons]."""
+        """Current weights from pixels to neurons, [n_inputs, n_neurons], read-only.
+
+        Set those of ``net.projections[0]`` to change them.
+        """
         weights: NDArray[np.float32] = self.net.projections[0].weights
         return weights.reshape(self.n_inputs, self.n_neurons)
 
     @property
     def theta(self) -> NDArray[np.float32]:
-        """Adaptation of the thresholds, [n_neurons] [mV]."""
-        return np.asarray(self.net.populations[1].theta)
+        """Adaptation of the thresholds, [n_neurons] [mV], read-only."""
+        theta: NDArray[np.float32] = read_only(np.asarray(self.net.populations[1].theta))
+        return theta
 
     def fit(
         self,
@@ -161,7 +195,7 @@ class Learner(ABC):
                 self._anneal(self.shown / total)
                 image = pixels[self.shown % len(pixels)]
                 self._present(self.net, self._spikes, image, learning=True)
-                self.shown += 1
+                self._shown += 1
                 if checkpoint is not None and self.shown % every == 0:
                     self.save(checkpoint)
                 tick(self.shown)
@@ -260,24 +294,43 @@ class Learner(ABC):
         ValueError
             If the file was not written by `save`.
         """
+        where = f"{cls.__name__}.load"
         try:
-            with np.load(path, allow_pickle=False) as file:
-                header = json.loads(str(file["learner"]))
-        except (ValueError, zipfile.BadZipFile, EOFError, KeyError, TypeError):
-            header = {}
-        if header.get("type") != cls.__name__:
-            fail(f"{cls.__name__}.load", "path", os.fspath(path), "must be a file written by save")
+            header = reading.json_value(str(reading.npz(path, ("learner",))["learner"]))
+            kind = header.get("type")
+        except (ValueError, KeyError, AttributeError):
+            kind = None
+        if kind != cls.__name__:
+            fail(where, "path", os.fspath(path), "must be a file written by save")
         net = sl.Network.load(path, threads=threads)
+        with reading.refusing(where, path):
+            return cls._restored(header, net, threads)
+
+    @classmethod
+    def _restored(cls, header: dict[str, Any], net: sl.Network, threads: int) -> Self:
+        """Return a learner of a stored header and network, after comparing them with each other."""
+        known = {"type", "n_neurons", "n_inputs", "seed", "shown", "plasticity", "parameters"}
+        if header.keys() != known:
+            fail("header", "fields", sorted(header), f"must be {', '.join(sorted(known))}")
         kind, fields = header["plasticity"]
         rules = sl.plasticity.rules()
-        choice(f"{cls.__name__}.load: {os.fspath(path)}", "plasticity", kind, *rules)
+        choice("header", "plasticity", kind, *rules)
         rule = rules[kind](**fields)
         learner = cls(
             header["n_neurons"], header["n_inputs"], seed=header["seed"], threads=threads,
             plasticity=rule, **header["parameters"],
         )  # fmt: skip
+        sizes = [p.size for p in net.populations[:2]]
+        ends = [(q.pre.index, q.post.index, len(q.weights)) for q in net.projections[:1]]
+        stated = [learner.n_inputs, learner.n_neurons]
+        if sizes != stated or ends != [(0, 1, learner.n_inputs * learner.n_neurons)]:
+            fail("header", "n_inputs and n_neurons", stated, "must be those of the network")
+        if not hasattr(net.populations[1].model, "theta_plus"):
+            fail("header", "network", net.populations[1].model, "must have adaptive thresholds")
+        if net.projections[0].plasticity is None:
+            fail("header", "network", net.projections[0], "must learn")
         learner._attach(net)
-        learner.shown = header["shown"]
+        learner._shown = integer("header", "shown", header["shown"], 0, 2**63 - 1)
         return learner
 
 

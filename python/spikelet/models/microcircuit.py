@@ -14,15 +14,17 @@ race, Neuromorph. Comput. Eng. 6:012001 (2026).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 import spikelet as sl
 from spikelet._util.checks import choice, fail, number, require
+from spikelet._util.sealed import Sealed
 
 __all__ = ["FULL_RATES", "POPULATIONS", "Microcircuit", "Parameters", "microcircuit", "parameters"]
 
@@ -158,53 +160,67 @@ def _psp_of_1_pA() -> float:
     return float(both / C_M * (np.exp(-peak / TAU_M) - np.exp(-peak / TAU_SYN)))
 
 
-class Microcircuit:
+class Microcircuit(Sealed):
     """A microcircuit, built by `microcircuit`.
 
     Attributes
     ----------
     network : Network
         The network.
-    populations : dict of str to Population
+    populations : mapping of str to Population
         Populations by name: L23E, L23I, L4E, L4I, L5E, L5I, L6E, L6I.
-    projections : dict of (str, str) to Projection
+    projections : mapping of (str, str) to Projection
         Projections by the names of source and target; pairs without synapses are missing.
-    recorders : dict of str to SpikeRecorder
-        Recorders by population; empty before `record`.
     parameters : Parameters
         The parameters that it was built from.
     """
 
+    network: sl.Network
+    populations: Mapping[str, sl.Population]
+    projections: Mapping[tuple[str, str], sl.Projection]
+    parameters: Parameters
+
+    _instead: ClassVar = {
+        "recorders": "record() sets it",
+        "": "it is fixed when the circuit is built; build another, with microcircuit()",
+    }
+
     def __init__(
         self,
         network: sl.Network,
-        populations: dict[str, sl.Population],
-        projections: dict[tuple[str, str], sl.Projection],
+        populations: Mapping[str, sl.Population],
+        projections: Mapping[tuple[str, str], sl.Projection],
         parameters: Parameters,
     ) -> None:
         self.network = network
-        self.populations = populations
-        self.projections = projections
+        self.populations = MappingProxyType(dict(populations))
+        self.projections = MappingProxyType(dict(projections))
         self.parameters = parameters
-        self.recorders: dict[str, sl.SpikeRecorder] = {}
+        self._recorders: Mapping[str, sl.SpikeRecorder] = MappingProxyType({})
         self._since = 0.0
 
-    def record(self) -> dict[str, sl.SpikeRecorder]:
+    @property
+    def recorders(self) -> Mapping[str, sl.SpikeRecorder]:
+        """Recorders by population; empty before `record`."""
+        return self._recorders
+
+    def record(self) -> Mapping[str, sl.SpikeRecorder]:
         """Record the spikes of all neurons from now on, and discard earlier ones.
 
         Call it again after ``network.reset()``, which sets the clock back.
 
         Returns
         -------
-        dict of str to SpikeRecorder
+        mapping of str to SpikeRecorder
         """
-        if not self.recorders:
+        if not self._recorders:
             record = self.network.record
-            self.recorders = {name: record(p, "spikes") for name, p in self.populations.items()}
-        for recorder in self.recorders.values():
+            found = {name: record(p, "spikes") for name, p in self.populations.items()}
+            self._recorders = MappingProxyType(found)
+        for recorder in self._recorders.values():
             recorder.clear()
         self._since = self.network.t
-        return self.recorders
+        return self._recorders
 
     def run(self, duration: float, *, progress: bool | Callable[[float], Any] = False) -> None:
         """Simulate for `duration` [ms]; see `Network.run`."""

@@ -5,20 +5,32 @@ Its memory grows with the square of the number of features, but not with the num
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from spikelet._util.checks import fail, integer, number, numbers, require
+from spikelet._util.checks import fail, integer, number, numbers, own, require
+from spikelet._util.sealed import Sealed, Setting
 
 __all__ = ["RidgeReadout"]
 
 Floats = NDArray[np.float64]
 
 
-class RidgeReadout:
+def _fitted(where: str, name: str, value: Any, dimensions: int) -> Floats | None:
+    """Return a copy of weights or of an offset."""
+    if value is None:
+        return None
+    array = numbers(where, name, value, "", dimensions)
+    if array.ndim != dimensions:
+        fail(where, name, array.shape, f"must have {dimensions} dimensions", got="shape")
+    require(where, name, array.reshape(-1), "finite")
+    return np.asarray(own(array))
+
+
+class RidgeReadout(Sealed):
     """Ridge regression on the targets -1 and 1, with an offset.
 
     Parameters
@@ -27,11 +39,22 @@ class RidgeReadout:
         Labels are 0 .. n_classes - 1.
     """
 
+    n_classes: int
+    weights = Setting(lambda where, name, value: _fitted(where, name, value, 2))
+    offset = Setting(lambda where, name, value: _fitted(where, name, value, 1))
+
+    _instead: ClassVar = {"n": "partial_fit() counts the samples", "": "make another readout"}
+
     def __init__(self, n_classes: int = 10) -> None:
         self.n_classes = integer("RidgeReadout", "n_classes", n_classes, 2)
-        self.n = 0
-        self.weights: Floats | None = None
-        self.offset: Floats | None = None
+        self._n = 0
+        self.weights = None
+        self.offset = None
+
+    @property
+    def n(self) -> int:
+        """Number of samples that `partial_fit` was given."""
+        return self._n
 
     def partial_fit(self, features: ArrayLike, labels: ArrayLike) -> RidgeReadout:
         """Add labelled features to the data that `solve` fits.
@@ -73,7 +96,7 @@ class RidgeReadout:
         self._products += x.T @ targets
         self._means += x.sum(axis=0, dtype=np.float64)
         self._targets += targets.sum(axis=0, dtype=np.float64)
-        self.n += len(x)
+        self._n += len(x)
         return self
 
     def solve(self, strength: float) -> RidgeReadout:

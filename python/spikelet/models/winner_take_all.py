@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import spikelet as sl
-from spikelet._util.checks import integer, number, require
-from spikelet.models.learner import Learner
+from spikelet._util.checks import integer, scalar
+from spikelet._util.sealed import Setting
+from spikelet.models.learner import Learner, setting
 
 __all__ = ["WinnerTakeAll"]
 
@@ -68,6 +69,18 @@ class WinnerTakeAll(Learner):
         Learning rule of the synapses from the pixels; by default pair STDP with amplitudes that follow from `gain`.
     """
 
+    dt: float
+    inhibition: float
+    theta_plus: float
+    gain: float
+    input_rate = setting("> 0")
+    learn_for = setting("> 0")
+    answer_for = setting("> 0")
+    pause = setting(">= 0")
+    total = setting("> 0", optional=True)
+    anneal = setting("> 0")
+    normalise_every = Setting(lambda where, name, value: integer(where, name, value, 1))
+
     def __init__(
         self,
         n_neurons: int = 400,
@@ -92,21 +105,14 @@ class WinnerTakeAll(Learner):
         super().__init__(n_neurons, n_inputs, seed=seed, threads=threads, plasticity=rule)
         if theta_plus is None:
             theta_plus = 0.001 * min(self.n_neurons, 400)
-        for name, value, limit in (
-            ("dt", dt, "> 0"), ("input_rate", input_rate, "> 0"), ("learn_for", learn_for, "> 0"),
-            ("answer_for", answer_for, "> 0"), ("pause", pause, ">= 0"),
-            ("inhibition", inhibition, "finite"), ("theta_plus", theta_plus, ">= 0"),
-            ("anneal", anneal, "> 0"), ("gain", gain, "> 0"),
-        ):  # fmt: skip
-            require("WinnerTakeAll", name, number("WinnerTakeAll", name, value), limit)
-        self.dt, self.input_rate, self.pause = dt, input_rate, pause
+        where = "WinnerTakeAll"
+        self.dt, self.gain = scalar(where, "dt", dt, "> 0"), scalar(where, "gain", gain, "> 0")
+        self.theta_plus = scalar(where, "theta_plus", theta_plus, ">= 0")
+        self.inhibition = scalar(where, "inhibition", inhibition, "finite")
+        self.input_rate, self.pause, self.anneal = input_rate, pause, anneal
         self.learn_for, self.answer_for = learn_for, answer_for
-        self.inhibition, self.theta_plus, self.anneal = inhibition, theta_plus, anneal
-        self.gain, self._scale = gain, plasticity is None
-        self.normalise_every = integer("WinnerTakeAll", "normalise_every", normalise_every, 1)
-        self.total = total
-        if total is not None:
-            require("WinnerTakeAll", "total", number("WinnerTakeAll", "total", total), "> 0")
+        self.normalise_every, self.total = normalise_every, total
+        self._scale = plasticity is None
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of the network other than its size, seed, threads and rule."""
@@ -122,7 +128,7 @@ class WinnerTakeAll(Learner):
             self.total = MEAN_WEIGHT * _lit(rates)
         if self._scale:  # the mean trace of a pixel is its rate times TAU
             A_plus = self.gain * self.total / (self.input_rate * 1e-3 * TAU)
-            self.plasticity = sl.STDP(
+            self._plasticity = sl.STDP(
                 tau_plus=TAU, tau_minus=TAU, A_plus=A_plus, A_minus=DEPRESSION * A_plus
             )
         random = np.random.default_rng(self.seed)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, NoReturn, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
+from spikelet._util.advice import advise
 from spikelet._util.checks import fail, integer, number, require
+from spikelet._util.sealed import Sealed
 from spikelet._util.threads import default_threads
 from spikelet.network.turn import Turn
 from spikelet.ranks import Ranks, ranks_of
@@ -39,6 +41,8 @@ class Engine:
         Which thread may use the network.
     raster_starts : dict of int to int
         By population, the step at which its source was added or set.
+    inputs : dict of int to Drive
+        The handles of all inputs, by number, which is in order of creation.
     drawn : int
         Number of draws of initial values so far; each has a random stream of its own.
     """
@@ -50,6 +54,7 @@ class Engine:
         self.ranks = ranks
         self.turn = Turn()
         self.raster_starts: dict[int, int] = {}
+        self.inputs: dict[int, Any] = {}
         self.drawn = 0
 
     @property
@@ -75,8 +80,22 @@ class Engine:
         return _core.draw_values(distribution.to_core(), self.seed, (1 << 20) + self.drawn, n)
 
 
-class NetworkBase:
+class NetworkBase(Sealed):
     """The network as its populations, projections and recorders see it. See `spikelet.Network` for its parameters."""
+
+    dt: float
+    seed: int
+    ranks: Ranks
+    threads: int
+    dtype: np.dtype[Any]
+    engine: Engine  # internal
+
+    _instead: ClassVar = {
+        "t": "run() advances it, and reset(at=...) sets it back",
+        "ranks": "build a new network, with Network(comm=...)",
+        "engine": "it belongs to the network",
+        "": "it is fixed when the network is made; build a new one, with Network({name}=...)",
+    }
 
     def __init__(
         self,
@@ -88,6 +107,9 @@ class NetworkBase:
     ) -> None:
         step = number("Network", "dt", dt, "ms")
         require("Network", "dt", step, "> 0")
+        if step < 1e-3:
+            way_out = f"did you mean {1e3 * step:g} ms?"
+            advise("Network", "dt", float(step), "ms looks like a value in seconds", way_out)
         self.dt = float(step)
         self.seed = integer("Network", "seed", seed, 0, 2**64 - 1)
         self.ranks = ranks_of(comm)
@@ -99,12 +121,18 @@ class NetworkBase:
         name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))
         if name not in ("float32", "float64"):
             fail("Network", "dtype", dtype, 'must be "float32" or "float64"')
-        self.dtype: np.dtype[Any] = np.dtype(name)
+        self.dtype = np.dtype(name)
         simulator = _core.Simulator32 if self.dtype == np.float32 else _core.Simulator64
         sim = simulator(
             self.dt, self.seed, self.threads, threads is None, self.ranks.comm, self.ranks.minimum
         )
         self.engine = Engine(sim, self.dt, self.seed, self.ranks)
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to copy and pickle: a second object would share the core's network."""
+        name = type(self).__name__
+        msg = f"a {name} cannot be copied or pickled; save it with save(), and load it with {name}.load()"
+        raise TypeError(msg)
 
     @property
     def t(self) -> float:

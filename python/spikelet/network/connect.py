@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
+from spikelet._util.advice import advise
 from spikelet._util.checks import choice, fail, ids, named, representable
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_own
@@ -56,7 +57,7 @@ def connect(
     add = _by_rule if isinstance(rule, Rule) else _by_lists
     index = add(net, where, pre, post, rule, weight, delay, post.model.weight_unit, ends)
     projection = Projection(net, index, pre, post, plasticity, RECEPTORS[receptor])
-    net.projections.append(projection)
+    net.contents.projections.append(projection)
     return projection
 
 
@@ -78,6 +79,7 @@ def _by_rule(
     if isinstance(rule, OneToOne) and len(pre) != len(post):
         sizes = len(pre), len(post)
         fail(where, "OneToOne", sizes, "needs populations of the same size", got="sizes")
+    _advise_sign(where, post.model, ends[0], weights)
     with named(where):
         return net.engine.sim.connect(
             pre.index, post.index, pre.size, post.size, _part(pre), _part(post),
@@ -101,13 +103,31 @@ def _by_lists(
     n, stream = len(pre_ids), 2 * len(net.projections)
     weights = _values(where, "weight", as_spec(where, "weight", weight, unit), n, net.seed, stream)
     delays = _values(where, "delay", _delay_spec(where, delay, net.dt), n, net.seed, stream + 1)
-    steps = _to_steps(where, delays, net.dt)
+    steps = _to_steps(where, delays, net.dt, drawn=isinstance(delay, Distribution))
     representable(where, "weight", weights, net.dtype)
+    _advise_sign(where, post.model, ends[0], weights)
     with named(where):
         return net.engine.sim.connect_lists(
             pre.index, post.index, pre.size, pre_ids, post_ids, weights.astype(net.dtype), steps,
             *ends, None,
         )  # fmt: skip
+
+
+def _advise_sign(where: str, model: Any, receptor: _core.Receptor, weights: Any) -> None:
+    """Warn about currents that all have the sign that a receptor's name excludes."""
+    if receptor == _core.Receptor.by_sign or model.conductance or model.channels == 1:
+        return
+    if isinstance(weights, Distribution):
+        with named(where):
+            weights = _core.draw_values(weights.to_core(), 0, 0, 32)  # a sample
+    values = np.asarray(weights)
+    inhibitory = receptor == _core.Receptor.inhibitory
+    low, high = float(values.min(initial=0.0)), float(values.max(initial=0.0))
+    worst, right = (high, low) if inhibitory else (low, high)
+    if worst != 0 and right == 0:
+        effect = "depolarises" if inhibitory else "hyperpolarises"
+        problem = f'pA at receptor="{receptor.name}" {effect}, as the receptor of a current only sets its time constant'
+        advise(where, "weight", worst, problem, f"did you mean {-worst:g} pA?")
 
 
 def _part(population: Population) -> npt.NDArray[np.uint32] | None:
@@ -128,12 +148,17 @@ def _delay_spec(where: str, delay: Any, dt: float, grid: tuple[int, int] | None 
     return spec
 
 
-def _to_steps(where: str, delays: npt.NDArray[np.float64], dt: float) -> npt.NDArray[np.uint16]:
+def _to_steps(
+    where: str, delays: npt.NDArray[np.float64], dt: float, *, drawn: bool = False
+) -> npt.NDArray[np.uint16]:
     """Return delays in steps."""
     steps = np.floor(delays / dt + 0.5)
     bad = (delays < dt * (1 - 1e-6)) | (steps > _MAX_DELAY)
     if bad.any():
-        rule = f"must lie between dt = {dt:g} ms and {_MAX_DELAY} steps"
+        way_out = (
+            " (limit the distribution, with clip=(lo, hi) or redraw=(lo, hi))" if drawn else ""
+        )
+        rule = f"must lie between dt = {dt:g} ms and {_MAX_DELAY} steps{way_out}"
         fail(where, "delay", float(delays[bad][0]), rule)
     return steps.astype(np.uint16)
 

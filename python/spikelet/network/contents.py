@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from spikelet.network.base import NetworkBase
+from spikelet.network.drive import Drive
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
 from spikelet.regulation import Regulation
 
-__all__ = ["NetworkContents"]
+__all__ = ["Contents", "NetworkContents"]
+
+Recorder = SpikeRecorder | StateRecorder | WeightRecorder
+
+
+class Contents:
+    """Lists of all that a network is made of, in order of creation.
+
+    Internal: what adds a part to the core adds it here. Users see tuples, since the core can forget no part.
+    """
+
+    def __init__(self) -> None:
+        self.populations: list[Population] = []
+        self.projections: list[Projection] = []
+        self.recorders: list[Recorder] = []
+        self.regulations: list[tuple[Projection, Regulation]] = []
 
 
 class NetworkContents(NetworkBase):
     """A network with its populations, projections, inputs, regulations and recorders, in order of creation."""
+
+    contents: Contents  # internal
+
+    _instead: ClassVar = {
+        "populations": "add one with population()",
+        "projections": "add one with connect()",
+        "recorders": "add one with record()",
+        "regulations": "add one with regulate()",
+        "inputs": "add one with inject()",
+        "contents": "it belongs to the network",
+    }
 
     def __init__(
         self,
@@ -25,8 +52,29 @@ class NetworkContents(NetworkBase):
         comm: Any = "world",
     ) -> None:
         super().__init__(dt, seed, threads, dtype, comm)
-        self.populations: list[Population] = []
-        self.projections: list[Projection] = []
-        self.recorders: list[SpikeRecorder | StateRecorder | WeightRecorder] = []
-        self.inputs: list[tuple[Population, Any, int]] = []  # with the step of injection
-        self.regulations: list[tuple[Projection, Regulation]] = []
+        self.contents = Contents()
+
+    @property
+    def inputs(self) -> tuple[Drive, ...]:
+        """The handles of all inputs that were not removed, in order of creation."""
+        return tuple(self.engine.inputs.values())
+
+    @property
+    def populations(self) -> tuple[Population, ...]:
+        """All populations, in order of creation."""
+        return tuple(self.contents.populations)
+
+    @property
+    def projections(self) -> tuple[Projection, ...]:
+        """All projections, in order of creation."""
+        return tuple(self.contents.projections)
+
+    @property
+    def recorders(self) -> tuple[Recorder, ...]:
+        """All recorders, in order of creation."""
+        return tuple(self.contents.recorders)
+
+    @property
+    def regulations(self) -> tuple[tuple[Projection, Regulation], ...]:
+        """All regulations, each with its projection, in order of creation."""
+        return tuple(self.contents.regulations)

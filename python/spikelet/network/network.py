@@ -9,6 +9,7 @@ from spikelet._util.checks import steps_of
 from spikelet.network import checkpoint, to_disk
 from spikelet.network.connect import connect
 from spikelet.network.contents import NetworkContents
+from spikelet.network.drive import Drive
 from spikelet.network.inject import inject
 from spikelet.network.populate import populate
 from spikelet.network.population import Model, Population
@@ -125,8 +126,10 @@ class Network(NetworkContents):
         self.engine.require_idle()
         return connect(self, pre, post, rule, weight, delay, receptor, plasticity)
 
-    def inject(self, target: Population, what: PoissonInput | CurrentInput | NoiseInput) -> None:
+    def inject(self, target: Population, what: PoissonInput | CurrentInput | NoiseInput) -> Drive:
         """Drive a population, or a part of it, from now on, without a source population.
+
+        Time and memory follow the number of targets, and an input that is over costs nothing.
 
         Parameters
         ----------
@@ -134,9 +137,14 @@ class Network(NetworkContents):
             Neurons.
         what : PoissonInput, CurrentInput or NoiseInput
             The input.
+
+        Returns
+        -------
+        Drive
+            The handle, to change the input (``drive.rate = 5.0``) or to remove it (``drive.remove()``) between runs.
         """
         self.engine.require_idle()
-        inject(self, target, what)
+        return inject(self, target, what)
 
     def regulate(self, projection: Projection, how: Regulation) -> None:
         """Keep the weights of a plastic projection in balance, at each multiple of an interval.
@@ -146,7 +154,7 @@ class Network(NetworkContents):
         projection : Projection
             A projection with a plasticity rule.
         how : WeightNormalisation or SynapticScaling
-            The method and its interval.
+            The method and its interval. Regulations of one moment act in the order in which they were added.
         """
         self.engine.require_idle()
         regulate(self, projection, how)

@@ -11,7 +11,7 @@ from spikelet._util.checks import fail, fits, integer
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_length, events_of
 from spikelet.neurons import NeuronModel
-from spikelet.sources import PoissonSource, RasterSource, SpikeSource
+from spikelet.sources import PoissonSource, RasterSource, SpikeSource, check_events
 
 __all__ = ["populate"]
 
@@ -26,12 +26,14 @@ def populate(net: NetworkContents, n: Any, model: Any, name: str | None) -> Popu
         kind = list(_core.neuron_models()).index(type(model).__name__)
         index = sim.add_neurons(kind, n, model.arrays(), model.reset == "subtract")
     elif isinstance(model, PoissonSource):
-        index = sim.add_poisson(n, fits(where, "rate", np.asarray(model.rate), n))
+        rate = fits(where, "rate", np.asarray(model.rate), n)
+        check_events(where, rate, net.dt, as_spikes=True)
+        index = sim.add_poisson(n, rate)
     elif isinstance(model, (SpikeSource, RasterSource)):
         index = sim.add_events(n, *events_of(net, model, n))
     else:
         fail(where, "model", model, "must be a neuron model or a spike source", error=TypeError)
     net.engine.raster_starts[index] = net.engine.step
     population = Population(net, index, n, model, name, None)
-    net.populations.append(population)
+    net.contents.populations.append(population)
     return population

@@ -8,18 +8,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._util.checks import fail, fits, magnitude, numbers, representable, require
+from spikelet._util.checks import fail, fits, numbers, representable, require
+from spikelet._util.sealed import Sealed
+from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import Engine, NetworkBase
 from spikelet.neurons import STATES, NeuronModel
 from spikelet.rules import Distribution
-from spikelet.sources import PoissonSource, RasterSource, SpikeSource
+from spikelet.sources import PoissonSource, RasterSource, SpikeSource, check_events
 
 __all__ = ["Population", "StateView"]
 
 Model = NeuronModel | SpikeSource | PoissonSource | RasterSource
 
 
-class StateView(np.lib.mixins.NDArrayOperatorsMixin):
+_THROUGH = (
+    "states cannot be set through a slice of them: assign in one step, as in `population.V_m[:10] = -65.0`, or copy the "
+    "array with np.array(...)"
+)
+_IDS = "the ids of a population are fixed; take another part, such as `population[ids]`, or copy the array"
+
+
+class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
     """One state of a population, in absolute units; it reads like an array and writes through.
 
     Values are checked before they are written. A distribution of `spikelet.rules` can be assigned, too.
@@ -50,8 +59,8 @@ class StateView(np.lib.mixins.NDArrayOperatorsMixin):
         return result
 
     def __getitem__(self, index: Any) -> Any:
-        """Return values."""
-        return np.asarray(self)[index]
+        """Return values; a slice of them is read-only, as setting its items would not set those of the network."""
+        return Snapshot(np.asarray(self), _THROUGH)[index]
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """Write values: numbers, an array, or a distribution."""
@@ -61,11 +70,12 @@ class StateView(np.lib.mixins.NDArrayOperatorsMixin):
             drawn = self._population.network.engine.draw(value, whole[index].size)
             value = drawn.reshape(whole[index].shape)
         state = STATES[self._name]
+        value = numbers(where, "value", value, state.unit, whole.ndim, nan=True)
         try:
-            value = np.asarray(magnitude(value, state.unit), dtype=np.float64)
             np.broadcast_to(value, whole[index].shape)
-        except (TypeError, ValueError):
-            fail(where, "value", value, f"must be numbers of shape {whole[index].shape}")
+        except ValueError:
+            rule = f"must be one number or numbers of shape {whole[index].shape}"
+            fail(where, "value", value.shape, rule, got="shape")
         require(where, "value", value.reshape(-1), state.rule)
         representable(where, "value", np.atleast_1d(value), self.dtype)
         whole[index] = value
@@ -86,13 +96,30 @@ class StateView(np.lib.mixins.NDArrayOperatorsMixin):
         return self._population.network.dtype
 
     def __getattr__(self, name: str) -> Any:
-        """Look up a method of an array (mean, max, ...) on a copy of the values."""
+        """Look up a method of an array (mean, max, ...) on a copy of the values.
+
+        What would change the copy (sort, fill, ...) raises ValueError, as the network would not change.
+        """
         if name.startswith("_"):
             raise AttributeError(name)
-        return getattr(np.asarray(self), name)
+        values = np.asarray(self)
+        values.flags.writeable = False
+        return getattr(values, name)
 
     def __repr__(self) -> str:
         return f"StateView({self._population.name}.{self._name}, {np.asarray(self)!r})"
+
+
+_NEW = "it is fixed when the population is made; add another, with net.population({name}=...)"
+_FIXED = {
+    "name": _NEW.format(name="name"),
+    "size": _NEW.format(name="n"),
+    "model": "set its parameters, with set(...), or add another population",
+    "ids": "take another part, such as population[ids]",
+    "whole": "take a part, such as population[:10]",
+    "network": _NEW.format(name="n"),
+    "index": "it counts the populations of the network",
+}
 
 
 class Population:
@@ -136,8 +163,9 @@ class Population:
 
     @property
     def ids(self) -> npt.NDArray[np.uint32]:
-        """Ids of the elements, within the population."""
-        return np.arange(self.size, dtype=np.uint32) if self._ids is None else self._ids.copy()
+        """Ids of the elements, within the population, read-only."""
+        ids = np.arange(self.size, dtype=np.uint32) if self._ids is None else self._ids.copy()
+        return Snapshot(ids, _IDS)
 
     @property
     def whole(self) -> bool:
@@ -150,11 +178,17 @@ class Population:
 
     def __getitem__(self, index: Any) -> Population:
         """Return a part: a slice, an id, ids or a mask."""
+        if np.ma.is_masked(index):
+            fail(self.name, "index", index, "must have no masked elements", error=TypeError)
         try:
-            ids = np.atleast_1d(self.ids[index])
+            ids = np.atleast_1d(np.asarray(self.ids)[index])
         except IndexError as error:
             msg = f"{self.name}: {error}"
             raise IndexError(msg) from None
+        if ids.ndim > 1:
+            fail(
+                self.name, "index", index, "must be an id, a slice, ids or a mask", error=TypeError
+            )
         if len(np.unique(ids)) != len(ids):
             fail(self.name, "index", index, "must not name an element twice")
         part = Population(self.network, self.index, self.size, self.model, self.name, ids)
@@ -181,10 +215,16 @@ class Population:
                 StateView(self, name)[:] = value
         elif name in self._parameter_names():
             self.set(**{name: value})
+        elif hasattr(type(self), name) or name in _FIXED:
+            msg = f"{self.name}: {name} cannot be set: {_FIXED.get(name, 'it is fixed')}"
+            raise AttributeError(msg, name=name, obj=self)
         else:
             self.__getattr__(name)  # raises, naming what there is
-            msg = f"{self.name}: {name} cannot be set"
-            raise AttributeError(msg)
+
+    def __delattr__(self, name: str) -> None:
+        """Raise AttributeError."""
+        msg = f"{self.name}: {name} cannot be deleted"
+        raise AttributeError(msg, name=name, obj=self)
 
     def set(self, **parameters: Any) -> None:
         """Set parameters between runs; states are kept.
@@ -288,7 +328,9 @@ def set_model(population: Population, model: Model) -> None:
         check_length(population.name, model, n)
         engine.sim.set_parameters(index, model.arrays(), model.reset == "subtract")
     elif isinstance(model, PoissonSource):
-        engine.sim.set_rates(index, fits(population.name, "rate", np.asarray(model.rate), n))
+        rate = fits(population.name, "rate", np.asarray(model.rate), n)
+        check_events(population.name, rate, engine.dt, as_spikes=True)
+        engine.sim.set_rates(index, rate)
     else:
         engine.sim.set_events(index, *events_of(population.network, model, n))
         engine.raster_starts[index] = engine.step

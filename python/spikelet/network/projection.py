@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet._core import Receptor
-from spikelet._util.checks import fail, named, number, numbers, representable, require
+from spikelet._util.checks import (
+    check_all,
+    fail,
+    named,
+    number,
+    numbers,
+    representable,
+    require,
+)
+from spikelet._util.sealed import Sealed
+from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
 from spikelet.network.synapses import Synapses
+from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity, RewardSTDP, amplitudes
 
 if TYPE_CHECKING:
@@ -21,13 +33,31 @@ if TYPE_CHECKING:
 __all__ = ["Projection"]
 
 
-class Projection:
+_SET_WEIGHTS = (
+    "weights cannot be set through a view of them: assign to items of `projection.weights` itself in one step, or copy "
+    "the array with np.array(...)"
+)
+_MADE = "what a projection connects is fixed when it is made; add another, with net.connect(), or copy the array"
+
+
+class Projection(Sealed):
     """The synapses from one population to another. Made by `Network.connect`.
 
     All arrays have one entry per synapse, in canonical order: by source, then target, then creation. Ids count within
-    the whole populations, even if only parts of them were connected. Arrays are copies: changing one changes nothing
-    in the network.
+    the whole populations, even if only parts of them were connected. Arrays are as of the time of reading, and
+    read-only but for `weights`, whose items can be set.
     """
+
+    network: NetworkBase
+    index: int
+    pre: Population
+    post: Population
+    receptor: Receptor
+    synapses: Synapses  # internal
+
+    _instead: ClassVar = {
+        "": "it is fixed when the projection is made; add another, with net.connect()",
+    }
 
     def __init__(
         self,
@@ -55,36 +85,57 @@ class Projection:
 
     @property
     def weights(self) -> npt.NDArray[Any]:
-        """Present weights, in the unit of the target's synapses.
+        """Weights as they are now, in the unit of the target's synapses.
 
-        Plastic weights include all pairs of spikes so far. Assign one number, or one per synapse, to set the weights.
+        Plastic weights include all pairs of spikes so far. The array is a copy, which later runs do not change. Assign
+        one number, or one per synapse, to set all weights; assign to items, as in ``p.weights[:5] = 2`` and
+        ``p.weights[mask] *= 3``, to set these and keep the others as they are at that time. Each assignment writes all
+        weights of the projection, so set many in one assignment. Views and results are no longer tied to the network: a
+        view cannot be changed (``p.weights[:5][0] = 2`` raises ValueError), and ``np.array(p.weights)`` is an array of
+        your own.
         """
-        return self.synapses.whole("weights", self._engine.sim.weights(self.index))
+        return Snapshot(self._weights(), _SET_WEIGHTS, self._set_items)
 
     @weights.setter
     def weights(self, value: Any) -> None:
+        self._set_weights(self._checked(value, (len(self),)))
+
+    def _weights(self) -> npt.NDArray[Any]:
+        return self.synapses.whole("weights", self._engine.sim.weights(self.index))
+
+    def _set_weights(self, values: npt.NDArray[Any]) -> None:
+        with named(repr(self)):
+            self._engine.sim.set_weights(self.index, self.synapses.own(values))
+
+    def _set_items(self, index: Any, value: Any) -> npt.NDArray[Any]:
+        """Set some weights, and return them."""
+        now = self._weights()
+        new = self._checked(value, now[index].shape)
+        now[index] = new
+        self._set_weights(now)
+        return new
+
+    def _checked(self, value: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+        """Return weights for synapses that form an array of a given shape."""
         where = repr(self)
+        model = self.post.model
+        unit = model.weight_unit if isinstance(model, NeuronModel) else ""
+        dimensions = max(1, len(shape))
+        given = numbers(where, "weights", value, unit, dimensions, nan=True)
         try:
-            given = np.broadcast_to(np.asarray(value, dtype=np.float64), (len(self),))
-        except (TypeError, ValueError):
-            rule = f"must be one number or one for each of the {len(self)} synapses"
+            given = np.broadcast_to(given, shape)
+        except ValueError:
+            count = math.prod(shape)
+            rule = f"must be one number or one for each of the {count} synapses"
             fail(where, "weights", np.shape(value), rule, got="shape")
+        require(where, "weights", given, "finite")
         representable(where, "weights", given, self.network.dtype)
         values = given.astype(self.network.dtype)
-        if not np.isfinite(values).all():
-            fail(where, "weights", float(values[~np.isfinite(values)][0]), "must be finite")
-        if self.plasticity is not None and len(self):
+        if self.plasticity is not None and values.size:
             low, high = (float(self.network.dtype.type(x)) for x in self.plasticity.bounds)
-            if values.min() < low or values.max() > high:
-                bad = values[(values < low) | (values > high)][0]
-                fail(
-                    where,
-                    "weights",
-                    float(bad),
-                    f"must lie in [w_min, w_max] = [{low:g}, {high:g}]",
-                )
-        with named(where):
-            self._engine.sim.set_weights(self.index, self.synapses.own(values))
+            rule = f"must lie in [w_min, w_max] = [{low:g}, {high:g}]"
+            check_all(where, "weights", values, (values >= low) & (values <= high), rule)
+        return values
 
     @property
     def plasticity(self) -> Plasticity | None:
@@ -112,6 +163,9 @@ class Projection:
             if given != kept:
                 must_stay = f"must stay {kept!r}: only amplitudes can change"
                 fail(where, f"plasticity.{name}", given, must_stay)
+        if rule.core_name != old.core_name:
+            must_stay = "must keep whether an amplitude is negative, because bounds are applied accordingly"
+            fail(where, "plasticity", rule, must_stay)
         self._engine.sim.set_amplitudes(self.index, rule.to_core())
         self._plasticity = rule
 
@@ -183,21 +237,22 @@ class Projection:
 
     @property
     def delays(self) -> npt.NDArray[np.float64]:
-        """Delays [ms]."""
+        """Delays [ms], read-only."""
         delay = self.synapses.arrays()[3]
-        return self._engine.ms(np.broadcast_to(delay, (len(self),)).astype(np.int64))
+        steps = np.broadcast_to(delay, (len(self),)).astype(np.int64)
+        return Snapshot(self._engine.ms(steps), _MADE)
 
     @property
     def pre_ids(self) -> npt.NDArray[np.int64]:
-        """Ids of the sources."""
+        """Ids of the sources, read-only."""
         row: npt.NDArray[np.int64] = self.synapses.arrays()[0].astype(np.int64)
-        return np.repeat(np.arange(len(row) - 1), row[1:] - row[:-1])
+        return Snapshot(np.repeat(np.arange(len(row) - 1), row[1:] - row[:-1]), _MADE)
 
     @property
     def post_ids(self) -> npt.NDArray[np.int64]:
-        """Ids of the targets."""
+        """Ids of the targets, read-only."""
         post: npt.NDArray[np.int64] = self.synapses.arrays()[1].astype(np.int64)
-        return post
+        return Snapshot(post, _MADE)
 
     def to_scipy(self) -> scipy.sparse.csr_array:
         """Return the weights as a sparse array [pre.size, post.size], with one entry per synapse."""

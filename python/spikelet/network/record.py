@@ -25,7 +25,7 @@ def record(
     if to is not None:
         to_disk.record_to(net, recorder.tape, Path(to).absolute())
     recorder.tape.start()
-    net.recorders.append(recorder)
+    net.contents.recorders.append(recorder)
     return recorder
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util.sealed import Sealed
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
@@ -19,10 +20,19 @@ from spikelet.recording.reading import Recorded, RecordedSamples, RecordedSpikes
 __all__ = ["SpikeRecorder", "StateRecorder", "WeightRecorder"]
 
 
-class _Recorder(Recorded):
+class _Recorder(Sealed, Recorded):
     """A view of recorded data, in memory or on disk."""
 
+    network: NetworkBase
+    target: Population | Projection
     tape: Tape[Any]  # internal
+
+    _instead: ClassVar = {
+        "times": "data cannot be changed; clear() forgets it",
+        "ids": "data cannot be changed; clear() forgets it",
+        "values": "data cannot be changed; clear() forgets it",
+        "": "record anew, with net.record()",
+    }
 
     @property
     def path(self) -> Path | None:
@@ -47,10 +57,13 @@ class _Recorder(Recorded):
 class SpikeRecorder(_Recorder, RecordedSpikes):
     """Spikes of a population or of a part of it, in order of time, then id."""
 
+    target: Population
+    tape: SpikeTape
+
     def __init__(self, network: NetworkBase, target: Population, every: int = 1) -> None:
         self.network = network
         self.target = target
-        self.tape: SpikeTape = SpikeTape(network, target, "spikes", every)
+        self.tape = SpikeTape(network, target, "spikes", every)
 
     def _elements(self) -> tuple[npt.NDArray[np.uint32], int]:
         return self.target.ids, self.target.size
@@ -66,11 +79,15 @@ class SpikeRecorder(_Recorder, RecordedSpikes):
 class StateRecorder(_Recorder, RecordedSamples):
     """Samples of a state variable at multiples of an interval, at the end of the step (after the reset)."""
 
+    target: Population
+    name: str
+    tape: StateTape
+
     def __init__(self, network: NetworkBase, target: Population, name: str, every: int = 1) -> None:
         self.network = network
         self.target = target
         self.name = name
-        self.tape: StateTape = StateTape(network, target, name, every)
+        self.tape = StateTape(network, target, name, every)
 
     def __repr__(self) -> str:
         return f"StateRecorder({self.target.name}.{self.name}: {self.tape.count()} samples)"
@@ -79,10 +96,13 @@ class StateRecorder(_Recorder, RecordedSamples):
 class WeightRecorder(_Recorder, RecordedSamples):
     """Samples of the weights of a projection at multiples of an interval."""
 
+    target: Projection
+    tape: WeightTape
+
     def __init__(self, network: NetworkBase, target: Projection, every: int = 1) -> None:
         self.network = network
         self.target = target
-        self.tape: WeightTape = WeightTape(network, target, "weights", every)
+        self.tape = WeightTape(network, target, "weights", every)
 
     def __repr__(self) -> str:
         return f"WeightRecorder({self.target!r}: {self.tape.count()} samples)"

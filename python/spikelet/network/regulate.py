@@ -1,15 +1,17 @@
-"""How `Network.regulate` hands a regulation to the core."""
+"""How `Network.regulate` hands a regulation to the core, and what a checkpoint keeps of it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from spikelet._util.checks import fail, interval
+import numpy as np
+
+from spikelet._util.checks import fail, integer, interval
 from spikelet.network.contents import NetworkContents
 from spikelet.network.projection import Projection
-from spikelet.regulation import Regulation
+from spikelet.regulation import Regulation, SynapticScaling
 
-__all__ = ["regulate"]
+__all__ = ["counted_so_far", "go_on_counting", "regulate"]
 
 
 def regulate(net: NetworkContents, projection: Any, how: Any) -> None:
@@ -25,4 +27,44 @@ def regulate(net: NetworkContents, projection: Any, how: Any) -> None:
         fail("regulate", "projection", projection, "must have plasticity")
     every = interval(f"regulate {type(how).__name__}", how.every, net.dt)
     net.engine.sim.regulate(projection.index, every, how.to_core())
-    net.regulations.append((projection, how))
+    net.contents.regulations.append((projection, how))
+
+
+def counted_so_far(net: NetworkContents, k: int) -> tuple[int, Any]:
+    """Return the step at which the interval of a regulation began, and each target's spikes since; collective."""
+    post = net.regulations[k][0].post.index
+    begin, spikes = net.engine.sim.interval(k)
+    own = slice(*net.engine.sim.own(post))
+    return begin, net.engine.gathered("spikes", post, spikes[own])
+
+
+def go_on_counting(net: NetworkContents, k: int, begin: Any, spikes: Any, counts: Any) -> None:
+    """Set the interval of a stored regulation.
+
+    Parameters
+    ----------
+    net : NetworkContents
+        The network, whose clock is set.
+    k : int
+        Number of the regulation.
+    begin : int or None
+        Step at which its interval began; None in a file before version 4.
+    spikes : array, [n], or None
+        Spikes of each target since then.
+    counts : array, [n], or [0] before the first run
+        Spikes that such a file has in place of them: since the last scaling of the projection. With several scalings
+        it does not tell the counts of each, which then begin anew.
+    """
+    where, now = f"stored network: regulation {k}", net.engine.step
+    projection, how = net.regulations[k]
+    n = net.populations[projection.post.index].size
+    if begin is None:
+        scalings = [p for p, r in net.regulations if isinstance(r, SynapticScaling)]
+        alone = scalings.count(projection) == 1 and len(counts) == n
+        every = interval(where, how.every, net.dt)
+        begin = now - now % every if alone else now
+        spikes = counts if alone else np.zeros(n, np.uint32)
+    begin = integer(where, "begin", begin, 0, now)
+    if spikes is None or spikes.shape != (n,) or spikes.dtype != np.uint32:
+        fail(where, "spikes", spikes, f"must be {n} numbers of type uint32")
+    net.engine.sim.set_interval(k, begin, spikes)

@@ -1,21 +1,51 @@
-"""Axes to draw on; matplotlib is an optional dependency."""
+"""Axes and figures to draw on; matplotlib is an optional dependency."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spikelet._util.checks import fail
 from spikelet._util.extras import extra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["axes", "pyplot"]
+__all__ = ["axes", "figure_of", "pyplot"]
 
 
-def axes(ax: Axes | None) -> Axes:
-    """Return the given Axes, or new ones."""
-    new: Axes = pyplot().subplots()[1] if ax is None else ax
-    return new
+def axes(where: str, ax: Axes | None) -> Axes:
+    """Return the given Axes, or new ones whose labels fit into the figure."""
+    if ax is None:
+        new: Axes = pyplot().subplots(layout="constrained")[1]
+        return new
+    if not hasattr(ax, "get_xlabel"):
+        fail(
+            where,
+            "ax",
+            ax,
+            "must be Axes of matplotlib (one of plt.subplots()[1])",
+            error=TypeError,
+        )
+    return ax
+
+
+def figure_of(where: str, figure: Figure | None, size: tuple[float, float]) -> Figure:
+    """Return the given Figure, or a new one of a given size whose labels fit."""
+    if figure is None:
+        new: Figure = pyplot().figure(figsize=size, layout="constrained")
+        return new
+    if not hasattr(figure, "subplots"):
+        fail(
+            where,
+            "figure",
+            figure,
+            "must be a Figure of matplotlib (plt.figure())",
+            error=TypeError,
+        )
+    if figure.get_layout_engine() is None and not figure.axes:
+        figure.set_layout_engine("constrained")
+    return figure
 
 
 def pyplot() -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, fail
-from spikelet.plot.figures import axes, pyplot
+from spikelet.plot.figures import axes, figure_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,10 +130,11 @@ def conversion_report(report: Report, *, figure: Figure | None = None) -> Figure
     -------
     Figure
     """
+    where = "plot.conversion_report"
+    if not hasattr(report, "layers"):
+        fail(where, "report", report, "must be a ConversionReport", error=TypeError)
     layers = report.layers
-    if figure is None:
-        size = (11.0, 1.6 + 0.28 * len(layers))
-        figure = pyplot().figure(figsize=size, layout="constrained")
+    figure = figure_of(where, figure, (11.0, 1.6 + 0.28 * len(layers)))
     errors, activity, rates, shares, thresholds = figure.subplots(1, 5)
     place = np.arange(len(layers))
     colours = [_RED if layer.vanishing else _BLUE for layer in layers]
@@ -146,7 +147,7 @@ def conversion_report(report: Report, *, figure: Figure | None = None) -> Figure
     shares.barh(place - 0.2, silenced, height=0.4, color=_RED, label="silenced")
     shares.barh(place + 0.2, saturated, height=0.4, color=_GREY, label="saturated")
     shares.legend(fontsize="small", frameon=False)
-    spread = np.array([layer.threshold or (math.nan,) * 3 for layer in layers])
+    spread = np.array([layer.threshold or (math.nan,) * 3 for layer in layers]).reshape(-1, 3)
     thresholds.hlines(place, spread[:, 0], spread[:, 2], color=_GREY)
     thresholds.plot(spread[:, 1], place, ".", color="black")
     labels = (
@@ -183,7 +184,7 @@ def accuracy_curve(
     Axes
     """
     named = _named("plot.accuracy_curve", curves)
-    ax = axes(ax)
+    ax = axes("plot.accuracy_curve", ax)
     for name, curve in named.items():
         ax.plot(curve.steps, 100 * curve.quality, **{"linewidth": 1.2, "label": name, **style})
     for accuracy in sorted({c.ann_accuracy for c in named.values() if c.ann_accuracy is not None}):
@@ -226,7 +227,7 @@ def coding_tradeoff(
     for name, curve in named.items():
         if curve.spikes is None:
             fail(where, "curves", name, "must have spikes and energy (energy_samples > 0)")
-    ax = axes(ax)
+    ax = axes(where, ax)
     for name, curve in named.items():
         cost = curve.spikes if against == "spikes" else curve.energy_nj
         assert cost is not None
@@ -256,7 +257,10 @@ def hybrid_search(search: SplitSearch, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    ax = axes(ax)
+    where = "plot.hybrid_search"
+    if not hasattr(search, "candidates"):
+        fail(where, "search", search, "must be a HybridSearch", error=TypeError)
+    ax = axes(where, ax)
     place = np.arange(len(search.candidates))
     ax.plot(place, [c.loss for c in search.candidates], ".-", color=_BLUE)
     ax.set_ylabel("loss (points)", color=_BLUE)
@@ -291,7 +295,7 @@ def response_times(
     named = decisions if isinstance(decisions, Mapping) else {"": decisions}
     if not named or not all(hasattr(d, "decision") for d in named.values()):
         fail("plot.response_times", "decisions", decisions, "must be Decisions", error=TypeError)
-    ax = axes(ax)
+    ax = axes("plot.response_times", ax)
     for name, found in named.items():
         ax.ecdf(found.steps, **{"label": name, **style})
     ax.set_xlabel("steps")

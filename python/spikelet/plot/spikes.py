@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spikelet import statistics
-from spikelet._util.checks import fail, integer, number, require
+from spikelet._util.checks import fail, integer, number, numbers, require
 from spikelet.network.recorders import SpikeRecorder
-from spikelet.plot.figures import axes, pyplot
+from spikelet.plot.figures import axes, figure_of
 from spikelet.recording.reading import RecordedSpikes
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ __all__ = ["activity", "raster"]
 
 
 def raster(
-    spikes: RecordedSpikes | ArrayLike,
+    spikes: RecordedSpikes | statistics.Spikes | ArrayLike,
     ids: ArrayLike | None = None,
     *,
     ax: Axes | None = None,
@@ -32,8 +32,8 @@ def raster(
 
     Parameters
     ----------
-    spikes : SpikeRecorder, SpikeRecording or array-like, [n_spikes]
-        What `Network.record` or `read_recording` returned, or the times of the spikes [ms].
+    spikes : SpikeRecorder, SpikeRecording, Spikes or array-like, [n_spikes]
+        What `Network.record` or `read_recording` returned, spikes from elsewhere, or the times of the spikes [ms].
     ids : array-like, [n_spikes]
         The element that sent each spike; required with times only.
     ax : Axes, optional
@@ -45,18 +45,24 @@ def raster(
     -------
     Axes
     """
+    where = "plot.raster"
     if isinstance(spikes, RecordedSpikes):
         if ids is not None:
-            fail("plot.raster", "ids", ids, "must not be given with a recorder, which has its own")
+            fail(where, "ids", ids, "must not be given with a recorder, which has its own")
+        times, rows = spikes.times, np.asarray(spikes.ids, np.float64)
+    elif isinstance(spikes, statistics.Spikes):
         times, rows = spikes.times, spikes.ids
+    elif np.asarray(spikes).ndim == 0 or np.asarray(spikes).dtype == object:
+        rule = "must be a recorder of spikes, or times with ids"
+        fail(where, "spikes", spikes, rule, error=TypeError)
     elif ids is None:
-        fail("plot.raster", "ids", ids, "must be given with times")
+        fail(where, "ids", ids, "must be given with times")
     else:
-        times, rows = np.asarray(spikes, np.float64), np.asarray(ids)
+        times, rows = numbers(where, "times", spikes, "", 2), numbers(where, "ids", ids, "", 2)
         if times.ndim != 1 or rows.shape != times.shape:
             shapes = (times.shape, rows.shape)
-            fail("plot.raster", "times and ids", shapes, "must be one-dimensional and equally long")
-    ax = axes(ax)
+            fail(where, "times and ids", shapes, "must be one-dimensional and equally long")
+    ax = axes(where, ax)
     if "c" not in style:
         style.setdefault("color", "black")
     ax.scatter(times, rows, **{"s": 4.0, "linewidths": 0.0, **style})
@@ -102,8 +108,15 @@ def activity(
     Figure
     """
     where = "plot.activity"
-    if not recorders or not all(isinstance(r, SpikeRecorder) for r in recorders.values()):
-        fail(where, "recorders", recorders, "must be a dict of SpikeRecorders", error=TypeError)
+    if not isinstance(recorders, Mapping) or not recorders:
+        rule = 'must be a dict of SpikeRecorders by name, such as {"E": spikes}'
+        fail(where, "recorders", recorders, rule, error=TypeError)
+    for name, recorder in recorders.items():
+        if not isinstance(recorder, SpikeRecorder):
+            rule = "must be a SpikeRecorder"
+            fail(where, f"recorders[{name!r}]", recorder, rule, error=TypeError)
+    if not isinstance(colours, Sequence) or not colours:
+        fail(where, "colours", colours, "must be a sequence of colours")
     require(where, "window", number(where, "window", window, "ms"), "> 0")
     total = sum(len(r.target) for r in recorders.values())
     share = min(1.0, integer(where, "neurons", neurons, 1) / max(total, 1))
@@ -111,9 +124,7 @@ def activity(
         stop = next(iter(recorders.values())).network.t
     rates = [statistics.rates(r, start, stop) for r in recorders.values()]
 
-    figure = (
-        pyplot().figure(figsize=(11.0, 5.0), layout="constrained") if figure is None else figure
-    )
+    figure = figure_of(where, figure, (11.0, 5.0))
     dots, *panels = figure.subplots(1, 4, width_ratios=(3, 1, 1, 1))
     centres, top = [], 0
     for k, recorder in enumerate(recorders.values()):

@@ -33,7 +33,7 @@ def trace(recorder: StateRecorder, *, ax: Axes | None = None, **style: Any) -> A
     """
     if not isinstance(recorder, StateRecorder):
         fail("plot.trace", "recorder", recorder, "must be a StateRecorder", error=TypeError)
-    ax = axes(ax)
+    ax = axes("plot.trace", ax)
     ax.plot(recorder.times, recorder.values, **{"linewidth": 1.0, **style})
     ax.set_xlabel("time (ms)")
     ax.set_ylabel(f"{recorder.name} ({STATES[recorder.name].unit})")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spikelet._util.checks import fail
+from spikelet._util.checks import fail, integer, numbers
 from spikelet.plot.figures import axes
 
 if TYPE_CHECKING:
@@ -45,20 +45,25 @@ def receptive_fields(
     -------
     Axes
     """
-    fields = np.asarray(weights, np.float64)
-    height, width = shape
+    where = "plot.receptive_fields"
+    fields = numbers(where, "weights", weights, "", 2, nan=True)
+    if not isinstance(shape, (tuple, list)) or len(shape) != 2:
+        fail(where, "shape", shape, "must be (height, width)")
+    height, width = (integer(where, "shape", side, 1) for side in shape)
     if fields.ndim != 2 or fields.shape[0] != height * width:
         rule = f"must be [{height * width}, n_neurons] for images of {height} x {width}"
-        fail("plot.receptive_fields", "weights", fields.shape, rule, got="shape")
+        fail(where, "weights", fields.shape, rule, got="shape")
     n = fields.shape[1]
-    columns = max(1, math.ceil(math.sqrt(n)) if columns is None else columns)
+    if columns is None:
+        columns = max(1, math.ceil(math.sqrt(n)))
+    columns = integer(where, "columns", columns, 1)
     rows = max(1, math.ceil(n / columns))
     tiles = np.full(
         (rows * columns, height + 1, width + 1), np.nan
     )  # gaps are NaN, which is not drawn
     tiles[:n, :height, :width] = fields.T.reshape(n, height, width)
     mosaic = tiles.reshape(rows, columns, height + 1, width + 1).swapaxes(1, 2)
-    ax = axes(ax)
+    ax = axes(where, ax)
     image = mosaic.reshape(rows * (height + 1), -1)[:-1, :-1]
     ax.imshow(image, **{"cmap": "magma", "interpolation": "nearest", **style})
     ax.set_axis_off()
@@ -82,7 +87,7 @@ def feature_maps(weights: ArrayLike, *, ax: Axes | None = None, **style: Any) ->
     -------
     Axes
     """
-    kernels = np.asarray(weights, np.float64)
+    kernels = numbers("plot.feature_maps", "weights", weights, "", 4, nan=True)
     if kernels.ndim != 4 or kernels.shape[2] != 2:
         fail(
             "plot.feature_maps",

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, number
+from spikelet._util.sealed import Sealed
 from spikelet.recording import hdf5_access
 from spikelet.recording.hdf5_access import LAST, Arrays
+from spikelet.recording.hdf5_sums import count_of
 
 __all__ = [
     "SpikeRecording",
@@ -196,7 +199,7 @@ class RecordedSamples(Recorded):
         return _own(self._all()[1])
 
 
-class _OnDisk(Recorded):
+class _OnDisk(Sealed, Recorded):
     """A recording on disk, read anew at each access because it may still be growing.
 
     Attributes
@@ -205,33 +208,38 @@ class _OnDisk(Recorded):
         The file.
     name : str
         Name of the recording within the file.
-    attributes : dict
+    attributes : mapping
         Metadata in the file: dt, seed, population, ...
     """
+
+    path: Path
+    name: str
+    attributes: Mapping[str, Any]
+
+    _instead: ClassVar = {"": "it says what the file holds; read another with read_recording()"}
 
     def __init__(self, path: Path, name: str) -> None:
         self.path, self.name = path, name
         with hdf5_access.reading(path) as file:
             group = file[name]
-            self.attributes = {**file.attrs, **group.attrs}
-            self._ids = group["elements"][...] if "elements" in group else None
+            self.attributes = MappingProxyType(
+                {**hdf5_access.attributes_of(file), **hdf5_access.attributes_of(group)}
+            )
+            self._ids = hdf5_access.elements_of(group)
 
     def _blocks(self, start: int = -1, stop: int = LAST) -> Iterator[Arrays]:
         with hdf5_access.reading(self.path) as file:
             group = file[self.name]
-            first, last = hdf5_access.span(group, int(group["done"][0]), start, stop)
-            yield from hdf5_access.blocks(group, first, last)
+            yield from hdf5_access.between(group, start, stop)
 
     def _stamps(self) -> npt.NDArray[np.int64]:
         with hdf5_access.reading(self.path) as file:
-            group = file[self.name]
-            n = int(group["done"][0])  # before the data, which may grow in the meantime
-            return np.asarray(group["stamps"][:n])
+            return hdf5_access.stamps_of(file[self.name])
 
     def __len__(self) -> int:
         """Return the number of spikes or samples so far."""
         with hdf5_access.reading(self.path) as file:
-            return int(file[self.name]["done"][0])
+            return count_of(file[self.name]).entries
 
     @property
     def _dt(self) -> float:
@@ -241,7 +249,7 @@ class _OnDisk(Recorded):
     def t(self) -> float:
         """Time up to which the recording reaches so far [ms]."""
         with hdf5_access.reading(self.path) as file:
-            return float(to_ms(np.maximum(file[self.name]["done"][1], 0), self._dt))
+            return float(to_ms(np.array(max(count_of(file[self.name]).step, 0)), self._dt))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.path}, {self.name}: {len(self)})"
@@ -316,6 +324,13 @@ def read_recording(
     if name not in names:
         fail("read_recording", "name", name, f"must be one of: {', '.join(names)}")
     with hdf5_access.reading(found) as file:
-        kind = file[name].attrs["kind"]
+        kind = hdf5_access.attributes_of(file[name])["kind"]
+        if kind not in _KINDS:
+            fail(
+                f"recording {found}",
+                f"kind of {name}",
+                kind,
+                f"must be one of: {', '.join(_KINDS)}",
+            )
     recording: SpikeRecording | StateRecording | WeightRecording = _KINDS[kind](found, name)
     return recording

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
 
+from spikelet._util import reading
 from spikelet._util.checks import fail
 from spikelet._util.files import replaced
 
 __all__ = ["load", "save"]
+
+_OWN = {"seed", "history", "random", "generator"}
 
 
 def save(
@@ -22,29 +30,212 @@ def save(
     state |= {"seed": seed, "history": history}
     state["random"] = torch.get_rng_state()
     state["generator"] = None if generator is None else generator.get_state()
-    with replaced(path) as file:
+    with _checksums(), replaced(path) as file:
         torch.save(state, file)
 
 
-def load(path: Path, parts: dict[str, Any], generator: Any, seed: int) -> list[dict[str, Any]]:
-    """Restore a saved state, and return the history."""
+def load(
+    path: Path, parts: dict[str, Any], generator: Any, seed: int, epoch: type[Any]
+) -> list[dict[str, Any]]:
+    """Restore a saved state, and return the history.
+
+    Parameters
+    ----------
+    path : Path
+    parts : dict of name to object or None
+        Model, optimizer and scheduler.
+    generator : torch.Generator or None
+    seed : int
+    epoch : type
+        Dataclass of an item of the history.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or belongs to other parts or another seed. Nothing has been changed then.
+    """
     where = f"fit: checkpoint {path}"
     try:
-        state = torch.load(path, weights_only=True)
-        if state["seed"] != seed:
+        reading.check_archive(path)  # torch.load compares no checksum
+        # Mapped, an array cannot reach beyond the file, which torch.load does not check; the copy needs no file.
+        state = copy.deepcopy(torch.load(path, weights_only=True, mmap=True))
+        if not isinstance(state, dict):
+            fail(where, "content", type(state).__name__, "must be a dict")
+        if type(state["seed"]) is not int or state["seed"] != seed:
             fail(where, "seed", seed, f"must be {state['seed']}, as in the saved run")
         for name, part in parts.items():
             if (part is None) != (name not in state):
-                fail(where, name, part, "must be given if and only if it was in the saved run")
-        history: list[dict[str, Any]] = state["history"]
-        for name, part in parts.items():
-            if part is not None:
-                part.load_state_dict(state[name])
-    except (RuntimeError, KeyError, TypeError, OSError, EOFError, UnpicklingError) as error:
-        reason = " ".join(str(error).split())
+                kind = type(part).__name__
+                fail(where, name, kind, "must be given if and only if it was in the saved run")
+        if unknown := state.keys() - _OWN - parts.keys():
+            fail(where, "content", sorted(map(str, unknown)), "must not hold anything else")
+        _check_history(where, state["history"], epoch)
+        if parts["model"] is not None:
+            _check_model(where, parts["model"].state_dict(), state["model"])
+        if parts["optimizer"] is not None:
+            _check_optimizer(where, parts["optimizer"], state["optimizer"])
+        if parts["scheduler"] is not None:
+            _check_scheduler(where, parts["scheduler"], state["scheduler"])
+        torch.Generator().set_state(state["random"])
+        if generator is not None and state["generator"] is not None:
+            torch.Generator(generator.device).set_state(state["generator"])
+        with _all_or_none(parts):
+            for name, part in parts.items():
+                if part is not None:
+                    groups = [set(group) for group in getattr(part, "param_groups", ())]
+                    part.load_state_dict(state[name])
+                    for before, after in zip(
+                        groups, getattr(part, "param_groups", ()), strict=True
+                    ):
+                        if lost := sorted(before - after.keys()):
+                            fail(where, name, lost, "must have all options", got="without")
+    except (
+        ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, EOFError, UnpicklingError,
+    ) as error:  # fmt: skip
+        reason = " ".join(str(error).split()).removeprefix(f"{where}: ")[:500]
         msg = f"{where} does not fit this training ({reason}); pass resume=False to start anew"
         raise ValueError(msg) from None
     torch.set_rng_state(state["random"])
     if generator is not None and state["generator"] is not None:
         generator.set_state(state["generator"])
+    history: list[dict[str, Any]] = state["history"]
     return history
+
+
+@contextlib.contextmanager
+def _checksums() -> Iterator[None]:
+    """Have torch.save write checksums, which can be switched off since PyTorch 2.6."""
+    options = getattr(torch.serialization, "get_crc32_options", None)
+    if options is None or options():
+        yield
+        return
+    torch.serialization.set_crc32_options(True)
+    try:
+        yield
+    finally:
+        torch.serialization.set_crc32_options(False)
+
+
+@contextlib.contextmanager
+def _all_or_none(parts: Mapping[str, Any]) -> Iterator[None]:
+    """Restore all parts after an error."""
+    present = [part for part in parts.values() if part is not None]
+    before = [copy.deepcopy(part.state_dict()) for part in present]
+    try:
+        yield
+    except BaseException:
+        for part, state in zip(present, before, strict=True):
+            part.load_state_dict(state)
+        raise
+
+
+def _check_history(where: str, history: Any, epoch: type[Any]) -> None:
+    names = {field.name for field in dataclasses.fields(epoch)}
+    if not isinstance(history, list):
+        fail(where, "history", type(history).__name__, "must be a list")
+    for k, past in enumerate(history, 1):
+        if not isinstance(past, dict) or past.keys() != names or past["epoch"] != k:
+            fail(where, "history", k, "must have the results of all epochs", got="epoch")
+        for name, value in past.items():
+            kinds = Real if name != "test_accuracy" else Real | None
+            if not isinstance(value, kinds) or isinstance(value, bool):
+                fail(where, f"history: {name}", type(value).__name__, "must be a number")
+
+
+def _check_model(where: str, own: Mapping[str, Any], saved: Any) -> None:
+    if not isinstance(saved, Mapping) or saved.keys() != own.keys():
+        found = saved.keys() if isinstance(saved, Mapping) else set()
+        differ = sorted(map(str, own.keys() ^ found))[:5]
+        fail(where, "model", differ, "must have the same parameters", got="differences in")
+    for name, value in own.items():
+        if not isinstance(value, torch.Tensor):
+            if type(saved[name]) is not type(value):
+                kind = type(value).__name__
+                fail(where, f"model: {name}", type(saved[name]).__name__, f"must be a {kind}")
+        elif not torch.nn.parameter.is_lazy(value):
+            _check_tensor(where, f"model: {name}", saved[name], value, value.shape)
+
+
+def _check_tensor(where: str, name: str, saved: Any, own: Any, *shapes: Any) -> None:
+    if not isinstance(saved, torch.Tensor) or saved.is_meta or saved.layout != own.layout:
+        fail(where, name, type(saved).__name__, "must be a tensor")
+    if saved.dtype != own.dtype or saved.shape not in shapes:
+        got = (saved.dtype, tuple(saved.shape))
+        fail(where, name, got, f"must be {own.dtype} of shape {tuple(own.shape)}")
+
+
+def _check_optimizer(where: str, optimizer: Any, saved: Any) -> None:
+    """Check what `load_state_dict` takes as it is: it copies states and options of any kind."""
+    groups = [(group, group["params"]) for group in optimizer.param_groups]
+    for (own, params), stored in zip(groups, saved["param_groups"], strict=True):
+        if len(stored["params"]) != len(params):
+            fail(where, "optimizer", len(stored["params"]), f"must have {len(params)} parameters")
+        for name in own.keys() & stored.keys() - {"params"}:
+            _check_kind(where, f"optimizer: {name}", own[name], stored[name])
+    params = [p for _, group in groups for p in group]
+    ids = [i for group in saved["param_groups"] for i in group["params"]]
+    if len(set(ids)) < len(ids) or not saved["state"].keys() <= set(ids):
+        fail(where, "optimizer", sorted(saved["state"].keys(), key=str)[:5], "must be of the model")
+    if not type(optimizer).__module__.startswith("torch.optim") or isinstance(
+        optimizer, torch.optim.LBFGS
+    ):
+        return  # what others hold is not known
+    kinds: dict[bool, dict[str, str]] = {}  # of parameters that are matrices, and of others
+    for i, parameter in zip(ids, params, strict=True):
+        if i in saved["state"]:
+            state = saved["state"][i]
+            own = {name: _kind_of(where, name, value, parameter) for name, value in state.items()}
+            first = kinds.setdefault(parameter.dim() > 1, own)
+            alike = first.keys() == own.keys() and all(
+                kind == first[name] or "any" in (kind, first[name]) for name, kind in own.items()
+            )
+            if not alike:
+                fail(where, f"optimizer: state {i}", own, f"must be as that of others, {first}")
+
+
+def _kind_of(where: str, name: str, value: Any, parameter: Any) -> str:
+    """Return what a value of an optimizer's state is: a number, or as large as its parameter."""
+    if not isinstance(value, torch.Tensor):
+        if value is not None and not isinstance(value, Real):
+            fail(where, f"optimizer: {name}", type(value).__name__, "must be a tensor or a number")
+        return "nothing" if value is None else "number"
+    shape, whole = value.shape, parameter.shape
+    if value.is_complex() != parameter.is_complex() and len(shape):
+        fail(where, f"optimizer: {name}", value.dtype, f"must be as {parameter.dtype}")
+    if shape == whole:
+        return "any" if whole.numel() == 1 else "whole"
+    if value.numel() == 1 and len(shape) < 2:
+        return "any" if whole.numel() == 1 else "scalar"
+    if whole[:-1] + (1,) == shape or whole[:-2] + (1,) + whole[-1:] == shape:
+        return "factor"  # of Adafactor
+    rule = f"must have the shape of its parameter, {tuple(whole)}"
+    fail(where, f"optimizer: {name}", tuple(shape), rule, got="shape")
+
+
+def _check_scheduler(where: str, scheduler: Any, saved: Any) -> None:
+    """Check what `load_state_dict` takes as attributes of any name."""
+    own = scheduler.state_dict()
+    for name, value in saved.items():
+        if name in own:
+            _check_kind(where, f"scheduler: {name}", own[name], value)
+        elif not isinstance(name, str) or hasattr(scheduler, name):
+            fail(where, "scheduler", str(name)[:50], "must have only its own state")
+
+
+def _check_kind(where: str, name: str, own: Any, saved: Any) -> None:
+    """Check that a value has the type of the present one; numbers, their tensors and None are of one type."""
+    plain = bool, int, float, torch.Tensor, type(None)
+    if isinstance(own, plain) and isinstance(saved, plain):
+        if isinstance(saved, torch.Tensor) and saved.numel() != 1:
+            fail(where, name, tuple(saved.shape), "must be a number", got="shape")
+        return
+    if type(own) is not type(saved):
+        fail(where, name, type(saved).__name__, f"must be a {type(own).__name__}")
+    if isinstance(own, Sequence) and not isinstance(own, str):
+        if len(own) != len(saved):
+            fail(where, name, len(saved), f"must have {len(own)} values")
+        for k, (mine, other) in enumerate(zip(own, saved, strict=True)):
+            _check_kind(where, f"{name}[{k}]", mine, other)
+    if isinstance(own, dict):
+        for key in own.keys() & saved.keys():
+            _check_kind(where, f"{name}[{key!r}]", own[key], saved[key])

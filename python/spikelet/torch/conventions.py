@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,10 @@ from spikelet._util.checks import choice, fail, numbers, require
 from spikelet.torch.cell import Cell, Charge, Reset, Surrogate, When, packed
 from spikelet.torch.surrogate import Table, checked
 
-__all__ = ["CONVENTIONS", "DEFAULT_ALPHA", "Setting", "setting"]
+__all__ = ["CONVENTIONS", "DEFAULT_ALPHA", "HALVES", "Setting", "setting", "single"]
+
+# Types in which nothing is computed, as autocast and `module.half()` make them.
+HALVES = (torch.bfloat16, torch.float16)
 
 # Defaults of the libraries: SpikingJelly (atan, sigmoid), snnTorch (fast_sigmoid), Norse (superspike).
 DEFAULT_ALPHA = {
@@ -32,12 +35,16 @@ DEFAULT_ALPHA = {
 
 @dataclass(frozen=True)
 class Setting:
-    """A cell, the same as numbers for operators, its parameters that are tensors, and its initial potential."""
+    """A cell, the same as numbers for operators, its parameters that are tensors, and its initial potential.
+
+    `names` has the convention's name of each parameter that may be a tensor.
+    """
 
     cell: Cell
     numbers: tuple[float, ...]
     tensors: dict[str, Tensor]
     v_first: float = 0.0
+    names: dict[str, str] = field(default_factory=dict)
 
 
 def setting(
@@ -61,7 +68,7 @@ def setting(
     build.parameter("threshold", "v_threshold", v_threshold)
     cell, v_first = CONVENTIONS[convention](build, **parameters)
     cell = replace(cell, **build.constants, **_slope(where, surrogate, alpha))
-    return Setting(cell, packed(cell), build.tensors, v_first)
+    return Setting(cell, packed(cell), build.tensors, v_first, build.names)
 
 
 def _slope(where: str, surrogate: str | Table | None, alpha: float | None) -> dict[str, Any]:
@@ -85,6 +92,14 @@ def _slope(where: str, surrogate: str | Table | None, alpha: float | None) -> di
 
 
 def _number(where: str, name: str, value: Any, rule: str = "finite") -> float:
+    if isinstance(value, Tensor):
+        if value.requires_grad:
+            fail(where, name, tuple(value.shape), "must be a number, it cannot be learned", got="a parameter of shape", error=TypeError)
+        if value.numel() != 1 or value.device.type != "cpu":
+            fail(where, name, tuple(value.shape), "must be one number", got=f"a tensor on {value.device} of shape")
+        value = value.item()
+    if value is None:
+        fail(where, name, value, "must be a number", error=TypeError)
     good = (
         isinstance(value, (int, float)) and math.isfinite(value) and (rule == "finite" or value > 0)
     )
@@ -97,6 +112,11 @@ def _number(where: str, name: str, value: Any, rule: str = "finite") -> float:
     return float(value)
 
 
+def single(tensor: Tensor) -> Tensor:
+    """Return float32 for tensors of half precision, in which nothing is computed."""
+    return tensor.float() if tensor.dtype in HALVES else tensor
+
+
 class _Build:
     """Collects the parameters of a cell: numbers are checked and become constants, tensors are passed on."""
 
@@ -104,6 +124,7 @@ class _Build:
         self.where = where
         self.constants: dict[str, Any] = {}
         self.tensors: dict[str, Tensor] = {}
+        self.names: dict[str, str] = {}
 
     def number(self, name: str, value: Any, rule: str = "finite") -> float:
         return _number(self.where, name, value, rule)
@@ -117,14 +138,18 @@ class _Build:
         change: Callable[[Any], Any] | None = None,
     ) -> None:
         """Set a parameter of the cell from a parameter of the convention, converted by `change`."""
+        self.names[target] = name
         if isinstance(value, Tensor):
+            value = single(value)
             self.tensors[target] = value if change is None else change(value)
             return
+        if isinstance(value, np.ndarray) and value.ndim:
+            fail(self.where, name, value.shape, "must be a number or a torch.Tensor", got="an array of shape", error=TypeError)
         number = self.number(name, value, rule)
         self.constants[target] = number if change is None else float(change(number))
 
     def choice(self, name: str, value: Any, *choices: Any) -> Any:
-        if value not in choices:
+        if not isinstance(value, (str, bool, int, np.bool_)) or value not in choices:
             fail(self.where, name, value, "must be " + " or ".join(repr(c) for c in choices))
         return value
 
@@ -142,7 +167,7 @@ def _spikelet(
     tau_m: Any = 20.0,
     dt: float = 1.0,
     decay: Any = None,
-    gain: float | None = None,
+    gain: float | str = 1.0,
     reset: str = "subtract",
     v_reset: float = 0.0,
     detach_reset: bool = True,
@@ -156,28 +181,37 @@ def _spikelet(
         detached=bool(build.choice("detach_reset", detach_reset, True, False)),
         v_reset=build.number("v_reset", v_reset),
     )
-    if isinstance(decay, Tensor) or isinstance(tau_m, Tensor):
-        if gain is not None:
-            cell = replace(cell, gain=build.number("gain", gain))
-            build.parameter("leak", "decay", exponential(dt, tau_m) if decay is None else decay)
-        else:
-            # decay v + (1 - decay) x is v + (x - v) (1 - decay): the gain follows a learned decay.
-            cell = replace(cell, charge=Charge.relax_input)
-            change = (
-                (lambda d: 1 / (1 - d))
-                if decay is not None
-                else (lambda tau: -1 / torch.expm1(-dt / tau))
-            )
-            build.parameter("leak", "decay", tau_m if decay is None else decay, change=change)
+    normalised = isinstance(gain, str)
+    if normalised and gain != "normalised":
+        fail(build.where, "gain", gain, "must be a number or 'normalised'")
+    if not normalised:
+        cell = replace(cell, gain=build.number("gain", gain))
+    name, leak = ("tau_m", tau_m) if decay is None else ("decay", decay)
+    if name == "decay" and isinstance(leak, Tensor) and not normalised:
+        build.parameter("leak", name, leak)
+    elif isinstance(leak, Tensor):
+        # decay v is v - (1 - decay) v: 1 - decay keeps its digits if the time constant is long, and a normalised gain
+        # follows it.
+        cell = replace(cell, charge=Charge.relax_input if normalised else Charge.relax)
+        by_decay = name == "decay"
+        build.parameter(
+            "leak",
+            name,
+            leak,
+            change=lambda p: 1 / (1 - p) if by_decay else -1 / torch.expm1(-dt / p),
+        )
     else:
-        if decay is None:
-            tau_m = build.number("tau_m", tau_m, "> 0")
-            decay, exact = math.exp(-dt / tau_m), -math.expm1(-dt / tau_m)
+        if name == "tau_m":
+            tau = build.number(name, leak, "> 0")
+            leak, exact = math.exp(-dt / tau), -math.expm1(-dt / tau)
         else:
-            decay = _fraction(build, "decay", decay)
-            exact = 1 - decay
-        build.parameter("leak", "decay", decay)
-        cell = replace(cell, gain=exact if gain is None else build.number("gain", gain))
+            leak = _fraction(build, name, leak)
+            exact = 1 - leak
+        build.parameter("leak", name, leak)
+        if normalised:
+            if exact == 0:
+                fail(build.where, "gain", gain, "must be a number for neurons without a leak")
+            cell = replace(cell, gain=exact)
     if tau_syn is not None:
         cell = replace(cell, synapse=True)
         build.parameter("syn_decay", "tau_syn", tau_syn, "> 0", lambda tau: exponential(dt, tau))

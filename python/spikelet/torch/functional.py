@@ -9,7 +9,7 @@ from torch import Tensor
 
 from spikelet._util.checks import fail, integer
 from spikelet.torch.cell import PARAMETERS
-from spikelet.torch.conventions import Setting, setting
+from spikelet.torch.conventions import HALVES, Setting, setting, single
 from spikelet.torch.layout import groups, memory_order
 from spikelet.torch.ops import neuron
 from spikelet.torch.surrogate import Table
@@ -42,14 +42,15 @@ def lif(
 ) -> Tensor | tuple[Tensor, Tensor]:
     r"""Leaky integrate-and-fire neurons over all steps at once, forward and backward in the compiled core.
 
-    With ``convention="spikelet"`` the potential is integrated exactly, ``h[t] = decay v[t-1] + (1 - decay) x[t]`` with
-    ``decay = exp(-dt / tau_m)``; the neuron spikes if ``h[t] >= v_threshold``, and the threshold is subtracted (`reset`).
+    With ``convention="spikelet"`` the potential decays exactly, ``h[t] = decay v[t-1] + gain x[t]`` with
+    ``decay = exp(-dt / tau_m)`` and a gain of 1; the neuron spikes if ``h[t] >= v_threshold``, and the threshold is subtracted (`reset`).
     The other conventions integrate, reset and differentiate as the named library does.
 
     Parameters
     ----------
     x : Tensor, [T, B, ...], float32 or float64, on the CPU
-        The input at each step. Channels may come last in memory.
+        The input at each step. Channels may come last in memory. bfloat16 and float16, as under autocast, are computed in
+        float32: spikes have the type of x, potentials are float32.
     convention : "spikelet", "snntorch", "spikingjelly" or "norse"
         Library whose step, reset and gradient are used; parameters have the names of that library, see below.
     v_threshold : float or Tensor
@@ -74,8 +75,8 @@ def lif(
         Number of steps; x is then [B, ...], the same input at each step (direct coding), and its gradient is the sum over
         the steps.
     **parameters
-        spikelet: `tau_m` (float or Tensor, ms, 20), `dt` (ms, 1), or `decay` (float or Tensor), `gain`, `reset` ("subtract",
-        "zero", "none"), `v_reset` (for "zero"), `detach_reset` (True), `tau_syn` (ms: ``i[t] = exp(-dt/tau_syn) i[t-1] + x[t]``
+        spikelet: `tau_m` (float or Tensor, ms, 20), `dt` (ms, 1), or `decay` (float or Tensor), `gain` (1, or "normalised":
+        ``1 - decay``, with which a constant x drives the potential to x), `reset` ("subtract", "zero", "none"), `v_reset` (for "zero"), `detach_reset` (True), `tau_syn` (ms: ``i[t] = exp(-dt/tau_syn) i[t-1] + x[t]``
         replaces x), `tau_adapt` and `boost` (threshold ``v_threshold + boost a``,
         ``a[t] = exp(-dt/tau_adapt) a[t-1] + spikes[t]``).
         snntorch (Leaky): `beta` (float or Tensor), `reset` ("subtract", "zero", "none"), `reset_delay` (True).
@@ -91,9 +92,10 @@ def lif(
     Raises
     ------
     TypeError
-        If x is not float32 or float64, or another tensor does not have the type of x.
+        If x is not a tensor of floating-point numbers, another tensor cannot be converted to its type without loss, or a
+        parameter that is a number is given as one to learn.
     ValueError
-        If a parameter is unknown, out of range or of the wrong shape.
+        If a parameter is unknown, out of range or of the wrong shape, or x has no dimension for time.
 
     Notes
     -----
@@ -119,7 +121,7 @@ def integrate(
     tau_m: float | Tensor = 20.0,
     dt: float = 1.0,
     decay: Any = None,
-    gain: Any = None,
+    gain: float | str = 1.0,
     v: Tensor | None = None,
 ) -> Tensor:
     """Leaky integration without spikes, as a readout; returns the potential after each step, [T, B, ...].
@@ -171,7 +173,7 @@ def run(
     -------
     Run
     """
-    cell = made.cell
+    cell, kind = made.cell, x.dtype if isinstance(x, Tensor) else None
     x, steps = _checked_input(where, x, steps)
     if recurrent is not None:
         x = x.expand(steps, *x.shape[1:])
@@ -179,35 +181,26 @@ def run(
     tensors: list[Tensor | None] = []
     for name in PARAMETERS:
         tensor = made.tensors.get(name)
-        tensors.append(None if tensor is None else _broadcast(where, name, tensor, x))
+        named = made.names.get(name, name)
+        tensors.append(None if tensor is None else _broadcast(where, named, tensor, x))
     if v is None and made.v_first != 0:
         v = x.new_full(x.shape[1:], made.v_first)
-    states = [v, i, a]
-    has = (cell.synapse, cell.adaptive, recurrent is not None)
+    has = (True, cell.synapse, cell.adaptive, recurrent is not None)
+    states: list[Tensor | None] = []
     for name, state, there in zip(
-        ("i", "a", "first_spikes"), (i, a, first_spikes), has, strict=True
+        ("v", "i", "a", "first_spikes"), (v, i, a, first_spikes), has, strict=True
     ):
-        if state is not None and not there:
-            fail(
-                where,
-                name,
-                tuple(state.shape),
-                "is a state that these neurons do not have",
-                got="shape",
-            )
-    for name, state in zip(("v", "i", "a", "first_spikes"), (*states, first_spikes), strict=True):
         if state is not None:
-            _check_tensor(where, name, state, x)
+            state = _like(where, name, state, x)  # noqa: PLW2901  in the type of x
+            if not there:
+                rule = "is a state that these neurons do not have"
+                fail(where, name, tuple(state.shape), rule, got="shape")
             if state.shape != x.shape[1:]:
-                fail(
-                    where,
-                    name,
-                    tuple(state.shape),
-                    f"must have the shape {tuple(x.shape[1:])} of one step",
-                    got="shape",
-                )
+                rule = f"must have the shape {tuple(x.shape[1:])} of one step"
+                fail(where, name, tuple(state.shape), rule, got="shape")
+        states.append(state)
     if recurrent is not None:
-        _check_tensor(where, "recurrent", recurrent, x)
+        recurrent = _like(where, "recurrent", recurrent, x)
         if len(features) != 1 or recurrent.shape != (*features, *features):
             fail(
                 where,
@@ -216,7 +209,7 @@ def run(
                 f"must be [N, N] for x of [T, B, N], {tuple(x.shape)}",
                 got="shape",
             )
-    given = [x, *tensors, *states, recurrent, first_spikes]
+    given = [x, *tensors, *states[:3], recurrent, states[3]]
     keeps = (
         not inference
         and torch.is_grad_enabled()
@@ -242,15 +235,26 @@ def run(
         with torch.no_grad():
             result = neuron(*given, made.numbers, give, steps)
     spikes, _, v_seq, *last = result
-    return Run(spikes, v_seq, *last)
+    return Run(spikes if kind is None else spikes.to(kind), v_seq, *last)
 
 
-def _check_tensor(where: str, name: str, tensor: Any, like: Tensor) -> None:
+def _like(where: str, name: str, tensor: Any, x: Tensor) -> Tensor:
+    """Return a tensor in the type of x; one that would lose digits is refused, unless it is a single number."""
     if not isinstance(tensor, Tensor):
         raise TypeError(f"{where}: {name} must be a torch.Tensor, got {type(tensor).__name__}")
-    if tensor.dtype != like.dtype or tensor.device.type != "cpu":
-        msg = f"{where}: {name} must be a {like.dtype} tensor on the CPU like x, got {tensor.dtype} on {tensor.device}"
-        raise TypeError(msg)
+    dtype = tensor.dtype
+    known = dtype in (*HALVES, torch.float32, torch.float64) or dtype in _INTEGERS
+    wider = dtype == torch.float64 != x.dtype and tensor.ndim > 0
+    if not known or wider or tensor.device.type != "cpu" or tensor.layout != torch.strided:
+        what = f"{dtype} on {tensor.device}" + (
+            "" if tensor.layout == torch.strided else f" with layout {tensor.layout}"
+        )
+        rule = f"must be a {x.dtype} tensor on the CPU like x"
+        raise TypeError(f"{where}: {name} {rule}, got {what}; move it, or its module, with .to()")
+    return tensor.to(x.dtype)
+
+
+_INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def _checked_input(where: str, x: Any, steps: int | None) -> tuple[Tensor, int]:
@@ -258,24 +262,32 @@ def _checked_input(where: str, x: Any, steps: int | None) -> tuple[Tensor, int]:
     if not isinstance(x, Tensor):
         raise TypeError(f"{where}: x must be a torch.Tensor, got {type(x).__name__}")
     if (
-        x.dtype not in (torch.float32, torch.float64)
+        x.dtype not in (torch.float32, torch.float64, *HALVES)
         or x.device.type != "cpu"
         or x.layout != torch.strided
     ):
-        msg = f"{where}: x must be a dense float32 or float64 tensor on the CPU, got {x.dtype} {x.layout} on {x.device}"
-        raise TypeError(msg)
+        rule = "must be a dense tensor of float32, float64, bfloat16 or float16 on the CPU"
+        raise TypeError(f"{where}: x {rule}, got {x.dtype} {x.layout} on {x.device}")
+    x = single(x)
     if steps is not None:
+        steps = integer(where, "steps", steps, 1)
         if x.ndim < 1:
             fail(where, "x", tuple(x.shape), "must be [B, ...]", got="shape")
-        return x[None], integer(where, "steps", steps, 1)
-    if x.ndim < 2 or x.shape[0] == 0:
+        return x[None], steps
+    if x.ndim == 2:
+        rule = (
+            "must be [T, B, ...]: pass x[None] for one step of a batch, x[:, None] for the steps of one sample, or "
+            "steps=T to hold x [B, ...] for T steps"
+        )
+        fail(where, "x", tuple(x.shape), rule, got="shape")
+    if x.ndim < 3 or x.shape[0] == 0:
         fail(where, "x", tuple(x.shape), "must be [T, B, ...] with T >= 1", got="shape")
     return x, x.shape[0]
 
 
 def _broadcast(where: str, name: str, tensor: Tensor, x: Tensor) -> Tensor:
     """Return a parameter in a form for the core: each value is shared by the same number of consecutive neurons."""
-    _check_tensor(where, name, tensor, x)
+    tensor = _like(where, name, tensor, x)
     features = x.shape[2:]
     while tensor.ndim > len(features) and tensor.shape[0] == 1:
         tensor = tensor[0]

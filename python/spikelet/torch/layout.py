@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -87,9 +86,15 @@ def result(x: Tensor, steps: int | None = None, wanted: bool = True) -> Tensor:
     """Return a tensor for results of `steps` steps (or one) in the memory order of x; empty if it is not wanted."""
     if not wanted:
         return x.new_empty(0)
-    shape, strides = tuple(x.shape[1:]), tuple(x.stride()[1:])
+    shape: tuple[int, ...] = tuple(x.shape[1:])
+    order: tuple[int, ...] = ()
+    if not x.is_contiguous():
+        order = tuple(d - 1 for d in (memory_order(x) or ())[1:])
     if steps is not None:
-        shape, strides = (steps, *shape), (math.prod(shape), *strides)
-    if type(x) is not Tensor:  # a fake tensor of torch.compile
-        return torch.empty_strided(shape, strides, dtype=x.dtype, device=x.device)
-    return empty(shape, strides, x.dtype)
+        shape, order = (steps, *shape), (0, *(d + 1 for d in order)) if order else ()
+    if type(x) not in (Tensor, torch.nn.Parameter):  # a fake tensor of torch.compile
+        strides, stride = [1] * len(shape), 1
+        for d in reversed(order or range(len(shape))):
+            strides[d], stride = stride, stride * shape[d]
+        return x.new_empty_strided(shape, strides)
+    return empty(shape, x.dtype, order)

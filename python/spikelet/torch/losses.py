@@ -225,7 +225,7 @@ def _series(where: str, argument: str, values: torch.Tensor) -> torch.Tensor:
     if not isinstance(values, torch.Tensor):
         msg = f"{where}: {argument} must be a tensor, got {type(values).__name__}"
         raise TypeError(msg)
-    if values.ndim < 2 or len(values) == 0:
+    if values.ndim < 3 or len(values) == 0:
         fail(where, argument, tuple(values.shape), "must have the shape [T, B, ...]", got="shape")
     return values
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import math
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -16,22 +15,22 @@ from spikelet._util.checks import integer
 
 __all__ = ["keep_freed_memory", "pool_limit", "set_pool_limit"]
 
-# Smaller tensors come from PyTorch: malloc does not return their memory to the system each time.
-LEAST_POOLED = 1 << 20
-
 NUMPY: dict[torch.dtype, np.dtype[Any]] = {
     torch.float32: np.dtype(np.float32),
     torch.float64: np.dtype(np.float64),
 }
 
 
-def empty(shape: Sequence[int], strides: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
-    """Return an uninitialised dense tensor; a large one comes from the pool."""
-    n = math.prod(shape)
-    if n * dtype.itemsize < LEAST_POOLED:
-        return torch.empty_strided(tuple(shape), tuple(strides), dtype=dtype)
-    flat = torch.from_numpy(_core.pooled([n], NUMPY[dtype]))
-    return flat.as_strided(tuple(shape), tuple(strides))
+def empty(shape: Sequence[int], dtype: torch.dtype, order: Sequence[int] = ()) -> torch.Tensor:
+    """Return an uninitialised dense tensor, contiguous or with dimensions in this order, from slowest to fastest.
+
+    Of any size, it is an array of numpy to PyTorch and never a view, so what may be done with it does not depend on its
+    size. The memory of a large one comes from the pool.
+    """
+    array = _core.pooled([shape[d] for d in order] if order else list(shape), NUMPY[dtype])
+    if order:
+        array = array.transpose(sorted(range(len(order)), key=lambda d: order[d]))
+    return torch.from_numpy(array)
 
 
 def pool_limit() -> int:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from spikelet._util.checks import fail, integer
 from spikelet.torch.cell import Charge, Reset
-from spikelet.torch.conventions import Setting, setting
+from spikelet.torch.conventions import Setting, setting, single
 from spikelet.torch.functional import Run, run
 from spikelet.torch.surrogate import Table
 
@@ -33,6 +33,28 @@ def _register(module: nn.Module, name: str, value: Tensor) -> None:
         module.register_parameter(name, value)
     else:
         module.register_buffer(name, value)
+
+
+def _parameter(where: str, name: str, value: Tensor) -> Tensor:
+    """Check the values of a parameter that is a tensor; integers become floating-point numbers."""
+    if value.dtype in (torch.bool, torch.complex64, torch.complex128) or value.layout != torch.strided:
+        what = f"{value.dtype} {value.layout}"
+        raise TypeError(f"{where}: {name} must be a dense tensor of real numbers, got {what}")
+    if value.device.type != "meta":
+        positive = name.startswith("tau")
+        bad = ~torch.isfinite(value) | ((value <= 0) if positive else False)
+        if bad.any():
+            rule = "must be finite and > 0" if positive else "must be finite"
+            fail(where, name, value.detach()[bad].flatten()[0].item(), rule)
+    return value if value.is_floating_point() else value.to(torch.get_default_dtype())
+
+
+def _shape(where: str, shape: Any) -> tuple[int, ...]:
+    try:
+        sizes = tuple(shape)
+    except TypeError:
+        sizes = (shape,)
+    return tuple(integer(where, "shape", n, 1) for n in sizes)
 
 
 class Neuron(nn.Module):
@@ -85,25 +107,29 @@ class Neuron(nn.Module):
         self.convention, self.surrogate, self.alpha = convention, surrogate, alpha
         self.return_v, self.checkpoint = return_v, checkpoint
         self.steps = None if steps is None else integer(type(self).__name__, "steps", steps, 1)
-        self.given = {k: v for k, v in parameters.items() if not isinstance(v, Tensor)}
+        where = type(self).__name__
+        self._fixed_threshold = 1.0 if isinstance(v_threshold, Tensor) else v_threshold
+        # Numbers are checked once, here; tensors and learned parameters replace them at each run.
+        made = self._made(v_threshold, parameters)
+        self._setting = replace(made, tensors={})
+        self.given: dict[str, Any] = {}
         self.tensors = nn.Module()  # the given nn.Parameters, and buffers
         for name, value in parameters.items():
-            if isinstance(value, Tensor):
-                _register(self.tensors, name, value)
+            if isinstance(value, Tensor) and name in made.names.values():
+                _register(self.tensors, name, _parameter(where, name, value))
+            else:
+                self.given[name] = value.item() if isinstance(value, Tensor) else value
         self._has_tensors = len(self.given) < len(parameters)
-        self._fixed_threshold = v_threshold
-        # Numbers are checked once, here; tensors and learned parameters replace them at each run.
-        self._setting = replace(self._made(v_threshold, parameters), tensors={})
+        shape = _shape(where, shape)
         if learn_tau:
             self._learn_tau(shape)
         if isinstance(v_threshold, Tensor):
             if learn_threshold:
                 rule = "must be a number with learn_threshold, or an nn.Parameter without it"
-                fail(type(self).__name__, "v_threshold", v_threshold, rule)
-            self._fixed_threshold = 1.0
-            _register(self, "threshold", v_threshold)
+                fail(where, "v_threshold", v_threshold, rule)
+            _register(self, "threshold", _parameter(where, "v_threshold", v_threshold))
         elif learn_threshold:
-            self.threshold = nn.Parameter(torch.full(shape, float(v_threshold)))
+            self.threshold = nn.Parameter(torch.full(shape, made.cell.threshold))
         if recurrent is not None:
             n = integer(type(self).__name__, "recurrent", recurrent, 1)
             self.recurrent = nn.Parameter(torch.empty(n, n).uniform_(-1, 1) / math.sqrt(n))
@@ -123,28 +149,33 @@ class Neuron(nn.Module):
         decay = self.decay
         if not isinstance(decay, float) or not 0 < decay < 1:
             fail(type(self).__name__, "decay", decay, "must be a number in (0, 1) with learn_tau")
-        made, name = self._setting, {"snntorch": "beta", "spikelet": "decay"}.get(self.convention)
+        made, name = self._setting, {"snntorch": "beta", "spikelet": "tau_m"}.get(self.convention)
         if name is not None:  # the cell of a tensor, which may differ from that of a number
-            given = {k: v for k, v in self.given.items() if k != "tau_m"}
-            tensors = {**given, name: torch.tensor(decay)}
-            made = self._made(self._fixed_threshold, tensors)
+            given = {**self.given, **self._tensors(), name: torch.tensor(decay)}
+            given.pop("decay", None)
+            made = self._made(self._fixed_threshold, given)
         self._setting = replace(made, tensors={})
         self.leak = nn.Parameter(torch.full(shape, math.log(decay / (1 - decay))))
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """Return the parameters of the convention that are tensors."""
+        return dict(self.tensors.named_parameters()) | dict(self.tensors.named_buffers())
 
     def setting(self) -> Setting:
         """Return the cell, and its parameters that are tensors."""
         tensors: dict[str, Tensor] = {}
         if self._has_tensors:
-            given = dict(self.tensors.named_parameters()) | dict(self.tensors.named_buffers())
-            tensors |= self._made(self._fixed_threshold, self.given | given).tensors
+            given = self.given | self._tensors()
+            tensors |= self._made(self._fixed_threshold, given).tensors
         if hasattr(self, "threshold"):
             tensors["threshold"] = self.threshold
         if hasattr(self, "leak"):
             # The time constant 1 / (1 - decay) of decay = sigmoid(w) is 1 + exp(w), without cancellation.
             decays = self._setting.cell.charge == Charge.decay
-            tensors["leak"] = torch.sigmoid(self.leak) if decays else 1 + torch.exp(self.leak)
+            leak = single(self.leak)
+            tensors["leak"] = torch.sigmoid(leak) if decays else 1 + torch.exp(leak)
         made = self._setting
-        return Setting(made.cell, made.numbers, tensors, made.v_first)
+        return replace(made, tensors=tensors)
 
     def run(self, x: Tensor, **states: Tensor | None) -> Run:
         """Run over [T, B, ...] from given states (`v`, `i`, `a`, `first_spikes`; [B, ...]) and return all results."""
@@ -213,7 +244,9 @@ class Neuron(nn.Module):
 class LIF(Neuron):
     """Leaky integrate-and-fire neurons.
 
-    Parameters are those of `Neuron` and `spikelet.torch.lif`.
+    Parameters are those of `Neuron` and `spikelet.torch.lif`. The input is added to the potential (``gain=1``), so that the
+    initial weights of torch's layers make neurons spike. ``gain="normalised"`` multiplies it by ``1 - decay``, so that a
+    constant input x drives the potential to x; a layer of `tau_m` 10 ms then needs weights ten times as large.
 
     Examples
     --------
@@ -279,7 +312,8 @@ class ALIF(LIF):
 class LI(LIF):
     """Leaky integrators that never spike, as a readout: the potential after each step, [T, B, ...].
 
-    Parameters are `tau_m`, `dt`, `decay`, `gain` and `learn_tau` of `LIF`.
+    Parameters are `tau_m`, `dt`, `decay`, `gain` and `learn_tau` of `LIF`; with ``gain="normalised"`` the potential is a mean
+    of the input over `tau_m`.
     """
 
     def __init__(self, **parameters: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spikelet._util.checks import fail, integer, number
+from spikelet.torch.conventions import HALVES, single
 from spikelet.torch.sparse_ops import spike_conv2d_op, spike_linear_op
 
 __all__ = ["SpikeConv2d", "SpikeLinear", "spike_conv2d", "spike_linear"]
@@ -20,6 +22,7 @@ LINEAR_LIMIT = 0.35
 CONV_LIMIT = 0.25
 # Number of products of weights and inputs below which spike lists cost more than they save.
 LEAST_WORK = 1 << 21
+_AS_IT_IS = contextlib.nullcontext()
 
 
 def _limit(where: str, value: float | None) -> float | None:
@@ -32,19 +35,18 @@ def _limit(where: str, value: float | None) -> float | None:
     return limit
 
 
-def _tensors(where: str, x: Any, weight: Any, bias: Any, dimensions: int) -> None:
-    """Check that arguments are dense tensors of the same floating-point type on the CPU, and their shapes."""
-    for name, value in (("x", x), ("weight", weight), ("bias", bias)):
-        if name == "bias" and value is None:
-            continue
+def _tensors(
+    where: str, x: Any, weight: Any, bias: Any, dimensions: int
+) -> tuple[Tensor, Tensor, Tensor | None, torch.dtype]:
+    """Return the tensors in the type of the computation, checked, and the type of the result."""
+    given = [("x", x), ("weight", weight)] + ([] if bias is None else [("bias", bias)])
+    for name, value in given:
         if not isinstance(value, Tensor):
             msg = f"{where}: {name} must be a torch.Tensor, got {type(value).__name__}"
             raise TypeError(msg)
-        if value.dtype not in (torch.float32, torch.float64):
-            msg = f"{where}: {name} must be float32 or float64, got {value.dtype}"
-            raise TypeError(msg)
-        if value.dtype != x.dtype:
-            msg = f"{where}: {name} must have the type of x, {x.dtype}, got {value.dtype}"
+        if value.dtype not in (torch.float32, torch.float64, *HALVES):
+            rule = "must be float32, float64, bfloat16 or float16"
+            msg = f"{where}: {name} {rule}, got {value.dtype}"
             raise TypeError(msg)
         if value.device.type != "cpu":
             fail(where, name, str(value.device), "must be on the CPU", got="device")
@@ -57,6 +59,18 @@ def _tensors(where: str, x: Any, weight: Any, bias: Any, dimensions: int) -> Non
     if bias is not None and bias.shape != weight.shape[:1]:
         rule = f"must have shape ({weight.shape[0]},)"
         fail(where, "bias", tuple(bias.shape), rule, got="shape")
+    result = x.dtype
+    mixed = torch.is_autocast_enabled("cpu")
+    if mixed or any(value.dtype in HALVES for _, value in given):
+        if mixed and result != torch.float64:
+            result = torch.get_autocast_dtype("cpu")
+        x, weight = single(x), single(weight)
+        bias = None if bias is None else single(bias)
+    for name, value in (("weight", weight), ("bias", bias)):
+        if value is not None and value.dtype != x.dtype:
+            msg = f"{where}: {name} must have the type of x, {x.dtype}, got {value.dtype}"
+            raise TypeError(msg)
+    return x, weight, bias, result
 
 
 def _share(outputs: int) -> float:
@@ -80,9 +94,10 @@ def spike_linear(
     Parameters
     ----------
     x : Tensor of shape (..., in_features)
-        Spikes, or any other values; float32 or float64, on the CPU.
+        Spikes, or any other values; float32 or float64, on the CPU. bfloat16 and float16, and all types under autocast, are
+        computed in float32.
     weight : Tensor of shape (out_features, in_features)
-        Weights, of the type of `x`.
+        Weights, of the type of `x` unless one of them is bfloat16 or float16.
     bias : Tensor of shape (out_features,), optional
         Added to each output.
     density_limit : float, optional
@@ -93,12 +108,12 @@ def spike_linear(
     Returns
     -------
     Tensor of shape (..., out_features)
-        The outputs, differentiable once.
+        The outputs, of the type of `x`, under autocast of its type as those of `torch.nn.Linear`; differentiable twice.
 
     Raises
     ------
     TypeError
-        If an argument is not a float32 or float64 tensor, or types differ.
+        If an argument is not a tensor of floating-point numbers, or types differ.
     ValueError
         If shapes do not fit, a tensor is not on the CPU, or `density_limit` is outside 0 .. 1.
     """
@@ -108,17 +123,20 @@ def spike_linear(
 def _spike_linear(
     where: str, x: Tensor, weight: Tensor, bias: Tensor | None, limit: float | None
 ) -> Tensor:
-    _tensors(where, x, weight, bias, 2)
+    x, weight, bias, kind = _tensors(where, x, weight, bias, 2)
     outputs, inputs = weight.shape
     if x.dim() < 1 or x.shape[-1] != inputs:
         fail(where, "x", tuple(x.shape), f"must have shape (..., {inputs})", got="shape")
-    if limit is None:
-        if x.numel() * outputs < LEAST_WORK:
-            return F.linear(x, weight, bias)
-        limit = LINEAR_LIMIT * _share(outputs)
-    rows = x.flatten(0, -2) if x.dim() > 1 else x[None]
-    y, _ = spike_linear_op(rows, weight, bias, limit)
-    return y.view(*x.shape[:-1], outputs)
+    with torch.autocast("cpu", enabled=False) if torch.is_autocast_enabled("cpu") else _AS_IT_IS:
+        if limit is None and x.numel() * outputs < LEAST_WORK:
+            return F.linear(x, weight, bias).to(kind)
+        if limit is None:
+            limit = LINEAR_LIMIT * _share(outputs)
+        if x.dim() == 2:
+            return spike_linear_op(x, weight, bias, limit)[0].to(kind)
+        rows = x.flatten(0, -2) if x.dim() > 1 else x[None]
+        y, _ = spike_linear_op(rows, weight, bias, limit)
+        return y.view(*x.shape[:-1], outputs).to(kind)
 
 
 def _pair(where: str, name: str, value: Any, low: int) -> tuple[int, int]:
@@ -169,7 +187,7 @@ def spike_conv2d(
     Parameters
     ----------
     x : Tensor of shape (..., in_channels, height, width)
-        Spikes, or any other values; float32 or float64, on the CPU. Leading dimensions, such as steps and samples, are
+        Spikes, or any other values, of the types that `spike_linear` takes, on the CPU. Leading dimensions, such as steps and samples, are
         folded. Contiguous and channels_last tensors are read in place.
     weight : Tensor of shape (out_channels, in_channels / groups, kernel_height, kernel_width)
         Weights, of the type of `x`.
@@ -188,12 +206,12 @@ def spike_conv2d(
     Returns
     -------
     Tensor of shape (..., out_channels, out_height, out_width)
-        The outputs in channels_last memory format, differentiable once.
+        The outputs in channels_last memory format, differentiable twice.
 
     Raises
     ------
     TypeError
-        If an argument is not a float32 or float64 tensor, types differ, or a number is not an integer.
+        If an argument is not a tensor of floating-point numbers, types differ, or a number is not an integer.
     ValueError
         If shapes do not fit, a tensor is not on the CPU, or a number is out of its range.
     """
@@ -213,7 +231,7 @@ def _spike_conv2d(
     groups: int,
     limit: float | None,
 ) -> Tensor:
-    _tensors(where, x, weight, bias, 4)
+    x, weight, bias, kind = _tensors(where, x, weight, bias, 4)
     groups = integer(where, "groups", groups, 1)
     stride = _pair(where, "stride", stride, 1)
     dilation = _pair(where, "dilation", dilation, 1)
@@ -239,11 +257,13 @@ def _spike_conv2d(
             fail(where, "x", tuple(x.shape), rule, got="shape")
     if limit is None:
         limit = CONV_LIMIT * _share(outputs // groups)
-    images = x.flatten(0, -4) if x.dim() > 3 else x[None]
-    y, _ = spike_conv2d_op(
-        images, weight, bias, list(stride), margins, list(dilation), groups, limit
-    )
-    return y.unflatten(0, x.shape[:-3]) if x.dim() > 3 else y[0]
+    images = x if x.dim() == 4 else x.flatten(0, -4) if x.dim() > 3 else x[None]
+    with torch.autocast("cpu", enabled=False) if torch.is_autocast_enabled("cpu") else _AS_IT_IS:
+        y, _ = spike_conv2d_op(
+            images, weight, bias, list(stride), margins, list(dilation), groups, limit
+        )
+    y = y.to(kind)
+    return y if x.dim() == 4 else y.unflatten(0, x.shape[:-3]) if x.dim() > 3 else y[0]
 
 
 class SpikeLinear(nn.Linear):

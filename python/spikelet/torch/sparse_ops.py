@@ -75,6 +75,26 @@ def _linear_weight_fake(x: Tensor, grad_y: Tensor, *_: Any) -> Tensor:
     return x.new_empty(grad_y.shape[1], x.shape[1])
 
 
+def _linear_weight_save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    del output
+    ctx.save_for_backward(*inputs[:2])
+
+
+def _linear_weight_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    x, grad_y = ctx.saved_tensors
+    for_x, for_y, _ = ctx.needs_input_grad
+    return grad_y.mm(grad) if for_x else None, x.mm(grad.t()) if for_y else None, None
+
+
+def _column_sums_save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    del output
+    ctx.rows = len(inputs[0])
+
+
+def _column_sums_backward(ctx: Any, grad: Tensor) -> Tensor:
+    return grad.expand(ctx.rows, -1)
+
+
 def _column_sums(x: Tensor) -> Tensor:
     sums = x.new_zeros(x.shape[1])
     if x.numel() > 0:
@@ -233,6 +253,24 @@ def _conv_weight_fake(
     return x.new_empty(*size)
 
 
+def _conv_weight_save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    del output
+    x, grad_y, _, _, *ctx.geometry = inputs
+    ctx.save_for_backward(x, grad_y)
+
+
+def _conv_weight_backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    x, grad_y = ctx.saved_tensors
+    stride, padding, dilation, groups = ctx.geometry
+    for_x, for_y, *_ = ctx.needs_input_grad
+    padded, both = _padded(x, padding)
+    return (
+        _conv_input(x, grad, grad_y, *ctx.geometry) if for_x else None,
+        F.conv2d(padded, grad, None, stride, both, dilation, groups) if for_y else None,
+        *[None] * 6,
+    )
+
+
 def _conv_save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     x, weight, _, *ctx.geometry, _ = inputs
     ctx.save_for_backward(x, weight, output[1])
@@ -316,3 +354,6 @@ _conv_weight_op = _operator(
     _conv_weight_fake,
 )
 _column_sums_op = _operator("column_sums", "(Tensor x) -> Tensor", _column_sums, _column_sums_fake)
+_linear_weight_op.register_autograd(_linear_weight_backward, setup_context=_linear_weight_save)
+_conv_weight_op.register_autograd(_conv_weight_backward, setup_context=_conv_weight_save)
+_column_sums_op.register_autograd(_column_sums_backward, setup_context=_column_sums_save)

@@ -70,7 +70,7 @@ def checked(where: str, surrogate: Any) -> str | Table | None:
     if surrogate is None or isinstance(surrogate, Table):
         return surrogate
     name = ALIASES.get(surrogate, surrogate) if isinstance(surrogate, str) else surrogate
-    if name not in SURROGATES:
+    if not isinstance(name, str) or name not in SURROGATES:
         names = ", ".join(f'"{n}"' for n in (*SURROGATES, *ALIASES))
         fail(where, "surrogate", surrogate, f"must be {names}, a Table or None")
     return str(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from spikelet.torch.modules import LI, Neuron
 
 __all__ = ["Epoch", "evaluate", "fit"]
 
+_FIRST_BATCHES = 10  # after which a layer that never spiked is reported
 Batches = Iterable[tuple[torch.Tensor, torch.Tensor]]
 
 
@@ -107,7 +109,13 @@ def fit(
     Raises
     ------
     ValueError
-        If the checkpoint belongs to another model, optimizer or seed, the loss is not finite, or there are no data.
+        If the checkpoint belongs to another model, optimizer or seed, the loss is not finite, the readout does not give
+        ``[B, classes]``, or there are no data.
+
+    Warns
+    -----
+    UserWarning
+        If a layer of neurons sends no spike in the first 10 batches; it names the layer.
     """
     integer("fit", "epochs", epochs, 1)
     integer("fit", "seed", seed, 0, 2**63 - 1)
@@ -118,9 +126,11 @@ def fit(
     generator = getattr(train_loader, "generator", None)
     history: list[Epoch] = []
     if path is not None and resume and path.exists():
-        history = [Epoch(**epoch) for epoch in checkpoints.load(path, parts, generator, seed)]
+        stored = checkpoints.load(path, parts, generator, seed, Epoch)
+        history = [Epoch(**epoch) for epoch in stored]
     else:
         torch.manual_seed(seed)
+    batches = 0
     for number in range(len(history) + 1, epochs + 1):
         start = time.perf_counter()
         title = f"epoch {number} of {epochs}"
@@ -145,9 +155,15 @@ def fit(
                     scheduler.step()
                 seen += len(labels)
                 total += value.item() * len(labels)
-                right += int((readout(output.detach()).argmax(-1) == labels).sum())
+                right += int((_scores("fit", readout(output.detach()), labels) == labels).sum())
+                batches += 1
+                if batches == _FIRST_BATCHES:
+                    _warn_of_silence(spikes.spikes, batches)
                 if update is not None:
                     update(seen)
+        if 0 < batches < _FIRST_BATCHES and number == 1:
+            _warn_of_silence(spikes.spikes, batches)
+            batches = _FIRST_BATCHES
         if not seen:
             fail("fit", "train_loader", seen, "must give at least one sample per epoch")
         accuracy, sent = (None, spikes()) if test is None else evaluate(model, test, readout)
@@ -176,33 +192,67 @@ def evaluate(
     seen = right = 0
     with torch.no_grad(), count_spikes(model) as spikes:
         for x, labels in data:
-            right += int((readout(model(x)).argmax(-1) == labels).sum())
+            right += int((_scores("evaluate", readout(model(x)), labels) == labels).sum())
             seen += len(labels)
     if not seen:
         fail("evaluate", "data", seen, "must give at least one sample")
     return right / seen, spikes()
 
 
-@contextlib.contextmanager
-def count_spikes(model: nn.Module) -> Iterator[Callable[[], float]]:
-    """Count the spikes that the neurons of a model send, as the mean per neuron and sample over all steps."""
-    counts = [0, 0]  # spikes, and neurons times samples
+class _Counts:
+    """Spikes of each layer that ran, and neurons times samples of all."""
 
-    def note(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        sent = (output[0] if isinstance(output, tuple) else output).detach()
-        counts[0] += int(torch.count_nonzero(sent))
-        counts[1] += sent[0].numel()
+    def __init__(self) -> None:
+        self.spikes: dict[str, int] = {}
+        self.slots = 0
+
+    def __call__(self) -> float:
+        """Return the mean per neuron and sample over all steps."""
+        return sum(self.spikes.values()) / max(self.slots, 1)
+
+
+@contextlib.contextmanager
+def count_spikes(model: nn.Module) -> Iterator[_Counts]:
+    """Count the spikes that the neurons of a model send."""
+    counts = _Counts()
+
+    def noting(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def note(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            sent = (output[0] if isinstance(output, tuple) else output).detach()
+            counts.spikes[name] = counts.spikes.get(name, 0) + int(torch.count_nonzero(sent))
+            counts.slots += sent[0].numel()
+
+        return note
 
     handles = [
-        m.register_forward_hook(note)
-        for m in model.modules()
+        m.register_forward_hook(noting(name or type(m).__name__))
+        for name, m in model.named_modules()
         if isinstance(m, Neuron) and not isinstance(m, LI)
     ]
     try:
-        yield lambda: counts[0] / max(counts[1], 1)
+        yield counts
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _warn_of_silence(spikes: dict[str, int], batches: int) -> None:
+    silent = [name for name, n in spikes.items() if n == 0]
+    if silent:
+        names = ", ".join(f"'{name}'" for name in silent)
+        warnings.warn(
+            f"fit: no neuron of {names} spiked in the first {batches} batches, so what follows gets no input; raise the "
+            "gain or the weights before, or lower v_threshold",
+            stacklevel=3,
+        )
+
+
+def _scores(where: str, scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the decisions; a mean over the wrong dimension would give an accuracy that means nothing."""
+    if scores.ndim != 2 or len(scores) != len(labels):
+        rule = f"must give scores [B, classes] for {len(labels)} labels"
+        fail(where, "readout", tuple(scores.shape), rule, got="shape")
+    return scores.argmax(-1)
 
 
 def _size(loader: Any) -> int:

@@ -21,6 +21,12 @@ struct KernelTable {
   void (*words)(const Stream&, std::uint64_t index, std::uint32_t first, std::size_t n,
                 std::uint64_t* low, std::uint64_t* high);
 
+  // For the block of 64 elements from `first` on, a double in (0, 1) from words 0 and 1 of each
+  // element's counter at `step`: uniform(w[0], w[1]) of w = Stream::at(element, step). And its
+  // normal_quantile.
+  void (*uniforms)(const Stream&, std::uint32_t first, Step step, double* out);
+  void (*normals)(const Stream&, std::uint32_t first, Step step, double* out);
+
   // 16-bit uniform draws for the 64 elements of block `block`; see random16.hpp for the mapping.
   void (*draw16)(const Stream&, std::uint32_t block, Step step, std::uint16_t* out);
 

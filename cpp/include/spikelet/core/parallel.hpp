@@ -1,5 +1,5 @@
 // All threading is here: a team for one parallel region, and how its members wait for each other.
-// Uses OpenMP if it was found, else std::thread, and changes no global setting.
+// Uses OpenMP if it was found, else, and in forked processes, std::thread. Changes no global setting.
 #pragma once
 
 #include <algorithm>
@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "spikelet/core/fork.hpp"
+
 #if defined(_OPENMP)
 #include <omp.h>
 #endif
@@ -21,14 +23,39 @@ namespace spikelet {
 // threads than cores.
 template <class Ready>
 void wait_until(Ready&& ready) {
-  for (int spin = 0; !ready(); ++spin) {
+  for (int spin = 0; !ready();) {
     if (spin < 1000) {
+      ++spin;
 #if defined(__x86_64__)
       __builtin_ia32_pause();
 #endif
     } else {
       std::this_thread::yield();
     }
+  }
+}
+
+// A team of threads that live as long as the call. start(work) returns a thread that does the work.
+// If one cannot be started, the team goes on with those that could.
+template <class Body, class Start>
+void run_threads(int threads, Body& body, Start&& start) {
+  std::atomic<int> members{0};  // known once all have started
+  std::vector<std::thread> others;
+  others.reserve(static_cast<std::size_t>(threads - 1));
+  try {
+    for (int member = 1; member < threads; ++member) {
+      others.push_back(start([&body, &members, member] {
+        wait_until([&] { return members.load(std::memory_order_acquire) != 0; });
+        body(member, members.load(std::memory_order_relaxed));
+      }));
+    }
+  } catch (const std::exception&) {  // no more threads, or no memory for one
+  }
+  const int all = static_cast<int>(others.size()) + 1;
+  members.store(all, std::memory_order_release);
+  body(0, all);
+  for (std::thread& other : others) {
+    other.join();
   }
 }
 
@@ -41,18 +68,14 @@ void run_team(int threads, Body&& body) {
     return;
   }
 #if defined(_OPENMP)
+  // A forked process believes that it has OpenMP's threads of its parent, and would wait for them.
+  if (forks() == 0) {
 #pragma omp parallel num_threads(threads)
-  body(omp_get_thread_num(), omp_get_num_threads());
-#else
-  std::vector<std::thread> others;
-  for (int member = 1; member < threads; ++member) {
-    others.emplace_back([&body, member, threads] { body(member, threads); });
-  }
-  body(0, threads);
-  for (std::thread& other : others) {
-    other.join();
+    body(omp_get_thread_num(), omp_get_num_threads());
+    return;
   }
 #endif
+  run_threads(threads, body, [](auto work) { return std::thread(work); });
 }
 
 // Calls body(i) for each i < n, spread over the team; rethrows the first exception at the end.

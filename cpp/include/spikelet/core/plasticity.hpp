@@ -98,7 +98,7 @@ struct PlasticKernels {
   void (*dense_column)(const double* parameters, R* weight, std::size_t stride, const R* k_plus,
                        R up, std::size_t n);
   void (*closed_row)(const double* parameters, const ClosedRow<R>& row);
-  // For any rule: sums += row; row = row * factors within [low, high].
+  // For any rule: sums += |row|; row = row * factors within [low, high].
   void (*add_row)(const R* row, double* sums, std::size_t n);
   void (*scale_row)(R* row, const R* factors, R low, R high, std::size_t n);
 };

@@ -19,21 +19,32 @@ struct PoissonTable {
   int repeats = 0;                      // the mean is split into this many equal draws; 0: mean 0
 
   PoissonTable() = default;
-  // mean: events per draw, >= 0. Means above max_mean are split into several draws.
+  // mean: events per draw, >= 0, up to largest_mean. Means above max_mean are split into several
+  // draws.
   explicit PoissonTable(double mean);
 
   static constexpr double max_mean = 8.0;
 };
 
+// No draw may have a larger mean, as its parts would use the same random numbers twice: the table
+// and the count throw std::invalid_argument.
+inline constexpr double largest_mean = PoissonTable::max_mean * (1 << 15);
+
 // An exact Poisson count by inversion in double precision, where each element has its own mean.
 // Only the constructor calls libm.
 class PoissonCount {
  public:
-  explicit PoissonCount(double mean = 0);  // events per draw, >= 0
+  explicit PoissonCount(double mean = 0);  // events per draw, >= 0, up to largest_mean
   double mean() const { return mean_; }
   int draw(const Stream& stream, std::uint32_t element, std::int64_t step) const;
+  // The same, where u is the element's uniform number of that step (KernelTable::uniforms).
+  int draw(double u, const Stream& stream, std::uint32_t element, std::int64_t step) const {
+    return mean_ < PoissonTable::max_mean && u <= p_zero_ ? 0 : invert(u, stream, element, step);
+  }
 
  private:
+  int invert(double u, const Stream& stream, std::uint32_t element, std::int64_t step) const;
+
   double mean_,
       p_zero_;  // for the rest of the mean after parts of PoissonTable::max_mean
 };

@@ -6,6 +6,8 @@
 #include <list>
 #include <mutex>
 
+#include "spikelet/core/fork.hpp"
+
 namespace spikelet {
 
 class Pool {
@@ -31,7 +33,7 @@ class Pool {
   };
   void shrink(std::size_t to);
 
-  mutable std::mutex mutex_;
+  mutable ForkMutex mutex_;
   std::list<Block> blocks_;  // the oldest first
   std::size_t idle_ = 0;
   std::size_t limit_;

@@ -75,4 +75,19 @@ inline double uniform(std::uint32_t hi, std::uint32_t lo) {
 // Standard normal quantile of u in (0, 1), 1e-16 relative (Wichura 1988, algorithm AS 241).
 double normal_quantile(double u);
 
+// Its rational function within `normal_centre` of u = 0.5, which kernels evaluate themselves.
+inline constexpr double normal_centre = 0.425;
+inline constexpr double normal_centre_num[8] = {3.3871328727963666080e0,  1.3314166789178437745e+2,
+                                                1.9715909503065514427e+3, 1.3731693765509461125e+4,
+                                                4.5921953931549871457e+4, 6.7265770927008700853e+4,
+                                                3.3430575583588128105e+4, 2.5090809287301226727e+3};
+inline constexpr double normal_centre_den[8] = {1.0,
+                                                4.2313330701600911252e+1,
+                                                6.8718700749205790830e+2,
+                                                5.3941960214247511077e+3,
+                                                2.1213794301586595867e+4,
+                                                3.9307895800092710610e+4,
+                                                2.8729085735721942674e+4,
+                                                5.2264952788528545610e+3};
+
 }  // namespace spikelet

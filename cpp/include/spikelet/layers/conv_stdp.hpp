@@ -49,7 +49,8 @@ struct ConvPool {
 
 class ConvStdp {
  public:
-  // weights [kernel][kernel][channels][maps] in [0, 1], thresholds [maps] > 0.
+  // weights [kernel][kernel][channels][maps] in [0, 1], thresholds [maps] > 0. Sizes that do not
+  // agree are a std::invalid_argument, here and below; values are the caller's care.
   ConvStdp(ConvShape shape, std::size_t bins, std::span<const float> weights,
            std::span<const float> thresholds);
 
@@ -74,6 +75,7 @@ class ConvStdp {
   struct Work;
   struct Spike;
 
+  void check(std::span<const Bin> waves) const;
   void spread(const Bin* wave, Work& work) const;
   bool first_spike(std::size_t position, Work& work, Spike& spike) const;
   void choose_winners(Work& work, const ConvRule& rule) const;

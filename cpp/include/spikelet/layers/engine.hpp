@@ -58,6 +58,10 @@ class Engine {
   ~Engine();
   Engine(Engine&&) noexcept;
 
+  // Throws std::invalid_argument unless the batch has the form of the input, and steps that the
+  // graph allows. The sizes of its arrays are the caller's care.
+  void check(const Batch<R>& batch, int threads) const;
+
   // Counts are summed over the batch. One thread calls `keep_going(done)` occasionally;
   // returns how many samples were run.
   std::size_t run(const Batch<R>& batch, std::span<const Record<R>> records, int threads,

@@ -80,4 +80,8 @@ struct Node {
 // Node 0 is the input, the last one the output.
 using Graph = std::vector<Node>;
 
+// Throws std::invalid_argument unless `node` may follow the nodes of `graph`: its inputs exist, and
+// shapes and arrays agree with them. No graph of such nodes reads or writes out of bounds.
+void check(const Graph& graph, const Node& node);
+
 }  // namespace spikelet::layers

@@ -11,6 +11,8 @@
 
 namespace spikelet {
 
+inline constexpr Step closed_epochs = 8;  // whose sums are kept
+
 template <class R>
 class ClosedRows final : public TraceStore<R> {
  public:
@@ -32,7 +34,7 @@ class ClosedRows final : public TraceStore<R> {
   void start(Step born) override;
 
  private:
-  static constexpr Step kept = 8;  // epochs
+  static constexpr Step kept = closed_epochs;
 
   void on_pre(std::uint32_t source, R down, R* input) override;
   void prefetch_row(std::uint32_t source) const override;

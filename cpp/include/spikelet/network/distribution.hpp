@@ -55,6 +55,7 @@ class DelayTable {
   }
   bool may_fail() const { return may_fail_; }  // whether it can draw 0
   std::pair<Step, Step> range() const;         // of the delays it can draw
+  [[noreturn]] void refuse(double dt) const;   // says why it drew 0
 
  private:
   struct Column {
@@ -63,6 +64,7 @@ class DelayTable {
   };
   std::vector<Column> columns_;
   bool may_fail_ = false;
+  double below_ = 0.0, above_ = 0.0;  // the fractions that are too short and too long
 };
 
 // A delay in steps; throws std::invalid_argument for one that does not round to 1 .. max_delay.

@@ -1,9 +1,10 @@
-// Inputs that need no source population: each acts on one population, element by element, in whole
-// blocks.
+// Inputs that need no source population: each acts on a population, or a part of one. To add a
+// kind, derive from Injector here, and bind an inject_* in bind_network.cpp.
 #pragma once
 
 #include <array>
-#include <optional>
+#include <limits>
+#include <span>
 #include <vector>
 
 #include "spikelet/core/buffer.hpp"
@@ -11,6 +12,7 @@
 #include "spikelet/core/poisson.hpp"
 #include "spikelet/core/random.hpp"
 #include "spikelet/core/types.hpp"
+#include "spikelet/network/targets.hpp"
 
 namespace spikelet {
 
@@ -22,20 +24,57 @@ struct InjectionTarget {
   R* external;
 };
 
+// What an input is made for.
+struct InputSite {
+  Targets targets;
+  const ModelInfo& model;
+  double dt;
+  std::uint64_t seed;
+  std::vector<std::uint32_t> streams;  // that it may draw from, by number; at least max_streams
+  bool restored;                       // an input before it had these streams
+};
+inline constexpr std::size_t max_streams = 2;
+
+// When it acts on what within a step.
+enum class Act {
+  current,  // before the neurons' step, on `external`
+  early,    // before it, on `input`
+  late,     // after it, on `input`
+};
+
 template <class R>
 class Injector {
  public:
-  Injector() = default;
+  Injector(Targets targets, Act act) : targets_(std::move(targets)), act_(act) {}
   Injector(const Injector&) = delete;
   Injector& operator=(const Injector&) = delete;
   virtual ~Injector() = default;
 
-  // How the neurons' own step can draw this input; a run then does not call apply().
-  virtual std::optional<PoissonDrive<R>> drive() const { return {}; }
+  const Targets& targets() const { return targets_; }
+  Act act() const { return act_; }
+  // It acts in the steps [begin, end), and costs nothing in others.
+  Step begin() const { return begin_; }
+  Step end() const { return end_; }
+  // Of the streams it was offered, how many it keeps.
+  virtual std::size_t streams() const { return 1; }
+
+  // Whether the neurons' own step draws this input, as drives() says, and apply() is not called.
+  virtual bool drawn_in_step() const { return false; }
+  virtual void drives(const TargetRun& /*run*/, std::vector<PoissonDrive<R>>& /*out*/) const {}
+  // Acts on the targets within elements [begin, end), which are whole blocks.
   virtual void apply(Step step, std::size_t begin, std::size_t end,
                      const InjectionTarget<R>& target) = 0;
-  virtual bool is_current() const = 0;   // writes `external`, and not `input`
-  virtual bool before_step() const = 0;  // otherwise it adds to states after their decay
+
+ protected:
+  void last(Step begin, Step end) {
+    begin_ = begin;
+    end_ = end;
+  }
+
+ private:
+  Targets targets_;
+  Act act_;
+  Step begin_ = std::numeric_limits<Step>::min(), end_ = std::numeric_limits<Step>::max();
 };
 
 // An independent Poisson train of events for each neuron, added at the end of the step. Several
@@ -43,60 +82,63 @@ class Injector {
 template <class R>
 class PoissonInput final : public Injector<R> {
  public:
-  // rates [Hz] and weights: one for all, or one for each element. channel: where the events go.
-  PoissonInput(std::size_t n, const std::vector<double>& rates, const std::vector<double>& weights,
-               int channel, double dt, std::uint64_t seed, std::uint32_t object);
-  std::optional<PoissonDrive<R>> drive() const override;
+  // rates [Hz]: one for all, or (each) one for each target; weights: one, or one for each target.
+  // Their signs pick the receptor, each with a stream of its own if both occur.
+  PoissonInput(const InputSite& site, std::span<const double> rates, bool each,
+               std::span<const double> weights);
+  std::size_t streams() const override { return streams_; }
+  bool drawn_in_step() const override { return counts_.empty(); }
+  void drives(const TargetRun& run, std::vector<PoissonDrive<R>>& out) const override;
   void apply(Step step, std::size_t begin, std::size_t end,
              const InjectionTarget<R>& target) override;
-  bool is_current() const override { return false; }
-  bool before_step() const override { return channel_ == early_channel; }
 
  private:
-  Stream stream_, tie_;
-  int channel_;
+  struct Train {  // of one receptor
+    int channel;
+    Stream stream, tie;
+    Buffer<R> weight;  // 64 copies; or one for each element of all runs; or by place
+    bool one_weight;
+  };
+
+  std::size_t streams_ = 1;
+  std::vector<Train> trains_;
   PoissonTable table_;                // one rate
-  std::vector<PoissonCount> counts_;  // a rate for each
-  Buffer<R> weight_;                  // 64 copies, or one per element
-  std::size_t weight_mask_;
+  std::vector<PoissonCount> counts_;  // a rate for each, by place
 };
 
 // A given current: row k drives step `start` + k, and after the last row there is none.
 template <class R>
 class CurrentInput final : public Injector<R> {
  public:
-  // values: [steps, columns], row-major; columns: 1 (the same for all) or the population's size.
-  CurrentInput(std::vector<R> values, std::size_t columns, std::size_t n, Step start);
+  // values: [steps, columns], row-major; columns: 1 (the same for all) or one for each target.
+  CurrentInput(const InputSite& site, std::span<const R> values, std::size_t columns, Step start);
   void apply(Step step, std::size_t begin, std::size_t end,
              const InjectionTarget<R>& target) override;
-  bool is_current() const override { return true; }
-  bool before_step() const override { return true; }
 
  private:
-  std::vector<R> values_;
-  std::size_t columns_, n_;
-  Step start_;
+  std::vector<R> values_;  // [steps], or [steps, places]
+  bool one_;
 };
 
 // A Gaussian current, redrawn for each neuron every `every` steps and held in between.
 template <class R>
 class NoiseInput final : public Injector<R> {
  public:
-  NoiseInput(std::size_t n, const std::vector<double>& mean, const std::vector<double>& std,
-             Step every, Step start, std::uint64_t seed, std::uint32_t object);
+  // mean, std: one for all, or one for each target.
+  NoiseInput(const InputSite& site, std::span<const double> mean, std::span<const double> std,
+             Step every, Step start);
   void apply(Step step, std::size_t begin, std::size_t end,
              const InjectionTarget<R>& target) override;
-  bool is_current() const override { return true; }
-  bool before_step() const override { return true; }
 
  private:
+  void draw(const TargetBlock& block, Step number);
+
   Stream stream_;
-  std::size_t n_;
-  std::vector<double> mean_, std_;
-  Buffer<R> held_;
-  std::vector<Step> drawn_;  // by block: the step that held_ was drawn for, so that it is drawn
-                             // again after a cut or a load
-  Step every_, start_;
+  std::vector<double> mean_, std_;  // one, or by place
+  Buffer<R> held_;                  // by place
+  std::vector<Step> drawn_;  // by block: the interval that held_ was drawn for, so that it is
+                             // drawn again after a cut or a load
+  Step every_;
 };
 
 }  // namespace spikelet

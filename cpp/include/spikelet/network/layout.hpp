@@ -29,7 +29,10 @@ class Layout {
 
   // Splits the network into partitions and builds their stores from tables and drawings.
   void build();
-  // Connects slices with the recorders that are new since the last call or since build().
+  // Gives slices the inputs that are not over; build() does so, too.
+  void bind_inputs();
+  // Connects slices with the recorders that are new since the last call or since build(). If memory
+  // runs out, nothing has changed.
   void bind(Recorders<R>& recorders);
   // Hands spikes in flight to the stores.
   void enqueue(const SpikesInFlight& spikes);
@@ -58,7 +61,8 @@ class Layout {
   void find_reorder(Projection<R>& projection) const;
   void build_stores();
   std::vector<std::vector<Feed<R>>> feeds_of(const Partition<R>& partition) const;
-  void bind_inputs();
+  void bind_plastic();
+  void bind_new(Recorders<R>& recorders);
 
   Network<R>& network_;
   bool adapt_;

@@ -3,7 +3,10 @@
 // network: each owns a part of every node and the synapses onto that part.
 #pragma once
 
+#include <cstdint>
+#include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -32,8 +35,6 @@ struct Node {
   std::unique_ptr<Population<R>> neurons;  // one of these three
   std::optional<EventSource> events;
   std::optional<PoissonSource> poisson;
-  std::vector<std::unique_ptr<Injector<R>>> injectors;
-  bool external = false;                // some injector drives a current
   std::vector<std::vector<R>> initial;  // states at step 0, once the network has run
 };
 
@@ -76,6 +77,32 @@ struct Projection {
   }
 };
 
+// Something that acts on a population without synapses.
+template <class R>
+struct Input {
+  std::size_t population;
+  std::vector<std::uint32_t> streams;  // random streams, by number
+  std::unique_ptr<Injector<R>> injector;
+};
+
+// Makes an input of some kind; see injector.hpp.
+template <class R>
+using MakeInjector = std::function<std::unique_ptr<Injector<R>>(const InputSite&)>;
+
+// Who an input is. By default it is new, and so are its streams.
+struct InputKey {
+  std::optional<std::uint32_t> number{};                // of the input to replace, or to restore
+  std::optional<std::vector<std::uint32_t>> streams{};  // default: those of the input it replaces
+};
+
+// What a process is asked to do that all of them must do alike.
+struct Call {
+  enum What { prepare, run, read, set_weights, normalise, set_amplitudes };
+  What what = prepare;
+  std::int64_t argument = 0;   // steps, or a projection
+  std::int64_t recorders = 0;  // and regulations: a digest
+};
+
 template <class R>
 class Network {
  public:
@@ -97,12 +124,15 @@ class Network {
   // Static synapses are drawn only when they are laid out, where that cannot fail.
   std::size_t connect(std::size_t pre, std::size_t post, Drawing<R> drawing, Receptor receptor,
                       const std::optional<Plasticity>& rule);
-  void inject_poisson(std::size_t population, const std::vector<double>& rates,
-                      const std::vector<double>& weights, int channel);
-  void inject_current(std::size_t population, std::vector<R> values, std::size_t columns,
-                      Step start);
-  void inject_noise(std::size_t population, const std::vector<double>& mean,
-                    const std::vector<double>& std, Step every, Step start);
+  // Adds an input, or replaces one, and returns its number. elements: of the population; default:
+  // all. An input's number is that of its first stream when it was new.
+  std::uint32_t inject(std::size_t population,
+                       std::optional<std::span<const std::uint32_t>> elements,
+                       const MakeInjector<R>& make, const InputKey& key = {});
+  void remove_input(std::uint32_t number);
+
+  // Elements of all nodes.
+  Gid elements() const { return gids_; }
 
   // How a store sees the projection, apart from its synapses and the slice of its targets.
   Feed<R> feed_of(const Projection<R>& projection) const;
@@ -114,38 +144,53 @@ class Network {
   // States at step 0, where reset() goes back to: the current ones while the network has not run.
   std::vector<R> initial_state(std::size_t population, std::size_t state) const;
   void set_initial_state(std::size_t population, std::size_t state, std::vector<R> values);
-  void keep_initial_states();
+  // Those that are to be kept before the first step, by node; keep() keeps them.
+  using InitialStates = std::vector<std::pair<std::size_t, std::vector<std::vector<R>>>>;
+  InitialStates initial_states() const;
+  void keep(InitialStates&& states) noexcept;
   // Back to the initial states at step `at`; no projection uses spikes up to `born`.
   void restart(Step at, Step born);
 
   // Collective: makes the delays and the layouts of plastic projections those of all processes.
   void agree();
-  // Collective: a layout that has become invalid on one process is rebuilt on all of them.
-  void share_changes();
+  // Collective: throws on all processes unless all call for the same. A layout that has become
+  // invalid on one process is rebuilt on all of them. error: why this process cannot go on, or null.
+  void share_changes(const Call& call, std::exception_ptr error);
+  // Collective: throws on all processes if there is an error on one.
+  void share_error(std::exception_ptr error);
   Step longest_delay() const;
 
   const double dt;
   const std::uint64_t seed;
   const int threads;
   Step now = 0;
-  bool changed = true;  // since the layout was built
+  bool changed = true;         // since the layout was built
+  bool inputs_changed = true;  // since they were bound to the layout
   std::vector<Node<R>> nodes;
   std::vector<Projection<R>> projections;
+  std::map<std::uint32_t, Input<R>> inputs;  // by number, which is in order of creation
+  std::uint32_t streams = 0;                 // of inputs, given out so far
   // Of all processes: steps between two synchronisation points (the shortest delay) and the longest
   // delay.
   Step interval = 1, agreed_longest = 1;
 
  private:
-  Node<R>& add_node(std::size_t n);
-  Projection<R>& add_projection(std::size_t pre, std::size_t post, std::size_t size,
-                                Receptor receptor, std::optional<Step> born);
+  // These are added only when they are complete: what fails before leaves the network as it was.
+  Node<R> make_node(std::size_t n) const;
+  std::size_t add(Node<R>&& node);
+  Projection<R> make_projection(std::size_t pre, std::size_t post, std::size_t size,
+                                Receptor receptor, std::optional<Step> born) const;
+  std::size_t add(Projection<R>&& projection);
+  // A population of neurons; throws std::invalid_argument if there is none of that number.
+  Node<R>& neurons_at(std::size_t population);
+  void check_ends(const SynapseTable<R>& table, std::size_t pre, std::size_t post,
+                  std::optional<Step> born) const;
   void check(const SynapseTable<R>& table, std::size_t post, Receptor receptor,
              const std::optional<Plasticity>& rule) const;
   void choose_plastic_layout(Projection<R>& projection, const TableFacts& facts) const;
 
   Communicator* ranks_;
   Gid gids_ = 0;  // given out so far
-  std::uint32_t injectors_ = 0;
 };
 
 extern template class Network<float>;

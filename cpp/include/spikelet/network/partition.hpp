@@ -10,9 +10,13 @@
 #include "spikelet/core/kernels.hpp"
 #include "spikelet/network/mail.hpp"
 #include "spikelet/network/plastic_store.hpp"
+#include "spikelet/network/slice_inputs.hpp"
 #include "spikelet/network/store.hpp"
 
 namespace spikelet {
+
+inline constexpr std::size_t step_chunk =
+    2048;  // elements that stay in the first-level cache between input and update
 
 // The columns of a state recorder whose elements lie in one slice.
 struct SampledColumns {
@@ -27,8 +31,8 @@ struct Slice {
   std::uint32_t begin, end;  // elements; whole blocks
   std::uint32_t local;       // first place in the partition's buffers
   StepArgs<R> args;
-  StepFunction<R> step = nullptr;
-  std::vector<PoissonDrive<R>> drives;    // the injectors that the step draws itself
+  std::array<StepFunction<R>, 2> step{};  // without and with an injected current
+  SliceInputs<R> inputs;
   std::vector<PlasticStore<R>*> plastic;  // stores that need its spikes
   std::vector<std::size_t> spike_recorders;
   std::vector<SampledColumns> samples;
@@ -43,9 +47,16 @@ struct alignas(128) Partition {
   std::array<std::vector<Gid>, 2> spikes;            // of an interval, double-buffered
   std::array<std::vector<std::size_t>, 2> step_end;  // where the spikes of each step end
   Buffer<Gid> scratch;
+  Buffer<R> external;  // the injected current of a chunk
   // Double-buffered: a slot is written again only after every reader has answered with the interval
   // in between.
   std::unique_ptr<std::array<Mail, 2>> mail;
+
+  // `external`, indexed as elements are, for the chunk that begins there.
+  R* external_of(std::size_t begin) {
+    return reinterpret_cast<R*>(reinterpret_cast<std::uintptr_t>(external.data()) -
+                                begin * sizeof(R));
+  }
 };
 
 }  // namespace spikelet

@@ -20,12 +20,19 @@ class PlasticAccess {
   // Everything that an exact copy needs.
   PlasticState<R> state(const Projection<R>& projection);
   void set_state(const Projection<R>& projection, const PlasticState<R>& state);
-  void regulate(const Projection<R>& projection, const Regulation& how);
+  // Scales each target's weights so that their magnitudes sum to `total`.
+  void normalise(const Projection<R>& projection, double total);
+  // Scales them by the target's rate over the interval that ends now, and begins the next one.
+  void scale(const Projection<R>& projection, const Regulation& how, SpikeInterval& interval);
+  // How often each target has fired; the numbers wrap.
+  std::vector<std::uint32_t> counts(const Projection<R>& projection) const;
   // The same rule with other amplitudes, from now on.
   void set_amplitudes(Projection<R>& projection, const std::vector<double>& parameters);
 
  private:
-  std::vector<R> factors(PlasticStore<R>& store, const Regulation& how) const;
+  // Multiplies each target's weights by factors(store, partition), one for each target.
+  template <class Factors>
+  void multiply(const Projection<R>& projection, Factors&& factors);
 
   Network<R>& network_;
   Layout<R>& layout_;

@@ -21,8 +21,8 @@ struct PlasticState {
   std::vector<std::vector<double>> row_double;
   std::vector<std::vector<Step>> row_step;
   std::vector<std::vector<R>> target;
-  std::vector<std::uint32_t> counts;  // spikes of each target since regulation last read them
-  std::vector<Step> post_stamp;       // spikes of targets that are still needed, by stamp
+  std::vector<std::uint32_t> counts;  // spikes of each target so far
+  std::vector<Step> post_stamp;       // those that are still needed, by stamp
   std::vector<std::uint32_t> post_target;
   std::array<std::vector<R>, 3> post_value;
   Step clock = -1;

@@ -74,11 +74,9 @@ class PlasticStore : public SynapseStore<R> {
   virtual void set_parameters(const std::vector<double>& parameters) {
     plasticity_.parameters = parameters;
   }
-  // Adds up each target's weights; scales and limits them.
+  // Adds up the magnitudes of each target's weights; scales and limits them.
   virtual void add_weights(std::span<double> sums) const = 0;
   virtual void scale_weights(std::span<const R> factors) = 0;
-  // How often each target has fired since the last call.
-  std::vector<std::uint32_t> take_counts();
   std::size_t targets() const { return feed_.post_end - feed_.post_begin; }  // with padding
 
   // For an exact copy, in this order. Call settle() first; it changes no bit of what follows.
@@ -91,7 +89,7 @@ class PlasticStore : public SynapseStore<R> {
   virtual void set_clock(Step clock) = 0;
   virtual void for_each_sent(Step now, const std::function<void(Step, const Sent<R>&)>& visitor);
   void add_sent(Step arrival, const Sent<R>& sent) { sent_.at(arrival).push_back(sent); }
-  std::vector<std::uint32_t>& counts() { return counts_; }
+  std::vector<std::uint32_t>& counts() { return counts_; }  // spikes of each target; they wrap
 
   void clear() override;
   virtual void start(Step born) = 0;  // spikes up to that stamp do not count

@@ -3,6 +3,7 @@
 // that this process owns; kernels address them as if they began at element 0.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,8 +35,10 @@ class Population {
   const ModelInfo& model() const { return models()[model_]; }
   Gid first_gid() const { return first_gid_; }
 
-  // Lowers new parameter values; states are kept (potentials in absolute units).
-  void set_parameters(const ParameterValues& parameters, bool subtract);
+  // Lowers new parameter values; states are kept (potentials in absolute units), and so are
+  // `potentials` that lie elsewhere, as stored.
+  void set_parameters(const ParameterValues& parameters, bool subtract,
+                      std::span<R> potentials = {});
 
   // States in the model's order, then theta. Potentials are in absolute units here, relative to E_L
   // inside. Reading returns the elements that are owned; writing takes these, or all.
@@ -53,15 +56,13 @@ class Population {
   // Sets the step that held_until counts from; it moves forward before the count could overflow.
   void rebase(Step base);
 
-  // Everything that a step of this population needs, except the early buffer.
+  // Everything that a step of this population needs, except the early buffer and inputs.
   StepArgs<R> step_args(Step now) const;
   StepFunction<R> step_function(bool external) const;
 
-  // The current of a step, indexed from element 0, or null if no injector drives one.
-  R* external() { return external_.empty() ? nullptr : from_0(external_.data()); }
-  void need_external() { external_.resize(padded_); }
-
  private:
+  void require_size(std::size_t size) const;
+  void hold(const std::vector<std::int32_t>& steps, Step now);
   double E_L(std::size_t k) const { return E_L_[E_L_.size() == 1 ? 0 : k]; }
   template <class T>
   T* from_0(T* first_owned) const {  // may lie before the array: it is indexed by owned elements
@@ -80,7 +81,7 @@ class Population {
   bool subtract_ = false, uniform_ = true;
   std::vector<double> E_L_;
   mutable std::vector<Buffer<R>> state_;  // handed out as pointers by step_args
-  mutable Buffer<R> theta_, external_;    // empty: not in use
+  mutable Buffer<R> theta_;               // empty: not in use
   mutable Buffer<std::int32_t> held_until_;
   mutable Buffer<std::int8_t> hold_;
   std::vector<Buffer<R>> coefficient_;  // 64 copies of one value, or one value for each element

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <span>
 #include <vector>
 
@@ -25,12 +24,13 @@ class SpikeRecorder {
   void need_logs(std::size_t partitions);
   void note(std::size_t partition, std::span<const Gid> gids, Gid first_gid, Step stamp);
 
-  // Between runs, several threads may call size(), share() and clear() at the same time.
   std::size_t size() const;
   // All spikes in order of (stamp, element). Reading again costs only what is new: no spike noted
   // after a call may have an earlier stamp than one noted before it. The log that is returned never
   // changes while someone else holds it. If memory runs out, nothing is lost.
   std::shared_ptr<const Log> share();
+  // Forgets spikes after a step that were noted since the last call of share().
+  void forget_after(Step step) noexcept;
   void clear();
 
  private:
@@ -38,7 +38,6 @@ class SpikeRecorder {
 
   std::size_t population_;
   std::vector<bool> wanted_;
-  std::unique_ptr<std::mutex> reading_ = std::make_unique<std::mutex>();  // a recorder can be moved
   std::vector<Log> fresh_;  // by partition: since the last call of share()
   std::shared_ptr<Log> merged_ = std::make_shared<Log>();
 };
@@ -67,8 +66,19 @@ struct WeightRecorder {
   std::vector<Step> stamps;
   std::vector<R> values;  // [stamps, synapses]
 
+  void note(Step stamp, const std::vector<R>& weights);
   void clear();
 };
+
+// What a state or weight recorder holds: values [stamps, columns].
+template <class R>
+struct Samples {
+  std::vector<Step> stamps;
+  std::vector<R> values;
+  std::size_t columns;
+};
+
+enum class RecorderKind { spikes, state, weights };
 
 // All recorders of a network, numbered by kind in order of creation.
 template <class R>
@@ -77,6 +87,14 @@ struct Recorders {
   std::vector<StateRecorder<R>> states;
   std::vector<WeightRecorder<R>> weights;
 
+  // Makes room for the samples of the steps (now, end]. If memory runs out, nothing has changed.
+  void allot(Step now, Step end);
+  // Drops the samples after `now`.
+  void trim(Step now) noexcept;
+  // Drops what was recorded after `now` by partitions that got further than others.
+  void forget_after(Step now) noexcept;
+  std::size_t count(RecorderKind kind, std::size_t recorder) const;
+  void clear(RecorderKind kind, std::size_t recorder);
   void clear();
 };
 

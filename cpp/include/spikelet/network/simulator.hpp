@@ -6,17 +6,23 @@
 //   StepLoop       advances a network that is laid out
 //   SynapseAccess  reads and writes synapses between runs
 //
+// Any number of threads may call it: brief calls wait for each other, and all are refused (InUse)
+// while a lengthy one goes on. If a call fails half-way, all later ones are refused (Broken), but
+// what was recorded before can be read. If one fails otherwise, the network is as it was before.
+//
 // Several processes can share a network; all of them must make the same calls. Arrays by element or
 // synapse then cover what this process owns. Results do not depend on threads, processes, or how a
 // run is split.
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "spikelet/core/guarded.hpp"
 #include "spikelet/network/layout.hpp"
 #include "spikelet/network/network.hpp"
 #include "spikelet/network/recorder.hpp"
@@ -40,15 +46,16 @@ class Simulator {
   Simulator(const Simulator&) = delete;
   Simulator& operator=(const Simulator&) = delete;
 
-  double dt() const { return network_.dt; }
-  std::uint64_t seed() const { return network_.seed; }
-  int threads() const { return network_.threads; }
-  Step now() const { return network_.now; }
-  bool busy() const { return busy_; }
-  Range own(std::size_t population) const { return network_.own(population); }
-  ExchangeStatistics exchange_statistics() const {
-    return exchange_ ? exchange_->statistics() : ExchangeStatistics{};
-  }
+  // These touch nothing that a call changes, and can be asked at any time.
+  double dt() const { return dt_; }
+  std::uint64_t seed() const { return seed_; }
+  int threads() const { return threads_; }
+  Step now() const { return now_; }  // of the last end of a run, or of a part of one
+  bool busy() const { return parts_.busy(); }
+  bool failed() const { return parts_.broken(); }
+
+  Range own(std::size_t population);
+  ExchangeStatistics exchange_statistics();
 
   // Building: see Network. Indices are given in order of creation.
   std::size_t add_neurons(std::size_t model, std::size_t n, const ParameterValues& parameters,
@@ -59,40 +66,55 @@ class Simulator {
   std::size_t connect(std::size_t pre, std::size_t post, SynapseTable<R> table, Receptor receptor,
                       const std::optional<Plasticity>& rule, std::optional<Step> born = {},
                       std::function<std::size_t()> total = {});
-  std::size_t connect(std::size_t pre, std::size_t post, Drawing<R> drawing, Receptor receptor,
-                      const std::optional<Plasticity>& rule);
-  void inject_poisson(std::size_t population, const std::vector<double>& rates,
-                      const std::vector<double>& weights, int channel);
-  void inject_current(std::size_t population, std::vector<R> values, std::size_t columns,
-                      Step start);
-  void inject_noise(std::size_t population, const std::vector<double>& mean,
-                    const std::vector<double>& std, Step every, Step start);
+  // draw(number, own) returns the drawing, given the projection's number and the targets owned.
+  std::size_t connect(std::size_t pre, std::size_t post,
+                      const std::function<Drawing<R>(std::uint32_t, Range)>& draw,
+                      Receptor receptor, const std::optional<Plasticity>& rule);
+  std::uint32_t inject(std::size_t population,
+                       std::optional<std::span<const std::uint32_t>> elements,
+                       const MakeInjector<R>& make, const InputKey& key = {});
+  void remove_input(std::uint32_t number);
   std::size_t record_spikes(std::size_t population, std::vector<bool> wanted);
   std::size_t record_state(std::size_t population, std::size_t state,
                            std::vector<std::uint32_t> elements, Step every);
   std::size_t record_weights(std::size_t projection, Step every);
+  // Regulates from now on; the first interval of a scaling ends at the next multiple.
   void regulate(const Regulation& regulation);
+
+  // What an exact copy needs of inputs: the random streams of one, and how many are taken.
+  std::vector<std::uint32_t> input_streams(std::uint32_t number);
+  std::uint32_t streams();
+  void set_streams(std::uint32_t taken);
 
   // Lays out partitions and stores; run() does it when needed. Partitions are split evenly over the
   // threads.
   void prepare();
-  // Advances by `steps`; returns the steps done (fewer if `poll` stopped it). Throws
-  // std::logic_error if running already.
+  // How often that was done. Inputs that come, change or go do not need it.
+  std::size_t layouts();
+  // Advances by `steps`; returns the steps done (fewer if `poll` stopped it). What poll throws is
+  // thrown again once the run has stopped; the network is intact then.
   Step run(Step steps, const Poll& poll);
   // Back to the initial states at step 0 or another, without spikes in flight or traces; plastic
   // weights are kept as they are now, or become the initial ones.
   void reset(bool keep_weights, Step at = 0);
 
-  // Neurons and sources between runs.
-  Population<R>& neurons(std::size_t population);
+  // Neurons and sources between runs; see Population.
+  void set_parameters(std::size_t population, const ParameterValues& parameters, bool subtract);
+  std::size_t state_count(std::size_t population);
+  std::vector<R> state(std::size_t population, std::size_t k);
+  void set_state(std::size_t population, std::size_t k, const std::vector<R>& values);
+  std::vector<R> raw_state(std::size_t population, std::size_t k);
+  void set_raw_state(std::size_t population, std::size_t k, const std::vector<R>& values);
+  std::vector<std::int32_t> held(std::size_t population);
+  void set_held(std::size_t population, const std::vector<std::int32_t>& steps);
   void set_events(std::size_t population, std::vector<Step> stamps,
                   std::vector<std::uint32_t> elements);
   void set_rates(std::size_t population, std::span<const double> rates);
 
   // Synapses between runs; weights are as of now.
-  std::size_t projection_size(std::size_t projection) const;
-  std::size_t projection_total(std::size_t projection) const;  // of all processes
-  std::uint32_t next_projection() const;
+  std::size_t projection_size(std::size_t projection);
+  std::size_t projection_total(std::size_t projection);  // of all processes
+  std::uint32_t next_projection();
   SynapseTable<R> synapses(std::size_t projection);
   std::vector<R> weights(std::size_t projection);
   void set_weights(std::size_t projection, std::span<const R> weights);
@@ -101,49 +123,74 @@ class Simulator {
   // The same rule with other amplitudes, from now on.
   void set_amplitudes(std::size_t projection, const std::vector<double>& parameters);
   void set_reward(std::size_t projection, Step step, double level);
-  double reward(std::size_t projection) const;
-  std::string describe_storage(std::size_t projection) const;
-  std::size_t synapse_bytes() const;
+  double reward(std::size_t projection);
+  std::string describe_storage(std::size_t projection);
+  std::size_t synapse_bytes();
 
-  // What was recorded, between runs.
-  SpikeRecorder& spike_recorder(std::size_t k);
-  StateRecorder<R>& state_recorder(std::size_t k);
-  WeightRecorder<R>& weight_recorder(std::size_t k);
+  // What was recorded, between runs, even if the network has failed since.
+  std::shared_ptr<const SpikeRecorder::Log> recorded_spikes(std::size_t recorder);
+  Samples<R> recorded_states(std::size_t recorder);
+  Samples<R> recorded_weights(std::size_t recorder);
+  std::size_t recorded_count(RecorderKind kind, std::size_t recorder);
+  void clear_recorder(RecorderKind kind, std::size_t recorder);
 
   // What an exact copy needs in addition to parameters, states and synapses.
   PlasticState<R> plastic_state(std::size_t projection);
   void set_plastic_state(std::size_t projection, const PlasticState<R>& state);
-  std::vector<R> initial_weights(std::size_t projection) const;
+  std::vector<R> initial_weights(std::size_t projection);
   void set_initial_weights(std::size_t projection, std::vector<R> weights);
-  std::vector<R> initial_state(std::size_t population, std::size_t state) const;
+  std::vector<R> initial_state(std::size_t population, std::size_t state);
   void set_initial_state(std::size_t population, std::size_t state, std::vector<R> values);
-  bool has_run(std::size_t population) const;
-  Step born(std::size_t projection) const;
-  SpikesInFlight in_flight() const;
+  // The interval that a scaling is in: when it began, and how often each target has fired since.
+  Step interval_begin(std::size_t regulation);
+  std::vector<std::uint32_t> interval_spikes(std::size_t regulation);
+  void set_interval(std::size_t regulation, Step begin, std::span<const std::uint32_t> spikes);
+  bool has_run(std::size_t population);
+  Step born(std::size_t projection);
+  SpikesInFlight in_flight();
   void set_clock(Step now, const SpikesInFlight& spikes);
 
  private:
-  class Use;
+  // All that is not constant. Only parts_ leads here, so no method can forget to ask for it.
+  struct Parts {
+    Parts(double dt, std::uint64_t seed, int threads, bool adapt,
+          std::unique_ptr<Communicator> others);
 
-  void require_idle() const;
-  void make_ready();
-  Projection<R>& loaded(std::size_t projection);
-  Step next_stop(Step end) const;
-  void apply_regulations();
-  void sample_weights();
+    void lay_out();
+    Step next_stop(Step end) const;
+    void apply_regulations();
+    void sample_weights();
+    void reset(const std::vector<std::vector<R>>& weights, Step at);
 
-  std::atomic<bool> busy_{false};
-  std::unique_ptr<Communicator> ranks_;  // null: this process is alone
-  std::unique_ptr<SpikeExchange> exchange_;
-  Network<R> network_;
-  Layout<R> layout_;
-  SynapseAccess<R> access_;
-  Recorders<R> recorders_;
-  std::vector<Regulation> regulations_;
-  StepLoop<R> loop_;
-  // One thread writes here in every step, so it must not share cache lines with what the others
-  // read.
-  alignas(128) SpikesInFlight flight_;
+    std::unique_ptr<Communicator> ranks;  // null: this process is alone
+    std::unique_ptr<SpikeExchange> exchange;
+    Network<R> network;
+    Layout<R> layout;
+    SynapseAccess<R> access;
+    Recorders<R> recorders;
+    std::vector<Regulation> regulations;
+    std::vector<SpikeInterval> intervals;  // of each regulation
+    std::size_t layouts = 0;
+    StepLoop<R> loop;
+    // One thread writes here in every step, so it must not share cache lines with what the others
+    // read.
+    alignas(128) SpikesInFlight flight;
+  };
+  using Use = typename Guarded<Parts>::Use;
+
+  // Rebuilds the layout if the network has changed. prepare() is what else has to succeed on all
+  // processes before the call may go on. Whatever fails, the network is as it was before.
+  template <class Prepare>
+  static void make_ready(Use& use, Call call, Prepare&& prepare);
+  static void make_ready(Use& use, Call call);
+  // A projection whose weights can be read.
+  static Projection<R>& loaded(Use& use, std::size_t projection);
+
+  const double dt_;
+  const std::uint64_t seed_;
+  const int threads_;
+  std::atomic<Step> now_{0};
+  Guarded<Parts> parts_;
 };
 
 extern template class Simulator<float>;

@@ -4,6 +4,7 @@
 // change any bit.
 #pragma once
 
+#include <exception>
 #include <functional>
 
 #include "spikelet/network/layout.hpp"
@@ -26,8 +27,11 @@ class StepLoop {
         flight_(flight),
         exchange_(exchange) {}
 
-  // Advances to the step `end`. Returns true if `poll` stopped it earlier.
-  bool run(Step end, const Poll& poll);
+  // Advances to the step `end`. Returns true if `poll`, which must not throw, stopped it earlier.
+  // After an error the partitions stand at different steps: the network cannot go on. The clock and
+  // what was recorded end with the last interval that is whole. An error from before the run ends
+  // it in its first interval, so that other processes learn of it.
+  bool run(Step end, const Poll& poll, std::exception_ptr before = {});
 
  private:
   struct Span;   // one call of run(): what its threads share

@@ -1,5 +1,7 @@
 // Reads and writes synapses between runs, wherever they are: in a table, as a drawing, or in the
-// stores. unload() and load() move them back to tables and on into the stores of a new layout.
+// stores. unload() moves them back to tables; a new layout builds its stores from these, load() adds
+// what they have learned, and forget_tables() ends the move. If anything before that fails, the
+// tables still have everything, and the move can be tried again.
 #pragma once
 
 #include <span>
@@ -22,14 +24,19 @@ class SynapseAccess {
   // Weights are as of now. A plastic state that waits for its stores must be loaded first.
   SynapseTable<R> synapses(Projection<R>& projection);
   std::vector<R> weights(Projection<R>& projection);
+  // Throws std::invalid_argument if the projection cannot take these weights.
+  void check(const Projection<R>& projection, std::span<const R> weights) const;
   void set_weights(Projection<R>& projection, std::span<const R> weights);
   PlasticState<R> plastic_state(Projection<R>& projection);
+  // Spikes of each target so far, or nothing if there are none yet.
+  std::vector<std::uint32_t> counts(const Projection<R>& projection) const;
   void set_plastic_state(Projection<R>& projection, const PlasticState<R>& state);
   // The name of the layout in which the synapses are stored.
   std::string describe(const Projection<R>& projection) const;
 
   void unload();
   void load();
+  void forget_tables() noexcept;
 
  private:
   std::vector<R> stored_weights(const Projection<R>& projection);

@@ -9,6 +9,9 @@
 
 namespace spikelet {
 
+// The length of an epoch.
+Step epoch_steps(const Plasticity& plasticity, double dt);
+
 template <class R>
 class TraceStore : public PlasticStore<R> {
  public:
@@ -26,8 +29,6 @@ class TraceStore : public PlasticStore<R> {
   void start(Step born) override { clock_ = born; }
 
  protected:
-  static constexpr Step longest_epoch = 4096;
-
   void note_post(std::uint32_t target, Step stamp) override;
   virtual void on_pre(std::uint32_t source, R down, R* input) = 0;
   virtual void prefetch_row(std::uint32_t source) const = 0;

@@ -19,7 +19,7 @@ struct LIF {
   static void lower(double dt, const double* p, double* c) {
     const double tau_m = p[p_first], C_m = p[p_first + 1];
     c[P22] = std::exp(-dt / tau_m);
-    c[P20] = tau_m / C_m * (1 - c[P22]);
+    c[P20] = constant_current_to_potential(dt, tau_m, C_m, c[P22]);
     for (int k = 0; k < 2; ++k) {
       const double tau_syn = p[p_first + 2 + k];
       c[P11_ex + k] = std::exp(-dt / tau_syn);

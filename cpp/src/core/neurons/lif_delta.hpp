@@ -17,7 +17,7 @@ struct LIFDelta {
   static void lower(double dt, const double* p, double* c) {
     const double tau_m = p[p_first], C_m = p[p_first + 1];
     c[P33] = std::exp(-dt / tau_m);
-    c[P30] = tau_m / C_m * (1 - c[P33]);
+    c[P30] = constant_current_to_potential(dt, tau_m, C_m, c[P33]);
     c[I_e] = p[p_first + 2];
   }
 

@@ -113,7 +113,7 @@ void closed_row(const double* p, const ClosedRow<R>& row) {
 template <class R>
 void add_row(const R* row, double* sums, std::size_t n) {
   for (std::size_t j = 0; j < n; ++j) {
-    sums[j] += static_cast<double>(row[j]);
+    sums[j] += std::abs(static_cast<double>(row[j]));
   }
 }
 

@@ -9,5 +9,5 @@
 // clang-format on
 
 #define SPIKELET_RULES                                                                    \
-  AdditiveSTDP, MultiplicativeSTDP, PowerSTDP, PowerLawSTDP, TripletSTDP, InhibitorySTDP, \
-      DiehlCookSTDP, RewardSTDP
+  AdditiveSTDP, MultiplicativeSTDP, PowerSTDP, SignedSTDP, SignedPowerSTDP, PowerLawSTDP, \
+      TripletSTDP, InhibitorySTDP, DiehlCookSTDP, RewardSTDP

@@ -62,6 +62,46 @@ struct PowerSTDP : MultiplicativeSTDP<R> {
   R mu_plus, mu_minus;
 };
 
+// Amplitudes of any sign: either side may reach either bound. A rule of its own, so that others
+// need not clip twice.
+template <class R>
+struct SignedSTDP : AdditiveSTDP<R> {
+  static constexpr std::string_view name = "STDP.additive.signed";
+
+  using AdditiveSTDP<R>::AdditiveSTDP;
+  template <class V>
+  SPIKELET_INLINE V up(V w, V k) const {
+    return at_least(at_most(w + k, this->w_max), this->w_min);
+  }
+  template <class V>
+  SPIKELET_INLINE V down(V w, V k) const {
+    return up(w, -k);
+  }
+};
+
+// They shrink as a power of the distance from the bound that they lead to.
+template <class R>
+struct SignedPowerSTDP : PowerSTDP<R> {
+  static constexpr std::string_view name = "STDP.power.signed";
+
+  using PowerSTDP<R>::PowerSTDP;
+  template <class V>
+  SPIKELET_INLINE V up(V w, V k) const {
+    return moved(w, k, this->A_plus >= 0, this->mu_plus);
+  }
+  template <class V>
+  SPIKELET_INLINE V down(V w, V k) const {
+    return moved(w, -k, this->A_minus < 0, this->mu_minus);
+  }
+
+ private:
+  template <class V>
+  SPIKELET_INLINE V moved(V w, V k, bool upwards, R mu) const {
+    const V room = upwards ? this->w_max - w : w - this->w_min;
+    return at_least(at_most(w + k * power(room * this->scale, mu), this->w_max), this->w_min);
+  }
+};
+
 // A_plus w^mu_plus up, A_minus w down, no upper bound.
 template <class R>
 struct PowerLawSTDP : AdditiveSTDP<R> {

@@ -1,0 +1,140 @@
+// A value that one thread at a time can reach. Who wants it while another thread makes a brief call
+// waits; who wants it during a lengthy one, or after it has broken, is refused.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "spikelet/core/fork.hpp"
+#include "spikelet/core/parallel.hpp"
+
+namespace spikelet {
+
+// Another thread is using the value.
+struct InUse : std::logic_error {
+  using std::logic_error::logic_error;
+};
+
+// The value has broken; what() says how.
+struct Broken : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+template <class T>
+class Guarded {
+ public:
+  // For messages: the value's name, and what to do once it has broken.
+  template <class... Args>
+  Guarded(std::string name, std::string way_out, Args&&... args)
+      : name_(std::move(name)),
+        way_out_(std::move(way_out)),
+        value_(std::forward<Args>(args)...) {}
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+
+  // The value, for as long as this lives: nothing else leads to it.
+  class Use {
+   public:
+    ~Use() { guarded_.state_.store(0, std::memory_order_release); }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+    T* operator->() { return &guarded_.value_; }
+    T& operator*() { return guarded_.value_; }
+
+    // From now on others are refused rather than made to wait. Needed before the call takes long, or
+    // waits for something that a waiting thread may hold, such as Python's interpreter lock.
+    void lengthen() { guarded_.state_.store(word(lengthy_call), std::memory_order_relaxed); }
+
+    // Throws Broken if the value has broken.
+    void require_whole() const { guarded_.require_whole(); }
+    // Calls work(). If that throws, the value has broken, as it may be changed in part; `what` says
+    // what failed.
+    template <class Work>
+    void change(const char* what, Work&& work) {
+      try {
+        work();
+      } catch (const std::exception& error) {
+        guarded_.spoil(what, error.what());
+        throw;
+      } catch (...) {
+        guarded_.spoil(what, "unknown error");
+        throw;
+      }
+    }
+
+   private:
+    friend class Guarded;
+    Use(Guarded& guarded, std::uint64_t kind, bool must_be_whole) : guarded_(guarded) {
+      guarded.enter(kind);
+      if (must_be_whole && guarded.broken()) {
+        guarded.state_.store(0, std::memory_order_release);
+        guarded.require_whole();
+      }
+    }
+    Guarded& guarded_;
+  };
+
+  // For calls that end soon and wait for nobody.
+  Use brief() { return Use(*this, brief_call, true); }
+  // For all others.
+  Use lengthy() { return Use(*this, lengthy_call, true); }
+  // For what a broken value can do, too; or for calls that ask require_whole() themselves.
+  Use even_if_broken() { return Use(*this, brief_call, false); }
+  Use lengthy_even_if_broken() { return Use(*this, lengthy_call, false); }
+
+  // These touch nothing that a call changes.
+  bool busy() const { return (state_.load(std::memory_order_relaxed) & kinds) == lengthy_call; }
+  bool broken() const { return broken_.load(std::memory_order_acquire); }
+
+ private:
+  // The state is 0, or the kind of the call that goes on, with the number of forks when it began.
+  static constexpr std::uint64_t brief_call = 1, lengthy_call = 2, kinds = 3;
+  static std::uint64_t word(std::uint64_t kind) { return std::uint64_t{forks()} << 2 | kind; }
+
+  void enter(std::uint64_t kind) {
+    const std::uint64_t own = word(kind);
+    wait_until([&] {
+      std::uint64_t seen = 0;
+      if (state_.compare_exchange_strong(seen, own, std::memory_order_acquire,
+                                         std::memory_order_relaxed)) {
+        return true;
+      }
+      if (seen >> 2 != own >> 2) {
+        throw InUse(name_ + " was in use by another thread when this process was forked");
+      }
+      if ((seen & kinds) == lengthy_call) {
+        throw InUse(name_ + " is running in another thread");
+      }
+      return false;
+    });
+  }
+  void require_whole() const {
+    if (broken()) {
+      throw Broken(why_.empty() ? std::string("no memory") : why_);
+    }
+  }
+  void spoil(const char* what, const char* error) noexcept {
+    if (broken()) {
+      return;
+    }
+    try {
+      why_ = name_ + " has failed: " + what + " stopped half-way (" + error + "); " + way_out_;
+    } catch (const std::bad_alloc&) {
+      why_.clear();
+    }
+    broken_.store(true, std::memory_order_release);
+  }
+
+  std::atomic<std::uint64_t> state_{0};
+  std::atomic<bool> broken_{false};
+  std::string name_, way_out_, why_;
+  T value_;
+};
+
+}  // namespace spikelet

@@ -1,0 +1,167 @@
+#include "spikelet/layers/graph.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+namespace spikelet::layers {
+namespace {
+
+constexpr std::size_t longest = std::size_t{1} << 31;  // of an axis
+constexpr double most = 0x1p40;                        // values of a node, with margins
+
+struct Checker {
+  const Graph& graph;
+  const Node& node;
+
+  [[noreturn]] void refuse(const std::string& what) const {
+    throw std::invalid_argument("node " + std::to_string(graph.size()) + ": " + what);
+  }
+  void require(bool holds, const char* what) const {
+    if (!holds) {
+      refuse(what);
+    }
+  }
+
+  const Extent& from(std::size_t k = 0) const { return graph[node.inputs[k]].shape; }
+
+  void extent(const Extent& e) const {
+    for (const std::size_t n : {e.channels, e.height, e.width}) {
+      require(n > 0 && n < longest, "sizes must be at least 1 and less than 2^31");
+    }
+    require(static_cast<double>(e.channels) * static_cast<double>(e.height) *
+                    static_cast<double>(e.width) <=
+                most,
+            "must have at most 2^40 values");
+  }
+
+  // One value, one for each channel, or (where allowed) one for each neuron.
+  void values(const std::vector<double>& given, bool each_neuron, const char* what) const {
+    const std::size_t n = given.size();
+    require(n == 1 || n == node.shape.channels || (each_neuron && n == node.shape.size()), what);
+  }
+
+  void windows(const Windows& w, std::size_t in, std::size_t out, bool divided) const {
+    require(w.begin.size() == out && w.end.size() == out && (!divided || w.divisor.size() == out),
+            "must have one window for each row and column");
+    for (std::size_t k = 0; k < out; ++k) {
+      require(w.begin[k] < w.end[k] && w.end[k] <= in, "windows must lie within the input");
+    }
+  }
+
+  void same_shape() const {
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      require(from(k) == node.shape, "must have the shape of its inputs");
+    }
+  }
+
+  void operator()(const Input&) const {}
+
+  void operator()(const Conv& c) const {
+    const Extent &in = from(), &out = node.shape;
+    require(c.groups > 0 && in.channels % c.groups == 0 && out.channels % c.groups == 0,
+            "groups must divide the channels of the input and of the output");
+    double places = static_cast<double>(in.channels + 16);
+    const auto axis = [&](std::size_t kernel, std::size_t stride, std::size_t dilation,
+                          std::size_t before, std::size_t size) {
+      require(kernel > 0 && stride > 0 && dilation > 0,
+              "kernel, stride and dilation must be at least 1");
+      require(std::max({kernel, stride, dilation, before}) < longest,
+              "kernel, stride, dilation and padding must be less than 2^31");
+      places *= static_cast<double>(size) * static_cast<double>(stride) +
+                static_cast<double>(kernel) * static_cast<double>(dilation) +
+                static_cast<double>(before);
+    };
+    axis(c.kernel_height, c.stride_y, c.dilation_y, c.top, out.height);
+    axis(c.kernel_width, c.stride_x, c.dilation_x, c.left, out.width);
+    require(places <= most, "an image with its margins must have at most 2^40 values");
+    std::size_t left = c.weights.size();
+    for (const std::size_t n :
+         {out.channels, in.channels / c.groups, c.kernel_height, c.kernel_width}) {
+      require(left % n == 0, "weights must be [out, in / groups, kernel height, kernel width]");
+      left /= n;
+    }
+    require(left == 1, "weights must be [out, in / groups, kernel height, kernel width]");
+    require(c.bias.empty() || c.bias.size() == out.channels,
+            "bias must be empty or have a value for each channel");
+  }
+
+  template <class Pool>
+  void pool(const Pool& p, bool divided) const {
+    require(from().channels == node.shape.channels, "must have the channels of its input");
+    windows(p.rows, from().height, node.shape.height, divided);
+    windows(p.columns, from().width, node.shape.width, divided);
+  }
+  void operator()(const AveragePool& p) const { pool(p, true); }
+  void operator()(const MaxPool& p) const { pool(p, false); }
+
+  void operator()(const Add&) const { same_shape(); }
+
+  void operator()(const Concat&) const {
+    std::size_t channels = 0;
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      require(from(k).height == node.shape.height && from(k).width == node.shape.width,
+              "must have the height and width of its inputs");
+      channels += from(k).channels;
+    }
+    require(channels == node.shape.channels, "must have the channels of all its inputs");
+  }
+
+  void operator()(const Upsample& u) const {
+    require(u.y > 0 && u.x > 0 && u.y < longest && u.x < longest &&
+                node.shape == Extent{from().channels, from().height * u.y, from().width * u.x},
+            "must be its input times the factors");
+  }
+
+  void operator()(const Affine& a) const {
+    same_shape();
+    require(a.scale.size() == node.shape.channels &&
+                (a.shift.empty() || a.shift.size() == node.shape.channels),
+            "scale and shift must have a value for each channel");
+  }
+
+  void operator()(const Flatten&) const {
+    require(node.shape == Extent{from().size(), 1, 1}, "must have all elements as channels");
+  }
+
+  void operator()(const Relu& r) const {
+    same_shape();
+    require(r.levels >= 0, "levels must be at least 0");
+    if (!r.upper.empty()) {
+      values(r.upper, false, "upper must be empty, one value, or one for each channel");
+    }
+  }
+
+  void operator()(const Neuron& n) const {
+    same_shape();
+    const char* each = "threshold and v_init must be one value, or one for each channel or neuron";
+    values(n.threshold, true, each);
+    values(n.v_init, true, each);
+    values(n.amplitude, false, "amplitude must be one value, or one for each channel");
+    require(n.levels > 0 && n.levels <= 30, "levels must lie in 1 .. 30");
+    require(n.is_signed || (!n.differential && n.levels == 1),
+            "only signed spikes may have levels or be differential");
+    require(n.pace.size() == n.limit.size() && n.pace.size() % node.shape.channels == 0,
+            "pace and limit must have values for each step and channel");
+    require(n.pace.empty() || !n.is_signed, "predictive neurons must not send signed spikes");
+  }
+};
+
+}  // namespace
+
+void check(const Graph& graph, const Node& node) {
+  const Checker checker{graph, node};
+  const bool input = std::holds_alternative<Input>(node.kind);
+  checker.require(input == graph.empty(), "the first node, and no other, must be the input");
+  checker.extent(node.shape);
+  const bool many =
+      std::holds_alternative<Add>(node.kind) || std::holds_alternative<Concat>(node.kind);
+  checker.require(input ? node.inputs.empty()
+                        : (many ? !node.inputs.empty() : node.inputs.size() == 1),
+                  "must have its number of inputs");
+  checker.require(std::ranges::all_of(node.inputs, [&](auto k) { return k < graph.size(); }),
+                  "inputs must be earlier nodes");
+  std::visit(checker, node.kind);
+}
+
+}  // namespace spikelet::layers

@@ -1,0 +1,34 @@
+"""Warnings about what is allowed and almost surely a mistake, such as SI units."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+__all__ = ["advise"]
+
+_OURS = __name__.partition(".")[0]
+
+
+def advise(where: str, argument: str, value: float, problem: str, way_out: str) -> None:
+    """Warn the caller of this package, whose line the warning shows; once for each line and message.
+
+    Parameters
+    ----------
+    where, argument : str
+        The object or call, and its argument.
+    value : float
+        The value, in the unit that `problem` names.
+    problem : str
+        What it means: ``"pF is 1e12 times less than usual"``.
+    way_out : str
+        What to do: ``"did you mean 200 pF?"``.
+    """
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(f"{where}: {argument} = {value:g} {problem}: {way_out}", UserWarning, level)
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] == _OURS or module == "dataclasses"

@@ -1,0 +1,141 @@
+"""Drives: the handles of inputs."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NoReturn
+
+import numpy as np
+
+from spikelet.network.base import NetworkBase
+from spikelet.network.input_kinds import Input, Key, described, kind_of, send
+from spikelet.network.population import Population
+
+__all__ = ["Drive"]
+
+
+class Drive:
+    """An input of a network. Made by `Network.inject`.
+
+    The parameters of the input (``rate``, ``weight``, ``values``, ``mean``, ``std``, ``every``) are attributes. They can
+    be read at any time and set between runs, with the checks of the input's constructor. An error changes nothing.
+    Arrays are read-only: assign a new one.
+
+    Attributes
+    ----------
+    network : Network
+        The network.
+    target : Population
+        The neurons, or the part of them, that the input acts on.
+    number : int
+        The core's number of the input, in order of creation.
+    """
+
+    network: NetworkBase
+    target: Population
+    number: int
+
+    def __init__(
+        self, network: NetworkBase, target: Population, number: int, what: Any, start: int
+    ) -> None:
+        set_ = super().__setattr__
+        set_("network", network)
+        set_("target", target)
+        set_("number", number)
+        set_("_state", [what, start])
+
+    @property
+    def input(self) -> Input:
+        """The description of the input, with its parameters as they are now."""
+        return self._state[0]  # type: ignore[no-any-return]  # set through __setattr__
+
+    @property
+    def start(self) -> float:
+        """Time [ms] from which the input's own time counts: row 0 of a current drives the step that begins then."""
+        return float(self.network.engine.ms(np.array(self.start_step)))
+
+    @property
+    def start_step(self) -> int:
+        """`start` in steps."""
+        return int(self._state[1])
+
+    @property
+    def removed(self) -> bool:
+        """Whether the input was removed."""
+        return self.network.engine.inputs.get(self.number) is not self
+
+    def set(self, **parameters: Any) -> None:
+        """Set several parameters at once, between runs.
+
+        New `values` of a current start now. Random numbers stay: the same trains of events with other weights, the same
+        noise with another deviation. Only another `every` draws new noise.
+
+        Parameters
+        ----------
+        **parameters
+            Values by name: numbers, or arrays with one for each neuron of the target.
+
+        Raises
+        ------
+        ValueError
+            If a value is out of range or of the wrong shape, or the input was removed.
+        AttributeError
+            If the input has no parameter of that name.
+        """
+        engine, where = self.network.engine, f"input to {self.target.name}"
+        engine.require_idle()
+        for name in parameters:
+            if name not in self._names():
+                self._refuse(name)
+        if self.removed:
+            msg = f"{where}: it was removed and cannot be set; inject it anew, with net.inject(...)"
+            raise ValueError(msg)
+        old = self.input
+        new = described(where, self.target, dataclasses.replace(old, **parameters))
+        kind = kind_of(where, new)
+        start = engine.step if not parameters.keys().isdisjoint(kind.series) else self.start_step
+        other = any(not np.array_equal(getattr(old, p), getattr(new, p)) for p in kind.drawn)
+        key = Key(self.number, [] if other else None)
+        send(where, self.network, self.target, new, start, key)
+        self._state[:] = new, start
+
+    def remove(self) -> None:
+        """Remove the input, from now on. The others keep their random numbers. Removing it again does nothing."""
+        self.network.engine.require_idle()
+        if not self.removed:
+            self.network.engine.sim.remove_input(self.number)
+            del self.network.engine.inputs[self.number]
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(f.name for f in dataclasses.fields(self.input))
+
+    def _refuse(self, name: str) -> NoReturn:
+        kind, names = type(self.input).__name__, ", ".join(self._names())
+        msg = f"input to {self.target.name} ({kind}) has no {name!r}; there are: {names}"
+        raise AttributeError(msg, name=name, obj=self)
+
+    def __getattr__(self, name: str) -> Any:
+        """Look up a parameter."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name not in self._names():
+            self._refuse(name)
+        value = getattr(self.input, name)
+        return float(value) if isinstance(value, np.ndarray) and value.ndim == 0 else value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a parameter."""
+        if hasattr(type(self), name) or name in type(self).__annotations__:
+            msg = f"input to {self.target.name}: {name} cannot be set; inject another input"
+            raise AttributeError(msg, name=name, obj=self)
+        self.set(**{name: value})
+
+    def __reduce__(self) -> NoReturn:
+        msg = "a Drive is part of its network and cannot be copied or pickled; save the network"
+        raise TypeError(msg)
+
+    def __repr__(self) -> str:
+        part = "" if self.target.whole else f" of {self.target.size}"
+        state = "removed" if self.removed else f"from {self.start:g} ms on"
+        kind = type(self.input).__name__
+        return f"Drive({kind} to {self.target.name}: {len(self.target)}{part} neurons, {state})"

@@ -1,0 +1,161 @@
+"""How each kind of input becomes the core's arrays.
+
+To add a kind, write its description in `sources`, its function here, and a line in `_KINDS`. Handles, checkpoints and
+ranks follow from the description's fields.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet._util.checks import fail, fits, interval, representable
+from spikelet.network.base import NetworkBase
+from spikelet.network.population import Population
+from spikelet.neurons import NeuronModel
+from spikelet.sources import CurrentInput, NoiseInput, PoissonInput, check_events
+
+__all__ = ["Input", "Key", "described", "kind_of", "send"]
+
+Input = PoissonInput | CurrentInput | NoiseInput
+
+
+@dataclasses.dataclass(frozen=True)
+class Key:
+    """Who an input is for the core.
+
+    Parameters
+    ----------
+    number : int, optional
+        Of the input to replace, or to restore; by default a new one.
+    streams : list of int, optional
+        Numbers of its random streams; by default those of the input that it replaces, or new ones. An empty list takes
+        new ones in any case.
+    """
+
+    number: int | None = None
+    streams: list[int] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kind:
+    send: Callable[[str, NetworkBase, Population, Any, int, Key], int]
+    series: tuple[str, ...] = ()
+    """Parameters that count from the time at which they are set."""
+    drawn: tuple[str, ...] = ()
+    """Parameters whose change needs other random numbers, as the same would come again."""
+
+
+def kind_of(where: str, what: Any) -> _Kind:
+    """Return what an input's kind needs, or raise TypeError."""
+    kind = _KINDS.get(type(what))
+    if kind is None:
+        names = [each.__name__ for each in _KINDS]
+        allowed = f"must be {', '.join(names[:-1])} or {names[-1]}"
+        fail(where, "what", what, allowed, error=TypeError)
+    return kind
+
+
+def described(where: str, target: Population, what: Any) -> Any:
+    """Check that an input suits its target, and return its description in plain numbers."""
+    kind_of(where, what)
+    if not isinstance(target.model, NeuronModel):
+        fail(where, "target", target, "must be neurons")
+    if isinstance(what, PoissonInput):  # now the unit of a quantity is known
+        return PoissonInput(what.rate, what.weight_in(target.model.weight_unit))
+    return what
+
+
+def send(
+    where: str, network: NetworkBase, target: Population, what: Any, start: int, key: Key
+) -> int:
+    """Add an input to the core, or replace one, and return its number.
+
+    Parameters
+    ----------
+    where : str
+        Names the call in errors.
+    network : NetworkBase
+        The network.
+    target : Population
+        Neurons, or a part of them.
+    what : PoissonInput, CurrentInput or NoiseInput
+        What `described` returned.
+    start : int
+        Step from which the input's time counts.
+    key : Key
+        Which input it is.
+    """
+    return kind_of(where, what).send(where, network, target, what, start, key)
+
+
+def _elements(target: Population) -> npt.NDArray[np.uint32] | None:
+    return None if target.whole else target.ids
+
+
+def _poisson(
+    where: str, network: NetworkBase, target: Population, what: PoissonInput, _start: int, key: Key
+) -> int:
+    n = len(target)
+    rate, weight = fits(where, "rate", what.rate, n), fits(where, "weight", what.weight, n)
+    check_events(where, rate, network.dt)
+    # No step brings more events than this: in 1e30 steps, not one.
+    mean = rate * (network.dt * 1e-3)
+    _in_range(where, "weight", weight, weight * (mean + 12 * np.sqrt(mean) + 70), network)
+    each = what.rate.ndim == 1 and not (target.whole and n == 1)
+    return network.engine.sim.inject_poisson(
+        target.index, _elements(target), rate, each, weight, key.number, key.streams
+    )
+
+
+def _current(
+    where: str, network: NetworkBase, target: Population, what: CurrentInput, start: int, key: Key
+) -> int:
+    n, values = len(target), what.values
+    if values.ndim == 2 and values.shape[1] != n:
+        fail(where, "values", values.shape, f"must be [steps] or [steps, {n}]", got="shape")
+    representable(where, "values", values, network.dtype)
+    return network.engine.sim.inject_current(
+        target.index, _elements(target), values.astype(network.dtype).reshape(-1),
+        1 if values.ndim == 1 else n, start, key.number, key.streams,
+    )  # fmt: skip
+
+
+def _noise(
+    where: str, network: NetworkBase, target: Population, what: NoiseInput, start: int, key: Key
+) -> int:
+    n = len(target)
+    every = interval(where, what.every, network.dt)
+    mean, std = fits(where, "mean", what.mean, n), fits(where, "std", what.std, n)
+    most = np.abs(mean) + 9 * std  # a draw lies within 8.3 standard deviations
+    _in_range(where, "mean and std", np.maximum(np.abs(mean), std), most, network)
+    return network.engine.sim.inject_noise(
+        target.index, _elements(target), mean, std, every, start, key.number, key.streams
+    )
+
+
+def _in_range(
+    where: str,
+    argument: str,
+    given: npt.NDArray[np.float64],
+    reached: npt.NDArray[np.float64],
+    network: NetworkBase,
+) -> None:
+    """Check that what an input adds in a step stays finite in the precision of the network."""
+    most = float(np.finfo(network.dtype).max)
+    bad = ~(np.abs(reached) <= most)
+    if bad.any():
+        first = float(np.broadcast_to(given, bad.shape)[bad][0])
+        rule = f"must not add more than {most:.2g}, the limit of {network.dtype}, in a step"
+        fail(where, argument, first, rule)
+
+
+_KINDS: dict[type, _Kind] = {
+    PoissonInput: _Kind(_poisson),
+    CurrentInput: _Kind(_current, series=("values",)),
+    NoiseInput: _Kind(_noise, drawn=("every",)),
+}

@@ -1,0 +1,64 @@
+"""Inputs of a checkpoint: who they are, so that each keeps its random streams."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from spikelet._util.checks import fail
+from spikelet.network.contents import NetworkContents
+from spikelet.network.inject import inject_from
+from spikelet.network.input_kinds import Key
+from spikelet.network.stored import LATEST, WHERE, File, part, whole
+from spikelet.neurons import NeuronModel
+
+__all__ = ["load_inputs"]
+
+_MOST = 2**24  # random streams of inputs
+
+
+def load_inputs(
+    net: NetworkContents,
+    described: list[dict[str, Any]],
+    whats: Sequence[Any],
+    streams: Any,
+    file: File,
+) -> None:
+    """Inject stored inputs.
+
+    Parameters
+    ----------
+    net : NetworkContents
+        The network, with its populations.
+    described : list of dict
+        Descriptions of the inputs.
+    whats : sequence of PoissonInput, CurrentInput or NoiseInput
+        The inputs, restored.
+    streams : int or None
+        Number of random streams that are taken; None before version 4, when no input could be removed.
+    file : mapping of str to array
+        Arrays of the file.
+    """
+    keys = [Key() for _ in described] if streams is None else _keys(described, streams)
+    for k, (d, what, key) in enumerate(zip(described, whats, keys, strict=True)):
+        target = part(net, d["target"], file.get(f"input{k}.ids"))
+        if not isinstance(target.model, NeuronModel):
+            fail(WHERE, f"input{k} target", d["target"], "must be neurons")
+        inject_from(net, target, what, whole(f"input{k} start", d["start"], 0, LATEST), key)
+    if streams is not None:
+        net.engine.sim.streams = streams
+
+
+def _keys(described: list[dict[str, Any]], streams: Any) -> list[Key]:
+    """Return who the inputs are, after a check: two with one number or stream would not be two."""
+    taken = whole("streams", streams, 0, _MOST)
+    keys, least, used = [], 0, set[int]()
+    for k, d in enumerate(described):
+        number = whole(f"input{k} number", d["number"], least, taken - 1)
+        own = [whole(f"input{k} streams", s, 0, taken - 1) for s in d["streams"]]
+        if not 1 <= len(own) <= 2 or len(set(own)) < len(own) or used & set(own):
+            fail(WHERE, f"input{k} streams", own, "must be one or two that no other input has")
+        used.update(own)
+        keys.append(Key(number, own))
+        least = number + 1
+    return keys

@@ -1,0 +1,87 @@
+"""How inputs become the core's arrays: what is refused, and large counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.conftest import make, trace
+from tests.network.test_inject import FLEETING, METER
+from tests.test_sources import assert_poisson
+
+import spikelet as sl
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("array", [False, True])
+@pytest.mark.parametrize("mean", [50_000.0, 100_000.0, 2.0**18])
+def test_counts_beyond_16_bits(mean: float, array: bool, dtype: str) -> None:
+    """1e9 Hz are 100 000 events a step; 34 468 arrived."""
+    n, steps = 150, 4
+    net = make(dtype=dtype)
+    cells = net.population(n, FLEETING)
+    net.inject(
+        cells, sl.PoissonInput(rate=np.full(n, mean * 1e4) if array else mean * 1e4, weight=1.0)
+    )
+    counts = trace(net, cells, "I_syn_ex", steps * 0.1).astype(np.float64)
+    z = (counts - mean) / np.sqrt(mean)
+    assert abs(z.mean()) < 4 / np.sqrt(z.size)
+    assert abs(z.var() - 1) < 4 * np.sqrt(2 / z.size)
+
+
+@pytest.mark.parametrize("array", [False, True])
+def test_small_counts_of_a_part_follow_the_distribution(array: bool) -> None:
+    net = make()
+    cells = net.population(5000, FLEETING)
+    part = cells[::41]
+    n = len(part)
+    rate = np.full(n, 7e3) if array else 7e3
+    net.inject(part, sl.PoissonInput(rate=rate, weight=1.0))
+    counts = trace(net, part, "I_syn_ex", 150.0)
+    assert_poisson(counts.astype(np.int64).reshape(-1), 0.7)
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        (
+            sl.PoissonInput(rate=2.7e9, weight=1.0),
+            ("rate", "2.621e+09 Hz", "262144 events", "0.1 ms"),
+        ),
+        (sl.PoissonInput(rate=[1.0, 1e300], weight=1.0), ("rate", "2.621e+09 Hz", "1e+300")),
+        (sl.PoissonInput(rate=1e9, weight=1e34), ("weight", "1e+34", "3.4e+38", "float32")),
+        (sl.PoissonInput(rate=1.0, weight=1e300), ("weight", "1e+300", "float32")),
+        (sl.CurrentInput([1e300]), ("values", "1e+300", "float32")),
+        (sl.NoiseInput(mean=1e300), ("mean and std", "1e+300", "float32")),
+        (sl.NoiseInput(std=[1.0, 1e38]), ("mean and std", "1e+38", "float32")),
+    ],
+)
+def test_what_the_network_cannot_represent_is_refused(what: Any, words: tuple[str, ...]) -> None:
+    net = make(dtype="float32")
+    cells = net.population(2, sl.LIF(), name="cells")
+    with pytest.raises(ValueError, match="inject cells: ") as caught:
+        net.inject(cells, what)
+    for word in words:
+        assert word in str(caught.value)
+    assert net.inputs == ()
+    net.run(0.1)
+
+
+def test_the_bound_of_a_rate_follows_dt() -> None:
+    net = make(dt=1.0)
+    cells = net.population(2, sl.LIF())
+    net.inject(cells, sl.PoissonInput(rate=2.6e8, weight=1e-9))
+    with pytest.raises(
+        ValueError, match=r"at most 2\.621e\+08 Hz, 262144 events in a step of 1 ms"
+    ):
+        net.inject(cells, sl.PoissonInput(rate=2.7e8, weight=1.0))
+
+
+def test_the_largest_weight_and_rate_stay_finite() -> None:
+    net = make(dtype="float32")
+    cells = net.population(3, METER)
+    net.inject(cells, sl.NoiseInput(std=1e36))
+    net.inject(cells, sl.CurrentInput([1e37]))
+    net.run(0.1)
+    assert np.isfinite(cells.V_m[:]).all()
