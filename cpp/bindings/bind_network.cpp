@@ -119,6 +119,8 @@ void bind_running(py::class_<Simulator<R>>& simulator) {
                              "Whether a call has failed half-way: nothing but recordings can be read.")
       .def_property_readonly("layouts", &S::layouts, "How often the network was laid out.")
       .def("prepare", &S::prepare, no_gil, "Lay out the network; `run` does so when needed.")
+      .def("meet", &S::meet, py::arg("steps"), py::arg("plan"), no_gil,
+           "Raise an error on all ranks unless all are about to run for `steps`, with the same `plan`.")
       .def("run", &run_polled<R>, py::arg("steps"), py::arg("progress"),
            "Advance by `steps`, calling progress(step) occasionally; return the steps done.")
       .def("reset", &S::reset, py::arg("keep_weights"), py::arg("at"),

@@ -25,6 +25,7 @@ from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
 from spikelet.network.synapses import Synapses
 from spikelet.neurons import NeuronModel
+from spikelet.network.turn import changing
 from spikelet.plasticity import Plasticity, RewardSTDP, amplitudes
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class Projection(Sealed):
         return Snapshot(self._weights(), _SET_WEIGHTS, self._set_items)
 
     @weights.setter
+    @changing
     def weights(self, value: Any) -> None:
         self._set_weights(self._checked(value, (len(self),)))
 
@@ -107,6 +109,7 @@ class Projection(Sealed):
         with named(repr(self)):
             self._engine.sim.set_weights(self.index, self.synapses.own(values))
 
+    @changing
     def _set_items(self, index: Any, value: Any) -> npt.NDArray[Any]:
         """Set some weights, and return them."""
         now = self._weights()
@@ -147,6 +150,7 @@ class Projection(Sealed):
         return self._plasticity
 
     @plasticity.setter
+    @changing
     def plasticity(self, rule: Plasticity) -> None:
         where, old = repr(self), self._plasticity
         if old is None or type(rule) is not type(old):
@@ -169,6 +173,7 @@ class Projection(Sealed):
         self._engine.sim.set_amplitudes(self.index, rule.to_core())
         self._plasticity = rule
 
+    @changing
     def normalise(self, total: float) -> None:
         """Scale each target's incoming weights to a given sum now, in a plastic projection.
 
@@ -190,6 +195,7 @@ class Projection(Sealed):
         return self._engine.sim.reward(self.index)
 
     @reward.setter
+    @changing
     def reward(self, level: float) -> None:
         self._require_reward()
         value = number(repr(self), "reward", level)
@@ -197,6 +203,7 @@ class Projection(Sealed):
         with named(repr(self)):
             self._engine.sim.set_reward(self.index, self._engine.step, float(value))
 
+    @changing
     def schedule_reward(self, times: Any, values: Any) -> None:
         """Schedule levels of the reward.
 
@@ -267,5 +274,13 @@ class Projection(Sealed):
 
     def __repr__(self) -> str:
         plastic = "" if self.plasticity is None else f", {type(self.plasticity).__name__}"
-        storage = self._engine.sim.describe_storage(self.index)
-        return f"Projection({self.pre.name} -> {self.post.name}: {len(self)} synapses{plastic}, {storage})"
+        count = self.synapses.known()
+        return f"Projection({self.pre.name} -> {self.post.name}: {'some' if count is None else count} synapses{plastic}, {self._storage()})"
+
+    def _storage(self) -> str:
+        """Return how the synapses are stored, or, if the core cannot tell now, what it does instead."""
+        try:
+            return self._engine.sim.describe_storage(self.index)
+        except RuntimeError:
+            state = self._engine.state()
+            return "running" if state == "idle" else state  # it has ended since
