@@ -364,6 +364,14 @@ void Simulator<R>::set_weights(std::size_t projection, std::span<const R> weight
 }
 
 template <class R>
+std::vector<std::pair<std::string_view, std::vector<R>>> Simulator<R>::traces(
+    std::size_t projection) {
+  const Use use(busy_);
+  make_ready();
+  return access_.plastic().traces(network_.projections[projection]);
+}
+
+template <class R>
 void Simulator<R>::normalise(std::size_t projection, double total) {
   const Use use(busy_);
   make_ready();
