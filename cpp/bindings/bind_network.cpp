@@ -372,6 +372,16 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
           "set_weights",
           [](S& s, std::size_t of, const Array<R>& to) { s.set_weights(of, as_span(to)); },
           projection, values, "Set the weights.")
+      .def(
+          "traces",
+          [](S& s, std::size_t of) {
+            py::dict found;
+            for (auto& [name, values] : s.traces(of)) {
+              found[py::str(name)] = to_array(std::move(values));
+            }
+            return found;
+          },
+          projection, "The traces of a plastic projection, by name, one entry for each synapse.")
       .def("describe_storage", &S::describe_storage, projection, "How the synapses are stored.")
       .def("synapse_bytes", &S::synapse_bytes, "Bytes of all synapses.")
       .def("normalise", &S::normalise, projection, py::arg("total"), no_gil,

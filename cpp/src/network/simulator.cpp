@@ -558,6 +558,14 @@ void Simulator<R>::meet(Step steps, std::int64_t plan) {
 }
 
 template <class R>
+std::vector<std::pair<std::string_view, std::vector<R>>> Simulator<R>::traces(
+    std::size_t projection) {
+  Use use = parts_.lengthy_even_if_broken();
+  make_ready(use, {Call::read, static_cast<std::int64_t>(projection)});
+  return use->access.plastic().traces(use->network.projections[projection]);
+}
+
+template <class R>
 void Simulator<R>::normalise(std::size_t projection, double total) {
   Use use = parts_.lengthy_even_if_broken();
   make_ready(use, {Call::normalise, static_cast<std::int64_t>(projection)});

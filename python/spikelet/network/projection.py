@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -139,6 +141,31 @@ class Projection(Sealed):
             rule = f"must lie in [w_min, w_max] = [{low:g}, {high:g}]"
             check_all(where, "weights", values, (values >= low) & (values <= high), rule)
         return values
+
+    @property
+    def traces(self) -> Mapping[str, npt.NDArray[Any]]:
+        """Present traces of a plastic projection by name; arrays with one entry per synapse.
+
+        Each includes the spikes that are at the synapse by now, the source's after the axonal part of the delay, the
+        target's after the dendritic one, and has decayed to the present. A spike adds 1, or sets the trace to 1, as the
+        pairing says. Traces have no unit. Names are NEST's, which keeps them as they were at the last spike:
+
+        * ``Kplus``, ``Kminus``: of the source's and the target's spikes, with ``tau_plus`` and ``tau_minus``. With
+          ``pairing="nearest_pre_centered"``, Kplus is 0 once a spike of the target has used it.
+        * ``Kplus_triplet``, ``Kminus_triplet``: the slow ones of `TripletSTDP`. `DiehlCookSTDP` has Kplus for its pre,
+          Kminus for post_1 and Kminus_triplet for post_2.
+        * ``c``: the eligibility of `RewardSTDP`, in units of the weight each ms of full reward. The reward, NEST's n, is
+          `reward`.
+        * ``x``, ``y``, ``u``: the resources of `TsodyksMarkram`.
+
+        Reading changes no bit of what follows. With several ranks it is collective, like `weights`.
+        """
+        if self.plasticity is None:
+            fail(repr(self), "traces", None, "are of projections with plasticity")
+        found = self._engine.sim.traces(self.index)
+        return MappingProxyType(
+            {name: self.synapses.whole("traces", own) for name, own in found.items()}
+        )
 
     @property
     def plasticity(self) -> Plasticity | None:

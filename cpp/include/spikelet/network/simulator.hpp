@@ -121,6 +121,8 @@ class Simulator {
   SynapseTable<R> synapses(std::size_t projection);
   std::vector<R> weights(std::size_t projection);
   void set_weights(std::size_t projection, std::span<const R> weights);
+  // Traces of a plastic projection, by name, with one entry for each synapse.
+  std::vector<std::pair<std::string_view, std::vector<R>>> traces(std::size_t projection);
   // Scales each target's weights to that sum at once.
   void normalise(std::size_t projection, double total);
   // The same rule with other amplitudes, from now on.
