@@ -23,7 +23,7 @@ __all__ = ["BLOCK", "SUMS", "Count", "Growing", "Stored", "attributes", "count_o
 SUMS, BLOCK = "sums", "block"  # names of the data set and of its attribute: entries in a block
 _CHECK = "check"  # attribute: the CRC-32 of the others
 _CHANGING = "writer"  # attribute that changes while the others stay
-_TRIES = 40  # to read `done` while it may be being written
+_TRIES = 10  # to read `done` while it may be being written
 
 
 @dataclass(frozen=True)
