@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import time
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -55,8 +56,14 @@ def count_of(group: Any) -> Count:
     raise ValueError("the number of entries does not match its checksum")
 
 
-def seal(group: Any) -> None:
-    """Write the checksum of the attributes of a group."""
+def seal(group: Any, values: Mapping[str, Any]) -> None:
+    """Write the attributes of a group, and their checksum.
+
+    Text is of fixed size: HDF5 keeps other text in a heap without checksums, and a damaged heap makes it hang.
+    """
+    for name, value in values.items():
+        text = isinstance(value, str)
+        group.attrs[name] = np.bytes_(value.encode() or b"\0") if text else value
     group.attrs[_CHECK] = np.uint32(_sum_of(dict(group.attrs)))
 
 
@@ -66,7 +73,10 @@ def attributes(group: Any) -> dict[str, Any]:
     if found.pop(_CHECK, None) != _sum_of(found):
         msg = f"the attributes of {group.name} do not match their checksum"
         raise ValueError(msg)
-    return found
+    return {
+        name: value.decode() if isinstance(value, bytes) and name != _CHANGING else value
+        for name, value in found.items()
+    }
 
 
 def _sum_of(values: dict[str, Any]) -> int:

@@ -81,7 +81,7 @@ class RecordingFile(Format):
                 value = pick(rng, [x for x in (*NUMBERS, *OTHERS) if not _odd(x)])
                 where.attrs[name] = value
                 if rng.random() < 0.9:
-                    hdf5_sums.seal(where)
+                    hdf5_sums.seal(where, {})
                 return f"attribute {name} of {where.name} to {value!r}"
             name = pick(rng, group)
             values, what = change_array(group[name][...], rng)
