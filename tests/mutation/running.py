@@ -96,6 +96,8 @@ class _Child:
         self.process.kill()
         code = self.process.wait()
         self._reader.join()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
         self._errors.seek(0)
         text = self._errors.read().decode(errors="replace")
         self._errors.close()

@@ -38,7 +38,7 @@ class Count:
     def packed(self) -> npt.NDArray[np.int64]:
         """Return what `done` holds."""
         values = np.array([self.entries, self.step, *self.sums], dtype=np.int64)
-        return np.append(values, zlib.crc32(values))
+        return np.append(values, zlib.crc32(values.tobytes()))
 
 
 def count_of(group: Any) -> Count:
@@ -49,7 +49,7 @@ def count_of(group: Any) -> Count:
             return Count(int(values[0]), int(values[1]))
         if values.shape == (5,) and values.dtype == np.int64:
             *found, check = values.tolist()
-            if check == zlib.crc32(values[:4]):
+            if check == zlib.crc32(values[:4].tobytes()):
                 return Count(found[0], found[1], (found[2], found[3]))
         if left:
             time.sleep(0.005)
@@ -118,7 +118,7 @@ class Growing:
 
 
 def _sum(values: npt.NDArray[Any], before: int) -> int:
-    return zlib.crc32(np.ascontiguousarray(values), before)
+    return zlib.crc32(np.ascontiguousarray(values).data, before)
 
 
 class Stored:
@@ -160,7 +160,7 @@ class Stored:
             if first + end == self.count.entries and end - at < self.block:
                 expected = self.count.sums
             elif at // self.block < len(full):
-                expected = tuple(map(int, full[at // self.block]))
+                expected = int(full[at // self.block][0]), int(full[at // self.block][1])
             else:
                 self._refuse(first + at, first + end)
             for values, sum_ in zip((stamps, data), expected, strict=True):
