@@ -38,6 +38,7 @@ from spikelet.recording.hdf5_access import (
     attributes_of,
     blocks,
     data_of,
+    elements_of,
     give_up,
     hdf5,
     identity,
@@ -446,6 +447,22 @@ class RecordingFile:
         with contextlib.suppress(ValueError):  # another drive of Windows
             return {"path": os.path.relpath(self.path, folder), "header": header, "done": self.done}
         return {"path": str(self.path), "header": header, "done": self.done}
+
+    def adopt(self, name: str, layout: Layout) -> None:
+        """Go on with a group of a file that was found again; ValueError if it has another layout."""
+        with self._own() as file:
+            group, elements = file[name], layout.arrays.get("elements")
+            data, stored = data_of(group), elements_of(group)
+            same = (
+                attributes_of(group)["kind"] == layout.kind
+                and data.dtype == layout.dtype
+                and data.shape[1:] == layout.shape
+                and (stored is None) == (elements is None)
+                and (elements is None or np.array_equal(stored, elements))
+            )
+        if not same:
+            _mismatch(self.path, f"holds other elements in {name} than the checkpoint describes")
+        self.layouts[name] = layout
 
     @classmethod
     def restore(cls, description: Mapping[str, Any], folder: Path) -> RecordingFile:
