@@ -141,8 +141,11 @@ def main(name: str, seed: int, first: int, last: int, work: Path, megabytes: flo
         found = outcome(form, case, crafted, expected, megabytes)
         if isinstance(found, str):
             say(end=number, outcome=found)
-        else:
-            say(end=number, finding=found[0], text=found[1])
+            continue
+        kept = work / f"found{number}"  # while the parent stores it, the next one is made
+        for part in (valid, case):
+            shutil.copytree(part, kept / part.name)
+        say(end=number, finding=found[0], text=found[1])
 
 
 def replay(name: str, folder: Path, megabytes: float) -> None:

@@ -174,7 +174,8 @@ def _follow(
         tally.counts[kind] += 1
         tally.findings.append(finding)
         if keep is not None:
-            store(finding, work, keep)
+            kept = work / f"found{number}"
+            store(finding, kept if kept.exists() else work, keep)
 
     try:
         for line in child.lines(bounds.seconds):
