@@ -331,6 +331,8 @@ def test_reward(tau_n: float | None, coincidence: Any, layout: str) -> None:
         rule = reward_rule(
             rng, tau_n=tau_n, b=(0.0, 0.3)[k % 2], coincidence=coincidence, axonal_fraction=fraction
         )
+        if k:
+            rule = dataclasses.replace(rule, A_plus=(-1) ** k * rule.A_plus, A_minus=-rule.A_minus)
         bench = Bench(make(threads=1 + 2 * (k == 1)), rng, layout, rule, (3.0, 4.0))
         p, net = bench.p, bench.net
         assert p.reward == 0.0

@@ -119,6 +119,8 @@ void bind_running(py::class_<Simulator<R>>& simulator) {
                              "Whether a call has failed half-way: nothing but recordings can be read.")
       .def_property_readonly("layouts", &S::layouts, "How often the network was laid out.")
       .def("prepare", &S::prepare, no_gil, "Lay out the network; `run` does so when needed.")
+      .def("meet", &S::meet, py::arg("steps"), py::arg("plan"), no_gil,
+           "Raise an error on all ranks unless all are about to run for `steps`, with the same `plan`.")
       .def("run", &run_polled<R>, py::arg("steps"), py::arg("progress"),
            "Advance by `steps`, calling progress(step) occasionally; return the steps done.")
       .def("reset", &S::reset, py::arg("keep_weights"), py::arg("at"),
@@ -370,6 +372,16 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
           "set_weights",
           [](S& s, std::size_t of, const Array<R>& to) { s.set_weights(of, as_span(to)); },
           projection, values, "Set the weights.")
+      .def(
+          "traces",
+          [](S& s, std::size_t of) {
+            py::dict found;
+            for (auto& [name, values] : s.traces(of)) {
+              found[py::str(name)] = to_array(std::move(values));
+            }
+            return found;
+          },
+          projection, "The traces of a plastic projection, by name, one entry for each synapse.")
       .def("describe_storage", &S::describe_storage, projection, "How the synapses are stored.")
       .def("synapse_bytes", &S::synapse_bytes, "Bytes of all synapses.")
       .def("normalise", &S::normalise, projection, py::arg("total"), no_gil,

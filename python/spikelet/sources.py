@@ -88,10 +88,7 @@ class SpikeSource:
         steps = self.times / dt
         if steps.size and steps[-1] > 2**53:
             fail("SpikeSource", "times", float(self.times[-1]), "must lie within 2^53 steps")
-        if self.snap == "up":
-            stamps = self._up(dt)
-        else:
-            stamps = np.rint(steps)
+        stamps = self._up(dt) if self.snap == "up" else np.rint(steps)
         off = np.abs(steps - stamps) > np.maximum(1e-6, 1e-12 * steps)
         if off.any() and not self.snap:
             rule = f'must lie on the grid of dt = {dt:g} ms (snap=True rounds to the nearest step, snap="up" as NEST)'

@@ -164,3 +164,23 @@ except npz.Damaged:
     print(peak() - before)
 """)
     assert int(peak) < 100_000
+
+
+@pytest.mark.parametrize("field", [20, 24])
+def test_a_size_in_the_list_is_compared_with_the_file(field: int, tmp_path: Path) -> None:
+    whole = bytearray(stored(tmp_path / "f"))
+    at = whole.index(b"PK\x01\x02") + field
+    whole[at : at + 4] = (2**31 - 1).to_bytes(4, "little")
+    (tmp_path / "f").write_bytes(whole)
+    with pytest.raises(npz.Damaged, match=r"more bytes than it has"):
+        npz.read(tmp_path / "f")
+
+
+def test_no_read_allocates_more_than_is_there(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"12345")
+    with npz._Bounded(io.FileIO(tmp_path / "f")) as file:
+        assert file.read(2**62) == b"12345"
+        assert file.read(2**62) == b""
+        file.seek(1)
+        assert file.read(2) == b"23"
+        assert file.read() == b"45"

@@ -25,7 +25,7 @@ STEPS, SYNAPSES = 150, 25
 LAYOUTS = ("dense", "one delay", "many delays")
 KINDS = (
     "all_to_all", *NEAREST, "multiplicative", "power", "nearest_restricted power", "power_law", "triplet",
-    "inhibitory",
+    "inhibitory", "negative", "negative power",
 )  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def draw(seed: Any, kind: str, coincidence: str) -> Round:
         (float(rng.uniform(0.2, 1.5)), float(rng.uniform(0.2, 1.5))),
         [np.append(2, train(3, twice=True)) for _ in range(source.max() + 1)],
         [train(first, twice=False) for _ in range(target.max() + 1)],
-        source, target, delay, rng.uniform(0.3, 2.7, SYNAPSES),
+        source, target, delay, (-1.0 if "negative" in kind else 1.0) * rng.uniform(0.3, 2.7, SYNAPSES),
     )  # fmt: skip
 
 
@@ -109,6 +109,12 @@ def rules(r: Round) -> tuple[str, dict[str, Any], dict[str, Any], Any]:
         made = power_law(s)
     elif name in ("multiplicative", "power"):
         made = pair(s, mu=r.mu if name == "power" else (1.0, 1.0))
+    elif name == "negative":  # NEST's rule acts on the magnitude: what it calls up leads to our w_min
+        made = pair(s, mu=r.mu if more else None)
+        negative = {"A_plus": -made.rule.A_plus, "A_minus": -made.rule.A_minus, "w_min": -s.w_max, "w_max": 0.0}
+        rule = dataclasses.replace(made.rule, **negative)
+        params = made.params | {"Wmax": -s.w_max, "weight": -1.0}
+        made = dataclasses.replace(made, rule=rule, params=params)
     else:
         made = pair(s, name, mu=r.mu if more else None)
     return made.model, dict(made.params), dict(made.neuron), dataclasses.replace(made.rule, **how)
@@ -166,7 +172,7 @@ def by_spikelet(r: Round) -> Floats:
     steps, ids = (np.concatenate(x) for x in zip(*[(t, np.full(len(t), k)) for k, t in enumerate(r.pre)], strict=True))
     order = np.argsort(steps, kind="stable")
     source = net.population(len(r.pre), sl.SpikeSource((steps * r.dt)[order].round(6), ids[order]))
-    cells = net.population(len(r.post), sl.LIF(t_ref=0.0, tau_syn_ex=1e-4, tau_m=10.0, V_th=1e6, V_reset=-70.0))
+    cells = net.population(len(r.post), sl.LIF(t_ref=0.0, tau_syn_ex=1e-4, tau_syn_in=1e-4, tau_m=10.0, V_th=1e6, V_reset=-70.0))
     kicks = np.zeros((STEPS, len(r.post)))
     for k, stamps in enumerate(r.post):
         kicks[stamps - 1, k] = 1e12
@@ -175,12 +181,13 @@ def by_spikelet(r: Round) -> Floats:
         source, cells, (r.source, r.target),
         weight=r.weight, delay=r.delay * r.dt, plasticity=rule,
     )  # fmt: skip
-    spikes, arrived = net.record(cells, "spikes"), net.record(cells, "I_syn_ex")
+    spikes = net.record(cells, "spikes")
+    arrived = [net.record(cells, name) for name in ("I_syn_ex", "I_syn_in")]
     net.run((STEPS + 30) * r.dt)
     fired = np.rint(spikes.times / r.dt).astype(int)
     for k, stamps in enumerate(r.post):
         np.testing.assert_array_equal(fired[spikes.ids == k], stamps)
-    return np.asarray(arrived.values.T)
+    return np.asarray(sum(a.values for a in arrived)).T
 
 
 def largest_difference(r: Round) -> float:

@@ -53,6 +53,7 @@ def test_small_counts_of_a_part_follow_the_distribution(array: bool) -> None:
         (sl.PoissonInput(rate=1e9, weight=1e34), ("weight", "1e+34", "3.4e+38", "float32")),
         (sl.PoissonInput(rate=1.0, weight=1e300), ("weight", "1e+300", "float32")),
         (sl.CurrentInput([1e300]), ("values", "1e+300", "float32")),
+        (sl.NoiseInput(every=1e20), ("every", "1e+20", "2^53 steps")),
         (sl.NoiseInput(mean=1e300), ("mean and std", "1e+300", "float32")),
         (sl.NoiseInput(std=[1.0, 1e38]), ("mean and std", "1e+38", "float32")),
     ],

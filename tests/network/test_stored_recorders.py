@@ -72,3 +72,17 @@ def test_a_recording_that_is_a_pipe_is_refused(
     os.mkfifo(tmp_path / "r.h5")
     with pytest.raises(ValueError, match="not a file"):  # reading would wait for ever
         sl.Network.load(tmp_path / "c")
+
+
+@pytest.mark.parametrize("how", [lambda x: x[:1], lambda x: x[::-1].copy(), lambda x: x - 1])
+def test_a_recording_of_other_elements_is_refused(
+    how: Any, small: tuple[sl.Network, Any], tmp_path: Path
+) -> None:
+    pytest.importorskip("h5py")
+    net, cells = small
+    net.record(cells[1:], "V_m", to=tmp_path / "r.h5")
+    net.run(5.0)
+    net.save(tmp_path / "c", recorders=True)
+    change_array(tmp_path / "c", "recorder0.ids", how)
+    with pytest.raises(ValueError, match=r"holds other elements in cells\.V_m"):
+        sl.Network.load(tmp_path / "c")

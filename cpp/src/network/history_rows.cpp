@@ -116,6 +116,38 @@ void HistoryRows<R>::finish(Step now) {
 }
 
 template <class R>
+R HistoryRows<R>::trace(Readable which, std::uint32_t source, std::uint32_t target,
+                        std::uint64_t position, Step now) const {
+  if (which == Readable::eligibility) {
+    return own_[position];
+  }
+  std::size_t row = rows_[source];
+  while (position >= segments_[row].first + segments_[row].count) {
+    ++row;
+  }
+  if (which == Readable::pre || which == Readable::pre_2) {
+    if (last_[row] < 0) {
+      return 0;
+    }
+    const Step since = now - last_[row];
+    return which == Readable::pre_2 ? pre_2_[row] * pre_2_decay_(since)
+                                    : (centered_ ? own_[position] : pre_[row]) * pre_decay_(since);
+  }
+  const History& history = history_[target];
+  const Step at = now - segments_[row].dendritic;  // when spikes left that arrive now
+  std::size_t end = history.size();
+  while (end > 0 && history[end - 1].stamp > at) {
+    --end;
+  }
+  if (end == 0) {
+    return 0;
+  }
+  const Post& post = history[end - 1];
+  return which == Readable::post ? post.trace * post_decay_(at - post.stamp)
+                                 : post.trace_2 * post_2_decay_(at - post.stamp);
+}
+
+template <class R>
 void HistoryRows<R>::note_post(std::uint32_t target, Step stamp) {
   History& history = history_[target];
   R before = 0, before_2 = 0;

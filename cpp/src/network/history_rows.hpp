@@ -20,6 +20,8 @@ class HistoryRows : public PlasticStore<R> {
   void enqueue(Gid source, Step stamp, Step from) override;
   void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
   void finish(Step now) override;
+  R trace(Readable which, std::uint32_t source, std::uint32_t target, std::uint64_t position,
+          Step now) const override;
   void settle(Step step) override;
   void add_weights(std::span<double> sums) const override;
   void scale_weights(std::span<const R> factors) override;

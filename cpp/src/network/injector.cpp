@@ -133,10 +133,11 @@ CurrentInput<R>::CurrentInput(const InputSite& site, std::span<const R> values, 
     values_.assign(values.begin(), values.end());
     return;
   }
-  values_.resize(steps * targets.size());
+  values_.reserve(steps * targets.size());
   for (std::size_t k = 0; k < steps; ++k) {
+    const R* row = values.data() + k * columns;
     for (std::size_t place = 0; place < targets.size(); ++place) {
-      values_[k * targets.size() + place] = values[k * columns + targets.source(place)];
+      values_.push_back(row[targets.source(place)]);
     }
   }
 }

@@ -451,6 +451,7 @@ void Network<R>::share_changes(const Call& call, std::exception_ptr error) {
            count(call.what)},
       Fact{runs ? "the number of steps to run" : "the projection", call.argument},
       Fact{"their recorders of weights and regulations", call.recorders},
+      Fact{"their recorders or checkpoints", call.plan},
   };
   std::array<std::int64_t, 2 + 2 * alike.size()> least{changed ? 0 : 1, error ? 0 : 1};
   for (std::size_t k = 0; k < alike.size(); ++k) {

@@ -152,19 +152,27 @@ void PlasticAccess<R>::finish(const Projection<R>& projection) {
   }
 }
 
-// Only copies of the stores are brought up to date.
+// The stores, brought up to date, of which nothing else is changed.
 template <class R>
-std::vector<R> PlasticAccess<R>::weights(const Projection<R>& projection) {
-  const FlushDenormals guard;
-  const std::size_t n = layout_.partitions.size();
-  std::vector<std::unique_ptr<PlasticStore<R>>> copies(n);
-  std::vector<std::span<R>> stored(n);
-  for (std::size_t p = 0; p < n; ++p) {
+std::vector<std::unique_ptr<PlasticStore<R>>> PlasticAccess<R>::finished_copies(
+    const Projection<R>& projection) const {
+  std::vector<std::unique_ptr<PlasticStore<R>>> copies(layout_.partitions.size());
+  for (std::size_t p = 0; p < copies.size(); ++p) {
     if (const PlasticStore<R>* store = layout_.plastic_store(projection, p)) {
       copies[p] = store->clone();
       copies[p]->finish(network_.now);
-      stored[p] = copies[p]->parts().synapse[0];
     }
+  }
+  return copies;
+}
+
+template <class R>
+std::vector<R> PlasticAccess<R>::weights(const Projection<R>& projection) {
+  const FlushDenormals guard;
+  const auto copies = finished_copies(projection);
+  std::vector<std::span<R>> stored(copies.size());
+  for (std::size_t p = 0; p < copies.size(); ++p) {
+    stored[p] = copies[p] ? copies[p]->parts().synapse[0] : std::span<R>();
   }
   std::vector<R> values(projection.size);
   layout_.for_each_synapse(projection,
@@ -173,6 +181,29 @@ std::vector<R> PlasticAccess<R>::weights(const Projection<R>& projection) {
                            });
   projection.to_canonical(values);
   return values;
+}
+
+template <class R>
+std::vector<std::pair<std::string_view, std::vector<R>>> PlasticAccess<R>::traces(
+    const Projection<R>& projection) {
+  const FlushDenormals guard;
+  const auto copies = finished_copies(projection);
+  std::vector<std::uint32_t> begin(copies.size());
+  for (std::size_t p = 0; p < copies.size(); ++p) {
+    begin[p] = copies[p] ? layout_.targets(projection, p).begin : 0;
+  }
+  std::vector<std::pair<std::string_view, std::vector<R>>> found;
+  for (const auto& [name, which] : readable(*projection.rule)) {
+    std::vector<R> values(projection.size);
+    layout_.for_each_synapse(
+        projection, [&](std::uint64_t index, std::uint32_t source, const StoredSynapse<R>& s) {
+          values[index] = copies[s.partition]->trace(which, source, s.post - begin[s.partition],
+                                                     s.synapse.position, network_.now);
+        });
+    projection.to_canonical(values);
+    found.emplace_back(name, std::move(values));
+  }
+  return found;
 }
 
 template <class R>

@@ -68,6 +68,28 @@ std::string_view layout_name(PlasticLayout layout) {
   }
 }
 
+std::vector<std::pair<std::string_view, Readable>> readable(const Plasticity& plasticity) {
+  if (plasticity.info().short_term) {
+    return {{"x", Readable::x}, {"y", Readable::y}, {"u", Readable::u}};
+  }
+  constexpr std::array<std::pair<std::string_view, Readable>, trace_count> all{
+      {{"Kplus", Readable::pre},
+       {"Kminus", Readable::post},
+       {"Kplus_triplet", Readable::pre_2},
+       {"Kminus_triplet", Readable::post_2}}};
+  const auto tau = plasticity.info().time_constants(plasticity.parameters.data());
+  std::vector<std::pair<std::string_view, Readable>> found;
+  for (int k = 0; k < trace_count; ++k) {
+    if (tau[k] > 0) {
+      found.push_back(all[k]);
+    }
+  }
+  if (plasticity.info().modulated) {
+    found.emplace_back("c", Readable::eligibility);
+  }
+  return found;
+}
+
 // Synapses can share traces only if they have one delay and a pair of spikes counts the same,
 // whatever the synapse saw before. Full rows then become a matrix, which suits any rule and takes
 // half the memory, as it needs no indices. Otherwise, potentiations that may be summed need no

@@ -91,6 +91,17 @@ void ScaledRows<R>::deliver(Step step, const std::array<R*, max_channels>& input
 }
 
 template <class R>
+R ScaledRows<R>::trace(Readable which, std::uint32_t i, std::uint32_t, std::uint64_t,
+                       Step now) const {
+  const TsodyksMarkram rule(this->plasticity_.parameters.data());
+  TsodyksMarkram::State state{x_[i], y_[i], u_[i]};
+  if (last_[i] >= 0) {
+    rule.pass(state, static_cast<double>(now - last_[i]) * this->dt_);
+  }
+  return static_cast<R>(which == Readable::x ? state.x : which == Readable::y ? state.y : state.u);
+}
+
+template <class R>
 void ScaledRows<R>::finish(Step now) {
   for (Step step = now; step < now + this->span_; ++step) {
     for (const Arrival& arrival : calendar_.at(step)) {

@@ -97,7 +97,7 @@ Simulator<R>::~Simulator() = default;
 
 template <class R>
 template <class Prepare>
-void Simulator<R>::make_ready(Use& use, Call call, Prepare&& prepare) {
+void Simulator<R>::share(Use& use, Call call, Prepare&& prepare) {
   if (use->ranks) {
     use.lengthen();  // from here on it waits for other processes
     std::uint64_t digest = 0;
@@ -120,6 +120,12 @@ void Simulator<R>::make_ready(Use& use, Call call, Prepare&& prepare) {
                                  use->network.inputs_changed = false;
                                }
                              }));
+}
+
+template <class R>
+template <class Prepare>
+void Simulator<R>::make_ready(Use& use, Call call, Prepare&& prepare) {
+  share(use, call, prepare);
   if (use->network.changed) {
     use->lay_out();
   }
@@ -543,6 +549,20 @@ template <class R>
 void Simulator<R>::prepare() {
   Use use = parts_.lengthy_even_if_broken();
   make_ready(use, {Call::prepare});
+}
+
+template <class R>
+void Simulator<R>::meet(Step steps, std::int64_t plan) {
+  Use use = parts_.lengthy_even_if_broken();
+  share(use, {.what = Call::run, .argument = steps, .plan = plan}, [] {});
+}
+
+template <class R>
+std::vector<std::pair<std::string_view, std::vector<R>>> Simulator<R>::traces(
+    std::size_t projection) {
+  Use use = parts_.lengthy_even_if_broken();
+  make_ready(use, {Call::read, static_cast<std::int64_t>(projection)});
+  return use->access.plastic().traces(use->network.projections[projection]);
 }
 
 template <class R>

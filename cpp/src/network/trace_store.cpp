@@ -207,6 +207,23 @@ void TraceStore<R>::finish(Step now) {
 }
 
 template <class R>
+R TraceStore<R>::trace(Readable which, std::uint32_t source, std::uint32_t target, std::uint64_t,
+                       Step now) const {
+  switch (which) {
+    case Readable::pre:
+      return pre_trace(source) * fall(trace_pre, now);
+    case Readable::post:
+      return post_[target] * fall(trace_post, now);
+    case Readable::pre_2:
+      return pre_2_[source] * fall(trace_pre_2, now);
+    case Readable::post_2:
+      return post_2_[target] * fall(trace_post_2, now);
+    default:
+      return 0;
+  }
+}
+
+template <class R>
 std::vector<std::pair<std::uint32_t, std::uint16_t>> TraceStore<R>::rows() const {
   std::vector<std::pair<std::uint32_t, std::uint16_t>> rows;
   for (std::uint32_t i = 0; i < sources_; ++i) {

@@ -72,8 +72,8 @@ TEST_CASE("epochs of rows in closed form lie among those whose sums are kept") {
   for (std::uint32_t i = 0; i < 70; i += 2) {
     pre.push_back(i), post.push_back((i * 7 + 1) % 70);
   }
-  const std::size_t plastic = sim.connect(n, n, table<double>(pre, post, {20}, {15}, 70),
-                                          Receptor::by_sign, rule, -1);
+  const std::size_t plastic =
+      sim.connect(n, n, table<double>(pre, post, {20}, {15}, 70), Receptor::by_sign, rule, -1);
   sim.run(2000, {});
   REQUIRE(sim.describe_storage(plastic) == "rows in closed form");
   const PlasticState<double> state = sim.plastic_state(plastic);

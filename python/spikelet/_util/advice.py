@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import inspect
 import warnings
 
 __all__ = ["advise"]
@@ -24,8 +24,8 @@ def advise(where: str, argument: str, value: float, problem: str, way_out: str) 
     way_out : str
         What to do: ``"did you mean 200 pF?"``.
     """
-    level, frame = 1, sys._getframe()
-    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and _is_ours(frame.f_globals.get("__name__", "")):
         level, frame = level + 1, frame.f_back
     warnings.warn(f"{where}: {argument} = {value:g} {problem}: {way_out}", UserWarning, level)
 

@@ -308,6 +308,8 @@ def interval(where: str, every: float | None, dt: float, argument: str = "every"
         return 1
     value = number(where, argument, every, "ms")
     require(where, argument, value, "> 0")
+    if float(value) / dt > 2**53:
+        fail(where, argument, every, "must be at most 2^53 steps")
     steps = round(float(value) / dt)
     if steps < 1 or abs(steps * dt - float(value)) > 1e-6 * dt:
         fail(where, argument, every, f"must be a multiple of dt = {dt:g} ms")

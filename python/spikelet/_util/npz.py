@@ -72,8 +72,8 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     if path.exists() and not path.is_file():  # a pipe would make readers wait
         raise Damaged("not a file")
     try:
-        with path.open("rb") as plain, zipfile.ZipFile(plain) as members:
-            arrays, sums = _members(members, os.fstat(plain.fileno()).st_size)
+        with _Bounded(io.FileIO(path)) as plain, zipfile.ZipFile(plain) as members:
+            arrays, sums = _members(members, plain.size)
         header = json.loads(str(arrays.pop(_HEADER)))
     except FileNotFoundError:
         raise
@@ -88,12 +88,24 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     return header, arrays
 
 
+class _Bounded(io.BufferedReader):
+    """A file whose `read` allocates no more than is there, whatever it is asked for."""
+
+    def __init__(self, raw: io.FileIO) -> None:
+        super().__init__(raw)
+        self.size = os.fstat(raw.fileno()).st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(0, self.size - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
 def _members(
     members: zipfile.ZipFile, size: int
 ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, int]]:
     """Return the arrays and their checksums."""
     found = members.infolist()
-    if sum(m.file_size for m in found) > size:
+    if sum(max(m.file_size, m.compress_size) for m in found) > size:
         raise Damaged("it says that it holds more bytes than it has")
     arrays, sums = {}, {}
     for m in found:

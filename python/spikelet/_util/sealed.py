@@ -28,9 +28,9 @@ class Sealed:
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute, or say why not."""
         kind = type(self)
-        if not (name.startswith("_") or _is_open(kind, name)):
-            if name in vars(self) or name not in _declared(kind) or hasattr(kind, name):
-                _refuse(self, name)
+        first = name not in vars(self) and name in _declared(kind) and not hasattr(kind, name)
+        if not (name.startswith("_") or first or _is_open(kind, name)):
+            _refuse(self, name)
         super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:

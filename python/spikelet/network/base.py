@@ -70,6 +70,12 @@ class Engine:
         """Raise RuntimeError if a run that is not the caller's own is going on."""
         self.turn.require(idle=not self.sim.busy)
 
+    def state(self) -> str:
+        """Return "idle", "running", "being changed" or "failed", for texts; never waits and never raises."""
+        if self.sim.failed:
+            return "failed"
+        return self.turn.doing or ("running" if self.sim.busy else "idle")
+
     def gathered(self, what: str, population: int, own: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the values of all elements of a population, given those of this rank; collective."""
         return self.ranks.concatenate(what, self.sim.own(population)[0], own)

@@ -10,6 +10,7 @@ import numpy as np
 from spikelet.network.base import NetworkBase
 from spikelet.network.input_kinds import Input, Key, described, kind_of, send
 from spikelet.network.population import Population
+from spikelet.network.turn import changing
 
 __all__ = ["Drive"]
 
@@ -64,6 +65,7 @@ class Drive:
         """Whether the input was removed."""
         return self.network.engine.inputs.get(self.number) is not self
 
+    @changing
     def set(self, **parameters: Any) -> None:
         """Set several parameters at once, between runs.
 
@@ -83,7 +85,6 @@ class Drive:
             If the input has no parameter of that name.
         """
         engine, where = self.network.engine, f"input to {self.target.name}"
-        engine.require_idle()
         for name in parameters:
             if name not in self._names():
                 self._refuse(name)
@@ -99,9 +100,9 @@ class Drive:
         send(where, self.network, self.target, new, start, key)
         self._state[:] = new, start
 
+    @changing
     def remove(self) -> None:
         """Remove the input, from now on. The others keep their random numbers. Removing it again does nothing."""
-        self.network.engine.require_idle()
         if not self.removed:
             self.network.engine.sim.remove_input(self.number)
             del self.network.engine.inputs[self.number]

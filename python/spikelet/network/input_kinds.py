@@ -105,7 +105,7 @@ def _poisson(
     check_events(where, rate, network.dt)
     # No step brings more events than this: in 1e30 steps, not one.
     mean = rate * (network.dt * 1e-3)
-    _in_range(where, "weight", weight, weight * (mean + 12 * np.sqrt(mean) + 70), network)
+    _in_range(where, "weight", weight, mean + 12 * np.sqrt(mean) + 70, network)
     each = what.rate.ndim == 1 and not (target.whole and n == 1)
     return network.engine.sim.inject_poisson(
         target.index, _elements(target), rate, each, weight, key.number, key.streams
@@ -131,8 +131,8 @@ def _noise(
     n = len(target)
     every = interval(where, what.every, network.dt)
     mean, std = fits(where, "mean", what.mean, n), fits(where, "std", what.std, n)
-    most = np.abs(mean) + 9 * std  # a draw lies within 8.3 standard deviations
-    _in_range(where, "mean and std", np.maximum(np.abs(mean), std), most, network)
+    # A draw lies within 8.3 standard deviations.
+    _in_range(where, "mean and std", np.maximum(np.abs(mean), std), np.array([10.0]), network)
     return network.engine.sim.inject_noise(
         target.index, _elements(target), mean, std, every, start, key.number, key.streams
     )
@@ -142,12 +142,12 @@ def _in_range(
     where: str,
     argument: str,
     given: npt.NDArray[np.float64],
-    reached: npt.NDArray[np.float64],
+    times: npt.NDArray[np.float64],
     network: NetworkBase,
 ) -> None:
-    """Check that what an input adds in a step stays finite in the precision of the network."""
+    """Check that what an input adds in a step, so many times what is given, is finite in the network's precision."""
     most = float(np.finfo(network.dtype).max)
-    bad = ~(np.abs(reached) <= most)
+    bad = np.abs(given) > most / times
     if bad.any():
         first = float(np.broadcast_to(given, bad.shape)[bad][0])
         rule = f"must not add more than {most:.2g}, the limit of {network.dtype}, in a step"

@@ -19,6 +19,7 @@ from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecor
 from spikelet.network.regulate import regulate
 from spikelet.network.run import run
 from spikelet.network.to_disk import StrPath
+from spikelet.network.turn import changing
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 from spikelet.ranks import Exchanges
@@ -64,6 +65,7 @@ class Network(NetworkContents):
 
     # Building -----------------------------------------------------------------------------------------------------
 
+    @changing
     def population(self, n: int, model: Model, name: str | None = None) -> Population:
         """Add a population.
 
@@ -80,9 +82,9 @@ class Network(NetworkContents):
         -------
         Population
         """
-        self.engine.require_idle()
         return populate(self, n, model, name)
 
+    @changing
     def connect(
         self,
         pre: Population,
@@ -123,9 +125,9 @@ class Network(NetworkContents):
         ValueError, TypeError
             If an argument is invalid; the network is unchanged then.
         """
-        self.engine.require_idle()
         return connect(self, pre, post, rule, weight, delay, receptor, plasticity)
 
+    @changing
     def inject(self, target: Population, what: PoissonInput | CurrentInput | NoiseInput) -> Drive:
         """Drive a population, or a part of it, from now on, without a source population.
 
@@ -143,9 +145,9 @@ class Network(NetworkContents):
         Drive
             The handle, to change the input (``drive.rate = 5.0``) or to remove it (``drive.remove()``) between runs.
         """
-        self.engine.require_idle()
         return inject(self, target, what)
 
+    @changing
     def regulate(self, projection: Projection, how: Regulation) -> None:
         """Keep the weights of a plastic projection in balance, at each multiple of an interval.
 
@@ -156,7 +158,6 @@ class Network(NetworkContents):
         how : WeightNormalisation or SynapticScaling
             The method and its interval. Regulations of one moment act in the order in which they were added.
         """
-        self.engine.require_idle()
         regulate(self, projection, how)
 
     # Running ------------------------------------------------------------------------------------------------------
@@ -166,9 +167,9 @@ class Network(NetworkContents):
         """Statistics of this rank's communication with other ranks so far."""
         return Exchanges(*self.engine.sim.exchange_statistics())
 
+    @changing
     def prepare(self) -> None:
         """Lay out the synapses now rather than at the start of the first run."""
-        self.engine.require_idle()
         self.engine.sim.prepare()
 
     def run(
@@ -203,8 +204,9 @@ class Network(NetworkContents):
             If the network is already running, in another thread or in a call of `progress`; or if another rank has
             stopped the run. All ranks stop at the same step then and can continue.
         """
-        self.engine.require_idle()
-        self.engine.turn.take(lambda: run(self, duration, progress, save, save_every))
+        self.engine.turn.take(
+            lambda: run(self, duration, progress, save, save_every), "running"
+        )
 
     @overload
     def record(
@@ -229,6 +231,7 @@ class Network(NetworkContents):
         self, target: Population, what: str, *, every: float | None = ..., to: StrPath | None = ...
     ) -> StateRecorder: ...
 
+    @changing
     def record(
         self,
         target: Population | Projection,
@@ -261,11 +264,11 @@ class Network(NetworkContents):
         FileExistsError
             If the file exists; it is never overwritten.
         """
-        self.engine.require_idle()
         return record(self, target, what, every, to)
 
     # State --------------------------------------------------------------------------------------------------------
 
+    @changing
     def reset(self, *, keep_weights: bool = False, at: float = 0.0) -> None:
         """Go back to time 0, to the states before the first run, without spikes in flight and with empty recorders.
 
@@ -279,13 +282,13 @@ class Network(NetworkContents):
         at : float
             Time [ms] to go to instead of 0, a multiple of dt. Noise depends on the time at which it is drawn.
         """
-        self.engine.require_idle()
         _, step = steps_of("reset", "at", at, self.dt)
         to_disk.next_files(self, step)
         self.engine.sim.reset(keep_weights, step)
         for recorder in self.recorders:
             recorder.tape.forget()
 
+    @changing
     def save(self, path: StrPath, *, recorders: bool = False) -> None:
         """Save the complete state, with spikes in flight and traces, so that a loaded network continues bit-identically.
 
@@ -298,7 +301,6 @@ class Network(NetworkContents):
         recorders : bool
             Also save the recorders: their data if it is in memory, or else the path of their file and its length.
         """
-        self.engine.require_idle()
         checkpoint.save(self, path, recorders=recorders)
 
     @staticmethod
@@ -364,8 +366,9 @@ class Network(NetworkContents):
 
     def __repr__(self) -> str:
         neurons = sum(p.size for p in self.populations if isinstance(p.model, NeuronModel))
-        synapses = sum(len(p) for p in self.projections)
+        synapses = sum(p.synapses.known() or 0 for p in self.projections)
+        state = self.engine.state()
         return (
             f"Network({neurons} neurons, {synapses} synapses, dt={self.dt:g} ms, t={self.t:g} ms, seed={self.seed}, "
-            f"threads={self.threads}, {self.dtype})"
+            f"threads={self.threads}, {self.dtype}{'' if state == 'idle' else f', {state}'})"
         )

@@ -12,6 +12,7 @@ from spikelet._util.checks import fail, fits, numbers, representable, require
 from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import Engine, NetworkBase
+from spikelet.network.turn import changing
 from spikelet.neurons import STATES, NeuronModel
 from spikelet.rules import Distribution
 from spikelet.sources import PoissonSource, RasterSource, SpikeSource, check_events
@@ -64,6 +65,10 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """Write values: numbers, an array, or a distribution."""
+        turn = self._population.network.engine.turn
+        turn.take(lambda: self._write(index, value), "being changed")
+
+    def _write(self, index: Any, value: Any) -> None:
         where = f"{self._population.name}.{self._name}"
         whole = np.array(self, dtype=np.float64)
         if isinstance(value, Distribution):
@@ -107,7 +112,12 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
         return getattr(values, name)
 
     def __repr__(self) -> str:
-        return f"StateView({self._population.name}.{self._name}, {np.asarray(self)!r})"
+        try:
+            values = repr(np.asarray(self))
+        except RuntimeError:
+            state = self._population.network.engine.state()
+            values = "running" if state == "idle" else state  # it has ended since
+        return f"StateView({self._population.name}.{self._name}, {values})"
 
 
 _NEW = "it is fixed when the population is made; add another, with net.population({name}=...)"
@@ -226,6 +236,7 @@ class Population:
         msg = f"{self.name}: {name} cannot be deleted"
         raise AttributeError(msg, name=name, obj=self)
 
+    @changing
     def set(self, **parameters: Any) -> None:
         """Set parameters between runs; states are kept.
 
@@ -323,7 +334,6 @@ def events_of(
 def set_model(population: Population, model: Model) -> None:
     """Give the core new parameters, rates or spikes of a whole population."""
     engine, index, n = population.network.engine, population.index, population.size
-    engine.require_idle()
     if isinstance(model, NeuronModel):
         check_length(population.name, model, n)
         engine.sim.set_parameters(index, model.arrays(), model.reset == "subtract")

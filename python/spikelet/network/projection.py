@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -25,6 +27,7 @@ from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
 from spikelet.network.synapses import Synapses
 from spikelet.neurons import NeuronModel
+from spikelet.network.turn import changing
 from spikelet.plasticity import Plasticity, RewardSTDP, amplitudes
 
 if TYPE_CHECKING:
@@ -97,6 +100,7 @@ class Projection(Sealed):
         return Snapshot(self._weights(), _SET_WEIGHTS, self._set_items)
 
     @weights.setter
+    @changing
     def weights(self, value: Any) -> None:
         self._set_weights(self._checked(value, (len(self),)))
 
@@ -107,6 +111,7 @@ class Projection(Sealed):
         with named(repr(self)):
             self._engine.sim.set_weights(self.index, self.synapses.own(values))
 
+    @changing
     def _set_items(self, index: Any, value: Any) -> npt.NDArray[Any]:
         """Set some weights, and return them."""
         now = self._weights()
@@ -138,6 +143,31 @@ class Projection(Sealed):
         return values
 
     @property
+    def traces(self) -> Mapping[str, npt.NDArray[Any]]:
+        """Present traces of a plastic projection by name; arrays with one entry per synapse.
+
+        Each includes the spikes that are at the synapse by now, the source's after the axonal part of the delay, the
+        target's after the dendritic one, and has decayed to the present. A spike adds 1, or sets the trace to 1, as the
+        pairing says. Traces have no unit. Names are NEST's, which keeps them as they were at the last spike:
+
+        * ``Kplus``, ``Kminus``: of the source's and the target's spikes, with ``tau_plus`` and ``tau_minus``. With
+          ``pairing="nearest_pre_centered"``, Kplus is 0 once a spike of the target has used it.
+        * ``Kplus_triplet``, ``Kminus_triplet``: the slow ones of `TripletSTDP`. `DiehlCookSTDP` has Kplus for its pre,
+          Kminus for post_1 and Kminus_triplet for post_2.
+        * ``c``: the eligibility of `RewardSTDP`, in units of the weight each ms of full reward. The reward, NEST's n, is
+          `reward`.
+        * ``x``, ``y``, ``u``: the resources of `TsodyksMarkram`.
+
+        Reading changes no bit of what follows. With several ranks it is collective, like `weights`.
+        """
+        if self.plasticity is None:
+            fail(repr(self), "traces", None, "are of projections with plasticity")
+        found = self._engine.sim.traces(self.index)
+        return MappingProxyType(
+            {name: self.synapses.whole("traces", own) for name, own in found.items()}
+        )
+
+    @property
     def plasticity(self) -> Plasticity | None:
         """The plasticity rule, or None.
 
@@ -147,6 +177,7 @@ class Projection(Sealed):
         return self._plasticity
 
     @plasticity.setter
+    @changing
     def plasticity(self, rule: Plasticity) -> None:
         where, old = repr(self), self._plasticity
         if old is None or type(rule) is not type(old):
@@ -169,6 +200,7 @@ class Projection(Sealed):
         self._engine.sim.set_amplitudes(self.index, rule.to_core())
         self._plasticity = rule
 
+    @changing
     def normalise(self, total: float) -> None:
         """Scale each target's incoming weights to a given sum now, in a plastic projection.
 
@@ -190,6 +222,7 @@ class Projection(Sealed):
         return self._engine.sim.reward(self.index)
 
     @reward.setter
+    @changing
     def reward(self, level: float) -> None:
         self._require_reward()
         value = number(repr(self), "reward", level)
@@ -197,6 +230,7 @@ class Projection(Sealed):
         with named(repr(self)):
             self._engine.sim.set_reward(self.index, self._engine.step, float(value))
 
+    @changing
     def schedule_reward(self, times: Any, values: Any) -> None:
         """Schedule levels of the reward.
 
@@ -267,5 +301,13 @@ class Projection(Sealed):
 
     def __repr__(self) -> str:
         plastic = "" if self.plasticity is None else f", {type(self.plasticity).__name__}"
-        storage = self._engine.sim.describe_storage(self.index)
-        return f"Projection({self.pre.name} -> {self.post.name}: {len(self)} synapses{plastic}, {storage})"
+        count = self.synapses.known()
+        return f"Projection({self.pre.name} -> {self.post.name}: {'some' if count is None else count} synapses{plastic}, {self._storage()})"
+
+    def _storage(self) -> str:
+        """Return how the synapses are stored, or, if the core cannot tell now, what it does instead."""
+        try:
+            return self._engine.sim.describe_storage(self.index)
+        except RuntimeError:
+            state = self._engine.state()
+            return "running" if state == "idle" else state  # it has ended since

@@ -14,6 +14,7 @@ from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.tape import SpikeTape, StateTape, Tape, WeightTape
+from spikelet.network.turn import changing
 from spikelet.recording.hdf5_access import LAST, Arrays
 from spikelet.recording.reading import Recorded, RecordedSamples, RecordedSpikes
 
@@ -39,9 +40,18 @@ class _Recorder(Sealed, Recorded):
         """Path of the file, or None if the data stays in memory."""
         return None if self.tape.file is None else self.tape.file.path
 
+    @changing
     def clear(self) -> None:
         """Forget all data recorded so far, in the file too."""
         self.tape.clear()
+
+    def _described(self, what: str) -> str:
+        """Return the number of spikes or samples, or, while it cannot be read, what the network does."""
+        try:
+            return f"{self.tape.count()} {what}"
+        except RuntimeError:
+            state = self.tape.network.engine.state()
+            return "running" if state == "idle" else state  # it has ended since
 
     def _blocks(self, start: int = -1, stop: int = LAST) -> Iterator[Arrays]:
         return self.tape.blocks(start, stop)
@@ -73,7 +83,7 @@ class SpikeRecorder(_Recorder, RecordedSpikes):
         return self.network.t
 
     def __repr__(self) -> str:
-        return f"SpikeRecorder({self.target.name}: {self.tape.count()} spikes)"
+        return f"SpikeRecorder({self.target.name}: {self._described('spikes')})"
 
 
 class StateRecorder(_Recorder, RecordedSamples):
@@ -90,7 +100,7 @@ class StateRecorder(_Recorder, RecordedSamples):
         self.tape = StateTape(network, target, name, every)
 
     def __repr__(self) -> str:
-        return f"StateRecorder({self.target.name}.{self.name}: {self.tape.count()} samples)"
+        return f"StateRecorder({self.target.name}.{self.name}: {self._described('samples')})"
 
 
 class WeightRecorder(_Recorder, RecordedSamples):
@@ -105,4 +115,4 @@ class WeightRecorder(_Recorder, RecordedSamples):
         self.tape = WeightTape(network, target, "weights", every)
 
     def __repr__(self) -> str:
-        return f"WeightRecorder({self.target!r}: {self.tape.count()} samples)"
+        return f"WeightRecorder({self.target!r}: {self._described('samples')})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,10 @@ def run(
         msg = "run: save_every requires save= (the checkpoint file)"
         raise ValueError(msg)
     period = None if save_every is None else interval("run", save_every, net.dt, "save_every")
+    if net.ranks.size > 1:
+        kinds = [(r.tape.kind, r.tape.every, r.tape.file is None) for r in net.recorders]
+        plan = zlib.crc32(repr((save is None, period, kinds)).encode()) % 2**31
+        net.engine.sim.meet(steps, plan)
     if save is not None:
         checkpoint.require_target(net, save)
     start = net.engine.step

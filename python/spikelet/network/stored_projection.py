@@ -61,7 +61,8 @@ def load_projection(
         fail(WHERE, f"{key}.row", row, f"must ascend from 0 to {len(posts)}")
     if rule is not None:  # their layout follows from their initial weights
         weight = stored.array(file, f"{key}.plastic.initial", net.dtype, len(posts))
-    counts = np.diff(row.astype(np.int64))
+    offsets = row.astype(np.int64)
+    counts: npt.NDArray[np.int64] = offsets[1:] - offsets[:-1]
     net.engine.sim.connect_lists(
         pre.index, post.index, pre.size, np.repeat(np.arange(pre.size, dtype=np.uint32), counts),
         posts, stored.finite(f"{key}.weight", weight), delay, receptor,

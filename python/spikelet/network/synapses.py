@@ -38,10 +38,18 @@ class Synapses:
         self._post = post
         self._name = name
         self._rows: tuple[list[Ints], int] | None = None
+        alone = engine.ranks.size == 1  # otherwise counting may take long
+        self._count = engine.sim.projection_size(index) if alone else None
 
     def __len__(self) -> int:
-        """Return the number of synapses on all ranks."""
-        return int(self._engine.sim.projection_total(self._index))
+        """Return the number of synapses on all ranks. It never changes and can be asked during a run."""
+        if self._count is None:
+            self._count = int(self._engine.sim.projection_total(self._index))
+        return self._count
+
+    def known(self) -> int | None:
+        """Return the number of synapses, or None before ranks that share the network have counted them."""
+        return self._count
 
     def arrays(self) -> tuple[Any, Any, Any, Any]:
         """Return the row offsets, targets, weights and delays [steps] of all synapses; collective."""

@@ -193,9 +193,9 @@ class Tape(ABC, Generic[Target]):
         self.file, self.name = file, name
 
     def go_on(self, file: RecordingFile, name: str) -> None:
-        """Record to an existing group of a file, after a load."""
+        """Record to an existing group of a file, after a load; ValueError if it is that of another recorder."""
+        file.adopt(name, self.layout())
         self.file, self.name = file, name
-        file.layouts[name] = self.layout()
 
     def _owned(self) -> npt.NDArray[np.bool_]:
         """Return which elements of the target population this rank owns."""

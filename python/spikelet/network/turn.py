@@ -1,54 +1,74 @@
-"""Which thread may use a network while it runs."""
+"""Which thread may use a network while it runs or changes."""
 
 from __future__ import annotations
 
+import functools
+import os
 import threading
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
-__all__ = ["Report", "Turn"]
+__all__ = ["Report", "Turn", "changing"]
 
 Report = Callable[[int], None]
+Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
+
+_Owner = tuple[int, int, str]  # thread, process, what it does
 
 
 class Turn:
-    """The run lock of a network: one thread holds it from the first piece of a run to the last.
+    """The turn of a network: one thread holds it from the first piece of a run to the last, or while it builds.
 
     Ctrl-C can strike after any call and at the start of any function. A lock or a context manager could then stay
     taken, so there is neither here.
     """
 
     def __init__(self) -> None:
-        self._taken: dict[str, tuple[int, object]] = {}
+        self._taken: dict[str, _Owner] = {}
         self._asking = False
 
+    @property
+    def doing(self) -> str | None:
+        """What the thread that holds the turn does with the network ("running"), if any."""
+        owner = self._taken.get("turn")
+        return None if owner is None else owner[2]
+
     def require(self, *, idle: bool) -> None:
-        """Raise RuntimeError unless no run is going on, or the caller is that run.
+        """Raise RuntimeError unless nobody holds the turn, or the caller does.
 
         Parameters
         ----------
         idle : bool
             Whether the core is idle.
         """
-        owner = self._taken.get("run")
+        owner = self._taken.get("turn")
         if owner is None and idle:
             return
-        if owner is None or owner[0] != threading.get_ident():
-            _refuse("in another thread")
-        if self._asking or not idle:
-            _refuse("and asks this callback")
+        if owner is None or owner[:2] != (threading.get_ident(), os.getpid()) or not idle:
+            _refuse(owner)
+        if self._asking:
+            _refuse(owner)
 
-    def take(self, call: Callable[[], None]) -> None:
-        """Hold the turn during a call; raise RuntimeError if any run, in this thread or another, holds it."""
-        own = (threading.get_ident(), object())
+    def take(self, call: Callable[[], Result], doing: str) -> Result:
+        """Hold the turn during a call; raise RuntimeError if anyone, this thread or another, holds it.
+
+        Parameters
+        ----------
+        call : callable
+            What to call.
+        doing : str
+            What it does with the network, for messages: "running".
+        """
+        own = (threading.get_ident(), os.getpid(), doing)
         try:
-            owner = self._taken.setdefault("run", own)
+            owner = self._taken.setdefault("turn", own)
             if owner is not own:
-                _refuse("already" if owner[0] == own[0] else "in another thread")
-            call()
+                _refuse(owner)
+            return call()
         finally:
-            if "run" in self._taken and self._taken["run"] is own:
-                del self._taken["run"]
+            if "turn" in self._taken and self._taken["turn"] is own:
+                del self._taken["turn"]
 
     def ask(self, report: Report, step: int) -> None:
         """Call a callback between pieces, under the same restrictions as while the core runs."""
@@ -59,6 +79,27 @@ class Turn:
             self._asking = False
 
 
-def _refuse(where: str) -> NoReturn:
-    msg = f"Network: it is running {where}; wait until that run is over"
+def changing(
+    method: Callable[Concatenate[Any, Arguments], Result],
+) -> Callable[Concatenate[Any, Arguments], Result]:
+    """Make a method of a network, or of a part of one, hold the network's turn: it changes the network as a whole."""
+
+    @functools.wraps(method)
+    def held(self: Any, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        turn: Turn = getattr(self, "network", self).engine.turn
+        return turn.take(lambda: method(self, *args, **kwargs), "being changed")
+
+    return held
+
+
+def _refuse(owner: _Owner | None) -> NoReturn:
+    thread, process, doing = owner or (0, os.getpid(), "running")
+    if process != os.getpid():
+        msg = f"Network: it was {doing} in another thread when this process was forked; build or load it anew"
+    elif thread != threading.get_ident():
+        msg = f"Network: it is {doing} in another thread; wait until that call is over"
+    elif doing == "running":
+        msg = "Network: it is running and asks this callback; wait until that run is over"
+    else:
+        msg = f"Network: it is {doing} by the call that led to this one; wait until that call is over"
     raise RuntimeError(msg)

@@ -109,11 +109,13 @@ def reading(path: Path) -> Iterator[Any]:
         msg = f"recording {path}: not a recording on disk ({error})"
         raise ValueError(msg) from None
     with file, _refusing(path):
-        if file.attrs.get("format") != FORMAT:
+        if file.attrs.get("format") not in (FORMAT, FORMAT.encode()):
             msg = f"recording {path}: not a recording of spikelet"
             raise ValueError(msg)
         if file.attrs["version"] > VERSION:
-            newer = f"a newer version ({file.attrs['spikelet']})"
+            writer = file.attrs["spikelet"]
+            writer = writer.decode() if isinstance(writer, bytes) else writer
+            newer = f"a newer version ({writer})"
             msg = (
                 f"recording {path}: written by {newer}; this version reads formats up to {VERSION}"
             )

@@ -35,8 +35,10 @@ from spikelet.recording.hdf5_access import (
     LAST,
     VERSION,
     Arrays,
+    attributes_of,
     blocks,
     data_of,
+    elements_of,
     give_up,
     hdf5,
     identity,
@@ -74,8 +76,7 @@ def _make_group(file: Any, name: str, layout: Layout, done: tuple[int, int]) -> 
     columns = tuple(max(1, n) for n in layout.shape)  # HDF5 has no chunks without columns
     wide = tuple(min(n, 1 << 14) for n in columns)
     rows = max(1, (1 << 16) // int(np.prod(wide))) if layout.shape else 1 << 14
-    group.attrs.update({"kind": layout.kind, **layout.attributes})
-    seal(group)
+    seal(group, {"kind": layout.kind, **layout.attributes})
     group.create_dataset("stamps", (0,), "i8", maxshape=(None,), chunks=(1 << 14,))
     group.create_dataset(
         "ids" if layout.kind == "spikes" else "values",
@@ -210,8 +211,7 @@ class RecordingFile:
             replacing(self.path) as part,
             h5py.File(part, "w", libver="latest", locking=False, track_order=True) as file,
         ):
-            file.attrs.update({**self.header, "writer": self.writer})
-            seal(file)
+            seal(file, {**self.header, "writer": self.writer})
             for name, layout in self.layouts.items():
                 _make_group(file, name, layout, self.done[name])
         self._made = True
@@ -307,7 +307,8 @@ class RecordingFile:
                 file = opened.enter_context(reading(self.path))
             except ValueError:
                 self._changed()
-            stored = file.attrs.get("id"), file.attrs.get("writer")
+            found = attributes_of(file)
+            stored = found.get("id"), found.get("writer")
             if stored != (self.header["id"], self.writer):
                 self._changed()
             yield file
@@ -410,8 +411,7 @@ class RecordingFile:
         ):
             self._entries(old)
             writer = self.writer if self._left is None else _new_writer()
-            new.attrs.update({**old.attrs, "version": VERSION, "writer": writer})
-            seal(new)
+            seal(new, {**attributes_of(old), "version": VERSION, "writer": writer})
             for name, (entries, now) in self.done.items():
                 self._copy(old[name], new, name, entries, now)
         self.header["version"] = VERSION
@@ -448,6 +448,22 @@ class RecordingFile:
             return {"path": os.path.relpath(self.path, folder), "header": header, "done": self.done}
         return {"path": str(self.path), "header": header, "done": self.done}
 
+    def adopt(self, name: str, layout: Layout) -> None:
+        """Go on with a group of a file that was found again; ValueError if it has another layout."""
+        with self._own() as file:
+            group, elements = file[name], layout.arrays.get("elements")
+            data, stored = data_of(group), elements_of(group)
+            same = (
+                attributes_of(group)["kind"] == layout.kind
+                and data.dtype == layout.dtype
+                and data.shape[1:] == layout.shape
+                and (stored is None) == (elements is None)
+                and (elements is None or np.array_equal(stored, elements))
+            )
+        if not same:
+            _mismatch(self.path, f"holds other elements in {name} than the checkpoint describes")
+        self.layouts[name] = layout
+
     @classmethod
     def restore(cls, description: Mapping[str, Any], folder: Path) -> RecordingFile:
         """Find a file again, given its description; nothing is written to it before the next run."""
@@ -457,7 +473,8 @@ class RecordingFile:
         found.header = {**header, "seed": np.uint64(header["seed"])}
         found.done = {name: (int(n), int(now)) for name, (n, now) in description["done"].items()}
         with reading(path) as file:
-            if file.attrs["id"] != header["id"]:
+            attributes = attributes_of(file)
+            if attributes["id"] != header["id"]:
                 _mismatch(path, "is not the file that the checkpoint describes")
             extra = set(file) - set(found.done)
             if extra:
@@ -468,6 +485,6 @@ class RecordingFile:
                         path, f"has fewer than the {entries} entries of {name} in the checkpoint"
                     )
                 _require_step(file[name], name, *found.done[name])
-            found.writer, found._made = file.attrs["writer"], True
+            found.writer, found._made = attributes["writer"], True
             found._left = {name: count_of(file[name]).entries for name in found.done}
         return found

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import time
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -23,7 +24,7 @@ __all__ = ["BLOCK", "SUMS", "Count", "Growing", "Stored", "attributes", "count_o
 SUMS, BLOCK = "sums", "block"  # names of the data set and of its attribute: entries in a block
 _CHECK = "check"  # attribute: the CRC-32 of the others
 _CHANGING = "writer"  # attribute that changes while the others stay
-_TRIES = 40  # to read `done` while it may be being written
+_TRIES = 10  # to read `done` while it may be being written
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Count:
     def packed(self) -> npt.NDArray[np.int64]:
         """Return what `done` holds."""
         values = np.array([self.entries, self.step, *self.sums], dtype=np.int64)
-        return np.append(values, zlib.crc32(values))
+        return np.append(values, zlib.crc32(values.tobytes()))
 
 
 def count_of(group: Any) -> Count:
@@ -48,15 +49,21 @@ def count_of(group: Any) -> Count:
             return Count(int(values[0]), int(values[1]))
         if values.shape == (5,) and values.dtype == np.int64:
             *found, check = values.tolist()
-            if check == zlib.crc32(values[:4]):
+            if check == zlib.crc32(values[:4].tobytes()):
                 return Count(found[0], found[1], (found[2], found[3]))
         if left:
             time.sleep(0.005)
     raise ValueError("the number of entries does not match its checksum")
 
 
-def seal(group: Any) -> None:
-    """Write the checksum of the attributes of a group."""
+def seal(group: Any, values: Mapping[str, Any]) -> None:
+    """Write the attributes of a group, and their checksum.
+
+    Text is of fixed size: HDF5 keeps other text in a heap without checksums, and a damaged heap makes it hang.
+    """
+    for name, value in values.items():
+        text = isinstance(value, str)
+        group.attrs[name] = np.bytes_(value.encode() or b"\0") if text else value
     group.attrs[_CHECK] = np.uint32(_sum_of(dict(group.attrs)))
 
 
@@ -66,7 +73,10 @@ def attributes(group: Any) -> dict[str, Any]:
     if found.pop(_CHECK, None) != _sum_of(found):
         msg = f"the attributes of {group.name} do not match their checksum"
         raise ValueError(msg)
-    return found
+    return {
+        name: value.decode() if isinstance(value, bytes) and name != _CHANGING else value
+        for name, value in found.items()
+    }
 
 
 def _sum_of(values: dict[str, Any]) -> int:
@@ -108,7 +118,7 @@ class Growing:
 
 
 def _sum(values: npt.NDArray[Any], before: int) -> int:
-    return zlib.crc32(np.ascontiguousarray(values), before)
+    return zlib.crc32(np.ascontiguousarray(values).data, before)
 
 
 class Stored:
@@ -150,7 +160,7 @@ class Stored:
             if first + end == self.count.entries and end - at < self.block:
                 expected = self.count.sums
             elif at // self.block < len(full):
-                expected = tuple(map(int, full[at // self.block]))
+                expected = int(full[at // self.block][0]), int(full[at // self.block][1])
             else:
                 self._refuse(first + at, first + end)
             for values, sum_ in zip((stamps, data), expected, strict=True):

@@ -37,6 +37,7 @@ class ClosedRows final : public TraceStore<R> {
   static constexpr Step kept = closed_epochs;
 
   void on_pre(std::uint32_t source, R down, R* input) override;
+  R pre_trace(std::uint32_t source) const override { return pre_[source]; }
   void prefetch_row(std::uint32_t source) const override;
   void on_post(std::uint32_t target, R up) override { grown_[target] += up; }
   void on_epoch() override;

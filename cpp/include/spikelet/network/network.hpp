@@ -101,6 +101,7 @@ struct Call {
   What what = prepare;
   std::int64_t argument = 0;   // steps, or a projection
   std::int64_t recorders = 0;  // and regulations: a digest
+  std::int64_t plan = 0;       // of what else happens during a run
 };
 
 template <class R>

@@ -1,6 +1,9 @@
 // Reads and changes plastic projections that are laid out, between steps.
 #pragma once
 
+#include <memory>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "spikelet/network/layout.hpp"
@@ -17,6 +20,8 @@ class PlasticAccess {
   void finish(const Projection<R>& projection);
   // The weights as of now, in canonical order. Reading changes no bit of what follows.
   std::vector<R> weights(const Projection<R>& projection);
+  // What readable() lists, by synapse like the weights.
+  std::vector<std::pair<std::string_view, std::vector<R>>> traces(const Projection<R>& projection);
   // Everything that an exact copy needs.
   PlasticState<R> state(const Projection<R>& projection);
   void set_state(const Projection<R>& projection, const PlasticState<R>& state);
@@ -30,6 +35,8 @@ class PlasticAccess {
   void set_amplitudes(Projection<R>& projection, const std::vector<double>& parameters);
 
  private:
+  std::vector<std::unique_ptr<PlasticStore<R>>> finished_copies(
+      const Projection<R>& projection) const;
   // Multiplies each target's weights by factors(store, partition), one for each target.
   template <class Factors>
   void multiply(const Projection<R>& projection, Factors&& factors);

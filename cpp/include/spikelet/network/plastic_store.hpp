@@ -31,6 +31,11 @@ inline Step dendritic_part(std::uint16_t delay, double axonal_fraction) {
   return delay - static_cast<Step>(axonal_fraction * delay + 0.5);
 }
 
+// What users can read of a projection besides weights, with names of NEST: traces of the source's
+// and the target's spikes, the eligibility, the resources of short-term plasticity.
+enum class Readable : int { pre, post, pre_2, post_2, eligibility, x, y, u };
+std::vector<std::pair<std::string_view, Readable>> readable(const Plasticity& plasticity);
+
 // Everything that a store must not lose, as views into its memory.
 template <class R>
 struct PlasticParts {
@@ -70,6 +75,10 @@ class PlasticStore : public SynapseStore<R> {
   // Brings the weights up to `now`: every spike that has arrived at the synapse by then counts.
   // Spikes of sources that have passed it wait with the weight they were sent with.
   virtual void finish(Step now) = 0;
+  // A trace of one synapse, after finish(now), with the spikes that are at the synapse by then. The
+  // target counts from the slice's first.
+  virtual R trace(Readable which, std::uint32_t source, std::uint32_t target,
+                  std::uint64_t position, Step now) const = 0;
   // Other amplitudes, after finish(); time constants and bounds must be the same.
   virtual void set_parameters(const std::vector<double>& parameters) {
     plasticity_.parameters = parameters;

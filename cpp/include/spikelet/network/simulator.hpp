@@ -94,6 +94,9 @@ class Simulator {
   // Advances by `steps`; returns the steps done (fewer if `poll` stopped it). What poll throws is
   // thrown again once the run has stopped; the network is intact then.
   Step run(Step steps, const Poll& poll);
+  // Collective: throws on all processes unless all of them are about to run for as many steps, with
+  // the same plan, a number that stands for what else they do meanwhile.
+  void meet(Step steps, std::int64_t plan);
   // Back to the initial states at step 0 or another, without spikes in flight or traces; plastic
   // weights are kept as they are now, or become the initial ones.
   void reset(bool keep_weights, Step at = 0);
@@ -118,6 +121,8 @@ class Simulator {
   SynapseTable<R> synapses(std::size_t projection);
   std::vector<R> weights(std::size_t projection);
   void set_weights(std::size_t projection, std::span<const R> weights);
+  // Traces of a plastic projection, by name, with one entry for each synapse.
+  std::vector<std::pair<std::string_view, std::vector<R>>> traces(std::size_t projection);
   // Scales each target's weights to that sum at once.
   void normalise(std::size_t projection, double total);
   // The same rule with other amplitudes, from now on.
@@ -183,6 +188,9 @@ class Simulator {
   template <class Prepare>
   static void make_ready(Use& use, Call call, Prepare&& prepare);
   static void make_ready(Use& use, Call call);
+  // The first part of it: all processes want the same.
+  template <class Prepare>
+  static void share(Use& use, Call call, Prepare&& prepare);
   // A projection whose weights can be read.
   static Projection<R>& loaded(Use& use, std::size_t projection);
 

@@ -20,6 +20,8 @@ class TraceStore : public PlasticStore<R> {
   void enqueue(Gid source, Step stamp, Step from) override;
   void deliver(Step step, const std::array<R*, max_channels>& input, bool early) override;
   void finish(Step now) override;
+  R trace(Readable which, std::uint32_t source, std::uint32_t target, std::uint64_t position,
+          Step now) const override;
   std::vector<std::pair<std::uint32_t, std::uint16_t>> rows() const override;
   std::vector<PostSpike<R>> posts() const override;
   void set_posts(std::span<const PostSpike<R>> posts) override;
@@ -33,6 +35,7 @@ class TraceStore : public PlasticStore<R> {
   virtual void on_pre(std::uint32_t source, R down, R* input) = 0;
   virtual void prefetch_row(std::uint32_t source) const = 0;
   virtual void on_post(std::uint32_t target, R up) = 0;
+  virtual R pre_trace(std::uint32_t source) const = 0;  // of the present epoch, after flush()
   virtual void on_epoch() = 0;  // the epoch of step clock_ + 1 begins
   virtual void flush() = 0;     // applies all pending potentiation to the weights
   void add_traces(PlasticParts<R>& parts);
