@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import Any
 
 import numpy as np
@@ -114,12 +115,16 @@ class Building(Base):
             if isinstance(model, sl.LIFCond) and receptor is not None:
                 connection.data = np.abs(connection.data)
                 weight = connection.tocoo().data
-        p = self.each(
-            lambda net: net.connect(
-                self.pick(net.populations[pre], pre_index), self.pick(net.populations[post], post_index),
-                copy.deepcopy(connection), **given,
+        with warnings.catch_warnings():  # a receptor may be named that does not suit the sign
+            warnings.simplefilter("ignore")
+            p = self.each(
+                lambda net: net.connect(
+                    self.pick(net.populations[pre], pre_index),
+                    self.pick(net.populations[post], post_index),
+                    copy.deepcopy(connection),
+                    **given,
+                )
             )
-        )  # fmt: skip
         synapses = p.pre_ids, p.post_ids, np.rint(p.delays / self.dt).astype(int), p.weights
         self.check_synapses(p, connection, pre_ids, post_ids, given, pre == post)
         if ends is not None:  # all is known: by source, target, creation

@@ -9,8 +9,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.specification import machine
 
 SHORT = settings(
-    max_examples=12,
-    stateful_step_count=12,
+    max_examples=20,
+    stateful_step_count=15,
     derandomize=True,
     deadline=None,
     database=None,
@@ -24,7 +24,7 @@ def test_networks_do_what_the_specification_says() -> None:
     run_state_machine_as_test(machine.Machine, settings=SHORT)
     assert machine.COUNTS["comparisons"] > 100
     assert machine.COUNTS["steps"] > 1000
-    assert machine.COUNTS["wrong calls"] > 10
+    assert machine.COUNTS["wrong calls"] > 0
     assert machine.COUNTS["too close to call"] == 0
 
 
