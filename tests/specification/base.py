@@ -55,6 +55,7 @@ class Base(RuleBasedStateMachine):
     dt: float
     seed: int
     undecided: bool
+    files: int  # written by recorders so far
     streams: list[list[int]]  # the numbers of the random streams of each input
     taken: int
     handles: list[list[Any]]  # of the inputs, for each network

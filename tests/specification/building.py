@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +14,11 @@ from hypothesis.stateful import precondition
 from tests.conftest import STRONG
 from tests.specification import drawing
 from tests.specification import simulator as spec
-from tests.specification.base import EXCLUDED, Base, action
+from tests.specification.base import COUNTS, EXCLUDED, Base, action
 
 import spikelet as sl
 
+HDF5 = importlib.util.find_spec("h5py") is not None
 SIZES = (0, 1, 2, 3, 5, 17, 40, 63, 64, 65, 127, 128, 130, 190)
 
 
@@ -243,7 +247,7 @@ class Building(Base):
         if self.spec.projections and rng.random() < 0.25:
             q = self.some(rng, list(range(len(self.spec.projections))))
             every = self.ms(max(steps, 5))
-            self.each(lambda net: net.record(net.projections[q], "weights", every=every))
+            self.start_recorder(rng, lambda net: net.projections[q], "weights", every)
             self.spec.recorders.append(spec.Recorder(q, "weights", (), max(steps, 5), self.now))
             return
         p = self.some(rng, list(range(len(self.spec.populations))))
@@ -253,10 +257,22 @@ class Building(Base):
             what = str(rng.choice(list(self.spec.populations[p].state)))
         else:
             every = None
-        self.each(lambda net: net.record(self.pick(net.populations[p], index), what, every=every))
+        self.start_recorder(rng, lambda net: self.pick(net.populations[p], index), what, every)
         self.spec.recorders.append(
             spec.Recorder(p, what, ids, steps if every is not None else 1, self.now)
         )
+
+    def start_recorder(
+        self, rng: np.random.Generator, target: Callable[[sl.Network], Any], what: str, every: Any
+    ) -> None:
+        """Record in memory, or to a file of its own for each network."""
+        to_disk = HDF5 and rng.random() < 0.15
+        COUNTS["recorders on disk"] += to_disk
+        for k, net in enumerate(self.nets):
+            name = f"{len(self.spec.recorders)}-{self.files}-{k}.h5"
+            to = Path(self.folder.name) / name if to_disk else None
+            net.record(target(net), what, every=every, to=to)
+        self.files += 1
 
     @precondition(
         lambda self: (

@@ -34,6 +34,7 @@ class Machine(Building, Changing):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.undecided = False
+        self.files = 0
         COUNTS["examples"] += 1
 
     def teardown(self) -> None:
