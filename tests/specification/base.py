@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
+from tests.specification import draws, wrong
 from tests.specification import simulator as spec
-from tests.specification import wrong
 
 import spikelet as sl
 
@@ -235,14 +235,22 @@ class Base(RuleBasedStateMachine):
                                 and self.spec.recorders[k].what == "spikes" and len(self.spec.recorders[k].ids) == population.n)  # fmt: skip
                 stamps = np.rint(recorder.times / self.dt).astype(int)
                 population.given = list(zip(stamps.tolist(), recorder.ids.tolist(), strict=True))
-                rate = np.asarray(self.net.populations[p].rate).tobytes()
+                rate = np.asarray(self.net.populations[p].rate)
+                new = stamps > self.now
+                counts = np.zeros((steps, population.n), dtype=int)
+                np.add.at(counts, (stamps[new] - self.now - 1, recorder.ids[new]), 1)
+                draws.check_counts(counts, rate, self.dt)
                 for stamp in range(self.now + 1, self.now + steps + 1):
                     ids = tuple(i for s, i in population.given if s == stamp)
-                    if self.trains.setdefault((p, rate, stamp), ids) != ids:
+                    if self.trains.setdefault((p, rate.tobytes(), stamp), ids) != ids:
                         raise Mismatch(f"source {p} has another train than before at {stamp}")
         for k, drive in enumerate(self.spec.drives):
             if not isinstance(drive.what, sl.CurrentInput):
                 drive.first, drive.drawn = self.now, self.draw(k, steps)
+                if drive.is_current:
+                    draws.check_noise(drive.what, drive.drawn, self.now, drive.start, self.dt)
+                else:
+                    draws.check_counts(drive.drawn, drive.what.rate, self.dt)
         self.spec.run(steps)
         self.compare()
 
@@ -264,9 +272,7 @@ class Base(RuleBasedStateMachine):
         cells = net.population(n, probe)
         for _ in range(stream):  # inputs before this one, of one stream each
             net.inject(cells, sl.CurrentInput(np.zeros(1)))
-        target = (
-            cells if len(drive.ids) == n and (drive.ids == np.arange(n)).all() else cells[drive.ids]
-        )
+        target = cells if drive.whole else cells[drive.ids]
         if drive.is_current:
             net.reset(at=self.ms(drive.start))
             net.inject(target, drive.what)

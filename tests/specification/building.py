@@ -225,7 +225,7 @@ class Building(Base):
         handles = [net.inject(self.pick(net.populations[p], index), what) for net in self.nets]
         for k, handle in enumerate(handles):
             self.handles[k].append(handle)
-        self.spec.drives.append(spec.Drive(p, ids, what, self.now))
+        self.spec.drives.append(spec.Drive(p, ids, what, self.now, whole=index is None))
         count = self.streams_of(what, model, n)
         self.streams.append(list(range(self.taken, self.taken + count)))
         self.taken += count

@@ -296,8 +296,9 @@ class Projection:
 class Drive:
     """An input: its target, its start, and the values that it draws [steps, len(ids)] from the step `first` on."""
 
-    def __init__(self, target: int, ids: Array, what: Any, start: int) -> None:
+    def __init__(self, target: int, ids: Array, what: Any, start: int, *, whole: bool) -> None:
         self.target, self.ids, self.what, self.start = target, ids, what, start
+        self.whole = whole  # whether it was given a population, not a part of one
         self.first, self.drawn = 0, np.zeros((0, len(ids)))
 
     @property
