@@ -223,19 +223,24 @@ def _check_scheduler(where: str, scheduler: Any, saved: Any) -> None:
 
 
 def _check_kind(where: str, name: str, own: Any, saved: Any) -> None:
-    """Check that a value has the type of the present one; numbers, their tensors and None are of one type."""
-    plain = bool, int, float, torch.Tensor, type(None)
-    if isinstance(own, plain) and isinstance(saved, plain):
-        if isinstance(saved, torch.Tensor) and saved.numel() != 1:
-            fail(where, name, tuple(saved.shape), "must be a number", got="shape")
-        return
-    if type(own) is not type(saved):
+    """Check that a value is of the kind of the present one; options that are None or a bool may have changed."""
+    if isinstance(own, str | None) or isinstance(saved, str | None):
+        optional = own is None or isinstance(own, bool | None)
+        plain = not isinstance(saved, str) and isinstance(saved, bool | Real | None)
+        if saved != own and not (optional and plain):
+            fail(where, name, type(saved).__name__, f"must be {own!r}")
+    elif isinstance(own, Real | torch.Tensor) and isinstance(saved, Real | torch.Tensor):
+        if isinstance(saved, torch.Tensor) and (isinstance(own, int) or saved.numel() != 1):
+            fail(where, name, tuple(saved.shape), "must be a number", got="tensor of shape")
+    elif type(own) is not type(saved):
         fail(where, name, type(saved).__name__, f"must be a {type(own).__name__}")
-    if isinstance(own, Sequence) and not isinstance(own, str):
+    elif isinstance(own, Sequence):
         if len(own) != len(saved):
             fail(where, name, len(saved), f"must have {len(own)} values")
         for k, (mine, other) in enumerate(zip(own, saved, strict=True)):
             _check_kind(where, f"{name}[{k}]", mine, other)
-    if isinstance(own, dict):
-        for key in own.keys() & saved.keys():
-            _check_kind(where, f"{name}[{key!r}]", own[key], saved[key])
+    elif isinstance(own, Mapping):
+        if own.keys() != saved.keys():
+            fail(where, name, sorted(map(str, saved.keys()))[:5], f"must have {sorted(own)}")
+        for key, value in own.items():
+            _check_kind(where, f"{name}[{key!r}]", value, saved[key])

@@ -63,7 +63,7 @@ class TorchCheckpoint(Format):
             changed, what = change_array(container[key].numpy(), rng)
             try:
                 container[key] = torch.from_numpy(np.ascontiguousarray(changed))
-            except TypeError:
+            except (TypeError, ValueError):
                 container[key], what = None, "removed"
             what = f"{key}: {what}"
         else:
