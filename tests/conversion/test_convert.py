@@ -304,7 +304,9 @@ def test_tensors_are_inputs_with_or_without_a_gradient() -> None:
     rounded = torch.tensor(x).bfloat16()
     np.testing.assert_array_equal(snn.run(rounded).output, snn.run(rounded.float()).output)
     assert snn.report(torch.tensor(x, requires_grad=True)).agreement > 0.5
-    with pytest.raises(TypeError, match="convert: calibration must be an array .* join its batches"):
+    with pytest.raises(
+        TypeError, match="convert: calibration must be an array .* join its batches"
+    ):
         sl.convert(ann, torch.utils.data.DataLoader(torch.tensor(x), 8))
     with pytest.raises(TypeError, match=r"ConvertedModel.run: x must be dense"):
         snn.run(torch.tensor(x).to_sparse())
@@ -312,20 +314,23 @@ def test_tensors_are_inputs_with_or_without_a_gradient() -> None:
 
 def test_inputs_on_another_scale_are_reported_once() -> None:
     images = np.random.default_rng(3).integers(0, 256, (40, 6)).astype(np.uint8)
+    images[0, 0] = 255
     ann = [L.Linear(np.random.default_rng(3).random((5, 6))), L.ReLU(), L.Linear(np.ones((3, 5)))]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         snn = sl.convert(ann, images / 255.0, steps=8)
         for fine in (images / 255.0, images / 200.0, images[:1] / 2000.0, images > 99, 0 * images):
             snn.run(fine)
-    with pytest.warns(UserWarning, match=r"run: x goes up to 25\d \(uint8\), .*went up to 1;") as found:
+    with pytest.warns(
+        UserWarning, match=r"run: x goes up to 255 \(uint8\), .*went up to 1;"
+    ) as found:
         snn.run(images)
         snn.run(images)
     assert len(found) == 1
     assert found[0].filename == __file__
-    with pytest.warns(UserWarning, match="convert: calibration holds integers up to 25"):
+    with pytest.warns(UserWarning, match="convert: calibration holds integers up to 255"):
         bytes_of = sl.convert(ann, images, steps=8)
-    with pytest.warns(UserWarning, match="x goes up to 1 .*the calibration went up to 25"):
+    with pytest.warns(UserWarning, match="x goes up to 1 .*the calibration went up to 255"):
         bytes_of.run(images / 255.0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

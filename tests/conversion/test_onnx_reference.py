@@ -228,5 +228,7 @@ def test_a_softmax_is_removed_only_where_it_keeps_the_order(
 
 def test_versions_before_7_name_the_way_out() -> None:
     old = node("Add", "x c", "y", broadcast=1, axis=1)
-    with pytest.raises(ValueError, match="operators of version 6: upgrade it with onnx.version_con"):
+    with pytest.raises(
+        ValueError, match="operators of version 6: upgrade it with onnx.version_con"
+    ):
         read_onnx(model([old], SHAPE, 6, c=CHANNELS.ravel()))

@@ -79,7 +79,11 @@ def numbers(where: str, argument: str, value: Any, unit: str = "", dimensions: i
     """Return float64 numbers, infinite allowed but not NaN, with at most `dimensions` dimensions."""
     try:
         array = np.asarray(magnitude(value, unit), dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError) as error:  # of PyTorch: a tensor that requires a gradient
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # of PyTorch: a tensor that requires a gradient
         msg = (
             f"{where}: {argument} must be a number or an array of numbers, got {value!r} ({error})"
         )

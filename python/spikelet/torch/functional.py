@@ -270,7 +270,7 @@ def _checked_input(where: str, x: Any, steps: int | None) -> tuple[Tensor, int]:
         raise TypeError(f"{where}: x {rule}, got {x.dtype} {x.layout} on {x.device}")
     x = single(x)
     if steps is not None:
-        steps = integer(where, "steps", steps, 1)
+        steps = integer(where, "steps", steps, 1, 2**31 - 1)
         if x.ndim < 1:
             fail(where, "x", tuple(x.shape), "must be [B, ...]", got="shape")
         return x[None], steps
