@@ -41,7 +41,7 @@ def test_what_is_no_array_is_refused(value, message):
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")  # deprecated
 def test_quantized_tensors_are_refused():
     value = torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)
-    with pytest.raises(TypeError, match="f: x must not be quantized, got .*; pass .dequantize"):
+    with pytest.raises(TypeError, match=r"f: x must not be quantized, got .*; pass .dequantize"):
         array_of("f", "x", value)
 
 

@@ -305,7 +305,7 @@ def test_tensors_are_inputs_with_or_without_a_gradient() -> None:
     np.testing.assert_array_equal(snn.run(rounded).output, snn.run(rounded.float()).output)
     assert snn.report(torch.tensor(x, requires_grad=True)).agreement > 0.5
     with pytest.raises(
-        TypeError, match="convert: calibration must be an array .* join its batches"
+        TypeError, match=r"convert: calibration must be an array .* join its batches"
     ):
         sl.convert(ann, torch.utils.data.DataLoader(torch.tensor(x), 8))
     with pytest.raises(TypeError, match=r"ConvertedModel.run: x must be dense"):
@@ -324,8 +324,7 @@ def test_inputs_on_another_scale_are_reported_once() -> None:
     with pytest.warns(
         UserWarning, match=r"run: x goes up to 255 \(uint8\), .*went up to 1;"
     ) as found:
-        snn.run(images)
-        snn.run(images)
+        [snn.run(images) for _ in range(2)]
     assert len(found) == 1
     assert found[0].filename == __file__
     with pytest.warns(UserWarning, match="convert: calibration holds integers up to 255"):

@@ -79,11 +79,8 @@ def numbers(where: str, argument: str, value: Any, unit: str = "", dimensions: i
     """Return float64 numbers, infinite allowed but not NaN, with at most `dimensions` dimensions."""
     try:
         array = np.asarray(magnitude(value, unit), dtype=np.float64)
-    except (
-        TypeError,
-        ValueError,
-        RuntimeError,
-    ) as error:  # of PyTorch: a tensor that requires a gradient
+    # RuntimeError is PyTorch's, of a tensor that requires a gradient.
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         msg = (
             f"{where}: {argument} must be a number or an array of numbers, got {value!r} ({error})"
         )

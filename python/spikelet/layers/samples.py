@@ -169,6 +169,7 @@ def check_labels(where: str, labels: ArrayLike | None, samples: Samples, outputs
     """Return one label for each sample, or None."""
     if labels is None:
         return None
+    labels = array_of(where, "labels", labels)
     array = ids(f"{where}: labels", "labels", labels, outputs).astype(np.int64)
     if len(array) != samples.count:
         fail(
