@@ -67,7 +67,9 @@ def test_bad_input(tmp_path):
 
 class _Silent(nn.Sequential):
     def __init__(self, *thresholds):
-        first, last = (st.LIF(v_threshold=v, steps=s) for v, s in zip(thresholds, (6, None), strict=True))
+        first, last = (
+            st.LIF(v_threshold=v, steps=s) for v, s in zip(thresholds, (6, None), strict=True)
+        )
         super().__init__(nn.Linear(6, 16), first, nn.Linear(16, 3), last)
 
 
