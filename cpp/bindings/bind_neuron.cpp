@@ -367,7 +367,8 @@ void bind_neuron(py::module_& m) {
         "states, and writes those of the input, the first states, parameters, recurrent weights "
         "and first spikes.");
   m.def("pooled", &pooled, py::arg("shape"), py::arg("dtype"),
-        "A new array without values; the memory of a large one comes from the pool and returns to it.");
+        "A new array without values; the memory of a large one comes from the pool and returns to "
+        "it.");
   m.def(
       "pool_limit", [] { return pool().limit(); },
       "The number of idle bytes that the pool may hold.");
