@@ -112,12 +112,7 @@ def simulate(
     dt: float = 0.1,
 ) -> History:
     """Return what a synapse does whose rule changes the weight at spikes; `w` is what it is at `since`."""
-    change = {
-        "STDP": _stdp,
-        "TripletSTDP": _triplet,
-        "InhibitorySTDP": _inhibitory,
-        "DiehlCookSTDP": _diehl_cook,
-    }[type(rule).__name__]
+    change = CHANGES[type(rule).__name__]
     events = Events(pre, post, delay, rule, dt)
     history = History(w)
     pres: list[int] = []
@@ -176,6 +171,15 @@ def _diehl_cook(
         post_2 = e.k(rule.tau_post_2, now, posts[-1:])
         w += rule.eta_post * e.k(rule.tau_pre, now, pres[-1:]) * post_2
     return float(min(max(w, rule.w_min), rule.w_max))
+
+
+CHANGES = {
+    "STDP": _stdp,
+    "TripletSTDP": _triplet,
+    "InhibitorySTDP": _inhibitory,
+    "DiehlCookSTDP": _diehl_cook,
+}
+"""How each rule changes the weight at a spike: (events, weight, time, is_pre, earlier pres, earlier posts) -> weight."""
 
 
 def reward(
