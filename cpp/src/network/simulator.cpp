@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <stdexcept>
 #include <utility>
 
@@ -11,8 +12,6 @@
 #endif
 
 namespace spikelet {
-namespace {
-
 // Asks `poll` about fifty times a second, without reading the clock in every interval.
 class Poller {
  public:
@@ -36,6 +35,8 @@ class Poller {
   std::uint64_t intervals_ = 0, every_ = 1;
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
+
+namespace {
 
 // What work() throws, or null.
 template <class Work>
@@ -509,11 +510,12 @@ Step Simulator<R>::run(Step steps, const Poll& poll) {
   network.keep(std::move(initial));
   Poller poller;
   std::exception_ptr raised, error;
-  const Poll timed = [&](Step step) {
+  auto ask = [&](Step step) {
     bool stop = true;
     raised = caught([&] { stop = poller(poll, step); });
     return stop;
   };
+  const Poll timed = std::ref(ask);  // needs no memory
   // Other processes wait for this one, whatever fails here: they learn of it in the next exchange.
   const auto attempt = [&](auto&& work) {
     error = caught(work);
