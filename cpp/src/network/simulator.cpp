@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -605,11 +606,12 @@ Step Simulator<R>::run(Step steps, const Poll& poll) {
   network.keep(std::move(initial));
   Poller poller;
   std::exception_ptr raised, error;
-  const Poll timed = [&](Step step) {
+  auto ask = [&](Step step) {
     bool stop = true;
     raised = caught([&] { stop = poller(poll, step); });
     return stop;
   };
+  const Poll timed = std::ref(ask);  // needs no memory
   // Other processes wait for this one, whatever fails here: they learn of it in the next exchange.
   const auto attempt = [&](auto&& work) {
     error = caught(work);
