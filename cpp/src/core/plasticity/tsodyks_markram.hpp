@@ -42,8 +42,8 @@ struct TsodyksMarkram {
     const double recovered = -std::expm1(-h / tau_rec);
     if (tau_psc > 0) {
       const double active = std::exp(-h / tau_psc), inactive = 1 - s.x - s.y;
-      // What turns inactive and recovers within h. If the time constants are close, their difference
-      // is taken within the exponential, where it does not cancel.
+      // What turns inactive and recovers within h. If the time constants are close, their
+      // difference is taken within the exponential, where it does not cancel.
       double both = ((1 - active) * tau_psc - recovered * tau_rec) / (tau_psc - tau_rec);
       if (std::abs(tau_psc - tau_rec) < 1e-4 * tau_rec) {
         const double x = std::min(h / tau_rec - h / tau_psc, 1.0);
