@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._util.checks import fail, number, require
+from spikelet._util.checks import fail, number
 from spikelet.recording import hdf5_access
 from spikelet.recording.hdf5_access import LAST, Arrays
 from spikelet.recording.hdf5_sums import count_of
@@ -219,12 +219,9 @@ class _OnDisk(Recorded):
                 **hdf5_access.attributes_of(group),
             }
             self._ids = hdf5_access.elements_of(group)
-        require(
-            f"recording {path}",
-            "dt",
-            number(f"recording {path}", "dt", self.attributes["dt"]),
-            "> 0",
-        )
+        dt = self.attributes["dt"]
+        if not isinstance(dt, float) or not 0 < dt < np.inf:
+            fail(f"recording {path}", "dt", dt, "must be a time > 0")
 
     def _blocks(self, start: int = -1, stop: int = LAST) -> Iterator[Arrays]:
         with hdf5_access.reading(self.path) as file:
