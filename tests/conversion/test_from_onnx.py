@@ -201,7 +201,10 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     onnx.save(model([helper.make_node("Relu", ["x"], ["y"])], ("batch", 3)), path)
     whole = path.read_bytes()
     for byte in range(0, len(whole), 7):
-        for damaged in (whole[:byte], whole[:byte] + bytes([whole[byte] ^ 0x81]) + whole[byte + 1 :]):
+        for damaged in (
+            whole[:byte],
+            whole[:byte] + bytes([whole[byte] ^ 0x81]) + whole[byte + 1 :],
+        ):
             path.write_bytes(damaged)
             with contextlib.suppress(ValueError):
                 read_onnx(path)

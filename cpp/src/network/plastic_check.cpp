@@ -171,7 +171,8 @@ template <class R>
 void check_steps(const Projection<R>& projection, const PlasticState<R>& state, double dt, Step now,
                  Step longest) {
   if (projection.layout == PlasticLayout::closed_rows) {  // whole epochs
-    const Step steps = epoch_steps(*projection.rule, dt), epoch = std::max<Step>(state.clock, 0) / steps;
+    const Step steps = epoch_steps(*projection.rule, dt),
+               epoch = std::max<Step>(state.clock, 0) / steps;
     require_within(state.row_step[0], std::max<Step>(epoch - closed_epochs + 1, 0), epoch,
                    "row_step");
   } else {

@@ -89,12 +89,12 @@ TEST_CASE("a node that does not fit its inputs is refused") {
   const std::size_t huge = std::size_t{1} << 62;
   const Conv conv{std::vector<double>(3 * 2 * 9), {}, 3, 3, 1, 1, 1, 1, 1, 1, 1};
   CHECK_NOTHROW(check(input, {conv, {0}, {3, 4, 4}}));
-  refused({conv, {0}, {4, 4, 4}});        // weights of 3 channels
-  refused({conv, {1}, {3, 4, 4}});        // no such node
-  refused({conv, {}, {3, 4, 4}});         // no input
-  refused({conv, {0}, {3, huge, 4}});     // sizes whose product overflows
-  refused({conv, {0}, {3, 0, 4}});        // nothing
-  refused({Input{}, {}, {2, 4, 4}});      // a second input
+  refused({conv, {0}, {4, 4, 4}});     // weights of 3 channels
+  refused({conv, {1}, {3, 4, 4}});     // no such node
+  refused({conv, {}, {3, 4, 4}});      // no input
+  refused({conv, {0}, {3, huge, 4}});  // sizes whose product overflows
+  refused({conv, {0}, {3, 0, 4}});     // nothing
+  refused({Input{}, {}, {2, 4, 4}});   // a second input
   Conv bad = conv;
   bad.stride_y = 0;
   refused({bad, {0}, {3, 4, 4}});

@@ -206,10 +206,10 @@ def _kind_of(where: str, name: str, value: Any, parameter: Any) -> str:
         return "any" if whole.numel() == 1 else "whole"
     if value.numel() == 1 and len(shape) < 2:
         return "any" if whole.numel() == 1 else "scalar"
-    if whole[:-1] + (1,) == shape or whole[:-2] + (1,) + whole[-1:] == shape:
+    if shape in ((*whole[:-1], 1), (*whole[:-2], 1, *whole[-1:])):
         return "factor"  # of Adafactor
     rule = f"must have the shape of its parameter, {tuple(whole)}"
-    fail(where, f"optimizer: {name}", tuple(shape), rule, got="shape")
+    return fail(where, f"optimizer: {name}", tuple(shape), rule, got="shape")
 
 
 def _check_scheduler(where: str, scheduler: Any, saved: Any) -> None:
