@@ -56,7 +56,7 @@ def outcome(form: Format, case: Path, crafted: bool, expected: str, megabytes: f
                 if _lacks_memory(error):
                     raise
                 found = "refused"
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is a finding
         kind = "memory" if _lacks_memory(error) else "error"
         return kind, "".join(traceback.format_exception(error))
     if found == "different":
@@ -141,8 +141,11 @@ def main(name: str, seed: int, first: int, last: int, work: Path, megabytes: flo
         found = outcome(form, case, crafted, expected, megabytes)
         if isinstance(found, str):
             say(end=number, outcome=found)
-        else:
-            say(end=number, finding=found[0], text=found[1])
+            continue
+        kept = work / f"found{number}"  # while the parent stores it, the next one is made
+        for part in (valid, case):
+            shutil.copytree(part, kept / part.name)
+        say(end=number, finding=found[0], text=found[1])
 
 
 def replay(name: str, folder: Path, megabytes: float) -> None:

@@ -13,11 +13,14 @@ EDGE = 512  # bytes at each end that are hit more often: headers and lists of co
 
 
 def place(data: bytearray, rng: Random) -> int:
-    """Return a place in the data, in one of three cases near an end."""
+    """Return a place in the data: near an end, where it is not 0, or anywhere."""
     size = len(data)
     edge = min(EDGE, size)
-    first = int(rng.integers(edge))
-    return (first, size - 1 - first, int(rng.integers(size)))[int(rng.integers(3))]
+    case = rng.integers(4)
+    if case < 2:
+        return int((rng.integers(edge), size - 1 - rng.integers(edge))[case])
+    used = np.flatnonzero(np.frombuffer(bytes(data), np.uint8)) if case == 2 else ()
+    return int(used[rng.integers(len(used))] if len(used) else rng.integers(size))
 
 
 def _stretch(data: bytearray, rng: Random) -> slice:

@@ -96,6 +96,8 @@ class _Child:
         self.process.kill()
         code = self.process.wait()
         self._reader.join()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
         self._errors.seek(0)
         text = self._errors.read().decode(errors="replace")
         self._errors.close()
@@ -172,7 +174,8 @@ def _follow(
         tally.counts[kind] += 1
         tally.findings.append(finding)
         if keep is not None:
-            store(finding, work, keep)
+            kept = work / f"found{number}"
+            store(finding, kept if kept.exists() else work, keep)
 
     try:
         for line in child.lines(bounds.seconds):

@@ -200,7 +200,7 @@ PlasticShape plastic_shape(PlasticLayout layout, const Plasticity& plasticity, d
     case PlasticLayout::dense_block:
       return {1, 0, 1 + pre_2, 0, 0, 1 + post_2};
     case PlasticLayout::closed_rows:
-      return {2, 0, 1 + pre_2, 0, 1, 2 + std::size_t{closed_epochs} + post_2};
+      return {2, 0, 1 + pre_2, 0, 1, 2 + static_cast<std::size_t>(closed_epochs) + post_2};
     case PlasticLayout::scaled_rows:
       return {1, 0, 0, 3, 1, 0};
     case PlasticLayout::history:

@@ -102,10 +102,10 @@ class Tape(ABC, Generic[Target]):
         found = False
         if self.file is not None:
             with self.file.group(self.name) as (group, n):
-                first, last = hdf5_access.span(group, n, start, stop)
-                if first < last:
-                    found = True
-                    yield from hdf5_access.blocks(group, first, last)
+                for piece in hdf5_access.between(group, start, stop, n):
+                    if len(piece[0]):
+                        found = True
+                        yield piece
         for stamps, data in self._memory():
             first, last = np.searchsorted(stamps, (start, stop), side="right")
             if first < last:
@@ -130,7 +130,7 @@ class Tape(ABC, Generic[Target]):
         held = self.held()[0]
         if self.file is not None:
             with self.file.group(self.name) as (group, n):
-                return np.concatenate([group["stamps"][:n], held])
+                return np.concatenate([hdf5_access.stamps_of(group, n), held])
         memory: list[npt.NDArray[np.int64]] = [stamps for stamps, _ in self._memory()]
         pieces = [stamps for stamps in (*memory, held) if len(stamps)]
         return pieces[0] if len(pieces) == 1 else np.concatenate([*memory, held])
@@ -193,9 +193,9 @@ class Tape(ABC, Generic[Target]):
         self.file, self.name = file, name
 
     def go_on(self, file: RecordingFile, name: str) -> None:
-        """Record to an existing group of a file, after a load."""
+        """Record to an existing group of a file, after a load; ValueError if it is that of another recorder."""
+        file.adopt(name, self.layout())
         self.file, self.name = file, name
-        file.layouts[name] = self.layout()
 
     def _owned(self) -> npt.NDArray[np.bool_]:
         """Return which elements of the target population this rank owns."""

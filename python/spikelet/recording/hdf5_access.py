@@ -17,8 +17,10 @@ import numpy.typing as npt
 
 from spikelet._util.extras import extra
 from spikelet._util.files import TEMPORARY, replacing
+from spikelet.recording import hdf5_metadata
+from spikelet.recording.hdf5_sums import Stored, attributes
 
-FORMAT, VERSION = "spikelet recording", 1
+FORMAT, VERSION = "spikelet recording", 2  # version 2 added checksums of the data
 BLOCK = 1 << 20  # entries read or copied at a time
 LAST = int(np.iinfo(np.int64).max)  # later than any step
 
@@ -45,9 +47,7 @@ def naming(path: Path) -> Iterator[None]:
 
 def marked_open(path: Path) -> bool:
     """Return whether a writer has the file open or has died: HDF5 marks such files."""
-    with path.open("rb") as file:
-        head = file.read(12)
-    return len(head) == 12 and head[11] != 0
+    return hdf5_metadata.superblock(path)[11] != 0
 
 
 def _open_to_read(path: Path) -> Any:
@@ -58,33 +58,75 @@ def _open_to_read(path: Path) -> Any:
             return h5py.File(path, "r", libver="latest", locking=False)
     # A writer may have opened it in the meantime.
     swmr = marked_open(path)
+    if swmr:
+        hdf5_metadata.check(path, h5py)
     return h5py.File(path, "r", libver="latest", swmr=swmr, locking=False)
+
+
+# What h5py raises on a file that is not what it seems.
+_BROKEN = (
+    OSError, RuntimeError, KeyError, TypeError, AttributeError, IndexError, OverflowError, ValueError, MemoryError,
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """Turn whatever h5py raises on a damaged file into a ValueError that names the file."""
+    prefix = f"recording {path}: "
+    try:
+        yield
+    except _BROKEN as error:
+        if isinstance(error, ValueError) and str(error).startswith(prefix):
+            raise
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
+        text = error if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        msg = f"{prefix}it cannot be read ({text})"
+        raise ValueError(msg) from error
 
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[Any]:
-    """Open a recording, even while it grows or after a crash."""
+    """Open a recording, even while it grows or after a crash.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If it is not a recording, or damaged; also for what is read within the context.
+    """
     hdf5()
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, "no such recording", str(path))
+    if not path.is_file():  # a pipe would make readers wait
+        msg = f"recording {path}: not a recording on disk (not a file)"
+        raise ValueError(msg)
     _detach(path)
     try:
         file = _open_to_read(path)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         msg = f"recording {path}: not a recording on disk ({error})"
         raise ValueError(msg) from None
-    with file:
-        if file.attrs.get("format") != FORMAT:
+    with file, _refusing(path):
+        if file.attrs.get("format") not in (FORMAT, FORMAT.encode()):
             msg = f"recording {path}: not a recording of spikelet"
             raise ValueError(msg)
         if file.attrs["version"] > VERSION:
-            newer = f"a newer version ({file.attrs['spikelet']})"
+            writer = file.attrs["spikelet"]
+            writer = writer.decode() if isinstance(writer, bytes) else writer
+            newer = f"a newer version ({writer})"
             msg = (
                 f"recording {path}: written by {newer}; this version reads formats up to {VERSION}"
             )
             raise ValueError(msg)
-        with naming(path):
-            yield file
+        attributes_of(file)
+        yield file
+
+
+def attributes_of(group: Any) -> dict[str, Any]:
+    """Return the attributes of a file or of a group in it, after a check of their sum."""
+    return attributes(group) if group.file.attrs["version"] > 1 else dict(group.attrs)
 
 
 def data_of(group: Any) -> Any:
@@ -92,20 +134,65 @@ def data_of(group: Any) -> Any:
     return group["ids" if "ids" in group else "values"]
 
 
-def span(group: Any, n: int, start: int, stop: int) -> tuple[int, int]:
-    """Return the range of entries with start < stamp <= stop among the first n."""
+def elements_of(group: Any) -> Any:
+    """Return the ids of the elements that are recorded, or None: all."""
+    return group["elements"][...] if "elements" in group else None
+
+
+def _require_rows(group: Any, n: int) -> None:
+    """Check that the data sets hold the entries that count."""
+    if not 0 <= n <= min(len(group["stamps"]), len(data_of(group))):
+        msg = f"it holds fewer than the {n} entries of {group.name[1:]} that count"
+        raise ValueError(msg)
+
+
+def stamps_of(group: Any, n: int | None = None) -> npt.NDArray[np.int64]:
+    """Return the stamps of all entries that count, or of the first n."""
+    sums = Stored(group)
+    n = sums.count.entries if n is None else n
+    _require_rows(group, n)
+    first, last = sums.around(0, n)
+    stamps: npt.NDArray[np.int64] = group["stamps"][first:last]
+    sums.verify(first, stamps, None)
+    return stamps[:n]
+
+
+def between(group: Any, start: int, stop: int, n: int | None = None) -> Iterator[Arrays]:
+    """Read the entries with start < stamp <= stop among those that count, or the first n; see `blocks`."""
+    sums = Stored(group)
+    n = sums.count.entries if n is None else n
+    _require_rows(group, n)
     stamps = group["stamps"]
     first = bisect_right(stamps, start, 0, n) if start >= 0 else 0
-    return first, (bisect_right(stamps, stop, first, n) if stop < LAST else n)
+    last = bisect_right(stamps, stop, first, n) if stop < LAST else n
+    for edge in {first, last} - {0, n}:  # what the search has read must be right
+        low, high = sums.around(edge - 1, edge + 1)
+        sums.verify(low, stamps[low:high], None)
+    yield from _blocks(group, sums, first, last)
 
 
 def blocks(group: Any, first: int, last: int) -> Iterator[Arrays]:
     """Read a range of entries in at least one block of some megabytes."""
+    _require_rows(group, last)
+    yield from _blocks(group, Stored(group), first, last)
+
+
+def _blocks(group: Any, sums: Stored, first: int, last: int) -> Iterator[Arrays]:
     data = data_of(group)
     rows = max(1, BLOCK // max(1, int(np.prod(data.shape[1:]))))
-    for k in range(first, max(last, first + 1), rows):
-        part = slice(k, max(k, min(k + rows, last)))
-        yield group["stamps"][part], data[part]
+    if sums.block:
+        rows = max(1, rows // sums.block) * sums.block
+    k = first
+    while True:
+        end = min(last, sums.around(k, k + 1)[0] + rows)
+        low, high = sums.around(k, max(k, end))
+        stamps, values = group["stamps"][low:high], data[low:high]
+        sums.verify(low, stamps, values)
+        part = slice(k - low, max(k, end) - low)
+        yield stamps[part], values[part]
+        k = end
+        if k >= last:
+            return
 
 
 _GIVEN_UP: set[tuple[int, int]] = set()

@@ -2,7 +2,8 @@
 
 A group for each recorder holds `stamps` (steps, ascending) and `ids` or `values`, which only grow, and `done`: the
 number of complete entries, and the step up to which they were recorded. `done` is written after the data has been
-flushed, so the entries that it counts exist whenever the writer dies; entries after them are overwritten. During a run,
+flushed, so the entries that it counts exist whenever the writer dies; entries after them are overwritten. `sums` and
+`done` also hold checksums of these entries (`hdf5_sums`). During a run,
 the file is open in HDF5's SWMR mode (single writer, multiple readers); between runs it is closed. A file that has to be
 cut is never changed in place, but replaced atomically by a new one. `writer` identifies the `RecordingFile` that wrote
 last, because two networks loaded from the same checkpoint would mix their recordings.
@@ -34,8 +35,10 @@ from spikelet.recording.hdf5_access import (
     LAST,
     VERSION,
     Arrays,
+    attributes_of,
     blocks,
     data_of,
+    elements_of,
     give_up,
     hdf5,
     identity,
@@ -43,6 +46,7 @@ from spikelet.recording.hdf5_access import (
     naming,
     reading,
 )
+from spikelet.recording.hdf5_sums import BLOCK, SUMS, Count, Growing, count_of, seal
 
 
 def _trim(path: Path) -> None:
@@ -67,21 +71,23 @@ class Layout:
 
 def _make_group(file: Any, name: str, layout: Layout, done: tuple[int, int]) -> None:
     group = file.create_group(name)
-    group.attrs.update({"kind": layout.kind, **layout.attributes})
     for key, values in layout.arrays.items():
-        group.create_dataset(key, data=values)
+        group.create_dataset(key, data=values, fletcher32=len(values) > 0)
     columns = tuple(max(1, n) for n in layout.shape)  # HDF5 has no chunks without columns
     wide = tuple(min(n, 1 << 14) for n in columns)
-    rows = max(1, (1 << 16) // int(np.prod(wide)))
+    rows = max(1, (1 << 16) // int(np.prod(wide))) if layout.shape else 1 << 14
+    seal(group, {"kind": layout.kind, **layout.attributes})
     group.create_dataset("stamps", (0,), "i8", maxshape=(None,), chunks=(1 << 14,))
     group.create_dataset(
         "ids" if layout.kind == "spikes" else "values",
         (0, *layout.shape),
         layout.dtype,
         maxshape=(None, *columns),
-        chunks=(rows, *wide) if layout.shape else (1 << 14,),
+        chunks=(rows, *wide) if layout.shape else (rows,),
     )
-    group.create_dataset("done", data=np.array(done, dtype=np.int64))
+    sums = group.create_dataset(SUMS, (0, 2), "u4", maxshape=(None, 2), chunks=(1 << 10, 2))
+    sums.attrs[BLOCK] = rows
+    group.create_dataset("done", data=Count(*done).packed())
 
 
 def _checked(description: Any) -> dict[str, Any]:
@@ -112,7 +118,7 @@ def _fields(where: str, found: Any, **kinds: type) -> dict[str, Any]:
 
 def _require_step(group: Any, name: str, entries: int, step: int) -> None:
     """Check that a given number of entries was recorded up to a step."""
-    first, last = max(0, entries - 1), min(entries + 1, int(group["done"][0]))
+    first, last = max(0, entries - 1), min(entries + 1, count_of(group).entries)
     around = group["stamps"][first:last]
     if (around[: entries - first] > step).any() or (around[entries - first :] <= step).any():
         rule = f"must be the {entries} up to step {step}"
@@ -151,6 +157,7 @@ class RecordingFile:
         self.done: dict[str, tuple[int, int]] = {}
         self._file: Any = None  # while open for writing
         self._handles: dict[str, tuple[Any, Any, Any]] = {}  # its stamps, data and done
+        self._growing: dict[str, Growing] = {}
         self._inode: tuple[int, int] | None = None
         self._made = False
         # Entries in a file from `restore` until the first write.
@@ -204,7 +211,7 @@ class RecordingFile:
             replacing(self.path) as part,
             h5py.File(part, "w", libver="latest", locking=False, track_order=True) as file,
         ):
-            file.attrs.update({**self.header, "writer": self.writer})
+            seal(file, {**self.header, "writer": self.writer})
             for name, layout in self.layouts.items():
                 _make_group(file, name, layout, self.done[name])
         self._made = True
@@ -249,7 +256,7 @@ class RecordingFile:
             yield
         finally:
             file: Any = self._file
-            self._file, self._handles = None, {}
+            self._file, self._handles, self._growing = None, {}, {}
             if file is not None:  # append has not given it up
                 with naming(self.path):
                     file.close()
@@ -259,8 +266,11 @@ class RecordingFile:
         self.make()
         with self._own() as file:
             found = self._entries(file)
-        if marked_open(self.path) or any(
-            found[name] > entries for name, (entries, _) in self.done.items()
+            old = file.attrs["version"] != VERSION
+        if (
+            old
+            or marked_open(self.path)
+            or any(found[name] > entries for name, (entries, _) in self.done.items())
         ):
             self.cut()
         h5py = hdf5()
@@ -287,6 +297,7 @@ class RecordingFile:
                 name: (group["stamps"], data_of(group), group["done"])
                 for name, group in self._file.items()
             }
+            self._growing = {name: Growing(group) for name, group in self._file.items()}
 
     @contextlib.contextmanager
     def _own(self) -> Iterator[Any]:
@@ -296,14 +307,15 @@ class RecordingFile:
                 file = opened.enter_context(reading(self.path))
             except ValueError:
                 self._changed()
-            stored = file.attrs.get("id"), file.attrs.get("writer")
+            found = attributes_of(file)
+            stored = found.get("id"), found.get("writer")
             if stored != (self.header["id"], self.writer):
                 self._changed()
             yield file
 
     def _entries(self, file: Any) -> dict[str, int]:
         """Return the number of entries of each group, after a check that no other process has changed them."""
-        found = {name: int(file[name]["done"][0]) for name in self.done}
+        found = {name: count_of(file[name]).entries for name in self.done}
         if any(found[name] < entries for name, (entries, _) in self.done.items()):
             self._changed()
         if self._left not in (None, found):  # its writer went on
@@ -324,17 +336,17 @@ class RecordingFile:
                 self._changed()
             self._reserve({name: len(stamps) for name, (stamps, _) in arrays.items()})
             try:
-                done = {name: self._extend(name, *pair, now) for name, pair in arrays.items()}
+                counts = {name: self._extend(name, *pair, now) for name, pair in arrays.items()}
                 self._file.flush()
-                for name, pair in done.items():
+                for name, count in counts.items():
                     handle = self._handles[name][2]
-                    handle[...] = pair
+                    handle[...] = count.packed()
                     handle.flush()
             except Exception:
                 give_up(self.path, (self._file, self._handles))
                 self._file = None
                 raise
-            self.done.update(done)
+            self.done.update({name: (n.entries, n.step) for name, n in counts.items()})
 
     def _reserve(self, entries: Mapping[str, int]) -> None:
         """Reserve room for this many entries, because HDF5 cannot recover from a full disk."""
@@ -359,7 +371,7 @@ class RecordingFile:
 
     def _extend(
         self, name: str, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any], now: int
-    ) -> tuple[int, int]:
+    ) -> Count:
         first = self.done[name][0]
         last = first + len(stamps)
         for dataset, values in zip(self._handles[name], (stamps, data), strict=False):
@@ -367,7 +379,8 @@ class RecordingFile:
                 dataset.resize(last, axis=0)
                 dataset[first:last] = values
                 dataset.flush()  # here it can raise, not where a handle is dropped
-        return last, now
+        dtype = self._handles[name][1].dtype
+        return self._growing[name].add(stamps, data.astype(dtype, copy=False), now)
 
     def sync(self) -> None:
         """Make appended data safe from a crash of the machine."""
@@ -398,13 +411,15 @@ class RecordingFile:
         ):
             self._entries(old)
             writer = self.writer if self._left is None else _new_writer()
-            new.attrs.update({**old.attrs, "writer": writer})
+            seal(new, {**attributes_of(old), "version": VERSION, "writer": writer})
             for name, (entries, now) in self.done.items():
                 self._copy(old[name], new, name, entries, now)
+        self.header["version"] = VERSION
         self.writer, self._left = writer, None
 
     def _copy(self, old: Any, new: Any, name: str, entries: int, now: int) -> None:
-        _make_group(new, name, self.layouts[name], (entries, now))
+        _make_group(new, name, self.layouts[name], (0, now))
+        growing = Growing(new[name])
         stamps, data = new[name]["stamps"], data_of(new[name])
         for dataset in (stamps, data):
             dataset.resize(entries, axis=0)
@@ -413,6 +428,7 @@ class RecordingFile:
             part = slice(k, k + len(block_stamps))
             stamps[part], data[part] = block_stamps, block
             k = part.stop
+            new[name]["done"][...] = growing.add(block_stamps, block, now).packed()
 
     # Reading ------------------------------------------------------------------------------------------------------
 
@@ -432,6 +448,22 @@ class RecordingFile:
             return {"path": os.path.relpath(self.path, folder), "header": header, "done": self.done}
         return {"path": str(self.path), "header": header, "done": self.done}
 
+    def adopt(self, name: str, layout: Layout) -> None:
+        """Go on with a group of a file that was found again; ValueError if it has another layout."""
+        with self._own() as file:
+            group, elements = file[name], layout.arrays.get("elements")
+            data, stored = data_of(group), elements_of(group)
+            same = (
+                attributes_of(group)["kind"] == layout.kind
+                and data.dtype == layout.dtype
+                and data.shape[1:] == layout.shape
+                and (stored is None) == (elements is None)
+                and (elements is None or np.array_equal(stored, elements))
+            )
+        if not same:
+            _mismatch(self.path, f"holds other elements in {name} than the checkpoint describes")
+        self.layouts[name] = layout
+
     @classmethod
     def restore(cls, description: Mapping[str, Any], folder: Path) -> RecordingFile:
         """Find a file again, given its description; nothing is written to it before the next run."""
@@ -441,17 +473,18 @@ class RecordingFile:
         found.header = {**header, "seed": np.uint64(header["seed"])}
         found.done = {name: (int(n), int(now)) for name, (n, now) in description["done"].items()}
         with reading(path) as file:
-            if file.attrs["id"] != header["id"]:
+            attributes = attributes_of(file)
+            if attributes["id"] != header["id"]:
                 _mismatch(path, "is not the file that the checkpoint describes")
             extra = set(file) - set(found.done)
             if extra:
                 _mismatch(path, f"holds {', '.join(extra)}, which is not in the checkpoint")
             for name, (entries, _) in found.done.items():
-                if name not in file or file[name]["done"][0] < entries:
+                if name not in file or count_of(file[name]).entries < entries:
                     _mismatch(
                         path, f"has fewer than the {entries} entries of {name} in the checkpoint"
                     )
                 _require_step(file[name], name, *found.done[name])
-            found.writer, found._made = file.attrs["writer"], True
-            found._left = {name: int(file[name]["done"][0]) for name in found.done}
+            found.writer, found._made = attributes["writer"], True
+            found._left = {name: count_of(file[name]).entries for name in found.done}
         return found

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from spikelet._util.checks import fail, number
 from spikelet.recording import hdf5_access
 from spikelet.recording.hdf5_access import LAST, Arrays
+from spikelet.recording.hdf5_sums import count_of
 
 __all__ = [
     "SpikeRecording",
@@ -213,25 +214,28 @@ class _OnDisk(Recorded):
         self.path, self.name = path, name
         with hdf5_access.reading(path) as file:
             group = file[name]
-            self.attributes = {**file.attrs, **group.attrs}
-            self._ids = group["elements"][...] if "elements" in group else None
+            self.attributes = {
+                **hdf5_access.attributes_of(file),
+                **hdf5_access.attributes_of(group),
+            }
+            self._ids = hdf5_access.elements_of(group)
+        dt = self.attributes["dt"]
+        if not isinstance(dt, float) or not 0 < dt < np.inf:
+            fail(f"recording {path}", "dt", dt, "must be a time > 0")
 
     def _blocks(self, start: int = -1, stop: int = LAST) -> Iterator[Arrays]:
         with hdf5_access.reading(self.path) as file:
             group = file[self.name]
-            first, last = hdf5_access.span(group, int(group["done"][0]), start, stop)
-            yield from hdf5_access.blocks(group, first, last)
+            yield from hdf5_access.between(group, start, stop)
 
     def _stamps(self) -> npt.NDArray[np.int64]:
         with hdf5_access.reading(self.path) as file:
-            group = file[self.name]
-            n = int(group["done"][0])  # before the data, which may grow in the meantime
-            return np.asarray(group["stamps"][:n])
+            return hdf5_access.stamps_of(file[self.name])
 
     def __len__(self) -> int:
         """Return the number of spikes or samples so far."""
         with hdf5_access.reading(self.path) as file:
-            return int(file[self.name]["done"][0])
+            return count_of(file[self.name]).entries
 
     @property
     def _dt(self) -> float:
@@ -241,7 +245,7 @@ class _OnDisk(Recorded):
     def t(self) -> float:
         """Time up to which the recording reaches so far [ms]."""
         with hdf5_access.reading(self.path) as file:
-            return float(to_ms(np.maximum(file[self.name]["done"][1], 0), self._dt))
+            return float(to_ms(np.array(max(count_of(file[self.name]).step, 0)), self._dt))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.path}, {self.name}: {len(self)})"
@@ -316,6 +320,13 @@ def read_recording(
     if name not in names:
         fail("read_recording", "name", name, f"must be one of: {', '.join(names)}")
     with hdf5_access.reading(found) as file:
-        kind = file[name].attrs["kind"]
+        kind = hdf5_access.attributes_of(file[name])["kind"]
+        if kind not in _KINDS:
+            fail(
+                f"recording {found}",
+                f"kind of {name}",
+                kind,
+                f"must be one of: {', '.join(_KINDS)}",
+            )
     recording: SpikeRecording | StateRecording | WeightRecording = _KINDS[kind](found, name)
     return recording

@@ -35,10 +35,10 @@ def network(seed: int) -> sl.Network:
     times = np.sort(rng.integers(1, 60, 12)) * 1.0
     given = net.population(3, sl.SpikeSource(times, rng.integers(0, 3, 12), snap=True))
     raster = net.population(2, sl.RasterSource(np.ones((5, 2), bool)))
-    delay = sl.Uniform(2.0, 9.0)
+    delay = sl.Uniform(2.0, 9.0) if rng.random() < 0.5 else 4.0
     for rule in (None, pick(rng, RULES), pick(rng, RULES)):
         net.connect(
-            pick(rng, (poisson, given, cells)), cells, sl.FixedProbability(0.6),
+            pick(rng, (poisson, given, cells)), cells, pick(rng, (sl.FixedProbability(0.6), sl.AllToAll())),
             weight=sl.Uniform(5.0, 35.0), delay=delay, plasticity=rule,
         )  # fmt: skip
     net.connect(raster, cells[: n // 2], sl.AllToAll(), weight=40.0, delay=2.0)

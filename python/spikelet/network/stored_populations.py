@@ -1,0 +1,102 @@
+"""Populations from a file: their sizes, their states, and when their sources began."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spikelet._util.checks import fail
+from spikelet.network import stored
+from spikelet.network.contents import NetworkContents
+from spikelet.network.populate import populate
+from spikelet.network.stored import WHERE, File
+from spikelet.neurons import NeuronModel
+from spikelet.sources import RasterSource
+
+__all__ = ["load_populations", "load_states"]
+
+# What sources may take that have no arrays of their size in the file: elements, and spikes of rasters.
+_FREE = 1 << 22
+
+
+def load_populations(
+    net: NetworkContents, described: list[dict[str, Any]], models: list[Any], file: File
+) -> None:
+    """Add populations, after a comparison of their sizes with the arrays that are there.
+
+    Parameters
+    ----------
+    net : NetworkContents
+        An empty network.
+    described : list of dict
+        The stored descriptions.
+    models : list
+        Their models.
+    file : mapping of str to array
+        The stored arrays.
+
+    Raises
+    ------
+    ValueError
+        If a size does not fit.
+    """
+    room = max(_FREE, sum(values.nbytes for values in file.values()))
+    elements = spikes = 0
+    for k, (d, model) in enumerate(zip(described, models, strict=True)):
+        n = stored.whole(f"population{k} n", d["n"], 0, 2**32 - 1024)
+        if not isinstance(d["name"], str):
+            fail(WHERE, f"population{k} name", d["name"], "must be a string")
+        if isinstance(model, NeuronModel):
+            stored.array(file, f"population{k}.held", np.int32, n)
+            for state in model.states:
+                stored.array(file, f"population{k}.state.{state}", net.dtype, n)
+        else:  # elements that send have a row in a projection
+            elements += n
+            if elements > room:
+                rule = f"must not exceed {room} in all sources of a file of this size"
+                fail(WHERE, f"population{k} n", n, rule)
+        if isinstance(model, RasterSource):
+            spikes += int(model.raster.sum(dtype=np.float64))
+            if spikes > 64 * room:
+                rule = f"must hold at most {64 * room} spikes in a file of this size"
+                fail(WHERE, f"population{k} raster", spikes, rule)
+        populate(net, n, model, d["name"])
+
+
+def load_states(net: NetworkContents, described: list[dict[str, Any]], file: File) -> None:
+    """Set the states of the neurons, and restart the sources.
+
+    Parameters
+    ----------
+    net : NetworkContents
+        The network, at the step at which it was saved.
+    described : list of dict
+        The stored descriptions.
+    file : mapping of str to array
+        The stored arrays.
+
+    Raises
+    ------
+    ValueError
+        If a value cannot be that of a neuron.
+    """
+    sim = net.engine.sim
+    for p, d in zip(net.populations, described, strict=True):
+        key = f"population{p.index}"
+        start = stored.whole(f"{key} start", d["start"], 0, stored.LATEST)
+        net.engine.raster_starts[p.index] = start
+        if isinstance(p.model, RasterSource):
+            sim.set_events(p.index, *p.model.stamps(start, p.size))
+        if not isinstance(p.model, NeuronModel):
+            continue
+        for k, state in enumerate(p.model.states):
+            values = stored.finite(f"{key}.state.{state}", file[f"{key}.state.{state}"])
+            if state != "theta" or values.any():
+                sim.set_raw_state(p.index, k, values)
+            initial = f"{key}.initial.{state}"
+            if initial in file:
+                values = stored.array(file, initial, net.dtype, p.size)
+                sim.set_initial_state(p.index, k, stored.finite(initial, values))
+        held = file[f"{key}.held"]
+        sim.set_held(p.index, stored.below(f"{key}.held", held, 2**30 + 1))
