@@ -135,9 +135,14 @@ def test_json() -> None:
     assert json_value(b'{"a": [1, {"b": null}]}') == {"a": [1, {"b": None}]}
 
 
-@pytest.mark.parametrize("error", [KeyError("x"), RecursionError(), zlib.error("y"), ValueError("z" * 999)])
+@pytest.mark.parametrize(
+    "error", [KeyError("x"), RecursionError(), zlib.error("y"), ValueError("z" * 999)]
+)
 def test_errors_name_the_file(error: Exception) -> None:
-    with pytest.raises(ValueError, match="^reader: the file 'a' cannot be read: ") as told, refusing("reader", "a"):
+    with (
+        pytest.raises(ValueError, match=r"^reader: the file 'a' cannot be read: ") as told,
+        refusing("reader", "a"),
+    ):
         raise error
     assert len(str(told.value)) < 400
 

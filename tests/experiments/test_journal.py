@@ -170,7 +170,7 @@ def test_a_disk_error_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def crafted(path: Path, **changes: Any) -> None:
     """Write a description of the second run with a right checksum."""
-    seal, text, line_end, *arrays = pack(RUNS[1], record(2))
+    _, text, line_end, *arrays = pack(RUNS[1], record(2))
     tree = json.loads(b"{" + bytes(text)) | changes
     text = sealed_json.text_of(tree)
     path.write_bytes(b"".join([sealed_json.seal(text), text, line_end, *arrays, END]))
@@ -189,7 +189,7 @@ def test_a_crafted_description_is_refused(tmp_path: Path, changes: dict[str, Any
     """A negative length once sent the reader back to where it came from, for ever."""
     path = tmp_path / "a.runs"
     crafted(path, **changes)
-    with pytest.raises(ValueError, match="a.runs"):
+    with pytest.raises(ValueError, match=r"a\.runs"):
         entries(path)
 
 

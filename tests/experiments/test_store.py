@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -412,5 +412,5 @@ def test_a_changed_plan_of_an_earlier_version_is_refused(sweep, tmp_path, change
     same(sl.load_sweep(tmp_path / "s"), result)
     plan["runs"][0] |= change
     file.write_text(json.dumps(plan))
-    with pytest.raises(ValueError, match="plan.json.* is damaged"):
+    with pytest.raises(ValueError, match=r"plan\.json.* is damaged"):
         sl.load_sweep(tmp_path / "s")

@@ -410,7 +410,9 @@ def test_arrays_that_do_not_fit_their_header(tmp_path: Path, name: str, value: A
     path = tmp_path / "x.npz"
     ConvSTDP([SMALL], shape=(8, 8)).save(path)
     np.savez(path, **stored(path) | {name: value})
-    with pytest.raises(ValueError, match=r"ConvSTDP.load: the file .*x.npz' cannot be read: file: "):
+    with pytest.raises(
+        ValueError, match=r"ConvSTDP.load: the file .*x.npz' cannot be read: file: "
+    ):
         ConvSTDP.load(path)
 
 

@@ -17,7 +17,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +106,7 @@ def npy(data: bytes) -> NDArray[Any]:
     if size != len(data) - begin or math.prod(shape) > max(size, 2**20):
         rule = f"an array of shape {shape} and type {dtype} must have {size} bytes"
         raise ValueError(f"{rule}, got {len(data) - begin}")
-    order = "F" if fortran else "C"
+    order: Literal["F", "C"] = "F" if fortran else "C"
     view: NDArray[Any] = np.ndarray(shape, dtype, buffer=data, offset=begin, order=order)
     return view.copy(order="K")
 

@@ -90,7 +90,7 @@ def read_onnx(model: Any, example_shape: Iterable[int] | None = None) -> tuple[G
         raise ValueError(f"{_READER}: the model is not valid: {error}") from None
     if model.functions:
         model = inliner.inline_local_functions(model)
-    _check_sizes(onnx, model)
+    _check_sizes(model)
     try:
         reader = _Reader(onnx, model, example_shape)
         return reader.graph(), reader.shape
@@ -99,7 +99,7 @@ def read_onnx(model: Any, example_shape: Iterable[int] | None = None) -> tuple[G
         raise ValueError(f"{_READER}: the model cannot be read ({text})") from error
 
 
-def _check_sizes(onnx: Any, model: Any) -> None:
+def _check_sizes(model: Any) -> None:
     """Check the shapes that follow from the model alone: a short file may ask for any amount of memory."""
     inference = extra("onnx.shape_inference", "read_onnx", "onnx")
     try:

@@ -171,6 +171,11 @@ def _check_optimizer(where: str, optimizer: Any, saved: Any) -> None:
         if len(stored["params"]) != len(params):
             fail(where, "optimizer", len(stored["params"]), f"must have {len(params)} parameters")
         for name in own.keys() & stored.keys() - {"params"}:
+            if (
+                isinstance(own[name], bool) and stored[name] is not own[name]
+            ):  # they choose a method
+                kind = type(stored[name]).__name__
+                fail(where, f"optimizer: {name}", kind, f"must be {own[name]}")
             _check_kind(where, f"optimizer: {name}", own[name], stored[name])
     params = [p for _, group in groups for p in group]
     ids = [i for group in saved["param_groups"] for i in group["params"]]
@@ -199,6 +204,8 @@ def _kind_of(where: str, name: str, value: Any, parameter: Any) -> str:
         if value is not None and not isinstance(value, Real):
             fail(where, f"optimizer: {name}", type(value).__name__, "must be a tensor or a number")
         return "nothing" if value is None else "number"
+    if name == "step" and not (value >= 0).all():
+        fail(where, "optimizer: step", value.flatten()[:1].tolist(), "must be at least 0")
     shape, whole = value.shape, parameter.shape
     if value.is_complex() != parameter.is_complex() and len(shape):
         fail(where, f"optimizer: {name}", value.dtype, f"must be as {parameter.dtype}")
@@ -206,10 +213,10 @@ def _kind_of(where: str, name: str, value: Any, parameter: Any) -> str:
         return "any" if whole.numel() == 1 else "whole"
     if value.numel() == 1 and len(shape) < 2:
         return "any" if whole.numel() == 1 else "scalar"
-    if whole[:-1] + (1,) == shape or whole[:-2] + (1,) + whole[-1:] == shape:
+    if shape in ((*whole[:-1], 1), (*whole[:-2], 1, *whole[-1:])):
         return "factor"  # of Adafactor
     rule = f"must have the shape of its parameter, {tuple(whole)}"
-    fail(where, f"optimizer: {name}", tuple(shape), rule, got="shape")
+    return fail(where, f"optimizer: {name}", tuple(shape), rule, got="shape")
 
 
 def _check_scheduler(where: str, scheduler: Any, saved: Any) -> None:

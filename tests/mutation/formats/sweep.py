@@ -85,7 +85,9 @@ class SweepStore(Format):
                 text = sealed_json.text_of(tree)
                 packed = [sealed_json.seal(text), text, *packed[2:]]
             pieces += packed
-        if rng.random() < 0.2 and found[0].arrays and chosen:  # a header of an array, with a right CRC-32
+        if (
+            rng.random() < 0.2 and found[0].arrays and chosen
+        ):  # a header of an array, with a right CRC-32
             data, what = self._craft_header(b"".join(pieces), rng)
             pieces = [data]
         path.write_bytes(b"".join(pieces) + pick(rng, (END, b"")))
