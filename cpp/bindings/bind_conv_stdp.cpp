@@ -80,14 +80,15 @@ void bind_conv_stdp(py::module_& m) {
       py::arg("bins"), py::arg("threads"),
       "Waves [n, height, width, 2] of on- and off-centre cells (differences of Gaussians) for "
       "images [n, height, width]: the strongest cells fire first.");
-  py::class_<SharedLayer>(m, "ConvStdp",
-                       "A convolutional layer of integrate-and-fire neurons that learns by STDP.")
+  py::class_<SharedLayer>(
+      m, "ConvStdp", "A convolutional layer of integrate-and-fire neurons that learns by STDP.")
       .def(py::init([](const Array<float>& weights, const Array<float>& thresholds,
                        std::size_t height, std::size_t width, std::size_t bins) {
              const ConvShape shape{height, width, static_cast<std::size_t>(weights.shape(2)),
                                    static_cast<std::size_t>(weights.shape(0)),
                                    static_cast<std::size_t>(weights.shape(3))};
-             return std::make_unique<SharedLayer>(shape, bins, as_span(weights), as_span(thresholds));
+             return std::make_unique<SharedLayer>(shape, bins, as_span(weights),
+                                                  as_span(thresholds));
            }),
            py::arg("weights"), py::arg("thresholds"), py::arg("height"), py::arg("width"),
            py::arg("bins"),
@@ -95,8 +96,9 @@ void bind_conv_stdp(py::module_& m) {
            "of the given height, width and number of time bins.")
       .def(
           "learn",
-          [](SharedLayer& layer, const Waves& waves, float a_plus, float a_minus, bool multiplicative,
-             std::size_t winners, std::size_t radius, float theta_plus, float theta_min) {
+          [](SharedLayer& layer, const Waves& waves, float a_plus, float a_minus,
+             bool multiplicative, std::size_t winners, std::size_t radius, float theta_plus,
+             float theta_min) {
             const ConvRule rule{a_plus, a_minus,    multiplicative, winners,
                                 radius, theta_plus, theta_min};
             std::vector<std::uint32_t> wins;
@@ -115,9 +117,10 @@ void bind_conv_stdp(py::module_& m) {
           [](SharedLayer& layer, const Waves& waves, std::size_t window, std::size_t stride,
              int threads) {
             const ConvPool pool{window, stride};
-            return over_windows<Bin>(layer, waves, pool, [&](const ConvStdp& one, auto from, auto to) {
-              one.respond(from, pool, threads, to);
-            });
+            return over_windows<Bin>(layer, waves, pool,
+                                     [&](const ConvStdp& one, auto from, auto to) {
+                                       one.respond(from, pool, threads, to);
+                                     });
           },
           py::arg("waves"), py::arg("window"), py::arg("stride"), py::arg("threads"),
           "The earliest spike of each map in each window: the wave that the next layer sees.")
@@ -126,9 +129,10 @@ void bind_conv_stdp(py::module_& m) {
           [](SharedLayer& layer, const Waves& waves, std::size_t window, std::size_t stride,
              int threads) {
             const ConvPool pool{window, stride};
-            return over_windows<float>(layer, waves, pool, [&](const ConvStdp& one, auto from, auto to) {
-              one.features(from, pool, threads, to);
-            });
+            return over_windows<float>(layer, waves, pool,
+                                       [&](const ConvStdp& one, auto from, auto to) {
+                                         one.features(from, pool, threads, to);
+                                       });
           },
           py::arg("waves"), py::arg("window"), py::arg("stride"), py::arg("threads"),
           "The sum over each window of how early the neurons fire: 1 in the first bin, 0 never.")
@@ -138,11 +142,12 @@ void bind_conv_stdp(py::module_& m) {
             const ConvShape& s = layer.layer.shape();
             std::vector<float> w = layer.read([](const ConvStdp& l) { return l.weights(); });
             return to_array(std::move(w), {signed_size(s.kernel), signed_size(s.kernel),
-                                              signed_size(s.channels), signed_size(s.maps)});
+                                           signed_size(s.channels), signed_size(s.maps)});
           },
           "Weights [kernel, kernel, channels, maps].")
       .def_property_readonly(
-          "thresholds", [](SharedLayer& layer) {
+          "thresholds",
+          [](SharedLayer& layer) {
             std::vector<float> all = layer.read([](const ConvStdp& l) { return l.thresholds(); });
             return to_array(std::move(all));
           },

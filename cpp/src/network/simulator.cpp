@@ -137,7 +137,8 @@ void Simulator<R>::Parts::lay_out() {
 #endif
 }
 
-// These are brief. ----------------------------------------------------------------------------------
+// These are brief.
+// ----------------------------------------------------------------------------------
 
 template <class R>
 Range Simulator<R>::own(std::size_t population) {
@@ -216,9 +217,8 @@ template <class R>
 void Simulator<R>::set_parameters(std::size_t population, const ParameterValues& parameters,
                                   bool subtract) {
   Use use = parts_.brief();
-  use.change("setting parameters", [&] {
-    use->network.nodes[population].neurons->set_parameters(parameters, subtract);
-  });
+  use.change("setting parameters",
+             [&] { use->network.nodes[population].neurons->set_parameters(parameters, subtract); });
 }
 
 template <class R>
@@ -428,7 +428,8 @@ void Simulator<R>::set_clock(Step now, const SpikesInFlight& spikes) {
   now_ = now;
 }
 
-// These are lengthy. --------------------------------------------------------------------------------
+// These are lengthy.
+// --------------------------------------------------------------------------------
 
 template <class R>
 std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTable<R> table,
@@ -439,10 +440,9 @@ std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTabl
 }
 
 template <class R>
-std::size_t Simulator<R>::connect(
-    std::size_t pre, std::size_t post,
-    const std::function<Drawing<R>(std::uint32_t, Range)>& draw, Receptor receptor,
-    const std::optional<Plasticity>& rule) {
+std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post,
+                                  const std::function<Drawing<R>(std::uint32_t, Range)>& draw,
+                                  Receptor receptor, const std::optional<Plasticity>& rule) {
   Use use = parts_.lengthy();
   Network<R>& network = use->network;
   const auto number = static_cast<std::uint32_t>(network.projections.size());
@@ -474,9 +474,8 @@ void Simulator<R>::normalise(std::size_t projection, double total) {
   make_ready(use, {Call::normalise, static_cast<std::int64_t>(projection)});
   Regulation how;
   how.total = total;
-  use.change("normalising weights", [&] {
-    use->access.plastic().regulate(use->network.projections[projection], how);
-  });
+  use.change("normalising weights",
+             [&] { use->access.plastic().regulate(use->network.projections[projection], how); });
 }
 
 template <class R>

@@ -101,5 +101,7 @@ def _refuse(owner: _Owner | None) -> NoReturn:
     elif doing == "running":
         msg = "Network: it is running and asks this callback; wait until that run is over"
     else:
-        msg = f"Network: it is {doing} by the call that led to this one; wait until that call is over"
+        msg = (
+            f"Network: it is {doing} by the call that led to this one; wait until that call is over"
+        )
     raise RuntimeError(msg)
