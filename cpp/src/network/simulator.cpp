@@ -164,7 +164,8 @@ void Simulator<R>::Parts::lay_out() {
 #endif
 }
 
-// These are brief. ----------------------------------------------------------------------------------
+// These are brief.
+// ----------------------------------------------------------------------------------
 
 template <class R>
 Range Simulator<R>::own(std::size_t population) {
@@ -513,7 +514,8 @@ void Simulator<R>::set_clock(Step now, const SpikesInFlight& spikes) {
   now_ = now;
 }
 
-// These are lengthy. --------------------------------------------------------------------------------
+// These are lengthy.
+// --------------------------------------------------------------------------------
 
 template <class R>
 std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTable<R> table,
@@ -524,10 +526,9 @@ std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTabl
 }
 
 template <class R>
-std::size_t Simulator<R>::connect(
-    std::size_t pre, std::size_t post,
-    const std::function<Drawing<R>(std::uint32_t, Range)>& draw, Receptor receptor,
-    const std::optional<Plasticity>& rule) {
+std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post,
+                                  const std::function<Drawing<R>(std::uint32_t, Range)>& draw,
+                                  Receptor receptor, const std::optional<Plasticity>& rule) {
   Use use = parts_.lengthy();
   Network<R>& network = use->network;
   const auto number = static_cast<std::uint32_t>(network.projections.size());

@@ -71,9 +71,9 @@ TEST_CASE("what fails half-way breaks the value, for good") {
   CHECK_THROWS_WITH_AS(fail(), "no luck", std::runtime_error);
   CHECK(value.broken());
   CHECK(!value.busy());
-  CHECK_THROWS_WITH_AS(
-      value.brief(),
-      "the value has failed: a change stopped half-way (no luck); make a new one", Broken);
+  CHECK_THROWS_WITH_AS(value.brief(),
+                       "the value has failed: a change stopped half-way (no luck); make a new one",
+                       Broken);
   CHECK_THROWS_AS(value.lengthy(), Broken);
   CHECK(*value.even_if_broken() == 0);
 }

@@ -163,7 +163,9 @@ struct GrowingNetwork {
 
   std::vector<double> read() {
     std::vector<double> all;
-    const auto add = [&](const auto& values) { all.insert(all.end(), values.begin(), values.end()); };
+    const auto add = [&](const auto& values) {
+      all.insert(all.end(), values.begin(), values.end());
+    };
     for (const std::size_t k : {0u, 1u}) {
       add(sim.recorded_spikes(k)->stamps);
       add(sim.recorded_spikes(k)->elements);
@@ -183,7 +185,8 @@ struct GrowingNetwork {
 }  // namespace
 
 // SPIKELET_FAIL_EVERY=1 tries all of some 8000 allocations, for as long as two minutes.
-TEST_CASE("memory that runs out at any allocation leaves the network as it was, or marks it failed") {
+TEST_CASE(
+    "memory that runs out at any allocation leaves the network as it was, or marks it failed") {
   const char* given = std::getenv("SPIKELET_FAIL_EVERY");
   const long every = given == nullptr ? 53 : std::atol(given);
   for (const int threads : {1, 2}) {

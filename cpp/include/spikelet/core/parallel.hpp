@@ -1,5 +1,6 @@
 // All threading is here: a team for one parallel region, and how its members wait for each other.
-// Uses OpenMP if it was found, else, and in forked processes, std::thread. Changes no global setting.
+// Uses OpenMP if it was found, else, and in forked processes, std::thread. Changes no global
+// setting.
 #pragma once
 
 #include <algorithm>
