@@ -210,3 +210,58 @@ def test_one_description_of_the_torch_cell() -> None:
     assert fields == described
     assert {k: type(v) for k, v in fields.items()} == {k: type(v) for k, v in described.items()}
     assert packed(Cell(table=(1.0, 2.0))) == (*map(float, described.values()), 1.0, 2.0)
+
+
+def test_calls_of_the_core_check_sizes():
+    """Python checks arguments by name; the core must not leave an array whoever calls it."""
+    x, huge = np.full(5, 0.5), 2**62
+    engine = core_engine()
+    sparse = np.ones((1, 2, 3, 3)), np.ones((2, 2, 3, 3)), None, np.zeros((1, 3, 3, 2))
+    layout = {
+        "channels_last": False,
+        "groups": 1,
+        "stride": (1, 1),
+        "padding": (1, 1),
+        "dilation": (1, 1),
+    }
+    bad = [
+        lambda: _core.encode_delta(x, 0, 1.0),
+        lambda: _core.encode_delta(x, 3, 1.0),
+        lambda: _core.encode_spike_list(np.ones(3, np.uint8), 0),
+        lambda: _core.encode_spike_list(np.ones(3, np.uint8), 4),
+        lambda: _core.encode_latency(x, 0, 1.0, 0.0),
+        lambda: _core.encode_latency(x, 4, np.nan, 0.0),
+        lambda: _core.encode_phase(x, 4, 33),
+        lambda: _core.encode_burst(x, 4, 3, 1, 2),
+        lambda: _core.encode_burst(x, 4, huge, 1, huge),
+        lambda: _core.encode_burst(x + 1, 4, 3, 1, 1),
+        lambda: _core.pooled([-1], np.dtype("f4")),
+        lambda: _core.pooled([2**40, 2**40], np.dtype("f4")),
+        lambda: engine.run(np.ones((1, 2, 2), np.float32), 1, 3, 0, 1, None),
+        lambda: engine.run(np.ones((1, 2, 2, 2), np.float32), 2, 3, 0, 1, None),
+        lambda: engine.run(np.ones((1, 2, 2, 2), np.float32), 1, huge, 0, 1, None),
+        lambda: _core.sparse_conv(*sparse, **layout, threads=0),
+        lambda: _core.sparse_conv(np.ones((1, 2, 0, 3)), *sparse[1:], **layout, threads=1),
+    ]  # fmt: skip
+    for call in bad:
+        with pytest.raises(ValueError, match=r".+"):
+            call()
+    for call in (
+        lambda: _core.pooled([1], np.dtype("O")),
+        lambda: engine.run(np.ones((1, 2, 2, 2)), 1, 3, 0, 1, None),
+    ):
+        with pytest.raises(TypeError, match=r".+"):
+            call()
+    for call in (_core.encode_bernoulli, lambda *a: _core.encode_phase(a[0], a[1], 8)):
+        assert call(np.zeros(0), huge, 0).size == 0  # once took for ever
+    y = np.zeros((0, 3, 3, 2))
+    _core.sparse_conv(
+        np.ones((0, 2, 3, 3)), sparse[1], None, y, **layout, threads=1
+    )  # once divided by 0
+
+
+def core_engine():
+    graph = _core.LayerGraph()
+    graph.input((2, 2, 2), 1.0)
+    graph.flatten(0, (8, 1, 1))
+    return _core.LayerEngine32(graph, form="constant", signed_input=False, whole=False, records=[])

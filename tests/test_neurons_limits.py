@@ -80,7 +80,11 @@ def test_exponential_current(model: Any, state: str) -> None:
     quick = np.minimum(tau_m, tau_syn) < DT / 36
     for some, rtol in ((quick, 3e-13), (~quick, 2e-14)):
         close(np.array(cells.V_m)[some], np.array(want)[some].tolist(), rtol)
-    close(getattr(cells, state), [1e6 * exact(lambda h, s: (-h / s).exp(), DT, s) for s in tau_syn], 3e-13)
+    close(
+        getattr(cells, state),
+        [1e6 * exact(lambda h, s: (-h / s).exp(), DT, s) for s in tau_syn],
+        3e-13,
+    )
 
 
 def test_alpha_current() -> None:
@@ -96,7 +100,9 @@ def test_alpha_current() -> None:
         want[want < 1e-290] = got[want < 1e-290]  # such factors are no normal numbers
         assert (np.abs(got[want < 1e-290]) < 1e-290).all()
         error = np.abs(got / np.where(want == 0, 1, want) - (want != 0))
-        assert (error <= np.where(x < 1e-4, 5e-14, np.maximum(2e-15 / np.clip(x, 1e-4, 1.0), 3e-13))).all()
+        assert (
+            error <= np.where(x < 1e-4, 5e-14, np.maximum(2e-15 / np.clip(x, 1e-4, 1.0), 3e-13))
+        ).all()
 
 
 @pytest.mark.parametrize("model", [sl.LIF, sl.LIFAlpha, sl.LIFDelta])

@@ -9,7 +9,16 @@ import pytest
 from tests.conftest import Floats, make
 from tests.support.plasticity_reference import answered
 from tests.support.plasticity_zoo import build
-from tests.test_plasticity import COINCIDENCES, FRACTIONS, LAYOUTS, PAIRINGS, STEPS, Bench, draw, draw_stdp
+from tests.test_plasticity import (
+    COINCIDENCES,
+    FRACTIONS,
+    LAYOUTS,
+    PAIRINGS,
+    STEPS,
+    Bench,
+    draw,
+    draw_stdp,
+)
 
 import spikelet as sl
 
@@ -96,7 +105,9 @@ def test_resources() -> None:
     net = make()
     pre = net.population(2, sl.SpikeSource([2.0], [0]))
     post = net.population(1, sl.LIF())
-    p = net.connect(pre, post, sl.AllToAll(), plasticity=sl.TsodyksMarkram(U=0.4, tau_rec=60.0, tau_fac=30.0))
+    p = net.connect(
+        pre, post, sl.AllToAll(), plasticity=sl.TsodyksMarkram(U=0.4, tau_rec=60.0, tau_fac=30.0)
+    )
     net.run(10.0)
     traces = p.traces
     np.testing.assert_allclose(traces["x"], [1.0 - 0.4 * np.exp(-8.0 / 60.0), 1.0], rtol=1e-13)

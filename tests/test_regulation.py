@@ -345,7 +345,7 @@ def test_files_before_version_4(tmp_path: Any) -> None:
 
 def test_files_before_version_4_with_two_scalings(tmp_path: Any) -> None:
     """Such a file cannot tell what each has counted: a new interval begins."""
-    net, p, spikes = idle_scene("one delay")
+    net, p, _ = idle_scene("one delay")
     net.regulate(p, LATE)
     net.regulate(p, EARLY)
     net.run(130.0)

@@ -28,7 +28,7 @@ py::array_t<std::uint8_t> filled(Step steps, py::ssize_t n, Fill fill) {
   at_least_one(steps);
   py::array_t<std::uint8_t> raster({static_cast<py::ssize_t>(steps), n});
   const std::span<std::uint8_t> out{raster.mutable_data(), static_cast<std::size_t>(raster.size())};
-  {
+  if (!out.empty()) {
     const py::gil_scoped_release release;
     fill(out);
   }

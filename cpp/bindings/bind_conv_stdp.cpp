@@ -3,6 +3,9 @@
 #include <pybind11/numpy.h>
 
 #include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <vector>
 
 #include "array.hpp"
 #include "bindings.hpp"
@@ -20,6 +23,24 @@ void require_dimensions(const py::array& array, py::ssize_t n, const char* rule)
   }
 }
 
+// A layer that threads may share: learning keeps all others out. Who waits has let go of Python's
+// interpreter lock, and who holds the layer never asks for it.
+struct SharedLayer {
+  SharedLayer(ConvShape s, std::size_t bins, std::span<const float> weights,
+              std::span<const float> thresholds)
+      : layer(s, bins, weights, thresholds) {}
+
+  template <class Read>
+  auto read(Read&& what) {
+    const py::gil_scoped_release release;
+    const std::shared_lock lock(mutex);
+    return what(static_cast<const ConvStdp&>(layer));
+  }
+
+  ConvStdp layer;  // its shape never changes
+  std::shared_mutex mutex;
+};
+
 py::ssize_t signed_size(std::size_t n) { return static_cast<py::ssize_t>(n); }
 
 template <class T>
@@ -29,9 +50,9 @@ std::span<T> writable(py::array_t<T>& array) {
 
 // A new array [n, rows, columns, maps], filled by fill(waves, span) without the GIL.
 template <class T, class Fill>
-py::array_t<T> over_windows(const ConvStdp& layer, const Waves& waves, const ConvPool& pool,
+py::array_t<T> over_windows(SharedLayer& shared, const Waves& waves, const ConvPool& pool,
                             Fill fill) {
-  const ConvShape& s = layer.shape();
+  const ConvShape& s = shared.layer.shape();
   if (pool.window == 0 || pool.stride == 0) {
     throw py::value_error("window and stride must be at least 1");
   }
@@ -40,8 +61,7 @@ py::array_t<T> over_windows(const ConvStdp& layer, const Waves& waves, const Con
                       signed_size(pool.cells(s.out_width())), signed_size(s.maps)});
   const auto to = writable(out);
   const auto from = as_span(waves);
-  const py::gil_scoped_release release;
-  fill(from, to);
+  shared.read([&](const ConvStdp& layer) { fill(layer, from, to); });
   return out;
 }
 
@@ -70,8 +90,8 @@ void bind_conv_stdp(py::module_& m) {
       py::arg("bins"), py::arg("threads"),
       "Waves [n, height, width, 2] of on- and off-centre cells (differences of Gaussians) for "
       "images [n, height, width]: the strongest cells fire first.");
-  py::class_<ConvStdp>(m, "ConvStdp",
-                       "A convolutional layer of integrate-and-fire neurons that learns by STDP.")
+  py::class_<SharedLayer>(
+      m, "ConvStdp", "A convolutional layer of integrate-and-fire neurons that learns by STDP.")
       .def(py::init([](const Array<float>& weights, const Array<float>& thresholds,
                        std::size_t height, std::size_t width, std::size_t bins) {
              require_dimensions(weights, 4, "weights must be [kernel, kernel, channels, maps]");
@@ -81,7 +101,8 @@ void bind_conv_stdp(py::module_& m) {
              const ConvShape shape{height, width, static_cast<std::size_t>(weights.shape(2)),
                                    static_cast<std::size_t>(weights.shape(0)),
                                    static_cast<std::size_t>(weights.shape(3))};
-             return std::make_unique<ConvStdp>(shape, bins, as_span(weights), as_span(thresholds));
+             return std::make_unique<SharedLayer>(shape, bins, as_span(weights),
+                                                  as_span(thresholds));
            }),
            py::arg("weights"), py::arg("thresholds"), py::arg("height"), py::arg("width"),
            py::arg("bins"),
@@ -89,14 +110,16 @@ void bind_conv_stdp(py::module_& m) {
            "of the given height, width and number of time bins.")
       .def(
           "learn",
-          [](ConvStdp& layer, const Waves& waves, float a_plus, float a_minus, bool multiplicative,
-             std::size_t winners, std::size_t radius, float theta_plus, float theta_min) {
+          [](SharedLayer& layer, const Waves& waves, float a_plus, float a_minus,
+             bool multiplicative, std::size_t winners, std::size_t radius, float theta_plus,
+             float theta_min) {
             const ConvRule rule{a_plus, a_minus,    multiplicative, winners,
                                 radius, theta_plus, theta_min};
             std::vector<std::uint32_t> wins;
             {
               const py::gil_scoped_release release;
-              wins = layer.learn(as_span(waves), rule);
+              const std::unique_lock lock(layer.mutex);
+              wins = layer.layer.learn(as_span(waves), rule);
             }
             return to_array(std::move(wins));
           },
@@ -105,36 +128,43 @@ void bind_conv_stdp(py::module_& m) {
           "Learn from waves, one after the other; return how often each map won.")
       .def(
           "respond",
-          [](const ConvStdp& layer, const Waves& waves, std::size_t window, std::size_t stride,
+          [](SharedLayer& layer, const Waves& waves, std::size_t window, std::size_t stride,
              int threads) {
             const ConvPool pool{window, stride};
-            return over_windows<Bin>(layer, waves, pool, [&](auto from, auto to) {
-              layer.respond(from, pool, threads, to);
-            });
+            return over_windows<Bin>(layer, waves, pool,
+                                     [&](const ConvStdp& one, auto from, auto to) {
+                                       one.respond(from, pool, threads, to);
+                                     });
           },
           py::arg("waves"), py::arg("window"), py::arg("stride"), py::arg("threads"),
           "The earliest spike of each map in each window: the wave that the next layer sees.")
       .def(
           "features",
-          [](const ConvStdp& layer, const Waves& waves, std::size_t window, std::size_t stride,
+          [](SharedLayer& layer, const Waves& waves, std::size_t window, std::size_t stride,
              int threads) {
             const ConvPool pool{window, stride};
-            return over_windows<float>(layer, waves, pool, [&](auto from, auto to) {
-              layer.features(from, pool, threads, to);
-            });
+            return over_windows<float>(layer, waves, pool,
+                                       [&](const ConvStdp& one, auto from, auto to) {
+                                         one.features(from, pool, threads, to);
+                                       });
           },
           py::arg("waves"), py::arg("window"), py::arg("stride"), py::arg("threads"),
           "The sum over each window of how early the neurons fire: 1 in the first bin, 0 never.")
       .def_property_readonly(
           "weights",
-          [](const ConvStdp& layer) {
-            const ConvShape& s = layer.shape();
-            return to_array(layer.weights(), {signed_size(s.kernel), signed_size(s.kernel),
-                                              signed_size(s.channels), signed_size(s.maps)});
+          [](SharedLayer& layer) {
+            const ConvShape& s = layer.layer.shape();
+            std::vector<float> w = layer.read([](const ConvStdp& l) { return l.weights(); });
+            return to_array(std::move(w), {signed_size(s.kernel), signed_size(s.kernel),
+                                           signed_size(s.channels), signed_size(s.maps)});
           },
           "Weights [kernel, kernel, channels, maps].")
       .def_property_readonly(
-          "thresholds", [](const ConvStdp& layer) { return to_array(layer.thresholds()); },
+          "thresholds",
+          [](SharedLayer& layer) {
+            std::vector<float> all = layer.read([](const ConvStdp& l) { return l.thresholds(); });
+            return to_array(std::move(all));
+          },
           "Thresholds [maps].");
 }
 

@@ -12,6 +12,7 @@
 #include "array.hpp"
 #include "bindings.hpp"
 #include "enums.hpp"
+#include "spikelet/core/guarded.hpp"
 #include "spikelet/layers/engine.hpp"
 
 namespace spikelet::layers {
@@ -23,12 +24,17 @@ using Shape = std::array<std::size_t, 3>;
 using Two = std::array<std::size_t, 2>;
 
 struct Builder {
-  Graph graph;
+  Guarded<Graph> graph{"the graph", "build it again"};
 
   std::size_t add(Node node) {
-    check(graph, node);
-    graph.push_back(std::move(node));
-    return graph.size() - 1;
+    auto use = graph.brief();
+    check(*use, node);
+    use->push_back(std::move(node));
+    return use->size() - 1;
+  }
+  Graph copy() {
+    auto use = graph.brief();
+    return *use;
   }
 };
 
@@ -46,8 +52,8 @@ struct Runner {
   Records kept;
   Engine<R> engine;
 
-  Runner(const Builder& builder, InputForm input, bool signed_input, bool whole, Records records)
-      : graph(builder.graph),
+  Runner(Builder& builder, InputForm input, bool signed_input, bool whole, Records records)
+      : graph(builder.copy()),
         form(input),
         kept(std::move(records)),
         engine(graph, form, signed_input, whole, kept) {}
@@ -132,7 +138,7 @@ struct Runner {
 template <class R>
 void bind_runner(py::module_& m, const char* name, const char* doc) {
   py::class_<Runner<R>>(m, name, doc)
-      .def(py::init<const Builder&, InputForm, bool, bool, typename Runner<R>::Records>(),
+      .def(py::init<Builder&, InputForm, bool, bool, typename Runner<R>::Records>(),
            py::arg("graph"), py::arg("form"), py::arg("signed_input"), py::arg("whole"),
            py::arg("records"),
            "An engine that records the given quantities of nodes. signed_input: input spikes may "
@@ -270,10 +276,13 @@ void bind_engine(py::module_& m) {
           "Spiking neurons: v = decay v + gain x. hard: reset to v_reset, else subtract the "
           "threshold. pace and limit [steps, channels] of predictive neurons, else empty.")
       .def(
-          "__len__", [](const Builder& b) { return b.graph.size(); }, "The number of nodes.")
+          "__len__", [](Builder& b) { return b.graph.brief()->size(); }, "The number of nodes.")
       .def(
           "dense_operations",
-          [](const Builder& b, std::size_t node) { return dense_operations(b.graph, node); },
+          [](Builder& b, std::size_t node) {
+            auto use = b.graph.brief();
+            return dense_operations(*use, node);
+          },
           py::arg("node"), "Multiplications of a convolution at one step if no input is 0.");
   bind_runner<float>(m, "LayerEngine32", "Runs a graph in single precision.");
   bind_runner<double>(m, "LayerEngine64", "Runs a graph in double precision.");

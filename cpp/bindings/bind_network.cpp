@@ -114,13 +114,16 @@ void bind_running(py::class_<Simulator<R>>& simulator) {
           "Spike exchanges between processes so far: exchanges, collective calls, spikes, bytes "
           "sent, bytes received, seconds.")
       .def_property_readonly("now", &S::now, "The present step.")
-      .def_property_readonly("busy", &S::busy, "Whether a lengthy call, such as a run, is going on.")
-      .def_property_readonly("failed", &S::failed,
-                             "Whether a call has failed half-way: nothing but recordings can be read.")
+      .def_property_readonly("busy", &S::busy,
+                             "Whether a lengthy call, such as a run, is going on.")
+      .def_property_readonly(
+          "failed", &S::failed,
+          "Whether a call has failed half-way: nothing but recordings can be read.")
       .def_property_readonly("layouts", &S::layouts, "How often the network was laid out.")
       .def("prepare", &S::prepare, no_gil, "Lay out the network; `run` does so when needed.")
       .def("meet", &S::meet, py::arg("steps"), py::arg("plan"), no_gil,
-           "Raise an error on all ranks unless all are about to run for `steps`, with the same `plan`.")
+           "Raise an error on all ranks unless all are about to run for `steps`, with the same "
+           "`plan`.")
       .def("run", &run_polled<R>, py::arg("steps"), py::arg("progress"),
            "Advance by `steps`, calling progress(step) occasionally; return the steps done.")
       .def("reset", &S::reset, py::arg("keep_weights"), py::arg("at"),
@@ -294,9 +297,7 @@ void bind_neurons(py::class_<Simulator<R>>& simulator) {
           "Set the parameters of a population; states stay.")
       .def(
           "state",
-          [](S& s, std::size_t of, std::size_t state) {
-            return to_array(s.state(of, state));
-          },
+          [](S& s, std::size_t of, std::size_t state) { return to_array(s.state(of, state)); },
           population, k, "State k of the neurons; potentials are absolute.")
       .def(
           "set_state",
@@ -307,9 +308,7 @@ void bind_neurons(py::class_<Simulator<R>>& simulator) {
       .def("has_run", &S::has_run, population, "Whether the population has left its first step.")
       .def(
           "raw_state",
-          [](S& s, std::size_t of, std::size_t state) {
-            return to_array(s.raw_state(of, state));
-          },
+          [](S& s, std::size_t of, std::size_t state) { return to_array(s.raw_state(of, state)); },
           population, k, "State k as stored, for an exact copy.")
       .def(
           "set_raw_state",
@@ -330,8 +329,8 @@ void bind_neurons(py::class_<Simulator<R>>& simulator) {
           },
           population, k, values, "Set state k at step 0.")
       .def(
-          "held", [](S& s, std::size_t of) { return to_array(s.held(of)); },
-          population, "The number of steps for which each neuron remains refractory.")
+          "held", [](S& s, std::size_t of) { return to_array(s.held(of)); }, population,
+          "The number of steps for which each neuron remains refractory.")
       .def(
           "set_held",
           [](S& s, std::size_t of, const Array<std::int32_t>& steps) {
@@ -462,12 +461,12 @@ void bind_recorders(py::class_<Simulator<R>>& simulator) {
           recorder, "Recorded spikes: stamps and elements.")
       .def(
           "recorded_states",
-          [](S& s, std::size_t number) { return as_tuple(s.recorded_states(number)); },
-          recorder, "Recorded states: stamps and values [stamps, elements].")
+          [](S& s, std::size_t number) { return as_tuple(s.recorded_states(number)); }, recorder,
+          "Recorded states: stamps and values [stamps, elements].")
       .def(
           "recorded_weights",
-          [](S& s, std::size_t number) { return as_tuple(s.recorded_weights(number)); },
-          recorder, "Recorded weights: stamps and values [stamps, synapses].")
+          [](S& s, std::size_t number) { return as_tuple(s.recorded_weights(number)); }, recorder,
+          "Recorded weights: stamps and values [stamps, synapses].")
       .def("clear_recorder", &S::clear_recorder, py::arg("kind"), recorder,
            "Forget what a recorder holds.")
       .def("recorded_count", &S::recorded_count, py::arg("kind"), recorder,

@@ -317,6 +317,7 @@ void forward_of_any(const Packed& cell, const Given& parameters, const py::array
                     const Optional& charged, const Optional& v, const States& last,
                     const std::optional<Recurrence>& recurrence, const Optional& input,
                     int threads) {
+  require_threads(threads);
   const auto run = is_single(x) ? &run_forward<float> : &run_forward<double>;
   run(cell, parameters, x, steps, constant, first, spikes, charged, v, last, recurrence, input,
       threads);
@@ -329,6 +330,7 @@ void backward_of_any(const Packed& cell, const Given& parameters, const Optional
                      const Gradients& by_parameters, const std::optional<Recurrence>& recurrence,
                      const Optional& spikes, const Optional& by_weights,
                      const Optional& by_first_spikes, int threads) {
+  require_threads(threads);
   const auto run = is_single(by_x) ? &run_backward<float> : &run_backward<double>;
   run(cell, parameters, x, charged, steps, size, constant, first, by_spikes, by_v, by_last, by_x,
       by_first, by_parameters, recurrence, spikes, by_weights, by_first_spikes, threads);
@@ -365,7 +367,8 @@ void bind_neuron(py::module_& m) {
         "states, and writes those of the input, the first states, parameters, recurrent weights "
         "and first spikes.");
   m.def("pooled", &pooled, py::arg("shape"), py::arg("dtype"),
-        "A new array without values; the memory of a large one comes from the pool and returns to it.");
+        "A new array without values; the memory of a large one comes from the pool and returns to "
+        "it.");
   m.def(
       "pool_limit", [] { return pool().limit(); },
       "The number of idle bytes that the pool may hold.");

@@ -4,6 +4,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <array>
 #include <initializer_list>
 #include <optional>
@@ -75,6 +76,8 @@ ConvShape conv_shape(const py::array& x, const py::array& weight, const py::arra
               static_cast<double>(padding[axis]) +
               static_cast<double>(dilation[axis]) * static_cast<double>(size_of(weight, 2 + k));
   }
+  require(size_of(x, c) > 0 && size_of(x, h) > 0 && size_of(x, h + 1) > 0,
+          "an image must have at least one pixel and channel");
   require(places < 2147483648.0, "an image with its margins must have fewer than 2^31 places");
   return {.images = size_of(x, 0),
           .channels = size_of(x, c),
@@ -94,6 +97,7 @@ void bind_sparse_of(py::module_& m) {
   m.def(
       "activity",
       [](const In<R>& x, int threads) {
+        require_threads(threads);
         Activity found;
         {
           const py::gil_scoped_release release;
@@ -112,6 +116,7 @@ void bind_sparse_of(py::module_& m) {
         require_shape(weight, {shape.outputs, shape.inputs});
         require_shape(y, {shape.rows, shape.outputs});
         require_bias(bias, shape.outputs);
+        require_threads(threads);
         R* out = y.mutable_data();
         const py::gil_scoped_release release;
         sparse_linear(shape, x.data(), weight.data(), data_of(bias), out, threads);
@@ -126,6 +131,7 @@ void bind_sparse_of(py::module_& m) {
         const LinearShape shape{size_of(x, 0), size_of(x, 1), size_of(grad_y, 1)};
         require_shape(grad_y, {shape.rows, shape.outputs});
         require_shape(grad_weight, {shape.outputs, shape.inputs});
+        require_threads(threads);
         R* out = grad_weight.mutable_data();
         const py::gil_scoped_release release;
         sparse_linear_weight(shape, x.data(), grad_y.data(), out, threads);
@@ -140,7 +146,11 @@ void bind_sparse_of(py::module_& m) {
         const auto shape =
             conv_shape(x, weight, y, channels_last, groups, stride, padding, dilation);
         require_bias(bias, shape.outputs);
+        require_threads(threads);
         R* out = y.mutable_data();
+        if (y.size() == 0) {
+          return;
+        }
         const py::gil_scoped_release release;
         sparse_conv(shape, x.data(), weight.data(), data_of(bias), out, threads);
       },
@@ -154,7 +164,12 @@ void bind_sparse_of(py::module_& m) {
          std::size_t groups, Pair stride, Pair padding, Pair dilation, int threads) {
         const auto shape =
             conv_shape(x, grad_weight, grad_y, channels_last, groups, stride, padding, dilation);
+        require_threads(threads);
         R* out = grad_weight.mutable_data();
+        if (x.size() == 0 || grad_y.size() == 0) {
+          std::fill_n(out, grad_weight.size(), R{0});
+          return;
+        }
         const py::gil_scoped_release release;
         sparse_conv_weight(shape, x.data(), grad_y.data(), out, threads);
       },
@@ -167,6 +182,7 @@ void bind_sparse_of(py::module_& m) {
       [](const In<R>& x, Out<R>& sums, int threads) {
         require(x.ndim() == 2, "input must have 2 dimensions");
         require_shape(sums, {size_of(x, 1)});
+        require_threads(threads);
         R* out = sums.mutable_data();
         const py::gil_scoped_release release;
         column_sums(x.data(), size_of(x, 0), size_of(x, 1), out, threads);

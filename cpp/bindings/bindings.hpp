@@ -7,6 +7,12 @@ namespace spikelet {
 
 namespace py = pybind11;
 
+inline void require_threads(int threads) {
+  if (threads < 1) {
+    throw py::value_error("threads must be at least 1");
+  }
+}
+
 void bind_enums(py::module_& m);
 void bind_core(py::module_& m);
 void bind_rules(py::module_& m);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.support.conversions import (
 )
 from torch import nn
 
+import spikelet as sl
 from spikelet import layers as L
 from spikelet.conversion import METHODS, NEURONS
 
@@ -291,3 +293,46 @@ def test_bad_input(
         convert(ann, **options)
     for word in words:
         assert word in str(caught.value)
+
+
+def test_tensors_are_inputs_with_or_without_a_gradient() -> None:
+    x = np.random.default_rng(3).random((40, 6)).astype(np.float32)
+    ann = [L.Linear(nn.Parameter(torch.rand(5, 6))), L.ReLU(), L.Linear(np.ones((3, 5)))]
+    snn = sl.convert(ann, torch.tensor(x, requires_grad=True), steps=8)
+    expected = snn.run(x).output
+    np.testing.assert_array_equal(snn.run(torch.tensor(x, requires_grad=True)).output, expected)
+    rounded = torch.tensor(x).bfloat16()
+    np.testing.assert_array_equal(snn.run(rounded).output, snn.run(rounded.float()).output)
+    assert snn.report(torch.tensor(x, requires_grad=True)).agreement > 0.5
+    with pytest.raises(
+        TypeError, match=r"convert: calibration must be an array .* join its batches"
+    ):
+        sl.convert(ann, torch.utils.data.DataLoader(torch.tensor(x), 8))
+    with pytest.raises(TypeError, match=r"ConvertedModel.run: x must be dense"):
+        snn.run(torch.tensor(x).to_sparse())
+
+
+def test_inputs_on_another_scale_are_reported_once() -> None:
+    images = np.random.default_rng(3).integers(0, 256, (40, 6)).astype(np.uint8)
+    images[0, 0] = 255
+    ann = [L.Linear(np.random.default_rng(3).random((5, 6))), L.ReLU(), L.Linear(np.ones((3, 5)))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        snn = sl.convert(ann, images / 255.0, steps=8)
+        for fine in (images / 255.0, images / 200.0, images[:1] / 2000.0, images > 99, 0 * images):
+            snn.run(fine)
+    with pytest.warns(
+        UserWarning, match=r"run: x goes up to 255 \(uint8\), .*went up to 1;"
+    ) as found:
+        [snn.run(images) for _ in range(2)]
+    assert len(found) == 1
+    assert found[0].filename == __file__
+    with pytest.warns(UserWarning, match="convert: calibration holds integers up to 255"):
+        bytes_of = sl.convert(ann, images, steps=8)
+    with pytest.warns(UserWarning, match="x goes up to 1 .*the calibration went up to 255"):
+        bytes_of.run(images / 255.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sl.convert(ann, (images > 99).astype(np.uint8), steps=8).run(images > 99)
+        # Counts of spikes are a sequence of a plain model.
+        sl.SpikingModel([L.Linear(np.ones((2, 6))), L.IF(1.0)]).run(images[None] % 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -192,3 +193,31 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
         read_onnx(tmp_path / "missing.onnx")
     with pytest.raises(TypeError, match=r"onnx\.ModelProto, got int"):
         read_onnx(3)
+
+
+def test_damaged_files_are_refused(tmp_path: Path) -> None:
+    """Whatever protobuf makes of the bytes; the format has no checksum, so some flips give another network."""
+    path = tmp_path / "a.onnx"
+    onnx.save(model([helper.make_node("Relu", ["x"], ["y"])], ("batch", 3)), path)
+    whole = path.read_bytes()
+    for byte in range(0, len(whole), 7):
+        for damaged in (
+            whole[:byte],
+            whole[:byte] + bytes([whole[byte] ^ 0x81]) + whole[byte + 1 :],
+        ):
+            path.write_bytes(damaged)
+            with contextlib.suppress(ValueError):
+                read_onnx(path)
+
+
+def test_what_a_short_file_asks_for_is_bounded() -> None:
+    """Shapes of a terabyte once were allocated."""
+    ones = [
+        helper.make_node("ConstantOfShape", ["size"], ["many"]),
+        helper.make_node("ReduceMean", ["many"], ["mean"], keepdims=0),
+        helper.make_node("Mul", ["x", "mean"], ["y"]),
+    ]
+    with pytest.raises(ValueError, match=r"read_onnx: tensor 'many' must have at most .* values"):
+        read_onnx(model(ones, ("batch", 3), size=[2**20, 2**20]))
+    with pytest.raises(ValueError, match=r"read_onnx: .* must have at most .* values"):
+        read_onnx(model([helper.make_node("Relu", ["x"], ["y"])], ("batch", 2**20, 2**10)))

@@ -201,7 +201,7 @@ def test_batch_norm_in_training_is_refused_at_every_version() -> None:
     for opset, n, more in ((9, 5, {}), (14, 3, {"training_mode": 1})):
         trained = helper.make_node("BatchNormalization", given, outputs[:n], **more)
         ann = model([trained], SHAPE, opset, **constants)
-        with pytest.raises(ValueError, match="BatchNormalization.*in training mode; export"):
+        with pytest.raises(ValueError, match=r"BatchNormalization.*in training mode; export"):
             read_onnx(ann)
     pixels = helper.make_node("BatchNormalization", given, ["y"], spatial=0)
     with pytest.raises(ValueError, match="has statistics for each pixel"):
@@ -228,5 +228,7 @@ def test_a_softmax_is_removed_only_where_it_keeps_the_order(
 
 def test_versions_before_7_name_the_way_out() -> None:
     old = node("Add", "x c", "y", broadcast=1, axis=1)
-    with pytest.raises(ValueError, match="operators of version 6: upgrade it with onnx.version_con"):
+    with pytest.raises(
+        ValueError, match=r"operators of version 6: upgrade it with onnx\.version_con"
+    ):
         read_onnx(model([old], SHAPE, 6, c=CHANNELS.ravel()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import struct
 
 import numpy as np
@@ -64,3 +65,38 @@ def test_damaged_gzip(tmp_path, arrays, change):
     damage(tmp_path / "train-images-idx3-ubyte.gz", change)
     with pytest.raises(ValueError, match="is not a complete gzip file"):
         datasets.mnist(tmp_path)
+
+
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("count", [2**31, 2**32 - 1, 2**24])
+def test_counts_are_compared_before_anything_is_allocated(tmp_path, arrays, compress, count):
+    """They once were a MemoryError or an OverflowError."""
+    write(tmp_path, "train", *arrays, compress=compress)
+    path = tmp_path / f"train-images-idx3-ubyte{'.gz' if compress else ''}"
+
+    def change(data):
+        return data[:4] + struct.pack(">I", count) + data[8:]
+
+    damage(path, (lambda b: gzip.compress(change(gzip.decompress(b)))) if compress else change)
+    for n in (None, 3):
+        with pytest.raises(ValueError, match=r"is truncated|must hold at most"):
+            datasets.mnist(tmp_path, n=n)
+
+
+def test_a_short_file_that_expands_to_much_is_refused(tmp_path, arrays):
+    write(tmp_path, "train", *arrays, compress=True)
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    whole = gzip.decompress(path.read_bytes())
+    path.write_bytes(gzip.compress(whole[:4] + struct.pack(">I", 2**17) + whole[8:16]))
+    with pytest.raises(
+        ValueError, match="must hold at most 67108864 bytes of data, as it is compressed"
+    ):
+        datasets.mnist(tmp_path)
+
+
+def test_gzip_is_checked_also_beyond_what_is_read(tmp_path, arrays):
+    write(tmp_path, "train", *arrays, compress=True)
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    damage(path, lambda b: b[:-8] + bytes([b[-8] ^ 1]) + b[-7:])  # the checksum
+    with pytest.raises(ValueError, match="is not a complete gzip file"):
+        datasets.mnist(tmp_path, n=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -193,3 +194,23 @@ def test_the_module_is_a_command():
 def test_a_missing_file_is_reported(tmp_path, capsys):
     assert main(["run", str(tmp_path / "no.toml")]) == 2
     assert "no.toml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = " + "[" * 100_000,
+        'function = "model.py:fn"\n[grid]\na = {start = 0, stop = 1, num = 1000000000000}',
+        'function = "model.py:fn"\nseeds = 1000000000000\n[grid]\na = [1]',
+        f'function = "model.py:fn"\n[grid]\na = {{start = 0, stop = {10**400}, num = 3}}',
+        'function = "..x:fn"\n[grid]\na = [1]',
+        'function = "x\\u0000.py:fn"\n[grid]\na = [1]',
+        'function = ".:fn"\n[grid]\na = [1]',
+    ],
+    ids=range(7),
+)  # fmt: skip
+def test_descriptions_that_ask_for_too_much(write, text):
+    """They once ended in a RecursionError, a MemoryError, or never."""
+    (Path(write(text)).parent / "model.py").write_text("def fn(a, seed): return a")
+    with pytest.raises(ValueError, match=r".+"):
+        description.read(write(text)).runs()

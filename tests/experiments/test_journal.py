@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from spikelet.experiments import journal as journal_module
+from spikelet.experiments import sealed_json
 from spikelet.experiments.grid import plan
 from spikelet.experiments.journal import END, Entry, Journal, entries, pack
 from spikelet.experiments.record import Record
@@ -164,3 +166,54 @@ def test_a_disk_error_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(OSError, match="Input/output error"):
         write()
     assert not entries(tmp_path / "a")[1]
+
+
+def crafted(path: Path, **changes: Any) -> None:
+    """Write a description of the second run with a right checksum."""
+    _, text, line_end, *arrays = pack(RUNS[1], record(2))
+    tree = json.loads(b"{" + bytes(text)) | changes
+    text = sealed_json.text_of(tree)
+    path.write_bytes(b"".join([sealed_json.seal(text), text, line_end, *arrays, END]))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"arrays": {"a": [-200, 0]}}, {"arrays": {"a": [1.5, 0]}}, {"arrays": {"a": [1]}}, {"arrays": 3}, {"run": {}},
+        {"run": RUNS[0].to_json() | {"key": "0" * 32}}, {"status": "missing"}, {"scalars": {"x": [1]}}, {"more": 1},
+        {"seconds": "1"}, {"host": 3},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_crafted_description_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """A negative length once sent the reader back to where it came from, for ever."""
+    path = tmp_path / "a.runs"
+    crafted(path, **changes)
+    with pytest.raises(ValueError, match=r"a\.runs"):
+        entries(path)
+
+
+@pytest.mark.parametrize("length", [10**6, 2**63, 2**200])
+def test_lengths_beyond_the_file(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "a.runs"
+    crafted(path, arrays={"a": [length, 0]})
+    assert entries(path) == ([], False)
+
+
+def test_a_complete_file_is_not_cut(path: Path) -> None:
+    """What a crash leaves has no end; where there is one, a run that cannot be read is damage, and not left out."""
+    whole = bytearray(path.read_bytes())
+    whole[entries(path)[0][2].end + 40] ^= 1  # in the description of the fourth run
+    path.write_bytes(whole)
+    with pytest.raises(ValueError, match=r"is damaged \(in the description of run 4\)"):
+        entries(path)
+    path.write_bytes(whole[:-4])
+    assert len(entries(path)[0]) == 3
+
+
+def test_nothing_follows_the_end(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"x")
+    with path.open("rb") as file:
+        assert file.read().endswith(END + b"x")
+    with pytest.raises(ValueError, match="goes on after its end"):
+        entries(path)

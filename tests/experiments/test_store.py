@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -383,3 +384,33 @@ def test_what_cannot_be_written_fails_its_run(sweep, monkeypatch):
     assert result[1].error.startswith("UserWarning: Stored array in format 3.0")
     monkeypatch.setattr(stores.Place, "seen", lambda self: None)
     assert sweep([4, 2, 5], odd).failed["x"].tolist() == [2]
+
+
+def test_a_changed_plan_is_refused(sweep, tmp_path):
+    """A seed or a parameter that was changed on disk must not be reported as that of a run."""
+    sweep([1, 2.5])
+    for name in ("plan.json", "sweep.json"):
+        file = tmp_path / "s" / name
+        whole = file.read_bytes()
+        for byte in range(0, len(whole), 3):
+            damaged = bytearray(whole)
+            damaged[byte] ^= 1
+            file.write_bytes(damaged)
+            with pytest.raises(ValueError, match=f"{name}|format"):
+                sl.load_sweep(tmp_path / "s")
+        file.write_bytes(whole)
+    assert len(sl.load_sweep(tmp_path / "s")) == 2
+
+
+@pytest.mark.parametrize("change", [{"seed": 5}, {"key": "0" * 32}, {"replicate": 1}, {"x": 1}])
+def test_a_changed_plan_of_an_earlier_version_is_refused(sweep, tmp_path, change):
+    result = sweep([1, 2.5])
+    file = tmp_path / "s" / "plan.json"
+    plan = json.loads(file.read_bytes())
+    del plan["crc32"]
+    file.write_text(json.dumps(plan))
+    same(sl.load_sweep(tmp_path / "s"), result)
+    plan["runs"][0] |= change
+    file.write_text(json.dumps(plan))
+    with pytest.raises(ValueError, match=r"plan\.json.* is damaged"):
+        sl.load_sweep(tmp_path / "s")

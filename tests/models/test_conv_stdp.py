@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -389,3 +390,85 @@ def test_bad_files(tmp_path: Path) -> None:
         ConvSTDP.load(path)
     with pytest.raises(FileNotFoundError):
         ConvSTDP.load(tmp_path / "missing.npz")
+
+
+def stored(path: Path) -> dict[str, Any]:
+    with np.load(path) as file:
+        return dict(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("thresholds0", np.ones(5000, F32)), ("thresholds0", np.ones(5, F32)), ("weights0", np.ones((3, 2, 2, 6), F32)),
+        ("weights0", np.ones((3, 3, 2, 6))), ("weights0", np.full((3, 3, 2, 6), np.nan, F32)),
+        ("wins0", np.full(6, -1)), ("more", np.ones(1)),
+    ],
+)  # fmt: skip
+def test_arrays_that_do_not_fit_their_header(tmp_path: Path, name: str, value: Any) -> None:
+    """Thresholds beyond their number once overflowed the heap."""
+    path = tmp_path / "x.npz"
+    ConvSTDP([SMALL], shape=(8, 8)).save(path)
+    np.savez(path, **stored(path) | {name: value})
+    with pytest.raises(
+        ValueError, match=r"ConvSTDP.load: the file .*x.npz' cannot be read: file: "
+    ):
+        ConvSTDP.load(path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seen": [-1]}, {"seen": [1, 2]}, {"bins": 255}, {"shape": [8]}, {"centre": 1e9}, {"more": 1}, {"layers": [{}, {}]},
+        {"layers": [{"maps": 65536, "kernel": 28}]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_headers_that_do_not_fit(tmp_path: Path, changes: dict[str, Any]) -> None:
+    path = tmp_path / "x.npz"
+    ConvSTDP([SMALL], shape=(8, 8)).save(path)
+    arrays = stored(path)
+    header = json.loads(str(arrays["header"])) | changes
+    np.savez(path, **arrays | {"header": np.array(json.dumps(header))})
+    with pytest.raises(ValueError, match=r"ConvSTDP.load: the file .*x.npz' cannot be read"):
+        ConvSTDP.load(path)
+
+
+def test_damaged_files(tmp_path: Path) -> None:
+    """The archive's own reader raised BadZipFile and NotImplementedError."""
+    path = tmp_path / "x.npz"
+    model = ConvSTDP([SMALL], shape=(8, 8))
+    model.save(path)
+    whole, refused = path.read_bytes(), 0
+    for byte in range(0, len(whole), 11):
+        path.write_bytes(whole[:byte] + bytes([whole[byte] ^ 8]) + whole[byte + 1 :])
+        try:
+            same(ConvSTDP.load(path), model)
+        except ValueError:
+            refused += 1
+    assert refused > 0.8 * len(whole) / 11
+
+
+def test_the_core_checks_sizes() -> None:
+    w, t = np.ones((3, 3, 2, 5)), np.ones(5)
+    for bad in (
+        (w, np.ones(5000), 6, 7, BINS), (w[:, :2], t, 6, 7, BINS), (w[0], t, 6, 7, BINS), (w, t, 2, 7, BINS),
+        (w, t, 6, 2**62, BINS), (w, t, 6, 7, 0), (w, t, 6, 7, 255),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r".+"):
+            _core.ConvStdp(*bad)
+    core = layer()
+    for call in (core.respond, core.features):
+        for wave, window, stride, threads in (
+            (waves(1)[:, :5], 1, 1, 1), (waves(1), 0, 1, 1), (waves(1), 1, 0, 1), (waves(1), 1, 1, 0),
+        ):  # fmt: skip
+            with pytest.raises(ValueError, match=r".+"):
+                call(wave, window, stride, threads)
+    with pytest.raises(ValueError, match="waves must be"):
+        core.learn(waves(1)[:, :5], 0.1, 0.1, False, 1, 1, 0.0, 1.0)
+    image = np.ones((1, 4, 4), F32)
+    for images, radius, bins, threads in (
+        (image[0], 3, 5, 1), (image[:, :0], 3, 5, 1), (image, 2**40, 5, 1), (image, 3, 0, 1), (image, 3, 5, -1),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r".+"):
+            _core.dog_waves(images, 1.0, 2.0, radius, 0.1, bins, threads)

@@ -101,7 +101,12 @@ def rules(r: Round) -> tuple[str, dict[str, Any], dict[str, Any], Any]:
     if r.kind == "inhibitory":
         numbers: dict[str, Any] = {"tau": s.tau_plus, "eta": s.lambda_, "alpha": s.alpha}
         rule = sl.InhibitorySTDP(**numbers, w_max=s.w_max, **how)
-        return "vogels_sprekeler_synapse", numbers | {"Wmax": s.w_max}, {"tau_minus": s.tau_plus}, rule
+        return (
+            "vogels_sprekeler_synapse",
+            numbers | {"Wmax": s.w_max},
+            {"tau_minus": s.tau_plus},
+            rule,
+        )
     name, _, more = r.kind.partition(" ")
     if name == "triplet":
         made = triplet(s)
@@ -109,9 +114,16 @@ def rules(r: Round) -> tuple[str, dict[str, Any], dict[str, Any], Any]:
         made = power_law(s)
     elif name in ("multiplicative", "power"):
         made = pair(s, mu=r.mu if name == "power" else (1.0, 1.0))
-    elif name == "negative":  # NEST's rule acts on the magnitude: what it calls up leads to our w_min
+    elif (
+        name == "negative"
+    ):  # NEST's rule acts on the magnitude: what it calls up leads to our w_min
         made = pair(s, mu=r.mu if more else None)
-        negative = {"A_plus": -made.rule.A_plus, "A_minus": -made.rule.A_minus, "w_min": -s.w_max, "w_max": 0.0}
+        negative = {
+            "A_plus": -made.rule.A_plus,
+            "A_minus": -made.rule.A_minus,
+            "w_min": -s.w_max,
+            "w_max": 0.0,
+        }
         rule = dataclasses.replace(made.rule, **negative)
         params = made.params | {"Wmax": -s.w_max, "weight": -1.0}
         made = dataclasses.replace(made, rule=rule, params=params)
@@ -120,7 +132,9 @@ def rules(r: Round) -> tuple[str, dict[str, Any], dict[str, Any], Any]:
     return made.model, dict(made.params), dict(made.neuron), dataclasses.replace(made.rule, **how)
 
 
-def later(model: str, params: dict[str, Any], neuron: dict[str, Any], shift: float) -> dict[str, Any]:
+def later(
+    model: str, params: dict[str, Any], neuron: dict[str, Any], shift: float
+) -> dict[str, Any]:
     """Return parameters of NEST for targets whose spikes come later by `shift`."""
     up, down = np.exp(shift / params.get("tau_plus", 1.0)), np.exp(-shift / neuron["tau_minus"])
     if model == "stdp_triplet_synapse":
@@ -161,7 +175,12 @@ def by_nest(r: Round) -> list[tuple[Ints, Floats]]:
     for k in range(SYNAPSES):
         mine = events["senders"] == ids[k]
         order = np.argsort(events["times"][mine], kind="stable")
-        found.append((np.rint(events["times"][mine][order] / r.dt).astype(int), events["weights"][mine][order]))
+        found.append(
+            (
+                np.rint(events["times"][mine][order] / r.dt).astype(int),
+                events["weights"][mine][order],
+            )
+        )
     return found
 
 
@@ -169,10 +188,16 @@ def by_spikelet(r: Round) -> Floats:
     """Return what arrives in each step, by target: the sum of the weights that were sent."""
     *_, rule = rules(r)
     net = sl.Network(dt=r.dt, dtype="float64", threads=1)
-    steps, ids = (np.concatenate(x) for x in zip(*[(t, np.full(len(t), k)) for k, t in enumerate(r.pre)], strict=True))
+    steps, ids = (
+        np.concatenate(x)
+        for x in zip(*[(t, np.full(len(t), k)) for k, t in enumerate(r.pre)], strict=True)
+    )
     order = np.argsort(steps, kind="stable")
     source = net.population(len(r.pre), sl.SpikeSource((steps * r.dt)[order].round(6), ids[order]))
-    cells = net.population(len(r.post), sl.LIF(t_ref=0.0, tau_syn_ex=1e-4, tau_syn_in=1e-4, tau_m=10.0, V_th=1e6, V_reset=-70.0))
+    cells = net.population(
+        len(r.post),
+        sl.LIF(t_ref=0.0, tau_syn_ex=1e-4, tau_syn_in=1e-4, tau_m=10.0, V_th=1e6, V_reset=-70.0),
+    )
     kicks = np.zeros((STEPS, len(r.post)))
     for k, stamps in enumerate(r.post):
         kicks[stamps - 1, k] = 1e12
@@ -221,7 +246,9 @@ def main() -> None:
         difference = largest_difference(r)
         worst, pairs, rounds = max(worst, difference), pairs + r.ties, rounds + 1
         if difference > 1e-10:
-            print(f"seed [{options.seed}, {rounds - 1}]: {difference:.3g}: {r.describe()}", flush=True)
+            print(
+                f"seed [{options.seed}, {rounds - 1}]: {difference:.3g}: {r.describe()}", flush=True
+            )
     print(f"{rounds} rounds with {pairs} ties; largest difference {worst:.3g}")
 
 

@@ -18,7 +18,7 @@ import spikelet as sl
 @pytest.mark.parametrize("mean", [50_000.0, 100_000.0, 2.0**18])
 def test_counts_beyond_16_bits(mean: float, array: bool, dtype: str) -> None:
     """1e9 Hz are 100 000 events a step; 34 468 arrived."""
-    n, steps = 150, 4
+    n, steps = 64, 4
     net = make(dtype=dtype)
     cells = net.population(n, FLEETING)
     net.inject(

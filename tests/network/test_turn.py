@@ -161,3 +161,154 @@ for k in range(40):
 print("ok")
 """
     assert spawn(code).strip() == "ok"
+
+
+def test_threads_that_build_at_once_neither_crash_nor_mix_up() -> None:
+    """In a process of its own: the heap was corrupted, and some projections were the same ones."""
+    code = """
+import sys, threading
+import numpy as np
+import spikelet as sl
+sys.setswitchinterval(1e-5)
+net = sl.Network(threads=2, seed=1)
+cells = net.population(300, sl.LIF(I_e=400.0))
+start, refused = threading.Barrier(4), []
+def work(k):
+    start.wait()
+    for n in range(30):
+        while True:
+            try:
+                net.connect(cells, cells, sl.FixedIndegree(20), weight=sl.Uniform(0.0, 1.0))
+                net.population(3, sl.LIF())
+                break
+            except RuntimeError as error:
+                assert "Network: it is being changed in another thread" in str(error), error
+                refused.append(1)
+team = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+[t.start() for t in team]
+[t.join() for t in team]
+assert [p.index for p in net.projections] == list(range(len(net.projections)))
+assert [p.index for p in net.populations] == list(range(len(net.populations)))
+assert len(net.projections) >= 120 and len(net.populations) >= 121
+distinct = {p.weights.tobytes() for p in net.projections}
+assert len(distinct) == len(net.projections)
+net.run(5.0)
+print("ok")
+"""
+    assert spawn(code).strip() == "ok"
+
+
+def test_texts_never_raise_while_another_thread_runs_and_connects() -> None:
+    """As a notebook's variable inspector asks for them; in a process of its own: a race may crash."""
+    code = """
+import sys, threading
+import spikelet as sl
+sys.setswitchinterval(1e-5)
+net = sl.Network(threads=2, seed=1)
+cells = net.population(2000, sl.LIF(I_e=400.0))
+net.connect(cells, cells, sl.FixedIndegree(20), plasticity=sl.STDP())
+spikes = net.record(cells, "spikes")
+v = net.record(cells[:5], "V_m")
+w = net.record(net.projections[0], "weights", every=5.0)
+over, seen, wrong = threading.Event(), set(), []
+def inspect():
+    while not over.is_set():
+        for thing in (net, cells, cells.V_m, spikes, v, w, *net.projections):
+            try:
+                seen.add(repr(thing).rpartition(", ")[2])
+                len(net.projections[0]), dir(thing), net.t
+                hasattr(thing, "shape")
+            except Exception as error:
+                wrong.append(error)
+thread = threading.Thread(target=inspect)
+thread.start()
+for k in range(12):
+    net.connect(cells, cells, sl.FixedIndegree(5), weight=1.0)
+    net.run(3.0)
+over.set()
+thread.join()
+assert not wrong, wrong[0]
+assert any("running" in text for text in seen), seen
+print("ok")
+"""
+    assert spawn(code).strip() == "ok"
+
+
+def test_a_network_that_failed_says_so_and_refuses_to_go_on() -> None:
+    """Memory runs out within a run: the address space is limited in a process of its own."""
+    code = """
+import resource
+import numpy as np, pytest
+import spikelet as sl
+net = sl.Network(threads=2, seed=1)
+cells = net.population(20_000, sl.LIF(I_e=2000.0, t_ref=0.1))
+spikes = net.record(cells, "spikes")
+net.run(20.0)
+before = len(spikes.times)
+used = int(open("/proc/self/statm").read().split()[0]) * 4096
+resource.setrlimit(resource.RLIMIT_AS, (used + (100 << 20),) * 2)
+with pytest.raises(MemoryError):
+    net.run(1e5)
+end = net.t
+assert end >= 20.0
+assert "failed" in repr(net), repr(net)
+for call in (lambda: net.run(1.0), net.reset, lambda: cells.V_m[:], net.prepare,
+             lambda: net.connect(cells, cells, sl.OneToOne()), lambda: net.save("/dev/null")):
+    with pytest.raises(RuntimeError, match="build it again, or load a checkpoint"):
+        call()
+assert spikes.tape.count() >= before
+print("ok")
+"""
+    assert spawn(code).strip() == "ok"
+
+
+def test_a_forked_child_runs_like_its_parent() -> None:
+    """After a run with threads in the parent; a network that runs during the fork is refused in the child."""
+    code = """
+import multiprocessing, os, threading, time, warnings
+import numpy as np
+import spikelet as sl
+warnings.simplefilter("ignore")
+def build():
+    net = sl.Network(threads=2, seed=3)
+    cells = net.population(20_000, sl.LIF(I_e=400.0))
+    net.connect(cells, cells, sl.FixedIndegree(5), weight=20.0)
+    return net, net.record(cells, "spikes")
+def work(_):
+    net, spikes = build()
+    net.run(5.0)
+    return spikes.times.tobytes() + spikes.ids.tobytes()
+expected = work(0)
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    assert pool.map_async(work, range(3)).get(timeout=100) == [expected] * 3
+net, _ = build()
+go = threading.Event()
+def hold(t):
+    if go.is_set():
+        raise KeyboardInterrupt
+def run():
+    try:
+        net.run(1e7, progress=hold)
+    except KeyboardInterrupt:
+        pass
+thread = threading.Thread(target=run)
+thread.start()
+while not net.engine.sim.busy:
+    time.sleep(0.001)
+child = os.fork()
+if child == 0:
+    import signal
+    signal.alarm(60)
+    code = 1
+    try:
+        repr(net)
+        net.run(1.0)
+    except RuntimeError as error:
+        code = 0 if "forked" in str(error) else 2
+    os._exit(code)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+go.set()
+thread.join()
+print("ok")
+"""
+    assert spawn(code).strip() == "ok"

@@ -57,9 +57,9 @@ def build(dtype: Any, threads: int) -> sl.Network:
     net.inject(E, sl.PoissonInput(rate=4000.0, weight=20.0))
     net.inject(I[:150], sl.NoiseInput(mean=100.0, std=50.0, every=1.0))
     net.inject(D, sl.CurrentInput(rng.uniform(0.0, 200.0, (1200, 70))))
-    part = E[rng.permutation(800)[:30]]  # on any rank, in any order
+    part = C[rng.permutation(130)[:30]]  # on any rank, in any order
     net.inject(part, sl.CurrentInput(rng.uniform(0.0, 200.0, (800, 30))))
-    net.inject(part, sl.PoissonInput(rate=rng.uniform(0.0, 9e3, 30), weight=[9.0, -9.0] * 15))
+    net.inject(part, sl.PoissonInput(rate=rng.uniform(0.0, 9e3, 30), weight=[0.5, -0.5] * 15))
     net.inject(I[[170, 3]], sl.PoissonInput(rate=900.0, weight=30.0))
     net.regulate(net.projections[0], sl.WeightNormalisation(total=1500.0, every=50.0))
     net.regulate(net.projections[5], sl.SynapticScaling(rate=10.0, strength=0.1, every=40.0))
@@ -101,7 +101,7 @@ def main() -> None:
     net.projections[0].weights = np.minimum(net.projections[0].weights + 1.0, 60.0)
     net.populations[0].V_m[::3] = -55.0
     net.populations[1].I_e = np.linspace(0.0, 100.0, 200)
-    net.inputs[4].set(rate=np.linspace(0.0, 5e3, 30), weight=20.0)
+    net.inputs[4].set(rate=np.linspace(0.0, 5e3, 30), weight=0.4)
     net.inputs[3].values = np.linspace(0.0, 90.0, 200)
     net.inputs[5].remove()
     net.inject(net.populations[3][90:], sl.NoiseInput(std=40.0))

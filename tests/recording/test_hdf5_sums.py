@@ -11,7 +11,7 @@ import pytest
 from tests.support.recorded import assert_same, recorded
 
 import spikelet as sl
-from spikelet.recording.hdf5_sums import Count, Growing, Stored, count_of
+from spikelet.recording.hdf5_sums import Count, Growing, Stored, count_of, seal
 
 h5py = pytest.importorskip("h5py")
 
@@ -185,3 +185,13 @@ def test_files_of_the_version_before_are_read_and_go_on(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "r.h5") as file:
         assert file.attrs["version"] == 2
         assert "sums" in file["cells.spikes"]
+
+
+@pytest.mark.parametrize("dt", [0.0, -0.1, float("nan"), float("inf"), "/", 1])
+def test_a_time_step_that_cannot_be_is_refused(dt: Any, tmp_path: Path) -> None:
+    """Also where the checksum is right."""
+    net, _ = recorded(tmp_path / "r.h5")
+    net.run(2.0)
+    change(tmp_path / "r.h5", lambda f: seal(f, {"dt": dt}))
+    with pytest.raises(ValueError, match="dt must be a time > 0"):
+        sl.read_recording(tmp_path / "r.h5", "cells.V_m")

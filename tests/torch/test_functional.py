@@ -43,7 +43,9 @@ def test_spikelets_own_is_exact():
     v = st.integrate(x, tau_m=7.0, dt=0.5, gain="normalised")
     t = 0.5 * torch.arange(1, 51, dtype=torch.float64)
     torch.testing.assert_close(v[:, 0, 0], 0.9 * (1 - torch.exp(-t / 7.0)), rtol=1e-13, atol=0)
-    learned = st.integrate(x, tau_m=torch.tensor(7.0, dtype=torch.float64), dt=0.5, gain="normalised")
+    learned = st.integrate(
+        x, tau_m=torch.tensor(7.0, dtype=torch.float64), dt=0.5, gain="normalised"
+    )
     torch.testing.assert_close(learned, v, rtol=1e-13, atol=0)
 
 

@@ -30,9 +30,7 @@ def test_second_derivatives(density_limit: float) -> None:
         return spike_linear(x, weight, bias, density_limit=density_limit)
 
     def conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        return spike_conv2d(
-            x, weight, bias, (2, 1), (1, 2), (1, 2), 2, density_limit=density_limit
-        )
+        return spike_conv2d(x, weight, bias, (2, 1), (1, 2), (1, 2), 2, density_limit=density_limit)
 
     def same(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return spike_conv2d(x, weight, bias, padding="same", density_limit=density_limit)
@@ -47,9 +45,7 @@ def test_second_derivatives(density_limit: float) -> None:
         found = []
         for function in (ours, theirs):
             leaves = [t.clone().requires_grad_() for t in given]
-            first = torch.autograd.grad(
-                function(*leaves).pow(3).sum(), leaves, create_graph=True
-            )
+            first = torch.autograd.grad(function(*leaves).pow(3).sum(), leaves, create_graph=True)
             total = sum((g.square().sum() for g in first), torch.zeros(()))
             found.append(torch.autograd.grad(total, leaves))
         for mine, reference in zip(*found, strict=True):

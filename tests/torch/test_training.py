@@ -67,7 +67,9 @@ def test_bad_input(tmp_path):
 
 class _Silent(nn.Sequential):
     def __init__(self, *thresholds):
-        first, last = (st.LIF(v_threshold=v, steps=s) for v, s in zip(thresholds, (6, None)))
+        first, last = (
+            st.LIF(v_threshold=v, steps=s) for v, s in zip(thresholds, (6, None), strict=True)
+        )
         super().__init__(nn.Linear(6, 16), first, nn.Linear(16, 3), last)
 
 
@@ -80,7 +82,9 @@ def test_a_layer_without_spikes_is_reported_once():
         st.fit(model, loader, loss=st.losses.rate_cross_entropy, epochs=epochs, optimizer=optimizer)
 
     for batches in (3, 25):
-        with pytest.warns(UserWarning, match="fit: no neuron of '1'.* spiked in the first") as found:
+        with pytest.warns(
+            UserWarning, match="fit: no neuron of '1'.* spiked in the first"
+        ) as found:
             train(1e6, 0.01, batches=batches)
         assert len(found) == 1
         assert found[0].filename == __file__
@@ -95,6 +99,8 @@ def test_readouts_give_one_decision_for_each_label():
     x, labels = torch.rand(5, 6), torch.zeros(5, dtype=torch.int64)
     with pytest.raises(ValueError, match=r"rate: spikes must have the shape \[T, B, ...\]"):
         evaluate(model, [(x, labels)])
-    with pytest.raises(ValueError, match=r"evaluate: readout must give scores \[B, classes\] for 5 l"):
+    with pytest.raises(
+        ValueError, match=r"evaluate: readout must give scores \[B, classes\] for 5 l"
+    ):
         evaluate(model, [(x, labels)], lambda y: y.mean(0))
     assert evaluate(model, [(x, labels)], lambda y: y)[0] <= 1

@@ -11,12 +11,12 @@ std::atomic<unsigned> fork_count{0};
 std::mutex list_mutex;
 ForkMutex* first = nullptr;
 
-[[maybe_unused]] const int registered = pthread_atfork(
-    [] { ForkMutex::lock_all(); }, [] { ForkMutex::unlock_all(); },
-    [] {
-      fork_count.fetch_add(1, std::memory_order_relaxed);
-      ForkMutex::unlock_all();
-    });
+[[maybe_unused]] const int registered =
+    pthread_atfork([] { ForkMutex::lock_all(); }, [] { ForkMutex::unlock_all(); },
+                   [] {
+                     fork_count.fetch_add(1, std::memory_order_relaxed);
+                     ForkMutex::unlock_all();
+                   });
 
 }  // namespace
 

@@ -156,9 +156,9 @@ void check(const Graph& graph, const Node& node) {
   checker.extent(node.shape);
   const bool many =
       std::holds_alternative<Add>(node.kind) || std::holds_alternative<Concat>(node.kind);
-  checker.require(input ? node.inputs.empty()
-                        : (many ? !node.inputs.empty() : node.inputs.size() == 1),
-                  "must have its number of inputs");
+  checker.require(
+      input ? node.inputs.empty() : (many ? !node.inputs.empty() : node.inputs.size() == 1),
+      "must have its number of inputs");
   checker.require(std::ranges::all_of(node.inputs, [&](auto k) { return k < graph.size(); }),
                   "inputs must be earlier nodes");
   std::visit(checker, node.kind);

@@ -55,8 +55,8 @@ std::size_t Network<R>::add_neurons(std::size_t model, std::size_t n,
   Node<R> node = make_node(n);
   const Range owned =
       own_range(nodes.size(), n, ranks_ ? ranks_->rank() : 0, ranks_ ? ranks_->size() : 1);
-  node.neurons = std::make_unique<Population<R>>(model, n, owned, node.first_gid, dt, parameters,
-                                                 subtract);
+  node.neurons =
+      std::make_unique<Population<R>>(model, n, owned, node.first_gid, dt, parameters, subtract);
   node.neurons->rebase(now);
   return add(std::move(node));
 }

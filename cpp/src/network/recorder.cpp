@@ -45,9 +45,7 @@ std::size_t SpikeRecorder::fresh_size() const {
   return n;
 }
 
-std::size_t SpikeRecorder::size() const {
-  return merged_->stamps.size() + fresh_size();
-}
+std::size_t SpikeRecorder::size() const { return merged_->stamps.size() + fresh_size(); }
 
 std::shared_ptr<const SpikeRecorder::Log> SpikeRecorder::share() {
   std::vector<std::pair<Step, std::uint32_t>> spikes;

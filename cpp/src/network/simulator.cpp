@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -163,7 +164,8 @@ void Simulator<R>::Parts::lay_out() {
 #endif
 }
 
-// These are brief. ----------------------------------------------------------------------------------
+// These are brief.
+// ----------------------------------------------------------------------------------
 
 template <class R>
 Range Simulator<R>::own(std::size_t population) {
@@ -512,7 +514,8 @@ void Simulator<R>::set_clock(Step now, const SpikesInFlight& spikes) {
   now_ = now;
 }
 
-// These are lengthy. --------------------------------------------------------------------------------
+// These are lengthy.
+// --------------------------------------------------------------------------------
 
 template <class R>
 std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTable<R> table,
@@ -523,10 +526,9 @@ std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post, SynapseTabl
 }
 
 template <class R>
-std::size_t Simulator<R>::connect(
-    std::size_t pre, std::size_t post,
-    const std::function<Drawing<R>(std::uint32_t, Range)>& draw, Receptor receptor,
-    const std::optional<Plasticity>& rule) {
+std::size_t Simulator<R>::connect(std::size_t pre, std::size_t post,
+                                  const std::function<Drawing<R>(std::uint32_t, Range)>& draw,
+                                  Receptor receptor, const std::optional<Plasticity>& rule) {
   Use use = parts_.lengthy();
   Network<R>& network = use->network;
   const auto number = static_cast<std::uint32_t>(network.projections.size());
@@ -605,11 +607,12 @@ Step Simulator<R>::run(Step steps, const Poll& poll) {
   network.keep(std::move(initial));
   Poller poller;
   std::exception_ptr raised, error;
-  const Poll timed = [&](Step step) {
+  auto ask = [&](Step step) {
     bool stop = true;
     raised = caught([&] { stop = poller(poll, step); });
     return stop;
   };
+  const Poll timed = std::ref(ask);  // needs no memory
   // Other processes wait for this one, whatever fails here: they learn of it in the next exchange.
   const auto attempt = [&](auto&& work) {
     error = caught(work);

@@ -8,7 +8,7 @@
 namespace spikelet {
 namespace {
 
-constexpr std::uint64_t trial = 256;   // exchanges after which the room is adapted
+constexpr std::uint64_t trial = 256;    // exchanges after which the room is adapted
 constexpr std::size_t most_steps = 64;  // of an interval, and some more
 constexpr std::uint32_t ready_flag = 1u << 31;
 

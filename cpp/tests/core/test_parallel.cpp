@@ -6,6 +6,7 @@
 #include <numeric>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -83,5 +84,29 @@ TEST_CASE("parallel_for rethrows an exception after all others are done") {
     CHECK_THROWS_WITH_AS(parallel_for(threads, 20, work), "index 5", std::runtime_error);
     CHECK(calls >= 6);
     CHECK(calls <= 20);
+  }
+}
+
+TEST_CASE("a team goes on with fewer members if a thread cannot be started") {
+  for (const int most : {0, 1, 3}) {
+    int started = 0;
+    const auto start = [&](auto work) {
+      if (started == most) {
+        throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again));
+      }
+      ++started;
+      return std::thread(work);
+    };
+    std::vector<int> calls(8, 0), sizes(8, 0);
+    const auto body = [&](int member, int members) {
+      ++calls[static_cast<std::size_t>(member)];
+      sizes[static_cast<std::size_t>(member)] = members;
+    };
+    run_threads(8, body, start);
+    for (int member = 0; member < 8; ++member) {
+      const auto k = static_cast<std::size_t>(member);
+      CHECK(calls[k] == (member <= most ? 1 : 0));
+      CHECK(sizes[k] == (member <= most ? most + 1 : 0));
+    }
   }
 }

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -77,4 +79,87 @@ TEST_CASE_TEMPLATE("each kind of node gives what its description says", R, float
     CAPTURE(k);
     CHECK(got[k] == expected[k]);
   }
+}
+
+TEST_CASE("a node that does not fit its inputs is refused") {
+  const Graph input{{Input{}, {}, {2, 4, 4}}};
+  const auto refused = [&](const Node& node) {
+    CHECK_THROWS_AS(check(input, node), std::invalid_argument);
+  };
+  const std::size_t huge = std::size_t{1} << 62;
+  const Conv conv{std::vector<double>(3 * 2 * 9), {}, 3, 3, 1, 1, 1, 1, 1, 1, 1};
+  CHECK_NOTHROW(check(input, {conv, {0}, {3, 4, 4}}));
+  refused({conv, {0}, {4, 4, 4}});     // weights of 3 channels
+  refused({conv, {1}, {3, 4, 4}});     // no such node
+  refused({conv, {}, {3, 4, 4}});      // no input
+  refused({conv, {0}, {3, huge, 4}});  // sizes whose product overflows
+  refused({conv, {0}, {3, 0, 4}});     // nothing
+  refused({Input{}, {}, {2, 4, 4}});   // a second input
+  Conv bad = conv;
+  bad.stride_y = 0;
+  refused({bad, {0}, {3, 4, 4}});
+  bad = conv;
+  bad.top = huge;
+  refused({bad, {0}, {3, 4, 4}});
+  bad = conv;
+  bad.groups = 0;
+  refused({bad, {0}, {3, 4, 4}});
+  bad = conv;
+  bad.bias = {1};
+  refused({bad, {0}, {3, 4, 4}});
+  const Windows halves{{0, 2}, {2, 4}, {2, 2}};
+  CHECK_NOTHROW(check(input, {AveragePool{halves, halves}, {0}, {2, 2, 2}}));
+  refused({AveragePool{halves, {{0, 2}, {2, 5}, {2, 2}}}, {0}, {2, 2, 2}});  // beyond the input
+  refused({AveragePool{halves, {{0, 2}, {2, 4}, {2}}}, {0}, {2, 2, 2}});     // a divisor is missing
+  refused({MaxPool{halves, {{0, 2}, {0, 4}, {}}, false}, {0}, {2, 2, 2}});   // an empty window
+  refused({Add{}, {0, 0}, {2, 4, 5}});
+  refused({Concat{}, {0, 0}, {5, 4, 4}});
+  refused({Upsample{2, huge}, {0}, {2, 8, 8}});
+  refused({Affine{{1}, {}}, {0}, {2, 4, 4}});
+  refused({Flatten{}, {0}, {31, 1, 1}});
+  refused({Relu{{1, 2, 3}, 0}, {0}, {2, 4, 4}});
+  const Neuron neuron{{1}, {0}, {1}, false, 0, 1, 1, false, false, 1, {}, {}};
+  CHECK_NOTHROW(check(input, {neuron, {0}, {2, 4, 4}}));
+  Neuron wrong = neuron;
+  wrong.threshold = {};
+  refused({wrong, {0}, {2, 4, 4}});
+  wrong = neuron;
+  wrong.differential = true;  // needs signed spikes
+  refused({wrong, {0}, {2, 4, 4}});
+  wrong = neuron;
+  wrong.pace = {1, 2, 3};
+  refused({wrong, {0}, {2, 4, 4}});
+}
+
+TEST_CASE("an engine refuses batches and records that its graph does not have") {
+  const Neuron neuron{{1}, {0}, {1}, false, 0, 1, 1, false, false, 1, {1, 1}, {1, 1}};
+  const Graph graph{{Input{}, {}, {1, 1, 1}}, {neuron, {0}, {1, 1, 1}}};
+  using Records = std::vector<std::pair<std::size_t, What>>;
+  const auto make = [&](const Graph& nodes, const Records& records) {
+    return Engine<float>(nodes, InputForm::spikes, false, false, records);
+  };
+  CHECK_THROWS_AS(make({}, {}), std::invalid_argument);
+  CHECK_THROWS_AS(make(graph, {{2, What::mean}}), std::invalid_argument);
+  CHECK_THROWS_AS(make(graph, {{0, What::potential}}), std::invalid_argument);
+  const Engine<float> engine = make(graph, {});
+  const std::vector<std::int8_t> spikes{1, -1, 1};
+  const std::vector<float> analog{1, 1, 1};
+  std::vector<NodeCounts> counts(2);
+  Batch<float> batch{};
+  batch.count = 1;
+  batch.steps = 2;
+  CHECK_THROWS_AS(engine.run(batch, {}, 1, counts), std::invalid_argument);  // no input
+  batch.analog = analog.data();
+  CHECK_THROWS_AS(engine.run(batch, {}, 1, counts), std::invalid_argument);  // of another form
+  batch.analog = nullptr;
+  batch.spikes = spikes.data();
+  CHECK_THROWS_AS(engine.run(batch, {}, 0, counts), std::invalid_argument);  // no thread
+  CHECK_THROWS_AS(engine.run(batch, {}, 1, counts), std::invalid_argument);  // a spike of -1
+  batch.delay = 2;
+  CHECK_THROWS_AS(engine.run(batch, {}, 1, counts), std::invalid_argument);  // no step is left
+  batch.delay = 0;
+  batch.steps = 3;
+  CHECK_THROWS_AS(engine.run(batch, {}, 1, counts), std::invalid_argument);  // pace has 2 steps
+  batch.steps = std::size_t{1} << 60;
+  CHECK_THROWS_AS(engine.run(batch, {}, 1, counts), std::invalid_argument);
 }

@@ -52,8 +52,7 @@ TEST_CASE("many small populations") {
     sim.connect(source, 0, table<float>(1, {0}, {0}, {1}), Receptor::by_sign, {});
     sim.run(100, {});
     for (std::size_t k = 0; k < 49; ++k) {
-      CHECK(sim.recorded_spikes(k)->stamps ==
-            std::vector<Step>{static_cast<Step>(2 + 2 * k)});
+      CHECK(sim.recorded_spikes(k)->stamps == std::vector<Step>{static_cast<Step>(2 + 2 * k)});
     }
     CHECK(sim.recorded_spikes(60)->stamps.empty());
   }

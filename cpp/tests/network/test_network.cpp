@@ -41,6 +41,7 @@ TEST_CASE("populations of 0, of 1, and projections without synapses") {
     sim.record_spikes(none, {});
     sim.record_state(none, 0, {}, 1);
     inputs::poisson(sim, none, 10, 1);
+    CHECK_THROWS_AS(inputs::poisson(sim, source, 10, 1), std::invalid_argument);
     sim.run(20, {});
     CHECK(sim.recorded_spikes(0)->stamps == std::vector<Step>{5});
     CHECK(sim.recorded_spikes(1)->stamps.empty());

@@ -178,3 +178,23 @@ TEST_CASE("every element belongs to one rank, in whole blocks") {
     }
   }
 }
+
+TEST_CASE("ranks that are asked for different things are refused, all of them, and can go on") {
+  test::on_ranks(3, [](int r, test::Room& room) {
+    Simulator<float> sim(dt, 5, 1, false, std::make_unique<test::Rank>(room, r));
+    sim.add_neurons(find_model("LIF"), 200,
+                    {{-65}, {-50}, {-60}, {2}, {0}, {100}, {15}, {200}, {4}, {6}, {400}}, false);
+    CHECK_THROWS_WITH_AS(sim.run(r == 1 ? 100 : 200, {}),
+                         doctest::Contains("number of steps to run: from 100 to 200"),
+                         std::logic_error);
+    if (r == 2) {
+      CHECK_THROWS_WITH_AS(sim.prepare(), doctest::Contains("the method"), std::logic_error);
+    } else {
+      CHECK_THROWS_WITH_AS(sim.run(10, {}), doctest::Contains("the method"), std::logic_error);
+    }
+    CHECK_THROWS_WITH_AS(sim.meet(10, r), doctest::Contains("recorders or checkpoints"),
+                         std::logic_error);
+    CHECK(sim.now() == 0);
+    CHECK(sim.run(100, {}) == 100);
+  });
+}

@@ -1,12 +1,17 @@
 // What a user of a simulator sees: cut runs, resets, seeds, changes between runs.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <vector>
 
 #include "spikelet/network/simulator.hpp"
+#include "support/failing_memory.hpp"
 #include "support/inputs.hpp"
 #include "support/mixed_network.hpp"
 #include "support/recurrent_network.hpp"
@@ -112,4 +117,144 @@ TEST_CASE("set_rates acts from the next step on") {
   sim.run(100, {});
   CHECK(sim.recorded_spikes(0)->stamps.size() > 50);
   CHECK(sim.recorded_spikes(0)->stamps.front() > 100);
+}
+
+namespace {
+
+// A plastic network with every kind of recorder, which grows between two runs. Each step is one
+// call, so that it can be made again.
+struct GrowingNetwork {
+  Simulator<double> sim;
+  std::size_t plastic = 0;
+  std::vector<std::function<void()>> steps;
+
+  explicit GrowingNetwork(int threads) : sim(dt, 4, threads) {
+    const Plasticity rule{find_plasticity("STDP.additive"), {20, 20, 4, 4.4, 0, 120}};
+    const auto draw = [this](std::size_t post) {
+      return [this, post](std::uint32_t number, Range own) {
+        const ConnectionRule some{ConnectionRule::Kind::fixed_indegree, 1, 6, true, true};
+        return Drawing<double>(some, {90, {}, true}, {post, {}, true}, false,
+                               mixed_network::spread(20, 90), mixed_network::spread(0.2, 2), dt, 4,
+                               number, sim.threads(), own);
+      };
+    };
+    steps = {
+        [this] { sim.add_neurons(find_model("LIF"), 90, lif(400), false); },
+        [this] { sim.add_events(3, {0, 5, 40}, {0, 1, 2}); },
+        [this, draw] { sim.connect(0, 0, draw(90), Receptor::by_sign, {}); },
+        [this, draw, rule] { plastic = sim.connect(0, 0, draw(90), Receptor::by_sign, rule); },
+        [this] {
+          sim.connect(1, 0, table<double>({0, 1, 2}, {3, 70, 80}, {90, 90, 90}, {7, 7, 7}, 3),
+                      Receptor::by_sign, {});
+        },
+        [this] { sim.record_spikes(0, {}); },
+        [this] { sim.record_spikes(1, {}); },
+        [this] { sim.record_state(0, 0, {1, 64, 89}, 2); },
+        [this] { sim.record_weights(plastic, 40); },
+        [this] { sim.run(70 - sim.now(), {}); },
+        [this] { sim.set_weights(0, sim.weights(0)); },
+        [this] { sim.set_amplitudes(plastic, {20, 20, 5, 4.4, 0, 120}); },
+        [this] { sim.normalise(plastic, 300); },
+        [this, draw, rule] { sim.connect(0, 0, draw(90), Receptor::by_sign, rule); },
+        [this] { sim.record_state(0, 1, {5, 6}, 1); },
+        [this] { sim.run(130 - sim.now(), {}); },
+    };
+  }
+
+  std::vector<double> read() {
+    std::vector<double> all;
+    const auto add = [&](const auto& values) {
+      all.insert(all.end(), values.begin(), values.end());
+    };
+    for (const std::size_t k : {0u, 1u}) {
+      add(sim.recorded_spikes(k)->stamps);
+      add(sim.recorded_spikes(k)->elements);
+      add(sim.recorded_states(k).values);
+    }
+    add(sim.recorded_weights(0).values);
+    for (std::size_t s = 0; s < sim.state_count(0); ++s) {
+      add(sim.state(0, s));
+    }
+    for (std::size_t k = 0; k < 4; ++k) {
+      add(sim.weights(k));
+    }
+    return all;
+  }
+};
+
+}  // namespace
+
+// SPIKELET_FAIL_EVERY=1 tries all of some 8000 allocations, for as long as two minutes.
+TEST_CASE(
+    "memory that runs out at any allocation leaves the network as it was, or marks it failed") {
+  const char* given = std::getenv("SPIKELET_FAIL_EVERY");
+  const long every = given == nullptr ? 53 : std::atol(given);
+  for (const int threads : {1, 2}) {
+    CAPTURE(threads);
+    GrowingNetwork reference(threads);
+    for (const auto& step : reference.steps) {
+      step();
+    }
+    const std::vector<double> expected = reference.read();
+    REQUIRE(reference.sim.recorded_count(RecorderKind::spikes, 0) > 50);
+    int went_on = 0, failed = 0;
+    for (long k = 3 * threads;; k += every) {
+      CAPTURE(k);
+      GrowingNetwork net(threads);
+      bool broken = false;
+      long seen = 0;
+      {
+        const failing_memory::Failing failing(k);
+        for (const auto& step : net.steps) {
+          try {
+            step();
+          } catch (const std::bad_alloc&) {
+            broken = net.sim.failed();
+            if (broken) {
+              break;
+            }
+            step();
+          }
+        }
+        seen = failing_memory::failures;
+      }
+      if (seen == 0) {
+        break;
+      }
+      if (!broken) {
+        ++went_on;
+        REQUIRE(net.read() == expected);
+        continue;
+      }
+      ++failed;
+      REQUIRE(!net.sim.busy());
+      REQUIRE_THROWS_AS(net.sim.run(1, {}), Broken);
+      REQUIRE_THROWS_AS(net.sim.state(0, 0), Broken);
+      REQUIRE_THROWS_AS(net.sim.weights(0), Broken);
+      REQUIRE_THROWS_AS(net.sim.reset(true), Broken);
+      // What was recorded before can be read, and ends with the clock.
+      const auto spikes = net.sim.recorded_spikes(0);
+      REQUIRE(spikes->stamps.size() == spikes->elements.size());
+      REQUIRE((spikes->stamps.empty() || spikes->stamps.back() <= net.sim.now()));
+      const auto all = reference.sim.recorded_spikes(0);
+      REQUIRE(std::equal(spikes->stamps.begin(), spikes->stamps.end(), all->stamps.begin()));
+      REQUIRE(std::equal(spikes->elements.begin(), spikes->elements.end(), all->elements.begin()));
+      const auto samples = net.sim.recorded_states(0), whole = reference.sim.recorded_states(0);
+      REQUIRE(samples.values.size() == samples.stamps.size() * samples.columns);
+      REQUIRE(std::equal(samples.values.begin(), samples.values.end(), whole.values.begin()));
+    }
+    CHECK(went_on > 20);
+    CHECK(failed > 2);
+  }
+}
+
+TEST_CASE("an error of poll stops a run and leaves the network intact") {
+  for (const int threads : {1, 2}) {
+    Simulator<float> sim(dt, 1, threads);
+    sim.add_neurons(model(), 100, delta(), false);
+    const auto poll = [](Step) -> bool { throw std::runtime_error("enough"); };
+    CHECK_THROWS_WITH_AS(sim.run(1 << 24, poll), "enough", std::runtime_error);
+    CHECK(!sim.failed());
+    CHECK(sim.run(1, {}) == 1);
+  }
 }

@@ -109,9 +109,7 @@ struct TestNetwork {
     add(sim.recorded_weights(0).values);
     return bytes;
   }
-  std::size_t spikes(std::size_t k) {
-    return sim.recorded_spikes(recorders[k])->stamps.size();
-  }
+  std::size_t spikes(std::size_t k) { return sim.recorded_spikes(recorders[k])->stamps.size(); }
 };
 
 }  // namespace mixed_network

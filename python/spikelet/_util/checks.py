@@ -129,7 +129,8 @@ def numbers(
         plain = magnitude(value, unit)
         _require_numbers(plain)
         array = np.asarray(plain, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
+    # RuntimeError is PyTorch's, of a tensor that requires a gradient.
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         rule = "must be a number or an array of numbers"
         msg = f"{where}: {argument} {rule}, got {shown(value)} ({_line(str(error))})"
         raise TypeError(msg) from None

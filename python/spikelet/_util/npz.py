@@ -46,7 +46,9 @@ def write(file: IO[bytes], header: Mapping[str, Any], arrays: Mapping[str, Any])
         for name, array in arrays.items():
             _put(members, name, np.asanyarray(array))
             sums[name] = members.getinfo(f"{name}.npy").CRC
-        _put(members, _HEADER, np.array(json.dumps({**header, "arrays": sums})))
+        _put(
+            members, _HEADER, np.array(json.dumps({**header, "arrays": dict(sorted(sums.items()))}))
+        )
 
 
 def _put(members: zipfile.ZipFile, name: str, array: npt.NDArray[Any]) -> None:

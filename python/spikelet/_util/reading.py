@@ -13,10 +13,11 @@ import math
 import os
 import re
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ __all__ = ["check_archive", "json_value", "npy", "npz", "refusing"]
 
 _DAMAGED = (
     ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, EOFError, SyntaxError,
-    struct.error, zlib.error, zipfile.BadZipFile,
+    struct.error, zlib.error, zipfile.BadZipFile, tokenize.TokenError,
 )  # fmt: skip  # RuntimeError: RecursionError and NotImplementedError too
 _STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\b(?:True|False)\b""")
 _LITERAL = re.compile(r"[\s\d,:(){}\[\]]*")
@@ -88,10 +89,14 @@ def npy(data: bytes) -> NDArray[Any]:
         raise ValueError(f"an array must be of .npy version 1 to 3, got {version}")
     _check_header(data, len(data) - len(file.read()), version)
     file.seek(6 + 2)
-    if version == (1, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    else:  # version 3 differs in its encoding only, which is that of names of fields
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
+    try:
+        if version == (1, 0):
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        else:  # version 3 differs in its encoding only, which is that of names of fields
+            shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
+    except (*_DAMAGED,) as error:
+        text = " ".join(str(error).split())
+        raise ValueError(f"an array has a damaged header ({text:.200})") from error
     begin = file.tell()
     if dtype.hasobject:
         raise ValueError("an array must not be of Python objects")
@@ -101,7 +106,7 @@ def npy(data: bytes) -> NDArray[Any]:
     if size != len(data) - begin or math.prod(shape) > max(size, 2**20):
         rule = f"an array of shape {shape} and type {dtype} must have {size} bytes"
         raise ValueError(f"{rule}, got {len(data) - begin}")
-    order = "F" if fortran else "C"
+    order: Literal["F", "C"] = "F" if fortran else "C"
     view: NDArray[Any] = np.ndarray(shape, dtype, buffer=data, offset=begin, order=order)
     return view.copy(order="K")
 

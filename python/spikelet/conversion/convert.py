@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import choice, fail, integer, number
 from spikelet._util.sealed import Setting
+from spikelet._util.tensors import array_of
 from spikelet.conversion.calibrated import calibrated
 from spikelet.conversion.calibration import Calibration, Floats
 from spikelet.conversion.fitted import fitted
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["METHODS", "ConvertedModel", "convert"]
 
 _FEW_STEPS = 8
+# Factors between the largest inputs, above and below that of the calibration, that are taken for another scale.
+_ABOVE, _BELOW = 2.0, 20.0
 
 METHODS = ("fitted", *THRESHOLDS, "calibrated", "qcfs")
 
@@ -82,6 +86,7 @@ class ConvertedModel(SpikingModel):
         self.steps = steps
         self.delay = delay
         self.coding = coding
+        self._compared = False  # whether an input was found to be on another scale
 
     @property
     def thresholds(self) -> dict[str, Any]:
@@ -98,11 +103,34 @@ class ConvertedModel(SpikingModel):
             Number of steps T; by default the number that the model was made for.
         **options
             Options of `SpikingModel.run`; `delay` and `coding` default to those that the model was made for.
+
+        Warns
+        -----
+        UserWarning
+            Once for a model, if the largest input is above twice the largest of the calibration, or below a twentieth of it:
+            such as bytes of 0 to 255 where the calibration had 0 to 1.
         """
-        steps = self.steps if steps is None else steps
+        where = f"{type(self).__name__}.run"
+        x = array_of(where, "x", x)
+        if options.get("coding", self.coding) == "direct":  # the other codings refuse what is above
+            self._compare(where, x)
+        steps = self.steps if steps is None else integer(where, "steps", steps, 1)
         delay = self.delay if steps == self.steps else self.delay * steps // self.steps
         options = {"delay": delay, "coding": self.coding, **options}
         return super().run(x, steps, **options)
+
+    def _compare(self, where: str, x: NDArray[Any]) -> None:
+        """Warn of an input on another scale than that of the calibration."""
+        if self._compared or x.size == 0:
+            return
+        largest = max(float(x.max()), -float(x.min()))
+        if largest > _ABOVE * self.input_scale or 0 < largest * _BELOW < self.input_scale:
+            self._compared = True
+            warnings.warn(
+                f"{where}: x goes up to {largest:g} ({x.dtype}), the calibration went up to {self.input_scale:g}; "
+                "preprocess both as for the ANN",
+                stacklevel=3,
+            )
 
     def report(
         self, x: ArrayLike, labels: ArrayLike | None = None, steps: int | None = None
@@ -118,7 +146,7 @@ class ConvertedModel(SpikingModel):
         from spikelet.conversion.report import report  # noqa: PLC0415  # only where it is used
 
         steps = self.steps if steps is None else steps
-        return report(self, self.ann, np.asarray(x), steps, labels=labels)
+        return report(self, self.ann, x, steps, labels=labels)
 
 
 def convert(
@@ -147,7 +175,8 @@ def convert(
     ann : torch.nn.Module, path of an .onnx file, onnx.ModelProto, Graph or sequence of layers
         See `spikelet.conversion.load.read`. It is not modified.
     calibration : array-like, [N, ...]
-        Representative inputs, preprocessed as for the ANN; a few hundred are enough.
+        Representative inputs, preprocessed as for the ANN; a few hundred are enough. An array or a tensor, whose gradient is
+        left out; join the batches of a loader first.
     steps : int
         Number of steps T that the network is fitted for; all but "predictive" neurons also run for another number.
     method : str
@@ -200,7 +229,12 @@ def convert(
         If a layer of the ANN cannot be converted (the message names it, with a hint); if the calibration inputs do not
         fit, contain NaN, or are all equal; or if an argument breaks its rule.
     TypeError
-        If `ann` is of a type that cannot be read.
+        If `ann` is of a type that cannot be read, or `calibration` is no array.
+
+    Warns
+    -----
+    UserWarning
+        If `calibration` holds integers above 1, such as bytes of images.
     """
     where = "convert"
     x = _calibration(where, calibration)
@@ -244,12 +278,15 @@ def convert(
 
 
 def _calibration(where: str, calibration: ArrayLike) -> Floats:
-    x = np.asarray(calibration)
-    if x.dtype.kind not in "biuf":
-        msg = f"{where}: calibration must be an array of numbers, got dtype {x.dtype}"
-        raise TypeError(msg)
+    x = array_of(where, "calibration", calibration)
     if x.ndim < 2 or x.size == 0:
         fail(where, "calibration", x.shape, "must be [N, ...] and not empty", got="shape")
+    if x.dtype.kind in "iu" and int(x.max()) > 1:
+        warnings.warn(
+            f"{where}: calibration holds integers up to {x.max()}, which the ANN gets as they are; pass inputs "
+            "preprocessed as for the ANN, or as floating-point numbers if it was trained on these",
+            stacklevel=3,
+        )
     x = np.ascontiguousarray(x, np.float32)
     if not np.isfinite(x).all():
         fail(where, "calibration", float(x[~np.isfinite(x)][0]), "must be finite")

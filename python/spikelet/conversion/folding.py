@@ -89,6 +89,8 @@ def fold(graph: Graph) -> Graph:
     ValueError
         If a weight overflows; the message names the layer.
     """
+    if not isinstance(graph, Graph):
+        fail("fold", "graph", type(graph).__name__, "must be a Graph", error=TypeError)
     uses = Counter(name for node in graph for name in set(node.inputs))
     layers: dict[str, Layer] = {}
     inputs: dict[str, tuple[str, ...]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -31,6 +32,8 @@ _READER = "read_onnx"
 _TOLERANCE = 1e-4  # ONNX computes in float32
 _LEAST_OPSET = 7  # the reference implementation has few older operators
 _SOFTMAX_OF_ONE_AXIS = 13
+_MOST = 2**28  # values of a tensor, of one or two samples
+_DAMAGED = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError)
 
 
 def read_onnx(model: Any, example_shape: Iterable[int] | None = None) -> tuple[Graph, Shape]:
@@ -75,7 +78,7 @@ def read_onnx(model: Any, example_shape: Iterable[int] | None = None) -> tuple[G
     if isinstance(model, str | os.PathLike):
         try:
             model = onnx.load(model)
-        except (*ERRORS, protobuf.DecodeError) as error:
+        except (*ERRORS, protobuf.DecodeError, onnx.checker.ValidationError) as error:
             msg = f"{_READER}: '{os.fspath(model)}' is not an ONNX model ({error})"
             raise ValueError(msg) from None
     if not isinstance(model, onnx.ModelProto):
@@ -87,8 +90,26 @@ def read_onnx(model: Any, example_shape: Iterable[int] | None = None) -> tuple[G
         raise ValueError(f"{_READER}: the model is not valid: {error}") from None
     if model.functions:
         model = inliner.inline_local_functions(model)
-    reader = _Reader(onnx, model, example_shape)
-    return reader.graph(), reader.shape
+    _check_sizes(model)
+    try:
+        reader = _Reader(onnx, model, example_shape)
+        return reader.graph(), reader.shape
+    except _DAMAGED as error:
+        text = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{_READER}: the model cannot be read ({text})") from error
+
+
+def _check_sizes(model: Any) -> None:
+    """Check the shapes that follow from the model alone: a short file may ask for any amount of memory."""
+    inference = extra("onnx.shape_inference", "read_onnx", "onnx")
+    try:
+        graph = inference.infer_shapes(model, data_prop=True).graph
+    except (*ERRORS, inference.InferenceError):  # what is wrong is reported where it is read
+        graph = model.graph
+    for value in (*graph.value_info, *graph.input, *graph.output):
+        size = math.prod(max(d.dim_value, 1) for d in value.type.tensor_type.shape.dim)
+        if size > _MOST:
+            fail(_READER, f"tensor '{value.name}'", size, f"must have at most {_MOST} values")
 
 
 class _Reader:
@@ -125,6 +146,9 @@ class _Reader:
             if dependent.intersection(node.input) and node.op_type not in READERS:
                 dependent.update(node.output)
                 self._check(node)
+        size = math.prod((self.batch, *self.shape))
+        if size > _MOST:
+            fail(_READER, "input", size, f"must have at most {_MOST} values", got="number")
         self.x = np.random.default_rng(1).standard_normal((self.batch, *self.shape))
         self.x = self.x.astype(np.float32)
         self.values = self._run()

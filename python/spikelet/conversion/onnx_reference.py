@@ -36,7 +36,14 @@ def _mended(opset: int) -> list[Any]:
         """In inference; the reference updates the statistics by the default momentum, as in training."""
 
         def _run(
-            self, x: Any, scale: Any, bias: Any, mean: Any, var: Any, epsilon: float = 1e-5, **_: Any
+            self,
+            x: Any,
+            scale: Any,
+            bias: Any,
+            mean: Any,
+            var: Any,
+            epsilon: float = 1e-5,
+            **_: Any,
         ) -> tuple[Any]:
             inner = (-1, *[1] * (x.ndim - 2))
             scale, bias, mean, var = (p.reshape(inner) for p in (scale, bias, mean, var))

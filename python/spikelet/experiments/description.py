@@ -18,7 +18,7 @@ from spikelet._util.checks import fail, integer
 from spikelet._util.extras import extra
 from spikelet.experiments import hdf5
 from spikelet.experiments.executors import check
-from spikelet.experiments.grid import Run, accepts, plan
+from spikelet.experiments.grid import MOST_RUNS, Run, accepts, plan
 from spikelet.experiments.result import SweepResult
 from spikelet.experiments.sweeping import Progress, sweep
 
@@ -99,7 +99,7 @@ def read(path: str | os.PathLike[str]) -> Description:
     path = Path(path).absolute()
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         msg = f"{path.name}: {error}"
         raise ValueError(msg) from None
     where = path.name
@@ -133,10 +133,10 @@ def _axes(where: str, grid: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(values, dict):
             if values.keys() != _RANGE:
                 fail(where, f"grid.{name}", values, "must be a list or have start, stop and num")
-            num = integer(where, f"grid.{name}.num", values["num"], 1)
+            num = integer(where, f"grid.{name}.num", values["num"], 1, MOST_RUNS)
             try:
                 axes[name] = [float(x) for x in np.linspace(values["start"], values["stop"], num)]
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 fail(where, f"grid.{name}", values, "must have numbers as start and stop")
         elif isinstance(values, list):
             axes[name] = values
@@ -147,13 +147,13 @@ def _axes(where: str, grid: Mapping[str, Any]) -> dict[str, Any]:
 
 def _function(where: str, folder: Path, name: Any) -> Callable[..., Any]:
     module, colon, attribute = str(name).rpartition(":")
-    if not colon or not module or not attribute:
+    if not colon or not module or not attribute or module.startswith(".") or "\0" in module:
         fail(where, "function", name, 'must be "module:function" or "file.py:function"')
     try:
         loaded = (
             _load(folder / module) if module.endswith(".py") else importlib.import_module(module)
         )
-    except (FileNotFoundError, ModuleNotFoundError) as error:
+    except (FileNotFoundError, ModuleNotFoundError, IsADirectoryError) as error:
         msg = f"{where}: function must be in an existing module, got {name!r} ({error})"
         raise ValueError(msg) from None
     except SyntaxError as error:

@@ -21,6 +21,9 @@ from spikelet._util.checks import fail, integer, shown
 
 __all__ = ["Run", "accepts", "plan"]
 
+MOST_RUNS = 2**24
+"""Runs of a sweep, which are all listed before the first one."""
+
 COLUMNS = ("replicate", "seed", "key", "status", "error")
 """Columns of a table other than parameters and results; parameters must not have these names."""
 
@@ -106,6 +109,12 @@ def plan(
         replicates = len(given)
         if not given or len(set(given)) < len(given):
             fail("sweep", "seeds", seeds, "must be a number of replicates or distinct seeds")
+    points = 1
+    if isinstance(grid, Mapping):
+        points = math.prod(len(v) for v in grid.values() if isinstance(v, Sequence))
+    if points * replicates > MOST_RUNS:
+        rule = f"must have at most {MOST_RUNS} runs in all"
+        fail("sweep", "grid and seeds", points * replicates, rule, got="number")
     constants = _parameters("fixed", {} if fixed is None else fixed)
     runs: dict[str, Run] = {}
     for point in _points(grid):

@@ -15,7 +15,7 @@ from spikelet._util.extras import extra
 from spikelet._util.files import replaced
 from spikelet.experiments import tables
 from spikelet.experiments.grid import Run
-from spikelet.experiments.record import Record
+from spikelet.experiments.record import Record, check_name
 
 __all__ = ["check", "save"]
 
@@ -53,6 +53,8 @@ def save(
     with replaced(Path(path)) as file, h5py.File(file, "w") as h5:
         h5.attrs["format"] = FORMAT
         for k, (run, record) in enumerate(zip(runs, records, strict=True)):
+            for name in (*record.scalars, *record.arrays):  # a changed store may hold any
+                check_name(name, name)
             group = h5.create_group(f"runs/{k:05d}")
             own = {
                 "key": run.key, "seed": run.seed, "replicate": run.replicate,

@@ -9,7 +9,9 @@ import numpy as np
 
 from spikelet._util.checks import choice, fail
 
-__all__ = ["Arrays", "Record"]
+__all__ = ["Arrays", "Record", "check_name"]
+
+_LONGEST = 200  # characters in a name
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -68,3 +70,14 @@ class Record:
             if value is not None and type(value) not in (bool, int, float, str):
                 fail("stored run", f"scalar {name!r}", value, "must be a number or a string")
         return record
+
+
+def check_name(name: str, own: str) -> None:
+    """Check that a name is valid in an HDF5 file, and has no special meaning there."""
+    if not own.strip(".") or not name.isprintable() or "/" in name or len(name) > _LONGEST:
+        shown = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."
+        msg = (
+            f"names of results must be printable, have 1 to {_LONGEST} characters, no '/', "
+            f"and not consist of dots, got {shown!r}"
+        )
+        raise ValueError(msg)

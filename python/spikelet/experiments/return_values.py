@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from spikelet.experiments.record import Arrays
+from spikelet.experiments.record import Arrays, check_name
 from spikelet.recording.reading import RecordedSamples, RecordedSpikes
 
 __all__ = ["scalars_and_arrays"]
 
-_LONGEST = 200  # characters in a name
 _MOST = 9000  # characters in a structured dtype: numpy reads no header of more than 10,000
 
 
@@ -40,7 +39,7 @@ def scalars_and_arrays(value: Any) -> tuple[dict[str, Any], Arrays]:
 
 def _sort(values: Mapping[Any, Any], prefix: str, scalars: dict[str, Any], arrays: Arrays) -> None:
     def add(name: str, array: np.ndarray[Any, Any]) -> None:
-        _check_name(name, name)
+        check_name(name, name)
         _check_twice(name, scalars, arrays)
         arrays[name] = array
 
@@ -49,7 +48,7 @@ def _sort(values: Mapping[Any, Any], prefix: str, scalars: dict[str, Any], array
             msg = f"names of results must be strings, got {key!r}"
             raise TypeError(msg)
         name = prefix + key
-        _check_name(name, key)
+        check_name(name, key)
         _check_twice(name, scalars, arrays)
         plain = _plain(value)
         if plain is not NotImplemented:
@@ -70,17 +69,6 @@ def _sort(values: Mapping[Any, Any], prefix: str, scalars: dict[str, Any], array
             except (TypeError, ValueError) as error:
                 msg = f"result {name!r} must be a number, a string, an array or a recorder: {error}"
                 raise TypeError(msg) from None
-
-
-def _check_name(name: str, own: str) -> None:
-    """Check that a name is valid in an HDF5 file, and has no special meaning there."""
-    if not own.strip(".") or not name.isprintable() or "/" in name or len(name) > _LONGEST:
-        shown = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}..."
-        msg = (
-            f"names of results must be printable, have 1 to {_LONGEST} characters, no '/', "
-            f"and not consist of dots, got {shown!r}"
-        )
-        raise ValueError(msg)
 
 
 def _check_twice(name: str, scalars: Mapping[str, Any], arrays: Arrays) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import fail, integer, numbers, require
+from spikelet._util.tensors import detached
 
 Shape: TypeAlias = tuple[int, ...]
 Pair: TypeAlias = int | tuple[int, int]
@@ -77,6 +78,7 @@ class Layer:
 
 def finite_array(where: str, argument: str, value: ArrayLike, dimensions: int) -> Floats:
     """Return a non-empty array of finite numbers with exactly `dimensions` dimensions."""
+    value = detached(where, argument, value)
     array = numbers(where, argument, value, dimensions=dimensions)
     if array.ndim != dimensions:
         fail(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import choice, fail, integer, numbers, require
+from spikelet._util.tensors import detached
 from spikelet.layers.base import Layer, Shape
 
 __all__ = ["IF", "LIF", "Neuron", "PredictiveIF", "ReLU"]
@@ -37,7 +38,7 @@ class ReLU(Layer):
         where = self._name()
         self._set("levels", integer(where, "levels", self.levels, 0, 1 << 20))
         if self.upper is not None:
-            array = numbers(where, "upper", self.upper)
+            array = numbers(where, "upper", detached(where, "upper", self.upper))
             require(where, "upper", array, "finite and > 0")
             self._set("upper", np.array(array) if array.ndim else float(array))
         elif self.levels:
@@ -106,10 +107,12 @@ class Neuron(Layer):
             ("v_init", 3, "finite"),
             ("amplitude", 1, "finite"),
         ):
-            array = numbers(where, argument, getattr(self, argument), dimensions=dimensions)
+            given = detached(where, argument, getattr(self, argument))
+            array = numbers(where, argument, given, dimensions=dimensions)
             require(where, argument, array.ravel(), rule)
             self._set(argument, np.array(array) if array.ndim else float(array))
-        v_reset = numbers(where, "v_reset", self.v_reset, dimensions=0)
+        v_reset = detached(where, "v_reset", self.v_reset)
+        v_reset = numbers(where, "v_reset", v_reset, dimensions=0)
         require(where, "v_reset", v_reset, "finite")
         self._set("v_reset", float(v_reset))
         choice(where, "reset", self.reset, "subtract", "zero")
@@ -181,12 +184,14 @@ class LIF(Neuron):
         super().__post_init__()
         where = self._name()
         for argument in ("tau_m", "dt"):
-            value = numbers(where, argument, getattr(self, argument), "ms", dimensions=0)
+            value = detached(where, argument, getattr(self, argument))
+            value = numbers(where, argument, value, "ms", dimensions=0)
             require(where, argument, value, "finite and > 0")
             self._set(argument, float(value))
         for argument in ("decay", "gain"):
             if getattr(self, argument) is not None:
-                value = numbers(where, argument, getattr(self, argument), dimensions=0)
+                value = detached(where, argument, getattr(self, argument))
+                value = numbers(where, argument, value, dimensions=0)
                 require(where, argument, value, "finite and >= 0")
                 self._set(argument, float(value))
         if self.decay is not None and self.decay > 1:
@@ -233,7 +238,8 @@ class PredictiveIF(Neuron):
         super().__post_init__()
         where = self._name()
         for argument in ("pace", "limit"):
-            array = numbers(where, argument, getattr(self, argument), dimensions=2)
+            given = detached(where, argument, getattr(self, argument))
+            array = numbers(where, argument, given, dimensions=2)
             if array.ndim == 0 or array.size == 0:
                 fail(
                     where,

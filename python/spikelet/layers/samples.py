@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet._util.checks import fail, ids, integer, shown
+from spikelet._util.tensors import array_of
 from spikelet.layers.base import Shape
 from spikelet.layers.neurons import Neuron, ReLU
 from spikelet.layers.spiking_model import Operations, SpikingModel, SpikingResult
@@ -59,10 +60,7 @@ class Samples:
     ) -> Samples:
         """Check the arguments; steps default to the number that a converted model was made for."""
         steps = getattr(model, "steps", None) if steps is None else steps
-        array = np.asarray(x)
-        if array.dtype.kind not in "biuf":
-            msg = f"{where}: x must be an array of numbers, got dtype {array.dtype}"
-            raise TypeError(msg)
+        array = array_of(where, "x", x)
         shape = "[B, ...]" if steps is not None else "[T, B, ...] (or be given with steps=)"
         if array.ndim < (2 if steps is not None else 3):
             fail(where, "x", array.shape, f"must have the shape {shape}", got="shape")
@@ -171,6 +169,7 @@ def check_labels(where: str, labels: ArrayLike | None, samples: Samples, outputs
     """Return one label for each sample, or None."""
     if labels is None:
         return None
+    labels = array_of(where, "labels", labels)
     array = ids(f"{where}: labels", "labels", labels, outputs).astype(np.int64)
     if len(array) != samples.count:
         fail(

@@ -14,6 +14,7 @@ from spikelet import _core, encode
 from spikelet._util import progress as _progress
 from spikelet._util.checks import choice, fail, integer, number, representable, require
 from spikelet._util.sealed import Sealed, Setting
+from spikelet._util.tensors import array_of
 from spikelet._util.threads import default_threads
 from spikelet.layers.base import Layer, Shape
 from spikelet.layers.graph import INPUT, Graph, LayerLike
@@ -247,10 +248,7 @@ class SpikingModel(Sealed):
     def _input(
         self, where: str, x: ArrayLike, steps: int | None, coding: str, seed: int
     ) -> tuple[NDArray[Any], str, float]:
-        array = np.asarray(x)
-        if array.dtype.kind not in "biuf":
-            msg = f"{where}: x must be an array of numbers, got dtype {array.dtype}"
-            raise TypeError(msg)
+        array = array_of(where, "x", x)
         least = 2 if steps is not None else 3
         if array.ndim < least:
             shape = "[B, ...]" if steps is not None else "[T, B, ...] (or be given with steps=)"

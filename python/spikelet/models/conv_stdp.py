@@ -407,8 +407,7 @@ class ConvSTDP(Sealed):
         if form != FORMAT:
             fail(where, "format", form, f"must be {FORMAT!r}")
         with reading.refusing(where, path):
-            model = ConvSTDP._restored(header, arrays, threads)
-        return model
+            return ConvSTDP._restored(header, arrays, threads)
 
     def __repr__(self) -> str:
         maps = " -> ".join(str(layer.maps) for layer in self.layers)

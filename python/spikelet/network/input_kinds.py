@@ -6,9 +6,8 @@ ranks follow from the description's fields.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +23,7 @@ __all__ = ["Input", "Key", "described", "kind_of", "send"]
 Input = PoissonInput | CurrentInput | NoiseInput
 
 
-@dataclasses.dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """Who an input is for the core.
 
     Parameters
@@ -41,8 +39,7 @@ class Key:
     streams: list[int] | None = None
 
 
-@dataclasses.dataclass(frozen=True)
-class _Kind:
+class _Kind(NamedTuple):
     send: Callable[[str, NetworkBase, Population, Any, int, Key], int]
     series: tuple[str, ...] = ()
     """Parameters that count from the time at which they are set."""

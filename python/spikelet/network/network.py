@@ -204,9 +204,7 @@ class Network(NetworkContents):
             If the network is already running, in another thread or in a call of `progress`; or if another rank has
             stopped the run. All ranks stop at the same step then and can continue.
         """
-        self.engine.turn.take(
-            lambda: run(self, duration, progress, save, save_every), "running"
-        )
+        self.engine.turn.take(lambda: run(self, duration, progress, save, save_every), "running")
 
     @overload
     def record(

@@ -195,7 +195,9 @@ class Projection(Sealed):
                 must_stay = f"must stay {kept!r}: only amplitudes can change"
                 fail(where, f"plasticity.{name}", given, must_stay)
         if rule.core_name != old.core_name:
-            must_stay = "must keep whether an amplitude is negative, because bounds are applied accordingly"
+            must_stay = (
+                "must keep whether an amplitude is negative, because bounds are applied accordingly"
+            )
             fail(where, "plasticity", rule, must_stay)
         self._engine.sim.set_amplitudes(self.index, rule.to_core())
         self._plasticity = rule

@@ -6,13 +6,13 @@ import functools
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 __all__ = ["Report", "Turn", "changing"]
 
 Report = Callable[[int], None]
 Result = TypeVar("Result")
-Arguments = ParamSpec("Arguments")
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 _Owner = tuple[int, int, str]  # thread, process, what it does
 
@@ -79,17 +79,15 @@ class Turn:
             self._asking = False
 
 
-def changing(
-    method: Callable[Concatenate[Any, Arguments], Result],
-) -> Callable[Concatenate[Any, Arguments], Result]:
+def changing(method: Method) -> Method:
     """Make a method of a network, or of a part of one, hold the network's turn: it changes the network as a whole."""
 
     @functools.wraps(method)
-    def held(self: Any, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+    def held(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         turn: Turn = getattr(self, "network", self).engine.turn
         return turn.take(lambda: method(self, *args, **kwargs), "being changed")
 
-    return held
+    return cast("Method", held)
 
 
 def _refuse(owner: _Owner | None) -> NoReturn:
@@ -101,5 +99,7 @@ def _refuse(owner: _Owner | None) -> NoReturn:
     elif doing == "running":
         msg = "Network: it is running and asks this callback; wait until that run is over"
     else:
-        msg = f"Network: it is {doing} by the call that led to this one; wait until that call is over"
+        msg = (
+            f"Network: it is {doing} by the call that led to this one; wait until that call is over"
+        )
     raise RuntimeError(msg)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._util.checks import fail, number, require
+from spikelet._util.checks import fail, number
 from spikelet._util.sealed import Sealed
 from spikelet.recording import hdf5_access
 from spikelet.recording.hdf5_access import LAST, Arrays
@@ -226,12 +226,9 @@ class _OnDisk(Sealed, Recorded):
                 {**hdf5_access.attributes_of(file), **hdf5_access.attributes_of(group)}
             )
             self._ids = hdf5_access.elements_of(group)
-        require(
-            f"recording {path}",
-            "dt",
-            number(f"recording {path}", "dt", self.attributes["dt"]),
-            "> 0",
-        )
+        dt = self.attributes["dt"]
+        if not isinstance(dt, float) or not 0 < dt < np.inf:
+            fail(f"recording {path}", "dt", dt, "must be a time > 0")
 
     def _blocks(self, start: int = -1, stop: int = LAST) -> Iterator[Arrays]:
         with hdf5_access.reading(self.path) as file:

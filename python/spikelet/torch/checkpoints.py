@@ -171,6 +171,11 @@ def _check_optimizer(where: str, optimizer: Any, saved: Any) -> None:
         if len(stored["params"]) != len(params):
             fail(where, "optimizer", len(stored["params"]), f"must have {len(params)} parameters")
         for name in own.keys() & stored.keys() - {"params"}:
+            if (
+                isinstance(own[name], bool) and stored[name] is not own[name]
+            ):  # they choose a method
+                kind = type(stored[name]).__name__
+                fail(where, f"optimizer: {name}", kind, f"must be {own[name]}")
             _check_kind(where, f"optimizer: {name}", own[name], stored[name])
     params = [p for _, group in groups for p in group]
     ids = [i for group in saved["param_groups"] for i in group["params"]]
@@ -199,6 +204,8 @@ def _kind_of(where: str, name: str, value: Any, parameter: Any) -> str:
         if value is not None and not isinstance(value, Real):
             fail(where, f"optimizer: {name}", type(value).__name__, "must be a tensor or a number")
         return "nothing" if value is None else "number"
+    if name == "step" and not (value >= 0).all():
+        fail(where, "optimizer: step", value.flatten()[:1].tolist(), "must be at least 0")
     shape, whole = value.shape, parameter.shape
     if value.is_complex() != parameter.is_complex() and len(shape):
         fail(where, f"optimizer: {name}", value.dtype, f"must be as {parameter.dtype}")
@@ -206,10 +213,10 @@ def _kind_of(where: str, name: str, value: Any, parameter: Any) -> str:
         return "any" if whole.numel() == 1 else "whole"
     if value.numel() == 1 and len(shape) < 2:
         return "any" if whole.numel() == 1 else "scalar"
-    if whole[:-1] + (1,) == shape or whole[:-2] + (1,) + whole[-1:] == shape:
+    if shape in ((*whole[:-1], 1), (*whole[:-2], 1, *whole[-1:])):
         return "factor"  # of Adafactor
     rule = f"must have the shape of its parameter, {tuple(whole)}"
-    fail(where, f"optimizer: {name}", tuple(shape), rule, got="shape")
+    return fail(where, f"optimizer: {name}", tuple(shape), rule, got="shape")
 
 
 def _check_scheduler(where: str, scheduler: Any, saved: Any) -> None:
@@ -223,19 +230,24 @@ def _check_scheduler(where: str, scheduler: Any, saved: Any) -> None:
 
 
 def _check_kind(where: str, name: str, own: Any, saved: Any) -> None:
-    """Check that a value has the type of the present one; numbers, their tensors and None are of one type."""
-    plain = bool, int, float, torch.Tensor, type(None)
-    if isinstance(own, plain) and isinstance(saved, plain):
-        if isinstance(saved, torch.Tensor) and saved.numel() != 1:
-            fail(where, name, tuple(saved.shape), "must be a number", got="shape")
-        return
-    if type(own) is not type(saved):
+    """Check that a value is of the kind of the present one; options that are None or a bool may have changed."""
+    if isinstance(own, str | None) or isinstance(saved, str | None):
+        optional = own is None or isinstance(own, bool | None)
+        plain = not isinstance(saved, str) and isinstance(saved, bool | Real | None)
+        if saved != own and not (optional and plain):
+            fail(where, name, type(saved).__name__, f"must be {own!r}")
+    elif isinstance(own, Real | torch.Tensor) and isinstance(saved, Real | torch.Tensor):
+        if isinstance(saved, torch.Tensor) and (isinstance(own, int) or saved.numel() != 1):
+            fail(where, name, tuple(saved.shape), "must be a number", got="tensor of shape")
+    elif type(own) is not type(saved):
         fail(where, name, type(saved).__name__, f"must be a {type(own).__name__}")
-    if isinstance(own, Sequence) and not isinstance(own, str):
+    elif isinstance(own, Sequence):
         if len(own) != len(saved):
             fail(where, name, len(saved), f"must have {len(own)} values")
         for k, (mine, other) in enumerate(zip(own, saved, strict=True)):
             _check_kind(where, f"{name}[{k}]", mine, other)
-    if isinstance(own, dict):
-        for key in own.keys() & saved.keys():
-            _check_kind(where, f"{name}[{key!r}]", own[key], saved[key])
+    elif isinstance(own, Mapping):
+        if own.keys() != saved.keys():
+            fail(where, name, sorted(map(str, saved.keys()))[:5], f"must have {sorted(own)}")
+        for key, value in own.items():
+            _check_kind(where, f"{name}[{key!r}]", value, saved[key])

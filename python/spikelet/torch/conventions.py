@@ -94,9 +94,22 @@ def _slope(where: str, surrogate: str | Table | None, alpha: float | None) -> di
 def _number(where: str, name: str, value: Any, rule: str = "finite") -> float:
     if isinstance(value, Tensor):
         if value.requires_grad:
-            fail(where, name, tuple(value.shape), "must be a number, it cannot be learned", got="a parameter of shape", error=TypeError)
+            fail(
+                where,
+                name,
+                tuple(value.shape),
+                "must be a number, it cannot be learned",
+                got="a parameter of shape",
+                error=TypeError,
+            )
         if value.numel() != 1 or value.device.type != "cpu":
-            fail(where, name, tuple(value.shape), "must be one number", got=f"a tensor on {value.device} of shape")
+            fail(
+                where,
+                name,
+                tuple(value.shape),
+                "must be one number",
+                got=f"a tensor on {value.device} of shape",
+            )
         value = value.item()
     if value is None:
         fail(where, name, value, "must be a number", error=TypeError)
@@ -140,11 +153,22 @@ class _Build:
         """Set a parameter of the cell from a parameter of the convention, converted by `change`."""
         self.names[target] = name
         if isinstance(value, Tensor):
+            if value.layout != torch.strided:
+                layout = str(value.layout)
+                rule = "must be a dense tensor; move it with .to_dense()"
+                fail(self.where, name, layout, rule, got="layout", error=TypeError)
             value = single(value)
             self.tensors[target] = value if change is None else change(value)
             return
         if isinstance(value, np.ndarray) and value.ndim:
-            fail(self.where, name, value.shape, "must be a number or a torch.Tensor", got="an array of shape", error=TypeError)
+            fail(
+                self.where,
+                name,
+                value.shape,
+                "must be a number or a torch.Tensor",
+                got="an array of shape",
+                error=TypeError,
+            )
         number = self.number(name, value, rule)
         self.constants[target] = number if change is None else float(change(number))
 

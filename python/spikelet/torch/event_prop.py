@@ -199,9 +199,12 @@ class EventProp(nn.Module):
             fail("EventProp", "t_max", t_max, "must be > 0")
         self.drive = _number("drive", drive, "finite")
         self.spread = _number("spread", spread, ">= 0")
-        if dtype is not None and not dtype.is_floating_point:
+        if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
             msg = f"EventProp: dtype must be a floating point type, got {dtype}"
             raise TypeError(msg)
+        if generator is not None and not isinstance(generator, torch.Generator):
+            what = type(generator).__name__
+            fail("EventProp", "generator", what, "must be a torch.Generator", error=TypeError)
         self.weight = nn.Parameter(torch.empty(out_features, in_features, dtype=dtype))
         self.reset_parameters(generator)
 

@@ -96,6 +96,14 @@ class SpikingModule(nn.Module):
         ----------
         x : tensor, [T, B, ...]
         """
+        if not isinstance(x, torch.Tensor) or x.layout != torch.strided:
+            fail(
+                "SpikingModule",
+                "x",
+                type(x).__name__,
+                "must be a dense torch.Tensor",
+                error=TypeError,
+            )
         if x.ndim < 3 or len(x) == 0:
             fail(
                 "SpikingModule", "x", tuple(x.shape), "must have the shape [T, B, ...]", got="shape"

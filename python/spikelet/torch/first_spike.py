@@ -47,6 +47,18 @@ def first_spike_cross_entropy(
         ("alpha", alpha, ">= 0"),
     ):
         require(where, name, number(where, name, value), rule)
+    for name, tensor, dimensions in (("times", times, 2), ("labels", labels, 1)):
+        if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
+            fail(where, name, type(tensor).__name__, "must be a dense tensor", error=TypeError)
+        if tensor.ndim != dimensions or tensor.device.type != "cpu":
+            shape = "[B, C]" if dimensions == 2 else "[B]"
+            got = f"on {tensor.device} the shape"
+            fail(where, name, tuple(tensor.shape), f"must be {shape}, on the CPU", got=got)
+    if labels.dtype != torch.int64 or not times.is_floating_point():
+        what = (times.dtype, labels.dtype)
+        fail(where, "times and labels", what, "must be floating and int64", error=TypeError)
+    if len(labels) != len(times):
+        fail(where, "labels", len(labels), f"must have one entry for each of {len(times)} samples")
     bad = ~torch.isfinite(times)
     if bad.any():
         rule = "must be finite; use spikes.first(silent=t_max) for silent neurons"

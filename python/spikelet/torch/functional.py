@@ -173,8 +173,9 @@ def run(
     -------
     Run
     """
-    cell, kind = made.cell, x.dtype if isinstance(x, Tensor) else None
-    x, steps = _checked_input(where, x, steps)
+    cell, given = made.cell, x
+    x, steps = _checked_input(where, given, steps)
+    kind = given.dtype
     if recurrent is not None:
         x = x.expand(steps, *x.shape[1:])
     features = x.shape[2:]
@@ -209,11 +210,11 @@ def run(
                 f"must be [N, N] for x of [T, B, N], {tuple(x.shape)}",
                 got="shape",
             )
-    given = [x, *tensors, *states[:3], recurrent, states[3]]
+    operands = [x, *tensors, *states[:3], recurrent, states[3]]
     keeps = (
         not inference
         and torch.is_grad_enabled()
-        and any(t is not None and t.requires_grad for t in given)
+        and any(t is not None and t.requires_grad for t in operands)
     )
     learned = any(t is not None and t.requires_grad for t in tensors)
     give = ("s" if give_spikes or recurrent is not None else "") + ("v" if give_v_seq else "")
@@ -230,12 +231,14 @@ def run(
                 checkpoint,
                 f"must be True or None for {what}: the backward pass needs the input",
             )
-        result = neuron(*given, made.numbers, give, steps)
+        result = neuron(*operands, made.numbers, give, steps)
     else:
         with torch.no_grad():
-            result = neuron(*given, made.numbers, give, steps)
+            result = neuron(*operands, made.numbers, give, steps)
     spikes, _, v_seq, *last = result
-    return Run(spikes if kind is None else spikes.to(kind), v_seq, *last)
+    if spikes.dtype != kind:
+        spikes = spikes.to(kind)
+    return Run(spikes, v_seq, *last)
 
 
 def _like(where: str, name: str, tensor: Any, x: Tensor) -> Tensor:
@@ -270,7 +273,7 @@ def _checked_input(where: str, x: Any, steps: int | None) -> tuple[Tensor, int]:
         raise TypeError(f"{where}: x {rule}, got {x.dtype} {x.layout} on {x.device}")
     x = single(x)
     if steps is not None:
-        steps = integer(where, "steps", steps, 1)
+        steps = integer(where, "steps", steps, 1, 2**31 - 1)
         if x.ndim < 1:
             fail(where, "x", tuple(x.shape), "must be [B, ...]", got="shape")
         return x[None], steps

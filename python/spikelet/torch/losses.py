@@ -222,9 +222,11 @@ def rate_bounds(
 
 
 def _series(where: str, argument: str, values: torch.Tensor) -> torch.Tensor:
-    if not isinstance(values, torch.Tensor):
-        msg = f"{where}: {argument} must be a tensor, got {type(values).__name__}"
+    if not isinstance(values, torch.Tensor) or values.layout != torch.strided:
+        msg = f"{where}: {argument} must be a tensor, a dense one, got {type(values).__name__}"
         raise TypeError(msg)
+    if not values.is_floating_point():
+        raise TypeError(f"{where}: {argument} must hold floating-point numbers, got {values.dtype}")
     if values.ndim < 3 or len(values) == 0:
         fail(where, argument, tuple(values.shape), "must have the shape [T, B, ...]", got="shape")
     return values
@@ -234,6 +236,9 @@ def _classes(where: str, argument: str, values: torch.Tensor, labels: torch.Tens
     shape = tuple(_series(where, argument, values).shape)
     if len(shape) != 3:
         fail(where, argument, shape, "must have the shape [T, B, classes]", got="shape")
+    if not isinstance(labels, torch.Tensor) or labels.dtype != torch.int64:
+        what = labels.dtype if isinstance(labels, torch.Tensor) else type(labels).__name__
+        raise TypeError(f"{where}: labels must be an int64 tensor, got {what}")
     if tuple(labels.shape) != shape[1:2]:
         fail(
             where, "labels", tuple(labels.shape), f"must have the shape ({shape[1]},)", got="shape"

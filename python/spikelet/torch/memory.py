@@ -29,7 +29,8 @@ def empty(shape: Sequence[int], dtype: torch.dtype, order: Sequence[int] = ()) -
     """
     array = _core.pooled([shape[d] for d in order] if order else list(shape), NUMPY[dtype])
     if order:
-        array = array.transpose(sorted(range(len(order)), key=lambda d: order[d]))
+        back: list[int] = sorted(range(len(order)), key=lambda d: order[d])
+        array = array.transpose(back)
     return torch.from_numpy(array)
 
 

@@ -37,7 +37,10 @@ def _register(module: nn.Module, name: str, value: Tensor) -> None:
 
 def _parameter(where: str, name: str, value: Tensor) -> Tensor:
     """Check the values of a parameter that is a tensor; integers become floating-point numbers."""
-    if value.dtype in (torch.bool, torch.complex64, torch.complex128) or value.layout != torch.strided:
+    if (
+        value.dtype in (torch.bool, torch.complex64, torch.complex128)
+        or value.layout != torch.strided
+    ):
         what = f"{value.dtype} {value.layout}"
         raise TypeError(f"{where}: {name} must be a dense tensor of real numbers, got {what}")
     if value.device.type != "meta":
@@ -106,7 +109,9 @@ class Neuron(nn.Module):
         super().__init__()
         self.convention, self.surrogate, self.alpha = convention, surrogate, alpha
         self.return_v, self.checkpoint = return_v, checkpoint
-        self.steps = None if steps is None else integer(type(self).__name__, "steps", steps, 1)
+        self.steps = (
+            None if steps is None else integer(type(self).__name__, "steps", steps, 1, 2**31 - 1)
+        )
         where = type(self).__name__
         self._fixed_threshold = 1.0 if isinstance(v_threshold, Tensor) else v_threshold
         # Numbers are checked once, here; tensors and learned parameters replace them at each run.

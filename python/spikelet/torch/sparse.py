@@ -146,7 +146,10 @@ def _pair(where: str, name: str, value: Any, low: int) -> tuple[int, int]:
         values *= 2
     if len(values) != 2:
         fail(where, name, value, "must be a number, or one for height and one for width")
-    return integer(where, name, values[0], low), integer(where, name, values[1], low)
+    return (
+        integer(where, name, values[0], low, 2**31 - 1),
+        integer(where, name, values[1], low, 2**31 - 1),
+    )
 
 
 def _margins(

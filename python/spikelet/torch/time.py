@@ -51,6 +51,8 @@ class OverTime(nn.Module):
         ----------
         x : tensor, [T, B, ...]
         """
+        if not isinstance(x, torch.Tensor) or x.layout != torch.strided:
+            fail("OverTime", "x", type(x).__name__, "must be a dense torch.Tensor", error=TypeError)
         if x.ndim < 3:
             fail("OverTime", "x", tuple(x.shape), "must have the shape [T, B, ...]", got="shape")
         y: torch.Tensor = self.layer(x.flatten(0, 1))

@@ -117,6 +117,16 @@ def fit(
     UserWarning
         If a layer of neurons sends no spike in the first 10 batches; it names the layer.
     """
+    _checked_model("fit", model)
+    if not hasattr(optimizer, "zero_grad"):
+        what = type(optimizer).__name__
+        fail("fit", "optimizer", what, "must be a torch optimizer", error=TypeError)
+    if scheduler is not None and not hasattr(scheduler, "step"):
+        what = type(scheduler).__name__
+        fail("fit", "scheduler", what, "must be a scheduler of torch, or None", error=TypeError)
+    if checkpoint is not None and not isinstance(checkpoint, str | os.PathLike):
+        what = type(checkpoint).__name__
+        fail("fit", "checkpoint", what, "must be a path", error=TypeError)
     integer("fit", "epochs", epochs, 1)
     integer("fit", "seed", seed, 0, 2**63 - 1)
     path = None if checkpoint is None else Path(checkpoint)
@@ -188,6 +198,7 @@ def evaluate(
     readout : callable
         As for `fit`.
     """
+    _checked_model("evaluate", model)
     model.eval()
     seen = right = 0
     with torch.no_grad(), count_spikes(model) as spikes:
@@ -234,6 +245,12 @@ def count_spikes(model: nn.Module) -> Iterator[_Counts]:
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _checked_model(where: str, model: Any) -> None:
+    if not isinstance(model, nn.Module):
+        what = type(model).__name__
+        fail(where, "model", what, "must be a torch.nn.Module", error=TypeError)
 
 
 def _warn_of_silence(spikes: dict[str, int], batches: int) -> None:

@@ -20,7 +20,9 @@ def images(n: int) -> Any:
 class ConvStdpFile(Format):
     def write(self, folder: Path, seed: int) -> None:
         maps = 3 + seed % 6
-        first = Conv(maps=maps, kernel=3, threshold=2.0, window=2, stride=1 + seed % 2, levels=(1.0, 1.5))
+        first = Conv(
+            maps=maps, kernel=3, threshold=2.0, window=2, stride=1 + seed % 2, levels=(1.0, 1.5)
+        )
         second = Conv(maps=4, kernel=2, threshold=1.0, window=2, stride=2, double_every=3)
         layers = [first, second][: 1 + seed % 3 // 2]
         ConvSTDP(layers, shape=(9, 9), seed=seed % 2**32).fit(images(4)).save(folder / "model.npz")

@@ -85,7 +85,9 @@ class SweepStore(Format):
                 text = sealed_json.text_of(tree)
                 packed = [sealed_json.seal(text), text, *packed[2:]]
             pieces += packed
-        if rng.random() < 0.2 and found[chosen].arrays:  # a header of an array, with a right CRC-32
+        if (
+            rng.random() < 0.2 and found[0].arrays and chosen
+        ):  # a header of an array, with a right CRC-32
             data, what = self._craft_header(b"".join(pieces), rng)
             pieces = [data]
         path.write_bytes(b"".join(pieces) + pick(rng, (END, b"")))
@@ -95,9 +97,10 @@ class SweepStore(Format):
     def _craft_header(data: bytes, rng: Random) -> tuple[bytes, str]:
         begin = data.index(b"\n") + 1
         text = json.loads(b"{" + data[: begin - 1][len(sealed_json.seal(b"")) :])
-        if not text["arrays"]:
+        name, place = next(iter(dict(text.get("arrays") or {}).items()), ("", None))
+        if not isinstance(place, list) or len(place) != 2 or not isinstance(place[0], int):
             return data, "nothing"
-        name, (length, _) = next(iter(text["arrays"].items()))
+        length = place[0]
         array = bytearray(data[begin : begin + length])
         at = int(rng.integers(min(128, length)))
         array[at] = pick(rng, b"0123456789-()[]{}',Ofui<|\0\xff")

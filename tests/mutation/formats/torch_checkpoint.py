@@ -17,7 +17,7 @@ from tests.mutation.values import change_array, change_json, pick
 
 def everything(parts: Any, history: Any) -> Any:
     """Return all that a user can see of a run, with the state of the random numbers."""
-    import torch
+    import torch  # noqa: PLC0415  # may be missing
 
     model, _, optimizer, scheduler = parts
     states = [model.state_dict(), optimizer.state_dict(), scheduler.state_dict()]
@@ -40,19 +40,19 @@ class TorchCheckpoint(Format):
     needs = ("torch",)
 
     def write(self, folder: Path, seed: int) -> None:
-        from tests.support.torch_runs import run, setup
+        from tests.support.torch_runs import run, setup  # noqa: PLC0415  # needs torch
 
         run(1 + seed % 2, setup(), checkpoint=folder / "run.pt")
 
     def read(self, folder: Path) -> Any:
-        from tests.support.torch_runs import run, setup
+        from tests.support.torch_runs import run, setup  # noqa: PLC0415  # needs torch
 
         parts = setup()
         _, history = run(1, parts, checkpoint=folder / "run.pt")  # none is left to do
         return everything(parts, history)
 
     def craft(self, folder: Path, rng: Random) -> str:
-        import torch
+        import torch  # noqa: PLC0415  # may be missing
 
         path = folder / "run.pt"
         if rng.random() < 0.3:
@@ -63,7 +63,7 @@ class TorchCheckpoint(Format):
             changed, what = change_array(container[key].numpy(), rng)
             try:
                 container[key] = torch.from_numpy(np.ascontiguousarray(changed))
-            except TypeError:
+            except (TypeError, ValueError):
                 container[key], what = None, "removed"
             what = f"{key}: {what}"
         else:
@@ -93,7 +93,7 @@ class TorchCheckpoint(Format):
         return f"byte {at} of the pickle"
 
     def use(self, folder: Path) -> None:
-        from tests.support.torch_runs import run, setup
+        from tests.support.torch_runs import run, setup  # noqa: PLC0415  # needs torch
 
         parts = setup()
         copy = folder.parent / "going-on.pt"  # training goes on, and saves
@@ -102,8 +102,9 @@ class TorchCheckpoint(Format):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 run(3, parts, checkpoint=copy)
-        except ValueError as error:
-            if "loss" in str(error):  # not finite, as the weights are
+        except (ValueError, RuntimeError) as error:
+            # Weights that are not finite, and options of any size, are as those of a user.
+            if "loss" in str(error) or "without overflow" in str(error):
                 return
             raise
 

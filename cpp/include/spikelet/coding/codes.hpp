@@ -1,7 +1,7 @@
 // Deterministic codes of values into spikes. Each fills a raster [steps, n] of 0 and 1, row k being
-// step k. The caller guarantees x in [0, 1] (delta: finite) and the limits given with each code; values
-// and sizes with which a spike would leave the raster are a std::invalid_argument. Serial, O(steps *
-// n).
+// step k. The caller guarantees x in [0, 1] (delta: finite) and the limits given with each code;
+// values and sizes with which a spike would leave the raster are a std::invalid_argument. Serial,
+// O(steps * n).
 #pragma once
 
 #include <cstdint>

@@ -31,9 +31,7 @@ class Guarded {
   // For messages: the value's name, and what to do once it has broken.
   template <class... Args>
   Guarded(std::string name, std::string way_out, Args&&... args)
-      : name_(std::move(name)),
-        way_out_(std::move(way_out)),
-        value_(std::forward<Args>(args)...) {}
+      : name_(std::move(name)), way_out_(std::move(way_out)), value_(std::forward<Args>(args)...) {}
   Guarded(const Guarded&) = delete;
   Guarded& operator=(const Guarded&) = delete;
 
@@ -47,8 +45,8 @@ class Guarded {
     T* operator->() { return &guarded_.value_; }
     T& operator*() { return guarded_.value_; }
 
-    // From now on others are refused rather than made to wait. Needed before the call takes long, or
-    // waits for something that a waiting thread may hold, such as Python's interpreter lock.
+    // From now on others are refused rather than made to wait. Needed before the call takes long,
+    // or waits for something that a waiting thread may hold, such as Python's interpreter lock.
     void lengthen() { guarded_.state_.store(word(lengthy_call), std::memory_order_relaxed); }
 
     // Throws Broken if the value has broken.

@@ -1,5 +1,6 @@
 // All threading is here: a team for one parallel region, and how its members wait for each other.
-// Uses OpenMP if it was found, else, and in forked processes, std::thread. Changes no global setting.
+// Uses OpenMP if it was found, else, and in forked processes, std::thread. Changes no global
+// setting.
 #pragma once
 
 #include <algorithm>
@@ -41,8 +42,8 @@ template <class Body, class Start>
 void run_threads(int threads, Body& body, Start&& start) {
   std::atomic<int> members{0};  // known once all have started
   std::vector<std::thread> others;
-  others.reserve(static_cast<std::size_t>(threads - 1));
   try {
+    others.reserve(static_cast<std::size_t>(threads - 1));
     for (int member = 1; member < threads; ++member) {
       others.push_back(start([&body, &members, member] {
         wait_until([&] { return members.load(std::memory_order_acquire) != 0; });

@@ -155,7 +155,8 @@ class Network {
   // Collective: makes the delays and the layouts of plastic projections those of all processes.
   void agree();
   // Collective: throws on all processes unless all call for the same. A layout that has become
-  // invalid on one process is rebuilt on all of them. error: why this process cannot go on, or null.
+  // invalid on one process is rebuilt on all of them. error: why this process cannot go on, or
+  // null.
   void share_changes(const Call& call, std::exception_ptr error);
   // Collective: throws on all processes if there is an error on one.
   void share_error(std::exception_ptr error);

@@ -1,7 +1,7 @@
 // Reads and writes synapses between runs, wherever they are: in a table, as a drawing, or in the
-// stores. unload() moves them back to tables; a new layout builds its stores from these, load() adds
-// what they have learned, and forget_tables() ends the move. If anything before that fails, the
-// tables still have everything, and the move can be tried again.
+// stores. unload() moves them back to tables; a new layout builds its stores from these, load()
+// adds what they have learned, and forget_tables() ends the move. If anything before that fails,
+// the tables still have everything, and the move can be tried again.
 #pragma once
 
 #include <span>

@@ -36,8 +36,8 @@ class TraceStore : public PlasticStore<R> {
   virtual void prefetch_row(std::uint32_t source) const = 0;
   virtual void on_post(std::uint32_t target, R up) = 0;
   virtual R pre_trace(std::uint32_t source) const = 0;  // of the present epoch, after flush()
-  virtual void on_epoch() = 0;  // the epoch of step clock_ + 1 begins
-  virtual void flush() = 0;     // applies all pending potentiation to the weights
+  virtual void on_epoch() = 0;                          // the epoch of step clock_ + 1 begins
+  virtual void flush() = 0;  // applies all pending potentiation to the weights
   void add_traces(PlasticParts<R>& parts);
 
   Step epoch(Step time) const { return time / epoch_steps_; }

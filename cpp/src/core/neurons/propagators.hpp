@@ -20,8 +20,7 @@ inline double constant_current_to_potential(double dt, double tau_m, double C_m,
 // normal number.
 struct RateDifference {
   RateDifference(double tau_m, double tau_syn)
-      : rate((tau_m - tau_syn) / (tau_syn * tau_m)),
-        time(tau_syn * tau_m / (tau_m - tau_syn)) {
+      : rate((tau_m - tau_syn) / (tau_syn * tau_m)), time(tau_syn * tau_m / (tau_m - tau_syn)) {
     if (!std::isnormal(tau_syn * tau_m)) {
       time = tau_syn / (1 - tau_syn / tau_m);
       rate = 1 / time;

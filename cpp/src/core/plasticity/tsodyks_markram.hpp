@@ -3,6 +3,7 @@
 // inactive; a spike releases the share u of x.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <string_view>
@@ -41,11 +42,14 @@ struct TsodyksMarkram {
     const double recovered = -std::expm1(-h / tau_rec);
     if (tau_psc > 0) {
       const double active = std::exp(-h / tau_psc), inactive = 1 - s.x - s.y;
-      // What turns inactive and recovers within h; the limit where the time constants are equal.
-      const double both =
-          std::abs(tau_psc - tau_rec) < 1e-9 * tau_rec
-              ? recovered - (1 - recovered) * h / tau_rec
-              : ((1 - active) * tau_psc - recovered * tau_rec) / (tau_psc - tau_rec);
+      // What turns inactive and recovers within h. If the time constants are close, their
+      // difference is taken within the exponential, where it does not cancel.
+      double both = ((1 - active) * tau_psc - recovered * tau_rec) / (tau_psc - tau_rec);
+      if (std::abs(tau_psc - tau_rec) < 1e-4 * tau_rec) {
+        const double x = std::min(h / tau_rec - h / tau_psc, 1.0);
+        const double mean = std::abs(x) < 1e-8 ? 1 + x / 2 : std::expm1(x) / x;
+        both = recovered - (1 - recovered) * h / tau_rec * mean;
+      }
       s.x += both * s.y + recovered * inactive;
       s.y *= active;
     } else {

@@ -56,3 +56,23 @@ TEST_CASE("pass and release solve the differential equations") {
     }
   }
 }
+
+TEST_CASE("time constants that are almost equal act like equal ones") {
+  const double equal[]{0.5, 20, 0, 20};
+  for (const double off : {1e-15, 1.1e-9, 3e-9, 1e-7, 0.9e-4, 1.1e-4}) {
+    for (const double sign : {-1.0, 1.0}) {
+      const double near[]{0.5, 20, 0, 20 * (1 + sign * off)};
+      for (const double wait : {0.1, 7.0, 60.0, 1e4, 1e9}) {
+        CAPTURE(off);
+        CAPTURE(wait);
+        TsodyksMarkram::State a, b;
+        const TsodyksMarkram limit(equal), rule(near);
+        limit.release(a);
+        rule.release(b);
+        limit.pass(a, wait);
+        rule.pass(b, wait);
+        CHECK(std::abs(a.x - b.x) <= off + 3e-12 * (off > 1e-4) + 1e-15);
+      }
+    }
+  }
+}

@@ -1,0 +1,79 @@
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "spikelet/core/guarded.hpp"
+
+using namespace spikelet;
+
+TEST_CASE("brief calls of many threads wait for each other, and none is lost") {
+  Guarded<long> value("the value", "", 0L);
+  std::vector<std::thread> team;
+  for (int k = 0; k < 4; ++k) {
+    team.emplace_back([&] {
+      for (int n = 0; n < 2000; ++n) {
+        auto use = value.brief();
+        *use += 1;
+      }
+    });
+  }
+  for (std::thread& member : team) {
+    member.join();
+  }
+  CHECK(*value.brief() == 8000);
+}
+
+TEST_CASE("all calls are refused while a lengthy one goes on") {
+  Guarded<int> value("the value", "", 3);
+  {
+    auto use = value.lengthy();
+    CHECK(value.busy());
+    CHECK_THROWS_WITH_AS(value.brief(), "the value is running in another thread", InUse);
+    CHECK_THROWS_AS(value.lengthy(), InUse);
+    CHECK_THROWS_AS(value.even_if_broken(), InUse);
+  }
+  CHECK(!value.busy());
+  auto use = value.brief();
+  CHECK(!value.busy());
+  use.lengthen();
+  CHECK(value.busy());
+  CHECK_THROWS_AS(value.brief(), InUse);
+}
+
+TEST_CASE("a brief call that becomes lengthy refuses those who wait for it") {
+  Guarded<int> value("the value", "", 0);
+  std::atomic<bool> refused{false};
+  std::thread other;
+  {
+    auto use = value.brief();
+    other = std::thread([&] {
+      try {
+        value.brief();
+      } catch (const InUse&) {
+        refused = true;
+      }
+    });
+    use.lengthen();
+    other.join();
+  }
+  CHECK(refused);
+}
+
+TEST_CASE("what fails half-way breaks the value, for good") {
+  Guarded<int> value("the value", "make a new one", 0);
+  const auto fail = [&] {
+    auto use = value.lengthy();
+    use.change("a change", [] { throw std::runtime_error("no luck"); });
+  };
+  CHECK_THROWS_WITH_AS(fail(), "no luck", std::runtime_error);
+  CHECK(value.broken());
+  CHECK(!value.busy());
+  CHECK_THROWS_WITH_AS(value.brief(),
+                       "the value has failed: a change stopped half-way (no luck); make a new one",
+                       Broken);
+  CHECK_THROWS_AS(value.lengthy(), Broken);
+  CHECK(*value.even_if_broken() == 0);
+}
