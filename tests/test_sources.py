@@ -147,7 +147,7 @@ def assert_poisson(counts: Ints, mean: float) -> None:
         assert stats.chisquare(binned, n * np.diff(cdf)).pvalue > 1e-5
 
 
-@pytest.mark.filterwarnings("ignore:PoissonSource: rate")
+@pytest.mark.filterwarnings("ignore:PoissonSource. rate")
 def test_very_low_rates_are_not_rounded_away() -> None:
     net = make(1.0)
     spikes = net.record(net.population(60_000, sl.PoissonSource(0.006)), "spikes")

@@ -215,7 +215,7 @@ def test_the_nan_that_breaks_the_rule_is_located() -> None:
         np.datetime64("2020-01-01"), np.array([1.0, "2"], object), (x for x in [1.0]), {1.0}, {}, object(),
         np.ma.array([1.0, 2.0], mask=[False, True]), np.array([(1, 2)], dtype="i4,i4"),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_only_numbers_are_numbers(value: Any) -> None:
     with pytest.raises(TypeError, match=r"^f: x must be a number or an array of numbers, got"):
