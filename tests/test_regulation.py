@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import Floats, make, to_steps, train
 
 import spikelet as sl
+from spikelet._util import npz
 
 LAYOUTS = ("dense", "one delay", "many delays")
 
@@ -384,7 +385,9 @@ def test_files_with_impossible_intervals(tmp_path: Any, change: Any, rule: str) 
         header["regulations"][0]["begin"] = change["begin"]
     else:
         arrays["regulation0.spikes"] = change["spikes"]
-    np.savez(tmp_path / "a.npz", **(arrays | {"header": np.array(json.dumps(header))}))
+    del arrays["header"], header["arrays"]  # with it go the checksums
+    with (tmp_path / "a.npz").open("wb") as file:
+        npz.write(file, header, arrays)
     with pytest.raises((ValueError, TypeError), match=rule):
         sl.Network.load(tmp_path / "a.npz")
 

@@ -318,7 +318,7 @@ def test_snap_up_acts_in_a_run() -> None:
 
 def test_snap_up_agrees_with_nest() -> None:
     nest = pytest.importorskip("nest")
-    nest.set_verbosity("M_ERROR")
+    nest.verbosity = nest.VerbosityLevel.ERROR
     nest.ResetKernel()
     nest.resolution = 0.1
     rng = np.random.default_rng(2)

@@ -242,7 +242,7 @@ class CurrentInput:
             )
         if not np.isfinite(values).all():
             fail("CurrentInput", "values", values[~np.isfinite(values)][0], "must be finite")
-        object.__setattr__(self, "values", read_only(values))
+        object.__setattr__(self, "values", own(values))
 
 
 @dataclass(frozen=True, eq=False)

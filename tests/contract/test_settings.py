@@ -63,6 +63,7 @@ OBJECTS: dict[str, Callable[[Path], Any]] = {
     "Population": lambda _: _net().populations[1],
     "StateView": lambda _: _net().populations[1].V_m,
     "Projection": lambda _: _net().projections[0],
+    "Drive": lambda _: (net := _net()).inject(net.populations[1], sl.PoissonInput(5.0, 1.0)),
     "SpikeRecorder": lambda _: _net().recorders[0],
     "StateRecorder": lambda _: _net().recorders[1],
     "WeightRecorder": lambda _: _net().recorders[2],
@@ -85,6 +86,7 @@ OBJECTS: dict[str, Callable[[Path], Any]] = {
 # What may be set, and takes effect; the tests of each class show that.
 SETTABLE = {
     "Projection": {"weights", "plasticity", "reward"},
+    "Drive": {"rate", "weight"},
     "SpikingModel": {"threads"},
     "ConvertedModel": {"threads", "steps", "delay", "coding"},
     "DiehlCook": {"show", "rest", "intensity", "least_spikes", "total"},
@@ -157,7 +159,7 @@ def test_a_fixed_attribute_raises_and_says_what_to_do(name: str, tmp_path: Path)
 
 def test_lists_of_parts_cannot_be_changed() -> None:
     net = _net()
-    for parts in (net.populations, net.projections, net.recorders, net.regulations):
+    for parts in (net.populations, net.projections, net.recorders, net.inputs, net.regulations):
         assert isinstance(parts, tuple)
     circuit = models.microcircuit(0.003, seed=1, threads=1)
     for parts in (circuit.populations, circuit.projections, circuit.recorders):

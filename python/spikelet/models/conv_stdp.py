@@ -436,10 +436,10 @@ class ConvSTDP(Sealed):
         if names != arrays.keys():
             fail("file", "arrays", sorted(arrays), "must be those of its layers")
         model = ConvSTDP(layers, threads=threads, **{name: header[name] for name in _OPTIONS})
-        model.seen = seen
+        model._seen = seen
         for k in range(len(layers)):
             model._cores[k] = model._core(k, arrays[f"weights{k}"], arrays[f"thresholds{k}"])
-            model.wins[k] = arrays[f"wins{k}"]
+            model._wins[k] = arrays[f"wins{k}"]
         return model
 
     def _images(self, where: str, images: ArrayLike) -> Floats:

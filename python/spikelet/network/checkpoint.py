@@ -315,10 +315,11 @@ def _build(
         load_projection(net, d, rule, file)
     whats = [_restore(d["what"], file) for d in header["inputs"]]
     load_inputs(net, header["inputs"], whats, header.get("streams"), file)
-    for k, d in enumerate(header["regulations"]):
+    for d in header["regulations"]:
         projection = item("regulated projection", net.projections, d["projection"])
         regulate(net, projection, _restore(d["how"], file))
-        counts = file[f"projection{projection.index}.plastic.counts"]
+    for k, d in enumerate(header["regulations"]):
+        counts = file[f"projection{d['projection']}.plastic.counts"]
         go_on_counting(net, k, d.get("begin"), file.get(f"regulation{k}.spikes"), counts)
     net.engine.drawn = whole("drawn", header["drawn"], 0, 2**31)
     load_states(net, header["populations"], file)

@@ -127,9 +127,14 @@ class Drive:
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a parameter."""
         if hasattr(type(self), name) or name in type(self).__annotations__:
-            msg = f"input to {self.target.name}: {name} cannot be set; inject another input"
+            msg = f"input to {self.target.name}: {name} cannot be set: inject another input"
             raise AttributeError(msg, name=name, obj=self)
         self.set(**{name: value})
+
+    def __delattr__(self, name: str) -> NoReturn:
+        """Refuse: an input keeps its parameters."""
+        msg = f"input to {self.target.name}: {name} cannot be deleted; remove() removes the input"
+        raise AttributeError(msg, name=name, obj=self)
 
     def __reduce__(self) -> NoReturn:
         msg = "a Drive is part of its network and cannot be copied or pickled; save the network"
