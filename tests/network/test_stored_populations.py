@@ -62,12 +62,10 @@ def put(at: int, value: Any) -> Callable[[Any], Any]:
 
 
 ARRAYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "nan": ("population0.state.V_m", put(2, np.nan)),
-    "infinite": ("population0.initial.I_syn_ex", put(0, np.inf)),
     "short": ("population0.state.V_m", lambda x: x[:-1]),
     "single": ("population0.state.V_m", lambda x: x.astype(np.float32)),
     "held": ("population0.held", put(1, -1)),
-    "held for ever": ("population0.held", put(1, 2**31 - 1)),
+    "held too long": ("population0.held", put(1, 2**31 - 1)),
     "raster": ("population2.raster", put((0, 0), 3 * 10**9)),
     "gids": ("in_flight.gids", put(0, 10)),
     "stamps": ("in_flight.stamps", put(-1, 101)),
@@ -88,6 +86,15 @@ def test_arrays_that_cannot_be_are_refused(change: str, tmp_path: Path) -> None:
     change_array(tmp_path / "c", key, how)
     with pytest.raises(ValueError, match=r"Network\.load: "):
         sl.Network.load(tmp_path / "c")
+
+
+def test_a_network_that_diverged_is_loaded(tmp_path: Path) -> None:
+    stored(tmp_path / "c")
+    change_array(tmp_path / "c", "population0.state.V_m", put(2, np.nan))
+    change_array(tmp_path / "c", "population0.state.I_syn_ex", put(3, np.inf))
+    net = sl.Network.load(tmp_path / "c")
+    net.run(1.0)
+    assert not np.isfinite(net.populations[0].V_m).all()
 
 
 def test_a_size_that_is_not_there_costs_no_memory(tmp_path: Path) -> None:

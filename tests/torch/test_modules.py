@@ -300,14 +300,14 @@ def test_the_weights_that_torch_draws_make_neurons_spike():
         assert st.LIF(tau_m=tau, gain="normalised")(linear(x)).sum() == 0
 
 
-def test_two_dimensions_are_refused():
-    """[B, N] would be taken for [T, N]."""
+def test_modules_refuse_two_dimensions():
+    """After a layer x is [B, N], and would be taken for [T, B]."""
     x = torch.rand(6, 4)
-    for run in (st.lif, st.integrate, st.LIF(), st.LI(), st.RecurrentLIF(4)):
+    for run in (st.LIF(), st.LI(), st.RecurrentLIF(4)):
         with pytest.raises(
             ValueError, match=r"x must be \[T, B, ...\]: pass x\[None\].*steps=T.*\(6, 4\)"
         ):
             run(x)
-    assert st.lif(x[None]).shape == (1, 6, 4)
-    assert st.lif(x[:, None]).shape == (6, 1, 4)
+    assert st.LIF()(x[None]).shape == (1, 6, 4)
+    assert torch.equal(st.lif(x), st.lif(x[..., None])[..., 0])  # [T, B]: a function says what x is
     assert st.LIF(steps=3)(x).shape == (3, 6, 4)

@@ -91,12 +91,12 @@ def load_states(net: NetworkContents, described: list[dict[str, Any]], file: Fil
         if not isinstance(p.model, NeuronModel):
             continue
         for k, state in enumerate(p.model.states):
-            values = stored.finite(f"{key}.state.{state}", file[f"{key}.state.{state}"])
+            values = file[f"{key}.state.{state}"]  # not finite if the network has diverged
             if state != "theta" or values.any():
                 sim.set_raw_state(p.index, k, values)
             initial = f"{key}.initial.{state}"
             if initial in file:
                 values = stored.array(file, initial, net.dtype, p.size)
-                sim.set_initial_state(p.index, k, stored.finite(initial, values))
+                sim.set_initial_state(p.index, k, values)
         held = file[f"{key}.held"]
         sim.set_held(p.index, stored.below(f"{key}.held", held, 2**30 + 1))

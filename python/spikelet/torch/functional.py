@@ -277,13 +277,7 @@ def _checked_input(where: str, x: Any, steps: int | None) -> tuple[Tensor, int]:
         if x.ndim < 1:
             fail(where, "x", tuple(x.shape), "must be [B, ...]", got="shape")
         return x[None], steps
-    if x.ndim == 2:
-        rule = (
-            "must be [T, B, ...]: pass x[None] for one step of a batch, x[:, None] for the steps of one sample, or "
-            "steps=T to hold x [B, ...] for T steps"
-        )
-        fail(where, "x", tuple(x.shape), rule, got="shape")
-    if x.ndim < 3 or x.shape[0] == 0:
+    if x.ndim < 2 or x.shape[0] == 0:
         fail(where, "x", tuple(x.shape), "must be [T, B, ...] with T >= 1", got="shape")
     return x, x.shape[0]
 
