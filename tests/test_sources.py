@@ -278,6 +278,8 @@ def test_arrays_of_the_caller_can_change_and_a_description_cannot() -> None:
     np.testing.assert_array_equal(models[1].raster, 1)
     assert not models[0].rate.flags.writeable
     assert not models[1].raster.flags.writeable
+
+
 # Spike times off the grid
 
 

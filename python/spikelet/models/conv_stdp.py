@@ -29,7 +29,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core
 from spikelet._util import reading
-from spikelet._util.checks import check_all, choice, fail, integer, number, numbers, read_only, require
+from spikelet._util.checks import (
+    check_all,
+    choice,
+    fail,
+    integer,
+    number,
+    numbers,
+    read_only,
+    require,
+)
 from spikelet._util.files import replaced
 from spikelet._util.sealed import Sealed, Setting
 from spikelet.models.images import brightness

@@ -23,7 +23,6 @@ from spikelet._util.files import replaced
 from spikelet.network import to_disk
 from spikelet.network.contents import NetworkContents
 from spikelet.network.gathered_state import whole_state
-from spikelet.network.inject import inject_from
 from spikelet.network.population import Population
 from spikelet.network.regulate import counted_so_far, go_on_counting, regulate
 from spikelet.network.stored import LATEST, File, array, item, whole
@@ -313,8 +312,8 @@ def _build(
     for d in header["projections"]:
         rule = None if d["plasticity"] is None else _restore(d["plasticity"], file)
         load_projection(net, d, rule, file)
-    whats = [_restore(d["what"], file) for d in header["inputs"]]
-    load_inputs(net, header["inputs"], whats, header.get("streams"), file)
+    restored = [_restore(d["what"], file) for d in header["inputs"]]
+    load_inputs(net, header["inputs"], restored, header.get("streams"), file)
     for d in header["regulations"]:
         projection = item("regulated projection", net.projections, d["projection"])
         regulate(net, projection, _restore(d["how"], file))

@@ -20,7 +20,7 @@ _MOST = 2**24  # random streams of inputs
 def load_inputs(
     net: NetworkContents,
     described: list[dict[str, Any]],
-    whats: Sequence[Any],
+    restored: Sequence[Any],
     streams: Any,
     file: File,
 ) -> None:
@@ -32,7 +32,7 @@ def load_inputs(
         The network, with its populations.
     described : list of dict
         Descriptions of the inputs.
-    whats : sequence of PoissonInput, CurrentInput or NoiseInput
+    restored : sequence of PoissonInput, CurrentInput or NoiseInput
         The inputs, restored.
     streams : int or None
         Number of random streams that are taken; None before version 4, when no input could be removed.
@@ -40,7 +40,7 @@ def load_inputs(
         Arrays of the file.
     """
     keys = [Key() for _ in described] if streams is None else _keys(described, streams)
-    for k, (d, what, key) in enumerate(zip(described, whats, keys, strict=True)):
+    for k, (d, what, key) in enumerate(zip(described, restored, keys, strict=True)):
         target = part(net, d["target"], file.get(f"input{k}.ids"))
         if not isinstance(target.model, NeuronModel):
             fail(WHERE, f"input{k} target", d["target"], "must be neurons")

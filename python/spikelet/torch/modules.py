@@ -185,7 +185,9 @@ class Neuron(nn.Module):
     def run(self, x: Tensor, **states: Tensor | None) -> Run:
         """Run over [T, B, ...] from given states (`v`, `i`, `a`, `first_spikes`; [B, ...]) and return all results."""
         where = type(self).__name__
-        if self.steps is None and isinstance(x, Tensor) and x.ndim == 2:  # after a layer it is [B, N]
+        if (
+            self.steps is None and isinstance(x, Tensor) and x.ndim == 2
+        ):  # after a layer it is [B, N]
             rule = (
                 "must be [T, B, ...]: pass x[None] for one step of a batch, x[:, None] for the steps of one sample, or "
                 "make the module with steps=T to hold x [B, ...] for T steps"
