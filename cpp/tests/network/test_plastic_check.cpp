@@ -43,13 +43,16 @@ TEST_CASE_TEMPLATE("a state that cannot be that of the projection is refused", R
       [](State& s) { s.post_value[2].pop_back(); },
       [](State& s) { s.reward_step.push_back(1); },
       [](State& s) {
-        s.sent_step = {700}, s.sent_post = {0}, s.sent_channel = {32768}, s.sent_value = {1};
+        s.sent_step.assign(1, 700), s.sent_post.assign(1, 0), s.sent_channel.assign(1, 32768),
+            s.sent_value.assign(1, 1);
       },
       [](State& s) {
-        s.sent_step = {699}, s.sent_post = {0}, s.sent_channel = {0}, s.sent_value = {1};
+        s.sent_step.assign(1, 699), s.sent_post.assign(1, 0), s.sent_channel.assign(1, 0),
+            s.sent_value.assign(1, 1);
       },
       [](State& s) {
-        s.sent_step = {700}, s.sent_post = {130}, s.sent_channel = {0}, s.sent_value = {1};
+        s.sent_step.assign(1, 700), s.sent_post.assign(1, 130), s.sent_channel.assign(1, 0),
+            s.sent_value.assign(1, 1);
       },
   };
   for (std::size_t k = 0; k < changes.size(); ++k) {
