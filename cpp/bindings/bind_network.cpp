@@ -375,8 +375,8 @@ void bind_synapses(py::class_<Simulator<R>>& simulator) {
           "traces",
           [](S& s, std::size_t of) {
             py::dict found;
-            for (auto& [name, values] : s.traces(of)) {
-              found[py::str(name)] = to_array(std::move(values));
+            for (auto& [name, trace] : s.traces(of)) {
+              found[py::str(name)] = to_array(std::move(trace));
             }
             return found;
           },
