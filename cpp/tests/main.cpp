@@ -40,10 +40,19 @@ void* operator new(std::size_t bytes) { return take_or_throw(bytes, alignof(std:
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return take_or_throw(bytes, static_cast<std::size_t>(alignment));
 }
+// The library's own ones call those above, but not a sanitizer's.
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  return take(bytes, alignof(std::max_align_t));
+}
+void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return take(bytes, static_cast<std::size_t>(alignment));
+}
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t, const std::nothrow_t&) noexcept { std::free(p); }
 
 int main(int argc, char** argv) {
   const char* wish = std::getenv("SPIKELET_SIMD");

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -152,6 +153,21 @@ def test_memory_grows_by_one_bit_a_neuron_and_step() -> None:
     grown = int(spawn(code)) * 1024
     bits = 4 * 32 * 48 * 48 * 512 / 8  # 19 MB; values would take 600 MB
     assert grown < 1.3 * bits + (4 << 20)
+
+
+def test_a_forked_child_runs_like_its_parent() -> None:
+    """After runs with threads in the parent: the child has none of them."""
+    code = f"""
+import multiprocessing, sys, warnings
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.support.layers_zoo import layered_digest
+warnings.simplefilter("ignore")  # Python 3.12 warns that this process has threads
+expected = layered_digest("float32", 2)
+with multiprocessing.get_context("fork").Pool(1) as pool:
+    assert pool.apply_async(layered_digest, ("float32", 2)).get(timeout=60) == expected
+print("ok")
+"""
+    assert spawn(code).strip() == "ok"
 
 
 # Bad input

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +147,51 @@ def mixed_up() -> None:
         print(refused)
 
 
+def at_odds() -> None:
+    """Let ranks run in different ways: all are told, nothing has changed, and all can go on."""
+    expected, reference = build()
+    expected.run(20.0)
+    net, spikes = build()
+    net.run(10.0)
+    folder = Path(sys.argv[2])
+    first = net.ranks.rank == 0
+    saved = {"save": folder / f"{net.ranks.rank}"}
+
+    def refused(what: str, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except RuntimeError as error:
+            message = str(error)
+        else:
+            message = "nothing"
+        assert what in message, message
+        assert net.t == 10.0
+        print(what)
+
+    refused("the number of steps to run: from 1 to 1000", lambda: net.run(0.1 if first else 100.0))
+    refused("the number of steps to run: from 0 to 1", lambda: net.run(0.0 if first else 0.1))
+    plan = "their recorders or checkpoints"
+    every = 1.0 if first else 2.0
+    refused(plan, lambda: net.run(10.0, save=folder / "a", save_every=every))
+    refused(plan, lambda: net.run(10.0, **(saved if first else {})))
+    refused(
+        "the method that they call: from prepare to run",
+        net.prepare if first else lambda: net.run(10.0),
+    )
+    assert not list(folder.iterdir())
+    net.run(10.0)
+    for a, b in ((spikes.times, reference.times), (spikes.ids, reference.ids)):
+        np.testing.assert_array_equal(a, b)
+    if first:
+        net.record(net.populations[0], "spikes")
+    try:
+        net.run(10.0)
+    except RuntimeError as error:
+        assert plan in str(error), error
+        print("one recorder more")
+    assert net.t == 20.0
+
+
 def groups() -> None:
     """Split the ranks, free the groups, split them in another way: each network belongs to its group."""
     world = sl.Network(seed=1).ranks.comm
@@ -161,5 +207,5 @@ def groups() -> None:
 
 
 if __name__ == "__main__":
-    subjects = (error, stopped, apart, disk, lopsided, mixed_up, groups)
+    subjects = (error, stopped, apart, disk, lopsided, mixed_up, at_odds, groups)
     {f.__name__: f for f in subjects}[sys.argv[1]]()

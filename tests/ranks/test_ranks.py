@@ -63,6 +63,15 @@ def test_ranks_that_read_different_states_are_refused() -> None:
     assert printed.count("rank 0: LIF0.V_m; rank 1: LIF0.I_syn_ex") == 2
 
 
+def test_ranks_that_run_in_different_ways_are_refused(tmp_path: Path) -> None:
+    """They waited for each other for ever, or for longer than one of them ran."""
+    printed = run(2, "small.py", "at_odds", str(tmp_path))
+    assert printed.count("the number of steps to run") == 4
+    assert printed.count("their recorders or checkpoints") == 4
+    assert printed.count("the method that they call: ") == 2
+    assert printed.count("one recorder more") == 2
+
+
 def test_groups_of_ranks() -> None:
     assert run(4, "small.py", "groups").count("split") == 4
 

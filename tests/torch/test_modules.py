@@ -9,6 +9,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from tests.conftest import spawn
 from torch import nn
 
 import spikelet.torch as st
@@ -311,3 +312,33 @@ def test_modules_refuse_two_dimensions():
     assert st.LIF()(x[None]).shape == (1, 6, 4)
     assert torch.equal(st.lif(x), st.lif(x[..., None])[..., 0])  # [T, B]: a function says what x is
     assert st.LIF(steps=3)(x).shape == (3, 6, 4)
+
+
+def test_a_forked_child_computes_like_its_parent():
+    """After threads in the parent, and with threads in the child.
+
+    PyTorch's own operators hang there once their tensors are large enough for its threads; these are smaller.
+    """
+    code = """
+import multiprocessing, warnings
+import torch
+import spikelet.torch as st
+warnings.simplefilter("ignore")  # Python 3.12 warns that this process has threads
+torch.set_num_threads(2)
+torch.manual_seed(1)
+x = torch.rand(20, 32, 50) * 3
+cells = (st.LIF(learn_tau=True), st.CubaLIF(tau_syn=3.0), st.RecurrentALIF(50, learn_tau=True))
+def work():
+    found = []
+    for cell in cells:
+        y = x.clone().requires_grad_()
+        spikes = cell(y)
+        found += [spikes, *torch.autograd.grad((spikes * spikes).sum(), [y, *cell.parameters()])]
+    assert all(float(t.detach().abs().sum()) > 0 for t in found)
+    return [t.detach().numpy().tobytes() for t in found]
+expected = work()
+with multiprocessing.get_context("fork").Pool(1) as pool:
+    assert pool.apply_async(work).get(timeout=60) == expected
+print("ok")
+"""
+    assert spawn(code).strip() == "ok"

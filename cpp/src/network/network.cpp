@@ -438,6 +438,7 @@ void Network<R>::share_changes(const Call& call, std::exception_ptr error) {
   const auto count = [](auto n) { return static_cast<std::int64_t>(n); };
   using Fact = std::pair<const char*, std::int64_t>;
   const bool runs = call.what == Call::run;
+  const char* const method = "the method that they call";
   const std::array alike{
       Fact{"their number of populations", count(nodes.size())},
       Fact{"their number of neurons and sources", count(gids_)},
@@ -446,9 +447,7 @@ void Network<R>::share_changes(const Call& call, std::exception_ptr error) {
       Fact{"their number of random streams of inputs", count(streams)},
       Fact{"the seed", count(seed % 0x7fffffff)},
       Fact{"the present step", count(now)},
-      Fact{"the method that they call (0 prepare, 1 run, 2 read, 3 weights, 4 normalise, "
-           "5 plasticity)",
-           count(call.what)},
+      Fact{method, count(call.what)},
       Fact{runs ? "the number of steps to run" : "the projection", call.argument},
       Fact{"their recorders of weights and regulations", call.recorders},
       Fact{"their recorders or checkpoints", call.plan},
@@ -468,11 +467,14 @@ void Network<R>::share_changes(const Call& call, std::exception_ptr error) {
   for (std::size_t k = 0; k < alike.size(); ++k) {
     const std::int64_t low = least[2 + 2 * k], high = -least[3 + 2 * k];
     if (low != high) {
+      const auto text = [&](std::int64_t value) {
+        return alike[k].first == method ? Call::names[static_cast<std::size_t>(value)]
+                                        : std::to_string(value);
+      };
       throw std::logic_error(
           "the ranks that share this network must make the same calls with the same arguments, but "
           "differ in " +
-          std::string(alike[k].first) + ": from " + std::to_string(low) + " to " +
-          std::to_string(high));
+          std::string(alike[k].first) + ": from " + text(low) + " to " + text(high));
     }
   }
   changed = least[0] == 0;

@@ -607,9 +607,12 @@ Step Simulator<R>::run(Step steps, const Poll& poll) {
   Poller poller;
   std::exception_ptr raised, error;
   auto ask = [&](Step step) {
-    bool stop = true;
-    raised = caught([&] { stop = poller(poll, step); });
-    return stop;
+    try {
+      return poller(poll, step);
+    } catch (...) {
+      raised = std::current_exception();
+      return true;
+    }
   };
   const Poll timed = std::ref(ask);  // needs no memory
   // Other processes wait for this one, whatever fails here: they learn of it in the next exchange.

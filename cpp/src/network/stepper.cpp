@@ -23,11 +23,12 @@ void Stepper<R>::bind_arrays() {
                 (std::uintptr_t{slice.local} - slice.begin) * sizeof(R));
           };
       slice.args.early = at_element_0(early_channel);
+      slice.target = {{nullptr, nullptr, slice.args.early}, nullptr};
       const auto inputs = node.neurons->model().input_states;
       for (std::size_t c = 0; c < inputs.size(); ++c) {
         R*& state = slice.args.state[static_cast<std::size_t>(inputs[c])];
         std::copy(state + slice.begin, state + slice.end, partition.input[c].data() + slice.local);
-        state = at_element_0(static_cast<int>(c));
+        state = slice.target.input[c] = at_element_0(static_cast<int>(c));
       }
     }
   }
@@ -112,13 +113,8 @@ void Stepper<R>::emit(Partition<R>& partition, Slice<R>& slice, Step step,
 template <class R>
 void Stepper<R>::step_neurons(Partition<R>& partition, Slice<R>& slice, Step step,
                               std::vector<Gid>& spikes) {
-  const Node<R>& node = network_.nodes[slice.node];
   StepArgs<R>& args = slice.args;
-  InjectionTarget<R> target{{nullptr, nullptr, args.early}, nullptr};
-  const auto inputs = node.neurons->model().input_states;
-  for (std::size_t c = 0; c < inputs.size(); ++c) {
-    target.input[c] = args.state[static_cast<std::size_t>(inputs[c])];
-  }
+  InjectionTarget<R>& target = slice.target;
   Gid* scratch = partition.scratch.data();
   for (const Segment<R>& segment : slice.inputs.at(step)) {
     args.drives = segment.drives;

@@ -3,6 +3,7 @@
 // network: each owns a part of every node and the synapses onto that part.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -97,7 +98,9 @@ struct InputKey {
 
 // What a process is asked to do that all of them must do alike.
 struct Call {
-  enum What { prepare, run, read, set_weights, normalise, set_amplitudes };
+  enum What { prepare, run, read, normalise, set_amplitudes };
+  static constexpr std::array names{"prepare", "run", "reading a projection", "normalise",
+                                    "setting plasticity"};
   What what = prepare;
   std::int64_t argument = 0;   // steps, or a projection
   std::int64_t recorders = 0;  // and regulations: a digest

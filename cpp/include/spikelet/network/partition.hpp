@@ -8,6 +8,7 @@
 
 #include "spikelet/core/buffer.hpp"
 #include "spikelet/core/kernels.hpp"
+#include "spikelet/network/injector.hpp"
 #include "spikelet/network/mail.hpp"
 #include "spikelet/network/plastic_store.hpp"
 #include "spikelet/network/slice_inputs.hpp"
@@ -32,6 +33,7 @@ struct Slice {
   std::uint32_t local;       // first place in the partition's buffers
   StepArgs<R> args;
   std::array<StepFunction<R>, 2> step{};  // without and with an injected current
+  InjectionTarget<R> target{};
   SliceInputs<R> inputs;
   std::vector<PlasticStore<R>*> plastic;  // stores that need its spikes
   std::vector<std::size_t> spike_recorders;

@@ -1,0 +1,196 @@
+"""Each method of the core's simulator is refused while it runs: the lock of the last resort, under Python's."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.conftest import busy_network
+from tests.support.running import Stop, in_thread
+
+import spikelet as sl
+from spikelet import _core
+
+ALWAYS = {"now", "busy", "failed"}  # they touch nothing that a run changes
+IDS = np.arange(3, dtype=np.uint32)
+NO_IDS, NO_STAMPS = IDS[:0], np.array([], dtype=np.int64)
+TWO, HUNDRED = np.array([2.0]), np.array([100.0])
+RULE = sl.RewardSTDP(A_plus=0.1, A_minus=0.1, w_max=1e4)
+OTHER_RULE = sl.RewardSTDP(A_plus=0.2, A_minus=0.1, w_max=1e4)
+
+
+def network() -> sl.Network:
+    """Return a network with everything that a method of the core can be asked about."""
+    net, cells, _, plastic = busy_network(threads=2)
+    poisson = net.populations[1]
+    rewarded = net.connect(poisson, cells, sl.FixedIndegree(2), weight=1.0, plasticity=RULE)
+    assert rewarded.index == 3
+    net.regulate(plastic, sl.SynapticScaling(rate=10.0, strength=0.1, every=50.0))
+    net.record(cells[::7], "V_m", every=1.0)
+    net.record(plastic, "weights", every=100.0)
+    net.run(5.0)
+    return net
+
+
+def model() -> tuple[int, list[Any], bool]:
+    """Return what the core takes for a model of neurons."""
+    return list(_core.neuron_models()).index("LIF"), sl.LIF(I_e=1.0).arrays(), False
+
+
+def drawn(sim: Any) -> tuple[Any, ...]:
+    """Return the arguments of a projection that is drawn."""
+    rule = sl.FixedIndegree(2).to_core()
+    weight, delay = _core.ValueSpec(TWO), _core.ValueSpec(TWO)
+    return (1, 0, 90, 90, None, None, rule, weight, delay, _core.Receptor.by_sign, None)
+
+
+def listed(sim: Any) -> tuple[Any, ...]:
+    """Return the arguments of a projection that is given by lists."""
+    ones = np.ones(3), np.ones(3, dtype=np.uint16)
+    return (1, 0, 90, IDS, IDS, *ones, _core.Receptor.by_sign, None, None)
+
+
+# Arguments of each method, given an idle simulator. Populations: 0 neurons, 1 Poisson, 2 given spikes. Projections:
+# 0 STDP, 1 and 2 static, 3 rewarded. One regulation, and one recorder of each kind.
+ARGUMENTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
+    "add_events": lambda sim: (3, NO_STAMPS, NO_IDS),
+    "add_neurons": lambda sim: (model()[0], 1, *model()[1:]),
+    "add_poisson": lambda sim: (1, HUNDRED),
+    "born": lambda sim: (0,),
+    "clear_recorder": lambda sim: ("spikes", 0),
+    "connect": drawn,
+    "connect_lists": listed,
+    "describe_storage": lambda sim: (0,),
+    "exchange_statistics": lambda sim: (),
+    "has_run": lambda sim: (0,),
+    "held": lambda sim: (0,),
+    "in_flight": lambda sim: (),
+    "initial_state": lambda sim: (0, 0),
+    "inject_current": lambda sim: (0, None, TWO, 1, 0),
+    "inject_noise": lambda sim: (0, None, np.zeros(90), np.ones(90), 1, 0),
+    "inject_poisson": lambda sim: (0, None, np.full(90, 100.0), True, np.full(90, 2.0)),
+    "input_streams": lambda sim: (0,),
+    "interval": lambda sim: (0,),
+    "meet": lambda sim: (1, 0),
+    "normalise": lambda sim: (0, 1000.0),
+    "own": lambda sim: (0,),
+    "plastic_state": lambda sim: (0,),
+    "prepare": lambda sim: (),
+    "projection_size": lambda sim: (0,),
+    "projection_total": lambda sim: (0,),
+    "raw_state": lambda sim: (0, 0),
+    "record_spikes": lambda sim: (1, np.ones(90, dtype=bool)),
+    "record_state": lambda sim: (0, 0, IDS, 1),
+    "record_weights": lambda sim: (1, 10),
+    "recorded_count": lambda sim: ("spikes", 0),
+    "recorded_spikes": lambda sim: (0,),
+    "recorded_states": lambda sim: (0,),
+    "recorded_weights": lambda sim: (0,),
+    "regulate": lambda sim: (0, 10, _core.Regulation("normalise", total=1.0)),
+    "remove_input": lambda sim: (0,),
+    "reset": lambda sim: (True, 0),
+    "reward": lambda sim: (3,),
+    "run": lambda sim: (1, None),
+    "set_amplitudes": lambda sim: (3, OTHER_RULE.to_core()),
+    "set_clock": lambda sim: (sim.now, *sim.in_flight()),
+    "set_events": lambda sim: (2, NO_STAMPS, NO_IDS),
+    "set_held": lambda sim: (0, sim.held(0) + 1),
+    "set_initial_state": lambda sim: (0, 0, sim.initial_state(0, 0) + 1.0),
+    "set_interval": lambda sim: (0, sim.interval(0)[0], sim.interval(0)[1] + 1),
+    "set_parameters": lambda sim: (0, *model()[1:]),
+    "set_plastic_state": lambda sim: (0, sim.plastic_state(0)),
+    "set_rates": lambda sim: (1, np.full(90, 100.0)),
+    "set_raw_state": lambda sim: (0, 0, sim.raw_state(0, 0) + 1.0),
+    "set_reward": lambda sim: (3, sim.now, 0.5),
+    "set_state": lambda sim: (0, 0, sim.state(0, 0) + 1.0),
+    "set_weights": lambda sim: (1, sim.weights(1) + 1.0),
+    "state": lambda sim: (0, 0),
+    "synapse_bytes": lambda sim: (),
+    "synapses": lambda sim: (0,),
+    "traces": lambda sim: (0,),
+    "weights": lambda sim: (0,),
+}
+PROPERTIES = {"layouts", "streams"}
+
+
+NAMES = [*ARGUMENTS, *PROPERTIES, "streams="]
+
+
+def call_of(name: str, idle: Any) -> Callable[[Any], object]:
+    """Return a call of a method, of a simulator to be given; its arguments come from an idle one."""
+    if name in PROPERTIES:
+        return lambda sim: getattr(sim, name)
+    if name == "streams=":
+        taken = idle.streams
+        return lambda sim: setattr(sim, "streams", taken)
+    values = ARGUMENTS[name](idle)
+    return lambda sim: getattr(sim, name)(*values)
+
+
+def results(net: sl.Network) -> list[bytes]:
+    """Return the bits of what a network has come to."""
+    sim = net.engine.sim
+    arrays = [*sim.recorded_spikes(0), *sim.recorded_states(0), *sim.recorded_weights(0)]
+    arrays += [sim.raw_state(0, k) for k in range(3)] + [sim.weights(k) for k in range(4)]
+    return [np.ascontiguousarray(x).tobytes() for x in arrays]
+
+
+@pytest.mark.parametrize("name", ["Simulator32", "Simulator64"])
+def test_the_table_knows_each_method(name: str) -> None:
+    public = {method for method in dir(getattr(_core, name)) if not method.startswith("_")}
+    assert public == ARGUMENTS.keys() | PROPERTIES | ALWAYS
+
+
+def test_an_idle_simulator_takes_the_arguments() -> None:
+    sim = network().engine.sim
+    for name in NAMES:
+        call_of(name, sim)(sim)
+
+
+def test_a_running_simulator_refuses_each_method() -> None:
+    """From another thread and from its own callback; the run goes on as if nothing had been asked."""
+    idle = network().engine.sim
+    wanted = {name: call_of(name, idle) for name in NAMES}
+    net = network()
+    sim = net.engine.sim
+    go = threading.Event()
+    inside: list[str] = []
+
+    def refused() -> list[str]:
+        found = []
+        for name, call in wanted.items():
+            with pytest.raises(RuntimeError, match=r"is running in another thread"):
+                call(sim)
+            found.append(name)
+        assert sim.busy
+        assert not sim.failed
+        assert sim.now == 50
+        return found
+
+    def progress(_: int) -> None:
+        if not inside:
+            inside.extend(refused())
+        if go.is_set():
+            raise Stop
+
+    thread, errors = in_thread(lambda: sim.run(10**8, progress))
+    try:
+        while not sim.busy:
+            time.sleep(0.001)
+        for _ in range(20):
+            assert len(refused()) == len(wanted)
+    finally:
+        go.set()
+        thread.join()
+    assert [type(error) for error in errors] == [Stop], errors
+    assert inside == list(wanted)
+    assert not sim.busy
+    end = sim.now
+    assert end > 50
+    undisturbed = network()
+    undisturbed.engine.sim.run(end - 50, None)
+    assert results(undisturbed) == results(net)
