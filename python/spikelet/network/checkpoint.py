@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 
 from spikelet import _core, neurons, plasticity, regulation, sources
+from spikelet._util.advice import only_about
 from spikelet._util import npz
 from spikelet._util.checks import fail
 from spikelet._util.files import replaced
@@ -280,7 +281,8 @@ def load(cls: type[AnyNetwork], path: StrPath, threads: int | None, comm: Any) -
     where = Path(path).absolute()
     header, arrays = _read(where)
     try:
-        net = _build(cls, header, arrays, threads, comm)
+        with only_about():
+            net = _build(cls, header, arrays, threads, comm)
         load_recorders(net, header, arrays, where.parent)
     except OSError:  # of a recording
         raise

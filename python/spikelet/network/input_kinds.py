@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util.advice import only_about
 from spikelet._util.checks import fail, fits, interval, representable
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
@@ -24,15 +25,15 @@ Input = PoissonInput | CurrentInput | NoiseInput
 
 
 class Key(NamedTuple):
-    """Who an input is for the core.
+    """The numbers by which the core identifies an input and its random streams.
 
     Parameters
     ----------
     number : int, optional
-        Of the input to replace, or to restore; by default a new one.
+        Number of the input to replace or to restore; by default a new one.
     streams : list of int, optional
-        Numbers of its random streams; by default those of the input that it replaces, or new ones. An empty list takes
-        new ones in any case.
+        Numbers of its random streams; by default those of the input that it replaces, or new ones. An empty list always
+        takes new ones.
     """
 
     number: int | None = None
@@ -63,7 +64,8 @@ def described(where: str, target: Population, what: Any) -> Any:
     if not isinstance(target.model, NeuronModel):
         fail(where, "target", target, "must be neurons")
     if isinstance(what, PoissonInput):  # now the unit of a quantity is known
-        return PoissonInput(what.rate, what.weight_in(target.model.weight_unit))
+        with only_about():
+            return PoissonInput(what.rate, what.weight_in(target.model.weight_unit))
     return what
 
 

@@ -161,7 +161,7 @@ class Projection(Sealed):
         Reading changes no bit of what follows. With several ranks it is collective, like `weights`.
         """
         if self.plasticity is None:
-            fail(repr(self), "traces", None, "are of projections with plasticity")
+            fail(repr(self), "plasticity", None, "must be a rule, to have traces")
         found = self._engine.sim.traces(self.index)
         return MappingProxyType(
             {name: self.synapses.whole("traces", own) for name, own in found.items()}
