@@ -70,7 +70,7 @@ def test_what_was_given_before_is_not_warned_about_again(tmp_path: Path) -> None
         again.inputs[0].weight = 3.0
         again.populations[1].I_e = 6.0
     with pytest.warns(UserWarning, match="PoissonSource: rate = 0.02 Hz"):
-        source[:2].rate = source.rate = 0.02
+        source.rate = 0.02
     with pytest.warns(UserWarning, match="PoissonInput: rate = 0.02 Hz") as caught:
         drive.rate = 0.02
     assert [w.filename for w in caught] == [__file__]
