@@ -242,7 +242,7 @@ def _describe_recorders(net: NetworkContents, out: _Writer, folder: Path) -> dic
 
 _BROKEN = (
     KeyError, IndexError, TypeError, AttributeError, ValueError, NotImplementedError, RuntimeError, OverflowError,
-)  # fmt: skip  # whatever a description raises that is not what it seems
+)  # fmt: skip  # whatever a damaged description raises
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -73,8 +73,8 @@ class Drive:
     def set(self, **parameters: Any) -> None:
         """Set several parameters at once, between runs.
 
-        New `values` of a current start now. Random numbers stay: the same trains of events with other weights, the same
-        noise with another deviation. Only another `every` draws new noise.
+        New `values` of a current start now. Random numbers are kept: events come at the same times with new weights, noise
+        has the same shape with a new deviation. Only a new `every` draws new noise.
 
         Parameters
         ----------

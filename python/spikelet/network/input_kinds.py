@@ -43,9 +43,9 @@ class Key(NamedTuple):
 class _Kind(NamedTuple):
     send: Callable[[str, NetworkBase, Population, Any, int, Key], int]
     series: tuple[str, ...] = ()
-    """Parameters that count from the time at which they are set."""
+    """Parameters whose time counts from when they are set."""
     drawn: tuple[str, ...] = ()
-    """Parameters whose change needs other random numbers, as the same would come again."""
+    """Parameters whose change needs new random numbers, since the old ones would repeat."""
 
 
 def kind_of(where: str, what: Any) -> _Kind:
@@ -102,7 +102,7 @@ def _poisson(
     n = len(target)
     rate, weight = fits(where, "rate", what.rate, n), fits(where, "weight", what.weight, n)
     check_events(where, rate, network.dt)
-    # No step brings more events than this: in 1e30 steps, not one.
+    # Not one step in 1e30 brings more events than this.
     mean = rate * (network.dt * 1e-3)
     _in_range(where, "weight", weight, mean + 12 * np.sqrt(mean) + 70, network)
     each = what.rate.ndim == 1 and not (target.whole and n == 1)
@@ -144,7 +144,7 @@ def _in_range(
     times: npt.NDArray[np.float64],
     network: NetworkBase,
 ) -> None:
-    """Check that what an input adds in a step, so many times what is given, is finite in the network's precision."""
+    """Check that `times` the given values, the most that a step adds, is finite in the network's precision."""
     most = float(np.finfo(network.dtype).max)
     bad = np.abs(given) > most / times
     if bad.any():

@@ -307,7 +307,7 @@ class Projection(Sealed):
         return f"Projection({self.pre.name} -> {self.post.name}: {'some' if count is None else count} synapses{plastic}, {self._storage()})"
 
     def _storage(self) -> str:
-        """Return how the synapses are stored, or, if the core cannot tell now, what it does instead."""
+        """Return how the synapses are stored or, while the core is busy, what it is doing."""
         try:
             return self._engine.sim.describe_storage(self.index)
         except RuntimeError:
