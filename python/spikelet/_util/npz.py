@@ -72,7 +72,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     Damaged
         If anything in the file does not fit.
     """
-    if path.exists() and not path.is_file():  # a pipe would make readers wait
+    if path.exists() and not path.is_file():  # opening a pipe would block
         raise Damaged("not a file")
     try:
         with _Bounded(io.FileIO(path)) as plain, zipfile.ZipFile(plain) as members:
