@@ -151,5 +151,5 @@ def test_traces_after_a_reset_and_without_plasticity() -> None:
     net.reset()
     np.testing.assert_array_equal(p.traces["Kminus"], np.zeros(6))
     static = net.connect(pre, post, sl.AllToAll())
-    with pytest.raises(ValueError, match="traces are of projections with plasticity"):
+    with pytest.raises(ValueError, match="plasticity must be a rule, to have traces"):
         _ = static.traces

@@ -23,8 +23,8 @@ void require_dimensions(const py::array& array, py::ssize_t n, const char* rule)
   }
 }
 
-// A layer that threads may share: learning keeps all others out. Who waits has let go of Python's
-// interpreter lock, and who holds the layer never asks for it.
+// A layer that threads may share: learning excludes all others. A thread releases Python's
+// interpreter lock before it waits for the layer, and never needs it while it holds the layer.
 struct SharedLayer {
   SharedLayer(ConvShape s, std::size_t bins, std::span<const float> weights,
               std::span<const float> thresholds)

@@ -1,12 +1,12 @@
 // The private extension module. Users import from the package `spikelet`.
 #include "bindings.hpp"
 
-// Any number of threads may use what is bound here at once, with or without an interpreter lock:
-//   Simulator     asks whether it may touch the network (Guarded), in each method
-//   LayerGraph    the same
-//   ConvStdp      has a lock that those who read share
+// Everything bound here is safe for concurrent threads, with or without an interpreter lock:
+//   Simulator     guards the network (Guarded) in each method
+//   LayerGraph    does the same
+//   ConvStdp      has a lock that readers share
 //   LayerEngine, ConnectionRule, ValueSpec, Plasticity, Regulation, Recurrence, enums
-//                 never change once they are made
+//                 are immutable
 //   the pool      has a mutex
 //   functions     have no state; arrays that they write to are the caller's
 PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
-from spikelet._util.advice import advise
+from spikelet._util.advice import advise, only_about
 from spikelet._util.checks import fail, numbers, own, require
 
 __all__ = ["IF", "LIF", "LIFAlpha", "LIFCond", "LIFDelta", "NeuronModel"]
@@ -228,7 +228,8 @@ class NeuronModel:
 
     def replace(self, **changes: Any) -> NeuronModel:
         """Return a copy with some parameters changed."""
-        return dataclasses.replace(self, **changes)
+        with only_about(*changes):
+            return dataclasses.replace(self, **changes)
 
     def __repr__(self) -> str:
         shown = [

@@ -62,7 +62,7 @@ class Ranks(Sealed):
     comm: Any
 
     _instead: ClassVar = {
-        "": "the communicator says it; build a new network, with Network(comm=...)"
+        "": "it follows from the communicator; build a new network, with Network(comm=...)"
     }
 
     def __init__(self, comm: Any = None) -> None:

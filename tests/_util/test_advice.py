@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,29 @@ def test_setting_a_parameter_warns_and_sets() -> None:
         cells.C_m = 1e-10
     assert caught[0].filename == __file__
     assert cells.C_m == 1e-10
+
+
+def test_what_was_given_before_is_not_warned_about_again(tmp_path: Path) -> None:
+    net = sl.Network()
+    with pytest.warns(UserWarning) as caught:
+        source = net.population(4, sl.PoissonSource(0.05))
+        cells = net.population(3, sl.LIF(E_L=-0.07, V_reset=-0.07, V_th=-0.055))
+        drive = net.inject(cells, sl.PoissonInput(0.05, 1.0))
+    assert len(caught) == 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cells.I_e = 5.0
+        cells[:2].C_m = 200.0
+        drive.weight = 2.0
+        net.save(tmp_path / "net.npz")
+        again = sl.Network.load(tmp_path / "net.npz")
+        again.inputs[0].weight = 3.0
+        again.populations[1].I_e = 6.0
+    with pytest.warns(UserWarning, match="PoissonSource: rate = 0.02 Hz"):
+        source.rate = 0.02
+    with pytest.warns(UserWarning, match="PoissonInput: rate = 0.02 Hz") as caught:
+        drive.rate = 0.02
+    assert [w.filename for w in caught] == [__file__]
 
 
 @pytest.mark.parametrize("by_lists", [False, True])

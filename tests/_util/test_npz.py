@@ -78,6 +78,12 @@ def member(shape: Any, dtype: str = "<f8", data: bytes = b"") -> bytes:
     return file.getvalue() + data
 
 
+def nested(depth: int) -> bytes:
+    """Return an .npy file whose header exhausts the stack of Python's parser, which raises MemoryError."""
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (" + b"-" * depth + b"3,)}\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+
 def packed(path: Path, members: list[tuple[str, bytes]], compression: int = 0) -> None:
     header = io.BytesIO()
     np.lib.format.write_array(header, np.array(json.dumps({})))
@@ -89,14 +95,15 @@ def packed(path: Path, members: list[tuple[str, bytes]], compression: int = 0) -
 @pytest.mark.parametrize(
     ("members", "problem"),
     [
-        ([("a.npy", member((1 << 40,)))], "another size"),
-        ([("a.npy", member((-1,), data=bytes(8)))], "another size|shape"),
-        ([("a.npy", member((1,), data=bytes(16)))], "another size"),
+        ([("a.npy", member((1 << 40,)))], "must have 8796093022208 bytes"),
+        ([("a.npy", member((-1,), data=bytes(8)))], "literal|shape"),
+        ([("a.npy", member((1,), data=bytes(16)))], "must have 8 bytes"),
         ([("a.npy", member((1,), "|O", bytes(8)))], "objects"),
-        ([("a.npy", member((1,), "V0"))], "Damaged|Error"),
-        ([("a.txt", b"")], "no array"),
+        ([("a.npy", member((1 << 40,), "V0"))], "must have 0 bytes"),
+        ([("a.txt", b"")], "not an array"),
         ([("a.npy", b"\x93NUMPY\x01\x00\x02\x00{}")], "Error"),
         ([("a.npy", b"")], "Error"),
+        ([("a.npy", nested(9000))], "literal"),
     ],
 )
 def test_crafted_members_are_refused(
@@ -118,10 +125,10 @@ def test_compressed_members_are_refused(tmp_path: Path) -> None:
     packed(
         tmp_path / "f", [("a.npy", member((1 << 20,), "|u1", bytes(1 << 20)))], zipfile.ZIP_DEFLATED
     )
-    with pytest.raises(npz.Damaged, match="more bytes than it has"):  # a bomb
+    with pytest.raises(npz.Damaged, match="more than the file"):  # a bomb
         npz.read(tmp_path / "f")
     packed(tmp_path / "f", [("a.npy", member((64,), "|u1", os.urandom(64)))], zipfile.ZIP_DEFLATED)
-    with pytest.raises(npz.Damaged, match=r"compressed|more bytes"):
+    with pytest.raises(npz.Damaged, match=r"compressed|more than the file"):
         npz.read(tmp_path / "f")
 
 
@@ -172,7 +179,7 @@ def test_a_size_in_the_list_is_compared_with_the_file(field: int, tmp_path: Path
     at = whole.index(b"PK\x01\x02") + field
     whole[at : at + 4] = (2**31 - 1).to_bytes(4, "little")
     (tmp_path / "f").write_bytes(whole)
-    with pytest.raises(npz.Damaged, match=r"more bytes than it has"):
+    with pytest.raises(npz.Damaged, match="more than the file"):
         npz.read(tmp_path / "f")
 
 

@@ -236,8 +236,10 @@ def test_what_cannot_be_set_says_so() -> None:
     for name in ("target", "input", "start", "number", "network", "removed", "set"):
         with pytest.raises(AttributeError, match=f"{name} cannot be set"):
             setattr(drive, name, None)
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(ValueError, match="assign a whole array"):
         drive.rate[0] = 5.0
+    drive.rate *= 2
+    np.testing.assert_array_equal(drive.rate, [2.0, 4.0, 6.0])
     with pytest.raises(TypeError, match="save the network"):
         pickle.dumps(drive)
     for copied in (copy.copy, copy.deepcopy):

@@ -291,6 +291,32 @@ def test_a_slice_of_a_state_cannot_be_changed_without_effect() -> None:
     np.testing.assert_array_equal(cells.V_m, [-67.0, -67.0, -60.0, -70.0])
 
 
+def test_items_of_parameters_cannot_be_changed_without_effect() -> None:
+    net = make()
+    cells = net.population(4, sl.LIF(I_e=np.zeros(4)), name="E")
+    source = net.population(4, sl.PoissonSource([1.0, 2.0, 3.0, 4.0]))
+    for change in (
+        lambda: cells.I_e.__setitem__(0, 1.0), lambda: cells[:2].I_e.__setitem__(0, 1.0),
+        lambda: source[:2].rate.__setitem__(0, 9.0),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="assign a whole array"):
+            change()
+    cells.I_e += 1.0
+    cells[:2].I_e *= 3.0
+    source[1:3].rate *= 2.0
+    np.testing.assert_array_equal(cells.I_e, [3.0, 3.0, 1.0, 1.0])
+    np.testing.assert_array_equal(source.rate, [1.0, 4.0, 6.0, 4.0])
+
+
+def test_a_part_of_a_source_has_the_spikes_of_the_whole() -> None:
+    net = make()
+    given = net.population(3, sl.SpikeSource([1.0, 2.0], [0, 2]), name="given")
+    np.testing.assert_array_equal(given[2:].times, [1.0, 2.0])
+    with pytest.raises(ValueError, match="part of given: times is of the whole population"):
+        given[:1].set(times=[3.0], ids=[0])
+    np.testing.assert_array_equal(given.times, [1.0, 2.0])
+
+
 @pytest.mark.parametrize("index", [None, True, (0, 1), np.zeros((2, 2), int), "a", 1.5, 9])
 def test_what_names_no_elements_is_refused(index: object) -> None:
     cells = make().population(4, sl.LIF(), name="E")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import warnings
+from collections.abc import Iterator
+from contextvars import ContextVar
 
-__all__ = ["advise"]
+__all__ = ["advise", "only_about"]
 
 _OURS = __name__.partition(".")[0]
+_new: ContextVar[frozenset[str] | None] = ContextVar("new", default=None)
 
 
 def advise(where: str, argument: str, value: float, problem: str, way_out: str) -> None:
@@ -24,10 +28,23 @@ def advise(where: str, argument: str, value: float, problem: str, way_out: str) 
     way_out : str
         What to do: ``"did you mean 200 pF?"``.
     """
+    new = _new.get()
+    if new is not None and argument not in new:
+        return
     level, frame = 1, inspect.currentframe()
     while frame is not None and _is_ours(frame.f_globals.get("__name__", "")):
         level, frame = level + 1, frame.f_back
     warnings.warn(f"{where}: {argument} = {value:g} {problem}: {way_out}", UserWarning, level)
+
+
+@contextlib.contextmanager
+def only_about(*arguments: str) -> Iterator[None]:
+    """Warn about these arguments only: the others have their values from before, as when a file is loaded."""
+    before = _new.set(frozenset(arguments))
+    try:
+        yield
+    finally:
+        _new.reset(before)
 
 
 def _is_ours(module: str) -> bool:

@@ -1,4 +1,4 @@
-"""Arrays in one file (.npz): written with a list of their checksums, and read without trust in what the file says.
+"""Arrays in one file (.npz): written with a list of their checksums, and read as untrusted data.
 
 Every size is compared with the bytes that are there before anything is allocated, so a damaged or crafted file costs no
 more memory than its own length.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import os
 import zipfile
 import zlib
@@ -18,6 +17,8 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
+
+from spikelet._util import reading
 
 __all__ = ["Damaged", "read", "write"]
 
@@ -71,7 +72,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     Damaged
         If anything in the file does not fit.
     """
-    if path.exists() and not path.is_file():  # a pipe would make readers wait
+    if path.exists() and not path.is_file():  # opening a pipe would block
         raise Damaged("not a file")
     try:
         with _Bounded(io.FileIO(path)) as plain, zipfile.ZipFile(plain) as members:
@@ -79,13 +80,13 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         header = json.loads(str(arrays.pop(_HEADER)))
     except FileNotFoundError:
         raise
-    except (  # whatever libraries raise on a file that is not what it seems
+    except (  # whatever libraries raise for damaged content
         zipfile.BadZipFile, zlib.error, EOFError, KeyError, IndexError, TypeError, AttributeError, ValueError,
         NotImplementedError, RuntimeError, OverflowError, SyntaxError, OSError,
     ) as error:  # fmt: skip
         raise Damaged(f"{type(error).__name__}: {error}") from error
     if not isinstance(header, dict):
-        raise Damaged("the header is no mapping")
+        raise Damaged("the header is not a JSON object")
     _check_list(header.get("arrays"), sums)
     return header, arrays
 
@@ -108,39 +109,20 @@ def _members(
     """Return the arrays and their checksums."""
     found = members.infolist()
     if sum(max(m.file_size, m.compress_size) for m in found) > size:
-        raise Damaged("it says that it holds more bytes than it has")
+        raise Damaged("the sizes that it states add up to more than the file")
     arrays, sums = {}, {}
     for m in found:
         name = m.filename.removesuffix(".npy")
         if m.filename == name or name in arrays:
-            raise Damaged(f"{m.filename!r} is no array, or there twice")
+            raise Damaged(f"{m.filename!r} is not an array, or occurs twice")
         if m.flag_bits & _ENCRYPTED or m.compress_type != zipfile.ZIP_STORED:
             raise Damaged(f"{m.filename!r} is encrypted or compressed")
-        arrays[name] = _array(members.read(m))  # compares its CRC-32
+        arrays[name] = reading.npy(members.read(m), copy=False)  # compares its CRC-32
         sums[name] = m.CRC
     if _HEADER not in arrays:
         raise Damaged("it has no header")
     del sums[_HEADER]
     return arrays, sums
-
-
-def _array(data: bytes) -> npt.NDArray[Any]:
-    """Return the array in the bytes of an .npy file, which it shares."""
-    file = io.BytesIO(data)
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    else:
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
-    if dtype.hasobject:
-        raise Damaged("it holds Python objects")
-    count = math.prod(shape)
-    if min(shape, default=0) < 0 or count * dtype.itemsize != len(data) - file.tell():
-        raise Damaged(f"an array says that it is {dtype} of shape {shape}, and has another size")
-    if count == 0:
-        return np.empty(shape, dtype)
-    flat = np.frombuffer(data, dtype, count, file.tell())
-    return flat.reshape(shape, order="F" if fortran else "C")
 
 
 def _check_list(listed: Any, sums: dict[str, int]) -> None:

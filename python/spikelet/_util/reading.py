@@ -1,7 +1,7 @@
-"""Read stored data of which nothing is known: whatever the bytes are, the result is a value or a ValueError.
+"""Read untrusted data: whatever the bytes are, the result is a value or a ValueError.
 
-The libraries below believe sizes that a file states, allocate before they compare, check no checksum of what they skip,
-and raise errors of a dozen types. Here a size is compared with the bytes that are there before anything is made of it.
+The libraries used here trust the sizes that a file states, allocate before they check, skip the checksums of what they
+do not read, and raise errors of a dozen types. So each size is compared with the bytes present before it is used.
 """
 
 from __future__ import annotations
@@ -75,8 +75,15 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def npy(data: bytes) -> NDArray[Any]:
-    """Return the array of a .npy file, in memory of its own.
+def npy(data: bytes, *, copy: bool = True) -> NDArray[Any]:
+    """Return the array of a .npy file.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    copy : bool
+        Whether the array has memory of its own; otherwise it is a read-only view of `data`.
 
     Raises
     ------
@@ -108,7 +115,7 @@ def npy(data: bytes) -> NDArray[Any]:
         raise ValueError(f"{rule}, got {len(data) - begin}")
     order: Literal["F", "C"] = "F" if fortran else "C"
     view: NDArray[Any] = np.ndarray(shape, dtype, buffer=data, offset=begin, order=order)
-    return view.copy(order="K")
+    return view.copy(order="K") if copy else view
 
 
 def _check_header(data: bytes, begin: int, version: tuple[int, int]) -> None:
@@ -187,7 +194,7 @@ def _members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
     for member in archive.infolist():
         left -= member.file_size
         if member.compress_type != zipfile.ZIP_STORED or left < 0:
-            raise ValueError("an archive must hold its files as they are, without compression")
+            raise ValueError("an archive must store its files uncompressed, within its own size")
         if member.filename in names:
             raise ValueError(f"an archive must hold each file once, got {member.filename!r} twice")
         names.add(member.filename)

@@ -86,7 +86,7 @@ class ConvertedModel(SpikingModel):
         self.steps = steps
         self.delay = delay
         self.coding = coding
-        self._compared = False  # whether an input was found to be on another scale
+        self._warned = False  # that an input is on another scale
 
     @property
     def thresholds(self) -> dict[str, Any]:
@@ -121,11 +121,11 @@ class ConvertedModel(SpikingModel):
 
     def _compare(self, where: str, x: NDArray[Any]) -> None:
         """Warn of an input on another scale than that of the calibration."""
-        if self._compared or x.size == 0:
+        if self._warned or x.size == 0:
             return
         largest = max(float(x.max()), -float(x.min()))
         if largest > _ABOVE * self.input_scale or 0 < largest * _BELOW < self.input_scale:
-            self._compared = True
+            self._warned = True
             warnings.warn(
                 f"{where}: x goes up to {largest:g} ({x.dtype}), the calibration went up to {self.input_scale:g}; "
                 "preprocess both as for the ANN",
@@ -229,7 +229,7 @@ def convert(
         If a layer of the ANN cannot be converted (the message names it, with a hint); if the calibration inputs do not
         fit, contain NaN, or are all equal; or if an argument breaks its rule.
     TypeError
-        If `ann` is of a type that cannot be read, or `calibration` is no array.
+        If `ann` is of a type that cannot be read, or `calibration` is not an array.
 
     Warns
     -----

@@ -160,8 +160,8 @@ def entries(path: Path) -> tuple[list[Entry], bool]:
     Raises
     ------
     ValueError
-        If a complete file is damaged, or a description with a right checksum is not one of a run. What the end of a
-        process or of power leaves is not complete, and its whole runs are found.
+        If a complete file is damaged, or a description with a correct checksum is not one of a run. A file that a crash or
+        a power failure cut off is not complete; the runs that are whole are returned.
     """
     found: list[Entry] = []
     with path.open("rb") as file:

@@ -1,6 +1,6 @@
 """JSON objects that begin with a checksum of themselves: {"crc32": "0f3c9d21", ...}.
 
-The CRC-32 is that of the bytes that follow it, so a file can be read by eye and by any program, but not changed by hand.
+The CRC-32 is that of the bytes that follow it, so people and programs can read the file, but a change by hand is noticed.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def is_sealed(data: bytes) -> bool:
 
 
 def content(data: bytes) -> dict[str, Any]:
-    """Return the object, without its checksum; one that has none is of an earlier version.
+    """Return the object without its checksum; files of earlier versions have none.
 
     Raises
     ------
     ValueError
-        If the checksum is wrong, or it is no JSON object.
+        If the checksum is wrong, or it is not a JSON object.
     """
     if is_sealed(data):
         data = b"{" + data[_HEAD:]

@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 
 from spikelet import _core, neurons, plasticity, regulation, sources
+from spikelet._util.advice import only_about
 from spikelet._util import npz
 from spikelet._util.checks import fail
 from spikelet._util.files import replaced
@@ -240,7 +241,7 @@ def _describe_recorders(net: NetworkContents, out: _Writer, folder: Path) -> dic
 
 _BROKEN = (
     KeyError, IndexError, TypeError, AttributeError, ValueError, NotImplementedError, RuntimeError, OverflowError,
-)  # fmt: skip  # whatever a description raises that is not what it seems
+)  # fmt: skip  # whatever a damaged description raises
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -279,7 +280,8 @@ def load(cls: type[AnyNetwork], path: StrPath, threads: int | None, comm: Any) -
     where = Path(path).absolute()
     header, arrays = _read(where)
     try:
-        net = _build(cls, header, arrays, threads, comm)
+        with only_about():
+            net = _build(cls, header, arrays, threads, comm)
         load_recorders(net, header, arrays, where.parent)
     except OSError:  # of a recording
         raise

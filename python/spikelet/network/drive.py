@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from spikelet._util.advice import only_about
+from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import NetworkBase
 from spikelet.network.input_kinds import Input, Key, described, kind_of, send
 from spikelet.network.population import Population
@@ -14,13 +16,15 @@ from spikelet.network.turn import changing
 
 __all__ = ["Drive"]
 
+_ITEMS = "items of an input's parameter cannot be set: assign a whole array, as in `drive.rate = values`"
+
 
 class Drive:
     """An input of a network. Made by `Network.inject`.
 
     The parameters of the input (``rate``, ``weight``, ``values``, ``mean``, ``std``, ``every``) are attributes. They can
     be read at any time and set between runs, with the checks of the input's constructor. An error changes nothing.
-    Arrays are read-only: assign a new one.
+    Items of arrays cannot be set: assign a whole array. ``drive.rate *= 2`` is such an assignment.
 
     Attributes
     ----------
@@ -69,8 +73,8 @@ class Drive:
     def set(self, **parameters: Any) -> None:
         """Set several parameters at once, between runs.
 
-        New `values` of a current start now. Random numbers stay: the same trains of events with other weights, the same
-        noise with another deviation. Only another `every` draws new noise.
+        New `values` of a current start now. Random numbers are kept: events come at the same times with new weights, noise
+        has the same shape with a new deviation. Only a new `every` draws new noise.
 
         Parameters
         ----------
@@ -92,7 +96,9 @@ class Drive:
             msg = f"{where}: it was removed and cannot be set; inject it anew, with net.inject(...)"
             raise ValueError(msg)
         old = self.input
-        new = described(where, self.target, dataclasses.replace(old, **parameters))
+        with only_about(*parameters):
+            given = dataclasses.replace(old, **parameters)
+        new = described(where, self.target, given)
         kind = kind_of(where, new)
         start = engine.step if not parameters.keys().isdisjoint(kind.series) else self.start_step
         other = any(not np.array_equal(getattr(old, p), getattr(new, p)) for p in kind.drawn)
@@ -122,7 +128,9 @@ class Drive:
         if name not in self._names():
             self._refuse(name)
         value = getattr(self.input, name)
-        return float(value) if isinstance(value, np.ndarray) and value.ndim == 0 else value
+        if not isinstance(value, np.ndarray):
+            return value
+        return Snapshot(value, _ITEMS) if value.ndim else float(value)
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a parameter."""

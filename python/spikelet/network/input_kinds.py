@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from spikelet._util.advice import only_about
 from spikelet._util.checks import fail, fits, interval, representable
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
@@ -24,15 +25,15 @@ Input = PoissonInput | CurrentInput | NoiseInput
 
 
 class Key(NamedTuple):
-    """Who an input is for the core.
+    """The numbers by which the core identifies an input and its random streams.
 
     Parameters
     ----------
     number : int, optional
-        Of the input to replace, or to restore; by default a new one.
+        Number of the input to replace or to restore; by default a new one.
     streams : list of int, optional
-        Numbers of its random streams; by default those of the input that it replaces, or new ones. An empty list takes
-        new ones in any case.
+        Numbers of its random streams; by default those of the input that it replaces, or new ones. An empty list always
+        takes new ones.
     """
 
     number: int | None = None
@@ -42,9 +43,9 @@ class Key(NamedTuple):
 class _Kind(NamedTuple):
     send: Callable[[str, NetworkBase, Population, Any, int, Key], int]
     series: tuple[str, ...] = ()
-    """Parameters that count from the time at which they are set."""
+    """Parameters whose time counts from when they are set."""
     drawn: tuple[str, ...] = ()
-    """Parameters whose change needs other random numbers, as the same would come again."""
+    """Parameters whose change needs new random numbers, since the old ones would repeat."""
 
 
 def kind_of(where: str, what: Any) -> _Kind:
@@ -63,7 +64,8 @@ def described(where: str, target: Population, what: Any) -> Any:
     if not isinstance(target.model, NeuronModel):
         fail(where, "target", target, "must be neurons")
     if isinstance(what, PoissonInput):  # now the unit of a quantity is known
-        return PoissonInput(what.rate, what.weight_in(target.model.weight_unit))
+        with only_about():
+            return PoissonInput(what.rate, what.weight_in(target.model.weight_unit))
     return what
 
 
@@ -100,7 +102,7 @@ def _poisson(
     n = len(target)
     rate, weight = fits(where, "rate", what.rate, n), fits(where, "weight", what.weight, n)
     check_events(where, rate, network.dt)
-    # No step brings more events than this: in 1e30 steps, not one.
+    # Not one step in 1e30 brings more events than this.
     mean = rate * (network.dt * 1e-3)
     _in_range(where, "weight", weight, mean + 12 * np.sqrt(mean) + 70, network)
     each = what.rate.ndim == 1 and not (target.whole and n == 1)
@@ -142,7 +144,7 @@ def _in_range(
     times: npt.NDArray[np.float64],
     network: NetworkBase,
 ) -> None:
-    """Check that what an input adds in a step, so many times what is given, is finite in the network's precision."""
+    """Check that `times` the given values, the most that a step adds, is finite in the network's precision."""
     most = float(np.finfo(network.dtype).max)
     bad = np.abs(given) > most / times
     if bad.any():

@@ -131,7 +131,7 @@ class Network(NetworkContents):
     def inject(self, target: Population, what: PoissonInput | CurrentInput | NoiseInput) -> Drive:
         """Drive a population, or a part of it, from now on, without a source population.
 
-        Time and memory follow the number of targets, and an input that is over costs nothing.
+        Time and memory follow the number of targets, and an input that has ended costs nothing.
 
         Parameters
         ----------

@@ -26,6 +26,10 @@ _THROUGH = (
     "states cannot be set through a slice of them: assign in one step, as in `population.V_m[:10] = -65.0`, or copy the "
     "array with np.array(...)"
 )
+_PARAMETER = (
+    "items of a parameter cannot be set: assign a whole array, as in `population.I_e = values`, or set a part, as in "
+    "`population[:10].I_e = 5.0`"
+)
 _IDS = "the ids of a population are fixed; take another part, such as `population[ids]`, or copy the array"
 
 
@@ -213,7 +217,9 @@ class Population:
             return StateView(self, name)
         if name in self._parameter_names():
             value = getattr(self.model, name)
-            return value if self._ids is None or np.ndim(value) != 1 else value[self._ids]
+            if self._ids is not None and self._per_element and np.ndim(value) == 1:
+                value = value[self._ids]
+            return Snapshot(value, _PARAMETER) if isinstance(value, np.ndarray) else value
         known = (*self._states, *self._parameter_names())
         msg = f"{self.name} ({type(self.model).__name__}) has no {name!r}; there are: {', '.join(known)}"
         raise AttributeError(msg)
@@ -249,6 +255,10 @@ class Population:
         for name, value in parameters.items():
             if name not in self._parameter_names():
                 self.__getattr__(name)
+            if self._ids is not None and not self._per_element:
+                kind = type(self.model).__name__
+                rule = f"is of the whole population ({kind}): set it there, for all elements"
+                fail(f"part of {self.name}", name, value, rule)
             changes[name] = value
             if self._ids is not None and self._states and name != "reset":
                 whole = np.broadcast_to(
@@ -275,6 +285,11 @@ class Population:
     @property
     def _states(self) -> tuple[str, ...]:
         return self.model.states if isinstance(self.model, NeuronModel) else ()
+
+    @property
+    def _per_element(self) -> bool:
+        """Whether parameters are one number, or one for each element; else they are of the whole population."""
+        return isinstance(self.model, (NeuronModel, PoissonSource))
 
     def _parameter_names(self) -> tuple[str, ...]:
         return tuple(f.name for f in dataclasses.fields(self.model))

@@ -161,7 +161,7 @@ class Projection(Sealed):
         Reading changes no bit of what follows. With several ranks it is collective, like `weights`.
         """
         if self.plasticity is None:
-            fail(repr(self), "traces", None, "are of projections with plasticity")
+            fail(repr(self), "plasticity", None, "must be a rule, to have traces")
         found = self._engine.sim.traces(self.index)
         return MappingProxyType(
             {name: self.synapses.whole("traces", own) for name, own in found.items()}
@@ -307,7 +307,7 @@ class Projection(Sealed):
         return f"Projection({self.pre.name} -> {self.post.name}: {'some' if count is None else count} synapses{plastic}, {self._storage()})"
 
     def _storage(self) -> str:
-        """Return how the synapses are stored, or, if the core cannot tell now, what it does instead."""
+        """Return how the synapses are stored or, while the core is busy, what it is doing."""
         try:
             return self._engine.sim.describe_storage(self.index)
         except RuntimeError:

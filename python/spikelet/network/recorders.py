@@ -29,9 +29,9 @@ class _Recorder(Sealed, Recorded):
     tape: Tape[Any]  # internal
 
     _instead: ClassVar = {
-        "times": "data cannot be changed; clear() forgets it",
-        "ids": "data cannot be changed; clear() forgets it",
-        "values": "data cannot be changed; clear() forgets it",
+        "times": "data cannot be changed; clear() discards it",
+        "ids": "data cannot be changed; clear() discards it",
+        "values": "data cannot be changed; clear() discards it",
         "": "record anew, with net.record()",
     }
 

@@ -52,8 +52,8 @@ def go_on_counting(net: NetworkContents, k: int, begin: Any, spikes: Any, counts
     spikes : array, [n], or None
         Spikes of each target since then.
     counts : array, [n], or [0] before the first run
-        Spikes that such a file has in place of them: since the last scaling of the projection. With several scalings
-        it does not tell the counts of each, which then begin anew.
+        What such a file has instead: spikes since the last scaling of the projection. With several scalings, the counts
+        of each are unknown and start from 0.
     """
     where, now = f"stored network: regulation {k}", net.engine.step
     projection, how = net.regulations[k]

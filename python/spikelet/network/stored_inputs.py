@@ -1,4 +1,4 @@
-"""Inputs of a checkpoint: who they are, so that each keeps its random streams."""
+"""Inputs of a checkpoint, with their numbers, so that each keeps its random streams."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def load_inputs(
 
 
 def _keys(described: list[dict[str, Any]], streams: Any) -> list[Key]:
-    """Return who the inputs are, after a check: two with one number or stream would not be two."""
+    """Return the numbers and random streams of the inputs; no two may share any."""
     taken = whole("streams", streams, 0, _MOST)
     keys, least, used = [], 0, set[int]()
     for k, d in enumerate(described):

@@ -63,7 +63,7 @@ def _open_to_read(path: Path) -> Any:
     return h5py.File(path, "r", libver="latest", swmr=swmr, locking=False)
 
 
-# What h5py raises on a file that is not what it seems.
+# What h5py raises for damaged files.
 _BROKEN = (
     OSError, RuntimeError, KeyError, TypeError, AttributeError, IndexError, OverflowError, ValueError, MemoryError,
 )  # fmt: skip
@@ -99,7 +99,7 @@ def reading(path: Path) -> Iterator[Any]:
     hdf5()
     if not path.exists():
         raise FileNotFoundError(errno.ENOENT, "no such recording", str(path))
-    if not path.is_file():  # a pipe would make readers wait
+    if not path.is_file():  # opening a pipe would block
         msg = f"recording {path}: not a recording on disk (not a file)"
         raise ValueError(msg)
     _detach(path)

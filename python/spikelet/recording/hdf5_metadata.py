@@ -1,8 +1,8 @@
 """The structure of an HDF5 file, checked before HDF5 reads it as a file that grows.
 
-HDF5 keeps checksums of its metadata. In SWMR mode a checksum that is wrong may be that of a block which is being
-written, so it reads the block again, a hundred times, after waits that double each time: a damaged file makes it wait
-for ever. Therefore a file that is marked as open is read as a closed one first, which reports the first wrong checksum.
+HDF5 keeps checksums of its metadata. In SWMR mode, a wrong checksum may mean that the block is just being written, so
+HDF5 reads it again, a hundred times, after waits that double each time: a damaged file makes it hang. A file that is
+marked as open is therefore first read as a closed one, where HDF5 reports the first wrong checksum.
 """
 
 from __future__ import annotations

@@ -216,7 +216,7 @@ class _OnDisk(Sealed, Recorded):
     name: str
     attributes: Mapping[str, Any]
 
-    _instead: ClassVar = {"": "it says what the file holds; read another with read_recording()"}
+    _instead: ClassVar = {"": "it is fixed by the file; read another with read_recording()"}
 
     def __init__(self, path: Path, name: str) -> None:
         self.path, self.name = path, name

@@ -43,7 +43,8 @@ def lif(
     r"""Leaky integrate-and-fire neurons over all steps at once, forward and backward in the compiled core.
 
     With ``convention="spikelet"`` the potential decays exactly, ``h[t] = decay v[t-1] + gain x[t]`` with
-    ``decay = exp(-dt / tau_m)`` and a gain of 1; the neuron spikes if ``h[t] >= v_threshold``, and the threshold is subtracted (`reset`).
+    ``decay = exp(-dt / tau_m)`` and a gain of 1; the neuron spikes if ``h[t] >= v_threshold``, and the threshold is
+    subtracted (`reset`).
     The other conventions integrate, reset and differentiate as the named library does.
 
     Parameters
@@ -76,7 +77,8 @@ def lif(
         the steps.
     **parameters
         spikelet: `tau_m` (float or Tensor, ms, 20), `dt` (ms, 1), or `decay` (float or Tensor), `gain` (1, or "normalised":
-        ``1 - decay``, with which a constant x drives the potential to x), `reset` ("subtract", "zero", "none"), `v_reset` (for "zero"), `detach_reset` (True), `tau_syn` (ms: ``i[t] = exp(-dt/tau_syn) i[t-1] + x[t]``
+        ``1 - decay``, with which a constant x drives the potential to x), `reset` ("subtract", "zero", "none"),
+        `v_reset` (for "zero"), `detach_reset` (True), `tau_syn` (ms: ``i[t] = exp(-dt/tau_syn) i[t-1] + x[t]``
         replaces x), `tau_adapt` and `boost` (threshold ``v_threshold + boost a``,
         ``a[t] = exp(-dt/tau_adapt) a[t-1] + spikes[t]``).
         snntorch (Leaky): `beta` (float or Tensor), `reset` ("subtract", "zero", "none"), `reset_delay` (True).

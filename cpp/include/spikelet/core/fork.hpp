@@ -1,5 +1,5 @@
 // What survives fork(). The child has one thread, the one that called it: other threads, and with
-// them OpenMP's team, are gone, but what they held at that moment stays taken for ever.
+// them OpenMP's team, are gone, but the locks they held stay locked.
 #pragma once
 
 #include <mutex>
@@ -9,8 +9,8 @@ namespace spikelet {
 // How often this process, or an ancestor that had loaded this library, was forked on the way here.
 unsigned forks() noexcept;
 
-// A mutex that no other thread holds while the process forks, so that the child finds it free, and
-// whole what it protects.
+// A mutex that no other thread holds while the process forks, so that the child finds it free and
+// what it protects consistent.
 class ForkMutex {
  public:
   ForkMutex();

@@ -1,5 +1,5 @@
-// A value that one thread at a time can reach. Who wants it while another thread makes a brief call
-// waits; who wants it during a lengthy one, or after it has broken, is refused.
+// A value that one thread at a time can reach. A call waits while another thread makes a brief one;
+// it is refused during a lengthy one, or after the value has broken.
 #pragma once
 
 #include <atomic>
@@ -82,7 +82,7 @@ class Guarded {
   Use brief() { return Use(*this, brief_call, true); }
   // For all others.
   Use lengthy() { return Use(*this, lengthy_call, true); }
-  // For what a broken value can do, too; or for calls that ask require_whole() themselves.
+  // For calls that a broken value allows, or that call require_whole() themselves.
   Use even_if_broken() { return Use(*this, brief_call, false); }
   Use lengthy_even_if_broken() { return Use(*this, lengthy_call, false); }
 

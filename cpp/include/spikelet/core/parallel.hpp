@@ -69,7 +69,7 @@ void run_team(int threads, Body&& body) {
     return;
   }
 #if defined(_OPENMP)
-  // A forked process believes that it has OpenMP's threads of its parent, and would wait for them.
+  // In a forked process, OpenMP would wait for the parent's threads, which do not exist there.
   if (forks() == 0) {
 #pragma omp parallel num_threads(threads)
     body(omp_get_thread_num(), omp_get_num_threads());
