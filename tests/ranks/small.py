@@ -182,14 +182,22 @@ def at_odds() -> None:
     net.run(10.0)
     for a, b in ((spikes.times, reference.times), (spikes.ids, reference.ids)):
         np.testing.assert_array_equal(a, b)
-    if first:
-        net.record(net.populations[0], "spikes")
-    try:
-        net.run(10.0)
-    except RuntimeError as error:
-        assert plan in str(error), error
-        print("one recorder more")
-    assert net.t == 20.0
+    E = net.populations[0]
+    for record in (
+        lambda n: n.record(E[: 20 if first else 10], "spikes"),
+        lambda n: n.record(E[:10] if first else E[10:20], "V_m", every=1.0),
+        lambda n: n.record(E, "V_m" if first else "I_syn_ex", every=1.0),
+        lambda n: n.record(E, "V_m", every=1.0 if first else 2.0),
+        lambda n: n.record(E, "spikes") if first else None,
+    ):
+        net.save(folder / "saved", recorders=True)
+        other = sl.Network.load(folder / "saved", threads=1)
+        E = other.populations[0]
+        record(other)
+        with pytest.raises(RuntimeError, match=plan):
+            other.run(10.0)
+        assert other.t == 20.0
+        print("other recorders")
 
 
 def groups() -> None:
