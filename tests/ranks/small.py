@@ -182,18 +182,17 @@ def at_odds() -> None:
     net.run(10.0)
     for a, b in ((spikes.times, reference.times), (spikes.ids, reference.ids)):
         np.testing.assert_array_equal(a, b)
-    E = net.populations[0]
-    for record in (
-        lambda n: n.record(E[: 20 if first else 10], "spikes"),
-        lambda n: n.record(E[:10] if first else E[10:20], "V_m", every=1.0),
-        lambda n: n.record(E, "V_m" if first else "I_syn_ex", every=1.0),
-        lambda n: n.record(E, "V_m", every=1.0 if first else 2.0),
-        lambda n: n.record(E, "spikes") if first else None,
+    for elements, what, options in (
+        (slice(20 if first else 10), "spikes", {}),
+        (slice(0, 10) if first else slice(10, 20), "V_m", {"every": 1.0}),
+        (slice(None), "V_m" if first else "I_syn_ex", {"every": 1.0}),
+        (slice(None), "V_m", {"every": every}),
+        (slice(None) if first else None, "spikes", {}),
     ):
         net.save(folder / "saved", recorders=True)
         other = sl.Network.load(folder / "saved", threads=1)
-        E = other.populations[0]
-        record(other)
+        if elements is not None:
+            other.record(other.populations[0][elements], what, **options)
         with pytest.raises(RuntimeError, match=plan):
             other.run(10.0)
         assert other.t == 20.0

@@ -261,8 +261,8 @@ void Simulator<R>::set_parameters(std::size_t population, const ParameterValues&
   Use use = parts_.brief();
   use.change("setting parameters", [&] {
     Node<R>& node = use->network.nodes[population];
-    node.neurons->set_parameters(parameters, subtract,
-                                 node.initial.empty() ? std::span<R>{} : std::span(node.initial[0]));
+    node.neurons->set_parameters(
+        parameters, subtract, node.initial.empty() ? std::span<R>{} : std::span(node.initial[0]));
   });
 }
 
@@ -571,9 +571,8 @@ template <class R>
 void Simulator<R>::normalise(std::size_t projection, double total) {
   Use use = parts_.lengthy_even_if_broken();
   make_ready(use, {Call::normalise, static_cast<std::int64_t>(projection)});
-  use.change("normalising weights", [&] {
-    use->access.plastic().normalise(use->network.projections[projection], total);
-  });
+  use.change("normalising weights",
+             [&] { use->access.plastic().normalise(use->network.projections[projection], total); });
 }
 
 template <class R>
