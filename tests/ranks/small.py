@@ -182,14 +182,21 @@ def at_odds() -> None:
     net.run(10.0)
     for a, b in ((spikes.times, reference.times), (spikes.ids, reference.ids)):
         np.testing.assert_array_equal(a, b)
-    if first:
-        net.record(net.populations[0], "spikes")
-    try:
-        net.run(10.0)
-    except RuntimeError as error:
-        assert plan in str(error), error
-        print("one recorder more")
-    assert net.t == 20.0
+    for elements, what, options in (
+        (slice(20 if first else 10), "spikes", {}),
+        (slice(0, 10) if first else slice(10, 20), "V_m", {"every": 1.0}),
+        (slice(None), "V_m" if first else "I_syn_ex", {"every": 1.0}),
+        (slice(None), "V_m", {"every": every}),
+        (slice(None) if first else None, "spikes", {}),
+    ):
+        net.save(folder / "saved", recorders=True)
+        other = sl.Network.load(folder / "saved", threads=1)
+        if elements is not None:
+            other.record(other.populations[0][elements], what, **options)
+        with pytest.raises(RuntimeError, match=plan):
+            other.run(10.0)
+        assert other.t == 20.0
+        print("other recorders")
 
 
 def groups() -> None:

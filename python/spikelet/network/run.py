@@ -40,8 +40,8 @@ def run(
         raise ValueError(msg)
     period = None if save_every is None else interval("run", save_every, net.dt, "save_every")
     if net.ranks.size > 1:
-        kinds = [(r.tape.kind, r.tape.every, r.tape.file is None) for r in net.recorders]
-        plan = zlib.crc32(repr((save is None, period, kinds)).encode()) % 2**31
+        recorded = [recorder.tape.plan for recorder in net.recorders]
+        plan = zlib.crc32(repr((save is None, period, recorded)).encode()) % 2**31
         net.engine.sim.meet(steps, plan)
     if save is not None:
         checkpoint.require_target(net, save)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar, Generic, TypeVar
@@ -85,6 +86,14 @@ class Tape(ABC, Generic[Target]):
         """Name of the recording: "E.spikes"."""
         assert isinstance(self.target, Population)
         return f"{self.target.name}.{self.what}"
+
+    @property
+    def plan(self) -> tuple[Any, ...]:
+        """What all ranks must record alike: target, elements, state, interval, and whether in memory."""
+        elements = 0  # all
+        if isinstance(self.target, Population) and not self.target.whole:
+            elements = zlib.crc32(self.target.ids.tobytes())
+        return self.kind, self.target.index, elements, self.what, self.every, self.file is None
 
     def bytes_per_step(self) -> float:
         """Return how many bytes a step records, as far as that is known in advance."""
