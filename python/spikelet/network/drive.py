@@ -16,7 +16,9 @@ from spikelet.network.turn import changing
 
 __all__ = ["Drive"]
 
-_ITEMS = "items of an input's parameter cannot be set: assign a whole array, as in `drive.rate = values`"
+_ITEMS = (
+    "items of an input's parameter cannot be set: assign a whole array, as in `drive.rate = values`"
+)
 
 
 class Drive:

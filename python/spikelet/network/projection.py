@@ -26,8 +26,8 @@ from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
 from spikelet.network.synapses import Synapses
-from spikelet.neurons import NeuronModel
 from spikelet.network.turn import changing
+from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity, RewardSTDP, amplitudes
 
 if TYPE_CHECKING:
