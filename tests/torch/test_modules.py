@@ -311,3 +311,12 @@ def test_two_dimensions_are_refused():
     assert st.lif(x[None]).shape == (1, 6, 4)
     assert st.lif(x[:, None]).shape == (6, 1, 4)
     assert st.LIF(steps=3)(x).shape == (3, 6, 4)
+
+
+def test_repr_shows_numbers_by_value_and_tensors_by_shape() -> None:
+    assert "tau_m=5.0, v_threshold=1.0, atan" in str(st.LIF(tau_m=5.0))
+    neuron = st.LIF(v_threshold=nn.Parameter(torch.tensor(0.5)), tau_m=torch.tensor(5.0))
+    text = str(neuron)
+    assert "threshold learned ()" in text
+    assert "tau_m fixed ()" in text
+    assert "1.0" not in text
