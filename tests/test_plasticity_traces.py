@@ -148,6 +148,8 @@ def test_traces_after_a_reset_and_without_plasticity() -> None:
     assert p.traces["Kminus"].min() > 0.0
     with pytest.raises(TypeError):
         p.traces["Kplus"] = np.zeros(6)  # type: ignore[index]  # a read-only mapping
+    with pytest.raises(ValueError, match="traces cannot be set"):
+        p.traces["Kplus"][0] = 1.0
     net.reset()
     np.testing.assert_array_equal(p.traces["Kminus"], np.zeros(6))
     static = net.connect(pre, post, sl.AllToAll())

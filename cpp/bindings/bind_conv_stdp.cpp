@@ -2,13 +2,17 @@
 // arguments by name, the core whether sizes agree.
 #include <pybind11/numpy.h>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
+#include <thread>
 #include <vector>
 
 #include "array.hpp"
 #include "bindings.hpp"
+#include "spikelet/core/fork.hpp"
+#include "spikelet/core/guarded.hpp"
 #include "spikelet/layers/conv_stdp.hpp"
 #include "spikelet/layers/dog_wave.hpp"
 
@@ -33,12 +37,29 @@ struct SharedLayer {
   template <class Read>
   auto read(Read&& what) {
     const py::gil_scoped_release release;
+    require_free();
     const std::shared_lock lock(mutex);
     return what(static_cast<const ConvStdp&>(layer));
   }
 
+  // In a forked process, throws if another thread was using the layer at that moment: what it held
+  // would stay locked.
+  void require_free() {
+    for (int tries = 0; process.load(std::memory_order_acquire) != forks(); ++tries) {
+      if (mutex.try_lock()) {
+        process.store(forks(), std::memory_order_release);
+        mutex.unlock();
+      } else if (tries == 1000) {  // longer than the lines above take another thread
+        throw InUse("ConvSTDP: it was in use by another thread when this process was forked");
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  }
+
   ConvStdp layer;  // its shape never changes
   std::shared_mutex mutex;
+  std::atomic<unsigned> process{forks()};  // in which the mutex was last known to work
 };
 
 py::ssize_t signed_size(std::size_t n) { return static_cast<py::ssize_t>(n); }
@@ -118,6 +139,7 @@ void bind_conv_stdp(py::module_& m) {
             std::vector<std::uint32_t> wins;
             {
               const py::gil_scoped_release release;
+              layer.require_free();
               const std::unique_lock lock(layer.mutex);
               wins = layer.layer.learn(as_span(waves), rule);
             }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
+from tests.conftest import spawn
 
 from spikelet import _core
 from spikelet.models.conv_stdp import SILENT, Conv, ConvSTDP
@@ -228,6 +230,39 @@ def test_threads_change_nothing() -> None:
     one, four = (ConvSTDP([SMALL], shape=(8, 8), threads=n).fit(images) for n in (1, 4))
     same(one, four)
     np.testing.assert_array_equal(one.transform(images), four.transform(images))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_forked_child_does_not_wait_for_a_thread_that_it_lacks() -> None:
+    code = """
+import os, signal, threading, time, warnings
+import numpy as np
+from spikelet.models.conv_stdp import Conv, ConvSTDP
+warnings.simplefilter("ignore")
+images = np.random.default_rng(0).random((600, 28, 28), np.float32)
+model = ConvSTDP([Conv(winners=64)]).fit(images[:5])
+def forked():
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        try:
+            code = 0 if model.weights[0].shape == (5, 5, 2, 128) and model.transform(images[:1]).any() else 2
+        except RuntimeError as error:
+            code = 3 if "forked" in str(error) else 4
+        os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+assert forked() == 0
+learning = threading.Thread(target=lambda: model.partial_fit(images))
+learning.start()
+found = set()
+while learning.is_alive():
+    found.add(forked())
+    time.sleep(0.01)
+assert 3 in found and found <= {0, 3}, found
+assert forked() == 0
+print("ok")
+"""
+    assert spawn(code).strip() == "ok"
 
 
 def test_parts_change_nothing(two_layers: ConvSTDP) -> None:

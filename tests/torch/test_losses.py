@@ -145,11 +145,11 @@ def test_rate_bounds_wake_a_silent_layer():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda s: losses.rate(s.numpy()), TypeError, "rate: spikes must be a tensor"),
+        (lambda s: losses.rate(s.numpy()), TypeError, "rate: spikes must be a dense tensor"),
         (lambda s: losses.rate(s[:, 0]), ValueError, r"spikes must have the shape \[T, B, ...\]"),
         (lambda s: losses.rate_mse(s, [0, 1]), TypeError, "rate_mse: labels must be an int64 tensor"),
         (lambda s: losses.rate_mse(s, LABELS.float()), TypeError, "must be an int64 tensor, got torch.float"),
-        (lambda s: losses.rate(s.to_sparse()), TypeError, "spikes must be a tensor, a dense one"),
+        (lambda s: losses.rate(s.to_sparse()), TypeError, "spikes must be a dense tensor"),
         (lambda s: losses.rate(s[:, 0, 0]), ValueError, r"spikes must have the shape \[T, B, ...\]"),
         (lambda s: losses.rate(s[:0]), ValueError, r"shape \[T, B, ...\], got shape \(0, 4, 5\)"),
         (lambda s: losses.membrane(s, "min"), ValueError, 'how must be "max", "mean" or "last"'),

@@ -168,7 +168,7 @@ def require_unmasked(value: Any) -> None:
 
 
 def read_only(array: npt.NDArray[Any]) -> Any:
-    """Return an array after making it read-only: setting its items would change nothing that the user means."""
+    """Return an array after making it read-only, because setting its items would be lost."""
     array.flags.writeable = False
     return array
 

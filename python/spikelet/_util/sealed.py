@@ -19,7 +19,7 @@ class Sealed:
 
     A class declares each public attribute by an annotation in its body, or as a property. The constructor sets a
     declared attribute once. From then on, only properties with a setter, and `Setting`, can be set. Names with a leading
-    underscore are the class's own business, and a subclass outside of this package may have attributes of its own.
+    underscore are private to the class, and a subclass outside of this package may have attributes of its own.
     """
 
     _instead: ClassVar[Mapping[str, str]] = {}

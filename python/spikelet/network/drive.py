@@ -16,7 +16,9 @@ from spikelet.network.turn import changing
 
 __all__ = ["Drive"]
 
-_ITEMS = "items of an input's parameter cannot be set: assign a whole array, as in `drive.rate = values`"
+_ITEMS = (
+    "items of an input's parameter cannot be set: assign a whole array, as in `drive.rate = values`"
+)
 
 
 class Drive:
@@ -93,7 +95,7 @@ class Drive:
             if name not in self._names():
                 self._refuse(name)
         if self.removed:
-            msg = f"{where}: it was removed and cannot be set; inject it anew, with net.inject(...)"
+            msg = f"{where}: it was removed and cannot be set; add it again with net.inject(...)"
             raise ValueError(msg)
         old = self.input
         with only_about(*parameters):
@@ -135,7 +137,7 @@ class Drive:
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a parameter."""
         if hasattr(type(self), name) or name in type(self).__annotations__:
-            msg = f"input to {self.target.name}: {name} cannot be set: inject another input"
+            msg = f"input to {self.target.name}: {name} cannot be set; inject another input"
             raise AttributeError(msg, name=name, obj=self)
         self.set(**{name: value})
 

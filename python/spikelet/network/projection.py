@@ -40,6 +40,7 @@ _SET_WEIGHTS = (
     "weights cannot be set through a view of them: assign to items of `projection.weights` itself in one step, or copy "
     "the array with np.array(...)"
 )
+_TRACES = "traces cannot be set; copy the array with np.array(...)"
 _MADE = "what a projection connects is fixed when it is made; add another, with net.connect(), or copy the array"
 
 
@@ -93,7 +94,7 @@ class Projection(Sealed):
         Plastic weights include all pairs of spikes so far. The array is a copy, which later runs do not change. Assign
         one number, or one per synapse, to set all weights; assign to items, as in ``p.weights[:5] = 2`` and
         ``p.weights[mask] *= 3``, to set these and keep the others as they are at that time. Each assignment writes all
-        weights of the projection, so set many in one assignment. Views and results are no longer tied to the network: a
+        weights of the projection, so set many in one assignment. Views and results are not tied to the network: a
         view cannot be changed (``p.weights[:5][0] = 2`` raises ValueError), and ``np.array(p.weights)`` is an array of
         your own.
         """
@@ -158,13 +159,16 @@ class Projection(Sealed):
           `reward`.
         * ``x``, ``y``, ``u``: the resources of `TsodyksMarkram`.
 
-        Reading changes no bit of what follows. With several ranks it is collective, like `weights`.
+        They cannot be set. Reading them does not change what follows. With several ranks it is collective, like `weights`.
         """
         if self.plasticity is None:
             fail(repr(self), "plasticity", None, "must be a rule, to have traces")
         found = self._engine.sim.traces(self.index)
         return MappingProxyType(
-            {name: self.synapses.whole("traces", own) for name, own in found.items()}
+            {
+                name: Snapshot(self.synapses.whole("traces", own), _TRACES)
+                for name, own in found.items()
+            }
         )
 
     @property

@@ -46,7 +46,7 @@ class _Recorder(Sealed, Recorded):
         self.tape.clear()
 
     def _described(self, what: str) -> str:
-        """Return the number of spikes or samples, or, while it cannot be read, what the network does."""
+        """Return the number of spikes or samples, or, while it cannot be read, what the network is doing."""
         try:
             return f"{self.tape.count()} {what}"
         except RuntimeError:

@@ -21,7 +21,7 @@ File: TypeAlias = Mapping[str, npt.NDArray[Any]]
 
 
 def whole(name: str, value: Any, low: int, high: int) -> int:
-    """Return a whole number in [low, high]; JSON's true and 1.0 are none."""
+    """Return a whole number in [low, high]; true and 1.0 in JSON are not."""
     if type(value) is not int or not low <= value <= high:
         fail(WHERE, name, value, f"must be a whole number in {low} .. {high}")
     return value

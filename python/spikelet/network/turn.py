@@ -93,7 +93,7 @@ def changing(method: Method) -> Method:
 def _refuse(owner: _Owner | None) -> NoReturn:
     thread, process, doing = owner or (0, os.getpid(), "running")
     if process != os.getpid():
-        msg = f"Network: it was {doing} in another thread when this process was forked; build or load it anew"
+        msg = f"Network: it was {doing} in another thread when this process was forked; build or load it again"
     elif thread != threading.get_ident():
         msg = f"Network: it is {doing} in another thread; wait until that call is over"
     elif doing == "running":

@@ -229,6 +229,9 @@ class _OnDisk(Sealed, Recorded):
         dt = self.attributes["dt"]
         if not isinstance(dt, float) or not 0 < dt < np.inf:
             fail(f"recording {path}", "dt", dt, "must be a time > 0")
+        size = self.attributes.get("size", 0)
+        if not isinstance(size, (int, np.integer)) or not 0 <= size < 2**32:
+            fail(f"recording {path}", "size", size, "must be a number of elements")
 
     def _blocks(self, start: int = -1, stop: int = LAST) -> Iterator[Arrays]:
         with hdf5_access.reading(self.path) as file:

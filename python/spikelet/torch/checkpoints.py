@@ -56,7 +56,7 @@ def load(
     """
     where = f"fit: checkpoint {path}"
     try:
-        reading.check_archive(path)  # torch.load compares no checksum
+        reading.check_archive(path)  # torch.load verifies no checksums
         # Mapped, an array cannot reach beyond the file, which torch.load does not check; the copy needs no file.
         state = copy.deepcopy(torch.load(path, weights_only=True, mmap=True))
         if not isinstance(state, dict):
@@ -184,7 +184,7 @@ def _check_optimizer(where: str, optimizer: Any, saved: Any) -> None:
     if not type(optimizer).__module__.startswith("torch.optim") or isinstance(
         optimizer, torch.optim.LBFGS
     ):
-        return  # what others hold is not known
+        return  # the state of other optimizers is unknown
     kinds: dict[bool, dict[str, str]] = {}  # of parameters that are matrices, and of others
     for i, parameter in zip(ids, params, strict=True):
         if i in saved["state"]:

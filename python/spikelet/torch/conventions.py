@@ -18,7 +18,7 @@ from spikelet.torch.surrogate import Table, checked
 
 __all__ = ["CONVENTIONS", "DEFAULT_ALPHA", "HALVES", "Setting", "setting", "single"]
 
-# Types in which nothing is computed, as autocast and `module.half()` make them.
+# Types that autocast and `module.half()` produce; the core computes in float32 instead.
 HALVES = (torch.bfloat16, torch.float16)
 
 # Defaults of the libraries: SpikingJelly (atan, sigmoid), snnTorch (fast_sigmoid), Norse (superspike).
@@ -126,7 +126,7 @@ def _number(where: str, name: str, value: Any, rule: str = "finite") -> float:
 
 
 def single(tensor: Tensor) -> Tensor:
-    """Return float32 for tensors of half precision, in which nothing is computed."""
+    """Return tensors of half precision as float32, in which the core computes."""
     return tensor.float() if tensor.dtype in HALVES else tensor
 
 

@@ -223,7 +223,7 @@ def rate_bounds(
 
 def _series(where: str, argument: str, values: torch.Tensor) -> torch.Tensor:
     if not isinstance(values, torch.Tensor) or values.layout != torch.strided:
-        msg = f"{where}: {argument} must be a tensor, a dense one, got {type(values).__name__}"
+        msg = f"{where}: {argument} must be a dense tensor, got {type(values).__name__}"
         raise TypeError(msg)
     if not values.is_floating_point():
         raise TypeError(f"{where}: {argument} must hold floating-point numbers, got {values.dtype}")

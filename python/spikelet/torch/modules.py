@@ -246,13 +246,19 @@ class Neuron(nn.Module):
         return made.cell.gain / leak
 
     def extra_repr(self) -> str:
-        """Return the parameters that were given."""
-        given = ", ".join(f"{name}={value!r}" for name, value in self.given.items())
-        convention = "" if self.convention == "spikelet" else f"convention={self.convention!r}, "
-        learned = "".join(
-            f", {name} learned {tuple(p.shape)}" for name, p in self.named_parameters()
-        )
-        return f"{convention}{given}{', ' if given else ''}v_threshold={self._fixed_threshold}, {self.surrogate}{learned}"
+        """Return the parameters: numbers by value, tensors by shape."""
+        parts = [] if self.convention == "spikelet" else [f"convention={self.convention!r}"]
+        parts += [f"{name}={value!r}" for name, value in self.given.items()]
+        if not hasattr(self, "threshold"):
+            parts.append(f"v_threshold={self._fixed_threshold}")
+        parts.append(str(self.surrogate))
+        for kind, tensors in (
+            ("learned", self.named_parameters()),
+            ("fixed", self.named_buffers()),
+        ):
+            for name, tensor in tensors:
+                parts.append(f"{name.removeprefix('tensors.')} {kind} {tuple(tensor.shape)}")
+        return ", ".join(parts)
 
 
 class LIF(Neuron):

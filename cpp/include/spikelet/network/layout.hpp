@@ -29,7 +29,7 @@ class Layout {
 
   // Splits the network into partitions and builds their stores from tables and drawings.
   void build();
-  // Gives slices the inputs that are not over; build() does so, too.
+  // Gives slices the inputs that have not ended; build() does so, too.
   void bind_inputs();
   // Connects slices with the recorders that are new since the last call or since build(). If memory
   // runs out, nothing has changed.

@@ -90,7 +90,7 @@ struct Input {
 template <class R>
 using MakeInjector = std::function<std::unique_ptr<Injector<R>>(const InputSite&)>;
 
-// Who an input is. By default it is new, and so are its streams.
+// Identifies an input. By default it is new, and so are its streams.
 struct InputKey {
   std::optional<std::uint32_t> number{};                // of the input to replace, or to restore
   std::optional<std::vector<std::uint32_t>> streams{};  // default: those of the input it replaces

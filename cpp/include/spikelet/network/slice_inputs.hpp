@@ -38,7 +38,7 @@ class SliceInputs {
   void split(Step step);
 
   std::uint32_t begin_ = 0, end_ = 0;
-  std::vector<Injector<R>*> inputs_;  // that are not over
+  std::vector<Injector<R>*> inputs_;  // that have not ended
   std::vector<Segment<R>> segments_;
   Step change_ = std::numeric_limits<Step>::min();  // when an input begins or ends
 };
