@@ -195,3 +195,12 @@ def test_a_time_step_that_cannot_be_is_refused(dt: Any, tmp_path: Path) -> None:
     change(tmp_path / "r.h5", lambda f: seal(f, {"dt": dt}))
     with pytest.raises(ValueError, match="dt must be a time > 0"):
         sl.read_recording(tmp_path / "r.h5", "cells.V_m")
+
+
+@pytest.mark.parametrize("size", [-1, 2**32, float("-inf"), 5.0, "/"])
+def test_a_size_that_cannot_be_is_refused(size: Any, tmp_path: Path) -> None:
+    net, _ = recorded(tmp_path / "r.h5")
+    net.run(2.0)
+    change(tmp_path / "r.h5", lambda f: seal(f["cells.spikes"], {"size": size}))
+    with pytest.raises(ValueError, match="size must be a number of elements"):
+        sl.read_recording(tmp_path / "r.h5", "cells.spikes")
