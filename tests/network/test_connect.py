@@ -257,8 +257,8 @@ def test_a_matrix_of_weights_keeps_its_unit_and_its_mask() -> None:
     )
     np.testing.assert_array_equal(found.weights, [1000.0, 2000.0, 3000.0, 4000.0])
     np.testing.assert_allclose(found.delays, [1.0, 2.0, 3.0, 4.0])
-    with pytest.raises(TypeError, match="weight .*masked"):
-        masked = np.ma.masked_array(matrix, matrix > 3)
+    masked = np.ma.masked_array(matrix, matrix > 3)
+    with pytest.raises(TypeError, match=r"weight .*masked"):
         net.connect(cells, cells, sl.AllToAll(), weight=masked)
     for odd, message in ((np.nan, "NaN"), (np.inf, "finite")):
         with pytest.raises(ValueError, match=rf"weight must .*{message} at index \(0, 1\)"):
