@@ -290,11 +290,8 @@ def as_spec(
     """Return a distribution unchanged, and numbers as a flat, finite array; an array may have the shape `grid`."""
     if isinstance(value, Distribution):
         return value
-    array = np.asarray(value)
-    if grid is not None and array.ndim == 2:
-        if array.shape != grid:
-            fail(where, argument, array.shape, f"must have the shape {grid}", got="shape")
-        value = array.reshape(-1)
-    flat = numbers(where, argument, value, unit)
-    require(where, argument, flat, "finite")
-    return np.atleast_1d(flat)
+    array = numbers(where, argument, value, unit, 1 if grid is None else 2)
+    if array.ndim == 2 and array.shape != grid:
+        fail(where, argument, array.shape, f"must have the shape {grid}", got="shape")
+    require(where, argument, array, "finite")
+    return array.reshape(-1)

@@ -228,3 +228,39 @@ def test_a_delay_out_of_range_is_one_that_was_drawn() -> None:
     drawn = float(str(e.value).rpartition(" ")[2])
     assert -4.0 < drawn < 0.1  # and not 9 standard deviations from the mean
     assert net.projections == ()
+
+
+def test_a_matrix_of_weights_keeps_its_unit_and_its_mask() -> None:
+    net = make()
+    cells = net.population(2, sl.LIF())
+    matrix = np.array([[1.0, 2.0], [3.0, 4.0]])
+
+    class Quantity:
+        """What the quantities package has; numpy would take the magnitude alone."""
+
+        def __init__(self, magnitude: Any, unit: str) -> None:
+            self.magnitude, self.unit = magnitude, unit
+
+        def rescale(self, unit: str) -> Quantity:
+            assert (self.unit, unit) in {("nA", "pA"), ("s", "ms")}
+            return Quantity(1000 * self.magnitude, unit)
+
+        def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+            return np.array(self.magnitude, dtype)
+
+    found = net.connect(
+        cells,
+        cells,
+        sl.AllToAll(),
+        weight=Quantity(matrix, "nA"),
+        delay=Quantity(matrix / 1e3, "s"),
+    )
+    np.testing.assert_array_equal(found.weights, [1000.0, 2000.0, 3000.0, 4000.0])
+    np.testing.assert_allclose(found.delays, [1.0, 2.0, 3.0, 4.0])
+    masked = np.ma.masked_array(matrix, matrix > 3)
+    with pytest.raises(TypeError, match=r"weight .*masked"):
+        net.connect(cells, cells, sl.AllToAll(), weight=masked)
+    for odd, message in ((np.nan, "NaN"), (np.inf, "finite")):
+        with pytest.raises(ValueError, match=rf"weight must .*{message} at index \(0, 1\)"):
+            net.connect(cells, cells, sl.AllToAll(), weight=[[1.0, odd], [3.0, 4.0]])
+    assert net.projections == (found,)

@@ -214,9 +214,9 @@ def require(where: str, argument: str, array: Float, rule: str) -> None:
     elif rule == "in [0, 1]":
         ok &= (array >= 0) & (array <= 1)
     if not ok.all():
-        bad = np.flatnonzero(~np.atleast_1d(ok))[0]
-        at = f" at index {bad}" if array.ndim else ""
-        first = float(np.atleast_1d(array)[bad])
+        bad = int(np.flatnonzero(~ok)[0])
+        at = f" at index {_place(bad, array.shape)}" if array.ndim else ""
+        first = float(array.reshape(-1)[bad])
         rule = rule if np.isfinite(first) or "finite" in rule else f"finite and {rule}"
         fail(where, argument, first, f"must be {rule}{at}")
 
