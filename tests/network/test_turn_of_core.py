@@ -168,7 +168,7 @@ def test_a_running_simulator_refuses_each_method() -> None:
             found.append(name)
         assert sim.busy
         assert not sim.failed
-        assert sim.now == 50
+        assert sim.now >= 50
         return found
 
     def progress(_: int) -> None:

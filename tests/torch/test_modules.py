@@ -314,7 +314,6 @@ def test_modules_refuse_two_dimensions():
     assert st.LIF(steps=3)(x).shape == (3, 6, 4)
 
 
-<<<<<<< HEAD
 def test_a_forked_child_computes_like_its_parent():
     """After threads in the parent, and with threads in the child.
 
@@ -343,7 +342,8 @@ with multiprocessing.get_context("fork").Pool(1) as pool:
 print("ok")
 """
     assert spawn(code).strip() == "ok"
-=======
+
+
 def test_repr_shows_numbers_by_value_and_tensors_by_shape() -> None:
     assert "tau_m=5.0, v_threshold=1.0, atan" in str(st.LIF(tau_m=5.0))
     neuron = st.LIF(v_threshold=nn.Parameter(torch.tensor(0.5)), tau_m=torch.tensor(5.0))
@@ -351,4 +351,3 @@ def test_repr_shows_numbers_by_value_and_tensors_by_shape() -> None:
     assert "threshold learned ()" in text
     assert "tau_m fixed ()" in text
     assert "1.0" not in text
->>>>>>> review

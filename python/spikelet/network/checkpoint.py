@@ -17,8 +17,8 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 
 from spikelet import _core, neurons, plasticity, regulation, sources
-from spikelet._util.advice import only_about
 from spikelet._util import npz
+from spikelet._util.advice import only_about
 from spikelet._util.checks import fail
 from spikelet._util.files import replaced
 from spikelet.network import to_disk
