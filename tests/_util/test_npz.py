@@ -100,9 +100,9 @@ def packed(path: Path, members: list[tuple[str, bytes]], compression: int = 0) -
         ([("a.npy", member((1,), data=bytes(16)))], "must have 8 bytes"),
         ([("a.npy", member((1,), "|O", bytes(8)))], "objects"),
         ([("a.npy", member((1 << 40,), "V0"))], "must have 0 bytes"),
-        ([("a.txt", b"")], "not an array"),
-        ([("a.npy", b"\x93NUMPY\x01\x00\x02\x00{}")], "Error"),
-        ([("a.npy", b"")], "Error"),
+        ([("a.txt", b"")], "must hold arrays"),
+        ([("a.npy", b"\x93NUMPY\x01\x00\x02\x00{}")], "damaged header"),
+        ([("a.npy", b"")], "magic"),
         ([("a.npy", nested(9000))], "literal"),
     ],
 )
@@ -125,7 +125,7 @@ def test_compressed_members_are_refused(tmp_path: Path) -> None:
     packed(
         tmp_path / "f", [("a.npy", member((1 << 20,), "|u1", bytes(1 << 20)))], zipfile.ZIP_DEFLATED
     )
-    with pytest.raises(npz.Damaged, match="more than the file"):  # a bomb
+    with pytest.raises(npz.Damaged, match=r"compressed"):  # a bomb
         npz.read(tmp_path / "f")
     packed(tmp_path / "f", [("a.npy", member((64,), "|u1", os.urandom(64)))], zipfile.ZIP_DEFLATED)
     with pytest.raises(npz.Damaged, match=r"compressed|more than the file"):
@@ -181,13 +181,3 @@ def test_a_size_in_the_list_is_compared_with_the_file(field: int, tmp_path: Path
     (tmp_path / "f").write_bytes(whole)
     with pytest.raises(npz.Damaged, match="more than the file"):
         npz.read(tmp_path / "f")
-
-
-def test_no_read_allocates_more_than_is_there(tmp_path: Path) -> None:
-    (tmp_path / "f").write_bytes(b"12345")
-    with npz._Bounded(io.FileIO(tmp_path / "f")) as file:
-        assert file.read(2**62) == b"12345"
-        assert file.read(2**62) == b""
-        file.seek(1)
-        assert file.read(2) == b"23"
-        assert file.read() == b"45"

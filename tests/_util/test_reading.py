@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spikelet._util import reading
 from spikelet._util.reading import check_archive, json_value, npy, npz, refusing
 
 ARRAYS = [
@@ -151,3 +152,13 @@ def test_errors_name_the_file(error: Exception) -> None:
 def test_other_errors_stay(error: BaseException) -> None:
     with pytest.raises(type(error)), refusing("reader", "a"):
         raise error
+
+
+def test_no_read_allocates_more_than_is_there(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"12345")
+    with reading._Bounded(io.FileIO(tmp_path / "f")) as file:
+        assert file.read(2**62) == b"12345"
+        assert file.read(2**62) == b""
+        file.seek(1)
+        assert file.read(2) == b"23"
+        assert file.read() == b"45"

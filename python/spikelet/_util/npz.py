@@ -6,11 +6,8 @@ more memory than its own length.
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -23,7 +20,6 @@ from spikelet._util import reading
 __all__ = ["Damaged", "read", "write"]
 
 _HEADER = "header"
-_ENCRYPTED = 0x1
 
 
 class Damaged(ValueError):
@@ -72,57 +68,28 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     Damaged
         If anything in the file does not fit.
     """
-    if path.exists() and not path.is_file():  # opening a pipe would block
-        raise Damaged("not a file")
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    sums: dict[str, int] = {}
     try:
-        with _Bounded(io.FileIO(path)) as plain, zipfile.ZipFile(plain) as members:
-            arrays, sums = _members(members, plain.size)
-        header = json.loads(str(arrays.pop(_HEADER)))
-    except FileNotFoundError:
+        with reading.archive(path) as opened:
+            for member in reading.members(opened):
+                name = reading.name_of(member)
+                arrays[name] = reading.npy(opened.read(member), copy=False)  # compares its CRC-32
+                sums[name] = member.CRC
+        if _HEADER not in arrays:
+            raise Damaged("it has no header")
+        del sums[_HEADER]
+        header = reading.json_value(str(arrays.pop(_HEADER)))
+    except Damaged:
         raise
-    except (  # whatever libraries raise for damaged content
-        zipfile.BadZipFile, zlib.error, EOFError, KeyError, IndexError, TypeError, AttributeError, ValueError,
-        NotImplementedError, RuntimeError, OverflowError, SyntaxError, OSError,
-    ) as error:  # fmt: skip
-        raise Damaged(f"{type(error).__name__}: {error}") from error
+    except IsADirectoryError:
+        raise Damaged("not a file") from None
+    except ValueError as error:
+        raise Damaged(str(error)) from error
     if not isinstance(header, dict):
         raise Damaged("the header is not a JSON object")
     _check_list(header.get("arrays"), sums)
     return header, arrays
-
-
-class _Bounded(io.BufferedReader):
-    """A file whose `read` allocates no more than is there, whatever it is asked for."""
-
-    def __init__(self, raw: io.FileIO) -> None:
-        super().__init__(raw)
-        self.size = os.fstat(raw.fileno()).st_size
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        left = max(0, self.size - self.tell())
-        return super().read(left if size is None or size < 0 else min(size, left))
-
-
-def _members(
-    members: zipfile.ZipFile, size: int
-) -> tuple[dict[str, npt.NDArray[Any]], dict[str, int]]:
-    """Return the arrays and their checksums."""
-    found = members.infolist()
-    if sum(max(m.file_size, m.compress_size) for m in found) > size:
-        raise Damaged("the sizes that it states add up to more than the file")
-    arrays, sums = {}, {}
-    for m in found:
-        name = m.filename.removesuffix(".npy")
-        if m.filename == name or name in arrays:
-            raise Damaged(f"{m.filename!r} is not an array, or occurs twice")
-        if m.flag_bits & _ENCRYPTED or m.compress_type != zipfile.ZIP_STORED:
-            raise Damaged(f"{m.filename!r} is encrypted or compressed")
-        arrays[name] = reading.npy(members.read(m), copy=False)  # compares its CRC-32
-        sums[name] = m.CRC
-    if _HEADER not in arrays:
-        raise Damaged("it has no header")
-    del sums[_HEADER]
-    return arrays, sums
 
 
 def _check_list(listed: Any, sums: dict[str, int]) -> None:

@@ -12,6 +12,7 @@ import json
 import math
 import os
 import re
+import stat
 import struct
 import tokenize
 import zipfile
@@ -22,7 +23,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["check_archive", "json_value", "npy", "npz", "refusing"]
+__all__ = [
+    "archive", "check_archive", "json_value", "members", "name_of", "npy", "npz", "refusing",
+]  # fmt: skip
+
+_ENCRYPTED = 0x1  # a flag of a file in an archive
 
 _DAMAGED = (
     ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError, EOFError, SyntaxError,
@@ -149,13 +154,11 @@ def npz(
         If it cannot be opened.
     """
     found: dict[str, NDArray[Any]] = {}
-    with _archive(path) as archive:
-        for member in _members(archive):
-            name = member.filename.removesuffix(".npy")
-            if name == member.filename:
-                raise ValueError(f"an archive must hold arrays, got {name!r}")
+    with archive(path) as opened:
+        for member in members(opened):
+            name = name_of(member)
             if names is None or name in names:
-                found[name] = npy(archive.read(member))
+                found[name] = npy(opened.read(member))
     return found
 
 
@@ -169,33 +172,84 @@ def check_archive(path: str | os.PathLike[str]) -> None:
     OSError
         If it cannot be opened.
     """
-    with _archive(path) as archive:
-        for member in _members(archive):
-            with archive.open(member) as file:
+    with archive(path) as opened:
+        for member in members(opened):
+            with opened.open(member) as file:
                 while file.read(2**20):  # at its end, the checksum is compared
                     pass
 
 
 @contextlib.contextmanager
-def _archive(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
-    with open(path, "rb") as file:  # noqa: PTH123  # str or path
+def archive(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
+    """Open a ZIP archive; errors of damaged content become ValueErrors.
+
+    Raises
+    ------
+    ValueError
+        If it is not a complete archive.
+    OSError
+        If it cannot be opened.
+    """
+    kind = os.stat(path).st_mode  # noqa: PTH116  # str or path
+    if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):  # opening a pipe would block
+        raise ValueError("not a file")
+    with _Bounded(io.FileIO(path)) as file:
         try:
-            with zipfile.ZipFile(file) as archive:
-                yield archive
+            with zipfile.ZipFile(file) as opened:
+                yield opened
+        except ValueError:
+            raise
         except (*_DAMAGED, OSError) as error:  # OSError: a place before the beginning
             text = f"{type(error).__name__}: {error}"
             raise ValueError(f"not a complete archive ({text:.300})") from error
 
 
-def _members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
-    """Yield the files of an archive, whose sizes are not larger than the archive."""
-    assert archive.fp is not None
-    left, names = os.fstat(archive.fp.fileno()).st_size, set()
-    for member in archive.infolist():
-        left -= member.file_size
-        if member.compress_type != zipfile.ZIP_STORED or left < 0:
-            raise ValueError("an archive must store its files uncompressed, within its own size")
-        if member.filename in names:
-            raise ValueError(f"an archive must hold each file once, got {member.filename!r} twice")
-        names.add(member.filename)
-        yield member
+def members(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """Return the files of an archive, which are together no larger than the archive.
+
+    Raises
+    ------
+    ValueError
+        If they are, or one occurs twice, or is compressed or encrypted.
+    """
+    assert opened.fp is not None
+    found = opened.infolist()
+    names = set()
+    for m in found:
+        if m.compress_type != zipfile.ZIP_STORED or m.flag_bits & _ENCRYPTED:
+            raise ValueError(
+                f"an archive must store its files uncompressed and readable, not {m.filename!r}"
+            )
+        if m.filename in names:
+            raise ValueError(f"an archive must hold each file once, got {m.filename!r} twice")
+        names.add(m.filename)
+    size = os.fstat(opened.fp.fileno()).st_size
+    if sum(max(m.file_size, m.compress_size) for m in found) > size:
+        raise ValueError("the sizes of an archive's files must not add up to more than the file")
+    return found
+
+
+def name_of(member: zipfile.ZipInfo) -> str:
+    """Return the name of a stored array.
+
+    Raises
+    ------
+    ValueError
+        If it is another file.
+    """
+    name = member.filename.removesuffix(".npy")
+    if name == member.filename:
+        raise ValueError(f"an archive must hold arrays, got {name!r}")
+    return name
+
+
+class _Bounded(io.BufferedReader):
+    """A file whose `read` allocates no more than is there, whatever it is asked for."""
+
+    def __init__(self, raw: io.FileIO) -> None:
+        super().__init__(raw)
+        self.size = os.fstat(raw.fileno()).st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(0, self.size - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
