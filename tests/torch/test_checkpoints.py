@@ -143,6 +143,7 @@ CRAFTED = {
     "model name": lambda s: s["model"].pop("0.bias"),
     "state shape": lambda s: s["optimizer"]["state"][0].update(exp_avg=torch.zeros(2)),
     "state number": lambda s: s["optimizer"]["state"][1].update(exp_avg=torch.zeros(())),
+    "state name": lambda s: [x.pop("exp_avg_sq") for x in s["optimizer"]["state"].values()],
     "other optimizer": lambda s: s["optimizer"]["param_groups"][0].pop("betas"),
     "option": lambda s: s["optimizer"]["param_groups"][0].update(lr="x"),
     "parameters": lambda s: s["optimizer"]["param_groups"][0].update(params=[0]),

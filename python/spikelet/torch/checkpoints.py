@@ -196,6 +196,23 @@ def _check_optimizer(where: str, optimizer: Any, saved: Any) -> None:
             )
             if not alike:
                 fail(where, f"optimizer: state {i}", own, f"must be as that of others, {first}")
+            missing = _state_names(optimizer, parameter) - own.keys()
+            if missing:
+                rule = f"must have {', '.join(sorted(missing))}"
+                fail(where, f"optimizer: state {i}", sorted(own), rule)
+
+
+def _state_names(optimizer: Any, parameter: Any) -> set[str]:
+    """Return the names of what an optimizer of torch keeps for such a parameter, as a step of a new one shows."""
+    probe = torch.nn.Parameter(torch.zeros([1] * parameter.dim()))
+    probe.grad = torch.zeros_like(probe)
+    fresh = object.__new__(type(optimizer))
+    try:
+        torch.optim.Optimizer.__init__(fresh, [probe], dict(optimizer.defaults))
+        fresh.step()
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError):
+        return set()  # one with attributes of its own: nothing is known
+    return set(fresh.state[probe])
 
 
 def _kind_of(where: str, name: str, value: Any, parameter: Any) -> str:
