@@ -137,7 +137,7 @@ class Drive:
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a parameter."""
         if hasattr(type(self), name) or name in type(self).__annotations__:
-            msg = f"input to {self.target.name}: {name} cannot be set; inject another input"
+            msg = f"input to {self.target.name}: {name} cannot be set: inject another input"
             raise AttributeError(msg, name=name, obj=self)
         self.set(**{name: value})
 
