@@ -253,7 +253,7 @@ def test_calls_of_the_core_check_sizes():
         with pytest.raises(TypeError, match=r".+"):
             call()
     for call in (_core.encode_bernoulli, lambda *a: _core.encode_phase(a[0], a[1], 8)):
-        assert call(np.zeros(0), huge, 0).size == 0  # once took for ever
+        assert call(np.zeros(0), huge, 0).size == 0  # once hung
     y = np.zeros((0, 3, 3, 2))
     _core.sparse_conv(
         np.ones((0, 2, 3, 3)), sparse[1], None, y, **layout, threads=1

@@ -239,7 +239,7 @@ def ranks_of(comm: Any) -> Ranks:
     if ranks is None:
         ranks = Ranks(comm)
         comm.Set_attr(_key, ranks)
-    return ranks  # type: ignore[no-any-return]
+    return ranks  # type: ignore[no-any-return]  # kept on the communicator
 
 
 def _world() -> Any:

@@ -186,7 +186,7 @@ def crafted(path: Path, **changes: Any) -> None:
     ids=str,
 )  # fmt: skip
 def test_a_crafted_description_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
-    """A negative length once sent the reader back to where it came from, for ever."""
+    """A negative length once made the reader seek backwards in an endless loop."""
     path = tmp_path / "a.runs"
     crafted(path, **changes)
     with pytest.raises(ValueError, match=r"a\.runs"):

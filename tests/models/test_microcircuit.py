@@ -1,4 +1,4 @@
-"""The cortical microcircuit: its published numbers, how it scales, what it is made of."""
+"""The cortical microcircuit: its published numbers, how it scales, what it contains."""
 
 from __future__ import annotations
 

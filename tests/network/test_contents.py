@@ -1,4 +1,4 @@
-"""What a network is made of, in order of creation."""
+"""The parts of a network, in order of creation."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_a_recording_that_is_a_pipe_is_refused(
     net.save(tmp_path / "c", recorders=True)
     (tmp_path / "r.h5").unlink()
     os.mkfifo(tmp_path / "r.h5")
-    with pytest.raises(ValueError, match="not a file"):  # reading would wait for ever
+    with pytest.raises(ValueError, match="not a file"):  # reading would block
         sl.Network.load(tmp_path / "c")
 
 

@@ -64,7 +64,7 @@ def test_ranks_that_read_different_states_are_refused() -> None:
 
 
 def test_ranks_that_run_in_different_ways_are_refused(tmp_path: Path) -> None:
-    """They waited for each other for ever, or for longer than one of them ran."""
+    """Before, they deadlocked, or MPI aborted them."""
     printed = run(2, "small.py", "at_odds", str(tmp_path))
     assert printed.count("the number of steps to run") == 4
     assert printed.count("their recorders or checkpoints") == 4

@@ -146,6 +146,7 @@ CRAFTED = {
     "state name": lambda s: [x.pop("exp_avg_sq") for x in s["optimizer"]["state"].values()],
     "other optimizer": lambda s: s["optimizer"]["param_groups"][0].pop("betas"),
     "option": lambda s: s["optimizer"]["param_groups"][0].update(lr="x"),
+    "huge": lambda s: s["optimizer"]["param_groups"][0].update(weight_decay=10**30),
     "parameters": lambda s: s["optimizer"]["param_groups"][0].update(params=[0]),
     "method": lambda s: s["scheduler"].update(step=5),
     "schedule": lambda s: s["scheduler"].update(last_epoch="x"),

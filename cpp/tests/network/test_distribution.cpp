@@ -192,7 +192,8 @@ TEST_CASE("a distribution of delays that reaches below dt is refused when it doe
       Drawing<float>(rule, {5, {}, true}, {20, {}, true}, false, values({1}), wide, 0.1, 1, 0)
           .table(),
       std::invalid_argument);
-  // The message tells how much of the distribution lies outside, not a bound that nothing drew.
+  // The message states the share of the distribution outside the limits, not a value that was never
+  // drawn.
   CHECK_THROWS_WITH_AS(DelayTable(distribution(Kind::normal, 1, 1), 0.5).refuse(0.5),
                        doctest::Contains("of which 30.8537 % lie below dt = 0.5 ms"),
                        std::invalid_argument);

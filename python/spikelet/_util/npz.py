@@ -94,8 +94,6 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
 
 def _check_list(listed: Any, sums: dict[str, int]) -> None:
     """Compare the arrays with those that the header lists; files of earlier versions list only names, or nothing."""
-    if isinstance(listed, list):
-        listed = dict.fromkeys(map(str, listed))
-        sums = dict.fromkeys(sums)  # type: ignore[assignment]
-    if listed is not None and listed != sums:
+    right = sorted(map(str, listed)) == sorted(sums) if isinstance(listed, list) else listed == sums
+    if listed is not None and not right:
         raise Damaged("the arrays are not those that the header lists")

@@ -91,7 +91,7 @@ class ConvertedModel(SpikingModel):
     @property
     def thresholds(self) -> dict[str, Any]:
         """Thresholds of the spiking layers, by name."""
-        return {name: self.graph[name].layer.threshold for name in self.neurons}  # type: ignore[attr-defined]
+        return {name: self.graph[name].layer.threshold for name in self.neurons}  # type: ignore[attr-defined]  # they are neurons
 
     def run(self, x: ArrayLike, steps: int | None = None, **options: Any) -> SpikingResult:
         """Run with x held constant; see `SpikingModel.run`.
@@ -353,7 +353,7 @@ def _changes(
     if method == "calibrated":
         return calibrated(cal, THRESHOLDS["least_error"](cal, options), NEURONS[neuron])
     if method == "qcfs":
-        limits = {n: cal.graph[n].layer.upper for n in cal.neurons}  # type: ignore[attr-defined]
+        limits = {n: cal.graph[n].layer.upper for n in cal.neurons}  # type: ignore[attr-defined]  # they are ReLUs
         for name, upper in limits.items():
             if upper is None:
                 fail(

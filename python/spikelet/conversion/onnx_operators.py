@@ -293,7 +293,7 @@ def _pad(c: Call, a: Attributes, xs: Operands) -> Data:
             f"pads {pads} with mode={mode!r}", "only padding of images with zeros is supported"
         )
     if not any(low + high):
-        return xs[0]  # type: ignore[no-any-return]
+        return xs[0]  # type: ignore[no-any-return]  # a Data
     return Data(
         c.builder.picked(
             c.where,

@@ -32,7 +32,7 @@ def _mended(opset: int) -> list[Any]:
     """Return the operators of these versions that the reference implementation lacks or gets wrong (onnx 1.15 to 1.23)."""
     from onnx.reference.op_run import OpRun  # noqa: PLC0415
 
-    class BatchNormalization(OpRun):  # type: ignore[misc]  # onnx has no types here
+    class BatchNormalization(OpRun):  # type: ignore[misc]  # onnx has no types
         """In inference; the reference updates the statistics by the default momentum, as in training."""
 
         def _run(
@@ -50,7 +50,7 @@ def _mended(opset: int) -> list[Any]:
             y = scale * (x - mean) / np.sqrt(var + epsilon) + bias
             return (y.astype(x.dtype),)
 
-    class Upsample(OpRun):  # type: ignore[misc]
+    class Upsample(OpRun):  # type: ignore[misc]  # onnx has no types
         """With scales as an attribute, which the reference does not take."""
 
         def _run(self, x: Any, given: Any = None, scales: Any = None, **_: Any) -> tuple[Any]:

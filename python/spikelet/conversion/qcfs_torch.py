@@ -8,7 +8,7 @@ from torch import nn
 __all__ = ["QCFSActivation"]
 
 
-class QCFSActivation(nn.Module):  # type: ignore[misc]
+class QCFSActivation(nn.Module):  # type: ignore[misc]  # torch is not type-checked
     """See `spikelet.conversion.qcfs.QCFS`."""
 
     def __init__(self, levels: int, upper: float) -> None:

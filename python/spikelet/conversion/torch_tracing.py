@@ -39,7 +39,7 @@ def handler_of(module: nn.Module) -> Any:
     return None
 
 
-class _Tracer(fx.Tracer):  # type: ignore[misc]
+class _Tracer(fx.Tracer):  # type: ignore[misc]  # torch is not type-checked
     """A tracer that knows the current module, for error messages."""
 
     def __init__(self) -> None:

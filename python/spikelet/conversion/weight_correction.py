@@ -103,8 +103,9 @@ def _rows(
             _unfold(_layer(cal, changes, n), x[part]) for n, x in zip(names, inputs, strict=True)
         ]
         wanted = np.moveaxis(missing[part], 1, -1).reshape(-1, missing.shape[1])
-        columns.append(np.ones((len(wanted), 1), np.float32))
-        yield np.concatenate(columns, axis=1), wanted
+        columns.append(np.ones((len(wanted), 1)))
+        # Sums in float32 would depend on the size of a batch.
+        yield np.concatenate(columns, axis=1, dtype=np.float64), wanted
 
 
 def _unfold(layer: Conv2d | Linear, x: Floats) -> Floats:

@@ -104,7 +104,7 @@ def to_frames(
     """
     where = "to_frames"
     total = integer(where, "steps", steps, 1)
-    high, wide = (integer(where, "size", s, 1) for s in (size if np.ndim(size) else (size, size)))  # type: ignore[union-attr]
+    high, wide = (integer(where, "size", s, 1) for s in (size if np.ndim(size) else (size, size)))  # type: ignore[union-attr]  # np.ndim tells them apart
     fields = events.dtype.names or ()
     if missing := {"x", "y", "t", "p"}.difference(fields):
         msg = f"{where}: events must have the fields x, y, t and p; missing: {sorted(missing)}"

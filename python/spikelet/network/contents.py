@@ -17,7 +17,7 @@ Recorder = SpikeRecorder | StateRecorder | WeightRecorder
 
 
 class Contents:
-    """Lists of all that a network is made of, in order of creation.
+    """The parts of a network, in order of creation.
 
     Internal: what adds a part to the core adds it here. Users see tuples, since the core can forget no part.
     """

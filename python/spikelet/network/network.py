@@ -216,7 +216,7 @@ class Network(NetworkContents):
         to: StrPath | None = ...,
     ) -> WeightRecorder: ...
     @overload  # any other string names a state
-    def record(  # type: ignore[overload-overlap]
+    def record(  # type: ignore[overload-overlap]  # "spikes" is a str, too
         self,
         target: Population,
         what: Literal["spikes"],

@@ -118,7 +118,7 @@ def _run_piece(
                 ):  # a piece may be too short for the core to report
                     net.engine.turn.ask(report, net.engine.step)
         finally:  # after Ctrl-C, too, what was recorded is written
-            size = drain(net)
+            size = drain(net) if to_disk else 0
     except BaseException:
         _meet(net, failed=True)
         raise

@@ -256,6 +256,8 @@ def _check_kind(where: str, name: str, own: Any, saved: Any) -> None:
     elif isinstance(own, Real | torch.Tensor) and isinstance(saved, Real | torch.Tensor):
         if isinstance(saved, torch.Tensor) and (isinstance(own, int) or saved.numel() != 1):
             fail(where, name, tuple(saved.shape), "must be a number", got="tensor of shape")
+        if isinstance(saved, int) and not -(2**63) <= saved < 2**63:
+            fail(where, name, saved, "must fit 64 bits")
     elif type(own) is not type(saved):
         fail(where, name, type(saved).__name__, f"must be a {type(own).__name__}")
     elif isinstance(own, Sequence):

@@ -300,7 +300,7 @@ class _EventProp(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable  # type: ignore[untyped-decorator]  # torch is not type-checked
     def backward(ctx: Any, grad_times: Any, *_: Any) -> Any:
         model: _Model = ctx.model
         weight = ctx.saved_tensors[0]
