@@ -70,6 +70,13 @@ struct Built {
                                                    std::span(&signed_weight, 1));
     });
   }
+  void noise(std::size_t population, std::optional<std::span<const std::uint32_t>> elements) const {
+    const double mean = 50, std = 100;
+    sim->inject(population, elements, [&](const InputSite& site) {
+      return std::make_unique<NoiseInput<float>>(site, std::span(&mean, 1), std::span(&std, 1), 1,
+                                                 0);
+    });
+  }
   // Runs `steps` steps; the work is the number of spikes of the populations times `per_spike`. A
   // few warm-up steps let all buffers grow first.
   Work run(Step steps, const std::vector<std::size_t>& populations, std::size_t per_spike) const {
@@ -114,6 +121,42 @@ Work lif_poisson() {
   const std::size_t n = net.neurons("LIF", 4000, lif(ramp(4000, 200, 400)));
   net.drive(n, 8000, 10, excitatory_channel);
   return net.run(500, 4000);
+}
+
+// Without any input.
+Work lif_alone() {
+  Built net;
+  net.neurons("LIF", 4000, lif({300}, never));
+  return net.run(200, 4000);
+}
+
+// A noise current for everyone.
+Work noise() {
+  Built net;
+  const std::size_t n = net.neurons("LIF", 4000, lif({300}, never));
+  net.noise(n, {});
+  return net.run(200, 4000);
+}
+
+// Each kind of input on 20 of as many neurons; compare with lif_alone.
+Work inputs_on_few() {
+  Built net;
+  const std::size_t n = net.neurons("LIF", 4000, lif({300}, never));
+  std::vector<std::uint32_t> few;
+  for (std::uint32_t i = 0; i < 4000; i += 200) {
+    few.push_back(i);
+  }
+  net.noise(n, few);
+  const std::vector<double> rates = ramp(20, 4000, 8000);
+  const double weight = 10;
+  const std::vector<float> current(1000, 50);
+  net.sim->inject(n, few, [&](const InputSite& site) {
+    return std::make_unique<PoissonInput<float>>(site, rates, true, std::span(&weight, 1));
+  });
+  net.sim->inject(n, few, [&](const InputSite& site) {
+    return std::make_unique<CurrentInput<float>>(site, current, 1, 0);
+  });
+  return net.run(200, 4000);
 }
 
 Work conductance() {
@@ -240,6 +283,9 @@ Work layout() {
 
 constexpr Problem all[]{
     {"lif_poisson", "neuron step", lif_poisson},
+    {"lif_alone", "neuron step", lif_alone},
+    {"noise", "neuron step", noise},
+    {"inputs_on_few", "neuron step", inputs_on_few},
     {"conductance", "neuron step", conductance},
     {"small_network", "step", small_network},
     {"long_rows", "event", long_rows},

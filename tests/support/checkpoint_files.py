@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from tests.mutation.values import sums
+
+import spikelet as sl
 
 
 def contents(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -35,3 +38,10 @@ def change_array(path: Path, name: str, change: Callable[[Any], Any]) -> None:
     arrays[name] = change(arrays[name])
     header["arrays"] = sums(arrays)
     store(path, header, arrays)
+
+
+def refused(path: Path, change: Callable[[dict[str, Any]], Any], problem: str) -> None:
+    """Check that a file with a changed description is refused, with a message that names the problem."""
+    rewrite(path, change)
+    with pytest.raises(ValueError, match=rf"Network\.load: .*{problem}"):
+        sl.Network.load(path)

@@ -10,45 +10,7 @@
 
 #include "spikelet/network/plastic_check.hpp"
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
 namespace spikelet {
-namespace {
-
-constexpr Step latest_step = Step{1} << 53;  // times are exact up to there
-
-void check_clock(Step now, const SpikesInFlight& spikes, Gid elements) {
-  if (now < 0 || now > latest_step) {
-    throw std::invalid_argument("now must lie in 0 .. 2^53, got " + std::to_string(now));
-  }
-  if (spikes.stamps.size() != spikes.gids.size()) {
-    throw std::invalid_argument("spikes in flight must have one element for each stamp");
-  }
-  for (std::size_t k = 0; k < spikes.stamps.size(); ++k) {
-    if (spikes.stamps[k] < (k == 0 ? 0 : spikes.stamps[k - 1]) || spikes.stamps[k] > now) {
-      throw std::invalid_argument("stamps of spikes in flight must ascend from 0 to now");
-    }
-    if (spikes.gids[k] >= elements) {
-      throw std::invalid_argument("spikes in flight must be of elements of the network");
-    }
-  }
-}
-
-// What work() throws, or null.
-template <class Work>
-std::exception_ptr caught(Work&& work) {
-  try {
-    work();
-    return {};
-  } catch (...) {
-    return std::current_exception();
-  }
-}
-
-}  // namespace
-
 // Asks `poll` about fifty times a second, without reading the clock in every interval.
 class Poller {
  public:
@@ -74,16 +36,6 @@ class Poller {
 };
 
 template <class R>
-Simulator<R>::Parts::Parts(double dt, std::uint64_t seed, int threads, bool adapt,
-                           std::unique_ptr<Communicator> others)
-    : ranks(std::move(others)),
-      exchange(ranks ? std::make_unique<SpikeExchange>(*ranks) : nullptr),
-      network(dt, seed, threads, ranks.get()),
-      layout(network, adapt),
-      access(network, layout),
-      loop(network, layout, recorders, flight, exchange.get()) {}
-
-template <class R>
 Simulator<R>::Simulator(double dt, std::uint64_t seed, int threads, bool adapt,
                         std::unique_ptr<Communicator> ranks)
     : dt_(dt),
@@ -101,25 +53,12 @@ template <class Prepare>
 void Simulator<R>::share(Use& use, Call call, Prepare&& prepare) {
   if (use->ranks) {
     use.lengthen();  // from here on it waits for other processes
-    std::uint64_t digest = 0;
-    const auto note = [&](Step every, std::uint64_t what) {
-      digest = (31 * digest + static_cast<std::uint64_t>(every) * 3 + what) % 0x7fffffff;
-    };
-    for (const WeightRecorder<R>& recorder : use->recorders.weights) {
-      note(recorder.every, 1);
-    }
-    for (const Regulation& regulation : use->regulations) {
-      note(regulation.every, 2);
-    }
-    call.recorders = static_cast<std::int64_t>(digest);
+    call.recorders = use->digest();
   }
   use->network.share_changes(call, caught([&] {
                                use.require_whole();
                                prepare();
-                               if (!use->network.changed && use->network.inputs_changed) {
-                                 use->layout.bind_inputs();
-                                 use->network.inputs_changed = false;
-                               }
+                               use->bind_inputs();
                              }));
 }
 
@@ -144,24 +83,6 @@ Projection<R>& Simulator<R>::loaded(Use& use, std::size_t projection) {
     make_ready(use, {Call::read, static_cast<std::int64_t>(projection)});
   }
   return use->network.projections[projection];
-}
-
-template <class R>
-void Simulator<R>::Parts::lay_out() {
-  network.share_error(caught([&] { access.unload(); }));
-  network.agree();
-  network.share_error(caught([&] {
-    layout.build();
-    access.load();
-    layout.bind(recorders);
-    layout.enqueue(flight);
-  }));
-  access.forget_tables();
-  network.changed = network.inputs_changed = false;
-  ++layouts;
-#if defined(__GLIBC__)
-  malloc_trim(0);  // tables are gone; their memory need not stay
-#endif
 }
 
 // These are brief.
@@ -246,13 +167,7 @@ std::size_t Simulator<R>::record_weights(std::size_t projection, Step every) {
 
 template <class R>
 void Simulator<R>::regulate(const Regulation& regulation) {
-  Use use = parts_.brief();
-  const Projection<R>& projection = use->network.projections[regulation.projection];
-  SpikeInterval interval{use->network.now, use->access.counts(projection)};
-  interval.before.resize(use->network.nodes[projection.post].size);  // there may be none yet
-  use->regulations.reserve(use->regulations.size() + 1);
-  use->intervals.push_back(std::move(interval));
-  use->regulations.push_back(regulation);
+  parts_.brief()->regulate(regulation);
 }
 
 template <class R>
@@ -467,24 +382,13 @@ Step Simulator<R>::interval_begin(std::size_t regulation) {
 
 template <class R>
 std::vector<std::uint32_t> Simulator<R>::interval_spikes(std::size_t regulation) {
-  Use use = parts_.brief();
-  const std::size_t projection = use->regulations[regulation].projection;
-  return use->intervals[regulation].spikes(
-      use->access.counts(use->network.projections[projection]));
+  return parts_.brief()->interval_spikes(regulation);
 }
 
 template <class R>
 void Simulator<R>::set_interval(std::size_t regulation, Step begin,
                                 std::span<const std::uint32_t> spikes) {
-  Use use = parts_.brief();
-  SpikeInterval& interval = use->intervals[regulation];
-  const std::size_t projection = use->regulations[regulation].projection;
-  const std::vector<std::uint32_t> counts =
-      use->access.counts(use->network.projections[projection]);
-  interval.begin = begin;
-  for (std::size_t j = 0; j < interval.before.size(); ++j) {
-    interval.before[j] = (counts.empty() ? 0 : counts[j]) - spikes[j];
-  }
+  parts_.brief()->set_interval(regulation, begin, spikes);
 }
 
 template <class R>
@@ -506,11 +410,7 @@ SpikesInFlight Simulator<R>::in_flight() {
 template <class R>
 void Simulator<R>::set_clock(Step now, const SpikesInFlight& spikes) {
   Use use = parts_.brief();
-  check_clock(now, spikes, use->network.elements());
-  SpikesInFlight copy = spikes;
-  use->flight = std::move(copy);
-  use->network.now = now;
-  use->network.changed = use->network.inputs_changed = true;
+  use->set_clock(now, spikes);
   now_ = now;
 }
 
@@ -657,47 +557,6 @@ Step Simulator<R>::run(Step steps, const Poll& poll) {
   return network.now - first;
 }
 
-// Cuts a run where weights are sampled or regulated, and before the refractory clocks (32 bits)
-// could overflow.
-template <class R>
-Step Simulator<R>::Parts::next_stop(Step end) const {
-  const Step now = network.now;
-  Step stop = std::min(end, now + (Step{1} << 29));
-  for (const WeightRecorder<R>& recorder : recorders.weights) {
-    stop = std::min(stop, (now / recorder.every + 1) * recorder.every);
-  }
-  for (const Regulation& regulation : regulations) {
-    stop = std::min(stop, (now / regulation.every + 1) * regulation.every);
-  }
-  return stop;
-}
-
-template <class R>
-void Simulator<R>::Parts::apply_regulations() {
-  for (std::size_t k = 0; k < regulations.size(); ++k) {
-    const Regulation& how = regulations[k];
-    if (network.now % how.every != 0) {
-      continue;
-    }
-    const Projection<R>& projection = network.projections[how.projection];
-    if (how.kind == Regulation::Kind::normalise) {
-      access.plastic().normalise(projection, how.total);
-    } else {
-      access.plastic().scale(projection, how, intervals[k]);
-    }
-  }
-}
-
-template <class R>
-void Simulator<R>::Parts::sample_weights() {
-  for (WeightRecorder<R>& recorder : recorders.weights) {
-    if (network.now % recorder.every == 0) {
-      const std::vector<R> values = access.weights(network.projections[recorder.projection]);
-      recorder.note(network.now, values);
-    }
-  }
-}
-
 template <class R>
 void Simulator<R>::reset(bool keep_weights, Step at) {
   Use use = parts_.brief();
@@ -717,24 +576,6 @@ void Simulator<R>::reset(bool keep_weights, Step at) {
   }
   use.change("a reset", [&] { use->reset(kept, at); });
   now_ = use->network.now;
-}
-
-template <class R>
-void Simulator<R>::Parts::reset(const std::vector<std::vector<R>>& weights, Step at) {
-  const Step born = at == 0 ? -1 : at;
-  flight = {};
-  network.restart(at, born);
-  layout.restart(born);
-  for (std::size_t k = 0; k < weights.size(); ++k) {
-    if (!weights[k].empty()) {
-      access.set_weights(network.projections[k], weights[k]);
-    }
-  }
-  for (SpikeInterval& interval : intervals) {
-    interval.begin = at;
-    std::fill(interval.before.begin(), interval.before.end(), 0u);
-  }
-  recorders.clear();
 }
 
 template class Simulator<float>;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <span>
 
 #include "spikelet/core/types.hpp"
@@ -29,6 +30,17 @@ class Communicator {
   // Replaces each value by the least of all ranks.
   virtual void minimum(std::span<std::int64_t> values) = 0;
 };
+
+// What work() throws, or null: an error that the other ranks have to learn of.
+template <class Work>
+std::exception_ptr caught(Work&& work) {
+  try {
+    work();
+    return {};
+  } catch (...) {
+    return std::current_exception();
+  }
+}
 
 // Elements [begin, end) of a population; whole blocks, so that the last one may be partly padding.
 struct Range {

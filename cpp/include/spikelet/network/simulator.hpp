@@ -23,13 +23,7 @@
 #include <vector>
 
 #include "spikelet/core/guarded.hpp"
-#include "spikelet/network/layout.hpp"
-#include "spikelet/network/network.hpp"
-#include "spikelet/network/recorder.hpp"
-#include "spikelet/network/regulation.hpp"
-#include "spikelet/network/spike_exchange.hpp"
-#include "spikelet/network/step_loop.hpp"
-#include "spikelet/network/synapse_access.hpp"
+#include "spikelet/network/simulator_parts.hpp"
 
 namespace spikelet {
 
@@ -156,31 +150,8 @@ class Simulator {
   void set_clock(Step now, const SpikesInFlight& spikes);
 
  private:
-  // All that is not constant. Only parts_ leads here, so no method can forget to ask for it.
-  struct Parts {
-    Parts(double dt, std::uint64_t seed, int threads, bool adapt,
-          std::unique_ptr<Communicator> others);
-
-    void lay_out();
-    Step next_stop(Step end) const;
-    void apply_regulations();
-    void sample_weights();
-    void reset(const std::vector<std::vector<R>>& weights, Step at);
-
-    std::unique_ptr<Communicator> ranks;  // null: this process is alone
-    std::unique_ptr<SpikeExchange> exchange;
-    Network<R> network;
-    Layout<R> layout;
-    SynapseAccess<R> access;
-    Recorders<R> recorders;
-    std::vector<Regulation> regulations;
-    std::vector<SpikeInterval> intervals;  // of each regulation
-    std::size_t layouts = 0;
-    StepLoop<R> loop;
-    // One thread writes here in every step, so it must not share cache lines with what the others
-    // read.
-    alignas(128) SpikesInFlight flight;
-  };
+  // Only parts_ leads to what calls change, so no method can forget to ask for it.
+  using Parts = SimulatorParts<R>;
   using Use = typename Guarded<Parts>::Use;
 
   // Rebuilds the layout if the network has changed. prepare() is what else has to succeed on all

@@ -1,0 +1,67 @@
+// What a simulator is made of: all that its calls change, and the work that spans several parts.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "spikelet/network/layout.hpp"
+#include "spikelet/network/network.hpp"
+#include "spikelet/network/recorder.hpp"
+#include "spikelet/network/regulation.hpp"
+#include "spikelet/network/spike_exchange.hpp"
+#include "spikelet/network/step_loop.hpp"
+#include "spikelet/network/synapse_access.hpp"
+
+namespace spikelet {
+
+template <class R>
+struct SimulatorParts {
+  // others: the processes that share the network, or null.
+  SimulatorParts(double dt, std::uint64_t seed, int threads, bool adapt,
+                 std::unique_ptr<Communicator> others);
+
+  // Builds the layout anew. If memory runs out, the network is as it was before.
+  void lay_out();
+  // Gives the layout the inputs that have come, changed or gone, unless it is built anew anyway.
+  void bind_inputs();
+  // Whether processes record and regulate alike, as a number.
+  std::int64_t digest() const;
+
+  // Cuts a run where weights are sampled or regulated, and before the refractory clocks (32 bits)
+  // could overflow.
+  Step next_stop(Step end) const;
+  void apply_regulations();
+  void sample_weights();
+
+  void regulate(const Regulation& regulation);
+  // How often each target has fired since the present interval of a scaling began.
+  std::vector<std::uint32_t> interval_spikes(std::size_t regulation);
+  void set_interval(std::size_t regulation, Step begin, std::span<const std::uint32_t> spikes);
+
+  // Throws std::invalid_argument if the network cannot be there.
+  void set_clock(Step now, const SpikesInFlight& spikes);
+  // Plastic weights become those given; an empty list keeps them.
+  void reset(const std::vector<std::vector<R>>& weights, Step at);
+
+  std::unique_ptr<Communicator> ranks;  // null: this process is alone
+  std::unique_ptr<SpikeExchange> exchange;
+  Network<R> network;
+  Layout<R> layout;
+  SynapseAccess<R> access;
+  Recorders<R> recorders;
+  std::vector<Regulation> regulations;
+  std::vector<SpikeInterval> intervals;  // of each regulation
+  std::size_t layouts = 0;               // how often the layout was built
+  StepLoop<R> loop;
+  // One thread writes here in every step, so it must not share cache lines with what the others
+  // read.
+  alignas(128) SpikesInFlight flight;
+};
+
+extern template struct SimulatorParts<float>;
+extern template struct SimulatorParts<double>;
+
+}  // namespace spikelet

@@ -1,0 +1,184 @@
+#include "spikelet/network/simulator_parts.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
+namespace spikelet {
+namespace {
+
+constexpr Step latest_step = Step{1} << 53;  // times are exact up to there
+
+void check_clock(Step now, const SpikesInFlight& spikes, Gid elements) {
+  if (now < 0 || now > latest_step) {
+    throw std::invalid_argument("now must lie in 0 .. 2^53, got " + std::to_string(now));
+  }
+  if (spikes.stamps.size() != spikes.gids.size()) {
+    throw std::invalid_argument("spikes in flight must have one element for each stamp");
+  }
+  for (std::size_t k = 0; k < spikes.stamps.size(); ++k) {
+    if (spikes.stamps[k] < (k == 0 ? 0 : spikes.stamps[k - 1]) || spikes.stamps[k] > now) {
+      throw std::invalid_argument("stamps of spikes in flight must ascend from 0 to now");
+    }
+    if (spikes.gids[k] >= elements) {
+      throw std::invalid_argument("spikes in flight must be of elements of the network");
+    }
+  }
+}
+
+}  // namespace
+
+template <class R>
+SimulatorParts<R>::SimulatorParts(double dt, std::uint64_t seed, int threads, bool adapt,
+                           std::unique_ptr<Communicator> others)
+    : ranks(std::move(others)),
+      exchange(ranks ? std::make_unique<SpikeExchange>(*ranks) : nullptr),
+      network(dt, seed, threads, ranks.get()),
+      layout(network, adapt),
+      access(network, layout),
+      loop(network, layout, recorders, flight, exchange.get()) {}
+
+template <class R>
+void SimulatorParts<R>::lay_out() {
+  network.share_error(caught([&] { access.unload(); }));
+  network.agree();
+  network.share_error(caught([&] {
+    layout.build();
+    access.load();
+    layout.bind(recorders);
+    layout.enqueue(flight);
+  }));
+  access.forget_tables();
+  network.changed = network.inputs_changed = false;
+  ++layouts;
+#if defined(__GLIBC__)
+  malloc_trim(0);  // tables are gone; their memory need not stay
+#endif
+}
+
+template <class R>
+void SimulatorParts<R>::bind_inputs() {
+  if (!network.changed && network.inputs_changed) {
+    layout.bind_inputs();
+    network.inputs_changed = false;
+  }
+}
+
+template <class R>
+std::int64_t SimulatorParts<R>::digest() const {
+  std::uint64_t digest = 0;
+  const auto note = [&](Step every, std::uint64_t what) {
+    digest = (31 * digest + static_cast<std::uint64_t>(every) * 3 + what) % 0x7fffffff;
+  };
+  for (const WeightRecorder<R>& recorder : recorders.weights) {
+    note(recorder.every, 1);
+  }
+  for (const Regulation& regulation : regulations) {
+    note(regulation.every, 2);
+  }
+  return static_cast<std::int64_t>(digest);
+}
+
+template <class R>
+Step SimulatorParts<R>::next_stop(Step end) const {
+  const Step now = network.now;
+  Step stop = std::min(end, now + (Step{1} << 29));
+  for (const WeightRecorder<R>& recorder : recorders.weights) {
+    stop = std::min(stop, (now / recorder.every + 1) * recorder.every);
+  }
+  for (const Regulation& regulation : regulations) {
+    stop = std::min(stop, (now / regulation.every + 1) * regulation.every);
+  }
+  return stop;
+}
+
+template <class R>
+void SimulatorParts<R>::apply_regulations() {
+  for (std::size_t k = 0; k < regulations.size(); ++k) {
+    const Regulation& how = regulations[k];
+    if (network.now % how.every != 0) {
+      continue;
+    }
+    const Projection<R>& projection = network.projections[how.projection];
+    if (how.kind == Regulation::Kind::normalise) {
+      access.plastic().normalise(projection, how.total);
+    } else {
+      access.plastic().scale(projection, how, intervals[k]);
+    }
+  }
+}
+
+template <class R>
+void SimulatorParts<R>::sample_weights() {
+  for (WeightRecorder<R>& recorder : recorders.weights) {
+    if (network.now % recorder.every == 0) {
+      const std::vector<R> values = access.weights(network.projections[recorder.projection]);
+      recorder.note(network.now, values);
+    }
+  }
+}
+
+template <class R>
+void SimulatorParts<R>::regulate(const Regulation& regulation) {
+  const Projection<R>& projection = network.projections[regulation.projection];
+  SpikeInterval interval{network.now, access.counts(projection)};
+  interval.before.resize(network.nodes[projection.post].size);  // there may be none yet
+  regulations.reserve(regulations.size() + 1);
+  intervals.push_back(std::move(interval));
+  regulations.push_back(regulation);
+}
+
+template <class R>
+std::vector<std::uint32_t> SimulatorParts<R>::interval_spikes(std::size_t regulation) {
+  const std::size_t projection = regulations[regulation].projection;
+  return intervals[regulation].spikes(access.counts(network.projections[projection]));
+}
+
+template <class R>
+void SimulatorParts<R>::set_interval(std::size_t regulation, Step begin,
+                                     std::span<const std::uint32_t> spikes) {
+  const std::size_t projection = regulations[regulation].projection;
+  const std::vector<std::uint32_t> counts = access.counts(network.projections[projection]);
+  SpikeInterval& interval = intervals[regulation];
+  interval.begin = begin;
+  for (std::size_t j = 0; j < interval.before.size(); ++j) {
+    interval.before[j] = (counts.empty() ? 0 : counts[j]) - spikes[j];
+  }
+}
+
+template <class R>
+void SimulatorParts<R>::set_clock(Step now, const SpikesInFlight& spikes) {
+  check_clock(now, spikes, network.elements());
+  SpikesInFlight copy = spikes;
+  flight = std::move(copy);
+  network.now = now;
+  network.changed = network.inputs_changed = true;
+}
+
+template <class R>
+void SimulatorParts<R>::reset(const std::vector<std::vector<R>>& weights, Step at) {
+  const Step born = at == 0 ? -1 : at;
+  flight = {};
+  network.restart(at, born);
+  layout.restart(born);
+  for (std::size_t k = 0; k < weights.size(); ++k) {
+    if (!weights[k].empty()) {
+      access.set_weights(network.projections[k], weights[k]);
+    }
+  }
+  for (SpikeInterval& interval : intervals) {
+    interval.begin = at;
+    std::fill(interval.before.begin(), interval.before.end(), 0u);
+  }
+  recorders.clear();
+}
+
+template struct SimulatorParts<float>;
+template struct SimulatorParts<double>;
+
+}  // namespace spikelet
