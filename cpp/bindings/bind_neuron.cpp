@@ -268,9 +268,9 @@ Pool& pool() {
   return *the_pool;
 }
 
-// Smaller results do not come from the pool: malloc does not return their memory to the system
-// each time.
-constexpr std::size_t least_pooled = std::size_t{1} << 20;
+// Smaller results do not come from the pool: below this size, glibc's malloc never maps memory for
+// one result alone.
+constexpr std::size_t least_pooled = std::size_t{1} << 17;
 constexpr std::align_val_t line{64};
 
 struct Loan {
