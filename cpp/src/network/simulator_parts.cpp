@@ -35,7 +35,7 @@ void check_clock(Step now, const SpikesInFlight& spikes, Gid elements) {
 
 template <class R>
 SimulatorParts<R>::SimulatorParts(double dt, std::uint64_t seed, int threads, bool adapt,
-                           std::unique_ptr<Communicator> others)
+                                  std::unique_ptr<Communicator> others)
     : ranks(std::move(others)),
       exchange(ranks ? std::make_unique<SpikeExchange>(*ranks) : nullptr),
       network(dt, seed, threads, ranks.get()),

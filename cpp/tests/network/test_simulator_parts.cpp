@@ -93,9 +93,14 @@ TEST_CASE("a clock that cannot be is refused, and changes nothing") {
   Pair pair;
   Parts& parts = pair.parts;
   parts.set_clock(7, {{6}, {1}});
-  for (const auto& [now, spikes] : std::vector<std::pair<Step, SpikesInFlight>>{
-           {-1, {}}, {(Step{1} << 53) + 1, {}}, {9, {{10}, {0}}}, {9, {{5, 4}, {0, 0}}},
-           {9, {{5}, {2}}}, {9, {{5}, {}}}, {9, {{-1}, {0}}}}) {
+  for (const auto& [now, spikes] :
+       std::vector<std::pair<Step, SpikesInFlight>>{{-1, {}},
+                                                    {(Step{1} << 53) + 1, {}},
+                                                    {9, {{10}, {0}}},
+                                                    {9, {{5, 4}, {0, 0}}},
+                                                    {9, {{5}, {2}}},
+                                                    {9, {{5}, {}}},
+                                                    {9, {{-1}, {0}}}}) {
     CAPTURE(now);
     CHECK_THROWS_AS(parts.set_clock(now, spikes), std::invalid_argument);
     CHECK(parts.network.now == 7);
