@@ -237,7 +237,7 @@ def _add_rate(r: random.Random, model: RandomEquations, i: int, state: str, smoo
         f"k*exp(clip({state}, -30, 0.7))" if not smooth else f"k*exp(tanh({state}))",
     ]
     if not smooth:
-        nonlinear += [f"where({other} > 0.1, 0.5, -0.2)", f"(k if {state} < 0.3 else -k)"]
+        nonlinear += [f"where({other} > 0.1, 0.5, -0.2)", f"where({state} < 0.3, k, -k)"]
     chosen = r.sample(nonlinear, r.randint(0, 2))
     model.timed = model.timed or any("*t/" in term for term in chosen)
     kind = r.random()
