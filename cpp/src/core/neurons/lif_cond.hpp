@@ -1,13 +1,13 @@
 // LIF with exponential conductances (the model of NEST iaf_cond_exp):
 //   C_m dV/dt = -g_L (V - E_L) - g_ex (V - E_ex) - g_in (V - E_in) + I_e
-// Scheme: the conductances decay exactly, and V relaxes exponentially to the target of Magnus' series
-// of order 4 (Blanes et al., Phys. Rep. 470, 2009, eq. 43), whose integrals over the step are taken in
-// closed form. With G_k the mean of conductance k over the step times dt / C_m, E_k its reversal
-// potential (the leak's: with I_e), and C_k(s) the share of G_k that has flowed by s,
+// Scheme: the conductances decay exactly, and V relaxes exponentially to the target of Magnus'
+// series of order 4 (S. Blanes et al., Phys. Rep. 470:151, 2009), whose integrals over the step are
+// taken in closed form. With G_k the mean of conductance k over the step times dt / C_m, E_k its
+// reversal potential (the leak's: with I_e), and C_k(s) the share of G_k that has flowed by s,
 //   target * sum G_k = sum G_k E_k + sum_{j < k} lag_jk G_j G_k (E_j - E_k),
 //   lag_jk = integral of C_k dC_j - 1/2: how much later j flows than k.
-// In the second sum no G counts as more than 1. Then each E_k has a positive weight: V never leaves the
-// range of the reversal potentials, however strong the input.
+// In the second sum no G counts as more than 1. Then each E_k has a positive weight: V never leaves
+// the range of the reversal potentials, however strong the input.
 
 namespace spikelet::SPIKELET_LEVEL {
 
@@ -78,7 +78,9 @@ struct LIFCond {
     const auto drive = x.driven(
         g_ex * x.coefficient(E_ex) + g_in * x.coefficient(E_in) +
             x.coefficient(E_both) * smaller(g_ex, one) * smaller(g_in, one) + x.coefficient(I_e),
-        [&] { return x.coefficient(h_C) + g_ex * x.coefficient(I_ex) + g_in * x.coefficient(I_in); });
+        [&] {
+          return x.coefficient(h_C) + g_ex * x.coefficient(I_ex) + g_in * x.coefficient(I_in);
+        });
     const auto target = drive / g;
     const auto next = target + (v - target) * x.exp_neg(g);
     x.set_state(G_ex, ex * x.coefficient(P_ex));
