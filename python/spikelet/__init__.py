@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from spikelet._core import __version__, available_simd_levels, simd_level
 from spikelet._util import moved
+from spikelet.currents import SineCurrent, StepCurrent
 from spikelet.network.drive import Drive
 from spikelet.network.network import Network
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
 from spikelet.neurons import IF, LIF, LIFAlpha, LIFCond, LIFDelta
+from spikelet.packets import PulsePacket
 from spikelet.plasticity import (
     STDP,
     DiehlCookSTDP,
@@ -24,6 +26,7 @@ from spikelet.plasticity import (
     TripletSTDP,
     TsodyksMarkram,
 )
+from spikelet.rates import InhomogeneousPoisson, SinusoidalPoisson
 from spikelet.recording.reading import read_recording, recording_names
 from spikelet.regulation import SynapticScaling, WeightNormalisation
 from spikelet.rules import (
@@ -108,6 +111,7 @@ __all__ = [
     "FixedProbability",
     "FixedTotalNumber",
     "InhibitorySTDP",
+    "InhomogeneousPoisson",
     "LIFAlpha",
     "LIFCond",
     "LIFDelta",
@@ -120,13 +124,17 @@ __all__ = [
     "PoissonSource",
     "Population",
     "Projection",
+    "PulsePacket",
     "RasterSource",
     "RewardSTDP",
+    "SineCurrent",
+    "SinusoidalPoisson",
     "SpikeRecorder",
     "SpikeSource",
     "SpikingModel",
     "SpikingResult",
     "StateRecorder",
+    "StepCurrent",
     "SweepResult",
     "SynapticScaling",
     "TripletSTDP",

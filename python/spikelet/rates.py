@@ -12,7 +12,7 @@ from spikelet import _core
 from spikelet._util.checks import fail, fits, interval, numbers, own, require
 from spikelet._util.grid import Snap, grid_steps, snap_rule
 
-__all__ = ["ChangingRate", "InhomogeneousPoisson", "SinusoidalPoisson"]
+__all__ = ["InhomogeneousPoisson", "SinusoidalPoisson"]
 
 Floats = npt.NDArray[np.float64]
 

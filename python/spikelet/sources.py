@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.advice import advise
-from spikelet._util.checks import fail, numbers, own, read_only, require
+from spikelet._util.checks import fail, integer, numbers, own, read_only, require
+from spikelet._util.grid import Snap, grid_steps, snap_rule
+from spikelet.rates import ChangingRate
 
 __all__ = [
     "CurrentInput",
@@ -36,9 +39,6 @@ def check_events(where: str, rate: Numbers, dt: float, *, as_spikes: bool = Fals
         fail(where, "rate", float(rate[bad][0]), rule + more)
 
 
-_TICS = 1000  # of NEST in a millisecond
-
-
 @dataclass(frozen=True, eq=False)
 class SpikeSource:
     """A source that replays given spike trains.
@@ -58,7 +58,7 @@ class SpikeSource:
 
     times: Any
     ids: Any
-    snap: bool | Literal["up"] = False
+    snap: Snap = False
 
     def __post_init__(self) -> None:
         times = numbers("SpikeSource", "times", self.times, "ms").copy()
@@ -77,36 +77,46 @@ class SpikeSource:
             k = int(np.flatnonzero(np.diff(times) < 0)[0])
             msg = f"SpikeSource: times must ascend, got {times[k]:g} before {times[k + 1]:g} at index {k}"
             raise ValueError(msg)
-        if not (isinstance(self.snap, (bool, np.bool_)) or self.snap == "up"):
-            fail("SpikeSource", "snap", self.snap, 'must be True, False or "up"')
-        object.__setattr__(self, "snap", "up" if self.snap == "up" else bool(self.snap))
+        object.__setattr__(self, "snap", snap_rule("SpikeSource", self.snap))
         object.__setattr__(self, "times", read_only(times))
         object.__setattr__(self, "ids", read_only(ids.astype(np.int64)))
 
+    @classmethod
+    def from_trains(cls, trains: Any, *, snap: Snap = False) -> Self:
+        """Return a source that replays one train for each element.
+
+        Parameters
+        ----------
+        trains : sequence of array-like, or mapping of int to array-like
+            The times of each element [ms], in any order: the trains of elements 0, 1, ..., or by id. An element that has
+            none is silent.
+        snap : bool or "up"
+            What to do with times off the grid, as in the constructor.
+        """
+        if isinstance(trains, Mapping):
+            pairs = list(trains.items())
+        elif isinstance(trains, np.ndarray) or not np.iterable(trains) or isinstance(trains, str):
+            rule = "must be a sequence of arrays, or a dict of them by id"
+            fail("SpikeSource.from_trains", "trains", trains, rule, error=TypeError)
+        else:
+            pairs = list(enumerate(trains))
+        times, ids = [np.empty(0)], [np.empty(0, np.int64)]
+        for element, train in pairs:
+            number = integer("SpikeSource.from_trains", "id", element, 0, 2**32 - 1)
+            given = np.atleast_1d(numbers("SpikeSource.from_trains", f"train {number}", train, "ms"))
+            times.append(given)
+            ids.append(np.full(len(given), number, dtype=np.int64))
+        all_times = np.concatenate(times)
+        order = np.argsort(all_times, kind="stable")
+        return cls(all_times[order], np.concatenate(ids)[order], snap)
+
     def stamps(self, dt: float, n: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
         """Return stamps in steps and ids, after a check of both."""
-        steps = self.times / dt
-        if steps.size and steps[-1] > 2**53:
-            fail("SpikeSource", "times", float(self.times[-1]), "must lie within 2^53 steps")
-        stamps = self._up(dt) if self.snap == "up" else np.rint(steps)
-        off = np.abs(steps - stamps) > np.maximum(1e-6, 1e-12 * steps)
-        if off.any() and not self.snap:
-            rule = f'must lie on the grid of dt = {dt:g} ms (snap=True rounds to the nearest step, snap="up" as NEST)'
-            fail("SpikeSource", "times", float(self.times[off][0]), rule)
+        stamps = grid_steps("SpikeSource", self.times, dt, self.snap)
         if self.ids.size and (self.ids.min() < 0 or self.ids.max() >= n):
             bad_id = int(self.ids[(self.ids < 0) | (self.ids >= n)][0])
             fail("SpikeSource", "ids", bad_id, f"must lie in 0 .. {n - 1}")
-        return stamps.astype(np.int64), self.ids.astype(np.uint32)
-
-    def _up(self, dt: float) -> npt.NDArray[np.int64]:
-        """Return stamps in steps as NEST rounds them: to tics, then up to a step."""
-        per_step = round(dt * _TICS)
-        if per_step < 1 or abs(per_step / _TICS - dt) > 1e-9 * dt:
-            fail(
-                "SpikeSource", "snap", self.snap, f"needs a dt in whole microseconds, not {dt:g} ms"
-            )
-        tics = np.floor(self.times * _TICS + 0.5).astype(np.int64)
-        return np.asarray(-(-tics // per_step), np.int64)
+        return stamps, self.ids.astype(np.uint32)
 
 
 def _advise_rate(where: str, rate: npt.NDArray[np.float64]) -> None:
@@ -131,9 +141,12 @@ class PoissonSource:
     Counts follow the exact Poisson distribution: two events in one step are two spikes.
     """
 
-    rate: Any
+    rate: Any = field(metadata={"unit": "Hz"})
 
     def __post_init__(self) -> None:
+        if isinstance(self.rate, ChangingRate):
+            rule = "must be numbers; a rate that changes with time is itself the model of a population"
+            fail("PoissonSource", "rate", self.rate, rule, error=TypeError)
         rate = numbers("PoissonSource", "rate", self.rate, "Hz")
         require("PoissonSource", "rate", rate, ">= 0")
         _advise_rate("PoissonSource", rate)
@@ -197,8 +210,8 @@ class PoissonInput:
 
     Parameters
     ----------
-    rate : float or array-like, [n]
-        Total rate of events that reach a neuron [Hz].
+    rate : float or array-like, [n], SinusoidalPoisson or InhomogeneousPoisson
+        Total rate of events that reach a neuron [Hz], or how it changes with time.
     weight : float or array-like, [n]
         Weight of an event in the unit of the model's synapses: pA (LIF, LIFAlpha, IF), mV (LIFDelta), nS (LIFCond).
         Its sign picks the receptor.
@@ -208,10 +221,11 @@ class PoissonInput:
     weight: Any
 
     def __post_init__(self) -> None:
-        rate = numbers("PoissonInput", "rate", self.rate, "Hz")
-        require("PoissonInput", "rate", rate, ">= 0")
-        _advise_rate("PoissonInput", rate)
-        object.__setattr__(self, "rate", own(rate))
+        if not isinstance(self.rate, ChangingRate):
+            rate = numbers("PoissonInput", "rate", self.rate, "Hz")
+            require("PoissonInput", "rate", rate, ">= 0")
+            _advise_rate("PoissonInput", rate)
+            object.__setattr__(self, "rate", own(rate))
         if not hasattr(self.weight, "magnitude"):  # the unit of a quantity depends on the target
             object.__setattr__(self, "weight", own(self.weight_in("")))
 

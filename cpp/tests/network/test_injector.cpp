@@ -198,7 +198,7 @@ TEST_CASE("NoiseInput: redrawn every given number of steps, with the given mean 
   constexpr Step every = 5, start = 3;
   const Values mean{100}, deviation{20};
   NoiseInput<double> noise(site(n), mean, deviation, every, start);
-  CHECK(noise.begin() == start);
+  CHECK(noise.window(start).begin == start);
   Bench<double> bench(n);
   double sum = 0, squares = 0;
   int draws = 0;

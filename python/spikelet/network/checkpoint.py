@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from spikelet import _core, plasticity, regulation, sources
+from spikelet import _core, currents, packets, plasticity, rates, regulation, sources
 from spikelet._util import npz
 from spikelet._util.advice import only_about
 from spikelet._util.checks import fail
@@ -47,7 +47,7 @@ _READABLE = (2, 3, 4)
 
 def _types() -> dict[str, Any]:
     """Return everything that a checkpoint can describe, by name."""
-    modules = (sources, plasticity, regulation)
+    modules = (sources, rates, packets, currents, plasticity, regulation)
     others = {name: getattr(module, name) for module in modules for name in module.__all__}
     return models() | others
 
@@ -64,11 +64,13 @@ class _Writer:
             if isinstance(value, np.ndarray):
                 self.arrays[f"{key}.{f.name}"] = value
                 value = {"array": f"{key}.{f.name}"}
+            elif dataclasses.is_dataclass(value):
+                value = self.describe(value, f"{key}.{f.name}")
             fields[f.name] = value
         return {"type": type(item).__name__, "fields": fields}
 
 
-def _restore(description: dict[str, Any], file: Mapping[str, Any]) -> Any:
+def _restore(description: dict[str, Any], file: Mapping[str, Any], *, inner: bool = False) -> Any:
     fields, name = description["fields"], description["type"]
     kind = _types().get(name)
     if kind is None:
@@ -78,7 +80,13 @@ def _restore(description: dict[str, Any], file: Mapping[str, Any]) -> Any:
         odd = ", ".join(sorted(set(fields) ^ known))
         rule = "must have the fields of this version"
         fail("stored network", name, odd, rule, got="unknown or missing")
-    return kind(**{k: file[v["array"]] if isinstance(v, dict) else v for k, v in fields.items()})
+
+    def value(v: Any) -> Any:
+        if not isinstance(v, dict):
+            return v
+        return file[v["array"]] if inner or "array" in v else _restore(v, file, inner=True)
+
+    return kind(**{k: value(v) for k, v in fields.items()})
 
 
 def save(
