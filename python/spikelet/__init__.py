@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from spikelet._core import __version__, available_simd_levels, simd_level
 from spikelet._util import moved
-from spikelet.currents import SineCurrent, StepCurrent
 from spikelet.network.drive import Drive
 from spikelet.network.network import Network
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
 from spikelet.neurons import IF, LIF, LIFAlpha, LIFCond, LIFDelta
-from spikelet.packets import PulsePacket
 from spikelet.plasticity import (
     STDP,
     DiehlCookSTDP,
@@ -26,7 +24,6 @@ from spikelet.plasticity import (
     TripletSTDP,
     TsodyksMarkram,
 )
-from spikelet.rates import InhomogeneousPoisson, SinusoidalPoisson
 from spikelet.recording.reading import read_recording, recording_names
 from spikelet.regulation import SynapticScaling, WeightNormalisation
 from spikelet.rules import (
@@ -43,11 +40,16 @@ from spikelet.rules import (
 )
 from spikelet.sources import (
     CurrentInput,
+    InhomogeneousPoisson,
     NoiseInput,
     PoissonInput,
     PoissonSource,
+    PulsePacket,
     RasterSource,
+    SineCurrent,
+    SinusoidalPoisson,
     SpikeSource,
+    StepCurrent,
 )
 
 moved.install()

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from spikelet import _core, currents, packets, plasticity, rates, regulation, sources
+from spikelet import _core, plasticity, regulation, sources
 from spikelet._util import npz
 from spikelet._util.advice import only_about
 from spikelet._util.checks import fail
@@ -47,7 +47,7 @@ _READABLE = (2, 3, 4)
 
 def _types() -> dict[str, Any]:
     """Return everything that a checkpoint can describe, by name."""
-    modules = (sources, rates, packets, currents, plasticity, regulation)
+    modules = (sources, plasticity, regulation)
     others = {name: getattr(module, name) for module in modules for name in module.__all__}
     return models() | others
 

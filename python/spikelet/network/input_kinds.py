@@ -17,9 +17,16 @@ from spikelet._util.checks import fail, fits, interval, representable
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
 from spikelet.neurons import NeuronModel
-from spikelet.rates import ChangingRate, InhomogeneousPoisson, change_steps
-from spikelet.currents import SineCurrent, StepCurrent
-from spikelet.sources import CurrentInput, NoiseInput, PoissonInput, check_events
+from spikelet.sources import (
+    CurrentInput,
+    InhomogeneousPoisson,
+    NoiseInput,
+    PoissonInput,
+    SineCurrent,
+    StepCurrent,
+)
+from spikelet.sources.poisson import check_events
+from spikelet.sources.rates import ChangingRate, change_steps
 
 __all__ = ["Input", "Key", "described", "kind_of", "restarts", "send"]
 

@@ -14,9 +14,16 @@ import numpy.typing as npt
 
 from spikelet._util.checks import fail, fits
 from spikelet.network.base import NetworkBase
-from spikelet.packets import PulsePacket
-from spikelet.rates import ChangingRate, InhomogeneousPoisson, SinusoidalPoisson
-from spikelet.sources import PoissonSource, RasterSource, SpikeSource, check_events
+from spikelet.sources import (
+    InhomogeneousPoisson,
+    PoissonSource,
+    PulsePacket,
+    RasterSource,
+    SinusoidalPoisson,
+    SpikeSource,
+)
+from spikelet.sources.poisson import check_events
+from spikelet.sources.rates import ChangingRate
 
 __all__ = ["Source", "is_source", "per_element", "send_source", "starts_when_set"]
 

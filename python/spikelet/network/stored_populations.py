@@ -13,8 +13,7 @@ from spikelet.network.populate import populate
 from spikelet.network.source_kinds import send_source, starts_when_set
 from spikelet.network.stored import WHERE, File
 from spikelet.neurons import NeuronModel
-from spikelet.packets import PulsePacket
-from spikelet.sources import RasterSource
+from spikelet.sources import PulsePacket, RasterSource
 
 __all__ = ["load_populations", "load_states"]
 

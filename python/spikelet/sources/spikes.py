@@ -1,42 +1,20 @@
-"""Spike sources, which are populations without states, and inputs that need no source population."""
+"""Sources that replay given spikes: trains and rasters."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._util.advice import advise
-from spikelet._util.checks import fail, integer, numbers, own, read_only, require
+from spikelet._util.checks import fail, integer, numbers, read_only, require
 from spikelet._util.grid import Snap, grid_steps, snap_rule
-from spikelet.rates import ChangingRate
 
-__all__ = [
-    "CurrentInput",
-    "NoiseInput",
-    "PoissonInput",
-    "PoissonSource",
-    "RasterSource",
-    "SpikeSource",
-]
+__all__ = ["RasterSource", "SpikeSource"]
 
-Numbers = npt.NDArray[np.float64]
-
-_MOST_EVENTS = 2**18  # in a step; random streams hold no more draws
-_MOST_SPIKES = 2**10  # in a step; each is delivered and recorded
-
-
-def check_events(where: str, rate: Numbers, dt: float, *, as_spikes: bool = False) -> None:
-    """Check that rates [Hz] bring no more events, or spikes, into a step [ms] than can be drawn."""
-    most, what = (_MOST_SPIKES, "spikes") if as_spikes else (_MOST_EVENTS, "events")
-    bad = rate * (dt * 1e-3) > most
-    if bad.any():
-        rule = f"must be at most {most / (dt * 1e-3):.4g} Hz, {most} {what} in a step of {dt:g} ms"
-        more = "; a PoissonInput can have a higher rate" if as_spikes else ""
-        fail(where, "rate", float(rate[bad][0]), rule + more)
+_MOST_EVENTS = 2**18  # of an element in a step
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,40 +97,6 @@ class SpikeSource:
         return stamps, self.ids.astype(np.uint32)
 
 
-def _advise_rate(where: str, rate: npt.NDArray[np.float64]) -> None:
-    """Warn about rates that are plausible in kHz only."""
-    most = float(rate.max(initial=0.0))
-    if 0 < most < 0.1:
-        problem = f"Hz is one event in {1 / most:.3g} s"
-        advise(where, "rate", most, problem, f"did you mean {1000 * most:g} Hz ({most:g} kHz)?")
-
-
-@dataclass(frozen=True, eq=False)
-class PoissonSource:
-    """A source that fires an independent Poisson process for each element.
-
-    Parameters
-    ----------
-    rate : float or array-like, [n]
-        Rate of each element [Hz]. `population.rate = ...` changes it between runs.
-
-    Notes
-    -----
-    Counts follow the exact Poisson distribution: two events in one step are two spikes.
-    """
-
-    rate: Any = field(metadata={"unit": "Hz"})
-
-    def __post_init__(self) -> None:
-        if isinstance(self.rate, ChangingRate):
-            rule = "must be numbers; a rate that changes with time is itself the model of a population"
-            fail("PoissonSource", "rate", self.rate, rule, error=TypeError)
-        rate = numbers("PoissonSource", "rate", self.rate, "Hz")
-        require("PoissonSource", "rate", rate, ">= 0")
-        _advise_rate("PoissonSource", rate)
-        object.__setattr__(self, "rate", own(rate) if rate.ndim else float(rate))
-
-
 @dataclass(frozen=True, eq=False)
 class RasterSource:
     """A source that replays spikes given step by step.
@@ -202,83 +146,3 @@ class RasterSource:
         return np.repeat(start + rows + 1, counts).astype(np.int64), np.repeat(
             columns, counts
         ).astype(np.uint32)
-
-
-@dataclass(frozen=True, eq=False)
-class PoissonInput:
-    """An independent Poisson process of synaptic events for each neuron, without stored synapses.
-
-    Parameters
-    ----------
-    rate : float or array-like, [n], SinusoidalPoisson or InhomogeneousPoisson
-        Total rate of events that reach a neuron [Hz], or how it changes with time.
-    weight : float or array-like, [n]
-        Weight of an event in the unit of the model's synapses: pA (LIF, LIFAlpha, IF), mV (LIFDelta), nS (LIFCond).
-        Its sign picks the receptor.
-    """
-
-    rate: Any
-    weight: Any
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.rate, ChangingRate):
-            rate = numbers("PoissonInput", "rate", self.rate, "Hz")
-            require("PoissonInput", "rate", rate, ">= 0")
-            _advise_rate("PoissonInput", rate)
-            object.__setattr__(self, "rate", own(rate))
-        if not hasattr(self.weight, "magnitude"):  # the unit of a quantity depends on the target
-            object.__setattr__(self, "weight", own(self.weight_in("")))
-
-    def weight_in(self, unit: str) -> npt.NDArray[np.float64]:
-        """Return the weight as plain numbers in a unit."""
-        weight = numbers("PoissonInput", "weight", self.weight, unit)
-        require("PoissonInput", "weight", weight, "finite")
-        return np.asarray(own(weight))
-
-
-@dataclass(frozen=True, eq=False)
-class CurrentInput:
-    """A given current, which is added to I_e.
-
-    Parameters
-    ----------
-    values : array-like, [n_steps] or [n_steps, n]
-        Current [pA]. Row k drives step k, counted from the injection; after the last row the current is 0.
-    """
-
-    values: Any
-
-    def __post_init__(self) -> None:
-        values = numbers("CurrentInput", "values", self.values, "pA", dimensions=2)
-        if values.ndim not in (1, 2):
-            fail(
-                "CurrentInput", "values", values.shape, "must be [steps] or [steps, n]", got="shape"
-            )
-        if not np.isfinite(values).all():
-            fail("CurrentInput", "values", values[~np.isfinite(values)][0], "must be finite")
-        object.__setattr__(self, "values", own(values))
-
-
-@dataclass(frozen=True, eq=False)
-class NoiseInput:
-    """A Gaussian noise current for each neuron, which is added to I_e.
-
-    Parameters
-    ----------
-    mean, std : float or array-like, [n]
-        Mean and standard deviation [pA].
-    every : float, optional
-        Interval [ms], a multiple of dt, at which a new value is drawn and then held; by default each step.
-    """
-
-    mean: Any = 0.0
-    std: Any = 1.0
-    every: float | None = None
-
-    def __post_init__(self) -> None:
-        mean = numbers("NoiseInput", "mean", self.mean, "pA")
-        require("NoiseInput", "mean", mean, "finite")
-        std = numbers("NoiseInput", "std", self.std, "pA")
-        require("NoiseInput", "std", std, ">= 0")
-        object.__setattr__(self, "mean", own(mean))
-        object.__setattr__(self, "std", own(std))

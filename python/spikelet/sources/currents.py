@@ -1,15 +1,40 @@
-"""Currents that are given as a function of time: steps and sines."""
+"""Currents: given step by step, as steps or as a sine, and noise."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from spikelet._util.checks import fail, numbers, own, require
 from spikelet._util.grid import Snap, snap_rule
-from spikelet.rates import change_times
+from spikelet.sources.rates import change_times
 
-__all__ = ["SineCurrent", "StepCurrent"]
+__all__ = ["CurrentInput", "NoiseInput", "SineCurrent", "StepCurrent"]
+
+
+@dataclass(frozen=True, eq=False)
+class CurrentInput:
+    """A given current, which is added to I_e.
+
+    Parameters
+    ----------
+    values : array-like, [n_steps] or [n_steps, n]
+        Current [pA]. Row k drives step k, counted from the injection; after the last row the current is 0.
+    """
+
+    values: Any
+
+    def __post_init__(self) -> None:
+        values = numbers("CurrentInput", "values", self.values, "pA", dimensions=2)
+        if values.ndim not in (1, 2):
+            fail(
+                "CurrentInput", "values", values.shape, "must be [steps] or [steps, n]", got="shape"
+            )
+        if not np.isfinite(values).all():
+            fail("CurrentInput", "values", values[~np.isfinite(values)][0], "must be finite")
+        object.__setattr__(self, "values", own(values))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,3 +110,28 @@ class SineCurrent:
             rule = ">= 0" if name == "frequency" else "finite"
             require("SineCurrent", name, values, rule)
             object.__setattr__(self, name, own(values))
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseInput:
+    """A Gaussian noise current for each neuron, which is added to I_e.
+
+    Parameters
+    ----------
+    mean, std : float or array-like, [n]
+        Mean and standard deviation [pA].
+    every : float, optional
+        Interval [ms], a multiple of dt, at which a new value is drawn and then held; by default each step.
+    """
+
+    mean: Any = 0.0
+    std: Any = 1.0
+    every: float | None = None
+
+    def __post_init__(self) -> None:
+        mean = numbers("NoiseInput", "mean", self.mean, "pA")
+        require("NoiseInput", "mean", mean, "finite")
+        std = numbers("NoiseInput", "std", self.std, "pA")
+        require("NoiseInput", "std", std, ">= 0")
+        object.__setattr__(self, "mean", own(mean))
+        object.__setattr__(self, "std", own(std))

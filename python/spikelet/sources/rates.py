@@ -12,7 +12,7 @@ from spikelet import _core
 from spikelet._util.checks import fail, fits, interval, numbers, own, require
 from spikelet._util.grid import Snap, grid_steps, snap_rule
 
-__all__ = ["InhomogeneousPoisson", "SinusoidalPoisson"]
+__all__ = ["ChangingRate", "InhomogeneousPoisson", "SinusoidalPoisson", "change_steps", "change_times"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -68,7 +68,7 @@ class SinusoidalPoisson:
 
     def to_core(self, where: str, n: int, dt: float, start: int) -> _core.Rates:  # noqa: ARG002
         """Return the core's description for n elements."""
-        return _core.Rates.sine(*self._values(where, n))
+        return _core.Rates(*self._values(where, n))
 
     def _values(self, where: str, n: int) -> list[Floats]:
         names = ("rate", "amplitude", "frequency", "phase")
@@ -136,7 +136,7 @@ class InhomogeneousPoisson:
             rates = np.concatenate([rates, np.zeros((1, *rates.shape[1:]))])
         else:
             starts = change_steps(where, self.times, dt, self.snap, start)
-        return _core.Rates.steps(starts, rates.reshape(-1), 1 if rates.ndim == 1 else n)
+        return _core.Rates(starts, rates.reshape(-1), 1 if rates.ndim == 1 else n)
 
     def _rates(self, where: str, n: int) -> Floats:
         rates: Floats = self.rates
