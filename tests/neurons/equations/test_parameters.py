@@ -44,9 +44,23 @@ class Quantity:
         return Quantity(self.magnitude * (1000 if unit == "mV" else 1))
 
 
+class Length(Quantity):
+    """A quantity of no dimension that is guessed."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0)
+
+    def to(self, unit: str) -> Quantity:
+        raise ValueError(f"no {unit}")
+
+
 def test_quantities_bring_their_unit() -> None:
     assert one(Quantity(-0.07)) == one((-70.0, "mV"))
     assert one((Quantity(-0.07), "V", "finite")) == one((-70.0, "mV"))
+    with pytest.raises(
+        ValueError, match=r"M: parameters\['p'\] must be in mV, ms, .* or \(number, unit\)"
+    ):
+        one(Length())
     with pytest.raises(TypeError, match=r"M: parameters\['p'\] must be a number.*no ms"):
         one((Quantity(1.0), "ms"))
 

@@ -19,7 +19,7 @@ __all__ = ["Parameter", "read_parameters"]
 RULES = ("finite", "> 0", ">= 0", "in [0, 1]", "tau")
 """Rules for values; "tau" is a time constant: > 0, and inf means no decay."""
 
-_GUESSES = ("mV", "ms", "pA", "pF", "nS", "Hz")  # units of a quantity that brings its own
+_GUESSES = ("mV", "ms", "pA", "pF", "nS", "GOhm", "1/ms")  # units of a quantity that brings its own
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,13 @@ def _parameter(model: str, name: object, value: Any) -> Parameter:
     has_unit = any(hasattr(value, name) for name in ("rescale", "has_same_dimensions", "magnitude"))
     if unit is None and has_unit:
         unit = _own_unit(value)
+        if unit is None:
+            fail(
+                model,
+                argument,
+                value,
+                "must be in mV, ms, pA, pF, nS, GOhm or 1/ms, or (number, unit)",
+            )
     base = ""
     if unit is not None:
         parsed = read_unit(read_expression(Source.of(model, f"unit of {name}", unit)))
