@@ -73,6 +73,8 @@ def test_random_numbers_are_numbered_through_all_parts() -> None:
 
 
 def test_flags_and_units() -> None:
+    text = "a = 3 : 1 (shared)\non = t > 3 : boolean\ndx/dt = a if on else 0"
+    assert read(text).states == ("x",)
     model = read(
         "dx/dt = -x/tau : mV (unless refractory)\ndy/dt = x*g/tau : pA\ndz/dt = 0 : 1\ndV_m/dt = 0\nq = g*x\nr = k\nu = 1/tau : Hz"
     )
@@ -117,7 +119,7 @@ def test_a_model_without_units_is_not_checked() -> None:
         ("dx/dt = x/§xi", "as a term"), ("dx/dt = §weight", "'weight' belongs in `receptors`"), ("a = §weight\ndx/dt = a", "belongs in `receptors`"),
         ("dx/dt = §1 > 2", "is a truth value where a number is needed"), ("(§tau > 3)*dx/dt = 1", "is a truth value"),
         ("dx/dt = 0 (§unless refractry)", "unknown flag 'unless refractry'; there is (unless refractory)"), ("dx/dt = 0 : 1 (unless refractory, §shared)", "unknown flag 'shared'"),
-        ("a = 3 : 1 (§constant)\ndx/dt = a", "only a differential equation has flags"), ("tau : second (§linked)\ndx/dt = 0", "unknown flag 'linked'"),
+        ("a = 3 : 1 (§constant)\ndx/dt = a", "'constant' is no flag of a definition"), ("tau : second (§linked)\ndx/dt = 0", "unknown flag 'linked'"),
         ("dx = 3\ndy/dt = §x", "unknown name 'x'; 'dx = ...' is a definition, a derivative is dx/dt"),
         ("dx/dt = 0 : §mVV", "unknown unit 'mVV'"), ("§tau : mV\ndx/dt = 0", "'tau' is in mV, but `parameters` has it in ms"), ("§q = g*E : mV\ndx/dt = q", "'q' is in pA, but is declared to be in mV"),
         ("dV_m/dt = §g*(V_m - E)", "the right side of dV_m/dt is in pA, but has to be in mV/ms"), ("C*dV_m/dt = §V_m/tau", "is in mV/ms, but has to be in pA"),

@@ -115,12 +115,13 @@ def _define(words: Vocabulary, defined: Mapping[str, Statement]) -> list[Definit
     definitions = []
     for name in _in_order(defined):
         statement = defined[name]
-        for _, place in statement.flags:
-            raise place.error("only a differential equation has flags")
+        for flag, place in statement.flags:
+            if flag != "shared":
+                raise place.error(f"'{flag}' is no flag of a definition")
         tree = statement.value
         assert tree is not None
         expr, unit = words.value(tree, noise=True)
-        if statement.unit is not None:
+        if statement.unit is not None and not (expr.boolean and statement.unit.is_name("boolean")):
             told = read_unit(statement.unit).dimension
             require_same(statement.place, f"'{name}'", unit, told, "is declared to be")
             unit = told

@@ -123,7 +123,7 @@ _USUAL = {
 @functools.cache
 def _table() -> dict[str, Unit]:
     """Return all units by name."""
-    table = {"1": ONE_UNIT, "amol": _si(0, amol=1)}
+    table = dict.fromkeys(("1", "radian", "integer"), ONE_UNIT) | {"amol": _si(0, amol=1)}
     names = {**{symbol: symbol for symbol in _SYMBOLS}, **_WORDS}
     for name, symbol in names.items():
         unit = table[name] = _SYMBOLS[symbol]
