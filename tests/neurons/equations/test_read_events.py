@@ -166,7 +166,7 @@ def test_any_number_of_receptors() -> None:
         ("s += §weight + 1", "'weight + 1' has a part without weight"), ("s += §weight**2", "'weight**2' is not linear in weight"), ("s += §exp(weight)", "is not linear"), ("s += §weight*abs(weight)", "is not linear"),
         ("s += §max(weight, 0)", "is not linear"), ("s += §rand()*weight", "drawn once a step, not for each event"), ("s += §noisy*weight", "not for each event"), ("s += §xi*weight", "'xi' is noise"),
         ("§q += weight", "'q' has no equation"), ("§k += weight", "'k' is a parameter"), ("§d += weight", "is not a state"), ("s += weight (§unless refactory)", "unknown flag"),
-        ("§s += weight : mV", "without unit"), ("s += §weight > 3", "is a truth value"), ("s += (V_m + §tau)*weight", "'tau' is in ms"), ("s += §weigth", "did you mean 'weight'?"), ("§weight", "expected a statement"),
+        ("§s += weight : mV", "without unit"), ("s += §weight > 3", "is a truth value"), ("s += (V_m + §tau)*weight", "'tau' is in ms"), ("s += §weights", "did you mean 'weight'?"), ("§weight", "expected a statement"),
     ],
 )  # fmt: skip
 def test_bad_effects(text: str, message: str) -> None:

@@ -230,9 +230,9 @@ def unit_text(dimension: Dimension, one: str = "1") -> str:
     for name, other in _DERIVED.items():
         if dimension == _scaled(other, Fraction(-1)):
             return f"1/{name}"
-    for over, below in ((a, b) for a in _DERIVED for b in _DERIVED):
-        if dimension == _over(_DERIVED[over], _DERIVED[below]):
-            return f"{over}/{below}"
+    for first, second in ((a, b) for a in _DERIVED for b in _DERIVED):
+        if dimension == _over(_DERIVED[first], _DERIVED[second]):
+            return f"{first}/{second}"
     for first, second in ((a, b) for a in _DERIVED for b in _DERIVED):
         if dimension == _plus(_DERIVED[first], _DERIVED[second]):
             return f"{first}**2" if first == second else f"{first}*{second}"
