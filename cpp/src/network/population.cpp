@@ -141,7 +141,13 @@ R Population<R>::state_of(std::size_t k, std::size_t element) const {
   if (k == state_.size()) {
     return theta_.empty() ? R(0) : theta_[i];
   }
-  return k == 0 ? static_cast<R>(static_cast<double>(state_[0][i]) + E_L(i)) : state_[k][i];
+  return k == 0 ? absolute(state_[0][i], i) : state_[k][i];
+}
+
+template <class R>
+R Population<R>::before_reset(std::size_t element) const {
+  const std::size_t i = element - own_.begin;
+  return absolute(peak_.empty() || std::isnan(peak_[i]) ? state_[0][i] : peak_[i], i);
 }
 
 template <class R>
@@ -212,6 +218,7 @@ StepArgs<R> Population<R>::step_args(Step now) const {
     args.index_mask[k] = varies_[k] ? ~std::size_t{0} : 0;
   }
   args.theta = theta_.empty() ? nullptr : from_0(theta_.data());
+  args.peak = peak_.empty() ? nullptr : from_0(peak_.data());
   args.held_until = from_0(held_until_.data());
   args.hold = from_0(hold_.data());
   args.now = static_cast<std::int32_t>(now - base_);
