@@ -16,6 +16,7 @@ from spikelet.network.turn import changing
 from spikelet.neurons import NeuronModel
 from spikelet.neurons.base import STATES
 from spikelet.rules import Distribution
+from spikelet.spatial import Positions
 from spikelet.sources import PoissonSource, RasterSource, SpikeSource, check_events
 
 __all__ = ["Population", "StateView"]
@@ -125,6 +126,7 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
         return f"StateView({self._population.name}.{self._name}, {values})"
 
 
+_FIXED_POSITIONS = "positions are fixed when a population is made; copy the array with np.array(...)"
 _NEW = "it is fixed when the population is made; add another, with net.population({name}=...)"
 _FIXED = {
     "name": _NEW.format(name="name"),
@@ -132,6 +134,7 @@ _FIXED = {
     "model": "set its parameters, with set(...), or add another population",
     "ids": "take another part, such as population[ids]",
     "whole": "take a part, such as population[:10]",
+    "positions": _NEW.format(name="positions"),
     "network": _NEW.format(name="n"),
     "index": "it counts the populations of the network",
 }
@@ -181,6 +184,19 @@ class Population:
         """Ids of the elements, within the population, read-only."""
         ids = np.arange(self.size, dtype=np.uint32) if self._ids is None else self._ids.copy()
         return Snapshot(ids, _IDS)
+
+    @property
+    def space(self) -> Positions | None:
+        """The positions of the whole population, with the space they are in, or None if it has none."""
+        return self._engine.positions.get(self.index)
+
+    @property
+    def positions(self) -> npt.NDArray[np.float64]:
+        """Positions of the elements, [n, dimensions], read-only."""
+        if self.space is None:
+            rule = "must be given when the population is made: net.population(n, model, positions=...)"
+            fail(self.name, "positions", None, rule)
+        return Snapshot(self.space.coordinates[self.ids], _FIXED_POSITIONS)
 
     @property
     def whole(self) -> bool:
