@@ -81,6 +81,10 @@ class _Recorder(Sealed, Recorded):
         """Return True: a recorder without data is one, too."""
         return True
 
+    def __copy__(self) -> Any:
+        """Return the recorder: a copy of a handle is a handle."""
+        return self
+
     def _described(self, what: str) -> str:
         """Return the number of spikes or samples, or, while it cannot be read, what the network is doing."""
         try:
