@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from spikelet._util.checks import fail, integer
+import numpy as np
+
+from spikelet._util.checks import fail, integer, named
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_length
 from spikelet.network.source_kinds import is_source, send_source
 from spikelet.neurons import NeuronModel
+from spikelet.spatial import Free, Grid, Positions
 
 __all__ = ["populate"]
 
 
-def populate(net: NetworkContents, n: Any, model: Any, name: str | None) -> Population:
+def populate(
+    net: NetworkContents, n: Any, model: Any, name: str | None, positions: Any = None
+) -> Population:
     """Check and add a population; see `Network.population`."""
     n = integer("population", "n", n, 0, 2**32 - 1024)
     name = f"{type(model).__name__}{len(net.populations)}" if name is None else str(name)
     where, sim = f"population {name}", net.engine.sim
+    space = None if positions is None else _placed(where, positions, n, net)
     if isinstance(model, NeuronModel):
         check_length(where, model, n)
         index = model.add_to(sim, n)
@@ -27,5 +33,15 @@ def populate(net: NetworkContents, n: Any, model: Any, name: str | None) -> Popu
         fail(where, "model", model, "must be a neuron model or a spike source", error=TypeError)
     net.engine.raster_starts[index] = net.engine.step
     population = Population(net, index, n, model, name, None)
+    if space is not None:
+        net.engine.positions[index] = space
     net.contents.populations.append(population)
     return population
+
+
+def _placed(where: str, positions: Any, n: int, net: NetworkContents) -> Positions:
+    """Return the positions of n elements, given coordinates or a description."""
+    if not isinstance(positions, (Positions, Grid, Free)):
+        with named(where):
+            positions = Positions(positions)
+    return positions.placed(where, n, net.engine.draw)
