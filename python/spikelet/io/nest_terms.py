@@ -25,6 +25,7 @@ _PAIRINGS = {
     "nearest_pre_centered": "stdp_nn_pre_centered_synapse",
     "nearest_restricted": "stdp_nn_restr_synapse",
 }
+_EXCITATORY, _INHIBITORY = range(2)  # receptors
 _NOT_IN_NEST = ("theta_plus", "tau_theta", "reset")
 
 
@@ -69,7 +70,7 @@ def parameters(model: NeuronModel) -> dict[str, Any]:
 def sign(projection: Projection) -> float:
     """Return the factor from our weights to NEST's, where the sign of a weight picks the receptor."""
     conductance = getattr(projection.post.model, "conductance", False)
-    return -1.0 if conductance and projection.receptor == 1 else 1.0
+    return -1.0 if conductance and projection.receptor == _INHIBITORY else 1.0
 
 
 def synapse(projection: Projection, dt: float) -> Synapse:
@@ -283,7 +284,7 @@ def _inspect_projection(projection: Projection, found: Findings) -> None:
     if isinstance(model, (LIF, LIFAlpha)) and projection.receptor != BY_SIGN:
         wrong = (
             projection.weights < 0
-            if projection.receptor == 0
+            if projection.receptor == _EXCITATORY
             else projection.weights > 0
         )
         if wrong.any():
