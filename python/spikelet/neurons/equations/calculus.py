@@ -41,7 +41,7 @@ def derivative(expr: Expr, name: str) -> Expr:
         else:
             slopes[node] = ONE
     if expr not in slopes:
-        msg = f"{to_text(expr)} is a truth value, which has no derivative"
+        msg = f"{to_text(expr)[:100]} is a truth value, which has no derivative"
         raise ValueError(msg)
     return slopes[expr]
 
@@ -99,7 +99,7 @@ def _slope(node: Call, name: str, slopes: list[Expr]) -> Expr:
             return _times(call("cosh", a), da)
         case "cosh":
             return _times(call("sinh", a), da)
-    msg = f"{to_text(node)} has no derivative with respect to {name}"
+    msg = f"{to_text(node)[:100]} has no derivative with respect to {name}"
     raise ValueError(msg)
 
 

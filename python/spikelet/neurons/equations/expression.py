@@ -314,8 +314,12 @@ def _simpler_div(node: Call, a: Expr, b: Expr) -> Expr:
 
 
 def _simpler_pow(node: Call, a: Expr, b: Expr) -> Expr:
-    if _is_number(b, 0):
+    if _is_number(b, 0) or _is_number(a, 1):
         return ONE
+    if isinstance(a, Number) and isinstance(b, Number) and abs(b.value) <= 16:
+        power = math.prod([a.value] * int(abs(b.value)))
+        if b.value.is_integer() and 0 < abs(power) < math.inf:
+            return Number(power if b.value > 0 else 1 / power)
     return a if _is_number(b, 1) else node
 
 

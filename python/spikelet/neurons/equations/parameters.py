@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from spikelet._util.checks import fail, numbers, require, shown
 from spikelet.neurons.equations.source import Source
 from spikelet.neurons.equations.text import read_expression
-from spikelet.neurons.equations.units import Dimension, parse_unit, unit_text
+from spikelet.neurons.equations.units import Dimension, read_unit, unit_text
 
 __all__ = ["Parameter", "read_parameters"]
 
@@ -41,7 +41,7 @@ class Parameter:
     default: float
     unit: str = ""
     rule: str = "finite"
-    dimension: Dimension | None = None
+    dimension: Dimension | None = field(default=None, repr=False)
 
 
 def read_parameters(model: str, given: object) -> dict[str, Parameter]:
@@ -65,11 +65,14 @@ def _parameter(model: str, name: object, value: Any) -> Parameter:
     if not isinstance(name, str):
         fail(model, "parameters", name, "must have names that are strings", error=TypeError)
     argument = f"parameters[{shown(name)}]"
-    unit, rule = None, "finite"
+    unit: Any = None
+    rule: Any = "finite"
     if isinstance(value, (tuple, list)):
         if not 1 <= len(value) <= 3:
             fail(model, argument, value, "must be a number, (number, unit) or (number, unit, rule)")
-        value, unit, rule = *value, *(None, "finite")[len(value) - 1 :]
+        unit = value[1] if len(value) > 1 else None
+        rule = value[2] if len(value) > 2 else "finite"
+        value = value[0]
     if rule not in RULES:
         listed = ", ".join(f'"{r}"' for r in RULES)
         fail(model, argument, rule, f"must have one of the rules {listed}")
@@ -79,10 +82,9 @@ def _parameter(model: str, name: object, value: Any) -> Parameter:
         unit = _own_unit(value)
     base = ""
     if unit is not None:
-        parsed = parse_unit(read_expression(Source.of(model, f"unit of {name}", unit)))
+        parsed = read_unit(read_expression(Source.of(model, f"unit of {name}", unit)))
         dimension = parsed.dimension
-        base = unit_text(dimension)
-        base = "" if base == "1" else base
+        base = unit_text(dimension, one="")
         if not has_unit:
             value = parsed.to_base(_number(model, argument, value, ""))
     default = _number(model, argument, value, base)

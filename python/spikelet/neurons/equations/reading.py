@@ -7,9 +7,8 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from spikelet.neurons.equations.expression import FALSE, ONE, TRUE, Call, Expr, Name, Number, call
+from spikelet.neurons.equations.expression import FALSE, TRUE, Call, Expr, Name, Number, call
 from spikelet.neurons.equations.source import Place
 from spikelet.neurons.equations.text import Tree, parts
 from spikelet.neurons.equations.units import in_expressions
@@ -94,8 +93,8 @@ class Scope:
         Names that exist, but not here, and why.
     draws : Draws or None
         Numbers rand() and randn(); None: they are refused because of `no_draws`.
-    weight : bool
-        Whether ``weight`` and ``abs(weight)`` may be used.
+    no_draws : str
+        Why they are refused.
     hints : mapping of str to str
         What to add to the message if an unknown name is one of these.
     """
@@ -126,7 +125,6 @@ _HINTS = {
     "inf": "; there is no infinity here, but a parameter may be infinite",
     "i": "; for the index of a neuron, make a parameter and set it to one value for each neuron",
     "N": "; make it a parameter",
-    "pass": "",
 }
 
 

@@ -75,6 +75,9 @@ class Place(NamedTuple):
     source: Source
     at: int
 
+    def __repr__(self) -> str:
+        return f"<line {self.line}, column {self.column}>"
+
     @property
     def line(self) -> int:
         """Line, from 1."""

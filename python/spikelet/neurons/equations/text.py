@@ -17,10 +17,12 @@ from typing import NamedTuple, NoReturn
 from spikelet._util.checks import shown
 from spikelet.neurons.equations.source import Place, Source
 
-__all__ = ["KEYWORDS", "Statement", "Tree", "read_expression", "read_statements"]
+__all__ = ["KEYWORDS", "LONGEST_NAME", "Statement", "Tree", "read_expression", "read_statements"]
 
 MOST_TOKENS = 2_000
 DEEPEST = 100
+MOST_STATEMENTS = 1_000
+LONGEST_NAME = 60
 """Limits: tokens of a statement; brackets, signs, powers and conditions inside each other.
 
 Python's parser and its trees recurse on the stack of the thread, which may be small."""
@@ -158,17 +160,13 @@ def parts(node: ast.expr) -> list[ast.expr]:
 
 @dataclass(frozen=True)
 class Statement:
-    """``target operator expression [: unit] [(flags)]``, or ``name : unit`` without expression.
-
-    `target` is text from the left of the operator, at `place`; `flags` are words in order.
-    """
+    """``target operator value [: unit] [(flags)]``, or ``target : unit`` with the operator ":" and no value."""
 
     place: Place
-    target: str
+    target: Tree
     operator: str
-    tree: Tree | None
-    unit: str | None
-    unit_place: Place
+    value: Tree | None
+    unit: Tree | None
     flags: tuple[tuple[str, Place], ...]
 
 
@@ -200,12 +198,17 @@ def read_statements(source: Source) -> list[Statement]:
     ValueError
         If one is not a statement.
     """
-    return [_statement(source, tokens) for tokens in _split(source, _tokens(source))]
+    found: list[Statement] = []
+    for tokens in _split(source, _tokens(source)):
+        if len(found) == MOST_STATEMENTS:
+            raise source.error(f"more than {MOST_STATEMENTS} statements", tokens[0].at)
+        found.append(_statement(source, tokens))
+    return found
 
 
 def _tokens(source: Source) -> list[Token]:
     """Return the tokens, checked one by one."""
-    found = []
+    found: list[Token] = []
     for match in _TOKEN.finditer(source.text):
         kind, text, at = match.lastgroup or "", match.group(), match.start()
         if kind == "space":
@@ -221,8 +224,8 @@ def _tokens(source: Source) -> list[Token]:
         if kind == "name" and found and found[-1].kind == "number" and found[-1].end == at:
             number = found[-1].text
             raise source.error(f"a product needs its sign: {number}*{shown_text(text)}", at)
-        if kind == "number" and len(text) > 50:
-            raise source.error("a number has at most 50 characters", at)
+        if kind in ("number", "name") and len(text) > LONGEST_NAME:
+            raise source.error(f"a {kind} has at most {LONGEST_NAME} characters", at)
         found.append(Token(kind, text, at))
     return found
 
@@ -276,15 +279,9 @@ def _statement(source: Source, tokens: list[Token]) -> Statement:
     if len(colons) > 1:
         raise source.error("a statement has at most one unit", tokens[colons[1]].at)
     end = colons[0] if colons else len(tokens)
-    unit, unit_place = None, first
-    if colons:
-        if end + 1 == len(tokens):
-            raise source.error("expected a unit after ':'", tokens[end].at)
-        unit_place = Place(source, tokens[end + 1].at)
-        unit = source.text[tokens[end + 1].at : tokens[-1].end]
+    unit = _tree(source, tokens[end + 1 :], tokens[end].at) if colons else None
     if not signs and colons:
-        target = source.text[tokens[0].at : tokens[end - 1].end] if end else ""
-        return Statement(first, target, ":", None, unit, unit_place, flags)
+        return Statement(first, _tree(source, tokens[:end], first.at), ":", None, unit, flags)
     if not signs or signs[0] == 0 or signs[0] > end:
         compared = any(t.text == "==" for t in tokens)
         hint = "; '==' compares, '=' assigns" if compared else ""
@@ -295,9 +292,9 @@ def _statement(source: Source, tokens: list[Token]) -> Statement:
             tokens[signs[1]].at,
         )
     sign = tokens[signs[0]]
-    target = source.text[tokens[0].at : tokens[signs[0] - 1].end]
-    tree = _tree(source, tokens[signs[0] + 1 : end], sign.at)
-    return Statement(first, target, sign.text, tree, unit, unit_place, flags)
+    target = _tree(source, tokens[: signs[0]], first.at)
+    value = _tree(source, tokens[signs[0] + 1 : end], sign.at)
+    return Statement(first, target, sign.text, value, unit, flags)
 
 
 def _without_flags(

@@ -14,16 +14,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from spikelet.neurons.equations.source import Place, Source
-from spikelet.neurons.equations.text import Tree, parts, read_expression
+from spikelet.neurons.equations.source import Place
+from spikelet.neurons.equations.text import Tree, parts
 
 __all__ = [
+    "MS",
+    "NUMBER",
     "Dimension",
     "Unit",
     "check_units",
     "in_expressions",
-    "parse_unit",
+    "over",
+    "read_unit",
     "require_same",
+    "times",
     "unit_text",
 ]
 
@@ -56,6 +60,16 @@ class Unit:
         return Unit(_scaled(self.dimension, Fraction(exponent)), self.power * exponent)
 
 
+def times(a: Dimension | None, b: Dimension | None) -> Dimension | None:
+    """Return the dimension of a product, None if one is unknown."""
+    return None if a is None or b is None else _plus(a, b)
+
+
+def over(a: Dimension | None, b: Dimension | None) -> Dimension | None:
+    """Return the dimension of a quotient, None if one is unknown."""
+    return None if a is None or b is None else _over(a, b)
+
+
 def _plus(a: Dimension, b: Dimension) -> Dimension:
     return tuple(x + y for x, y in zip(a, b, strict=True))
 
@@ -76,6 +90,8 @@ def _si(power: int, **powers: int) -> Unit:
     return Unit(_base(**powers), power)
 
 
+MS = _base(ms=1)
+
 # One SI unit in the base system.
 _SYMBOLS = {
     "V": _si(3, mV=1),
@@ -93,20 +109,14 @@ _SYMBOLS = {
 }
 _WORDS = {
     "volt": "V", "second": "s", "amp": "A", "ampere": "A", "farad": "F", "siemens": "S", "ohm": "Ohm", "hertz": "Hz",
-    "coulomb": "C", "metre": "m", "meter": "m", "molar": "M", "mole": "mol", "kelvin": "K", "ohms": "Ohm",
+    "coulomb": "C", "metre": "m", "meter": "m", "molar": "M", "mole": "mol", "kelvin": "K",
 }  # fmt: skip
-_PREFIXES = {
-    "a": -18,
-    "f": -15,
-    "p": -12,
-    "n": -9,
-    "u": -6,
-    "m": -3,
-    "c": -2,
-    "k": 3,
-    "M": 6,
-    "G": 9,
-}
+_PREFIXES = {"f": -15, "p": -12, "n": -9, "u": -6, "m": -3, "c": -2, "k": 3, "M": 6, "G": 9}
+_USUAL = {
+    "V": "umk", "s": "num", "A": "fpnum", "F": "fpnum", "S": "pnum", "Ohm": "kMG", "Hz": "kM", "C": "fpn", "m": "umc",
+    "M": "num",
+}  # fmt: skip
+"""Prefixes in expressions; others make names that are more often variables, as Gs and km."""
 
 
 @functools.cache
@@ -115,16 +125,21 @@ def _table() -> dict[str, Unit]:
     table = {"1": Unit(NUMBER, 0)}
     names = {**{symbol: symbol for symbol in _SYMBOLS}, **_WORDS}
     for name, symbol in names.items():
-        unit = _SYMBOLS[symbol]
-        for prefix, power in {"": 0, **_PREFIXES}.items():
-            if (prefix == "c") == (symbol == "m") or prefix not in ("", "c"):
+        unit = table[name] = _SYMBOLS[symbol]
+        for prefix, power in _PREFIXES.items():
+            if prefix != "c" or symbol == "m":
                 table[prefix + name] = Unit(unit.dimension, unit.power + power)
-        table[name] = unit
-    for name, unit in [
-        (name, unit) for name, unit in table.items() if unit.dimension == _base(um=1)
-    ]:
-        table[f"{name}2"], table[f"{name}3"] = unit**2, unit**3
+    for name in [name for name, unit in table.items() if unit.dimension == _base(um=1)]:
+        table[f"{name}2"], table[f"{name}3"] = table[name] ** 2, table[name] ** 3
     return table
+
+
+@functools.cache
+def _in_expressions() -> dict[str, Unit]:
+    short = [p + symbol for symbol, prefixes in _USUAL.items() for p in prefixes]
+    squares = [f"{p}m{power}" for p in _USUAL["m"] for power in (2, 3)]
+    words = [p + word for word in _WORDS for p in ("", *_PREFIXES) if p + word in _table()]
+    return {name: _table()[name] for name in (*short, *squares, *words, "Ohm", "Hz")}
 
 
 def in_expressions(name: str) -> Unit | None:
@@ -132,22 +147,17 @@ def in_expressions(name: str) -> Unit | None:
 
     Names of one letter are none: V, m, s and M are more often variables whose equation is missing.
     """
-    return _table().get(name) if len(name) > 1 else None
+    return _in_expressions().get(name)
 
 
-def parse_unit(source: Source) -> Unit:
-    """Return the unit that a text names: ``"mV"``, ``"nS/mV"``, ``"mV**2"``, ``"1/ms"``, ``"volt"``, ``"1"``.
+def read_unit(tree: Tree) -> Unit:
+    """Return the unit that a text names: ``mV``, ``nS/mV``, ``mV**2``, ``1/ms``, ``volt``, ``1``.
 
     Raises
     ------
     ValueError
         If it is no product, quotient or integer power of units that are known.
     """
-    tree = read_expression(source)
-    return _parsed(tree)
-
-
-def _parsed(tree: Tree) -> Unit:
     done: dict[int, Unit | int] = {}
     for node in tree.nodes():
         done[id(node)] = _unit_of(tree, node, [done[id(part)] for part in parts(node)])
@@ -201,10 +211,10 @@ _DERIVED = {
 }  # fmt: skip
 
 
-def unit_text(dimension: Dimension) -> str:
-    """Return the unit of the base system that a dimension has: ``"pF"``, ``"mV/ms"``, ``"1"``."""
+def unit_text(dimension: Dimension, one: str = "1") -> str:
+    """Return the unit of the base system that a dimension has: ``"pF"``, ``"mV/ms"``, or `one` for a number."""
     if dimension == NUMBER:
-        return "1"
+        return one
     for name, other in _DERIVED.items():
         if dimension == other:
             return name
@@ -275,13 +285,17 @@ def check_units(tree: Tree, units: Mapping[str, Dimension | None]) -> Dimension 
 
 
 def require_same(
-    place: Place, what: str, found: Dimension | None, expected: Dimension | None, why: str
+    place: Place, what: str, found: Dimension | None, expected: Dimension | None, has_to: str
 ) -> None:
     """Check that two dimensions are the same, where both are known."""
     if found is not None and expected is not None and found != expected:
         raise place.error(
-            f"units do not fit: {what} is in {unit_text(found)}, but {why} {unit_text(expected)}"
+            f"units do not fit: {what} is {_in_unit(found)}, but {has_to} {_in_unit(expected)}"
         )
+
+
+def _in_unit(dimension: Dimension) -> str:
+    return "a number without unit" if dimension == NUMBER else f"in {unit_text(dimension)}"
 
 
 def _quantity(
@@ -347,8 +361,10 @@ def _common(tree: Tree, operands: list[ast.expr], values: list[_Quantity]) -> _Q
         if known is None:
             known = part, value.dimension
         elif known[1] != value.dimension:
-            a, b = unit_text(known[1]), unit_text(value.dimension)
-            msg = f"units do not fit: '{tree.text(known[0])}' is in {a}, but '{tree.text(part)}' is in {b}"
+            a, b = _in_unit(known[1]), _in_unit(value.dimension)
+            msg = (
+                f"units do not fit: '{tree.text(known[0])}' is {a}, but '{tree.text(part)}' is {b}"
+            )
             raise tree.place(part).error(msg)
     explicit = all(v.explicit for v in values)
     if known is not None:
