@@ -7,7 +7,7 @@ currents in pA, capacitances in pF, conductances in nS, times in ms.
 from __future__ import annotations
 
 from spikelet.neurons.base import NeuronModel
-from spikelet.neurons.equations.equations import Equations, EquationsModel
+from spikelet.neurons.equations.equations import Equations
 from spikelet.neurons.integrate_and_fire import (
     IF,
     LIF,
@@ -21,7 +21,6 @@ __all__ = [
     "IF",
     "LIF",
     "Equations",
-    "EquationsModel",
     "IntegrateAndFire",
     "LIFAlpha",
     "LIFCond",

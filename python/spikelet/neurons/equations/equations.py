@@ -143,6 +143,14 @@ class EquationsModel(NeuronModel):
                 fail(type(self).__name__, str(expr), float(value[k]), rule)
         return values
 
+    def about_stability(self, dt: float) -> str:
+        """Return what to do if a state diverges, for messages."""
+        made = self.equations
+        name, method = type(self).__name__, made.method
+        others = {"rk2": ' or method="exponential_midpoint"', "rk4": ' or method="exponential_midpoint"'}
+        way_out = f"use a shorter dt than {dt:g} ms{others.get(method, '')}, or bound what grows without limit"
+        return f"{name}, {method}: {way_out}"
+
     def _values(self) -> dict[str, npt.ArrayLike]:
         return {name: getattr(self, name) for name in self.parameters()}
 
