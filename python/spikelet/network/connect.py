@@ -9,19 +9,19 @@ import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.advice import advise
-from spikelet._util.checks import choice, fail, named, representable
+from spikelet._util.checks import fail, named, representable
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_own
-from spikelet.network.projection import BY_SIGN, Projection
+from spikelet.network.projection import Projection
+from spikelet.network.receptors import BY_SIGN, receptor_number, receptor_unit
 from spikelet.network.synapse_lists import Lists, as_lists, needs_lists, part_ids
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
 
-__all__ = ["RECEPTORS", "connect"]
+__all__ = ["connect"]
 
 _MAX_DELAY = 65535  # steps
-RECEPTORS = {None: BY_SIGN, "excitatory": 0, "ex": 0, "inhibitory": 1, "in": 1}
 
 Ends = tuple[int, _core.Plasticity | None]
 
@@ -45,23 +45,23 @@ def connect(
     if plasticity is not None and not isinstance(plasticity, Plasticity):
         allowed = "must be a rule such as sl.STDP(...)"
         fail(where, "plasticity", plasticity, allowed, error=TypeError)
-    if receptor is not None:
-        choice(where, "receptor", receptor, *filter(None, RECEPTORS))
+    number = receptor_number(where, post.model, receptor)
     if isinstance(rule, OneToOne) and len(pre) != len(post):
         sizes = len(pre), len(post)
         fail(where, "OneToOne", sizes, "needs populations of the same size", got="sizes")
     lists = None
     if needs_lists(rule, weight, delay, plasticity):
-        number = len(net.projections)
-        lists = as_lists(net, where, (pre, post), rule, weight, delay, plasticity, number)
+        count = len(net.projections)
+        lists = as_lists(net, where, (pre, post), rule, weight, delay, plasticity, count)
         weight, delay, plasticity = lists.weight, lists.delay, lists.plasticity
     with named(where):
-        ends = (RECEPTORS[receptor], None if plasticity is None else plasticity.to_core())
+        ends = (number, None if plasticity is None else plasticity.to_core())
     add = _by_rule if lists is None else _by_lists
     how = rule if lists is None else lists
     grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
-    index = add(net, where, pre, post, how, weight, delay, post.model.weight_unit, grid, ends)
-    projection = Projection(net, index, pre, post, plasticity, RECEPTORS[receptor])
+    unit = receptor_unit(post.model, number)
+    index = add(net, where, pre, post, how, weight, delay, unit, grid, ends)
+    projection = Projection(net, index, pre, post, plasticity, number)
     net.contents.projections.append(projection)
     return projection
 
@@ -120,13 +120,13 @@ def _by_lists(
 
 def _advise_sign(where: str, model: Any, receptor: int, weights: Any) -> None:
     """Warn about currents that all have the sign that a receptor's name excludes."""
-    if receptor == BY_SIGN or model.conductance or model.channels == 1:
+    if receptor == BY_SIGN or not model.by_sign or receptor_unit(model, receptor) != "pA":
         return
     if isinstance(weights, Distribution):
         with named(where):
             weights = _core.draw_values(weights.to_core(), 0, 0, 32)  # a sample
     values = np.asarray(weights)
-    inhibitory = receptor == RECEPTORS["inhibitory"]
+    inhibitory = model.receptors[receptor] == "in"
     low, high = float(values.min(initial=0.0)), float(values.max(initial=0.0))
     worst, right = (high, low) if inhibitory else (low, high)
     if worst != 0 and right == 0:
