@@ -15,6 +15,11 @@ import numpy.typing as npt
 
 from spikelet._util.checks import fail, integer, numbers, own, require, scalar
 from spikelet._util.described import Described
+from spikelet.neurons.equations.evaluate import evaluate
+from spikelet.neurons.equations.expression import Name
+from spikelet.neurons.equations.reading import Scope, to_expression
+from spikelet.neurons.equations.source import Source
+from spikelet.neurons.equations.text import read_expression
 from spikelet.rules import Distribution, Uniform
 
 __all__ = ["ByDistance", "DistanceDependent", "Free", "Grid", "Positions", "Profile"]
@@ -195,8 +200,9 @@ class Free(Described):
 
 def formula(where: str, text: str) -> Callable[[dict[str, Floats]], Floats]:
     """Return an expression of d, dx, dy and dz as a function of their values."""
-    code = compile(text, where, "eval")  # TEMPORARY until the equations are there
-    return lambda values: np.asarray(eval(code, {"exp": np.exp, "abs": np.abs, "where": np.where}, values))
+    tree = read_expression(Source.of(where, "profile", text))
+    expr = to_expression(tree, Scope({name: Name(name) for name in ("d", "dx", "dy", "dz")}))
+    return lambda values: np.asarray(evaluate(expr, values), dtype=np.float64)
 
 
 @dataclass(frozen=True)

@@ -239,6 +239,10 @@ class Population:
             )
         if len(np.unique(ids)) != len(ids):
             fail(self.name, "index", index, "must not name an element twice")
+        return self.part_of(ids)
+
+    def part_of(self, ids: npt.NDArray[np.uint32]) -> Population:
+        """Return the part with some ids of the whole population, each once."""
         part = Population(self.network, self.index, self.size, self.model, self.name, ids)
         object.__setattr__(part, "_model", self._model)
         return part

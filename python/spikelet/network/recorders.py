@@ -85,6 +85,10 @@ class _Recorder(Sealed, Recorded):
         """Return the recorder: a copy of a handle is a handle."""
         return self
 
+    def in_steps(self, start: int = -1, stop: int = LAST) -> Arrays:
+        """Return stamps and data with start < stamp <= stop, in steps."""
+        return self._all(start, stop)
+
     def _described(self, what: str) -> str:
         """Return the number of spikes or samples, or, while it cannot be read, what the network is doing."""
         try:
