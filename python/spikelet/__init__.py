@@ -11,10 +11,17 @@ from typing import TYPE_CHECKING, Any
 from spikelet._core import __version__, available_simd_levels, simd_level
 from spikelet._util import moved
 from spikelet.network.drive import Drive
+from spikelet.network.groups import DriveGroup, ProjectionGroup
 from spikelet.network.network import Network
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
-from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
+from spikelet.network.recorders import (
+    MultiStateRecorder,
+    SpikeRecorder,
+    StateRecorder,
+    WeightRecorder,
+)
+from spikelet.network.union import Union
 from spikelet.neurons import IF, LIF, LIFAlpha, LIFCond, LIFDelta
 from spikelet.plasticity import (
     STDP,
@@ -46,6 +53,7 @@ from spikelet.sources import (
     RasterSource,
     SpikeSource,
 )
+from spikelet.spatial import ByDistance, DistanceDependent, Free, Grid, Positions
 
 moved.install()
 
@@ -99,19 +107,25 @@ __all__ = [
     "LIF",
     "STDP",
     "AllToAll",
+    "ByDistance",
     "CurrentInput",
     "DiehlCookSTDP",
+    "DistanceDependent",
     "Drive",
+    "DriveGroup",
     "Exponential",
     "FixedIndegree",
     "FixedOutdegree",
     "FixedProbability",
     "FixedTotalNumber",
+    "Free",
+    "Grid",
     "InhibitorySTDP",
     "LIFAlpha",
     "LIFCond",
     "LIFDelta",
     "LogNormal",
+    "MultiStateRecorder",
     "Network",
     "NoiseInput",
     "Normal",
@@ -119,7 +133,9 @@ __all__ = [
     "PoissonInput",
     "PoissonSource",
     "Population",
+    "Positions",
     "Projection",
+    "ProjectionGroup",
     "RasterSource",
     "RewardSTDP",
     "SpikeRecorder",
@@ -132,6 +148,7 @@ __all__ = [
     "TripletSTDP",
     "TsodyksMarkram",
     "Uniform",
+    "Union",
     "WeightNormalisation",
     "WeightRecorder",
     "__version__",

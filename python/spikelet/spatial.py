@@ -88,7 +88,11 @@ class Positions(Described):
             extent = _vector(where, "extent", self.extent, dimensions)
             require(where, "extent", extent, "> 0")
             extent = own(extent)
-        for name, value in (("coordinates", own(array)), ("extent", extent), ("periodic", periodic)):
+        for name, value in (
+            ("coordinates", own(array)),
+            ("extent", extent),
+            ("periodic", periodic),
+        ):
             object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
@@ -137,7 +141,11 @@ class Grid(Described):
         extent = _vector("Grid", "extent", self.extent, len(shape))
         require("Grid", "extent", extent, "> 0")
         center = _vector("Grid", "center", self.center, len(shape))
-        given = ("shape", shape), ("extent", tuple(extent.tolist())), ("center", tuple(center.tolist()))
+        given = (
+            ("shape", shape),
+            ("extent", tuple(extent.tolist())),
+            ("center", tuple(center.tolist())),
+        )
         for name, value in (*given, ("periodic", _periodic("Grid", self.periodic, len(shape)))):
             object.__setattr__(self, name, value)
 
@@ -248,7 +256,9 @@ class Profile(Described):
             where = type(self).__name__
             given = numbers(where, "profile", self.profile(distance), "", 1, nan=True)
             if given.shape not in ((), distance.shape):
-                rule = f"must return one number for each distance, an array of shape {distance.shape}"
+                rule = (
+                    f"must return one number for each distance, an array of shape {distance.shape}"
+                )
                 fail(where, "profile", given.shape, rule, got="shape")
             return np.broadcast_to(given, distance.shape) * self.factor
         if self.profile in _SHAPES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -61,9 +60,19 @@ def connect_unions(
     by_distance = isinstance(weight, ByDistance) or isinstance(delay, ByDistance)
     if isinstance(rule, DistanceDependent) and (rule.indegree, rule.outdegree) != (None, None):
         must = "must be None for a union; connect its parts one by one"
-        fail(where, "DistanceDependent.indegree and outdegree", (rule.indegree, rule.outdegree), must)
-    if isinstance(rule, (AllToAll, FixedProbability)) and one_delay and one_weight and not by_distance and plasticity is None:
-        made: Made = [(a, b, rule) for a, b in pairs]  # pairs are independent, and the core stores none of them
+        fail(
+            where, "DistanceDependent.indegree and outdegree", (rule.indegree, rule.outdegree), must
+        )
+    if (
+        isinstance(rule, (AllToAll, FixedProbability))
+        and one_delay
+        and one_weight
+        and not by_distance
+        and plasticity is None
+    ):
+        made: Made = [
+            (a, b, rule) for a, b in pairs
+        ]  # pairs are independent, and the core stores none of them
     elif isinstance(rule, DistanceDependent) or by_distance:
         made = _by_distance(net, where, pairs, rule, weight, delay)
     else:
@@ -74,7 +83,8 @@ def connect_unions(
         else:
             as_spec(where, "weight", 1.0 if weight is None else weight, b.model.weight_unit)  # type: ignore[union-attr]
     added = [
-        connect(net, a, b, how, *_values(how, weight, delay), receptor, plasticity) for a, b, how in made
+        connect(net, a, b, how, *_values(how, weight, delay), receptor, plasticity)
+        for a, b, how in made
     ]
     return ProjectionGroup(pre, post, added)
 
@@ -84,7 +94,12 @@ def _values(how: Any, weight: Any, delay: Any) -> tuple[Any, Any]:
 
 
 def _by_distance(
-    net: NetworkContents, where: str, pairs: list[tuple[Population, Population]], rule: Any, weight: Any, delay: Any
+    net: NetworkContents,
+    where: str,
+    pairs: list[tuple[Population, Population]],
+    rule: Any,
+    weight: Any,
+    delay: Any,
 ) -> Made:
     """Return the synapses of each pair of parts, which are independent of those of others."""
     if not isinstance(rule, (AllToAll, FixedProbability, DistanceDependent)):
@@ -93,7 +108,9 @@ def _by_distance(
     first = len(net.projections)
     made: Made = []
     for k, (a, b) in enumerate(pairs):
-        lists = as_lists(net, f"connect {a.name} -> {b.name}", (a, b), rule, weight, delay, None, first + k)
+        lists = as_lists(
+            net, f"connect {a.name} -> {b.name}", (a, b), rule, weight, delay, None, first + k
+        )
         drawn = _drawn_values(net, lists.weight, lists.delay, len(lists.pre), first + k)
         made.append((a, b, lists._replace(weight=drawn[0], delay=drawn[1])))
     return made
@@ -111,8 +128,13 @@ def _over_all(
     else:
         i, j, weight = given_pairs(where, len(pre), len(post), rule, weight)
     n = len(i)
-    weight, delay = _drawn_values(net, 1.0 if weight is None else weight, delay, n, len(net.projections))
-    weight, delay = (_flat(where, name, x, n, rule, (len(pre), len(post))) for name, x in (("weight", weight), ("delay", delay)))
+    weight, delay = _drawn_values(
+        net, 1.0 if weight is None else weight, delay, n, len(net.projections)
+    )
+    weight, delay = (
+        _flat(where, name, x, n, rule, (len(pre), len(post)))
+        for name, x in (("weight", weight), ("delay", delay))
+    )
     froms, tos = parts_of(pre), parts_of(post)
     begins = [np.cumsum([0, *map(len, parts)]) for parts in (froms, tos)]
     of = [np.searchsorted(b, ids, side="right") - 1 for b, ids in zip(begins, (i, j), strict=True)]
@@ -143,7 +165,9 @@ def _drawn_pairs(
             begins[part.index] = total
             total += part.size
     numbers = [
-        np.concatenate([np.asarray(part.ids, np.int64) + begins[part.index] for part in parts_of(end)])
+        np.concatenate(
+            [np.asarray(part.ids, np.int64) + begins[part.index] for part in parts_of(end)]
+        )
         for end in (pre, post)
     ]
     if total >= 2**32:
@@ -162,10 +186,14 @@ def _drawn_pairs(
     return i[order], j[order]
 
 
-def _drawn_values(net: NetworkContents, weight: Any, delay: Any, n: int, number: int) -> tuple[Any, Any]:
+def _drawn_values(
+    net: NetworkContents, weight: Any, delay: Any, n: int, number: int
+) -> tuple[Any, Any]:
     """Return weights and delays, drawn where they are distributions."""
     return tuple(  # type: ignore[return-value]  # two of them
-        _core.draw_values(x.to_core(), net.seed, 2 * number + k, n) if isinstance(x, Distribution) else x
+        _core.draw_values(x.to_core(), net.seed, 2 * number + k, n)
+        if isinstance(x, Distribution)
+        else x
         for k, x in enumerate((weight, delay))
     )
 
@@ -214,5 +242,8 @@ def record_union(
     if isinstance(what, str):
         return UnionStateRecorder(target, made)
     return MultiStateRecorder(
-        {name: UnionStateRecorder(target, [recorder[name] for recorder in made]) for name in made[0]}
+        {
+            name: UnionStateRecorder(target, [recorder[name] for recorder in made])
+            for name in made[0]
+        }
     )

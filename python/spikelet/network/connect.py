@@ -26,9 +26,7 @@ RECEPTORS = {None: BY_SIGN, "excitatory": 0, "ex": 0, "inhibitory": 1, "in": 1}
 Ends = tuple[int, _core.Plasticity | None]
 
 
-def check_call(
-    net: NetworkContents, pre: Any, post: Any, receptor: Any, plasticity: Any
-) -> str:
+def check_call(net: NetworkContents, pre: Any, post: Any, receptor: Any, plasticity: Any) -> str:
     """Check the ends of a projection, its receptor and its kind of plasticity; return what errors call it."""
     check_own(net, "connect", pre)
     check_own(net, "connect", post)

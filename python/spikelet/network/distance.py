@@ -65,7 +65,12 @@ def _space(where: str, pre: Population, post: Population) -> _Space:
 
 
 def at_distance(
-    where: str, argument: str, how: ByDistance, pre: Population, post: Population, ids: tuple[Ids, Ids]
+    where: str,
+    argument: str,
+    how: ByDistance,
+    pre: Population,
+    post: Population,
+    ids: tuple[Ids, Ids],
 ) -> Floats:
     """Return the values of synapses between given elements.
 
@@ -149,7 +154,9 @@ def _fixed(
     one, other, weight = candidates
     positive = weight > 0
     one, other, weight = one[positive], other[positive], weight[positive]
-    found, begins, counts = np.unique(one, return_index=True, return_counts=True)  # they are contiguous
+    found, begins, counts = np.unique(
+        one, return_index=True, return_counts=True
+    )  # they are contiguous
     enough = 1 if rule.multapses else number
     few = np.setdiff1d(block, found[counts >= enough])
     if number and len(few):
@@ -164,7 +171,9 @@ def _fixed(
         if rule.multapses:
             row, draws = np.full(number, element, np.uint32), np.arange(number, dtype=np.uint32)
             total = np.cumsum(weight[mine])
-            at = np.searchsorted(total, _core.pair_uniforms(*stream, row, draws) * total[-1], "right")
+            at = np.searchsorted(
+                total, _core.pair_uniforms(*stream, row, draws) * total[-1], "right"
+            )
             at = np.minimum(at, count - 1)
         else:  # the greatest of u^(1 / weight): Efraimidis & Spirakis 2006
             u = _core.pair_uniforms(*stream, one[mine], other[mine])

@@ -55,14 +55,21 @@ class ProjectionGroup(Sealed):
     post: Ends
     projections: tuple[Projection, ...]
 
-    _instead: ClassVar = {"": "it is fixed when the projections are made; add others, with net.connect()"}
+    _instead: ClassVar = {
+        "": "it is fixed when the projections are made; add others, with net.connect()"
+    }
 
     def __init__(self, pre: Ends, post: Ends, projections: Sequence[Projection]) -> None:
         found = [positions_in(end) for end in (pre, post)]
         for projection in projections:
             for end, places in zip((projection.pre, projection.post), found, strict=True):
-                if end.network is not pre.network or (places.get(end.index, np.array([-1]))[end.ids] < 0).any():
-                    fail("ProjectionGroup", "projections", projection, "must be between these unions")
+                if (
+                    end.network is not pre.network
+                    or (places.get(end.index, np.array([-1]))[end.ids] < 0).any()
+                ):
+                    fail(
+                        "ProjectionGroup", "projections", projection, "must be between these unions"
+                    )
         self.pre, self.post, self.projections = pre, post, tuple(projections)
         self._places = found
         self._sorted: Ints | None = None
@@ -79,7 +86,8 @@ class ProjectionGroup(Sealed):
         """Return the ids of the sources (0) or targets (1) of all synapses, one projection after the other."""
         places, names = self._places[end], ("pre", "post")
         ids = [
-            places[getattr(p, names[end]).index][getattr(p, f"{names[end]}_ids")] for p in self.projections
+            places[getattr(p, names[end]).index][getattr(p, f"{names[end]}_ids")]
+            for p in self.projections
         ]
         return np.concatenate([np.zeros(0, np.int64), *ids])
 
@@ -261,7 +269,9 @@ class UnionSpikeRecorder(_UnionRecorder, RecordedSpikes):
         places = positions_in(self.target)
         found = [recorder.in_steps(start, stop) for recorder in self.recorders]
         stamps = np.concatenate([s for s, _ in found])
-        ids = [places[r.target.index][ids] for r, (_, ids) in zip(self.recorders, found, strict=True)]
+        ids = [
+            places[r.target.index][ids] for r, (_, ids) in zip(self.recorders, found, strict=True)
+        ]
         each = np.concatenate(ids).astype(np.uint32)
         order = np.lexsort((each, stamps))
         yield stamps[order], each[order]
@@ -313,7 +323,12 @@ class UnionStateRecorder(_UnionRecorder, RecordedSamples):
     def __reduce__(self) -> Any:
         """Pickle as data without the network."""
         stamps, values = next(self._blocks())
-        return SampleData, (f"{self.target.name}.{self.recorders[0].name}", stamps, values, self._dt)
+        return SampleData, (
+            f"{self.target.name}.{self.recorders[0].name}",
+            stamps,
+            values,
+            self._dt,
+        )
 
     def __repr__(self) -> str:
         return f"UnionStateRecorder({', '.join(map(repr, self.recorders))})"

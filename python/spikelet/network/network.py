@@ -224,7 +224,12 @@ class Network(NetworkContents):
 
     @overload
     def record(
-        self, target: Projection, what: Literal["weights"], *, every: float | None = ..., **when: Any
+        self,
+        target: Projection,
+        what: Literal["weights"],
+        *,
+        every: float | None = ...,
+        **when: Any,
     ) -> WeightRecorder: ...
     @overload  # any other string names a state
     def record(  # type: ignore[overload-overlap]  # "spikes" is a str, too

@@ -10,8 +10,8 @@ from spikelet._util.checks import fail, fits, integer, named
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_length, events_of
 from spikelet.neurons import NeuronModel
-from spikelet.spatial import Free, Grid, Positions
 from spikelet.sources import PoissonSource, RasterSource, SpikeSource, check_events
+from spikelet.spatial import Free, Grid, Positions
 
 __all__ = ["populate"]
 

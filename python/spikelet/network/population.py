@@ -17,8 +17,8 @@ from spikelet.network.turn import changing
 from spikelet.neurons import NeuronModel
 from spikelet.neurons.base import STATES
 from spikelet.rules import Distribution
-from spikelet.spatial import Positions
 from spikelet.sources import PoissonSource, RasterSource, SpikeSource, check_events
+from spikelet.spatial import Positions
 
 __all__ = ["Population", "StateView"]
 
@@ -143,7 +143,9 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
         return f"StateView({self._population.name}.{self._name}, {values})"
 
 
-_FIXED_POSITIONS = "positions are fixed when a population is made; copy the array with np.array(...)"
+_FIXED_POSITIONS = (
+    "positions are fixed when a population is made; copy the array with np.array(...)"
+)
 _NEW = "it is fixed when the population is made; add another, with net.population({name}=...)"
 _FIXED = {
     "name": _NEW.format(name="name"),
@@ -211,7 +213,9 @@ class Population:
     def positions(self) -> npt.NDArray[np.float64]:
         """Positions of the elements, [n, dimensions], read-only."""
         if self.space is None:
-            rule = "must be given when the population is made: net.population(n, model, positions=...)"
+            rule = (
+                "must be given when the population is made: net.population(n, model, positions=...)"
+            )
             fail(self.name, "positions", None, rule)
         return Snapshot(self.space.coordinates[self.ids], _FIXED_POSITIONS)
 

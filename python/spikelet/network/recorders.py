@@ -251,7 +251,9 @@ class MultiStateRecorder(Sealed):
         """Return the data as plain arrays: ``times``, and the values of each state by its name."""
         return {"times": self.times, **{name: r.values for name, r in self.recorders.items()}}
 
-    def between(self, start: float = 0.0, stop: float = np.inf) -> tuple[npt.NDArray[np.float64], npt.NDArray[Any]]:
+    def between(
+        self, start: float = 0.0, stop: float = np.inf
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[Any]]:
         """Return the times, and values [states, samples, len(target)], with ``start < time <= stop`` [ms].
 
         Parameters

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet import _core
 from spikelet._util.checks import fail
 from spikelet.network import stored
 from spikelet.network.connect import RECEPTORS

@@ -36,7 +36,11 @@ class Lists(NamedTuple):
 
 def needs_lists(rule: Any, weight: Any, delay: Any, plasticity: Plasticity | None) -> bool:
     """Return whether the core cannot draw the synapses itself."""
-    if not isinstance(rule, Rule) or isinstance(weight, ByDistance) or isinstance(delay, ByDistance):
+    if (
+        not isinstance(rule, Rule)
+        or isinstance(weight, ByDistance)
+        or isinstance(delay, ByDistance)
+    ):
         return True
     return plasticity is not None and len(plasticity.varied) > 0
 
@@ -91,7 +95,11 @@ def as_lists(
     if isinstance(delay, ByDistance):
         delay = at_distance(where, "delay", delay, pre, post, (pre_ids, post_ids))
     found = Lists(pre_ids, post_ids, 1.0 if weight is None else weight, delay, plasticity)
-    return found if plasticity is None or not plasticity.varied else _by_synapse(where, found, net, number)
+    return (
+        found
+        if plasticity is None or not plasticity.varied
+        else _by_synapse(where, found, net, number)
+    )
 
 
 def _by_synapse(where: str, lists: Lists, net: NetworkBase, number: int) -> Lists:
@@ -125,7 +133,9 @@ def _by_synapse(where: str, lists: Lists, net: NetworkBase, number: int) -> List
     return Lists(pre[order], post[order], moved(weight), moved(delay), rule)
 
 
-def given_pairs(where: str, n_pre: int, n_post: int, rule: Any, weight: Any) -> tuple[Ids, Ids, Any]:
+def given_pairs(
+    where: str, n_pre: int, n_post: int, rule: Any, weight: Any
+) -> tuple[Ids, Ids, Any]:
     """Return sources, targets and weights of a sparse matrix or of explicit ids, within the ends."""
     if hasattr(rule, "tocoo"):
         if weight is not None:
@@ -133,8 +143,14 @@ def given_pairs(where: str, n_pre: int, n_post: int, rule: Any, weight: Any) -> 
             fail(where, "weight", weight, not_with)
         shape = n_pre, n_post
         if rule.shape != shape:
-            transposed = " (transposed? rows are sources: pass matrix.T)" if rule.shape == shape[::-1] else ""
-            fail(where, "matrix", rule.shape, f"must have the shape {shape}{transposed}", got="shape")
+            transposed = (
+                " (transposed? rows are sources: pass matrix.T)"
+                if rule.shape == shape[::-1]
+                else ""
+            )
+            fail(
+                where, "matrix", rule.shape, f"must have the shape {shape}{transposed}", got="shape"
+            )
         matrix = rule.tocoo()
         sources, targets = matrix.row.astype(np.uint32), matrix.col.astype(np.uint32)
         return sources, targets, matrix.data
@@ -157,7 +173,9 @@ def _refuse(where: str, rule: Any) -> None:
     elif isinstance(rule, str):
         found = {name.lower(): kind for name, kind in _rules().items()}
         kind = found.get(rule.replace("_", "").lower())
-        hint = f"; did you mean sl.{_call(kind)}?" if kind else f"; rules are: {', '.join(_rules())}"
+        hint = (
+            f"; did you mean sl.{_call(kind)}?" if kind else f"; rules are: {', '.join(_rules())}"
+        )
     elif getattr(rule, "ndim", 0) == 2:
         hint = (
             "; of a dense array, connect the items that are not 0 with scipy.sparse.csr_array(array), or all of them "
@@ -169,7 +187,9 @@ def _refuse(where: str, rule: Any) -> None:
 def _rules() -> dict[str, type]:
     """Return the connection rules by name."""
     every = {name: getattr(rules, name) for name in rules.__all__}
-    found = {name: kind for name, kind in every.items() if issubclass(kind, Rule) and kind is not Rule}
+    found = {
+        name: kind for name, kind in every.items() if issubclass(kind, Rule) and kind is not Rule
+    }
     return {**found, "DistanceDependent": DistanceDependent}
 
 

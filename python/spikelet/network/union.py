@@ -79,7 +79,13 @@ class Union:
         """Positions of the elements, [n, dimensions], if all parts have them."""
         found = [part.positions for part in self.parts]
         if len({x.shape[1] for x in found}) > 1:
-            fail(self.name, "positions", [x.shape for x in found], "must have the same dimensions", got="shapes")
+            fail(
+                self.name,
+                "positions",
+                [x.shape for x in found],
+                "must have the same dimensions",
+                got="shapes",
+            )
         return np.concatenate(found)
 
     @staticmethod
@@ -127,7 +133,9 @@ class Union:
 
     def places(self) -> list[slice]:
         """Return where the elements of each part are in the union."""
-        return [slice(int(a), int(b)) for a, b in zip(self._begins[:-1], self._begins[1:], strict=True)]
+        return [
+            slice(int(a), int(b)) for a, b in zip(self._begins[:-1], self._begins[1:], strict=True)
+        ]
 
     def __getattr__(self, name: str) -> Any:
         """Look up a state or a parameter."""
@@ -148,7 +156,9 @@ class Union:
         one = all(np.ndim(value) == 0 for value in values) and all(v == values[0] for v in values)
         if one:
             return values[0]
-        each = [np.broadcast_to(v, (len(part),)) for v, part in zip(values, self.parts, strict=True)]
+        each = [
+            np.broadcast_to(v, (len(part),)) for v, part in zip(values, self.parts, strict=True)
+        ]
         return Snapshot(np.concatenate(each), _PARAMETER)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -187,7 +197,9 @@ class Union:
         changes = []
         for population, places in self._by_population():
             of_part = {
-                name: (value if hasattr(value, "shape") else np.asarray(value))[places] if np.ndim(value) else value
+                name: (value if hasattr(value, "shape") else np.asarray(value))[places]
+                if np.ndim(value)
+                else value
                 for name, value in parameters.items()
             }
             population.changed(**of_part)  # all of them before the first is set
@@ -199,7 +211,11 @@ class Union:
         """Return the elements of each population as one part, and where they are in the union."""
         found = []
         for index in dict.fromkeys(part.index for part in self.parts):
-            mine = [(part, at) for part, at in zip(self.parts, self.places(), strict=True) if part.index == index]
+            mine = [
+                (part, at)
+                for part, at in zip(self.parts, self.places(), strict=True)
+                if part.index == index
+            ]
             places = np.concatenate([np.arange(at.start, at.stop) for _, at in mine])
             whole = mine[0][0]
             if len(mine) > 1:
