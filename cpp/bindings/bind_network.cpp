@@ -11,7 +11,9 @@
 #include "bindings.hpp"
 #include "communicator.hpp"
 #include "enums.hpp"
+#include "make_rates.hpp"
 #include "plastic_dict.hpp"
+#include "spikelet/network/given_currents.hpp"
 #include "spikelet/network/simulator.hpp"
 
 namespace spikelet {
@@ -229,7 +231,7 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
 // Inputs. Each kind has an `inject_*`, which adds an input and returns its number, or replaces the
 // one of a given number.
 template <class R>
-void bind_inputs(py::class_<Simulator<R>>& simulator) {
+void bind_injection(py::class_<Simulator<R>>& simulator) {
   using S = Simulator<R>;
   using MaybeElements = std::optional<Array<std::uint32_t>>;
   using MaybeNumber = std::optional<std::uint32_t>;
@@ -243,19 +245,37 @@ void bind_inputs(py::class_<Simulator<R>>& simulator) {
       .def(
           "inject_poisson",
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<double>& hz,
-                    bool each, const Array<double>& weights, MaybeNumber which, MaybeStreams draws,
-                    int receptor) {
+                    bool each, const Array<double>& weights, Step from, MaybeNumber which,
+                    MaybeStreams draws, int receptor) {
             return s.inject(into, span_of(at),
                             [&](const InputSite& site) {
-                              return std::make_unique<PoissonInput<R>>(
-                                  site, as_span(hz), each, as_span(weights), Receptor{receptor});
+                              return std::make_unique<PoissonInput<R>>(site, as_span(hz), each,
+                                                                       as_span(weights), from,
+                                                                       Receptor{receptor});
                             },
                             {which, std::move(draws)});
           },
-          population, elements, py::arg("rates"), py::arg("each"), py::arg("weights"), number,
-          streams, py::arg("receptor") = -1,
-          "Give each neuron an independent Poisson train of events. each: the rates are those of "
-          "single neurons. receptor: its number; -1: as the signs of the weights say.")
+          population, elements, py::arg("rates"), py::arg("each"), py::arg("weights"), start,
+          number, streams, py::arg("receptor") = -1,
+          "Give each neuron an independent Poisson train of events from step `start` on. each: the "
+          "rates are those of single neurons. receptor: its number; -1: as the signs of the weights "
+          "say.")
+      .def(
+          "inject_changing_poisson",
+          [span_of](S& s, std::size_t into, const MaybeElements& at, const MakeRates& changing,
+                    const Array<double>& weights, Step from, MaybeNumber which,
+                    MaybeStreams draws, int receptor) {
+            return s.inject(into, span_of(at),
+                            [&](const InputSite& site) {
+                              return std::make_unique<PoissonInput<R>>(
+                                  site, changing.make(site.targets, site.dt), as_span(weights),
+                                  from, Receptor{receptor});
+                            },
+                            {which, std::move(draws)});
+          },
+          population, elements, py::arg("rates"), py::arg("weights"), start, number, streams,
+          py::arg("receptor") = -1,
+          "Give each neuron an independent Poisson train whose rate changes with time.")
       .def(
           "inject_current",
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<R>& pa,
@@ -269,6 +289,37 @@ void bind_inputs(py::class_<Simulator<R>>& simulator) {
           },
           population, elements, py::arg("values"), py::arg("columns"), start, number, streams,
           "Inject currents [steps, columns], flat, from step `start` on; 1 column: one for all.")
+      .def(
+          "inject_step_current",
+          [span_of](S& s, std::size_t into, const MaybeElements& at,
+                    const Array<std::int64_t>& starts, const Array<R>& pa, std::size_t columns,
+                    MaybeNumber which, MaybeStreams draws) {
+            return s.inject(into, span_of(at),
+                            [&](const InputSite& site) {
+                              return std::make_unique<StepCurrent<R>>(site, as_vector(starts),
+                                                                      as_span(pa), columns);
+                            },
+                            {which, std::move(draws)});
+          },
+          population, elements, py::arg("starts"), py::arg("values"), py::arg("columns"), number,
+          streams, "Inject currents [rows, columns], flat: row k from step starts[k] on.")
+      .def(
+          "inject_sine_current",
+          [span_of](S& s, std::size_t into, const MaybeElements& at,
+                    const Array<double>& amplitude, const Array<double>& offset,
+                    const Array<double>& frequency, const Array<double>& phase, Step from,
+                    MaybeNumber which, MaybeStreams draws) {
+            return s.inject(into, span_of(at),
+                            [&](const InputSite& site) {
+                              return std::make_unique<SineCurrent<R>>(
+                                  site, as_span(amplitude), as_span(offset), as_span(frequency),
+                                  as_span(phase), from);
+                            },
+                            {which, std::move(draws)});
+          },
+          population, elements, py::arg("amplitude"), py::arg("offset"), py::arg("frequency"),
+          py::arg("phase"), start, number, streams,
+          "Inject a sine [pA, pA, Hz, degrees] of the network's time, from step `start` on.")
       .def(
           "inject_noise",
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<double>& mean,
@@ -364,7 +415,13 @@ void bind_neurons(py::class_<Simulator<R>>& simulator) {
       .def(
           "set_rates",
           [](S& s, std::size_t of, const Array<double>& hz) { s.set_rates(of, as_span(hz)); },
-          population, rates, "Set the rates of Poisson sources [Hz].");
+          population, rates, "Set the rates of Poisson sources [Hz].")
+      .def(
+          "set_changing_rates",
+          [](S& s, std::size_t of, const MakeRates& changing) {
+            s.set_rates(of, changing.make);
+          },
+          population, rates, "Set rates of Poisson sources that change with time.");
 }
 
 // Synapses between runs, and plasticity.
@@ -504,7 +561,7 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
   py::class_<Simulator<R>> simulator(m, name, doc);
   bind_running(simulator);
   bind_building(simulator);
-  bind_inputs(simulator);
+  bind_injection(simulator);
   bind_neurons(simulator);
   bind_synapses(simulator);
   bind_recorders(simulator);

@@ -47,11 +47,16 @@ from spikelet.rules import (
 )
 from spikelet.sources import (
     CurrentInput,
+    InhomogeneousPoisson,
     NoiseInput,
     PoissonInput,
     PoissonSource,
+    PulsePacket,
     RasterSource,
+    SineCurrent,
+    SinusoidalPoisson,
     SpikeSource,
+    StepCurrent,
 )
 from spikelet.spatial import ByDistance, DistanceDependent, Free, Grid, Positions
 
@@ -121,6 +126,7 @@ __all__ = [
     "Free",
     "Grid",
     "InhibitorySTDP",
+    "InhomogeneousPoisson",
     "LIFAlpha",
     "LIFCond",
     "LIFDelta",
@@ -136,13 +142,17 @@ __all__ = [
     "Positions",
     "Projection",
     "ProjectionGroup",
+    "PulsePacket",
     "RasterSource",
     "RewardSTDP",
+    "SineCurrent",
+    "SinusoidalPoisson",
     "SpikeRecorder",
     "SpikeSource",
     "SpikingModel",
     "SpikingResult",
     "StateRecorder",
+    "StepCurrent",
     "SweepResult",
     "SynapticScaling",
     "TripletSTDP",

@@ -183,6 +183,15 @@ class Program:
     def coefficients(self) -> int: ...
 
 class Divergence(FloatingPointError): ...
+class Rates:
+    @overload
+    def __init__(
+        self, rate: _Floats, amplitude: _Floats, frequency: _Floats, phase: _Floats
+    ) -> None: ...
+    @overload
+    def __init__(self, starts: _Ints, rates: _Floats, columns: int) -> None: ...
+
+def pulse_jitter(seed: int, number: int, n: int, packets: int, spikes: int) -> _Floats: ...
 
 class _Communicator(Protocol):
     @property
@@ -256,9 +265,43 @@ class _Simulator(Generic[_R]):
         rates: _Floats,
         each: bool,
         weights: _Floats,
+        start: int,
         number: int | None = None,
         streams: Sequence[int] | None = None,
         receptor: int = -1,
+    ) -> int: ...
+    def inject_changing_poisson(
+        self,
+        population: int,
+        elements: _Ids | None,
+        rates: Rates,
+        weights: _Floats,
+        start: int,
+        number: int | None = None,
+        streams: Sequence[int] | None = None,
+        receptor: int = -1,
+    ) -> int: ...
+    def inject_step_current(
+        self,
+        population: int,
+        elements: _Ids | None,
+        starts: _Ints,
+        values: npt.NDArray[_R],
+        columns: int,
+        number: int | None = None,
+        streams: Sequence[int] | None = None,
+    ) -> int: ...
+    def inject_sine_current(
+        self,
+        population: int,
+        elements: _Ids | None,
+        amplitude: _Floats,
+        offset: _Floats,
+        frequency: _Floats,
+        phase: _Floats,
+        start: int,
+        number: int | None = None,
+        streams: Sequence[int] | None = None,
     ) -> int: ...
     def inject_current(
         self,
@@ -301,6 +344,7 @@ class _Simulator(Generic[_R]):
     def set_held(self, population: int, steps: npt.NDArray[np.int32]) -> None: ...
     def set_events(self, population: int, stamps: _Ints, elements: _Ids) -> None: ...
     def set_rates(self, population: int, rates: _Floats) -> None: ...
+    def set_changing_rates(self, population: int, rates: Rates) -> None: ...
     def projection_size(self, projection: int) -> int: ...
     def projection_total(self, projection: int) -> int: ...
     def synapses(

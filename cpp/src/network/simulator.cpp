@@ -247,6 +247,13 @@ void Simulator<R>::set_rates(std::size_t population, std::span<const double> rat
 }
 
 template <class R>
+void Simulator<R>::set_rates(std::size_t population, const MakeSourceRates& make) {
+  Use use = parts_.brief();
+  Node<R>& node = use->network.nodes[population];
+  node.poisson->set_rates(make(Targets(node.size, own_range(0, node.size, 0, 1)), use->network.dt));
+}
+
+template <class R>
 std::size_t Simulator<R>::projection_size(std::size_t projection) {
   return parts_.even_if_broken()->network.projections[projection].size;
 }

@@ -203,10 +203,10 @@ def _flat(where: str, name: str, value: Any, n: int, rule: Any, grid: tuple[int,
     shape = np.shape(value)
     if isinstance(rule, AllToAll) and shape == grid:
         return (value if hasattr(value, "reshape") else np.asarray(value)).reshape(-1)
-    if shape in ((), (n,)):
-        return value if not shape or hasattr(value, "shape") else np.asarray(value)
-    must = f"must be one number or one for each of the {n} synapses"
-    fail(where, name, shape, must, got="shape")
+    if shape not in ((), (n,)):
+        must = f"must be one number or one for each of the {n} synapses"
+        fail(where, name, shape, must, got="shape")
+    return value if not shape or hasattr(value, "shape") else np.asarray(value)
 
 
 def inject_union(net: NetworkContents, target: Union, what: Any) -> DriveGroup:

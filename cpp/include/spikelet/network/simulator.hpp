@@ -112,6 +112,9 @@ class Simulator {
   void set_events(std::size_t population, std::vector<Step> stamps,
                   std::vector<std::uint32_t> elements);
   void set_rates(std::size_t population, std::span<const double> rates);
+  // Rates that change with time, made for all elements.
+  using MakeSourceRates = std::function<std::unique_ptr<const Rates>(const Targets&, double dt)>;
+  void set_rates(std::size_t population, const MakeSourceRates& make);
 
   // Synapses between runs; weights are as of now.
   std::size_t projection_size(std::size_t projection);
