@@ -211,21 +211,36 @@ def _flat(where: str, name: str, value: Any, n: int, rule: Any, grid: tuple[int,
 
 def inject_union(net: NetworkContents, target: Union, what: Any) -> DriveGroup:
     """Drive all parts of a union; values by neuron are those of its elements."""
-    where, series = f"inject {target.name}", kind_of(f"inject {target.name}", what).series
-    split = []
-    for part, place in zip(target.parts, target.places(), strict=True):
-        values = {}
-        for f in dataclasses.fields(what):
-            value = getattr(what, f.name)
-            each = np.ndim(value) == 2 or (np.ndim(value) == 1 and f.name not in series)
-            if each and np.shape(value)[-1] != len(target):
-                must = f"must have one value for each of the {len(target)} neurons"
-                fail(where, f.name, np.shape(value), must, got="shape")
-            values[f.name] = value[..., place] if each else value
-        split.append((part, dataclasses.replace(what, **values)))
+    where = f"inject {target.name}"
+    kind_of(where, what)
+    places = zip(target.parts, target.places(), strict=True)
+    split = [(part, _of_part(where, what, place, len(target))) for part, place in places]
     for part, mine in split:
         described(f"inject {part.name}", part, mine)
     return DriveGroup(target, [inject(net, part, mine) for part, mine in split])
+
+
+_IN_TIME = (
+    "values",
+    "times",
+    "amplitudes",
+    "rates",
+)  # a row is a time; columns, if any, are neurons
+
+
+def _of_part(where: str, what: Any, place: slice, n: int) -> Any:
+    """Return an input with the values of some neurons of a union."""
+    values = {}
+    for f in dataclasses.fields(what):
+        value = getattr(what, f.name)
+        if dataclasses.is_dataclass(value):
+            values[f.name] = _of_part(where, value, place, n)
+        elif np.ndim(value) == 2 or (np.ndim(value) == 1 and f.name not in _IN_TIME):
+            if np.shape(value)[-1] != n:
+                must = f"must have one value for each of the {n} neurons"
+                fail(where, f.name, np.shape(value), must, got="shape")
+            values[f.name] = value[..., place]
+    return dataclasses.replace(what, **values)
 
 
 def record_union(
