@@ -10,6 +10,10 @@ namespace {
 // Whether a kernel that draws for all 64 elements costs less than to draw for each target.
 bool worth_vectors(const TargetBlock& block) { return std::popcount(block.mask) > 16; }
 
+Act act(const InputSite& site, Receptor receptor) {
+  return site.receptors.ends(receptor).early() ? Act::early : Act::late;
+}
+
 template <class T>
 T* from_0(T* first, std::size_t begin) {  // may lie before the array: indexed from `begin` on
   return reinterpret_cast<T*>(reinterpret_cast<std::uintptr_t>(first) - begin * sizeof(T));
@@ -19,8 +23,9 @@ T* from_0(T* first, std::size_t begin) {  // may lie before the array: indexed f
 
 template <class R>
 PoissonInput<R>::PoissonInput(const InputSite& site, std::span<const double> rates, bool each,
-                              std::span<const double> weights, Step start)
-    : Injector<R>(site.targets, site.model.early() ? Act::early : Act::late) {
+                              std::span<const double> weights, Receptor receptor,
+                              Step start)
+    : Injector<R>(site.targets, act(site, receptor)) {
   const bool any = std::ranges::any_of(rates, [](double rate) { return rate > 0; });
   this->last(any ? start : 0, any ? Window{}.end : 0);
   if (any && each) {
@@ -30,13 +35,14 @@ PoissonInput<R>::PoissonInput(const InputSite& site, std::span<const double> rat
   } else if (any) {
     table_ = PoissonTable(rates[0] * site.dt * 1e-3);
   }
-  make_trains(site, weights, each);
+  make_trains(site, weights, receptor, each);
 }
 
 template <class R>
 PoissonInput<R>::PoissonInput(const InputSite& site, std::unique_ptr<const Rates> rates,
-                              std::span<const double> weights, Step start)
-    : Injector<R>(site.targets, site.model.early() ? Act::early : Act::late),
+                              std::span<const double> weights, Receptor receptor,
+                              Step start)
+    : Injector<R>(site.targets, act(site, receptor)),
       changing_(std::move(rates)) {
   this->last(start, Window{}.end);
   if (!changing_->one()) {
@@ -44,7 +50,7 @@ PoissonInput<R>::PoissonInput(const InputSite& site, std::unique_ptr<const Rates
       counts_.emplace_back(most);
     }
   }
-  make_trains(site, weights, !changing_->one());
+  make_trains(site, weights, receptor, !changing_->one());
 }
 
 template <class R>
@@ -59,20 +65,21 @@ Window PoissonInput<R>::window(Step step) const {
 
 template <class R>
 void PoissonInput<R>::make_trains(const InputSite& site, std::span<const double> weights,
-                                  bool each) {
+                                  Receptor receptor, bool each) {
+  const Ends ends = site.receptors.ends(receptor);
   const Targets& targets = this->targets();
   const auto some = [&](auto sign) { return std::ranges::any_of(weights, sign); };
   const bool up = some([](double w) { return w > 0; }), down = some([](double w) { return w < 0; });
-  const bool split = !site.model.early() && up && down;
+  const bool split = ends.by_sign() && up && down;
   const bool by_receptor = split || site.restored;
   streams_ = split ? 2 : 1;
   const std::vector<double> given = of_targets(targets, weights, weights.size());
-  for (const int channel : {excitatory_channel, inhibitory_channel}) {
-    if (!split && (channel == inhibitory_channel) != (!site.model.early() && down)) {
+  for (const bool negative : {false, true}) {
+    if (!split && negative != (ends.by_sign() && down)) {
       continue;
     }
-    const std::uint32_t object = site.streams[by_receptor ? static_cast<std::size_t>(channel) : 0];
-    Train& train = trains_.emplace_back(Train{site.model.early() ? int{early_channel} : channel,
+    const std::uint32_t object = site.streams[by_receptor && negative ? 1 : 0];
+    Train& train = trains_.emplace_back(Train{negative ? ends.down : ends.up,
                                               Stream(site.seed, Purpose::injector, object),
                                               Stream(site.seed, Purpose::injector_tie, object),
                                               Stream(site.seed, Purpose::injector_thin, object),
@@ -80,8 +87,8 @@ void PoissonInput<R>::make_trains(const InputSite& site, std::span<const double>
                                               !each && targets.whole() && given.size() == 1});
     const auto weight = [&](std::size_t place) {
       const double w = given[given.size() == 1 ? 0 : place];
-      const bool other = split && (w < 0) != (channel == inhibitory_channel);
-      return other ? R(0) : static_cast<R>(site.model.conductance ? std::abs(w) : w);
+      const bool other = split && (w < 0) != negative;
+      return other ? R(0) : static_cast<R>(ends.magnitude ? std::abs(w) : w);
     };
     if (train.one_weight) {
       train.weight.assign(block_size, weight(0));

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._core import Receptor
 from spikelet.network.contents import NetworkContents
 from spikelet.network.gathered_state import whole_state
 from spikelet.network.population import Population
-from spikelet.network.projection import Projection
+from spikelet.network.projection import BY_SIGN, Projection
 from spikelet.neurons import LIF, IntegrateAndFire, LIFAlpha, LIFCond, NeuronModel
 from spikelet.neurons.base import nest_model
 from spikelet.plasticity import STDP, InhibitorySTDP, Plasticity, TripletSTDP, TsodyksMarkram
 from spikelet.sources import NoiseInput, PoissonInput, PoissonSource
+from spikelet.sources.rates import ChangingRate
 
 _PAIRINGS = {
     "all_to_all": "stdp_synapse",
@@ -24,6 +24,7 @@ _PAIRINGS = {
     "nearest_pre_centered": "stdp_nn_pre_centered_synapse",
     "nearest_restricted": "stdp_nn_restr_synapse",
 }
+_EXCITATORY, _INHIBITORY = range(2)  # receptors
 _NOT_IN_NEST = ("theta_plus", "tau_theta", "reset")
 
 
@@ -68,7 +69,7 @@ def parameters(model: NeuronModel) -> dict[str, Any]:
 def sign(projection: Projection) -> float:
     """Return the factor from our weights to NEST's, where the sign of a weight picks the receptor."""
     conductance = getattr(projection.post.model, "conductance", False)
-    return -1.0 if conductance and projection.receptor == Receptor.inhibitory else 1.0
+    return -1.0 if conductance and projection.receptor == _INHIBITORY else 1.0
 
 
 def synapse(projection: Projection, dt: float) -> Synapse:
@@ -164,7 +165,7 @@ def inspect(net: NetworkContents) -> Findings:
     if _in_flight(net):
         found.left_out.append(f"spikes in flight at t = {net.t:g} ms")
     if any(isinstance(drive.input, (PoissonInput, NoiseInput)) for drive in net.inputs) or any(
-        isinstance(p.model, PoissonSource) for p in net.populations
+        isinstance(p.model, (PoissonSource, ChangingRate)) for p in net.populations
     ):
         found.notes.append(
             "NEST draws random numbers of its own: the same statistics, other values"
@@ -274,10 +275,10 @@ def _inspect_projection(projection: Projection, found: Findings) -> None:
     reasons = _refuse_rule(projection)
     found.refused += [f"{where}: {reason}" for reason in reasons]
     model = projection.post.model
-    if isinstance(model, (LIF, LIFAlpha)) and projection.receptor != Receptor.by_sign:
+    if isinstance(model, (LIF, LIFAlpha)) and projection.receptor != BY_SIGN:
         wrong = (
             projection.weights < 0
-            if projection.receptor == Receptor.excitatory
+            if projection.receptor == _EXCITATORY
             else projection.weights > 0
         )
         if wrong.any():
