@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.advice import advise
-from spikelet._util.checks import choice, fail, ids, named, representable
+from spikelet._util.checks import choice, fail, ids, named, representable, require
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_own
 from spikelet.network.projection import BY_SIGN, Projection
@@ -95,16 +95,25 @@ def _by_lists(
     """Give the core the synapses of a matrix or of two arrays; return the index of the projection."""
     pre_ids, post_ids, weight = _lists(where, pre, post, rule, weight)
     n, stream = len(pre_ids), 2 * len(net.projections)
-    weights = _values(where, "weight", as_spec(where, "weight", weight, unit), n, net.seed, stream)
+    spec = _weight_spec(where, weight, unit, net.dtype)
+    weights = _values(where, "weight", spec, n, net.seed, stream)
     delays = _values(where, "delay", _delay_spec(where, delay, net.dt), n, net.seed, stream + 1)
     steps = _to_steps(where, delays, net.dt, drawn=isinstance(delay, Distribution))
     representable(where, "weight", weights, net.dtype)
     _advise_sign(where, post.model, ends[0], weights)
     with named(where):
         return net.engine.sim.connect_lists(
-            pre.index, post.index, pre.size, pre_ids, post_ids, weights.astype(net.dtype), steps,
-            *ends, None,
+            pre.index, post.index, pre.size, pre_ids, post_ids,
+            weights.astype(net.dtype, copy=False), steps, *ends, None,
         )  # fmt: skip
+
+
+def _weight_spec(where: str, weight: Any, unit: str, dtype: np.dtype[Any]) -> Any:
+    """Return weights as `as_spec` does, but a long list in the network's precision as it is: no copy of it is made."""
+    if type(weight) is np.ndarray and weight.dtype == dtype and weight.ndim == 1:
+        require(where, "weight", weight, "finite")
+        return weight
+    return as_spec(where, "weight", weight, unit)
 
 
 def _advise_sign(where: str, model: Any, receptor: int, weights: Any) -> None:
@@ -185,7 +194,7 @@ def _lists(
             fail(where, "matrix", rule.shape, f"must have the shape {shape}", got="shape")
         matrix = rule.tocoo()
         sources, targets = matrix.row.astype(np.uint32), matrix.col.astype(np.uint32)
-        return pre.ids[sources], post.ids[targets], matrix.data
+        return _of(pre, sources), _of(post, targets), matrix.data
     if not isinstance(rule, tuple) or len(rule) != 2:
         allowed = "must be a connection rule, a sparse matrix or (pre_ids, post_ids)"
         fail(where, "rule", rule, allowed, error=TypeError)
@@ -194,4 +203,9 @@ def _lists(
     if len(sources) != len(targets):
         lengths = len(sources), len(targets)
         fail(where, "pre_ids and post_ids", lengths, "must be equally long", got="lengths")
-    return pre.ids[sources], post.ids[targets], 1.0 if weight is None else weight
+    return _of(pre, sources), _of(post, targets), 1.0 if weight is None else weight
+
+
+def _of(population: Population, elements: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """Return the ids of elements of a part of a population."""
+    return elements if population.whole else population.ids[elements]
