@@ -15,7 +15,7 @@ from spikelet.network.network import Network
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
-from spikelet.neurons import IF, LIF, LIFAlpha, LIFCond, LIFDelta
+from spikelet.neurons import IF, LIF, Equations, LIFAlpha, LIFCond, LIFDelta
 from spikelet.plasticity import (
     STDP,
     DiehlCookSTDP,
@@ -40,11 +40,16 @@ from spikelet.rules import (
 )
 from spikelet.sources import (
     CurrentInput,
+    InhomogeneousPoisson,
     NoiseInput,
     PoissonInput,
     PoissonSource,
+    PulsePacket,
     RasterSource,
+    SineCurrent,
+    SinusoidalPoisson,
     SpikeSource,
+    StepCurrent,
 )
 
 moved.install()
@@ -102,12 +107,14 @@ __all__ = [
     "CurrentInput",
     "DiehlCookSTDP",
     "Drive",
+    "Equations",
     "Exponential",
     "FixedIndegree",
     "FixedOutdegree",
     "FixedProbability",
     "FixedTotalNumber",
     "InhibitorySTDP",
+    "InhomogeneousPoisson",
     "LIFAlpha",
     "LIFCond",
     "LIFDelta",
@@ -120,13 +127,17 @@ __all__ = [
     "PoissonSource",
     "Population",
     "Projection",
+    "PulsePacket",
     "RasterSource",
     "RewardSTDP",
+    "SineCurrent",
+    "SinusoidalPoisson",
     "SpikeRecorder",
     "SpikeSource",
     "SpikingModel",
     "SpikingResult",
     "StateRecorder",
+    "StepCurrent",
     "SweepResult",
     "SynapticScaling",
     "TripletSTDP",
