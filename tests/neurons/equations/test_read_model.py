@@ -149,7 +149,7 @@ WORDS = st.sampled_from(
 PARTS = ("text", "threshold", "reset", "refractory")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_damaged_models_are_read_or_refused(data: st.DataObject) -> None:
     damaged = {**ADEX, "text": "x = w*2 + xi/tau_w*pA\n" + ADEX["text"] + "ds/dt = x + xi_2*rand()"}
