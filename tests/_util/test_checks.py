@@ -6,7 +6,7 @@ import re
 import sys
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -180,7 +180,7 @@ class Brian(float):
 
     kind: str
 
-    def __new__(cls, value: float, kind: str) -> Brian:
+    def __new__(cls, value: float, kind: str) -> Self:
         quantity = super().__new__(cls, value)
         quantity.kind = kind
         return quantity
