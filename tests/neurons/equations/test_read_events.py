@@ -91,7 +91,7 @@ def test_bad_resets(text: str, message: str) -> None:
     ("given", "period"),
     [
         ("tau", "tau"),
-        ("fixed + dt", "2*tau + dt"),
+        ("fixed + tau", "2*tau + tau"),
         (2, "2"),
         (2.5, "2.5"),
         ("2*ms", "2"),
@@ -111,7 +111,7 @@ def test_refractory_periods(given: Any, period: str) -> None:
     ("text", "message"),
     [
         ("§V_m", "an expression of parameters, but depends on 'V_m'"), ("§d", "depends on 'V_m'"), ("2*§rand()", "this value is fixed"), ("§noisy", "depends on random numbers"),
-        ("§t", "depends on 't'"), ("§E_L", "'E_L' is in mV, but has to be in ms"), ("§tau > 3", "is a truth value"),
+        ("§t", "depends on 't'"), ("§tau + dt", "depends on 'dt'"), ("§E_L", "'E_L' is in mV, but has to be in ms"), ("§tau > 3", "is a truth value"),
     ],
 )  # fmt: skip
 def test_bad_refractory_periods(text: str, message: str) -> None:
@@ -207,8 +207,8 @@ def test_initial_values_by_default() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("§t", "'t' is 0 when values are initial"), ("1 if §not_refractory else 2", "has no meaning before the first step"), ("§noisy", "'noisy' depends on the time, or on random numbers of a step"),
-        ("int(§late)", "depends on the time"), ("§xi", "'xi' is noise"), ("§q", "unknown name 'q'"), ("§V_m > 3", "is a truth value"), ("§weight", "belongs in `receptors`"),
+        ("§t", "'t' is 0 when values are initial"), ("1 if §not_refractory else 2", "has no meaning before the first step"), ("§noisy", "'noisy' depends on t or dt, or on random numbers of a step"),
+        ("int(§late)", "depends on t or dt"), ("§dt", "'dt' has no value when values are initial"), ("§xi", "'xi' is noise"), ("§q", "unknown name 'q'"), ("§V_m > 3", "is a truth value"), ("§weight", "belongs in `receptors`"),
     ],
 )  # fmt: skip
 def test_bad_initial_values(text: str, message: str) -> None:

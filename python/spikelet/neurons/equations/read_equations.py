@@ -146,7 +146,7 @@ def _equation(
     expected = over(own, MS)
     if factor is not None:
         scale, of_factor = words.number(factor, draws=None)
-        words.fixed(factor, scale, f"the factor of d{variable}/dt")
+        words.fixed(factor, scale, f"the factor of d{variable}/dt", "dt")
         expected = times(expected, of_factor)
         rhs = call("div", rhs, scale)
     what = f"the right side of d{variable}/dt"

@@ -127,10 +127,10 @@ class Vocabulary:
         """Return an expression without definitions."""
         return substitute(expr, self.expanded)
 
-    def fixed(self, tree: Tree, expr: Expr, what: str) -> Expr:
-        """Return an expression of parameters and dt only, or raise."""
+    def fixed(self, tree: Tree, expr: Expr, what: str, *also: str) -> Expr:
+        """Return an expression of parameters only, and what else is named, or raise."""
         full = self.expand(expr)
-        free = full.names - {*self.parameters, "dt"}
+        free = full.names - {*self.parameters, *also}
         if free or draws_numbers(full):
             changing = f"'{min(free)}'" if free else "random numbers"
             raise tree.place(tree.root).error(
