@@ -65,9 +65,7 @@ class Assembled(NamedTuple):
             return np.atleast_1d(evaluate(expr, values))
 
         wanted = self.listing.coefficients
-        names = {
-            name: None for expr in wanted for name in sorted(expr.names & self.linear.coefficients)
-        }
+        names = {name: None for expr in wanted for name in sorted(expr.names & self.linear.coefficients)}
         values |= self.linear.values(names, dt, value)
         return [value(expr) for expr in wanted]
 
@@ -154,11 +152,7 @@ def _limits(model: Model, others: Mapping[str, Equation]) -> dict[str, Expr]:
     if not isinstance(test, Call) or test.op not in ("le", "lt"):
         return {}
     limit, variable = test.args
-    if (
-        not isinstance(variable, Name)
-        or variable.name not in others
-        or variable.name not in model.held
-    ):
+    if not isinstance(variable, Name) or variable.name not in others or variable.name not in model.held:
         return {}
     after = _assigned(model).get(variable.name)
     if after is None or variable.name in after.names or not limit.names <= set(model.parameters):
@@ -191,9 +185,7 @@ def _receptors(model: Model, schedule: str) -> list[Receptor]:
             name
             for name, e in late.items()
             if e.variable in used
-            or (
-                targets.count(e.variable) > 1 and e.magnitude
-            )  # magnitudes have an array of their own
+            or (targets.count(e.variable) > 1 and e.magnitude)  # magnitudes have an array of their own
             or (by_sign and early)  # both or none
         }
         if not back:
@@ -221,9 +213,7 @@ def _magnitude(receptor: Described) -> bool:
     first = receptor.effects[0]
     for effect in receptor.effects:
         if effect.magnitude != first.magnitude:
-            msg = (
-                f"the effects of receptor '{receptor.name}' must all use weight, or all abs(weight)"
-            )
+            msg = f"the effects of receptor '{receptor.name}' must all use weight, or all abs(weight)"
             raise effect.place.error(msg)
     return first.magnitude
 
@@ -238,12 +228,7 @@ def _with_events(
         for effect in effects[receptor.name] if receptor.state < 0 else ():
             factor = substitute(arranger.as_written(model.expand(effect.factor)), states)
             before = still = states[effect.variable]
-            if (
-                effect.held
-                and isinstance(before, Call)
-                and before.op == "select"
-                and before.args[0] is NOT_REFRACTORY
-            ):
+            if effect.held and isinstance(before, Call) and before.op == "select" and before.args[0] is NOT_REFRACTORY:
                 _, before, still = before.args
             after = before + factor * input_name(receptor.name)
             if effect.held:

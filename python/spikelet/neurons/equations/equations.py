@@ -48,12 +48,7 @@ class EquationsModel(NeuronModel):
         period = self.refractory_period
         bad = ~((period >= 0) & np.isfinite(period))
         if bad.any():
-            fail(
-                type(self).__name__,
-                "refractory",
-                float(period[bad][0]),
-                "must be finite and >= 0 ms",
-            )
+            fail(type(self).__name__, "refractory", float(period[bad][0]), "must be finite and >= 0 ms")
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -152,10 +147,7 @@ class EquationsModel(NeuronModel):
         """Return what to do if a state diverges, for messages."""
         made = self.equations
         name, method = type(self).__name__, made.method
-        others = {
-            "rk2": ' or method="exponential_midpoint"',
-            "rk4": ' or method="exponential_midpoint"',
-        }
+        others = {"rk2": ' or method="exponential_midpoint"', "rk4": ' or method="exponential_midpoint"'}
         way_out = f"use a shorter dt than {dt:g} ms{others.get(method, '')}, or bound what grows without limit"
         return f"{name}, {method}: {way_out}"
 
@@ -255,7 +247,7 @@ class Equations:
         name: str = "Equations",
     ) -> None:
         if not isinstance(name, str) or not name.isidentifier():
-            fail("Equations", "name", name, 'must be a name, such as "AdEx"')
+            fail("Equations", "name", name, "must be a name, such as \"AdEx\"")
         choice(name, "method", method, *schemes.METHODS)
         choice(name, "schedule", schedule, "nest", "brian2")
         self._description = read_model(
@@ -479,13 +471,7 @@ def _current(model: Model, given: str | None) -> str | None:
     if given is None:
         return None
     if not isinstance(given, str):
-        fail(
-            model.name,
-            "current",
-            given,
-            "must be the name of a parameter, or None",
-            error=TypeError,
-        )
+        fail(model.name, "current", given, "must be the name of a parameter, or None", error=TypeError)
     used = any(given in model.expand(e.rhs).names for e in model.equations)
     if given in model.parameters and used:
         return given
@@ -502,21 +488,14 @@ def _check_names(model: Model) -> None:
 
 
 def _refuse(model: Model, name: str) -> NoReturn:
-    fail(
-        model.name,
-        "name",
-        name,
-        "must not be that of an attribute of populations or models: rename it",
-    )
+    fail(model.name, "name", name, "must not be that of an attribute of populations or models: rename it")
 
 
 def _model_class(equations: Equations) -> type[EquationsModel]:
     """Return the class of the models of equations."""
     described = equations.description.parameters
     fields = [(name, Values, parameter(p.default, p.unit, p.rule)) for name, p in described.items()]
-    units = "\n".join(
-        f"{name} : float or array\n    [{p.unit or '1'}]" for name, p in described.items()
-    )
+    units = "\n".join(f"{name} : float or array\n    [{p.unit or '1'}]" for name, p in described.items())
     return dataclasses.make_dataclass(
         equations.name,
         fields,

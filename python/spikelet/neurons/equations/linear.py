@@ -369,11 +369,7 @@ class _Solver:
         for i in linked:
             for j in linked:
                 first, second = self._system.noise.get(i, {}), self._system.noise.get(j, {})
-                shared = [
-                    self._evaluate(first[k]) * self._evaluate(second[k])
-                    for k in first
-                    if k in second
-                ]
+                shared = [self._evaluate(first[k]) * self._evaluate(second[k]) for k in first if k in second]
                 if shared:
                     loads[place[i], place[j]] = sum(shared[1:], shared[0])
         columns = np.broadcast_arrays(np.zeros(1), *(e[2] for e in entries), *loads.values())

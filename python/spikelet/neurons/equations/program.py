@@ -107,18 +107,7 @@ class Slot(NamedTuple):
     index: int = 0
 
 
-_ORDER = (
-    "state",
-    "input",
-    "coefficient",
-    "constant",
-    "draw",
-    "t",
-    "current",
-    "held",
-    "spiked",
-    "register",
-)
+_ORDER = ("state", "input", "coefficient", "constant", "draw", "t", "current", "held", "spiked", "register")
 
 
 def compile_step(
@@ -252,7 +241,9 @@ class _Placed(NamedTuple):
     mask: Slot | None
 
 
-def _block(pool: _Pool, new: Mapping[str, Expr], mask: Expr | None, where: Slot | None) -> _Placed:
+def _block(
+    pool: _Pool, new: Mapping[str, Expr], mask: Expr | None, where: Slot | None
+) -> _Placed:
     """Return one program: new values of states, all from the old ones, and a mask; only for elements `where` a mask is set."""
     roots = [new[name] for name in _output_order(pool, new)]
     values = _values(pool, roots if mask is None else [*roots, mask])
@@ -451,7 +442,9 @@ def _sink(order: list[_Value], outputs: Mapping[_Value, Slot]) -> None:
             order.insert(last, order.pop(at))
 
 
-def _allocated(order: list[_Value], outputs: Mapping[_Value, Slot], mask: _Value | None) -> _Placed:
+def _allocated(
+    order: list[_Value], outputs: Mapping[_Value, Slot], mask: _Value | None
+) -> _Placed:
     """Give each value a place: its state where the old one is not read any more, or else a register."""
     last_read: dict[Slot, int] = {}
     last_use: dict[_Value, int] = {}
@@ -477,11 +470,7 @@ def _allocated(order: list[_Value], outputs: Mapping[_Value, Slot], mask: _Value
     code = []
     for k, value in enumerate(order):
         for operand in dict.fromkeys(value.operands):
-            if (
-                isinstance(operand, _Value)
-                and last_use[operand] == k
-                and places[operand].kind == "register"
-            ):
+            if isinstance(operand, _Value) and last_use[operand] == k and places[operand].kind == "register":
                 free.append(places[operand].index)
         if value not in places:
             free.sort(reverse=True)

@@ -98,7 +98,7 @@ def choose(
             return "exponential_euler"
         return "rk2" if rough else "exponential_midpoint"
     if method.startswith("exponential") and rough:
-        rule = f'needs the derivative of each rate by its variable, and that of {rough[0]} has none; use "rk2" or "rk4"'
+        rule = f"needs the derivative of each rate by its variable, and that of {rough[0]} has none; use \"rk2\" or \"rk4\""
         fail(model, "method", method, rule)
     if multiplied and method != "exponential_euler":
         rule = f'must be "exponential_euler": the noise of {multiplied[0]} has a factor that depends on a variable'
