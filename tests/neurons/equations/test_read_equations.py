@@ -114,7 +114,7 @@ def test_a_model_without_units_is_not_checked() -> None:
         ("§x + 1 = 3", "the left side is a name"), ("§tau*x = 3", "the left side is a name") , ("§x/dt = 3", "expected dX/dt on the left side, found x/dt"), ("dx/§dT = 3", "with respect to time"),
         ("§d2x/dt2 = 3", "two equations of first order"), ("§d/dt = 3", "expected dX/dt"), ("§x*2/dt = 3", "the left side is a name"),
         ("§C + 1*dx/dt = 3", "the left side is a name"), ("§x*dx/dt = 3", "the factor of dx/dt is an expression of parameters, but depends on 'x'"),
-        ("§t*dx/dt = 3", "depends on 't'"), ("r = rand()\n§r*dx/dt = 3", "random numbers"), ("§rand()*dx/dt = 3", "this value is fixed"), ("a = x\n§a*dx/dt = 3", "depends on 'x'"),
+        ("§t*dx/dt = 3", "depends on 't'"), ("r = rand()\n§r*dx/dt = 3", "random numbers"), ("§rand()*dx/dt = 3", "this value is fixed"), ("a = xi\n§a*dx/dt = 3", "has noise in it"), ("a = x\n§a*dx/dt = 3", "depends on 'x'"),
         ("dx/dt = §xi**2", "white noise enters an equation as a term"), ("dx/dt = exp(k*§xi)", "as a term"), ("dx/dt = §xi*xi_2", "as a term"), ("dx/dt = 1 if §xi > 0 else 2", "as a term"),
         ("dx/dt = x/§xi", "as a term"), ("dx/dt = §weight", "'weight' belongs in `receptors`"), ("a = §weight\ndx/dt = a", "belongs in `receptors`"),
         ("dx/dt = §1 > 2", "is a truth value where a number is needed"), ("(§tau > 3)*dx/dt = 1", "is a truth value"),

@@ -25,7 +25,7 @@ NOISE = re.compile(r"xi(_[A-Za-z0-9_]+)?")
 _ALWAYS = {"t": "the time", "dt": "the time step", "pi": "a constant", "weight": "the weight of events",
            "not_refractory": "a truth value"}  # fmt: skip
 _XI: Dimension = tuple(Fraction(-1, 2) * power for power in MS)
-_NO_NOISE = "is noise, which belongs in a differential equation"
+_NO_NOISE = "which belongs in a differential equation"
 _NO_WEIGHT = "belongs in `receptors`: events of a step are summed there"
 
 
@@ -112,16 +112,24 @@ class Vocabulary:
         """Return the number or the truth value that a tree means, and its dimension."""
         names = self.known if names is None else names
         units = self.units
-        noises = {n: place for n, place in tree.names().items() if NOISE.fullmatch(n)}
-        if noises and not noise:
-            name, place = next(iter(noises.items()))
-            raise place.error(f"'{name}' {_NO_NOISE}")
+        inside = tree.names()
+        noises = [name for name in inside if NOISE.fullmatch(name)]
+        if not noise:
+            self._require_no_noise(inside, names)
         if noises:
             names = {**names, **{n: Name(n) for n in noises}}
             units = {**units, **dict.fromkeys(noises, _XI)}
         settings: dict[str, Any] = {"draws": self.draws, "hints": self.hints, **scope}
         meaning = Scope(names, refused={"weight": _NO_WEIGHT, **(refused or {})}, **settings)
         return to_expression(tree, meaning), check_units(tree, units)
+
+    def _require_no_noise(self, inside: Mapping[str, Place], names: Mapping[str, Expr]) -> None:
+        """Check that neither names nor the definitions that they stand for are noise."""
+        for name, place in inside.items():
+            if NOISE.fullmatch(name):
+                raise place.error(f"'{name}' is noise, {_NO_NOISE}")
+            if name in names and any(NOISE.fullmatch(n) for n in names[name].names):
+                raise place.error(f"'{name}' has noise in it, {_NO_NOISE}")
 
     def expand(self, expr: Expr) -> Expr:
         """Return an expression without definitions."""
