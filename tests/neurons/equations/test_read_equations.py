@@ -130,6 +130,13 @@ def test_what_is_wrong_is_marked(text: str, message: str) -> None:
     raises_at(text, message, read)
 
 
+def test_units_that_nobody_gave_are_named() -> None:
+    text = "tau*dV_m/dt = E - V_m + §g_ex*(E - V_m)\ndg_ex/dt = -g_ex/tau"
+    raises_at(text, "g_ex is taken to be in nS, unless its equation says otherwise (: unit)", read)
+    read(text.replace("§", "") + " : 1")
+    raises_at("dg_ex/dt = §E/tau", "in nS/ms; g_ex is taken to be in nS, unless", read)
+
+
 def test_noise_has_the_unit_of_a_root_of_a_rate() -> None:
     read("dV_m/dt = -V_m/tau + sigma*xi")
 

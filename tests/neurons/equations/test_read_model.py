@@ -185,7 +185,7 @@ def test_what_is_shared_is_not_multiplied_out() -> None:
         "dx/dt = a299",
     ]
     model = read_model(
-        "\n".join([*lines, "dy/dt = -y", "dz/dt = 0"]), threshold="a9 > 3", initial={"x": "z + y"}
+        "\n".join([*lines, "dy/dt = -y", "dz/dt = 0"]), threshold="y > 3", initial={"x": "z + y"}
     )
     assert set(model.equations[0].noise) == {"xi"}
     many = "\n".join([f"d{k} = d{k - 1} + s{k % 60}" for k in range(1, 900)])

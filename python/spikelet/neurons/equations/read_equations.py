@@ -68,7 +68,12 @@ def read_equations(words: Vocabulary, source: Source) -> tuple[list[Equation], l
         words.units = dict.fromkeys(words.units)
     for name, (statement, _) in derived.items():
         words.known[name] = Name(name)
-        words.units[name] = _state_unit(name, statement) if words.units["t"] else None
+        words.units[name] = None
+        if statement.unit is not None:
+            words.units[name] = read_unit(statement.unit).dimension
+        elif name in STATES and words.units["t"] is not None:
+            words.units[name] = _dimension_of(STATES[name].unit)
+            words.assumed.add(name)
     words.hints = {
         name[1:]: f"; '{name} = ...' is a definition, a derivative is {name}/dt"
         for name in defined
@@ -150,7 +155,8 @@ def _equation(
         expected = times(expected, of_factor)
         rhs = call("div", rhs, scale)
     what = f"the right side of d{variable}/dt"
-    require_same(tree.place(tree.root), what, unit, expected, "has to be")
+    with words.explained([variable, *tree.names()]):
+        require_same(tree.place(tree.root), what, unit, expected, "has to be")
     drift, noise = _split_noise(rhs, tree)
     text = None if own is None else unit_text(own)
     return Equation(variable, drift, noise, is_held(statement), text, statement.place)
@@ -166,11 +172,8 @@ def _split_noise(rhs: Expr, tree: Tree) -> tuple[Expr, dict[str, Expr]]:
     return parts.rest, parts.coefficients
 
 
-def _state_unit(variable: str, statement: Statement) -> Dimension | None:
-    """Return the dimension of a state: as annotated, or as in all models that have such a state."""
-    if statement.unit is not None:
-        return read_unit(statement.unit).dimension
-    unit = in_expressions(STATES[variable].unit) if variable in STATES else None
+def _dimension_of(name: str) -> Dimension | None:
+    unit = in_expressions(name)
     return None if unit is None else unit.dimension
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -15,7 +16,7 @@ from spikelet.neurons.equations.parameters import Parameter
 from spikelet.neurons.equations.reading import FUNCTIONS, Draws, Scope, nearest, to_expression
 from spikelet.neurons.equations.source import Place
 from spikelet.neurons.equations.text import KEYWORDS, LONGEST_NAME, Statement, Tree
-from spikelet.neurons.equations.units import MS, NUMBER, Dimension, check_units
+from spikelet.neurons.equations.units import MS, NUMBER, Dimension, check_units, unit_text
 
 __all__ = ["IDENTIFIER", "NOISE", "Vocabulary", "draws_numbers", "is_held", "only_name"]
 
@@ -44,6 +45,8 @@ class Vocabulary:
         What a name stands for: itself, or an expression that has no value of its own (truth values, noise).
     units : dict of str to dimension
         What is known of the unit of each name.
+    assumed : set of str
+        Names whose unit nobody gave: it is that of all models.
     expanded : dict of str to Expr
         Each definition as an expression without definitions.
     hints : dict of str to str
@@ -64,6 +67,7 @@ class Vocabulary:
         }
         self.units: dict[str, Dimension | None] = {"t": MS, "dt": MS, "pi": NUMBER}
         self.expanded: dict[str, Expr] = {}
+        self.assumed: set[str] = set()
         self.hints: dict[str, str] = {}
         self.draws = Draws()
         for name, parameter in parameters.items():
@@ -121,7 +125,25 @@ class Vocabulary:
             units = {**units, **dict.fromkeys(noises, _XI)}
         settings: dict[str, Any] = {"draws": self.draws, "hints": self.hints, **scope}
         meaning = Scope(names, refused={"weight": _NO_WEIGHT, **(refused or {})}, **settings)
-        return to_expression(tree, meaning), check_units(tree, units)
+        expr = to_expression(tree, meaning)
+        with self.explained(inside):
+            return expr, check_units(tree, units)
+
+    @contextlib.contextmanager
+    def explained(self, names: Iterable[str]) -> Iterator[None]:
+        """Add to an error of units which of the names have units that nobody gave."""
+        try:
+            yield
+        except ValueError as error:
+            assumed = {name: self.units[name] for name in names if name in self.assumed}
+            if not assumed:
+                raise
+            first, rest = str(error).split("\n", 1)
+            taken = ", ".join(
+                f"{name} is taken to be in {unit_text(u)}" for name, u in assumed.items() if u
+            )
+            msg = f"{first}; {taken}, unless its equation says otherwise (: unit)\n{rest}"
+            raise ValueError(msg) from None
 
     def _require_no_noise(self, inside: Mapping[str, Place], names: Mapping[str, Expr]) -> None:
         """Check that neither names nor the definitions that they stand for are noise."""
