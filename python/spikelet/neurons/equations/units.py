@@ -220,6 +220,7 @@ _DERIVED = {
 }  # fmt: skip
 
 
+@functools.cache
 def unit_text(dimension: Dimension, one: str = "1") -> str:
     """Return the unit of the base system that a dimension has: ``"pF"``, ``"mV/ms"``, or `one` for a number."""
     if dimension == NUMBER:
