@@ -169,11 +169,13 @@ def test_rates_over_time() -> None:
         stamps = [np.rint(s.times * 10).astype(int) - round(x.t * 10) + steps for s in spikes]
         counts = [np.bincount(s, minlength=steps + 1)[1:] / n for s in stamps]
         means.append([e.values[: steps - 1].mean(axis=1) for e in events] + counts)
-    expected = 5.0 + 4.0 * np.sin(2 * np.pi * 0.05 * (7.0 + 0.1 * np.arange(1, steps + 1)) + np.pi / 3)
+    expected = 5.0 + 4.0 * np.sin(
+        2 * np.pi * 0.05 * (7.0 + 0.1 * np.arange(1, steps + 1)) + np.pi / 3
+    )
     rows = np.repeat([2.0, 0.0, 6.0, 0.0], 100)
     for found in means:
-        for mean, rate in zip(found, (expected, rows, expected, rows), strict=True):
-            rate = rate[: len(mean)]
+        for mean, rates in zip(found, (expected, rows, expected, rows), strict=True):
+            rate = rates[: len(mean)]
             assert (mean[rate == 0] < 1e-12).all()
             z = (mean - rate)[rate > 0] / np.sqrt(rate[rate > 0] / n)
             assert np.abs(z).max() < 5

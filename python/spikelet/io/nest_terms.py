@@ -277,9 +277,7 @@ def _inspect_projection(projection: Projection, found: Findings) -> None:
     model = projection.post.model
     if isinstance(model, (LIF, LIFAlpha)) and projection.receptor != BY_SIGN:
         wrong = (
-            projection.weights < 0
-            if projection.receptor == _EXCITATORY
-            else projection.weights > 0
+            projection.weights < 0 if projection.receptor == _EXCITATORY else projection.weights > 0
         )
         if wrong.any():
             found.refused.append(
