@@ -11,9 +11,11 @@ import numpy.typing as npt
 from spikelet.network.contents import NetworkContents
 from spikelet.network.gathered_state import whole_state
 from spikelet.network.population import Population
-from spikelet.network.projection import BY_SIGN, Projection
+from spikelet.network.projection import Projection
+from spikelet.network.receptors import BY_SIGN
 from spikelet.neurons import LIF, IntegrateAndFire, LIFAlpha, LIFCond, NeuronModel
 from spikelet.neurons.base import nest_model
+from spikelet.neurons.equations.equations import EquationsModel
 from spikelet.plasticity import STDP, InhibitorySTDP, Plasticity, TripletSTDP, TsodyksMarkram
 from spikelet.sources import NoiseInput, PoissonInput, PoissonSource
 from spikelet.sources.rates import ChangingRate
@@ -194,7 +196,12 @@ def _inspect_neurons(net: NetworkContents, population: Population, found: Findin
     assert isinstance(model, NeuronModel)
     counterpart = nest_model(type(model))
     if counterpart is None:
-        found.refused.append(f"{name}: NEST has no model like {type(model).__name__}")
+        kind = type(model).__name__
+        found.refused.append(
+            f"{name}: NEST has no model like {kind}, whose equations are text (NESTML compiles such models)"
+            if isinstance(model, EquationsModel)
+            else f"{name}: NEST has no model like {kind}"
+        )
         return
     assert isinstance(model, IntegrateAndFire)
     if model.reset != "zero":
