@@ -64,10 +64,10 @@ def connect(
         weight, delay, plasticity = lists.weight, lists.delay, lists.plasticity
     with named(where):
         ends = (RECEPTORS[receptor], None if plasticity is None else plasticity.to_core())
-    add = _by_rule if lists is None else _by_lists
+    add: Any = _by_rule if lists is None else _by_lists
     how = rule if lists is None else lists
     grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
-    index = add(net, where, pre, post, how, weight, delay, post.model.weight_unit, grid, ends)
+    index: int = add(net, where, pre, post, how, weight, delay, post.model.weight_unit, grid, ends)
     projection = Projection(net, index, pre, post, plasticity, RECEPTORS[receptor])
     net.contents.projections.append(projection)
     return projection

@@ -14,7 +14,7 @@ from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population, StateView
 
-__all__ = ["Union", "joined", "parts_of", "positions_in"]
+__all__ = ["Union", "joined", "parts_of", "positions_in", "values_of_part"]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 
@@ -268,6 +268,20 @@ def positions_in(population: Population | Union) -> dict[int, Ints]:
         of_population[part.ids] = np.arange(begin, begin + len(part))
         begin += len(part)
     return found
+
+
+_IN_TIME = ("values", "times", "amplitudes", "rates")  # a row is a time; columns, if any, are neurons
+
+
+def values_of_part(where: str, name: str, value: Any, place: slice, n: int) -> Any:
+    """Return a parameter of an input for some neurons of a union of n."""
+    each = np.ndim(value) == 2 or (np.ndim(value) == 1 and name not in _IN_TIME)
+    if not each:
+        return value
+    if np.shape(value)[-1] != n:
+        must = f"must have one value for each of the {n} neurons"
+        fail(where, name, np.shape(value), must, got="shape")
+    return (value if hasattr(value, "shape") else np.asarray(value))[..., place]
 
 
 def joined(network: NetworkBase, items: Sequence[Any]) -> Union:
