@@ -16,9 +16,13 @@ RNG = np.random.default_rng(5)
 PLACES = RNG.uniform(-0.5, 0.5, (300, 2))
 
 
-def layer(periodic: Any = False, *, seed: int = 3, threads: int = 1, n: int = 300) -> tuple[sl.Network, sl.Population]:
+def layer(
+    periodic: Any = False, *, seed: int = 3, threads: int = 1, n: int = 300
+) -> tuple[sl.Network, sl.Population]:
     net = make(seed=seed, threads=threads)
-    return net, net.population(n, sl.LIF(), name="L", positions=sl.Positions(PLACES[:n], 1.0, periodic))
+    return net, net.population(
+        n, sl.LIF(), name="L", positions=sl.Positions(PLACES[:n], 1.0, periodic)
+    )
 
 
 def distances(p: sl.Projection, periodic: bool) -> Any:
@@ -95,7 +99,9 @@ def test_masks_count_from_source_to_target() -> None:
 @pytest.mark.parametrize("degree", ["indegree", "outdegree"])
 def test_fixed_degrees(degree: str, multapses: bool) -> None:
     net, cells = layer(periodic=True)
-    rule = sl.DistanceDependent("exponential", scale=0.05, cutoff=0.25, multapses=multapses, **{degree: 12})  # type: ignore[arg-type]
+    rule = sl.DistanceDependent(
+        "exponential", scale=0.05, cutoff=0.25, multapses=multapses, **{degree: 12}
+    )  # type: ignore[arg-type]
     p = net.connect(cells, cells, rule)
     counts = np.bincount(p.post_ids if degree == "indegree" else p.pre_ids, minlength=300)
     assert (counts == 12).all()

@@ -55,33 +55,31 @@ def connect_unions(
     if plasticity is not None and plasticity.varied:
         must = "must be single numbers for a union; connect its parts one by one"
         fail(where, f"{type(plasticity).__name__}.{plasticity.varied[0]}", plasticity, must)
-    one_delay = not isinstance(delay, (Distribution, ByDistance)) and np.ndim(delay) == 0
-    one_weight = weight is None or isinstance(weight, Distribution) or np.ndim(weight) == 0
     by_distance = isinstance(weight, ByDistance) or isinstance(delay, ByDistance)
     if isinstance(rule, DistanceDependent) and (rule.indegree, rule.outdegree) != (None, None):
+        degrees = rule.indegree, rule.outdegree
         must = "must be None for a union; connect its parts one by one"
-        fail(
-            where, "DistanceDependent.indegree and outdegree", (rule.indegree, rule.outdegree), must
-        )
-    if (
-        isinstance(rule, (AllToAll, FixedProbability))
-        and one_delay
-        and one_weight
-        and not by_distance
-        and plasticity is None
-    ):
+        fail(where, "DistanceDependent.indegree and outdegree", degrees, must)
+    one_each = not by_distance and np.ndim(weight) == np.ndim(delay) == 0
+    drawn = isinstance(weight, Distribution) or isinstance(delay, Distribution)
+    if isinstance(rule, (AllToAll, FixedProbability)) and one_each and not drawn:
         made: Made = [
             (a, b, rule) for a, b in pairs
-        ]  # pairs are independent, and the core stores none of them
-    elif isinstance(rule, DistanceDependent) or by_distance:
-        made = _by_distance(net, where, pairs, rule, weight, delay)
+        ]  # they are independent, and the core stores none of them
+        one = np.zeros(1, np.uint32)
+        checked = [
+            (a, b, Lists(one, one, 1.0 if weight is None else weight, delay, None))
+            for a, b in pairs
+        ]
     else:
-        made = _over_all(net, where, pre, post, rule, weight, delay)
-    for a, b, how in made:  # all of them before the first is added
-        if isinstance(how, Lists):
-            check_lists(net, f"connect {a.name} -> {b.name}", b, how, plasticity)
-        else:
-            as_spec(where, "weight", 1.0 if weight is None else weight, b.model.weight_unit)  # type: ignore[union-attr]
+        distance = isinstance(rule, DistanceDependent) or by_distance
+        made = checked = (
+            _by_distance(net, where, pairs, rule, weight, delay)
+            if distance
+            else _over_all(net, where, pre, post, rule, weight, delay)
+        )
+    for a, b, lists in checked:  # all of them before the first is added
+        check_lists(net, f"connect {a.name} -> {b.name}", b, lists, receptor, plasticity)
     added = [
         connect(net, a, b, how, *_values(how, weight, delay), receptor, plasticity)
         for a, b, how in made

@@ -119,16 +119,22 @@ def _by_lists(
 
 
 def check_lists(
-    net: NetworkContents, where: str, post: Population, lists: Lists, plasticity: Plasticity | None
+    net: NetworkContents,
+    where: str,
+    post: Population,
+    lists: Lists,
+    receptor: str | None,
+    plasticity: Plasticity | None,
 ) -> None:
     """Check values by synapse as `connect` will, before anything is added."""
     assert isinstance(post.model, NeuronModel)
     unit = post.model.weight_unit
     weights, _ = _listed_values(net, where, lists, lists.weight, lists.delay, unit, None)
-    if plasticity is not None:
-        low, high = plasticity.bounds
-        rule = f"must lie in [w_min, w_max] = [{low:g}, {high:g}]"
-        check_all(where, "weight", weights, (weights >= low) & (weights <= high), rule)
+    low, high = (-np.inf, np.inf) if plasticity is None else plasticity.bounds
+    rule = f"must lie in [w_min, w_max] = [{low:g}, {high:g}]"
+    check_all(where, "weight", weights, (weights >= low) & (weights <= high), rule)
+    if post.model.conductance and receptor is not None:
+        check_all(where, "weight", weights, weights >= 0, "must be >= 0 nS if receptor= names one")
 
 
 def _listed_values(

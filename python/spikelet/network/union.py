@@ -123,9 +123,11 @@ class Union:
         if len(np.unique(part[begins])) != len(begins):
             rule = "must list the elements of each population together: sort the ids, with np.sort(ids)"
             fail(self.name, "index", index, rule)
+        if len(ids) == 0:
+            return Union(self.network, [self.parts[0][:0]])
         runs = zip(begins, [*begins[1:], len(ids)], strict=True)
         chosen = [self.parts[part[a]][ids[a:b] - self._begins[part[a]]] for a, b in runs]
-        return Union(self.network, chosen or [self.parts[0][:0]])
+        return Union(self.network, chosen)
 
     def _part_of(self, ids: Ints) -> Ints:
         """Return the number of the part that each element is in."""
@@ -270,7 +272,12 @@ def positions_in(population: Population | Union) -> dict[int, Ints]:
     return found
 
 
-_IN_TIME = ("values", "times", "amplitudes", "rates")  # a row is a time; columns, if any, are neurons
+_IN_TIME = (
+    "values",
+    "times",
+    "amplitudes",
+    "rates",
+)  # a row is a time; columns, if any, are neurons
 
 
 def values_of_part(where: str, name: str, value: Any, place: slice, n: int) -> Any:
