@@ -22,7 +22,7 @@ from spikelet.network.recorders import (
     WeightRecorder,
 )
 from spikelet.network.union import Union
-from spikelet.neurons import IF, LIF, LIFAlpha, LIFCond, LIFDelta
+from spikelet.neurons import IF, LIF, Equations, LIFAlpha, LIFCond, LIFDelta
 from spikelet.plasticity import (
     STDP,
     DiehlCookSTDP,
@@ -118,6 +118,7 @@ __all__ = [
     "DistanceDependent",
     "Drive",
     "DriveGroup",
+    "Equations",
     "Exponential",
     "FixedIndegree",
     "FixedOutdegree",

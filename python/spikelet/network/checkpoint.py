@@ -34,6 +34,7 @@ from spikelet.network.stored_recorders import load_recorders
 from spikelet.network.tape import Tape
 from spikelet.network.to_disk import StrPath
 from spikelet.neurons import NeuronModel
+from spikelet.neurons.equations.equations import Equations, EquationsModel
 from spikelet.neurons.integrate_and_fire import models
 
 __all__ = ["load", "require_target", "save"]
@@ -41,8 +42,8 @@ __all__ = ["load", "require_target", "save"]
 AnyNetwork = TypeVar("AnyNetwork", bound=NetworkContents)
 
 _NAME, _VERSION = "spikelet network", 5
-# 3 added recorders; 4 checksums by name, random streams of inputs, and what regulations have counted; 5 positions,
-# and when recorders record
+# 3 added recorders; 4 checksums by name, random streams of inputs, and what regulations have counted; 5 models from
+# text, positions, and when recorders record
 _READABLE = (2, 3, 4, 5)
 
 
@@ -68,12 +69,16 @@ class _Writer:
             elif dataclasses.is_dataclass(value):
                 value = self.describe(value, f"{key}.{f.name}")
             fields[f.name] = value
+        if isinstance(item, EquationsModel):
+            return {"type": "Equations", "equations": item.equations.to_dict(), "fields": fields}
         return {"type": type(item).__name__, "fields": fields}
 
 
 def _restore(description: dict[str, Any], file: Mapping[str, Any], *, inner: bool = False) -> Any:
     fields, name = description["fields"], description["type"]
-    kind = _types().get(name)
+    kind: Any = _types().get(name)
+    if name == "Equations":  # reading the text runs nothing
+        kind = Equations.from_dict(description["equations"]).model
     if kind is None:
         fail("stored network", "type", name, "must be one that this version of spikelet has")
     known = {f.name for f in dataclasses.fields(kind)}
@@ -184,7 +189,7 @@ def _describe(
         projections.append(
             {
                 **ends,
-                "receptor": int(q.receptor),
+                "receptor": q.receptor,
                 "plasticity": plastic,
                 "born": sim.born(q.index),
             }

@@ -9,19 +9,19 @@ import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.advice import advise
-from spikelet._util.checks import check_all, choice, fail, named, representable
+from spikelet._util.checks import check_all, fail, named, representable, require
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_own
-from spikelet.network.projection import BY_SIGN, Projection
+from spikelet.network.projection import Projection
+from spikelet.network.receptors import BY_SIGN, receptor_number, receptor_unit
 from spikelet.network.synapse_lists import Lists, as_lists, needs_lists, part_ids
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
 
-__all__ = ["RECEPTORS", "check_call", "check_lists", "connect"]
+__all__ = ["check_call", "check_lists", "connect"]
 
 _MAX_DELAY = 65535  # steps
-RECEPTORS = {None: BY_SIGN, "excitatory": 0, "ex": 0, "inhibitory": 1, "in": 1}
 
 Ends = tuple[int, _core.Plasticity | None]
 
@@ -36,8 +36,7 @@ def check_call(net: NetworkContents, pre: Any, post: Any, receptor: Any, plastic
     if plasticity is not None and not isinstance(plasticity, Plasticity):
         allowed = "must be a rule such as sl.STDP(...)"
         fail(where, "plasticity", plasticity, allowed, error=TypeError)
-    if receptor is not None:
-        choice(where, "receptor", receptor, *filter(None, RECEPTORS))
+    receptor_number(where, post.model, receptor)
     return where
 
 
@@ -54,21 +53,23 @@ def connect(
     """Check and add a projection; see `Network.connect`."""
     where = check_call(net, pre, post, receptor, plasticity)
     assert isinstance(post.model, NeuronModel)
+    number = receptor_number(where, post.model, receptor)
     if isinstance(rule, OneToOne) and len(pre) != len(post):
         sizes = len(pre), len(post)
         fail(where, "OneToOne", sizes, "needs populations of the same size", got="sizes")
     lists = None
     if needs_lists(rule, weight, delay, plasticity):
-        number = len(net.projections)
-        lists = as_lists(net, where, (pre, post), rule, weight, delay, plasticity, number)
+        count = len(net.projections)
+        lists = as_lists(net, where, (pre, post), rule, weight, delay, plasticity, count)
         weight, delay, plasticity = lists.weight, lists.delay, lists.plasticity
     with named(where):
-        ends = (RECEPTORS[receptor], None if plasticity is None else plasticity.to_core())
+        ends = (number, None if plasticity is None else plasticity.to_core())
     add: Any = _by_rule if lists is None else _by_lists
     how = rule if lists is None else lists
     grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
-    index: int = add(net, where, pre, post, how, weight, delay, post.model.weight_unit, grid, ends)
-    projection = Projection(net, index, pre, post, plasticity, RECEPTORS[receptor])
+    unit = receptor_unit(post.model, number)
+    index: int = add(net, where, pre, post, how, weight, delay, unit, grid, ends)
+    projection = Projection(net, index, pre, post, plasticity, number)
     net.contents.projections.append(projection)
     return projection
 
@@ -113,8 +114,8 @@ def _by_lists(
     _advise_sign(where, post.model, ends[0], weights)
     with named(where):
         return net.engine.sim.connect_lists(
-            pre.index, post.index, pre.size, lists.pre, lists.post, weights.astype(net.dtype), steps,
-            *ends, None,
+            pre.index, post.index, pre.size, lists.pre, lists.post,
+            weights.astype(net.dtype, copy=False), steps, *ends, None,
         )  # fmt: skip
 
 
@@ -128,7 +129,7 @@ def check_lists(
 ) -> None:
     """Check values by synapse as `connect` will, before anything is added."""
     assert isinstance(post.model, NeuronModel)
-    unit = post.model.weight_unit
+    unit = receptor_unit(post.model, receptor_number(where, post.model, receptor))
     weights, _ = _listed_values(net, where, lists, lists.weight, lists.delay, unit, None)
     low, high = (-np.inf, np.inf) if plasticity is None else plasticity.bounds
     rule = f"must lie in [w_min, w_max] = [{low:g}, {high:g}]"
@@ -148,7 +149,7 @@ def _listed_values(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint16]]:
     """Return the weights and the delays [steps] of lists: one for all synapses, or one for each."""
     n, stream = len(lists.pre), 2 * len(net.projections)
-    spec = as_spec(where, "weight", weight, unit, grid)
+    spec = _weight_spec(where, weight, unit, grid, net.dtype)
     weights = _values(where, "weight", spec, n, net.seed, stream)
     spec = _delay_spec(where, delay, net.dt, grid)
     delays = _values(where, "delay", spec, n, net.seed, stream + 1)
@@ -157,15 +158,25 @@ def _listed_values(
     return weights, steps
 
 
+def _weight_spec(
+    where: str, weight: Any, unit: str, grid: tuple[int, int] | None, dtype: np.dtype[Any]
+) -> Any:
+    """Return weights as `as_spec` does, but a list in the network's precision as it is: a long one is not copied."""
+    if type(weight) is np.ndarray and weight.dtype == dtype and weight.ndim == 1:
+        require(where, "weight", weight, "finite")
+        return weight
+    return as_spec(where, "weight", weight, unit, grid)
+
+
 def _advise_sign(where: str, model: Any, receptor: int, weights: Any) -> None:
     """Warn about currents that all have the sign that a receptor's name excludes."""
-    if receptor == BY_SIGN or model.conductance or model.channels == 1:
+    if receptor == BY_SIGN or not model.by_sign or receptor_unit(model, receptor) != "pA":
         return
     if isinstance(weights, Distribution):
         with named(where):
             weights = _core.draw_values(weights.to_core(), 0, 0, 32)  # a sample
     values = np.asarray(weights)
-    inhibitory = receptor == RECEPTORS["inhibitory"]
+    inhibitory = model.receptors[receptor] == "in"
     low, high = float(values.min(initial=0.0)), float(values.max(initial=0.0))
     worst, right = (high, low) if inhibitory else (low, high)
     if worst != 0 and right == 0:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from spikelet._util.checks import fail, integer, named
+from spikelet._util.checks import fail, integer, named, representable
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_length
 from spikelet.network.source_kinds import is_source, send_source
 from spikelet.neurons import NeuronModel
+from spikelet.rules import Normal, Uniform
 from spikelet.spatial import Free, Grid, Positions
 
 __all__ = ["populate"]
+
+_DRAWN = {"rand": Uniform(0.0, 1.0), "randn": Normal(0.0, 1.0)}
 
 
 def populate(
@@ -24,7 +27,10 @@ def populate(
     space = None if positions is None else _placed(where, positions, n, net)
     if isinstance(model, NeuronModel):
         check_length(where, model, n)
-        index = model.add_to(sim, n)
+        initial = model.initial(n, lambda kind: net.engine.draw(_DRAWN[kind], n))
+        for state, values in initial.items():
+            representable(where, f"initial value of {state}", values, net.dtype)
+        index = model.add_to(sim, n, net.dt)
     elif is_source(model):
         index = send_source(where, net, n, model, net.engine.step)
     else:
@@ -33,6 +39,9 @@ def populate(
     population = Population(net, index, n, model, name, None)
     if space is not None:
         net.engine.positions[index] = space
+    if isinstance(model, NeuronModel):
+        for state, values in initial.items():
+            sim.set_state(index, model.states.index(state), values)
     net.contents.populations.append(population)
     return population
 
