@@ -13,6 +13,7 @@ from spikelet._util.described import suggestion
 from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population, StateView
+from spikelet.neurons.base import State
 
 __all__ = ["Union", "joined", "parts_of", "positions_in", "values_of_part"]
 
@@ -245,6 +246,15 @@ class UnionState(StateView):
     def of(self) -> Union:
         """The union."""
         return self._union
+
+    def about(self) -> State:
+        """Return the state's unit, and the values that it may be set to in all parts."""
+        found = {getattr(part, self._name).about() for part in self._union.parts}
+        units = {state.unit for state in found}
+        if len(units) > 1:
+            rule = "must have one unit in all parts; set it part by part"
+            fail(self._union.name, f"unit of {self._name}", sorted(units), rule)
+        return max(found, key=lambda state: len(state.rule))  # the strictest
 
     def read(self) -> npt.NDArray[Any]:
         """Return the values."""
