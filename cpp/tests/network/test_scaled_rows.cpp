@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
 #include <vector>
@@ -100,7 +101,8 @@ TEST_CASE_TEMPLATE("synapses with parameters of their own keep a state of their 
     std::vector<double> expected(64);
     for (Step now = 0; now < 40; ++now) {
       std::vector<R> input(2 * 128);
-      store->deliver(now, {input.data(), input.data() + 128, nullptr}, false);
+      const std::array<R*, 3> channels{input.data(), input.data() + 128, nullptr};
+      store->deliver(now, channels, false);
       const std::size_t at = (weight[k] < 0 ? 128 : 0) + post[k];
       error = std::max(error, std::abs(static_cast<double>(input[at]) -
                                        expected[static_cast<std::size_t>(now)]));

@@ -27,7 +27,7 @@ from spikelet.network.synapse_lists import Lists, as_lists, given_pairs, row_len
 from spikelet.network.to_disk import StrPath
 from spikelet.network.union import Union, parts_of, values_of_part
 from spikelet.plasticity import Plasticity
-from spikelet.rules import AllToAll, Distribution, FixedProbability, OneToOne, Rule, as_spec
+from spikelet.rules import AllToAll, Distribution, FixedProbability, OneToOne, Rule
 from spikelet.spatial import ByDistance, DistanceDependent
 
 __all__ = ["connect_unions", "inject_union", "record_union"]
