@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from spikelet._util.advice import advise
 from spikelet._util.checks import fail, numbers, own, require
+from spikelet._util.described import Described
 from spikelet.sources.rates import ChangingRate
 
 __all__ = ["PoissonInput", "PoissonSource", "check_events"]
@@ -39,7 +40,7 @@ def _advise_rate(where: str, rate: npt.NDArray[np.float64]) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class PoissonSource:
+class PoissonSource(Described):
     """A source that fires an independent Poisson process for each element.
 
     Parameters
@@ -67,7 +68,7 @@ class PoissonSource:
 
 
 @dataclass(frozen=True, eq=False)
-class PoissonInput:
+class PoissonInput(Described):
     """An independent Poisson process of synaptic events for each neuron, without stored synapses.
 
     Parameters
