@@ -40,11 +40,16 @@ from spikelet.rules import (
 )
 from spikelet.sources import (
     CurrentInput,
+    InhomogeneousPoisson,
     NoiseInput,
     PoissonInput,
     PoissonSource,
+    PulsePacket,
     RasterSource,
+    SineCurrent,
+    SinusoidalPoisson,
     SpikeSource,
+    StepCurrent,
 )
 
 moved.install()
@@ -109,6 +114,7 @@ __all__ = [
     "FixedProbability",
     "FixedTotalNumber",
     "InhibitorySTDP",
+    "InhomogeneousPoisson",
     "LIFAlpha",
     "LIFCond",
     "LIFDelta",
@@ -121,13 +127,17 @@ __all__ = [
     "PoissonSource",
     "Population",
     "Projection",
+    "PulsePacket",
     "RasterSource",
     "RewardSTDP",
+    "SineCurrent",
+    "SinusoidalPoisson",
     "SpikeRecorder",
     "SpikeSource",
     "SpikingModel",
     "SpikingResult",
     "StateRecorder",
+    "StepCurrent",
     "SweepResult",
     "SynapticScaling",
     "TripletSTDP",
