@@ -72,7 +72,8 @@ def at_end(name: str, method: str, dt: float) -> Mapping[str, float]:
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_orders(name: str) -> None:
     expected = reference(name)
-    for method in METHODS:
+    methods = [*METHODS, *(["magnus4"] if name == "conductances" else [])]
+    for method in methods:
         order = schemes.ORDERS[method]
         errors = []
         longest = 0.025 if name == "Hodgkin-Huxley" else 0.1  # it is stiff
@@ -91,7 +92,8 @@ def test_what_auto_means() -> None:
 
     assert method("dx/dt = -x") == "exact"
     assert method("dx/dt = -x", method="rk4") == "exact"
-    assert method("dx/dt = -x*y; dy/dt = -y") == "exponential_midpoint"
+    assert method("dx/dt = -x*y; dy/dt = -y") == "magnus4"
+    assert method("dx/dt = -x*y; dy/dt = -y*x") == "exponential_midpoint"
     assert method(HODGKIN_HUXLEY, parameters=PROBLEMS["Hodgkin-Huxley"][1]) == "exponential_midpoint"
     assert method(ADEX, parameters=PROBLEMS["AdEx"][1]) == "rk4"
     assert method("dx/dt = floor(x) - x") == "rk4"
@@ -107,6 +109,7 @@ def test_what_auto_means() -> None:
         ("dx/dt = floor(x)", "exponential_midpoint", r"^M: method needs the derivative .* of x has none"),
         ("dx/dt = -x**3 + x*xi", "rk4", r'^M: method must be "exponential_euler": the noise of x'),
         ("dx/dt = -x**3 + y*xi; dy/dt = -y", "rk2", r'^M: method must be "exponential_euler"'),
+        ("dx/dt = -x*y; dy/dt = -y*x", "magnus4", r"^M: method needs rates .* unlike that of x"),
         ("dx/dt = -x**3", "euler", r"^M: method must be"),
         ("dx/dt = -x**3", None, r"^M: method must be"),
     ],

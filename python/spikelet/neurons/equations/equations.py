@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
+from spikelet._util.advice import advise
 from spikelet._util.checks import choice, fail, shown
 from spikelet.neurons.base import NeuronModel, Simulator, State, Values, parameter
 from spikelet.neurons.equations import schemes
@@ -23,6 +24,7 @@ from spikelet.neurons.equations.evaluate import evaluate
 from spikelet.neurons.equations.expression import Number
 from spikelet.neurons.equations.model import Model
 from spikelet.neurons.equations.read_model import read_model
+from spikelet.neurons.equations.stability import stable_step
 
 __all__ = ["Equations", "EquationsModel"]
 
@@ -124,6 +126,7 @@ class EquationsModel(NeuronModel):
     def add_to(self, sim: Simulator, n: int, dt: float) -> int:
         """Add n neurons of this model to a simulator, and return the number of their population."""
         coefficients = self.coefficients(dt)
+        self._advise_step(dt)
         return sim.add_program(self.equations.program, n, coefficients, self.refractory_period)
 
     def set_in(self, sim: Simulator, index: int, dt: float) -> None:
@@ -142,6 +145,22 @@ class EquationsModel(NeuronModel):
                 rule = f"must be finite{at}, with the parameters given: is one of them zero, or in another unit?"
                 fail(type(self).__name__, str(expr), float(value[k]), rule)
         return values
+
+    def _advise_step(self, dt: float) -> None:
+        """Warn about a step that is too long for the method already at the initial state."""
+        made = self.equations
+        if made.method == "exact":
+            return
+        first = {name: np.ravel(value)[0] for name, value in self._values().items() if np.size(value)}
+        if len(first) < len(self.parameters()):
+            return  # no neuron
+        start = dict.fromkeys(made.states, 0.0)
+        for name, expr in made.description.initial.items():
+            start[name] = float(evaluate(expr, first, lambda op, _: 0.5 if op == "rand" else 0.0))
+        longest = stable_step(made.assembled, first, start, dt)
+        if longest < dt:
+            problem = f"ms is too long for {made.method}: deviations from the initial state grow from step to step"
+            advise(type(self).__name__, "dt", dt, problem, f"use at most {longest:g} ms")
 
     def about_stability(self, dt: float) -> str:
         """Return what to do if a state diverges, for messages."""

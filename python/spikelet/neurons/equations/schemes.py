@@ -11,13 +11,15 @@ method                  order a step
                               linear in x
 "exponential_midpoint"  2     the same, with all other variables at the middle of the step, where a half step of
                               "exponential_euler" puts them
+"magnus4"               4     x + phi(A) (A x + B): Magnus' expansion with the two nodes of Gauss, for variables that are
+                              linear in themselves and depend on none but exact ones
 "rk2"                   2     the explicit midpoint rule
 "rk4"                   4     the classical rule of Runge and Kutta
 ======================= ===== ====================================================================================
 
 A variable that is linear in itself, as a gate is, stays bounded with the exponential schemes, however long the step
-(Hochbruck & Ostermann, Acta Numerica 19, 2010; the gates: Rush & Larsen, IEEE Trans. Biomed. Eng. 25, 1978). White noise
-adds its integral over the step at the end (Euler-Maruyama), with its factor as it is at the start. Orders are those
+(Hochbruck & Ostermann, Acta Numerica 19, 2010; the gates: Rush & Larsen, IEEE Trans. Biomed. Eng. 25, 1978; Magnus:
+Blanes, Casas, Oteo & Ros, Physics Reports 470, 2009). White noise adds its integral over the step at the end (Euler-Maruyama), with its factor as it is at the start. Orders are those
 without noise, and between spikes.
 """
 
@@ -38,6 +40,7 @@ ORDERS = {
     "exact": math.inf,
     "exponential_euler": 1,
     "exponential_midpoint": 2,
+    "magnus4": 4,
     "rk2": 2,
     "rk4": 4,
 }
@@ -96,8 +99,14 @@ def choose(
     if method == "auto" and multiplied:
         return "exponential_euler"
     if method == "auto":
+        if _unsuited_to_magnus(equations) is None:
+            return "magnus4"
         linear = all(affine_in(e.rate, [name]) is not None for name, e in equations.items())
         return "exponential_midpoint" if linear else "rk4"
+    unsuited = _unsuited_to_magnus(equations)
+    if method == "magnus4" and unsuited is not None:
+        rule = f"needs rates that are linear in their variable and depend on none but exact ones, unlike that of {unsuited}"
+        fail(model, "method", method, rule)
     if method == "exponential_midpoint" and rough:
         rule = f'needs the derivative of each rate by its variable, and that of {rough[0]} has none; use "rk4"'
         fail(model, "method", method, rule)
@@ -105,6 +114,15 @@ def choose(
         rule = f'must be "exponential_euler": the noise of {multiplied[0]} has a factor that depends on a variable'
         fail(model, "method", method, rule)
     return method
+
+
+def _unsuited_to_magnus(equations: Mapping[str, Equation]) -> str | None:
+    """Return a variable that is not linear in itself or depends on another of these, if there is one."""
+    for name, equation in equations.items():
+        others = equation.rate.names & (equations.keys() - {name})
+        if others or affine_in(equation.rate, [name]) is None:
+            return name
+    return None
 
 
 def _has_slope(name: str, equation: Equation) -> bool:
@@ -227,6 +245,21 @@ def _exponential_midpoint(problem: Problem) -> dict[str, Expr]:
     return new
 
 
+def _magnus(problem: Problem) -> dict[str, Expr]:
+    new: dict[str, Expr] = {}
+    for name, equation in problem.equations.items():
+        affine = affine_in(equation.rate, [name])
+        assert affine is not None
+        slope = affine.coefficients.get(name, ZERO)
+        first, second = (_at(problem, {}, 0.5 + sign * math.sqrt(3) / 6) for sign in (-1, 1))
+        a1, a2 = substitute(slope, first), substitute(slope, second)
+        b1, b2 = substitute(affine.rest, first), substitute(affine.rest, second)
+        twist = _DT * (math.sqrt(3) / 6) * (a2 * b1 - a1 * b2)
+        a, b = _DT * 0.5 * (a1 + a2), _DT * 0.5 * (b1 + b2 + twist)
+        new[name] = Name(name) + (a * Name(name) + b) * call("exprel", a)
+    return new
+
+
 def _relaxed(name: str, rate: Expr, slope: Expr, part: float) -> Expr:
     """Return a variable after a part of the step, in which its rate is linear in it."""
     h = _DT * part
@@ -273,6 +306,7 @@ _SCHEMES: dict[str, Callable[[Problem], dict[str, Expr]]] = {
     "exact": lambda problem: {},
     "exponential_euler": _exponential_euler,
     "exponential_midpoint": _exponential_midpoint,
+    "magnus4": _magnus,
     "rk2": _rk2,
     "rk4": _rk4,
 }
