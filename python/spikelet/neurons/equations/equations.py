@@ -30,7 +30,9 @@ __all__ = ["Equations", "EquationsModel"]
 
 Array = npt.NDArray[np.float64]
 
-_POPULATION = {"name", "size", "model", "ids", "index", "network", "whole", "set"}
+_POPULATION = {
+    "changed", "ids", "index", "model", "name", "network", "positions", "set", "size", "space", "whole",
+}  # fmt: skip
 """Attributes of a population, which a state or parameter of the same name would hide."""
 
 _made: weakref.WeakValueDictionary[str, Equations] = weakref.WeakValueDictionary()
@@ -138,7 +140,8 @@ class EquationsModel(NeuronModel):
         assembled = self.equations.assembled
         values = assembled.coefficients(self._values(), dt)
         for expr, value in zip(assembled.listing.coefficients, values, strict=True):
-            bad = np.isnan(value) if expr.names == {str(expr)} else ~np.isfinite(value)
+            given = str(expr) in self.equations.parameters  # which may be infinite, by its rule
+            bad = np.isnan(value) if given else ~np.isfinite(value)
             if bad.any():
                 k = int(np.flatnonzero(bad)[0])
                 at = f" of neuron {k}" if len(value) > 1 else ""

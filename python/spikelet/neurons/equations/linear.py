@@ -260,6 +260,10 @@ class Linear:
         evaluate : callable
             Returns the value of an expression of parameters, as an array of one dimension.
         """
+        with np.errstate(all="ignore"):  # who uses them checks that they are finite
+            return self._values(names, dt, evaluate)
+
+    def _values(self, names: Iterable[str], dt: float, evaluate: Evaluate) -> dict[str, Array]:
         result: dict[str, Array] = {}
         solvers: dict[tuple[float, bool], _Solver] = {}
         for name in names:
