@@ -13,7 +13,8 @@ from spikelet.network.contents import NetworkContents
 from spikelet.network.gathered_state import whole_state
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
-from spikelet.neurons import LIF, LIFAlpha, LIFCond, NeuronModel, nest_model
+from spikelet.neurons import LIF, IntegrateAndFire, LIFAlpha, LIFCond, NeuronModel
+from spikelet.neurons.base import nest_model
 from spikelet.plasticity import STDP, InhibitorySTDP, Plasticity, TripletSTDP, TsodyksMarkram
 from spikelet.sources import NoiseInput, PoissonInput, PoissonSource
 
@@ -194,6 +195,7 @@ def _inspect_neurons(net: NetworkContents, population: Population, found: Findin
     if counterpart is None:
         found.refused.append(f"{name}: NEST has no model like {type(model).__name__}")
         return
+    assert isinstance(model, IntegrateAndFire)
     if model.reset != "zero":
         found.refused.append(
             f'{name}: reset="{model.reset}" is not in NEST, which resets to V_reset'

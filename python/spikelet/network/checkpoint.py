@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from spikelet import _core, neurons, plasticity, regulation, sources
+from spikelet import _core, plasticity, regulation, sources
 from spikelet._util import npz
 from spikelet._util.advice import only_about
 from spikelet._util.checks import fail
@@ -33,6 +33,8 @@ from spikelet.network.stored_projection import load_projection
 from spikelet.network.stored_recorders import load_recorders
 from spikelet.network.tape import Tape
 from spikelet.network.to_disk import StrPath
+from spikelet.neurons import NeuronModel
+from spikelet.neurons.integrate_and_fire import models
 
 __all__ = ["load", "require_target", "save"]
 
@@ -47,7 +49,7 @@ def _types() -> dict[str, Any]:
     """Return everything that a checkpoint can describe, by name."""
     modules = (sources, plasticity, regulation)
     others = {name: getattr(module, name) for module in modules for name in module.__all__}
-    return neurons.models() | others
+    return models() | others
 
 
 class _Writer:
@@ -136,7 +138,7 @@ def _describe(
     populations, projections = [], []
     for p in net.populations:
         key = f"population{p.index}"
-        if isinstance(p.model, neurons.NeuronModel):
+        if isinstance(p.model, NeuronModel):
             for k, state in enumerate(p.model.states):
                 raw = sim.raw_state(p.index, k)
                 out.arrays[f"{key}.state.{state}"] = net.engine.gathered("state", p.index, raw)

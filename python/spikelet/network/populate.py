@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from spikelet import _core
 from spikelet._util.checks import fail, fits, integer
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_length, events_of
@@ -23,8 +22,7 @@ def populate(net: NetworkContents, n: Any, model: Any, name: str | None) -> Popu
     where, sim = f"population {name}", net.engine.sim
     if isinstance(model, NeuronModel):
         check_length(where, model, n)
-        kind = list(_core.neuron_models()).index(type(model).__name__)
-        index = sim.add_neurons(kind, n, model.arrays(), model.reset == "subtract")
+        index = model.add_to(sim, n)
     elif isinstance(model, PoissonSource):
         rate = fits(where, "rate", np.asarray(model.rate), n)
         check_events(where, rate, net.dt, as_spikes=True)

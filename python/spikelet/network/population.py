@@ -13,7 +13,8 @@ from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import Engine, NetworkBase
 from spikelet.network.turn import changing
-from spikelet.neurons import STATES, NeuronModel
+from spikelet.neurons import NeuronModel
+from spikelet.neurons.base import STATES
 from spikelet.rules import Distribution
 from spikelet.sources import PoissonSource, RasterSource, SpikeSource, check_events
 
@@ -264,7 +265,8 @@ class Population:
                 whole = np.broadcast_to(
                     np.asarray(getattr(self.model, name), dtype=float), (self.size,)
                 ).copy()
-                unit = type(self.model).__dataclass_fields__[name].metadata["unit"]
+                assert isinstance(self.model, NeuronModel)
+                unit = self.model.units()[name]
                 given = numbers(self.name, name, value, unit)
                 whole[self._ids] = fits(self.name, name, given, len(self))
                 changes[name] = whole
@@ -351,7 +353,7 @@ def set_model(population: Population, model: Model) -> None:
     engine, index, n = population.network.engine, population.index, population.size
     if isinstance(model, NeuronModel):
         check_length(population.name, model, n)
-        engine.sim.set_parameters(index, model.arrays(), model.reset == "subtract")
+        model.set_in(engine.sim, index)
     elif isinstance(model, PoissonSource):
         rate = fits(population.name, "rate", np.asarray(model.rate), n)
         check_events(population.name, rate, engine.dt, as_spikes=True)

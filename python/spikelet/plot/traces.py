@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from spikelet._util.checks import fail
 from spikelet.network.recorders import StateRecorder
-from spikelet.neurons import STATES
+from spikelet.neurons.base import STATES
 from spikelet.plot.figures import axes
 
 if TYPE_CHECKING:

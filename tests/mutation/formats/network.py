@@ -12,9 +12,9 @@ from tests.mutation.values import change_npz, pick
 from tests.support.plasticity_zoo import rules
 
 import spikelet as sl
-from spikelet import neurons
+from spikelet.neurons import integrate_and_fire
 
-MODELS = list(neurons.models().values())
+MODELS = list(integrate_and_fire.models().values())
 RULES = [rule for rule in rules() if getattr(rule, "axonal_fraction", 0.0) < 1]
 REGULATIONS = (
     sl.WeightNormalisation(total=60.0, every=5.0), sl.SynapticScaling(rate=20.0, every=5.0)
