@@ -54,9 +54,8 @@ KERNELS = {
 
 def _adex(synapses: str, events: tuple[Event, ...], record: tuple[str, ...], **more: Any) -> Protocol:
     parameters = {"t_ref": 2.0, **more}
-    return Protocol(
-        f"aeif_{synapses}", 800.0, events, ("V_m", "w", *record), parameters, LEAST_ERROR
-    )
+    states = ("V_m", "w", *record)
+    return Protocol(f"aeif_{synapses}", 800.0, events, states, parameters, LEAST_ERROR, dt=0.01)
 
 
 def _gif(synapses: str, dt: float, record: tuple[str, ...]) -> Protocol:
