@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FILE = Path(__file__).with_name("neurons.npz")
+DEFAULTS = Path(__file__).with_name("defaults.json")
 STOCHASTIC: dict[str, Any] = {
     "n": 2000,
     "dt": 0.1,
@@ -26,6 +28,11 @@ STOCHASTIC: dict[str, Any] = {
         "q_sfa": [6.0, 1.5],
     },
 }
+
+
+def defaults(model: str) -> dict[str, float]:
+    """Return the default parameters and states of a neuron of NEST."""
+    return json.loads(DEFAULTS.read_text("utf-8"))[model]
 
 
 def load(name: str) -> dict[str, NDArray[Any]]:

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any
 
 import numpy as np
 
-from tests.nest.references import FILE, STOCHASTIC
+from tests.nest.references import DEFAULTS, FILE, STOCHASTIC
 from tests.nest.references.protocols import (
     CURRENT_OFF,
     CURRENT_ON,
@@ -105,6 +106,12 @@ def run_stochastic() -> Arrays:
     return {"counts": counts.astype(np.int16), "quantiles": np.quantile(steps, np.linspace(0, 1, 101))}
 
 
+def _defaults(model: str) -> dict[str, float]:
+    """Return the numbers among the defaults of a model."""
+    found = nest.GetDefaults(model).items()
+    return {str(key): value for key, value in found if type(value) is float and abs(value) < 1e300}
+
+
 def main() -> None:
     """Write the file."""
     everything = {name: run(protocol) for name, protocol in PROTOCOLS.items()}
@@ -112,6 +119,8 @@ def main() -> None:
     everything["gif_psc_exp_stochastic"] = run_stochastic()
     arrays = {f"{name}/{key}": a for name, part in everything.items() for key, a in part.items()}
     np.savez_compressed(FILE, **arrays)
+    models = sorted({p.model for p in PROTOCOLS.values()} | {"iaf_bw_2001"})
+    DEFAULTS.write_text(json.dumps({m: _defaults(m) for m in models}, indent=1) + "\n", "utf-8")
     for name, part in everything.items():
         shown = {key: (np.shape(a), np.round(np.ptp(a), 3)) if len(a) else "none" for key, a in part.items()}
         print(name, len(part.get("spikes", ())), shown, part.get("spikes"))
