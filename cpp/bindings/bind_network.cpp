@@ -166,6 +166,16 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
           "Add a population of neurons of a model, by its place in `neuron_models`; return its "
           "number. subtract: a spike subtracts the threshold.")
       .def(
+          "add_program",
+          [](S& s, std::shared_ptr<Program> program, std::size_t size,
+             const Parameters& coefficients, const Array<double>& t_ref) {
+            return s.add_program(std::move(program), size,
+                                 {as_parameters(coefficients), as_vector(t_ref)});
+          },
+          py::arg("program"), n, py::arg("coefficients"), py::arg("t_ref"),
+          "Add a population of neurons that a program moves, with its coefficients and t_ref [ms], "
+          "each one value or one for each neuron; return its number.")
+      .def(
           "add_events",
           [](S& s, std::size_t size, const Array<std::int64_t>& stamps, const Elements& elements) {
             return s.add_events(size, as_vector(stamps), as_vector(elements));
@@ -183,7 +193,7 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
           [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre, std::size_t n_post,
              const std::optional<Elements>& pre_elements,
              const std::optional<Elements>& post_elements, const ConnectionRule& rule,
-             const ValueSpec& weight, const ValueSpec& delay, Receptor receptor,
+             const ValueSpec& weight, const ValueSpec& delay, int receptor,
              const MaybePlasticity& plasticity) {
             const auto from = as_selection(n_pre, pre_elements),
                        to = as_selection(n_post, post_elements);
@@ -192,7 +202,7 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
               return Drawing<R>(rule, from, to, pre == post, weight, delay, s.dt(), s.seed(),
                                 number, s.threads(), own);
             };
-            return s.connect(pre, post, draw, receptor, plasticity);
+            return s.connect(pre, post, draw, Receptor{receptor}, plasticity);
           },
           py::arg("pre"), py::arg("post"), py::arg("n_pre"), py::arg("n_post"),
           py::arg("pre_elements"), py::arg("post_elements"), py::arg("rule"), py::arg("weight"),
@@ -203,11 +213,11 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
           "connect_lists",
           [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre, const Elements& pre_ids,
              const Elements& post_ids, const Array<R>& weight, const Array<std::uint16_t>& delay,
-             Receptor receptor, const MaybePlasticity& plasticity, std::optional<Step> born) {
+             int receptor, const MaybePlasticity& plasticity, std::optional<Step> born) {
             const py::gil_scoped_release release;
             auto table = SynapseTable<R>::from_lists(n_pre, as_span(pre_ids), as_span(post_ids),
                                                      as_span(weight), as_span(delay));
-            return s.connect(pre, post, std::move(table), receptor, plasticity, born);
+            return s.connect(pre, post, std::move(table), Receptor{receptor}, plasticity, born);
           },
           py::arg("pre"), py::arg("post"), py::arg("n_pre"), py::arg("pre_ids"),
           py::arg("post_ids"), py::arg("weight"), py::arg("delay"), py::arg("receptor"),
@@ -233,19 +243,19 @@ void bind_inputs(py::class_<Simulator<R>>& simulator) {
       .def(
           "inject_poisson",
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<double>& hz,
-                    bool each, const Array<double>& weights, MaybeNumber which,
-                    MaybeStreams draws) {
+                    bool each, const Array<double>& weights, MaybeNumber which, MaybeStreams draws,
+                    int receptor) {
             return s.inject(into, span_of(at),
                             [&](const InputSite& site) {
-                              return std::make_unique<PoissonInput<R>>(site, as_span(hz), each,
-                                                                       as_span(weights));
+                              return std::make_unique<PoissonInput<R>>(
+                                  site, as_span(hz), each, as_span(weights), Receptor{receptor});
                             },
                             {which, std::move(draws)});
           },
           population, elements, py::arg("rates"), py::arg("each"), py::arg("weights"), number,
-          streams,
+          streams, py::arg("receptor") = -1,
           "Give each neuron an independent Poisson train of events. each: the rates are those of "
-          "single neurons.")
+          "single neurons. receptor: its number; -1: as the signs of the weights say.")
       .def(
           "inject_current",
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<R>& pa,
@@ -295,6 +305,13 @@ void bind_neurons(py::class_<Simulator<R>>& simulator) {
           },
           population, py::arg("parameters"), py::arg("subtract"),
           "Set the parameters of a population; states stay.")
+      .def(
+          "set_coefficients",
+          [](S& s, std::size_t of, const Parameters& coefficients, const Array<double>& t_ref) {
+            s.set_coefficients(of, {as_parameters(coefficients), as_vector(t_ref)});
+          },
+          population, py::arg("coefficients"), py::arg("t_ref"),
+          "Set the coefficients and t_ref [ms] of neurons that a program moves; states stay.")
       .def(
           "state",
           [](S& s, std::size_t of, std::size_t state) { return to_array(s.state(of, state)); },

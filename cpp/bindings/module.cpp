@@ -5,7 +5,7 @@
 //   Simulator     guards the network (Guarded) in each method
 //   LayerGraph    does the same
 //   ConvStdp      has a lock that readers share
-//   LayerEngine, ConnectionRule, ValueSpec, Plasticity, Regulation, Recurrence, enums
+//   LayerEngine, ConnectionRule, ValueSpec, Plasticity, Regulation, Recurrence, Program, enums
 //                 are immutable
 //   the pool      has a mutex
 //   functions     have no state; arrays that they write to are the caller's
@@ -16,6 +16,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_enums(m);
   bind_core(m);
   bind_rules(m);
+  bind_program(m);
   bind_network(m);
   coding::bind_coding(m);
   layers::bind_conv_stdp(m);

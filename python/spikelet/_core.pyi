@@ -41,11 +41,6 @@ class ValueLimit(enum.IntEnum):
     clip = 1
     redraw = 2
 
-class Receptor(enum.IntEnum):
-    by_sign = -1
-    excitatory = 0
-    inhibitory = 1
-
 class Pairing(enum.IntEnum):
     all_to_all = 0
     nearest_symmetric = 1
@@ -148,6 +143,34 @@ class Regulation:
         strength: float = 0.0,
     ) -> None: ...
 
+def opcodes() -> dict[str, int]: ...
+
+class Program:
+    def __init__(
+        self,
+        *,
+        name: str,
+        states: Sequence[str],
+        coefficients: int,
+        constants: Sequence[float],
+        draws: Sequence[int],
+        registers: int,
+        receptors: Sequence[tuple[str, int, bool]],
+        step: npt.NDArray[np.uint16],
+        spiked: int,
+        reset: npt.NDArray[np.uint16],
+        by_sign: bool,
+        time: bool,
+    ) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def states(self) -> list[str]: ...
+    @property
+    def coefficients(self) -> int: ...
+
+class Divergence(FloatingPointError): ...
+
 class _Communicator(Protocol):
     @property
     def rank(self) -> int: ...
@@ -181,6 +204,9 @@ class _Simulator(Generic[_R]):
     def add_neurons(
         self, model: int, n: int, parameters: Sequence[_Floats], subtract: bool
     ) -> int: ...
+    def add_program(
+        self, program: Program, n: int, coefficients: Sequence[_Floats], t_ref: _Floats
+    ) -> int: ...
     def add_events(self, n: int, stamps: _Ints, elements: _Ids) -> int: ...
     def add_poisson(self, n: int, rates: _Floats) -> int: ...
     def connect(
@@ -194,7 +220,7 @@ class _Simulator(Generic[_R]):
         rule: ConnectionRule,
         weight: ValueSpec,
         delay: ValueSpec,
-        receptor: Receptor | str,
+        receptor: int,
         plasticity: Plasticity | None,
     ) -> int: ...
     def connect_lists(
@@ -206,7 +232,7 @@ class _Simulator(Generic[_R]):
         post_ids: _Ids,
         weight: npt.NDArray[_R],
         delay: _Delays,
-        receptor: Receptor | str,
+        receptor: int,
         plasticity: Plasticity | None,
         born: int | None,
     ) -> int: ...
@@ -219,6 +245,7 @@ class _Simulator(Generic[_R]):
         weights: _Floats,
         number: int | None = None,
         streams: Sequence[int] | None = None,
+        receptor: int = -1,
     ) -> int: ...
     def inject_current(
         self,
@@ -246,6 +273,9 @@ class _Simulator(Generic[_R]):
     streams: int
     def set_parameters(
         self, population: int, parameters: Sequence[_Floats], subtract: bool
+    ) -> None: ...
+    def set_coefficients(
+        self, population: int, coefficients: Sequence[_Floats], t_ref: _Floats
     ) -> None: ...
     def state(self, population: int, k: int) -> npt.NDArray[_R]: ...
     def set_state(self, population: int, k: int, values: npt.NDArray[_R]) -> None: ...

@@ -31,12 +31,14 @@ T* from_0(T* first, std::size_t begin) {  // may lie before the array: indexed f
 
 template <class R>
 PoissonInput<R>::PoissonInput(const InputSite& site, std::span<const double> rates, bool each,
-                              std::span<const double> weights)
-    : Injector<R>(site.targets, site.model.early() ? Act::early : Act::late) {
+                              std::span<const double> weights, Receptor receptor)
+    : Injector<R>(site.targets,
+                  site.receptors.ends(receptor).early() ? Act::early : Act::late) {
+  const Ends ends = site.receptors.ends(receptor);
   const Targets& targets = this->targets();
   const auto some = [&](auto sign) { return std::ranges::any_of(weights, sign); };
   const bool up = some([](double w) { return w > 0; }), down = some([](double w) { return w < 0; });
-  const bool split = !site.model.early() && up && down;
+  const bool split = ends.by_sign() && up && down;
   const bool by_receptor = split || site.restored;
   streams_ = split ? 2 : 1;
   if (std::ranges::none_of(rates, [](double rate) { return rate > 0; })) {
@@ -51,20 +53,20 @@ PoissonInput<R>::PoissonInput(const InputSite& site, std::span<const double> rat
     table_ = PoissonTable(rates[0] * site.dt * 1e-3);
   }
   const std::vector<double> given = by_place(targets, weights);
-  for (const int channel : {excitatory_channel, inhibitory_channel}) {
-    if (!split && (channel == inhibitory_channel) != (!site.model.early() && down)) {
+  for (const bool negative : {false, true}) {
+    if (!split && negative != (ends.by_sign() && down)) {
       continue;
     }
-    const std::uint32_t object = site.streams[by_receptor ? static_cast<std::size_t>(channel) : 0];
-    Train& train = trains_.emplace_back(Train{site.model.early() ? int{early_channel} : channel,
+    const std::uint32_t object = site.streams[by_receptor && negative ? 1 : 0];
+    Train& train = trains_.emplace_back(Train{negative ? ends.down : ends.up,
                                               Stream(site.seed, Purpose::injector, object),
                                               Stream(site.seed, Purpose::injector_tie, object),
                                               {},
                                               !each && targets.whole() && given.size() == 1});
     const auto weight = [&](std::size_t place) {
       const double w = given[given.size() == 1 ? 0 : place];
-      const bool other = split && (w < 0) != (channel == inhibitory_channel);
-      return other ? R(0) : static_cast<R>(site.model.conductance ? std::abs(w) : w);
+      const bool other = split && (w < 0) != negative;
+      return other ? R(0) : static_cast<R>(ends.magnitude ? std::abs(w) : w);
     };
     if (train.one_weight) {
       train.weight.assign(block_size, weight(0));

@@ -106,6 +106,12 @@ std::size_t Simulator<R>::add_neurons(std::size_t model, std::size_t n,
 }
 
 template <class R>
+std::size_t Simulator<R>::add_program(std::shared_ptr<const Program> program, std::size_t n,
+                                      const ProgramValues& values) {
+  return parts_.brief()->network.add_program(std::move(program), n, values);
+}
+
+template <class R>
 std::size_t Simulator<R>::add_events(std::size_t n, std::vector<Step> stamps,
                                      std::vector<std::uint32_t> elements) {
   return parts_.brief()->network.add_events(n, std::move(stamps), std::move(elements));
@@ -179,6 +185,11 @@ void Simulator<R>::set_parameters(std::size_t population, const ParameterValues&
     node.neurons->set_parameters(
         parameters, subtract, node.initial.empty() ? std::span<R>{} : std::span(node.initial[0]));
   });
+}
+
+template <class R>
+void Simulator<R>::set_coefficients(std::size_t population, const ProgramValues& values) {
+  parts_.brief()->network.nodes[population].neurons->set_coefficients(values);
 }
 
 template <class R>
@@ -539,6 +550,7 @@ Step Simulator<R>::run(Step steps, const Poll& poll) {
       }
       stopped = parts.loop.run(stop, timed, error);
       attempt([&] {
+        network.require_numbers();
         parts.apply_regulations();
         parts.sample_weights();
       });

@@ -9,26 +9,20 @@ import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.advice import advise
-from spikelet._util.checks import choice, fail, ids, named, representable
+from spikelet._util.checks import fail, ids, named, representable
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_own
 from spikelet.network.projection import Projection
+from spikelet.network.receptors import BY_SIGN, receptor_number, receptor_unit
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
 
-__all__ = ["RECEPTORS", "connect"]
+__all__ = ["connect"]
 
 _MAX_DELAY = 65535  # steps
-RECEPTORS = {
-    None: _core.Receptor.by_sign,
-    "excitatory": _core.Receptor.excitatory,
-    "ex": _core.Receptor.excitatory,
-    "inhibitory": _core.Receptor.inhibitory,
-    "in": _core.Receptor.inhibitory,
-}
 
-Ends = tuple[_core.Receptor, _core.Plasticity | None]
+Ends = tuple[int, _core.Plasticity | None]
 
 
 def connect(
@@ -50,13 +44,13 @@ def connect(
     if plasticity is not None and not isinstance(plasticity, Plasticity):
         allowed = "must be a rule such as sl.STDP(...)"
         fail(where, "plasticity", plasticity, allowed, error=TypeError)
-    if receptor is not None:
-        choice(where, "receptor", receptor, *filter(None, RECEPTORS))
+    number = receptor_number(where, post.model, receptor)
     with named(where):
-        ends = (RECEPTORS[receptor], None if plasticity is None else plasticity.to_core())
+        ends = (number, None if plasticity is None else plasticity.to_core())
     add = _by_rule if isinstance(rule, Rule) else _by_lists
-    index = add(net, where, pre, post, rule, weight, delay, post.model.weight_unit, ends)
-    projection = Projection(net, index, pre, post, plasticity, RECEPTORS[receptor])
+    unit = receptor_unit(post.model, number)
+    index = add(net, where, pre, post, rule, weight, delay, unit, ends)
+    projection = Projection(net, index, pre, post, plasticity, number)
     net.contents.projections.append(projection)
     return projection
 
@@ -113,20 +107,21 @@ def _by_lists(
         )  # fmt: skip
 
 
-def _advise_sign(where: str, model: Any, receptor: _core.Receptor, weights: Any) -> None:
+def _advise_sign(where: str, model: Any, receptor: int, weights: Any) -> None:
     """Warn about currents that all have the sign that a receptor's name excludes."""
-    if receptor == _core.Receptor.by_sign or model.conductance or model.channels == 1:
+    if receptor == BY_SIGN or not model.by_sign or receptor_unit(model, receptor) != "pA":
         return
     if isinstance(weights, Distribution):
         with named(where):
             weights = _core.draw_values(weights.to_core(), 0, 0, 32)  # a sample
     values = np.asarray(weights)
-    inhibitory = receptor == _core.Receptor.inhibitory
+    inhibitory = model.receptors[receptor] == "in"
     low, high = float(values.min(initial=0.0)), float(values.max(initial=0.0))
     worst, right = (high, low) if inhibitory else (low, high)
     if worst != 0 and right == 0:
         effect = "depolarises" if inhibitory else "hyperpolarises"
-        problem = f'pA at receptor="{receptor.name}" {effect}, as the receptor of a current only sets its time constant'
+        name = "inhibitory" if inhibitory else "excitatory"
+        problem = f'pA at receptor="{name}" {effect}, as the receptor of a current only sets its time constant'
         advise(where, "weight", worst, problem, f"did you mean {-worst:g} pA?")
 
 

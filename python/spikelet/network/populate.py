@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from spikelet._util.checks import fail, fits, integer
+from spikelet._util.checks import fail, fits, integer, representable
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_length, events_of
 from spikelet.neurons import NeuronModel
+from spikelet.rules import Normal, Uniform
 from spikelet.sources import PoissonSource, RasterSource, SpikeSource, check_events
 
 __all__ = ["populate"]
+
+_DRAWN = {"rand": Uniform(0.0, 1.0), "randn": Normal(0.0, 1.0)}
 
 
 def populate(net: NetworkContents, n: Any, model: Any, name: str | None) -> Population:
@@ -22,7 +25,10 @@ def populate(net: NetworkContents, n: Any, model: Any, name: str | None) -> Popu
     where, sim = f"population {name}", net.engine.sim
     if isinstance(model, NeuronModel):
         check_length(where, model, n)
-        index = model.add_to(sim, n)
+        initial = model.initial(n, lambda kind: net.engine.draw(_DRAWN[kind], n))
+        for state, values in initial.items():
+            representable(where, f"initial value of {state}", values, net.dtype)
+        index = model.add_to(sim, n, net.dt)
     elif isinstance(model, PoissonSource):
         rate = fits(where, "rate", np.asarray(model.rate), n)
         check_events(where, rate, net.dt, as_spikes=True)
@@ -33,5 +39,8 @@ def populate(net: NetworkContents, n: Any, model: Any, name: str | None) -> Popu
         fail(where, "model", model, "must be a neuron model or a spike source", error=TypeError)
     net.engine.raster_starts[index] = net.engine.step
     population = Population(net, index, n, model, name, None)
+    if isinstance(model, NeuronModel):
+        for state, values in initial.items():
+            sim.set_state(index, model.states.index(state), values)
     net.contents.populations.append(population)
     return population

@@ -14,7 +14,6 @@ from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import Engine, NetworkBase
 from spikelet.network.turn import changing
 from spikelet.neurons import NeuronModel
-from spikelet.neurons.base import STATES
 from spikelet.rules import Distribution
 from spikelet.sources import PoissonSource, RasterSource, SpikeSource, check_events
 
@@ -79,7 +78,9 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
         if isinstance(value, Distribution):
             drawn = self._population.network.engine.draw(value, whole[index].size)
             value = drawn.reshape(whole[index].shape)
-        state = STATES[self._name]
+        model = self._population.model
+        assert isinstance(model, NeuronModel)
+        state = model.state(self._name)
         value = numbers(where, "value", value, state.unit, whole.ndim, nan=True)
         try:
             np.broadcast_to(value, whole[index].shape)
@@ -353,7 +354,7 @@ def set_model(population: Population, model: Model) -> None:
     engine, index, n = population.network.engine, population.index, population.size
     if isinstance(model, NeuronModel):
         check_length(population.name, model, n)
-        model.set_in(engine.sim, index)
+        model.set_in(engine.sim, index, engine.dt)
     elif isinstance(model, PoissonSource):
         rate = fits(population.name, "rate", np.asarray(model.rate), n)
         check_events(population.name, rate, engine.dt, as_spikes=True)

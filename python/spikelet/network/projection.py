@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._core import Receptor
 from spikelet._util.checks import (
     check_all,
     fail,
@@ -25,6 +24,7 @@ from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
+from spikelet.network.receptors import receptor_unit
 from spikelet.network.synapses import Synapses
 from spikelet.network.turn import changing
 from spikelet.neurons import NeuronModel
@@ -56,7 +56,7 @@ class Projection(Sealed):
     index: int
     pre: Population
     post: Population
-    receptor: Receptor
+    receptor: int  # its number among those of the model; -1: the sign of each weight picks it
     synapses: Synapses  # internal
 
     _instead: ClassVar = {
@@ -70,7 +70,7 @@ class Projection(Sealed):
         pre: Population,
         post: Population,
         plasticity: Plasticity | None,
-        receptor: Receptor,
+        receptor: int,
     ) -> None:
         self.network = network
         self.index = index
@@ -125,7 +125,7 @@ class Projection(Sealed):
         """Return weights for synapses that form an array of a given shape."""
         where = repr(self)
         model = self.post.model
-        unit = model.weight_unit if isinstance(model, NeuronModel) else ""
+        unit = receptor_unit(model, self.receptor) if isinstance(model, NeuronModel) else ""
         dimensions = max(1, len(shape))
         given = numbers(where, "weights", value, unit, dimensions, nan=True)
         try:

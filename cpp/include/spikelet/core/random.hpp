@@ -37,6 +37,7 @@ enum class Purpose : std::uint32_t {
   connect_more = 8,  // further draws of a synapse whose first was rejected
   encode = 9,
   encode_tie = 10,
+  program = 11,  // rand() and randn() of a node whose step is a program
 };
 
 // The random numbers of one object for one purpose.

@@ -27,7 +27,7 @@ struct InjectionTarget {
 // What an input is made for.
 struct InputSite {
   Targets targets;
-  const ModelInfo& model;
+  Receptors receptors;
   double dt;
   std::uint64_t seed;
   std::vector<std::uint32_t> streams;  // that it may draw from, by number; at least max_streams
@@ -83,9 +83,10 @@ template <class R>
 class PoissonInput final : public Injector<R> {
  public:
   // rates [Hz]: one for all, or (each) one for each target; weights: one, or one for each target.
-  // Their signs pick the receptor, each with a stream of its own if both occur.
+  // receptor: of all events; by default the signs of the weights pick it where the neurons have two,
+  // each with a stream of its own if both occur.
   PoissonInput(const InputSite& site, std::span<const double> rates, bool each,
-               std::span<const double> weights);
+               std::span<const double> weights, Receptor receptor = Receptor::by_sign);
   std::size_t streams() const override { return streams_; }
   bool drawn_in_step() const override { return counts_.empty(); }
   void drives(const TargetRun& run, std::vector<PoissonDrive<R>>& out) const override;

@@ -83,13 +83,6 @@ class Lane {
   Which<R> held_;
 };
 
-// A time as one byte, enough to decide for hold_steps steps whether it has passed.
-inline constexpr std::int32_t hold_steps = 64;
-inline std::int8_t low_byte(std::int32_t until, std::int32_t now) {
-  const std::int32_t left = until - now;
-  return static_cast<std::int8_t>(now + (left < 0 ? 0 : left > hold_steps ? hold_steps : left));
-}
-
 // Resets the neurons whose bit is set and appends their gids. Spikes are rare, so this is scalar.
 template <class R>
 Gid* fire(const StepArgs<R>& args, std::size_t block, std::uint64_t spiked, Gid* out) {
@@ -139,11 +132,7 @@ SPIKELET_INLINE void add_drives(const StepArgs<R>& args,
 template <class Model, class R, bool General>
 Gid* step_model(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid* out) {
   constexpr int width = lanes<R>;
-  if (args.now % hold_steps == 0) {
-    for (std::size_t i = begin; i < end; ++i) {
-      args.hold[i] = low_byte(args.held_until[i], args.now);
-    }
-  }
+  refresh_hold(args, begin, end);
   Lane<R, k_first + static_cast<int>(Model::coefficient_count),
        static_cast<int>(Model::states.size()), General>
       lane(args);
