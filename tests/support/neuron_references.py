@@ -328,7 +328,8 @@ class IzhikevichReference(Reference):
     """Izhikevich 2003."""
 
     def __init__(self, p: Mapping[str, Any]) -> None:
-        super().__init__(p, ("V_m", "U_m"), None, {"V_m": -65.0, "U_m": -13.0})
+        # Above its threshold the potential only rises, and reaches infinity within a ms.
+        super().__init__(p, ("V_m", "U_m"), p["V_th"], {"V_m": -65.0, "U_m": -65.0 * p["b"]})
 
     def rates(self, y: Values, current: float, held: bool) -> Values:
         v, u = y["V_m"], y["U_m"]

@@ -11,7 +11,9 @@ from spikelet.neurons.synapses import SynapseKind, synapses_of
 __all__ = ["AdEx"]
 
 
-def AdEx(*, synapses: SynapseKind = "cond_exp", **parameters: Values) -> NeuronModel:  # noqa: N802
+def AdEx(  # noqa: N802
+    *, synapses: SynapseKind = "cond_exp", method: str = "rk2", **parameters: Values
+) -> NeuronModel:
     r"""Adaptive exponential integrate-and-fire neuron (NEST ``aeif_cond_exp`` and its relatives).
 
     .. math::
@@ -27,6 +29,8 @@ def AdEx(*, synapses: SynapseKind = "cond_exp", **parameters: Values) -> NeuronM
     synapses : {"cond_exp", "cond_alpha", "psc_exp", "psc_alpha", "delta"}
         Conductances or currents, decaying exponentially or as alpha functions whose peak is the weight, or steps of V_m:
         ``aeif_cond_exp``, ``aeif_cond_alpha``, ``aeif_psc_exp``, ``aeif_psc_alpha``, ``aeif_psc_delta``.
+    method : str
+        How V_m and w are integrated, as in ``spikelet.Equations``: "rk2", or "rk4" for more accuracy at twice the cost.
     C_m, g_L : float or array
         Capacitance, 281 pF; leak conductance, 30 nS.
     E_L, V_th, V_peak, V_reset : float or array
@@ -67,11 +71,11 @@ def AdEx(*, synapses: SynapseKind = "cond_exp", **parameters: Values) -> NeuronM
 
     Brette & Gerstner, J. Neurophysiol. 94 (2005), eqs. 1 to 3. PyNN: EIF_cond_exp_isfa_ista, EIF_cond_alpha_isfa_ista.
     """
-    return _equations(synapses)(**parameters)
+    return _equations(synapses, method)(**parameters)
 
 
 @functools.cache
-def _equations(synapses: SynapseKind) -> Equations:
+def _equations(synapses: SynapseKind, method: str) -> Equations:
     s = synapses_of("AdEx", synapses, "V")
     return Equations(
         f"""
@@ -85,6 +89,7 @@ def _equations(synapses: SynapseKind) -> Equations:
         threshold="V_m >= V_peak",
         reset="V_m = V_reset; w += b",
         refractory="t_ref",
+        method=method,
         receptors=s.receptors,
         parameters={
             "C_m": (281.0, "pF", "> 0"),

@@ -11,7 +11,9 @@ from spikelet.neurons.synapses import SynapseKind, synapses_of
 __all__ = ["EIF"]
 
 
-def EIF(*, synapses: SynapseKind = "cond_exp", **parameters: Values) -> NeuronModel:  # noqa: N802
+def EIF(  # noqa: N802
+    *, synapses: SynapseKind = "cond_exp", method: str = "rk2", **parameters: Values
+) -> NeuronModel:
     r"""Exponential integrate-and-fire neuron (`AdEx` without adaptation).
 
     .. math:: C_m \dot V = -g_L (V - E_L) + g_L \Delta_T e^{(V - V_{th}) / \Delta_T} + I_{syn} + I_e
@@ -19,6 +21,8 @@ def EIF(*, synapses: SynapseKind = "cond_exp", **parameters: Values) -> NeuronMo
     Parameters
     ----------
     synapses : {"cond_exp", "cond_alpha", "psc_exp", "psc_alpha", "delta"}
+        As in `AdEx`.
+    method : str
         As in `AdEx`.
     C_m, g_L, E_L, V_th, V_peak, V_reset, t_ref, Delta_T, I_e, tau_syn_ex, tau_syn_in, E_ex, E_in : float or array
         As in `AdEx`, with the same defaults.
@@ -40,11 +44,11 @@ def EIF(*, synapses: SynapseKind = "cond_exp", **parameters: Values) -> NeuronMo
     Fourcaud-Trocmé, Hansel, van Vreeswijk & Brunel, J. Neurosci. 23 (2003), eqs. 1 and 11. NEST: an aeif model with
     ``a = b = 0``.
     """
-    return _equations(synapses)(**parameters)
+    return _equations(synapses, method)(**parameters)
 
 
 @functools.cache
-def _equations(synapses: SynapseKind) -> Equations:
+def _equations(synapses: SynapseKind, method: str) -> Equations:
     s = synapses_of("EIF", synapses, "V")
     return Equations(
         f"""
@@ -57,6 +61,7 @@ def _equations(synapses: SynapseKind) -> Equations:
         threshold="V_m >= V_peak",
         reset="V_m = V_reset",
         refractory="t_ref",
+        method=method,
         receptors=s.receptors,
         parameters={
             "C_m": (281.0, "pF", "> 0"),

@@ -16,7 +16,11 @@ Channels: TypeAlias = Literal["squid", "traub"]
 
 
 def HodgkinHuxley(  # noqa: N802
-    *, channels: Channels = "squid", synapses: SynapseKind | None = None, **parameters: Values
+    *,
+    channels: Channels = "squid",
+    synapses: SynapseKind | None = None,
+    method: str = "exponential_midpoint",
+    **parameters: Values,
 ) -> NeuronModel:
     r"""Neuron with sodium and potassium channels (NEST ``hh_psc_alpha``, ``hh_cond_exp_traub``).
 
@@ -34,6 +38,8 @@ def HodgkinHuxley(  # noqa: N802
         The squid's giant axon, or the hippocampal pyramidal cell of Traub & Miles as in Brette et al. (2007).
     synapses : {"cond_exp", "cond_alpha", "psc_exp", "psc_alpha", "delta"}, optional
         As in `AdEx`; by default "psc_alpha" for "squid" and "cond_exp" for "traub", the combinations that NEST has.
+    method : str
+        How V_m and the gates are integrated, as in ``spikelet.Equations``. Runge-Kutta methods need dt < 0.05 ms.
     g_Na, g_K, g_L : float or array
         Conductances, 12000, 3600 and 30 nS; Traub: 20000, 6000 and 10 nS.
     E_Na, E_K, E_L : float or array
@@ -74,7 +80,7 @@ def HodgkinHuxley(  # noqa: N802
         fail("HodgkinHuxley", "channels", channels, 'must be "squid" or "traub"')
     if synapses is None:
         synapses = "cond_exp" if channels == "traub" else "psc_alpha"
-    return _equations(channels, synapses)(**parameters)
+    return _equations(channels, synapses, method)(**parameters)
 
 
 _SQUID = """
@@ -97,7 +103,7 @@ _TRAUB = """
 
 
 @functools.cache
-def _equations(channels: Channels, synapses: SynapseKind) -> Equations:
+def _equations(channels: Channels, synapses: SynapseKind, method: str) -> Equations:
     s, traub = synapses_of("HodgkinHuxley", synapses, held=False), channels == "traub"
     own = {
         "C_m": (200.0 if traub else 100.0, "pF", "> 0"),
@@ -129,6 +135,7 @@ def _equations(channels: Channels, synapses: SynapseKind) -> Equations:
         name="HodgkinHuxley",
         threshold=f"V_m >= {'V_T + 30' if traub else '0'} and I_m < 0",
         refractory="t_ref",
+        method=method,
         receptors=s.receptors,
         parameters={**own, **of_synapses},
         initial={"V_m": "E_L" if traub else -65.0}

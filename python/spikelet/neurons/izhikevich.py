@@ -10,7 +10,7 @@ from spikelet.neurons.equations.equations import Equations
 __all__ = ["Izhikevich"]
 
 
-def Izhikevich(**parameters: Values) -> NeuronModel:  # noqa: N802
+def Izhikevich(*, method: str = "rk4", **parameters: Values) -> NeuronModel:  # noqa: N802
     r"""Izhikevich's neuron (the model of NEST ``izhikevich``).
 
     .. math::
@@ -23,6 +23,8 @@ def Izhikevich(**parameters: Values) -> NeuronModel:  # noqa: N802
 
     Parameters
     ----------
+    method : str
+        How it is integrated, as in ``spikelet.Equations``.
     a, b, c, d : float or array
         Rate of recovery, 0.02 per ms; its sensitivity to V_m, 0.2; reset, -65 mV; increment of U_m at a spike, 8.
     V_th : float or array
@@ -43,11 +45,11 @@ def Izhikevich(**parameters: Values) -> NeuronModel:  # noqa: N802
     original code by two half steps in V and one step in U, at dt = 1 ms: both are other neurons at such a dt. Here the
     order is 2 or more, so V(t) is that of the equations; at dt = 0.1 ms, spikes differ from NEST's by a few ms.
     """
-    return _equations()(**parameters)
+    return _equations(method)(**parameters)
 
 
 @functools.cache
-def _equations() -> Equations:
+def _equations(method: str) -> Equations:
     return Equations(
         """
         dV_m/dt = 0.04*V_m**2 + 5*V_m + 140 - U_m + I_e
@@ -56,6 +58,7 @@ def _equations() -> Equations:
         name="Izhikevich",
         threshold="V_m >= V_th",
         reset="V_m = c; U_m += d",
+        method=method,
         receptors={"ex": "V_m += weight"},
         parameters={"a": 0.02, "b": 0.2, "c": -65.0, "d": 8.0, "V_th": (30.0, "mV"), "I_e": 0.0},
         initial={"V_m": -65.0, "U_m": "b*V_m"},

@@ -82,10 +82,16 @@ PROTOCOLS: dict[str, Protocol] = {
         "iaf_cond_alpha", 400.0, both_signs(15.0, 4.0), ("V_m", *CONDUCTANCES), {}, {}
     ),
     "hh_psc_alpha": Protocol(
-        "hh_psc_alpha", 650.0, both_signs(900.0, 300.0), ("V_m", *GATES, *CURRENTS), {}, {}
+        "hh_psc_alpha", 650.0, both_signs(900.0, 300.0), ("V_m", *GATES, *CURRENTS), {}, {}, dt=0.01
     ),
     "hh_cond_exp_traub": Protocol(
-        "hh_cond_exp_traub", 250.0, both_signs(3.0, 5.0), ("V_m", *GATES, *CONDUCTANCES), {}, {}
+        "hh_cond_exp_traub",
+        250.0,
+        both_signs(3.0, 5.0),
+        ("V_m", *GATES, *CONDUCTANCES),
+        {},
+        {},
+        dt=0.01,
     ),
     "gif_psc_exp": _gif("psc_exp", 0.1, CURRENTS),
     "gif_psc_exp_fine": _gif("psc_exp", 0.01, CURRENTS),

@@ -81,7 +81,7 @@ def _parameter(model: str, name: object, value: Any) -> Parameter:
     if unit is None and has_unit:
         unit = _own_unit(value)
     base = ""
-    if unit is not None:
+    if unit not in (None, ""):  # as files have it where there is none
         parsed = read_unit(read_expression(Source.of(model, f"unit of {name}", unit)))
         dimension = parsed.dimension
         base = unit_text(dimension, one="")
