@@ -14,7 +14,7 @@ from tests.nest.references.protocols import (
     PROTOCOLS,
     Protocol,
 )
-from tests.support.neuron_references import Drive, Trace
+from tests.support.neuron_references import Drive, Reference, Trace, integrate
 
 import spikelet as sl
 
@@ -89,7 +89,22 @@ def assert_defaults(model: Any, nest: str, *, missing: set[str] = frozenset()) -
     assert {k: v for k, v in ours.items() if k in theirs} == {k: theirs[k] for k in ours if k in theirs}
 
 
-def errors(model: Any, reference: Trace, drive: Drive, dt: float, duration: float, every: int, state: str = "V_m") -> float:
-    """Return the largest difference of a state from the reference, which has a sample each `every` steps of dt."""
-    values = run(model, drive, dt, duration).values[state][every - 1 :: every]
-    return float(np.abs(values - reference.values[state]).max())
+def assert_order(
+    model: Any, reference: Reference, drive: Drive, duration: float, order: float, *, dt: float = 0.1
+) -> None:
+    """Fail unless halving the step divides the error of V_m by two to the power of the order, or nearly."""
+    exact = integrate(reference, drive, dt, duration).values["V_m"]
+    found = []
+    for halvings in range(3):
+        every = 2**halvings
+        values = run(model, drive, dt / every, duration).values["V_m"][every - 1 :: every]
+        found.append(float(np.abs(values - exact).max()))
+    assert model.equations.order == order
+    ratios = np.array(found[:-1]) / found[1:]
+    assert (ratios > 0.85 * 2.0**order).all(), (found, ratios)
+    assert (ratios < 1.3 * 2.0**order).all(), (found, ratios)
+
+
+def values_of(model: Any) -> dict[str, Any]:
+    """Return the parameters of a model by name."""
+    return {name: getattr(model, name) for name in model.parameters()}
