@@ -15,7 +15,7 @@ from spikelet.network.network import Network
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
-from spikelet.neurons import IF, LIF, LIFAlpha, LIFCond, LIFDelta
+from spikelet.neurons import IF, LIF, Equations, LIFAlpha, LIFCond, LIFDelta
 from spikelet.plasticity import (
     STDP,
     DiehlCookSTDP,
@@ -102,6 +102,7 @@ __all__ = [
     "CurrentInput",
     "DiehlCookSTDP",
     "Drive",
+    "Equations",
     "Exponential",
     "FixedIndegree",
     "FixedOutdegree",

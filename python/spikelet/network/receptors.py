@@ -38,7 +38,7 @@ def receptor_number(where: str, model: NeuronModel, receptor: Any) -> int:
         rule = f"has no receptors ({kind}): nothing can reach it; give the model one, with receptors="
         fail(where, "target", kind, rule)
     if receptor is None:
-        if model.by_sign or len(names) == 1:
+        if model.by_sign or len(model.receptors) == 1:
             return BY_SIGN
         listed = ", ".join(f'"{name}"' for name in names)
         fail(where, "receptor", receptor, f"must be given: {kind} has the receptors {listed}")

@@ -186,6 +186,10 @@ class NeuronModel:
         """Give a population of a simulator the parameters of this model."""
         raise NotImplementedError
 
+    def about_stability(self, dt: float) -> str:
+        """Return what to do if a state diverges, for messages."""
+        return type(self).__name__
+
     @property
     def length(self) -> int | None:
         """Number of neurons that array parameters fit, or None if all are single numbers."""

@@ -45,16 +45,13 @@ class Arranger:
 
     def is_fixed(self, expr: Expr) -> bool:
         """Whether an expression is a number that depends on parameters only."""
-        if expr not in self._fixed:
-            for node in nodes(expr):
-                if isinstance(node, Call):
-                    known = node.op not in ("rand", "randn") and all(
-                        self._fixed[a] for a in node.args
-                    )
-                else:
-                    known = node.names <= self._names
-                self._fixed[node] = known
-        return self._fixed[expr] and not expr.boolean
+        known = self._fixed
+        if expr not in known:
+            new = [expr] if all(a in known for a in expr.args) else nodes(expr)
+            for node in new:
+                drawn = isinstance(node, Call) and _draw(node)
+                known[node] = not drawn and node.names <= self._names and all(known[a] for a in node.args)
+        return known[expr] and not expr.boolean
 
     def rate(self, expr: Expr) -> Expr:
         """Arrange an expression that may be reordered."""

@@ -143,6 +143,14 @@ class EquationsModel(NeuronModel):
                 fail(type(self).__name__, str(expr), float(value[k]), rule)
         return values
 
+    def about_stability(self, dt: float) -> str:
+        """Return what to do if a state diverges, for messages."""
+        made = self.equations
+        name, method = type(self).__name__, made.method
+        others = {"rk2": ' or method="exponential_midpoint"', "rk4": ' or method="exponential_midpoint"'}
+        way_out = f"use a shorter dt than {dt:g} ms{others.get(method, '')}, or bound what grows without limit"
+        return f"{name}, {method}: {way_out}"
+
     def _values(self) -> dict[str, npt.ArrayLike]:
         return {name: getattr(self, name) for name in self.parameters()}
 
@@ -193,7 +201,8 @@ class Equations:
         How equations that are not linear are integrated: "auto", "exact", "exponential_euler", "exponential_midpoint",
         "rk2" or "rk4". Linear ones with constant coefficients are always solved exactly.
     current : str or None, optional
-        Parameter that `spikelet.CurrentInput` and `spikelet.NoiseInput` add to. By default I_e, if an equation has it.
+        Parameter that `spikelet.CurrentInput` and `spikelet.NoiseInput` add to; by default I_e, if an equation has it.
+        None: they are refused.
     schedule : {"nest", "brian2"}
         Order within a step: integration, events, threshold, reset; or integration, threshold, events, reset.
     name : str
@@ -233,7 +242,7 @@ class Equations:
         parameters: Mapping[str, Any] | None = None,
         initial: Mapping[str, Any] | None = None,
         method: str = "auto",
-        current: str | None = "auto",
+        current: str | None = "I_e",
         schedule: str = "nest",
         name: str = "Equations",
     ) -> None:
@@ -396,10 +405,10 @@ class Equations:
         ValueError
             If anything is missing, unknown or wrong.
         """
-        found = dict(arguments) if isinstance(arguments, Mapping) else {}
-        if set(found) != _ARGUMENTS:
-            odd = ", ".join(sorted(map(str, set(found) ^ _ARGUMENTS)))
-            fail("Equations", "arguments", odd, "must be complete and known", got="unknown or missing")
+        if not isinstance(arguments, Mapping) or set(arguments) != set(_ARGUMENTS):
+            rule = f"must be {', '.join(_ARGUMENTS)}"
+            fail("Equations", "arguments", arguments, rule)
+        found = {name: arguments[name] for name in _ARGUMENTS}
         made = _made.get(_key(found))
         if made is not None:
             return made
@@ -437,15 +446,15 @@ class Equations:
         return f"Equations({self.name}: {', '.join(self.states)}; {how})"
 
 
-_ARGUMENTS = {
+_ARGUMENTS = (
     "text", "threshold", "reset", "refractory", "receptors", "parameters", "initial", "method", "current", "schedule",
     "name",
-}  # fmt: skip
+)  # fmt: skip
 
 
 def _key(arguments: Mapping[str, Any]) -> str:
     try:
-        return json.dumps(arguments, sort_keys=True)
+        return json.dumps(arguments)
     except (TypeError, ValueError, RecursionError):
         fail("Equations", "arguments", shown(arguments), "must be texts and numbers")
 
@@ -461,11 +470,12 @@ def _current(model: Model, given: str | None) -> str | None:
     """Return the parameter that currents are added to."""
     if given is None:
         return None
-    name = "I_e" if given == "auto" else given
-    used = any(name in model.expand(e.rhs).names for e in model.equations)
-    if name in model.parameters and used:
-        return name
-    if given != "auto":
+    if not isinstance(given, str):
+        fail(model.name, "current", given, "must be the name of a parameter, or None", error=TypeError)
+    used = any(given in model.expand(e.rhs).names for e in model.equations)
+    if given in model.parameters and used:
+        return given
+    if given != "I_e":
         fail(model.name, "current", given, "must be a parameter that occurs in an equation")
     return None
 

@@ -74,7 +74,8 @@ def constant_response(h: float, tau: Array, C: Array) -> Array:
     slow = h < 1e-5 * np.abs(tau)  # where almost nothing leaks, the difference from 1 would cancel
     x = h / np.where(np.isinf(tau), 1.0, tau)
     gentle = np.where(np.isinf(tau), 1.0, -_expm1(-x) / x)
-    return np.where(slow, h / C * gentle, tau / C * (1 - decay(h, tau)))
+    with np.errstate(invalid="ignore"):  # of the case that is not taken
+        return np.where(slow, h / C * gentle, tau / C * (1 - decay(h, tau)))
 
 
 def exponential_response(h: float, tau: Array, C: Array, source: Array) -> Array:
