@@ -15,7 +15,23 @@ from spikelet.network.network import Network
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
-from spikelet.neurons import IF, LIF, Equations, LIFAlpha, LIFCond, LIFDelta
+from spikelet.neurons import (
+    EIF,
+    GIF,
+    IF,
+    LIF,
+    LIFNMDA,
+    AdEx,
+    Equations,
+    HodgkinHuxley,
+    Izhikevich,
+    LIFAlpha,
+    LIFCond,
+    LIFCondAlpha,
+    LIFCondSFA,
+    LIFDelta,
+    LIFMultisynapse,
+)
 from spikelet.plasticity import (
     STDP,
     DiehlCookSTDP,
@@ -95,9 +111,13 @@ else:
 
 
 __all__ = [
+    "EIF",
+    "GIF",
     "IF",
     "LIF",
+    "LIFNMDA",
     "STDP",
+    "AdEx",
     "AllToAll",
     "CurrentInput",
     "DiehlCookSTDP",
@@ -108,10 +128,15 @@ __all__ = [
     "FixedOutdegree",
     "FixedProbability",
     "FixedTotalNumber",
+    "HodgkinHuxley",
     "InhibitorySTDP",
+    "Izhikevich",
     "LIFAlpha",
     "LIFCond",
+    "LIFCondAlpha",
+    "LIFCondSFA",
     "LIFDelta",
+    "LIFMultisynapse",
     "LogNormal",
     "Network",
     "NoiseInput",

@@ -11,9 +11,7 @@ from tests.neurons.test_adex import LSODAR
 import spikelet as sl
 
 nest = pytest.importorskip("nest", minversion="3.10", reason="the file comes with NEST 3.10")
-FILE = (
-    Path(nest.__file__).parent / "share/nest/testsuite/pytests/neurons/test_aeif_data_lsodar.dat"
-)
+FILE = Path(nest.__file__).parent / "share/nest/testsuite/pytests/neurons/test_aeif_data_lsodar.dat"
 
 
 @pytest.mark.skipif(not FILE.is_file(), reason="this NEST was installed without its tests")

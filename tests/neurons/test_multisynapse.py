@@ -20,9 +20,7 @@ def test_defaults_are_nests() -> None:
 
 
 def test_is_nests_to_rounding() -> None:
-    against = AgainstNest(
-        "iaf_psc_exp_multisynapse", sl.LIFMultisynapse(tau_syn=TAUS), RECEPTORS
-    )
+    against = AgainstNest("iaf_psc_exp_multisynapse", sl.LIFMultisynapse(tau_syn=TAUS), RECEPTORS)
     assert (against.late == 0.0).all()
     for state in ("V_m", "I_syn_1", "I_syn_2", "I_syn_3", "I_syn_4"):
         assert np.abs(against.difference(state)).max() < 1e-11

@@ -26,11 +26,16 @@ def test_with_depression_it_is_nests_neuron() -> None:
     net = sl.Network(dt=dt, dtype="float64", threads=1)
     neuron = net.population(1, sl.LIFNMDA())
     depression = sl.TsodyksMarkram(U=float(u), tau_rec=decay)
-    driven = net.population(1, sl.SpikeSource(nest["driven"] * dt, np.zeros(len(nest["driven"]), int)))
+    driven = net.population(
+        1, sl.SpikeSource(nest["driven"] * dt, np.zeros(len(nest["driven"]), int))
+    )
     net.connect(
         driven, neuron, sl.AllToAll(), weight=25.0 * opening / u, delay=1.0, plasticity=depression, receptor="NMDA"
     )  # fmt: skip
-    for receptor, weight, times in (("AMPA", 8.0, [30.0, 60.0]), ("GABA", 6.0, [35.0, 60.0, 120.0])):
+    for receptor, weight, times in (
+        ("AMPA", 8.0, [30.0, 60.0]),
+        ("GABA", 6.0, [35.0, 60.0, 120.0]),
+    ):
         source = net.population(1, sl.SpikeSource(np.array(times) - dt, np.zeros(len(times), int)))
         net.connect(source, neuron, sl.AllToAll(), weight=weight, delay=dt, receptor=receptor)
     states = {name: net.record(neuron, name, every=1.0) for name in neuron.model.states}

@@ -33,7 +33,9 @@ class Reference:
 
     p: Mapping[str, Any]
     states: tuple[str, ...] = ()
-    certain: float | None = None  # a potential from which a spike follows within much less than a step
+    certain: float | None = (
+        None  # a potential from which a spike follows within much less than a step
+    )
     start: Values = field(default_factory=dict)
 
     def rates(self, y: Values, current: float, held: bool) -> Values:
@@ -64,7 +66,9 @@ class Trace:
 def integrate(neuron: Reference, drive: Drive, dt: float, duration: float) -> Trace:
     """Integrate to the accuracy of doubles, with events, thresholds and resets at the ends of steps."""
     names, steps = neuron.states, round(duration / dt)
-    on_grid = lambda time: round(time / dt)  # noqa: E731
+    def on_grid(time: float) -> int:
+        return round(time / dt)
+
     currents = {on_grid(time): value for time, value in drive.currents}
     events: dict[int, list[tuple[float, str | None]]] = {}
     for time, weight, receptor in drive.events:

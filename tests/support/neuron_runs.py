@@ -56,7 +56,9 @@ def drive_of(protocol: Protocol, receptors: tuple[str, ...] = ()) -> Drive:
 class AgainstNest:
     """A model and NEST's record of it."""
 
-    def __init__(self, name: str, model: Any, receptors: tuple[str, ...] = (), dt: float | None = None) -> None:
+    def __init__(
+        self, name: str, model: Any, receptors: tuple[str, ...] = (), dt: float | None = None
+    ) -> None:
         self.protocol = PROTOCOLS[name]
         self.dt = self.protocol.dt if dt is None else dt
         self.nest = references.load(name)
@@ -86,11 +88,19 @@ def assert_defaults(model: Any, nest: str, *, missing: set[str] = frozenset()) -
     theirs = references.defaults(nest)
     ours = {name: getattr(model, name) for name in model.parameters()}
     assert set(ours) - set(theirs) == missing
-    assert {k: v for k, v in ours.items() if k in theirs} == {k: theirs[k] for k in ours if k in theirs}
+    assert {k: v for k, v in ours.items() if k in theirs} == {
+        k: theirs[k] for k in ours if k in theirs
+    }
 
 
 def assert_order(
-    model: Any, reference: Reference, drive: Drive, duration: float, order: float, *, dt: float = 0.1
+    model: Any,
+    reference: Reference,
+    drive: Drive,
+    duration: float,
+    order: float,
+    *,
+    dt: float = 0.1,
 ) -> None:
     """Fail unless halving the step divides the error of V_m by two to the power of the order, or nearly."""
     exact = integrate(reference, drive, dt, duration).values["V_m"]

@@ -11,7 +11,7 @@ from spikelet.neurons.synapses import SynapseKind, synapses_of
 __all__ = ["AdEx"]
 
 
-def AdEx(  # noqa: N802
+def AdEx(
     *, synapses: SynapseKind = "cond_exp", method: str = "rk2", **parameters: Values
 ) -> NeuronModel:
     r"""Adaptive exponential integrate-and-fire neuron (NEST ``aeif_cond_exp`` and its relatives).

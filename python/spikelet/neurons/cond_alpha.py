@@ -11,7 +11,7 @@ from spikelet.neurons.synapses import synapses_of
 __all__ = ["LIFCondAlpha"]
 
 
-def LIFCondAlpha(**parameters: Values) -> NeuronModel:  # noqa: N802
+def LIFCondAlpha(**parameters: Values) -> NeuronModel:
     r"""Leaky integrate-and-fire neuron with alpha-shaped conductances (NEST ``iaf_cond_alpha``).
 
     .. math:: C_m \dot V = -g_L (V - E_L) - g_{ex} (V - E_{ex}) - g_{in} (V - E_{in}) + I_e

@@ -11,7 +11,7 @@ from spikelet.neurons.synapses import synapses_of
 __all__ = ["LIFCondSFA"]
 
 
-def LIFCondSFA(**parameters: Values) -> NeuronModel:  # noqa: N802
+def LIFCondSFA(**parameters: Values) -> NeuronModel:
     r"""`LIFCond` with spike-frequency adaptation and relative refractoriness (NEST ``iaf_cond_exp_sfa_rr``).
 
     .. math::

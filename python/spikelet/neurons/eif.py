@@ -11,7 +11,7 @@ from spikelet.neurons.synapses import SynapseKind, synapses_of
 __all__ = ["EIF"]
 
 
-def EIF(  # noqa: N802
+def EIF(
     *, synapses: SynapseKind = "cond_exp", method: str = "rk2", **parameters: Values
 ) -> NeuronModel:
     r"""Exponential integrate-and-fire neuron (`AdEx` without adaptation).

@@ -14,7 +14,7 @@ from spikelet.neurons.synapses import synapses_of
 __all__ = ["GIF"]
 
 
-def GIF(  # noqa: N802
+def GIF(
     *,
     synapses: Literal["psc_exp", "cond_exp"] = "psc_exp",
     tau_stc: Sequence[Values] = (),

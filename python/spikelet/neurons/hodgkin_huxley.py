@@ -15,7 +15,7 @@ __all__ = ["HodgkinHuxley"]
 Channels: TypeAlias = Literal["squid", "traub"]
 
 
-def HodgkinHuxley(  # noqa: N802
+def HodgkinHuxley(
     *,
     channels: Channels = "squid",
     synapses: SynapseKind | None = None,

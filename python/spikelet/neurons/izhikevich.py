@@ -10,7 +10,7 @@ from spikelet.neurons.equations.equations import Equations
 __all__ = ["Izhikevich"]
 
 
-def Izhikevich(*, method: str = "rk4", **parameters: Values) -> NeuronModel:  # noqa: N802
+def Izhikevich(*, method: str = "rk4", **parameters: Values) -> NeuronModel:
     r"""Izhikevich's neuron (the model of NEST ``izhikevich``).
 
     .. math::

@@ -12,7 +12,7 @@ from spikelet.neurons.equations.equations import Equations
 __all__ = ["LIFMultisynapse"]
 
 
-def LIFMultisynapse(  # noqa: N802
+def LIFMultisynapse(
     *, tau_syn: Mapping[str, Values] | Sequence[Values], **parameters: Values
 ) -> NeuronModel:
     r"""`LIF` with one receptor for each synaptic time constant (NEST ``iaf_psc_exp_multisynapse``).

@@ -10,7 +10,7 @@ from spikelet.neurons.equations.equations import Equations
 __all__ = ["LIFNMDA"]
 
 
-def LIFNMDA(**parameters: Values) -> NeuronModel:  # noqa: N802
+def LIFNMDA(**parameters: Values) -> NeuronModel:
     r"""Leaky integrate-and-fire neuron with AMPA, GABA and NMDA receptors (NEST ``iaf_bw_2001``).
 
     .. math::

@@ -37,7 +37,9 @@ def _reset(dt: float) -> None:
 def _fire(neuron: Any, events: tuple[Event, ...], dt: float) -> None:
     """Connect a generator for each event."""
     for event in events:
-        generator = nest.Create("spike_generator", params={"spike_times": [round(event.time - dt, 6)]})
+        generator = nest.Create(
+            "spike_generator", params={"spike_times": [round(event.time - dt, 6)]}
+        )
         synapse = {"weight": event.weight, "delay": dt, "receptor_type": event.receptor}
         nest.Connect(generator, neuron, syn_spec=synapse)
 
@@ -73,7 +75,9 @@ def run_nmda(dt: float = 0.1) -> Arrays:
     _reset(dt)
     first, second = (nest.Create("iaf_bw_2001", params=LEAST_ERROR) for _ in range(2))
     ports = nest.GetDefaults("iaf_bw_2001")["receptor_types"]
-    drive = tuple(Event(t, 300.0, ports["AMPA"]) for t in (10.0, 15.0, 20.0, 40.0, 41.0, 90.0, 150.0))
+    drive = tuple(
+        Event(t, 300.0, ports["AMPA"]) for t in (10.0, 15.0, 20.0, 40.0, 41.0, 90.0, 150.0)
+    )
     _fire(first, drive, dt)
     others = [Event(t, 8.0, ports["AMPA"]) for t in (30.0, 60.0)]
     others += [Event(t, 6.0, ports["GABA"]) for t in (35.0, 60.0, 120.0)]
@@ -103,7 +107,10 @@ def run_stochastic() -> Arrays:
     counts = np.bincount(senders - min(neurons.tolist()), minlength=STOCHASTIC["n"])
     intervals = [np.diff(np.sort(times[senders == sender])) for sender in neurons.tolist()]
     steps = np.rint(np.concatenate(intervals) / STOCHASTIC["dt"]).astype(np.int64)
-    return {"counts": counts.astype(np.int16), "quantiles": np.quantile(steps, np.linspace(0, 1, 101))}
+    return {
+        "counts": counts.astype(np.int16),
+        "quantiles": np.quantile(steps, np.linspace(0, 1, 101)),
+    }
 
 
 def _defaults(model: str) -> dict[str, float]:
@@ -122,7 +129,10 @@ def main() -> None:
     models = sorted({p.model for p in PROTOCOLS.values()} | {"iaf_bw_2001"})
     DEFAULTS.write_text(json.dumps({m: _defaults(m) for m in models}, indent=1) + "\n", "utf-8")
     for name, part in everything.items():
-        shown = {key: (np.shape(a), np.round(np.ptp(a), 3)) if len(a) else "none" for key, a in part.items()}
+        shown = {
+            key: (np.shape(a), np.round(np.ptp(a), 3)) if len(a) else "none"
+            for key, a in part.items()
+        }
         print(name, len(part.get("spikes", ())), shown, part.get("spikes"))
     print(f"{FILE.name}: {FILE.stat().st_size} bytes, NEST {nest.__version__}", file=sys.stderr)
 

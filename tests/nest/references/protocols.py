@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 CURRENT_ON, CURRENT_OFF, DURATION = 20.0, 150.0, 200.0  # ms
-LEAST_ERROR = {"gsl_error_tol": 1e-12}  # where NEST lets one choose the tolerance of its adaptive steps
+LEAST_ERROR = {
+    "gsl_error_tol": 1e-12
+}  # where NEST lets one choose the tolerance of its adaptive steps
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,10 @@ def both_signs(excitation: float, inhibition: float) -> tuple[Event, ...]:
 CURRENTS = ("I_syn_ex", "I_syn_in")
 CONDUCTANCES = ("g_ex", "g_in")
 GATES = ("Act_m", "Inact_h", "Act_n")
-SHARP = {"Delta_V": 1e-4, "lambda_0": 1000.0}  # the hazard jumps from 0 to certainty at the threshold
+SHARP = {
+    "Delta_V": 1e-4,
+    "lambda_0": 1000.0,
+}  # the hazard jumps from 0 to certainty at the threshold
 KERNELS = {
     "tau_stc": [12.0, 90.0],
     "q_stc": [30.0, 6.0],
@@ -52,7 +57,9 @@ KERNELS = {
 }
 
 
-def _adex(synapses: str, events: tuple[Event, ...], record: tuple[str, ...], **more: Any) -> Protocol:
+def _adex(
+    synapses: str, events: tuple[Event, ...], record: tuple[str, ...], **more: Any
+) -> Protocol:
     parameters = {"t_ref": 2.0, **more}
     states = ("V_m", "w", *record)
     return Protocol(f"aeif_{synapses}", 800.0, events, states, parameters, LEAST_ERROR, dt=0.01)
@@ -73,7 +80,9 @@ def _gif(synapses: str, dt: float, record: tuple[str, ...]) -> Protocol:
 
 PROTOCOLS: dict[str, Protocol] = {
     "aeif_cond_exp": _adex("cond_exp", both_signs(60.0, 12.0), CONDUCTANCES),
-    "aeif_cond_exp_no_refractory": _adex("cond_exp", both_signs(60.0, 12.0), CONDUCTANCES, t_ref=0.0),
+    "aeif_cond_exp_no_refractory": _adex(
+        "cond_exp", both_signs(60.0, 12.0), CONDUCTANCES, t_ref=0.0
+    ),
     "aeif_cond_alpha": _adex("cond_alpha", both_signs(30.0, 8.0), CONDUCTANCES),
     "aeif_psc_exp": _adex("psc_exp", both_signs(1500.0, 300.0), CURRENTS),
     "aeif_psc_alpha": _adex("psc_alpha", both_signs(900.0, 200.0), CURRENTS),
