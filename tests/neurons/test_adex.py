@@ -65,14 +65,15 @@ def test_order_below_the_threshold(method: str, order: int) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_spikes_at_a_small_step_are_those_of_scipy(kind: str) -> None:
     model = sl.AdEx(synapses=kind, method="rk4", t_ref=1.0, b=60.0)
-    weight = {"cond": 20.0, "psc": 700.0, "delta": 3.0}[kind.split("_")[0]]
+    weight = {"cond": 20.0, "psc": 700.0, "delta": 3.0}[kind.split("_", maxsplit=1)[0]]
     drive = Drive([(2.0, 900.0)], [(10.0, weight, None), (22.0, -weight / 4, None)])
     reference = AdExReference("psc_delta" if kind == "delta" else kind, values_of(model))
     exact = integrate(reference, drive, 0.01, 60.0)
     ours = run(model, drive, 0.01, 60.0)
     assert len(exact.spikes) >= 3
     late = np.array(ours.spikes) - exact.spikes
-    assert (np.diff(late, prepend=0) >= 0).all() and (np.diff(late, prepend=0) <= 1).all()
+    assert (np.diff(late, prepend=0) >= 0).all()
+    assert (np.diff(late, prepend=0) <= 1).all()
     before = exact.spikes[0] - 20
     assert np.abs(ours.values["V_m"] - exact.values["V_m"])[:before].max() < 1e-4
 
@@ -144,7 +145,8 @@ def test_replace_pickle_save_and_load(tmp_path: Path) -> None:
     model = sl.AdEx(a=2.0, b=[10.0, 20.0], synapses="psc_exp")
     assert model.replace(a=3.0).a == 3.0
     again = pickle.loads(pickle.dumps(model))
-    assert repr(again) == repr(model) and again.b.tolist() == [10.0, 20.0]
+    assert repr(again) == repr(model)
+    assert again.b.tolist() == [10.0, 20.0]
     net = sl.Network(dt=0.1, seed=1, threads=1)
     neurons = net.population(2, model)
     neurons.I_e = 900.0
@@ -154,7 +156,8 @@ def test_replace_pickle_save_and_load(tmp_path: Path) -> None:
     for n in (net, loaded):
         n.run(50.0)
     (others,) = loaded.populations
-    assert np.array_equal(neurons.V_m, others.V_m) and np.array_equal(neurons.w, others.w)
+    assert np.array_equal(neurons.V_m, others.V_m)
+    assert np.array_equal(neurons.w, others.w)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import spikelet as sl
 @pytest.mark.parametrize("kind", ["cond_exp", "cond_alpha", "psc_exp", "psc_alpha", "delta"])
 def test_is_adex_without_adaptation(kind: str) -> None:
     model = sl.EIF(synapses=kind, t_ref=1.0)
-    weight = {"cond": 20.0, "psc": 700.0, "delta": 3.0}[kind.split("_")[0]]
+    weight = {"cond": 20.0, "psc": 700.0, "delta": 3.0}[kind.split("_", maxsplit=1)[0]]
     drive = Drive([(2.0, 700.0)], [(10.0, weight, None), (22.0, -weight / 4, None)])
     ours = run(model, drive, 0.1, 60.0)
     other = run(sl.AdEx(synapses=kind, t_ref=1.0, a=0.0, b=0.0), drive, 0.1, 60.0)

@@ -28,7 +28,8 @@ def test_defaults_are_nests(channels: str) -> None:
 def test_agrees_with_nest(channels: str) -> None:
     """NEST steps adaptively, to a tolerance of 1e-6 (squid) and 1e-3 (Traub) a step; this method has order 2."""
     against = AgainstNest(NEST[channels], sl.HodgkinHuxley(channels=channels))
-    assert against.dt == 0.01 and np.abs(against.late).max() < 0.1
+    assert against.dt == 0.01
+    assert np.abs(against.late).max() < 0.1
     assert np.median(np.abs(against.difference("V_m"))) < 0.1
     for gate in ("Act_m", "Inact_h", "Act_n"):
         assert np.median(np.abs(against.difference(gate))) < 5e-4
@@ -58,7 +59,7 @@ def test_runge_kutta_at_a_small_step(channels: str) -> None:
 @pytest.mark.parametrize("kind", ["cond_exp", "cond_alpha", "psc_exp", "psc_alpha", "delta"])
 def test_all_synapses(kind: str) -> None:
     model = sl.HodgkinHuxley(synapses=kind)
-    weight = {"cond": 2.0, "psc": 60.0, "delta": 2.0}[kind.split("_")[0]]
+    weight = {"cond": 2.0, "psc": 60.0, "delta": 2.0}[kind.split("_", maxsplit=1)[0]]
     drive = Drive([], [(2.0, weight, None), (5.0, -weight, None), (7.0, weight, None)])
     reference = HodgkinHuxleyReference(
         "squid", kind.replace("delta", "psc_delta"), values_of(model)
@@ -76,7 +77,8 @@ def test_a_spike_is_the_first_step_of_the_fall_and_changes_nothing() -> None:
     v = ours.values["V_m"]
     assert len(ours.spikes) >= 2
     for spike in ours.spikes:
-        assert v[spike - 1] > 0.0 and v[spike] < v[spike - 1]
+        assert v[spike - 1] > 0.0
+        assert v[spike] < v[spike - 1]
         assert v[spike - 1] >= v[max(0, spike - 50) : spike + 50].max() - 0.05
     other = run(silent, drive, 0.01, 40.0)
     assert len(other.spikes) == 1

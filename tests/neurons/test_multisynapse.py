@@ -29,12 +29,14 @@ def test_is_nests_to_rounding() -> None:
 def test_agrees_with_scipy_where_time_constants_are_equal() -> None:
     """NEST refuses a synaptic time constant that equals that of the membrane."""
     model = sl.LIFMultisynapse(tau_syn={"a": 10.0, "b": 10.0, "c": 3.0})
-    assert model.receptors == ("a", "b", "c") and model.equations.method == "exact"
+    assert model.receptors == ("a", "b", "c")
+    assert model.equations.method == "exact"
     against = AgainstNest("iaf_psc_exp_multisynapse", model, ("a", "b", "c", "a"))
     parameters = values_of(model) | {"tau_syn": {"a": 10.0, "b": 10.0, "c": 3.0}}
     exact = integrate(MultisynapseReference(parameters), against.drive, 0.1, 200.0)
     ours = run(model, against.drive, 0.1, 200.0)
-    assert ours.spikes == exact.spikes and len(exact.spikes) > 3
+    assert ours.spikes == exact.spikes
+    assert len(exact.spikes) > 3
     np.testing.assert_allclose(ours.values["V_m"], exact.values["V_m"], rtol=0, atol=1e-9)
 
 
@@ -46,7 +48,8 @@ def test_events_need_a_receptor() -> None:
         net.connect(source, neuron, sl.AllToAll(), weight=1.0, delay=1.0)
     net.connect(source, neuron, sl.AllToAll(), weight=5.0, delay=1.0, receptor="slow")
     net.run(2.0)
-    assert neuron.I_syn_slow[0] == 5.0 and neuron.I_syn_fast[0] == 0.0
+    assert neuron.I_syn_slow[0] == 5.0
+    assert neuron.I_syn_fast[0] == 0.0
 
 
 def test_no_time_constants() -> None:

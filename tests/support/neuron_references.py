@@ -66,6 +66,7 @@ class Trace:
 def integrate(neuron: Reference, drive: Drive, dt: float, duration: float) -> Trace:
     """Integrate to the accuracy of doubles, with events, thresholds and resets at the ends of steps."""
     names, steps = neuron.states, round(duration / dt)
+
     def on_grid(time: float) -> int:
         return round(time / dt)
 

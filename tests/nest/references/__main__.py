@@ -9,8 +9,8 @@ import json
 import sys
 from typing import Any
 
+import nest
 import numpy as np
-
 from tests.nest.references import DEFAULTS, FILE, STOCHASTIC
 from tests.nest.references.protocols import (
     CURRENT_OFF,
@@ -21,8 +21,6 @@ from tests.nest.references.protocols import (
     Event,
     Protocol,
 )
-
-import nest
 
 Arrays = dict[str, Any]
 
