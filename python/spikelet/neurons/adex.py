@@ -6,6 +6,7 @@ import functools
 
 from spikelet.neurons.base import NeuronModel, Values
 from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.order import require_below
 from spikelet.neurons.synapses import SynapseKind, synapses_of
 
 __all__ = ["AdEx"]
@@ -71,7 +72,7 @@ def AdEx(
 
     Brette & Gerstner, J. Neurophysiol. 94 (2005), eqs. 1 to 3. PyNN: EIF_cond_exp_isfa_ista, EIF_cond_alpha_isfa_ista.
     """
-    return _equations(synapses, method)(**parameters)
+    return require_below(_equations(synapses, method)(**parameters), "V_reset", "V_peak")
 
 
 @functools.cache

@@ -6,6 +6,7 @@ import functools
 
 from spikelet.neurons.base import NeuronModel, Values
 from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.order import require_below
 from spikelet.neurons.synapses import synapses_of
 
 __all__ = ["LIFCondAlpha"]
@@ -43,7 +44,7 @@ def LIFCondAlpha(**parameters: Values) -> NeuronModel:
     States: ``V_m`` [mV], ``g_ex``, ``g_in`` [nS], and ``dg_ex``, ``dg_in``: the decaying sums of the weights [nS].
     The conductances are exact; V_m is of the order that ``model.order`` says. PyNN: IF_cond_alpha.
     """
-    return _equations()(**parameters)
+    return require_below(_equations()(**parameters), "V_reset", "V_th")
 
 
 @functools.cache

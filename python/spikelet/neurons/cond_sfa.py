@@ -6,6 +6,7 @@ import functools
 
 from spikelet.neurons.base import NeuronModel, Values
 from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.order import require_below
 from spikelet.neurons.synapses import synapses_of
 
 __all__ = ["LIFCondSFA"]
@@ -50,7 +51,7 @@ def LIFCondSFA(**parameters: Values) -> NeuronModel:
     Dayan & Abbott, Theoretical Neuroscience (2001), eq. 5.15; parameters of Muller, Buesing, Schemmel & Meier, Neural
     Comput. 19 (2007). PyNN: IF_cond_exp_gsfa_grr.
     """
-    return _equations()(**parameters)
+    return require_below(_equations()(**parameters), "V_reset", "V_th")
 
 
 @functools.cache

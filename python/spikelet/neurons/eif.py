@@ -6,6 +6,7 @@ import functools
 
 from spikelet.neurons.base import NeuronModel, Values
 from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.order import require_below
 from spikelet.neurons.synapses import SynapseKind, synapses_of
 
 __all__ = ["EIF"]
@@ -44,7 +45,7 @@ def EIF(
     Fourcaud-Trocmé, Hansel, van Vreeswijk & Brunel, J. Neurosci. 23 (2003), eqs. 1 and 11. NEST: an aeif model with
     ``a = b = 0``.
     """
-    return _equations(synapses, method)(**parameters)
+    return require_below(_equations(synapses, method)(**parameters), "V_reset", "V_peak")
 
 
 @functools.cache

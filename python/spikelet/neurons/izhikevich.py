@@ -6,6 +6,7 @@ import functools
 
 from spikelet.neurons.base import NeuronModel, Values
 from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.order import require_below
 
 __all__ = ["Izhikevich"]
 
@@ -45,7 +46,7 @@ def Izhikevich(*, method: str = "rk4", **parameters: Values) -> NeuronModel:
     original code by two half steps in V and one step in U, at dt = 1 ms: both are other neurons at such a dt. Here the
     order is 2 or more, so V(t) is that of the equations; at dt = 0.1 ms, spikes differ from NEST's by a few ms.
     """
-    return _equations(method)(**parameters)
+    return require_below(_equations(method)(**parameters), "c", "V_th")
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from spikelet._util.checks import fail
 from spikelet.neurons.base import NeuronModel, Values
 from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.order import require_below
 
 __all__ = ["LIFMultisynapse"]
 
@@ -60,7 +61,7 @@ def LIFMultisynapse(
     if not names:
         fail("LIFMultisynapse", "tau_syn", tau_syn, "must have at least one time constant")
     taus = {f"tau_syn_{x}": tau for x, tau in zip(names.values(), values, strict=True)}
-    return _equations(tuple(names.items()))(**taus, **parameters)
+    return require_below(_equations(tuple(names.items()))(**taus, **parameters), "V_reset", "V_th")
 
 
 @functools.lru_cache(maxsize=64)

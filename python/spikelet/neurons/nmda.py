@@ -6,6 +6,7 @@ import functools
 
 from spikelet.neurons.base import NeuronModel, Values
 from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.order import require_below
 
 __all__ = ["LIFNMDA"]
 
@@ -56,7 +57,7 @@ def LIFNMDA(**parameters: Values) -> NeuronModel:
 
     Brunel & Wang, J. Comput. Neurosci. 11 (2001), eqs. 1 to 9; Wang, Neuron 36 (2002); Jahr & Stevens, J. Neurosci. 10 (1990).
     """
-    return _equations()(**parameters)
+    return require_below(_equations()(**parameters), "V_reset", "V_th")
 
 
 @functools.cache
