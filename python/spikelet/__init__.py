@@ -56,11 +56,16 @@ from spikelet.rules import (
 )
 from spikelet.sources import (
     CurrentInput,
+    InhomogeneousPoisson,
     NoiseInput,
     PoissonInput,
     PoissonSource,
+    PulsePacket,
     RasterSource,
+    SineCurrent,
+    SinusoidalPoisson,
     SpikeSource,
+    StepCurrent,
 )
 
 moved.install()
@@ -130,6 +135,7 @@ __all__ = [
     "FixedTotalNumber",
     "HodgkinHuxley",
     "InhibitorySTDP",
+    "InhomogeneousPoisson",
     "Izhikevich",
     "LIFAlpha",
     "LIFCond",
@@ -146,13 +152,17 @@ __all__ = [
     "PoissonSource",
     "Population",
     "Projection",
+    "PulsePacket",
     "RasterSource",
     "RewardSTDP",
+    "SineCurrent",
+    "SinusoidalPoisson",
     "SpikeRecorder",
     "SpikeSource",
     "SpikingModel",
     "SpikingResult",
     "StateRecorder",
+    "StepCurrent",
     "SweepResult",
     "SynapticScaling",
     "TripletSTDP",

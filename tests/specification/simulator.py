@@ -326,7 +326,7 @@ class Drive:
         if type(self.what).__name__ == "CurrentInput":
             k, values = step - self.start, self.what.values
             return values[k] if 0 <= k < len(values) else 0.0
-        if type(self.what).__name__ == "NoiseInput" and step < self.start:
+        if step < self.start:
             return 0.0
         return self.drawn[step - self.first]
 

@@ -42,7 +42,8 @@ __all__ = ["load", "require_target", "save"]
 AnyNetwork = TypeVar("AnyNetwork", bound=NetworkContents)
 
 _NAME, _VERSION = "spikelet network", 5
-# 3 added recorders; 4 checksums by name, random streams of inputs, and what regulations have counted; 5 models from text
+# 3 added recorders; 4 checksums by name, random streams of inputs, and what regulations have counted; 5 models from
+# text, positions, and when recorders record
 _READABLE = (2, 3, 4, 5)
 
 
@@ -65,13 +66,15 @@ class _Writer:
             if isinstance(value, np.ndarray):
                 self.arrays[f"{key}.{f.name}"] = value
                 value = {"array": f"{key}.{f.name}"}
+            elif dataclasses.is_dataclass(value):
+                value = self.describe(value, f"{key}.{f.name}")
             fields[f.name] = value
         if isinstance(item, EquationsModel):
             return {"type": "Equations", "equations": item.equations.to_dict(), "fields": fields}
         return {"type": type(item).__name__, "fields": fields}
 
 
-def _restore(description: dict[str, Any], file: Mapping[str, Any]) -> Any:
+def _restore(description: dict[str, Any], file: Mapping[str, Any], *, inner: bool = False) -> Any:
     fields, name = description["fields"], description["type"]
     kind: Any = _types().get(name)
     if name == "Equations":  # reading the text runs nothing
@@ -83,7 +86,13 @@ def _restore(description: dict[str, Any], file: Mapping[str, Any]) -> Any:
         odd = ", ".join(sorted(set(fields) ^ known))
         rule = "must have the fields of this version"
         fail("stored network", name, odd, rule, got="unknown or missing")
-    return kind(**{k: file[v["array"]] if isinstance(v, dict) else v for k, v in fields.items()})
+
+    def value(v: Any) -> Any:
+        if not isinstance(v, dict):
+            return v
+        return file[v["array"]] if inner or "array" in v else _restore(v, file, inner=True)
+
+    return kind(**{k: value(v) for k, v in fields.items()})
 
 
 def save(
@@ -154,14 +163,11 @@ def _describe(
                     )
             out.arrays[f"{key}.held"] = net.engine.gathered("state", p.index, sim.held(p.index))
         model = out.describe(p.model, key)
-        populations.append(
-            {
-                "n": p.size,
-                "name": p.name,
-                "model": model,
-                "start": net.engine.raster_starts[p.index],
-            }
-        )
+        described = {"n": p.size, "name": p.name, "model": model}
+        described["start"] = net.engine.raster_starts[p.index]
+        if p.space is not None:
+            described["space"] = out.describe(p.space, f"{key}.space")["fields"]
+        populations.append(described)
     for q in net.projections:
         key = f"projection{q.index}"
         plastic = None
@@ -232,6 +238,7 @@ def _describe_recorders(net: NetworkContents, out: _Writer, folder: Path) -> dic
     for k, recorder in enumerate(net.recorders):
         tape: Tape[Any] = recorder.tape
         d = {"target": tape.target.index, "kind": tape.kind, "what": tape.what, "every": tape.every}
+        d |= tape.described()
         if isinstance(tape.target, Population) and not tape.target.whole:
             out.arrays[f"recorder{k}.ids"] = tape.target.ids
         if tape.file is None:

@@ -9,11 +9,12 @@ import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.advice import advise
-from spikelet._util.checks import fail, ids, named, representable
+from spikelet._util.checks import fail, named, representable
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_own
 from spikelet.network.projection import Projection
 from spikelet.network.receptors import BY_SIGN, receptor_number, receptor_unit
+from spikelet.network.synapse_lists import Lists, as_lists, needs_lists, part_ids
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
@@ -45,11 +46,21 @@ def connect(
         allowed = "must be a rule such as sl.STDP(...)"
         fail(where, "plasticity", plasticity, allowed, error=TypeError)
     number = receptor_number(where, post.model, receptor)
+    if isinstance(rule, OneToOne) and len(pre) != len(post):
+        sizes = len(pre), len(post)
+        fail(where, "OneToOne", sizes, "needs populations of the same size", got="sizes")
+    lists = None
+    if needs_lists(rule, weight, delay, plasticity):
+        count = len(net.projections)
+        lists = as_lists(net, where, (pre, post), rule, weight, delay, plasticity, count)
+        weight, delay, plasticity = lists.weight, lists.delay, lists.plasticity
     with named(where):
         ends = (number, None if plasticity is None else plasticity.to_core())
-    add = _by_rule if isinstance(rule, Rule) else _by_lists
+    add = _by_rule if lists is None else _by_lists
+    how = rule if lists is None else lists
+    grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
     unit = receptor_unit(post.model, number)
-    index = add(net, where, pre, post, rule, weight, delay, unit, ends)
+    index = add(net, where, pre, post, how, weight, delay, unit, grid, ends)
     projection = Projection(net, index, pre, post, plasticity, number)
     net.contents.projections.append(projection)
     return projection
@@ -64,19 +75,16 @@ def _by_rule(
     weight: Any,
     delay: Any,
     unit: str,
+    grid: tuple[int, int] | None,
     ends: Ends,
 ) -> int:
     """Let the core draw the synapses of a rule; return the index of the projection."""
-    grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
     weights = as_spec(where, "weight", 1.0 if weight is None else weight, unit, grid)
     delays = _delay_spec(where, delay, net.dt, grid)
-    if isinstance(rule, OneToOne) and len(pre) != len(post):
-        sizes = len(pre), len(post)
-        fail(where, "OneToOne", sizes, "needs populations of the same size", got="sizes")
     _advise_sign(where, post.model, ends[0], weights)
     with named(where):
         return net.engine.sim.connect(
-            pre.index, post.index, pre.size, post.size, _part(pre), _part(post),
+            pre.index, post.index, pre.size, post.size, part_ids(pre), part_ids(post),
             rule.to_core(), _core_spec(weights), _core_spec(delays), *ends,
         )  # fmt: skip
 
@@ -86,17 +94,20 @@ def _by_lists(
     where: str,
     pre: Population,
     post: Population,
-    rule: Any,
+    lists: Lists,
     weight: Any,
     delay: Any,
     unit: str,
+    grid: tuple[int, int] | None,
     ends: Ends,
 ) -> int:
-    """Give the core the synapses of a matrix or of two arrays; return the index of the projection."""
-    pre_ids, post_ids, weight = _lists(where, pre, post, rule, weight)
+    """Give the core the synapses of a matrix, of two arrays or of what was drawn; return the projection's index."""
+    pre_ids, post_ids = lists.pre, lists.post
     n, stream = len(pre_ids), 2 * len(net.projections)
-    weights = _values(where, "weight", as_spec(where, "weight", weight, unit), n, net.seed, stream)
-    delays = _values(where, "delay", _delay_spec(where, delay, net.dt), n, net.seed, stream + 1)
+    spec = as_spec(where, "weight", weight, unit, grid)
+    weights = _values(where, "weight", spec, n, net.seed, stream)
+    spec = _delay_spec(where, delay, net.dt, grid)
+    delays = _values(where, "delay", spec, n, net.seed, stream + 1)
     steps = _to_steps(where, delays, net.dt, drawn=isinstance(delay, Distribution))
     representable(where, "weight", weights, net.dtype)
     _advise_sign(where, post.model, ends[0], weights)
@@ -125,11 +136,6 @@ def _advise_sign(where: str, model: Any, receptor: int, weights: Any) -> None:
         advise(where, "weight", worst, problem, f"did you mean {-worst:g} pA?")
 
 
-def _part(population: Population) -> npt.NDArray[np.uint32] | None:
-    """Return the ids of a part of a population, or None for a whole one."""
-    return None if population.whole else population.ids
-
-
 def _core_spec(spec: Any) -> _core.ValueSpec:
     """Return the core's description of a distribution or of numbers."""
     return spec.to_core() if isinstance(spec, Distribution) else _core.ValueSpec(spec)
@@ -153,8 +159,11 @@ def _to_steps(
         way_out = (
             " (limit the distribution, with clip=(lo, hi) or redraw=(lo, hi))" if drawn else ""
         )
+        first = float(delays[bad][0])
+        if 0 < first < dt <= 1e3 * first:
+            way_out += f"; delays are in ms: did you mean {1e3 * first:g}?"
         rule = f"must lie between dt = {dt:g} ms and {_MAX_DELAY} steps{way_out}"
-        fail(where, "delay", float(delays[bad][0]), rule)
+        fail(where, "delay", first, rule)
     return steps.astype(np.uint16)
 
 
@@ -170,28 +179,3 @@ def _values(
         msg = f"{where}: {argument} {rule}, got {len(spec)} values"
         raise ValueError(msg)
     return np.asarray(spec)
-
-
-def _lists(
-    where: str, pre: Population, post: Population, rule: Any, weight: Any
-) -> tuple[Any, Any, Any]:
-    """Return sources, targets and weights of a sparse matrix or of explicit ids."""
-    if hasattr(rule, "tocoo"):
-        if weight is not None:
-            not_with = "must not be given with a matrix, whose data are the weights"
-            fail(where, "weight", weight, not_with)
-        shape = len(pre), len(post)
-        if rule.shape != shape:
-            fail(where, "matrix", rule.shape, f"must have the shape {shape}", got="shape")
-        matrix = rule.tocoo()
-        sources, targets = matrix.row.astype(np.uint32), matrix.col.astype(np.uint32)
-        return pre.ids[sources], post.ids[targets], matrix.data
-    if not isinstance(rule, tuple) or len(rule) != 2:
-        allowed = "must be a connection rule, a sparse matrix or (pre_ids, post_ids)"
-        fail(where, "rule", rule, allowed, error=TypeError)
-    sources = ids(where, "pre_ids", rule[0], len(pre))
-    targets = ids(where, "post_ids", rule[1], len(post))
-    if len(sources) != len(targets):
-        lengths = len(sources), len(targets)
-        fail(where, "pre_ids and post_ids", lengths, "must be equally long", got="lengths")
-    return pre.ids[sources], post.ids[targets], 1.0 if weight is None else weight

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from spikelet import _core
 from spikelet._util.advice import advise, only_about
 from spikelet._util.checks import fail, numbers, own, require
+from spikelet._util.described import Described
 
 __all__ = [
     "STATES",
@@ -75,7 +76,7 @@ def parameter(default: float, unit: str, rule: str = "finite") -> Any:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class NeuronModel:
+class NeuronModel(Described):
     """Base of all neuron models.
 
     A model is a frozen dataclass whose parameters are fields made by `parameter`.
