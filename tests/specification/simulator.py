@@ -128,12 +128,14 @@ class Neurons:
         total = sum(g for g, _, _ in parts)
         goal = sum(g * E for g, E, _ in parts) / total
         for k, (g_k, E_k, x_k) in enumerate(parts):
-            for g_j, E_j, x_j in parts[:k]:
+            for j, (g_j, E_j, x_j) in enumerate(parts[:k]):  # 0 is the leak
                 s = 0.5 + 0.5 * NODES[:, None]
                 flowed = np.expm1(-x_k * s) / np.expm1(-x_k)  # the share of k until s
                 flowing = -x_j * np.exp(-x_j * s) / np.expm1(-x_j)
                 lag = (0.5 * WEIGHTS[:, None] * flowed * flowing).sum(axis=0) - 0.5
-                both = np.minimum(h_C * g_j, 1.0) * np.minimum(h_C * g_k, 1.0)
+                both = np.minimum(h_C * g_j, 1.0) * h_C * g_k
+                if j > 0:
+                    both = np.minimum(h_C * g_j, 3.0) * np.minimum(h_C * g_k, 3.0)
                 goal = goal + lag * both * (E_j - E_k) / (h_C * total)
         for end in ("ex", "in"):
             g = self.state[f"g_{end}"]
@@ -311,10 +313,17 @@ class Projection:
 class Drive:
     """An input: its target, its start, and the values that it draws [steps, len(ids)] from the step `first` on."""
 
-    def __init__(self, target: int, ids: Array, what: Any, start: int, *, whole: bool) -> None:
-        self.target, self.ids, self.what, self.start = target, ids, what, start
+    def __init__(
+        self, target: int, ids: Array, what: Any, start: int, dt: float, *, whole: bool
+    ) -> None:
+        self.target, self.ids, self.what, self.start, self.dt = target, ids, what, start, dt
         self.whole = whole  # whether it was given a population, not a part of one
         self.first, self.drawn = 0, np.zeros((0, len(ids)))
+
+    @property
+    def is_random(self) -> bool:
+        """Whether what it brings is drawn."""
+        return type(self.what).__name__ in ("PoissonInput", "NoiseInput")
 
     @property
     def is_current(self) -> bool:
@@ -323,11 +332,19 @@ class Drive:
 
     def at(self, step: int) -> Array:
         """Return the currents [pA], or the number of events, in a step."""
-        if type(self.what).__name__ == "CurrentInput":
+        kind = type(self.what).__name__
+        if kind == "CurrentInput":
             k, values = step - self.start, self.what.values
             return values[k] if 0 <= k < len(values) else 0.0
+        if kind == "StepCurrent":
+            past = np.flatnonzero(np.rint(self.what.times / self.dt) <= step)
+            return self.what.amplitudes[past[-1]] if len(past) else 0.0
         if step < self.start:
             return 0.0
+        if kind == "SineCurrent":
+            w = self.what
+            turns = w.frequency * step * self.dt * 1e-3 + w.phase / 360.0
+            return w.offset + w.amplitude * np.sin(2 * np.pi * turns)
         return self.drawn[step - self.first]
 
 
