@@ -163,7 +163,7 @@ def test_replace_pickle_save_and_load(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"synapses": "alpha"}, ValueError, "AdEx: synapses must be one of"),
+        ({"synapses": "alpha"}, ValueError, 'AdEx: synapses must be "cond_exp"'),
         ({"synapses": "psc_exp", "E_ex": 0.0}, TypeError, "AdEx: there is no parameter 'E_ex'"),
         ({"Delta_T": 0.0}, ValueError, "AdEx: Delta_T must be > 0"),
         ({"method": "euler"}, ValueError, "AdEx: method"),

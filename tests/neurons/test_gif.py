@@ -88,3 +88,8 @@ def test_any_number_of_kernels() -> None:
 def test_wrong_arguments(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         sl.GIF(**arguments)  # type: ignore[arg-type]
+
+
+def test_a_number_instead_of_kernels() -> None:
+    with pytest.raises(TypeError, match="GIF: tau_stc must be a sequence"):
+        sl.GIF(tau_stc=5.0)  # type: ignore[arg-type]

@@ -55,3 +55,5 @@ def test_events_need_a_receptor() -> None:
 def test_no_time_constants() -> None:
     with pytest.raises(ValueError, match="tau_syn must have at least one time constant"):
         sl.LIFMultisynapse(tau_syn=[])
+    with pytest.raises(TypeError, match="tau_syn must be a sequence or a dictionary"):
+        sl.LIFMultisynapse(tau_syn=2.0)  # type: ignore[arg-type]

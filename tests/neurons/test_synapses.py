@@ -28,5 +28,5 @@ def test_steps_of_a_potential_that_is_not_held_are_never_lost() -> None:
 
 
 def test_unknown_kind() -> None:
-    with pytest.raises(ValueError, match=r'X: synapses must be one of "cond_exp", .*, got \'exp\''):
+    with pytest.raises(ValueError, match=r'X: synapses must be "cond_exp", .*, got \'exp\''):
         synapses_of("X", "exp")  # type: ignore[arg-type]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 
+from spikelet._util.checks import choice
 from spikelet.neurons.base import NeuronModel, Values
 from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.order import require_below
-from spikelet.neurons.synapses import SynapseKind, synapses_of
+from spikelet.neurons.synapses import SynapseKind, require_kind, synapses_of
 
 __all__ = ["AdEx"]
 
@@ -72,6 +74,8 @@ def AdEx(
 
     Brette & Gerstner, J. Neurophysiol. 94 (2005), eqs. 1 to 3. PyNN: EIF_cond_exp_isfa_ista, EIF_cond_alpha_isfa_ista.
     """
+    require_kind("AdEx", synapses)
+    choice("AdEx", "method", method, *METHODS)
     return require_below(_equations(synapses, method)(**parameters), "V_reset", "V_peak")
 
 

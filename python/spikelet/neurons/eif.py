@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 
+from spikelet._util.checks import choice
 from spikelet.neurons.base import NeuronModel, Values
 from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.order import require_below
-from spikelet.neurons.synapses import SynapseKind, synapses_of
+from spikelet.neurons.synapses import SynapseKind, require_kind, synapses_of
 
 __all__ = ["EIF"]
 
@@ -45,6 +47,8 @@ def EIF(
     Fourcaud-Trocmé, Hansel, van Vreeswijk & Brunel, J. Neurosci. 23 (2003), eqs. 1 and 11. NEST: an aeif model with
     ``a = b = 0``.
     """
+    require_kind("EIF", synapses)
+    choice("EIF", "method", method, *METHODS)
     return require_below(_equations(synapses, method)(**parameters), "V_reset", "V_peak")
 
 

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 from typing import Literal
 
-from spikelet._util.checks import fail
+from spikelet._util.checks import choice, fail
 from spikelet.neurons.base import NeuronModel, Values
 from spikelet.neurons.equations.equations import Equations
 from spikelet.neurons.synapses import synapses_of
@@ -78,9 +78,12 @@ def GIF(
 
     Mensi et al., J. Neurophysiol. 107 (2012), eqs. 1 to 3; Pozzorini et al., PLoS Comput. Biol. 11 (2015).
     """
-    if synapses not in ("psc_exp", "cond_exp"):
-        fail("GIF", "synapses", synapses, 'must be "psc_exp" or "cond_exp"')
+    choice("GIF", "synapses", synapses, "psc_exp", "cond_exp")
     for name, taus, increments in (("stc", tau_stc, q_stc), ("sfa", tau_sfa, q_sfa)):
+        for argument, given in ((f"tau_{name}", taus), (f"q_{name}", increments)):
+            if isinstance(given, str) or not hasattr(given, "__len__"):
+                rule = "must be a sequence with one value for each kernel"
+                fail("GIF", argument, given, rule, error=TypeError)
         if len(taus) != len(increments):
             lengths = len(taus), len(increments)
             fail("GIF", f"tau_{name} and q_{name}", lengths, "must have the same length")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 from typing import Literal, TypeAlias
 
-from spikelet._util.checks import fail
+from spikelet._util.checks import choice
 from spikelet.neurons.base import NeuronModel, Values
 from spikelet.neurons.equations.equations import Equations
-from spikelet.neurons.synapses import SynapseKind, synapses_of
+from spikelet.neurons.equations.schemes import METHODS
+from spikelet.neurons.synapses import SynapseKind, require_kind, synapses_of
 
 __all__ = ["HodgkinHuxley"]
 
@@ -76,10 +77,11 @@ def HodgkinHuxley(
     Hodgkin & Huxley, J. Physiol. 117 (1952); Traub & Miles, Neuronal Networks of the Hippocampus (1991); Brette et al.,
     J. Comput. Neurosci. 23 (2007), appendix B. PyNN: HH_cond_exp is "traub".
     """
-    if channels not in ("squid", "traub"):
-        fail("HodgkinHuxley", "channels", channels, 'must be "squid" or "traub"')
+    choice("HodgkinHuxley", "channels", channels, "squid", "traub")
     if synapses is None:
         synapses = "cond_exp" if channels == "traub" else "psc_alpha"
+    require_kind("HodgkinHuxley", synapses)
+    choice("HodgkinHuxley", "method", method, *METHODS)
     return _equations(channels, synapses, method)(**parameters)
 
 

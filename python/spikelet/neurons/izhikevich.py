@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 
+from spikelet._util.checks import choice
 from spikelet.neurons.base import NeuronModel, Values
 from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.order import require_below
 
 __all__ = ["Izhikevich"]
@@ -46,6 +48,7 @@ def Izhikevich(*, method: str = "rk4", **parameters: Values) -> NeuronModel:
     original code by two half steps in V and one step in U, at dt = 1 ms: both are other neurons at such a dt. Here the
     order is 2 or more, so V(t) is that of the equations; at dt = 0.1 ms, spikes differ from NEST's by a few ms.
     """
+    choice("Izhikevich", "method", method, *METHODS)
     return require_below(_equations(method)(**parameters), "c", "V_th")
 
 

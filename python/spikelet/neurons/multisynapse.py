@@ -56,6 +56,9 @@ def LIFMultisynapse(
         names = {str(name): str(name) for name in tau_syn}
         values = list(tau_syn.values())
     else:
+        if isinstance(tau_syn, str) or not hasattr(tau_syn, "__len__"):
+            rule = "must be a sequence or a dictionary with one time constant for each receptor"
+            fail("LIFMultisynapse", "tau_syn", tau_syn, rule, error=TypeError)
         values = list(tau_syn)
         names = {f"syn_{k + 1}": str(k + 1) for k in range(len(values))}
     if not names:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
-from spikelet._util.checks import fail
+from spikelet._util.checks import choice
 
-__all__ = ["SynapseKind", "Synapses", "synapses_of"]
+__all__ = ["SynapseKind", "Synapses", "require_kind", "synapses_of"]
 
 SynapseKind: TypeAlias = Literal["cond_exp", "cond_alpha", "psc_exp", "psc_alpha", "delta"]
 """Conductances or currents that decay exponentially or are alpha functions; or steps of the potential."""
@@ -29,6 +29,17 @@ class Synapses(NamedTuple):
 
 _TIMES = {"tau_syn_ex": (0.2, "ms", "> 0"), "tau_syn_in": (2.0, "ms", "> 0")}
 _REVERSALS = {"E_ex": (0.0, "mV"), "E_in": (-85.0, "mV")}
+
+
+def require_kind(model: str, kind: object) -> None:
+    """Check that there are synapses of a kind.
+
+    Raises
+    ------
+    ValueError
+        If there are not.
+    """
+    choice(model, "synapses", kind, *get_args(SynapseKind))
 
 
 def synapses_of(
@@ -54,9 +65,7 @@ def synapses_of(
     ValueError
         If there is no such kind.
     """
-    if kind not in get_args(SynapseKind):
-        kinds = ", ".join(f'"{k}"' for k in get_args(SynapseKind))
-        fail(model, "synapses", kind, f"must be one of {kinds}")
+    require_kind(model, kind)
     if kind == "delta":
         flag = " (unless refractory)" if held else ""
         return Synapses("", "", {"ex": f"V_m += weight{flag}"}, {})
