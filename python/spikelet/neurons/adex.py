@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 
 from spikelet._util.checks import choice
-from spikelet.neurons.base import NeuronModel, Values
-from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.base import Values
+from spikelet.neurons.equations.equations import Equations, EquationsModel
 from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.order import require_below
 from spikelet.neurons.synapses import SynapseKind, require_kind, synapses_of
@@ -16,7 +16,7 @@ __all__ = ["AdEx"]
 
 def AdEx(
     *, synapses: SynapseKind = "cond_exp", method: str = "rk2", **parameters: Values
-) -> NeuronModel:
+) -> EquationsModel:
     r"""Adaptive exponential integrate-and-fire neuron (NEST ``aeif_cond_exp`` and its relatives).
 
     .. math::
@@ -53,7 +53,7 @@ def AdEx(
 
     Returns
     -------
-    NeuronModel
+    EquationsModel
         A model as from ``spikelet.Equations``.
 
     Raises

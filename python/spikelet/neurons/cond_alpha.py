@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 
-from spikelet.neurons.base import NeuronModel, Values
-from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.base import Values
+from spikelet.neurons.equations.equations import Equations, EquationsModel
 from spikelet.neurons.order import require_below
 from spikelet.neurons.synapses import synapses_of
 
 __all__ = ["LIFCondAlpha"]
 
 
-def LIFCondAlpha(**parameters: Values) -> NeuronModel:
+def LIFCondAlpha(**parameters: Values) -> EquationsModel:
     r"""Leaky integrate-and-fire neuron with alpha-shaped conductances (NEST ``iaf_cond_alpha``).
 
     .. math:: C_m \dot V = -g_L (V - E_L) - g_{ex} (V - E_{ex}) - g_{in} (V - E_{in}) + I_e
@@ -36,7 +36,7 @@ def LIFCondAlpha(**parameters: Values) -> NeuronModel:
 
     Returns
     -------
-    NeuronModel
+    EquationsModel
         A model as from ``spikelet.Equations``.
 
     Notes

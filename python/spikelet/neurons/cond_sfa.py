@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 
-from spikelet.neurons.base import NeuronModel, Values
-from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.base import Values
+from spikelet.neurons.equations.equations import Equations, EquationsModel
 from spikelet.neurons.order import require_below
 from spikelet.neurons.synapses import synapses_of
 
 __all__ = ["LIFCondSFA"]
 
 
-def LIFCondSFA(**parameters: Values) -> NeuronModel:
+def LIFCondSFA(**parameters: Values) -> EquationsModel:
     r"""`LIFCond` with spike-frequency adaptation and relative refractoriness (NEST ``iaf_cond_exp_sfa_rr``).
 
     .. math::
@@ -41,7 +41,7 @@ def LIFCondSFA(**parameters: Values) -> NeuronModel:
 
     Returns
     -------
-    NeuronModel
+    EquationsModel
         A model as from ``spikelet.Equations``.
 
     Notes

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 
 from spikelet._util.checks import choice
-from spikelet.neurons.base import NeuronModel, Values
-from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.base import Values
+from spikelet.neurons.equations.equations import Equations, EquationsModel
 from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.order import require_below
 from spikelet.neurons.synapses import SynapseKind, require_kind, synapses_of
@@ -16,7 +16,7 @@ __all__ = ["EIF"]
 
 def EIF(
     *, synapses: SynapseKind = "cond_exp", method: str = "rk2", **parameters: Values
-) -> NeuronModel:
+) -> EquationsModel:
     r"""Exponential integrate-and-fire neuron (`AdEx` without adaptation).
 
     .. math:: C_m \dot V = -g_L (V - E_L) + g_L \Delta_T e^{(V - V_{th}) / \Delta_T} + I_{syn} + I_e
@@ -32,7 +32,7 @@ def EIF(
 
     Returns
     -------
-    NeuronModel
+    EquationsModel
         A model as from ``spikelet.Equations``.
 
     Raises

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from spikelet._util.checks import choice, fail
-from spikelet.neurons.base import NeuronModel, Values
-from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.base import Values
+from spikelet.neurons.equations.equations import Equations, EquationsModel
 from spikelet.neurons.synapses import synapses_of
 
 __all__ = ["GIF"]
@@ -22,7 +22,7 @@ def GIF(
     tau_sfa: Sequence[Values] = (),
     q_sfa: Sequence[Values] = (),
     **parameters: Values,
-) -> NeuronModel:
+) -> EquationsModel:
     r"""Generalised integrate-and-fire neuron (NEST ``gif_psc_exp``, ``gif_cond_exp``).
 
     .. math::
@@ -61,7 +61,7 @@ def GIF(
 
     Returns
     -------
-    NeuronModel
+    EquationsModel
         A model as from ``spikelet.Equations``. Its parameters are called ``tau_stc_1``, ``q_stc_1`` and so on.
 
     Raises

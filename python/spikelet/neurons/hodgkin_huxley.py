@@ -6,8 +6,8 @@ import functools
 from typing import Literal, TypeAlias
 
 from spikelet._util.checks import choice
-from spikelet.neurons.base import NeuronModel, Values
-from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.base import Values
+from spikelet.neurons.equations.equations import Equations, EquationsModel
 from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.synapses import SynapseKind, require_kind, synapses_of
 
@@ -22,7 +22,7 @@ def HodgkinHuxley(
     synapses: SynapseKind | None = None,
     method: str = "exponential_midpoint",
     **parameters: Values,
-) -> NeuronModel:
+) -> EquationsModel:
     r"""Neuron with sodium and potassium channels (NEST ``hh_psc_alpha``, ``hh_cond_exp_traub``).
 
     .. math::
@@ -60,7 +60,7 @@ def HodgkinHuxley(
 
     Returns
     -------
-    NeuronModel
+    EquationsModel
         A model as from ``spikelet.Equations``.
 
     Raises

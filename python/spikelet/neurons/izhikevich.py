@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 
 from spikelet._util.checks import choice
-from spikelet.neurons.base import NeuronModel, Values
-from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.base import Values
+from spikelet.neurons.equations.equations import Equations, EquationsModel
 from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.order import require_below
 
 __all__ = ["Izhikevich"]
 
 
-def Izhikevich(*, method: str = "rk4", **parameters: Values) -> NeuronModel:
+def Izhikevich(*, method: str = "rk4", **parameters: Values) -> EquationsModel:
     r"""Izhikevich's neuron (the model of NEST ``izhikevich``).
 
     .. math::
@@ -37,7 +37,7 @@ def Izhikevich(*, method: str = "rk4", **parameters: Values) -> NeuronModel:
 
     Returns
     -------
-    NeuronModel
+    EquationsModel
         A model as from ``spikelet.Equations``.
 
     Notes

@@ -6,8 +6,8 @@ import functools
 from collections.abc import Mapping, Sequence
 
 from spikelet._util.checks import fail
-from spikelet.neurons.base import NeuronModel, Values
-from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.base import Values
+from spikelet.neurons.equations.equations import Equations, EquationsModel
 from spikelet.neurons.order import require_below
 
 __all__ = ["LIFMultisynapse"]
@@ -15,7 +15,7 @@ __all__ = ["LIFMultisynapse"]
 
 def LIFMultisynapse(
     *, tau_syn: Mapping[str, Values] | Sequence[Values], **parameters: Values
-) -> NeuronModel:
+) -> EquationsModel:
     r"""`LIF` with one receptor for each synaptic time constant (NEST ``iaf_psc_exp_multisynapse``).
 
     .. math:: C_m \dot V = -\frac{C_m}{\tau_m} (V - E_L) + \sum_k I_{syn,k} + I_e, \qquad
@@ -39,7 +39,7 @@ def LIFMultisynapse(
 
     Returns
     -------
-    NeuronModel
+    EquationsModel
         A model as from ``spikelet.Equations``. Its parameters are called ``tau_syn_ampa`` and so on, for a sequence
         ``tau_syn_1``. Events say where they go: ``net.connect(..., receptor="ampa")``.
 

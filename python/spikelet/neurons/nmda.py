@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 
-from spikelet.neurons.base import NeuronModel, Values
-from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.base import Values
+from spikelet.neurons.equations.equations import Equations, EquationsModel
 from spikelet.neurons.order import require_below
 
 __all__ = ["LIFNMDA"]
 
 
-def LIFNMDA(**parameters: Values) -> NeuronModel:
+def LIFNMDA(**parameters: Values) -> EquationsModel:
     r"""Leaky integrate-and-fire neuron with AMPA, GABA and NMDA receptors (NEST ``iaf_bw_2001``).
 
     .. math::
@@ -41,7 +41,7 @@ def LIFNMDA(**parameters: Values) -> NeuronModel:
 
     Returns
     -------
-    NeuronModel
+    EquationsModel
         A model as from ``spikelet.Equations``. Events say where they go: ``net.connect(..., receptor="NMDA")``.
 
     Notes
