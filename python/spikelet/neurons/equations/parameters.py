@@ -86,7 +86,7 @@ def _parameter(model: str, name: object, value: Any) -> Parameter:
                 "must be in mV, ms, pA, pF, nS, GOhm or 1/ms, or (number, unit)",
             )
     base = ""
-    if unit is not None:
+    if unit not in (None, ""):  # as files have it where there is none
         parsed = read_unit(read_expression(Source.of(model, f"unit of {name}", unit)))
         dimension = parsed.dimension
         base = unit_text(dimension, one="")
