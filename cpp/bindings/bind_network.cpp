@@ -250,8 +250,8 @@ void bind_injection(py::class_<Simulator<R>>& simulator) {
             return s.inject(into, span_of(at),
                             [&](const InputSite& site) {
                               return std::make_unique<PoissonInput<R>>(site, as_span(hz), each,
-                                                                       as_span(weights), from,
-                                                                       Receptor{receptor});
+                                                                       as_span(weights), Receptor{receptor},
+                                                                       from);
                             },
                             {which, std::move(draws)});
           },
@@ -269,7 +269,7 @@ void bind_injection(py::class_<Simulator<R>>& simulator) {
                             [&](const InputSite& site) {
                               return std::make_unique<PoissonInput<R>>(
                                   site, changing.make(site.targets, site.dt), as_span(weights),
-                                  from, Receptor{receptor});
+                                  Receptor{receptor}, from);
                             },
                             {which, std::move(draws)});
           },

@@ -15,6 +15,11 @@ import numpy.typing as npt
 
 from spikelet._util.checks import fail, integer, numbers, own, require, scalar
 from spikelet._util.described import Described
+from spikelet.neurons.equations.evaluate import evaluate
+from spikelet.neurons.equations.expression import Name
+from spikelet.neurons.equations.reading import Scope, to_expression
+from spikelet.neurons.equations.source import Source
+from spikelet.neurons.equations.text import read_expression
 from spikelet.rules import Distribution, Uniform
 
 __all__ = ["ByDistance", "DistanceDependent", "Free", "Grid", "Positions", "Profile"]
@@ -83,7 +88,11 @@ class Positions(Described):
             extent = _vector(where, "extent", self.extent, dimensions)
             require(where, "extent", extent, "> 0")
             extent = own(extent)
-        for name, value in (("coordinates", own(array)), ("extent", extent), ("periodic", periodic)):
+        for name, value in (
+            ("coordinates", own(array)),
+            ("extent", extent),
+            ("periodic", periodic),
+        ):
             object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
@@ -132,7 +141,11 @@ class Grid(Described):
         extent = _vector("Grid", "extent", self.extent, len(shape))
         require("Grid", "extent", extent, "> 0")
         center = _vector("Grid", "center", self.center, len(shape))
-        given = ("shape", shape), ("extent", tuple(extent.tolist())), ("center", tuple(center.tolist()))
+        given = (
+            ("shape", shape),
+            ("extent", tuple(extent.tolist())),
+            ("center", tuple(center.tolist())),
+        )
         for name, value in (*given, ("periodic", _periodic("Grid", self.periodic, len(shape)))):
             object.__setattr__(self, name, value)
 
@@ -195,8 +208,9 @@ class Free(Described):
 
 def formula(where: str, text: str) -> Callable[[dict[str, Floats]], Floats]:
     """Return an expression of d, dx, dy and dz as a function of their values."""
-    code = compile(text, where, "eval")  # TEMPORARY until the equations are there
-    return lambda values: np.asarray(eval(code, {"exp": np.exp, "abs": np.abs, "where": np.where}, values))
+    tree = read_expression(Source.of(where, "profile", text))
+    expr = to_expression(tree, Scope({name: Name(name) for name in ("d", "dx", "dy", "dz")}))
+    return lambda values: np.asarray(evaluate(expr, values), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -242,7 +256,9 @@ class Profile(Described):
             where = type(self).__name__
             given = numbers(where, "profile", self.profile(distance), "", 1, nan=True)
             if given.shape not in ((), distance.shape):
-                rule = f"must return one number for each distance, an array of shape {distance.shape}"
+                rule = (
+                    f"must return one number for each distance, an array of shape {distance.shape}"
+                )
                 fail(where, "profile", given.shape, rule, got="shape")
             return np.broadcast_to(given, distance.shape) * self.factor
         if self.profile in _SHAPES:

@@ -25,7 +25,7 @@ class Described:
         If a parameter has another name, with the nearest one.
     """
 
-    def __new__(cls, *args: Any, **given: Any) -> Self:
+    def __new__(cls, *_args: Any, **given: Any) -> Self:
         """Check the names of the arguments."""
         if given and dataclasses.is_dataclass(cls):
             known = [f.name for f in dataclasses.fields(cls) if f.init]

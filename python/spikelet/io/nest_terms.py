@@ -18,6 +18,7 @@ from spikelet.neurons.base import nest_model
 from spikelet.neurons.equations.equations import EquationsModel
 from spikelet.plasticity import STDP, InhibitorySTDP, Plasticity, TripletSTDP, TsodyksMarkram
 from spikelet.sources import NoiseInput, PoissonInput, PoissonSource
+from spikelet.sources.rates import ChangingRate
 
 _PAIRINGS = {
     "all_to_all": "stdp_synapse",
@@ -166,7 +167,7 @@ def inspect(net: NetworkContents) -> Findings:
     if _in_flight(net):
         found.left_out.append(f"spikes in flight at t = {net.t:g} ms")
     if any(isinstance(drive.input, (PoissonInput, NoiseInput)) for drive in net.inputs) or any(
-        isinstance(p.model, PoissonSource) for p in net.populations
+        isinstance(p.model, (PoissonSource, ChangingRate)) for p in net.populations
     ):
         found.notes.append(
             "NEST draws random numbers of its own: the same statistics, other values"
@@ -283,9 +284,7 @@ def _inspect_projection(projection: Projection, found: Findings) -> None:
     model = projection.post.model
     if isinstance(model, (LIF, LIFAlpha)) and projection.receptor != BY_SIGN:
         wrong = (
-            projection.weights < 0
-            if projection.receptor == _EXCITATORY
-            else projection.weights > 0
+            projection.weights < 0 if projection.receptor == _EXCITATORY else projection.weights > 0
         )
         if wrong.any():
             found.refused.append(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.advice import advise
-from spikelet._util.checks import fail, named, representable, require
+from spikelet._util.checks import check_all, fail, named, representable, require
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_own
 from spikelet.network.projection import Projection
@@ -19,11 +19,25 @@ from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
 
-__all__ = ["connect"]
+__all__ = ["check_call", "check_lists", "connect"]
 
 _MAX_DELAY = 65535  # steps
 
 Ends = tuple[int, _core.Plasticity | None]
+
+
+def check_call(net: NetworkContents, pre: Any, post: Any, receptor: Any, plasticity: Any) -> str:
+    """Check the ends of a projection, its receptor and its kind of plasticity; return what errors call it."""
+    check_own(net, "connect", pre)
+    check_own(net, "connect", post)
+    where = f"connect {pre.name} -> {post.name}"
+    if not isinstance(post.model, NeuronModel):
+        fail(where, "post", post, "must be neurons, not a spike source")
+    if plasticity is not None and not isinstance(plasticity, Plasticity):
+        allowed = "must be a rule such as sl.STDP(...)"
+        fail(where, "plasticity", plasticity, allowed, error=TypeError)
+    receptor_number(where, post.model, receptor)
+    return where
 
 
 def connect(
@@ -37,14 +51,8 @@ def connect(
     plasticity: Plasticity | None,
 ) -> Projection:
     """Check and add a projection; see `Network.connect`."""
-    check_own(net, "connect", pre)
-    check_own(net, "connect", post)
-    where = f"connect {pre.name} -> {post.name}"
-    if not isinstance(post.model, NeuronModel):
-        fail(where, "post", post, "must be neurons, not a spike source")
-    if plasticity is not None and not isinstance(plasticity, Plasticity):
-        allowed = "must be a rule such as sl.STDP(...)"
-        fail(where, "plasticity", plasticity, allowed, error=TypeError)
+    where = check_call(net, pre, post, receptor, plasticity)
+    assert isinstance(post.model, NeuronModel)
     number = receptor_number(where, post.model, receptor)
     if isinstance(rule, OneToOne) and len(pre) != len(post):
         sizes = len(pre), len(post)
@@ -102,20 +110,46 @@ def _by_lists(
     ends: Ends,
 ) -> int:
     """Give the core the synapses of a matrix, of two arrays or of what was drawn; return the projection's index."""
-    pre_ids, post_ids = lists.pre, lists.post
-    n, stream = len(pre_ids), 2 * len(net.projections)
+    weights, steps = _listed_values(net, where, lists, weight, delay, unit, grid)
+    _advise_sign(where, post.model, ends[0], weights)
+    with named(where):
+        return net.engine.sim.connect_lists(
+            pre.index, post.index, pre.size, lists.pre, lists.post,
+            weights.astype(net.dtype, copy=False), steps, *ends, None,
+        )  # fmt: skip
+
+
+def check_lists(
+    net: NetworkContents, where: str, post: Population, lists: Lists, plasticity: Plasticity | None
+) -> None:
+    """Check values by synapse as `connect` will, before anything is added."""
+    assert isinstance(post.model, NeuronModel)
+    unit = post.model.weight_unit
+    weights, _ = _listed_values(net, where, lists, lists.weight, lists.delay, unit, None)
+    if plasticity is not None:
+        low, high = plasticity.bounds
+        rule = f"must lie in [w_min, w_max] = [{low:g}, {high:g}]"
+        check_all(where, "weight", weights, (weights >= low) & (weights <= high), rule)
+
+
+def _listed_values(
+    net: NetworkContents,
+    where: str,
+    lists: Lists,
+    weight: Any,
+    delay: Any,
+    unit: str,
+    grid: tuple[int, int] | None,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint16]]:
+    """Return the weights and the delays [steps] of lists: one for all synapses, or one for each."""
+    n, stream = len(lists.pre), 2 * len(net.projections)
     spec = _weight_spec(where, weight, unit, grid, net.dtype)
     weights = _values(where, "weight", spec, n, net.seed, stream)
     spec = _delay_spec(where, delay, net.dt, grid)
     delays = _values(where, "delay", spec, n, net.seed, stream + 1)
     steps = _to_steps(where, delays, net.dt, drawn=isinstance(delay, Distribution))
     representable(where, "weight", weights, net.dtype)
-    _advise_sign(where, post.model, ends[0], weights)
-    with named(where):
-        return net.engine.sim.connect_lists(
-            pre.index, post.index, pre.size, pre_ids, post_ids,
-            weights.astype(net.dtype, copy=False), steps, *ends, None,
-        )  # fmt: skip
+    return weights, steps
 
 
 def _weight_spec(

@@ -65,7 +65,12 @@ def _space(where: str, pre: Population, post: Population) -> _Space:
 
 
 def at_distance(
-    where: str, argument: str, how: ByDistance, pre: Population, post: Population, ids: tuple[Ids, Ids]
+    where: str,
+    argument: str,
+    how: ByDistance,
+    pre: Population,
+    post: Population,
+    ids: tuple[Ids, Ids],
 ) -> Floats:
     """Return the values of synapses between given elements.
 
@@ -118,21 +123,21 @@ def distant_pairs(
     ends = (post, pre) if by_target else (pre, post)
     fixed = rule.indegree if by_target else rule.outdegree
     kept: list[tuple[Ids, Ids]] = [(np.zeros(0, np.uint32), np.zeros(0, np.uint32))]
-    for block, one, other in _candidates(rule, space, *ends):
-        i, j = (other, one) if by_target else (one, other)
+    for block, around, near in _candidates(rule, space, *ends):
+        i, j = (near, around) if by_target else (around, near)
         distance, steps = space.between(i, j)
         ok = rule.within(distance, steps)
         if pre.index == post.index and not rule.self_connections:
             ok &= i != j
         chance = rule.chances(distance[ok], [step[ok] for step in steps])
-        one, other = one[ok], other[ok]
+        one, other = around[ok], near[ok]
         if fixed is None:
             taken = _core.pair_uniforms(seed, number, one, other) < chance
-            one, other = one[taken], other[taken]
+            found = one[taken], other[taken]
         else:
-            one, other = _fixed(where, rule, fixed, block, (one, other, chance), (seed, number))
-        kept.append((other, one) if by_target else (one, other))
-    pre_ids, post_ids = (np.concatenate(found) for found in zip(*kept, strict=True))
+            found = _fixed(where, rule, fixed, block, (one, other, chance), (seed, number))
+        kept.append(found[::-1] if by_target else found)
+    pre_ids, post_ids = (np.concatenate(ids) for ids in zip(*kept, strict=True))
     order = np.lexsort((post_ids, pre_ids))
     return pre_ids[order], post_ids[order]
 
@@ -149,7 +154,9 @@ def _fixed(
     one, other, weight = candidates
     positive = weight > 0
     one, other, weight = one[positive], other[positive], weight[positive]
-    found, begins, counts = np.unique(one, return_index=True, return_counts=True)  # they are contiguous
+    found, begins, counts = np.unique(
+        one, return_index=True, return_counts=True
+    )  # they are contiguous
     enough = 1 if rule.multapses else number
     few = np.setdiff1d(block, found[counts >= enough])
     if number and len(few):
@@ -164,7 +171,9 @@ def _fixed(
         if rule.multapses:
             row, draws = np.full(number, element, np.uint32), np.arange(number, dtype=np.uint32)
             total = np.cumsum(weight[mine])
-            at = np.searchsorted(total, _core.pair_uniforms(*stream, row, draws) * total[-1], "right")
+            at = np.searchsorted(
+                total, _core.pair_uniforms(*stream, row, draws) * total[-1], "right"
+            )
             at = np.minimum(at, count - 1)
         else:  # the greatest of u^(1 / weight): Efraimidis & Spirakis 2006
             u = _core.pair_uniforms(*stream, one[mine], other[mine])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from spikelet._util.checks import steps_of
 from spikelet.network import checkpoint, to_disk
+from spikelet.network.between_unions import connect_unions, inject_union, record_union
 from spikelet.network.connect import connect
 from spikelet.network.contents import NetworkContents
 from spikelet.network.drive import Drive
@@ -26,6 +27,7 @@ from spikelet.network.regulate import regulate
 from spikelet.network.run import run
 from spikelet.network.to_disk import StrPath
 from spikelet.network.turn import changing
+from spikelet.network.union import Union
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 from spikelet.ranks import Exchanges
@@ -134,7 +136,10 @@ class Network(NetworkContents):
         ValueError, TypeError
             If an argument is invalid; the network is unchanged then.
         """
-        return connect(self, pre, post, rule, weight, delay, receptor, plasticity)
+        how = rule, weight, delay, receptor, plasticity
+        if isinstance(pre, Union) or isinstance(post, Union):
+            return connect_unions(self, pre, post, *how)
+        return connect(self, pre, post, *how)
 
     @changing
     def inject(self, target: Population, what: Input) -> Drive:
@@ -154,6 +159,8 @@ class Network(NetworkContents):
         Drive
             The handle, to change the input (``drive.rate = 5.0``) or to remove it (``drive.remove()``) between runs.
         """
+        if isinstance(target, Union):
+            return inject_union(self, target, what)
         return inject(self, target, what)
 
     @changing
@@ -217,7 +224,12 @@ class Network(NetworkContents):
 
     @overload
     def record(
-        self, target: Projection, what: Literal["weights"], *, every: float | None = ..., **when: Any
+        self,
+        target: Projection,
+        what: Literal["weights"],
+        *,
+        every: float | None = ...,
+        **when: Any,
     ) -> WeightRecorder: ...
     @overload  # any other string names a state
     def record(  # type: ignore[overload-overlap]  # "spikes" is a str, too
@@ -275,7 +287,10 @@ class Network(NetworkContents):
         FileExistsError
             If the file exists; it is never overwritten.
         """
-        return record(self, target, what, When(every, start, stop, when), to)
+        how = When(every, start, stop, when), to
+        if isinstance(target, Union):
+            return record_union(self, target, what, *how)
+        return record(self, target, what, *how)
 
     # State --------------------------------------------------------------------------------------------------------
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from spikelet._util.checks import fail, integer, named, representable
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_length

@@ -144,7 +144,9 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
         return f"StateView({self._population.name}.{self._name}, {values})"
 
 
-_FIXED_POSITIONS = "positions are fixed when a population is made; copy the array with np.array(...)"
+_FIXED_POSITIONS = (
+    "positions are fixed when a population is made; copy the array with np.array(...)"
+)
 _NEW = "it is fixed when the population is made; add another, with net.population({name}=...)"
 _FIXED = {
     "name": _NEW.format(name="name"),
@@ -212,7 +214,9 @@ class Population:
     def positions(self) -> npt.NDArray[np.float64]:
         """Positions of the elements, [n, dimensions], read-only."""
         if self.space is None:
-            rule = "must be given when the population is made: net.population(n, model, positions=...)"
+            rule = (
+                "must be given when the population is made: net.population(n, model, positions=...)"
+            )
             fail(self.name, "positions", None, rule)
         return Snapshot(self.space.coordinates[self.ids], _FIXED_POSITIONS)
 
@@ -240,6 +244,10 @@ class Population:
             )
         if len(np.unique(ids)) != len(ids):
             fail(self.name, "index", index, "must not name an element twice")
+        return self.part_of(ids)
+
+    def part_of(self, ids: npt.NDArray[np.uint32]) -> Population:
+        """Return the part with some ids of the whole population, each once."""
         part = Population(self.network, self.index, self.size, self.model, self.name, ids)
         object.__setattr__(part, "_model", self._model)
         return part

@@ -85,6 +85,10 @@ class _Recorder(Sealed, Recorded):
         """Return the recorder: a copy of a handle is a handle."""
         return self
 
+    def in_steps(self, start: int = -1, stop: int = LAST) -> Arrays:
+        """Return stamps and data with start < stamp <= stop, in steps."""
+        return self._all(start, stop)
+
     def _described(self, what: str) -> str:
         """Return the number of spikes or samples, or, while it cannot be read, what the network is doing."""
         try:
@@ -247,7 +251,9 @@ class MultiStateRecorder(Sealed):
         """Return the data as plain arrays: ``times``, and the values of each state by its name."""
         return {"times": self.times, **{name: r.values for name, r in self.recorders.items()}}
 
-    def between(self, start: float = 0.0, stop: float = np.inf) -> tuple[npt.NDArray[np.float64], npt.NDArray[Any]]:
+    def between(
+        self, start: float = 0.0, stop: float = np.inf
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[Any]]:
         """Return the times, and values [states, samples, len(target)], with ``start < time <= stop`` [ms].
 
         Parameters

@@ -17,7 +17,7 @@ from spikelet.plasticity import Plasticity
 from spikelet.rules import Distribution, Rule
 from spikelet.spatial import ByDistance, DistanceDependent
 
-__all__ = ["Lists", "as_lists", "needs_lists", "part_ids"]
+__all__ = ["Lists", "as_lists", "given_pairs", "needs_lists", "part_ids"]
 
 Ids: TypeAlias = npt.NDArray[np.uint32]
 
@@ -36,7 +36,11 @@ class Lists(NamedTuple):
 
 def needs_lists(rule: Any, weight: Any, delay: Any, plasticity: Plasticity | None) -> bool:
     """Return whether the core cannot draw the synapses itself."""
-    if not isinstance(rule, Rule) or isinstance(weight, ByDistance) or isinstance(delay, ByDistance):
+    if (
+        not isinstance(rule, Rule)
+        or isinstance(weight, ByDistance)
+        or isinstance(delay, ByDistance)
+    ):
         return True
     return plasticity is not None and len(plasticity.varied) > 0
 
@@ -72,7 +76,9 @@ def as_lists(
         Number of the projection to be made.
     """
     pre, post = ends
-    if isinstance(rule, DistanceDependent):
+    if isinstance(rule, Lists):
+        pre_ids, post_ids = rule.pre, rule.post
+    elif isinstance(rule, DistanceDependent):
         pre_ids, post_ids = distant_pairs(where, rule, pre, post, net.seed, number)
     elif isinstance(rule, Rule):
         with named(where):
@@ -82,13 +88,18 @@ def as_lists(
             )  # fmt: skip
         pre_ids = np.repeat(np.arange(pre.size, dtype=np.uint32), np.diff(row.astype(np.int64)))
     else:
-        pre_ids, post_ids, weight = _given(where, pre, post, rule, weight)
+        sources, targets, weight = given_pairs(where, len(pre), len(post), rule, weight)
+        pre_ids, post_ids = _ids_of(pre, sources), _ids_of(post, targets)
     if isinstance(weight, ByDistance):
         weight = at_distance(where, "weight", weight, pre, post, (pre_ids, post_ids))
     if isinstance(delay, ByDistance):
         delay = at_distance(where, "delay", delay, pre, post, (pre_ids, post_ids))
     found = Lists(pre_ids, post_ids, 1.0 if weight is None else weight, delay, plasticity)
-    return found if plasticity is None or not plasticity.varied else _by_synapse(where, found, net, number)
+    return (
+        found
+        if plasticity is None or not plasticity.varied
+        else _by_synapse(where, found, net, number)
+    )
 
 
 def _by_synapse(where: str, lists: Lists, net: NetworkBase, number: int) -> Lists:
@@ -122,33 +133,39 @@ def _by_synapse(where: str, lists: Lists, net: NetworkBase, number: int) -> List
     return Lists(pre[order], post[order], moved(weight), moved(delay), rule)
 
 
-def _given(
-    where: str, pre: Population, post: Population, rule: Any, weight: Any
+def given_pairs(
+    where: str, n_pre: int, n_post: int, rule: Any, weight: Any
 ) -> tuple[Ids, Ids, Any]:
-    """Return sources, targets and weights of a sparse matrix or of explicit ids."""
+    """Return sources, targets and weights of a sparse matrix or of explicit ids, within the ends."""
     if hasattr(rule, "tocoo"):
         if weight is not None:
             not_with = "must not be given with a matrix, whose data are the weights"
             fail(where, "weight", weight, not_with)
-        shape = len(pre), len(post)
+        shape = n_pre, n_post
         if rule.shape != shape:
-            transposed = " (transposed? rows are sources: pass matrix.T)" if rule.shape == shape[::-1] else ""
-            fail(where, "matrix", rule.shape, f"must have the shape {shape}{transposed}", got="shape")
+            transposed = (
+                " (transposed? rows are sources: pass matrix.T)"
+                if rule.shape == shape[::-1]
+                else ""
+            )
+            fail(
+                where, "matrix", rule.shape, f"must have the shape {shape}{transposed}", got="shape"
+            )
         matrix = rule.tocoo()
         sources, targets = matrix.row.astype(np.uint32), matrix.col.astype(np.uint32)
-        return _of(pre, sources), _of(post, targets), matrix.data
+        return sources, targets, matrix.data
     if not isinstance(rule, tuple) or len(rule) != 2:
         _refuse(where, rule)
-    sources = ids(where, "pre_ids", rule[0], len(pre))
-    targets = ids(where, "post_ids", rule[1], len(post))
+    sources = ids(where, "pre_ids", rule[0], n_pre)
+    targets = ids(where, "post_ids", rule[1], n_post)
     if len(sources) != len(targets):
         lengths = len(sources), len(targets)
         fail(where, "pre_ids and post_ids", lengths, "must be equally long", got="lengths")
-    return _of(pre, sources), _of(post, targets), 1.0 if weight is None else weight
+    return sources, targets, weight
 
 
-def _of(population: Population, elements: Ids) -> Ids:
-    """Return the ids of elements of a part of a population."""
+def _ids_of(population: Population, elements: Ids) -> Ids:
+    """Return the ids of elements of a population or of a part of one."""
     return elements if population.whole else population.ids[elements]
 
 
@@ -161,7 +178,9 @@ def _refuse(where: str, rule: Any) -> None:
     elif isinstance(rule, str):
         found = {name.lower(): kind for name, kind in _rules().items()}
         kind = found.get(rule.replace("_", "").lower())
-        hint = f"; did you mean sl.{_call(kind)}?" if kind else f"; rules are: {', '.join(_rules())}"
+        hint = (
+            f"; did you mean sl.{_call(kind)}?" if kind else f"; rules are: {', '.join(_rules())}"
+        )
     elif getattr(rule, "ndim", 0) == 2:
         hint = (
             "; of a dense array, connect the items that are not 0 with scipy.sparse.csr_array(array), or all of them "
@@ -173,7 +192,9 @@ def _refuse(where: str, rule: Any) -> None:
 def _rules() -> dict[str, type]:
     """Return the connection rules by name."""
     every = {name: getattr(rules, name) for name in rules.__all__}
-    found = {name: kind for name, kind in every.items() if issubclass(kind, Rule) and kind is not Rule}
+    found = {
+        name: kind for name, kind in every.items() if issubclass(kind, Rule) and kind is not Rule
+    }
     return {**found, "DistanceDependent": DistanceDependent}
 
 

@@ -87,7 +87,7 @@ class Tape(ABC, Generic[Target]):
         """Return when it records, as far as that is not always, for a checkpoint."""
         return {**self.span.about(), **({"paused": True} if self.paused else {})}
 
-    def pause(self, paused: bool) -> None:  # noqa: FBT001  # the state to be in
+    def pause(self, paused: bool) -> None:  # the state to be in
         """Stop recording for some time, or go on."""
         self._engine.sim.set_window(self.kind, self._index, *self.span, paused)
         self.paused = paused
@@ -127,7 +127,15 @@ class Tape(ABC, Generic[Target]):
         if isinstance(self.target, Population) and not self.target.whole:
             elements = zlib.crc32(self.target.ids.tobytes())
         when = (*self.span, self.paused)
-        return self.kind, self.target.index, elements, self.what, self.every, self.file is None, when
+        return (
+            self.kind,
+            self.target.index,
+            elements,
+            self.what,
+            self.every,
+            self.file is None,
+            when,
+        )
 
     def bytes_per_step(self) -> float:
         """Return how many bytes a step records, as far as that is known in advance."""
@@ -293,7 +301,7 @@ class StateTape(Tape[Population]):
         target: Population,
         what: str,
         every: int,
-        before_reset: bool = False,  # noqa: FBT001, FBT002  # as in the core
+        before_reset: bool = False,  # as in the core
     ) -> None:
         super().__init__(network, target, what, every)
         self.before_reset = before_reset

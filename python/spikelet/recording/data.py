@@ -26,7 +26,9 @@ class _Data(Sealed, Recorded):
 
     name: str
 
-    def __init__(self, name: str, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any], dt: float) -> None:
+    def __init__(
+        self, name: str, stamps: npt.NDArray[np.int64], data: npt.NDArray[Any], dt: float
+    ) -> None:
         self.name = name
         self._data: Arrays = (stamps, data)
         self._step = dt
