@@ -33,6 +33,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 WEIGHT = 0.275  # effect of a synapse on g [mV]
 DELAY = 1.8  # [ms]
+REFRACTORY = 2.2  # with the step of the spike [ms]
 KICK = 250  # strength of the drive, in synapses
 RATE = 150.0  # of the drive [Hz]
 
@@ -43,23 +44,26 @@ FlyNeuron = Equations(
     """,
     threshold="V_m > V_th",
     reset="V_m = V_reset; g = 0",
-    refractory="max(t_ref - tick, 0)",
-    receptors={"synapse": "g += weight", "kick": "V_m += weight"},
+    refractory="t_ref",
+    receptors={
+        "synapse": "g += weight (unless refractory)",
+        "kick": "V_m += weight (unless refractory)",
+    },
     parameters={
         "tau_m": (20.0, "ms", "> 0"),
         "tau_syn": (5.0, "ms", "> 0"),
         "E_L": (-52.0, "mV"),
         "V_th": (-45.0, "mV"),
         "V_reset": (-52.0, "mV"),
-        "t_ref": (2.2, "ms", ">= 0"),
-        "tick": (0.1, "ms", "> 0"),
+        "t_ref": (2.1, "ms", ">= 0"),
     },
     schedule="brian2",
     name="FlyNeuron",
 )
-"""The neuron of the model, as published: `V_m` and `g` [mV] are held while it is refractory, events still reach `g`.
+"""The neuron of the model, as published: nothing changes V_m and g [mV] while it is refractory, as Brian2 has it.
 
-As in Brian2, t_ref counts from the step of the spike and includes it: at the step `tick`, ``t_ref / tick - 1`` steps are held.
+t_ref counts from the end of the spike's step on, as in all models here. In Brian2 it includes that step, so that its 2.2 ms
+are 2.1 ms here if dt is 0.1 ms.
 """
 
 
@@ -261,6 +265,7 @@ class FlyBrain(Sealed):
         number("FlyBrain.activate", "kick", kick, "mV")
         if len(where) == 0:
             return
+        self.network.reset()  # a drive begins at the time at which it is added
         events = -np.log1p(-share) / (1e-3 * self.network.dt)
         drive = sl.PoissonInput(float(events), kick, receptor="kick")
         self._drives.append(self.network.inject(self.neurons[where], drive))
@@ -373,7 +378,7 @@ def fly_brain(
     neurons : path-like, array-like or int, optional
         The published list of neurons (``Completeness_783.csv``), or their ids, or their number.
     model : NeuronModel, optional
-        The neurons, by default ``FlyNeuron()``; with other parameters, ``FlyNeuron(tau_m=15.0)``.
+        The neurons, by default `FlyNeuron` with the published parameters; with others, ``FlyNeuron(tau_m=15.0)``.
     weight : float
         Effect of a single synapse on `g` [mV].
     delay : float
@@ -405,9 +410,9 @@ def fly_brain(
     """
     found = Connectome.of(connectivity, neurons)
     net = sl.Network(dt=dt, seed=seed, threads=threads, dtype=dtype)
-    population = net.population(
-        len(found), FlyNeuron(tick=net.dt) if model is None else model, name="neurons"
-    )
+    if model is None:
+        model = FlyNeuron(t_ref=max(REFRACTORY - net.dt, 0.0))
+    population = net.population(len(found), model, name="neurons")
     one = net.dtype.type(number("fly_brain", "weight", weight, "mV"))
     weights = np.multiply(found.synapses, one, dtype=net.dtype)
     pre, post, ids = found.pre, found.post, found.ids
