@@ -8,7 +8,6 @@ void bind_enums(py::module_& m) {
   bind_enum<ConnectionRule::Kind>(m);
   bind_enum<ValueSpec::Kind>(m);
   bind_enum<ValueSpec::Limit>(m);
-  bind_enum<Receptor>(m);
   bind_enum<Pairing>(m);
   bind_enum<Regulation::Kind>(m);
   bind_enum<RecorderKind>(m);

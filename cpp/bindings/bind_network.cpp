@@ -11,7 +11,9 @@
 #include "bindings.hpp"
 #include "communicator.hpp"
 #include "enums.hpp"
+#include "make_rates.hpp"
 #include "plastic_dict.hpp"
+#include "spikelet/network/given_currents.hpp"
 #include "spikelet/network/simulator.hpp"
 
 namespace spikelet {
@@ -166,6 +168,16 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
           "Add a population of neurons of a model, by its place in `neuron_models`; return its "
           "number. subtract: a spike subtracts the threshold.")
       .def(
+          "add_program",
+          [](S& s, std::shared_ptr<Program> program, std::size_t size,
+             const Parameters& coefficients, const Array<double>& t_ref) {
+            return s.add_program(std::move(program), size,
+                                 {as_parameters(coefficients), as_vector(t_ref)});
+          },
+          py::arg("program"), n, py::arg("coefficients"), py::arg("t_ref"),
+          "Add a population of neurons that a program moves, with its coefficients and t_ref [ms], "
+          "each one value or one for each neuron; return its number.")
+      .def(
           "add_events",
           [](S& s, std::size_t size, const Array<std::int64_t>& stamps, const Elements& elements) {
             return s.add_events(size, as_vector(stamps), as_vector(elements));
@@ -183,7 +195,7 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
           [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre, std::size_t n_post,
              const std::optional<Elements>& pre_elements,
              const std::optional<Elements>& post_elements, const ConnectionRule& rule,
-             const ValueSpec& weight, const ValueSpec& delay, Receptor receptor,
+             const ValueSpec& weight, const ValueSpec& delay, int receptor,
              const MaybePlasticity& plasticity) {
             const auto from = as_selection(n_pre, pre_elements),
                        to = as_selection(n_post, post_elements);
@@ -192,7 +204,7 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
               return Drawing<R>(rule, from, to, pre == post, weight, delay, s.dt(), s.seed(),
                                 number, s.threads(), own);
             };
-            return s.connect(pre, post, draw, receptor, plasticity);
+            return s.connect(pre, post, draw, Receptor{receptor}, plasticity);
           },
           py::arg("pre"), py::arg("post"), py::arg("n_pre"), py::arg("n_post"),
           py::arg("pre_elements"), py::arg("post_elements"), py::arg("rule"), py::arg("weight"),
@@ -203,11 +215,11 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
           "connect_lists",
           [](S& s, std::size_t pre, std::size_t post, std::size_t n_pre, const Elements& pre_ids,
              const Elements& post_ids, const Array<R>& weight, const Array<std::uint16_t>& delay,
-             Receptor receptor, const MaybePlasticity& plasticity, std::optional<Step> born) {
+             int receptor, const MaybePlasticity& plasticity, std::optional<Step> born) {
             const py::gil_scoped_release release;
             auto table = SynapseTable<R>::from_lists(n_pre, as_span(pre_ids), as_span(post_ids),
                                                      as_span(weight), as_span(delay));
-            return s.connect(pre, post, std::move(table), receptor, plasticity, born);
+            return s.connect(pre, post, std::move(table), Receptor{receptor}, plasticity, born);
           },
           py::arg("pre"), py::arg("post"), py::arg("n_pre"), py::arg("pre_ids"),
           py::arg("post_ids"), py::arg("weight"), py::arg("delay"), py::arg("receptor"),
@@ -219,7 +231,7 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
 // Inputs. Each kind has an `inject_*`, which adds an input and returns its number, or replaces the
 // one of a given number.
 template <class R>
-void bind_inputs(py::class_<Simulator<R>>& simulator) {
+void bind_injection(py::class_<Simulator<R>>& simulator) {
   using S = Simulator<R>;
   using MaybeElements = std::optional<Array<std::uint32_t>>;
   using MaybeNumber = std::optional<std::uint32_t>;
@@ -233,19 +245,37 @@ void bind_inputs(py::class_<Simulator<R>>& simulator) {
       .def(
           "inject_poisson",
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<double>& hz,
-                    bool each, const Array<double>& weights, MaybeNumber which,
-                    MaybeStreams draws) {
+                    bool each, const Array<double>& weights, Step from, MaybeNumber which,
+                    MaybeStreams draws, int receptor) {
             return s.inject(into, span_of(at),
                             [&](const InputSite& site) {
                               return std::make_unique<PoissonInput<R>>(site, as_span(hz), each,
-                                                                       as_span(weights));
+                                                                       as_span(weights), from,
+                                                                       Receptor{receptor});
                             },
                             {which, std::move(draws)});
           },
-          population, elements, py::arg("rates"), py::arg("each"), py::arg("weights"), number,
-          streams,
-          "Give each neuron an independent Poisson train of events. each: the rates are those of "
-          "single neurons.")
+          population, elements, py::arg("rates"), py::arg("each"), py::arg("weights"), start,
+          number, streams, py::arg("receptor") = -1,
+          "Give each neuron an independent Poisson train of events from step `start` on. each: the "
+          "rates are those of single neurons. receptor: its number; -1: as the signs of the weights "
+          "say.")
+      .def(
+          "inject_changing_poisson",
+          [span_of](S& s, std::size_t into, const MaybeElements& at, const MakeRates& changing,
+                    const Array<double>& weights, Step from, MaybeNumber which,
+                    MaybeStreams draws, int receptor) {
+            return s.inject(into, span_of(at),
+                            [&](const InputSite& site) {
+                              return std::make_unique<PoissonInput<R>>(
+                                  site, changing.make(site.targets, site.dt), as_span(weights),
+                                  from, Receptor{receptor});
+                            },
+                            {which, std::move(draws)});
+          },
+          population, elements, py::arg("rates"), py::arg("weights"), start, number, streams,
+          py::arg("receptor") = -1,
+          "Give each neuron an independent Poisson train whose rate changes with time.")
       .def(
           "inject_current",
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<R>& pa,
@@ -259,6 +289,37 @@ void bind_inputs(py::class_<Simulator<R>>& simulator) {
           },
           population, elements, py::arg("values"), py::arg("columns"), start, number, streams,
           "Inject currents [steps, columns], flat, from step `start` on; 1 column: one for all.")
+      .def(
+          "inject_step_current",
+          [span_of](S& s, std::size_t into, const MaybeElements& at,
+                    const Array<std::int64_t>& starts, const Array<R>& pa, std::size_t columns,
+                    MaybeNumber which, MaybeStreams draws) {
+            return s.inject(into, span_of(at),
+                            [&](const InputSite& site) {
+                              return std::make_unique<StepCurrent<R>>(site, as_vector(starts),
+                                                                      as_span(pa), columns);
+                            },
+                            {which, std::move(draws)});
+          },
+          population, elements, py::arg("starts"), py::arg("values"), py::arg("columns"), number,
+          streams, "Inject currents [rows, columns], flat: row k from step starts[k] on.")
+      .def(
+          "inject_sine_current",
+          [span_of](S& s, std::size_t into, const MaybeElements& at,
+                    const Array<double>& amplitude, const Array<double>& offset,
+                    const Array<double>& frequency, const Array<double>& phase, Step from,
+                    MaybeNumber which, MaybeStreams draws) {
+            return s.inject(into, span_of(at),
+                            [&](const InputSite& site) {
+                              return std::make_unique<SineCurrent<R>>(
+                                  site, as_span(amplitude), as_span(offset), as_span(frequency),
+                                  as_span(phase), from);
+                            },
+                            {which, std::move(draws)});
+          },
+          population, elements, py::arg("amplitude"), py::arg("offset"), py::arg("frequency"),
+          py::arg("phase"), start, number, streams,
+          "Inject a sine [pA, pA, Hz, degrees] of the network's time, from step `start` on.")
       .def(
           "inject_noise",
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<double>& mean,
@@ -295,6 +356,13 @@ void bind_neurons(py::class_<Simulator<R>>& simulator) {
           },
           population, py::arg("parameters"), py::arg("subtract"),
           "Set the parameters of a population; states stay.")
+      .def(
+          "set_coefficients",
+          [](S& s, std::size_t of, const Parameters& coefficients, const Array<double>& t_ref) {
+            s.set_coefficients(of, {as_parameters(coefficients), as_vector(t_ref)});
+          },
+          population, py::arg("coefficients"), py::arg("t_ref"),
+          "Set the coefficients and t_ref [ms] of neurons that a program moves; states stay.")
       .def(
           "state",
           [](S& s, std::size_t of, std::size_t state) { return to_array(s.state(of, state)); },
@@ -347,7 +415,13 @@ void bind_neurons(py::class_<Simulator<R>>& simulator) {
       .def(
           "set_rates",
           [](S& s, std::size_t of, const Array<double>& hz) { s.set_rates(of, as_span(hz)); },
-          population, rates, "Set the rates of Poisson sources [Hz].");
+          population, rates, "Set the rates of Poisson sources [Hz].")
+      .def(
+          "set_changing_rates",
+          [](S& s, std::size_t of, const MakeRates& changing) {
+            s.set_rates(of, changing.make);
+          },
+          population, rates, "Set rates of Poisson sources that change with time.");
 }
 
 // Synapses between runs, and plasticity.
@@ -478,7 +552,7 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
   py::class_<Simulator<R>> simulator(m, name, doc);
   bind_running(simulator);
   bind_building(simulator);
-  bind_inputs(simulator);
+  bind_injection(simulator);
   bind_neurons(simulator);
   bind_synapses(simulator);
   bind_recorders(simulator);

@@ -62,16 +62,6 @@ struct EnumTable<ValueSpec::Limit> {
 };
 
 template <>
-struct EnumTable<Receptor> {
-  using E = Receptor;
-  static constexpr const char* name = "Receptor";
-  static constexpr const char* doc =
-      "Where the events of a projection go: by the sign of each weight, or all to one receptor.";
-  static constexpr auto members = std::to_array<Enumerator<E>>(
-      {SPIKELET_MEMBER(by_sign), SPIKELET_MEMBER(excitatory), SPIKELET_MEMBER(inhibitory)});
-};
-
-template <>
 struct EnumTable<Pairing> {
   using E = Pairing;
   static constexpr const char* name = "Pairing";

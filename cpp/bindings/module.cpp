@@ -5,7 +5,7 @@
 //   Simulator     guards the network (Guarded) in each method
 //   LayerGraph    does the same
 //   ConvStdp      has a lock that readers share
-//   LayerEngine, ConnectionRule, ValueSpec, Plasticity, Regulation, Recurrence, enums
+//   LayerEngine, ConnectionRule, ValueSpec, Program, Rates, Plasticity, Regulation, Recurrence, enums
 //                 are immutable
 //   the pool      has a mutex
 //   functions     have no state; arrays that they write to are the caller's
@@ -16,6 +16,8 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_enums(m);
   bind_core(m);
   bind_rules(m);
+  bind_program(m);
+  bind_inputs(m);
   bind_network(m);
   coding::bind_coding(m);
   layers::bind_conv_stdp(m);

@@ -40,11 +40,16 @@ from spikelet.rules import (
 )
 from spikelet.sources import (
     CurrentInput,
+    InhomogeneousPoisson,
     NoiseInput,
     PoissonInput,
     PoissonSource,
+    PulsePacket,
     RasterSource,
+    SineCurrent,
+    SinusoidalPoisson,
     SpikeSource,
+    StepCurrent,
 )
 
 moved.install()
@@ -108,6 +113,7 @@ __all__ = [
     "FixedProbability",
     "FixedTotalNumber",
     "InhibitorySTDP",
+    "InhomogeneousPoisson",
     "LIFAlpha",
     "LIFCond",
     "LIFDelta",
@@ -120,13 +126,17 @@ __all__ = [
     "PoissonSource",
     "Population",
     "Projection",
+    "PulsePacket",
     "RasterSource",
     "RewardSTDP",
+    "SineCurrent",
+    "SinusoidalPoisson",
     "SpikeRecorder",
     "SpikeSource",
     "SpikingModel",
     "SpikingResult",
     "StateRecorder",
+    "StepCurrent",
     "SweepResult",
     "SynapticScaling",
     "TripletSTDP",

@@ -41,11 +41,6 @@ class ValueLimit(enum.IntEnum):
     clip = 1
     redraw = 2
 
-class Receptor(enum.IntEnum):
-    by_sign = -1
-    excitatory = 0
-    inhibitory = 1
-
 class Pairing(enum.IntEnum):
     all_to_all = 0
     nearest_symmetric = 1
@@ -148,6 +143,43 @@ class Regulation:
         strength: float = 0.0,
     ) -> None: ...
 
+def opcodes() -> dict[str, int]: ...
+
+class Program:
+    def __init__(
+        self,
+        *,
+        name: str,
+        states: Sequence[str],
+        coefficients: int,
+        constants: Sequence[float],
+        draws: Sequence[int],
+        registers: int,
+        receptors: Sequence[tuple[str, int, bool]],
+        step: npt.NDArray[np.uint16],
+        spiked: int,
+        reset: npt.NDArray[np.uint16],
+        by_sign: bool,
+        time: bool,
+    ) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def states(self) -> list[str]: ...
+    @property
+    def coefficients(self) -> int: ...
+
+class Divergence(FloatingPointError): ...
+class Rates:
+    @overload
+    def __init__(
+        self, rate: _Floats, amplitude: _Floats, frequency: _Floats, phase: _Floats
+    ) -> None: ...
+    @overload
+    def __init__(self, starts: _Ints, rates: _Floats, columns: int) -> None: ...
+
+def pulse_jitter(seed: int, number: int, n: int, packets: int, spikes: int) -> _Floats: ...
+
 class _Communicator(Protocol):
     @property
     def rank(self) -> int: ...
@@ -181,6 +213,9 @@ class _Simulator(Generic[_R]):
     def add_neurons(
         self, model: int, n: int, parameters: Sequence[_Floats], subtract: bool
     ) -> int: ...
+    def add_program(
+        self, program: Program, n: int, coefficients: Sequence[_Floats], t_ref: _Floats
+    ) -> int: ...
     def add_events(self, n: int, stamps: _Ints, elements: _Ids) -> int: ...
     def add_poisson(self, n: int, rates: _Floats) -> int: ...
     def connect(
@@ -194,7 +229,7 @@ class _Simulator(Generic[_R]):
         rule: ConnectionRule,
         weight: ValueSpec,
         delay: ValueSpec,
-        receptor: Receptor | str,
+        receptor: int,
         plasticity: Plasticity | None,
     ) -> int: ...
     def connect_lists(
@@ -206,7 +241,7 @@ class _Simulator(Generic[_R]):
         post_ids: _Ids,
         weight: npt.NDArray[_R],
         delay: _Delays,
-        receptor: Receptor | str,
+        receptor: int,
         plasticity: Plasticity | None,
         born: int | None,
     ) -> int: ...
@@ -217,6 +252,41 @@ class _Simulator(Generic[_R]):
         rates: _Floats,
         each: bool,
         weights: _Floats,
+        start: int,
+        number: int | None = None,
+        streams: Sequence[int] | None = None,
+        receptor: int = -1,
+    ) -> int: ...
+    def inject_changing_poisson(
+        self,
+        population: int,
+        elements: _Ids | None,
+        rates: Rates,
+        weights: _Floats,
+        start: int,
+        number: int | None = None,
+        streams: Sequence[int] | None = None,
+        receptor: int = -1,
+    ) -> int: ...
+    def inject_step_current(
+        self,
+        population: int,
+        elements: _Ids | None,
+        starts: _Ints,
+        values: npt.NDArray[_R],
+        columns: int,
+        number: int | None = None,
+        streams: Sequence[int] | None = None,
+    ) -> int: ...
+    def inject_sine_current(
+        self,
+        population: int,
+        elements: _Ids | None,
+        amplitude: _Floats,
+        offset: _Floats,
+        frequency: _Floats,
+        phase: _Floats,
+        start: int,
         number: int | None = None,
         streams: Sequence[int] | None = None,
     ) -> int: ...
@@ -247,6 +317,9 @@ class _Simulator(Generic[_R]):
     def set_parameters(
         self, population: int, parameters: Sequence[_Floats], subtract: bool
     ) -> None: ...
+    def set_coefficients(
+        self, population: int, coefficients: Sequence[_Floats], t_ref: _Floats
+    ) -> None: ...
     def state(self, population: int, k: int) -> npt.NDArray[_R]: ...
     def set_state(self, population: int, k: int, values: npt.NDArray[_R]) -> None: ...
     def has_run(self, population: int) -> bool: ...
@@ -258,6 +331,7 @@ class _Simulator(Generic[_R]):
     def set_held(self, population: int, steps: npt.NDArray[np.int32]) -> None: ...
     def set_events(self, population: int, stamps: _Ints, elements: _Ids) -> None: ...
     def set_rates(self, population: int, rates: _Floats) -> None: ...
+    def set_changing_rates(self, population: int, rates: Rates) -> None: ...
     def projection_size(self, projection: int) -> int: ...
     def projection_total(self, projection: int) -> int: ...
     def synapses(

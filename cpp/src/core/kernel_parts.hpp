@@ -1,5 +1,5 @@
-// The interface between the two kernel sources of the core. Neuron models have their own source, so
-// that an edited model recompiles nothing else.
+// The interface between the kernel sources of the core. Neuron models and programs have their own
+// sources, so that an edited model recompiles nothing else.
 
 namespace spikelet::SPIKELET_LEVEL {
 
@@ -7,7 +7,17 @@ namespace spikelet::SPIKELET_LEVEL {
 template <class R>
 const StepFunctions<R>& step_functions(std::size_t model);
 
-// kernels.cpp: input[i] += weight * (Poisson count of element i) for whole blocks [begin, end).
+// program/kernels.cpp: the operation with those operands as single values (bit k: operand k), or
+// null if it is not compiled; and the step.
+template <class R>
+Operation<R> operation(Opcode opcode, unsigned single);
+template <class R>
+Gid* step_program(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid* out);
+
+// kernels.cpp
+void uniforms_block(const Stream& stream, std::uint32_t first, Step step, double* out);
+void normals_block(const Stream& stream, std::uint32_t first, Step step, double* out);
+// The same: input[i] += weight * (Poisson count of element i) for whole blocks [begin, end).
 template <class R>
 void poisson_range(const PoissonTable& table, const Stream& stream, const Stream& tie, Step step,
                    std::size_t begin, std::size_t end, const R* weight, std::size_t weight_mask,

@@ -38,7 +38,11 @@ constinit const KernelTable kernel_table{&step_functions<float>,
                                          &scatter<double, false>,
                                          &below_block,
                                          plastic32.data(),
-                                         plastic64.data()};
+                                         plastic64.data(),
+                                         &operation<float>,
+                                         &operation<double>,
+                                         &step_program<float>,
+                                         &step_program<double>};
 
 }  // namespace spikelet::SPIKELET_LEVEL
 #include "core/target_pop.hpp"

@@ -103,9 +103,9 @@ void HistoryStore<R, Rule>::process(std::uint32_t row, Step arrival, Send&& send
 }
 
 template <class R, template <class> class Rule>
-void HistoryStore<R, Rule>::deliver(Step step, const std::array<R*, max_channels>& input,
+void HistoryStore<R, Rule>::deliver(Step step, Channels<R> input,
                                     bool early) {
-  if (early != this->feed_.early) {
+  if (early != this->feed_.ends.early()) {
     return;
   }
   this->deliver_sent(step, input);  // of earlier stamps than any arrival below

@@ -23,7 +23,7 @@ class HistoryStore final : public HistoryRows<R> {
   std::unique_ptr<PlasticStore<R>> clone() const override {
     return std::make_unique<HistoryStore>(*this);
   }
-  void deliver(Step step, const std::array<R*, max_channels>& input, bool early) override;
+  void deliver(Step step, Channels<R> input, bool early) override;
   void set_parameters(const std::vector<double>& parameters) override {
     PlasticStore<R>::set_parameters(parameters);
     rule_ = Rule<R>(parameters.data());

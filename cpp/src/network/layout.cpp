@@ -128,20 +128,22 @@ void Layout<R>::split() {
       slice.node = k;
       slice.begin = static_cast<std::uint32_t>(begin);
       slice.end = static_cast<std::uint32_t>(end);
-      slice.local = static_cast<std::uint32_t>(partition.input[0].size());
+      slice.local = static_cast<std::uint32_t>(partition.elements);
       if (network_.nodes[k].neurons) {
-        for (Buffer<R>& input : partition.input) {
-          input.resize(input.size() + (end - begin));
-        }
+        partition.elements += end - begin;
       }
     }
   }
   for (Partition<R>& partition : partitions) {
-    if (partition.input[0].size() > local_limit) {
+    if (partition.elements > local_limit) {
       throw std::length_error("too many small populations for one partition: use more threads");
     }
-    for (Buffer<R>& input : partition.input) {
-      input.resize(input.size() + spare);
+    for (const Slice<R>& slice : partition.slices) {
+      if (const auto& neurons = network_.nodes[slice.node].neurons) {
+        for (std::size_t r = 0; r < neurons->receptors().size(); ++r) {
+          partition.need_channel(neurons->receptors().channel(r));
+        }
+      }
     }
     partition.stores.resize(store_born_.size());
     partition.mail = std::make_unique<std::array<Mail, 2>>();
@@ -160,7 +162,9 @@ void Layout<R>::find_reorder(Projection<R>& projection) const {
   }
   const SynapseTable<R>& table = *projection.table;
   Feed<R> feed = network_.feed_of(projection);
-  feed.early |= projection.rule.has_value();  // plastic rows are not split by sign
+  if (projection.rule) {  // plastic rows are not split by sign
+    feed.ends.down = feed.ends.up;
+  }
   const auto key = [&](std::uint64_t k) {
     return std::pair(table.delay_of(k), feed.channel_of(table.weight_of(k)));
   };
@@ -222,7 +226,7 @@ void Layout<R>::build_stores() {
   parallel_for(network_.threads, partitions.size(), [&](std::size_t p) {
     Partition<R>& partition = partitions[p];
     const auto feeds = feeds_of(partition);
-    const auto dummies = static_cast<std::uint16_t>(partition.input[0].size() - spare);
+    const auto dummies = static_cast<std::uint16_t>(partition.elements);
     for (std::size_t s = 0; s < partition.stores.size(); ++s) {
       if (feeds[s].empty()) {
         continue;
@@ -257,7 +261,7 @@ template <class R>
 void Layout<R>::bind_inputs() {
   std::vector<std::vector<Injector<R>*>> inputs(network_.nodes.size());
   for (const auto& [number, input] : network_.inputs) {
-    if (input.injector->end() > network_.now) {
+    if (input.injector->window(network_.now).end > network_.now) {
       inputs[input.population].push_back(input.injector.get());
     }
   }

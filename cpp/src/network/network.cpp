@@ -62,6 +62,18 @@ std::size_t Network<R>::add_neurons(std::size_t model, std::size_t n,
 }
 
 template <class R>
+std::size_t Network<R>::add_program(std::shared_ptr<const Program> program, std::size_t n,
+                                    const ProgramValues& values) {
+  Node<R> node = make_node(n);
+  const Range owned =
+      own_range(nodes.size(), n, ranks_ ? ranks_->rank() : 0, ranks_ ? ranks_->size() : 1);
+  node.neurons = std::make_unique<Population<R>>(std::move(program), n, owned, node.first_gid, dt,
+                                                 values);
+  node.neurons->rebase(now);
+  return add(std::move(node));
+}
+
+template <class R>
 std::size_t Network<R>::add_events(std::size_t n, std::vector<Step> stamps,
                                    std::vector<std::uint32_t> elements) {
   Node<R> node = make_node(n);
@@ -111,15 +123,15 @@ void Network<R>::check_ends(const SynapseTable<R>& table, std::size_t pre, std::
 template <class R>
 void Network<R>::check(const SynapseTable<R>& table, std::size_t post, Receptor receptor,
                        const std::optional<Plasticity>& rule) const {
-  const ModelInfo& model = nodes[post].neurons->model();
-  const bool magnitudes = model.conductance && receptor != Receptor::by_sign;
+  const Ends ends = nodes[post].neurons->receptors().ends(receptor);
+  const bool magnitudes = ends.magnitude && !ends.by_sign();
   double low = -std::numeric_limits<double>::infinity(), high = -low;
   if (rule) {
     const auto bounds = rule->info().bounds(rule->parameters.data());
     low = bounds[0];
     high = bounds[1];
   }
-  if (rule && model.early() && !rule->tie_potentiates) {
+  if (rule && ends.early() && !rule->tie_potentiates) {
     for (const std::uint16_t d : table.delay) {
       if (dendritic_part(d, rule->axonal_fraction) == 0) {
         throw std::invalid_argument(
@@ -205,13 +217,12 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, SynapseTable<
 template <class R>
 std::size_t Network<R>::connect(std::size_t pre, std::size_t post, Drawing<R> drawing,
                                 Receptor receptor, const std::optional<Plasticity>& rule) {
-  const ModelInfo& model = nodes[post].neurons->model();
-  const bool magnitudes = model.conductance && receptor != Receptor::by_sign;
+  const Ends ends = nodes[post].neurons->receptors().ends(receptor);
+  const bool magnitudes = ends.magnitude && !ends.by_sign();
   const double most = std::numeric_limits<R>::max();
   // A table puts the synapses of negative weight last among those of a pair, and so do stores that
   // keep receptors apart.
   const auto [low, high] = drawing.weights();
-  const bool by_sign = receptor == Receptor::by_sign && !model.early();
   std::function<std::size_t()> total;
   if (ranks_ && drawing.counts_by_drawing()) {  // the caller pays for the count
     total = [known = std::optional<std::size_t>{}, shared = std::make_shared<Drawing<R>>(drawing),
@@ -222,7 +233,7 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, Drawing<R> dr
   } else if (ranks_) {
     total = [n = drawing.total(1)] { return n; };
   }
-  if (rule || (low < 0 && high > 0 && !by_sign) ||
+  if (rule || (low < 0 && high > 0 && !ends.by_sign()) ||
       !drawing.deferrable(magnitudes ? 0.0 : -most, most)) {
     return connect(pre, post, drawing.table(threads), receptor, rule, {}, std::move(total));
   }
@@ -246,7 +257,7 @@ std::uint32_t Network<R>::inject(std::size_t population,
                                     : found == inputs.end() ? std::vector<std::uint32_t>{}
                                                             : found->second.streams;
   InputSite site{Targets(node.size, own(population), elements),
-                 node.neurons->model(),
+                 node.neurons->receptors(),
                  dt,
                  seed,
                  kept,
@@ -282,21 +293,12 @@ void Network<R>::remove_input(std::uint32_t number) {
 
 template <class R>
 Feed<R> Network<R>::feed_of(const Projection<R>& projection) const {
-  const ModelInfo& model = nodes[projection.post].neurons->model();
   Feed<R> feed;
   feed.pre_gid = nodes[projection.pre].first_gid;
   feed.sources = static_cast<std::uint32_t>(nodes[projection.pre].size);
-  feed.receptor = projection.receptor;
-  feed.early = model.early();
-  feed.conductance = model.conductance;
+  feed.ends = nodes[projection.post].neurons->receptors().ends(projection.receptor);
   feed.one_channel = projection.one_channel;
   return feed;
-}
-
-template <class R>
-bool Network<R>::stores_magnitudes(const Projection<R>& projection) const {
-  return nodes[projection.post].neurons->model().conductance &&
-         projection.receptor == Receptor::by_sign;
 }
 
 template <class R>
@@ -316,7 +318,7 @@ void Network<R>::choose_plastic_layout(Projection<R>& projection, const TableFac
   const auto [low, high] = rule.info().bounds(rule.parameters.data());
   if (low >= 0 || high <= 0) {
     projection.one_channel = feed.channel_of(static_cast<R>(low >= 0 ? 1 : -1));
-  } else if (feed.early || projection.receptor != Receptor::by_sign) {
+  } else if (!feed.ends.by_sign()) {
     projection.one_channel = feed.channel_of(R(1));
   } else if (rule.info().keeps_sign && facts.up() != facts.down()) {
     projection.sign = facts.up() ? 1 : -1;
@@ -373,6 +375,25 @@ template <class R>
 void Network<R>::keep(InitialStates&& states) noexcept {
   for (auto& [k, of_node] : states) {
     nodes[k].initial = std::move(of_node);
+  }
+}
+
+template <class R>
+void Network<R>::require_numbers() const {
+  for (std::size_t k = 0; k < nodes.size(); ++k) {
+    const Population<R>* neurons = nodes[k].neurons.get();
+    if (neurons == nullptr || !neurons->program()) {
+      continue;
+    }
+    const Range owned = own(k);
+    const std::vector<R*> states = neurons->state_arrays();
+    for (std::size_t s = 0; s < states.size(); ++s) {
+      for (std::size_t i = owned.begin; i < std::min<std::size_t>(owned.end, nodes[k].size); ++i) {
+        if (!std::isfinite(states[s][i])) {
+          throw Divergence(k, s, i, now, static_cast<double>(states[s][i]));
+        }
+      }
+    }
   }
 }
 

@@ -31,7 +31,7 @@ void PlasticStore<R>::note_posts(std::span<const Gid> gids, Gid post_gid, Step s
 }
 
 template <class R>
-void PlasticStore<R>::deliver_sent(Step step, const std::array<R*, max_channels>& input) {
+void PlasticStore<R>::deliver_sent(Step step, Channels<R> input) {
   std::vector<Sent<R>>& events = sent_.at(step);
   for (const Sent<R>& sent : events) {
     input[sent.channel][sent.target] += sent.value;

@@ -21,9 +21,12 @@ std::int32_t refractory_steps(double t_ref, double dt) {
 }
 
 template <class R>
-Population<R>::Population(std::size_t model, std::size_t n, Range own, Gid first_gid, double dt,
-                          const ParameterValues& parameters, bool subtract)
-    : model_(model),
+Population<R>::Population(std::shared_ptr<const Program> program, std::size_t model,
+                          std::size_t states, const Receptors& receptors, std::size_t n, Range own,
+                          Gid first_gid, double dt)
+    : program_(std::move(program)),
+      model_(model),
+      receptors_(receptors),
       n_(n),
       owned_(std::min<std::size_t>(own.end, n) - std::min<std::size_t>(own.begin, n)),
       padded_(own.size()),
@@ -31,20 +34,99 @@ Population<R>::Population(std::size_t model, std::size_t n, Range own, Gid first
       first_gid_(first_gid),
       dt_(dt) {
   E_L_.assign(1, 0.0);
-  for (std::size_t k = 0; k < models()[model].states.size(); ++k) {
+  for (std::size_t k = 0; k < states; ++k) {
     state_.emplace_back(padded_);
   }
   held_until_.resize(padded_);
   hold_.resize(padded_);
+}
+
+template <class R>
+Population<R>::Population(std::size_t model, std::size_t n, Range own, Gid first_gid, double dt,
+                          const ParameterValues& parameters, bool subtract)
+    : Population(nullptr, model, models()[model].states.size(), models()[model], n, own, first_gid,
+                 dt) {
   set_parameters(parameters, subtract);
   std::fill(state_[0].begin(), state_[0].end(), R(0));  // at rest
+}
+
+template <class R>
+Population<R>::Population(std::shared_ptr<const Program> program, std::size_t n, Range own,
+                          Gid first_gid, double dt, const ProgramValues& values)
+    : Population(program, 0, program->parts().states.size(), program->receptors(), n, own, first_gid,
+                 dt) {
+  set_coefficients(values);
+}
+
+template <class R>
+template <class T>
+bool Population<R>::shrink(Buffer<T>& values) const {
+  const bool same =
+      std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) == values.end();
+  const T fill = values.empty() ? T{} : values[0];
+  if (same) {
+    values.assign(block_size, fill);
+  } else {
+    values.resize(padded_, fill);
+  }
+  return same;
+}
+
+template <class R>
+void Population<R>::set_t_ref(Buffer<std::int32_t>&& steps) {
+  t_ref_varies_ = !shrink(steps);
+  t_ref_ = std::move(steps);
+}
+
+template <class R>
+void Population<R>::set_coefficients(const ProgramValues& given) {
+  if (!program_) {
+    throw std::invalid_argument("these neurons have parameters, no coefficients of a program");
+  }
+  const std::size_t count = program_->parts().coefficients;
+  if (given.coefficients.size() != count) {
+    throw std::invalid_argument("the program has " + std::to_string(count) +
+                                " coefficients, got " + std::to_string(given.coefficients.size()));
+  }
+  const auto check = [&](const std::string& what, const std::vector<double>& values) {
+    if (values.size() != 1 && values.size() != n_) {
+      throw std::invalid_argument(what + " must be one value, or one for each of the " +
+                                  std::to_string(n_) + " neurons, got " +
+                                  std::to_string(values.size()));
+    }
+  };
+  // From one value, or from those of the elements owned here.
+  const auto own = [&](const std::vector<double>& values, auto convert) {
+    Buffer<decltype(convert(0.0))> to(values.size() == 1 ? 1 : owned_);
+    for (std::size_t i = 0; i < to.size(); ++i) {
+      to[i] = convert(values[values.size() == 1 ? 0 : own_.begin + i]);
+    }
+    return to;
+  };
+  check("t_ref", given.t_ref);
+  if (std::ranges::any_of(given.t_ref, [](double t) { return !(t >= 0); })) {
+    throw std::invalid_argument("t_ref must be >= 0 ms");
+  }
+  std::vector<Buffer<R>> coefficient;
+  std::vector<bool> varies;
+  for (std::size_t k = 0; k < count; ++k) {
+    check("coefficient " + std::to_string(k), given.coefficients[k]);
+    coefficient.push_back(own(given.coefficients[k], [](double x) { return static_cast<R>(x); }));
+    varies.push_back(!shrink(coefficient.back()));
+  }
+  set_t_ref(own(given.t_ref, [&](double t) { return refractory_steps(t, dt_); }));
+  coefficient_ = std::move(coefficient);
+  varies_ = std::move(varies);
 }
 
 template <class R>
 void Population<R>::set_parameters(const ParameterValues& parameters, bool subtract,
                                    std::span<R> potentials) {
   const std::vector<double> old_E_L = E_L_;
-  const ModelInfo& info = model();
+  if (program_) {
+    throw std::invalid_argument("these neurons have coefficients of a program, no parameters");
+  }
+  const ModelInfo& info = models()[model_];
   const bool one_for_all = std::all_of(parameters.begin(), parameters.end(),
                                        [](const auto& values) { return values.size() == 1; });
   const std::size_t rows = one_for_all ? 1 : owned_;
@@ -70,28 +152,14 @@ void Population<R>::set_parameters(const ParameterValues& parameters, bool subtr
       coefficient[k][i] = static_cast<R>(c[k]);
     }
   }
-  const auto shrink = [this](auto& values) {  // one value becomes a block of copies
-    const bool same =
-        std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) == values.end();
-    const auto fill = values.empty()
-                          ? typename std::remove_reference_t<decltype(values)>::value_type{}
-                          : values[0];
-    if (same) {
-      values.assign(block_size, fill);
-    } else {
-      values.resize(padded_, fill);
-    }
-    return same;
-  };
   uniform_ = true;
   varies_.clear();
   for (Buffer<R>& values : coefficient) {
     varies_.push_back(!shrink(values));
     uniform_ &= !varies_.back();
   }
-  t_ref_varies_ = !shrink(t_ref);
+  set_t_ref(std::move(t_ref));
   coefficient_ = std::move(coefficient);
-  t_ref_ = std::move(t_ref);
   E_L_ = std::move(E_L);
   subtract_ = subtract;
   if (adaptive && theta_.empty()) {
@@ -111,7 +179,7 @@ void Population<R>::set_parameters(const ParameterValues& parameters, bool subtr
 
 template <class R>
 std::vector<R> Population<R>::raw_state(std::size_t k) const {
-  if (k == state_.size()) {
+  if (k == state_.size()) {  // theta
     return state(k);
   }
   return {state_[k].begin(), state_[k].begin() + static_cast<std::ptrdiff_t>(owned_)};
@@ -128,7 +196,7 @@ void Population<R>::require_size(std::size_t size) const {
 template <class R>
 void Population<R>::set_raw_state(std::size_t k, const std::vector<R>& values) {
   require_size(values.size());
-  if (k == state_.size()) {
+  if (k == state_.size()) {  // theta
     set_state(k, values);
   } else {
     std::copy_n(own_part(values), owned_, state_[k].begin());
@@ -138,10 +206,11 @@ void Population<R>::set_raw_state(std::size_t k, const std::vector<R>& values) {
 template <class R>
 R Population<R>::state_of(std::size_t k, std::size_t element) const {
   const std::size_t i = element - own_.begin;
-  if (k == state_.size()) {
+  if (k == state_.size()) {  // theta
     return theta_.empty() ? R(0) : theta_[i];
   }
-  return k == 0 ? static_cast<R>(static_cast<double>(state_[0][i]) + E_L(i)) : state_[k][i];
+  return stored_as_read(k) ? state_[k][i]
+                           : static_cast<R>(static_cast<double>(state_[0][i]) + E_L(i));
 }
 
 template <class R>
@@ -157,13 +226,14 @@ template <class R>
 void Population<R>::set_state(std::size_t k, const std::vector<R>& values) {
   require_size(values.size());
   const R* given = own_part(values);
-  if (k == state_.size()) {
+  if (k == state_.size()) {  // theta
     theta_.assign(padded_, R(0));
     std::copy_n(given, owned_, theta_.begin());
     return;
   }
   for (std::size_t i = 0; i < owned_; ++i) {
-    state_[k][i] = k == 0 ? static_cast<R>(static_cast<double>(given[i]) - E_L(i)) : given[i];
+    state_[k][i] =
+        stored_as_read(k) ? given[i] : static_cast<R>(static_cast<double>(given[i]) - E_L(i));
   }
 }
 
@@ -202,12 +272,33 @@ void Population<R>::rebase(Step base) {
 }
 
 template <class R>
+std::vector<R*> Population<R>::state_arrays() const {
+  std::vector<R*> arrays;
+  for (Buffer<R>& state : state_) {
+    arrays.push_back(from_0(state.data()));
+  }
+  return arrays;
+}
+
+template <class R>
+ProgramArrays<R> Population<R>::program_arrays() const {
+  ProgramArrays<R> arrays;
+  arrays.state = state_arrays();
+  for (std::size_t k = 0; k < coefficient_.size(); ++k) {
+    arrays.coefficient.push_back(varies_[k] ? from_0(coefficient_[k].data())
+                                            : coefficient_[k].data());
+  }
+  arrays.varies = varies_;
+  return arrays;
+}
+
+template <class R>
 StepArgs<R> Population<R>::step_args(Step now) const {
   StepArgs<R> args;
-  for (std::size_t k = 0; k < state_.size(); ++k) {
+  for (std::size_t k = 0; !program_ && k < state_.size(); ++k) {
     args.state[k] = from_0(state_[k].data());
   }
-  for (std::size_t k = 0; k < coefficient_.size(); ++k) {
+  for (std::size_t k = 0; !program_ && k < coefficient_.size(); ++k) {
     args.coefficient[k] = varies_[k] ? from_0(coefficient_[k].data()) : coefficient_[k].data();
     args.index_mask[k] = varies_[k] ? ~std::size_t{0} : 0;
   }
@@ -225,6 +316,9 @@ StepArgs<R> Population<R>::step_args(Step now) const {
 
 template <class R>
 StepFunction<R> Population<R>::step_function(bool external) const {
+  if (program_) {
+    return kernels().program<R>();
+  }
   const StepFunctions<R>& functions = kernels().step<R>(model_);
   return uniform_ && !external ? functions.uniform : functions.general;
 }

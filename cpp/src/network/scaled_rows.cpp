@@ -76,8 +76,8 @@ void ScaledRows<R>::send(const Arrival& arrival, Send&& to) const {
 }
 
 template <class R>
-void ScaledRows<R>::deliver(Step step, const std::array<R*, max_channels>& input, bool early) {
-  if (early != this->feed_.early) {
+void ScaledRows<R>::deliver(Step step, Channels<R> input, bool early) {
+  if (early != this->feed_.ends.early()) {
     return;
   }
   this->deliver_sent(step, input);

@@ -106,6 +106,12 @@ std::size_t Simulator<R>::add_neurons(std::size_t model, std::size_t n,
 }
 
 template <class R>
+std::size_t Simulator<R>::add_program(std::shared_ptr<const Program> program, std::size_t n,
+                                      const ProgramValues& values) {
+  return parts_.brief()->network.add_program(std::move(program), n, values);
+}
+
+template <class R>
 std::size_t Simulator<R>::add_events(std::size_t n, std::vector<Step> stamps,
                                      std::vector<std::uint32_t> elements) {
   return parts_.brief()->network.add_events(n, std::move(stamps), std::move(elements));
@@ -182,6 +188,11 @@ void Simulator<R>::set_parameters(std::size_t population, const ParameterValues&
 }
 
 template <class R>
+void Simulator<R>::set_coefficients(std::size_t population, const ProgramValues& values) {
+  parts_.brief()->network.nodes[population].neurons->set_coefficients(values);
+}
+
+template <class R>
 std::size_t Simulator<R>::state_count(std::size_t population) {
   return parts_.brief()->network.nodes[population].neurons->state_count();
 }
@@ -229,6 +240,13 @@ template <class R>
 void Simulator<R>::set_rates(std::size_t population, std::span<const double> rates) {
   Use use = parts_.brief();
   use->network.nodes[population].poisson->set_rates(rates, use->network.dt);
+}
+
+template <class R>
+void Simulator<R>::set_rates(std::size_t population, const MakeSourceRates& make) {
+  Use use = parts_.brief();
+  Node<R>& node = use->network.nodes[population];
+  node.poisson->set_rates(make(Targets(node.size, own_range(0, node.size, 0, 1)), use->network.dt));
 }
 
 template <class R>
@@ -539,6 +557,7 @@ Step Simulator<R>::run(Step steps, const Poll& poll) {
       }
       stopped = parts.loop.run(stop, timed, error);
       attempt([&] {
+        network.require_numbers();
         parts.apply_regulations();
         parts.sample_weights();
       });

@@ -25,46 +25,69 @@ class RowGatherer {
  public:
   explicit RowGatherer(std::span<const Feed<R>> feeds) {
     for (const Feed<R>& feed : feeds) {
-      feeds_.push_back(&feed);
+      channels_.push_back(feed.ends.up);
+      channels_.push_back(feed.ends.down);
     }
-    std::stable_sort(feeds_.begin(), feeds_.end(),
-                     [](const Feed<R>* a, const Feed<R>* b) { return a->pre_gid < b->pre_gid; });
+    std::ranges::sort(channels_);
+    channels_.erase(std::unique(channels_.begin(), channels_.end()), channels_.end());
+    unsorted_.resize(channels_.size());
+    sorted_.resize(channels_.size());
+    const auto place = [&](int channel) {
+      return static_cast<std::size_t>(std::ranges::lower_bound(channels_, channel) -
+                                      channels_.begin());
+    };
+    for (const Feed<R>& feed : feeds) {
+      feeds_.push_back({&feed, place(feed.ends.up), place(feed.ends.down)});
+    }
+    std::ranges::stable_sort(feeds_, {}, [](const Placed& one) { return one.feed->pre_gid; });
   }
+
+  // Those that entries may have, ascending.
+  const std::vector<int>& channels() const { return channels_; }
 
   // Whether the weights of each projection are all equal.
   bool one_weight() const {
-    return std::all_of(feeds_.begin(), feeds_.end(), [](const Feed<R>* feed) {
-      return feed->table != nullptr ? feed->table->weight.size() == 1
-                                    : !feed->drawing->draws_weights();
+    return std::ranges::all_of(feeds_, [](const Placed& one) {
+      return one.feed->table != nullptr ? one.feed->table->weight.size() == 1
+                                        : !one.feed->drawing->draws_weights();
     });
   }
 
-  std::array<RowEntries<R>, max_channels>& gather(Gid source) {
+  // By place in channels().
+  std::vector<RowEntries<R>>& gather(Gid source) {
     for (RowEntries<R>& entries : unsorted_) {
       entries.clear();
     }
-    for (const Feed<R>* feed : feeds_) {
-      if (feed->pre_gid > source) {
+    for (const Placed& one : feeds_) {
+      const Feed<R>& feed = *one.feed;
+      if (feed.pre_gid > source) {
         break;
       }
-      if (source - feed->pre_gid < feed->sources) {
-        feed->table != nullptr ? from_table(*feed, source - feed->pre_gid)
-                               : draw(*feed, source - feed->pre_gid);
+      if (source - feed.pre_gid < feed.sources) {
+        feed.table != nullptr ? from_table(one, source - feed.pre_gid)
+                              : draw(one, source - feed.pre_gid);
       }
     }
-    for (int channel = 0; channel < max_channels; ++channel) {
-      sort_by_delay(unsorted_[channel], sorted_[channel]);
+    for (std::size_t k = 0; k < channels_.size(); ++k) {
+      sort_by_delay(unsorted_[k], sorted_[k]);
     }
     return sorted_;
   }
 
  private:
-  void add(const Feed<R>& feed, std::uint32_t post, std::uint16_t delay, R weight) {
-    unsorted_[feed.channel_of(weight)].push_back(
+  struct Placed {
+    const Feed<R>* feed;
+    std::size_t up, down;  // places of its channels
+  };
+
+  void add(const Placed& one, std::uint32_t post, std::uint16_t delay, R weight) {
+    const Feed<R>& feed = *one.feed;
+    unsorted_[weight < 0 ? one.down : one.up].push_back(
         {delay, static_cast<std::uint16_t>(feed.local + (post - feed.post_begin)),
          feed.sent(weight)});
   }
-  void from_table(const Feed<R>& feed, std::size_t i) {
+  void from_table(const Placed& one, std::size_t i) {
+    const Feed<R>& feed = *one.feed;
     const SynapseTable<R>& table = *feed.table;
     const auto first = table.post.begin() + static_cast<std::ptrdiff_t>(table.row[i]);
     const auto last = table.post.begin() + static_cast<std::ptrdiff_t>(table.row[i + 1]);
@@ -72,14 +95,15 @@ class RowGatherer {
     const auto hi = std::lower_bound(lo, last, feed.post_end);
     for (auto it = lo; it != hi; ++it) {
       const auto k = static_cast<std::size_t>(it - table.post.begin());
-      add(feed, *it, table.delay_of(k), table.weight_of(k));
+      add(one, *it, table.delay_of(k), table.weight_of(k));
     }
   }
-  void draw(const Feed<R>& feed, std::uint32_t i) {
+  void draw(const Placed& one, std::uint32_t i) {
+    const Feed<R>& feed = *one.feed;
     drawn_.clear();
     feed.drawing->row(i, feed.post_begin, feed.post_end, drawn_);
     for (const DrawnSynapse<R>& s : drawn_) {
-      add(feed, s.post, s.delay, s.weight);
+      add(one, s.post, s.delay, s.weight);
     }
   }
   void sort_by_delay(RowEntries<R>& unsorted, RowEntries<R>& sorted) {
@@ -106,9 +130,10 @@ class RowGatherer {
     }
   }
 
-  std::vector<const Feed<R>*> feeds_;
+  std::vector<Placed> feeds_;
+  std::vector<int> channels_;
   std::vector<DrawnSynapse<R>> drawn_;
-  std::array<RowEntries<R>, max_channels> unsorted_, sorted_;
+  std::vector<RowEntries<R>> unsorted_, sorted_;  // by place
   std::vector<std::uint32_t> count_ = std::vector<std::uint32_t>(max_delay + 1);
 };
 
@@ -142,15 +167,19 @@ StaticStore<R>::StaticStore(std::span<const Feed<R>> feeds, std::size_t span, st
     last = std::max<std::size_t>(last, std::size_t{feed.pre_gid} + feed.sources);
   }
   RowGatherer<R> gatherer(feeds);
+  for (const int number : gatherer.channels()) {
+    channel_.emplace_back().number = static_cast<std::size_t>(number);
+  }
   choose_forms(gatherer, first, last);
   for (std::size_t source = first; source < last; ++source) {
     auto& rows = gatherer.gather(static_cast<Gid>(source));
-    for (int channel = 0; channel < max_channels; ++channel) {
-      if (!rows[channel].empty()) {
-        append(channel_[channel], static_cast<Gid>(source), rows[channel]);
+    for (std::size_t k = 0; k < channel_.size(); ++k) {
+      if (!rows[k].empty()) {
+        append(channel_[k], static_cast<Gid>(source), rows[k]);
       }
     }
   }
+  std::erase_if(channel_, [](const ChannelRows& c) { return c.rows.empty(); });
   for (ChannelRows& c : channel_) {
     close(c);
     c.form == Form::packed ? c.due_packed.resize(span) : c.due_lines.resize(span);
@@ -165,19 +194,20 @@ void StaticStore<R>::choose_forms(RowGatherer<R>& gatherer, std::size_t first, s
   struct Sizes {
     std::size_t synapses = 0, segments = 0, lines = 0, one_weight = 0, packed = 0;
   };
-  std::array<Sizes, max_channels> sizes;
+  std::vector<Sizes> sizes(channel_.size());
   const std::size_t stride = std::max<std::size_t>((last - std::min(first, last)) / enough, 1);
   for (std::size_t source = first; source < last; source += stride) {
     const auto& rows = gatherer.gather(static_cast<Gid>(source));
-    for (int channel = 0; channel < max_channels; ++channel) {
+    for (std::size_t channel = 0; channel < channel_.size(); ++channel) {
+      const RowEntries<R>& row = rows[channel];
       Sizes& s = sizes[channel];
-      s.synapses += rows[channel].size();
-      for_segments(rows[channel], longest_segment, [&](std::size_t begin, std::size_t end) {
+      s.synapses += row.size();
+      for_segments(row, longest_segment, [&](std::size_t begin, std::size_t end) {
         ++s.segments;
         s.lines += lines_for(end - begin, Line::Each::size);
         for (std::size_t k = begin; k < end;) {  // a line ends where the weight changes
           std::size_t same = k + 1;
-          while (same < end && rows[channel][same].weight == rows[channel][k].weight) {
+          while (same < end && row[same].weight == row[k].weight) {
             ++same;
           }
           s.one_weight += lines_for(same - k, Line::One::size);
@@ -187,7 +217,7 @@ void StaticStore<R>::choose_forms(RowGatherer<R>& gatherer, std::size_t first, s
       });
     }
   }
-  for (int channel = 0; channel < max_channels; ++channel) {
+  for (std::size_t channel = 0; channel < channel_.size(); ++channel) {
     const Sizes& s = sizes[channel];
     ChannelRows& c = channel_[channel];
     // Lines are faster while they are mostly full: with up to 28 % of the bytes as padding, or, for
@@ -238,9 +268,6 @@ void StaticStore<R>::append(ChannelRows& c, Gid source, const RowEntries<R>& row
 // Called after the last row.
 template <class R>
 void StaticStore<R>::close(ChannelRows& c) {
-  if (c.rows.empty()) {
-    return;
-  }
   const Row end{c.size(), static_cast<std::uint32_t>(c.segments.size()), {0, 0}};
   c.index = SourceIndex(c.sources);
   if (c.index.dense() && c.rows.size() < c.index.span()) {  // the other sources get empty rows
@@ -372,22 +399,18 @@ void StaticStore<R>::enqueue(Gid source, Step stamp, Step from) {
 }
 
 template <class R>
-void StaticStore<R>::deliver(Step step, const std::array<R*, max_channels>& input, bool early) {
-  for (int k = 0; k < max_channels; ++k) {
-    ChannelRows& c = channel_[k];
-    if (c.rows.empty()) {
-      continue;
-    }
+void StaticStore<R>::deliver(Step step, Channels<R> input, bool early) {
+  for (ChannelRows& c : channel_) {
     // All that is due is known by now: the first lines are fetched while neurons are updated.
     if (early && c.form != Form::packed) {
       list_lines(c, step);
     }
-    if (early == (k == early_channel)) {
+    if (early == is_early(static_cast<int>(c.number))) {
       if (c.form == Form::packed) {
-        deliver_packed(c, step, input[k]);
+        deliver_packed(c, step, input[c.number]);
       } else {
         kernels().scatter<R>(c.form == Form::one_weight)(c.lines.data(), c.list.data(), c.listed,
-                                                         input[k]);
+                                                         input[c.number]);
       }
     }
   }
@@ -454,8 +477,8 @@ void StaticStore<R>::clear() {
 
 template <class R>
 void StaticStore<R>::visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) {
-  for (int channel = 0; channel < max_channels; ++channel) {
-    ChannelRows& c = channel_[channel];
+  for (ChannelRows& c : channel_) {
+    const auto channel = static_cast<int>(c.number);
     const Row* row = c.row(source);
     if (row == nullptr) {
       continue;

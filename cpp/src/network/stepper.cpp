@@ -7,31 +7,56 @@ namespace spikelet {
 template <class R>
 void Stepper<R>::bind_arrays() {
   for (Partition<R>& partition : layout_.partitions) {
+    partition.channel.clear();
+    for (Buffer<R>& buffer : partition.input) {
+      partition.channel.push_back(buffer.data());
+    }
     for (Slice<R>& slice : partition.slices) {
-      Node<R>& node = network_.nodes[slice.node];
-      if (!node.neurons) {
-        continue;
-      }
-      slice.args = node.neurons->step_args(network_.now);
-      slice.args.step = network_.now;
-      slice.step = {node.neurons->step_function(false), node.neurons->step_function(true)};
-      const auto at_element_0 =
-          [&](int channel) {  // may lie before the buffer: it is indexed from slice.begin on
-            return reinterpret_cast<R*>(
-                reinterpret_cast<std::uintptr_t>(
-                    partition.input[static_cast<std::size_t>(channel)].data()) +
-                (std::uintptr_t{slice.local} - slice.begin) * sizeof(R));
-          };
-      slice.args.early = at_element_0(early_channel);
-      slice.target = {{nullptr, nullptr, slice.args.early}, nullptr};
-      const auto inputs = node.neurons->model().input_states;
-      for (std::size_t c = 0; c < inputs.size(); ++c) {
-        R*& state = slice.args.state[static_cast<std::size_t>(inputs[c])];
-        std::copy(state + slice.begin, state + slice.end, partition.input[c].data() + slice.local);
-        state = slice.target.input[c] = at_element_0(static_cast<int>(c));
+      if (network_.nodes[slice.node].neurons) {
+        bind_neurons(partition, slice);
       }
     }
   }
+}
+
+template <class R>
+void Stepper<R>::bind_neurons(Partition<R>& partition, Slice<R>& slice) {
+  const Population<R>& neurons = *network_.nodes[slice.node].neurons;
+  const Receptors& receptors = neurons.receptors();
+  slice.args = neurons.step_args(network_.now);
+  slice.args.step = network_.now;
+  slice.step = {neurons.step_function(false), neurons.step_function(true)};
+  slice.state = neurons.state_arrays();
+  slice.target = {};
+  const auto at_element_0 =
+      [&](int channel) {  // may lie before the buffer: it is indexed from slice.begin on
+        return reinterpret_cast<R*>(
+            reinterpret_cast<std::uintptr_t>(
+                partition.input[static_cast<std::size_t>(channel)].data()) +
+            (std::uintptr_t{slice.local} - slice.begin) * sizeof(R));
+      };
+  for (const int channel : receptors.early()) {
+    slice.target.input[static_cast<std::size_t>(channel)] = at_element_0(channel);
+  }
+  for (const auto& [channel, number] : receptors.late()) {
+    const auto c = static_cast<std::size_t>(channel);
+    R*& state = slice.state[static_cast<std::size_t>(number)];
+    std::copy(state + slice.begin, state + slice.end, partition.input[c].data() + slice.local);
+    state = slice.target.input[c] = at_element_0(channel);
+  }
+  if (neurons.program()) {
+    ProgramArrays<R> arrays = neurons.program_arrays();
+    arrays.state = slice.state;
+    arrays.channel.assign(slice.target.input.begin(), slice.target.input.end());
+    arrays.begin = slice.begin;
+    arrays.end = slice.end;
+    slice.program = std::make_unique<ProgramRun<R>>(neurons.program(), std::move(arrays),
+                                                    slice.node, network_.dt, network_.seed);
+    slice.args.program = slice.program.get();
+    return;
+  }
+  std::ranges::copy(slice.state, slice.args.state.begin());
+  slice.args.early = slice.target.input[early_channel];
 }
 
 template <class R>
@@ -42,12 +67,11 @@ void Stepper<R>::return_inputs() {
       if (!node.neurons) {
         continue;
       }
-      const StepArgs<R> own = node.neurons->step_args(network_.now);
-      const auto inputs = node.neurons->model().input_states;
-      for (std::size_t c = 0; c < inputs.size(); ++c) {
-        const R* from = partition.input[c].data() + slice.local;
+      const std::vector<R*> own = node.neurons->state_arrays();
+      for (const auto& [channel, state] : node.neurons->receptors().late()) {
+        const R* from = partition.input[static_cast<std::size_t>(channel)].data() + slice.local;
         std::copy(from, from + (slice.end - slice.begin),
-                  own.state[static_cast<std::size_t>(inputs[c])] + slice.begin);
+                  own[static_cast<std::size_t>(state)] + slice.begin);
       }
     }
   }
@@ -87,11 +111,9 @@ void Stepper<R>::complete(std::size_t p, Step step) {
 
 template <class R>
 void Stepper<R>::deliver(Partition<R>& partition, Step step, bool early) const {
-  const std::array<R*, max_channels> input{partition.input[0].data(), partition.input[1].data(),
-                                           partition.input[2].data()};
   for (const auto& store : partition.stores) {
     if (store) {
-      store->deliver(step, input, early);
+      store->deliver(step, partition.channel, early);
     }
   }
 }
@@ -160,13 +182,12 @@ void Stepper<R>::sample(const Slice<R>& slice, Step stamp) {
     }
     const Population<R>& neurons = *network_.nodes[slice.node].neurons;
     R* values = recorder.row(stamp);
-    // Potentials are converted, and theta is no state of the kernels.
-    if (recorder.state == 0 || recorder.state == neurons.state_count() - 1) {
+    if (!neurons.stored_as_read(recorder.state)) {
       for (const std::uint32_t column : columns) {
         values[column] = neurons.state_of(recorder.state, recorder.elements[column]);
       }
     } else {
-      const R* state = slice.args.state[recorder.state];
+      const R* state = slice.state[recorder.state];
       for (const std::uint32_t column : columns) {
         values[column] = state[recorder.elements[column]];
       }

@@ -25,6 +25,7 @@ class Stepper {
   void complete(std::size_t partition, Step step);
 
  private:
+  void bind_neurons(Partition<R>& partition, Slice<R>& slice);
   void deliver(Partition<R>& partition, Step step, bool early) const;
   void emit(Partition<R>& partition, Slice<R>& slice, Step step, std::vector<Gid>& spikes);
   void step_neurons(Partition<R>& partition, Slice<R>& slice, Step step, std::vector<Gid>& spikes);

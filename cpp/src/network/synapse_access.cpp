@@ -17,10 +17,11 @@ std::vector<R> SynapseAccess<R>::stored_weights(const Projection<R>& projection)
     return plastic_.weights(projection);
   }
   std::vector<R> values(projection.size);
-  const bool magnitudes = network_.stores_magnitudes(projection);
+  const Ends ends = network_.feed_of(projection).ends;
+  const bool magnitudes = ends.magnitude && ends.by_sign();
   layout_.for_each_synapse(
       projection, [&](std::uint64_t index, std::uint32_t, const StoredSynapse<R>& s) {
-        const bool negative = magnitudes && s.synapse.channel == inhibitory_channel;
+        const bool negative = magnitudes && s.synapse.channel == ends.down;
         values[index] = negative ? -*s.synapse.weight : *s.synapse.weight;
       });
   projection.to_canonical(values);
@@ -180,9 +181,7 @@ std::string SynapseAccess<R>::describe(const Projection<R>& projection) const {
     for (const Partition<R>& partition : layout_.partitions) {
       const auto* store =
           static_cast<const StaticStore<R>*>(partition.stores[projection.store].get());
-      for (int channel = 0; store != nullptr && channel < max_channels; ++channel) {
-        used |= store->has(channel) && store->form(channel) == form;
-      }
+      used |= store != nullptr && store->has(form);
     }
     if (used) {
       text += (text.empty() ? "" : " and ") + std::string(name);

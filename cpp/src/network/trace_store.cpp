@@ -35,7 +35,7 @@ TraceStore<R>::TraceStore(const Feed<R>& feed, const Plasticity& plasticity, dou
   }
   dendritic_ = dendritic_part(delay_, plasticity.axonal_fraction);
   channel_ = feed.one_channel;
-  sign_ = feed.conductance && feed.receptor == Receptor::by_sign && channel_ == inhibitory_channel
+  sign_ = feed.ends.magnitude && feed.ends.by_sign() && channel_ == feed.ends.down
               ? R(-1)
               : R(1);
 
@@ -190,8 +190,8 @@ void TraceStore<R>::advance(Step time, R* input) {
 }
 
 template <class R>
-void TraceStore<R>::deliver(Step step, const std::array<R*, max_channels>& input, bool early) {
-  if (early != this->feed_.early) {
+void TraceStore<R>::deliver(Step step, Channels<R> input, bool early) {
+  if (early != this->feed_.ends.early()) {
     return;
   }
   this->deliver_sent(step, input);

@@ -74,7 +74,7 @@ template <class R>
 Outcome<R> run(const Setup& setup, const StepFunctions<R>& functions, bool general) {
   const Gid first_gid = 1000;
   Population<R> neurons(setup.model, setup.n, first_gid, 0.1, parameters(setup), setup.subtract);
-  const ModelInfo& model = neurons.model();
+  const ModelInfo& model = models()[setup.model];
   std::vector<R> v(setup.n);
   for (std::size_t i = 0; i < setup.n; ++i) {
     v[i] = static_cast<R>(-65 + 9 * draw(i, 0, 0));

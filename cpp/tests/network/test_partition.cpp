@@ -27,7 +27,7 @@ TEST_CASE("partitions divide every node into whole blocks and share no cache lin
       owners.emplace_back(round_up(node.size, block_size));
     }
     for (const Partition<float>& partition : layout.partitions) {
-      std::vector<int> places(partition.input[0].size());
+      std::vector<int> places(partition.elements);
       for (const Slice<float>& slice : partition.slices) {
         CHECK(slice.begin % block_size == 0);
         CHECK(slice.end % block_size == 0);
@@ -45,7 +45,10 @@ TEST_CASE("partitions divide every node into whole blocks and share no cache lin
         used += times;
       }
       // Beyond the neurons lies what padding adds to.
-      CHECK(places.size() == static_cast<std::size_t>(used) + 32);
+      CHECK(places.size() == static_cast<std::size_t>(used));
+      for (const Buffer<float>& input : partition.input) {
+        CHECK((input.empty() || input.size() == places.size() + spare));
+      }
     }
     for (const std::vector<int>& times : owners) {
       CHECK(times == std::vector<int>(times.size(), 1));

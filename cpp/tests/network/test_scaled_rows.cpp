@@ -50,7 +50,8 @@ TEST_CASE_TEMPLATE("each spike sends its fraction of the weight, after each dela
   double error = 0;
   for (Step now = 0; now < end; ++now) {
     std::vector<R> input(2 * 128);
-    store->deliver(now, {input.data(), input.data() + 128, nullptr}, false);
+    const std::array<R*, 2> to{input.data(), input.data() + 128};
+    store->deliver(now, to, false);
     for (std::size_t k = 0; k < input.size(); ++k) {
       error = std::max(error, std::abs(static_cast<double>(input[k]) -
                                        expected[k][static_cast<std::size_t>(now)]));

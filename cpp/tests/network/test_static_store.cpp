@@ -115,7 +115,8 @@ std::vector<Spike> random_spikes(Step steps, double p) {
 
 template <class R>
 void deliver(StaticStore<R>& store, Step step, Inputs<R>& input) {
-  const std::array<R*, max_channels> pointers{input[0].data(), input[1].data(), input[2].data()};
+  std::array<R*, max_channels> pointers;
+  std::ranges::transform(input, pointers.begin(), [](std::vector<R>& buffer) { return buffer.data(); });
   store.deliver(step, pointers, true);
   store.deliver(step, pointers, false);
 }
@@ -171,16 +172,17 @@ TEST_CASE_TEMPLATE("dense rows are lines, sparse ones are packed, and both add t
 }
 
 TEST_CASE_TEMPLATE("the channel follows sign, receptor and kind of model", R, float, double) {
-  for (int variant = 0; variant < 4; ++variant) {
+  for (int variant = 0; variant < 5; ++variant) {
     CAPTURE(variant);
     Case<R> network;
     network.add(random_table<R>(4, sources, 8000, 300, 4), 0, 0, 300, 0);
     Feed<R>& feed = network.feeds[0];
-    feed.early = variant == 0;
-    feed.conductance = variant == 1;
-    feed.receptor = variant == 2   ? Receptor::excitatory
-                    : variant == 3 ? Receptor::inhibitory
-                                   : Receptor::by_sign;
+    constexpr Ends variants[]{{early_channel, early_channel},
+                              {excitatory_channel, inhibitory_channel, true},
+                              {excitatory_channel, excitatory_channel},
+                              {inhibitory_channel, inhibitory_channel},
+                              {4, 6}};
+    feed.ends = variants[variant];
     auto store = make_store(network, 4);
     compare(network, store, random_spikes(40, 0.1), 50);
   }

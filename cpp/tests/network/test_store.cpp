@@ -18,7 +18,7 @@ class Notes final : public SynapseStore<float> {
   void enqueue(Gid source, Step stamp, Step from) override {
     noted.push_back({source, stamp, from});
   }
-  void deliver(Step, const std::array<float*, max_channels>&, bool) override {}
+  void deliver(Step, Channels<float>, bool) override {}
   std::size_t bytes() const override { return 0; }
   void clear() override { noted.clear(); }
   void visit(Gid, const std::function<void(const SynapseRef<float>&)>&) override {}
@@ -38,20 +38,16 @@ TEST_CASE("the channel of a weight follows from its sign, unless the receptor is
   CHECK(feed.channel_of(2) == excitatory_channel);
   CHECK(feed.channel_of(0) == excitatory_channel);
   CHECK(feed.channel_of(-2) == inhibitory_channel);
-  feed.receptor = Receptor::inhibitory;
+  feed.ends = {inhibitory_channel, inhibitory_channel};
   CHECK(feed.channel_of(2) == inhibitory_channel);
-  feed.receptor = Receptor::excitatory;
-  CHECK(feed.channel_of(-2) == excitatory_channel);
-  feed.early = true;  // a model without input states has one channel
-  CHECK(feed.channel_of(2) == early_channel);
-  CHECK(feed.channel_of(-2) == early_channel);
+  CHECK(feed.channel_of(-2) == inhibitory_channel);
 }
 
 TEST_CASE("conductances are sent as magnitudes, currents with their sign") {
   Feed<double> feed;
   CHECK(feed.sent(-2) == -2);
   CHECK(feed.sent(3) == 3);
-  feed.conductance = true;
+  feed.ends.magnitude = true;
   CHECK(feed.sent(-2) == 2);
   CHECK(feed.sent(3) == 3);
 }

@@ -95,8 +95,8 @@ struct Driver {
     feed.post_begin = slice_begin;
     feed.post_end = slice_end;
     feed.local = local;
-    feed.receptor = Receptor::excitatory;  // also below 0
-    feed.early = which.early;
+    const int channel = which.early ? early_channel : excitatory_channel;
+    feed.ends = {channel, channel};  // also below 0
     feed.one_channel = feed.channel_of(R(1));
     store =
         make_plastic_store<R>(which.layout, feed, which.plasticity(), dt, longest + 32, -1, reward);

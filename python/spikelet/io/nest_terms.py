@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._core import Receptor
 from spikelet.network.contents import NetworkContents
 from spikelet.network.gathered_state import whole_state
 from spikelet.network.population import Population
-from spikelet.network.projection import Projection
+from spikelet.network.projection import BY_SIGN, Projection
 from spikelet.neurons import LIF, IntegrateAndFire, LIFAlpha, LIFCond, NeuronModel
 from spikelet.neurons.base import nest_model
 from spikelet.plasticity import STDP, InhibitorySTDP, Plasticity, TripletSTDP, TsodyksMarkram
@@ -24,6 +23,7 @@ _PAIRINGS = {
     "nearest_pre_centered": "stdp_nn_pre_centered_synapse",
     "nearest_restricted": "stdp_nn_restr_synapse",
 }
+_EXCITATORY, _INHIBITORY = range(2)  # receptors
 _NOT_IN_NEST = ("theta_plus", "tau_theta", "reset")
 
 
@@ -68,7 +68,7 @@ def parameters(model: NeuronModel) -> dict[str, Any]:
 def sign(projection: Projection) -> float:
     """Return the factor from our weights to NEST's, where the sign of a weight picks the receptor."""
     conductance = getattr(projection.post.model, "conductance", False)
-    return -1.0 if conductance and projection.receptor == Receptor.inhibitory else 1.0
+    return -1.0 if conductance and projection.receptor == _INHIBITORY else 1.0
 
 
 def synapse(projection: Projection, dt: float) -> Synapse:
@@ -274,10 +274,10 @@ def _inspect_projection(projection: Projection, found: Findings) -> None:
     reasons = _refuse_rule(projection)
     found.refused += [f"{where}: {reason}" for reason in reasons]
     model = projection.post.model
-    if isinstance(model, (LIF, LIFAlpha)) and projection.receptor != Receptor.by_sign:
+    if isinstance(model, (LIF, LIFAlpha)) and projection.receptor != BY_SIGN:
         wrong = (
             projection.weights < 0
-            if projection.receptor == Receptor.excitatory
+            if projection.receptor == _EXCITATORY
             else projection.weights > 0
         )
         if wrong.any():

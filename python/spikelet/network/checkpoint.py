@@ -64,11 +64,13 @@ class _Writer:
             if isinstance(value, np.ndarray):
                 self.arrays[f"{key}.{f.name}"] = value
                 value = {"array": f"{key}.{f.name}"}
+            elif dataclasses.is_dataclass(value):
+                value = self.describe(value, f"{key}.{f.name}")
             fields[f.name] = value
         return {"type": type(item).__name__, "fields": fields}
 
 
-def _restore(description: dict[str, Any], file: Mapping[str, Any]) -> Any:
+def _restore(description: dict[str, Any], file: Mapping[str, Any], *, inner: bool = False) -> Any:
     fields, name = description["fields"], description["type"]
     kind = _types().get(name)
     if kind is None:
@@ -78,7 +80,13 @@ def _restore(description: dict[str, Any], file: Mapping[str, Any]) -> Any:
         odd = ", ".join(sorted(set(fields) ^ known))
         rule = "must have the fields of this version"
         fail("stored network", name, odd, rule, got="unknown or missing")
-    return kind(**{k: file[v["array"]] if isinstance(v, dict) else v for k, v in fields.items()})
+
+    def value(v: Any) -> Any:
+        if not isinstance(v, dict):
+            return v
+        return file[v["array"]] if inner or "array" in v else _restore(v, file, inner=True)
+
+    return kind(**{k: value(v) for k, v in fields.items()})
 
 
 def save(

@@ -12,7 +12,7 @@ from spikelet._util.advice import advise
 from spikelet._util.checks import choice, fail, ids, named, representable
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_own
-from spikelet.network.projection import Projection
+from spikelet.network.projection import BY_SIGN, Projection
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
@@ -20,15 +20,9 @@ from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
 __all__ = ["RECEPTORS", "connect"]
 
 _MAX_DELAY = 65535  # steps
-RECEPTORS = {
-    None: _core.Receptor.by_sign,
-    "excitatory": _core.Receptor.excitatory,
-    "ex": _core.Receptor.excitatory,
-    "inhibitory": _core.Receptor.inhibitory,
-    "in": _core.Receptor.inhibitory,
-}
+RECEPTORS = {None: BY_SIGN, "excitatory": 0, "ex": 0, "inhibitory": 1, "in": 1}
 
-Ends = tuple[_core.Receptor, _core.Plasticity | None]
+Ends = tuple[int, _core.Plasticity | None]
 
 
 def connect(
@@ -113,20 +107,21 @@ def _by_lists(
         )  # fmt: skip
 
 
-def _advise_sign(where: str, model: Any, receptor: _core.Receptor, weights: Any) -> None:
+def _advise_sign(where: str, model: Any, receptor: int, weights: Any) -> None:
     """Warn about currents that all have the sign that a receptor's name excludes."""
-    if receptor == _core.Receptor.by_sign or model.conductance or model.channels == 1:
+    if receptor == BY_SIGN or model.conductance or model.channels == 1:
         return
     if isinstance(weights, Distribution):
         with named(where):
             weights = _core.draw_values(weights.to_core(), 0, 0, 32)  # a sample
     values = np.asarray(weights)
-    inhibitory = receptor == _core.Receptor.inhibitory
+    inhibitory = receptor == RECEPTORS["inhibitory"]
     low, high = float(values.min(initial=0.0)), float(values.max(initial=0.0))
     worst, right = (high, low) if inhibitory else (low, high)
     if worst != 0 and right == 0:
         effect = "depolarises" if inhibitory else "hyperpolarises"
-        problem = f'pA at receptor="{receptor.name}" {effect}, as the receptor of a current only sets its time constant'
+        name = "inhibitory" if inhibitory else "excitatory"
+        problem = f'pA at receptor="{name}" {effect}, as the receptor of a current only sets its time constant'
         advise(where, "weight", worst, problem, f"did you mean {-worst:g} pA?")
 
 

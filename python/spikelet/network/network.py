@@ -11,6 +11,7 @@ from spikelet.network.connect import connect
 from spikelet.network.contents import NetworkContents
 from spikelet.network.drive import Drive
 from spikelet.network.inject import inject
+from spikelet.network.input_kinds import Input
 from spikelet.network.populate import populate
 from spikelet.network.population import Model, Population
 from spikelet.network.projection import Projection
@@ -24,7 +25,6 @@ from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 from spikelet.ranks import Exchanges
 from spikelet.regulation import Regulation
-from spikelet.sources import CurrentInput, NoiseInput, PoissonInput
 
 if TYPE_CHECKING:
     from spikelet.io.nest import NestNetwork
@@ -128,7 +128,7 @@ class Network(NetworkContents):
         return connect(self, pre, post, rule, weight, delay, receptor, plasticity)
 
     @changing
-    def inject(self, target: Population, what: PoissonInput | CurrentInput | NoiseInput) -> Drive:
+    def inject(self, target: Population, what: Input) -> Drive:
         """Drive a population, or a part of it, from now on, without a source population.
 
         Time and memory follow the number of targets, and an input that has ended costs nothing.
@@ -137,7 +137,7 @@ class Network(NetworkContents):
         ----------
         target : Population
             Neurons.
-        what : PoissonInput, CurrentInput or NoiseInput
+        what : PoissonInput, CurrentInput, StepCurrent, SineCurrent or NoiseInput
             The input.
 
         Returns

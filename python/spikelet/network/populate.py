@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from spikelet._util.checks import fail, fits, integer
+from spikelet._util.checks import fail, integer
 from spikelet.network.contents import NetworkContents
-from spikelet.network.population import Population, check_length, events_of
+from spikelet.network.population import Population, check_length
+from spikelet.network.source_kinds import is_source, send_source
 from spikelet.neurons import NeuronModel
-from spikelet.sources import PoissonSource, RasterSource, SpikeSource, check_events
 
 __all__ = ["populate"]
 
@@ -23,12 +21,8 @@ def populate(net: NetworkContents, n: Any, model: Any, name: str | None) -> Popu
     if isinstance(model, NeuronModel):
         check_length(where, model, n)
         index = model.add_to(sim, n)
-    elif isinstance(model, PoissonSource):
-        rate = fits(where, "rate", np.asarray(model.rate), n)
-        check_events(where, rate, net.dt, as_spikes=True)
-        index = sim.add_poisson(n, rate)
-    elif isinstance(model, (SpikeSource, RasterSource)):
-        index = sim.add_events(n, *events_of(net, model, n))
+    elif is_source(model):
+        index = send_source(where, net, n, model, net.engine.step)
     else:
         fail(where, "model", model, "must be a neuron model or a spike source", error=TypeError)
     net.engine.raster_starts[index] = net.engine.step

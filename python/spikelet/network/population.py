@@ -12,15 +12,15 @@ from spikelet._util.checks import fail, fits, numbers, representable, require
 from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import Engine, NetworkBase
+from spikelet.network.source_kinds import Source, per_element, send_source
 from spikelet.network.turn import changing
 from spikelet.neurons import NeuronModel
 from spikelet.neurons.base import STATES
 from spikelet.rules import Distribution
-from spikelet.sources import PoissonSource, RasterSource, SpikeSource, check_events
 
 __all__ = ["Population", "StateView"]
 
-Model = NeuronModel | SpikeSource | PoissonSource | RasterSource
+Model = NeuronModel | Source
 
 
 _THROUGH = (
@@ -261,23 +261,15 @@ class Population:
                 rule = f"is of the whole population ({kind}): set it there, for all elements"
                 fail(f"part of {self.name}", name, value, rule)
             changes[name] = value
-            if self._ids is not None and self._states and name != "reset":
+            if self._ids is not None and name != "reset":
                 whole = np.broadcast_to(
                     np.asarray(getattr(self.model, name), dtype=float), (self.size,)
                 ).copy()
-                assert isinstance(self.model, NeuronModel)
-                unit = self.model.units()[name]
-                given = numbers(self.name, name, value, unit)
+                given = numbers(self.name, name, value, self._unit(name))
                 whole[self._ids] = fits(self.name, name, given, len(self))
                 changes[name] = whole
         if isinstance(self.model, NeuronModel):
             model: Model = self.model.replace(**changes)
-        elif isinstance(self.model, PoissonSource) and self._ids is not None:
-            rate = np.broadcast_to(self.model.rate, (self.size,)).copy()
-            rate[self._ids] = fits(
-                self.name, "rate", numbers(self.name, "rate", changes["rate"], "Hz"), len(self)
-            )
-            model = PoissonSource(rate)
         else:
             kept = {p: getattr(self.model, p) for p in self._parameter_names()}
             model = type(self.model)(**{**kept, **changes})
@@ -291,7 +283,14 @@ class Population:
     @property
     def _per_element(self) -> bool:
         """Whether parameters are one number, or one for each element; else they are of the whole population."""
-        return isinstance(self.model, (NeuronModel, PoissonSource))
+        return isinstance(self.model, NeuronModel) or per_element(self.model)
+
+    def _unit(self, parameter: str) -> str:
+        """Return the unit of a parameter that may differ between elements."""
+        if isinstance(self.model, NeuronModel):
+            return self.model.units()[parameter]
+        fields = {f.name: f for f in dataclasses.fields(self.model)}
+        return str(fields[parameter].metadata["unit"])
 
     def _parameter_names(self) -> tuple[str, ...]:
         return tuple(f.name for f in dataclasses.fields(self.model))
@@ -334,32 +333,14 @@ def check_own(network: NetworkBase, where: str, population: Any) -> None:
         fail(where, "population", population.name, "must belong to this network")
 
 
-def events_of(
-    network: NetworkBase, model: SpikeSource | RasterSource, n: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
-    """Return the spikes of a source that starts now: their steps, and the ids of the elements."""
-    now = network.engine.step
-    if isinstance(model, RasterSource):
-        return model.stamps(now, n)
-    stamps, elements = model.stamps(network.dt, n)
-    if stamps.size and now > 0 and stamps[0] <= now:
-        first = float(model.times[0])
-        fail("SpikeSource", "times", first, f"must lie after the present, {network.t:g} ms")
-    return stamps, elements
-
-
 def set_model(population: Population, model: Model) -> None:
     """Give the core new parameters, rates or spikes of a whole population."""
     engine, index, n = population.network.engine, population.index, population.size
     if isinstance(model, NeuronModel):
         check_length(population.name, model, n)
         model.set_in(engine.sim, index)
-    elif isinstance(model, PoissonSource):
-        rate = fits(population.name, "rate", np.asarray(model.rate), n)
-        check_events(population.name, rate, engine.dt, as_spikes=True)
-        engine.sim.set_rates(index, rate)
     else:
-        engine.sim.set_events(index, *events_of(population.network, model, n))
+        send_source(population.name, population.network, n, model, engine.step, index)
         engine.raster_starts[index] = engine.step
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._core import Receptor
 from spikelet._util.checks import (
     check_all,
     fail,
@@ -33,7 +32,9 @@ from spikelet.plasticity import Plasticity, RewardSTDP, amplitudes
 if TYPE_CHECKING:
     import scipy.sparse
 
-__all__ = ["Projection"]
+__all__ = ["BY_SIGN", "Projection"]
+
+BY_SIGN = -1  # instead of a receptor: the sign of each weight picks it
 
 
 _SET_WEIGHTS = (
@@ -56,7 +57,7 @@ class Projection(Sealed):
     index: int
     pre: Population
     post: Population
-    receptor: Receptor
+    receptor: int
     synapses: Synapses  # internal
 
     _instead: ClassVar = {
@@ -70,7 +71,7 @@ class Projection(Sealed):
         pre: Population,
         post: Population,
         plasticity: Plasticity | None,
-        receptor: Receptor,
+        receptor: int,
     ) -> None:
         self.network = network
         self.index = index

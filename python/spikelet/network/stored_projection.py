@@ -50,7 +50,7 @@ def load_projection(
     if d["receptor"] not in RECEPTORS.values():
         fail(WHERE, f"{key} receptor", d["receptor"], "must be a known one")
     born = stored.whole(f"{key} born", d["born"], -1, net.engine.step)
-    receptor = _core.Receptor(d["receptor"])
+    receptor = int(d["receptor"])
     row = stored.array(file, f"{key}.row", np.uint64, pre.size + 1)
     posts = stored.below(f"{key}.post", stored.array(file, f"{key}.post", np.uint32), post.size)
     weight = stored.array(file, f"{key}.weight", net.dtype, 1, len(posts))

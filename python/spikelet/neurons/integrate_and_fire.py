@@ -258,8 +258,8 @@ class LIFCond(IntegrateAndFire, nest=NestModel("iaf_cond_exp", ("V_m", "g_ex", "
     .. math:: C_m \dot V = -g_L (V - E_L) - g_{ex} (V - E_{ex}) - g_{in} (V - E_{in}) + I_e
 
     A synapse adds the magnitude of its weight [nS] to the conductance of its receptor; a negative weight goes to
-    ``g_in``. The scheme is of order 2 in dt: conductances decay exactly, V_m relaxes exponentially with their mean
-    over the step. It is exact for constant conductances and stable for any input.
+    ``g_in``. The scheme is of order 4 in dt: conductances decay exactly, V_m takes a step of Magnus' series (S. Blanes
+    et al., Phys. Rep. 470:151, 2009). It is exact for constant conductances and stable for any input.
 
     Parameters
     ----------

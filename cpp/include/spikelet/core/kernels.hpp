@@ -8,6 +8,7 @@
 #include "spikelet/core/model.hpp"
 #include "spikelet/core/plasticity.hpp"
 #include "spikelet/core/poisson.hpp"
+#include "spikelet/core/program_run.hpp"
 #include "spikelet/core/random.hpp"
 
 namespace spikelet {
@@ -56,6 +57,29 @@ struct KernelTable {
   const PlasticKernels<float>* plastic32;  // by rule
   const PlasticKernels<double>* plastic64;
 
+  // What runs programs: an operation by its opcode, with the operands of `single` (bit k: operand k)
+  // as single values, or null if there is no such one; and the step.
+  Operation<float> (*operation32)(Opcode opcode, unsigned single);
+  Operation<double> (*operation64)(Opcode opcode, unsigned single);
+  StepFunction<float> program32;
+  StepFunction<double> program64;
+
+  template <class R>
+  Operation<R> operation(Opcode opcode, unsigned single) const {
+    if constexpr (sizeof(R) == 4) {
+      return operation32(opcode, single);
+    } else {
+      return operation64(opcode, single);
+    }
+  }
+  template <class R>
+  StepFunction<R> program() const {
+    if constexpr (sizeof(R) == 4) {
+      return program32;
+    } else {
+      return program64;
+    }
+  }
   template <class R>
   const StepFunctions<R>& step(std::size_t model) const {
     if constexpr (sizeof(R) == 4) {

@@ -8,18 +8,13 @@
 #include <string_view>
 
 #include "spikelet/core/poisson.hpp"
+#include "spikelet/core/receptors.hpp"
 #include "spikelet/core/types.hpp"
 
 namespace spikelet {
 
 inline constexpr int max_states = 6;
 inline constexpr int max_coefficients = 24;
-
-// Where events go. Events that change a current or a conductance are added to that state itself at
-// the end of the step, after its decay, which saves a buffer. Events that change V_m (delta
-// synapses) are first summed in a buffer.
-enum Channel : int { excitatory_channel, inhibitory_channel, early_channel };
-inline constexpr int max_channels = 3;
 
 // Coefficients that every model has, before its own.
 enum CommonCoefficient : int { k_threshold, k_reset, k_theta_plus, k_theta_decay };
@@ -41,6 +36,9 @@ struct PoissonDrive {
   std::size_t weight_mask;
   int channel;
 };
+
+template <class R>
+struct ProgramRun;
 
 // One step of one population, for elements in whole blocks. Potentials are relative to E_L.
 template <class R>
@@ -65,6 +63,7 @@ struct StepArgs {
   bool subtract = false;  // reset by subtraction
   std::size_t n = 0;      // real elements; blocks are padded beyond
   Gid first_gid = 0;
+  ProgramRun<R>* program = nullptr;  // instead of states, `early` and coefficients
 };
 
 // Integrates elements [begin, end), both multiples of block_size, and writes the gids that spiked

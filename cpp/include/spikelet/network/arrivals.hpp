@@ -18,6 +18,8 @@ class Arrivals {
   Arrivals() = default;
   Arrivals(const Arrivals&) = delete;  // blocks are linked by address
   Arrivals& operator=(const Arrivals&) = delete;
+  Arrivals(Arrivals&&) = default;  // what is moved from must not be used again
+  Arrivals& operator=(Arrivals&&) = default;
 
   // span: the longest time from noting to delivery, in steps.
   void resize(std::size_t span) {

@@ -118,6 +118,8 @@ class Network {
 
   std::size_t add_neurons(std::size_t model, std::size_t n, const ParameterValues& parameters,
                           bool subtract);
+  std::size_t add_program(std::shared_ptr<const Program> program, std::size_t n,
+                          const ProgramValues& values);
   std::size_t add_events(std::size_t n, std::vector<Step> stamps,
                          std::vector<std::uint32_t> elements);
   std::size_t add_poisson(std::size_t n, std::span<const double> rates);
@@ -140,8 +142,6 @@ class Network {
 
   // How a store sees the projection, apart from its synapses and the slice of its targets.
   Feed<R> feed_of(const Projection<R>& projection) const;
-  // Whether conductances are stored as magnitudes, so that signs must be restored.
-  bool stores_magnitudes(const Projection<R>& projection) const;
   // The synapses of a projection that is not laid out. From now on it keeps them as a table.
   const SynapseTable<R>& table_of(Projection<R>& projection) const;
 
@@ -152,6 +152,8 @@ class Network {
   using InitialStates = std::vector<std::pair<std::size_t, std::vector<std::vector<R>>>>;
   InitialStates initial_states() const;
   void keep(InitialStates&& states) noexcept;
+  // Throws Divergence unless all states of neurons that a program moves are numbers.
+  void require_numbers() const;
   // Back to the initial states at step `at`; no projection uses spikes up to `born`.
   void restart(Step at, Step born);
 

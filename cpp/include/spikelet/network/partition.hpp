@@ -2,12 +2,14 @@
 // arrays that events are added to, and all synapses onto its neurons.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <vector>
 
 #include "spikelet/core/buffer.hpp"
 #include "spikelet/core/kernels.hpp"
+#include "spikelet/core/program_run.hpp"
 #include "spikelet/network/injector.hpp"
 #include "spikelet/network/mail.hpp"
 #include "spikelet/network/plastic_store.hpp"
@@ -35,6 +37,8 @@ struct Slice {
   std::array<StepFunction<R>, 2> step{};  // without and with an injected current
   InjectionTarget<R> target{};
   SliceInputs<R> inputs;
+  std::vector<R*> state;                  // by number, indexed from element 0 on
+  std::unique_ptr<ProgramRun<R>> program;  // of neurons that a program moves
   std::vector<PlasticStore<R>*> plastic;  // stores that need its spikes
   std::vector<std::size_t> spike_recorders;
   std::vector<SampledColumns> samples;
@@ -43,8 +47,11 @@ struct Slice {
 template <class R>
 struct alignas(128) Partition {
   std::vector<Slice<R>> slices;
-  std::array<Buffer<R>, max_channels>
-      input;  // during a run: the input states of all neurons, and the early buffer
+  std::size_t elements = 0;  // of neurons: their places in the buffers come before the spare ones
+  // By channel; during a run: the input states of all neurons, and what early channels sum. Empty
+  // where no neuron has such a channel.
+  std::vector<Buffer<R>> input;
+  std::vector<R*> channel;  // where each of these begins
   std::vector<std::unique_ptr<SynapseStore<R>>> stores;
   std::array<std::vector<Gid>, 2> spikes;            // of an interval, double-buffered
   std::array<std::vector<std::size_t>, 2> step_end;  // where the spikes of each step end
@@ -54,6 +61,11 @@ struct alignas(128) Partition {
   // in between.
   std::unique_ptr<std::array<Mail, 2>> mail;
 
+  void need_channel(int number) {
+    const auto k = static_cast<std::size_t>(number);
+    input.resize(std::max(input.size(), k + 1));
+    input[k].resize(elements + spare);
+  }
   // `external`, indexed as elements are, for the chunk that begins there.
   R* external_of(std::size_t begin) {
     return reinterpret_cast<R*>(reinterpret_cast<std::uintptr_t>(external.data()) -

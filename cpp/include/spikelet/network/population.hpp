@@ -1,14 +1,16 @@
-// The neurons of one model: states as a structure of arrays, parameters lowered once into
-// coefficients. Arrays are padded to whole blocks, so kernels need no tail. They hold the elements
+// The neurons of one model, which a kernel or a program moves: states as a structure of arrays,
+// parameters lowered once into coefficients. Arrays are padded to whole blocks, so kernels need no tail. They hold the elements
 // that this process owns; kernels address them as if they began at element 0.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "spikelet/core/buffer.hpp"
 #include "spikelet/core/model.hpp"
+#include "spikelet/core/program_run.hpp"
 #include "spikelet/network/ranks.hpp"
 
 namespace spikelet {
@@ -16,6 +18,13 @@ namespace spikelet {
 // One list of values for each parameter, the common ones first: one value for all, or one for each
 // element.
 using ParameterValues = std::vector<std::vector<double>>;
+
+// What a program's neurons have instead: a list of values for each coefficient, and t_ref [ms], one
+// for all or one for each element.
+struct ProgramValues {
+  std::vector<std::vector<double>> coefficients;
+  std::vector<double> t_ref;
+};
 
 // Steps of a refractory period: ceil(t_ref / dt), counted in tics of 0.001 ms; at most 2^30.
 std::int32_t refractory_steps(double t_ref, double dt);
@@ -30,19 +39,32 @@ class Population {
              const ParameterValues& parameters, bool subtract)
       : Population(model, n, own_range(0, n, 0, 1), first_gid, dt, parameters, subtract) {}
 
+  // Throws std::invalid_argument if the values do not fit the program.
+  Population(std::shared_ptr<const Program> program, std::size_t n, Range own, Gid first_gid,
+             double dt, const ProgramValues& values);
+
   std::size_t size() const { return n_; }  // of the whole population
   std::size_t padded() const { return padded_; }
-  const ModelInfo& model() const { return models()[model_]; }
+  const Receptors& receptors() const { return receptors_; }
   Gid first_gid() const { return first_gid_; }
+  const std::shared_ptr<const Program>& program() const { return program_; }  // null: a kernel
 
   // Lowers new parameter values; states are kept (potentials in absolute units), and so are
   // `potentials` that lie elsewhere, as stored.
   void set_parameters(const ParameterValues& parameters, bool subtract,
                       std::span<R> potentials = {});
 
-  // States in the model's order, then theta. Potentials are in absolute units here, relative to E_L
-  // inside. Reading returns the elements that are owned; writing takes these, or all.
-  std::size_t state_count() const { return state_.size() + 1; }
+  // The same for a program: states are kept. Throws std::invalid_argument if they do not fit.
+  void set_coefficients(const ProgramValues& values);
+
+  // States in the model's order, then theta if a kernel moves them. Potentials are in absolute units
+  // here, relative to E_L inside a kernel. Reading returns the elements that are owned; writing takes
+  // these, or all.
+  std::size_t state_count() const { return state_.size() + (program_ ? 0 : 1); }
+  // Whether what users read is what state_arrays() holds.
+  bool stored_as_read(std::size_t k) const {
+    return program_ || (k != 0 && k < state_.size());
+  }
   std::vector<R> state(std::size_t k) const;
   void set_state(std::size_t k, const std::vector<R>& values);
   R state_of(std::size_t k, std::size_t element) const;
@@ -56,12 +78,22 @@ class Population {
   // Sets the step that held_until counts from; it moves forward before the count could overflow.
   void rebase(Step base);
 
-  // Everything that a step of this population needs, except the early buffer and inputs.
+  // The states, by number, indexed from element 0 on.
+  std::vector<R*> state_arrays() const;
+  // Everything that a step of this population needs, except the early buffer and inputs; and for a
+  // program, its coefficients.
   StepArgs<R> step_args(Step now) const;
+  ProgramArrays<R> program_arrays() const;
   StepFunction<R> step_function(bool external) const;
 
  private:
+  Population(std::shared_ptr<const Program> program, std::size_t model, std::size_t states,
+             const Receptors& receptors, std::size_t n, Range own, Gid first_gid, double dt);
   void require_size(std::size_t size) const;
+  // One value for all becomes a block of copies; returns whether it is one.
+  template <class T>
+  bool shrink(Buffer<T>& values) const;
+  void set_t_ref(Buffer<std::int32_t>&& steps);
   void hold(const std::vector<std::int32_t>& steps, Step now);
   double E_L(std::size_t k) const { return E_L_[E_L_.size() == 1 ? 0 : k]; }
   template <class T>
@@ -74,7 +106,10 @@ class Population {
     return values.data() + (values.size() == n_ ? std::min<std::size_t>(own_.begin, n_) : 0);
   }
 
-  std::size_t model_, n_, owned_, padded_;
+  std::shared_ptr<const Program> program_;
+  std::size_t model_;
+  Receptors receptors_;
+  std::size_t n_, owned_, padded_;
   Range own_;
   Gid first_gid_;
   double dt_;

@@ -17,7 +17,7 @@ class ScaledRows final : public PlasticStore<R> {
   }
   PlasticLayout layout() const override { return PlasticLayout::scaled_rows; }
   void enqueue(Gid source, Step stamp, Step from) override;
-  void deliver(Step step, const std::array<R*, max_channels>& input, bool early) override;
+  void deliver(Step step, Channels<R> input, bool early) override;
   void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
   void finish(Step now) override;
   R trace(Readable which, std::uint32_t source, std::uint32_t target, std::uint64_t position,

@@ -54,6 +54,8 @@ class Simulator {
   // Building: see Network. Indices are given in order of creation.
   std::size_t add_neurons(std::size_t model, std::size_t n, const ParameterValues& parameters,
                           bool subtract);
+  std::size_t add_program(std::shared_ptr<const Program> program, std::size_t n,
+                          const ProgramValues& values);
   std::size_t add_events(std::size_t n, std::vector<Step> stamps,
                          std::vector<std::uint32_t> elements);
   std::size_t add_poisson(std::size_t n, std::span<const double> rates);
@@ -97,6 +99,7 @@ class Simulator {
 
   // Neurons and sources between runs; see Population.
   void set_parameters(std::size_t population, const ParameterValues& parameters, bool subtract);
+  void set_coefficients(std::size_t population, const ProgramValues& values);
   std::size_t state_count(std::size_t population);
   std::vector<R> state(std::size_t population, std::size_t k);
   void set_state(std::size_t population, std::size_t k, const std::vector<R>& values);
@@ -107,6 +110,9 @@ class Simulator {
   void set_events(std::size_t population, std::vector<Step> stamps,
                   std::vector<std::uint32_t> elements);
   void set_rates(std::size_t population, std::span<const double> rates);
+  // Rates that change with time, made for all elements.
+  using MakeSourceRates = std::function<std::unique_ptr<const Rates>(const Targets&, double dt)>;
+  void set_rates(std::size_t population, const MakeSourceRates& make);
 
   // Synapses between runs; weights are as of now.
   std::size_t projection_size(std::size_t projection);

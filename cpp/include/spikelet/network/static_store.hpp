@@ -9,6 +9,9 @@
 //               would be half empty
 #pragma once
 
+#include <algorithm>
+#include <vector>
+
 #include "spikelet/core/line.hpp"
 #include "spikelet/network/arrivals.hpp"
 #include "spikelet/network/source_index.hpp"
@@ -21,9 +24,6 @@ class RowGatherer;
 template <class R>
 struct RowEntry;
 
-// Elements that a buffer needs in addition to those of neurons.
-inline constexpr std::size_t spare = 32;
-
 template <class R>
 class StaticStore final : public SynapseStore<R> {
  public:
@@ -33,14 +33,17 @@ class StaticStore final : public SynapseStore<R> {
 
   void enqueue(Gid source, Step stamp, Step from) override;
   void enqueue_all(std::span<const Gid> sources, Step stamp, Step from) override;
-  void deliver(Step step, const std::array<R*, max_channels>& input, bool early) override;
+  void deliver(Step step, Channels<R> input, bool early) override;
   void clear() override;
   void visit(Gid source, const std::function<void(const SynapseRef<R>&)>& visitor) override;
 
   std::size_t bytes() const override;
   enum class Form { lines, one_weight, packed };
-  bool has(int channel) const { return !channel_[channel].rows.empty(); }
-  Form form(int channel) const { return channel_[channel].form; }
+  // Whether synapses of some channel have that form; and the form of those of one channel.
+  bool has(Form form) const { return std::ranges::find(channel_, form, &ChannelRows::form) != channel_.end(); }
+  Form form(std::size_t channel) const {
+    return std::ranges::find(channel_, channel, &ChannelRows::number)->form;
+  }
 
  private:
   using Line = spikelet::Line<R>;
@@ -55,6 +58,7 @@ class StaticStore final : public SynapseStore<R> {
     std::uint32_t first, count;
   };
   struct ChannelRows {
+    std::size_t number = 0;
     Form form = Form::lines;
     std::vector<Gid> sources;  // of the rows, while they are built
     SourceIndex index;
@@ -108,7 +112,7 @@ class StaticStore final : public SynapseStore<R> {
   void list_lines(ChannelRows& c, Step step);
   void deliver_packed(ChannelRows& c, Step step, R* input);
 
-  std::array<ChannelRows, max_channels> channel_;
+  std::vector<ChannelRows> channel_;  // those with synapses, ascending
   std::uint16_t dummies_;
 };
 

@@ -2,19 +2,19 @@
 // belongs to one partition, and only the partition's thread touches it.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <span>
 #include <vector>
 
-#include "spikelet/core/model.hpp"
+#include "spikelet/core/receptors.hpp"
 #include "spikelet/network/connection_rules.hpp"
 #include "spikelet/network/synapses.hpp"
 
 namespace spikelet {
 
-enum class Receptor : int { by_sign = -1, excitatory = 0, inhibitory = 1 };
+// Elements that the buffer of a channel has in addition to those of neurons: padding is added there.
+inline constexpr std::size_t spare = 32;
 
 // One projection as one partition sees it: the targets [post_begin, post_end) are at local index
 // `local` and after.
@@ -27,21 +27,12 @@ struct Feed {
   std::uint32_t sources = 0;
   std::uint32_t post_begin = 0, post_end = 0, local = 0;
   std::uint32_t table_begin = 0;  // first target that the table has
-  Receptor receptor = Receptor::by_sign;
-  bool early = false, conductance = false;  // of the target model
+  Ends ends{};
   int one_channel = -1;     // of all weights, now and later; -1: it depends on the weight
   std::uint16_t delay = 0;  // of all synapses, even if there are none; 0: see the table
 
-  int channel_of(R weight) const {
-    if (early) {
-      return early_channel;
-    }
-    if (receptor == Receptor::by_sign) {
-      return weight < 0 ? inhibitory_channel : excitatory_channel;
-    }
-    return static_cast<int>(receptor);
-  }
-  R sent(R weight) const { return conductance && weight < 0 ? -weight : weight; }
+  int channel_of(R weight) const { return weight < 0 ? ends.down : ends.up; }
+  R sent(R weight) const { return ends.magnitude && weight < 0 ? -weight : weight; }
 };
 
 // A synapse visited on a walk over one source's row.
@@ -54,6 +45,11 @@ struct SynapseRef {
   std::size_t position;  // in a plastic store
   bool shared = false;   // other synapses share this weight
 };
+
+// By channel: what its events are added to, by local target; null where a partition has no such
+// channel.
+template <class R>
+using Channels = std::span<R* const>;
 
 template <class R>
 class SynapseStore {
@@ -71,9 +67,9 @@ class SynapseStore {
       enqueue(source, stamp, from);
     }
   }
-  // Adds all events that arrive at the end of `step`: a first call adds those of the early channel,
-  // a second one all others.
-  virtual void deliver(Step step, const std::array<R*, max_channels>& input, bool early) = 0;
+  // Adds all events that arrive at the end of `step`: a first call adds those of early channels, a
+  // second one all others.
+  virtual void deliver(Step step, Channels<R> input, bool early) = 0;
   virtual std::size_t bytes() const = 0;  // that synapses and rows take
   // Forgets arrivals and traces, and keeps the weights.
   virtual void clear() = 0;

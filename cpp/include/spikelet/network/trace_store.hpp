@@ -18,7 +18,7 @@ class TraceStore : public PlasticStore<R> {
   TraceStore(const Feed<R>& feed, const Plasticity& plasticity, double dt, std::size_t span);
 
   void enqueue(Gid source, Step stamp, Step from) override;
-  void deliver(Step step, const std::array<R*, max_channels>& input, bool early) override;
+  void deliver(Step step, Channels<R> input, bool early) override;
   void finish(Step now) override;
   R trace(Readable which, std::uint32_t source, std::uint32_t target, std::uint64_t position,
           Step now) const override;

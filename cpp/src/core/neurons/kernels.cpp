@@ -6,6 +6,7 @@
 #include "core/target_push.hpp"
 #include "core/simd.hpp"
 #include "core/kernel_parts.hpp"
+#include "core/neurons/hold.hpp"
 #include "core/neurons/lane.hpp"
 #include "core/neurons/propagators.hpp"
 #include "core/models.hpp"

@@ -51,6 +51,16 @@ class Lane {
       return I_e;
     }
   }
+  // For models in which a current acts through states, too: adds the injected current of this step
+  // times effect().
+  template <class Effect>
+  SPIKELET_INLINE V driven(V x, const Effect& effect) const {
+    if constexpr (General) {
+      return external_ != nullptr ? x + load(external_ + i_) * effect() : x;
+    } else {
+      return x;
+    }
+  }
   SPIKELET_INLINE static V exp_neg(V x) {
     return SPIKELET_LEVEL::exp_neg<R>(x);
   }  // exp(-x), x >= 0
@@ -82,13 +92,6 @@ class Lane {
   std::int8_t now_;
   Which<R> held_;
 };
-
-// A time as one byte, enough to decide for hold_steps steps whether it has passed.
-inline constexpr std::int32_t hold_steps = 64;
-inline std::int8_t low_byte(std::int32_t until, std::int32_t now) {
-  const std::int32_t left = until - now;
-  return static_cast<std::int8_t>(now + (left < 0 ? 0 : left > hold_steps ? hold_steps : left));
-}
 
 // Resets the neurons whose bit is set and appends their gids. Spikes are rare, so this is scalar.
 template <class R>
@@ -139,15 +142,11 @@ SPIKELET_INLINE void add_drives(const StepArgs<R>& args,
 template <class Model, class R, bool General>
 Gid* step_model(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid* out) {
   constexpr int width = lanes<R>;
-  if (args.now % hold_steps == 0) {
-    for (std::size_t i = begin; i < end; ++i) {
-      args.hold[i] = low_byte(args.held_until[i], args.now);
-    }
-  }
+  refresh_hold(args, begin, end);
   Lane<R, k_first + static_cast<int>(Model::coefficient_count),
        static_cast<int>(Model::states.size()), General>
       lane(args);
-  const auto integrate = [&](std::size_t block) {
+  const auto integrate = [&](std::size_t block) __attribute__((always_inline)) {
     std::uint64_t spiked = 0;
 #pragma GCC unroll 4
     for (int k = 0; k < static_cast<int>(block_size); k += width) {

@@ -1,0 +1,21 @@
+// How steps know which neurons are held: a byte each, which they compare with the step's.
+
+namespace spikelet::SPIKELET_LEVEL {
+
+// A time as one byte, enough to decide for hold_steps steps whether it has passed.
+inline constexpr std::int32_t hold_steps = 64;
+inline std::int8_t low_byte(std::int32_t until, std::int32_t now) {
+  const std::int32_t left = until - now;
+  return static_cast<std::int8_t>(now + (left < 0 ? 0 : left > hold_steps ? hold_steps : left));
+}
+
+template <class R>
+SPIKELET_INLINE void refresh_hold(const StepArgs<R>& args, std::size_t begin, std::size_t end) {
+  if (args.now % hold_steps == 0) {
+    for (std::size_t i = begin; i < end; ++i) {
+      args.hold[i] = low_byte(args.held_until[i], args.now);
+    }
+  }
+}
+
+}  // namespace spikelet::SPIKELET_LEVEL

@@ -1,0 +1,269 @@
+// The step of neurons that a program moves: tile by tile, each instruction on the whole tile.
+
+namespace spikelet::SPIKELET_LEVEL {
+
+template <class R>
+SPIKELET_INLINE void execute(const std::vector<BoundInstruction<R>>& code, R* const* slot,
+                             std::size_t n) {
+  for (const BoundInstruction<R>& in : code) {
+    in.run(slot, in, n);
+  }
+}
+
+// A bit for each of the 64 elements of a block whose mask is set, and for those that are held.
+template <class R>
+SPIKELET_INLINE std::uint64_t mask_bits(const R* mask) {
+  std::uint64_t all = 0;
+  for (std::size_t k = 0; k < block_size; k += static_cast<std::size_t>(lanes<R>)) {
+    all |= bits<R>(as_bits<R>(load(mask + k))) << k;
+  }
+  return all;
+}
+template <class R>
+SPIKELET_INLINE std::uint64_t held_bits(const StepArgs<R>& args, std::size_t block) {
+  std::uint64_t all = 0;
+  const auto now = static_cast<std::int8_t>(args.now);
+  for (std::size_t k = 0; k < block_size; k += static_cast<std::size_t>(lanes<R>)) {
+    all |= std::uint64_t{which_bits<R>(later<R>(args.hold + block + k, now))} << k;
+  }
+  return all;
+}
+
+template <class R>
+SPIKELET_INLINE bool is_zero(const R* values) {  // 64 of them, to the last bit
+  Mask<R> any{};
+  for (std::size_t k = 0; k < block_size; k += static_cast<std::size_t>(lanes<R>)) {
+    any |= as_bits<R>(load(values + k));
+  }
+  return bits<R>(any != 0) == 0;
+}
+
+// Whether nothing has reached a block since its last step.
+template <class R>
+SPIKELET_INLINE bool unreached(const ProgramRun<R>& run, std::size_t block) {
+  for (const R* values : run.reached) {
+    if (!is_zero(values + block)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+template <class R>
+void require_number(const StepArgs<R>& args, const ProgramRun<R>& run, std::size_t i) {
+  for (std::size_t k = 0; k < run.arrays.state.size(); ++k) {
+    const R x = run.arrays.state[k][i];
+    if (x - x != 0) {
+      throw_divergence(run.node, k, i, args.step + 1, static_cast<double>(x));
+    }
+  }
+}
+
+// All states of the elements of a block.
+template <class R>
+void require_numbers(const StepArgs<R>& args, const ProgramRun<R>& run, std::size_t block) {
+  Mask<R> wrong{};
+  for (const R* state : run.arrays.state) {
+    for (std::size_t k = 0; k < block_size; k += static_cast<std::size_t>(lanes<R>)) {
+      const Vec<R> x = load(state + block + k);
+      wrong |= x - x != 0;
+    }
+  }
+  if (bits<R>(wrong) != 0) [[unlikely]] {
+    for (std::size_t i = block; i < std::min(block + block_size, args.n); ++i) {
+      require_number(args, run, i);
+    }
+  }
+}
+
+// Resets the neurons of a block whose bit is set, and appends their gids.
+template <class R>
+Gid* fire_program(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t tile, std::size_t block,
+                  std::uint64_t spiked, Gid* out) {
+  spiked &= ~held_bits(args, block);
+  if (args.n - block < block_size) {
+    spiked &= (std::uint64_t{1} << (args.n - block)) - 1;
+  }
+  for (std::uint64_t left = spiked; left != 0; left &= left - 1) {
+    require_number(args, run, block + static_cast<std::size_t>(__builtin_ctzll(left)));
+  }
+  if (!run.reset.empty()) {
+    alignas(64) Mask<R> mask[group_size / lanes<R> + (group_size % lanes<R> != 0)];
+    using Word = std::conditional_t<sizeof(R) == 4, std::int32_t, std::int64_t>;
+    auto* words = reinterpret_cast<Word*>(mask);
+    for (std::size_t group = 0; group < block_size; group += group_size) {
+      const std::uint64_t some = spiked >> group & ((1u << group_size) - 1);
+      if (some == 0) {
+        continue;
+      }
+      for (std::size_t k = 0; k < group_size; ++k) {
+        words[k] = -static_cast<Word>(some >> k & 1);
+      }
+      const std::size_t offset = block + group - tile;
+      for (const std::size_t k : run.tiled) {
+        run.group_slot[k] = run.slot[k] + offset;
+      }
+      run.group_slot[run.program->slots().spiked] = reinterpret_cast<R*>(mask);
+      execute(run.reset, run.group_slot.data(), group_size);
+    }
+  }
+  for (; spiked != 0; spiked &= spiked - 1) {
+    const std::size_t i = block + static_cast<std::size_t>(__builtin_ctzll(spiked));
+    args.held_until[i] = args.now + 1 + args.t_ref[i & args.t_ref_mask];
+    args.hold[i] = low_byte(args.held_until[i], args.now);
+    *out++ = args.first_gid + static_cast<Gid>(i);
+  }
+  return out;
+}
+
+// The random numbers of a step.
+template <class R>
+void draw(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t begin, std::size_t end) {
+  alignas(64) double block[block_size];
+  const auto& kinds = run.program->parts().draws;
+  for (std::size_t k = 0; k < kinds.size(); ++k) {
+    R* to = run.slot[run.program->slots().draw + k];
+    const Step counter = args.step + (static_cast<Step>(k) << 56);  // steps end at 2^53
+    for (std::size_t first = begin; first < end; first += block_size, to += block_size) {
+      const auto element = static_cast<std::uint32_t>(first);
+      if (kinds[k] == DrawKind::uniform) {
+        uniforms_block(run.stream, element, counter, block);
+        constexpr R below_1 = R(1) - (sizeof(R) == 4 ? R(0x1p-24) : R(0x1p-53));
+        for (std::size_t i = 0; i < block_size; ++i) {
+          const R u = static_cast<R>(block[i]);
+          to[i] = u < below_1 ? u : below_1;
+        }
+      } else {
+        normals_block(run.stream, element, counter, block);
+        for (std::size_t i = 0; i < block_size; ++i) {
+          to[i] = static_cast<R>(block[i]);
+        }
+      }
+    }
+  }
+}
+
+template <class R>
+void add_drives(const StepArgs<R>& args, const ProgramRun<R>& run, bool early, std::size_t begin,
+                std::size_t end) {
+  for (const PoissonDrive<R>& drive : args.drives) {
+    if (is_early(drive.channel) == early) {
+      poisson_range(*drive.table, *drive.stream, *drive.tie, args.step, begin, end, drive.weight,
+                    drive.weight_mask,
+                    run.arrays.channel[static_cast<std::size_t>(drive.channel)]);
+    }
+  }
+}
+
+// Elements [begin, end), one tile at most.
+template <class R>
+Gid* step_tile(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t begin, std::size_t end,
+               bool rests, Gid* out) {
+  const Program& program = *run.program;
+  const Program::Slots& slots = program.slots();
+  const std::size_t n = end - begin;
+  for (const auto& [slot, base] : run.moving) {
+    run.slot[slot] = base + begin;
+  }
+  if (program.reads(slots.current)) {
+    run.slot[slots.current] =
+        args.external != nullptr ? const_cast<R*>(args.external) + begin : run.zeros;
+  }
+  if (!args.drives.empty()) {
+    add_drives(args, run, true, begin, end);
+  }
+  if (!program.parts().draws.empty()) {
+    draw(args, run, begin, end);
+  }
+  if (program.reads(slots.held)) {
+    const auto now = static_cast<std::int8_t>(args.now);
+    const Vec<R> ones = as_number<R>(~Mask<R>{});
+    for (std::size_t k = 0; k < n; k += static_cast<std::size_t>(lanes<R>)) {
+      store(run.slot[slots.held] + k,
+            select(later<R>(args.hold + begin + k, now), ones, Vec<R>{}));
+    }
+  }
+  const bool inspect = args.step % hold_steps == 0;
+  std::uint64_t candidates = 0;  // by block of the tile: nothing reached it
+  if (rests && inspect) {
+    for (std::size_t k = 0; k < run.arrays.state.size(); ++k) {
+      std::copy_n(run.arrays.state[k] + begin, n, run.saved + k * run.tile);
+    }
+    for (std::size_t block = begin; block < end; block += block_size) {
+      if (unreached(run, block) && held_bits(args, block) == 0) {
+        candidates |= std::uint64_t{1} << ((block - begin) / block_size);
+      }
+    }
+  }
+  execute(run.step, run.slot.data(), n);
+  if (program.parts().spiked >= 0) {
+    const R* mask = run.slot[static_cast<std::size_t>(program.parts().spiked)];
+    for (std::size_t block = begin; block < end; block += block_size) {
+      const std::uint64_t spiked = mask_bits(mask + (block - begin));
+      if (spiked != 0) [[unlikely]] {
+        const Gid* before = out;
+        out = fire_program(args, run, begin, block, spiked, out);
+        if (out != before) {
+          candidates &= ~(std::uint64_t{1} << ((block - begin) / block_size));
+        }
+      }
+    }
+  }
+  for (R* early : run.early) {
+    std::fill_n(early + begin, n, R(0));
+  }
+  if (!args.drives.empty()) {
+    add_drives(args, run, false, begin, end);
+  }
+  if (inspect) {
+    for (std::size_t block = begin; block < end; block += block_size) {
+      require_numbers(args, run, block);
+      const std::size_t k = (block - begin) / block_size;
+      if ((candidates >> k & 1) == 0) {
+        continue;
+      }
+      bool same = true;
+      for (std::size_t s = 0; s < run.arrays.state.size(); ++s) {
+        same = same && std::memcmp(run.arrays.state[s] + block,
+                                   run.saved + s * run.tile + k * block_size,
+                                   block_size * sizeof(R)) == 0;
+      }
+      run.resting[(block - run.arrays.begin) / block_size] = same ? 1 : 0;
+    }
+  }
+  return out;
+}
+
+template <class R>
+Gid* step_program(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid* out) {
+  ProgramRun<R>& run = *args.program;
+  refresh_hold(args, begin, end);
+  const R time = static_cast<R>(static_cast<double>(args.step) * run.dt);
+  *run.slot[run.program->slots().time] = time;
+  for (const std::size_t k : run.copies_of_time) {
+    std::fill_n(run.slot[k], run.tile, time);
+  }
+  const bool rests =
+      run.program->may_rest() && args.drives.empty() && args.external == nullptr;
+  std::uint8_t* resting = run.resting.data();
+  const auto place = [&](std::size_t block) { return (block - run.arrays.begin) / block_size; };
+  const auto skipped = [&](std::size_t block) {
+    return resting[place(block)] != 0 && unreached(run, block);
+  };
+  for (std::size_t first = begin; first < end;) {
+    if (rests && skipped(first)) {
+      first += block_size;
+      continue;
+    }
+    std::size_t last = first;
+    do {
+      resting[place(last)] = 0;
+      last += block_size;
+    } while (last < end && last - first < run.tile && !(rests && skipped(last)));
+    out = step_tile(args, run, first, last, rests, out);
+    first = last;
+  }
+  return out;
+}
+
+}  // namespace spikelet::SPIKELET_LEVEL

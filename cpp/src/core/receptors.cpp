@@ -1,0 +1,80 @@
+#include "spikelet/core/receptors.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include "spikelet/core/model.hpp"
+
+namespace spikelet {
+namespace {
+
+std::vector<ReceptorInfo> of_model(const ModelInfo& model) {
+  if (model.early()) {
+    return {ReceptorInfo{}};
+  }
+  std::vector<ReceptorInfo> all;
+  for (const int state : model.input_states) {
+    all.push_back({state, model.conductance});
+  }
+  return all;
+}
+
+}  // namespace
+
+Receptors::Receptors(const ModelInfo& model) : Receptors(of_model(model), !model.early()) {}
+
+Receptors::Receptors(std::span<const ReceptorInfo> receptors, bool by_sign) : by_sign_(by_sign) {
+  if (receptors.size() > max_receptors) {
+    throw std::invalid_argument("a model has at most " + std::to_string(max_receptors) +
+                                " receptors, got " + std::to_string(receptors.size()));
+  }
+  if (by_sign && receptors.size() < 2) {
+    throw std::invalid_argument("signs choose between two receptors, and there are " +
+                                std::to_string(receptors.size()));
+  }
+  if (by_sign && receptors[0].early() != receptors[1].early()) {
+    throw std::invalid_argument(
+        "signs choose between receptors 0 and 1, which must both be early or both be late");
+  }
+  for (std::size_t r = 0; r < receptors.size(); ++r) {
+    const ReceptorInfo& receptor = receptors[r];
+    const auto number = static_cast<int>(r);
+    magnitude_.push_back(receptor.magnitude);
+    if (receptor.early()) {
+      channel_.push_back(2 * number + 2);
+      early_.push_back(channel_.back());
+      continue;
+    }
+    const auto same = std::ranges::find(late_, receptor.state, &Late::state);
+    if (same == late_.end()) {
+      channel_.push_back(number < 2 ? number : 2 * number - 1);
+      late_.push_back({channel_.back(), receptor.state});
+      continue;
+    }
+    channel_.push_back(same->channel);
+    for (std::size_t other = 0; other <= r; ++other) {
+      if (receptors[other].state == receptor.state && receptors[other].magnitude) {
+        throw std::invalid_argument("receptor " + std::to_string(other) +
+                                    " counts magnitudes and must not share state " +
+                                    std::to_string(receptor.state) + " with another late one");
+      }
+    }
+  }
+}
+
+Ends Receptors::ends(Receptor receptor) const {
+  const auto number = static_cast<int>(receptor);
+  if (channel_.empty() || number < -1 ||
+      (number >= static_cast<int>(channel_.size()) && channel_.size() > 1)) {
+    throw std::invalid_argument("these neurons have " + std::to_string(channel_.size()) +
+                                " receptors, and none of number " + std::to_string(number));
+  }
+  if (number < 0 && by_sign_) {
+    return {channel_[0], channel_[1], magnitude_[1]};
+  }
+  const std::size_t r = number < 0 || channel_.size() == 1 ? 0 : static_cast<std::size_t>(number);
+  return {channel_[r], channel_[r], magnitude_[r]};
+}
+
+}  // namespace spikelet
