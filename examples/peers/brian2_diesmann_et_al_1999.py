@@ -53,7 +53,7 @@ def build(
 
 # %%
 def main() -> None:
-    times = 50.0 + np.random.default_rng(1).standard_normal(VOLLEY)
+    times = np.sort(50.0 + np.random.default_rng(1).standard_normal(VOLLEY))
     net, neurons = build(times)
     spikes = net.record(neurons, "spikes")
     net.run(100.0)

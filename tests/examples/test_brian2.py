@@ -116,7 +116,7 @@ def test_diesmann_et_al_1999_without_noise() -> None:
 def test_diesmann_et_al_1999() -> None:
     """With noise the volley sharpens from group to group and reaches the last one."""
     script = example("brian2_diesmann_et_al_1999")
-    net, neurons = script.build(50.0 + np.random.default_rng(1).standard_normal(85))
+    net, neurons = script.build(np.sort(50.0 + np.random.default_rng(1).standard_normal(85)))
     spikes = net.record(neurons, "spikes")
     net.run(80.0)
     last = spikes.times[(spikes.ids >= 900) & (spikes.times > 50.0)]
