@@ -59,7 +59,8 @@ def main() -> None:
     net.run(100.0)
     for k in range(GROUPS):
         volley = spikes.times[(spikes.ids // SIZE == k) & (spikes.times > 45.0 + 2 * k)]
-        print(f"group {k}: {len(volley):3d} spikes at {np.median(volley):5.1f} ms, spread {volley.std():.2f} ms")
+        early, middle, late = np.percentile(volley, [25, 50, 75])
+        print(f"group {k}: {len(volley):3d} spikes around {middle:5.1f} ms, half of them within {late - early:.2f} ms")
 
 
 if __name__ == "__main__":

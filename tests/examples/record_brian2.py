@@ -196,7 +196,7 @@ def phase_locking() -> Arrays:
     monitor = b2.SpikeMonitor(group)
     trace = b2.StateMonitor(group, "v", record=[50], when="end")
     run(group, monitor, trace, duration=1000.0)
-    return raster(monitor) | {"v": np.asarray(trace.v[0])[9::50], "start": start}
+    return raster(monitor) | {"v": np.asarray(trace.v[0])[49::50], "start": start}
 
 
 def brunel_hakim_1999() -> Arrays:

@@ -114,11 +114,11 @@ def test_diesmann_et_al_1999_without_noise() -> None:
 
 
 def test_diesmann_et_al_1999() -> None:
-    """With noise the volley sharpens from group to group and reaches the last one."""
+    """With noise the volley sharpens and reaches the last group; single spikes of noise lie around it."""
     script = example("brian2_diesmann_et_al_1999")
     net, neurons = script.build(np.sort(50.0 + np.random.default_rng(1).standard_normal(85)))
     spikes = net.record(neurons, "spikes")
     net.run(80.0)
     last = spikes.times[(spikes.ids >= 900) & (spikes.times > 50.0)]
     assert len(last) > 90
-    assert np.std(last) < 0.5
+    assert np.subtract(*np.percentile(last, [75, 25])) < 0.5  # 1.35 ms at the start
