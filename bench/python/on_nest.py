@@ -26,7 +26,12 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: D
     nest.set(resolution=DT, rng_seed=seed, local_num_threads=threads)
 
     start = perf_counter()
-    cells = nest.Create(NEURONS[model.synapse], model.size, params=model.neuron)
+    parameters, name = model.neuron, NEURONS[model.synapse]
+    if model.cell == "hodgkin_huxley":
+        parameters, name = {k: v for k, v in parameters.items() if k != "V_th"}, "hh_cond_exp_traub"
+    cells = nest.Create(name, model.size, params=parameters)
+    if model.cell == "hodgkin_huxley":
+        cells.set(Act_m=0.0, Act_n=0.0, Inact_h=0.0)
     rule = model.plasticity
     if rule is not None:
         cells.tau_minus = rule.tau_minus

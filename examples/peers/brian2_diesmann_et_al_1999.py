@@ -58,7 +58,7 @@ def main() -> None:
     spikes = net.record(neurons, "spikes")
     net.run(100.0)
     for k in range(GROUPS):
-        volley = spikes.times[(spikes.ids // SIZE == k) & (spikes.times > 45.0 + 2 * k)]
+        volley = spikes.times[(spikes.ids // SIZE == k) & (spikes.times > 50.0)]
         early, middle, late = np.percentile(volley, [25, 50, 75])
         print(f"group {k}: {len(volley):3d} spikes around {middle:5.1f} ms, half of them within {late - early:.2f} ms")
 

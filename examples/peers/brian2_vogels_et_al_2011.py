@@ -73,8 +73,8 @@ def main() -> None:
     spikes = net.record(neurons[: n - n // 5], "spikes")
     for _ in range(4):
         net.run(500.0)
-        recent = np.sum(spikes.times > net.time - 500.0) / (n - n // 5) / 0.5
-        print(f"at {net.time:6.0f} ms: {recent:6.2f} Hz, inhibition {np.abs(plastic.weights).mean():.2f} nS")
+        recent = np.sum(spikes.times > net.t - 500.0) / (n - n // 5) / 0.5
+        print(f"at {net.t:6.0f} ms: {recent:6.2f} Hz, inhibition {np.abs(plastic.weights).mean():.2f} nS")
 
 
 if __name__ == "__main__":
