@@ -250,8 +250,8 @@ void bind_injection(py::class_<Simulator<R>>& simulator) {
             return s.inject(into, span_of(at),
                             [&](const InputSite& site) {
                               return std::make_unique<PoissonInput<R>>(site, as_span(hz), each,
-                                                                       as_span(weights), from,
-                                                                       Receptor{receptor});
+                                                                       as_span(weights), Receptor{receptor},
+                                                                       from);
                             },
                             {which, std::move(draws)});
           },
@@ -269,7 +269,7 @@ void bind_injection(py::class_<Simulator<R>>& simulator) {
                             [&](const InputSite& site) {
                               return std::make_unique<PoissonInput<R>>(
                                   site, changing.make(site.targets, site.dt), as_span(weights),
-                                  from, Receptor{receptor});
+                                  Receptor{receptor}, from);
                             },
                             {which, std::move(draws)});
           },
@@ -519,11 +519,13 @@ void bind_recorders(py::class_<Simulator<R>>& simulator) {
           "Record the spikes of the wanted elements; return the number of the recorder.")
       .def(
           "record_state",
-          [](S& s, std::size_t of, std::size_t state, const Elements& elements, Step interval) {
-            return s.record_state(of, state, as_vector(elements), interval);
+          [](S& s, std::size_t of, std::size_t state, const Elements& elements, Step interval,
+             bool before_reset) {
+            return s.record_state(of, state, as_vector(elements), interval, before_reset);
           },
-          population, py::arg("state"), py::arg("elements"), every,
-          "Record a state every `every` steps; return the number of the recorder.")
+          population, py::arg("state"), py::arg("elements"), every, py::arg("before_reset") = false,
+          "Record a state every `every` steps; return the number of the recorder. before_reset: "
+          "V_m, of neurons that spike in the step before they are reset.")
       .def("record_weights", &S::record_weights, projection, every,
            "Record weights every `every` steps; return the number of the recorder.")
       .def(
@@ -541,6 +543,13 @@ void bind_recorders(py::class_<Simulator<R>>& simulator) {
           "recorded_weights",
           [](S& s, std::size_t number) { return as_tuple(s.recorded_weights(number)); }, recorder,
           "Recorded weights: stamps and values [stamps, synapses].")
+      .def(
+          "set_window",
+          [](S& s, RecorderKind kind, std::size_t number, Step start, Step stop, bool paused) {
+            s.set_window(kind, number, {start, stop, paused});
+          },
+          py::arg("kind"), recorder, py::arg("start"), py::arg("stop"), py::arg("paused"),
+          "Record only stamps after `start`, up to `stop`, and nothing while paused.")
       .def("clear_recorder", &S::clear_recorder, py::arg("kind"), recorder,
            "Forget what a recorder holds.")
       .def("recorded_count", &S::recorded_count, py::arg("kind"), recorder,
@@ -563,6 +572,26 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
 void bind_network(py::module_& m) {
   bind_simulator<float>(m, "Simulator32", "A network in single precision.");
   bind_simulator<double>(m, "Simulator64", "A network in double precision.");
+  m.def(
+      "draw_pairs",
+      [](const ConnectionRule& rule, std::uint64_t n_pre, std::uint64_t n_post,
+         const std::optional<Array<std::uint32_t>>& pre,
+         const std::optional<Array<std::uint32_t>>& post, bool same, std::uint64_t seed,
+         std::uint32_t number, int threads) {
+        const auto from = as_selection(n_pre, pre), to = as_selection(n_post, post);
+        auto table = [&] {
+          const py::gil_scoped_release release;
+          return Drawing<float>(rule, from, to, same, ValueSpec{}, {.values = {1.0}}, 1.0, seed,
+                                number, threads)
+              .table(threads);
+        }();
+        return py::make_tuple(to_array(std::move(table.row)), to_array(std::move(table.post)));
+      },
+      py::arg("rule"), py::arg("n_pre"), py::arg("n_post"), py::arg("pre_elements"),
+      py::arg("post_elements"), py::arg("same"), py::arg("seed"), py::arg("number"),
+      py::arg("threads"),
+      "The pairs that a rule connects, as row offsets and targets; those of the projection with "
+      "this number. same: both ends are one population.");
 }
 
 }  // namespace spikelet

@@ -5,8 +5,8 @@
 //   Simulator     guards the network (Guarded) in each method
 //   LayerGraph    does the same
 //   ConvStdp      has a lock that readers share
-//   LayerEngine, ConnectionRule, ValueSpec, Program, Rates, Plasticity, Regulation, Recurrence, enums
-//                 are immutable
+//   LayerEngine, ConnectionRule, ValueSpec, Rates, Plasticity, Regulation, Recurrence, Program,
+//   enums         are immutable
 //   the pool      has a mutex
 //   functions     have no state; arrays that they write to are the caller's
 PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {

@@ -45,13 +45,13 @@ def drawn(sim: Any) -> tuple[Any, ...]:
     """Return the arguments of a projection that is drawn."""
     rule = sl.FixedIndegree(2).to_core()
     weight, delay = _core.ValueSpec(TWO), _core.ValueSpec(TWO)
-    return (1, 0, 90, 90, None, None, rule, weight, delay, _core.Receptor.by_sign, None)
+    return (1, 0, 90, 90, None, None, rule, weight, delay, -1, None)
 
 
 def listed(sim: Any) -> tuple[Any, ...]:
     """Return the arguments of a projection that is given by lists."""
     ones = np.ones(3), np.ones(3, dtype=np.uint16)
-    return (1, 0, 90, IDS, IDS, *ones, _core.Receptor.by_sign, None, None)
+    return (1, 0, 90, IDS, IDS, *ones, -1, None, None)
 
 
 # Arguments of each method, given an idle simulator. Populations: 0 neurons, 1 Poisson, 2 given spikes. Projections:
@@ -107,6 +107,7 @@ ARGUMENTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "set_raw_state": lambda sim: (0, 0, sim.raw_state(0, 0) + 1.0),
     "set_reward": lambda sim: (3, sim.now, 0.5),
     "set_state": lambda sim: (0, 0, sim.state(0, 0) + 1.0),
+    "set_window": lambda sim: ("spikes", 0, -1, 100, False),
     "set_weights": lambda sim: (1, sim.weights(1) + 1.0),
     "state": lambda sim: (0, 0),
     "synapse_bytes": lambda sim: (),

@@ -311,10 +311,17 @@ class Projection:
 class Drive:
     """An input: its target, its start, and the values that it draws [steps, len(ids)] from the step `first` on."""
 
-    def __init__(self, target: int, ids: Array, what: Any, start: int, *, whole: bool) -> None:
-        self.target, self.ids, self.what, self.start = target, ids, what, start
+    def __init__(
+        self, target: int, ids: Array, what: Any, start: int, dt: float, *, whole: bool
+    ) -> None:
+        self.target, self.ids, self.what, self.start, self.dt = target, ids, what, start, dt
         self.whole = whole  # whether it was given a population, not a part of one
         self.first, self.drawn = 0, np.zeros((0, len(ids)))
+
+    @property
+    def is_random(self) -> bool:
+        """Whether what it brings is drawn."""
+        return type(self.what).__name__ in ("PoissonInput", "NoiseInput")
 
     @property
     def is_current(self) -> bool:
@@ -323,11 +330,19 @@ class Drive:
 
     def at(self, step: int) -> Array:
         """Return the currents [pA], or the number of events, in a step."""
-        if type(self.what).__name__ == "CurrentInput":
+        kind = type(self.what).__name__
+        if kind == "CurrentInput":
             k, values = step - self.start, self.what.values
             return values[k] if 0 <= k < len(values) else 0.0
+        if kind == "StepCurrent":
+            past = np.flatnonzero(np.rint(self.what.times / self.dt) <= step)
+            return self.what.amplitudes[past[-1]] if len(past) else 0.0
         if step < self.start:
             return 0.0
+        if kind == "SineCurrent":
+            w = self.what
+            turns = w.frequency * step * self.dt * 1e-3 + w.phase / 360.0
+            return w.offset + w.amplitude * np.sin(2 * np.pi * turns)
         return self.drawn[step - self.first]
 
 

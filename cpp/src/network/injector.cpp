@@ -10,6 +10,10 @@ namespace {
 // Whether a kernel that draws for all 64 elements costs less than to draw for each target.
 bool worth_vectors(const TargetBlock& block) { return std::popcount(block.mask) > 16; }
 
+Act act(const InputSite& site, Receptor receptor) {
+  return site.receptors.ends(receptor).early() ? Act::early : Act::late;
+}
+
 template <class T>
 T* from_0(T* first, std::size_t begin) {  // may lie before the array: indexed from `begin` on
   return reinterpret_cast<T*>(reinterpret_cast<std::uintptr_t>(first) - begin * sizeof(T));
@@ -19,9 +23,9 @@ T* from_0(T* first, std::size_t begin) {  // may lie before the array: indexed f
 
 template <class R>
 PoissonInput<R>::PoissonInput(const InputSite& site, std::span<const double> rates, bool each,
-                              std::span<const double> weights, Step start, Receptor receptor)
-    : Injector<R>(site.targets,
-                  site.receptors.ends(receptor).early() ? Act::early : Act::late) {
+                              std::span<const double> weights, Receptor receptor,
+                              Step start)
+    : Injector<R>(site.targets, act(site, receptor)) {
   const bool any = std::ranges::any_of(rates, [](double rate) { return rate > 0; });
   this->last(any ? start : 0, any ? Window{}.end : 0);
   if (any && each) {
@@ -31,14 +35,14 @@ PoissonInput<R>::PoissonInput(const InputSite& site, std::span<const double> rat
   } else if (any) {
     table_ = PoissonTable(rates[0] * site.dt * 1e-3);
   }
-  make_trains(site, weights, each, site.receptors.ends(receptor));
+  make_trains(site, weights, receptor, each);
 }
 
 template <class R>
 PoissonInput<R>::PoissonInput(const InputSite& site, std::unique_ptr<const Rates> rates,
-                              std::span<const double> weights, Step start, Receptor receptor)
-    : Injector<R>(site.targets,
-                  site.receptors.ends(receptor).early() ? Act::early : Act::late),
+                              std::span<const double> weights, Receptor receptor,
+                              Step start)
+    : Injector<R>(site.targets, act(site, receptor)),
       changing_(std::move(rates)) {
   this->last(start, Window{}.end);
   if (!changing_->one()) {
@@ -46,7 +50,7 @@ PoissonInput<R>::PoissonInput(const InputSite& site, std::unique_ptr<const Rates
       counts_.emplace_back(most);
     }
   }
-  make_trains(site, weights, !changing_->one(), site.receptors.ends(receptor));
+  make_trains(site, weights, receptor, !changing_->one());
 }
 
 template <class R>
@@ -60,8 +64,9 @@ Window PoissonInput<R>::window(Step step) const {
 }
 
 template <class R>
-void PoissonInput<R>::make_trains(const InputSite& site, std::span<const double> weights, bool each,
-                                  const Ends& ends) {
+void PoissonInput<R>::make_trains(const InputSite& site, std::span<const double> weights,
+                                  Receptor receptor, bool each) {
+  const Ends ends = site.receptors.ends(receptor);
   const Targets& targets = this->targets();
   const auto some = [&](auto sign) { return std::ranges::any_of(weights, sign); };
   const bool up = some([](double w) { return w > 0; }), down = some([](double w) { return w < 0; });

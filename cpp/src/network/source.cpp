@@ -79,30 +79,10 @@ void PoissonSource::set_means(Mean&& mean) {
 
 void PoissonSource::emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid first_gid,
                          std::vector<Gid>& out) const {
-  if (!changing_) {
-    draw(stamp, begin, end, first_gid, out);
+  if (changing_ && changing_->window(stamp - 1).begin > stamp - 1) {
     return;
   }
-  const Step step = stamp - 1;
-  if (changing_->window(step).begin > step) {
-    return;
-  }
-  auto kept = static_cast<std::ptrdiff_t>(out.size());
-  draw(stamp, begin, end, first_gid, out);
-  for (auto spike = out.begin() + kept; spike != out.end();) {  // those of an element in a row
-    const Gid gid = *spike;
-    const auto next = std::find_if(spike, out.end(), [gid](Gid other) { return other != gid; });
-    const std::uint32_t i = gid - first_gid;
-    const int left = changing_->thin(static_cast<int>(next - spike), thin_, i, step, i);
-    std::fill_n(out.begin() + kept, left, gid);
-    kept += left;
-    spike = next;
-  }
-  out.erase(out.begin() + kept, out.end());
-}
-
-void PoissonSource::draw(Step stamp, std::uint32_t begin, std::uint32_t end, Gid first_gid,
-                         std::vector<Gid>& out) const {
+  const std::size_t before = out.size();
   const auto below = kernels().below;
   for (std::uint32_t block = begin / block_size; block * block_size < end; ++block) {
     if (live_[block] == 0) {
@@ -134,6 +114,24 @@ void PoissonSource::draw(Step stamp, std::uint32_t begin, std::uint32_t end, Gid
       }
     }
   }
+  if (changing_) {
+    thin(stamp - 1, first_gid, before, out);
+  }
+}
+
+void PoissonSource::thin(Step step, Gid first_gid, std::size_t before,
+                         std::vector<Gid>& out) const {
+  auto kept = static_cast<std::ptrdiff_t>(before);
+  for (auto spike = out.begin() + kept; spike != out.end();) {  // those of an element in a row
+    const Gid gid = *spike;
+    const auto next = std::find_if(spike, out.end(), [gid](Gid other) { return other != gid; });
+    const std::uint32_t i = gid - first_gid;
+    const int left = changing_->thin(static_cast<int>(next - spike), thin_, i, step, i);
+    std::fill_n(out.begin() + kept, left, gid);
+    kept += left;
+    spike = next;
+  }
+  out.erase(out.begin() + kept, out.end());
 }
 
 }  // namespace spikelet

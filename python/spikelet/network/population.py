@@ -9,14 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, fits, numbers, representable, require
+from spikelet._util.described import suggestion
 from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import Engine, NetworkBase
 from spikelet.network.source_kinds import Source, per_element, send_source
 from spikelet.network.turn import changing
 from spikelet.neurons import NeuronModel
-from spikelet.neurons.base import STATES
 from spikelet.rules import Distribution
+from spikelet.spatial import Positions
 
 __all__ = ["Population", "StateView"]
 
@@ -51,7 +52,7 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
         if copy is False:
             msg = f"{self._population.name}.{self._name} can only be read as a copy"
             raise ValueError(msg)
-        values = self._population._read_state(self._name)
+        values = self.read()
         return values if dtype is None else values.astype(dtype)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -79,7 +80,9 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
         if isinstance(value, Distribution):
             drawn = self._population.network.engine.draw(value, whole[index].size)
             value = drawn.reshape(whole[index].shape)
-        state = STATES[self._name]
+        model = self._population.model
+        assert isinstance(model, NeuronModel)
+        state = model.state(self._name)
         value = numbers(where, "value", value, state.unit, whole.ndim, nan=True)
         try:
             np.broadcast_to(value, whole[index].shape)
@@ -89,7 +92,15 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
         require(where, "value", value.reshape(-1), state.rule)
         representable(where, "value", np.atleast_1d(value), self.dtype)
         whole[index] = value
-        self._population._write_state(self._name, whole)
+        self.store(whole)
+
+    def read(self) -> npt.NDArray[Any]:
+        """Return the values."""
+        return self._population._read_state(self._name)
+
+    def store(self, values: npt.NDArray[np.float64]) -> None:
+        """Write values that were checked."""
+        self._population._write_state(self._name, values)
 
     def __len__(self) -> int:
         """Return the number of neurons."""
@@ -104,6 +115,14 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
     def dtype(self) -> np.dtype[Any]:
         """The network's precision."""
         return self._population.network.dtype
+
+    def __float__(self) -> float:
+        """Return the value of one neuron, as of ``E[0].V_m``."""
+        if len(self) != 1:
+            name = f"{self._population.name}.{self._name}"
+            msg = f"{name} has {len(self)} values, and only one can be a float"
+            raise TypeError(msg)
+        return float(np.asarray(self)[0])
 
     def __getattr__(self, name: str) -> Any:
         """Look up a method of an array (mean, max, ...) on a copy of the values.
@@ -125,6 +144,9 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
         return f"StateView({self._population.name}.{self._name}, {values})"
 
 
+_FIXED_POSITIONS = (
+    "positions are fixed when a population is made; copy the array with np.array(...)"
+)
 _NEW = "it is fixed when the population is made; add another, with net.population({name}=...)"
 _FIXED = {
     "name": _NEW.format(name="name"),
@@ -132,6 +154,7 @@ _FIXED = {
     "model": "set its parameters, with set(...), or add another population",
     "ids": "take another part, such as population[ids]",
     "whole": "take a part, such as population[:10]",
+    "positions": _NEW.format(name="positions"),
     "network": _NEW.format(name="n"),
     "index": "it counts the populations of the network",
 }
@@ -183,6 +206,21 @@ class Population:
         return Snapshot(ids, _IDS)
 
     @property
+    def space(self) -> Positions | None:
+        """The positions of the whole population, with the space they are in, or None if it has none."""
+        return self._engine.positions.get(self.index)
+
+    @property
+    def positions(self) -> npt.NDArray[np.float64]:
+        """Positions of the elements, [n, dimensions], read-only."""
+        if self.space is None:
+            rule = (
+                "must be given when the population is made: net.population(n, model, positions=...)"
+            )
+            fail(self.name, "positions", None, rule)
+        return Snapshot(self.space.coordinates[self.ids], _FIXED_POSITIONS)
+
+    @property
     def whole(self) -> bool:
         """Whether this is a population, not a part of one."""
         return self._ids is None
@@ -206,9 +244,25 @@ class Population:
             )
         if len(np.unique(ids)) != len(ids):
             fail(self.name, "index", index, "must not name an element twice")
+        return self.part_of(ids)
+
+    def part_of(self, ids: npt.NDArray[np.uint32]) -> Population:
+        """Return the part with some ids of the whole population, each once."""
         part = Population(self.network, self.index, self.size, self.model, self.name, ids)
         object.__setattr__(part, "_model", self._model)
         return part
+
+    def __add__(self, other: Any) -> Any:
+        """Return the union of both, ``E + I``."""
+        return self.network.join(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        """Begin a sum, as ``sum(populations)`` does."""
+        return self if type(other) is int and other == 0 else NotImplemented
+
+    def __dir__(self) -> list[str]:
+        """List states and parameters, too."""
+        return sorted({*super().__dir__(), *self._states, *self._parameter_names()})
 
     def __getattr__(self, name: str) -> Any:
         """Look up a state or a parameter."""
@@ -221,8 +275,9 @@ class Population:
             if self._ids is not None and self._per_element and np.ndim(value) == 1:
                 value = value[self._ids]
             return Snapshot(value, _PARAMETER) if isinstance(value, np.ndarray) else value
-        known = (*self._states, *self._parameter_names())
-        msg = f"{self.name} ({type(self.model).__name__}) has no {name!r}; there are: {', '.join(known)}"
+        known = [*self._states, *self._parameter_names()]
+        near = suggestion(name, known)
+        msg = f"{self.name} ({type(self.model).__name__}) has no {name!r}{near}; there are: {', '.join(known)}"
         raise AttributeError(msg)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -252,6 +307,12 @@ class Population:
         **parameters
             Values by name: numbers, or arrays with one for each element (of the part, for a part).
         """
+        model = self.changed(**parameters)
+        set_model(self, model)
+        self._model[0] = model
+
+    def changed(self, **parameters: Any) -> Model:
+        """Return the model with other parameters, after all checks; see `set`."""
         changes = {}
         for name, value in parameters.items():
             if name not in self._parameter_names():
@@ -273,8 +334,17 @@ class Population:
         else:
             kept = {p: getattr(self.model, p) for p in self._parameter_names()}
             model = type(self.model)(**{**kept, **changes})
-        set_model(self, model)
-        self._model[0] = model
+        return model
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Names of the states."""
+        return self._states
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters."""
+        return self._parameter_names()
 
     @property
     def _states(self) -> tuple[str, ...]:
@@ -338,7 +408,7 @@ def set_model(population: Population, model: Model) -> None:
     engine, index, n = population.network.engine, population.index, population.size
     if isinstance(model, NeuronModel):
         check_length(population.name, model, n)
-        model.set_in(engine.sim, index)
+        model.set_in(engine.sim, index, engine.dt)
     else:
         send_source(population.name, population.network, n, model, engine.step, index)
         engine.raster_starts[index] = engine.step

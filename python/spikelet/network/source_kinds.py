@@ -85,9 +85,7 @@ def send_source(
     return _KINDS[type(model)].send(_Call(where, network, n, start, index), model)
 
 
-def _events(
-    call: _Call, stamps: npt.NDArray[np.int64], ids: npt.NDArray[np.uint32]
-) -> int:
+def _events(call: _Call, stamps: npt.NDArray[np.int64], ids: npt.NDArray[np.uint32]) -> int:
     sim = call.network.engine.sim
     if call.index is None:
         return sim.add_events(call.n, stamps, ids)
@@ -99,7 +97,9 @@ def _spikes(call: _Call, model: SpikeSource) -> int:
     stamps, ids = model.stamps(call.network.dt, call.n)
     if stamps.size and call.start > 0 and stamps[0] <= call.start:
         now = call.start * call.network.dt
-        fail("SpikeSource", "times", float(model.times[0]), f"must lie after the present, {now:g} ms")
+        fail(
+            "SpikeSource", "times", float(model.times[0]), f"must lie after the present, {now:g} ms"
+        )
     return _events(call, stamps, ids)
 
 
@@ -109,9 +109,7 @@ def _raster(call: _Call, model: RasterSource) -> int:
 
 def _packets(call: _Call, model: PulsePacket) -> int:
     number = len(call.network.engine.raster_starts) if call.index is None else call.index
-    stamps, ids = model.stamps(
-        call.network.dt, call.n, call.network.seed, number, call.start
-    )
+    stamps, ids = model.stamps(call.network.dt, call.n, call.network.seed, number, call.start)
     return _events(call, stamps, ids)
 
 

@@ -14,6 +14,7 @@ from spikelet.network.source_kinds import send_source, starts_when_set
 from spikelet.network.stored import WHERE, File
 from spikelet.neurons import NeuronModel
 from spikelet.sources import PulsePacket, RasterSource
+from spikelet.spatial import Positions
 
 __all__ = ["load_populations", "load_states"]
 
@@ -63,7 +64,23 @@ def load_populations(
             if spikes > 64 * room:
                 rule = f"must hold at most {64 * room} spikes in a file of this size"
                 fail(WHERE, f"population{k} {type(model).__name__}", spikes, rule)
-        populate(net, n, model, d["name"])
+        populate(net, n, model, d["name"], _space(k, d.get("space"), file))
+
+
+def _space(k: int, d: Any, file: File) -> Positions | None:
+    """Return where the elements of a population are, if that was said."""
+    if d is None:
+        return None
+    where = f"population{k} space"
+    if not isinstance(d, dict) or set(d) != {"coordinates", "extent", "periodic"}:
+        fail(WHERE, where, d, "must be coordinates, extent and periodic")
+    arrays = {}
+    for name in ("coordinates", "extent"):
+        given = d[name]
+        if not (given is None or isinstance(given, dict)):
+            fail(WHERE, f"{where}.{name}", given, "must name an array")
+        arrays[name] = None if given is None else file[given["array"]]
+    return Positions(**arrays, periodic=d["periodic"])
 
 
 def load_states(net: NetworkContents, described: list[dict[str, Any]], file: File) -> None:

@@ -7,6 +7,7 @@ currents in pA, capacitances in pF, conductances in nS, times in ms.
 from __future__ import annotations
 
 from spikelet.neurons.base import NeuronModel
+from spikelet.neurons.equations.equations import Equations
 from spikelet.neurons.integrate_and_fire import (
     IF,
     LIF,
@@ -16,4 +17,13 @@ from spikelet.neurons.integrate_and_fire import (
     LIFDelta,
 )
 
-__all__ = ["IF", "LIF", "IntegrateAndFire", "LIFAlpha", "LIFCond", "LIFDelta", "NeuronModel"]
+__all__ = [
+    "IF",
+    "LIF",
+    "Equations",
+    "IntegrateAndFire",
+    "LIFAlpha",
+    "LIFCond",
+    "LIFDelta",
+    "NeuronModel",
+]

@@ -7,6 +7,7 @@ currents in pA, capacitances in pF, conductances in nS, times in ms.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self, TypeAlias
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from spikelet import _core
 from spikelet._util.advice import advise, only_about
 from spikelet._util.checks import fail, numbers, own, require
+from spikelet._util.described import Described
 
 __all__ = [
     "STATES",
@@ -50,7 +52,7 @@ STATES = {
     "g_ex": State("nS", "finite >= 0"),
     "g_in": State("nS", "finite >= 0"),
 }
-"""States by name. A model whose states have other names adds them here."""
+"""States of the models that have a kernel, by name."""
 
 
 class NestModel(NamedTuple):
@@ -74,7 +76,7 @@ def parameter(default: float, unit: str, rule: str = "finite") -> Any:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class NeuronModel:
+class NeuronModel(Described):
     """Base of all neuron models.
 
     A model is a frozen dataclass whose parameters are fields made by `parameter`.
@@ -136,22 +138,58 @@ class NeuronModel:
         return len(self.receptors)
 
     @property
+    def by_sign(self) -> bool:
+        """Whether the sign of a weight picks its receptor, "ex" or "in", where none is named."""
+        raise NotImplementedError
+
+    @property
+    def current(self) -> str | None:
+        """Name of the parameter to which currents are added, or None if there is none."""
+        raise NotImplementedError
+
+    @property
     def conductance(self) -> bool:
         """Whether weights are conductances [nS]."""
         raise NotImplementedError
 
     @property
     def weight_unit(self) -> str:
-        """Unit of a synaptic weight."""
+        """Unit of a synaptic weight; empty if it is unknown or not the same at all receptors."""
         raise NotImplementedError
 
-    def add_to(self, sim: Simulator, n: int) -> int:
+    def weight_unit_of(self, receptor: str) -> str:
+        """Return the unit of the weights of a receptor; empty if it is unknown."""
+        return self.weight_unit
+
+    def state(self, name: str) -> State:
+        """Return the unit of a state, and the values that it may be set to."""
+        return STATES[name]
+
+    def initial(
+        self, n: int, draw: Callable[[str], npt.NDArray[np.float64]]
+    ) -> dict[str, npt.NDArray[np.float64]]:
+        """Return the states of n new neurons, as far as they differ from those that the core gives them.
+
+        Parameters
+        ----------
+        n : int
+            Number of neurons.
+        draw : callable
+            Returns n random numbers, given "rand" (uniform in (0, 1)) or "randn" (standard normal).
+        """
+        return {}
+
+    def add_to(self, sim: Simulator, n: int, dt: float) -> int:
         """Add n neurons of this model to a simulator, and return the number of their population."""
         raise NotImplementedError
 
-    def set_in(self, sim: Simulator, index: int) -> None:
+    def set_in(self, sim: Simulator, index: int, dt: float) -> None:
         """Give a population of a simulator the parameters of this model."""
         raise NotImplementedError
+
+    def about_stability(self, dt: float) -> str:
+        """Return what to do if a state diverges, for messages."""
+        return type(self).__name__
 
     @property
     def length(self) -> int | None:

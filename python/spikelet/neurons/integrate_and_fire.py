@@ -128,6 +128,16 @@ class IntegrateAndFire(NeuronModel):
         return ("ex", "in")[: self._facts().channels]
 
     @property
+    def by_sign(self) -> bool:
+        """Whether the sign of a weight picks its receptor, where none is named."""
+        return self.channels == 2
+
+    @property
+    def current(self) -> str:
+        """Name of the parameter to which currents are added."""
+        return "I_e"
+
+    @property
     def conductance(self) -> bool:
         """Whether weights are conductances [nS]."""
         return self._facts().conductance
@@ -147,12 +157,12 @@ class IntegrateAndFire(NeuronModel):
             np.atleast_1d(np.asarray(getattr(self, p), dtype=np.float64)) for p in self.parameters()
         ]
 
-    def add_to(self, sim: Simulator, n: int) -> int:
+    def add_to(self, sim: Simulator, n: int, dt: float) -> int:
         """Add n neurons of this model to a simulator, and return the number of their population."""
         kind = list(_in_core()).index(type(self).__name__)
         return sim.add_neurons(kind, n, self.arrays(), self.reset == "subtract")
 
-    def set_in(self, sim: Simulator, index: int) -> None:
+    def set_in(self, sim: Simulator, index: int, dt: float) -> None:
         """Give a population of a simulator the parameters of this model."""
         sim.set_parameters(index, self.arrays(), self.reset == "subtract")
 

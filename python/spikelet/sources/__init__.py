@@ -1,5 +1,7 @@
 """Spike sources, which are populations without states, and inputs that need no source population."""
 
+from __future__ import annotations
+
 from spikelet.sources.currents import CurrentInput, NoiseInput, SineCurrent, StepCurrent
 from spikelet.sources.packets import PulsePacket
 from spikelet.sources.poisson import PoissonInput, PoissonSource

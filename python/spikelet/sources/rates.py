@@ -127,6 +127,13 @@ class InhomogeneousPoisson:
 
     def to_core(self, where: str, n: int, dt: float, start: int) -> _core.Rates:
         """Return the core's description for n elements; rows are counted from step `start`."""
+        starts, rates = self.rows(where, n, dt, start)
+        return _core.Rates(starts, rates.reshape(-1), 1 if rates.ndim == 1 else n)
+
+    def rows(
+        self, where: str, n: int, dt: float, start: int
+    ) -> tuple[npt.NDArray[np.int64], Floats]:
+        """Return the steps from which the rates hold, and the rates."""
         rates = self._rates(where, n)
         if self.times is None:
             every = interval(where, self.every, dt)
@@ -136,7 +143,7 @@ class InhomogeneousPoisson:
             rates = np.concatenate([rates, np.zeros((1, *rates.shape[1:]))])
         else:
             starts = change_steps(where, self.times, dt, self.snap, start)
-        return _core.Rates(starts, rates.reshape(-1), 1 if rates.ndim == 1 else n)
+        return starts, rates
 
     def _rates(self, where: str, n: int) -> Floats:
         rates: Floats = self.rates

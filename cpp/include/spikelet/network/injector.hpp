@@ -85,12 +85,12 @@ class PoissonInput final : public Injector<R> {
   // receptor: of all events; by default the signs of the weights pick it where the neurons have two,
   // each with a stream of its own if both occur. It acts from step `start` on.
   PoissonInput(const InputSite& site, std::span<const double> rates, bool each,
-               std::span<const double> weights, Step start = 0,
-               Receptor receptor = Receptor::by_sign);
+               std::span<const double> weights, Receptor receptor = Receptor::by_sign,
+               Step start = 0);
   // Rates that change with time.
   PoissonInput(const InputSite& site, std::unique_ptr<const Rates> rates,
-               std::span<const double> weights, Step start = 0,
-               Receptor receptor = Receptor::by_sign);
+               std::span<const double> weights, Receptor receptor = Receptor::by_sign,
+               Step start = 0);
   std::size_t streams() const override { return streams_; }
   Window window(Step step) const override;
   bool drawn_in_step() const override { return !changing_ && counts_.empty(); }
@@ -111,8 +111,8 @@ class PoissonInput final : public Injector<R> {
                   const InjectionTarget<R>& target) const;
   void apply_table(Step step, std::size_t begin, std::size_t end,
                    const InjectionTarget<R>& target) const;
-  void make_trains(const InputSite& site, std::span<const double> weights, bool each,
-                   const Ends& ends);
+  void make_trains(const InputSite& site, std::span<const double> weights, Receptor receptor,
+                   bool each);
 
   std::size_t streams_ = 1;
   std::vector<Train> trains_;

@@ -72,8 +72,10 @@ class Simulator {
   void remove_input(std::uint32_t number);
   std::size_t record_spikes(std::size_t population, std::vector<bool> wanted);
   std::size_t record_state(std::size_t population, std::size_t state,
-                           std::vector<std::uint32_t> elements, Step every);
+                           std::vector<std::uint32_t> elements, Step every,
+                           bool before_reset = false);
   std::size_t record_weights(std::size_t projection, Step every);
+  void set_window(RecorderKind kind, std::size_t recorder, const RecordingWindow& window);
   // Regulates from now on; the first interval of a scaling ends at the next multiple.
   void regulate(const Regulation& regulation);
 

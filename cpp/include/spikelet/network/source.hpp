@@ -49,8 +49,8 @@ class PoissonSource {
   // mean: events in a step, by element
   template <class Mean>
   void set_means(Mean&& mean);
-  void draw(Step stamp, std::uint32_t begin, std::uint32_t end, Gid first_gid,
-            std::vector<Gid>& out) const;
+  // Keeps those of the gids from place `before` on that the rates of a step leave.
+  void thin(Step step, Gid first_gid, std::size_t before, std::vector<Gid>& out) const;
 
   std::size_t n_;
   Stream stream_, tie_, count_, thin_;

@@ -104,6 +104,9 @@ Gid* fire(const StepArgs<R>& args, std::size_t block, std::uint64_t spiked, Gid*
     const auto value = [&](int k) { return args.coefficient[k][i & args.index_mask[k]]; };
     R& v = args.state[0][i];
     const R reset = value(k_reset);
+    if (args.peak != nullptr) {
+      args.peak[i] = v;
+    }
     if (args.subtract) {
       R threshold = value(k_threshold);
       if (args.theta != nullptr) {

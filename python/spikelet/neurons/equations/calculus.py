@@ -168,11 +168,11 @@ def _affine(node: Call, args: list[Affine]) -> Affine | None:
     if node.op in ("add", "sub"):
         return _mapped(args, lambda a, b: call(node.op, a, b))
     if node.op == "mul" and not args[0].coefficients:
-        return _mapped(args[1:], lambda b: _times(args[0].rest, b))
+        return _mapped(args[1:], lambda b: args[0].rest * b)
     if node.op == "mul" and not args[1].coefficients:
-        return _mapped(args[:1], lambda a: ZERO if a is ZERO else a * args[1].rest)
+        return _mapped(args[:1], lambda a: a * args[1].rest)
     if node.op == "div" and not args[1].coefficients:
-        return _mapped(args[:1], lambda a: _over(a, args[1].rest))
+        return _mapped(args[:1], lambda a: a / args[1].rest)
     if node.op == "select" and not args[0].coefficients:
         return _mapped(args[1:], lambda a, b: call("select", args[0].rest, a, b))
     return None
@@ -181,7 +181,11 @@ def _affine(node: Call, args: list[Affine]) -> Affine | None:
 def _mapped(args: list[Affine], function: Callable[..., Expr]) -> Affine:
     """Apply a linear function to the coefficients and to the rest."""
     present = dict.fromkeys(name for a in args for name in a.coefficients)
-    coefficients = {
-        name: function(*(a.coefficients.get(name, ZERO) for a in args)) for name in present
-    }
-    return Affine(coefficients, function(*(a.rest for a in args)))
+    each = {name: [a.coefficients.get(name, ZERO) for a in args] for name in present}
+    coefficients = {name: _applied(function, parts) for name, parts in each.items()}
+    return Affine(coefficients, _applied(function, [a.rest for a in args]))
+
+
+def _applied(function: Callable[..., Expr], parts: list[Expr]) -> Expr:
+    """Apply a linear function: of nothing but zeros it is zero, not -0 or 0/x."""
+    return ZERO if all(part is ZERO for part in parts) else function(*parts)

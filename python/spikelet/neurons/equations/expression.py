@@ -429,37 +429,47 @@ _LONGEST = 100_000
 def to_text(expr: Expr) -> str:
     """Return the text of an expression.
 
-    Parsing it gives the expression back, but for the numbers of ``rand()``. Parts longer than 100 000 characters
-    become ``(...)``: what an expression shares may be written out more often than memory allows.
+    Parsing it gives the expression back, but for the numbers of ``rand()``. After 100 000 characters it ends in an
+    ellipsis: what an expression shares may be written out more often than memory allows.
     """
-    texts: dict[Expr, tuple[str, int]] = {}  # with how tightly it binds
-    for node in nodes(expr):
-        if isinstance(node, Number):
-            text = repr(node.value).removesuffix(".0")
-            texts[node] = (text, _SIGN if text.startswith("-") else _ATOM)
-        elif isinstance(node, Name):
-            texts[node] = (node.name, _ATOM)
+    pieces: list[str] = []
+    length = 0
+    waiting: list[str | tuple[Expr, int]] = [(expr, 0)]
+    while waiting:
+        piece = waiting.pop()
+        if isinstance(piece, str):
+            pieces.append(piece)
+            length += len(piece)
+            if length > _LONGEST:
+                return "".join([*pieces, " ..."])
         else:
-            assert isinstance(node, Call)
-            text, level = _call_text(node, [texts[a] for a in node.args])
-            texts[node] = (text, level) if len(text) <= _LONGEST else ("(...)", _ATOM)
-    return texts[expr][0]
+            node, least = piece
+            inside, level = _written(node)
+            waiting.extend(reversed(inside if level >= least else ["(", *inside, ")"]))
+    return "".join(pieces)
 
 
-def _call_text(node: Call, args: list[tuple[str, int]]) -> tuple[str, int]:
-    def within(arg: tuple[str, int], least: int) -> str:
-        return arg[0] if arg[1] >= least else f"({arg[0]})"
-
+def _written(node: Expr) -> tuple[list[str | tuple[Expr, int]], int]:
+    """Return text and operands, each with how tightly it has to bind, and how tightly the whole binds."""
+    if isinstance(node, Number):
+        text = repr(node.value).removesuffix(".0")
+        return [text], _SIGN if text.startswith("-") else _ATOM
+    if isinstance(node, Name):
+        return [node.name], _ATOM
+    assert isinstance(node, Call)
     if node.op in _INFIX:
         sign, level = _INFIX[node.op]
-        # A power binds to the right, a comparison to neither side (a < b < c is two of them), all others to the left.
+        # A power binds to the right, a comparison to neither side (a < b < c is two of them), others to the left.
         left = level if level not in (4, 8) else level + 1
         right = _SIGN if node.op == "pow" else level + 1
-        return f"{within(args[0], left)}{sign}{within(args[1], right)}", level
+        return [(node.args[0], left), sign, (node.args[1], right)], level
     if node.op == "neg":
-        return f"-{within(args[0], _INFIX['pow'][1])}", _SIGN
+        return ["-", (node.args[0], _INFIX["pow"][1])], _SIGN
     if node.op == "not":
-        return f"not {within(args[0], _NOT)}", _NOT
+        return ["not ", (node.args[0], _NOT)], _NOT
     if node.op in ("rand", "randn"):
-        return f"{node.op}()", _ATOM
-    return f"{_SPELLED.get(node.op, node.op)}({', '.join(text for text, _ in args)})", _ATOM
+        return [f"{node.op}()"], _ATOM
+    listed: list[str | tuple[Expr, int]] = []
+    for arg in node.args:
+        listed += [", ", (arg, 0)] if listed else [(arg, 0)]
+    return [_SPELLED.get(node.op, node.op), "(", *listed, ")"], _ATOM

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from spikelet._util.checks import fail, numbers, require, shown
+from spikelet._util.checks import choice, fail, numbers, require, shown
 from spikelet.neurons.equations.source import Source
 from spikelet.neurons.equations.text import read_expression
 from spikelet.neurons.equations.units import Dimension, read_unit, unit_text
@@ -73,9 +73,7 @@ def _parameter(model: str, name: object, value: Any) -> Parameter:
         unit = value[1] if len(value) > 1 else None
         rule = value[2] if len(value) > 2 else "finite"
         value = value[0]
-    if rule not in RULES:
-        listed = ", ".join(f'"{r}"' for r in RULES)
-        fail(model, argument, rule, f"must have one of the rules {listed}")
+    choice(model, f"rule of {name}", rule, *RULES)
     dimension = None
     has_unit = any(hasattr(value, name) for name in ("rescale", "has_same_dimensions", "magnitude"))
     if unit is None and has_unit:

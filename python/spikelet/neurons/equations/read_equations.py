@@ -62,9 +62,13 @@ def read_equations(words: Vocabulary, source: Source) -> tuple[list[Equation], l
         fail(words.model, "equations", source.text, "must have a state: dX/dt = ...")
     if len(derived) > MOST_STATES:
         fail(words.model, "equations", len(derived), f"may have at most {MOST_STATES} states")
+    # In a model that gives no units, V_m and t may be numbers.
+    given = [s.unit for s in (*words.states.values(), *defined.values()) if s.unit is not None]
+    if not given and all(p.dimension is None for p in words.parameters.values()):
+        words.units = dict.fromkeys(words.units)
     for name, (statement, _) in derived.items():
         words.known[name] = Name(name)
-        words.units[name] = _state_unit(name, statement)
+        words.units[name] = _state_unit(name, statement) if words.units["t"] else None
     words.hints = {
         name[1:]: f"; '{name} = ...' is a definition, a derivative is {name}/dt"
         for name in defined
@@ -162,7 +166,7 @@ def _split_noise(rhs: Expr, tree: Tree) -> tuple[Expr, dict[str, Expr]]:
 
 
 def _state_unit(variable: str, statement: Statement) -> Dimension | None:
-    """Return the dimension of a state: as annotated, or as all models have it."""
+    """Return the dimension of a state: as annotated, or as in all models that have such a state."""
     if statement.unit is not None:
         return read_unit(statement.unit).dimension
     unit = in_expressions(STATES[variable].unit) if variable in STATES else None

@@ -279,6 +279,8 @@ def _statement(source: Source, tokens: list[Token]) -> Statement:
     if len(colons) > 1:
         raise source.error("a statement has at most one unit", tokens[colons[1]].at)
     end = colons[0] if colons else len(tokens)
+    if colons and end + 1 == len(tokens):
+        raise source.error("expected a unit after ':'", tokens[end].at)
     unit = _tree(source, tokens[end + 1 :], tokens[end].at) if colons else None
     if not signs and colons:
         return Statement(first, _tree(source, tokens[:end], first.at), ":", None, unit, flags)

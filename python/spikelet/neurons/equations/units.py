@@ -43,21 +43,21 @@ class Unit:
     """A unit: its dimension, and the power of ten that takes a value to the base system."""
 
     dimension: Dimension
-    power: int
+    power: Fraction
 
     def to_base(self, value: Any) -> Any:
         """Convert a number or an array; the result is rounded once."""
-        ten = 10.0 ** abs(self.power)  # exact up to 1e22
+        ten = 10.0 ** float(abs(self.power))  # exact for integers up to 22
         return value * ten if self.power >= 0 else value / ten
 
     def __mul__(self, other: Unit) -> Unit:
         return Unit(_plus(self.dimension, other.dimension), self.power + other.power)
 
     def __truediv__(self, other: Unit) -> Unit:
-        return self * other**-1
+        return self * other ** Fraction(-1)
 
-    def __pow__(self, exponent: int) -> Unit:
-        return Unit(_scaled(self.dimension, Fraction(exponent)), self.power * exponent)
+    def __pow__(self, exponent: Fraction) -> Unit:
+        return Unit(_scaled(self.dimension, exponent), self.power * exponent)
 
 
 def times(a: Dimension | None, b: Dimension | None) -> Dimension | None:
@@ -87,10 +87,11 @@ def _base(**powers: int) -> Dimension:
 
 
 def _si(power: int, **powers: int) -> Unit:
-    return Unit(_base(**powers), power)
+    return Unit(_base(**powers), Fraction(power))
 
 
 MS = _base(ms=1)
+ONE_UNIT = Unit(NUMBER, Fraction(0))
 
 # One SI unit in the base system.
 _SYMBOLS = {
@@ -122,7 +123,7 @@ _USUAL = {
 @functools.cache
 def _table() -> dict[str, Unit]:
     """Return all units by name."""
-    table = {"1": Unit(NUMBER, 0)}
+    table = {"1": ONE_UNIT, "amol": _si(0, amol=1)}
     names = {**{symbol: symbol for symbol in _SYMBOLS}, **_WORDS}
     for name, symbol in names.items():
         unit = table[name] = _SYMBOLS[symbol]
@@ -130,7 +131,8 @@ def _table() -> dict[str, Unit]:
             if prefix != "c" or symbol == "m":
                 table[prefix + name] = Unit(unit.dimension, unit.power + power)
     for name in [name for name, unit in table.items() if unit.dimension == _base(um=1)]:
-        table[f"{name}2"], table[f"{name}3"] = table[name] ** 2, table[name] ** 3
+        for power in (2, 3):
+            table[f"{name}{power}"] = table[name] ** Fraction(power)
     return table
 
 
@@ -158,19 +160,19 @@ def read_unit(tree: Tree) -> Unit:
     ValueError
         If it is no product, quotient or integer power of units that are known.
     """
-    done: dict[int, Unit | int] = {}
+    done: dict[int, Unit | Fraction] = {}
     for node in tree.nodes():
         done[id(node)] = _unit_of(tree, node, [done[id(part)] for part in parts(node)])
     result = done[id(tree.root)]
     if isinstance(result, Unit):
         return result
     if result == 1:
-        return Unit(NUMBER, 0)
+        return ONE_UNIT
     raise tree.place(tree.root).error("a unit has no number but 1")
 
 
-def _unit_of(tree: Tree, node: ast.expr, values: list[Unit | int]) -> Unit | int:
-    """Return the unit or the integer that a node of a unit means."""
+def _unit_of(tree: Tree, node: ast.expr, values: list[Unit | Fraction]) -> Unit | Fraction:
+    """Return the unit or the number that a node of a unit means."""
     place = tree.place(node)
     match node:
         case ast.Name(id=name):
@@ -178,17 +180,24 @@ def _unit_of(tree: Tree, node: ast.expr, values: list[Unit | int]) -> Unit | int
             if unit is None:
                 raise place.error(f"unknown unit '{name}'{_unit_hint(name)}")
             return unit
-        case ast.Constant(value=int() as value) if not isinstance(value, bool):
-            return value
-        case ast.UnaryOp(op=ast.USub()) if isinstance(values[0], int):
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+            return Fraction(value)
+        case ast.UnaryOp(op=ast.USub()) if isinstance(values[0], Fraction):
             return -values[0]
+        case ast.Call(func=ast.Name(id="sqrt"), args=[_]) if isinstance(values[0], Unit):
+            return values[0] ** Fraction(1, 2)
         case ast.BinOp(op=ast.Pow()):
             base, exponent = values
-            if isinstance(base, Unit) and isinstance(exponent, int) and abs(exponent) <= 9:
+            if (
+                isinstance(base, Unit)
+                and isinstance(exponent, Fraction)
+                and abs(exponent) <= 9
+                and (2 * exponent).denominator == 1
+            ):
                 return base**exponent
-            raise place.error("the power of a unit is an integer from -9 to 9")
+            raise place.error("the power of a unit is an integer or a half, from -9 to 9")
         case ast.BinOp(op=ast.Mult() | ast.Div() as operator):
-            a, b = (Unit(NUMBER, 0) if v == 1 else v for v in values)
+            a, b = (ONE_UNIT if v == 1 else v for v in values)
             if isinstance(a, Unit) and isinstance(b, Unit):
                 return a * b if isinstance(operator, ast.Mult) else a / b
             raise place.error("a unit has no number but 1")
@@ -227,16 +236,15 @@ def unit_text(dimension: Dimension, one: str = "1") -> str:
     for first, second in ((a, b) for a in _DERIVED for b in _DERIVED):
         if dimension == _plus(_DERIVED[first], _DERIVED[second]):
             return f"{first}**2" if first == second else f"{first}*{second}"
-    factors = [
-        name
-        if power == 1
-        else f"{name}**{power}"
-        if power.denominator == 1
-        else f"{name}**({power})"
-        for name, power in zip(_BASE, dimension, strict=True)
-        if power
-    ]
-    return "*".join(factors)
+    powers = list(zip(_BASE, dimension, strict=True))
+    above = [_to_the(name, power) for name, power in powers if power > 0]
+    below = [_to_the(name, -power) for name, power in powers if power < 0]
+    return "/".join(["*".join(above) or "1", *below])
+
+
+def _to_the(name: str, power: Fraction) -> str:
+    number = power if power.denominator == 1 else float(power)
+    return name if power == 1 else f"{name}**{number}"
 
 
 # --- Check of equations ----------------------------------------------------------------------------------------------
