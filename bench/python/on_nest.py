@@ -36,8 +36,8 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: D
     if rule is not None:
         cells.tau_minus = rule.tau_minus
         nest.CopyModel("stdp_synapse_hom", "plastic", _stdp(rule))
-    for name, values in model.initial_state(seed).items():
-        setattr(cells, name, values)
+    start_state = model.initial_state(seed)
+    cells.V_m = start_state["V_m"]
     for path in model.pathways():
         nest.Connect(
             cells[path.first : path.first + path.size],
@@ -52,6 +52,11 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: D
             },
         )
     synapses = nest.num_connections
+    for name, sign in (("g_ex", 1.0), ("g_in", -1.0)):  # NEST sets them by events only
+        if name in start_state:
+            first = nest.Create("spike_generator", params={"spike_times": [DT]})
+            each = {"weight": sign * start_state[name][:, None], "delay": model.delay}
+            nest.Connect(first, cells, syn_spec=each)
     # A shorter delay to or from a device would shorten the interval between communications. In
     # return, the drive starts one delay later than in the other simulators.
     if model.drive_rate:

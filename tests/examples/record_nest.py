@@ -247,7 +247,7 @@ def sinusoidal_poisson_generator() -> Arrays:
 
 
 def gaussex() -> Arrays:
-    """Connections by distance, in bins of 0.1."""
+    """Connections by distance, in bins of 0.1 around multiples of 0.1, the grid's."""
     reset()
     grid = nest.spatial.grid(shape=[30, 30], extent=[3.0, 3.0])
     a, b = (nest.Create("iaf_psc_alpha", positions=grid) for _ in range(2))
@@ -258,7 +258,7 @@ def gaussex() -> Arrays:
     pre = np.array(list(found.sources())) - min(a.tolist())
     post = np.array(list(found.targets())) - min(b.tolist())
     distance = np.linalg.norm(ends[0][pre] - ends[1][post], axis=1)
-    return {"counts": np.histogram(distance, np.arange(0.0, 3.05, 0.1))[0].astype(np.int32)}
+    return {"counts": np.histogram(distance, np.arange(-0.05, 3.1, 0.1))[0].astype(np.int32)}
 
 
 RECORDINGS = (
