@@ -197,7 +197,10 @@ def number(where: str, argument: str, value: Any, unit: str = "") -> Float:
 
 def representable(where: str, argument: str, array: Float, dtype: np.dtype[Any]) -> None:
     """Check that finite numbers stay finite in the precision of the network."""
-    bad = np.abs(array) > np.finfo(dtype).max
+    most = np.finfo(dtype).max
+    if -most <= array.min(initial=0.0) and array.max(initial=0.0) <= most:  # false for NaN
+        return
+    bad = np.abs(array) > most
     if bad.any():
         fail(
             where, argument, float(array[bad][0]), f"must be finite and within the range of {dtype}"
@@ -292,7 +295,7 @@ def fits(where: str, argument: str, array: Float, n: int) -> Float:
 
 
 def ids(where: str, argument: str, value: Any, n: int) -> npt.NDArray[np.uint32]:
-    """Return element ids in [0, n)."""
+    """Return element ids in [0, n); an array of uint32 is not copied."""
     array = np.asarray(value)
     if np.ma.is_masked(value) or array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         msg = f"{where}: {argument} must be a one-dimensional array of integers, got {shown(value)}"
@@ -300,7 +303,7 @@ def ids(where: str, argument: str, value: Any, n: int) -> npt.NDArray[np.uint32]
     if array.size and (array.min() < 0 or array.max() >= n):
         bad = array[(array < 0) | (array >= n)][0]
         fail(where, argument, int(bad), f"must lie in 0 .. {n - 1}")
-    return array.astype(np.uint32)
+    return array.astype(np.uint32, copy=False)
 
 
 def interval(where: str, every: float | None, dt: float, argument: str = "every") -> int:

@@ -89,7 +89,7 @@ def as_lists(
         pre_ids = np.repeat(np.arange(pre.size, dtype=np.uint32), np.diff(row.astype(np.int64)))
     else:
         sources, targets, weight = given_pairs(where, len(pre), len(post), rule, weight)
-        pre_ids, post_ids = pre.ids[sources], post.ids[targets]
+        pre_ids, post_ids = _ids_of(pre, sources), _ids_of(post, targets)
     if isinstance(weight, ByDistance):
         weight = at_distance(where, "weight", weight, pre, post, (pre_ids, post_ids))
     if isinstance(delay, ByDistance):
@@ -162,6 +162,11 @@ def given_pairs(
         lengths = len(sources), len(targets)
         fail(where, "pre_ids and post_ids", lengths, "must be equally long", got="lengths")
     return sources, targets, weight
+
+
+def _ids_of(population: Population, elements: Ids) -> Ids:
+    """Return the ids of elements of a population or of a part of one."""
+    return elements if population.whole else population.ids[elements]
 
 
 def _refuse(where: str, rule: Any) -> None:

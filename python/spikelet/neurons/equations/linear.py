@@ -353,7 +353,8 @@ class _Solver:
 
     def _solution(self, of: str) -> tuple[list[str], Array, Array, Array]:
         """Return the variables linked with one, and by distinct set of parameters the propagator with columns for
-        constant inputs, the covariance of noise, and which of these each neuron has."""
+        constant inputs, the covariance of noise, and which of these each neuron has.
+        """
         linked = self._linked(of)
         key = frozenset(linked)
         if key in self._matrices:
