@@ -14,13 +14,12 @@ def test_brette_gerstner_fig_2c() -> None:
     spikes, states = example("nest_brette_gerstner_fig_2c").simulate()
     steps = raster(spikes)[0]
     assert len(steps) == len(given["steps"])
-    # NEST resets within a step, so that each interval is up to a step shorter.
-    intervals, nests = np.diff(steps), np.diff(given["steps"])
     assert abs(steps[0] - given["steps"][0]) <= 1
-    np.testing.assert_allclose(intervals, nests, rtol=0.002, atol=2)
+    # NEST resets within a step.
+    np.testing.assert_allclose(np.diff(steps), np.diff(given["steps"]), rtol=0, atol=3)
     calm = np.r_[:500]  # before the first spike
     v, w = (np.asarray(states[name].values)[:-1, 0] for name in ("V_m", "w"))
-    np.testing.assert_allclose(v[calm], given["V_m"][calm], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(v[calm], given["V_m"][calm], rtol=0, atol=5e-4)
     np.testing.assert_allclose(w[calm], given["w"][calm], rtol=0, atol=1e-3)
 
 
@@ -30,7 +29,7 @@ def test_hh_psc_alpha() -> None:
     assert given.max() > 80
     silent = given == 0
     assert not counts[silent].any()
-    assert np.abs(counts[~silent] - given[~silent]).max() <= 1
+    assert np.abs(counts[~silent] - given[~silent]).max() <= 1  # of 54 to 87
 
 
 def test_aeif_cond_beta_multisynapse() -> None:
