@@ -34,6 +34,4 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: D
         start = perf_counter()
         parts.network.run(duration * ms)
         wall = perf_counter() - start
-        return parts.run(
-            build_s=built, compile_s=compiled, wall_s=wall, peak_rss_mb=peak_rss_mb()
-        )
+        return parts.run(build_s=built, compile_s=compiled, wall_s=wall, peak_rss_mb=peak_rss_mb())

@@ -14,7 +14,6 @@ import numpy as np
 from measure import summary
 from models import MODELS
 
-
 PACKAGES = {
     "spikelet": "spikelet",
     "equations": "spikelet",

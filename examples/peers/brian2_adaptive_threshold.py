@@ -22,7 +22,12 @@ ADAPTIVE = sl.Equations(
     threshold="V_m > V_th",
     reset="V_m = 0; V_th += jump",
     receptors={"ex": "V_m += weight"},
-    parameters={"tau": (10.0, "ms"), "tau_th": (15.0, "ms"), "V_rest": (10.0, "mV"), "jump": (3.0, "mV")},
+    parameters={
+        "tau": (10.0, "ms"),
+        "tau_th": (15.0, "ms"),
+        "V_rest": (10.0, "mV"),
+        "jump": (3.0, "mV"),
+    },
     initial={"V_th": "V_rest"},
     schedule="brian2",
     name="Adaptive",
@@ -44,7 +49,9 @@ def simulate(source: Any, duration: float = 2000.0) -> tuple[sl.SpikeRecorder, s
 def main() -> None:
     spikes, states = simulate(sl.PoissonSource(rate=500.0))
     thresholds = np.asarray(states["V_th"].values)
-    print(f"{len(spikes.times)} spikes, threshold from {thresholds.min():.2f} to {thresholds.max():.2f} mV")
+    print(
+        f"{len(spikes.times)} spikes, threshold from {thresholds.min():.2f} to {thresholds.max():.2f} mV"
+    )
 
 
 if __name__ == "__main__":

@@ -33,7 +33,9 @@ NEURON = sl.Equations(
 
 
 # %%
-def simulate(n: int = 5000, duration: float = 500.0, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def simulate(
+    n: int = 5000, duration: float = 500.0, seed: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the numbers of spikes of all neurons in each step, and of each neuron."""
     net = sl.Network(dt=0.1, seed=seed)
     neurons = net.population(n, NEURON())
@@ -54,7 +56,9 @@ def oscillation(by_step: np.ndarray, dt: float = 0.1, start: float = 50.0) -> fl
 # %%
 def main() -> None:
     by_step, by_neuron = simulate()
-    print(f"{by_neuron.mean() / 0.5:.1f} Hz for each neuron; all together oscillate at {oscillation(by_step):.0f} Hz")
+    print(
+        f"{by_neuron.mean() / 0.5:.1f} Hz for each neuron; all together oscillate at {oscillation(by_step):.0f} Hz"
+    )
 
 
 if __name__ == "__main__":

@@ -47,7 +47,11 @@ COBAHH = sl.Equations(
 
 # %%
 def build(
-    n: int, excitation: Any, inhibition: Any, weights: tuple[float, float] = (6.0, -67.0), dtype: Any = "float32"
+    n: int,
+    excitation: Any,
+    inhibition: Any,
+    weights: tuple[float, float] = (6.0, -67.0),
+    dtype: Any = "float32",
 ) -> tuple[sl.Network, sl.Population]:
     """Return the network; the last fifth of the neurons is inhibitory.
 

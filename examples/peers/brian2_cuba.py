@@ -31,8 +31,12 @@ def build(
     neurons = net.population(n, NEURON)
     neurons.V_m = sl.Uniform(-60.0, -50.0)
     inhibitory = n - n // 5
-    net.connect(neurons[:inhibitory], neurons, excitation, weight=weights[0] / RESISTANCE, delay=0.1)
-    net.connect(neurons[inhibitory:], neurons, inhibition, weight=weights[1] / RESISTANCE, delay=0.1)
+    net.connect(
+        neurons[:inhibitory], neurons, excitation, weight=weights[0] / RESISTANCE, delay=0.1
+    )
+    net.connect(
+        neurons[inhibitory:], neurons, inhibition, weight=weights[1] / RESISTANCE, delay=0.1
+    )
     return net, neurons
 
 

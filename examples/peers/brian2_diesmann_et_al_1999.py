@@ -60,7 +60,9 @@ def main() -> None:
     for k in range(GROUPS):
         volley = spikes.times[(spikes.ids // SIZE == k) & (spikes.times > 50.0)]
         early, middle, late = np.percentile(volley, [25, 50, 75])
-        print(f"group {k}: {len(volley):3d} spikes around {middle:5.1f} ms, half of them within {late - early:.2f} ms")
+        print(
+            f"group {k}: {len(volley):3d} spikes around {middle:5.1f} ms, half of them within {late - early:.2f} ms"
+        )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,16 @@ HINDMARSH_ROSE = sl.Equations(
     dy/dt = c - d*x**2 - y
     dz/dt = r*(s*(x - x_1) - z)
     """,
-    parameters={"a": 1.0, "b": 3.0, "c": 1.0, "d": 5.0, "r": 0.001, "s": 4.0, "x_1": -1.6, "I": 0.0},
+    parameters={
+        "a": 1.0,
+        "b": 3.0,
+        "c": 1.0,
+        "d": 5.0,
+        "r": 0.001,
+        "s": 4.0,
+        "x_1": -1.6,
+        "I": 0.0,
+    },
     initial={"x": "x_1", "y": "c - d*x_1**2", "z": 0.0},
     method="rk4",
     name="HindmarshRose",
@@ -38,7 +47,9 @@ def simulate(duration: float = 2100.0) -> np.ndarray:
 # %%
 def main() -> None:
     for current, x in zip((0.4, 2.0, 4.0), simulate().T, strict=True):
-        print(f"I = {current}: x from {x.min():.2f} to {x.max():.2f}, above 0 in {np.mean(x > 0):.0%} of the time")
+        print(
+            f"I = {current}: x from {x.min():.2f} to {x.max():.2f}, above 0 in {np.mean(x > 0):.0%} of the time"
+        )
 
 
 if __name__ == "__main__":

@@ -36,7 +36,10 @@ def simulate(duration: float, n: int = 100) -> tuple[sl.SpikeRecorder, sl.StateR
     """Return the spikes for currents from 0 to 0.7 nA, and V_m of one neuron each ms."""
     net = sl.Network(dt=0.1, dtype="float64")
     neurons = net.population(n, NEURON(I_e=np.arange(n) / n * 700.0))
-    spikes, trace = net.record(neurons, "spikes"), net.record(neurons[n // 2 : n // 2 + 1], "V_m", every=1.0)
+    spikes, trace = (
+        net.record(neurons, "spikes"),
+        net.record(neurons[n // 2 : n // 2 + 1], "V_m", every=1.0),
+    )
     net.run(duration)
     return spikes, trace
 

@@ -56,7 +56,9 @@ def build(
     excitatory, inhibitory = neurons[: n - n // 5], neurons[n - n // 5 :]
     net.connect(excitatory, neurons, synapses["ex"], weight=weights["ex"], delay=0.1)
     net.connect(inhibitory, inhibitory, synapses["ii"], weight=weights["ii"], delay=0.1)
-    rule = sl.InhibitorySTDP(tau=20.0, eta=eta, alpha=2 * 3e-3 * 20.0, w_max=100.0)  # the target is 3 Hz
+    rule = sl.InhibitorySTDP(
+        tau=20.0, eta=eta, alpha=2 * 3e-3 * 20.0, w_max=100.0
+    )  # the target is 3 Hz
     plastic = net.connect(
         inhibitory, excitatory, synapses["ie"], weight=weights["ie"], delay=0.1, plasticity=rule
     )
@@ -74,7 +76,9 @@ def main() -> None:
     for _ in range(4):
         net.run(500.0)
         recent = np.sum(spikes.times > net.t - 500.0) / (n - n // 5) / 0.5
-        print(f"at {net.t:6.0f} ms: {recent:6.2f} Hz, inhibition {np.abs(plastic.weights).mean():.2f} nS")
+        print(
+            f"at {net.t:6.0f} ms: {recent:6.2f} Hz, inhibition {np.abs(plastic.weights).mean():.2f} nS"
+        )
 
 
 if __name__ == "__main__":

@@ -45,7 +45,9 @@ def simulate(duration: float = 100.0) -> sl.StateRecorder:
 # %%
 def main() -> None:
     v = simulate()["V_m"].values[:, 0]
-    print(f"{((v[1:] >= 0) & (v[:-1] < 0)).sum()} spikes in 100 ms, V_m from {v.min():.1f} to {v.max():.1f} mV")
+    print(
+        f"{((v[1:] >= 0) & (v[:-1] < 0)).sum()} spikes in 100 ms, V_m from {v.min():.1f} to {v.max():.1f} mV"
+    )
 
 
 if __name__ == "__main__":

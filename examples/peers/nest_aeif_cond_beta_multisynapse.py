@@ -34,15 +34,27 @@ def neuron() -> sl.Equations:
     lines, receptors, parameters, current = [], {}, {}, ""
     for k, (reversal, decay, rise) in enumerate(zip(REVERSAL, DECAY, RISE, strict=True), 1):
         lines += [f"g_{k} = (slow_{k} - fast_{k})/{peak(decay, rise)!r}"]
-        lines += [f"dslow_{k}/dt = -slow_{k}/decay_{k} : nS", f"dfast_{k}/dt = -fast_{k}/rise_{k} : nS"]
+        lines += [
+            f"dslow_{k}/dt = -slow_{k}/decay_{k} : nS",
+            f"dfast_{k}/dt = -fast_{k}/rise_{k} : nS",
+        ]
         receptors[f"r{k}"] = f"slow_{k} += weight; fast_{k} += weight"
-        parameters |= {f"E_{k}": (reversal, "mV"), f"decay_{k}": (decay, "ms"), f"rise_{k}": (rise, "ms")}
+        parameters |= {
+            f"E_{k}": (reversal, "mV"),
+            f"decay_{k}": (decay, "ms"),
+            f"rise_{k}": (rise, "ms"),
+        }
         current += f" + g_{k}*(E_{k} - V_m)"
     membrane = f"""
         C_m*dV_m/dt = -g_L*(V_m - E_L) + g_L*Delta_T*exp((V_m - V_th)/Delta_T) - w{current}
         tau_w*dw/dt = a*(V_m - E_L) - w : pA
     """
-    parameters |= {"C_m": (281.0, "pF"), "g_L": (30.0, "nS"), "E_L": (-70.6, "mV"), "V_th": (-50.4, "mV")}
+    parameters |= {
+        "C_m": (281.0, "pF"),
+        "g_L": (30.0, "nS"),
+        "E_L": (-70.6, "mV"),
+        "V_th": (-50.4, "mV"),
+    }
     parameters |= {"Delta_T": (2.0, "mV"), "V_peak": (0.0, "mV"), "V_reset": (-60.0, "mV")}
     parameters |= {"a": (4.0, "nS"), "b": (80.5, "pA"), "tau_w": (144.0, "ms")}
     return sl.Equations(

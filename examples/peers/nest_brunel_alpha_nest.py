@@ -66,7 +66,9 @@ def main() -> None:
     spikes = net.record(neurons, "spikes")
     net.run(duration)
     rates = spikes.rates()
-    print(f"{net}: excitatory {rates[: 4 * order].mean():.2f} Hz, inhibitory {rates[4 * order :].mean():.2f} Hz")
+    print(
+        f"{net}: excitatory {rates[: 4 * order].mean():.2f} Hz, inhibitory {rates[4 * order :].mean():.2f} Hz"
+    )
 
 
 if __name__ == "__main__":

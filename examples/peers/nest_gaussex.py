@@ -22,8 +22,12 @@ def simulate(seed: int = 1) -> np.ndarray:
     net = sl.Network(seed=seed)
     grid = sl.Grid([30, 30], extent=[3.0, 3.0])
     a, b = (net.population(900, sl.LIFAlpha(), positions=grid) for _ in range(2))
-    made = net.connect(a, b, sl.DistanceDependent("gaussian", scale=SCALE, cutoff=REACH), weight=1.0, delay=1.0)
-    ends = [population.positions[ids] for population, ids in ((a, made.pre_ids), (b, made.post_ids))]
+    made = net.connect(
+        a, b, sl.DistanceDependent("gaussian", scale=SCALE, cutoff=REACH), weight=1.0, delay=1.0
+    )
+    ends = [
+        population.positions[ids] for population, ids in ((a, made.pre_ids), (b, made.post_ids))
+    ]
     distance = np.linalg.norm(ends[0] - ends[1], axis=1)
     return np.histogram(distance, EDGES)[0]
 
@@ -34,7 +38,9 @@ def pairs() -> tuple[np.ndarray, np.ndarray]:
     at = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     distance = np.linalg.norm(at[:, None] - at[None], axis=-1).ravel()
     chance = np.where(distance <= REACH, np.exp(-((distance / SCALE) ** 2) / 2), 0.0)
-    mean, variance = (np.histogram(distance, EDGES, weights=x)[0] for x in (chance, chance * (1 - chance)))
+    mean, variance = (
+        np.histogram(distance, EDGES, weights=x)[0] for x in (chance, chance * (1 - chance))
+    )
     return mean, variance
 
 

@@ -15,9 +15,7 @@ import spikelet as sl
 
 
 # %%
-def simulate(
-    currents: np.ndarray, warm_up: float = 1000.0, duration: float = 1000.0
-) -> np.ndarray:
+def simulate(currents: np.ndarray, warm_up: float = 1000.0, duration: float = 1000.0) -> np.ndarray:
     """Return the number of spikes in `duration` ms for each current [pA]."""
     net = sl.Network(dt=0.05, dtype="float64")
     neurons = net.population(len(currents), sl.HodgkinHuxley(I_e=currents))

@@ -19,7 +19,9 @@ CENTRE, ACTIVITY, SDEV = 500.0, 100, 10.0
 
 
 # %%
-def simulate(packets: Any, n: int, start: float = 0.0, every: float = 1.0, end: float = 650.0) -> Any:
+def simulate(
+    packets: Any, n: int, start: float = 0.0, every: float = 1.0, end: float = 650.0
+) -> Any:
     """Return the times and the potentials [samples, n] of neurons with one source each."""
     net = sl.Network(dt=0.1, dtype="float64")
     model = sl.LIFAlpha(tau_m=TAU_M, tau_syn_ex=TAU_SYN, C_m=C_M, E_L=0.0, V_reset=0.0, V_th=1e6)

@@ -25,7 +25,9 @@ def build(
     `excitation` and `inhibition` are rules, or (sources, targets).
     """
     net = sl.Network(dt=dt, seed=30, dtype="float64")
-    neurons = net.population(n, sl.LIFDelta(tau_m=10.0, E_L=-70.0, V_reset=-70.0, V_th=-55.0, t_ref=2.0))
+    neurons = net.population(
+        n, sl.LIFDelta(tau_m=10.0, E_L=-70.0, V_reset=-70.0, V_th=-55.0, t_ref=2.0)
+    )
     inhibitory = n - n // 5
     net.connect(neurons[:inhibitory], neurons, excitation, weight=weight, delay=dt)
     net.connect(neurons[inhibitory:], neurons, inhibition, weight=-6.0 * weight, delay=dt)

@@ -46,12 +46,22 @@ def raster(spikes: sl.SpikeRecorder, dt: float = 0.1) -> NDArray[np.int64]:
 
 def recorded(given: dict[str, NDArray[Any]], prefix: str = "", later: int = 0) -> NDArray[np.int64]:
     """Return stamps in steps and neurons of a peer; `later`: steps by which its stamps are earlier than ours."""
-    return np.stack([given[f"{prefix}steps"].astype(np.int64) + later, given[f"{prefix}ids"].astype(np.int64)])
+    return np.stack(
+        [given[f"{prefix}steps"].astype(np.int64) + later, given[f"{prefix}ids"].astype(np.int64)]
+    )
 
 
-def drive(given: dict[str, NDArray[Any]], net: sl.Network, targets: sl.Population, weight: float, delay: float) -> None:
+def drive(
+    given: dict[str, NDArray[Any]],
+    net: sl.Network,
+    targets: sl.Population,
+    weight: float,
+    delay: float,
+) -> None:
     """Connect sources of given spikes by given synapses."""
     times = given["drive_steps"].astype(np.float64) * net.dt
     n = int(given["drive_pre"].max()) + 1
-    source = net.population(n, sl.SpikeSource(times, given["drive_ids"].astype(np.int64), snap=True))
+    source = net.population(
+        n, sl.SpikeSource(times, given["drive_ids"].astype(np.int64), snap=True)
+    )
     net.connect(source, targets, pairs(given, "drive"), weight=weight, delay=delay)

@@ -99,7 +99,10 @@ def cobahh() -> Arrays:
     """A tenth of the neurons, given synapses and initial values."""
     rng = np.random.default_rng(1)
     excitatory, n = 320, 400
-    pairs = {"ex": fixed_indegree(rng, excitatory, n, 40), "in": fixed_indegree(rng, n - excitatory, n, 10)}
+    pairs = {
+        "ex": fixed_indegree(rng, excitatory, n, 40),
+        "in": fixed_indegree(rng, n - excitatory, n, 10),
+    }
     start = {
         "v": -65.0 + 5.0 * rng.standard_normal(n),
         "ge": 10.0 * (4.0 + 1.5 * rng.standard_normal(n)),
@@ -113,7 +116,12 @@ def cobahh() -> Arrays:
     """
     constants = HODGKIN_HUXLEY | {"El": -60 * mV, "Ee": 0 * mV, "Ei": -80 * mV}
     group = b2.NeuronGroup(
-        n, model, threshold="v > -20*mV", refractory=3 * ms, method="exponential_euler", namespace=constants
+        n,
+        model,
+        threshold="v > -20*mV",
+        refractory=3 * ms,
+        method="exponential_euler",
+        namespace=constants,
     )
     group.v, group.ge, group.gi = start["v"] * mV, start["ge"] * nS, start["gi"] * nS
     ex = synapses(group[:excitatory], group, pairs["ex"], "ge += 12*nS")
@@ -127,7 +135,10 @@ def cuba() -> Arrays:
     """A tenth of the neurons, given synapses and initial values."""
     rng = np.random.default_rng(2)
     excitatory, n = 320, 400
-    pairs = {"ex": fixed_indegree(rng, excitatory, n, 32), "in": fixed_indegree(rng, n - excitatory, n, 8)}
+    pairs = {
+        "ex": fixed_indegree(rng, excitatory, n, 32),
+        "in": fixed_indegree(rng, n - excitatory, n, 8),
+    }
     start = rng.uniform(-60.0, -50.0, n)
     model = """
         dv/dt = (ge + gi - (v + 49*mV))/(20*ms) : volt (unless refractory)
@@ -152,7 +163,12 @@ def adaptive_threshold() -> Arrays:
     model = "dv/dt = -v/(10*ms) : volt\ndvt/dt = (10*mV - vt)/(15*ms) : volt"
     namespace = {"mV": mV, "ms": ms}
     neuron = b2.NeuronGroup(
-        1, model, threshold="v > vt", reset="v = 0*mV; vt += 3*mV", method="exact", namespace=namespace
+        1,
+        model,
+        threshold="v > vt",
+        reset="v = 0*mV; vt += 3*mV",
+        method="exact",
+        namespace=namespace,
     )
     neuron.vt = 10 * mV
     source = b2.SpikeGeneratorGroup(1, ids, when * DT)

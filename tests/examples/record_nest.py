@@ -53,7 +53,9 @@ def trains(rng: Any, n: int, rate: float, duration: float, dt: float) -> tuple[A
 
 
 def connect(pre: Any, post: Any, pairs: tuple[Any, Any], weight: float, delay: float) -> None:
-    sources, targets = (np.asarray(nodes.tolist())[at] for nodes, at in zip((pre, post), pairs, strict=True))
+    sources, targets = (
+        np.asarray(nodes.tolist())[at] for nodes, at in zip((pre, post), pairs, strict=True)
+    )
     many = np.full(len(sources), 1.0)
     nest.Connect(sources, targets, "one_to_one", {"weight": weight * many, "delay": delay * many})
 
@@ -90,7 +92,9 @@ def brette_gerstner_fig_2c() -> Arrays:
 def hh_psc_alpha() -> Arrays:
     """The script raises the current of one neuron; here each current has a neuron of its own."""
     reset()
-    neurons = nest.Create("hh_psc_alpha", 100, params={"I_e": np.arange(0.0, 2000.0, 20.0).tolist()})
+    neurons = nest.Create(
+        "hh_psc_alpha", 100, params={"I_e": np.arange(0.0, 2000.0, 20.0).tolist()}
+    )
     recorder = nest.Create("spike_recorder", params={"start": 1000.0})
     nest.Connect(neurons, recorder)
     nest.Simulate(2000.0)
@@ -98,12 +102,16 @@ def hh_psc_alpha() -> Arrays:
     return {"counts": np.bincount(ids, minlength=100).astype(np.int16)}
 
 
-def _multisynapse(model: str, parameters: dict[str, Any], weights: Any, delays: Any, duration: float) -> Arrays:
+def _multisynapse(
+    model: str, parameters: dict[str, Any], weights: Any, delays: Any, duration: float
+) -> Arrays:
     reset()
     neuron = nest.Create(model, params=parameters | {"gsl_error_tol": 1e-12})
     spike = nest.Create("spike_generator", params={"spike_times": [10.0]})
     for k, (weight, delay) in enumerate(zip(weights, delays, strict=True)):
-        nest.Connect(spike, neuron, syn_spec={"receptor_type": 1 + k, "weight": weight, "delay": delay})
+        nest.Connect(
+            spike, neuron, syn_spec={"receptor_type": 1 + k, "weight": weight, "delay": delay}
+        )
     meter = nest.Create("voltmeter", params={"interval": 1.0})
     nest.Connect(meter, neuron)
     recorder = nest.Create("spike_recorder")
@@ -152,18 +160,31 @@ def brunel_alpha_nest() -> Arrays:
     nest.Connect(neurons, recorder)
     nest.Simulate(duration)
     spikes = raster(recorder, min(neurons.tolist()), 0.1)
-    return spikes | given(**pairs) | {"drive_steps": when.astype(np.int16), "drive_ids": who.astype(np.int16)}
+    return (
+        spikes
+        | given(**pairs)
+        | {"drive_steps": when.astype(np.int16), "drive_ids": who.astype(np.int16)}
+    )
 
 
 def evaluate_tsodyks2_synapse() -> Arrays:
     """The script starts tsodyks_synapse with u = U, as if it had just fired; here it is at rest."""
     depression = {"U": 0.67, "u": 0.67, "x": 1.0, "tau_rec": 450.0, "tau_fac": 0.0, "weight": 250.0}
-    facilitation = {"U": 0.1, "u": 0.1, "x": 1.0, "tau_fac": 1000.0, "tau_rec": 100.0, "weight": 250.0}
+    facilitation = {
+        "U": 0.1,
+        "u": 0.1,
+        "x": 1.0,
+        "tau_fac": 1000.0,
+        "tau_rec": 100.0,
+        "weight": 250.0,
+    }
     result = {}
     for name, synapse in (("depression", depression), ("facilitation", facilitation)):
         reset()
         neurons = nest.Create("iaf_psc_exp", 3, params={"tau_syn_ex": 3.0})
-        for k, rest in enumerate(({"synapse_model": "tsodyks_synapse", "u": 0.0}, {"synapse_model": "tsodyks2_synapse"})):
+        for k, rest in enumerate(
+            ({"synapse_model": "tsodyks_synapse", "u": 0.0}, {"synapse_model": "tsodyks2_synapse"})
+        ):
             nest.Connect(neurons[0], neurons[1 + k], syn_spec=synapse | rest)
         meters = nest.Create("voltmeter", 2, params={"interval": 5.0})
         nest.Connect(meters, neurons[1:], "one_to_one")
@@ -187,7 +208,11 @@ def sensitivity_to_perturbation() -> Arrays:
     }
     when, who = trains(rng, sources, 100.0, duration, dt)
     start = rng.uniform(-70.0, -55.0, n)
-    result = given(**pairs) | {"drive_steps": when.astype(np.int16), "drive_ids": who.astype(np.int16), "V_m": start}
+    result = given(**pairs) | {
+        "drive_steps": when.astype(np.int16),
+        "drive_ids": who.astype(np.int16),
+        "V_m": start,
+    }
     for trial in ("calm", "perturbed"):
         reset(dt)
         neurons = nest.Create("iaf_psc_delta", n, params={"V_m": start.tolist()})
@@ -215,7 +240,9 @@ def pulsepacket() -> Arrays:
     parameters = {"V_th": np.inf, "tau_m": 20.0, "tau_syn_ex": 0.5, "C_m": 200.0}
     parameters |= {"E_L": 0.0, "V_reset": 0.0, "V_m": 0.0}
     neurons = nest.Create("iaf_psc_alpha", n, parameters)
-    packets = nest.Create("pulsepacket_generator", n, {"pulse_times": [500.0], "activity": 100, "sdev": 10.0})
+    packets = nest.Create(
+        "pulsepacket_generator", n, {"pulse_times": [500.0], "activity": 100, "sdev": 10.0}
+    )
     nest.Connect(packets, neurons, "one_to_one", syn_spec={"weight": 0.1})
     meter = nest.Create("voltmeter", params={"interval": 2.0, "start": 450.0})
     nest.Connect(meter, neurons)
@@ -224,7 +251,10 @@ def pulsepacket() -> Arrays:
     nest.Simulate(650.0)
     order = np.lexsort((meter.events["senders"], meter.events["times"]))
     spikes = raster(recorder, min(packets.tolist()), 0.1)
-    return spikes | {"V_m": meter.events["V_m"][order].reshape(-1, n), "times": np.unique(meter.events["times"])}
+    return spikes | {
+        "V_m": meter.events["V_m"][order].reshape(-1, n),
+        "times": np.unique(meter.events["times"]),
+    }
 
 
 def sinusoidal_poisson_generator() -> Arrays:
@@ -235,7 +265,9 @@ def sinusoidal_poisson_generator() -> Arrays:
     both = {"slow": (10000.0, 5000.0, 10.0, 0.0), "silent": (0.0, 10000.0, 5.0, 90.0)}
     for name, values in both.items():
         names = ("rate", "amplitude", "frequency", "phase")
-        generator = nest.Create("sinusoidal_poisson_generator", params=dict(zip(names, values, strict=True)))
+        generator = nest.Create(
+            "sinusoidal_poisson_generator", params=dict(zip(names, values, strict=True))
+        )
         targets = nest.Create("parrot_neuron", n)
         nest.Connect(generator, targets, syn_spec={"delay": dt})
         recorder = nest.Create("spike_recorder")
@@ -243,7 +275,10 @@ def sinusoidal_poisson_generator() -> Arrays:
         result[name] = recorder
     nest.Simulate(200.0 + dt)
     edges = np.arange(0.0, 201.0, 5.0) + 1.5 * dt  # a parrot is one delay late
-    return {name: np.histogram(r.events["times"], edges)[0].astype(np.int32) for name, r in result.items()}
+    return {
+        name: np.histogram(r.events["times"], edges)[0].astype(np.int32)
+        for name, r in result.items()
+    }
 
 
 def gaussex() -> Arrays:
@@ -252,7 +287,11 @@ def gaussex() -> Arrays:
     grid = nest.spatial.grid(shape=[30, 30], extent=[3.0, 3.0])
     a, b = (nest.Create("iaf_psc_alpha", positions=grid) for _ in range(2))
     probability = nest.spatial_distributions.gaussian(nest.spatial.distance, std=0.5)
-    nest.Connect(a, b, {"rule": "pairwise_bernoulli", "p": probability, "mask": {"circular": {"radius": 3.0}}})
+    nest.Connect(
+        a,
+        b,
+        {"rule": "pairwise_bernoulli", "p": probability, "mask": {"circular": {"radius": 3.0}}},
+    )
     found = nest.GetConnections(a, b)
     ends = [np.array(nest.GetPosition(nodes)) for nodes in (a, b)]
     pre = np.array(list(found.sources())) - min(a.tolist())

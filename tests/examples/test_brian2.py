@@ -14,7 +14,9 @@ import spikelet as sl
 def test_cobahh() -> None:
     given = reference("brian2_cobahh")
     script = example("brian2_cobahh")
-    net, neurons = script.build(400, pairs(given, "ex"), pairs(given, "in"), (12.0, -134.0), "float64")
+    net, neurons = script.build(
+        400, pairs(given, "ex"), pairs(given, "in"), (12.0, -134.0), "float64"
+    )
     neurons.V_m, neurons.ge, neurons.gi = given["v"], given["ge"], given["gi"]
     spikes = net.record(neurons, "spikes")
     net.run(150.0)
@@ -92,7 +94,9 @@ def test_vogels_et_al_2011() -> None:
     given = reference("brian2_vogels_et_al_2011")
     script = example("brian2_vogels_et_al_2011")
     synapses = {name: pairs(given, name) for name in ("ex", "ii", "ie")}
-    net, neurons, plastic = script.build(200, synapses, {"ex": 0.6, "ii": -10.0, "ie": -1.0}, 0.5, "float64")
+    net, neurons, plastic = script.build(
+        200, synapses, {"ex": 0.6, "ii": -10.0, "ie": -1.0}, 0.5, "float64"
+    )
     neurons.V_m = given["v"]
     spikes = net.record(neurons, "spikes")
     net.run(400.0)

@@ -90,7 +90,9 @@ def test_sensitivity_to_perturbation() -> None:
             script.perturb(net, neurons[neuron : neuron + 1], 100.0, 0.5)
         spikes = net.record(neurons, "spikes")
         net.run(300.0)
-        np.testing.assert_array_equal(raster(spikes, 0.05), recorded(given, f"{name}_"), err_msg=name)
+        np.testing.assert_array_equal(
+            raster(spikes, 0.05), recorded(given, f"{name}_"), err_msg=name
+        )
         trials.append(spikes)
     assert 100.0 < script.first_difference(*trials) < 110.0
 
@@ -127,7 +129,9 @@ def test_sinusoidal_poisson_generator() -> None:
         expected = script.expected(**script.GENERATORS[name])
         assert counts[expected == 0].sum() == 0
         assert close(counts, expected, expected), name
-        assert close(given[name], expected, expected), f"NEST, {name}"  # so both draw from the same law
+        assert close(given[name], expected, expected), (
+            f"NEST, {name}"
+        )  # so both draw from the same law
 
 
 def test_gaussex() -> None:
