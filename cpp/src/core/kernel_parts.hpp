@@ -14,10 +14,7 @@ Operation<R> operation(Opcode opcode, unsigned single);
 template <class R>
 Gid* step_program(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid* out);
 
-// kernels.cpp
-void uniforms_block(const Stream& stream, std::uint32_t first, Step step, double* out);
-void normals_block(const Stream& stream, std::uint32_t first, Step step, double* out);
-// The same: input[i] += weight * (Poisson count of element i) for whole blocks [begin, end).
+// kernels.cpp: input[i] += weight * (Poisson count of element i) for whole blocks [begin, end).
 template <class R>
 void poisson_range(const PoissonTable& table, const Stream& stream, const Stream& tie, Step step,
                    std::size_t begin, std::size_t end, const R* weight, std::size_t weight_mask,

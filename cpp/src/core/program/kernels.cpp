@@ -11,6 +11,8 @@
 #include "core/target_push.hpp"
 #include "core/simd.hpp"
 #include "core/kernel_parts.hpp"
+#include "core/random16.hpp"
+#include "core/normals.hpp"
 #include "core/neurons/hold.hpp"
 #include "core/program/functions.hpp"
 #include "core/program/operations.hpp"
