@@ -19,12 +19,12 @@ from numpy.typing import ArrayLike, NDArray
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import spikelet as sl
-from spikelet import neurons
+from spikelet.neurons import integrate_and_fire
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MODELS: tuple[type, ...] = tuple(neurons.models().values())
+MODELS: tuple[type, ...] = tuple(integrate_and_fire.models().values())
 
 
 def _strong(model: type) -> float:

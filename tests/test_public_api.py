@@ -67,6 +67,8 @@ OPERATORS = (
 )  # fmt: skip
 # What classes offer to the rest of the package only; docs/api.md leaves it out, too.
 INTERNAL = (
+    "add_to",
+    "set_in",
     "to_core",
     "kind",
     "positive",

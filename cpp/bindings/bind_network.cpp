@@ -11,7 +11,9 @@
 #include "bindings.hpp"
 #include "communicator.hpp"
 #include "enums.hpp"
+#include "make_rates.hpp"
 #include "plastic_dict.hpp"
+#include "spikelet/network/given_currents.hpp"
 #include "spikelet/network/simulator.hpp"
 
 namespace spikelet {
@@ -229,7 +231,7 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
 // Inputs. Each kind has an `inject_*`, which adds an input and returns its number, or replaces the
 // one of a given number.
 template <class R>
-void bind_inputs(py::class_<Simulator<R>>& simulator) {
+void bind_injection(py::class_<Simulator<R>>& simulator) {
   using S = Simulator<R>;
   using MaybeElements = std::optional<Array<std::uint32_t>>;
   using MaybeNumber = std::optional<std::uint32_t>;
@@ -243,19 +245,37 @@ void bind_inputs(py::class_<Simulator<R>>& simulator) {
       .def(
           "inject_poisson",
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<double>& hz,
-                    bool each, const Array<double>& weights, MaybeNumber which, MaybeStreams draws,
-                    int receptor) {
+                    bool each, const Array<double>& weights, Step from, MaybeNumber which,
+                    MaybeStreams draws, int receptor) {
             return s.inject(into, span_of(at),
                             [&](const InputSite& site) {
-                              return std::make_unique<PoissonInput<R>>(
-                                  site, as_span(hz), each, as_span(weights), Receptor{receptor});
+                              return std::make_unique<PoissonInput<R>>(site, as_span(hz), each,
+                                                                       as_span(weights), Receptor{receptor},
+                                                                       from);
                             },
                             {which, std::move(draws)});
           },
-          population, elements, py::arg("rates"), py::arg("each"), py::arg("weights"), number,
-          streams, py::arg("receptor") = -1,
-          "Give each neuron an independent Poisson train of events. each: the rates are those of "
-          "single neurons. receptor: its number; -1: as the signs of the weights say.")
+          population, elements, py::arg("rates"), py::arg("each"), py::arg("weights"), start,
+          number, streams, py::arg("receptor") = -1,
+          "Give each neuron an independent Poisson train of events from step `start` on. each: the "
+          "rates are those of single neurons. receptor: its number; -1: as the signs of the weights "
+          "say.")
+      .def(
+          "inject_changing_poisson",
+          [span_of](S& s, std::size_t into, const MaybeElements& at, const MakeRates& changing,
+                    const Array<double>& weights, Step from, MaybeNumber which,
+                    MaybeStreams draws, int receptor) {
+            return s.inject(into, span_of(at),
+                            [&](const InputSite& site) {
+                              return std::make_unique<PoissonInput<R>>(
+                                  site, changing.make(site.targets, site.dt), as_span(weights),
+                                  Receptor{receptor}, from);
+                            },
+                            {which, std::move(draws)});
+          },
+          population, elements, py::arg("rates"), py::arg("weights"), start, number, streams,
+          py::arg("receptor") = -1,
+          "Give each neuron an independent Poisson train whose rate changes with time.")
       .def(
           "inject_current",
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<R>& pa,
@@ -269,6 +289,37 @@ void bind_inputs(py::class_<Simulator<R>>& simulator) {
           },
           population, elements, py::arg("values"), py::arg("columns"), start, number, streams,
           "Inject currents [steps, columns], flat, from step `start` on; 1 column: one for all.")
+      .def(
+          "inject_step_current",
+          [span_of](S& s, std::size_t into, const MaybeElements& at,
+                    const Array<std::int64_t>& starts, const Array<R>& pa, std::size_t columns,
+                    MaybeNumber which, MaybeStreams draws) {
+            return s.inject(into, span_of(at),
+                            [&](const InputSite& site) {
+                              return std::make_unique<StepCurrent<R>>(site, as_vector(starts),
+                                                                      as_span(pa), columns);
+                            },
+                            {which, std::move(draws)});
+          },
+          population, elements, py::arg("starts"), py::arg("values"), py::arg("columns"), number,
+          streams, "Inject currents [rows, columns], flat: row k from step starts[k] on.")
+      .def(
+          "inject_sine_current",
+          [span_of](S& s, std::size_t into, const MaybeElements& at,
+                    const Array<double>& amplitude, const Array<double>& offset,
+                    const Array<double>& frequency, const Array<double>& phase, Step from,
+                    MaybeNumber which, MaybeStreams draws) {
+            return s.inject(into, span_of(at),
+                            [&](const InputSite& site) {
+                              return std::make_unique<SineCurrent<R>>(
+                                  site, as_span(amplitude), as_span(offset), as_span(frequency),
+                                  as_span(phase), from);
+                            },
+                            {which, std::move(draws)});
+          },
+          population, elements, py::arg("amplitude"), py::arg("offset"), py::arg("frequency"),
+          py::arg("phase"), start, number, streams,
+          "Inject a sine [pA, pA, Hz, degrees] of the network's time, from step `start` on.")
       .def(
           "inject_noise",
           [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<double>& mean,
@@ -364,7 +415,13 @@ void bind_neurons(py::class_<Simulator<R>>& simulator) {
       .def(
           "set_rates",
           [](S& s, std::size_t of, const Array<double>& hz) { s.set_rates(of, as_span(hz)); },
-          population, rates, "Set the rates of Poisson sources [Hz].");
+          population, rates, "Set the rates of Poisson sources [Hz].")
+      .def(
+          "set_changing_rates",
+          [](S& s, std::size_t of, const MakeRates& changing) {
+            s.set_rates(of, changing.make);
+          },
+          population, rates, "Set rates of Poisson sources that change with time.");
 }
 
 // Synapses between runs, and plasticity.
@@ -462,11 +519,13 @@ void bind_recorders(py::class_<Simulator<R>>& simulator) {
           "Record the spikes of the wanted elements; return the number of the recorder.")
       .def(
           "record_state",
-          [](S& s, std::size_t of, std::size_t state, const Elements& elements, Step interval) {
-            return s.record_state(of, state, as_vector(elements), interval);
+          [](S& s, std::size_t of, std::size_t state, const Elements& elements, Step interval,
+             bool before_reset) {
+            return s.record_state(of, state, as_vector(elements), interval, before_reset);
           },
-          population, py::arg("state"), py::arg("elements"), every,
-          "Record a state every `every` steps; return the number of the recorder.")
+          population, py::arg("state"), py::arg("elements"), every, py::arg("before_reset") = false,
+          "Record a state every `every` steps; return the number of the recorder. before_reset: "
+          "V_m, of neurons that spike in the step before they are reset.")
       .def("record_weights", &S::record_weights, projection, every,
            "Record weights every `every` steps; return the number of the recorder.")
       .def(
@@ -484,6 +543,13 @@ void bind_recorders(py::class_<Simulator<R>>& simulator) {
           "recorded_weights",
           [](S& s, std::size_t number) { return as_tuple(s.recorded_weights(number)); }, recorder,
           "Recorded weights: stamps and values [stamps, synapses].")
+      .def(
+          "set_window",
+          [](S& s, RecorderKind kind, std::size_t number, Step start, Step stop, bool paused) {
+            s.set_window(kind, number, {start, stop, paused});
+          },
+          py::arg("kind"), recorder, py::arg("start"), py::arg("stop"), py::arg("paused"),
+          "Record only stamps after `start`, up to `stop`, and nothing while paused.")
       .def("clear_recorder", &S::clear_recorder, py::arg("kind"), recorder,
            "Forget what a recorder holds.")
       .def("recorded_count", &S::recorded_count, py::arg("kind"), recorder,
@@ -495,7 +561,7 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
   py::class_<Simulator<R>> simulator(m, name, doc);
   bind_running(simulator);
   bind_building(simulator);
-  bind_inputs(simulator);
+  bind_injection(simulator);
   bind_neurons(simulator);
   bind_synapses(simulator);
   bind_recorders(simulator);
@@ -506,6 +572,26 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
 void bind_network(py::module_& m) {
   bind_simulator<float>(m, "Simulator32", "A network in single precision.");
   bind_simulator<double>(m, "Simulator64", "A network in double precision.");
+  m.def(
+      "draw_pairs",
+      [](const ConnectionRule& rule, std::uint64_t n_pre, std::uint64_t n_post,
+         const std::optional<Array<std::uint32_t>>& pre,
+         const std::optional<Array<std::uint32_t>>& post, bool same, std::uint64_t seed,
+         std::uint32_t number, int threads) {
+        const auto from = as_selection(n_pre, pre), to = as_selection(n_post, post);
+        auto table = [&] {
+          const py::gil_scoped_release release;
+          return Drawing<float>(rule, from, to, same, ValueSpec{}, {.values = {1.0}}, 1.0, seed,
+                                number, threads)
+              .table(threads);
+        }();
+        return py::make_tuple(to_array(std::move(table.row)), to_array(std::move(table.post)));
+      },
+      py::arg("rule"), py::arg("n_pre"), py::arg("n_post"), py::arg("pre_elements"),
+      py::arg("post_elements"), py::arg("same"), py::arg("seed"), py::arg("number"),
+      py::arg("threads"),
+      "The pairs that a rule connects, as row offsets and targets; those of the projection with "
+      "this number. same: both ends are one population.");
 }
 
 }  // namespace spikelet

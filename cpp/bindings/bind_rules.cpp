@@ -13,8 +13,10 @@ namespace spikelet {
 namespace {
 
 Plasticity make_plasticity(const std::string& rule, const std::map<std::string, double>& parameters,
-                           Pairing pairing, bool tie_potentiates, double axonal_fraction) {
+                           Pairing pairing, bool tie_potentiates, double axonal_fraction,
+                           const std::map<std::string, Array<double>>& varied) {
   Plasticity made{find_plasticity(rule), {}, pairing, tie_potentiates, axonal_fraction};
+  SynapseParameters by_synapse;
   for (const std::string_view name : made.info().parameters) {
     const auto found = parameters.find(std::string(name));
     if (found == parameters.end()) {
@@ -22,6 +24,11 @@ Plasticity make_plasticity(const std::string& rule, const std::map<std::string, 
                             std::string(name));
     }
     made.parameters.push_back(found->second);
+    const auto own = varied.find(std::string(name));
+    by_synapse.push_back(own == varied.end() ? std::vector<double>{} : as_vector(own->second));
+  }
+  if (!varied.empty()) {
+    made.varied = std::make_shared<const SynapseParameters>(std::move(by_synapse));
   }
   return made;
 }
@@ -63,10 +70,25 @@ void bind_rules(py::module_& m) {
       },
       py::arg("spec"), py::arg("seed"), py::arg("number"), py::arg("n"),
       "n values of a distribution, from the random stream with the given number.");
+  m.def(
+      "pair_uniforms",
+      [](std::uint64_t seed, std::uint32_t number, const Array<std::uint32_t>& pre,
+         const Array<std::uint32_t>& post) {
+        if (pre.size() != post.size()) {
+          throw py::value_error("pair_uniforms: pre and post must be equally long");
+        }
+        return to_array(pair_uniforms(Stream(seed, Purpose::connect, number), as_span(pre),
+                                      as_span(post)));
+      },
+      py::arg("seed"), py::arg("number"), py::arg("pre"), py::arg("post"),
+      "A random number in (0, 1) for each pair of a projection with this number, whatever the "
+      "others are.");
   py::class_<Plasticity>(m, "Plasticity", "The plasticity rule of a projection.")
       .def(py::init(&make_plasticity), py::kw_only(), py::arg("rule"), py::arg("parameters"),
            py::arg("pairing"), py::arg("tie_potentiates"), py::arg("axonal_fraction"),
-           "A rule by its name in the core, with all of its parameters; others are ignored.");
+           py::arg("varied") = std::map<std::string, Array<double>>{},
+           "A rule by its name in the core, with all of its parameters; others are ignored. "
+           "varied: parameters with a value for each synapse, in canonical order.");
   py::class_<Regulation>(m, "Regulation", "How the incoming weights of targets are regulated.")
       .def(py::init([](Regulation::Kind kind, double total, double rate, double strength) {
              Regulation made;

@@ -17,6 +17,7 @@ void bind_enums(py::module_& m);
 void bind_core(py::module_& m);
 void bind_rules(py::module_& m);
 void bind_program(py::module_& m);
+void bind_inputs(py::module_& m);
 void bind_network(py::module_& m);
 
 namespace coding {

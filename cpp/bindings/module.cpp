@@ -5,8 +5,8 @@
 //   Simulator     guards the network (Guarded) in each method
 //   LayerGraph    does the same
 //   ConvStdp      has a lock that readers share
-//   LayerEngine, ConnectionRule, ValueSpec, Plasticity, Regulation, Recurrence, Program, enums
-//                 are immutable
+//   LayerEngine, ConnectionRule, ValueSpec, Rates, Plasticity, Regulation, Recurrence, Program,
+//   enums         are immutable
 //   the pool      has a mutex
 //   functions     have no state; arrays that they write to are the caller's
 PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
@@ -17,6 +17,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_core(m);
   bind_rules(m);
   bind_program(m);
+  bind_inputs(m);
   bind_network(m);
   coding::bind_coding(m);
   layers::bind_conv_stdp(m);

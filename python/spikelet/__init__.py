@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING, Any
 from spikelet._core import __version__, available_simd_levels, simd_level
 from spikelet._util import moved
 from spikelet.network.drive import Drive
+from spikelet.network.groups import DriveGroup, ProjectionGroup
 from spikelet.network.network import Network
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
-from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
-from spikelet.neurons import IF, LIF, LIFAlpha, LIFCond, LIFDelta
+from spikelet.network.recorders import (
+    MultiStateRecorder,
+    SpikeRecorder,
+    StateRecorder,
+    WeightRecorder,
+)
+from spikelet.network.union import Union
+from spikelet.neurons import IF, LIF, Equations, LIFAlpha, LIFCond, LIFDelta
 from spikelet.plasticity import (
     STDP,
     DiehlCookSTDP,
@@ -40,12 +47,18 @@ from spikelet.rules import (
 )
 from spikelet.sources import (
     CurrentInput,
+    InhomogeneousPoisson,
     NoiseInput,
     PoissonInput,
     PoissonSource,
+    PulsePacket,
     RasterSource,
+    SineCurrent,
+    SinusoidalPoisson,
     SpikeSource,
+    StepCurrent,
 )
+from spikelet.spatial import ByDistance, DistanceDependent, Free, Grid, Positions
 
 moved.install()
 
@@ -99,19 +112,27 @@ __all__ = [
     "LIF",
     "STDP",
     "AllToAll",
+    "ByDistance",
     "CurrentInput",
     "DiehlCookSTDP",
+    "DistanceDependent",
     "Drive",
+    "DriveGroup",
+    "Equations",
     "Exponential",
     "FixedIndegree",
     "FixedOutdegree",
     "FixedProbability",
     "FixedTotalNumber",
+    "Free",
+    "Grid",
     "InhibitorySTDP",
+    "InhomogeneousPoisson",
     "LIFAlpha",
     "LIFCond",
     "LIFDelta",
     "LogNormal",
+    "MultiStateRecorder",
     "Network",
     "NoiseInput",
     "Normal",
@@ -119,19 +140,26 @@ __all__ = [
     "PoissonInput",
     "PoissonSource",
     "Population",
+    "Positions",
     "Projection",
+    "ProjectionGroup",
+    "PulsePacket",
     "RasterSource",
     "RewardSTDP",
+    "SineCurrent",
+    "SinusoidalPoisson",
     "SpikeRecorder",
     "SpikeSource",
     "SpikingModel",
     "SpikingResult",
     "StateRecorder",
+    "StepCurrent",
     "SweepResult",
     "SynapticScaling",
     "TripletSTDP",
     "TsodyksMarkram",
     "Uniform",
+    "Union",
     "WeightNormalisation",
     "WeightRecorder",
     "__version__",

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from spikelet import _core
-from spikelet._util.checks import fail, numbers, require
+from spikelet._util.checks import fail, numbers, own, require
+from spikelet._util.described import Described
 
 __all__ = [
     "STDP",
@@ -34,14 +35,19 @@ def _amplitude(default: float | None, rule: str = "finite") -> Any:
     return field(default=default, metadata={"unit": "", "rule": rule, "changeable": True})
 
 
+def _of_synapses(default: float | None, unit: str, rule: str) -> Any:
+    """Declare a number that stays as it is and may differ from synapse to synapse."""
+    return field(default=default, metadata={"unit": unit, "rule": rule, "of_synapses": True})
+
+
 def _number(default: float, rule: str = "finite") -> Any:
     """Declare a number that stays as it is."""
     return field(default=default, metadata={"unit": "", "rule": rule})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plasticity:
-    """Base of all plasticity rules: parameters are single numbers, checked when the rule is made.
+class Plasticity(Described):
+    """Base of all plasticity rules: parameters are numbers, checked when the rule is made.
 
     A rule of your own is a dataclass like those below and a header in the core; see "Adding a rule" in the
     documentation.
@@ -63,11 +69,13 @@ class Plasticity:
             given = getattr(self, f.name)
             if "rule" not in f.metadata or given is None:  # a choice, or an option that is off
                 continue
+            if f.metadata.get("of_synapses") and hasattr(given, "to_core"):  # connect draws it
+                continue
             value = numbers(where, f.name, given, f.metadata["unit"])
-            if value.ndim:
+            if value.ndim and not f.metadata.get("of_synapses"):
                 fail(where, f.name, given, "must be one number")
             require(where, f.name, value, f.metadata["rule"])
-            object.__setattr__(self, f.name, float(value))
+            object.__setattr__(self, f.name, own(value) if value.ndim else float(value))
         low, high = self.bounds
         if low > high:
             fail(where, "w_min", low, f"must not exceed w_max = {high!r}")
@@ -106,8 +114,17 @@ class Plasticity:
             pairing=values.pop("pairing", self._pairing),
             tie_potentiates=values.pop("coincidence", None) != "ignore",
             axonal_fraction=values.get("axonal_fraction", 0.0),
-            parameters={k: v for k, v in values.items() if isinstance(v, float)},
+            parameters={k: v for k, v in values.items() if isinstance(v, float)}
+            | dict.fromkeys(self.varied, 1.0),
+            varied={name: values[name] for name in self.varied},
         )
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """Names of the parameters that differ from synapse to synapse: arrays, or distributions."""
+        fields = dataclasses.fields(self)
+        mine = [f.name for f in fields if f.metadata.get("of_synapses")]
+        return tuple(name for name in mine if not isinstance(getattr(self, name), float | None))
 
     def _core_values(self) -> dict[str, Any]:
         """Return all fields, with the values that the core takes."""
@@ -123,6 +140,11 @@ def rules() -> dict[str, type[Plasticity]]:
 def amplitudes(rule: Plasticity | type[Plasticity]) -> frozenset[str]:
     """Return the names of the parameters that may change between runs."""
     return frozenset(f.name for f in dataclasses.fields(rule) if f.metadata.get("changeable"))
+
+
+def _named(name: str, rule: Plasticity) -> str:
+    """Return the name of a rule in the core, which has another one for negative amplitudes."""
+    return f"{name}.signed" if any(getattr(rule, a) < 0 for a in amplitudes(rule)) else name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,9 +293,9 @@ class TripletSTDP(_SpikeTiming):
     tau_plus, tau_minus, tau_plus_triplet, tau_minus_triplet : float
         Time constants [ms].
     A_plus, A_minus, A_plus_triplet, A_minus_triplet : float
-        Amplitudes, in the unit of the weight.
+        Amplitudes, in the unit of the weight; of either sign. Whether one is negative cannot change later.
     w_min, w_max : float
-        Bounds.
+        Bounds, of either sign.
     coincidence, axonal_fraction
         As in `STDP`.
 
@@ -287,12 +309,17 @@ class TripletSTDP(_SpikeTiming):
     tau_minus: float = _time(33.7)
     tau_plus_triplet: float = _time(101.0)
     tau_minus_triplet: float = _time(125.0)
-    A_plus: float = _amplitude(5e-10, ">= 0")
-    A_minus: float = _amplitude(0.007, ">= 0")
-    A_plus_triplet: float = _amplitude(0.0062, ">= 0")
-    A_minus_triplet: float = _amplitude(0.00023, ">= 0")
+    A_plus: float = _amplitude(5e-10)
+    A_minus: float = _amplitude(0.007)
+    A_plus_triplet: float = _amplitude(0.0062)
+    A_minus_triplet: float = _amplitude(0.00023)
     w_min: float = _number(0.0)
     w_max: float = _number(1.0)
+
+    @property
+    def core_name(self) -> str:
+        """Name of the rule in the core."""
+        return _named("TripletSTDP", self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -390,9 +417,9 @@ class DiehlCookSTDP(_SpikeTiming):
     tau_pre, tau_post_1, tau_post_2 : float
         Time constants of the traces [ms].
     eta_pre, eta_post : float
-        Amplitudes, in the unit of the weight.
+        Amplitudes, in the unit of the weight; of either sign. Whether one is negative cannot change later.
     w_min, w_max : float
-        Bounds.
+        Bounds, of either sign.
     coincidence, axonal_fraction
         As in `STDP`.
 
@@ -404,12 +431,17 @@ class DiehlCookSTDP(_SpikeTiming):
     tau_pre: float = _time(20.0)
     tau_post_1: float = _time(20.0)
     tau_post_2: float = _time(40.0)
-    eta_pre: float = _amplitude(0.0001, ">= 0")
-    eta_post: float = _amplitude(0.01, ">= 0")
+    eta_pre: float = _amplitude(0.0001)
+    eta_post: float = _amplitude(0.01)
     w_min: float = _number(0.0)
     w_max: float = _number(1.0)
 
     _pairing: ClassVar[str] = "nearest_symmetric"
+
+    @property
+    def core_name(self) -> str:
+        """Name of the rule in the core."""
+        return _named("DiehlCookSTDP", self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -422,24 +454,38 @@ class TsodyksMarkram(Plasticity):
 
     Parameters
     ----------
-    U : float
+    U : float, array-like or Distribution
         Share released by a spike after a long silence, in [0, 1].
-    tau_rec : float
+    tau_rec : float, array-like or Distribution
         Time constant of recovery [ms].
-    tau_fac : float
+    tau_fac : float, array-like or Distribution
         Time constant of facilitation [ms]; 0: no facilitation.
-    tau_psc : float, optional
+    tau_psc : float, array-like or Distribution, optional
         Time constant with which released resources become inactive [ms]; None: immediately.
+
+    An array has one value for each synapse, in the order of an array of weights; a distribution is drawn by
+    `Network.connect`. The rule of the projection then has arrays in canonical order. Each synapse keeps resources of
+    its own, which costs memory and time; single numbers cost nothing by synapse.
 
     Notes
     -----
     Tsodyks, Uziel & Markram, J. Neurosci. 20 (2000). NEST: tsodyks_synapse; without tau_psc tsodyks2_synapse.
     """
 
-    U: float = _number(0.5, "in [0, 1]")
-    tau_rec: float = _time(800.0)
-    tau_fac: float = _time(0.0, ">= 0")
-    tau_psc: float | None = _time(None)
+    U: Any = _of_synapses(0.5, "", "in [0, 1]")
+    tau_rec: Any = _of_synapses(800.0, "ms", "> 0")
+    tau_fac: Any = _of_synapses(0.0, "ms", ">= 0")
+    tau_psc: Any = _of_synapses(None, "ms", "> 0")
 
     def _core_values(self) -> dict[str, Any]:
-        return {**super()._core_values(), "tau_psc": self.tau_psc or 0.0}
+        return {**super()._core_values(), "tau_psc": 0.0 if self.tau_psc is None else self.tau_psc}
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether all parameters are the same."""
+        if type(other) is not type(self):
+            return NotImplemented
+        names = [f.name for f in dataclasses.fields(self)]
+        return all(np.array_equal(getattr(self, name), getattr(other, name)) for name in names)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *map(str, self._core_values().values())))

@@ -9,6 +9,7 @@ import numpy as np
 
 from spikelet import _core
 from spikelet._util.checks import fail, integer, numbers, require
+from spikelet._util.described import Described
 
 __all__ = [
     "AllToAll",
@@ -34,7 +35,7 @@ def _require_kind(cls: type, what: str, way_out: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class Rule(Described):
     """Base of all connection rules, which choose the connected pairs of two populations.
 
     Parameters
@@ -164,7 +165,7 @@ class FixedTotalNumber(_Counted):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Distribution:
+class Distribution(Described):
     """Distribution of weights, delays or states. Draws are counter-based: they do not depend on threads or order.
 
     Parameters
@@ -292,6 +293,8 @@ def as_spec(
         return value
     array = numbers(where, argument, value, unit, 1 if grid is None else 2)
     if array.ndim == 2 and array.shape != grid:
-        fail(where, argument, array.shape, f"must have the shape {grid}", got="shape")
+        turned = grid is not None and array.shape == grid[::-1]
+        transposed = " (transposed? rows are sources)" if turned else ""
+        fail(where, argument, array.shape, f"must have the shape {grid}{transposed}", got="shape")
     require(where, argument, array, "finite")
     return array.reshape(-1)

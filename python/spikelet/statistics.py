@@ -233,8 +233,9 @@ def _part(where: str, spikes: Any, start: float, stop: float | None) -> _Part:
         trains = spike_trains(spikes)
         times, neurons, n = trains.times, trains.elements, trains.n
         stop = trains.now if stop is None else stop
+        limits = trains.limits
     elif isinstance(spikes, Spikes):
-        times, neurons, n = spikes.times, spikes.ids, spikes.n
+        times, neurons, n, limits = spikes.times, spikes.ids, spikes.n, (0.0, np.inf)
         if stop is None:
             fail(where, "stop", stop, "must be given with Spikes, which have no present time")
     else:
@@ -243,6 +244,9 @@ def _part(where: str, spikes: Any, start: float, stop: float | None) -> _Part:
     begin, end = number(where, "start", start, "ms"), number(where, "stop", stop, "ms")
     require(where, "start", begin, "finite")
     require(where, "stop", end, "finite")
+    if limits[0] > 0:
+        begin = np.maximum(begin, limits[0])
+    end = np.minimum(end, limits[1])
     if not end > begin:
         fail(where, "stop", float(end), f"must be after start = {float(begin):g} ms")
     kept = (times > begin) & (times <= end)

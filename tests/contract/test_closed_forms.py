@@ -48,11 +48,7 @@ class Reference:
         """Return the potential at the end of the step, were it not held."""
         p, u = self.p, self.v - self.p["E_L"]
         if self.model is sl.LIFCond:
-            mean = [-p[t] / DT * np.expm1(-DT / p[t]) for t in ("tau_syn_ex", "tau_syn_in")]
-            ex, inh = self.syn[0] * mean[0], self.syn[1] * mean[1]
-            g = p["g_L"] + ex + inh
-            drive = ex * (0.0 - p["E_L"]) + inh * (-85.0 - p["E_L"]) + p["I_e"]
-            return p["E_L"] + drive / g + (u - drive / g) * np.exp(-DT * g / p["C_m"])
+            return p["E_L"] + self.relaxed(u)
         if self.model is sl.IF:
             gain = [p[t] * -np.expm1(-DT / p[t]) for t in ("tau_syn_ex", "tau_syn_in")]
             current = sum(i * k for i, k in zip(self.syn, gain, strict=True))
@@ -67,6 +63,27 @@ class Reference:
                 decayed = current * np.exp(-(DT - t) / p["tau_m"])
                 new += 0.5 * DT * (WEIGHTS[:, None] * decayed).sum(axis=0) / p["C_m"]
         return p["E_L"] + new
+
+    def equation(self, t: Floats) -> tuple[Floats, Floats]:
+        """Return `rate` and `push` [*t, n] of V' = push - rate V at times t in a step, for conductances."""
+        p = self.p
+        taus = np.array([p["tau_syn_ex"], p["tau_syn_in"]])
+        ex, inh = np.moveaxis(self.syn * np.exp(-t[..., None, None] / taus), -2, 0)
+        push = ex * (0.0 - p["E_L"]) + inh * (-85.0 - p["E_L"]) + p["I_e"]
+        return (p["g_L"] + ex + inh) / p["C_m"], push / p["C_m"]
+
+    def relaxed(self, u: Floats) -> Floats:
+        """Return where conductances take the potential, relative to E_L: Magnus' series to its second term."""
+        part = 0.5 * (NODES + 1)
+        rate, push = self.equation(DT * part)
+        before, push_before = self.equation(DT * part[:, None] * part)  # [t, earlier, n]
+        bracket = np.einsum(
+            "b,abn->an", WEIGHTS, before * push[:, None] - rate[:, None] * push_before
+        )
+        total = 0.5 * DT * WEIGHTS @ rate
+        second = 0.5 * (0.5 * DT * WEIGHTS) @ (0.5 * DT * part[:, None] * bracket)
+        goal = (0.5 * DT * WEIGHTS @ push + second) / total
+        return goal + (u - goal) * np.exp(-total)
 
     def step(self, arrivals: Floats) -> Ints:
         """Advance; return who spiked. `arrivals` are the sums of each channel at the end of the step."""

@@ -125,6 +125,61 @@ def test_random_input() -> None:
     assert len(np.unique(counts[50:])) > 10  # each has its own
 
 
+def test_what_is_given_over_time() -> None:
+    net = sl.Network(seed=5, threads=1, dtype="float64")
+    cells = net.population(30, sl.LIF(V_th=-40.0), name="cells")
+    net.inject(cells, sl.StepCurrent([1.0, 6.0, 15.0], [200.0, 350.0, 0.0]))
+    net.inject(cells[5:8], sl.StepCurrent([9.0, 22.0], [[50.0, 60.0, 70.0], [-9.0, 0.0, 9.0]]))
+    net.run(7.3)
+    net.inject(cells[::2], sl.SineCurrent(np.linspace(0.0, 300.0, 15), 100.0, 40.0, 30.0))
+    volley = net.population(20, sl.PulsePacket([5.0, 20.0], 3, 2.0), name="volley")
+    net.connect(volley, cells, sl.FixedProbability(0.5), weight=40.0, delay=0.6)
+    other = net.to_nest()
+    ours, theirs = (x.record(cells, "V_m") for x in (net, other))
+    spikes = [x.record(volley, "spikes") for x in (net, other)]
+    net.run(30.0)
+    other.run(30.0)
+    k = len(theirs.times)
+    assert k > 250
+    assert np.ptp(ours.values) > 10.0
+    np.testing.assert_allclose(theirs.values, ours.values[:k], rtol=0, atol=1e-9)
+    assert len(spikes[0].times) > 60
+    np.testing.assert_allclose(np.sort(spikes[1].times), np.sort(spikes[0].times))
+
+
+def test_rates_over_time() -> None:
+    net = sl.Network(seed=5, threads=1, dtype="float64")
+    model = sl.LIF(V_th=1e9, tau_syn_ex=0.02)  # I_syn_ex is what arrived in the step
+    n, steps = 400, 400
+    wave = sl.SinusoidalPoisson(5e4, 4e4, 50.0, 60.0)
+    given = sl.InhomogeneousPoisson([2e4, 0.0, 6e4], every=10.0)
+    net.run(7.0)
+    cells = [net.population(n, model, name=name) for name in "ab"]
+    net.inject(cells[0], sl.PoissonInput(wave, 1.0))
+    net.inject(cells[1], sl.PoissonInput(given, 1.0))
+    sources = [net.population(n, what, name=name) for what, name in ((wave, "c"), (given, "d"))]
+    for source in sources:
+        net.connect(source, cells[0][:1], sl.AllToAll(), weight=0.0, delay=0.5)
+    other = net.to_nest()
+    means = []
+    for x in (net, other):
+        events = [x.record(c, "I_syn_ex") for c in cells]
+        spikes = [x.record(s, "spikes") for s in sources]
+        x.run(steps * 0.1)
+        stamps = [np.rint(s.times * 10).astype(int) - round(x.t * 10) + steps for s in spikes]
+        counts = [np.bincount(s, minlength=steps + 1)[1:] / n for s in stamps]
+        means.append([e.values[: steps - 1].mean(axis=1) for e in events] + counts)
+    expected = 5.0 + 4.0 * np.sin(2 * np.pi * 0.05 * (7.0 + 0.1 * np.arange(1, steps + 1)) + np.pi / 3)
+    rows = np.repeat([2.0, 0.0, 6.0, 0.0], 100)
+    for found in means:
+        for mean, rate in zip(found, (expected, rows, expected, rows), strict=True):
+            rate = rate[: len(mean)]
+            assert not mean[rate == 0].any()
+            z = (mean - rate)[rate > 0] / np.sqrt(rate[rate > 0] / n)
+            assert np.abs(z).max() < 5
+            assert abs((z**2).mean() - 1) < 5 * np.sqrt(2 / len(z))
+
+
 def test_random_input_starts_at_our_time_0() -> None:
     net = sl.Network(seed=5, threads=1, dtype="float64")
     many = net.population(50, sl.PoissonSource(1e6), name="many")

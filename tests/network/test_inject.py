@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from tests.conftest import MODELS, STRONG, Floats, Ints, make, trace
-from tests.test_sources import assert_poisson
+from tests.support.counts import assert_poisson
 
 import spikelet as sl
 
@@ -162,6 +162,35 @@ def test_input_starts_when_it_is_injected() -> None:
     late = trace(net, neurons, "I_syn_ex", 5.0)
     assert not early.any()
     assert (late.sum(axis=1) > 0).all()
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        sl.PoissonInput(5e4, 2.0),
+        sl.PoissonInput(np.linspace(1e3, 5e4, 70), 2.0),
+        sl.PoissonInput(sl.SinusoidalPoisson(5e4, 4e4, 50.0), 2.0),
+        sl.PoissonInput(sl.InhomogeneousPoisson([5e4, 9e3], every=3.0), 2.0),
+        sl.CurrentInput(np.linspace(1.0, 9.0, 50)),
+        sl.StepCurrent([3.0, 4.0, 5.5], [5.0, 0.0, 2.0]),
+        sl.SineCurrent(30.0, 50.0, 70.0),
+        sl.NoiseInput(mean=20.0, std=9.0, every=0.7),
+    ],
+    ids=lambda what: type(what).__name__,
+)
+def test_an_input_acts_from_the_same_time_on_in_each_replay(what: Any) -> None:
+    net = make()
+    cells = net.population(70, sl.LIF(V_th=NEVER))
+    net.run(2.1)
+    net.inject(cells[:], what)
+    first = trace(net, cells, "V_m", 10.0)
+    assert np.ptp(first) > 0.01
+    for at in (0.0, 1.0):
+        net.reset(at=at)
+        again = trace(net, cells, "V_m", 12.1 - at)
+        wait = round((2.1 - at) / 0.1)
+        assert (again[:wait] == -70.0).all()
+        np.testing.assert_array_equal(again[wait:], first)
 
 
 # Given currents

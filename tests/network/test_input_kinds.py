@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.conftest import make, trace
 from tests.network.test_inject import FLEETING, METER
-from tests.test_sources import assert_poisson
+from tests.support.counts import assert_poisson
 
 import spikelet as sl
 

@@ -259,7 +259,7 @@ def test_reset_restores_absolute_potentials_after_E_L_was_changed() -> None:
 def test_a_network_is_neither_copied_nor_pickled(take: Any) -> None:
     net = make()
     cells = net.population(2, sl.LIF())
-    for thing in (net, net.record(cells, "spikes")):
+    for thing in (net, net.connect(cells, cells, sl.OneToOne())):
         if thing is net or take is not copy.copy:  # a copy of a handle is a handle
             with pytest.raises(TypeError, match="a Network cannot be copied or pickled; save it"):
                 take(thing)

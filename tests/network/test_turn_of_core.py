@@ -120,6 +120,7 @@ ARGUMENTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "set_raw_state": lambda sim: (0, 0, sim.raw_state(0, 0) + 1.0),
     "set_reward": lambda sim: (3, sim.now, 0.5),
     "set_state": lambda sim: (0, 0, sim.state(0, 0) + 1.0),
+    "set_window": lambda sim: ("spikes", 0, -1, 100, False),
     "set_weights": lambda sim: (1, sim.weights(1) + 1.0),
     "state": lambda sim: (0, 0),
     "synapse_bytes": lambda sim: (),

@@ -61,6 +61,19 @@ def build(dtype: Any, threads: int) -> sl.Network:
     net.inject(part, sl.CurrentInput(rng.uniform(0.0, 200.0, (800, 30))))
     net.inject(part, sl.PoissonInput(rate=rng.uniform(0.0, 9e3, 30), weight=[0.5, -0.5] * 15))
     net.inject(I[[170, 3]], sl.PoissonInput(rate=900.0, weight=30.0))
+    wave, rows = sl.SinusoidalPoisson(900.0, 900.0, 20.0), rng.uniform(0.0, 2e3, (20, 40))
+    changing = [
+        net.population(150, wave, name="wave"),
+        net.population(40, sl.InhomogeneousPoisson(rows, every=5.0), name="rows"),
+        net.population(90, sl.PulsePacket([20.0, 70.0], 3, 4.0), name="packets"),
+    ]
+    for source in changing:
+        net.connect(source, E, few, weight=50.0, delay=2.0)
+    net.inject(part, sl.PoissonInput(sl.SinusoidalPoisson(np.arange(30.0) * 100, 900.0, 9.0), 0.3))
+    net.inject(E, sl.PoissonInput(sl.SinusoidalPoisson(4e3, 2e3, 30.0), weight=20.0))
+    net.inject(I[[3, 170]], sl.PoissonInput(sl.InhomogeneousPoisson(rows[:, :2], every=4.0), 30.0))
+    net.inject(part, sl.StepCurrent([5.0, 30.0, 80.0], rng.uniform(0.0, 90.0, (3, 30))))
+    net.inject(E, sl.SineCurrent(50.0, 20.0, rng.uniform(1.0, 50.0, 800)))
     net.regulate(net.projections[0], sl.WeightNormalisation(total=1500.0, every=50.0))
     net.regulate(net.projections[5], sl.SynapticScaling(rate=10.0, strength=0.1, every=40.0))
     for population in net.populations:

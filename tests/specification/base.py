@@ -245,7 +245,7 @@ class Base(RuleBasedStateMachine):
                     if self.trains.setdefault((p, rate.tobytes(), stamp), ids) != ids:
                         raise Mismatch(f"source {p} has another train than before at {stamp}")
         for k, drive in enumerate(self.spec.drives):
-            if not isinstance(drive.what, sl.CurrentInput):
+            if drive.is_random:
                 drive.first, drive.drawn = self.now, self.draw(k, steps)
                 if drive.is_current:
                     draws.check_noise(drive.what, drive.drawn, self.now, drive.start, self.dt)

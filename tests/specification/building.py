@@ -197,7 +197,7 @@ class Building(Base):
         p = self.some(rng, self.neurons())
         index, ids = self.part(rng, p)
         n, model = len(ids), self.spec.populations[p].model
-        kind, w = rng.integers(0, 3), 0.1 * STRONG[type(model).__name__]
+        kind, w = rng.integers(0, 5), 0.1 * STRONG[type(model).__name__]
         what: Any
         if kind == 0:
             rate = (
@@ -214,6 +214,13 @@ class Building(Base):
             what = sl.CurrentInput(
                 rng.uniform(-100, 300, (steps, n) if rng.random() < 0.5 else steps)
             )
+        elif kind == 2:
+            what = sl.StepCurrent(*drawing.some_steps(rng, n, self.now, self.dt), snap=True)
+        elif kind == 3:
+            frequency = rng.uniform(0, 200, n) if rng.random() < 0.5 else float(rng.uniform(0, 200))
+            what = sl.SineCurrent(
+                float(rng.uniform(-100, 300)), float(rng.uniform(-50, 99)), frequency, 70.0
+            )
         else:
             every = None if rng.random() < 0.5 else self.ms(int(rng.integers(1, 20)))
             mean = rng.uniform(-50, 200, n) if rng.random() < 0.4 else float(rng.uniform(-50, 200))
@@ -225,7 +232,7 @@ class Building(Base):
         handles = [net.inject(self.pick(net.populations[p], index), what) for net in self.nets]
         for k, handle in enumerate(handles):
             self.handles[k].append(handle)
-        self.spec.drives.append(spec.Drive(p, ids, what, self.now, whole=index is None))
+        self.spec.drives.append(spec.Drive(p, ids, what, self.now, self.dt, whole=index is None))
         count = self.streams_of(what, model, n)
         self.streams.append(list(range(self.taken, self.taken + count)))
         self.taken += count

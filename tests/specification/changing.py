@@ -253,6 +253,11 @@ class Changing(Base):
             steps = int(rng.integers(0, 100))
             changes["values"] = rng.uniform(-100, 300, (steps, n) if rng.random() < 0.5 else steps)
             drive.start = self.now
+        elif isinstance(drive.what, sl.StepCurrent):
+            times, amplitudes = drawing.some_steps(rng, n, self.now, self.dt)
+            changes = {"times": times, "amplitudes": amplitudes}
+        elif isinstance(drive.what, sl.SineCurrent):
+            changes["phase"] = float(rng.uniform(-400, 400))
         else:
             changes["mean"] = (
                 rng.uniform(-50, 200, n) if rng.random() < 0.4 else float(rng.uniform(-50, 200))

@@ -61,6 +61,14 @@ def a_source(rng: np.random.Generator, n: int, now: int, dt: float) -> Any:
     return sl.SpikeSource(times * dt, rng.integers(0, n, count), snap=bool(rng.random() < 0.5))
 
 
+def some_steps(rng: np.random.Generator, n: int, now: int, dt: float) -> tuple[Any, Any]:
+    """Return times [ms] from now on, and currents that begin then."""
+    steps = now + np.sort(rng.choice(120, int(rng.integers(0, 9)), replace=False))
+    amplitudes = rng.uniform(-100, 300, (len(steps), n) if rng.random() < 0.5 else len(steps))
+    amplitudes[rng.random(len(steps)) < 0.4] = 0.0
+    return steps * dt, amplitudes
+
+
 def a_connection(rng: np.random.Generator, n: int, m: int, plastic: bool) -> tuple[Any, int | None]:
     """Return a connection rule or lists, and the number of synapses where it is known."""
     most = MOST_SYNAPSES[plastic]

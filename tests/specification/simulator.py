@@ -17,6 +17,7 @@ from tests.support import plasticity_reference as reference
 
 Array = Any
 EX, IN = 0, 1
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(20)
 
 STATES: dict[str, tuple[str, ...]] = {
     "LIF": ("V_m", "I_syn_ex", "I_syn_in", "theta"),
@@ -111,19 +112,33 @@ class Neurons:
         self.held = np.where(spikes, self.t_ref, np.maximum(self.held - 1, 0))
         return np.flatnonzero(spikes)
 
-    def relax(self, drive: Array) -> Array:
-        """Return V_m after a step with the mean conductances; the conductances decay."""
-        h = self.dt
-        total = self.parameter("g_L")
-        towards = self.parameter("g_L") * self.parameter("E_L") + drive
+    def conductances(self, drive: Array) -> list[tuple[Array, ...]]:
+        """Return the mean of each conductance over the step, its reversal potential, and the rate at which it decays."""
+        g_L, h = self.parameter("g_L"), self.dt
+        parts = [(g_L, self.parameter("E_L") + drive / g_L, np.full(self.n, 1e-9))]
         for end in ("ex", "in"):
-            tau = self.parameter(f"tau_syn_{end}")
-            mean = self.state[f"g_{end}"] * tau / h * -np.expm1(-h / tau)
-            total = total + mean
-            towards = towards + mean * self.parameter(f"E_{end}")
-            self.state[f"g_{end}"] = self.state[f"g_{end}"] * np.exp(-h / tau)
-        goal = towards / total
-        return goal + (self.state["V_m"] - goal) * np.exp(-h * total / self.parameter("C_m"))
+            x = h / self.parameter(f"tau_syn_{end}")
+            mean = self.state[f"g_{end}"] * -np.expm1(-x) / x
+            parts.append((mean, self.parameter(f"E_{end}"), x))
+        return parts
+
+    def relax(self, drive: Array) -> Array:
+        """Return V_m after a step towards the target of docs/neurons.md; the conductances decay."""
+        h_C, parts = self.dt / self.parameter("C_m"), self.conductances(drive)
+        total = sum(g for g, _, _ in parts)
+        goal = sum(g * E for g, E, _ in parts) / total
+        for k, (g_k, E_k, x_k) in enumerate(parts):
+            for g_j, E_j, x_j in parts[:k]:
+                s = 0.5 + 0.5 * NODES[:, None]
+                flowed = np.expm1(-x_k * s) / np.expm1(-x_k)  # the share of k until s
+                flowing = -x_j * np.exp(-x_j * s) / np.expm1(-x_j)
+                lag = (0.5 * WEIGHTS[:, None] * flowed * flowing).sum(axis=0) - 0.5
+                both = np.minimum(h_C * g_j, 1.0) * np.minimum(h_C * g_k, 1.0)
+                goal = goal + lag * both * (E_j - E_k) / (h_C * total)
+        for end in ("ex", "in"):
+            g = self.state[f"g_{end}"]
+            self.state[f"g_{end}"] = g * np.exp(-self.dt / self.parameter(f"tau_syn_{end}"))
+        return goal + (self.state["V_m"] - goal) * np.exp(-h_C * total)
 
     def receive(self, arriving: Array) -> None:
         """Add synaptic events [2, n] to the synaptic states, at the end of a step."""
@@ -296,10 +311,17 @@ class Projection:
 class Drive:
     """An input: its target, its start, and the values that it draws [steps, len(ids)] from the step `first` on."""
 
-    def __init__(self, target: int, ids: Array, what: Any, start: int, *, whole: bool) -> None:
-        self.target, self.ids, self.what, self.start = target, ids, what, start
+    def __init__(
+        self, target: int, ids: Array, what: Any, start: int, dt: float, *, whole: bool
+    ) -> None:
+        self.target, self.ids, self.what, self.start, self.dt = target, ids, what, start, dt
         self.whole = whole  # whether it was given a population, not a part of one
         self.first, self.drawn = 0, np.zeros((0, len(ids)))
+
+    @property
+    def is_random(self) -> bool:
+        """Whether what it brings is drawn."""
+        return type(self.what).__name__ in ("PoissonInput", "NoiseInput")
 
     @property
     def is_current(self) -> bool:
@@ -308,11 +330,19 @@ class Drive:
 
     def at(self, step: int) -> Array:
         """Return the currents [pA], or the number of events, in a step."""
-        if type(self.what).__name__ == "CurrentInput":
+        kind = type(self.what).__name__
+        if kind == "CurrentInput":
             k, values = step - self.start, self.what.values
             return values[k] if 0 <= k < len(values) else 0.0
-        if type(self.what).__name__ == "NoiseInput" and step < self.start:
+        if kind == "StepCurrent":
+            past = np.flatnonzero(np.rint(self.what.times / self.dt) <= step)
+            return self.what.amplitudes[past[-1]] if len(past) else 0.0
+        if step < self.start:
             return 0.0
+        if kind == "SineCurrent":
+            w = self.what
+            turns = w.frequency * step * self.dt * 1e-3 + w.phase / 360.0
+            return w.offset + w.amplitude * np.sin(2 * np.pi * turns)
         return self.drawn[step - self.first]
 
 

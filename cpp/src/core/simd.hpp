@@ -308,6 +308,39 @@ SPIKELET_INLINE Vec<std::uint64_t> mul_low32(Vec<std::uint64_t> a, Vec<std::uint
 #endif
 }
 
+// a < b ? a : b, lane by lane.
+#if defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 64
+SPIKELET_INLINE Vec<float> smaller(Vec<float> a, Vec<float> b) {
+  return reinterpret_cast<Vec<float>>(
+      _mm512_min_ps(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b)));
+}
+SPIKELET_INLINE Vec<double> smaller(Vec<double> a, Vec<double> b) {
+  return reinterpret_cast<Vec<double>>(
+      _mm512_min_pd(reinterpret_cast<__m512d>(a), reinterpret_cast<__m512d>(b)));
+}
+#elif defined(__x86_64__) && SPIKELET_VECTOR_BYTES == 32
+SPIKELET_INLINE Vec<float> smaller(Vec<float> a, Vec<float> b) {
+  return reinterpret_cast<Vec<float>>(
+      _mm256_min_ps(reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b)));
+}
+SPIKELET_INLINE Vec<double> smaller(Vec<double> a, Vec<double> b) {
+  return reinterpret_cast<Vec<double>>(
+      _mm256_min_pd(reinterpret_cast<__m256d>(a), reinterpret_cast<__m256d>(b)));
+}
+#elif defined(__x86_64__)
+SPIKELET_INLINE Vec<float> smaller(Vec<float> a, Vec<float> b) {
+  return reinterpret_cast<Vec<float>>(
+      _mm_min_ps(reinterpret_cast<__m128>(a), reinterpret_cast<__m128>(b)));
+}
+SPIKELET_INLINE Vec<double> smaller(Vec<double> a, Vec<double> b) {
+  return reinterpret_cast<Vec<double>>(
+      _mm_min_pd(reinterpret_cast<__m128d>(a), reinterpret_cast<__m128d>(b)));
+}
+#else
+SPIKELET_INLINE Vec<float> smaller(Vec<float> a, Vec<float> b) { return a < b ? a : b; }
+SPIKELET_INLINE Vec<double> smaller(Vec<double> a, Vec<double> b) { return a < b ? a : b; }
+#endif
+
 // exp(-x) for x >= 0, lane by lane: Cody-Waite reduction and a Taylor polynomial, no libm, no fused
 // operation.
 template <class R>
@@ -319,7 +352,7 @@ SPIKELET_INLINE Vec<R> exp_neg(Vec<R> x) {
   constexpr int mantissa = sizeof(R) == 4 ? 23 : 52;
   constexpr R ln2_hi = sizeof(R) == 4 ? R(0.693359375) : R(6.93147180369123816490e-01);
   constexpr R ln2_lo = sizeof(R) == 4 ? R(-2.12194440e-4) : R(1.90821492927058770002e-10);
-  const Vec<R> y = -(x < limit ? x : broadcast(limit));
+  const Vec<R> y = -smaller(x, broadcast(limit));
   const Vec<R> shifted = y * R(1.44269504088896340736) + magic;
   const Vec<R> n = shifted - magic;
   const Vec<R> f = (y - n * ln2_hi) - n * ln2_lo;

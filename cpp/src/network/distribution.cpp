@@ -140,6 +140,22 @@ void DelayTable::refuse(double dt) const {
                               "; limit it with clip=(lo, hi) or redraw=(lo, hi)");
 }
 
+std::vector<double> pair_uniforms(const Stream& stream, std::span<const std::uint32_t> pre,
+                                  std::span<const std::uint32_t> post) {
+  std::vector<double> values(pre.size());
+  Words words{};
+  std::uint64_t held = ~std::uint64_t{0};  // which block of words it is
+  for (std::size_t k = 0; k < values.size(); ++k) {
+    const std::uint64_t block = std::uint64_t{pre[k]} << 32 | post[k] / 4;
+    if (block != held) {
+      words = stream.words(pre[k], post[k] / 4);
+      held = block;
+    }
+    values[k] = uniform(words[post[k] % 4]);
+  }
+  return values;
+}
+
 DelayTable::DelayTable(const ValueSpec& spec, double dt) {
   using Limit = ValueSpec::Limit;
   const auto [least, most] = spec.range();

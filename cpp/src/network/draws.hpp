@@ -113,7 +113,8 @@ inline double stirling_rest(double k) {
 // How many of n independent trials succeed, each with probability p. The standard library leaves
 // open how it draws. Few successes are counted, by the trials between them; many are drawn by
 // transformed rejection (Hoermann 1993, algorithm BTRS).
-inline std::uint64_t binomial(Uniforms& draw, std::uint64_t trials, double p) {
+template <class Draw>
+std::uint64_t binomial(Draw& draw, std::uint64_t trials, double p) {
   if (p > 0.5) {
     return trials - binomial(draw, trials, 1 - p);
   }

@@ -7,20 +7,12 @@
 namespace spikelet {
 namespace {
 
-// One value, or one for each place, of what the caller has for all targets.
-std::vector<double> by_place(const Targets& targets, std::span<const double> values) {
-  if (values.size() == 1) {
-    return {values[0]};
-  }
-  std::vector<double> own(targets.size());
-  for (std::size_t place = 0; place < own.size(); ++place) {
-    own[place] = values[targets.source(place)];
-  }
-  return own;
-}
-
 // Whether a kernel that draws for all 64 elements costs less than to draw for each target.
 bool worth_vectors(const TargetBlock& block) { return std::popcount(block.mask) > 16; }
+
+Act act(const InputSite& site, Receptor receptor) {
+  return site.receptors.ends(receptor).early() ? Act::early : Act::late;
+}
 
 template <class T>
 T* from_0(T* first, std::size_t begin) {  // may lie before the array: indexed from `begin` on
@@ -31,9 +23,49 @@ T* from_0(T* first, std::size_t begin) {  // may lie before the array: indexed f
 
 template <class R>
 PoissonInput<R>::PoissonInput(const InputSite& site, std::span<const double> rates, bool each,
-                              std::span<const double> weights, Receptor receptor)
-    : Injector<R>(site.targets,
-                  site.receptors.ends(receptor).early() ? Act::early : Act::late) {
+                              std::span<const double> weights, Receptor receptor,
+                              Step start)
+    : Injector<R>(site.targets, act(site, receptor)) {
+  const bool any = std::ranges::any_of(rates, [](double rate) { return rate > 0; });
+  this->last(any ? start : 0, any ? Window{}.end : 0);
+  if (any && each) {
+    for (const double rate : of_targets(this->targets(), rates, rates.size())) {
+      counts_.emplace_back(rate * site.dt * 1e-3);
+    }
+  } else if (any) {
+    table_ = PoissonTable(rates[0] * site.dt * 1e-3);
+  }
+  make_trains(site, weights, receptor, each);
+}
+
+template <class R>
+PoissonInput<R>::PoissonInput(const InputSite& site, std::unique_ptr<const Rates> rates,
+                              std::span<const double> weights, Receptor receptor,
+                              Step start)
+    : Injector<R>(site.targets, act(site, receptor)),
+      changing_(std::move(rates)) {
+  this->last(start, Window{}.end);
+  if (!changing_->one()) {
+    for (const double most : changing_->most()) {
+      counts_.emplace_back(most);
+    }
+  }
+  make_trains(site, weights, receptor, !changing_->one());
+}
+
+template <class R>
+Window PoissonInput<R>::window(Step step) const {
+  Window window = Injector<R>::window(step);
+  if (changing_) {
+    const Window rates = changing_->window(std::max(step, window.begin));
+    window = {std::max(window.begin, rates.begin), std::min(window.end, rates.end)};
+  }
+  return window;
+}
+
+template <class R>
+void PoissonInput<R>::make_trains(const InputSite& site, std::span<const double> weights,
+                                  Receptor receptor, bool each) {
   const Ends ends = site.receptors.ends(receptor);
   const Targets& targets = this->targets();
   const auto some = [&](auto sign) { return std::ranges::any_of(weights, sign); };
@@ -41,18 +73,7 @@ PoissonInput<R>::PoissonInput(const InputSite& site, std::span<const double> rat
   const bool split = ends.by_sign() && up && down;
   const bool by_receptor = split || site.restored;
   streams_ = split ? 2 : 1;
-  if (std::ranges::none_of(rates, [](double rate) { return rate > 0; })) {
-    this->last(0, 0);  // never
-    return;
-  }
-  if (each) {
-    for (const double rate : by_place(targets, rates)) {
-      counts_.emplace_back(rate * site.dt * 1e-3);
-    }
-  } else {
-    table_ = PoissonTable(rates[0] * site.dt * 1e-3);
-  }
-  const std::vector<double> given = by_place(targets, weights);
+  const std::vector<double> given = of_targets(targets, weights, weights.size());
   for (const bool negative : {false, true}) {
     if (!split && negative != (ends.by_sign() && down)) {
       continue;
@@ -61,6 +82,7 @@ PoissonInput<R>::PoissonInput(const InputSite& site, std::span<const double> rat
     Train& train = trains_.emplace_back(Train{negative ? ends.down : ends.up,
                                               Stream(site.seed, Purpose::injector, object),
                                               Stream(site.seed, Purpose::injector_tie, object),
+                                              Stream(site.seed, Purpose::injector_thin, object),
                                               {},
                                               !each && targets.whole() && given.size() == 1});
     const auto weight = [&](std::size_t place) {
@@ -101,25 +123,68 @@ void PoissonInput<R>::drives(const TargetRun& run, std::vector<PoissonDrive<R>>&
 template <class R>
 void PoissonInput<R>::apply(Step step, std::size_t begin, std::size_t end,
                             const InjectionTarget<R>& target) {
+  if (changing_ && changing_->one()) {
+    apply_table(step, begin, end, target);
+    return;
+  }
+  if (changing_) {
+    apply_each<true>(step, begin, end, target);
+  } else {
+    apply_each<false>(step, begin, end, target);
+  }
+}
+
+template <class R>
+template <bool changes>
+void PoissonInput<R>::apply_each(Step step, std::size_t begin, std::size_t end,
+                                 const InjectionTarget<R>& target) const {
   alignas(64) std::array<double, block_size> u;
   for (const TargetBlock& block : this->targets().within(begin, end)) {
     for (const Train& train : trains_) {
       R* input = target.input[static_cast<std::size_t>(train.channel)];
+      const auto add = [&](std::size_t i, std::size_t place, int count) {
+        if constexpr (changes) {
+          count = changing_->thin(count, train.thin, static_cast<std::uint32_t>(i), step, place);
+        }
+        input[i] += train.weight[place] * static_cast<R>(count);
+      };
       if (worth_vectors(block)) {
         const auto first = static_cast<std::uint32_t>(block.begin());
         kernels().uniforms(train.stream, first, step, u.data());
         for_each_target(block, [&](std::size_t element, std::size_t place) {
-          const int count = counts_[place].draw(u[element - first], train.stream,
-                                                static_cast<std::uint32_t>(element), step);
-          input[element] += train.weight[place] * static_cast<R>(count);
+          add(element, place,
+              counts_[place].draw(u[element - first], train.stream,
+                                  static_cast<std::uint32_t>(element), step));
         });
         continue;
       }
       for_each_target(block, [&](std::size_t element, std::size_t place) {
-        const int count =
-            counts_[place].draw(train.stream, static_cast<std::uint32_t>(element), step);
-        input[element] += train.weight[place] * static_cast<R>(count);
+        add(element, place,
+            counts_[place].draw(train.stream, static_cast<std::uint32_t>(element), step));
       });
+    }
+  }
+}
+
+// Of one rate that changes: the table of this step costs less than to thin the events of all.
+template <class R>
+void PoissonInput<R>::apply_table(Step step, std::size_t begin, std::size_t end,
+                                  const InjectionTarget<R>& target) const {
+  const PoissonTable table(changing_->mean(step, 0));
+  if (table.repeats == 0) {
+    return;
+  }
+  const auto runs = this->targets().runs();
+  std::vector<PoissonDrive<R>> drives;
+  for (auto run = std::ranges::upper_bound(runs, begin, {}, &TargetRun::end);
+       run != runs.end() && run->begin < end; ++run) {
+    drives.clear();
+    this->drives(*run, drives);
+    for (const PoissonDrive<R>& drive : drives) {
+      kernels().poisson<R>()(table, *drive.stream, *drive.tie, step,
+                             std::max<std::size_t>(run->begin, begin),
+                             std::min<std::size_t>(run->end, end), drive.weight, drive.weight_mask,
+                             target.input[static_cast<std::size_t>(drive.channel)]);
     }
   }
 }
@@ -128,20 +193,9 @@ template <class R>
 CurrentInput<R>::CurrentInput(const InputSite& site, std::span<const R> values, std::size_t columns,
                               Step start)
     : Injector<R>(site.targets, Act::current), one_(columns == 1) {
-  const Targets& targets = this->targets();
   const std::size_t steps = columns == 0 ? 0 : values.size() / columns;
   this->last(start, start + static_cast<Step>(steps));
-  if (one_) {
-    values_.assign(values.begin(), values.end());
-    return;
-  }
-  values_.reserve(steps * targets.size());
-  for (std::size_t k = 0; k < steps; ++k) {
-    const R* row = values.data() + k * columns;
-    for (std::size_t place = 0; place < targets.size(); ++place) {
-      values_.push_back(row[targets.source(place)]);
-    }
-  }
+  values_ = of_targets(this->targets(), values, columns);
 }
 
 template <class R>
@@ -166,8 +220,8 @@ NoiseInput<R>::NoiseInput(const InputSite& site, std::span<const double> mean,
                           std::span<const double> std, Step every, Step start)
     : Injector<R>(site.targets, Act::current),
       stream_(site.seed, Purpose::injector, site.streams[0]),
-      mean_(by_place(site.targets, mean)),
-      std_(by_place(site.targets, std)),
+      mean_(of_targets(site.targets, mean, mean.size())),
+      std_(of_targets(site.targets, std, std.size())),
       held_(site.targets.size()),
       drawn_(site.targets.blocks().size(), -1),
       every_(every) {

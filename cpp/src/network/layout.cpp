@@ -261,7 +261,7 @@ template <class R>
 void Layout<R>::bind_inputs() {
   std::vector<std::vector<Injector<R>*>> inputs(network_.nodes.size());
   for (const auto& [number, input] : network_.inputs) {
-    if (input.injector->end() > network_.now) {
+    if (input.injector->window(network_.now).end > network_.now) {
       inputs[input.population].push_back(input.injector.get());
     }
   }

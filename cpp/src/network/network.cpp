@@ -18,6 +18,31 @@ std::string number(double x) {
   return text.str();
 }
 
+// The parameters of the synapses onto these targets.
+template <class R>
+std::shared_ptr<const SynapseParameters> restricted(const Plasticity& rule,
+                                                    const SynapseTable<R>& table, Range own) {
+  if (!rule.info().short_term || rule.varied->size() != rule.parameters.size()) {
+    throw std::invalid_argument(std::string(rule.info().name) +
+                                ": parameters must be single numbers");
+  }
+  auto kept = std::make_shared<SynapseParameters>(rule.varied->size());
+  for (std::size_t c = 0; c < kept->size(); ++c) {
+    const std::vector<double>& values = (*rule.varied)[c];
+    if (!values.empty() && values.size() != table.size()) {
+      throw std::invalid_argument(std::string(rule.info().parameters[c]) + " must have " +
+                                  std::to_string(table.size()) + " values, one for each synapse" +
+                                  ", got " + std::to_string(values.size()));
+    }
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      if (own.contains(table.post[k])) {
+        (*kept)[c].push_back(values[k]);
+      }
+    }
+  }
+  return kept;
+}
+
 }  // namespace
 
 template <class R>
@@ -184,9 +209,13 @@ std::size_t Network<R>::connect(std::size_t pre, std::size_t post, SynapseTable<
   }
   check_ends(table, pre, post, born);
   check(table, post, receptor, rule);  // all of it, so that all processes report what is wrong
+  std::optional<Plasticity> own_rule = rule;
+  if (rule && rule->varied) {
+    own_rule->varied = restricted(*rule, table, own(post));
+  }
   table.restrict_to(own(post));
   Projection<R> projection = make_projection(pre, post, table.size(), receptor, born);
-  projection.rule = rule;
+  projection.rule = std::move(own_rule);
   projection.total = std::move(total);
   if (!table.delay.empty()) {
     const auto [lo, hi] = std::minmax_element(table.delay.begin(), table.delay.end());

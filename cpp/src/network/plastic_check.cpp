@@ -202,7 +202,7 @@ PlasticShape plastic_shape(PlasticLayout layout, const Plasticity& plasticity, d
     case PlasticLayout::closed_rows:
       return {2, 0, 1 + pre_2, 0, 1, 2 + static_cast<std::size_t>(closed_epochs) + post_2};
     case PlasticLayout::scaled_rows:
-      return {1, 0, 0, 3, 1, 0};
+      return plasticity.varied ? PlasticShape{4, 0, 0, 0, 1, 0} : PlasticShape{1, 0, 0, 3, 1, 0};
     case PlasticLayout::history:
       break;
   }

@@ -209,8 +209,14 @@ R Population<R>::state_of(std::size_t k, std::size_t element) const {
   if (k == state_.size()) {  // theta
     return theta_.empty() ? R(0) : theta_[i];
   }
-  return stored_as_read(k) ? state_[k][i]
-                           : static_cast<R>(static_cast<double>(state_[0][i]) + E_L(i));
+  return stored_as_read(k) ? state_[k][i] : absolute(state_[0][i], i);
+}
+
+template <class R>
+R Population<R>::before_reset(std::size_t element) const {
+  const std::size_t i = element - own_.begin;
+  const R v = peak_.empty() || std::isnan(peak_[i]) ? state_[0][i] : peak_[i];
+  return stored_as_read(0) ? v : absolute(v, i);
 }
 
 template <class R>
@@ -303,6 +309,7 @@ StepArgs<R> Population<R>::step_args(Step now) const {
     args.index_mask[k] = varies_[k] ? ~std::size_t{0} : 0;
   }
   args.theta = theta_.empty() ? nullptr : from_0(theta_.data());
+  args.peak = peak_.empty() ? nullptr : from_0(peak_.data());
   args.held_until = from_0(held_until_.data());
   args.hold = from_0(hold_.data());
   args.now = static_cast<std::int32_t>(now - base_);

@@ -27,6 +27,9 @@ void SpikeRecorder::need_logs(std::size_t partitions) {
 
 void SpikeRecorder::note(std::size_t partition, std::span<const Gid> gids, Gid first_gid,
                          Step stamp) {
+  if (!window.includes(stamp)) {
+    return;
+  }
   Log& log = fresh_[partition];
   for (const Gid gid : gids) {
     const std::uint32_t element = gid - first_gid;
@@ -103,7 +106,8 @@ void SpikeRecorder::clear() {
 
 template <class R>
 void StateRecorder<R>::allot(Step now, Step end) {
-  for (Step stamp = (now / every + 1) * every; stamp <= end; stamp += every) {
+  const Step first = std::max(now, window.start), last = std::min(end, window.stop);
+  for (Step stamp = (first / every + 1) * every; stamp <= last && !window.paused; stamp += every) {
     stamps.push_back(stamp);
   }
   values.resize(stamps.size() * elements.size());
@@ -177,6 +181,13 @@ std::size_t Recorders<R>::count(RecorderKind kind, std::size_t k) const {
   return kind == RecorderKind::spikes  ? spikes[k].size()
          : kind == RecorderKind::state ? states[k].stamps.size()
                                        : weights[k].stamps.size();
+}
+
+template <class R>
+void Recorders<R>::set_window(RecorderKind kind, std::size_t k, const RecordingWindow& window) {
+  (kind == RecorderKind::spikes  ? spikes[k].window
+   : kind == RecorderKind::state ? states[k].window
+                                 : weights[k].window) = window;
 }
 
 template <class R>

@@ -6,6 +6,11 @@
 #include "core/plasticity/tsodyks_markram.hpp"
 
 namespace spikelet {
+namespace {
+
+constexpr std::array<float, 3> at_rest{1, 0, 0};  // x, y, u
+
+}  // namespace
 
 template <class R>
 ScaledRows<R>::ScaledRows(const Feed<R>& feed, const Plasticity& plasticity, double dt,
@@ -14,6 +19,9 @@ ScaledRows<R>::ScaledRows(const Feed<R>& feed, const Plasticity& plasticity, dou
   const SynapseTable<R>& table = *feed.table;
   const std::size_t sources = table.row.size() - 1;
   rows_.assign(table.row.size(), 0);
+  if (varied()) {
+    own_parameters_.resize(plasticity.varied->size());
+  }
   for_each_by_delay(
       table, feed.post_begin, feed.post_end, [&](std::uint32_t i, std::uint64_t k, bool first) {
         if (first) {
@@ -24,14 +32,77 @@ ScaledRows<R>::ScaledRows(const Feed<R>& feed, const Plasticity& plasticity, dou
         weight_.push_back(table.weight_of(k));
         target_.push_back(
             static_cast<std::uint16_t>(feed.local + (table.post[k] - feed.post_begin)));
+        for (std::size_t c = 0; c < own_parameters_.size(); ++c) {
+          if (const std::vector<double>& values = (*plasticity.varied)[c]; !values.empty()) {
+            own_parameters_[c].push_back(values[k]);
+          }
+        }
       });
   std::partial_sum(rows_.begin(), rows_.end(), rows_.begin());
   this->feed_.table = nullptr;
-  x_.assign(sources, 1.0);
-  y_.assign(sources, 0.0);
-  u_.assign(sources, 0.0);
   last_.assign(sources, -1);
+  if (varied()) {
+    for (std::size_t c = 0; c < own_.size(); ++c) {
+      own_[c].assign(weight_.size(), at_rest[c]);
+    }
+  } else {
+    x_.assign(sources, 1.0);
+    y_.assign(sources, 0.0);
+    u_.assign(sources, 0.0);
+  }
   calendar_.resize(span);
+}
+
+template <class R>
+std::array<double, 4> ScaledRows<R>::parameters_of(std::uint64_t synapse) const {
+  std::array<double, 4> p{};
+  static_assert(p.size() == TsodyksMarkram::parameters.size());
+  for (std::size_t c = 0; c < p.size(); ++c) {
+    const bool own = varied() && !own_parameters_[c].empty();
+    p[c] = own ? own_parameters_[c][synapse] : this->plasticity_.parameters[c];
+  }
+  return p;
+}
+
+// A spike on synapses that keep their own state: each sends at once what will arrive.
+template <class R>
+void ScaledRows<R>::send_own(std::size_t i, Step stamp, Step from) {
+  auto& [x, y, u] = own_;
+  const bool fired = last_[i] >= 0;
+  const double since = static_cast<double>(stamp - last_[i]) * this->dt_;
+  for (std::uint32_t s = rows_[i]; s < rows_[i + 1]; ++s) {
+    const Segment& segment = segments_[s];
+    const Step arrival = stamp + segment.delay - 1;
+    for (std::uint64_t k = segment.first; k < segment.first + segment.count; ++k) {
+      const TsodyksMarkram rule(parameters_of(k).data());
+      TsodyksMarkram::State state{x[k], y[k], u[k]};
+      if (fired) {
+        rule.pass(state, since);
+      }
+      const auto share = static_cast<R>(rule.release(state));
+      x[k] = static_cast<R>(state.x);
+      y[k] = static_cast<R>(state.y);
+      u[k] = static_cast<R>(state.u);
+      if (arrival >= from) {
+        this->add_sent(arrival,
+                       {target_[k], static_cast<std::uint16_t>(this->feed_.channel_of(weight_[k])),
+                        this->feed_.sent(weight_[k]) * share});
+      }
+    }
+  }
+  last_[i] = stamp;
+}
+
+template <class R>
+std::size_t ScaledRows<R>::own_bytes() const {
+  std::size_t bytes = 0;
+  for (const Buffer<R>& values : own_) {
+    bytes += values.size() * sizeof(R);
+  }
+  for (const std::vector<double>& values : own_parameters_) {
+    bytes += values.size() * sizeof(double);
+  }
+  return bytes;
 }
 
 // The factor of the weight that a spike sends.
@@ -54,6 +125,10 @@ template <class R>
 void ScaledRows<R>::enqueue(Gid source, Step stamp, Step from) {
   const std::size_t i = source - this->feed_.pre_gid;
   if (source < this->feed_.pre_gid || i >= last_.size() || stamp <= clock_) {
+    return;
+  }
+  if (varied()) {
+    send_own(i, stamp, from);
     return;
   }
   const R f = factor(i, stamp);
@@ -91,10 +166,12 @@ void ScaledRows<R>::deliver(Step step, Channels<R> input, bool early) {
 }
 
 template <class R>
-R ScaledRows<R>::trace(Readable which, std::uint32_t i, std::uint32_t, std::uint64_t,
+R ScaledRows<R>::trace(Readable which, std::uint32_t i, std::uint32_t, std::uint64_t position,
                        Step now) const {
-  const TsodyksMarkram rule(this->plasticity_.parameters.data());
-  TsodyksMarkram::State state{x_[i], y_[i], u_[i]};
+  const TsodyksMarkram rule(parameters_of(position).data());
+  TsodyksMarkram::State state =
+      varied() ? TsodyksMarkram::State{own_[0][position], own_[1][position], own_[2][position]}
+               : TsodyksMarkram::State{x_[i], y_[i], u_[i]};
   if (last_[i] >= 0) {
     rule.pass(state, static_cast<double>(now - last_[i]) * this->dt_);
   }
@@ -154,8 +231,14 @@ template <class R>
 PlasticParts<R> ScaledRows<R>::parts() {
   PlasticParts<R> parts;
   parts.synapse.emplace_back(weight_);
-  for (std::vector<double>* values : {&x_, &y_, &u_}) {
-    parts.row_double.emplace_back(*values);
+  if (varied()) {
+    for (Buffer<R>& values : own_) {
+      parts.synapse.emplace_back(values);
+    }
+  } else {
+    for (std::vector<double>* values : {&x_, &y_, &u_}) {
+      parts.row_double.emplace_back(*values);
+    }
   }
   parts.row_step.emplace_back(last_);
   return parts;
@@ -177,6 +260,9 @@ void ScaledRows<R>::clear() {
   std::fill(x_.begin(), x_.end(), 1.0);
   std::fill(y_.begin(), y_.end(), 0.0);
   std::fill(u_.begin(), u_.end(), 0.0);
+  for (std::size_t c = 0; c < own_.size(); ++c) {
+    std::fill(own_[c].begin(), own_[c].end(), at_rest[c]);
+  }
   std::fill(last_.begin(), last_.end(), Step{-1});
   clock_ = -1;
 }

@@ -158,16 +158,20 @@ std::size_t Simulator<R>::record_spikes(std::size_t population, std::vector<bool
 
 template <class R>
 std::size_t Simulator<R>::record_state(std::size_t population, std::size_t state,
-                                       std::vector<std::uint32_t> elements, Step every) {
+                                       std::vector<std::uint32_t> elements, Step every,
+                                       bool before_reset) {
   Use use = parts_.brief();
-  use->recorders.states.push_back({population, state, std::move(elements), every, {}, {}});
+  if (before_reset) {
+    use->network.nodes[population].neurons->keep_peaks();
+  }
+  use->recorders.states.push_back({population, state, std::move(elements), every, before_reset});
   return use->recorders.states.size() - 1;
 }
 
 template <class R>
 std::size_t Simulator<R>::record_weights(std::size_t projection, Step every) {
   Use use = parts_.brief();
-  use->recorders.weights.push_back({projection, every, {}, {}});
+  use->recorders.weights.push_back({projection, every});
   return use->recorders.weights.size() - 1;
 }
 
@@ -240,6 +244,13 @@ template <class R>
 void Simulator<R>::set_rates(std::size_t population, std::span<const double> rates) {
   Use use = parts_.brief();
   use->network.nodes[population].poisson->set_rates(rates, use->network.dt);
+}
+
+template <class R>
+void Simulator<R>::set_rates(std::size_t population, const MakeSourceRates& make) {
+  Use use = parts_.brief();
+  Node<R>& node = use->network.nodes[population];
+  node.poisson->set_rates(make(Targets(node.size, own_range(0, node.size, 0, 1)), use->network.dt));
 }
 
 template <class R>
@@ -322,6 +333,12 @@ Samples<R> Simulator<R>::recorded_weights(std::size_t recorder) {
 template <class R>
 std::size_t Simulator<R>::recorded_count(RecorderKind kind, std::size_t recorder) {
   return parts_.even_if_broken()->recorders.count(kind, recorder);
+}
+
+template <class R>
+void Simulator<R>::set_window(RecorderKind kind, std::size_t recorder,
+                              const RecordingWindow& window) {
+  parts_.brief()->recorders.set_window(kind, recorder, window);
 }
 
 template <class R>

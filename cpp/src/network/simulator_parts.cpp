@@ -116,7 +116,7 @@ void SimulatorParts<R>::apply_regulations() {
 template <class R>
 void SimulatorParts<R>::sample_weights() {
   for (WeightRecorder<R>& recorder : recorders.weights) {
-    if (network.now % recorder.every == 0) {
+    if (network.now % recorder.every == 0 && recorder.window.includes(network.now)) {
       const std::vector<R> values = access.weights(network.projections[recorder.projection]);
       recorder.note(network.now, values);
     }

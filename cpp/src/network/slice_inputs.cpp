@@ -35,15 +35,17 @@ void SliceInputs<R>::bind(const std::vector<Injector<R>*>& inputs, std::uint32_t
 
 template <class R>
 void SliceInputs<R>::split(Step step) {
-  std::erase_if(inputs_, [&](const Injector<R>* input) { return input->end() <= step; });
+  std::erase_if(inputs_,
+                [&](const Injector<R>* input) { return input->window(step).end <= step; });
   change_ = std::numeric_limits<Step>::max();
   std::vector<std::uint32_t> cuts{begin_, end_};
   for (const Injector<R>* input : inputs_) {
-    if (input->begin() > step) {
-      change_ = std::min(change_, input->begin());
+    const Window window = input->window(step);
+    if (window.begin > step) {
+      change_ = std::min(change_, window.begin);
       continue;
     }
-    change_ = std::min(change_, input->end());
+    change_ = std::min(change_, window.end);
     for_each_run(*input, begin_, end_, [&](const TargetRun&, std::uint32_t from, std::uint32_t to) {
       cuts.push_back(from);
       cuts.push_back(to);
@@ -56,7 +58,7 @@ void SliceInputs<R>::split(Step step) {
     segments_.push_back({cuts[k], cuts[k + 1], {}});
   }
   for (Injector<R>* input : inputs_) {
-    if (input->begin() > step) {
+    if (input->window(step).begin > step) {
       continue;
     }
     for_each_run(

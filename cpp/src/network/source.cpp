@@ -35,6 +35,7 @@ PoissonSource::PoissonSource(std::size_t n, std::uint64_t seed, std::uint32_t ob
       stream_(seed, Purpose::source, object),
       tie_(seed, Purpose::source_tie, object),
       count_(seed, Purpose::source_count, object),
+      thin_(seed, Purpose::source_thin, object),
       high_(round_up(n, block_size)),
       low_(round_up(n, block_size)),
       mean_(n),
@@ -48,9 +49,26 @@ void PoissonSource::set_rates(std::span<const double> rates, double dt) {
           "a Poisson source must have a rate of at most 2^18 spikes a step");
     }
   }
+  changing_.reset();
+  set_means([&](std::size_t i) { return rates[rates.size() == 1 ? 0 : i] * dt * 1e-3; });
+}
+
+void PoissonSource::set_rates(std::unique_ptr<const Rates> rates) {
+  for (const double mean : rates->most()) {
+    if (!(mean <= largest_mean)) {
+      throw std::invalid_argument(
+          "a Poisson source must have a rate of at most 2^18 spikes a step");
+    }
+  }
+  changing_ = std::move(rates);
+  set_means([&](std::size_t i) { return changing_->most()[changing_->one() ? 0 : i]; });
+}
+
+template <class Mean>
+void PoissonSource::set_means(Mean&& mean) {
   std::fill(live_.begin(), live_.end(), std::uint8_t{0});
   for (std::size_t i = 0; i < n_; ++i) {
-    mean_[i] = rates[rates.size() == 1 ? 0 : i] * dt * 1e-3;
+    mean_[i] = mean(i);
     p_any_[i] = mean_[i] > PoissonTable::max_mean ? 1.0 : -std::expm1(-mean_[i]);
     const Threshold threshold = to_threshold(p_any_[i]);
     high_[i] = threshold.high;
@@ -61,6 +79,10 @@ void PoissonSource::set_rates(std::span<const double> rates, double dt) {
 
 void PoissonSource::emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid first_gid,
                          std::vector<Gid>& out) const {
+  if (changing_ && changing_->window(stamp - 1).begin > stamp - 1) {
+    return;
+  }
+  const std::size_t before = out.size();
   const auto below = kernels().below;
   for (std::uint32_t block = begin / block_size; block * block_size < end; ++block) {
     if (live_[block] == 0) {
@@ -92,6 +114,24 @@ void PoissonSource::emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid
       }
     }
   }
+  if (changing_) {
+    thin(stamp - 1, first_gid, before, out);
+  }
+}
+
+void PoissonSource::thin(Step step, Gid first_gid, std::size_t before,
+                         std::vector<Gid>& out) const {
+  auto kept = static_cast<std::ptrdiff_t>(before);
+  for (auto spike = out.begin() + kept; spike != out.end();) {  // those of an element in a row
+    const Gid gid = *spike;
+    const auto next = std::find_if(spike, out.end(), [gid](Gid other) { return other != gid; });
+    const std::uint32_t i = gid - first_gid;
+    const int left = changing_->thin(static_cast<int>(next - spike), thin_, i, step, i);
+    std::fill_n(out.begin() + kept, left, gid);
+    kept += left;
+    spike = next;
+  }
+  out.erase(out.begin() + kept, out.end());
 }
 
 }  // namespace spikelet

@@ -136,6 +136,9 @@ template <class R>
 void Stepper<R>::step_neurons(Partition<R>& partition, Slice<R>& slice, Step step,
                               std::vector<Gid>& spikes) {
   StepArgs<R>& args = slice.args;
+  if (args.peak != nullptr) {
+    std::fill(args.peak + slice.begin, args.peak + slice.end, Population<R>::no_peak);
+  }
   InjectionTarget<R>& target = slice.target;
   Gid* scratch = partition.scratch.data();
   for (const Segment<R>& segment : slice.inputs.at(step)) {
@@ -177,11 +180,17 @@ template <class R>
 void Stepper<R>::sample(const Slice<R>& slice, Step stamp) {
   for (const auto& [k, columns] : slice.samples) {
     StateRecorder<R>& recorder = recorders_.states[k];
-    if (stamp % recorder.every != 0 || columns.empty()) {
+    if (columns.empty() || !recorder.samples(stamp)) {
       continue;
     }
     const Population<R>& neurons = *network_.nodes[slice.node].neurons;
     R* values = recorder.row(stamp);
+    if (recorder.before_reset) {
+      for (const std::uint32_t column : columns) {
+        values[column] = neurons.before_reset(recorder.elements[column]);
+      }
+      continue;
+    }
     if (!neurons.stored_as_read(recorder.state)) {
       for (const std::uint32_t column : columns) {
         values[column] = neurons.state_of(recorder.state, recorder.elements[column]);

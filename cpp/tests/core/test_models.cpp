@@ -145,7 +145,7 @@ TEST_CASE("synaptic states jump at the arrival and decay from there") {
   }
 }
 
-TEST_CASE("the conductance scheme has order 2") {
+TEST_CASE("the conductance scheme has order 4") {
   std::vector<double> v;
   for (const int parts : {1, 2, 4, 256}) {
     const double step = 0.4 / parts;
@@ -156,9 +156,9 @@ TEST_CASE("the conductance scheme has order 2") {
     v.push_back(neuron.sim.state(0, 0)[0]);
   }
   const double first = v[0] - v[3], second = v[1] - v[3], third = v[2] - v[3];
-  CHECK(std::abs(third) < 1e-2);
-  CHECK(std::abs(first / second - 4) < 0.4);
-  CHECK(std::abs(second / third - 4) < 0.4);
+  CHECK(std::abs(third) < 1e-6);
+  CHECK(std::abs(first / second - 16) < 0.4);
+  CHECK(std::abs(second / third - 16) < 0.4);
 }
 
 TEST_CASE("spike times under constant current; V is held at reset for t_ref") {

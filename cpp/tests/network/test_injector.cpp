@@ -152,10 +152,10 @@ TEST_CASE("PoissonInput: a restored one keeps the streams of its receptors") {
 TEST_CASE("PoissonInput: a rate of 0 never acts; delta synapses get their events before the step") {
   const Values none{0}, some{10}, weight{1};
   const PoissonInput<double> silent(site(10), none, false, weight);
-  CHECK(silent.end() <= 0);
+  CHECK(silent.window(0).end <= 0);
   const PoissonInput<double> input(site(10, "LIFDelta"), some, false, weight);
   CHECK(input.act() == Act::early);
-  CHECK(input.end() == std::numeric_limits<Step>::max());
+  CHECK(input.window(0).end == std::numeric_limits<Step>::max());
 }
 
 TEST_CASE("PoissonInput: conductances count by magnitude, and signs pick the receptor") {
@@ -171,15 +171,15 @@ TEST_CASE("CurrentInput: row k drives step start + k, and it is over after the l
   const Values rows{10, 20}, six{1, 2, 3, 4, 5, 6};
   CurrentInput<double> one(site(3), rows, 1, 5), each(site(3), six, 3, 0);
   CHECK(one.act() == Act::current);
-  CHECK(one.begin() == 5);
-  CHECK(one.end() == 7);
+  CHECK(one.window(0).begin == 5);
+  CHECK(one.window(5).end == 7);
   CHECK(bench.step(one, 5)[2] == 10);
   CHECK(bench.step(one, 6)[1] == 20);
   CHECK(bench.step(each, 1)[0] == 4);
   CHECK(bench.step(each, 1)[2] == 6);
   CHECK(bench.step(each, 1)[3] == 0);  // padding
   const CurrentInput<double> empty(site(3), {}, 0, 4);
-  CHECK(empty.end() == 4);
+  CHECK(empty.window(4).end <= 4);
 }
 
 TEST_CASE("CurrentInput: columns are those of the part as it was given") {
@@ -198,7 +198,7 @@ TEST_CASE("NoiseInput: redrawn every given number of steps, with the given mean 
   constexpr Step every = 5, start = 3;
   const Values mean{100}, deviation{20};
   NoiseInput<double> noise(site(n), mean, deviation, every, start);
-  CHECK(noise.begin() == start);
+  CHECK(noise.window(start).begin == start);
   Bench<double> bench(n);
   double sum = 0, squares = 0;
   int draws = 0;

@@ -9,13 +9,26 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import interval
+from spikelet._util.grid import grid_steps
 from spikelet.io import nest_terms
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.neurons import LIF, LIFCond, NeuronModel
 from spikelet.plasticity import STDP
-from spikelet.sources import CurrentInput, NoiseInput, PoissonInput, PoissonSource, SpikeSource
+from spikelet.sources import (
+    CurrentInput,
+    InhomogeneousPoisson,
+    NoiseInput,
+    PoissonInput,
+    PoissonSource,
+    RasterSource,
+    SineCurrent,
+    SinusoidalPoisson,
+    SpikeSource,
+    StepCurrent,
+)
+from spikelet.sources.rates import ChangingRate
 
 _CHUNK = 1 << 20  # synapses handed over at a time
 _FORGOTTEN = 40.0  # time constants after which a trace is below the last digit of a double
@@ -112,16 +125,23 @@ class Builder:
         model, n = population.model, len(population)
         gids = self.first[population.index] + np.arange(n)
         if isinstance(model, PoissonSource):
-            self._connect(self._poisson(model.rate), gids, 1.0)
+            self._connect(self._poisson(model.rate, n, 0), gids, 1.0)
+        elif isinstance(model, ChangingRate):
+            start = self.net.engine.raster_starts[population.index]
+            self._connect(self._poisson(model, n, start), gids, 1.0)
         elif isinstance(model, NeuronModel):
             for weights in self._kicks(population):
                 self._connect(
                     self._trains(np.zeros(1, np.int64), np.zeros(1, np.int64), 1), gids, weights
                 )
         else:
-            at = model.stamps(self.net.dt, n) if isinstance(model, SpikeSource) else model.stamps(
-                self.net.engine.raster_starts[population.index], n
-            )  # fmt: skip
+            dt, start = self.net.dt, self.net.engine.raster_starts[population.index]
+            if isinstance(model, SpikeSource):
+                at = model.stamps(dt, n)
+            elif isinstance(model, RasterSource):
+                at = model.stamps(start, n)
+            else:
+                at = model.stamps(dt, n, self.net.seed, population.index, start)
             stamps, ids = at[0] - self.now, at[1].astype(np.int64)
             ahead = stamps >= (0 if self.now == 0 else 1)
             self._connect(self._trains(stamps[ahead], ids[ahead], n), gids, 1.0)
@@ -135,23 +155,63 @@ class Builder:
 
     # Inputs -------------------------------------------------------------------------------------------------------
 
-    def _poisson(self, rate: Any) -> Ints:
-        start = self.ms(self.offset - self.delay - 1)
-        return self._generators("poisson_generator", np.size(rate), rate=rate, start=start)
+    def _poisson(self, rate: Any, n: int, start: int) -> Ints:
+        """Make generators for one rate, or for one of each of n elements, that act from step `start` on."""
+        begin = self.offset - self.delay - 1
+        at = {"start": self.ms(begin + max(start - self.now, 0))}
+        if isinstance(rate, SinusoidalPoisson):
+            return self._waves("sinusoidal_poisson_generator", rate, ("rate", "amplitude"), at)
+        if isinstance(rate, InhomogeneousPoisson):
+            steps, rates = rate.rows("to_nest", n, self.net.dt, start)
+            steps, rates = self._from_now(steps, rates)
+            params = [
+                {"rate_times": self.ms(steps + begin + 2), "rate_values": column}
+                for column in rates.T
+            ]
+            return _ids(self.nest.Create("inhomogeneous_poisson_generator", len(params), params=params))
+        return self._generators("poisson_generator", np.size(rate), rate=rate, **at)
+
+    def _waves(self, kind: str, wave: Any, names: tuple[str, ...], at: dict[str, Any]) -> Ints:
+        """Make generators of sines whose phase is that of our time."""
+        turns = np.asarray(wave.frequency) * 1e-3 * self.net.dt * (self.now + self.delay - self.offset)
+        params = {name: getattr(wave, name) for name in (*names, "frequency")}
+        params["phase"] = (np.asarray(wave.phase) + 360.0 * turns) % 360.0
+        n = max(np.size(value) for value in params.values())
+        return self._generators(kind, n, **params, **at)
+
+    def _from_now(self, steps: Ints, rows: Floats) -> tuple[Ints, Floats]:
+        """Return the rows that hold now and later, [rows, columns], and in how many steps they begin."""
+        rows = rows if rows.ndim == 2 else rows[:, None]
+        first = max(int(np.searchsorted(steps, self.now, side="right")) - 1, 0)
+        return np.maximum(steps[first:] - self.now, 0), rows[first:]
 
     def _inject(self, target: Population, what: Any, start: int) -> None:
         gids = self.first[target.index] + target.ids.astype(np.int64)
         if isinstance(what, PoissonInput):
-            self._connect(self._poisson(what.rate), gids, what.weight)
+            self._connect(self._poisson(what.rate, len(gids), start), gids, what.weight)
         elif isinstance(what, NoiseInput):
             n = max(np.size(what.mean), np.size(what.std))
             every = interval("inject", what.every, self.net.dt)
-            begin = self.ms(self.offset - self.delay)
+            begin = self.ms(self.offset - self.delay + max(start - self.now, 0))
             noise = {"mean": what.mean, "std": what.std, "dt": self.ms(every), "start": begin}
             self._connect(self._generators("noise_generator", n, **noise), gids, 1.0)
+        elif isinstance(what, SineCurrent):
+            begin = self.ms(self.offset - self.delay + max(start - self.now, 0))
+            names = ("amplitude", "offset")
+            self._connect(self._waves("ac_generator", what, names, {"start": begin}), gids, 1.0)
+        elif isinstance(what, StepCurrent):
+            steps = grid_steps("to_nest", what.times, self.net.dt, what.snap)
+            self._connect(self._steps(*self._from_now(steps, what.amplitudes)), gids, 1.0)
         else:
             assert isinstance(what, CurrentInput)
             self._connect(self._currents(what, start - self.now), gids, 1.0)
+
+    def _steps(self, steps: Ints, rows: Floats) -> Ints:
+        """Make generators of currents [rows, columns] that begin in given numbers of steps from now."""
+        values = rows.astype(self.net.dtype).astype(np.float64)
+        times = self.ms(steps + self.offset - self.delay)
+        params = [{"amplitude_times": times, "amplitude_values": column} for column in values.T]
+        return _ids(self.nest.Create("step_current_generator", len(params), params=params))
 
     def _currents(self, what: CurrentInput, first: int) -> Ints:
         """Make generators of a current whose first row is `first` steps from now."""

@@ -11,10 +11,14 @@ import numpy.typing as npt
 from spikelet.network.contents import NetworkContents
 from spikelet.network.gathered_state import whole_state
 from spikelet.network.population import Population
-from spikelet.network.projection import BY_SIGN, Projection
-from spikelet.neurons import LIF, LIFAlpha, LIFCond, NeuronModel, nest_model
+from spikelet.network.projection import Projection
+from spikelet.network.receptors import BY_SIGN
+from spikelet.neurons import LIF, IntegrateAndFire, LIFAlpha, LIFCond, NeuronModel
+from spikelet.neurons.base import nest_model
+from spikelet.neurons.equations.equations import EquationsModel
 from spikelet.plasticity import STDP, InhibitorySTDP, Plasticity, TripletSTDP, TsodyksMarkram
 from spikelet.sources import NoiseInput, PoissonInput, PoissonSource
+from spikelet.sources.rates import ChangingRate
 
 _PAIRINGS = {
     "all_to_all": "stdp_synapse",
@@ -163,7 +167,7 @@ def inspect(net: NetworkContents) -> Findings:
     if _in_flight(net):
         found.left_out.append(f"spikes in flight at t = {net.t:g} ms")
     if any(isinstance(drive.input, (PoissonInput, NoiseInput)) for drive in net.inputs) or any(
-        isinstance(p.model, PoissonSource) for p in net.populations
+        isinstance(p.model, (PoissonSource, ChangingRate)) for p in net.populations
     ):
         found.notes.append(
             "NEST draws random numbers of its own: the same statistics, other values"
@@ -192,8 +196,14 @@ def _inspect_neurons(net: NetworkContents, population: Population, found: Findin
     assert isinstance(model, NeuronModel)
     counterpart = nest_model(type(model))
     if counterpart is None:
-        found.refused.append(f"{name}: NEST has no model like {type(model).__name__}")
+        kind = type(model).__name__
+        found.refused.append(
+            f"{name}: NEST has no model like {kind}, whose equations are text (NESTML compiles such models)"
+            if isinstance(model, EquationsModel)
+            else f"{name}: NEST has no model like {kind}"
+        )
         return
+    assert isinstance(model, IntegrateAndFire)
     if model.reset != "zero":
         found.refused.append(
             f'{name}: reset="{model.reset}" is not in NEST, which resets to V_reset'
@@ -274,9 +284,7 @@ def _inspect_projection(projection: Projection, found: Findings) -> None:
     model = projection.post.model
     if isinstance(model, (LIF, LIFAlpha)) and projection.receptor != BY_SIGN:
         wrong = (
-            projection.weights < 0
-            if projection.receptor == _EXCITATORY
-            else projection.weights > 0
+            projection.weights < 0 if projection.receptor == _EXCITATORY else projection.weights > 0
         )
         if wrong.any():
             found.refused.append(

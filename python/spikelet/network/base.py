@@ -16,6 +16,7 @@ from spikelet.network.turn import Turn
 from spikelet.ranks import Ranks, ranks_of
 from spikelet.recording.reading import to_ms
 from spikelet.rules import Distribution
+from spikelet.spatial import Positions
 
 __all__ = ["Engine", "NetworkBase", "Simulator"]
 
@@ -43,6 +44,8 @@ class Engine:
         By population, the step at which its source was added or set.
     inputs : dict of int to Drive
         The handles of all inputs, by number, which is in order of creation.
+    positions : dict of int to Positions
+        By population, where its elements are, if that was said.
     drawn : int
         Number of draws of initial values so far; each has a random stream of its own.
     """
@@ -55,6 +58,7 @@ class Engine:
         self.turn = Turn()
         self.raster_starts: dict[int, int] = {}
         self.inputs: dict[int, Any] = {}
+        self.positions: dict[int, Positions] = {}
         self.drawn = 0
 
     @property
@@ -139,6 +143,10 @@ class NetworkBase(Sealed):
         name = type(self).__name__
         msg = f"a {name} cannot be copied or pickled; save it with save(), and load it with {name}.load()"
         raise TypeError(msg)
+
+    def join(self, *populations: Any) -> Any:
+        """Return the union of populations; what holds the network knows what that is."""
+        raise NotImplementedError
 
     @property
     def t(self) -> float:

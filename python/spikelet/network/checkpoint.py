@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from spikelet import _core, neurons, plasticity, regulation, sources
+from spikelet import _core, plasticity, regulation, sources
 from spikelet._util import npz
 from spikelet._util.advice import only_about
 from spikelet._util.checks import fail
@@ -33,21 +33,25 @@ from spikelet.network.stored_projection import load_projection
 from spikelet.network.stored_recorders import load_recorders
 from spikelet.network.tape import Tape
 from spikelet.network.to_disk import StrPath
+from spikelet.neurons import NeuronModel
+from spikelet.neurons.equations.equations import Equations, EquationsModel
+from spikelet.neurons.integrate_and_fire import models
 
 __all__ = ["load", "require_target", "save"]
 
 AnyNetwork = TypeVar("AnyNetwork", bound=NetworkContents)
 
-_NAME, _VERSION = "spikelet network", 4
-# 3 added recorders; 4 checksums by name, random streams of inputs, and what regulations have counted
-_READABLE = (2, 3, 4)
+_NAME, _VERSION = "spikelet network", 5
+# 3 added recorders; 4 checksums by name, random streams of inputs, and what regulations have counted; 5 models from
+# text, positions, and when recorders record
+_READABLE = (2, 3, 4, 5)
 
 
 def _types() -> dict[str, Any]:
     """Return everything that a checkpoint can describe, by name."""
     modules = (sources, plasticity, regulation)
     others = {name: getattr(module, name) for module in modules for name in module.__all__}
-    return neurons.models() | others
+    return models() | others
 
 
 class _Writer:
@@ -62,13 +66,19 @@ class _Writer:
             if isinstance(value, np.ndarray):
                 self.arrays[f"{key}.{f.name}"] = value
                 value = {"array": f"{key}.{f.name}"}
+            elif dataclasses.is_dataclass(value):
+                value = self.describe(value, f"{key}.{f.name}")
             fields[f.name] = value
+        if isinstance(item, EquationsModel):
+            return {"type": "Equations", "equations": item.equations.to_dict(), "fields": fields}
         return {"type": type(item).__name__, "fields": fields}
 
 
-def _restore(description: dict[str, Any], file: Mapping[str, Any]) -> Any:
+def _restore(description: dict[str, Any], file: Mapping[str, Any], *, inner: bool = False) -> Any:
     fields, name = description["fields"], description["type"]
-    kind = _types().get(name)
+    kind: Any = _types().get(name)
+    if name == "Equations":  # reading the text runs nothing
+        kind = Equations.from_dict(description["equations"]).model
     if kind is None:
         fail("stored network", "type", name, "must be one that this version of spikelet has")
     known = {f.name for f in dataclasses.fields(kind)}
@@ -76,7 +86,13 @@ def _restore(description: dict[str, Any], file: Mapping[str, Any]) -> Any:
         odd = ", ".join(sorted(set(fields) ^ known))
         rule = "must have the fields of this version"
         fail("stored network", name, odd, rule, got="unknown or missing")
-    return kind(**{k: file[v["array"]] if isinstance(v, dict) else v for k, v in fields.items()})
+
+    def value(v: Any) -> Any:
+        if not isinstance(v, dict):
+            return v
+        return file[v["array"]] if inner or "array" in v else _restore(v, file, inner=True)
+
+    return kind(**{k: value(v) for k, v in fields.items()})
 
 
 def save(
@@ -136,7 +152,7 @@ def _describe(
     populations, projections = [], []
     for p in net.populations:
         key = f"population{p.index}"
-        if isinstance(p.model, neurons.NeuronModel):
+        if isinstance(p.model, NeuronModel):
             for k, state in enumerate(p.model.states):
                 raw = sim.raw_state(p.index, k)
                 out.arrays[f"{key}.state.{state}"] = net.engine.gathered("state", p.index, raw)
@@ -147,14 +163,11 @@ def _describe(
                     )
             out.arrays[f"{key}.held"] = net.engine.gathered("state", p.index, sim.held(p.index))
         model = out.describe(p.model, key)
-        populations.append(
-            {
-                "n": p.size,
-                "name": p.name,
-                "model": model,
-                "start": net.engine.raster_starts[p.index],
-            }
-        )
+        described = {"n": p.size, "name": p.name, "model": model}
+        described["start"] = net.engine.raster_starts[p.index]
+        if p.space is not None:
+            described["space"] = out.describe(p.space, f"{key}.space")["fields"]
+        populations.append(described)
     for q in net.projections:
         key = f"projection{q.index}"
         plastic = None
@@ -176,7 +189,7 @@ def _describe(
         projections.append(
             {
                 **ends,
-                "receptor": int(q.receptor),
+                "receptor": q.receptor,
                 "plasticity": plastic,
                 "born": sim.born(q.index),
             }
@@ -225,6 +238,7 @@ def _describe_recorders(net: NetworkContents, out: _Writer, folder: Path) -> dic
     for k, recorder in enumerate(net.recorders):
         tape: Tape[Any] = recorder.tape
         d = {"target": tape.target.index, "kind": tape.kind, "what": tape.what, "every": tape.every}
+        d |= tape.described()
         if isinstance(tape.target, Population) and not tape.target.whole:
             out.arrays[f"recorder{k}.ids"] = tape.target.ids
         if tape.file is None:
@@ -256,7 +270,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     if int(version) not in _READABLE:
         found = f"format {version}, written by spikelet {header.get('version')}"
         _refuse(path, f"{found}; this version reads formats {' and '.join(map(str, _READABLE))}")
-    if int(version) == _VERSION and not isinstance(header.get("arrays"), dict):
+    if int(version) >= 4 and not isinstance(header.get("arrays"), dict):
         _refuse(path, "the checksums of the arrays are missing")
     unknown = set(header) - _FIELDS
     if unknown:

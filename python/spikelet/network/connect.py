@@ -9,20 +9,35 @@ import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.advice import advise
-from spikelet._util.checks import choice, fail, ids, named, representable
+from spikelet._util.checks import check_all, fail, named, representable
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_own
-from spikelet.network.projection import BY_SIGN, Projection
+from spikelet.network.projection import Projection
+from spikelet.network.receptors import BY_SIGN, receptor_number, receptor_unit
+from spikelet.network.synapse_lists import Lists, as_lists, needs_lists, part_ids
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
 
-__all__ = ["RECEPTORS", "connect"]
+__all__ = ["check_call", "check_lists", "connect"]
 
 _MAX_DELAY = 65535  # steps
-RECEPTORS = {None: BY_SIGN, "excitatory": 0, "ex": 0, "inhibitory": 1, "in": 1}
 
 Ends = tuple[int, _core.Plasticity | None]
+
+
+def check_call(net: NetworkContents, pre: Any, post: Any, receptor: Any, plasticity: Any) -> str:
+    """Check the ends of a projection, its receptor and its kind of plasticity; return what errors call it."""
+    check_own(net, "connect", pre)
+    check_own(net, "connect", post)
+    where = f"connect {pre.name} -> {post.name}"
+    if not isinstance(post.model, NeuronModel):
+        fail(where, "post", post, "must be neurons, not a spike source")
+    if plasticity is not None and not isinstance(plasticity, Plasticity):
+        allowed = "must be a rule such as sl.STDP(...)"
+        fail(where, "plasticity", plasticity, allowed, error=TypeError)
+    receptor_number(where, post.model, receptor)
+    return where
 
 
 def connect(
@@ -36,21 +51,25 @@ def connect(
     plasticity: Plasticity | None,
 ) -> Projection:
     """Check and add a projection; see `Network.connect`."""
-    check_own(net, "connect", pre)
-    check_own(net, "connect", post)
-    where = f"connect {pre.name} -> {post.name}"
-    if not isinstance(post.model, NeuronModel):
-        fail(where, "post", post, "must be neurons, not a spike source")
-    if plasticity is not None and not isinstance(plasticity, Plasticity):
-        allowed = "must be a rule such as sl.STDP(...)"
-        fail(where, "plasticity", plasticity, allowed, error=TypeError)
-    if receptor is not None:
-        choice(where, "receptor", receptor, *filter(None, RECEPTORS))
+    where = check_call(net, pre, post, receptor, plasticity)
+    assert isinstance(post.model, NeuronModel)
+    number = receptor_number(where, post.model, receptor)
+    if isinstance(rule, OneToOne) and len(pre) != len(post):
+        sizes = len(pre), len(post)
+        fail(where, "OneToOne", sizes, "needs populations of the same size", got="sizes")
+    lists = None
+    if needs_lists(rule, weight, delay, plasticity):
+        count = len(net.projections)
+        lists = as_lists(net, where, (pre, post), rule, weight, delay, plasticity, count)
+        weight, delay, plasticity = lists.weight, lists.delay, lists.plasticity
     with named(where):
-        ends = (RECEPTORS[receptor], None if plasticity is None else plasticity.to_core())
-    add = _by_rule if isinstance(rule, Rule) else _by_lists
-    index = add(net, where, pre, post, rule, weight, delay, post.model.weight_unit, ends)
-    projection = Projection(net, index, pre, post, plasticity, RECEPTORS[receptor])
+        ends = (number, None if plasticity is None else plasticity.to_core())
+    add = _by_rule if lists is None else _by_lists
+    how = rule if lists is None else lists
+    grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
+    unit = receptor_unit(post.model, number)
+    index = add(net, where, pre, post, how, weight, delay, unit, grid, ends)
+    projection = Projection(net, index, pre, post, plasticity, number)
     net.contents.projections.append(projection)
     return projection
 
@@ -64,19 +83,16 @@ def _by_rule(
     weight: Any,
     delay: Any,
     unit: str,
+    grid: tuple[int, int] | None,
     ends: Ends,
 ) -> int:
     """Let the core draw the synapses of a rule; return the index of the projection."""
-    grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
     weights = as_spec(where, "weight", 1.0 if weight is None else weight, unit, grid)
     delays = _delay_spec(where, delay, net.dt, grid)
-    if isinstance(rule, OneToOne) and len(pre) != len(post):
-        sizes = len(pre), len(post)
-        fail(where, "OneToOne", sizes, "needs populations of the same size", got="sizes")
     _advise_sign(where, post.model, ends[0], weights)
     with named(where):
         return net.engine.sim.connect(
-            pre.index, post.index, pre.size, post.size, _part(pre), _part(post),
+            pre.index, post.index, pre.size, post.size, part_ids(pre), part_ids(post),
             rule.to_core(), _core_spec(weights), _core_spec(delays), *ends,
         )  # fmt: skip
 
@@ -86,36 +102,65 @@ def _by_lists(
     where: str,
     pre: Population,
     post: Population,
-    rule: Any,
+    lists: Lists,
     weight: Any,
     delay: Any,
     unit: str,
+    grid: tuple[int, int] | None,
     ends: Ends,
 ) -> int:
-    """Give the core the synapses of a matrix or of two arrays; return the index of the projection."""
-    pre_ids, post_ids, weight = _lists(where, pre, post, rule, weight)
-    n, stream = len(pre_ids), 2 * len(net.projections)
-    weights = _values(where, "weight", as_spec(where, "weight", weight, unit), n, net.seed, stream)
-    delays = _values(where, "delay", _delay_spec(where, delay, net.dt), n, net.seed, stream + 1)
-    steps = _to_steps(where, delays, net.dt, drawn=isinstance(delay, Distribution))
-    representable(where, "weight", weights, net.dtype)
+    """Give the core the synapses of a matrix, of two arrays or of what was drawn; return the projection's index."""
+    weights, steps = _listed_values(net, where, lists, weight, delay, unit, grid)
     _advise_sign(where, post.model, ends[0], weights)
     with named(where):
         return net.engine.sim.connect_lists(
-            pre.index, post.index, pre.size, pre_ids, post_ids, weights.astype(net.dtype), steps,
+            pre.index, post.index, pre.size, lists.pre, lists.post, weights.astype(net.dtype), steps,
             *ends, None,
         )  # fmt: skip
 
 
+def check_lists(
+    net: NetworkContents, where: str, post: Population, lists: Lists, plasticity: Plasticity | None
+) -> None:
+    """Check values by synapse as `connect` will, before anything is added."""
+    assert isinstance(post.model, NeuronModel)
+    unit = post.model.weight_unit
+    weights, _ = _listed_values(net, where, lists, lists.weight, lists.delay, unit, None)
+    if plasticity is not None:
+        low, high = plasticity.bounds
+        rule = f"must lie in [w_min, w_max] = [{low:g}, {high:g}]"
+        check_all(where, "weight", weights, (weights >= low) & (weights <= high), rule)
+
+
+def _listed_values(
+    net: NetworkContents,
+    where: str,
+    lists: Lists,
+    weight: Any,
+    delay: Any,
+    unit: str,
+    grid: tuple[int, int] | None,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint16]]:
+    """Return the weights and the delays [steps] of lists: one for all synapses, or one for each."""
+    n, stream = len(lists.pre), 2 * len(net.projections)
+    spec = as_spec(where, "weight", weight, unit, grid)
+    weights = _values(where, "weight", spec, n, net.seed, stream)
+    spec = _delay_spec(where, delay, net.dt, grid)
+    delays = _values(where, "delay", spec, n, net.seed, stream + 1)
+    steps = _to_steps(where, delays, net.dt, drawn=isinstance(delay, Distribution))
+    representable(where, "weight", weights, net.dtype)
+    return weights, steps
+
+
 def _advise_sign(where: str, model: Any, receptor: int, weights: Any) -> None:
     """Warn about currents that all have the sign that a receptor's name excludes."""
-    if receptor == BY_SIGN or model.conductance or model.channels == 1:
+    if receptor == BY_SIGN or not model.by_sign or receptor_unit(model, receptor) != "pA":
         return
     if isinstance(weights, Distribution):
         with named(where):
             weights = _core.draw_values(weights.to_core(), 0, 0, 32)  # a sample
     values = np.asarray(weights)
-    inhibitory = receptor == RECEPTORS["inhibitory"]
+    inhibitory = model.receptors[receptor] == "in"
     low, high = float(values.min(initial=0.0)), float(values.max(initial=0.0))
     worst, right = (high, low) if inhibitory else (low, high)
     if worst != 0 and right == 0:
@@ -123,11 +168,6 @@ def _advise_sign(where: str, model: Any, receptor: int, weights: Any) -> None:
         name = "inhibitory" if inhibitory else "excitatory"
         problem = f'pA at receptor="{name}" {effect}, as the receptor of a current only sets its time constant'
         advise(where, "weight", worst, problem, f"did you mean {-worst:g} pA?")
-
-
-def _part(population: Population) -> npt.NDArray[np.uint32] | None:
-    """Return the ids of a part of a population, or None for a whole one."""
-    return None if population.whole else population.ids
 
 
 def _core_spec(spec: Any) -> _core.ValueSpec:
@@ -153,8 +193,11 @@ def _to_steps(
         way_out = (
             " (limit the distribution, with clip=(lo, hi) or redraw=(lo, hi))" if drawn else ""
         )
+        first = float(delays[bad][0])
+        if 0 < first < dt <= 1e3 * first:
+            way_out += f"; delays are in ms: did you mean {1e3 * first:g}?"
         rule = f"must lie between dt = {dt:g} ms and {_MAX_DELAY} steps{way_out}"
-        fail(where, "delay", float(delays[bad][0]), rule)
+        fail(where, "delay", first, rule)
     return steps.astype(np.uint16)
 
 
@@ -170,28 +213,3 @@ def _values(
         msg = f"{where}: {argument} {rule}, got {len(spec)} values"
         raise ValueError(msg)
     return np.asarray(spec)
-
-
-def _lists(
-    where: str, pre: Population, post: Population, rule: Any, weight: Any
-) -> tuple[Any, Any, Any]:
-    """Return sources, targets and weights of a sparse matrix or of explicit ids."""
-    if hasattr(rule, "tocoo"):
-        if weight is not None:
-            not_with = "must not be given with a matrix, whose data are the weights"
-            fail(where, "weight", weight, not_with)
-        shape = len(pre), len(post)
-        if rule.shape != shape:
-            fail(where, "matrix", rule.shape, f"must have the shape {shape}", got="shape")
-        matrix = rule.tocoo()
-        sources, targets = matrix.row.astype(np.uint32), matrix.col.astype(np.uint32)
-        return pre.ids[sources], post.ids[targets], matrix.data
-    if not isinstance(rule, tuple) or len(rule) != 2:
-        allowed = "must be a connection rule, a sparse matrix or (pre_ids, post_ids)"
-        fail(where, "rule", rule, allowed, error=TypeError)
-    sources = ids(where, "pre_ids", rule[0], len(pre))
-    targets = ids(where, "post_ids", rule[1], len(post))
-    if len(sources) != len(targets):
-        lengths = len(sources), len(targets)
-        fail(where, "pre_ids and post_ids", lengths, "must be equally long", got="lengths")
-    return pre.ids[sources], post.ids[targets], 1.0 if weight is None else weight

@@ -9,6 +9,7 @@ from spikelet.network.drive import Drive
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
+from spikelet.network.union import Union, joined
 from spikelet.regulation import Regulation
 
 __all__ = ["Contents", "NetworkContents"]
@@ -53,6 +54,10 @@ class NetworkContents(NetworkBase):
     ) -> None:
         super().__init__(dt, seed, threads, dtype, comm)
         self.contents = Contents()
+
+    def join(self, *populations: Any) -> Union:
+        """Return the union of populations, or of parts of them, in this order: ``net.join(E, I)`` is ``E + I``."""
+        return joined(self, populations)
 
     @property
     def inputs(self) -> tuple[Drive, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from spikelet._util.advice import only_about
 from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import NetworkBase
-from spikelet.network.input_kinds import Input, Key, described, kind_of, send
+from spikelet.network.input_kinds import Input, Key, described, kind_of, restarts, send
 from spikelet.network.population import Population
 from spikelet.network.turn import changing
 
@@ -102,7 +102,7 @@ class Drive:
             given = dataclasses.replace(old, **parameters)
         new = described(where, self.target, given)
         kind = kind_of(where, new)
-        start = engine.step if not parameters.keys().isdisjoint(kind.series) else self.start_step
+        start = engine.step if restarts(new, parameters) else self.start_step
         other = any(not np.array_equal(getattr(old, p), getattr(new, p)) for p in kind.drawn)
         key = Key(self.number, [] if other else None)
         send(where, self.network, self.target, new, start, key)

@@ -6,7 +6,7 @@ ranks follow from the description's fields.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,11 +17,20 @@ from spikelet._util.checks import fail, fits, interval, representable
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
 from spikelet.neurons import NeuronModel
-from spikelet.sources import CurrentInput, NoiseInput, PoissonInput, check_events
+from spikelet.sources import (
+    CurrentInput,
+    InhomogeneousPoisson,
+    NoiseInput,
+    PoissonInput,
+    SineCurrent,
+    StepCurrent,
+)
+from spikelet.sources.poisson import check_events
+from spikelet.sources.rates import ChangingRate, change_steps
 
-__all__ = ["Input", "Key", "described", "kind_of", "send"]
+__all__ = ["Input", "Key", "described", "kind_of", "restarts", "send"]
 
-Input = PoissonInput | CurrentInput | NoiseInput
+Input = PoissonInput | CurrentInput | StepCurrent | SineCurrent | NoiseInput
 
 
 class Key(NamedTuple):
@@ -54,8 +63,18 @@ def kind_of(where: str, what: Any) -> _Kind:
     if kind is None:
         names = [each.__name__ for each in _KINDS]
         allowed = f"must be {', '.join(names[:-1])} or {names[-1]}"
+        if isinstance(what, ChangingRate):
+            allowed += "; as an input: PoissonInput(rate=..., weight=...)"
         fail(where, "what", what, allowed, error=TypeError)
     return kind
+
+
+def restarts(what: Any, parameters: Iterable[str]) -> bool:
+    """Return whether an input's time counts anew, from now on, when some parameters are set."""
+    series = kind_of("input", what).series
+    if isinstance(what, PoissonInput) and isinstance(what.rate, InhomogeneousPoisson):
+        series = ("rate",)
+    return not set(parameters).isdisjoint(series)
 
 
 def described(where: str, target: Population, what: Any) -> Any:
@@ -82,7 +101,7 @@ def send(
         The network.
     target : Population
         Neurons, or a part of them.
-    what : PoissonInput, CurrentInput or NoiseInput
+    what : Input
         What `described` returned.
     start : int
         Step from which the input's time counts.
@@ -97,17 +116,23 @@ def _elements(target: Population) -> npt.NDArray[np.uint32] | None:
 
 
 def _poisson(
-    where: str, network: NetworkBase, target: Population, what: PoissonInput, _start: int, key: Key
+    where: str, network: NetworkBase, target: Population, what: PoissonInput, start: int, key: Key
 ) -> int:
-    n = len(target)
-    rate, weight = fits(where, "rate", what.rate, n), fits(where, "weight", what.weight, n)
+    n, weight = len(target), fits(where, "weight", what.weight, len(target))
+    changes = isinstance(what.rate, ChangingRate)
+    rate = what.rate.most(where, n) if changes else fits(where, "rate", what.rate, n)
     check_events(where, rate, network.dt)
     # Not one step in 1e30 brings more events than this.
     mean = rate * (network.dt * 1e-3)
     _in_range(where, "weight", weight, mean + 12 * np.sqrt(mean) + 70, network)
+    if changes:
+        return network.engine.sim.inject_changing_poisson(
+            target.index, _elements(target), what.rate.to_core(where, n, network.dt, start),
+            weight, start, key.number, key.streams,
+        )  # fmt: skip
     each = what.rate.ndim == 1 and not (target.whole and n == 1)
     return network.engine.sim.inject_poisson(
-        target.index, _elements(target), rate, each, weight, key.number, key.streams
+        target.index, _elements(target), rate, each, weight, start, key.number, key.streams
     )
 
 
@@ -122,6 +147,33 @@ def _current(
         target.index, _elements(target), values.astype(network.dtype).reshape(-1),
         1 if values.ndim == 1 else n, start, key.number, key.streams,
     )  # fmt: skip
+
+
+def _steps(
+    where: str, network: NetworkBase, target: Population, what: StepCurrent, start: int, key: Key
+) -> int:
+    n, values = len(target), what.amplitudes
+    if values.ndim == 2 and values.shape[1] != n:
+        rule = f"must be [steps] or [steps, {n}]"
+        fail(where, "amplitudes", values.shape, rule, got="shape")
+    representable(where, "amplitudes", values, network.dtype)
+    starts = change_steps(where, what.times, network.dt, what.snap, start)
+    return network.engine.sim.inject_step_current(
+        target.index, _elements(target), starts, values.astype(network.dtype).reshape(-1),
+        1 if values.ndim == 1 else n, key.number, key.streams,
+    )  # fmt: skip
+
+
+def _sine(
+    where: str, network: NetworkBase, target: Population, what: SineCurrent, start: int, key: Key
+) -> int:
+    names = ("amplitude", "offset", "frequency", "phase")
+    values = [fits(where, name, getattr(what, name), len(target)) for name in names]
+    _in_range(where, "amplitude", values[0], np.array([2.0]), network)
+    _in_range(where, "offset", values[1], np.array([2.0]), network)
+    return network.engine.sim.inject_sine_current(
+        target.index, _elements(target), *values, start, key.number, key.streams
+    )
 
 
 def _noise(
@@ -156,5 +208,7 @@ def _in_range(
 _KINDS: dict[type, _Kind] = {
     PoissonInput: _Kind(_poisson),
     CurrentInput: _Kind(_current, series=("values",)),
+    StepCurrent: _Kind(_steps, series=("times",)),
+    SineCurrent: _Kind(_sine),
     NoiseInput: _Kind(_noise, drawn=("every",)),
 }

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from spikelet._util.checks import steps_of
 from spikelet.network import checkpoint, to_disk
+from spikelet.network.between_unions import connect_unions, inject_union, record_union
 from spikelet.network.connect import connect
 from spikelet.network.contents import NetworkContents
 from spikelet.network.drive import Drive
 from spikelet.network.inject import inject
+from spikelet.network.input_kinds import Input
 from spikelet.network.populate import populate
 from spikelet.network.population import Model, Population
 from spikelet.network.projection import Projection
-from spikelet.network.record import record
-from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
+from spikelet.network.record import When, record
+from spikelet.network.recorders import (
+    MultiStateRecorder,
+    SpikeRecorder,
+    StateRecorder,
+    WeightRecorder,
+)
 from spikelet.network.regulate import regulate
 from spikelet.network.run import run
 from spikelet.network.to_disk import StrPath
 from spikelet.network.turn import changing
+from spikelet.network.union import Union
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 from spikelet.ranks import Exchanges
 from spikelet.regulation import Regulation
-from spikelet.sources import CurrentInput, NoiseInput, PoissonInput
 
 if TYPE_CHECKING:
     from spikelet.io.nest import NestNetwork
@@ -66,7 +73,9 @@ class Network(NetworkContents):
     # Building -----------------------------------------------------------------------------------------------------
 
     @changing
-    def population(self, n: int, model: Model, name: str | None = None) -> Population:
+    def population(
+        self, n: int, model: Model, name: str | None = None, *, positions: Any = None
+    ) -> Population:
         """Add a population.
 
         Parameters
@@ -77,12 +86,14 @@ class Network(NetworkContents):
             Model of the elements.
         name : str, optional
             Name in messages and recordings; by default the model's name and a number.
+        positions : array-like, [n, dimensions], Positions, Grid or Free, optional
+            Where the elements are, for connection by distance.
 
         Returns
         -------
         Population
         """
-        return populate(self, n, model, name)
+        return populate(self, n, model, name, positions)
 
     @changing
     def connect(
@@ -125,10 +136,13 @@ class Network(NetworkContents):
         ValueError, TypeError
             If an argument is invalid; the network is unchanged then.
         """
-        return connect(self, pre, post, rule, weight, delay, receptor, plasticity)
+        how = rule, weight, delay, receptor, plasticity
+        if isinstance(pre, Union) or isinstance(post, Union):
+            return connect_unions(self, pre, post, *how)
+        return connect(self, pre, post, *how)
 
     @changing
-    def inject(self, target: Population, what: PoissonInput | CurrentInput | NoiseInput) -> Drive:
+    def inject(self, target: Population, what: Input) -> Drive:
         """Drive a population, or a part of it, from now on, without a source population.
 
         Time and memory follow the number of targets, and an input that has ended costs nothing.
@@ -137,7 +151,7 @@ class Network(NetworkContents):
         ----------
         target : Population
             Neurons.
-        what : PoissonInput, CurrentInput or NoiseInput
+        what : PoissonInput, CurrentInput, StepCurrent, SineCurrent or NoiseInput
             The input.
 
         Returns
@@ -145,6 +159,8 @@ class Network(NetworkContents):
         Drive
             The handle, to change the input (``drive.rate = 5.0``) or to remove it (``drive.remove()``) between runs.
         """
+        if isinstance(target, Union):
+            return inject_union(self, target, what)
         return inject(self, target, what)
 
     @changing
@@ -213,41 +229,50 @@ class Network(NetworkContents):
         what: Literal["weights"],
         *,
         every: float | None = ...,
-        to: StrPath | None = ...,
+        **when: Any,
     ) -> WeightRecorder: ...
     @overload  # any other string names a state
     def record(  # type: ignore[overload-overlap]  # "spikes" is a str, too
-        self,
-        target: Population,
-        what: Literal["spikes"],
-        *,
-        every: float | None = ...,
-        to: StrPath | None = ...,
+        self, target: Population, what: Literal["spikes"], *, every: float | None = ..., **when: Any
     ) -> SpikeRecorder: ...
     @overload
     def record(
-        self, target: Population, what: str, *, every: float | None = ..., to: StrPath | None = ...
+        self, target: Population, what: str, *, every: float | None = ..., **when: Any
     ) -> StateRecorder: ...
+    @overload
+    def record(
+        self, target: Population, what: Sequence[str], *, every: float | None = ..., **when: Any
+    ) -> MultiStateRecorder: ...
 
     @changing
     def record(
         self,
         target: Population | Projection,
-        what: str,
+        what: str | Sequence[str],
         *,
         every: float | None = None,
+        start: float | None = None,
+        stop: float | None = None,
+        when: Literal["after_reset", "before_reset"] = "after_reset",
         to: StrPath | None = None,
     ) -> Any:
-        """Record from now on.
+        """Record from now on, or for some time.
 
         Parameters
         ----------
         target : Population or Projection
             A population, a part of one (``E[:10]``), or a projection.
-        what : str
-            "spikes", the name of a state ("V_m", "I_syn_ex", "theta", ...), or for a projection "weights".
+        what : str or list of str
+            "spikes", the name of a state ("V_m", "I_syn_ex", "theta", ...), or for a projection "weights". A list of
+            states makes one recorder of all of them.
         every : float, optional
-            Interval between samples [ms], a multiple of dt; by default each step. Not for spikes.
+            Interval between samples [ms], a multiple of dt; by default dt. Samples are taken at its multiples, counted
+            from time 0. Not for spikes.
+        start, stop : float, optional
+            Record what has ``start < time <= stop`` [ms], counted from time 0; ``start=0`` includes time 0. Without
+            them, recording has no end. See also `SpikeRecorder.pause`.
+        when : "after_reset" or "before_reset"
+            Whether V_m of a neuron that spikes in the step is that after the reset, or that with which it spiked.
         to : path-like, optional
             Record to this HDF5 file (needs h5py) instead of memory, so that a run of any length needs only a few MB
             of memory. Several recorders of a network may share a file. `read_recording` reads it, even during the run
@@ -255,14 +280,17 @@ class Network(NetworkContents):
 
         Returns
         -------
-        SpikeRecorder, StateRecorder or WeightRecorder
+        SpikeRecorder, StateRecorder, WeightRecorder or MultiStateRecorder
 
         Raises
         ------
         FileExistsError
             If the file exists; it is never overwritten.
         """
-        return record(self, target, what, every, to)
+        how = When(every, start, stop, when), to
+        if isinstance(target, Union):
+            return record_union(self, target, what, *how)
+        return record(self, target, what, *how)
 
     # State --------------------------------------------------------------------------------------------------------
 

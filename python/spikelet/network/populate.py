@@ -4,36 +4,51 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from spikelet import _core
-from spikelet._util.checks import fail, fits, integer
+from spikelet._util.checks import fail, integer, named, representable
 from spikelet.network.contents import NetworkContents
-from spikelet.network.population import Population, check_length, events_of
+from spikelet.network.population import Population, check_length
+from spikelet.network.source_kinds import is_source, send_source
 from spikelet.neurons import NeuronModel
-from spikelet.sources import PoissonSource, RasterSource, SpikeSource, check_events
+from spikelet.rules import Normal, Uniform
+from spikelet.spatial import Free, Grid, Positions
 
 __all__ = ["populate"]
 
+_DRAWN = {"rand": Uniform(0.0, 1.0), "randn": Normal(0.0, 1.0)}
 
-def populate(net: NetworkContents, n: Any, model: Any, name: str | None) -> Population:
+
+def populate(
+    net: NetworkContents, n: Any, model: Any, name: str | None, positions: Any = None
+) -> Population:
     """Check and add a population; see `Network.population`."""
     n = integer("population", "n", n, 0, 2**32 - 1024)
     name = f"{type(model).__name__}{len(net.populations)}" if name is None else str(name)
     where, sim = f"population {name}", net.engine.sim
+    space = None if positions is None else _placed(where, positions, n, net)
     if isinstance(model, NeuronModel):
         check_length(where, model, n)
-        kind = list(_core.neuron_models()).index(type(model).__name__)
-        index = sim.add_neurons(kind, n, model.arrays(), model.reset == "subtract")
-    elif isinstance(model, PoissonSource):
-        rate = fits(where, "rate", np.asarray(model.rate), n)
-        check_events(where, rate, net.dt, as_spikes=True)
-        index = sim.add_poisson(n, rate)
-    elif isinstance(model, (SpikeSource, RasterSource)):
-        index = sim.add_events(n, *events_of(net, model, n))
+        initial = model.initial(n, lambda kind: net.engine.draw(_DRAWN[kind], n))
+        for state, values in initial.items():
+            representable(where, f"initial value of {state}", values, net.dtype)
+        index = model.add_to(sim, n, net.dt)
+    elif is_source(model):
+        index = send_source(where, net, n, model, net.engine.step)
     else:
         fail(where, "model", model, "must be a neuron model or a spike source", error=TypeError)
     net.engine.raster_starts[index] = net.engine.step
     population = Population(net, index, n, model, name, None)
+    if space is not None:
+        net.engine.positions[index] = space
+    if isinstance(model, NeuronModel):
+        for state, values in initial.items():
+            sim.set_state(index, model.states.index(state), values)
     net.contents.populations.append(population)
     return population
+
+
+def _placed(where: str, positions: Any, n: int, net: NetworkContents) -> Positions:
+    """Return the positions of n elements, given coordinates or a description."""
+    if not isinstance(positions, (Positions, Grid, Free)):
+        with named(where):
+            positions = Positions(positions)
+    return positions.placed(where, n, net.engine.draw)

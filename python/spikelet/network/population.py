@@ -9,17 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, fits, numbers, representable, require
+from spikelet._util.described import suggestion
 from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import Engine, NetworkBase
+from spikelet.network.source_kinds import Source, per_element, send_source
 from spikelet.network.turn import changing
-from spikelet.neurons import STATES, NeuronModel
+from spikelet.neurons import NeuronModel
 from spikelet.rules import Distribution
-from spikelet.sources import PoissonSource, RasterSource, SpikeSource, check_events
+from spikelet.spatial import Positions
 
 __all__ = ["Population", "StateView"]
 
-Model = NeuronModel | SpikeSource | PoissonSource | RasterSource
+Model = NeuronModel | Source
 
 
 _THROUGH = (
@@ -50,7 +52,7 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
         if copy is False:
             msg = f"{self._population.name}.{self._name} can only be read as a copy"
             raise ValueError(msg)
-        values = self._population._read_state(self._name)
+        values = self.read()
         return values if dtype is None else values.astype(dtype)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -78,7 +80,9 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
         if isinstance(value, Distribution):
             drawn = self._population.network.engine.draw(value, whole[index].size)
             value = drawn.reshape(whole[index].shape)
-        state = STATES[self._name]
+        model = self._population.model
+        assert isinstance(model, NeuronModel)
+        state = model.state(self._name)
         value = numbers(where, "value", value, state.unit, whole.ndim, nan=True)
         try:
             np.broadcast_to(value, whole[index].shape)
@@ -88,7 +92,15 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
         require(where, "value", value.reshape(-1), state.rule)
         representable(where, "value", np.atleast_1d(value), self.dtype)
         whole[index] = value
-        self._population._write_state(self._name, whole)
+        self.store(whole)
+
+    def read(self) -> npt.NDArray[Any]:
+        """Return the values."""
+        return self._population._read_state(self._name)
+
+    def store(self, values: npt.NDArray[np.float64]) -> None:
+        """Write values that were checked."""
+        self._population._write_state(self._name, values)
 
     def __len__(self) -> int:
         """Return the number of neurons."""
@@ -103,6 +115,14 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
     def dtype(self) -> np.dtype[Any]:
         """The network's precision."""
         return self._population.network.dtype
+
+    def __float__(self) -> float:
+        """Return the value of one neuron, as of ``E[0].V_m``."""
+        if len(self) != 1:
+            name = f"{self._population.name}.{self._name}"
+            msg = f"{name} has {len(self)} values, and only one can be a float"
+            raise TypeError(msg)
+        return float(np.asarray(self)[0])
 
     def __getattr__(self, name: str) -> Any:
         """Look up a method of an array (mean, max, ...) on a copy of the values.
@@ -124,6 +144,9 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
         return f"StateView({self._population.name}.{self._name}, {values})"
 
 
+_FIXED_POSITIONS = (
+    "positions are fixed when a population is made; copy the array with np.array(...)"
+)
 _NEW = "it is fixed when the population is made; add another, with net.population({name}=...)"
 _FIXED = {
     "name": _NEW.format(name="name"),
@@ -131,6 +154,7 @@ _FIXED = {
     "model": "set its parameters, with set(...), or add another population",
     "ids": "take another part, such as population[ids]",
     "whole": "take a part, such as population[:10]",
+    "positions": _NEW.format(name="positions"),
     "network": _NEW.format(name="n"),
     "index": "it counts the populations of the network",
 }
@@ -182,6 +206,21 @@ class Population:
         return Snapshot(ids, _IDS)
 
     @property
+    def space(self) -> Positions | None:
+        """The positions of the whole population, with the space they are in, or None if it has none."""
+        return self._engine.positions.get(self.index)
+
+    @property
+    def positions(self) -> npt.NDArray[np.float64]:
+        """Positions of the elements, [n, dimensions], read-only."""
+        if self.space is None:
+            rule = (
+                "must be given when the population is made: net.population(n, model, positions=...)"
+            )
+            fail(self.name, "positions", None, rule)
+        return Snapshot(self.space.coordinates[self.ids], _FIXED_POSITIONS)
+
+    @property
     def whole(self) -> bool:
         """Whether this is a population, not a part of one."""
         return self._ids is None
@@ -205,9 +244,25 @@ class Population:
             )
         if len(np.unique(ids)) != len(ids):
             fail(self.name, "index", index, "must not name an element twice")
+        return self.part_of(ids)
+
+    def part_of(self, ids: npt.NDArray[np.uint32]) -> Population:
+        """Return the part with some ids of the whole population, each once."""
         part = Population(self.network, self.index, self.size, self.model, self.name, ids)
         object.__setattr__(part, "_model", self._model)
         return part
+
+    def __add__(self, other: Any) -> Any:
+        """Return the union of both, ``E + I``."""
+        return self.network.join(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        """Begin a sum, as ``sum(populations)`` does."""
+        return self if type(other) is int and other == 0 else NotImplemented
+
+    def __dir__(self) -> list[str]:
+        """List states and parameters, too."""
+        return sorted({*super().__dir__(), *self._states, *self._parameter_names()})
 
     def __getattr__(self, name: str) -> Any:
         """Look up a state or a parameter."""
@@ -220,8 +275,9 @@ class Population:
             if self._ids is not None and self._per_element and np.ndim(value) == 1:
                 value = value[self._ids]
             return Snapshot(value, _PARAMETER) if isinstance(value, np.ndarray) else value
-        known = (*self._states, *self._parameter_names())
-        msg = f"{self.name} ({type(self.model).__name__}) has no {name!r}; there are: {', '.join(known)}"
+        known = [*self._states, *self._parameter_names()]
+        near = suggestion(name, known)
+        msg = f"{self.name} ({type(self.model).__name__}) has no {name!r}{near}; there are: {', '.join(known)}"
         raise AttributeError(msg)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -251,6 +307,12 @@ class Population:
         **parameters
             Values by name: numbers, or arrays with one for each element (of the part, for a part).
         """
+        model = self.changed(**parameters)
+        set_model(self, model)
+        self._model[0] = model
+
+    def changed(self, **parameters: Any) -> Model:
+        """Return the model with other parameters, after all checks; see `set`."""
         changes = {}
         for name, value in parameters.items():
             if name not in self._parameter_names():
@@ -260,27 +322,29 @@ class Population:
                 rule = f"is of the whole population ({kind}): set it there, for all elements"
                 fail(f"part of {self.name}", name, value, rule)
             changes[name] = value
-            if self._ids is not None and self._states and name != "reset":
+            if self._ids is not None and name != "reset":
                 whole = np.broadcast_to(
                     np.asarray(getattr(self.model, name), dtype=float), (self.size,)
                 ).copy()
-                unit = type(self.model).__dataclass_fields__[name].metadata["unit"]
-                given = numbers(self.name, name, value, unit)
+                given = numbers(self.name, name, value, self._unit(name))
                 whole[self._ids] = fits(self.name, name, given, len(self))
                 changes[name] = whole
         if isinstance(self.model, NeuronModel):
             model: Model = self.model.replace(**changes)
-        elif isinstance(self.model, PoissonSource) and self._ids is not None:
-            rate = np.broadcast_to(self.model.rate, (self.size,)).copy()
-            rate[self._ids] = fits(
-                self.name, "rate", numbers(self.name, "rate", changes["rate"], "Hz"), len(self)
-            )
-            model = PoissonSource(rate)
         else:
             kept = {p: getattr(self.model, p) for p in self._parameter_names()}
             model = type(self.model)(**{**kept, **changes})
-        set_model(self, model)
-        self._model[0] = model
+        return model
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Names of the states."""
+        return self._states
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters."""
+        return self._parameter_names()
 
     @property
     def _states(self) -> tuple[str, ...]:
@@ -289,7 +353,14 @@ class Population:
     @property
     def _per_element(self) -> bool:
         """Whether parameters are one number, or one for each element; else they are of the whole population."""
-        return isinstance(self.model, (NeuronModel, PoissonSource))
+        return isinstance(self.model, NeuronModel) or per_element(self.model)
+
+    def _unit(self, parameter: str) -> str:
+        """Return the unit of a parameter that may differ between elements."""
+        if isinstance(self.model, NeuronModel):
+            return self.model.units()[parameter]
+        fields = {f.name: f for f in dataclasses.fields(self.model)}
+        return str(fields[parameter].metadata["unit"])
 
     def _parameter_names(self) -> tuple[str, ...]:
         return tuple(f.name for f in dataclasses.fields(self.model))
@@ -332,32 +403,14 @@ def check_own(network: NetworkBase, where: str, population: Any) -> None:
         fail(where, "population", population.name, "must belong to this network")
 
 
-def events_of(
-    network: NetworkBase, model: SpikeSource | RasterSource, n: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
-    """Return the spikes of a source that starts now: their steps, and the ids of the elements."""
-    now = network.engine.step
-    if isinstance(model, RasterSource):
-        return model.stamps(now, n)
-    stamps, elements = model.stamps(network.dt, n)
-    if stamps.size and now > 0 and stamps[0] <= now:
-        first = float(model.times[0])
-        fail("SpikeSource", "times", first, f"must lie after the present, {network.t:g} ms")
-    return stamps, elements
-
-
 def set_model(population: Population, model: Model) -> None:
     """Give the core new parameters, rates or spikes of a whole population."""
     engine, index, n = population.network.engine, population.index, population.size
     if isinstance(model, NeuronModel):
         check_length(population.name, model, n)
-        engine.sim.set_parameters(index, model.arrays(), model.reset == "subtract")
-    elif isinstance(model, PoissonSource):
-        rate = fits(population.name, "rate", np.asarray(model.rate), n)
-        check_events(population.name, rate, engine.dt, as_spikes=True)
-        engine.sim.set_rates(index, rate)
+        model.set_in(engine.sim, index, engine.dt)
     else:
-        engine.sim.set_events(index, *events_of(population.network, model, n))
+        send_source(population.name, population.network, n, model, engine.step, index)
         engine.raster_starts[index] = engine.step
 
 

@@ -24,6 +24,7 @@ from spikelet._util.sealed import Sealed
 from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
+from spikelet.network.receptors import receptor_unit
 from spikelet.network.synapses import Synapses
 from spikelet.network.turn import changing
 from spikelet.neurons import NeuronModel
@@ -32,9 +33,7 @@ from spikelet.plasticity import Plasticity, RewardSTDP, amplitudes
 if TYPE_CHECKING:
     import scipy.sparse
 
-__all__ = ["BY_SIGN", "Projection"]
-
-BY_SIGN = -1  # instead of a receptor: the sign of each weight picks it
+__all__ = ["Projection"]
 
 
 _SET_WEIGHTS = (
@@ -57,7 +56,7 @@ class Projection(Sealed):
     index: int
     pre: Population
     post: Population
-    receptor: int
+    receptor: int  # its number among those of the model; -1: the sign of each weight picks it
     synapses: Synapses  # internal
 
     _instead: ClassVar = {
@@ -126,7 +125,7 @@ class Projection(Sealed):
         """Return weights for synapses that form an array of a given shape."""
         where = repr(self)
         model = self.post.model
-        unit = model.weight_unit if isinstance(model, NeuronModel) else ""
+        unit = receptor_unit(model, self.receptor) if isinstance(model, NeuronModel) else ""
         dimensions = max(1, len(shape))
         given = numbers(where, "weights", value, unit, dimensions, nan=True)
         try:

@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spikelet._util.checks import fail, interval
+from spikelet._util.checks import choice, fail, interval, steps_of
 from spikelet.network import to_disk
 from spikelet.network.contents import NetworkContents
-from spikelet.network.population import check_own
+from spikelet.network.population import Population, check_own
 from spikelet.network.projection import Projection
-from spikelet.network.recorders import SpikeRecorder, StateRecorder, WeightRecorder
+from spikelet.network.recorders import (
+    MultiStateRecorder,
+    SpikeRecorder,
+    StateRecorder,
+    WeightRecorder,
+)
+from spikelet.network.tape import Span
 from spikelet.network.to_disk import StrPath
 from spikelet.neurons import NeuronModel
+from spikelet.recording.hdf5_access import LAST
 
-__all__ = ["make_recorder", "record"]
+__all__ = ["When", "make_recorder", "record"]
+
+
+@dataclass(frozen=True)
+class When:
+    """When a recorder records, as `Network.record` is given it."""
+
+    every: float | None = None
+    start: float | None = None
+    stop: float | None = None
+    when: str = "after_reset"
 
 
 def record(
-    net: NetworkContents, target: Any, what: str, every: float | None, to: StrPath | None
-) -> SpikeRecorder | StateRecorder | WeightRecorder:
+    net: NetworkContents, target: Any, what: Any, when: When, to: StrPath | None
+) -> SpikeRecorder | StateRecorder | WeightRecorder | MultiStateRecorder:
     """Record from now on; see `Network.record`."""
-    recorder = make_recorder(net, target, what, every)
+    if not isinstance(what, str):
+        return _several(net, target, what, when, to)
+    recorder = make_recorder(net, target, what, when)
     if to is not None:
         to_disk.record_to(net, recorder.tape, Path(to).absolute())
     recorder.tape.start()
@@ -29,8 +51,43 @@ def record(
     return recorder
 
 
+def _several(
+    net: NetworkContents, target: Any, what: Any, when: When, to: StrPath | None
+) -> MultiStateRecorder:
+    """Record several states."""
+    where = "record" if not isinstance(target, Population) else f"record {target.name}"
+    names = list(what) if isinstance(what, Sequence) else []
+    if not names or not all(isinstance(name, str) for name in names):
+        rule = 'must be the name of what to record, or a list of names of states, such as ["V_m", "I_syn_ex"]'
+        fail(where, "what", what, rule, error=TypeError)
+    if len(set(names)) < len(names) or "spikes" in names or isinstance(target, Projection):
+        rule = "must be names of states, each once; record spikes and weights on their own"
+        fail(where, "what", what, rule)
+    for name in names:  # all of them before the first is added
+        make_recorder(net, target, name, when)
+    return MultiStateRecorder({name: record(net, target, name, when, to) for name in names})
+
+
 def make_recorder(
-    net: NetworkContents, target: Any, what: str, every: float | None
+    net: NetworkContents, target: Any, what: str, when: When
+) -> SpikeRecorder | StateRecorder | WeightRecorder:
+    """Check what there is to record and when, and make a recorder that has not started."""
+    recorder = _recorder(net, target, what, when)
+    recorder.tape.span = _span(f"record {recorder.tape.title}", when, net.dt)
+    return recorder
+
+
+def _span(where: str, when: When, dt: float) -> Span:
+    start = 0 if when.start is None else steps_of(where, "start", when.start, dt)[1]
+    endless = when.stop is None or (isinstance(when.stop, float) and when.stop == math.inf)
+    stop = LAST if endless else steps_of(where, "stop", when.stop, dt)[1]
+    if stop <= start:
+        fail(where, "stop", when.stop, f"must be after start = {start * dt:g} ms")
+    return Span(start or -1, stop)  # time 0 counts from 0
+
+
+def _recorder(
+    net: NetworkContents, target: Any, what: str, when: When
 ) -> SpikeRecorder | StateRecorder | WeightRecorder:
     """Check what there is to record, and make a recorder that has not started."""
     if isinstance(target, Projection):
@@ -38,15 +95,27 @@ def make_recorder(
             fail("record", "target", target, "must belong to this network")
         if what != "weights":
             fail(f"record {target!r}", "what", what, 'must be "weights"')
-        return WeightRecorder(net, target, interval("record", every, net.dt))
+        _require_after(f"record {target!r}", what, when)
+        return WeightRecorder(net, target, interval("record", when.every, net.dt))
     check_own(net, "record", target)
     states = target.model.states if isinstance(target.model, NeuronModel) else ()
     if what == "spikes":
-        if every is not None:
-            fail(f"record {target.name}", "every", every, "is not for spikes")
+        if when.every is not None:
+            fail(f"record {target.name}", "every", when.every, "is not for spikes")
+        _require_after(f"record {target.name}", what, when)
         return SpikeRecorder(net, target)
     if what not in states:
         known = ", ".join(["spikes", *states])
         where = f"record {target.name} ({type(target.model).__name__})"
         fail(where, "what", what, f"must be one of: {known}")
-    return StateRecorder(net, target, what, interval("record", every, net.dt))
+    choice(f"record {target.name}", "when", when.when, "after_reset", "before_reset")
+    if what != "V_m":
+        _require_after(f"record {target.name}", what, when)
+    every = interval("record", when.every, net.dt)
+    return StateRecorder(net, target, what, every, before_reset=when.when == "before_reset")
+
+
+def _require_after(where: str, what: str, when: When) -> None:
+    """Check that nothing asks for a value before the reset that has none."""
+    if when.when != "after_reset":
+        fail(where, "when", when.when, f'must be "after_reset" for {what}; only V_m is reset')

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,10 +16,11 @@ from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.tape import SpikeTape, StateTape, Tape, WeightTape
 from spikelet.network.turn import changing
+from spikelet.recording.data import SampleData, SpikeData
 from spikelet.recording.hdf5_access import LAST, Arrays
-from spikelet.recording.reading import Recorded, RecordedSamples, RecordedSpikes
+from spikelet.recording.reading import Recorded, RecordedSamples, RecordedSpikes, limits_in_ms
 
-__all__ = ["SpikeRecorder", "StateRecorder", "WeightRecorder"]
+__all__ = ["MultiStateRecorder", "SpikeRecorder", "StateRecorder", "WeightRecorder"]
 
 
 class _Recorder(Sealed, Recorded):
@@ -36,6 +38,32 @@ class _Recorder(Sealed, Recorded):
     }
 
     @property
+    def start(self) -> float:
+        """Time after which it records [ms]; 0 includes time 0."""
+        return limits_in_ms(max(self.tape.span.start, 0), None, self._dt)[0]
+
+    @property
+    def stop(self) -> float:
+        """Time up to which it records [ms]; inf: no end."""
+        stop = self.tape.span.stop
+        return limits_in_ms(0, None if stop == LAST else stop, self._dt)[1]
+
+    @property
+    def paused(self) -> bool:
+        """Whether it pauses, between `pause` and `resume`."""
+        return self.tape.paused
+
+    @changing
+    def pause(self) -> None:
+        """Record nothing from now on, until `resume`. The data so far stays."""
+        self.tape.pause(True)
+
+    @changing
+    def resume(self) -> None:
+        """Go on recording from now on."""
+        self.tape.pause(False)
+
+    @property
     def path(self) -> Path | None:
         """Path of the file, or None if the data stays in memory."""
         return None if self.tape.file is None else self.tape.file.path
@@ -44,6 +72,22 @@ class _Recorder(Sealed, Recorded):
     def clear(self) -> None:
         """Forget all data recorded so far, in the file too."""
         self.tape.clear()
+
+    def __len__(self) -> int:
+        """Return the number of spikes or samples so far."""
+        return self.tape.count()
+
+    def __bool__(self) -> bool:
+        """Return True: a recorder without data is one, too."""
+        return True
+
+    def __copy__(self) -> Any:
+        """Return the recorder: a copy of a handle is a handle."""
+        return self
+
+    def in_steps(self, start: int = -1, stop: int = LAST) -> Arrays:
+        """Return stamps and data with start < stamp <= stop, in steps."""
+        return self._all(start, stop)
 
     def _described(self, what: str) -> str:
         """Return the number of spikes or samples, or, while it cannot be read, what the network is doing."""
@@ -82,28 +126,61 @@ class SpikeRecorder(_Recorder, RecordedSpikes):
     def _now(self) -> float:
         return self.network.t
 
+    @property
+    def _limits(self) -> tuple[float, float]:
+        return self.start, self.stop
+
+    def __reduce__(self) -> Any:
+        """Copy and pickle as data without the network."""
+        stamps, data = self._all()
+        about = self._dt, self._elements(), self._now, self._limits
+        return SpikeData, (self.tape.title, stamps, data, *about)
+
     def __repr__(self) -> str:
         return f"SpikeRecorder({self.target.name}: {self._described('spikes')})"
 
 
-class StateRecorder(_Recorder, RecordedSamples):
-    """Samples of a state variable at multiples of an interval, at the end of the step (after the reset)."""
+class _SampleRecorder(_Recorder, RecordedSamples):
+    def __reduce__(self) -> Any:
+        """Copy and pickle as data without the network."""
+        stamps, data = self._all()
+        return SampleData, (self.tape.title, stamps, data, self._dt)
+
+
+class StateRecorder(_SampleRecorder):
+    """Samples of a state variable at multiples of an interval, at the end of the step.
+
+    They are taken after the reset or, if the recorder was made with ``when="before_reset"``, before it.
+    """
 
     target: Population
     name: str
     tape: StateTape
 
-    def __init__(self, network: NetworkBase, target: Population, name: str, every: int = 1) -> None:
+    def __init__(
+        self,
+        network: NetworkBase,
+        target: Population,
+        name: str,
+        every: int = 1,
+        *,
+        before_reset: bool = False,
+    ) -> None:
         self.network = network
         self.target = target
         self.name = name
-        self.tape = StateTape(network, target, name, every)
+        self.tape = StateTape(network, target, name, every, before_reset)
+
+    @property
+    def when(self) -> str:
+        """When samples are taken: "after_reset" or "before_reset"."""
+        return "before_reset" if self.tape.before_reset else "after_reset"
 
     def __repr__(self) -> str:
         return f"StateRecorder({self.target.name}.{self.name}: {self._described('samples')})"
 
 
-class WeightRecorder(_Recorder, RecordedSamples):
+class WeightRecorder(_SampleRecorder):
     """Samples of the weights of a projection at multiples of an interval."""
 
     target: Projection
@@ -116,3 +193,99 @@ class WeightRecorder(_Recorder, RecordedSamples):
 
     def __repr__(self) -> str:
         return f"WeightRecorder({self.target!r}: {self._described('samples')})"
+
+
+class MultiStateRecorder(Sealed):
+    """Samples of several states of one population, taken at the same times. Made by `Network.record` from a list.
+
+    ``recorder["V_m"]`` is the recorder of one state. ``recorder.values`` stacks them all, so that
+    ``v, i = recorder.values`` names each. In `Network.recorders`, and so after a load, they are single recorders.
+
+    Parameters
+    ----------
+    recorders : dict of str to StateRecorder
+        Recorders by state, sampled alike.
+    """
+
+    recorders: Mapping[str, Any]
+
+    def __init__(self, recorders: Mapping[str, Any]) -> None:
+        self.recorders = MappingProxyType(dict(recorders))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the states."""
+        return tuple(self.recorders)
+
+    @property
+    def times(self) -> npt.NDArray[np.float64]:
+        """Times of the samples [ms]."""
+        times: npt.NDArray[np.float64] = self._first.times
+        return times
+
+    @property
+    def values(self) -> npt.NDArray[Any]:
+        """Samples, [states, samples, len(target)]."""
+        return np.stack([recorder.values for recorder in self.recorders.values()])
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the recorder of one state."""
+        if name not in self.recorders:
+            msg = f"MultiStateRecorder: there is no {name!r}; there are: {', '.join(self.names)}"
+            raise KeyError(msg)
+        return self.recorders[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of the states."""
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        """Return the number of samples so far."""
+        return len(self._first)
+
+    def __bool__(self) -> bool:
+        """Return True: a recorder without data is one, too."""
+        return True
+
+    def to_dict(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the data as plain arrays: ``times``, and the values of each state by its name."""
+        return {"times": self.times, **{name: r.values for name, r in self.recorders.items()}}
+
+    def between(
+        self, start: float = 0.0, stop: float = np.inf
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[Any]]:
+        """Return the times, and values [states, samples, len(target)], with ``start < time <= stop`` [ms].
+
+        Parameters
+        ----------
+        start, stop : float
+            The interval [ms].
+        """
+        found = [recorder.between(start, stop) for recorder in self.recorders.values()]
+        return found[0][0], np.stack([values for _, values in found])
+
+    def pause(self) -> None:
+        """Record nothing from now on, until `resume`. The data so far stays."""
+        for recorder in self.recorders.values():
+            recorder.pause()
+
+    def resume(self) -> None:
+        """Go on recording from now on."""
+        for recorder in self.recorders.values():
+            recorder.resume()
+
+    def clear(self) -> None:
+        """Forget all data recorded so far, in the file too."""
+        for recorder in self.recorders.values():
+            recorder.clear()
+
+    @property
+    def _first(self) -> Any:
+        return next(iter(self.recorders.values()))
+
+    def __reduce__(self) -> Any:
+        """Copy and pickle as data without the network."""
+        return MultiStateRecorder, (dict(self.recorders),)
+
+    def __repr__(self) -> str:
+        return f"MultiStateRecorder({', '.join(map(repr, self.recorders.values()))})"

@@ -8,12 +8,16 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from spikelet import _core
 from spikelet._util.checks import interval, steps_of
 from spikelet._util.progress import bar
 from spikelet.network import checkpoint
 from spikelet.network.contents import NetworkContents
 from spikelet.network.to_disk import StrPath, by_file, drain
 from spikelet.network.turn import Report
+from spikelet.neurons import NeuronModel
 
 __all__ = ["run"]
 
@@ -117,6 +121,8 @@ def _run_piece(
                     to_disk and report is not None
                 ):  # a piece may be too short for the core to report
                     net.engine.turn.ask(report, net.engine.step)
+        except _core.Divergence as error:
+            raise FloatingPointError(_diverged(net, *error.args)) from None
         finally:  # after Ctrl-C, too, what was recorded is written
             size = drain(net) if to_disk else 0
     except BaseException:
@@ -124,6 +130,19 @@ def _run_piece(
         raise
     _meet(net, failed=False)
     return net.engine.step - start, size
+
+
+def _diverged(
+    net: NetworkContents, population: int, state: int, element: int, step: int, value: float
+) -> str:
+    """Return what to say of a neuron whose state is no longer a number."""
+    found = net.populations[population]
+    assert isinstance(found.model, NeuronModel)
+    name, at = found.model.states[state], float(net.engine.ms(np.array(step)))
+    return (
+        f"population {found.name}: {name} of neuron {element} is {value:g} at {at:g} ms "
+        f"({found.model.about_stability(net.dt)}); what was recorded until then is kept"
+    )
 
 
 def _meet(net: NetworkContents, *, failed: bool) -> None:

@@ -10,9 +10,11 @@ from spikelet._util.checks import fail
 from spikelet.network import stored
 from spikelet.network.contents import NetworkContents
 from spikelet.network.populate import populate
+from spikelet.network.source_kinds import send_source, starts_when_set
 from spikelet.network.stored import WHERE, File
 from spikelet.neurons import NeuronModel
-from spikelet.sources import RasterSource
+from spikelet.sources import PulsePacket, RasterSource
+from spikelet.spatial import Positions
 
 __all__ = ["load_populations", "load_states"]
 
@@ -56,12 +58,29 @@ def load_populations(
             if elements > room:
                 rule = f"must not exceed {room} in all sources of a file of this size"
                 fail(WHERE, f"population{k} n", n, rule)
-        if isinstance(model, RasterSource):
-            spikes += int(model.raster.sum(dtype=np.float64))
+        if isinstance(model, (RasterSource, PulsePacket)):
+            listed = isinstance(model, RasterSource)
+            spikes += int(model.raster.sum(dtype=np.float64)) if listed else model.spikes(n)
             if spikes > 64 * room:
                 rule = f"must hold at most {64 * room} spikes in a file of this size"
-                fail(WHERE, f"population{k} raster", spikes, rule)
-        populate(net, n, model, d["name"])
+                fail(WHERE, f"population{k} {type(model).__name__}", spikes, rule)
+        populate(net, n, model, d["name"], _space(k, d.get("space"), file))
+
+
+def _space(k: int, d: Any, file: File) -> Positions | None:
+    """Return where the elements of a population are, if that was said."""
+    if d is None:
+        return None
+    where = f"population{k} space"
+    if not isinstance(d, dict) or set(d) != {"coordinates", "extent", "periodic"}:
+        fail(WHERE, where, d, "must be coordinates, extent and periodic")
+    arrays = {}
+    for name in ("coordinates", "extent"):
+        given = d[name]
+        if not (given is None or isinstance(given, dict)):
+            fail(WHERE, f"{where}.{name}", given, "must name an array")
+        arrays[name] = None if given is None else file[given["array"]]
+    return Positions(**arrays, periodic=d["periodic"])
 
 
 def load_states(net: NetworkContents, described: list[dict[str, Any]], file: File) -> None:
@@ -86,8 +105,8 @@ def load_states(net: NetworkContents, described: list[dict[str, Any]], file: Fil
         key = f"population{p.index}"
         start = stored.whole(f"{key} start", d["start"], 0, stored.LATEST)
         net.engine.raster_starts[p.index] = start
-        if isinstance(p.model, RasterSource):
-            sim.set_events(p.index, *p.model.stamps(start, p.size))
+        if starts_when_set(p.model):
+            send_source(f"population {p.name}", net, p.size, p.model, start, p.index)
         if not isinstance(p.model, NeuronModel):
             continue
         for k, state in enumerate(p.model.states):

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spikelet import _core
 from spikelet._util.checks import fail
 from spikelet.network import stored
-from spikelet.network.connect import RECEPTORS
 from spikelet.network.contents import NetworkContents
 from spikelet.network.gathered_state import family, own_state
 from spikelet.network.projection import Projection
+from spikelet.network.receptors import receptor_range
 from spikelet.network.stored import WHERE, File
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
@@ -47,10 +46,8 @@ def load_projection(
     pre, post = (stored.part(net, d[end], file.get(f"{key}.{end}_ids")) for end in ("pre", "post"))
     if not isinstance(post.model, NeuronModel):
         fail(WHERE, f"{key} post", d["post"], "must be neurons")
-    if d["receptor"] not in RECEPTORS.values():
-        fail(WHERE, f"{key} receptor", d["receptor"], "must be a known one")
+    receptor = stored.whole(f"{key} receptor", d["receptor"], *receptor_range(post.model))
     born = stored.whole(f"{key} born", d["born"], -1, net.engine.step)
-    receptor = int(d["receptor"])
     row = stored.array(file, f"{key}.row", np.uint64, pre.size + 1)
     posts = stored.below(f"{key}.post", stored.array(file, f"{key}.post", np.uint32), post.size)
     weight = stored.array(file, f"{key}.weight", net.dtype, 1, len(posts))

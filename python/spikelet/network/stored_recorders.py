@@ -10,10 +10,10 @@ import numpy as np
 from spikelet._util.checks import fail
 from spikelet.network import stored
 from spikelet.network.contents import NetworkContents
-from spikelet.network.record import make_recorder
+from spikelet.network.record import When, make_recorder
 from spikelet.network.stored import LATEST, WHERE, File
-from spikelet.network.tape import SpikeTape, Tape
-from spikelet.recording.hdf5_access import Arrays
+from spikelet.network.tape import Span, SpikeTape, Tape
+from spikelet.recording.hdf5_access import LAST, Arrays
 from spikelet.recording.hdf5_file import RecordingFile
 
 __all__ = ["load_recorders"]
@@ -56,22 +56,19 @@ def load_recorders(
                 fail(WHERE, f"recording {f.path}", f.done, "must not end after it")
     for k, d in enumerate(header.get("recorders", [])):
         where = f"{WHERE}: recorder {k}"
-        fields = set(d) - {"target", "kind", "what", "every"}
+        fields = set(d) - {"target", "kind", "what", "every"} - _WHEN
         if fields not in (set(), {"file", "name"}):
-            fail(
-                where,
-                "fields",
-                sorted(d),
-                "must be target, kind, what and every, and may be file and name as well",
-            )
+            rule = "must be target, kind, what and every; they may be file and name, start, stop, paused and when"
+            fail(where, "fields", sorted(d), rule)
         ends = net.projections if d["kind"] == "weights" else net.populations
         target: Any = stored.item(f"recorder {k} target", ends, d["target"])
         if d["kind"] != "weights":
             target = stored.part(net, d["target"], arrays.get(f"recorder{k}.ids"))
-        recorder = make_recorder(net, target, d["what"], None)
+        recorder = make_recorder(net, target, d["what"], When(when=d.get("when", "after_reset")))
         tape: Tape[Any] = recorder.tape
         if tape.kind != d["kind"]:
             fail(where, "kind", d["kind"], f"must be {tape.kind!r}")
+        tape.span, tape.paused = _span(where, d)
         tape.every = stored.whole(f"recorder {k} every", d["every"], 1, LATEST)
         if "file" in d:
             file = stored.item(f"recorder {k} file", files, d["file"])
@@ -87,6 +84,19 @@ def load_recorders(
         if set(f.layouts) != set(f.done):
             rule = "must each have a recorder"
             fail(WHERE, f"recordings in {f.path}", sorted(f.done), rule)
+
+
+_WHEN = {"start", "stop", "paused", "when"}
+
+
+def _span(where: str, d: dict[str, Any]) -> tuple[Span, bool]:
+    """Return when a recorder records, and whether it pauses."""
+    start = stored.whole(f"{where} start", d.get("start", 0), 0, LATEST)
+    stop = stored.whole(f"{where} stop", d["stop"], start + 1, LATEST) if "stop" in d else LAST
+    paused = d.get("paused", False)
+    if not isinstance(paused, bool):
+        fail(where, "paused", paused, "must be true or false")
+    return Span(start or -1, stop), paused
 
 
 def _recorded(tape: Tape[Any], k: int, arrays: File) -> Arrays:

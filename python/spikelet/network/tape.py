@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,20 @@ from spikelet.recording import hdf5_access
 from spikelet.recording.hdf5_access import LAST, Arrays
 from spikelet.recording.hdf5_file import Layout, RecordingFile
 
-__all__ = ["SpikeTape", "StateTape", "Tape", "WeightTape"]
+__all__ = ["Span", "SpikeTape", "StateTape", "Tape", "WeightTape"]
+
+
+class Span(NamedTuple):
+    """When a recorder records: at stamps after `start`, up to `stop` [steps]."""
+
+    start: int = -1
+    stop: int = LAST
+
+    def about(self) -> dict[str, int]:
+        """Return the limits that there are, by name."""
+        limits = {"start": max(self.start, 0), "stop": self.stop}
+        return {name: at for name, at in limits.items() if at != {"start": 0, "stop": LAST}[name]}
+
 
 Target = TypeVar("Target", Population, Projection)
 
@@ -38,6 +51,10 @@ class Tape(ABC, Generic[Target]):
         "spikes", "weights" or the name of a state.
     every : int
         Interval between samples [steps].
+    span : Span
+        When it records.
+    paused : bool
+        Whether it pauses.
     earlier : list of Arrays
         Data taken from the core and kept in memory.
     file : RecordingFile or None
@@ -53,17 +70,33 @@ class Tape(ABC, Generic[Target]):
         self.target: Target = target
         self.what = what
         self.every = every
+        self.span = Span()
+        self.paused = False
         self.earlier: list[Arrays] = []
         self.file: RecordingFile | None = None
         self.name = ""
         self._engine = network.engine
         self._index = -1  # in the core, among recorders of this kind
 
+    def start(self) -> None:
+        """Make the core record from now on, within the span."""
+        self._index = self._add()
+        self.pause(self.paused)
+
+    def described(self) -> dict[str, Any]:
+        """Return when it records, as far as that is not always, for a checkpoint."""
+        return {**self.span.about(), **({"paused": True} if self.paused else {})}
+
+    def pause(self, paused: bool) -> None:  # the state to be in
+        """Stop recording for some time, or go on."""
+        self._engine.sim.set_window(self.kind, self._index, *self.span, paused)
+        self.paused = paused
+
     # What each kind does in its own way ---------------------------------------------------------------------------
 
     @abstractmethod
-    def start(self) -> None:
-        """Make the core record from now on."""
+    def _add(self) -> int:
+        """Add a recorder to the core, and return its number."""
 
     @abstractmethod
     def _from_core(self) -> Arrays:
@@ -93,7 +126,16 @@ class Tape(ABC, Generic[Target]):
         elements = 0  # all
         if isinstance(self.target, Population) and not self.target.whole:
             elements = zlib.crc32(self.target.ids.tobytes())
-        return self.kind, self.target.index, elements, self.what, self.every, self.file is None
+        when = (*self.span, self.paused)
+        return (
+            self.kind,
+            self.target.index,
+            elements,
+            self.what,
+            self.every,
+            self.file is None,
+            when,
+        )
 
     def bytes_per_step(self) -> float:
         """Return how many bytes a step records, as far as that is known in advance."""
@@ -218,12 +260,11 @@ class SpikeTape(Tape[Population]):
 
     kind = "spikes"
 
-    def start(self) -> None:
-        """Make the core record from now on."""
+    def _add(self) -> int:
         wanted = np.zeros(0 if self.target.whole else self.target.size, dtype=bool)
         if not self.target.whole:
             wanted[self.target.ids] = True
-        self._index = self._engine.sim.record_spikes(self.target.index, wanted)
+        return self._engine.sim.record_spikes(self.target.index, wanted)
 
     def _from_core(self) -> Arrays:
         return self._engine.sim.recorded_spikes(self._index)
@@ -241,7 +282,8 @@ class SpikeTape(Tape[Population]):
     def layout(self) -> Layout:
         """Return the layout of the group in a file."""
         elements = {} if self.target.whole else {"elements": self.target.ids}
-        return Layout("spikes", "u4", (), _about(self.target, "spikes"), elements)
+        about = {**_about(self.target, "spikes"), **self.span.about()}
+        return Layout("spikes", "u4", (), about, elements)
 
     def bytes_per_step(self) -> float:
         """Return 0: the number of spikes is not known in advance."""
@@ -253,11 +295,37 @@ class StateTape(Tape[Population]):
 
     kind = "state"
 
-    def start(self) -> None:
-        """Make the core record from now on."""
+    def __init__(
+        self,
+        network: NetworkBase,
+        target: Population,
+        what: str,
+        every: int,
+        before_reset: bool = False,  # as in the core
+    ) -> None:
+        super().__init__(network, target, what, every)
+        self.before_reset = before_reset
+
+    def _add(self) -> int:
         state = state_index(self.target, self.what)
         ids = self.target.ids[self._owned()]
-        self._index = self._engine.sim.record_state(self.target.index, state, ids, self.every)
+        return self._engine.sim.record_state(
+            self.target.index, state, ids, self.every, self.before_reset
+        )
+
+    def described(self) -> dict[str, Any]:
+        """Return when it records, as far as that is not always, for a checkpoint."""
+        return {**super().described(), **({"when": "before_reset"} if self.before_reset else {})}
+
+    @property
+    def title(self) -> str:
+        """Name of the recording: "E.V_m"."""
+        return f"{super().title}.before_reset" if self.before_reset else super().title
+
+    @property
+    def plan(self) -> tuple[Any, ...]:
+        """What all ranks must record alike."""
+        return *super().plan, self.before_reset
 
     def _from_core(self) -> Arrays:
         return self._engine.sim.recorded_states(self._index)
@@ -270,7 +338,9 @@ class StateTape(Tape[Population]):
 
     def layout(self) -> Layout:
         """Return the layout of the group in a file."""
-        about = {**_about(self.target, self.what), "every": self.every}
+        about = {**_about(self.target, self.what), "every": self.every, **self.span.about()}
+        if self.before_reset:
+            about["when"] = "before_reset"
         ids = self.target.ids[self._owned()]
         return Layout("state", self.network.dtype, (len(ids),), about, {"elements": ids})
 
@@ -280,9 +350,8 @@ class WeightTape(Tape[Projection]):
 
     kind = "weights"
 
-    def start(self) -> None:
-        """Make the core record from now on."""
-        self._index = self._engine.sim.record_weights(self.target.index, self.every)
+    def _add(self) -> int:
+        return self._engine.sim.record_weights(self.target.index, self.every)
 
     def _from_core(self) -> Arrays:
         return self._engine.sim.recorded_weights(self._index)
@@ -295,6 +364,7 @@ class WeightTape(Tape[Projection]):
     def layout(self) -> Layout:
         """Return the layout of the group in a file."""
         ends = {"pre": self.target.pre.name, "post": self.target.post.name, "every": self.every}
+        ends |= self.span.about()
         count = self._engine.sim.projection_size(self.target.index)
         return Layout("weights", self.network.dtype, (count,), ends)
 

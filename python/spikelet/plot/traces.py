@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from spikelet._util.checks import fail
 from spikelet.network.recorders import StateRecorder
-from spikelet.neurons import STATES
+from spikelet.neurons import NeuronModel
 from spikelet.plot.figures import axes
 
 if TYPE_CHECKING:
@@ -36,5 +36,11 @@ def trace(recorder: StateRecorder, *, ax: Axes | None = None, **style: Any) -> A
     ax = axes("plot.trace", ax)
     ax.plot(recorder.times, recorder.values, **{"linewidth": 1.0, **style})
     ax.set_xlabel("time (ms)")
-    ax.set_ylabel(f"{recorder.name} ({STATES[recorder.name].unit})")
+    ax.set_ylabel(_label(recorder))
     return ax
+
+
+def _label(recorder: StateRecorder) -> str:
+    model = recorder.target.model
+    unit = model.state(recorder.name).unit if isinstance(model, NeuronModel) else ""
+    return f"{recorder.name} ({unit})" if unit else recorder.name

@@ -45,6 +45,14 @@ def last_step(time: float, dt: float) -> int:
     return int(steps[to_ms(steps, dt) <= time][-1])
 
 
+def limits_in_ms(start: Any, stop: Any, dt: float) -> tuple[float, float]:
+    """Return limits of a recording, in steps or None, as times."""
+    return (
+        0.0 if start is None else float(to_ms(np.int64(start), dt)),
+        np.inf if stop is None else float(to_ms(np.int64(stop), dt)),
+    )
+
+
 def _own(data: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return an array that the caller may change."""
     return data if data.flags.writeable else data.copy()
@@ -122,6 +130,16 @@ class RecordedSpikes(Recorded):
         """Present time [ms]."""
 
     @property
+    def _limits(self) -> tuple[float, float]:
+        """Interval outside of which nothing was to be recorded [ms]."""
+        return 0.0, np.inf
+
+    def to_dict(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the data as plain arrays: ``times`` and ``ids`` of the spikes, and ``elements``, the recorded ids."""
+        elements = self._elements()[0].astype(np.int64)
+        return {"times": self.times, "ids": self.ids, "elements": elements}
+
+    @property
     def ids(self) -> npt.NDArray[np.int64]:
         """Ids within the population."""
         return self._all()[1].astype(np.int64)
@@ -148,12 +166,15 @@ class RecordedSpikes(Recorded):
     def rates(self, start: float = 0.0, stop: float | None = None) -> npt.NDArray[np.float64]:
         """Return the mean rate of each element in an interval [Hz], by default from 0 to now.
 
+        The interval is limited to the one that was recorded, if the recorder was given `start` or `stop`.
+
         Parameters
         ----------
         start, stop : float
             The interval [ms].
         """
-        stop = self._now if stop is None else stop
+        begin, end = self._limits
+        start, stop = max(start, begin), min(self._now if stop is None else stop, end)
         length = stop - start
         scale = 1e3 / length if length > 0 else 0.0
         return np.asarray(self.counts(start, stop) * scale, dtype=np.float64)
@@ -173,12 +194,15 @@ class SpikeTrains:
         Number of recorded elements.
     now : float
         Time up to which spikes were recorded [ms].
+    limits : (float, float)
+        Interval outside of which nothing was to be recorded [ms].
     """
 
     times: npt.NDArray[np.float64]
     elements: npt.NDArray[np.int64]
     n: int
     now: float
+    limits: tuple[float, float]
 
 
 def spike_trains(spikes: RecordedSpikes) -> SpikeTrains:
@@ -186,7 +210,8 @@ def spike_trains(spikes: RecordedSpikes) -> SpikeTrains:
     recorded, size = spikes._elements()
     position = np.zeros(size, dtype=np.int64)
     position[recorded] = np.arange(len(recorded))
-    return SpikeTrains(spikes.times, position[spikes.ids], len(recorded), spikes._now)
+    now, limits = spikes._now, spikes._limits
+    return SpikeTrains(spikes.times, position[spikes.ids], len(recorded), now, limits)
 
 
 class RecordedSamples(Recorded):
@@ -197,6 +222,10 @@ class RecordedSamples(Recorded):
         """Sampled values: [samples, len(target)] of a state, in the order of the target's ids; [samples, synapses] of
         weights, in canonical order."""  # noqa: D205, D209
         return _own(self._all()[1])
+
+    def to_dict(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the data as plain arrays, ``times`` and ``values``."""
+        return {"times": self.times, "values": self.values}
 
 
 class _OnDisk(Sealed, Recorded):
@@ -271,6 +300,11 @@ class SpikeRecording(_OnDisk, RecordedSpikes):
     @property
     def _now(self) -> float:
         return self.t
+
+    @property
+    def _limits(self) -> tuple[float, float]:
+        start, stop = (self.attributes.get(name) for name in ("start", "stop"))
+        return limits_in_ms(start, stop, self._dt)
 
 
 class StateRecording(_OnDisk, RecordedSamples):

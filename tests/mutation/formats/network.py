@@ -12,9 +12,9 @@ from tests.mutation.values import change_npz, pick
 from tests.support.plasticity_zoo import rules
 
 import spikelet as sl
-from spikelet import neurons
+from spikelet.neurons import integrate_and_fire
 
-MODELS = list(neurons.models().values())
+MODELS = list(integrate_and_fire.models().values())
 RULES = [rule for rule in rules() if getattr(rule, "axonal_fraction", 0.0) < 1]
 REGULATIONS = (
     sl.WeightNormalisation(total=60.0, every=5.0), sl.SynapticScaling(rate=20.0, every=5.0)
@@ -48,6 +48,17 @@ def network(seed: int) -> sl.Network:
     net.inject(cells, sl.PoissonInput(rate=2000.0, weight=60.0))
     net.inject(cells[: n // 2], sl.NoiseInput(mean=20.0, std=30.0, every=1.0))
     net.inject(cells, sl.CurrentInput(rng.uniform(0.0, 400.0, 30)))
+    times = [5.0, 12.0, 20.0]
+    net.inject(cells, sl.PoissonInput(sl.SinusoidalPoisson(900.0, 500.0, 20.0), weight=60.0))
+    changing = sl.InhomogeneousPoisson(rng.uniform(0.0, 900.0, (3, n)), times=times)
+    net.inject(cells, sl.PoissonInput(changing, weight=-10.0))
+    net.inject(cells[1:], sl.StepCurrent(times, rng.uniform(0.0, 90.0, (3, n - 1))))
+    net.inject(cells, sl.SineCurrent(50.0, 20.0, np.linspace(1.0, 50.0, n)))
+    volley = net.population(3, sl.PulsePacket(times, 2, 1.0))
+    wave = net.population(3, sl.SinusoidalPoisson(np.array([9.0, 200.0, 50.0]), 50.0, 20.0))
+    rows = net.population(3, sl.InhomogeneousPoisson([50.0, 300.0], every=10.0))
+    for source in (volley, wave, rows):
+        net.connect(source, cells, sl.AllToAll(), weight=20.0, delay=2.0)
     net.record(cells, "spikes")
     net.record(cells[1:], "V_m", every=3.0)
     net.record(net.projections[1], "weights", every=5.0)

@@ -61,6 +61,7 @@ struct StepArgs {
   const std::int32_t* t_ref = nullptr;      // in steps
   std::size_t t_ref_mask = 0;
   bool subtract = false;  // reset by subtraction
+  R* peak = nullptr;      // V_m of those that spike in this step, before the reset, or none
   std::size_t n = 0;      // real elements; blocks are padded beyond
   Gid first_gid = 0;
   ProgramRun<R>* program = nullptr;  // instead of states, `early` and coefficients

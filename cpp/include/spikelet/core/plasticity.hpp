@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -52,6 +53,10 @@ std::span<const PlasticityInfo> plasticity_rules();
 // Index of the rule of that name; throws std::invalid_argument that lists the names.
 std::size_t find_plasticity(std::string_view name);
 
+// Parameters that differ from synapse to synapse: by parameter, a value for each synapse in
+// canonical order, or nothing where all share one.
+using SynapseParameters = std::vector<std::vector<double>>;
+
 // The rule of one projection, with its parameters.
 struct Plasticity {
   std::size_t rule = 0;
@@ -59,6 +64,7 @@ struct Plasticity {
   Pairing pairing = Pairing::all_to_all;
   bool tie_potentiates = true;  // a tie potentiates after that spike is sent, or is dropped (NEST)
   double axonal_fraction = 0;   // of each delay; the rest is dendritic
+  std::shared_ptr<const SynapseParameters> varied{};  // short-term rules only; often none
 
   const PlasticityInfo& info() const { return plasticity_rules()[rule]; }
 };

@@ -38,6 +38,9 @@ enum class Purpose : std::uint32_t {
   encode = 9,
   encode_tie = 10,
   program = 11,  // rand() and randn() of a node whose step is a program
+  source_thin = 20,  // which events of the largest rate remain where the rate changes with time
+  injector_thin = 21,
+  pulse = 22,  // spikes of pulse packets
 };
 
 // The random numbers of one object for one purpose.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -40,6 +41,11 @@ double draw_value(const ValueSpec& spec, double u,
 // The same for element `key` of a stream: from words 2 * half and 2 * half + 1 of its counter, and
 // of further counters where a value is drawn again.
 double draw_value(const ValueSpec& spec, const Stream& stream, std::uint64_t key, std::size_t half);
+
+// A number in (0, 1) for each pair (pre, post), a function of the stream and of that pair alone.
+// Pairs of one `pre` with ascending `post` cost least: four neighbours share a block of words.
+std::vector<double> pair_uniforms(const Stream& stream, std::span<const std::uint32_t> pre,
+                                  std::span<const std::uint32_t> post);
 
 // Delays in whole steps, drawn with the probabilities that rounding a distribution gives, from an
 // alias table (Walker 1977; Vose 1991) that is exact to 2^-48. No synapse pays for a quantile or

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <array>
-#include <limits>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -12,6 +12,8 @@
 #include "spikelet/core/poisson.hpp"
 #include "spikelet/core/random.hpp"
 #include "spikelet/core/types.hpp"
+#include "spikelet/network/change_points.hpp"
+#include "spikelet/network/rates.hpp"
 #include "spikelet/network/targets.hpp"
 
 namespace spikelet {
@@ -52,9 +54,8 @@ class Injector {
 
   const Targets& targets() const { return targets_; }
   Act act() const { return act_; }
-  // It acts in the steps [begin, end), and costs nothing in others.
-  Step begin() const { return begin_; }
-  Step end() const { return end_; }
+  // The first window that ends after a step, in which it acts; outside of them it costs nothing.
+  virtual Window window(Step step) const { return window_.end > step ? window_ : never; }
   // Of the streams it was offered, how many it keeps.
   virtual std::size_t streams() const { return 1; }
 
@@ -66,15 +67,13 @@ class Injector {
                      const InjectionTarget<R>& target) = 0;
 
  protected:
-  void last(Step begin, Step end) {
-    begin_ = begin;
-    end_ = end;
-  }
+  void last(Step begin, Step end) { window_ = {begin, end}; }
+  Step begin() const { return window_.begin; }
 
  private:
   Targets targets_;
   Act act_;
-  Step begin_ = std::numeric_limits<Step>::min(), end_ = std::numeric_limits<Step>::max();
+  Window window_;
 };
 
 // An independent Poisson train of events for each neuron, added at the end of the step. Several
@@ -84,11 +83,17 @@ class PoissonInput final : public Injector<R> {
  public:
   // rates [Hz]: one for all, or (each) one for each target; weights: one, or one for each target.
   // receptor: of all events; by default the signs of the weights pick it where the neurons have two,
-  // each with a stream of its own if both occur.
+  // each with a stream of its own if both occur. It acts from step `start` on.
   PoissonInput(const InputSite& site, std::span<const double> rates, bool each,
-               std::span<const double> weights, Receptor receptor = Receptor::by_sign);
+               std::span<const double> weights, Receptor receptor = Receptor::by_sign,
+               Step start = 0);
+  // Rates that change with time.
+  PoissonInput(const InputSite& site, std::unique_ptr<const Rates> rates,
+               std::span<const double> weights, Receptor receptor = Receptor::by_sign,
+               Step start = 0);
   std::size_t streams() const override { return streams_; }
-  bool drawn_in_step() const override { return counts_.empty(); }
+  Window window(Step step) const override;
+  bool drawn_in_step() const override { return !changing_ && counts_.empty(); }
   void drives(const TargetRun& run, std::vector<PoissonDrive<R>>& out) const override;
   void apply(Step step, std::size_t begin, std::size_t end,
              const InjectionTarget<R>& target) override;
@@ -96,15 +101,24 @@ class PoissonInput final : public Injector<R> {
  private:
   struct Train {  // of one receptor
     int channel;
-    Stream stream, tie;
+    Stream stream, tie, thin;
     Buffer<R> weight;  // 64 copies; or one for each element of all runs; or by place
     bool one_weight;
   };
 
+  template <bool changes>
+  void apply_each(Step step, std::size_t begin, std::size_t end,
+                  const InjectionTarget<R>& target) const;
+  void apply_table(Step step, std::size_t begin, std::size_t end,
+                   const InjectionTarget<R>& target) const;
+  void make_trains(const InputSite& site, std::span<const double> weights, Receptor receptor,
+                   bool each);
+
   std::size_t streams_ = 1;
   std::vector<Train> trains_;
+  std::unique_ptr<const Rates> changing_;
   PoissonTable table_;                // one rate
-  std::vector<PoissonCount> counts_;  // a rate for each, by place
+  std::vector<PoissonCount> counts_;  // a rate for each, by place: the largest, if it changes
 };
 
 // A given current: row k drives step `start` + k, and after the last row there is none.

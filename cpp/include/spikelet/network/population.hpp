@@ -3,6 +3,7 @@
 // that this process owns; kernels address them as if they began at element 0.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -68,6 +69,12 @@ class Population {
   std::vector<R> state(std::size_t k) const;
   void set_state(std::size_t k, const std::vector<R>& values);
   R state_of(std::size_t k, std::size_t element) const;
+  // V_m of an element at the end of the last step; if it spiked then, before the reset. From
+  // keep_peaks() on, steps keep what this needs: they fill `peak` of step_args, which starts as
+  // no_peak.
+  static constexpr R no_peak = std::numeric_limits<R>::quiet_NaN();
+  void keep_peaks() { peak_.assign(padded_, no_peak); }
+  R before_reset(std::size_t element) const;
   // The same as stored, for an exact copy: converting potentials would cost their last bits.
   std::vector<R> raw_state(std::size_t k) const;
   void set_raw_state(std::size_t k, const std::vector<R>& values);
@@ -96,6 +103,7 @@ class Population {
   void set_t_ref(Buffer<std::int32_t>&& steps);
   void hold(const std::vector<std::int32_t>& steps, Step now);
   double E_L(std::size_t k) const { return E_L_[E_L_.size() == 1 ? 0 : k]; }
+  R absolute(R v, std::size_t k) const { return static_cast<R>(static_cast<double>(v) + E_L(k)); }
   template <class T>
   T* from_0(T* first_owned) const {  // may lie before the array: it is indexed by owned elements
     return reinterpret_cast<T*>(reinterpret_cast<std::uintptr_t>(first_owned) -
@@ -117,6 +125,7 @@ class Population {
   std::vector<double> E_L_;
   mutable std::vector<Buffer<R>> state_;  // handed out as pointers by step_args
   mutable Buffer<R> theta_;               // empty: not in use
+  mutable Buffer<R> peak_;                // empty: not in use
   mutable Buffer<std::int32_t> held_until_;
   mutable Buffer<std::int8_t> hold_;
   std::vector<Buffer<R>> coefficient_;  // 64 copies of one value, or one value for each element

@@ -1,6 +1,7 @@
 // Recorded spikes, states and weights. Each partition writes to its own log or its own columns.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <span>
 #include <vector>
@@ -8,6 +9,14 @@
 #include "spikelet/core/types.hpp"
 
 namespace spikelet {
+
+// When a recorder records: at stamps after `start`, up to `stop`, unless it is paused.
+struct RecordingWindow {
+  Step start = -1, stop = std::numeric_limits<Step>::max();
+  bool paused = false;
+
+  bool includes(Step stamp) const { return !paused && stamp > start && stamp <= stop; }
+};
 
 class SpikeRecorder {
  public:
@@ -21,6 +30,7 @@ class SpikeRecorder {
       : population_(population), wanted_(std::move(wanted)) {}
 
   std::size_t population() const { return population_; }
+  RecordingWindow window;
   void need_logs(std::size_t partitions);
   void note(std::size_t partition, std::span<const Gid> gids, Gid first_gid, Step stamp);
 
@@ -47,9 +57,13 @@ struct StateRecorder {
   std::size_t population = 0, state = 0;
   std::vector<std::uint32_t> elements;  // columns
   Step every = 1;
-  std::vector<Step> stamps;
-  std::vector<R> values;  // [stamps, elements]
+  bool before_reset = false;  // of a neuron that spikes in the step, the potential it spiked with
+  std::vector<Step> stamps{};
+  std::vector<R> values{};  // [stamps, elements]
+  RecordingWindow window{};
 
+  // Whether there is a sample at a stamp.
+  bool samples(Step stamp) const { return stamp % every == 0 && window.includes(stamp); }
   // Makes room for the samples of the steps (now, end].
   void allot(Step now, Step end);
   // Drops the samples after `now`.
@@ -63,8 +77,9 @@ template <class R>
 struct WeightRecorder {
   std::size_t projection = 0;
   Step every = 1;
-  std::vector<Step> stamps;
-  std::vector<R> values;  // [stamps, synapses]
+  std::vector<Step> stamps{};
+  std::vector<R> values{};  // [stamps, synapses]
+  RecordingWindow window{};
 
   void note(Step stamp, const std::vector<R>& weights);
   void clear();
@@ -94,6 +109,7 @@ struct Recorders {
   // Drops what was recorded after `now` by partitions that got further than others.
   void forget_after(Step now) noexcept;
   std::size_t count(RecorderKind kind, std::size_t recorder) const;
+  void set_window(RecorderKind kind, std::size_t recorder, const RecordingWindow& window);
   void clear(RecorderKind kind, std::size_t recorder);
   void clear();
 };

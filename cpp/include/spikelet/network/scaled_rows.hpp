@@ -1,6 +1,6 @@
 // Short-term plasticity (Tsodyks, Uziel & Markram 2000): a spike sends the weight times a factor
-// that depends only on the source's earlier spikes, so the factor is kept by source, not by
-// synapse.
+// that depends only on the source's earlier spikes. If all synapses share their parameters, the
+// factor is kept by source; otherwise each synapse keeps its own.
 #pragma once
 
 #include "spikelet/network/plastic_store.hpp"
@@ -36,7 +36,7 @@ class ScaledRows final : public PlasticStore<R> {
   void start(Step born) override { clock_ = born; }
   std::size_t bytes() const override {
     return weight_.size() * (sizeof(R) + sizeof(std::uint16_t)) +
-           segments_.size() * sizeof(Segment);
+           segments_.size() * sizeof(Segment) + own_bytes();
   }
 
  private:
@@ -50,6 +50,10 @@ class ScaledRows final : public PlasticStore<R> {
     R factor;
   };
   R factor(std::size_t source, Step stamp);
+  void send_own(std::size_t source, Step stamp, Step from);
+  bool varied() const { return this->plasticity_.varied != nullptr; }
+  std::array<double, 4> parameters_of(std::uint64_t synapse) const;
+  std::size_t own_bytes() const;
   void note_post(std::uint32_t, Step) override {}
   template <class Send>
   void send(const Arrival& arrival, Send&& to) const;
@@ -59,6 +63,9 @@ class ScaledRows final : public PlasticStore<R> {
   Buffer<R> weight_;
   Buffer<std::uint16_t> target_;
   std::vector<double> x_, y_, u_;  // by source, after its last spike
+  // If parameters vary: the same by synapse, and the parameters that do, in the store's order.
+  std::array<Buffer<R>, 3> own_;
+  SynapseParameters own_parameters_;
   std::vector<Step> last_;
   Step clock_ = -1;  // spikes up to it are in
   Calendar<Arrival> calendar_;

@@ -72,8 +72,10 @@ class Simulator {
   void remove_input(std::uint32_t number);
   std::size_t record_spikes(std::size_t population, std::vector<bool> wanted);
   std::size_t record_state(std::size_t population, std::size_t state,
-                           std::vector<std::uint32_t> elements, Step every);
+                           std::vector<std::uint32_t> elements, Step every,
+                           bool before_reset = false);
   std::size_t record_weights(std::size_t projection, Step every);
+  void set_window(RecorderKind kind, std::size_t recorder, const RecordingWindow& window);
   // Regulates from now on; the first interval of a scaling ends at the next multiple.
   void regulate(const Regulation& regulation);
 
@@ -110,6 +112,9 @@ class Simulator {
   void set_events(std::size_t population, std::vector<Step> stamps,
                   std::vector<std::uint32_t> elements);
   void set_rates(std::size_t population, std::span<const double> rates);
+  // Rates that change with time, made for all elements.
+  using MakeSourceRates = std::function<std::unique_ptr<const Rates>(const Targets&, double dt)>;
+  void set_rates(std::size_t population, const MakeSourceRates& make);
 
   // Synapses between runs; weights are as of now.
   std::size_t projection_size(std::size_t projection);

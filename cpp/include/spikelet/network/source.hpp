@@ -1,6 +1,7 @@
 // Spike sources, which have no state: given spike trains and Poisson processes.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "spikelet/core/kernels.hpp"
 #include "spikelet/core/random.hpp"
 #include "spikelet/core/types.hpp"
+#include "spikelet/network/rates.hpp"
 
 namespace spikelet {
 
@@ -36,14 +38,23 @@ class PoissonSource {
 
   // rates [Hz]: one for all, or one for each element.
   void set_rates(std::span<const double> rates, double dt);
+  // Rates of all elements that change with time.
+  void set_rates(std::unique_ptr<const Rates> rates);
 
   // Whole blocks [begin, end) of elements.
   void emit(Step stamp, std::uint32_t begin, std::uint32_t end, Gid first_gid,
             std::vector<Gid>& out) const;
 
  private:
+  // mean: events in a step, by element
+  template <class Mean>
+  void set_means(Mean&& mean);
+  // Keeps those of the gids from place `before` on that the rates of a step leave.
+  void thin(Step step, Gid first_gid, std::size_t before, std::vector<Gid>& out) const;
+
   std::size_t n_;
-  Stream stream_, tie_, count_;
+  Stream stream_, tie_, count_, thin_;
+  std::unique_ptr<const Rates> changing_;  // the arrays below have the largest rates
   Buffer<std::uint16_t> high_;
   Buffer<std::uint32_t> low_;
   std::vector<double> mean_, p_any_;  // events in a step, and the probability of any

@@ -55,6 +55,23 @@ class Targets {
   std::vector<TargetRun> runs_;
 };
 
+// The targets' part, by place, of rows [rows, columns] that the caller has for all of them. One
+// column is the same for all, and stays one.
+template <class T>
+std::vector<T> of_targets(const Targets& targets, std::span<const T> rows, std::size_t columns) {
+  if (columns <= 1) {
+    return {rows.begin(), rows.end()};
+  }
+  std::vector<T> own;
+  own.reserve(rows.size() / columns * targets.size());
+  for (std::size_t first = 0; first + columns <= rows.size(); first += columns) {
+    for (std::size_t place = 0; place < targets.size(); ++place) {
+      own.push_back(rows[first + targets.source(place)]);
+    }
+  }
+  return own;
+}
+
 // Calls visit(element, place) for the targets of a block.
 template <class Visit>
 void for_each_target(const TargetBlock& block, Visit&& visit) {

@@ -51,6 +51,16 @@ class Lane {
       return I_e;
     }
   }
+  // For models in which a current acts through states, too: adds the injected current of this step
+  // times effect().
+  template <class Effect>
+  SPIKELET_INLINE V driven(V x, const Effect& effect) const {
+    if constexpr (General) {
+      return external_ != nullptr ? x + load(external_ + i_) * effect() : x;
+    } else {
+      return x;
+    }
+  }
   SPIKELET_INLINE static V exp_neg(V x) {
     return SPIKELET_LEVEL::exp_neg<R>(x);
   }  // exp(-x), x >= 0
@@ -94,6 +104,9 @@ Gid* fire(const StepArgs<R>& args, std::size_t block, std::uint64_t spiked, Gid*
     const auto value = [&](int k) { return args.coefficient[k][i & args.index_mask[k]]; };
     R& v = args.state[0][i];
     const R reset = value(k_reset);
+    if (args.peak != nullptr) {
+      args.peak[i] = v;
+    }
     if (args.subtract) {
       R threshold = value(k_threshold);
       if (args.theta != nullptr) {
@@ -136,7 +149,7 @@ Gid* step_model(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid
   Lane<R, k_first + static_cast<int>(Model::coefficient_count),
        static_cast<int>(Model::states.size()), General>
       lane(args);
-  const auto integrate = [&](std::size_t block) {
+  const auto integrate = [&](std::size_t block) __attribute__((always_inline)) {
     std::uint64_t spiked = 0;
 #pragma GCC unroll 4
     for (int k = 0; k < static_cast<int>(block_size); k += width) {

@@ -21,4 +21,20 @@ struct DiehlCookSTDP : Bounded<R> {
   R eta_pre, eta_post;
 };
 
+// Amplitudes of any sign: either side may reach either bound.
+template <class R>
+struct SignedDiehlCookSTDP : DiehlCookSTDP<R> {
+  static constexpr std::string_view name = "DiehlCookSTDP.signed";
+
+  using DiehlCookSTDP<R>::DiehlCookSTDP;
+  template <class V>
+  SPIKELET_INLINE V up(V w, V k) const {
+    return at_least(at_most(w + k, this->w_max), this->w_min);
+  }
+  template <class V>
+  SPIKELET_INLINE V down(V w, V k) const {
+    return up(w, -k);
+  }
+};
+
 }  // namespace spikelet::SPIKELET_LEVEL

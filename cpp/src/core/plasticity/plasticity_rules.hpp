@@ -10,4 +10,4 @@
 
 #define SPIKELET_RULES                                                                    \
   AdditiveSTDP, MultiplicativeSTDP, PowerSTDP, SignedSTDP, SignedPowerSTDP, PowerLawSTDP, \
-      TripletSTDP, InhibitorySTDP, DiehlCookSTDP, RewardSTDP
+      TripletSTDP, SignedTripletSTDP, InhibitorySTDP, DiehlCookSTDP, SignedDiehlCookSTDP, RewardSTDP

@@ -26,4 +26,21 @@ struct TripletSTDP : Bounded<R> {
   R A_plus, A_minus, A3_plus, A3_minus;
 };
 
+// Amplitudes of any sign, and so of changes: either side may reach either bound.
+template <class R>
+struct SignedTripletSTDP : TripletSTDP<R> {
+  static constexpr std::string_view name = "TripletSTDP.signed";
+  static constexpr bool summable = false;  // a sum is not clipped as its parts would be
+
+  using TripletSTDP<R>::TripletSTDP;
+  template <class V>
+  SPIKELET_INLINE V up(V w, V k) const {
+    return at_least(at_most(w + k, this->w_max), this->w_min);
+  }
+  template <class V>
+  SPIKELET_INLINE V down(V w, V k) const {
+    return up(w, -k);
+  }
+};
+
 }  // namespace spikelet::SPIKELET_LEVEL

@@ -85,7 +85,11 @@ Gid* fire_program(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t tile,
     spiked &= (std::uint64_t{1} << (args.n - block)) - 1;
   }
   for (std::uint64_t left = spiked; left != 0; left &= left - 1) {
-    require_number(args, run, block + static_cast<std::size_t>(__builtin_ctzll(left)));
+    const std::size_t i = block + static_cast<std::size_t>(__builtin_ctzll(left));
+    require_number(args, run, i);
+    if (args.peak != nullptr) {
+      args.peak[i] = run.slot[0][i - tile];
+    }
   }
   if (!run.reset.empty()) {
     alignas(64) Mask<R> mask[group_size / lanes<R> + (group_size % lanes<R> != 0)];

@@ -1,53 +1,19 @@
-"""Neuron models: frozen descriptions of parameters, in NEST's names and units.
-
-Every parameter is one number for all neurons of a population, or an array with one for each. Potentials are in mV,
-currents in pA, capacitances in pF, conductances in nS, times in ms.
-"""
+"""Integrate-and-fire models with kernels in the core (``cpp/src/core/neurons/``)."""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
-from spikelet._util.advice import advise, only_about
-from spikelet._util.checks import fail, numbers, own, require
+from spikelet._util.checks import fail
+from spikelet.neurons.base import NestModel, NeuronModel, Simulator, Values, advise_si, parameter
 
-__all__ = ["IF", "LIF", "LIFAlpha", "LIFCond", "LIFDelta", "NeuronModel"]
-
-Values = float | npt.ArrayLike
-
-
-class State(NamedTuple):
-    """What is known of a state: its unit, and the values that it may be set to."""
-
-    unit: str
-    rule: str = "finite"
-
-
-STATES = {
-    "V_m": State("mV"),
-    "theta": State("mV"),
-    "I_syn_ex": State("pA"),
-    "I_syn_in": State("pA"),
-    "dI_syn_ex": State("pA"),
-    "dI_syn_in": State("pA"),
-    "g_ex": State("nS", "finite >= 0"),
-    "g_in": State("nS", "finite >= 0"),
-}
-"""States by name. A model whose states have other names adds them here."""
-
-
-class NestModel(NamedTuple):
-    """The model of NEST that a model agrees with, and the states that NEST records of it."""
-
-    name: str
-    records: tuple[str, ...]
+__all__ = ["IF", "LIF", "IntegrateAndFire", "LIFAlpha", "LIFCond", "LIFDelta", "models"]
 
 
 class _Facts(NamedTuple):
@@ -64,27 +30,17 @@ def _in_core() -> dict[str, _Facts]:
     return {name: _Facts(*facts) for name, facts in _core.neuron_models().items()}
 
 
-_classes: dict[str, type[NeuronModel]] = {}
-_nest: dict[type[NeuronModel], NestModel] = {}
+_classes: dict[str, type[IntegrateAndFire]] = {}
 
 
-def models() -> dict[str, type[NeuronModel]]:
-    """Return the neuron models by name, in the core's order."""
+def models() -> dict[str, type[IntegrateAndFire]]:
+    """Return the models that have a kernel by name, in the core's order."""
     return {name: _classes[name] for name in _in_core() if name in _classes}
 
 
-def nest_model(model: type[NeuronModel]) -> NestModel | None:
-    """Return the model of NEST that a model agrees with, if there is one."""
-    return _nest.get(model)
-
-
-def _parameter(default: float, unit: str, rule: str = "finite") -> Any:
-    return field(default=default, metadata={"unit": unit, "rule": rule})
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class NeuronModel:
-    r"""Base of all neuron models, with the parameters that they share.
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class IntegrateAndFire(NeuronModel):
+    r"""Base of the integrate-and-fire models, with the parameters that they share.
 
     A neuron spikes at the end of a step in which V_m reached ``V_th + theta``. It is then reset, holds its potential
     for ``ceil(t_ref / dt)`` steps, and theta grows by `theta_plus` and decays with `tau_theta`.
@@ -102,41 +58,24 @@ class NeuronModel:
     reset : "zero" or "subtract"
         "zero" sets V_m to V_reset. "subtract" subtracts ``V_th + theta - V_reset``, so what lies above the
         threshold is kept: the residual membrane potential of RMP-SNN (Han, Srinivasan & Roy, CVPR 2020).
-
-    Raises
-    ------
-    ValueError
-        If a value breaks its rule; the message names the model, the parameter, the value and the rule.
     """
 
-    E_L: Values = _parameter(-70.0, "mV")
-    V_th: Values = _parameter(-55.0, "mV")
-    V_reset: Values = _parameter(-70.0, "mV")
-    t_ref: Values = _parameter(2.0, "ms", ">= 0")
-    theta_plus: Values = _parameter(0.0, "mV", ">= 0")
-    tau_theta: Values = _parameter(np.inf, "ms", "tau")
+    E_L: Values = parameter(-70.0, "mV")
+    V_th: Values = parameter(-55.0, "mV")
+    V_reset: Values = parameter(-70.0, "mV")
+    t_ref: Values = parameter(2.0, "ms", ">= 0")
+    theta_plus: Values = parameter(0.0, "mV", ">= 0")
+    tau_theta: Values = parameter(np.inf, "ms", "tau")
     reset: Literal["zero", "subtract"] = "zero"
 
     def __init_subclass__(cls, *, nest: NestModel | None = None) -> None:
-        super().__init_subclass__()
+        super().__init_subclass__(nest=nest)
         _classes.setdefault(cls.__name__, cls)
-        if nest is not None:
-            _nest[cls] = nest
 
     def __post_init__(self) -> None:
         self._facts()
+        super().__post_init__()
         name = type(self).__name__
-        lengths: dict[str, int] = {}
-        for f in dataclasses.fields(self):
-            if f.name == "reset":
-                continue
-            array = numbers(name, f.name, getattr(self, f.name), f.metadata["unit"])
-            _check(name, f.name, array, f.metadata["rule"])
-            if array.ndim:
-                lengths[f.name] = array.shape[0]
-            object.__setattr__(self, f.name, own(array) if array.ndim else float(array))
-        if len(set(lengths.values())) > 1:
-            fail(name, " and ".join(lengths), tuple(lengths.values()), "must have the same length")
         # With an adaptive threshold, theta may be what keeps the reset below it.
         above = np.asarray(self.V_reset) >= np.asarray(self.V_th)
         above = np.atleast_1d(above & (np.asarray(self.theta_plus) == 0))
@@ -146,19 +85,9 @@ class NeuronModel:
             fail(name, "V_reset", float(values[0][k]), f"must lie below V_th = {values[1][k]:g} mV")
         if self.reset not in ("zero", "subtract"):
             fail(name, "reset", self.reset, 'must be "zero" or "subtract"')
-        self._advise()
 
     def _advise(self) -> None:
-        """Warn about values that are plausible in SI units only."""
-        for f in dataclasses.fields(self):
-            unit = f.metadata.get("unit")
-            if unit in _SI_BELOW:
-                size = np.abs(np.asarray(getattr(self, f.name)))
-                most = float(size.max(initial=0.0))
-                if 0 < most < _SI_BELOW[unit]:
-                    _advise_si(
-                        type(self).__name__, f.name, most, unit, 1e9 if unit == "nS" else 1e12
-                    )
+        super()._advise()
         highest = {
             name: float(np.max(getattr(self, name), initial=-np.inf)) for name in _POTENTIALS
         }
@@ -166,7 +95,7 @@ class NeuronModel:
             # Potentials between 0 and 1 are common where V_m has no unit, and those at a mV of 0 are not negative.
             in_volt = -0.2 < value < 0 and (name == "V_th" or highest["V_th"] <= -20.0)
             if in_volt:
-                _advise_si(type(self).__name__, name, value, "mV", 1e3)
+                advise_si(type(self).__name__, name, value, "mV", 1e3)
 
     @classmethod
     def _facts(cls) -> _Facts:
@@ -194,9 +123,19 @@ class NeuronModel:
         return tuple(self._facts().states)
 
     @property
-    def channels(self) -> int:
-        """Number of input channels: 1 (all events) or 2 (excitatory, inhibitory)."""
-        return self._facts().channels
+    def receptors(self) -> tuple[str, ...]:
+        """Names of the receptors: one for all events, or excitatory and inhibitory ones."""
+        return ("ex", "in")[: self._facts().channels]
+
+    @property
+    def by_sign(self) -> bool:
+        """Whether the sign of a weight picks its receptor, where none is named."""
+        return self.channels == 2
+
+    @property
+    def current(self) -> str:
+        """Name of the parameter to which currents are added."""
+        return "I_e"
 
     @property
     def conductance(self) -> bool:
@@ -208,14 +147,6 @@ class NeuronModel:
         """Unit of a synaptic weight."""
         return "nS" if self.conductance else "mV" if self.channels == 1 else "pA"
 
-    @property
-    def length(self) -> int | None:
-        """Number of neurons that array parameters fit, or None if all are single numbers."""
-        for parameter in self.parameters():
-            if np.ndim(getattr(self, parameter)):
-                return len(getattr(self, parameter))
-        return None
-
     def parameters(self) -> tuple[str, ...]:
         """Names of the parameters, in the core's order."""
         return tuple(self._facts().parameters)
@@ -226,46 +157,21 @@ class NeuronModel:
             np.atleast_1d(np.asarray(getattr(self, p), dtype=np.float64)) for p in self.parameters()
         ]
 
-    def replace(self, **changes: Any) -> NeuronModel:
-        """Return a copy with some parameters changed."""
-        with only_about(*changes):
-            return dataclasses.replace(self, **changes)
+    def add_to(self, sim: Simulator, n: int, dt: float) -> int:
+        """Add n neurons of this model to a simulator, and return the number of their population."""
+        kind = list(_in_core()).index(type(self).__name__)
+        return sim.add_neurons(kind, n, self.arrays(), self.reset == "subtract")
 
-    def __repr__(self) -> str:
-        shown = [
-            f"{f.name}={value:g}" if isinstance(value, float) else f"{f.name}={value!r}"
-            for f in dataclasses.fields(self)
-            if not (isinstance(value := getattr(self, f.name), (float, str)) and value == f.default)
-        ]
-        return f"{type(self).__name__}({', '.join(shown)})"
+    def set_in(self, sim: Simulator, index: int, dt: float) -> None:
+        """Give a population of a simulator the parameters of this model."""
+        sim.set_parameters(index, self.arrays(), self.reset == "subtract")
 
 
 _POTENTIALS = ("E_L", "V_th", "V_reset")
-_SI_BELOW = {"pF": 1e-6, "nS": 1e-6, "pA": 1e-7}  # values below these are in F, S or A
-
-
-def _advise_si(model: str, parameter: str, value: float, unit: str, factor: float) -> None:
-    problem = f"{unit} looks like a value in SI units"
-    advise(model, parameter, value, problem, f"did you mean {value * factor:g} {unit}?")
-
-
-def _check(name: str, parameter: str, array: npt.NDArray[np.float64], rule: str) -> None:
-    if rule == "tau":  # may be infinite
-        require(name, parameter, np.where(np.isposinf(array), 1.0, array), "> 0")
-        return
-    require(name, parameter, array, rule)
-    if parameter == "tau_m" and (array < 0.1).any():
-        low = float(array.min())
-        fail(
-            name,
-            parameter,
-            low,
-            f"must be at least 0.1 ms; times are in ms: did you mean {1000 * low:g}?",
-        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LIF(NeuronModel, nest=NestModel("iaf_psc_exp", ("V_m", "I_syn_ex", "I_syn_in"))):
+class LIF(IntegrateAndFire, nest=NestModel("iaf_psc_exp", ("V_m", "I_syn_ex", "I_syn_in"))):
     r"""Leaky integrate-and-fire neuron with exponential synaptic currents (NEST ``iaf_psc_exp``).
 
     .. math::
@@ -288,22 +194,22 @@ class LIF(NeuronModel, nest=NestModel("iaf_psc_exp", ("V_m", "I_syn_ex", "I_syn_
     I_e : float or array
         Constant current [pA].
     **common
-        See `NeuronModel`.
+        See `IntegrateAndFire`.
 
     Notes
     -----
     States: ``V_m`` [mV], ``I_syn_ex``, ``I_syn_in`` [pA], ``theta`` [mV].
     """
 
-    tau_m: Values = _parameter(10.0, "ms", "> 0")
-    C_m: Values = _parameter(250.0, "pF", "> 0")
-    tau_syn_ex: Values = _parameter(2.0, "ms", "> 0")
-    tau_syn_in: Values = _parameter(2.0, "ms", "> 0")
-    I_e: Values = _parameter(0.0, "pA")
+    tau_m: Values = parameter(10.0, "ms", "> 0")
+    C_m: Values = parameter(250.0, "pF", "> 0")
+    tau_syn_ex: Values = parameter(2.0, "ms", "> 0")
+    tau_syn_in: Values = parameter(2.0, "ms", "> 0")
+    I_e: Values = parameter(0.0, "pA")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LIFDelta(NeuronModel, nest=NestModel("iaf_psc_delta", ("V_m",))):
+class LIFDelta(IntegrateAndFire, nest=NestModel("iaf_psc_delta", ("V_m",))):
     r"""Leaky integrate-and-fire neuron with delta synapses (NEST ``iaf_psc_delta``).
 
     .. math:: C_m \dot V = -\frac{C_m}{\tau_m} (V - E_L) + I_e + C_m \sum_k w_k \delta(t - t_k)
@@ -316,20 +222,20 @@ class LIFDelta(NeuronModel, nest=NestModel("iaf_psc_delta", ("V_m",))):
     tau_m, C_m, I_e : float or array
         Membrane time constant [ms], capacitance [pF], constant current [pA].
     **common
-        See `NeuronModel`.
+        See `IntegrateAndFire`.
 
     Notes
     -----
     States: ``V_m``, ``theta`` [mV].
     """
 
-    tau_m: Values = _parameter(10.0, "ms", "> 0")
-    C_m: Values = _parameter(250.0, "pF", "> 0")
-    I_e: Values = _parameter(0.0, "pA")
+    tau_m: Values = parameter(10.0, "ms", "> 0")
+    C_m: Values = parameter(250.0, "pF", "> 0")
+    I_e: Values = parameter(0.0, "pA")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LIFAlpha(NeuronModel, nest=NestModel("iaf_psc_alpha", ("V_m", "I_syn_ex", "I_syn_in"))):
+class LIFAlpha(IntegrateAndFire, nest=NestModel("iaf_psc_alpha", ("V_m", "I_syn_ex", "I_syn_in"))):
     r"""Leaky integrate-and-fire neuron with alpha-shaped synaptic currents (NEST ``iaf_psc_alpha``).
 
     An event of weight w adds ``w e (t / tau_syn) exp(-t / tau_syn)``: the weight is the peak of the current [pA].
@@ -340,7 +246,7 @@ class LIFAlpha(NeuronModel, nest=NestModel("iaf_psc_alpha", ("V_m", "I_syn_ex", 
     tau_m, C_m, tau_syn_ex, tau_syn_in, I_e : float or array
         As in `LIF`.
     **common
-        See `NeuronModel`.
+        See `IntegrateAndFire`.
 
     Notes
     -----
@@ -348,22 +254,22 @@ class LIFAlpha(NeuronModel, nest=NestModel("iaf_psc_alpha", ("V_m", "I_syn_ex", 
     decaying sums of the weights [pA], ``tau_syn / e`` times NEST's states of that name.
     """
 
-    tau_m: Values = _parameter(10.0, "ms", "> 0")
-    C_m: Values = _parameter(250.0, "pF", "> 0")
-    tau_syn_ex: Values = _parameter(2.0, "ms", "> 0")
-    tau_syn_in: Values = _parameter(2.0, "ms", "> 0")
-    I_e: Values = _parameter(0.0, "pA")
+    tau_m: Values = parameter(10.0, "ms", "> 0")
+    C_m: Values = parameter(250.0, "pF", "> 0")
+    tau_syn_ex: Values = parameter(2.0, "ms", "> 0")
+    tau_syn_in: Values = parameter(2.0, "ms", "> 0")
+    I_e: Values = parameter(0.0, "pA")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LIFCond(NeuronModel, nest=NestModel("iaf_cond_exp", ("V_m", "g_ex", "g_in"))):
+class LIFCond(IntegrateAndFire, nest=NestModel("iaf_cond_exp", ("V_m", "g_ex", "g_in"))):
     r"""Leaky integrate-and-fire neuron with exponential conductances (the model of NEST ``iaf_cond_exp``).
 
     .. math:: C_m \dot V = -g_L (V - E_L) - g_{ex} (V - E_{ex}) - g_{in} (V - E_{in}) + I_e
 
     A synapse adds the magnitude of its weight [nS] to the conductance of its receptor; a negative weight goes to
-    ``g_in``. The scheme is of order 2 in dt: conductances decay exactly, V_m relaxes exponentially with their mean
-    over the step. It is exact for constant conductances and stable for any input.
+    ``g_in``. The scheme is of order 4 in dt: conductances decay exactly, V_m takes a step of Magnus' series (S. Blanes
+    et al., Phys. Rep. 470:151, 2009). It is exact for constant conductances and stable for any input.
 
     Parameters
     ----------
@@ -376,25 +282,25 @@ class LIFCond(NeuronModel, nest=NestModel("iaf_cond_exp", ("V_m", "g_ex", "g_in"
     I_e : float or array
         Constant current [pA].
     **common
-        See `NeuronModel`.
+        See `IntegrateAndFire`.
 
     Notes
     -----
     States: ``V_m`` [mV], ``g_ex``, ``g_in`` [nS], ``theta`` [mV].
     """
 
-    V_reset: Values = _parameter(-60.0, "mV")
-    C_m: Values = _parameter(250.0, "pF", "> 0")
-    g_L: Values = _parameter(16.6667, "nS", "> 0")
-    E_ex: Values = _parameter(0.0, "mV")
-    E_in: Values = _parameter(-85.0, "mV")
-    tau_syn_ex: Values = _parameter(0.2, "ms", "> 0")
-    tau_syn_in: Values = _parameter(2.0, "ms", "> 0")
-    I_e: Values = _parameter(0.0, "pA")
+    V_reset: Values = parameter(-60.0, "mV")
+    C_m: Values = parameter(250.0, "pF", "> 0")
+    g_L: Values = parameter(16.6667, "nS", "> 0")
+    E_ex: Values = parameter(0.0, "mV")
+    E_in: Values = parameter(-85.0, "mV")
+    tau_syn_ex: Values = parameter(0.2, "ms", "> 0")
+    tau_syn_in: Values = parameter(2.0, "ms", "> 0")
+    I_e: Values = parameter(0.0, "pA")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class IF(NeuronModel):
+class IF(IntegrateAndFire):
     r"""Integrate-and-fire neuron without a leak, with exponential synaptic currents.
 
     .. math:: C_m \dot V = I_{syn,ex} + I_{syn,in} + I_e
@@ -406,14 +312,14 @@ class IF(NeuronModel):
     C_m, tau_syn_ex, tau_syn_in, I_e : float or array
         As in `LIF`.
     **common
-        See `NeuronModel`.
+        See `IntegrateAndFire`.
 
     Notes
     -----
     States: ``V_m`` [mV], ``I_syn_ex``, ``I_syn_in`` [pA], ``theta`` [mV].
     """
 
-    C_m: Values = _parameter(250.0, "pF", "> 0")
-    tau_syn_ex: Values = _parameter(2.0, "ms", "> 0")
-    tau_syn_in: Values = _parameter(2.0, "ms", "> 0")
-    I_e: Values = _parameter(0.0, "pA")
+    C_m: Values = parameter(250.0, "pF", "> 0")
+    tau_syn_ex: Values = parameter(2.0, "ms", "> 0")
+    tau_syn_in: Values = parameter(2.0, "ms", "> 0")
+    I_e: Values = parameter(0.0, "pA")

@@ -1,4 +1,4 @@
-"""Spike sources: given trains, rasters, Poisson trains."""
+"""Sources of given spikes: trains, rasters, times off the grid."""
 
 from __future__ import annotations
 
@@ -9,17 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
-from tests.conftest import Ints, make, to_steps, train
+from tests.conftest import make, train
 
 import spikelet as sl
-
-
-def counts_by_step(recorder: sl.SpikeRecorder, steps: int, n: int, first: int = 1) -> Ints:
-    """Return the number of spikes of each element in each step, [steps, n]."""
-    table = np.zeros((steps, n), dtype=np.int64)
-    np.add.at(table, (to_steps(recorder.times) - first, recorder.ids), 1)
-    return table
 
 
 def record(model: Any, n: int, duration: float, *, threads: int = 1) -> list[tuple[int, int]]:
@@ -120,138 +112,7 @@ def test_a_raster_starts_when_it_is_set() -> None:
     assert train(spikes) == [(11, 0), (12, 1), (21, 1)]
 
 
-# Poisson trains
-
-
-@pytest.mark.parametrize("mean", [0.003, 0.1, 1.0, 5.0, 20.0, 34.0, 40.0, 200.0])
-def test_poisson_counts_follow_the_distribution(mean: float) -> None:
-    n, steps = 130, max(100, int(1500 / (1 + mean)))
-    net = make()
-    spikes = net.record(net.population(n, sl.PoissonSource(mean * 1e4)), "spikes")
-    net.run(steps * 0.1)
-    counts = counts_by_step(spikes, steps, n).reshape(-1)
-    assert_poisson(counts, mean)
-
-
-def assert_poisson(counts: Ints, mean: float) -> None:
-    """Mean, variance and a chi-square test of independent counts."""
-    n = counts.size
-    assert abs(counts.mean() - mean) < 5 * np.sqrt(mean / n)
-    assert abs(counts.var() - mean) < 5 * np.sqrt((mean + 2 * mean**2) / n)
-    top = int(stats.poisson.isf(6 / n, mean))
-    bottom = int(stats.poisson.ppf(6 / n, mean))
-    binned = np.bincount(np.clip(counts, bottom, top) - bottom, minlength=top - bottom + 1)
-    edges = np.arange(bottom, top)
-    cdf = np.concatenate([[0.0], stats.poisson.cdf(edges, mean), [1.0]])
-    if len(binned) > 1:
-        assert stats.chisquare(binned, n * np.diff(cdf)).pvalue > 1e-5
-
-
-@pytest.mark.filterwarnings("ignore:PoissonSource. rate")
-def test_very_low_rates_are_not_rounded_away() -> None:
-    net = make(1.0)
-    spikes = net.record(net.population(60_000, sl.PoissonSource(0.006)), "spikes")
-    net.run(2000.0)  # 6e-6 spikes a draw, far below 2^-16
-    assert abs(len(spikes.times) - 720) < 5 * np.sqrt(720)
-
-
-@pytest.mark.parametrize("mean", [0.2, 3.0])
-def test_poisson_elements_and_steps_are_independent(mean: float) -> None:
-    n, steps = 128, 2000
-    net = make()
-    first = net.population(n, sl.PoissonSource(mean * 1e4))
-    second = net.population(n, sl.PoissonSource(mean * 1e4))
-    a, b = net.record(first, "spikes"), net.record(second, "spikes")
-    net.run(steps * 0.1)
-    x, y = counts_by_step(a, steps, n), counts_by_step(b, steps, n)
-    x_, y_ = (x - mean) / np.sqrt(mean), (y - mean) / np.sqrt(mean)
-    pairs = x_.T @ x_ / steps
-    np.fill_diagonal(pairs, 0.0)
-    assert np.abs(pairs).max() < 6 / np.sqrt(steps)
-    assert pairs[np.triu_indices(n, 1)].std() * np.sqrt(steps) == pytest.approx(1.0, abs=0.05)
-    bound = 5 / np.sqrt(n * steps)
-    for lag in (1, 2, 3, 64):
-        assert abs((x_[lag:] * x_[:-lag]).mean()) < bound
-    assert abs((x_ * y_).mean()) < bound
-    # Each element's total varies as it should.
-    assert stats.chisquare(x.sum(axis=0)).pvalue > 1e-5
-
-
-def test_each_element_has_its_rate() -> None:
-    rates = np.array([0.0, 10.0, 100.0, 1000.0, 10_000.0] * 20)
-    net = make()
-    spikes = net.record(net.population(100, sl.PoissonSource(rates)), "spikes")
-    net.run(1000.0)
-    counts = spikes.counts()
-    assert not counts[rates == 0.0].any()
-    assert np.all(np.abs(counts - rates) <= 5 * np.sqrt(rates))
-
-
-def test_rates_change_between_runs() -> None:
-    net = make()
-    pop = net.population(100, sl.PoissonSource(0.0))
-    spikes = net.record(pop, "spikes")
-    net.run(100.0)
-    assert not len(spikes.times)
-    pop.rate = 200.0
-    net.run(1000.0)
-    assert abs(len(spikes.times) - 20_000) < 5 * np.sqrt(20_000)
-    pop[50:].rate = 0.0
-    np.testing.assert_array_equal(pop.rate, [200.0] * 50 + [0.0] * 50)
-    net.run(1000.0)
-    late = spikes.counts(1100.0)
-    assert not late[50:].any()
-    assert abs(late[:50].sum() - 10_000) < 5 * np.sqrt(10_000)
-    pop.rate = np.arange(100.0)
-    net.run(1000.0)
-    assert np.all(np.abs(spikes.counts(2100.0) - np.arange(100)) <= 5 * np.sqrt(np.arange(100)))
-
-
-def test_a_train_depends_on_seed_and_population_alone() -> None:
-    def run(seed: int, n: int, rate: Any, *, extra: bool = False) -> list[tuple[int, int]]:
-        net = make(seed=seed)
-        pop = net.population(n, sl.PoissonSource(rate))
-        if extra:
-            net.population(5, sl.PoissonSource(1000.0))
-        spikes = net.record(pop, "spikes")
-        net.run(50.0)
-        return train(spikes)
-
-    base = run(1, 100, 300.0)
-    assert run(1, 100, np.full(100, 300.0), extra=True) == base
-    assert [e for e in run(1, 300, 300.0) if e[1] < 100] == base
-    assert run(2, 100, 300.0) != base
-
-
-@pytest.mark.parametrize("n", [0, 1, 63, 64, 65])
-def test_padding_of_a_source_is_silent(n: int) -> None:
-    net = make()
-    spikes = net.record(net.population(n, sl.PoissonSource(50_000.0)), "spikes")
-    net.run(10.0)
-    assert set(spikes.ids) == set(range(n))
-
-
-# Rates and counts that are too large
-
-
-def test_a_rate_that_cannot_be_drawn_is_refused() -> None:
-    net = make()
-    source = net.population(3, sl.PoissonSource(rate=5.0), name="source")
-    before = source.rate
-    for rate in (1.1e7, [1.0, 2.0, 1e300]):
-        rule = r"rate must be at most 1\.024e\+07 Hz, 1024 spikes in a step of 0\.1 ms"
-        with pytest.raises(ValueError, match=f"source: {rule}; a PoissonInput can"):
-            source.rate = rate
-        with pytest.raises(ValueError, match=f"population more: {rule}"):
-            net.population(3, sl.PoissonSource(rate=rate), name="more")
-    assert source.rate == before
-    assert len(net.populations) == 1
-    with pytest.raises(ValueError, match="finite"):
-        sl.PoissonSource(rate=np.inf)
-    source[1:].rate = 1e7
-    spikes = net.record(source, "spikes")
-    net.run(1.0)
-    assert abs(len(spikes.times) - 20_000) < 5 * np.sqrt(20_000)
+# Counts that are too large
 
 
 def test_counts_of_a_raster_that_would_wrap_are_refused() -> None:
@@ -268,16 +129,6 @@ def test_counts_of_a_raster_that_would_wrap_are_refused() -> None:
         sl.RasterSource(np.full((2, 1), np.inf))
     got = record(sl.RasterSource(np.full((1, 2), 70_000, dtype=np.uint32)), 2, 0.1)
     assert got == [(1, 0)] * 70_000 + [(1, 1)] * 70_000
-
-
-def test_arrays_of_the_caller_can_change_and_a_description_cannot() -> None:
-    rates, raster = np.array([1.0, 2.0]), np.ones((3, 2), dtype=np.uint8)
-    models = sl.PoissonSource(rates), sl.RasterSource(raster)
-    rates[:] = raster[:] = 7
-    np.testing.assert_array_equal(models[0].rate, [1.0, 2.0])
-    np.testing.assert_array_equal(models[1].raster, 1)
-    assert not models[0].rate.flags.writeable
-    assert not models[1].raster.flags.writeable
 
 
 # Spike times off the grid
@@ -343,3 +194,41 @@ def test_snap_is_one_of_three(snap: Any) -> None:
 def test_snap_up_needs_whole_microseconds() -> None:
     with pytest.raises(ValueError, match=r"snap needs a dt in whole microseconds, not 0\.0625 ms"):
         make(0.0625).population(1, sl.SpikeSource([1.0], [0], snap="up"))
+
+
+# Trains by element
+
+
+def test_trains_of_each_element_come_in_any_order() -> None:
+    trains = [[0.5, 0.2], [], np.array([1.0]), [0.2, 0.2]]
+    expected = [(2, 0), (2, 3), (2, 3), (5, 0), (10, 2)]
+    assert record(sl.SpikeSource.from_trains(trains), 4, 2.0) == expected
+    by_id = {3: [0.2, 0.2], 0: [0.5, 0.2], np.int64(2): 1.0}
+    assert record(sl.SpikeSource.from_trains(by_id), 4, 2.0) == expected
+    assert record(sl.SpikeSource.from_trains([[0.24]], snap="up"), 1, 1.0) == [(3, 0)]
+    assert record(sl.SpikeSource.from_trains([]), 2, 1.0) == []
+    assert record(sl.SpikeSource.from_trains({}), 2, 1.0) == []
+
+
+@pytest.mark.parametrize(
+    ("trains", "error", "match"),
+    [
+        (5.0, TypeError, "trains must be a sequence of arrays, or a dict of them by id"),
+        ("ab", TypeError, "trains must be a sequence"),
+        (np.ones((2, 3)), TypeError, "trains must be a sequence"),
+        ({"a": [1.0]}, TypeError, "id must be an integer"),
+        ({-1: [1.0]}, ValueError, "id must be >= 0"),
+        ([[1.0], ["x"]], TypeError, "train 1 must be a number"),
+        ([[1.0], [-2.0]], ValueError, "times must be .*>= 0"),
+        ([[1.0], [np.nan]], ValueError, "train 1 must not contain NaN"),
+        ([[[1.0]]], ValueError, "train 0 must have at most one dimension"),
+    ],
+)
+def test_trains_that_cannot_be_are_refused(trains: Any, error: type[Exception], match: str) -> None:
+    with pytest.raises(error, match=match):
+        sl.SpikeSource.from_trains(trains)
+
+
+def test_trains_must_fit_the_population() -> None:
+    with pytest.raises(ValueError, match=r"ids must lie in 0 \.\. 1, got 2"):
+        make().population(2, sl.SpikeSource.from_trains([[1.0], [1.0], [1.0]]))

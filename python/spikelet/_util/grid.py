@@ -1,0 +1,63 @@
+"""Times on the network's grid."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet._util.checks import Float, fail
+
+__all__ = ["Snap", "grid_steps", "snap_rule"]
+
+Snap = bool | Literal["up"]
+
+_TICS = 1000  # of NEST in a millisecond
+
+
+def snap_rule(where: str, snap: Any) -> Snap:
+    """Return what to do with times off the grid: False, True or "up"."""
+    if not (isinstance(snap, (bool, np.bool_)) or snap == "up"):
+        fail(where, "snap", snap, 'must be True, False or "up"')
+    return "up" if snap == "up" else bool(snap)
+
+
+def grid_steps(where: str, times: Float, dt: float, snap: Snap) -> npt.NDArray[np.int64]:
+    """Return times [ms] in steps.
+
+    Parameters
+    ----------
+    where : str
+        Names the object in errors.
+    times : array
+        Times [ms], at least 0, ascending.
+    dt : float
+        Step [ms].
+    snap : bool or "up"
+        False: a time that is off the grid by more than 1e-6 dt is an error. True: round to the nearest step. "up": round
+        to the nearest microsecond and then up to a step, as NEST does with ``allow_offgrid_times``.
+
+    Raises
+    ------
+    ValueError
+        If a time is off the grid, or too late to be counted.
+    """
+    steps = times / dt
+    if steps.size and steps.max() > 2**53:
+        fail(where, "times", float(times.max()), "must lie within 2^53 steps")
+    stamps = _up(where, times, dt) if snap == "up" else np.rint(steps)
+    off = np.abs(steps - stamps) > np.maximum(1e-6, 1e-12 * steps)
+    if off.any() and not snap:
+        rule = f'must lie on the grid of dt = {dt:g} ms (snap=True rounds to the nearest step, snap="up" as NEST)'
+        fail(where, "times", float(times[off][0]), rule)
+    return stamps.astype(np.int64)
+
+
+def _up(where: str, times: Float, dt: float) -> npt.NDArray[np.int64]:
+    """Return times in steps as NEST rounds them: to tics, then up to a step."""
+    per_step = round(dt * _TICS)
+    if per_step < 1 or abs(per_step / _TICS - dt) > 1e-9 * dt:
+        fail(where, "snap", "up", f"needs a dt in whole microseconds, not {dt:g} ms")
+    tics = np.floor(times * _TICS + 0.5).astype(np.int64)
+    return np.asarray(-(-tics // per_step), np.int64)

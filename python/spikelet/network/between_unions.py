@@ -1,0 +1,264 @@
+"""How `Network.connect`, `inject` and `record` treat unions: as what they are over all parts."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet import _core
+from spikelet._util.checks import fail, named
+from spikelet.network.connect import check_call, check_lists, connect
+from spikelet.network.contents import NetworkContents
+from spikelet.network.groups import (
+    DriveGroup,
+    ProjectionGroup,
+    UnionSpikeRecorder,
+    UnionStateRecorder,
+)
+from spikelet.network.inject import inject
+from spikelet.network.input_kinds import described, kind_of
+from spikelet.network.population import Population
+from spikelet.network.record import When, make_recorder, record
+from spikelet.network.recorders import MultiStateRecorder
+from spikelet.network.synapse_lists import Lists, as_lists, given_pairs
+from spikelet.network.to_disk import StrPath
+from spikelet.network.union import Union, parts_of
+from spikelet.plasticity import Plasticity
+from spikelet.rules import AllToAll, Distribution, FixedProbability, OneToOne, Rule, as_spec
+from spikelet.spatial import ByDistance, DistanceDependent
+
+__all__ = ["connect_unions", "inject_union", "record_union"]
+
+Ends: TypeAlias = Population | Union
+Ints: TypeAlias = npt.NDArray[np.int64]
+Made: TypeAlias = list[tuple[Population, Population, Any]]
+
+
+def connect_unions(
+    net: NetworkContents,
+    pre: Ends,
+    post: Ends,
+    rule: Any,
+    weight: Any,
+    delay: Any,
+    receptor: str | None,
+    plasticity: Plasticity | None,
+) -> ProjectionGroup:
+    """Connect unions: the rule draws over all parts, and each pair of parts with synapses gets a projection."""
+    where = f"connect {pre.name} -> {post.name}"
+    pairs = [(a, b) for a in parts_of(pre) for b in parts_of(post)]
+    for a, b in pairs:
+        check_call(net, a, b, receptor, plasticity)
+    if plasticity is not None and plasticity.varied:
+        must = "must be single numbers for a union; connect its parts one by one"
+        fail(where, f"{type(plasticity).__name__}.{plasticity.varied[0]}", plasticity, must)
+    one_delay = not isinstance(delay, (Distribution, ByDistance)) and np.ndim(delay) == 0
+    one_weight = weight is None or isinstance(weight, Distribution) or np.ndim(weight) == 0
+    by_distance = isinstance(weight, ByDistance) or isinstance(delay, ByDistance)
+    if isinstance(rule, DistanceDependent) and (rule.indegree, rule.outdegree) != (None, None):
+        must = "must be None for a union; connect its parts one by one"
+        fail(
+            where, "DistanceDependent.indegree and outdegree", (rule.indegree, rule.outdegree), must
+        )
+    if (
+        isinstance(rule, (AllToAll, FixedProbability))
+        and one_delay
+        and one_weight
+        and not by_distance
+        and plasticity is None
+    ):
+        made: Made = [
+            (a, b, rule) for a, b in pairs
+        ]  # pairs are independent, and the core stores none of them
+    elif isinstance(rule, DistanceDependent) or by_distance:
+        made = _by_distance(net, where, pairs, rule, weight, delay)
+    else:
+        made = _over_all(net, where, pre, post, rule, weight, delay)
+    for a, b, how in made:  # all of them before the first is added
+        if isinstance(how, Lists):
+            check_lists(net, f"connect {a.name} -> {b.name}", b, how, plasticity)
+        else:
+            as_spec(where, "weight", 1.0 if weight is None else weight, b.model.weight_unit)  # type: ignore[union-attr]
+    added = [
+        connect(net, a, b, how, *_values(how, weight, delay), receptor, plasticity)
+        for a, b, how in made
+    ]
+    return ProjectionGroup(pre, post, added)
+
+
+def _values(how: Any, weight: Any, delay: Any) -> tuple[Any, Any]:
+    return (how.weight, how.delay) if isinstance(how, Lists) else (weight, delay)
+
+
+def _by_distance(
+    net: NetworkContents,
+    where: str,
+    pairs: list[tuple[Population, Population]],
+    rule: Any,
+    weight: Any,
+    delay: Any,
+) -> Made:
+    """Return the synapses of each pair of parts, which are independent of those of others."""
+    if not isinstance(rule, (AllToAll, FixedProbability, DistanceDependent)):
+        must = "must be AllToAll, FixedProbability or DistanceDependent where values depend on distance in a union"
+        fail(where, "rule", rule, must)
+    first = len(net.projections)
+    made: Made = []
+    for k, (a, b) in enumerate(pairs):
+        lists = as_lists(
+            net, f"connect {a.name} -> {b.name}", (a, b), rule, weight, delay, None, first + k
+        )
+        drawn = _drawn_values(net, lists.weight, lists.delay, len(lists.pre), first + k)
+        made.append((a, b, lists._replace(weight=drawn[0], delay=drawn[1])))
+    return made
+
+
+def _over_all(
+    net: NetworkContents, where: str, pre: Ends, post: Ends, rule: Any, weight: Any, delay: Any
+) -> Made:
+    """Draw synapses over all parts at once, and return them by pairs of parts."""
+    if isinstance(rule, OneToOne) and len(pre) != len(post):
+        sizes = len(pre), len(post)
+        fail(where, "OneToOne", sizes, "needs populations of the same size", got="sizes")
+    if isinstance(rule, Rule):
+        i, j = _drawn_pairs(net, where, pre, post, rule)
+    else:
+        i, j, weight = given_pairs(where, len(pre), len(post), rule, weight)
+    n = len(i)
+    weight, delay = _drawn_values(
+        net, 1.0 if weight is None else weight, delay, n, len(net.projections)
+    )
+    weight, delay = (
+        _flat(where, name, x, n, rule, (len(pre), len(post)))
+        for name, x in (("weight", weight), ("delay", delay))
+    )
+    froms, tos = parts_of(pre), parts_of(post)
+    begins = [np.cumsum([0, *map(len, parts)]) for parts in (froms, tos)]
+    of = [np.searchsorted(b, ids, side="right") - 1 for b, ids in zip(begins, (i, j), strict=True)]
+    block = of[0] * len(tos) + of[1]
+    order = np.argsort(block, kind="stable")
+    ends = np.searchsorted(block[order], np.arange(len(froms) * len(tos) + 1))
+    made: Made = []
+    for k in range(len(froms) * len(tos)):
+        mine = order[ends[k] : ends[k + 1]]
+        if len(mine) == 0 and (n or k):
+            continue
+        a, b = froms[k // len(tos)], tos[k % len(tos)]
+        sources = a.ids[i[mine] - begins[0][k // len(tos)]]
+        targets = b.ids[j[mine] - begins[1][k % len(tos)]]
+        values = (x[mine] if np.ndim(x) else x for x in (weight, delay))
+        made.append((a, b, Lists(sources, targets, *values, None)))
+    return made
+
+
+def _drawn_pairs(
+    net: NetworkContents, where: str, pre: Ends, post: Ends, rule: Rule
+) -> tuple[Ints, Ints]:
+    """Return the pairs of a rule over all parts, by ids within the unions, in canonical order."""
+    begins: dict[int, int] = {}
+    total = 0
+    for part in (*parts_of(pre), *parts_of(post)):  # populations get numbers one after the other
+        if part.index not in begins:
+            begins[part.index] = total
+            total += part.size
+    numbers = [
+        np.concatenate(
+            [np.asarray(part.ids, np.int64) + begins[part.index] for part in parts_of(end)]
+        )
+        for end in (pre, post)
+    ]
+    if total >= 2**32:
+        fail(where, "elements", total, "must be fewer than 2^32 in the populations of a union")
+    ids = [x.astype(np.uint32) for x in numbers]
+    with named(where):
+        row, targets = _core.draw_pairs(
+            rule.to_core(), total, total, *ids, True, net.seed, len(net.projections), net.threads
+        )
+    sources = np.repeat(np.arange(total), np.diff(row.astype(np.int64)))
+    place = [np.zeros(total, np.int64) for _ in ids]
+    for to, of in zip(place, numbers, strict=True):
+        to[of] = np.arange(len(of))
+    i, j = place[0][sources], place[1][targets]
+    order = np.lexsort((j, i))
+    return i[order], j[order]
+
+
+def _drawn_values(
+    net: NetworkContents, weight: Any, delay: Any, n: int, number: int
+) -> tuple[Any, Any]:
+    """Return weights and delays, drawn where they are distributions."""
+    return tuple(  # type: ignore[return-value]  # two of them
+        _core.draw_values(x.to_core(), net.seed, 2 * number + k, n)
+        if isinstance(x, Distribution)
+        else x
+        for k, x in enumerate((weight, delay))
+    )
+
+
+def _flat(where: str, name: str, value: Any, n: int, rule: Any, grid: tuple[int, int]) -> Any:
+    """Return one value, or one for each synapse."""
+    shape = np.shape(value)
+    if isinstance(rule, AllToAll) and shape == grid:
+        return (value if hasattr(value, "reshape") else np.asarray(value)).reshape(-1)
+    if shape not in ((), (n,)):
+        must = f"must be one number or one for each of the {n} synapses"
+        fail(where, name, shape, must, got="shape")
+    return value if not shape or hasattr(value, "shape") else np.asarray(value)
+
+
+def inject_union(net: NetworkContents, target: Union, what: Any) -> DriveGroup:
+    """Drive all parts of a union; values by neuron are those of its elements."""
+    where = f"inject {target.name}"
+    kind_of(where, what)
+    places = zip(target.parts, target.places(), strict=True)
+    split = [(part, _of_part(where, what, place, len(target))) for part, place in places]
+    for part, mine in split:
+        described(f"inject {part.name}", part, mine)
+    return DriveGroup(target, [inject(net, part, mine) for part, mine in split])
+
+
+_IN_TIME = (
+    "values",
+    "times",
+    "amplitudes",
+    "rates",
+)  # a row is a time; columns, if any, are neurons
+
+
+def _of_part(where: str, what: Any, place: slice, n: int) -> Any:
+    """Return an input with the values of some neurons of a union."""
+    values = {}
+    for f in dataclasses.fields(what):
+        value = getattr(what, f.name)
+        if dataclasses.is_dataclass(value):
+            values[f.name] = _of_part(where, value, place, n)
+        elif np.ndim(value) == 2 or (np.ndim(value) == 1 and f.name not in _IN_TIME):
+            if np.shape(value)[-1] != n:
+                must = f"must have one value for each of the {n} neurons"
+                fail(where, f.name, np.shape(value), must, got="shape")
+            values[f.name] = value[..., place]
+    return dataclasses.replace(what, **values)
+
+
+def record_union(
+    net: NetworkContents, target: Union, what: Any, when: When, to: StrPath | None
+) -> UnionSpikeRecorder | UnionStateRecorder | MultiStateRecorder:
+    """Record all parts of a union."""
+    names = [what] if isinstance(what, str) else what
+    for part in target.parts:  # all of them before the first is added
+        for name in names if isinstance(names, (list, tuple)) else ():
+            make_recorder(net, part, name, when)
+    made = [record(net, part, what, when, to) for part in target.parts]
+    if what == "spikes":
+        return UnionSpikeRecorder(target, made)
+    if isinstance(what, str):
+        return UnionStateRecorder(target, made)
+    return MultiStateRecorder(
+        {
+            name: UnionStateRecorder(target, [recorder[name] for recorder in made])
+            for name in made[0]
+        }
+    )

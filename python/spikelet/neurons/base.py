@@ -1,0 +1,245 @@
+"""What every neuron model is: a frozen description of parameters, in NEST's names and units.
+
+Every parameter is one number for all neurons of a population, or an array with one for each. Potentials are in mV,
+currents in pA, capacitances in pF, conductances in nS, times in ms.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet import _core
+from spikelet._util.advice import advise, only_about
+from spikelet._util.checks import fail, numbers, own, require
+from spikelet._util.described import Described
+
+__all__ = [
+    "STATES",
+    "NestModel",
+    "NeuronModel",
+    "Simulator",
+    "State",
+    "Values",
+    "advise_si",
+    "nest_model",
+    "parameter",
+]
+
+Values = float | npt.ArrayLike
+Simulator: TypeAlias = _core.Simulator32 | _core.Simulator64
+
+
+class State(NamedTuple):
+    """What is known of a state: its unit, and the values that it may be set to."""
+
+    unit: str
+    rule: str = "finite"
+
+
+STATES = {
+    "V_m": State("mV"),
+    "theta": State("mV"),
+    "I_syn_ex": State("pA"),
+    "I_syn_in": State("pA"),
+    "dI_syn_ex": State("pA"),
+    "dI_syn_in": State("pA"),
+    "g_ex": State("nS", "finite >= 0"),
+    "g_in": State("nS", "finite >= 0"),
+}
+"""States of the models that have a kernel, by name."""
+
+
+class NestModel(NamedTuple):
+    """The model of NEST that a model agrees with, and the states that NEST records of it."""
+
+    name: str
+    records: tuple[str, ...]
+
+
+_nest: dict[type[NeuronModel], NestModel] = {}
+
+
+def nest_model(model: type[NeuronModel]) -> NestModel | None:
+    """Return the model of NEST that a model agrees with, if there is one."""
+    return _nest.get(model)
+
+
+def parameter(default: float, unit: str, rule: str = "finite") -> Any:
+    """Return a field of a model: a parameter with a default, a unit, and a rule for its values."""
+    return field(default=default, metadata={"unit": unit, "rule": rule})
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NeuronModel(Described):
+    """Base of all neuron models.
+
+    A model is a frozen dataclass whose parameters are fields made by `parameter`.
+
+    Raises
+    ------
+    ValueError
+        If a value breaks its rule; the message names the model, the parameter, the value and the rule.
+    """
+
+    def __init_subclass__(cls, *, nest: NestModel | None = None) -> None:
+        super().__init_subclass__()
+        if nest is not None:
+            _nest[cls] = nest
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        lengths: dict[str, int] = {}
+        for f in self._fields():
+            array = numbers(name, f.name, getattr(self, f.name), f.metadata["unit"])
+            _check(name, f.name, array, f.metadata["rule"])
+            if array.ndim:
+                lengths[f.name] = array.shape[0]
+            object.__setattr__(self, f.name, own(array) if array.ndim else float(array))
+        if len(set(lengths.values())) > 1:
+            fail(name, " and ".join(lengths), tuple(lengths.values()), "must have the same length")
+        self._advise()
+
+    def _advise(self) -> None:
+        """Warn about values that are plausible in SI units only."""
+        for f in self._fields():
+            unit = f.metadata["unit"]
+            if unit in _SI_BELOW:
+                size = np.abs(np.asarray(getattr(self, f.name)))
+                most = float(size.max(initial=0.0))
+                if 0 < most < _SI_BELOW[unit]:
+                    advise_si(
+                        type(self).__name__, f.name, most, unit, 1e9 if unit == "nS" else 1e12
+                    )
+
+    @classmethod
+    def _fields(cls) -> tuple[dataclasses.Field[Any], ...]:
+        """Return the fields that are parameters."""
+        return tuple(f for f in dataclasses.fields(cls) if "unit" in f.metadata)
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Names of the states that can be read, set and recorded."""
+        raise NotImplementedError
+
+    @property
+    def receptors(self) -> tuple[str, ...]:
+        """Names of the receptors: where synaptic events go."""
+        raise NotImplementedError
+
+    @property
+    def channels(self) -> int:
+        """Number of receptors."""
+        return len(self.receptors)
+
+    @property
+    def by_sign(self) -> bool:
+        """Whether the sign of a weight picks its receptor, "ex" or "in", where none is named."""
+        raise NotImplementedError
+
+    @property
+    def current(self) -> str | None:
+        """Name of the parameter to which currents are added, or None if there is none."""
+        raise NotImplementedError
+
+    @property
+    def conductance(self) -> bool:
+        """Whether weights are conductances [nS]."""
+        raise NotImplementedError
+
+    @property
+    def weight_unit(self) -> str:
+        """Unit of a synaptic weight; empty if it is unknown or not the same at all receptors."""
+        raise NotImplementedError
+
+    def weight_unit_of(self, receptor: str) -> str:
+        """Return the unit of the weights of a receptor; empty if it is unknown."""
+        return self.weight_unit
+
+    def state(self, name: str) -> State:
+        """Return the unit of a state, and the values that it may be set to."""
+        return STATES[name]
+
+    def initial(
+        self, n: int, draw: Callable[[str], npt.NDArray[np.float64]]
+    ) -> dict[str, npt.NDArray[np.float64]]:
+        """Return the states of n new neurons, as far as they differ from those that the core gives them.
+
+        Parameters
+        ----------
+        n : int
+            Number of neurons.
+        draw : callable
+            Returns n random numbers, given "rand" (uniform in (0, 1)) or "randn" (standard normal).
+        """
+        return {}
+
+    def add_to(self, sim: Simulator, n: int, dt: float) -> int:
+        """Add n neurons of this model to a simulator, and return the number of their population."""
+        raise NotImplementedError
+
+    def set_in(self, sim: Simulator, index: int, dt: float) -> None:
+        """Give a population of a simulator the parameters of this model."""
+        raise NotImplementedError
+
+    def about_stability(self, dt: float) -> str:
+        """Return what to do if a state diverges, for messages."""
+        return type(self).__name__
+
+    @property
+    def length(self) -> int | None:
+        """Number of neurons that array parameters fit, or None if all are single numbers."""
+        for name in self.parameters():
+            if np.ndim(getattr(self, name)):
+                return len(getattr(self, name))
+        return None
+
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters."""
+        return tuple(f.name for f in self._fields())
+
+    def units(self) -> dict[str, str]:
+        """Units of the parameters by name."""
+        return {f.name: f.metadata["unit"] for f in self._fields()}
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some parameters changed."""
+        with only_about(*changes):
+            return dataclasses.replace(self, **changes)
+
+    def __repr__(self) -> str:
+        shown = [
+            f"{f.name}={value:g}" if isinstance(value, float) else f"{f.name}={value!r}"
+            for f in dataclasses.fields(self)
+            if not (isinstance(value := getattr(self, f.name), (float, str)) and value == f.default)
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+_SI_BELOW = {"pF": 1e-6, "nS": 1e-6, "pA": 1e-7}  # values below these are in F, S or A
+
+
+def advise_si(model: str, parameter: str, value: float, unit: str, factor: float) -> None:
+    """Warn that a value looks like one in SI units, which is `factor` times smaller."""
+    problem = f"{unit} looks like a value in SI units"
+    advise(model, parameter, value, problem, f"did you mean {value * factor:g} {unit}?")
+
+
+def _check(name: str, parameter: str, array: npt.NDArray[np.float64], rule: str) -> None:
+    if rule == "tau":  # may be infinite
+        require(name, parameter, np.where(np.isposinf(array), 1.0, array), "> 0")
+        return
+    require(name, parameter, array, rule)
+    if parameter == "tau_m" and (array < 0.1).any():
+        low = float(array.min())
+        fail(
+            name,
+            parameter,
+            low,
+            f"must be at least 0.1 ms; times are in ms: did you mean {1000 * low:g}?",
+        )

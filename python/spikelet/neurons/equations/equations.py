@@ -1,0 +1,512 @@
+"""Neuron models from text: the class `Equations`, and the models that it makes."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, NoReturn, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet import _core
+from spikelet._util.checks import choice, fail, shown
+from spikelet.neurons.base import NeuronModel, Simulator, State, Values, parameter
+from spikelet.neurons.equations import schemes
+from spikelet.neurons.equations.assembly import Assembled, assemble
+from spikelet.neurons.equations.evaluate import evaluate
+from spikelet.neurons.equations.expression import Number
+from spikelet.neurons.equations.model import Model
+from spikelet.neurons.equations.read_model import read_model
+
+__all__ = ["Equations", "EquationsModel"]
+
+Array = npt.NDArray[np.float64]
+
+_POPULATION = {"name", "size", "model", "ids", "index", "network", "whole", "set"}
+"""Attributes of a population, which a state or parameter of the same name would hide."""
+
+_made: weakref.WeakValueDictionary[str, Equations] = weakref.WeakValueDictionary()
+_lock = threading.Lock()
+
+
+class EquationsModel(NeuronModel):
+    """A model that `Equations` made, with values of its parameters: what `spikelet.Network.population` takes.
+
+    Its parameters are attributes. It is frozen; `replace` returns a copy with some parameters changed.
+    """
+
+    equations: ClassVar[Equations]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        period = self.refractory_period
+        bad = ~((period >= 0) & np.isfinite(period))
+        if bad.any():
+            fail(type(self).__name__, "refractory", float(period[bad][0]), "must be finite and >= 0 ms")
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Names of the states that can be read, set and recorded."""
+        return self.equations.states
+
+    @property
+    def receptors(self) -> tuple[str, ...]:
+        """Names of the receptors: where synaptic events go."""
+        return self.equations.receptors
+
+    @property
+    def by_sign(self) -> bool:
+        """Whether the sign of a weight picks its receptor."""
+        return self.equations.assembled.listing.by_sign
+
+    @property
+    def current(self) -> str | None:
+        """Name of the parameter to which currents are added, or None if there is none."""
+        return self.equations.current
+
+    @property
+    def conductance(self) -> bool:
+        """Whether weights are conductances [nS]."""
+        return self.weight_unit == "nS"
+
+    @property
+    def weight_unit(self) -> str:
+        """Unit of a synaptic weight; empty if it is unknown or not the same at all receptors."""
+        units = {self.weight_unit_of(receptor) for receptor in self.receptors}
+        return units.pop() if len(units) == 1 else ""
+
+    def weight_unit_of(self, receptor: str) -> str:
+        """Return the unit of the weights of a receptor; empty if it is unknown."""
+        return self.equations.weight_units[receptor]
+
+    def state(self, name: str) -> State:
+        """Return the unit of a state, and the values that it may be set to."""
+        return State(self.equations.units[name])
+
+    @property
+    def refractory_period(self) -> Array:
+        """Refractory period [ms], one number or one for each neuron."""
+        return np.atleast_1d(evaluate(self.equations.description.refractory, self._values()))
+
+    def initial(self, n: int, draw: Callable[[str], Array]) -> dict[str, Array]:
+        """Return the states that n new neurons have, where they are not zero.
+
+        Parameters
+        ----------
+        n : int
+            Number of neurons.
+        draw : callable
+            Returns n random numbers, given "rand" (uniform in (0, 1)) or "randn" (standard normal).
+        """
+        values, drawn = self._values(), dict[tuple[str, int], Array]()
+
+        def number(op: str, stream: int) -> Array:
+            if (op, stream) not in drawn:
+                drawn[op, stream] = draw(op)
+            return drawn[op, stream]
+
+        found = {}
+        for name, expr in self.equations.description.initial.items():
+            value = np.broadcast_to(evaluate(expr, values, number), (n,))
+            if not np.isfinite(value).all():
+                where = f"{type(self).__name__}: initial value of {name}"
+                fail(where, str(expr), float(value[~np.isfinite(value)][0]), "must be finite")
+            if value.any():
+                found[name] = value
+        return found
+
+    def add_to(self, sim: Simulator, n: int, dt: float) -> int:
+        """Add n neurons of this model to a simulator, and return the number of their population."""
+        coefficients = self.coefficients(dt)
+        return sim.add_program(self.equations.program, n, coefficients, self.refractory_period)
+
+    def set_in(self, sim: Simulator, index: int, dt: float) -> None:
+        """Give a population of a simulator the parameters of this model."""
+        sim.set_coefficients(index, self.coefficients(dt), self.refractory_period)
+
+    def coefficients(self, dt: float) -> list[Array]:
+        """Return the values of the program's coefficients for a step, each one number or one for each neuron."""
+        assembled = self.equations.assembled
+        values = assembled.coefficients(self._values(), dt)
+        for expr, value in zip(assembled.listing.coefficients, values, strict=True):
+            bad = np.isnan(value) if expr.names == {str(expr)} else ~np.isfinite(value)
+            if bad.any():
+                k = int(np.flatnonzero(bad)[0])
+                at = f" of neuron {k}" if len(value) > 1 else ""
+                rule = f"must be finite{at}, with the parameters given: is one of them zero, or in another unit?"
+                fail(type(self).__name__, str(expr), float(value[k]), rule)
+        return values
+
+    def about_stability(self, dt: float) -> str:
+        """Return what to do if a state diverges, for messages."""
+        made = self.equations
+        name, method = type(self).__name__, made.method
+        others = {"rk2": ' or method="exponential_midpoint"', "rk4": ' or method="exponential_midpoint"'}
+        way_out = f"use a shorter dt than {dt:g} ms{others.get(method, '')}, or bound what grows without limit"
+        return f"{name}, {method}: {way_out}"
+
+    def _values(self) -> dict[str, npt.ArrayLike]:
+        return {name: getattr(self, name) for name in self.parameters()}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self.equations, self._values())
+
+
+def _restored(equations: Equations, values: dict[str, Any]) -> EquationsModel:
+    return equations(**values)
+
+
+class Equations:
+    """A neuron model from text.
+
+    Calling it makes a model with values of its parameters, which is used like a built-in one.
+
+    Parameters
+    ----------
+    text : str
+        Equations, one a line or separated by ``;``; ``#`` begins a comment.
+
+        * ``dX/dt = ...`` or ``factor*dX/dt = ...``: a state. Flags may follow in brackets: ``(unless refractory)``.
+        * ``name = ...``: a definition, in any order.
+        * ``xi``, ``xi_1``, ... in an equation: Gaussian white noise [1/sqrt(ms)], the same wherever a name occurs again.
+        * ``: unit`` after either: its unit, which is checked.
+
+        There are ``t`` [ms], ``dt``, ``pi``; ``+ - * / ** %``, comparisons, ``and or not``, ``a if condition else b``;
+        ``exp log log10 log1p expm1 exprel sqrt abs sin cos tan sinh cosh tanh asin acos atan floor ceil sign min max clip
+        where int mod``; ``rand()`` and ``randn()``, drawn once for each neuron and step.
+    threshold : str, optional
+        Condition for a spike, such as ``"V_m >= V_th"``; by default there are none.
+    reset : str, optional
+        Assignments at a spike, in order: ``"V_m = V_reset; w += b"``.
+    refractory : str or float, optional
+        Refractory period [ms], of parameters. It lasts ``ceil(refractory / dt)`` steps, without a test of the threshold. The
+        states flagged ``(unless refractory)`` are held meanwhile, or else those that `threshold` names; events still act on
+        them unless that is flagged, too.
+    receptors : dict of str to str, optional
+        What events do: ``{"ex": "I_syn_ex += weight"}``, with the sum of the weights that arrive in a step. ``abs(weight)``
+        is the sum of their magnitudes. If the receptors are called "ex" and "in", the sign of a weight picks its receptor.
+    parameters : dict, optional
+        By name: a default, ``(default, unit)`` or ``(default, unit, rule)``; rules are "finite", "> 0", ">= 0", "in [0, 1]"
+        and "tau" (> 0, or inf).
+    initial : dict of str to str or float, optional
+        Initial values: numbers, or expressions of parameters and random numbers. By default V_m begins at E_L, if there is
+        such a parameter, and all else at 0.
+    method : str
+        How equations that are not linear are integrated: "auto", "exact", "exponential_euler", "exponential_midpoint",
+        "rk2" or "rk4". Linear ones with constant coefficients are always solved exactly.
+    current : str or None, optional
+        Parameter that `spikelet.CurrentInput` and `spikelet.NoiseInput` add to; by default I_e, if an equation has it.
+        None: they are refused.
+    schedule : {"nest", "brian2"}
+        Order within a step: integration, events, threshold, reset; or integration, threshold, events, reset.
+    name : str
+        Name of the model in messages.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If anything is wrong; the message shows the line and marks the place. Nothing of the text is executed.
+
+    Examples
+    --------
+    >>> import spikelet as sl
+    >>> QIF = sl.Equations(
+    ...     "tau*dv/dt = v**2 + I_e",
+    ...     threshold="v >= 10",
+    ...     reset="v = -10",
+    ...     parameters={"tau": (10.0, "ms", "> 0"), "I_e": 1.0},
+    ...     name="QIF",
+    ... )
+    >>> net = sl.Network(dt=0.1, threads=1)
+    >>> neurons = net.population(3, QIF(I_e=[0.5, 1.0, 2.0]))
+    >>> spikes = net.record(neurons, "spikes")
+    >>> net.run(200.0)
+    >>> [int(n) for n in spikes.counts()]
+    [4, 6, 9]
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        threshold: str | None = None,
+        reset: str | None = None,
+        refractory: str | float | None = None,
+        receptors: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        initial: Mapping[str, Any] | None = None,
+        method: str = "auto",
+        current: str | None = "I_e",
+        schedule: str = "nest",
+        name: str = "Equations",
+    ) -> None:
+        if not isinstance(name, str) or not name.isidentifier():
+            fail("Equations", "name", name, "must be a name, such as \"AdEx\"")
+        choice(name, "method", method, *schemes.METHODS)
+        choice(name, "schedule", schedule, "nest", "brian2")
+        self._description = read_model(
+            text,
+            name=name,
+            parameters=parameters,
+            threshold=threshold,
+            reset=reset,
+            refractory=refractory,
+            receptors=receptors,
+            initial=initial,
+        )
+        _check_names(self._description)
+        self._given = {
+            "text": self._description.text,
+            "threshold": threshold,
+            "reset": reset,
+            "refractory": _stored(refractory, self._description.refractory),
+            "receptors": None if receptors is None else dict(receptors),
+            "parameters": {k: [p.default, p.unit, p.rule] for k, p in self._description.parameters.items()},
+            "initial": None
+            if initial is None
+            else {k: _stored(v, self._description.initial[k]) for k, v in initial.items()},
+            "method": method,
+            "current": current,
+            "schedule": schedule,
+            "name": name,
+        }  # fmt: skip
+        self._current = _current(self._description, current)
+        self._assembled = assemble(self._description, method, self._current, schedule)
+        self._model = _model_class(self)
+        with _lock:
+            _made.setdefault(self._key, self)
+
+    def __call__(self, **parameters: Any) -> EquationsModel:
+        """Return a model with values of its parameters.
+
+        Parameters
+        ----------
+        **parameters
+            Numbers, or arrays with one for each neuron; by default those of the text.
+        """
+        unknown = [name for name in parameters if name not in self._description.parameters]
+        if unknown:
+            known = ", ".join(self._description.parameters) or "none"
+            msg = f"{self.name}: there is no parameter {unknown[0]!r}; there are: {known}"
+            raise TypeError(msg)
+        return self._model(**parameters)
+
+    # What it is -------------------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self._description.name
+
+    @property
+    def text(self) -> str:
+        """The text of the equations."""
+        return self._description.text
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Names of the states, in the order of the text."""
+        return self._description.states
+
+    @property
+    def parameters(self) -> Mapping[str, float]:
+        """Defaults of the parameters by name."""
+        return MappingProxyType({k: p.default for k, p in self._description.parameters.items()})
+
+    @property
+    def receptors(self) -> tuple[str, ...]:
+        """Names of the receptors."""
+        return tuple(r.name for r in self._assembled.listing.receptors)
+
+    @property
+    def threshold(self) -> str | None:
+        """Text of the condition for a spike."""
+        return self._given["threshold"]
+
+    @property
+    def reset(self) -> str | None:
+        """Text of what a spike does."""
+        return self._given["reset"]
+
+    @property
+    def method(self) -> str:
+        """How equations that are not linear are integrated; "exact" if there are none."""
+        return self._assembled.method
+
+    @property
+    def order(self) -> float:
+        """Order of the method in dt, without noise and between spikes; inf if it is exact."""
+        return schemes.ORDERS[self.method]
+
+    @property
+    def exact(self) -> tuple[str, ...]:
+        """Names of the states that are solved exactly, given the others."""
+        return tuple(name for name in self.states if name not in self._assembled.nonlinear)
+
+    @property
+    def current(self) -> str | None:
+        """Name of the parameter to which currents are added, or None if there is none."""
+        return self._current
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Units of the states by name; empty where unknown."""
+        return {e.variable: e.unit or "" for e in self._description.equations}
+
+    @functools.cached_property
+    def weight_units(self) -> dict[str, str]:
+        """Units of the weights by receptor; empty where unknown."""
+        units = self.units
+        return {
+            r.name: units[r.effects[0].variable]
+            if all(isinstance(e.factor, Number) for e in r.effects)
+            else ""
+            for r in self._description.receptors
+        }
+
+    @property
+    def description(self) -> Model:
+        """What the text says."""
+        return self._description
+
+    @property
+    def assembled(self) -> Assembled:
+        """The program, and what computes its coefficients."""
+        return self._assembled
+
+    @functools.cached_property
+    def program(self) -> _core.Program:
+        """The program in the core, which all populations share."""
+        return self._assembled.listing.to_core(self.name)
+
+    @property
+    def model(self) -> type[EquationsModel]:
+        """The class of the models that this makes."""
+        return self._model
+
+    # Copies -----------------------------------------------------------------------------------------------------------
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the arguments that make it, as plain data: text and numbers."""
+        return json.loads(self._key)  # type: ignore[no-any-return]  # a copy
+
+    @classmethod
+    def from_dict(cls, arguments: Mapping[str, Any]) -> Equations:
+        """Return the model that `to_dict` described, which may come from a file that nobody trusts.
+
+        Raises
+        ------
+        ValueError
+            If anything is missing, unknown or wrong.
+        """
+        if not isinstance(arguments, Mapping) or set(arguments) != set(_ARGUMENTS):
+            rule = f"must be {', '.join(_ARGUMENTS)}"
+            fail("Equations", "arguments", arguments, rule)
+        found = {name: arguments[name] for name in _ARGUMENTS}
+        made = _made.get(_key(found))
+        if made is not None:
+            return made
+        text = found.pop("text")
+        try:
+            return cls(text, **found)
+        except TypeError as error:
+            raise ValueError(str(error)) from None
+
+    @functools.cached_property
+    def _key(self) -> str:
+        return _key(self._given)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether two are made of the same texts and defaults."""
+        return self._key == other._key if isinstance(other, Equations) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Equations.from_dict, (self.to_dict(),)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __repr__(self) -> str:
+        exact = ", ".join(self.exact)
+        how = "exact" if self.method == "exact" else f"{self.method}, order {self.order:g}"
+        if exact and self.method != "exact":
+            how += f"; {exact} exact"
+        return f"Equations({self.name}: {', '.join(self.states)}; {how})"
+
+
+_ARGUMENTS = (
+    "text", "threshold", "reset", "refractory", "receptors", "parameters", "initial", "method", "current", "schedule",
+    "name",
+)  # fmt: skip
+
+
+def _key(arguments: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(arguments)
+    except (TypeError, ValueError, RecursionError):
+        fail("Equations", "arguments", shown(arguments), "must be texts and numbers")
+
+
+def _stored(given: Any, meaning: Any) -> Any:
+    """Return an argument as text or number, whatever it was given as."""
+    if given is None or isinstance(given, str):
+        return given
+    return meaning.value
+
+
+def _current(model: Model, given: str | None) -> str | None:
+    """Return the parameter that currents are added to."""
+    if given is None:
+        return None
+    if not isinstance(given, str):
+        fail(model.name, "current", given, "must be the name of a parameter, or None", error=TypeError)
+    used = any(given in model.expand(e.rhs).names for e in model.equations)
+    if given in model.parameters and used:
+        return given
+    if given != "I_e":
+        fail(model.name, "current", given, "must be a parameter that occurs in an equation")
+    return None
+
+
+def _check_names(model: Model) -> None:
+    taken = _POPULATION | set(dir(EquationsModel))
+    for name in (*model.states, *model.parameters):
+        if name in taken:
+            _refuse(model, name)
+
+
+def _refuse(model: Model, name: str) -> NoReturn:
+    fail(model.name, "name", name, "must not be that of an attribute of populations or models: rename it")
+
+
+def _model_class(equations: Equations) -> type[EquationsModel]:
+    """Return the class of the models of equations."""
+    described = equations.description.parameters
+    fields = [(name, Values, parameter(p.default, p.unit, p.rule)) for name, p in described.items()]
+    units = "\n".join(f"{name} : float or array\n    [{p.unit or '1'}]" for name, p in described.items())
+    return dataclasses.make_dataclass(
+        equations.name,
+        fields,
+        bases=(EquationsModel,),
+        namespace={
+            "equations": equations,
+            "__doc__": f"A model of equations.\n\nParameters\n----------\n{units}",
+            "__module__": __name__,
+        },
+        frozen=True,
+        kw_only=True,
+        eq=False,
+        repr=False,
+    )

@@ -1,0 +1,433 @@
+"""The part of a model that is integrated exactly: its largest linear subset of variables.
+
+A variable belongs to it if its equation is a linear function of variables that belong to it, with coefficients made of
+parameters only. Their solution over a step, or a part of one, is a sum of values at its start, times *coefficients*:
+elements of the matrix exponential, and the effects of constants and of the external current, which counts as constant
+over a step. White noise adds normal numbers with the exact covariance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.neurons.equations import propagators
+from spikelet.neurons.equations.calculus import affine_in
+from spikelet.neurons.equations.expression import ONE, ZERO, Call, Expr, Name, Number, call, nodes
+
+__all__ = ["NOT_REFRACTORY", "Equation", "Linear", "linear_part"]
+
+Array = npt.NDArray[np.float64]
+Evaluate = Callable[[Expr], Array]
+
+NOT_REFRACTORY = Name("not_refractory")
+
+
+class Equation(NamedTuple):
+    """``dx/dt = rate + sum(noise[source] * source)``, where each source is white noise."""
+
+    rate: Expr
+    noise: Mapping[str, Expr]
+
+
+class _Coefficient(NamedTuple):
+    """A number that a step multiplies by, or adds: what it is of, and when."""
+
+    kind: str
+    """What it multiplies: "from" (a value at the start), "current", "constant" (nothing) or "noise"."""
+    of: str
+    by: str
+    part: float
+    """Fraction of the step."""
+    held: bool
+    """Whether variables are held."""
+
+    def __str__(self) -> str:  # no name of a user has spaces
+        return f"{self.kind} {self.by} to {self.of} at {self.part!r}{' held' if self.held else ''}"
+
+
+class _System(NamedTuple):
+    """Equations ``dx/dt = A x + constant + factor * current + noise``, as expressions of parameters."""
+
+    rates: dict[tuple[str, str], Expr]
+    """What is not zero of A, by (of, by)."""
+    constants: dict[str, Expr]
+    currents: dict[str, Expr]
+    noise: dict[str, Mapping[str, Expr]]
+    paths: frozenset[tuple[str, str]]
+    """(of, by) where `by` acts on `of`, also through others; a variable acts on itself if others carry that back."""
+
+    def without(self, held: frozenset[str]) -> _System:
+        """Return the system in which some variables keep their values."""
+        rates = {key: rate for key, rate in self.rates.items() if key[0] not in held}
+        others = (
+            {of: x for of, x in part.items() if of not in held}
+            for part in (self.constants, self.currents, self.noise)
+        )
+        return _System(rates, *others, _paths(rates))
+
+    def acts(self, of: str, by: str) -> bool:
+        """Whether `by` acts on `of`, or is it."""
+        return of == by or (of, by) in self.paths
+
+    def direct(self, of: str, by: str) -> bool:
+        """Whether `by` acts on `of` directly and in no other way, and nothing carries `of` back."""
+        between = any(j == by and (of, k) in self.paths for k, j in self.paths)
+        return (of, by) in self.rates and not between
+
+
+def linear_part(
+    equations: Mapping[str, Equation], parameters: Iterable[str], current: str | None
+) -> dict[str, Equation]:
+    """Return the equations that can be solved exactly.
+
+    Parameters
+    ----------
+    equations : mapping of str to Equation
+        All equations by variable.
+    parameters : iterable of str
+        Names that are constant.
+    current : str or None
+        Name of the current, which is constant over a step.
+    """
+    known = frozenset(parameters)
+    inside = dict(equations)
+    while True:
+        variables = [*inside, current] if current is not None else [*inside]
+        out = [
+            name
+            for name, equation in inside.items()
+            if not _is_linear(equation, variables, known)
+        ]  # fmt: skip
+        if not out:
+            return inside
+        for name in out:
+            del inside[name]
+
+
+def _is_linear(equation: Equation, variables: list[str], known: frozenset[str]) -> bool:
+    affine = affine_in(equation.rate, variables)
+    if affine is None:
+        return False
+    parts = (*affine.coefficients.values(), affine.rest, *equation.noise.values())
+    return all(_constant(part, known) for part in parts)
+
+
+def _constant(expr: Expr, known: frozenset[str]) -> bool:
+    drawn = any(isinstance(node, Call) and node.op in ("rand", "randn") for node in nodes(expr))
+    return expr.names <= known and not drawn
+
+
+class Linear:
+    """Equations of linear variables, and their solution as expressions with coefficients.
+
+    Parameters
+    ----------
+    equations : mapping of str to Equation
+        What `linear_part` returned, in the order of the states.
+    sources : iterable of str
+        White noises whose integral over the step is needed, too; it is correlated with what the variables get of them.
+    current : str or None
+        Name of the current in the equations.
+    total : Expr
+        What the current is in a step.
+    held : iterable of str
+        Variables that refractory neurons keep.
+    normal : callable
+        Returns a new standard normal number.
+    """
+
+    def __init__(
+        self,
+        equations: Mapping[str, Equation],
+        sources: Iterable[str],
+        current: str | None,
+        total: Expr,
+        held: Iterable[str],
+        normal: Callable[[], Expr],
+    ) -> None:
+        self.variables = tuple(equations)
+        self._total = total
+        integrals = {source: Equation(ZERO, {source: ONE}) for source in sources}
+        equations = {**equations, **integrals}
+        self._all = tuple(equations)
+        variables = [*equations, *([] if current is None else [current])]
+        rates: dict[tuple[str, str], Expr] = {}
+        constants, currents, noise = {}, {}, {}
+        for of, equation in equations.items():
+            affine = affine_in(equation.rate, variables)
+            assert affine is not None
+            for by, factor in affine.coefficients.items():
+                if by == current and not _vanishes(factor):
+                    currents[of] = factor
+                elif not _vanishes(factor):
+                    rates[of, by] = factor
+            if not _vanishes(affine.rest):
+                constants[of] = affine.rest
+            if equation.noise:
+                noise[of] = equation.noise
+        self._free = _System(rates, constants, currents, noise, _paths(rates))
+        self._held = frozenset(held) & frozenset(self.variables)
+        self._still = self._free.without(self._held)
+        self._affected = {
+            of
+            for of in self._all
+            if of in self._held or any(self._free.acts(of, by) for by in self._held)
+        }
+        self._noisy = self._noise_groups()
+        self._normals = {name: normal() for group in self._noisy for name in group}
+        self._coefficients: dict[str, _Coefficient] = {}
+
+    # Expressions ------------------------------------------------------------------------------------------------------
+
+    def at(self, of: str, part: float) -> Expr:
+        """Return the value of a variable after a part of the step, from the values at its start.
+
+        The terms are in the order of the kernels: the variable itself, the others, the current, what is constant, noise.
+        Before the end of the step, the noise is its share of that of the whole step.
+        """
+        if of not in self._affected:
+            return self._sum(of, part, held=False)
+        still = Name(of) if of in self._held else self._sum(of, part, held=True)
+        return call("select", NOT_REFRACTORY, self._sum(of, part, held=False), still)
+
+    def increment(self, source: str) -> Expr:
+        """Return the integral of a white noise over the step."""
+        return self._noise(source, held=False)
+
+    def _sum(self, of: str, part: float, *, held: bool) -> Expr:
+        system = self._still if held else self._free
+        changes = (of, of) in system.rates or (of, of) in system.paths
+        total = Name(of) * self._coefficient("from", of, of, part, held) if changes else Name(of)
+        for by in self.variables:
+            if (of, by) in system.paths and of != by:
+                total = total + Name(by) * self._coefficient("from", of, by, part, held)
+        if any(system.acts(of, by) for by in system.currents):
+            total = total + self._total * self._coefficient("current", of, "current", part, held)
+        if any(system.acts(of, by) for by in system.constants):
+            total = total + self._coefficient("constant", of, "constant", part, held)
+        noise = self._noise(of, held=held)
+        return total + (noise if part == 1 else noise * part)
+
+    def _noise(self, of: str, *, held: bool) -> Expr:
+        total: Expr = ZERO
+        for group in self._noisy:
+            for by in group[: group.index(of) + 1] if of in group else ():
+                total = total + self._normals[by] * self._coefficient("noise", of, by, 1.0, held)
+        return total
+
+    def _coefficient(self, kind: str, of: str, by: str, part: float, held: bool) -> Expr:
+        found = _Coefficient(kind, of, by, part, held)
+        self._coefficients[str(found)] = found
+        return Name(str(found))
+
+    def _noise_groups(self) -> list[list[str]]:
+        """Return the variables that noise reaches, in groups that share some; first those that others never hold."""
+        seen = {
+            of: {k for by in self._all if self._free.acts(of, by) for k in self._sources(by)}
+            for of in self._all
+        }
+        groups: list[tuple[set[str], list[str]]] = []
+        for of in sorted((v for v in self._all if seen[v]), key=self._affected.__contains__):
+            joined = [group for group in groups if group[0] & seen[of]]
+            groups = [group for group in groups if not group[0] & seen[of]]
+            sources = seen[of].union(*(group[0] for group in joined))
+            groups.append((sources, [*(v for group in joined for v in group[1]), of]))
+        return [sorted(group, key=self._affected.__contains__) for _, group in groups]
+
+    def _sources(self, of: str) -> Iterable[str]:
+        return self._free.noise.get(of, ())
+
+    # Numbers ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def coefficients(self) -> frozenset[str]:
+        """Names of the coefficients that the expressions so far hold."""
+        return frozenset(self._coefficients)
+
+    def values(self, names: Iterable[str], dt: float, evaluate: Evaluate) -> dict[str, Array]:
+        """Return the values of coefficients, each one number for all neurons or one for each.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Names of coefficients.
+        dt : float
+            Step [ms].
+        evaluate : callable
+            Returns the value of an expression of parameters, as an array of one dimension.
+        """
+        result: dict[str, Array] = {}
+        solvers: dict[tuple[float, bool], _Solver] = {}
+        for name in names:
+            c = self._coefficients[name]
+            key = c.part, c.held
+            if key not in solvers:
+                system = self._still if c.held else self._free
+                solvers[key] = _Solver(system, self._all, c.part * dt, evaluate)
+            solver = solvers[key]
+            if c.kind == "noise":
+                group = next(group for group in self._noisy if c.of in group)
+                result[name] = solver.noise(group, c.of, c.by)
+            elif c.kind == "from":
+                result[name] = solver.propagator(c.of, c.by)
+            else:
+                system = self._still if c.held else self._free
+                factors = system.currents if c.kind == "current" else system.constants
+                result[name] = solver.response(c.of, factors)
+        return result
+
+
+class _Solver:
+    """Coefficients of one system after one time h, each computed when it is needed."""
+
+    def __init__(
+        self, system: _System, variables: tuple[str, ...], h: float, evaluate: Evaluate
+    ) -> None:
+        self._system, self._h, self._evaluate = system, h, evaluate
+        self._variables = variables
+        self._matrices: dict[frozenset[str], tuple[list[str], Array, Array, Array]] = {}
+        self._factors: dict[tuple[str, ...], tuple[Array, Array]] = {}
+
+    def propagator(self, of: str, by: str) -> Array:
+        """Return the effect of a value on another one."""
+        system = self._system
+        if of == by and (of, of) not in system.paths:
+            return propagators.decay(self._h, self._tau(of))
+        if system.direct(of, by):
+            tau, C, source = self._tau(of), self._inverse(system.rates[of, by]), self._tau(by)
+            return propagators.exponential_response(self._h, tau, C, source)
+        inside, matrix, _, where = self._solution(of)
+        return matrix[:, inside.index(of), inside.index(by)][where]
+
+    def response(self, of: str, factors: Mapping[str, Expr]) -> Array:
+        """Return the sum of the effects of inputs that are constant: the factor of each, by the variable it acts on."""
+        system, total = self._system, np.zeros(1)
+        for by, factor in factors.items():
+            if of == by and (of, of) not in system.paths:
+                tau, C = self._tau(of), self._inverse(factor)
+                total = total + propagators.constant_response(self._h, tau, C)
+            elif system.acts(of, by):
+                inside, matrix, _, where = self._solution(of)
+                column = len(inside) + inside.index(by)
+                effect = matrix[:, inside.index(of), column][where]
+                total = total + effect * self._evaluate(factor)
+        return total
+
+    def noise(self, group: list[str], of: str, by: str) -> Array:
+        """Return the factor by which a normal number of a group adds to a variable."""
+        system = self._system
+        if len(group) == 1:
+            (name,) = group
+            if not system.noise.get(name):
+                return np.zeros(1)
+            if (name, name) not in system.paths:
+                factors = [self._evaluate(x) for x in system.noise[name].values()]
+                density = np.abs(factors[0]) if len(factors) == 1 else np.sqrt(_squares(factors))
+                variance = propagators.noise_variance(self._h, self._tau(name))
+                return density * np.sqrt(variance)
+        key = tuple(group)
+        if key not in self._factors:
+            inside, _, covariance, where = self._solution(of)
+            at = [inside.index(name) for name in group]
+            self._factors[key] = propagators.factor(covariance[:, at][:, :, at]), where
+        lower, where = self._factors[key]
+        return lower[:, group.index(of), group.index(by)][where]
+
+    def _tau(self, of: str) -> Array:
+        """Return the time constant of a variable: minus the inverse of its own rate."""
+        rate = self._system.rates.get((of, of))
+        if rate is None:
+            return np.full(1, np.inf)
+        above, below = _quotient(rate)
+        over, under = np.broadcast_arrays(self._evaluate(below), -self._evaluate(above))
+        return np.divide(over, under, out=np.full(over.shape, np.inf), where=under != 0)
+
+    def _inverse(self, factor: Expr) -> Array:
+        above, below = _quotient(factor)
+        over, under = np.broadcast_arrays(self._evaluate(below), self._evaluate(above))
+        return np.divide(over, under, out=np.full(over.shape, np.inf), where=under != 0)
+
+    def _solution(self, of: str) -> tuple[list[str], Array, Array, Array]:
+        """Return the variables linked with one, and by distinct set of parameters the propagator with columns for
+        constant inputs, the covariance of noise, and which of these each neuron has."""
+        linked = self._linked(of)
+        key = frozenset(linked)
+        if key in self._matrices:
+            return self._matrices[key]
+        size = len(linked)
+        place = {name: k for k, name in enumerate(linked)}
+        entries = [
+            (place[i], place[j], self._evaluate(rate))
+            for (i, j), rate in self._system.rates.items()
+            if i in place
+        ]
+        loads: dict[tuple[int, int], Array] = {}
+        for i in linked:
+            for j in linked:
+                first, second = self._system.noise.get(i, {}), self._system.noise.get(j, {})
+                shared = [self._evaluate(first[k]) * self._evaluate(second[k]) for k in first if k in second]
+                if shared:
+                    loads[place[i], place[j]] = sum(shared[1:], shared[0])
+        columns = np.broadcast_arrays(np.zeros(1), *(e[2] for e in entries), *loads.values())
+        # Often many neurons share their parameters.
+        rows, where = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
+        rates = np.zeros((len(rows), 2 * size, 2 * size))
+        for k, (i, j, _) in enumerate(entries):
+            rates[:, i, j] = rows[:, 1 + k]
+        rates[:, np.arange(size), size + np.arange(size)] = 1.0
+        density = np.zeros_like(rates)
+        for k, (i, j) in enumerate(loads):
+            density[:, i, j] = rows[:, 1 + len(entries) + k]
+        matrix, covariance = propagators.transition(self._h, rates, density if loads else None)
+        self._matrices[key] = linked, matrix, covariance, where.reshape(-1)
+        return self._matrices[key]
+
+    def _linked(self, of: str) -> list[str]:
+        """Return the variables that a variable depends on or shares noise with, and so on."""
+        inside, new = set[str](), {of}
+        while new:
+            inside |= new
+            near = {j for i, j in self._system.rates if i in inside}
+            near |= {i for i, j in self._system.rates if j in inside}
+            sources = {k for i in inside for k in self._system.noise.get(i, {})}
+            near |= {i for i, noise in self._system.noise.items() if not sources.isdisjoint(noise)}
+            new = near - inside
+        return [name for name in self._variables if name in inside]
+
+
+def _quotient(expr: Expr) -> tuple[Expr, Expr]:
+    """Return what an expression divides, and by what, so that the inverse of 1 / tau is tau to the last bit."""
+    if isinstance(expr, Call) and expr.op == "div":
+        return expr.args[0], expr.args[1]
+    if isinstance(expr, Call) and expr.op == "neg":
+        above, below = _quotient(expr.args[0])
+        return -above, below
+    return expr, ONE
+
+
+def _vanishes(expr: Expr) -> bool:
+    """Whether an expression is zero, or zero times or over something."""
+    while isinstance(expr, Call) and expr.op in ("neg", "div", "mul"):
+        if expr.op == "mul" and _vanishes(expr.args[1]):
+            return True
+        expr = expr.args[0]
+    return isinstance(expr, Number) and expr.value == 0
+
+
+def _squares(factors: list[Array]) -> Array:
+    return np.asarray(sum(x * x for x in factors[1:]) + factors[0] ** 2)
+
+
+def _paths(rates: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Return which variables act on which, also through others, given who acts on whom directly."""
+    edges = {(of, by) for of, by in rates if of != by}
+    paths = set(edges)
+    while True:
+        longer = {(of, by) for of, k in paths for j, by in edges if j == k} - paths
+        if not longer:
+            return frozenset(paths)
+        paths |= longer

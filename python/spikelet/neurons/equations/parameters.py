@@ -1,0 +1,107 @@
+"""Parameters of a model from text: default, unit and rule of each."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from spikelet._util.checks import choice, fail, numbers, require, shown
+from spikelet.neurons.equations.source import Source
+from spikelet.neurons.equations.text import read_expression
+from spikelet.neurons.equations.units import Dimension, read_unit, unit_text
+
+__all__ = ["Parameter", "read_parameters"]
+
+RULES = ("finite", "> 0", ">= 0", "in [0, 1]", "tau")
+"""Rules for values; "tau" is a time constant: > 0, and inf means no decay."""
+
+_GUESSES = ("mV", "ms", "pA", "pF", "nS", "Hz")  # units of a quantity that brings its own
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a model.
+
+    Parameters
+    ----------
+    default : float
+        Its value where none is given, in `unit`.
+    unit : str
+        Unit in the base system: "pF", "1/ms"; "" for a number without unit, or of an unknown one.
+    rule : str
+        What its values have to satisfy, one of `RULES`.
+    dimension : tuple or None
+        What equations are checked with; None: unknown.
+    """
+
+    default: float
+    unit: str = ""
+    rule: str = "finite"
+    dimension: Dimension | None = field(default=None, repr=False)
+
+
+def read_parameters(model: str, given: object) -> dict[str, Parameter]:
+    """Return parameters by name, from ``{name: default}``, ``(default, unit)`` or ``(default, unit, rule)``.
+
+    A default in another unit of the same dimension is converted: ``(0.281, "nF")`` is a parameter of 281 pF.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a default is no single number, breaks its rule, or its unit or rule is unknown.
+    """
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        fail(model, "parameters", given, "must be a dictionary of defaults", error=TypeError)
+    return {name: _parameter(model, name, value) for name, value in given.items()}
+
+
+def _parameter(model: str, name: object, value: Any) -> Parameter:
+    if not isinstance(name, str):
+        fail(model, "parameters", name, "must have names that are strings", error=TypeError)
+    argument = f"parameters[{shown(name)}]"
+    unit: Any = None
+    rule: Any = "finite"
+    if isinstance(value, (tuple, list)):
+        if not 1 <= len(value) <= 3:
+            fail(model, argument, value, "must be a number, (number, unit) or (number, unit, rule)")
+        unit = value[1] if len(value) > 1 else None
+        rule = value[2] if len(value) > 2 else "finite"
+        value = value[0]
+    choice(model, f"rule of {name}", rule, *RULES)
+    dimension = None
+    has_unit = any(hasattr(value, name) for name in ("rescale", "has_same_dimensions", "magnitude"))
+    if unit is None and has_unit:
+        unit = _own_unit(value)
+    base = ""
+    if unit is not None:
+        parsed = read_unit(read_expression(Source.of(model, f"unit of {name}", unit)))
+        dimension = parsed.dimension
+        base = unit_text(dimension, one="")
+        if not has_unit:
+            value = parsed.to_base(_number(model, argument, value, ""))
+    default = _number(model, argument, value, base)
+    if not (rule == "tau" and default == np.inf):
+        require(model, argument, np.asarray(default), "> 0" if rule == "tau" else rule)
+    return Parameter(default, base, rule, dimension)
+
+
+def _number(model: str, argument: str, value: Any, unit: str) -> float:
+    array = numbers(model, argument, value, unit)
+    if array.ndim:
+        fail(model, argument, array.shape, "must have one number as default", got="shape")
+    return float(array)
+
+
+def _own_unit(value: Any) -> str | None:
+    """Return the unit of the base system that fits a quantity."""
+    for unit in _GUESSES:
+        with contextlib.suppress(Exception):
+            numbers("", "", value, unit)
+            return unit
+    return None

@@ -1,0 +1,238 @@
+"""Schemes: the equations of a model as expressions of one step.
+
+The linear part is exact, at the times of the stages, too (`linear`). The schemes here are for the other variables. With f
+the rate of a variable, h the step and phi(z) = (exp(z) - 1) / z:
+
+======================= ===== ====================================================================================
+method                  order a step
+======================= ===== ====================================================================================
+"exact"                 inf   all variables are linear
+"exponential_euler"     1     x + h phi(h J) f, with J the derivative of f by x itself: its coefficient, where f is
+                              linear in x
+"exponential_midpoint"  2     the same, with all other variables at the middle of the step, where a half step of
+                              "exponential_euler" puts them
+"rk2"                   2     the explicit midpoint rule
+"rk4"                   4     the classical rule of Runge and Kutta
+======================= ===== ====================================================================================
+
+A variable that is linear in itself, as a gate is, stays bounded with the exponential schemes, however long the step
+(Hochbruck & Ostermann, Acta Numerica 19, 2010; the gates: Rush & Larsen, IEEE Trans. Biomed. Eng. 25, 1978). White noise
+adds its integral over the step at the end (Euler-Maruyama), with its factor as it is at the start. Orders are those
+without noise, and between spikes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from spikelet._util.checks import choice, fail
+from spikelet.neurons.equations.calculus import affine_in, derivative
+from spikelet.neurons.equations.expression import ZERO, Expr, Name, call, substitute
+from spikelet.neurons.equations.linear import NOT_REFRACTORY, Equation, Linear
+
+__all__ = ["METHODS", "ORDERS", "Problem", "choose", "step", "within"]
+
+ORDERS = {
+    "exact": math.inf,
+    "exponential_euler": 1,
+    "exponential_midpoint": 2,
+    "rk2": 2,
+    "rk4": 4,
+}
+METHODS = ("auto", *ORDERS)
+
+_DT = Name("dt")
+
+
+class Problem(NamedTuple):
+    """Equations of one model, and what a step needs to know of it."""
+
+    equations: Mapping[str, Equation]
+    """Equations that are not linear, in the order of the states."""
+    linear: Linear
+    held: frozenset[str]
+    """Variables that refractory neurons keep."""
+    limits: Mapping[str, Expr]
+    """Variables that the reset sets once they reach a limit. No stage goes beyond: there the equations do not hold."""
+
+
+def choose(
+    model: str, equations: Mapping[str, Equation], states: Iterable[str], method: str
+) -> str:
+    """Return the method for the equations of a model that are not linear.
+
+    Parameters
+    ----------
+    model : str
+        Its name, for messages.
+    equations : mapping of str to Equation
+        These equations by variable.
+    states : iterable of str
+        All variables of the model.
+    method : str
+        One of `METHODS`.
+
+    Raises
+    ------
+    ValueError
+        If the method does not suit the equations.
+    """
+    choice(model, "method", method, *METHODS)
+    if not equations:
+        return "exact"
+    listed = ", ".join(equations)
+    if method == "exact":
+        rule = f'cannot be exact: the equation of {listed} is not linear with constant coefficients; use "auto"'
+        fail(model, "method", method, rule)
+    rough = [name for name, equation in equations.items() if not _has_slope(name, equation)]
+    known = frozenset(states)
+    multiplied = [
+        name
+        for name, equation in equations.items()
+        if any(not known.isdisjoint(factor.names) for factor in equation.noise.values())
+    ]
+    if method == "auto":
+        if multiplied and not rough:
+            return "exponential_euler"
+        return "rk2" if rough else "exponential_midpoint"
+    if method.startswith("exponential") and rough:
+        rule = f"needs the derivative of each rate by its variable, and that of {rough[0]} has none; use \"rk2\" or \"rk4\""
+        fail(model, "method", method, rule)
+    if multiplied and method != "exponential_euler":
+        rule = f'must be "exponential_euler": the noise of {multiplied[0]} has a factor that depends on a variable'
+        fail(model, "method", method, rule)
+    return method
+
+
+def _has_slope(name: str, equation: Equation) -> bool:
+    """Return whether a rate has a derivative with respect to its own variable."""
+    try:
+        _slope(name, equation)
+    except ValueError:
+        return False
+    return True
+
+
+def step(problem: Problem, method: str) -> dict[str, Expr]:
+    """Return the values of all variables after a step, as expressions of those at its start."""
+    new = _SCHEMES[method](problem)
+    for name in problem.equations:
+        noise: Expr = ZERO
+        for source, factor in problem.equations[name].noise.items():
+            noise = noise + factor * problem.linear.increment(source)
+        new[name] = _unless_held(problem, name, new[name] + noise)
+    for name in problem.linear.variables:
+        new[name] = problem.linear.at(name, 1.0)
+    return new
+
+
+# Runge-Kutta ----------------------------------------------------------------------------------------------------------
+
+
+def _rk2(problem: Problem) -> dict[str, Expr]:
+    k1 = _rates(problem, {}, 0.0)
+    half = _stage(problem, {name: Name(name) + _DT * 0.5 * k for name, k in k1.items()})
+    k2 = _rates(problem, half, 0.5)
+    return {name: Name(name) + _DT * k for name, k in k2.items()}
+
+
+def _rk4(problem: Problem) -> dict[str, Expr]:
+    k1 = _rates(problem, {}, 0.0)
+    k2 = _rates(problem, _moved(problem, k1, 0.5), 0.5)
+    k3 = _rates(problem, _moved(problem, k2, 0.5), 0.5)
+    k4 = _rates(problem, _moved(problem, k3, 1.0), 1.0)
+    return {
+        name: Name(name) + _DT / 6 * (k1[name] + 2 * (k2[name] + k3[name]) + k4[name])
+        for name in problem.equations
+    }
+
+
+def _moved(problem: Problem, rates: Mapping[str, Expr], part: float) -> dict[str, Expr]:
+    moved = {name: Name(name) + _DT * part * rate for name, rate in rates.items()}
+    return _stage(problem, moved)
+
+
+def _rates(problem: Problem, values: Mapping[str, Expr], part: float) -> dict[str, Expr]:
+    """Return the rates after a part of the step, with some variables given and the linear ones exact."""
+    at = _at(problem, values, part)
+    return {name: substitute(e.rate, at) for name, e in problem.equations.items()}
+
+
+# Exponential ----------------------------------------------------------------------------------------------------------
+
+
+def _exponential_euler(problem: Problem) -> dict[str, Expr]:
+    return {
+        name: _relaxed(name, equation.rate, _slope(name, equation), 1.0)
+        for name, equation in problem.equations.items()
+    }
+
+
+def _exponential_midpoint(problem: Problem) -> dict[str, Expr]:
+    half = _stage(
+        problem,
+        {
+            name: _relaxed(name, equation.rate, _slope(name, equation), 0.5)
+            for name, equation in problem.equations.items()
+        },
+    )
+    new = {}
+    for name, equation in problem.equations.items():
+        # The variable itself stays at its start, where its rate is taken as linear.
+        at = _at(problem, {**half, name: Name(name)}, 0.5)
+        rate, slope = substitute(equation.rate, at), substitute(_slope(name, equation), at)
+        new[name] = _relaxed(name, rate, slope, 1.0)
+    return new
+
+
+def _relaxed(name: str, rate: Expr, slope: Expr, part: float) -> Expr:
+    """Return a variable after a part of the step, in which its rate is linear in it."""
+    h = _DT * part
+    return Name(name) + rate * (h if slope is ZERO else h * call("exprel", slope * h))
+
+
+def _slope(name: str, equation: Equation) -> Expr:
+    """Return the derivative of a rate with respect to its own variable."""
+    affine = affine_in(equation.rate, [name])
+    if affine is not None:
+        return affine.coefficients.get(name, ZERO)
+    return derivative(equation.rate, name)
+
+
+# Both -----------------------------------------------------------------------------------------------------------------
+
+
+def _at(problem: Problem, values: Mapping[str, Expr], part: float) -> dict[str, Expr]:
+    """Return what names stand for after a part of the step."""
+    if part == 0:
+        return dict(values)
+    linear = {name: problem.linear.at(name, part) for name in problem.linear.variables}
+    return {**linear, **values, "t": Name("t") + _DT * part}
+
+
+def _stage(problem: Problem, values: Mapping[str, Expr]) -> dict[str, Expr]:
+    """Return the values of a stage as others see them: within their limits, and held while the neuron is refractory."""
+    return {
+        name: _unless_held(problem, name, within(problem.limits.get(name), value))
+        for name, value in values.items()
+    }
+
+
+def within(limit: Expr | None, value: Expr) -> Expr:
+    """Return a value, or the limit if it is beyond; NaN stays NaN."""
+    return value if limit is None else call("min", limit, value)
+
+
+def _unless_held(problem: Problem, name: str, value: Expr) -> Expr:
+    return call("select", NOT_REFRACTORY, value, Name(name)) if name in problem.held else value
+
+
+_SCHEMES: dict[str, Callable[[Problem], dict[str, Expr]]] = {
+    "exact": lambda problem: {},
+    "exponential_euler": _exponential_euler,
+    "exponential_midpoint": _exponential_midpoint,
+    "rk2": _rk2,
+    "rk4": _rk4,
+}

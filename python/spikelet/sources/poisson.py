@@ -1,0 +1,96 @@
+"""Poisson processes: a source, and an input that needs no source population."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet._util.advice import advise
+from spikelet._util.checks import fail, numbers, own, require
+from spikelet.sources.rates import ChangingRate
+
+__all__ = ["PoissonInput", "PoissonSource", "check_events"]
+
+Numbers = npt.NDArray[np.float64]
+
+_MOST_EVENTS = 2**18  # in a step; random streams hold no more draws
+_MOST_SPIKES = 2**10  # in a step; each is delivered and recorded
+
+
+def check_events(where: str, rate: Numbers, dt: float, *, as_spikes: bool = False) -> None:
+    """Check that rates [Hz] bring no more events, or spikes, into a step [ms] than can be drawn."""
+    most, what = (_MOST_SPIKES, "spikes") if as_spikes else (_MOST_EVENTS, "events")
+    bad = rate * (dt * 1e-3) > most
+    if bad.any():
+        rule = f"must be at most {most / (dt * 1e-3):.4g} Hz, {most} {what} in a step of {dt:g} ms"
+        more = "; a PoissonInput can have a higher rate" if as_spikes else ""
+        fail(where, "rate", float(rate[bad][0]), rule + more)
+
+
+def _advise_rate(where: str, rate: npt.NDArray[np.float64]) -> None:
+    """Warn about rates that are plausible in kHz only."""
+    most = float(rate.max(initial=0.0))
+    if 0 < most < 0.1:
+        problem = f"Hz is one event in {1 / most:.3g} s"
+        advise(where, "rate", most, problem, f"did you mean {1000 * most:g} Hz ({most:g} kHz)?")
+
+
+@dataclass(frozen=True, eq=False)
+class PoissonSource:
+    """A source that fires an independent Poisson process for each element.
+
+    Parameters
+    ----------
+    rate : float or array-like, [n]
+        Rate of each element [Hz]. `population.rate = ...` changes it between runs.
+
+    Notes
+    -----
+    Counts follow the exact Poisson distribution: two events in one step are two spikes.
+    """
+
+    rate: Any = field(metadata={"unit": "Hz"})
+
+    def __post_init__(self) -> None:
+        if isinstance(self.rate, ChangingRate):
+            rule = "must be numbers; a rate that changes with time is itself the model of a population"
+            fail("PoissonSource", "rate", self.rate, rule, error=TypeError)
+        rate = numbers("PoissonSource", "rate", self.rate, "Hz")
+        require("PoissonSource", "rate", rate, ">= 0")
+        _advise_rate("PoissonSource", rate)
+        object.__setattr__(self, "rate", own(rate) if rate.ndim else float(rate))
+
+
+@dataclass(frozen=True, eq=False)
+class PoissonInput:
+    """An independent Poisson process of synaptic events for each neuron, without stored synapses.
+
+    Parameters
+    ----------
+    rate : float or array-like, [n], SinusoidalPoisson or InhomogeneousPoisson
+        Total rate of events that reach a neuron [Hz], or how it changes with time.
+    weight : float or array-like, [n]
+        Weight of an event in the unit of the model's synapses: pA (LIF, LIFAlpha, IF), mV (LIFDelta), nS (LIFCond).
+        Its sign picks the receptor.
+    """
+
+    rate: Any
+    weight: Any
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.rate, ChangingRate):
+            rate = numbers("PoissonInput", "rate", self.rate, "Hz")
+            require("PoissonInput", "rate", rate, ">= 0")
+            _advise_rate("PoissonInput", rate)
+            object.__setattr__(self, "rate", own(rate))
+        if not hasattr(self.weight, "magnitude"):  # the unit of a quantity depends on the target
+            object.__setattr__(self, "weight", own(self.weight_in("")))
+
+    def weight_in(self, unit: str) -> npt.NDArray[np.float64]:
+        """Return the weight as plain numbers in a unit."""
+        weight = numbers("PoissonInput", "weight", self.weight, unit)
+        require("PoissonInput", "weight", weight, "finite")
+        return np.asarray(own(weight))

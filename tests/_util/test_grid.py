@@ -1,0 +1,35 @@
+"""Times on the grid: what is rounded, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spikelet._util.grid import Snap, grid_steps, snap_rule
+
+
+@pytest.mark.parametrize(
+    ("snap", "expected"), [(True, [0, 1, 2, 2, 10]), ("up", [1, 2, 2, 2, 10])]
+)
+def test_times_off_the_grid_are_rounded(snap: Snap, expected: list[int]) -> None:
+    times = np.array([0.04, 0.14, 0.16, 0.2, 1.0])
+    np.testing.assert_array_equal(grid_steps("x", times, 0.1, snap), expected)
+
+
+def test_times_within_a_millionth_of_a_step_are_on_the_grid() -> None:
+    np.testing.assert_array_equal(grid_steps("x", np.array([0.3 + 0.9e-7]), 0.1, False), [3])
+    with pytest.raises(ValueError, match="x: times must lie on the grid of dt = 0.1 ms"):
+        grid_steps("x", np.array([0.3 + 1.5e-7]), 0.1, False)
+    assert grid_steps("x", np.empty(0), 0.1, False).dtype == np.int64
+
+
+def test_steps_are_counted_up_to_2_53() -> None:
+    with pytest.raises(ValueError, match=r"times must lie within 2\^53 steps"):
+        grid_steps("x", np.array([1.0, 1e300]), 0.1, True)
+
+
+def test_snap_is_one_of_three() -> None:
+    assert snap_rule("x", np.bool_(True)) is True
+    assert snap_rule("x", "up") == "up"
+    with pytest.raises(ValueError, match='x: snap must be True, False or "up", got 1'):
+        snap_rule("x", 1)
