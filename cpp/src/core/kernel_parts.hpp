@@ -8,9 +8,13 @@ template <class R>
 const StepFunctions<R>& step_functions(std::size_t model);
 
 // program/kernels.cpp: the operation with those operands as single values (bit k: operand k), or
-// null if it is not compiled; and the step.
+// null if it is not compiled; fused ones likewise; and the step.
 template <class R>
 Operation<R> operation(Opcode opcode, unsigned single);
+template <class R>
+Operation<R> sum_operation(std::uint16_t form, int singles, bool hold);
+template <class R>
+Operation<R> spikes_operation(Opcode opcode, bool opposite, unsigned single);
 template <class R>
 Gid* step_program(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid* out);
 

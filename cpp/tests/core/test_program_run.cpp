@@ -25,7 +25,7 @@ using programs::Writer;
 template <class R>
 std::vector<R> apply(SimdLevel level, Opcode op, std::vector<std::vector<R>> operands,
                      unsigned single, bool& exists) {
-  const Operation<R> run = kernels(level).operation<R>(op, single);
+  const Operation<R> run = kernels(level).program<R>().operation(op, single);
   exists = run != nullptr;
   if (!exists) {
     return {};
