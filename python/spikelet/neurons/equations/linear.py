@@ -260,6 +260,10 @@ class Linear:
         evaluate : callable
             Returns the value of an expression of parameters, as an array of one dimension.
         """
+        with np.errstate(all="ignore"):  # who uses them checks that they are finite
+            return self._values(names, dt, evaluate)
+
+    def _values(self, names: Iterable[str], dt: float, evaluate: Evaluate) -> dict[str, Array]:
         result: dict[str, Array] = {}
         solvers: dict[tuple[float, bool], _Solver] = {}
         for name in names:
@@ -352,8 +356,11 @@ class _Solver:
         return np.divide(over, under, out=np.full(over.shape, np.inf), where=under != 0)
 
     def _solution(self, *some: str) -> tuple[list[str], Array, Array, Array]:
-        """Return the variables linked with some, and by distinct set of parameters the propagator with columns for
-        constant inputs, the covariance of noise, and which of these each neuron has."""
+        """Return the variables linked with some, and the solution of each distinct set of their parameters.
+
+        The latter is the propagator with columns for constant inputs, the covariance of noise, and which of these each
+        neuron has.
+        """
         linked = self._linked(some)
         key = frozenset(linked)
         if key in self._matrices:
