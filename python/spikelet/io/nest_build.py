@@ -169,12 +169,16 @@ class Builder:
                 {"rate_times": self.ms(steps + begin + 2), "rate_values": column}
                 for column in rates.T
             ]
-            return _ids(self.nest.Create("inhomogeneous_poisson_generator", len(params), params=params))
+            return _ids(
+                self.nest.Create("inhomogeneous_poisson_generator", len(params), params=params)
+            )
         return self._generators("poisson_generator", np.size(rate), rate=rate, **at)
 
     def _waves(self, kind: str, wave: Any, names: tuple[str, ...], at: dict[str, Any]) -> Ints:
         """Make generators of sines whose phase is that of our time."""
-        turns = np.asarray(wave.frequency) * 1e-3 * self.net.dt * (self.now + self.delay - self.offset)
+        turns = (
+            np.asarray(wave.frequency) * 1e-3 * self.net.dt * (self.now + self.delay - self.offset)
+        )
         params = {name: getattr(wave, name) for name in (*names, "frequency")}
         params["phase"] = (np.asarray(wave.phase) + 360.0 * turns) % 360.0
         n = max(np.size(value) for value in params.values())

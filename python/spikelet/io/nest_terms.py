@@ -164,6 +164,11 @@ def inspect(net: NetworkContents) -> Findings:
         f"{type(how).__name__} of {projection!r}: NEST does not regulate weights"
         for projection, how in net.regulations
     ]
+    found.refused += [
+        f"PoissonInput to {drive.target.name} with receptor={drive.input.receptor!r}: the sign of a weight picks it in NEST"
+        for drive in net.inputs
+        if isinstance(drive.input, PoissonInput) and drive.input.receptor is not None
+    ]
     if _in_flight(net):
         found.left_out.append(f"spikes in flight at t = {net.t:g} ms")
     if any(isinstance(drive.input, (PoissonInput, NoiseInput)) for drive in net.inputs) or any(

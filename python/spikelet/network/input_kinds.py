@@ -16,6 +16,7 @@ from spikelet._util.advice import only_about
 from spikelet._util.checks import fail, fits, interval, representable
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
+from spikelet.network.receptors import receptor_number, receptor_unit
 from spikelet.neurons import NeuronModel
 from spikelet.sources import (
     CurrentInput,
@@ -83,8 +84,10 @@ def described(where: str, target: Population, what: Any) -> Any:
     if not isinstance(target.model, NeuronModel):
         fail(where, "target", target, "must be neurons")
     if isinstance(what, PoissonInput):  # now the unit of a quantity is known
+        number = receptor_number(where, target.model, what.receptor)
         with only_about():
-            return PoissonInput(what.rate, what.weight_in(target.model.weight_unit))
+            weight = what.weight_in(receptor_unit(target.model, number))
+            return PoissonInput(what.rate, weight, what.receptor)
     return what
 
 
@@ -125,14 +128,15 @@ def _poisson(
     # Not one step in 1e30 brings more events than this.
     mean = rate * (network.dt * 1e-3)
     _in_range(where, "weight", weight, mean + 12 * np.sqrt(mean) + 70, network)
+    receptor = receptor_number(where, target.model, what.receptor)
     if changes:
         return network.engine.sim.inject_changing_poisson(
             target.index, _elements(target), what.rate.to_core(where, n, network.dt, start),
-            weight, start, key.number, key.streams,
+            weight, start, key.number, key.streams, receptor,
         )  # fmt: skip
     each = what.rate.ndim == 1 and not (target.whole and n == 1)
     return network.engine.sim.inject_poisson(
-        target.index, _elements(target), rate, each, weight, start, key.number, key.streams
+        target.index, _elements(target), rate, each, weight, start, key.number, key.streams, receptor
     )
 
 
@@ -168,12 +172,15 @@ def _sine(
     where: str, network: NetworkBase, target: Population, what: SineCurrent, start: int, key: Key
 ) -> int:
     names = ("amplitude", "offset", "frequency", "phase")
-    values = [fits(where, name, getattr(what, name), len(target)) for name in names]
-    _in_range(where, "amplitude", values[0], np.array([2.0]), network)
-    _in_range(where, "offset", values[1], np.array([2.0]), network)
-    return network.engine.sim.inject_sine_current(
-        target.index, _elements(target), *values, start, key.number, key.streams
+    amplitude, offset, frequency, phase = (
+        fits(where, name, getattr(what, name), len(target)) for name in names
     )
+    _in_range(where, "amplitude", amplitude, np.array([2.0]), network)
+    _in_range(where, "offset", offset, np.array([2.0]), network)
+    return network.engine.sim.inject_sine_current(
+        target.index, _elements(target), amplitude, offset, frequency, phase, start,
+        key.number, key.streams,
+    )  # fmt: skip
 
 
 def _noise(

@@ -59,7 +59,7 @@ class PulsePacket(Described):
     def stamps(
         self, dt: float, n: int, seed: int, number: int, start: int
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
-        """Return stamps in steps after `start`, and ids; `number` is that of the population.
+        """Return stamps in steps after `start`, ascending, and ids; `number` is that of the population.
 
         Random numbers belong to an element, a packet and a spike, whatever their number.
         """
@@ -70,4 +70,6 @@ class PulsePacket(Described):
         steps = np.ceil(np.clip(times / dt, -1.0, 2.0**53) - 1e-6).astype(np.int64).reshape(-1)
         ids = np.repeat(np.arange(n, dtype=np.uint32), packets * self.activity)
         kept = (steps > start) | ((start == 0) & (times.reshape(-1) == 0.0))
-        return steps[kept], ids[kept]
+        steps, ids = steps[kept], ids[kept]
+        order = np.argsort(steps, kind="stable")
+        return steps[order], ids[order]

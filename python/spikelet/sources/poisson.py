@@ -57,7 +57,9 @@ class PoissonSource(Described):
 
     def __post_init__(self) -> None:
         if isinstance(self.rate, ChangingRate):
-            rule = "must be numbers; a rate that changes with time is itself the model of a population"
+            rule = (
+                "must be numbers; a rate that changes with time is itself the model of a population"
+            )
             fail("PoissonSource", "rate", self.rate, rule, error=TypeError)
         rate = numbers("PoissonSource", "rate", self.rate, "Hz")
         require("PoissonSource", "rate", rate, ">= 0")
@@ -75,13 +77,18 @@ class PoissonInput(Described):
         Total rate of events that reach a neuron [Hz], or how it changes with time.
     weight : float or array-like, [n]
         Weight of an event in the unit of the model's synapses: pA (LIF, LIFAlpha, IF), mV (LIFDelta), nS (LIFCond).
-        Its sign picks the receptor.
+        Its sign picks the receptor, unless that is given.
+    receptor : str, optional
+        Name of the receptor, as in `Network.connect`.
     """
 
     rate: Any
     weight: Any
+    receptor: str | None = None
 
     def __post_init__(self) -> None:
+        if self.receptor is not None and not isinstance(self.receptor, str):
+            fail("PoissonInput", "receptor", self.receptor, "must be the name of a receptor", error=TypeError)
         if not isinstance(self.rate, ChangingRate):
             rate = numbers("PoissonInput", "rate", self.rate, "Hz")
             require("PoissonInput", "rate", rate, ">= 0")

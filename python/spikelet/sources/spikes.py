@@ -82,7 +82,9 @@ class SpikeSource(Described):
         times, ids = [np.empty(0)], [np.empty(0, np.int64)]
         for element, train in pairs:
             number = integer("SpikeSource.from_trains", "id", element, 0, 2**32 - 1)
-            given = np.atleast_1d(numbers("SpikeSource.from_trains", f"train {number}", train, "ms"))
+            given = np.atleast_1d(
+                numbers("SpikeSource.from_trains", f"train {number}", train, "ms")
+            )
             times.append(given)
             ids.append(np.full(len(given), number, dtype=np.int64))
         all_times = np.concatenate(times)
@@ -137,6 +139,10 @@ class RasterSource(Described):
         if raster.dtype.kind == "f":
             raster = raster.astype(np.int64)
         object.__setattr__(self, "raster", read_only(raster))
+
+    def spikes(self, n: int) -> int:  # noqa: ARG002  # as of other sources
+        """Return the number of spikes of all elements, whose number must be n."""
+        return int(self.raster.sum(dtype=np.float64))
 
     def stamps(self, start: int, n: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
         """Return stamps in steps, given the step at which the raster starts, and ids."""
