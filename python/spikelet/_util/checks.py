@@ -143,7 +143,9 @@ def numbers(
     nan: bool = False,
 ) -> Float:
     """Return float64 numbers, infinite allowed but not NaN unless `nan`, with at most `dimensions` dimensions."""
-    if type(value) is float and not math.isnan(value):  # most values, checked again at each change of a model
+    if type(value) is float and not math.isnan(
+        value
+    ):  # most values, checked again at each change of a model
         return np.array(value)
     try:
         plain = magnitude(value, unit)
