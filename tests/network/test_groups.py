@@ -45,6 +45,14 @@ def test_what_is_fixed_cannot_be_set() -> None:
         group.pre_ids[0] = 3
 
 
+def test_what_is_for_one_projection_says_so() -> None:
+    net, _, group = network()
+    with pytest.raises(TypeError, match="regulate each of group.projections"):
+        net.regulate(group, sl.WeightNormalisation(total=1.0, every=1.0))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="record each of group.projections"):
+        net.record(group, "weights")  # type: ignore[call-overload]
+
+
 def test_recorders_pause_and_pickle() -> None:
     net, U, _ = network()
     spikes, v = net.record(U, "spikes", start=5.0), net.record(U, "V_m", every=1.0, stop=30.0)

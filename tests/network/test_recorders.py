@@ -298,3 +298,20 @@ def test_when_recorders_record_is_saved(tmp_path: Path, small: tuple[sl.Network,
     assert isinstance(disk, SpikeRecording)
     np.testing.assert_allclose(disk.rates(), disk.counts() / 0.04)
     assert sl.recording_names(tmp_path / "rec.h5") == ["cells.spikes", "cells.V_m.before_reset"]
+
+
+def test_the_potential_before_the_reset_of_a_model_from_text() -> None:
+    model = sl.Equations(
+        "tau_m*dV_m/dt = E_L - V_m + R*I_e", threshold="V_m >= V_th", reset="V_m = V_reset",
+        parameters={"tau_m": (10.0, "ms"), "E_L": (-70.0, "mV"), "R": 0.04, "I_e": (500.0, "pA"),
+                    "V_th": (-55.0, "mV"), "V_reset": (-70.0, "mV")},
+        name="Plain",
+    )  # fmt: skip
+    net = make()
+    pair = net.population(70, model()) + net.population(70, sl.LIF(I_e=500.0, t_ref=0.0))
+    pair.V_m = np.tile(np.linspace(-70.0, -56.0, 70), 2)
+    peaks, spikes = net.record(pair, "V_m", when="before_reset"), net.record(pair, "spikes")
+    net.run(30.0)
+    assert len(spikes) > 200
+    assert peaks.values.max() > -55.0
+    np.testing.assert_allclose(peaks.values[:, :70], peaks.values[:, 70:], rtol=0, atol=1e-10)

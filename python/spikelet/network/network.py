@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from spikelet._util.checks import steps_of
+from spikelet._util.checks import fail, steps_of
 from spikelet.network import checkpoint, to_disk
 from spikelet.network.between_unions import connect_unions, inject_union, record_union
 from spikelet.network.connect import connect
@@ -110,7 +110,7 @@ class Network(NetworkContents):
         *,
         weight: Any = ...,
         delay: Any = ...,
-        receptor: Literal["excitatory", "inhibitory", "ex", "in"] | None = ...,
+        receptor: str | None = ...,
         plasticity: Plasticity | None = ...,
     ) -> Projection: ...
     @overload
@@ -122,7 +122,7 @@ class Network(NetworkContents):
         *,
         weight: Any = ...,
         delay: Any = ...,
-        receptor: Literal["excitatory", "inhibitory", "ex", "in"] | None = ...,
+        receptor: str | None = ...,
         plasticity: Plasticity | None = ...,
     ) -> Projection | ProjectionGroup: ...
 
@@ -135,7 +135,7 @@ class Network(NetworkContents):
         *,
         weight: Any = None,
         delay: Any = 1.0,
-        receptor: Literal["excitatory", "inhibitory", "ex", "in"] | None = None,
+        receptor: str | None = None,
         plasticity: Plasticity | None = None,
     ) -> Any:
         """Connect two populations, parts of them, or unions.
@@ -156,8 +156,9 @@ class Network(NetworkContents):
             with a rule. Must not be given with a matrix.
         delay : float, array-like, Distribution or ByDistance
             Delays [ms], at least dt and at most 65535 steps, rounded to the nearest step.
-        receptor : "excitatory" or "inhibitory", optional
-            Receptor of the synapses. By default the sign of each weight picks it.
+        receptor : str, optional
+            Receptor of the synapses, "excitatory" or "inhibitory", or what the target's model calls it. By default
+            the sign of each weight picks it, where there are two.
         plasticity : Plasticity, optional
             Plasticity rule, for example `spikelet.STDP`.
 
@@ -213,6 +214,9 @@ class Network(NetworkContents):
         how : WeightNormalisation or SynapticScaling
             The method and its interval. Regulations of one moment act in the order in which they were added.
         """
+        if isinstance(projection, ProjectionGroup):
+            rule = "must be one projection; regulate each of group.projections"
+            fail("regulate", "projection", projection, rule, error=TypeError)
         regulate(self, projection, how)
 
     # Running ------------------------------------------------------------------------------------------------------
@@ -378,6 +382,9 @@ class Network(NetworkContents):
             If the file exists; it is never overwritten.
         """
         how = When(every, start, stop, when), to
+        if isinstance(target, ProjectionGroup):
+            rule = "must be one projection; record each of group.projections"
+            fail("record", "target", target, rule, error=TypeError)
         if isinstance(target, Union):
             return record_union(self, target, what, *how)
         return record(self, target, what, *how)

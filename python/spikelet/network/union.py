@@ -254,7 +254,8 @@ class UnionState(StateView):
         if len(units) > 1:
             rule = "must have one unit in all parts; set it part by part"
             fail(self._union.name, f"unit of {self._name}", sorted(units), rule)
-        return max(found, key=lambda state: len(state.rule))  # the strictest
+        strictest: State = max(found, key=lambda state: len(state.rule))
+        return strictest
 
     def read(self) -> npt.NDArray[Any]:
         """Return the values."""
