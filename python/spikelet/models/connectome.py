@@ -181,16 +181,24 @@ class Connectome:
         pre = np.repeat(np.arange(n, dtype=np.int64), rng.multinomial(drawn, out / out.sum()))
         post = np.repeat(np.arange(n, dtype=np.int64), rng.multinomial(drawn, into / into.sum()))
         rng.shuffle(post)
-        key = np.unique(pre * n + post)
-        key = key[(key // n != key % n) & ~np.isin(key, path_pre * n + path_post)]
-        surplus = len(key) + len(path_pre) - most
-        if surplus > 0:
-            key = np.delete(key, rng.choice(len(key), min(surplus, len(key)), replace=False))
+        key = pre * n + post
+        del pre, post
+        key = np.sort(key[key // n != key % n])
+        key = key[np.diff(key, prepend=-1) > 0]
+        surplus = len(key) - most
+        if surplus > 0:  # some here and there
+            key = np.delete(key, ((np.arange(surplus) + rng.random()) * (len(key) / surplus)).astype(np.int64))
         synapses = np.ceil(rng.lognormal(0.15, 1.35, len(key)))
         synapses[inhibitory[key // n]] *= -1
-        key = np.concatenate([key, path_pre * n + path_post])
-        order = np.argsort(key, kind="stable")
-        key, synapses = key[order], np.concatenate([synapses, path_synapses])[order]
+        path = path_pre * n + path_post
+        place = np.searchsorted(key, path)
+        if len(key):  # in place of edges nearby, so that their number stays
+            place = np.minimum(place, len(key) - 1)
+            key[place], synapses[place] = path, path_synapses
+            order = np.argsort(key, kind="stable")
+            key, synapses = key[order], synapses[order]
+            first = np.diff(key, prepend=-1) > 0
+            key, synapses = key[first], synapses[first]
         found = _FIRST_ID + np.cumsum(rng.integers(1, 400_000, n))
         return cls(
             found, (key // n).astype(np.uint32), (key % n).astype(np.uint32), synapses.astype(np.int16)
@@ -207,7 +215,7 @@ def _pathway(rng: np.random.Generator, n: int) -> tuple[Int64s, Int64s, npt.NDAr
     for source, target in zip(stages, stages[1:], strict=False):
         degree = min(10, len(source))
         pre = np.concatenate([rng.choice(source, degree, replace=False) for _ in target])
-        edges.append((pre, np.repeat(target, degree), np.ceil(rng.lognormal(np.log(9.0), 0.5, len(pre)))))
+        edges.append((pre, np.repeat(target, degree), np.ceil(rng.lognormal(np.log(14.0), 0.5, len(pre)))))
     pre, post, synapses = (np.concatenate(part) for part in zip(*edges, strict=True))
     return pre.astype(np.int64), post.astype(np.int64), synapses
 
@@ -285,7 +293,8 @@ def _pieces(file: Any) -> Iterator[list[npt.NDArray[Any]]]:
 def _put(place: npt.NDArray[Any], values: npt.NDArray[Any], what: str) -> None:
     """Copy whole numbers into an array of a smaller type."""
     limits = np.iinfo(place.dtype)
-    if values.dtype.kind not in "iu" and not (values == np.floor(values)).all():
+    whole = values.dtype.kind in "iu" or (values.dtype.kind == "f" and bool((values == np.floor(values)).all()))
+    if not whole:
         fail(what, "values", values, "must be whole numbers without gaps")
     if values.size and not (limits.min <= values.min() and values.max() <= limits.max):
         worst = values[(values < limits.min) | (values > limits.max)][0]

@@ -181,7 +181,7 @@ class FlyActivity:
         left.scatter(self.times[first], place[self.neurons[first]], s=1.0, c="black", linewidths=0)
         left.set(xlabel="time (ms)", ylabel="neurons, by rate", xlim=(0.0, self.duration))
         right.errorbar(table["rate"], np.arange(len(table)), xerr=table["std"], fmt=".", ms=2.0, lw=0.5)
-        right.set(xlabel="rate (Hz)", xlim=(0.0, None), ylim=(len(table) - 0.5, -0.5))
+        right.set(xlabel="rate (Hz)", xlim=(0.0, None), ylim=(max(len(table), 1) - 0.5, -0.5))
         return figure
 
 
