@@ -73,7 +73,11 @@ def test_neurons_by_id_and_by_index() -> None:
         (lambda: Connectome.of(([0], [4], [1]), IDS), ValueError, "post must lie in 0 .. 3"),
         (lambda: Connectome.of(([0], [1], [0.5])), TypeError, "whole numbers"),
         (lambda: Connectome.of(([0], [1], [40_000])), ValueError, "between -32767 and 32767"),
-        (lambda: Connectome.of(([0], [1], [1]), [7, 7]), ValueError, "ids must all be different, got 7"),
+        (
+            lambda: Connectome.of(([0], [1], [1]), [7, 7]),
+            ValueError,
+            "ids must all be different, got 7",
+        ),
         (lambda: Connectome.of(([0], [1], [1]), [0.5, 1.5]), TypeError, "array of integers"),
         (lambda: Connectome.of(5), TypeError, "a table with the columns Presynaptic_Index"),
         (lambda: Connectome.of(example(), IDS), ValueError, "must not be given with a Connectome"),
@@ -97,7 +101,10 @@ def test_files_that_are_not_in_the_published_form(tmp_path: Path) -> None:
     parquet.write_table(arrow.table({"pre": [1]}), path)
     with pytest.raises(ValueError, match=r"must have the columns Presynaptic_Index"):
         Connectome.of(path)
-    for values, message in (([70_000], "between -32768 and 32767, got 70000"), ([None], "without gaps")):
+    for values, message in (
+        ([70_000], "between -32768 and 32767, got 70000"),
+        ([None], "without gaps"),
+    ):
         columns = dict(zip(COLUMNS, ([0], [1], values), strict=True))
         parquet.write_table(arrow.table(columns), path)
         with pytest.raises(ValueError, match=message):

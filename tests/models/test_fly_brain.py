@@ -38,7 +38,12 @@ def given_input(dtype: Any = "float64", threads: int = 1) -> tuple[Ints, Ints]:
     steps, elements = kicks()
     source = brain.network.population(len(DRIVEN), sl.SpikeSource(steps * 0.1, elements, snap=True))
     brain.network.connect(
-        source, brain.neurons, (np.arange(len(DRIVEN)), DRIVEN), weight=KICK * WEIGHT, delay=0.1, receptor="kick"
+        source,
+        brain.neurons,
+        (np.arange(len(DRIVEN)), DRIVEN),
+        weight=KICK * WEIGHT,
+        delay=0.1,
+        receptor="kick",
     )
     brain.network.run(0.1 * STEPS)
     fired = np.asarray(brain.spikes.ids, np.int64)
@@ -213,7 +218,9 @@ def test_other_parameters() -> None:
     model = FlyNeuron(V_th=-51.0)
     kicked = []
     for given in (None, model):
-        brain = fly_brain(([0], [1], [3]), model=model if given else None, weight=0.5, delay=3.0, threads=1)
+        brain = fly_brain(
+            ([0], [1], [3]), model=model if given else None, weight=0.5, delay=3.0, threads=1
+        )
         brain.activate([0], rate=200.0)
         kicked.append(len(brain.run(200.0).rates()))
     assert kicked == [1, 2]
@@ -222,7 +229,10 @@ def test_other_parameters() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda b: b.activate([N]), f"neurons must be ids of neurons, or all indices, 0 .. {N - 1}, got {N}"),
+        (
+            lambda b: b.activate([N]),
+            f"neurons must be ids of neurons, or all indices, 0 .. {N - 1}, got {N}",
+        ),
         (lambda b: b.activate([0], rate=-1.0), "rate must be >= 0"),
         (lambda b: b.activate([0], rate=10_000.0), "less than one event a step, 10000 Hz"),
         (lambda b: b.silence([-1]), "neurons must be ids"),
