@@ -7,10 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-OPCODES = (
-    "MOV ADD SUB MUL DIV NEG ABS MIN MAX SQRT EXP EXPM1 EXPREL LOG LOG1P SIN COS TAN TANH SINH COSH ASIN ACOS ATAN POW "
-    "FLOOR CEIL SIGN MOD LT LE EQ NE AND OR NOT SELECT TO_NUMBER MULADD LIN2 LIN3"
-).split()
+OPCODES = ["MOV", "ADD", "SUB", "MUL", "DIV", "NEG", "ABS", "MIN", "MAX", "SQRT", "EXP", "EXPM1", "EXPREL", "LOG", "LOG1P", "SIN", "COS", "TAN", "TANH", "SINH", "COSH", "ASIN", "ACOS", "ATAN", "POW", "FLOOR", "CEIL", "SIGN", "MOD", "LT", "LE", "EQ", "NE", "AND", "OR", "NOT", "SELECT", "TO_NUMBER", "MULADD", "LIN2", "LIN3"]
 
 OPERATIONS: dict[str, Any] = {
     "MOV": lambda a: a,

@@ -16,8 +16,26 @@ import numpy.typing as npt
 Float = npt.NDArray[np.float64]
 
 # One SI unit in the package's unit.
-_SI = {"ms": 1e3, "mV": 1e3, "pA": 1e12, "pF": 1e12, "nS": 1e9, "Hz": 1.0}
-_BRIAN = {"ms": "second", "mV": "volt", "pA": "amp", "pF": "farad", "nS": "siemens", "Hz": "hertz"}
+_SI = {
+    "ms": 1e3,
+    "mV": 1e3,
+    "pA": 1e12,
+    "pF": 1e12,
+    "nS": 1e9,
+    "Hz": 1.0,
+    "GOhm": 1e-9,
+    "1/ms": 1e-3,
+}
+_BRIAN = {
+    "ms": "second",
+    "mV": "volt",
+    "pA": "amp",
+    "pF": "farad",
+    "nS": "siemens",
+    "Hz": "hertz",
+    "GOhm": "ohm",
+    "1/ms": "hertz",
+}
 
 
 class _Short(reprlib.Repr):
@@ -106,7 +124,7 @@ def magnitude(value: Any, unit: str) -> Any:
         return np.asarray(value.rescale(unit).magnitude)
     if hasattr(value, "has_same_dimensions"):  # Brian2 keeps SI base units
         brian = sys.modules["brian2"]
-        if not value.has_same_dimensions(getattr(brian, _BRIAN[unit])):
+        if unit not in _BRIAN or not value.has_same_dimensions(getattr(brian, _BRIAN[unit])):
             msg = f"cannot convert {shown(value)} to {unit}"
             raise ValueError(msg)
         return np.asarray(value, dtype=float) * _SI[unit]

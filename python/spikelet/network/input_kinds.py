@@ -181,12 +181,15 @@ def _sine(
     where: str, network: NetworkBase, target: Population, what: SineCurrent, start: int, key: Key
 ) -> int:
     names = ("amplitude", "offset", "frequency", "phase")
-    values = [fits(where, name, getattr(what, name), len(target)) for name in names]
-    _in_range(where, "amplitude", values[0], np.array([2.0]), network)
-    _in_range(where, "offset", values[1], np.array([2.0]), network)
-    return network.engine.sim.inject_sine_current(
-        target.index, _elements(target), *values, start, key.number, key.streams
+    amplitude, offset, frequency, phase = (
+        fits(where, name, getattr(what, name), len(target)) for name in names
     )
+    _in_range(where, "amplitude", amplitude, np.array([2.0]), network)
+    _in_range(where, "offset", offset, np.array([2.0]), network)
+    return network.engine.sim.inject_sine_current(
+        target.index, _elements(target), amplitude, offset, frequency, phase, start,
+        key.number, key.streams,
+    )  # fmt: skip
 
 
 def _noise(

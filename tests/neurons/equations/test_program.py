@@ -186,7 +186,7 @@ def random_expressions(rng: np.random.Generator, count: int) -> list[Expr]:
     numbers: list[Expr] = [X, Y, Z, A, B, T, EXTERNAL, Number(0.7), Number(-3.0)]
     conditions: list[Expr] = [NOT_REFRACTORY]
     for _ in range(40):
-        pick: Callable[[list[Expr]], Expr] = lambda some: some[rng.integers(len(some))]  # noqa: E731
+        pick: Callable[[list[Expr]], Expr] = lambda some: some[rng.integers(len(some))]
         match rng.integers(6):
             case 0:
                 numbers.append(call(str(rng.choice(UNARY)), pick(numbers)))

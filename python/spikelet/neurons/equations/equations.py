@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
+from spikelet._util.advice import advise
 from spikelet._util.checks import choice, fail, shown
 from spikelet.neurons.base import NeuronModel, Simulator, State, Values, parameter
 from spikelet.neurons.equations import schemes
@@ -23,12 +24,15 @@ from spikelet.neurons.equations.evaluate import evaluate
 from spikelet.neurons.equations.expression import Number
 from spikelet.neurons.equations.model import Model
 from spikelet.neurons.equations.read_model import read_model
+from spikelet.neurons.equations.stability import stable_step
 
 __all__ = ["Equations", "EquationsModel"]
 
 Array = npt.NDArray[np.float64]
 
-_POPULATION = {"name", "size", "model", "ids", "index", "network", "whole", "set"}
+_POPULATION = {
+    "changed", "ids", "index", "model", "name", "network", "positions", "set", "size", "space", "whole",
+}  # fmt: skip
 """Attributes of a population, which a state or parameter of the same name would hide."""
 
 _made: weakref.WeakValueDictionary[str, Equations] = weakref.WeakValueDictionary()
@@ -124,6 +128,7 @@ class EquationsModel(NeuronModel):
     def add_to(self, sim: Simulator, n: int, dt: float) -> int:
         """Add n neurons of this model to a simulator, and return the number of their population."""
         coefficients = self.coefficients(dt)
+        self._advise_step(dt)
         return sim.add_program(self.equations.program, n, coefficients, self.refractory_period)
 
     def set_in(self, sim: Simulator, index: int, dt: float) -> None:
@@ -135,13 +140,30 @@ class EquationsModel(NeuronModel):
         assembled = self.equations.assembled
         values = assembled.coefficients(self._values(), dt)
         for expr, value in zip(assembled.listing.coefficients, values, strict=True):
-            bad = np.isnan(value) if expr.names == {str(expr)} else ~np.isfinite(value)
+            given = str(expr) in self.equations.parameters  # which may be infinite, by its rule
+            bad = np.isnan(value) if given else ~np.isfinite(value)
             if bad.any():
                 k = int(np.flatnonzero(bad)[0])
                 at = f" of neuron {k}" if len(value) > 1 else ""
                 rule = f"must be finite{at}, with the parameters given: is one of them zero, or in another unit?"
                 fail(type(self).__name__, str(expr), float(value[k]), rule)
         return values
+
+    def _advise_step(self, dt: float) -> None:
+        """Warn about a step that is too long for the method already at the initial state."""
+        made = self.equations
+        if made.method == "exact":
+            return
+        first = {name: np.ravel(value)[0] for name, value in self._values().items() if np.size(value)}
+        if len(first) < len(self.parameters()):
+            return  # no neuron
+        start = dict.fromkeys(made.states, 0.0)
+        for name, expr in made.description.initial.items():
+            start[name] = float(evaluate(expr, first, lambda op, _: 0.5 if op == "rand" else 0.0))
+        longest = stable_step(made.assembled, first, start, dt)
+        if longest < dt:
+            problem = f"ms is too long for {made.method}: deviations from the initial state grow from step to step"
+            advise(type(self).__name__, "dt", dt, problem, f"use at most {longest:g} ms")
 
     def about_stability(self, dt: float) -> str:
         """Return what to do if a state diverges, for messages."""
@@ -186,8 +208,8 @@ class Equations:
         Assignments at a spike, in order: ``"V_m = V_reset; w += b"``.
     refractory : str or float, optional
         Refractory period [ms], of parameters. It lasts ``ceil(refractory / dt)`` steps, without a test of the threshold. The
-        states flagged ``(unless refractory)`` are held meanwhile, or else those that `threshold` names; events still act on
-        them unless that is flagged, too.
+        states flagged ``(unless refractory)`` are held meanwhile, or else those that `threshold` names, if there is a
+        `reset`; events still act on them unless that is flagged, too.
     receptors : dict of str to str, optional
         What events do: ``{"ex": "I_syn_ex += weight"}``, with the sum of the weights that arrive in a step. ``abs(weight)``
         is the sum of their magnitudes. If the receptors are called "ex" and "in", the sign of a weight picks its receptor.

@@ -67,7 +67,7 @@ def read_model(
     if resets and condition is None:
         fail(name, "reset", reset, "needs a threshold, without which there are no spikes")
     held = tuple(e.variable for e in equations if e.held)
-    if not held and condition is not None:
+    if not held and condition is not None and resets:  # a spike that resets nothing holds nothing
         named = words.expand(condition).names
         held = tuple(name for name in words.states if name in named)
     return Model(
