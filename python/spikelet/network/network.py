@@ -110,7 +110,7 @@ class Network(NetworkContents):
         *,
         weight: Any = ...,
         delay: Any = ...,
-        receptor: Literal["excitatory", "inhibitory", "ex", "in"] | None = ...,
+        receptor: str | None = ...,
         plasticity: Plasticity | None = ...,
     ) -> Projection: ...
     @overload
@@ -122,7 +122,7 @@ class Network(NetworkContents):
         *,
         weight: Any = ...,
         delay: Any = ...,
-        receptor: Literal["excitatory", "inhibitory", "ex", "in"] | None = ...,
+        receptor: str | None = ...,
         plasticity: Plasticity | None = ...,
     ) -> Projection | ProjectionGroup: ...
 
@@ -135,7 +135,7 @@ class Network(NetworkContents):
         *,
         weight: Any = None,
         delay: Any = 1.0,
-        receptor: Literal["excitatory", "inhibitory", "ex", "in"] | None = None,
+        receptor: str | None = None,
         plasticity: Plasticity | None = None,
     ) -> Any:
         """Connect two populations, parts of them, or unions.
