@@ -128,6 +128,7 @@ def _poisson(
     # Not one step in 1e30 brings more events than this.
     mean = rate * (network.dt * 1e-3)
     _in_range(where, "weight", weight, mean + 12 * np.sqrt(mean) + 70, network)
+    assert isinstance(target.model, NeuronModel)
     receptor = receptor_number(where, target.model, what.receptor)
     if changes:
         return network.engine.sim.inject_changing_poisson(
@@ -136,7 +137,15 @@ def _poisson(
         )  # fmt: skip
     each = what.rate.ndim == 1 and not (target.whole and n == 1)
     return network.engine.sim.inject_poisson(
-        target.index, _elements(target), rate, each, weight, start, key.number, key.streams, receptor
+        target.index,
+        _elements(target),
+        rate,
+        each,
+        weight,
+        start,
+        key.number,
+        key.streams,
+        receptor,
     )
 
 
