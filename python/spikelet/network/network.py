@@ -104,7 +104,7 @@ class Network(NetworkContents):
         *,
         weight: Any = None,
         delay: Any = 1.0,
-        receptor: Literal["excitatory", "inhibitory", "ex", "in"] | None = None,
+        receptor: str | None = None,
         plasticity: Plasticity | None = None,
     ) -> Projection:
         """Connect two populations, or parts of them.
@@ -122,8 +122,9 @@ class Network(NetworkContents):
             with a rule. Must not be given with a matrix.
         delay : float, array-like or Distribution
             Delays [ms], at least dt and at most 65535 steps, rounded to the nearest step.
-        receptor : "excitatory" or "inhibitory", optional
-            Receptor of the synapses. By default the sign of each weight picks it.
+        receptor : str, optional
+            Name of the receptor: "excitatory" or "inhibitory" ("ex" or "in"), or one of the model's own. By default the
+            sign of each weight picks it, where there are these two.
         plasticity : Plasticity, optional
             Plasticity rule, for example `spikelet.STDP`.
 

@@ -75,10 +75,14 @@ class PoissonInput:
     weight : float or array-like, [n]
         Weight of an event in the unit of the model's synapses: pA (LIF, LIFAlpha, IF), mV (LIFDelta), nS (LIFCond).
         Its sign picks the receptor.
+    receptor : str, optional
+        Name of the receptor, as in `Network.connect`. Neurons with several receptors that are not called "ex" and "in"
+        need one.
     """
 
     rate: Any
     weight: Any
+    receptor: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.rate, ChangingRate):
@@ -86,6 +90,9 @@ class PoissonInput:
             require("PoissonInput", "rate", rate, ">= 0")
             _advise_rate("PoissonInput", rate)
             object.__setattr__(self, "rate", own(rate))
+        if self.receptor is not None and not isinstance(self.receptor, str):
+            rule = "must be the name of a receptor"
+            fail("PoissonInput", "receptor", self.receptor, rule, error=TypeError)
         if not hasattr(self.weight, "magnitude"):  # the unit of a quantity depends on the target
             object.__setattr__(self, "weight", own(self.weight_in("")))
 
