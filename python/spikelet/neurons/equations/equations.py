@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,11 +29,6 @@ from spikelet.neurons.equations.stability import stable_step
 __all__ = ["Equations", "EquationsModel"]
 
 Array = npt.NDArray[np.float64]
-
-_POPULATION = {
-    "changed", "ids", "index", "model", "name", "network", "positions", "set", "size", "space", "whole",
-}  # fmt: skip
-"""Attributes of a population, which a state or parameter of the same name would hide."""
 
 _made: weakref.WeakValueDictionary[str, Equations] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
@@ -503,14 +498,10 @@ def _current(model: Model, given: str | None) -> str | None:
 
 
 def _check_names(model: Model) -> None:
-    taken = _POPULATION | set(dir(EquationsModel))
+    taken = set(dir(EquationsModel))
     for name in (*model.states, *model.parameters):
         if name in taken:
-            _refuse(model, name)
-
-
-def _refuse(model: Model, name: str) -> NoReturn:
-    fail(model.name, "name", name, "must not be that of an attribute of populations or models: rename it")
+            fail(model.name, "name", name, "must not be that of an attribute of models: rename it")
 
 
 def _model_class(equations: Equations) -> type[EquationsModel]:
