@@ -17,6 +17,7 @@ import numpy.typing as npt
 from spikelet import _core
 from spikelet._util.advice import advise
 from spikelet._util.checks import choice, fail, shown
+from spikelet._util.sealed import Sealed
 from spikelet.neurons.base import NeuronModel, Simulator, State, Values, parameter
 from spikelet.neurons.equations import schemes
 from spikelet.neurons.equations.assembly import Assembled, assemble
@@ -179,7 +180,7 @@ def _restored(equations: Equations, values: dict[str, Any]) -> EquationsModel:
     return equations(**values)
 
 
-class Equations:
+class Equations(Sealed):
     """A neuron model from text.
 
     Calling it makes a model with values of its parameters, which is used like a built-in one.
@@ -247,6 +248,8 @@ class Equations:
     >>> [int(n) for n in spikes.counts()]
     [4, 6, 9]
     """
+
+    _instead: ClassVar = {"": "it is fixed when the model is defined; define another, with Equations(...)"}
 
     def __init__(
         self,
