@@ -56,7 +56,9 @@ class PoissonSource:
 
     def __post_init__(self) -> None:
         if isinstance(self.rate, ChangingRate):
-            rule = "must be numbers; a rate that changes with time is itself the model of a population"
+            rule = (
+                "must be numbers; a rate that changes with time is itself the model of a population"
+            )
             fail("PoissonSource", "rate", self.rate, rule, error=TypeError)
         rate = numbers("PoissonSource", "rate", self.rate, "Hz")
         require("PoissonSource", "rate", rate, ">= 0")
