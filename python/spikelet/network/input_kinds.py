@@ -134,6 +134,8 @@ def _poisson(
     # Not one step in 1e30 brings more events than this.
     mean = rate * (network.dt * 1e-3)
     _in_range(where, "weight", weight, mean + 12 * np.sqrt(mean) + 70, network)
+    assert isinstance(target.model, NeuronModel)
+    receptor = receptor_number(where, target.model, what.receptor)
     if changes:
         return network.engine.sim.inject_changing_poisson(
             target.index, _elements(target), what.rate.to_core(where, n, network.dt, start),
@@ -185,12 +187,15 @@ def _sine(
     where: str, network: NetworkBase, target: Population, what: SineCurrent, start: int, key: Key
 ) -> int:
     names = ("amplitude", "offset", "frequency", "phase")
-    values = [fits(where, name, getattr(what, name), len(target)) for name in names]
-    _in_range(where, "amplitude", values[0], np.array([2.0]), network)
-    _in_range(where, "offset", values[1], np.array([2.0]), network)
-    return network.engine.sim.inject_sine_current(
-        target.index, _elements(target), *values, start, key.number, key.streams
+    amplitude, offset, frequency, phase = (
+        fits(where, name, getattr(what, name), len(target)) for name in names
     )
+    _in_range(where, "amplitude", amplitude, np.array([2.0]), network)
+    _in_range(where, "offset", offset, np.array([2.0]), network)
+    return network.engine.sim.inject_sine_current(
+        target.index, _elements(target), amplitude, offset, frequency, phase, start,
+        key.number, key.streams,
+    )  # fmt: skip
 
 
 def _noise(

@@ -65,4 +65,5 @@ def _placed(where: str, positions: Any, n: int, net: NetworkContents) -> Positio
     if not isinstance(positions, (Positions, Grid, Free)):
         with named(where):
             positions = Positions(positions)
-    return positions.placed(where, n, net.engine.draw)
+    placed: Positions = positions.placed(where, n, net.engine.draw)
+    return placed

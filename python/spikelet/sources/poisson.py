@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from spikelet._util.advice import advise
 from spikelet._util.checks import fail, numbers, own, require
+from spikelet._util.described import Described
 from spikelet.sources.rates import ChangingRate
 
 __all__ = ["PoissonInput", "PoissonSource", "check_events"]
@@ -39,7 +40,7 @@ def _advise_rate(where: str, rate: npt.NDArray[np.float64]) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class PoissonSource:
+class PoissonSource(Described):
     """A source that fires an independent Poisson process for each element.
 
     Parameters
@@ -67,7 +68,7 @@ class PoissonSource:
 
 
 @dataclass(frozen=True, eq=False)
-class PoissonInput:
+class PoissonInput(Described):
     """An independent Poisson process of synaptic events for each neuron, without stored synapses.
 
     Parameters
@@ -87,14 +88,13 @@ class PoissonInput:
     receptor: str | None = None
 
     def __post_init__(self) -> None:
+        if self.receptor is not None and not isinstance(self.receptor, str):
+            fail("PoissonInput", "receptor", self.receptor, "must be the name of a receptor", error=TypeError)
         if not isinstance(self.rate, ChangingRate):
             rate = numbers("PoissonInput", "rate", self.rate, "Hz")
             require("PoissonInput", "rate", rate, ">= 0")
             _advise_rate("PoissonInput", rate)
             object.__setattr__(self, "rate", own(rate))
-        if self.receptor is not None and not isinstance(self.receptor, str):
-            rule = "must be the name of a receptor"
-            fail("PoissonInput", "receptor", self.receptor, rule, error=TypeError)
         if not hasattr(self.weight, "magnitude"):  # the unit of a quantity depends on the target
             object.__setattr__(self, "weight", own(self.weight_in("")))
 
