@@ -64,11 +64,11 @@ def connect(
         weight, delay, plasticity = lists.weight, lists.delay, lists.plasticity
     with named(where):
         ends = (number, None if plasticity is None else plasticity.to_core())
-    add = _by_rule if lists is None else _by_lists
+    add: Any = _by_rule if lists is None else _by_lists
     how = rule if lists is None else lists
     grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
     unit = receptor_unit(post.model, number)
-    index = add(net, where, pre, post, how, weight, delay, unit, grid, ends)
+    index: int = add(net, where, pre, post, how, weight, delay, unit, grid, ends)
     projection = Projection(net, index, pre, post, plasticity, number)
     net.contents.projections.append(projection)
     return projection
@@ -120,16 +120,22 @@ def _by_lists(
 
 
 def check_lists(
-    net: NetworkContents, where: str, post: Population, lists: Lists, plasticity: Plasticity | None
+    net: NetworkContents,
+    where: str,
+    post: Population,
+    lists: Lists,
+    receptor: str | None,
+    plasticity: Plasticity | None,
 ) -> None:
     """Check values by synapse as `connect` will, before anything is added."""
     assert isinstance(post.model, NeuronModel)
-    unit = post.model.weight_unit
+    unit = receptor_unit(post.model, receptor_number(where, post.model, receptor))
     weights, _ = _listed_values(net, where, lists, lists.weight, lists.delay, unit, None)
-    if plasticity is not None:
-        low, high = plasticity.bounds
-        rule = f"must lie in [w_min, w_max] = [{low:g}, {high:g}]"
-        check_all(where, "weight", weights, (weights >= low) & (weights <= high), rule)
+    low, high = (-np.inf, np.inf) if plasticity is None else plasticity.bounds
+    rule = f"must lie in [w_min, w_max] = [{low:g}, {high:g}]"
+    check_all(where, "weight", weights, (weights >= low) & (weights <= high), rule)
+    if post.model.conductance and receptor is not None:
+        check_all(where, "weight", weights, weights >= 0, "must be >= 0 nS if receptor= names one")
 
 
 def _listed_values(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.checks import integer, numbers, own, require, scalar
+from spikelet._util.described import Described
 
 __all__ = ["PulsePacket"]
 
@@ -17,7 +18,7 @@ _MOST = 2**18  # spikes of an element in a packet
 
 
 @dataclass(frozen=True, eq=False)
-class PulsePacket:
+class PulsePacket(Described):
     """A source whose elements fire volleys of spikes around given times.
 
     Each element fires `activity` spikes for each packet, at normally distributed times of its own. A spike has the stamp

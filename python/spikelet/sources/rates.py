@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.checks import fail, fits, interval, numbers, own, require
+from spikelet._util.described import Described
 from spikelet._util.grid import Snap, grid_steps, snap_rule
 
 __all__ = [
@@ -31,7 +32,7 @@ def _in(unit: str, default: Any = None) -> Any:
 
 
 @dataclass(frozen=True, eq=False)
-class SinusoidalPoisson:
+class SinusoidalPoisson(Described):
     """A Poisson process whose rate follows a sine.
 
     The rate is ``max(0, rate + amplitude sin(2 pi frequency t + phase))``, where t is the network's time. The spikes of a
@@ -84,7 +85,7 @@ class SinusoidalPoisson:
 
 
 @dataclass(frozen=True, eq=False)
-class InhomogeneousPoisson:
+class InhomogeneousPoisson(Described):
     """A Poisson process whose rate is given over time, constant in pieces.
 
     As the model of a population, it is a source, each of whose elements fires a train of its own. As the rate of a

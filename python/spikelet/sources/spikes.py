@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, integer, numbers, read_only, require
+from spikelet._util.described import Described
 from spikelet._util.grid import Snap, grid_steps, snap_rule
 
 __all__ = ["RasterSource", "SpikeSource"]
@@ -18,7 +19,7 @@ _MOST_EVENTS = 2**18  # of an element in a step
 
 
 @dataclass(frozen=True, eq=False)
-class SpikeSource:
+class SpikeSource(Described):
     """A source that replays given spike trains.
 
     Parameters
@@ -100,7 +101,7 @@ class SpikeSource:
 
 
 @dataclass(frozen=True, eq=False)
-class RasterSource:
+class RasterSource(Described):
     """A source that replays spikes given step by step.
 
     Row k has the stamp ``(k + 1) dt``, counted from the time at which the source was added or set.

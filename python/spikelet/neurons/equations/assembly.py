@@ -46,8 +46,12 @@ class Assembled(NamedTuple):
     listing: Listing
     linear: Linear
     method: str
-    nonlinear: dict[str, Equation]
-    """Equations that are not solved exactly, of states, parameters, time, noise and the external current."""
+    equations: dict[str, Equation]
+    """Equations of all states, with states, parameters, time, noise and the external current."""
+    nonlinear: tuple[str, ...]
+    """States that are not solved exactly."""
+    new: dict[str, Expr]
+    """States after the integration over a step."""
 
     def coefficients(self, parameters: Mapping[str, npt.ArrayLike], dt: float) -> list[Array]:
         """Return the values of the program's coefficients, each one number or one for each neuron.
@@ -60,14 +64,18 @@ class Assembled(NamedTuple):
             Step [ms].
         """
         values = {**parameters, "dt": dt}
+        values |= self.linear_values(values)
+        return [np.atleast_1d(evaluate(expr, values)) for expr in self.listing.coefficients]
 
-        def value(expr: Expr) -> Array:
-            return np.atleast_1d(evaluate(expr, values))
-
-        wanted = self.listing.coefficients
-        names = {name: None for expr in wanted for name in sorted(expr.names & self.linear.coefficients)}
-        values |= self.linear.values(names, dt, value)
-        return [value(expr) for expr in wanted]
+    def linear_values(self, values: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
+        """Return the values of the coefficients that the linear part has, given parameters and dt."""
+        used = {
+            name: None
+            for expr in self.listing.coefficients
+            for name in sorted(expr.names & self.linear.coefficients)
+        }
+        dt = float(np.asarray(values["dt"]))
+        return self.linear.values(used, dt, lambda expr: np.atleast_1d(evaluate(expr, values)))
 
 
 def assemble(model: Model, method: str, current: str | None, schedule: str) -> Assembled:
@@ -88,14 +96,14 @@ def assemble(model: Model, method: str, current: str | None, schedule: str) -> A
     equations = _equations(model, current)
     inside = linear_part(equations, fixed, current and _TOTAL)
     total = EXTERNAL if current is None else Name(current) + EXTERNAL
-    others = {
+    whole = {
         name: Equation(
             substitute(equation.rate, {_TOTAL: total}),
             {k: substitute(x, {_TOTAL: total}) for k, x in equation.noise.items()},
         )
         for name, equation in equations.items()
-        if name not in inside
     }
+    others = {name: equation for name, equation in whole.items() if name not in inside}
     method = schemes.choose(model.name, others, model.states, method)
     streams = itertools.count(model.draws)
     linear = Linear(
@@ -128,7 +136,7 @@ def assemble(model: Model, method: str, current: str | None, schedule: str) -> A
         _reset(model, arranger),
         by_sign=[r.name for r in receptors] == ["ex", "in"],
     )
-    return Assembled(listing, linear, method, others)
+    return Assembled(listing, linear, method, whole, tuple(others), new)
 
 
 def _equations(model: Model, current: str | None) -> dict[str, Equation]:

@@ -260,6 +260,10 @@ class Linear:
         evaluate : callable
             Returns the value of an expression of parameters, as an array of one dimension.
         """
+        with np.errstate(all="ignore"):  # who uses them checks that they are finite
+            return self._values(names, dt, evaluate)
+
+    def _values(self, names: Iterable[str], dt: float, evaluate: Evaluate) -> dict[str, Array]:
         result: dict[str, Array] = {}
         solvers: dict[tuple[float, bool], _Solver] = {}
         for name in names:
@@ -331,7 +335,7 @@ class _Solver:
                 return density * np.sqrt(variance)
         key = tuple(group)
         if key not in self._factors:
-            inside, _, covariance, where = self._solution(of)
+            inside, _, covariance, where = self._solution(*group)
             at = [inside.index(name) for name in group]
             self._factors[key] = propagators.factor(covariance[:, at][:, :, at]), where
         lower, where = self._factors[key]
@@ -351,11 +355,13 @@ class _Solver:
         over, under = np.broadcast_arrays(self._evaluate(below), self._evaluate(above))
         return np.divide(over, under, out=np.full(over.shape, np.inf), where=under != 0)
 
-    def _solution(self, of: str) -> tuple[list[str], Array, Array, Array]:
-        """Return the variables linked with one, and by distinct set of parameters the propagator with columns for
-        constant inputs, the covariance of noise, and which of these each neuron has.
+    def _solution(self, *some: str) -> tuple[list[str], Array, Array, Array]:
+        """Return the variables linked with some, and the solution of each distinct set of their parameters.
+
+        The latter is the propagator with columns for constant inputs, the covariance of noise, and which of these each
+        neuron has.
         """
-        linked = self._linked(of)
+        linked = self._linked(some)
         key = frozenset(linked)
         if key in self._matrices:
             return self._matrices[key]
@@ -387,9 +393,9 @@ class _Solver:
         self._matrices[key] = linked, matrix, covariance, where.reshape(-1)
         return self._matrices[key]
 
-    def _linked(self, of: str) -> list[str]:
-        """Return the variables that a variable depends on or shares noise with, and so on."""
-        inside, new = set[str](), {of}
+    def _linked(self, some: Iterable[str]) -> list[str]:
+        """Return the variables that some depend on or share noise with, and so on."""
+        inside, new = set[str](), set(some)
         while new:
             inside |= new
             near = {j for i, j in self._system.rates if i in inside}

@@ -132,6 +132,8 @@ def transition(h: float, rates: Array, covariance: Array | None = None) -> tuple
     propagator, covariance : array, [n, m, m]
     """
     norm = float(np.abs(rates).sum(axis=1).max(initial=0.0)) * h
+    if not math.isfinite(norm):
+        return np.full_like(rates, np.nan), np.full_like(rates, np.nan)
     doublings = max(0, math.ceil(math.log2(2 * norm))) if norm > 0 else 0
     step = h / 2.0**doublings
     scaled = rates * step
