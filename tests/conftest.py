@@ -20,11 +20,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import spikelet as sl
 from spikelet.neurons import integrate_and_fire
+from tests.support.equation_copies import FromText
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MODELS: tuple[type, ...] = tuple(integrate_and_fire.models().values())
+KERNELS: tuple[type, ...] = tuple(integrate_and_fire.models().values())
+MODELS: tuple[type, ...] = (*KERNELS, FromText)
 
 
 def _strong(model: type) -> float:

@@ -16,7 +16,7 @@ import spikelet as sl
 NEURON = sl.Equations(
     """
     dV_m/dt = (mu - V_m + sigma*sqrt(tau)*xi)/tau
-    dheld/dt = 0 (unless refractory)
+    dheld/dt = 0 (unless refractory)  # so that V_m is not
     """,
     threshold="V_m > V_th",
     reset="V_m = V_reset",

@@ -21,7 +21,7 @@ NEURON = sl.Equations(
     dV_m/dt = (-(V_m - E_L) + x)/tau_m : mV
     dx/dt = (-x + y)/tau_psp : mV
     dy/dt = -y/tau_psp + mean + sigma*xi : mV
-    dheld/dt = 0 (unless refractory)
+    dheld/dt = 0 (unless refractory)  # so that V_m is not
     """,
     threshold="V_m > V_th",
     reset="V_m = E_L",

@@ -64,6 +64,7 @@ def _sweep() -> sl.SweepResult:
 
 
 OBJECTS: dict[str, Callable[[Path], Any]] = {
+    "Equations": lambda _: sl.Equations("dx/dt = -x"),
     "Network": lambda _: _net(),
     "Population": lambda _: _net().populations[1],
     "StateView": lambda _: _net().populations[1].V_m,

@@ -32,8 +32,19 @@ def network() -> sl.Network:
     net.regulate(plastic, sl.SynapticScaling(rate=10.0, strength=0.1, every=50.0))
     net.record(cells[::7], "V_m", every=1.0)
     net.record(plastic, "weights", every=100.0)
+    net.engine.sim.add_program(*program())
     net.run(5.0)
     return net
+
+
+def program() -> tuple[_core.Program, int, list[Any], Any]:
+    """Return what the core takes for neurons that a program moves: x decays, by a coefficient."""
+    step = np.array([[_core.opcodes()["MUL"], 0, 0, 1, 0, 0, 0, 0]], dtype=np.uint16)
+    decay = _core.Program(
+        name="decay", states=["x"], coefficients=1, constants=[], draws=[], registers=0, receptors=[], step=step,
+        spiked=-1, reset=step[:0], by_sign=False, time=False,
+    )  # fmt: skip
+    return decay, 3, [np.array([0.5])], np.array([0.0])
 
 
 def model() -> tuple[int, list[Any], bool]:
@@ -54,12 +65,13 @@ def listed(sim: Any) -> tuple[Any, ...]:
     return (1, 0, 90, IDS, IDS, *ones, -1, None, None)
 
 
-# Arguments of each method, given an idle simulator. Populations: 0 neurons, 1 Poisson, 2 given spikes. Projections:
-# 0 STDP, 1 and 2 static, 3 rewarded. One regulation, and one recorder of each kind.
+# Arguments of each method, given an idle simulator. Populations: 0 neurons, 1 Poisson, 2 given spikes, 3 moved by a
+# program. Projections: 0 STDP, 1 and 2 static, 3 rewarded. One regulation, and one recorder of each kind.
 ARGUMENTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "add_events": lambda sim: (3, NO_STAMPS, NO_IDS),
     "add_neurons": lambda sim: (model()[0], 1, *model()[1:]),
     "add_poisson": lambda sim: (1, HUNDRED),
+    "add_program": lambda sim: program(),
     "born": lambda sim: (0,),
     "clear_recorder": lambda sim: ("spikes", 0),
     "connect": drawn,
@@ -97,6 +109,7 @@ ARGUMENTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "run": lambda sim: (1, None),
     "set_amplitudes": lambda sim: (3, OTHER_RULE.to_core()),
     "set_clock": lambda sim: (sim.now, *sim.in_flight()),
+    "set_coefficients": lambda sim: (3, *program()[2:]),
     "set_events": lambda sim: (2, NO_STAMPS, NO_IDS),
     "set_held": lambda sim: (0, sim.held(0) + 1),
     "set_initial_state": lambda sim: (0, 0, sim.initial_state(0, 0) + 1.0),

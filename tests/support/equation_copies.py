@@ -66,4 +66,7 @@ LIFCond = sl.Equations(
     },
 )  # fmt: skip
 
+# By another name, where tests take a class of each kind.
+FromText = sl.Equations(**{**LIF.to_dict(), "name": "FromText"}).model
+
 COPIES = {copy.name: copy for copy in (LIF, LIFDelta, LIFAlpha, IF, LIFCond)}

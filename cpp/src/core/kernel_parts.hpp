@@ -8,16 +8,17 @@ template <class R>
 const StepFunctions<R>& step_functions(std::size_t model);
 
 // program/kernels.cpp: the operation with those operands as single values (bit k: operand k), or
-// null if it is not compiled; and the step.
+// null if it is not compiled; fused ones likewise; and the step.
 template <class R>
 Operation<R> operation(Opcode opcode, unsigned single);
 template <class R>
+Operation<R> sum_operation(std::uint16_t form, int singles, bool hold);
+template <class R>
+Operation<R> spikes_operation(Opcode opcode, bool opposite, unsigned single);
+template <class R>
 Gid* step_program(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid* out);
 
-// kernels.cpp
-void uniforms_block(const Stream& stream, std::uint32_t first, Step step, double* out);
-void normals_block(const Stream& stream, std::uint32_t first, Step step, double* out);
-// The same: input[i] += weight * (Poisson count of element i) for whole blocks [begin, end).
+// kernels.cpp: input[i] += weight * (Poisson count of element i) for whole blocks [begin, end).
 template <class R>
 void poisson_range(const PoissonTable& table, const Stream& stream, const Stream& tie, Step step,
                    std::size_t begin, std::size_t end, const R* weight, std::size_t weight_mask,

@@ -39,10 +39,10 @@ constinit const KernelTable kernel_table{&step_functions<float>,
                                          &below_block,
                                          plastic32.data(),
                                          plastic64.data(),
-                                         &operation<float>,
-                                         &operation<double>,
-                                         &step_program<float>,
-                                         &step_program<double>};
+                                         {&operation<float>, &sum_operation<float>,
+                                          &spikes_operation<float>, &step_program<float>},
+                                         {&operation<double>, &sum_operation<double>,
+                                          &spikes_operation<double>, &step_program<double>}};
 
 }  // namespace spikelet::SPIKELET_LEVEL
 #include "core/target_pop.hpp"

@@ -3,7 +3,7 @@
 
 namespace spikelet::SPIKELET_LEVEL {
 
-void uniforms_block(const Stream& stream, std::uint32_t first, Step step, double* out) {
+inline void uniforms_block(const Stream& stream, std::uint32_t first, Step step, double* out) {
   using U = Vec<std::uint64_t>;
   using D = Vec<double>;
   constexpr int width = lanes<std::uint64_t>;
@@ -26,7 +26,7 @@ void uniforms_block(const Stream& stream, std::uint32_t first, Step step, double
   }
 }
 
-void normals_block(const Stream& stream, std::uint32_t first, Step step, double* out) {
+inline void normals_block(const Stream& stream, std::uint32_t first, Step step, double* out) {
   using D = Vec<double>;
   constexpr auto width = static_cast<std::size_t>(lanes<double>);
   alignas(64) double u[block_size];

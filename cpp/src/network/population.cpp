@@ -324,7 +324,7 @@ StepArgs<R> Population<R>::step_args(Step now) const {
 template <class R>
 StepFunction<R> Population<R>::step_function(bool external) const {
   if (program_) {
-    return kernels().program<R>();
+    return kernels().program<R>().step;
   }
   const StepFunctions<R>& functions = kernels().step<R>(model_);
   return uniform_ && !external ? functions.uniform : functions.general;

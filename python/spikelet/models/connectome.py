@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -62,7 +63,9 @@ class Connectome:
         lengths = len(pre), len(post), len(synapses)
         if len(set(lengths)) > 1:
             fail(where, "pre, post and synapses", lengths, "must be equally long", got="lengths")
-        for name, value in zip(("ids", "pre", "post", "synapses"), (found, pre, post, synapses), strict=True):
+        for name, value in zip(
+            ("ids", "pre", "post", "synapses"), (found, pre, post, synapses), strict=True
+        ):
             object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
@@ -88,20 +91,20 @@ class Connectome:
         if given.size == 0:
             return np.empty(0, np.int64)
         if given.ndim != 1 or given.dtype.kind not in "iu":
-            msg = f"Connectome.index: neurons must be integers, ids or indices, got {shown(neurons)}"
+            msg = (
+                f"Connectome.index: neurons must be integers, ids or indices, got {shown(neurons)}"
+            )
             raise TypeError(msg)
         order = np.argsort(self.ids)
-        place = np.minimum(np.searchsorted(self.ids, given, sorter=order), len(order) - 1)
-        found = order[place] if len(order) else place
+        place = np.minimum(np.searchsorted(self.ids, given, sorter=order), max(len(order) - 1, 0))
+        found = order[place] if len(order) else np.zeros(len(given), np.int64)
         known = self.ids[found] == given if len(order) else np.zeros(len(given), np.bool_)
-        if known.all():
-            return found.astype(np.int64)
         inside = (given >= 0) & (given < len(self.ids))
-        if inside.all():
-            return given.astype(np.int64)
-        bad = int(given[~known & ~inside][0]) if (~known & ~inside).any() else int(given[~known][0])
-        last = len(self.ids) - 1
-        fail("Connectome.index", "neurons", bad, f"must be ids of neurons, or all indices, 0 .. {last}")
+        if not known.all() and not inside.all():
+            bad = given[~known & ~inside] if (~known & ~inside).any() else given[~known]
+            rule = f"must be ids of neurons, or all indices, 0 .. {len(self.ids) - 1}"
+            fail("Connectome.index", "neurons", int(bad[0]), rule)
+        return (found if known.all() else given).astype(np.int64)
 
     @classmethod
     def of(cls, connectivity: Any, neurons: Any = None) -> Connectome:
@@ -118,7 +121,12 @@ class Connectome:
         """
         if isinstance(connectivity, cls):
             if neurons is not None:
-                fail("Connectome.of", "neurons", neurons, "must not be given with a Connectome, which has ids")
+                fail(
+                    "Connectome.of",
+                    "neurons",
+                    neurons,
+                    "must not be given with a Connectome, which has ids",
+                )
             return connectivity
         pre, post, synapses, least = _edges(connectivity)
         if neurons is None:
@@ -181,19 +189,32 @@ class Connectome:
         pre = np.repeat(np.arange(n, dtype=np.int64), rng.multinomial(drawn, out / out.sum()))
         post = np.repeat(np.arange(n, dtype=np.int64), rng.multinomial(drawn, into / into.sum()))
         rng.shuffle(post)
-        key = np.unique(pre * n + post)
-        key = key[(key // n != key % n) & ~np.isin(key, path_pre * n + path_post)]
-        surplus = len(key) + len(path_pre) - most
-        if surplus > 0:
-            key = np.delete(key, rng.choice(len(key), min(surplus, len(key)), replace=False))
+        key = pre * n + post
+        del pre, post
+        key = np.sort(key[key // n != key % n])
+        key = key[np.diff(key, prepend=-1) > 0]
+        surplus = len(key) - most
+        if surplus > 0:  # some here and there
+            key = np.delete(
+                key, ((np.arange(surplus) + rng.random()) * (len(key) / surplus)).astype(np.int64)
+            )
         synapses = np.ceil(rng.lognormal(0.15, 1.35, len(key)))
         synapses[inhibitory[key // n]] *= -1
-        key = np.concatenate([key, path_pre * n + path_post])
-        order = np.argsort(key, kind="stable")
-        key, synapses = key[order], np.concatenate([synapses, path_synapses])[order]
+        path = path_pre * n + path_post
+        place = np.searchsorted(key, path)
+        if len(key):  # in place of edges nearby, so that their number stays
+            place = np.minimum(place, len(key) - 1)
+            key[place], synapses[place] = path, path_synapses
+            order = np.argsort(key, kind="stable")
+            key, synapses = key[order], synapses[order]
+            first = np.diff(key, prepend=-1) > 0
+            key, synapses = key[first], synapses[first]
         found = _FIRST_ID + np.cumsum(rng.integers(1, 400_000, n))
         return cls(
-            found, (key // n).astype(np.uint32), (key % n).astype(np.uint32), synapses.astype(np.int16)
+            found,
+            (key // n).astype(np.uint32),
+            (key % n).astype(np.uint32),
+            synapses.astype(np.int16),
         )
 
 
@@ -201,13 +222,17 @@ def _pathway(rng: np.random.Generator, n: int) -> tuple[Int64s, Int64s, npt.NDAr
     """Return strong edges from the first 21 neurons on, through stages of 60, 120 and 200 others."""
     sizes = np.minimum([21, 60, 120, 200], n // 5)
     ends = np.cumsum(sizes[1:])
-    others = 21 + rng.choice(n - 21, ends[-1], replace=False) if n > 21 + ends[-1] else np.arange(21, n)
+    others = (
+        21 + rng.choice(n - 21, ends[-1], replace=False) if n > 21 + ends[-1] else np.arange(21, n)
+    )
     stages = [np.arange(21), *np.split(others, ends[:-1])]
     edges = []
-    for source, target in zip(stages, stages[1:], strict=False):
+    for source, target in pairwise(stages):
         degree = min(10, len(source))
         pre = np.concatenate([rng.choice(source, degree, replace=False) for _ in target])
-        edges.append((pre, np.repeat(target, degree), np.ceil(rng.lognormal(np.log(9.0), 0.5, len(pre)))))
+        edges.append(
+            (pre, np.repeat(target, degree), np.ceil(rng.lognormal(np.log(14.0), 0.5, len(pre))))
+        )
     pre, post, synapses = (np.concatenate(part) for part in zip(*edges, strict=True))
     return pre.astype(np.int64), post.astype(np.int64), synapses
 
@@ -215,7 +240,9 @@ def _pathway(rng: np.random.Generator, n: int) -> tuple[Int64s, Int64s, npt.NDAr
 def _counts(where: str, synapses: Any) -> npt.NDArray[np.int16]:
     """Return signed numbers of synapses."""
     array = np.asarray(synapses)
-    whole = array.dtype.kind in "iu" or (array.dtype.kind == "f" and bool((array == np.floor(array)).all()))
+    whole = array.dtype.kind in "iu" or (
+        array.dtype.kind == "f" and bool((array == np.floor(array)).all())
+    )
     if array.ndim != 1 or not whole:
         msg = f"{where}: synapses must be a one-dimensional array of whole numbers, got {shown(synapses)}"
         raise TypeError(msg)
@@ -232,7 +259,13 @@ def _edges(connectivity: Any) -> tuple[Any, Any, Any, int]:
         parts = _read_edges(Path(connectivity))
     elif isinstance(connectivity, tuple):
         if len(connectivity) != 3:
-            fail("Connectome.of", "connectivity", len(connectivity), "must be (pre, post, synapses)", got="length")
+            fail(
+                "Connectome.of",
+                "connectivity",
+                len(connectivity),
+                "must be (pre, post, synapses)",
+                got="length",
+            )
         parts = tuple(np.asarray(part) for part in connectivity)
     elif hasattr(connectivity, "tocoo"):
         matrix = connectivity.tocoo()
@@ -285,7 +318,10 @@ def _pieces(file: Any) -> Iterator[list[npt.NDArray[Any]]]:
 def _put(place: npt.NDArray[Any], values: npt.NDArray[Any], what: str) -> None:
     """Copy whole numbers into an array of a smaller type."""
     limits = np.iinfo(place.dtype)
-    if values.dtype.kind not in "iu" and not (values == np.floor(values)).all():
+    whole = values.dtype.kind in "iu" or (
+        values.dtype.kind == "f" and bool((values == np.floor(values)).all())
+    )
+    if not whole:
         fail(what, "values", values, "must be whole numbers without gaps")
     if values.size and not (limits.min <= values.min() and values.max() <= limits.max):
         worst = values[(values < limits.min) | (values > limits.max)][0]

@@ -81,13 +81,17 @@ def restarts(what: Any, parameters: Iterable[str]) -> bool:
 def described(where: str, target: Population, what: Any) -> Any:
     """Check that an input suits its target, and return its description in plain numbers."""
     kind_of(where, what)
-    if not isinstance(target.model, NeuronModel):
+    model = target.model
+    if not isinstance(model, NeuronModel):
         fail(where, "target", target, "must be neurons")
     if isinstance(what, PoissonInput):  # now the unit of a quantity is known
-        number = receptor_number(where, target.model, what.receptor)
         with only_about():
-            weight = what.weight_in(receptor_unit(target.model, number))
-            return PoissonInput(what.rate, weight, what.receptor)
+            unit = receptor_unit(model, receptor_number(where, model, what.receptor))
+            return PoissonInput(what.rate, what.weight_in(unit), what.receptor)
+    if model.current is None:
+        kind = type(model).__name__
+        rule = f"takes no current: no parameter of {kind} is one; name it, as in Equations(..., current=\"I_e\")"
+        fail(where, "target", kind, rule)
     return what
 
 
@@ -122,12 +126,15 @@ def _poisson(
     where: str, network: NetworkBase, target: Population, what: PoissonInput, start: int, key: Key
 ) -> int:
     n, weight = len(target), fits(where, "weight", what.weight, len(target))
+    assert isinstance(target.model, NeuronModel)
+    receptor = receptor_number(where, target.model, what.receptor)
     changes = isinstance(what.rate, ChangingRate)
     rate = what.rate.most(where, n) if changes else fits(where, "rate", what.rate, n)
     check_events(where, rate, network.dt)
     # Not one step in 1e30 brings more events than this.
     mean = rate * (network.dt * 1e-3)
     _in_range(where, "weight", weight, mean + 12 * np.sqrt(mean) + 70, network)
+    assert isinstance(target.model, NeuronModel)
     receptor = receptor_number(where, target.model, what.receptor)
     if changes:
         return network.engine.sim.inject_changing_poisson(

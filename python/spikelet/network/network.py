@@ -157,8 +157,8 @@ class Network(NetworkContents):
         delay : float, array-like, Distribution or ByDistance
             Delays [ms], at least dt and at most 65535 steps, rounded to the nearest step.
         receptor : str, optional
-            Receptor of the synapses, "excitatory" or "inhibitory", or what the target's model calls it. By default
-            the sign of each weight picks it, where there are two.
+            Name of the receptor: "excitatory" or "inhibitory" ("ex" or "in"), or one of the model's own. By default the
+            sign of each weight picks it, where there are these two.
         plasticity : Plasticity, optional
             Plasticity rule, for example `spikelet.STDP`.
 

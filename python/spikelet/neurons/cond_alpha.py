@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 
+from spikelet._util.checks import choice
 from spikelet.neurons.base import Values
 from spikelet.neurons.equations.equations import Equations, EquationsModel
+from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.order import require_below
 from spikelet.neurons.synapses import synapses_of
 
 __all__ = ["LIFCondAlpha"]
 
 
-def LIFCondAlpha(**parameters: Values) -> EquationsModel:
+def LIFCondAlpha(*, method: str = "rk4", **parameters: Values) -> EquationsModel:
     r"""Leaky integrate-and-fire neuron with alpha-shaped conductances (NEST ``iaf_cond_alpha``).
 
     .. math:: C_m \dot V = -g_L (V - E_L) - g_{ex} (V - E_{ex}) - g_{in} (V - E_{in}) + I_e
@@ -21,6 +23,9 @@ def LIFCondAlpha(**parameters: Values) -> EquationsModel:
 
     Parameters
     ----------
+    method : str
+        How V_m is integrated, as in ``spikelet.Equations``. "rk4" needs ``g dt / C_m < 2.7`` for the sum g of all conductances;
+        "exponential_midpoint", of order 2, is stable for any input.
     C_m, g_L : float or array
         Capacitance, 250 pF; leak conductance, 16.6667 nS.
     E_L, V_th, V_reset : float or array
@@ -42,13 +47,14 @@ def LIFCondAlpha(**parameters: Values) -> EquationsModel:
     Notes
     -----
     States: ``V_m`` [mV], ``g_ex``, ``g_in`` [nS], and ``dg_ex``, ``dg_in``: the decaying sums of the weights [nS].
-    The conductances are exact; V_m is of the order that ``model.order`` says. PyNN: IF_cond_alpha.
+    The conductances are exact. PyNN: IF_cond_alpha.
     """
-    return require_below(_equations()(**parameters), "V_reset", "V_th")
+    choice("LIFCondAlpha", "method", method, *METHODS)
+    return require_below(_equations(method)(**parameters), "V_reset", "V_th")
 
 
 @functools.cache
-def _equations() -> Equations:
+def _equations(method: str) -> Equations:
     s = synapses_of("LIFCondAlpha", "cond_alpha")
     return Equations(
         f"""
@@ -59,6 +65,7 @@ def _equations() -> Equations:
         threshold="V_m >= V_th",
         reset="V_m = V_reset",
         refractory="t_ref",
+        method=method,
         receptors=s.receptors,
         parameters={
             "C_m": (250.0, "pF", "> 0"),

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 
+from spikelet._util.checks import choice
 from spikelet.neurons.base import Values
 from spikelet.neurons.equations.equations import Equations, EquationsModel
+from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.order import require_below
 from spikelet.neurons.synapses import synapses_of
 
 __all__ = ["LIFCondSFA"]
 
 
-def LIFCondSFA(**parameters: Values) -> EquationsModel:
+def LIFCondSFA(*, method: str = "exponential_midpoint", **parameters: Values) -> EquationsModel:
     r"""`LIFCond` with spike-frequency adaptation and relative refractoriness (NEST ``iaf_cond_exp_sfa_rr``).
 
     .. math::
@@ -24,6 +26,8 @@ def LIFCondSFA(**parameters: Values) -> EquationsModel:
 
     Parameters
     ----------
+    method : str
+        How V_m is integrated, as in ``spikelet.Equations``. The default is stable for any input; "rk4" is of order 4.
     C_m, g_L : float or array
         Capacitance, 289.5 pF; leak conductance, 28.95 nS.
     E_L, V_th, V_reset : float or array
@@ -51,11 +55,12 @@ def LIFCondSFA(**parameters: Values) -> EquationsModel:
     Dayan & Abbott, Theoretical Neuroscience (2001), eq. 5.15; parameters of Muller, Buesing, Schemmel & Meier, Neural
     Comput. 19 (2007). PyNN: IF_cond_exp_gsfa_grr.
     """
-    return require_below(_equations()(**parameters), "V_reset", "V_th")
+    choice("LIFCondSFA", "method", method, *METHODS)
+    return require_below(_equations(method)(**parameters), "V_reset", "V_th")
 
 
 @functools.cache
-def _equations() -> Equations:
+def _equations(method: str) -> Equations:
     s = synapses_of("LIFCondSFA", "cond_exp")
     return Equations(
         f"""
@@ -69,6 +74,7 @@ def _equations() -> Equations:
         threshold="V_m >= V_th",
         reset="V_m = V_reset; g_sfa += q_sfa; g_rr += q_rr",
         refractory="t_ref",
+        method=method,
         receptors=s.receptors,
         parameters={
             "C_m": (289.5, "pF", "> 0"),

@@ -9,6 +9,7 @@ from typing import Literal
 from spikelet._util.checks import choice, fail
 from spikelet.neurons.base import Values
 from spikelet.neurons.equations.equations import Equations, EquationsModel
+from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.synapses import synapses_of
 
 __all__ = ["GIF"]
@@ -21,6 +22,7 @@ def GIF(
     q_stc: Sequence[Values] = (),
     tau_sfa: Sequence[Values] = (),
     q_sfa: Sequence[Values] = (),
+    method: str = "auto",
     **parameters: Values,
 ) -> EquationsModel:
     r"""Generalised integrate-and-fire neuron (NEST ``gif_psc_exp``, ``gif_cond_exp``).
@@ -42,6 +44,9 @@ def GIF(
         Currents of adaptation: time constants [ms] and increments [pA], one of each for each current; none by default.
     tau_sfa, q_sfa : sequence of (float or array)
         Elements of the threshold: time constants [ms] and increments [mV].
+    method : str
+        How V_m is integrated with conductances, as in ``spikelet.Equations``: "auto" is of order 2 and stable for any input,
+        "rk4" of order 4. With currents everything is exact.
     C_m, g_L : float or array
         Capacitance, 80 pF; leak conductance, 4 nS.
     E_L, V_reset : float or array
@@ -73,12 +78,13 @@ def GIF(
     Notes
     -----
     States: ``V_m`` [mV], ``stc_1``, ... [pA], ``sfa_1``, ... [mV], and ``I_syn_ex``, ``I_syn_in`` [pA] or ``g_ex``,
-    ``g_in`` [nS]. With currents everything is exact. NEST holds the sum of the currents of adaptation for the length of a
+    ``g_in`` [nS]. NEST holds the sum of the currents of adaptation for the length of a
     step, and lets an event of gif_psc_exp act one step earlier: it differs by terms of order dt.
 
     Mensi et al., J. Neurophysiol. 107 (2012), eqs. 1 to 3; Pozzorini et al., PLoS Comput. Biol. 11 (2015).
     """
     choice("GIF", "synapses", synapses, "psc_exp", "cond_exp")
+    choice("GIF", "method", method, *METHODS)
     for name, taus, increments in (("stc", tau_stc, q_stc), ("sfa", tau_sfa, q_sfa)):
         for argument, given in ((f"tau_{name}", taus), (f"q_{name}", increments)):
             if isinstance(given, str) or not hasattr(given, "__len__"):
@@ -89,11 +95,13 @@ def GIF(
             fail("GIF", f"tau_{name} and q_{name}", lengths, "must have the same length")
         for k, (tau, q) in enumerate(zip(taus, increments, strict=True), 1):
             parameters |= {f"tau_{name}_{k}": tau, f"q_{name}_{k}": q}
-    return _equations(synapses, len(tau_stc), len(tau_sfa))(**parameters)
+    return _equations(synapses, len(tau_stc), len(tau_sfa), method)(**parameters)
 
 
 @functools.cache
-def _equations(synapses: Literal["psc_exp", "cond_exp"], currents: int, elements: int) -> Equations:
+def _equations(
+    synapses: Literal["psc_exp", "cond_exp"], currents: int, elements: int, method: str
+) -> Equations:
     s = synapses_of("GIF", synapses)
     stc = [f"stc_{k + 1}" for k in range(currents)]
     sfa = [f"sfa_{k + 1}" for k in range(elements)]
@@ -111,6 +119,7 @@ def _equations(synapses: Literal["psc_exp", "cond_exp"], currents: int, elements
         threshold="rand() < -expm1(-hazard*dt)",
         reset="; ".join(["V_m = V_reset", *(f"{x} += q_{x}" for x in units)]),
         refractory="t_ref",
+        method=method,
         receptors=s.receptors,
         parameters={
             "C_m": (80.0, "pF", "> 0"),

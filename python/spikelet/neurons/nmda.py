@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 
+from spikelet._util.checks import choice
 from spikelet.neurons.base import Values
 from spikelet.neurons.equations.equations import Equations, EquationsModel
+from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.order import require_below
 
 __all__ = ["LIFNMDA"]
 
 
-def LIFNMDA(**parameters: Values) -> EquationsModel:
+def LIFNMDA(*, method: str = "exponential_midpoint", **parameters: Values) -> EquationsModel:
     r"""Leaky integrate-and-fire neuron with AMPA, GABA and NMDA receptors (NEST ``iaf_bw_2001``).
 
     .. math::
@@ -24,6 +26,8 @@ def LIFNMDA(**parameters: Values) -> EquationsModel:
 
     Parameters
     ----------
+    method : str
+        How V_m is integrated, as in ``spikelet.Equations``. The default is stable for any input; "rk4" is of order 4.
     C_m, g_L : float or array
         Capacitance, 500 pF; leak conductance, 25 nS.
     E_L, V_th, V_reset : float or array
@@ -57,11 +61,12 @@ def LIFNMDA(**parameters: Values) -> EquationsModel:
 
     Brunel & Wang, J. Comput. Neurosci. 11 (2001), eqs. 1 to 9; Wang, Neuron 36 (2002); Jahr & Stevens, J. Neurosci. 10 (1990).
     """
-    return require_below(_equations()(**parameters), "V_reset", "V_th")
+    choice("LIFNMDA", "method", method, *METHODS)
+    return require_below(_equations(method)(**parameters), "V_reset", "V_th")
 
 
 @functools.cache
-def _equations() -> Equations:
+def _equations(method: str) -> Equations:
     return Equations(
         """
         open = 1/(1 + conc_Mg2*exp(-0.062*V_m)/3.57)
@@ -74,6 +79,7 @@ def _equations() -> Equations:
         threshold="V_m >= V_th",
         reset="V_m = V_reset",
         refractory="t_ref",
+        method=method,
         receptors={x: f"s_{x} += abs(weight)" for x in ("AMPA", "GABA", "NMDA")},
         parameters={
             "C_m": (500.0, "pF", "> 0"),

@@ -77,9 +77,10 @@ class PoissonInput(Described):
         Total rate of events that reach a neuron [Hz], or how it changes with time.
     weight : float or array-like, [n]
         Weight of an event in the unit of the model's synapses: pA (LIF, LIFAlpha, IF), mV (LIFDelta), nS (LIFCond).
-        Its sign picks the receptor, unless that is given.
+        Its sign picks the receptor.
     receptor : str, optional
-        Name of the receptor, as in `Network.connect`.
+        Name of the receptor, as in `Network.connect`. Neurons with several receptors that are not called "ex" and "in"
+        need one.
     """
 
     rate: Any

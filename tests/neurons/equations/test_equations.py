@@ -98,7 +98,7 @@ def test_bad_parameters(parameters: dict[str, Any], error: type[Exception], mess
         ({"schedule": "both"}, r'^AdEx: schedule must be "nest" or "brian2"'),
         ({"current": "I_x"}, r"^AdEx: current must be a parameter that occurs in an equation, got 'I_x'"),
         ({"current": "b"}, r"^AdEx: current must be a parameter that occurs"),
-        ({"text": ADEX + "dsize/dt = 0"}, r"^AdEx: name must not be that of an attribute"),
+        ({"text": ADEX + "dlength/dt = 0"}, r"^AdEx: name must not be that of an attribute of models"),
         ({"threshold": "V_m + 3"}, r"AdEx: "),
         ({"text": "dV_m/dt = import os"}, r"AdEx: "),
     ],
@@ -114,7 +114,7 @@ def test_names_of_populations_are_taken() -> None:
     taken = {name for name in dir(net.population(1, AdEx())) if not name.startswith("_")}
     for name in sorted(taken - {*AdEx.states, *AdEx.parameters}):
         with pytest.raises(ValueError, match="must not be that of an attribute"):
-            sl.Equations(f"dx/dt = -{name}*x", parameters={name: 1.0})
+            net.population(1, sl.Equations(f"dx/dt = -{name}*x", parameters={name: 1.0})())
 
 
 def test_values_that_no_step_can_use() -> None:

@@ -13,6 +13,19 @@
 
 namespace spikelet {
 
+// What runs programs.
+template <class R>
+struct ProgramKernels {
+  // An operation with the operands of `single` (bit k: operand k) as single values, or null if there
+  // is no such one.
+  Operation<R> (*operation)(Opcode opcode, unsigned single);
+  // A sum of sum_forms. singles: 0; 1: the second operand of each product; 2: all terms, too.
+  Operation<R> (*sum)(std::uint16_t form, int singles, bool hold);
+  // The test for spikes: LT, LE or NOT (any mask), or the opposite. Null as above.
+  Operation<R> (*spikes)(Opcode opcode, bool opposite, unsigned single);
+  StepFunction<R> step;
+};
+
 struct KernelTable {
   const StepFunctions<float>& (*step32)(std::size_t model);
   const StepFunctions<double>& (*step64)(std::size_t model);
@@ -57,23 +70,11 @@ struct KernelTable {
   const PlasticKernels<float>* plastic32;  // by rule
   const PlasticKernels<double>* plastic64;
 
-  // What runs programs: an operation by its opcode, with the operands of `single` (bit k: operand k)
-  // as single values, or null if there is no such one; and the step.
-  Operation<float> (*operation32)(Opcode opcode, unsigned single);
-  Operation<double> (*operation64)(Opcode opcode, unsigned single);
-  StepFunction<float> program32;
-  StepFunction<double> program64;
+  ProgramKernels<float> program32;
+  ProgramKernels<double> program64;
 
   template <class R>
-  Operation<R> operation(Opcode opcode, unsigned single) const {
-    if constexpr (sizeof(R) == 4) {
-      return operation32(opcode, single);
-    } else {
-      return operation64(opcode, single);
-    }
-  }
-  template <class R>
-  StepFunction<R> program() const {
+  const ProgramKernels<R>& program() const {
     if constexpr (sizeof(R) == 4) {
       return program32;
     } else {

@@ -108,6 +108,42 @@ struct ProgramParts {
   bool time = false;               // a step depends on its time
 };
 
+// What is run: instructions that do the work of several, with the same roundings.
+struct FusedInstruction {
+  enum Kind {
+    operation,  // as `opcode` says
+    sum,        // products and terms of `form`, left to right; see sum_forms. If `flag` is set, held
+                // neurons get the last operand instead
+    spikes,     // one bit for each neuron: LT or LE of two operands, or the mask itself (NOT). If
+                // `flag` is set, the opposite
+  };
+  Kind kind = operation;
+  Opcode opcode = Opcode::MOV;
+  std::uint16_t form = 0, target = 0;
+  bool flag = false;
+  std::uint8_t operands = 0;
+  std::array<std::uint16_t, 10> operand{};
+};
+
+// A sum's items, two bits each, the first one lowest: 1 a product of two operands, 2 an operand, 3 an
+// operand that is subtracted.
+constexpr std::uint16_t sum_form(std::string_view items) {
+  std::uint16_t form = 0;
+  for (std::size_t k = items.size(); k-- > 0;) {
+    form = static_cast<std::uint16_t>(form << 2 | (items[k] == '*' ? 1 : items[k] == '+' ? 2 : 3));
+  }
+  return form;
+}
+constexpr std::size_t sum_operands(std::uint16_t form) {
+  return form == 0 ? 0 : ((form & 3) == 1 ? 2 : 1) + sum_operands(form >> 2);
+}
+// Those that are compiled.
+inline constexpr std::array sum_forms{
+    sum_form("+"),    sum_form("*"),    sum_form("++"),    sum_form("+-"),  sum_form("*+"),
+    sum_form("*-"),   sum_form("**"),   sum_form("+++"),   sum_form("*++"), sum_form("**+"),
+    sum_form("**-"),  sum_form("***"),  sum_form("*+*"),   sum_form("***+"), sum_form("**++"),
+    sum_form("****"), sum_form("****+")};
+
 class Program {
  public:
   static constexpr std::size_t max_program_states = 64;
@@ -129,12 +165,16 @@ class Program {
   // Whether a neuron that nothing reaches, and that stays the same in one step, stays so for ever.
   bool may_rest() const { return !parts_.time && parts_.draws.empty(); }
   bool reads(std::size_t slot) const { return reads_[slot]; }
+  // The step, fused; its last instruction tests for spikes, if there can be any. And the reset.
+  const std::vector<FusedInstruction>& step() const { return step_; }
+  const std::vector<FusedInstruction>& reset() const { return reset_; }
 
  private:
   ProgramParts parts_;
   Receptors receptors_;
   Slots slots_;
-  std::vector<bool> reads_;  // by slot: whether step or reset reads it
+  std::vector<FusedInstruction> step_, reset_;
+  std::vector<bool> reads_;  // by slot: whether fused instructions read it
 };
 
 }  // namespace spikelet

@@ -1,6 +1,7 @@
 // A program, bound to the arrays of some neurons, for the steps of a run.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <stdexcept>
@@ -23,8 +24,10 @@ template <class R>
 struct BoundInstruction {
   Operation<R> run;
   std::uint16_t target;
-  std::array<std::uint16_t, 6> operand;
+  std::array<std::uint16_t, 12> operand;
 };
+// Where sums find who is held: bytes, one for each neuron, and the byte of `now`.
+inline constexpr std::size_t hold_operand = 10, now_operand = 11;
 
 // Resets work on this many neurons at once, at each level.
 inline constexpr std::size_t group_size = 16;
@@ -44,6 +47,8 @@ struct ProgramRun {
   // node: the number that errors give, and that random draws are keyed by.
   ProgramRun(std::shared_ptr<const Program> what, ProgramArrays<R> of, std::size_t node_number,
              double dt_ms, std::uint64_t seed);
+  ProgramRun(const ProgramRun&) = delete;  // slots point into it
+  ProgramRun& operator=(const ProgramRun&) = delete;
 
   std::shared_ptr<const Program> program;
   ProgramArrays<R> arrays;
@@ -67,6 +72,9 @@ struct ProgramRun {
   std::vector<R*> group_slot;      // the slots of a reset's group
   R* zeros = nullptr;              // for a step without external current
   R* saved = nullptr;              // states before a step
+  std::size_t hold_slot = 0;       // that of the bytes of who is held
+  std::int8_t now = 0;             // the byte that they are compared with
+  std::array<std::uint64_t, 8> spiked{};  // a bit for each neuron of a tile
   // By block: whether it is at rest, so that a step changes nothing unless something reaches it.
   std::vector<std::uint8_t> resting;
 };

@@ -98,11 +98,18 @@ SPIKELET_INLINE Vec<R> expm1_of(Vec<R> x) {
   return choose<R>(x == x, y, x);
 }
 
+// expm1(x) / x. Divided before it is scaled to its size, where exp(x) itself would be too large.
 template <class R>
 SPIKELET_INLINE Vec<R> exprel_of(Vec<R> x) {
   constexpr R tiny = sizeof(R) == 4 ? R(1e-30) : R(1e-280);
-  const Vec<R> y = choose<R>(magnitude(x) < tiny, broadcast(R(1)), expm1_of<R>(x) / x);
-  return choose<R>(x > Float<R>::exp_high, broadcast(Float<R>::infinity), y);
+  constexpr R low = sizeof(R) == 4 ? R(-60) : R(-600), high = sizeof(R) == 4 ? R(94) : R(717);
+  const Vec<R> limited = choose<R>(x > low, x, broadcast(low));
+  const auto [shifted, p] = reduce<R>(limited);
+  const Vec<R> part = scale_by<R>(broadcast(R(0x1p-12)), shifted);  // of 2^n
+  Vec<R> y = (part - R(0x1p-12) + part * p) / x * R(0x1p12);
+  y = choose<R>(magnitude(x) < tiny, broadcast(R(1)), y);
+  y = choose<R>(x > high, broadcast(Float<R>::infinity), y);
+  return choose<R>(x == x, y, x);
 }
 
 template <class R>
@@ -119,8 +126,7 @@ SPIKELET_INLINE Vec<R> log_of(Vec<R> x) {
   using F = Float<R>;
   using I = Mask<R>;
   constexpr R sqrt_half = R(0.70710678118654752440);
-  const I one = as_bits<R>(broadcast(R(1))), root = as_bits<R>(broadcast(sqrt_half));
-  const I shifted = as_bits<R>(x) - root;  // x = 2^k m, sqrt(1/2) <= m < sqrt(2)
+  const I shifted = as_bits<R>(x) - as_bits<R>(broadcast(sqrt_half));  // x = 2^k m, sqrt(1/2) <= m < sqrt(2)
   const I k = shifted >> F::mantissa;
   const I m = as_bits<R>(x) - (k << F::mantissa);
   const Vec<R> f = as_number<R>(m) - R(1);
@@ -145,7 +151,6 @@ SPIKELET_INLINE Vec<R> log_of(Vec<R> x) {
   constexpr R hi = sizeof(R) == 4 ? R(6.9313812256e-01F) : R(6.93147180369123816490e-01);
   constexpr R lo = sizeof(R) == 4 ? R(9.0580006145e-06F) : R(1.90821492927058770002e-10);
   Vec<R> y = n * hi - ((half_square - (s * (half_square + r) + n * lo)) - f);
-  (void)one;
   y = choose<R>(x < F::least, broadcast(-F::infinity), y);
   y = choose<R>(x < R(0), broadcast(F::nan), y);
   y = choose<R>(x == F::infinity, x, y);

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "core/program/fuse.hpp"
+
 namespace spikelet {
 namespace {
 
@@ -74,9 +76,8 @@ const ProgramParts& checked(const ProgramParts& parts) {
 // Follows what each slot holds through a list of instructions.
 class Checker {
  public:
-  Checker(const ProgramParts& parts, const Program::Slots& slots, std::vector<bool>& reads,
-          bool reset)
-      : parts_(parts), slots_(slots), reads_(reads), reset_(reset), kind_(slots.end, 'n') {
+  Checker(const ProgramParts& parts, const Program::Slots& slots, bool reset)
+      : parts_(parts), slots_(slots), reset_(reset), kind_(slots.end, 'n') {
     kind_[slots.held] = 'm';
     kind_[slots.spiked] = reset ? 'm' : '-';
     std::fill(kind_.begin() + static_cast<std::ptrdiff_t>(slots.registers), kind_.end(), '-');
@@ -126,7 +127,6 @@ class Checker {
         fail(info.name, std::string("needs a ") + (wanted == 'm' ? "mask" : "number") +
                             " as operand " + std::to_string(k));
       }
-      reads_[slot] = true;
     }
     const std::size_t target = in.target;
     if (target >= slots_.end || (target >= slots_.input && target < slots_.registers)) {
@@ -148,7 +148,6 @@ class Checker {
 
   const ProgramParts& parts_;
   const Program::Slots& slots_;
-  std::vector<bool>& reads_;
   bool reset_;
   std::vector<char> kind_;  // n, m, or -: not to be read
   std::size_t at_ = 0;
@@ -170,7 +169,7 @@ Program::Program(ProgramParts parts)
       receptors_(receptors_of(checked(parts_))),
       slots_(slots_of(parts_)),
       reads_(slots_.end) {
-  Checker step(parts_, slots_, reads_, false);
+  Checker step(parts_, slots_, false);
   step.check(parts_.step);
   const bool spikes = parts_.spiked != -1;
   if (spikes && (parts_.spiked < static_cast<int>(slots_.registers) ||
@@ -182,7 +181,16 @@ Program::Program(ProgramParts parts)
   if (!spikes && !parts_.reset.empty()) {
     refuse(parts_, "a reset needs spiked, the mask that decides whom it is for");
   }
-  Checker(parts_, slots_, reads_, true).check(parts_.reset);
+  Checker(parts_, slots_, true).check(parts_.reset);
+  step_ = fuse(parts_.step, parts_.spiked, slots_);
+  reset_ = fuse(parts_.reset, -1, slots_);
+  for (const auto* code : {&step_, &reset_}) {
+    for (const FusedInstruction& in : *code) {
+      for (std::size_t k = 0; k < in.operands; ++k) {
+        reads_[in.operand[k]] = true;
+      }
+    }
+  }
   parts_.time = parts_.time || reads_[slots_.time];
 }
 

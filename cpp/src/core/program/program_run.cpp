@@ -14,31 +14,37 @@ constexpr std::size_t first_level = 24 << 10;
 constexpr std::size_t longest_tile = 512, padding = 64;
 
 // Puts single values second in products and sums, which changes no bit.
-void swap_singles(Instruction& in, unsigned& single) {
-  const auto swap = [&](unsigned a, unsigned b) {
-    if ((single >> a & 1) != 0 && (single >> b & 1) == 0) {
-      std::swap(in.operand[a], in.operand[b]);
-      single ^= 1u << a | 1u << b;
-    }
-  };
-  switch (static_cast<Opcode>(in.opcode)) {
-    case Opcode::LIN3:
-      swap(4, 5);
-      [[fallthrough]];
-    case Opcode::LIN2:
-      swap(2, 3);
-      [[fallthrough]];
-    case Opcode::MULADD:
-    case Opcode::MUL:
-    case Opcode::ADD:
-    case Opcode::EQ:
-    case Opcode::NE:
-      swap(0, 1);
-      break;
-    default:
-      break;
+void put_second(std::span<std::uint16_t> operand, unsigned& single, unsigned at) {
+  const unsigned both = 3u << at;
+  if ((single & both) == 1u << at) {
+    std::swap(operand[at], operand[at + 1]);
+    single ^= both;
   }
 }
+
+bool commutes(Opcode opcode) {
+  return opcode == Opcode::ADD || opcode == Opcode::MUL || opcode == Opcode::EQ ||
+         opcode == Opcode::NE;
+}
+
+// The operands that the items of a sum have as factors that come second, and as terms.
+struct SumOperands {
+  unsigned seconds = 0, terms = 0;
+  std::vector<unsigned> products;  // the first operand of each
+
+  explicit SumOperands(std::uint16_t form) {
+    for (unsigned at = 0; form != 0; form = static_cast<std::uint16_t>(form >> 2)) {
+      if ((form & 3) == 1) {
+        products.push_back(at);
+        seconds |= 2u << at;
+        at += 2;
+      } else {
+        terms |= 1u << at;
+        ++at;
+      }
+    }
+  }
+};
 
 }  // namespace
 
@@ -64,34 +70,72 @@ ProgramRun<R>::ProgramRun(std::shared_ptr<const Program> what, ProgramArrays<R> 
 
   // Operands that an operation takes only as an array get a slot of copies.
   std::vector<std::size_t> copied;  // the slots that such further slots copy
-  const auto bind = [&](Instruction in, std::vector<BoundInstruction<R>>& to) {
-    const std::size_t operands = opcodes()[in.opcode].operands.size();
+  const auto spread = [&](std::uint16_t& operand) {
+    auto found = std::ranges::find(copied, operand);
+    if (found == copied.end()) {
+      found = copied.insert(found, operand);
+    }
+    operand = static_cast<std::uint16_t>(slots.end + 2 +
+                                         static_cast<std::size_t>(found - copied.begin()));
+  };
+  const ProgramKernels<R>& table = kernels().program<R>();
+  hold_slot = slots.end;
+  const std::size_t now_slot = slots.end + 1, spiked_slot = slots.spiked;  // of a step, nobody's
+  const auto bind = [&](FusedInstruction in, std::vector<BoundInstruction<R>>& to) {
     unsigned singles = 0;
-    for (std::size_t k = 0; k < operands; ++k) {
+    for (std::size_t k = 0; k < in.operands; ++k) {
       singles |= single[in.operand[k]] ? 1u << k : 0u;
     }
-    swap_singles(in, singles);
-    Operation<R> run = kernels().operation<R>(static_cast<Opcode>(in.opcode), singles);
-    while (run == nullptr) {
-      const auto k = static_cast<std::size_t>(std::countr_zero(singles));
-      auto found = std::ranges::find(copied, in.operand[k]);
-      if (found == copied.end()) {
-        found = copied.insert(found, in.operand[k]);
+    const std::span<std::uint16_t> operand(in.operand);
+    Operation<R> run = nullptr;
+    unsigned taken = 0;  // operands as single values
+    if (in.kind == FusedInstruction::sum) {
+      const SumOperands items(in.form);
+      for (const unsigned at : items.products) {
+        put_second(operand, singles, at);
       }
-      in.operand[k] = static_cast<std::uint16_t>(slots.end + static_cast<std::size_t>(found - copied.begin()));
-      singles &= singles - 1;
-      run = kernels().operation<R>(static_cast<Opcode>(in.opcode), singles);
+      const bool seconds = (singles & items.seconds) == items.seconds,
+                 terms = (singles & items.terms) == items.terms;
+      const int how = !seconds ? 0 : terms ? 2 : 1;
+      taken = (how > 0 ? items.seconds : 0u) | (how > 1 ? items.terms : 0u);
+      run = table.sum(in.form, how, in.flag);
+    } else {
+      if (commutes(in.opcode) || in.opcode == Opcode::MULADD || in.opcode == Opcode::LIN2 ||
+          in.opcode == Opcode::LIN3) {
+        for (unsigned at = 0; at + 1 < in.operands; at += 2) {
+          put_second(operand, singles, at);
+        }
+      }
+      for (taken = singles;; taken &= taken - 1) {
+        run = in.kind == FusedInstruction::spikes ? table.spikes(in.opcode, in.flag, taken)
+                                                  : table.operation(in.opcode, taken);
+        if (run != nullptr) {
+          break;
+        }
+      }
     }
-    to.push_back({run, in.target, in.operand});
+    for (std::size_t k = 0; k < in.operands; ++k) {
+      if (((singles & ~taken) >> k & 1) != 0) {
+        spread(in.operand[k]);
+      }
+    }
+    BoundInstruction<R>& bound = to.emplace_back();
+    bound.run = run;
+    bound.target = in.kind == FusedInstruction::spikes ? static_cast<std::uint16_t>(spiked_slot)
+                                                       : in.target;
+    std::ranges::copy(in.operand, bound.operand.begin());
+    bound.operand[hold_operand] = static_cast<std::uint16_t>(hold_slot);
+    bound.operand[now_operand] = static_cast<std::uint16_t>(now_slot);
   };
-  for (const Instruction& in : parts.step) {
+  for (const FusedInstruction& in : program->step()) {
     bind(in, step);
   }
-  for (const Instruction& in : parts.reset) {
+  for (const FusedInstruction& in : program->reset()) {
     bind(in, reset);
   }
 
-  slot.resize(slots.end + copied.size());
+  const std::size_t first_copy = slots.end + 2;
+  slot.resize(first_copy + copied.size());
   for (std::size_t k = 0; k < arrays.state.size(); ++k) {
     moving.push_back({k, arrays.state[k]});
   }
@@ -131,7 +175,7 @@ ProgramRun<R>::ProgramRun(std::shared_ptr<const Program> what, ProgramArrays<R> 
     row(k);
   }
   row(slots.held);
-  for (std::size_t k = slots.end; k < slot.size(); ++k) {
+  for (std::size_t k = first_copy; k < slot.size(); ++k) {
     row(k);
   }
   zeros = next;
@@ -151,14 +195,16 @@ ProgramRun<R>::ProgramRun(std::shared_ptr<const Program> what, ProgramArrays<R> 
   slot[slots.current] = zeros;
   saved = next;
   for (std::size_t k = 0; k < copied.size(); ++k) {
-    std::fill_n(slot[slots.end + k], tile, *slot[copied[k]]);
+    std::fill_n(slot[first_copy + k], tile, *slot[copied[k]]);
     if (copied[k] == slots.time) {
-      copies_of_time.push_back(slots.end + k);
+      copies_of_time.push_back(first_copy + k);
     }
   }
+  slot[now_slot] = reinterpret_cast<R*>(&now);
+  slot[spiked_slot] = reinterpret_cast<R*>(spiked.data());
   group_slot = slot;
   for (std::size_t k = 0; k < slot.size(); ++k) {
-    if (k >= slots.end || (!single[k] && k != slots.spiked)) {
+    if (k >= first_copy || (k < slots.end && !single[k] && k != slots.spiked)) {
       tiled.push_back(k);
     }
   }

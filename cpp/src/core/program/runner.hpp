@@ -10,15 +10,7 @@ SPIKELET_INLINE void execute(const std::vector<BoundInstruction<R>>& code, R* co
   }
 }
 
-// A bit for each of the 64 elements of a block whose mask is set, and for those that are held.
-template <class R>
-SPIKELET_INLINE std::uint64_t mask_bits(const R* mask) {
-  std::uint64_t all = 0;
-  for (std::size_t k = 0; k < block_size; k += static_cast<std::size_t>(lanes<R>)) {
-    all |= bits<R>(as_bits<R>(load(mask + k))) << k;
-  }
-  return all;
-}
+// A bit for each of the 64 elements of a block that is held.
 template <class R>
 SPIKELET_INLINE std::uint64_t held_bits(const StepArgs<R>& args, std::size_t block) {
   std::uint64_t all = 0;
@@ -107,6 +99,7 @@ Gid* fire_program(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t tile,
       for (const std::size_t k : run.tiled) {
         run.group_slot[k] = run.slot[k] + offset;
       }
+      run.group_slot[run.hold_slot] = reinterpret_cast<R*>(args.hold + block + group);
       run.group_slot[run.program->slots().spiked] = reinterpret_cast<R*>(mask);
       execute(run.reset, run.group_slot.data(), group_size);
     }
@@ -179,6 +172,7 @@ Gid* step_tile(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t begin, s
   if (!program.parts().draws.empty()) {
     draw(args, run, begin, end);
   }
+  run.slot[run.hold_slot] = reinterpret_cast<R*>(args.hold + begin);
   if (program.reads(slots.held)) {
     const auto now = static_cast<std::int8_t>(args.now);
     const Vec<R> ones = as_number<R>(~Mask<R>{});
@@ -201,9 +195,8 @@ Gid* step_tile(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t begin, s
   }
   execute(run.step, run.slot.data(), n);
   if (program.parts().spiked >= 0) {
-    const R* mask = run.slot[static_cast<std::size_t>(program.parts().spiked)];
     for (std::size_t block = begin; block < end; block += block_size) {
-      const std::uint64_t spiked = mask_bits(mask + (block - begin));
+      const std::uint64_t spiked = run.spiked[(block - begin) / block_size];
       if (spiked != 0) [[unlikely]] {
         const Gid* before = out;
         out = fire_program(args, run, begin, block, spiked, out);
@@ -214,7 +207,11 @@ Gid* step_tile(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t begin, s
     }
   }
   for (R* early : run.early) {
-    std::fill_n(early + begin, n, R(0));
+    for (std::size_t block = begin; block < end; block += block_size) {
+      if (!is_zero(early + block)) {
+        std::fill_n(early + block, block_size, R(0));
+      }
+    }
   }
   if (!args.drives.empty()) {
     add_drives(args, run, false, begin, end);
@@ -242,6 +239,7 @@ template <class R>
 Gid* step_program(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid* out) {
   ProgramRun<R>& run = *args.program;
   refresh_hold(args, begin, end);
+  run.now = static_cast<std::int8_t>(args.now);
   const R time = static_cast<R>(static_cast<double>(args.step) * run.dt);
   *run.slot[run.program->slots().time] = time;
   for (const std::size_t k : run.copies_of_time) {

@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from spikelet import _core
 from spikelet._util.advice import advise
 from spikelet._util.checks import choice, fail, shown
+from spikelet._util.sealed import Sealed
 from spikelet.neurons.base import NeuronModel, Simulator, State, Values, parameter
 from spikelet.neurons.equations import schemes
 from spikelet.neurons.equations.assembly import Assembled, assemble
@@ -29,11 +30,6 @@ from spikelet.neurons.equations.stability import stable_step
 __all__ = ["Equations", "EquationsModel"]
 
 Array = npt.NDArray[np.float64]
-
-_POPULATION = {
-    "changed", "ids", "index", "model", "name", "network", "positions", "set", "size", "space", "whole",
-}  # fmt: skip
-"""Attributes of a population, which a state or parameter of the same name would hide."""
 
 _made: weakref.WeakValueDictionary[str, Equations] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
@@ -184,7 +180,7 @@ def _restored(equations: Equations, values: dict[str, Any]) -> EquationsModel:
     return equations(**values)
 
 
-class Equations:
+class Equations(Sealed):
     """A neuron model from text.
 
     Calling it makes a model with values of its parameters, which is used like a built-in one.
@@ -252,6 +248,8 @@ class Equations:
     >>> [int(n) for n in spikes.counts()]
     [4, 6, 9]
     """
+
+    _instead: ClassVar = {"": "it is fixed when the model is defined; define another, with Equations(...)"}
 
     def __init__(
         self,
@@ -503,14 +501,10 @@ def _current(model: Model, given: str | None) -> str | None:
 
 
 def _check_names(model: Model) -> None:
-    taken = _POPULATION | set(dir(EquationsModel))
+    taken = set(dir(EquationsModel))
     for name in (*model.states, *model.parameters):
         if name in taken:
-            _refuse(model, name)
-
-
-def _refuse(model: Model, name: str) -> NoReturn:
-    fail(model.name, "name", name, "must not be that of an attribute of populations or models: rename it")
+            fail(model.name, "name", name, "must not be that of an attribute of models: rename it")
 
 
 def _model_class(equations: Equations) -> type[EquationsModel]:
