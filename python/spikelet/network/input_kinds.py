@@ -143,15 +143,7 @@ def _poisson(
         )  # fmt: skip
     each = what.rate.ndim == 1 and not (target.whole and n == 1)
     return network.engine.sim.inject_poisson(
-        target.index,
-        _elements(target),
-        rate,
-        each,
-        weight,
-        start,
-        key.number,
-        key.streams,
-        receptor,
+        target.index, _elements(target), rate, each, weight, start, key.number, key.streams, receptor
     )
 
 
