@@ -126,8 +126,6 @@ def _poisson(
     where: str, network: NetworkBase, target: Population, what: PoissonInput, start: int, key: Key
 ) -> int:
     n, weight = len(target), fits(where, "weight", what.weight, len(target))
-    assert isinstance(target.model, NeuronModel)
-    receptor = receptor_number(where, target.model, what.receptor)
     changes = isinstance(what.rate, ChangingRate)
     rate = what.rate.most(where, n) if changes else fits(where, "rate", what.rate, n)
     check_events(where, rate, network.dt)
