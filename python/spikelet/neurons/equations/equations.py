@@ -227,7 +227,7 @@ class Equations(Sealed):
         such a parameter, and all else at 0.
     method : str
         How equations that are not linear are integrated: "auto", "exact", "exponential_euler", "exponential_midpoint",
-        "rk2" or "rk4". Linear ones with constant coefficients are always solved exactly.
+        "magnus4", "rk2" or "rk4". Linear ones with constant coefficients are always solved exactly.
     current : str or None, optional
         Parameter that `spikelet.CurrentInput` and `spikelet.NoiseInput` add to; by default I_e, if an equation has it.
         None: they are refused.
@@ -256,7 +256,7 @@ class Equations(Sealed):
     >>> spikes = net.record(neurons, "spikes")
     >>> net.run(200.0)
     >>> [int(n) for n in spikes.counts()]
-    [4, 6, 9]
+    [5, 7, 10]
     """
 
     _instead: ClassVar = {
