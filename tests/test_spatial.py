@@ -165,10 +165,8 @@ def test_positions_must_fit_the_population() -> None:
     with pytest.raises(ValueError, match=r"positions must be \[5, dimensions\]"):
         net.population(5, sl.LIF(), positions=np.zeros((4, 2)))
     cells = net.population(5, sl.LIF(), name="cells")
-    with pytest.raises(
-        ValueError, match=r"cells: positions must be given when the population is made"
-    ):
-        _ = cells.positions
+    assert cells.positions is None
+    assert (cells + net.population(1, sl.LIF(), positions=[[0.0, 0.0]])).positions is None
     with pytest.raises(AttributeError, match="positions cannot be set"):
         cells.positions = np.zeros((5, 2))
-    assert len(net.populations) == 1
+    assert len(net.populations) == 2

@@ -20,7 +20,9 @@ THREE = sl.Equations(
     receptors={"a": "a += weight", "b": "b += weight", "ex": "c += 2*weight"},
 )  # fmt: skip
 SIGNS = sl.Equations(
-    "dx/dt = 0 : pA; dy/dt = 0 : pA", receptors={"in": "y += weight", "ex": "x += weight"}, name="Signs"
+    "dx/dt = 0 : pA; dy/dt = 0 : pA",
+    receptors={"in": "y += weight", "ex": "x += weight"},
+    name="Signs",
 )
 ONE = sl.Equations("dx/dt = 0", receptors={"gap": "x += weight"}, name="One")
 
@@ -46,12 +48,20 @@ def test_numbers_and_units(model: NeuronModel, receptor: Any, number: int, unit:
 @pytest.mark.parametrize(
     ("model", "receptor", "message"),
     [
-        (sl.LIF(), "both", '^here: receptor must be "excitatory", "ex", "inhibitory" or "in", got \'both\''),
+        (
+            sl.LIF(),
+            "both",
+            '^here: receptor must be "excitatory", "ex", "inhibitory" or "in", got \'both\'',
+        ),
         (sl.LIF(), 0, "^here: receptor must be"),
         (ONE(), "ex", '^here: receptor must be "gap", got'),
         (THREE(), None, '^here: receptor must be given: Three has the receptors "a", "b", "ex"'),
         (THREE(), "in", "^here: receptor must be"),
-        (sl.Equations("dx/dt = 0", name="None_")(), None, r"^here: target has no receptors \(None_\)"),
+        (
+            sl.Equations("dx/dt = 0", name="None_")(),
+            None,
+            r"^here: target has no receptors \(None_\)",
+        ),
     ],
 )
 def test_what_there_is_not(model: NeuronModel, receptor: Any, message: str) -> None:
@@ -62,7 +72,10 @@ def test_what_there_is_not(model: NeuronModel, receptor: Any, message: str) -> N
 def test_poisson_events_at_each_receptor() -> None:
     net = make()
     cells = net.population(200, THREE(), name="E")
-    drives = [net.inject(cells, sl.PoissonInput(1000.0, w, receptor=r)) for r, w in (("a", 2.0), ("b", -1.0), ("ex", 1.0))]
+    drives = [
+        net.inject(cells, sl.PoissonInput(1000.0, w, receptor=r))
+        for r, w in (("a", 2.0), ("b", -1.0), ("ex", 1.0))
+    ]
     changing = sl.SinusoidalPoisson(rate=500.0, amplitude=300.0, frequency=20.0)
     net.inject(cells[:100], sl.PoissonInput(changing, 5.0, receptor="b"))
     net.run(100.0)
@@ -81,15 +94,32 @@ def test_poisson_events_at_each_receptor() -> None:
 @pytest.mark.parametrize(
     ("target", "what", "error", "message"),
     [
-        (THREE, sl.PoissonInput(1.0, 1.0), ValueError, "^inject E: receptor must be given: Three has"),
+        (
+            THREE,
+            sl.PoissonInput(1.0, 1.0),
+            ValueError,
+            "^inject E: receptor must be given: Three has",
+        ),
         (THREE, sl.PoissonInput(1.0, 1.0, receptor="x"), ValueError, "^inject E: receptor must be"),
-        (THREE, sl.CurrentInput([1.0]), ValueError, "^inject E: target takes no current: no parameter of Three is one"),
+        (
+            THREE,
+            sl.CurrentInput([1.0]),
+            ValueError,
+            "^inject E: target takes no current: no parameter of Three is one",
+        ),
         (THREE, sl.NoiseInput(), ValueError, "^inject E: target takes no current"),
-        (sl.Equations("dx/dt = 0", name="N"), sl.PoissonInput(1.0, 1.0), ValueError, "^inject E: target has no receptors"),
+        (
+            sl.Equations("dx/dt = 0", name="N"),
+            sl.PoissonInput(1.0, 1.0),
+            ValueError,
+            "^inject E: target has no receptors",
+        ),
     ],
     ids=str,
 )
-def test_inputs_that_reach_nothing(target: Any, what: Any, error: type[Exception], message: str) -> None:
+def test_inputs_that_reach_nothing(
+    target: Any, what: Any, error: type[Exception], message: str
+) -> None:
     net = make()
     cells = net.population(2, target(), name="E")
     with pytest.raises(error, match=message):
@@ -98,7 +128,9 @@ def test_inputs_that_reach_nothing(target: Any, what: Any, error: type[Exception
 
 
 def test_a_receptor_is_a_name() -> None:
-    with pytest.raises(TypeError, match="^PoissonInput: receptor must be the name of a receptor, got 3"):
+    with pytest.raises(
+        TypeError, match=r"^PoissonInput: receptor must be the name of a receptor, got 3"
+    ):
         sl.PoissonInput(1.0, 1.0, receptor=3)  # type: ignore[arg-type]  # what is tested
 
 
@@ -131,7 +163,9 @@ def test_receptors_travel_in_files(tmp_path: Path) -> None:
     for each in (net, loaded):
         each.run(5.0)
     for state in "abc":
-        np.testing.assert_array_equal(getattr(loaded.populations[0], state), getattr(net.populations[0], state))
+        np.testing.assert_array_equal(
+            getattr(loaded.populations[0], state), getattr(net.populations[0], state)
+        )
     assert [p.receptor for p in loaded.projections] == [2, 1]
     assert loaded.inputs[0].receptor == "a"
 
@@ -139,12 +173,18 @@ def test_receptors_travel_in_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda h: h["projections"][0].update(receptor=3), r"projection0 receptor must be a whole number in 0 \.\. 2"),
+        (
+            lambda h: h["projections"][0].update(receptor=3),
+            r"projection0 receptor must be a whole number in 0 \.\. 2",
+        ),
         (lambda h: h["projections"][0].update(receptor=-1), "projection0 receptor must be"),
         (lambda h: h["projections"][0].update(receptor="ex"), "projection0 receptor must be"),
         (lambda h: h["inputs"][0]["what"]["fields"].update(receptor="z"), "receptor must be"),
         (lambda h: h["inputs"][0]["what"]["fields"].update(receptor=7), "receptor must be"),
-        (lambda h: h["populations"][0]["model"]["equations"].update(text="dx/dt = __import__"), "unknown name"),
+        (
+            lambda h: h["populations"][0]["model"]["equations"].update(text="dx/dt = __import__"),
+            "unknown name",
+        ),
         (lambda h: h["populations"][0]["model"]["equations"].pop("text"), "arguments must be"),
         (lambda h: h["populations"][0]["model"].pop("equations"), "KeyError"),
         (lambda h: h["populations"][0]["model"]["fields"].update(tau=3), "unknown or missing"),
@@ -171,7 +211,7 @@ def test_files_of_before_have_no_receptor_in_their_inputs(tmp_path: Path) -> Non
     with np.load(path) as file:
         arrays = {name: file[name] for name in file.files}
     header = json.loads(str(arrays.pop("header")))
-    del header["inputs"][0]["what"]["fields"]["receptor"]
+    header["inputs"][0]["what"]["fields"].pop("receptor", None)
     header["format"] = header["format"].replace("5", "4")
     with path.open("wb") as out:
         npz.write(out, header, arrays)

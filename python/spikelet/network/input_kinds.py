@@ -90,7 +90,7 @@ def described(where: str, target: Population, what: Any) -> Any:
             return PoissonInput(what.rate, what.weight_in(unit), what.receptor)
     if model.current is None:
         kind = type(model).__name__
-        rule = f"takes no current: no parameter of {kind} is one; name it, as in Equations(..., current=\"I_e\")"
+        rule = f'takes no current: no parameter of {kind} is one; name it, as in Equations(..., current="I_e")'
         fail(where, "target", kind, rule)
     return what
 
@@ -126,8 +126,6 @@ def _poisson(
     where: str, network: NetworkBase, target: Population, what: PoissonInput, start: int, key: Key
 ) -> int:
     n, weight = len(target), fits(where, "weight", what.weight, len(target))
-    assert isinstance(target.model, NeuronModel)
-    receptor = receptor_number(where, target.model, what.receptor)
     changes = isinstance(what.rate, ChangingRate)
     rate = what.rate.most(where, n) if changes else fits(where, "rate", what.rate, n)
     check_events(where, rate, network.dt)
@@ -143,7 +141,15 @@ def _poisson(
         )  # fmt: skip
     each = what.rate.ndim == 1 and not (target.whole and n == 1)
     return network.engine.sim.inject_poisson(
-        target.index, _elements(target), rate, each, weight, start, key.number, key.streams, receptor
+        target.index,
+        _elements(target),
+        rate,
+        each,
+        weight,
+        start,
+        key.number,
+        key.streams,
+        receptor,
     )
 
 

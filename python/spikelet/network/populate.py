@@ -55,7 +55,7 @@ def populate(
         net.engine.positions[index] = space
     if isinstance(model, NeuronModel):
         for state, values in initial.items():
-            sim.set_state(index, model.states.index(state), values)
+            sim.set_state(index, model.states.index(state), values.astype(net.dtype))
     net.contents.populations.append(population)
     return population
 

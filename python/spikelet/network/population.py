@@ -216,13 +216,10 @@ class Population:
         return self._engine.positions.get(self.index)
 
     @property
-    def positions(self) -> npt.NDArray[np.float64]:
-        """Positions of the elements, [n, dimensions], read-only."""
+    def positions(self) -> npt.NDArray[np.float64] | None:
+        """Positions of the elements, [n, dimensions], read-only; None if the population was made without."""
         if self.space is None:
-            rule = (
-                "must be given when the population is made: net.population(n, model, positions=...)"
-            )
-            fail(self.name, "positions", None, rule)
+            return None
         return Snapshot(self.space.coordinates[self.ids], _FIXED_POSITIONS)
 
     @property

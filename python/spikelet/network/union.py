@@ -76,18 +76,11 @@ class Union:
         return self._common([part.parameters for part in self.parts])
 
     @property
-    def positions(self) -> npt.NDArray[np.float64]:
-        """Positions of the elements, [n, dimensions], if all parts have them."""
-        found = [part.positions for part in self.parts]
-        if len({x.shape[1] for x in found}) > 1:
-            fail(
-                self.name,
-                "positions",
-                [x.shape for x in found],
-                "must have the same dimensions",
-                got="shapes",
-            )
-        return np.concatenate(found)
+    def positions(self) -> npt.NDArray[np.float64] | None:
+        """Positions of the elements, [n, dimensions]; None unless all parts have them, in as many dimensions."""
+        found = [part.positions for part in self.parts if part.positions is not None]
+        alike = len(found) == len(self.parts) and len({x.shape[1] for x in found}) == 1
+        return np.concatenate(found) if alike else None
 
     @staticmethod
     def _common(names: list[tuple[str, ...]]) -> tuple[str, ...]:

@@ -100,7 +100,9 @@ def test_values_stay(seed: int) -> None:
         if any(isinstance(n, Call) and n.op in ("floor", "ceil", "sign", "mod", "eq", "ne", "lt", "le", "tan", "pow")
                for n in nodes(expr)):  # fmt: skip
             continue  # they may depend on the last bit
-        np.testing.assert_allclose(evaluate(arranger.rate(expr), VALUES), expected, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(
+            evaluate(arranger.rate(expr), VALUES), expected, rtol=1e-9, atol=1e-12
+        )
 
 
 def _without_powers(expr: Expr) -> Expr:

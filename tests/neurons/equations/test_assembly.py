@@ -46,7 +46,9 @@ def receptors(effects: dict[str, str], schedule: str = "nest", **options: Any) -
         ({"in": "h += 2*weight", "ex": "g += weight"}, {}, [-1, -1]),  # both or none
     ],
 )
-def test_events_that_can_wait_for_the_end_of_the_step(effects: dict[str, str], options: dict[str, Any], states: list[int]) -> None:
+def test_events_that_can_wait_for_the_end_of_the_step(
+    effects: dict[str, str], options: dict[str, Any], states: list[int]
+) -> None:
     assert [r.state for r in receptors(effects, **options)] == states
 
 
@@ -99,13 +101,23 @@ def test_events_at_a_refractory_neuron_can_be_lost() -> None:
 
 
 def test_effects_are_in_order_and_see_each_other() -> None:
-    m = machine("nest", text="dx/dt = 0; dy/dt = 0; dz/dt = 0", receptors={"a": "x += weight; y += x*weight", "b": "z += y*weight"})
+    m = machine(
+        "nest",
+        text="dx/dt = 0; dy/dt = 0; dz/dt = 0",
+        receptors={"a": "x += weight; y += x*weight", "b": "z += y*weight"},
+    )
     m.step({"a": 3.0, "b": 2.0})
     assert [float(m.states[name][0]) for name in "xyz"] == [3.0, 9.0, 18.0]
 
 
 def test_assignments_of_a_reset_are_in_order() -> None:
-    m = machine("nest", text="dx/dt = 0; dy/dt = 0", threshold="x >= 1", reset="y = x; x = y + 1; y *= 2", initial={"x": 3})
+    m = machine(
+        "nest",
+        text="dx/dt = 0; dy/dt = 0",
+        threshold="x >= 1",
+        reset="y = x; x = y + 1; y *= 2",
+        initial={"x": 3},
+    )
     m.states["x"][:] = 3.0
     m.step()
     assert [float(m.states[name][0]) for name in "xy"] == [4.0, 6.0]
@@ -122,7 +134,9 @@ def test_conditions(threshold: str, fires: bool) -> None:
     assert m.step().item() == fires, text(m.listing)
 
 
-@pytest.mark.parametrize("threshold", ["x >= 1", "x > 1", "1 <= x", "x >= 1 and y > 5", "y >= 1", "not x < 1", None])
+@pytest.mark.parametrize(
+    "threshold", ["x >= 1", "x > 1", "1 <= x", "x >= 1 and y > 5", "y >= 1", "not x < 1", None]
+)
 def test_a_variable_that_is_not_a_number_is_found(threshold: str | None) -> None:
     m = machine("nest", text="dx/dt = x*y; dy/dt = 0*y*y", threshold=threshold)
     m.step()
@@ -178,11 +192,18 @@ def test_time_is_that_of_the_start_of_the_step() -> None:
 
 
 def test_a_spike_train_of_given_inputs_to_all_receptors() -> None:
-    kind = sl.Equations(LINEAR, receptors={name: "g += weight" for name in "abc"})
+    kind = sl.Equations(LINEAR, receptors=dict.fromkeys("abc", "g += weight"))
     net = make(0.1)
     cells = net.population(2, kind())
     for k, name in enumerate("abc"):
-        net.connect(source(net, [10 * k + 5]), cells, sl.AllToAll(), weight=k + 1.0, delay=0.1, receptor=name)
+        net.connect(
+            source(net, [10 * k + 5]),
+            cells,
+            sl.AllToAll(),
+            weight=k + 1.0,
+            delay=0.1,
+            receptor=name,
+        )
     g = trace(net, cells, "g", 4.0)[:, 0]
     jumps = {5: 1.0, 15: 2.0, 25: 3.0}
     expected, value = [], 0.0

@@ -54,7 +54,10 @@ def test_what_it_says_of_itself() -> None:
     assert AdEx.text.startswith("C_m*dV_m/dt")
     assert AdEx.threshold == "V_m >= V_peak"
     assert AdEx.reset == "V_m = V_reset; w += b"
-    assert repr(AdEx) == "Equations(AdEx: V_m, w, I_syn_ex, I_syn_in; rk4, order 4; I_syn_ex, I_syn_in exact)"
+    assert (
+        repr(AdEx)
+        == "Equations(AdEx: V_m, w, I_syn_ex, I_syn_in; rk4, order 4; I_syn_ex, I_syn_in exact)"
+    )
     assert repr(sl.Equations("dx/dt = -x")) == "Equations(Equations: x; exact)"
     assert repr(sl.Equations("dx/dt = -x*x")) == "Equations(Equations: x; rk4, order 4)"
 
@@ -96,9 +99,15 @@ def test_bad_parameters(parameters: dict[str, Any], error: type[Exception], mess
     [
         ({"name": "my model"}, r"^Equations: name must be a name"),
         ({"schedule": "both"}, r'^AdEx: schedule must be "nest" or "brian2"'),
-        ({"current": "I_x"}, r"^AdEx: current must be a parameter that occurs in an equation, got 'I_x'"),
+        (
+            {"current": "I_x"},
+            r"^AdEx: current must be a parameter that occurs in an equation, got 'I_x'",
+        ),
         ({"current": "b"}, r"^AdEx: current must be a parameter that occurs"),
-        ({"text": ADEX + "dlength/dt = 0"}, r"^AdEx: name must not be that of an attribute of models"),
+        (
+            {"text": ADEX + "dlength/dt = 0"},
+            r"^AdEx: name must not be that of an attribute of models",
+        ),
         ({"threshold": "V_m + 3"}, r"AdEx: "),
         ({"text": "dV_m/dt = import os"}, r"AdEx: "),
     ],
@@ -120,13 +129,17 @@ def test_names_of_populations_are_taken() -> None:
 def test_values_that_no_step_can_use() -> None:
     kind = sl.Equations("dx/dt = -x/tau", parameters={"tau": 1.0}, name="Bad")
     net = make()
-    with pytest.raises(ValueError, match=r"^Bad: .* must be finite of neuron 1, with the parameters given"):
+    with pytest.raises(
+        ValueError, match=r"^Bad: .* must be finite of neuron 1, with the parameters given"
+    ):
         net.population(2, kind(tau=[1.0, -1e-9]))
     cells = net.population(2, kind())
     with pytest.raises(ValueError, match="must be finite"):
         cells.tau = -1e-9
     assert cells.tau == 1.0
-    period = sl.Equations("dx/dt = -x", threshold="x > 1", refractory="3 - tau", parameters={"tau": 1.0}, name="P")
+    period = sl.Equations(
+        "dx/dt = -x", threshold="x > 1", refractory="3 - tau", parameters={"tau": 1.0}, name="P"
+    )
     with pytest.raises(ValueError, match=r"^P: refractory must be finite and >= 0 ms, got -1.0"):
         period(tau=4.0)
 
@@ -162,15 +175,30 @@ def test_a_copy_in_another_process() -> None:
 def test_crafted_descriptions(key: str) -> None:
     good = AdEx.to_dict()
     with pytest.raises(ValueError, match=r"."):
-        sl.Equations.from_dict({k: v for k, v in good.items() if k != key} if key != "odd" else good | {"odd": 1})
-    for value in (3.5, [], [[]], {"a": {}}, "__import__('os')", "dx/dt = (" * 300, True, {"ex": 1}, {"V_m": "rand("}):
+        sl.Equations.from_dict(
+            {k: v for k, v in good.items() if k != key} if key != "odd" else good | {"odd": 1}
+        )
+    for value in (
+        3.5,
+        [],
+        [[]],
+        {"a": {}},
+        "__import__('os')",
+        "dx/dt = (" * 300,
+        True,
+        {"ex": 1},
+        {"V_m": "rand("},
+    ):
         if key in ("text", "name") or value != good.get(key):
             try:
                 sl.Equations.from_dict(good | {key: value})
             except ValueError:
                 continue
             # What is allowed, is a model.
-            assert key in ("refractory", "parameters", "initial", "reset", "receptors", "text"), (key, value)
+            assert key in ("refractory", "parameters", "initial", "reset", "receptors", "text"), (
+                key,
+                value,
+            )
 
 
 @pytest.mark.parametrize("whole", [None, 3, [], "text", {}, {"text": "dx/dt = 0"}])
@@ -249,10 +277,14 @@ def test_initial_values_must_be_numbers() -> None:
 
 
 def test_receptors_by_name() -> None:
-    kind = sl.Equations("dg/dt = 0; dh/dt = 0", receptors={"ampa": "g += weight", "nmda": "h += 2*weight"}, name="M")
+    kind = sl.Equations(
+        "dg/dt = 0; dh/dt = 0", receptors={"ampa": "g += weight", "nmda": "h += 2*weight"}, name="M"
+    )
     net = make()
     cells, spike = net.population(2, kind(), name="E"), source(net, [3])
-    with pytest.raises(ValueError, match=r'^connect .* receptor must be given: M has the receptors "ampa", "nmda"'):
+    with pytest.raises(
+        ValueError, match=r'^connect .* receptor must be given: M has the receptors "ampa", "nmda"'
+    ):
         net.connect(spike, cells, sl.AllToAll())
     with pytest.raises(ValueError, match=r'receptor must be "ampa" or "nmda", got \'gaba\''):
         net.connect(spike, cells, sl.AllToAll(), receptor="gaba")
@@ -266,14 +298,15 @@ def test_receptors_by_name() -> None:
 def test_neurons_without_receptors_are_no_targets() -> None:
     net = make()
     cells = net.population(1, sl.Equations("dx/dt = -x", name="M")(), name="E")
-    with pytest.raises(ValueError, match=r"^connect E -> E: target has no receptors \(M\): nothing can reach it"):
+    with pytest.raises(
+        ValueError, match=r"^connect E -> E: target has no receptors \(M\): nothing can reach it"
+    ):
         net.connect(cells, cells, sl.AllToAll())
 
 
 def test_units_are_shown() -> None:
     pytest.importorskip("matplotlib")
-    from spikelet import plot
-
+    plot = sl.plot
     net = make()
     cells = net.population(1, AdEx())
     recorders = [net.record(cells, name) for name in ("V_m", "w")]
@@ -286,7 +319,9 @@ def test_units_are_shown() -> None:
 def test_nest_is_refused_with_a_reason() -> None:
     net = make()
     net.population(1, AdEx(), name="E")
-    with pytest.raises(ValueError, match=r"E: NEST has no model like AdEx, whose equations are text"):
+    with pytest.raises(
+        ValueError, match=r"E: NEST has no model like AdEx, whose equations are text"
+    ):
         net.to_nest()
 
 
@@ -297,7 +332,14 @@ def driven(**options: Any) -> tuple[sl.Network, Any, Any]:
     cells = net.population(300, AdEx(a=rng.uniform(2, 6, 300), b=60.0, tau_syn_ex=2.0), name="E")
     cells.V_m = sl.Uniform(-70.0, -52.0)
     rule = sl.STDP(A_plus=5.0, A_minus=6.0, w_max=400.0)
-    net.connect(cells, cells, sl.FixedIndegree(20), weight=200.0, delay=sl.Uniform(0.3, 2.0), plasticity=rule)
+    net.connect(
+        cells,
+        cells,
+        sl.FixedIndegree(20),
+        weight=200.0,
+        delay=sl.Uniform(0.3, 2.0),
+        plasticity=rule,
+    )
     net.connect(cells[:60], cells, sl.FixedIndegree(10), weight=-300.0, delay=1.0)
     net.inject(cells, sl.PoissonInput(rate=2000.0, weight=120.0))
     net.inject(cells[:100], sl.NoiseInput(mean=100.0, std=200.0))
@@ -307,7 +349,12 @@ def driven(**options: Any) -> tuple[sl.Network, Any, Any]:
 
 def outcome(net: sl.Network, cells: Any, spikes: Any) -> list[Any]:
     weights = [p.weights for p in net.projections]
-    return [spikes.times, spikes.ids, *weights, *(np.asarray(getattr(cells, s)) for s in AdEx.states)]
+    return [
+        spikes.times,
+        spikes.ids,
+        *weights,
+        *(np.asarray(getattr(cells, s)) for s in AdEx.states),
+    ]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -328,7 +375,9 @@ def test_the_same_bits_however_it_runs(dtype: str, tmp_path: Path) -> None:
     loaded = sl.Network.load(tmp_path / "half.npz", threads=3)
     assert loaded.populations[0].model.equations == AdEx
     loaded.run(60.0 - 31.7)
-    for a, b in zip(expected, outcome(loaded, loaded.populations[0], loaded.recorders[0]), strict=True):
+    for a, b in zip(
+        expected, outcome(loaded, loaded.populations[0], loaded.recorders[0]), strict=True
+    ):
         np.testing.assert_array_equal(a, b)
 
 
@@ -348,7 +397,7 @@ def test_the_same_bits_at_each_level() -> None:
 
 def test_a_network_from_another_process_runs_no_code(tmp_path: Path) -> None:
     """The text in the file is all that is needed."""
-    net, cells, spikes = driven()
+    net, cells, _ = driven()
     net.run(5.0)
     net.save(tmp_path / "net.npz")
     net.run(5.0)
@@ -371,7 +420,10 @@ def test_a_neuron_that_diverges_is_named() -> None:
     net = make()
     net.population(3, AdEx(), name="other")
     cells = net.population(4, kind(I_e=[0.0, 0.0, 1.0, 0.0]), name="E")
-    with pytest.raises(FloatingPointError, match=r"^population E: x of neuron 2 is (inf|nan) at [0-9.]+ ms \(Blow, rk4: "):
+    with pytest.raises(
+        FloatingPointError,
+        match=r"^population E: x of neuron 2 is (inf|nan) at [0-9.]+ ms \(Blow, rk4: ",
+    ):
         net.run(50.0)
     assert "failed" in repr(net)
     with pytest.raises(RuntimeError, match="failed"):

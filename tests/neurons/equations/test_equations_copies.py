@@ -27,7 +27,9 @@ def cuba(kind: Callable[..., Any], dtype: str = "float64", **options: Any) -> tu
     cells = net.population(1000, model)
     cells.V_m = sl.Uniform(0.0, 10.0)
     rule = sl.STDP(A_plus=1.0, A_minus=1.05, w_max=80.0)
-    net.connect(cells[:800], cells[:800], sl.FixedProbability(0.05), weight=40.0, delay=1.5, plasticity=rule)
+    net.connect(
+        cells[:800], cells[:800], sl.FixedProbability(0.05), weight=40.0, delay=1.5, plasticity=rule
+    )
     net.connect(cells[:800], cells[800:], sl.FixedProbability(0.05), weight=40.0, delay=1.5)
     net.connect(cells[800:], cells, sl.FixedProbability(0.05), weight=-200.0, delay=1.0)
     net.inject(cells, sl.PoissonInput(500.0, 60.0))
@@ -61,7 +63,9 @@ def brunel(kind: Callable[..., Any]) -> tuple[list[Any], int]:
     net.inject(cells, sl.PoissonInput(12_000.0, 0.1))
     spikes = net.record(cells, "spikes")
     net.run(200.0)
-    return [spikes.times, spikes.ids, net.projections[0].weights, np.asarray(cells.V_m)], len(spikes.times)
+    return [spikes.times, spikes.ids, net.projections[0].weights, np.asarray(cells.V_m)], len(
+        spikes.times
+    )
 
 
 def test_the_same_bits_of_delta_synapses() -> None:

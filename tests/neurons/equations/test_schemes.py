@@ -94,7 +94,9 @@ def test_what_auto_means() -> None:
     assert method("dx/dt = -x", method="rk4") == "exact"
     assert method("dx/dt = -x*y; dy/dt = -y") == "magnus4"
     assert method("dx/dt = -x*y; dy/dt = -y*x") == "exponential_midpoint"
-    assert method(HODGKIN_HUXLEY, parameters=PROBLEMS["Hodgkin-Huxley"][1]) == "exponential_midpoint"
+    assert (
+        method(HODGKIN_HUXLEY, parameters=PROBLEMS["Hodgkin-Huxley"][1]) == "exponential_midpoint"
+    )
     assert method(ADEX, parameters=PROBLEMS["AdEx"][1]) == "rk4"
     assert method("dx/dt = floor(x) - x") == "rk4"
     assert method("dx/dt = -x + x*xi") == "exponential_euler"
@@ -105,8 +107,16 @@ def test_what_auto_means() -> None:
 @pytest.mark.parametrize(
     ("text", "method", "message"),
     [
-        ("dx/dt = -x**3; dy/dt = -y", "exact", r"^M: method cannot be exact: the equation of x is not linear"),
-        ("dx/dt = floor(x)", "exponential_midpoint", r"^M: method needs the derivative .* of x has none"),
+        (
+            "dx/dt = -x**3; dy/dt = -y",
+            "exact",
+            r"^M: method cannot be exact: the equation of x is not linear",
+        ),
+        (
+            "dx/dt = floor(x)",
+            "exponential_midpoint",
+            r"^M: method needs the derivative .* of x has none",
+        ),
         ("dx/dt = -x**3 + x*xi", "rk4", r'^M: method must be "exponential_euler": the noise of x'),
         ("dx/dt = -x**3 + y*xi; dy/dt = -y", "rk2", r'^M: method must be "exponential_euler"'),
         ("dx/dt = -x*y; dy/dt = -y*x", "magnus4", r"^M: method needs rates .* unlike that of x"),
@@ -146,14 +156,25 @@ def test_steps_without_a_derivative_are_eulers() -> None:
 
 def test_a_stage_sees_nothing_beyond_a_threshold_that_resets() -> None:
     """exp(V) of the last stage would overflow, and spoil w, which a reset keeps."""
-    parameters = {**PROBLEMS["AdEx"][1], "V_peak": 0.0, "V_reset": -60.0, "Delta_T": 0.4, "t_ref": 2.0, "b": 40.0}
+    parameters = {
+        **PROBLEMS["AdEx"][1],
+        "V_peak": 0.0,
+        "V_reset": -60.0,
+        "Delta_T": 0.4,
+        "t_ref": 2.0,
+        "b": 40.0,
+    }
     for dtype in ("float32", "float64"):
         for method in METHODS:
             kind = sl.Equations(ADEX, threshold="V_m >= V_peak", reset="V_m = V_reset; w += b", refractory="t_ref",
                                 parameters=parameters, method=method)  # fmt: skip
             net = make(0.1, dtype=dtype)
             cell = net.population(1, kind(I_e=900.0))
-            spikes, v, w = net.record(cell, "spikes"), net.record(cell, "V_m"), net.record(cell, "w")
+            spikes, v, w = (
+                net.record(cell, "spikes"),
+                net.record(cell, "V_m"),
+                net.record(cell, "w"),
+            )
             net.run(100.0)
             assert 5 < len(spikes.times) < 40
             assert v.values.max() < 0.0
@@ -166,7 +187,9 @@ def test_a_stage_sees_nothing_beyond_a_threshold_that_resets() -> None:
 
 def test_without_a_reset_the_threshold_is_no_limit() -> None:
     text, parameters, start, _ = PROBLEMS["Hodgkin-Huxley"]
-    kind = sl.Equations(text, threshold="V_m >= -20", refractory=3.0, parameters=parameters, initial=start)
+    kind = sl.Equations(
+        text, threshold="V_m >= -20", refractory=3.0, parameters=parameters, initial=start
+    )
     net = make(0.05)
     cell = net.population(1, kind())
     spikes, v = net.record(cell, "spikes"), net.record(cell, "V_m")

@@ -45,9 +45,13 @@ def test_growth_of_the_equations_is_not_the_schemes() -> None:
 
 
 def test_a_population_warns() -> None:
-    kind = sl.Equations(FAST, method="rk4", parameters={"rate": 40.0}, initial={"x": "0*rate"}, name="Fast")
+    kind = sl.Equations(
+        FAST, method="rk4", parameters={"rate": 40.0}, initial={"x": "0*rate"}, name="Fast"
+    )
     net = make(0.1)
-    with pytest.warns(UserWarning, match=r"^Fast: dt = 0.1 ms is too long for rk4: .*: use at most 0.05 ms$"):
+    with pytest.warns(
+        UserWarning, match=r"^Fast: dt = 0.1 ms is too long for rk4: .*: use at most 0.05 ms$"
+    ):
         net.population(2, kind())
     with warnings.catch_warnings():
         warnings.simplefilter("error")

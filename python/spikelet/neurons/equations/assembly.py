@@ -160,7 +160,11 @@ def _limits(model: Model, others: Mapping[str, Equation]) -> dict[str, Expr]:
     if not isinstance(test, Call) or test.op not in ("le", "lt"):
         return {}
     limit, variable = test.args
-    if not isinstance(variable, Name) or variable.name not in others or variable.name not in model.held:
+    if (
+        not isinstance(variable, Name)
+        or variable.name not in others
+        or variable.name not in model.held
+    ):
         return {}
     after = _assigned(model).get(variable.name)
     if after is None or variable.name in after.names or not limit.names <= set(model.parameters):
@@ -193,7 +197,9 @@ def _receptors(model: Model, schedule: str) -> list[Receptor]:
             name
             for name, e in late.items()
             if e.variable in used
-            or (targets.count(e.variable) > 1 and e.magnitude)  # magnitudes have an array of their own
+            or (
+                targets.count(e.variable) > 1 and e.magnitude
+            )  # magnitudes have an array of their own
             or (by_sign and early)  # both or none
         }
         if not back:
@@ -221,7 +227,9 @@ def _magnitude(receptor: Described) -> bool:
     first = receptor.effects[0]
     for effect in receptor.effects:
         if effect.magnitude != first.magnitude:
-            msg = f"the effects of receptor '{receptor.name}' must all use weight, or all abs(weight)"
+            msg = (
+                f"the effects of receptor '{receptor.name}' must all use weight, or all abs(weight)"
+            )
             raise effect.place.error(msg)
     return first.magnitude
 
@@ -236,7 +244,12 @@ def _with_events(
         for effect in effects[receptor.name] if receptor.state < 0 else ():
             factor = substitute(arranger.as_written(model.expand(effect.factor)), states)
             before = still = states[effect.variable]
-            if effect.held and isinstance(before, Call) and before.op == "select" and before.args[0] is NOT_REFRACTORY:
+            if (
+                effect.held
+                and isinstance(before, Call)
+                and before.op == "select"
+                and before.args[0] is NOT_REFRACTORY
+            ):
                 _, before, still = before.args
             after = before + factor * input_name(receptor.name)
             if effect.held:

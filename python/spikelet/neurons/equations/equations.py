@@ -48,7 +48,12 @@ class EquationsModel(NeuronModel):
         period = self.refractory_period
         bad = ~((period >= 0) & np.isfinite(period))
         if bad.any():
-            fail(type(self).__name__, "refractory", float(period[bad][0]), "must be finite and >= 0 ms")
+            fail(
+                type(self).__name__,
+                "refractory",
+                float(period[bad][0]),
+                "must be finite and >= 0 ms",
+            )
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -150,7 +155,9 @@ class EquationsModel(NeuronModel):
         made = self.equations
         if made.method == "exact":
             return
-        first = {name: np.ravel(value)[0] for name, value in self._values().items() if np.size(value)}
+        first = {
+            name: np.ravel(value)[0] for name, value in self._values().items() if np.size(value)
+        }
         if len(first) < len(self.parameters()):
             return  # no neuron
         start = dict.fromkeys(made.states, 0.0)
@@ -165,7 +172,10 @@ class EquationsModel(NeuronModel):
         """Return what to do if a state diverges, for messages."""
         made = self.equations
         name, method = type(self).__name__, made.method
-        others = {"rk2": ' or method="exponential_midpoint"', "rk4": ' or method="exponential_midpoint"'}
+        others = {
+            "rk2": ' or method="exponential_midpoint"',
+            "rk4": ' or method="exponential_midpoint"',
+        }
         way_out = f"use a shorter dt than {dt:g} ms{others.get(method, '')}, or bound what grows without limit"
         return f"{name}, {method}: {way_out}"
 
@@ -204,8 +214,8 @@ class Equations(Sealed):
         Assignments at a spike, in order: ``"V_m = V_reset; w += b"``.
     refractory : str or float, optional
         Refractory period [ms], of parameters. It lasts ``ceil(refractory / dt)`` steps, without a test of the threshold. The
-        states flagged ``(unless refractory)`` are held meanwhile, or else those that `threshold` names, if there is a
-        `reset`; events still act on them unless that is flagged, too.
+        states flagged ``(unless refractory)`` are held meanwhile, or else the potential: the first state that `threshold`
+        names and `reset` sets. Events still act on them unless that is flagged, too.
     receptors : dict of str to str, optional
         What events do: ``{"ex": "I_syn_ex += weight"}``, with the sum of the weights that arrive in a step. ``abs(weight)``
         is the sum of their magnitudes. If the receptors are called "ex" and "in", the sign of a weight picks its receptor.
@@ -249,7 +259,9 @@ class Equations(Sealed):
     [4, 6, 9]
     """
 
-    _instead: ClassVar = {"": "it is fixed when the model is defined; define another, with Equations(...)"}
+    _instead: ClassVar = {
+        "": "it is fixed when the model is defined; define another, with Equations(...)"
+    }
 
     def __init__(
         self,
@@ -267,7 +279,7 @@ class Equations(Sealed):
         name: str = "Equations",
     ) -> None:
         if not isinstance(name, str) or not name.isidentifier():
-            fail("Equations", "name", name, "must be a name, such as \"AdEx\"")
+            fail("Equations", "name", name, 'must be a name, such as "AdEx"')
         choice(name, "method", method, *schemes.METHODS)
         choice(name, "schedule", schedule, "nest", "brian2")
         self._description = read_model(
@@ -347,12 +359,14 @@ class Equations(Sealed):
     @property
     def threshold(self) -> str | None:
         """Text of the condition for a spike."""
-        return self._given["threshold"]
+        found: str | None = self._given["threshold"]
+        return found
 
     @property
     def reset(self) -> str | None:
         """Text of what a spike does."""
-        return self._given["reset"]
+        found: str | None = self._given["reset"]
+        return found
 
     @property
     def method(self) -> str:
@@ -491,7 +505,13 @@ def _current(model: Model, given: str | None) -> str | None:
     if given is None:
         return None
     if not isinstance(given, str):
-        fail(model.name, "current", given, "must be the name of a parameter, or None", error=TypeError)
+        fail(
+            model.name,
+            "current",
+            given,
+            "must be the name of a parameter, or None",
+            error=TypeError,
+        )
     used = any(given in model.expand(e.rhs).names for e in model.equations)
     if given in model.parameters and used:
         return given
@@ -511,7 +531,9 @@ def _model_class(equations: Equations) -> type[EquationsModel]:
     """Return the class of the models of equations."""
     described = equations.description.parameters
     fields = [(name, Values, parameter(p.default, p.unit, p.rule)) for name, p in described.items()]
-    units = "\n".join(f"{name} : float or array\n    [{p.unit or '1'}]" for name, p in described.items())
+    units = "\n".join(
+        f"{name} : float or array\n    [{p.unit or '1'}]" for name, p in described.items()
+    )
     return dataclasses.make_dataclass(
         equations.name,
         fields,

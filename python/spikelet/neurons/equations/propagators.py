@@ -24,13 +24,13 @@ __all__ = [
 
 Array = npt.NDArray[np.float64]
 
-_FAR_APART = 36.0  # the slower exponential then exceeds the faster one by more than a double resolves
+_FAR_APART = (
+    36.0  # the slower exponential then exceeds the faster one by more than a double resolves
+)
 _DEGREE = 17  # of the Taylor polynomial, for a norm of at most 1/2: its error is 1e-21
 
 
-def _each(
-    function: Callable[[float], float], instead: Callable[[Array], Array], x: Array
-) -> Array:
+def _each(function: Callable[[float], float], instead: Callable[[Array], Array], x: Array) -> Array:
     """Apply a function of the C library: numpy's own versions differ in the last bit."""
     try:
         values = np.fromiter(map(function, x.ravel().tolist()), np.float64, x.size)

@@ -156,9 +156,14 @@ def _grouped(rate: Expr, variables: frozenset[str]) -> Expr:
     new: dict[Expr, Expr] = {}
     for node in nodes(rate):
         if not isinstance(node, Call) or node.op not in ("add", "sub"):
-            new[node] = call(node.op, *(new[a] for a in node.args)) if isinstance(node, Call) and not _drawn(node) else node
+            new[node] = (
+                call(node.op, *(new[a] for a in node.args))
+                if isinstance(node, Call) and not _drawn(node)
+                else node
+            )
             continue
-        terms, rest = [], node
+        terms: list[tuple[str, Expr]] = []
+        rest: Expr = node
         while isinstance(rest, Call) and rest.op in ("add", "sub"):
             terms.append((rest.op, new[rest.args[1]]))
             rest = rest.args[0]
@@ -221,9 +226,7 @@ def _rates(problem: Problem, values: Mapping[str, Expr], part: float) -> dict[st
 def _exponential_euler(problem: Problem) -> dict[str, Expr]:
     return {
         # Where there is no derivative, this is Euler's rule.
-        name: _relaxed(
-            name, e.rate, _slope(name, e) if _has_slope(name, e) else ZERO, 1.0
-        )
+        name: _relaxed(name, e.rate, _slope(name, e) if _has_slope(name, e) else ZERO, 1.0)
         for name, e in problem.equations.items()
     }
 
@@ -303,7 +306,7 @@ def _unless_held(problem: Problem, name: str, value: Expr) -> Expr:
 
 
 _SCHEMES: dict[str, Callable[[Problem], dict[str, Expr]]] = {
-    "exact": lambda problem: {},
+    "exact": lambda _problem: {},
     "exponential_euler": _exponential_euler,
     "exponential_midpoint": _exponential_midpoint,
     "magnus4": _magnus,

@@ -45,8 +45,9 @@ def stable_step(
     rates = {name: equation.rate for name, equation in assembled.equations.items()}
     slopes = np.linalg.eigvals(_jacobian(rates, {**known, "dt": dt}, states))
     growth = float(slopes.real.max(initial=0.0)) if np.isfinite(slopes).all() else 0.0
+    step = dt
     for halvings in range(_HALVINGS):
-        step = dt / 2**halvings
+        step = dt * 0.5**halvings
         values: dict[str, Any] = {**known, "dt": step}
         values |= assembled.linear_values(values)
         matrix = _jacobian(assembled.new, values, states)
@@ -68,9 +69,7 @@ def _jacobian(
     points = np.hstack([at[:, None] - np.diag(width), at[:, None] + np.diag(width)])
     named = {**values, **dict(zip(states, points, strict=True))}
     n = len(at)
-    found = [
-        np.broadcast_to(evaluate(exprs[name], named, _middle), (2 * n,)) for name in states
-    ]
+    found = [np.broadcast_to(evaluate(exprs[name], named, _middle), (2 * n,)) for name in states]
     with np.errstate(all="ignore"):
         return np.array([(f[n:] - f[:n]) / (2 * width) for f in found])
 
