@@ -40,7 +40,9 @@ def test_values_of_texts() -> None:
     assert words.number(tree("pi"))[0] is Number(3.141592653589793)
     with pytest.raises(ValueError, match="'tau > 3' is a truth value where a number is needed"):
         words.number(tree("tau > 3"))
-    with pytest.raises(ValueError, match="'xi' is noise, which is allowed only in a differential equation"):
+    with pytest.raises(
+        ValueError, match="'xi' is noise, which is allowed only in a differential equation"
+    ):
         words.number(tree("xi"))
     assert words.number(tree("xi"), noise=True)[0] is Name("xi")
 
@@ -50,7 +52,9 @@ def test_what_is_fixed() -> None:
     words.known["a"], words.expanded["a"] = Name("a"), Name("tau") * 2
     text = tree("a + dt")
     assert to_text(words.fixed(text, words.number(text)[0], "it", "dt")) == "tau*2 + dt"
-    with pytest.raises(ValueError, match="it must be an expression of parameters, but depends on 't'"):
+    with pytest.raises(
+        ValueError, match="it must be an expression of parameters, but depends on 't'"
+    ):
         words.fixed(tree("t"), words.number(tree("t"))[0], "it")
     random = words.number(tree("rand()"))[0]
     assert draws_numbers(random + 1)

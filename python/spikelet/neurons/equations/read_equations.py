@@ -89,7 +89,9 @@ def _require_new(
     """Check that a name has neither a value nor an equation."""
     words.require_free(name, statement.place)
     if name in words.parameters:
-        raise statement.place.error(f"'{name}' is a parameter, so it cannot have an equation; rename one of the two")
+        raise statement.place.error(
+            f"'{name}' is a parameter, so it cannot have an equation; rename one of the two"
+        )
     first = words.states.get(name) or defined.get(name)
     if first is not None:
         raise statement.place.error(

@@ -388,7 +388,9 @@ def _tree(source: Source, tokens: list[Token], before: int) -> Tree:
         at = min(start + max((error.offset or 1) - 2, 0), end - 1)
         raise source.error("this is not an expression", at) from None
     except (MemoryError, RecursionError, ValueError, OverflowError):
-        raise source.error("this expression is too complex; split it into definitions", start) from None
+        raise source.error(
+            "this expression is too complex; split it into definitions", start
+        ) from None
     tree = Tree(source, start, root)
     for node in tree.nodes():
         _check_node(tree, node)
