@@ -200,7 +200,7 @@ class Equations(Sealed):
     text : str
         Equations, one a line or separated by ``;``; ``#`` begins a comment.
 
-        * ``dX/dt = ...`` or ``factor*dX/dt = ...``: a state. Flags may follow in brackets: ``(unless refractory)``.
+        * ``dX/dt = ...`` or ``factor*dX/dt = ...``: a state. The flag ``(unless refractory)`` may follow.
         * ``name = ...``: a definition, in any order.
         * ``xi``, ``xi_1``, ... in an equation: Gaussian white noise [1/sqrt(ms)], the same wherever a name occurs again.
         * ``: unit`` after either: its unit, which is checked.
@@ -432,7 +432,7 @@ class Equations(Sealed):
 
     @classmethod
     def from_dict(cls, arguments: Mapping[str, Any]) -> Equations:
-        """Return the model that `to_dict` described, which may come from a file that nobody trusts.
+        """Return the model that `to_dict` described, which may come from an untrusted file.
 
         Raises
         ------
@@ -490,7 +490,7 @@ def _key(arguments: Mapping[str, Any]) -> str:
     try:
         return json.dumps(arguments)
     except (TypeError, ValueError, RecursionError):
-        fail("Equations", "arguments", shown(arguments), "must be texts and numbers")
+        fail("Equations", "arguments", shown(arguments), "must be text and numbers")
 
 
 def _stored(given: Any, meaning: Any) -> Any:
