@@ -213,9 +213,9 @@ R Population<R>::state_of(std::size_t k, std::size_t element) const {
 }
 
 template <class R>
-R Population<R>::before_reset(std::size_t element) const {
+R Population<R>::before_reset(std::size_t element, R now) const {
   const std::size_t i = element - own_.begin;
-  const R v = peak_.empty() || std::isnan(peak_[i]) ? state_[0][i] : peak_[i];
+  const R v = peak_.empty() || std::isnan(peak_[i]) ? now : peak_[i];
   return stored_as_read(0) ? v : absolute(v, i);
 }
 

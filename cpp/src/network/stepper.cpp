@@ -187,7 +187,8 @@ void Stepper<R>::sample(const Slice<R>& slice, Step stamp) {
     R* values = recorder.row(stamp);
     if (recorder.before_reset) {
       for (const std::uint32_t column : columns) {
-        values[column] = neurons.before_reset(recorder.elements[column]);
+        const std::uint32_t element = recorder.elements[column];
+        values[column] = neurons.before_reset(element, slice.state[0][element]);
       }
       continue;
     }

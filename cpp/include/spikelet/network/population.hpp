@@ -71,10 +71,10 @@ class Population {
   R state_of(std::size_t k, std::size_t element) const;
   // V_m of an element at the end of the last step; if it spiked then, before the reset. From
   // keep_peaks() on, steps keep what this needs: they fill `peak` of step_args, which starts as
-  // no_peak.
+  // no_peak. now: V_m as stored at the end.
   static constexpr R no_peak = std::numeric_limits<R>::quiet_NaN();
   void keep_peaks() { peak_.assign(padded_, no_peak); }
-  R before_reset(std::size_t element) const;
+  R before_reset(std::size_t element, R now) const;
   // The same as stored, for an exact copy: converting potentials would cost their last bits.
   std::vector<R> raw_state(std::size_t k) const;
   void set_raw_state(std::size_t k, const std::vector<R>& values);

@@ -181,9 +181,8 @@ Gid* step_tile(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t begin, s
             select(later<R>(args.hold + begin + k, now), ones, Vec<R>{}));
     }
   }
-  const bool inspect = args.step % hold_steps == 0;
   std::uint64_t candidates = 0;  // by block of the tile: nothing reached it
-  if (rests && inspect) {
+  if (rests && args.now % hold_steps == 0) {
     for (std::size_t k = 0; k < run.arrays.state.size(); ++k) {
       std::copy_n(run.arrays.state[k] + begin, n, run.saved + k * run.tile);
     }
@@ -216,21 +215,19 @@ Gid* step_tile(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t begin, s
   if (!args.drives.empty()) {
     add_drives(args, run, false, begin, end);
   }
-  if (inspect) {
+  if (args.step % hold_steps == 0) {
     for (std::size_t block = begin; block < end; block += block_size) {
       require_numbers(args, run, block);
-      const std::size_t k = (block - begin) / block_size;
-      if ((candidates >> k & 1) == 0) {
-        continue;
-      }
-      bool same = true;
-      for (std::size_t s = 0; s < run.arrays.state.size(); ++s) {
-        same = same && std::memcmp(run.arrays.state[s] + block,
-                                   run.saved + s * run.tile + k * block_size,
-                                   block_size * sizeof(R)) == 0;
-      }
-      run.resting[(block - run.arrays.begin) / block_size] = same ? 1 : 0;
     }
+  }
+  for (; candidates != 0; candidates &= candidates - 1) {
+    const auto block = static_cast<std::size_t>(__builtin_ctzll(candidates)) * block_size;
+    bool same = true;
+    for (std::size_t s = 0; s < run.arrays.state.size(); ++s) {
+      same = same && std::memcmp(run.arrays.state[s] + begin + block,
+                                 run.saved + s * run.tile + block, block_size * sizeof(R)) == 0;
+    }
+    run.resting[(begin + block - run.arrays.begin) / block_size] = same ? 1 : 0;
   }
   return out;
 }
