@@ -250,21 +250,22 @@ void bind_injection(py::class_<Simulator<R>>& simulator) {
             return s.inject(into, span_of(at),
                             [&](const InputSite& site) {
                               return std::make_unique<PoissonInput<R>>(site, as_span(hz), each,
-                                                                       as_span(weights), Receptor{receptor},
-                                                                       from);
+                                                                       as_span(weights),
+                                                                       Receptor{receptor}, from);
                             },
                             {which, std::move(draws)});
           },
           population, elements, py::arg("rates"), py::arg("each"), py::arg("weights"), start,
           number, streams, py::arg("receptor") = -1,
           "Give each neuron an independent Poisson train of events from step `start` on. each: the "
-          "rates are those of single neurons. receptor: its number; -1: as the signs of the weights "
+          "rates are those of single neurons. receptor: its number; -1: as the signs of the "
+          "weights "
           "say.")
       .def(
           "inject_changing_poisson",
           [span_of](S& s, std::size_t into, const MaybeElements& at, const MakeRates& changing,
-                    const Array<double>& weights, Step from, MaybeNumber which,
-                    MaybeStreams draws, int receptor) {
+                    const Array<double>& weights, Step from, MaybeNumber which, MaybeStreams draws,
+                    int receptor) {
             return s.inject(into, span_of(at),
                             [&](const InputSite& site) {
                               return std::make_unique<PoissonInput<R>>(
@@ -305,10 +306,9 @@ void bind_injection(py::class_<Simulator<R>>& simulator) {
           streams, "Inject currents [rows, columns], flat: row k from step starts[k] on.")
       .def(
           "inject_sine_current",
-          [span_of](S& s, std::size_t into, const MaybeElements& at,
-                    const Array<double>& amplitude, const Array<double>& offset,
-                    const Array<double>& frequency, const Array<double>& phase, Step from,
-                    MaybeNumber which, MaybeStreams draws) {
+          [span_of](S& s, std::size_t into, const MaybeElements& at, const Array<double>& amplitude,
+                    const Array<double>& offset, const Array<double>& frequency,
+                    const Array<double>& phase, Step from, MaybeNumber which, MaybeStreams draws) {
             return s.inject(into, span_of(at),
                             [&](const InputSite& site) {
                               return std::make_unique<SineCurrent<R>>(
@@ -418,9 +418,7 @@ void bind_neurons(py::class_<Simulator<R>>& simulator) {
           population, rates, "Set the rates of Poisson sources [Hz].")
       .def(
           "set_changing_rates",
-          [](S& s, std::size_t of, const MakeRates& changing) {
-            s.set_rates(of, changing.make);
-          },
+          [](S& s, std::size_t of, const MakeRates& changing) { s.set_rates(of, changing.make); },
           population, rates, "Set rates of Poisson sources that change with time.");
 }
 

@@ -23,8 +23,7 @@ T* from_0(T* first, std::size_t begin) {  // may lie before the array: indexed f
 
 template <class R>
 PoissonInput<R>::PoissonInput(const InputSite& site, std::span<const double> rates, bool each,
-                              std::span<const double> weights, Receptor receptor,
-                              Step start)
+                              std::span<const double> weights, Receptor receptor, Step start)
     : Injector<R>(site.targets, act(site, receptor)) {
   const bool any = std::ranges::any_of(rates, [](double rate) { return rate > 0; });
   this->last(any ? start : 0, any ? Window{}.end : 0);
@@ -40,10 +39,8 @@ PoissonInput<R>::PoissonInput(const InputSite& site, std::span<const double> rat
 
 template <class R>
 PoissonInput<R>::PoissonInput(const InputSite& site, std::unique_ptr<const Rates> rates,
-                              std::span<const double> weights, Receptor receptor,
-                              Step start)
-    : Injector<R>(site.targets, act(site, receptor)),
-      changing_(std::move(rates)) {
+                              std::span<const double> weights, Receptor receptor, Step start)
+    : Injector<R>(site.targets, act(site, receptor)), changing_(std::move(rates)) {
   this->last(start, Window{}.end);
   if (!changing_->one()) {
     for (const double most : changing_->most()) {

@@ -93,8 +93,8 @@ std::vector<R> state_after(Writer& w, std::size_t n, Step steps, int threads = 1
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("a program with a kernel's operations gives its bits, for any threads and cuts", R,
-                   float, double) {
+TEST_CASE_TEMPLATE("a program with a kernel's operations gives its bits, for any threads and cuts",
+                   R, float, double) {
   for (const bool each : {false, true}) {  // thresholds and currents
     std::vector<double> V_th{15}, I_e{50};
     for (std::size_t i = 1; each && i < 300; ++i) {
@@ -212,8 +212,8 @@ TEST_CASE_TEMPLATE("a state that is no number stops the run, and is named", R, f
       ProgramValues values{{std::vector<double>(n, 1.0)}, {0}};
       values.coefficients[0][77] = 1e200;
       Simulator<R> sim(dt, 1, 2, false);
-      sim.add_neurons(find_model("LIFDelta"), 3, {{0}, {15}, {0}, {2}, {0}, {100}, {20}, {250}, {0}},
-                      false);
+      sim.add_neurons(find_model("LIFDelta"), 3,
+                      {{0}, {15}, {0}, {2}, {0}, {100}, {20}, {250}, {0}}, false);
       const std::size_t node = sim.add_program(w.shared(), n, values);
       sim.set_state(node, 1, std::vector<R>(n, R(1)));
       const std::size_t r = sim.record_state(0, 0, {0}, 1);
@@ -235,8 +235,8 @@ TEST_CASE_TEMPLATE("a state that is no number stops the run, and is named", R, f
   }
 }
 
-TEST_CASE_TEMPLATE("as many receptors as there may be, early and late, from all kinds of sources", R,
-                   float, double) {
+TEST_CASE_TEMPLATE("as many receptors as there may be, early and late, from all kinds of sources",
+                   R, float, double) {
   // State k < 32 sums what its late receptor gets, state 32 + k the early receptor's.
   std::vector<std::string> names(64, "x");
   Writer w(names);
@@ -256,7 +256,8 @@ TEST_CASE_TEMPLATE("as many receptors as there may be, early and late, from all 
   plastic.parameters = {20, 20, 0, 0, 0, 100};
   for (int k = 0; k < 64; ++k) {
     const R weight = static_cast<R>(k + 1);
-    sim.connect(source, a, table<R>(1, {0, 0}, {3, 69}, {weight, weight / 2}, {2}), Receptor{k}, {});
+    sim.connect(source, a, table<R>(1, {0, 0}, {3, 69}, {weight, weight / 2}, {2}), Receptor{k},
+                {});
     sim.connect(source, a, table<R>(1, {0}, {5}, {weight}, {2}), Receptor{k}, plastic);
     const double rate = 1e4, hundredth = 0.01 * (k + 1);
     sim.inject(a, {}, [&](const InputSite& site) {
@@ -317,7 +318,9 @@ TEST_CASE_TEMPLATE("blocks at rest are skipped, and it changes no bit", R, float
     sim.run(3500, {});
     sim.run(500, {});
     const auto log = sim.recorded_spikes(spikes);
-    found[skip ? 1 : 0] = {log->stamps, log->elements, {sim.state(a, 0), sim.state(a, 1)},
+    found[skip ? 1 : 0] = {log->stamps,
+                           log->elements,
+                           {sim.state(a, 0), sim.state(a, 1)},
                            sim.recorded_states(trace).values};
   }
   CHECK(found[0].stamps.size() > 20);
@@ -382,7 +385,8 @@ TEST_CASE_TEMPLATE("all levels give the same bits", R, float, double) {
       arrays.channel[static_cast<std::size_t>(channel)] = early.back().data();
     }
     for (const auto& [channel, state] : program->receptors().late()) {
-      arrays.channel[static_cast<std::size_t>(channel)] = arrays.state[static_cast<std::size_t>(state)];
+      arrays.channel[static_cast<std::size_t>(channel)] =
+          arrays.state[static_cast<std::size_t>(state)];
     }
     arrays.end = padded;
     ProgramRun<R> run(program, arrays, 0, dt, 1);

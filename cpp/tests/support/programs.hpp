@@ -104,9 +104,9 @@ inline ProgramValues lif_values(double dt, double tau_m, double C_m, double tau_
           {t_ref}};
 }
 
-// The fly brain's neuron: v relaxes to v0 + g, g decays, both frozen while refractory; an event adds
-// its weight to g after the step (receptor "g") or to v within it (receptor "v"). Coefficients: kept
-// of v, its rest (1 - kept) v0, effect of g, kept of g, threshold, reset.
+// The fly brain's neuron: v relaxes to v0 + g, g decays, both frozen while refractory; an event
+// adds its weight to g after the step (receptor "g") or to v within it (receptor "v").
+// Coefficients: kept of v, its rest (1 - kept) v0, effect of g, kept of g, threshold, reset.
 inline std::shared_ptr<const Program> fly() {
   Writer w({"v", "g"}, 6);
   w.parts.receptors = {{"g", 1, false}, {"v", -1, false}};
@@ -128,13 +128,9 @@ inline std::shared_ptr<const Program> fly() {
 inline ProgramValues fly_values(double dt) {
   const double v0 = -52, t_mbr = 20, tau = 5;
   const double kept = std::exp(-dt / t_mbr), kept_g = std::exp(-dt / tau);
-  return {{{kept},
-           {(1 - kept) * v0},
-           {tau / (t_mbr - tau) * (kept - kept_g)},
-           {kept_g},
-           {-45},
-           {-52}},
-          {2.2}};
+  return {
+      {{kept}, {(1 - kept) * v0}, {tau / (t_mbr - tau) * (kept - kept_g)}, {kept_g}, {-45}, {-52}},
+      {2.2}};
 }
 
 // AdEx with exponential currents, rk2 (midpoint), V clipped at its peak.
@@ -175,10 +171,9 @@ inline std::shared_ptr<const Program> adex() {
 inline ProgramValues adex_values(double dt, double I_e) {
   const double C = 281, g_L = 30, E_L = -70.6, V_th = -50.4, slope = 2, tau_w = 144, a = 4;
   ProgramValues values;
-  for (const double x :
-       {1 / slope, -V_th / slope, -g_L / C, g_L * slope / C, -1 / C, 1 / C, (g_L * E_L + I_e) / C,
-        a / tau_w, -1 / tau_w, -a * E_L / tau_w, dt / 2, dt, std::exp(-dt / 5), std::exp(-dt / 10),
-        0.0, -70.6}) {
+  for (const double x : {1 / slope, -V_th / slope, -g_L / C, g_L * slope / C, -1 / C, 1 / C,
+                         (g_L * E_L + I_e) / C, a / tau_w, -1 / tau_w, -a * E_L / tau_w, dt / 2, dt,
+                         std::exp(-dt / 5), std::exp(-dt / 10), 0.0, -70.6}) {
     values.coefficients.push_back({x});
   }
   values.t_ref.assign(1, 2);
@@ -248,11 +243,36 @@ inline std::shared_ptr<const Program> hodgkin_huxley() {
 inline ProgramValues hodgkin_huxley_values(double dt, double I_e) {
   const double V_T = -63, C = 200, g_L = 10, E_L = -60;
   ProgramValues values;
-  for (const double x :
-       {-1 / 4., (13 + V_T) / 4, 0.32 * 4, 1 / 5., -(40 + V_T) / 5, 0.28 * 5, -1 / 18.,
-        (17 + V_T) / 18 + std::log(0.128), -1 / 5., (40 + V_T) / 5, 1., 4., -1 / 5., (15 + V_T) / 5,
-        0.032 * 5, -1 / 40., (10 + V_T) / 40 + std::log(0.5), -dt, 20000., 6000., g_L, 50., -90.,
-        0., -80., g_L * E_L + I_e, -dt / C, -20., std::exp(-dt / 5), std::exp(-dt / 10)}) {
+  for (const double x : {-1 / 4.,
+                         (13 + V_T) / 4,
+                         0.32 * 4,
+                         1 / 5.,
+                         -(40 + V_T) / 5,
+                         0.28 * 5,
+                         -1 / 18.,
+                         (17 + V_T) / 18 + std::log(0.128),
+                         -1 / 5.,
+                         (40 + V_T) / 5,
+                         1.,
+                         4.,
+                         -1 / 5.,
+                         (15 + V_T) / 5,
+                         0.032 * 5,
+                         -1 / 40.,
+                         (10 + V_T) / 40 + std::log(0.5),
+                         -dt,
+                         20000.,
+                         6000.,
+                         g_L,
+                         50.,
+                         -90.,
+                         0.,
+                         -80.,
+                         g_L * E_L + I_e,
+                         -dt / C,
+                         -20.,
+                         std::exp(-dt / 5),
+                         std::exp(-dt / 10)}) {
     values.coefficients.push_back({x});
   }
   values.t_ref.assign(1, 3);

@@ -82,8 +82,8 @@ template <class R>
 class PoissonInput final : public Injector<R> {
  public:
   // rates [Hz]: one for all, or (each) one for each target; weights: one, or one for each target.
-  // receptor: of all events; by default the signs of the weights pick it where the neurons have two,
-  // each with a stream of its own if both occur. It acts from step `start` on.
+  // receptor: of all events; by default the signs of the weights pick it where the neurons have
+  // two, each with a stream of its own if both occur. It acts from step `start` on.
   PoissonInput(const InputSite& site, std::span<const double> rates, bool each,
                std::span<const double> weights, Receptor receptor = Receptor::by_sign,
                Step start = 0);

@@ -146,8 +146,7 @@ void add_drives(const StepArgs<R>& args, const ProgramRun<R>& run, bool early, s
   for (const PoissonDrive<R>& drive : args.drives) {
     if (is_early(drive.channel) == early) {
       poisson_range(*drive.table, *drive.stream, *drive.tie, args.step, begin, end, drive.weight,
-                    drive.weight_mask,
-                    run.arrays.channel[static_cast<std::size_t>(drive.channel)]);
+                    drive.weight_mask, run.arrays.channel[static_cast<std::size_t>(drive.channel)]);
     }
   }
 }
@@ -177,8 +176,7 @@ Gid* step_tile(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t begin, s
     const auto now = static_cast<std::int8_t>(args.now);
     const Vec<R> ones = as_number<R>(~Mask<R>{});
     for (std::size_t k = 0; k < n; k += static_cast<std::size_t>(lanes<R>)) {
-      store(run.slot[slots.held] + k,
-            select(later<R>(args.hold + begin + k, now), ones, Vec<R>{}));
+      store(run.slot[slots.held] + k, select(later<R>(args.hold + begin + k, now), ones, Vec<R>{}));
     }
   }
   std::uint64_t candidates = 0;  // by block of the tile: nothing reached it
@@ -242,8 +240,7 @@ Gid* step_program(const StepArgs<R>& args, std::size_t begin, std::size_t end, G
   for (const std::size_t k : run.copies_of_time) {
     std::fill_n(run.slot[k], run.tile, time);
   }
-  const bool rests =
-      run.program->may_rest() && args.drives.empty() && args.external == nullptr;
+  const bool rests = run.program->may_rest() && args.drives.empty() && args.external == nullptr;
   std::uint8_t* resting = run.resting.data();
   const auto place = [&](std::size_t block) { return (block - run.arrays.begin) / block_size; };
   const auto skipped = [&](std::size_t block) {

@@ -64,9 +64,9 @@ double ulps(R got, long double exact) {
   }
   const long double most = std::numeric_limits<R>::max();
   if (std::abs(exact) > most) {  // may round to either
-    return std::isinf(got) && std::signbit(got) == std::signbit(exact) ? 0
+    return std::isinf(got) && std::signbit(got) == std::signbit(exact)        ? 0
            : std::abs(exact) < most * (1 + std::numeric_limits<R>::epsilon()) ? 0
-                                                                               : 1e9;
+                                                                              : 1e9;
   }
   if (std::abs(exact) < std::numeric_limits<R>::min()) {  // denormals may be 0
     return std::abs(got) <= std::numeric_limits<R>::min() ? 0 : 1e9;
@@ -98,8 +98,7 @@ const std::map<Opcode, Exact>& exact_of() {
       {Opcode::SQRT, {[](X x) { return std::sqrt(x[0]); }, 0, 9}},
       {Opcode::EXP, {[](X x) { return std::exp(x[0]); }, -120, 120, 1}},
       {Opcode::EXPM1, {[](X x) { return std::expm1(x[0]); }, -30, 90, 1.5}},
-      {Opcode::EXPREL,
-       {[](X x) { return x[0] == 0 ? 1 : std::expm1(x[0]) / x[0]; }, -30, 80, 2.5}},
+      {Opcode::EXPREL, {[](X x) { return x[0] == 0 ? 1 : std::expm1(x[0]) / x[0]; }, -30, 80, 2.5}},
       {Opcode::LOG, {[](X x) { return std::log(x[0]); }, 1e-9, 30, 1}},
       {Opcode::LOG1P, {[](X x) { return std::log1p(x[0]); }, -0.9999, 30, 2}},
       {Opcode::SIN, {[](X x) { return std::sin(x[0]); }, -9, 9, 1}},
@@ -114,7 +113,9 @@ const std::map<Opcode, Exact>& exact_of() {
       {Opcode::POW, {[](X x) { return std::pow(x[0], x[1]); }, 0.01, 9, 1}},
       {Opcode::FLOOR, {[](X x) { return std::floor(x[0]); }, -9, 9}},
       {Opcode::CEIL, {[](X x) { return std::ceil(x[0]); }, -9, 9}},
-      {Opcode::SIGN, {[](X x) { return x[0] > 0 ? 1.0L : x[0] < 0 ? -1.0L : 0.0L; }, -9, 9}},
+      {Opcode::SIGN, {[](X x) { return x[0] > 0   ? 1.0L
+                                       : x[0] < 0 ? -1.0L
+                                                  : 0.0L; }, -9, 9}},
       {Opcode::LT, {[](X x) -> long double { return x[0] < x[1]; }, -9, 9}},
       {Opcode::LE, {[](X x) -> long double { return x[0] <= x[1]; }, -9, 9}},
       {Opcode::EQ, {[](X x) -> long double { return x[0] == x[1]; }, -9, 9}},
@@ -156,13 +157,37 @@ template <class R>
 std::vector<std::vector<R>> operands_of(Opcode op, double low, double high, bool special) {
   const std::string_view kinds = opcodes()[static_cast<std::size_t>(op)].operands;
   constexpr R infinity = std::numeric_limits<R>::infinity();
-  const std::vector<R> extremes{0,        -R(0),     1,       -1,          R(0.5),
-                                R(-0.5),  infinity,  -infinity, std::numeric_limits<R>::quiet_NaN(),
-                                R(1e-20), R(-1e-20), R(1e-35),  R(1e30),     R(-1e30),
-                                R(88.7),  R(88.8),   R(-87.3),  R(-87.4),    R(-103),
-                                R(709.7), R(709.8),  R(-708.3), R(-708.5),   R(-745),
-                                R(8388607.5), R(-8388607.5), R(4503599627370495.5), R(3), R(-2.5),
-                                std::numeric_limits<R>::max(), std::numeric_limits<R>::min()};
+  const std::vector<R> extremes{0,
+                                -R(0),
+                                1,
+                                -1,
+                                R(0.5),
+                                R(-0.5),
+                                infinity,
+                                -infinity,
+                                std::numeric_limits<R>::quiet_NaN(),
+                                R(1e-20),
+                                R(-1e-20),
+                                R(1e-35),
+                                R(1e30),
+                                R(-1e30),
+                                R(88.7),
+                                R(88.8),
+                                R(-87.3),
+                                R(-87.4),
+                                R(-103),
+                                R(709.7),
+                                R(709.8),
+                                R(-708.3),
+                                R(-708.5),
+                                R(-745),
+                                R(8388607.5),
+                                R(-8388607.5),
+                                R(4503599627370495.5),
+                                R(3),
+                                R(-2.5),
+                                std::numeric_limits<R>::max(),
+                                std::numeric_limits<R>::min()};
   std::vector<std::vector<R>> operands;
   for (std::uint32_t k = 0; k < kinds.size(); ++k) {
     std::vector<R> x = test::values<R>(n, low, high, 10 * static_cast<std::uint32_t>(op) + k);
@@ -262,8 +287,8 @@ TEST_CASE_TEMPLATE("operations: limits, infinities and what is not a number", R,
   }
 }
 
-TEST_CASE_TEMPLATE("operations: the same bits at each level, with single values or arrays", R, float,
-                   double) {
+TEST_CASE_TEMPLATE("operations: the same bits at each level, with single values or arrays", R,
+                   float, double) {
   for (std::size_t k = 0; k < opcodes().size(); ++k) {
     const auto op = static_cast<Opcode>(k);
     CAPTURE(std::string(opcodes()[k].name));

@@ -60,8 +60,7 @@ using namespace spikelet;
 
 constexpr std::size_t n = 4096, steps = 60;
 constexpr double dt = 0.1;
-constexpr SimdLevel level =
-    SPIKELET_VECTOR_BYTES == 32 ? SimdLevel::v3 : SimdLevel::baseline;
+constexpr SimdLevel level = SPIKELET_VECTOR_BYTES == 32 ? SimdLevel::v3 : SimdLevel::baseline;
 
 std::vector<float> spread(double low, double high) {
   std::vector<float> v(n);
