@@ -308,7 +308,7 @@ TEST_CASE_TEMPLATE("blocks at rest are skipped, and it changes no bit", R, float
       const Words w = Stream(8, Purpose::values, 2).words(k, 0);
       pre.push_back(w[0] % 130);  // so that others are never reached
       post.push_back(w[1] % 200);
-      weight.push_back(w[2] % 4 == 0 ? R(-9) : R(9));
+      weight.push_back(w[2] % 4 == 0 ? R(-60) : R(60));
     }
     sim.connect(a, a, table<R>(n, pre, post, weight, {18}), Receptor{0}, {});
     const std::size_t kicks = sim.add_events(2, {100, 700, 3000, 3001, 3900}, {0, 1, 0, 1, 1});
