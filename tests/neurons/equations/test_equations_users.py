@@ -250,6 +250,8 @@ def test_a_definition_is_data_only(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="QIF"):
         sl.Equations.from_dict(bad)
     code = f"import pickle; print(pickle.loads({pickle.dumps(QIF(tau=2.0))!r}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
     assert done.stdout.strip() == "QIF(tau=2)"
     assert list(tmp_path.iterdir()) == []
