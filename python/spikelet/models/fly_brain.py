@@ -60,7 +60,7 @@ FlyNeuron = Equations(
     schedule="brian2",
     name="FlyNeuron",
 )
-"""The neuron of the model, as published: nothing changes V_m and g [mV] while it is refractory, as Brian2 has it.
+"""The neuron of the model, as published: nothing changes V_m and g [mV] while it is refractory, as in Brian2.
 
 t_ref counts from the end of the spike's step on, as in all models here. In Brian2 it includes that step, so that its 2.2 ms
 are 2.1 ms here if dt is 0.1 ms.
@@ -346,8 +346,8 @@ class FlyBrain(Sealed):
     ) -> FlyActivity:
         """Simulate trials, each from rest, and return their spikes.
 
-        Trial k begins at the time k times `duration` of the network, which decides what is drawn: a trial of some number
-        and duration has the same drive whenever it runs, with neurons silenced or not.
+        Trial k begins at the network's time k times `duration`, which determines the random numbers: a trial of a given
+        number and duration has the same drive whenever it runs, with neurons silenced or not.
 
         Parameters
         ----------
