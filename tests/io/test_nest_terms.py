@@ -162,6 +162,7 @@ def test_all_obstacles_are_named_at_once() -> None:
     signs = sl.InhibitorySTDP(w_max=3.0)
     net.connect(b, a, sl.AllToAll(), weight=sl.Uniform(-1, 1), plasticity=signs)
     net.regulate(p, sl.WeightNormalisation(total=1.0, every=1.0))
+    net.inject(c, sl.PoissonInput(100.0, 1.0, receptor="in"))
     nest.ResetKernel()
     nest.Create("iaf_psc_exp", 3)
     with pytest.raises(ValueError, match="NEST cannot represent this network") as error:
@@ -171,6 +172,7 @@ def test_all_obstacles_are_named_at_once() -> None:
         "dt = 0.0625", "a: NEST has no model like IF", 'b: reset="subtract"', "b: the adaptive threshold",
         "DiehlCookSTDP", "RewardSTDP", "axonal_fraction", "w_min", "-3 pA", "12 and 11 ms",
         "for all pairs only", "weights of one sign", "WeightNormalisation",
+        "PoissonInput to c with receptor='in'",
     )  # fmt: skip
     for part in expected:
         assert part in text
