@@ -1,4 +1,4 @@
-"""How `Network.connect`, `inject` and `record` treat unions: as what they are over all parts."""
+"""`Network.connect`, `inject` and `record` for unions: one call over all parts."""
 
 from __future__ import annotations
 

@@ -79,8 +79,8 @@ class PoissonInput(Described):
         Weight of an event in the unit of the model's synapses: pA (LIF, LIFAlpha, IF), mV (LIFDelta), nS (LIFCond).
         Its sign picks the receptor.
     receptor : str, optional
-        Name of the receptor, as in `Network.connect`. Neurons with several receptors that are not called "ex" and "in"
-        need one.
+        Name of the receptor, as in `Network.connect`. It is needed for neurons with several receptors that are not called
+        "ex" and "in".
     """
 
     rate: Any

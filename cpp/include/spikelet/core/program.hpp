@@ -162,7 +162,7 @@ class Program {
     std::size_t input, coefficient, constant, draw, time, current, held, spiked, registers, end;
   };
   const Slots& slots() const { return slots_; }
-  // Whether a neuron that nothing reaches, and that stays the same in one step, stays so for ever.
+  // Whether a neuron that nothing reaches, and that stays the same in one step, never changes.
   bool may_rest() const { return !parts_.time && parts_.draws.empty(); }
   bool reads(std::size_t slot) const { return reads_[slot]; }
   // The step, fused; its last instruction tests for spikes, if there can be any. And the reset.
