@@ -139,15 +139,26 @@ def integrated(model: RandomEquations, run: Run, held: npt.NDArray[np.bool_]) ->
     return np.swapaxes(result.reshape(len(model.states), steps, n), 0, 1)
 
 
-def check(model: RandomEquations, method: str, dt: float, dtype: str = "float64") -> Found:
-    """Run a model, follow each step with scipy, and return the errors; what is plainly wrong is listed."""
+def check(
+    model: RandomEquations,
+    method: str,
+    dt: float,
+    dtype: str = "float64",
+    *,
+    meaning: RandomEquations | None = None,
+) -> Found:
+    """Run a model, follow each step with scipy, and return the errors; what is plainly wrong is listed.
+
+    The network is compared with the model itself, or with another `meaning` of the same states.
+    """
     run = simulate(model, method, dt, dtype)
     order = ORDERS[equations(model, method=method).method]
+    model = model if meaning is None else meaning
     held = held_in(model, run)
     after = integrated(model, run, held)
     brian2 = schedule_of(model) == "brian2"
     steps, n = run.spikes.shape
-    tested = after.copy()
+    tested = reached = after.copy()
     for k in range(steps):
         for i in range(n):
             sums = {name: (a[k, i], b[k, i]) for name, (a, b) in run.events.items()}
@@ -156,9 +167,10 @@ def check(model: RandomEquations, method: str, dt: float, dtype: str = "float64"
     if not brian2:
         tested = after
     found = Found(model, method, 0.0, 0.0, int(run.spikes.sum()), int(held.sum()))
-    distance = np.full(run.spikes.shape, np.inf)
+    beyond = np.zeros_like(run.spikes)  # also if an event takes it below again before the test
     if model.threshold is not None:
         state, limit = model.states.index(model.threshold[0]), model.threshold[1]
+        beyond = reached[:, state] >= limit
         distance = np.where(held, -np.inf, tested[:, state] - limit)
         slack = 1e-11 if order == math.inf else 50 * dt ** (order + 1)
         slack = max(slack, 1e-5 if dtype == "float32" else 0.0)
@@ -171,8 +183,8 @@ def check(model: RandomEquations, method: str, dt: float, dtype: str = "float64"
         after[k, :, i] = model.after_reset(after[k, :, i])
     size = 1.0 + np.abs(after).max(axis=(0, 2), keepdims=True)
     errors = np.abs(run.states[1:] - after) / size
-    # Where a neuron spikes, its threshold bounds the stages: the equations hold up to there only.
-    usual = errors[np.broadcast_to(~run.spikes[:, None], errors.shape)]
+    # Beyond its threshold, a neuron's stages are bounded: the equations hold up to there only.
+    usual = errors[np.broadcast_to(~(run.spikes | beyond)[:, None], errors.shape)]
     found.error, found.largest = float(np.sqrt((usual**2).mean())), float(errors.max())
     if not np.isfinite(run.states).all():
         found.wrong.append("a state is not finite")
@@ -181,7 +193,7 @@ def check(model: RandomEquations, method: str, dt: float, dtype: str = "float64"
 
 def judge(model: RandomEquations, method: str) -> list[str]:
     """Return what is wrong with a model and a method; nothing if all is well."""
-    order = ORDERS[method]
+    order = ORDERS[equations(model, method=method).method]
     if order == math.inf:
         found = check(model, method, 0.1)
         problems = list(found.wrong)

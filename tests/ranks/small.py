@@ -213,6 +213,18 @@ def groups() -> None:
     print("split")
 
 
+def random_numbers() -> None:
+    """Run neurons from text that draw random numbers and have white noise."""
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    from tests.support.noisy_neurons import noisy, outcome
+
+    net, _ = noisy()
+    net.run(20.0)
+    found = outcome(net)
+    if net.ranks.rank == 0:
+        print(found)
+
+
 if __name__ == "__main__":
-    subjects = (error, stopped, apart, disk, lopsided, mixed_up, at_odds, groups)
+    subjects = (error, stopped, apart, disk, lopsided, mixed_up, at_odds, groups, random_numbers)
     {f.__name__: f for f in subjects}[sys.argv[1]]()

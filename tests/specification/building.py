@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import pickle
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any
 
 import numpy as np
 from hypothesis.stateful import precondition
-from tests.conftest import STRONG
 from tests.specification import drawing
 from tests.specification import simulator as spec
+from tests.specification.drawing import STRONG
+from tests.specification.texts import TEXTS, TextNeurons
 from tests.specification.base import COUNTS, EXCLUDED, Base, action
 
 import spikelet as sl
@@ -34,7 +36,10 @@ class Building(Base):
             self.spec.populations.append(spec.Source(n, self.given(model, n)))
         else:
             model = drawing.a_model(rng, n)
-            self.spec.populations.append(spec.Neurons(n, model, self.dt))
+            if rng.random() < 0.3:
+                model = pickle.loads(pickle.dumps(model))
+            kind = TextNeurons if type(model).__name__ in TEXTS else spec.Neurons
+            self.spec.populations.append(kind(n, model, self.dt))
         p = len(self.spec.populations) - 1
         self.each(lambda net: net.population(n, model, name=f"p{p}"))
         if isinstance(model, sl.PoissonSource):
@@ -80,18 +85,14 @@ class Building(Base):
         model = self.spec.populations[post].model
         w = STRONG[type(model).__name__] * float(rng.choice([0.2, 1.0, 2.0]))
         plastic = drawing.a_rule(rng, w, model) if rng.random() < 0.5 else None
-        receptor = (
-            None
-            if rng.random() < 0.7
-            else str(rng.choice(["ex", "in", "excitatory", "inhibitory"]))
-        )
-        if receptor is not None and plastic is not None and plastic.bounds[0] < 0:
-            receptor = None
+        neurons = self.spec.populations[post]
+        receptor = drawing.a_receptor(rng, neurons, signed=plastic is not None and plastic.bounds[0] < 0)
+        by_size = receptor is not None and drawing.short(receptor) in neurons.magnitudes
         connection, m = drawing.a_connection(rng, len(pre_ids), len(post_ids), plastic is not None)
         if connection is None:
             return
         weight = drawing.some_weights(
-            rng, w, plastic, m, magnitudes=isinstance(model, sl.LIFCond) and receptor is not None
+            rng, w, plastic, m, magnitudes=by_size
         )
         longest = int(rng.choice([1, 5, 30, 200], p=[0.2, 0.4, 0.35, 0.05]))
         delays = rng.integers(1, longest + 1, m) if m is not None else None
@@ -116,7 +117,7 @@ class Building(Base):
                 lo, hi = plastic.bounds
                 connection.data = connection.data.clip(max(lo, -w), min(hi, w))
                 weight = connection.tocoo().data
-            if isinstance(model, sl.LIFCond) and receptor is not None:
+            if by_size:
                 connection.data = np.abs(connection.data)
                 weight = connection.tocoo().data
         with warnings.catch_warnings():  # a receptor may be named that does not suit the sign
@@ -146,7 +147,7 @@ class Building(Base):
                 )
             if not isinstance(weight, sl.rules.Distribution):
                 self.same("weights", synapses[3], np.broadcast_to(weight, len(order))[order])
-        number = {None: None, "e": spec.EX, "i": spec.IN}[receptor and receptor[0]]
+        number = None if receptor is None else neurons.receptors.index(drawing.short(receptor))
         self.spec.projections.append(spec.Projection(pre, post, synapses, number, plastic, self.dt))
 
     def check_synapses(
@@ -208,7 +209,10 @@ class Building(Base):
             weight: Any = float(w * rng.uniform(0.5, 2.0) * rng.choice([1.0, 1.0, -1.0]))
             if rng.random() < 0.4:
                 weight = w * rng.uniform(-1.0, 2.0, n)
-            what = sl.PoissonInput(rate, weight)
+            neurons = self.spec.populations[p]
+            signed = bool(np.any(np.asarray(weight) < 0))
+            receptor = drawing.a_receptor(rng, neurons, signed=signed)
+            what = sl.PoissonInput(rate, weight, receptor and drawing.short(receptor))
         elif kind == 1:
             steps = int(rng.integers(0, 150))
             what = sl.CurrentInput(
@@ -240,7 +244,7 @@ class Building(Base):
     @staticmethod
     def streams_of(what: Any, model: Any, n: int) -> int:
         """Return how many random streams a new input takes: one for each receptor."""
-        if isinstance(what, sl.PoissonInput) and model.channels == 2:
+        if isinstance(what, sl.PoissonInput) and model.by_sign and model.channels == 2 and what.receptor is None:
             w = np.broadcast_to(what.weight, (n,)) if n else np.zeros(0)
             return max(1, int((w < 0).any()) + int((w > 0).any()))
         return 1
@@ -251,26 +255,45 @@ class Building(Base):
         """Record spikes, states or weights."""
         steps = int(rng.integers(1, 30))
         every = self.ms(steps) if rng.random() < 0.6 else None
+        # Times of limits count from time 0.
+        start = None if rng.random() < 0.7 else self.now + int(rng.integers(0, 60))
+        stop = None if rng.random() < 0.7 else max(self.now, start or 0) + int(rng.integers(1, 150))
+        limits = {
+            name: self.ms(step) for name, step in (("start", start), ("stop", stop)) if step is not None
+        }
+        span = (start if start else -1, np.inf if stop is None else stop)
         if self.spec.projections and rng.random() < 0.25:
             q = self.some(rng, list(range(len(self.spec.projections))))
             every = self.ms(max(steps, 5))
-            self.start_recorder(rng, lambda net: net.projections[q], "weights", every)
-            self.spec.recorders.append(spec.Recorder(q, "weights", (), max(steps, 5), self.now))
+            self.start_recorder(rng, lambda net: net.projections[q], "weights", every, limits)
+            self.spec.recorders.append(
+                spec.Recorder(q, "weights", (), max(steps, 5), self.now, *span)
+            )
             return
         p = self.some(rng, list(range(len(self.spec.populations))))
         index, ids = self.part(rng, p)
-        what = "spikes"
+        what: str | list[str] = "spikes"
         if p in self.neurons() and rng.random() < 0.6:
-            what = str(rng.choice(list(self.spec.populations[p].state)))
+            states = list(self.spec.populations[p].state)
+            what = str(rng.choice(states))
+            if rng.random() < 0.3:
+                what = [str(x) for x in rng.permutation(states)[: rng.integers(1, 4)]]
+                COUNTS["recorders of several states"] += 1
         else:
             every = None
-        self.start_recorder(rng, lambda net: self.pick(net.populations[p], index), what, every)
-        self.spec.recorders.append(
-            spec.Recorder(p, what, ids, steps if every is not None else 1, self.now)
-        )
+        self.start_recorder(rng, lambda net: self.pick(net.populations[p], index), what, every, limits)
+        for each in [what] if isinstance(what, str) else what:
+            self.spec.recorders.append(
+                spec.Recorder(p, each, ids, steps if every is not None else 1, self.now, *span)
+            )
 
     def start_recorder(
-        self, rng: np.random.Generator, target: Callable[[sl.Network], Any], what: str, every: Any
+        self,
+        rng: np.random.Generator,
+        target: Callable[[sl.Network], Any],
+        what: str | list[str],
+        every: Any,
+        limits: dict[str, Any],
     ) -> None:
         """Record in memory, or to a file of its own for each network."""
         to_disk = HDF5 and rng.random() < 0.15
@@ -278,8 +301,27 @@ class Building(Base):
         for k, net in enumerate(self.nets):
             name = f"{len(self.spec.recorders)}-{self.files}-{k}.h5"
             to = Path(self.folder.name) / name if to_disk else None
-            net.record(target(net), what, every=every, to=to)
+            net.record(target(net), what, every=every, to=to, **limits)
         self.files += 1
+
+    @precondition(lambda self: self.spec.recorders)
+    @action("pause")
+    def pause(self, rng: np.random.Generator) -> None:
+        """Pause a recorder, or let it go on."""
+        k = int(rng.integers(0, len(self.spec.recorders)))
+        recorder = self.spec.recorders[k]
+        if recorder.what == "spikes" and isinstance(
+            self.net.populations[recorder.target].model, sl.PoissonSource
+        ):
+            return  # it gives the specification its spikes
+        if rng.random() < (0.2 if recorder.paused else 0.7):
+            self.each(lambda net: net.recorders[k].pause())
+            recorder.pause(self.now)
+        else:
+            self.each(lambda net: net.recorders[k].resume())
+            recorder.resume(self.now)
+        for net in self.nets:
+            assert net.recorders[k].paused == recorder.paused
 
     @precondition(
         lambda self: (

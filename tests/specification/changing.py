@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from hypothesis.stateful import precondition
-from tests.conftest import STRONG
 from tests.specification import drawing
 from tests.specification.base import COUNTS, EXCLUDED, Base, action
+from tests.specification.drawing import STRONG
 
 import spikelet as sl
 from spikelet import plasticity as plasticities
@@ -43,7 +43,7 @@ class Changing(Base):
             for name, value in changes.items():
                 whole[name] = neurons.parameter(name).copy()
                 whole[name][ids] = value
-        if rng.random() < 0.2:
+        if rng.random() < 0.2 and hasattr(neurons.model, "reset"):
             changes["reset"] = whole["reset"] = str(rng.choice(["zero", "subtract"]))
         if len(changes) == 1 and rng.random() < 0.5:
             ((name, value),) = changes.items()
@@ -112,10 +112,8 @@ class Changing(Base):
             values = values.clip(*projection.rule.bounds)
         if isinstance(projection.rule, sl.InhibitorySTDP):
             values = np.copysign(values, present)  # it keeps the signs
-        if (
-            projection.receptor is not None
-            and self.spec.populations[projection.post].kind == "LIFCond"
-        ):
+        targets = self.spec.populations[projection.post]
+        if projection.receptor is not None and targets.receptors[projection.receptor] in targets.magnitudes:
             values = np.abs(values)
         given: Any = (
             float(values[0])
@@ -244,10 +242,11 @@ class Changing(Base):
                     else float(rng.choice([0.0, 500.0, 12000.0]))
                 )
             if not changes or rng.random() < 0.5:
+                low = 0 if drive.what.receptor in self.spec.populations[drive.target].magnitudes else -1
                 changes["weight"] = (
-                    w * rng.uniform(-1, 2, n)
+                    w * rng.uniform(low, 2, n)
                     if rng.random() < 0.4
-                    else float(w * rng.uniform(-1, 2))
+                    else float(w * rng.uniform(low, 2))
                 )
         elif isinstance(drive.what, sl.CurrentInput):
             steps = int(rng.integers(0, 100))

@@ -8,9 +8,16 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
+from tests import conftest
+from tests.specification import texts
+
 import spikelet as sl
 
-MODELS = (sl.LIF, sl.LIFAlpha, sl.LIFDelta, sl.LIFCond, sl.IF)
+MODELS = (
+    sl.LIF, sl.LIFAlpha, sl.LIFDelta, sl.LIFCond, sl.IF, *(text.equations.model for text in texts.TEXTS.values()),
+)  # fmt: skip
+STRONG = conftest.STRONG | texts.STRONG
+"""A weight that takes a resting neuron over its threshold within a few events, by model."""
 PAIRINGS = ("all_to_all", "nearest_symmetric", "nearest_pre_centered", "nearest_restricted")
 MOST_SYNAPSES = {False: 1500, True: 500}  # of a projection, by whether it is plastic
 
@@ -24,7 +31,7 @@ def a_model(rng: np.random.Generator, n: int) -> Any:
 
     given: dict[str, Any] = {
         "t_ref": float(rng.choice([0.0, 1.0, 2.04])) if rng.random() < 0.5 else value(0.0, 3.0),
-        "I_e": value(0.0, {"IF": 1500.0, "LIFCond": 600.0}.get(kind.__name__, 700.0)),
+        "I_e": value(0.0, {"IF": 1500.0, "LIFCond": 600.0, "Shunted": 600.0}.get(kind.__name__, 700.0)),
         "V_th": value(-57.0, -53.0),
         "V_reset": value(-72.0, -62.0),
         "E_L": value(-72.0, -66.0),
@@ -34,12 +41,39 @@ def a_model(rng: np.random.Generator, n: int) -> Any:
     if rng.random() < 0.3:
         given["reset"] = "subtract"
     names = {f.name for f in dataclasses.fields(kind)}
+    given = {name: value for name, value in given.items() if name in names}
     if "tau_m" in names:
         given["tau_m"] = value(5.0, 20.0)
     if "tau_syn_ex" in names and rng.random() < 0.7:
         given["tau_syn_ex"] = value(0.3, 6.0)
         given["tau_syn_in"] = given.get("tau_m", 4.0) if rng.random() < 0.2 else value(0.3, 6.0)
     return kind(**given)
+
+
+def short(receptor: str) -> str:
+    """Return the short name of a receptor."""
+    return {"excitatory": "ex", "inhibitory": "in"}.get(receptor, receptor)
+
+
+def a_receptor(rng: np.random.Generator, neurons: Any, *, signed: bool) -> str | None:
+    """Return the name of a receptor, or None where the choice may be left to the weights.
+
+    Parameters
+    ----------
+    rng : Generator
+        Draws.
+    neurons : simulator.Neurons
+        The targets.
+    signed : bool
+        Whether weights may become negative, which a receptor of magnitudes does not take.
+    """
+    names = [name for name in neurons.receptors if not (signed and name in neurons.magnitudes)]
+    if "ex" in names:
+        names += ["excitatory", "inhibitory"]
+    may_be_left = neurons.by_sign or len(neurons.receptors) == 1
+    if not names or (may_be_left and (signed or rng.random() < 0.7)):
+        return None
+    return str(rng.choice(names))
 
 
 def a_source(rng: np.random.Generator, n: int, now: int, dt: float) -> Any:
@@ -144,7 +178,7 @@ def a_rule(rng: np.random.Generator, w: float, model: Any) -> Any:
         "coincidence": tie,
         "axonal_fraction": float(rng.choice([0.0, 0.0, 0.4, 1.0])),
     }
-    if isinstance(model, sl.LIFDelta) and tie == "ignore":
+    if (isinstance(model, sl.LIFDelta) or hasattr(model, "equations")) and tie == "ignore":
         frame["axonal_fraction"] = 0.0  # the core refuses more
     bounds: dict[str, Any] = {
         "w_min": float(rng.choice([0.0, 0.0, 0.1 * w, -top])),

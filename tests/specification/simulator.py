@@ -42,6 +42,9 @@ def exponential(a: Array) -> Array:
 class Neurons:
     """Neurons: their states, and one step of them."""
 
+    by_sign = True  # signs of weights choose the receptor where none is named
+    receptors: Any = ("ex", "in")
+
     def __init__(self, n: int, model: Any, dt: float) -> None:
         self.n, self.dt = n, dt
         self.kind = type(model).__name__
@@ -51,6 +54,22 @@ class Neurons:
         self.held = np.zeros(n, dtype=int)  # steps for which V_m is still held
         self.initial: dict[str, Array] | None = None  # the states before the first run
         self.closest = math.inf  # how close V_m came to the threshold [mV]
+
+    @property
+    def early(self) -> bool:
+        """Whether events act on what the threshold is tested on."""
+        return self.kind == "LIFDelta"
+
+    @property
+    def magnitudes(self) -> tuple[str, ...]:
+        """Receptors to which magnitudes of weights count."""
+        return self.receptors if self.kind == "LIFCond" else ()
+
+    def channel(self, receptor: int | None, weight: float) -> int:
+        """Return the number of the receptor of an event."""
+        if receptor is not None:
+            return receptor
+        return int(self.by_sign and weight < 0)
 
     def parameter(self, name: str) -> Array:
         """Return a parameter, one for each neuron."""
@@ -300,13 +319,14 @@ class Projection:
             ),
         )
 
-    def arriving(self, now: int, n: int, *, conductance: bool) -> Array:
-        """Return the events that arrive now, summed by receptor and target, [2, n]."""
-        sums = np.zeros((2, n))
+    def arriving(self, now: int, neurons: Neurons) -> Array:
+        """Return the events that arrive now, summed by receptor and target, [receptors, n]."""
+        sums = np.zeros((len(neurons.receptors), neurons.n))
         for k, weight in self.arrivals.pop(now, ()):
             w = self.weights[k] if weight is None else weight
-            receptor = {None: IN if w < 0 else EX}.get(self.receptor, self.receptor)
-            sums[receptor, self.post_ids[k]] += abs(w) if conductance else w
+            receptor = neurons.channel(self.receptor, w)
+            by_size = neurons.receptors[receptor] in neurons.magnitudes
+            sums[receptor, self.post_ids[k]] += abs(w) if by_size else w
         return sums
 
 
@@ -389,13 +409,12 @@ class Network:
         spikes = {p: self.populations[p].spikes_at(self.now) for p in self.sources()}
         for p, neurons in enumerate(self.populations):
             if isinstance(neurons, Neurons):  # 1 to 6
-                delta = neurons.kind == "LIFDelta"
-                arriving = self.arriving(p, step) if delta else np.zeros((2, neurons.n))
+                arriving = self.arriving(p, step) if neurons.early else np.zeros((2, neurons.n))
                 spikes[p] = neurons.step(self.current(p, step), arriving)
         self.pass_on(spikes)
         self.learn(before_neurons=False)
         for p, neurons in enumerate(self.populations):
-            if isinstance(neurons, Neurons) and neurons.kind != "LIFDelta":  # 7
+            if isinstance(neurons, Neurons) and not neurons.early:  # 7
                 neurons.receive(self.arriving(p, step))
         for regulation in self.regulations:
             if self.now % regulation.every == 0:
@@ -430,21 +449,19 @@ class Network:
     def arriving(self, p: int, step: int) -> Array:
         """Return all events that reach a population at the end of a step."""
         neurons = self.populations[p]
-        conductance = neurons.kind == "LIFCond"
-        sums = np.zeros((2, neurons.n))
+        sums = np.zeros((len(neurons.receptors), neurons.n))
         for projection in self.projections:
             if projection.post == p:
-                sums += projection.arriving(step + 1, neurons.n, conductance=conductance)
+                sums += projection.arriving(step + 1, neurons)
         for drive in self.drives:
             if drive.target == p and not drive.is_current:
+                named = drive.what.receptor
+                receptor = None if named is None else neurons.receptors.index(named)
                 w = np.broadcast_to(drive.what.weight, (len(drive.ids),))
-                events = w * drive.at(step)
-                sums[EX, drive.ids] += np.where(w < 0, 0, events)
-                sums[IN, drive.ids] += (
-                    np.abs(np.where(w < 0, events, 0))
-                    if conductance
-                    else np.where(w < 0, events, 0)
-                )
+                for i, weight, events in zip(drive.ids, w, w * drive.at(step), strict=True):
+                    channel = neurons.channel(receptor, weight)
+                    by_size = neurons.receptors[channel] in neurons.magnitudes
+                    sums[channel, i] += abs(events) if by_size else events
         return sums
 
     def regulate(self, regulation: Regulation) -> None:
@@ -482,10 +499,20 @@ class Network:
 
 
 class Recorder:
-    """Samples at multiples of `every`, or the spikes, since `since`."""
+    """Samples at multiples of `every`, or the spikes, since `since`; after `start` up to `stop`, and while not paused."""
 
-    def __init__(self, target: int, what: str, ids: Array, every: int, since: int) -> None:
+    def __init__(
+        self,
+        target: int,
+        what: str,
+        ids: Array,
+        every: int,
+        since: int,
+        start: int = -1,
+        stop: float = math.inf,
+    ) -> None:
         self.target, self.what, self.ids, self.every = target, what, ids, every
+        self.start, self.stop, self.paused = start, stop, False
         self.clear(since)
 
     def clear(self, now: int) -> None:
@@ -493,10 +520,28 @@ class Recorder:
         self.since = now if now else -1  # spikes of sources may have the stamp 0
         self.times: list[int] = []
         self.values: list[Array] = []
+        self.gaps: list[list[float]] = [[self.since, math.inf]] if self.paused else []
+
+    def pause(self, now: int) -> None:
+        """Record nothing from now on."""
+        if not self.paused:
+            self.gaps.append([now, math.inf])
+        self.paused = True
+
+    def resume(self, now: int) -> None:
+        """Go on."""
+        if self.paused:
+            self.gaps[-1][1] = now
+        self.paused = False
+
+    def records(self, stamp: int) -> bool:
+        """Whether what has this stamp is recorded."""
+        inside = self.since < stamp and self.start < stamp <= self.stop
+        return inside and not any(low < stamp <= high for low, high in self.gaps)
 
     def sample(self, net: Network) -> None:
         """Note what there is now."""
-        if self.what == "spikes" or net.now % self.every:
+        if self.what == "spikes" or net.now % self.every or not self.records(net.now):
             return
         self.times.append(net.now)
         if self.what == "weights":
@@ -508,5 +553,5 @@ class Recorder:
         """Return the spikes, by stamp and id."""
         wanted = set(map(int, self.ids))
         return [
-            (s, i) for s, p, i in net.spikes if p == self.target and i in wanted and s > self.since
+            (s, i) for s, p, i in net.spikes if p == self.target and i in wanted and self.records(s)
         ]

@@ -119,6 +119,8 @@ def _connect(net: sl.Network, rng: Any) -> Call | None:
     ]  # fmt: skip
     if n != m:
         options.append((pre, post, sl.OneToOne(), {}))
+    if not post.model.by_sign and len(post.model.receptors) > 1:
+        options += [(pre, post, rule, {}), (pre, post, rule, {"receptor": "ex"}), (pre, post, rule, {"weight": -1.0, "receptor": "size"})]
     if post.model.conductance:
         options.append((pre, post, rule, {"weight": -1.0, "receptor": "in"}))
     a, b, how, given = options[rng.integers(0, len(options))]
@@ -196,6 +198,11 @@ def _parameter(net: sl.Network, rng: Any) -> Call:
         rng, ("C_m", -1.0), ("C_m", 0.0), ("V_th", np.nan), ("t_ref", -1.0), ("V_reset", 1000.0), ("theta_plus", -1.0), ("tau_theta", 0.0),
         ("reset", "half"), ("I_e", np.zeros(len(p) + 2)), ("I_e", "x"), ("I_e", np.inf), ("E_L", None),
     )  # fmt: skip
+    if hasattr(p.model, "equations"):  # which has other rules
+        name, value = _one(
+            rng, ("C_m", -1.0), ("C_m", 0.0), ("V_th", np.nan), ("t_ref", -1.0), ("tau_m", 0.0), ("I_e", np.zeros(len(p) + 2)),
+            ("I_e", "x"), ("I_e", np.inf), ("E_L", None),
+        )  # fmt: skip
     if name == "V_reset" and (not len(p) or np.any(np.asarray(p.model.theta_plus) > 0)):
         return None
     part = rng.random() < 0.3 and len(p) > 2

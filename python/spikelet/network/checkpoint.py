@@ -56,10 +56,6 @@ def _types() -> dict[str, Any]:
     return models() | others
 
 
-# Fields that files before version 5 lack; their defaults are what was meant.
-_ADDED = {"PoissonInput": {"receptor"}}
-
-
 class _Writer:
     def __init__(self) -> None:
         self.arrays: dict[str, Any] = {}
@@ -92,7 +88,7 @@ def _restore(description: dict[str, Any], file: Mapping[str, Any], *, inner: boo
     if kind is None:
         fail("stored network", "type", name, "must be one that this version of spikelet has")
     known = {f.name for f in dataclasses.fields(kind)}
-    if set(fields) | _ADDED.get(name, set()) != known:
+    if set(fields) != known:
         odd = ", ".join(sorted(set(fields) ^ known))
         rule = "must have the fields of this version"
         fail("stored network", name, odd, rule, got="unknown or missing")

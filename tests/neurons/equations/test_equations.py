@@ -48,7 +48,7 @@ def test_what_it_says_of_itself() -> None:
     assert AdEx.receptors == ("ex", "in")
     assert AdEx.parameters["a"] == 4.0
     assert list(AdEx.parameters)[:3] == ["C_m", "g_L", "E_L"]
-    assert (AdEx.method, AdEx.order) == ("rk4", 4)
+    assert (AdEx.method, AdEx.order) == ("rk2", 2)
     assert AdEx.exact == ("I_syn_ex", "I_syn_in")
     assert AdEx.current == "I_e"
     assert AdEx.text.startswith("C_m*dV_m/dt")

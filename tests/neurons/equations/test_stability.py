@@ -42,6 +42,8 @@ def test_coupling_can_be_too_fast_for_them_too() -> None:
 
 def test_growth_of_the_equations_is_not_the_schemes() -> None:
     assert longest("rk4", -5.0, 0.1) == 0.1
+    # Here it begins to grow only after the start.
+    assert longest("rk4", 1.0, 0.1, "dx/dt = rate*(x**2 + 1)") == 0.1
 
 
 def test_a_population_warns() -> None:

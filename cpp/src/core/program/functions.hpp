@@ -49,7 +49,7 @@ SPIKELET_INLINE Reduced<R> reduce(Vec<R> x) {
   const Vec<R> n = shifted - F::round;
   const Vec<R> hi = x - n * F::ln2_hi, lo = n * F::ln2_lo;
   const Vec<R> f = hi - lo;
-  Vec<R> q;  // (exp(f) - 1 - f) / f^2
+  Vec<R> q;                        // (exp(f) - 1 - f) / f^2
   if constexpr (sizeof(R) == 4) {  // Cephes, expf
     q = broadcast(1.9875691500E-4F) * f + 1.3981999507E-3F;
     q = q * f + 8.3334519073E-3F;
@@ -57,10 +57,9 @@ SPIKELET_INLINE Reduced<R> reduce(Vec<R> x) {
     q = q * f + 1.6666665459E-1F;
     q = q * f + 5.0000001201E-1F;
   } else {
-    constexpr double inverse_factorial[] = {1. / 2,        1. / 6,         1. / 24,
-                                            1. / 120,      1. / 720,       1. / 5040,
-                                            1. / 40320,    1. / 362880,    1. / 3628800,
-                                            1. / 39916800, 1. / 479001600, 1. / 6227020800.};
+    constexpr double inverse_factorial[] = {
+        1. / 2,     1. / 6,      1. / 24,      1. / 120,      1. / 720,       1. / 5040,
+        1. / 40320, 1. / 362880, 1. / 3628800, 1. / 39916800, 1. / 479001600, 1. / 6227020800.};
     q = broadcast(inverse_factorial[11]);
     for (int k = 10; k >= 0; --k) {
       q = q * f + inverse_factorial[k];
@@ -126,7 +125,8 @@ SPIKELET_INLINE Vec<R> log_of(Vec<R> x) {
   using F = Float<R>;
   using I = Mask<R>;
   constexpr R sqrt_half = R(0.70710678118654752440);
-  const I shifted = as_bits<R>(x) - as_bits<R>(broadcast(sqrt_half));  // x = 2^k m, sqrt(1/2) <= m < sqrt(2)
+  const I shifted =
+      as_bits<R>(x) - as_bits<R>(broadcast(sqrt_half));  // x = 2^k m, sqrt(1/2) <= m < sqrt(2)
   const I k = shifted >> F::mantissa;
   const I m = as_bits<R>(x) - (k << F::mantissa);
   const Vec<R> f = as_number<R>(m) - R(1);
@@ -199,17 +199,17 @@ SPIKELET_INLINE Vec<R> sqrt_of(Vec<R> x) {
 }
 
 // From the C library, lane by lane.
-#define SPIKELET_LIBM(name)                           \
-  template <class R>                                  \
-  SPIKELET_INLINE Vec<R> name##_of(Vec<R> x) {        \
-    for (int k = 0; k < lanes<R>; ++k) {              \
-      if constexpr (sizeof(R) == 4) {                 \
-        x[k] = __builtin_##name##f(x[k]);             \
-      } else {                                        \
-        x[k] = __builtin_##name(x[k]);                \
-      }                                               \
-    }                                                 \
-    return x;                                         \
+#define SPIKELET_LIBM(name)                    \
+  template <class R>                           \
+  SPIKELET_INLINE Vec<R> name##_of(Vec<R> x) { \
+    for (int k = 0; k < lanes<R>; ++k) {       \
+      if constexpr (sizeof(R) == 4) {          \
+        x[k] = __builtin_##name##f(x[k]);      \
+      } else {                                 \
+        x[k] = __builtin_##name(x[k]);         \
+      }                                        \
+    }                                          \
+    return x;                                  \
   }
 SPIKELET_LIBM(sin)
 SPIKELET_LIBM(cos)

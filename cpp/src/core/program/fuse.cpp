@@ -32,7 +32,8 @@ std::string items_of(Opcode opcode) {
 
 bool is_compiled(const std::string& items) {
   constexpr std::size_t longest = 5;
-  return items.size() <= longest && std::ranges::find(sum_forms, sum_form(items)) != sum_forms.end();
+  return items.size() <= longest &&
+         std::ranges::find(sum_forms, sum_form(items)) != sum_forms.end();
 }
 
 class Fuser {
@@ -62,7 +63,7 @@ class Fuser {
  private:
   struct Node {
     FusedInstruction in;
-    std::string items;  // of a sum
+    std::string items;                  // of a sum
     std::vector<std::size_t> versions;  // of its operands
     bool gone = false;
   };
@@ -155,7 +156,8 @@ class Fuser {
         continue;
       }
       // The two first items may change places: x + y = y + x.
-      const std::string items = inner->items + own[1 - at] + own.substr(std::min<std::size_t>(2, own.size()));
+      const std::string items =
+          inner->items + own[1 - at] + own.substr(std::min<std::size_t>(2, own.size()));
       const std::string merged = own.size() == 1 ? inner->items : items;
       if (!is_compiled(merged)) {
         continue;
@@ -177,8 +179,7 @@ class Fuser {
     std::string items = "+";
     std::vector<std::uint16_t> operands{after};
     Node* inner = producer(after);
-    if (inner != nullptr && !inner->items.empty() && !inner->in.flag &&
-        is_compiled(inner->items)) {
+    if (inner != nullptr && !inner->items.empty() && !inner->in.flag && is_compiled(inner->items)) {
       items = inner->items;
       operands.assign(inner->in.operand.begin(), inner->in.operand.begin() + inner->in.operands);
       inner->gone = true;
@@ -213,10 +214,10 @@ class Fuser {
   }
 
   const Program::Slots& slots_;
-  std::vector<std::size_t> uses_;    // by instruction
-  std::vector<std::size_t> writer_;  // by slot: the instruction that wrote it last
+  std::vector<std::size_t> uses_;     // by instruction
+  std::vector<std::size_t> writer_;   // by slot: the instruction that wrote it last
   std::vector<std::size_t> version_;  // by slot: how often it was written
-  std::vector<Node> nodes_;          // by instruction
+  std::vector<Node> nodes_;           // by instruction
 };
 
 }  // namespace

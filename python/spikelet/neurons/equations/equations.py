@@ -256,7 +256,7 @@ class Equations(Sealed):
     >>> spikes = net.record(neurons, "spikes")
     >>> net.run(200.0)
     >>> [int(n) for n in spikes.counts()]
-    [4, 6, 9]
+    [5, 7, 10]
     """
 
     _instead: ClassVar = {
