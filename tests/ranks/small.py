@@ -216,7 +216,7 @@ def groups() -> None:
 def random_numbers() -> None:
     """Run neurons from text that draw random numbers and have white noise."""
     sys.path.insert(0, str(Path(__file__).parents[2]))
-    from tests.support.noisy_neurons import noisy, outcome
+    from tests.support.noisy_neurons import noisy, outcome  # noqa: PLC0415 - found on the path just set
 
     net, _ = noisy()
     net.run(20.0)
