@@ -100,6 +100,41 @@ def test_events_at_a_refractory_neuron_can_be_lost() -> None:
     assert m.step({"a": 100.0}).all()
 
 
+UPSTROKE = "dv/dt = (40 - v + v*v/10)/10"
+METHODS = ("exponential_euler", "exponential_midpoint", "rk2", "rk4")
+
+
+@pytest.mark.parametrize("schedule", ["nest", "brian2"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_strict_threshold_fires_as_the_other(method: str, schedule: str) -> None:
+    trains = []
+    for threshold in ("v > 5", "v >= 5"):
+        net = make()
+        model = sl.Equations(
+            UPSTROKE, threshold=threshold, reset="v = 0.5", initial={"v": 0.5}, method=method, schedule=schedule
+        )  # fmt: skip
+        spikes = net.record(net.population(1, model()), "spikes")
+        net.run(10.0)
+        trains.append(train(spikes))
+    assert len(trains[0]) > 5
+    assert trains[0] == trains[1]
+
+
+@pytest.mark.parametrize("schedule", ["nest", "brian2"])
+@pytest.mark.parametrize("method", METHODS)
+def test_events_may_lift_a_refractory_neuron_over_its_threshold(method: str, schedule: str) -> None:
+    """It is not cut to the threshold, as the upstroke of a neuron is that will be reset."""
+    net = make()
+    model = sl.Equations(
+        UPSTROKE, threshold="v >= 5", reset="v = 0", refractory=2.0, receptors={"a": "v += weight"},
+        initial={"v": 4.9}, method=method, schedule=schedule,
+    )  # fmt: skip
+    neuron = net.population(1, model())
+    net.connect(source(net, [4]), neuron, sl.AllToAll(), weight=7.5, delay=0.1)
+    v = trace(net, neuron, "v", 2.0)[:, 0]
+    np.testing.assert_array_equal(v, [0.0] * 4 + [7.5] * 16)
+
+
 def test_effects_are_in_order_and_see_each_other() -> None:
     m = machine(
         "nest",

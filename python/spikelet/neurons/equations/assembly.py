@@ -121,18 +121,18 @@ def assemble(model: Model, method: str, current: str | None, schedule: str) -> A
     new = {name: arranger.rate(new[name]) for name in model.states}
     receptors = _receptors(model, schedule)
     if schedule == "brian2":
-        seen = new | {name: schemes.within(limits[name], new[name]) for name in limits}
-        after = _with_events(model, receptors, arranger, seen)
+        tested = new
+        after = _with_events(model, receptors, arranger, _cut(limits, new))
     else:
-        after = _with_events(model, receptors, arranger, new)
-        after |= {name: schemes.within(limits[name], after[name]) for name in limits}
-        seen = after
+        tested = _with_events(model, receptors, arranger, new)
+        after = _cut(limits, tested)
+    tested = tested | {name: _unless_held(tested[name])[0] for name in limits}  # uncut
     listing = compile_step(
         model.states,
         receptors,
         arranger,
         after,
-        _spiked(model, others, arranger, seen),
+        _spiked(model, others, arranger, tested),
         _reset(model, arranger),
         by_sign=[r.name for r in receptors] == ["ex", "in"],
     )
@@ -170,6 +170,26 @@ def _limits(model: Model, others: Mapping[str, Equation]) -> dict[str, Expr]:
     if after is None or variable.name in after.names or not limit.names <= set(model.parameters):
         return {}
     return {variable.name: limit}
+
+
+def _cut(limits: Mapping[str, Expr], values: Mapping[str, Expr]) -> dict[str, Expr]:
+    """Return values with those that spikes will reset not beyond their limit: an upstroke stays finite.
+
+    Refractory neurons keep what events add.
+    """
+    cut = dict(values)
+    for name, limit in limits.items():
+        free, still = _unless_held(values[name])
+        cut[name] = call("select", NOT_REFRACTORY, schemes.within(limit, free), still)
+    return cut
+
+
+def _unless_held(value: Expr) -> tuple[Expr, Expr]:
+    """Return the value of a neuron that is not refractory, and of one that is."""
+    if isinstance(value, Call) and value.op == "select" and value.args[0] is NOT_REFRACTORY:
+        _, free, still = value.args
+        return free, still
+    return value, value
 
 
 # Events ---------------------------------------------------------------------------------------------------------------
@@ -244,13 +264,8 @@ def _with_events(
         for effect in effects[receptor.name] if receptor.state < 0 else ():
             factor = substitute(arranger.as_written(model.expand(effect.factor)), states)
             before = still = states[effect.variable]
-            if (
-                effect.held
-                and isinstance(before, Call)
-                and before.op == "select"
-                and before.args[0] is NOT_REFRACTORY
-            ):
-                _, before, still = before.args
+            if effect.held:
+                before, still = _unless_held(before)
             after = before + factor * input_name(receptor.name)
             if effect.held:
                 after = call("select", NOT_REFRACTORY, after, still)
