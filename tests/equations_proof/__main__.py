@@ -41,7 +41,11 @@ def levels(seeds: range) -> list[str]:
     call += ["--models", str(len(seeds))]
     outputs = {
         level: subprocess.run(
-            call, env={**os.environ, "SPIKELET_SIMD": level}, check=True, capture_output=True, text=True
+            call,
+            env={**os.environ, "SPIKELET_SIMD": level},
+            check=True,
+            capture_output=True,
+            text=True,
         ).stdout.splitlines()
         for level in sl.available_simd_levels()
     }

@@ -86,7 +86,9 @@ def simulate(model: RandomEquations, method: str, dt: float, dtype: str = "float
         net.connect(spikes, cells, (np.arange(40), ids), weight=weights, delay=dt, receptor=name)
         stored = np.asarray(weights, dtype=dtype).astype(float)
         sums = np.zeros((2, steps, NEURONS))
-        stamp = np.rint(at * 0.4 / dt).astype(int)  # a spike at stamp s arrives at the end of step s: delay 1
+        stamp = np.rint(at * 0.4 / dt).astype(
+            int
+        )  # a spike at stamp s arrives at the end of step s: delay 1
         np.add.at(sums[0], (stamp, ids), stored)
         np.add.at(sums[1], (stamp, ids), np.abs(stored))
         events[name] = (sums[0], sums[1])
@@ -129,7 +131,14 @@ def integrated(model: RandomEquations, run: Run, held: npt.NDArray[np.bool_]) ->
         meaning = dataclasses.replace(model, parameters=values)
         shape = start[:, mask].shape
 
-        def rates(s: float, y: Array, meaning: Any = meaning, mask: Any = mask, names: Any = names, shape: Any = shape) -> Array:
+        def rates(
+            s: float,
+            y: Array,
+            meaning: Any = meaning,
+            mask: Any = mask,
+            names: Any = names,
+            shape: Any = shape,
+        ) -> Array:
             dy = meaning.derivative(began[mask] + s, y.reshape(shape), names)
             return np.asarray(np.broadcast_to(dy, shape)).ravel()
 
@@ -239,4 +248,3 @@ def methods_of(model: RandomEquations) -> list[str]:
         if made.method not in allowed:
             allowed.append(made.method)
     return allowed
-
