@@ -225,8 +225,7 @@ def test_parts_have_states_inputs_and_recorders() -> None:
 
 def test_statistics_and_plots() -> None:
     pytest.importorskip("matplotlib")
-    from spikelet import plot  # noqa: PLC0415 - needs matplotlib
-
+    plot = sl.plot
     net = make()
     cells = net.population(30, AdEx(I_e=np.linspace(500, 900, 30)), name="E")
     spikes, v, w = (net.record(cells, what) for what in ("spikes", "V_m", "w"))
