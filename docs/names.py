@@ -18,7 +18,7 @@ def names(module: str) -> list[str]:
     """Return the public names of a module that are not base classes of others, in their order of definition."""
     found = importlib.import_module(module)
     values = {name: getattr(found, name) for name in found.__all__}
-    bases = {base for value in values.values() for base in value.__mro__[1:]}
+    bases = {base for value in values.values() for base in getattr(value, "__mro__", ())[1:]}
     order = list(vars(found))
     return sorted((n for n, value in values.items() if value not in bases), key=order.index)
 

@@ -18,13 +18,16 @@ from numpy.typing import ArrayLike, NDArray
 # Threads that wait for work sleep: the other process of the tests needs their core. Read when OpenMP is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+from tests.support.equation_copies import FromText
+
 import spikelet as sl
 from spikelet.neurons import integrate_and_fire
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MODELS: tuple[type, ...] = tuple(integrate_and_fire.models().values())
+KERNELS: tuple[type, ...] = tuple(integrate_and_fire.models().values())
+MODELS: tuple[type, ...] = (*KERNELS, FromText)
 
 
 def _strong(model: type) -> float:

@@ -12,6 +12,7 @@
 #include "layered.hpp"
 #include "problem.hpp"
 #include "programs.hpp"
+#include "spikelet/network/given_currents.hpp"
 #include "spikelet/network/simulator.hpp"
 #include "trained.hpp"
 
@@ -77,6 +78,25 @@ struct Built {
       return std::make_unique<NoiseInput<float>>(site, std::span(&mean, 1), std::span(&std, 1), 1,
                                                  0);
     });
+  }
+  // A step current and changing rates, the same for all and one for each, until step `end`.
+  void changing(std::size_t population, std::optional<std::span<const std::uint32_t>> elements,
+                Step end) const {
+    const std::vector<Step> starts{0, end};
+    const std::vector<float> currents{50, 0};
+    const double weight = 10;
+    sim->inject(population, elements, [&](const InputSite& site) {
+      return std::make_unique<StepCurrent<float>>(site, starts, currents, 1);
+    });
+    for (const std::size_t columns : {std::size_t{1}, size(population)}) {
+      std::vector<double> rates = ramp(columns, 4000, 8000);
+      rates.resize(2 * columns, 0.0);
+      sim->inject(population, elements, [&](const InputSite& site) {
+        return std::make_unique<PoissonInput<float>>(
+            site, std::make_unique<SteppedRates>(site.targets, starts, rates, columns, site.dt),
+            std::span(&weight, 1));
+      });
+    }
   }
   // Runs `steps` steps; the work is the number of spikes of the populations times `per_spike`. A
   // few warm-up steps let all buffers grow first.
@@ -157,6 +177,24 @@ Work inputs_on_few() {
   net.sim->inject(n, few, [&](const InputSite& site) {
     return std::make_unique<CurrentInput<float>>(site, current, 1, 0);
   });
+  return net.run(200, 4000);
+}
+
+// Currents and rates over time, for everyone.
+Work changing_inputs() {
+  Built net;
+  const std::size_t n = net.neurons("LIF", 4000, lif({300}, never));
+  net.changing(n, {}, Window{}.end);
+  return net.run(200, 4000);
+}
+
+// The same, ended long ago, a hundred times; compare with lif_alone.
+Work inputs_that_are_over() {
+  Built net;
+  const std::size_t n = net.neurons("LIF", 4000, lif({300}, never));
+  for (int k = 0; k < 100; ++k) {
+    net.changing(n, {}, 10);
+  }
   return net.run(200, 4000);
 }
 
@@ -287,6 +325,8 @@ constexpr Problem all[]{
     {"lif_alone", "neuron step", lif_alone},
     {"noise", "neuron step", noise},
     {"inputs_on_few", "neuron step", inputs_on_few},
+    {"changing_inputs", "neuron step", changing_inputs},
+    {"inputs_that_are_over", "neuron step", inputs_that_are_over},
     {"conductance", "neuron step", conductance},
     {"small_network", "step", small_network},
     {"long_rows", "event", long_rows},

@@ -18,6 +18,7 @@ from pathlib import Path
 from models import DT, MODELS
 from processes import Record, busy, headline, machine, run
 from report import Case, costs, judge, speedups, summarise, table
+from worker import PACKAGES
 
 WORKER = Path(__file__).with_name("worker.py")
 
@@ -30,8 +31,9 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--model", nargs="+", choices=MODELS, default=["cuba"],
         help="a plastic model also runs its static counterpart (default: cuba)")  # fmt: skip
-    add("--simulators", nargs="+", choices=["spikelet", "nest", "brian2"],
-        default=["spikelet", "nest", "brian2"])  # fmt: skip
+    add("--simulators", nargs="+", choices=PACKAGES, default=["spikelet", "nest", "brian2"],
+        help="equations: spikelet, with all neurons from text; brian2_runtime: Brian2 without standalone mode "
+        "(default: spikelet nest brian2)")  # fmt: skip
     add("--threads", type=int, nargs="+", default=[1])
     add("--dtype", nargs="+", choices=["float32", "float64"], default=["float32"],
         help="data type of spikelet; NEST and Brian2 compute in float64")  # fmt: skip
@@ -57,9 +59,9 @@ def cases(args: argparse.Namespace) -> list[Case]:
     """Return the rows of the table; spikelet comes first, as the others refer to it."""
     variants = [
         (simulator, dtype)
-        for simulator in ("spikelet", "nest", "brian2")
+        for simulator, package in PACKAGES.items()
         if simulator in args.simulators
-        for dtype in (args.dtype if simulator == "spikelet" else ["float64"])
+        for dtype in (args.dtype if package == "spikelet" else ["float64"])
     ]
     return [
         Case(model, threads, *variant)
@@ -69,7 +71,7 @@ def cases(args: argparse.Namespace) -> list[Case]:
 
 def run_once(case: Case, seed: int, args: argparse.Namespace) -> Record:
     """Run one case in its own process and return what it printed."""
-    python = getattr(args, f"{case.simulator}_python")
+    python = getattr(args, f"{PACKAGES[case.simulator]}_python")
     settings = {
         "dtype": case.dtype,
         "threads": case.threads,

@@ -82,8 +82,11 @@ class Model:
     delay: float
     duration: float
     """Simulated time in ms unless the command line says otherwise."""
+    cell: Literal["integrate_and_fire", "hodgkin_huxley"] = "integrate_and_fire"
     start: dict[str, tuple[float, float]] = field(default_factory=dict)
     """The range of uniform initial values by state variable; V_m is E_L where not given."""
+    normal: bool = False
+    """Whether `start` gives means and standard deviations of normal values instead."""
     drive_rate: float = 0.0
     """Rate in Hz of the independent Poisson train of each neuron."""
     drive_weight: float = 0.0
@@ -110,6 +113,9 @@ class Model:
     def initial_state(self, seed: int) -> dict[str, NDArray[np.float64]]:
         """Draw the initial values, the same ones for every simulator."""
         rng = np.random.default_rng(seed)
+        if self.normal:
+            drawn = {name: rng.normal(*values, self.size) for name, values in self.start.items()}
+            return {n: np.maximum(x, 0.0) if n.startswith("g_") else x for n, x in drawn.items()}
         ranges = {"V_m": (self.neuron["E_L"],) * 2} | self.start
         return {name: rng.uniform(*ranges[name], self.size) for name in ranges}
 
@@ -179,6 +185,36 @@ COBA = replace(
     duration=1_000.0,
 )
 
+# Brette et al. 2007, benchmark 3, as Brian2's example COBAHH: channels of Traub & Miles, given initial conductances, and
+# gates that are 0 at first. No spike is counted for t_ref after one; nothing is reset.
+COBAHH = replace(
+    CUBA,
+    name="cobahh",
+    synapse="conductance",
+    cell="hodgkin_huxley",
+    neuron={
+        "C_m": 200.0,
+        "g_L": 10.0,
+        "g_Na": 20_000.0,
+        "g_K": 6_000.0,
+        "E_L": -60.0,
+        "E_Na": 50.0,
+        "E_K": -90.0,
+        "V_T": -63.0,
+        "E_ex": 0.0,
+        "E_in": -80.0,
+        "V_th": -20.0,
+        "t_ref": 2.9,
+        "tau_syn_ex": 5.0,
+        "tau_syn_in": 10.0,
+    },
+    weight_exc=6.0,
+    weight_inh=-67.0,
+    duration=1_000.0,
+    start={"V_m": (-65.0, 5.0), "g_ex": (40.0, 15.0), "g_in": (200.0, 120.0)},
+    normal=True,
+)
+
 # Brunel 2000, network A: g = 5, external drive twice the threshold rate.
 BRUNEL = Model(
     name="brunel",
@@ -208,4 +244,4 @@ PLASTIC_BRUNEL = replace(
     start={"V_m": (0.0, 20.0)},
 )
 
-MODELS = {model.name: model for model in (CUBA, CUBA20000, COBA, BRUNEL, PLASTIC_BRUNEL)}
+MODELS = {model.name: model for model in (CUBA, CUBA20000, COBA, COBAHH, BRUNEL, PLASTIC_BRUNEL)}

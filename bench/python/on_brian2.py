@@ -1,8 +1,12 @@
-"""Run a benchmark model on Brian2 in C++ standalone mode, with its default compiler flags."""
+"""Run a benchmark model on Brian2 in C++ standalone mode, with its default compiler flags.
+
+`on_brian2_runtime` runs the same network without standalone mode.
+"""
 
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -20,8 +24,8 @@ if TYPE_CHECKING:
 
 UNITS = {
     **dict.fromkeys(("tau_m", "tau_syn_ex", "tau_syn_in", "t_ref"), ms),
-    **dict.fromkeys(("E_L", "V_th", "V_reset", "V_m", "E_ex", "E_in"), mV),
-    **dict.fromkeys(("g_L", "g_ex", "g_in"), nS),
+    **dict.fromkeys(("E_L", "V_th", "V_reset", "V_m", "E_ex", "E_in", "E_Na", "E_K", "V_T"), mV),
+    **dict.fromkeys(("g_L", "g_ex", "g_in", "g_Na", "g_K"), nS),
     "C_m": pF,
 }
 
@@ -38,6 +42,20 @@ EQUATIONS = {
         dg_in/dt = -g_in / tau_syn_in : siemens""",
     "delta": "dV_m/dt = (E_L - V_m) / tau_m : volt (unless refractory)",
 }
+HODGKIN_HUXLEY = """
+    dV_m/dt = (g_L*(E_L - V_m) + g_ex*(E_ex - V_m) + g_in*(E_in - V_m)
+               - g_Na*(m*m*m)*h*(V_m - E_Na) - g_K*(n*n*n*n)*(V_m - E_K))/C_m : volt
+    dg_ex/dt = -g_ex / tau_syn_ex : siemens
+    dg_in/dt = -g_in / tau_syn_in : siemens
+    dm/dt = alpha_m*(1 - m) - beta_m*m : 1
+    dn/dt = alpha_n*(1 - n) - beta_n*n : 1
+    dh/dt = alpha_h*(1 - h) - beta_h*h : 1
+    alpha_m = 1.28/exprel((13*mV - V_m + V_T)/(4*mV))/ms : Hz
+    beta_m = 1.4/exprel((V_m - V_T - 40*mV)/(5*mV))/ms : Hz
+    alpha_h = 0.128*exp((17*mV - V_m + V_T)/(18*mV))/ms : Hz
+    beta_h = 4/(1 + exp((40*mV - V_m + V_T)/(5*mV)))/ms : Hz
+    alpha_n = 0.16/exprel((15*mV - V_m + V_T)/(5*mV))/ms : Hz
+    beta_n = 0.5*exp((10*mV - V_m + V_T)/(40*mV))/ms : Hz"""
 METHODS = {"current": "exact", "conductance": "exponential_euler", "delta": "exact"}
 
 # Delta synapses act before the threshold test of the same step, as in NEST. Brian then processes
@@ -79,14 +97,59 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: D
         return _simulate(model, Path(folder), duration=duration, seed=seed, threads=threads)
 
 
+@dataclass(frozen=True)
+class Parts:
+    """The network, and what is read from it after its run."""
+
+    network: b2.Network
+    monitor: b2.SpikeMonitor
+    synapses: list[b2.Synapses]
+    plastic: list[b2.Synapses]
+    drawing: float
+    """Seconds for drawing synapses with numpy."""
+
+    def run(self, **figures: Any) -> Run:
+        """Return the measurements."""
+        return Run(
+            synapses=sum(len(made) for made in self.synapses),
+            times=np.asarray(self.monitor.t / ms) + DT,
+            ids=np.asarray(self.monitor.i, np.int64),
+            versions={"brian2": b2.__version__},
+            weights=np.concatenate(
+                [np.asarray(m.w / mV)[np.asarray(m.j) % SAMPLED == 0] for m in self.plastic]
+                or [np.empty(0)]
+            ),
+            **figures,
+        )
+
+
 def _simulate(model: Model, folder: Path, *, duration: float, seed: int, threads: int) -> Run:
     start = perf_counter()
     b2.set_device("cpp_standalone", build_on_run=False)
     b2.prefs.devices.cpp_standalone.openmp_threads = threads if threads > 1 else 0
     b2.prefs.codegen.cpp.headers += ["<chrono>"]
+    parts = build(model, seed)
+
+    device: Any = b2.device
+    device.insert_code("before_start", STAMP.format("main"))
+    device.insert_code("before_network_run", STAMP.format("loop"))
+    device.insert_code("after_network_run", STAMP.format("done") + REPORT)
+    parts.network.run(duration * ms)
+    device.build(directory=str(folder), with_output=False)
+    elapsed = perf_counter() - start
+    wiring, wall, *status = (folder / "bench.txt").read_text().splitlines()
+    return parts.run(
+        build_s=parts.drawing + float(wiring),
+        compile_s=elapsed - parts.drawing - device.timers["run_binary"],
+        wall_s=float(wall),
+        peak_rss_mb=max(peak_rss_mb(), peak_rss_mb("\n".join(status))),
+    )
+
+
+def build(model: Model, seed: int) -> Parts:
+    """Return the network of a model."""
     b2.defaultclock.dt = DT * ms
     b2.seed(seed)
-
     constants = {name: value * UNITS[name] for name, value in model.neuron.items()}
     # Brian includes the step of the spike.
     constants["refractory"] = (model.neuron["t_ref"] + DT) * ms
@@ -95,11 +158,12 @@ def _simulate(model: Model, folder: Path, *, duration: float, seed: int, threads
         delay -= DT * ms
     elif delay == DT * ms:
         delay = 0 * ms  # Brian's default; the other simulators need at least one step
+    spiking = model.cell == "hodgkin_huxley"
     group = b2.NeuronGroup(
         model.size,
-        EQUATIONS[model.synapse],
+        HODGKIN_HUXLEY if spiking else EQUATIONS[model.synapse],
         threshold="V_m >= V_th",
-        reset="V_m = V_reset",
+        reset="" if spiking else "V_m = V_reset",
         refractory="refractory",
         method=METHODS[model.synapse],
         namespace=constants,
@@ -139,28 +203,7 @@ def _simulate(model: Model, folder: Path, *, duration: float, seed: int, threads
         rate = model.drive_rate / inputs * b2.Hz
         weight = model.drive_weight * mV
         network.add(b2.PoissonInput(group, "V_m", inputs, rate, weight=weight))
-
-    device: Any = b2.device
-    device.insert_code("before_start", STAMP.format("main"))
-    device.insert_code("before_network_run", STAMP.format("loop"))
-    device.insert_code("after_network_run", STAMP.format("done") + REPORT)
-    network.run(duration * ms)
-    device.build(directory=str(folder), with_output=False)
-    elapsed = perf_counter() - start
-    wiring, wall, *status = (folder / "bench.txt").read_text().splitlines()
-    return Run(
-        build_s=drawing + float(wiring),
-        compile_s=elapsed - drawing - device.timers["run_binary"],
-        wall_s=float(wall),
-        peak_rss_mb=max(peak_rss_mb(), peak_rss_mb("\n".join(status))),
-        synapses=sum(len(made) for made in synapses),
-        times=np.asarray(monitor.t / ms) + DT,
-        ids=np.asarray(monitor.i, np.int64),
-        versions={"brian2": b2.__version__},
-        weights=np.concatenate(
-            [np.asarray(m.w / mV)[np.asarray(m.j) % SAMPLED == 0] for m in plastic] or [np.empty(0)]
-        ),
-    )
+    return Parts(network, monitor, synapses, plastic, drawing)
 
 
 def _plastic(

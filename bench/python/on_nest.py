@@ -26,13 +26,18 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: D
     nest.set(resolution=DT, rng_seed=seed, local_num_threads=threads)
 
     start = perf_counter()
-    cells = nest.Create(NEURONS[model.synapse], model.size, params=model.neuron)
+    parameters, name = model.neuron, NEURONS[model.synapse]
+    if model.cell == "hodgkin_huxley":
+        parameters, name = {k: v for k, v in parameters.items() if k != "V_th"}, "hh_cond_exp_traub"
+    cells = nest.Create(name, model.size, params=parameters)
+    if model.cell == "hodgkin_huxley":
+        cells.set(Act_m=0.0, Act_n=0.0, Inact_h=0.0)
     rule = model.plasticity
     if rule is not None:
         cells.tau_minus = rule.tau_minus
         nest.CopyModel("stdp_synapse_hom", "plastic", _stdp(rule))
-    for name, values in model.initial_state(seed).items():
-        setattr(cells, name, values)
+    start_state = model.initial_state(seed)
+    cells.V_m = start_state["V_m"]
     for path in model.pathways():
         nest.Connect(
             cells[path.first : path.first + path.size],
@@ -47,6 +52,11 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: D
             },
         )
     synapses = nest.num_connections
+    for name, sign in (("g_ex", 1.0), ("g_in", -1.0)):  # NEST sets them by events only
+        if name in start_state:
+            first = nest.Create("spike_generator", params={"spike_times": [DT]})
+            each = {"weight": sign * start_state[name][:, None], "delay": model.delay}
+            nest.Connect(first, cells, syn_spec=each)
     # A shorter delay to or from a device would shorten the interval between communications. In
     # return, the drive starts one delay later than in the other simulators.
     if model.drive_rate:

@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
+import texts
 from measure import Run, peak_rss_mb
 from models import DT, SAMPLED
 
@@ -15,15 +16,27 @@ if TYPE_CHECKING:
     from measure import DType
     from models import Model, Plasticity
 
-NEURONS = {"current": sl.LIF, "conductance": sl.LIFCond, "delta": sl.LIFDelta}
+KERNELS = {"current": sl.LIF, "conductance": sl.LIFCond, "delta": sl.LIFDelta}
+
+
+def kernel(model: Model) -> sl.neurons.NeuronModel:
+    """Return the neuron of a network: a kernel of the core where there is one, else text."""
+    if model.cell == "hodgkin_huxley":
+        return texts.neuron(model)
+    return KERNELS[model.synapse](**model.neuron)
 
 
 def build(
-    model: Model, *, seed: int, threads: int, dtype: DType
+    model: Model,
+    *,
+    seed: int,
+    threads: int,
+    dtype: DType,
+    neuron: sl.neurons.NeuronModel | None = None,
 ) -> tuple[sl.Network, list[sl.Projection], dict[int, sl.SpikeRecorder]]:
     """Return the network after layout, its projections, and its recorders by first neuron."""
+    neuron = neuron or kernel(model)
     net = sl.Network(dt=DT, seed=seed, threads=threads, dtype=dtype)
-    neuron = NEURONS[model.synapse](**model.neuron)
     sizes = {path.first: path.size for path in model.pathways()}
     populations = {first: net.population(size, neuron) for first, size in sizes.items()}
     for name, values in model.initial_state(seed).items():
@@ -56,7 +69,28 @@ def build(
 def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: DType) -> Run:
     """Build `model`, run it for `duration` ms and return the measurements."""
     start = perf_counter()
-    net, projections, recorders = build(model, seed=seed, threads=threads, dtype=dtype)
+    neuron = kernel(model)
+    compiled = perf_counter() - start
+    return measured(
+        model, neuron, compiled, duration=duration, seed=seed, threads=threads, dtype=dtype
+    )
+
+
+def measured(
+    model: Model,
+    neuron: sl.neurons.NeuronModel,
+    compiled: float,
+    *,
+    duration: float,
+    seed: int,
+    threads: int,
+    dtype: DType,
+) -> Run:
+    """Build the network with given neurons, whose making took `compiled` s, run it and return the measurements."""
+    start = perf_counter()
+    net, projections, recorders = build(
+        model, seed=seed, threads=threads, dtype=dtype, neuron=neuron
+    )
     built = perf_counter() - start
 
     start = perf_counter()
@@ -65,7 +99,7 @@ def simulate(model: Model, *, duration: float, seed: int, threads: int, dtype: D
     peak = peak_rss_mb()
     return Run(
         build_s=built,
-        compile_s=0.0,
+        compile_s=compiled,
         wall_s=wall,
         peak_rss_mb=peak,
         synapses=sum(len(projection) for projection in projections),

@@ -14,10 +14,19 @@ import numpy as np
 from measure import summary
 from models import MODELS
 
+PACKAGES = {
+    "spikelet": "spikelet",
+    "equations": "spikelet",
+    "nest": "nest",
+    "brian2": "brian2",
+    "brian2_runtime": "brian2",
+}
+"""The package that each adapter needs."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("simulator", choices=["spikelet", "nest", "brian2"])
+    parser.add_argument("simulator", choices=PACKAGES)
     parser.add_argument("model", choices=MODELS)
     parser.add_argument("--dtype", choices=["float32", "float64"], required=True)
     parser.add_argument("--threads", type=int, required=True)
@@ -27,7 +36,7 @@ def main() -> None:
     args = parser.parse_args()
 
     try:
-        importlib.import_module(args.simulator)
+        importlib.import_module(PACKAGES[args.simulator])
     except ImportError as error:
         print(json.dumps({"missing": str(error)}))
         return

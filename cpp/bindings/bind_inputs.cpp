@@ -9,22 +9,20 @@ namespace spikelet {
 void bind_inputs(py::module_& m) {
   using Values = Array<double>;
   py::class_<MakeRates>(m, "Rates", "Rates that change with time.")
+      .def(py::init([](const Values& rate, const Values& amplitude, const Values& frequency,
+                       const Values& phase) {
+             return MakeRates{[rate = as_vector(rate), amplitude = as_vector(amplitude),
+                               frequency = as_vector(frequency),
+                               phase = as_vector(phase)](const Targets& targets, double dt) {
+               return std::make_unique<SineRates>(targets, rate, amplitude, frequency, phase, dt);
+             }};
+           }),
+           py::arg("rate"), py::arg("amplitude"), py::arg("frequency"), py::arg("phase"),
+           "Rates that follow a sine [Hz, Hz, Hz, degrees]: one value, or one for each element.")
       .def(
-          py::init([](const Values& rate, const Values& amplitude, const Values& frequency,
-                      const Values& phase) {
-            return MakeRates{[rate = as_vector(rate), amplitude = as_vector(amplitude),
-                     frequency = as_vector(frequency),
-                     phase = as_vector(phase)](const Targets& targets, double dt) {
-              return std::make_unique<SineRates>(targets, rate, amplitude, frequency, phase, dt);
-            }};
-          }),
-          py::arg("rate"), py::arg("amplitude"), py::arg("frequency"), py::arg("phase"),
-          "Rates that follow a sine [Hz, Hz, Hz, degrees]: one value, or one for each element.")
-      .def(
-          py::init([](const Array<std::int64_t>& starts, const Values& rates,
-                      std::size_t columns) {
+          py::init([](const Array<std::int64_t>& starts, const Values& rates, std::size_t columns) {
             return MakeRates{[starts = as_vector(starts), rates = as_vector(rates), columns](
-                        const Targets& targets, double dt) {
+                                 const Targets& targets, double dt) {
               return std::make_unique<SteppedRates>(targets, starts, rates, columns, dt);
             }};
           }),
@@ -33,9 +31,7 @@ void bind_inputs(py::module_& m) {
   m.def(
       "pulse_jitter",
       [](std::uint64_t seed, std::uint32_t number, std::uint32_t n, std::uint32_t packets,
-         std::uint32_t spikes) {
-        return to_array(pulse_jitter(seed, number, n, packets, spikes));
-      },
+         std::uint32_t spikes) { return to_array(pulse_jitter(seed, number, n, packets, spikes)); },
       py::arg("seed"), py::arg("number"), py::arg("n"), py::arg("packets"), py::arg("spikes"),
       "Standard normal numbers [n, packets, spikes], flat, from the random stream with the given "
       "number.");

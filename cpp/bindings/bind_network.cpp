@@ -218,7 +218,7 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
              int receptor, const MaybePlasticity& plasticity, std::optional<Step> born) {
             const py::gil_scoped_release release;
             auto table = SynapseTable<R>::from_lists(n_pre, as_span(pre_ids), as_span(post_ids),
-                                                     as_span(weight), as_span(delay));
+                                                     as_span(weight), as_span(delay), s.threads());
             return s.connect(pre, post, std::move(table), Receptor{receptor}, plasticity, born);
           },
           py::arg("pre"), py::arg("post"), py::arg("n_pre"), py::arg("pre_ids"),

@@ -22,7 +22,23 @@ from spikelet.network.recorders import (
     WeightRecorder,
 )
 from spikelet.network.union import Union
-from spikelet.neurons import IF, LIF, Equations, LIFAlpha, LIFCond, LIFDelta
+from spikelet.neurons import (
+    EIF,
+    GIF,
+    IF,
+    LIF,
+    LIFNMDA,
+    AdEx,
+    Equations,
+    HodgkinHuxley,
+    Izhikevich,
+    LIFAlpha,
+    LIFCond,
+    LIFCondAlpha,
+    LIFCondSFA,
+    LIFDelta,
+    LIFMultisynapse,
+)
 from spikelet.plasticity import (
     STDP,
     DiehlCookSTDP,
@@ -108,9 +124,13 @@ else:
 
 
 __all__ = [
+    "EIF",
+    "GIF",
     "IF",
     "LIF",
+    "LIFNMDA",
     "STDP",
+    "AdEx",
     "AllToAll",
     "ByDistance",
     "CurrentInput",
@@ -126,11 +146,16 @@ __all__ = [
     "FixedTotalNumber",
     "Free",
     "Grid",
+    "HodgkinHuxley",
     "InhibitorySTDP",
     "InhomogeneousPoisson",
+    "Izhikevich",
     "LIFAlpha",
     "LIFCond",
+    "LIFCondAlpha",
+    "LIFCondSFA",
     "LIFDelta",
+    "LIFMultisynapse",
     "LogNormal",
     "MultiStateRecorder",
     "Network",

@@ -183,6 +183,7 @@ class Program:
     def coefficients(self) -> int: ...
 
 class Divergence(FloatingPointError): ...
+
 class Rates:
     @overload
     def __init__(

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from spikelet import _core
 from spikelet._util.checks import scalar
+from spikelet._util.described import Described
 
 __all__ = ["Regulation", "SynapticScaling", "WeightNormalisation"]
 
 
-class Regulation(ABC):
+class Regulation(Described, ABC):
     """Base of all regulations."""
 
     every: float

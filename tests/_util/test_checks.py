@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
+import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -171,6 +173,36 @@ def test_quantities_become_plain_numbers() -> None:
     quantity = Rescaled(1.0)
     assert checks.magnitude(quantity, "") is quantity
     assert checks.magnitude(3.0, "mV") == 3.0
+
+
+class Brian(float):
+    """A quantity of Brian2: a number in SI units that knows the others of its kind."""
+
+    kind: str
+
+    def __new__(cls, value: float, kind: str) -> Self:
+        quantity = super().__new__(cls, value)
+        quantity.kind = kind
+        return quantity
+
+    def has_same_dimensions(self, other: Brian) -> bool:
+        return self.kind == other.kind
+
+
+def test_quantities_of_brian2_become_numbers_of_the_base_system(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ("second", "volt", "amp", "farad", "siemens", "hertz", "ohm")
+    brian = types.SimpleNamespace(**{name: Brian(1.0, name) for name in names})
+    monkeypatch.setitem(sys.modules, "brian2", brian)
+    for unit, value, kind in [
+        ("ms", 0.02, "second"), ("mV", 0.02, "volt"), ("pA", 2e-11, "amp"), ("nS", 2e-8, "siemens"),
+        ("Hz", 20.0, "hertz"), ("1/ms", 20e3, "hertz"), ("GOhm", 20e9, "ohm"), ("pF", 2e-11, "farad"),
+    ]:  # fmt: skip
+        assert checks.scalar("f", "x", Brian(value, kind), "> 0", unit) == pytest.approx(20.0)
+    for unit in ("mV", "nS/mV"):
+        with pytest.raises(TypeError, match=f"cannot convert 1.0 to {unit}"):
+            checks.scalar("f", "x", Brian(1.0, "second"), "> 0", unit)
 
 
 HUGE: list[Any] = [

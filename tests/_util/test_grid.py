@@ -8,9 +8,7 @@ import pytest
 from spikelet._util.grid import Snap, grid_steps, snap_rule
 
 
-@pytest.mark.parametrize(
-    ("snap", "expected"), [(True, [0, 1, 2, 2, 10]), ("up", [1, 2, 2, 2, 10])]
-)
+@pytest.mark.parametrize(("snap", "expected"), [(True, [0, 1, 2, 2, 10]), ("up", [1, 2, 2, 2, 10])])
 def test_times_off_the_grid_are_rounded(snap: Snap, expected: list[int]) -> None:
     times = np.array([0.04, 0.14, 0.16, 0.2, 1.0])
     np.testing.assert_array_equal(grid_steps("x", times, 0.1, snap), expected)
@@ -18,7 +16,7 @@ def test_times_off_the_grid_are_rounded(snap: Snap, expected: list[int]) -> None
 
 def test_times_within_a_millionth_of_a_step_are_on_the_grid() -> None:
     np.testing.assert_array_equal(grid_steps("x", np.array([0.3 + 0.9e-7]), 0.1, False), [3])
-    with pytest.raises(ValueError, match="x: times must lie on the grid of dt = 0.1 ms"):
+    with pytest.raises(ValueError, match=r"x: times must lie on the grid of dt = 0\.1 ms"):
         grid_steps("x", np.array([0.3 + 1.5e-7]), 0.1, False)
     assert grid_steps("x", np.empty(0), 0.1, False).dtype == np.int64
 

@@ -53,7 +53,7 @@ TABLE: list[tuple[Callable[[Scene], Any], Any, tuple[str, ...]]] = [
     (lambda s: s.net.connect(s.E, s.C, ([0, 1], [0])), ValueError, ("connect E -> C", "pre_ids and post_ids", "(2, 1)")),
     (lambda s: s.net.connect(s.E, s.C, ([0], [0], [0])), TypeError, ("connect E -> C", "rule")),
     (lambda s: s.net.connect(s.E, s.C, sparse.csr_array((5, 10))), ValueError,
-     ("connect E -> C: matrix must have the shape (10, 5), got shape (5, 10)",)),
+     ("connect E -> C: matrix must have the shape (10, 5)", "transposed?", "got shape (5, 10)")),
     (lambda s: s.net.connect(s.E, s.C, sparse.csr_array((10, 5)), weight=1.0), ValueError,
      ("connect E -> C", "weight", "1.0", "matrix")),
     (lambda s: s.net.connect(s.E, s.E, sparse.csr_array([[NAN] * 10] * 10)), ValueError, ("connect E -> E", "weight", "nan")),

@@ -99,7 +99,7 @@ DESCRIPTIONS: list[tuple[Callable[[], Any], Any, tuple[str, ...]]] = [
     (lambda: sl.Normal(0.0, 1.0, clip=(0, 1), redraw=(0, 1)), ValueError, ("Normal", "clip and redraw")),
     (lambda: sl.STDP(tau_plus=0.0), ValueError, ("STDP", "tau_plus", "0.0", "> 0")),
     (lambda: sl.STDP(tau_minus=NAN), ValueError, ("STDP", "tau_minus", "nan")),
-    (lambda: sl.TripletSTDP(A_plus=-0.1), ValueError, ("TripletSTDP", "A_plus", "-0.1", ">= 0")),
+    (lambda: sl.InhibitorySTDP(eta=-0.1), ValueError, ("InhibitorySTDP", "eta", "-0.1", ">= 0")),
     (lambda: sl.STDP(w_max=INF), ValueError, ("STDP", "w_max", "inf", "finite")),
     (lambda: sl.STDP(w_min=2.0), ValueError, ("STDP", "w_min", "2.0", "w_max", "1.0")),
     (lambda: sl.STDP(A_minus=[0.1]), ValueError, ("STDP", "A_minus", "[0.1]", "one number")),

@@ -35,6 +35,11 @@ def _net() -> sl.Network:
     return net
 
 
+def _union() -> Any:
+    net = make()
+    return net.population(3, sl.LIF(), name="E") + net.population(2, sl.LIF(), name="I")
+
+
 def _recording(path: Path, what: str) -> Any:
     pytest.importorskip("h5py")
     net = make()
@@ -59,11 +64,16 @@ def _sweep() -> sl.SweepResult:
 
 
 OBJECTS: dict[str, Callable[[Path], Any]] = {
+    "Equations": lambda _: sl.Equations("dx/dt = -x"),
     "Network": lambda _: _net(),
     "Population": lambda _: _net().populations[1],
     "StateView": lambda _: _net().populations[1].V_m,
     "Projection": lambda _: _net().projections[0],
     "Drive": lambda _: (net := _net()).inject(net.populations[1], sl.PoissonInput(5.0, 1.0)),
+    "Union": lambda _: _union(),
+    "ProjectionGroup": lambda _: (u := _union()).network.connect(u, u, sl.OneToOne()),
+    "DriveGroup": lambda _: (u := _union()).network.inject(u, sl.PoissonInput(5.0, 1.0)),
+    "MultiStateRecorder": lambda _: (u := _union()).network.record(u, ["V_m", "theta"]),
     "SpikeRecorder": lambda _: _net().recorders[0],
     "StateRecorder": lambda _: _net().recorders[1],
     "WeightRecorder": lambda _: _net().recorders[2],
@@ -86,6 +96,7 @@ OBJECTS: dict[str, Callable[[Path], Any]] = {
 # What may be set, and takes effect; the tests of each class show that.
 SETTABLE = {
     "Projection": {"weights", "plasticity", "reward"},
+    "ProjectionGroup": {"weights"},
     "Drive": {"rate", "weight"},
     "SpikingModel": {"threads"},
     "ConvertedModel": {"threads", "steps", "delay", "coding"},
@@ -145,9 +156,8 @@ def test_a_misspelt_attribute_raises(name: str, tmp_path: Path) -> None:
 def test_a_fixed_attribute_raises_and_says_what_to_do(name: str, tmp_path: Path) -> None:
     made = OBJECTS[name](tmp_path)
     names = {n for n in dir(made) if not n.startswith("_")}
-    parameters = (
-        set(made.model.parameters()) | set(made.model.states) if name == "Population" else set()
-    )
+    of_neurons = name in ("Population", "Union")
+    parameters = {*made.parameters, *made.states} if of_neurons else set()
     fixed = names - SETTABLE.get(name, set()) - parameters
     assert len(fixed) > 1
     for attribute in sorted(fixed):

@@ -142,6 +142,20 @@ def test_microcircuit_prints_rates_and_time(start: Start) -> None:
         assert word in done.stdout
 
 
+def test_fly_brain_activates_and_silences(start: Start) -> None:
+    done, _ = start("fly_brain.py", "--quick")
+    for word in (
+        "5000 neurons, 200000 edges",
+        "ready after",
+        "in 3 trials",
+        "Rates fall most",
+        "Figure:",
+    ):
+        assert word in done.stdout
+    spikes = [int(n) for n in re.findall(r": (\d+) spikes", done.stdout)]
+    assert spikes[0] > spikes[1] > 0
+
+
 def percent(text: str, pattern: str) -> list[float]:
     """Percentages of the only line that matches, as numbers."""
     (line,) = (line for line in text.splitlines() if re.search(pattern, line))
@@ -344,6 +358,19 @@ def test_a_missing_torch_is_reported(tmp_path: Path, script: str) -> None:
 )
 def test_microcircuit_refuses(refusal: Refusal, arguments: tuple[str, ...], message: str) -> None:
     assert message in refusal("microcircuit.py", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--neurons", "x.csv"), "--connectivity and --neurons go together"),
+        (("--quick", "--activate", "123456"), "neurons must be ids of neurons"),
+        (("--quick", "--trials", "0"), "trials must be >= 1"),
+        (("--out", "missing/x.png"), "missing/x.png"),
+    ],
+)
+def test_fly_brain_refuses(refusal: Refusal, arguments: tuple[str, ...], message: str) -> None:
+    assert message in refusal("fly_brain.py", *arguments)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,11 @@ RULES: dict[str, Any] = {
     "triplet": sl.TripletSTDP(A_plus=1.0, A_minus=1.5, A_plus_triplet=2.0, **TRIPLET),
     "tsodyks": sl.TsodyksMarkram(U=0.3, tau_rec=100.0, tau_fac=30.0, tau_psc=3.0),
     "tsodyks2": sl.TsodyksMarkram(U=0.3, tau_rec=100.0, tau_fac=30.0),
+    "tsodyks by synapse": sl.TsodyksMarkram(
+        U=sl.Uniform(0.1, 0.9), tau_rec=sl.Uniform(50.0, 300.0), tau_fac=sl.Uniform(5.0, 60.0),
+        tau_psc=sl.Uniform(2.0, 4.0),
+    ),
+    "tsodyks2 by synapse": sl.TsodyksMarkram(U=sl.Uniform(0.1, 0.9), tau_rec=100.0, tau_fac=30.0),
 }
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.conftest import MODELS, busy_network, make, source, train
+from tests.conftest import MODELS, STRONG, busy_network, make, source, train
 
 import spikelet as sl
+from spikelet.recording.reading import SpikeRecording
 
 # Spikes
 
@@ -120,3 +122,196 @@ def test_static_weights_can_be_recorded() -> None:
     p.weights = 5.0
     net.run(1.0)
     np.testing.assert_array_equal(recorder.values, [[1.0, 2.0, 3.0, -4.0], [5.0] * 4])
+
+
+# Several states, when they are recorded, and before the reset
+
+
+def test_a_list_of_states_is_one_recorder() -> None:
+    net, cells, _, _ = busy_network()
+    both = net.record(cells[[5, 2]], ["V_m", "I_syn_ex"], every=0.5)
+    single = [net.record(cells[[5, 2]], name, every=0.5) for name in ("V_m", "I_syn_ex")]
+    net.run(20.0)
+    v, i = both.values
+    np.testing.assert_array_equal(v, single[0].values)
+    np.testing.assert_array_equal(i, single[1].values)
+    np.testing.assert_array_equal(both["I_syn_ex"].values, i)
+    np.testing.assert_array_equal(both.times, single[0].times)
+    np.testing.assert_array_equal(both.between(5.0, 10.0)[1], [x[10:20] for x in both.values])
+    assert (len(both), both.names, list(both)) == (40, ("V_m", "I_syn_ex"), ["V_m", "I_syn_ex"])
+    with pytest.raises(KeyError, match="there are: V_m, I_syn_ex"):
+        both["theta"]
+    both.pause()
+    net.run(5.0)
+    both.resume()
+    assert len(both) == 40 < len(single[0])
+    both.clear()
+    assert len(both) == 0
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("cuts", [[60.0], [0.1, 20.0, 7.7, 32.2]])
+def test_start_and_stop(cuts: list[float], threads: int) -> None:
+    net, cells, everything, plastic = busy_network(threads=threads)
+    when: Any = {"start": 10.0, "stop": 25.0}
+    always = [net.record(cells[:70], "V_m", every=0.3), net.record(plastic, "weights", every=4.0)]
+    spikes, v = (
+        net.record(cells, "spikes", **when),
+        net.record(cells[:70], "V_m", every=0.3, **when),
+    )
+    w = net.record(plastic, "weights", every=4.0, **when)
+    for length in cuts:
+        net.run(length)
+    inside = (everything.times > 10.0) & (everything.times <= 25.0)
+    np.testing.assert_array_equal(spikes.times, everything.times[inside])
+    np.testing.assert_array_equal(spikes.ids, everything.ids[inside])
+    for part, whole in zip((v, w), always, strict=True):
+        inside = (whole.times > 10.0 + 1e-9) & (whole.times <= 25.0 + 1e-9)
+        np.testing.assert_array_equal(part.times, whole.times[inside])
+        np.testing.assert_array_equal(part.values, whole.values[inside])
+    np.testing.assert_allclose(spikes.rates(), spikes.counts() / 0.015)
+    np.testing.assert_allclose(sl.statistics.rates(spikes), spikes.counts() / 0.015)
+    assert (spikes.start, spikes.stop, everything.start, everything.stop) == (
+        10.0,
+        25.0,
+        0.0,
+        np.inf,
+    )
+
+
+def test_spikes_at_time_0_count_from_the_start() -> None:
+    net = make()
+    sources = source(net, [0, 0, 3], [0, 1, 1])
+    first, later = (
+        net.record(sources, "spikes", start=0.0),
+        net.record(sources, "spikes", start=0.1),
+    )
+    net.run(1.0)
+    assert train(first) == [(0, 0), (0, 1), (3, 1)]
+    assert train(later) == [(3, 1)]
+
+
+def test_pause_and_resume() -> None:
+    net, cells, everything, _ = busy_network()
+    spikes, v = net.record(cells, "spikes"), net.record(cells[:3], "V_m", every=1.0)
+    net.run(20.0)
+    for recorder in (spikes, v):
+        recorder.pause()
+        assert recorder.paused
+    net.run(20.0)
+    spikes.resume()
+    v.resume()
+    v.resume()
+    net.run(20.0)
+    kept = (everything.times <= 20.0) | (everything.times > 40.0)
+    np.testing.assert_array_equal(spikes.times, everything.times[kept])
+    assert v.times.tolist() == [*range(1, 21), *range(41, 61)]
+    assert spikes.rates().sum() < everything.rates().sum()  # over all of the time
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_the_potential_before_the_reset(model: type, threads: int) -> None:
+    """It is that of a twin without threshold, which got the same input since the reset."""
+    net = make(threads=threads)
+    cells = net.population(70, model(t_ref=0.5, V_reset=-65.0), name="cells")
+    cells.V_m = np.linspace(-70.0, -56.0, 70)
+    net.inject(cells, sl.PoissonInput(4000.0, STRONG[model.__name__]))
+    before = net.record(cells, "V_m", when="before_reset")
+    after, spikes = net.record(cells, "V_m"), net.record(cells, "spikes")
+    every = net.record(cells[::3], "V_m", when="before_reset", every=0.7)
+    for length in (0.1, 12.3, 17.6):
+        net.run(length)
+    fired = np.zeros(before.values.shape, bool)
+    fired[np.rint(spikes.times / 0.1).astype(int) - 1, spikes.ids] = True
+    assert fired.sum() > 100
+    assert (before.values[fired] >= -55.0).all()
+    assert (after.values[fired] == -65.0).all()
+    np.testing.assert_array_equal(before.values[~fired], after.values[~fired])
+    np.testing.assert_array_equal(every.values, before.values[6::7, ::3])
+    assert before.when == "before_reset"
+
+
+def test_the_potential_before_the_reset_is_what_was_integrated() -> None:
+    net = make()
+    cell = net.population(1, sl.LIF(I_e=500.0, t_ref=0.0), name="cell")
+    free = net.population(1, sl.LIF(I_e=500.0, V_th=1e6), name="free")
+    peak, course = net.record(cell, "V_m", when="before_reset"), net.record(free, "V_m")
+    spikes = net.record(cell, "spikes")
+    net.run(20.0)
+    first = round(spikes.times[0] / 0.1)
+    np.testing.assert_array_equal(
+        peak.values[:first], course.values[:first]
+    )  # the spike is the last of them
+    assert peak.values[first - 1, 0] > -55.0
+
+
+def test_recorders_say_what_is_wrong(small: tuple[sl.Network, Any]) -> None:
+    net, cells = small
+    for given, error, text in (
+        ({"what": ["V_m", "x"]}, ValueError, "must be one of: spikes, V_m"),
+        ({"what": ["V_m", "V_m"]}, ValueError, "each once"),
+        ({"what": ["spikes", "V_m"]}, ValueError, "record spikes and weights on their own"),
+        ({"what": []}, TypeError, "a list of names of states"),
+        ({"what": 3}, TypeError, "a list of names of states"),
+        ({"what": "V_m", "start": 5.0, "stop": 5.0}, ValueError, "stop must be after start = 5 ms"),
+        ({"what": "V_m", "start": -1.0}, ValueError, "start must be >= 0"),
+        ({"what": "spikes", "start": 0.05}, ValueError, "start must be a multiple of dt"),
+        ({"what": "theta", "when": "before_reset"}, ValueError, "only V_m is reset"),
+        ({"what": "spikes", "when": "before_reset"}, ValueError, "only V_m is reset"),
+        ({"what": "V_m", "when": "later"}, ValueError, '"after_reset" or "before_reset"'),
+    ):
+        with pytest.raises(error, match=text):
+            net.record(cells, **given)  # type: ignore[call-overload]
+    assert net.recorders == ()
+
+
+def test_length_and_truth(small: tuple[sl.Network, Any]) -> None:
+    net, cells = small
+    spikes, v = net.record(cells, "spikes"), net.record(cells, "V_m", every=1.0)
+    assert (len(spikes), len(v), bool(spikes), bool(v)) == (0, 0, True, True)
+    net.run(30.0)
+    assert (len(spikes), len(v)) == (len(spikes.times), 30)
+
+
+def test_when_recorders_record_is_saved(tmp_path: Path, small: tuple[sl.Network, Any]) -> None:
+    net, cells = small
+    net.record(cells, "spikes", start=5.0, stop=40.0)
+    net.record(cells[1:], "V_m", when="before_reset", every=0.5)
+    net.record(cells, "V_m").pause()
+    net.record(cells, "spikes", to=tmp_path / "rec.h5", start=5.0)
+    net.record(cells, "V_m", to=tmp_path / "rec.h5", when="before_reset")
+    net.run(20.0)
+    net.save(tmp_path / "net.npz", recorders=True)
+    loaded = sl.Network.load(tmp_path / "net.npz")
+    first, peaks, paused, on_disk, more = loaded.recorders
+    assert isinstance(first, sl.SpikeRecorder)
+    assert isinstance(peaks, sl.StateRecorder)
+    assert isinstance(more, sl.StateRecorder)
+    assert (first.start, first.stop, paused.paused, on_disk.start) == (5.0, 40.0, True, 5.0)
+    assert peaks.when == more.when == "before_reset"
+    loaded.run(25.0)
+    assert len(paused) == 0
+    assert first.times.max() <= 40.0
+    np.testing.assert_array_equal(more.values[4::5, 1:], peaks.values)
+    disk = sl.read_recording(tmp_path / "rec.h5", "cells.spikes")
+    assert isinstance(disk, SpikeRecording)
+    np.testing.assert_allclose(disk.rates(), disk.counts() / 0.04)
+    assert sl.recording_names(tmp_path / "rec.h5") == ["cells.spikes", "cells.V_m.before_reset"]
+
+
+def test_the_potential_before_the_reset_of_a_model_from_text() -> None:
+    model = sl.Equations(
+        "tau_m*dV_m/dt = E_L - V_m + R*I_e", threshold="V_m >= V_th", reset="V_m = V_reset",
+        parameters={"tau_m": (10.0, "ms"), "E_L": (-70.0, "mV"), "R": 0.04, "I_e": (500.0, "pA"),
+                    "V_th": (-55.0, "mV"), "V_reset": (-70.0, "mV")},
+        name="Plain",
+    )  # fmt: skip
+    net = make()
+    pair = net.population(70, model()) + net.population(70, sl.LIF(I_e=500.0, t_ref=0.0))
+    pair.V_m = np.tile(np.linspace(-70.0, -56.0, 70), 2)
+    peaks, spikes = net.record(pair, "V_m", when="before_reset"), net.record(pair, "spikes")
+    net.run(30.0)
+    assert len(spikes) > 200
+    assert peaks.values.max() > -55.0
+    np.testing.assert_allclose(peaks.values[:, :70], peaks.values[:, 70:], rtol=0, atol=1e-10)

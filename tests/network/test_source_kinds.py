@@ -47,7 +47,9 @@ def test_a_source_added_later_goes_on_after_a_file(tmp_path: Path, model: Any) -
 
 
 @pytest.mark.parametrize(
-    "model", [model for model, (_, begins) in KINDS.items() if begins], ids=lambda m: type(m).__name__
+    "model",
+    [model for model, (_, begins) in KINDS.items() if begins],
+    ids=lambda m: type(m).__name__,
 )
 def test_a_replay_repeats_what_began_later(model: Any) -> None:
     net = make()

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.conftest import MODELS, STRONG, Floats, make, to_steps, trace, train
+from tests.conftest import KERNELS, STRONG, Floats, make, to_steps, trace, train
 
 import spikelet as sl
 
@@ -94,7 +94,7 @@ def test_interval_between_spikes_is_the_analytic_one(
         (3.0, 1.0, 3), (2.5, 1.0, 3), (1.0, 0.025, 40), (0.7, 0.1, 7),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", KERNELS)
 def test_potential_is_held_for_the_refractory_steps(
     model: Any, t_ref: float, dt: float, held: int
 ) -> None:
@@ -184,7 +184,7 @@ def test_subtraction_loses_no_charge() -> None:
     assert float(neuron.V_m[0]) == pytest.approx(total % 1.0, abs=1e-9)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", KERNELS)
 def test_float32_follows_float64(model: Any) -> None:
     rng = np.random.default_rng(4)
     current = rng.normal(100.0, 300.0, 2000)
@@ -213,7 +213,7 @@ ARRAYS: dict[str, Any] = {
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kept", [(), ("theta_plus", "tau_theta"), ("tau_m", "t_ref", "E_L")])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", KERNELS)
 def test_heterogeneous_neurons_equal_separate_ones(
     model: Any, kept: tuple[str, ...], dtype: str
 ) -> None:
@@ -244,7 +244,7 @@ def test_heterogeneous_neurons_equal_separate_ones(
 
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("n", [0, 1, 63, 64, 65, 1000])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", KERNELS)
 def test_populations_of_any_size(model: Any, n: int, threads: int) -> None:
     net = make(threads=threads)
     neurons = net.population(n, model(I_e=900.0))

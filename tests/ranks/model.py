@@ -54,6 +54,16 @@ def build(dtype: Any, threads: int) -> sl.Network:
     reward = sl.RewardSTDP(A_plus=0.1, A_minus=0.1, w_max=100.0)
     modulated = net.connect(P, I, some, weight=50.0, delay=delays, plasticity=reward)
     modulated.schedule_reward([20.0, 60.0], [2.0, -1.0])
+    places = sl.Free((1.0, 1.0), periodic=True)
+    near = net.population(90, sl.LIF(I_e=400.0), name="near", positions=places)
+    distance = sl.ByDistance("0.6 + 3*d")
+    net.connect(
+        near, near, sl.DistanceDependent("gaussian", scale=0.1), weight=40.0, delay=distance
+    )
+    short = sl.TsodyksMarkram(U=sl.Uniform(0.1, 0.9), tau_rec=sl.Uniform(50.0, 200.0))
+    net.connect(near, I, some, weight=sl.Uniform(40.0, 90.0), delay=2.0, plasticity=short)
+    union = near + E[::9]
+    net.connect(union, I + union, sl.FixedIndegree(5), weight=normal, delay=delays)
     net.inject(E, sl.PoissonInput(rate=4000.0, weight=20.0))
     net.inject(I[:150], sl.NoiseInput(mean=100.0, std=50.0, every=1.0))
     net.inject(D, sl.CurrentInput(rng.uniform(0.0, 200.0, (1200, 70))))
@@ -80,6 +90,9 @@ def build(dtype: Any, threads: int) -> sl.Network:
         net.record(population, "spikes")
     net.record(E[5:700:9], "V_m", every=0.7)
     net.record(C, "g_ex")
+    net.record(near, ["V_m", "I_syn_ex"], every=3.0, start=10.0, stop=90.0)
+    net.record(near, "V_m", when="before_reset", every=0.9)
+    net.record(near, "spikes", start=30.0).pause()
     net.record(net.projections[0], "weights", every=30.0)
     return net
 
@@ -113,6 +126,7 @@ def main() -> None:
     net.projections[1].weights = net.projections[1].weights * 1.5
     net.projections[0].weights = np.minimum(net.projections[0].weights + 1.0, 60.0)
     net.populations[0].V_m[::3] = -55.0
+    net.recorders[-1].resume()
     net.populations[1].I_e = np.linspace(0.0, 100.0, 200)
     net.inputs[4].set(rate=np.linspace(0.0, 5e3, 30), weight=0.4)
     net.inputs[3].values = np.linspace(0.0, 90.0, 200)

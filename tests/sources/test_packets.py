@@ -33,7 +33,10 @@ def test_each_element_fires_a_normal_volley_around_each_time() -> None:
 
 
 def test_without_deviation_all_spikes_come_at_the_time() -> None:
-    assert fired(sl.PulsePacket([0.3, 0.7, 1.0], 2, 0.0), 1, 2.0) == [(3, 0)] * 2 + [(7, 0)] * 2 + [(10, 0)] * 2
+    assert (
+        fired(sl.PulsePacket([0.3, 0.7, 1.0], 2, 0.0), 1, 2.0)
+        == [(3, 0)] * 2 + [(7, 0)] * 2 + [(10, 0)] * 2
+    )
     assert fired(sl.PulsePacket([0.0], 1), 2, 1.0) == [(0, 0), (0, 1)]
     assert fired(sl.PulsePacket([0.24], 1), 1, 1.0) == [(3, 0)]
     assert fired(sl.PulsePacket([], 5, 1.0), 3, 1.0) == []
@@ -60,7 +63,9 @@ def test_random_numbers_belong_to_element_packet_and_spike() -> None:
     assert fired(sl.PulsePacket([20.0, 60.0], 9, 3.0), 30, 100.0, threads=3) == many
     assert fired(sl.PulsePacket([20.0, 60.0], 9, 3.0), 30, 100.0, seed=2) != many
     net = make()
-    recorders = [net.record(net.population(30, sl.PulsePacket([20.0], 9, 3.0)), "spikes") for _ in "ab"]
+    recorders = [
+        net.record(net.population(30, sl.PulsePacket([20.0], 9, 3.0)), "spikes") for _ in "ab"
+    ]
     net.run(100.0)
     assert train(recorders[0]) != train(recorders[1])
 

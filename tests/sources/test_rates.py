@@ -111,9 +111,7 @@ def test_a_rate_without_modulation_is_the_constant_one() -> None:
     for rate in (5000.0, np.linspace(0.0, 9e3, 70)):
         flat = sl.SinusoidalPoisson(rate, 0.0, 10.0)
         np.testing.assert_array_equal(arrivals(flat, 70, 200), arrivals(rate, 70, 200))
-        np.testing.assert_array_equal(
-            fired(flat, 70, 200), fired(sl.PoissonSource(rate), 70, 200)
-        )
+        np.testing.assert_array_equal(fired(flat, 70, 200), fired(sl.PoissonSource(rate), 70, 200))
 
 
 def test_elements_and_sources_are_independent() -> None:
@@ -166,7 +164,9 @@ def build(net: sl.Network) -> list[Any]:
     wave = sl.SinusoidalPoisson(np.linspace(0.0, 9e3, 85), 5e3, 70.0)
     net.inject(cells, sl.PoissonInput(sl.SinusoidalPoisson(9e3, 9e3, 50.0), 30.0))
     net.inject(cells[5:90], sl.PoissonInput(wave, -30.0))
-    net.inject(cells[[250, 3, 120]], sl.PoissonInput(sl.SinusoidalPoisson(9e3, 4e3, 9.0), [9.0, -5.0, 7.0]))
+    net.inject(
+        cells[[250, 3, 120]], sl.PoissonInput(sl.SinusoidalPoisson(9e3, 4e3, 9.0), [9.0, -5.0, 7.0])
+    )
     net.inject(cells, sl.PoissonInput(sl.InhomogeneousPoisson([3e3, 8e3], times=[4.0, 17.0]), 30.0))
     net.inject(cells[::3], sl.StepCurrent([1.0, 10.0, 20.0], [300.0, 0.0, 500.0]))
     net.inject(cells, sl.SineCurrent(np.linspace(0.0, 300.0, 300), 300.0, 20.0))
@@ -211,7 +211,9 @@ def test_threads_cuts_files_and_replays_change_nothing(tmp_path: Path) -> None:
 def test_a_neurons_events_do_not_depend_on_the_population() -> None:
     for rate in (8000.0, np.full(300, 8000.0)):
         wave = sl.SinusoidalPoisson(rate, 7000.0, 40.0)
-        few = sl.SinusoidalPoisson(np.asarray(rate)[..., :65] if np.ndim(rate) else rate, 7000.0, 40.0)
+        few = sl.SinusoidalPoisson(
+            np.asarray(rate)[..., :65] if np.ndim(rate) else rate, 7000.0, 40.0
+        )
         np.testing.assert_array_equal(arrivals(few, 65, 60), arrivals(wave, 300, 60)[:, :65])
         np.testing.assert_array_equal(fired(few, 65, 60), fired(wave, 300, 60)[:, :65])
     assert (arrivals(8000.0, 9, 60) != arrivals(8000.0, 9, 60, seed=2)).any()

@@ -128,12 +128,14 @@ class Neurons:
         total = sum(g for g, _, _ in parts)
         goal = sum(g * E for g, E, _ in parts) / total
         for k, (g_k, E_k, x_k) in enumerate(parts):
-            for g_j, E_j, x_j in parts[:k]:
+            for j, (g_j, E_j, x_j) in enumerate(parts[:k]):  # 0 is the leak
                 s = 0.5 + 0.5 * NODES[:, None]
                 flowed = np.expm1(-x_k * s) / np.expm1(-x_k)  # the share of k until s
                 flowing = -x_j * np.exp(-x_j * s) / np.expm1(-x_j)
                 lag = (0.5 * WEIGHTS[:, None] * flowed * flowing).sum(axis=0) - 0.5
-                both = np.minimum(h_C * g_j, 1.0) * np.minimum(h_C * g_k, 1.0)
+                both = np.minimum(h_C * g_j, 1.0) * h_C * g_k
+                if j > 0:
+                    both = np.minimum(h_C * g_j, 3.0) * np.minimum(h_C * g_k, 3.0)
                 goal = goal + lag * both * (E_j - E_k) / (h_C * total)
         for end in ("ex", "in"):
             g = self.state[f"g_{end}"]

@@ -150,6 +150,9 @@ def _drive(net: sl.Network, rng: Any) -> Call | None:
         sl.PoissonInput: [("rate", -1.0), ("rate", np.nan), ("rate", np.inf), ("rate", np.ones(n + 2)), ("weight", np.nan), ("weight", "x"),
                           ("weight", np.ones(n + 2))],
         sl.CurrentInput: [("values", np.ones((3, n + 1))), ("values", [np.nan]), ("values", 1.0), ("values", "x"), ("values", np.ones((2, 2, 2)))],
+        sl.StepCurrent: [("amplitudes", np.ones((200, n))), ("times", [-1.0]),
+                         ("amplitudes", np.ones((2, n + 1, 2))), ("snap", "x")],
+        sl.SineCurrent: [("amplitude", np.nan), ("offset", np.ones(n + 2)), ("frequency", -1.0), ("phase", np.inf)],
         sl.NoiseInput: [("mean", np.nan), ("std", -1.0), ("every", 0.4 * net.dt), ("every", 0.0), ("mean", np.ones(n + 2))],
     }[type(drive.input)]  # fmt: skip
     name, value = options[rng.integers(0, len(options))]

@@ -7,10 +7,49 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-OPCODES = (
-    "MOV ADD SUB MUL DIV NEG ABS MIN MAX SQRT EXP EXPM1 EXPREL LOG LOG1P SIN COS TAN TANH SINH COSH ASIN ACOS ATAN POW "
-    "FLOOR CEIL SIGN MOD LT LE EQ NE AND OR NOT SELECT TO_NUMBER MULADD LIN2 LIN3"
-).split()
+OPCODES = [
+    "MOV",
+    "ADD",
+    "SUB",
+    "MUL",
+    "DIV",
+    "NEG",
+    "ABS",
+    "MIN",
+    "MAX",
+    "SQRT",
+    "EXP",
+    "EXPM1",
+    "EXPREL",
+    "LOG",
+    "LOG1P",
+    "SIN",
+    "COS",
+    "TAN",
+    "TANH",
+    "SINH",
+    "COSH",
+    "ASIN",
+    "ACOS",
+    "ATAN",
+    "POW",
+    "FLOOR",
+    "CEIL",
+    "SIGN",
+    "MOD",
+    "LT",
+    "LE",
+    "EQ",
+    "NE",
+    "AND",
+    "OR",
+    "NOT",
+    "SELECT",
+    "TO_NUMBER",
+    "MULADD",
+    "LIN2",
+    "LIN3",
+]
 
 OPERATIONS: dict[str, Any] = {
     "MOV": lambda a: a,
@@ -55,7 +94,8 @@ OPERATIONS: dict[str, Any] = {
     "LIN2": lambda a, b, c, d: a * b + c * d,
     "LIN3": lambda a, b, c, d, e, f: a * b + c * d + e * f,
 }
-ARITY = {name: f.__code__.co_argcount if hasattr(f, "__code__") else f.nin for name, f in OPERATIONS.items() if name != "SELECT"}
+# numpy's functions here have one operand.
+ARITY = {n: f.__code__.co_argcount if hasattr(f, "__code__") else 1 for n, f in OPERATIONS.items()}
 ARITY["SELECT"] = 3
 
 
@@ -79,7 +119,13 @@ class Interpreter:
     """
 
     def __init__(
-        self, listing: Any, coefficients: list[Any], n: int, dt: float, t_ref: Any = 0.0, seed: int = 0
+        self,
+        listing: Any,
+        coefficients: list[Any],
+        n: int,
+        dt: float,
+        t_ref: Any = 0.0,
+        seed: int = 0,
     ) -> None:
         self.listing, self.n, self.dt = listing, n, dt
         self.coefficients = [np.broadcast_to(c, (n,)) for c in coefficients]
@@ -90,13 +136,16 @@ class Interpreter:
         self.rng = np.random.default_rng(seed)
         self.reset_runs = 0
 
-    def step(self, events: dict[str, Any] | None = None, current: Any = 0.0) -> npt.NDArray[np.bool_]:
+    def step(
+        self, events: dict[str, Any] | None = None, current: Any = 0.0
+    ) -> npt.NDArray[np.bool_]:
         """Advance a step, in which events arrive and a current flows; return which neurons spiked."""
         events, n = events or {}, self.n
         listing = self.listing
         early = [r.name for r in listing.receptors if r.state < 0]
         draws = [
-            self.rng.standard_normal(n) if kind else self.rng.uniform(size=n) for kind in listing.draws
+            self.rng.standard_normal(n) if kind else self.rng.uniform(size=n)
+            for kind in listing.draws
         ]
         t = np.full(n, self.steps * self.dt)
         full = [
@@ -118,7 +167,11 @@ class Interpreter:
             assert listing.spiked >= registers
             spiked = slots[listing.spiked] & ~(self.held > 0)
         self.held = np.maximum(self.held - 1, 0)
-        states = np.stack([slots[k] for k in range(len(self.states))]) if self.states else np.zeros((0, n))
+        states = (
+            np.stack([slots[k] for k in range(len(self.states))])
+            if self.states
+            else np.zeros((0, n))
+        )
         if (spiked & ~np.isfinite(states).all(axis=0)).any():
             msg = f"diverged at step {self.steps}"
             raise FloatingPointError(msg)
@@ -158,7 +211,11 @@ def text(listing: Any) -> str:
         ("r", listing.registers),
     ]  # fmt: skip
     names = [
-        listing.states[i] if kind == "state" else kind if size == 1 and kind.isupper() else f"{kind}{i}"
+        listing.states[i]
+        if kind == "state"
+        else kind
+        if size == 1 and kind.isupper()
+        else f"{kind}{i}"
         for kind, size in sizes
         for i in range(size)
     ]

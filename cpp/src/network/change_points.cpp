@@ -7,7 +7,8 @@ namespace spikelet {
 
 ChangePoints::ChangePoints(std::vector<Step> starts, const std::vector<bool>& active)
     : starts_(std::move(starts)) {
-  if (starts_.size() != active.size() || !std::ranges::is_sorted(starts_, std::ranges::less_equal{})) {
+  if (starts_.size() != active.size() ||
+      !std::ranges::is_sorted(starts_, std::ranges::less_equal{})) {
     throw std::invalid_argument("rows must have ascending starts, one each");
   }
   for (std::size_t k = 0; k < active.size(); ++k) {

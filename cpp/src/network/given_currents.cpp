@@ -56,7 +56,8 @@ void SineCurrent<R>::apply(Step step, std::size_t begin, std::size_t end,
   const R common = one_ ? waves_[0].at(step) : R(0);
   for (const TargetBlock& block : this->targets().within(begin, end)) {
     if (one_) {
-      for_each_target(block, [&](std::size_t element, std::size_t) { external[element] += common; });
+      for_each_target(block,
+                      [&](std::size_t element, std::size_t) { external[element] += common; });
     } else {
       for_each_target(block, [&](std::size_t element, std::size_t place) {
         external[element] += waves_[place].at(step);

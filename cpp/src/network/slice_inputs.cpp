@@ -35,8 +35,7 @@ void SliceInputs<R>::bind(const std::vector<Injector<R>*>& inputs, std::uint32_t
 
 template <class R>
 void SliceInputs<R>::split(Step step) {
-  std::erase_if(inputs_,
-                [&](const Injector<R>* input) { return input->window(step).end <= step; });
+  std::erase_if(inputs_, [&](const Injector<R>* input) { return input->window(step).end <= step; });
   change_ = std::numeric_limits<Step>::max();
   std::vector<std::uint32_t> cuts{begin_, end_};
   for (const Injector<R>* input : inputs_) {

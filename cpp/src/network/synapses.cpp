@@ -11,7 +11,7 @@ template <class R>
 SynapseTable<R> SynapseTable<R>::from_lists(std::size_t n_pre, std::span<const std::uint32_t> pre,
                                             std::span<const std::uint32_t> post,
                                             std::span<const R> weight,
-                                            std::span<const std::uint16_t> delay) {
+                                            std::span<const std::uint16_t> delay, int threads) {
   const auto fits = [&](std::size_t size) { return size == 1 || size == pre.size(); };
   if (post.size() != pre.size() || !fits(weight.size()) || !fits(delay.size())) {
     throw std::invalid_argument("lists of synapses must be equally long");
@@ -21,9 +21,10 @@ SynapseTable<R> SynapseTable<R>::from_lists(std::size_t n_pre, std::span<const s
   }
   const bool weights = weight.size() != 1, delays = delay.size() != 1;
   auto table = build_table<R>(
-      n_pre, weights, delays, 1,
-      [&](std::size_t, std::size_t, auto&& add) {
-        for (std::size_t k = 0; k < pre.size(); ++k) {
+      n_pre, weights, delays, threads,
+      [&](std::size_t part, std::size_t parts, auto&& add) {
+        const std::size_t end = pre.size() * (part + 1) / parts;
+        for (std::size_t k = pre.size() * part / parts; k < end; ++k) {
           add(pre[k], post[k], [&](R* w, std::uint16_t* d) {
             if (w != nullptr) {
               *w = weight[k];

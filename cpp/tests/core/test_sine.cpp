@@ -31,7 +31,9 @@ TEST_CASE("whole turns drop out") {
 TEST_CASE("a sine stays exact after many periods") {
   const Sine sine(2.0, 62.5, 90.0, 1.0);  // 16 steps a period, and an angle without rounding
   for (const std::int64_t n : {0LL, 3LL, 8LL, 16LL * 1'000'000'000'000LL + 3}) {
-    CHECK(sine.at(n) == doctest::Approx(2 * std::cos(static_cast<double>(n % 16) / 16 * 6.283185307179586)).epsilon(1e-14));
+    CHECK(sine.at(n) ==
+          doctest::Approx(2 * std::cos(static_cast<double>(n % 16) / 16 * 6.283185307179586))
+              .epsilon(1e-14));
   }
   CHECK(sine.at(16'000'000'000'003) == sine.at(3));
 }

@@ -200,3 +200,29 @@ TEST_CASE("a distribution of delays that reaches below dt is refused when it doe
   CHECK_THROWS_WITH_AS(DelayTable(distribution(Kind::uniform, 6000, 10000), 0.1).refuse(0.1),
                        doctest::Contains("of which 86.1"), std::invalid_argument);
 }
+
+TEST_CASE("a pair's number depends on the pair alone") {
+  const Stream stream(7, Purpose::connect, 3);
+  std::vector<std::uint32_t> pre, post;
+  for (std::uint32_t i = 0; i < 60; ++i) {
+    for (std::uint32_t j = 0; j < 61; ++j) {
+      pre.push_back(i);
+      post.push_back(j);
+    }
+  }
+  const std::vector<double> all = pair_uniforms(stream, pre, post);
+  double sum = 0, square = 0;
+  for (const double u : all) {
+    CHECK((u > 0 && u < 1));
+    sum += u;
+    square += u * u;
+  }
+  const auto n = static_cast<double>(all.size());
+  CHECK(sum / n == doctest::Approx(0.5).epsilon(0.03));
+  CHECK(square / n == doctest::Approx(1.0 / 3).epsilon(0.04));
+  const std::vector<std::uint32_t> some_pre{59, 0, 17}, some_post{60, 3, 18};
+  const std::vector<double> some = pair_uniforms(stream, some_pre, some_post);
+  for (std::size_t k = 0; k < 3; ++k) {
+    CHECK(some[k] == all[some_pre[k] * 61 + some_post[k]]);
+  }
+}

@@ -49,7 +49,6 @@ TEST_CASE("SineCurrent: the value at the start of the step") {
   };
   CHECK(step(each, 777, 2)[0] == doctest::Approx(at(10, 0, 777)).epsilon(1e-12));
   CHECK(step(each, 777, 2)[1] == doctest::Approx(2 * at(20, 30, 777)).epsilon(1e-12));
-  CHECK(SineCurrent<double>(site(2), Values{0}, Values{0}, Values{5}, Values{0}, 0)
-            .window(0)
-            .end <= 0);
+  CHECK(SineCurrent<double>(site(2), Values{0}, Values{0}, Values{5}, Values{0}, 0).window(0).end <=
+        0);
 }

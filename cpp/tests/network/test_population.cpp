@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -99,4 +100,20 @@ TEST_CASE("no neurons") {
   auto each = usual();
   each[p_V_th] = {};
   CHECK(population(0, each).size() == 0);
+}
+
+TEST_CASE_TEMPLATE("the potential before the reset is kept where it is wanted", R, float, double) {
+  ParameterValues parameters = usual();
+  parameters[10] = {1e5};  // reaches the threshold in a step
+  auto neurons = population<R>(70, parameters);
+  CHECK(neurons.step_args(0).peak == nullptr);
+  neurons.keep_peaks();
+  StepArgs<R> args = neurons.step_args(0);
+  std::vector<Gid> out(128);
+  const Gid* end = neurons.step_function(false)(args, 0, 128, out.data());
+  CHECK(end - out.data() == 70);
+  CHECK(neurons.state_of(0, 5) == doctest::Approx(-68));
+  CHECK(neurons.before_reset(5) > -55);
+  std::fill(args.peak, args.peak + 128, Population<R>::no_peak);
+  CHECK(neurons.before_reset(5) == neurons.state_of(0, 5));
 }

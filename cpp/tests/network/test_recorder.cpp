@@ -84,7 +84,7 @@ TEST_CASE("spikes after a step are forgotten, also those of which only the stamp
 TEST_CASE(
     "a state recorder makes room for the multiples of its interval, and drops what was not "
     "reached") {
-  StateRecorder<float> r{0, 0, {4, 7}, 3, {}, {}};
+  StateRecorder<float> r{0, 0, {4, 7}, 3};
   r.allot(2, 10);
   CHECK(r.stamps == std::vector<Step>{3, 6, 9});
   CHECK(r.values.size() == 6);
@@ -92,4 +92,40 @@ TEST_CASE(
   r.trim(8);
   CHECK(r.stamps == std::vector<Step>{3, 6});
   CHECK(r.values.size() == 4);
+}
+
+TEST_CASE("nothing is recorded outside of a recorder's window, or while it pauses") {
+  SpikeRecorder spikes(0);
+  spikes.need_logs(1);
+  const std::vector<Gid> one{2};
+  const auto note_all = [&] {
+    for (Step stamp = 0; stamp < 8; ++stamp) {
+      spikes.note(0, one, 0, stamp);
+    }
+  };
+  spikes.window = {2, 5, false};
+  note_all();
+  CHECK(spikes.share()->stamps == std::vector<Step>{3, 4, 5});
+  spikes.window.paused = true;
+  note_all();
+  CHECK(spikes.size() == 3);
+
+  StateRecorder<double> states{0, 0, {1}, 3};
+  states.window = {3, 10, false};
+  states.allot(0, 7);
+  states.allot(7, 30);
+  CHECK(states.stamps == std::vector<Step>{6, 9});
+  CHECK(states.samples(9));
+  CHECK_FALSE(states.samples(8));   // no multiple
+  CHECK_FALSE(states.samples(3));   // not after the start
+  CHECK_FALSE(states.samples(12));  // after the end
+  states.window = {-1, 100, true};
+  states.allot(30, 60);
+  CHECK(states.stamps.size() == 2);
+
+  Recorders<double> all;
+  all.weights.push_back({0, 1});
+  all.set_window(RecorderKind::weights, 0, {1, 2, false});
+  CHECK_FALSE(all.weights[0].window.includes(1));
+  CHECK(all.weights[0].window.includes(2));
 }

@@ -2,7 +2,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <memory>
 #include <vector>
 
 #include "core/plasticity/tsodyks_markram.hpp"
@@ -68,4 +70,51 @@ TEST_CASE_TEMPLATE("each spike sends its fraction of the weight, after each dela
     }
   }
   CHECK(error < (sizeof(R) == 4 ? 1e-6 : 1e-14));
+}
+
+TEST_CASE_TEMPLATE("synapses with parameters of their own keep a state of their own", R, float,
+                   double) {
+  const std::vector<std::uint32_t> pre{0, 0, 0}, post{0, 1, 70};
+  const std::vector<R> weight{R(2), R(-3), R(5)};
+  const std::vector<std::uint16_t> delay{4, 1, 4};
+  const auto table = SynapseTable<R>::from_lists(1, pre, post, weight, delay);
+  Feed<R> feed;
+  feed.table = &table;
+  feed.post_end = 128;
+  Plasticity plasticity{find_plasticity("TsodyksMarkram"), {0.4, 15, 8, 0}};
+  plasticity.varied = std::make_shared<const SynapseParameters>(
+      SynapseParameters{{0.2, 0.5, 0.9}, {}, {8, 0, 3}, {}});
+  const auto store =
+      make_plastic_store<R>(PlasticLayout::scaled_rows, feed, plasticity, dt, 8, -1, nullptr);
+  CHECK(store->parts().synapse.size() == 4);  // weights, x, y, u
+  CHECK(store->parts().row_double.empty());
+  const std::vector<Step> stamps{1, 2, 30, 31};
+  for (std::size_t k = 0; k < 3; ++k) {
+    const SynapseParameters& own = *plasticity.varied;
+    const std::vector<double> p{own[0][k], 15, own[2][k], 0};
+    const TsodyksMarkram rule(p.data());
+    TsodyksMarkram::State state;
+    store->clear();
+    store->start(-1);
+    std::size_t next = 0;
+    double error = 0, last = 0;
+    std::vector<double> expected(64);
+    for (Step now = 0; now < 40; ++now) {
+      std::vector<R> input(2 * 128);
+      const std::array<R*, 3> channels{input.data(), input.data() + 128, nullptr};
+      store->deliver(now, channels, false);
+      const std::size_t at = (weight[k] < 0 ? 128 : 0) + post[k];
+      error = std::max(error, std::abs(static_cast<double>(input[at]) -
+                                       expected[static_cast<std::size_t>(now)]));
+      if (next < stamps.size() && stamps[next] == now + 1) {
+        store->enqueue(0, now + 1, now + 1);
+        rule.pass(state, next == 0 ? 0 : (static_cast<double>(now + 1) - last) * dt);
+        expected[static_cast<std::size_t>(now + 1 + delay[k] - 1)] +=
+            rule.release(state) * static_cast<double>(weight[k]);
+        last = static_cast<double>(now + 1);
+        ++next;
+      }
+    }
+    CHECK(error < (sizeof(R) == 4 ? 1e-6 : 1e-14));
+  }
 }

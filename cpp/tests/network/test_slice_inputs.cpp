@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "spikelet/network/given_currents.hpp"
 #include "spikelet/network/slice_inputs.hpp"
 #include "support/inputs.hpp"
 
@@ -87,4 +88,30 @@ TEST_CASE("inputs begin and end within a run, and what is over is not visited ag
   CHECK(active(30) == 0);
   slice.bind(some.list, 0, 1280, 5);  // after a reset
   CHECK(active(5) == 1);
+}
+
+TEST_CASE("an input costs nothing while its current or rate is 0, and after it has ended") {
+  const std::vector<Step> starts{5, 8, 20, 22};
+  const Values rows{1, 0, 1, 0};
+  const std::vector<std::uint32_t> part{5, 700};
+  Some some;
+  const InputSite site = Some::site(part);
+  some.add(std::make_unique<StepCurrent<double>>(site, starts, rows, 1));
+  some.add(std::make_unique<PoissonInput<double>>(
+      site, std::make_unique<SteppedRates>(site.targets, starts, rows, 1, 0.1), Values{1.0}));
+  some.add(std::make_unique<PoissonInput<double>>(  // it begins later than its rates
+      site, std::make_unique<SteppedRates>(site.targets, starts, rows, 1, 0.1), Values{1.0},
+      Receptor::by_sign, 7));
+  SliceInputs<double> slice;
+  slice.bind(some.list, 0, 1280, 0);
+  for (Step step = 0; step < 40; ++step) {
+    CAPTURE(step);
+    const auto& segments = slice.at(step);
+    const bool acts = (step >= 5 && step < 8) || (step >= 20 && step < 22);
+    CHECK(segments.size() == (acts ? 4 : 1));
+    CHECK(segments[0].external == acts);
+    CHECK(segments[0].before.size() == (acts ? 1 : 0));
+    CHECK(segments[0].after.size() == (acts ? (step >= 7 ? 2 : 1) : 0));
+    CHECK(segments[0].drives.empty());
+  }
 }

@@ -16,8 +16,26 @@ import numpy.typing as npt
 Float = npt.NDArray[np.float64]
 
 # One SI unit in the package's unit.
-_SI = {"ms": 1e3, "mV": 1e3, "pA": 1e12, "pF": 1e12, "nS": 1e9, "Hz": 1.0}
-_BRIAN = {"ms": "second", "mV": "volt", "pA": "amp", "pF": "farad", "nS": "siemens", "Hz": "hertz"}
+_SI = {
+    "ms": 1e3,
+    "mV": 1e3,
+    "pA": 1e12,
+    "pF": 1e12,
+    "nS": 1e9,
+    "Hz": 1.0,
+    "GOhm": 1e-9,
+    "1/ms": 1e-3,
+}
+_BRIAN = {
+    "ms": "second",
+    "mV": "volt",
+    "pA": "amp",
+    "pF": "farad",
+    "nS": "siemens",
+    "Hz": "hertz",
+    "GOhm": "ohm",
+    "1/ms": "hertz",
+}
 
 
 class _Short(reprlib.Repr):
@@ -106,7 +124,7 @@ def magnitude(value: Any, unit: str) -> Any:
         return np.asarray(value.rescale(unit).magnitude)
     if hasattr(value, "has_same_dimensions"):  # Brian2 keeps SI base units
         brian = sys.modules["brian2"]
-        if not value.has_same_dimensions(getattr(brian, _BRIAN[unit])):
+        if unit not in _BRIAN or not value.has_same_dimensions(getattr(brian, _BRIAN[unit])):
             msg = f"cannot convert {shown(value)} to {unit}"
             raise ValueError(msg)
         return np.asarray(value, dtype=float) * _SI[unit]
@@ -125,6 +143,10 @@ def numbers(
     nan: bool = False,
 ) -> Float:
     """Return float64 numbers, infinite allowed but not NaN unless `nan`, with at most `dimensions` dimensions."""
+    if type(value) is float and not math.isnan(
+        value
+    ):  # most values, checked again at each change of a model
+        return np.array(value)
     try:
         plain = magnitude(value, unit)
         _require_numbers(plain)
@@ -197,7 +219,10 @@ def number(where: str, argument: str, value: Any, unit: str = "") -> Float:
 
 def representable(where: str, argument: str, array: Float, dtype: np.dtype[Any]) -> None:
     """Check that finite numbers stay finite in the precision of the network."""
-    bad = np.abs(array) > np.finfo(dtype).max
+    most = np.finfo(dtype).max
+    if -most <= array.min(initial=0.0) and array.max(initial=0.0) <= most:  # false for NaN
+        return
+    bad = np.abs(array) > most
     if bad.any():
         fail(
             where, argument, float(array[bad][0]), f"must be finite and within the range of {dtype}"
@@ -206,6 +231,8 @@ def representable(where: str, argument: str, array: Float, dtype: np.dtype[Any])
 
 def require(where: str, argument: str, array: Float, rule: str) -> None:
     """Check the rule "finite", "> 0", ">= 0" or "in [0, 1]"; the error names the first value that breaks it."""
+    if array.ndim == 0 and _satisfies(float(array), rule):
+        return
     ok = np.isfinite(array)
     if rule.endswith("> 0"):
         ok &= array > 0
@@ -219,6 +246,15 @@ def require(where: str, argument: str, array: Float, rule: str) -> None:
         first = float(array.reshape(-1)[bad])
         rule = rule if np.isfinite(first) or "finite" in rule else f"finite and {rule}"
         fail(where, argument, first, f"must be {rule}{at}")
+
+
+def _satisfies(x: float, rule: str) -> bool:
+    """Return whether one number satisfies a rule of `require`, faster than an array does."""
+    if rule.endswith("> 0"):
+        return 0 < x < math.inf
+    if rule.endswith(">= 0"):
+        return 0 <= x < math.inf
+    return 0 <= x <= 1 if rule == "in [0, 1]" else math.isfinite(x)
 
 
 def choice(where: str, argument: str, value: object, *choices: str) -> None:
@@ -292,7 +328,7 @@ def fits(where: str, argument: str, array: Float, n: int) -> Float:
 
 
 def ids(where: str, argument: str, value: Any, n: int) -> npt.NDArray[np.uint32]:
-    """Return element ids in [0, n)."""
+    """Return element ids in [0, n); an array of uint32 is not copied."""
     array = np.asarray(value)
     if np.ma.is_masked(value) or array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         msg = f"{where}: {argument} must be a one-dimensional array of integers, got {shown(value)}"
@@ -300,7 +336,7 @@ def ids(where: str, argument: str, value: Any, n: int) -> npt.NDArray[np.uint32]
     if array.size and (array.min() < 0 or array.max() >= n):
         bad = array[(array < 0) | (array >= n)][0]
         fail(where, argument, int(bad), f"must lie in 0 .. {n - 1}")
-    return array.astype(np.uint32)
+    return array.astype(np.uint32, copy=False)
 
 
 def interval(where: str, every: float | None, dt: float, argument: str = "every") -> int:

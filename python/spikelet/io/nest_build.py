@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -168,12 +169,16 @@ class Builder:
                 {"rate_times": self.ms(steps + begin + 2), "rate_values": column}
                 for column in rates.T
             ]
-            return _ids(self.nest.Create("inhomogeneous_poisson_generator", len(params), params=params))
+            return _ids(
+                self.nest.Create("inhomogeneous_poisson_generator", len(params), params=params)
+            )
         return self._generators("poisson_generator", np.size(rate), rate=rate, **at)
 
     def _waves(self, kind: str, wave: Any, names: tuple[str, ...], at: dict[str, Any]) -> Ints:
         """Make generators of sines whose phase is that of our time."""
-        turns = np.asarray(wave.frequency) * 1e-3 * self.net.dt * (self.now + self.delay - self.offset)
+        turns = (
+            np.asarray(wave.frequency) * 1e-3 * self.net.dt * (self.now + self.delay - self.offset)
+        )
         params = {name: getattr(wave, name) for name in (*names, "frequency")}
         params["phase"] = (np.asarray(wave.phase) + 360.0 * turns) % 360.0
         n = max(np.size(value) for value in params.values())
@@ -232,7 +237,9 @@ class Builder:
     def _project(self, projection: Projection) -> None:
         how = nest_terms.synapse(projection, self.net.dt)
         name = f"spikelet_{projection.index}_{len(self.nest.synapse_models)}"
-        self.nest.CopyModel(how.model, name, how.params)
+        each = {k: v for k, v in how.params.items() if np.ndim(v)}
+        common = {k: v for k, v in how.params.items() if not np.ndim(v)}
+        self.nest.CopyModel(how.model, name, common)
         self.models[projection.index] = name
         pre, post = projection.pre_ids, projection.post_ids
         weights = projection.weights.astype(np.float64) * nest_terms.sign(projection)
@@ -243,10 +250,16 @@ class Builder:
             )
         pre += self.first[projection.pre.index]
         post += self.first[projection.post.index]
-        self._connect(pre, post, weights, steps, name)
+        self._connect(pre, post, weights, steps, name, each)
 
     def _connect(
-        self, pre: Ints, post: Ints, weight: Any, steps: Any = None, model: str = "static_synapse"
+        self,
+        pre: Ints,
+        post: Ints,
+        weight: Any,
+        steps: Any = None,
+        model: str = "static_synapse",
+        each: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         """Connect one to one, with arrays of one element broadcast."""
         n = max(len(pre), len(post))
@@ -262,6 +275,7 @@ class Builder:
                 )
             ]
             syn_spec = {"synapse_model": model, "weight": chunk[2], "delay": self.ms(chunk[3])}
+            syn_spec |= {name: np.array(values[part]) for name, values in each.items()}
             self.nest.Connect(chunk[0], chunk[1], "one_to_one", syn_spec)
 
 

@@ -35,7 +35,7 @@ class Synapse:
     """A synapse model of NEST."""
 
     model: str
-    params: dict[str, float] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)  # arrays have a value for each synapse
     neuron: dict[str, float] = field(
         default_factory=dict
     )  # parameters that NEST keeps in the target neuron
@@ -164,6 +164,11 @@ def inspect(net: NetworkContents) -> Findings:
         f"{type(how).__name__} of {projection!r}: NEST does not regulate weights"
         for projection, how in net.regulations
     ]
+    found.refused += [
+        f"PoissonInput to {drive.target.name} with receptor={drive.input.receptor!r}: the sign of a weight picks it in NEST"
+        for drive in net.inputs
+        if isinstance(drive.input, PoissonInput) and drive.input.receptor is not None
+    ]
     if _in_flight(net):
         found.left_out.append(f"spikes in flight at t = {net.t:g} ms")
     if any(isinstance(drive.input, (PoissonInput, NoiseInput)) for drive in net.inputs) or any(
@@ -245,6 +250,8 @@ def _refuse_rule(projection: Projection) -> list[str]:
     reasons = []
     if isinstance(rule, STDP) and rule.signed:
         reasons.append("amplitudes must be >= 0: NEST applies only one bound to each side")
+    if isinstance(rule, TripletSTDP) and rule.core_name != "TripletSTDP":
+        reasons.append("amplitudes must be >= 0: NEST applies only one bound to each side")
     if isinstance(rule, (STDP, TripletSTDP)):
         if rule.w_min != 0:
             reasons.append(f"w_min must be 0, which is NEST's bound, not {rule.w_min:g}")
@@ -271,7 +278,8 @@ def _refuse_rule(projection: Projection) -> list[str]:
 def _remembers(state: dict[str, Any], rule: Plasticity) -> bool:
     """Return whether the state has traces of earlier spikes, as opposed to the core's own bookkeeping."""
     names = ["row.", "target.0", "post_stamp"]
-    names += ["row_double.2"]  # stamps of short-term plasticity
+    names += ["row_double.2"]  # stamps of short-term plasticity; by synapse: y and u
+    names += ["synapse.2", "synapse.3"] if isinstance(rule, TsodyksMarkram) else []
     names += ["target.1"] if isinstance(rule, TripletSTDP) else []
     return any(np.any(state[k]) for k in state if k.startswith(tuple(names)))
 

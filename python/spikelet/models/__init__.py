@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from spikelet.models.conv_stdp import Conv, ConvSTDP
 from spikelet.models.diehl_cook import DiehlCook
+from spikelet.models.fly_brain import FlyBrain, fly_brain
 from spikelet.models.microcircuit import Microcircuit, microcircuit
 from spikelet.models.ridge_readout import RidgeReadout
 from spikelet.models.winner_take_all import WinnerTakeAll
@@ -13,15 +14,17 @@ from spikelet.models.winner_take_all import WinnerTakeAll
 if TYPE_CHECKING:
     from spikelet.models.classifier import STDPClassifier
 
-# Imported here, the function takes the place of its module of the same name.
+# Imported here, a function takes the place of its module of the same name.
 __all__ = [
     "Conv",
     "ConvSTDP",
     "DiehlCook",
+    "FlyBrain",
     "Microcircuit",
     "RidgeReadout",
     "STDPClassifier",
     "WinnerTakeAll",
+    "fly_brain",
     "microcircuit",
 ]
 

@@ -23,11 +23,11 @@ from spikelet.network.input_kinds import described, kind_of
 from spikelet.network.population import Population
 from spikelet.network.record import When, make_recorder, record
 from spikelet.network.recorders import MultiStateRecorder
-from spikelet.network.synapse_lists import Lists, as_lists, given_pairs
+from spikelet.network.synapse_lists import Lists, as_lists, given_pairs, row_lengths
 from spikelet.network.to_disk import StrPath
-from spikelet.network.union import Union, parts_of
+from spikelet.network.union import Union, parts_of, values_of_part
 from spikelet.plasticity import Plasticity
-from spikelet.rules import AllToAll, Distribution, FixedProbability, OneToOne, Rule, as_spec
+from spikelet.rules import AllToAll, Distribution, FixedProbability, OneToOne, Rule
 from spikelet.spatial import ByDistance, DistanceDependent
 
 __all__ = ["connect_unions", "inject_union", "record_union"]
@@ -55,33 +55,31 @@ def connect_unions(
     if plasticity is not None and plasticity.varied:
         must = "must be single numbers for a union; connect its parts one by one"
         fail(where, f"{type(plasticity).__name__}.{plasticity.varied[0]}", plasticity, must)
-    one_delay = not isinstance(delay, (Distribution, ByDistance)) and np.ndim(delay) == 0
-    one_weight = weight is None or isinstance(weight, Distribution) or np.ndim(weight) == 0
     by_distance = isinstance(weight, ByDistance) or isinstance(delay, ByDistance)
     if isinstance(rule, DistanceDependent) and (rule.indegree, rule.outdegree) != (None, None):
+        degrees = rule.indegree, rule.outdegree
         must = "must be None for a union; connect its parts one by one"
-        fail(
-            where, "DistanceDependent.indegree and outdegree", (rule.indegree, rule.outdegree), must
-        )
-    if (
-        isinstance(rule, (AllToAll, FixedProbability))
-        and one_delay
-        and one_weight
-        and not by_distance
-        and plasticity is None
-    ):
+        fail(where, "DistanceDependent.indegree and outdegree", degrees, must)
+    one_each = not by_distance and np.ndim(weight) == np.ndim(delay) == 0
+    drawn = isinstance(weight, Distribution) or isinstance(delay, Distribution)
+    if isinstance(rule, (AllToAll, FixedProbability)) and one_each and not drawn:
         made: Made = [
             (a, b, rule) for a, b in pairs
-        ]  # pairs are independent, and the core stores none of them
-    elif isinstance(rule, DistanceDependent) or by_distance:
-        made = _by_distance(net, where, pairs, rule, weight, delay)
+        ]  # they are independent, and the core stores none of them
+        one = np.zeros(1, np.uint32)
+        checked = [
+            (a, b, Lists(one, one, 1.0 if weight is None else weight, delay, None))
+            for a, b in pairs
+        ]
     else:
-        made = _over_all(net, where, pre, post, rule, weight, delay)
-    for a, b, how in made:  # all of them before the first is added
-        if isinstance(how, Lists):
-            check_lists(net, f"connect {a.name} -> {b.name}", b, how, plasticity)
-        else:
-            as_spec(where, "weight", 1.0 if weight is None else weight, b.model.weight_unit)  # type: ignore[union-attr]
+        distance = isinstance(rule, DistanceDependent) or by_distance
+        made = checked = (
+            _by_distance(net, where, pairs, rule, weight, delay)
+            if distance
+            else _over_all(net, where, pre, post, rule, weight, delay)
+        )
+    for a, b, lists in checked:  # all of them before the first is added
+        check_lists(net, f"connect {a.name} -> {b.name}", b, lists, receptor, plasticity)
     added = [
         connect(net, a, b, how, *_values(how, weight, delay), receptor, plasticity)
         for a, b, how in made
@@ -126,7 +124,8 @@ def _over_all(
     if isinstance(rule, Rule):
         i, j = _drawn_pairs(net, where, pre, post, rule)
     else:
-        i, j, weight = given_pairs(where, len(pre), len(post), rule, weight)
+        pairs = given_pairs(where, len(pre), len(post), rule, weight)
+        i, j, weight = pairs[0].astype(np.int64), pairs[1].astype(np.int64), pairs[2]
     n = len(i)
     weight, delay = _drawn_values(
         net, 1.0 if weight is None else weight, delay, n, len(net.projections)
@@ -149,8 +148,8 @@ def _over_all(
         a, b = froms[k // len(tos)], tos[k % len(tos)]
         sources = a.ids[i[mine] - begins[0][k // len(tos)]]
         targets = b.ids[j[mine] - begins[1][k % len(tos)]]
-        values = (x[mine] if np.ndim(x) else x for x in (weight, delay))
-        made.append((a, b, Lists(sources, targets, *values, None)))
+        w, d = (x[mine] if np.ndim(x) else x for x in (weight, delay))
+        made.append((a, b, Lists(sources, targets, w, d, None)))
     return made
 
 
@@ -175,9 +174,17 @@ def _drawn_pairs(
     ids = [x.astype(np.uint32) for x in numbers]
     with named(where):
         row, targets = _core.draw_pairs(
-            rule.to_core(), total, total, *ids, True, net.seed, len(net.projections), net.threads
+            rule.to_core(),
+            total,
+            total,
+            ids[0],
+            ids[1],
+            True,
+            net.seed,
+            len(net.projections),
+            net.threads,
         )
-    sources = np.repeat(np.arange(total), np.diff(row.astype(np.int64)))
+    sources = np.repeat(np.arange(total), row_lengths(row))
     place = [np.zeros(total, np.int64) for _ in ids]
     for to, of in zip(place, numbers, strict=True):
         to[of] = np.arange(len(of))
@@ -220,14 +227,6 @@ def inject_union(net: NetworkContents, target: Union, what: Any) -> DriveGroup:
     return DriveGroup(target, [inject(net, part, mine) for part, mine in split])
 
 
-_IN_TIME = (
-    "values",
-    "times",
-    "amplitudes",
-    "rates",
-)  # a row is a time; columns, if any, are neurons
-
-
 def _of_part(where: str, what: Any, place: slice, n: int) -> Any:
     """Return an input with the values of some neurons of a union."""
     values = {}
@@ -235,11 +234,8 @@ def _of_part(where: str, what: Any, place: slice, n: int) -> Any:
         value = getattr(what, f.name)
         if dataclasses.is_dataclass(value):
             values[f.name] = _of_part(where, value, place, n)
-        elif np.ndim(value) == 2 or (np.ndim(value) == 1 and f.name not in _IN_TIME):
-            if np.shape(value)[-1] != n:
-                must = f"must have one value for each of the {n} neurons"
-                fail(where, f.name, np.shape(value), must, got="shape")
-            values[f.name] = value[..., place]
+        else:
+            values[f.name] = values_of_part(where, f.name, value, place, n)
     return dataclasses.replace(what, **values)
 
 
@@ -251,7 +247,7 @@ def record_union(
     for part in target.parts:  # all of them before the first is added
         for name in names if isinstance(names, (list, tuple)) else ():
             make_recorder(net, part, name, when)
-    made = [record(net, part, what, when, to) for part in target.parts]
+    made: list[Any] = [record(net, part, what, when, to) for part in target.parts]
     if what == "spikes":
         return UnionSpikeRecorder(target, made)
     if isinstance(what, str):

@@ -45,6 +45,8 @@ _NAME, _VERSION = "spikelet network", 5
 # 3 added recorders; 4 checksums by name, random streams of inputs, and what regulations have counted; 5 models from
 # text, positions, and when recorders record
 _READABLE = (2, 3, 4, 5)
+_LATER = {"PoissonInput": {"receptor": None}}
+"""Fields that files have only if they are set, by type, and what they are otherwise."""
 
 
 def _types() -> dict[str, Any]:
@@ -61,8 +63,11 @@ class _Writer:
     def describe(self, item: Any, key: str) -> dict[str, Any]:
         """Describe a dataclass; its arrays go to the file under `key`."""
         fields: dict[str, Any] = {}
+        later = _LATER.get(type(item).__name__, {})
         for f in dataclasses.fields(item):
             value = getattr(item, f.name)
+            if f.name in later and value is later[f.name]:
+                continue
             if isinstance(value, np.ndarray):
                 self.arrays[f"{key}.{f.name}"] = value
                 value = {"array": f"{key}.{f.name}"}
@@ -75,7 +80,8 @@ class _Writer:
 
 
 def _restore(description: dict[str, Any], file: Mapping[str, Any], *, inner: bool = False) -> Any:
-    fields, name = description["fields"], description["type"]
+    name = description["type"]
+    fields = {**_LATER.get(name, {}), **description["fields"]}
     kind: Any = _types().get(name)
     if name == "Equations":  # reading the text runs nothing
         kind = Equations.from_dict(description["equations"]).model

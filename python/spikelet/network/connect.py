@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.advice import advise
-from spikelet._util.checks import check_all, fail, named, representable
+from spikelet._util.checks import check_all, fail, named, representable, require
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_own
 from spikelet.network.projection import Projection
@@ -64,11 +64,11 @@ def connect(
         weight, delay, plasticity = lists.weight, lists.delay, lists.plasticity
     with named(where):
         ends = (number, None if plasticity is None else plasticity.to_core())
-    add = _by_rule if lists is None else _by_lists
+    add: Any = _by_rule if lists is None else _by_lists
     how = rule if lists is None else lists
     grid = (len(pre), len(post)) if isinstance(rule, AllToAll) else None
     unit = receptor_unit(post.model, number)
-    index = add(net, where, pre, post, how, weight, delay, unit, grid, ends)
+    index: int = add(net, where, pre, post, how, weight, delay, unit, grid, ends)
     projection = Projection(net, index, pre, post, plasticity, number)
     net.contents.projections.append(projection)
     return projection
@@ -114,22 +114,28 @@ def _by_lists(
     _advise_sign(where, post.model, ends[0], weights)
     with named(where):
         return net.engine.sim.connect_lists(
-            pre.index, post.index, pre.size, lists.pre, lists.post, weights.astype(net.dtype), steps,
-            *ends, None,
+            pre.index, post.index, pre.size, lists.pre, lists.post,
+            weights.astype(net.dtype, copy=False), steps, *ends, None,
         )  # fmt: skip
 
 
 def check_lists(
-    net: NetworkContents, where: str, post: Population, lists: Lists, plasticity: Plasticity | None
+    net: NetworkContents,
+    where: str,
+    post: Population,
+    lists: Lists,
+    receptor: str | None,
+    plasticity: Plasticity | None,
 ) -> None:
     """Check values by synapse as `connect` will, before anything is added."""
     assert isinstance(post.model, NeuronModel)
-    unit = post.model.weight_unit
+    unit = receptor_unit(post.model, receptor_number(where, post.model, receptor))
     weights, _ = _listed_values(net, where, lists, lists.weight, lists.delay, unit, None)
-    if plasticity is not None:
-        low, high = plasticity.bounds
-        rule = f"must lie in [w_min, w_max] = [{low:g}, {high:g}]"
-        check_all(where, "weight", weights, (weights >= low) & (weights <= high), rule)
+    low, high = (-np.inf, np.inf) if plasticity is None else plasticity.bounds
+    rule = f"must lie in [w_min, w_max] = [{low:g}, {high:g}]"
+    check_all(where, "weight", weights, (weights >= low) & (weights <= high), rule)
+    if post.model.conductance and receptor is not None:
+        check_all(where, "weight", weights, weights >= 0, "must be >= 0 nS if receptor= names one")
 
 
 def _listed_values(
@@ -143,13 +149,23 @@ def _listed_values(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint16]]:
     """Return the weights and the delays [steps] of lists: one for all synapses, or one for each."""
     n, stream = len(lists.pre), 2 * len(net.projections)
-    spec = as_spec(where, "weight", weight, unit, grid)
+    spec = _weight_spec(where, weight, unit, grid, net.dtype)
     weights = _values(where, "weight", spec, n, net.seed, stream)
     spec = _delay_spec(where, delay, net.dt, grid)
     delays = _values(where, "delay", spec, n, net.seed, stream + 1)
     steps = _to_steps(where, delays, net.dt, drawn=isinstance(delay, Distribution))
     representable(where, "weight", weights, net.dtype)
     return weights, steps
+
+
+def _weight_spec(
+    where: str, weight: Any, unit: str, grid: tuple[int, int] | None, dtype: np.dtype[Any]
+) -> Any:
+    """Return weights as `as_spec` does, but a list in the network's precision as it is: a long one is not copied."""
+    if type(weight) is np.ndarray and weight.dtype == dtype and weight.ndim == 1:
+        require(where, "weight", weight, "finite")
+        return weight
+    return as_spec(where, "weight", weight, unit, grid)
 
 
 def _advise_sign(where: str, model: Any, receptor: int, weights: Any) -> None:

@@ -94,8 +94,8 @@ def at_distance(
     bad = ~np.isfinite(values)
     if bad.any():
         at = int(np.flatnonzero(bad)[0])
-        distance = float(space.between(ids[0][at : at + 1], ids[1][at : at + 1])[0][0])
-        fail(where, argument, float(values[at]), f"must be finite, also at distance {distance:g}")
+        there = float(space.between(ids[0][at : at + 1], ids[1][at : at + 1])[0][0])
+        fail(where, argument, float(values[at]), f"must be finite, also at distance {there:g}")
     return values
 
 

@@ -34,7 +34,7 @@ def whole_state(projection: Projection) -> State:
     engine = projection.network.engine
     ranks, own = engine.ranks, engine.sim.plastic_state(projection.index)
     if ranks.size == 1:
-        return own
+        return _sent_in_time(own)
     place = engine.sim.own(projection.post.index)
     parts = ranks.gather(f"the state of projection {projection.index}", (ranks.rank, place, own))
     parts.sort(key=lambda part: (part[1][0], part[0]))  # the order of Synapses.places
@@ -61,7 +61,7 @@ def whole_state(projection: Projection) -> State:
             joined = np.concatenate(values)
             order = {"row": rows, "post": posts}.get(kind)
             whole[name] = joined if order is None else joined[order]
-    return whole
+    return _sent_in_time(whole)
 
 
 def own_state(projection: Projection, whole: State) -> State:
@@ -94,6 +94,17 @@ def _first_rows(states: list[State]) -> Any:
         for name in ("row_source", "row_delay")
     )
     return np.unique((source << 16) | delay, return_index=True)[1]
+
+
+def _sent_in_time(state: State) -> State:
+    """Return a state whose events in flight are ordered by arrival, then target, however targets are divided.
+
+    The order of events that reach one target at one step stays: their sum depends on it.
+    """
+    if "sent_step" in state:
+        order = np.lexsort((state["sent_post"], state["sent_step"]))
+        state.update({name: state[name][order] for name in state if family(name) == "sent"})
+    return state
 
 
 def _in_time(stamps: list[Any], targets: list[Any]) -> Any:

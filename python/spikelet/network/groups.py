@@ -15,7 +15,7 @@ from spikelet.network.drive import Drive
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import SpikeRecorder, StateRecorder
-from spikelet.network.union import Union, positions_in
+from spikelet.network.union import Union, positions_in, values_of_part
 from spikelet.recording.data import SampleData, SpikeData
 from spikelet.recording.hdf5_access import LAST, Arrays
 from spikelet.recording.reading import Recorded, RecordedSamples, RecordedSpikes
@@ -188,6 +188,23 @@ class DriveGroup(Sealed):
     def __iter__(self) -> Iterator[Drive]:
         """Iterate over the inputs of the parts."""
         return iter(self.drives)
+
+    def set(self, **parameters: Any) -> None:
+        """Set parameters of all inputs, between runs, as `Drive.set` does.
+
+        Parameters
+        ----------
+        **parameters
+            Values by name: numbers, or arrays with one for each neuron of the union.
+        """
+        where, n = f"input to {self.target.name}", len(self.target)
+        places = self.target.places()
+        each = [
+            {name: values_of_part(where, name, x, place, n) for name, x in parameters.items()}
+            for place in places
+        ]
+        for drive, mine in zip(self.drives, each, strict=True):
+            drive.set(**mine)
 
     @property
     def removed(self) -> bool:

@@ -16,6 +16,7 @@ from spikelet._util.advice import only_about
 from spikelet._util.checks import fail, fits, interval, representable
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
+from spikelet.network.receptors import receptor_number, receptor_unit
 from spikelet.neurons import NeuronModel
 from spikelet.sources import (
     CurrentInput,
@@ -80,11 +81,17 @@ def restarts(what: Any, parameters: Iterable[str]) -> bool:
 def described(where: str, target: Population, what: Any) -> Any:
     """Check that an input suits its target, and return its description in plain numbers."""
     kind_of(where, what)
-    if not isinstance(target.model, NeuronModel):
+    model = target.model
+    if not isinstance(model, NeuronModel):
         fail(where, "target", target, "must be neurons")
     if isinstance(what, PoissonInput):  # now the unit of a quantity is known
         with only_about():
-            return PoissonInput(what.rate, what.weight_in(target.model.weight_unit))
+            unit = receptor_unit(model, receptor_number(where, model, what.receptor))
+            return PoissonInput(what.rate, what.weight_in(unit), what.receptor)
+    if model.current is None:
+        kind = type(model).__name__
+        rule = f'takes no current: no parameter of {kind} is one; name it, as in Equations(..., current="I_e")'
+        fail(where, "target", kind, rule)
     return what
 
 
@@ -125,14 +132,24 @@ def _poisson(
     # Not one step in 1e30 brings more events than this.
     mean = rate * (network.dt * 1e-3)
     _in_range(where, "weight", weight, mean + 12 * np.sqrt(mean) + 70, network)
+    assert isinstance(target.model, NeuronModel)
+    receptor = receptor_number(where, target.model, what.receptor)
     if changes:
         return network.engine.sim.inject_changing_poisson(
             target.index, _elements(target), what.rate.to_core(where, n, network.dt, start),
-            weight, start, key.number, key.streams,
+            weight, start, key.number, key.streams, receptor,
         )  # fmt: skip
     each = what.rate.ndim == 1 and not (target.whole and n == 1)
     return network.engine.sim.inject_poisson(
-        target.index, _elements(target), rate, each, weight, start, key.number, key.streams
+        target.index,
+        _elements(target),
+        rate,
+        each,
+        weight,
+        start,
+        key.number,
+        key.streams,
+        receptor,
     )
 
 
@@ -168,12 +185,15 @@ def _sine(
     where: str, network: NetworkBase, target: Population, what: SineCurrent, start: int, key: Key
 ) -> int:
     names = ("amplitude", "offset", "frequency", "phase")
-    values = [fits(where, name, getattr(what, name), len(target)) for name in names]
-    _in_range(where, "amplitude", values[0], np.array([2.0]), network)
-    _in_range(where, "offset", values[1], np.array([2.0]), network)
-    return network.engine.sim.inject_sine_current(
-        target.index, _elements(target), *values, start, key.number, key.streams
+    amplitude, offset, frequency, phase = (
+        fits(where, name, getattr(what, name), len(target)) for name in names
     )
+    _in_range(where, "amplitude", amplitude, np.array([2.0]), network)
+    _in_range(where, "offset", offset, np.array([2.0]), network)
+    return network.engine.sim.inject_sine_current(
+        target.index, _elements(target), amplitude, offset, frequency, phase, start,
+        key.number, key.streams,
+    )  # fmt: skip
 
 
 def _noise(

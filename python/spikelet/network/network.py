@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from spikelet._util.checks import steps_of
+from spikelet._util.checks import fail, steps_of
 from spikelet.network import checkpoint, to_disk
 from spikelet.network.between_unions import connect_unions, inject_union, record_union
 from spikelet.network.connect import connect
 from spikelet.network.contents import NetworkContents
 from spikelet.network.drive import Drive
+from spikelet.network.groups import (
+    DriveGroup,
+    ProjectionGroup,
+    UnionSpikeRecorder,
+    UnionStateRecorder,
+)
 from spikelet.network.inject import inject
 from spikelet.network.input_kinds import Input
 from spikelet.network.populate import populate
@@ -95,41 +101,70 @@ class Network(NetworkContents):
         """
         return populate(self, n, model, name, positions)
 
-    @changing
+    @overload
     def connect(
         self,
         pre: Population,
         post: Population,
         rule: Any,
         *,
+        weight: Any = ...,
+        delay: Any = ...,
+        receptor: str | None = ...,
+        plasticity: Plasticity | None = ...,
+    ) -> Projection: ...
+    @overload
+    def connect(
+        self,
+        pre: Population | Union,
+        post: Population | Union,
+        rule: Any,
+        *,
+        weight: Any = ...,
+        delay: Any = ...,
+        receptor: str | None = ...,
+        plasticity: Plasticity | None = ...,
+    ) -> Projection | ProjectionGroup: ...
+
+    @changing
+    def connect(
+        self,
+        pre: Population | Union,
+        post: Population | Union,
+        rule: Any,
+        *,
         weight: Any = None,
         delay: Any = 1.0,
-        receptor: Literal["excitatory", "inhibitory", "ex", "in"] | None = None,
+        receptor: str | None = None,
         plasticity: Plasticity | None = None,
-    ) -> Projection:
-        """Connect two populations, or parts of them.
+    ) -> Any:
+        """Connect two populations, parts of them, or unions.
+
+        With a union (``E + I``), the rule draws over all of its parts: ``FixedIndegree(10)`` from ``E + I`` gives each
+        target 10 sources in all. Each pair of parts that has synapses gets a projection.
 
         Parameters
         ----------
-        pre, post : Population
+        pre, post : Population or Union
             Sources and targets.
-        rule : Rule, scipy sparse matrix or (pre_ids, post_ids)
-            A rule of `spikelet.rules`; a matrix [len(pre), len(post)] whose rows are sources, whose columns are
+        rule : Rule, DistanceDependent, scipy sparse matrix or (pre_ids, post_ids)
+            A rule of `spikelet.rules`, or one that depends on distances; a matrix [len(pre), len(post)] whose rows are sources, whose columns are
             targets and whose data are the weights; or two arrays of ids within pre and post.
-        weight : float, array-like or Distribution
+        weight : float, array-like, Distribution or ByDistance
             Weights in the unit of the target's synapses: pA, mV (LIFDelta) or nS (LIFCond); 1.0 by default. An array
             has one value per synapse, in the order of explicit arrays, or in canonical order (source, then target)
             with a rule. Must not be given with a matrix.
-        delay : float, array-like or Distribution
+        delay : float, array-like, Distribution or ByDistance
             Delays [ms], at least dt and at most 65535 steps, rounded to the nearest step.
-        receptor : "excitatory" or "inhibitory", optional
-            Receptor of the synapses. By default the sign of each weight picks it.
+        receptor : str, optional
+            Name of the receptor: "excitatory" or "inhibitory" ("ex" or "in"), or one of the model's own. By default the
+            sign of each weight picks it, where there are these two.
         plasticity : Plasticity, optional
             Plasticity rule, for example `spikelet.STDP`.
 
         Returns
         -------
-        Projection
+        Projection or, with a union, ProjectionGroup
 
         Raises
         ------
@@ -141,16 +176,21 @@ class Network(NetworkContents):
             return connect_unions(self, pre, post, *how)
         return connect(self, pre, post, *how)
 
+    @overload
+    def inject(self, target: Population, what: Input) -> Drive: ...
+    @overload
+    def inject(self, target: Union, what: Input) -> DriveGroup: ...
+
     @changing
-    def inject(self, target: Population, what: Input) -> Drive:
+    def inject(self, target: Population | Union, what: Input) -> Drive | DriveGroup:
         """Drive a population, or a part of it, from now on, without a source population.
 
         Time and memory follow the number of targets, and an input that has ended costs nothing.
 
         Parameters
         ----------
-        target : Population
-            Neurons.
+        target : Population or Union
+            Neurons. To a union (``E + I``), values by neuron are those of all of its elements.
         what : PoissonInput, CurrentInput, StepCurrent, SineCurrent or NoiseInput
             The input.
 
@@ -174,6 +214,9 @@ class Network(NetworkContents):
         how : WeightNormalisation or SynapticScaling
             The method and its interval. Regulations of one moment act in the order in which they were added.
         """
+        if isinstance(projection, ProjectionGroup):
+            rule = "must be one projection; regulate each of group.projections"
+            fail("regulate", "projection", projection, rule, error=TypeError)
         regulate(self, projection, how)
 
     # Running ------------------------------------------------------------------------------------------------------
@@ -229,25 +272,76 @@ class Network(NetworkContents):
         what: Literal["weights"],
         *,
         every: float | None = ...,
-        **when: Any,
+        start: float | None = ...,
+        stop: float | None = ...,
+        when: Literal["after_reset", "before_reset"] = ...,
+        to: StrPath | None = ...,
     ) -> WeightRecorder: ...
     @overload  # any other string names a state
     def record(  # type: ignore[overload-overlap]  # "spikes" is a str, too
-        self, target: Population, what: Literal["spikes"], *, every: float | None = ..., **when: Any
+        self,
+        target: Population,
+        what: Literal["spikes"],
+        *,
+        every: float | None = ...,
+        start: float | None = ...,
+        stop: float | None = ...,
+        when: Literal["after_reset", "before_reset"] = ...,
+        to: StrPath | None = ...,
     ) -> SpikeRecorder: ...
     @overload
-    def record(
-        self, target: Population, what: str, *, every: float | None = ..., **when: Any
+    def record(  # type: ignore[overload-overlap]  # and a str is a sequence of them
+        self,
+        target: Population,
+        what: str,
+        *,
+        every: float | None = ...,
+        start: float | None = ...,
+        stop: float | None = ...,
+        when: Literal["after_reset", "before_reset"] = ...,
+        to: StrPath | None = ...,
     ) -> StateRecorder: ...
     @overload
+    def record(  # type: ignore[overload-overlap]
+        self,
+        target: Union,
+        what: Literal["spikes"],
+        *,
+        every: float | None = ...,
+        start: float | None = ...,
+        stop: float | None = ...,
+        when: Literal["after_reset", "before_reset"] = ...,
+        to: StrPath | None = ...,
+    ) -> UnionSpikeRecorder: ...
+    @overload
+    def record(  # type: ignore[overload-overlap]
+        self,
+        target: Union,
+        what: str,
+        *,
+        every: float | None = ...,
+        start: float | None = ...,
+        stop: float | None = ...,
+        when: Literal["after_reset", "before_reset"] = ...,
+        to: StrPath | None = ...,
+    ) -> UnionStateRecorder: ...
+    @overload
     def record(
-        self, target: Population, what: Sequence[str], *, every: float | None = ..., **when: Any
+        self,
+        target: Population | Union,
+        what: Sequence[str],
+        *,
+        every: float | None = ...,
+        start: float | None = ...,
+        stop: float | None = ...,
+        when: Literal["after_reset", "before_reset"] = ...,
+        to: StrPath | None = ...,
     ) -> MultiStateRecorder: ...
 
     @changing
     def record(
         self,
-        target: Population | Projection,
+        target: Population | Union | Projection,
         what: str | Sequence[str],
         *,
         every: float | None = None,
@@ -260,8 +354,8 @@ class Network(NetworkContents):
 
         Parameters
         ----------
-        target : Population or Projection
-            A population, a part of one (``E[:10]``), or a projection.
+        target : Population, Union or Projection
+            A population, a part of one (``E[:10]``), a union (``E + I``), or a projection.
         what : str or list of str
             "spikes", the name of a state ("V_m", "I_syn_ex", "theta", ...), or for a projection "weights". A list of
             states makes one recorder of all of them.
@@ -288,6 +382,9 @@ class Network(NetworkContents):
             If the file exists; it is never overwritten.
         """
         how = When(every, start, stop, when), to
+        if isinstance(target, ProjectionGroup):
+            rule = "must be one projection; record each of group.projections"
+            fail("record", "target", target, rule, error=TypeError)
         if isinstance(target, Union):
             return record_union(self, target, what, *how)
         return record(self, target, what, *how)

@@ -17,6 +17,14 @@ __all__ = ["populate"]
 _DRAWN = {"rand": Uniform(0.0, 1.0), "randn": Normal(0.0, 1.0)}
 
 
+def _check_names(where: str, model: NeuronModel) -> None:
+    """Check that no state or parameter would be hidden by an attribute of populations."""
+    for name in (*model.states, *model.parameters()):
+        if hasattr(Population, name) or name in Population.__annotations__:
+            rule = "must not be that of an attribute of populations: rename it in the equations"
+            fail(where, "name of a state or parameter", name, rule)
+
+
 def populate(
     net: NetworkContents, n: Any, model: Any, name: str | None, positions: Any = None
 ) -> Population:
@@ -25,12 +33,18 @@ def populate(
     name = f"{type(model).__name__}{len(net.populations)}" if name is None else str(name)
     where, sim = f"population {name}", net.engine.sim
     space = None if positions is None else _placed(where, positions, n, net)
+    drawn = net.engine.drawn
     if isinstance(model, NeuronModel):
         check_length(where, model, n)
+        _check_names(where, model)
         initial = model.initial(n, lambda kind: net.engine.draw(_DRAWN[kind], n))
         for state, values in initial.items():
             representable(where, f"initial value of {state}", values, net.dtype)
-        index = model.add_to(sim, n, net.dt)
+        try:
+            index = model.add_to(sim, n, net.dt)
+        except ValueError:
+            net.engine.drawn = drawn
+            raise
     elif is_source(model):
         index = send_source(where, net, n, model, net.engine.step)
     else:
@@ -41,7 +55,7 @@ def populate(
         net.engine.positions[index] = space
     if isinstance(model, NeuronModel):
         for state, values in initial.items():
-            sim.set_state(index, model.states.index(state), values)
+            sim.set_state(index, model.states.index(state), values.astype(net.dtype))
     net.contents.populations.append(population)
     return population
 
@@ -51,4 +65,5 @@ def _placed(where: str, positions: Any, n: int, net: NetworkContents) -> Positio
     if not isinstance(positions, (Positions, Grid, Free)):
         with named(where):
             positions = Positions(positions)
-    return positions.placed(where, n, net.engine.draw)
+    placed: Positions = positions.placed(where, n, net.engine.draw)
+    return placed

@@ -16,6 +16,7 @@ from spikelet.network.base import Engine, NetworkBase
 from spikelet.network.source_kinds import Source, per_element, send_source
 from spikelet.network.turn import changing
 from spikelet.neurons import NeuronModel
+from spikelet.neurons.base import State
 from spikelet.rules import Distribution
 from spikelet.spatial import Positions
 
@@ -80,9 +81,7 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
         if isinstance(value, Distribution):
             drawn = self._population.network.engine.draw(value, whole[index].size)
             value = drawn.reshape(whole[index].shape)
-        model = self._population.model
-        assert isinstance(model, NeuronModel)
-        state = model.state(self._name)
+        state = self.about()
         value = numbers(where, "value", value, state.unit, whole.ndim, nan=True)
         try:
             np.broadcast_to(value, whole[index].shape)
@@ -93,6 +92,12 @@ class StateView(Sealed, np.lib.mixins.NDArrayOperatorsMixin):
         representable(where, "value", np.atleast_1d(value), self.dtype)
         whole[index] = value
         self.store(whole)
+
+    def about(self) -> State:
+        """Return the state's unit, and the values that it may be set to."""
+        model = self._population.model
+        assert isinstance(model, NeuronModel)
+        return model.state(self._name)
 
     def read(self) -> npt.NDArray[Any]:
         """Return the values."""
@@ -211,13 +216,10 @@ class Population:
         return self._engine.positions.get(self.index)
 
     @property
-    def positions(self) -> npt.NDArray[np.float64]:
-        """Positions of the elements, [n, dimensions], read-only."""
+    def positions(self) -> npt.NDArray[np.float64] | None:
+        """Positions of the elements, [n, dimensions], read-only; None if the population was made without."""
         if self.space is None:
-            rule = (
-                "must be given when the population is made: net.population(n, model, positions=...)"
-            )
-            fail(self.name, "positions", None, rule)
+            return None
         return Snapshot(self.space.coordinates[self.ids], _FIXED_POSITIONS)
 
     @property

@@ -195,7 +195,7 @@ class Projection(Sealed):
         fixed = [f.name for f in dataclasses.fields(rule) if f.name not in amplitudes(rule)]
         for name in fixed:
             given, kept = getattr(rule, name), getattr(old, name)
-            if given != kept:
+            if not np.array_equal(given, kept):
                 must_stay = f"must stay {kept!r}: only amplitudes can change"
                 fail(where, f"plasticity.{name}", given, must_stay)
         if rule.core_name != old.core_name:

@@ -35,7 +35,9 @@ def receptor_number(where: str, model: NeuronModel, receptor: Any) -> int:
     names = _names(model)
     kind = type(model).__name__
     if not names:
-        rule = f"has no receptors ({kind}): nothing can reach it; give the model one, with receptors="
+        rule = (
+            f"has no receptors ({kind}): nothing can reach it; give the model one, with receptors="
+        )
         fail(where, "target", kind, rule)
     if receptor is None:
         if model.by_sign or len(model.receptors) == 1:

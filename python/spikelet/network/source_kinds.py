@@ -7,7 +7,7 @@ between runs follow from the description's fields.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,7 @@ class _Call(NamedTuple):
     n: int
     start: int
     """Step from which the source's own time counts."""
-    index: int | None
+    population: int | None
     """Number of the population that gets new parameters; None adds one."""
 
 
@@ -47,7 +47,7 @@ class _Kind(NamedTuple):
     starts_when_set: bool = False
 
 
-def is_source(model: Any) -> bool:
+def is_source(model: Any) -> TypeGuard[Source]:
     """Return whether something describes a source."""
     return type(model) in _KINDS
 
@@ -57,7 +57,7 @@ def per_element(model: Source) -> bool:
     return _KINDS[type(model)].per_element
 
 
-def starts_when_set(model: Any) -> bool:
+def starts_when_set(model: Any) -> TypeGuard[Source]:
     """Return whether spikes depend on the time at which the source was added or set."""
     return is_source(model) and _KINDS[type(model)].starts_when_set
 
@@ -87,10 +87,10 @@ def send_source(
 
 def _events(call: _Call, stamps: npt.NDArray[np.int64], ids: npt.NDArray[np.uint32]) -> int:
     sim = call.network.engine.sim
-    if call.index is None:
+    if call.population is None:
         return sim.add_events(call.n, stamps, ids)
-    sim.set_events(call.index, stamps, ids)
-    return call.index
+    sim.set_events(call.population, stamps, ids)
+    return call.population
 
 
 def _spikes(call: _Call, model: SpikeSource) -> int:
@@ -108,7 +108,7 @@ def _raster(call: _Call, model: RasterSource) -> int:
 
 
 def _packets(call: _Call, model: PulsePacket) -> int:
-    number = len(call.network.engine.raster_starts) if call.index is None else call.index
+    number = len(call.network.engine.raster_starts) if call.population is None else call.population
     stamps, ids = model.stamps(call.network.dt, call.n, call.network.seed, number, call.start)
     return _events(call, stamps, ids)
 
@@ -117,17 +117,17 @@ def _poisson(call: _Call, model: PoissonSource) -> int:
     rate = fits(call.where, "rate", np.asarray(model.rate), call.n)
     check_events(call.where, rate, call.network.dt, as_spikes=True)
     sim = call.network.engine.sim
-    if call.index is None:
+    if call.population is None:
         return sim.add_poisson(call.n, rate)
-    sim.set_rates(call.index, rate)
-    return call.index
+    sim.set_rates(call.population, rate)
+    return call.population
 
 
 def _changing(call: _Call, model: ChangingRate) -> int:
     dt, sim = call.network.dt, call.network.engine.sim
     check_events(call.where, model.most(call.where, call.n), dt, as_spikes=True)
     rates = model.to_core(call.where, call.n, dt, call.start)
-    index = sim.add_poisson(call.n, np.zeros(1)) if call.index is None else call.index
+    index = sim.add_poisson(call.n, np.zeros(1)) if call.population is None else call.population
     sim.set_changing_rates(index, rates)
     return index
 

@@ -59,8 +59,7 @@ def load_populations(
                 rule = f"must not exceed {room} in all sources of a file of this size"
                 fail(WHERE, f"population{k} n", n, rule)
         if isinstance(model, (RasterSource, PulsePacket)):
-            listed = isinstance(model, RasterSource)
-            spikes += int(model.raster.sum(dtype=np.float64)) if listed else model.spikes(n)
+            spikes += model.spikes(n)
             if spikes > 64 * room:
                 rule = f"must hold at most {64 * room} spikes in a file of this size"
                 fail(WHERE, f"population{k} {type(model).__name__}", spikes, rule)

@@ -17,7 +17,7 @@ from spikelet.plasticity import Plasticity
 from spikelet.rules import Distribution, Rule
 from spikelet.spatial import ByDistance, DistanceDependent
 
-__all__ = ["Lists", "as_lists", "given_pairs", "needs_lists", "part_ids"]
+__all__ = ["Lists", "as_lists", "given_pairs", "needs_lists", "part_ids", "row_lengths"]
 
 Ids: TypeAlias = npt.NDArray[np.uint32]
 
@@ -43,6 +43,12 @@ def needs_lists(rule: Any, weight: Any, delay: Any, plasticity: Plasticity | Non
     ):
         return True
     return plasticity is not None and len(plasticity.varied) > 0
+
+
+def row_lengths(row: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """Return the numbers of synapses of all sources, given where their rows begin."""
+    offsets: npt.NDArray[np.int64] = row.astype(np.int64)
+    return offsets[1:] - offsets[:-1]
 
 
 def part_ids(population: Population) -> Ids | None:
@@ -86,10 +92,10 @@ def as_lists(
                 rule.to_core(), pre.size, post.size, part_ids(pre), part_ids(post),
                 pre.index == post.index, net.seed, number, net.threads,
             )  # fmt: skip
-        pre_ids = np.repeat(np.arange(pre.size, dtype=np.uint32), np.diff(row.astype(np.int64)))
+        pre_ids = np.repeat(np.arange(pre.size, dtype=np.uint32), row_lengths(row))
     else:
         sources, targets, weight = given_pairs(where, len(pre), len(post), rule, weight)
-        pre_ids, post_ids = pre.ids[sources], post.ids[targets]
+        pre_ids, post_ids = _ids_of(pre, sources), _ids_of(post, targets)
     if isinstance(weight, ByDistance):
         weight = at_distance(where, "weight", weight, pre, post, (pre_ids, post_ids))
     if isinstance(delay, ByDistance):
@@ -162,6 +168,11 @@ def given_pairs(
         lengths = len(sources), len(targets)
         fail(where, "pre_ids and post_ids", lengths, "must be equally long", got="lengths")
     return sources, targets, weight
+
+
+def _ids_of(population: Population, elements: Ids) -> Ids:
+    """Return the ids of elements of a population or of a part of one."""
+    return elements if population.whole else population.ids[elements]
 
 
 def _refuse(where: str, rule: Any) -> None:

@@ -13,8 +13,9 @@ from spikelet._util.described import suggestion
 from spikelet._util.snapshot import Snapshot
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population, StateView
+from spikelet.neurons.base import State
 
-__all__ = ["Union", "joined", "parts_of", "positions_in"]
+__all__ = ["Union", "joined", "parts_of", "positions_in", "values_of_part"]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 
@@ -75,18 +76,11 @@ class Union:
         return self._common([part.parameters for part in self.parts])
 
     @property
-    def positions(self) -> npt.NDArray[np.float64]:
-        """Positions of the elements, [n, dimensions], if all parts have them."""
-        found = [part.positions for part in self.parts]
-        if len({x.shape[1] for x in found}) > 1:
-            fail(
-                self.name,
-                "positions",
-                [x.shape for x in found],
-                "must have the same dimensions",
-                got="shapes",
-            )
-        return np.concatenate(found)
+    def positions(self) -> npt.NDArray[np.float64] | None:
+        """Positions of the elements, [n, dimensions]; None unless all parts have them, in as many dimensions."""
+        found = [part.positions for part in self.parts if part.positions is not None]
+        alike = len(found) == len(self.parts) and len({x.shape[1] for x in found}) == 1
+        return np.concatenate(found) if alike else None
 
     @staticmethod
     def _common(names: list[tuple[str, ...]]) -> tuple[str, ...]:
@@ -123,9 +117,11 @@ class Union:
         if len(np.unique(part[begins])) != len(begins):
             rule = "must list the elements of each population together: sort the ids, with np.sort(ids)"
             fail(self.name, "index", index, rule)
+        if len(ids) == 0:
+            return Union(self.network, [self.parts[0][:0]])
         runs = zip(begins, [*begins[1:], len(ids)], strict=True)
         chosen = [self.parts[part[a]][ids[a:b] - self._begins[part[a]]] for a, b in runs]
-        return Union(self.network, chosen or [self.parts[0][:0]])
+        return Union(self.network, chosen)
 
     def _part_of(self, ids: Ints) -> Ints:
         """Return the number of the part that each element is in."""
@@ -244,6 +240,16 @@ class UnionState(StateView):
         """The union."""
         return self._union
 
+    def about(self) -> State:
+        """Return the state's unit, and the values that it may be set to in all parts."""
+        found = {getattr(part, self._name).about() for part in self._union.parts}
+        units = {state.unit for state in found}
+        if len(units) > 1:
+            rule = "must have one unit in all parts; set it part by part"
+            fail(self._union.name, f"unit of {self._name}", sorted(units), rule)
+        strictest: State = max(found, key=lambda state: len(state.rule))
+        return strictest
+
     def read(self) -> npt.NDArray[Any]:
         """Return the values."""
         return np.concatenate([getattr(part, self._name).read() for part in self._union.parts])
@@ -268,6 +274,25 @@ def positions_in(population: Population | Union) -> dict[int, Ints]:
         of_population[part.ids] = np.arange(begin, begin + len(part))
         begin += len(part)
     return found
+
+
+_IN_TIME = (
+    "values",
+    "times",
+    "amplitudes",
+    "rates",
+)  # a row is a time; columns, if any, are neurons
+
+
+def values_of_part(where: str, name: str, value: Any, place: slice, n: int) -> Any:
+    """Return a parameter of an input for some neurons of a union of n."""
+    each = np.ndim(value) == 2 or (np.ndim(value) == 1 and name not in _IN_TIME)
+    if not each:
+        return value
+    if np.shape(value)[-1] != n:
+        must = f"must have one value for each of the {n} neurons"
+        fail(where, name, np.shape(value), must, got="shape")
+    return (value if hasattr(value, "shape") else np.asarray(value))[..., place]
 
 
 def joined(network: NetworkBase, items: Sequence[Any]) -> Union:

@@ -48,8 +48,8 @@ def last_step(time: float, dt: float) -> int:
 def limits_in_ms(start: Any, stop: Any, dt: float) -> tuple[float, float]:
     """Return limits of a recording, in steps or None, as times."""
     return (
-        0.0 if start is None else float(to_ms(np.int64(start), dt)),
-        np.inf if stop is None else float(to_ms(np.int64(stop), dt)),
+        0.0 if start is None else float(to_ms(np.array(start), dt)),
+        np.inf if stop is None else float(to_ms(np.array(stop), dt)),
     )
 
 

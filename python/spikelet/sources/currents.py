@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from spikelet._util.checks import fail, numbers, own, require
+from spikelet._util.described import Described
 from spikelet._util.grid import Snap, snap_rule
 from spikelet.sources.rates import change_times
 
@@ -15,7 +16,7 @@ __all__ = ["CurrentInput", "NoiseInput", "SineCurrent", "StepCurrent"]
 
 
 @dataclass(frozen=True, eq=False)
-class CurrentInput:
+class CurrentInput(Described):
     """A given current, which is added to I_e.
 
     Parameters
@@ -38,7 +39,7 @@ class CurrentInput:
 
 
 @dataclass(frozen=True, eq=False)
-class StepCurrent:
+class StepCurrent(Described):
     """A current that is constant in pieces, and is added to I_e.
 
     Memory and time follow the number of changes. While the current is 0, it costs nothing.
@@ -77,7 +78,7 @@ class StepCurrent:
 
 
 @dataclass(frozen=True, eq=False)
-class SineCurrent:
+class SineCurrent(Described):
     """A sinusoidal current, ``offset + amplitude sin(2 pi frequency t + phase)``, which is added to I_e.
 
     t is the network's time at the start of each step, so the phase does not depend on when the input was added.
@@ -113,7 +114,7 @@ class SineCurrent:
 
 
 @dataclass(frozen=True, eq=False)
-class NoiseInput:
+class NoiseInput(Described):
     """A Gaussian noise current for each neuron, which is added to I_e.
 
     Parameters

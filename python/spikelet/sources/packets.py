@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.checks import integer, numbers, own, require, scalar
+from spikelet._util.described import Described
 
 __all__ = ["PulsePacket"]
 
@@ -17,7 +18,7 @@ _MOST = 2**18  # spikes of an element in a packet
 
 
 @dataclass(frozen=True, eq=False)
-class PulsePacket:
+class PulsePacket(Described):
     """A source whose elements fire volleys of spikes around given times.
 
     Each element fires `activity` spikes for each packet, at normally distributed times of its own. A spike has the stamp
@@ -58,7 +59,7 @@ class PulsePacket:
     def stamps(
         self, dt: float, n: int, seed: int, number: int, start: int
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
-        """Return stamps in steps after `start`, and ids; `number` is that of the population.
+        """Return stamps in steps after `start`, ascending, and ids; `number` is that of the population.
 
         Random numbers belong to an element, a packet and a spike, whatever their number.
         """
@@ -69,4 +70,6 @@ class PulsePacket:
         steps = np.ceil(np.clip(times / dt, -1.0, 2.0**53) - 1e-6).astype(np.int64).reshape(-1)
         ids = np.repeat(np.arange(n, dtype=np.uint32), packets * self.activity)
         kept = (steps > start) | ((start == 0) & (times.reshape(-1) == 0.0))
-        return steps[kept], ids[kept]
+        steps, ids = steps[kept], ids[kept]
+        order = np.argsort(steps, kind="stable")
+        return steps[order], ids[order]

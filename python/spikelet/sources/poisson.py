@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from spikelet._util.advice import advise
 from spikelet._util.checks import fail, numbers, own, require
+from spikelet._util.described import Described
 from spikelet.sources.rates import ChangingRate
 
 __all__ = ["PoissonInput", "PoissonSource", "check_events"]
@@ -39,7 +40,7 @@ def _advise_rate(where: str, rate: npt.NDArray[np.float64]) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class PoissonSource:
+class PoissonSource(Described):
     """A source that fires an independent Poisson process for each element.
 
     Parameters
@@ -56,7 +57,9 @@ class PoissonSource:
 
     def __post_init__(self) -> None:
         if isinstance(self.rate, ChangingRate):
-            rule = "must be numbers; a rate that changes with time is itself the model of a population"
+            rule = (
+                "must be numbers; a rate that changes with time is itself the model of a population"
+            )
             fail("PoissonSource", "rate", self.rate, rule, error=TypeError)
         rate = numbers("PoissonSource", "rate", self.rate, "Hz")
         require("PoissonSource", "rate", rate, ">= 0")
@@ -65,7 +68,7 @@ class PoissonSource:
 
 
 @dataclass(frozen=True, eq=False)
-class PoissonInput:
+class PoissonInput(Described):
     """An independent Poisson process of synaptic events for each neuron, without stored synapses.
 
     Parameters
@@ -75,12 +78,18 @@ class PoissonInput:
     weight : float or array-like, [n]
         Weight of an event in the unit of the model's synapses: pA (LIF, LIFAlpha, IF), mV (LIFDelta), nS (LIFCond).
         Its sign picks the receptor.
+    receptor : str, optional
+        Name of the receptor, as in `Network.connect`. Neurons with several receptors that are not called "ex" and "in"
+        need one.
     """
 
     rate: Any
     weight: Any
+    receptor: str | None = None
 
     def __post_init__(self) -> None:
+        if self.receptor is not None and not isinstance(self.receptor, str):
+            fail("PoissonInput", "receptor", self.receptor, "must be the name of a receptor", error=TypeError)
         if not isinstance(self.rate, ChangingRate):
             rate = numbers("PoissonInput", "rate", self.rate, "Hz")
             require("PoissonInput", "rate", rate, ">= 0")

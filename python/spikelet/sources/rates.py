@@ -10,20 +10,29 @@ import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.checks import fail, fits, interval, numbers, own, require
+from spikelet._util.described import Described
 from spikelet._util.grid import Snap, grid_steps, snap_rule
 
-__all__ = ["ChangingRate", "InhomogeneousPoisson", "SinusoidalPoisson", "change_steps", "change_times"]
+__all__ = [
+    "ChangingRate",
+    "InhomogeneousPoisson",
+    "SinusoidalPoisson",
+    "change_steps",
+    "change_times",
+]
 
 Floats = npt.NDArray[np.float64]
 
 
 def _in(unit: str, default: Any = None) -> Any:
     metadata = {"unit": unit}
-    return field(metadata=metadata) if default is None else field(default=default, metadata=metadata)
+    return (
+        field(metadata=metadata) if default is None else field(default=default, metadata=metadata)
+    )
 
 
 @dataclass(frozen=True, eq=False)
-class SinusoidalPoisson:
+class SinusoidalPoisson(Described):
     """A Poisson process whose rate follows a sine.
 
     The rate is ``max(0, rate + amplitude sin(2 pi frequency t + phase))``, where t is the network's time. The spikes of a
@@ -76,7 +85,7 @@ class SinusoidalPoisson:
 
 
 @dataclass(frozen=True, eq=False)
-class InhomogeneousPoisson:
+class InhomogeneousPoisson(Described):
     """A Poisson process whose rate is given over time, constant in pieces.
 
     As the model of a population, it is a source, each of whose elements fires a train of its own. As the rate of a
@@ -159,7 +168,9 @@ def change_times(where: str, times: Any, rows: int) -> Floats:
     """Return the times [ms] at which something changes, one for each row, after a check."""
     found = numbers(where, "times", times, "ms")
     if found.ndim != 1 or len(found) != rows:
-        fail(where, "times", found.shape, f"must have one time for each of {rows} rows", got="shape")
+        fail(
+            where, "times", found.shape, f"must have one time for each of {rows} rows", got="shape"
+        )
     require(where, "times", found, ">= 0")
     if (np.diff(found) <= 0).any():
         k = int(np.flatnonzero(np.diff(found) <= 0)[0])

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, integer, numbers, read_only, require
+from spikelet._util.described import Described
 from spikelet._util.grid import Snap, grid_steps, snap_rule
 
 __all__ = ["RasterSource", "SpikeSource"]
@@ -18,7 +19,7 @@ _MOST_EVENTS = 2**18  # of an element in a step
 
 
 @dataclass(frozen=True, eq=False)
-class SpikeSource:
+class SpikeSource(Described):
     """A source that replays given spike trains.
 
     Parameters
@@ -81,7 +82,9 @@ class SpikeSource:
         times, ids = [np.empty(0)], [np.empty(0, np.int64)]
         for element, train in pairs:
             number = integer("SpikeSource.from_trains", "id", element, 0, 2**32 - 1)
-            given = np.atleast_1d(numbers("SpikeSource.from_trains", f"train {number}", train, "ms"))
+            given = np.atleast_1d(
+                numbers("SpikeSource.from_trains", f"train {number}", train, "ms")
+            )
             times.append(given)
             ids.append(np.full(len(given), number, dtype=np.int64))
         all_times = np.concatenate(times)
@@ -98,7 +101,7 @@ class SpikeSource:
 
 
 @dataclass(frozen=True, eq=False)
-class RasterSource:
+class RasterSource(Described):
     """A source that replays spikes given step by step.
 
     Row k has the stamp ``(k + 1) dt``, counted from the time at which the source was added or set.
@@ -136,6 +139,10 @@ class RasterSource:
         if raster.dtype.kind == "f":
             raster = raster.astype(np.int64)
         object.__setattr__(self, "raster", read_only(raster))
+
+    def spikes(self, n: int) -> int:  # noqa: ARG002  # as of other sources
+        """Return the number of spikes of all elements, whose number must be n."""
+        return int(self.raster.sum(dtype=np.float64))
 
     def stamps(self, start: int, n: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
         """Return stamps in steps, given the step at which the raster starts, and ids."""

@@ -32,7 +32,7 @@ STEP = 1e-30  # of the imaginary part: too small to change the real one
 values = st.tuples(*[st.floats(-4, 4)] * 3)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(trees(numeric=DIFFERENTIABLE, boolean=("lt", "le", "and", "not")), values)
 def test_derivative_is_that_of_a_complex_step(tree: Tree, at: tuple[float, ...]) -> None:
     known = dict(zip(NAMES, at, strict=True))
@@ -110,7 +110,7 @@ def test_derivatives_share_what_they_have_in_common() -> None:
 # --- Linear parts ---
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     trees(numeric=EXACT_LINEAR, boolean=("lt", "le", "and", "not")),
     st.sampled_from(["x", "xy", "z", "xyz"]),

@@ -18,7 +18,7 @@ def one(value: Any) -> Parameter:
         (3, 3.0, "", "finite"), (3.5, 3.5, "", "finite"), ((3,), 3.0, "", "finite"), ((281.0, "pF"), 281.0, "pF", "finite"),
         ((0.281, "nF"), 281.0, "pF", "finite"), ((20, "Hz"), 0.02, "1/ms", "finite"), ((5, "ms", "> 0"), 5.0, "ms", "> 0"),
         ([0.2, "volt", ">= 0"], 200.0, "mV", ">= 0"), ((0.5, "1", "in [0, 1]"), 0.5, "", "in [0, 1]"), ((math.inf, "ms", "tau"), math.inf, "ms", "tau"),
-        ((3.0, None, "> 0"), 3.0, "", "> 0"), ((70, "MOhm"), 0.07, "GOhm", "finite"),
+        ((3.0, None, "> 0"), 3.0, "", "> 0"), ((3.0, "", "> 0"), 3.0, "", "> 0"), ((70, "MOhm"), 0.07, "GOhm", "finite"),
     ],
 )  # fmt: skip
 def test_defaults_are_in_the_base_system(given: Any, default: float, unit: str, rule: str) -> None:
@@ -44,9 +44,23 @@ class Quantity:
         return Quantity(self.magnitude * (1000 if unit == "mV" else 1))
 
 
+class Length(Quantity):
+    """A quantity of no dimension that is guessed."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0)
+
+    def to(self, unit: str) -> Quantity:
+        raise ValueError(f"no {unit}")
+
+
 def test_quantities_bring_their_unit() -> None:
     assert one(Quantity(-0.07)) == one((-70.0, "mV"))
     assert one((Quantity(-0.07), "V", "finite")) == one((-70.0, "mV"))
+    with pytest.raises(
+        ValueError, match=r"M: parameters\['p'\] must be in mV, ms, .* or \(number, unit\)"
+    ):
+        one(Length())
     with pytest.raises(TypeError, match=r"M: parameters\['p'\] must be a number.*no ms"):
         one((Quantity(1.0), "ms"))
 

@@ -31,7 +31,9 @@ def compiled(
     **options: Any,
 ) -> Listing:
     options.setdefault("by_sign", False)
-    return compile_step(tuple(states), receptors, Arranger(FIXED), new, spiked, reset or {}, **options)
+    return compile_step(
+        tuple(states), receptors, Arranger(FIXED), new, spiked, reset or {}, **options
+    )
 
 
 def started(listing: Listing, n: int = 5, **parameters: float) -> Interpreter:
@@ -186,7 +188,7 @@ def random_expressions(rng: np.random.Generator, count: int) -> list[Expr]:
     numbers: list[Expr] = [X, Y, Z, A, B, T, EXTERNAL, Number(0.7), Number(-3.0)]
     conditions: list[Expr] = [NOT_REFRACTORY]
     for _ in range(40):
-        pick: Callable[[list[Expr]], Expr] = lambda some: some[rng.integers(len(some))]  # noqa: E731
+        pick: Callable[[list[Expr]], Expr] = lambda some: some[rng.integers(len(some))]
         match rng.integers(6):
             case 0:
                 numbers.append(call(str(rng.choice(UNARY)), pick(numbers)))
@@ -201,7 +203,13 @@ def random_expressions(rng: np.random.Generator, count: int) -> list[Expr]:
             case 4:
                 numbers.append(call("to_number", pick(conditions)))
             case _:
-                numbers.append(call(str(rng.choice([*BINARY, "add", "sub", "mul", "mul"])), pick(numbers), pick(numbers)))
+                numbers.append(
+                    call(
+                        str(rng.choice([*BINARY, "add", "sub", "mul", "mul"])),
+                        pick(numbers),
+                        pick(numbers),
+                    )
+                )
     return numbers[-count:]
 
 
@@ -214,7 +222,9 @@ def test_random_expressions(seed: int) -> None:
               "not_refractory": True}  # fmt: skip
     machine.step(current=0.3)
     for name, expr in new.items():
-        np.testing.assert_array_equal(machine.states[name], np.broadcast_to(evaluate(expr, before), 5), str(expr))
+        np.testing.assert_array_equal(
+            machine.states[name], np.broadcast_to(evaluate(expr, before), 5), str(expr)
+        )
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -224,7 +234,9 @@ def test_the_core_runs_them_alike(seed: int) -> None:
     listing = compiled(new)
     machine = started(listing, 33)
     net = make()
-    index = net.engine.sim.add_program(listing.to_core("random"), 33, machine.coefficients, np.zeros(1))
+    index = net.engine.sim.add_program(
+        listing.to_core("random"), 33, machine.coefficients, np.zeros(1)
+    )
     for k, values in enumerate(machine.states.values()):
         net.engine.sim.set_state(index, k, values)
     machine.step()

@@ -58,7 +58,9 @@ def test_a_decay_and_the_effect_of_a_constant(tau: float) -> None:
     )
     # The propagator is rounded: what it lacks to 1 cannot be better than that.
     rel = 1e-15 if tau > 1e4 else 1e-15 * max(1.0, tau / H)
-    assert one(propagators.constant_response, tau, 250.0) == pytest.approx(constant(tau, 250.0), rel=rel, abs=0)
+    assert one(propagators.constant_response, tau, 250.0) == pytest.approx(
+        constant(tau, 250.0), rel=rel, abs=0
+    )
 
 
 @pytest.mark.parametrize("source", TAUS)
@@ -74,9 +76,13 @@ def test_the_effect_of_a_decaying_current(tau: float, source: float) -> None:
 def test_infinite_time_constants_are_the_limits(tau: float) -> None:
     assert one(propagators.decay, INF) == 1
     assert one(propagators.constant_response, INF, 250.0) == H / 250.0
-    assert one(propagators.exponential_response, tau, 250.0, INF) == one(propagators.constant_response, tau, 250.0)
+    assert one(propagators.exponential_response, tau, 250.0, INF) == one(
+        propagators.constant_response, tau, 250.0
+    )
     expected = float(exact(tau) / 250 * (1 - exp(-exact(H) / exact(tau))))
-    assert one(propagators.exponential_response, INF, 250.0, tau) == pytest.approx(expected, rel=1e-15)
+    assert one(propagators.exponential_response, INF, 250.0, tau) == pytest.approx(
+        expected, rel=1e-15
+    )
     assert one(propagators.exponential_response, INF, 250.0, INF) == H / 250.0
     assert one(propagators.constant_response, tau, INF) == 0
     assert one(propagators.noise_variance, INF) == H
@@ -84,8 +90,12 @@ def test_infinite_time_constants_are_the_limits(tau: float) -> None:
 
 def test_growth_is_no_special_case() -> None:
     assert one(propagators.decay, -2.0) == pytest.approx(float(exp(exact(H) / 2)), rel=1e-15)
-    assert one(propagators.constant_response, -2.0, 4.0) == pytest.approx(constant(-2.0, 4.0), rel=3e-14)
-    assert one(propagators.exponential_response, -2.0, 4.0, 3.0) == pytest.approx(exponential(-2.0, 4.0, 3.0), rel=2e-15)
+    assert one(propagators.constant_response, -2.0, 4.0) == pytest.approx(
+        constant(-2.0, 4.0), rel=3e-14
+    )
+    assert one(propagators.exponential_response, -2.0, 4.0, 3.0) == pytest.approx(
+        exponential(-2.0, 4.0, 3.0), rel=2e-15
+    )
 
 
 def test_many_neurons_at_once_are_as_one_by_one() -> None:
@@ -94,7 +104,10 @@ def test_many_neurons_at_once_are_as_one_by_one() -> None:
     source[::5] = tau[::5]
     tau[::7] = INF
     together = propagators.exponential_response(H, tau, C, source)
-    alone = [one(propagators.exponential_response, *values) for values in zip(tau, C, source, strict=True)]
+    alone = [
+        one(propagators.exponential_response, *values)
+        for values in zip(tau, C, source, strict=True)
+    ]
     np.testing.assert_array_equal(together, alone)
 
 
@@ -108,7 +121,9 @@ def expm(matrix: list[list[Decimal]]) -> list[list[Decimal]]:
     result = term = [[Decimal(int(i == j)) for j in range(n)] for i in range(n)]
     for k in range(1, 25):
         term = [[x / k for x in row] for row in times(term, small)]
-        result = [[a + b for a, b in zip(x, y, strict=True)] for x, y in zip(result, term, strict=True)]
+        result = [
+            [a + b for a, b in zip(x, y, strict=True)] for x, y in zip(result, term, strict=True)
+        ]
     for _ in range(20):
         result = times(result, result)
     return result
@@ -116,7 +131,9 @@ def expm(matrix: list[list[Decimal]]) -> list[list[Decimal]]:
 
 def times(a: list[list[Decimal]], b: list[list[Decimal]]) -> list[list[Decimal]]:
     n = len(a)
-    return [[sum((a[i][k] * b[k][j] for k in range(n)), Decimal(0)) for j in range(n)] for i in range(n)]
+    return [
+        [sum((a[i][k] * b[k][j] for k in range(n)), Decimal(0)) for j in range(n)] for i in range(n)
+    ]
 
 
 MATRICES = {
@@ -130,7 +147,9 @@ MATRICES = {
 @pytest.mark.parametrize("name", MATRICES)
 def test_the_matrix_exponential(name: str) -> None:
     a = np.array(MATRICES[name])
-    expected = np.array(expm([[exact(H) * exact(x) for x in row] for row in a.tolist()]), dtype=float)
+    expected = np.array(
+        expm([[exact(H) * exact(x) for x in row] for row in a.tolist()]), dtype=float
+    )
     got, none = propagators.transition(H, a[None])
     np.testing.assert_allclose(got[0], expected, rtol=3e-14, atol=1e-300)
     assert not none.any()

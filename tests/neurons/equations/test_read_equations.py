@@ -73,6 +73,8 @@ def test_random_numbers_are_numbered_through_all_parts() -> None:
 
 
 def test_flags_and_units() -> None:
+    text = "a = 3 : 1 (shared)\non = t > 3 : boolean\ndx/dt = a if on else 0"
+    assert read(text).states == ("x",)
     model = read(
         "dx/dt = -x/tau : mV (unless refractory)\ndy/dt = x*g/tau : pA\ndz/dt = 0 : 1\ndV_m/dt = 0\nq = g*x\nr = k\nu = 1/tau : Hz"
     )
@@ -112,12 +114,12 @@ def test_a_model_without_units_is_not_checked() -> None:
         ("§x + 1 = 3", "the left side is a name"), ("§tau*x = 3", "the left side is a name") , ("§x/dt = 3", "expected dX/dt on the left side, found x/dt"), ("dx/§dT = 3", "with respect to time"),
         ("§d2x/dt2 = 3", "two equations of first order"), ("§d/dt = 3", "expected dX/dt"), ("§x*2/dt = 3", "the left side is a name"),
         ("§C + 1*dx/dt = 3", "the left side is a name"), ("§x*dx/dt = 3", "the factor of dx/dt is an expression of parameters, but depends on 'x'"),
-        ("§t*dx/dt = 3", "depends on 't'"), ("r = rand()\n§r*dx/dt = 3", "random numbers"), ("§rand()*dx/dt = 3", "this value is fixed"), ("a = x\n§a*dx/dt = 3", "depends on 'x'"),
+        ("§t*dx/dt = 3", "depends on 't'"), ("r = rand()\n§r*dx/dt = 3", "random numbers"), ("§rand()*dx/dt = 3", "this value is fixed"), ("a = xi\n§a*dx/dt = 3", "has noise in it"), ("a = x\n§a*dx/dt = 3", "depends on 'x'"),
         ("dx/dt = §xi**2", "white noise enters an equation as a term"), ("dx/dt = exp(k*§xi)", "as a term"), ("dx/dt = §xi*xi_2", "as a term"), ("dx/dt = 1 if §xi > 0 else 2", "as a term"),
         ("dx/dt = x/§xi", "as a term"), ("dx/dt = §weight", "'weight' belongs in `receptors`"), ("a = §weight\ndx/dt = a", "belongs in `receptors`"),
         ("dx/dt = §1 > 2", "is a truth value where a number is needed"), ("(§tau > 3)*dx/dt = 1", "is a truth value"),
         ("dx/dt = 0 (§unless refractry)", "unknown flag 'unless refractry'; there is (unless refractory)"), ("dx/dt = 0 : 1 (unless refractory, §shared)", "unknown flag 'shared'"),
-        ("a = 3 : 1 (§constant)\ndx/dt = a", "only a differential equation has flags"), ("tau : second (§linked)\ndx/dt = 0", "unknown flag 'linked'"),
+        ("a = 3 : 1 (§constant)\ndx/dt = a", "'constant' is no flag of a definition"), ("tau : second (§linked)\ndx/dt = 0", "unknown flag 'linked'"),
         ("dx = 3\ndy/dt = §x", "unknown name 'x'; 'dx = ...' is a definition, a derivative is dx/dt"),
         ("dx/dt = 0 : §mVV", "unknown unit 'mVV'"), ("§tau : mV\ndx/dt = 0", "'tau' is in mV, but `parameters` has it in ms"), ("§q = g*E : mV\ndx/dt = q", "'q' is in pA, but is declared to be in mV"),
         ("dV_m/dt = §g*(V_m - E)", "the right side of dV_m/dt is in pA, but has to be in mV/ms"), ("C*dV_m/dt = §V_m/tau", "is in mV/ms, but has to be in pA"),
@@ -126,6 +128,13 @@ def test_a_model_without_units_is_not_checked() -> None:
 )  # fmt: skip
 def test_what_is_wrong_is_marked(text: str, message: str) -> None:
     raises_at(text, message, read)
+
+
+def test_units_that_nobody_gave_are_named() -> None:
+    text = "tau*dV_m/dt = E - V_m + §g_ex*(E - V_m)\ndg_ex/dt = -g_ex/tau"
+    raises_at(text, "g_ex is taken to be in nS, unless its equation says otherwise (: unit)", read)
+    read(text.replace("§", "") + " : 1")
+    raises_at("dg_ex/dt = §E/tau", "in nS/ms; g_ex is taken to be in nS, unless", read)
 
 
 def test_noise_has_the_unit_of_a_root_of_a_rate() -> None:

@@ -19,6 +19,7 @@ d = 2*V_m*k
 fixed = 2*tau
 noisy = rand()
 late = t > 3
+random = 2*xi + 1
 """
 PARAMETERS = {"E_L": (-70.0, "mV"), "tau": (5.0, "ms"), "tau_w": 7.0, "k": 1.0, "b": (3.0, "pA")}
 
@@ -52,7 +53,7 @@ def test_thresholds(text: str, condition: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("§V_m - 3", "the threshold 'V_m - 3' is a number; compare it: V_m >= V_th"), ("V_m §= 3", "write '==' to compare"), ("V_m > §xi", "'xi' is noise"),
+        ("§V_m - 3", "the threshold 'V_m - 3' is a number; compare it: V_m >= V_th"), ("V_m §= 3", "write '==' to compare"), ("V_m > §xi", "'xi' is noise"), ("V_m > §random", "'random' has noise in it, which belongs in a differential equation"),
         ("§weight > 3", "'weight' belongs in `receptors`"), ("V_m > §tau", "'V_m' is in mV, but 'tau' is in ms"), ("§", "expected an expression"),
         ("V_m > 3§; s = 3", "expected one expression"), ("V_m > §v_th", "unknown name 'v_th'"),
     ],
@@ -76,7 +77,7 @@ def test_resets() -> None:
         ("§k = 3", "'k' is a parameter, which nothing changes; make it a state: dk/dt = 0"), ("§d = 3", "'d' is not a state, so it cannot be changed; states are V_m, w"),
         ("§late = 3", "is not a state"), ("§t = 3", "is not a state"), ("§dV_m/dt = 3", "the left side is the name of a state, not 'dV_m/dt'"), ("§V_m : mV", "an assignment without unit"),
         ("§V_m = 3 : mV", "an assignment without unit"), ("V_m = 3 (§unless refractory)", "a reset has no flags"), ("s = §w > 3", "is a truth value"), ("V_m = §tau", "'tau' is in ms, but has to be in mV"),
-        ("V_m *= §tau", "'tau' is in ms, but has to be a number without unit"), ("V_m = §xi", "'xi' is noise"), ("w = §weight", "belongs in `receptors`"), ("§V_m == 3", "'==' compares"),
+        ("V_m *= §tau", "'tau' is in ms, but has to be a number without unit"), ("V_m = §xi", "'xi' is noise"), ("V_m = §random", "'random' has noise in it"), ("w = §weight", "belongs in `receptors`"), ("§V_m == 3", "'==' compares"),
         ("V_m = §V", "unknown name 'V'"), ("§V_m", "expected a statement"),
     ],
 )  # fmt: skip
@@ -91,7 +92,7 @@ def test_bad_resets(text: str, message: str) -> None:
     ("given", "period"),
     [
         ("tau", "tau"),
-        ("fixed + dt", "2*tau + dt"),
+        ("fixed + tau", "2*tau + tau"),
         (2, "2"),
         (2.5, "2.5"),
         ("2*ms", "2"),
@@ -111,7 +112,7 @@ def test_refractory_periods(given: Any, period: str) -> None:
     ("text", "message"),
     [
         ("§V_m", "an expression of parameters, but depends on 'V_m'"), ("§d", "depends on 'V_m'"), ("2*§rand()", "this value is fixed"), ("§noisy", "depends on random numbers"),
-        ("§t", "depends on 't'"), ("§E_L", "'E_L' is in mV, but has to be in ms"), ("§tau > 3", "is a truth value"),
+        ("§t", "depends on 't'"), ("§random", "'random' has noise in it"), ("§tau + dt", "depends on 'dt'"), ("§E_L", "'E_L' is in mV, but has to be in ms"), ("§tau > 3", "is a truth value"),
     ],
 )  # fmt: skip
 def test_bad_refractory_periods(text: str, message: str) -> None:
@@ -164,9 +165,9 @@ def test_any_number_of_receptors() -> None:
     [
         ("§I_syn = I_syn + weight", "events are summed first, so their effect is I_syn += factor*weight"), ("§s *= weight", "events are summed first"), ("s += §1", "has a part without weight"),
         ("s += §weight + 1", "'weight + 1' has a part without weight"), ("s += §weight**2", "'weight**2' is not linear in weight"), ("s += §exp(weight)", "is not linear"), ("s += §weight*abs(weight)", "is not linear"),
-        ("s += §max(weight, 0)", "is not linear"), ("s += §rand()*weight", "drawn once a step, not for each event"), ("s += §noisy*weight", "not for each event"), ("s += §xi*weight", "'xi' is noise"),
+        ("s += §max(weight, 0)", "is not linear"), ("s += §rand()*weight", "drawn once a step, not for each event"), ("s += §noisy*weight", "not for each event"), ("s += §xi*weight", "'xi' is noise"), ("s += §random*weight", "has noise in it"),
         ("§q += weight", "'q' has no equation"), ("§k += weight", "'k' is a parameter"), ("§d += weight", "is not a state"), ("s += weight (§unless refactory)", "unknown flag"),
-        ("§s += weight : mV", "without unit"), ("s += §weight > 3", "is a truth value"), ("s += (V_m + §tau)*weight", "'tau' is in ms"), ("s += §weigth", "did you mean 'weight'?"), ("§weight", "expected a statement"),
+        ("§s += weight : mV", "without unit"), ("s += §weight > 3", "is a truth value"), ("s += (V_m + §tau)*weight", "'tau' is in ms"), ("s += §weights", "did you mean 'weight'?"), ("§weight", "expected a statement"),
     ],
 )  # fmt: skip
 def test_bad_effects(text: str, message: str) -> None:
@@ -207,8 +208,8 @@ def test_initial_values_by_default() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("§t", "'t' is 0 when values are initial"), ("1 if §not_refractory else 2", "has no meaning before the first step"), ("§noisy", "'noisy' depends on the time, or on random numbers of a step"),
-        ("int(§late)", "depends on the time"), ("§xi", "'xi' is noise"), ("§q", "unknown name 'q'"), ("§V_m > 3", "is a truth value"), ("§weight", "belongs in `receptors`"),
+        ("§t", "'t' is 0 when values are initial"), ("1 if §not_refractory else 2", "has no meaning before the first step"), ("§noisy", "'noisy' depends on t or dt, or on random numbers of a step"),
+        ("int(§late)", "depends on t or dt"), ("§dt", "'dt' has no value when values are initial"), ("§xi", "'xi' is noise"), ("§random", "has noise in it"), ("§q", "unknown name 'q'"), ("§V_m > 3", "is a truth value"), ("§weight", "belongs in `receptors`"),
     ],
 )  # fmt: skip
 def test_bad_initial_values(text: str, message: str) -> None:

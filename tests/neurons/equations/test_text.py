@@ -60,6 +60,9 @@ def summary(text: str) -> list[tuple[str, str, str | None, str | None, list[str]
         ("I : amp/metre**2", [("I", ":", None, "amp / metre ** 2", [])]),
         ("x = (1 +\n     2)*3\ny = 1", [("x", "=", "(1 + 2) * 3", None, []), ("y", "=", "1", None, [])]),
         ("x = 1 + \\\n  2", [("x", "=", "1 + 2", None, [])]),
+        ("x = 1 +\n  2\n  *3\ny =\n 4 # four", [("x", "=", "1 + 2 * 3", None, []), ("y", "=", "4", None, [])]),
+        ("x = 1 if a\nelse 2\n\n - b", [("x", "=", "1 if a else 2 - b", None, [])]),
+        ("x = 1\n- y = 2", [("x", "=", "1", None, []), ("-y", "=", "2", None, [])]),
         ("x = (1 + # (one\n 2)", [("x", "=", "1 + 2", None, [])]),
         ("x = a if b < 1 else (not c)", [("x", "=", "a if b < 1 else not c", None, [])]),
         ("x = (a and b)", [("x", "=", "a and b", None, [])]),
@@ -83,7 +86,7 @@ def test_statements(text: str, parts: object) -> None:
         ("x = y §z", "expected an operator between 'y' and 'z'"), ("x = (3) §y", "expected an operator between ')' and 'y'"),
         ("x = 3 §(y)", "expected an operator before '('"), ("x = 2§mV", "a product needs its sign: 2*mV"),
         ("x = 3 §*", "expected a value after '*'"), ("x = §* 3", "expected a value before '*'"), ("x = 3 * §/ 4", "expected a value after '*', found '/'"),
-        ("x = §()", "expected a value in the brackets"),
+        ("x = 3 §*\ny = 2", "expected a value after '*'"), ("x §=\ny = 2", "expected a value after '='"), ("x = §()", "expected a value in the brackets"),
         ("x = f(3, §)", "expected a value after ','"), ("x = f(3, §, 4)", "expected a value after ','"),
         ("x = f(§*y)", "expected a value before '*'"), ("x = f(§**y)", "expected a value before '**'"),
         ("x = f(y §= 3)", "'=' is an assignment"), ("x = §(1, 2)", "',' belongs in the brackets of a function"),
@@ -161,6 +164,8 @@ HOSTILE = {
     "semicolons": ";" * 90_000 + "x",
     "statements": "x = 1\n" * 16_000,
     "nothing": "\x00" * 90_000,
+    "continued": "x = 1" + "\n+ 1" * 20_000,
+    "signs at line starts": "x = 1" + "\n+" * 40_000,
     "tabs": "x = 1" + "\t" * 10_000 + "y",
 }
 

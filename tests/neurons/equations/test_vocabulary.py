@@ -49,7 +49,7 @@ def test_what_is_fixed() -> None:
     words = Vocabulary("M", {"tau": Parameter(1.0)})
     words.known["a"], words.expanded["a"] = Name("a"), Name("tau") * 2
     text = tree("a + dt")
-    assert to_text(words.fixed(text, words.number(text)[0], "it")) == "tau*2 + dt"
+    assert to_text(words.fixed(text, words.number(text)[0], "it", "dt")) == "tau*2 + dt"
     with pytest.raises(ValueError, match="it is an expression of parameters, but depends on 't'"):
         words.fixed(tree("t"), words.number(tree("t"))[0], "it")
     random = words.number(tree("rand()"))[0]

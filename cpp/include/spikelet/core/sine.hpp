@@ -20,8 +20,8 @@ inline double sine(Angle angle) {
   if (((angle + quarter) >> 63) != 0) {  // beyond a quarter turn: sin(pi - x) = sin(x)
     angle = 2 * quarter - angle;
   }
-  const double x = static_cast<double>(static_cast<std::int64_t>(angle)) * 0x1p-64 *
-                   6.283185307179586476925;
+  const double x =
+      static_cast<double>(static_cast<std::int64_t>(angle)) * 0x1p-64 * 6.283185307179586476925;
   const double y = x * x;  // at most (pi / 2)^2: Taylor's series ends below 1e-18
   constexpr auto taylor = [] {
     std::array<double, 11> ratio{};
@@ -47,9 +47,7 @@ struct Sine {
   Sine(double size, double frequency, double degrees, double dt)
       : amplitude(size), phase(to_angle(degrees / 360)), step(to_angle(frequency * dt * 1e-3)) {}
 
-  double at(std::int64_t n) const {
-    return amplitude * sine(phase + step * static_cast<Angle>(n));
-  }
+  double at(std::int64_t n) const { return amplitude * sine(phase + step * static_cast<Angle>(n)); }
 };
 
 }  // namespace spikelet

@@ -42,7 +42,7 @@ struct SynapseTable {
   // all.
   static SynapseTable from_lists(std::size_t n_pre, std::span<const std::uint32_t> pre,
                                  std::span<const std::uint32_t> post, std::span<const R> weight,
-                                 std::span<const std::uint16_t> delay);
+                                 std::span<const std::uint16_t> delay, int threads = 1);
 };
 
 // Walks the synapses of the table whose targets lie in [post_begin, post_end), row by row, in order

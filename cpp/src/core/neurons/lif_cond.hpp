@@ -6,8 +6,9 @@
 // reversal potential (the leak's: with I_e), and C_k(s) the share of G_k that has flowed by s,
 //   target * sum G_k = sum G_k E_k + sum_{j < k} lag_jk G_j G_k (E_j - E_k),
 //   lag_jk = integral of C_k dC_j - 1/2: how much later j flows than k.
-// In the second sum no G counts as more than 1. Then each E_k has a positive weight: V never leaves
-// the range of the reversal potentials, however strong the input.
+// In the second sum, G of the leak counts as at most 1, and those of the other two in their pair as
+// at most 3, where the series ends to be of use. Each E_k then has a positive weight: V never
+// leaves the range of the reversal potentials, however strong the input.
 
 namespace spikelet::SPIKELET_LEVEL {
 
@@ -35,6 +36,7 @@ struct LIFCond {
     coefficient_end
   };
   static constexpr int coefficient_count = coefficient_end - k_first;
+  static constexpr int most = 3;
 
   // Mean of exp(-x s) for s in [0, 1].
   static double mean(double x) { return x > 0 ? -std::expm1(-x) / x : 1; }
@@ -66,7 +68,10 @@ struct LIFCond {
       c[I_ex + k] = c[h_C] * pull;
       c[E_ex + k] = E[k] + pull * (c[I_e] - c[leak] * E[k]);
     }
-    c[E_both] = lag(rate[0], rate[1]) * (E[1] - E[0]);
+    // What the faster conductance loses to the slower one; it has no more.
+    const double both = lag(rate[0], rate[1]);
+    const double left = 1 - lag(std::max(rate[0], rate[1]), 0) * std::min(c[leak], 1.0);
+    c[E_both] = std::copysign(std::min(std::abs(both), left / most), both) * (E[1] - E[0]);
   }
 
   template <class Lane>
@@ -74,10 +79,11 @@ struct LIFCond {
     const auto v = x.state(V), ex = x.state(G_ex), in = x.state(G_in);
     const auto g_ex = ex * x.coefficient(mean_ex), g_in = in * x.coefficient(mean_in);
     const auto g = x.coefficient(leak) + g_ex + g_in;
-    const auto one = decltype(v){} + 1;
+    const auto limit = decltype(v){} + most;
     const auto drive = x.driven(
         g_ex * x.coefficient(E_ex) + g_in * x.coefficient(E_in) +
-            x.coefficient(E_both) * smaller(g_ex, one) * smaller(g_in, one) + x.coefficient(I_e),
+            x.coefficient(E_both) * smaller(g_ex, limit) * smaller(g_in, limit) +
+            x.coefficient(I_e),
         [&] {
           return x.coefficient(h_C) + g_ex * x.coefficient(I_ex) + g_in * x.coefficient(I_in);
         });

@@ -50,7 +50,9 @@ class Arranger:
             new = [expr] if all(a in known for a in expr.args) else nodes(expr)
             for node in new:
                 drawn = isinstance(node, Call) and _draw(node)
-                known[node] = not drawn and node.names <= self._names and all(known[a] for a in node.args)
+                known[node] = (
+                    not drawn and node.names <= self._names and all(known[a] for a in node.args)
+                )
         return known[expr] and not expr.boolean
 
     def rate(self, expr: Expr) -> Expr:
@@ -85,7 +87,12 @@ class Arranger:
 
     def _sum(self, op: str, a: Expr, b: Expr) -> Expr:
         """Return a sum or a difference, with constants at its end added up."""
-        if self.is_fixed(b) and isinstance(a, Call) and a.op in ("add", "sub") and self.is_fixed(a.args[1]):
+        if (
+            self.is_fixed(b)
+            and isinstance(a, Call)
+            and a.op in ("add", "sub")
+            and self.is_fixed(a.args[1])
+        ):
             last = a.args[1] if a.op == "add" else -a.args[1]
             return call("add", a.args[0], call(op, last, b))
         return call(op, a, b)

@@ -46,8 +46,12 @@ class Assembled(NamedTuple):
     listing: Listing
     linear: Linear
     method: str
-    nonlinear: dict[str, Equation]
-    """Equations that are not solved exactly, of states, parameters, time, noise and the external current."""
+    equations: dict[str, Equation]
+    """Equations of all states, with states, parameters, time, noise and the external current."""
+    nonlinear: tuple[str, ...]
+    """States that are not solved exactly."""
+    new: dict[str, Expr]
+    """States after the integration over a step."""
 
     def coefficients(self, parameters: Mapping[str, npt.ArrayLike], dt: float) -> list[Array]:
         """Return the values of the program's coefficients, each one number or one for each neuron.
@@ -60,14 +64,18 @@ class Assembled(NamedTuple):
             Step [ms].
         """
         values = {**parameters, "dt": dt}
+        values |= self.linear_values(values)
+        return [np.atleast_1d(evaluate(expr, values)) for expr in self.listing.coefficients]
 
-        def value(expr: Expr) -> Array:
-            return np.atleast_1d(evaluate(expr, values))
-
-        wanted = self.listing.coefficients
-        names = {name: None for expr in wanted for name in sorted(expr.names & self.linear.coefficients)}
-        values |= self.linear.values(names, dt, value)
-        return [value(expr) for expr in wanted]
+    def linear_values(self, values: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
+        """Return the values of the coefficients that the linear part has, given parameters and dt."""
+        used = {
+            name: None
+            for expr in self.listing.coefficients
+            for name in sorted(expr.names & self.linear.coefficients)
+        }
+        dt = float(np.asarray(values["dt"]))
+        return self.linear.values(used, dt, lambda expr: np.atleast_1d(evaluate(expr, values)))
 
 
 def assemble(model: Model, method: str, current: str | None, schedule: str) -> Assembled:
@@ -88,14 +96,14 @@ def assemble(model: Model, method: str, current: str | None, schedule: str) -> A
     equations = _equations(model, current)
     inside = linear_part(equations, fixed, current and _TOTAL)
     total = EXTERNAL if current is None else Name(current) + EXTERNAL
-    others = {
+    whole = {
         name: Equation(
             substitute(equation.rate, {_TOTAL: total}),
             {k: substitute(x, {_TOTAL: total}) for k, x in equation.noise.items()},
         )
         for name, equation in equations.items()
-        if name not in inside
     }
+    others = {name: equation for name, equation in whole.items() if name not in inside}
     method = schemes.choose(model.name, others, model.states, method)
     streams = itertools.count(model.draws)
     linear = Linear(
@@ -113,22 +121,22 @@ def assemble(model: Model, method: str, current: str | None, schedule: str) -> A
     new = {name: arranger.rate(new[name]) for name in model.states}
     receptors = _receptors(model, schedule)
     if schedule == "brian2":
-        seen = new | {name: schemes.within(limits[name], new[name]) for name in limits}
-        after = _with_events(model, receptors, arranger, seen)
+        tested = new
+        after = _with_events(model, receptors, arranger, _cut(limits, new))
     else:
-        after = _with_events(model, receptors, arranger, new)
-        after |= {name: schemes.within(limits[name], after[name]) for name in limits}
-        seen = after
+        tested = _with_events(model, receptors, arranger, new)
+        after = _cut(limits, tested)
+    tested = tested | {name: _unless_held(tested[name])[0] for name in limits}  # uncut
     listing = compile_step(
         model.states,
         receptors,
         arranger,
         after,
-        _spiked(model, others, arranger, seen),
+        _spiked(model, others, arranger, tested),
         _reset(model, arranger),
         by_sign=[r.name for r in receptors] == ["ex", "in"],
     )
-    return Assembled(listing, linear, method, others)
+    return Assembled(listing, linear, method, whole, tuple(others), new)
 
 
 def _equations(model: Model, current: str | None) -> dict[str, Equation]:
@@ -152,12 +160,36 @@ def _limits(model: Model, others: Mapping[str, Equation]) -> dict[str, Expr]:
     if not isinstance(test, Call) or test.op not in ("le", "lt"):
         return {}
     limit, variable = test.args
-    if not isinstance(variable, Name) or variable.name not in others or variable.name not in model.held:
+    if (
+        not isinstance(variable, Name)
+        or variable.name not in others
+        or variable.name not in model.held
+    ):
         return {}
     after = _assigned(model).get(variable.name)
     if after is None or variable.name in after.names or not limit.names <= set(model.parameters):
         return {}
     return {variable.name: limit}
+
+
+def _cut(limits: Mapping[str, Expr], values: Mapping[str, Expr]) -> dict[str, Expr]:
+    """Return values with those that spikes will reset not beyond their limit: an upstroke stays finite.
+
+    Refractory neurons keep what events add.
+    """
+    cut = dict(values)
+    for name, limit in limits.items():
+        free, still = _unless_held(values[name])
+        cut[name] = call("select", NOT_REFRACTORY, schemes.within(limit, free), still)
+    return cut
+
+
+def _unless_held(value: Expr) -> tuple[Expr, Expr]:
+    """Return the value of a neuron that is not refractory, and of one that is."""
+    if isinstance(value, Call) and value.op == "select" and value.args[0] is NOT_REFRACTORY:
+        _, free, still = value.args
+        return free, still
+    return value, value
 
 
 # Events ---------------------------------------------------------------------------------------------------------------
@@ -185,7 +217,9 @@ def _receptors(model: Model, schedule: str) -> list[Receptor]:
             name
             for name, e in late.items()
             if e.variable in used
-            or (targets.count(e.variable) > 1 and e.magnitude)  # magnitudes have an array of their own
+            or (
+                targets.count(e.variable) > 1 and e.magnitude
+            )  # magnitudes have an array of their own
             or (by_sign and early)  # both or none
         }
         if not back:
@@ -213,7 +247,9 @@ def _magnitude(receptor: Described) -> bool:
     first = receptor.effects[0]
     for effect in receptor.effects:
         if effect.magnitude != first.magnitude:
-            msg = f"the effects of receptor '{receptor.name}' must all use weight, or all abs(weight)"
+            msg = (
+                f"the effects of receptor '{receptor.name}' must all use weight, or all abs(weight)"
+            )
             raise effect.place.error(msg)
     return first.magnitude
 
@@ -228,8 +264,8 @@ def _with_events(
         for effect in effects[receptor.name] if receptor.state < 0 else ():
             factor = substitute(arranger.as_written(model.expand(effect.factor)), states)
             before = still = states[effect.variable]
-            if effect.held and isinstance(before, Call) and before.op == "select" and before.args[0] is NOT_REFRACTORY:
-                _, before, still = before.args
+            if effect.held:
+                before, still = _unless_held(before)
             after = before + factor * input_name(receptor.name)
             if effect.held:
                 after = call("select", NOT_REFRACTORY, after, still)

@@ -9,13 +9,15 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet import _core
+from spikelet._util.advice import advise
 from spikelet._util.checks import choice, fail, shown
+from spikelet._util.sealed import Sealed
 from spikelet.neurons.base import NeuronModel, Simulator, State, Values, parameter
 from spikelet.neurons.equations import schemes
 from spikelet.neurons.equations.assembly import Assembled, assemble
@@ -23,13 +25,11 @@ from spikelet.neurons.equations.evaluate import evaluate
 from spikelet.neurons.equations.expression import Number
 from spikelet.neurons.equations.model import Model
 from spikelet.neurons.equations.read_model import read_model
+from spikelet.neurons.equations.stability import stable_step
 
 __all__ = ["Equations", "EquationsModel"]
 
 Array = npt.NDArray[np.float64]
-
-_POPULATION = {"name", "size", "model", "ids", "index", "network", "whole", "set"}
-"""Attributes of a population, which a state or parameter of the same name would hide."""
 
 _made: weakref.WeakValueDictionary[str, Equations] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
@@ -48,7 +48,12 @@ class EquationsModel(NeuronModel):
         period = self.refractory_period
         bad = ~((period >= 0) & np.isfinite(period))
         if bad.any():
-            fail(type(self).__name__, "refractory", float(period[bad][0]), "must be finite and >= 0 ms")
+            fail(
+                type(self).__name__,
+                "refractory",
+                float(period[bad][0]),
+                "must be finite and >= 0 ms",
+            )
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -124,6 +129,7 @@ class EquationsModel(NeuronModel):
     def add_to(self, sim: Simulator, n: int, dt: float) -> int:
         """Add n neurons of this model to a simulator, and return the number of their population."""
         coefficients = self.coefficients(dt)
+        self._advise_step(dt)
         return sim.add_program(self.equations.program, n, coefficients, self.refractory_period)
 
     def set_in(self, sim: Simulator, index: int, dt: float) -> None:
@@ -135,7 +141,8 @@ class EquationsModel(NeuronModel):
         assembled = self.equations.assembled
         values = assembled.coefficients(self._values(), dt)
         for expr, value in zip(assembled.listing.coefficients, values, strict=True):
-            bad = np.isnan(value) if expr.names == {str(expr)} else ~np.isfinite(value)
+            given = str(expr) in self.equations.parameters  # which may be infinite, by its rule
+            bad = np.isnan(value) if given else ~np.isfinite(value)
             if bad.any():
                 k = int(np.flatnonzero(bad)[0])
                 at = f" of neuron {k}" if len(value) > 1 else ""
@@ -143,11 +150,32 @@ class EquationsModel(NeuronModel):
                 fail(type(self).__name__, str(expr), float(value[k]), rule)
         return values
 
+    def _advise_step(self, dt: float) -> None:
+        """Warn about a step that is too long for the method already at the initial state."""
+        made = self.equations
+        if made.method == "exact":
+            return
+        first = {
+            name: np.ravel(value)[0] for name, value in self._values().items() if np.size(value)
+        }
+        if len(first) < len(self.parameters()):
+            return  # no neuron
+        start = dict.fromkeys(made.states, 0.0)
+        for name, expr in made.description.initial.items():
+            start[name] = float(evaluate(expr, first, lambda op, _: 0.5 if op == "rand" else 0.0))
+        longest = stable_step(made.assembled, first, start, dt)
+        if longest < dt:
+            problem = f"ms is too long for {made.method}: deviations from the initial state grow from step to step"
+            advise(type(self).__name__, "dt", dt, problem, f"use at most {longest:g} ms")
+
     def about_stability(self, dt: float) -> str:
         """Return what to do if a state diverges, for messages."""
         made = self.equations
         name, method = type(self).__name__, made.method
-        others = {"rk2": ' or method="exponential_midpoint"', "rk4": ' or method="exponential_midpoint"'}
+        others = {
+            "rk2": ' or method="exponential_midpoint"',
+            "rk4": ' or method="exponential_midpoint"',
+        }
         way_out = f"use a shorter dt than {dt:g} ms{others.get(method, '')}, or bound what grows without limit"
         return f"{name}, {method}: {way_out}"
 
@@ -162,7 +190,7 @@ def _restored(equations: Equations, values: dict[str, Any]) -> EquationsModel:
     return equations(**values)
 
 
-class Equations:
+class Equations(Sealed):
     """A neuron model from text.
 
     Calling it makes a model with values of its parameters, which is used like a built-in one.
@@ -186,8 +214,8 @@ class Equations:
         Assignments at a spike, in order: ``"V_m = V_reset; w += b"``.
     refractory : str or float, optional
         Refractory period [ms], of parameters. It lasts ``ceil(refractory / dt)`` steps, without a test of the threshold. The
-        states flagged ``(unless refractory)`` are held meanwhile, or else those that `threshold` names; events still act on
-        them unless that is flagged, too.
+        states flagged ``(unless refractory)`` are held meanwhile, or else the potential: the first state that `threshold`
+        names and `reset` sets. Events still act on them unless that is flagged, too.
     receptors : dict of str to str, optional
         What events do: ``{"ex": "I_syn_ex += weight"}``, with the sum of the weights that arrive in a step. ``abs(weight)``
         is the sum of their magnitudes. If the receptors are called "ex" and "in", the sign of a weight picks its receptor.
@@ -199,7 +227,7 @@ class Equations:
         such a parameter, and all else at 0.
     method : str
         How equations that are not linear are integrated: "auto", "exact", "exponential_euler", "exponential_midpoint",
-        "rk2" or "rk4". Linear ones with constant coefficients are always solved exactly.
+        "magnus4", "rk2" or "rk4". Linear ones with constant coefficients are always solved exactly.
     current : str or None, optional
         Parameter that `spikelet.CurrentInput` and `spikelet.NoiseInput` add to; by default I_e, if an equation has it.
         None: they are refused.
@@ -228,8 +256,12 @@ class Equations:
     >>> spikes = net.record(neurons, "spikes")
     >>> net.run(200.0)
     >>> [int(n) for n in spikes.counts()]
-    [4, 6, 9]
+    [5, 7, 10]
     """
+
+    _instead: ClassVar = {
+        "": "it is fixed when the model is defined; define another, with Equations(...)"
+    }
 
     def __init__(
         self,
@@ -247,7 +279,7 @@ class Equations:
         name: str = "Equations",
     ) -> None:
         if not isinstance(name, str) or not name.isidentifier():
-            fail("Equations", "name", name, "must be a name, such as \"AdEx\"")
+            fail("Equations", "name", name, 'must be a name, such as "AdEx"')
         choice(name, "method", method, *schemes.METHODS)
         choice(name, "schedule", schedule, "nest", "brian2")
         self._description = read_model(
@@ -327,12 +359,14 @@ class Equations:
     @property
     def threshold(self) -> str | None:
         """Text of the condition for a spike."""
-        return self._given["threshold"]
+        found: str | None = self._given["threshold"]
+        return found
 
     @property
     def reset(self) -> str | None:
         """Text of what a spike does."""
-        return self._given["reset"]
+        found: str | None = self._given["reset"]
+        return found
 
     @property
     def method(self) -> str:
@@ -471,7 +505,13 @@ def _current(model: Model, given: str | None) -> str | None:
     if given is None:
         return None
     if not isinstance(given, str):
-        fail(model.name, "current", given, "must be the name of a parameter, or None", error=TypeError)
+        fail(
+            model.name,
+            "current",
+            given,
+            "must be the name of a parameter, or None",
+            error=TypeError,
+        )
     used = any(given in model.expand(e.rhs).names for e in model.equations)
     if given in model.parameters and used:
         return given
@@ -481,21 +521,19 @@ def _current(model: Model, given: str | None) -> str | None:
 
 
 def _check_names(model: Model) -> None:
-    taken = _POPULATION | set(dir(EquationsModel))
+    taken = set(dir(EquationsModel))
     for name in (*model.states, *model.parameters):
         if name in taken:
-            _refuse(model, name)
-
-
-def _refuse(model: Model, name: str) -> NoReturn:
-    fail(model.name, "name", name, "must not be that of an attribute of populations or models: rename it")
+            fail(model.name, "name", name, "must not be that of an attribute of models: rename it")
 
 
 def _model_class(equations: Equations) -> type[EquationsModel]:
     """Return the class of the models of equations."""
     described = equations.description.parameters
     fields = [(name, Values, parameter(p.default, p.unit, p.rule)) for name, p in described.items()]
-    units = "\n".join(f"{name} : float or array\n    [{p.unit or '1'}]" for name, p in described.items())
+    units = "\n".join(
+        f"{name} : float or array\n    [{p.unit or '1'}]" for name, p in described.items()
+    )
     return dataclasses.make_dataclass(
         equations.name,
         fields,

@@ -21,6 +21,7 @@ from spikelet.neurons.equations.expression import ONE, ZERO, Call, Expr, Name, N
 __all__ = ["NOT_REFRACTORY", "Equation", "Linear", "linear_part"]
 
 Array = npt.NDArray[np.float64]
+Places = npt.NDArray[np.intp]
 Evaluate = Callable[[Expr], Array]
 
 NOT_REFRACTORY = Name("not_refractory")
@@ -63,11 +64,13 @@ class _System(NamedTuple):
     def without(self, held: frozenset[str]) -> _System:
         """Return the system in which some variables keep their values."""
         rates = {key: rate for key, rate in self.rates.items() if key[0] not in held}
-        others = (
-            {of: x for of, x in part.items() if of not in held}
-            for part in (self.constants, self.currents, self.noise)
+        return _System(
+            rates,
+            {of: x for of, x in self.constants.items() if of not in held},
+            {of: x for of, x in self.currents.items() if of not in held},
+            {of: x for of, x in self.noise.items() if of not in held},
+            _paths(rates),
         )
-        return _System(rates, *others, _paths(rates))
 
     def acts(self, of: str, by: str) -> bool:
         """Whether `by` acts on `of`, or is it."""
@@ -260,6 +263,10 @@ class Linear:
         evaluate : callable
             Returns the value of an expression of parameters, as an array of one dimension.
         """
+        with np.errstate(all="ignore"):  # who uses them checks that they are finite
+            return self._values(names, dt, evaluate)
+
+    def _values(self, names: Iterable[str], dt: float, evaluate: Evaluate) -> dict[str, Array]:
         result: dict[str, Array] = {}
         solvers: dict[tuple[float, bool], _Solver] = {}
         for name in names:
@@ -281,6 +288,18 @@ class Linear:
         return result
 
 
+class _Solution(NamedTuple):
+    """What becomes of linked variables, for each distinct set of their parameters."""
+
+    variables: list[str]
+    propagator: Array
+    """[sets, variables, 2 variables]: the second half of the columns is the effect of constant inputs."""
+    covariance: Array
+    """What noise has added."""
+    where: Places
+    """By neuron, which of the sets it has."""
+
+
 class _Solver:
     """Coefficients of one system after one time h, each computed when it is needed."""
 
@@ -289,8 +308,8 @@ class _Solver:
     ) -> None:
         self._system, self._h, self._evaluate = system, h, evaluate
         self._variables = variables
-        self._matrices: dict[frozenset[str], tuple[list[str], Array, Array, Array]] = {}
-        self._factors: dict[tuple[str, ...], tuple[Array, Array]] = {}
+        self._matrices: dict[frozenset[str], _Solution] = {}
+        self._factors: dict[tuple[str, ...], tuple[Array, Places]] = {}
 
     def propagator(self, of: str, by: str) -> Array:
         """Return the effect of a value on another one."""
@@ -301,7 +320,7 @@ class _Solver:
             tau, C, source = self._tau(of), self._inverse(system.rates[of, by]), self._tau(by)
             return propagators.exponential_response(self._h, tau, C, source)
         inside, matrix, _, where = self._solution(of)
-        return matrix[:, inside.index(of), inside.index(by)][where]
+        return np.asarray(matrix[where, inside.index(of), inside.index(by)])
 
     def response(self, of: str, factors: Mapping[str, Expr]) -> Array:
         """Return the sum of the effects of inputs that are constant: the factor of each, by the variable it acts on."""
@@ -313,7 +332,7 @@ class _Solver:
             elif system.acts(of, by):
                 inside, matrix, _, where = self._solution(of)
                 column = len(inside) + inside.index(by)
-                effect = matrix[:, inside.index(of), column][where]
+                effect = matrix[where, inside.index(of), column]
                 total = total + effect * self._evaluate(factor)
         return total
 
@@ -328,14 +347,14 @@ class _Solver:
                 factors = [self._evaluate(x) for x in system.noise[name].values()]
                 density = np.abs(factors[0]) if len(factors) == 1 else np.sqrt(_squares(factors))
                 variance = propagators.noise_variance(self._h, self._tau(name))
-                return density * np.sqrt(variance)
+                return np.asarray(density * np.sqrt(variance))
         key = tuple(group)
         if key not in self._factors:
-            inside, _, covariance, where = self._solution(of)
+            inside, _, covariance, where = self._solution(*group)
             at = [inside.index(name) for name in group]
             self._factors[key] = propagators.factor(covariance[:, at][:, :, at]), where
         lower, where = self._factors[key]
-        return lower[:, group.index(of), group.index(by)][where]
+        return np.asarray(lower[where, group.index(of), group.index(by)])
 
     def _tau(self, of: str) -> Array:
         """Return the time constant of a variable: minus the inverse of its own rate."""
@@ -343,18 +362,17 @@ class _Solver:
         if rate is None:
             return np.full(1, np.inf)
         above, below = _quotient(rate)
-        over, under = np.broadcast_arrays(self._evaluate(below), -self._evaluate(above))
-        return np.divide(over, under, out=np.full(over.shape, np.inf), where=under != 0)
+        over, under = self._evaluate(below), -self._evaluate(above)
+        return _ratio(over, under)
 
     def _inverse(self, factor: Expr) -> Array:
         above, below = _quotient(factor)
-        over, under = np.broadcast_arrays(self._evaluate(below), self._evaluate(above))
-        return np.divide(over, under, out=np.full(over.shape, np.inf), where=under != 0)
+        over, under = self._evaluate(below), self._evaluate(above)
+        return _ratio(over, under)
 
-    def _solution(self, of: str) -> tuple[list[str], Array, Array, Array]:
-        """Return the variables linked with one, and by distinct set of parameters the propagator with columns for
-        constant inputs, the covariance of noise, and which of these each neuron has."""
-        linked = self._linked(of)
+    def _solution(self, *some: str) -> _Solution:
+        """Return the solution for some variables and those linked with them."""
+        linked = self._linked(some)
         key = frozenset(linked)
         if key in self._matrices:
             return self._matrices[key]
@@ -369,26 +387,30 @@ class _Solver:
         for i in linked:
             for j in linked:
                 first, second = self._system.noise.get(i, {}), self._system.noise.get(j, {})
-                shared = [self._evaluate(first[k]) * self._evaluate(second[k]) for k in first if k in second]
+                shared = [
+                    self._evaluate(first[k]) * self._evaluate(second[k])
+                    for k in first
+                    if k in second
+                ]
                 if shared:
                     loads[place[i], place[j]] = sum(shared[1:], shared[0])
         columns = np.broadcast_arrays(np.zeros(1), *(e[2] for e in entries), *loads.values())
         # Often many neurons share their parameters.
         rows, where = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
         rates = np.zeros((len(rows), 2 * size, 2 * size))
-        for k, (i, j, _) in enumerate(entries):
-            rates[:, i, j] = rows[:, 1 + k]
+        for k, (row, column, _) in enumerate(entries):
+            rates[:, row, column] = rows[:, 1 + k]
         rates[:, np.arange(size), size + np.arange(size)] = 1.0
         density = np.zeros_like(rates)
-        for k, (i, j) in enumerate(loads):
-            density[:, i, j] = rows[:, 1 + len(entries) + k]
+        for k, (row, column) in enumerate(loads):
+            density[:, row, column] = rows[:, 1 + len(entries) + k]
         matrix, covariance = propagators.transition(self._h, rates, density if loads else None)
-        self._matrices[key] = linked, matrix, covariance, where.reshape(-1)
+        self._matrices[key] = _Solution(linked, matrix, covariance, where.reshape(-1))
         return self._matrices[key]
 
-    def _linked(self, of: str) -> list[str]:
-        """Return the variables that a variable depends on or shares noise with, and so on."""
-        inside, new = set[str](), {of}
+    def _linked(self, some: Iterable[str]) -> list[str]:
+        """Return the variables that some depend on or share noise with, and so on."""
+        inside, new = set[str](), set(some)
         while new:
             inside |= new
             near = {j for i, j in self._system.rates if i in inside}
@@ -416,6 +438,11 @@ def _vanishes(expr: Expr) -> bool:
             return True
         expr = expr.args[0]
     return isinstance(expr, Number) and expr.value == 0
+
+
+def _ratio(over: Array, under: Array) -> Array:
+    """Return a quotient, infinite wherever the denominator is zero."""
+    return np.where(under == 0, np.inf, over / under)
 
 
 def _squares(factors: list[Array]) -> Array:

@@ -19,7 +19,7 @@ __all__ = ["Parameter", "read_parameters"]
 RULES = ("finite", "> 0", ">= 0", "in [0, 1]", "tau")
 """Rules for values; "tau" is a time constant: > 0, and inf means no decay."""
 
-_GUESSES = ("mV", "ms", "pA", "pF", "nS", "Hz")  # units of a quantity that brings its own
+_GUESSES = ("mV", "ms", "pA", "pF", "nS", "GOhm", "1/ms")  # units of a quantity that brings its own
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Parameter:
 def read_parameters(model: str, given: object) -> dict[str, Parameter]:
     """Return parameters by name, from ``{name: default}``, ``(default, unit)`` or ``(default, unit, rule)``.
 
-    A default in another unit of the same dimension is converted: ``(0.281, "nF")`` is a parameter of 281 pF.
+    The unit "" is an unknown one, as None is, and "1" that of a number. A default in another unit of the same dimension is converted: ``(0.281, "nF")`` is a parameter of 281 pF.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def _parameter(model: str, name: object, value: Any) -> Parameter:
     if isinstance(value, (tuple, list)):
         if not 1 <= len(value) <= 3:
             fail(model, argument, value, "must be a number, (number, unit) or (number, unit, rule)")
-        unit = value[1] if len(value) > 1 else None
+        unit = value[1] if len(value) > 1 and value[1] != "" else None
         rule = value[2] if len(value) > 2 else "finite"
         value = value[0]
     choice(model, f"rule of {name}", rule, *RULES)
@@ -78,8 +78,15 @@ def _parameter(model: str, name: object, value: Any) -> Parameter:
     has_unit = any(hasattr(value, name) for name in ("rescale", "has_same_dimensions", "magnitude"))
     if unit is None and has_unit:
         unit = _own_unit(value)
+        if unit is None:
+            fail(
+                model,
+                argument,
+                value,
+                "must be in mV, ms, pA, pF, nS, GOhm or 1/ms, or (number, unit)",
+            )
     base = ""
-    if unit is not None:
+    if unit not in (None, ""):  # as files have it where there is none
         parsed = read_unit(read_expression(Source.of(model, f"unit of {name}", unit)))
         dimension = parsed.dimension
         base = unit_text(dimension, one="")

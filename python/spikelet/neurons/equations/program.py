@@ -91,7 +91,7 @@ class Listing:
             constants=list(self.constants),
             draws=list(self.draws),
             registers=self.registers,
-            receptors=[tuple(receptor) for receptor in self.receptors],
+            receptors=[(r.name, r.state, r.magnitude) for r in self.receptors],
             step=self.step,
             spiked=self.spiked,
             reset=self.reset,
@@ -104,10 +104,21 @@ class Slot(NamedTuple):
     """Where a value is: a kind of `_ORDER`, and its place among those of that kind."""
 
     kind: str
-    index: int = 0
+    place: int = 0
 
 
-_ORDER = ("state", "input", "coefficient", "constant", "draw", "t", "current", "held", "spiked", "register")
+_ORDER = (
+    "state",
+    "input",
+    "coefficient",
+    "constant",
+    "draw",
+    "t",
+    "current",
+    "held",
+    "spiked",
+    "register",
+)
 
 
 def compile_step(
@@ -213,7 +224,7 @@ class _Pool:
             "draw": len(self.draws),
         }
         before = _ORDER[: _ORDER.index(slot.kind)]
-        return sum(sizes.get(kind, 1) for kind in before) + slot.index
+        return sum(sizes.get(kind, 1) for kind in before) + slot.place
 
     def words(self, instruction: _Instruction) -> list[int]:
         """Return an instruction as numbers."""
@@ -241,14 +252,12 @@ class _Placed(NamedTuple):
     mask: Slot | None
 
 
-def _block(
-    pool: _Pool, new: Mapping[str, Expr], mask: Expr | None, where: Slot | None
-) -> _Placed:
+def _block(pool: _Pool, new: Mapping[str, Expr], mask: Expr | None, where: Slot | None) -> _Placed:
     """Return one program: new values of states, all from the old ones, and a mask; only for elements `where` a mask is set."""
-    roots = [new[name] for name in _output_order(pool, new)]
+    roots = [new[name] for name in _output_order(new)]
     values = _values(pool, roots if mask is None else [*roots, mask])
     outputs: dict[_Value, Slot] = {}
-    for name in _output_order(pool, new):
+    for name in _output_order(new):
         value, state = values[new[name]], pool.state(name)
         if value == state:
             continue
@@ -265,7 +274,7 @@ def _block(
     return _allocated(order, outputs, spiked)
 
 
-def _output_order(pool: _Pool, new: Mapping[str, Expr]) -> list[str]:
+def _output_order(new: Mapping[str, Expr]) -> list[str]:
     """Return states in an order in which each can be written when it is known, as far as there is one."""
     left, order = list(new), []
     while left:
@@ -442,9 +451,7 @@ def _sink(order: list[_Value], outputs: Mapping[_Value, Slot]) -> None:
             order.insert(last, order.pop(at))
 
 
-def _allocated(
-    order: list[_Value], outputs: Mapping[_Value, Slot], mask: _Value | None
-) -> _Placed:
+def _allocated(order: list[_Value], outputs: Mapping[_Value, Slot], mask: _Value | None) -> _Placed:
     """Give each value a place: its state where the old one is not read any more, or else a register."""
     last_read: dict[Slot, int] = {}
     last_use: dict[_Value, int] = {}
@@ -470,8 +477,12 @@ def _allocated(
     code = []
     for k, value in enumerate(order):
         for operand in dict.fromkeys(value.operands):
-            if isinstance(operand, _Value) and last_use[operand] == k and places[operand].kind == "register":
-                free.append(places[operand].index)
+            if (
+                isinstance(operand, _Value)
+                and last_use[operand] == k
+                and places[operand].kind == "register"
+            ):
+                free.append(places[operand].place)
         if value not in places:
             free.sort(reverse=True)
             if not free:
@@ -479,7 +490,7 @@ def _allocated(
                 registers += 1
             places[value] = Slot("register", free.pop())
             if value not in last_use:
-                free.append(places[value].index)
+                free.append(places[value].place)
         operands = tuple(v if isinstance(v, Slot) else places[v] for v in value.operands)
         code.append(_Instruction(value.op, places[value], operands))
     code += [_Instruction("mov", outputs[v], (places[v],)) for v in moved]

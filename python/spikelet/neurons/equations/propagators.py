@@ -24,13 +24,13 @@ __all__ = [
 
 Array = npt.NDArray[np.float64]
 
-_FAR_APART = 36.0  # the slower exponential then exceeds the faster one by more than a double resolves
+_FAR_APART = (
+    36.0  # the slower exponential then exceeds the faster one by more than a double resolves
+)
 _DEGREE = 17  # of the Taylor polynomial, for a norm of at most 1/2: its error is 1e-21
 
 
-def _each(
-    function: Callable[[float], float], instead: Callable[[Array], Array], x: Array
-) -> Array:
+def _each(function: Callable[[float], float], instead: Callable[[Array], Array], x: Array) -> Array:
     """Apply a function of the C library: numpy's own versions differ in the last bit."""
     try:
         values = np.fromiter(map(function, x.ravel().tolist()), np.float64, x.size)
@@ -132,6 +132,8 @@ def transition(h: float, rates: Array, covariance: Array | None = None) -> tuple
     propagator, covariance : array, [n, m, m]
     """
     norm = float(np.abs(rates).sum(axis=1).max(initial=0.0)) * h
+    if not math.isfinite(norm):
+        return np.full_like(rates, np.nan), np.full_like(rates, np.nan)
     doublings = max(0, math.ceil(math.log2(2 * norm))) if norm > 0 else 0
     step = h / 2.0**doublings
     scaled = rates * step

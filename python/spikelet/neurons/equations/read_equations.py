@@ -68,7 +68,12 @@ def read_equations(words: Vocabulary, source: Source) -> tuple[list[Equation], l
         words.units = dict.fromkeys(words.units)
     for name, (statement, _) in derived.items():
         words.known[name] = Name(name)
-        words.units[name] = _state_unit(name, statement) if words.units["t"] else None
+        words.units[name] = None
+        if statement.unit is not None:
+            words.units[name] = read_unit(statement.unit).dimension
+        elif name in STATES and words.units["t"] is not None:
+            words.units[name] = _dimension_of(STATES[name].unit)
+            words.assumed.add(name)
     words.hints = {
         name[1:]: f"; '{name} = ...' is a definition, a derivative is {name}/dt"
         for name in defined
@@ -115,12 +120,13 @@ def _define(words: Vocabulary, defined: Mapping[str, Statement]) -> list[Definit
     definitions = []
     for name in _in_order(defined):
         statement = defined[name]
-        for _, place in statement.flags:
-            raise place.error("only a differential equation has flags")
+        for flag, place in statement.flags:
+            if flag != "shared":
+                raise place.error(f"'{flag}' is no flag of a definition")
         tree = statement.value
         assert tree is not None
         expr, unit = words.value(tree, noise=True)
-        if statement.unit is not None:
+        if statement.unit is not None and not (expr.boolean and statement.unit.is_name("boolean")):
             told = read_unit(statement.unit).dimension
             require_same(statement.place, f"'{name}'", unit, told, "is declared to be")
             unit = told
@@ -145,11 +151,12 @@ def _equation(
     expected = over(own, MS)
     if factor is not None:
         scale, of_factor = words.number(factor, draws=None)
-        words.fixed(factor, scale, f"the factor of d{variable}/dt")
+        words.fixed(factor, scale, f"the factor of d{variable}/dt", "dt")
         expected = times(expected, of_factor)
         rhs = call("div", rhs, scale)
     what = f"the right side of d{variable}/dt"
-    require_same(tree.place(tree.root), what, unit, expected, "has to be")
+    with words.explained([variable, *tree.names()]):
+        require_same(tree.place(tree.root), what, unit, expected, "has to be")
     drift, noise = _split_noise(rhs, tree)
     text = None if own is None else unit_text(own)
     return Equation(variable, drift, noise, is_held(statement), text, statement.place)
@@ -165,11 +172,8 @@ def _split_noise(rhs: Expr, tree: Tree) -> tuple[Expr, dict[str, Expr]]:
     return parts.rest, parts.coefficients
 
 
-def _state_unit(variable: str, statement: Statement) -> Dimension | None:
-    """Return the dimension of a state: as annotated, or as in all models that have such a state."""
-    if statement.unit is not None:
-        return read_unit(statement.unit).dimension
-    unit = in_expressions(STATES[variable].unit) if variable in STATES else None
+def _dimension_of(name: str) -> Dimension | None:
+    unit = in_expressions(name)
     return None if unit is None else unit.dimension
 
 

@@ -134,6 +134,7 @@ def read_initial(words: Vocabulary, given: object) -> dict[str, Expr]:
 
 _NOT_YET = {
     "t": "is 0 when values are initial",
+    "dt": "has no value when values are initial",
     "not_refractory": "has no meaning before the first step",
 }
 
@@ -151,6 +152,6 @@ def _initial(words: Vocabulary, name: str, value: Any, draws: Draws) -> Expr:
     require_same(tree.place(tree.root), f"'{tree.text(tree.root)}'", found, unit, f"{name} is")
     for used, place in tree.names().items():
         inside = words.expand(names.get(used, ZERO))
-        if draws_numbers(inside) or not inside.names <= {*words.parameters, *words.states, "dt"}:
-            raise place.error(f"'{used}' depends on the time, or on random numbers of a step")
+        if draws_numbers(inside) or not inside.names <= {*words.parameters, *words.states}:
+            raise place.error(f"'{used}' depends on t or dt, or on random numbers of a step")
     return words.expand(expr)

@@ -197,7 +197,9 @@ def _called(tree: Tree, node: ast.expr, name: str, values: list[Expr], scope: Sc
     if name not in FUNCTIONS:
         if name in scope.names or name in scope.refused:
             raise place.error(f"'{name}' is not a function; a product needs its sign: {name}*(...)")
-        raise place.error(f"unknown function '{name}'{nearest(name, FUNCTIONS)}")
+        timed = "; what depends on time is injected, or is an expression of t"
+        hint = timed if Name("t") in values else nearest(name, FUNCTIONS)
+        raise place.error(f"unknown function '{name}'{hint}")
     takes, becomes = FUNCTIONS[name]
     kinds = takes.rstrip("+")
     if takes.endswith("+"):

@@ -11,13 +11,15 @@ method                  order a step
                               linear in x
 "exponential_midpoint"  2     the same, with all other variables at the middle of the step, where a half step of
                               "exponential_euler" puts them
+"magnus4"               4     x + phi(A) (A x + B): Magnus' expansion with the two nodes of Gauss, for variables that are
+                              linear in themselves and depend on none but exact ones
 "rk2"                   2     the explicit midpoint rule
 "rk4"                   4     the classical rule of Runge and Kutta
 ======================= ===== ====================================================================================
 
 A variable that is linear in itself, as a gate is, stays bounded with the exponential schemes, however long the step
-(Hochbruck & Ostermann, Acta Numerica 19, 2010; the gates: Rush & Larsen, IEEE Trans. Biomed. Eng. 25, 1978). White noise
-adds its integral over the step at the end (Euler-Maruyama), with its factor as it is at the start. Orders are those
+(Hochbruck & Ostermann, Acta Numerica 19, 2010; the gates: Rush & Larsen, IEEE Trans. Biomed. Eng. 25, 1978; Magnus:
+Blanes, Casas, Oteo & Ros, Physics Reports 470, 2009). White noise adds its integral over the step at the end (Euler-Maruyama), with its factor as it is at the start. Orders are those
 without noise, and between spikes.
 """
 
@@ -29,7 +31,7 @@ from typing import NamedTuple
 
 from spikelet._util.checks import choice, fail
 from spikelet.neurons.equations.calculus import affine_in, derivative
-from spikelet.neurons.equations.expression import ZERO, Expr, Name, call, substitute
+from spikelet.neurons.equations.expression import ZERO, Call, Expr, Name, call, nodes, substitute
 from spikelet.neurons.equations.linear import NOT_REFRACTORY, Equation, Linear
 
 __all__ = ["METHODS", "ORDERS", "Problem", "choose", "step", "within"]
@@ -38,6 +40,7 @@ ORDERS = {
     "exact": math.inf,
     "exponential_euler": 1,
     "exponential_midpoint": 2,
+    "magnus4": 4,
     "rk2": 2,
     "rk4": 4,
 }
@@ -86,19 +89,26 @@ def choose(
     if method == "exact":
         rule = f'cannot be exact: the equation of {listed} is not linear with constant coefficients; use "auto"'
         fail(model, "method", method, rule)
-    rough = [name for name, equation in equations.items() if not _has_slope(name, equation)]
+    rough = [name for name in equations if not _has_slope(name, equations[name])]
     known = frozenset(states)
     multiplied = [
         name
         for name, equation in equations.items()
         if any(not known.isdisjoint(factor.names) for factor in equation.noise.values())
     ]
+    if method == "auto" and multiplied:
+        return "exponential_euler"
     if method == "auto":
-        if multiplied and not rough:
-            return "exponential_euler"
-        return "rk2" if rough else "exponential_midpoint"
-    if method.startswith("exponential") and rough:
-        rule = f"needs the derivative of each rate by its variable, and that of {rough[0]} has none; use \"rk2\" or \"rk4\""
+        if _unsuited_to_magnus(equations) is None:
+            return "magnus4"
+        linear = all(affine_in(e.rate, [name]) is not None for name, e in equations.items())
+        return "exponential_midpoint" if linear else "rk4"
+    unsuited = _unsuited_to_magnus(equations)
+    if method == "magnus4" and unsuited is not None:
+        rule = f"needs rates that are linear in their variable and depend on none but exact ones, unlike that of {unsuited}"
+        fail(model, "method", method, rule)
+    if method == "exponential_midpoint" and rough:
+        rule = f'needs the derivative of each rate by its variable, and that of {rough[0]} has none; use "rk4"'
         fail(model, "method", method, rule)
     if multiplied and method != "exponential_euler":
         rule = f'must be "exponential_euler": the noise of {multiplied[0]} has a factor that depends on a variable'
@@ -106,10 +116,19 @@ def choose(
     return method
 
 
+def _unsuited_to_magnus(equations: Mapping[str, Equation]) -> str | None:
+    """Return a variable that is not linear in itself or depends on another of these, if there is one."""
+    for name, equation in equations.items():
+        others = equation.rate.names & (equations.keys() - {name})
+        if others or affine_in(equation.rate, [name]) is None:
+            return name
+    return None
+
+
 def _has_slope(name: str, equation: Equation) -> bool:
     """Return whether a rate has a derivative with respect to its own variable."""
     try:
-        _slope(name, equation)
+        derivative(equation.rate, name)
     except ValueError:
         return False
     return True
@@ -117,7 +136,11 @@ def _has_slope(name: str, equation: Equation) -> bool:
 
 def step(problem: Problem, method: str) -> dict[str, Expr]:
     """Return the values of all variables after a step, as expressions of those at its start."""
-    new = _SCHEMES[method](problem)
+    grouped = {
+        name: e._replace(rate=_grouped(e.rate, frozenset(problem.equations)))
+        for name, e in problem.equations.items()
+    }
+    new = _SCHEMES[method](problem._replace(equations=grouped))
     for name in problem.equations:
         noise: Expr = ZERO
         for source, factor in problem.equations[name].noise.items():
@@ -126,6 +149,43 @@ def step(problem: Problem, method: str) -> dict[str, Expr]:
     for name in problem.linear.variables:
         new[name] = problem.linear.at(name, 1.0)
     return new
+
+
+def _grouped(rate: Expr, variables: frozenset[str]) -> Expr:
+    """Return a rate in whose sums the terms without these variables stand together: stages at one time share them."""
+    new: dict[Expr, Expr] = {}
+    for node in nodes(rate):
+        if not isinstance(node, Call) or node.op not in ("add", "sub"):
+            new[node] = (
+                call(node.op, *(new[a] for a in node.args))
+                if isinstance(node, Call) and not _drawn(node)
+                else node
+            )
+            continue
+        terms: list[tuple[str, Expr]] = []
+        rest: Expr = node
+        while isinstance(rest, Call) and rest.op in ("add", "sub"):
+            terms.append((rest.op, new[rest.args[1]]))
+            rest = rest.args[0]
+        terms.append(("add", new[rest]))
+        terms.reverse()
+        with_, without = (
+            [t for t in terms if t[1].names.isdisjoint(variables) == free] for free in (False, True)
+        )
+        new[node] = _sum(with_) + _sum(without) if with_ and without else _sum(terms)
+    return new[rate]
+
+
+def _sum(terms: list[tuple[str, Expr]]) -> Expr:
+    (op, total), *others = terms
+    total = total if op == "add" else -total
+    for op, term in others:
+        total = call(op, total, term)
+    return total
+
+
+def _drawn(node: Call) -> bool:
+    return node.op in ("rand", "randn")
 
 
 # Runge-Kutta ----------------------------------------------------------------------------------------------------------
@@ -165,8 +225,9 @@ def _rates(problem: Problem, values: Mapping[str, Expr], part: float) -> dict[st
 
 def _exponential_euler(problem: Problem) -> dict[str, Expr]:
     return {
-        name: _relaxed(name, equation.rate, _slope(name, equation), 1.0)
-        for name, equation in problem.equations.items()
+        # Where there is no derivative, this is Euler's rule.
+        name: _relaxed(name, e.rate, _slope(name, e) if _has_slope(name, e) else ZERO, 1.0)
+        for name, e in problem.equations.items()
     }
 
 
@@ -184,6 +245,21 @@ def _exponential_midpoint(problem: Problem) -> dict[str, Expr]:
         at = _at(problem, {**half, name: Name(name)}, 0.5)
         rate, slope = substitute(equation.rate, at), substitute(_slope(name, equation), at)
         new[name] = _relaxed(name, rate, slope, 1.0)
+    return new
+
+
+def _magnus(problem: Problem) -> dict[str, Expr]:
+    new: dict[str, Expr] = {}
+    for name, equation in problem.equations.items():
+        affine = affine_in(equation.rate, [name])
+        assert affine is not None
+        slope = affine.coefficients.get(name, ZERO)
+        first, second = (_at(problem, {}, 0.5 + sign * math.sqrt(3) / 6) for sign in (-1, 1))
+        a1, a2 = substitute(slope, first), substitute(slope, second)
+        b1, b2 = substitute(affine.rest, first), substitute(affine.rest, second)
+        twist = _DT * (math.sqrt(3) / 6) * (a2 * b1 - a1 * b2)
+        a, b = _DT * 0.5 * (a1 + a2), _DT * 0.5 * (b1 + b2 + twist)
+        new[name] = Name(name) + (a * Name(name) + b) * call("exprel", a)
     return new
 
 
@@ -230,9 +306,10 @@ def _unless_held(problem: Problem, name: str, value: Expr) -> Expr:
 
 
 _SCHEMES: dict[str, Callable[[Problem], dict[str, Expr]]] = {
-    "exact": lambda problem: {},
+    "exact": lambda _problem: {},
     "exponential_euler": _exponential_euler,
     "exponential_midpoint": _exponential_midpoint,
+    "magnus4": _magnus,
     "rk2": _rk2,
     "rk4": _rk4,
 }

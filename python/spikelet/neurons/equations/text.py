@@ -37,6 +37,8 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _WORD_SIGNS = {"and", "or", "if", "else"}
+_ASSIGNMENTS = ("=", "+=", "-=", "*=", "/=")
+_CONTINUING = {"+", "-", "*", "/", "**", "%", "<", "<=", ">", ">=", "==", "!=", "="}
 _HINTS = {
     "^": "'^' is not a power; write '**'",
     "**=": "'**=' is not an assignment here; write X = X**...",
@@ -95,6 +97,11 @@ class Token(NamedTuple):
             return self.text not in _WORD_SIGNS and self.text != "not"
         return self.kind == "number" or self.text == ")"
 
+    @property
+    def continues(self) -> bool:
+        """Whether an expression goes on before and after this token: an operator."""
+        return self.text in _WORD_SIGNS or self.text in _CONTINUING
+
 
 class Tree(NamedTuple):
     """An expression as Python reads it, of nodes that are allowed."""
@@ -124,6 +131,10 @@ class Tree(NamedTuple):
             order.append(node)
             stack.extend(parts(node))
         return order[::-1]
+
+    def is_name(self, name: str) -> bool:
+        """Whether the expression is nothing but a name."""
+        return isinstance(self.root, ast.Name) and self.root.id == name
 
     def names(self) -> dict[str, Place]:
         """Return the names inside, but for those of functions, and where each occurs first."""
@@ -191,7 +202,8 @@ def read_expression(source: Source) -> Tree:
 def read_statements(source: Source) -> list[Statement]:
     """Return the statements of a source: one a line, or separated by semicolons.
 
-    A line goes on in the next one within brackets, and after a backslash.
+    A statement goes on in the next line within brackets, after a backslash, and where a line ends or begins with an
+    operator.
 
     Raises
     ------
@@ -236,17 +248,22 @@ def _unexpected(text: str) -> str:
 
 
 def _split(source: Source, tokens: list[Token]) -> Iterator[list[Token]]:
-    """Cut tokens into statements where no bracket is open."""
+    """Cut tokens into statements: at semicolons, and at the ends of lines where nothing is open."""
     statement: list[Token] = []
     opened: list[Token] = []
-    for token in tokens:
-        if token.text in (";", "\n") and (not opened or token.text == ";"):
+    at_end = False  # of a line, at which the statement ends unless the next one goes on
+    for i, token in enumerate(tokens):
+        if token.kind == "newline":
+            at_end = not opened and bool(statement) and not statement[-1].continues
+            continue
+        if token.text == ";":
             _require_closed(source, opened)
+        if token.text == ";" or (at_end and not (token.continues and not _assigns(tokens, i))):
             if statement:
                 yield statement
             statement = []
-            continue
-        if token.kind == "newline":
+        at_end = False
+        if token.text == ";":
             continue
         if token.text == "(":
             opened.append(token)
@@ -262,12 +279,19 @@ def _split(source: Source, tokens: list[Token]) -> Iterator[list[Token]]:
         yield statement
 
 
+def _assigns(tokens: list[Token], start: int) -> bool:
+    """Whether a line has an assignment, and so is a statement even if it begins with a sign."""
+    for i in range(start, len(tokens)):
+        if tokens[i].text in ("\n", ";"):
+            break
+        if tokens[i].text in _ASSIGNMENTS:
+            return True
+    return False
+
+
 def _require_closed(source: Source, opened: list[Token]) -> None:
     if opened:
         raise source.error("'(' is never closed", opened[-1].at)
-
-
-_ASSIGNMENTS = ("=", "+=", "-=", "*=", "/=")
 
 
 def _statement(source: Source, tokens: list[Token]) -> Statement:
@@ -289,6 +313,7 @@ def _statement(source: Source, tokens: list[Token]) -> Statement:
         hint = "; '==' compares, '=' assigns" if compared else ""
         raise first.error(f"expected a statement: name = expression{hint}")
     if len(signs) > 1:
+        _require_complete_lines(source, tokens[: signs[1]])
         raise source.error(
             f"a statement has one assignment; write '==' to compare, found '{tokens[signs[1]].text}'",
             tokens[signs[1]].at,
@@ -297,6 +322,13 @@ def _statement(source: Source, tokens: list[Token]) -> Statement:
     target = _tree(source, tokens[: signs[0]], first.at)
     value = _tree(source, tokens[signs[0] + 1 : end], sign.at)
     return Statement(first, target, sign.text, value, unit, flags)
+
+
+def _require_complete_lines(source: Source, tokens: list[Token]) -> None:
+    """Raise if a line ends in an operator: what follows may be a statement of its own."""
+    for last, token in itertools.pairwise(tokens):
+        if last.continues and "\n" in source.text[last.end : token.at]:
+            raise source.error(f"expected a value after '{last.text}'", last.at)
 
 
 def _without_flags(

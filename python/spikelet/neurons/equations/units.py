@@ -123,7 +123,7 @@ _USUAL = {
 @functools.cache
 def _table() -> dict[str, Unit]:
     """Return all units by name."""
-    table = {"1": ONE_UNIT, "amol": _si(0, amol=1)}
+    table = dict.fromkeys(("1", "radian", "integer"), ONE_UNIT) | {"amol": _si(0, amol=1)}
     names = {**{symbol: symbol for symbol in _SYMBOLS}, **_WORDS}
     for name, symbol in names.items():
         unit = table[name] = _SYMBOLS[symbol]
@@ -220,6 +220,7 @@ _DERIVED = {
 }  # fmt: skip
 
 
+@functools.cache
 def unit_text(dimension: Dimension, one: str = "1") -> str:
     """Return the unit of the base system that a dimension has: ``"pF"``, ``"mV/ms"``, or `one` for a number."""
     if dimension == NUMBER:
@@ -230,9 +231,9 @@ def unit_text(dimension: Dimension, one: str = "1") -> str:
     for name, other in _DERIVED.items():
         if dimension == _scaled(other, Fraction(-1)):
             return f"1/{name}"
-    for over, below in ((a, b) for a in _DERIVED for b in _DERIVED):
-        if dimension == _over(_DERIVED[over], _DERIVED[below]):
-            return f"{over}/{below}"
+    for first, second in ((a, b) for a in _DERIVED for b in _DERIVED):
+        if dimension == _over(_DERIVED[first], _DERIVED[second]):
+            return f"{first}/{second}"
     for first, second in ((a, b) for a in _DERIVED for b in _DERIVED):
         if dimension == _plus(_DERIVED[first], _DERIVED[second]):
             return f"{first}**2" if first == second else f"{first}*{second}"

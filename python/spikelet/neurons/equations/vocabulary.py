@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -15,7 +16,7 @@ from spikelet.neurons.equations.parameters import Parameter
 from spikelet.neurons.equations.reading import FUNCTIONS, Draws, Scope, nearest, to_expression
 from spikelet.neurons.equations.source import Place
 from spikelet.neurons.equations.text import KEYWORDS, LONGEST_NAME, Statement, Tree
-from spikelet.neurons.equations.units import MS, NUMBER, Dimension, check_units
+from spikelet.neurons.equations.units import MS, NUMBER, Dimension, check_units, unit_text
 
 __all__ = ["IDENTIFIER", "NOISE", "Vocabulary", "draws_numbers", "is_held", "only_name"]
 
@@ -25,7 +26,7 @@ NOISE = re.compile(r"xi(_[A-Za-z0-9_]+)?")
 _ALWAYS = {"t": "the time", "dt": "the time step", "pi": "a constant", "weight": "the weight of events",
            "not_refractory": "a truth value"}  # fmt: skip
 _XI: Dimension = tuple(Fraction(-1, 2) * power for power in MS)
-_NO_NOISE = "is noise, which belongs in a differential equation"
+_NO_NOISE = "which belongs in a differential equation"
 _NO_WEIGHT = "belongs in `receptors`: events of a step are summed there"
 
 
@@ -44,6 +45,8 @@ class Vocabulary:
         What a name stands for: itself, or an expression that has no value of its own (truth values, noise).
     units : dict of str to dimension
         What is known of the unit of each name.
+    assumed : set of str
+        Names whose unit nobody gave: it is that of all models.
     expanded : dict of str to Expr
         Each definition as an expression without definitions.
     hints : dict of str to str
@@ -64,6 +67,7 @@ class Vocabulary:
         }
         self.units: dict[str, Dimension | None] = {"t": MS, "dt": MS, "pi": NUMBER}
         self.expanded: dict[str, Expr] = {}
+        self.assumed: set[str] = set()
         self.hints: dict[str, str] = {}
         self.draws = Draws()
         for name, parameter in parameters.items():
@@ -112,25 +116,51 @@ class Vocabulary:
         """Return the number or the truth value that a tree means, and its dimension."""
         names = self.known if names is None else names
         units = self.units
-        noises = {n: place for n, place in tree.names().items() if NOISE.fullmatch(n)}
-        if noises and not noise:
-            name, place = next(iter(noises.items()))
-            raise place.error(f"'{name}' {_NO_NOISE}")
+        inside = tree.names()
+        noises = [name for name in inside if NOISE.fullmatch(name)]
+        if not noise:
+            self._require_no_noise(inside, names)
         if noises:
             names = {**names, **{n: Name(n) for n in noises}}
             units = {**units, **dict.fromkeys(noises, _XI)}
         settings: dict[str, Any] = {"draws": self.draws, "hints": self.hints, **scope}
         meaning = Scope(names, refused={"weight": _NO_WEIGHT, **(refused or {})}, **settings)
-        return to_expression(tree, meaning), check_units(tree, units)
+        expr = to_expression(tree, meaning)
+        with self.explained(inside):
+            return expr, check_units(tree, units)
+
+    @contextlib.contextmanager
+    def explained(self, names: Iterable[str]) -> Iterator[None]:
+        """Add to an error of units which of the names have units that nobody gave."""
+        try:
+            yield
+        except ValueError as error:
+            assumed = {name: self.units[name] for name in names if name in self.assumed}
+            if not assumed:
+                raise
+            first, rest = str(error).split("\n", 1)
+            taken = ", ".join(
+                f"{name} is taken to be in {unit_text(u)}" for name, u in assumed.items() if u
+            )
+            msg = f"{first}; {taken}, unless its equation says otherwise (: unit)\n{rest}"
+            raise ValueError(msg) from None
+
+    def _require_no_noise(self, inside: Mapping[str, Place], names: Mapping[str, Expr]) -> None:
+        """Check that neither names nor the definitions that they stand for are noise."""
+        for name, place in inside.items():
+            if NOISE.fullmatch(name):
+                raise place.error(f"'{name}' is noise, {_NO_NOISE}")
+            if name in names and any(NOISE.fullmatch(n) for n in names[name].names):
+                raise place.error(f"'{name}' has noise in it, {_NO_NOISE}")
 
     def expand(self, expr: Expr) -> Expr:
         """Return an expression without definitions."""
         return substitute(expr, self.expanded)
 
-    def fixed(self, tree: Tree, expr: Expr, what: str) -> Expr:
-        """Return an expression of parameters and dt only, or raise."""
+    def fixed(self, tree: Tree, expr: Expr, what: str, *also: str) -> Expr:
+        """Return an expression of parameters only, and what else is named, or raise."""
         full = self.expand(expr)
-        free = full.names - {*self.parameters, "dt"}
+        free = full.names - {*self.parameters, *also}
         if free or draws_numbers(full):
             changing = f"'{min(free)}'" if free else "random numbers"
             raise tree.place(tree.root).error(

@@ -1,0 +1,44 @@
+"""The networks that compare.py times are the same with kernels and with neurons from text."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("resource")  # the peak memory of a process, not on Windows
+
+FOLDER = Path(__file__).parents[2] / "bench" / "python"
+
+
+@pytest.fixture
+def scripts(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(FOLDER)
+    return importlib.import_module
+
+
+def simulate(scripts: Any, simulator: str, model: str, dtype: str) -> Any:
+    scaled = scripts("models").MODELS[model].scaled(0.1)
+    adapter = scripts(f"on_{simulator}")
+    return adapter.simulate(scaled, duration=150.0, seed=1, threads=1, dtype=dtype)
+
+
+@pytest.mark.parametrize("model", ["cuba", "brunel"])
+def test_text_and_kernel_give_the_same_spikes(scripts: Any, model: str) -> None:
+    ours, text = (simulate(scripts, name, model, "float64") for name in ("spikelet", "equations"))
+    assert len(ours.times) > 300
+    for kernel, copy in ((ours.times, text.times), (ours.ids, text.ids)):
+        np.testing.assert_array_equal(copy, kernel)
+    assert text.compile_s > 0
+
+
+@pytest.mark.parametrize("model", ["coba", "cobahh"])
+def test_conductances_from_text(scripts: Any, model: str) -> None:
+    """Another scheme than the kernel's, or no kernel: the activity is that of the model."""
+    run = simulate(scripts, "equations", model, "float32")
+    summary = scripts("measure").summary(run, 400, 150.0)
+    assert 5 < summary["rate_hz"] < 100
+    assert summary["synapses"] == run.synapses > 10_000

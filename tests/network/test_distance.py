@@ -1,0 +1,191 @@
+"""Connection by distance."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.conftest import make, spawn
+
+import spikelet as sl
+
+RNG = np.random.default_rng(5)
+PLACES = RNG.uniform(-0.5, 0.5, (300, 2))
+
+
+def layer(
+    periodic: Any = False, *, seed: int = 3, threads: int = 1, n: int = 300
+) -> tuple[sl.Network, sl.Population]:
+    net = make(seed=seed, threads=threads)
+    return net, net.population(
+        n, sl.LIF(), name="L", positions=sl.Positions(PLACES[:n], 1.0, periodic)
+    )
+
+
+def distances(p: sl.Projection, periodic: bool) -> Any:
+    step = PLACES[p.post_ids] - PLACES[p.pre_ids]
+    if periodic:
+        step -= np.rint(step)
+    return np.hypot(*step.T)
+
+
+def pairs(p: Any) -> list[tuple[int, int]]:
+    return list(zip(p.pre_ids.tolist(), p.post_ids.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("periodic", [False, True])
+def test_the_share_of_connected_pairs_follows_the_profile(periodic: bool) -> None:
+    net, cells = layer(periodic)
+    found = np.zeros(10)
+    edges = np.linspace(0.0, 0.5, 11)
+    for _ in range(20):
+        p = net.connect(cells, cells, sl.DistanceDependent("exponential", scale=0.2, factor=0.8))
+        found += np.histogram(distances(p, periodic), edges)[0]
+    step = PLACES[:, None] - PLACES
+    if periodic:
+        step -= np.rint(step)
+    every = np.hypot(step[..., 0], step[..., 1]).ravel()
+    inside = every[every < 0.5]
+    expected = np.histogram(inside, edges, weights=20 * 0.8 * np.exp(-inside / 0.2))[0]
+    assert (np.abs(found - expected) < 5 * np.sqrt(expected)).all()
+
+
+@pytest.mark.parametrize("periodic", [False, True, (True, False)])
+def test_a_cutoff_only_leaves_pairs_out(periodic: Any) -> None:
+    """A search tree finds the neighbours then; the pairs keep their random numbers."""
+    found = []
+    for rule in (
+        sl.DistanceDependent("gaussian", scale=0.1, cutoff=0.2),
+        sl.DistanceDependent("exp(-0.5*(d/0.1)**2) if d <= 0.2 else 0"),
+    ):
+        net, cells = layer(periodic)
+        found.append(pairs(net.connect(cells, cells, rule)))
+    assert found[0] == found[1]
+    assert len(found[0]) > 1000
+
+
+def test_threads_parts_and_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = sl.DistanceDependent("exponential", scale=0.1)
+    net, cells = layer(threads=1)
+    whole = pairs(net.connect(cells, cells, rule))
+    net, cells = layer(threads=3)
+    assert pairs(net.connect(cells, cells, rule)) == whole
+    monkeypatch.setattr("spikelet.network.distance._BLOCK", 1000)
+    net, cells = layer()
+    assert pairs(net.connect(cells, cells, rule)) == whole
+    net, cells = layer()
+    part = net.connect(cells[::-7], cells[100:], rule)
+    kept = set(range(300)[::-7])
+    assert pairs(part) == [(i, j) for i, j in whole if i in kept and j >= 100]
+
+
+def test_masks_count_from_source_to_target() -> None:
+    net, cells = layer()
+    rule = sl.DistanceDependent(box=((0.1, -0.5), (0.3, 0.5)), inner=0.15, self_connections=False)
+    p = net.connect(cells, cells, rule)
+    step = PLACES[None] - PLACES[:, None]
+    near = (step[..., 0] >= 0.1) & (step[..., 0] <= 0.3) & (np.abs(step[..., 1]) <= 0.5)
+    expected = np.argwhere(near & (np.hypot(step[..., 0], step[..., 1]) >= 0.15))
+    assert pairs(p) == [tuple(x) for x in expected.tolist()]
+    p = net.connect(cells, cells, sl.DistanceDependent("1", cutoff=0.2, self_connections=False))
+    assert len(p) > 0
+    assert (p.pre_ids != p.post_ids).all()
+
+
+@pytest.mark.parametrize("multapses", [True, False])
+@pytest.mark.parametrize("degree", ["indegree", "outdegree"])
+def test_fixed_degrees(degree: str, multapses: bool) -> None:
+    net, cells = layer(periodic=True)
+    rule = sl.DistanceDependent(
+        "exponential", scale=0.05, cutoff=0.25, multapses=multapses, **{degree: 12}
+    )  # type: ignore[arg-type]
+    p = net.connect(cells, cells, rule)
+    counts = np.bincount(p.post_ids if degree == "indegree" else p.pre_ids, minlength=300)
+    assert (counts == 12).all()
+    d = distances(p, periodic=True)
+    assert d.max() <= 0.25
+    assert d.mean() < 0.11  # of a flat profile: 0.167
+    assert (len(set(pairs(p))) == len(p)) == (not multapses)
+
+
+def test_draws_without_repetition_are_in_proportion() -> None:
+    """One of three candidates with weights 1, 2 and 3."""
+    net = make(seed=4)
+    sources = net.population(3, sl.PoissonSource(1.0), positions=[[1.0], [2.0], [3.0]])
+    targets = net.population(6000, sl.LIF(), positions=np.zeros((6000, 1)))
+    for multapses in (True, False):
+        rule = sl.DistanceDependent("d", indegree=1, multapses=multapses)
+        share = np.bincount(net.connect(sources, targets, rule).pre_ids) / 6000
+        np.testing.assert_allclose(share, [1 / 6, 2 / 6, 3 / 6], atol=0.03)
+
+
+def test_weights_and_delays_by_distance() -> None:
+    net, cells = layer(periodic=True)
+    p = net.connect(
+        cells, cells, sl.FixedIndegree(5),
+        weight=sl.ByDistance("gaussian", scale=0.2, factor=30.0), delay=sl.ByDistance("0.1 + 2*d"),
+    )  # fmt: skip
+    d = distances(p, periodic=True)
+    np.testing.assert_allclose(p.weights, 30.0 * np.exp(-0.5 * (d / 0.2) ** 2), rtol=1e-12)
+    np.testing.assert_allclose(p.delays, np.floor((0.1 + 2 * d) / 0.1 + 0.5) * 0.1, atol=1e-9)
+    # The rule draws the pairs that it draws without them.
+    other, same = layer(periodic=True)
+    assert pairs(other.connect(same, same, sl.FixedIndegree(5))) == pairs(p)
+
+
+def test_save_and_load_keep_positions(tmp_path: Path) -> None:
+    net, cells = layer(periodic=(True, False))
+    plain = net.population(5, sl.LIF())
+    net.save(tmp_path / "net.npz")
+    loaded = sl.Network.load(tmp_path / "net.npz")
+    rule = sl.DistanceDependent("gaussian", scale=0.1)
+    assert plain.space is loaded.populations[1].space is None
+    np.testing.assert_array_equal(loaded.populations[0].positions, cells.positions)
+    again = loaded.populations[0]
+    assert pairs(loaded.connect(again, again, rule)) == pairs(net.connect(cells, cells, rule))
+
+
+def test_what_does_not_fit_is_refused_and_changes_nothing() -> None:
+    net, cells = layer(periodic=True)
+    other = net.population(10, sl.LIF(), name="other")
+    line = net.population(3, sl.LIF(), name="line", positions=[0.0, 1.0, 2.0])
+    rule = sl.DistanceDependent("gaussian", scale=0.1)
+    for call, text in (
+        (lambda: net.connect(cells, other, rule), "must have positions"),
+        (lambda: net.connect(cells, line, rule), "as many dimensions"),
+        (lambda: net.connect(cells, other, sl.AllToAll(), weight=sl.ByDistance("d")), "positions"),
+        (lambda: net.connect(cells, cells, sl.DistanceDependent("2 - d")), r"in \[0, 1\]"),
+        (lambda: net.connect(cells, cells, rule, weight=sl.ByDistance("1/d")), "weight must be finite"),
+        (lambda: net.connect(cells, cells, rule, delay=sl.ByDistance("d")), "delay must lie between"),
+        (lambda: net.connect(cells, cells, sl.DistanceDependent(cutoff=1e-6, indegree=2, multapses=False)),
+         r"indegree cannot be drawn from the 1 candidates of element 0 with multapses=False"),
+        (lambda: net.connect(cells, cells, sl.DistanceDependent(box=(0.0, 1.0))), "must have 2 numbers"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=text):
+            call()
+    assert net.projections == ()
+    assert len(net.connect(cells[:0], cells, rule)) == len(net.connect(cells, cells[:0], rule)) == 0
+
+
+MEMORY = """
+import resource, sys
+import numpy as np
+import spikelet as sl
+net = sl.Network(seed=1)
+cells = net.population(4000, sl.LIF(), positions=sl.Free())
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+p = net.connect(cells, cells, sl.DistanceDependent("gaussian", scale=0.01))
+grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+print(len(p), grown)
+"""
+
+
+@pytest.mark.skipif(not hasattr(resource, "getrusage"), reason="no measure of memory")
+def test_no_matrix_of_all_pairs_is_kept() -> None:
+    """16 million pairs of 8 bytes would be 128 MB."""
+    count, grown = spawn(MEMORY).split()
+    assert int(count) > 5000
+    assert float(grown) < 60.0
