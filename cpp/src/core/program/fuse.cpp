@@ -65,7 +65,7 @@ class Fuser {
     FusedInstruction in;
     std::string items;                  // of a sum
     std::vector<std::size_t> versions;  // of its operands
-    std::size_t first_writer = none;  // the instruction that made its first operand
+    std::size_t first_writer = none;    // the instruction that made its first operand
     bool gone = false;
   };
 

@@ -1,10 +1,9 @@
-#include "core/program/fuse.hpp"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <vector>
 
+#include "core/program/fuse.hpp"
 #include "support/programs.hpp"
 
 using namespace spikelet;
