@@ -47,9 +47,9 @@ def test_what_is_fixed_cannot_be_set() -> None:
 
 def test_what_is_for_one_projection_says_so() -> None:
     net, _, group = network()
-    with pytest.raises(TypeError, match="regulate each of group.projections"):
+    with pytest.raises(TypeError, match=r"regulate each of group\.projections"):
         net.regulate(group, sl.WeightNormalisation(total=1.0, every=1.0))  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="record each of group.projections"):
+    with pytest.raises(TypeError, match=r"record each of group\.projections"):
         net.record(group, "weights")  # type: ignore[call-overload]
 
 
@@ -79,3 +79,22 @@ def test_plots_take_recorders_of_unions() -> None:
     net.run(30.0)
     offsets = sl.plot.raster(spikes).collections[0].get_offsets()
     np.testing.assert_array_equal(np.asarray(offsets)[:, 1], spikes.ids)
+
+
+def test_parameters_of_inputs_to_a_union() -> None:
+    net, U, _ = network()
+    drives = net.inject(U, sl.PoissonInput(100.0, 1.0))
+    assert drives.rate == 100.0
+    drives.rate = 5.0
+    assert [drive.rate for drive in drives] == [5.0, 5.0]
+    drives.rate = np.arange(12.0)
+    np.testing.assert_array_equal(drives.drives[1].rate, np.arange(8.0, 12.0))
+    np.testing.assert_array_equal(drives.rate, np.arange(12.0))
+    with pytest.raises(AttributeError, match="has no 'rat'; there are: rate, weight"):
+        drives.rat = 5.0
+    with pytest.raises(ValueError, match="one value for each of the 12 neurons"):
+        drives.rate = [1.0, 2.0]
+    steps = net.inject(U, sl.StepCurrent([1.0, 2.0], [3.0, 4.0]))
+    np.testing.assert_array_equal(steps.amplitudes, [3.0, 4.0])
+    steps.drives[0].amplitudes = [1.0, 2.0]
+    assert steps.amplitudes.tolist() == [[1.0] * 8 + [3.0] * 4, [2.0] * 8 + [4.0] * 4]
