@@ -26,7 +26,7 @@ def simulate(scripts: Any, simulator: str, model: str, dtype: str) -> Any:
     return adapter.simulate(scaled, duration=150.0, seed=1, threads=1, dtype=dtype)
 
 
-@pytest.mark.parametrize("model", ["cuba", "brunel"])
+@pytest.mark.parametrize("model", ["cuba", "coba", "brunel"])
 def test_text_and_kernel_give_the_same_spikes(scripts: Any, model: str) -> None:
     ours, text = (simulate(scripts, name, model, "float64") for name in ("spikelet", "equations"))
     assert len(ours.times) > 300
@@ -35,10 +35,11 @@ def test_text_and_kernel_give_the_same_spikes(scripts: Any, model: str) -> None:
     assert text.compile_s > 0
 
 
-@pytest.mark.parametrize("model", ["coba", "cobahh"])
-def test_conductances_from_text(scripts: Any, model: str) -> None:
-    """Another scheme than the kernel's, or no kernel: the activity is that of the model."""
-    run = simulate(scripts, "equations", model, "float32")
-    summary = scripts("measure").summary(run, 400, 150.0)
-    assert 5 < summary["rate_hz"] < 100
-    assert summary["synapses"] == run.synapses > 10_000
+def test_hodgkin_huxley_is_text_in_both(scripts: Any) -> None:
+    ours, text = (
+        simulate(scripts, name, "cobahh", "float32") for name in ("spikelet", "equations")
+    )
+    np.testing.assert_array_equal(ours.times, text.times)
+    rate = scripts("measure").summary(text, 400, 150.0)["rate_hz"]
+    assert 5 < rate < 100
+    assert text.synapses > 10_000

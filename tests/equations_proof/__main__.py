@@ -18,6 +18,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait leave the core to others
 
 from tests.equations_proof import against_scipy, same_bits
+from tests.equations_proof.variants import varied
 from tests.support.random_equations import random_equations
 
 import spikelet as sl
@@ -40,7 +41,11 @@ def levels(seeds: range) -> list[str]:
     call += ["--models", str(len(seeds))]
     outputs = {
         level: subprocess.run(
-            call, env={**os.environ, "SPIKELET_SIMD": level}, check=True, capture_output=True, text=True
+            call,
+            env={**os.environ, "SPIKELET_SIMD": level},
+            check=True,
+            capture_output=True,
+            text=True,
         ).stdout.splitlines()
         for level in sl.available_simd_levels()
     }
@@ -85,6 +90,8 @@ def main() -> int:
                 for method in methods:
                     report(f"{seed} {method}", against_scipy.judge(random_equations(seed), method))
                 report(str(seed), against_scipy.judge_float32(random_equations(seed)))
+                method = methods[seed % len(methods)]
+                report(f"{seed} varied, {method}", against_scipy.judge(varied(seed), method))
             if "bits" in options.parts:
                 report(str(seed), same_bits.differing(seed, Path(folder)))
                 report(str(seed), same_bits.resting(seed, "float32"))

@@ -7,6 +7,7 @@ up, a spike more or less does not end the comparison, and the error of a step sh
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.integrate import solve_ivp
-from tests.support.random_equations import RandomEquations, random_equations
+from tests.equations_proof.variants import VariedEquations
+from tests.support.random_equations import RandomEquations
 
 import spikelet as sl
 
@@ -84,7 +86,9 @@ def simulate(model: RandomEquations, method: str, dt: float, dtype: str = "float
         net.connect(spikes, cells, (np.arange(40), ids), weight=weights, delay=dt, receptor=name)
         stored = np.asarray(weights, dtype=dtype).astype(float)
         sums = np.zeros((2, steps, NEURONS))
-        stamp = np.rint(at * 0.4 / dt).astype(int)  # a spike at stamp s arrives at the end of step s: delay 1
+        stamp = np.rint(at * 0.4 / dt).astype(
+            int
+        )  # a spike at stamp s arrives at the end of step s: delay 1
         np.add.at(sums[0], (stamp, ids), stored)
         np.add.at(sums[1], (stamp, ids), np.abs(stored))
         events[name] = (sums[0], sums[1])
@@ -123,12 +127,18 @@ def integrated(model: RandomEquations, run: Run, held: npt.NDArray[np.bool_]) ->
     for mask, names in ((~held.ravel(), ()), (held.ravel(), model.held)):
         if not mask.any():
             continue
-        meaning = random_equations(model.seed)
-        meaning.parameters = {**model.parameters, "I_e": run.currents.ravel()[mask]}  # type: ignore[dict-item]
-        meaning.rates, meaning.definitions = model.rates, model.definitions
+        values: Any = {**model.parameters, "I_e": run.currents.ravel()[mask]}
+        meaning = dataclasses.replace(model, parameters=values)
         shape = start[:, mask].shape
 
-        def rates(s: float, y: Array, meaning: Any = meaning, mask: Any = mask, names: Any = names, shape: Any = shape) -> Array:
+        def rates(
+            s: float,
+            y: Array,
+            meaning: Any = meaning,
+            mask: Any = mask,
+            names: Any = names,
+            shape: Any = shape,
+        ) -> Array:
             dy = meaning.derivative(began[mask] + s, y.reshape(shape), names)
             return np.asarray(np.broadcast_to(dy, shape)).ravel()
 
@@ -163,7 +173,8 @@ def check(
         for i in range(n):
             sums = {name: (a[k, i], b[k, i]) for name, (a, b) in run.events.items()}
             if any(b for _, b in sums.values()):
-                after[k, :, i] = model.after_events(after[k, :, i], sums)
+                free = {"free": not held[k, i]} if isinstance(model, VariedEquations) else {}
+                after[k, :, i] = model.after_events(after[k, :, i], sums, **free)
     if not brian2:
         tested = after
     found = Found(model, method, 0.0, 0.0, int(run.spikes.sum()), int(held.sum()))
@@ -174,7 +185,8 @@ def check(
         distance = np.where(held, -np.inf, tested[:, state] - limit)
         slack = 1e-11 if order == math.inf else 50 * dt ** (order + 1)
         slack = max(slack, 1e-5 if dtype == "float32" else 0.0)
-        odd = (run.spikes != (distance >= 0)) & ~(np.abs(distance) < slack)
+        exceeded = model.exceeds(distance) if isinstance(model, VariedEquations) else distance >= 0
+        odd = (run.spikes != exceeded) & ~(np.abs(distance) < slack)
         for k, i in np.argwhere(odd)[:3]:
             found.wrong.append(
                 f"step {k}, neuron {i}: spike {run.spikes[k, i]}, {distance[k, i]:g} over the threshold"
@@ -218,7 +230,7 @@ def judge(model: RandomEquations, method: str) -> list[str]:
 def judge_float32(model: RandomEquations) -> list[str]:
     """Return what is wrong in float32: beside the error of its method, a step has that of single precision."""
     double = check(model, "auto", 0.1)
-    single = check(random_equations(model.seed), "auto", 0.1, "float32")
+    single = check(model, "auto", 0.1, "float32")
     problems = [f"float32: {text}" for text in single.wrong]
     if single.error > 2.0 * double.error + 3e-7:
         problems.append(f"float32: off by {single.error:g} in a step, float64 by {double.error:g}")
@@ -236,4 +248,3 @@ def methods_of(model: RandomEquations) -> list[str]:
         if made.method not in allowed:
             allowed.append(made.method)
     return allowed
-

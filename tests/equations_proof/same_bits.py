@@ -62,9 +62,23 @@ def build(
     for name in model.receptors:
         low = 0.0 if model.receptors[name][2] else -0.4
         how = sl.FixedIndegree(4)
-        net.connect(events, cells, how, weight=sl.Uniform(low, 0.6), delay=sl.Uniform(0.1, 2.0), receptor=name)
+        net.connect(
+            events,
+            cells,
+            how,
+            weight=sl.Uniform(low, 0.6),
+            delay=sl.Uniform(0.1, 2.0),
+            receptor=name,
+        )
         if model.threshold:
-            net.connect(cells, cells, sl.FixedProbability(min(1.0, 4 / n)), weight=0.2, delay=1.0, receptor=name)
+            net.connect(
+                cells,
+                cells,
+                sl.FixedProbability(min(1.0, 4 / n)),
+                weight=0.2,
+                delay=1.0,
+                receptor=name,
+            )
         if len(model.receptors) == 1 or name == "ex":
             net.inject(cells[: n // 2], sl.PoissonInput(300.0, 0.1, receptor=name))
     if not idle and made.current is not None:
@@ -83,7 +97,9 @@ def outcome(net: sl.Network) -> str:
 
 def in_one_piece(seed: int, dtype: str, **options: Any) -> str:
     """Run a network of a random model, and return its hash."""
-    net, _ = build(random_equations(seed, smooth=seed % 2 == 0), dtype, idle=seed % 4 < 2, **options)
+    net, _ = build(
+        random_equations(seed, smooth=seed % 2 == 0), dtype, idle=seed % 4 < 2, **options
+    )
     net.run(STEPS * net.dt)
     return outcome(net)
 
@@ -107,7 +123,9 @@ def differing(seed: int, folder: Path) -> list[str]:
 
 def cut(seed: int, dtype: str) -> str:
     """Run in pieces, twice: after a reset, too."""
-    net, _ = build(random_equations(seed, smooth=seed % 2 == 0), dtype, idle=seed % 4 < 2, threads=2)
+    net, _ = build(
+        random_equations(seed, smooth=seed % 2 == 0), dtype, idle=seed % 4 < 2, threads=2
+    )
     net.run(3.0)
     net.reset()
     steps = np.diff([0, 1, 2, 65, 66, 130, STEPS])
@@ -146,5 +164,7 @@ def resting(seed: int, dtype: str) -> list[str]:
         spikes.append(net.record(cells, "spikes"))
         net.run(1600.0)
         states.append([np.asarray(getattr(cells, s)).tobytes() for s in model.states])
-    same = all(np.array_equal(getattr(spikes[0], x), getattr(spikes[1], x)) for x in ("times", "ids"))
+    same = all(
+        np.array_equal(getattr(spikes[0], x), getattr(spikes[1], x)) for x in ("times", "ids")
+    )
     return [] if same and states[0] == states[1] else [f"{dtype}, at rest"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -215,12 +216,10 @@ def groups() -> None:
 
 def random_numbers() -> None:
     """Run neurons from text that draw random numbers and have white noise."""
-    sys.path.insert(0, str(Path(__file__).parents[2]))
-    from tests.support.noisy_neurons import noisy, outcome
-
-    net, _ = noisy()
+    support = runpy.run_path(str(Path(__file__).parents[1] / "support" / "noisy_neurons.py"))
+    net, _ = support["noisy"]()
     net.run(20.0)
-    found = outcome(net)
+    found = support["outcome"](net)
     if net.ranks.rank == 0:
         print(found)
 

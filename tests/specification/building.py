@@ -14,9 +14,9 @@ import numpy as np
 from hypothesis.stateful import precondition
 from tests.specification import drawing
 from tests.specification import simulator as spec
+from tests.specification.base import COUNTS, EXCLUDED, Base, action
 from tests.specification.drawing import STRONG
 from tests.specification.texts import TEXTS, TextNeurons
-from tests.specification.base import COUNTS, EXCLUDED, Base, action
 
 import spikelet as sl
 
@@ -86,14 +86,14 @@ class Building(Base):
         w = STRONG[type(model).__name__] * float(rng.choice([0.2, 1.0, 2.0]))
         plastic = drawing.a_rule(rng, w, model) if rng.random() < 0.5 else None
         neurons = self.spec.populations[post]
-        receptor = drawing.a_receptor(rng, neurons, signed=plastic is not None and plastic.bounds[0] < 0)
+        receptor = drawing.a_receptor(
+            rng, neurons, signed=plastic is not None and plastic.bounds[0] < 0
+        )
         by_size = receptor is not None and drawing.short(receptor) in neurons.magnitudes
         connection, m = drawing.a_connection(rng, len(pre_ids), len(post_ids), plastic is not None)
         if connection is None:
             return
-        weight = drawing.some_weights(
-            rng, w, plastic, m, magnitudes=by_size
-        )
+        weight = drawing.some_weights(rng, w, plastic, m, magnitudes=by_size)
         longest = int(rng.choice([1, 5, 30, 200], p=[0.2, 0.4, 0.35, 0.05]))
         delays = rng.integers(1, longest + 1, m) if m is not None else None
         delay: Any = self.ms(int(rng.integers(1, longest + 1)))
@@ -244,7 +244,12 @@ class Building(Base):
     @staticmethod
     def streams_of(what: Any, model: Any, n: int) -> int:
         """Return how many random streams a new input takes: one for each receptor."""
-        if isinstance(what, sl.PoissonInput) and model.by_sign and model.channels == 2 and what.receptor is None:
+        if (
+            isinstance(what, sl.PoissonInput)
+            and model.by_sign
+            and model.channels == 2
+            and what.receptor is None
+        ):
             w = np.broadcast_to(what.weight, (n,)) if n else np.zeros(0)
             return max(1, int((w < 0).any()) + int((w > 0).any()))
         return 1
@@ -259,7 +264,9 @@ class Building(Base):
         start = None if rng.random() < 0.7 else self.now + int(rng.integers(0, 60))
         stop = None if rng.random() < 0.7 else max(self.now, start or 0) + int(rng.integers(1, 150))
         limits = {
-            name: self.ms(step) for name, step in (("start", start), ("stop", stop)) if step is not None
+            name: self.ms(step)
+            for name, step in (("start", start), ("stop", stop))
+            if step is not None
         }
         span = (start if start else -1, np.inf if stop is None else stop)
         if self.spec.projections and rng.random() < 0.25:
@@ -281,7 +288,9 @@ class Building(Base):
                 COUNTS["recorders of several states"] += 1
         else:
             every = None
-        self.start_recorder(rng, lambda net: self.pick(net.populations[p], index), what, every, limits)
+        self.start_recorder(
+            rng, lambda net: self.pick(net.populations[p], index), what, every, limits
+        )
         for each in [what] if isinstance(what, str) else what:
             self.spec.recorders.append(
                 spec.Recorder(p, each, ids, steps if every is not None else 1, self.now, *span)

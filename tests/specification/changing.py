@@ -113,7 +113,10 @@ class Changing(Base):
         if isinstance(projection.rule, sl.InhibitorySTDP):
             values = np.copysign(values, present)  # it keeps the signs
         targets = self.spec.populations[projection.post]
-        if projection.receptor is not None and targets.receptors[projection.receptor] in targets.magnitudes:
+        if (
+            projection.receptor is not None
+            and targets.receptors[projection.receptor] in targets.magnitudes
+        ):
             values = np.abs(values)
         given: Any = (
             float(values[0])
@@ -242,7 +245,11 @@ class Changing(Base):
                     else float(rng.choice([0.0, 500.0, 12000.0]))
                 )
             if not changes or rng.random() < 0.5:
-                low = 0 if drive.what.receptor in self.spec.populations[drive.target].magnitudes else -1
+                low = (
+                    0
+                    if drive.what.receptor in self.spec.populations[drive.target].magnitudes
+                    else -1
+                )
                 changes["weight"] = (
                     w * rng.uniform(low, 2, n)
                     if rng.random() < 0.4

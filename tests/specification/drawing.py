@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
-
 from tests import conftest
 from tests.specification import texts
 
@@ -31,7 +30,9 @@ def a_model(rng: np.random.Generator, n: int) -> Any:
 
     given: dict[str, Any] = {
         "t_ref": float(rng.choice([0.0, 1.0, 2.04])) if rng.random() < 0.5 else value(0.0, 3.0),
-        "I_e": value(0.0, {"IF": 1500.0, "LIFCond": 600.0, "Shunted": 600.0}.get(kind.__name__, 700.0)),
+        "I_e": value(
+            0.0, {"IF": 1500.0, "LIFCond": 600.0, "Shunted": 600.0}.get(kind.__name__, 700.0)
+        ),
         "V_th": value(-57.0, -53.0),
         "V_reset": value(-72.0, -62.0),
         "E_L": value(-72.0, -66.0),

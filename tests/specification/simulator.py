@@ -65,11 +65,11 @@ class Neurons:
         """Receptors to which magnitudes of weights count."""
         return self.receptors if self.kind == "LIFCond" else ()
 
-    def channel(self, receptor: int | None, weight: float) -> int:
-        """Return the number of the receptor of an event."""
+    def channel(self, receptor: int | None, weight: Array) -> Array:
+        """Return the numbers of the receptors of events."""
         if receptor is not None:
-            return receptor
-        return int(self.by_sign and weight < 0)
+            return np.full(np.shape(weight), receptor)
+        return np.where(self.by_sign & (np.asarray(weight) < 0), IN, EX)
 
     def parameter(self, name: str) -> Array:
         """Return a parameter, one for each neuron."""
@@ -324,7 +324,7 @@ class Projection:
         sums = np.zeros((len(neurons.receptors), neurons.n))
         for k, weight in self.arrivals.pop(now, ()):
             w = self.weights[k] if weight is None else weight
-            receptor = neurons.channel(self.receptor, w)
+            receptor = int(neurons.channel(self.receptor, w))
             by_size = neurons.receptors[receptor] in neurons.magnitudes
             sums[receptor, self.post_ids[k]] += abs(w) if by_size else w
         return sums
@@ -458,10 +458,11 @@ class Network:
                 named = drive.what.receptor
                 receptor = None if named is None else neurons.receptors.index(named)
                 w = np.broadcast_to(drive.what.weight, (len(drive.ids),))
-                for i, weight, events in zip(drive.ids, w, w * drive.at(step), strict=True):
-                    channel = neurons.channel(receptor, weight)
-                    by_size = neurons.receptors[channel] in neurons.magnitudes
-                    sums[channel, i] += abs(events) if by_size else events
+                events = w * drive.at(step)
+                for channel, name in enumerate(neurons.receptors):
+                    mine = neurons.channel(receptor, w) == channel
+                    size = np.abs(events) if name in neurons.magnitudes else events
+                    sums[channel, drive.ids] += np.where(mine, size, 0.0)
         return sums
 
     def regulate(self, regulation: Regulation) -> None:

@@ -135,7 +135,7 @@ class TextNeurons(spec.Neurons):
         V, threshold = self.state["V_m"], self.parameter("V_th")
         if free.any():
             self.closest = min(self.closest, np.abs(V - threshold)[free].min())
-        spikes = free & (V >= threshold)
+        spikes = free & (threshold <= V)
         if self.text.brian2:
             self.text.receive(self.state, arriving, free)
         after = {name: values.copy() for name, values in self.state.items()}
@@ -146,7 +146,9 @@ class TextNeurons(spec.Neurons):
         self.held = np.where(spikes, self.t_ref, np.maximum(self.held - 1, 0))
         return np.flatnonzero(spikes)
 
-    def solved(self, decays: dict[str, Array], drives: dict[str, Array], current: Array) -> dict[str, Array]:
+    def solved(
+        self, decays: dict[str, Array], drives: dict[str, Array], current: Array
+    ) -> dict[str, Array]:
         """Return V_m and currents after a step: `decays` are rates of the currents, `drives` their shares of V_m'."""
         a = np.zeros((self.n, len(decays) + 2, len(decays) + 2))
         a[:, 0, 0], a[:, 0, -1] = -1.0 / self.parameter("tau_m"), 1.0 / self.parameter("C_m")
@@ -236,10 +238,32 @@ def _nothing(_cells: TextNeurons, _state: dict[str, Array]) -> None:
 TEXTS: dict[str, Text] = {
     text.equations.name: text
     for text in (
-        Text(Forgetful, ("ex", "in"), True, (), 900.0, False, _forgetful, _receive_currents, _forget),
+        Text(
+            Forgetful, ("ex", "in"), True, (), 900.0, False, _forgetful, _receive_currents, _forget
+        ),
         Text(Kicked, ("kick",), False, (), 7.0, True, _kicked, _receive_kicks, _counted),
-        Text(Shunted, ("ex", "in"), True, ("ex", "in"), 14.0, False, _shunted, _receive_conductances, _nothing),
-        Text(Various, ("fast", "slow", "size"), False, ("size",), 700.0, False, _various, _receive_various, _adapt),
+        Text(
+            Shunted,
+            ("ex", "in"),
+            True,
+            ("ex", "in"),
+            14.0,
+            False,
+            _shunted,
+            _receive_conductances,
+            _nothing,
+        ),
+        Text(
+            Various,
+            ("fast", "slow", "size"),
+            False,
+            ("size",),
+            700.0,
+            False,
+            _various,
+            _receive_various,
+            _adapt,
+        ),
     )
 }
 """The texts by name."""

@@ -120,7 +120,11 @@ def _connect(net: sl.Network, rng: Any) -> Call | None:
     if n != m:
         options.append((pre, post, sl.OneToOne(), {}))
     if not post.model.by_sign and len(post.model.receptors) > 1:
-        options += [(pre, post, rule, {}), (pre, post, rule, {"receptor": "ex"}), (pre, post, rule, {"weight": -1.0, "receptor": "size"})]
+        options += [
+            (pre, post, rule, {}),
+            (pre, post, rule, {"receptor": "ex"}),
+            (pre, post, rule, {"weight": -1.0, "receptor": "size"}),
+        ]
     if post.model.conductance:
         options.append((pre, post, rule, {"weight": -1.0, "receptor": "in"}))
     a, b, how, given = options[rng.integers(0, len(options))]

@@ -89,7 +89,13 @@ class PoissonInput(Described):
 
     def __post_init__(self) -> None:
         if self.receptor is not None and not isinstance(self.receptor, str):
-            fail("PoissonInput", "receptor", self.receptor, "must be the name of a receptor", error=TypeError)
+            fail(
+                "PoissonInput",
+                "receptor",
+                self.receptor,
+                "must be the name of a receptor",
+                error=TypeError,
+            )
         if not isinstance(self.rate, ChangingRate):
             rate = numbers("PoissonInput", "rate", self.rate, "Hz")
             require("PoissonInput", "rate", rate, ">= 0")

@@ -20,10 +20,14 @@ N = 20_000
 UNLIKELY = 1e-4  # of p values; seeds are fixed
 
 OU = sl.Equations(
-    "dx/dt = (mu - x)/tau + sigma*sqrt(2/tau)*xi", parameters={"mu": 1.0, "tau": 5.0, "sigma": 2.0}, name="OU"
+    "dx/dt = (mu - x)/tau + sigma*sqrt(2/tau)*xi",
+    parameters={"mu": 1.0, "tau": 5.0, "sigma": 2.0},
+    name="OU",
 )
 DRAWS = sl.Equations(
-    "du/dt = rand() - u/0.01; dv/dt = rand() - v/0.01; dz/dt = randn() - z/0.01", method="auto", name="Draws"
+    "du/dt = rand() - u/0.01; dv/dt = rand() - v/0.01; dz/dt = randn() - z/0.01",
+    method="auto",
+    name="Draws",
 )
 """Each state relaxes within a step to a hundredth of what is drawn."""
 
@@ -72,13 +76,19 @@ def test_draws_have_their_distribution_and_are_independent(dtype: str) -> None:
 
 
 def test_populations_seeds_and_initial_values_draw_apart() -> None:
-    kind = sl.Equations("dx/dt = randn() - x/0.01; di/dt = 0", initial={"i": "randn()"}, name="Both")
+    kind = sl.Equations(
+        "dx/dt = randn() - x/0.01; di/dt = 0", initial={"i": "randn()"}, name="Both"
+    )
     found = []
     for seed in (1, 2):
         net = make(dt=1.0, seed=seed)
         cells = [net.population(N, kind()) for _ in range(2)]
         net.run(1.0)
-        found += [np.asarray(getattr(p, name)) * scale for p in cells for name, scale in (("x", 100), ("i", 1))]
+        found += [
+            np.asarray(getattr(p, name)) * scale
+            for p in cells
+            for name, scale in (("x", 100), ("i", 1))
+        ]
     for k, a in enumerate(found):
         assert normal(a) > UNLIKELY
         for b in found[:k]:
@@ -86,7 +96,9 @@ def test_populations_seeds_and_initial_values_draw_apart() -> None:
 
 
 def test_noise_of_a_model_is_not_that_of_an_input() -> None:
-    kind = sl.Equations("dx/dt = randn() - x/0.01; dy/dt = I_e - y/0.01", parameters={"I_e": 0.0}, name="Both")
+    kind = sl.Equations(
+        "dx/dt = randn() - x/0.01; dy/dt = I_e - y/0.01", parameters={"I_e": 0.0}, name="Both"
+    )
     net = make(dt=1.0)
     cells = net.population(N, kind())
     net.inject(cells, sl.NoiseInput(0.0, 1.0))
@@ -125,7 +137,8 @@ def test_an_ornstein_uhlenbeck_process_is_exact_at_any_step(dt: float) -> None:
 def test_coupled_noise_has_its_exact_covariance(dt: float) -> None:
     """The covariance of a linear system after some time, from the integral of its matrix exponential (van Loan)."""
     kind = sl.Equations(
-        "dV_m/dt = (x - V_m)/10 + 0.1*xi_1; dx/dt = -x/3 + 0.5*xi + 0.3*xi_1; dy/dt = -y/3 + 0.5*xi", name="Chain"
+        "dV_m/dt = (x - V_m)/10 + 0.1*xi_1; dx/dt = -x/3 + 0.5*xi + 0.3*xi_1; dy/dt = -y/3 + 0.5*xi",
+        name="Chain",
     )
     assert kind.method == "exact"
     net = make(dt=dt, seed=9)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.conftest import spawn
 from tests.equations_proof import against_scipy, same_bits
+from tests.equations_proof.variants import varied
 from tests.support.random_equations import random_equations
 
 import spikelet as sl
@@ -18,6 +19,13 @@ def test_each_step_is_that_of_scipy(seed: int) -> None:
     """One method of each model."""
     methods = against_scipy.methods_of(random_equations(seed))
     assert against_scipy.judge(random_equations(seed), methods[seed % len(methods)]) == []
+
+
+@pytest.mark.parametrize("seed", range(240, 252))
+def test_each_step_with_more_of_the_language(seed: int) -> None:
+    """Strict thresholds, flags, gains of receptors, several effects."""
+    methods = against_scipy.methods_of(varied(seed))
+    assert against_scipy.judge(varied(seed), methods[seed % len(methods)]) == []
 
 
 def test_the_models_do_something() -> None:

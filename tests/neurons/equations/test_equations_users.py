@@ -225,8 +225,7 @@ def test_parts_have_states_inputs_and_recorders() -> None:
 
 def test_statistics_and_plots() -> None:
     pytest.importorskip("matplotlib")
-    from spikelet import plot
-
+    plot = sl.plot
     net = make()
     cells = net.population(30, AdEx(I_e=np.linspace(500, 900, 30)), name="E")
     spikes, v, w = (net.record(cells, what) for what in ("spikes", "V_m", "w"))
@@ -250,6 +249,8 @@ def test_a_definition_is_data_only(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="QIF"):
         sl.Equations.from_dict(bad)
     code = f"import pickle; print(pickle.loads({pickle.dumps(QIF(tau=2.0))!r}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
     assert done.stdout.strip() == "QIF(tau=2)"
     assert list(tmp_path.iterdir()) == []

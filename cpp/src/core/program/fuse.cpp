@@ -65,6 +65,7 @@ class Fuser {
     FusedInstruction in;
     std::string items;                  // of a sum
     std::vector<std::size_t> versions;  // of its operands
+    std::size_t first_writer = none;    // the instruction that made its first operand
     bool gone = false;
   };
 
@@ -90,7 +91,9 @@ class Fuser {
   // The instruction whose only reader could do its work, or null: its result is a register that
   // nothing else reads, and its operands are still what they were.
   Node* producer(std::size_t slot) {
-    const std::size_t k = slot < slots_.registers ? none : writer_[slot];
+    return slot < slots_.registers ? nullptr : usable(writer_[slot]);
+  }
+  Node* usable(std::size_t k) {
     if (k == none || uses_[k] != 1) {
       return nullptr;
     }
@@ -124,6 +127,7 @@ class Fuser {
     for (std::size_t o = 0; o < node.in.operands; ++o) {
       node.versions.push_back(version_[node.in.operand[o]]);
     }
+    node.first_writer = node.in.operands == 0 ? none : writer_[node.in.operand[0]];
     const std::size_t target = node.in.target;
     nodes_.push_back(std::move(node));
     if (target < slots_.end) {
@@ -202,7 +206,7 @@ class Fuser {
       last.in.flag = true;
       last.in.operand[0] = inner->in.operand[0];
       inner->gone = true;
-      inner = producer(last.in.operand[0]);
+      inner = last.in.operand[0] < slots_.registers ? nullptr : usable(inner->first_writer);
     }
     if (inner != nullptr && (inner->in.opcode == Opcode::LT || inner->in.opcode == Opcode::LE)) {
       last.in.opcode = inner->in.opcode;

@@ -67,7 +67,9 @@ def read_model(
     if resets and condition is None:
         fail(name, "reset", reset, "needs a threshold: without one there are no spikes")
     held = tuple(e.variable for e in equations if e.held)
-    if not held and condition is not None:  # the potential: what the threshold names and the reset sets
+    if (
+        not held and condition is not None
+    ):  # the potential: what the threshold names and the reset sets
         both = words.expand(condition).names & {assignment.variable for assignment in resets}
         held = tuple(name for name in words.states if name in both)[:1]
     return Model(
