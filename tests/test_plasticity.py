@@ -481,7 +481,7 @@ def test_parameters_by_synapse_follow_the_order_of_weights(tmp_path: Path) -> No
     np.testing.assert_array_equal(loaded.populations[1].V_m, targets.V_m)
     assert len(np.unique(p.traces["x"])) == 4
     p.plasticity = dataclasses.replace(p.plasticity)  # type: ignore[type-var]  # the same: nothing to do
-    with pytest.raises(ValueError, match="plasticity.U must stay"):
+    with pytest.raises(ValueError, match=r"plasticity\.U must stay"):
         p.plasticity = sl.TsodyksMarkram(U=U[::-1])
     net.reset()
     assert set(p.traces["x"].tolist()) == {1.0}

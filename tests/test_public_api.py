@@ -10,6 +10,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ def members(cls: type) -> Iterator[str]:
         if name in INTERNAL or (name.startswith("_") and name not in OPERATORS):
             continue
         member = getattr(cls, name, None)
-        if inspect.isroutine(member):
+        if inspect.isroutine(member) and not isinstance(member, cached_property):
             yield f"    {name}{signature(member)}"
         elif inspect.isclass(member):
             yield f"    {name}: class"

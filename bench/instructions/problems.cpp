@@ -11,6 +11,7 @@
 
 #include "layered.hpp"
 #include "problem.hpp"
+#include "programs.hpp"
 #include "spikelet/network/given_currents.hpp"
 #include "spikelet/network/simulator.hpp"
 #include "trained.hpp"
@@ -337,6 +338,9 @@ constexpr Problem all[]{
     {"stdp_history", "event", stdp_history},
     {"draw", "synapse", draw},
     {"layout", "synapse", layout},
+    {"program_lif", "neuron step", program_lif},
+    {"program_adex", "neuron step", program_adex},
+    {"program_at_rest", "neuron step", program_at_rest},
     {"layered_single", "synaptic operation", layered_single},
     {"layered_whole", "synaptic operation", layered_whole},
     {"trained_kept", "neuron step", trained_kept},

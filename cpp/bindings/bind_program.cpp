@@ -19,7 +19,8 @@ using ReceptorTuple = std::tuple<std::string, int, bool>;
 std::vector<Instruction> as_instructions(const char* what, const Code& code) {
   constexpr py::ssize_t words = 8;
   if (code.ndim() != 2 || code.shape(1) != words) {
-    throw py::value_error(std::string(what) + " must have 8 words for each instruction: opcode, "
+    throw py::value_error(std::string(what) +
+                          " must have 8 words for each instruction: opcode, "
                           "target, six operands");
   }
   std::vector<Instruction> instructions(static_cast<std::size_t>(code.shape(0)));
@@ -34,11 +35,10 @@ std::vector<Instruction> as_instructions(const char* what, const Code& code) {
 }
 
 std::shared_ptr<Program> make_program(std::string name, std::vector<std::string> states,
-                                            std::size_t coefficients, std::vector<double> constants,
-                                            const std::vector<int>& draws, std::size_t registers,
-                                            const std::vector<ReceptorTuple>& receptors,
-                                            const Code& step, int spiked, const Code& reset,
-                                            bool by_sign, bool time) {
+                                      std::size_t coefficients, std::vector<double> constants,
+                                      const std::vector<int>& draws, std::size_t registers,
+                                      const std::vector<ReceptorTuple>& receptors, const Code& step,
+                                      int spiked, const Code& reset, bool by_sign, bool time) {
   ProgramParts parts;
   parts.name = std::move(name);
   parts.states = std::move(states);
@@ -76,11 +76,10 @@ void bind_program(py::module_& m) {
       m, "Program",
       "The step of a neuron model, as instructions on slots: states | inputs of early receptors | "
       "coefficients | constants | draws | T | CURRENT | HELD | SPIKED | registers.")
-      .def(py::init(&make_program),
-           py::kw_only(), py::arg("name"), py::arg("states"), py::arg("coefficients"),
-           py::arg("constants"), py::arg("draws"), py::arg("registers"), py::arg("receptors"),
-           py::arg("step"), py::arg("spiked"), py::arg("reset"), py::arg("by_sign"),
-           py::arg("time"))
+      .def(py::init(&make_program), py::kw_only(), py::arg("name"), py::arg("states"),
+           py::arg("coefficients"), py::arg("constants"), py::arg("draws"), py::arg("registers"),
+           py::arg("receptors"), py::arg("step"), py::arg("spiked"), py::arg("reset"),
+           py::arg("by_sign"), py::arg("time"))
       .def_property_readonly("name", [](const Program& p) { return p.parts().name; })
       .def_property_readonly("states", [](const Program& p) { return p.parts().states; })
       .def_property_readonly("coefficients",

@@ -77,8 +77,8 @@ void bind_rules(py::module_& m) {
         if (pre.size() != post.size()) {
           throw py::value_error("pair_uniforms: pre and post must be equally long");
         }
-        return to_array(pair_uniforms(Stream(seed, Purpose::connect, number), as_span(pre),
-                                      as_span(post)));
+        return to_array(
+            pair_uniforms(Stream(seed, Purpose::connect, number), as_span(pre), as_span(post)));
       },
       py::arg("seed"), py::arg("number"), py::arg("pre"), py::arg("post"),
       "A random number in (0, 1) for each pair of a projection with this number, whatever the "

@@ -2,7 +2,7 @@
 """Fast oscillations of 5000 inhibitory neurons with noise (Brunel & Hakim 1999).
 
 Brian2's script: examples/frompapers/Brunel_Hakim_1999.py. The noise `xi` is integrated exactly here, by Euler's method
-there, and comes from other random numbers: rates and the oscillation agree, spikes do not. V_m goes on in the refractory
+there, and comes from other random numbers: rates and the oscillation agree, spikes do not. V_m evolves in the refractory
 period, as there; events act after the threshold test (`schedule="brian2"`).
 """
 

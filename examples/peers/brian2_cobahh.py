@@ -3,7 +3,7 @@
 
 Brian2's script: examples/COBAHH.py. With the same scheme, the same synapses and initial values the spikes are the same in
 float64. A spike is stamped at the end of its step (Brian2: at its start), the shortest delay is one step (there none),
-and the 3 ms in which Brian2 sees no other spike begin one step earlier: 2.9 here.
+and the 3 ms in which Brian2 detects no other spike begin one step earlier: 2.9 here.
 """
 
 # %%

@@ -2,7 +2,7 @@
 """A synfire chain of ten groups with noise (Diesmann et al. 1999).
 
 Brian2's script: examples/frompapers/Diesmann_et_al_1999.py. The equations are linear: integration is exact, noise included
-(Brian2: Euler). Without noise the spikes are Brian2's with method="exact". V_m goes on in the refractory period, as there;
+(Brian2: Euler). Without noise the spikes are Brian2's with method="exact". V_m evolves in the refractory period, as there;
 events act after the threshold test (`schedule="brian2"`).
 """
 

@@ -1,9 +1,9 @@
 # %% [markdown]
-"""Firing rate of Hodgkin-Huxley neurons by their current.
+"""Firing rate of Hodgkin-Huxley neurons as a function of the current.
 
 Brian2's script: examples/IF_curve_Hodgkin_Huxley.py. With the same scheme the spikes are the same in float64. Brian2 counts no
-further spike while V > -40 mV; here none for 3 ms, which is longer than a spike and shorter than any interval. V_m goes on
-in this time, because nothing is held.
+further spike while V > -40 mV; here none for 3 ms, which is longer than a spike and shorter than any interval. V_m evolves
+meanwhile, because nothing is held.
 """
 
 # %%

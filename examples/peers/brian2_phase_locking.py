@@ -1,7 +1,7 @@
 # %% [markdown]
-"""Neurons lock to a periodic current, each to one of its own strength.
+"""Neurons lock to periodic currents of different strengths.
 
-Brian2's script: examples/phase_locking.py, with method="rk4" on both sides. Time t stands in the equations; the times of the
+Brian2's script: examples/phase_locking.py, with method="rk4" on both sides. Time t occurs in the equations; the times of the
 stages of a step are the same. Spikes are stamped at the end of their step (Brian2: at its start).
 """
 

@@ -1,8 +1,8 @@
 # %% [markdown]
 """The fast-spiking interneuron of Wang & Buzsaki (1996).
 
-Brian2's script: examples/frompapers/Wang_Buszaki_1996.py, with method="rk4" on both sides; its exponential Euler takes m, which is
-a function of V, as constant in a step. There is no threshold. Parameters are for 1 cm^2: nF, uS and nA instead of pF, nS and pA.
+Brian2's script: examples/frompapers/Wang_Buszaki_1996.py, with method="rk4" on both sides; its exponential Euler keeps m, which is
+a function of V, constant in a step. There is no threshold. Parameters are for 1 cm^2: nF, uS and nA instead of pF, nS and pA.
 """
 
 # %%

@@ -3,7 +3,7 @@
 
 NEST's script: pynest/examples/brette_gerstner_fig_2c.py. There a dc_generator acts one delay (1 ms) late, and one that starts
 at 0 misses its first step; here a current acts from its time on. NEST takes adaptive steps and resets within a step; here
-they have 0.1 ms, and the reset is at their end. So intervals between spikes, of 20 to 70 ms, differ by up to 0.3 ms.
+steps have 0.1 ms, and the reset is at their end. Intervals between spikes, of 20 to 70 ms, differ by up to 0.3 ms.
 """
 
 # %%

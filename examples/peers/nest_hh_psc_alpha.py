@@ -1,8 +1,8 @@
 # %% [markdown]
-"""Firing rate of a Hodgkin-Huxley neuron by its current.
+"""Firing rate of a Hodgkin-Huxley neuron as a function of the current.
 
 NEST's script: pynest/examples/hh_psc_alpha.py. It raises the current of one neuron in a hundred runs; here each current has
-a neuron of its own, and one run is enough. NEST takes adaptive steps of 0.1 ms at most; here they have 0.05 ms and are of
+a separate neuron, and one run is enough. NEST takes adaptive steps of 0.1 ms at most; here steps have 0.05 ms and are of
 order 2.
 """
 

@@ -3,7 +3,7 @@
 
 NEST's script: pynest/examples/sensitivity_to_perturbation.py. Stamps, delays and the order of a step are the same; in float64
 the spikes of both trials are, too, for the same synapses and the same drive. The drive of one seed is the same in both
-trials without further ado, because its random numbers belong to the neurons.
+trials by itself, because its random numbers belong to the neurons.
 """
 
 # %%
@@ -35,7 +35,7 @@ def build(
 
 
 def perturb(net: sl.Network, target: sl.Population, time: float, weight: float) -> None:
-    """Send one spike to a neuron, which gets it one step later."""
+    """Send one spike to a neuron, which receives it one step later."""
     extra = net.population(1, sl.SpikeSource([time], [0]))
     net.connect(extra, target, sl.AllToAll(), weight=weight, delay=net.dt)
 

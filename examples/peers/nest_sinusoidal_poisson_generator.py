@@ -2,7 +2,7 @@
 """Poisson trains whose rate is a sine of time.
 
 NEST's script: pynest/examples/sinusoidal_poisson_generator.py. Parameters and phases are NEST's. There a generator gives each
-target a train of its own, or all the same one; here each element of a population has one, which all its targets get.
+target its own train, or all the same one; here each element of a population has one, which all its targets get.
 The trains come from other random numbers.
 """
 

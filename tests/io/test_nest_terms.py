@@ -38,7 +38,9 @@ RULES: dict[str, Any] = {
     "tsodyks": sl.TsodyksMarkram(U=0.3, tau_rec=100.0, tau_fac=30.0, tau_psc=3.0),
     "tsodyks2": sl.TsodyksMarkram(U=0.3, tau_rec=100.0, tau_fac=30.0),
     "tsodyks by synapse": sl.TsodyksMarkram(
-        U=sl.Uniform(0.1, 0.9), tau_rec=sl.Uniform(50.0, 300.0), tau_fac=sl.Uniform(5.0, 60.0),
+        U=sl.Uniform(0.1, 0.9),
+        tau_rec=sl.Uniform(50.0, 300.0),
+        tau_fac=sl.Uniform(5.0, 60.0),
         tau_psc=sl.Uniform(2.0, 4.0),
     ),
     "tsodyks2 by synapse": sl.TsodyksMarkram(U=sl.Uniform(0.1, 0.9), tau_rec=100.0, tau_fac=30.0),
@@ -160,6 +162,7 @@ def test_all_obstacles_are_named_at_once() -> None:
     signs = sl.InhibitorySTDP(w_max=3.0)
     net.connect(b, a, sl.AllToAll(), weight=sl.Uniform(-1, 1), plasticity=signs)
     net.regulate(p, sl.WeightNormalisation(total=1.0, every=1.0))
+    net.inject(c, sl.PoissonInput(100.0, 1.0, receptor="in"))
     nest.ResetKernel()
     nest.Create("iaf_psc_exp", 3)
     with pytest.raises(ValueError, match="NEST cannot represent this network") as error:
@@ -169,6 +172,7 @@ def test_all_obstacles_are_named_at_once() -> None:
         "dt = 0.0625", "a: NEST has no model like IF", 'b: reset="subtract"', "b: the adaptive threshold",
         "DiehlCookSTDP", "RewardSTDP", "axonal_fraction", "w_min", "-3 pA", "12 and 11 ms",
         "for all pairs only", "weights of one sign", "WeightNormalisation",
+        "PoissonInput to c with receptor='in'",
     )  # fmt: skip
     for part in expected:
         assert part in text

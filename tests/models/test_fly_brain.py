@@ -196,6 +196,13 @@ def test_a_saved_brain_goes_on(tmp_path: Path) -> None:
         one.network.run(50.0)
     np.testing.assert_array_equal(brain.spikes.times, other.spikes.times)
     np.testing.assert_array_equal(brain.run(50.0, first=2).times, other.run(50.0, first=2).times)
+    other.restore()
+    assert len(other.run(50.0)) == 0
+    np.testing.assert_array_equal(other.neurons.t_ref, np.full(N, 2.1))
+    brain.network.save(tmp_path / "brain.npz")
+    assert (
+        len(FlyBrain(sl.Network.load(tmp_path / "brain.npz", threads=1), brain.ids).run(50.0)) > 50
+    )
     with pytest.raises(ValueError, match="ids must be those of 600 neurons"):
         FlyBrain(brain.network, brain.ids[1:])
 

@@ -47,9 +47,9 @@ def test_what_is_fixed_cannot_be_set() -> None:
 
 def test_what_is_for_one_projection_says_so() -> None:
     net, _, group = network()
-    with pytest.raises(TypeError, match="regulate each of group.projections"):
+    with pytest.raises(TypeError, match=r"regulate each of group\.projections"):
         net.regulate(group, sl.WeightNormalisation(total=1.0, every=1.0))  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="record each of group.projections"):
+    with pytest.raises(TypeError, match=r"record each of group\.projections"):
         net.record(group, "weights")  # type: ignore[call-overload]
 
 

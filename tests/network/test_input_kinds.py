@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -86,3 +87,50 @@ def test_the_largest_weight_and_rate_stay_finite() -> None:
     net.inject(cells, sl.CurrentInput([1e37]))
     net.run(0.1)
     assert np.isfinite(cells.V_m[:]).all()
+
+
+TWO = sl.Equations(
+    "da/dt = 0; db/dt = 0", receptors={"a": "a += weight", "b": "b += weight"}, name="Two"
+)
+
+
+def test_poisson_events_at_a_named_receptor(tmp_path: Path) -> None:
+    net = make()
+    cells = net.population(4, TWO())
+    drive = net.inject(cells[:2], sl.PoissonInput(5000.0, 2.0, receptor="b"))
+    net.run(10.0)
+    drive.weight = -1.0
+    assert drive.receptor == "b"
+    net.save(tmp_path / "net.npz")
+    other = sl.Network.load(tmp_path / "net.npz")
+    assert other.inputs[0].receptor == "b"
+    for n in (net, other):
+        n.run(10.0)
+        population = n.populations[0]
+        assert not np.any(population.a)
+        assert not np.any(population.b[2:])
+        assert np.all(np.abs(population.b[:2]) > 0)
+    np.testing.assert_array_equal(cells.b, other.populations[0].b)
+
+
+def test_a_receptor_has_to_exist() -> None:
+    net = make()
+    cells, lif = net.population(2, TWO()), net.population(2, sl.LIF())
+    with pytest.raises(ValueError, match=r'must be given: Two has the receptors "a", "b"'):
+        net.inject(cells, sl.PoissonInput(10.0, 1.0))
+    for population in (cells, lif):
+        with pytest.raises(ValueError, match=r"receptor must be .* got 'c'"):
+            net.inject(population, sl.PoissonInput(10.0, 1.0, receptor="c"))
+    with pytest.raises(TypeError, match="receptor must be the name of a receptor, got 3"):
+        sl.PoissonInput(10.0, 1.0, receptor=3)  # type: ignore[arg-type]
+    assert len(net.inputs) == 0
+
+
+def test_a_named_receptor_of_a_built_in_model() -> None:
+    net = make()
+    cells = net.population(2, sl.LIFCond(V_th=1000.0))
+    net.inject(cells[:1], sl.PoissonInput(5000.0, 1.0, receptor="in"))
+    net.inject(cells[1:], sl.PoissonInput(5000.0, 1.0, receptor="ex"))
+    net.run(10.0)
+    assert cells.g_in[0] > 0 == cells.g_in[1]
+    assert cells.g_ex[1] > 0 == cells.g_ex[0]

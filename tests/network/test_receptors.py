@@ -60,7 +60,7 @@ def test_numbers_and_units(model: NeuronModel, receptor: Any, number: int, unit:
         (
             sl.Equations("dx/dt = 0", name="None_")(),
             None,
-            r"^here: target has no receptors \(None_\)",
+            r"^here: target must have a receptor: .*, got 'None_'",
         ),
     ],
 )
@@ -112,7 +112,7 @@ def test_poisson_events_at_each_receptor() -> None:
             sl.Equations("dx/dt = 0", name="N"),
             sl.PoissonInput(1.0, 1.0),
             ValueError,
-            "^inject E: target has no receptors",
+            "^inject E: target must have a receptor",
         ),
     ],
     ids=str,

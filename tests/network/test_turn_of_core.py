@@ -19,6 +19,7 @@ ALWAYS = {"now", "busy", "failed"}  # they touch nothing that a run changes
 IDS = np.arange(3, dtype=np.uint32)
 NO_IDS, NO_STAMPS = IDS[:0], np.array([], dtype=np.int64)
 TWO, HUNDRED = np.array([2.0]), np.array([100.0])
+STEPS = np.array([100], dtype=np.int64)
 RULE = sl.RewardSTDP(A_plus=0.1, A_minus=0.1, w_max=1e4)
 OTHER_RULE = sl.RewardSTDP(A_plus=0.2, A_minus=0.1, w_max=1e4)
 
@@ -45,6 +46,11 @@ def program() -> tuple[_core.Program, int, list[Any], Any]:
         spiked=-1, reset=step[:0], by_sign=False, time=False,
     )  # fmt: skip
     return decay, 3, [np.array([0.5])], np.array([0.0])
+
+
+def changing() -> _core.Rates:
+    """Return rates that change with time."""
+    return _core.Rates(HUNDRED, TWO, TWO, TWO)
 
 
 def model() -> tuple[int, list[Any], bool]:
@@ -82,9 +88,12 @@ ARGUMENTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "held": lambda sim: (0,),
     "in_flight": lambda sim: (),
     "initial_state": lambda sim: (0, 0),
+    "inject_changing_poisson": lambda sim: (0, None, changing(), TWO, 0),
     "inject_current": lambda sim: (0, None, TWO, 1, 0),
     "inject_noise": lambda sim: (0, None, np.zeros(90), np.ones(90), 1, 0),
-    "inject_poisson": lambda sim: (0, None, np.full(90, 100.0), True, np.full(90, 2.0)),
+    "inject_poisson": lambda sim: (0, None, np.full(90, 100.0), True, np.full(90, 2.0), 0),
+    "inject_sine_current": lambda sim: (0, None, TWO, TWO, TWO, TWO, 0),
+    "inject_step_current": lambda sim: (0, None, STEPS, np.array([2.0]), 1),
     "input_streams": lambda sim: (0,),
     "interval": lambda sim: (0,),
     "meet": lambda sim: (1, 0),
@@ -108,6 +117,7 @@ ARGUMENTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "reward": lambda sim: (3,),
     "run": lambda sim: (1, None),
     "set_amplitudes": lambda sim: (3, OTHER_RULE.to_core()),
+    "set_changing_rates": lambda sim: (1, changing()),
     "set_clock": lambda sim: (sim.now, *sim.in_flight()),
     "set_coefficients": lambda sim: (3, *program()[2:]),
     "set_events": lambda sim: (2, NO_STAMPS, NO_IDS),

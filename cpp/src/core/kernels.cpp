@@ -23,26 +23,25 @@ template void poisson_range(const PoissonTable&, const Stream&, const Stream&, S
 constexpr auto plastic32 = plastic_kernels<float, SPIKELET_RULES>();
 constexpr auto plastic64 = plastic_kernels<double, SPIKELET_RULES>();
 
-constinit const KernelTable kernel_table{&step_functions<float>,
-                                         &step_functions<double>,
-                                         &words_of,
-                                         &uniforms_block,
-                                         &normals_block,
-                                         &draw16_block,
-                                         &poisson_range<float>,
-                                         &poisson_range<double>,
-                                         &list_lines,
-                                         &scatter<float, true>,
-                                         &scatter<double, true>,
-                                         &scatter<float, false>,
-                                         &scatter<double, false>,
-                                         &below_block,
-                                         plastic32.data(),
-                                         plastic64.data(),
-                                         {&operation<float>, &sum_operation<float>,
-                                          &spikes_operation<float>, &step_program<float>},
-                                         {&operation<double>, &sum_operation<double>,
-                                          &spikes_operation<double>, &step_program<double>}};
+constinit const KernelTable kernel_table{
+    &step_functions<float>,
+    &step_functions<double>,
+    &words_of,
+    &uniforms_block,
+    &normals_block,
+    &draw16_block,
+    &poisson_range<float>,
+    &poisson_range<double>,
+    &list_lines,
+    &scatter<float, true>,
+    &scatter<double, true>,
+    &scatter<float, false>,
+    &scatter<double, false>,
+    &below_block,
+    plastic32.data(),
+    plastic64.data(),
+    {&operation<float>, &sum_operation<float>, &spikes_operation<float>, &step_program<float>},
+    {&operation<double>, &sum_operation<double>, &spikes_operation<double>, &step_program<double>}};
 
 }  // namespace spikelet::SPIKELET_LEVEL
 #include "core/target_pop.hpp"

@@ -103,8 +103,7 @@ void HistoryStore<R, Rule>::process(std::uint32_t row, Step arrival, Send&& send
 }
 
 template <class R, template <class> class Rule>
-void HistoryStore<R, Rule>::deliver(Step step, Channels<R> input,
-                                    bool early) {
+void HistoryStore<R, Rule>::deliver(Step step, Channels<R> input, bool early) {
   if (early != this->feed_.ends.early()) {
     return;
   }

@@ -92,8 +92,8 @@ std::size_t Network<R>::add_program(std::shared_ptr<const Program> program, std:
   Node<R> node = make_node(n);
   const Range owned =
       own_range(nodes.size(), n, ranks_ ? ranks_->rank() : 0, ranks_ ? ranks_->size() : 1);
-  node.neurons = std::make_unique<Population<R>>(std::move(program), n, owned, node.first_gid, dt,
-                                                 values);
+  node.neurons =
+      std::make_unique<Population<R>>(std::move(program), n, owned, node.first_gid, dt, values);
   node.neurons->rebase(now);
   return add(std::move(node));
 }

@@ -53,8 +53,8 @@ Population<R>::Population(std::size_t model, std::size_t n, Range own, Gid first
 template <class R>
 Population<R>::Population(std::shared_ptr<const Program> program, std::size_t n, Range own,
                           Gid first_gid, double dt, const ProgramValues& values)
-    : Population(program, 0, program->parts().states.size(), program->receptors(), n, own, first_gid,
-                 dt) {
+    : Population(program, 0, program->parts().states.size(), program->receptors(), n, own,
+                 first_gid, dt) {
   set_coefficients(values);
 }
 
@@ -85,8 +85,8 @@ void Population<R>::set_coefficients(const ProgramValues& given) {
   }
   const std::size_t count = program_->parts().coefficients;
   if (given.coefficients.size() != count) {
-    throw std::invalid_argument("the program has " + std::to_string(count) +
-                                " coefficients, got " + std::to_string(given.coefficients.size()));
+    throw std::invalid_argument("the program has " + std::to_string(count) + " coefficients, got " +
+                                std::to_string(given.coefficients.size()));
   }
   const auto check = [&](const std::string& what, const std::vector<double>& values) {
     if (values.size() != 1 && values.size() != n_) {
@@ -213,9 +213,9 @@ R Population<R>::state_of(std::size_t k, std::size_t element) const {
 }
 
 template <class R>
-R Population<R>::before_reset(std::size_t element) const {
+R Population<R>::before_reset(std::size_t element, R now) const {
   const std::size_t i = element - own_.begin;
-  const R v = peak_.empty() || std::isnan(peak_[i]) ? state_[0][i] : peak_[i];
+  const R v = peak_.empty() || std::isnan(peak_[i]) ? now : peak_[i];
   return stored_as_read(0) ? v : absolute(v, i);
 }
 

@@ -30,10 +30,9 @@ void Stepper<R>::bind_neurons(Partition<R>& partition, Slice<R>& slice) {
   slice.target = {};
   const auto at_element_0 =
       [&](int channel) {  // may lie before the buffer: it is indexed from slice.begin on
-        return reinterpret_cast<R*>(
-            reinterpret_cast<std::uintptr_t>(
-                partition.input[static_cast<std::size_t>(channel)].data()) +
-            (std::uintptr_t{slice.local} - slice.begin) * sizeof(R));
+        return reinterpret_cast<R*>(reinterpret_cast<std::uintptr_t>(
+                                        partition.input[static_cast<std::size_t>(channel)].data()) +
+                                    (std::uintptr_t{slice.local} - slice.begin) * sizeof(R));
       };
   for (const int channel : receptors.early()) {
     slice.target.input[static_cast<std::size_t>(channel)] = at_element_0(channel);
@@ -187,7 +186,8 @@ void Stepper<R>::sample(const Slice<R>& slice, Step stamp) {
     R* values = recorder.row(stamp);
     if (recorder.before_reset) {
       for (const std::uint32_t column : columns) {
-        values[column] = neurons.before_reset(recorder.elements[column]);
+        const std::uint32_t element = recorder.elements[column];
+        values[column] = neurons.before_reset(element, slice.state[0][element]);
       }
       continue;
     }

@@ -19,11 +19,11 @@ std::vector<R> SynapseAccess<R>::stored_weights(const Projection<R>& projection)
   std::vector<R> values(projection.size);
   const Ends ends = network_.feed_of(projection).ends;
   const bool magnitudes = ends.magnitude && ends.by_sign();
-  layout_.for_each_synapse(
-      projection, [&](std::uint64_t index, std::uint32_t, const StoredSynapse<R>& s) {
-        const bool negative = magnitudes && s.synapse.channel == ends.down;
-        values[index] = negative ? -*s.synapse.weight : *s.synapse.weight;
-      });
+  layout_.for_each_synapse(projection,
+                           [&](std::uint64_t index, std::uint32_t, const StoredSynapse<R>& s) {
+                             const bool negative = magnitudes && s.synapse.channel == ends.down;
+                             values[index] = negative ? -*s.synapse.weight : *s.synapse.weight;
+                           });
   projection.to_canonical(values);
   return values;
 }

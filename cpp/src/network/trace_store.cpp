@@ -35,9 +35,7 @@ TraceStore<R>::TraceStore(const Feed<R>& feed, const Plasticity& plasticity, dou
   }
   dendritic_ = dendritic_part(delay_, plasticity.axonal_fraction);
   channel_ = feed.one_channel;
-  sign_ = feed.ends.magnitude && feed.ends.by_sign() && channel_ == feed.ends.down
-              ? R(-1)
-              : R(1);
+  sign_ = feed.ends.magnitude && feed.ends.by_sign() && channel_ == feed.ends.down ? R(-1) : R(1);
 
   const auto tau = plasticity.info().time_constants(plasticity.parameters.data());
   epoch_steps_ = epoch_steps(plasticity, dt);

@@ -56,8 +56,8 @@ TEST_CASE("a program knows its slots, and whether it may rest") {
   const Program p = valid().program();
   const Program::Slots& s = p.slots();
   CHECK(std::vector{s.input, s.coefficient, s.constant, s.draw, s.time, s.current, s.held, s.spiked,
-                    s.registers, s.end} ==
-        std::vector<std::size_t>{2, 3, 5, 6, 7, 8, 9, 10, 11, 13});
+                    s.registers,
+                    s.end} == std::vector<std::size_t>{2, 3, 5, 6, 7, 8, 9, 10, 11, 13});
   CHECK(!p.may_rest());  // it draws
   CHECK(p.reads(s.draw));
   CHECK(!p.reads(1));

@@ -1,11 +1,11 @@
-// Each operation against the C library in long double; then the step as a whole.
+// Networks of neurons that programs move, and the step itself.
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <limits>
-#include <map>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -21,291 +21,408 @@ namespace {
 using namespace spikelet;
 using programs::Writer;
 
-// One operation on n elements; operands in `single` (bit k: operand k) are single values.
-template <class R>
-std::vector<R> apply(SimdLevel level, Opcode op, std::vector<std::vector<R>> operands,
-                     unsigned single, bool& exists) {
-  const Operation<R> run = kernels(level).program<R>().operation(op, single);
-  exists = run != nullptr;
-  if (!exists) {
-    return {};
-  }
-  BoundInstruction<R> in{run, 6, {0, 1, 2, 3, 4, 5}};
-  std::vector<R> out(operands[0].size(), R(7));
-  std::array<R*, 7> slot{};
-  for (std::size_t k = 0; k < operands.size(); ++k) {
-    slot[k] = operands[k].data();
-  }
-  slot[6] = out.data();
-  run(slot.data(), in, out.size());
-  return out;
-}
+constexpr double dt = 0.1;
 
 template <class R>
-R number_of(bool mask) {
-  using Word = std::conditional_t<sizeof(R) == 4, std::uint32_t, std::uint64_t>;
-  const Word bits = mask ? ~Word{0} : Word{0};
-  R x;
-  std::memcpy(&x, &bits, sizeof x);
-  return x;
-}
-template <class R>
-bool is_set(R x) {
-  using Word = std::conditional_t<sizeof(R) == 4, std::uint32_t, std::uint64_t>;
-  Word bits;
-  std::memcpy(&bits, &x, sizeof x);
-  CHECK((bits == 0 || bits == ~Word{0}));
-  return bits != 0;
+SynapseTable<R> table(std::size_t n_pre, const std::vector<std::uint32_t>& pre,
+                      const std::vector<std::uint32_t>& post, const std::vector<R>& weight,
+                      const std::vector<std::uint16_t>& delay) {
+  return SynapseTable<R>::from_lists(n_pre, pre, post, weight, delay);
 }
 
-// Difference from the exact value in units of the last place there.
+// Spikes and states of a network after some steps.
 template <class R>
-double ulps(R got, long double exact) {
-  if (std::isnan(exact)) {
-    return std::isnan(got) ? 0 : 1e9;
-  }
-  const long double most = std::numeric_limits<R>::max();
-  if (std::abs(exact) > most) {  // may round to either
-    return std::isinf(got) && std::signbit(got) == std::signbit(exact) ? 0
-           : std::abs(exact) < most * (1 + std::numeric_limits<R>::epsilon()) ? 0
-                                                                               : 1e9;
-  }
-  if (std::abs(exact) < std::numeric_limits<R>::min()) {  // denormals may be 0
-    return std::abs(got) <= std::numeric_limits<R>::min() ? 0 : 1e9;
-  }
-  const int exponent = std::ilogb(exact) - std::numeric_limits<R>::digits + 1;
-  return static_cast<double>(std::abs(static_cast<long double>(got) - exact) /
-                             std::ldexp(1.0L, exponent));
-}
+struct Outcome {
+  std::vector<Step> stamps;
+  std::vector<std::uint32_t> ids;
+  std::vector<std::vector<R>> states;
+  std::vector<R> trace;
 
-struct Exact {
-  long double (*value)(const long double*);  // of the operands
-  double low, high;                          // of random operands
-  double error = 0.5;                        // in ulps
+  bool same(const Outcome& other) const {
+    bool all = stamps == other.stamps && ids == other.ids && test::same_bits(trace, other.trace);
+    for (std::size_t k = 0; k < states.size(); ++k) {
+      all = all && test::same_bits(states[k], other.states[k]);
+    }
+    return all;
+  }
 };
 
-// For numbers of operands R: what rounds several times is checked apart.
-const std::map<Opcode, Exact>& exact_of() {
-  using X = const long double*;
-  static const std::map<Opcode, Exact> all{
-      {Opcode::MOV, {[](X x) { return x[0]; }, -9, 9}},
-      {Opcode::ADD, {[](X x) { return x[0] + x[1]; }, -9, 9}},
-      {Opcode::SUB, {[](X x) { return x[0] - x[1]; }, -9, 9}},
-      {Opcode::MUL, {[](X x) { return x[0] * x[1]; }, -9, 9}},
-      {Opcode::DIV, {[](X x) { return x[0] / x[1]; }, -9, 9}},
-      {Opcode::NEG, {[](X x) { return -x[0]; }, -9, 9}},
-      {Opcode::ABS, {[](X x) { return std::abs(x[0]); }, -9, 9}},
-      {Opcode::MIN, {[](X x) { return x[0] < x[1] ? x[0] : x[1]; }, -9, 9}},
-      {Opcode::MAX, {[](X x) { return x[0] > x[1] ? x[0] : x[1]; }, -9, 9}},
-      {Opcode::SQRT, {[](X x) { return std::sqrt(x[0]); }, 0, 9}},
-      {Opcode::EXP, {[](X x) { return std::exp(x[0]); }, -120, 120, 1}},
-      {Opcode::EXPM1, {[](X x) { return std::expm1(x[0]); }, -30, 90, 1.5}},
-      {Opcode::EXPREL,
-       {[](X x) { return x[0] == 0 ? 1 : std::expm1(x[0]) / x[0]; }, -30, 80, 2.5}},
-      {Opcode::LOG, {[](X x) { return std::log(x[0]); }, 1e-9, 30, 1}},
-      {Opcode::LOG1P, {[](X x) { return std::log1p(x[0]); }, -0.9999, 30, 2}},
-      {Opcode::SIN, {[](X x) { return std::sin(x[0]); }, -9, 9, 1}},
-      {Opcode::COS, {[](X x) { return std::cos(x[0]); }, -9, 9, 1}},
-      {Opcode::TAN, {[](X x) { return std::tan(x[0]); }, -9, 9, 1}},
-      {Opcode::TANH, {[](X x) { return std::tanh(x[0]); }, -12, 12, 2.5}},
-      {Opcode::SINH, {[](X x) { return std::sinh(x[0]); }, -9, 9, 2}},
-      {Opcode::COSH, {[](X x) { return std::cosh(x[0]); }, -9, 9, 2}},
-      {Opcode::ASIN, {[](X x) { return std::asin(x[0]); }, -1, 1, 1}},
-      {Opcode::ACOS, {[](X x) { return std::acos(x[0]); }, -1, 1, 1}},
-      {Opcode::ATAN, {[](X x) { return std::atan(x[0]); }, -9, 9, 1}},
-      {Opcode::POW, {[](X x) { return std::pow(x[0], x[1]); }, 0.01, 9, 1}},
-      {Opcode::FLOOR, {[](X x) { return std::floor(x[0]); }, -9, 9}},
-      {Opcode::CEIL, {[](X x) { return std::ceil(x[0]); }, -9, 9}},
-      {Opcode::SIGN, {[](X x) { return x[0] > 0 ? 1.0L : x[0] < 0 ? -1.0L : 0.0L; }, -9, 9}},
-      {Opcode::LT, {[](X x) -> long double { return x[0] < x[1]; }, -9, 9}},
-      {Opcode::LE, {[](X x) -> long double { return x[0] <= x[1]; }, -9, 9}},
-      {Opcode::EQ, {[](X x) -> long double { return x[0] == x[1]; }, -9, 9}},
-      {Opcode::NE, {[](X x) -> long double { return x[0] != x[1]; }, -9, 9}},
-      {Opcode::AND, {[](X x) -> long double { return x[0] != 0 && x[1] != 0; }, -9, 9}},
-      {Opcode::OR, {[](X x) -> long double { return x[0] != 0 || x[1] != 0; }, -9, 9}},
-      {Opcode::NOT, {[](X x) -> long double { return x[0] == 0; }, -9, 9}},
-      {Opcode::SELECT, {[](X x) { return x[0] != 0 ? x[1] : x[2]; }, -9, 9}},
-      {Opcode::TO_NUMBER, {[](X x) { return x[0]; }, -9, 9}},
-  };
-  return all;
+// 300 recurrent neurons with a Poisson drive.
+template <class R, class Add>
+Outcome<R> recurrent(Add&& add, int threads, const std::vector<Step>& cuts, std::size_t states) {
+  constexpr std::size_t n = 300;
+  Simulator<R> sim(dt, 7, threads, false);
+  const std::size_t a = add(sim, n);
+  for (const double weight : {90.0, -50.0}) {
+    const double rate = weight > 0 ? 8000 : 2000;
+    sim.inject(a, {}, [&](const InputSite& site) {
+      return std::make_unique<PoissonInput<R>>(site, std::span(&rate, 1), false,
+                                               std::span(&weight, 1));
+    });
+  }
+  std::vector<std::uint32_t> pre, post;
+  std::vector<R> weight;
+  for (std::uint32_t k = 0; k < 9000; ++k) {
+    const Words w = Stream(8, Purpose::values, 1).words(k, 0);
+    pre.push_back(w[0] % n);
+    post.push_back(w[1] % n);
+    weight.push_back(w[2] % 5 == 0 ? R(-120) : R(30));
+  }
+  sim.connect(a, a, table<R>(n, pre, post, weight, {15}), Receptor::by_sign, {});
+  const std::size_t spikes = sim.record_spikes(a, {});
+  const std::size_t trace = sim.record_state(a, 0, {0, 64, 299}, 1);
+  for (const Step steps : cuts) {
+    sim.run(steps, {});
+  }
+  const auto log = sim.recorded_spikes(spikes);
+  Outcome<R> found{log->stamps, log->elements, {}, sim.recorded_states(trace).values};
+  for (std::size_t k = 0; k < states; ++k) {
+    found.states.push_back(sim.raw_state(a, k));
+  }
+  return found;
 }
 
-// What an operation that rounds several times gives, in R.
+// A neuron whose only state is made by the given instructions, of n elements.
 template <class R>
-R in_steps(Opcode op, const std::vector<R>& x) {
-  const auto product = [&](std::size_t k) { return static_cast<R>(x[k] * x[k + 1]); };
-  switch (op) {
-    case Opcode::MOD: {
-      const R quotient = x[0] / x[1];
-      const R whole = static_cast<R>(std::floor(quotient) * x[1]);
-      return x[0] - whole;
-    }
-    case Opcode::MULADD:
-      return product(0) + x[2];
-    case Opcode::LIN2:
-      return product(0) + product(2);
-    default: {
-      const R two = product(0) + product(2);
-      return two + product(4);
-    }
-  }
-}
-
-constexpr std::size_t n = 4096;
-
-// Random operands, and in every second half of them special ones.
-template <class R>
-std::vector<std::vector<R>> operands_of(Opcode op, double low, double high, bool special) {
-  const std::string_view kinds = opcodes()[static_cast<std::size_t>(op)].operands;
-  constexpr R infinity = std::numeric_limits<R>::infinity();
-  const std::vector<R> extremes{0,        -R(0),     1,       -1,          R(0.5),
-                                R(-0.5),  infinity,  -infinity, std::numeric_limits<R>::quiet_NaN(),
-                                R(1e-20), R(-1e-20), R(1e-35),  R(1e30),     R(-1e30),
-                                R(88.7),  R(88.8),   R(-87.3),  R(-87.4),    R(-103),
-                                R(709.7), R(709.8),  R(-708.3), R(-708.5),   R(-745),
-                                R(8388607.5), R(-8388607.5), R(4503599627370495.5), R(3), R(-2.5),
-                                std::numeric_limits<R>::max(), std::numeric_limits<R>::min()};
-  std::vector<std::vector<R>> operands;
-  for (std::uint32_t k = 0; k < kinds.size(); ++k) {
-    std::vector<R> x = test::values<R>(n, low, high, 10 * static_cast<std::uint32_t>(op) + k);
-    for (std::size_t i = 0; i < n; ++i) {
-      if (kinds[k] == 'm') {
-        x[i] = number_of<R>(x[i] > static_cast<R>((low + high) / 2));
-      } else if (special) {
-        x[i] = extremes[(k == 0 ? i : k == 1 ? i / extremes.size() : 7 * i + k) % extremes.size()];
-      } else if (i % 7 == 0) {
-        x[i] = std::floor(x[i]);  // ties, integers and zeros
-      } else if (i % 7 == 1) {
-        x[i] = x[i] * R(1e-6);
-      }
-    }
-    operands.push_back(std::move(x));
-  }
-  return operands;
+std::vector<R> state_after(Writer& w, std::size_t n, Step steps, int threads = 1) {
+  Simulator<R> sim(dt, 5, threads, false);
+  sim.add_program(w.shared(), n, {{}, {0}});
+  sim.run(steps, {});
+  return sim.state(0, 0);
 }
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("operations: within their error of the exact value", R, float, double) {
-  for (const auto& [op, exact] : exact_of()) {
-    const OpcodeInfo& info = opcodes()[static_cast<std::size_t>(op)];
-    CAPTURE(std::string(info.name));
-    const auto operands = operands_of<R>(op, exact.low, exact.high, false);
-    bool exists = false;
-    const auto got = apply<R>(simd_level(), op, operands, 0, exists);
-    REQUIRE(exists);
-    for (std::size_t i = 0; i < n; ++i) {
-      std::array<long double, 6> x{};
-      bool outside = false;
-      for (std::size_t k = 0; k < operands.size(); ++k) {
-        x[k] = info.operands[k] == 'm' ? (is_set(operands[k][i]) ? 1.0L : 0.0L)
-                                       : static_cast<long double>(operands[k][i]);
-        outside = outside || x[k] < exact.low * (1 + 1e-6L) - 1e-6L;
-      }
-      const long double expected = exact.value(x.data());
-      if (info.result == 'm') {
-        CHECK(is_set(got[i]) == (expected != 0));
-      } else if (!outside) {
-        const double error = ulps(got[i], expected);
-        if (error > exact.error) {
-          CAPTURE(x[0]);
-          CAPTURE(got[i]);
-          CAPTURE(expected);
-          CHECK(error <= exact.error);
-        }
-      }
+TEST_CASE_TEMPLATE("a program with a kernel's operations gives its bits, for any threads and cuts",
+                   R, float, double) {
+  for (const bool each : {false, true}) {  // thresholds and currents
+    std::vector<double> V_th{15}, I_e{50};
+    for (std::size_t i = 1; each && i < 300; ++i) {
+      V_th.push_back(14 + 0.1 * static_cast<double>(i % 20));
+      I_e.push_back(static_cast<double>(i % 90));
+    }
+    const auto kernel = [&](Simulator<R>& sim, std::size_t n) {
+      return sim.add_neurons(find_model("LIF"), n,
+                             {{0}, V_th, {2}, {2}, {0}, {100}, {20}, {250}, {2}, {3}, I_e}, false);
+    };
+    const auto program = [&](Simulator<R>& sim, std::size_t n) {
+      ProgramValues values = programs::lif_values(dt, 20, 250, 2, 3, 40, 1, 2, 2);
+      const std::size_t number = sim.add_program(programs::lif(), n, values);
+      values.coefficients[6] = I_e;
+      values.coefficients[7] = V_th;
+      sim.set_coefficients(number, values);
+      return number;
+    };
+    const auto expected = recurrent<R>(kernel, 1, {500}, 3);
+    CHECK(expected.stamps.size() > 1000);
+    for (const int threads : {1, 3}) {
+      CHECK(recurrent<R>(program, threads, {500}, 3).same(expected));
+      CHECK(recurrent<R>(program, threads, {1, 99, 64, 336}, 3).same(expected));
     }
   }
 }
 
-TEST_CASE_TEMPLATE("operations that round several times, each time", R, float, double) {
-  for (const Opcode op : {Opcode::MOD, Opcode::MULADD, Opcode::LIN2, Opcode::LIN3}) {
-    const auto operands = operands_of<R>(op, -9, 9, false);
-    bool exists = false;
-    const auto got = apply<R>(simd_level(), op, operands, 0, exists);
-    for (std::size_t i = 0; i < n; ++i) {
-      std::vector<R> x;
-      for (const auto& values : operands) {
-        x.push_back(values[i]);
-      }
-      const R expected = in_steps(op, x);
-      CHECK((got[i] == expected || (std::isnan(got[i]) && std::isnan(expected))));
-    }
-  }
-}
-
-TEST_CASE_TEMPLATE("operations: limits, infinities and what is not a number", R, float, double) {
-  constexpr R infinity = std::numeric_limits<R>::infinity();
-  for (const auto& [op, exact] : exact_of()) {
-    const OpcodeInfo& info = opcodes()[static_cast<std::size_t>(op)];
-    CAPTURE(std::string(info.name));
-    const auto operands = operands_of<R>(op, exact.low, exact.high, true);
-    bool exists = false;
-    const auto got = apply<R>(simd_level(), op, operands, 0, exists);
-    for (std::size_t i = 0; i < n; ++i) {
-      std::array<long double, 6> x{};
-      for (std::size_t k = 0; k < operands.size(); ++k) {
-        x[k] = info.operands[k] == 'm' ? (is_set(operands[k][i]) ? 1.0L : 0.0L)
-                                       : static_cast<long double>(operands[k][i]);
-      }
-      CAPTURE(x[0]);
-      CAPTURE(x[1]);
-      const long double expected = op == Opcode::EXPREL && x[0] == -infinity ? 0
-                                   : op == Opcode::EXPREL && x[0] == infinity
-                                       ? static_cast<long double>(infinity)
-                                   : op == Opcode::SIGN && std::isnan(x[0]) ? x[0]
-                                                                            : exact.value(x.data());
-      if (info.result == 'm') {
-        CHECK(is_set(got[i]) == (expected != 0));
-      } else {
-        CHECK(ulps(got[i], expected) <= std::max(exact.error, 0.5) + 0.5);
-      }
-    }
-  }
-}
-
-TEST_CASE_TEMPLATE("operations: the same bits at each level, with single values or arrays", R, float,
+TEST_CASE_TEMPLATE("draws are those of the node's stream, each kind and slot on its own", R, float,
                    double) {
-  for (std::size_t k = 0; k < opcodes().size(); ++k) {
-    const auto op = static_cast<Opcode>(k);
-    CAPTURE(std::string(opcodes()[k].name));
-    const auto found = exact_of().find(op);
-    const double low = found == exact_of().end() ? -9 : found->second.low,
-                 high = found == exact_of().end() ? 9 : found->second.high;
-    for (const bool special : {false, true}) {
-      auto operands = operands_of<R>(op, low, high, special);
-      std::size_t forms = 0;
-      for (unsigned single = 0; single < 1u << operands.size(); ++single) {
-        auto spread = operands;
-        for (std::size_t o = 0; o < operands.size(); ++o) {
-          if ((single >> o & 1) != 0) {
-            std::ranges::fill(spread[o], operands[o][5]);
-          }
-        }
-        auto given = spread;
-        for (std::size_t o = 0; o < operands.size(); ++o) {
-          if ((single >> o & 1) != 0) {
-            std::fill(given[o].begin() + 1, given[o].end(), R(1e9));  // not to be read
-          }
-        }
-        bool exists = false;
-        const auto expected = apply<R>(SimdLevel::baseline, op, spread, 0, exists);
-        REQUIRE(exists);
-        for (const SimdLevel level : available_simd_levels()) {
-          auto got = apply<R>(level, op, given, single, exists);
-          if (!exists) {
-            continue;
-          }
-          ++forms;
-          for (std::size_t i = 0; i < n; ++i) {  // payloads and signs of NaN may differ
-            if (opcodes()[k].result == 'n' && std::isnan(got[i]) && std::isnan(expected[i])) {
-              got[i] = expected[i];
-            }
-          }
-          CHECK(test::same_bits(got, expected));
-        }
+  for (const DrawKind kind : {DrawKind::uniform, DrawKind::normal}) {
+    for (const std::size_t which : {0u, 1u}) {
+      Writer w({"x"});
+      w.parts.draws.assign(2, kind);
+      w.step(Opcode::MOV, 0, {w.draw(which)});
+      const auto got = state_after<R>(w, 200, 12, 2);
+      const Stream stream(5, Purpose::program, 0);
+      for (std::uint32_t i = 0; i < 200; ++i) {
+        const Words x = stream.at(i, 11 + (static_cast<Step>(which) << 56));
+        const double u = uniform(x[0], x[1]);
+        CHECK(got[i] == static_cast<R>(kind == DrawKind::uniform ? u : normal_quantile(u)));
       }
-      CHECK(forms >= available_simd_levels().size());
+    }
+  }
+}
+
+TEST_CASE("time is that of the step's start, however often it is used") {
+  Writer w({"x", "y"});
+  w.parts.constants.push_back(2);
+  w.step(Opcode::MULADD, 0, {w.time(), w.constant(0), w.time()}).step(Opcode::SIN, 1, {w.time()});
+  Simulator<double> sim(dt, 1, 1);
+  sim.add_program(w.shared(), 3, {{}, {0}});
+  sim.run(25, {});
+  const double t = 24 * dt;
+  CHECK(sim.state(0, 0)[2] == t * 2 + t);
+  CHECK(sim.state(0, 1)[2] == std::sin(t));
+}
+
+TEST_CASE("a neuron that spikes is reset alone, and held for t_ref") {
+  // x grows by 1 unless held; from its own threshold on it spikes, and counts in y.
+  Writer w({"x", "y"}, 1);
+  w.parts.constants.assign({1, 0});
+  w.step(Opcode::ADD, w.reg(0), {0, w.constant(0)})
+      .step(Opcode::SELECT, 0, {w.held(), 0, w.reg(0)})
+      .step(Opcode::LT, w.reg(1), {0, w.coefficient(0)})
+      .step(Opcode::NOT, w.reg(1), {w.reg(1)})
+      .reset(Opcode::SELECT, 0, {w.spiked(), w.constant(1), 0})
+      .reset(Opcode::ADD, w.reg(0), {1, w.constant(0)})
+      .reset(Opcode::SELECT, 1, {w.spiked(), w.reg(0), 1});
+  w.parts.spiked = w.reg(1);
+  constexpr std::size_t n = 150;
+  ProgramValues values{{std::vector<double>(n)}, std::vector<double>(n)};
+  for (std::size_t i = 0; i < n; ++i) {
+    values.coefficients[0][i] = static_cast<double>(1 + i % 7);
+    values.t_ref[i] = dt * static_cast<double>(i % 3);
+  }
+  Simulator<float> sim(dt, 1, 1);
+  sim.add_program(w.shared(), n, values);
+  const std::size_t r = sim.record_spikes(0, {});
+  sim.run(200, {});
+  std::vector<int> x(n), y(n), held(n);
+  std::size_t spikes = 0;
+  for (int step = 0; step < 200; ++step) {
+    for (std::size_t i = 0; i < n; ++i) {
+      if (held[i] > 0) {
+        --held[i];
+      } else if (++x[i] >= static_cast<int>(1 + i % 7)) {
+        x[i] = 0;
+        held[i] = static_cast<int>(i % 3);
+        ++y[i];
+        ++spikes;
+      }
+    }
+  }
+  CHECK(sim.recorded_count(RecorderKind::spikes, r) == spikes);
+  for (std::size_t i = 0; i < n; ++i) {
+    CHECK(sim.state(0, 0)[i] == static_cast<float>(x[i]));
+    CHECK(sim.state(0, 1)[i] == static_cast<float>(y[i]));
+    CHECK(sim.held(0)[i] == held[i]);
+  }
+}
+
+TEST_CASE_TEMPLATE("a state that is no number stops the run, and is named", R, float, double) {
+  for (const bool spikes : {false, true}) {
+    for (const Step steps : {Step{40}, Step{200}}) {
+      CAPTURE(spikes);
+      CAPTURE(steps);
+      Writer w({"x", "y"}, 1);
+      w.step(Opcode::MUL, 1, {1, w.coefficient(0)});
+      if (spikes) {  // as equations do it: a number that is none counts as one that spikes
+        w.parts.constants.push_back(1e30);
+        w.step(Opcode::LT, w.reg(0), {1, w.constant(0)}).step(Opcode::NOT, w.reg(0), {w.reg(0)});
+        w.parts.spiked = w.reg(0);
+      }
+      constexpr std::size_t n = 100;
+      ProgramValues values{{std::vector<double>(n, 1.0)}, {0}};
+      values.coefficients[0][77] = 1e200;
+      Simulator<R> sim(dt, 1, 2, false);
+      sim.add_neurons(find_model("LIFDelta"), 3,
+                      {{0}, {15}, {0}, {2}, {0}, {100}, {20}, {250}, {0}}, false);
+      const std::size_t node = sim.add_program(w.shared(), n, values);
+      sim.set_state(node, 1, std::vector<R>(n, R(1)));
+      const std::size_t r = sim.record_state(0, 0, {0}, 1);
+      try {
+        sim.run(steps, {});
+        FAIL("it went on");
+      } catch (const Divergence& found) {
+        CHECK(found.node == node);
+        CHECK(found.state == 1);
+        CHECK(found.element == 77);
+        CHECK(!std::isfinite(found.value));
+        // At once if it spikes; else at step 0, 64, ... or at the end.
+        const Step end = sizeof(R) == 4 ? 1 : spikes ? 2 : steps == 40 ? 40 : 65;
+        CHECK(found.step == end);
+      }
+      CHECK_THROWS(sim.run(1, {}));
+      CHECK(sim.recorded_count(RecorderKind::state, r) <= 66);
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("as many receptors as there may be, early and late, from all kinds of sources",
+                   R, float, double) {
+  // State k < 32 sums what its late receptor gets, state 32 + k the early receptor's.
+  std::vector<std::string> names(64, "x");
+  Writer w(names);
+  for (int k = 0; k < 32; ++k) {
+    w.parts.receptors.push_back({"late", k, k % 2 == 1});
+    w.parts.receptors.push_back({"early", -1, k % 2 == 1});
+  }
+  for (std::size_t k = 0; k < 32; ++k) {
+    w.step(Opcode::ADD, 32 + k, {32 + k, w.input(k)});
+  }
+  constexpr std::size_t n = 70;
+  Simulator<R> sim(dt, 1, 2, false);
+  const std::size_t a = sim.add_program(w.shared(), n, {{}, {0}});
+  const std::size_t source = sim.add_events(1, {1, 3}, {0, 0});
+  Plasticity plastic;
+  plastic.rule = find_plasticity("STDP.additive");
+  plastic.parameters = {20, 20, 0, 0, 0, 100};
+  for (int k = 0; k < 64; ++k) {
+    const R weight = static_cast<R>(k + 1);
+    sim.connect(source, a, table<R>(1, {0, 0}, {3, 69}, {weight, weight / 2}, {2}), Receptor{k},
+                {});
+    sim.connect(source, a, table<R>(1, {0}, {5}, {weight}, {2}), Receptor{k}, plastic);
+    const double rate = 1e4, hundredth = 0.01 * (k + 1);
+    sim.inject(a, {}, [&](const InputSite& site) {
+      return std::make_unique<PoissonInput<R>>(site, std::span(&rate, 1), false,
+                                               std::span(&hundredth, 1), Receptor{k});
+    });
+  }
+  CHECK_THROWS_AS(sim.connect(source, a, table<R>(1, {0}, {0}, {1}, {2}), Receptor{64}, {}),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(sim.connect(source, a, table<R>(1, {0}, {0}, {-1}, {2}), Receptor{2}, {}),
+                  std::invalid_argument);  // it counts magnitudes
+  sim.run(10, {});
+  for (int k = 0; k < 64; ++k) {
+    const auto state = static_cast<std::size_t>(k % 2 == 0 ? k / 2 : 32 + k / 2);
+    const std::vector<R> x = sim.state(a, state);
+    const double unit = 0.01 * (k + 1);
+    const auto rest = [&](std::size_t i, double events) {  // what Poisson events have added
+      const double count = (static_cast<double>(x[i]) - events) / unit;
+      CHECK(std::abs(count - std::round(count)) < 1e-2 * (1 + std::abs(events)));
+      return count;
+    };
+    CHECK(rest(3, 2.0 * (k + 1)) > -0.5);
+    CHECK(rest(69, 1.0 * (k + 1)) > -0.5);
+    CHECK(rest(5, 2.0 * (k + 1)) > -0.5);
+    double sum = 0;
+    for (std::size_t i = 6; i < 69; ++i) {
+      sum += rest(i, 0);
+    }
+    CHECK(sum > 450);  // 630 expected
+    CHECK(sum < 800);
+  }
+}
+
+TEST_CASE_TEMPLATE("blocks at rest are skipped, and it changes no bit", R, float, double) {
+  Outcome<R> found[2];
+  for (const bool skip : {false, true}) {
+    ProgramParts parts = programs::fly()->parts();
+    parts.time = !skip;
+    const auto program = std::make_shared<const Program>(parts);
+    REQUIRE(program->may_rest() == skip);
+    constexpr std::size_t n = 1000;
+    Simulator<R> sim(dt, 3, 2, false);
+    const std::size_t a = sim.add_program(program, n, programs::fly_values(dt));
+    sim.set_state(a, 0, std::vector<R>(n, R(-52)));
+    std::vector<std::uint32_t> pre, post;
+    std::vector<R> weight;
+    for (std::uint32_t k = 0; k < 4000; ++k) {
+      const Words w = Stream(8, Purpose::values, 2).words(k, 0);
+      pre.push_back(w[0] % 130);  // so that others are never reached
+      post.push_back(w[1] % 200);
+      weight.push_back(w[2] % 4 == 0 ? R(-60) : R(60));
+    }
+    sim.connect(a, a, table<R>(n, pre, post, weight, {18}), Receptor{0}, {});
+    const std::size_t kicks = sim.add_events(2, {100, 700, 3000, 3001, 3900}, {0, 1, 0, 1, 1});
+    sim.connect(kicks, a, table<R>(2, {0, 1, 1}, {3, 4, 700}, {10, 10, 10}, {5}), Receptor{1}, {});
+    const std::size_t spikes = sim.record_spikes(a, {});
+    const std::size_t trace = sim.record_state(a, 1, {3, 100, 700, 900}, 1);
+    sim.run(3500, {});
+    sim.run(500, {});
+    const auto log = sim.recorded_spikes(spikes);
+    found[skip ? 1 : 0] = {log->stamps,
+                           log->elements,
+                           {sim.state(a, 0), sim.state(a, 1)},
+                           sim.recorded_states(trace).values};
+  }
+  CHECK(found[0].stamps.size() > 20);
+  CHECK(found[1].same(found[0]));
+}
+
+TEST_CASE("a block rests from the first step that changes nothing until something reaches it") {
+  constexpr std::size_t n = 256;
+  Population<float> neurons(programs::fly(), n, own_range(0, n, 0, 1), 0, dt,
+                            programs::fly_values(dt));
+  neurons.set_state(0, std::vector<float>(n, -52.0F));
+  Buffer<float> kicks(n);
+  StepArgs<float> args = neurons.step_args(0);
+  ProgramArrays<float> arrays = neurons.program_arrays();
+  arrays.channel.resize(max_channels);
+  arrays.channel[excitatory_channel] = arrays.state[1];
+  arrays.channel[4] = kicks.data();
+  arrays.end = n;
+  ProgramRun<float> run(neurons.program(), arrays, 0, dt, 1);
+  args.program = &run;
+  std::vector<Gid> out(n);
+  const FlushDenormals guard;
+  const auto steps = [&](int count) {
+    for (; count > 0; --count, ++args.now, ++args.step) {
+      neurons.step_function(false)(args, 0, n, out.data());
+    }
+  };
+  steps(1000);
+  using Resting = std::vector<std::uint8_t>;
+  CHECK(run.resting == Resting{1, 1, 1, 1});
+  kicks[70] = 1;
+  arrays.state[1][200] = 0.5F;
+  steps(1);
+  CHECK(kicks[70] == 0);
+  CHECK(run.resting == Resting{1, 0, 1, 0});
+  steps(20000);  // until g has left the range of numbers
+  CHECK(run.resting == Resting{1, 1, 1, 1});
+  // A current or a drive ends all rest.
+  const std::vector<float> current(n, 0.0F);
+  args.external = current.data();
+  steps(1);
+  CHECK(run.resting == Resting{0, 0, 0, 0});
+}
+
+TEST_CASE_TEMPLATE("all levels give the same bits", R, float, double) {
+  const auto step = [](SimdLevel level, const std::shared_ptr<const Program>& program,
+                       const ProgramValues& values, double low, double high) {
+    constexpr std::size_t n = 700;
+    Population<R> neurons(program, n, own_range(0, n, 0, 1), 0, dt, values);
+    std::vector<R> v(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      v[i] = static_cast<R>(low + (high - low) * static_cast<double>(i) / n);
+    }
+    neurons.set_state(0, v);
+    const std::size_t padded = neurons.padded();
+    std::vector<Buffer<R>> early;
+    StepArgs<R> args = neurons.step_args(0);
+    ProgramArrays<R> arrays = neurons.program_arrays();
+    arrays.channel.resize(max_channels);
+    for (const int channel : program->receptors().early()) {
+      early.emplace_back(padded);
+      arrays.channel[static_cast<std::size_t>(channel)] = early.back().data();
+    }
+    for (const auto& [channel, state] : program->receptors().late()) {
+      arrays.channel[static_cast<std::size_t>(channel)] =
+          arrays.state[static_cast<std::size_t>(state)];
+    }
+    arrays.end = padded;
+    ProgramRun<R> run(program, arrays, 0, dt, 1);
+    args.program = &run;
+    Outcome<R> found;
+    std::vector<Gid> out(padded);
+    const FlushDenormals guard;
+    for (; args.now < 300; ++args.now, ++args.step) {
+      const Gid* end = kernels(level).program<R>().step(args, 0, padded, out.data());
+      for (const Gid* gid = out.data(); gid != end; ++gid) {
+        found.stamps.push_back(args.step);
+        found.ids.push_back(*gid);
+      }
+    }
+    for (std::size_t k = 0; k < neurons.state_count(); ++k) {
+      found.states.push_back(neurons.raw_state(k));
+    }
+    return found;
+  };
+  struct Model {
+    std::shared_ptr<const Program> program;
+    ProgramValues values;
+    double low, high;
+  };
+  const Model models_[]{
+      {programs::adex(), programs::adex_values(dt, 700), -70, -50},
+      {programs::hodgkin_huxley(), programs::hodgkin_huxley_values(dt, 0), -70, -50},
+      {programs::fly(), programs::fly_values(dt), -52, -44},
+      {programs::lif(), programs::lif_values(dt, 20, 250, 2, 3, 500, 15, 2, 2), 0, 20},
+  };
+  for (const Model& model : models_) {
+    const auto expected =
+        step(SimdLevel::baseline, model.program, model.values, model.low, model.high);
+    CHECK(expected.stamps.size() > 10);
+    for (const SimdLevel level : available_simd_levels()) {
+      CHECK(step(level, model.program, model.values, model.low, model.high).same(expected));
     }
   }
 }

@@ -116,7 +116,8 @@ std::vector<Spike> random_spikes(Step steps, double p) {
 template <class R>
 void deliver(StaticStore<R>& store, Step step, Inputs<R>& input) {
   std::array<R*, max_channels> pointers;
-  std::ranges::transform(input, pointers.begin(), [](std::vector<R>& buffer) { return buffer.data(); });
+  std::ranges::transform(input, pointers.begin(),
+                         [](std::vector<R>& buffer) { return buffer.data(); });
   store.deliver(step, pointers, true);
   store.deliver(step, pointers, false);
 }

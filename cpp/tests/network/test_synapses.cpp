@@ -61,6 +61,14 @@ TEST_CASE("synapses come in order of source, target, creation") {
       }
     }
     CHECK(wrong == 0);
+    for (const int threads : {2, 3, 7}) {
+      const auto same = SynapseTable<double>::from_lists(20, lists.pre, lists.post, lists.weight,
+                                                         lists.delay, threads);
+      CHECK(same.row == table.row);
+      CHECK(std::ranges::equal(same.post, table.post));
+      CHECK(std::ranges::equal(same.weight, table.weight));
+      CHECK(std::ranges::equal(same.delay, table.delay));
+    }
   }
 }
 

@@ -160,9 +160,9 @@ class Connectome:
     def surrogate(
         cls, neurons: int = 138_639, edges: int = 15_091_983, *, seed: int = 0
     ) -> Connectome:
-        """Draw a connectome of the size and the spread of degrees of the published one.
+        """Draw a connectome with the size and the spread of degrees of the published one.
 
-        It shall cost as much as the fly's brain to build and to run, and means nothing beyond that. Its first 21 neurons
+        It costs as much as the fly's brain to build and to run; otherwise it has no meaning. Its first 21 neurons
         drive three hundred others, most of them through others.
 
         Parameters

@@ -60,7 +60,7 @@ FlyNeuron = Equations(
     schedule="brian2",
     name="FlyNeuron",
 )
-"""The neuron of the model, as published: nothing changes V_m and g [mV] while it is refractory, as Brian2 has it.
+"""The neuron of the model, as published: nothing changes V_m and g [mV] while it is refractory, as in Brian2.
 
 t_ref counts from the end of the spike's step on, as in all models here. In Brian2 it includes that step, so that its 2.2 ms
 are 2.1 ms here if dt is 0.1 ms.
@@ -201,7 +201,8 @@ class FlyBrain(Sealed):
     ----------
     network : Network
         A network whose first population are the neurons, whose first projection are their synapses, and whose first
-        recorder has the spikes: what `fly_brain` built, or what ``Network.save(path, recorders=True)`` saved of it.
+        recorder, if there is one, has the spikes: what `fly_brain` built, or what `Network.save` saved of it. What was
+        silenced then stays silent.
     ids : array of int, [n]
         Ids of the neurons.
 
@@ -235,7 +236,8 @@ class FlyBrain(Sealed):
         self.network = network
         self.neurons = network.populations[0]
         self.synapses = network.projections[0]
-        self.spikes = network.recorders[0]
+        recorders = network.recorders
+        self.spikes = recorders[0] if recorders else network.record(self.neurons, "spikes")
         self.ids = self._names.ids
         if len(self.ids) != len(self.neurons):
             fail(
@@ -245,8 +247,12 @@ class FlyBrain(Sealed):
                 f"must be those of {len(self.neurons)} neurons",
                 got="length",
             )
-        self._drives: list[sl.Drive] = []
+        self._drives: list[sl.Drive] = list(network.inputs)
         self._t_ref = np.broadcast_to(self.neurons.t_ref, (len(self.ids),)).copy()
+        for drive in (
+            self._drives
+        ):  # of a loaded brain: those that it activates had the period of the others
+            self._t_ref[drive.target.ids] = self._t_ref.max()
         self._silenced: dict[int, npt.NDArray[Any]] = {}  # weights of silenced neurons, by index
         self._row: npt.NDArray[np.int64] | None = None
 
@@ -340,8 +346,8 @@ class FlyBrain(Sealed):
     ) -> FlyActivity:
         """Simulate trials, each from rest, and return their spikes.
 
-        Trial k begins at the time k times `duration` of the network, which decides what is drawn: a trial of some number
-        and duration has the same drive whenever it runs, with neurons silenced or not.
+        Trial k begins at the network's time k times `duration`, which determines the random numbers: a trial of a given
+        number and duration has the same drive whenever it runs, with neurons silenced or not.
 
         Parameters
         ----------

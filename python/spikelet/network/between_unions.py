@@ -1,4 +1,4 @@
-"""How `Network.connect`, `inject` and `record` treat unions: as what they are over all parts."""
+"""`Network.connect`, `inject` and `record` for unions: one call over all parts."""
 
 from __future__ import annotations
 
@@ -134,18 +134,18 @@ def _over_all(
         _flat(where, name, x, n, rule, (len(pre), len(post)))
         for name, x in (("weight", weight), ("delay", delay))
     )
-    froms, tos = parts_of(pre), parts_of(post)
-    begins = [np.cumsum([0, *map(len, parts)]) for parts in (froms, tos)]
+    starts, tos = parts_of(pre), parts_of(post)
+    begins = [np.cumsum([0, *map(len, parts)]) for parts in (starts, tos)]
     of = [np.searchsorted(b, ids, side="right") - 1 for b, ids in zip(begins, (i, j), strict=True)]
     block = of[0] * len(tos) + of[1]
     order = np.argsort(block, kind="stable")
-    ends = np.searchsorted(block[order], np.arange(len(froms) * len(tos) + 1))
+    ends = np.searchsorted(block[order], np.arange(len(starts) * len(tos) + 1))
     made: Made = []
-    for k in range(len(froms) * len(tos)):
+    for k in range(len(starts) * len(tos)):
         mine = order[ends[k] : ends[k + 1]]
         if len(mine) == 0 and (n or k):
             continue
-        a, b = froms[k // len(tos)], tos[k % len(tos)]
+        a, b = starts[k // len(tos)], tos[k % len(tos)]
         sources = a.ids[i[mine] - begins[0][k // len(tos)]]
         targets = b.ids[j[mine] - begins[1][k % len(tos)]]
         w, d = (x[mine] if np.ndim(x) else x for x in (weight, delay))

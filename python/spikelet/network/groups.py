@@ -259,7 +259,7 @@ class _UnionRecorder(Sealed, Recorded):
             recorder.pause()
 
     def resume(self) -> None:
-        """Go on recording from now on."""
+        """Resume recording, from now on."""
         for recorder in self.recorders:
             recorder.resume()
 

@@ -10,7 +10,7 @@ from spikelet.neurons import IntegrateAndFire, NeuronModel
 __all__ = ["BY_SIGN", "receptor_number", "receptor_range", "receptor_unit"]
 
 BY_SIGN = -1
-"""The number that stands for no receptor: the sign of each weight picks it, or there is one only."""
+"""The number for no receptor by name: the sign of each weight picks it, or there is only one."""
 
 _LONG = {"ex": "excitatory", "in": "inhibitory"}
 
@@ -35,9 +35,7 @@ def receptor_number(where: str, model: NeuronModel, receptor: Any) -> int:
     names = _names(model)
     kind = type(model).__name__
     if not names:
-        rule = (
-            f"has no receptors ({kind}): nothing can reach it; give the model one, with receptors="
-        )
+        rule = "must have a receptor: give the model one, as in Equations(..., receptors={...})"
         fail(where, "target", kind, rule)
     if receptor is None:
         if model.by_sign or len(model.receptors) == 1:

@@ -60,7 +60,7 @@ class _Recorder(Sealed, Recorded):
 
     @changing
     def resume(self) -> None:
-        """Go on recording from now on."""
+        """Resume recording, from now on."""
         self.tape.pause(False)
 
     @property
@@ -270,7 +270,7 @@ class MultiStateRecorder(Sealed):
             recorder.pause()
 
     def resume(self) -> None:
-        """Go on recording from now on."""
+        """Resume recording, from now on."""
         for recorder in self.recorders.values():
             recorder.resume()
 

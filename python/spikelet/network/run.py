@@ -141,7 +141,7 @@ def _diverged(
     name, at = found.model.states[state], float(net.engine.ms(np.array(step)))
     return (
         f"population {found.name}: {name} of neuron {element} is {value:g} at {at:g} ms "
-        f"({found.model.about_stability(net.dt)}); what was recorded until then is kept"
+        f"({found.model.about_stability(net.dt)}); what earlier runs recorded is kept"
     )
 
 

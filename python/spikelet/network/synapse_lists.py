@@ -1,4 +1,4 @@
-"""Synapses as lists: what a matrix, ids, distances or a rule with values by synapse become before the core takes them."""
+"""Synapses as lists, for what the core does not draw itself: matrices, ids, distances, and parameters by synapse."""
 
 from __future__ import annotations
 

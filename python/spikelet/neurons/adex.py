@@ -54,7 +54,7 @@ def AdEx(
     Returns
     -------
     EquationsModel
-        A model as from ``spikelet.Equations``.
+        A model, made by ``spikelet.Equations``.
 
     Raises
     ------

@@ -157,7 +157,7 @@ class NeuronModel(Described):
         """Unit of a synaptic weight; empty if it is unknown or not the same at all receptors."""
         raise NotImplementedError
 
-    def weight_unit_of(self, receptor: str) -> str:
+    def weight_unit_of(self, receptor: str) -> str:  # noqa: ARG002 - models differ
         """Return the unit of the weights of a receptor; empty if it is unknown."""
         return self.weight_unit
 
@@ -166,7 +166,9 @@ class NeuronModel(Described):
         return STATES[name]
 
     def initial(
-        self, n: int, draw: Callable[[str], npt.NDArray[np.float64]]
+        self,
+        n: int,  # noqa: ARG002 - models differ
+        draw: Callable[[str], npt.NDArray[np.float64]],  # noqa: ARG002 - models differ
     ) -> dict[str, npt.NDArray[np.float64]]:
         """Return the states of n new neurons, as far as they differ from those that the core gives them.
 
@@ -187,7 +189,7 @@ class NeuronModel(Described):
         """Give a population of a simulator the parameters of this model."""
         raise NotImplementedError
 
-    def about_stability(self, dt: float) -> str:
+    def about_stability(self, dt: float) -> str:  # noqa: ARG002 - models differ
         """Return what to do if a state diverges, for messages."""
         return type(self).__name__
 

@@ -42,7 +42,7 @@ def LIFCondAlpha(*, method: str = "rk4", **parameters: Values) -> EquationsModel
     Returns
     -------
     EquationsModel
-        A model as from ``spikelet.Equations``.
+        A model, made by ``spikelet.Equations``.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Leaky integrate-and-fire neuron with conductances that adaptation and relative refractoriness open."""
+"""Leaky integrate-and-fire neuron with conductances for adaptation and relative refractoriness."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def LIFCondSFA(*, method: str = "exponential_midpoint", **parameters: Values) ->
     Returns
     -------
     EquationsModel
-        A model as from ``spikelet.Equations``.
+        A model, made by ``spikelet.Equations``.
 
     Notes
     -----

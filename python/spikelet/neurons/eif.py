@@ -33,7 +33,7 @@ def EIF(
     Returns
     -------
     EquationsModel
-        A model as from ``spikelet.Equations``.
+        A model, made by ``spikelet.Equations``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Generalised integrate-and-fire neuron: a stochastic threshold, and any number of kernels of adaptation."""
+"""Generalised integrate-and-fire neuron: a stochastic threshold, and any number of adaptation kernels."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def GIF(
         \lambda = \lambda_0 \exp\frac{V - V_T^* - \sum_k \gamma_k}{\Delta_V}
 
     A neuron that is not refractory spikes in a step with the probability ``1 - exp(-lambda dt)``. A spike adds q_stc to the
-    currents of adaptation eta, q_sfa to the elements gamma of the threshold, and resets V_m; eta and gamma decay with
+    adaptation currents eta, q_sfa to the threshold elements gamma, and resets V_m; eta and gamma decay with
     their time constants.
 
     Parameters
@@ -41,9 +41,9 @@ def GIF(
     synapses : {"psc_exp", "cond_exp"}
         Currents or conductances.
     tau_stc, q_stc : sequence of (float or array)
-        Currents of adaptation: time constants [ms] and increments [pA], one of each for each current; none by default.
+        Adaptation currents: time constants [ms] and increments [pA], one of each for each current; none by default.
     tau_sfa, q_sfa : sequence of (float or array)
-        Elements of the threshold: time constants [ms] and increments [mV].
+        Threshold elements: time constants [ms] and increments [mV].
     method : str
         How V_m is integrated with conductances, as in ``spikelet.Equations``: "auto" is of order 2 and stable for any input,
         "rk4" of order 4. With currents everything is exact.
@@ -67,7 +67,7 @@ def GIF(
     Returns
     -------
     EquationsModel
-        A model as from ``spikelet.Equations``. Its parameters are called ``tau_stc_1``, ``q_stc_1`` and so on.
+        A model, made by ``spikelet.Equations``. Its parameters are called ``tau_stc_1``, ``q_stc_1`` and so on.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def GIF(
     Notes
     -----
     States: ``V_m`` [mV], ``stc_1``, ... [pA], ``sfa_1``, ... [mV], and ``I_syn_ex``, ``I_syn_in`` [pA] or ``g_ex``,
-    ``g_in`` [nS]. NEST holds the sum of the currents of adaptation for the length of a
+    ``g_in`` [nS]. NEST keeps the sum of the adaptation currents constant during a
     step, and lets an event of gif_psc_exp act one step earlier: it differs by terms of order dt.
 
     Mensi et al., J. Neurophysiol. 107 (2012), eqs. 1 to 3; Pozzorini et al., PLoS Comput. Biol. 11 (2015).

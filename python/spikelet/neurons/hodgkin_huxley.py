@@ -61,7 +61,7 @@ def HodgkinHuxley(
     Returns
     -------
     EquationsModel
-        A model as from ``spikelet.Equations``.
+        A model, made by ``spikelet.Equations``.
 
     Raises
     ------

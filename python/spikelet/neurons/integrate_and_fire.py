@@ -157,12 +157,12 @@ class IntegrateAndFire(NeuronModel):
             np.atleast_1d(np.asarray(getattr(self, p), dtype=np.float64)) for p in self.parameters()
         ]
 
-    def add_to(self, sim: Simulator, n: int, dt: float) -> int:
+    def add_to(self, sim: Simulator, n: int, dt: float) -> int:  # noqa: ARG002 - the core knows dt
         """Add n neurons of this model to a simulator, and return the number of their population."""
         kind = list(_in_core()).index(type(self).__name__)
         return sim.add_neurons(kind, n, self.arrays(), self.reset == "subtract")
 
-    def set_in(self, sim: Simulator, index: int, dt: float) -> None:
+    def set_in(self, sim: Simulator, index: int, dt: float) -> None:  # noqa: ARG002 - the core knows dt
         """Give a population of a simulator the parameters of this model."""
         sim.set_parameters(index, self.arrays(), self.reset == "subtract")
 

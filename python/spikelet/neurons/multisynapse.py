@@ -40,8 +40,8 @@ def LIFMultisynapse(
     Returns
     -------
     EquationsModel
-        A model as from ``spikelet.Equations``. Its parameters are called ``tau_syn_ampa`` and so on, for a sequence
-        ``tau_syn_1``. Events say where they go: ``net.connect(..., receptor="ampa")``.
+        A model, made by ``spikelet.Equations``. Its parameters are called ``tau_syn_ampa`` and so on, for a sequence
+        ``tau_syn_1``. Connections and inputs name a receptor: ``net.connect(..., receptor="ampa")``.
 
     Raises
     ------

@@ -46,7 +46,7 @@ def LIFNMDA(*, method: str = "exponential_midpoint", **parameters: Values) -> Eq
     Returns
     -------
     EquationsModel
-        A model as from ``spikelet.Equations``. Events say where they go: ``net.connect(..., receptor="NMDA")``.
+        A model, made by ``spikelet.Equations``. Connections and inputs name a receptor: ``net.connect(..., receptor="NMDA")``.
 
     Notes
     -----

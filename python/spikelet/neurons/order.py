@@ -15,7 +15,7 @@ M = TypeVar("M", bound=NeuronModel)
 
 
 def require_below(model: M, low: str, high: str) -> M:
-    """Return a model, if one of its parameters lies below another, for every neuron.
+    """Return a model after checking that one parameter lies below another for every neuron.
 
     A reset that reaches the threshold would make a neuron spike in every step.
 

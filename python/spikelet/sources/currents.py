@@ -40,7 +40,7 @@ class CurrentInput(Described):
 
 @dataclass(frozen=True, eq=False)
 class StepCurrent(Described):
-    """A current that is constant in pieces, and is added to I_e.
+    """A piecewise constant current, which is added to I_e.
 
     Memory and time follow the number of changes. While the current is 0, it costs nothing.
 
@@ -48,7 +48,7 @@ class StepCurrent(Described):
     ----------
     times : array-like, [steps]
         Times [ms] from which the amplitudes act, ascending, on the grid of dt, in the network's time and not in the
-        past. Before the first the current is 0; the last amplitude holds on.
+        past. Before the first the current is 0; the last amplitude stays.
     amplitudes : array-like, [steps] or [steps, n]
         Amplitudes [pA]: the same for all neurons, or one for each.
     snap : bool or "up"

@@ -21,7 +21,7 @@ _MOST = 2**18  # spikes of an element in a packet
 class PulsePacket(Described):
     """A source whose elements fire volleys of spikes around given times.
 
-    Each element fires `activity` spikes for each packet, at normally distributed times of its own. A spike has the stamp
+    Each element fires `activity` spikes for each packet, at independent, normally distributed times. A spike has the stamp
     of the end of the step in which it lies. Those that would lie before the source was added or set are left out.
 
     Parameters

@@ -79,8 +79,8 @@ class PoissonInput(Described):
         Weight of an event in the unit of the model's synapses: pA (LIF, LIFAlpha, IF), mV (LIFDelta), nS (LIFCond).
         Its sign picks the receptor.
     receptor : str, optional
-        Name of the receptor, as in `Network.connect`. Neurons with several receptors that are not called "ex" and "in"
-        need one.
+        Name of the receptor, as in `Network.connect`. It is needed for neurons with several receptors that are not called
+        "ex" and "in".
     """
 
     rate: Any
@@ -89,7 +89,13 @@ class PoissonInput(Described):
 
     def __post_init__(self) -> None:
         if self.receptor is not None and not isinstance(self.receptor, str):
-            fail("PoissonInput", "receptor", self.receptor, "must be the name of a receptor", error=TypeError)
+            fail(
+                "PoissonInput",
+                "receptor",
+                self.receptor,
+                "must be the name of a receptor",
+                error=TypeError,
+            )
         if not isinstance(self.rate, ChangingRate):
             rate = numbers("PoissonInput", "rate", self.rate, "Hz")
             require("PoissonInput", "rate", rate, ">= 0")

@@ -37,7 +37,7 @@ class SinusoidalPoisson(Described):
 
     The rate is ``max(0, rate + amplitude sin(2 pi frequency t + phase))``, where t is the network's time. The spikes of a
     step follow the rate at its end, their stamp. As the model of a population, it is a source, each of whose elements
-    fires a train of its own. As the rate of a `PoissonInput`, it drives neurons without synapses.
+    fires an independent train. As the rate of a `PoissonInput`, it drives neurons without synapses.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ def test_what_it_says_of_itself() -> None:
     assert AdEx.receptors == ("ex", "in")
     assert AdEx.parameters["a"] == 4.0
     assert list(AdEx.parameters)[:3] == ["C_m", "g_L", "E_L"]
-    assert (AdEx.method, AdEx.order) == ("rk4", 4)
+    assert (AdEx.method, AdEx.order) == ("rk2", 2)
     assert AdEx.exact == ("I_syn_ex", "I_syn_in")
     assert AdEx.current == "I_e"
     assert AdEx.text.startswith("C_m*dV_m/dt")
@@ -298,9 +298,7 @@ def test_receptors_by_name() -> None:
 def test_neurons_without_receptors_are_no_targets() -> None:
     net = make()
     cells = net.population(1, sl.Equations("dx/dt = -x", name="M")(), name="E")
-    with pytest.raises(
-        ValueError, match=r"^connect E -> E: target has no receptors \(M\): nothing can reach it"
-    ):
+    with pytest.raises(ValueError, match=r"^connect E -> E: target must have a receptor"):
         net.connect(cells, cells, sl.AllToAll())
 
 

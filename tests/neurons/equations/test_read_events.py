@@ -53,8 +53,8 @@ def test_thresholds(text: str, condition: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("§V_m - 3", "the threshold 'V_m - 3' is a number; compare it: V_m >= V_th"), ("V_m §= 3", "write '==' to compare"), ("V_m > §xi", "'xi' is noise"), ("V_m > §random", "'random' has noise in it, which belongs in a differential equation"),
-        ("§weight > 3", "'weight' belongs in `receptors`"), ("V_m > §tau", "'V_m' is in mV, but 'tau' is in ms"), ("§", "expected an expression"),
+        ("§V_m - 3", "the threshold 'V_m - 3' is a number; compare it: V_m >= V_th"), ("V_m §= 3", "write '==' to compare"), ("V_m > §xi", "'xi' is noise"), ("V_m > §random", "'random' has noise in it, which is allowed only in a differential equation"),
+        ("§weight > 3", "'weight' is allowed only in `receptors`"), ("V_m > §tau", "'V_m' is in mV, but 'tau' is in ms"), ("§", "expected an expression"),
         ("V_m > 3§; s = 3", "expected one expression"), ("V_m > §v_th", "unknown name 'v_th'"),
     ],
 )  # fmt: skip
@@ -74,10 +74,10 @@ def test_resets() -> None:
     ("text", "message"),
     [
         ("V_m = E_L; §q = 3", "'q' has no equation; a state without dynamics is dq/dt = 0"), ("§V = E_L", "'V' has no equation"), ("§v_m = 3", "did you mean 'V_m'?"),
-        ("§k = 3", "'k' is a parameter, which nothing changes; make it a state: dk/dt = 0"), ("§d = 3", "'d' is not a state, so it cannot be changed; states are V_m, w"),
+        ("§k = 3", "'k' is a parameter, and parameters do not change in a step; make it a state: dk/dt = 0"), ("§d = 3", "'d' is not a state, so it cannot be changed; states are V_m, w"),
         ("§late = 3", "is not a state"), ("§t = 3", "is not a state"), ("§dV_m/dt = 3", "the left side is the name of a state, not 'dV_m/dt'"), ("§V_m : mV", "an assignment without unit"),
         ("§V_m = 3 : mV", "an assignment without unit"), ("V_m = 3 (§unless refractory)", "a reset has no flags"), ("s = §w > 3", "is a truth value"), ("V_m = §tau", "'tau' is in ms, but has to be in mV"),
-        ("V_m *= §tau", "'tau' is in ms, but has to be a number without unit"), ("V_m = §xi", "'xi' is noise"), ("V_m = §random", "'random' has noise in it"), ("w = §weight", "belongs in `receptors`"), ("§V_m == 3", "'==' compares"),
+        ("V_m *= §tau", "'tau' is in ms, but has to be a number without a unit"), ("V_m = §xi", "'xi' is noise"), ("V_m = §random", "'random' has noise in it"), ("w = §weight", "allowed only in `receptors`"), ("§V_m == 3", "'==' compares"),
         ("V_m = §V", "unknown name 'V'"), ("§V_m", "expected a statement"),
     ],
 )  # fmt: skip
@@ -111,7 +111,7 @@ def test_refractory_periods(given: Any, period: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("§V_m", "an expression of parameters, but depends on 'V_m'"), ("§d", "depends on 'V_m'"), ("2*§rand()", "this value is fixed"), ("§noisy", "depends on random numbers"),
+        ("§V_m", "an expression of parameters, but depends on 'V_m'"), ("§d", "depends on 'V_m'"), ("2*§rand()", "this value does not change"), ("§noisy", "depends on random numbers"),
         ("§t", "depends on 't'"), ("§random", "'random' has noise in it"), ("§tau + dt", "depends on 'dt'"), ("§E_L", "'E_L' is in mV, but has to be in ms"), ("§tau > 3", "is a truth value"),
     ],
 )  # fmt: skip
@@ -208,8 +208,8 @@ def test_initial_values_by_default() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("§t", "'t' is 0 when values are initial"), ("1 if §not_refractory else 2", "has no meaning before the first step"), ("§noisy", "'noisy' depends on t or dt, or on random numbers of a step"),
-        ("int(§late)", "depends on t or dt"), ("§dt", "'dt' has no value when values are initial"), ("§xi", "'xi' is noise"), ("§random", "has noise in it"), ("§q", "unknown name 'q'"), ("§V_m > 3", "is a truth value"), ("§weight", "belongs in `receptors`"),
+        ("§t", "'t' is 0 at the start"), ("1 if §not_refractory else 2", "is not known before the first step"), ("§noisy", "'noisy' depends on t or dt, or on random numbers of a step"),
+        ("int(§late)", "depends on t or dt"), ("§dt", "'dt' is not known when initial values are computed"), ("§xi", "'xi' is noise"), ("§random", "has noise in it"), ("§q", "unknown name 'q'"), ("§V_m > 3", "is a truth value"), ("§weight", "allowed only in `receptors`"),
     ],
 )  # fmt: skip
 def test_bad_initial_values(text: str, message: str) -> None:
@@ -225,7 +225,7 @@ def test_initial_values_have_the_unit_of_the_state() -> None:
     [
         ([3], TypeError, "initial must be a dictionary of values"), ({"Vm": 3}, ValueError, r"must name states \(V_m, w, I_syn, s\); did you mean 'V_m'\?, got 'Vm'"), ({3: 3}, ValueError, "must name states"),
         ({"s": [1, 2]}, ValueError, "initial s must be one number"), ({"s": math.nan}, ValueError, "must not contain NaN"), ({"s": math.inf}, ValueError, "must be finite"), ({"s": None}, TypeError, "must be a number"),
-        ({"s": "w", "w": "s"}, ValueError, "initial must not go round in a circle, got 'w -> s -> w'"), ({"s": "s"}, ValueError, "circle"),
+        ({"s": "w", "w": "s"}, ValueError, "initial must not form a cycle, got 'w -> s -> w'"), ({"s": "s"}, ValueError, "cycle"),
     ],
 )  # fmt: skip
 def test_initial_values_that_are_none(given: Any, error: type[Exception], message: str) -> None:

@@ -66,7 +66,7 @@ def test_a_name_that_is_known_hides_a_unit() -> None:
     [
         ("x + §V_n", "unknown name 'V_n'; did you mean 'V_m'?"), ("§v_TH", "did you mean 'V_th'?"), ("§qqq", "unknown name 'qqq'\n"), ("§xi + 1", "'xi' is noise"),
         ("§hinted", "unknown name 'hinted'; as told"), ("§e**x", "write exp(1)"), ("§i/x", "one value for each neuron"), ("§exp", "'exp' is a function; write exp(...)"),
-        ("§foo(x)", "unknown function 'foo'"), ("§stimulus(t)", "what depends on time is injected"), ("§tanhh(x)", "did you mean 'tanh'?"), ("§x(y)", "'x' is not a function; a product needs its sign: x*(...)"),
+        ("§foo(x)", "unknown function 'foo'"), ("§stimulus(t)", "for values over time use net.inject"), ("§tanhh(x)", "did you mean 'tanh'?"), ("§x(y)", "'x' is not a function; write a product with '*': x*(...)"),
         ("§exp(x, y)", "exp() takes 1 argument, got 2"), ("§exp()", "exp() takes 1 argument, got 0"), ("§min(x)", "min() takes 2 or more arguments, got 1"),
         ("§clip(x, y)", "clip() takes 3 arguments, got 2"), ("§rand(3)", "rand() takes 0 arguments, got 1"), ("§rand()", "drawn in every step"),
         ("1 + (§x < y)", "'x < y' is a truth value where a number is needed"), ("§x and y", "'x' is a number where a truth value is needed"),

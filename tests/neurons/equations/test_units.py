@@ -157,10 +157,10 @@ def test_units_of_expressions(text: str, found: str | None) -> None:
     ("text", "message"),
     [
         ("V + §g", "'V' is in mV, but 'g' is in nS"), ("V - §13*ms", "'V' is in mV, but '13*ms' is in ms"), ("g*(V - §tau)", "'V' is in mV, but 'tau' is in ms"),
-        ("exp(§V)", "exp() takes a number without unit, but 'V' is in mV"), ("exp(§(V - E)/tau)", "in mV/ms"),
+        ("exp(§V)", "exp() takes a number without a unit, but 'V' is in mV"), ("exp(§(V - E)/tau)", "in mV/ms"),
         ("V > §I", "'V' is in mV, but 'I' is in pA"), ("V < 3 + E < §I", "'V' is in mV"), ("min(V, 3, §I)", "'V' is in mV, but 'I' is in pA"),
         ("where(V > E, g, §V)", "'g' is in nS, but 'V' is in mV"), ("g if V > E else §V", "'g' is in nS"), ("V % §tau", "'tau' is in ms"),
-        ("2**§V", "a power has no unit, but 'V' is in mV"), ("V + §exp(h)", "'V' is in mV, but 'exp(h)' is a number without unit"),
+        ("2**§V", "an exponent has no unit, but 'V' is in mV"), ("V + §exp(h)", "'V' is in mV, but 'exp(h)' is a number without a unit"),
         ("clip(V, §I, 3)", "'I' is in pA"), ("u*(V + §I)", "'I' is in pA"), ("V + 3 + u + §I", "'V + 3 + u' is in mV, but 'I' is in pA"),
         ("log1p(§tau)", "log1p()"), ("not V > §I and h < 1", "'I' is in pA"), ("sqrt(V**2 + §I)", "'V**2' is in mV**2, but 'I' is in pA"),
     ],

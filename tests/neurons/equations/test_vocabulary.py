@@ -17,7 +17,7 @@ def tree(text: str):  # type: ignore[no-untyped-def]
     ("name", "problem"),
     [
         ("t", "is the time"), ("dt", "is the time step"), ("pi", "is a constant"), ("xi", "is white noise"), ("xi_a", "is white noise"), ("exp", "is a function"),
-        ("lambda", "is a word of Python"), ("and", "is a word of Python"), ("a b", "is not a name"), ("é", "is not a name"), ("", "is not a name"), ("1a", "is not a name"),
+        ("lambda", "is a keyword of Python"), ("and", "is a keyword of Python"), ("a b", "is not a name"), ("é", "is not a name"), ("", "is not a name"), ("1a", "is not a name"),
         ("weight", "is the weight of events"), ("not_refractory", "is a truth value"), ("a" * (LONGEST_NAME + 1), "is too long"), ("__import__('os')", "is not a name"),
     ],
 )  # fmt: skip
@@ -40,7 +40,9 @@ def test_values_of_texts() -> None:
     assert words.number(tree("pi"))[0] is Number(3.141592653589793)
     with pytest.raises(ValueError, match="'tau > 3' is a truth value where a number is needed"):
         words.number(tree("tau > 3"))
-    with pytest.raises(ValueError, match="'xi' is noise, which belongs in a differential equation"):
+    with pytest.raises(
+        ValueError, match="'xi' is noise, which is allowed only in a differential equation"
+    ):
         words.number(tree("xi"))
     assert words.number(tree("xi"), noise=True)[0] is Name("xi")
 
@@ -50,7 +52,9 @@ def test_what_is_fixed() -> None:
     words.known["a"], words.expanded["a"] = Name("a"), Name("tau") * 2
     text = tree("a + dt")
     assert to_text(words.fixed(text, words.number(text)[0], "it", "dt")) == "tau*2 + dt"
-    with pytest.raises(ValueError, match="it is an expression of parameters, but depends on 't'"):
+    with pytest.raises(
+        ValueError, match="it must be an expression of parameters, but depends on 't'"
+    ):
         words.fixed(tree("t"), words.number(tree("t"))[0], "it")
     random = words.number(tree("rand()"))[0]
     assert draws_numbers(random + 1)

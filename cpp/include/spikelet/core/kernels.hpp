@@ -16,8 +16,8 @@ namespace spikelet {
 // What runs programs.
 template <class R>
 struct ProgramKernels {
-  // An operation with the operands of `single` (bit k: operand k) as single values, or null if there
-  // is no such one.
+  // An operation with the operands of `single` (bit k: operand k) as single values, or null if
+  // there is no such one.
   Operation<R> (*operation)(Opcode opcode, unsigned single);
   // A sum of sum_forms. singles: 0; 1: the second operand of each product; 2: all terms, too.
   Operation<R> (*sum)(std::uint16_t form, int singles, bool hold);

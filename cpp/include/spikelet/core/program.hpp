@@ -1,5 +1,5 @@
-// The step of a neuron model that is no kernel: instructions on slots, as data. A program is checked
-// when it is made, and never changes. What runs it is compiled for each SIMD level
+// The step of a neuron model that is no kernel: instructions on slots, as data. A program is
+// checked when it is made, and never changes. What runs it is compiled for each SIMD level
 // (src/core/program/).
 //
 // Slots lie in one space, in this order:
@@ -23,47 +23,47 @@ namespace spikelet {
 
 // Every opcode: its name, its operands (n: a number, m: a mask, x: either, but the same kind each
 // time) and its result. Each operation is rounded on its own, left to right.
-#define SPIKELET_OPCODES(X)  \
-  X(MOV, "x", x)             \
-  X(ADD, "nn", n)            \
-  X(SUB, "nn", n)            \
-  X(MUL, "nn", n)            \
-  X(DIV, "nn", n)            \
-  X(NEG, "n", n)             \
-  X(ABS, "n", n)             \
-  X(MIN, "nn", n)            \
-  X(MAX, "nn", n)            \
-  X(SQRT, "n", n)            \
-  X(EXP, "n", n)             \
-  X(EXPM1, "n", n)           \
-  X(EXPREL, "n", n)          \
-  X(LOG, "n", n)             \
-  X(LOG1P, "n", n)           \
-  X(SIN, "n", n)             \
-  X(COS, "n", n)             \
-  X(TAN, "n", n)             \
-  X(TANH, "n", n)            \
-  X(SINH, "n", n)            \
-  X(COSH, "n", n)            \
-  X(ASIN, "n", n)            \
-  X(ACOS, "n", n)            \
-  X(ATAN, "n", n)            \
-  X(POW, "nn", n)            \
-  X(FLOOR, "n", n)           \
-  X(CEIL, "n", n)            \
-  X(SIGN, "n", n)            \
-  X(MOD, "nn", n)            \
-  X(LT, "nn", m)             \
-  X(LE, "nn", m)             \
-  X(EQ, "nn", m)             \
-  X(NE, "nn", m)             \
-  X(AND, "mm", m)            \
-  X(OR, "mm", m)             \
-  X(NOT, "m", m)             \
-  X(SELECT, "mxx", x)        \
-  X(TO_NUMBER, "m", n)       \
-  X(MULADD, "nnn", n)        \
-  X(LIN2, "nnnn", n)         \
+#define SPIKELET_OPCODES(X) \
+  X(MOV, "x", x)            \
+  X(ADD, "nn", n)           \
+  X(SUB, "nn", n)           \
+  X(MUL, "nn", n)           \
+  X(DIV, "nn", n)           \
+  X(NEG, "n", n)            \
+  X(ABS, "n", n)            \
+  X(MIN, "nn", n)           \
+  X(MAX, "nn", n)           \
+  X(SQRT, "n", n)           \
+  X(EXP, "n", n)            \
+  X(EXPM1, "n", n)          \
+  X(EXPREL, "n", n)         \
+  X(LOG, "n", n)            \
+  X(LOG1P, "n", n)          \
+  X(SIN, "n", n)            \
+  X(COS, "n", n)            \
+  X(TAN, "n", n)            \
+  X(TANH, "n", n)           \
+  X(SINH, "n", n)           \
+  X(COSH, "n", n)           \
+  X(ASIN, "n", n)           \
+  X(ACOS, "n", n)           \
+  X(ATAN, "n", n)           \
+  X(POW, "nn", n)           \
+  X(FLOOR, "n", n)          \
+  X(CEIL, "n", n)           \
+  X(SIGN, "n", n)           \
+  X(MOD, "nn", n)           \
+  X(LT, "nn", m)            \
+  X(LE, "nn", m)            \
+  X(EQ, "nn", m)            \
+  X(NE, "nn", m)            \
+  X(AND, "mm", m)           \
+  X(OR, "mm", m)            \
+  X(NOT, "m", m)            \
+  X(SELECT, "mxx", x)       \
+  X(TO_NUMBER, "m", n)      \
+  X(MULADD, "nnn", n)       \
+  X(LIN2, "nnnn", n)        \
   X(LIN3, "nnnnnn", n)
 
 enum class Opcode : std::uint16_t {
@@ -112,10 +112,10 @@ struct ProgramParts {
 struct FusedInstruction {
   enum Kind {
     operation,  // as `opcode` says
-    sum,        // products and terms of `form`, left to right; see sum_forms. If `flag` is set, held
-                // neurons get the last operand instead
-    spikes,     // one bit for each neuron: LT or LE of two operands, or the mask itself (NOT). If
-                // `flag` is set, the opposite
+    sum,     // products and terms of `form`, left to right; see sum_forms. If `flag` is set, held
+             // neurons get the last operand instead
+    spikes,  // one bit for each neuron: LT or LE of two operands, or the mask itself (NOT). If
+             // `flag` is set, the opposite
   };
   Kind kind = operation;
   Opcode opcode = Opcode::MOV;
@@ -125,8 +125,8 @@ struct FusedInstruction {
   std::array<std::uint16_t, 10> operand{};
 };
 
-// A sum's items, two bits each, the first one lowest: 1 a product of two operands, 2 an operand, 3 an
-// operand that is subtracted.
+// A sum's items, two bits each, the first one lowest: 1 a product of two operands, 2 an operand, 3
+// an operand that is subtracted.
 constexpr std::uint16_t sum_form(std::string_view items) {
   std::uint16_t form = 0;
   for (std::size_t k = items.size(); k-- > 0;) {
@@ -139,9 +139,9 @@ constexpr std::size_t sum_operands(std::uint16_t form) {
 }
 // Those that are compiled.
 inline constexpr std::array sum_forms{
-    sum_form("+"),    sum_form("*"),    sum_form("++"),    sum_form("+-"),  sum_form("*+"),
-    sum_form("*-"),   sum_form("**"),   sum_form("+++"),   sum_form("*++"), sum_form("**+"),
-    sum_form("**-"),  sum_form("***"),  sum_form("*+*"),   sum_form("***+"), sum_form("**++"),
+    sum_form("+"),    sum_form("*"),    sum_form("++"),  sum_form("+-"),   sum_form("*+"),
+    sum_form("*-"),   sum_form("**"),   sum_form("+++"), sum_form("*++"),  sum_form("**+"),
+    sum_form("**-"),  sum_form("***"),  sum_form("*+*"), sum_form("***+"), sum_form("**++"),
     sum_form("****"), sum_form("****+")};
 
 class Program {
@@ -162,7 +162,7 @@ class Program {
     std::size_t input, coefficient, constant, draw, time, current, held, spiked, registers, end;
   };
   const Slots& slots() const { return slots_; }
-  // Whether a neuron that nothing reaches, and that stays the same in one step, stays so for ever.
+  // Whether a neuron that nothing reaches, and that stays the same in one step, never changes.
   bool may_rest() const { return !parts_.time && parts_.draws.empty(); }
   bool reads(std::size_t slot) const { return reads_[slot]; }
   // The step, fused; its last instruction tests for spikes, if there can be any. And the reset.

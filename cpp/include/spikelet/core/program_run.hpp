@@ -35,11 +35,11 @@ inline constexpr std::size_t group_size = 16;
 // The arrays of the neurons, indexed from element 0 on.
 template <class R>
 struct ProgramArrays {
-  std::vector<R*> state;                     // by number; late inputs are added to these
-  std::vector<R*> channel;                   // by channel: what events are added to
-  std::vector<const R*> coefficient;         // one value (64 copies), or
-  std::vector<bool> varies;                  // one for each element
-  std::size_t begin = 0, end = 0;            // elements that may be stepped
+  std::vector<R*> state;              // by number; late inputs are added to these
+  std::vector<R*> channel;            // by channel: what events are added to
+  std::vector<const R*> coefficient;  // one value (64 copies), or
+  std::vector<bool> varies;           // one for each element
+  std::size_t begin = 0, end = 0;     // elements that may be stepped
 };
 
 template <class R>
@@ -62,19 +62,19 @@ struct ProgramRun {
     std::size_t slot;
     R* base;  // of element 0
   };
-  std::vector<Moving> moving;     // slots of arrays over all elements
+  std::vector<Moving> moving;      // slots of arrays over all elements
   std::vector<std::size_t> tiled;  // all slots but single values: what a reset has to offset
   std::vector<std::size_t> copies_of_time;  // slots
-  std::vector<R*> early;           // inputs of early receptors, of element 0
-  std::vector<R*> reached;         // arrays that events are added to, of element 0
-  std::size_t tile = 0;            // elements at once
-  Buffer<R> memory;                // of a tile
-  std::vector<R*> group_slot;      // the slots of a reset's group
-  R* zeros = nullptr;              // for a step without external current
-  R* saved = nullptr;              // states before a step
-  std::size_t hold_slot = 0;       // that of the bytes of who is held
-  std::int8_t now = 0;             // the byte that they are compared with
-  std::array<std::uint64_t, 8> spiked{};  // a bit for each neuron of a tile
+  std::vector<R*> early;                    // inputs of early receptors, of element 0
+  std::vector<R*> reached;                  // arrays that events are added to, of element 0
+  std::size_t tile = 0;                     // elements at once
+  Buffer<R> memory;                         // of a tile
+  std::vector<R*> group_slot;               // the slots of a reset's group
+  R* zeros = nullptr;                       // for a step without external current
+  R* saved = nullptr;                       // states before a step
+  std::size_t hold_slot = 0;                // that of the bytes of who is held
+  std::int8_t now = 0;                      // the byte that they are compared with
+  std::array<std::uint64_t, 8> spiked{};    // a bit for each neuron of a tile
   // By block: whether it is at rest, so that a step changes nothing unless something reaches it.
   std::vector<std::uint8_t> resting;
 };

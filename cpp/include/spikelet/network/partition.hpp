@@ -37,9 +37,9 @@ struct Slice {
   std::array<StepFunction<R>, 2> step{};  // without and with an injected current
   InjectionTarget<R> target{};
   SliceInputs<R> inputs;
-  std::vector<R*> state;                  // by number, indexed from element 0 on
+  std::vector<R*> state;                   // by number, indexed from element 0 on
   std::unique_ptr<ProgramRun<R>> program;  // of neurons that a program moves
-  std::vector<PlasticStore<R>*> plastic;  // stores that need its spikes
+  std::vector<PlasticStore<R>*> plastic;   // stores that need its spikes
   std::vector<std::size_t> spike_recorders;
   std::vector<SampledColumns> samples;
 };

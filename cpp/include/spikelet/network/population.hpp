@@ -1,6 +1,7 @@
 // The neurons of one model, which a kernel or a program moves: states as a structure of arrays,
-// parameters lowered once into coefficients. Arrays are padded to whole blocks, so kernels need no tail. They hold the elements
-// that this process owns; kernels address them as if they began at element 0.
+// parameters lowered once into coefficients. Arrays are padded to whole blocks, so kernels need no
+// tail. They hold the elements that this process owns; kernels address them as if they began at
+// element 0.
 #pragma once
 
 #include <limits>
@@ -58,23 +59,21 @@ class Population {
   // The same for a program: states are kept. Throws std::invalid_argument if they do not fit.
   void set_coefficients(const ProgramValues& values);
 
-  // States in the model's order, then theta if a kernel moves them. Potentials are in absolute units
-  // here, relative to E_L inside a kernel. Reading returns the elements that are owned; writing takes
-  // these, or all.
+  // States in the model's order, then theta if a kernel moves them. Potentials are in absolute
+  // units here, relative to E_L inside a kernel. Reading returns the elements that are owned;
+  // writing takes these, or all.
   std::size_t state_count() const { return state_.size() + (program_ ? 0 : 1); }
   // Whether what users read is what state_arrays() holds.
-  bool stored_as_read(std::size_t k) const {
-    return program_ || (k != 0 && k < state_.size());
-  }
+  bool stored_as_read(std::size_t k) const { return program_ || (k != 0 && k < state_.size()); }
   std::vector<R> state(std::size_t k) const;
   void set_state(std::size_t k, const std::vector<R>& values);
   R state_of(std::size_t k, std::size_t element) const;
   // V_m of an element at the end of the last step; if it spiked then, before the reset. From
   // keep_peaks() on, steps keep what this needs: they fill `peak` of step_args, which starts as
-  // no_peak.
+  // no_peak. now: V_m as stored at the end.
   static constexpr R no_peak = std::numeric_limits<R>::quiet_NaN();
   void keep_peaks() { peak_.assign(padded_, no_peak); }
-  R before_reset(std::size_t element) const;
+  R before_reset(std::size_t element, R now) const;
   // The same as stored, for an exact copy: converting potentials would cost their last bits.
   std::vector<R> raw_state(std::size_t k) const;
   void set_raw_state(std::size_t k, const std::vector<R>& values);

@@ -40,7 +40,9 @@ class StaticStore final : public SynapseStore<R> {
   std::size_t bytes() const override;
   enum class Form { lines, one_weight, packed };
   // Whether synapses of some channel have that form; and the form of those of one channel.
-  bool has(Form form) const { return std::ranges::find(channel_, form, &ChannelRows::form) != channel_.end(); }
+  bool has(Form form) const {
+    return std::ranges::find(channel_, form, &ChannelRows::form) != channel_.end();
+  }
   Form form(std::size_t channel) const {
     return std::ranges::find(channel_, channel, &ChannelRows::number)->form;
   }

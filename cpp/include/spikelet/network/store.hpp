@@ -13,7 +13,8 @@
 
 namespace spikelet {
 
-// Elements that the buffer of a channel has in addition to those of neurons: padding is added there.
+// Elements that the buffer of a channel has in addition to those of neurons: padding is added
+// there.
 inline constexpr std::size_t spare = 32;
 
 // One projection as one partition sees it: the targets [post_begin, post_end) are at local index

@@ -10,4 +10,5 @@
 
 #define SPIKELET_RULES                                                                    \
   AdditiveSTDP, MultiplicativeSTDP, PowerSTDP, SignedSTDP, SignedPowerSTDP, PowerLawSTDP, \
-      TripletSTDP, SignedTripletSTDP, InhibitorySTDP, DiehlCookSTDP, SignedDiehlCookSTDP, RewardSTDP
+      TripletSTDP, SignedTripletSTDP, InhibitorySTDP, DiehlCookSTDP, SignedDiehlCookSTDP, \
+      RewardSTDP

@@ -31,6 +31,14 @@ template <class R>
 SPIKELET_INLINE Mask<R> as_bits(Vec<R> x) {
   return reinterpret_cast<Mask<R>>(x);
 }
+// Bits as integers that may wrap.
+template <class R>
+using Bits = Vec<std::conditional_t<sizeof(R) == 4, std::uint32_t, std::uint64_t>>;
+template <class R>
+SPIKELET_INLINE Bits<R> wrapping(Vec<R> x) {
+  return reinterpret_cast<Bits<R>>(x);
+}
+
 // Bits of a where the mask is set, of b elsewhere.
 template <class R>
 SPIKELET_INLINE Vec<R> choose(Mask<R> mask, Vec<R> a, Vec<R> b) {
@@ -49,7 +57,7 @@ SPIKELET_INLINE Reduced<R> reduce(Vec<R> x) {
   const Vec<R> n = shifted - F::round;
   const Vec<R> hi = x - n * F::ln2_hi, lo = n * F::ln2_lo;
   const Vec<R> f = hi - lo;
-  Vec<R> q;  // (exp(f) - 1 - f) / f^2
+  Vec<R> q;                        // (exp(f) - 1 - f) / f^2
   if constexpr (sizeof(R) == 4) {  // Cephes, expf
     q = broadcast(1.9875691500E-4F) * f + 1.3981999507E-3F;
     q = q * f + 8.3334519073E-3F;
@@ -57,10 +65,9 @@ SPIKELET_INLINE Reduced<R> reduce(Vec<R> x) {
     q = q * f + 1.6666665459E-1F;
     q = q * f + 5.0000001201E-1F;
   } else {
-    constexpr double inverse_factorial[] = {1. / 2,        1. / 6,         1. / 24,
-                                            1. / 120,      1. / 720,       1. / 5040,
-                                            1. / 40320,    1. / 362880,    1. / 3628800,
-                                            1. / 39916800, 1. / 479001600, 1. / 6227020800.};
+    constexpr double inverse_factorial[] = {
+        1. / 2,     1. / 6,      1. / 24,      1. / 120,      1. / 720,       1. / 5040,
+        1. / 40320, 1. / 362880, 1. / 3628800, 1. / 39916800, 1. / 479001600, 1. / 6227020800.};
     q = broadcast(inverse_factorial[11]);
     for (int k = 10; k >= 0; --k) {
       q = q * f + inverse_factorial[k];
@@ -68,12 +75,11 @@ SPIKELET_INLINE Reduced<R> reduce(Vec<R> x) {
   }
   return {shifted, hi + (f * f * q - lo)};
 }
-// x * 2^(n + extra), for n of reduce().
+// x * 2^n, for n of reduce().
 template <class R>
-SPIKELET_INLINE Vec<R> scale_by(Vec<R> x, Vec<R> shifted, int extra = 0) {
-  using F = Float<R>;
-  const Mask<R> n = as_bits<R>(shifted) - as_bits<R>(broadcast(F::round)) + extra;
-  return as_number<R>(as_bits<R>(x) + (n << F::mantissa));
+SPIKELET_INLINE Vec<R> scale_by(Vec<R> x, Vec<R> shifted) {
+  const Bits<R> n = wrapping<R>(shifted) - wrapping<R>(broadcast(Float<R>::round));
+  return reinterpret_cast<Vec<R>>(wrapping<R>(x) + (n << Float<R>::mantissa));
 }
 
 template <class R>
@@ -126,12 +132,14 @@ SPIKELET_INLINE Vec<R> log_of(Vec<R> x) {
   using F = Float<R>;
   using I = Mask<R>;
   constexpr R sqrt_half = R(0.70710678118654752440);
-  const I shifted = as_bits<R>(x) - as_bits<R>(broadcast(sqrt_half));  // x = 2^k m, sqrt(1/2) <= m < sqrt(2)
-  const I k = shifted >> F::mantissa;
-  const I m = as_bits<R>(x) - (k << F::mantissa);
-  const Vec<R> f = as_number<R>(m) - R(1);
+  // x = 2^k m, sqrt(1/2) <= m < sqrt(2)
+  const I k =
+      reinterpret_cast<I>(wrapping<R>(x) - wrapping<R>(broadcast(sqrt_half))) >> F::mantissa;
+  const auto power = reinterpret_cast<Bits<R>>(k);
+  const auto m = reinterpret_cast<Vec<R>>(wrapping<R>(x) - (power << F::mantissa));
+  const Vec<R> f = m - R(1);
   // k as a number: it is added to the low bits of 1.5 * 2^mantissa.
-  const Vec<R> n = as_number<R>(as_bits<R>(broadcast(F::round)) + k) - F::round;
+  const Vec<R> n = reinterpret_cast<Vec<R>>(wrapping<R>(broadcast(F::round)) + power) - F::round;
   const Vec<R> s = f / (f + R(2));
   const Vec<R> z = s * s;
   const Vec<R> half_square = f * f * R(0.5);
@@ -199,17 +207,17 @@ SPIKELET_INLINE Vec<R> sqrt_of(Vec<R> x) {
 }
 
 // From the C library, lane by lane.
-#define SPIKELET_LIBM(name)                           \
-  template <class R>                                  \
-  SPIKELET_INLINE Vec<R> name##_of(Vec<R> x) {        \
-    for (int k = 0; k < lanes<R>; ++k) {              \
-      if constexpr (sizeof(R) == 4) {                 \
-        x[k] = __builtin_##name##f(x[k]);             \
-      } else {                                        \
-        x[k] = __builtin_##name(x[k]);                \
-      }                                               \
-    }                                                 \
-    return x;                                         \
+#define SPIKELET_LIBM(name)                    \
+  template <class R>                           \
+  SPIKELET_INLINE Vec<R> name##_of(Vec<R> x) { \
+    for (int k = 0; k < lanes<R>; ++k) {       \
+      if constexpr (sizeof(R) == 4) {          \
+        x[k] = __builtin_##name##f(x[k]);      \
+      } else {                                 \
+        x[k] = __builtin_##name(x[k]);         \
+      }                                        \
+    }                                          \
+    return x;                                  \
   }
 SPIKELET_LIBM(sin)
 SPIKELET_LIBM(cos)

@@ -32,7 +32,8 @@ std::string items_of(Opcode opcode) {
 
 bool is_compiled(const std::string& items) {
   constexpr std::size_t longest = 5;
-  return items.size() <= longest && std::ranges::find(sum_forms, sum_form(items)) != sum_forms.end();
+  return items.size() <= longest &&
+         std::ranges::find(sum_forms, sum_form(items)) != sum_forms.end();
 }
 
 class Fuser {
@@ -62,8 +63,9 @@ class Fuser {
  private:
   struct Node {
     FusedInstruction in;
-    std::string items;  // of a sum
+    std::string items;                  // of a sum
     std::vector<std::size_t> versions;  // of its operands
+    std::size_t first_writer = none;    // the instruction that made its first operand
     bool gone = false;
   };
 
@@ -89,7 +91,9 @@ class Fuser {
   // The instruction whose only reader could do its work, or null: its result is a register that
   // nothing else reads, and its operands are still what they were.
   Node* producer(std::size_t slot) {
-    const std::size_t k = slot < slots_.registers ? none : writer_[slot];
+    return slot < slots_.registers ? nullptr : usable(writer_[slot]);
+  }
+  Node* usable(std::size_t k) {
     if (k == none || uses_[k] != 1) {
       return nullptr;
     }
@@ -123,6 +127,7 @@ class Fuser {
     for (std::size_t o = 0; o < node.in.operands; ++o) {
       node.versions.push_back(version_[node.in.operand[o]]);
     }
+    node.first_writer = node.in.operands == 0 ? none : writer_[node.in.operand[0]];
     const std::size_t target = node.in.target;
     nodes_.push_back(std::move(node));
     if (target < slots_.end) {
@@ -155,7 +160,8 @@ class Fuser {
         continue;
       }
       // The two first items may change places: x + y = y + x.
-      const std::string items = inner->items + own[1 - at] + own.substr(std::min<std::size_t>(2, own.size()));
+      const std::string items =
+          inner->items + own[1 - at] + own.substr(std::min<std::size_t>(2, own.size()));
       const std::string merged = own.size() == 1 ? inner->items : items;
       if (!is_compiled(merged)) {
         continue;
@@ -177,8 +183,7 @@ class Fuser {
     std::string items = "+";
     std::vector<std::uint16_t> operands{after};
     Node* inner = producer(after);
-    if (inner != nullptr && !inner->items.empty() && !inner->in.flag &&
-        is_compiled(inner->items)) {
+    if (inner != nullptr && !inner->items.empty() && !inner->in.flag && is_compiled(inner->items)) {
       items = inner->items;
       operands.assign(inner->in.operand.begin(), inner->in.operand.begin() + inner->in.operands);
       inner->gone = true;
@@ -201,7 +206,7 @@ class Fuser {
       last.in.flag = true;
       last.in.operand[0] = inner->in.operand[0];
       inner->gone = true;
-      inner = producer(last.in.operand[0]);
+      inner = last.in.operand[0] < slots_.registers ? nullptr : usable(inner->first_writer);
     }
     if (inner != nullptr && (inner->in.opcode == Opcode::LT || inner->in.opcode == Opcode::LE)) {
       last.in.opcode = inner->in.opcode;
@@ -213,10 +218,10 @@ class Fuser {
   }
 
   const Program::Slots& slots_;
-  std::vector<std::size_t> uses_;    // by instruction
-  std::vector<std::size_t> writer_;  // by slot: the instruction that wrote it last
+  std::vector<std::size_t> uses_;     // by instruction
+  std::vector<std::size_t> writer_;   // by slot: the instruction that wrote it last
   std::vector<std::size_t> version_;  // by slot: how often it was written
-  std::vector<Node> nodes_;          // by instruction
+  std::vector<Node> nodes_;           // by instruction
 };
 
 }  // namespace

@@ -7,7 +7,7 @@
 
 namespace spikelet {
 
-// spiked: the register that tells who spikes, or -1; a last instruction then tests it.
+// spiked: the register of the mask of spikes, or -1; a last instruction then tests it.
 std::vector<FusedInstruction> fuse(const std::vector<Instruction>& code, int spiked,
                                    const Program::Slots& slots);
 

@@ -14,14 +14,14 @@ template <Opcode op>
 struct OperationOf;
 
 #define SPIKELET_UNPACK(...) __VA_ARGS__
-#define SPIKELET_OPERATION(name, parameters, sets, result)                    \
-  template <>                                                                 \
-  struct OperationOf<Opcode::name> {                                          \
-    using Sets = std::integer_sequence<unsigned, SPIKELET_UNPACK sets>;       \
-    template <class R, class V = Vec<R>, class M = Mask<R>>                   \
-    SPIKELET_INLINE static Vec<R> apply(SPIKELET_UNPACK parameters) {         \
-      return result;                                                          \
-    }                                                                         \
+#define SPIKELET_OPERATION(name, parameters, sets, result)              \
+  template <>                                                           \
+  struct OperationOf<Opcode::name> {                                    \
+    using Sets = std::integer_sequence<unsigned, SPIKELET_UNPACK sets>; \
+    template <class R, class V = Vec<R>, class M = Mask<R>>             \
+    SPIKELET_INLINE static Vec<R> apply(SPIKELET_UNPACK parameters) {   \
+      return result;                                                    \
+    }                                                                   \
   };
 
 #define ONE (V a)
@@ -34,7 +34,7 @@ struct OperationOf;
 SPIKELET_OPERATION(MOV, ONE, (0, 1), a)
 SPIKELET_OPERATION(ADD, TWO, SECOND, a + b)
 SPIKELET_OPERATION(SUB, TWO, EITHER, a - b)
-SPIKELET_OPERATION(MUL, TWO, SECOND, a * b)
+SPIKELET_OPERATION(MUL, TWO, SECOND, a* b)
 SPIKELET_OPERATION(DIV, TWO, EITHER, a / b)
 SPIKELET_OPERATION(NEG, ONE, PLAIN, -a)
 SPIKELET_OPERATION(ABS, ONE, PLAIN, magnitude(a))
@@ -68,12 +68,11 @@ SPIKELET_OPERATION(AND, TWO, PLAIN, mask_of<R>(as_bits<R>(a) & as_bits<R>(b)))
 SPIKELET_OPERATION(OR, TWO, PLAIN, mask_of<R>(as_bits<R>(a) | as_bits<R>(b)))
 SPIKELET_OPERATION(NOT, ONE, PLAIN, mask_of<R>(~as_bits<R>(a)))
 SPIKELET_OPERATION(SELECT, THREE, (0, 2, 4, 6), choose<R>(as_bits<R>(a), b, c))
-SPIKELET_OPERATION(TO_NUMBER, ONE, PLAIN,
-                   as_number<R>(as_bits<R>(a) & as_bits<R>(broadcast(R(1)))))
-SPIKELET_OPERATION(MULADD, THREE, (0, 2, 4, 6), a * b + c)
-SPIKELET_OPERATION(LIN2, (V a, V b, V c, V d), (0, 2, 8, 10), a * b + c * d)
+SPIKELET_OPERATION(TO_NUMBER, ONE, PLAIN, as_number<R>(as_bits<R>(a) & as_bits<R>(broadcast(R(1)))))
+SPIKELET_OPERATION(MULADD, THREE, (0, 2, 4, 6), a* b + c)
+SPIKELET_OPERATION(LIN2, (V a, V b, V c, V d), (0, 2, 8, 10), a* b + c * d)
 SPIKELET_OPERATION(LIN3, (V a, V b, V c, V d, V e, V f), (0, 2, 8, 10, 32, 34, 40, 42),
-                   a * b + c * d + e * f)
+                   a* b + c * d + e * f)
 
 #undef ONE
 #undef TWO

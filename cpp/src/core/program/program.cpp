@@ -62,8 +62,7 @@ const ProgramParts& checked(const ProgramParts& parts) {
   require_count(parts, "registers", parts.registers, 0, Program::max_values);
   require_count(parts, "receptors", parts.receptors.size(), 0, max_receptors);
   require_count(parts, "instructions of a step", parts.step.size(), 0, Program::max_instructions);
-  require_count(parts, "instructions of a reset", parts.reset.size(), 0,
-                Program::max_instructions);
+  require_count(parts, "instructions of a reset", parts.reset.size(), 0, Program::max_instructions);
   for (const DrawKind kind : parts.draws) {
     if (kind != DrawKind::uniform && kind != DrawKind::normal) {
       refuse(parts, "draws must be 0 (uniform) or 1 (normal), got " +
@@ -114,10 +113,10 @@ class Checker {
                             std::to_string(slots_.end - 1));
       }
       if (kind_[slot] == '-') {
-        fail(info.name, slot == slots_.spiked ? "reads SPIKED, which only a reset may do"
-                                              : "reads register " +
-                                                    std::to_string(slot - slots_.registers) +
-                                                    " before it is written");
+        fail(info.name, slot == slots_.spiked
+                            ? "reads SPIKED, which only a reset may do"
+                            : "reads register " + std::to_string(slot - slots_.registers) +
+                                  " before it is written");
       }
       char wanted = info.operands[k];
       if (wanted == 'x') {
@@ -130,8 +129,8 @@ class Checker {
     }
     const std::size_t target = in.target;
     if (target >= slots_.end || (target >= slots_.input && target < slots_.registers)) {
-      fail(info.name, "must write a state or a register, and slot " + std::to_string(target) +
-                          " is neither");
+      fail(info.name,
+           "must write a state or a register, and slot " + std::to_string(target) + " is neither");
     }
     const char result = info.result == 'x' ? either : info.result;
     if (target < slots_.input && result == 'm') {
@@ -141,8 +140,7 @@ class Checker {
   }
 
   [[noreturn]] void fail(std::string_view opcode, const std::string& what) const {
-    refuse(parts_, "instruction " + std::to_string(at_) + " of the " +
-                       (reset_ ? "reset" : "step") +
+    refuse(parts_, "instruction " + std::to_string(at_) + " of the " + (reset_ ? "reset" : "step") +
                        (opcode.empty() ? "" : " (" + std::string(opcode) + ")") + " " + what);
   }
 

@@ -121,8 +121,8 @@ ProgramRun<R>::ProgramRun(std::shared_ptr<const Program> what, ProgramArrays<R> 
     }
     BoundInstruction<R>& bound = to.emplace_back();
     bound.run = run;
-    bound.target = in.kind == FusedInstruction::spikes ? static_cast<std::uint16_t>(spiked_slot)
-                                                       : in.target;
+    bound.target =
+        in.kind == FusedInstruction::spikes ? static_cast<std::uint16_t>(spiked_slot) : in.target;
     std::ranges::copy(in.operand, bound.operand.begin());
     bound.operand[hold_operand] = static_cast<std::uint16_t>(hold_slot);
     bound.operand[now_operand] = static_cast<std::uint16_t>(now_slot);
@@ -214,9 +214,8 @@ ProgramRun<R>::ProgramRun(std::shared_ptr<const Program> what, ProgramArrays<R> 
 Divergence::Divergence(std::size_t of_node, std::size_t of_state, std::size_t of_element,
                        std::int64_t at, double found)
     : std::runtime_error("state " + std::to_string(of_state) + " of neuron " +
-                         std::to_string(of_element) + " of population " +
-                         std::to_string(of_node) + " is " + std::to_string(found) + " at step " +
-                         std::to_string(at)),
+                         std::to_string(of_element) + " of population " + std::to_string(of_node) +
+                         " is " + std::to_string(found) + " at step " + std::to_string(at)),
       node(of_node),
       state(of_state),
       element(of_element),

@@ -146,8 +146,7 @@ void add_drives(const StepArgs<R>& args, const ProgramRun<R>& run, bool early, s
   for (const PoissonDrive<R>& drive : args.drives) {
     if (is_early(drive.channel) == early) {
       poisson_range(*drive.table, *drive.stream, *drive.tie, args.step, begin, end, drive.weight,
-                    drive.weight_mask,
-                    run.arrays.channel[static_cast<std::size_t>(drive.channel)]);
+                    drive.weight_mask, run.arrays.channel[static_cast<std::size_t>(drive.channel)]);
     }
   }
 }
@@ -177,13 +176,11 @@ Gid* step_tile(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t begin, s
     const auto now = static_cast<std::int8_t>(args.now);
     const Vec<R> ones = as_number<R>(~Mask<R>{});
     for (std::size_t k = 0; k < n; k += static_cast<std::size_t>(lanes<R>)) {
-      store(run.slot[slots.held] + k,
-            select(later<R>(args.hold + begin + k, now), ones, Vec<R>{}));
+      store(run.slot[slots.held] + k, select(later<R>(args.hold + begin + k, now), ones, Vec<R>{}));
     }
   }
-  const bool inspect = args.step % hold_steps == 0;
   std::uint64_t candidates = 0;  // by block of the tile: nothing reached it
-  if (rests && inspect) {
+  if (rests && args.now % hold_steps == 0) {
     for (std::size_t k = 0; k < run.arrays.state.size(); ++k) {
       std::copy_n(run.arrays.state[k] + begin, n, run.saved + k * run.tile);
     }
@@ -216,21 +213,19 @@ Gid* step_tile(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t begin, s
   if (!args.drives.empty()) {
     add_drives(args, run, false, begin, end);
   }
-  if (inspect) {
+  if (args.step % hold_steps == 0) {
     for (std::size_t block = begin; block < end; block += block_size) {
       require_numbers(args, run, block);
-      const std::size_t k = (block - begin) / block_size;
-      if ((candidates >> k & 1) == 0) {
-        continue;
-      }
-      bool same = true;
-      for (std::size_t s = 0; s < run.arrays.state.size(); ++s) {
-        same = same && std::memcmp(run.arrays.state[s] + block,
-                                   run.saved + s * run.tile + k * block_size,
-                                   block_size * sizeof(R)) == 0;
-      }
-      run.resting[(block - run.arrays.begin) / block_size] = same ? 1 : 0;
     }
+  }
+  for (; candidates != 0; candidates &= candidates - 1) {
+    const auto block = static_cast<std::size_t>(__builtin_ctzll(candidates)) * block_size;
+    bool same = true;
+    for (std::size_t s = 0; s < run.arrays.state.size(); ++s) {
+      same = same && std::memcmp(run.arrays.state[s] + begin + block,
+                                 run.saved + s * run.tile + block, block_size * sizeof(R)) == 0;
+    }
+    run.resting[(begin + block - run.arrays.begin) / block_size] = same ? 1 : 0;
   }
   return out;
 }
@@ -245,8 +240,7 @@ Gid* step_program(const StepArgs<R>& args, std::size_t begin, std::size_t end, G
   for (const std::size_t k : run.copies_of_time) {
     std::fill_n(run.slot[k], run.tile, time);
   }
-  const bool rests =
-      run.program->may_rest() && args.drives.empty() && args.external == nullptr;
+  const bool rests = run.program->may_rest() && args.drives.empty() && args.external == nullptr;
   std::uint8_t* resting = run.resting.data();
   const auto place = [&](std::size_t block) { return (block - run.arrays.begin) / block_size; };
   const auto skipped = [&](std::size_t block) {

@@ -2,8 +2,8 @@
 
 namespace spikelet::SPIKELET_LEVEL {
 
-// Which operands of a sum are single values, in registers: none; the second one of each product; and
-// all terms, too.
+// Which operands of a sum are single values, in registers: none; the second one of each product;
+// and all terms, too.
 constexpr bool sum_takes_single(std::uint16_t form, int singles, std::size_t operand) {
   for (; form != 0; form = static_cast<std::uint16_t>(form >> 2)) {
     const bool product = (form & 3) == 1;

@@ -200,7 +200,7 @@ class Equations(Sealed):
     text : str
         Equations, one a line or separated by ``;``; ``#`` begins a comment.
 
-        * ``dX/dt = ...`` or ``factor*dX/dt = ...``: a state. Flags may follow in brackets: ``(unless refractory)``.
+        * ``dX/dt = ...`` or ``factor*dX/dt = ...``: a state. The flag ``(unless refractory)`` may follow.
         * ``name = ...``: a definition, in any order.
         * ``xi``, ``xi_1``, ... in an equation: Gaussian white noise [1/sqrt(ms)], the same wherever a name occurs again.
         * ``: unit`` after either: its unit, which is checked.
@@ -227,7 +227,7 @@ class Equations(Sealed):
         such a parameter, and all else at 0.
     method : str
         How equations that are not linear are integrated: "auto", "exact", "exponential_euler", "exponential_midpoint",
-        "rk2" or "rk4". Linear ones with constant coefficients are always solved exactly.
+        "magnus4", "rk2" or "rk4". Linear ones with constant coefficients are always solved exactly.
     current : str or None, optional
         Parameter that `spikelet.CurrentInput` and `spikelet.NoiseInput` add to; by default I_e, if an equation has it.
         None: they are refused.
@@ -256,7 +256,7 @@ class Equations(Sealed):
     >>> spikes = net.record(neurons, "spikes")
     >>> net.run(200.0)
     >>> [int(n) for n in spikes.counts()]
-    [4, 6, 9]
+    [5, 7, 10]
     """
 
     _instead: ClassVar = {
@@ -432,7 +432,7 @@ class Equations(Sealed):
 
     @classmethod
     def from_dict(cls, arguments: Mapping[str, Any]) -> Equations:
-        """Return the model that `to_dict` described, which may come from a file that nobody trusts.
+        """Return the model that `to_dict` described, which may come from an untrusted file.
 
         Raises
         ------
@@ -490,7 +490,7 @@ def _key(arguments: Mapping[str, Any]) -> str:
     try:
         return json.dumps(arguments)
     except (TypeError, ValueError, RecursionError):
-        fail("Equations", "arguments", shown(arguments), "must be texts and numbers")
+        fail("Equations", "arguments", shown(arguments), "must be text and numbers")
 
 
 def _stored(given: Any, meaning: Any) -> Any:

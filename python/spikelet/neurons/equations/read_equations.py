@@ -38,7 +38,7 @@ def read_equations(words: Vocabulary, source: Source) -> tuple[list[Equation], l
     Raises
     ------
     ValueError
-        If a statement is no equation, a name has two of them, definitions go round in a circle, or units do not fit.
+        If a statement is no equation, a name has two of them, definitions form a cycle, or units do not fit.
     """
     derived: dict[str, tuple[Statement, Tree | None]] = {}
     defined: dict[str, Statement] = {}
@@ -48,7 +48,7 @@ def read_equations(words: Vocabulary, source: Source) -> tuple[list[Equation], l
             continue
         if statement.operator != "=":
             raise statement.place.error(
-                f"'{statement.operator}' belongs in `reset`; an equation has '='"
+                f"'{statement.operator}' is allowed only in `reset`; write '='"
             )
         derivative = _derivative_of(statement.target)
         name = derivative[0] if derivative else only_name(statement, "a definition or dX/dt")
@@ -89,7 +89,9 @@ def _require_new(
     """Check that a name has neither a value nor an equation."""
     words.require_free(name, statement.place)
     if name in words.parameters:
-        raise statement.place.error(f"'{name}' is a parameter, which has no equation")
+        raise statement.place.error(
+            f"'{name}' is a parameter, so it cannot have an equation; rename one of the two"
+        )
     first = words.states.get(name) or defined.get(name)
     if first is not None:
         raise statement.place.error(
@@ -168,7 +170,7 @@ def _split_noise(rhs: Expr, tree: Tree) -> tuple[Expr, dict[str, Expr]]:
     if parts is None:
         places = [place for n, place in tree.names().items() if NOISE.fullmatch(n)]
         place = places[0] if places else tree.place(tree.root)
-        raise place.error("white noise enters an equation as a term: ... + sigma*xi")
+        raise place.error("white noise must be a term of the equation: ... + sigma*xi")
     return parts.rest, parts.coefficients
 
 
@@ -199,9 +201,9 @@ def _derivative_of(target: Tree) -> tuple[str, Tree | None] | None:
         case ast.BinOp(left=over, op=ast.Div(), right=below):
             pass
         case _:
-            raise target.place(root).error("the left side is a name, dX/dt or factor*dX/dt")
+            raise target.place(root).error("the left side must be a name, dX/dt or factor*dX/dt")
     if not (isinstance(over, ast.Name) and isinstance(below, ast.Name)):
-        raise target.place(root).error("the left side is a name, dX/dt or factor*dX/dt")
+        raise target.place(root).error("the left side must be a name, dX/dt or factor*dX/dt")
     if re.fullmatch(r"d\d.*", over.id):
         raise target.place(over).error(
             "a derivative of second order needs two equations of first order"
@@ -225,11 +227,11 @@ def _in_order(defined: Mapping[str, Statement]) -> list[str]:
     if isinstance(order, list):
         return order
     first = order.split(" ", 1)[0]
-    raise defined[first].place.error(f"definitions go round in a circle: {order}")
+    raise defined[first].place.error(f"definitions form a cycle: {order}")
 
 
 def ordered(uses: Mapping[str, Iterable[str]]) -> list[str] | str:
-    """Return names, each after those that it uses, or the circle that makes it impossible."""
+    """Return names, each after those that it uses, or the cycle that prevents it."""
     done: dict[str, None] = {}
     for start in uses:
         path = {start: iter(uses[start])} if start not in done else {}

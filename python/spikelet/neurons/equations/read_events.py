@@ -125,7 +125,7 @@ def read_initial(words: Vocabulary, given: object) -> dict[str, Expr]:
             values[name] = Name("E_L") if at_rest else ZERO
     order = ordered({n: [m for m in values if m in v.names] for n, v in values.items()})
     if not isinstance(order, list):
-        fail(words.model, "initial", order, "must not go round in a circle")
+        fail(words.model, "initial", order, "must not form a cycle")
     solved: dict[str, Expr] = {}
     for name in order:
         solved[name] = substitute(values[name], solved)
@@ -133,9 +133,9 @@ def read_initial(words: Vocabulary, given: object) -> dict[str, Expr]:
 
 
 _NOT_YET = {
-    "t": "is 0 when values are initial",
-    "dt": "has no value when values are initial",
-    "not_refractory": "has no meaning before the first step",
+    "t": "is 0 at the start, so write 0",
+    "dt": "is not known when initial values are computed",
+    "not_refractory": "is not known before the first step",
 }
 
 

@@ -65,9 +65,11 @@ def read_model(
     condition = None if threshold is None else read_threshold(words, threshold)
     resets = () if reset is None else read_reset(words, reset)
     if resets and condition is None:
-        fail(name, "reset", reset, "needs a threshold, without which there are no spikes")
+        fail(name, "reset", reset, "needs a threshold: without one there are no spikes")
     held = tuple(e.variable for e in equations if e.held)
-    if not held and condition is not None:  # the potential: what the threshold names and the reset sets
+    if (
+        not held and condition is not None
+    ):  # the potential: what the threshold names and the reset sets
         both = words.expand(condition).names & {assignment.variable for assignment in resets}
         held = tuple(name for name in words.states if name in both)[:1]
     return Model(

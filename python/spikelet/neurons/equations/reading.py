@@ -102,7 +102,7 @@ class Scope:
     names: Mapping[str, Expr]
     refused: Mapping[str, str] = field(default_factory=dict)
     draws: Draws | None = None
-    no_draws: str = "rand() and randn() are drawn in every step, but this value is fixed"
+    no_draws: str = "rand() and randn() are drawn in every step, but this value does not change"
     hints: Mapping[str, str] = field(default_factory=dict)
 
     def value(self, name: str, place: Place) -> Expr:
@@ -122,7 +122,7 @@ class Scope:
 
 _HINTS = {
     "e": "; write exp(1)",
-    "inf": "; there is no infinity here, but a parameter may be infinite",
+    "inf": "; use a parameter, which may be infinite",
     "i": "; for the index of a neuron, make a parameter and set it to one value for each neuron",
     "N": "; make it a parameter",
 }
@@ -141,7 +141,7 @@ def to_expression(tree: Tree, scope: Scope) -> Expr:
     Raises
     ------
     ValueError
-        If a name is unknown or has no business here, a function is unknown or has the wrong number of arguments, or an
+        If a name is unknown or not allowed here, a function is unknown or has the wrong number of arguments, or an
         operand is a truth value instead of a number, or the reverse.
     """
     done: dict[int, Expr] = {}
@@ -196,8 +196,8 @@ def _called(tree: Tree, node: ast.expr, name: str, values: list[Expr], scope: Sc
     place = tree.place(node)
     if name not in FUNCTIONS:
         if name in scope.names or name in scope.refused:
-            raise place.error(f"'{name}' is not a function; a product needs its sign: {name}*(...)")
-        timed = "; what depends on time is injected, or is an expression of t"
+            raise place.error(f"'{name}' is not a function; write a product with '*': {name}*(...)")
+        timed = "; for values over time use net.inject, or write an expression of t"
         hint = timed if Name("t") in values else nearest(name, FUNCTIONS)
         raise place.error(f"unknown function '{name}'{hint}")
     takes, becomes = FUNCTIONS[name]

@@ -102,7 +102,7 @@ def choose(
         if _unsuited_to_magnus(equations) is None:
             return "magnus4"
         linear = all(affine_in(e.rate, [name]) is not None for name, e in equations.items())
-        return "exponential_midpoint" if linear else "rk4"
+        return "exponential_midpoint" if linear else "rk2"
     unsuited = _unsuited_to_magnus(equations)
     if method == "magnus4" and unsuited is not None:
         rule = f"needs rates that are linear in their variable and depend on none but exact ones, unlike that of {unsuited}"

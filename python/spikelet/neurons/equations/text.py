@@ -1,4 +1,4 @@
-"""Statements and expressions from text that nobody trusts.
+"""Statements and expressions from untrusted text.
 
 A text is cut into tokens and statements here, each of which has to be on a list of what is known. Python's parser sees
 only what is left, short and not deeply nested, and what it returns is checked again. Nothing is compiled or executed.
@@ -52,14 +52,14 @@ _HINTS = {
     "~": "'~' is not supported; write 'not'",
     "!": "'!' is not supported; write 'not'",
     "<>": "'<>' is not supported; write '!='",
-    ":=": "':=' is not supported; write a statement of its own: name = expression",
-    "'": "text in quotes has no place in an equation; a derivative is written dX/dt",
-    '"': "text in quotes has no place in an equation",
-    ".": "'.' belongs in numbers only: nothing here has attributes",
-    "[": "brackets [] are not supported: no variable has an index",
-    "]": "brackets [] are not supported: no variable has an index",
-    "\u2212": "a minus sign that is not on the keyboard; write '-'",
-    "\u2013": "a dash instead of a minus sign; write '-'",
+    ":=": "':=' is not supported; write a separate statement: name = expression",
+    "'": "strings are not allowed in equations; a derivative is written dX/dt",
+    '"': "strings are not allowed in equations",
+    ".": "'.' is allowed in numbers only: names have no attributes",
+    "[": "brackets [] are not supported: variables have no index",
+    "]": "brackets [] are not supported: variables have no index",
+    "\u2212": "this minus sign is a special character; write '-'",
+    "\u2013": "this is a dash, not a minus sign; write '-'",
     "\u00d7": "a product is written '*'",
     "\u00b7": "a product is written '*'",
     "\u2264": "write '<='",
@@ -232,10 +232,10 @@ def _tokens(source: Source) -> list[Token]:
         ):
             raise source.error(_HINTS.get(text, _unexpected(text)), at)
         if kind == "name" and text in _KEYWORDS:
-            raise source.error(f"'{text}' is a word of Python, which has no meaning here", at)
+            raise source.error(f"'{text}' is a keyword of Python, which is not supported here", at)
         if kind == "name" and found and found[-1].kind == "number" and found[-1].end == at:
             number = found[-1].text
-            raise source.error(f"a product needs its sign: {number}*{shown_text(text)}", at)
+            raise source.error(f"write a product with '*': {number}*{shown_text(text)}", at)
         if kind in ("number", "name") and len(text) > LONGEST_NAME:
             raise source.error(f"a {kind} has at most {LONGEST_NAME} characters", at)
         found.append(Token(kind, text, at))
@@ -325,7 +325,7 @@ def _statement(source: Source, tokens: list[Token]) -> Statement:
 
 
 def _require_complete_lines(source: Source, tokens: list[Token]) -> None:
-    """Raise if a line ends in an operator: what follows may be a statement of its own."""
+    """Raise if a line ends in an operator: what follows may be another statement."""
     for last, token in itertools.pairwise(tokens):
         if last.continues and "\n" in source.text[last.end : token.at]:
             raise source.error(f"expected a value after '{last.text}'", last.at)
@@ -368,7 +368,7 @@ def _tree(source: Source, tokens: list[Token], before: int) -> Tree:
     if not tokens:
         raise source.error("expected an expression", before)
     if len(tokens) > MOST_TOKENS:
-        msg = f"a statement has at most {MOST_TOKENS} words; give parts of it names of their own"
+        msg = f"a statement has at most {MOST_TOKENS} words; split it into definitions"
         raise source.error(msg, tokens[MOST_TOKENS].at)
     _check_order(source, tokens)
     _check_nesting(source, tokens)
@@ -388,7 +388,9 @@ def _tree(source: Source, tokens: list[Token], before: int) -> Tree:
         at = min(start + max((error.offset or 1) - 2, 0), end - 1)
         raise source.error("this is not an expression", at) from None
     except (MemoryError, RecursionError, ValueError, OverflowError):
-        raise source.error("this expression is too complex; name parts of it", start) from None
+        raise source.error(
+            "this expression is too complex; split it into definitions", start
+        ) from None
     tree = Tree(source, start, root)
     for node in tree.nodes():
         _check_node(tree, node)
@@ -422,7 +424,7 @@ def _check_order(source: Source, tokens: list[Token]) -> None:
         elif token.text not in ("+", "-"):
             _require_value(source, last, token)
         if token.text == "," and not opened:
-            raise source.error("',' belongs in the brackets of a function", token.at)
+            raise source.error("',' is allowed only between arguments of a function", token.at)
         last = token
     _require_closed(source, opened)
     assert last is not None
@@ -454,7 +456,7 @@ def _check_nesting(source: Source, tokens: list[Token]) -> None:
             nested[-1] = 0
         if len(nested) + sum(nested) > DEEPEST:
             msg = f"more than {DEEPEST} brackets, signs and powers inside each other"
-            raise source.error(f"{msg}; name parts of the expression", token.at)
+            raise source.error(f"{msg}; split the expression into definitions", token.at)
         last = token
 
 
@@ -482,11 +484,11 @@ def _check_node(tree: Tree, node: ast.expr) -> None:
                 raise tree.place(node).error("this number is too large")
             return
         case ast.Call():
-            raise tree.place(node).error("only a function has arguments; a product needs its sign")
+            raise tree.place(node).error("only a function has arguments; write a product with '*'")
         case ast.Tuple(elts=[]):
             raise tree.place(node).error("expected a value in the brackets")
         case ast.Tuple():
-            raise tree.place(node).error("',' belongs in the brackets of a function")
+            raise tree.place(node).error("',' is allowed only between arguments of a function")
     _refuse(tree, node)
 
 

@@ -304,7 +304,7 @@ def require_same(
 
 
 def _in_unit(dimension: Dimension) -> str:
-    return "a number without unit" if dimension == NUMBER else f"in {unit_text(dimension)}"
+    return "a number without a unit" if dimension == NUMBER else f"in {unit_text(dimension)}"
 
 
 def _quantity(
@@ -356,7 +356,7 @@ def _of_function(tree: Tree, node: ast.Call, name: str, values: list[_Quantity])
         for part, value in zip(node.args, values, strict=True):
             if value.dimension is not None and value.dimension != NUMBER:
                 unit = unit_text(value.dimension)
-                msg = f"units do not fit: {name}() takes a number without unit, but '{tree.text(part)}' is in {unit}"
+                msg = f"units do not fit: {name}() takes a number without a unit, but '{tree.text(part)}' is in {unit}"
                 raise tree.place(part).error(msg)
     return _PURE
 
@@ -399,7 +399,7 @@ def _power(tree: Tree, exponent: ast.expr, base: _Quantity, power: _Quantity) ->
     """Return the unit of a power."""
     if power.dimension is not None and power.dimension != NUMBER:
         text, unit = tree.text(exponent), unit_text(power.dimension)
-        msg = f"units do not fit: a power has no unit, but '{text}' is in {unit}"
+        msg = f"units do not fit: an exponent has no unit, but '{text}' is in {unit}"
         raise tree.place(exponent).error(msg)
     if base.bare:
         return _BARE if power.bare else _UNKNOWN

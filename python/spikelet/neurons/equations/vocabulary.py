@@ -1,4 +1,4 @@
-"""Names of a model while it is read: what each means, its unit, and what may be said with it where."""
+"""Names of a model while it is read: what each means, its unit, and where it may be used."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ NOISE = re.compile(r"xi(_[A-Za-z0-9_]+)?")
 _ALWAYS = {"t": "the time", "dt": "the time step", "pi": "a constant", "weight": "the weight of events",
            "not_refractory": "a truth value"}  # fmt: skip
 _XI: Dimension = tuple(Fraction(-1, 2) * power for power in MS)
-_NO_NOISE = "which belongs in a differential equation"
-_NO_WEIGHT = "belongs in `receptors`: events of a step are summed there"
+_NO_NOISE = "which is allowed only in a differential equation"
+_NO_WEIGHT = "is allowed only in `receptors`, which sum the events of a step"
 
 
 class Vocabulary:
@@ -46,7 +46,7 @@ class Vocabulary:
     units : dict of str to dimension
         What is known of the unit of each name.
     assumed : set of str
-        Names whose unit nobody gave: it is that of all models.
+        Names without a given unit, which have the unit that they have in all models.
     expanded : dict of str to Expr
         Each definition as an expression without definitions.
     hints : dict of str to str
@@ -82,13 +82,13 @@ class Vocabulary:
         elif len(name) > LONGEST_NAME:
             problem = f"is too long: names have at most {LONGEST_NAME} characters"
         elif name in KEYWORDS:
-            problem = "is a word of Python, which cannot be a name"
+            problem = "is a keyword of Python, so it cannot be a name"
         elif name in FUNCTIONS:
-            problem = "is a function, which cannot have another meaning"
+            problem = "is a function, so it cannot be a name"
         elif NOISE.fullmatch(name):
-            problem = "is white noise, which cannot have another meaning"
+            problem = "is white noise, so it cannot be a name"
         elif name in _ALWAYS:
-            problem = f"is {_ALWAYS[name]}, which cannot have another meaning"
+            problem = f"is {_ALWAYS[name]}, so it cannot be a name"
         else:
             return
         if place is None:
@@ -131,7 +131,7 @@ class Vocabulary:
 
     @contextlib.contextmanager
     def explained(self, names: Iterable[str]) -> Iterator[None]:
-        """Add to an error of units which of the names have units that nobody gave."""
+        """Add to an error of units which of the units were assumed."""
         try:
             yield
         except ValueError as error:
@@ -164,7 +164,7 @@ class Vocabulary:
         if free or draws_numbers(full):
             changing = f"'{min(free)}'" if free else "random numbers"
             raise tree.place(tree.root).error(
-                f"{what} is an expression of parameters, but depends on {changing}"
+                f"{what} must be an expression of parameters, but depends on {changing}"
             )
         return full
 
@@ -175,7 +175,7 @@ class Vocabulary:
         name = only_name(statement, "a state")
         if name not in self.states:
             if name in self.parameters:
-                why = f"is a parameter, which nothing changes; make it a state: d{name}/dt = 0"
+                why = f"is a parameter, and parameters do not change in a step; make it a state: d{name}/dt = 0"
             elif name in self.known:
                 why = (
                     f"is not a state, so it cannot be changed; states are {', '.join(self.states)}"
