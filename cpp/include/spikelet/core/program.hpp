@@ -167,13 +167,15 @@ class Program {
   bool reads(std::size_t slot) const { return reads_[slot]; }
   // The step, fused; its last instruction tests for spikes, if there can be any. And the reset.
   const std::vector<FusedInstruction>& step() const { return step_; }
+  // The same for neurons none of which is held, with early inputs that are all 0.
+  const std::vector<FusedInstruction>& calm_step() const { return calm_step_; }
   const std::vector<FusedInstruction>& reset() const { return reset_; }
 
  private:
   ProgramParts parts_;
   Receptors receptors_;
   Slots slots_;
-  std::vector<FusedInstruction> step_, reset_;
+  std::vector<FusedInstruction> step_, calm_step_, reset_;
   std::vector<bool> reads_;  // by slot: whether fused instructions read it
 };
 

@@ -56,7 +56,7 @@ struct ProgramRun {
   double dt;
   Stream stream;
 
-  std::vector<BoundInstruction<R>> step, reset;
+  std::vector<BoundInstruction<R>> step, calm_step, reset;
   std::vector<R*> slot;  // where each slot of the present tile begins
   struct Moving {
     std::size_t slot;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "core/program/calm.hpp"
 #include "core/program/fuse.hpp"
 
 namespace spikelet {
@@ -181,8 +182,9 @@ Program::Program(ProgramParts parts)
   }
   Checker(parts_, slots_, true).check(parts_.reset);
   step_ = fuse(parts_.step, parts_.spiked, slots_);
+  calm_step_ = fuse(calm(parts_.step, parts_.spiked, slots_), parts_.spiked, slots_);
   reset_ = fuse(parts_.reset, -1, slots_);
-  for (const auto* code : {&step_, &reset_}) {
+  for (const auto* code : {&step_, &calm_step_, &reset_}) {
     for (const FusedInstruction& in : *code) {
       for (std::size_t k = 0; k < in.operands; ++k) {
         reads_[in.operand[k]] = true;

@@ -59,7 +59,7 @@ ProgramRun<R>::ProgramRun(std::shared_ptr<const Program> what, ProgramArrays<R> 
   const ProgramParts& parts = program->parts();
   const Program::Slots& slots = program->slots();
   const Receptors& receptors = program->receptors();
-  std::vector<bool> single(slots.end);
+  std::vector<bool> single(slots.end + 3);
   for (std::size_t k = 0; k < parts.coefficients; ++k) {
     single[slots.coefficient + k] = !arrays.varies[k];
   }
@@ -67,6 +67,11 @@ ProgramRun<R>::ProgramRun(std::shared_ptr<const Program> what, ProgramArrays<R> 
     single[slots.constant + k] = true;
   }
   single[slots.time] = true;
+  // Slots after those of the program: the bytes of who is held, the byte of now, and 0.
+  hold_slot = slots.end;
+  const std::size_t now_slot = slots.end + 1, zero_slot = slots.end + 2, first_copy = slots.end + 3,
+                    spiked_slot = slots.spiked;  // of a step, nobody's
+  single[zero_slot] = true;
 
   // Operands that an operation takes only as an array get a slot of copies.
   std::vector<std::size_t> copied;  // the slots that such further slots copy
@@ -75,12 +80,10 @@ ProgramRun<R>::ProgramRun(std::shared_ptr<const Program> what, ProgramArrays<R> 
     if (found == copied.end()) {
       found = copied.insert(found, operand);
     }
-    operand = static_cast<std::uint16_t>(slots.end + 2 +
+    operand = static_cast<std::uint16_t>(first_copy +
                                          static_cast<std::size_t>(found - copied.begin()));
   };
   const ProgramKernels<R>& table = kernels().program<R>();
-  hold_slot = slots.end;
-  const std::size_t now_slot = slots.end + 1, spiked_slot = slots.spiked;  // of a step, nobody's
   const auto bind = [&](FusedInstruction in, std::vector<BoundInstruction<R>>& to) {
     unsigned singles = 0;
     for (std::size_t k = 0; k < in.operands; ++k) {
@@ -130,11 +133,18 @@ ProgramRun<R>::ProgramRun(std::shared_ptr<const Program> what, ProgramArrays<R> 
   for (const FusedInstruction& in : program->step()) {
     bind(in, step);
   }
+  for (FusedInstruction in : program->calm_step()) {
+    for (std::size_t k = 0; k < in.operands; ++k) {
+      if (in.operand[k] >= slots.input && in.operand[k] < slots.coefficient) {
+        in.operand[k] = static_cast<std::uint16_t>(zero_slot);
+      }
+    }
+    bind(in, calm_step);
+  }
   for (const FusedInstruction& in : program->reset()) {
     bind(in, reset);
   }
 
-  const std::size_t first_copy = slots.end + 2;
   slot.resize(first_copy + copied.size());
   for (std::size_t k = 0; k < arrays.state.size(); ++k) {
     moving.push_back({k, arrays.state[k]});
@@ -192,7 +202,7 @@ ProgramRun<R>::ProgramRun(std::shared_ptr<const Program> what, ProgramArrays<R> 
   for (std::size_t k = 0; k < parts.coefficients; ++k) {
     slot[slots.coefficient + k] = const_cast<R*>(arrays.coefficient[k]);
   }
-  slot[slots.current] = zeros;
+  slot[slots.current] = slot[zero_slot] = zeros;
   saved = next;
   for (std::size_t k = 0; k < copied.size(); ++k) {
     std::fill_n(slot[first_copy + k], tile, *slot[copied[k]]);

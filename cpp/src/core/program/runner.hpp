@@ -30,6 +30,23 @@ SPIKELET_INLINE bool is_zero(const R* values) {  // 64 of them, to the last bit
   return bits<R>(any != 0) == 0;
 }
 
+// Whether none of a block is held, and no event has reached its early inputs.
+template <class R>
+SPIKELET_INLINE bool is_calm(const StepArgs<R>& args, const ProgramRun<R>& run,
+                             std::size_t block) {
+  Vec<std::int8_t> held{};
+  for (std::size_t k = 0; k < block_size; k += static_cast<std::size_t>(vector_bytes)) {
+    held |= load(args.hold + block + k) - static_cast<std::int8_t>(args.now) > 0;
+  }
+  auto any = reinterpret_cast<Mask<R>>(held);
+  for (const R* early : run.early) {
+    for (std::size_t k = 0; k < block_size; k += static_cast<std::size_t>(lanes<R>)) {
+      any |= as_bits<R>(load(early + block + k));
+    }
+  }
+  return bits<R>(any != 0) == 0;
+}
+
 // Whether nothing has reached a block since its last step.
 template <class R>
 SPIKELET_INLINE bool unreached(const ProgramRun<R>& run, std::size_t block) {
@@ -154,7 +171,7 @@ void add_drives(const StepArgs<R>& args, const ProgramRun<R>& run, bool early, s
 // Elements [begin, end), one tile at most.
 template <class R>
 Gid* step_tile(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t begin, std::size_t end,
-               bool rests, Gid* out) {
+               bool rests, bool calm, Gid* out) {
   const Program& program = *run.program;
   const Program::Slots& slots = program.slots();
   const std::size_t n = end - begin;
@@ -190,7 +207,7 @@ Gid* step_tile(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t begin, s
       }
     }
   }
-  execute(run.step, run.slot.data(), n);
+  execute(calm ? run.calm_step : run.step, run.slot.data(), n);
   if (program.parts().spiked >= 0) {
     for (std::size_t block = begin; block < end; block += block_size) {
       const std::uint64_t spiked = run.spiked[(block - begin) / block_size];
@@ -203,11 +220,9 @@ Gid* step_tile(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t begin, s
       }
     }
   }
-  for (R* early : run.early) {
-    for (std::size_t block = begin; block < end; block += block_size) {
-      if (!is_zero(early + block)) {
-        std::fill_n(early + block, block_size, R(0));
-      }
+  if (!calm) {
+    for (R* early : run.early) {
+      std::fill(early + begin, early + end, R(0));
     }
   }
   if (!args.drives.empty()) {
@@ -246,17 +261,22 @@ Gid* step_program(const StepArgs<R>& args, std::size_t begin, std::size_t end, G
   const auto skipped = [&](std::size_t block) {
     return resting[place(block)] != 0 && unreached(run, block);
   };
+  const bool drawn = std::ranges::any_of(
+      args.drives, [](const PoissonDrive<R>& drive) { return is_early(drive.channel); });
+  const auto calm_at = [&](std::size_t block) { return !drawn && is_calm(args, run, block); };
   for (std::size_t first = begin; first < end;) {
     if (rests && skipped(first)) {
       first += block_size;
       continue;
     }
+    const bool calm = calm_at(first);
     std::size_t last = first;
     do {
       resting[place(last)] = 0;
       last += block_size;
-    } while (last < end && last - first < run.tile && !(rests && skipped(last)));
-    out = step_tile(args, run, first, last, rests, out);
+    } while (last < end && last - first < run.tile && !(rests && skipped(last)) &&
+             calm_at(last) == calm);
+    out = step_tile(args, run, first, last, rests, calm, out);
     first = last;
   }
   return out;
