@@ -16,6 +16,7 @@ from tests.specification import drawing
 from tests.specification import simulator as spec
 from tests.specification.base import COUNTS, EXCLUDED, Base, action
 from tests.specification.drawing import STRONG
+from tests.specification.recorders import Recorder
 from tests.specification.texts import TEXTS, TextNeurons
 
 import spikelet as sl
@@ -49,7 +50,7 @@ class Building(Base):
         """Record the spikes of a source, which the specification is given."""
         self.each(lambda net: net.record(net.populations[p], "spikes"))
         n = self.spec.populations[p].n
-        self.spec.recorders.append(spec.Recorder(p, "spikes", np.arange(n), 1, self.now))
+        self.spec.recorders.append(Recorder(p, "spikes", np.arange(n), 1, self.now))
 
     def given(self, model: Any, n: int) -> list[tuple[int, int]]:
         """Return the spikes of a source that starts now."""
@@ -273,9 +274,7 @@ class Building(Base):
             q = self.some(rng, list(range(len(self.spec.projections))))
             every = self.ms(max(steps, 5))
             self.start_recorder(rng, lambda net: net.projections[q], "weights", every, limits)
-            self.spec.recorders.append(
-                spec.Recorder(q, "weights", (), max(steps, 5), self.now, *span)
-            )
+            self.spec.recorders.append(Recorder(q, "weights", (), max(steps, 5), self.now, *span))
             return
         p = self.some(rng, list(range(len(self.spec.populations))))
         index, ids = self.part(rng, p)
@@ -293,7 +292,7 @@ class Building(Base):
         )
         for each in [what] if isinstance(what, str) else what:
             self.spec.recorders.append(
-                spec.Recorder(p, each, ids, steps if every is not None else 1, self.now, *span)
+                Recorder(p, each, ids, steps if every is not None else 1, self.now, *span)
             )
 
     def start_recorder(
