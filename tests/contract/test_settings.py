@@ -85,6 +85,7 @@ OBJECTS: dict[str, Callable[[Path], Any]] = {
     "ConvertedModel": _converted,
     "SweepResult": lambda _: _sweep(),
     "RunResult": lambda _: _sweep()[0],
+    "FlyBrain": lambda _: models.fly_brain(([0], [1], [3]), 2),
     "DiehlCook": lambda _: models.DiehlCook(3, 16, show=20.0, rest=5.0).fit(IMAGES),
     "WinnerTakeAll": lambda _: models.WinnerTakeAll(3, 16).fit(IMAGES),
     "ConvSTDP": lambda _: ConvSTDP([Conv(maps=3, kernel=2, window=1)], shape=(4, 4)).fit(IMAGES),

@@ -216,3 +216,20 @@ def test_files_of_before_have_no_receptor_in_their_inputs(tmp_path: Path) -> Non
     with path.open("wb") as out:
         npz.write(out, header, arrays)
     assert sl.Network.load(path).inputs[0].receptor is None
+
+
+@pytest.mark.parametrize("model", [sl.LIFCond(), sl.AdEx(), sl.LIFCondAlpha()], ids=repr)
+@pytest.mark.parametrize("receptor", ["ex", "in"])
+def test_conductances_of_a_named_receptor_are_not_negative(model: Any, receptor: str) -> None:
+    net = make()
+    neurons = net.population(3, model)
+    rule = "weight must be >= 0 nS if receptor= names one"
+    with pytest.raises(ValueError, match=rule):
+        net.connect(neurons, neurons, sl.AllToAll(), weight=-1.0, receptor=receptor)
+    with pytest.raises(ValueError, match=rule):
+        net.inject(neurons, sl.PoissonInput(5.0, [1.0, -1.0, 1.0], receptor=receptor))
+    assert net.inputs == ()
+    drive = net.inject(neurons, sl.PoissonInput(5.0, 1.0, receptor=receptor))
+    with pytest.raises(ValueError, match=rule):
+        drive.weight = -1.0
+    assert drive.weight == 1.0

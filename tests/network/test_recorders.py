@@ -246,6 +246,29 @@ def test_the_potential_before_the_reset_is_what_was_integrated() -> None:
     assert peak.values[first - 1, 0] > -55.0
 
 
+def test_the_first_state_of_equations_before_the_reset() -> None:
+    kind = sl.Equations("dv/dt = 1\ndw/dt = 0", threshold="v >= 0.95", reset="v = 0; w += 1")
+    net = make()
+    cell = net.population(1, kind())
+    peaks, w = net.record(cell, "v", when="before_reset", every=0.5), net.record(cell, "w")
+    with pytest.raises(
+        ValueError, match="for w; before the reset there is the first state only, v"
+    ):
+        net.record(cell, "w", when="before_reset")
+    net.run(3.0)
+    np.testing.assert_allclose(peaks.values[:, 0], [0.5, 1.0, 0.5, 1.0, 0.5, 1.0])
+    assert w.values[-1, 0] == 3.0
+
+
+def test_a_potential_that_is_not_the_first_state_has_no_value_before_the_reset() -> None:
+    kind = sl.Equations("dw/dt = 0\ndV_m/dt = 1", threshold="V_m >= 1", reset="V_m = 0")
+    net = make()
+    with pytest.raises(
+        ValueError, match="for V_m; before the reset there is the first state only, w"
+    ):
+        net.record(net.population(1, kind()), "V_m", when="before_reset")
+
+
 def test_recorders_say_what_is_wrong(small: tuple[sl.Network, Any]) -> None:
     net, cells = small
     for given, error, text in (
@@ -257,8 +280,8 @@ def test_recorders_say_what_is_wrong(small: tuple[sl.Network, Any]) -> None:
         ({"what": "V_m", "start": 5.0, "stop": 5.0}, ValueError, "stop must be after start = 5 ms"),
         ({"what": "V_m", "start": -1.0}, ValueError, "start must be >= 0"),
         ({"what": "spikes", "start": 0.05}, ValueError, "start must be a multiple of dt"),
-        ({"what": "theta", "when": "before_reset"}, ValueError, "only V_m is reset"),
-        ({"what": "spikes", "when": "before_reset"}, ValueError, "only V_m is reset"),
+        ({"what": "theta", "when": "before_reset"}, ValueError, "the first state only, V_m"),
+        ({"what": "spikes", "when": "before_reset"}, ValueError, "the first state only, V_m"),
         ({"what": "V_m", "when": "later"}, ValueError, '"after_reset" or "before_reset"'),
     ):
         with pytest.raises(error, match=text):

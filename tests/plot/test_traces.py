@@ -20,5 +20,5 @@ def test_trace_draws_a_line_for_each_element(ran):
 
 
 def test_trace_takes_state_recorders_only(ran):
-    with pytest.raises(TypeError, match="must be a StateRecorder"):
+    with pytest.raises(TypeError, match="must be the recorder of one state, got"):
         plot.trace(ran[0])

@@ -15,7 +15,7 @@ from spikelet.network.projection import Projection
 from spikelet.network.receptors import BY_SIGN
 from spikelet.neurons import LIF, IntegrateAndFire, LIFAlpha, LIFCond, NeuronModel
 from spikelet.neurons.base import nest_model
-from spikelet.neurons.equations.equations import EquationsModel
+from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.plasticity import STDP, InhibitorySTDP, Plasticity, TripletSTDP, TsodyksMarkram
 from spikelet.sources import NoiseInput, PoissonInput, PoissonSource
 from spikelet.sources.rates import ChangingRate

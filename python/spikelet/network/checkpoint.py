@@ -34,7 +34,8 @@ from spikelet.network.stored_recorders import load_recorders
 from spikelet.network.tape import Tape
 from spikelet.network.to_disk import StrPath
 from spikelet.neurons import NeuronModel
-from spikelet.neurons.equations.equations import Equations, EquationsModel
+from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.neurons.integrate_and_fire import models
 
 __all__ = ["load", "require_target", "save"]

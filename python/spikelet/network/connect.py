@@ -13,7 +13,7 @@ from spikelet._util.checks import check_all, fail, named, representable, require
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_own
 from spikelet.network.projection import Projection
-from spikelet.network.receptors import BY_SIGN, receptor_number, receptor_unit
+from spikelet.network.receptors import BY_SIGN, receptor_number, receptor_unit, require_sign
 from spikelet.network.synapse_lists import Lists, as_lists, needs_lists, part_ids
 from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
@@ -134,8 +134,7 @@ def check_lists(
     low, high = (-np.inf, np.inf) if plasticity is None else plasticity.bounds
     rule = f"must lie in [w_min, w_max] = [{low:g}, {high:g}]"
     check_all(where, "weight", weights, (weights >= low) & (weights <= high), rule)
-    if post.model.conductance and receptor is not None:
-        check_all(where, "weight", weights, weights >= 0, "must be >= 0 nS if receptor= names one")
+    require_sign(where, post.model, receptor, weights)
 
 
 def _listed_values(

@@ -16,7 +16,7 @@ from spikelet._util.advice import only_about
 from spikelet._util.checks import fail, fits, interval, representable
 from spikelet.network.base import NetworkBase
 from spikelet.network.population import Population
-from spikelet.network.receptors import receptor_number, receptor_unit
+from spikelet.network.receptors import receptor_number, receptor_unit, require_sign
 from spikelet.neurons import NeuronModel
 from spikelet.sources import (
     CurrentInput,
@@ -87,7 +87,9 @@ def described(where: str, target: Population, what: Any) -> Any:
     if isinstance(what, PoissonInput):  # now the unit of a quantity is known
         with only_about():
             unit = receptor_unit(model, receptor_number(where, model, what.receptor))
-            return PoissonInput(what.rate, what.weight_in(unit), what.receptor)
+            weight = what.weight_in(unit)
+            require_sign(where, model, what.receptor, weight)
+            return PoissonInput(what.rate, weight, what.receptor)
     if model.current is None:
         kind = type(model).__name__
         rule = f'takes no current: no parameter of {kind} is one; name it, as in Equations(..., current="I_e")'

@@ -366,7 +366,8 @@ class Network(NetworkContents):
             Record what has ``start < time <= stop`` [ms], counted from time 0; ``start=0`` includes time 0. Without
             them, recording has no end. See also `SpikeRecorder.pause`.
         when : "after_reset" or "before_reset"
-            Whether V_m of a neuron that spikes in the step is that after the reset, or that with which it spiked.
+            Whether V_m of a neuron that spikes in the step is that after the reset, or that with which it spiked; of
+            `Equations`, the first state.
         to : path-like, optional
             Record to this HDF5 file (needs h5py) instead of memory, so that a run of any length needs only a few MB
             of memory. Several recorders of a network may share a file. `read_recording` reads it, even during the run

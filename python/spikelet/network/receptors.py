@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from spikelet._util.checks import choice, fail
+from spikelet._util.checks import check_all, choice, fail
 from spikelet.neurons import IntegrateAndFire, NeuronModel
 
-__all__ = ["BY_SIGN", "receptor_number", "receptor_range", "receptor_unit"]
+__all__ = ["BY_SIGN", "receptor_number", "receptor_range", "receptor_unit", "require_sign"]
 
 BY_SIGN = -1
 """The number for no receptor by name: the sign of each weight picks it, or there is only one."""
@@ -57,6 +57,13 @@ def receptor_range(model: NeuronModel) -> tuple[int, int]:
 def receptor_unit(model: NeuronModel, number: int) -> str:
     """Return the unit of weights at a receptor, given by its number."""
     return model.weight_unit if number == BY_SIGN else model.weight_unit_of(_names(model)[number])
+
+
+def require_sign(where: str, model: NeuronModel, receptor: str | None, weights: Any) -> None:
+    """Check that the conductances of a receptor that is named are not negative."""
+    if model.conductance and receptor is not None:
+        rule = "must be >= 0 nS if receptor= names one"
+        check_all(where, "weight", weights, weights >= 0, rule)
 
 
 def _names(model: NeuronModel) -> tuple[str, ...]:

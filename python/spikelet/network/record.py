@@ -109,13 +109,14 @@ def _recorder(
         where = f"record {target.name} ({type(target.model).__name__})"
         fail(where, "what", what, f"must be one of: {known}")
     choice(f"record {target.name}", "when", when.when, "after_reset", "before_reset")
-    if what != "V_m":
-        _require_after(f"record {target.name}", what, when)
+    if what != states[0]:
+        _require_after(f"record {target.name}", what, when, states[0])
     every = interval("record", when.every, net.dt)
     return StateRecorder(net, target, what, every, before_reset=when.when == "before_reset")
 
 
-def _require_after(where: str, what: str, when: When) -> None:
+def _require_after(where: str, what: str, when: When, first: str = "V_m") -> None:
     """Check that nothing asks for a value before the reset that has none."""
     if when.when != "after_reset":
-        fail(where, "when", when.when, f'must be "after_reset" for {what}; only V_m is reset')
+        rule = f'must be "after_reset" for {what}; before the reset there is the first state only, {first}'
+        fail(where, "when", when.when, rule)

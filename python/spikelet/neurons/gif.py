@@ -8,7 +8,8 @@ from typing import Literal
 
 from spikelet._util.checks import choice, fail
 from spikelet.neurons.base import Values
-from spikelet.neurons.equations.equations import Equations, EquationsModel
+from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.synapses import synapses_of
 

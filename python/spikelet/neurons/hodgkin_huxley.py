@@ -7,7 +7,8 @@ from typing import Literal, TypeAlias
 
 from spikelet._util.checks import choice
 from spikelet.neurons.base import Values
-from spikelet.neurons.equations.equations import Equations, EquationsModel
+from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.neurons.equations.schemes import METHODS
 from spikelet.neurons.synapses import SynapseKind, require_kind, synapses_of
 

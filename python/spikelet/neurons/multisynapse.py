@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from spikelet._util.checks import fail
 from spikelet.neurons.base import Values
-from spikelet.neurons.equations.equations import Equations, EquationsModel
+from spikelet.neurons.equations.equations import Equations
+from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.neurons.order import require_below
 
 __all__ = ["LIFMultisynapse"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spikelet._util.checks import fail
-from spikelet.network.recorders import StateRecorder
+from spikelet.network.recorders import MultiStateRecorder, StateRecorder
 from spikelet.neurons import NeuronModel
 from spikelet.plot.figures import axes
 
@@ -32,7 +32,10 @@ def trace(recorder: StateRecorder, *, ax: Axes | None = None, **style: Any) -> A
     Axes
     """
     if not isinstance(recorder, StateRecorder):
-        fail("plot.trace", "recorder", recorder, "must be a StateRecorder", error=TypeError)
+        several = isinstance(recorder, MultiStateRecorder)
+        hint = f', such as recorder["{recorder.names[0]}"]' if several else ""
+        rule = f"must be the recorder of one state{hint}"
+        fail("plot.trace", "recorder", recorder, rule, error=TypeError)
     ax = axes("plot.trace", ax)
     ax.plot(recorder.times, recorder.values, **{"linewidth": 1.0, **style})
     ax.set_xlabel("time (ms)")

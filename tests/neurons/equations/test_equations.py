@@ -15,7 +15,6 @@ import pytest
 from tests.conftest import make, source, spawn, trace, train
 
 import spikelet as sl
-from spikelet.neurons import NeuronModel
 
 ADEX = """
     C_m*dV_m/dt = -g_L*(V_m - E_L) + g_L*Delta_T*exp((V_m - V_th)/Delta_T) - w + I_syn_ex + I_syn_in + I_e : mV
@@ -60,38 +59,6 @@ def test_what_it_says_of_itself() -> None:
     )
     assert repr(sl.Equations("dx/dt = -x")) == "Equations(Equations: x; exact)"
     assert repr(sl.Equations("dx/dt = -x*x")) == "Equations(Equations: x; rk2, order 2)"
-
-
-def test_a_model_is_a_neuron_model() -> None:
-    model = AdEx(a=2.0, I_e=[100.0, 200.0])
-    assert isinstance(model, NeuronModel)
-    assert model.states == AdEx.states
-    assert model.parameters() == tuple(AdEx.parameters)
-    assert model.units()["C_m"] == "pF"
-    assert model.length == 2
-    assert (model.weight_unit, model.conductance, model.by_sign) == ("pA", False, True)
-    assert model.state("V_m").unit == "mV"
-    assert repr(model) == "AdEx(a=2, I_e=array([100., 200.]))"
-    assert repr(AdEx()) == "AdEx()"
-    assert model.replace(a=3.0).a == 3.0
-    with pytest.raises(AttributeError, match="cannot assign"):
-        model.a = 1.0  # type: ignore[attr-defined]  # made at run time
-
-
-@pytest.mark.parametrize(
-    ("parameters", "error", "message"),
-    [
-        ({"C_m": 0.0}, ValueError, r"^AdEx: C_m must be > 0, got 0.0"),
-        ({"a": np.nan}, ValueError, r"^AdEx: a must not contain NaN"),
-        ({"a": "x"}, TypeError, r"^AdEx: a must be a number"),
-        ({"alpha": 1.0}, TypeError, r"^AdEx has no parameter 'alpha' \(there are: C_m, g_L"),
-        ({"a": [1.0], "b": [1.0, 2.0]}, ValueError, r"^AdEx: a and b must have the same length"),
-        ({"t_ref": [1.0, -1.0]}, ValueError, r"^AdEx: t_ref must be >= 0 at index 1"),
-    ],
-)
-def test_bad_parameters(parameters: dict[str, Any], error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        AdEx(**parameters)
 
 
 @pytest.mark.parametrize(

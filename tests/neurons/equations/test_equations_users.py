@@ -254,3 +254,17 @@ def test_a_definition_is_data_only(tmp_path: Path) -> None:
     )
     assert done.stdout.strip() == "QIF(tau=2)"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_source_whose_rate_is_an_expression_of_time() -> None:
+    kind = sl.Equations(
+        "dx/dt = 0",
+        threshold="rand() < dt*rate*(1 + sin(2*pi*t/period))",
+        parameters={"rate": (0.05, "1/ms"), "period": (100.0, "ms")},
+    )
+    net = make()
+    spikes = net.record(net.population(400, kind()), "spikes")
+    net.run(1000.0)
+    mean = 400 * 50 * (0.25 + np.array([1, 1, -1, -1]) / (2 * np.pi))  # in each quarter of a period
+    found = np.histogram(spikes.times % 100.0, 4, (0.0, 100.0))[0]
+    assert (np.abs(found - mean) < 5 * np.sqrt(mean)).all()

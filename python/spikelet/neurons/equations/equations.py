@@ -7,187 +7,25 @@ import functools
 import json
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
-import numpy as np
-import numpy.typing as npt
-
 from spikelet import _core
-from spikelet._util.advice import advise
 from spikelet._util.checks import choice, fail, shown
 from spikelet._util.sealed import Sealed
-from spikelet.neurons.base import NeuronModel, Simulator, State, Values, parameter
+from spikelet.neurons.base import Values, parameter
 from spikelet.neurons.equations import schemes
 from spikelet.neurons.equations.assembly import Assembled, assemble
-from spikelet.neurons.equations.evaluate import evaluate
+from spikelet.neurons.equations.equations_model import EquationsModel
 from spikelet.neurons.equations.expression import Number
 from spikelet.neurons.equations.model import Model
 from spikelet.neurons.equations.read_model import read_model
-from spikelet.neurons.equations.stability import stable_step
 
-__all__ = ["Equations", "EquationsModel"]
-
-Array = npt.NDArray[np.float64]
+__all__ = ["Equations"]
 
 _made: weakref.WeakValueDictionary[str, Equations] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
-
-
-class EquationsModel(NeuronModel):
-    """A model that `Equations` made, with values of its parameters: what `spikelet.Network.population` takes.
-
-    Its parameters are attributes. It is frozen; `replace` returns a copy with some parameters changed.
-    """
-
-    equations: ClassVar[Equations]
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        period = self.refractory_period
-        bad = ~((period >= 0) & np.isfinite(period))
-        if bad.any():
-            fail(
-                type(self).__name__,
-                "refractory",
-                float(period[bad][0]),
-                "must be finite and >= 0 ms",
-            )
-
-    @property
-    def states(self) -> tuple[str, ...]:
-        """Names of the states that can be read, set and recorded."""
-        return self.equations.states
-
-    @property
-    def receptors(self) -> tuple[str, ...]:
-        """Names of the receptors: where synaptic events go."""
-        return self.equations.receptors
-
-    @property
-    def by_sign(self) -> bool:
-        """Whether the sign of a weight picks its receptor."""
-        return self.equations.assembled.listing.by_sign
-
-    @property
-    def current(self) -> str | None:
-        """Name of the parameter to which currents are added, or None if there is none."""
-        return self.equations.current
-
-    @property
-    def conductance(self) -> bool:
-        """Whether weights are conductances [nS]."""
-        return self.weight_unit == "nS"
-
-    @property
-    def weight_unit(self) -> str:
-        """Unit of a synaptic weight; empty if it is unknown or not the same at all receptors."""
-        units = {self.weight_unit_of(receptor) for receptor in self.receptors}
-        return units.pop() if len(units) == 1 else ""
-
-    def weight_unit_of(self, receptor: str) -> str:
-        """Return the unit of the weights of a receptor; empty if it is unknown."""
-        return self.equations.weight_units[receptor]
-
-    def state(self, name: str) -> State:
-        """Return the unit of a state, and the values that it may be set to."""
-        return State(self.equations.units[name])
-
-    @property
-    def refractory_period(self) -> Array:
-        """Refractory period [ms], one number or one for each neuron."""
-        return np.atleast_1d(evaluate(self.equations.description.refractory, self._values()))
-
-    def initial(self, n: int, draw: Callable[[str], Array]) -> dict[str, Array]:
-        """Return the states that n new neurons have, where they are not zero.
-
-        Parameters
-        ----------
-        n : int
-            Number of neurons.
-        draw : callable
-            Returns n random numbers, given "rand" (uniform in (0, 1)) or "randn" (standard normal).
-        """
-        values, drawn = self._values(), dict[tuple[str, int], Array]()
-
-        def number(op: str, stream: int) -> Array:
-            if (op, stream) not in drawn:
-                drawn[op, stream] = draw(op)
-            return drawn[op, stream]
-
-        found = {}
-        for name, expr in self.equations.description.initial.items():
-            value = np.broadcast_to(evaluate(expr, values, number), (n,))
-            if not np.isfinite(value).all():
-                where = f"{type(self).__name__}: initial value of {name}"
-                fail(where, str(expr), float(value[~np.isfinite(value)][0]), "must be finite")
-            if value.any():
-                found[name] = value
-        return found
-
-    def add_to(self, sim: Simulator, n: int, dt: float) -> int:
-        """Add n neurons of this model to a simulator, and return the number of their population."""
-        coefficients = self.coefficients(dt)
-        self._advise_step(dt)
-        return sim.add_program(self.equations.program, n, coefficients, self.refractory_period)
-
-    def set_in(self, sim: Simulator, index: int, dt: float) -> None:
-        """Give a population of a simulator the parameters of this model."""
-        sim.set_coefficients(index, self.coefficients(dt), self.refractory_period)
-
-    def coefficients(self, dt: float) -> list[Array]:
-        """Return the values of the program's coefficients for a step, each one number or one for each neuron."""
-        assembled = self.equations.assembled
-        values = assembled.coefficients(self._values(), dt)
-        for expr, value in zip(assembled.listing.coefficients, values, strict=True):
-            given = str(expr) in self.equations.parameters  # which may be infinite, by its rule
-            bad = np.isnan(value) if given else ~np.isfinite(value)
-            if bad.any():
-                k = int(np.flatnonzero(bad)[0])
-                at = f" of neuron {k}" if len(value) > 1 else ""
-                rule = f"must be finite{at}, with the parameters given: is one of them zero, or in another unit?"
-                fail(type(self).__name__, str(expr), float(value[k]), rule)
-        return values
-
-    def _advise_step(self, dt: float) -> None:
-        """Warn about a step that is too long for the method already at the initial state."""
-        made = self.equations
-        if made.method == "exact":
-            return
-        first = {
-            name: np.ravel(value)[0] for name, value in self._values().items() if np.size(value)
-        }
-        if len(first) < len(self.parameters()):
-            return  # no neuron
-        start = dict.fromkeys(made.states, 0.0)
-        for name, expr in made.description.initial.items():
-            start[name] = float(evaluate(expr, first, lambda op, _: 0.5 if op == "rand" else 0.0))
-        longest = stable_step(made.assembled, first, start, dt)
-        if longest < dt:
-            problem = f"ms is too long for {made.method}: deviations from the initial state grow from step to step"
-            advise(type(self).__name__, "dt", dt, problem, f"use at most {longest:g} ms")
-
-    def about_stability(self, dt: float) -> str:
-        """Return what to do if a state diverges, for messages."""
-        made = self.equations
-        name, method = type(self).__name__, made.method
-        others = {
-            "rk2": ' or method="exponential_midpoint"',
-            "rk4": ' or method="exponential_midpoint"',
-        }
-        way_out = f"use a shorter dt than {dt:g} ms{others.get(method, '')}, or bound what grows without limit"
-        return f"{name}, {method}: {way_out}"
-
-    def _values(self) -> dict[str, npt.ArrayLike]:
-        return {name: getattr(self, name) for name in self.parameters()}
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.equations, self._values())
-
-
-def _restored(equations: Equations, values: dict[str, Any]) -> EquationsModel:
-    return equations(**values)
 
 
 class Equations(Sealed):
