@@ -79,3 +79,22 @@ def test_plots_take_recorders_of_unions() -> None:
     net.run(30.0)
     offsets = sl.plot.raster(spikes).collections[0].get_offsets()
     np.testing.assert_array_equal(np.asarray(offsets)[:, 1], spikes.ids)
+
+
+def test_parameters_of_inputs_to_a_union() -> None:
+    net, U, _ = network()
+    drives = net.inject(U, sl.PoissonInput(100.0, 1.0))
+    assert drives.rate == 100.0
+    drives.rate = 5.0
+    assert [drive.rate for drive in drives] == [5.0, 5.0]
+    drives.rate = np.arange(12.0)
+    np.testing.assert_array_equal(drives.drives[1].rate, np.arange(8.0, 12.0))
+    np.testing.assert_array_equal(drives.rate, np.arange(12.0))
+    with pytest.raises(AttributeError, match="has no 'rat'; there are: rate, weight"):
+        drives.rat = 5.0
+    with pytest.raises(ValueError, match="one value for each of the 12 neurons"):
+        drives.rate = [1.0, 2.0]
+    steps = net.inject(U, sl.StepCurrent([1.0, 2.0], [3.0, 4.0]))
+    np.testing.assert_array_equal(steps.amplitudes, [3.0, 4.0])
+    steps.drives[0].amplitudes = [1.0, 2.0]
+    assert steps.amplitudes.tolist() == [[1.0] * 8 + [3.0] * 4, [2.0] * 8 + [4.0] * 4]

@@ -67,3 +67,13 @@ def test_other_models_are_refused() -> None:
     for model in (5.0, sl.PoissonInput(1.0, 1.0), sl.PoissonSource):
         with pytest.raises(TypeError, match="must be a neuron model or a spike source"):
             net.population(3, model)
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [(sl.AdEx, "AdEx"), (sl.LIF, "LIF"), (sl.Equations("dv/dt = -v", name="Leak"), "Leak")],
+    ids=["function", "class", "equations"],
+)
+def test_a_model_that_is_not_called(model: object, name: str) -> None:
+    with pytest.raises(TypeError, match=rf"or a spike source; call it: {name}\(\), got"):
+        sl.Network().population(3, model)  # type: ignore[arg-type]

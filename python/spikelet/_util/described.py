@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+from collections.abc import Iterable
 from typing import Any, Self
 
 __all__ = ["Described", "suggestion"]
 
 
-def suggestion(name: str, known: list[str]) -> str:
+def suggestion(name: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'tau_m'?" if a name resembles a known one, else nothing."""
-    lower = {other.lower(): other for other in reversed(known)}
+    lower = {other.lower(): other for other in reversed(list(known))}
     near = difflib.get_close_matches(name.lower(), list(lower), 1, cutoff=0.55)
     return f"; did you mean {lower[near[0]]!r}?" if near else ""
 

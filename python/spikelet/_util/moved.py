@@ -1,4 +1,4 @@
-"""Module paths of 0.1 that moved in 0.2; until 0.3 they can be imported with a DeprecationWarning."""
+"""Module paths of 0.1 that moved in 0.2; until 0.4 they can be imported with a DeprecationWarning."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def load(path: str, stacklevel: int = 2) -> ModuleType:
     stacklevel : int
         The frame that the warning names, as in `warnings.warn`, counted from the caller.
     """
-    msg = f"{path} is now {MOVED[path]}; the old path will be removed in 0.3"
+    msg = f"{path} is now {MOVED[path]}; the old path will be removed in 0.4"
     warnings.warn(msg, DeprecationWarning, stacklevel=stacklevel + 1)
     return importlib.import_module(MOVED[path])
 

@@ -15,7 +15,7 @@ from spikelet.network.drive import Drive
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
 from spikelet.network.recorders import SpikeRecorder, StateRecorder
-from spikelet.network.union import Union, positions_in, values_of_part
+from spikelet.network.union import Union, joined_values, positions_in, values_of_part
 from spikelet.recording.data import SampleData, SpikeData
 from spikelet.recording.hdf5_access import LAST, Arrays
 from spikelet.recording.reading import Recorded, RecordedSamples, RecordedSpikes
@@ -171,6 +171,9 @@ class ProjectionGroup(Sealed):
 class DriveGroup(Sealed):
     """The inputs to the parts of a union, as one. Made by `Network.inject`.
 
+    The parameters of the input are attributes, as those of a `Drive`: set one to a number, or to an array with one for each
+    neuron of the union.
+
     Attributes
     ----------
     drives : tuple of Drive
@@ -184,6 +187,22 @@ class DriveGroup(Sealed):
 
     def __init__(self, target: Union, drives: Sequence[Drive]) -> None:
         self.target, self.drives = target, tuple(drives)
+
+    def __getattr__(self, name: str) -> Any:
+        """Look up a parameter: one value if all parts have the same, or else one for each neuron of the union."""
+        if name.startswith("_") or name in ("target", "drives"):
+            raise AttributeError(name)
+        values = [getattr(drive, name) for drive in self.drives]
+        if all(np.array_equal(values[0], value) for value in values):
+            return values[0]
+        return joined_values(name, values, [len(drive.target) for drive in self.drives])
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a parameter of all inputs."""
+        if name.startswith("_") or hasattr(type(self), name) or name in ("target", "drives"):
+            super().__setattr__(name, value)
+        else:
+            self.set(**{name: value})
 
     def __iter__(self) -> Iterator[Drive]:
         """Iterate over the inputs of the parts."""

@@ -48,7 +48,10 @@ def populate(
     elif is_source(model):
         index = send_source(where, net, n, model, net.engine.step)
     else:
-        fail(where, "model", model, "must be a neuron model or a spike source", error=TypeError)
+        called = getattr(model, "name", getattr(model, "__name__", "")) if callable(model) else ""
+        hint = f"; call it: {called}()" if called.isidentifier() else ""
+        rule = f"must be a neuron model or a spike source{hint}"
+        fail(where, "model", model, rule, error=TypeError)
     net.engine.raster_starts[index] = net.engine.step
     population = Population(net, index, n, model, name, None)
     if space is not None:

@@ -295,6 +295,17 @@ def values_of_part(where: str, name: str, value: Any, place: slice, n: int) -> A
     return (value if hasattr(value, "shape") else np.asarray(value))[..., place]
 
 
+def joined_values(name: str, values: Sequence[Any], lengths: Sequence[int]) -> npt.NDArray[Any]:
+    """Return a parameter of an input for all neurons of a union, from that of each part."""
+
+    def columns(value: Any, n: int) -> npt.NDArray[Any]:
+        array = np.asarray(value)
+        rows = array.shape[:1] if array.ndim == 2 or name in _IN_TIME else ()
+        return np.broadcast_to(array[:, None] if rows and array.ndim == 1 else array, (*rows, n))
+
+    return np.concatenate([columns(v, n) for v, n in zip(values, lengths, strict=True)], axis=-1)
+
+
 def joined(network: NetworkBase, items: Sequence[Any]) -> Union:
     """Return the union of populations and unions of one network."""
     parts: list[Population] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import numpy as np
 import pytest
 from tests.neurons.equations.test_program import FIXED, random_expressions
@@ -115,3 +117,20 @@ def _without_powers(expr: Expr) -> Expr:
         else:
             new[node] = node
     return new[expr]
+
+
+def test_work_is_proportional_to_the_expression(monkeypatch: pytest.MonkeyPatch) -> None:
+    visits = 0
+
+    def counted(*roots: Expr, **known: Container[Expr]) -> list[Expr]:
+        nonlocal visits
+        found = nodes(*roots, **known)
+        visits += len(found)
+        return found
+
+    monkeypatch.setattr("spikelet.neurons.equations.arrange.nodes", counted)
+    expr: Expr = X
+    for _ in range(300):
+        expr = expr * expr + call("sin", expr)
+    Arranger(FIXED).rate(expr)
+    assert visits < 20 * len(nodes(expr))

@@ -56,10 +56,10 @@ def test_what_it_says_of_itself() -> None:
     assert AdEx.reset == "V_m = V_reset; w += b"
     assert (
         repr(AdEx)
-        == "Equations(AdEx: V_m, w, I_syn_ex, I_syn_in; rk4, order 4; I_syn_ex, I_syn_in exact)"
+        == "Equations(AdEx: V_m, w, I_syn_ex, I_syn_in; rk2, order 2; I_syn_ex, I_syn_in exact)"
     )
     assert repr(sl.Equations("dx/dt = -x")) == "Equations(Equations: x; exact)"
-    assert repr(sl.Equations("dx/dt = -x*x")) == "Equations(Equations: x; rk4, order 4)"
+    assert repr(sl.Equations("dx/dt = -x*x")) == "Equations(Equations: x; rk2, order 2)"
 
 
 def test_a_model_is_a_neuron_model() -> None:
@@ -84,7 +84,7 @@ def test_a_model_is_a_neuron_model() -> None:
         ({"C_m": 0.0}, ValueError, r"^AdEx: C_m must be > 0, got 0.0"),
         ({"a": np.nan}, ValueError, r"^AdEx: a must not contain NaN"),
         ({"a": "x"}, TypeError, r"^AdEx: a must be a number"),
-        ({"alpha": 1.0}, TypeError, r"^AdEx: there is no parameter 'alpha'; there are: C_m, g_L"),
+        ({"alpha": 1.0}, TypeError, r"^AdEx has no parameter 'alpha' \(there are: C_m, g_L"),
         ({"a": [1.0], "b": [1.0, 2.0]}, ValueError, r"^AdEx: a and b must have the same length"),
         ({"t_ref": [1.0, -1.0]}, ValueError, r"^AdEx: t_ref must be >= 0 at index 1"),
     ],

@@ -5,6 +5,7 @@ import gc
 import math
 import os
 import pickle
+import re
 import sys
 import threading
 
@@ -119,11 +120,11 @@ def test_a_fork_while_a_thread_makes_expressions() -> None:
         ("x + 0", "x"), ("0 + x", "x"), ("x - 0", "x"), ("0 - x", "-x"), ("x*1", "x"), ("1*x", "x"), ("x*-1", "-x"),
         ("x/1", "x"), ("x/-1", "-x"), ("-(-x)", "x"), ("x + -y", "x - y"), ("x - -y", "x + y"), ("(-x)*(-y)", "x*y"),
         ("(-x)/(-y)", "x/y"), ("x**1", "x"), ("x**0", "1"), ("1**x", "1"), ("2*3 + 1/4", "6.25"), ("10**-2", "0.01"),
-        ("2**0.5", "2**0.5"), ("x*0", "x*0"), ("1/0", "1/0"), ("exp(0)", "exp(0)"), ("not not (x < y)", "x < y"),
+        ("2**0.5", "2**0.5"), ("x*0", "x*0"), ("exp(0)", "exp(0)"), ("not not (x < y)", "x < y"),
         ("x > y", "y < x"), ("x >= y", "y <= x"), ("1 < 2", "0 == 0"), ("2 <= 1", "0 != 0"), ("sqrt(4)", "2"),
         ("x if 1 < 2 else y", "x"), ("x if 1 > 2 else y", "y"), ("x if y < 1 else x", "x"), ("int(3 > 2)", "1"),
         ("x < 1 and 1 < 2", "x < 1"), ("x < 1 or 1 < 2", "0 == 0"), ("x < 1 and 2 < 1", "0 != 0"), ("1e308*10", "1e+308*10"),
-        ("9**9**9", "9**387420489"), ("x < y < 3", "x < y and y < 3"), ("-x**2", "-x**2"), ("(-x)**2", "(-x)**2"),
+        ("x < y < 3", "x < y and y < 3"), ("-x**2", "-x**2"), ("(-x)**2", "(-x)**2"),
         ("x**y**z", "x**y**z"), ("(x**y)**z", "(x**y)**z"), ("x - (y - z)", "x - (y - z)"), ("x/(y*z)", "x/(y*z)"),
         ("x % y % z", "x % y % z"), ("floor(-0.5)", "-1"), ("+x", "x"), ("min(x, y, 3)", "min(min(x, y), 3)"),
         ("clip(x, 0, 1)", "min(max(x, 0), 1)"), ("int(x)", "where(x < 0, ceil(x), floor(x))"),
@@ -140,7 +141,20 @@ WITH_TEXT = tuple(op for op, kind in OPERATIONS.items() if kind.endswith(">n") a
 @given(trees(numeric=WITH_TEXT))
 def test_text_of_an_expression_gives_it_back(tree: Tree) -> None:
     expr = expr_of(tree)
-    assert parsed(to_text(expr)) is expr
+    try:
+        again = parsed(to_text(expr))
+    except ValueError as error:  # users may not write x/0 or 9**9**9
+        if re.search("this divides by zero|is not a finite number", str(error)):
+            return
+        raise
+    assert again is expr
+
+
+def test_what_has_no_finite_value_stays() -> None:
+    for op, a, b in (("div", 1, 0), ("pow", 9, 387420489), ("mod", 1, 0)):
+        expr = call(op, a, b)
+        assert isinstance(expr, Call)
+        assert [x.value for x in expr.args] == [a, b]  # type: ignore[attr-defined]
 
 
 @settings(max_examples=200, deadline=None)

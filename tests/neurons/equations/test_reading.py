@@ -9,7 +9,6 @@ from spikelet.neurons.equations.reading import (
     MAGNITUDE,
     Draws,
     Scope,
-    nearest,
     to_expression,
 )
 from spikelet.neurons.equations.source import Source
@@ -85,6 +84,17 @@ def test_functions_are_all_usable() -> None:
         assert not meaning(f"{name}({', '.join(args)})", Scope(SCOPE.names, draws=Draws())).boolean
 
 
-def test_nearest_names() -> None:
-    assert nearest("tau_synex", ["tau_syn_ex", "tau_syn_in"]) == "; did you mean 'tau_syn_ex'?"
-    assert nearest("q", ["V_m"]) == ""
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x/§0", "this divides by zero"), ("x/(§1 - 1)", "this divides by zero"), ("x % §0", "this divides by zero"), ("§9**9**9", "'9**9**9' is not a finite number"),
+        ("x*§0**-1", "'0**-1' is not a finite number"), ("§(-1)**0.5", "is not a finite number"),
+    ],
+)  # fmt: skip
+def test_operations_without_a_value(text: str, message: str) -> None:
+    raises_at(text, message, meaning)
+
+
+@pytest.mark.parametrize("text", ["2**0.5", "x**-1", "rand()**2", "(-2)**3", "0**0", "0/x"])
+def test_operations_with_a_value(text: str) -> None:
+    meaning(text, Scope(SCOPE.names, draws=Draws()))

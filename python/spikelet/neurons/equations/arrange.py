@@ -46,13 +46,11 @@ class Arranger:
     def is_fixed(self, expr: Expr) -> bool:
         """Whether an expression is a number that depends on parameters only."""
         known = self._fixed
-        if expr not in known:
-            new = [expr] if all(a in known for a in expr.args) else nodes(expr)
-            for node in new:
-                drawn = isinstance(node, Call) and _draw(node)
-                known[node] = (
-                    not drawn and node.names <= self._names and all(known[a] for a in node.args)
-                )
+        for node in nodes(expr, known=known):
+            drawn = isinstance(node, Call) and _draw(node)
+            known[node] = (
+                not drawn and node.names <= self._names and all(known[a] for a in node.args)
+            )
         return known[expr] and not expr.boolean
 
     def rate(self, expr: Expr) -> Expr:

@@ -322,11 +322,6 @@ class Equations(Sealed):
         **parameters
             Numbers, or arrays with one for each neuron; by default those of the text.
         """
-        unknown = [name for name in parameters if name not in self._description.parameters]
-        if unknown:
-            known = ", ".join(self._description.parameters) or "none"
-            msg = f"{self.name}: there is no parameter {unknown[0]!r}; there are: {known}"
-            raise TypeError(msg)
         return self._model(**parameters)
 
     # What it is -------------------------------------------------------------------------------------------------------

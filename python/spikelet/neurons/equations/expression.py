@@ -14,7 +14,7 @@ import operator
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, Self, TypeAlias
 
 __all__ = [
@@ -371,13 +371,16 @@ _SIMPLER: dict[str, Any] = {
 # --- Traversal -------------------------------------------------------------------------------------------------------
 
 
-def nodes(*roots: Expr) -> list[Expr]:
-    """Return the different nodes of expressions, each after its arguments, in the order of evaluation."""
+def nodes(*roots: Expr, known: Container[Expr] = ()) -> list[Expr]:
+    """Return the different nodes of expressions, each after its arguments, in the order of evaluation.
+
+    What is below a node in `known` is left out, and so is the node.
+    """
     done: dict[Expr, None] = {}
-    stack = list(reversed(roots))
+    stack = [root for root in reversed(roots) if root not in known]
     while stack:
         node = stack[-1]
-        waiting = [] if node in done else [a for a in node.args if a not in done]
+        waiting = [] if node in done else [a for a in node.args if a not in done and a not in known]
         if waiting:
             stack.extend(reversed(waiting))
         else:

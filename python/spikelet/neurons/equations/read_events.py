@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from spikelet._util.checks import fail, number, require
+from spikelet._util.described import suggestion
 from spikelet.neurons.equations.calculus import affine_in
 from spikelet.neurons.equations.expression import ZERO, Expr, Name, Number, call, substitute
 from spikelet.neurons.equations.model import Assignment, Effect, Receptor
 from spikelet.neurons.equations.read_equations import ordered
-from spikelet.neurons.equations.reading import MAGNITUDE, Draws, nearest
+from spikelet.neurons.equations.reading import MAGNITUDE, Draws
 from spikelet.neurons.equations.source import Source
 from spikelet.neurons.equations.text import Statement, read_expression, read_statements
 from spikelet.neurons.equations.units import MS, NUMBER, require_same, unit_text
@@ -112,7 +113,7 @@ def read_initial(words: Vocabulary, given: object) -> dict[str, Expr]:
         fail(words.model, "initial", given, "must be a dictionary of values", error=TypeError)
     for name in given:
         if name not in words.states:
-            hint = nearest(name, words.states) if isinstance(name, str) else ""
+            hint = suggestion(name, words.states) if isinstance(name, str) else ""
             rule = f"must name states ({', '.join(words.states)}){hint}"
             fail(words.model, "initial", name, rule)
     draws = Draws()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from spikelet.neurons.equations.expression import FALSE, TRUE, Call, Expr, Name, Number, call
+import numpy as np
+
+from spikelet._util.described import suggestion
+from spikelet.neurons.equations.evaluate import evaluate
+from spikelet.neurons.equations.expression import FALSE, TRUE, ZERO, Call, Expr, Name, Number, call
 from spikelet.neurons.equations.source import Place
 from spikelet.neurons.equations.text import Tree, parts
 from spikelet.neurons.equations.units import in_expressions
 
-__all__ = ["FUNCTIONS", "MAGNITUDE", "Draws", "Scope", "nearest", "to_expression"]
+__all__ = ["FUNCTIONS", "MAGNITUDE", "Draws", "Scope", "to_expression"]
 
 MAGNITUDE = "abs(weight)"
 """Name of the sum of magnitudes of the events of a step, as it is written."""
@@ -116,7 +119,7 @@ class Scope:
             return Number(unit.to_base(1.0))
         if name in FUNCTIONS:
             raise place.error(f"'{name}' is a function; write {name}(...)")
-        hint = self.hints.get(name) or _HINTS.get(name) or nearest(name, self.names)
+        hint = self.hints.get(name) or _HINTS.get(name) or suggestion(name, self.names)
         raise place.error(f"unknown name '{name}'{hint}")
 
 
@@ -126,13 +129,6 @@ _HINTS = {
     "i": "; for the index of a neuron, make a parameter and set it to one value for each neuron",
     "N": "; make it a parameter",
 }
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a hint that names the most similar of the names that are known, or nothing."""
-    lower = {other.lower(): other for other in known}
-    found = difflib.get_close_matches(name.lower(), lower, 1, 0.6)
-    return f"; did you mean '{lower[found[0]]}'?" if found else ""
 
 
 def to_expression(tree: Tree, scope: Scope) -> Expr:
@@ -168,7 +164,7 @@ def _meaning(tree: Tree, node: ast.expr, scope: Scope, done: Mapping[int, Expr])
             return call("neg", values[0]) if isinstance(op, ast.USub) else values[0]
         case ast.BinOp(op=operator):
             _require(tree, node, values, "nn")
-            return call(_BINARY[type(operator)], *values)
+            return _defined(tree, node, call(_BINARY[type(operator)], *values), values[1])
         case ast.Compare(ops=ops):
             _require(tree, node, values, "n" * len(values))
             pairs = zip(ops, values, values[1:], strict=False)
@@ -182,6 +178,16 @@ def _meaning(tree: Tree, node: ast.expr, scope: Scope, done: Mapping[int, Expr])
         case ast.Call(func=ast.Name(id=name)):
             return _called(tree, node, name, values, scope)
     raise tree.place(node).error(f"'{tree.text(node)}' has no meaning here")
+
+
+def _defined(tree: Tree, node: ast.BinOp, result: Expr, right: Expr) -> Expr:
+    """Check that an operation has a value: no division by zero, no power of numbers that is infinite or NaN."""
+    if isinstance(node.op, (ast.Div, ast.Mod)) and right == ZERO:
+        raise tree.place(node.right).error("this divides by zero")
+    constant = isinstance(node.op, ast.Pow) and not result.names
+    if constant and not np.isfinite(evaluate(result, {}, lambda *_: 0.5)):
+        raise tree.place(node).error(f"'{tree.text(node)}' is not a finite number")
+    return result
 
 
 def _joined(op: str, values: list[Expr]) -> Expr:
@@ -198,7 +204,7 @@ def _called(tree: Tree, node: ast.expr, name: str, values: list[Expr], scope: Sc
         if name in scope.names or name in scope.refused:
             raise place.error(f"'{name}' is not a function; write a product with '*': {name}*(...)")
         timed = "; for values over time use net.inject, or write an expression of t"
-        hint = timed if Name("t") in values else nearest(name, FUNCTIONS)
+        hint = timed if Name("t") in values else suggestion(name, FUNCTIONS)
         raise place.error(f"unknown function '{name}'{hint}")
     takes, becomes = FUNCTIONS[name]
     kinds = takes.rstrip("+")

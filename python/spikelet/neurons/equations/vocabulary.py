@@ -11,9 +11,10 @@ from fractions import Fraction
 from typing import Any
 
 from spikelet._util.checks import fail, shown
+from spikelet._util.described import suggestion
 from spikelet.neurons.equations.expression import Call, Expr, Name, Number, nodes, substitute
 from spikelet.neurons.equations.parameters import Parameter
-from spikelet.neurons.equations.reading import FUNCTIONS, Draws, Scope, nearest, to_expression
+from spikelet.neurons.equations.reading import FUNCTIONS, Draws, Scope, to_expression
 from spikelet.neurons.equations.source import Place
 from spikelet.neurons.equations.text import KEYWORDS, LONGEST_NAME, Statement, Tree
 from spikelet.neurons.equations.units import MS, NUMBER, Dimension, check_units, unit_text
@@ -181,7 +182,9 @@ class Vocabulary:
                     f"is not a state, so it cannot be changed; states are {', '.join(self.states)}"
                 )
             else:
-                hint = nearest(name, self.states) or f"; a state without dynamics is d{name}/dt = 0"
+                hint = (
+                    suggestion(name, self.states) or f"; a state without dynamics is d{name}/dt = 0"
+                )
                 why = f"has no equation{hint}"
             raise statement.place.error(f"'{name}' {why}")
         assert statement.value is not None
