@@ -200,6 +200,8 @@ class Building(Base):
         index, ids = self.part(rng, p)
         n, model = len(ids), self.spec.populations[p].model
         kind, w = rng.integers(0, 5), 0.1 * STRONG[type(model).__name__]
+        if kind == 3 and self.now > 10**6:  # a phase has few digits then
+            kind = 2
         what: Any
         if kind == 0:
             rate = (

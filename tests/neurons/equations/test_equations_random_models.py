@@ -21,7 +21,7 @@ def test_each_step_is_that_of_scipy(seed: int) -> None:
     assert against_scipy.judge(random_equations(seed), methods[seed % len(methods)]) == []
 
 
-@pytest.mark.parametrize("seed", range(240, 252))
+@pytest.mark.parametrize("seed", range(240, 248))
 def test_each_step_with_more_of_the_language(seed: int) -> None:
     """Strict thresholds, flags, gains of receptors, several effects."""
     methods = against_scipy.methods_of(varied(seed))
@@ -56,11 +56,11 @@ def test_a_wrong_meaning_is_found() -> None:
 
 
 def test_float32() -> None:
-    for seed in range(230, 236):
+    for seed in range(230, 233):
         assert against_scipy.judge_float32(random_equations(seed)) == []
 
 
-@pytest.mark.parametrize("seed", range(500, 505))
+@pytest.mark.parametrize("seed", range(500, 503))
 def test_the_bits_are_the_same_however_it_runs(seed: int, tmp_path: Path) -> None:
     assert same_bits.differing(seed, tmp_path) == []
 
@@ -75,8 +75,8 @@ def test_the_bits_are_the_same_at_each_level() -> None:
     code = (
         f"import sys; sys.path.insert(0, {root!r})\n"
         "from tests.equations_proof.__main__ import at_this_level\n"
-        "print('\\n'.join(at_this_level(range(520, 526))))"
+        "print('\\n'.join(at_this_level(range(520, 524))))"
     )
     found = {spawn(code, SPIKELET_SIMD=level) for level in sl.available_simd_levels()}
     assert len(found) == 1
-    assert len(found.pop().split("\n")) >= 12
+    assert len(found.pop().split("\n")) >= 8
