@@ -26,7 +26,7 @@ def test_the_nearest_name_is_suggested() -> None:
         (sl.LIF, "tau_mem", "tau_m"),
         (sl.LIFCond, "E_exc", "E_ex"),
         (sl.STDP, "Aplus", "A_plus"),
-        (sl.FixedIndegree, "nomber", "number"),
+        (sl.FixedIndegree, "number_", "number"),
         (sl.Normal, "sdt", "std"),
         (sl.DistanceDependent, "cut_off", "cutoff"),
     ],

@@ -223,6 +223,46 @@ def test_parts_have_states_inputs_and_recorders() -> None:
     assert "x" in repr(p) or "receptor" not in repr(p)
 
 
+def test_values_are_in_the_unit_of_their_parameter() -> None:
+    """Defaults, later values, changes between runs and files mean the same, as do quantities."""
+    text: dict[str, Any] = {"threshold": "rand() < rate*dt", "name": "S"}
+    hz = sl.Equations(
+        "dx/dt = -x/tau", parameters={"rate": (50.0, "Hz"), "tau": (0.01, "s")}, **text
+    )
+    base = sl.Equations(
+        "dx/dt = -x/tau", parameters={"rate": (0.1, "1/ms"), "tau": (10.0, "ms")}, **text
+    )
+    assert (hz().units()["rate"], hz().rate, hz().tau) == ("Hz", 50.0, 0.01)
+
+    def spikes(model: Any, **changes: float) -> list[int]:
+        net = make(seed=3)
+        cells = net.population(50, model)
+        cells.x = 1.0
+        cells.set(**changes)
+        found = net.record(cells, "spikes")
+        net.run(100.0)
+        return [*found.ids.tolist(), float(cells.x[0])]
+
+    expected = spikes(base())
+    assert len(expected) > 300
+    assert spikes(hz(rate=100.0)) == expected
+    assert spikes(hz(), rate=100.0) == expected
+    assert spikes(pickle.loads(pickle.dumps(hz(rate=100.0)))) == expected
+    assert spikes(sl.Equations.from_dict(hz.to_dict())(rate=100.0)) == expected
+
+    class PerSecond:
+        """A rate as pint has it."""
+
+        def __init__(self, magnitude: float) -> None:
+            self.magnitude = magnitude
+
+        def to(self, unit: str) -> PerSecond:
+            assert unit == "1/ms"
+            return PerSecond(self.magnitude / 1000)
+
+    assert spikes(hz(rate=PerSecond(100.0))) == expected
+
+
 def test_statistics_and_plots() -> None:
     pytest.importorskip("matplotlib")
     plot = sl.plot

@@ -80,8 +80,8 @@ ProgramRun<R>::ProgramRun(std::shared_ptr<const Program> what, ProgramArrays<R> 
     if (found == copied.end()) {
       found = copied.insert(found, operand);
     }
-    operand = static_cast<std::uint16_t>(first_copy +
-                                         static_cast<std::size_t>(found - copied.begin()));
+    operand =
+        static_cast<std::uint16_t>(first_copy + static_cast<std::size_t>(found - copied.begin()));
   };
   const ProgramKernels<R>& table = kernels().program<R>();
   const auto bind = [&](FusedInstruction in, std::vector<BoundInstruction<R>>& to) {

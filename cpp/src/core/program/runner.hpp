@@ -32,8 +32,7 @@ SPIKELET_INLINE bool is_zero(const R* values) {  // 64 of them, to the last bit
 
 // Whether none of a block is held, and no event has reached its early inputs.
 template <class R>
-SPIKELET_INLINE bool is_calm(const StepArgs<R>& args, const ProgramRun<R>& run,
-                             std::size_t block) {
+SPIKELET_INLINE bool is_calm(const StepArgs<R>& args, const ProgramRun<R>& run, std::size_t block) {
   Vec<std::int8_t> held{};
   for (std::size_t k = 0; k < block_size; k += static_cast<std::size_t>(vector_bytes)) {
     held |= load(args.hold + block + k) - static_cast<std::int8_t>(args.now) > 0;

@@ -10,12 +10,14 @@ import numpy.typing as npt
 
 from spikelet import _core
 from spikelet._util.advice import advise
-from spikelet._util.checks import fail
+from spikelet._util.checks import fail, numbers
 from spikelet.neurons.base import NeuronModel, Simulator, State
 from spikelet.neurons.equations.assembly import Assembled
 from spikelet.neurons.equations.evaluate import evaluate
 from spikelet.neurons.equations.model import Model
+from spikelet.neurons.equations.parameters import is_quantity
 from spikelet.neurons.equations.stability import stable_step
+from spikelet.neurons.equations.units import unit_text
 
 __all__ = ["EquationsModel"]
 
@@ -60,6 +62,12 @@ class EquationsModel(NeuronModel):
     equations: ClassVar[_Definition]
 
     def __post_init__(self) -> None:
+        for name, parameter in self.equations.description.parameters.items():
+            value = getattr(self, name)
+            if parameter.factor != 1 and is_quantity(value):
+                base = unit_text(parameter.dimension, one="")
+                own = numbers(type(self).__name__, name, value, base) / parameter.factor
+                object.__setattr__(self, name, own)
         super().__post_init__()
         period = self.refractory_period
         bad = ~((period >= 0) & np.isfinite(period))
@@ -196,10 +204,18 @@ class EquationsModel(NeuronModel):
         return f"{name}, {method}: {way_out}"
 
     def _values(self) -> dict[str, npt.ArrayLike]:
-        return {name: getattr(self, name) for name in self.parameters()}
+        """Return the parameters in the base system."""
+        given = self.equations.description.parameters
+        return {
+            name: getattr(self, name) * p.factor if p.factor != 1 else getattr(self, name)
+            for name, p in given.items()
+        }
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self.equations, self._values())
+        return _restored, (
+            self.equations,
+            {name: getattr(self, name) for name in self.parameters()},
+        )
 
 
 def _restored(equations: _Definition, values: dict[str, Any]) -> EquationsModel:

@@ -14,7 +14,7 @@ from spikelet.neurons.equations.source import Source
 from spikelet.neurons.equations.text import read_expression
 from spikelet.neurons.equations.units import Dimension, read_unit, unit_text
 
-__all__ = ["Parameter", "read_parameters"]
+__all__ = ["Parameter", "is_quantity", "read_parameters"]
 
 RULES = ("finite", "> 0", ">= 0", "in [0, 1]", "tau")
 """Rules for values; "tau" is a time constant: > 0, and inf means no decay."""
@@ -31,23 +31,27 @@ class Parameter:
     default : float
         Its value where none is given, in `unit`.
     unit : str
-        Unit in the base system: "pF", "1/ms"; "" for a number without unit, or of an unknown one.
+        Unit of its values, as it was given: "pF", "Hz"; "" for a number without unit, or of an unknown one.
     rule : str
         What its values have to satisfy, one of `RULES`.
     dimension : tuple or None
         What equations are checked with; None: unknown.
+    factor : float
+        What turns a value into one of the base system, in which equations are evaluated: 0.001 for Hz.
     """
 
     default: float
     unit: str = ""
     rule: str = "finite"
     dimension: Dimension | None = field(default=None, repr=False)
+    factor: float = field(default=1.0, repr=False)
 
 
 def read_parameters(model: str, given: object) -> dict[str, Parameter]:
     """Return parameters by name, from ``{name: default}``, ``(default, unit)`` or ``(default, unit, rule)``.
 
-    The unit "" is an unknown one, as None is, and "1" that of a number. A default in another unit of the same dimension is converted: ``(0.281, "nF")`` is a parameter of 281 pF.
+    The unit "" is an unknown one, as None is, and "1" that of a number. All values of a parameter are in its unit: that of
+    ``(0.281, "nF")`` is 281 pF in equations, and a value of 0.3 given later is 300 pF.
 
     Raises
     ------
@@ -75,7 +79,7 @@ def _parameter(model: str, name: object, value: Any) -> Parameter:
         value = value[0]
     choice(model, f"rule of {name}", rule, *RULES)
     dimension = None
-    has_unit = any(hasattr(value, name) for name in ("rescale", "has_same_dimensions", "magnitude"))
+    has_unit = is_quantity(value)
     if unit is None and has_unit:
         unit = _own_unit(value)
         if unit is None:
@@ -85,17 +89,23 @@ def _parameter(model: str, name: object, value: Any) -> Parameter:
                 value,
                 "must be in mV, ms, pA, pF, nS, GOhm or 1/ms, or (number, unit)",
             )
-    base = ""
+    base, factor = "", 1.0
     if unit not in (None, ""):  # as files have it where there is none
         parsed = read_unit(read_expression(Source.of(model, f"unit of {name}", unit)))
         dimension = parsed.dimension
         base = unit_text(dimension, one="")
-        if not has_unit:
-            value = parsed.to_base(_number(model, argument, value, ""))
+        factor = float(parsed.to_base(1.0))
     default = _number(model, argument, value, base)
+    if has_unit:
+        default /= factor
     if not (rule == "tau" and default == np.inf):
         require(model, argument, np.asarray(default), "> 0" if rule == "tau" else rule)
-    return Parameter(default, base, rule, dimension)
+    return Parameter(default, base if factor == 1 else str(unit), rule, dimension, factor)
+
+
+def is_quantity(value: object) -> bool:
+    """Return whether a value brings its unit, as those of pint, quantities and Brian2 do."""
+    return any(hasattr(value, name) for name in ("rescale", "has_same_dimensions", "magnitude"))
 
 
 def _number(model: str, argument: str, value: Any, unit: str) -> float:

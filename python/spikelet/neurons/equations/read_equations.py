@@ -113,7 +113,10 @@ def _declare(words: Vocabulary, statement: Statement) -> None:
     unit = read_unit(statement.unit).dimension
     old = words.parameters[name]
     require_same(statement.place, f"'{name}'", unit, old.dimension, "`parameters` has it")
-    words.parameters[name] = dataclasses.replace(old, unit=unit_text(unit, one=""), dimension=unit)
+    if old.dimension is None:
+        words.parameters[name] = dataclasses.replace(
+            old, unit=unit_text(unit, one=""), dimension=unit
+        )
     words.units[name] = unit
 
 
