@@ -21,13 +21,19 @@ SPIKELET_INLINE std::uint64_t held_bits(const StepArgs<R>& args, std::size_t blo
   return all;
 }
 
+// The bits of 64 values, or-ed.
 template <class R>
-SPIKELET_INLINE bool is_zero(const R* values) {  // 64 of them, to the last bit
+SPIKELET_INLINE Mask<R> any_bits(const R* values) {
   Mask<R> any{};
+#pragma GCC unroll 16
   for (std::size_t k = 0; k < block_size; k += static_cast<std::size_t>(lanes<R>)) {
     any |= as_bits<R>(load(values + k));
   }
-  return bits<R>(any != 0) == 0;
+  return any;
+}
+template <class R>
+SPIKELET_INLINE bool is_zero(const R* values) {  // 64 of them, to the last bit
+  return bits<R>(any_bits(values) != 0) == 0;
 }
 
 // Whether none of a block is held, and no event has reached its early inputs.
@@ -49,12 +55,11 @@ SPIKELET_INLINE bool is_calm(const StepArgs<R>& args, const ProgramRun<R>& run, 
 // Whether nothing has reached a block since its last step.
 template <class R>
 SPIKELET_INLINE bool unreached(const ProgramRun<R>& run, std::size_t block) {
+  Mask<R> any{};
   for (const R* values : run.reached) {
-    if (!is_zero(values + block)) {
-      return false;
-    }
+    any |= any_bits(values + block);
   }
-  return true;
+  return bits<R>(any != 0) == 0;
 }
 
 template <class R>
