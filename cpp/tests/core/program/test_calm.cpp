@@ -1,7 +1,6 @@
-#include "core/program/calm.hpp"
-
 #include <doctest/doctest.h>
 
+#include "core/program/calm.hpp"
 #include "support/programs.hpp"
 
 using namespace spikelet;
@@ -19,8 +18,8 @@ Opcode opcode(const Instruction& in) { return static_cast<Opcode>(in.opcode); }
 
 TEST_CASE("what held neurons keep is neither chosen nor computed") {
   Writer w({"x", "y"});
-  w.step(Opcode::NEG, w.reg(0), {0})           // of those that are not held
-      .step(Opcode::ABS, w.reg(1), {1})        // of those that are
+  w.step(Opcode::NEG, w.reg(0), {0})     // of those that are not held
+      .step(Opcode::ABS, w.reg(1), {1})  // of those that are
       .step(Opcode::SELECT, 0, {w.held(), w.reg(1), w.reg(0)});
   const auto left = calm_of(w);
   REQUIRE(left.size() == 2);
