@@ -104,7 +104,7 @@ TEST_CASE("no neurons") {
 
 TEST_CASE_TEMPLATE("the potential before the reset is kept where it is wanted", R, float, double) {
   ParameterValues parameters = usual();
-  parameters[10] = {1e5};  // reaches the threshold in a step
+  parameters[10].assign(1, 1e5);  // reaches the threshold in a step
   auto neurons = population<R>(70, parameters);
   CHECK(neurons.step_args(0).peak == nullptr);
   neurons.keep_peaks();
