@@ -47,8 +47,8 @@ FUNCTIONS = functions()
 
 
 def test_what_is_checked_here() -> None:
-    assert len(ENUMS) == 13
-    assert len(CLASSES) == 12
+    assert len(ENUMS) == 12
+    assert len(CLASSES) == 14
     assert len(FUNCTIONS) > 150
 
 
@@ -101,19 +101,6 @@ def simulator() -> _core.Simulator64:
     return _core.Simulator64(dt=0.1, seed=1, threads=1, adapt=False)
 
 
-def connect(receptor: Any) -> None:
-    ids = np.zeros(1, np.uint32)
-    sim = simulator()
-    sim.add_poisson(n=1, rates=np.ones(1))
-    model = list(_core.neuron_models()).index("LIF")
-    parameters = spikelet.LIF().arrays()
-    sim.add_neurons(model=model, n=1, parameters=parameters, subtract=False)
-    sim.connect_lists(
-        pre=0, post=1, n_pre=1, pre_ids=ids, post_ids=ids, weight=np.ones(1),
-        delay=np.ones(1, np.uint16), receptor=receptor, plasticity=None, born=None,
-    )  # fmt: skip
-
-
 def rule(kind: Any) -> _core.ConnectionRule:
     return _core.ConnectionRule(kind, p=0.5, number=0, self_connections=True, multapses=True)
 
@@ -143,7 +130,6 @@ TAKERS = {
     "ConnectionKind": rule,
     "ValueKind": values,
     "ValueLimit": lambda limit: values(limit=limit),
-    "Receptor": connect,
     "Pairing": plasticity,
     "RegulationKind": _core.Regulation,
     "RecorderKind": lambda kind: simulator().clear_recorder(kind=kind, recorder=0),

@@ -79,11 +79,17 @@ void bind_program(py::module_& m) {
       .def(py::init(&make_program), py::kw_only(), py::arg("name"), py::arg("states"),
            py::arg("coefficients"), py::arg("constants"), py::arg("draws"), py::arg("registers"),
            py::arg("receptors"), py::arg("step"), py::arg("spiked"), py::arg("reset"),
-           py::arg("by_sign"), py::arg("time"))
-      .def_property_readonly("name", [](const Program& p) { return p.parts().name; })
-      .def_property_readonly("states", [](const Program& p) { return p.parts().states; })
-      .def_property_readonly("coefficients",
-                             [](const Program& p) { return p.parts().coefficients; });
+           py::arg("by_sign"), py::arg("time"),
+           "Check the instructions of a step [n, 8] and of a reset [n, 8]; "
+           "spikelet/core/program.hpp "
+           "describes slots and opcodes.")
+      .def_property_readonly(
+          "name", [](const Program& p) { return p.parts().name; }, "Name of the model.")
+      .def_property_readonly(
+          "states", [](const Program& p) { return p.parts().states; }, "Names of the states.")
+      .def_property_readonly(
+          "coefficients", [](const Program& p) { return p.parts().coefficients; },
+          "Number of values that come from parameters.");
   // FloatingPointError with (population, state, element, step, value) as its arguments.
   static PyObject* divergence =
       PyErr_NewExceptionWithDoc("spikelet._core.Divergence",

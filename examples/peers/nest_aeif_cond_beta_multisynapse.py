@@ -63,6 +63,7 @@ def neuron() -> sl.Equations:
         reset="V_m = V_reset; w += b",
         receptors=receptors,
         parameters=parameters,
+        method="rk4",
         name="AdExBeta",
     )
 
