@@ -389,13 +389,14 @@ TEST_CASE_TEMPLATE("all levels give the same bits", R, float, double) {
           arrays.state[static_cast<std::size_t>(state)];
     }
     arrays.end = padded;
-    ProgramRun<R> run(program, arrays, 0, dt, 1);
+    const ProgramKernels<R>& level_kernels = kernels(level).program<R>();
+    ProgramRun<R> run(program, arrays, 0, dt, 1, &level_kernels);
     args.program = &run;
     Outcome<R> found;
     std::vector<Gid> out(padded);
     const FlushDenormals guard;
     for (; args.now < 300; ++args.now, ++args.step) {
-      const Gid* end = kernels(level).program<R>().step(args, 0, padded, out.data());
+      const Gid* end = level_kernels.step(args, 0, padded, out.data());
       for (const Gid* gid = out.data(); gid != end; ++gid) {
         found.stamps.push_back(args.step);
         found.ids.push_back(*gid);

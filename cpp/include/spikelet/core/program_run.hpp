@@ -43,10 +43,14 @@ struct ProgramArrays {
 };
 
 template <class R>
+struct ProgramKernels;
+
+template <class R>
 struct ProgramRun {
-  // node: the number that errors give, and that random draws are keyed by.
+  // node: the number that errors give, and that random draws are keyed by. kernels: default: those
+  // of the level in use.
   ProgramRun(std::shared_ptr<const Program> what, ProgramArrays<R> of, std::size_t node_number,
-             double dt_ms, std::uint64_t seed);
+             double dt_ms, std::uint64_t seed, const ProgramKernels<R>* kernels = nullptr);
   ProgramRun(const ProgramRun&) = delete;  // slots point into it
   ProgramRun& operator=(const ProgramRun&) = delete;
 

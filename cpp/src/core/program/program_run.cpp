@@ -50,7 +50,8 @@ struct SumOperands {
 
 template <class R>
 ProgramRun<R>::ProgramRun(std::shared_ptr<const Program> what, ProgramArrays<R> of,
-                          std::size_t node_number, double dt_ms, std::uint64_t seed)
+                          std::size_t node_number, double dt_ms, std::uint64_t seed,
+                          const ProgramKernels<R>* given)
     : program(std::move(what)),
       arrays(std::move(of)),
       node(node_number),
@@ -83,7 +84,7 @@ ProgramRun<R>::ProgramRun(std::shared_ptr<const Program> what, ProgramArrays<R> 
     operand =
         static_cast<std::uint16_t>(first_copy + static_cast<std::size_t>(found - copied.begin()));
   };
-  const ProgramKernels<R>& table = kernels().program<R>();
+  const ProgramKernels<R>& table = given != nullptr ? *given : kernels().program<R>();
   const auto bind = [&](FusedInstruction in, std::vector<BoundInstruction<R>>& to) {
     unsigned singles = 0;
     for (std::size_t k = 0; k < in.operands; ++k) {

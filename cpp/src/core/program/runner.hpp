@@ -249,6 +249,9 @@ Gid* step_tile(const StepArgs<R>& args, ProgramRun<R>& run, std::size_t begin, s
   return out;
 }
 
+// Calm elements in a row that are worth a step of their own.
+inline constexpr std::size_t worth_a_run = 256;
+
 template <class R>
 Gid* step_program(const StepArgs<R>& args, std::size_t begin, std::size_t end, Gid* out) {
   ProgramRun<R>& run = *args.program;
@@ -273,13 +276,20 @@ Gid* step_program(const StepArgs<R>& args, std::size_t begin, std::size_t end, G
       first += block_size;
       continue;
     }
-    const bool calm = calm_at(first);
+    // One step for the longest run of blocks: short ones cost more than calm ones save.
+    bool calm = calm_at(first);
     std::size_t last = first;
     do {
       resting[place(last)] = 0;
       last += block_size;
-    } while (last < end && last - first < run.tile && !(rests && skipped(last)) &&
-             calm_at(last) == calm);
+      const bool long_enough = last - first >= worth_a_run;
+      if (last < end && (calm || long_enough) && calm_at(last) != calm) {
+        if (long_enough) {
+          break;
+        }
+        calm = false;
+      }
+    } while (last < end && last - first < run.tile && !(rests && skipped(last)));
     out = step_tile(args, run, first, last, rests, calm, out);
     first = last;
   }
