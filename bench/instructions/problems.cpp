@@ -151,7 +151,7 @@ Work lif_alone() {
   return net.run(200, 4000);
 }
 
-// A noise current for everyone.
+// A noise current into every neuron.
 Work noise() {
   Built net;
   const std::size_t n = net.neurons("LIF", 4000, lif({300}, never));
@@ -180,7 +180,7 @@ Work inputs_on_few() {
   return net.run(200, 4000);
 }
 
-// Currents and rates over time, for everyone.
+// Currents and rates that change with time, into every neuron.
 Work changing_inputs() {
   Built net;
   const std::size_t n = net.neurons("LIF", 4000, lif({300}, never));

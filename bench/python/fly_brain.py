@@ -32,7 +32,7 @@ def measure(paths: list[str], threads: int, dtype: str, runs: int) -> None:
     start = time.perf_counter(), time.process_time()
     import spikelet as sl  # noqa: PLC0415  # counts, as for a user
 
-    brain = sl.models.fly_brain(*paths, threads=threads, dtype=dtype)  # type: ignore[arg-type]
+    brain = sl.models.fly_brain(*paths, threads=threads, dtype=dtype)  # type: ignore[arg-type]  # argparse gives strings
     brain.activate(range(21))
     brain.network.prepare()
     wall, cpu = time.perf_counter() - start[0], time.process_time() - start[1]

@@ -15,7 +15,7 @@ M = TypeVar("M", bound=NeuronModel)
 
 
 def require_below(model: M, low: str, high: str) -> M:
-    """Return a model after checking that one parameter lies below another for every neuron.
+    """Return a model if one parameter lies below another in every neuron, or raise ValueError.
 
     A reset that reaches the threshold would make a neuron spike in every step.
 
