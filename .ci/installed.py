@@ -26,7 +26,7 @@ OPTIONAL = (
 COMPILERS = ("cc", "gcc", "c++", "g++", "clang", "clang++", "cmake", "ninja", "make")
 # Test files of the core and of the package that need no extra.
 TESTS = (
-    "test_neurons", "test_rules", "test_sources", "test_encode", "test_decode", "test_statistics",
+    "neurons/test_base", "test_rules", "sources/test_spikes", "encode/test_codes", "test_decode", "test_statistics",
     "network/test_network", "network/test_population", "network/test_projection", "network/test_recorders",
 )  # fmt: skip
 

@@ -1,5 +1,5 @@
 // Encoders: they take float64 values, flat, and give uint8 rasters [steps, n], or spike lists as
-// the pair (stamps, ids) of int64 arrays. encode.py checks arguments.
+// the pair (stamps, ids) of int64 arrays. encode/codes.py checks arguments.
 #include <pybind11/numpy.h>
 
 #include <span>

@@ -40,7 +40,7 @@ from spikelet.ranks import Exchanges
 from spikelet.regulation import Regulation
 
 if TYPE_CHECKING:
-    from spikelet.io.nest import NestNetwork
+    from spikelet.io.nest.to_nest import NestNetwork
 
 __all__ = ["Network"]
 
@@ -482,7 +482,7 @@ class Network(NetworkContents):
         ImportError
             If NEST is not installed: ``pip install 'spikelet[nest]'``.
         """
-        from spikelet.io.nest import to_nest  # noqa: PLC0415  # only this method needs it
+        from spikelet.io.nest.to_nest import to_nest  # noqa: PLC0415  # only this method needs it
 
         return to_nest(
             self, threads=threads, seed=seed, reset_kernel=reset_kernel, approximate=approximate

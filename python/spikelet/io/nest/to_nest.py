@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from spikelet._util.checks import fail, integer, interval, steps_of
 from spikelet._util.extras import extra
-from spikelet.io import nest_build, nest_terms
+from spikelet.io.nest import build, terms
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population, check_own
 from spikelet.network.projection import Projection
@@ -151,7 +151,7 @@ class NestNetwork:
         parts = [self._read(projection, slice(*cut)) for cut in itertools.pairwise(cuts)]
         weights = np.empty(len(projection))
         weights[self._orders.get(projection.index, slice(None))] = np.concatenate(parts)
-        return weights * nest_terms.sign(projection)
+        return weights * terms.sign(projection)
 
     def _model(self, projection: Projection) -> str | None:
         """Return the name of a projection's synapse model, None if it has no synapses."""
@@ -196,7 +196,7 @@ class NestNetwork:
             device = self._nest.Create("spike_recorder")
             self._nest.Connect(self.nodes(target), device, syn_spec={"delay": self._delay})
             return NestRecorder(self, target, what, device)
-        known = nest_terms.records(target.model)
+        known = terms.records(target.model)
         if what not in known:
             rule = f"must be one of {', '.join(['spikes', *known])} in NEST"
             fail(f"record {target.name}", "what", what, rule)
@@ -251,7 +251,7 @@ def to_nest(
         integer("to_nest", "threads", threads, 1)
     if seed is not None:
         integer("to_nest", "seed", seed, 1, 2**32 - 1)
-    found = nest_terms.inspect(net)
+    found = terms.inspect(net)
     if not reset_kernel:
         if abs(nest.resolution - net.dt) > 1e-9:
             found.refused.append(
@@ -271,7 +271,7 @@ def to_nest(
         nest.set(resolution=net.dt)
     given = {"local_num_threads": threads, "rng_seed": seed}
     nest.set(**{k: v for k, v in given.items() if v is not None})
-    built = nest_build.Builder(nest, net)
+    built = build.Builder(nest, net)
     built.build()
     notes = (*found.notes, *(f"left out: {x}" for x in found.left_out))
     return NestNetwork(

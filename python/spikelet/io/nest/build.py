@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from spikelet._util.checks import interval
 from spikelet._util.grid import grid_steps
-from spikelet.io import nest_terms
+from spikelet.io.nest import terms
 from spikelet.network.contents import NetworkContents
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
@@ -94,18 +94,16 @@ class Builder:
         model = population.model
         if not isinstance(model, NeuronModel):
             return self.nest.Create("parrot_neuron", len(population))
-        kept, _ = nest_terms.neuron_parameters(self.net, population)
+        kept, _ = terms.neuron_parameters(self.net, population)
         # A neuron whose synapses do not use the parameter can have any value of it.
         params = {k: np.where(np.isnan(v), np.nanmax(v), v) for k, v in kept.items()}
-        return self.nest.Create(nest_terms.neuron(model), len(population), params=_plain(params))
+        return self.nest.Create(terms.neuron(model), len(population), params=_plain(params))
 
     def _present(self, population: Population) -> dict[str, Any]:
         model = population.model
         assert isinstance(model, NeuronModel)
         states = ("V_m", "g_ex", "g_in") if isinstance(model, LIFCond) else ("V_m",)
-        return nest_terms.parameters(model) | {
-            s: np.asarray(getattr(population, s)) for s in states
-        }
+        return terms.parameters(model) | {s: np.asarray(getattr(population, s)) for s in states}
 
     def _generators(self, kind: str, n: int, **params: Any) -> Ints:
         nodes = self.nest.Create(kind, n, params=_plain(params))
@@ -151,7 +149,7 @@ class Builder:
         """Return weights of events that restore the present synaptic currents, which cannot be set in NEST."""
         if not isinstance(population.model, LIF):
             return []
-        values = (nest_terms.currents(population, s) for s in ("I_syn_ex", "I_syn_in"))
+        values = (terms.currents(population, s) for s in ("I_syn_ex", "I_syn_in"))
         return [v for v in values if v.any()]
 
     # Inputs -------------------------------------------------------------------------------------------------------
@@ -235,14 +233,14 @@ class Builder:
     # Synapses -----------------------------------------------------------------------------------------------------
 
     def _project(self, projection: Projection) -> None:
-        how = nest_terms.synapse(projection, self.net.dt)
+        how = terms.synapse(projection, self.net.dt)
         name = f"spikelet_{projection.index}_{len(self.nest.synapse_models)}"
         each = {k: v for k, v in how.params.items() if np.ndim(v)}
         common = {k: v for k, v in how.params.items() if not np.ndim(v)}
         self.nest.CopyModel(how.model, name, common)
         self.models[projection.index] = name
         pre, post = projection.pre_ids, projection.post_ids
-        weights = projection.weights.astype(np.float64) * nest_terms.sign(projection)
+        weights = projection.weights.astype(np.float64) * terms.sign(projection)
         steps = projection.synapses.arrays()[3]
         if ((np.diff(pre) == 0) & (np.diff(post) == 0)).any():
             self.orders[projection.index] = np.lexsort(
