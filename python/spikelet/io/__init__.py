@@ -1,7 +1,7 @@
-"""Networks of other simulators: `Network.to_nest` builds the same network in NEST."""
+"""Networks of other simulators: `Network.to_nest` builds the same network in NEST, `from_nest` takes one from there."""
 
 from __future__ import annotations
 
-from spikelet.io.nest import NestNetwork, to_nest
+from spikelet.io.nest import NestNetwork, from_nest, to_nest
 
-__all__ = ["NestNetwork", "to_nest"]
+__all__ = ["NestNetwork", "from_nest", "to_nest"]
