@@ -148,7 +148,7 @@ def test_populations_are_told_apart() -> None:
     same(Spikes.from_neo(ANNOTATED.to_neo(lazy=True), population="E"), ANNOTATED)
     for population, message in (
         (None, "must be given, .* of several: E, I"),
-        ("X", "one of: E, I"),
+        ("X", "must be one of: E, I"),
     ):
         with pytest.raises(ValueError, match=f"Spikes.from_neo: population {message}"):
             Spikes.from_neo(segment, population=population)
