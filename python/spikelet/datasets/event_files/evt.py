@@ -29,7 +29,7 @@ class Held:
         """Return the value at each word of a block, given which words set it, and what they set."""
         table = np.concatenate([[self._value], values.astype(np.int64)])
         self._value = int(table[-1])
-        return np.asarray(table[np.cumsum(marks)])
+        return np.asarray(table[np.cumsum(marks, dtype=np.int32)])
 
 
 def stated(head: bytes) -> str:

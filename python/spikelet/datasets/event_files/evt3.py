@@ -53,6 +53,16 @@ class _Decoder:
         marks = kind == _Y
         y = self._y(marks, low[marks] & 0x7FF)
 
+        single = np.flatnonzero((kind == _X) & (high >= 0))
+        alone = (t[single], low[single] & 0x7FF, y[single], low[single] >> 11, single)
+        if not ((kind >= _BASE) & (kind <= _VECTOR_8)).any():
+            return alone
+        return self._merged(alone, self._vectors(kind, low, t, y))
+
+    def _vectors(
+        self, kind: NDArray[Any], low: NDArray[Any], t: NDArray[Any], y: NDArray[Any]
+    ) -> tuple[NDArray[Any], ...]:
+        """Return the same of events in vectors, of up to 12 in a word."""
         vectors = (kind == _VECTOR_12) | (kind == _VECTOR_8)
         step = np.where(kind == _VECTOR_12, 12, 8) * vectors
         passed = self._passed + np.cumsum(step) - step  # before the word
@@ -60,24 +70,18 @@ class _Decoder:
         marks = kind == _BASE
         x = self._base(marks, (low[marks] & 0x7FF) - passed[marks]) + passed
         p = self._polarity(marks, low[marks] >> 11)
-        return self._spread(kind, low, t, y, x, p, vectors)
-
-    @staticmethod
-    def _spread(
-        kind: NDArray[Any], low: NDArray[Any], t: NDArray[Any], y: NDArray[Any], x: NDArray[Any], p: NDArray[Any],
-        vectors: NDArray[np.bool_],
-    ) -> tuple[NDArray[Any], ...]:  # fmt: skip
-        """Give each event its own entry: a word of a vector holds up to 12."""
         at = np.flatnonzero(vectors & (t >= 0))
         mask = np.where(kind[at] == _VECTOR_12, low[at], low[at] & 0xFF)
         which, bit = np.nonzero((mask[:, None] >> np.arange(12, dtype=np.uint16)) & 1)
-        single = np.flatnonzero((kind == _X) & (t >= 0))
-        items = np.concatenate([single, at[which]])
-        xs = np.concatenate([low[single] & 0x7FF, x[at[which]] + bit])
-        ps = np.concatenate([low[single] >> 11, p[at[which]]])
-        order = np.argsort(items, kind="stable")
-        items = items[order]
-        return t[items], xs[order], y[items], ps[order], items
+        items = at[which]
+        return t[items], x[items] + bit, y[items], p[items], items
+
+    @staticmethod
+    def _merged(a: tuple[NDArray[Any], ...], b: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
+        """Return all events in the order of their words."""
+        joined = [np.concatenate(pair) for pair in zip(a, b, strict=True)]
+        order = np.argsort(joined[-1], kind="stable")
+        return tuple(column[order] for column in joined)
 
 
 FORMAT = Format("evt3", "Prophesee RAW, EVT 3.0", (".raw",), lambda head: stated(head) == "3.0", read)
