@@ -100,21 +100,35 @@ class EventFile:
         last : bytes
             Content of the last line of the header, where there is one.
         """
-        head = self.head(min(_LONGEST_HEADER, self.size))
-        lines: list[str] = []
-        begin = 0
-        while head.startswith(mark, begin):
-            end = head.find(b"\n", begin) + 1
-            line = head[begin:end].strip(b"\r\n")
-            if not end or not _printable(line):  # the first event looks like a mark
-                break
-            lines.append(line.decode("latin1"))
-            begin = end
-            if line == last:
-                break
-        if len(head) < self.size and begin == len(head):
-            self.refuse(begin, "the header", f"must end within {_LONGEST_HEADER} bytes", "more")
-        return lines, begin
+        size = 4096
+        while True:
+            head = self.head(size)
+            lines, end, whole = _lines(head, mark, last)
+            if whole or (len(head) == self.size and end == len(head)):
+                return lines, end
+            if len(head) == self.size or size >= _LONGEST_HEADER:
+                rule = f"must consist of whole lines, of {_LONGEST_HEADER} bytes together at most"
+                self.refuse(end, "the header", rule, head[end : end + 40])
+            size = min(8 * size, _LONGEST_HEADER)
+
+
+def _lines(head: bytes, mark: bytes, last: bytes) -> tuple[list[str], int, bool]:
+    """Return lines that begin with `mark`, where they end, and whether the next one is known not to be one."""
+    lines: list[str] = []
+    begin = 0
+    while head.startswith(mark, begin):
+        end = head.find(b"\n", begin) + 1
+        line = head[begin : end or len(head)].strip(b"\r\n")
+        if not _printable(line):  # the first event looks like a mark
+            return lines, begin, True
+        if not end:
+            return lines, begin, False
+        lines.append(line.decode("latin1"))
+        begin = end
+        if line == last:
+            return lines, begin, True
+    rest = head[begin : begin + len(mark)]
+    return lines, begin, not mark.startswith(rest)
 
 
 def _printable(line: bytes) -> bool:

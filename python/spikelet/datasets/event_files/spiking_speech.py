@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, SupportsIndex, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._util.checks import fail, integer, read_only
+from spikelet._util.checks import fail, read_only
 from spikelet.datasets.event_files.assembling import DTYPE
 from spikelet.datasets.event_files.hdf5 import checked, opened
 
@@ -85,7 +86,7 @@ class SpikingSpeech:
         """
         if isinstance(index, slice):
             return [self[k] for k in range(*index.indices(len(self)))]
-        k = integer(_WHERE, "index", index, -len(self)) if len(self) else len(self)
+        k = operator.index(index)
         if not -len(self) <= k < len(self):  # IndexError ends loops
             fail(_WHERE, "index", k, f"must lie in {-len(self)} .. {len(self) - 1}", error=IndexError)
         k %= len(self)

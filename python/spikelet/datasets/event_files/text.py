@@ -24,25 +24,21 @@ def read(file: EventFile, demands: Demands, columns: str = "txyp", unit: str = "
         file.refuse(0, "the data", "must be text", "binary data")
     data = io.BytesIO(file.read(0, file.size))
     names: list[str] = []
-    begin = 0
+    begin, comma = 0, False
     for line in iter(data.readline, b""):
         if line.strip() and not line.startswith(b"#"):
-            if re.search(rb"[A-Za-df-z_]", line):  # e occurs in numbers
-                names = [name.strip("\"' ") for name in re.split(r"[,;\s]+", line.decode("latin1").strip())]
-                begin = data.tell()
-            break
+            if names or not re.search(rb"[A-Za-df-z_]", line):  # e occurs in numbers
+                comma = b"," in line
+                break
+            names = [name.strip("\"' ") for name in re.split(r"[,;\s]+", line.decode("latin1").strip())]
+            begin = data.tell()
+    else:  # no numbers
+        return from_table(file, np.zeros((0, len(columns))), columns, unit, demands)
     data.seek(begin)
-    comma = b"," in data.readline()
-    data.seek(begin)
-    if begin == len(data.getbuffer()):
-        table = np.zeros((0, len(names or columns)))
-    else:
-        try:
-            table = np.loadtxt(data, np.float64, delimiter="," if comma else None, ndmin=2, encoding="latin1")
-        except ValueError as error:
-            file.refuse(begin, "the table", "must be rows of numbers", " ".join(str(error).split()))
-    if not table.size:
-        table = np.zeros((0, len(names or columns)))
+    try:
+        table = np.loadtxt(data, np.float64, delimiter="," if comma else None, ndmin=2, encoding="latin1")
+    except ValueError as error:
+        file.refuse(begin, "the table", "must be rows of numbers", " ".join(str(error).split()))
     if names:
         if len(set(names)) != table.shape[1]:
             file.refuse(0, "the table", f"must have a name for each of its {table.shape[1]} columns", names)
