@@ -398,6 +398,36 @@ def encode_burst(
 ) -> _Bytes: ...
 def encode_delta(x: npt.ArrayLike, steps: int, threshold: float) -> _Bytes: ...
 def encode_spike_list(raster: npt.ArrayLike, steps: int) -> tuple[_Ints, _Ints]: ...
+
+class EventColumns:
+    def __init__(
+        self,
+        t: npt.NDArray[Any],
+        x: npt.NDArray[Any] | None,
+        y: npt.NDArray[Any] | None,
+        p: npt.NDArray[Any] | None,
+    ) -> None: ...
+    def __len__(self) -> int: ...
+    def range(self, field: str) -> tuple[int, int]: ...
+    def first_unsorted(self) -> int: ...
+    def search(self, times: npt.ArrayLike) -> _Ints: ...
+
+def event_frames(
+    columns: EventColumns,
+    size: tuple[int, int, int],
+    first: _Ints,
+    last: _Ints,
+    dtype: str,
+    threads: int,
+) -> npt.NDArray[Any]: ...
+def event_bins(
+    columns: EventColumns,
+    size: tuple[int, int, int],
+    start: float,
+    width: float,
+    bins: int,
+    dtype: str,
+) -> npt.NDArray[Any]: ...
 def dog_waves(
     images: npt.ArrayLike,
     centre: float,
