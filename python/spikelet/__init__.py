@@ -75,6 +75,7 @@ from spikelet.sources import (
     StepCurrent,
 )
 from spikelet.spatial import ByDistance, DistanceDependent, Free, Grid, Positions
+from spikelet.spikes import Spikes
 
 moved.install()
 
@@ -176,6 +177,7 @@ __all__ = [
     "SinusoidalPoisson",
     "SpikeRecorder",
     "SpikeSource",
+    "Spikes",
     "SpikingModel",
     "SpikingResult",
     "StateRecorder",
