@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet.datasets.event_files.file import EventFile
+from spikelet.events import DTYPE
 
-__all__ = ["DTYPE", "Assembler", "Demands", "Place", "Unwrapped"]
+__all__ = ["Assembler", "Demands", "Place", "Unwrapped"]
 
-DTYPE = np.dtype([("t", "i8"), ("x", "i2"), ("y", "i2"), ("p", "i1")])
 
 Unsorted: TypeAlias = Literal["error", "sort", "keep"]
 Ints: TypeAlias = NDArray[Any]

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet._util.checks import fail, read_only
-from spikelet.datasets.event_files.assembling import DTYPE
 from spikelet.datasets.event_files.hdf5 import checked, opened
+from spikelet.events import DTYPE
 
 __all__ = ["SpikingSpeech", "read_spiking_speech"]
 
