@@ -58,8 +58,13 @@ def to_spiking_model(
                 kind = flat.nodes[source].kind
                 rule = "a potential can only be the output of a SpikingModel"
                 _refuse(_WHERE, f"node '{source}' ({kind})", "leads to other nodes", f"{rule}: use run")  # fmt: skip
-        with named(here):
+        try:
             layer = _layer(here, node, dt, mode, subtract, dtype)
+        except ValueError as error:  # of a layer's own checks
+            if str(error).startswith(_WHERE):
+                raise
+            msg = f"{here}: {error}"
+            raise ValueError(msg) from None
         if layer is None:
             stands[node.name] = before[0]
         else:

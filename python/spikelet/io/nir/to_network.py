@@ -138,12 +138,15 @@ def to_network(
         for name, node in flat.inputs.items()
         if flat.nodes[node].kind == "Input"
     }
-    populations = {
-        name: net.population(sizes[name], _model(node, net.dt, dt, mode, subtract), name)
+    models = {
+        name: _model(node, net.dt, dt, mode, subtract)
         for name, node in flat.nodes.items()
         if _is_cell(node)
     }
-    biased = any(before == _BIAS for before, _ in found)
+    populations = {
+        name: net.population(sizes[name], model, name) for name, (model, _) in models.items()
+    }
+    biased = any(before == _BIAS for before, _ in found) or any(d.any() for _, d in models.values())
     bias = net.population(1, RasterSource(np.zeros((0, 1), np.uint8)), "bias") if biased else None
     senders = {**{flat.inputs[name]: p for name, p in inputs.items()}, **populations}
     if bias is not None:
@@ -156,13 +159,21 @@ def to_network(
             (np.concatenate(synapses.pre), np.concatenate(synapses.post)),
             weight=np.concatenate(synapses.weight),
             delay=delays * net.dt,
+            receptor="in",
         )
+    for name, (_, drive) in models.items():
+        if drive.any():
+            ends = np.zeros(len(drive), np.int64), np.arange(len(drive))
+            late = offsets[name] * net.dt
+            net.connect(
+                senders[_BIAS], populations[name], ends, weight=drive, delay=late, receptor="drive"
+            )
     recorders = {
         name: net.record(population, "spikes" if flat.nodes[name].kind in SPIKING else "v")
         for name, population in populations.items()
     }
-    late = {name: offsets[name] for name in populations}
-    return NirNetwork(net, inputs, populations, recorders, late, bias)
+    own = {name: offsets[name] for name in populations}
+    return NirNetwork(net, inputs, populations, recorders, own, bias)
 
 
 def _is_cell(node: FlatNode) -> bool:
@@ -211,16 +222,19 @@ class _Paths:
                 _refuse(here, "has no Input", "a Network needs to know where spikes come from")
             offset = self._offset(node)
             if offset is not None and offset.any():
-                self._on(_BIAS, name, csr_array(offset.reshape(1, -1)), 0)
+                self._on(_BIAS, name, csr_array(offset.reshape(1, -1)), 0, always=True)
         return {ends: s for ends, s in self._found.items() if sum(map(len, s.pre))}
 
-    def _on(self, origin: str, name: str, matrix: Any, delay: int) -> None:
-        """Follow what `origin` sends, as a matrix [origin, elements], from a node to all neurons behind it."""
+    def _on(
+        self, origin: str, name: str, matrix: Any, delay: int, *, always: bool = False
+    ) -> None:
+        """Follow what `origin` sends, as a matrix [origin, elements], from a node to all neurons behind it.
+
+        `always`: it has been there before the first step, too, as a bias that no delay has held up.
+        """
         for after in self._targets[name]:
             node = self._flat.nodes[after]
-            # A bias has been there before the first step.
-            closes = (name, after) in self._closing and origin != _BIAS
-            late = delay + int(closes)
+            late = delay + int((name, after) in self._closing and not always)
             if _is_cell(node):
                 self._found.setdefault((origin, after), _Synapses()).add(matrix, late)
             elif node.kind == "Delay":
@@ -231,7 +245,8 @@ class _Paths:
                     if part.nnz:
                         self._on(origin, after, part, late + int(d))
             else:
-                self._on(origin, after, (matrix @ self._matrix(node)).tocsr(), late)
+                through = (matrix @ self._matrix(node)).tocsr()
+                self._on(origin, after, through, late, always=always)
 
     def _map(self, node: FlatNode) -> Any:
         return map_of(node, np.dtype(np.float64), height=1.0, threads=1, stepped=False)
@@ -267,7 +282,7 @@ def _tiny(node: FlatNode, y: NDArray[Any]) -> Any:
 
 def _offsets(flat: FlatGraph, found: Mapping[tuple[str, str], _Synapses]) -> dict[str, int]:
     """Return how much later each node computes a step, so that each synapse takes at least one step."""
-    late = {name: 0 for name in flat.nodes}
+    late = {name: int(_is_cell(node)) for name, node in flat.nodes.items()}
     late[_BIAS] = 0
     least = {ends: synapses.least for ends, synapses in found.items()}
     for _ in range(len(late) + 1):
@@ -289,14 +304,15 @@ def _offsets(flat: FlatGraph, found: Mapping[tuple[str, str], _Synapses]) -> dic
     )
 
 
-def _model(node: FlatNode, step_ms: float, dt: float, mode: Mode, subtract: bool) -> Any:
-    """Return a model from text whose exact step has the coefficients of the graph's."""
+def _model(
+    node: FlatNode, step_ms: float, dt: float, mode: Mode, subtract: bool
+) -> tuple[Any, NDArray[np.float64]]:
+    """Return a model from text whose exact step has the coefficients of the graph's, and its drive in a step."""
     size = int(np.prod(node.takes))
 
     def flat(values: Any) -> NDArray[np.float64]:
         return np.array(np.broadcast_to(values, node.takes), np.float64).reshape(size)
 
-    spikes = node.kind in SPIKING
     if node.kind == "Threshold":
         zero = np.zeros(node.takes)
         c = Coefficients(zero, zero + 1, zero, threshold=node.values["threshold"], v_reset=zero)
@@ -305,38 +321,37 @@ def _model(node: FlatNode, step_ms: float, dt: float, mode: Mode, subtract: bool
     here = f"{_WHERE}: node '{node.name}' ({node.kind})"
     if (c.leak < 0).any() or (c.syn_decay is not None and (c.syn_decay < 0).any()):
         _refuse(here, "has a time constant below dt", "use mode='exact', or run")
-    leaky = not (c.leak == 1).all()
-    values: dict[str, Any] = {"q": flat(c.gain)}
-    lines, receptor = [], "v += q*weight"
-    current = " + r*i" if c.syn_decay is not None else ""
-    if leaky:
-        rate = flat(_rates(c.leak))
-        values |= {"tau_m": step_ms / rate, "v_leak": flat(c.drive / (1 - c.leak))}
-        lines.append(f"dv/dt = (v_leak - v{current})/tau_m")
-    else:
-        lines.append("dv/dt = 0")
+    # Rates, because time constants may be far below those that a Network takes for meant.
+    a = flat(_rates(c.leak))
+    values: dict[str, Any] = {"k_m": a / step_ms, "q": flat(c.gain)}
+    lines, receptor = ["dv/dt = -k_m*v"], "v += q*weight"
     if c.syn_decay is not None:
         from scipy.special import exprel  # noqa: PLC0415
 
-        a, b = flat(_rates(c.leak)), flat(_rates(c.syn_decay))
-        across = a * np.exp(-np.minimum(a, b)) * exprel(-np.abs(a - b))
-        values |= {"tau_s": step_ms / b, "g": flat(c.syn_gain)}
+        b = flat(_rates(c.syn_decay))
+        across = step_ms * np.exp(-np.minimum(a, b)) * exprel(-np.abs(a - b))
+        values |= {"k_s": b / step_ms, "g": flat(c.syn_gain)}
         values["r"] = np.divide(flat(c.pull), across, out=np.zeros(size), where=across > 0)
-        lines.append("di/dt = -i/tau_s")
+        lines = ["dv/dt = -k_m*v + r*i", "di/dt = -k_s*i"]
         receptor += "; i += g*weight"
     options: dict[str, Any] = {}
-    if spikes:
-        values |= {"v_th": flat(c.threshold), "v_reset": flat(c.v_reset)}
-        options = {"threshold": "v > v_th", "reset": "v -= v_th" if subtract else "v = v_reset"}
-        if subtract or node.kind == "Threshold":
-            del values["v_reset"]
-            options["reset"] = "v -= v_th" if node.kind != "Threshold" else "v = 0"
-    units = {"tau_m": "ms", "tau_s": "ms"}
-    parameters = {name: (1.0, units[name]) if name in units else 1.0 for name in values}
+    if node.kind in SPIKING:
+        values["v_th"] = flat(c.threshold)
+        options = {"threshold": "v > v_th", "reset": "v -= v_th"}
+        if not subtract or node.kind == "Threshold":
+            values["v_reset"] = flat(c.v_reset)
+            options["reset"] = "v = v_reset"
+    units = {"k_m": "1/ms", "k_s": "1/ms"}
+    parameters = {name: (0.0, units[name]) if name in units else 0.0 for name in values}
     model = Equations(
-        "\n".join(lines), receptors={"in": receptor}, parameters=parameters, name=node.kind, **options
+        "\n".join(lines),
+        # What pulls to v_leak is an event of each step, too: it must not begin before the input does.
+        receptors={"in": receptor, "drive": "v += weight"},
+        parameters=parameters,
+        name=node.kind,
+        **options,
     )
-    return model(**values)
+    return model(**values), flat(c.drive)
 
 
 def _rates(decay: NDArray[Any]) -> NDArray[Any]:
