@@ -1,7 +1,8 @@
-"""Networks of other simulators: `Network.to_nest` builds the same network in NEST, `from_nest` takes one from there."""
+"""Formats and networks of others: NEST both ways (`Network.to_nest`, `from_nest`), NIR graphs."""
 
 from __future__ import annotations
 
 from spikelet.io.nest import NestNetwork, from_nest, to_nest
+from spikelet.io.nir import NirModel, NirResult, read_nir
 
-__all__ = ["NestNetwork", "from_nest", "to_nest"]
+__all__ = ["NestNetwork", "NirModel", "NirResult", "from_nest", "read_nir", "to_nest"]
