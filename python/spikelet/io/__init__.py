@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from spikelet.io.nest import NestNetwork, from_nest, to_nest
-from spikelet.io.nir import NirModel, NirResult, read_nir
+from spikelet.io.nir import NirModel, NirNetwork, NirResult, read_nir
 
-__all__ = ["NestNetwork", "NirModel", "NirResult", "from_nest", "read_nir", "to_nest"]
+__all__ = ["NestNetwork", "NirModel", "NirNetwork", "NirResult", "from_nest", "read_nir", "to_nest"]
