@@ -31,7 +31,7 @@ from spikelet.neurons import (
 from spikelet.neurons.base import nest_model
 from spikelet.neurons.equations.equations_model import EquationsModel
 
-__all__ = ["Neuron", "known", "make", "neuron_of", "structure"]
+__all__ = ["Neuron", "known", "make", "neuron_of", "start_of", "structure"]
 
 Values = float | npt.NDArray[np.float64]
 
@@ -162,14 +162,14 @@ def make(where: str, name: str, parameters: Mapping[str, Any]) -> Neuron:
             continue
         if key in entry.fixed:
             _require(where, name, key, value, entry.fixed[key])
-        elif key in model.states and key not in own:
+        elif key in model.states and key not in (*own, "theta"):
             states[key] = value
         elif key in _IN_SYNAPSES:
             plastic[key] = value
         elif key in own and key not in entry.neutral:
             values[key] = value
         else:
-            there = [*own, *model.states, *_IN_SYNAPSES, *entry.fixed, *entry.lists, *entry.ignored]
+            there = [*own, *(s for s in model.states if s != "theta"), *_IN_SYNAPSES, *entry.fixed, *entry.lists, *entry.ignored]
             near = suggestion(key, [k for k in there if k not in entry.neutral])
             fail(where, "parameter", key, f"must be one of NEST's {name}{near}")
     return Neuron(_checked_make(where, entry, lists, values), states, plastic)
