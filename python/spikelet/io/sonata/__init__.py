@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from spikelet.io.sonata.network import SonataNetwork, read_sonata
+from spikelet.io.sonata.write import write_sonata
 
-__all__ = ["SonataNetwork", "read_sonata"]
+__all__ = ["SonataNetwork", "read_sonata", "write_sonata"]
