@@ -94,7 +94,7 @@ class _Edges:
         self, config: Config, group: hdf5.Group, nodes: Mapping[str, Nodes], rows: dict[int, Row]
     ) -> None:
         self.group = group
-        self.source = group.dataset("source_node_id", "iu")
+        self.source = group.sized("source_node_id", "iu")
         self.n = self.source.shape[0]
         self.target = group.dataset("target_node_id", "iu", self.n)
         self.type_id = group.dataset("edge_type_id", "iu", self.n)

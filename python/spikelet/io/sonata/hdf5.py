@@ -85,7 +85,7 @@ class Group:
         Raises
         ------
         ValueError
-            If it is not there or is another, or says that it has more entries than the file can hold.
+            If it is not there or is another.
         """
         item = self._item(name) if name in self.group else None
         if not isinstance(item, library().Dataset):
@@ -100,10 +100,21 @@ class Group:
             fail(where, "type", str(item.dtype), f"must be {named}")
         if length is not None and item.shape[0] != length:
             fail(where, "length", item.shape[0], f"must be {length}")
+        return item
+
+    def sized(self, name: str, kinds: str) -> Any:
+        """Return a dataset whose length may be trusted: others must have it, and memory is allocated for it.
+
+        Raises
+        ------
+        ValueError
+            If it says that it has more entries than the file can hold.
+        """
+        item = self.dataset(name, kinds)
         stored = item.id.get_storage_size()
         if item.shape[0] * item.dtype.itemsize > max(_SMALL, _RATIO * stored):
             rule = f"must be what the file holds, which has {stored} bytes of it"
-            fail(where, "length", item.shape[0], rule)
+            fail(f"{self.where}/{name}", "length", item.shape[0], rule)
         return item
 
     def optional(self, name: str, kinds: str, length: int | None = None) -> Any:

@@ -100,7 +100,7 @@ def _hdf5(file: Path, population: str) -> tuple[Floats, Ints]:
             fail(top.where, "groups", ", ".join(groups), rule)
         group = groups[population] if groups else top
         key = "gids" if "gids" in group and "node_ids" not in group else "node_ids"
-        ids = group.dataset(key, "iu")
+        ids = group.sized(key, "iu")
         times = group.dataset("timestamps", "iuf", ids.shape[0])
         unit = times.attrs.get("units", "ms")
         unit = unit.decode() if isinstance(unit, bytes) else unit

@@ -168,7 +168,7 @@ def _groups(population: hdf5.Group) -> dict[int, hdf5.Group]:
 
 
 def _read_population(config: Config, group: hdf5.Group, types: dict[int, Row]) -> Nodes:
-    data = group.dataset("node_type_id", "iu")
+    data = group.sized("node_type_id", "iu")
     n = data.shape[0]
     if n > _MOST:
         fail(group.where, "nodes", n, f"must be at most {_MOST}")
@@ -254,7 +254,7 @@ def _attribute(group: hdf5.Group, name: str, index: Ints) -> npt.NDArray[Any]:
         fail(where, "index", int(index.max()), f"must be below its length, {data.shape[0]}")
     values = hdf5.column(data, index)
     if "@library" in group and name in group.child("@library"):
-        texts = group.child("@library").dataset(name, "OSU")[:]
+        texts = group.child("@library").sized(name, "OSU")[:]
         if values.dtype.kind not in "iu":
             fail(where, "type", str(values.dtype), "must be integers, as there is a library")
         if len(values) and (values.min() < 0 or int(values.max()) >= len(texts)):
