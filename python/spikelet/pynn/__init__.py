@@ -16,7 +16,20 @@ from pyNN.random import GSLRNG, NumpyRNG, RandomDistribution
 from pyNN.space import Space
 from pyNN.standardmodels import StandardCellType
 
-from spikelet.pynn.cells import IF_curr_exp
+from spikelet.pynn.cells import (
+    EIF_cond_alpha_isfa_ista,
+    EIF_cond_exp_isfa_ista,
+    GIF_cond_exp,
+    HH_cond_exp,
+    IF_cond_alpha,
+    IF_cond_exp,
+    IF_cond_exp_gsfa_grr,
+    IF_curr_alpha,
+    IF_curr_delta,
+    IF_curr_exp,
+    IF_facets_hardware1,
+    Izhikevich,
+)
 from spikelet.pynn.control import (
     end,
     get_current_time,
@@ -34,6 +47,7 @@ from spikelet.pynn.control import (
 )
 from spikelet.pynn.populations import Assembly, Population, PopulationView
 from spikelet.pynn.procedural_api import create, record, record_gsyn, record_v, set  # noqa: A004
+from spikelet.pynn.sources import SpikeSourceArray, SpikeSourcePoisson
 
 
 def list_standard_models() -> list[str]:

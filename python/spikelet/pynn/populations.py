@@ -138,7 +138,8 @@ class Population(_Cells, common.Population):
         self.initial_values[variable] = LazyArray(whole, shape=(self.size,), dtype=float)
 
     def _note_initial(self, variable: str, mask: npt.NDArray[np.bool_]) -> None:
-        self.celltype.check_variable(variable)
+        if not self.celltype.can_set(variable):
+            return
         self._unwritten[variable] = self._unwritten.get(variable, np.zeros(self.size, bool)) | mask
 
     def _initial(self, variable: str) -> npt.NDArray[np.float64]:
@@ -151,10 +152,10 @@ class Population(_Cells, common.Population):
     def write_states(self) -> None:
         """Give the network the initial values that it does not have yet; collective."""
         for variable, mask in self._unwritten.items():
-            native, scale = self.celltype.native_variable(variable)
+            (native,) = self.celltype.native_states(variable)
             view = getattr(self.cells.population, native)
             whole = np.array(view)
-            whole[mask] = self._initial(variable)[mask] / scale
+            whole[mask] = self._initial(variable)[mask] / self.celltype.scale_of(variable)
             view[:] = whole
         self._unwritten = {}
 

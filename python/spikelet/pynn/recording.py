@@ -138,10 +138,12 @@ class Recorder(recording.Recorder):
             tape.first = None
             if tape.start == now:
                 native = [np.asarray(getattr(d.target, d.name)) for d in tape.devices]
-                tape.first = self._in_pynn_units(tape.variable, native)[None]
+                tape.first = self._in_pynn_units(tape, native)[None]
 
-    def _in_pynn_units(self, variable: Variable, native: list[Any]) -> npt.NDArray[np.float64]:
-        return self.population.celltype.from_native(variable.name, native)
+    def _in_pynn_units(self, tape: _Tape, native: list[Any]) -> npt.NDArray[np.float64]:
+        kind = self.population.celltype
+        values: npt.NDArray[np.float64] = kind.from_native(tape.variable.name, native, tape.indices)
+        return values
 
     def _clear_simulator(self) -> None:
         """Forget the data, and record on."""
@@ -310,14 +312,19 @@ class Recorder(recording.Recorder):
                 stamps.append(found[0])
                 ids.append(found[1].astype(np.int64))
         steps, indices = np.concatenate(stamps), np.concatenate(ids)
-        times = simulator.state.ms(simulator.state.since_reset(steps))
+        steps = simulator.state.since_reset(steps)
+        exact = getattr(self.population.cells, "exact", None)
+        if exact is None:
+            times = simulator.state.ms(steps)
+        else:
+            indices, times = exact(indices, steps)
         order = np.lexsort((times, indices))
         return indices[order], times[order]
 
     def _samples(self, tape: _Tape) -> npt.NDArray[np.float64]:
         """Return the samples of a tape so far, in PyNN's units, [samples, cells]."""
         native = [device.in_steps()[1] for device in tape.devices]
-        values = self._in_pynn_units(tape.variable, native)
+        values = self._in_pynn_units(tape, native)
         return values if tape.first is None else np.concatenate([tape.first, values])
 
     def _signals(self, variable: Variable, cells: set[int] | None) -> list[neo.AnalogSignal]:

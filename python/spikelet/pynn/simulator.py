@@ -42,8 +42,6 @@ class State(common.control.BaseState):
 
     Attributes
     ----------
-    network : Network
-        The network, made by `setup`, or at the first use.
     dt : float
         Time step [ms].
     segment_counter : int
@@ -54,7 +52,8 @@ class State(common.control.BaseState):
 
     def __init__(self) -> None:
         super().__init__()
-        self.clear(0.1)
+        self._network: Network | None = None
+        self._forget(0.1, "auto", "auto")
 
     # Making -------------------------------------------------------------------------------------------------------
 
@@ -72,9 +71,11 @@ class State(common.control.BaseState):
         **options
             Arguments of `Network`.
         """
-        network = Network(dt=dt, dtype="float64", **options)  # first: it checks
-        self.network = network
-        self.dt = network.dt
+        self._network = Network(dt=dt, dtype="float64", **options)  # first: it checks
+        self._forget(self._network.dt, min_delay, max_delay)
+
+    def _forget(self, dt: float, min_delay: Any, max_delay: Any) -> None:
+        self.dt = dt
         self._delays = (min_delay, max_delay)
         self._seen: tuple[float, float] | None = None
         self.recorders = set()
@@ -87,6 +88,13 @@ class State(common.control.BaseState):
         self.running = False
         self.t_start = 0
         self._offset = 0
+
+    @property
+    def network(self) -> Network:
+        """The network, of a script without `setup` one with PyNN's defaults."""
+        if self._network is None:
+            self._network = Network(dt=self.dt, dtype="float64", seed=42)
+        return self._network
 
     def take_ids(self, n: int) -> range:
         """Return the numbers of n new cells."""
