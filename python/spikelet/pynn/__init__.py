@@ -1,0 +1,61 @@
+"""PyNN on spikelet: ``import spikelet.pynn as sim`` in place of ``import pyNN.nest as sim``.
+
+Names, units and results are PyNN's; see its documentation, and ``docs/pynn.md`` for what is different.
+"""
+
+from __future__ import annotations
+
+from spikelet._util.extras import extra
+
+extra("pyNN", "spikelet.pynn", "pynn")
+
+# ruff: noqa: E402  # after the check
+from pyNN import errors, random, space
+from pyNN.network import Network
+from pyNN.random import GSLRNG, NumpyRNG, RandomDistribution
+from pyNN.space import Space
+from pyNN.standardmodels import StandardCellType
+
+from spikelet.pynn.cells import (
+    EIF_cond_alpha_isfa_ista,
+    EIF_cond_exp_isfa_ista,
+    GIF_cond_exp,
+    HH_cond_exp,
+    IF_cond_alpha,
+    IF_cond_exp,
+    IF_cond_exp_gsfa_grr,
+    IF_curr_alpha,
+    IF_curr_delta,
+    IF_curr_exp,
+    IF_facets_hardware1,
+    Izhikevich,
+)
+from spikelet.pynn.control import (
+    end,
+    get_current_time,
+    get_max_delay,
+    get_min_delay,
+    get_time_step,
+    initialize,
+    num_processes,
+    rank,
+    reset,
+    run,
+    run_for,
+    run_until,
+    setup,
+)
+from spikelet.pynn.populations import Assembly, Population, PopulationView
+from spikelet.pynn.procedural_api import create, record, record_gsyn, record_v, set  # noqa: A004
+from spikelet.pynn.sources import SpikeSourceArray, SpikeSourcePoisson
+
+
+def list_standard_models() -> list[str]:
+    """Return the names of all standard cell types that there are."""
+    return [
+        name
+        for name, each in globals().items()
+        if isinstance(each, type)
+        and issubclass(each, StandardCellType)
+        and each is not StandardCellType
+    ]

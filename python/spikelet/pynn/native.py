@@ -1,0 +1,140 @@
+"""What stands behind a population of PyNN: neurons of the network.
+
+The sources of spikes, in `sources`, have the same methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from pyNN import errors
+
+from spikelet.network.population import Population
+from spikelet.pynn.simulator import State
+
+__all__ = ["Cells", "Neurons", "Translated", "native_errors"]
+
+
+class native_errors:  # noqa: N801  # a context manager
+    """Turns ValueError and TypeError of the network into PyNN's InvalidParameterValueError."""
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: type | None, error: BaseException | None, _: Any) -> None:
+        """Raise PyNN's error instead."""
+        known = errors.InvalidParameterValueError, errors.InvalidDimensionsError
+        if isinstance(error, (ValueError, TypeError)) and not isinstance(error, known):
+            raise errors.InvalidParameterValueError(str(error)) from error
+
+
+class Cells(Protocol):
+    """Cells of the network that a population of PyNN stands for.
+
+    Attributes
+    ----------
+    population : spikelet.Population
+        The population of the network.
+    """
+
+    population: Population
+
+    def get(self, name: str) -> Any:
+        """Return a native parameter: one value, or an array of one for each cell."""
+
+    def set(self, indices: npt.NDArray[np.int64], values: Mapping[str, Any]) -> None:
+        """Set native parameters of some cells: one value each, or an array of one for each of these cells."""
+
+    def advance(self, start: int, stop: int) -> None:
+        """Prepare the steps from `start` up to `stop`, counted from the last reset."""
+
+    def restart(self) -> None:
+        """Begin anew at time 0."""
+
+
+class Neurons:
+    """Neurons: their parameters are those of the network's population."""
+
+    def __init__(
+        self, state: State, size: int, model: Any, parameters: Mapping[str, Any], label: str
+    ) -> None:
+        with native_errors():
+            self.population = state.network.population(size, model(**parameters), label)
+
+    def get(self, name: str) -> Any:
+        """Return a native parameter."""
+        value = getattr(self.population.model, name)
+        return np.array(value) if np.ndim(value) else value
+
+    def set(self, indices: npt.NDArray[np.int64], values: Mapping[str, Any]) -> None:
+        """Set native parameters of some cells."""
+        with native_errors():
+            if len(indices) == self.population.size:
+                self.population.set(**values)
+            else:
+                self.population[indices].set(**values)
+
+    def advance(self, start: int, stop: int) -> None:
+        """Do nothing: the core knows all."""
+
+    def restart(self) -> None:
+        """Do nothing: the network resets neurons."""
+
+
+class Translated:
+    """A cell type in terms of the network's models: base of all of them, beside that of PyNN.
+
+    Attributes
+    ----------
+    variable_map : dict of str to (str or tuple of str)
+        The native state that a variable is, or the states that it is the sum of.
+    scale_factors : dict of str to float
+        What native values are multiplied with, by variable; 1.0 if it is not there.
+    weight_scale : float
+        What PyNN's weights are multiplied with.
+    receptors : dict of str to str
+        Native receptors, by PyNN's names.
+    """
+
+    variable_map: ClassVar[Mapping[str, Any]] = {}
+    scale_factors: ClassVar[Mapping[str, float]] = {}
+    weight_scale: ClassVar[float] = 1000.0  # nA, uS -> pA, nS
+    receptors: ClassVar[Mapping[str, str]] = {}
+
+    def build(self, state: State, size: int, parameters: dict[str, Any], label: str) -> Cells:
+        """Add cells to the network, given native parameters."""
+        raise NotImplementedError
+
+    def native_receptor(self, receptor_type: str) -> str:
+        """Return the native name of a receptor."""
+        if receptor_type not in self.receptors:
+            known = ", ".join(self.receptors) or "none"
+            msg = f"{type(self).__name__} has no receptor {receptor_type!r}; there are: {known}"
+            raise NotImplementedError(msg)
+        return self.receptors[receptor_type]
+
+    def native_states(self, variable: str) -> tuple[str, ...]:
+        """Return the native states that a variable is the sum of."""
+        found = self.variable_map[variable]
+        return (found,) if isinstance(found, str) else tuple(found)
+
+    def from_native(
+        self, variable: str, values: list[npt.NDArray[Any]], indices: npt.NDArray[np.int64]  # noqa: ARG002
+    ) -> npt.NDArray[np.float64]:
+        """Return a variable in PyNN's unit, given its native states of some cells."""
+        total: npt.NDArray[np.float64] = np.sum(values, axis=0, dtype=np.float64)
+        return total * self.scale_factors.get(variable, 1.0)
+
+    def can_set(self, variable: str) -> bool:
+        """Return whether a variable is a state that can be set, or raise NonExistentParameterError."""
+        if variable not in self.variable_map:
+            kind = type(self).__name__
+            raise errors.NonExistentParameterError(variable, kind, list(self.variable_map))
+        return isinstance(self.variable_map[variable], str)
+
+    def scale_of(self, variable: str) -> float:
+        """Return what native values are multiplied with."""
+        return self.scale_factors.get(variable, 1.0)
