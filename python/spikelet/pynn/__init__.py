@@ -12,7 +12,6 @@ extra("pyNN", "spikelet.pynn", "pynn")
 # ruff: noqa: E402  # after the check
 from pyNN import errors, random, space
 from pyNN.network import Network
-from pyNN.random import GSLRNG, NumpyRNG, RandomDistribution
 from pyNN.space import Space
 from pyNN.standardmodels import StandardCellType
 
@@ -30,6 +29,24 @@ from spikelet.pynn.cells import (
     IF_facets_hardware1,
     Izhikevich,
 )
+from spikelet.pynn.connectors import (
+    AllToAllConnector,
+    ArrayConnector,
+    CloneConnector,
+    Connector,
+    CSAConnector,
+    DisplacementDependentProbabilityConnector,
+    DistanceDependentProbabilityConnector,
+    FixedNumberPostConnector,
+    FixedNumberPreConnector,
+    FixedProbabilityConnector,
+    FixedTotalNumberConnector,
+    FromFileConnector,
+    FromListConnector,
+    IndexBasedProbabilityConnector,
+    OneToOneConnector,
+    SmallWorldConnector,
+)
 from spikelet.pynn.control import (
     end,
     get_current_time,
@@ -46,8 +63,25 @@ from spikelet.pynn.control import (
     setup,
 )
 from spikelet.pynn.populations import Assembly, Population, PopulationView
-from spikelet.pynn.procedural_api import create, record, record_gsyn, record_v, set  # noqa: A004
+from spikelet.pynn.procedural_api import connect, create, record, record_gsyn, record_v, set  # noqa: A004
+from spikelet.pynn.projections import Projection
+from spikelet.pynn.random import GSLRNG, NativeRNG, NumpyRNG, RandomDistribution
 from spikelet.pynn.sources import SpikeSourceArray, SpikeSourcePoisson
+from spikelet.pynn.synapses import (
+    AdditivePotentiationMultiplicativeDepression,
+    AdditiveWeightDependence,
+    ElectricalSynapse,
+    GutigWeightDependence,
+    MultiplicativeWeightDependence,
+    MultiQuantalSynapse,
+    SimpleStochasticSynapse,
+    SpikePairRule,
+    StaticSynapse,
+    STDPMechanism,
+    StochasticTsodyksMarkramSynapse,
+    TsodyksMarkramSynapse,
+    Vogels2011Rule,
+)
 
 
 def list_standard_models() -> list[str]:

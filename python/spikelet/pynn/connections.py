@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from pyNN.common import Assembly, BasePopulation
+from pyNN.common import Assembly
 
-__all__ = ["Part", "Table", "as_matrix", "distances", "parts_of"]
+__all__ = ["Part", "Table", "all_pairs", "as_matrix", "distances", "own_index", "parts_of"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -37,17 +37,17 @@ class Part(NamedTuple):
         """Index behind the last of them within the end."""
         return self.begin + len(self.ids)
 
+    @property
+    def whole(self) -> bool:
+        """Whether these are all elements, in order."""
+        return len(self.ids) == self.population.size and bool((np.diff(self.ids) > 0).all())
+
 
 def parts_of(end: Any) -> list[Part]:
     """Return the parts of a Population, a PopulationView or an Assembly, in order."""
-    members: Sequence[BasePopulation] = end.populations if isinstance(end, Assembly) else [end]
     parts: list[Part] = []
-    for member in members:
-        ids = np.arange(member.size)
-        whole = member
-        if hasattr(member, "grandparent"):
-            whole, ids = member.grandparent, np.asarray(member.index_in_grandparent(ids))
-        parts.append(Part(whole, ids, parts[-1].end if parts else 0))
+    for member in end.populations if isinstance(end, Assembly) else [end]:
+        parts.append(Part(member.root, member.indices, parts[-1].end if parts else 0))
     return parts
 
 
@@ -148,3 +148,23 @@ def distances(space: Any, pre: Floats, post: Floats) -> Floats:
             step = np.minimum(step, bounds[1] - bounds[0] - step)
         square += step * step
     return np.sqrt(square)
+
+
+def own_index(projection: Any) -> Ints:
+    """Return for each target its index among the sources, or -1."""
+    sources = np.asarray(projection.pre.all_cells, dtype=np.int64)
+    targets = np.asarray(projection.post.all_cells, dtype=np.int64)
+    order = np.argsort(sources)
+    at = np.minimum(np.searchsorted(sources[order], targets), max(0, len(sources) - 1))
+    found = sources[order][at] == targets if len(sources) else np.zeros(len(targets), bool)
+    return np.where(found, order[at] if len(sources) else -1, -1)
+
+
+def all_pairs(projection: Any, *, self_connections: bool) -> tuple[Ints, Ints]:
+    """Return all pairs, by target; on request without those of a cell with itself."""
+    n_pre, n_post = projection.shape
+    pre, post = np.tile(np.arange(n_pre), n_post), np.repeat(np.arange(n_post), n_pre)
+    if self_connections:
+        return pre, post
+    other = pre != own_index(projection)[post]
+    return pre[other], post[other]

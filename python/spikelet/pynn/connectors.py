@@ -6,6 +6,7 @@ With `NativeRNG`, or where nothing is random, the rules of spikelet connect inst
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from pyNN import connectors, errors
 from pyNN.core import IndexBasedExpression
 from pyNN.random import RandomDistribution
 
+from spikelet.pynn.connections import all_pairs, own_index
 from spikelet.pynn.parameters import Parameters, columns_of
 from spikelet.pynn.random import NativeRNG
 from spikelet.rules import AllToAll, FixedIndegree, FixedOutdegree, FixedProbability, FixedTotalNumber, Rule
@@ -50,6 +52,7 @@ class _Spikelet:
 
     rng: Any = None
     allow_self_connections: Any = True
+    safe: bool
     callback: Callable[[float], Any] | None
     location_selector: Any
 
@@ -74,7 +77,7 @@ class _Spikelet:
         post = np.repeat(np.arange(len(sources)), [len(mine) for mine in sources])
         values = parameters.at(pre, post, together)
         values |= {name: np.concatenate([np.zeros(0), *parts]) for name, parts in drawn.items()}
-        projection.add(pre, post, values)
+        projection.add(pre, post, values, safe=self.safe)
 
     def _parameters(self, projection: Any) -> Parameters:
         """Return the parameters of the synapse type, after checks of what connectors share."""
@@ -85,7 +88,7 @@ class _Spikelet:
 
     def _add(self, projection: Any, pre: Ints, post: Ints) -> None:
         """Connect pairs, given by target."""
-        projection.add(pre, post, self._parameters(projection).at(pre, post))
+        projection.add(pre, post, self._parameters(projection).at(pre, post), safe=self.safe)
         if self.callback is not None:
             self.callback(1.0)
 
@@ -103,7 +106,9 @@ class _Spikelet:
                 raise NotImplementedError(msg)
             pre, post = self.rng.pairs(rule, projection.shape, same=bool(same))
             order = np.lexsort((pre, post))
-            projection.add(pre[order], post[order], parameters.at(pre[order], post[order]))
+            projection.add(
+                pre[order], post[order], parameters.at(pre[order], post[order]), safe=self.safe
+            )
         else:
             self._listed(projection, parameters)
         if self.callback is not None:
@@ -144,16 +149,6 @@ class _Spikelet:
         self._blocks(projection, chosen, width=width)
 
 
-def own_index(projection: Any) -> Ints:
-    """Return for each target its index among the sources, or -1."""
-    sources = np.asarray(projection.pre.all_cells, dtype=np.int64)
-    targets = np.asarray(projection.post.all_cells, dtype=np.int64)
-    order = np.argsort(sources)
-    at = np.minimum(np.searchsorted(sources[order], targets), max(0, len(sources) - 1))
-    found = sources[order][at] == targets if len(sources) else np.zeros(len(targets), bool)
-    return np.where(found, order[at] if len(sources) else -1, -1)
-
-
 def kept(
     projection: Any, allow: Any
 ) -> Callable[[slice, npt.NDArray[np.bool_]], npt.NDArray[np.bool_]]:
@@ -185,12 +180,8 @@ class AllToAllConnector(_Spikelet, connectors.AllToAllConnector):  # type: ignor
         self._by_rule(projection, AllToAll(self_connections=self.allow_self_connections))
 
     def _listed(self, projection: Any, parameters: Parameters) -> None:
-        n_pre, n_post = projection.shape
-        pre, post = np.tile(np.arange(n_pre), n_post), np.repeat(np.arange(n_post), n_pre)
-        if not self.allow_self_connections:
-            other = pre != own_index(projection)[post]
-            pre, post = pre[other], post[other]
-        projection.add(pre, post, parameters.at(pre, post))
+        pre, post = all_pairs(projection, self_connections=self.allow_self_connections)
+        projection.add(pre, post, parameters.at(pre, post), safe=self.safe)
 
 
 class OneToOneConnector(_Spikelet, connectors.OneToOneConnector):  # type: ignore[misc]
@@ -263,8 +254,6 @@ class DisplacementDependentProbabilityConnector(IndexBasedProbabilityConnector):
 
 def _bound(expression: IndexBasedExpression, projection: Any) -> IndexBasedExpression:
     """Return a copy of an expression that knows the projection."""
-    from copy import copy  # noqa: PLC0415
-
     bound = copy(expression)
     bound.projection = projection
     return bound
@@ -431,62 +420,61 @@ class CSAConnector(_Spikelet, connectors.CSAConnector):  # type: ignore[misc]
             return
         given = ("weight", "delay")
         values = self._parameters(projection).at(pre, post, given)
-        projection.add(pre, post, {**values, "weight": found[:, 2], "delay": found[:, 3]})
+        given_values = {"weight": found[:, 2], "delay": found[:, 3]}
+        projection.add(pre, post, {**values, **given_values}, safe=self.safe)
 
 
-class FromListConnector(_Spikelet, connectors.FromListConnector):  # type: ignore[misc]
+class _Rows(_Spikelet):
+    """Connectors of rows of a source, a target and parameters."""
+
+    column_names: Any
+
+    def _add_rows(self, projection: Any, rows: Any) -> None:
+        """Connect rows, [n, 2 + columns]."""
+        where = type(self).__name__
+        known = projection.synapse_type.get_parameter_names()
+        for name in self.column_names:
+            if name not in known:
+                kind = type(projection.synapse_type).__name__
+                msg = f"{where}: {name} is not a valid parameter for {kind}, which has {', '.join(known)}"
+                raise ValueError(msg)
+        rows = np.asarray(rows, dtype=float).reshape(-1, 2 + len(self.column_names))
+        rows = rows[np.argsort(rows[:, 1], kind="stable")]
+        pre = _indices(where, "source", rows[:, 0], projection.shape[0])
+        post = _indices(where, "target", rows[:, 1], projection.shape[1])
+        given = {name: rows[:, 2 + k] for k, name in enumerate(self.column_names)}
+        values = self._parameters(projection).at(pre, post, tuple(given))
+        projection.add(pre, post, {**values, **given}, safe=self.safe)
+
+
+def _indices(where: str, what: str, given: npt.NDArray[np.float64], n: int) -> Ints:
+    """Return indices within an end of n cells, after a check."""
+    bad = ~((given >= 0) & (given < n) & (given == np.floor(given)))
+    if bad.any():
+        msg = f"{where}: {what} index out of range: must be an integer from 0 to {n - 1}, got {given[bad][0]:g}"
+        raise errors.ConnectionError(msg)
+    return given.astype(np.int64)
+
+
+class FromListConnector(_Rows, connectors.FromListConnector):  # type: ignore[misc]
     __doc__ = connectors.FromListConnector.__doc__
 
     def connect(self, projection: Any) -> None:
         """Connect the pairs of the list."""
-        connect_list(self, projection, self.conn_list)
+        self._add_rows(projection, self.conn_list)
 
 
-class FromFileConnector(_Spikelet, connectors.FromFileConnector):  # type: ignore[misc]
+class FromFileConnector(_Rows, connectors.FromFileConnector):  # type: ignore[misc]
     __doc__ = connectors.FromFileConnector.__doc__
 
     def connect(self, projection: Any) -> None:
         """Connect the pairs of the file, or with `distributed` of the files of all processes."""
         rows = []
-        name, processes = self.file.name, projection.num_processes
-        for rank in range(processes if self.distributed else 1):
+        name = self.file.name
+        for rank in range(projection.num_processes if self.distributed else 1):
             if self.distributed:
                 self.file.rename(f"{name}.{rank}")
             columns = self.file.get_metadata().get("columns", ("weight", "delay"))
             self.column_names = [column for column in columns if column not in ("i", "j")]
             rows.append(np.reshape(self.file.read(), (-1, 2 + len(self.column_names))))
-        connect_list(self, projection, np.concatenate(rows))
-
-
-def connect_list(connector: Any, projection: Any, rows: Any) -> None:
-    """Connect rows of a source, a target and parameters.
-
-    Parameters
-    ----------
-    connector : FromListConnector
-        The connector, which names the columns.
-    projection : Projection
-        The projection.
-    rows : array, [n, 2 + columns]
-        The rows.
-    """
-    known = projection.synapse_type.get_parameter_names()
-    for name in connector.column_names:
-        if name not in known:
-            kind = type(projection.synapse_type).__name__
-            msg = f"{type(connector).__name__}: {name} is not a valid parameter for {kind}, which has {', '.join(known)}"
-            raise ValueError(msg)
-    rows = np.asarray(rows, dtype=float).reshape(-1, 2 + len(connector.column_names))
-    rows = rows[np.argsort(rows[:, 1], kind="stable")]
-    pairs = []
-    for column, what, n in ((0, "source", projection.shape[0]), (1, "target", projection.shape[1])):
-        ids = rows[:, column].astype(np.int64)
-        bad = (ids != rows[:, column]) | (ids < 0) | (ids >= n)
-        if bad.any():
-            msg = f"{type(connector).__name__}: {what} index out of range: must be an integer from 0 to {n - 1}, got {rows[bad][0, column]:g}"
-            raise errors.ConnectionError(msg)
-        pairs.append(ids)
-    pre, post = pairs
-    given = {name: rows[:, 2 + k] for k, name in enumerate(connector.column_names)}
-    values = connector._parameters(projection).at(pre, post, tuple(given))
-    projection.add(pre, post, {**values, **given})
+        self._add_rows(projection, np.concatenate(rows))

@@ -116,6 +116,12 @@ class Translated:
             raise NotImplementedError(msg)
         return self.receptors[receptor_type]
 
+    def tau_syn(self, cells: Cells, receptor_type: str) -> Any:
+        """Return the time constant of synapses [ms], one number or one for each cell; None if there is none."""
+        name = {"excitatory": "tau_syn_E", "inhibitory": "tau_syn_I"}.get(receptor_type, "")
+        found = getattr(self, "translations", {}).get(name)
+        return None if found is None else cells.get(found["translated_name"])
+
     def native_states(self, variable: str) -> tuple[str, ...]:
         """Return the native states that a variable is the sum of."""
         found = self.variable_map[variable]

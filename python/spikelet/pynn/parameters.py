@@ -64,7 +64,8 @@ class Parameters:
     def native(self) -> bool:
         """Whether spikelet can draw all of them itself, with the seed of the network."""
         rngs = [distribution.rng for distribution in self.random.values()]
-        return not self._lazy and all(isinstance(r, NativeRNG) and r.seed is None for r in rngs)
+        drawn = not self._lazy and set(self.random) <= {"weight", "delay"}
+        return drawn and all(isinstance(r, NativeRNG) and r.seed is None for r in rngs)
 
     def drawn_with(self, rng: Any) -> list[str]:
         """Return the names of those that are drawn from a generator."""

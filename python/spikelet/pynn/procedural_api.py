@@ -7,10 +7,14 @@ from typing import Any
 from pyNN import common
 
 from spikelet.pynn import simulator
+from spikelet.pynn.connectors import FixedProbabilityConnector
 from spikelet.pynn.populations import Population
+from spikelet.pynn.projections import Projection
+from spikelet.pynn.synapses import StaticSynapse
 
-__all__ = ["create", "record", "record_gsyn", "record_v", "set"]
+__all__ = ["connect", "create", "record", "record_gsyn", "record_v", "set"]
 
+connect = common.build_connect(Projection, FixedProbabilityConnector, StaticSynapse)
 create = common.build_create(Population)
 set = common.set  # noqa: A001  # PyNN's name
 record = common.build_record(simulator)

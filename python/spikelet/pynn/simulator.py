@@ -180,6 +180,8 @@ class State(common.control.BaseState):
             msg = f"run: {tstop:g} ms is not on the grid of {self.dt:g} ms; running up to {self.ms(stop):g} ms"
             warnings.warn(msg, errors.RoundingWarning, stacklevel=4)
         self.running = True
+        for projection in self.projections:
+            projection.build()
         for population in self.populations:
             population.write_states()
         for population in self.populations:

@@ -41,7 +41,15 @@ def _same(*names: str) -> Any:
 
 
 class SynapseType:
-    """What the synapse types that spikelet has share."""
+    """What the synapse types that spikelet has share.
+
+    Attributes
+    ----------
+    changes_weights : bool
+        Whether runs change the weights.
+    """
+
+    changes_weights = False
 
     def _get_minimum_delay(self) -> float:
         """Return the delay [ms] of synapses that were given none."""
@@ -96,6 +104,7 @@ class TsodyksMarkramSynapse(SynapseType, synapses.TsodyksMarkramSynapse):  # typ
 class STDPMechanism(SynapseType, synapses.STDPMechanism):  # type: ignore[misc]
     __doc__ = synapses.STDPMechanism.__doc__
 
+    changes_weights = True
     base_translations = _same("weight", "delay", "dendritic_delay_fraction")
 
     def __init__(
