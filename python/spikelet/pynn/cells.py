@@ -259,24 +259,24 @@ class GIF_cond_exp(_Neuron, cells.GIF_cond_exp):
         ("tau_eta", "tau_stc"), ("a_eta", "q_stc", 1000.0),  # nA -> pA
         ("tau_gamma", "tau_sfa"), ("a_gamma", "q_sfa"),
     )  # fmt: skip
+    variable_map: ClassVar = {**_CONDUCTANCES, "i_eta": None, "v_t": None}
     scale_factors: ClassVar = {**_MILLI, "i_eta": 1e-3}
 
     def build(self, state: State, size: int, parameters: dict[str, Any], label: str) -> Cells:
         """Add cells to the network, given native parameters."""
-        built = _GIFNeurons(state, size, parameters, label)
-        self._built = built
-        states = built.population.states
-        self.variable_map = {
-            **_CONDUCTANCES,
-            "i_eta": tuple(x for x in states if x.startswith("stc_")),
-            "v_t": tuple(x for x in states if x.startswith("sfa_")),
-        }
-        return built
+        return _GIFNeurons(state, size, parameters, label)
 
-    def from_native(self, variable: str, values: list[Any], indices: Any) -> Any:
-        """Return a variable in PyNN's unit, given its native states of some cells."""
-        found = super().from_native(variable, values, indices)
+    def native_states(self, variable: str, cells: Cells) -> tuple[str, ...]:
+        """Return the native states that a variable is the sum of."""
+        prefix = {"i_eta": "stc_", "v_t": "sfa_"}.get(variable)
+        if prefix is None:
+            return super().native_states(variable, cells)
+        return tuple(x for x in cells.population.states if x.startswith(prefix))
+
+    def from_native(self, variable: str, values: list[Any], cells: Cells, indices: Any) -> Any:
+        """Return a variable of some cells in PyNN's unit, given its native states."""
+        found = super().from_native(variable, values, cells, indices)
         if variable != "v_t":
             return found
-        baseline = self._built.get("V_T_star")
+        baseline = cells.get("V_T_star")
         return found + (baseline[indices] if np.ndim(baseline) else baseline)
