@@ -48,6 +48,11 @@ from spikelet.pynn.control import (
 from spikelet.pynn.electrodes import ACSource, DCSource, NoisyCurrentSource, StepCurrentSource
 from spikelet.pynn.populations import Assembly, Population, PopulationView
 from spikelet.pynn.procedural_api import create, record, record_gsyn, record_v, set  # noqa: A004
+from spikelet.pynn.renewal import (
+    SpikeSourceGamma,
+    SpikeSourceInhGamma,
+    SpikeSourcePoissonRefractory,
+)
 from spikelet.pynn.sources import SpikeSourceArray, SpikeSourcePoisson
 
 

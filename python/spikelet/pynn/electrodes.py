@@ -275,9 +275,9 @@ class NoisyCurrentSource(_CurrentSource, electrodes.NoisyCurrentSource):
         interval = (steps[on] - self._on_steps()[0]) // every
         last, deviate = self._drawn
         first = interval[0]
-        deviates = np.concatenate(
-            [[deviate] * (first == last), self._random.standard_normal(interval[-1] - first + (first != last))]
-        )
+        known = np.array([deviate] if first == last else [])
+        more = self._random.standard_normal(int(interval[-1] - first) + 1 - len(known))
+        deviates = np.concatenate([known, more])
         self._drawn = int(interval[-1]), float(deviates[-1])
         values[on] = self._native["mean"] + self._native["stdev"] * deviates[interval - first]
         return values

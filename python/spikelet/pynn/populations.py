@@ -120,7 +120,7 @@ class Population(_Cells, common.Population):
     # Initial values -----------------------------------------------------------------------------------------------
 
     def _set_initial_value_array(self, variable: str, initial_value: LazyArray) -> None:
-        drawn = initial_value.evaluate(simplify=False)  # once: each evaluation draws anew
+        drawn = initial_value.evaluate(simplify=True)  # once: each evaluation draws anew
         initial_value.base_value, initial_value.operations = drawn, []
         self._note_initial(variable, np.ones(self.size, dtype=bool), drawn)
 
