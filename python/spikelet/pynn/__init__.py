@@ -46,6 +46,19 @@ from spikelet.pynn.control import (
     setup,
 )
 from spikelet.pynn.electrodes import ACSource, DCSource, NoisyCurrentSource, StepCurrentSource
+from spikelet.pynn.native_types import NativeCellType, native_cell_type
+from spikelet.pynn.point_neuron import (
+    LIF,
+    AdExp,
+    AlphaPSR,
+    BetaPSR,
+    CondAlphaPostSynapticResponse,
+    CondBetaPostSynapticResponse,
+    CondExpPostSynapticResponse,
+    CurrExpPostSynapticResponse,
+    ExpPSR,
+    PointNeuron,
+)
 from spikelet.pynn.populations import Assembly, Population, PopulationView
 from spikelet.pynn.procedural_api import create, record, record_gsyn, record_v, set  # noqa: A004
 from spikelet.pynn.renewal import (
@@ -57,11 +70,10 @@ from spikelet.pynn.sources import SpikeSourceArray, SpikeSourcePoisson
 
 
 def list_standard_models() -> list[str]:
-    """Return the names of all standard cell types that there are."""
+    """Return the names of all standard cell types that there are; `PointNeuron` composes more."""
+    composed = StandardCellType, PointNeuron
     return [
         name
         for name, each in globals().items()
-        if isinstance(each, type)
-        and issubclass(each, StandardCellType)
-        and each is not StandardCellType
+        if isinstance(each, type) and issubclass(each, StandardCellType) and each not in composed
     ]
