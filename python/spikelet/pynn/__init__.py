@@ -62,10 +62,29 @@ from spikelet.pynn.control import (
     run_until,
     setup,
 )
+from spikelet.pynn.electrodes import ACSource, DCSource, NoisyCurrentSource, StepCurrentSource
+from spikelet.pynn.native_types import NativeCellType, native_cell_type
+from spikelet.pynn.point_neuron import (
+    LIF,
+    AdExp,
+    AlphaPSR,
+    BetaPSR,
+    CondAlphaPostSynapticResponse,
+    CondBetaPostSynapticResponse,
+    CondExpPostSynapticResponse,
+    CurrExpPostSynapticResponse,
+    ExpPSR,
+    PointNeuron,
+)
 from spikelet.pynn.populations import Assembly, Population, PopulationView
 from spikelet.pynn.procedural_api import connect, create, record, record_gsyn, record_v, set  # noqa: A004
 from spikelet.pynn.projections import Projection
 from spikelet.pynn.random import GSLRNG, NativeRNG, NumpyRNG, RandomDistribution
+from spikelet.pynn.renewal import (
+    SpikeSourceGamma,
+    SpikeSourceInhGamma,
+    SpikeSourcePoissonRefractory,
+)
 from spikelet.pynn.sources import SpikeSourceArray, SpikeSourcePoisson
 from spikelet.pynn.synapses import (
     AdditivePotentiationMultiplicativeDepression,
@@ -85,11 +104,10 @@ from spikelet.pynn.synapses import (
 
 
 def list_standard_models() -> list[str]:
-    """Return the names of all standard cell types that there are."""
+    """Return the names of all standard cell types that there are; `PointNeuron` composes more."""
+    composed = StandardCellType, PointNeuron
     return [
         name
         for name, each in globals().items()
-        if isinstance(each, type)
-        and issubclass(each, StandardCellType)
-        and each is not StandardCellType
+        if isinstance(each, type) and issubclass(each, StandardCellType) and each not in composed
     ]

@@ -15,6 +15,7 @@ from spikelet.pynn.native import Cells, Neurons, Translated, native_errors
 from spikelet.pynn.simulator import State
 
 __all__ = [
+    "ADEX",
     "EIF_cond_alpha_isfa_ista",
     "EIF_cond_exp_isfa_ista",
     "GIF_cond_exp",
@@ -26,26 +27,28 @@ __all__ = [
     "IF_curr_delta",
     "IF_curr_exp",
     "IF_facets_hardware1",
+    "LEAK",
+    "MEMBRANE",
     "Izhikevich",
 ]
 
-_MEMBRANE = (
+MEMBRANE = (
     ("v_rest", "E_L"),
     ("v_reset", "V_reset"),
     ("v_thresh", "V_th"),
     ("tau_refrac", "t_ref"),
     ("i_offset", "I_e", 1000.0),  # nA -> pA
 )
-_LEAK = (("cm", "C_m", 1000.0), ("tau_m", "tau_m"))  # nF -> pF
-_LEAK_CONDUCTANCE = (  # cm is "computed", too: a new one leaves tau_m as it is
+LEAK = (("cm", "C_m", 1000.0), ("tau_m", "tau_m"))  # nF -> pF
+LEAK_CONDUCTANCE = (  # cm is "computed", too: a new one leaves tau_m as it is
     ("cm", "C_m", "1000.0*cm", "0.001*C_m"),
     ("tau_m", "g_L", "1000.0*cm/tau_m", "C_m/g_L"),
 )
 _TAU_SYN = (("tau_syn_E", "tau_syn_ex"), ("tau_syn_I", "tau_syn_in"))
 _REVERSAL = (("e_rev_E", "E_ex"), ("e_rev_I", "E_in"))
-_ADEX = (
-    *_MEMBRANE,
-    *_LEAK_CONDUCTANCE,
+ADEX = (
+    *MEMBRANE,
+    *LEAK_CONDUCTANCE,
     ("v_spike", "V_peak"),
     ("a", "a"),  # nS
     ("b", "b", 1000.0),  # nA -> pA
@@ -83,7 +86,7 @@ class IF_curr_exp(_Neuron, cells.IF_curr_exp):
     __doc__ = cells.IF_curr_exp.__doc__
 
     model = neurons.LIF
-    translations = build_translations(*_MEMBRANE, *_LEAK, *_TAU_SYN)
+    translations = build_translations(*MEMBRANE, *LEAK, *_TAU_SYN)
     variable_map = _CURRENTS
     recordable: ClassVar = ["spikes", "v", "isyn_exc", "isyn_inh"]
 
@@ -92,7 +95,7 @@ class IF_curr_alpha(_Neuron, cells.IF_curr_alpha):
     __doc__ = cells.IF_curr_alpha.__doc__
 
     model = neurons.LIFAlpha
-    translations = build_translations(*_MEMBRANE, *_LEAK, *_TAU_SYN)
+    translations = build_translations(*MEMBRANE, *LEAK, *_TAU_SYN)
     variable_map = _CURRENTS
     recordable: ClassVar = ["spikes", "v", "isyn_exc", "isyn_inh"]
 
@@ -101,7 +104,7 @@ class IF_curr_delta(_Neuron, cells.IF_curr_delta):
     __doc__ = cells.IF_curr_delta.__doc__
 
     model = neurons.LIFDelta
-    translations = build_translations(*_MEMBRANE, *_LEAK)
+    translations = build_translations(*MEMBRANE, *LEAK)
     variable_map: ClassVar = {"v": "V_m"}
     receptors: ClassVar = {"excitatory": "ex", "inhibitory": "ex"}
     weight_scale = 1.0  # mV
@@ -111,7 +114,7 @@ class IF_cond_exp(_Neuron, cells.IF_cond_exp):
     __doc__ = cells.IF_cond_exp.__doc__
 
     model = neurons.LIFCond
-    translations = build_translations(*_MEMBRANE, *_LEAK_CONDUCTANCE, *_TAU_SYN, *_REVERSAL)
+    translations = build_translations(*MEMBRANE, *LEAK_CONDUCTANCE, *_TAU_SYN, *_REVERSAL)
     variable_map = _CONDUCTANCES
 
 
@@ -119,7 +122,7 @@ class IF_cond_alpha(_Neuron, cells.IF_cond_alpha):
     __doc__ = cells.IF_cond_alpha.__doc__
 
     model = neurons.LIFCondAlpha
-    translations = build_translations(*_MEMBRANE, *_LEAK_CONDUCTANCE, *_TAU_SYN, *_REVERSAL)
+    translations = build_translations(*MEMBRANE, *LEAK_CONDUCTANCE, *_TAU_SYN, *_REVERSAL)
     variable_map = _CONDUCTANCES
 
 
@@ -129,7 +132,7 @@ class IF_cond_exp_gsfa_grr(_Neuron, cells.IF_cond_exp_gsfa_grr):
     model = neurons.LIFCondSFA
     fixed: ClassVar = {"method": "rk4"}
     translations = build_translations(
-        *_MEMBRANE, *_LEAK_CONDUCTANCE, *_TAU_SYN, *_REVERSAL,
+        *MEMBRANE, *LEAK_CONDUCTANCE, *_TAU_SYN, *_REVERSAL,
         ("tau_sfa", "tau_sfa"), ("e_rev_sfa", "E_sfa"), ("q_sfa", "q_sfa"),  # nS
         ("tau_rr", "tau_rr"), ("e_rev_rr", "E_rr"), ("q_rr", "q_rr"),  # nS
     )  # fmt: skip
@@ -168,7 +171,7 @@ class EIF_cond_exp_isfa_ista(_Neuron, cells.EIF_cond_exp_isfa_ista):
 
     model = neurons.AdEx
     fixed: ClassVar = {"synapses": "cond_exp", "method": "rk4"}
-    translations = build_translations(*_ADEX, *_TAU_SYN, *_REVERSAL)
+    translations = build_translations(*ADEX, *_TAU_SYN, *_REVERSAL)
     variable_map: ClassVar = {**_CONDUCTANCES, "w": "w"}
 
 
@@ -177,7 +180,7 @@ class EIF_cond_alpha_isfa_ista(_Neuron, cells.EIF_cond_alpha_isfa_ista):
 
     model = neurons.AdEx
     fixed: ClassVar = {"synapses": "cond_alpha", "method": "rk4"}
-    translations = build_translations(*_ADEX, *_TAU_SYN, *_REVERSAL)
+    translations = build_translations(*ADEX, *_TAU_SYN, *_REVERSAL)
     variable_map: ClassVar = {**_CONDUCTANCES, "w": "w"}
 
 
@@ -254,29 +257,29 @@ class GIF_cond_exp(_Neuron, cells.GIF_cond_exp):
 
     translations = build_translations(
         ("v_rest", "E_L"), ("v_reset", "V_reset"), ("tau_refrac", "t_ref"),
-        ("i_offset", "I_e", 1000.0), *_LEAK_CONDUCTANCE, *_TAU_SYN, *_REVERSAL,
+        ("i_offset", "I_e", 1000.0), *LEAK_CONDUCTANCE, *_TAU_SYN, *_REVERSAL,
         ("delta_v", "Delta_V"), ("v_t_star", "V_T_star"), ("lambda0", "lambda_0"),
         ("tau_eta", "tau_stc"), ("a_eta", "q_stc", 1000.0),  # nA -> pA
         ("tau_gamma", "tau_sfa"), ("a_gamma", "q_sfa"),
     )  # fmt: skip
+    variable_map: ClassVar = {**_CONDUCTANCES, "i_eta": None, "v_t": None}
     scale_factors: ClassVar = {**_MILLI, "i_eta": 1e-3}
 
     def build(self, state: State, size: int, parameters: dict[str, Any], label: str) -> Cells:
         """Add cells to the network, given native parameters."""
-        built = _GIFNeurons(state, size, parameters, label)
-        self._built = built
-        states = built.population.states
-        self.variable_map = {
-            **_CONDUCTANCES,
-            "i_eta": tuple(x for x in states if x.startswith("stc_")),
-            "v_t": tuple(x for x in states if x.startswith("sfa_")),
-        }
-        return built
+        return _GIFNeurons(state, size, parameters, label)
 
-    def from_native(self, variable: str, values: list[Any], indices: Any) -> Any:
-        """Return a variable in PyNN's unit, given its native states of some cells."""
-        found = super().from_native(variable, values, indices)
+    def native_states(self, variable: str, cells: Cells) -> tuple[str, ...]:
+        """Return the native states that a variable is the sum of."""
+        prefix = {"i_eta": "stc_", "v_t": "sfa_"}.get(variable)
+        if prefix is None:
+            return super().native_states(variable, cells)
+        return tuple(x for x in cells.population.states if x.startswith(prefix))
+
+    def from_native(self, variable: str, values: list[Any], cells: Cells, indices: Any) -> Any:
+        """Return a variable of some cells in PyNN's unit, given its native states."""
+        found = super().from_native(variable, values, cells, indices)
         if variable != "v_t":
             return found
-        baseline = self._built.get("V_T_star")
+        baseline = cells.get("V_T_star")
         return found + (baseline[indices] if np.ndim(baseline) else baseline)

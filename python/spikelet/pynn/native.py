@@ -89,8 +89,8 @@ class Translated:
 
     Attributes
     ----------
-    variable_map : dict of str to (str or tuple of str)
-        The native state that a variable is, or the states that it is the sum of.
+    variable_map : dict of str to str
+        The native state that a variable is; None: a sum of several, which cannot be set.
     scale_factors : dict of str to float
         What native values are multiplied with, by variable; 1.0 if it is not there.
     weight_scale : float
@@ -99,7 +99,7 @@ class Translated:
         Native receptors, by PyNN's names.
     """
 
-    variable_map: ClassVar[Mapping[str, Any]] = {}
+    variable_map: ClassVar[Mapping[str, str | None]] = {}
     scale_factors: ClassVar[Mapping[str, float]] = {}
     weight_scale: ClassVar[float] = 1000.0  # nA, uS -> pA, nS
     receptors: ClassVar[Mapping[str, str]] = {}
@@ -122,15 +122,18 @@ class Translated:
         found = getattr(self, "translations", {}).get(name)
         return None if found is None else cells.get(found["translated_name"])
 
-    def native_states(self, variable: str) -> tuple[str, ...]:
+    def native_states(self, variable: str, cells: Cells) -> tuple[str, ...]:  # noqa: ARG002
         """Return the native states that a variable is the sum of."""
-        found = self.variable_map[variable]
-        return (found,) if isinstance(found, str) else tuple(found)
+        return (self.variable_map[variable],)
 
     def from_native(
-        self, variable: str, values: list[npt.NDArray[Any]], indices: npt.NDArray[np.int64]  # noqa: ARG002
+        self,
+        variable: str,
+        values: list[npt.NDArray[Any]],
+        cells: Cells,  # noqa: ARG002 - types differ
+        indices: npt.NDArray[np.int64],  # noqa: ARG002 - types differ
     ) -> npt.NDArray[np.float64]:
-        """Return a variable in PyNN's unit, given its native states of some cells."""
+        """Return a variable of some cells in PyNN's unit, given its native states."""
         total: npt.NDArray[np.float64] = np.sum(values, axis=0, dtype=np.float64)
         return total * self.scale_factors.get(variable, 1.0)
 
@@ -139,7 +142,7 @@ class Translated:
         if variable not in self.variable_map:
             kind = type(self).__name__
             raise errors.NonExistentParameterError(variable, kind, list(self.variable_map))
-        return isinstance(self.variable_map[variable], str)
+        return self.variable_map[variable] is not None
 
     def scale_of(self, variable: str) -> float:
         """Return what native values are multiplied with."""

@@ -120,9 +120,9 @@ class Population(_Cells, common.Population):
     # Initial values -----------------------------------------------------------------------------------------------
 
     def _set_initial_value_array(self, variable: str, initial_value: LazyArray) -> None:
-        self._note_initial(variable, np.ones(self.size, dtype=bool))
-        drawn = initial_value.evaluate(simplify=False)  # once: each evaluation draws anew
+        drawn = initial_value.evaluate(simplify=True)  # once: each evaluation draws anew
         initial_value.base_value, initial_value.operations = drawn, []
+        self._note_initial(variable, np.ones(self.size, dtype=bool), drawn)
 
     def _set_cell_initial_value(self, cell: Any, variable: str, value: float) -> None:
         """Set the initial value of one cell."""
@@ -132,13 +132,20 @@ class Population(_Cells, common.Population):
         """Set the initial values of some cells."""
         mask = np.zeros(self.size, dtype=bool)
         mask[indices] = True
-        self._note_initial(variable, mask)
+        self._note_initial(variable, mask, values)
         whole = self._initial(variable)
         whole[indices] = values
         self.initial_values[variable] = LazyArray(whole, shape=(self.size,), dtype=float)
 
-    def _note_initial(self, variable: str, mask: npt.NDArray[np.bool_]) -> None:
+    def _note_initial(self, variable: str, mask: npt.NDArray[np.bool_], values: Any) -> None:
+        if not np.isfinite(values).all():
+            msg = f"{self.label}: initial values of {variable} must be finite"
+            raise errors.InvalidParameterValueError(msg)
         if not self.celltype.can_set(variable):
+            if (np.asarray(values) != self.celltype.default_initial_values[variable]).any():
+                kind = type(self.celltype).__name__
+                msg = f"{self.label}: {variable} of {kind} is a sum of several states and cannot be set"
+                raise NotImplementedError(msg)
             return
         self._unwritten[variable] = self._unwritten.get(variable, np.zeros(self.size, bool)) | mask
 
@@ -152,7 +159,7 @@ class Population(_Cells, common.Population):
     def write_states(self) -> None:
         """Give the network the initial values that it does not have yet; collective."""
         for variable, mask in self._unwritten.items():
-            (native,) = self.celltype.native_states(variable)
+            (native,) = self.celltype.native_states(variable, self.cells)
             view = getattr(self.cells.population, native)
             whole = np.array(view)
             whole[mask] = self._initial(variable)[mask] / self.celltype.scale_of(variable)
@@ -169,7 +176,7 @@ class Population(_Cells, common.Population):
         """Begin anew, at time 0 with the initial values."""
         self.cells.restart()
         for variable in self.initial_values:
-            self._note_initial(variable, np.ones(self.size, dtype=bool))
+            self._note_initial(variable, np.ones(self.size, dtype=bool), self._initial(variable))
 
 
 class PopulationView(_Cells, common.PopulationView):

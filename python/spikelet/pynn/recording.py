@@ -112,7 +112,7 @@ class Recorder(recording.Recorder):
         network = simulator.state.network
         if variable == _SPIKES:
             return _Tape(variable, indices, 1, [network.record(target, "spikes")])
-        names = self.population.celltype.native_states(variable.name)
+        names = self.population.celltype.native_states(variable.name, self.population.cells)
         interval = every * simulator.state.dt
         return _Tape(
             variable, indices, every, [network.record(target, x, every=interval) for x in names]
@@ -142,7 +142,9 @@ class Recorder(recording.Recorder):
 
     def _in_pynn_units(self, tape: _Tape, native: list[Any]) -> npt.NDArray[np.float64]:
         kind = self.population.celltype
-        values: npt.NDArray[np.float64] = kind.from_native(tape.variable.name, native, tape.indices)
+        values: npt.NDArray[np.float64] = kind.from_native(
+            tape.variable.name, native, self.population.cells, tape.indices
+        )
         return values
 
     def _clear_simulator(self) -> None:

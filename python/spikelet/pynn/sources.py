@@ -19,10 +19,7 @@ from spikelet.pynn.native import Cells, Translated, native_errors
 from spikelet.pynn.simulator import State
 from spikelet.sources import InhomogeneousPoisson, SpikeSource
 
-__all__ = [
-    "SpikeSourceArray",
-    "SpikeSourcePoisson",
-]
+__all__ = ["HeldParameters", "SpikeSourceArray", "SpikeSourcePoisson", "non_negative"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -30,7 +27,7 @@ Ints = npt.NDArray[np.int64]
 _FOREVER = 1e9  # ms; PyNN's defaults for "no end" are larger
 
 
-class _Source:
+class HeldParameters:
     """Parameters of sources, one value for all cells or an array of one for each, checked before they are kept."""
 
     def __init__(
@@ -60,8 +57,9 @@ class _Source:
         for name, value in values.items():
             changed[name] = value
             if len(indices) < self.size:
-                whole = np.empty(self.size, dtype=object if name == "spike_times" else np.float64)
                 old = self.parameters[name]
+                numbers = np.asarray(old).dtype != object
+                whole = np.empty(self.size, dtype=np.float64 if numbers else object)
                 for i in range(self.size):
                     whole[i] = old[i] if np.ndim(old) else old
                 for k, i in enumerate(indices):
@@ -88,16 +86,17 @@ class _Source:
         return np.array(np.broadcast_to(found, (self.size,)))
 
 
-def _numbers(where: str, parameters: dict[str, Any], rules: Mapping[str, str]) -> dict[str, Any]:
-    """Return parameters that are finite, and positive where the rule says so."""
+def non_negative(
+    where: str, parameters: Mapping[str, Any], positive: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Return parameters that are finite and not negative, and those that are `positive` not 0, after a check."""
     checked = {}
     for name, value in parameters.items():
         array = np.asarray(value, dtype=np.float64)
-        rule = rules.get(name, ">= 0")
-        good = np.isfinite(array) & (array > 0 if rule == "> 0" else array >= 0)
+        good = np.isfinite(array) & (array > 0 if name in positive else array >= 0)
         if not good.all():
-            bad = float(array[~good].flat[0])
-            msg = f"{where}: {name} must be finite and {rule}, got {bad:g}"
+            rule = "> 0" if name in positive else ">= 0"
+            msg = f"{where}: {name} must be finite and {rule}, got {float(array[~good].flat[0]):g}"
             raise errors.InvalidParameterValueError(msg)
         checked[name] = array if array.ndim else float(array)
     return checked
@@ -106,7 +105,7 @@ def _numbers(where: str, parameters: dict[str, Any], rules: Mapping[str, str]) -
 # Poisson processes --------------------------------------------------------------------------------------------------
 
 
-class _Poisson(_Source):
+class _Poisson(HeldParameters):
     """Poisson processes of the core, each with a beginning and an end."""
 
     def __init__(
@@ -116,7 +115,7 @@ class _Poisson(_Source):
         super().__init__(state, size, parameters, label, model)
 
     def checked(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        return _numbers("SpikeSourcePoisson", parameters, {})
+        return non_negative("SpikeSourcePoisson", parameters)
 
     def send(self) -> None:
         state = self.state
@@ -152,7 +151,7 @@ class SpikeSourcePoisson(Translated, cells.SpikeSourcePoisson):
 # Given spikes -------------------------------------------------------------------------------------------------------
 
 
-class _Array(_Source):
+class _Array(HeldParameters):
     """Spikes at given times.
 
     A time between two steps counts as the later step, where the spike acts; recorded is the time itself.
