@@ -33,7 +33,7 @@ class _CurrentSource:
     def __init__(self, **parameters: Any) -> None:
         self._native: dict[str, Any] = {}
         self._targets: list[_Target] = []
-        self._recorded: list[Floats] | None = None
+        self._recorded: list[tuple[int, Floats]] | None = None
         super().__init__(**parameters)
         self.parameter_space.shape = (1,)
         self.set_native_parameters(self.translate(self.parameter_space))  # type: ignore[attr-defined]
@@ -109,7 +109,8 @@ class _CurrentSource:
             return
         values = self.current(np.arange(start, stop))
         if self._recorded is not None:
-            self._recorded.append(values)
+            self._recorded = [(at, x[: start - at]) for at, x in self._recorded]  # after Ctrl-C
+            self._recorded.append((start, values))
         for target in self._targets:
             target.inject(values)
 
@@ -130,9 +131,10 @@ class _CurrentSource:
         if self._recorded is None:
             msg = f"{type(self).__name__}: its current is not recorded; call record() before the run"
             raise RuntimeError(msg)
-        now = np.arange(simulator.state.step, simulator.state.step + 1)
-        values = np.concatenate([*self._recorded, self.current(now)])
-        first = simulator.state.step + 1 - len(values)
+        now = simulator.state.step
+        parts = [values[: now - at] for at, values in self._recorded]
+        values = np.concatenate([*parts, self.current(np.array([now]))])
+        first = now + 1 - len(values)
         return simulator.state.ms(first + np.arange(len(values))), values / 1000.0
 
 

@@ -18,6 +18,9 @@ from spikelet.pynn.simulator import State
 __all__ = ["Cells", "Neurons", "Translated", "native_errors"]
 
 
+Ints = npt.NDArray[np.int64]
+
+
 class native_errors:  # noqa: N801  # a context manager
     """Turns ValueError and TypeError of the network into PyNN's InvalidParameterValueError."""
 
@@ -45,7 +48,7 @@ class Cells(Protocol):
     def get(self, name: str) -> Any:
         """Return a native parameter: one value, or an array of one for each cell."""
 
-    def set(self, indices: npt.NDArray[np.int64], values: Mapping[str, Any]) -> None:
+    def set(self, indices: Ints, values: Mapping[str, Any]) -> None:
         """Set native parameters of some cells: one value each, or an array of one for each of these cells."""
 
     def advance(self, start: int, stop: int) -> None:
@@ -54,6 +57,9 @@ class Cells(Protocol):
     def restart(self) -> None:
         """Begin anew at time 0."""
 
+    def spikes(self, indices: Ints, steps: Ints) -> tuple[Ints, npt.NDArray[np.float64]]:
+        """Return cells and times [ms] of recorded spikes, given their steps since the last reset."""
+
 
 class Neurons:
     """Neurons: their parameters are those of the network's population."""
@@ -61,6 +67,7 @@ class Neurons:
     def __init__(
         self, state: State, size: int, model: Any, parameters: Mapping[str, Any], label: str
     ) -> None:
+        self.state = state
         with native_errors():
             self.population = state.network.population(size, model(**parameters), label)
 
@@ -69,7 +76,7 @@ class Neurons:
         value = getattr(self.population.model, name)
         return np.array(value) if np.ndim(value) else value
 
-    def set(self, indices: npt.NDArray[np.int64], values: Mapping[str, Any]) -> None:
+    def set(self, indices: Ints, values: Mapping[str, Any]) -> None:
         """Set native parameters of some cells."""
         with native_errors():
             if len(indices) == self.population.size:
@@ -82,6 +89,10 @@ class Neurons:
 
     def restart(self) -> None:
         """Do nothing: the network resets neurons."""
+
+    def spikes(self, indices: Ints, steps: Ints) -> tuple[Ints, npt.NDArray[np.float64]]:
+        """Return cells and times [ms] of recorded spikes."""
+        return indices, self.state.ms(steps)
 
 
 class Translated:
@@ -131,7 +142,7 @@ class Translated:
         variable: str,
         values: list[npt.NDArray[Any]],
         cells: Cells,  # noqa: ARG002 - types differ
-        indices: npt.NDArray[np.int64],  # noqa: ARG002 - types differ
+        indices: Ints,  # noqa: ARG002 - types differ
     ) -> npt.NDArray[np.float64]:
         """Return a variable of some cells in PyNN's unit, given its native states."""
         total: npt.NDArray[np.float64] = np.sum(values, axis=0, dtype=np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,11 @@ class _Cells:
     def indices(self) -> npt.NDArray[np.int64]:
         """Indices of the cells in `root`."""
         raise NotImplementedError
+
+    @property
+    def local_mask(self) -> npt.NDArray[np.bool_]:
+        """Which cells belong to this rank."""
+        return self._mask_local
 
     def _get_view(self, selector: Any, label: str | None = None) -> PopulationView:
         return PopulationView(self, selector, label)
@@ -91,9 +97,12 @@ class Population(_Cells, common.Population):
     cells: Cells
 
     def _create_cells(self) -> None:
+        if self.size < 1:
+            msg = f"Population {self.label}: it must have at least one cell, got {self.size}"
+            raise errors.InvalidParameterValueError(msg)
         state, kind = simulator.state, self.celltype
         standard = isinstance(kind, StandardCellType)
-        parameters = kind.native_parameters if standard else kind.parameter_space
+        parameters = kind.native_parameters if standard else deepcopy(kind.parameter_space)
         values = self._evaluated(parameters)
         self.cells = kind.build(state, self.size, values, self.label)
         taken = state.take_ids(self.size)

@@ -12,6 +12,7 @@ import neo
 import numpy as np
 import numpy.typing as npt
 import quantities as pq
+from neo.core.spiketrainlist import SpikeTrainList
 from pyNN import errors, recording
 from pyNN.recording import Variable
 
@@ -20,7 +21,9 @@ from spikelet.pynn import simulator
 __all__ = ["Recorder"]
 
 Ints = npt.NDArray[np.int64]
-_SPIKES = Variable(name="spikes", location=None, label=None)
+Floats = npt.NDArray[np.float64]
+
+_SPIKES = "spikes"
 
 
 @dataclass
@@ -29,7 +32,7 @@ class _Tape:
 
     Attributes
     ----------
-    variable : Variable
+    variable : str
         What is recorded, by PyNN's name.
     indices : array
         Indices of the cells in the population, ascending.
@@ -39,16 +42,41 @@ class _Tape:
         Recorders of the network, one for each native state that the variable is the sum of.
     start : int or None
         Step of the first sample, since the last reset; None: the next run begins the tape.
-    first : array
-        The sample at `start`, if it is not in the devices.
+    first : array, [0 or 1, cells]
+        The sample at `start`, unless it is in the devices.
     """
 
-    variable: Variable
+    variable: str
     indices: Ints
     every: int
-    devices: list[Any] = field(default_factory=list)
+    devices: list[Any]
     start: int | None = None
-    first: npt.NDArray[np.float64] | None = None
+    first: Floats | None = None
+
+
+@dataclass
+class _Signal:
+    """Samples of a variable of some cells."""
+
+    variable: str
+    indices: Ints
+    start: float  # ms
+    period: float  # ms
+    values: Floats  # [samples, cells]
+
+
+@dataclass
+class _Data:
+    """What was recorded since a reset: contents of a segment."""
+
+    name: str
+    when: datetime
+    start: float  # ms, of spike trains
+    stop: float  # ms
+    recorded: Ints | None  # cells whose spikes were recorded
+    spikes: tuple[Ints, Floats]  # indices and times [ms], by cell, then time
+    signals: list[_Signal]
+    annotations: dict[str, Any] = field(default_factory=dict)
 
 
 class Recorder(recording.Recorder):
@@ -59,6 +87,8 @@ class Recorder(recording.Recorder):
     def __init__(self, population: Any, file: Any = None) -> None:
         super().__init__(population, file)
         self._tapes: list[_Tape] = []
+        self._earlier: list[_Data] = []  # of earlier segments
+        self._since = simulator.state.t  # since when the data of the present segment is kept [ms]
 
     # What to record -----------------------------------------------------------------------------------------------
 
@@ -90,7 +120,7 @@ class Recorder(recording.Recorder):
         for variable in wanted:
             new = set(ids) - self.recorded[variable]
             if new:
-                self._tapes.append(self._tape(variable, new, every))
+                self._tapes.append(self._tape(variable.name, new, every))
                 self.recorded[variable] = self.recorded[variable] | new
         self.sampling_interval = every * simulator.state.dt
 
@@ -106,17 +136,16 @@ class Recorder(recording.Recorder):
             raise ValueError(msg)
         return every
 
-    def _tape(self, variable: Variable, ids: Iterable[Any], every: int) -> _Tape:
+    def _tape(self, variable: str, ids: Iterable[Any], every: int) -> _Tape:
         indices = np.sort(self.population.id_to_index(np.fromiter(ids, dtype=np.int64)))
-        target = self.population.cells.population[indices]
-        network = simulator.state.network
+        cells, network = self.population.cells, simulator.state.network
+        target = cells.population[indices]
         if variable == _SPIKES:
             return _Tape(variable, indices, 1, [network.record(target, "spikes")])
-        names = self.population.celltype.native_states(variable.name, self.population.cells)
+        names = self.population.celltype.native_states(variable, cells)
         interval = every * simulator.state.dt
-        return _Tape(
-            variable, indices, every, [network.record(target, x, every=interval) for x in names]
-        )
+        devices = [network.record(target, name, every=interval) for name in names]
+        return _Tape(variable, indices, every, devices)
 
     def _reset(self) -> None:
         """Record nothing from now on."""
@@ -132,51 +161,93 @@ class Recorder(recording.Recorder):
         """Note the samples at the start of the tapes that the coming run begins; collective."""
         now = simulator.state.step
         for tape in self._tapes:
-            if tape.start is not None or tape.variable == _SPIKES:
-                continue
-            tape.start = -(-now // tape.every) * tape.every
-            tape.first = None
-            if tape.start == now:
-                native = [np.asarray(getattr(d.target, d.name)) for d in tape.devices]
-                tape.first = self._in_pynn_units(tape, native)[None]
-
-    def _in_pynn_units(self, tape: _Tape, native: list[Any]) -> npt.NDArray[np.float64]:
-        kind = self.population.celltype
-        values: npt.NDArray[np.float64] = kind.from_native(
-            tape.variable.name, native, self.population.cells, tape.indices
-        )
-        return values
-
-    def _clear_simulator(self) -> None:
-        """Forget the data, and record on."""
-        now = simulator.state.step
-        for tape in self._tapes:
-            last = self._samples(tape) if tape.variable != _SPIKES else None
-            for device in tape.devices:
-                device.clear()
-            tape.start = tape.first = None
-            if last is not None and len(last) and now % tape.every == 0:
-                tape.start, tape.first = now, last[-1:]
+            if tape.start is None and tape.variable != _SPIKES:
+                tape.start = -(-now // tape.every) * tape.every
+                tape.first = None
+                if tape.start == now:
+                    native = [np.asarray(getattr(d.target, d.name))[None] for d in tape.devices]
+                    tape.first = self._in_pynn_units(tape, native)
 
     def clear(self) -> None:
         """Forget all data so far, of earlier segments, too, and record on."""
-        self.cache.clear()
+        now = simulator.state.step
+        for tape in self._tapes:
+            last = None
+            if tape.start is not None and tape.start <= now and now % tape.every == 0:
+                last = self._samples(tape)[-1:]  # the next data begins with it
+            for device in tape.devices:
+                device.clear()
+            tape.start, tape.first = (None, None) if last is None else (now, last)
+        self._earlier = []
+        self._since = simulator.state.t
         self.clear_flag = True
-        self._clear_simulator()
-        self._recording_start_time = simulator.state.t * pq.ms
 
     def store_to_cache(self, annotations: dict[str, Any] | None = None) -> None:
-        """Keep the present segment, at a reset."""
+        """Keep the data of the segment that a reset ends."""
         if simulator.state.running and not self.clear_flag:
-            segment = self._get_current_segment()
-            segment.annotate(**(annotations or {}))
-            self.cache.store(segment)
+            self._earlier.append(self._data(annotations))
         self.clear_flag = False
-        self._recording_start_time = 0.0 * pq.ms
+        self._since = 0.0
         for tape in self._tapes:
             tape.start = tape.first = None
 
-    # Reading ------------------------------------------------------------------------------------------------------
+    # Data ---------------------------------------------------------------------------------------------------------
+
+    def _data(self, annotations: dict[str, Any] | None = None) -> _Data:
+        """Return what was recorded since the last reset."""
+        recorded = [tape.indices for tape in self._tapes if tape.variable == _SPIKES]
+        return _Data(
+            f"segment{simulator.state.segment_counter:03d}",
+            datetime.now(),  # noqa: DTZ005  # as PyNN has it
+            self._since,
+            simulator.state.t,
+            np.sort(np.concatenate(recorded)) if recorded else None,
+            self._spikes(),
+            self._signals(),
+            dict(annotations or {}),
+        )
+
+    def _spikes(self) -> tuple[Ints, Floats]:
+        stamps, ids = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for tape in self._tapes:
+            if tape.variable == _SPIKES:
+                found = tape.devices[0].in_steps()
+                stamps.append(found[0])
+                ids.append(found[1].astype(np.int64))
+        steps, indices = simulator.state.since_reset(np.concatenate(stamps)), np.concatenate(ids)
+        indices, times = self.population.cells.spikes(indices, steps)
+        order = np.lexsort((times, indices))
+        return indices[order], times[order]
+
+    def _signals(self) -> list[_Signal]:
+        """Return the samples, one signal for each variable and moment at which recording began."""
+        groups = defaultdict(list)
+        for tape in self._tapes:
+            if tape.variable != _SPIKES and tape.start is not None:
+                groups[tape.variable, tape.start].append(tape)
+        signals = []
+        for (variable, start), tapes in groups.items():
+            indices = np.concatenate([tape.indices for tape in tapes])
+            values = np.concatenate([self._samples(tape) for tape in tapes], axis=1)
+            order = np.argsort(indices)
+            period = tapes[0].every * simulator.state.dt
+            begin = simulator.state.ms(start)
+            signals.append(_Signal(variable, indices[order], begin, period, values[:, order]))
+        return signals
+
+    def _samples(self, tape: _Tape) -> Floats:
+        """Return the samples of a tape so far, in PyNN's units, [samples, cells]."""
+        values = self._in_pynn_units(tape, [device.in_steps()[1] for device in tape.devices])
+        return values if tape.first is None else np.concatenate([tape.first, values])
+
+    def _in_pynn_units(self, tape: _Tape, native: list[Any]) -> Floats:
+        kind = self.population.celltype
+        values: Floats = kind.from_native(
+            tape.variable, native, self.population.cells, tape.indices
+        )
+        return values
+
+    # Neo ----------------------------------------------------------------------------------------------------------
 
     def get(
         self,
@@ -194,7 +265,7 @@ class Recorder(recording.Recorder):
         variables : str or list of str
             What to return; "all" for all that was recorded.
         gather : bool
-            Whether to return the data of all ranks; else that of this one. Each rank has all data.
+            Whether to return the data of all ranks, on each; else that of the cells of this one.
         filter_ids : iterable of ID, optional
             Cells whose data to return; by default all.
         clear : bool
@@ -202,166 +273,90 @@ class Recorder(recording.Recorder):
         annotations : dict, optional
             Annotations of the block.
         """
-        wanted = None if variables == "all" else set(self._localize_variables(variables, None))
+        names = None
+        if variables != "all":
+            names = {each.name for each in self._localize_variables(variables, None)}
         cells = self._cells(gather, filter_ids)
-        segments = [self._part(segment, wanted, cells) for segment in self.cache]
-        if simulator.state.running or not segments:
-            segments.append(self._get_current_segment(filter_ids, variables, gather=gather))
+        data = list(self._earlier)
+        if simulator.state.running or not data:
+            data.append(self._data())
         block = neo.Block(
             name=self.population.label,
             description=self.population.describe(),
-            rec_datetime=segments[0].rec_datetime,
-            **self.metadata,
-            **(annotations or {}),
+            rec_datetime=data[0].when,
         )
-        for segment in segments:
+        block.annotate(**{**self.metadata, **(annotations or {})})
+        for each in data:
+            segment = self._segment(each, names, cells)
             segment.block = block
-        block.segments = segments
+            block.segments.append(segment)
         if clear:
             self.clear()
         return block
 
-    def _cells(self, gather: bool, filter_ids: Any) -> set[int] | None:
-        """Return the cells whose data are wanted; None: all."""
-        if gather or simulator.state.num_processes == 1:
-            return None if filter_ids is None else {int(i) for i in filter_ids}
-        own = {int(i) for i in self.population.local_cells}
-        return own if filter_ids is None else own & {int(i) for i in filter_ids}
+    def _cells(self, gather: bool, filter_ids: Any) -> npt.NDArray[np.bool_]:
+        """Return which cells' data are wanted."""
+        population = self.population
+        wanted = np.ones(population.size, dtype=bool)
+        if filter_ids is not None:
+            wanted[:] = False
+            wanted[population.id_to_index(np.fromiter(filter_ids, dtype=np.int64))] = True
+        if not gather and simulator.state.num_processes > 1:
+            wanted &= population.local_mask
+        return wanted
 
-    def _part(
-        self, segment: neo.Segment, wanted: set[Variable] | None, cells: set[int] | None
+    def _segment(
+        self, data: _Data, names: set[str] | None, cells: npt.NDArray[np.bool_]
     ) -> neo.Segment:
-        """Return what is wanted of an earlier segment."""
-        names = None if wanted is None else {variable.name for variable in wanted}
-        part = neo.Segment(
-            name=segment.name,
-            description=segment.description,
-            rec_datetime=segment.rec_datetime,
-            **segment.annotations,
-        )
-        if names is None or "spikes" in names:
-            for train in segment.spiketrains:
-                if cells is None or train.annotations["channel_id"] in cells:
-                    part.spiketrains.append(train)
-        for signal in segment.analogsignals:
-            ids = signal.annotations["channel_ids"]
-            keep = np.isin(ids, list(cells)) if cells is not None else np.ones(len(ids), bool)
-            if (names is None or signal.name in names) and keep.any():
-                chosen = signal if keep.all() else signal[:, keep]
-                chosen.annotations = {**signal.annotations, "channel_ids": ids[keep]}
-                part.analogsignals.append(chosen)
-                chosen.segment = part
-        return part
-
-    def _get_current_segment(
-        self,
-        filter_ids: Any = None,
-        variables: Any = "all",
-        clear: bool = False,  # noqa: ARG002  # PyNN's signature
-        gather: bool = True,
-    ) -> neo.Segment:
-        """Return the data since the last reset."""
+        """Return some of the data as a segment."""
         segment = neo.Segment(
-            name=f"segment{simulator.state.segment_counter:03d}",
-            description=self.population.describe(),
-            rec_datetime=datetime.now(),  # noqa: DTZ005  # as PyNN has it
+            name=data.name, description=self.population.describe(), rec_datetime=data.when
         )
-        cells = self._cells(gather, filter_ids)
-        wanted = None if variables == "all" else set(self._localize_variables(variables, None))
-        for variable in self.recorded:
-            if wanted is not None and variable not in wanted:
+        segment.annotate(**data.annotations)
+        first = int(self.population.first_id)
+        if data.recorded is not None and (names is None or _SPIKES in names):
+            recorded = data.recorded[cells[data.recorded]]
+            indices, times = data.spikes
+            keep = cells[indices]
+            segment.spiketrains = SpikeTrainList.from_spike_time_array(
+                times[keep] * pq.ms,
+                indices[keep] + first,
+                recorded + first,
+                t_stop=data.stop * pq.ms,
+                units="ms",
+                t_start=data.start * pq.ms,
+                source_population=self.population.label,
+                source_index=recorded,
+            )
+            segment.spiketrains.segment = segment
+        for each in data.signals:
+            keep = cells[each.indices]
+            if (names is not None and each.variable not in names) or not keep.any():
                 continue
-            if variable == _SPIKES:
-                segment.spiketrains.extend(self._trains(cells))
-                for train in segment.spiketrains:
-                    train.segment = segment
-            else:
-                for signal in self._signals(variable, cells):
-                    segment.analogsignals.append(signal)
-                    signal.segment = segment
+            units = self.population.celltype.units[each.variable]
+            signal = neo.AnalogSignal(
+                each.values[:, keep],
+                units="dimensionless" if units in ("", "unknown") else units,
+                t_start=each.start * pq.ms,
+                sampling_period=each.period * pq.ms,
+                name=each.variable,
+                source_population=self.population.label,
+                channel_ids=each.indices[keep] + first,
+                array_annotations={"channel_index": each.indices[keep]},
+            )
+            segment.analogsignals.append(signal)
+            signal.segment = segment
         return segment
 
-    def _chosen(self, indices: Ints, cells: set[int] | None) -> npt.NDArray[np.bool_]:
-        if cells is None:
-            return np.ones(len(indices), dtype=bool)
-        return np.isin(indices + int(self.population.first_id), list(cells))
+    def count(self, variable: str, gather: bool = True, filter_ids: Any = None) -> dict[int, int]:
+        """Return the number of spikes of each recorded cell, since the last reset or clear, by ID."""
+        if variable != _SPIKES:
+            msg = f"count: only spikes can be counted, got {variable!r}"
+            raise NotImplementedError(msg)
+        counts = np.bincount(self._spikes()[0], minlength=self.population.size)
+        recorded = {self.population.id_to_index(i) for i in self.recorded[_SPIKES_VARIABLE]}
+        cells, first = self._cells(gather, filter_ids), int(self.population.first_id)
+        return {first + i: int(counts[i]) for i in sorted(recorded) if cells[i]}
 
-    def _trains(self, cells: set[int] | None) -> list[neo.SpikeTrain]:
-        indices, times = self._spikes()
-        recorded = np.sort(np.concatenate([t.indices for t in self._tapes if t.variable == _SPIKES]))
-        stop = simulator.state.t * pq.ms
-        trains = []
-        for index in recorded[self._chosen(recorded, cells)]:
-            trains.append(
-                neo.SpikeTrain(
-                    times[np.searchsorted(indices, index) : np.searchsorted(indices, index, "right")],
-                    t_start=self._recording_start_time,
-                    t_stop=stop,
-                    units="ms",
-                    source_population=self.population.label,
-                    channel_id=int(index) + int(self.population.first_id),
-                    source_index=int(index),
-                )
-            )
-        return trains
 
-    def _spikes(self) -> tuple[Ints, npt.NDArray[np.float64]]:
-        """Return indices of cells and times [ms] of the spikes since the last reset or clear, by cell, then time."""
-        stamps, ids = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for tape in self._tapes:
-            if tape.variable == _SPIKES:
-                found = tape.devices[0].in_steps()
-                stamps.append(found[0])
-                ids.append(found[1].astype(np.int64))
-        steps, indices = np.concatenate(stamps), np.concatenate(ids)
-        steps = simulator.state.since_reset(steps)
-        exact = getattr(self.population.cells, "exact", None)
-        if exact is None:
-            times = simulator.state.ms(steps)
-        else:
-            indices, times = exact(indices, steps)
-        order = np.lexsort((times, indices))
-        return indices[order], times[order]
-
-    def _samples(self, tape: _Tape) -> npt.NDArray[np.float64]:
-        """Return the samples of a tape so far, in PyNN's units, [samples, cells]."""
-        native = [device.in_steps()[1] for device in tape.devices]
-        values = self._in_pynn_units(tape, native)
-        return values if tape.first is None else np.concatenate([tape.first, values])
-
-    def _signals(self, variable: Variable, cells: set[int] | None) -> list[neo.AnalogSignal]:
-        """Return the samples of a variable: one signal, or one for each moment at which recording began."""
-        groups = defaultdict(list)
-        for tape in self._tapes:
-            if tape.variable == variable and tape.start is not None:
-                groups[tape.start].append(tape)
-        signals = []
-        for start, tapes in sorted(groups.items()):
-            indices = np.concatenate([tape.indices for tape in tapes])
-            values = np.concatenate([self._samples(tape) for tape in tapes], axis=1)
-            order = np.argsort(indices)
-            order = order[self._chosen(indices[order], cells)]
-            if not len(order):
-                continue
-            units = self.population.find_units(variable) or "dimensionless"
-            signals.append(
-                neo.AnalogSignal(
-                    values[:, order],
-                    units="dimensionless" if units == "unknown" else units,
-                    t_start=simulator.state.ms(start) * pq.ms,
-                    sampling_period=tapes[0].every * simulator.state.dt * pq.ms,
-                    name=variable.name,
-                    channel_ids=indices[order] + int(self.population.first_id),
-                    source_population=self.population.label,
-                    array_annotations={"channel_index": indices[order]},
-                )
-            )
-        return signals
-
-    def _local_count(self, variable: Variable, filter_ids: Any = None) -> dict[int, int]:  # noqa: ARG002
-        indices, _ = self._spikes()
-        counts = np.bincount(indices, minlength=self.population.size)
-        recorded = {int(i) for i in self.recorded[_SPIKES]}
-        wanted = recorded if filter_ids is None else recorded & {int(i) for i in filter_ids}
-        first = int(self.population.first_id)
-        return {i: int(counts[i - first]) for i in sorted(wanted)}
+_SPIKES_VARIABLE = Variable(name=_SPIKES, location=None, label=None)

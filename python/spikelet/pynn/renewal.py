@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pyNN import errors
-from pyNN.parameters import ArrayParameter
 from pyNN.standardmodels import build_translations, cells
 from scipy import special
 
@@ -57,7 +56,7 @@ class _Renewal(HeldParameters):
         key = [state.network.seed, 0x72656E6577, self.population.index, state.segment_counter]
         self._random = [np.random.default_rng([*key, i]) for i in range(n)]
         self._times: list[Floats] = [np.empty(0) for _ in range(n)]  # those drawn
-        self._last = np.maximum(self.each("start"), state.t)
+        self._last = np.maximum(self.parameters["start"], state.t)
         self._known = state.t  # up to this time [ms] the core has all spikes
 
     def restart(self) -> None:
@@ -72,17 +71,14 @@ class _Renewal(HeldParameters):
             self._last[i] = now
         self._known = now
 
-    def send(self) -> None:
-        """Do nothing: `advance` draws spikes when they are needed."""
-
     def advance(self, start: int, stop: int) -> None:
         """Prepare the steps from `start` up to `stop`, counted from the last reset."""
         state = self.state
         if state.ms(stop) <= self._known:
             return
         self._known = max(state.ms(stop), state.ms(start) + _AHEAD)
-        begin = np.maximum(self._last, self.each("start"))
-        end = self.each("start") + self.each("duration")
+        begin = np.maximum(self._last, self.parameters["start"])
+        end = self.parameters["start"] + self.parameters["duration"]
         for i in range(self.size):
             times, last = [self._times[i]], begin[i]
             while last <= min(self._known, end[i]):
@@ -105,14 +101,14 @@ class _DeadTime(_Renewal):
     def checked(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Return parameters in the form in which they are kept, or raise InvalidParameterValueError."""
         found = non_negative("SpikeSourcePoissonRefractory", parameters)
-        if (np.asarray(found["rate"]) * np.asarray(found["tau_refrac"]) >= 1000.0).any():
+        if (found["rate"] * found["tau_refrac"] >= 1000.0).any():
             msg = "SpikeSourcePoissonRefractory: tau_refrac must be shorter than the mean interval, 1000 / rate"
             raise errors.InvalidParameterValueError(msg)
         return found
 
     def intervals(self, cell: int, random: np.random.Generator, n: int) -> Floats:
         """Draw intervals of a cell [ms]."""
-        rate, dead = self.each("rate")[cell], self.each("tau_refrac")[cell]
+        rate, dead = self.parameters["rate"][cell], self.parameters["tau_refrac"][cell]
         if rate == 0:
             return np.full(1, np.inf)
         return dead + random.standard_exponential(n) * (1000.0 / rate - dead)
@@ -137,10 +133,10 @@ class _Gamma(_Renewal):
 
     def intervals(self, cell: int, random: np.random.Generator, n: int) -> Floats:
         """Draw intervals of a cell [ms]."""
-        beta = self.each("beta")[cell]
+        beta = self.parameters["beta"][cell]
         if beta == 0:
             return np.full(1, np.inf)
-        return random.standard_gamma(self.each("alpha")[cell], n) * (1000.0 / beta)
+        return random.standard_gamma(self.parameters["alpha"][cell], n) * (1000.0 / beta)
 
 
 class SpikeSourceGamma(Translated, cells.SpikeSourceGamma):
@@ -160,33 +156,20 @@ class _InhGamma(_Renewal):
 
     def checked(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Return parameters in the form in which they are kept, or raise InvalidParameterValueError."""
-        where = "SpikeSourceInhGamma"
-        arrays = {name: parameters[name] for name in ("a", "b", "tbins")}
-        rest = {name: value for name, value in parameters.items() if name not in arrays}
-        columns = [value if np.ndim(value) else [value] for value in arrays.values()]
-        if len({len(column) for column in columns} - {1}) > 1:
-            msg = f"{where}: a, b and tbins must have one value for all cells, or one for each"
-            raise errors.InvalidParameterValueError(msg)
-        n = max(len(column) for column in columns)
-        for row in zip(*(column if len(column) == n else list(column) * n for column in columns)):
-            a, b, t = (np.asarray(x.value, dtype=np.float64) for x in row)
-            good = (
-                len(a) == len(b) == len(t) > 0
-                and (np.isfinite(a) & (a >= 1) & np.isfinite(b) & (b > 0) & np.isfinite(t)).all()
-                and (np.diff(t) > 0).all()
-            )
-            if not good:
-                msg = (
-                    f"{where}: a, b and tbins must have one value for each bin, with a >= 1, b > 0 [s] and increasing"
-                    f" tbins; got a={a}, b={b}, tbins={t}"
-                )
+        where, arrays = "SpikeSourceInhGamma", ("a", "b", "tbins")
+        for row in zip(*(parameters[name] for name in arrays), strict=True):
+            a, b, t = (np.asarray(each.value, dtype=np.float64) for each in row)
+            alike = len(a) == len(b) == len(t) > 0
+            finite = all(np.isfinite(each).all() for each in (a, b, t))
+            if not (alike and finite and (a >= 1).all() and (b > 0).all() and (np.diff(t) > 0).all()):
+                rule = "must have one value for each bin, with a >= 1, b > 0 s and increasing tbins"
+                msg = f"{where}: a, b and tbins {rule}; got a={a}, b={b}, tbins={t}"
                 raise errors.InvalidParameterValueError(msg)
-        return {**arrays, **non_negative(where, rest)}
+        rest = {name: value for name, value in parameters.items() if name not in arrays}
+        return {**{name: parameters[name] for name in arrays}, **non_negative(where, rest)}
 
     def _of(self, name: str, cell: int) -> Floats:
-        value: Any = self.parameters[name]
-        given: ArrayParameter = value[cell] if np.ndim(value) else value
-        return np.asarray(given.value, dtype=np.float64)
+        return np.asarray(self.parameters[name][cell].value, dtype=np.float64)
 
     def following(self, cell: int, random: np.random.Generator, last: float) -> Floats:
         """Return the spike time of a cell [ms] that follows its last one."""

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from pyNN import errors
+from pyNN.parameters import ArrayParameter, Sequence
 from pyNN.standardmodels import build_translations, cells
 
 from spikelet.pynn.native import Cells, Translated, native_errors
 from spikelet.pynn.simulator import State
 from spikelet.sources import InhomogeneousPoisson, SpikeSource
+from spikelet.sources.poisson import check_events
 
 __all__ = ["HeldParameters", "SpikeSourceArray", "SpikeSourcePoisson", "non_negative"]
 
@@ -28,62 +30,64 @@ _FOREVER = 1e9  # ms; PyNN's defaults for "no end" are larger
 
 
 class HeldParameters:
-    """Parameters of sources, one value for all cells or an array of one for each, checked before they are kept."""
+    """Parameters of sources, an array each with one value for each cell, which are checked before they are kept."""
 
     def __init__(
         self, state: State, size: int, parameters: Mapping[str, Any], label: str, model: Any
     ) -> None:
         self.state = state
         self.size = size
-        self.parameters = self.checked(dict(parameters))
+        self.parameters = self.checked({x: _row(y, size) for x, y in parameters.items()})
         with native_errors():
             self.population = state.network.population(size, model, label)
-        self.send()
+        self._sent = False
 
     def checked(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Return parameters in the form in which they are kept, or raise InvalidParameterValueError."""
+        """Return parameters of some cells in the form in which they are kept, or raise InvalidParameterValueError."""
         raise NotImplementedError
 
     def send(self) -> None:
         """Give the core what follows from the parameters, from now on."""
+        raise NotImplementedError
 
     def get(self, name: str) -> Any:
         """Return a native parameter."""
-        return self.parameters[name]
+        return self.parameters[name].copy()
 
     def set(self, indices: Ints, values: Mapping[str, Any]) -> None:
         """Set native parameters of some cells."""
-        changed = dict(self.parameters)
-        for name, value in values.items():
-            changed[name] = value
-            if len(indices) < self.size:
-                old = self.parameters[name]
-                numbers = np.asarray(old).dtype != object
-                whole = np.empty(self.size, dtype=np.float64 if numbers else object)
-                for i in range(self.size):
-                    whole[i] = old[i] if np.ndim(old) else old
-                for k, i in enumerate(indices):
-                    whole[i] = value[k] if np.ndim(value) else value
-                changed[name] = whole
-        checked = self.checked(changed)
+        given = {x: _row(y, len(indices)) for x, y in values.items()}
+        checked = self.checked({**{x: y[indices] for x, y in self.parameters.items()}, **given})
         self.about_to_change(indices)
-        self.parameters = checked
-        self.send()
+        for name in given:
+            self.parameters[name][indices] = checked[name]
+        self._sent = False
 
     def about_to_change(self, indices: Ints) -> None:
         """Act before the parameters of some cells change."""
 
-    def advance(self, start: int, stop: int) -> None:
+    def advance(self, start: int, stop: int) -> None:  # noqa: ARG002  # the core knows all
         """Prepare the steps from `start` up to `stop`, counted from the last reset."""
+        if not self._sent:
+            self.send()
+            self._sent = True
 
     def restart(self) -> None:
         """Begin anew at time 0."""
-        self.send()
+        self._sent = False
 
-    def each(self, name: str) -> Floats:
-        """Return a parameter of all cells."""
-        found = np.asarray(self.parameters[name], dtype=np.float64)
-        return np.array(np.broadcast_to(found, (self.size,)))
+    def spikes(self, indices: Ints, steps: Ints) -> tuple[Ints, Floats]:
+        """Return cells and times [ms] of recorded spikes."""
+        return indices, self.state.ms(steps)
+
+
+def _row(value: Any, n: int) -> Any:
+    """Return a parameter as an array of n values: of numbers, or of objects."""
+    if isinstance(value, ArrayParameter):
+        row = np.empty(n, dtype=object)
+        row[:] = [value] * n
+        return row
+    return np.array(np.broadcast_to(value, (n,)))
 
 
 def non_negative(
@@ -92,13 +96,13 @@ def non_negative(
     """Return parameters that are finite and not negative, and those that are `positive` not 0, after a check."""
     checked = {}
     for name, value in parameters.items():
-        array = np.asarray(value, dtype=np.float64)
+        array = np.array(value, dtype=np.float64)
         good = np.isfinite(array) & (array > 0 if name in positive else array >= 0)
         if not good.all():
             rule = "> 0" if name in positive else ">= 0"
             msg = f"{where}: {name} must be finite and {rule}, got {float(array[~good].flat[0]):g}"
             raise errors.InvalidParameterValueError(msg)
-        checked[name] = array if array.ndim else float(array)
+        checked[name] = array
     return checked
 
 
@@ -115,12 +119,18 @@ class _Poisson(HeldParameters):
         super().__init__(state, size, parameters, label, model)
 
     def checked(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        return non_negative("SpikeSourcePoisson", parameters)
+        """Return parameters of some cells, or raise InvalidParameterValueError."""
+        found = non_negative("SpikeSourcePoisson", parameters)
+        with native_errors():
+            check_events("SpikeSourcePoisson", found["rate"], self.state.dt, as_spikes=True)
+        return found
 
     def send(self) -> None:
-        state = self.state
-        begin, end = state.steps_up(self.each("start")), self._end()
-        rate = self.each("rate")
+        """Give the core the rates from now on."""
+        state, rate = self.state, self.parameters["rate"]
+        start = self.parameters["start"]
+        stop = np.minimum(start + self.parameters["duration"], 2 * _FOREVER)
+        begin, end = state.steps_up(start), state.steps_up(stop)
         now = state.step
         marks = np.unique(np.concatenate([[now], begin, end]))
         marks = marks[(marks >= now) & (marks < _FOREVER / state.dt)]
@@ -130,10 +140,6 @@ class _Poisson(HeldParameters):
             rates = rates[:, 0]
         with native_errors():
             self.population.set(rates=rates, times=state.network_ms(marks), snap=True)
-
-    def _end(self) -> Ints:
-        stop = np.minimum(self.each("start") + self.each("duration"), 2 * _FOREVER)
-        return np.asarray(self.state.steps_up(stop))
 
 
 class SpikeSourcePoisson(Translated, cells.SpikeSourcePoisson):
@@ -164,63 +170,72 @@ class _Array(HeldParameters):
         super().__init__(state, size, parameters, label, SpikeSource([], np.empty(0, np.int64)))
 
     def checked(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        given = parameters["spike_times"]
-        for train in given if np.ndim(given) else [given]:
-            times = np.asarray(train.value, dtype=np.float64)
-            if not (np.isfinite(times) & (times >= 0)).all():
-                msg = "SpikeSourceArray: spike_times must be finite and not negative"
+        """Return parameters of some cells, or raise InvalidParameterValueError."""
+        trains = np.empty(len(parameters["spike_times"]), dtype=object)
+        for k, train in enumerate(parameters["spike_times"]):
+            times = np.array(train.value, dtype=np.float64)
+            if not (np.isfinite(times) & (times >= 0)).all() or (times > _FOREVER).any():
+                msg = f"SpikeSourceArray: spike_times must lie between 0 and {_FOREVER:g} ms"
                 raise errors.InvalidParameterValueError(msg)
             if (np.diff(times) < 0).any():
-                k = int(np.flatnonzero(np.diff(times) < 0)[0])
-                msg = f"SpikeSourceArray: spike_times must be in increasing order, got {times[k]:g} before {times[k + 1]:g}"
+                i = int(np.flatnonzero(np.diff(times) < 0)[0])
+                msg = f"SpikeSourceArray: spike_times must be in increasing order, got {times[i]:g} before {times[i + 1]:g}"
                 raise errors.InvalidParameterValueError(msg)
-        return parameters
+            trains[k] = Sequence(times)
+        return {"spike_times": trains}
 
-    def _given(self) -> tuple[Ints, Floats]:
+    def _given(self, indices: Ints | None = None) -> tuple[Ints, Floats]:
         """Return indices of cells and times, as the parameters say."""
-        given = self.parameters["spike_times"]
-        trains = [
-            np.asarray((given[i] if np.ndim(given) else given).value, dtype=np.float64)
-            for i in range(self.size)
-        ]
-        counts = [len(train) for train in trains]
-        return np.repeat(np.arange(self.size), counts), np.concatenate(trains)
+        cells = np.arange(self.size) if indices is None else indices
+        trains = [train.value for train in self.parameters["spike_times"][cells]]
+        return np.repeat(cells, [len(train) for train in trains]), np.concatenate(trains)
 
     def about_to_change(self, indices: Ints) -> None:
-        ids, times = self._given()
-        gone = np.isin(ids, indices) & (self.state.steps_up(times) <= self.state.step)
-        self._past.append((ids[gone], times[gone]))
+        """Keep the spikes that there were."""
+        ids, times = self._given(indices)
+        gone = self.state.steps_up(times) <= self.state.step
+        if gone.any():
+            self._past.append((ids[gone], times[gone]))
 
     def send(self) -> None:
+        """Give the core the spikes from now on."""
         state, now = self.state, self.state.step
         ids, times = self._given()
-        stamps = state.steps_up(times)
-        if state.segment_counter and not now and (stamps == 0).any():
-            msg = f"SpikeSourceArray: after a reset, spikes at 0 ms come at {state.dt:g} ms"
-            warnings.warn(msg, errors.RoundingWarning, stacklevel=2)
-            stamps = np.maximum(stamps, 1)
+        stamps = self._steps(times)
         first = now if state.segment_counter or now else -1
         order = np.lexsort((ids, stamps))
         order = order[stamps[order] > first]
         with native_errors():
-            self.population.set(
-                times=state.network_ms(stamps[order]), ids=ids[order], snap=True
-            )
+            self.population.set(times=state.network_ms(stamps[order]), ids=ids[order], snap=True)
+
+    def _steps(self, times: Floats) -> Ints:
+        """Return the steps at which spikes act."""
+        stamps: Ints = self.state.steps_up(times)
+        if self.state.segment_counter and (stamps == 0).any():
+            dt = self.state.dt
+            msg = f"SpikeSourceArray: after a reset, spikes at 0 ms act one step later, at {dt:g} ms"
+            warnings.warn(msg, errors.RoundingWarning, stacklevel=2)
+            stamps = np.maximum(stamps, 1)
+        return stamps
 
     def restart(self) -> None:
+        """Begin anew at time 0."""
+        super().restart()
         self._past = []
-        self.send()
 
-    def exact(self, ids: Ints, steps: Ints) -> tuple[Ints, Floats]:
-        """Return indices and times as they were given, for recorded spikes."""
+    def spikes(self, indices: Ints, steps: Ints) -> tuple[Ints, Floats]:
+        """Return cells and times [ms] of recorded spikes, as the times were given."""
         parts = [*self._past, self._given()]
-        given_ids = np.concatenate([part[0] for part in parts])
-        given_times = np.concatenate([part[1] for part in parts])
-        wanted = set(zip(ids.tolist(), steps.tolist(), strict=True))
-        stamps = self.state.steps_up(given_times)
-        found = [pair in wanted for pair in zip(given_ids.tolist(), stamps.tolist(), strict=True)]
-        keep = np.array(found, dtype=bool)
-        return given_ids[keep], given_times[keep]
+        ids = np.concatenate([part[0] for part in parts])
+        times = np.concatenate([part[1] for part in parts])
+        stamps = np.maximum(self.state.steps_up(times), int(self.state.segment_counter > 0))
+        keep = np.isin(_keys(ids, stamps), _keys(indices, steps))
+        return ids[keep], times[keep]
+
+
+def _keys(ids: Ints, steps: Ints) -> Ints:
+    """Return one number for each pair; there are less than 2^31 cells, and steps of 1e9 ms fit into 2^32 or more."""
+    return np.asarray(ids * (1 << 40) + steps)
 
 
 class SpikeSourceArray(Translated, cells.SpikeSourceArray):
