@@ -38,9 +38,7 @@ def simulate(sim: Any, name: str) -> dict[str, Any]:
         source = sim.Population(1, sim.SpikeSourceArray(spike_times=times))
         w = weight * (2.0 if volts else 0.05)
         synapse = sim.StaticSynapse(weight=abs(w) if kind.conductance_based else w, delay=1.0)
-        sim.Projection(
-            source, cells, sim.AllToAllConnector(), synapse, receptor_type=receptor
-        )
+        sim.Projection(source, cells, sim.AllToAllConnector(), synapse, receptor_type=receptor)
     analog = [x for x in kind.recordable if x in ("v", "w", "u", "gsyn_exc", "gsyn_inh")]
     cells.record(["spikes", *analog])
     sim.run(50.0)

@@ -16,6 +16,8 @@ from spikelet.pynn.simulator import State
 
 __all__ = [
     "ADEX",
+    "LEAK",
+    "MEMBRANE",
     "EIF_cond_alpha_isfa_ista",
     "EIF_cond_exp_isfa_ista",
     "GIF_cond_exp",
@@ -27,8 +29,6 @@ __all__ = [
     "IF_curr_delta",
     "IF_curr_exp",
     "IF_facets_hardware1",
-    "LEAK",
-    "MEMBRANE",
     "Izhikevich",
 ]
 
@@ -204,9 +204,7 @@ _KERNELS = ("tau_stc", "q_stc", "tau_sfa", "q_sfa")
 class _GIFNeurons(Neurons):
     """Neurons whose parameters `_KERNELS` are arrays in PyNN, and several parameters, numbered from 1, here."""
 
-    def __init__(
-        self, state: State, size: int, parameters: Mapping[str, Any], label: str
-    ) -> None:
+    def __init__(self, state: State, size: int, parameters: Mapping[str, Any], label: str) -> None:
         with native_errors():
             given = {name: _columns(name, parameters[name]) for name in _KERNELS}
         super().__init__(
@@ -218,7 +216,9 @@ class _GIFNeurons(Neurons):
         """Return a native parameter."""
         if name not in _KERNELS:
             return super().get(name)
-        columns = [super(_GIFNeurons, self).get(f"{name}_{k + 1}") for k in range(self._counts[name])]
+        columns = [
+            super(_GIFNeurons, self).get(f"{name}_{k + 1}") for k in range(self._counts[name])
+        ]
         if not any(np.ndim(c) for c in columns):
             return ArrayParameter(np.array(columns, dtype=np.float64))
         rows = np.stack([np.broadcast_to(c, self.population.size) for c in columns], axis=1)
@@ -228,7 +228,7 @@ class _GIFNeurons(Neurons):
 
     def set(self, indices: Any, values: Mapping[str, Any]) -> None:
         """Set native parameters of some cells."""
-        flat = {}
+        flat: dict[str, Any] = {}
         for name, value in values.items():
             if name in _KERNELS:
                 columns = _columns(name, value)

@@ -129,7 +129,9 @@ class _CurrentSource:
     def _get_data(self) -> tuple[Floats, Floats]:
         """Return times [ms] and currents [nA], from the start of the recording to the present."""
         if self._recorded is None:
-            msg = f"{type(self).__name__}: its current is not recorded; call record() before the run"
+            msg = (
+                f"{type(self).__name__}: its current is not recorded; call record() before the run"
+            )
             raise RuntimeError(msg)
         now = simulator.state.step
         parts = [values[: now - at] for at, values in self._recorded]

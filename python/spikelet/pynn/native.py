@@ -5,7 +5,8 @@ The sources of spikes, in `sources`, have the same methods.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -21,17 +22,15 @@ __all__ = ["Cells", "Neurons", "Translated", "native_errors"]
 Ints = npt.NDArray[np.int64]
 
 
-class native_errors:  # noqa: N801  # a context manager
-    """Turns ValueError and TypeError of the network into PyNN's InvalidParameterValueError."""
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(self, kind: type | None, error: BaseException | None, _: Any) -> None:
-        """Raise PyNN's error instead."""
-        known = errors.InvalidParameterValueError, errors.InvalidDimensionsError
-        if isinstance(error, (ValueError, TypeError)) and not isinstance(error, known):
-            raise errors.InvalidParameterValueError(str(error)) from error
+@contextlib.contextmanager
+def native_errors() -> Iterator[None]:
+    """Turn ValueError and TypeError of the network into PyNN's InvalidParameterValueError."""
+    try:
+        yield
+    except (errors.InvalidParameterValueError, errors.InvalidDimensionsError):
+        raise
+    except (ValueError, TypeError) as error:
+        raise errors.InvalidParameterValueError(str(error)) from error
 
 
 class Cells(Protocol):
@@ -135,7 +134,7 @@ class Translated:
 
     def native_states(self, variable: str, cells: Cells) -> tuple[str, ...]:  # noqa: ARG002
         """Return the native states that a variable is the sum of."""
-        return (self.variable_map[variable],)
+        return (str(self.variable_map[variable]),)
 
     def from_native(
         self,

@@ -118,7 +118,12 @@ BetaPSR = CondBetaPostSynapticResponse
 
 # Composition --------------------------------------------------------------------------------------------------------
 
-_UNITS = {"E": ("mV",), "tau_syn": ("ms", "> 0"), "tau_rise": ("ms", "> 0"), "tau_decay": ("ms", "> 0")}
+_UNITS = {
+    "E": ("mV",),
+    "tau_syn": ("ms", "> 0"),
+    "tau_rise": ("ms", "> 0"),
+    "tau_decay": ("ms", "> 0"),
+}
 _MEMBRANE_UNITS: dict[str, tuple[str, ...]] = {
     "E_L": ("mV",), "V_reset": ("mV",), "V_th": ("mV",), "V_peak": ("mV",), "t_ref": ("ms", ">= 0"),
     "I_e": ("pA",), "C_m": ("pF", "> 0"), "tau_m": ("ms", "> 0"), "g_L": ("nS", "> 0"), "a": ("nS",),
@@ -127,21 +132,21 @@ _MEMBRANE_UNITS: dict[str, tuple[str, ...]] = {
 
 
 @functools.lru_cache(maxsize=64)
-def _equations(membrane: type, kinds: tuple[tuple[str, type], ...]) -> Equations:
+def _equations(membrane: Any, kinds: tuple[tuple[str, type], ...]) -> Equations:
     """Return the model of a composition."""
     parts: list[tuple[str, Any]] = list(kinds)
-    potential = membrane.potential  # type: ignore[attr-defined]
+    potential = membrane.potential
     currents = [kind.current.format(x=label, V=potential) for label, kind in parts]
     lines = [kind.text.format(x=label) for label, kind in parts]
-    names = [about["translated_name"] for about in membrane.translations.values()]  # type: ignore[attr-defined]
+    names = [about["translated_name"] for about in membrane.translations.values()]
     parameters: dict[str, Any] = {name: (1.0, *_MEMBRANE_UNITS[name]) for name in names}
     for label, kind in parts:
         parameters |= {f"{n}_{label}": (1.0, *_UNITS[n]) for n in kind.native.values()}
     return Equations(
-        "\n".join([f"I_syn = {' + '.join(currents)}", membrane.text, *lines]),  # type: ignore[attr-defined]
+        "\n".join([f"I_syn = {' + '.join(currents)}", membrane.text, *lines]),
         name="PointNeuron",
-        threshold=membrane.threshold,  # type: ignore[attr-defined]
-        reset=membrane.reset,  # type: ignore[attr-defined]
+        threshold=membrane.threshold,
+        reset=membrane.reset,
         refractory="t_ref",
         method="rk4" if membrane is AdExp else "auto",
         receptors={label: kind.event.format(x=label) for label, kind in parts},
@@ -163,7 +168,9 @@ class PointNeuron(Translated, cells.PointNeuron):
             raise errors.NoModelAvailableError(msg)
         for label, response in post_synaptic_receptors.items():
             if not isinstance(response, known):
-                msg = f"PointNeuron: there is no receptor of kind {type(response).__name__} ({label})"
+                msg = (
+                    f"PointNeuron: there is no receptor of kind {type(response).__name__} ({label})"
+                )
                 raise errors.NoModelAvailableError(msg)
         super().__init__(neuron, **post_synaptic_receptors)
         _ = self.conductance_based  # PyNN refuses mixtures of currents and conductances
@@ -240,4 +247,5 @@ class PointNeuron(Translated, cells.PointNeuron):
     def build(self, state: State, size: int, parameters: dict[str, Any], label: str) -> Cells:
         """Add cells to the network, given native parameters."""
         kinds = tuple((x, type(r)) for x, r in self.post_synaptic_receptors.items())
-        return Neurons(state, size, _equations(type(self.neuron), kinds), parameters, label)
+        membrane: type = type(self.neuron)
+        return Neurons(state, size, _equations(membrane, kinds), parameters, label)

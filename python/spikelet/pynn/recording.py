@@ -198,7 +198,7 @@ class Recorder(recording.Recorder):
         recorded = [tape.indices for tape in self._tapes if tape.variable == _SPIKES]
         return _Data(
             f"segment{simulator.state.segment_counter:03d}",
-            datetime.now(),  # noqa: DTZ005  # as PyNN has it
+            datetime.now(),  # as PyNN has it
             self._since,
             simulator.state.t,
             np.sort(np.concatenate(recorded)) if recorded else None,

@@ -34,12 +34,8 @@ class _Renewal(HeldParameters):
 
     kind = ""
 
-    def __init__(
-        self, state: State, size: int, parameters: Mapping[str, Any], label: str
-    ) -> None:
-        super().__init__(
-            state, size, parameters, label, SpikeSource([], np.empty(0, np.int64))
-        )
+    def __init__(self, state: State, size: int, parameters: Mapping[str, Any], label: str) -> None:
+        super().__init__(state, size, parameters, label, SpikeSource([], np.empty(0, np.int64)))
         self._begin()
 
     def intervals(self, cell: int, random: np.random.Generator, n: int) -> Floats:
@@ -111,7 +107,8 @@ class _DeadTime(_Renewal):
         rate, dead = self.parameters["rate"][cell], self.parameters["tau_refrac"][cell]
         if rate == 0:
             return np.full(1, np.inf)
-        return dead + random.standard_exponential(n) * (1000.0 / rate - dead)
+        drawn: Floats = dead + random.standard_exponential(n) * (1000.0 / rate - dead)
+        return drawn
 
 
 class SpikeSourcePoissonRefractory(Translated, cells.SpikeSourcePoissonRefractory):
@@ -136,7 +133,8 @@ class _Gamma(_Renewal):
         beta = self.parameters["beta"][cell]
         if beta == 0:
             return np.full(1, np.inf)
-        return random.standard_gamma(self.parameters["alpha"][cell], n) * (1000.0 / beta)
+        drawn: Floats = random.standard_gamma(self.parameters["alpha"][cell], n) * (1000.0 / beta)
+        return drawn
 
 
 class SpikeSourceGamma(Translated, cells.SpikeSourceGamma):
@@ -161,7 +159,9 @@ class _InhGamma(_Renewal):
             a, b, t = (np.asarray(each.value, dtype=np.float64) for each in row)
             alike = len(a) == len(b) == len(t) > 0
             finite = all(np.isfinite(each).all() for each in (a, b, t))
-            if not (alike and finite and (a >= 1).all() and (b > 0).all() and (np.diff(t) > 0).all()):
+            if not (
+                alike and finite and (a >= 1).all() and (b > 0).all() and (np.diff(t) > 0).all()
+            ):
                 rule = "must have one value for each bin, with a >= 1, b > 0 s and increasing tbins"
                 msg = f"{where}: a, b and tbins {rule}; got a={a}, b={b}, tbins={t}"
                 raise errors.InvalidParameterValueError(msg)

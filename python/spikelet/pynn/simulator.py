@@ -78,8 +78,8 @@ class State(common.control.BaseState):
         self.dt = dt
         self._delays = (min_delay, max_delay)
         self._seen: tuple[float, float] | None = None
-        self.recorders = set()
-        self.write_on_end = []
+        self.recorders: set[Any] = set()
+        self.write_on_end: list[Any] = []
         self.populations: list[Any] = []
         self.projections: list[Any] = []
         self.current_sources: list[Any] = []
@@ -145,7 +145,7 @@ class State(common.control.BaseState):
     @property
     def t(self) -> float:
         """Time since the last reset [ms]."""
-        return self.ms(self.step)
+        return float(self.ms(self.step))
 
     def ms(self, steps: Any) -> Any:
         """Return the times of steps [ms], both since the last reset."""

@@ -112,9 +112,7 @@ def non_negative(
 class _Poisson(HeldParameters):
     """Poisson processes of the core, each with a beginning and an end."""
 
-    def __init__(
-        self, state: State, size: int, parameters: Mapping[str, Any], label: str
-    ) -> None:
+    def __init__(self, state: State, size: int, parameters: Mapping[str, Any], label: str) -> None:
         model = InhomogeneousPoisson([0.0], times=[state.network.t])
         super().__init__(state, size, parameters, label, model)
 
@@ -163,9 +161,7 @@ class _Array(HeldParameters):
     A time between two steps counts as the later step, where the spike acts; recorded is the time itself.
     """
 
-    def __init__(
-        self, state: State, size: int, parameters: Mapping[str, Any], label: str
-    ) -> None:
+    def __init__(self, state: State, size: int, parameters: Mapping[str, Any], label: str) -> None:
         self._past: list[tuple[Ints, Floats]] = []  # spikes of times that were replaced
         super().__init__(state, size, parameters, label, SpikeSource([], np.empty(0, np.int64)))
 
@@ -213,7 +209,9 @@ class _Array(HeldParameters):
         stamps: Ints = self.state.steps_up(times)
         if self.state.segment_counter and (stamps == 0).any():
             dt = self.state.dt
-            msg = f"SpikeSourceArray: after a reset, spikes at 0 ms act one step later, at {dt:g} ms"
+            msg = (
+                f"SpikeSourceArray: after a reset, spikes at 0 ms act one step later, at {dt:g} ms"
+            )
             warnings.warn(msg, errors.RoundingWarning, stacklevel=2)
             stamps = np.maximum(stamps, 1)
         return stamps
