@@ -61,30 +61,43 @@ class Cells(Protocol):
 
 
 class Neurons:
-    """Neurons: their parameters are those of the network's population."""
+    """Neurons. Changes of parameters are checked at once and reach the core at the next run, all together."""
 
     def __init__(
         self, state: State, size: int, model: Any, parameters: Mapping[str, Any], label: str
     ) -> None:
         self.state = state
+        self._pending: dict[str, Any] = {}
         with native_errors():
             self.population = state.network.population(size, model(**parameters), label)
 
     def get(self, name: str) -> Any:
         """Return a native parameter."""
-        value = getattr(self.population.model, name)
+        value = self._pending.get(name, getattr(self.population.model, name))
         return np.array(value) if np.ndim(value) else value
 
     def set(self, indices: Ints, values: Mapping[str, Any]) -> None:
         """Set native parameters of some cells."""
+        model = self.population.model
+        present = {name: self.get(name) for name in self.population.parameters}
+        rows = {name: x[indices] if np.ndim(x) else x for name, x in present.items()}
         with native_errors():
+            model.replace(**{**rows, **values})
+        for name, value in values.items():
             if len(indices) == self.population.size:
-                self.population.set(**values)
-            else:
-                self.population[indices].set(**values)
+                self._pending[name] = np.array(value) if np.ndim(value) else value
+                continue
+            if np.ndim(self._pending.get(name, 0.0)) == 0:
+                self._pending[name] = np.full(self.population.size, 0.0)
+                self._pending[name][:] = present[name]
+            self._pending[name][indices] = value
 
-    def advance(self, start: int, stop: int) -> None:
-        """Do nothing: the core knows all."""
+    def advance(self, start: int, stop: int) -> None:  # noqa: ARG002  # the core knows all
+        """Give the core the parameters that have changed."""
+        if self._pending:
+            with native_errors():
+                self.population.set(**self._pending)
+            self._pending = {}
 
     def restart(self) -> None:
         """Do nothing: the network resets neurons."""
