@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,11 @@ _IDS = ("id", "source_index", "channel_id")  # ours, PyNN's and Neo's
 
 
 def trains(
-    each: Sequence[Float], elements: npt.NDArray[np.int64], span: Span, about: Mapping[str, Any]
+    times: Float,
+    ends: npt.NDArray[np.int64],
+    elements: npt.NDArray[np.int64],
+    span: Span,
+    about: Mapping[str, Any],
 ) -> list[Any]:
     """Return a `neo.SpikeTrain` for each element.
 
@@ -31,10 +35,12 @@ def trains(
 
     Parameters
     ----------
-    each : sequence of array
-        Times [ms].
+    times : array
+        Times [ms], grouped by element.
+    ends : array of int
+        Where each group ends.
     elements : array of int
-        Their ids.
+        The ids of the elements.
     span : Span
         Start, stop and step of the grid [ms].
     about : mapping
@@ -44,12 +50,11 @@ def trains(
     quantities = extra("quantities", "to_neo", "neo")
     start, stop, dt = span
     rate = {} if dt is None else {"sampling_rate": quantities.Quantity(1 / dt, "kHz")}
-    times = np.concatenate([np.empty(0), *each])
     whole = neo.SpikeTrain(times, units="ms", t_start=start, t_stop=stop, **rate)
-    ends = np.cumsum([0, *map(len, each)]).tolist()
+    bounds = [0, *ends.tolist()]
     made = []
     for k, element in enumerate(elements.tolist()):
-        train = whole[ends[k] : ends[k + 1]]
+        train = whole[bounds[k] : bounds[k + 1]]
         train.annotations = {
             **of_one(about, k, len(elements)),
             "id": element,

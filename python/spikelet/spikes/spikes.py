@@ -309,7 +309,8 @@ class Spikes(Observed):
 
     def trains(self) -> list[Float]:
         """Return the times of each element [ms], one array each."""
-        return by_element(self.times, self.columns(), self._width)
+        times, ends = by_element(self.times, self.columns(), self._width)
+        return np.split(times, ends[:-1]) if self._width else []
 
     def bin(self, width: float, start: float | None = None, stop: float | None = None) -> Ints:
         """Return the number of spikes of each element in each bin, int64 [bins, elements].
@@ -391,7 +392,8 @@ class Spikes(Observed):
         span = self.start, self._end(), self.dt
         if lazy:
             return neo.train_list(self.times, self.ids, self.elements, span, about)
-        return neo.trains(self.trains(), self.elements, span, about)
+        grouped = by_element(self.times, self.columns(), self._width)
+        return neo.trains(*grouped, self.elements, span, about)
 
     def to_frame(self) -> Any:
         """Return a pandas DataFrame with the columns ``time`` [ms] and ``id``, and a row for each spike.
