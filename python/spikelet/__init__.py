@@ -86,6 +86,7 @@ if TYPE_CHECKING:
         decode,
         encode,
         energy,
+        events,
         experiments,
         io,
         layers,
@@ -99,7 +100,7 @@ if TYPE_CHECKING:
 else:
     # Loaded on first access: a network needs none of them, and every worker of a sweep imports this package.
     _MODULES = (
-        "conversion", "datasets", "decode", "encode", "energy", "experiments", "io", "layers", "models", "plot",
+        "conversion", "datasets", "decode", "encode", "energy", "events", "experiments", "io", "layers", "models", "plot",
         "statistics",
     )  # fmt: skip
     _HOMES = {
@@ -197,6 +198,7 @@ __all__ = [
     "decode",
     "encode",
     "energy",
+    "events",
     "experiments",
     "io",
     "layers",
