@@ -241,8 +241,7 @@ def test_steps_of_another_length() -> None:
 
 
 def test_quantities_are_converted() -> None:
-    import quantities as pq
-
+    pq = pytest.importorskip("quantities")
     assert Spikes([0.001, 0.002] * pq.s, [0, 0], stop=1 * pq.s).times.tolist() == [1.0, 2.0]
 
 
