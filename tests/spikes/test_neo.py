@@ -188,6 +188,15 @@ def test_what_is_no_set_of_trains_is_refused(source, error, message) -> None:
         Spikes.from_neo(source())
 
 
+def test_annotations_of_others_with_our_names_are_no_error() -> None:
+    about = {"size": 2**60, "shape": "9x9", "dt": "fast", "population": 3}
+    spikes = Spikes.from_neo([neo.SpikeTrain([1.0], units="ms", t_stop=2.0, **about)])
+    assert (spikes.n, spikes.shape, spikes.dt, spikes.name) == (1, (1,), None, "3")
+    few = {"size": 2**32, "id": 2**32 - 1}  # takes no memory for those that are not there
+    spikes = Spikes.from_neo([neo.SpikeTrain([1.0], units="ms", t_stop=2.0, **few)])
+    assert (spikes.n, spikes.counts().tolist(), spikes.bin(2.0).tolist()) == (2**32, [1], [[1]])
+
+
 def test_a_grid_that_times_have_left_is_dropped() -> None:
     trains = ANNOTATED.to_neo()
     assert Spikes.from_neo([train + 0.05 * pq.ms for train in trains]).dt is None

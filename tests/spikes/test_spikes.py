@@ -91,6 +91,11 @@ def test_what_is_wrong_is_named(arguments, options, error, message) -> None:
         (lambda s: s[[[1]]], TypeError, "must be an id, a slice, ids or a mask"),
         (lambda s: s[:3][5], IndexError, "element 5 was not observed"),
         (lambda s: s.between(3.0, 2.0), ValueError, "stop must not be before start = 3 ms"),
+        (
+            lambda s: s.between(7.0, 9.0),
+            ValueError,
+            "reach into the time of observation, 0 to 6 ms",
+        ),
         (lambda s: s.shift(np.inf), ValueError, "Spikes.shift: by must be finite"),
         (lambda s: s.merge([1.0]), TypeError, "Spikes.merge: others must be Spikes"),
         (lambda s: s + 1, TypeError, "unsupported operand"),

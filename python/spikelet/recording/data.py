@@ -99,6 +99,8 @@ class SpikeData(_Data, RecordedSpikes):
 class SampleData(_Data, RecordedSamples):
     """Samples as they were when a recorder was pickled or copied, with its properties."""
 
+    _what: Labels | None = None  # of data that an older version pickled
+
     def __init__(
         self,
         name: str,
@@ -112,7 +114,7 @@ class SampleData(_Data, RecordedSamples):
 
     @property
     def labels(self) -> Labels:
-        """What they are; of data that 0.3 pickled, the unit and the ids are unknown."""
+        """What they are; of data that 0.3 pickled, unit and ids are unknown."""
         if self._what is not None:
             return self._what
         population, _, what = self.name.rpartition(".")

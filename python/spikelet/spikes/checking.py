@@ -65,7 +65,7 @@ def checked_elements(
     observed = ids("Spikes", "elements", elements, size).astype(np.int64)
     if len(np.unique(observed)) != len(observed):
         fail("Spikes", "elements", elements, "must not name an element twice")
-    if np.array_equal(observed, np.arange(size)):
+    if len(observed) == size and np.array_equal(observed, np.arange(size)):
         return size, dimensions, None
     return size, (len(observed),), own(observed)
 
@@ -79,10 +79,9 @@ def sorted_spikes(times: Any, given: Any, n: int, elements: Ints | None) -> tupl
         lengths = plain.size, neurons.size
         fail("Spikes", "times and ids", lengths, "must be equally long", got="lengths")
     if elements is not None:
-        known = np.zeros(n, np.bool_)
-        known[elements] = True
-        if not known[neurons].all():
-            fail("Spikes", "ids", int(neurons[~known[neurons]][0]), "must be among the elements")
+        known = np.isin(neurons, elements)
+        if not known.all():
+            fail("Spikes", "ids", int(neurons[~known][0]), "must be among the elements")
     found = in_order(plain + 0.0, neurons)  # a copy, without -0.0
     return read_only(found[0]), read_only(found[1])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from spikelet._util.checks import Float, fail
 from spikelet._util.extras import extra
 from spikelet.spikes.annotations import gathered, of_one
 from spikelet.spikes.checking import on_grid
+from spikelet.spikes.trains import MOST_IDS
 
 __all__ = ["Span", "read_trains", "train_list", "trains"]
 
@@ -134,12 +136,19 @@ def _about(
 ) -> dict[str, Any]:
     """Return the arguments that our annotations hold, as far as they are valid."""
     highest = int(elements.max(initial=-1)) + 1
-    n = int(size) if isinstance(size, (int, np.integer)) and size >= highest else highest
+    n = (
+        int(size)
+        if isinstance(size, (int, np.integer)) and highest <= size <= MOST_IDS
+        else highest
+    )
     about: dict[str, Any] = {"n": n, "name": name if isinstance(name, str) else "spikes"}
     if isinstance(dt, float) and 0 < dt < np.inf and on_grid(times, dt):
         about["dt"] = dt
-    if isinstance(shape, str) and all(side.isdigit() for side in shape.split("x")):
-        about["shape"] = tuple(map(int, shape.split("x")))
+    sides = shape.split("x") if isinstance(shape, str) and len(shape) < 100 else []
+    if sides and all(side.isdecimal() for side in sides) and len(elements) == n:
+        dimensions = tuple(map(int, sides))
+        if math.prod(dimensions) == n:
+            about["shape"] = dimensions
     return about
 
 

@@ -183,11 +183,15 @@ class Spikes(Observed):
     def _cut(self, what: str, start: Any, stop: Any) -> tuple[float, float | None, int, int]:
         """Return an interval within that of the spikes, and which spikes it has."""
         where = f"Spikes.{what}"
-        begin = self.start if start is None else max(_number(where, "start", start), self.start)
+        begin = self.start if start is None else _number(where, "start", start)
         end = math.inf if stop is None else _number(where, "stop", stop)
-        end = end if self.stop is None else min(end, self.stop)
         if end < begin:
             fail(where, "stop", stop, f"must not be before start = {begin:g} ms")
+        last_end = math.inf if self.stop is None else self.stop
+        if begin > last_end or end < self.start:
+            rule = f"must reach into the time of observation, {self.start:g} to {last_end:g} ms"
+            fail(where, "start and stop", (begin, end), rule)
+        begin, end = max(begin, self.start), min(end, last_end)
         first = 0 if begin <= self.start else int(np.searchsorted(self.times, begin, "right"))
         last = int(np.searchsorted(self.times, end, "right"))
         return begin, None if end == math.inf else end, first, last
@@ -290,8 +294,7 @@ class Spikes(Observed):
             The interval [ms], as in `between`.
         """
         *_, first, last = self._cut("counts", start, stop)
-        counts = np.bincount(self.ids[first:last], minlength=self.n)
-        return counts if self._elements is None else np.asarray(counts[self._elements])
+        return np.bincount(self.columns()[first:last], minlength=self._width)
 
     def rates(self, start: float | None = None, stop: float | None = None) -> Float:
         """Return the mean rate of each element [Hz], [elements].
