@@ -145,7 +145,11 @@ def test_activity_thins_all_populations_alike_on_the_figure_given(populations):
     ("arguments", "error", "message"),
     [
         ({"recorders": {}}, TypeError, "must be a dict of SpikeRecorders"),
-        ({"recorders": {"E": 1}}, TypeError, r"recorders\['E'\] must be a SpikeRecorder, a recording or Spikes, got 1"),
+        (
+            {"recorders": {"E": 1}},
+            TypeError,
+            r"recorders\['E'\] must be a SpikeRecorder, a recording or Spikes, got 1",
+        ),
         ({"window": 0.0}, ValueError, "plot.activity: window must be > 0"),
         ({"neurons": 0}, ValueError, "plot.activity: neurons must be >= 1"),
         ({"start": 300.0}, ValueError, "stop must be after start"),

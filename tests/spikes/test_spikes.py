@@ -39,7 +39,7 @@ def test_spikes_are_sorted_by_time_then_id_and_read_only() -> None:
     with pytest.raises(AttributeError, match="spikes never change"):
         spikes.n = 3
     with pytest.raises(AttributeError, match="did you mean 'start'"):
-        spikes.strat = 3
+        spikes.starts = 3
 
 
 def test_the_start_is_0_or_the_first_time() -> None:
