@@ -243,7 +243,9 @@ def _shared(every: list[Any], key: str) -> Any:
 
 
 def _limit(where: str, every: list[Any], side: str, in_ms: _Milliseconds) -> float | None:
-    found = {in_ms.number(getattr(train, side)) for train in every}
+    limits = [getattr(train, side) for train in every]
+    one_of_each = {id(limit): limit for limit in limits}  # trains often share them
+    found = {in_ms.number(limit) for limit in one_of_each.values()}
     if len(found) > 1:
         rule = "must be the same for all trains; cut them, with train.time_slice(start, stop)"
         fail(where, f"{side} [ms]", sorted(found)[:4], rule)
