@@ -164,6 +164,20 @@ def test_annotations_that_differ_in_kind_are_kept_for_each() -> None:
     assert pickle.loads(pickle.dumps(spikes)) == spikes
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_list_is_one_annotation(lazy: bool) -> None:
+    spikes = Spikes([1.0], [0], 3, stop=2.0, annotations={"axis": [1, 2, 3], "pair": [1, 2]})
+    for train in spikes.to_neo(lazy=lazy):
+        assert (train.annotations["axis"], train.annotations["pair"]) == ([1, 2, 3], [1, 2])
+
+
+def test_spikes_of_unknown_channels_are_left_to_neo() -> None:
+    from_arrays = neo.spiketrainlist.SpikeTrainList.from_spike_time_array
+    found = from_arrays(np.arange(3.0), np.array([4, 5, 6]), [4, 6], units="ms", t_stop=9 * pq.ms)
+    spikes = Spikes.from_neo(found)
+    assert (spikes.ids.tolist(), spikes.elements.tolist()) == ([4, 6], [4, 6])
+
+
 @pytest.mark.parametrize(
     ("source", "error", "message"),
     [

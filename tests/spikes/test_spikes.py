@@ -96,6 +96,8 @@ def test_what_is_wrong_is_named(arguments, options, error, message) -> None:
             ValueError,
             "reach into the time of observation, 0 to 6 ms",
         ),
+        (lambda s: s[:0].between(np.inf), ValueError, "reach into the time of observation"),
+        (lambda s: Spikes([], []).between(np.inf), ValueError, "reach into the time of obs"),
         (lambda s: s.shift(np.inf), ValueError, "Spikes.shift: by must be finite"),
         (lambda s: s.merge([1.0]), TypeError, "Spikes.merge: others must be Spikes"),
         (lambda s: s + 1, TypeError, "unsupported operand"),
@@ -209,6 +211,7 @@ def test_merging_and_shifting(first, second, by) -> None:
     assert later.start == pytest.approx(by / 10)
     assert later.shift(-by / 10).times.tolist() == a.times.tolist()
     assert a.shift(0.05).dt is None
+    assert a.shift(0.1).shift(0.2).stop == 6.3  # on the grid, unlike 6.0 + 0.1 + 0.2
     side = a.merge(b, relabel=True)
     assert side.n == 16
     assert side == Spikes(

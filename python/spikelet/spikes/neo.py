@@ -13,6 +13,7 @@ from spikelet._util.checks import Float, fail
 from spikelet._util.extras import extra
 from spikelet.spikes.annotations import gathered, of_one
 from spikelet.spikes.checking import on_grid
+from spikelet.spikes.selection import places_of
 from spikelet.spikes.trains import MOST_IDS
 
 __all__ = ["Span", "read_trains", "train_list", "trains"]
@@ -84,8 +85,19 @@ def train_list(
         units="ms",
         t_start=start,
         t_stop=stop,
-        **{**about, "id": elements},
+        **{name: _for_neo(value, len(elements)) for name, value in about.items()},
+        id=elements,
     )
+
+
+def _for_neo(value: Any, n: int) -> Any:
+    """Return an annotation of n trains; Neo takes any list for one with a value for each."""
+    if isinstance(value, (str, np.ndarray)) or not hasattr(value, "__len__"):
+        return value
+    each = np.empty(n, object)
+    for k in range(n):
+        each[k] = value
+    return each
 
 
 def read_trains(where: str, source: Any, population: str | None) -> dict[str, Any]:
@@ -185,11 +197,12 @@ def _arrays_of(found: Any) -> dict[str, Any] | None:
     name, size, dt, shape = (annotations.get(k) for k in ("population", "size", "dt", "shape"))
     in_ms = _Milliseconds()
     times = in_ms.array(quantity)
-    known = np.argsort(found.all_channel_ids)
-    places = known[np.searchsorted(found.all_channel_ids, channels, sorter=known)]
+    known = np.asarray(found.all_channel_ids)
+    if not np.isin(channels, known).all():
+        return None
     return {
         "times": times,
-        "ids": elements[places],
+        "ids": elements[places_of(np.asarray(channels), known)],
         "start": in_ms.number(found.t_start),
         "stop": in_ms.number(found.t_stop),
         "elements": elements,

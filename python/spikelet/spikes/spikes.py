@@ -188,7 +188,7 @@ class Spikes(Observed):
         if end < begin:
             fail(where, "stop", stop, f"must not be before start = {begin:g} ms")
         last_end = math.inf if self.stop is None else self.stop
-        if begin > last_end or end < self.start:
+        if begin > last_end or begin == math.inf or end < self.start:
             rule = f"must reach into the time of observation, {self.start:g} to {last_end:g} ms"
             fail(where, "start and stop", (begin, end), rule)
         begin, end = max(begin, self.start), min(end, last_end)
@@ -209,13 +209,14 @@ class Spikes(Observed):
         delay = float(number("Spikes.shift", "by", by, "ms"))
         require("Spikes.shift", "by", np.asarray(delay), "finite")
         times, dt = self.times + delay, self.dt
-        if dt is not None:
-            if abs(delay / dt - round(delay / dt)) < 1e-6:
-                times = to_ms(np.rint(self.times / dt).astype(np.int64) + round(delay / dt), dt)
-            else:
-                dt = None
-        stop = None if self.stop is None else self.stop + delay
-        start = self.start + delay
+        ends = [None if end is None else end + delay for end in (self.start, self.stop)]
+        if dt is not None and abs(delay / dt - round(delay / dt)) < 1e-6:
+            times = to_ms(np.rint(self.times / dt).astype(np.int64) + round(delay / dt), dt)
+            ends = [None if end is None else rescaled(end, dt, dt) for end in ends]
+        else:
+            dt = None
+        start, stop = ends
+        assert start is not None
         if len(times):  # rounding does not move a spike out of the interval
             start = min(start, float(times[0]))
             stop = None if stop is None else max(stop, float(times[-1]))
