@@ -182,7 +182,9 @@ class StateRecorder(_SampleRecorder):
     @property
     def labels(self) -> Labels:
         """What the samples are: whose, of what, in which unit."""
-        ids = {"id": np.asarray(self.target.ids, np.int64)}
+        in_memory = self.tape.file is None  # a file has what this rank owns
+        recorded = self.target.ids if in_memory else self.tape.layout().arrays["elements"]
+        ids = {"id": np.asarray(recorded, np.int64)}
         every = float(to_ms(np.array(self.tape.every), self._dt))
         return Labels(self.target.name, self.name, self.tape.unit, ids, every, self.when)
 
@@ -203,12 +205,15 @@ class WeightRecorder(_SampleRecorder):
 
     @property
     def labels(self) -> Labels:
-        """What the samples are: whose, of what, in which unit."""
+        """What the samples are: whose, of what, in which unit; with several ranks not which ends synapses have."""
         of = self.target
-        ends = {"pre": of.pre_ids, "post": of.post_ids}
-        pairs = {name: np.asarray(ids, np.int64) for name, ids in ends.items()}
+        if self.network.ranks.size == 1:
+            ends = {"pre": of.pre_ids, "post": of.post_ids}
+            columns = {name: np.asarray(ids, np.uint32) for name, ids in ends.items()}
+        else:  # the ends are known to all ranks together, and others may not be asking
+            columns = {"synapse": np.arange(self._all()[1].shape[1], dtype=np.uint32)}
         every = float(to_ms(np.array(self.tape.every), self._dt))
-        return Labels(f"{of.pre.name}-{of.post.name}", "weights", self.tape.unit, pairs, every)
+        return Labels(f"{of.pre.name}-{of.post.name}", "weights", self.tape.unit, columns, every)
 
     def __repr__(self) -> str:
         return f"WeightRecorder({self.target!r}: {self._described('samples')})"
