@@ -68,6 +68,7 @@ class Neurons:
     ) -> None:
         self.state = state
         self._pending: dict[str, Any] = {}
+        _require_numbers(label, parameters)
         with native_errors():
             self.population = state.network.population(size, model(**parameters), label)
 
@@ -79,6 +80,7 @@ class Neurons:
     def set(self, indices: Ints, values: Mapping[str, Any]) -> None:
         """Set native parameters of some cells."""
         model = self.population.model
+        _require_numbers(self.population.name, values)
         present = {name: self.get(name) for name in self.population.parameters}
         rows = {name: x[indices] if np.ndim(x) else x for name, x in present.items()}
         with native_errors():
@@ -105,6 +107,15 @@ class Neurons:
     def spikes(self, indices: Ints, steps: Ints) -> tuple[Ints, npt.NDArray[np.float64]]:
         """Return cells and times [ms] of recorded spikes."""
         return indices, self.state.ms(steps)
+
+
+def _require_numbers(where: str, parameters: Mapping[str, Any]) -> None:
+    """Check that no parameter is nan; equations take any value."""
+    for name, value in parameters.items():
+        array = np.asarray(value)
+        if array.dtype.kind == "f" and np.isnan(array).any():
+            msg = f"{where}: {name} must be a number, got nan"
+            raise errors.InvalidParameterValueError(msg)
 
 
 class Translated:

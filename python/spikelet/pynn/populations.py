@@ -82,7 +82,11 @@ class _Cells:
 
     def _evaluated(self, parameter_space: ParameterSpace) -> dict[str, Any]:
         """Return native parameters as one value each, or as an array of one for each cell."""
-        parameter_space.shape = (self.size,)
+        try:
+            parameter_space.shape = (self.size,)
+        except ValueError as error:
+            msg = f"{self.label}: parameters must have one value, or one for each of {self.size} cells: {error}"
+            raise errors.InvalidDimensionsError(msg) from None
         parameter_space.evaluate(simplify=True)
         values: dict[str, Any] = parameter_space.as_dict()
         return values

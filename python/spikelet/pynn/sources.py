@@ -97,7 +97,8 @@ def non_negative(
     checked = {}
     for name, value in parameters.items():
         array = np.array(value, dtype=np.float64)
-        good = np.isfinite(array) & (array > 0 if name in positive else array >= 0)
+        finite = np.isfinite(array) | ((name == "duration") & (array == np.inf))
+        good = finite & (array > 0 if name in positive else array >= 0)
         if not good.all():
             rule = "> 0" if name in positive else ">= 0"
             msg = f"{where}: {name} must be finite and {rule}, got {float(array[~good].flat[0]):g}"
