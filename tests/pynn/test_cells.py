@@ -62,7 +62,9 @@ def test_a_cell_type_is_that_of_nest(sim: Any, nest: Mapping[str, Any], name: st
     assert len(ours["spikes1"]) >= 1
     for x in ("spikes0", "spikes1"):
         assert len(ours[x]) == len(theirs[x])
-        assert np.allclose(ours[x], theirs[x], rtol=0, atol=steps * cell_cases.CASES[name][0] + 1e-9)
+        assert np.allclose(
+            ours[x], theirs[x], rtol=0, atol=steps * cell_cases.CASES[name][0] + 1e-9
+        )
 
 
 @pytest.mark.parametrize(("name", "ms"), [("HH_cond_exp", 0.02), ("Izhikevich", 0.02)])

@@ -4,7 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pyNN.errors import InvalidDimensionsError, InvalidParameterValueError, NonExistentParameterError
+from pyNN.errors import (
+    InvalidDimensionsError,
+    InvalidParameterValueError,
+    NonExistentParameterError,
+)
 
 import spikelet as sl
 from spikelet.pynn.native import Neurons, Translated, native_errors

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pyNN import errors
 
 from spikelet.network.population import Population
+from spikelet.neurons import NeuronModel
 from spikelet.pynn.simulator import State
 
 __all__ = ["Cells", "Neurons", "Translated", "native_errors"]
@@ -80,6 +81,7 @@ class Neurons:
     def set(self, indices: Ints, values: Mapping[str, Any]) -> None:
         """Set native parameters of some cells."""
         model = self.population.model
+        assert isinstance(model, NeuronModel)
         _require_numbers(self.population.name, values)
         present = {name: self.get(name) for name in self.population.parameters}
         rows = {name: x[indices] if np.ndim(x) else x for name, x in present.items()}

@@ -28,6 +28,7 @@ class _Cells:
 
     celltype: Any
     size: int
+    label: str
     _mask_local: npt.NDArray[np.bool_]
 
     @property
