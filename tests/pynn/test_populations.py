@@ -157,3 +157,11 @@ def test_positions_labels_and_descriptions(sim: Any) -> None:
     assert "grid" in grid.describe()
     assert grid.sample(3, rng=sim.NumpyRNG(1)).size == 3
     assert grid.cells.population.name == "grid"
+
+
+def test_receptors_of_an_assembly_are_in_order(sim: Any) -> None:
+    current = sim.Population(2, sim.IF_curr_exp()) + sim.Population(2, sim.IF_curr_alpha())
+    assert current.receptor_types == ["excitatory", "inhibitory"]
+    composed = sim.PointNeuron(sim.LIF(), inhibitory=sim.CurrExpPostSynapticResponse())
+    mixed = current + sim.Population(1, composed)
+    assert mixed.receptor_types == ["inhibitory"]

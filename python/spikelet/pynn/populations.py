@@ -22,6 +22,12 @@ class Assembly(common.Assembly):
     __doc__ = common.Assembly.__doc__
     _simulator = simulator
 
+    @property
+    def receptor_types(self) -> list[str]:
+        """Receptors that all populations have, in the order of the first: the default of projections is the first."""
+        first, *others = (population.celltype.receptor_types for population in self.populations)
+        return [receptor for receptor in first if all(receptor in other for other in others)]
+
 
 class _Cells:
     """What populations and views share."""
