@@ -13,9 +13,9 @@ from pyNN.random import RandomDistribution
 
 from spikelet.network.network import Network
 from spikelet.plasticity import Plasticity
-from spikelet.pynn.connections import Part, Table
+from spikelet.pynn.connections import Part, Table, on_grid
 from spikelet.pynn.random import native_distribution
-from spikelet.rules import Rule
+from spikelet.rules import AllToAll, Distribution, Rule
 
 __all__ = ["Built", "Plan", "as_pynn"]
 
@@ -49,6 +49,11 @@ class Plan:
     rule: Rule
     single: dict[str, float]
     random: dict[str, RandomDistribution]
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is random: all connect to all."""
+        return isinstance(self.rule, AllToAll) and not self.random
 
     def value(self, name: str, scale: float = 1.0) -> Any:
         """Return a number, or spikelet's distribution, times a factor."""
@@ -95,7 +100,7 @@ class Built:
                 _native(self._targets),
                 plan.rule,
                 weight=plan.value("weight", self._scale),
-                delay=plan.value("delay"),
+                delay=self._rounded(plan.value("delay")),
                 receptor=self._receptor,
                 plasticity=plasticity,
             )
@@ -131,11 +136,17 @@ class Built:
                 *ends,
                 ids,
                 weight=weight * self._scale,
-                delay=delay,
+                delay=self._rounded(delay),
                 receptor=self._receptor,
                 plasticity=plasticity,
             )
         )
+
+    def _rounded(self, delay: Any) -> Any:
+        """Return delays on the grid; a distribution as it is."""
+        if isinstance(delay, Distribution):
+            return delay
+        return self._network.engine.ms(on_grid(delay, self._network.dt))
 
     def __len__(self) -> int:
         """Return the number of connections of all processes; collective."""

@@ -6,7 +6,7 @@ With `NativeRNG`, or where nothing is random, the rules of spikelet connect inst
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from copy import copy
+from copy import copy, deepcopy
 from typing import Any
 
 import numpy as np
@@ -64,19 +64,14 @@ class _Spikelet:
     ) -> None:
         """Connect the sources of each target in turn."""
         parameters = self._parameters(projection)
-        together = parameters.drawn_with(self.rng) if self.rng is not None else []
-        drawn: dict[str, list[Any]] = {name: [] for name in together}
         sources: list[Ints] = []
         for mine in columns_of(connection_map_generator(), projection.pre.size):
             sources.append(mine)
-            for name in together if len(mine) else ():
-                drawn[name].append(parameters.random[name].next(len(mine)))
             if self.callback is not None:
                 self.callback(len(sources) / projection.post.size)
         pre = np.concatenate([np.zeros(0, np.int64), *sources])
         post = np.repeat(np.arange(len(sources)), [len(mine) for mine in sources])
-        values = parameters.at(pre, post, together)
-        values |= {name: np.concatenate([np.zeros(0), *parts]) for name, parts in drawn.items()}
+        values = parameters.at(pre, post)
         projection.add(pre, post, values, safe=self.safe)
 
     def _parameters(self, projection: Any) -> Parameters:
@@ -123,8 +118,6 @@ class _Spikelet:
     ) -> None:
         """Connect the pairs that a function chooses for some targets at a time, [targets, sources]."""
         n_pre, n_post = projection.shape
-        if self._parameters(projection).drawn_with(self.rng):  # in turn with the parameters
-            width = 1
         step = width or max(1, _BLOCK // max(1, n_pre))
         keep = kept(projection, self.allow_self_connections)
 
@@ -138,12 +131,15 @@ class _Spikelet:
     def _below(
         self, projection: Any, probability: Callable[[slice], Any], *, width: int | None = None
     ) -> None:
-        """Connect the pairs whose random number is below a probability."""
-        n_pre = projection.shape[0]
+        """Connect the pairs whose random number is below a probability.
+
+        As in PyNN, the generator is copied, so that each projection of a connector begins with the same numbers.
+        """
+        n_pre, rng = projection.shape[0], deepcopy(self.rng)
 
         def chosen(targets: slice) -> npt.NDArray[np.bool_]:
             count = targets.stop - targets.start
-            u = self.rng.next(count * n_pre, "uniform", {"low": 0, "high": 1})
+            u = rng.next(count * n_pre, "uniform", {"low": 0, "high": 1})
             return np.asarray(np.reshape(u, (count, n_pre)) < probability(targets))
 
         self._blocks(projection, chosen, width=width)

@@ -139,6 +139,7 @@ class Translated:
     scale_factors: ClassVar[Mapping[str, float]] = {}
     weight_scale: ClassVar[float] = 1000.0  # nA, uS -> pA, nS
     receptors: ClassVar[Mapping[str, str]] = {}
+    translations: ClassVar[Mapping[str, Any]] = {}  # PyNN's, by its names of parameters
 
     def build(self, state: State, size: int, parameters: dict[str, Any], label: str) -> Cells:
         """Add cells to the network, given native parameters."""
@@ -154,8 +155,9 @@ class Translated:
 
     def tau_syn(self, cells: Cells, receptor_type: str) -> Any:
         """Return the time constant of synapses [ms], one number or one for each cell; None if there is none."""
-        name = {"excitatory": "tau_syn_E", "inhibitory": "tau_syn_I"}.get(receptor_type, "")
-        found = getattr(self, "translations", {}).get(name)
+        standard = {"excitatory": "tau_syn_E", "inhibitory": "tau_syn_I"}
+        name = standard.get(receptor_type, f"{receptor_type}.tau_syn")
+        found = self.translations.get(name)
         return None if found is None else cells.get(found["translated_name"])
 
     def native_states(self, variable: str, cells: Cells) -> tuple[str, ...]:  # noqa: ARG002

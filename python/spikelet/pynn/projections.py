@@ -20,10 +20,10 @@ from pyNN.standardmodels import check_weights
 from spikelet.plasticity import Plasticity
 from spikelet.pynn import simulator
 from spikelet.pynn.built import Built, Plan, as_pynn
-from spikelet.pynn.connections import Table, all_pairs, as_matrix, parts_of
+from spikelet.pynn.connections import Table, all_pairs, as_matrix, on_grid, parts_of
 from spikelet.pynn.parameters import Parameters
 from spikelet.pynn.synapses import StaticSynapse, SynapseType
-from spikelet.rules import AllToAll, Rule
+from spikelet.rules import Rule
 
 __all__ = ["Connection", "Projection"]
 
@@ -235,7 +235,7 @@ class Projection(common.Projection):  # type: ignore[misc]
         """Check parameters, before anything changes."""
         if self._table is not None and not len(self._table):
             return
-        where, dt = f"Projection {self.label}", self._state.dt
+        where, dt = f"Projection {self.label}", self._network.dt
         for name, given in values.items():
             if not np.isfinite(given).all():
                 msg = f"{where}: {name} must be finite"
@@ -264,21 +264,25 @@ class Projection(common.Projection):  # type: ignore[misc]
 
     def build(self) -> None:
         """Add the connections to the network, unless they are there; collective."""
-        if self._is_built:
-            return
+        if not self._is_built:
+            self._add_to_network()
+            self._is_built = True
+
+    def _add_to_network(self) -> None:
         plan, tau = self._plan, self._tau_psc()
         if plan is not None and np.ndim(tau) == 0:
             psc = {} if tau is None else {"tau_psc": tau}
             self._built.draw(plan, self._plasticity({**plan.single, **psc}))
-        elif self._table is None:
+            return
+        if plan is not None and plan.whole:
+            self._looked_at()
+        if self._table is None:
             msg = (
                 f"Projection {self.label}: tau_syn must be the same for all targets of connections that NativeRNG() draws; "
                 "use NativeRNG(seed=...)"
             )
             raise NotImplementedError(msg)
-        else:
-            self._built.add(self._table, self._of_rows)
-        self._is_built = True
+        self._built.add(self._table, self._of_rows)
 
     def _of_rows(self, rows: Ints) -> Plasticity | None:
         """Return the network's rule for some connections."""
@@ -316,7 +320,7 @@ class Projection(common.Projection):  # type: ignore[misc]
         if self._table is not None or plan is None:
             assert self._table is not None
             return self._table
-        if isinstance(plan.rule, AllToAll) and not plan.random and not self._is_built:
+        if plan.whole and not self._is_built:
             pairs = all_pairs(self, self_connections=plan.rule.self_connections)
             self._table = Table(self.shape, *pairs, plan.single)
         else:
@@ -339,9 +343,9 @@ class Projection(common.Projection):  # type: ignore[misc]
         values = table.whole(name)
         if name != "delay":
             return values
-        dt = self._state.dt
-        on_grid = self._network.engine.ms(np.floor(values / dt + 0.5).astype(np.int64))
-        return np.where(np.abs(values - on_grid) < 1e-6 * dt, values, on_grid)
+        dt = self._network.dt
+        rounded = self._network.engine.ms(on_grid(values, dt))
+        return np.where(np.abs(values - rounded) < 1e-6 * dt, values, rounded)
 
     def _local(self) -> Any:
         """Return which connections are onto cells of this process."""

@@ -61,6 +61,10 @@ class NativeRNG(random.NativeRNG):  # type: ignore[misc]  # pyNN is untyped
             values = values[mask]
         return values[0] if n is None else values
 
+    def __deepcopy__(self, _: Any) -> NativeRNG:
+        """Return the same: PyNN copies generators, and copies must not draw the same numbers."""
+        return self
+
     def pairs(
         self, rule: Rule, shape: tuple[int, int], *, same: bool
     ) -> tuple[Ints, Ints]:
