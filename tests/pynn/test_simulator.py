@@ -121,10 +121,12 @@ def test_a_run_in_pieces_is_the_same(sim: Any, monkeypatch: pytest.MonkeyPatch) 
         )
 
     whole = run()
-    monkeypatch.setattr(simulator, "_PIECE", 7)
-    for a, b in zip(whole, run(), strict=True):
-        assert len(a) > 0
-        assert np.array_equal(a, b)
+    for name, value in (("_PIECE", 7), ("_VALUES", 100)):
+        with monkeypatch.context() as patch:
+            patch.setattr(simulator, name, value)
+            for a, b in zip(whole, run(), strict=True):
+                assert len(a) > 0
+                assert np.array_equal(a, b)
 
 
 def test_a_run_goes_on_after_an_interrupt(sim: Any, monkeypatch: pytest.MonkeyPatch) -> None:

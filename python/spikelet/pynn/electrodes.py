@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pyNN import errors
 from pyNN.common import Assembly
 from pyNN.common.populations import BasePopulation
 from pyNN.parameters import ParameterSpace, Sequence
@@ -17,7 +18,7 @@ from pyNN.standardmodels import build_translations, electrodes
 
 from spikelet.network.drive import Drive
 from spikelet.pynn import simulator
-from spikelet.sources import CurrentInput
+from spikelet.sources import CurrentInput, StepCurrent
 
 __all__ = ["ACSource", "DCSource", "NoisyCurrentSource", "StepCurrentSource"]
 
@@ -72,9 +73,9 @@ class _CurrentSource:
             self.refuse("start", native["start"], "must not be negative")
 
     def refuse(self, name: str, value: Any, rule: str) -> None:
-        """Raise ValueError for a parameter."""
+        """Raise InvalidParameterValueError for a parameter."""
         msg = f"{type(self).__name__}: {name} {rule}, got {value}"
-        raise ValueError(msg)
+        raise errors.InvalidParameterValueError(msg)
 
     def current(self, steps: Ints) -> Floats:
         """Return the current [pA] at some consecutive steps since the last reset."""
@@ -111,8 +112,18 @@ class _CurrentSource:
         if self._recorded is not None:
             self._recorded = [(at, x[: start - at]) for at, x in self._recorded]  # after Ctrl-C
             self._recorded.append((start, values))
+        given = self.as_input(start, values)
         for target in self._targets:
-            target.inject(values)
+            target.inject(given)
+
+    def as_input(self, start: int, values: Floats) -> CurrentInput | StepCurrent:
+        """Return what is injected, given the currents [pA] of the steps from `start` on."""
+        return CurrentInput(values if values.any() else values[:0])
+
+    @property
+    def arrays(self) -> int:
+        """Number of arrays with a value for each step that the core holds for it."""
+        return len(self._targets)
 
     def restart(self) -> None:
         """Begin anew at time 0."""
@@ -147,13 +158,29 @@ class _Target:
         self._population = population
         self._drive: Drive | None = None
 
-    def inject(self, values: Floats) -> None:
+    def inject(self, given: CurrentInput | StepCurrent) -> None:
         """Inject a current, from now on; what was left of the last one ends."""
-        if self._drive is not None:
-            self._drive.set(values=values if values.any() else values[:0])
-        elif values.any():
-            network = simulator.state.network
-            self._drive = network.inject(self._population, CurrentInput(values))
+        if self._drive is None:
+            self._drive = simulator.state.network.inject(self._population, given)
+        elif isinstance(given, StepCurrent):
+            self._drive.set(times=given.times, amplitudes=given.amplitudes)
+        else:
+            self._drive.set(values=given.values)
+
+
+class _Piecewise(_CurrentSource):
+    """Current sources that the core knows by the steps at which their current changes."""
+
+    def as_input(self, start: int, values: Floats) -> StepCurrent:
+        """Return what is injected, given the currents [pA] of the steps from `start` on."""
+        first = np.append(True, values[1:] != values[:-1])  # of each constant piece
+        times = simulator.state.network_ms(start + np.flatnonzero(first))
+        return StepCurrent(times, values[first], snap=True)
+
+    @property
+    def arrays(self) -> int:
+        """Number of arrays with a value for each step that the core holds for it: none."""
+        return 0
 
 
 def _parts(cells: Any) -> list[Any]:
@@ -175,7 +202,7 @@ def _parts(cells: Any) -> list[Any]:
     ]
 
 
-class DCSource(_CurrentSource, electrodes.DCSource):
+class DCSource(_Piecewise, electrodes.DCSource):
     __doc__ = electrodes.DCSource.__doc__
 
     translations = build_translations(
@@ -203,7 +230,7 @@ class ACSource(_CurrentSource, electrodes.ACSource):
         return np.where(self.on(steps), p["offset"] + p["amplitude"] * np.sin(angle), 0.0)
 
 
-class StepCurrentSource(_CurrentSource, electrodes.StepCurrentSource):
+class StepCurrentSource(_Piecewise, electrodes.StepCurrentSource):
     __doc__ = electrodes.StepCurrentSource.__doc__
 
     translations = build_translations(("amplitudes", "amplitudes", 1000.0), ("times", "times"))
