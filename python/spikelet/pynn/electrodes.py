@@ -105,20 +105,19 @@ class _CurrentSource:
             self._targets.append(_Target(target))
 
     def advance(self, start: int, stop: int) -> None:
-        """Inject the current of the steps from `start` up to `stop`."""
+        """Inject the current of the steps from `start` up to `stop`, and record it."""
         if not self._targets and self._recorded is None:
             return
         values = self.current(np.arange(start, stop))
-        if self._recorded is not None:
-            self._recorded = [(at, x[: start - at]) for at, x in self._recorded]  # after Ctrl-C
-            self._recorded.append((start, values))
-        given = self.as_input(start, values)
+        self._keep(start, values)
+        given = CurrentInput(values if values.any() else values[:0])
         for target in self._targets:
             target.inject(given)
 
-    def as_input(self, start: int, values: Floats) -> CurrentInput | StepCurrent:
-        """Return what is injected, given the currents [pA] of the steps from `start` on."""
-        return CurrentInput(values if values.any() else values[:0])
+    def _keep(self, start: int, values: Floats) -> None:
+        if self._recorded is not None:
+            self._recorded = [(at, x[: start - at]) for at, x in self._recorded]  # after Ctrl-C
+            self._recorded.append((start, values))
 
     @property
     def arrays(self) -> int:
@@ -171,11 +170,46 @@ class _Target:
 class _Piecewise(_CurrentSource):
     """Current sources that the core knows by the steps at which their current changes."""
 
-    def as_input(self, start: int, values: Floats) -> StepCurrent:
-        """Return what is injected, given the currents [pA] of the steps from `start` on."""
-        first = np.append(True, values[1:] != values[:-1])  # of each constant piece
-        times = simulator.state.network_ms(start + np.flatnonzero(first))
-        return StepCurrent(times, values[first], snap=True)
+    _stale = True  # whether the core does not know the present parameters, or a target
+
+    def changes(self) -> tuple[Ints, Floats]:
+        """Return the steps since the last reset at which the current changes, ascending, and the currents from then on."""
+        raise NotImplementedError
+
+    def set_native_parameters(self, parameters: ParameterSpace) -> None:
+        """Set parameters, from now on."""
+        super().set_native_parameters(parameters)
+        self._stale = True
+
+    def inject_into(self, cells: Any) -> None:
+        """Inject the current into cells, from now on; see `_CurrentSource.inject_into`."""
+        super().inject_into(cells)
+        self._stale = True
+
+    def current(self, steps: Ints) -> Floats:
+        """Return the current [pA] at some consecutive steps since the last reset."""
+        begin, currents = self.changes()
+        found: Floats = np.append(0.0, currents)[np.searchsorted(begin, steps, side="right")]
+        return found
+
+    def advance(self, start: int, stop: int) -> None:
+        """Inject all that comes, if the core does not know it, and record the steps from `start` up to `stop`."""
+        if self._recorded is not None:
+            self._keep(start, self.current(np.arange(start, stop)))
+        if self._stale:
+            begin, currents = self.changes()
+            later = begin > start
+            steps = np.append(start, begin[later])
+            values = np.append(self.current(np.array([start])), currents[later])
+            given = StepCurrent(simulator.state.network_ms(steps), values, snap=True)
+            for target in self._targets:
+                target.inject(given)
+            self._stale = False
+
+    def restart(self) -> None:
+        """Begin anew at time 0."""
+        super().restart()
+        self._stale = True
 
     @property
     def arrays(self) -> int:
@@ -209,9 +243,15 @@ class DCSource(_Piecewise, electrodes.DCSource):
         ("amplitude", "amplitude", 1000.0), ("start", "start"), ("stop", "stop")
     )
 
-    def current(self, steps: Ints) -> Floats:
-        """Return the current [pA] at some consecutive steps since the last reset."""
-        return np.where(self.on(steps), self._native["amplitude"], 0.0)
+    def changes(self) -> tuple[Ints, Floats]:
+        """Return the steps since the last reset at which the current changes, and the currents from then on."""
+        start, stop = self._on_steps()
+        currents = np.array([self._native["amplitude"], 0.0])
+        return (
+            (np.array([start, stop]), currents)
+            if start < stop
+            else (np.empty(0, np.int64), currents[:0])
+        )
 
 
 class ACSource(_CurrentSource, electrodes.ACSource):
@@ -253,12 +293,10 @@ class StepCurrentSource(_Piecewise, electrodes.StepCurrentSource):
         native["times"] = Sequence(simulator.state.ms(steps[last]))
         native["amplitudes"] = Sequence(amplitudes[last])
 
-    def current(self, steps: Ints) -> Floats:
-        """Return the current [pA] at some consecutive steps since the last reset."""
-        begin = np.rint(self._native["times"].value / simulator.state.dt).astype(np.int64)
-        amplitudes = np.concatenate([[0.0], self._native["amplitudes"].value])
-        found: Floats = amplitudes[np.searchsorted(begin, steps, side="right")]
-        return found
+    def changes(self) -> tuple[Ints, Floats]:
+        """Return the steps since the last reset at which the current changes, and the currents from then on."""
+        steps = np.rint(self._native["times"].value / simulator.state.dt)
+        return steps.astype(np.int64), self._native["amplitudes"].value
 
 
 class NoisyCurrentSource(_CurrentSource, electrodes.NoisyCurrentSource):
