@@ -99,7 +99,7 @@ class _CurrentSource:
         Parameters
         ----------
         cells : Population, PopulationView, Assembly or list of ID
-            The cells. Under MPI, a list of the cells that are local.
+            The cells; under MPI the same on all processes.
         """
         for target in _parts(cells):
             self._targets.append(_Target(target))
@@ -115,9 +115,12 @@ class _CurrentSource:
             target.inject(given)
 
     def _keep(self, start: int, values: Floats) -> None:
-        if self._recorded is not None:
-            self._recorded = [(at, x[: start - at]) for at, x in self._recorded]  # after Ctrl-C
-            self._recorded.append((start, values))
+        if self._recorded is None:
+            return
+        if self._recorded:  # an interrupt may have ended the last run early
+            at, last = self._recorded[-1]
+            self._recorded[-1] = at, last[: start - at]
+        self._recorded.append((start, values))
 
     @property
     def arrays(self) -> int:
