@@ -189,7 +189,9 @@ def test_bad_parameters_are_refused(
 
 
 def test_sums_of_states_cannot_be_set(sim: Any) -> None:
-    cells = sim.Population(2, sim.GIF_cond_exp())
+    cells = sim.Population(2, sim.GIF_cond_exp(v_t_star=[-55.0, -50.0]))
+    cells.initialize(v_t=[-55.0, -50.0], i_eta=0.0)  # as they are
+    cells[1:].initialize(v_t=-50.0)
     with pytest.raises(NotImplementedError, match="v_t of GIF_cond_exp is a sum of several states"):
         cells.initialize(v_t=-40.0)
 

@@ -161,10 +161,16 @@ class Population(_Cells, common.Population):
         if not np.isfinite(values).all():
             msg = f"{self.label}: initial values of {variable} must be finite"
             raise errors.InvalidParameterValueError(msg)
-        if not self.celltype.can_set(variable):
-            if (np.asarray(values) != self.celltype.default_initial_values[variable]).any():
-                kind = type(self.celltype).__name__
-                msg = f"{self.label}: {variable} of {kind} is a sum of several states and cannot be set"
+        kind = self.celltype
+        if not kind.can_set(variable):  # a sum: with all of its terms at rest, or PyNN's default
+            zeros = [np.zeros(self.size)]
+            rest = kind.from_native(variable, zeros, self.cells, self.indices)[mask]
+            default = kind.default_initial_values[variable]
+            if not (np.isclose(values, rest) | (np.asarray(values) == default)).all():
+                msg = (
+                    f"{self.label}: {variable} of {type(kind).__name__} is a sum of several states, which begins at "
+                    f"{rest[0]:g}: it cannot be set"
+                )
                 raise NotImplementedError(msg)
             return
         self._unwritten[variable] = self._unwritten.get(variable, np.zeros(self.size, bool)) | mask
