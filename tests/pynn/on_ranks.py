@@ -17,6 +17,10 @@ if cells.is_local(cells[3]):
     cells[3].tau_m = 12.0
 noise = sim.SpikeSourcePoisson(rate=50.0)
 gamma = sim.SpikeSourceGamma(alpha=3, beta=60.0)
+given = sim.Population(100, sim.SpikeSourceArray())
+for cell in given:
+    cell.spike_times = [5.0 + 0.1 * given.id_to_index(cell), 50.0]
+given.record("spikes")
 sources = sim.Population(100, noise) + sim.Population(20, gamma)
 step = sim.DCSource(amplitude=0.5, start=10.0, stop=30.0)
 step.inject_into(cells[10:20])
@@ -31,6 +35,9 @@ for _ in range(2):
     own = cells.get_data(gather=False).segments[-1]
     assert len(own.spiketrains) == cells.local_size
     data = cells.get_data()
+    assert list(given.get_spike_counts().values()) == [2] * 100
+    last = given.get_data().segments[-1].spiketrains[99]
+    assert np.allclose(last.magnitude, [14.9, 50.0])
     digest = hashlib.sha256()
     for train in data.segments[-1].spiketrains:
         digest.update(np.asarray(train).tobytes())

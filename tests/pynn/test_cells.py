@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pyNN.errors import InvalidParameterValueError
+from pyNN.errors import InvalidParameterValueError, RecordingError
 from pyNN.parameters import ArrayParameter
 
 from spikelet.pynn import cells as cell_types
@@ -150,6 +150,17 @@ def test_gif_has_any_number_of_kernels(sim: Any) -> None:
     assert [x.value.tolist() for x in cells.get("a_gamma")] == [[4.0], [8.0]]
     with pytest.raises(InvalidParameterValueError, match="number of kernels is fixed, 1, got 2"):
         cells.set(a_gamma=ArrayParameter([1.0, 2.0]))
+
+
+def test_a_gif_without_kernels_has_no_sums_to_record(sim: Any) -> None:
+    none = ArrayParameter([])
+    kind = sim.GIF_cond_exp(tau_eta=none, a_eta=none, tau_gamma=none, a_gamma=none)
+    cells = sim.Population(2, kind)
+    with pytest.raises(RecordingError, match="Cannot record i_eta"):
+        cells.record(["v", "i_eta"])
+    cells.record("v")
+    sim.run(1.0)
+    assert cells.get_data().segments[0].analogsignals[0].shape == (11, 2)
 
 
 def test_a_type_serves_several_populations(sim: Any) -> None:

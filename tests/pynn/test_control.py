@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +83,18 @@ def test_reset_annotates_the_segment_it_ends(sim: Any) -> None:
     segments = cells.get_data().segments
     assert [s.annotations for s in segments] == [{"trial": 3}, {}]
     assert [len(s.analogsignals[0]) for s in segments] == [11, 21]
+
+
+def test_without_pynn_the_error_names_the_extra() -> None:
+    code = """
+import sys
+import spikelet
+assert not {"pyNN", "neo", "lazyarray"} & set(sys.modules)
+sys.modules["pyNN"] = None
+import spikelet.pynn
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "spikelet.pynn needs pyNN: pip install 'spikelet[pynn]'" in done.stderr

@@ -6,6 +6,8 @@ import neo
 import numpy as np
 import pytest
 
+import spikelet as sl
+
 
 def _potential(cells: Any) -> np.ndarray:
     return cells.get_data().segments[-1].filter(name="v")[0].magnitude
@@ -175,3 +177,24 @@ def test_recording_begins_when_it_is_asked_for(sim: Any) -> None:
     sim.run(5.0)
     signal = source.get_data()
     assert (float(signal.t_start), len(signal)) == (5.0, 51)
+
+
+def test_many_sources_take_little_memory(sim: Any) -> None:
+    """Of constant currents the core holds the changes; of others, pieces of bounded size."""
+    cells = sim.Population(300, sim.IF_curr_exp())
+    for i, cell in enumerate(cells):
+        cell.inject(sim.DCSource(amplitude=1e-3 * i, start=1.0))
+    cells[0].inject(sim.ACSource(amplitude=0.1))
+    cells.record("v")
+    sim.run(100.0)
+    inputs = [drive.input for drive in sim.simulator.state.network.inputs]
+    changes = [len(x.times) for x in inputs if isinstance(x, sl.StepCurrent)]
+    assert len(changes) == 300
+    assert max(changes) == 3  # now, and its start and stop
+    again = sim.simulator.state.network.inputs
+    sim.run(1.0)
+    assert sim.simulator.state.network.inputs == again
+    sources = sim.simulator.state.current_sources
+    assert sum(source.arrays for source in sources) == 1
+    v = _potential(cells)
+    assert np.allclose(np.diff(v[1000, 1:]), 20e-3 * (1 - np.exp(-99.0 / 20.0)))

@@ -75,6 +75,14 @@ def test_types_are_alike_for_conductances_and_reset(sim: Any) -> None:
     assert sim.Population(1, kind()).cells.population.model.reset == "subtract"
 
 
+def test_what_other_simulators_have_is_named_with_the_reason(sim: Any) -> None:
+    assert not hasattr(sim, "MultiCompartmentNeuron")
+    with pytest.raises(NotImplementedError, match="neurons are points"):
+        _ = sim.MultiCompartmentNeuron
+    with pytest.raises(AttributeError, match=r"has no 'nonsense'$"):
+        _ = sim.nonsense
+
+
 def test_what_is_no_model_is_refused(sim: Any) -> None:
     with pytest.raises(NoModelAvailableError, match="no model 'LIFF'; there are: AdEx"):
         native_cell_type("LIFF")

@@ -82,6 +82,24 @@ def test_clear_keeps_recording_from_the_present_on(sim: Any) -> None:
         assert np.array_equal(train.magnitude, np.concatenate(parts))
 
 
+def test_what_follows_a_clear_is_a_segment(sim: Any) -> None:
+    cells = _cells(sim)
+    cells.record("v")
+    sim.run(5.0)
+    cells.get_data(clear=True)
+    sim.run(3.0)
+    sim.reset()
+    sim.run(1.0)
+    first, second = cells.get_data(clear=True).segments
+    assert (float(first.analogsignals[0].t_start), len(first.analogsignals[0])) == (5.0, 31)
+    assert len(second.analogsignals[0]) == 11
+    sim.reset()
+    sim.run(2.0)
+    (segment,) = cells.get_data().segments
+    assert len(segment.analogsignals[0]) == 21
+    assert segment.name == "segment002"
+
+
 def test_sampling_intervals(sim: Any) -> None:
     cells = _cells(sim)
     cells.record("v", sampling_interval=0.5)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pyNN.errors import RoundingWarning
 
+import spikelet as sl
 from spikelet.pynn import simulator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ranks"))
@@ -120,9 +121,46 @@ def test_a_run_in_pieces_is_the_same(sim: Any, monkeypatch: pytest.MonkeyPatch) 
         )
 
     whole = run()
-    monkeypatch.setattr(simulator, "_PIECE", 7)
-    for a, b in zip(whole, run(), strict=True):
-        assert len(a) > 0
+    for name, value in (("_PIECE", 7), ("_VALUES", 100)):
+        with monkeypatch.context() as patch:
+            patch.setattr(simulator, name, value)
+            for a, b in zip(whole, run(), strict=True):
+                assert len(a) > 0
+                assert np.array_equal(a, b)
+
+
+def test_a_run_goes_on_after_an_interrupt(sim: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def begin() -> tuple[Any, Any]:
+        sim.setup(timestep=0.1)
+        cells = sim.Population(2, sim.IF_curr_exp())
+        cells.record("v")
+        source = sim.ACSource(amplitude=0.5, frequency=100.0)
+        source.inject_into(cells[1:])
+        source.record()
+        return cells, source
+
+    def results(cells: Any, source: Any) -> list[Any]:
+        signals = cells.get_data().segments[0].analogsignals[0], source.get_data()
+        return [signal.magnitude for signal in signals]
+
+    whole = begin()
+    sim.run(20.0)
+    expected = results(*whole)
+    interrupted = begin()
+    run = sl.Network.run
+
+    def part(network: sl.Network, _duration: float) -> None:
+        run(network, 5.0)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sl.Network, "run", part)
+        with pytest.raises(KeyboardInterrupt):
+            sim.run(20.0)
+    assert sim.get_current_time() == 5.0
+    sim.run(15.0)
+    for a, b in zip(expected, results(*interrupted), strict=True):
+        assert len(a) == 201
         assert np.array_equal(a, b)
 
 

@@ -178,7 +178,10 @@ class Population(_Cells, common.Population):
 
     def write_states(self) -> None:
         """Give the network the initial values that it does not have yet; collective."""
-        for variable, mask in self._unwritten.items():
+        mine = sorted(self._unwritten)
+        names = simulator.state.network.ranks.gather(f"initial values of {self.label}", mine)
+        for variable in sorted(set().union(*names)):  # a script may set those of local cells only
+            mask = self._unwritten.get(variable, np.zeros(self.size, dtype=bool))
             (native,) = self.celltype.native_states(variable, self.cells)
             view = getattr(self.cells.population, native)
             whole = np.array(view)
