@@ -17,7 +17,7 @@ from pyNN.random import RandomDistribution
 
 from spikelet.pynn.connections import all_pairs, own_index
 from spikelet.pynn.parameters import Parameters, columns_of
-from spikelet.pynn.random import NativeRNG
+from spikelet.pynn.random import NativeRNG, index_pairs
 from spikelet.rules import AllToAll, FixedIndegree, FixedOutdegree, FixedProbability, FixedTotalNumber, Rule
 
 __all__ = [
@@ -297,19 +297,18 @@ class FixedTotalNumberConnector(_Spikelet, connectors.FixedTotalNumberConnector)
         if n and (most == 0 or (not self.with_replacement and n > most)):
             msg = f"FixedTotalNumberConnector: n = {n} is more than the {most} pairs that there are"
             raise errors.ConnectionError(msg)
-        taken: set[tuple[int, int]] = set()
-        sources: list[list[int]] = [[] for _ in range(n_post)]
-        targets, count = np.arange(n_post), 0
-        while count < n:
-            i = int(self.rng.next(1, "uniform_int", {"low": 0, "high": n_pre})[0])
-            j = int(self.rng.choice(targets, size=1)[0])
-            if (own is not None and own[j] == i) or (not self.with_replacement and (i, j) in taken):
-                continue
+        keys = np.zeros(0, np.int64)
+        while len(keys) < n:
+            pre, post = index_pairs(self.rng, n - len(keys), n_pre, n_post)
+            if own is not None:
+                other = own[post] != pre
+                pre, post = pre[other], post[other]
+            keys = np.concatenate([keys, post * n_pre + pre])
             if not self.with_replacement:
-                taken.add((i, j))
-            sources[j].append(i)
-            count += 1
-        self._standard_connect(projection, lambda: (np.array(x, dtype=np.int64) for x in sources))
+                keys = keys[np.sort(np.unique(keys, return_index=True)[1])]
+        post, pre = np.divmod(keys, n_pre)
+        order = np.argsort(post, kind="stable")
+        self._add(projection, pre[order], post[order])
 
 
 def _counted(connector: Any, rule: type[FixedIndegree | FixedOutdegree | FixedTotalNumber]) -> Rule:

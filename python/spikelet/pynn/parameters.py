@@ -85,7 +85,7 @@ class Parameters:
 
     def _draw(self, name: str, post: Ints) -> Any:
         distribution = self.random[name]
-        if distribution.name != "normal_clipped":
+        if distribution.name != "normal_clipped" or distribution.rng.seed is None:
             return distribution.next(len(post))
         counts = np.diff(_begins(post))  # what is outside of the limits is drawn again target by target
         return np.concatenate([np.zeros(0), *(distribution.next(int(count)) for count in counts)])
