@@ -4,18 +4,15 @@ import importlib.util
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from pyNN.errors import InvalidParameterValueError, RecordingError
 from pyNN.parameters import ArrayParameter
+from tests.pynn import cell_cases
 
 from spikelet.pynn import cells as cell_types
-
-sys.path.insert(0, str(Path(__file__).parent))
-import cell_cases
 
 NEURONS = [name for name in cell_types.__all__ if name[0] in "EGHI"]
 
