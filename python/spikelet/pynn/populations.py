@@ -23,6 +23,11 @@ class Assembly(common.Assembly):
     _simulator = simulator
 
     @property
+    def local_mask(self) -> npt.NDArray[np.bool_]:
+        """Which cells belong to this rank."""
+        return np.concatenate([population.local_mask for population in self.populations])
+
+    @property
     def receptor_types(self) -> list[str]:
         """Receptors that all populations have, in the order of the first: the default of projections is the first."""
         first, *others = (population.celltype.receptor_types for population in self.populations)
