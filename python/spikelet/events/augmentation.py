@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core
 from spikelet._util.checks import fail, named, scalar
-from spikelet.events.arrays import Events, SensorSize, columns, fits, sensor
+from spikelet.events.arrays import Events, SensorSize, columns, fits, native, sensor
 from spikelet.events.changes import sorted_by_time
 from spikelet.events.draws import NOISE, Seed, probability, ranged, seed_of, uniform
 
@@ -76,7 +76,7 @@ def jitter(
     if in_space and sensor_size is None:
         fail(where, "sensor_size", None, "must be given with var_x and var_y")
     read = columns(where, events, "xyt" if in_space else "t", negative=not spread)
-    out, keep = events.copy(), np.ones(len(events), bool)
+    out, keep = native(events), np.ones(len(events), bool)
     names = events.dtype.names or ()
     with named(where):
         if in_space and sensor_size is not None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spikelet import _core
 from spikelet._util.checks import choice, fail, integer, named, scalar
-from spikelet.events.arrays import Events, SensorSize, columns, sensor
+from spikelet.events.arrays import Events, SensorSize, columns, native, sensor
 from spikelet.events.draws import Seed, probability, ranged, seed_of, uniform
 
 __all__ = [
@@ -69,7 +69,7 @@ def crop(
     left, top = (max(place, 0) for place in corner)
     outside[top : max(corner[1] + target[1], 0), left : max(corner[0] + target[0], 0)] = False
     with named(where):
-        out = _core.event_take(events, _core.event_drop_pixels(read, outside))
+        out = native(_core.event_take(events, _core.event_drop_pixels(read, outside)))
         rest = columns(where, out, "xy")
         for name, place in zip("xy", corner, strict=True):
             if place and name in (events.dtype.names or ()):
@@ -175,7 +175,7 @@ def flip(
             fail(where, "sensor_size", None, f'must be given for axis = "{axis}"')
         limit = sensor(where, sensor_size)["xy".index(name)] - 1
     read = columns(where, events, name)
-    out = events.copy()
+    out = native(events)
     if not len(events) or name not in (events.dtype.names or ()):
         return out
     low, high = read.range(name)
@@ -295,7 +295,7 @@ def time_skew(
     if factor <= 0:
         fail(where, "coefficient", coefficient, "must be > 0")
     read = columns(where, events, "t")
-    out = events.copy()
+    out = native(events)
     if len(events):
         first = read.range("t")[0] * factor + added
         if first < 0:

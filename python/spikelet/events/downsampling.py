@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spikelet import _core
 from spikelet._util.checks import fail, integer, named, numbers, scalar
-from spikelet.events.arrays import DTYPE, Events, SensorSize, columns, fits, sensor
+from spikelet.events.arrays import DTYPE, Events, SensorSize, columns, fits, native, sensor
 from spikelet.events.slicing import time_bounds
 
 __all__ = ["differentiator_downsample", "downsample", "integrator_downsample"]
@@ -61,7 +61,7 @@ def downsample(
             fail(where, "spatial_factor", spatial_factor, rule)
         factors = [float(f) for f in np.broadcast_to(pair, 2)]
     read = columns(where, events, negative=True)
-    out = events.copy()
+    out = native(events)
     names = events.dtype.names or ()
     with named(where):
         for name, factor in (("t", in_time), ("x", factors[0]), ("y", factors[1])):

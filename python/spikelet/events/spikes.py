@@ -42,12 +42,11 @@ def to_spikes(events: Events, sensor_size: SensorSize, *, name: str = "events") 
         if low < 0 or high >= limit:
             rule = f"must have {field} in 0 .. {limit - 1} (sensor_size)"
             fail(where, "events", low if low < 0 else high, rule, got=f"{field} =")
-    ids = events["p"].astype(np.int64)
-    ids *= height
+    ids = events["p"].astype(np.int64) * height
     if "y" in (events.dtype.names or ()):
-        ids += events["y"]
+        ids += events["y"].astype(np.int64)
     ids *= width
-    ids += events["x"]
+    ids += events["x"].astype(np.int64)
     return Spikes(events["t"] / 1000.0, ids, shape=(polarities, height, width), name=name)
 
 
