@@ -169,8 +169,8 @@ py::array voxels(const EventColumns& columns, const Size& size, std::int64_t num
                  const std::string& dtype, int threads) {
   require_threads(threads);
   const Sensor sensor = sensor_of(size);
-  if (number < 1 || number > INT32_MAX - 1 || sensor.polarities != 2) {
-    throw py::value_error("there must be at least 1 bin, and 2 polarities");
+  if (number < 1 || number > INT32_MAX / sensor.plane - 2 || sensor.polarities != 2) {
+    throw py::value_error("there must be 2 polarities, at least 1 bin, and fewer than 2^31 voxels");
   }
   return real(dtype, [&]<class T>(T) {
     py::array out = zeros<T>({static_cast<py::ssize_t>(number), 1,

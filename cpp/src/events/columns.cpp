@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "events/kernels.hpp"
+
 namespace spikelet::events {
 namespace {
 
@@ -140,11 +142,7 @@ std::size_t first_unsorted(const Events& events) {
   for (std::size_t k = 0; k < events.n; k += block) {
     const std::size_t count = std::min(block, events.n - k);
     load(events.t, k, {values, count});
-    bool bad = values[0] < before;
-    for (std::size_t i = 1; i < count; ++i) {
-      bad |= values[i] < values[i - 1];
-    }
-    if (bad) {
+    if (!level_table().ordered(values, count, before, INT64_MAX)) {
       for (std::size_t i = 0; i < count; ++i) {
         if (values[i] < before) {
           return k + i;

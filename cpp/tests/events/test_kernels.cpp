@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -12,24 +13,62 @@ using namespace spikelet;
 }  // namespace
 
 TEST_CASE_TEMPLATE("event kernels: all levels give the same bits", T, float, double) {
-  std::vector<T> x(64);
+  constexpr std::size_t n = 48;
+  std::vector<std::int64_t> t(n);
+  std::vector<std::int32_t> cell(n);
+  std::vector<T> x(37);
+  for (std::size_t k = 0; k < n; ++k) {
+    t[k] = static_cast<std::int64_t>(k * k * k);
+    cell[k] = static_cast<std::int32_t>(k * 31 % 80);
+  }
   for (std::size_t k = 0; k < x.size(); ++k) {
-    x[k] = static_cast<T>(k * k) / 100;
+    x[k] = static_cast<T>(k) / 7;
   }
   std::vector<std::vector<T>> results;
   for (const SimdLevel level : available_simd_levels()) {
     const auto& kernels = events::level_table(level).of<T>();
-    std::vector<T> out(x.size()), scaled(37);
-    kernels.decayed(x.data(), T{2}, out.data(), out.size());
-    kernels.scaled(x.data(), T{3}, scaled.data(), scaled.size());
-    for (std::size_t k = 0; k < x.size(); ++k) {
-      CHECK(out[k] == doctest::Approx(2 * std::exp(-x[k])).epsilon(sizeof(T) == 4 ? 1e-6 : 1e-14));
+    std::vector<T> aged(n), scaled(x.size()), early(n), late(n);
+    std::vector<std::int32_t> at(n);
+    kernels.aged(t.data(), 50000, 1e-4, T{2}, aged.data(), n);
+    kernels.scaled(x.data(), T{3}, scaled.data(), x.size());
+    kernels.spread(t.data(), cell.data(), {0, 1e-3, 40, at.data(), early.data(), late.data()}, n);
+    for (std::size_t k = 0; k < n; ++k) {
+      const double age = std::max(50000 - static_cast<double>(t[k]), 0.0) * 1e-4;
+      CHECK(aged[k] == doctest::Approx(2 * std::exp(-age)).epsilon(sizeof(T) == 4 ? 1e-6 : 1e-14));
+      const double s = static_cast<double>(t[k]) * 1e-3;
+      const auto bin = static_cast<std::int32_t>(s);
+      const double sign = cell[k] >= 40 ? 1 : -1;
+      const bool whole = s == bin && at[k] / 40 == bin - 1;
+      CHECK((whole || at[k] == bin * 40 + cell[k] % 40));
+      CHECK(late[k] == doctest::Approx(sign * (whole ? 1 : s - bin)).epsilon(1e-4));
+      CHECK(early[k] == doctest::Approx(sign * (whole ? 0 : 1 - (s - bin))).epsilon(1e-4));
     }
     CHECK(scaled[36] == 3 * x[36]);
-    out.insert(out.end(), scaled.begin(), scaled.end());
-    results.push_back(out);
+    for (const auto& more : {scaled, early, late}) {
+      aged.insert(aged.end(), more.begin(), more.end());
+    }
+    results.push_back(aged);
   }
   for (const auto& result : results) {
     CHECK(result == results.front());
+  }
+}
+
+TEST_CASE("event kernels: order is checked at all levels") {
+  for (const SimdLevel level : available_simd_levels()) {
+    const auto ordered = events::level_table(level).ordered;
+    std::vector<std::int64_t> t(37, 5);
+    CHECK(ordered(t.data(), t.size(), 5, 5));
+    CHECK_FALSE(ordered(t.data(), t.size(), 6, 9));
+    CHECK_FALSE(ordered(t.data(), t.size(), 0, 4));
+    for (std::size_t k = 1; k < t.size(); ++k) {
+      for (const std::int64_t early : {std::int64_t{4}, INT64_MIN}) {
+        t[k] = early;
+        CHECK_FALSE(ordered(t.data(), t.size(), 0, 9));
+      }
+      t[k] = 5;
+    }
+    t = {INT64_MIN, -1, 5, INT64_MAX};
+    CHECK(ordered(t.data(), t.size(), INT64_MIN, INT64_MAX));
   }
 }

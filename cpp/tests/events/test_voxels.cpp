@@ -68,9 +68,7 @@ TEST_CASE("voxels: events that are not sorted are refused, in any number of thre
     for (const std::int64_t t : {std::int64_t{0}, INT64_MAX / 2}) {
       auto bad = list;
       bad[place].t = t;
-      if (place == 2999 && t > 0) {
-        continue;  // still sorted
-      }
+      // The last one late is sorted, but beyond 2^52.
       for (const int threads : {1, 2, 5}) {
         CHECK_THROWS_AS(grid<float>(bad, 10, threads), std::invalid_argument);
       }

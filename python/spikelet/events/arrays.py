@@ -14,6 +14,7 @@ from spikelet import _core
 from spikelet._util.checks import fail, integer
 
 __all__ = ["DTYPE", "Events", "SensorSize", "columns", "event_array", "fits", "native", "sensor"]
+__all__ += ["type_name"]
 
 DTYPE = np.dtype([("t", np.int64), ("x", np.int16), ("y", np.int16), ("p", np.int8)])
 """Fields of an event: time t [us], column x, row y (0 for sound), polarity p (1: brighter, 0: darker)."""
@@ -134,6 +135,8 @@ def columns(
             rule = 'must be sorted by t (np.sort(events, order="t", kind="stable") sorts them)'
             got = f"t = {events['t'][k]} after {events['t'][k - 1]} at event"
             fail(where, "events", k, rule, got=got)
+        if ordered and int(events["t"][-1]) >= 2**52:
+            fail(where, "events", int(events["t"][-1]), "must have times below 2^52 us", got="t =")
         if not negative:
             first = int(events["t"][0]) if ordered else found.range("t")[0]
             if first < 0:
@@ -173,6 +176,18 @@ def sensor(where: str, sensor_size: Any) -> tuple[int, int, int]:
     if width * height * polarities > _MOST_CELLS:
         fail(where, "sensor_size", (width, height, polarities), "must have fewer than 2^31 cells")
     return width, height, polarities
+
+
+def type_name(where: str, dtype: Any, *names: str) -> tuple[str, int]:
+    """Return the name and size of a dtype, which must be one of a function's own."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = np.dtype(np.void)
+    for name in names:
+        if found == name:
+            return name, found.itemsize
+    fail(where, "dtype", dtype, f"must be one of {', '.join(names)}", error=TypeError)
 
 
 def fits(where: str, shape: Sequence[float], itemsize: int, way_out: str) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from spikelet import _core
 from spikelet._util.checks import fail, integer, named, scalar
-from spikelet.events.arrays import Events, SensorSize, columns, fits, sensor
+from spikelet.events.arrays import Events, SensorSize, columns, fits, sensor, type_name
 from spikelet.events.slicing import (
     count_bounds,
     event_bin_bounds,
@@ -85,7 +85,7 @@ def to_frame(
     if sum(way is not None for way in ways) != 1:
         rule = "must be one: time_window, event_count, n_time_bins or n_event_bins"
         fail(where, "the way to slice", ways, rule)
-    kind, itemsize = _count_type(where, dtype)
+    kind, itemsize = type_name(where, dtype, *_COUNTS)
     timed = time_window is not None or n_time_bins is not None
     read = columns(where, events, ordered=timed, negative=start_time is not None)
     size = _size(where, read, events, sensor_size)
@@ -153,7 +153,7 @@ def to_bins(
         Not an event array.
     """
     where = "events.to_bins"
-    kind, itemsize = _count_type(where, dtype)
+    kind, itemsize = type_name(where, dtype, *_COUNTS)
     size = sensor(where, sensor_size)
     window = scalar(where, "time_window", time_window, "finite and > 0")
     start = scalar(where, "start_time", start_time, "finite")
@@ -204,17 +204,6 @@ def to_bina_rep(
         out *= 2
         out += bit > 0
     return np.divide(out, np.float32(2**bits - 1), out=out)
-
-
-def _count_type(where: str, dtype: DTypeLike) -> tuple[str, int]:
-    """Return the name and size of a type that counts are made in."""
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        found = None
-    if found is None or found.name not in _COUNTS:
-        fail(where, "dtype", dtype, f"must be one of {', '.join(_COUNTS)}", error=TypeError)
-    return found.name, found.itemsize
 
 
 def _size(
