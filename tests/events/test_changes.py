@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.events_reference import stream
 
 import spikelet as sl
-from tests.support.events_reference import stream
 
 SIZE = (12, 7, 2)
 EVENTS = stream(700, SIZE)
@@ -37,7 +37,9 @@ def test_a_random_window_is_anywhere_on_the_sensor() -> None:
     places = set()
     for seed in range(200):
         found = sl.events.crop(EVENTS, SIZE, (10, 6), seed=seed)
-        matches = [(x, y) for x in range(3) for y in range(2) if np.array_equal(found, window(x, y, 10, 6))]
+        matches = [
+            (x, y) for x in range(3) for y in range(2) if np.array_equal(found, window(x, y, 10, 6))
+        ]
         assert len(matches) == 1
         places.update(matches)
     assert len(places) == 6
@@ -49,12 +51,17 @@ def test_crop_time() -> None:
     assert np.array_equal(sl.events.crop_time(EVENTS), EVENTS)
 
 
-@pytest.mark.parametrize(("axis", "field", "limit"), [("lr", "x", 11), ("ud", "y", 6), ("polarity", "p", 1)])
+@pytest.mark.parametrize(
+    ("axis", "field", "limit"), [("lr", "x", 11), ("ud", "y", 6), ("polarity", "p", 1)]
+)
 def test_flip(axis: str, field: str, limit: int) -> None:
     found = sl.events.flip(EVENTS, SIZE, axis)
     assert np.array_equal(found[field], limit - EVENTS[field])
     assert np.array_equal(sl.events.flip(found, SIZE, axis), EVENTS)
-    flipped = [not np.array_equal(sl.events.flip(EVENTS, SIZE, axis, 0.3, seed=k), EVENTS) for k in range(200)]
+    flipped = [
+        not np.array_equal(sl.events.flip(EVENTS, SIZE, axis, 0.3, seed=k), EVENTS)
+        for k in range(200)
+    ]
     assert 35 < sum(flipped) < 85
     assert np.array_equal(sl.events.flip(EVENTS, SIZE, axis, 0.0), EVENTS)
 
@@ -65,14 +72,18 @@ def test_time_reversal_twice_is_the_recording_again() -> None:
     assert np.array_equal(once["p"], 1 - EVENTS["p"][::-1])
     again = sl.events.time_reversal(once)
     assert np.array_equal(again, sl.events.time_alignment(EVENTS))
-    assert np.array_equal(sl.events.time_reversal(EVENTS, flip_polarities=False)["p"], EVENTS["p"][::-1])
+    assert np.array_equal(
+        sl.events.time_reversal(EVENTS, flip_polarities=False)["p"], EVENTS["p"][::-1]
+    )
 
 
 def test_times_are_aligned_and_skewed() -> None:
     late = EVENTS.copy()
     late["t"] -= 500
     assert sl.events.time_alignment(late)["t"].min() == 0
-    assert np.array_equal(sl.events.time_alignment(late[::-1])["t"], late["t"][::-1] - late["t"].min())
+    assert np.array_equal(
+        sl.events.time_alignment(late[::-1])["t"], late["t"][::-1] - late["t"].min()
+    )
     assert np.array_equal(sl.events.time_skew(EVENTS, 2, 10)["t"], EVENTS["t"] * 2 + 10)
     drawn = sl.events.time_skew(EVENTS, (0.5, 1.5), (0, 50), seed=3)
     assert np.array_equal(drawn, sl.events.time_skew(EVENTS, (0.5, 1.5), (0, 50), seed=3))

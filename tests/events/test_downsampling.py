@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.events_reference import integrated, stream
 
 import spikelet as sl
-from tests.support.events_reference import integrated, stream
 
 SIZE = (12, 8, 2)
 EVENTS = stream(1500, SIZE)

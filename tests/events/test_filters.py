@@ -6,9 +6,9 @@ import collections
 
 import numpy as np
 import pytest
+from tests.support.events_reference import denoised, refractory, stream
 
 import spikelet as sl
-from tests.support.events_reference import denoised, refractory, stream
 
 SIZE = (20, 9, 2)
 EVENTS = stream(1500, SIZE)
@@ -35,7 +35,7 @@ def test_sound_is_denoised_along_its_channels() -> None:
 @pytest.mark.parametrize("delta", [0, 500, 2000.7])
 def test_refractory_filter(delta: float) -> None:
     keep = refractory(EVENTS, delta)
-    assert 0 < keep.sum()
+    assert keep.sum() > 0
     assert np.array_equal(sl.events.refractory_filter(EVENTS, delta), EVENTS[keep])
 
 

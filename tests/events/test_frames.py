@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.events_reference import frame, stream
 
 import spikelet as sl
-from tests.support.events_reference import frame, stream
 
 SIZE = (12, 7, 2)
 EVENTS = stream(2000, SIZE)
@@ -80,7 +80,10 @@ def test_the_size_may_be_found() -> None:
         sl.events.to_frame(EVENTS[:0], None, n_time_bins=2)
 
 
-@pytest.mark.parametrize(("way", "number"), [("n_time_bins", 4), ("n_event_bins", 4), ("event_count", 1), ("time_window", 1)])
+@pytest.mark.parametrize(
+    ("way", "number"),
+    [("n_time_bins", 4), ("n_event_bins", 4), ("event_count", 1), ("time_window", 1)],
+)
 def test_a_recording_without_events_has_empty_frames(way: str, number: int) -> None:
     frames = sl.events.to_frame(EVENTS[:0], SIZE, **{way: 4})
     assert frames.shape == (number, 2, 7, 12)
@@ -125,7 +128,11 @@ def test_bins_lie_on_a_fixed_grid() -> None:
 
 @pytest.mark.parametrize(
     ("window", "bins", "message"),
-    [(0, 5, "time_window must be finite and > 0"), (10, 0, "n_bins must be >= 1"), (1e-6, None, "would need")],
+    [
+        (0, 5, "time_window must be finite and > 0"),
+        (10, 0, "n_bins must be >= 1"),
+        (1e-6, None, "would need"),
+    ],
 )
 def test_bins_that_make_no_sense_are_refused(window: float, bins: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.events_reference import stream
 
 import spikelet as sl
-from tests.support.events_reference import stream
 
 EVENTS = stream(1000, (10, 10, 2), span=10_000)
 
@@ -17,7 +17,9 @@ def times(slices: list[Any]) -> list[list[int]]:
     return [s["t"].tolist() for s in slices]
 
 
-@pytest.mark.parametrize(("window", "overlap"), [(1000, 0), (1000, 300), (123.5, 20.25), (20_000, 0)])
+@pytest.mark.parametrize(
+    ("window", "overlap"), [(1000, 0), (1000, 300), (123.5, 20.25), (20_000, 0)]
+)
 @pytest.mark.parametrize("incomplete", [False, True])
 def test_windows_of_time(window: float, overlap: float, incomplete: bool) -> None:
     first, last, stride = int(EVENTS["t"][0]), int(EVENTS["t"][-1]), window - overlap

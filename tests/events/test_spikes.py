@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.events_reference import layouts, stream
 
 import spikelet as sl
-from tests.support.events_reference import layouts, stream
 
 SIZE = (12, 7, 2)
 EVENTS = stream(900, SIZE)
@@ -22,7 +22,9 @@ def test_ids_count_polarities_rows_and_columns() -> None:
     assert spikes.n == 2 * 7 * 12
     assert spikes.shape == (2, 7, 12)
     by_id = {(float(t), int(i)) for t, i in zip(spikes.times, spikes.ids, strict=True)}
-    assert by_id == {(e["t"] / 1000, (int(e["p"]) * 7 + int(e["y"])) * 12 + int(e["x"])) for e in EVENTS}
+    assert by_id == {
+        (e["t"] / 1000, (int(e["p"]) * 7 + int(e["y"])) * 12 + int(e["x"])) for e in EVENTS
+    }
 
 
 @pytest.mark.parametrize("given", [None, SIZE])
@@ -94,7 +96,9 @@ def test_a_pipeline_on_a_list_of_recordings() -> None:
 
 def test_a_pipeline_in_threads_and_in_a_forked_worker() -> None:
     expected = pipeline(stream(900, SIZE, 7))
-    surface = functools.partial(sl.events.time_surface, sensor_size=SIZE, dt=5000, tau=1e4, threads=2)
+    surface = functools.partial(
+        sl.events.time_surface, sensor_size=SIZE, dt=5000, tau=1e4, threads=2
+    )
     once = surface(EVENTS)
     with ThreadPoolExecutor(4) as pool:
         assert all(np.array_equal(found, once) for found in pool.map(surface, [EVENTS] * 12))

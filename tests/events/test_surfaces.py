@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.events_reference import averaged, stream, surfaces, voxels
 
 import spikelet as sl
-from tests.support.events_reference import averaged, stream, surfaces, voxels
 
 SIZE = (12, 7, 2)
 EVENTS = stream(800, SIZE)
 
 
-@pytest.mark.parametrize(("dt", "tau", "overlap"), [(5000, 2000, 0), (5000, 20_000.5, 1000), (9000.5, 300, 0)])
+@pytest.mark.parametrize(
+    ("dt", "tau", "overlap"), [(5000, 2000, 0), (5000, 20_000.5, 1000), (9000.5, 300, 0)]
+)
 def test_time_surface(dt: float, tau: float, overlap: float) -> None:
     first, last, stride = int(EVENTS["t"][0]), int(EVENTS["t"][-1]), dt - overlap
     number = int((last - first - dt) // stride) + 1
@@ -59,7 +61,9 @@ def test_events_at_one_time_are_in_the_first_voxels() -> None:
 def test_averaged_time_surface(decay: str) -> None:
     expected = averaged(EVENTS, SIZE, 5, 3, 8000, 3000, decay)
     for threads in (1, 3):
-        found = sl.events.averaged_time_surface(EVENTS, SIZE, 5, 3, 8000, 3000, decay, threads=threads)
+        found = sl.events.averaged_time_surface(
+            EVENTS, SIZE, 5, 3, 8000, 3000, decay, threads=threads
+        )
         assert found.shape == (6, 2, 3, 3)
         assert np.allclose(found, expected, rtol=1e-5)
 

@@ -75,7 +75,8 @@ void averaged_time_surface(const Events& events, const Sensor& sensor,
   };
   const auto rounded_up = [&](std::int64_t n) { return (n + shape.cell - 1) / shape.cell; };
   const std::int64_t wide = rounded_up(sensor.width);
-  const auto groups = static_cast<std::size_t>(wide * rounded_up(sensor.height) * sensor.polarities);
+  const auto groups =
+      static_cast<std::size_t>(wide * rounded_up(sensor.height) * sensor.polarities);
   const auto each = [&](auto&& body) {
     std::int64_t t[block];
     for_cells(events, sensor, 0, events.n,

@@ -84,8 +84,8 @@ void voxel_grid(const Events& events, const Sensor& sensor, std::int64_t bins, T
     return add(events, sensor, scale, 0, events.n, 0, bins, out);
   }
   // Each part owns some bins. It takes the events up to its end, from those on that reach its first
-  // bin: all that there are between its predecessor's end and its own, so that all pairs are checked
-  // for their order. A microsecond more on both sides is room for rounding.
+  // bin: all that there are between its predecessor's end and its own, so that all pairs are
+  // checked for their order. A microsecond more on both sides is room for rounding.
   const auto bin_of = [&](std::size_t part) {
     return bins * static_cast<std::int64_t>(part) / static_cast<std::int64_t>(parts);
   };

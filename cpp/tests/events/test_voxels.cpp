@@ -20,7 +20,9 @@ std::vector<double> reference(const std::vector<Event>& list, std::int64_t bins)
   std::vector<double> out(static_cast<std::size_t>((bins + 2) * 45));
   const auto first = static_cast<double>(list.front().t), last = static_cast<double>(list.back().t);
   for (const Event& e : list) {
-    const double s = last > first ? static_cast<double>(bins) * (static_cast<double>(e.t) - first) / (last - first) : 0;
+    const double s = last > first ? static_cast<double>(bins) * (static_cast<double>(e.t) - first) /
+                                        (last - first)
+                                  : 0;
     const double floor = std::floor(s), sign = e.p ? 1 : -1;
     const auto at = static_cast<std::size_t>(static_cast<int>(floor) * 45 + e.y * 9 + e.x);
     out[at] += sign * (1 - (s - floor));

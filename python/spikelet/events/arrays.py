@@ -14,7 +14,7 @@ from spikelet import _core
 from spikelet._util.checks import fail, integer
 
 __all__ = ["DTYPE", "Events", "SensorSize", "columns", "event_array", "fits", "native", "sensor"]
-__all__ += ["type_name"]
+__all__ += ["raw", "type_name"]
 
 DTYPE = np.dtype([("t", np.int64), ("x", np.int16), ("y", np.int16), ("p", np.int8)])
 """Fields of an event: time t [us], column x, row y (0 for sound), polarity p (1: brighter, 0: darker)."""
@@ -107,6 +107,8 @@ def columns(
     if not isinstance(events, np.ndarray) or not names:
         rule = "must be a structured array with the fields t, x, y and p (see events.event_array)"
         fail(where, "events", type(events), rule, error=TypeError)
+    if events.dtype.hasobject:
+        fail(where, "events", events.dtype, "must hold numbers", got="the dtype", error=TypeError)
     if isinstance(events, np.ma.MaskedArray):
         fail(where, "events", type(events), "must not be masked (take its .data)", error=TypeError)
     if events.ndim != 1:
@@ -155,7 +157,14 @@ def _column(where: str, name: str, values: NDArray[Any]) -> NDArray[Any]:
 
 def native(events: Events) -> Events:
     """Return a copy whose fields the core can write to: of the same types, in the machine's byte order."""
+    if events.dtype.isnative:
+        return raw(events).copy().view(events.dtype)
     return events.astype(events.dtype.newbyteorder("="))
+
+
+def raw(events: Events) -> NDArray[Any]:
+    """Return a view of whole events as bytes, which numpy copies at once and not field by field."""
+    return np.asarray(events).view(np.dtype((np.void, events.dtype.itemsize)))
 
 
 def sensor(where: str, sensor_size: Any) -> tuple[int, int, int]:
@@ -187,7 +196,7 @@ def type_name(where: str, dtype: Any, *names: str) -> tuple[str, int]:
     for name in names:
         if found == name:
             return name, found.itemsize
-    fail(where, "dtype", dtype, f"must be one of {', '.join(names)}", error=TypeError)
+    return fail(where, "dtype", dtype, f"must be one of {', '.join(names)}", error=TypeError)
 
 
 def fits(where: str, shape: Sequence[float], itemsize: int, way_out: str) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core
 from spikelet._util.checks import fail, named, scalar
-from spikelet.events.arrays import Events, SensorSize, columns, fits, native, sensor
+from spikelet.events.arrays import Events, SensorSize, columns, fits, native, raw, sensor
 from spikelet.events.changes import sorted_by_time
 from spikelet.events.draws import NOISE, Seed, probability, ranged, seed_of, uniform
 
@@ -185,8 +185,7 @@ def _outside_interval(where: str, events: Events, ratio: Any, seed: int) -> NDAr
     last = read.range("t")[1] if len(events) else 0
     length = last * part
     start = uniform(seed, 1) * (last - length)
-    t = events["t"]
-    return (t < start) | (t > start + length)
+    return _core.event_within(read, "t", start, start + length, False)
 
 
 def _box(where: str, size: tuple[int, int, int], ratio: Any, seed: int) -> NDArray[np.bool_]:
@@ -251,7 +250,7 @@ def event_drop(events: Events, sensor_size: SensorSize, *, seed: Seed = None) ->
     ratio = (1 + int(9 * level)) / 10
     follow = int(uniform(number, 2) * 2**52)
     if way == 0:
-        return events.copy()
+        return native(events)
     if way == 1:
         return drop(events, duration_ratio=ratio, seed=follow)
     if way == 2:
@@ -296,9 +295,9 @@ def uniform_noise(
     read = columns(where, events)
     fits(where, (number,), events.dtype.itemsize + 16, "add fewer events")
     if not len(events):
-        return events.copy()
+        return native(events)
     low, high = read.range("t")
-    noise = np.zeros(number, events.dtype)
+    noise = np.zeros(number, events.dtype.newbyteorder("="))
     spans = {"t": (low, high - low + 1), "x": (0, size[0]), "y": (0, size[1]), "p": (0, size[2])}
     for k, (name, (start, length)) in enumerate(spans.items()):
         if name in (events.dtype.names or ()):
@@ -308,4 +307,5 @@ def uniform_noise(
             noise[name] = start + (_core.event_uniforms(seeded, NOISE + k, number) * length).astype(
                 np.int64
             )
-    return sorted_by_time(np.concatenate((events, noise)))
+    both = np.concatenate((raw(native(events)), raw(noise)))
+    return sorted_by_time(both.view(noise.dtype))

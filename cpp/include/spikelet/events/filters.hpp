@@ -28,4 +28,8 @@ void decimate(const Events& events, std::int64_t width, std::int64_t height, std
 void drop_pixels(const Events& events, std::int64_t width, std::int64_t height,
                  std::span<const std::uint8_t> dropped, std::span<std::uint8_t> keep);
 
+// Events stay whose value is in [low, high], or with inside = false, those whose value is not.
+void within(const Column& column, double low, double high, bool inside,
+            std::span<std::uint8_t> keep);
+
 }  // namespace spikelet::events
