@@ -35,7 +35,7 @@ def slices(way: dict[str, Any]) -> list[Any]:
     return sl.events.slice_by_event_bins(EVENTS, rest.pop("n_event_bins"), **rest)
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: "-".join(way))
+@pytest.mark.parametrize("way", WAYS, ids="-".join)
 def test_a_frame_counts_a_slice(way: dict[str, Any]) -> None:
     expected = np.array([frame(part, SIZE) for part in slices(way)])
     assert expected.sum() > 1000

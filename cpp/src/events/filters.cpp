@@ -55,7 +55,8 @@ void filter(const Events& events, PixelMap& map, std::span<std::uint8_t> keep, S
             [&](std::size_t first, std::size_t n, const std::int32_t* cell) {
               load(events.t, first, {t, n});
               for (std::size_t k = 0; k < n; ++k) {
-                keep[first + k] = stays(t[k], map.values.get()[cell[k]], map.values.get() + cell[k]);
+                keep[first + k] =
+                    stays(t[k], map.values.get()[cell[k]], map.values.get() + cell[k]);
               }
             });
 }

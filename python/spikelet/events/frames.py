@@ -89,19 +89,20 @@ def to_frame(
     timed = time_window is not None or n_time_bins is not None
     read = columns(where, events, ordered=timed, negative=start_time is not None)
     size = _size(where, read, events, sensor_size)
+    made = (itemsize, *size)
     if time_window is not None:
         bounds = time_bounds(
-            where, read, events, time_window, overlap, include_incomplete, start_time, end_time
-        )
+            where, read, events, time_window, overlap, include_incomplete, start_time, end_time,
+            result=made,
+        )  # fmt: skip
     elif start_time is not None or end_time is not None:
         fail(where, "start_time, end_time", (start_time, end_time), "need time_window")
     elif event_count is not None:
-        bounds = count_bounds(where, events, event_count, overlap, include_incomplete)
+        bounds = count_bounds(where, events, event_count, overlap, include_incomplete, made)
     elif n_time_bins is not None:
-        bounds = time_bin_bounds(where, read, events, n_time_bins, overlap, "n_time_bins")
+        bounds = time_bin_bounds(where, read, events, n_time_bins, overlap, "n_time_bins", made)
     else:
-        bounds = event_bin_bounds(where, events, n_event_bins, overlap, "n_event_bins")
-    fits(where, (len(bounds[0]), *size), itemsize, "take fewer, longer slices")
+        bounds = event_bin_bounds(where, events, n_event_bins, overlap, "n_event_bins", made)
     if size[2] == 1:
         read = _one_polarity(where, read, events)
     with named(where):

@@ -72,8 +72,16 @@ def time_surface(
     window = scalar(where, "dt", dt, "finite and > 0")
     decay = scalar(where, "tau", tau, "finite and > 0")
     read = columns(where, events, ordered=True)
-    _, last = time_bounds(where, read, events, window, overlap, include_incomplete, argument="dt")
-    fits(where, (len(last), *size), itemsize, "give a longer dt")
+    _, last = time_bounds(
+        where,
+        read,
+        events,
+        window,
+        overlap,
+        include_incomplete,
+        argument="dt",
+        result=(itemsize, *size),
+    )
     start = float(events["t"][0]) if len(events) else 0.0
     stride = window - float(overlap)
     with named(where):
