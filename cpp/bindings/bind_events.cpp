@@ -310,8 +310,7 @@ py::array taken(const py::array& items, const Mask& mask) {
   const Array<bool> keep(mask);
   const std::span<const std::uint8_t> flags{reinterpret_cast<const std::uint8_t*>(keep.data()),
                                             static_cast<std::size_t>(keep.size())};
-  const auto number = static_cast<std::size_t>(
-      flags.size() - static_cast<std::size_t>(std::ranges::count(flags, std::uint8_t{0})));
+  const std::size_t number = number_kept(flags);
   py::array out(items.dtype(), static_cast<py::ssize_t>(number));
   if (number > 0) {
     const auto* from = static_cast<const std::byte*>(items.data());

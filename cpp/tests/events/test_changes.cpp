@@ -49,6 +49,7 @@ TEST_CASE("changes: shifts are rounded, and what leaves the limits is marked") {
 
 TEST_CASE("changes: items of any size are taken, and no more than there is room for") {
   const std::vector<std::uint8_t> keep{1, 0, 0, 1, 1};
+  CHECK(number_kept(keep) == 3);
   for (const std::size_t size : {3u, 13u, 16u}) {
     std::vector<std::byte> items(5 * 20);
     for (std::size_t k = 0; k < items.size(); ++k) {
