@@ -14,7 +14,7 @@ from spikelet import _core
 from spikelet._util.checks import fail, integer
 
 __all__ = ["DTYPE", "Events", "SensorSize", "columns", "event_array", "fits", "native", "sensor"]
-__all__ += ["raw", "type_name"]
+__all__ += ["not_before_zero", "raw", "type_name"]
 
 DTYPE = np.dtype([("t", np.int64), ("x", np.int16), ("y", np.int16), ("p", np.int8)])
 """Fields of an event: time t [us], column x, row y (0 for sound), polarity p (1: brighter, 0: darker)."""
@@ -140,11 +140,15 @@ def columns(
         if ordered and int(events["t"][-1]) >= 2**52:
             fail(where, "events", int(events["t"][-1]), "must have times below 2^52 us", got="t =")
         if not negative:
-            first = int(events["t"][0]) if ordered else found.range("t")[0]
-            if first < 0:
-                rule = "must not have times before 0 (events.time_alignment moves the first to 0)"
-                fail(where, "events", first, rule, got="t =")
+            not_before_zero(where, int(events["t"][0]) if ordered else found.range("t")[0])
     return found
+
+
+def not_before_zero(where: str, first: int) -> None:
+    """Check the earliest time of a recording."""
+    if first < 0:
+        rule = "must not have times before 0 (events.time_alignment moves the first to 0)"
+        fail(where, "events", first, rule, got="t =")
 
 
 def _column(where: str, name: str, values: NDArray[Any]) -> NDArray[Any]:

@@ -10,7 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core
 from spikelet._util.checks import fail, named, scalar
-from spikelet.events.arrays import Events, SensorSize, columns, fits, native, raw, sensor
+from spikelet.events.arrays import (
+    Events,
+    SensorSize,
+    columns,
+    fits,
+    native,
+    not_before_zero,
+    raw,
+    sensor,
+)
 from spikelet.events.changes import sorted_by_time
 from spikelet.events.draws import NOISE, Seed, probability, ranged, seed_of, uniform
 
@@ -181,8 +190,9 @@ def drop(
 
 def _outside_interval(where: str, events: Events, ratio: Any, seed: int) -> NDArray[np.bool_]:
     part = probability(where, "duration_ratio", ratio, seed, 0)
-    read = columns(where, events, "t")
-    last = read.range("t")[1] if len(events) else 0
+    read = columns(where, events, "t", negative=True)
+    first, last = read.range("t") if len(events) else (0, 0)
+    not_before_zero(where, first)
     length = last * part
     start = uniform(seed, 1) * (last - length)
     return _core.event_within(read, "t", start, start + length, False)
@@ -292,11 +302,12 @@ def uniform_noise(
     if wanted < 0 or (np.ndim(n) == 0 and not wanted.is_integer()):
         fail(where, "n", n, "must be a whole number >= 0")
     number = int(wanted)
-    read = columns(where, events)
+    read = columns(where, events, negative=True)
     fits(where, (number,), events.dtype.itemsize + 16, "add fewer events")
     if not len(events):
         return native(events)
     low, high = read.range("t")
+    not_before_zero(where, low)
     noise = np.zeros(number, events.dtype.newbyteorder("="))
     spans = {"t": (low, high - low + 1), "x": (0, size[0]), "y": (0, size[1]), "p": (0, size[2])}
     for k, (name, (start, length)) in enumerate(spans.items()):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spikelet import _core
 from spikelet._util.checks import choice, fail, integer, named, scalar
-from spikelet.events.arrays import Events, SensorSize, columns, native, raw, sensor
+from spikelet.events.arrays import Events, SensorSize, columns, native, not_before_zero, raw, sensor
 from spikelet.events.draws import Seed, probability, ranged, seed_of, uniform
 
 __all__ = [
@@ -249,13 +249,17 @@ def time_reversal(
     where = "events.time_reversal"
     number = seed_of(where, seed)
     chance = probability(where, "p", p, number)
-    read = columns(where, events, "tp")
-    if not len(events) or not uniform(number, 0) < chance:
+    read = columns(where, events, "tp", negative=True)
+    if not len(events):
+        return native(events)
+    first, last = read.range("t")
+    not_before_zero(where, first)
+    if not uniform(number, 0) < chance:
         return native(events)
     out = native(events[::-1])
     backwards = columns(where, out, "tp")
     with named(where):
-        _core.event_affine(backwards, "t", -1.0, float(read.range("t")[1]), out["t"])
+        _core.event_affine(backwards, "t", -1.0, float(last), out["t"])
         if flip_polarities:
             low, high = read.range("p")
             if low < 0 or high > 1:
@@ -301,10 +305,12 @@ def time_skew(
     added = ranged(where, "offset", offset, number, 1)
     if factor <= 0:
         fail(where, "coefficient", coefficient, "must be > 0")
-    read = columns(where, events, "t")
+    read = columns(where, events, "t", negative=True)
     out = native(events)
     if len(events):
-        first = read.range("t")[0] * factor + added
+        earliest = read.range("t")[0]
+        not_before_zero(where, earliest)
+        first = earliest * factor + added
         if first < 0:
             fail(
                 where,
