@@ -15,6 +15,18 @@ SPIKELET_INLINE double as_double(std::int64_t t) {
   return std::bit_cast<double>(t | std::bit_cast<std::int64_t>(0x1p52)) - 0x1p52;
 }
 
+bool cells(const std::uint64_t* xyp, std::size_t n, const CellPlaces& places, std::int32_t* out) {
+  const CellPlaces to = places;
+  std::uint32_t bad = 0;
+  for (std::size_t k = 0; k < n; ++k) {
+    const auto xy = static_cast<std::uint32_t>(xyp[k]), p = static_cast<std::uint32_t>(xyp[k] >> 32),
+               x = xy & 0xFFFF, y = xy >> 16;
+    bad |= (x >= to.width ? 1u : 0u) | (y >= to.height ? 1u : 0u) | (p >= to.polarities ? 1u : 0u);
+    out[k] = static_cast<std::int32_t>(p * to.plane + y * to.pitch + x + to.offset);
+  }
+  return bad == 0;
+}
+
 bool ordered(const std::int64_t* t, std::size_t n, std::int64_t before, std::int64_t last) {
   std::int64_t back = 0;
   for (std::size_t k = 1; k < n; ++k) {
@@ -66,7 +78,7 @@ void scaled(const T* x, T scale, T* out, std::size_t n) {
 template <class T>
 constexpr EventKernels<T> kernels_of{&aged<T>, &scaled<T>, &spread<T>};
 
-constinit const LevelTable kernel_table{&ordered, kernels_of<float>, kernels_of<double>};
+constinit const LevelTable kernel_table{&cells, &ordered, kernels_of<float>, kernels_of<double>};
 
 }  // namespace spikelet::events::SPIKELET_LEVEL
 #include "core/target_pop.hpp"

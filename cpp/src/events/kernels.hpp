@@ -32,7 +32,16 @@ struct EventKernels {
                  std::size_t n);
 };
 
+// Where the cell of an event lies: at p * plane + y * pitch + x + offset, modulo 2^32.
+struct CellPlaces {
+  std::uint32_t width, height, polarities;
+  std::uint32_t pitch, plane, offset;
+};
+
 struct LevelTable {
+  // The cells of events that are given as x + 2^16 y + 2^32 p; returns whether all fit.
+  bool (*cells)(const std::uint64_t* xyp, std::size_t n, const CellPlaces& places,
+                std::int32_t* out);
   // Whether values do not decrease, the first being at least `before`, the last at most `last`.
   bool (*ordered)(const std::int64_t* t, std::size_t n, std::int64_t before, std::int64_t last);
   EventKernels<float> single;

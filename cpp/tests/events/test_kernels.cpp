@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "events/kernels.hpp"
@@ -51,6 +52,31 @@ TEST_CASE_TEMPLATE("event kernels: all levels give the same bits", T, float, dou
   }
   for (const auto& result : results) {
     CHECK(result == results.front());
+  }
+}
+
+TEST_CASE("event kernels: cells at all levels") {
+  const events::CellPlaces places{30, 20, 2, 32, 700, 33};
+  for (const SimdLevel level : available_simd_levels()) {
+    const auto cells = events::level_table(level).cells;
+    std::vector<std::uint64_t> words;
+    std::vector<std::int32_t> expected;
+    for (std::uint32_t k = 0; k < 61; ++k) {
+      const std::uint32_t x = k * 7 % 30, y = k * 3 % 20, p = k % 2;
+      words.push_back(x | y << 16 | std::uint64_t{p} << 32);
+      expected.push_back(static_cast<std::int32_t>(p * 700 + y * 32 + x + 33));
+    }
+    std::vector<std::int32_t> out(words.size());
+    CHECK(cells(words.data(), words.size(), places, out.data()));
+    CHECK(out == expected);
+    for (std::size_t k = 0; k < words.size(); k += 4) {
+      for (const std::uint64_t bad : {std::uint64_t{30}, std::uint64_t{0xFFFF}, std::uint64_t{20} << 16,
+                                      std::uint64_t{0x8000} << 16, std::uint64_t{2} << 32, std::uint64_t{0xFF} << 32}) {
+        const std::uint64_t word = std::exchange(words[k], bad);
+        CHECK_FALSE(cells(words.data(), words.size(), places, out.data()));
+        words[k] = word;
+      }
+    }
   }
 }
 
