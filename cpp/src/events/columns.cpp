@@ -56,7 +56,8 @@ bool short_cells(const Events& events, const Sensor& sensor, std::size_t first,
   std::uint64_t words[block];
   const std::byte *px = at(events.x, first), *py = at(events.y, first), *pp = at(events.p, first);
   const std::size_t n = out.size();
-  if (py == px + 2 && events.x.stride == events.y.stride) {  // one after the other, as in most files
+  if (py == px + 2 &&
+      events.x.stride == events.y.stride) {  // one after the other, as in most files
     for (std::size_t k = 0; k < n; ++k) {
       words[k] = value<std::uint32_t>(px) | std::uint64_t{value<std::uint8_t>(pp)} << 32;
       px += events.x.stride;
@@ -120,8 +121,8 @@ void cells(const Events& events, const Sensor& sensor, std::size_t first,
   const bool shorts = events.x.kind == Kind::i16 && events.y.kind == Kind::i16 &&
                       (events.p.kind == Kind::u8 || events.p.kind == Kind::i8) &&
                       std::endian::native == std::endian::little;
-  const bool fit = shorts ? short_cells(events, sensor, first, out)
-                          : any_cells(events, sensor, first, out);
+  const bool fit =
+      shorts ? short_cells(events, sensor, first, out) : any_cells(events, sensor, first, out);
   if (!fit) {
     report(events, sensor, first, out.size());
   }
@@ -133,10 +134,7 @@ Range range(const Column& column, std::size_t n) {
   for (std::size_t k = 0; k < n; k += block) {
     const std::size_t count = std::min(block, n - k);
     load(column, k, {values, count});
-    for (std::size_t i = 0; i < count; ++i) {
-      found.low = std::min(found.low, values[i]);
-      found.high = std::max(found.high, values[i]);
-    }
+    level_table().extend(values, count, found.low, found.high);
   }
   return found;
 }

@@ -46,8 +46,8 @@ void drop(std::uint64_t seed, std::size_t dropped, std::span<std::uint8_t> keep)
   const double part = static_cast<double>(dropped) / n,
                margin = 6 * std::sqrt(part * (1 - part) / n) + 6 / n;
   double low = part - margin, high = part + margin;
-  auto below = static_cast<std::size_t>(
-      std::ranges::count_if(number, [low](double u) { return u < low; }));
+  auto below =
+      static_cast<std::size_t>(std::ranges::count_if(number, [low](double u) { return u < low; }));
   const auto up_to = static_cast<std::size_t>(
       std::ranges::count_if(number, [high](double u) { return u <= high; }));
   if (below >= dropped || up_to < dropped) {  // once in 10^9

@@ -19,12 +19,22 @@ bool cells(const std::uint64_t* xyp, std::size_t n, const CellPlaces& places, st
   const CellPlaces to = places;
   std::uint32_t bad = 0;
   for (std::size_t k = 0; k < n; ++k) {
-    const auto xy = static_cast<std::uint32_t>(xyp[k]), p = static_cast<std::uint32_t>(xyp[k] >> 32),
-               x = xy & 0xFFFF, y = xy >> 16;
+    const auto xy = static_cast<std::uint32_t>(xyp[k]),
+               p = static_cast<std::uint32_t>(xyp[k] >> 32), x = xy & 0xFFFF, y = xy >> 16;
     bad |= (x >= to.width ? 1u : 0u) | (y >= to.height ? 1u : 0u) | (p >= to.polarities ? 1u : 0u);
     out[k] = static_cast<std::int32_t>(p * to.plane + y * to.pitch + x + to.offset);
   }
   return bad == 0;
+}
+
+void extend(const std::int64_t* values, std::size_t n, std::int64_t& low, std::int64_t& high) {
+  std::int64_t least = low, most = high;
+  for (std::size_t k = 0; k < n; ++k) {
+    least = values[k] < least ? values[k] : least;
+    most = values[k] > most ? values[k] : most;
+  }
+  low = least;
+  high = most;
 }
 
 bool ordered(const std::int64_t* t, std::size_t n, std::int64_t before, std::int64_t last) {
@@ -78,7 +88,8 @@ void scaled(const T* x, T scale, T* out, std::size_t n) {
 template <class T>
 constexpr EventKernels<T> kernels_of{&aged<T>, &scaled<T>, &spread<T>};
 
-constinit const LevelTable kernel_table{&cells, &ordered, kernels_of<float>, kernels_of<double>};
+constinit const LevelTable kernel_table{&cells, &extend, &ordered, kernels_of<float>,
+                                        kernels_of<double>};
 
 }  // namespace spikelet::events::SPIKELET_LEVEL
 #include "core/target_pop.hpp"

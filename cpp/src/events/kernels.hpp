@@ -42,6 +42,8 @@ struct LevelTable {
   // The cells of events that are given as x + 2^16 y + 2^32 p; returns whether all fit.
   bool (*cells)(const std::uint64_t* xyp, std::size_t n, const CellPlaces& places,
                 std::int32_t* out);
+  // Lowers `low` and raises `high` to the values.
+  void (*extend)(const std::int64_t* values, std::size_t n, std::int64_t& low, std::int64_t& high);
   // Whether values do not decrease, the first being at least `before`, the last at most `last`.
   bool (*ordered)(const std::int64_t* t, std::size_t n, std::int64_t before, std::int64_t last);
   EventKernels<float> single;

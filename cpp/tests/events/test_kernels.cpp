@@ -70,12 +70,32 @@ TEST_CASE("event kernels: cells at all levels") {
     CHECK(cells(words.data(), words.size(), places, out.data()));
     CHECK(out == expected);
     for (std::size_t k = 0; k < words.size(); k += 4) {
-      for (const std::uint64_t bad : {std::uint64_t{30}, std::uint64_t{0xFFFF}, std::uint64_t{20} << 16,
-                                      std::uint64_t{0x8000} << 16, std::uint64_t{2} << 32, std::uint64_t{0xFF} << 32}) {
+      for (const std::uint64_t bad :
+           {std::uint64_t{30}, std::uint64_t{0xFFFF}, std::uint64_t{20} << 16,
+            std::uint64_t{0x8000} << 16, std::uint64_t{2} << 32, std::uint64_t{0xFF} << 32}) {
         const std::uint64_t word = std::exchange(words[k], bad);
         CHECK_FALSE(cells(words.data(), words.size(), places, out.data()));
         words[k] = word;
       }
+    }
+  }
+}
+
+TEST_CASE("event kernels: the range at all levels") {
+  for (const SimdLevel level : available_simd_levels()) {
+    std::vector<std::int64_t> values(37, 5);
+    std::int64_t low = INT64_MAX, high = INT64_MIN;
+    events::level_table(level).extend(values.data(), values.size(), low, high);
+    CHECK(low == 5);
+    CHECK(high == 5);
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      values[k] = INT64_MIN + static_cast<std::int64_t>(k);
+      values[36 - k] = INT64_MAX;
+      low = high = 0;
+      events::level_table(level).extend(values.data(), values.size(), low, high);
+      CHECK(high == INT64_MAX);
+      CHECK((low < 0) == (k != 18));
+      values[k] = values[36 - k] = 5;
     }
   }
 }
