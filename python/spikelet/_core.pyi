@@ -203,6 +203,16 @@ class _Communicator(Protocol):
     def Allgatherv(self, own: memoryview, whole: object) -> object: ...
     def Allreduce(self, own: memoryview, whole: memoryview, op: object) -> object: ...
 
+class _SynapseStream(Generic[_R]):
+    def __init__(self, n_pre: int, n_post: int, begin: int, end: int) -> None: ...
+    def count(self, pre_ids: _Ids, post_ids: _Ids) -> None: ...
+    def place(
+        self, pre_ids: _Ids, post_ids: _Ids, weight: npt.NDArray[_R], delay: _Delays
+    ) -> None: ...
+
+class SynapseStream32(_SynapseStream[np.float32]): ...
+class SynapseStream64(_SynapseStream[np.float64]): ...
+
 class _Simulator(Generic[_R]):
     def __init__(
         self,
@@ -258,6 +268,14 @@ class _Simulator(Generic[_R]):
         receptor: int,
         plasticity: Plasticity | None,
         born: int | None,
+    ) -> int: ...
+    def connect_stream(
+        self,
+        pre: int,
+        post: int,
+        stream: _SynapseStream[_R],
+        receptor: int,
+        plasticity: Plasticity | None,
     ) -> int: ...
     def inject_poisson(
         self,
@@ -649,6 +667,18 @@ def train_backward(
     spikes: _Reals | None,
     by_weights: _Reals | None,
     by_first_spikes: _Reals | None,
+    threads: int,
+) -> None: ...
+def linear_forward(
+    coefficients: Sequence[_Reals | None],
+    height: float,
+    x: _Reals,
+    steps: int,
+    state: _Reals,
+    syn_state: _Reals | None,
+    out: _Reals,
+    v: _Reals | None,
+    i: _Reals | None,
     threads: int,
 ) -> None: ...
 def pooled(shape: Sequence[int], dtype: npt.DTypeLike) -> _Reals: ...
