@@ -59,7 +59,11 @@ def test_it_is_the_same_in_every_process():
     script = "from tests._util.test_identity import VALUES, identity; print([identity(v) for v in VALUES])"
     found = {
         subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+            [sys.executable, "-c", script],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parents[2],
         ).stdout
         for _ in range(2)
     }
@@ -67,5 +71,5 @@ def test_it_is_the_same_in_every_process():
 
 
 def test_what_cannot_be_identified():
-    with pytest.raises(TypeError, match="cannot say what .* is"):
+    with pytest.raises(TypeError, match=r"cannot say what .* is"):
         identity(iter([]))

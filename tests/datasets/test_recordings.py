@@ -56,7 +56,10 @@ def test_folders(tmp_path, name):
 @pytest.mark.parametrize("name", [*CASES, "dvs_gesture"])
 def test_missing_files(tmp_path, name):
     for folder in (tmp_path, tmp_path / "none"):
-        with pytest.raises(FileNotFoundError, match=rf"datasets.{name}: no such files; nothing is downloaded, get .*https://"):
+        with pytest.raises(
+            FileNotFoundError,
+            match=rf"datasets.{name}: no such files; nothing is downloaded, get .*https://",
+        ):
             getattr(datasets, name)(folder)
 
 
@@ -100,7 +103,10 @@ class TestGestures:
     def test_damaged_lists(self, folder):
         for text in ("../user01_led.aedat", "/user01_led.aedat", "user01_led"):
             (folder / "trials_to_train.txt").write_text(text)
-            with pytest.raises(ValueError, match=r"trials_to_train\.txt must hold names of \.aedat files in its folder"):
+            with pytest.raises(
+                ValueError,
+                match=r"trials_to_train\.txt must hold names of \.aedat files in its folder",
+            ):
                 datasets.dvs_gesture(folder)
         (folder / "trials_to_train.txt").write_text("user03_led.aedat")
         with pytest.raises(FileNotFoundError, match="nothing is downloaded"):

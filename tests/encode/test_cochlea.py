@@ -67,10 +67,14 @@ def test_silence_has_no_spikes():
 def test_types_and_loudness_do_not_matter():
     wave = np.round(tone(440) * 2**14).astype(np.int16)
     expected = sl.encode.cochlea(wave, RATE, channels=8)
-    np.testing.assert_array_equal(sl.encode.cochlea(wave.astype(np.int32), RATE, channels=8), expected)
+    np.testing.assert_array_equal(
+        sl.encode.cochlea(wave.astype(np.int32), RATE, channels=8), expected
+    )
     np.testing.assert_array_equal(sl.encode.cochlea(wave / 2**20, RATE, channels=8), expected)
     plain = sl.encode.cochlea(wave, RATE, channels=8, normalize=False)
-    np.testing.assert_array_equal(sl.encode.cochlea(wave / 2**15, RATE, channels=8, normalize=False), plain)
+    np.testing.assert_array_equal(
+        sl.encode.cochlea(wave / 2**15, RATE, channels=8, normalize=False), plain
+    )
     assert plain.sum() < expected.sum()
 
 
@@ -106,13 +110,25 @@ def test_spikes_drive_a_network():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"wave": np.zeros((9, 2))}, ValueError, r"wave must be \[samples\]; of several channels, choose or average"),
-        ({"wave": np.zeros(15)}, ValueError, "wave must be at least one step of 1 ms long, got samples: 15"),
+        (
+            {"wave": np.zeros((9, 2))},
+            ValueError,
+            r"wave must be \[samples\]; of several channels, choose or average",
+        ),
+        (
+            {"wave": np.zeros(15)},
+            ValueError,
+            "wave must be at least one step of 1 ms long, got samples: 15",
+        ),
         ({"wave": np.full(99, np.nan)}, ValueError, "wave must be finite"),
         ({"wave": ["a"]}, TypeError, "wave must hold real numbers"),
         ({"rate": 0}, ValueError, "rate must be finite and > 0|rate must be > 0"),
         ({"channels": 0}, ValueError, "channels must be >= 1"),
-        ({"high": 8000.0}, ValueError, "high must lie between low, 100, and half of the rate, 8000 Hz"),
+        (
+            {"high": 8000.0},
+            ValueError,
+            "high must lie between low, 100, and half of the rate, 8000 Hz",
+        ),
         ({"low": 7000.0}, ValueError, "high must lie between low"),
         ({"dt": 0.05}, ValueError, "dt must hold at least one sample, 0.0625 ms"),
         ({"tau": -1}, ValueError, "tau must be >= 0"),

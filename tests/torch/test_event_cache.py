@@ -8,7 +8,9 @@ import pytest
 from spikelet.torch.event_cache import Store
 
 
-@pytest.mark.parametrize("label", [3, np.int64(4), "word", None, 0.5, True, np.array([1.5, 2])], ids=str)
+@pytest.mark.parametrize(
+    "label", [3, np.int64(4), "word", None, 0.5, True, np.array([1.5, 2])], ids=str
+)
 def test_frames_and_labels(tmp_path, label):
     store = Store(tmp_path / "cache", "a")
     assert store.get(7) is None
@@ -36,6 +38,8 @@ def test_a_damaged_file_counts_as_none(tmp_path):
 
 
 def test_labels_that_cannot_be_kept(tmp_path):
-    with pytest.raises(TypeError, match="the label of recording 2 must be a number, a string, None"):
+    with pytest.raises(
+        TypeError, match="the label of recording 2 must be a number, a string, None"
+    ):
         Store(tmp_path, "a").put(2, np.zeros(3), {"a": 1})
     assert not list((tmp_path).rglob("*.npz"))

@@ -16,7 +16,9 @@ import spikelet as sl
 from spikelet.torch import LI, LIF, EventDataset, SpikeConv2d, pad_frames, to_spiking_model
 
 SIZE = (6, 5, 2)
-BINS = functools.partial(sl.events.to_frame, sensor_size=SIZE, time_window=1000, start_time=0, include_incomplete=True)
+BINS = functools.partial(
+    sl.events.to_frame, sensor_size=SIZE, time_window=1000, start_time=0, include_incomplete=True
+)
 
 
 class Counted:
@@ -93,14 +95,19 @@ class TestCache:
 
     def test_augmentation_is_not_kept(self, tmp_path):
         calls = []
-        data = EventDataset(Counted(), BINS, cache=tmp_path, augment=lambda x: calls.append(1) or x + len(calls))
+        data = EventDataset(
+            Counted(), BINS, cache=tmp_path, augment=lambda x: calls.append(1) or x + len(calls)
+        )
         assert torch.equal(data[0][0] + 1, data[0][0])
 
     def test_threads_at_once(self, tmp_path):
         data = EventDataset(Counted(), BINS, cache=tmp_path)
         found = {}
         threads = [
-            threading.Thread(target=lambda k=k: found.__setitem__(k, [data[j][0] for j in range(7)])) for k in range(4)
+            threading.Thread(
+                target=lambda k=k: found.__setitem__(k, [data[j][0] for j in range(7)])
+            )
+            for k in range(4)
         ]
         for t in threads:
             t.start()
@@ -118,7 +125,9 @@ class TestCache:
         for path in tmp_path.rglob("*.npz"):
             if path.stem in "135":
                 path.unlink()
-        loader = DataLoader(data, 7, collate_fn=pad_frames, num_workers=1, multiprocessing_context=context)
+        loader = DataLoader(
+            data, 7, collate_fn=pad_frames, num_workers=1, multiprocessing_context=context
+        )
         x, _ = next(iter(loader))
         assert torch.equal(x, expected)
         assert len(list(tmp_path.rglob("*.npz"))) == 7
@@ -144,7 +153,9 @@ class Tonic:
 
 
 def test_tonics_data_sets(tmp_path):
-    x, y = next(iter(DataLoader(EventDataset(Tonic(), BINS, cache=tmp_path), 2, collate_fn=pad_frames)))
+    x, y = next(
+        iter(DataLoader(EventDataset(Tonic(), BINS, cache=tmp_path), 2, collate_fn=pad_frames))
+    )
     assert x[:, :, 0, 0, 0].T.tolist() == [[1, 1, 1], [1, 1, 1]]
     assert y.tolist() == [0, 1]
 
@@ -162,7 +173,11 @@ def test_from_files_to_training_and_to_a_spiking_model(tmp_path):
     assert x.shape == (5, 4, 2, 34, 34)
     assert sorted(y.tolist()) == [0, 0, 1, 1]
     net = torch.nn.Sequential(
-        SpikeConv2d(2, 4, 5, stride=4, bias=False), LIF(tau_m=10.0), torch.nn.Flatten(2), torch.nn.Linear(256, 2), LI(tau_m=10.0)
+        SpikeConv2d(2, 4, 5, stride=4, bias=False),
+        LIF(tau_m=10.0),
+        torch.nn.Flatten(2),
+        torch.nn.Linear(256, 2),
+        LI(tau_m=10.0),
     )
     torch.nn.functional.cross_entropy(net(x).mean(0), y).backward()
     assert net[0].weight.grad.abs().sum() > 0
@@ -181,11 +196,27 @@ iter_of = [(iter([]), 0)]
         (lambda p: EventDataset(Counted(), 3), TypeError, "transform must be callable"),
         (lambda p: EventDataset(Counted(), BINS, augment=3), TypeError, "augment must be callable"),
         (lambda p: EventDataset(Counted(), cache=p), ValueError, "cache needs a transform"),
-        (lambda p: EventDataset(Counted(), BINS)[7], IndexError, r"index must lie in -7 \.\. 6, got 7"),
-        (lambda p: EventDataset(iter_of, BINS, cache=p), TypeError, "cannot say what .* is, so that frames .*; pass key="),
-        (lambda p: EventDataset(Counted(), lambda e: [None], cache=p)[0], TypeError, "transform must give an array of numbers"),
+        (
+            lambda p: EventDataset(Counted(), BINS)[7],
+            IndexError,
+            r"index must lie in -7 \.\. 6, got 7",
+        ),
+        (
+            lambda p: EventDataset(iter_of, BINS, cache=p),
+            TypeError,
+            "cannot say what .* is, so that frames .*; pass key=",
+        ),
+        (
+            lambda p: EventDataset(Counted(), lambda e: [None], cache=p)[0],
+            TypeError,
+            "transform must give an array of numbers",
+        ),
         (lambda p: pad_frames([]), ValueError, "samples must be at least one"),
-        (lambda p: pad_frames([(np.zeros((2, 3)), 0), (np.zeros((2, 4)), 0)]), ValueError, r"frames must be \[T, 3\], got shape"),
+        (
+            lambda p: pad_frames([(np.zeros((2, 3)), 0), (np.zeros((2, 4)), 0)]),
+            ValueError,
+            r"frames must be \[T, 3\], got shape",
+        ),
     ],
     ids=range(9),
 )

@@ -32,12 +32,19 @@ def identity(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         if value.dtype.hasobject:
             return ("array", *map(identity, value.ravel().tolist()))
-        return (str(value.dtype), value.shape, hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest())
+        return (
+            str(value.dtype),
+            value.shape,
+            hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest(),
+        )
     if isinstance(value, np.generic | np.dtype | Path):
         return repr(value)
     if isinstance(value, list | tuple | set | frozenset):
         items = [identity(v) for v in value]
-        return (type(value).__name__, *(sorted(items, key=repr) if isinstance(value, set | frozenset) else items))
+        return (
+            type(value).__name__,
+            *(sorted(items, key=repr) if isinstance(value, set | frozenset) else items),
+        )
     if isinstance(value, Mapping):
         return ("map", *((identity(k), identity(v)) for k, v in value.items()))
     if isinstance(value, functools.partial):
@@ -46,13 +53,19 @@ def identity(value: Any) -> Any:
         return ("method", identity(value.__func__), identity(value.__self__))
     if isinstance(value, types.FunctionType):
         cells = [cell.cell_contents for cell in value.__closure__ or ()]
-        return (_name(value), _code(value.__code__), identity((value.__defaults__, value.__kwdefaults__, cells)))
+        return (
+            _name(value),
+            _code(value.__code__),
+            identity((value.__defaults__, value.__kwdefaults__, cells)),
+        )
     if isinstance(value, type | types.BuiltinFunctionType | np.ufunc):
         return _name(value)
     if hasattr(value, "__dict__") or hasattr(value, "__slots__"):
         slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
-        held = {name: getattr(value, name) for name in slots if hasattr(value, name)} | dict(getattr(value, "__dict__", {}))
-        call = getattr(type(value), "__call__", None)
+        held = {name: getattr(value, name) for name in slots if hasattr(value, name)} | dict(
+            getattr(value, "__dict__", {})
+        )
+        call = vars(type(value)).get("__call__")
         code = _code(call.__code__) if isinstance(call, types.FunctionType) else ""
         return (_name(type(value)), code, identity(held))
     msg = f"cannot say what {value!r:.80} is"

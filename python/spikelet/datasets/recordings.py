@@ -70,7 +70,12 @@ class Recordings:
         format: str,  # noqa: A002  # as in read_events
         spans: list[tuple[int, int]] | None = None,
     ) -> None:
-        self.name, self.paths, self.classes, self.sensor_size = name, tuple(paths), classes, sensor_size
+        self.name, self.paths, self.classes, self.sensor_size = (
+            name,
+            tuple(paths),
+            classes,
+            sensor_size,
+        )
         self.labels = read_only(np.array(labels, np.int64))
         self._format = format
         self._spans = None if spans is None else tuple(spans)
@@ -88,7 +93,13 @@ class Recordings:
             return [self[k] for k in range(*index.indices(len(self)))]
         k, n = operator.index(index), len(self)
         if not -n <= k < n:  # IndexError ends loops
-            fail(f"datasets.{self.name}", "index", k, f"must lie in {-n} .. {n - 1}", error=IndexError)
+            fail(
+                f"datasets.{self.name}",
+                "index",
+                k,
+                f"must lie in {-n} .. {n - 1}",
+                error=IndexError,
+            )
         label = int(self.labels[k])
         if self._spans is not None:
             return read_spans(self.paths[k], [self._spans[k]])[0], label
@@ -143,7 +154,13 @@ def n_caltech101(folder: str | PathLike[str]) -> Recordings:
         There are no such files; the error says where to get them.
     """
     root = Path(folder)
-    return _by_class("n_caltech101", root / "Caltech101" if (root / "Caltech101").is_dir() else root, ".bin", "nmnist", (304, 240, 2))
+    return _by_class(
+        "n_caltech101",
+        root / "Caltech101" if (root / "Caltech101").is_dir() else root,
+        ".bin",
+        "nmnist",
+        (304, 240, 2),
+    )
 
 
 def n_cars(folder: str | PathLike[str], split: Split = "train") -> Recordings:
@@ -187,7 +204,9 @@ def st_mnist(folder: str | PathLike[str]) -> Recordings:
     FileNotFoundError
         There are no such files; the error says where to get them.
     """
-    return _by_class("st_mnist", Path(folder), ".mat", "stmnist", (10, 10, 2), tuple(map(str, range(10))))
+    return _by_class(
+        "st_mnist", Path(folder), ".mat", "stmnist", (10, 10, 2), tuple(map(str, range(10)))
+    )
 
 
 def dvs_gesture(folder: str | PathLike[str], split: Split = "train") -> Recordings:
@@ -218,14 +237,25 @@ def dvs_gesture(folder: str | PathLike[str], split: Split = "train") -> Recordin
     if not listed.is_file():
         _missing("dvs_gesture", listed)
     if listed.stat().st_size > _LONGEST_LIST:
-        fail("datasets.dvs_gesture", str(listed), listed.stat().st_size, f"must have at most {_LONGEST_LIST} bytes", got="size")
+        fail(
+            "datasets.dvs_gesture",
+            str(listed),
+            listed.stat().st_size,
+            f"must have at most {_LONGEST_LIST} bytes",
+            got="size",
+        )
     paths, labels, spans = [], [], []
     for line in listed.read_text(encoding="latin1").splitlines():
         name = line.strip()
         if not name:
             continue
         if Path(name).name != name or not name.endswith(".aedat"):
-            fail("datasets.dvs_gesture", str(listed), name, "must hold names of .aedat files in its folder")
+            fail(
+                "datasets.dvs_gesture",
+                str(listed),
+                name,
+                "must hold names of .aedat files in its folder",
+            )
         table = root / f"{name.removesuffix('.aedat')}_labels.csv"
         for path in (root / name, table):
             if not path.is_file():
@@ -237,14 +267,25 @@ def dvs_gesture(folder: str | PathLike[str], split: Split = "train") -> Recordin
     return Recordings("dvs_gesture", paths, labels, GESTURES, (128, 128, 2), "aedat3", spans)
 
 
-def _split(name: str, folder: str | PathLike[str], split: str, train: tuple[str, ...], test: tuple[str, ...]) -> Path:
+def _split(
+    name: str,
+    folder: str | PathLike[str],
+    split: str,
+    train: tuple[str, ...],
+    test: tuple[str, ...],
+) -> Path:
     choice(f"datasets.{name}", "split", split, "train", "test")
     tried = [Path(folder) / sub for sub in (train if split == "train" else test)]
     return next((path for path in tried if path.is_dir()), tried[0])
 
 
 def _by_class(
-    name: str, folder: Path, suffix: str, format_: str, sensor_size: tuple[int, int, int], classes: tuple[str, ...] = ()
+    name: str,
+    folder: Path,
+    suffix: str,
+    format_: str,
+    sensor_size: tuple[int, int, int],
+    classes: tuple[str, ...] = (),
 ) -> Recordings:
     """Return the files in one folder for each class, in the order of their names."""
     folders = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
@@ -261,5 +302,7 @@ def _by_class(
 
 
 def _missing(name: str, path: Path) -> NoReturn:
-    msg = f"datasets.{name}: no such files; nothing is downloaded, get the data from {_SOURCES[name]}"
+    msg = (
+        f"datasets.{name}: no such files; nothing is downloaded, get the data from {_SOURCES[name]}"
+    )
     raise FileNotFoundError(errno.ENOENT, msg, str(path))

@@ -122,13 +122,26 @@ def cochlea(
     power = scalar(where, "exponent", exponent, "in [0, 1]")
     n = integer(where, "channels", channels, 1, 2**20)
     first = scalar(where, "low", low, "> 0", "Hz")
-    last = min(8000.0, 0.4 * frequency) if high is None else scalar(where, "high", high, "> 0", "Hz")
+    last = (
+        min(8000.0, 0.4 * frequency) if high is None else scalar(where, "high", high, "> 0", "Hz")
+    )
     if not first < last < frequency / 2:
-        fail(where, "high", last, f"must lie between low, {first:g}, and half of the rate, {frequency / 2:g} Hz")
+        fail(
+            where,
+            "high",
+            last,
+            f"must lie between low, {first:g}, and half of the rate, {frequency / 2:g} Hz",
+        )
     sound = _sound(where, wave, normalize=normalize)
     edges = _edges(len(sound), step * frequency / 1000)
     if len(edges) < 2:
-        fail(where, "wave", len(sound), f"must be at least one step of {step:g} ms long", got="samples:")
+        fail(
+            where,
+            "wave",
+            len(sound),
+            f"must be at least one step of {step:g} ms long",
+            got="samples:",
+        )
     levels = np.zeros((len(edges), n))  # from silence on
     for k, centre in enumerate(erb_frequencies(n, first, last)):
         levels[1:, k] = _level(sound, frequency, float(centre), smoothing, edges) ** power
@@ -146,7 +159,9 @@ def _sound(where: str, wave: ArrayLike, *, normalize: bool) -> Floats:
     check_all(where, "wave", sound, np.isfinite(sound), "must be finite")
     if array.dtype.kind in "iu":
         half = (int(np.iinfo(array.dtype).max) + 1) / (2 if array.dtype.kind == "u" else 1)
-        sound = sound / half - (array.dtype.kind == "u")  # the silence of unsigned samples is in the middle
+        sound = sound / half - (
+            array.dtype.kind == "u"
+        )  # the silence of unsigned samples is in the middle
     peak = float(np.abs(sound).max(initial=0))
     return sound / peak if normalize and peak > 0 else sound
 
@@ -154,10 +169,13 @@ def _sound(where: str, wave: ArrayLike, *, normalize: bool) -> Floats:
 def _edges(samples: int, per_step: float) -> NDArray[np.int64]:
     """Return where steps begin, and where the last whole one ends [samples]."""
     n = math.floor(samples / per_step * (1 + 1e-12))
-    return np.minimum(np.floor(np.arange(n + 1) * per_step * (1 + 1e-12)).astype(np.int64), samples)
+    edges: NDArray[np.int64] = np.floor(np.arange(n + 1) * per_step * (1 + 1e-12)).astype(np.int64)
+    return np.minimum(edges, np.int64(samples))
 
 
-def _level(sound: Floats, rate: float, centre: float, tau: float, edges: NDArray[np.int64]) -> Floats:
+def _level(
+    sound: Floats, rate: float, centre: float, tau: float, edges: NDArray[np.int64]
+) -> Floats:
     """Return the mean of a channel in each step, rectified and smoothed."""
     from scipy import signal  # noqa: PLC0415  # slow to import
 

@@ -32,7 +32,9 @@ class Store:
     """
 
     def __init__(self, folder: Path, *parts: Any) -> None:
-        key = hashlib.sha256(repr((_VERSION, __version__, *map(identity, parts))).encode()).hexdigest()
+        key = hashlib.sha256(
+            repr((_VERSION, __version__, *map(identity, parts))).encode()
+        ).hexdigest()
         self.folder = folder / f"frames-{key[:32]}"
 
     def get(self, index: int) -> tuple[NDArray[Any], Any] | None:
@@ -55,7 +57,13 @@ class Store:
             arrays["label"] = plain
         else:
             rule = "must be a number, a string, None or an array of numbers to be cached"
-            fail("EventDataset", f"the label of recording {index}", type(label).__name__, rule, error=TypeError)
+            fail(
+                "EventDataset",
+                f"the label of recording {index}",
+                type(label).__name__,
+                rule,
+                error=TypeError,
+            )
         with replaced(self._path(index)) as file:
             npz.write(file, header, arrays)
 

@@ -75,7 +75,13 @@ class EventDataset(Dataset[Any]):
         key: str | None = None,
     ) -> None:
         if not hasattr(data, "__len__") or not hasattr(data, "__getitem__"):
-            fail("EventDataset", "data", type(data).__name__, "must be a sequence of (events, label)", error=TypeError)
+            fail(
+                "EventDataset",
+                "data",
+                type(data).__name__,
+                "must be a sequence of (events, label)",
+                error=TypeError,
+            )
         for name, value in (("transform", transform), ("augment", augment)):
             if value is not None and not callable(value):
                 fail("EventDataset", name, value, "must be callable", error=TypeError)
@@ -95,7 +101,9 @@ class EventDataset(Dataset[Any]):
         """Return what the data are, by three of them."""
         n = len(self.data)
         name = f"{type(self.data).__module__}.{type(self.data).__qualname__}"
-        return name, [identity(tuple(self.data[k])) for k in sorted({0, n // 2, n - 1}) if 0 <= k < n]
+        return name, [
+            identity(tuple(self.data[k])) for k in sorted({0, n // 2, n - 1}) if 0 <= k < n
+        ]
 
     def __len__(self) -> int:
         return len(self.data)
@@ -106,7 +114,11 @@ class EventDataset(Dataset[Any]):
         if not -n <= k < n:  # IndexError ends loops
             fail("EventDataset", "index", k, f"must lie in {-n} .. {n - 1}", error=IndexError)
         frames, label = self._frames(k % n)
-        if self.transform is not None and isinstance(frames, np.ndarray) and frames.dtype.names is None:
+        if (
+            self.transform is not None
+            and isinstance(frames, np.ndarray)
+            and frames.dtype.names is None
+        ):
             frames = torch.from_numpy(frames)
         return (frames if self.augment is None else self.augment(frames)), label
 
@@ -120,7 +132,13 @@ class EventDataset(Dataset[Any]):
         if self.store is not None:
             frames = np.asarray(frames)
             if frames.dtype.hasobject:
-                fail("EventDataset", "transform", frames.dtype, "must give an array of numbers to be cached", error=TypeError)
+                fail(
+                    "EventDataset",
+                    "transform",
+                    frames.dtype,
+                    "must give an array of numbers to be cached",
+                    error=TypeError,
+                )
             self.store.put(k, frames, label)
         return frames, label
 
@@ -153,13 +171,21 @@ def pad_frames(samples: Sequence[tuple[Any, Any]], *, lengths: bool = False) -> 
     shape = frames[0].shape[1:]
     for f in frames:
         if f.ndim == 0 or f.shape[1:] != shape:
-            fail("pad_frames", "frames", tuple(f.shape), f"must be [T, {', '.join(map(str, shape))}]", got="shape")
+            fail(
+                "pad_frames",
+                "frames",
+                tuple(f.shape),
+                f"must be [T, {', '.join(map(str, shape))}]",
+                got="shape",
+            )
     longest = max(len(f) for f in frames)
     batch = torch.zeros(longest, len(frames), *shape)
     for k, f in enumerate(frames):
         batch[: len(f), k] = f
     given = [label for _, label in samples]
-    numeric = all(isinstance(label, int | float | np.number | np.ndarray | torch.Tensor) for label in given)
+    numeric = all(
+        isinstance(label, int | float | np.number | np.ndarray | torch.Tensor) for label in given
+    )
     labels = torch.stack([torch.as_tensor(label) for label in given]) if numeric else given
     if lengths:
         return batch, labels, torch.tensor([len(f) for f in frames])

@@ -41,9 +41,18 @@ def test_recordings(tmp_path):
     [
         (lambda f: f.__delitem__("labels"), "dataset 'labels' must exist"),
         (lambda f: f.__delitem__("spikes/units"), "dataset 'spikes/units' must exist"),
-        (lambda f: (f.__delitem__("labels"), f.__setitem__("labels", [1, 2])), "as many recordings as there are labels, 2"),
-        (lambda f: (f.__delitem__("labels"), f.__setitem__("labels", [-1] * 5)), "'labels' must be integers >= 0"),
-        (lambda f: (f.__delitem__("spikes/units"), f.__setitem__("spikes/units", [1] * 5)), "must hold lists of numbers"),
+        (
+            lambda f: (f.__delitem__("labels"), f.__setitem__("labels", [1, 2])),
+            "as many recordings as there are labels, 2",
+        ),
+        (
+            lambda f: (f.__delitem__("labels"), f.__setitem__("labels", [-1] * 5)),
+            "'labels' must be integers >= 0",
+        ),
+        (
+            lambda f: (f.__delitem__("spikes/units"), f.__setitem__("spikes/units", [1] * 5)),
+            "must hold lists of numbers",
+        ),
     ],
     ids=range(5),
 )
@@ -51,7 +60,9 @@ def test_damaged_files(tmp_path, damage, message):
     writers.spiking_speech(tmp_path / "shd.h5")
     with h5py.File(tmp_path / "shd.h5", "a") as file:
         damage(file)
-    with pytest.raises(ValueError, match=rf"^datasets.read_spiking_speech: .*shd\.h5: dataset {message}|{message}"):
+    with pytest.raises(
+        ValueError, match=rf"^datasets.read_spiking_speech: .*shd\.h5: dataset {message}|{message}"
+    ):
         datasets.read_spiking_speech(tmp_path / "shd.h5")
 
 

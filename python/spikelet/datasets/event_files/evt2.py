@@ -38,4 +38,6 @@ def read(file: EventFile, demands: Demands) -> NDArray[Any]:
     return assembler.events()
 
 
-FORMAT = Format("evt2", "Prophesee RAW, EVT 2.0", (".raw",), lambda head: stated(head) == "2.0", read)
+FORMAT = Format(
+    "evt2", "Prophesee RAW, EVT 2.0", (".raw",), lambda head: stated(head) == "2.0", read
+)

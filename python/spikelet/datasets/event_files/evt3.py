@@ -77,11 +77,15 @@ class _Decoder:
         return t[items], x[items] + bit, y[items], p[items], items
 
     @staticmethod
-    def _merged(a: tuple[NDArray[Any], ...], b: tuple[NDArray[Any], ...]) -> tuple[NDArray[Any], ...]:
+    def _merged(
+        a: tuple[NDArray[Any], ...], b: tuple[NDArray[Any], ...]
+    ) -> tuple[NDArray[Any], ...]:
         """Return all events in the order of their words."""
         joined = [np.concatenate(pair) for pair in zip(a, b, strict=True)]
         order = np.argsort(joined[-1], kind="stable")
         return tuple(column[order] for column in joined)
 
 
-FORMAT = Format("evt3", "Prophesee RAW, EVT 3.0", (".raw",), lambda head: stated(head) == "3.0", read)
+FORMAT = Format(
+    "evt3", "Prophesee RAW, EVT 3.0", (".raw",), lambda head: stated(head) == "3.0", read
+)

@@ -59,7 +59,9 @@ class SpikingSpeech:
             self.keys: list[str] = []
             if "extra" in file:
                 if "speaker" in file["extra"]:
-                    self.speakers = read_only(self._column(file, "extra/speaker")[...].astype(np.int64))
+                    self.speakers = read_only(
+                        self._column(file, "extra/speaker")[...].astype(np.int64)
+                    )
                 if "keys" in file["extra"]:
                     keys = file["extra/keys"]
                     if keys.ndim != 1 or len(keys) > 10_000:
@@ -88,7 +90,9 @@ class SpikingSpeech:
             return [self[k] for k in range(*index.indices(len(self)))]
         k = operator.index(index)
         if not -len(self) <= k < len(self):  # IndexError ends loops
-            fail(_WHERE, "index", k, f"must lie in {-len(self)} .. {len(self) - 1}", error=IndexError)
+            fail(
+                _WHERE, "index", k, f"must lie in {-len(self)} .. {len(self) - 1}", error=IndexError
+            )
         k %= len(self)
         with opened(_WHERE, self.path) as file:
             times = self._column(file, "spikes/times", ragged=True)[k]
@@ -104,7 +108,9 @@ class SpikingSpeech:
     def _events(self, k: int, times: NDArray[Any], units: NDArray[Any]) -> NDArray[Any]:
         at = f"spikes/units[{k}]"
         if times.shape != units.shape or units.dtype.kind not in "iuf":
-            self._refuse(at, f"must be as many integers as there are times, {times.shape}, got {units.shape}")
+            self._refuse(
+                at, f"must be as many integers as there are times, {times.shape}, got {units.shape}"
+            )
         if units.size and not (units.min() >= 0 and units.max() < _UNITS):
             self._refuse(at, f"must lie in 0 .. {_UNITS - 1}")
         us = times.astype(np.float64) * 1e6
