@@ -15,29 +15,6 @@ T value(const std::byte* p) {
   return v;
 }
 
-// Calls body with a T{} of the column's type.
-template <class Body>
-void typed(Kind kind, Body&& body) {
-  switch (kind) {
-    case Kind::i8:
-      return body(std::int8_t{});
-    case Kind::i16:
-      return body(std::int16_t{});
-    case Kind::i32:
-      return body(std::int32_t{});
-    case Kind::i64:
-      return body(std::int64_t{});
-    case Kind::u8:
-      return body(std::uint8_t{});
-    case Kind::u16:
-      return body(std::uint16_t{});
-    case Kind::u32:
-      return body(std::uint32_t{});
-    case Kind::u64:
-      return body(std::uint64_t{});
-  }
-}
-
 const std::byte* at(const Column& column, std::size_t k) {
   return column.data + static_cast<std::ptrdiff_t>(k) * column.stride;
 }

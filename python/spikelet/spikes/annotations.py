@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from spikelet._util.checks import fail, own
 
-__all__ = ["checked", "common", "of_elements"]
+__all__ = ["checked", "common", "gathered", "of_elements", "of_one"]
 
 
 def _each(value: Any, n: int) -> bool:
@@ -49,3 +49,30 @@ def common(each: Sequence[Mapping[str, Any]], n: int, *, alike: bool) -> dict[st
         if (alike or not _each(value, n))
         and all(name in other and np.array_equal(other[name], value) for other in others)
     }
+
+
+def of_one(annotations: Mapping[str, Any], k: int, n: int) -> dict[str, Any]:
+    """Return the annotations of element k of n, in built-in types; None is no annotation."""
+    found = {}
+    for name, value in annotations.items():
+        one = value[k] if _each(value, n) else value
+        if one is not None:
+            found[name] = one.item() if isinstance(one, np.generic) else one
+    return found
+
+
+def gathered(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the annotations of all elements: one value if they share it, else an array with one for each."""
+    names = dict.fromkeys(name for one in each for name in one)
+    found = {}
+    for name in names:
+        values = [one.get(name) for one in each]
+        kinds = {type(value) for value in values}
+        if kinds <= {str, int, float, bool, type(None)} and all(v == values[0] for v in values):
+            found[name] = values[0]
+            continue
+        plain = kinds <= {int} or kinds <= {float} or kinds <= {str} or kinds <= {bool}
+        array = np.empty(len(values), object)
+        array[:] = values
+        found[name] = np.array(values) if plain else array
+    return found

@@ -17,6 +17,7 @@ __all__ = [
     "checked_elements",
     "finite",
     "in_order",
+    "on_grid",
     "raster_spikes",
     "sorted_spikes",
 ]
@@ -25,6 +26,7 @@ Ints = npt.NDArray[np.int64]
 
 
 def finite(argument: str, value: Any) -> float:
+    """Return a finite time [ms]."""
     array = number("Spikes", argument, value, "ms")
     require("Spikes", argument, array, "finite")
     return float(array)
@@ -74,6 +76,7 @@ def sorted_spikes(times: Any, given: Any, n: int, elements: Ints | None) -> tupl
 
 
 def in_order(times: Float, neurons: Ints) -> tuple[Float, Ints]:
+    """Return times and ids sorted by time, then id; as they are if they already were."""
     later = times[1:] > times[:-1]
     if not (later | ((times[1:] == times[:-1]) & (neurons[1:] >= neurons[:-1]))).all():
         order = np.lexsort((neurons, times))
@@ -82,6 +85,7 @@ def in_order(times: Float, neurons: Ints) -> tuple[Float, Ints]:
 
 
 def check_interval(times: Float, start: float, stop: float | None) -> None:
+    """Check that ascending times lie in an interval."""
     if stop is not None and stop < start:
         fail("Spikes", "stop", stop, f"must not be before start = {start:g} ms")
     if len(times) and (times[0] < start or (stop is not None and times[-1] > stop)):
@@ -91,11 +95,21 @@ def check_interval(times: Float, start: float, stop: float | None) -> None:
 
 
 def check_grid(times: Float, dt: float) -> None:
-    steps = times / dt
-    off = np.abs(steps - np.rint(steps)) > np.maximum(1e-6, 1e-12 * np.abs(steps))
+    """Check that times lie on a grid."""
+    off = _off_grid(times, dt)
     if off.any():
         rule = f"must lie on the grid of dt = {dt:g} ms; leave dt out, or round them"
         fail("Spikes", "times", float(times[off][0]), rule)
+
+
+def on_grid(times: Float, dt: float) -> bool:
+    """Return whether all times lie on a grid."""
+    return not _off_grid(times, dt).any()
+
+
+def _off_grid(times: Float, dt: float) -> npt.NDArray[np.bool_]:
+    steps = times / dt
+    return np.abs(steps - np.rint(steps)) > np.maximum(1e-6, 1e-12 * np.abs(steps))
 
 
 def raster_spikes(where: str, raster: Any) -> tuple[Ints, Ints, tuple[int, ...], int]:

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, ClassVar, NoReturn, Self, SupportsIndex
+from typing import Any, Self, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import Float, fail, number, require
 from spikelet._util.grid import rescaled, to_ms
-from spikelet._util.sealed import Sealed
 from spikelet.spikes import frames, neo
-from spikelet.spikes.annotations import checked, common, of_elements
+from spikelet.spikes.annotations import common, of_elements
 from spikelet.spikes.binning import bin_of, number_of_bins, width_of
 from spikelet.spikes.checking import (
-    check_grid,
-    check_interval,
-    checked_elements,
     finite,
     in_order,
     raster_spikes,
-    sorted_spikes,
 )
+from spikelet.spikes.observed import Observed
 from spikelet.spikes.selection import chosen_ids, places_of, united
 from spikelet.spikes.trains import by_element, joined
 
@@ -34,7 +28,7 @@ __all__ = ["Spikes", "as_spikes"]
 Ints = npt.NDArray[np.int64]
 
 
-class Spikes(Sealed):
+class Spikes(Observed):
     """Spikes: their times, the elements that sent them, and the interval in which these were observed.
 
     A value: it never changes, and methods return another one. ``len(spikes)`` is the number of spikes,
@@ -71,51 +65,6 @@ class Spikes(Sealed):
     ids : array of int64, [n_spikes]
         Ids, read-only.
     """
-
-    times: Float
-    ids: Ints
-    n: int
-    start: float
-    stop: float | None
-    dt: float | None
-    shape: tuple[int, ...]
-    name: str
-    annotations: Mapping[str, Any]
-
-    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # equal by value, as arrays are
-    __array_ufunc__ = None  # array == spikes is left to __eq__
-
-    _instead: ClassVar = {"": "spikes never change; make others, with sl.Spikes() or a method"}
-
-    def __init__(
-        self,
-        times: npt.ArrayLike,
-        ids: npt.ArrayLike,
-        n: SupportsIndex | None = None,
-        *,
-        start: float | None = None,
-        stop: float | None = None,
-        dt: float | None = None,
-        elements: npt.ArrayLike | None = None,
-        shape: tuple[int, ...] | None = None,
-        name: str = "spikes",
-        annotations: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.n, self.shape, self._elements = checked_elements(n, shape, elements, ids)
-        self.times, self.ids = sorted_spikes(times, ids, self.n, self._elements)
-        if not isinstance(name, str):
-            fail("Spikes", "name", name, "must be a string", error=TypeError)
-        self.name = name
-        first = float(self.times[0]) if len(self) else 0.0
-        self.start = min(0.0, first) if start is None else finite("start", start)
-        self.stop = None if stop is None else finite("stop", stop)
-        check_interval(self.times, self.start, self.stop)
-        self.dt = None if dt is None else width_of("Spikes", "dt", dt)
-        if self.dt is not None:
-            check_grid(self.times, self.dt)
-        self.annotations = checked(
-            "Spikes", {} if annotations is None else annotations, self._width
-        )
 
     @classmethod
     def from_trains(cls, trains: Any, n: SupportsIndex | None = None, **about: Any) -> Self:
@@ -185,112 +134,6 @@ class Spikes(Sealed):
         """
         return cls(**neo.read_trains("Spikes.from_neo", source, population))
 
-    # What there is ------------------------------------------------------------------------------------------------
-
-    @property
-    def elements(self) -> Ints:
-        """Ids of the elements that were observed, read-only."""
-        found = np.arange(self.n) if self._elements is None else self._elements
-        found.flags.writeable = False
-        return found
-
-    @property
-    def steps(self) -> int:
-        """Number of steps of the grid in the interval, the last one perhaps in part."""
-        dt = self._grid("steps", None)
-        return number_of_bins(self._end() - self.start, dt, whole=False)
-
-    @property
-    def _width(self) -> int:
-        """Number of observed elements."""
-        return self.n if self._elements is None else len(self._elements)
-
-    def _end(self) -> float:
-        """Return the end of the interval; if it is unknown, that of the last spike."""
-        return (
-            self.stop
-            if self.stop is not None
-            else float(self.times[-1])
-            if len(self)
-            else self.start
-        )
-
-    def _grid(self, what: str, dt: float | None) -> float:
-        if dt is not None:
-            return width_of(f"Spikes.{what}", "dt", dt)
-        if self.dt is None:
-            fail(f"Spikes.{what}", "dt", None, "must be given with spikes that lie on no grid")
-        return self.dt
-
-    def columns(self) -> Ints:
-        """Return the place of each spike's element in `elements`, [n_spikes]; its id, if all were observed."""
-        if self._elements is None:
-            return self.ids
-        place = np.zeros(self.n, np.int64)
-        place[self._elements] = np.arange(len(self._elements))
-        return np.asarray(place[self.ids])
-
-    def __len__(self) -> int:
-        return len(self.times)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Spikes):
-            return NotImplemented
-        return (
-            (self.n, self.shape, self.start, self.stop, self.dt)
-            == (other.n, other.shape, other.start, other.stop, other.dt)
-            and np.array_equal(self.elements, other.elements)
-            and np.array_equal(self.times, other.times)
-            and np.array_equal(self.ids, other.ids)
-        )
-
-    def __contains__(self, spike: object) -> bool:
-        if not isinstance(spike, tuple) or len(spike) != 2:
-            fail("Spikes", "spike", spike, "must be a pair of time [ms] and id", error=TypeError)
-        first, last = (
-            np.searchsorted(self.times, spike[0]),
-            np.searchsorted(self.times, spike[0], "right"),
-        )
-        return bool((self.ids[first:last] == spike[1]).any())
-
-    def __iter__(self) -> NoReturn:
-        msg = (
-            "Spikes cannot be iterated over: take spikes.trains(), or zip(spikes.times, spikes.ids)"
-        )
-        raise TypeError(msg)
-
-    def __array__(self, *_: Any, **__: Any) -> NoReturn:
-        msg = "Spikes are no array: take spikes.times and spikes.ids, spikes.bin(width) or spikes.raster()"
-        raise TypeError(msg)
-
-    def __repr__(self) -> str:
-        end = "unknown" if self.stop is None else f"{self.stop:g} ms"
-        part = "" if self._elements is None else f"{self._width} of "
-        grid = "" if self.dt is None else f", dt {self.dt:g} ms"
-        return f"Spikes({self.name}: {len(self)} spikes of {part}{self.n}, {self.start:g} ms to {end}{grid})"
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, _: Any) -> Self:
-        return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "annotations": dict(self.annotations)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, annotations=MappingProxyType(state["annotations"]))
-        for array in (self.times, self.ids, *state["annotations"].values()):
-            if isinstance(array, np.ndarray):
-                array.flags.writeable = False
-
-    def _with(self, **changes: Any) -> Self:
-        """Return others, with attributes that are known to be right."""
-        made = object.__new__(type(self))
-        vars(made).update(vars(self), **changes)
-        made.times.flags.writeable = made.ids.flags.writeable = False
-        return made
-
     # Others -------------------------------------------------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Self:
@@ -307,7 +150,7 @@ class Spikes(Sealed):
             Count ids anew, from 0 in the order of `index`. By default they stay, and n too.
         """
         chosen = chosen_ids(index, self.n, self._elements)
-        if self._elements is None and np.array_equal(chosen, np.arange(self.n)):
+        if self.whole and np.array_equal(chosen, np.arange(self.n)):
             return self
         place = np.full(self.n, -1, np.int64)
         place[chosen] = np.arange(len(chosen))
@@ -315,7 +158,8 @@ class Spikes(Sealed):
         times, ids = self.times[kept], self.ids[kept]
         columns = chosen if self._elements is None else places_of(chosen, self._elements)
         about = of_elements(self.annotations, columns, self._width)
-        n, elements = self.n, chosen
+        n: int = self.n
+        elements: Ints | None = chosen
         if relabel:
             times, ids = in_order(times, place[ids])
             n, elements = len(chosen), None
@@ -394,7 +238,7 @@ class Spikes(Sealed):
             np.cumsum([0, *(s.n for s in every[:-1])]).tolist() if relabel else [0] * len(every)
         )
         pairs = list(zip(every, before, strict=True))
-        whole = all(s._elements is None for s in every)
+        whole = all(s.whole for s in every)
         stops = [s.stop for s in every if s.stop is not None]
         alike = not relabel and all(np.array_equal(s.elements, self.elements) for s in every[1:])
         return type(self)(
@@ -480,10 +324,11 @@ class Spikes(Sealed):
         start, stop : float, optional
             The interval [ms], as in `between`.
         """
-        part, step = self.between(start, stop), width_of("Spikes.bin", "width", width)
-        bins = number_of_bins(part._end() - part.start, step, whole=True)
-        index = bin_of(part.times, part.start, step)
-        flat = (index * self._width + part.columns())[index < bins]
+        step = width_of("Spikes.bin", "width", width)
+        begin, end, first, last = self._cut("bin", start, stop)
+        bins = number_of_bins((self._end() if end is None else end) - begin, step, whole=True)
+        index = bin_of(self.times[first:last], begin, step)
+        flat = (index * self._width + self.columns()[first:last])[index < bins]
         return np.bincount(flat, minlength=bins * self._width).reshape(bins, *self.shape)
 
     def raster(self, dt: float | None = None) -> npt.NDArray[np.uint8]:
@@ -537,7 +382,11 @@ class Spikes(Sealed):
             "population": self.name,
             "size": self.n,
             **({} if self.dt is None else {"dt": self.dt}),
-            **({} if self.shape in ((self.n,), (self._width,)) else {"shape": list(self.shape)}),
+            **(
+                {}
+                if self.shape in ((self.n,), (self._width,))
+                else {"shape": "x".join(map(str, self.shape))}
+            ),
         }
         span = self.start, self._end(), self.dt
         if lazy:

@@ -408,7 +408,11 @@ def test_what_was_recorded_before_a_divergence_is_kept(threads: int, connected: 
         cells = net.population(300, kind(I_e=np.append(np.zeros(299), rising)))
         if connected:
             net.connect(bystanders, bystanders, sl.OneToOne(), weight=1.0, delay=1.5)
-        return net, [net.record(bystanders, "V_m"), net.record(cells, "x")], net.record(bystanders, "spikes")
+        return (
+            net,
+            [net.record(bystanders, "V_m"), net.record(cells, "x")],
+            net.record(bystanders, "spikes"),
+        )
 
     net, states, spikes = network(1.0)
     with pytest.raises(FloatingPointError, match="x of neuron 299") as raised:

@@ -11,6 +11,29 @@ namespace spikelet::events {
 
 enum class Kind : std::uint8_t { i8, i16, i32, i64, u8, u16, u32, u64 };
 
+// Calls body with a T{} of the kind.
+template <class Body>
+void typed(Kind kind, Body&& body) {
+  switch (kind) {
+    case Kind::i8:
+      return body(std::int8_t{});
+    case Kind::i16:
+      return body(std::int16_t{});
+    case Kind::i32:
+      return body(std::int32_t{});
+    case Kind::i64:
+      return body(std::int64_t{});
+    case Kind::u8:
+      return body(std::uint8_t{});
+    case Kind::u16:
+      return body(std::uint16_t{});
+    case Kind::u32:
+      return body(std::uint32_t{});
+    case Kind::u64:
+      return body(std::uint64_t{});
+  }
+}
+
 inline constexpr std::int64_t no_value = 0;
 
 // One field; values need not be aligned. By default all are 0: sounds have no y.
