@@ -292,14 +292,15 @@ void shift_into(const EventColumns& columns, char name, const Array<double>& shi
   const std::size_t n = columns.events.n;
   std::byte* const data = written(out, in, n, in);
   if (static_cast<std::size_t>(shifts.size()) != n || keep.ndim() != 1 ||
-      static_cast<std::size_t>(keep.size()) != n || keep.strides(0) != 1 || (n > 0 && out.strides(0) != in.stride)) {
-    throw py::value_error("there must be a shift for each event of a column like the one read");
+      static_cast<std::size_t>(keep.size()) != n || (n > 0 && keep.strides(0) != 1)) {
+    throw py::value_error("there must be a shift and a flag for each event");
   }
+  const std::ptrdiff_t stride = n > 0 ? out.strides(0) : 0;
   const char field[]{name, 0};
   const auto by = as_span(shifts);
   const auto flags = bytes(keep);
   const py::gil_scoped_release release;
-  shift(field, by, low, high, in, data, flags);
+  shift(field, by, low, high, in, data, stride, flags);
 }
 
 py::array taken(const py::array& items, const Mask& mask) {

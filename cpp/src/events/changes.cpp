@@ -64,8 +64,8 @@ void affine(const char* field, const Column& in, std::size_t n, double factor, d
 }
 
 void shift(const char* field, std::span<const double> shifts, double low, double high,
-           const Column& column, std::byte* out, std::span<std::uint8_t> keep) {
-  changed(field, column, shifts.size(), out, column.stride, [=](double value, std::size_t k) {
+           const Column& in, std::byte* out, std::ptrdiff_t stride, std::span<std::uint8_t> keep) {
+  changed(field, in, shifts.size(), out, stride, [=](double value, std::size_t k) {
     const double next = value + std::nearbyint(shifts[k]);
     if (next >= low && next < high) {
       return next;

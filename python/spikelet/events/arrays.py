@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core
-from spikelet._util.checks import fail, integer, require_unmasked
+from spikelet._util.checks import fail, integer
 
-__all__ = ["DTYPE", "Events", "SensorSize", "columns", "event_array", "fits", "sensor"]
+__all__ = ["DTYPE", "Events", "SensorSize", "columns", "event_array", "fits", "native", "sensor"]
 
 DTYPE = np.dtype([("t", np.int64), ("x", np.int16), ("y", np.int16), ("p", np.int8)])
 """Fields of an event: time t [us], column x, row y (0 for sound), polarity p (1: brighter, 0: darker)."""
@@ -106,7 +106,8 @@ def columns(
     if not isinstance(events, np.ndarray) or not names:
         rule = "must be a structured array with the fields t, x, y and p (see events.event_array)"
         fail(where, "events", type(events), rule, error=TypeError)
-    require_unmasked(events)
+    if isinstance(events, np.ma.MaskedArray):
+        fail(where, "events", type(events), "must not be masked (take its .data)", error=TypeError)
     if events.ndim != 1:
         fail(where, "events", events.shape, "must have one dimension", got="shape")
     read: dict[str, NDArray[Any] | None] = {}
@@ -147,6 +148,11 @@ def _column(where: str, name: str, values: NDArray[Any]) -> NDArray[Any]:
         rule = f"must hold integers in the field {name} (convert it with astype)"
         fail(where, "events", values.dtype, rule, got="the dtype", error=TypeError)
     return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+
+
+def native(events: Events) -> Events:
+    """Return a copy whose fields the core can write to: of the same types, in the machine's byte order."""
+    return events.astype(events.dtype.newbyteorder("="))
 
 
 def sensor(where: str, sensor_size: Any) -> tuple[int, int, int]:

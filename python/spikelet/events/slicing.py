@@ -155,12 +155,14 @@ def time_bounds(
     include_incomplete: bool,
     start_time: Any = None,
     end_time: Any = None,
+    *,
+    argument: str = "time_window",
 ) -> Bounds:
     """Return where windows of equal length begin and end."""
-    window = scalar(where, "time_window", time_window, "finite and > 0")
+    window = scalar(where, argument, time_window, "finite and > 0")
     shared = scalar(where, "overlap", overlap, "finite and >= 0")
     if shared >= window:
-        fail(where, "overlap", overlap, f"must be less than time_window = {time_window}")
+        fail(where, "overlap", overlap, f"must be less than {argument} = {time_window}")
     stride = window - shared
     first = int(events["t"][0]) if len(events) else 0
     last = int(events["t"][-1]) if len(events) else 0
@@ -172,7 +174,7 @@ def time_bounds(
         fail(where, "end_time", end, f"must not be before the start at {start:g}")
     steps = (end - start - window) / stride
     number = max((np.ceil(steps) if include_incomplete else np.floor(steps)) + 1, 1.0)
-    fits(where, (number,), 16, "give a longer time_window")
+    fits(where, (number,), 16, f"give a longer {argument}")
     starts = np.arange(int(number)) * stride + start
     return read.search(starts), read.search(starts + window)
 
