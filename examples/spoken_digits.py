@@ -81,7 +81,12 @@ def from_folder(folder: Path) -> Sounds:
     read = [wavfile.read(path) for path in paths]
     waves = [wave if wave.ndim == 1 else wave.mean(1) for _, wave in read]
     index = np.array([int(name[-1]) for name in names])
-    return Sounds(waves, [float(rate) for rate, _ in read], np.array([int(name[0]) for name in names]), index < 5)
+    return Sounds(
+        waves,
+        [float(rate) for rate, _ in read],
+        np.array([int(name[0]) for name in names]),
+        index < 5,
+    )
 
 
 # %% [markdown]
@@ -94,7 +99,9 @@ def counted(spikes: list[Array]) -> Array:
     features = []
     for raster in spikes:
         begin = np.linspace(0, len(raster), PARTS + 1).astype(int)[:-1]
-        features.append(np.add.reduceat(raster.reshape(len(raster), -1), begin, dtype=np.float64).ravel())
+        features.append(
+            np.add.reduceat(raster.reshape(len(raster), -1), begin, dtype=np.float64).ravel()
+        )
     return np.array(features)
 
 
@@ -122,13 +129,18 @@ def network(spikes: list[Array], sounds: Sounds, classes: int, epochs: int, seed
 
         def __getitem__(self, k: int) -> tuple[Array, int]:
             raster = spikes[k].reshape(len(spikes[k]), -1)
-            return np.add.reduceat(raster, np.arange(0, len(raster), 10), dtype=np.float32), int(sounds.labels[k])
+            return np.add.reduceat(raster, np.arange(0, len(raster), 10), dtype=np.float32), int(
+                sounds.labels[k]
+            )
 
     torch.manual_seed(seed)
     data = EventDataset(Binned())
     width = spikes[0].shape[1] * 2
     model = torch.nn.Sequential(
-        torch.nn.Linear(width, 256), RecurrentLIF(256, tau_m=30.0, dt=10.0), torch.nn.Linear(256, classes), LI(tau_m=100.0, dt=10.0)
+        torch.nn.Linear(width, 256),
+        RecurrentLIF(256, tau_m=30.0, dt=10.0),
+        torch.nn.Linear(256, classes),
+        LI(tau_m=100.0, dt=10.0),
     )
 
     def loader(which: Array, *, shuffle: bool) -> Any:
@@ -158,11 +170,17 @@ def draw(figure: Any, wave: Array, rate: float, raster: Array, frequencies: Arra
 
 # %%
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Speech becomes spikes, and spikes are told apart.")
-    parser.add_argument("--data", type=Path, metavar="PATH", help="an .npz file, or a folder of .wav files")
+    parser = argparse.ArgumentParser(
+        description="Speech becomes spikes, and spikes are told apart."
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="PATH", help="an .npz file, or a folder of .wav files"
+    )
     parser.add_argument("--channels", type=int, metavar="N", default=32)
     parser.add_argument("--listener", choices=("readout", "network", "both"), default="readout")
-    parser.add_argument("--epochs", type=int, metavar="N", default=20, help="of the network; default: 20")
+    parser.add_argument(
+        "--epochs", type=int, metavar="N", default=20, help="of the network; default: 20"
+    )
     parser.add_argument("--seed", type=int, metavar="N", default=0)
     parser.add_argument("--out", type=Path, default=Path("spoken_digits.png"))
     parser.add_argument("--quick", action="store_true", help="few words")
@@ -189,15 +207,25 @@ def main() -> None:
     classes = int(sounds.labels.max()) + 1
     mean = np.mean([raster.sum() for raster in spikes])
     print(f"{len(spikes)} recordings of {classes} words, {int(sounds.test.sum())} of them to test")
-    print(f"Cochlea: {args.channels} channels, {mean:.0f} spikes a recording, {1e3 * seconds / len(spikes):.1f} ms each")
+    print(
+        f"Cochlea: {args.channels} channels, {mean:.0f} spikes a recording, {1e3 * seconds / len(spikes):.1f} ms each"
+    )
     if args.listener != "network":
         print(f"Readout of counts: {100 * readout(spikes, sounds, classes):.1f}% right")
     if args.listener != "readout":
-        print(f"Network of LIF neurons: {100 * network(spikes, sounds, classes, args.epochs, args.seed):.1f}% right")
+        print(
+            f"Network of LIF neurons: {100 * network(spikes, sounds, classes, args.epochs, args.seed):.1f}% right"
+        )
 
     rate = sounds.rates[0]
     figure = Figure(figsize=(8, 5), layout="constrained")
-    draw(figure, sounds.waves[0], rate, spikes[0], sl.encode.erb_frequencies(args.channels, 100, min(8000.0, 0.4 * rate)))
+    draw(
+        figure,
+        sounds.waves[0],
+        rate,
+        spikes[0],
+        sl.encode.erb_frequencies(args.channels, 100, min(8000.0, 0.4 * rate)),
+    )
     figure.savefig(args.out, dpi=120)
     print(f"Figure: {args.out}")
 

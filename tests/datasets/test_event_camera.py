@@ -26,10 +26,10 @@ def test_film_sends_an_event_for_each_change():
 def test_events_sum_up_to_brightness():
     rng = np.random.default_rng(0)
     movies = rng.random((3, 20, 5, 6)).cumsum(1) * rng.choice([-0.2, 0.2], (3, 1, 5, 6))
-    for movie, events in zip(movies, event_camera.film(movies, 0.05), strict=True):
-        assert (np.diff(events["t"]) >= 0).all()
+    for movie, sent in zip(movies, event_camera.film(movies, 0.05), strict=True):
+        assert (np.diff(sent["t"]) >= 0).all()
         total = np.zeros((5, 6))
-        np.add.at(total, (events["y"], events["x"]), np.where(events["p"], 0.05, -0.05))
+        np.add.at(total, (sent["y"], sent["x"]), np.where(sent["p"], 0.05, -0.05))
         assert np.abs(total - (movie[-1] - movie[0])).max() < 0.05 + 1e-9
 
 
@@ -43,7 +43,9 @@ def test_frames_are_those_of_the_bins():
         sample[name] = rng.integers(0, high, 500)
     with pytest.warns(DeprecationWarning, match=DEPRECATED):
         frames = datasets.to_frames(sample, 8, (5, 7), duration=8, counts=True)
-    np.testing.assert_array_equal(frames, events.to_bins(sample, (7, 5, 2), 1000, 8).reshape(frames.shape))
+    np.testing.assert_array_equal(
+        frames, events.to_bins(sample, (7, 5, 2), 1000, 8).reshape(frames.shape)
+    )
 
 
 @pytest.mark.filterwarnings(f"ignore:{DEPRECATED}")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.support import event_files as writers
 
+import spikelet as sl
 from spikelet import datasets
 
 h5py = pytest.importorskip("h5py")
@@ -28,7 +29,8 @@ def test_recordings(tmp_path):
             np.testing.assert_array_equal(events["t"], (times.astype(float) * 1e6).astype(int))
             np.testing.assert_array_equal(events["x"], units)
             assert not events["y"].any()
-            assert events["p"].all()
+            assert not events["p"].any()
+            assert len(sl.events.to_spikes(events, recordings.sensor_size)) == len(times)
     np.testing.assert_array_equal(recordings[-1][0], recordings[4][0])
     assert [label for _, label in recordings[1:3]] == [written[1][2], written[2][2]]
     for k in (5, -6):

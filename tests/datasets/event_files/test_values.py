@@ -30,8 +30,8 @@ def test_names_and_signs(file, names, signed):
 def test_missing_columns_and_booleans(file):
     found = {"times": np.array([0.5, 1.25]), "units": np.array([3, 699], np.uint16)}
     assert from_columns(file, found, "s", Demands()).tolist() == [
-        (500_000, 3, 0, 1),
-        (1_250_000, 699, 0, 1),
+        (500_000, 3, 0, 0),
+        (1_250_000, 699, 0, 0),
     ]
     found = {"t": np.array([1, 2], np.uint64), "x": np.array([3, 4]), "p": np.array([True, False])}
     assert from_columns(file, found, "ms", Demands()).tolist() == [(1000, 3, 0, 1), (2000, 4, 0, 0)]

@@ -117,7 +117,7 @@ class SpikingSpeech:
         if not (np.isfinite(us).all() and us.min(initial=0) >= 0 and us.max(initial=0) < 2**53):
             self._refuse(f"spikes/times[{k}]", "must be finite and >= 0 s")
         events = np.empty(len(us), DTYPE)
-        events["t"], events["x"], events["y"], events["p"] = us, units, 0, 1
+        events["t"], events["x"], events["y"], events["p"] = us, units, 0, 0
         if len(us) > 1 and (np.diff(us) < 0).any():
             events = events[np.argsort(us, kind="stable")]
         return events
@@ -134,7 +134,7 @@ def read_spiking_speech(path: str | os.PathLike[str]) -> SpikingSpeech:
     Returns
     -------
     SpikingSpeech
-        A sequence of ``(events, label)``; events have y = 0 and p = 1. A recording is read when it is used.
+        A sequence of ``(events, label)``; events have y = 0 and p = 0 (tonic: 1), as fits the sensor (700, 1, 1). A recording is read when it is used.
 
     Raises
     ------

@@ -56,7 +56,7 @@ def from_table(
 def from_columns(
     file: EventFile, found: Mapping[str, NDArray[Any]], unit: str, demands: Demands
 ) -> NDArray[Any]:
-    """Return the events of columns of equal length; y may be missing, then it is 0, and so may p, then it is 1."""
+    """Return the events of columns of equal length; y and p may be missing, then they are 0."""
     lower = {name.lower(): name for name in found}
     known = {
         key: found[lower[alias]]
@@ -80,7 +80,7 @@ def from_columns(
         t = _whole(file, "t", part["t"], begin, _US[unit])
         x = _whole(file, "x", part["x"], begin)
         y = _whole(file, "y", part["y"], begin) if "y" in part else np.zeros(size, np.int16)
-        p = _whole(file, "p", part["p"], begin) if "p" in part else np.ones(size, np.int8)
+        p = _whole(file, "p", part["p"], begin) if "p" in part else np.zeros(size, np.int8)
         if (bad := (p != 1) & (p != (-1 if signed else 0))).any():
             rule = "must be 0 or 1 in all events, or -1 or 1"
             file.refuse(0, f"p of event {begin + int(bad.argmax())}", rule, int(p[bad][0]))
