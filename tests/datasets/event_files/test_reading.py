@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.support import event_files as writers
 
+import spikelet as sl
 from spikelet import datasets
 
 EVENTS = writers.random_events(300, (34, 34))
@@ -92,6 +93,19 @@ def test_bad_arguments(tmp_path, arguments, error, message):
     writers.nmnist(tmp_path / "a.bin", EVENTS)
     with pytest.raises(error, match=f"^datasets.read_events: .*{message}"):
         datasets.read_events(tmp_path / "a.bin", **arguments)
+
+
+def test_back_into_a_network(tmp_path):
+    """From a file to spikes, through a network, and back to the same events."""
+    events = EVENTS.copy()
+    events["t"] = np.arange(1, 301) * 1000
+    writers.dat(tmp_path / "a.dat", events, (34, 34))
+    spikes = sl.events.to_spikes(datasets.read_events(tmp_path / "a.dat"), (34, 34, 2))
+    net = sl.Network(dt=1.0)
+    camera = net.population(spikes.n, sl.SpikeSource(spikes))
+    recorder = net.record(camera, "spikes")
+    net.run(300.0)
+    np.testing.assert_array_equal(sl.events.from_spikes(recorder.spikes, (34, 34, 2)), events)
 
 
 def test_missing_file(tmp_path):
