@@ -327,12 +327,21 @@ def test_spoken_digits_are_told_apart(start: Start) -> None:
 
 def test_spoken_digits_reads_files(start: Start, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    waves = [np.sin(0.1 * (1 + k % 2) * np.arange(4000)) * 9000 + rng.normal(0, 50, 4000) for k in range(24)]
+    waves = [
+        np.sin(0.1 * (1 + k % 2) * np.arange(4000)) * 9000 + rng.normal(0, 50, 4000)
+        for k in range(24)
+    ]
     for k, wave in enumerate(waves):
         wavfile.write(tmp_path / f"{k % 2}_someone_{k // 2}.wav", 8000, wave.astype(np.int16))
     ends = np.arange(25) * 4000
     audio = np.concatenate(waves).astype(np.int16)
-    np.savez(tmp_path / "a.npz", audio=audio, offsets=ends, digit=np.arange(24) % 2, index=np.arange(24) // 2)
+    np.savez(
+        tmp_path / "a.npz",
+        audio=audio,
+        offsets=ends,
+        digit=np.arange(24) % 2,
+        index=np.arange(24) // 2,
+    )
     lines = []
     for path in (tmp_path, tmp_path / "a.npz"):
         done, _ = start("spoken_digits.py", "--data", str(path), "--channels", "8")

@@ -59,7 +59,9 @@ class EventFiles(Format):
     def _one(path: Path) -> Any:
         events = datasets.read_events(path, unsorted="keep")
         assert len(events) <= _LONGEST
-        assert ((events["x"] >= 0) & (events["y"] >= 0) & (events["p"] >= 0) & (events["p"] <= 1)).all()
+        assert (
+            (events["x"] >= 0) & (events["y"] >= 0) & (events["p"] >= 0) & (events["p"] <= 1)
+        ).all()
         return events
 
 
