@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import operator
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, SupportsIndex, TypeAlias, overload
 
@@ -34,6 +35,7 @@ _SOURCES = {
 _LONGEST_LIST = 1 << 20  # bytes of a list of files
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Recordings:
     """Recordings in files, read one at a time: ``events, label = recordings[k]``; a slice is a list of them.
 
@@ -41,44 +43,27 @@ class Recordings:
     ----------
     name : str
         Of the data set.
-    paths : sequence of Path
+    paths : tuple of Path
         The file of each recording.
-    labels : integers, [n]
-        The class of each.
-    classes : sequence of str
+    labels : int64 array [n]
+        The class of each; read-only.
+    classes : tuple of str
         Names of the classes.
     sensor_size : (W, H, P)
         Size of the sensor [pixels], and the number of polarities.
     format : str
         As in `read_events`.
-    spans : sequence of (start, stop), optional
+    spans : tuple of (start, stop), optional
         Part of its file that a recording is [us]; by default all.
-
-    Attributes
-    ----------
-    paths, labels, classes, sensor_size
-        As above; labels are int64 and read-only.
     """
 
-    def __init__(
-        self,
-        name: str,
-        paths: list[Path],
-        labels: list[int],
-        classes: tuple[str, ...],
-        sensor_size: tuple[int, int, int],
-        format: str,  # noqa: A002  # as in read_events
-        spans: list[tuple[int, int]] | None = None,
-    ) -> None:
-        self.name, self.paths, self.classes, self.sensor_size = (
-            name,
-            tuple(paths),
-            classes,
-            sensor_size,
-        )
-        self.labels = read_only(np.array(labels, np.int64))
-        self._format = format
-        self._spans = None if spans is None else tuple(spans)
+    name: str
+    paths: tuple[Path, ...]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    sensor_size: tuple[int, int, int]
+    format: str
+    spans: tuple[tuple[int, int], ...] | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -101,9 +86,9 @@ class Recordings:
                 error=IndexError,
             )
         label = int(self.labels[k])
-        if self._spans is not None:
-            return read_spans(self.paths[k], [self._spans[k]])[0], label
-        return read_events(self.paths[k], self._format, sensor_size=self.sensor_size), label
+        if self.spans is not None:
+            return read_spans(self.paths[k], [self.spans[k]])[0], label
+        return read_events(self.paths[k], self.format, sensor_size=self.sensor_size), label
 
     def __iter__(self) -> Iterator[Recording]:
         return (self[k] for k in range(len(self)))
@@ -264,7 +249,9 @@ def dvs_gesture(folder: str | PathLike[str], split: Split = "train") -> Recordin
             paths.append(root / name)
             labels.append(label)
             spans.append(span)
-    return Recordings("dvs_gesture", paths, labels, GESTURES, (128, 128, 2), "aedat3", spans)
+    return Recordings(
+        "dvs_gesture", tuple(paths), _ids(labels), GESTURES, (128, 128, 2), "aedat3", tuple(spans)
+    )
 
 
 def _split(
@@ -298,7 +285,11 @@ def _by_class(
             labels += [kinds.index(path.name)] * len(found)
     if not paths:
         _missing(name, folder / (kinds[0] if kinds else "<class>") / f"*{suffix}")
-    return Recordings(name, paths, labels, kinds, sensor_size, format_)
+    return Recordings(name, tuple(paths), _ids(labels), kinds, sensor_size, format_)
+
+
+def _ids(labels: list[int]) -> NDArray[np.int64]:
+    return np.asarray(read_only(np.array(labels, np.int64)))
 
 
 def _missing(name: str, path: Path) -> NoReturn:

@@ -19,7 +19,7 @@ def test_recordings(tmp_path):
     recordings = datasets.read_spiking_speech(tmp_path / "shd.h5")
     assert recordings.labels.tolist() == [label for *_, label in written]
     assert recordings.speakers.tolist() == [0, 1, 2, 3, 4]
-    assert recordings.keys[3] == "word 3"
+    assert recordings.classes[3] == "word 3"
     assert repr(recordings).endswith("shd.h5': 5 recordings)")
     for copy in (recordings, pickle.loads(pickle.dumps(recordings))):
         assert len(copy) == 5
