@@ -53,11 +53,10 @@ def to_spiking_model(
             built.append((f"{node.name}.sum", layers.Add(), tuple(before)))
             before = [f"{node.name}.sum"]
         here = f"{_WHERE}: node '{node.name}' ({node.kind})"
-        for source in node.sources:
-            if flat.nodes[source].kind in ("I", "LI", "CubaLI") and node.kind != "Output":
-                kind = flat.nodes[source].kind
-                rule = "a potential can only be the output of a SpikingModel"
-                _refuse(_WHERE, f"node '{source}' ({kind})", "leads to other nodes", f"{rule}: use run")  # fmt: skip
+        after = flat.reader(node.name) if node.kind in ("I", "LI", "CubaLI") else None
+        if after is not None:
+            rule = "a potential can only be the output of a SpikingModel: use run"
+            _refuse(here, "the output", f"leads to '{after}'", rule)
         try:
             layer = _layer(here, node, dt, mode, subtract, dtype)
         except ValueError as error:  # of a layer's own checks

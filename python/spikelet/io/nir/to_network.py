@@ -183,12 +183,10 @@ def _is_cell(node: FlatNode) -> bool:
 def _require_known(flat: FlatGraph, name: str) -> None:
     """Check that a node that does not spike leads to nothing but outputs."""
     node = flat.nodes[name]
-    if node.kind in SPIKING:
-        return
-    for before, after in flat.edges:
-        if before == name and flat.nodes[after].kind != "Output":
-            here = f"{_WHERE}: node '{name}' ({node.kind})"
-            _refuse(here, f"sends its potential to '{after}'", "a Network sends spikes: use run")
+    after = None if node.kind in SPIKING else flat.reader(name)
+    if after is not None:
+        here = f"{_WHERE}: node '{name}' ({node.kind})"
+        _refuse(here, f"sends its potential to '{after}'", "a Network sends spikes: use run")
 
 
 class _Paths:
