@@ -87,15 +87,18 @@ def read(
     dtype: str = "float64",
     fold_norms: bool = True,
     recurrent: bool = False,
+    layer_of: Callable[[Neuron, str], layers.Neuron] | None = None,
 ) -> Graph:
     """Return the graph of a trained network, for an engine of this precision.
 
-    With `recurrent`, recurrent layers are accepted, and read without their recurrent weights.
+    With `recurrent`, recurrent layers are accepted, and read without their recurrent weights. With `layer_of`, it makes
+    the layer of each neuron, given its name for error messages; by default `neuron_layer` does.
     """
     if isinstance(module, SpikingModule):
         return module.to_graph()
     sample = input_shape(_WHERE, shape)
-    twin = _still(module, "", lambda m, where: neuron_layer(m, where, dtype, recurrent=recurrent))
+    made = layer_of or (lambda m, where: neuron_layer(m, where, dtype, recurrent=recurrent))
+    twin = _still(module, "", made)
     graph = Graph(map(_of_steps, torch_tracing.convert(twin, sample)), _WHERE)
     for node in graph.nodes[:-1]:
         if is_silent(node.layer):

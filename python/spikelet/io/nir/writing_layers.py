@@ -81,6 +81,7 @@ class Writer:
         self.nodes: dict[str, Any] = {}
         self.edges: list[tuple[str, str]] = []
         self.notes: list[str] = []
+        self._factors: list[tuple[str, Array]] = []  # of the inputs of populations
 
     # --- the graph -------------------------------------------------------------------------------
 
@@ -186,6 +187,34 @@ class Writer:
             else:
                 wires[node.name] = self.layer(node, sources, before, after)
         self.output(wires[graph.output.name], self.seen(shapes[graph.output.name]))
+        for key, of_input in self._factors:
+            self._multiply(key, of_input)
+        if not self.reader.branches:
+            self._require_chain()
+
+    def _multiply(self, key: str, factor: Array) -> None:
+        """Multiply the input of a population: the weights of the layers before it."""
+        for source in (a for a, b in self.edges if b == key):
+            node, shape = self.nodes[source], factor.shape
+            rows = factor.reshape(shape[0], -1)
+            alone = all(b == key for a, b in self.edges if a == source)
+            if not hasattr(node, "weight") or not alone or (rows != rows[:, :1]).any():
+                what = f"has a threshold for each neuron, and {self.reader.title} reads one for all"
+                hint = "only weights that go to these neurons alone, one by one or channel by channel, can take it up"
+                refuse(self.at(key), what, hint)
+            each = rows[:, 0].astype(self.real)
+            node.weight = node.weight * each.reshape(-1, *[1] * (node.weight.ndim - 1))
+            if hasattr(node, "bias"):
+                node.bias = node.bias * each
+
+    def _require_chain(self) -> None:
+        loops = {a for a, b in self.edges if (b, a) in self.edges}
+        for key in self.nodes:
+            after = [b for a, b in self.edges if a == key and b not in loops]
+            if len(after) > 1:
+                what = f"goes to several layers ({', '.join(after)})"
+                hint = f'{self.reader.title} runs branches in a wrong order: write it with convention="nir"'
+                refuse(self.at(key), what, hint)
 
     def seen(self, shape: Shape) -> Shape:
         """Return a shape as the graph has it."""
@@ -196,6 +225,7 @@ class Writer:
     ) -> list[Term]:
         """Add neurons, with their recurrent weights."""
         terms = self.plain(name, terms, shape)
+        cell, of_input = self.neurons.input_factor(cell)
         made = self.neurons.nodes(cell, shape, self.at(name))
         key = first = self.add(name, made[0], terms, shape, shape)
         for node in made[1:]:
@@ -204,6 +234,8 @@ class Writer:
             node = self._dense(cell.recurrent, None)
             back = self.add(f"{name}_recurrent", node, [Term(key)], shape, shape)
             self.edges.append((back, first))
+        if of_input is not None:
+            self._factors.append((first, of_input))
         return [Term(key, factor)]
 
     def layer(

@@ -76,6 +76,12 @@ def write_layers(
 
 def _kept(nodes: dict[str, Any], request: Request) -> list[str]:
     """Return what is only in the metadata, for the user."""
+    if request.convention == "sinabs":
+        clipped = [n for n, node in nodes.items() if type(node).__name__ == "IF"]
+        return [
+            f"sinabs reads {', '.join(clipped)} with potentials clipped at minus the threshold: spikes are equal only "
+            "while potentials stay above it"
+        ][: len(clipped)]
     if request.convention != "nir":  # refused, or the reader's own way
         return []
     notes = []

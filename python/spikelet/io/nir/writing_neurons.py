@@ -115,11 +115,27 @@ class Neurons:
                 refuse(where, what, 'write it with convention="nir"')
         return nodes
 
+    def input_factor(self, cell: Cell) -> tuple[Cell, Floats | None]:
+        """Return neurons with the threshold 1, and the factor of their inputs, if the reader has one threshold for all."""
+        if cell.threshold is None or "threshold" not in self.reader.uniform:
+            return cell, None
+        relative = np.asarray(cell.threshold / cell.gain)
+        if np.unique(relative).size == 1:
+            return cell, None
+        cell = cell.scaled(1 / cell.threshold)
+        factor = cell.gain / cell.gain.max()
+        return replace(cell, gain=np.full_like(cell.gain, cell.gain.max())), factor
+
     def _made(self, cell: Cell, shape: tuple[int, ...], where: str) -> list[Any]:
         def of(value: Any) -> Floats:
             return full(value, shape)
 
-        leaks = bool((cell.decay < 1).any()) or self.convention in ("snntorch", "sinabs")
+        leaks = bool((cell.decay < 1).any())
+        if self.convention == "snntorch" or (self.convention == "sinabs" and len(shape) == 1):
+            leaks = True  # a time constant so long that nothing leaks
+        elif self.convention == "sinabs" and leaks:
+            what = f"is a leaky population of shape {shape}"
+            refuse(where, what, "sinabs's reader takes leaky neurons in vectors only: flatten before")
         tau = of(self._tau(cell.decay))
         r = of(self._gain(cell.gain, cell.decay))
         rest, dt = of(cell.rest), self.dt
@@ -198,6 +214,9 @@ class Neurons:
         if cell.threshold is None:  # no reader of these has a node for it
             return cell
         title = self.reader.title
+        if cell.recurrent is not None and not self.reader.recurrence:
+            what = f"is recurrent, and {title}'s reader runs no recurrent graphs"
+            refuse(where, what, 'write it with convention="nir"')
         other = f"{title}'s reader gives other spikes"
         if np.any(np.asarray(cell.decay) == 0) and self.convention == "spikingjelly":
             refuse(where, "keeps nothing from step to step", f"{title} needs tau > dt")
@@ -223,14 +242,10 @@ class Neurons:
             free = name == "rest" and self.convention == "norse" and cell.syn_decay is None
             if rule is not None and not free and np.any(np.asarray(value) != rule):
                 refuse(where, f"has a {name} that {title} cannot take", other)
-        if self.convention in ("snntorch", "spikingjelly"):
-            varying = ("threshold", "v_reset")
-            if self.convention == "spikingjelly":
-                varying += ("decay", "syn_decay")
-            for name in varying:
-                value = getattr(cell, name)
-                if value is not None and np.unique(value).size > 1:
-                    refuse(where, f"has a {name} for each neuron", f"{title} reads one for all")
+        for name in self.reader.uniform:
+            value = getattr(cell, name)
+            if value is not None and np.unique(value).size > 1:
+                refuse(where, f"has a {name} for each neuron", f"{title} reads one for all")
         return cell
 
     def _normalised(self, cell: Cell) -> bool:

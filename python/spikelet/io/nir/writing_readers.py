@@ -35,6 +35,12 @@ class Reader:
         The primitives that it reads; None: all.
     strict : bool
         A neuron spikes above its threshold, not at it.
+    branches : bool
+        It runs graphs in which an output goes to several nodes.
+    recurrence : bool
+        It runs recurrent neurons.
+    uniform : tuple of str
+        Parameters that must be the same for all neurons of a population.
     """
 
     title: str
@@ -43,11 +49,16 @@ class Reader:
     mode: Mode | None = None
     nodes: Collection[str] | None = None
     strict: bool = True
+    branches: bool = True
+    recurrence: bool = True
+    uniform: tuple[str, ...] = ()
 
 
 # Read in nir 1.0.8, snntorch 1.0.0 (import_nir.py), spikingjelly 2.0.0 (nir_exchange/from_nir.py), norse 1.1.0
 # (utils/import_nir.py) and sinabs 2.0.3 (nir.py). snnTorch reads an IF as a Leaky of beta 0.9, so IF is not among its
-# nodes; sinabs clips the potential of an IF at minus its threshold, and that of an LIF not.
+# nodes, and fails for the subgraph that it makes of recurrent neurons. Norse and sinabs read with nirtorch.load, which runs
+# the nodes of a branch before all of their inputs are there (nirtorch 2.6, graph_utils.py); sinabs runs all steps of a
+# layer at once. It reads leaky neurons in vectors only, and clips the potential of an IF at minus its threshold.
 READERS = {
     "nir": Reader("NIR", 1e-4),
     "snntorch": Reader(
@@ -56,6 +67,8 @@ READERS = {
         fixed=True,
         mode="euler",
         nodes=(*_LINEAR, "AvgPool2d", "LIF", "CubaLIF"),
+        recurrence=False,
+        uniform=("threshold", "v_reset"),
     ),
     "spikingjelly": Reader(
         "SpikingJelly",
@@ -63,17 +76,24 @@ READERS = {
         mode="euler",
         nodes=(*_LINEAR, "Conv1d", "AvgPool2d", "IF", "LIF", "CubaLIF"),
         strict=False,
+        uniform=("threshold", "v_reset", "decay", "syn_decay"),
     ),
     "norse": Reader(
-        "Norse", 1e-3, mode="euler", nodes=(*_LINEAR, "SumPool2d", "IF", "LIF", "CubaLIF")
+        "Norse",
+        1e-3,
+        mode="euler",
+        nodes=(*_LINEAR, "SumPool2d", "IF", "LIF", "CubaLIF"),
+        branches=False,
     ),
     "sinabs": Reader(
         "sinabs",
         1.0,
         fixed=True,
         mode="exact",
-        nodes=("Affine", "Conv1d", "Conv2d", "Flatten", "SumPool2d", "LIF"),
+        nodes=("Affine", "Conv1d", "Conv2d", "Flatten", "SumPool2d", "IF", "LIF"),
         strict=False,
+        branches=False,
+        recurrence=False,
     ),
 }
 
