@@ -1,8 +1,8 @@
-"""Networks of other simulators: `Network.to_nest` builds the same network in NEST."""
+"""Networks of other simulators: `Network.to_nest` builds the same network in NEST; graphs of NIR, read and written."""
 
 from __future__ import annotations
 
 from spikelet.io.nest import NestNetwork, to_nest
-from spikelet.io.nir import write_nir
+from spikelet.io.nir import NirModel, NirResult, read_nir, write_nir
 
-__all__ = ["NestNetwork", "to_nest", "write_nir"]
+__all__ = ["NestNetwork", "NirModel", "NirResult", "read_nir", "to_nest", "write_nir"]
