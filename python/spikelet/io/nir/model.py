@@ -19,6 +19,7 @@ from spikelet._util.threads import default_threads
 from spikelet.io.nir.cells import Mode
 from spikelet.io.nir.fields import NEURONS
 from spikelet.io.nir.flat import FlatGraph, flatten
+from spikelet.io.nir.kept import Kept, kept
 from spikelet.io.nir.running import Choices, Run, State
 
 __all__ = ["NirModel", "NirResult"]
@@ -81,6 +82,7 @@ class NirModel(Sealed):
         self.inputs = MappingProxyType({k: flat.nodes[n].takes for k, n in flat.inputs.items()})
         self.outputs = MappingProxyType({k: flat.nodes[n].sends for k, n in flat.outputs.items()})
         self.nodes = MappingProxyType({name: node.kind for name, node in flat.nodes.items()})
+        self._kept = kept(self._graph, flat)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._graph, self._flat.where)
@@ -98,6 +100,11 @@ class NirModel(Sealed):
         return copy.deepcopy(self._graph)
 
     @property
+    def kept(self) -> Kept:
+        """What `write_nir` kept in the metadata."""
+        return self._kept
+
+    @property
     def flat(self) -> FlatGraph:
         """The graph without nesting, for the writers and converters of this package."""
         return self._flat
@@ -106,9 +113,9 @@ class NirModel(Sealed):
         self,
         x: ArrayLike | Mapping[str, ArrayLike] | None = None,
         *,
-        dt: float,
-        mode: Mode = "exact",
-        reset: Literal["value", "subtract"] = "value",
+        dt: float | None = None,
+        mode: Mode | None = None,
+        reset: Literal["value", "subtract"] | None = None,
         record: Record | Iterable[Record] = (),
         steps: int | None = None,
         state: State | None = None,
@@ -118,6 +125,8 @@ class NirModel(Sealed):
     ) -> NirResult:
         r"""Run the graph from rest: all potentials, currents and delay lines 0.
 
+        Where a graph of `write_nir` says how it is to be run (its metadata), that is the default.
+
         Parameters
         ----------
         x : array-like, [T, B, ...] or [T, ...], or mapping of names to these
@@ -126,13 +135,14 @@ class NirModel(Sealed):
         dt : float
             Time step, **in the unit of the file's time constants and delays**. All known writers use seconds.
         mode : "exact" or "euler"
-            "exact" solves the equations of each neuron exactly for an input that is constant over the step; results do not
+            "exact", the default, solves the equations of each neuron exactly for an input that is constant over the step; results do not
             depend on dt but through the input, and the grid of spikes and resets. "euler" is forward Euler, as most
             libraries step, with the synaptic current before the potential: needed to reproduce networks that were
             trained with a dt close to the time constants.
         reset : "value" or "subtract"
             What a spike does to the potential: set it to `v_reset`, as the standard says, or subtract the threshold, as
-            many networks were trained with, which the format cannot say.
+            many networks were trained with, which the format cannot say. By default "value", except for the nodes of which
+            `write_nir` says otherwise.
         record : str or (node, quantity), or an iterable of these
             ``"lif"``: the output of a node (spikes, or potentials of LI, CubaLI and I), or of a nested graph;
             ``"lif.v"``: potentials after the reset, ``"lif.i"``: synaptic currents. ``("lif", "v")`` is the same.
@@ -167,17 +177,26 @@ class NirModel(Sealed):
         A run that is cut in two gives the same bits as one in one piece.
         """
         where = "NirModel.run"
-        dt = scalar(where, "dt", dt, "finite and > 0")
+        known = self._kept
+        if dt is None and known.dt is None:
+            rule = "must be given, in the unit of the time constants: the graph does not say"
+            fail(where, "dt", dt, rule, error=TypeError)
+        dt = scalar(where, "dt", known.dt if dt is None else dt, "finite and > 0")
+        mode = mode or known.mode or "exact"
         choice(where, "mode", mode, "exact", "euler")
-        choice(where, "reset", reset, "value", "subtract")
+        if reset is not None:
+            choice(where, "reset", reset, "value", "subtract")
         choice(where, "dtype", dtype, "float64", "float32")
         height = scalar(where, "spike_height", spike_height, "finite")
         threads = default_threads() if threads is None else integer(where, "threads", threads, 1)
-        choices = Choices(dt, mode, reset == "subtract", height, np.dtype(dtype), threads)
+        subtract = known.subtract if reset is None else reset == "subtract"
+        choices = Choices(dt, mode, subtract, height, np.dtype(dtype), threads)
         records = self._records(where, record)
         given, total, samples = self._given(where, x, steps, state, choices.dtype)
         run = Run(where, self._flat, 1 if samples is None else samples, choices)
-        if state is not None:
+        if state is None:
+            run.begin(known.v_init)
+        else:
             run.continue_from(_checked(where, state, run.state()))
         wanted = [(name, "out") for name in self._flat.outputs.values()] + list(records.values())
         found = run.over(total, given, wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,14 @@ Wanted = Mapping[tuple[str, str], Any]
 
 @dataclass(frozen=True)
 class Choices:
-    """What the standard leaves open."""
+    """What the standard leaves open.
+
+    `subtract`: whether spikes subtract the threshold, or the nodes whose spikes do, with the thresholds that they reach.
+    """
 
     dt: float
     mode: Mode
-    subtract: bool
+    subtract: bool | Mapping[str, NDArray[np.float64]]
     height: float
     dtype: np.dtype[Any]
     threads: int
@@ -57,8 +60,14 @@ class Run:
         for name, node in flat.nodes.items():
             if node.kind in NEURONS:
                 step = coefficients(where, node, dt, choices.mode)
+                subtract = choices.subtract
+                if isinstance(subtract, Mapping):
+                    if name in subtract:  # spikes at the threshold are those above the next smaller number
+                        below = np.nextafter(subtract[name].astype(dtype), dtype.type(-np.inf))
+                        step = replace(step, threshold=below)
+                    subtract = name in subtract
                 self._cells[name] = Cell(
-                    step, samples, dtype, height=choices.height, subtract=choices.subtract, threads=choices.threads
+                    step, samples, dtype, height=choices.height, subtract=subtract, threads=choices.threads
                 )  # fmt: skip
             elif node.kind == "Delay":
                 self._delays[name] = Delayed(steps[name], samples, dtype)
@@ -103,6 +112,13 @@ class Run:
         for name, last in self._last.items():
             found.setdefault(name, {})["last"] = last.copy()
         return found
+
+    def begin(self, potentials: Mapping[str, NDArray[np.float64]]) -> None:
+        """Start with these potentials of nodes, the same for all samples."""
+        for name, v in potentials.items():
+            if name in self._cells:
+                size = self._cells[name].v.size
+                self._cells[name].v = np.resize(v.astype(self._choices.dtype), size)
 
     def continue_from(self, state: State) -> None:
         """Take over a state of the same form as that of `state`."""

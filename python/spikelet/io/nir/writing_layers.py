@@ -127,9 +127,10 @@ class Writer:
         self.edges += [(term.key, "output") for term in terms]
 
     def graph(self, metadata: dict[str, Any]) -> Any:
-        """Return the graph."""
+        """Return the graph, whose nodes have the order in which a file gives them back."""
+        nodes = dict(sorted(self.nodes.items()))
         return self.nir.NIRGraph(
-            nodes=self.nodes, edges=self.edges, metadata=metadata, type_check=False
+            nodes=nodes, edges=self.edges, metadata=metadata, type_check=False
         )
 
     # --- terms -----------------------------------------------------------------------------------
@@ -297,7 +298,7 @@ class Writer:
         weight, padding = _symmetric(weight, layer.padding, layer.dilation, self.at(name))
         bias = self._bias(layer.bias, out)
         if self.one_dimensional and before[2] == 1 and weight.shape[3] == 1:
-            return self.nir.Conv1d(
+            node = self.nir.Conv1d(
                 input_shape=before[1],
                 weight=weight[..., 0],
                 stride=layer.stride[0],
@@ -306,21 +307,26 @@ class Writer:
                 groups=groups,
                 bias=bias,
             )
-        node = self.nir.Conv2d(
-            input_shape=before[1:],
+            return self._typed(name, node, before[:2], after[:2])
+        node = self.nir.Conv2d(  # arrays, as they come from a file
+            input_shape=np.array(before[1:]),
             weight=weight,
-            stride=layer.stride,
-            padding=padding,
-            dilation=layer.dilation,
+            stride=np.array(layer.stride),
+            padding=np.array(padding),
+            dilation=np.array(layer.dilation),
             groups=groups,
             bias=bias,
         )
+        return self._typed(name, node, before, after)
+
+    def _typed(self, name: str, node: Any, before: Shape, after: Shape) -> Any:
+        """Return a convolution, with a note if nir computes another shape for it."""
         types = (tuple(node.input_type["input"]), tuple(node.output_type["output"]))
         if types != (tuple(before), tuple(after)):
-            what = "groups" if groups > 1 else "a kernel that is not square"
+            what = "groups" if node.groups > 1 else "a kernel that is not square"
             self.notes.append(
                 f"layer '{name}' is a convolution with {what}, whose shape the nir library takes for "
-                "another one: read the file with nir.read(path, type_check=False)"
+                "another one: read the file with read_nir or nir.read(path, type_check=False)"
             )
         return node
 

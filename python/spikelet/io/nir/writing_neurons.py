@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ __all__ = ["Cell", "Neurons", "full"]
 Floats = NDArray[np.float64]
 
 _LONG = 1e17  # steps of a time constant without leak: the decay is exactly 1 in float64
+_NUDGES = 4
 _SHORT = 1e-3  # steps of a time constant whose decay is exactly 0: exp(-1000)
 
 
@@ -168,16 +170,21 @@ class Neurons:
 
     def _tau(self, decay: Floats) -> Floats:
         """Return the time constants of these decays."""
+        shortest = 1 if self.mode == "euler" else _SHORT
         with np.errstate(divide="ignore"):
             steps = 1 / (1 - decay) if self.mode == "euler" else -1 / np.log(decay)
-        shortest = 1 if self.mode == "euler" else _SHORT
-        steps = np.where(decay == 1, _LONG, np.where(decay == 0, shortest, steps))
-        return self.dt * steps
+        tau = self.dt * np.where(decay == 1, _LONG, np.where(decay == 0, shortest, steps))
+        return _nudged(tau, lambda t: self._step(t)[0], decay)
 
     def _gain(self, gain: Floats, decay: Floats) -> Floats:
         """Return the resistance r of this gain: in both modes a step adds r (1 - decay) x."""
-        with np.errstate(divide="ignore"):
-            return np.asarray(gain * np.where(decay == 1, _LONG, 1 / (1 - decay)))
+        _, reached = self._step(self._tau(decay))
+        return _nudged(gain / reached, lambda r: r * reached, gain)
+
+    def _step(self, tau: Floats) -> tuple[Floats, Floats]:
+        """Return the decay of a step, and the part of the way to its limit, as a reader computes them."""
+        a = self.dt / tau
+        return (1 - a, a) if self.mode == "euler" else (np.exp(-a), -np.expm1(-a))
 
     def _w_in(self, cell: Cell, shape: tuple[int, ...]) -> Floats:
         assert cell.syn_decay is not None
@@ -255,3 +262,14 @@ class Neurons:
         if self.convention == "spikingjelly":
             return bool(np.allclose(cell.gain, 1 - cell.decay, rtol=1e-7, atol=0))
         return self.convention == "norse"
+
+
+def _nudged(value: Floats, function: Callable[[Floats], Floats], wanted: Floats) -> Floats:
+    """Return values, moved by a few units in the last place, at which a function gives exactly what is wanted."""
+    best = value
+    for direction in (np.inf, -np.inf):
+        moved = value
+        for _ in range(_NUDGES):
+            best = np.where((function(best) != wanted) & (function(moved) == wanted), moved, best)
+            moved = np.nextafter(moved, direction)
+    return best
