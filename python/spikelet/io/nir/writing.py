@@ -13,9 +13,12 @@ from typing import Any, Literal
 from spikelet._util.checks import choice, fail
 from spikelet._util.extras import extra
 from spikelet._util.files import replacing
+from spikelet.io.nir.model import NirModel
 from spikelet.io.nir.writing_models import write_model
+from spikelet.io.nir.writing_network import write_network
 from spikelet.io.nir.writing_readers import Mode, Request
 from spikelet.layers.spiking_model import SpikingModel
+from spikelet.network.network import Network
 
 __all__ = ["write_nir"]
 
@@ -111,6 +114,10 @@ def _written(model: Any, request: Request, nir: Any) -> tuple[Any, list[str]]:
         return _as_it_is(model, request), []
     if isinstance(model, SpikingModel):
         return write_model(model, request)
+    if isinstance(model, NirModel):
+        return _as_it_is(model.graph, request), []
+    if isinstance(model, Network):
+        return write_network(model, request)
     torch = sys.modules.get("torch")  # a module exists only if torch has been imported
     if torch is not None and isinstance(model, torch.nn.Module):
         from spikelet.io.nir.writing_torch import write_module  # noqa: PLC0415  imports torch
