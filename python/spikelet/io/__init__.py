@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from spikelet.io.nest import NestNetwork, to_nest
-from spikelet.io.nir import NirModel, NirResult, read_nir, write_nir
+from spikelet.io.nir import NirModel, NirNetwork, NirResult, read_nir, write_nir
 
-__all__ = ["NestNetwork", "NirModel", "NirResult", "read_nir", "to_nest", "write_nir"]
+__all__ = ["NestNetwork", "NirModel", "NirNetwork", "NirResult", "read_nir", "to_nest", "write_nir"]

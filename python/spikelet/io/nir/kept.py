@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,12 @@ from spikelet._util.checks import choice, fail, numbers, require, scalar
 from spikelet.io.nir.cells import Mode
 from spikelet.io.nir.flat import FlatGraph
 
-__all__ = ["KEY", "Kept", "kept"]
+__all__ = ["KEY", "Floats", "Kept", "Subtract", "kept", "subtracted"]
 
 KEY = "spikelet"
-Floats = NDArray[np.float64]
+Floats: TypeAlias = NDArray[np.float64]
+# Whether spikes subtract the threshold, or the nodes whose spikes do, with their thresholds.
+Subtract: TypeAlias = bool | Mapping[str, Floats]
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,13 @@ def kept(graph: Any, flat: FlatGraph) -> Kept:
         if "v_init" in own:
             first[name] = _array(at, "v_init", own["v_init"], shape)
     return Kept(dt, mode, subtract, first)
+
+
+def subtracted(subtract: Subtract, name: str) -> tuple[bool, Floats | None]:
+    """Return whether spikes of a node subtract the threshold, and the threshold at which they are sent, if that is known."""
+    if isinstance(subtract, bool):
+        return subtract, None
+    return name in subtract, subtract.get(name)
 
 
 def _own(where: str, node: Any) -> Mapping[str, Any]:

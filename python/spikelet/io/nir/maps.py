@@ -18,6 +18,7 @@ __all__ = ["Map", "map_of"]
 
 Map = Callable[[NDArray[Any]], NDArray[Any]]
 
+_WORK = 1 << 20  # products for each thread, below which waking it does not pay
 _PLACES = 1 << 31  # the core's sparse layers count the places of weights in 32 bits
 
 
@@ -72,7 +73,8 @@ def _linear(
 
     def apply(x: NDArray[Any]) -> NDArray[Any]:
         y = np.empty((len(x), outputs), dtype)
-        _core.sparse_linear(np.ascontiguousarray(x), weight, bias, y, threads)
+        team = _team(len(x) * weight.size, threads)
+        _core.sparse_linear(np.ascontiguousarray(x), weight, bias, y, team)
         return y
 
     return apply
@@ -96,11 +98,16 @@ def _conv(node: FlatNode, dtype: np.dtype[Any], threads: int) -> Map:
         y = np.empty((len(x), *sends[1:], sends[0]), dtype)
         image = np.ascontiguousarray(x).reshape(len(x), *takes)
         _core.sparse_conv(
-            image, weight, bias, y, False, groups, stride, (before[0], before[1]), dilation, threads
-        )
+            image, weight, bias, y, False, groups, stride, (before[0], before[1]), dilation,
+            _team(y.size * weight[0].size, threads),
+        )  # fmt: skip
         return np.ascontiguousarray(y.transpose(0, 3, 1, 2)).reshape(len(x), *node.sends)
 
     return apply
+
+
+def _team(products: int, threads: int) -> int:
+    return min(threads, 1 + products // _WORK)
 
 
 def _pool(node: FlatNode) -> Map:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,8 +19,11 @@ from spikelet._util.threads import default_threads
 from spikelet.io.nir.cells import Mode
 from spikelet.io.nir.fields import NEURONS
 from spikelet.io.nir.flat import FlatGraph, flatten
-from spikelet.io.nir.kept import Kept, kept
+from spikelet.io.nir.kept import Kept, Subtract, kept
 from spikelet.io.nir.running import Choices, Run, State
+from spikelet.io.nir.to_layers import to_spiking_model
+from spikelet.io.nir.to_network import NirNetwork, to_network
+from spikelet.layers.spiking_model import SpikingModel
 
 __all__ = ["NirModel", "NirResult"]
 
@@ -74,11 +77,12 @@ class NirModel(Sealed):
     outputs: Mapping[str, tuple[int, ...]]
     nodes: Mapping[str, str]
 
-    _instead = {"": "take its graph, change that, and read it with read_nir(graph)"}
+    _instead: ClassVar = {"": "take its graph, change that, and read it with read_nir(graph)"}
 
     def __init__(self, graph: Any, where: str = "NirModel") -> None:
         self._graph = copy.deepcopy(graph)
         flat = self._flat = flatten(self._graph, where)
+        _complete(self._graph, flat, "")
         self.inputs = MappingProxyType({k: flat.nodes[n].takes for k, n in flat.inputs.items()})
         self.outputs = MappingProxyType({k: flat.nodes[n].sends for k, n in flat.outputs.items()})
         self.nodes = MappingProxyType({name: node.kind for name, node in flat.nodes.items()})
@@ -177,25 +181,16 @@ class NirModel(Sealed):
         A run that is cut in two gives the same bits as one in one piece.
         """
         where = "NirModel.run"
-        known = self._kept
-        if dt is None and known.dt is None:
-            rule = "must be given, in the unit of the time constants: the graph does not say"
-            fail(where, "dt", dt, rule, error=TypeError)
-        dt = scalar(where, "dt", known.dt if dt is None else dt, "finite and > 0")
-        mode = mode or known.mode or "exact"
-        choice(where, "mode", mode, "exact", "euler")
-        if reset is not None:
-            choice(where, "reset", reset, "value", "subtract")
+        dt, mode, subtract = self._scheme(where, dt, mode, reset)
         choice(where, "dtype", dtype, "float64", "float32")
         height = scalar(where, "spike_height", spike_height, "finite")
         threads = default_threads() if threads is None else integer(where, "threads", threads, 1)
-        subtract = known.subtract if reset is None else reset == "subtract"
         choices = Choices(dt, mode, subtract, height, np.dtype(dtype), threads)
         records = self._records(where, record)
         given, total, samples = self._given(where, x, steps, state, choices.dtype)
         run = Run(where, self._flat, 1 if samples is None else samples, choices)
         if state is None:
-            run.begin(known.v_init)
+            run.begin(self._kept.v_init)
         else:
             run.continue_from(_checked(where, state, run.state()))
         wanted = [(name, "out") for name in self._flat.outputs.values()] + list(records.values())
@@ -212,6 +207,106 @@ class NirModel(Sealed):
             run.state(),
             dt,
         )
+
+    def to_spiking_model(
+        self,
+        *,
+        dt: float | None = None,
+        mode: Mode | None = None,
+        reset: Literal["value", "subtract"] | None = None,
+        dtype: Literal["float32", "float64", "int16"] = "float64",
+        threads: int | None = None,
+    ) -> SpikingModel:
+        """Return a `SpikingModel` that sends the same spikes, where the graph is layered: nothing flows back.
+
+        Parameters
+        ----------
+        dt, mode, reset
+            As in `run`.
+        dtype, threads
+            Options of `SpikingModel`. In float64 spikes are those of `run`, unless a potential meets its threshold within
+            rounding.
+
+        Returns
+        -------
+        SpikingModel
+            Its `run(x)` takes [T, B, ...], and its layers have the names of the nodes. The potential of a final LI or I is
+            ``run(x, record="v").v``.
+
+        Raises
+        ------
+        ValueError
+            If a node has no layer: current-based neurons, delays, cycles, potentials that lead to other nodes, decays that
+            differ within a population. The message names the node and what to use instead.
+        """
+        where = "NirModel.to_spiking_model"
+        dt, mode, subtract = self._scheme(where, dt, mode, reset)
+        return to_spiking_model(
+            self._flat, dt, mode, subtract, dtype, self._kept.v_init, threads=threads
+        )
+
+    def to_network(
+        self,
+        *,
+        dt: float | None = None,
+        mode: Mode | None = None,
+        reset: Literal["value", "subtract"] | None = None,
+        unit: Literal["s", "ms"] = "s",
+        dtype: Literal["float32", "float64"] = "float64",
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> NirNetwork:
+        """Return an event-driven `Network` that sends the same spikes, to add plasticity, noise and recorders.
+
+        Populations are models of `Equations`; all that lies between neurons (weights, convolutions, pooling, delays)
+        becomes synapses. Inputs must be spikes.
+
+        Parameters
+        ----------
+        dt, mode, reset
+            As in `run`.
+        unit : "s" or "ms"
+            The unit of the file's time constants; a Network counts in ms.
+        dtype, seed, threads
+            Options of `Network`. In float64 spikes are those of `run`, unless a potential meets its threshold within
+            rounding.
+
+        Returns
+        -------
+        NirNetwork
+
+        Raises
+        ------
+        ValueError
+            If a neuron sends its potential to other nodes, or a cycle of several neurons takes fewer steps than it has
+            synapses. The message names the node and what to use instead.
+        """
+        where = "NirModel.to_network"
+        dt, mode, subtract = self._scheme(where, dt, mode, reset)
+        choice(where, "unit", unit, "s", "ms")
+        if self._kept.v_init:
+            name = next(iter(self._kept.v_init))
+            msg = f"{where}: node '{name}' has initial potentials, which a network loses at reset(); use run"
+            raise ValueError(msg)
+        return to_network(
+            self._flat, dt, mode, subtract, unit, dtype=dtype, seed=seed, threads=threads
+        )
+
+    def _scheme(
+        self, where: str, dt: Any, mode: Any, reset: Any
+    ) -> tuple[float, Mode, Subtract]:
+        """Return the time step, the mode, and which resets subtract, after checks; by default as the metadata says."""
+        known = self._kept
+        if dt is None and known.dt is None:
+            msg = f"{where}: dt must be given, in the unit of the time constants: the graph does not say"
+            raise TypeError(msg)
+        dt = scalar(where, "dt", known.dt if dt is None else dt, "finite and > 0")
+        mode = known.mode or "exact" if mode is None else mode
+        choice(where, "mode", mode, "exact", "euler")
+        if reset is None:
+            return dt, mode, known.subtract
+        choice(where, "reset", reset, "value", "subtract")
+        return dt, mode, reset == "subtract"
 
     def _records(
         self, where: str, record: Record | Iterable[Record]
@@ -289,6 +384,25 @@ class NirModel(Sealed):
             msg = f"{where}: x {rule}, as the graph has {len(names)} inputs"
             raise ValueError(msg)
         return names[0]
+
+
+def _complete(graph: Any, flat: FlatGraph, prefix: str) -> None:
+    """Fill in the shapes that the standard lets a graph leave out, and without which it cannot be written."""
+    for name, node in graph.nodes.items():
+        path = f"{prefix}{name}"
+        if path not in flat.nodes:
+            _complete(node, flat, f"{path}/")
+            continue
+        found = flat.nodes[path]
+        if found.kind.startswith("Conv") and node.input_shape is None:
+            sides = found.takes[1:]
+            node.input_shape = sides if len(sides) > 1 else sides[0]
+        for ends, key, shape in (
+            ("input_type", "input", found.takes),
+            ("output_type", "output", found.sends),
+        ):
+            if (getattr(node, ends, None) or {}).get(key) is None:
+                setattr(node, ends, {key: np.array(shape)})
 
 
 def _samples(state: Any) -> int | None:

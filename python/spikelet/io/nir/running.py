@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spikelet.io.nir.cells import Cell, Delayed, Mode, coefficients, delay_steps
 from spikelet.io.nir.fields import NEURONS
 from spikelet.io.nir.flat import FlatGraph, FlatNode
+from spikelet.io.nir.kept import Subtract, subtracted
 from spikelet.io.nir.maps import Map, map_of
 from spikelet.io.nir.order import Component, order_of
 
@@ -24,14 +25,11 @@ Wanted = Mapping[tuple[str, str], Any]
 
 @dataclass(frozen=True)
 class Choices:
-    """What the standard leaves open.
-
-    `subtract`: whether spikes subtract the threshold, or the nodes whose spikes do, with the thresholds that they reach.
-    """
+    """What the standard leaves open."""
 
     dt: float
     mode: Mode
-    subtract: bool | Mapping[str, NDArray[np.float64]]
+    subtract: Subtract
     height: float
     dtype: np.dtype[Any]
     threads: int
@@ -60,12 +58,10 @@ class Run:
         for name, node in flat.nodes.items():
             if node.kind in NEURONS:
                 step = coefficients(where, node, dt, choices.mode)
-                subtract = choices.subtract
-                if isinstance(subtract, Mapping):
-                    if name in subtract:  # spikes at the threshold are those above the next smaller number
-                        below = np.nextafter(subtract[name].astype(dtype), dtype.type(-np.inf))
-                        step = replace(step, threshold=below)
-                    subtract = name in subtract
+                subtract, threshold = subtracted(choices.subtract, name)
+                if threshold is not None:  # spikes at the threshold are those above the next smaller number
+                    below = np.nextafter(threshold.astype(dtype), dtype.type(-np.inf))
+                    step = replace(step, threshold=below)
                 self._cells[name] = Cell(
                     step, samples, dtype, height=choices.height, subtract=subtract, threads=choices.threads
                 )  # fmt: skip
