@@ -77,11 +77,10 @@ def write_layers(
 def _kept(nodes: dict[str, Any], request: Request) -> list[str]:
     """Return what is only in the metadata, for the user."""
     if request.convention == "sinabs":
-        clipped = [n for n, node in nodes.items() if type(node).__name__ == "IF"]
         return [
-            f"sinabs reads {', '.join(clipped)} with potentials clipped at minus the threshold: spikes are equal only "
-            "while potentials stay above it"
-        ][: len(clipped)]
+            "sinabs reads neurons that send several spikes in a step and, as IF, clip their potential: set spike_fn = "
+            "SingleSpike and min_v_mem = None of its layers for the spikes of the model"
+        ]
     if request.convention != "nir":  # refused, or the reader's own way
         return []
     notes = []

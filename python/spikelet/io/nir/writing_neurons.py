@@ -205,9 +205,9 @@ class Neurons:
         kept: dict[str, Any] = {}
         if cell.reset == "subtract":
             kept["reset"] = "subtract"
-            kept["subtract"] = full(cell.threshold, shape)
+            kept["subtract"] = _simple(full(cell.threshold, shape))
         if np.any(np.asarray(cell.v_init) != 0):
-            kept["v_init"] = full(cell.v_init, shape)
+            kept["v_init"] = _simple(full(cell.v_init, shape))
         if kept:
             node.metadata = {"spikelet": kept}
 
@@ -262,6 +262,12 @@ class Neurons:
         if self.convention == "spikingjelly":
             return bool(np.allclose(cell.gain, 1 - cell.decay, rtol=1e-7, atol=0))
         return self.convention == "norse"
+
+
+def _simple(values: Floats) -> Floats | float:
+    """Return one number for all neurons, if they have the same."""
+    first = float(values.flat[0])
+    return first if (values == first).all() else values
 
 
 def _nudged(value: Floats, function: Callable[[Floats], Floats], wanted: Floats) -> Floats:

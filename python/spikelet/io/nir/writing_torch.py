@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from spikelet import layers
-from spikelet._util.checks import fail
+from spikelet._util.checks import fail, named
 from spikelet.conversion.building import input_shape, refuse
+from spikelet.io.nir.model import NirModel
 from spikelet.io.nir.writing_models import write_layers, write_model
 from spikelet.io.nir.writing_neurons import Cell, full
 from spikelet.io.nir.writing_readers import Request
@@ -24,10 +25,12 @@ from spikelet.torch.cell import Charge, Reset, When
 from spikelet.torch.deploy import read
 from spikelet.torch.finetune import SpikingModule
 from spikelet.torch.modules import LI, Neuron
+from spikelet.torch.time import OverTime
 
 __all__ = ["write_module"]
 
 _WHERE = "write_nir"
+_STEPS = 8  # of the comparison with a module that has a forward of its own
 Array = NDArray[Any]
 
 
@@ -51,7 +54,8 @@ def write_module(module: nn.Module, request: Request) -> tuple[Any, list[str]]:
         return _Placeholder(number=len(neurons) - 1)
 
     flat, shape = _planar(module, _sample_shape(module, request))
-    graph = read(flat, shape, layer_of=layer_of)
+    with named(_WHERE):
+        graph = read(flat, shape, layer_of=layer_of)
     cells = [_first_cell(m, where) for m, where in neurons]
 
     def cell_of(node: Node, shape: Shape) -> tuple[Cell, Array | None]:
@@ -59,15 +63,43 @@ def write_module(module: nn.Module, request: Request) -> tuple[Any, list[str]]:
         assert isinstance(layer, _Placeholder)
         return _cell(*neurons[layer.number], shape), None
 
-    return write_layers(
-        graph,
-        cell_of,
-        Request(request.convention, request.dt, request.mode, request.dtype, shape),
-        own_step=_own_step([m for m, _ in neurons]),
-        own_type=own,
-        synapses=any(cells),
-        one_dimensional=flat is not module,
-    )
+    def written(request: Request) -> tuple[Any, list[str]]:
+        return write_layers(
+            graph,
+            cell_of,
+            replace(request, input_shape=shape),
+            own_step=_own_step([m for m, _ in neurons]),
+            own_type=own,
+            synapses=any(cells),
+            one_dimensional=flat is not module,
+        )
+
+    if any(_has_own_forward(m) for m in module.modules()):
+        plain = Request("nir", None, None, "float64", None)
+        _require_same(module, written(plain)[0], shape[:2] if flat is not module else shape)
+    return written(request)
+
+
+def _has_own_forward(module: nn.Module) -> bool:
+    """Return whether a module says by its own forward how neurons are connected."""
+    known = isinstance(module, (nn.Sequential, Neuron, OverTime))
+    return not known and any(isinstance(m, Neuron) for m in module.modules())
+
+
+def _require_same(module: nn.Module, graph: Any, shape: Shape) -> None:
+    """Check that a network whose operators were traced does nothing else over time than its layers."""
+    twin = copy.deepcopy(module).cpu().double().eval()
+    x = torch.randn(_STEPS, 2, *shape, generator=torch.Generator().manual_seed(1)).double()
+    where = f"{_WHERE}: {type(module).__name__}"
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        wanted = twin(x)
+    if not isinstance(wanted, torch.Tensor):
+        fail(where, "output", type(wanted).__name__, "must be one tensor", error=TypeError)
+    found = NirModel(graph, _WHERE).run(x.numpy()).output
+    same = found.shape == tuple(wanted.shape) and np.allclose(found, wanted.numpy(), atol=1e-9)
+    if not same:
+        what = "gives another output than its layers one after another"
+        refuse(where, what, "its forward may only pass [T, B, ...] on: use nn.Flatten(2), OverTime")
 
 
 def _sample_shape(module: nn.Module, request: Request) -> Shape:
