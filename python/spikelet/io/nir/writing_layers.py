@@ -266,7 +266,7 @@ class Writer:
             if len(shape) == 1:
                 made = self._dense(np.diag(scale), layer.shift)
             else:
-                conv = Conv2d(scale.reshape(-1, 1, 1, 1), layer.shift, groups=len(scale))
+                conv = Conv2d(np.diag(scale)[..., None, None], layer.shift)  # nir misreads groups
                 made = self._conv(name, conv, None, shape, after)
         else:
             what, hint = _HINTS.get(type(layer), ("has no node in NIR", "leave it out"))
