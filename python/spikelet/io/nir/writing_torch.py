@@ -13,13 +13,12 @@ from torch import nn
 
 from spikelet import layers
 from spikelet._util.checks import fail, named
-from spikelet.conversion.building import input_shape, refuse
-from spikelet.io.nir.model import NirModel
+from spikelet.conversion.building import ERRORS, input_shape, refuse
 from spikelet.io.nir.writing_models import write_layers, write_model
 from spikelet.io.nir.writing_neurons import Cell, full
 from spikelet.io.nir.writing_readers import Request
 from spikelet.layers import Shape
-from spikelet.layers.graph import Node
+from spikelet.layers.graph import Graph, Node
 from spikelet.layers.spiking_model import SpikingModel
 from spikelet.torch.cell import Charge, Reset, When
 from spikelet.torch.deploy import read
@@ -30,7 +29,7 @@ from spikelet.torch.time import OverTime
 __all__ = ["write_module"]
 
 _WHERE = "write_nir"
-_STEPS = 8  # of the comparison with a module that has a forward of its own
+_TRIED = (3, 2)  # steps and samples for which a module with a forward of its own is compared with its layers
 Array = NDArray[Any]
 
 
@@ -43,6 +42,9 @@ class _Placeholder(layers.LIF):
 
 def write_module(module: nn.Module, request: Request) -> tuple[Any, list[str]]:
     """Return the graph of a network, and what its readers should know."""
+    for name, value in (*module.named_parameters(), *module.named_buffers()):
+        if value.device.type == "meta":
+            fail(f"{_WHERE}: '{name}'", "parameter", "meta", "must hold values", got="a tensor on")
     types = {p.dtype for p in (*module.parameters(), *module.buffers()) if p.is_floating_point()}
     own = "float64" if torch.float64 in types else "float32"
     if isinstance(module, SpikingModule):
@@ -63,21 +65,17 @@ def write_module(module: nn.Module, request: Request) -> tuple[Any, list[str]]:
         assert isinstance(layer, _Placeholder)
         return _cell(*neurons[layer.number], shape), None
 
-    def written(request: Request) -> tuple[Any, list[str]]:
-        return write_layers(
-            graph,
-            cell_of,
-            replace(request, input_shape=shape),
-            own_step=_own_step([m for m, _ in neurons]),
-            own_type=own,
-            synapses=any(cells),
-            one_dimensional=flat is not module,
-        )
-
     if any(_has_own_forward(m) for m in module.modules()):
-        plain = Request("nir", None, None, "float64", None)
-        _require_same(module, written(plain)[0], shape[:2] if flat is not module else shape)
-    return written(request)
+        _require_same(flat, graph, shape)
+    return write_layers(
+        graph,
+        cell_of,
+        replace(request, input_shape=shape),
+        own_step=_own_step([m for m, _ in neurons]),
+        own_type=own,
+        synapses=any(cells),
+        one_dimensional=flat is not module,
+    )
 
 
 def _has_own_forward(module: nn.Module) -> bool:
@@ -86,18 +84,33 @@ def _has_own_forward(module: nn.Module) -> bool:
     return not known and any(isinstance(m, Neuron) for m in module.modules())
 
 
-def _require_same(module: nn.Module, graph: Any, shape: Shape) -> None:
-    """Check that a network whose operators were traced does nothing else over time than its layers."""
+def _require_same(module: nn.Module, graph: Graph, shape: Shape) -> None:
+    """Check that a forward that was traced for one step does the same to each of several.
+
+    Without its neurons, a network is a linear map of each step: that of the layers, if the forward leaves time alone.
+    """
     twin = copy.deepcopy(module).cpu().double().eval()
-    x = torch.randn(_STEPS, 2, *shape, generator=torch.Generator().manual_seed(1)).double()
+    for name, m in list(twin.named_modules()):
+        if isinstance(m, Neuron):
+            twin.set_submodule(name, nn.Identity())
+    shapes = graph.shapes(shape)
+    through = {
+        n.name: layers.Affine(np.ones(shapes[n.name][0]))
+        for n in graph
+        if isinstance(n.layer, layers.Neuron)
+    }
+    x = torch.randn(*_TRIED, *shape, generator=torch.Generator().manual_seed(1)).double()
+    value = f"{graph.output.name}.value"
+    model = SpikingModel(graph.replaced(through), dtype="float64", threads=1)
+    found = model.run(x.numpy(), record=value)[value]
     where = f"{_WHERE}: {type(module).__name__}"
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        wanted = twin(x)
-    if not isinstance(wanted, torch.Tensor):
-        fail(where, "output", type(wanted).__name__, "must be one tensor", error=TypeError)
-    found = NirModel(graph, _WHERE).run(x.numpy()).output
-    same = found.shape == tuple(wanted.shape) and np.allclose(found, wanted.numpy(), atol=1e-9)
-    if not same:
+    try:
+        with torch.no_grad():
+            wanted = twin(x)
+    except ERRORS as error:
+        what = f"cannot take [T, B, ...] ({error})"
+        refuse(where, what, "its forward has to take and pass on all steps at once")
+    if found.shape != tuple(wanted.shape) or not np.allclose(found, wanted.numpy(), atol=1e-9):
         what = "gives another output than its layers one after another"
         refuse(where, what, "its forward may only pass [T, B, ...] on: use nn.Flatten(2), OverTime")
 
@@ -151,8 +164,6 @@ def _cell(module: Neuron, where: str, shape: Shape) -> Cell:
     def of(name: str) -> Array:
         value: Any = setting.tensors.get(name, getattr(cell, name))
         if isinstance(value, torch.Tensor):
-            if value.device.type == "meta":
-                fail(where, name, value.device.type, "must hold values", got="a tensor on")
             value = value.detach().cpu().double().numpy()
             while value.ndim > len(shape) and value.shape[0] == 1:
                 value = value[0]
