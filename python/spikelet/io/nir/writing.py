@@ -98,6 +98,7 @@ def write_nir(
     """
     nir = extra("nir", _WHERE, "nir")
     request = Request.checked(_WHERE, convention, dt, mode, dtype, input_shape)
+    _require_known(compression)
     file = None if path is None else _file(path)
     graph, notes = _written(model, request, nir)
     if notes:
@@ -131,6 +132,14 @@ def _as_it_is(graph: Any, request: Request) -> Any:
     for name in request.given():
         fail(_WHERE, name, getattr(request, name), "must not be given: a NIR graph is written as it is")
     return graph
+
+
+def _require_known(compression: object) -> None:
+    level = isinstance(compression, int) and not isinstance(compression, bool)
+    if level and 0 <= compression <= 9 or compression in ("gzip", "lzf", None):  # type: ignore[operator]
+        return
+    rule = 'must be "gzip", "lzf", a level of gzip from 0 to 9, or None'
+    fail(_WHERE, "compression", compression, rule)
 
 
 def _file(path: str | os.PathLike[str]) -> Path:
