@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spikelet.io.nir.cells import Cell, Delayed, Mode, coefficients, delay_steps
 from spikelet.io.nir.fields import NEURONS
 from spikelet.io.nir.flat import FlatGraph, FlatNode
+from spikelet.io.nir.kept import Subtract, subtracted
 from spikelet.io.nir.maps import Map, map_of
 from spikelet.io.nir.order import Component, order_of
 
@@ -28,7 +29,7 @@ class Choices:
 
     dt: float
     mode: Mode
-    subtract: bool
+    subtract: Subtract
     height: float
     dtype: np.dtype[Any]
     threads: int
@@ -57,8 +58,12 @@ class Run:
         for name, node in flat.nodes.items():
             if node.kind in NEURONS:
                 step = coefficients(where, node, dt, choices.mode)
+                subtract, threshold = subtracted(choices.subtract, name)
+                if threshold is not None:  # spikes at the threshold are those above the next smaller number
+                    below = np.nextafter(threshold.astype(dtype), dtype.type(-np.inf))
+                    step = replace(step, threshold=below)
                 self._cells[name] = Cell(
-                    step, samples, dtype, height=choices.height, subtract=choices.subtract, threads=choices.threads
+                    step, samples, dtype, height=choices.height, subtract=subtract, threads=choices.threads
                 )  # fmt: skip
             elif node.kind == "Delay":
                 self._delays[name] = Delayed(steps[name], samples, dtype)
@@ -103,6 +108,13 @@ class Run:
         for name, last in self._last.items():
             found.setdefault(name, {})["last"] = last.copy()
         return found
+
+    def begin(self, potentials: Mapping[str, NDArray[np.float64]]) -> None:
+        """Start with these potentials of nodes, the same for all samples."""
+        for name, v in potentials.items():
+            if name in self._cells:
+                size = self._cells[name].v.size
+                self._cells[name].v = np.resize(v.astype(self._choices.dtype), size)
 
     def continue_from(self, state: State) -> None:
         """Take over a state of the same form as that of `state`."""

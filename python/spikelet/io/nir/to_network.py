@@ -14,6 +14,7 @@ from spikelet.io.nir.cells import Coefficients, Mode, coefficients, delay_steps
 from spikelet.io.nir.fields import LINEAR, NEURONS, SPIKING
 from spikelet.io.nir.flat import FlatGraph, FlatNode
 from spikelet.io.nir.maps import map_of
+from spikelet.io.nir.kept import Subtract, subtracted
 from spikelet.io.nir.order import order_of
 from spikelet.network.network import Network
 from spikelet.network.population import Population
@@ -122,7 +123,7 @@ class _Synapses:
 
 
 def to_network(
-    flat: FlatGraph, dt: float, mode: Mode, subtract: bool, unit: str, **options: Any
+    flat: FlatGraph, dt: float, mode: Mode, subtract: Subtract, unit: str, **options: Any
 ) -> NirNetwork:
     """Return the network of a graph; see `NirModel.to_network`."""
     paths = _Paths(flat, dt)
@@ -303,7 +304,7 @@ def _offsets(flat: FlatGraph, found: Mapping[tuple[str, str], _Synapses]) -> dic
 
 
 def _model(
-    node: FlatNode, step_ms: float, dt: float, mode: Mode, subtract: bool
+    node: FlatNode, step_ms: float, dt: float, mode: Mode, subtract: Subtract
 ) -> tuple[Any, NDArray[np.float64]]:
     """Return a model from text whose exact step has the coefficients of the graph's, and its drive in a step."""
     size = int(np.prod(node.takes))
@@ -334,9 +335,10 @@ def _model(
         receptor += "; i += g*weight"
     options: dict[str, Any] = {}
     if node.kind in SPIKING:
-        values["v_th"] = flat(c.threshold)
+        resets, at = subtracted(subtract, node.name)
+        values["v_th"] = flat(c.threshold if at is None else np.nextafter(at, -np.inf))
         options = {"threshold": "v > v_th", "reset": "v -= v_th"}
-        if not subtract or node.kind == "Threshold":
+        if not resets or node.kind == "Threshold":
             values["v_reset"] = flat(c.v_reset)
             options["reset"] = "v = v_reset"
     units = {"k_m": "1/ms", "k_s": "1/ms"}
