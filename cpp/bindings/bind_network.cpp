@@ -15,6 +15,7 @@
 #include "plastic_dict.hpp"
 #include "spikelet/network/given_currents.hpp"
 #include "spikelet/network/simulator.hpp"
+#include "spikelet/network/synapse_stream.hpp"
 
 namespace spikelet {
 namespace {
@@ -225,7 +226,53 @@ void bind_building(py::class_<Simulator<R>>& simulator) {
           py::arg("post_ids"), py::arg("weight"), py::arg("delay"), py::arg("receptor"),
           py::arg("plasticity"), py::arg("born"),
           "Connect two populations by lists; return the number of the projection. Spikes up to "
-          "step `born` do not use it.");
+          "step `born` do not use it.")
+      .def(
+          "connect_stream",
+          [](S& s, std::size_t pre, std::size_t post, SynapseStream<R>& stream, int receptor,
+             const MaybePlasticity& plasticity) {
+            const py::gil_scoped_release release;
+            const std::size_t n = stream.total();
+            return s.connect(pre, post, stream.take(s.threads()), Receptor{receptor}, plasticity,
+                             {}, [n] { return n; });
+          },
+          py::arg("pre"), py::arg("post"), py::arg("stream"), py::arg("receptor"),
+          py::arg("plasticity"),
+          "Connect two populations by what a stream holds, which is empty then; return the number "
+          "of the projection.");
+}
+
+template <class R>
+void bind_stream(py::module_& m, const char* name) {
+  using S = SynapseStream<R>;
+  using Elements = Array<std::uint32_t>;
+  py::class_<S>(m, name, "Synapses that come in blocks, twice: to be counted, then to be placed.")
+      .def(py::init([](std::size_t n_pre, std::size_t n_post, std::uint32_t begin,
+                       std::uint32_t end) {
+             return std::make_unique<S>(n_pre, n_post, Range{begin, end});
+           }),
+           py::arg("n_pre"), py::arg("n_post"), py::arg("begin"), py::arg("end"),
+           "Between populations of these sizes; only synapses onto [begin, end) are kept.")
+      .def(
+          "count",
+          [](S& s, const Elements& pre_ids, const Elements& post_ids) {
+            const auto pre = as_span(pre_ids), post = as_span(post_ids);
+            const py::gil_scoped_release release;
+            s.count(pre, post);
+          },
+          py::arg("pre_ids"), py::arg("post_ids"), "Count the synapses of a block.")
+      .def(
+          "place",
+          [](S& s, const Elements& pre_ids, const Elements& post_ids, const Array<R>& weight,
+             const Array<std::uint16_t>& delay) {
+            const auto pre = as_span(pre_ids), post = as_span(post_ids);
+            const auto weights = as_span(weight);
+            const auto delays = as_span(delay);
+            const py::gil_scoped_release release;
+            s.place(pre, post, weights, delays);
+          },
+          py::arg("pre_ids"), py::arg("post_ids"), py::arg("weight"), py::arg("delay"),
+          "Place the synapses of a block; weights and delays [steps] are one, or one for each.");
 }
 
 // Inputs. Each kind has an `inject_*`, which adds an input and returns its number, or replaces the
@@ -568,6 +615,8 @@ void bind_simulator(py::module_& m, const char* name, const char* doc) {
 }  // namespace
 
 void bind_network(py::module_& m) {
+  bind_stream<float>(m, "SynapseStream32");
+  bind_stream<double>(m, "SynapseStream64");
   bind_simulator<float>(m, "Simulator32", "A network in single precision.");
   bind_simulator<double>(m, "Simulator64", "A network in double precision.");
   m.def(

@@ -203,6 +203,16 @@ class _Communicator(Protocol):
     def Allgatherv(self, own: memoryview, whole: object) -> object: ...
     def Allreduce(self, own: memoryview, whole: memoryview, op: object) -> object: ...
 
+class _SynapseStream(Generic[_R]):
+    def __init__(self, n_pre: int, n_post: int, begin: int, end: int) -> None: ...
+    def count(self, pre_ids: _Ids, post_ids: _Ids) -> None: ...
+    def place(
+        self, pre_ids: _Ids, post_ids: _Ids, weight: npt.NDArray[_R], delay: _Delays
+    ) -> None: ...
+
+class SynapseStream32(_SynapseStream[np.float32]): ...
+class SynapseStream64(_SynapseStream[np.float64]): ...
+
 class _Simulator(Generic[_R]):
     def __init__(
         self,
@@ -258,6 +268,14 @@ class _Simulator(Generic[_R]):
         receptor: int,
         plasticity: Plasticity | None,
         born: int | None,
+    ) -> int: ...
+    def connect_stream(
+        self,
+        pre: int,
+        post: int,
+        stream: _SynapseStream[_R],
+        receptor: int,
+        plasticity: Plasticity | None,
     ) -> int: ...
     def inject_poisson(
         self,
@@ -398,6 +416,96 @@ def encode_burst(
 ) -> _Bytes: ...
 def encode_delta(x: npt.ArrayLike, steps: int, threshold: float) -> _Bytes: ...
 def encode_spike_list(raster: npt.ArrayLike, steps: int) -> tuple[_Ints, _Ints]: ...
+
+class EventColumns:
+    def __init__(
+        self,
+        t: npt.NDArray[Any],
+        x: npt.NDArray[Any] | None,
+        y: npt.NDArray[Any] | None,
+        p: npt.NDArray[Any] | None,
+    ) -> None: ...
+    def __len__(self) -> int: ...
+    def range(self, field: str) -> tuple[int, int]: ...
+    def first_unsorted(self) -> int: ...
+    def search(self, times: npt.ArrayLike) -> _Ints: ...
+
+def event_frames(
+    columns: EventColumns,
+    size: tuple[int, int, int],
+    first: _Ints,
+    last: _Ints,
+    dtype: str,
+    threads: int,
+) -> npt.NDArray[Any]: ...
+def event_bins(
+    columns: EventColumns,
+    size: tuple[int, int, int],
+    start: float,
+    width: float,
+    bins: int,
+    dtype: str,
+) -> npt.NDArray[Any]: ...
+def event_voxels(
+    columns: EventColumns, size: tuple[int, int, int], bins: int, dtype: str, threads: int
+) -> npt.NDArray[Any]: ...
+def event_surfaces(
+    columns: EventColumns,
+    size: tuple[int, int, int],
+    last: _Ints,
+    end: float,
+    stride: float,
+    tau: float,
+    dtype: str,
+    threads: int,
+) -> npt.NDArray[Any]: ...
+def event_averaged_surfaces(
+    columns: EventColumns,
+    size: tuple[int, int, int],
+    cell: int,
+    surface: int,
+    window: float,
+    tau: float,
+    linear: bool,
+    threads: int,
+) -> npt.NDArray[np.float32]: ...
+def event_denoise(
+    columns: EventColumns, width: int, height: int, limit: int
+) -> npt.NDArray[np.bool_]: ...
+def event_refractory(
+    columns: EventColumns, width: int, height: int, limit: int
+) -> npt.NDArray[np.bool_]: ...
+def event_decimate(
+    columns: EventColumns, width: int, height: int, n: int
+) -> npt.NDArray[np.bool_]: ...
+def event_drop_pixels(
+    columns: EventColumns, dropped: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]: ...
+def event_integrate(
+    columns: EventColumns,
+    size: tuple[int, int, int],
+    width: int,
+    height: int,
+    first: _Ints,
+    last: _Ints,
+    threshold: int,
+) -> tuple[_Ints, npt.NDArray[np.int32], npt.NDArray[np.uint8]]: ...
+def event_affine(
+    columns: EventColumns, field: str, factor: float, offset: float, out: npt.NDArray[Any]
+) -> None: ...
+def event_shift(
+    columns: EventColumns,
+    field: str,
+    shifts: _Floats,
+    low: float,
+    high: float,
+    out: npt.NDArray[Any],
+    keep: npt.NDArray[np.bool_],
+) -> None: ...
+def event_take(items: npt.NDArray[_A], keep: npt.NDArray[np.bool_]) -> npt.NDArray[_A]: ...
+def event_uniforms(seed: int, purpose: int, n: int) -> _Floats: ...
+def event_normals(seed: int, purpose: int, n: int) -> _Floats: ...
+def event_drop(seed: int, dropped: int, n: int) -> npt.NDArray[np.bool_]: ...
 def dog_waves(
     images: npt.ArrayLike,
     centre: float,

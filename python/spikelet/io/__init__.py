@@ -1,8 +1,21 @@
-"""Networks of other simulators: `Network.to_nest` builds the same network in NEST; graphs of NIR, read and written."""
+"""Networks and files of others: NEST (`Network.to_nest`, `from_nest`), NIR graphs and SONATA files."""
 
 from __future__ import annotations
 
-from spikelet.io.nest import NestNetwork, to_nest
+from spikelet.io.nest import NestNetwork, from_nest, to_nest
 from spikelet.io.nir import NirModel, NirNetwork, NirResult, read_nir, write_nir
+from spikelet.io.sonata import SonataNetwork, read_sonata, write_sonata
 
-__all__ = ["NestNetwork", "NirModel", "NirNetwork", "NirResult", "read_nir", "to_nest", "write_nir"]
+__all__ = [
+    "NestNetwork",
+    "NirModel",
+    "NirNetwork",
+    "NirResult",
+    "SonataNetwork",
+    "from_nest",
+    "read_nir",
+    "read_sonata",
+    "to_nest",
+    "write_nir",
+    "write_sonata",
+]

@@ -19,7 +19,7 @@ from spikelet.neurons import NeuronModel
 from spikelet.plasticity import Plasticity
 from spikelet.rules import AllToAll, Distribution, OneToOne, Rule, as_spec
 
-__all__ = ["check_call", "check_lists", "connect"]
+__all__ = ["check_call", "check_lists", "connect", "delay_steps"]
 
 _MAX_DELAY = 65535  # steps
 
@@ -152,7 +152,7 @@ def _listed_values(
     weights = _values(where, "weight", spec, n, net.seed, stream)
     spec = _delay_spec(where, delay, net.dt, grid)
     delays = _values(where, "delay", spec, n, net.seed, stream + 1)
-    steps = _to_steps(where, delays, net.dt, drawn=isinstance(delay, Distribution))
+    steps = delay_steps(where, delays, net.dt, drawn=isinstance(delay, Distribution))
     representable(where, "weight", weights, net.dtype)
     return weights, steps
 
@@ -194,11 +194,11 @@ def _delay_spec(where: str, delay: Any, dt: float, grid: tuple[int, int] | None 
     """Return a distribution as it is, or delays [ms] after a check of their range."""
     spec = as_spec(where, "delay", delay, "ms", grid)
     if not isinstance(spec, Distribution):
-        _to_steps(where, spec, dt)
+        delay_steps(where, spec, dt)
     return spec
 
 
-def _to_steps(
+def delay_steps(
     where: str, delays: npt.NDArray[np.float64], dt: float, *, drawn: bool = False
 ) -> npt.NDArray[np.uint16]:
     """Return delays in steps."""

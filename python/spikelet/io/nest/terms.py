@@ -159,7 +159,7 @@ def inspect(net: NetworkContents) -> Findings:
         if isinstance(population.model, NeuronModel):
             _inspect_neurons(net, population, found)
     for projection in net.projections:
-        _inspect_projection(projection, found)
+        inspect_projection(projection, found)
     found.refused += [
         f"{type(how).__name__} of {projection!r}: NEST does not regulate weights"
         for projection, how in net.regulations
@@ -284,7 +284,7 @@ def _remembers(state: dict[str, Any], rule: Plasticity) -> bool:
     return any(np.any(state[k]) for k in state if k.startswith(tuple(names)))
 
 
-def _inspect_projection(projection: Projection, found: Findings) -> None:
+def inspect_projection(projection: Projection, found: Findings) -> None:
     where = repr(projection)
     rule: Plasticity | None = projection.plasticity
     reasons = _refuse_rule(projection)

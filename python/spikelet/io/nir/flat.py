@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spikelet._util.checks import fail, shown
+from spikelet._util.checks import fail
 from spikelet.io.nir.fields import GRAPH, NEURONS, check, known_kind, values_of
 from spikelet.io.nir.shapes import Shape, own_shapes, result
 
@@ -274,7 +274,7 @@ def _require_memory(flat: FlatGraph) -> None:
     try:
         graphlib.TopologicalSorter(plain).prepare()
     except graphlib.CycleError as error:
-        cycle = shown(" -> ".join(reversed(error.args[1])))
+        cycle = " -> ".join(error.args[1])
         rule = "must hold a neuron, or a Delay of at least one step"
         fail(flat.where, "cycle", cycle, rule)
 

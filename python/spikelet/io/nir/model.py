@@ -396,7 +396,7 @@ def _complete(graph: Any, flat: FlatGraph, prefix: str) -> None:
         found = flat.nodes[path]
         if found.kind.startswith("Conv") and node.input_shape is None:
             sides = found.takes[1:]
-            node.input_shape = sides if len(sides) > 1 else sides[0]
+            node.input_shape = np.array(sides) if len(sides) > 1 else sides[0]
         for ends, key, shape in (
             ("input_type", "input", found.takes),
             ("output_type", "output", found.sends),

@@ -1,0 +1,229 @@
+"""SONATA's configuration: JSON files of a circuit and of a simulation, with variables for folders."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spikelet._util.checks import fail
+from spikelet._util.reading import json_value
+
+__all__ = ["WHERE", "Config", "entry", "read_config", "read_json", "require_number"]
+
+WHERE = "read_sonata"
+_LARGEST = 1 << 26  # bytes of a JSON file
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_PATHS = ("_file", "_dir")  # what the names of paths end with
+_UNKNOWN = object()
+
+
+@dataclass(frozen=True)
+class Config:
+    """What one or two files of configuration say, with all variables replaced and all paths absolute.
+
+    Attributes
+    ----------
+    path : Path
+        The file that was named.
+    values : dict
+        The sections of the circuit and of the simulation, as one.
+    """
+
+    path: Path
+    values: Mapping[str, Any]
+
+    def section(self, name: str) -> dict[str, Any]:
+        """Return a section, empty if there is none."""
+        found = self.values.get(name)
+        if found is None:
+            return {}
+        if not isinstance(found, dict):
+            fail(f"{WHERE}: {self.path}", name, found, "must be an object")
+        return found
+
+    def items(self, name: str) -> list[tuple[str, dict[str, Any]]]:
+        """Return the entries of a section of named objects, without those that are not enabled."""
+        where, found = f"{WHERE}: {self.path}", []
+        for key, value in self.section(name).items():
+            if not isinstance(value, dict):
+                fail(where, f"{name}.{key}", value, "must be an object")
+            if value.get("enabled", True):
+                found.append((key, value))
+        return found
+
+    def networks(self, kind: str) -> list[dict[str, Any]]:
+        """Return the entries of `networks.nodes` or `networks.edges` that are enabled."""
+        found = self.section("networks").get(kind, [])
+        where = f"{WHERE}: {self.path}"
+        if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+            fail(where, f"networks.{kind}", found, "must be a list of objects")
+        return [item for item in found if item.get("enabled", True)]
+
+    def component(self, folder: str, name: str, where: str) -> Path:
+        """Return the path of a file in a folder of `components`, which it must not leave."""
+        at = self.section("components").get(folder)
+        if not isinstance(at, str):
+            fail(where, f"components.{folder}", at, f"must be a folder, for {name!r}")
+        return inside(where, Path(at), name)
+
+
+def inside(where: str, folder: Path, name: Any) -> Path:
+    """Return the path of a file within a folder.
+
+    Raises
+    ------
+    ValueError
+        If it would lie elsewhere.
+    """
+    rule = f"must be the name of a file in {folder}"
+    if not isinstance(name, str) or not name or "\0" in name:
+        fail(where, "file", name, rule)
+    path = Path(os.path.normpath(folder / name))
+    if Path(os.path.normpath(folder)) not in path.parents:
+        fail(where, "file", name, rule)
+    return path
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    OSError
+        If it cannot be opened.
+    """
+    with path.open("rb") as file:
+        data = file.read(_LARGEST + 1)
+    where = f"{WHERE}: {path}"
+    if len(data) > _LARGEST:
+        fail(where, "size", len(data), f"must be at most {_LARGEST} bytes")
+    try:
+        found = json_value(data)
+    except ValueError as error:
+        msg = f"{where}: must be JSON ({error})"
+        raise ValueError(msg) from None
+    if not isinstance(found, dict):
+        fail(where, "content", found, "must be a JSON object")
+    return dict(found)
+
+
+def read_config(path: str | os.PathLike[str], circuit: str | os.PathLike[str] | None) -> Config:
+    """Read a configuration: of a simulation, of a circuit, of both, or a file that names the two.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    circuit : path-like, optional
+        The circuit's configuration, if the file does not name it.
+
+    Raises
+    ------
+    ValueError
+        If a file is not JSON, or a variable is not defined or defined by itself.
+    OSError
+        If a file cannot be opened.
+    """
+    main = Path(path).resolve()
+    values = _resolved(main)
+    named = [values.pop(key, None) for key in ("network", "simulation")]
+    files = [circuit if circuit is not None else named[0], named[1]]
+    for key, file in zip(("network", "simulation"), files, strict=True):
+        if file is None:
+            continue
+        if not isinstance(file, (str, os.PathLike)):
+            fail(f"{WHERE}: {main}", key, file, "must be the path of a configuration")
+        other = _resolved(main.parent / file)
+        if key == "simulation" and named[0] is None and circuit is None and "network" in other:
+            other |= _resolved(main.parent / other["network"])
+        other.pop("network", None)
+        values = {**other, **values}
+    if not values.get("networks"):
+        rule = "must be there, or network must name the circuit's configuration (or pass circuit=)"
+        fail(f"{WHERE}: {main}", "networks", None, rule)
+    return Config(main, values)
+
+
+def _resolved(path: Path) -> dict[str, Any]:
+    """Return a file's values, with variables replaced and paths absolute."""
+    path = path.resolve()
+    values = read_json(path)
+    manifest = values.pop("manifest", {})
+    where = f"{WHERE}: {path}"
+    if not isinstance(manifest, dict) or not all(isinstance(v, str) for v in manifest.values()):
+        fail(where, "manifest", manifest, "must be an object of strings")
+    variables = {key.strip("${}"): value for key, value in manifest.items()}
+    builtin = {"configdir": str(path.parent), "workingdir": str(Path.cwd())}
+    variables = {"BASE_DIR": str(path.parent), **variables, **builtin}
+    values = {k: _replaced(v, variables, where) for k, v in values.items()}
+    for key in ("network", "simulation"):
+        if isinstance(values.get(key), str):
+            values[key] = str(path.parent / values[key])
+    return {k: _absolute(k, v, path.parent) for k, v in values.items()}
+
+
+def _replaced(value: Any, variables: Mapping[str, str], where: str) -> Any:
+    if isinstance(value, dict):
+        return {k: _replaced(v, variables, where) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_replaced(v, variables, where) for v in value]
+    return _expanded(value, variables, where, ()) if isinstance(value, str) else value
+
+
+def _expanded(text: str, variables: Mapping[str, str], where: str, within: tuple[str, ...]) -> str:
+    """Return a text with its variables replaced, and those in their values."""
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1] or match[2]
+        if name not in variables:
+            known = ", ".join(f"${known}" for known in sorted(variables))
+            fail(where, "manifest", f"${name}", f"must define each variable that is used ({known})")
+        if name in within:
+            cycle = " -> ".join(f"${name}" for name in (*within, name))
+            fail(where, "manifest", cycle, "must not define a variable by itself")
+        return _expanded(variables[name], variables, where, (*within, name))
+
+    return _VARIABLE.sub(value, text)
+
+
+def _absolute(key: str, value: Any, folder: Path) -> Any:
+    """Return a value with the paths in it absolute; spikes_file and log_file are within the folder of the output."""
+    if isinstance(value, dict):
+        return {k: _absolute(k, v, folder) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_absolute(key, v, folder) for v in value]
+    is_path = isinstance(value, str) and key.endswith(_PATHS)
+    return str(folder / value) if is_path and key not in ("spikes_file", "log_file") else value
+
+
+def entry(where: str, values: Mapping[str, Any], key: str) -> Path:
+    """Return a path that an object must have."""
+    found = values.get(key)
+    if not isinstance(found, str) or "\0" in found:
+        fail(where, key, found, "must be the path of a file")
+    return Path(found)
+
+
+def require_number(
+    where: str, values: Mapping[str, Any], key: str, default: Any = _UNKNOWN, *, positive: bool = False
+) -> float:
+    """Return a number that an object has, or a default.
+
+    Raises
+    ------
+    ValueError
+        If it is no finite number, or not > 0 where it must be.
+    """
+    found = values.get(key, default)
+    if found is _UNKNOWN:
+        fail(where, key, None, "must be there")
+    number = isinstance(found, (int, float)) and not isinstance(found, bool)
+    if not number or not abs(found) < float("inf") or (positive and found <= 0):
+        fail(where, key, found, "must be a finite number" + (" > 0" if positive else ""))
+    return float(found)

@@ -1,0 +1,335 @@
+"""SONATA's edges, read in blocks: the file need not fit into memory."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet._util.checks import fail
+from spikelet.io.sonata import hdf5
+from spikelet.io.sonata.config import WHERE, Config, entry
+from spikelet.io.sonata.nodes import Nodes
+from spikelet.io.sonata.synapses import EXACT, Synapse, read_synapse, settable
+from spikelet.io.sonata.types_file import Row, components, number, read_types
+from spikelet.network.contents import NetworkContents
+from spikelet.network.population import Population
+from spikelet.network.projection import Projection
+from spikelet.network.streamed import StreamedProjection
+from spikelet.neurons import NeuronModel
+from spikelet.plasticity import Plasticity
+
+__all__ = ["connect_edges"]
+
+Array = npt.NDArray[Any]
+_Key = tuple[int, int, int]  # a kind of synapse, a part of the sources, a part of the targets
+_PLAIN = ("wmax",)  # functions of weights that return syn_weight
+
+
+def connect_edges(
+    config: Config,
+    net: NetworkContents,
+    nodes: Mapping[str, Nodes],
+    populations: Mapping[str, list[Population]],
+) -> dict[str, list[Projection]]:
+    """Connect the populations of a network by the edges of a circuit.
+
+    Parameters
+    ----------
+    config : Config
+        The circuit.
+    net : Network
+        The network.
+    nodes : dict of str to Nodes
+        The populations of nodes.
+    populations : dict of str to list of Population
+        The population of each of their parts.
+
+    Returns
+    -------
+    dict of str to list of Projection
+        The projections of each population of edges: one for each kind of synapse and pair of parts.
+
+    Raises
+    ------
+    ValueError
+        If anything is missing or wrong; the message names the file and the group.
+    OSError
+        If a file cannot be opened.
+    """
+    found: dict[str, list[Projection]] = {}
+    where = f"{WHERE}: {config.path}"
+    for k, item in enumerate(config.networks("edges")):
+        file = entry(f"{where}: networks.edges[{k}]", item, "edges_file")
+        table = item.get("edge_types_file")
+        with hdf5.opened(file, "edges") as top:
+            for name, group in top.groups().items():
+                if name in found:
+                    fail(group.where, "name", name, "must not be in two files")
+                types = {} if table is None else read_types(Path(table), "edge", name)
+                edges = _Edges(config, group, nodes, types)
+                found[name] = edges.connect(net, populations)
+    return found
+
+
+@dataclass
+class _Type:
+    """What a type of edges says."""
+
+    synapse: Synapse
+    weight: float
+    delay: float
+    copies: float
+
+
+class _Edges:
+    """A population of edges in an open file."""
+
+    def __init__(
+        self, config: Config, group: hdf5.Group, nodes: Mapping[str, Nodes], rows: dict[int, Row]
+    ) -> None:
+        self.group = group
+        self.source = group.sized("source_node_id", "iu")
+        self.n = self.source.shape[0]
+        self.target = group.dataset("target_node_id", "iu", self.n)
+        self.type_id = group.dataset("edge_type_id", "iu", self.n)
+        self.pre, self.post = (
+            _ends(group, end, data, nodes)
+            for end, data in (("source", self.source), ("target", self.target))
+        )
+        self.groups = {int(k): g for k, g in group.groups().items() if k.isascii() and k.isdigit()}
+        self.group_id = group.optional("edge_group_id", "iu", self.n)
+        self.index = group.optional("edge_group_index", "iu", self.n)
+        if (self.group_id is None) != (self.index is None):
+            fail(group.where, "edge_group_id and edge_group_index", "one", "must both be there")
+        if self.group_id is None and len(self.groups) > 1:
+            fail(group.where, "edge_group_id", None, "must be there, as there are several groups")
+        self.columns = {k: _columns(g) for k, g in self.groups.items()}
+        self.types = {k: _type(config, group, k, row) for k, row in sorted(rows.items())}
+        if not self.types:
+            fail(group.where, "edge_types_file", None, "must be given, with at least one type")
+        self.numbers = np.array(list(self.types), dtype=np.int64)
+        self.synapses = list(dict.fromkeys(t.synapse for t in self.types.values()))
+        self.kind = np.array([self.synapses.index(t.synapse) for t in self.types.values()], np.int64)
+        self.weights = np.array([t.weight for t in self.types.values()])
+        self.delays = np.array([t.delay for t in self.types.values()])
+        self.copies = np.array([t.copies for t in self.types.values()])
+
+    def connect(
+        self, net: NetworkContents, populations: Mapping[str, list[Population]]
+    ) -> list[Projection]:
+        """Read the edges twice, to count and to place them, and connect what they connect."""
+        streams: dict[_Key, tuple[StreamedProjection, float]] = {}
+        with _naming(self.group.where):
+            for _, ids, key, chosen in self._blocks(types=len(self.synapses) > 1):
+                if key not in streams:
+                    streams[key] = self._stream(net, populations, key)
+                streams[key][0].count(*(x[chosen] for x in ids))
+            for begin, ids, key, chosen in self._blocks(types=True):
+                stream, factor = streams[key]
+                weight, delay = self._values(begin, begin + len(ids[0]), chosen)
+                stream.place(*(x[chosen] for x in ids), weight if factor == 1 else factor * weight, delay)
+            return [stream.connect() for stream, _ in streams.values()]
+
+    def _blocks(self, *, types: bool) -> Iterator[tuple[int, tuple[Array, Array], _Key, Any]]:
+        """Yield where each block begins, its sources and targets, and the edges of each projection in it."""
+        ends = []
+        for nodes, data, name in (
+            (self.pre, self.source, "source_node_id"),
+            (self.post, self.target, "target_node_id"),
+        ):
+            ends.append((nodes, data, f"{self.group.where}/{name}", *nodes.place()))
+        for begin in range(0, self.n, hdf5.BLOCK):
+            end = min(begin + hdf5.BLOCK, self.n)
+            found, parts = [], []
+            for nodes, data, where, part, local in ends:
+                rows = nodes.rows_of(where, "id", data[begin:end])
+                parts.append(None if part is None else part[rows])
+                found.append(rows.astype(np.uint32) if local is None else local[rows])
+            ids = found[0], found[1]
+            kind = None
+            if types:
+                at = self._types(begin, end)
+                kind = self.kind[at] if len(self.synapses) > 1 else None
+            if kind is None and parts == [None, None]:
+                yield begin, ids, (0, 0, 0), slice(None)
+                continue
+            columns = [np.zeros(end - begin, np.int64) if x is None else x for x in (kind, *parts)]
+            label = (columns[0] << 32) + (columns[1].astype(np.int64) << 16) + columns[2]
+            for one in np.unique(label).tolist():
+                key = one >> 32, (one >> 16) & 0xFFFF, one & 0xFFFF
+                yield begin, ids, key, np.flatnonzero(label == one)
+
+    def _types(self, begin: int, end: int) -> Array:
+        """Return the type of each edge of a block, by place in the table."""
+        ids = self.type_id[begin:end]
+        if len(ids) and (ids == ids[0]).all():
+            ids = ids[:1]
+        at = np.minimum(np.searchsorted(self.numbers, ids), len(self.numbers) - 1)
+        wrong = self.numbers[at] != ids
+        if wrong.any():
+            known = ", ".join(map(str, self.types))
+            rule = f"must be in the table of types ({known})"
+            fail(f"{self.group.where}/edge_type_id", "id", int(ids[wrong][0]), rule)
+        return np.broadcast_to(at, (end - begin,))
+
+    def _values(self, begin: int, end: int, chosen: Any) -> tuple[Array, Array]:
+        """Return weights and delays [ms] of some edges of a block: one, or one for each."""
+        at = self._types(begin, end)[chosen]
+        one = len(at) > 0 and (at.strides == (0,) or bool((at == at[0]).all()))
+        at = at[:1] if one else at
+        weight, delay, copies = self.weights[at], self.delays[at], self.copies[at]
+        if any(self.columns.values()):
+            n = end - begin if isinstance(chosen, slice) else len(chosen)
+            weight, delay, copies = (np.broadcast_to(x, (n,)) for x in (weight, delay, copies))
+            own = self._own_values(begin, end, chosen)
+            weight, delay, copies = (
+                _merged(own.get(name), x)
+                for name, x in (("syn_weight", weight), ("delay", delay), ("nsyns", copies))
+            )
+            weight, delay, copies = (x[:1] if x.strides == (0,) else x for x in (weight, delay, copies))
+        plain = copies.size == 1 and copies[0] == 1
+        return (weight if plain else weight * copies), delay
+
+    def _own_values(self, begin: int, end: int, chosen: Any) -> dict[str, Any]:
+        """Return the values that single edges have in the file: for each, or for those of a mask."""
+        if self.group_id is None or self.index is None:
+            (number,) = self.columns
+            groups, index = np.array([number]), np.arange(begin, end)[chosen]
+            ids = None
+        else:
+            ids, index = self.group_id[begin:end][chosen], self.index[begin:end][chosen]
+            groups = ids[:1] if len(ids) and (ids == ids[0]).all() else np.unique(ids)
+        found: dict[str, Any] = {}
+        for number in groups.tolist():
+            if number not in self.columns:
+                names = ", ".join(map(str, self.columns)) or "none"
+                rule = f"must be one of the groups ({names})"
+                fail(f"{self.group.where}/edge_group_id", "id", number, rule)
+            mine = None if len(groups) == 1 or ids is None else ids == number
+            at = index if mine is None else index[mine]
+            for name, data in self.columns[number].items():
+                if len(at) and (int(at.max()) >= data.shape[0] or int(at.min()) < 0):
+                    bad = int(at.max()) if int(at.max()) >= data.shape[0] else int(at.min())
+                    rule = f"must be below {data.shape[0]}, the length of {number}/{name}"
+                    fail(f"{self.group.where}/edge_group_index", "index", bad, rule)
+                values = hdf5.column(data, at.astype(np.int64, copy=False)).astype(np.float64, copy=False)
+                if mine is None:
+                    found[name] = values
+                    continue
+                mask, all_values = found.setdefault(
+                    name, (np.zeros(len(index), bool), np.zeros(len(index)))
+                )
+                mask[mine], all_values[mine] = True, values
+        return found
+
+    def _stream(
+        self, net: NetworkContents, populations: Mapping[str, list[Population]], key: _Key
+    ) -> tuple[StreamedProjection, float]:
+        """Return the projection to be of some edges, and the factor from NEST's weights to ours."""
+        synapse, where = self.synapses[key[0]], self.group.where
+        pre, post = populations[self.pre.name][key[1]], populations[self.post.name][key[2]]
+        part, model = self.post.parts[key[2]], post.model
+        if not isinstance(model, NeuronModel):
+            rule = "must be neurons; these cannot receive spikes"
+            fail(where, "target_node_id", part.template, rule, got="nodes that are")
+        receptor, factor = _receptor(where, synapse, model)
+        rule = synapse.rule(where, _uniform(where, synapse, part.plastic))
+        if synapse.negative and not isinstance(rule, Plasticity):
+            fail(where, "Wmax", dict(synapse.parameters)["Wmax"], "must be > 0")
+        if synapse.negative and synapse.template != "vogels_sprekeler_synapse" and factor == 1:
+            bound = dict(synapse.parameters)["Wmax"]
+            fail(where, "Wmax", bound, f"must be > 0 for {synapse.template} at synapses with currents")
+        return StreamedProjection(net, pre, post, receptor, rule), factor
+
+
+def _merged(own: Any, of_types: Array) -> Array:
+    """Return the values of edges: their own where they have one, or else their type's."""
+    if own is None:
+        return of_types
+    return np.where(own[0], own[1], of_types) if isinstance(own, tuple) else own
+
+
+def _ends(group: hdf5.Group, end: str, data: Any, nodes: Mapping[str, Nodes]) -> Nodes:
+    name = data.attrs.get("node_population")
+    name = name.decode() if isinstance(name, bytes) else name
+    if not isinstance(name, str) or name not in nodes:
+        known = ", ".join(nodes)
+        rule = f"must be a population of nodes ({known})"
+        fail(f"{group.where}/{end}_node_id", "node_population", name, rule)
+    return nodes[name]
+
+
+def _columns(group: hdf5.Group) -> dict[str, Any]:
+    """Return the datasets of a group of edges that matter here."""
+    if "model_template" in group:
+        rule = "must be in the table of types: spikelet reads no synapse model of single edges"
+        fail(group.where, "model_template", "a dataset", rule)
+    if "dynamics_params" in group and group.child("dynamics_params").datasets():
+        names = ", ".join(group.child("dynamics_params").datasets())
+        rule = "must be in the table of types: spikelet reads no parameters of single edges"
+        fail(group.where, "dynamics_params", names, rule)
+    found = {k: group.optional(k, "iuf") for k in ("syn_weight", "delay", "nsyns")}
+    return {k: data for k, data in found.items() if data is not None}
+
+
+def _type(config: Config, group: hdf5.Group, type_id: int, row: Row) -> _Type:
+    where = f"{group.where}: edge type {type_id}"
+    function = row.get("weight_function", _PLAIN[0])
+    if function not in _PLAIN:
+        rule = f"must be {_PLAIN[0]} or NULL: spikelet has no functions of weights"
+        fail(where, "weight_function", function, rule)
+    template = row.get("model_template", "static_synapse")
+    parameters: dict[str, Any] = {
+        k: value for k in settable(template) if (value := number(where, row, k)) is not None
+    }
+    parameters |= components(config, "synaptic_models_dir", row, where)
+    exact = {k.removeprefix(EXACT): number(where, row, k) for k in row if k.startswith(EXACT)}
+    synapse = read_synapse(where, template, parameters, {k: v for k, v in exact.items() if v is not None})
+    values = []
+    for own, column, default in (("weight", "syn_weight", 1.0), ("delay", "delay", 1.0)):
+        given = parameters.get(own, number(where, row, column))
+        values.append(default if given is None else float(given))
+    copies = number(where, row, "nsyns")
+    return _Type(synapse, values[0], values[1], 1.0 if copies is None else copies)
+
+
+def _receptor(where: str, synapse: Synapse, model: NeuronModel) -> tuple[str | None, float]:
+    """Return the receptor by name, and the factor from NEST's weights to ours."""
+    if model.by_sign or len(model.receptors) == 1:
+        if synapse.receptor:
+            fail(where, "receptor_type", synapse.receptor, f"must be 0: {type(model).__name__} has no ports")
+        negative = synapse.negative and model.conductance
+        return ("in", -1.0) if negative else (None, 1.0)
+    if not 1 <= synapse.receptor <= len(model.receptors):
+        rule = f"must be 1 to {len(model.receptors)}, for {', '.join(model.receptors)}"
+        fail(where, "receptor_type", synapse.receptor, rule)
+    return model.receptors[synapse.receptor - 1], 1.0
+
+
+def _uniform(where: str, synapse: Synapse, plastic: Mapping[str, Any]) -> dict[str, float]:
+    """Return the parameters of rules in target neurons, each of which must be one number."""
+    if synapse.template == "static_synapse":
+        return {}
+    for key, value in plastic.items():
+        if np.ndim(value):
+            values = np.unique(value)[:2].tolist()
+            fail(where, key, values, "must be the same in all target neurons", got="values")
+    return {key: float(value) for key, value in plastic.items()}
+
+
+@contextlib.contextmanager
+def _naming(where: str) -> Iterator[None]:
+    """Name the file and the group in errors of the network."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        if str(error).startswith(WHERE):
+            raise
+        msg = f"{where}: {error}"
+        raise ValueError(msg) from None

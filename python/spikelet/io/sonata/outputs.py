@@ -1,0 +1,206 @@
+"""SONATA's outputs: files of spikes, and reports of states."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet._util.checks import fail
+from spikelet._util.files import replacing
+from spikelet.io.sonata import hdf5
+from spikelet.io.sonata.config import WHERE, Config, inside, require_number
+from spikelet.io.sonata.node_sets import NodeSets
+from spikelet.io.sonata.nodes import VIRTUAL, Nodes
+
+__all__ = ["Report", "ReportFile", "begin_file", "read_reports", "report_file", "spikes_file", "write_spikes"]
+
+Ints = npt.NDArray[np.int64]
+
+MAGIC, VERSION = 0x0A7A, (0, 1)
+
+_SORTED = {
+    "none": "none", "unsorted": "none", "time": "by_time", "by_time": "by_time", "id": "by_id", "by_id": "by_id",
+    "gid": "by_id", "by_gid": "by_id", "node_id": "by_id",
+}  # fmt: skip
+_SORTINGS = {"none": 0, "by_id": 1, "by_time": 2}
+_MODULES = ("membrane_report", "multimeter_report")
+_VARIABLES = {"v": "V_m", "Vm": "V_m", "V": "V_m"}
+
+
+class Report(NamedTuple):
+    """What a report shows: one state of some nodes, at regular times."""
+
+    name: str
+    path: Path
+    variable: str
+    rows: dict[str, Ints]
+    start: float
+    stop: float
+    every: float
+
+
+def output_file(config: Config, where: str, name: Any) -> Path:
+    """Return the path of a file in the folder of the output.
+
+    Raises
+    ------
+    ValueError
+        If there is no such folder, or the file would lie elsewhere.
+    """
+    folder = config.section("output").get("output_dir")
+    if not isinstance(folder, str):
+        rule = "must be given, for the files of reports and spikes"
+        fail(f"{WHERE}: {config.path}", "output.output_dir", folder, rule)
+    return inside(where, Path(folder), name)
+
+
+def spikes_file(config: Config) -> tuple[Path, str] | None:
+    """Return the file for the spikes and how they are sorted; None if the configuration has no output."""
+    output, where = config.section("output"), f"{WHERE}: {config.path}: output"
+    if not output:
+        return None
+    order = output.get("spikes_sort_order", "time")
+    if order not in _SORTED:
+        fail(where, "spikes_sort_order", order, f"must be one of {', '.join(_SORTED)}")
+    return output_file(config, where, output.get("spikes_file", "spikes.h5")), _SORTED[order]
+
+
+def read_reports(
+    config: Config, nodes: Mapping[str, Nodes], sets: NodeSets, dt: float, stop: float
+) -> list[Report]:
+    """Return the reports that a configuration asks for.
+
+    Raises
+    ------
+    ValueError
+        If there is no such state or node set, or if a value is wrong.
+    """
+    found = []
+    for name, item in config.items("reports"):
+        where = f"{WHERE}: {config.path}: reports.{name}"
+        module = item.get("module", _MODULES[0])
+        if module not in _MODULES:
+            fail(where, "module", module, f"must be one of {', '.join(_MODULES)}")
+        variable = item.get("variable_name")
+        if not isinstance(variable, str):
+            fail(where, "variable_name", variable, "must be the name of a state, such as V_m")
+        variable = _VARIABLES.get(variable, variable)
+        rows = sets.rows(where, item.get("cells", item.get("node_set", "all")))
+        for population, of in rows.items():
+            for part in nodes[population].parts:
+                if not np.isin(of, part.rows).any():
+                    continue
+                states = () if part.template == VIRTUAL else getattr(part.model, "states", ())
+                if variable not in states:
+                    rule = f"must be a state of {part.template} in {population}: {', '.join(states) or 'none'}"
+                    fail(where, "variable_name", variable, rule)
+        every = require_number(where, item, "dt", dt, positive=True)
+        begin = require_number(where, item, "start_time", 0.0)
+        end = min(require_number(where, item, "end_time", stop), stop)
+        for key, value, unit in (("dt", every, dt), ("start_time", begin, every)):
+            if abs(round(value / unit) * unit - value) > 1e-6 * dt:
+                fail(where, key, value, f"must be a multiple of {unit:g} ms")
+        if begin < 0 or end <= begin:
+            fail(where, "start_time and end_time", (begin, end), "must be 0 <= start_time < end_time")
+        path = output_file(config, where, item.get("file_name", f"{name}.h5"))
+        found.append(Report(name, path, variable, rows, begin, end, every))
+    paths = [report.path for report in found]
+    if len(set(paths)) < len(paths):
+        fail(f"{WHERE}: {config.path}", "reports", list(map(str, paths)), "must write to different files")
+    return found
+
+
+def begin_file(path: Path) -> Any:
+    """Return a new file with the attributes that all SONATA files have."""
+    file = hdf5.library().File(path, "w")
+    file.attrs["magic"] = np.uint32(MAGIC)
+    file.attrs["version"] = np.array(VERSION, np.uint32)
+    return file
+
+
+def write_spikes(
+    path: Path, trains: Mapping[str, tuple[npt.NDArray[np.float64], Ints]], sorting: str
+) -> None:
+    """Write a file of spikes.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which is replaced as a whole.
+    trains : dict of str to (times, ids)
+        Times [ms] and node ids by population, in order of time.
+    sorting : "none", "by_id" or "by_time"
+        The order of the spikes.
+    """
+    h5py = hdf5.library()
+    with replacing(path) as part, begin_file(part) as file:
+        for name, (times, ids) in trains.items():
+            order = np.lexsort((times, ids)) if sorting == "by_id" else slice(None)
+            group = file.create_group(f"spikes/{name}")
+            kind = h5py.enum_dtype(_SORTINGS, basetype="i1")
+            group.attrs.create("sorting", _SORTINGS[sorting], dtype=kind)
+            data = group.create_dataset("timestamps", data=times[order])
+            data.attrs["units"] = "ms"
+            group.create_dataset("node_ids", data=ids[order].astype(np.uint64))
+        file.require_group("spikes")
+
+
+@contextlib.contextmanager
+def report_file(
+    report: Report, units: Mapping[str, str], ids: Mapping[str, Ints], dtype: Any
+) -> Iterator[ReportFile]:
+    """Write a report, which appears under its name when it is complete; see `ReportFile`."""
+    with replacing(report.path) as part, begin_file(part) as file:
+        yield ReportFile(file, report, units, ids, dtype)
+
+
+class ReportFile:
+    """A report that is written piece by piece.
+
+    Parameters
+    ----------
+    file : h5py.File
+        The new file.
+    report : Report
+        What it shows.
+    units : dict of str to str
+        The unit of the state, by population.
+    ids : dict of str to array
+        The node ids, by population.
+    dtype : dtype
+        Of the values.
+    """
+
+    def __init__(
+        self, file: Any, report: Report, units: Mapping[str, str], ids: Mapping[str, Ints], dtype: Any
+    ) -> None:
+        frames = math.ceil(round((report.stop - report.start) / report.every, 6))
+        self.data, self._next = {}, dict.fromkeys(ids, 0)
+        for name, own in ids.items():
+            n = len(own)
+            group = file.create_group(f"report/{name}")
+            chunks = (max(1, min(frames, (1 << 18) // n)), n) if n <= 1 << 16 else None
+            self.data[name] = group.create_dataset("data", (frames, n), dtype=dtype, chunks=chunks)
+            self.data[name].attrs["units"] = units[name]
+            self.data[name].attrs["variable"] = report.variable
+            mapping = group.create_group("mapping")
+            mapping.create_dataset("node_ids", data=own.astype(np.uint64)).attrs["sorted"] = np.int8(
+                (np.diff(own) > 0).all()
+            )
+            mapping.create_dataset("index_pointers", data=np.arange(n + 1, dtype=np.uint64))
+            mapping.create_dataset("element_ids", data=np.zeros(n, np.uint32))
+            mapping.create_dataset("element_pos", data=np.full(n, 0.5, np.float32))
+            time = np.array([report.start, report.stop, report.every])
+            mapping.create_dataset("time", data=time).attrs["units"] = "ms"
+
+    def append(self, population: str, values: npt.NDArray[Any]) -> None:
+        """Write the next frames, [frames, nodes]."""
+        begin = self._next[population]
+        self.data[population][begin : begin + len(values)] = values
+        self._next[population] = begin + len(values)
