@@ -37,6 +37,7 @@ class Case:
     name: str
     make: Callable[[str], Any]
     shape: tuple[int, ...]
+    exact: bool = True  # weights are rounded to a grid
 
 
 def on_a_grid(module: nn.Module) -> nn.Module:
@@ -69,6 +70,23 @@ def dense(library: str) -> nn.Module:
         nn.Linear(30, 10),
         st.LIF(decay=0.5, gain=0.5, v_threshold=0.25, reset=reset),
     )
+
+
+def not_on_a_grid(library: str) -> nn.Module:
+    """Return a network whose sums depend on their order in the last digit."""
+    reset = _reset(library)
+    net = nn.Sequential(
+        nn.Linear(20, 200),
+        st.LIF(tau_m=5.0, reset=reset),
+        nn.Linear(200, 200),
+        st.LIF(tau_m=5.0, gain="normalised", v_threshold=0.2, reset=reset),
+        nn.Linear(200, 200),
+        st.LIF(tau_m=10.0, reset=reset),
+    )
+    with torch.no_grad():
+        for p in net.parameters():
+            p.mul_(4)
+    return net
 
 
 def images(library: str) -> nn.Module:
@@ -210,6 +228,7 @@ def converted(library: str) -> sl.SpikingModel:
 CASES = (
     Case("linear layers, LIF and IF", dense, (20,)),
     Case("the library's own neurons", own_neurons, (20,)),
+    Case("weights as trained, not on a grid", not_on_a_grid, (20,), exact=False),
     Case("convolutions, pooling, flattening", images, (2, 10, 10)),
     Case("convolutions with groups and dilation", grouped, (2, 8, 8)),
     Case("one-dimensional convolutions", sequences, (2, 16)),
@@ -233,7 +252,7 @@ def compare(case: Case, library: str, read: Callable[[str, Tensor], Tensor], fol
     """Return how the reader's spikes compare with ours."""
     torch.manual_seed(0)
     model = case.make(library)
-    if isinstance(model, nn.Module):
+    if isinstance(model, nn.Module) and case.exact:
         on_a_grid(model)
     x = (torch.rand(STEPS, BATCH, *case.shape) < 0.3).float()
     ours = spikes(model, x)

@@ -75,6 +75,15 @@ def synaptic() -> Exported:
     return _written(SequentialState(nn.Linear(20, 40), neurons(40), nn.Linear(40, 10), neurons(10)))
 
 
+def synaptic_repaired() -> Exported:
+    """LIFCell, with that factor put in by hand."""
+    made = synaptic()
+    for node in made.graph.nodes.values():
+        if isinstance(node, nir.CubaLIF):
+            node.w_in = node.tau_syn / made.options["dt"]
+    return made
+
+
 def _written(net: nn.Module) -> Exported:
     larger(net)
     with quiet():
@@ -83,4 +92,4 @@ def _written(net: nn.Module) -> Exported:
 
 
 READERS = {"norse": read}
-WRITERS = (leaky, integrating, synaptic)
+WRITERS = (leaky, integrating, synaptic, synaptic_repaired)

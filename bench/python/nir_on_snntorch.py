@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import nir
 import snntorch as snn
 import torch
@@ -65,5 +67,13 @@ def _written(net: nn.Module) -> Exported:
     return Exported(graph, spikes, {"dt": 1e-4, "mode": "euler"})
 
 
+def round_trip() -> Exported:
+    """Return its own RLeaky network, as it reads that back: the input passes the recurrent weights."""
+    made = recurrent()
+    with quiet():
+        net = import_from_nir(copy.deepcopy(made.graph))
+    return Exported(made.graph, lambda x: stepped(net, x), made.options)
+
+
 READERS = {"snntorch": read}
-WRITERS = (leaky, synaptic, recurrent)
+WRITERS = (leaky, synaptic, recurrent, round_trip)
