@@ -15,7 +15,9 @@ def grid(rng: np.random.Generator, *shape: int, scale: float = 0.5) -> np.ndarra
     return np.round(rng.normal(0, scale, shape) * 64) / 64
 
 
-def neuron(rng: np.random.Generator, shape: tuple[int, ...], *, plain: bool = False) -> layers.Neuron:
+def neuron(
+    rng: np.random.Generator, shape: tuple[int, ...], *, plain: bool = False
+) -> layers.Neuron:
     """A neuron of a random kind for this population; `plain` ones have nothing that NIR does not have."""
     sizes = [(), (shape[0],)] + ([shape] if len(shape) > 1 else [])
     size = sizes[rng.integers(len(sizes))]
@@ -48,7 +50,9 @@ def conv(rng: np.random.Generator, channels: int, out: int) -> layers.Conv2d:
     return layers.Conv2d(weight, bias, stride, padding, groups=groups)
 
 
-def vectors(rng: np.random.Generator, *, plain: bool = False) -> tuple[SpikingModel, tuple[int, ...]]:
+def vectors(
+    rng: np.random.Generator, *, plain: bool = False
+) -> tuple[SpikingModel, tuple[int, ...]]:
     """Linear layers and neurons, with shortcuts, sums and concatenations."""
     n = int(rng.integers(3, 9))
     made = [

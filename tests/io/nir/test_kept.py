@@ -62,13 +62,19 @@ def test_what_the_metadata_says_reaches_models_and_copies(graph):
 
 def test_graphs_within_graphs_keep_theirs(graph):
     whole = nir.NIRGraph(
-        nodes={"input": nir.Input(np.array([1])), "inner": graph, "output": nir.Output(np.array([2]))},
+        nodes={
+            "input": nir.Input(np.array([1])),
+            "inner": graph,
+            "output": nir.Output(np.array([2])),
+        },
         edges=[("input", "inner"), ("inner", "output")],
         type_check=False,
     )
     model = sl.io.read_nir(whole)
     assert set(model.kept.subtract) == {"inner/lif1"}
-    np.testing.assert_array_equal(model.run(X, dt=1e-3, mode="euler").output, sl.io.read_nir(graph).run(X).output)
+    np.testing.assert_array_equal(
+        model.run(X, dt=1e-3, mode="euler").output, sl.io.read_nir(graph).run(X).output
+    )
 
 
 def test_graphs_of_others_say_nothing():
@@ -97,8 +103,11 @@ def test_bad_metadata_of_a_graph_is_refused(graph, own, message):
 @pytest.mark.parametrize(
     ("own", "message"),
     [
-        ({"reset": "none"}, 'metadata of node \'lif1\': reset must be "subtract"'),
-        ({"reset": "subtract", "subtract": np.ones(3)}, r"subtract must be \(2,\), that of the population"),
+        ({"reset": "none"}, "metadata of node 'lif1': reset must be \"subtract\""),
+        (
+            {"reset": "subtract", "subtract": np.ones(3)},
+            r"subtract must be \(2,\), that of the population",
+        ),
         ({"v_init": np.array([np.inf, 0])}, "v_init must be finite"),
         ({"v_init": np.ones((1, 2))}, "v_init must have at most one dimension"),
     ],

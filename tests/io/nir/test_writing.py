@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 
 import h5py
@@ -65,16 +64,18 @@ def test_the_file_is_that_of_the_graph(tmp_path):
     read = nir.read(path)
     with h5py.File(path) as file:
         assert file["version"][()].decode() == nir.version
-    assert read.edges == graph.edges == [("input", "linear0"), ("linear0", "lif1"), ("lif1", "output")]
+    assert (
+        read.edges == graph.edges == [("input", "linear0"), ("linear0", "lif1"), ("lif1", "output")]
+    )
     np.testing.assert_array_equal(read.nodes["lif1"].tau, graph.nodes["lif1"].tau)
     assert read.metadata["spikelet"] == {"dt": 1e-3, "mode": "exact", "version": sl.__version__}
-    assert os.listdir(tmp_path) == ["a.nir"]
+    assert [p.name for p in tmp_path.iterdir()] == ["a.nir"]
 
 
 def test_nothing_is_written_without_a_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert isinstance(sl.io.write_nir(model()), nir.NIRGraph)
-    assert os.listdir(tmp_path) == []
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("compression", ["gzip", "lzf", 9, None])
@@ -105,7 +106,7 @@ def test_a_model_that_is_refused_leaves_the_old_file(tmp_path):
     assert path.read_bytes() == b"old"
     sl.io.write_nir(model(), str(path))
     assert nir.read(path).nodes.keys() >= {"lif1"}
-    assert os.listdir(tmp_path) == ["a.nir"]
+    assert [p.name for p in tmp_path.iterdir()] == ["a.nir"]
 
 
 def test_paths_are_checked_before_the_model_is_read(tmp_path):
@@ -131,7 +132,9 @@ def test_graphs_are_written_as_they_are():
 
 @pytest.mark.parametrize("thing", [None, "model.nir", np.ones(3), layers.IF(1.0), [layers.IF(1.0)]])
 def test_other_things_are_no_models(thing):
-    with pytest.raises(TypeError, match="model must be a SpikingModel, a torch.nn.Module, a Network"):
+    with pytest.raises(
+        TypeError, match=r"model must be a SpikingModel, a torch\.nn\.Module, a Network"
+    ):
         sl.io.write_nir(thing)
 
 

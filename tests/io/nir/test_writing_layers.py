@@ -85,10 +85,10 @@ def test_convolutions_for_libraries_have_no_groups():
 
 def test_nir_reads_what_it_infers_the_shape_of(tmp_path):
     path = tmp_path / "a.nir"
-    for name in CASES:
+    for name, layer in CASES.items():
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            model = sl.SpikingModel([CASES[name], layers.IF(1.0, "zero")])
+            model = sl.SpikingModel([layer, layers.IF(1.0, "zero")])
             sl.io.write_nir(model, path, input_shape=IMAGE if "ceil" not in name else (4, 6, 6))
         if any("type_check=False" in str(w.message) for w in caught):
             with pytest.raises(ValueError, match="type mismatch"):
@@ -100,7 +100,11 @@ def test_nir_reads_what_it_infers_the_shape_of(tmp_path):
 
 
 def test_sizes_of_spikes_go_into_the_next_weights():
-    made = [layers.Linear(np.eye(3)), layers.IF(0.5, "zero", amplitude=[1, 2, 4]), layers.Linear(np.ones((2, 3)))]
+    made = [
+        layers.Linear(np.eye(3)),
+        layers.IF(0.5, "zero", amplitude=[1, 2, 4]),
+        layers.Linear(np.ones((2, 3))),
+    ]
     _, graph = written(made, (3,))
     np.testing.assert_array_equal(graph.nodes["linear2"].weight, [[1, 2, 4]] * 2)
     assert "Scale" not in {type(n).__name__ for n in graph.nodes.values()}
@@ -110,21 +114,35 @@ def test_sizes_of_spikes_without_weights_behind_them_are_nodes():
     kinds = compare([layers.Linear(np.eye(3)), layers.IF(0.5, "zero", amplitude=[1, 2, 4])], (3,))
     assert kinds["if1_scale"] == "Scale"
     neuron = layers.IF(0.5, "zero", amplitude=2.0)
-    made = [("a", neuron, ["input"]), ("b", neuron.replace(amplitude=1.0), ["input"]), ("c", layers.Add(), ["a", "b"]), ("d", layers.Linear(np.ones((2, 3))), ["c"])]
+    made = [
+        ("a", neuron, ["input"]),
+        ("b", neuron.replace(amplitude=1.0), ["input"]),
+        ("c", layers.Add(), ["a", "b"]),
+        ("d", layers.Linear(np.ones((2, 3))), ["c"]),
+    ]
     assert compare(made, (3,))["a_scale"] == "Scale"
 
 
 def test_sums_of_one_layer_with_itself():
-    made = [("a", layers.Linear(grid(RNG, 3, 3)), ["input"]), ("b", layers.Add(), ["a", "a"]), ("c", layers.IF(0.5, "zero"), ["b"])]
+    made = [
+        ("a", layers.Linear(grid(RNG, 3, 3)), ["input"]),
+        ("b", layers.Add(), ["a", "a"]),
+        ("c", layers.IF(0.5, "zero"), ["b"]),
+    ]
     assert compare(made, (3,))["a_scale"] == "Scale"
-    _, graph = written([("b", layers.Add(), ["input", "input"]), ("c", layers.Linear(np.eye(3)), ["b"])], (3,))
+    _, graph = written(
+        [("b", layers.Add(), ["input", "input"]), ("c", layers.Linear(np.eye(3)), ["b"])], (3,)
+    )
     np.testing.assert_array_equal(graph.nodes["c"].weight, 2 * np.eye(3))
     assert len(set(graph.edges)) == len(graph.edges)
 
 
 @pytest.mark.parametrize("shape", [(2,), (2, 3, 4)])
 def test_concatenations_are_sums_of_maps(shape):
-    made = [("a", layers.Affine(grid(RNG, 2), grid(RNG, 2)), ["input"]), ("b", layers.Concat(), ["a", "input", "a"])]
+    made = [
+        ("a", layers.Affine(grid(RNG, 2), grid(RNG, 2)), ["input"]),
+        ("b", layers.Concat(), ["a", "input", "a"]),
+    ]
     compare(made, shape)
 
 
@@ -172,14 +190,20 @@ def test_what_a_library_does_not_read_is_refused(made, convention, message):
 
 def test_names_are_those_of_layers_as_far_as_readers_take_them():
     weight = layers.Linear(np.eye(3))
-    made = [("features.0/a", weight, ["input"]), ("features_0_a", weight, ["features.0/a"]), ("output", weight, ["features_0_a"])]
+    made = [
+        ("features.0/a", weight, ["input"]),
+        ("features_0_a", weight, ["features.0/a"]),
+        ("output", weight, ["features_0_a"]),
+    ]
     _, graph = written(made, (3,))
     assert sorted(graph.nodes) == ["features_0_a", "features_0_a_1", "input", "output", "output_1"]
     assert list(graph.nodes) == sorted(graph.nodes)  # as a file gives them back
 
 
 def test_types_are_full():
-    _, graph = written([CASES["stride"], CASES["mean"].replace(kernel_size=1), layers.Flatten()], IMAGE)
+    _, graph = written(
+        [CASES["stride"], CASES["mean"].replace(kernel_size=1), layers.Flatten()], IMAGE
+    )
     for name, node in graph.nodes.items():
         for types in (node.input_type, node.output_type):
             assert all(v is not None for v in types.values()), name

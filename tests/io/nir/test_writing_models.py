@@ -108,7 +108,9 @@ def test_converted_models_keep_their_rates(converted, neuron):
 
 @pytest.mark.parametrize("neuron", ["signed", "differential", "multi"])
 def test_spikes_that_are_not_0_or_1_are_refused(converted, neuron):
-    with pytest.raises(ValueError, match=r"layer '1' \(IF\): sends .* spikes, and those of NIR are 0 or 1"):
+    with pytest.raises(
+        ValueError, match=r"layer '1' \(IF\): sends .* spikes, and those of NIR are 0 or 1"
+    ):
         sl.io.write_nir(converted[0](neuron), input_shape=(1, 6, 6))
 
 
@@ -125,7 +127,9 @@ def test_schedules_analog_neurons_and_maxima_are_refused():
 
 def test_what_only_the_metadata_holds_is_said_once():
     model = sl.SpikingModel([layers.Linear(np.ones((2, 3))), layers.IF(1.0, v_init=0.5)])
-    with pytest.warns(UserWarning, match="no reset by subtraction.*no initial potentials") as caught:
+    with pytest.warns(
+        UserWarning, match="no reset by subtraction.*no initial potentials"
+    ) as caught:
         sl.io.write_nir(model)
     assert len(caught) == 1
     assert caught[0].filename == __file__
@@ -157,7 +161,7 @@ def test_the_shape_of_images_has_to_be_given():
     model = sl.SpikingModel([layers.Conv2d(np.ones((1, 1, 2, 2))), layers.IF(1.0, "zero")])
     with pytest.raises(ValueError, match="input_shape must be the shape of one sample"):
         sl.io.write_nir(model)
-    with pytest.raises(ValueError, match="layer 'conv2d0'|Conv2d 'conv2d0'"):
+    with pytest.raises(ValueError, match=r"layer 'conv2d0'|Conv2d 'conv2d0'"):
         sl.io.write_nir(model, input_shape=(3, 8, 8))
     with pytest.raises(ValueError, match="input_shape must be"):
         sl.io.write_nir(model, input_shape=(0, 8, 8))

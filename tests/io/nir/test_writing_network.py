@@ -166,7 +166,7 @@ def test_matrices_that_would_not_fit_are_refused_before_they_are_made():
     net = sl.Network(dt=DT, threads=1)
     a = net.population(40_000, sl.LIFDelta(t_ref=0.0), "a")
     net.connect(a, a, sl.FixedIndegree(1), weight=1.0, delay=1.0)
-    with pytest.raises(ValueError, match="needs full matrices of 1.6e\\+09 weights"):
+    with pytest.raises(ValueError, match=r"needs full matrices of 1\.6e\+09 weights"):
         sl.io.write_nir(net)
 
 

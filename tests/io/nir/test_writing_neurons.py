@@ -30,7 +30,9 @@ def test_decays_and_gains_come_back(mode, dt):
     rng = np.random.default_rng(0)
     decay = np.concatenate([rng.random(500), 1 - 10 ** -rng.uniform(0, 6, 500), [0, 1, 0.5, 0.75]])
     gain = rng.random(decay.size) * 3
-    (lif,) = Neurons("nir", dt, mode, np.float64).nodes(Cell(decay, gain, np.ones(decay.size)), decay.shape, "")
+    (lif,) = Neurons("nir", dt, mode, np.float64).nodes(
+        Cell(decay, gain, np.ones(decay.size)), decay.shape, ""
+    )
     a = dt / lif.tau
     back, reached = (1 - a, a) if mode == "euler" else (np.exp(-a), -np.expm1(-a))
     np.testing.assert_allclose(back, decay, rtol=0, atol=2.5e-16)
@@ -77,7 +79,9 @@ def test_each_kind_of_neuron_has_its_primitive(made, kind):
 
 
 def test_neurons_that_spike_without_a_reset_are_two_nodes():
-    first, second = Neurons("nir", 1e-4, "euler", np.float32).nodes(cell(reset="none"), SHAPE, "here")
+    first, second = Neurons("nir", 1e-4, "euler", np.float32).nodes(
+        cell(reset="none"), SHAPE, "here"
+    )
     assert (type(first).__name__, type(second).__name__) == ("LI", "Threshold")
 
 
@@ -86,7 +90,9 @@ def test_metadata_has_only_what_a_node_cannot_hold():
     kept = node(cell(reset="subtract", threshold=0.5)).metadata["spikelet"]
     assert kept == {"reset": "subtract", "subtract": 0.5}
     varying = np.arange(4.0)
-    np.testing.assert_array_equal(node(cell(v_init=varying)).metadata["spikelet"]["v_init"], varying)
+    np.testing.assert_array_equal(
+        node(cell(v_init=varying)).metadata["spikelet"]["v_init"], varying
+    )
 
 
 @pytest.mark.parametrize("gain", [0.25, 0.5, 2.0])
@@ -99,7 +105,9 @@ def test_libraries_get_potentials_in_their_unit(gain):
         adds = found.r * step / found.tau
         np.testing.assert_allclose(found.v_threshold / adds, 1 / gain, rtol=1e-6)
     assert set(node(cell(gain=0.25), "spikingjelly", dt).r) == {1.0}  # decay_input=True
-    np.testing.assert_allclose(node(cell(), "spikingjelly", dt).r * dt, node(cell(), "spikingjelly", dt).tau)
+    np.testing.assert_allclose(
+        node(cell(), "spikingjelly", dt).r * dt, node(cell(), "spikingjelly", dt).tau
+    )
     assert set(node(cell(gain=2.0), "norse", 1e-3).r) == {1.0}
 
 
@@ -137,7 +145,7 @@ def test_what_a_reader_cannot_give_is_refused(made, convention, message):
 
 
 def test_synapses_need_steps_of_euler():
-    with pytest.raises(ValueError, match='here: has a synapse.*mode="euler"'):
+    with pytest.raises(ValueError, match=r'here: has a synapse.*mode="euler"'):
         node(cell(syn_decay=0.5 * ONES), mode="exact")
 
 
@@ -154,12 +162,18 @@ def test_thresholds_of_neurons_become_factors_of_their_input():
     assert set(found.threshold) == {1.0}
     np.testing.assert_array_equal(found.gain[0] * factor, 1 / np.array([1, 2, 4, 8]))
     assert neurons.input_factor(cell())[1] is None
-    assert Neurons("norse", 1e-3, "euler", np.float32).input_factor(cell(threshold=np.arange(1, 5)))[1] is None
+    assert (
+        Neurons("norse", 1e-3, "euler", np.float32).input_factor(cell(threshold=np.arange(1, 5)))[1]
+        is None
+    )
 
 
 def test_scaled_cells_are_the_same_neurons():
     made = cell(0.75, 0.5, 2.0, v_reset=0.25, rest=0.5, v_init=1.0).scaled(np.full(SHAPE, 4.0))
-    values = [set(np.ravel(getattr(made, k))) for k in ("decay", "gain", "threshold", "v_reset", "rest", "v_init")]
+    values = [
+        set(np.ravel(getattr(made, k)))
+        for k in ("decay", "gain", "threshold", "v_reset", "rest", "v_init")
+    ]
     assert values == [{0.75}, {2.0}, {8.0}, {1.0}, {2.0}, {4.0}]
 
 

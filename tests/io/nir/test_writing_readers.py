@@ -13,7 +13,9 @@ def request(convention="nir", dt=None, mode=None, dtype=None, input_shape=None):
 
 
 def test_each_reader_has_a_step_and_a_mode():
-    steps = {name: (request(name).step(2e-3), request(name).steps(synapses=False)) for name in READERS}
+    steps = {
+        name: (request(name).step(2e-3), request(name).steps(synapses=False)) for name in READERS
+    }
     assert steps == {
         "nir": (2e-3, "exact"),  # that of the model
         "snntorch": (1e-4, "euler"),
@@ -54,4 +56,8 @@ def test_types_follow_the_model_and_comparisons_the_reader():
 
 def test_options_that_were_given_are_named():
     assert request().given() == []
-    assert request("norse", dt=1e-3, input_shape=(2,)).given() == ["dt", "input_shape", "convention"]
+    assert request("norse", dt=1e-3, input_shape=(2,)).given() == [
+        "dt",
+        "input_shape",
+        "convention",
+    ]

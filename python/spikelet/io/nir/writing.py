@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from spikelet._util.checks import choice, fail
+from spikelet._util.checks import fail
 from spikelet._util.extras import extra
 from spikelet._util.files import replacing
 from spikelet.io.nir.model import NirModel
@@ -125,18 +125,23 @@ def _written(model: Any, request: Request, nir: Any) -> tuple[Any, list[str]]:
 
         return write_module(model, request)
     rule = "must be a SpikingModel, a torch.nn.Module, a Network, a NirModel or a nir.NIRGraph"
-    fail(_WHERE, "model", type(model).__name__, rule, error=TypeError)
+    return fail(_WHERE, "model", type(model).__name__, rule, error=TypeError)
 
 
 def _as_it_is(graph: Any, request: Request) -> Any:
     for name in request.given():
-        fail(_WHERE, name, getattr(request, name), "must not be given: a NIR graph is written as it is")
+        fail(
+            _WHERE,
+            name,
+            getattr(request, name),
+            "must not be given: a NIR graph is written as it is",
+        )
     return graph
 
 
 def _require_known(compression: object) -> None:
     level = isinstance(compression, int) and not isinstance(compression, bool)
-    if level and 0 <= compression <= 9 or compression in ("gzip", "lzf", None):  # type: ignore[operator]
+    if (level and 0 <= compression <= 9) or compression in ("gzip", "lzf", None):  # type: ignore[operator]
         return
     rule = 'must be "gzip", "lzf", a level of gzip from 0 to 9, or None'
     fail(_WHERE, "compression", compression, rule)

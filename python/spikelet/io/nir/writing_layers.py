@@ -122,27 +122,25 @@ class Writer:
 
     def output(self, terms: list[Term], shape: Shape) -> None:
         """Add the output."""
-        terms = self.plain("output", terms, shape)
+        terms = self.plain(terms, shape)
         self.nodes["output"] = self.nir.Output(output_type=np.array(shape))
         self.edges += [(term.key, "output") for term in terms]
 
     def graph(self, metadata: dict[str, Any]) -> Any:
         """Return the graph, whose nodes have the order in which a file gives them back."""
         nodes = dict(sorted(self.nodes.items()))
-        return self.nir.NIRGraph(
-            nodes=nodes, edges=self.edges, metadata=metadata, type_check=False
-        )
+        return self.nir.NIRGraph(nodes=nodes, edges=self.edges, metadata=metadata, type_check=False)
 
     # --- terms -----------------------------------------------------------------------------------
 
-    def common(self, name: str, terms: list[Term], shape: Shape) -> tuple[list[Term], Array | None]:
+    def common(self, terms: list[Term], shape: Shape) -> tuple[list[Term], Array | None]:
         """Return terms without factors, and the factor that all of them have; scale those that differ."""
         first = terms[0].factor
         if all(_same(term.factor, first) for term in terms):
             return [Term(term.key) for term in terms], first
-        return self.plain(name, terms, shape), None
+        return self.plain(terms, shape), None
 
-    def plain(self, name: str, terms: list[Term], shape: Shape) -> list[Term]:
+    def plain(self, terms: list[Term], shape: Shape) -> list[Term]:
         """Return terms without factors: nodes multiply by them."""
         result = []
         for term in terms:
@@ -225,7 +223,7 @@ class Writer:
         self, name: str, cell: Cell, factor: Array | None, terms: list[Term], shape: Shape
     ) -> list[Term]:
         """Add neurons, with their recurrent weights."""
-        terms = self.plain(name, terms, shape)
+        terms = self.plain(terms, shape)
         cell, of_input = self.neurons.input_factor(cell)
         made = self.neurons.nodes(cell, shape, self.at(name))
         key = first = self.add(name, made[0], terms, shape, shape)
@@ -253,15 +251,15 @@ class Writer:
         if isinstance(layer, (AvgPool2d, AdaptiveAvgPool2d)):
             return self._mean(name, layer, terms, shape, after)
         if isinstance(layer, Linear):
-            terms, factor = self.common(name, terms, shape)
+            terms, factor = self.common(terms, shape)
             made = self._dense(layer.weight, layer.bias, factor)
         elif isinstance(layer, Conv2d):
-            terms, factor = self.common(name, terms, shape)
+            terms, factor = self.common(terms, shape)
             made = self._conv(name, layer, factor, shape, after)
         elif isinstance(layer, Affine):
             if layer.shift is None:
                 return [Term(t.key, _product(t.factor, layer.scale)) for t in terms]
-            terms, factor = self.common(name, terms, shape)
+            terms, factor = self.common(terms, shape)
             scale = _product(factor, layer.scale)
             if len(shape) == 1:
                 made = self._dense(np.diag(scale), layer.shift)
@@ -334,7 +332,7 @@ class Writer:
         seen = self.seen(shape)
         if len(seen) == 1:
             return terms
-        terms, factor = self.common(name, terms, shape)
+        terms, factor = self.common(terms, shape)
         node = self.nir.Flatten(input_type={"input": np.array(seen)}, start_dim=0, end_dim=-1)
         key = self.add(name, node, terms, after, seen)
         if factor is not None and np.ndim(factor):
@@ -350,13 +348,15 @@ class Writer:
         after: Shape,
     ) -> list[Term]:
         pool = _pool(layer, shape, after, self.at(name))
-        terms, factor = self.common(name, terms, shape)
+        terms, factor = self.common(terms, shape)
         kernel, stride, padding = (
             np.array(v) for v in (pool.kernel_size, pool.stride, pool.padding)
         )
         size = math.prod(pool.kernel_size)
         nodes = self.reader.nodes
-        if self.one_dimensional or (nodes is not None and "AvgPool2d" not in nodes and padding.any()):
+        if self.one_dimensional or (
+            nodes is not None and "AvgPool2d" not in nodes and padding.any()
+        ):
             weight = np.full((shape[0], 1, *pool.kernel_size), 1 / size)
             conv = Conv2d(weight, None, pool.stride, pool.padding, 1, shape[0])
             made = self._conv(name, conv, None, shape, after)
@@ -395,14 +395,14 @@ class Writer:
             weight = np.zeros((after[0], n))
             weight[at + np.arange(n), np.arange(n)] = 1
             at += n
-            terms, factor = self.common(name, terms, shape)
+            plain, factor = self.common(terms, shape)
             if len(shape) == 1:
                 node = self._dense(weight, None, factor)
             else:
                 conv = Conv2d(weight[..., None, None])
                 node = self._conv(name, conv, factor, shape, (after[0], *shape[1:]))
             result.append(
-                Term(self.add(f"{name}_{k}", node, terms, self.seen(after), self.seen(shape)))
+                Term(self.add(f"{name}_{k}", node, plain, self.seen(after), self.seen(shape)))
             )
         return result
 

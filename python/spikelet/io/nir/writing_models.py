@@ -77,10 +77,11 @@ def write_layers(
 def _kept(nodes: dict[str, Any], request: Request) -> list[str]:
     """Return what is only in the metadata, for the user."""
     if request.convention == "sinabs":
-        return [
+        note = (
             "sinabs reads neurons that send several spikes in a step and, as IF, clip their potential: set spike_fn = "
             "SingleSpike and min_v_mem = None of its layers for the spikes of the model"
-        ]
+        )
+        return [note]
     if request.convention != "nir":  # refused, or the reader's own way
         return []
     notes = []
@@ -108,9 +109,7 @@ def _sample_shape(graph: Graph, shape: Iterable[int] | None) -> Shape:
 
 def _own_step(model: SpikingModel) -> float | None:
     """Return the step in seconds that all layers with a time constant have, or None."""
-    steps = {
-        n.layer.dt for n in model.graph if isinstance(n.layer, LIF) and n.layer.decay is None
-    }
+    steps = {n.layer.dt for n in model.graph if isinstance(n.layer, LIF) and n.layer.decay is None}
     return steps.pop() * 1e-3 if len(steps) == 1 else None
 
 

@@ -139,7 +139,7 @@ class _NetworkWriter:
             return
         for k, receptor in enumerate(("ex", "in")):
             if self._receives(p, k):
-                self.entries[p.index, k] = self._current(p, key, k, receptor)
+                self.entries[p.index, k] = self._current(p, key, receptor)
 
     def _receives(self, p: Population, receptor: int) -> bool:
         sign = -1 if receptor else 1
@@ -151,7 +151,7 @@ class _NetworkWriter:
                     return True
         return False
 
-    def _current(self, p: Population, key: str, k: int, receptor: str) -> str:
+    def _current(self, p: Population, key: str, receptor: str) -> str:
         """Add the synaptic current of a receptor, as the change of potential of a step."""
         model: Any = p.model
         shape, dt = (p.size,), self.net.dt

@@ -137,7 +137,9 @@ class Neurons:
             leaks = True  # a time constant so long that nothing leaks
         elif self.convention == "sinabs" and leaks:
             what = f"is a leaky population of shape {shape}"
-            refuse(where, what, "sinabs's reader takes leaky neurons in vectors only: flatten before")
+            refuse(
+                where, what, "sinabs's reader takes leaky neurons in vectors only: flatten before"
+            )
         tau = of(self._tau(cell.decay))
         r = of(self._gain(cell.gain, cell.decay))
         rest, dt = of(cell.rest), self.dt
@@ -149,11 +151,11 @@ class Neurons:
                 first = self.nir.LI(tau=tau, r=r, v_leak=rest)
             else:
                 first = self.nir.I(r=of(cell.gain / dt))
-            self._note(first, cell, shape, where)
+            self._note(first, cell, shape)
             if cell.threshold is None:
                 return [first]
             second = self.nir.Threshold(threshold=of(self._threshold(cell)))
-            self._note(second, replace(cell, reset="value", v_init=0.0), shape, where)
+            self._note(second, replace(cell, reset="value", v_init=0.0), shape)
             return [first, second]
         spikes = {"v_threshold": of(self._threshold(cell)), "v_reset": of(cell.v_reset)}
         if cell.reset == "subtract":
@@ -165,7 +167,7 @@ class Neurons:
             node = self.nir.LIF(tau=tau, r=r, v_leak=rest, **spikes)
         else:
             node = self.nir.IF(r=of(cell.gain / dt), **spikes)
-        self._note(node, cell, shape, where)
+        self._note(node, cell, shape)
         return [node]
 
     def _tau(self, decay: Floats) -> Floats:
@@ -200,7 +202,7 @@ class Neurons:
             value = np.nextafter(value, self.real(np.inf))
         return value.astype(np.float64)
 
-    def _note(self, node: Any, cell: Cell, shape: tuple[int, ...], where: str) -> None:
+    def _note(self, node: Any, cell: Cell, shape: tuple[int, ...]) -> None:
         """Keep in the metadata what a node cannot hold."""
         kept: dict[str, Any] = {}
         if cell.reset == "subtract":
@@ -244,7 +246,11 @@ class Neurons:
         for name, value, rule in (
             ("v_init", cell.v_init, first),
             ("rest", cell.rest, cell.v_reset if self.convention == "spikingjelly" else 0.0),
-            ("v_reset", cell.v_reset, None if self.convention in ("spikingjelly", "sinabs") else 0.0),
+            (
+                "v_reset",
+                cell.v_reset,
+                None if self.convention in ("spikingjelly", "sinabs") else 0.0,
+            ),
         ):
             free = name == "rest" and self.convention == "norse" and cell.syn_decay is None
             if rule is not None and not free and np.any(np.asarray(value) != rule):

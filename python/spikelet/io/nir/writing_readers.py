@@ -55,10 +55,12 @@ class Reader:
 
 
 # Read in nir 1.0.8, snntorch 1.0.0 (import_nir.py), spikingjelly 2.0.0 (nir_exchange/from_nir.py), norse 1.1.0
-# (utils/import_nir.py) and sinabs 2.0.3 (nir.py). snnTorch reads an IF as a Leaky of beta 0.9, so IF is not among its
-# nodes, and fails for the subgraph that it makes of recurrent neurons. Norse and sinabs read with nirtorch.load, which runs
-# the nodes of a branch before all of their inputs are there (nirtorch 2.6, graph_utils.py); sinabs runs all steps of a
-# layer at once. It reads leaky neurons in vectors only, and clips the potential of an IF at minus its threshold.
+# (utils/import_nir.py) and sinabs 2.0.3 (nir.py); `bench/python/compare_nir.py` compares spikes.
+#
+# snnTorch reads an IF as a Leaky of beta 0.9, so IF is not among its nodes, and leads the input of recurrent neurons through
+# their recurrent weights (_create_rnn_subgraph). Norse and sinabs read with nirtorch.load, which runs the nodes of a branch
+# before all of their inputs are there (nirtorch 2.6, graph_utils.py, trace_execution). sinabs runs all steps of a layer at
+# once, fails for leaky neurons that are not a vector, and clips the potential of an IF at minus its threshold.
 READERS = {
     "nir": Reader("NIR", 1e-4),
     "snntorch": Reader(

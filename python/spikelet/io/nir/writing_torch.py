@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -29,7 +29,10 @@ from spikelet.torch.time import OverTime
 __all__ = ["write_module"]
 
 _WHERE = "write_nir"
-_TRIED = (3, 2)  # steps and samples for which a module with a forward of its own is compared with its layers
+_TRIED = (
+    3,
+    2,
+)  # steps and samples for which a module with a forward of its own is compared with its layers
 Array = NDArray[Any]
 
 
@@ -146,14 +149,14 @@ def _first_cell(module: Neuron, where: str) -> bool:
     cell = module.setting().cell
     if cell.adaptive:
         refuse(where, "has an adaptive threshold, which NIR does not have", "train with LIF")
-    if cell.reset != Reset.none and cell.when != When.same:
-        # After a reset to 0 no potential exceeds the threshold, so `both` is equivalent to `same`.
-        if (cell.when, cell.reset) != (When.both, Reset.value):
-            refuse(
-                where,
-                "is reset in the step after its spike, which NIR does not have",
-                'train with reset_delay=False and reset="zero"',
-            )
+    # After a reset to 0 no potential exceeds the threshold, so `both` is equivalent to `same`.
+    same = cell.when == When.same or (cell.when, cell.reset) == (When.both, Reset.value)
+    if cell.reset != Reset.none and not same:
+        refuse(
+            where,
+            "is reset in the step after its spike, which NIR does not have",
+            'train with reset_delay=False and reset="zero"',
+        )
     return bool(cell.synapse)
 
 
@@ -171,9 +174,13 @@ def _cell(module: Neuron, where: str, shape: Shape) -> Cell:
             try:
                 return np.array(np.broadcast_to(value, shape))
             except ValueError:
-                fail(where, name, value.shape, f"must broadcast to the neurons {shape}", got="shape")
+                fail(
+                    where, name, value.shape, f"must broadcast to the neurons {shape}", got="shape"
+                )
         return full(value, shape)
 
+    resets: dict[Any, Literal["subtract", "value", "none"]]
+    resets = {Reset.subtract: "subtract", Reset.value: "value", Reset.none: "none"}
     leak = of("leak")
     if cell.charge == Charge.decay:
         decay, gain = leak, np.full(shape, cell.gain)
@@ -186,7 +193,7 @@ def _cell(module: Neuron, where: str, shape: Shape) -> Cell:
         decay=decay,
         gain=gain,
         threshold=None if potential else of("threshold"),
-        reset={Reset.subtract: "subtract", Reset.value: "value", Reset.none: "none"}[cell.reset],
+        reset=resets[cell.reset],
         v_reset=full(cell.v_reset if cell.reset == Reset.value else 0.0, shape),
         rest=full(cell.rest, shape),
         v_init=full(setting.v_first, shape),
@@ -228,8 +235,10 @@ def _lifted(module: nn.Module) -> nn.Module:
         norm.__class__ = nn.BatchNorm2d
         return norm
     if type(module) is nn.AvgPool1d:
-        sizes = ((*v, w) for v, w in ((module.kernel_size, 1), (module.stride, 1), (module.padding, 0)))
+        sizes = (
+            (*v, w) for v, w in ((module.kernel_size, 1), (module.stride, 1), (module.padding, 0))
+        )
         return nn.AvgPool2d(*sizes, module.ceil_mode, module.count_include_pad)
     twin = copy.copy(module)  # containers; what else there is stays as it is
-    twin._modules = {name: _lifted(m) for name, m in module.named_children()}  # noqa: SLF001
+    twin._modules = {name: _lifted(m) for name, m in module.named_children()}
     return twin
