@@ -16,6 +16,7 @@ from spikelet._util.checks import fail, shown
 from spikelet._util.described import suggestion
 from spikelet._util.extras import extra
 from spikelet.io.nir.fields import FIELDS, GRAPH, POPULATION, check, known_kind
+from spikelet.io.nir.heaps import check_heaps
 from spikelet.io.nir.model import NirModel
 
 __all__ = ["read_nir"]
@@ -94,7 +95,11 @@ def read_nir(path_or_graph: str | os.PathLike[str] | Any) -> NirModel:
     if not path.is_file():  # opening a pipe would block
         fail(_WHERE, "path_or_graph", str(path), "must be a file")
     h5py = extra("h5py", _WHERE, "nir")
+    with _refusing(where):
+        check_heaps(path)
     with _refusing(where), h5py.File(path, "r", locking=False) as file:
+        if file.id.get_create_plist().get_sizes()[1] != 8:
+            fail(where, "sizes", file.id.get_create_plist().get_sizes(), "must have 8 bytes")
         graph = _Reader(h5py, where).graph(file)
         return NirModel(nir.dict2NIRNode(graph), where)
 
