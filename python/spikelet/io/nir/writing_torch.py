@@ -239,6 +239,10 @@ def _lifted(module: nn.Module) -> nn.Module:
             (*v, w) for v, w in ((module.kernel_size, 1), (module.stride, 1), (module.padding, 0))
         )
         return nn.AvgPool2d(*sizes, module.ceil_mode, module.count_include_pad)
-    twin = copy.copy(module)  # containers; what else there is stays as it is
-    twin._modules = {name: _lifted(m) for name, m in module.named_children()}
+    children = list(module.named_children())
+    if not children:
+        return module
+    twin = copy.deepcopy(module)
+    for name, m in children:
+        twin.add_module(name, _lifted(m))
     return twin
