@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from spikelet import layers
-from spikelet._util.checks import fail, named
+from spikelet._util.checks import fail, named, require
 from spikelet.conversion.building import ERRORS, input_shape, refuse
 from spikelet.io.nir.writing_models import write_layers, write_model
 from spikelet.io.nir.writing_neurons import Cell, full
@@ -168,6 +168,7 @@ def _cell(module: Neuron, where: str, shape: Shape) -> Cell:
         value: Any = setting.tensors.get(name, getattr(cell, name))
         if isinstance(value, torch.Tensor):
             value = value.detach().cpu().double().numpy()
+            require(where, name, value.ravel(), "finite")
             while value.ndim > len(shape) and value.shape[0] == 1:
                 value = value[0]
             # As torch does: the last dimensions are those of the neurons.
