@@ -6,7 +6,7 @@
 The single LIF neuron is compared with the authors' exact solution and with the traces of all platforms, the Braille networks
 with their training script on random spikes and, if ``03_rnn/data/ds_test.pt`` is there, with the stored accuracies and spikes.
 
-Pedersen et al., Nat. Commun. 15, 8122 (2024).
+Pedersen et al., Nature Communications 15, 8122 (2024).
 """
 
 from __future__ import annotations
@@ -39,7 +39,11 @@ def lif(folder: Path) -> None:
         table = np.loadtxt(path, delimiter=",")
         mine, theirs = np.flatnonzero(euler), np.flatnonzero(table[:, -1])
         lag = theirs - mine if len(mine) == len(theirs) else None
-        found = "another number of spikes" if lag is None else f"later by {sorted(set(lag.tolist()))} steps"
+        found = (
+            "another number of spikes"
+            if lag is None
+            else f"later by {sorted(set(lag.tolist()))} steps"
+        )
         print(f"  {path.name}: {len(theirs)} spikes, mode euler has {len(mine)}; {found}")
 
 
@@ -114,7 +118,9 @@ def braille(folder: Path, name: str, reset: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("paper", type=Path, help="the folder 'paper' of the repository neuromorphs/NIR")
+    parser.add_argument(
+        "paper", type=Path, help="the folder 'paper' of the repository neuromorphs/NIR"
+    )
     folder = parser.parse_args().paper
     lif(folder / "01_lif")
     for name, reset in BRAILLE.items():

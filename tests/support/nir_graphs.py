@@ -155,7 +155,9 @@ class _Maker:
             choices = ["neuron", "scale", "threshold", "delay", "skip"]
             choices += ["linear", "linear", "neuron", "loop"] * (len(shape) == 1)
             choices += ["batched"] * (len(shape) == 2)
-            choices += ["conv", "conv", "flat"] * (len(shape) in (2, 3)) + ["pool", "pool"] * (len(shape) == 3)
+            choices += ["conv", "conv", "flat"] * (len(shape) in (2, 3)) + ["pool", "pool"] * (
+                len(shape) == 3
+            )
             choices += ["nested"] * (self.depth < 2)
             what = rng.choice(choices)
             new: str | None = None

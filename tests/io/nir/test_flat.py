@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def test_shapes_follow_the_signals() -> None:
         "out": nir.Output(np.array([1, 36])),
     }
     names = list(nodes)
-    flat = flatten(graph(nodes, *zip(names, names[1:], strict=False)), "g")
+    flat = flatten(graph(nodes, *itertools.pairwise(names)), "g")
     assert [flat.nodes[n].sends for n in names] == [
         (4, 6, 7), (6, 4, 6), (6, 2, 3), (6, 2, 3), (36,), (36,),
     ]  # fmt: skip

@@ -48,7 +48,10 @@ def test_a_free_object_that_leads_nowhere_is_refused(file: Path, size: int) -> N
     at = next(at for at, index in objects(bytes(data)) if index == 0)
     struct.pack_into("<Q", data, at + 8, size)
     file.write_bytes(data)
-    with pytest.raises(ValueError, match=f"(?s)^read_nir: file .*must hold whole objects, got one of {size} bytes at {at}"):
+    with pytest.raises(
+        ValueError,
+        match=f"(?s)^read_nir: file .*must hold whole objects, got one of {size} bytes at {at}",
+    ):
         sl.io.read_nir(file)
 
 

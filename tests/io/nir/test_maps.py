@@ -61,9 +61,7 @@ def test_rows_have_the_same_bits_alone_for_any_number_of_threads_and_in_float32(
     flat, _ = case(node, takes)
     x = RNG.normal(size=(40, *takes)).astype(np.float32)
     for dtype in (np.dtype(np.float32), F64):
-        one, four = (
-            map_of(flat, dtype, height=1.0, threads=n, stepped=False) for n in (1, 4)
-        )
+        one, four = (map_of(flat, dtype, height=1.0, threads=n, stepped=False) for n in (1, 4))
         rows = x.astype(dtype)
         whole = one(rows)
         assert whole.dtype == dtype

@@ -30,7 +30,12 @@ def chain(*nodes: Any) -> Any:
 
 def recurrent(bias: float = 0.0) -> Any:
     weights = nir.Affine(np.array([[0.0, 0.4], [0.4, 0.0]]), bias * np.ones(2))
-    nodes = {"in": nir.Input(np.array([2])), "lif": lif(2), "w": weights, "out": nir.Output(np.array([2]))}
+    nodes = {
+        "in": nir.Input(np.array([2])),
+        "lif": lif(2),
+        "w": weights,
+        "out": nir.Output(np.array([2])),
+    }
     edges = [("in", "lif"), ("lif", "w"), ("w", "lif"), ("lif", "out")]
     return sl.io.read_nir(nir.NIRGraph(nodes, edges, type_check=False))
 
@@ -160,7 +165,9 @@ def test_several_inputs_and_outputs() -> None:
     np.testing.assert_allclose(alone.outputs["x"], both.outputs["x"], rtol=1e-14)
     with pytest.raises(ValueError, match="there is no single output; use outputs"):
         _ = both.output
-    with pytest.raises(ValueError, match="x must be a dict with arrays for a, b, as the graph has 2"):
+    with pytest.raises(
+        ValueError, match="x must be a dict with arrays for a, b, as the graph has 2"
+    ):
         model.run(a, dt=0.1)
     with pytest.raises(ValueError, match="must have one number of steps and samples"):
         model.run({"a": a, "b": b[:3]}, dt=0.1)

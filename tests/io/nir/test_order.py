@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -56,15 +57,21 @@ def test_a_delay_of_a_step_needs_no_edge_to_close() -> None:
 
 
 def test_only_one_edge_of_a_long_cycle_waits() -> None:
-    found = order(
-        ("i", "n1"), ("n1", "a"), ("a", "n2"), ("n2", "b"), ("b", "n1"), ("n2", "o")
-    )
+    found = order(("i", "n1"), ("n1", "a"), ("a", "n2"), ("n2", "b"), ("b", "n1"), ("n2", "o"))
     assert found.closing == {("b", "n1")}
 
 
 def test_the_order_of_nodes_does_not_matter() -> None:
     """A file sorts them by name."""
-    edges = [("i", "n1"), ("n1", "n2"), ("n2", "n1"), ("i", "n2"), ("n2", "n3"), ("n3", "n3"), ("n3", "o")]
+    edges = [
+        ("i", "n1"),
+        ("n1", "n2"),
+        ("n2", "n1"),
+        ("i", "n2"),
+        ("n2", "n3"),
+        ("n3", "n3"),
+        ("n3", "o"),
+    ]
     one = order(*edges)
     graph = nir.NIRGraph(
         {name: nir.LIF(ONE, ONE, ONE, ONE) for name in ("n3", "n1", "n2")}
@@ -77,5 +84,5 @@ def test_the_order_of_nodes_does_not_matter() -> None:
 
 def test_long_chains_need_no_stack() -> None:
     names = ["i", *(f"n{k}" for k in range(3000)), "o"]
-    found = order(*zip(names, names[1:], strict=False))
+    found = order(*itertools.pairwise(names))
     assert len(found.components) == 3002

@@ -229,7 +229,7 @@ def test_a_cycle_without_a_state_is_named(tmp_path: Path) -> None:
     nodes = {"in": nir.Input(np.array([3])), **scale, "out": nir.Output(np.array([3]))}
     edges = [("in", "a"), ("a", "b"), ("b", "c"), ("c", "a"), ("c", "out")]
     nir.write(tmp_path / "cycle.nir", nir.NIRGraph(nodes, edges, type_check=False))
-    with pytest.raises(ValueError, match="cycle.nir': cycle must hold a neuron, or a Delay"):
+    with pytest.raises(ValueError, match=r"cycle\.nir': cycle must hold a neuron, or a Delay"):
         sl.io.read_nir(tmp_path / "cycle.nir")
 
 
@@ -237,7 +237,7 @@ def test_every_cut_of_a_file_is_refused(file: Path, tmp_path: Path) -> None:
     data = file.read_bytes()
     for size in [0, 3, 8, 100, *range(500, len(data), len(data) // 15)]:
         (tmp_path / "cut.nir").write_bytes(data[:size])
-        with pytest.raises(ValueError, match="^read_nir: file '.*cut.nir' cannot be read"):
+        with pytest.raises(ValueError, match=r"^read_nir: file '.*cut\.nir' cannot be read"):
             sl.io.read_nir(tmp_path / "cut.nir")
 
 
@@ -248,7 +248,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         sl.io.read_nir(tmp_path)
     with pytest.raises(TypeError, match="must be a path or a graph"):
         sl.io.read_nir(3)
-    with pytest.raises(ValueError, match="must be a graph: use nir.NIRGraph.from_list"):
+    with pytest.raises(ValueError, match=r"must be a graph: use nir\.NIRGraph\.from_list"):
         sl.io.read_nir(nir.Scale(ONES))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 import pytest
 
-pytest.importorskip("nir")
+nir = pytest.importorskip("nir")
 
 from tests.support.nir_graphs import inputs_of, random_graph
 from tests.support.nir_reference import reference
@@ -72,3 +73,26 @@ def test_float32_is_close() -> None:
             assert single.outputs[name].dtype == np.float32
             scale = max(1.0, float(np.abs(values).max()))
             assert np.abs(single.outputs[name] - values).max() < 1e-3 * scale
+
+
+def test_a_bias_without_an_input_is_there_before_the_first_step() -> None:
+    """It reaches the neuron by the edge that closes a cycle."""
+    one = np.ones(1)
+    nodes = {
+        "in": nir.Input(np.array([1])), "lif": nir.LIF(one, one, 0 * one, 9 * one), "w": nir.Scale(one),
+        "b": nir.Affine(np.eye(1), 0.25 * one),
+    }  # fmt: skip
+    edges = [("in", "lif"), ("lif", "w"), ("w", "lif"), ("b", "w")]
+    model = sl.io.read_nir(nir.NIRGraph(nodes, edges, type_check=False))
+    v = model.run({"in": np.zeros((1, 1))}, dt=1.0, mode="euler", record="lif.v").record["lif.v"]
+    assert v[0, 0] == 0.25
+
+
+def test_long_chains_need_no_stack() -> None:
+    one = np.ones(1)
+    names = [f"s{k}" for k in range(2000)]
+    nodes = {name: nir.Scale(one) for name in names}
+    nodes |= {"in": nir.Input(np.array([1])), "lif": nir.LIF(one, one, 0 * one, 9 * one)}
+    chain = ["in", "lif", *names, "lif"]
+    graph = nir.NIRGraph(nodes, list(itertools.pairwise(chain)), type_check=False)
+    assert sl.io.read_nir(graph).run(np.ones((2, 1)), dt=0.1, record="lif.v").record["lif.v"].any()

@@ -25,7 +25,9 @@ def lif(shape: Any, *, leak: float = 0.0, r: Any = 1.0, reset: float = 0.0, tau:
 def convolutional() -> Any:
     return chain(
         nir.Input(np.array([2, 9, 9])),
-        nir.Conv2d((9, 9), RNG.normal(size=(4, 1, 3, 3)), 1, (1, 1), 1, 2, RNG.normal(size=4) * 0.1),
+        nir.Conv2d(
+            (9, 9), RNG.normal(size=(4, 1, 3, 3)), 1, (1, 1), 1, 2, RNG.normal(size=4) * 0.1
+        ),
         lif((4, 9, 9)),
         nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0])),
         nir.Scale(np.array([0.5, 1.0, 1.5, 2.0])[:, None, None] * np.ones((4, 4, 4))),
@@ -64,9 +66,7 @@ def test_layers_send_the_spikes_of_the_graph(name: str) -> None:
     spiking = [n for n in layered.neurons if model.nodes[n] != "LI"]
     result = model.run(x, dt=1e-3, record=spiking, **options)
     if name == "potential":
-        np.testing.assert_allclose(
-            layered.run(x, record="v").v, result.output, rtol=0, atol=1e-12
-        )
+        np.testing.assert_allclose(layered.run(x, record="v").v, result.output, rtol=0, atol=1e-12)
         return
     found = layered.run(x, record=spiking)
     for node in spiking:

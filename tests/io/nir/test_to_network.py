@@ -37,7 +37,10 @@ def test_networks_of_random_graphs_send_their_spikes(block: int) -> None:
     made, spikes = 0, 0
     for seed in range(block * 10, block * 10 + 10):
         model = sl.io.read_nir(random_graph(seed))
-        x = {k: (v[:, 0] > 0.5).astype(float) for k, v in inputs_of(model.graph, seed, STEPS, 1).items()}
+        x = {
+            k: (v[:, 0] > 0.5).astype(float)
+            for k, v in inputs_of(model.graph, seed, STEPS, 1).items()
+        }
         mode = "euler" if seed % 4 == 0 else "exact"
         try:
             spikes += same(model, x, mode=mode, reset="value" if seed % 3 else "subtract")
@@ -50,7 +53,9 @@ def test_networks_of_random_graphs_send_their_spikes(block: int) -> None:
 
 def recurrent(n: int = 6, bias: float = 0.05) -> Any:
     ones = np.ones(n)
-    cuba = nir.CubaLIF(0.004 * ones, 0.008 * ones, 3 * ones, 0.02 * ones, RNG.uniform(0.1, 0.3, n), w_in=2 * ones)
+    cuba = nir.CubaLIF(
+        0.004 * ones, 0.008 * ones, 3 * ones, 0.02 * ones, RNG.uniform(0.1, 0.3, n), w_in=2 * ones
+    )
     nodes = {
         "in": nir.Input(np.array([4])), "fc": nir.Affine(RNG.normal(size=(n, 4)), bias * ones), "lif": cuba,
         "w": nir.Affine(RNG.normal(size=(n, n)), bias * ones), "out": nir.Output(np.array([n])),
@@ -96,13 +101,24 @@ def cycle(delay: float) -> Any:
         "in": nir.Input(np.array([2])), "a": lif[0], "b": lif[1], "ab": nir.Linear(np.eye(2)), "ba": nir.Linear(np.eye(2)),
         "d": nir.Delay(delay * n), "out": nir.Output(np.array([2])),
     }  # fmt: skip
-    edges = [("in", "a"), ("a", "ab"), ("ab", "b"), ("b", "ba"), ("ba", "d"), ("d", "a"), ("b", "out")]
+    edges = [
+        ("in", "a"),
+        ("a", "ab"),
+        ("ab", "b"),
+        ("b", "ba"),
+        ("ba", "d"),
+        ("d", "a"),
+        ("b", "out"),
+    ]
     return sl.io.read_nir(nir.NIRGraph(nodes, edges, type_check=False))
 
 
 def test_a_cycle_that_is_too_fast_for_synapses_is_refused_and_a_delay_helps() -> None:
     for delay in (0.0, 1e-3):
-        with pytest.raises(ValueError, match="^NirModel.to_network: node .*takes fewer steps than it has synapses"):
+        with pytest.raises(
+            ValueError,
+            match=r"^NirModel\.to_network: node .*takes fewer steps than it has synapses",
+        ):
             cycle(delay).to_network(dt=1e-3)
     x = np.zeros((40, 2))
     x[0] = 1
@@ -131,3 +147,31 @@ def test_input_must_be_spikes_of_all_inputs() -> None:
         net.run(np.full((5, 4), 0.5))
     with pytest.raises(ValueError, match="x must have arrays for in"):
         net.run({"inn": np.zeros((5, 4))})
+
+
+def test_echoes_and_many_paths() -> None:
+    """A filter of a Delay and a Scale has no end of synapses; 2^20 paths through diamonds have one synapse each."""
+    n = np.ones(1)
+    lif = nir.LIF(0.01 * n, n, 0 * n, 0.02 * n)
+    nodes = {
+        "in": nir.Input(np.array([1])),
+        "s": nir.Scale(0.5 * n),
+        "d": nir.Delay(2e-3 * n),
+        "lif": lif,
+    }
+    edges = [("in", "s"), ("s", "d"), ("d", "s"), ("s", "lif")]
+    echo = sl.io.read_nir(nir.NIRGraph(nodes, edges, type_check=False))
+    out = echo.run(np.eye(7)[:, :1], dt=1e-3, record="s").record["s"]
+    np.testing.assert_array_equal(out[:, 0], [0.5, 0, 0.25, 0, 0.125, 0, 0.0625])
+    with pytest.raises(ValueError, match=r"cycle .* holds no neuron; it echoes without end"):
+        echo.to_network(dt=1e-3)
+    nodes, edges, at = {"in": nir.Input(np.array([1])), "lif": lif}, [], "in"
+    for k in range(20):
+        for way in "ab":
+            nodes[f"{way}{k}"] = nir.Scale(0.5 * n)
+            edges += [(at, f"{way}{k}"), (f"{way}{k}", f"c{k}")]
+        nodes[f"c{k}"] = nir.Scale(n)
+        at = f"c{k}"
+    model = sl.io.read_nir(nir.NIRGraph(nodes, [*edges, (at, "lif")], type_check=False))
+    assert same(model, {"in": np.ones((30, 1))}) > 5
+    assert sum(len(p) for p in model.to_network(dt=1e-3).network.projections) == 1

@@ -47,7 +47,9 @@ class NirFile(Format):
 
         with h5py.File(folder / "model.nir", "r+") as file:
             names: list[str] = []
-            file.visititems(lambda name, item: names.append(name) if hasattr(item, "shape") else None)
+            file.visititems(
+                lambda name, item: names.append(name) if hasattr(item, "shape") else None
+            )
             name = pick(rng, names)
             if rng.random() < 0.2:
                 del file[name]

@@ -84,7 +84,6 @@ class FlatGraph:
             fail(where, argument, name, f"must name a node{hint}")
         return found
 
-
     def reader(self, name: str) -> str | None:
         """Return a node that makes something of the output of this one, or None if it leads to outputs only."""
         waiting = [name]
@@ -220,9 +219,9 @@ def _shapes(
     takes: dict[str, Shape] = {}
     sends: dict[str, Shape] = {}
     targets: dict[str, list[str]] = defaultdict(list)
-    for after, before in sources.items():
-        for name in before:
-            targets[name].append(after)
+    for name, senders in sources.items():
+        for sender in senders:
+            targets[sender].append(name)
     for name, kind in parts.kinds.items():
         own = own_shapes(kind, parts.values[name])
         if own[1] is not None:
@@ -243,14 +242,14 @@ def _shapes(
         here = f"{where}: node '{name}' ({kind})"
         if name not in sends:
             fail(here, "input shape", None, "cannot be inferred: connect it to an Input")
-        own = own_shapes(kind, parts.values[name])[0]
+        fixed = own_shapes(kind, parts.values[name])[0]
         arriving = {
             before: _arriving(here, parts, name, before, sends[before]) for before in sources[name]
         }
-        takes[name] = next(iter(arriving.values()), own if own is not None else sends[name])
+        takes[name] = next(iter(arriving.values()), fixed if fixed is not None else sends[name])
         for before, shape in arriving.items():
-            if shape != takes[name] or (own is not None and shape != own):
-                wanted = own if own is not None else takes[name]
+            if shape != takes[name] or (fixed is not None and shape != fixed):
+                wanted = fixed if fixed is not None else takes[name]
                 fail(here, f"input shape from '{before}'", shape, f"must be {wanted}")
     return takes, sends
 
@@ -280,8 +279,4 @@ def _require_memory(flat: FlatGraph) -> None:
 
 
 def _holds(node: FlatNode) -> bool:
-    return node.kind in NEURONS or (
-        node.kind == "Delay" and bool((node.values["delay"] > 0).all())
-    )
-
-
+    return node.kind in NEURONS or (node.kind == "Delay" and bool((node.values["delay"] > 0).all()))

@@ -292,9 +292,7 @@ class NirModel(Sealed):
             self._flat, dt, mode, subtract, unit, dtype=dtype, seed=seed, threads=threads
         )
 
-    def _scheme(
-        self, where: str, dt: Any, mode: Any, reset: Any
-    ) -> tuple[float, Mode, Subtract]:
+    def _scheme(self, where: str, dt: Any, mode: Any, reset: Any) -> tuple[float, Mode, Subtract]:
         """Return the time step, the mode, and which resets subtract, after checks; by default as the metadata says."""
         known = self._kept
         if dt is None and known.dt is None:
@@ -313,11 +311,9 @@ class NirModel(Sealed):
     ) -> dict[Record, tuple[str, str]]:
         """Return (node, quantity) by what was asked for."""
         single = isinstance(record, str) or (
-            isinstance(record, tuple)
-            and len(record) == 2
-            and record[1] in ("v", "i", "out")
+            isinstance(record, tuple) and len(record) == 2 and record[1] in ("v", "i", "out")
         )
-        asked: list[Any] = [record] if single else list(record)  # type: ignore[arg-type]
+        asked: list[Any] = [record] if single else list(record)
         found: dict[Record, tuple[str, str]] = {}
         for item in asked:
             name, what = item, "out"
@@ -419,7 +415,7 @@ def _checked(where: str, state: Any, like: State) -> State:
         fail(where, "state", state, "must be the state of a result", error=TypeError)
     found: dict[str, dict[str, NDArray[Any]]] = {}
     if set(state) != set(like):
-        odd = shown(sorted(set(state) ^ set(like))[0])
+        odd = shown(next(iter(set(state) ^ set(like))))
         fail(where, "state", odd, "must have the nodes of this graph", got="a difference at")
     for name, values in like.items():
         if not isinstance(state[name], Mapping) or set(state[name]) != set(values):

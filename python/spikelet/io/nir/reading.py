@@ -85,9 +85,7 @@ def read_nir(path_or_graph: str | os.PathLike[str] | Any) -> NirModel:
         kind = type(path_or_graph).__name__
         fail(_WHERE, "path_or_graph", kind, "must be a graph: use nir.NIRGraph.from_list(node)")
     if not isinstance(path_or_graph, (str, os.PathLike)):
-        fail(
-            _WHERE, "path_or_graph", path_or_graph, "must be a path or a graph", error=TypeError
-        )
+        fail(_WHERE, "path_or_graph", path_or_graph, "must be a path or a graph", error=TypeError)
     path = Path(path_or_graph)
     where = f"{_WHERE}: file {str(path)!r}"
     if not path.exists():
@@ -159,9 +157,7 @@ class _Reader:
         nodes = self._item(group, "nodes", depth)
         if not isinstance(nodes, self._h5py.Group):
             fail(here, "nodes", "a data set", "must be a group")
-        found = {
-            name: self._node(self._item(nodes, name, depth + 1), depth + 2) for name in nodes
-        }
+        found = {name: self._node(self._item(nodes, name, depth + 1), depth + 2) for name in nodes}
         edges = self._edges(here, self._item(group, "edges", depth))
         known = {"type": GRAPH, "nodes": found, "edges": edges, "type_check": False}
         return {**known, **self._metadata(group, depth)}

@@ -110,7 +110,9 @@ def _layer(
         if v["weight"].ndim != 2:
             _refuse(here, "weight", f"has the shape {v['weight'].shape}", "a layer has [out, in]")
         bias = v.get("bias")
-        return layers.Linear(v["weight"], None if bias is None else np.broadcast_to(bias, node.sends))
+        return layers.Linear(
+            v["weight"], None if bias is None else np.broadcast_to(bias, node.sends)
+        )
     if kind == "Conv2d":
         (top, bottom), (left, right) = padded(v, 2)
         return layers.Conv2d(
@@ -180,7 +182,9 @@ def _neuron(
         options["v_init"] = _simple((start - leak) / unit)
     if node.kind not in SPIKING:
         if leak.any() or (unit != 1).any():
-            _refuse(here, "v_leak or r", "is not that of all", "layers read potentials from 0: use run")
+            _refuse(
+                here, "v_leak or r", "is not that of all", "layers read potentials from 0: use run"
+            )
         return layers.LIF(_NEVER, **options)
     resets, at = subtracted(subtract, node.name)
     return _spiking(here, step, (leak, unit), options, resets, at, dtype)
@@ -229,5 +233,3 @@ def _one(here: str, what: str, values: NDArray[Any]) -> float:
 def _refuse(where: str, what: str, why: str, hint: str) -> NoReturn:
     msg = f"{where}: {what} {why}; {hint}"
     raise ValueError(msg)
-
-
