@@ -116,6 +116,8 @@ def test_paths_are_checked_before_the_model_is_read(tmp_path):
         sl.io.write_nir(model(), tmp_path)
     with pytest.raises(TypeError, match="path must be the path of a file"):
         sl.io.write_nir(model(), 3)
+    with pytest.raises(ValueError, match="path must be the path of a file"):
+        sl.io.write_nir(model(), "a\0b")
 
 
 def test_graphs_are_written_as_they_are():

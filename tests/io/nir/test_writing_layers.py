@@ -188,6 +188,16 @@ def test_what_a_library_does_not_read_is_refused(made, convention, message):
         written(made, IMAGE, convention)
 
 
+def test_weights_that_overflow_are_refused():
+    made = [layers.Linear(np.eye(3) * 1e200), layers.IF(1.0, "zero")]
+    model = sl.SpikingModel(made, dtype="float64")
+    with pytest.raises(
+        ValueError, match="write_nir: weight must be finite and within the range of float32"
+    ):
+        sl.io.write_nir(model, dtype="float32")
+    assert sl.io.write_nir(model).nodes["linear0"].weight[0, 0] == 1e200
+
+
 def test_names_are_those_of_layers_as_far_as_readers_take_them():
     weight = layers.Linear(np.eye(3))
     made = [

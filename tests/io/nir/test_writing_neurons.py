@@ -144,6 +144,36 @@ def test_what_a_reader_cannot_give_is_refused(made, convention, message):
         node(made, convention, mode=mode)
 
 
+@pytest.mark.parametrize(
+    ("made", "mode", "message"),
+    [
+        (cell(1.5), "euler", "has a decay of 1.5 in a step"),
+        (cell(-0.5), "exact", "has a decay of -0.5 in a step"),
+        (cell(-1.5), "euler", "has a decay of -1.5 in a step"),
+        (cell(np.nan), "euler", "has a decay of nan in a step"),
+        (
+            cell(threshold=1e200),
+            "euler",
+            "threshold must be finite and within the range of float32",
+        ),
+        (cell(threshold=1e-60), "euler", "threshold must be above 0 in float32"),
+    ],
+)
+def test_what_is_no_neuron_of_nir_is_refused(made, mode, message):
+    with pytest.raises(ValueError, match=f"^here:? .*{message}"):
+        node(made, mode=mode)
+
+
+def test_gains_that_are_not_positive_are_for_the_standard_only():
+    assert set(node(cell(gain=-1.0)).r) == {-4.0}
+    with pytest.raises(ValueError, match="here: has a gain that is not positive"):
+        node(cell(gain=-1.0), "norse", 1e-3)
+
+
+def test_oscillating_neurons_need_steps_of_euler():
+    np.testing.assert_allclose(1 - 1e-4 / node(cell(-0.5)).tau, -0.5, rtol=1e-15)
+
+
 def test_synapses_need_steps_of_euler():
     with pytest.raises(ValueError, match=r'here: has a synapse.*mode="euler"'):
         node(cell(syn_decay=0.5 * ONES), mode="exact")

@@ -34,6 +34,7 @@ def test_each_reader_has_a_step_and_a_mode():
     [
         ({"convention": "brian"}, 'convention must be "nir"'),
         ({"dt": 0}, "dt must be finite and > 0"),
+        ({"dt": 1e-300}, "dt must lie between 1e-100 and 1e"),
         ({"dt": np.nan}, "dt must not contain NaN"),
         ({"mode": "midpoint"}, 'mode must be "exact"'),
         ({"dtype": "float16"}, 'dtype must be "float32"'),

@@ -281,6 +281,14 @@ def test_modules_without_values_are_refused():
         sl.io.write_nir(nn.Sequential(nn.Linear(4, 4, device="meta"), st.LIF()))
 
 
+def test_parameters_that_training_has_lost_are_refused():
+    net = nn.Sequential(nn.Linear(4, 4), st.LIF(tau_m=nn.Parameter(torch.ones(4))))
+    with torch.no_grad():
+        net[1].tensors.tau_m[2] = torch.nan
+    with pytest.raises(ValueError, match="leak must be finite at index"):
+        sl.io.write_nir(net)
+
+
 def test_fine_tuned_models_are_written_as_models():
     model = sl.SpikingModel([sl.layers.Linear(np.eye(3)), sl.layers.IF(1.0, v_init=0.5)])
     graph = quietly(st.from_spiking_model(model), input_shape=(3,))

@@ -152,6 +152,8 @@ def _file(path: str | os.PathLike[str]) -> Path:
         file = Path(path)
     except TypeError:
         fail(_WHERE, "path", path, "must be the path of a file", error=TypeError)
+    if "\0" in str(file):
+        fail(_WHERE, "path", path, "must be the path of a file, without null characters")
     if file.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not file.absolute().parent.is_dir():

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spikelet._util.checks import representable
 from spikelet._util.extras import extra
 from spikelet.conversion.building import refuse
 from spikelet.io.nir.writing_neurons import Cell, Neurons, full
@@ -147,7 +148,7 @@ class Writer:
             if term.factor is None:
                 result.append(term)
                 continue
-            scale = full(term.factor, self.seen(shape)).astype(self.real)
+            scale = self._cast("amplitude", full(term.factor, self.seen(shape)))
             node = self.nir.Scale(scale=scale)
             source = [Term(term.key)]
             seen = self.seen(shape)
@@ -272,25 +273,31 @@ class Writer:
         return [Term(self.add(name, made, terms, self.seen(after), self.seen(shape)))]
 
     def _dense(self, weight: Array, bias: Array | None, factor: Array | None = None) -> Any:
-        weight = np.asarray(weight).astype(self.real)
+        weight = self._cast("weight", weight)
         if factor is not None:
-            weight = weight * np.asarray(factor).astype(self.real)
+            weight = self._cast("weight", weight * self._cast("amplitude", factor))
         if bias is None and (self.reader.nodes is None or "Linear" in self.reader.nodes):
             return self.nir.Linear(weight=weight)
         return self.nir.Affine(weight=weight, bias=self._bias(bias, len(weight)))
 
     def _bias(self, bias: Array | None, n: int) -> Array:
-        return np.zeros(n, self.real) if bias is None else np.asarray(bias).astype(self.real)
+        return np.zeros(n, self.real) if bias is None else self._cast("bias", bias)
+
+    def _cast(self, what: str, values: Array) -> Array:
+        """Return values in the precision of the graph, in which they must stay finite."""
+        array = np.asarray(values)
+        representable(self.where, what, array, np.dtype(self.real))
+        return array.astype(self.real)
 
     def _conv(
         self, name: str, layer: Conv2d, factor: Array | None, before: Shape, after: Shape
     ) -> Any:
-        weight, groups = layer.weight.astype(self.real), layer.groups
+        weight, groups = self._cast("weight", layer.weight), layer.groups
         out, per_group = weight.shape[:2]
         if factor is not None:
             channel = np.arange(out)[:, None] // (out // groups) * per_group + np.arange(per_group)
-            each = np.broadcast_to(np.asarray(factor), (before[0],)).astype(self.real)
-            weight = weight * each[channel][..., None, None]
+            each = np.broadcast_to(self._cast("amplitude", factor), (before[0],))
+            weight = self._cast("weight", weight * each[channel][..., None, None])
         if self.reader.nodes is not None and groups > 1:  # none of the libraries reads groups
             weight, groups = _ungrouped(weight, groups), 1
         weight, padding = _symmetric(weight, layer.padding, layer.dilation, self.at(name))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikelet import _core
-from spikelet._util.checks import fail
+from spikelet._util.checks import fail, representable
 from spikelet.conversion.building import refuse
 from spikelet.io.nir.writing_layers import Term, Writer
 from spikelet.io.nir.writing_neurons import Cell, Neurons, full
@@ -187,6 +187,7 @@ class _NetworkWriter:
                 np.add.at(matrix, at, weights[here])
                 name = f"{pre.name}_to_{post.name}"
                 shapes: tuple[Any, Any] = ((post.size,), (pre.size,))
+                representable(_WHERE, "weight", matrix, np.dtype(self.writer.real))
                 linear = self.writer.nir.Linear(weight=matrix.astype(self.writer.real))
                 source = self.writer.add(name, linear, [Term(self.keys[pre.index])], *shapes)
                 delay = np.full(post.size, (d + (not delta)) * self.dt)

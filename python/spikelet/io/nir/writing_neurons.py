@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from spikelet._util.checks import fail, representable
 from spikelet._util.extras import extra
 from spikelet.conversion.building import refuse
 from spikelet.io.nir.writing_readers import READERS, Mode, Reader
@@ -109,6 +110,7 @@ class Neurons:
         ValueError
             If the reader cannot give the same spikes.
         """
+        self._require_steps(cell, where)
         cell = self._fitted(cell, where)
         nodes = self._made(cell, shape, where)
         for node in nodes:
@@ -116,6 +118,21 @@ class Neurons:
                 what = f"is a nir.{type(node).__name__}, which {self.reader.title}'s reader does not have"
                 refuse(where, what, 'write it with convention="nir"')
         return nodes
+
+    def _require_steps(self, cell: Cell, where: str) -> None:
+        """Check that the decays are those of a time constant, and that thresholds are numbers of the reader."""
+        low = -1.0 if self.mode == "euler" else 0.0
+        for name, decay in (("decay", cell.decay), ("syn_decay", cell.syn_decay)):
+            if decay is not None:
+                bad = decay[~((decay > low) | (decay == 0)) | (decay > 1)]
+                if bad.size:
+                    what = f"has a {name} of {bad.flat[0]:g} in a step"
+                    refuse(where, what, f"a time constant of NIR makes decays from {low:g} to 1")
+        if cell.threshold is not None:
+            representable(where, "threshold", cell.threshold, np.dtype(self.real))
+            if ((cell.threshold > 0) & (cell.threshold.astype(self.real) <= 0)).any():
+                rule = f"must be above 0 in {np.dtype(self.real)}"
+                fail(where, "threshold", float(cell.threshold[cell.threshold > 0].min()), rule)
 
     def input_factor(self, cell: Cell) -> tuple[Cell, Floats | None]:
         """Return neurons with the threshold 1, and the factor of their inputs, if the reader has one threshold for all."""
@@ -226,6 +243,8 @@ class Neurons:
         if cell.recurrent is not None and not self.reader.recurrence:
             what = f"is recurrent, and {title}'s reader runs no recurrent graphs"
             refuse(where, what, 'write it with convention="nir"')
+        if (cell.gain <= 0).any():
+            refuse(where, "has a gain that is not positive", f"{title}'s reader has a fixed one")
         other = f"{title}'s reader gives other spikes"
         if np.any(np.asarray(cell.decay) == 0) and self.convention == "spikingjelly":
             refuse(where, "keeps nothing from step to step", f"{title} needs tau > dt")

@@ -14,6 +14,7 @@ __all__ = ["READERS", "Mode", "Reader", "Request"]
 
 Mode: TypeAlias = Literal["exact", "euler"]
 
+_SHORTEST = 1e-100
 _REALS: dict[str, type[Any]] = {"float32": np.float32, "float64": np.float64}
 _LINEAR = ("Affine", "Linear", "Conv2d", "Flatten")
 
@@ -124,6 +125,8 @@ class Request:
         reader = READERS[convention]
         if dt is not None:
             dt = scalar(where, "dt", dt, "finite and > 0")
+            if not _SHORTEST <= dt <= 1 / _SHORTEST:  # time constants would lose digits
+                fail(where, "dt", dt, f"must lie between {_SHORTEST:g} and {1 / _SHORTEST:g}")
             if reader.fixed and dt != reader.dt:
                 rule = f"must be {reader.dt:g}, the only step that {reader.title} reads"
                 fail(where, "dt", dt, rule)

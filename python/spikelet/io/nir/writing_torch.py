@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from spikelet import layers
-from spikelet._util.checks import fail, named
+from spikelet._util.checks import fail, named, require
 from spikelet.conversion.building import ERRORS, input_shape, refuse
 from spikelet.io.nir.writing_models import write_layers, write_model
 from spikelet.io.nir.writing_neurons import Cell, full
@@ -168,6 +168,7 @@ def _cell(module: Neuron, where: str, shape: Shape) -> Cell:
         value: Any = setting.tensors.get(name, getattr(cell, name))
         if isinstance(value, torch.Tensor):
             value = value.detach().cpu().double().numpy()
+            require(where, name, value.ravel(), "finite")
             while value.ndim > len(shape) and value.shape[0] == 1:
                 value = value[0]
             # As torch does: the last dimensions are those of the neurons.
@@ -239,6 +240,10 @@ def _lifted(module: nn.Module) -> nn.Module:
             (*v, w) for v, w in ((module.kernel_size, 1), (module.stride, 1), (module.padding, 0))
         )
         return nn.AvgPool2d(*sizes, module.ceil_mode, module.count_include_pad)
-    twin = copy.copy(module)  # containers; what else there is stays as it is
-    twin._modules = {name: _lifted(m) for name, m in module.named_children()}
+    children = list(module.named_children())
+    if not children:
+        return module
+    twin = copy.deepcopy(module)
+    for name, m in children:
+        twin.add_module(name, _lifted(m))
     return twin
