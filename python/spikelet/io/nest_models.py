@@ -64,6 +64,9 @@ _AEIF = {"V_m": -70.6}
 _TOLERANCE = ("gsl_error_tol",)
 _V_MIN = {"V_min": -np.inf}
 _GIF = ("tau_stc", "q_stc", "tau_sfa", "q_sfa")
+_TRAUB = {  # not the equilibrium
+    "V_m": -60.0, "Act_m": 9.895563096746586e-09, "Act_n": 2.551577051602551e-07, "Inact_h": 0.999999999106396,
+}  # fmt: skip
 _OURS = {"reset": "zero", "theta_plus": 0.0, "tau_theta": np.inf}
 
 
@@ -93,7 +96,7 @@ _MODELS: dict[str, _Entry] = dict(
         partial(AdEx, synapses="delta"), _AEIF, fixed={"refractory_input": 0.0}, ignored=_TOLERANCE
     ),
     "hh_psc_alpha": _Entry(HodgkinHuxley, {"V_m": -65.0}),
-    "hh_cond_exp_traub": _Entry(partial(HodgkinHuxley, channels="traub"), {"V_m": -60.0}),
+    "hh_cond_exp_traub": _Entry(partial(HodgkinHuxley, channels="traub"), _TRAUB),
     "izhikevich": _Entry(
         Izhikevich, {"V_m": -65.0, "U_m": -13.0}, fixed=_V_MIN, ignored=("consistent_integration",)
     ),

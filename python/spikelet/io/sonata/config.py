@@ -132,22 +132,24 @@ def read_config(path: str | os.PathLike[str], circuit: str | os.PathLike[str] | 
     """
     main = Path(path).resolve()
     values = _resolved(main)
-    named = [values.pop(key, None) for key in ("network", "simulation")]
-    files = [circuit if circuit is not None else named[0], named[1]]
-    for key, file in zip(("network", "simulation"), files, strict=True):
-        if file is None:
-            continue
-        if not isinstance(file, (str, os.PathLike)):
-            fail(f"{WHERE}: {main}", key, file, "must be the path of a configuration")
-        other = _resolved(main.parent / file)
-        if key == "simulation" and named[0] is None and circuit is None and "network" in other:
-            other |= _resolved(main.parent / other["network"])
-        other.pop("network", None)
-        values = {**other, **values}
+    simulation = _named(main, values.pop("simulation", None), "simulation")
+    named = values.pop("network", simulation.pop("network", None))
+    values = {**simulation, **values}
+    values = {**_named(main, named if circuit is None else Path(circuit).resolve(), "network"), **values}
+    values.pop("network", None)
     if not values.get("networks"):
         rule = "must be there, or network must name the circuit's configuration (or pass circuit=)"
         fail(f"{WHERE}: {main}", "networks", None, rule)
     return Config(main, values)
+
+
+def _named(main: Path, file: Any, key: str) -> dict[str, Any]:
+    """Return the values of another file that a configuration names; none if it names none."""
+    if file is None:
+        return {}
+    if not isinstance(file, (str, Path)) or "\0" in str(file):
+        fail(f"{WHERE}: {main}", key, file, "must be the path of a configuration")
+    return _resolved(main.parent / file)
 
 
 def _resolved(path: Path) -> dict[str, Any]:

@@ -84,7 +84,8 @@ class _Type:
     synapse: Synapse
     weight: float
     delay: float
-    copies: float
+    copies: float  # with the sign
+    sign: float
 
 
 class _Edges:
@@ -119,6 +120,7 @@ class _Edges:
         self.weights = np.array([t.weight for t in self.types.values()])
         self.delays = np.array([t.delay for t in self.types.values()])
         self.copies = np.array([t.copies for t in self.types.values()])
+        self.signs = np.array([t.sign for t in self.types.values()])
 
     def connect(
         self, net: NetworkContents, populations: Mapping[str, list[Population]]
@@ -156,7 +158,7 @@ class _Edges:
             if types:
                 at = self._types(begin, end)
                 kind = self.kind[at] if len(self.synapses) > 1 else None
-            if kind is None and parts == [None, None]:
+            if kind is None and all(part is None for part in parts):
                 yield begin, ids, (0, 0, 0), slice(None)
                 continue
             columns = [np.zeros(end - begin, np.int64) if x is None else x for x in (kind, *parts)]
@@ -184,7 +186,7 @@ class _Edges:
         one = len(at) > 0 and (at.strides == (0,) or bool((at == at[0]).all()))
         at = at[:1] if one else at
         weight, delay, copies = self.weights[at], self.delays[at], self.copies[at]
-        if any(self.columns.values()):
+        if self.group_id is not None or any(self.columns.values()):
             n = end - begin if isinstance(chosen, slice) else len(chosen)
             weight, delay, copies = (np.broadcast_to(x, (n,)) for x in (weight, delay, copies))
             own = self._own_values(begin, end, chosen)
@@ -192,6 +194,8 @@ class _Edges:
                 _merged(own.get(name), x)
                 for name, x in (("syn_weight", weight), ("delay", delay), ("nsyns", copies))
             )
+            if "nsyns" in own:
+                copies = copies * self.signs[at]
             weight, delay, copies = (x[:1] if x.strides == (0,) else x for x in (weight, delay, copies))
         plain = copies.size == 1 and copies[0] == 1
         return (weight if plain else weight * copies), delay
@@ -289,6 +293,7 @@ def _type(config: Config, group: hdf5.Group, type_id: int, row: Row) -> _Type:
         k: value for k in settable(template) if (value := number(where, row, k)) is not None
     }
     parameters |= components(config, "synaptic_models_dir", row, where)
+    sign = _sign(where, parameters)
     exact = {k.removeprefix(EXACT): number(where, row, k) for k in row if k.startswith(EXACT)}
     synapse = read_synapse(where, template, parameters, {k: v for k, v in exact.items() if v is not None})
     values = []
@@ -296,7 +301,17 @@ def _type(config: Config, group: hdf5.Group, type_id: int, row: Row) -> _Type:
         given = parameters.get(own, number(where, row, column))
         values.append(default if given is None else float(given))
     copies = number(where, row, "nsyns")
-    return _Type(synapse, values[0], values[1], 1.0 if copies is None else copies)
+    return _Type(synapse, values[0], values[1], sign * (1.0 if copies is None else copies), sign)
+
+
+def _sign(where: str, parameters: dict[str, Any]) -> float:
+    """Take the sign of the weights from parameters of an "instantaneous" synapse, which is for NEURON's IntFire1."""
+    if not str(parameters.pop("level_of_detail", "instan")).startswith("instan"):
+        fail(where, "level_of_detail", "another one", "must be instantaneous")
+    sign = parameters.pop("sign", 1)
+    if sign not in (1, -1):
+        fail(where, "sign", sign, "must be 1 or -1")
+    return float(sign)
 
 
 def _receptor(where: str, synapse: Synapse, model: NeuronModel) -> tuple[str | None, float]:

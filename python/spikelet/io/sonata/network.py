@@ -157,6 +157,8 @@ class SonataNetwork(Sealed):
                 for shown in self._shown:
                     stack.enter_context(shown.writing(net.ranks.rank == 0))
             report = stack.enter_context(bar(stop)) if progress is True else progress
+            for shown in self._shown:
+                shown.write_start()
             for _ in self._pieces(stop, report if callable(report) else False):
                 for shown in self._shown:
                     shown.write()
@@ -190,6 +192,8 @@ class SonataNetwork(Sealed):
             call = (lambda t, start=start: report(start + t)) if callable(report) else False
             net.run(length * net.dt, progress=call)
             done += length
+            if callable(report):
+                report(done * net.dt)
             yield
 
     def _train(self, name: str) -> tuple[npt.NDArray[np.float64], Ints]:
@@ -240,27 +244,38 @@ class _Shown:
         if not writes:
             yield
             return
-        with outputs.report_file(self._report, self._units, self._ids, self._net.dtype) as file:
+        with outputs.report_file(self._report, self._units, self._ids) as file:
             self._file = file
             try:
                 yield
             finally:
                 self._file = None
 
+    def write_start(self) -> None:
+        """Write the states at time 0, which recorders do not sample."""
+        if self._report.start == 0:
+            self._append(lambda r: np.asarray(getattr(r.target, r.name))[None, :])
+
     def write(self) -> None:
         """Write what was recorded, and forget it."""
-        report = self._report
-        begin = max(report.start - report.every / 2, 0.0)
+        begin, end = (t - self._report.every / 2 for t in (self._report.start, self._report.stop))
+
+        def take(recorder: StateRecorder) -> npt.NDArray[Any]:
+            _, values = recorder.between(max(begin, 0.0), end)
+            recorder.clear()
+            return values
+
+        self._append(take)
+
+    def _append(self, take: Callable[[StateRecorder], npt.NDArray[Any]]) -> None:
+        """Write the frames that a function returns for each recorder."""
         for name, recorders in self._recorders.items():
-            values: npt.NDArray[Any] | None = None
-            for recorder, at in recorders:
-                _, own = recorder.between(begin, report.stop - report.every / 2)
-                if values is None:
-                    values = np.empty((len(own), len(self._ids[name])), own.dtype)
-                values[:, at] = own
-                recorder.clear()
-            if self._file is not None and values is not None:
-                self._file.append(name, values)
+            parts = [(take(recorder), at) for recorder, at in recorders]
+            frames = np.empty((len(parts[0][0]), len(self._ids[name])), np.float32)
+            for values, at in parts:
+                frames[:, at] = values
+            if self._file is not None:
+                self._file.append(name, frames)
 
 
 def read_sonata(

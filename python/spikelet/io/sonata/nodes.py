@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from spikelet.io import nest_models
 from spikelet.io.sonata import hdf5
 from spikelet.io.sonata.config import WHERE, Config, entry
 from spikelet.io.sonata.types_file import Row, components, read_types
+from spikelet.neurons import LIFDelta
 from spikelet.sources import PoissonSource
 
 __all__ = ["Nodes", "Part", "read_nodes"]
@@ -24,7 +25,7 @@ Ints = npt.NDArray[np.int64]
 VIRTUAL = "virtual"
 _POINT = ("point_neuron", "point_process")
 _MOST, _MOST_PARTS = 2**32 - 1024, 2**16
-_POISSON = "poisson_generator"
+_POISSON, _INTFIRE = "poisson_generator", "IntFire1"
 
 
 @dataclass
@@ -276,17 +277,31 @@ def _parts(config: Config, nodes: Nodes, kinds: Iterator[_Kind]) -> list[Part]:
             allowed = ", ".join((*_POINT, VIRTUAL))
             rule = f"must be one of {allowed}: spikelet simulates point neurons"
             fail(where, "model_type", kind.model_type, rule)
-        schema, colon, name = kind.template.rpartition(":")
-        if colon and schema != "nest":
-            fail(where, "model_template", kind.template, 'must be a model of NEST, as "nest:iaf_psc_alpha"')
+        name = _template(where, kind.template)
         values = components(config, "point_neuron_models_dir", kind.row, where)
+        if name == _INTFIRE:  # a note of who it is for
+            values.pop("type", None)
         values |= _own_parameters(where, kind)
-        key = (name, () if name == _POISSON else nest_models.structure(where, name, values), tuple(sorted(values)))
+        lengths = () if name in _OTHERS else nest_models.structure(where, name, values)
+        key = (name, lengths, tuple(sorted(values)))
         together.setdefault(key, []).append((kind, values))
     if len(together) > _MOST_PARTS:
         rule = f"must be at most {_MOST_PARTS}"
         fail(nodes.where, "number of models with parameters of different names", len(together), rule)
-    return [_part(nodes, key[0], members) for key, members in together.items()]
+    return [
+        _part(nodes, key[0], dict(*key[1:2]), members) for key, members in together.items()
+    ]
+
+
+def _template(where: str, template: str) -> str:
+    """Return NEST's name of a model, or NEURON's where there is one of ours."""
+    schema, colon, name = template.rpartition(":")
+    if template == f"nrn:{_INTFIRE}":
+        return name
+    if colon and schema != "nest":
+        rule = f'must be a model of NEST, as "nest:iaf_psc_alpha", or "nrn:{_INTFIRE}"'
+        fail(where, "model_template", template, rule)
+    return name
 
 
 def _own_parameters(where: str, kind: _Kind) -> dict[str, Any]:
@@ -302,7 +317,9 @@ def _own_parameters(where: str, kind: _Kind) -> dict[str, Any]:
     return found
 
 
-def _part(nodes: Nodes, name: str, members: list[tuple[_Kind, dict[str, Any]]]) -> Part:
+def _part(
+    nodes: Nodes, name: str, lists: dict[str, int], members: list[tuple[_Kind, dict[str, Any]]]
+) -> Part:
     rows = np.sort(np.concatenate([kind.rows for kind, _ in members]))
     if name == VIRTUAL:
         return Part(rows)
@@ -312,7 +329,7 @@ def _part(nodes: Nodes, name: str, members: list[tuple[_Kind, dict[str, Any]]]) 
     def joined(key: str, values: list[Any]) -> Any:
         first = values[0]
         for value in values:
-            if isinstance(value, (str, bytes, dict, type(None))) or np.ndim(value) > 1:
+            if not isinstance(value, (int, float, np.ndarray)):
                 fail(where, key, value, "must be a number")
             if not np.isfinite(np.asarray(value, float)).all() and key != "V_min":
                 fail(where, key, value, "must be finite")
@@ -326,14 +343,13 @@ def _part(nodes: Nodes, name: str, members: list[tuple[_Kind, dict[str, Any]]]) 
     parameters: dict[str, Any] = {}
     for key in members[0][1]:
         values = [values[key] for _, values in members]
-        if isinstance(values[0], list):
-            parameters[key] = [
-                joined(key, [value[i] for value in values]) for i in range(len(values[0]))
-            ]
+        if key in lists:
+            each = range(lists[key])
+            parameters[key] = [joined(key, [value[i] for value in values]) for i in each]
         else:
             parameters[key] = joined(key, values)
-    if name == _POISSON:
-        return Part(rows, _poisson(where, parameters), template=name)
+    if name in _OTHERS:
+        return Part(rows, _OTHERS[name](where, parameters), template=name)
     found = nest_models.make(where, name, parameters)
     return Part(rows, found.model, found.states, found.plastic, name)
 
@@ -344,3 +360,18 @@ def _poisson(where: str, parameters: dict[str, Any]) -> PoissonSource:
         if key != "rate" and not (key in neutral and np.all(value == neutral[key])):
             fail(where, key, value, f"must not be given: of {_POISSON} there is only rate")
     return PoissonSource(rate=parameters.get("rate", 0.0))
+
+
+def _intfire(where: str, parameters: dict[str, Any]) -> LIFDelta:
+    """Return NEURON's IntFire1, whose potential has no unit, as a model in mV; tau and refrac are in seconds."""
+    for key, value in parameters.items():
+        if key not in ("tau", "refrac"):
+            fail(where, "parameter", key, f"must be tau or refrac of {_INTFIRE}")
+        if not np.all(np.asarray(value) > 0):
+            fail(where, key, value, "must be > 0 s")
+    tau, refrac = (1e3 * np.asarray(parameters.get(k, d)) for k, d in (("tau", 0.01), ("refrac", 0.005)))
+    return LIFDelta(tau_m=tau, t_ref=refrac, C_m=1.0, E_L=0.0, V_th=1.0, V_reset=0.0)
+
+
+_OTHERS: dict[str, Callable[[str, dict[str, Any]], Any]] = {_POISSON: _poisson, _INTFIRE: _intfire}
+"""What nodes can be besides NEST's neurons."""

@@ -153,15 +153,15 @@ def write_spikes(
 
 @contextlib.contextmanager
 def report_file(
-    report: Report, units: Mapping[str, str], ids: Mapping[str, Ints], dtype: Any
+    report: Report, units: Mapping[str, str], ids: Mapping[str, Ints]
 ) -> Iterator[ReportFile]:
     """Write a report, which appears under its name when it is complete; see `ReportFile`."""
     with replacing(report.path) as part, begin_file(part) as file:
-        yield ReportFile(file, report, units, ids, dtype)
+        yield ReportFile(file, report, units, ids)
 
 
 class ReportFile:
-    """A report that is written piece by piece.
+    """A report that is written piece by piece. Its values are float32, as the format has it.
 
     Parameters
     ----------
@@ -173,12 +173,10 @@ class ReportFile:
         The unit of the state, by population.
     ids : dict of str to array
         The node ids, by population.
-    dtype : dtype
-        Of the values.
     """
 
     def __init__(
-        self, file: Any, report: Report, units: Mapping[str, str], ids: Mapping[str, Ints], dtype: Any
+        self, file: Any, report: Report, units: Mapping[str, str], ids: Mapping[str, Ints]
     ) -> None:
         frames = math.ceil(round((report.stop - report.start) / report.every, 6))
         self.data, self._next = {}, dict.fromkeys(ids, 0)
@@ -186,7 +184,7 @@ class ReportFile:
             n = len(own)
             group = file.create_group(f"report/{name}")
             chunks = (max(1, min(frames, (1 << 18) // n)), n) if n <= 1 << 16 else None
-            self.data[name] = group.create_dataset("data", (frames, n), dtype=dtype, chunks=chunks)
+            self.data[name] = group.create_dataset("data", (frames, n), "f4", chunks=chunks)
             self.data[name].attrs["units"] = units[name]
             self.data[name].attrs["variable"] = report.variable
             mapping = group.create_group("mapping")

@@ -164,9 +164,6 @@ def _of_population(net: NetworkContents, population: Population) -> list[str]:
     unset = [s for s in table if isinstance(model, IntegrateAndFire) and s not in ("V_m", "g_ex", "g_in")]
     if unset:
         reasons.append(f"{name}: {', '.join(unset)} cannot be set in {found[0]}")
-    values = [v for value in found[1].values() for v in (value if isinstance(value, list) else [value])]
-    if not all(np.isfinite(v).all() for v in values):
-        reasons.append(f"{name}: parameters must be finite")
     return reasons
 
 
