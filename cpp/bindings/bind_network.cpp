@@ -247,10 +247,10 @@ void bind_stream(py::module_& m, const char* name) {
   using S = SynapseStream<R>;
   using Elements = Array<std::uint32_t>;
   py::class_<S>(m, name, "Synapses that come in blocks, twice: to be counted, then to be placed.")
-      .def(py::init([](std::size_t n_pre, std::size_t n_post, std::uint32_t begin,
-                       std::uint32_t end) {
-             return std::make_unique<S>(n_pre, n_post, Range{begin, end});
-           }),
+      .def(py::init(
+               [](std::size_t n_pre, std::size_t n_post, std::uint32_t begin, std::uint32_t end) {
+                 return std::make_unique<S>(n_pre, n_post, Range{begin, end});
+               }),
            py::arg("n_pre"), py::arg("n_post"), py::arg("begin"), py::arg("end"),
            "Between populations of these sizes; only synapses onto [begin, end) are kept.")
       .def(

@@ -10,7 +10,10 @@ import pytest
 import spikelet as sl
 from spikelet.io import nest_models
 
-LISTS = {"iaf_psc_exp_multisynapse": {"tau_syn": [2.0, 3.0]}, "gif_psc_exp": {"tau_sfa": [5.0], "q_sfa": [1.0]}}
+LISTS = {
+    "iaf_psc_exp_multisynapse": {"tau_syn": [2.0, 3.0]},
+    "gif_psc_exp": {"tau_sfa": [5.0], "q_sfa": [1.0]},
+}
 
 
 @pytest.mark.parametrize("name", nest_models.known())
@@ -47,7 +50,9 @@ def test_defaults_and_first_states_are_those_of_nest(name: str) -> None:
 
 def test_a_value_for_each_neuron() -> None:
     taus = np.array([10.0, 20.0])
-    found = nest_models.make("x", "iaf_psc_exp", {"tau_m": taus, "V_m": -60.0, "tau_minus": 30.0, "rho": 1.0})
+    found = nest_models.make(
+        "x", "iaf_psc_exp", {"tau_m": taus, "V_m": -60.0, "tau_minus": 30.0, "rho": 1.0}
+    )
     np.testing.assert_array_equal(found.model.tau_m, taus)  # type: ignore[attr-defined]
     assert found.states == {"V_m": -60.0}
     assert found.plastic == {"tau_minus": 30.0}
@@ -64,7 +69,11 @@ def test_lists_are_the_structure() -> None:
 @pytest.mark.parametrize(
     ("name", "values", "text"),
     [
-        ("iaf_psc_alhpa", {}, "must be a model of NEST that spikelet has; did you mean 'iaf_psc_alpha'"),
+        (
+            "iaf_psc_alhpa",
+            {},
+            "must be a model of NEST that spikelet has; did you mean 'iaf_psc_alpha'",
+        ),
         ("iaf_psc_exp", {"tau_mm": 1.0}, "must be one of NEST's iaf_psc_exp; did you mean 'tau_m'"),
         ("iaf_psc_exp", {"theta_plus": 1.0}, "must be one of NEST's iaf_psc_exp"),
         ("iaf_psc_exp", {"tau_m": -1.0}, "tau_m must be > 0"),
@@ -79,7 +88,13 @@ def test_what_there_is_not(name: str, values: dict[str, Any], text: str) -> None
 
 
 def test_models_without_a_counterpart() -> None:
-    for model in (sl.IF(), sl.LIF(theta_plus=1.0), sl.LIF(reset="subtract"), sl.AdEx(method="rk4"), sl.EIF()):
+    for model in (
+        sl.IF(),
+        sl.LIF(theta_plus=1.0),
+        sl.LIF(reset="subtract"),
+        sl.AdEx(method="rk4"),
+        sl.EIF(),
+    ):
         assert nest_models.neuron_of(model) is None
 
 

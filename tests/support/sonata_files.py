@@ -10,7 +10,15 @@ from typing import Any
 import h5py
 import numpy as np
 
-CELL = {"C_m": 200.0, "tau_m": 10.0, "E_L": -70.0, "V_th": -55.0, "V_reset": -68.0, "t_ref": 2.0, "I_e": 320.0}
+CELL = {
+    "C_m": 200.0,
+    "tau_m": 10.0,
+    "E_L": -70.0,
+    "V_th": -55.0,
+    "V_reset": -68.0,
+    "t_ref": 2.0,
+    "I_e": 320.0,
+}
 TABLE = "node_type_id model_type model_template dynamics_params ei\n"
 
 
@@ -30,7 +38,10 @@ def nodes(
     n = len(types)
     base = {"node_type_id": np.asarray(types, np.uint64)}
     if groups is not None:
-        base |= {"node_group_id": np.zeros(n, np.uint32), "node_group_index": np.arange(n, dtype=np.uint64)}
+        base |= {
+            "node_group_id": np.zeros(n, np.uint32),
+            "node_group_index": np.arange(n, dtype=np.uint64),
+        }
     with h5py.File(folder / f"{name}_nodes.h5", "w") as file:
         write(file.create_group(f"nodes/{name}"), {**base, **(groups or {}), **columns})
     (folder / f"{name}_types.csv").write_text(rows)
@@ -41,7 +52,13 @@ def nodes(
 
 
 def edges(
-    folder: Path, ends: tuple[str, str], pre: Any, post: Any, rows: str, types: Any = 100, **more: Any
+    folder: Path,
+    ends: tuple[str, str],
+    pre: Any,
+    post: Any,
+    rows: str,
+    types: Any = 100,
+    **more: Any,
 ) -> dict[str, str]:
     """Write a population of edges, and return its entry of the configuration."""
     name, n = "_to_".join(ends), len(pre)
@@ -62,9 +79,7 @@ def edges(
     return {"edges_file": f"$NET/{name}_edges.h5", "edge_types_file": f"$NET/{name}_types.csv"}
 
 
-def config(
-    folder: Path, nodes: list[Any], edges: list[Any] | None = None, **sections: Any
-) -> Path:
+def config(folder: Path, nodes: list[Any], edges: list[Any] | None = None, **sections: Any) -> Path:
     """Write a configuration of circuit and simulation in one file."""
     values = {
         "manifest": {"$BASE": "${configdir}", "$NET": "$BASE/."},
@@ -96,7 +111,10 @@ def small(folder: Path, **sections: Any) -> Path:
     cell(folder)
     cell(folder, "other.json", I_e=310.0, tau_m=12.0)
     types = rng.permutation(np.repeat([100, 101], 10))
-    rows = TABLE + "100 point_neuron nest:iaf_psc_exp cell.json e\n101 point_neuron nest:iaf_psc_exp other.json i\n"
+    rows = (
+        TABLE
+        + "100 point_neuron nest:iaf_psc_exp cell.json e\n101 point_neuron nest:iaf_psc_exp other.json i\n"
+    )
     n, m = 200, 40
     parts = [
         nodes(folder, "cells", types, rows, groups={"0": {"x": np.arange(20.0)}}),
@@ -113,9 +131,16 @@ def small(folder: Path, **sections: Any) -> Path:
         **{"0": {"delay": rng.integers(5, 20, m) * 0.1}},
     )  # fmt: skip
     ids = rng.integers(0, 5, 60).astype(np.uint64)
-    spike_file(folder / "spikes.h5", {"gids": ids, "timestamps": np.sort(rng.uniform(0.5, 90.0, 60))})
+    spike_file(
+        folder / "spikes.h5", {"gids": ids, "timestamps": np.sort(rng.uniform(0.5, 90.0, 60))}
+    )
     inputs = {
-        "given": {"input_type": "spikes", "module": "h5", "input_file": "$BASE/spikes.h5", "node_set": "given"}
+        "given": {
+            "input_type": "spikes",
+            "module": "h5",
+            "input_file": "$BASE/spikes.h5",
+            "node_set": "given",
+        }
     }
     output = {"output_dir": "$BASE/output", "spikes_file": "out.h5"}
     return config(folder, parts, [inner, outer], **{"inputs": inputs, "output": output, **sections})

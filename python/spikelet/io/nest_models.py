@@ -172,7 +172,14 @@ def make(where: str, name: str, parameters: Mapping[str, Any]) -> Neuron:
         elif key in own and key not in entry.neutral:
             values[key] = value
         else:
-            there = [*own, *(s for s in model.states if s != "theta"), *_IN_SYNAPSES, *entry.fixed, *entry.lists, *entry.ignored]
+            there = [
+                *own,
+                *(s for s in model.states if s != "theta"),
+                *_IN_SYNAPSES,
+                *entry.fixed,
+                *entry.lists,
+                *entry.ignored,
+            ]
             near = suggestion(key, [k for k in there if k not in entry.neutral])
             fail(where, "parameter", key, f"must be one of NEST's {name}{near}")
     return Neuron(_checked_make(where, entry, lists, values), states, plastic)
@@ -190,7 +197,9 @@ def neuron_of(model: NeuronModel) -> tuple[str, dict[str, Any]] | None:
             return None
         values = {p: getattr(model, p) for p in model.parameters() if p not in entry.neutral}
         for key in entry.lists:
-            names = [p for p in values if p.rpartition("_")[0] == key and p.rpartition("_")[2].isdigit()]
+            names = [
+                p for p in values if p.rpartition("_")[0] == key and p.rpartition("_")[2].isdigit()
+            ]
             values[key] = [values.pop(p) for p in names]
         return name, values
     return None
@@ -254,4 +263,6 @@ def _require(where: str, name: str, key: str, value: Any, only: float) -> None:
     lowest = only == -np.inf  # NEST writes its smallest number for some models
     same = array <= -np.finfo(np.float64).max if lowest else array == only
     if not np.all(same):
-        fail(where, key, value, f"must be {only:g} in {name}: spikelet's model has no such parameter")
+        fail(
+            where, key, value, f"must be {only:g} in {name}: spikelet's model has no such parameter"
+        )

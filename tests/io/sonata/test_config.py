@@ -22,13 +22,22 @@ def put(path: Path, **values: Any) -> Path:
 @pytest.mark.parametrize("base", [".", "${configdir}", "$configdir", None])
 def test_variables_become_absolute_paths(tmp_path: Path, base: str | None) -> None:
     manifest = {} if base is None else {"$BASE_DIR": base}
-    path = put(tmp_path / "c.json", manifest={**manifest, "$NET": "$BASE_DIR/a", "${B}": "${NET}/b"}, networks=NETWORKS, components={"x_dir": "$B"})
+    path = put(
+        tmp_path / "c.json",
+        manifest={**manifest, "$NET": "$BASE_DIR/a", "${B}": "${NET}/b"},
+        networks=NETWORKS,
+        components={"x_dir": "$B"},
+    )
     found = read_config(path, None)
-    assert [Path(n["nodes_file"]).resolve() for n in found.networks("nodes")] == [tmp_path / "a" / "n.h5"]
+    assert [Path(n["nodes_file"]).resolve() for n in found.networks("nodes")] == [
+        tmp_path / "a" / "n.h5"
+    ]
     assert Path(found.section("components")["x_dir"]).resolve() == tmp_path / "a" / "b"
 
 
-@pytest.mark.parametrize("how", ["one file", "network", "both named", "named by the simulation", "circuit="])
+@pytest.mark.parametrize(
+    "how", ["one file", "network", "both named", "named by the simulation", "circuit="]
+)
 def test_circuit_and_simulation(tmp_path: Path, how: str) -> None:
     circuit = {"manifest": {"$NET": "net"}, "networks": NETWORKS, "run": {"dt": 9.0}}
     run: dict[str, Any] = {"run": {"dt": 0.5}}
@@ -65,7 +74,9 @@ def test_circuit_and_simulation(tmp_path: Path, how: str) -> None:
 )  # fmt: skip
 def test_what_is_wrong(tmp_path: Path, values: Any, text: str) -> None:
     path = put(tmp_path / "c.json", **values)
-    with pytest.raises(ValueError, match=f"read_sonata: .*c.json: {text}|read_sonata: .*c.json: manifest .*{text}"):
+    with pytest.raises(
+        ValueError, match=f"read_sonata: .*c.json: {text}|read_sonata: .*c.json: manifest .*{text}"
+    ):
         read_config(path, None)
 
 
@@ -78,10 +89,20 @@ def test_what_is_no_configuration(tmp_path: Path, text: str) -> None:
 
 
 def test_sections(tmp_path: Path) -> None:
-    path = put(tmp_path / "c.json", networks={"nodes": 3}, inputs={"a": {"enabled": False}, "b": {}}, reports={"r": 1}, run=[])
+    path = put(
+        tmp_path / "c.json",
+        networks={"nodes": 3},
+        inputs={"a": {"enabled": False}, "b": {}},
+        reports={"r": 1},
+        run=[],
+    )
     found = read_config(path, None)
     assert found.items("inputs") == [("b", {})]
-    for call in (lambda: found.networks("nodes"), lambda: found.items("reports"), lambda: found.section("run")):
+    for call in (
+        lambda: found.networks("nodes"),
+        lambda: found.items("reports"),
+        lambda: found.section("run"),
+    ):
         with pytest.raises(ValueError, match=r"c.json: .* must be an? (object|list of objects)"):
             call()
     assert found.section("nothing") == {}

@@ -23,7 +23,15 @@ def _cells(tmp_path: Path) -> None:
 
 
 def read(
-    folder: Path, pre: Any, post: Any, rows: str = STATIC, types: Any = 100, *, cells: str = ROW, kinds: Any = None, **more: Any
+    folder: Path,
+    pre: Any,
+    post: Any,
+    rows: str = STATIC,
+    types: Any = 100,
+    *,
+    cells: str = ROW,
+    kinds: Any = None,
+    **more: Any,
 ) -> Any:
     """Read edges among 10 cells."""
     kinds = [100] * 10 if kinds is None else kinds
@@ -52,7 +60,15 @@ def test_values_of_edges_and_types(tmp_path: Path) -> None:
     rows = STATIC + "101 static_synapse 3.0 NULL 2\n102 NULL NULL NULL NULL\n"
     own = {"delay": [0.5, 1.0], "nsyns": [4, 5]}
     ids = {"edge_group_id": [0, 1, 1, 0], "edge_group_index": [0, 1, 0, 0]}
-    found = read(tmp_path, [0, 1, 2, 3], [5, 5, 5, 5], rows, [100, 101, 102, 101], **ids, **{"0": {}, "1": own})
+    found = read(
+        tmp_path,
+        [0, 1, 2, 3],
+        [5, 5, 5, 5],
+        rows,
+        [100, 101, 102, 101],
+        **ids,
+        **{"0": {}, "1": own},
+    )
     (p,) = found.projections["a_to_a"]
     assert listed(p) == [(0, 5, 2.0, 1.5), (1, 5, 15.0, 1.0), (2, 5, 4.0, 0.5), (3, 5, 6.0, 1.0)]
 
@@ -68,7 +84,14 @@ def test_blocks_do_not_matter(tmp_path: Path, block: int, monkeypatch: pytest.Mo
     found = read(tmp_path, pre, post, edge_group_index=order, **{"0": own})
     (p,) = found.projections["a_to_a"]
     expected = sorted(
-        zip(pre.tolist(), post.tolist(), range(n), weight[order].tolist(), delay[order].tolist(), strict=True)
+        zip(
+            pre.tolist(),
+            post.tolist(),
+            range(n),
+            weight[order].tolist(),
+            delay[order].tolist(),
+            strict=True,
+        )
     )
     assert [(a, b, w) for a, b, w, _ in listed(p)] == [(a, b, w) for a, b, _, w, _ in expected]
     np.testing.assert_allclose(p.delays, [d for *_, d in expected], rtol=1e-12)
@@ -76,7 +99,9 @@ def test_blocks_do_not_matter(tmp_path: Path, block: int, monkeypatch: pytest.Mo
 
 def test_kinds_of_synapses_and_of_neurons_are_projections(tmp_path: Path) -> None:
     cell(tmp_path, "alpha.json", tau_minus=12.0)
-    (tmp_path / "stdp.json").write_text('{"lambda": 0.1, "Wmax": 50.0, "mu_plus": 0.0, "mu_minus": 0.0}')
+    (tmp_path / "stdp.json").write_text(
+        '{"lambda": 0.1, "Wmax": 50.0, "mu_plus": 0.0, "mu_minus": 0.0}'
+    )
     cells = ROW + "101 point_neuron nest:iaf_psc_alpha alpha.json i\n"
     rows = (
         "edge_type_id model_template syn_weight dynamics_params\n100 static_synapse 1.0 NULL\n"
@@ -87,7 +112,9 @@ def test_kinds_of_synapses_and_of_neurons_are_projections(tmp_path: Path) -> Non
     ps = found.projections["a_to_a"]
     assert len(found.populations["a"]) == 10
     assert found.node_ids["a"].tolist() == [0, 2, 4, 6, 8, 1, 3, 5, 7, 9]
-    assert sorted((p.pre.name[-5:], p.post.name[-5:], p.plasticity is None, len(p)) for p in ps) == [
+    assert sorted(
+        (p.pre.name[-5:], p.post.name[-5:], p.plasticity is None, len(p)) for p in ps
+    ) == [
         ("alpha", "c_exp", False, 2),
         ("c_exp", "alpha", True, 3),
     ]
@@ -102,7 +129,11 @@ def test_what_rules_keep_in_neurons(tmp_path: Path) -> None:
     assert found.projections["a_to_a"][0].plasticity.tau_minus == 12.0
     own = {"dynamics_params": {"tau_minus": np.arange(1.0, 11.0)}}
     parts = [nodes(tmp_path, "a", [100] * 10, TABLE + ROW, groups={"0": own})]
-    path = config(tmp_path, parts, [edges(tmp_path, ("a", "a"), [0], [1], "edge_type_id model_template\n100 stdp_synapse\n")])
+    path = config(
+        tmp_path,
+        parts,
+        [edges(tmp_path, ("a", "a"), [0], [1], "edge_type_id model_template\n100 stdp_synapse\n")],
+    )
     with pytest.raises(ValueError, match="tau_minus must be the same in all target neurons"):
         sl.io.read_sonata(path)
 
@@ -117,7 +148,9 @@ def test_inhibitory_conductances_are_negative_in_nest(tmp_path: Path) -> None:
     assert plastic.receptor == 1
     assert plastic.plasticity.w_max == 9.0
     assert static.weights.tolist() == [-1.0]
-    with pytest.raises(ValueError, match="Wmax must be > 0 for stdp_synapse at synapses with currents"):
+    with pytest.raises(
+        ValueError, match="Wmax must be > 0 for stdp_synapse at synapses with currents"
+    ):
         read(tmp_path, [0, 1], [1, 2], rows, [100, 101])
 
 
@@ -150,28 +183,70 @@ STDP = "edge_type_id model_template\n100 stdp_synapse\n"
 @pytest.mark.parametrize(
     ("rows", "more", "text"),
     [
-        (STATIC, {"target_node_id": [1, 10]}, "target_node_id: id must be nodes of 'a', 0 to 9, got 10"),
-        (STATIC, {"source_node_id": [-1, 0]}, "source_node_id: id must be nodes of 'a', 0 to 9, got -1"),
+        (
+            STATIC,
+            {"target_node_id": [1, 10]},
+            "target_node_id: id must be nodes of 'a', 0 to 9, got 10",
+        ),
+        (
+            STATIC,
+            {"source_node_id": [-1, 0]},
+            "source_node_id: id must be nodes of 'a', 0 to 9, got -1",
+        ),
         (STATIC, {"source_node_id": [0.5, 0]}, "source_node_id: type must be integers"),
         (STATIC, {"target_node_id": [1]}, "target_node_id: length must be 2, got 1"),
-        (STATIC, {"edge_type_id": [100, 7]}, r"edge_type_id: id must be in the table of types \(100\), got 7"),
-        (STATIC, {"edge_group_id": [0, 3]}, r"edge_group_id: id must be one of the groups \(0\), got 3"),
-        (STATIC, {"edge_group_index": [0, 2], "0": {"syn_weight": [1.0, 2.0]}}, "edge_group_index: index must be below 2"),
-        (STATIC, {"edge_group_index": [0, -1], "0": {"syn_weight": [1.0, 2.0]}}, "edge_group_index: index must be below 2"),
+        (
+            STATIC,
+            {"edge_type_id": [100, 7]},
+            r"edge_type_id: id must be in the table of types \(100\), got 7",
+        ),
+        (
+            STATIC,
+            {"edge_group_id": [0, 3]},
+            r"edge_group_id: id must be one of the groups \(0\), got 3",
+        ),
+        (
+            STATIC,
+            {"edge_group_index": [0, 2], "0": {"syn_weight": [1.0, 2.0]}},
+            "edge_group_index: index must be below 2",
+        ),
+        (
+            STATIC,
+            {"edge_group_index": [0, -1], "0": {"syn_weight": [1.0, 2.0]}},
+            "edge_group_index: index must be below 2",
+        ),
         (STATIC, {"0": {"syn_weight": [1.0, np.nan]}}, "weight must be finite"),
         (STATIC, {"0": {"delay": [1.0, -1.0]}}, "delay must lie between dt"),
         (STATIC, {"0": {"syn_weight": ["x", "y"]}}, "syn_weight: type must be numbers"),
-        (STATIC, {"0": {"dynamics_params": {"tau": [1.0, 1.0]}}}, "dynamics_params must be in the table of types"),
-        (STATIC, {"0": {"model_template": ["x", "y"]}}, "model_template must be in the table of types"),
-        (STDP, {"0": {"syn_weight": [1.0, 101.0]}}, r"weight must lie in \[w_min, w_max\] = \[0, 100\]"),
-        ("edge_type_id weight_function\n100 gauss\n", {}, "type 100: weight_function must be wmax or NULL"),
+        (
+            STATIC,
+            {"0": {"dynamics_params": {"tau": [1.0, 1.0]}}},
+            "dynamics_params must be in the table of types",
+        ),
+        (
+            STATIC,
+            {"0": {"model_template": ["x", "y"]}},
+            "model_template must be in the table of types",
+        ),
+        (
+            STDP,
+            {"0": {"syn_weight": [1.0, 101.0]}},
+            r"weight must lie in \[w_min, w_max\] = \[0, 100\]",
+        ),
+        (
+            "edge_type_id weight_function\n100 gauss\n",
+            {},
+            "type 100: weight_function must be wmax or NULL",
+        ),
         ("edge_type_id delay\n100 x\n", {}, "type 100: delay must be a finite number, got 'x'"),
         ("edge_type_id model_template\n100 static_synapz\n", {}, "did you mean 'static_synapse'"),
     ],
 )
 def test_what_is_wrong(tmp_path: Path, rows: str, more: Any, text: str) -> None:
     changed = {k: np.asarray(v) if not isinstance(v, dict) else v for k, v in more.items()}
-    with pytest.raises(ValueError, match=rf"^read_sonata: .*a_to_a_edges.h5: /edges/a_to_a.*{text}"):
+    with pytest.raises(
+        ValueError, match=rf"^read_sonata: .*a_to_a_edges.h5: /edges/a_to_a.*{text}"
+    ):
         read(tmp_path, [0, 1], [1, 2], rows, **changed)
 
 
@@ -179,7 +254,10 @@ def test_what_is_missing(tmp_path: Path) -> None:
     parts = [nodes(tmp_path, "a", [100] * 3, TABLE + ROW)]
     entry = edges(tmp_path, ("a", "a"), [0, 1], [1, 2], STATIC)
     path = config(tmp_path, parts, [entry])
-    for name, text in (("edge_type_id", "edge_type_id must be a dataset"), ("edge_group_id", "must both be there")):
+    for name, text in (
+        ("edge_type_id", "edge_type_id must be a dataset"),
+        ("edge_group_id", "must both be there"),
+    ):
         saved = (tmp_path / "a_to_a_edges.h5").read_bytes()
         with h5py.File(tmp_path / "a_to_a_edges.h5", "r+") as file:
             del file[f"edges/a_to_a/{name}"]
@@ -188,7 +266,10 @@ def test_what_is_missing(tmp_path: Path) -> None:
         (tmp_path / "a_to_a_edges.h5").write_bytes(saved)
     with h5py.File(tmp_path / "a_to_a_edges.h5", "r+") as file:
         file["edges/a_to_a/source_node_id"].attrs["node_population"] = "z"
-    with pytest.raises(ValueError, match=r"source_node_id: node_population must be a population of nodes \(a\), got 'z'"):
+    with pytest.raises(
+        ValueError,
+        match=r"source_node_id: node_population must be a population of nodes \(a\), got 'z'",
+    ):
         sl.io.read_sonata(path)
 
 

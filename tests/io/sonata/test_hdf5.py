@@ -63,7 +63,10 @@ def raw(file: Any) -> None:
         (lambda file: file.create_group("top/a"), "a must be a dataset"),
         (lambda file: file.create_dataset("top/a", data=np.zeros((2, 2), int)), "one-dimensional"),
         (lambda file: file.create_dataset("top/a", data=3), "must be one-dimensional"),
-        (lambda file: file.create_dataset("top/a", data=[1.5]), "type must be integers, got 'float64'"),
+        (
+            lambda file: file.create_dataset("top/a", data=[1.5]),
+            "type must be integers, got 'float64'",
+        ),
         (huge, "length must be what the file holds, which has 0 bytes of it, got 1125899906842624"),
         (outside, "a must be in the file, got 'a link to other.h5'"),
         (virtual, "data must be in the file"),
@@ -72,7 +75,10 @@ def raw(file: Any) -> None:
 )
 def test_what_is_refused(tmp_path: Path, fill: Callable[[Any], Any], text: str) -> None:
     path = put(tmp_path / "f.h5", fill)
-    with pytest.raises(ValueError, match=rf"read_sonata: .*f.h5: /.*{text}"), opened(path, "top") as top:
+    with (
+        pytest.raises(ValueError, match=rf"read_sonata: .*f.h5: /.*{text}"),
+        opened(path, "top") as top,
+    ):
         top.sized("a", "iu")
 
 
@@ -103,7 +109,12 @@ def test_columns_in_any_order(tmp_path: Path, block: int, monkeypatch: pytest.Mo
     values = np.random.default_rng(1).normal(size=40)
     path = put(tmp_path / "f.h5", lambda file: file.create_dataset("a", data=values))
     with h5py.File(path) as file:
-        for rows in (np.arange(40), np.arange(7, 12), np.array([39, 0, 5, 5, 12]), np.arange(40)[::-1]):
+        for rows in (
+            np.arange(40),
+            np.arange(7, 12),
+            np.array([39, 0, 5, 5, 12]),
+            np.arange(40)[::-1],
+        ):
             np.testing.assert_array_equal(column(file["a"], rows), values[rows])
         assert len(column(file["a"], np.empty(0, np.int64))) == 0
 
@@ -118,7 +129,9 @@ def test_lengths_of_strings_cannot_make_hdf5_loop(tmp_path: Path, length: int) -
     data[free + 8 : free + 16] = length.to_bytes(8, "little")
     path.write_bytes(data)
     with (
-        pytest.raises(ValueError, match=r"f.h5: length in a heap of strings must lie within the heap"),
+        pytest.raises(
+            ValueError, match=r"f.h5: length in a heap of strings must lie within the heap"
+        ),
         opened(path, "top"),
     ):
         pass

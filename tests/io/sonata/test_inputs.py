@@ -16,7 +16,14 @@ from spikelet.io.sonata.node_sets import NodeSets
 from spikelet.io.sonata.nodes import read_nodes
 
 SPIKES = {"input_type": "spikes", "module": "h5", "input_file": "$BASE/s.h5", "node_set": "v"}
-CLAMP = {"input_type": "current_clamp", "module": "IClamp", "node_set": "a", "amp": 10.0, "delay": 1.0, "duration": 3.0}
+CLAMP = {
+    "input_type": "current_clamp",
+    "module": "IClamp",
+    "node_set": "a",
+    "amp": 10.0,
+    "delay": 1.0,
+    "duration": 3.0,
+}
 TIMES, IDS = np.array([5.0, 1.0, 3.0]), np.array([2, 0, 1])
 
 
@@ -36,7 +43,10 @@ def inputs(folder: Path, which: Any = read_spikes, **given: Any) -> Any:
     [
         {"gids": IDS, "timestamps": TIMES},
         {"node_ids": IDS, "timestamps": TIMES},
-        {"v": {"node_ids": IDS, "timestamps": TIMES}, "other": {"node_ids": [9], "timestamps": [1.0]}},
+        {
+            "v": {"node_ids": IDS, "timestamps": TIMES},
+            "other": {"node_ids": [9], "timestamps": [1.0]},
+        },
     ],
     ids=["gids", "node_ids", "populations"],
 )
@@ -50,7 +60,13 @@ def test_layouts_of_spikes(tmp_path: Path, layout: Any) -> None:
 def test_inputs_of_one_population_are_merged(tmp_path: Path) -> None:
     spike_file(tmp_path / "s.h5", {"gids": IDS, "timestamps": TIMES})
     found = inputs(tmp_path, x=SPIKES, y={**SPIKES, "node_set": "some"})["v"]
-    assert list(zip(found.times.tolist(), found.rows.tolist(), strict=True)) == [(1.0, 0), (3.0, 1), (3.0, 1), (5.0, 2), (5.0, 2)]
+    assert list(zip(found.times.tolist(), found.rows.tolist(), strict=True)) == [
+        (1.0, 0),
+        (3.0, 1),
+        (3.0, 1),
+        (5.0, 2),
+        (5.0, 2),
+    ]
 
 
 @pytest.mark.parametrize("separator", [" ", ",", ";"])
@@ -67,16 +83,32 @@ def test_spikes_in_a_table(tmp_path: Path, separator: str) -> None:
         ({"gids": IDS}, {}, "s.h5: /spikes: timestamps must be a dataset"),
         ({"timestamps": TIMES}, {}, "s.h5: /spikes: node_ids must be a dataset"),
         ({"gids": IDS, "timestamps": TIMES[:2]}, {}, "timestamps: length must be 3, got 2"),
-        ({"gids": IDS + 1, "timestamps": TIMES}, {}, "s.h5: spikes of v: node id must be nodes of 'v', 0 to 2, got 3"),
+        (
+            {"gids": IDS + 1, "timestamps": TIMES},
+            {},
+            "s.h5: spikes of v: node id must be nodes of 'v', 0 to 2, got 3",
+        ),
         ({"gids": IDS, "timestamps": -TIMES}, {}, "timestamps: time must be finite and >= 0 ms"),
         ({"gids": IDS, "timestamps": TIMES * np.nan}, {}, "timestamps: time must be finite"),
         ({"gids": IDS + 0.5, "timestamps": TIMES}, {}, "gids: type must be integers"),
-        ({"v": {}, "gids": IDS}, {}, "content must hold groups, one for each population, or datasets"),
+        (
+            {"v": {}, "gids": IDS},
+            {},
+            "content must hold groups, one for each population, or datasets",
+        ),
         ({"w": {}}, {}, "groups must have a group for the population 'v', got 'w'"),
         ({}, {"module": "nwb"}, 'inputs.x: module must be "h5", "sonata" or "csv", got \'nwb\''),
-        ({}, {"input_type": "voltage_clamp"}, 'inputs.x: input_type must be "spikes" or "current_clamp"'),
+        (
+            {},
+            {"input_type": "voltage_clamp"},
+            'inputs.x: input_type must be "spikes" or "current_clamp"',
+        ),
         ({}, {"node_set": "z"}, "inputs.x: node set must be one of some, a, v"),
-        ({"gids": [], "timestamps": []}, {"node_set": "a"}, "must name virtual nodes, but a has nodes of iaf_psc_exp"),
+        (
+            {"gids": [], "timestamps": []},
+            {"node_set": "a"},
+            "must name virtual nodes, but a has nodes of iaf_psc_exp",
+        ),
         ({}, {"input_file": None}, "inputs.x: input_file must be the path of a file"),
     ],
 )
@@ -98,7 +130,9 @@ def test_units(tmp_path: Path) -> None:
             inputs(tmp_path, x=SPIKES)
 
 
-@pytest.mark.parametrize("text", ["", "a b\n1 2\n", "timestamps node_ids\n1.0 x\n", "timestamps node_ids\nx 1\n"])
+@pytest.mark.parametrize(
+    "text", ["", "a b\n1 2\n", "timestamps node_ids\n1.0 x\n", "timestamps node_ids\nx 1\n"]
+)
 def test_tables_that_are_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "s.csv").write_text(text)
     with pytest.raises(ValueError, match=r"^read_sonata: .*s.csv: "):
@@ -118,7 +152,10 @@ def test_clamps(tmp_path: Path) -> None:
         ({"amp": None}, "amp must be a finite number"),
         ({"duration": -1.0}, "delay and duration must be >= 0 ms"),
         ({"node_set": "v"}, "node_set must name neurons, but these nodes are virtual"),
-        ({"input_file": "x.csv"}, "input_file must not be given: spikelet reads amp, delay and duration"),
+        (
+            {"input_file": "x.csv"},
+            "input_file must not be given: spikelet reads amp, delay and duration",
+        ),
     ],
 )
 def test_clamps_that_are_wrong(tmp_path: Path, change: Any, text: str) -> None:

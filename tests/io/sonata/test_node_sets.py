@@ -12,7 +12,10 @@ from spikelet.io.sonata.config import read_config
 from spikelet.io.sonata.node_sets import NodeSets
 from spikelet.io.sonata.nodes import read_nodes
 
-ROWS = TABLE + "100 point_neuron nest:iaf_psc_exp cell.json e\n101 point_neuron nest:iaf_psc_exp cell.json i\n"
+ROWS = (
+    TABLE
+    + "100 point_neuron nest:iaf_psc_exp cell.json e\n101 point_neuron nest:iaf_psc_exp cell.json i\n"
+)
 SETS = {
     "some": {"population": "a", "node_id": [0, 2]},
     "ex": {"ei": "e"},

@@ -43,7 +43,9 @@ def test_types_of_one_model_are_one_part(tmp_path: Path) -> None:
 def test_parameters_by_type_and_by_node(tmp_path: Path) -> None:
     own = {"dynamics_params": {"tau_m": [1.0, 2.0, 3.0, 4.0]}, "model_type": ["point_neuron"] * 4}
     groups = {"0": own, "node_group_index": np.array([3, 1, 2, 0])}
-    found = one(tmp_path, [100, 101, 101, 100], ROW + "101 x nest:iaf_psc_exp b.json i\n", groups=groups)
+    found = one(
+        tmp_path, [100, 101, 101, 100], ROW + "101 x nest:iaf_psc_exp b.json i\n", groups=groups
+    )
     first, second = found.parts
     np.testing.assert_array_equal(first.model.tau_m, [4.0, 1.0])
     np.testing.assert_array_equal(second.model.tau_m, [2.0, 3.0])
@@ -113,30 +115,81 @@ def test_sources_that_are_no_spikes(tmp_path: Path) -> None:
     ("types", "rows", "more", "text"),
     [
         ([100, 7], ROW, {}, r": node_type_id must be in the table of types \(100\), got 7"),
-        ([100], "100 biophysical x cell.json e\n", {}, "type 100: model_type must be one of point_neuron"),
-        ([100], "100 point_neuron nrn:Exp cell.json e\n", {}, "model_template must be a model of NEST"),
-        ([100], "100 point_neuron nest:iaf_psc_exq cell.json e\n", {}, "did you mean 'iaf_psc_exp'"),
-        ([100], "100 point_neuron nest:iaf_psc_exp ../cell.json e\n", {}, "must be the name of a file in"),
+        (
+            [100],
+            "100 biophysical x cell.json e\n",
+            {},
+            "type 100: model_type must be one of point_neuron",
+        ),
+        (
+            [100],
+            "100 point_neuron nrn:Exp cell.json e\n",
+            {},
+            "model_template must be a model of NEST",
+        ),
+        (
+            [100],
+            "100 point_neuron nest:iaf_psc_exq cell.json e\n",
+            {},
+            "did you mean 'iaf_psc_exp'",
+        ),
+        (
+            [100],
+            "100 point_neuron nest:iaf_psc_exp ../cell.json e\n",
+            {},
+            "must be the name of a file in",
+        ),
         ([-1], ROW, {"node_type_id": np.array([-1])}, "node_type_id: value must be >= 0"),
         ([100], ROW, {"node_type_id": np.array([1.5])}, "node_type_id: type must be integers"),
         ([100] * 2, ROW, {"node_id": np.array([1, 1])}, "node_id must be different for each node"),
         ([100] * 2, ROW, {"node_id": np.array([1])}, "node_id: length must be 2, got 1"),
         ([100], ROW, {"groups": {"1": {}}}, "node_group_id must be one of the groups 1, got 0"),
-        ([100], ROW, {"0": {}, "1": {}}, "node_group_id must be there, as there are several groups"),
-        ([100], ROW, {"node_group_id": np.zeros(1, int)}, "node_group_id and node_group_index must both be there"),
+        (
+            [100],
+            ROW,
+            {"0": {}, "1": {}},
+            "node_group_id must be there, as there are several groups",
+        ),
+        (
+            [100],
+            ROW,
+            {"node_group_id": np.zeros(1, int)},
+            "node_group_id and node_group_index must both be there",
+        ),
         (
             [100] * 2,
             ROW,
             {"groups": {"0": {"dynamics_params": {"tau_m": [1.0]}}}},
             "dynamics_params/tau_m: index must be below its length, 1, got 1",
         ),
-        ([100], ROW, {"groups": {"0": {"dynamics_params": {"tau_m": ["x"]}}}}, "tau_m: type must be numbers"),
-        ([100], ROW, {"groups": {"0": {"dynamics_params": {"tau_m": [np.nan]}}}}, "tau_m must be finite"),
-        ([100], ROW, {"groups": {"0": {"dynamics_params": {"tau": [1.0]}}}}, "must be one of NEST's iaf_psc_exp"),
+        (
+            [100],
+            ROW,
+            {"groups": {"0": {"dynamics_params": {"tau_m": ["x"]}}}},
+            "tau_m: type must be numbers",
+        ),
+        (
+            [100],
+            ROW,
+            {"groups": {"0": {"dynamics_params": {"tau_m": [np.nan]}}}},
+            "tau_m must be finite",
+        ),
+        (
+            [100],
+            ROW,
+            {"groups": {"0": {"dynamics_params": {"tau": [1.0]}}}},
+            "must be one of NEST's iaf_psc_exp",
+        ),
     ],
 )
 def test_what_is_wrong(tmp_path: Path, types: Any, rows: str, more: Any, text: str) -> None:
-    entry = nodes(tmp_path, "a", np.abs(types), TABLE + rows, **{k: v for k, v in more.items() if k != "node_type_id"})
+    entry = nodes(
+        tmp_path,
+        "a",
+        np.abs(types),
+        TABLE + rows,
+        **{k: v for k, v in more.items() if k != "node_type_id"},
+    )
     if "node_type_id" in more:
         with h5py.File(tmp_path / "a_nodes.h5", "r+") as file:
             del file["nodes/a/node_type_id"]
@@ -146,7 +199,12 @@ def test_what_is_wrong(tmp_path: Path, types: Any, rows: str, more: Any, text: s
 
 
 def test_parameters_that_are_no_numbers(tmp_path: Path) -> None:
-    for value, text in ((None, "must be a number"), ("1", "must be a number"), ([1.0], "must be"), (True, None)):
+    for value, text in (
+        (None, "must be a number"),
+        ("1", "must be a number"),
+        ([1.0], "must be"),
+        (True, None),
+    ):
         cell(tmp_path, tau_m=value)
         entry = nodes(tmp_path, "a", [100], TABLE + ROW)
         if text is None:
@@ -158,7 +216,7 @@ def test_parameters_that_are_no_numbers(tmp_path: Path) -> None:
 
 def test_populations_are_named_once(tmp_path: Path) -> None:
     entry = nodes(tmp_path, "a", [100], TABLE + ROW)
-    with pytest.raises(ValueError, match="name must not be in .*a_nodes.h5, too, got 'a'"):
+    with pytest.raises(ValueError, match=r"name must not be in .*a_nodes.h5, too, got 'a'"):
         read(tmp_path, entry, entry)
     with pytest.raises(ValueError, match=r"networks.nodes\[0\]: nodes_file must be the path"):
         read(tmp_path, {})

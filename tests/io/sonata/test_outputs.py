@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from tests.support.sonata_files import TABLE, cell, config, nodes
 
-
 from spikelet.io.sonata.config import read_config
 from spikelet.io.sonata.node_sets import NodeSets
 from spikelet.io.sonata.nodes import read_nodes
@@ -26,7 +25,11 @@ def test_spikes(tmp_path: Path, sorting: str) -> None:
     reader = libsonata.SpikeReader(str(tmp_path / "s.h5"))
     assert sorted(reader.get_population_names()) == ["a", "b"]
     found = reader["a"].get()
-    expected = sorted(zip(IDS.tolist(), TIMES.tolist(), strict=True)) if sorting == "by_id" else list(zip(IDS.tolist(), TIMES.tolist(), strict=True))
+    expected = (
+        sorted(zip(IDS.tolist(), TIMES.tolist(), strict=True))
+        if sorting == "by_id"
+        else list(zip(IDS.tolist(), TIMES.tolist(), strict=True))
+    )
     assert found == expected
     assert reader["a"].sorting == sorting
     assert reader["b"].get() == []
@@ -69,11 +72,17 @@ def reports(folder: Path, stop: float = 10.0, **given: Any) -> list[Report]:
     ]
     found = read_config(config(folder, parts, reports=given, output={"output_dir": "out"}), None)
     of = read_nodes(found)
-    return read_reports(found, of, NodeSets({"a1": {"population": "a", "node_id": 1}}, of, "f"), 0.1, stop)
+    return read_reports(
+        found, of, NodeSets({"a1": {"population": "a", "node_id": 1}}, of, "f"), 0.1, stop
+    )
 
 
 def test_what_reports_say(tmp_path: Path) -> None:
-    (found,) = reports(tmp_path, x={"cells": "a1", "variable_name": "v", "dt": 0.5, "start_time": 2.0, "end_time": 99.0}, y={"enabled": False})
+    (found,) = reports(
+        tmp_path,
+        x={"cells": "a1", "variable_name": "v", "dt": 0.5, "start_time": 2.0, "end_time": 99.0},
+        y={"enabled": False},
+    )
     assert found.path == tmp_path / "out" / "x.h5"
     assert (found.variable, found.start, found.stop, found.every) == ("V_m", 2.0, 10.0, 0.5)
     assert {k: v.tolist() for k, v in found.rows.items()} == {"a": [1]}
@@ -82,7 +91,10 @@ def test_what_reports_say(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"variable_name": "cai"}, "variable_name must be a state of iaf_psc_exp in a: V_m, I_syn_ex"),
+        (
+            {"variable_name": "cai"},
+            "variable_name must be a state of iaf_psc_exp in a: V_m, I_syn_ex",
+        ),
         ({"variable_name": None}, "variable_name must be the name of a state"),
         ({"cells": "v"}, "variable_name must be a state of virtual in v: none"),
         ({"cells": "z"}, "node set must be one of"),
@@ -113,10 +125,16 @@ def test_the_file_of_spikes(tmp_path: Path) -> None:
 
     assert of() is None
     assert of(output_dir="out") == (tmp_path / "out" / "spikes.h5", "by_time")
-    assert of(output_dir="out", spikes_file="s.h5", spikes_sort_order="gid") == (tmp_path / "out" / "s.h5", "by_id")
+    assert of(output_dir="out", spikes_file="s.h5", spikes_sort_order="gid") == (
+        tmp_path / "out" / "s.h5",
+        "by_id",
+    )
     for wrong, text in (
         ({"spikes_file": "s.h5"}, "output.output_dir must be given"),
-        ({"output_dir": "out", "spikes_file": "../s.h5"}, "output: file must be the name of a file in"),
+        (
+            {"output_dir": "out", "spikes_file": "../s.h5"},
+            "output: file must be the name of a file in",
+        ),
         ({"output_dir": "out", "spikes_sort_order": "x"}, "spikes_sort_order must be one of"),
     ):
         with pytest.raises(ValueError, match=text):

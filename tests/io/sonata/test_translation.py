@@ -27,7 +27,9 @@ def ran() -> sl.Network:
     return net
 
 
-def with_population(n: int, model: Any, change: Callable[[Any], None] = lambda _: None) -> sl.Network:
+def with_population(
+    n: int, model: Any, change: Callable[[Any], None] = lambda _: None
+) -> sl.Network:
     net = sl.Network()
     change(net.population(n, model, name="p"))
     return net
@@ -45,20 +47,32 @@ def with_input(what: Any) -> sl.Network:
         (ran, "it has run for 1 ms"),
         (lambda: with_population(0, sl.LIF()), "p has no elements"),
         (lambda: with_population(1, sl.IF()), "p: NEST has no model like IF"),
-        (lambda: with_population(1, sl.LIF(theta_plus=1.0)), "p: NEST has no model like LIF with these"),
-        (lambda: with_population(1, sl.SinusoidalPoisson(1.0, 1.0, 1.0)), "p: SinusoidalPoisson is not a source"),
+        (
+            lambda: with_population(1, sl.LIF(theta_plus=1.0)),
+            "p: NEST has no model like LIF with these",
+        ),
+        (
+            lambda: with_population(1, sl.SinusoidalPoisson(1.0, 1.0, 1.0)),
+            "p: SinusoidalPoisson is not a source",
+        ),
         (
             lambda: with_population(1, sl.LIF(), lambda p: setattr(p, "I_syn_ex", 1.0)),
             "p: I_syn_ex cannot be set in iaf_psc_exp",
         ),
         (lambda: with_input(sl.NoiseInput(std=1.0)), "NoiseInput to p: SONATA has current clamps"),
-        (lambda: with_projection(plasticity=sl.RewardSTDP()), "RewardSTDP has no counterpart in NEST"),
+        (
+            lambda: with_projection(plasticity=sl.RewardSTDP()),
+            "RewardSTDP has no counterpart in NEST",
+        ),
         (lambda: with_projection(plasticity=sl.STDP()), 'coincidence="potentiate"'),
         (
             lambda: with_projection(plasticity=sl.TsodyksMarkram(U=[0.1, 0.2, 0.3, 0.4])),
             "parameters by synapse, U",
         ),
-        (lambda: with_projection(weight=-1.0, receptor="ex"), "the sign of a weight picks the receptor"),
+        (
+            lambda: with_projection(weight=-1.0, receptor="ex"),
+            "the sign of a weight picks the receptor",
+        ),
         (
             lambda: with_projection(model=sl.AdEx(synapses="psc_exp"), weight=-1.0, receptor="ex"),
             "the sign of a weight picks the receptor",

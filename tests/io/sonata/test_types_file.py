@@ -60,5 +60,5 @@ def test_parameters_lie_in_the_components(tmp_path: Path) -> None:
     assert components(config, "some_dir", {}, "w") == {}
     with pytest.raises(ValueError, match="w: file must be the name of a file in"):
         components(config, "some_dir", {"dynamics_params": "../a.json"}, "w")
-    with pytest.raises(ValueError, match="w: components.other_dir must be a folder, for 'a.json'"):
+    with pytest.raises(ValueError, match=r"w: components.other_dir must be a folder, for 'a.json'"):
         components(config, "other_dir", {"dynamics_params": "a.json"}, "w")

@@ -20,17 +20,23 @@ def network(dtype: str = "float64") -> sl.Network:
     net = sl.Network(seed=4, dtype=dtype, threads=1)
     rng = np.random.default_rng(1)
     cells = net.population(40, sl.LIF(tau_m=rng.uniform(8.0, 12.0, 40), I_e=390.0), name="E")
-    others = net.population(10, sl.LIFAlpha(I_e=370.0), name="I cells", positions=rng.uniform(size=(10, 2)))
+    others = net.population(
+        10, sl.LIFAlpha(I_e=370.0), name="I cells", positions=rng.uniform(size=(10, 2))
+    )
     cells.V_m[:] = rng.uniform(-70.0, -60.0, 40)
     times = np.sort(rng.integers(1, 1000, 150)) * 0.1
     given = net.population(10, sl.SpikeSource(times, rng.integers(0, 10, 150), snap=True), name="X")
     raster = net.population(3, sl.RasterSource(rng.random((500, 3)) < 0.05), name="raster")
-    net.connect(cells, cells, sl.FixedIndegree(8), weight=sl.Uniform(5.0, 20.0), delay=sl.Uniform(0.5, 2.0))
+    net.connect(
+        cells, cells, sl.FixedIndegree(8), weight=sl.Uniform(5.0, 20.0), delay=sl.Uniform(0.5, 2.0)
+    )
     net.connect(cells, others, sl.FixedIndegree(8), weight=20.0, delay=1.5)
     net.connect(others, cells, sl.FixedIndegree(4), weight=-30.0, delay=1.0)
     rule = sl.STDP(A_plus=3.0, A_minus=3.1, w_max=600.0, coincidence="ignore")
     net.connect(given, cells, sl.FixedIndegree(2), weight=300.0, delay=1.0, plasticity=rule)
-    net.connect(raster, others, sl.AllToAll(), weight=sl.Normal(40.0, 1.0), plasticity=sl.TsodyksMarkram())
+    net.connect(
+        raster, others, sl.AllToAll(), weight=sl.Normal(40.0, 1.0), plasticity=sl.TsodyksMarkram()
+    )
     return net
 
 
@@ -59,7 +65,9 @@ def test_the_same_spikes_and_weights_to_the_bit(tmp_path: Path, dtype: Any) -> N
         np.testing.assert_array_equal(p.delays, q.delays)
         assert repr(p.plasticity) == repr(q.plasticity)
     with h5py.File(tmp_path / "network" / "I_cells_nodes.h5") as file:
-        np.testing.assert_array_equal(file["nodes/I_cells/0/y"][:], net.populations[1].positions[:, 1])  # type: ignore[index]
+        np.testing.assert_array_equal(
+            file["nodes/I_cells/0/y"][:], net.populations[1].positions[:, 1]
+        )  # type: ignore[index]
 
 
 def test_nest_reads_it(tmp_path: Path) -> None:
@@ -84,7 +92,10 @@ MODELS: dict[str, Any] = {
     "hh_psc_alpha": (sl.HodgkinHuxley(I_e=700.0), 30.0),
     "hh_cond_exp_traub": (sl.HodgkinHuxley(channels="traub", I_e=700.0), 3.0),
     "izhikevich": (sl.Izhikevich(I_e=10.0), 1.0),
-    "gif_cond_exp": (sl.GIF(synapses="cond_exp", tau_sfa=[50.0, 9.0], q_sfa=[1.0, 2.0], I_e=250.0), 1.0),
+    "gif_cond_exp": (
+        sl.GIF(synapses="cond_exp", tau_sfa=[50.0, 9.0], q_sfa=[1.0, 2.0], I_e=250.0),
+        1.0,
+    ),
 }
 
 
@@ -146,7 +157,9 @@ def test_currents_and_recorders_become_inputs_and_reports(tmp_path: Path) -> Non
     assert len(own.times) > 3
     with h5py.File(found.reports["cells_V_m"]) as file:
         assert file["report/cells/mapping/node_ids"][:].tolist() == [0, 2, 4]
-        np.testing.assert_array_equal(file["report/cells/data"][1:], trace.values[:-1].astype(np.float32))
+        np.testing.assert_array_equal(
+            file["report/cells/data"][1:], trace.values[:-1].astype(np.float32)
+        )
 
 
 def test_libsonata_reads_it(tmp_path: Path) -> None:
@@ -154,7 +167,7 @@ def test_libsonata_reads_it(tmp_path: Path) -> None:
     net = network()
     sl.io.write_sonata(net, tmp_path)
     circuit = json.loads((tmp_path / "circuit_config.json").read_text())
-    assert [n["nodes_file"] for n in circuit["networks"]["nodes"]][0] == "$NETWORK_DIR/E_nodes.h5"
+    assert circuit["networks"]["nodes"][0]["nodes_file"] == "$NETWORK_DIR/E_nodes.h5"
     storage = libsonata.EdgeStorage(str(tmp_path / "network" / "E_to_E_edges.h5"))
     edges = storage.open_population("E_to_E")
     p = net.projections[0]
@@ -163,7 +176,10 @@ def test_libsonata_reads_it(tmp_path: Path) -> None:
     np.testing.assert_array_equal(edges.source_nodes(every), p.pre_ids)
     np.testing.assert_array_equal(edges.target_nodes(every), p.post_ids)
     np.testing.assert_array_equal(edges.get_attribute("syn_weight", every), p.weights)
-    assert libsonata.NodeStorage(str(tmp_path / "network" / "E_nodes.h5")).open_population("E").size == 40
+    assert (
+        libsonata.NodeStorage(str(tmp_path / "network" / "E_nodes.h5")).open_population("E").size
+        == 40
+    )
 
 
 def test_names_are_made_different(tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ def _network(seed: int) -> sl.Network:
     given = net.population(3, sl.SpikeSource([1.0, 2.0, 2.5], [0, 1, 2]), name="given")
     rule = sl.STDP(w_max=40.0, coincidence="ignore")
     net.connect(given, cells, sl.AllToAll(), weight=20.0, plasticity=rule)
-    net.connect(cells, other, sl.FixedIndegree(3), weight=sl.Uniform(1.0, 2.0), delay=sl.Uniform(1.0, 2.0))
+    net.connect(
+        cells, other, sl.FixedIndegree(3), weight=sl.Uniform(1.0, 2.0), delay=sl.Uniform(1.0, 2.0)
+    )
     net.inject(cells[1:], sl.StepCurrent([1.0, 3.0], [50.0, 0.0]))
     net.record(cells[::2], "V_m", every=0.5)
     return net

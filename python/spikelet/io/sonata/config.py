@@ -135,7 +135,10 @@ def read_config(path: str | os.PathLike[str], circuit: str | os.PathLike[str] | 
     simulation = _named(main, values.pop("simulation", None), "simulation")
     named = values.pop("network", simulation.pop("network", None))
     values = {**simulation, **values}
-    values = {**_named(main, named if circuit is None else Path(circuit).resolve(), "network"), **values}
+    values = {
+        **_named(main, named if circuit is None else Path(circuit).resolve(), "network"),
+        **values,
+    }
     values.pop("network", None)
     if not values.get("networks"):
         rule = "must be there, or network must name the circuit's configuration (or pass circuit=)"
@@ -213,7 +216,12 @@ def entry(where: str, values: Mapping[str, Any], key: str) -> Path:
 
 
 def require_number(
-    where: str, values: Mapping[str, Any], key: str, default: Any = _UNKNOWN, *, positive: bool = False
+    where: str,
+    values: Mapping[str, Any],
+    key: str,
+    default: Any = _UNKNOWN,
+    *,
+    positive: bool = False,
 ) -> float:
     """Return a number that an object has, or a default.
 

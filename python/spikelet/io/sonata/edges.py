@@ -116,7 +116,9 @@ class _Edges:
             fail(group.where, "edge_types_file", None, "must be given, with at least one type")
         self.numbers = np.array(list(self.types), dtype=np.int64)
         self.synapses = list(dict.fromkeys(t.synapse for t in self.types.values()))
-        self.kind = np.array([self.synapses.index(t.synapse) for t in self.types.values()], np.int64)
+        self.kind = np.array(
+            [self.synapses.index(t.synapse) for t in self.types.values()], np.int64
+        )
         self.weights = np.array([t.weight for t in self.types.values()])
         self.delays = np.array([t.delay for t in self.types.values()])
         self.copies = np.array([t.copies for t in self.types.values()])
@@ -131,11 +133,13 @@ class _Edges:
             for _, ids, key, chosen in self._blocks(types=len(self.synapses) > 1):
                 if key not in streams:
                     streams[key] = self._stream(net, populations, key)
-                streams[key][0].count(*(x[chosen] for x in ids))
+                streams[key][0].count(ids[0][chosen], ids[1][chosen])
             for begin, ids, key, chosen in self._blocks(types=True):
                 stream, factor = streams[key]
                 weight, delay = self._values(begin, begin + len(ids[0]), chosen)
-                stream.place(*(x[chosen] for x in ids), weight if factor == 1 else factor * weight, delay)
+                if factor != 1:
+                    weight = factor * weight
+                stream.place(ids[0][chosen], ids[1][chosen], weight, delay)
             return [stream.connect() for stream, _ in streams.values()]
 
     def _blocks(self, *, types: bool) -> Iterator[tuple[int, tuple[Array, Array], _Key, Any]]:
@@ -196,7 +200,9 @@ class _Edges:
             )
             if "nsyns" in own:
                 copies = copies * self.signs[at]
-            weight, delay, copies = (x[:1] if x.strides == (0,) else x for x in (weight, delay, copies))
+            weight, delay, copies = (
+                x[:1] if x.strides == (0,) else x for x in (weight, delay, copies)
+            )
         plain = copies.size == 1 and copies[0] == 1
         return (weight if plain else weight * copies), delay
 
@@ -222,7 +228,9 @@ class _Edges:
                     bad = int(at.max()) if int(at.max()) >= data.shape[0] else int(at.min())
                     rule = f"must be below {data.shape[0]}, the length of {number}/{name}"
                     fail(f"{self.group.where}/edge_group_index", "index", bad, rule)
-                values = hdf5.column(data, at.astype(np.int64, copy=False)).astype(np.float64, copy=False)
+                values = hdf5.column(data, at.astype(np.int64, copy=False)).astype(
+                    np.float64, copy=False
+                )
                 if mine is None:
                     found[name] = values
                     continue
@@ -243,13 +251,18 @@ class _Edges:
             rule = "must be neurons; these cannot receive spikes"
             fail(where, "target_node_id", part.template, rule, got="nodes that are")
         receptor, factor = _receptor(where, synapse, model)
-        rule = synapse.rule(where, _uniform(where, synapse, part.plastic))
-        if synapse.negative and not isinstance(rule, Plasticity):
+        plasticity = synapse.rule(where, _uniform(where, synapse, part.plastic))
+        if synapse.negative and not isinstance(plasticity, Plasticity):
             fail(where, "Wmax", dict(synapse.parameters)["Wmax"], "must be > 0")
         if synapse.negative and synapse.template != "vogels_sprekeler_synapse" and factor == 1:
             bound = dict(synapse.parameters)["Wmax"]
-            fail(where, "Wmax", bound, f"must be > 0 for {synapse.template} at synapses with currents")
-        return StreamedProjection(net, pre, post, receptor, rule), factor
+            fail(
+                where,
+                "Wmax",
+                bound,
+                f"must be > 0 for {synapse.template} at synapses with currents",
+            )
+        return StreamedProjection(net, pre, post, receptor, plasticity), factor
 
 
 def _merged(own: Any, of_types: Array) -> Array:
@@ -295,7 +308,9 @@ def _type(config: Config, group: hdf5.Group, type_id: int, row: Row) -> _Type:
     parameters |= components(config, "synaptic_models_dir", row, where)
     sign = _sign(where, parameters)
     exact = {k.removeprefix(EXACT): number(where, row, k) for k in row if k.startswith(EXACT)}
-    synapse = read_synapse(where, template, parameters, {k: v for k, v in exact.items() if v is not None})
+    synapse = read_synapse(
+        where, template, parameters, {k: v for k, v in exact.items() if v is not None}
+    )
     values = []
     for own, column, default in (("weight", "syn_weight", 1.0), ("delay", "delay", 1.0)):
         given = parameters.get(own, number(where, row, column))
@@ -318,7 +333,12 @@ def _receptor(where: str, synapse: Synapse, model: NeuronModel) -> tuple[str | N
     """Return the receptor by name, and the factor from NEST's weights to ours."""
     if model.by_sign or len(model.receptors) == 1:
         if synapse.receptor:
-            fail(where, "receptor_type", synapse.receptor, f"must be 0: {type(model).__name__} has no ports")
+            fail(
+                where,
+                "receptor_type",
+                synapse.receptor,
+                f"must be 0: {type(model).__name__} has no ports",
+            )
         negative = synapse.negative and model.conductance
         return ("in", -1.0) if negative else (None, 1.0)
     if not 1 <= synapse.receptor <= len(model.receptors):

@@ -24,7 +24,7 @@ from spikelet.io.sonata.nodes import Nodes, read_nodes
 from spikelet.network.network import Network
 from spikelet.network.population import Population
 from spikelet.network.projection import Projection
-from spikelet.network.recorders import SpikeRecorder, StateRecorder
+from spikelet.network.recorders import StateRecorder
 from spikelet.network.union import Union
 from spikelet.neurons import NeuronModel
 from spikelet.sources import SpikeSource, StepCurrent
@@ -350,7 +350,11 @@ def read_sonata(
     stop = require_number(f"{where}: run", run, "tstop", run.get("duration", np.finfo(float).max))
     reports = outputs.read_reports(_without_unknown(found, sets), nodes, sets, step, stop)
     parts = {name: _populations(net, of, trains.get(name)) for name, of in nodes.items()}
-    start = require_number(f"{where}: conditions", found.section("conditions"), "v_init", None) if v_init else None
+    start = (
+        require_number(f"{where}: conditions", found.section("conditions"), "v_init", None)
+        if v_init
+        else None
+    )
     for name, of in nodes.items():
         for part, population in zip(of.parts, parts[name], strict=True):
             _start(population, part.states, start)
@@ -385,7 +389,9 @@ def _without_unknown(config: Config, sets: NodeSets) -> Config:
     for name, item in config.items("reports"):
         cells = item.get("cells", "all")
         if isinstance(cells, str) and cells not in sets:
-            _warn(f"{WHERE}: the report {name!r} is left out: its node set {cells!r} is not defined")
+            _warn(
+                f"{WHERE}: the report {name!r} is left out: its node set {cells!r} is not defined"
+            )
         else:
             kept[name] = item
     return Config(config.path, {**config.values, "reports": kept})
@@ -399,7 +405,9 @@ def _populations(net: Network, nodes: Nodes, trains: inputs.Trains | None) -> li
         model = part.model
         if model is None:
             if trains is None:
-                _warn(f"{WHERE}: no input drives the virtual nodes of {nodes.name!r}; they are silent")
+                _warn(
+                    f"{WHERE}: no input drives the virtual nodes of {nodes.name!r}; they are silent"
+                )
                 trains = inputs.Trains(np.empty(0), np.empty(0, np.int64))
             mine = np.isin(trains.rows, part.rows)
             model = SpikeSource(

@@ -36,7 +36,9 @@ class NodeSets:
 
     def __contains__(self, name: Any) -> bool:
         """Return whether there is a set of a name."""
-        return isinstance(name, str) and (name in self._sets or name in self._nodes or name == "all")
+        return isinstance(name, str) and (
+            name in self._sets or name in self._nodes or name == "all"
+        )
 
     def rows(self, where: str, name: Any) -> Rows:
         """Return the rows of a set's nodes, by population.
@@ -58,7 +60,11 @@ class NodeSets:
         return {n: np.flatnonzero(mask) for n, mask in masks.items() if mask.any()}
 
     def _add(
-        self, where: str, name: Any, masks: dict[str, npt.NDArray[np.bool_]], within: tuple[str, ...]
+        self,
+        where: str,
+        name: Any,
+        masks: dict[str, npt.NDArray[np.bool_]],
+        within: tuple[str, ...],
     ) -> None:
         if isinstance(name, (dict, list)):
             definition = name
@@ -88,7 +94,12 @@ class NodeSets:
             for key, value in rules.items():
                 allowed = value if isinstance(value, list) else [value]
                 if any(isinstance(v, (dict, list, type(None))) for v in allowed):
-                    fail(where, f"node set, {key}", value, "must be a number, a string or a list of these")
+                    fail(
+                        where,
+                        f"node set, {key}",
+                        value,
+                        "must be a number, a string or a list of these",
+                    )
                 if mask.any():
                     mask &= nodes.matches(f"{WHERE}: {self._file}", key, allowed)
             masks[n] |= mask

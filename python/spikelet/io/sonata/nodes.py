@@ -93,7 +93,12 @@ class Nodes:
         at = np.minimum(np.searchsorted(known, ids.astype(np.int64)), n - 1)
         wrong = known[at] != ids
         if wrong.any():
-            fail(where, argument, int(ids[wrong][0]), f"must be the node_id of a node of {self.name!r}")
+            fail(
+                where,
+                argument,
+                int(ids[wrong][0]),
+                f"must be the node_id of a node of {self.name!r}",
+            )
         return self._sorted[at]
 
     def place(self) -> tuple[npt.NDArray[np.uint16] | None, npt.NDArray[np.uint32] | None]:
@@ -110,7 +115,11 @@ class Nodes:
         """Return which nodes have one of several values of an attribute; none have it if there is no such attribute."""
         if key == "population":
             return np.full(len(self), self.name in allowed)
-        own = {"node_id": self.node_ids, "node_type_id": self.type_ids, "node_group_id": self.group_ids}
+        own = {
+            "node_id": self.node_ids,
+            "node_type_id": self.type_ids,
+            "node_group_id": self.group_ids,
+        }
         if key in own:
             if not all(type(v) is int for v in allowed):
                 fail(where, key, allowed, "must be integers")
@@ -219,7 +228,7 @@ class _Kind(NamedTuple):
     """Nodes of one type, in one group, with one model."""
 
     rows: Ints
-    index: Ints  # of each in the group
+    places: Ints  # of each in the group
     group: hdf5.Group | None
     row: Row
     type_id: int
@@ -259,7 +268,12 @@ def _attribute(group: hdf5.Group, name: str, index: Ints) -> npt.NDArray[Any]:
         if values.dtype.kind not in "iu":
             fail(where, "type", str(values.dtype), "must be integers, as there is a library")
         if len(values) and (values.min() < 0 or int(values.max()) >= len(texts)):
-            fail(where, "value", int(values.max()), f"must be below {len(texts)}, the library's length")
+            fail(
+                where,
+                "value",
+                int(values.max()),
+                f"must be below {len(texts)}, the library's length",
+            )
         values = texts[values]
     if values.dtype.kind in "OSU":
         return np.array([v.decode() if isinstance(v, bytes) else str(v) for v in values], object)
@@ -281,16 +295,16 @@ def _parts(config: Config, nodes: Nodes, kinds: Iterator[_Kind]) -> list[Part]:
         values = components(config, "point_neuron_models_dir", kind.row, where)
         if name == _INTFIRE:  # a note of who it is for
             values.pop("type", None)
-        values |= _own_parameters(where, kind)
+        values |= _own_parameters(kind)
         lengths = () if name in _OTHERS else nest_models.structure(where, name, values)
         key = (name, lengths, tuple(sorted(values)))
         together.setdefault(key, []).append((kind, values))
     if len(together) > _MOST_PARTS:
         rule = f"must be at most {_MOST_PARTS}"
-        fail(nodes.where, "number of models with parameters of different names", len(together), rule)
-    return [
-        _part(nodes, key[0], dict(*key[1:2]), members) for key, members in together.items()
-    ]
+        fail(
+            nodes.where, "number of models with parameters of different names", len(together), rule
+        )
+    return [_part(nodes, key[0], dict(*key[1:2]), members) for key, members in together.items()]
 
 
 def _template(where: str, template: str) -> str:
@@ -304,13 +318,13 @@ def _template(where: str, template: str) -> str:
     return name
 
 
-def _own_parameters(where: str, kind: _Kind) -> dict[str, Any]:
+def _own_parameters(kind: _Kind) -> dict[str, Any]:
     """Return the parameters that each node has in the file."""
     if kind.group is None or "dynamics_params" not in kind.group:
         return {}
     group, found = kind.group.child("dynamics_params"), {}
     for name in group.datasets():
-        values = np.asarray(_attribute(group, name, kind.index))
+        values = np.asarray(_attribute(group, name, kind.places))
         if values.dtype.kind not in "iuf":
             fail(f"{group.where}/{name}", "type", str(values.dtype), "must be numbers")
         found[name] = values.astype(np.float64)
@@ -369,7 +383,9 @@ def _intfire(where: str, parameters: dict[str, Any]) -> LIFDelta:
             fail(where, "parameter", key, f"must be tau or refrac of {_INTFIRE}")
         if not np.all(np.asarray(value) > 0):
             fail(where, key, value, "must be > 0 s")
-    tau, refrac = (1e3 * np.asarray(parameters.get(k, d)) for k, d in (("tau", 0.01), ("refrac", 0.005)))
+    tau, refrac = (
+        1e3 * np.asarray(parameters.get(k, d)) for k, d in (("tau", 0.01), ("refrac", 0.005))
+    )
     return LIFDelta(tau_m=tau, t_ref=refrac, C_m=1.0, E_L=0.0, V_th=1.0, V_reset=0.0)
 
 

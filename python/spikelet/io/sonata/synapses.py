@@ -22,7 +22,14 @@ _PAIRINGS = {
     "stdp_nn_pre_centered_synapse": "nearest_pre_centered",
     "stdp_nn_restr_synapse": "nearest_restricted",
 }
-_STDP = {"tau_plus": 20.0, "lambda": 0.01, "alpha": 1.0, "mu_plus": 1.0, "mu_minus": 1.0, "Wmax": 100.0}
+_STDP = {
+    "tau_plus": 20.0,
+    "lambda": 0.01,
+    "alpha": 1.0,
+    "mu_plus": 1.0,
+    "mu_minus": 1.0,
+    "Wmax": 100.0,
+}
 _DEFAULTS: dict[str, dict[str, float]] = {
     "static_synapse": {},
     **dict.fromkeys(_PAIRINGS, _STDP),
@@ -53,6 +60,10 @@ class Synapse:
         """Whether the bound of the weights is negative: NEST's inhibitory synapses."""
         return dict(self.parameters).get("Wmax", 1.0) < 0
 
+    def amplitudes(self, up: float) -> dict[str, float]:
+        """Return A_plus and A_minus of STDP, given NEST's, or those that the table has in full precision."""
+        return {"A_plus": up, "A_minus": dict(self.parameters)["alpha"] * up, **dict(self.exact)}
+
     def rule(self, where: str, of_target: Mapping[str, float]) -> Plasticity | None:
         """Return the plasticity rule.
 
@@ -71,7 +82,9 @@ class Synapse:
         if self.template == "static_synapse":
             return None
         try:
-            return _RULES.get(self.template, _stdp)(self, dict(self.parameters), {**_IN_NEURON, **of_target})
+            return _RULES.get(self.template, _stdp)(
+                self, dict(self.parameters), {**_IN_NEURON, **of_target}
+            )
         except ValueError as error:
             msg = f"{where}: {self.template}: {error}"
             raise ValueError(msg) from None
@@ -105,6 +118,9 @@ def read_synapse(
         fail(where, "model_template", template, rule)
     values = dict(_DEFAULTS[name])
     receptor = 0
+    for key in exact:
+        if "lambda" not in values or key not in ("A_plus", "A_minus"):
+            fail(where, f"{EXACT}{key}", exact[key], f"must not be given for {name}")
     for key, value in parameters.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             fail(where, key, value, "must be a number")
@@ -130,31 +146,23 @@ def settable(template: str) -> tuple[str, ...]:
 
 
 def _stdp(of: Synapse, p: Mapping[str, float], neuron: Mapping[str, float]) -> Plasticity:
-    bound = abs(p["Wmax"])
-    amplitudes = {
-        "A_plus": p["lambda"] * bound,
-        "A_minus": p["alpha"] * p["lambda"] * bound,
-        **dict(of.exact),
-    }
-    mu = p["mu_plus"], p["mu_minus"]
-    named: dict[tuple[float, float], Any] = {
+    bound, mu = abs(p["Wmax"]), (p["mu_plus"], p["mu_minus"])
+    named: dict[tuple[float, float], dict[str, Any]] = {
         (0.0, 0.0): {"dependence": "additive"},
         (1.0, 1.0): {"dependence": "multiplicative"},
     }
-    how = named.get(mu, {"dependence": "power", "mu_plus": mu[0], "mu_minus": mu[1]})
-    pairing: Any = _PAIRINGS[of.template]
+    how: dict[str, Any] = named.get(
+        mu, {"dependence": "power", "mu_plus": mu[0], "mu_minus": mu[1]}
+    )
+    how |= {"pairing": _PAIRINGS[of.template], **of.amplitudes(p["lambda"] * bound)}
     return STDP(
-        tau_plus=p["tau_plus"], tau_minus=neuron["tau_minus"], w_min=0.0, w_max=bound, pairing=pairing,
-        coincidence="ignore", **amplitudes, **how,
+        tau_plus=p["tau_plus"], tau_minus=neuron["tau_minus"], w_min=0.0, w_max=bound, coincidence="ignore", **how,
     )  # fmt: skip
 
 
 def _power_law(of: Synapse, p: Mapping[str, float], neuron: Mapping[str, float]) -> Plasticity:
-    amplitudes = {"A_plus": p["lambda"], "A_minus": p["lambda"] * p["alpha"], **dict(of.exact)}
-    return STDP(
-        tau_plus=p["tau_plus"], tau_minus=neuron["tau_minus"], w_min=0.0, dependence="power_law", mu_plus=p["mu"],
-        coincidence="ignore", **amplitudes,
-    )  # fmt: skip
+    how: dict[str, Any] = {"dependence": "power_law", "mu_plus": p["mu"], **of.amplitudes(p["lambda"])}
+    return STDP(tau_plus=p["tau_plus"], tau_minus=neuron["tau_minus"], w_min=0.0, coincidence="ignore", **how)
 
 
 def _triplet(of: Synapse, p: Mapping[str, float], neuron: Mapping[str, float]) -> Plasticity:
@@ -168,7 +176,9 @@ def _triplet(of: Synapse, p: Mapping[str, float], neuron: Mapping[str, float]) -
 
 def _vogels(of: Synapse, p: Mapping[str, float], neuron: Mapping[str, float]) -> Plasticity:
     bound = abs(p["Wmax"])
-    return InhibitorySTDP(tau=p["tau"], eta=p["eta"], alpha=p["alpha"], w_max=bound, coincidence="ignore")
+    return InhibitorySTDP(
+        tau=p["tau"], eta=p["eta"], alpha=p["alpha"], w_max=bound, coincidence="ignore"
+    )
 
 
 def _tsodyks(of: Synapse, p: Mapping[str, float], neuron: Mapping[str, float]) -> Plasticity:
