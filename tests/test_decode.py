@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import spikelet as sl
 from spikelet import decode, encode
 
 rasters = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=1, max_dims=3), elements=st.integers(0, 1))
@@ -14,7 +15,7 @@ rasters = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=1, max_dims=3), element
 @given(rasters)
 @settings(max_examples=50, deadline=None)
 def test_raster_and_events_agree(raster):
-    events = encode.Events.from_raster(raster)
+    events = sl.Spikes.from_raster(raster)
     for decoder in (
         decode.count,
         decode.first_spike,
@@ -53,7 +54,7 @@ def test_counts_do_not_overflow():
 
 def test_elements_may_hold_counts_and_events_repeat():
     np.testing.assert_array_equal(decode.count([[2, 0], [1, 3]]), [3, 3])
-    events = encode.Events(np.array([2, 2, 1]), np.array([0, 0, 1]), 3, (2,))
+    events = sl.Spikes([2, 2, 1], [0, 0, 1], stop=3, dt=1.0, shape=(2,))
     np.testing.assert_array_equal(decode.count(events), [2, 1])
     np.testing.assert_array_equal(decode.first_spike(events), [1, 0])
 
@@ -75,7 +76,7 @@ def test_population_code_can_be_decoded():
     x = np.linspace(0.1, 0.9, 41)
     centres, _ = encode.receptive_fields(10)
     raster = encode.population(x, 2000, n=10, code="rate")
-    for activity in (raster, encode.Events.from_raster(raster), decode.count(raster)):
+    for activity in (raster, sl.Spikes.from_raster(raster), decode.count(raster)):
         value = decode.population_vector(activity, centres)
         assert value.shape == x.shape
         assert abs(value - x).max() < 0.02

@@ -24,6 +24,10 @@ namespace coding {
 void bind_coding(py::module_& m);
 }
 
+namespace events {
+void bind_events(py::module_& m);
+}
+
 namespace layers {
 void bind_conv_stdp(py::module_& m);
 void bind_engine(py::module_& m);

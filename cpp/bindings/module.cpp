@@ -5,10 +5,9 @@
 //   Simulator     guards the network (Guarded) in each method
 //   LayerGraph    does the same
 //   ConvStdp      has a lock that readers share
-//   LayerEngine, ConnectionRule, ValueSpec, Rates, Plasticity, Regulation, Recurrence, Program,
-//   enums         are immutable
-//   the pool      has a mutex
-//   functions     have no state; arrays that they write to are the caller's
+//   EventColumns, LayerEngine, ConnectionRule, ValueSpec, Rates, Plasticity, Regulation,
+//   Recurrence, Program, enums         are immutable the pool      has a mutex functions     have
+//   no state; arrays that they write to are the caller's
 PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   using namespace spikelet;
   m.doc() = "The compiled core. Private: the package checks arguments, not this module.";
@@ -20,6 +19,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_inputs(m);
   bind_network(m);
   coding::bind_coding(m);
+  events::bind_events(m);
   layers::bind_conv_stdp(m);
   layers::bind_engine(m);
   train::bind_neuron(m);

@@ -75,6 +75,7 @@ from spikelet.sources import (
     StepCurrent,
 )
 from spikelet.spatial import ByDistance, DistanceDependent, Free, Grid, Positions
+from spikelet.spikes import Spikes
 
 moved.install()
 
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
         decode,
         encode,
         energy,
+        events,
         experiments,
         io,
         layers,
@@ -98,7 +100,7 @@ if TYPE_CHECKING:
 else:
     # Loaded on first access: a network needs none of them, and every worker of a sweep imports this package.
     _MODULES = (
-        "conversion", "datasets", "decode", "encode", "energy", "experiments", "io", "layers", "models", "plot",
+        "conversion", "datasets", "decode", "encode", "energy", "events", "experiments", "io", "layers", "models", "plot",
         "statistics",
     )  # fmt: skip
     _HOMES = {
@@ -175,6 +177,7 @@ __all__ = [
     "SinusoidalPoisson",
     "SpikeRecorder",
     "SpikeSource",
+    "Spikes",
     "SpikingModel",
     "SpikingResult",
     "StateRecorder",
@@ -195,6 +198,7 @@ __all__ = [
     "decode",
     "encode",
     "energy",
+    "events",
     "experiments",
     "io",
     "layers",

@@ -416,6 +416,96 @@ def encode_burst(
 ) -> _Bytes: ...
 def encode_delta(x: npt.ArrayLike, steps: int, threshold: float) -> _Bytes: ...
 def encode_spike_list(raster: npt.ArrayLike, steps: int) -> tuple[_Ints, _Ints]: ...
+
+class EventColumns:
+    def __init__(
+        self,
+        t: npt.NDArray[Any],
+        x: npt.NDArray[Any] | None,
+        y: npt.NDArray[Any] | None,
+        p: npt.NDArray[Any] | None,
+    ) -> None: ...
+    def __len__(self) -> int: ...
+    def range(self, field: str) -> tuple[int, int]: ...
+    def first_unsorted(self) -> int: ...
+    def search(self, times: npt.ArrayLike) -> _Ints: ...
+
+def event_frames(
+    columns: EventColumns,
+    size: tuple[int, int, int],
+    first: _Ints,
+    last: _Ints,
+    dtype: str,
+    threads: int,
+) -> npt.NDArray[Any]: ...
+def event_bins(
+    columns: EventColumns,
+    size: tuple[int, int, int],
+    start: float,
+    width: float,
+    bins: int,
+    dtype: str,
+) -> npt.NDArray[Any]: ...
+def event_voxels(
+    columns: EventColumns, size: tuple[int, int, int], bins: int, dtype: str, threads: int
+) -> npt.NDArray[Any]: ...
+def event_surfaces(
+    columns: EventColumns,
+    size: tuple[int, int, int],
+    last: _Ints,
+    end: float,
+    stride: float,
+    tau: float,
+    dtype: str,
+    threads: int,
+) -> npt.NDArray[Any]: ...
+def event_averaged_surfaces(
+    columns: EventColumns,
+    size: tuple[int, int, int],
+    cell: int,
+    surface: int,
+    window: float,
+    tau: float,
+    linear: bool,
+    threads: int,
+) -> npt.NDArray[np.float32]: ...
+def event_denoise(
+    columns: EventColumns, width: int, height: int, limit: int
+) -> npt.NDArray[np.bool_]: ...
+def event_refractory(
+    columns: EventColumns, width: int, height: int, limit: int
+) -> npt.NDArray[np.bool_]: ...
+def event_decimate(
+    columns: EventColumns, width: int, height: int, n: int
+) -> npt.NDArray[np.bool_]: ...
+def event_drop_pixels(
+    columns: EventColumns, dropped: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]: ...
+def event_integrate(
+    columns: EventColumns,
+    size: tuple[int, int, int],
+    width: int,
+    height: int,
+    first: _Ints,
+    last: _Ints,
+    threshold: int,
+) -> tuple[_Ints, npt.NDArray[np.int32], npt.NDArray[np.uint8]]: ...
+def event_affine(
+    columns: EventColumns, field: str, factor: float, offset: float, out: npt.NDArray[Any]
+) -> None: ...
+def event_shift(
+    columns: EventColumns,
+    field: str,
+    shifts: _Floats,
+    low: float,
+    high: float,
+    out: npt.NDArray[Any],
+    keep: npt.NDArray[np.bool_],
+) -> None: ...
+def event_take(items: npt.NDArray[_A], keep: npt.NDArray[np.bool_]) -> npt.NDArray[_A]: ...
+def event_uniforms(seed: int, purpose: int, n: int) -> _Floats: ...
+def event_normals(seed: int, purpose: int, n: int) -> _Floats: ...
+def event_drop(seed: int, dropped: int, n: int) -> npt.NDArray[np.bool_]: ...
 def dog_waves(
     images: npt.ArrayLike,
     centre: float,
@@ -574,6 +664,18 @@ def train_backward(
     spikes: _Reals | None,
     by_weights: _Reals | None,
     by_first_spikes: _Reals | None,
+    threads: int,
+) -> None: ...
+def linear_forward(
+    coefficients: Sequence[_Reals | None],
+    height: float,
+    x: _Reals,
+    steps: int,
+    state: _Reals,
+    syn_state: _Reals | None,
+    out: _Reals,
+    v: _Reals | None,
+    i: _Reals | None,
     threads: int,
 ) -> None: ...
 def pooled(shape: Sequence[int], dtype: npt.DTypeLike) -> _Reals: ...

@@ -1,6 +1,7 @@
 """Decoders: convert spike trains to numbers.
 
-Spikes are a raster ``[T, ...]`` (row k is step k; elements may be spike counts) or `spikelet.encode.Events`.
+Spikes are a raster ``[T, ...]`` (row k is step k; elements may be spike counts), `spikelet.Spikes`
+or a recorder of them.
 Wrong arguments raise TypeError or ValueError, which names the function, the argument, the value and the rule.
 """
 
@@ -12,18 +13,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spikelet._util.checks import check_all, real_array, scalar, series
-from spikelet.encode import Events
+from spikelet._util.checks import check_all, fail, real_array, scalar, series
+from spikelet.spikes import Spikes, as_spikes
+from spikelet.spikes.binning import bin_of
 
 __all__ = ["count", "first_spike", "population_vector", "rate"]
 
 
-def count(spikes: ArrayLike | Events) -> NDArray[np.int64]:
+def count(spikes: ArrayLike | Spikes) -> NDArray[np.int64]:
     """Count the spikes of each element.
 
     Parameters
     ----------
-    spikes : array-like ``[T, ...]`` of whole numbers >= 0, or Events
+    spikes : array-like ``[T, ...]`` of whole numbers >= 0, or Spikes
 
     Returns
     -------
@@ -32,12 +34,12 @@ def count(spikes: ArrayLike | Events) -> NDArray[np.int64]:
     return _count("decode.count", spikes)
 
 
-def first_spike(spikes: ArrayLike | Events, *, silent: float = math.nan) -> NDArray[np.float64]:
+def first_spike(spikes: ArrayLike | Spikes, *, silent: float = math.nan) -> NDArray[np.float64]:
     """Return the step of the first spike of each element.
 
     Parameters
     ----------
-    spikes : array-like ``[T, ...]`` of whole numbers >= 0, or Events
+    spikes : array-like ``[T, ...]`` of whole numbers >= 0, or Spikes
     silent : float
         Result for an element without spikes, such as NaN or T.
 
@@ -46,40 +48,46 @@ def first_spike(spikes: ArrayLike | Events, *, silent: float = math.nan) -> NDAr
     float64 array ``[...]``
         Index of the row, 0 to T - 1; the time stamp is one more.
     """
-    if isinstance(spikes, Events):
-        first = np.full(math.prod(spikes.shape), np.inf)
-        np.minimum.at(first, spikes.ids, spikes.times - 1)
-        first = first.reshape(spikes.shape)
-        return np.where(np.isinf(first), float(silent), first)
+    found = as_spikes(spikes)
+    if found is not None:
+        if found.dt is None:
+            fail("decode.first_spike", "dt of the spikes", None, "must be known, to count steps")
+        first = np.full(math.prod(found.shape), float(silent))
+        elements, index = np.unique(found.columns(), return_index=True)  # they are in order of time
+        first[elements] = bin_of(found.times[index], found.start, found.dt)
+        return first.reshape(found.shape)
     fired = _raster("decode.first_spike", spikes) != 0
     return np.where(fired.any(axis=0), fired.argmax(axis=0), float(silent))
 
 
-def rate(spikes: ArrayLike | Events, dt: float) -> NDArray[np.float64]:
+def rate(spikes: ArrayLike | Spikes, dt: float | None = None) -> NDArray[np.float64]:
     """Return the mean rate of each element over all T steps [Hz].
 
     Parameters
     ----------
-    spikes : array-like ``[T, ...]`` of whole numbers >= 0, or Events
-    dt : float > 0
-        Length of a time step [ms].
+    spikes : array-like ``[T, ...]`` of whole numbers >= 0, or Spikes
+    dt : float > 0, optional
+        Length of a time step [ms]; by default that of Spikes. It must be given with a raster.
 
     Returns
     -------
     float64 array ``[...]``
     """
+    found = as_spikes(spikes)
+    if found is not None and dt is None:
+        return found.rates().reshape(found.shape)
     seconds = scalar("decode.rate", "dt", dt, "> 0", "ms") / 1000
     counts = _count("decode.rate", spikes)
-    steps = spikes.steps if isinstance(spikes, Events) else len(np.asarray(spikes))
+    steps = len(np.asarray(spikes)) if found is None else found.steps
     return counts / (steps * seconds)
 
 
-def population_vector(activity: ArrayLike | Events, preferred: ArrayLike) -> NDArray[np.float64]:
+def population_vector(activity: ArrayLike | Spikes, preferred: ArrayLike) -> NDArray[np.float64]:
     """Return the mean of the preferred values of neurons, weighted by their activity.
 
     Parameters
     ----------
-    activity : Events, raster ``[T, ..., n]`` or activities ``[..., n]``, all >= 0
+    activity : Spikes, raster ``[T, ..., n]`` or activities ``[..., n]``, all >= 0
         Arrays of uint8 or bool with two or more axes are rasters, like those of `spikelet.encode`, whose
         spikes are counted first; all other arrays are activities (counts, rates, ...).
     preferred : array-like ``[n]`` or ``[n, d]``
@@ -97,7 +105,7 @@ def population_vector(activity: ArrayLike | Events, preferred: ArrayLike) -> NDA
     (1986).
     """
     name = "decode.population_vector"
-    if isinstance(activity, Events):
+    if as_spikes(activity) is not None:
         weights: NDArray[Any] = count(activity)
     else:
         weights = real_array(name, "activity", activity)
@@ -125,7 +133,8 @@ def _raster(name: str, spikes: ArrayLike) -> NDArray[Any]:
     return raster
 
 
-def _count(name: str, spikes: ArrayLike | Events) -> NDArray[np.int64]:
-    if isinstance(spikes, Events):
-        return np.bincount(spikes.ids, minlength=math.prod(spikes.shape)).reshape(spikes.shape)
+def _count(name: str, spikes: ArrayLike | Spikes) -> NDArray[np.int64]:
+    found = as_spikes(spikes)
+    if found is not None:
+        return found.counts().reshape(found.shape)
     return np.asarray(_raster(name, spikes).sum(axis=0, dtype=np.int64))

@@ -1,7 +1,7 @@
 """Statistics of spike trains: rates, regularity, synchrony and correlations.
 
 All functions take a `SpikeRecorder`, a recording on disk or `Spikes` from elsewhere, and an interval
-``start < time <= stop`` [ms], by default from 0 to now.
+``start < time <= stop`` [ms], by default all: from 0 to now, or from the start to the stop of `Spikes`.
 """
 
 from __future__ import annotations
@@ -12,46 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spikelet._util.checks import Float, fail, ids, integer, number, numbers, own, require, shown
-from spikelet.recording.reading import RecordedSpikes, spike_trains
+from spikelet._util.checks import Float, fail, integer, number, require, shown
+from spikelet.recording.reading import RecordedSpikes
+from spikelet.spikes import Spikes, as_spikes
+from spikelet.spikes.binning import bin_of, number_of_bins
 
 __all__ = ["Spikes", "correlations", "cvs", "histogram", "rates", "synchrony"]
 
-_GRID = 1e-6  # share of a bin by which a time may be off, since times on the grid are rarely binary fractions
-
-
-@dataclass(frozen=True, eq=False)
-class Spikes:
-    """Spikes from elsewhere, for example from a file or another simulator.
-
-    Parameters
-    ----------
-    times : array-like, [n_spikes]
-        Times [ms], in any order.
-    ids : array-like of int, [n_spikes]
-        Ids of the neurons, counted from 0.
-    n : int
-        Number of neurons, including silent ones.
-    """
-
-    times: Any
-    ids: Any
-    n: int
-
-    def __post_init__(self) -> None:
-        n = integer("Spikes", "n", self.n, 0)
-        times = np.atleast_1d(numbers("Spikes", "times", self.times, "ms"))
-        require("Spikes", "times", times, "finite")
-        neurons = ids("Spikes", "ids", self.ids, n).astype(np.int64)
-        if times.shape != neurons.shape:
-            lengths = times.size, neurons.size
-            fail("Spikes", "times and ids", lengths, "must be equally long", got="lengths")
-        for name, value in (("times", own(times)), ("ids", own(neurons)), ("n", n)):
-            object.__setattr__(self, name, value)
-
 
 def rates(
-    spikes: RecordedSpikes | Spikes, start: float = 0.0, stop: float | None = None
+    spikes: RecordedSpikes | Spikes, start: float | None = None, stop: float | None = None
 ) -> NDArray[np.float64]:
     """Return the mean rate of each neuron [Hz].
 
@@ -71,7 +41,7 @@ def rates(
 
 
 def cvs(
-    spikes: RecordedSpikes | Spikes, start: float = 0.0, stop: float | None = None
+    spikes: RecordedSpikes | Spikes, start: float | None = None, stop: float | None = None
 ) -> NDArray[np.float64]:
     """Return the coefficient of variation of each neuron's inter-spike intervals.
 
@@ -105,7 +75,7 @@ def cvs(
 
 def histogram(
     spikes: RecordedSpikes | Spikes,
-    start: float = 0.0,
+    start: float | None = None,
     stop: float | None = None,
     *,
     bin_size: float = 3.0,
@@ -132,7 +102,7 @@ def histogram(
 
 def synchrony(
     spikes: RecordedSpikes | Spikes,
-    start: float = 0.0,
+    start: float | None = None,
     stop: float | None = None,
     *,
     bin_size: float = 3.0,
@@ -163,7 +133,7 @@ def synchrony(
 
 def correlations(
     spikes: RecordedSpikes | Spikes,
-    start: float = 0.0,
+    start: float | None = None,
     stop: float | None = None,
     *,
     bin_size: float = 2.0,
@@ -228,40 +198,35 @@ class _Part:
     length: float
 
 
-def _part(where: str, spikes: Any, start: float, stop: float | None) -> _Part:
-    if isinstance(spikes, RecordedSpikes):
-        trains = spike_trains(spikes)
-        times, neurons, n = trains.times, trains.elements, trains.n
-        stop = trains.now if stop is None else stop
-        limits = trains.limits
-    elif isinstance(spikes, Spikes):
-        times, neurons, n, limits = spikes.times, spikes.ids, spikes.n, (0.0, np.inf)
-        if stop is None:
-            fail(where, "stop", stop, "must be given with Spikes, which have no present time")
-    else:
+def _part(where: str, spikes: Any, start: float | None, stop: float | None) -> _Part:
+    found = as_spikes(spikes)
+    if found is None:
         msg = f"{where}: spikes must be a SpikeRecorder or Spikes, got {shown(spikes)}"
         raise TypeError(msg)
-    begin, end = number(where, "start", start, "ms"), number(where, "stop", stop, "ms")
+    # A recorder without an end may be asked about a time that has not come.
+    last = spikes.stop if isinstance(spikes, RecordedSpikes) else found.stop
+    if stop is None and found.stop is None:
+        fail(where, "stop", stop, "must be given with Spikes whose end is unknown")
+    begin = number(where, "start", min(found.start, 0.0) if start is None else start, "ms")
+    end = number(where, "stop", found.stop if stop is None else stop, "ms")
     require(where, "start", begin, "finite")
     require(where, "stop", end, "finite")
-    if limits[0] > 0:
-        begin = np.maximum(begin, limits[0])
-    end = np.minimum(end, limits[1])
+    if found.start > 0:
+        begin = np.maximum(begin, found.start)
+    end = end if last is None else np.minimum(end, last)
     if not end > begin:
         fail(where, "stop", float(end), f"must be after start = {float(begin):g} ms")
-    kept = (times > begin) & (times <= end)
-    if begin <= 0:  # time 0 counts from 0, as in SpikeRecorder.counts
-        kept |= (times == 0) & (times >= begin)
-    return _Part(times[kept], neurons[kept], n, float(begin), float(end - begin))
+    first = 0 if begin <= found.start else np.searchsorted(found.times, begin, "right")
+    part = slice(first, np.searchsorted(found.times, end, "right"))
+    times, columns = found.times[part], found.columns()[part]
+    return _Part(times, columns, len(found.elements), float(begin), float(end - begin))
 
 
 def _binned(where: str, part: _Part, bin_size: float) -> tuple[NDArray[np.int64], int]:
     """Return the bin of each spike, and the number of whole bins."""
     width = number(where, "bin_size", bin_size, "ms")
     require(where, "bin_size", width, "> 0")
-    bins = int(part.length / float(width) + _GRID)
+    bins = number_of_bins(part.length, float(width), whole=True)
     if bins < 1:
         fail(where, "bin_size", float(width), f"must be at most the interval, {part.length:g} ms")
-    place = (part.times - part.start) / float(width)
-    index = np.ceil(place - _GRID).astype(np.int64) - 1
-    return np.maximum(index, 0), bins
+    return bin_of(part.times, part.start, float(width)), bins

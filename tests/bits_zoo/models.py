@@ -55,7 +55,9 @@ def encoded(encoder: Any) -> Iterator[Any]:
         x.flat[-1] = 1.0
         raster, events = encoder(x), encoder(x, as_events=True)
         yield active(raster, 1 if x.size > 1 else 0)
-        yield from (events.times, events.ids, events.steps, events.shape, events.to_raster())
+        stamps = np.rint(events.times / getattr(events, "dt", 1)).astype(np.int64)  # steps in 0.3
+        shown = events.raster() if hasattr(events, "raster") else events.to_raster()
+        yield from (stamps, events.ids, events.steps, events.shape, shown)
         for spikes in (raster, events):
             yield from (sl.decode.count(spikes), sl.decode.first_spike(spikes, silent=-1.0))
             yield sl.decode.rate(spikes, 0.5)

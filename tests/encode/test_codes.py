@@ -55,11 +55,12 @@ def test_events_are_the_spikes_of_the_raster(encoder, shape):
     raster = encoder(values(shape), 17, seed=5)
     events = encoder(values(shape), 17, seed=5, as_events=True)
     rows, ids = np.nonzero(raster.reshape(17, -1))
-    np.testing.assert_array_equal(events.times, rows + 1)
+    assert isinstance(events, sl.Spikes)
+    np.testing.assert_array_equal(events.times, (rows + 1) * events.dt)
     np.testing.assert_array_equal(events.ids, ids)
-    assert events.times.dtype == events.ids.dtype == np.int64
-    assert len(events) == raster.sum()
-    np.testing.assert_array_equal(events.to_raster(), raster)
+    assert events.shape == raster.shape[1:]
+    assert (events.steps, events.stop) == (17, 17 * events.dt)
+    np.testing.assert_array_equal(events.raster(), raster)
 
 
 def test_kinds_of_input(encoder):
@@ -289,7 +290,7 @@ def test_delta_rebuilds_a_slow_series():
     assert abs(rebuilt - x).max() < 0.05 * (1 + 1e-6)
     events = encode.delta(x, threshold=0.05, as_events=True)
     assert events.shape == (2, 2)
-    np.testing.assert_array_equal(events.to_raster(), raster)
+    np.testing.assert_array_equal(events.raster(), raster)
 
 
 def test_delta_counts_exact_steps_of_float32():
@@ -328,10 +329,10 @@ def test_population_rate_silences_far_neurons():
 # Events
 
 
-def test_events_in_ms():
-    events = encode.Events(np.array([1, 4]), np.array([0, 2]), 5, (3,))
-    np.testing.assert_array_equal(events.times_ms(0.5), [0.5, 2.0])
-    np.testing.assert_array_equal(np.argwhere(events.to_raster()), [[0, 0], [3, 2]])
+def test_the_step_is_one_ms_or_the_encoders_own():
+    assert encode.rate([0.5], 9, as_events=True).dt == 1.0
+    spikes = encode.poisson([1.0], 40, max_rate=1e9, dt=0.1, as_events=True)
+    np.testing.assert_array_equal(spikes.times, np.arange(1, 41) / 10)
 
 
 def test_network_plays_events_and_raster_alike():
@@ -339,7 +340,7 @@ def test_network_plays_events_and_raster_alike():
     events = encode.rate(x, 40, seed=1, as_events=True)
     net = sl.Network(dt=dt)
     sources = (
-        sl.SpikeSource(times=events.times_ms(dt), ids=events.ids),
+        sl.SpikeSource(events.with_dt(dt)),
         sl.RasterSource(encode.rate(x, 40, seed=1)),
     )
     records = [net.record(net.population(70, source), "spikes") for source in sources]
@@ -347,33 +348,7 @@ def test_network_plays_events_and_raster_alike():
     for record in records:
         order = np.lexsort((record.ids, record.times))
         np.testing.assert_array_equal(record.ids[order], events.ids)
-        np.testing.assert_allclose(record.times[order], events.times_ms(dt))
-
-
-def test_events_of_any_raster():
-    raster = np.random.default_rng(0).integers(0, 3, (4, 3, 3))
-    expected = encode.Events.from_raster((raster > 0).astype(np.uint8))
-    for same in (raster, raster.astype(float), raster > 0, np.asfortranarray(raster)):
-        events = encode.Events.from_raster(same)
-        np.testing.assert_array_equal(events.times, expected.times)
-        np.testing.assert_array_equal(events.ids, expected.ids)
-        assert (events.steps, events.shape) == (4, (3, 3))
-
-
-@pytest.mark.parametrize(
-    ("times", "ids", "error", "message"),
-    [
-        ([0], [0], ValueError, r"Events: times must lie in \[1, 5\], got 0 at index \(0,\)"),
-        ([1, 6], [0, 0], ValueError, r"times must lie in \[1, 5\], got 6 at index \(1,\)"),
-        ([1], [3], ValueError, r"Events: ids must lie in \[0, 2\], got 3"),
-        ([1, 2], [0], ValueError, "equally long"),
-        ([[1]], [[0]], ValueError, "1-d"),
-        ([1.5], [0], TypeError, "Events: times must be integers, got dtype float64"),
-    ],
-)
-def test_events_refuse(times, ids, error, message):
-    with pytest.raises(error, match=message):
-        encode.Events(np.array(times), np.array(ids), 5, (3,))
+        np.testing.assert_array_equal(record.times[order], events.times * dt)
 
 
 # Bad input
@@ -447,8 +422,6 @@ def test_events_refuse(times, ids, error, message):
         (lambda: encode.population([0.5], 9, n=2), ValueError, "population: n must be >= 3, got 2"),
         (lambda: encode.population([0.5], 9, beta=0), ValueError, "population: beta must be > 0"),
         (lambda: encode.population([0.5], 9, code="phase"), ValueError, "population: code"),
-        (lambda: encode.Events.from_raster(3), ValueError, "from_raster: raster must be"),
-        (lambda: encode.rate([1], 9, as_events=True).times_ms(0), ValueError, "dt must be > 0"),
     ],
 )
 def test_refuses(call, error, message):

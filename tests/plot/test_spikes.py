@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import spikelet as sl
-from spikelet import plot, statistics
+from spikelet import plot
 
 pytest.importorskip("matplotlib")
 
@@ -61,8 +61,8 @@ def test_what_is_no_recorder_of_the_kind_is_named(ran, draw):
 
 
 def test_raster_takes_spikes_from_elsewhere():
-    drawn = plot.raster(statistics.Spikes([3.0, 1.0], [1, 0], 2)).collections[0].get_offsets()
-    np.testing.assert_array_equal(drawn, [[3.0, 1], [1.0, 0]])
+    drawn = plot.raster(sl.Spikes([3.0, 1.0], [1, 0], 2)).collections[0].get_offsets()
+    np.testing.assert_array_equal(drawn, [[1.0, 0], [3.0, 1]])
 
 
 def test_the_names_of_populations_fit_into_the_figure(populations):

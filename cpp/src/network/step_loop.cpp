@@ -11,6 +11,7 @@
 #include "network/stepper.hpp"
 #include "spikelet/core/cpu.hpp"
 #include "spikelet/core/parallel.hpp"
+#include "spikelet/core/program_run.hpp"
 
 namespace spikelet {
 
@@ -37,7 +38,9 @@ struct StepLoop<R>::Span {
   }
   void fail(std::exception_ptr why, Step last_whole) {
     const std::lock_guard lock(mutex);
-    error = error ? error : std::move(why);
+    if (!error || last_whole < whole) {
+      error = std::move(why);
+    }
     whole = std::min(whole, last_whole);
   }
 };
@@ -93,10 +96,15 @@ class StepLoop<R>::Member {
     try {
       work();
     } catch (...) {
-      span_.fail(std::current_exception(), begin_);
-      failed_ = true;
-      span_.stop_by(step);
+      fail(step, begin_);
     }
+  }
+
+  // Called while an exception is handled.
+  void fail(Step stop, Step last_whole) {
+    span_.fail(std::current_exception(), last_whole);
+    failed_ = true;
+    span_.stop_by(stop);
   }
 
   template <class Work>
@@ -106,8 +114,16 @@ class StepLoop<R>::Member {
     }
   }
 
+  // Where a neuron diverges, the other partitions end the interval: what was recorded until then is
+  // whole. (Several processes agree on intervals only.)
   void advance() {
-    for_own([&](std::size_t p) { span_.stepper.advance(p, begin_, stop_, parity_); });
+    for_own([&](std::size_t p) {
+      try {
+        span_.stepper.advance(p, begin_, stop_, parity_);
+      } catch (const Divergence& found) {
+        fail(stop_, loop_.exchange_ == nullptr ? found.step - 1 : begin_);
+      }
+    });
   }
 
   void complete() {
@@ -254,7 +270,7 @@ bool StepLoop<R>::run(Step end, const Poll& poll, std::exception_ptr before) {
   const std::size_t partitions = layout_.partitions.size();
   run_team(static_cast<int>(std::min(static_cast<std::size_t>(network_.threads), partitions)),
            [&](int member, int members) { Member(*this, span, member, members).run(); });
-  network_.now = std::max(span.begin, std::min(span.reached, span.whole));
+  network_.now = span.error ? std::max(span.begin, span.whole) : span.reached;
   span.stepper.return_inputs();
   recorders_.trim(network_.now);
   if (span.error) {

@@ -12,6 +12,7 @@ using namespace spikelet::SPIKELET_LEVEL;
 
 #include "train/surrogate.hpp"
 #include "train/fused_rows.hpp"
+#include "train/linear_rows.hpp"
 #include "train/dense_rows.hpp"
 #include "train/sparse_rows.hpp"
 // clang-format on
@@ -25,7 +26,8 @@ constexpr SparseKernels<R> sparse{lanes<R>,   &count<R>,   &find<R>,
 template <class R>
 constexpr FusedKernels<R> fused{&forward_row<R, false>,  &forward_row<R, true>,
                                 &backward_row<R, false>, &backward_row<R, true>,
-                                &multiply_add<R>,        &add_row<R>};
+                                &multiply_add<R>,        &add_row<R>,
+                                &linear_row<R>};
 
 constinit const LevelTable kernel_table{fused<float>, fused<double>, sparse<float>, sparse<double>};
 

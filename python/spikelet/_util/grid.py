@@ -9,11 +9,25 @@ import numpy.typing as npt
 
 from spikelet._util.checks import Float, fail
 
-__all__ = ["Snap", "grid_steps", "snap_rule"]
+__all__ = ["Snap", "grid_steps", "rescaled", "snap_rule", "to_ms"]
 
 Snap = bool | Literal["up"]
 
 _TICS = 1000  # of NEST in a millisecond
+
+
+def to_ms(stamps: npt.NDArray[np.int64], dt: float) -> npt.NDArray[np.float64]:
+    """Return the times of steps [ms]: if 1 / dt is a whole number, the nearest floats."""
+    inverse = round(1 / dt) if dt <= 1 else 0
+    exact = inverse > 0 and abs(inverse * dt - 1) < 1e-12
+    return np.asarray(stamps / inverse if exact else stamps * dt, dtype=np.float64)
+
+
+def rescaled(time: float, old: float, new: float) -> float:
+    """Return a time [ms] on a grid of another step: the nearest float if it is a whole number of steps."""
+    steps = time / old
+    whole = abs(steps - round(steps)) < 1e-6
+    return float(to_ms(np.array(round(steps)), new)) if whole else steps * new
 
 
 def snap_rule(where: str, snap: Any) -> Snap:

@@ -8,7 +8,8 @@ seed : int in [0, 2**64). `rate`, `poisson` and `population` with ``code="rate"`
     element e at step t from (seed, e, t) alone: results are the same at every SIMD level, and a longer
     train begins with the shorter one. The other encoders ignore the seed, which they take to have the
     same signature.
-as_events : bool; if true, return `Events`, a list of the same spikes.
+as_events : bool; if true, return the same spikes as `spikelet.Spikes` with the shape of x. A step is
+    1 ms there, unless the encoder has a `dt`; ``spikes.with_dt(dt)`` has another.
 
 The result is a raster, a uint8 array ``[T, *x.shape]`` of 0 and 1; `delta` and `population` add a
 last axis. Row k is step k; its spikes have the time stamp k + 1, as in ``sl.RasterSource``. Arguments
@@ -19,7 +20,6 @@ its limits, including NaN; both name the function, the argument, the value and t
 from __future__ import annotations
 
 from spikelet.encode.codes import (
-    Events,
     burst,
     delta,
     latency,
@@ -29,6 +29,7 @@ from spikelet.encode.codes import (
     rate,
     receptive_fields,
 )
+from spikelet.encode.events import Events
 
 __all__ = [
     "Events",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal, SupportsIndex, TypeAlias
 
 import numpy as np
@@ -19,71 +18,23 @@ from spikelet._util.checks import (
     scalar,
     series,
 )
+from spikelet._util.grid import to_ms
+from spikelet.spikes import Spikes
 
-__all__ = ["Events", "burst", "delta", "latency", "phase", "poisson", "population", "rate"]
-__all__ += ["receptive_fields"]
+__all__ = [
+    "burst",
+    "delta",
+    "latency",
+    "phase",
+    "poisson",
+    "population",
+    "rate",
+    "receptive_fields",
+]
+
+Raster: TypeAlias = NDArray[np.uint8]
 
 _MAX_SEED = 2**64 - 1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Events:
-    """A list of spikes, for ``sl.SpikeSource(times=ev.times_ms(dt), ids=ev.ids)`` and `sl.decode`.
-
-    Parameters
-    ----------
-    times : int64 array ``[n_spikes]``
-        Time stamps in steps, in [1, steps]: a spike in row k of the raster has the stamp k + 1.
-    ids : int64 array ``[n_spikes]``
-        Flat (C order) indices of the elements that spiked. Encoders sort by time, then by id.
-    steps : int
-        Number of time steps T.
-    shape : tuple of int
-        Shape of one step; the raster is ``[steps, *shape]``.
-    """
-
-    times: NDArray[np.int64]
-    ids: NDArray[np.int64]
-    steps: int
-    shape: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        integer("Events", "steps", self.steps, 1)
-        for name, low, high in (("times", 1, self.steps), ("ids", 0, math.prod(self.shape) - 1)):
-            values = np.asarray(getattr(self, name))
-            if values.dtype.kind not in "iu" and values.size:
-                raise TypeError(f"Events: {name} must be integers, got dtype {values.dtype}")
-            inside = (values >= low) & (values <= high)
-            check_all("Events", name, values, inside, f"must lie in [{low}, {high}]")
-            object.__setattr__(self, name, values.astype(np.int64, copy=False))
-        if self.times.ndim != 1 or self.times.shape != self.ids.shape:
-            shapes = f"{self.times.shape} and {self.ids.shape}"
-            raise ValueError(
-                f"Events: times and ids must be 1-d and equally long, got shapes {shapes}"
-            )
-
-    def __len__(self) -> int:
-        return len(self.times)
-
-    @classmethod
-    def from_raster(cls, raster: ArrayLike) -> Events:
-        """List the non-zero elements of a raster ``[T, ...]``."""
-        array = series("Events.from_raster", "raster", raster)
-        flat = array if array.dtype == np.uint8 else array != 0
-        return cls(*_core.encode_spike_list(flat, len(array)), len(array), array.shape[1:])
-
-    def to_raster(self) -> NDArray[np.uint8]:
-        """Return the raster, uint8 ``[steps, *shape]``; repeated spikes count once."""
-        raster = np.zeros((self.steps, math.prod(self.shape)), np.uint8)
-        raster[self.times - 1, self.ids] = 1
-        return raster.reshape(self.steps, *self.shape)
-
-    def times_ms(self, dt: float) -> NDArray[np.float64]:
-        """Return the time stamps in ms, for steps of `dt` ms."""
-        return self.times.astype(np.float64) * scalar("Events.times_ms", "dt", dt, "> 0", "ms")
-
-
-Spikes: TypeAlias = NDArray[np.uint8] | Events
 
 
 def rate(
@@ -93,7 +44,7 @@ def rate(
     max_prob: float = 1.0,
     seed: int = 0,
     as_events: bool = False,
-) -> Spikes:
+) -> Raster | Spikes:
     """Encode x as a rate: a spike at each step with probability ``p = x * max_prob`` (Bernoulli).
 
     Parameters
@@ -121,7 +72,7 @@ def poisson(
     dt: float = 0.5,
     seed: int = 0,
     as_events: bool = False,
-) -> Spikes:
+) -> Raster | Spikes:
     """Encode x as a Poisson process of rate ``x * max_rate`` on a grid, with at most one spike per step.
 
     The probability of a spike, ``p = 1 - exp(-x * max_rate * dt / 1000)``, is that of at least one event in a
@@ -145,8 +96,9 @@ def poisson(
     """
     values, n_steps, key = _arguments("poisson", x, steps, seed)
     hertz = scalar("encode.poisson", "max_rate", max_rate, ">= 0", "Hz")
-    seconds = scalar("encode.poisson", "dt", dt, "> 0", "ms") / 1000
-    return _bernoulli(-np.expm1(-values * hertz * seconds), n_steps, key, as_events)
+    step = scalar("encode.poisson", "dt", dt, "> 0", "ms")
+    p = -np.expm1(-values * hertz * (step / 1000))
+    return _bernoulli(p, n_steps, key, as_events, step)
 
 
 def latency(
@@ -158,7 +110,7 @@ def latency(
     threshold: float = 0.0,
     seed: int = 0,
     as_events: bool = False,
-) -> Spikes:
+) -> Raster | Spikes:
     """Encode x as the time to the first spike: one spike, earlier for a larger x.
 
     With ``last = steps - 1`` the spike is in row ``last * (1 - x)`` ("linear"), rounded, or
@@ -193,7 +145,7 @@ def latency(
 
 def phase(
     x: ArrayLike, steps: SupportsIndex, *, bits: int = 8, seed: int = 0, as_events: bool = False
-) -> Spikes:
+) -> Raster | Spikes:
     """Encode x in weighted phases: the bits of ``floor(x * 2**bits)``, most significant first, repeated.
 
     A spike in row k has the weight ``2**-(1 + k % bits)``; x = 1 spikes at every step. Grey levels i / 255
@@ -225,7 +177,7 @@ def burst(
     isi_max: int | None = None,
     seed: int = 0,
     as_events: bool = False,
-) -> Spikes:
+) -> Raster | Spikes:
     """Encode x as a burst of ``ceil(n_max * x)`` spikes, the first in row 0, with shorter intervals for a larger x.
 
     The interval is ``ceil(isi_max - (isi_max - isi_min) * x)`` steps.
@@ -268,7 +220,7 @@ def delta(
     threshold: float = 0.1,
     seed: int = 0,
     as_events: bool = False,
-) -> Spikes:
+) -> Raster | Spikes:
     """Encode a series by its changes (send on delta): ON and OFF spikes when it has changed by `threshold`.
 
     A reference starts at ``x[0]``; a value that is at least one threshold above (below) it causes an ON (OFF)
@@ -286,7 +238,7 @@ def delta(
 
     Returns
     -------
-    uint8 array ``[T, *x.shape[1:], 2]`` or Events of shape ``(*x.shape[1:], 2)``
+    uint8 array ``[T, *x.shape[1:], 2]`` or Spikes of shape ``(*x.shape[1:], 2)``
         ON spikes in ``[..., 0]``, OFF spikes in ``[..., 1]``; row 0 has no spikes.
 
     Notes
@@ -318,7 +270,7 @@ def population(
     threshold: float = 0.1,
     seed: int = 0,
     as_events: bool = False,
-) -> Spikes:
+) -> Raster | Spikes:
     """Encode each value by `n` neurons with Gaussian receptive fields in [0, 1].
 
     Neuron i has the activation ``a = exp(-(x - centre_i)**2 / (2 * width**2))``, which is encoded by `latency`
@@ -337,7 +289,7 @@ def population(
 
     Returns
     -------
-    uint8 array ``[T, *x.shape, n]`` or Events of shape ``(*x.shape, n)``
+    uint8 array ``[T, *x.shape, n]`` or Spikes of shape ``(*x.shape, n)``
 
     Notes
     -----
@@ -368,15 +320,26 @@ def receptive_fields(n: int = 8, *, beta: float = 1.5) -> tuple[NDArray[np.float
     return centres, distance / scalar("encode.population", "beta", beta, "> 0")
 
 
-def _bernoulli(p: NDArray[np.float64], steps: int, seed: int, as_events: bool) -> Spikes:
+def _bernoulli(
+    p: NDArray[np.float64], steps: int, seed: int, as_events: bool, dt: float = 1.0
+) -> Raster | Spikes:
     if as_events:
-        return Events(*_core.encode_bernoulli_list(p, steps, seed), steps, p.shape)
+        stamps, ids = _core.encode_bernoulli_list(p, steps, seed)
+        return _spikes(stamps, ids, steps, p.shape, dt)
     return _core.encode_bernoulli(p, steps, seed).reshape(steps, *p.shape)
 
 
-def _shaped(raster: NDArray[np.uint8], shape: tuple[int, ...], as_events: bool) -> Spikes:
-    shaped = raster.reshape(len(raster), *shape)
-    return Events.from_raster(shaped) if as_events else shaped
+def _shaped(raster: Raster, shape: tuple[int, ...], as_events: bool) -> Raster | Spikes:
+    if as_events:
+        return _spikes(*_core.encode_spike_list(raster, len(raster)), len(raster), shape, 1.0)
+    return raster.reshape(len(raster), *shape)
+
+
+def _spikes(
+    stamps: NDArray[np.int64], ids: NDArray[np.int64], steps: int, shape: tuple[int, ...], dt: float
+) -> Spikes:
+    stop = float(to_ms(np.array(steps), dt))
+    return Spikes(to_ms(stamps, dt), ids, start=0.0, stop=stop, dt=dt, shape=shape)
 
 
 def _arguments(

@@ -9,6 +9,7 @@ import numpy as np
 
 from spikelet.experiments.record import Arrays, check_name
 from spikelet.recording.reading import RecordedSamples, RecordedSpikes
+from spikelet.spikes import Spikes
 
 __all__ = ["scalars_and_arrays"]
 
@@ -59,6 +60,9 @@ def _sort(values: Mapping[Any, Any], prefix: str, scalars: dict[str, Any], array
             times, ids = value.between()
             add(f"{name}.times", times)
             add(f"{name}.ids", ids)
+        elif isinstance(value, Spikes):
+            add(f"{name}.times", value.times)
+            add(f"{name}.ids", value.ids)
         elif isinstance(value, RecordedSamples):
             times, samples = value.between()
             add(f"{name}.times", times)

@@ -1,8 +1,20 @@
-"""Networks of other simulators: NEST, and SONATA files."""
+"""Networks and files of others: NEST (`Network.to_nest`, `from_nest`), NIR graphs and SONATA files."""
 
 from __future__ import annotations
 
-from spikelet.io.nest import NestNetwork, to_nest
+from spikelet.io.nest import NestNetwork, from_nest, to_nest
+from spikelet.io.nir import NirModel, NirNetwork, NirResult, read_nir
 from spikelet.io.sonata import SonataNetwork, read_sonata, write_sonata
 
-__all__ = ["NestNetwork", "SonataNetwork", "read_sonata", "to_nest", "write_sonata"]
+__all__ = [
+    "NestNetwork",
+    "NirModel",
+    "NirNetwork",
+    "NirResult",
+    "SonataNetwork",
+    "from_nest",
+    "read_nir",
+    "read_sonata",
+    "to_nest",
+    "write_sonata",
+]

@@ -10,11 +10,11 @@ import numpy.typing as npt
 from spikelet import _core
 from spikelet._util.advice import advise
 from spikelet._util.checks import fail, integer, number, require
+from spikelet._util.grid import to_ms
 from spikelet._util.sealed import Sealed
 from spikelet._util.threads import default_threads
 from spikelet.network.turn import Turn
 from spikelet.ranks import Ranks, ranks_of
-from spikelet.recording.reading import to_ms
 from spikelet.rules import Distribution
 from spikelet.spatial import Positions
 

@@ -323,8 +323,8 @@ class UnionSpikeRecorder(_UnionRecorder, RecordedSpikes):
         return self.target.network.t
 
     @property
-    def _limits(self) -> tuple[float, float]:
-        return self.start, self.stop
+    def _population(self) -> str:
+        return self.target.name
 
     def __len__(self) -> int:
         """Return the number of spikes so far."""
@@ -333,7 +333,7 @@ class UnionSpikeRecorder(_UnionRecorder, RecordedSpikes):
     def __reduce__(self) -> Any:
         """Pickle as data without the network."""
         stamps, ids = next(self._blocks())
-        about = self._dt, self._elements(), self._now, self._limits
+        about = self._dt, self._elements(), self._now, (self.start, self.stop)
         return SpikeData, (f"{self.target.name}.spikes", stamps, ids, *about)
 
     def __repr__(self) -> str:

@@ -127,13 +127,13 @@ class SpikeRecorder(_Recorder, RecordedSpikes):
         return self.network.t
 
     @property
-    def _limits(self) -> tuple[float, float]:
-        return self.start, self.stop
+    def _population(self) -> str:
+        return self.target.name
 
     def __reduce__(self) -> Any:
         """Copy and pickle as data without the network."""
         stamps, data = self._all()
-        about = self._dt, self._elements(), self._now, self._limits
+        about = self._dt, self._elements(), self._now, (self.start, self.stop)
         return SpikeData, (self.tape.title, stamps, data, *about)
 
     def __repr__(self) -> str:

@@ -13,6 +13,7 @@ from spikelet._util.checks import fail, integer, number, numbers, require
 from spikelet.network.recorders import SpikeRecorder
 from spikelet.plot.figures import axes, figure_of
 from spikelet.recording.reading import RecordedSpikes
+from spikelet.spikes import Spikes, as_spikes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +23,7 @@ __all__ = ["activity", "raster"]
 
 
 def raster(
-    spikes: RecordedSpikes | statistics.Spikes | ArrayLike,
+    spikes: RecordedSpikes | Spikes | ArrayLike,
     ids: ArrayLike | None = None,
     *,
     ax: Axes | None = None,
@@ -46,12 +47,16 @@ def raster(
     Axes
     """
     where = "plot.raster"
-    if isinstance(spikes, RecordedSpikes):
+    found = as_spikes(spikes)
+    if found is not None:
         if ids is not None:
-            fail(where, "ids", ids, "must not be given with a recorder, which has its own")
-        times, rows = spikes.times, np.asarray(spikes.ids, np.float64)
-    elif isinstance(spikes, statistics.Spikes):
-        times, rows = spikes.times, spikes.ids
+            fail(
+                where,
+                "ids",
+                ids,
+                "must not be given with a recorder or Spikes, which have their own",
+            )
+        times, rows = found.times, np.asarray(found.ids, np.float64)
     elif np.asarray(spikes).ndim == 0 or np.asarray(spikes).dtype == object:
         rule = "must be a recorder of spikes, or times with ids"
         fail(where, "spikes", spikes, rule, error=TypeError)

@@ -81,8 +81,18 @@ class SpikeData(_Data, RecordedSpikes):
         return self._time
 
     @property
-    def _limits(self) -> tuple[float, float]:
-        return self._recorded_within
+    def start(self) -> float:
+        """Time after which the recorder recorded [ms]; 0 includes time 0."""
+        return self._recorded_within[0]
+
+    @property
+    def stop(self) -> float:
+        """Time up to which the recorder recorded [ms]; inf: no end."""
+        return self._recorded_within[1]
+
+    @property
+    def _population(self) -> str:
+        return self.name.removesuffix(".spikes")
 
 
 class SampleData(_Data, RecordedSamples):

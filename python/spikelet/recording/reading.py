@@ -6,7 +6,6 @@ import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -15,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from spikelet._util.checks import fail, number
+from spikelet._util.grid import to_ms
 from spikelet._util.sealed import Sealed
 from spikelet.recording import hdf5_access
 from spikelet.recording.hdf5_access import LAST, Arrays
 from spikelet.recording.hdf5_sums import count_of
+from spikelet.spikes import Spikes
 
 __all__ = [
     "SpikeRecording",
@@ -27,13 +28,6 @@ __all__ = [
     "read_recording",
     "recording_names",
 ]
-
-
-def to_ms(stamps: npt.NDArray[np.int64], dt: float) -> npt.NDArray[np.float64]:
-    """Return the times of steps [ms]: if 1 / dt is a whole number, the nearest floats."""
-    inverse = round(1 / dt) if dt <= 1 else 0
-    exact = inverse > 0 and abs(inverse * dt - 1) < 1e-12
-    return np.asarray(stamps / inverse if exact else stamps * dt, dtype=np.float64)
 
 
 def last_step(time: float, dt: float) -> int:
@@ -130,9 +124,36 @@ class RecordedSpikes(Recorded):
         """Present time [ms]."""
 
     @property
-    def _limits(self) -> tuple[float, float]:
-        """Interval outside of which nothing was to be recorded [ms]."""
-        return 0.0, np.inf
+    @abstractmethod
+    def start(self) -> float:
+        """Time after which it records [ms]; 0 includes time 0."""
+
+    @property
+    @abstractmethod
+    def stop(self) -> float:
+        """Time up to which it records [ms]; inf: no end."""
+
+    @property
+    @abstractmethod
+    def _population(self) -> str:
+        """Name of the population."""
+
+    @property
+    def spikes(self) -> Spikes:
+        """The spikes so far, as a value that does not change when the recorder gets more."""
+        stamps, ids = self._all()
+        elements, size = self._elements()
+        start = self.start
+        return Spikes(
+            to_ms(stamps, self._dt),
+            ids,
+            size,
+            start=start,
+            stop=max(start, min(self._now, self.stop)),
+            dt=self._dt,
+            elements=elements,
+            name=self._population,
+        )
 
     def to_dict(self) -> dict[str, npt.NDArray[Any]]:
         """Return the data as plain arrays: ``times`` and ``ids`` of the spikes, and ``elements``, the recorded ids."""
@@ -173,45 +194,10 @@ class RecordedSpikes(Recorded):
         start, stop : float
             The interval [ms].
         """
-        begin, end = self._limits
-        start, stop = max(start, begin), min(self._now if stop is None else stop, end)
+        start, stop = max(start, self.start), min(self._now if stop is None else stop, self.stop)
         length = stop - start
         scale = 1e3 / length if length > 0 else 0.0
         return np.asarray(self.counts(start, stop) * scale, dtype=np.float64)
-
-
-@dataclass(frozen=True)
-class SpikeTrains:
-    """Spikes with the number of elements they can come from.
-
-    Attributes
-    ----------
-    times : array of float, [n_spikes]
-        Times [ms].
-    elements : array of int, [n_spikes]
-        Positions among the recorded elements.
-    n : int
-        Number of recorded elements.
-    now : float
-        Time up to which spikes were recorded [ms].
-    limits : (float, float)
-        Interval outside of which nothing was to be recorded [ms].
-    """
-
-    times: npt.NDArray[np.float64]
-    elements: npt.NDArray[np.int64]
-    n: int
-    now: float
-    limits: tuple[float, float]
-
-
-def spike_trains(spikes: RecordedSpikes) -> SpikeTrains:
-    """Return all recorded spikes, by the position of their elements rather than their ids."""
-    recorded, size = spikes._elements()
-    position = np.zeros(size, dtype=np.int64)
-    position[recorded] = np.arange(len(recorded))
-    now, limits = spikes._now, spikes._limits
-    return SpikeTrains(spikes.times, position[spikes.ids], len(recorded), now, limits)
 
 
 class RecordedSamples(Recorded):
@@ -302,9 +288,18 @@ class SpikeRecording(_OnDisk, RecordedSpikes):
         return self.t
 
     @property
-    def _limits(self) -> tuple[float, float]:
-        start, stop = (self.attributes.get(name) for name in ("start", "stop"))
-        return limits_in_ms(start, stop, self._dt)
+    def start(self) -> float:
+        """Time after which it records [ms]; 0 includes time 0."""
+        return limits_in_ms(self.attributes.get("start"), None, self._dt)[0]
+
+    @property
+    def stop(self) -> float:
+        """Time up to which it records [ms]; inf: no end."""
+        return limits_in_ms(None, self.attributes.get("stop"), self._dt)[1]
+
+    @property
+    def _population(self) -> str:
+        return str(self.attributes.get("population", self.name.removesuffix(".spikes")))
 
 
 class StateRecording(_OnDisk, RecordedSamples):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from spikelet._util.checks import fail, integer, numbers, read_only, require
+from spikelet._util.checks import fail, numbers, read_only, require
 from spikelet._util.described import Described
 from spikelet._util.grid import Snap, grid_steps, snap_rule
+from spikelet.spikes import as_spikes
+from spikelet.spikes.trains import joined
 
 __all__ = ["RasterSource", "SpikeSource"]
 
@@ -24,11 +25,11 @@ class SpikeSource(Described):
 
     Parameters
     ----------
-    times : array-like of float, [n_spikes]
+    times : array-like of float, [n_spikes], or Spikes
         Times of the spikes [ms], ascending, on the grid of the network's dt. 0.0 is allowed, and a repeated pair of
-        time and id counts twice.
+        time and id counts twice. Or `Spikes`, or a recorder or recording of spikes.
     ids : array-like of int, [n_spikes]
-        Id of the element that fires each spike.
+        Id of the element that fires each spike; not with Spikes, which have their own.
     snap : bool or "up"
         What to do with times off the grid. False: a time that is off by more than 1e-6 dt is an error. True: round to
         the nearest step. "up": round to the nearest microsecond and then up to a step, as NEST's spike_generator does
@@ -36,10 +37,23 @@ class SpikeSource(Described):
     """
 
     times: Any
-    ids: Any
+    ids: Any = None
     snap: Snap = False
 
     def __post_init__(self) -> None:
+        spikes = as_spikes(self.times)
+        if spikes is not None:
+            if self.ids is not None:
+                fail(
+                    "SpikeSource",
+                    "ids",
+                    self.ids,
+                    "must not be given with spikes, which have their own",
+                )
+            object.__setattr__(self, "times", spikes.times)
+            object.__setattr__(self, "ids", spikes.ids)
+        elif self.ids is None:
+            fail("SpikeSource", "ids", None, "must be given with times", error=TypeError)
         times = numbers("SpikeSource", "times", self.times, "ms").copy()
         if np.ma.is_masked(self.ids):
             fail("SpikeSource", "ids", self.ids, "must have no masked elements", error=TypeError)
@@ -72,24 +86,9 @@ class SpikeSource(Described):
         snap : bool or "up"
             What to do with times off the grid, as in the constructor.
         """
-        if isinstance(trains, Mapping):
-            pairs = list(trains.items())
-        elif isinstance(trains, np.ndarray) or not np.iterable(trains) or isinstance(trains, str):
-            rule = "must be a sequence of arrays, or a dict of them by id"
-            fail("SpikeSource.from_trains", "trains", trains, rule, error=TypeError)
-        else:
-            pairs = list(enumerate(trains))
-        times, ids = [np.empty(0)], [np.empty(0, np.int64)]
-        for element, train in pairs:
-            number = integer("SpikeSource.from_trains", "id", element, 0, 2**32 - 1)
-            given = np.atleast_1d(
-                numbers("SpikeSource.from_trains", f"train {number}", train, "ms")
-            )
-            times.append(given)
-            ids.append(np.full(len(given), number, dtype=np.int64))
-        all_times = np.concatenate(times)
-        order = np.argsort(all_times, kind="stable")
-        return cls(all_times[order], np.concatenate(ids)[order], snap)
+        times, ids, _ = joined("SpikeSource.from_trains", trains)
+        order = np.argsort(times, kind="stable")
+        return cls(times[order], ids[order], snap)
 
     def stamps(self, dt: float, n: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
         """Return stamps in steps and ids, after a check of both."""

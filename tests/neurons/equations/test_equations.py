@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 import threading
 import warnings
 from pathlib import Path
@@ -394,6 +395,38 @@ def test_a_neuron_that_diverges_is_named() -> None:
     with pytest.raises(RuntimeError, match="failed"):
         net.run(1.0)
     del cells
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("connected", [False, True])
+def test_what_was_recorded_before_a_divergence_is_kept(threads: int, connected: bool) -> None:
+    kind = sl.Equations("dx/dt = x**2 + I_e", parameters={"I_e": 1.0}, method="rk4", name="Blow")
+
+    def network(rising: float) -> tuple[sl.Network, list[sl.StateRecorder], sl.SpikeRecorder]:
+        net = sl.Network(dt=0.1, seed=1, threads=threads)
+        bystanders = net.population(700, AdEx(I_e=800.0))
+        cells = net.population(300, kind(I_e=np.append(np.zeros(299), rising)))
+        if connected:
+            net.connect(bystanders, bystanders, sl.OneToOne(), weight=1.0, delay=1.5)
+        return (
+            net,
+            [net.record(bystanders, "V_m"), net.record(cells, "x")],
+            net.record(bystanders, "spikes"),
+        )
+
+    net, states, spikes = network(1.0)
+    with pytest.raises(FloatingPointError, match="x of neuron 299") as raised:
+        net.run(50.0)
+    found = re.search(r"at ([0-9.]+) ms", str(raised.value))
+    assert found
+    assert net.t == pytest.approx(float(found[1]) - 0.1)
+    assert net.t > 1.0
+    other, expected, others = network(0.0)
+    other.run(net.t)
+    np.testing.assert_array_equal(states[0].values, expected[0].values)
+    np.testing.assert_array_equal(states[1].values[:, :299], expected[1].values[:, :299])
+    np.testing.assert_array_equal(spikes.times, others.times)
+    np.testing.assert_array_equal(spikes.ids, others.ids)
 
 
 def test_many_threads_define_models_at_once() -> None:

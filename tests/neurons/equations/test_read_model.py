@@ -113,6 +113,8 @@ def test_parts_that_are_left_out() -> None:
 def test_a_reset_needs_a_threshold() -> None:
     with pytest.raises(ValueError, match="M: reset needs a threshold"):
         read_model("dx/dt = 1", reset="x = 0", name="M")
+    with pytest.raises(ValueError, match="M: refractory needs a threshold"):
+        read_model("dv/dt = -v", name="M", refractory=2.0)
 
 
 def test_the_potential_is_held_also_where_a_definition_names_it() -> None:

@@ -41,6 +41,7 @@ enum class Purpose : std::uint32_t {
   source_thin = 20,  // which events of the largest rate remain where the rate changes with time
   injector_thin = 21,
   pulse = 22,  // spikes of pulse packets
+  events = 40,  // changes of event data
 };
 
 // The random numbers of one object for one purpose.

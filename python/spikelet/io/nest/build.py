@@ -234,7 +234,8 @@ class Builder:
 
     def _project(self, projection: Projection) -> None:
         how = terms.synapse(projection, self.net.dt)
-        name = f"spikelet_{projection.index}_{len(self.nest.synapse_models)}"
+        # The name ends with that of the model, which `from_nest` reads.
+        name = f"spikelet_{projection.index}_{len(self.nest.synapse_models)}_{how.model}"
         each = {k: v for k, v in how.params.items() if np.ndim(v)}
         common = {k: v for k, v in how.params.items() if not np.ndim(v)}
         self.nest.CopyModel(how.model, name, common)

@@ -66,6 +66,8 @@ def read_model(
     resets = () if reset is None else read_reset(words, reset)
     if resets and condition is None:
         fail(name, "reset", reset, "needs a threshold: without one there are no spikes")
+    if refractory is not None and condition is None:
+        fail(name, "refractory", refractory, "needs a threshold: without one there are no spikes")
     held = tuple(e.variable for e in equations if e.held)
     if (
         not held and condition is not None

@@ -1,0 +1,261 @@
+"""NEST's devices as spikelet's sources, inputs and recorders: the inverse of what `build.Builder` makes.
+
+Times are in steps from NEST's present, which is time 0 of the new network. What a generator sends at time T through a
+connection of delay d acts at T + d.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet.sources import (
+    CurrentInput,
+    InhomogeneousPoisson,
+    NoiseInput,
+    PoissonInput,
+    PoissonSource,
+    SineCurrent,
+    SinusoidalPoisson,
+    SpikeSource,
+    StepCurrent,
+)
+from spikelet.sources.rates import ChangingRate
+
+__all__ = [
+    "INPUTS",
+    "Generator",
+    "inputs_of",
+    "obstacle",
+    "silent",
+    "source_of",
+    "spike_source",
+    "spike_times",
+]
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+_EVER = np.array([-(2**60)])  # the step from which a constant holds
+
+_LONGEST_WAIT = 100_000  # steps
+
+INPUTS = (
+    "poisson_generator",
+    "sinusoidal_poisson_generator",
+    "inhomogeneous_poisson_generator",
+    "dc_generator",
+    "step_current_generator",
+    "ac_generator",
+    "noise_generator",
+)
+"""Generators that become inputs, or the model of a population where they drive parrots."""
+
+
+@dataclass(frozen=True, eq=False)
+class Generator:
+    """One generator, seen through a connection.
+
+    Attributes
+    ----------
+    model : str
+    status : mapping of str to object
+        What NEST says of it.
+    dt : float
+        NEST's resolution [ms].
+    now : int
+        NEST's present, in steps.
+    delay : int
+        Of the connection, in steps.
+    """
+
+    model: str
+    status: Mapping[str, Any]
+    dt: float
+    now: int
+    delay: int
+
+    def steps(self, times: Any) -> Ints:
+        """Return the steps from which what begins at NEST's times [ms] acts here; NEST's first step sends nothing."""
+        at = np.maximum(np.rint(np.asarray(times) / self.dt).astype(np.int64), 1)
+        return np.asarray(at + self.delay - self.now)
+
+    @property
+    def starts(self) -> int:
+        """Step from which it acts."""
+        begin = self.status["origin"] + self.status["start"]
+        if self.random and round(begin / self.dt) <= self.now:
+            return 0  # it is on already
+        return max(int(self.steps(begin)), 0)
+
+    @property
+    def stops(self) -> int | None:
+        """Step at which it ends to act, None: never."""
+        end = self.status["origin"] + self.status["stop"]
+        return None if end > 1e300 else max(int(self.steps(end)), 0)
+
+    def windowed(self, steps: Ints, values: Floats) -> tuple[Floats, Floats]:
+        """Return when values begin [ms] and the values, from now on, while it is on."""
+        begin, end = self.starts, self.stops
+        held = int(np.searchsorted(steps, begin, side="right")) - 1
+        later = steps > begin if end is None else (steps > begin) & (steps < end)
+        at = [begin, *steps[later]]
+        found = [values[held] if held >= 0 else 0.0, *values[later]]
+        if end is not None:
+            at, found = [*at, end], [*found, 0.0]
+        return np.round(np.asarray(at) * self.dt, 6), np.asarray(found, dtype=np.float64)
+
+    def phase(self) -> float:
+        """Return the phase of a sine on this network's clock [degrees]."""
+        shift = (self.now - self.delay) * self.dt * 1e-3 * self.status["frequency"]
+        return float((self.status["phase"] + 360.0 * shift) % 360.0)
+
+    @property
+    def random(self) -> bool:
+        """Whether what it sends is random, so that its first events need not be those of NEST."""
+        return "poisson" in self.model or self.model == "noise_generator"
+
+    def always(self) -> bool:
+        """Whether it is on from now on, without an end."""
+        return self.starts == 0 and self.stops is None
+
+    def key(self) -> tuple[Any, ...]:
+        """Return what generators must share to become one input: all but scales of what they send."""
+        when = (self.starts, self.stops, self.delay)
+        fixed = {
+            "inhomogeneous_poisson_generator": ("rate_times",),
+            "step_current_generator": ("amplitude_times",),
+            "noise_generator": ("dt",),
+        }.get(self.model, ())
+        return (*when, *(np.asarray(self.status[name]).tobytes() for name in fixed))
+
+
+def obstacle(g: Generator) -> str | None:
+    """Return why a generator cannot be an input here, None if it can."""
+    status = g.status
+    if g.model == "ac_generator" and g.stops is not None:
+        return "stop must be NEST's default: a SineCurrent has no end"
+    if g.starts > _LONGEST_WAIT and g.model == "ac_generator":
+        return f"start must be at most {_LONGEST_WAIT * g.dt:g} ms away"
+    if (
+        g.model in ("sinusoidal_poisson_generator", "noise_generator")
+        and not g.always()
+        and not silent(g)
+    ):
+        return "start and stop must be NEST's defaults: such an input is always on here"
+    if g.model == "noise_generator" and status["std_mod"] != 0:
+        return f"std_mod must be 0, not {status['std_mod']:g}"
+    if g.model == "sinusoidal_poisson_generator" and not status["individual_spike_trains"]:
+        return "individual_spike_trains=False has no counterpart for an input without parrots"
+    return None
+
+
+def silent(g: Generator) -> bool:
+    """Whether a generator is over."""
+    return g.stops is not None and g.stops <= g.starts
+
+
+def rate_of(generators: list[Generator], which: Ints) -> Any:
+    """Return the rate [Hz] of each of some elements: that of generator `which`, all of one key."""
+    g = generators[0]
+    if g.model == "sinusoidal_poisson_generator":
+        names = ("rate", "amplitude", "frequency")
+        values = {name: _each(generators, which, name) for name in names}
+        return SinusoidalPoisson(**values, phase=_compact([x.phase() for x in generators], which))
+    if g.model == "inhomogeneous_poisson_generator":
+        # NEST changes the rate one step before the one that this rate is for.
+        columns = [
+            x.windowed(x.steps(x.status["rate_times"]) - 1, np.asarray(x.status["rate_values"]))
+            for x in generators
+        ]
+    elif all(x.always() for x in generators):
+        return _each(generators, which, "rate")
+    else:
+        columns = [x.windowed(_EVER, np.array([x.status["rate"]])) for x in generators]
+    return InhomogeneousPoisson(_rows(columns, which), times=columns[0][0])
+
+
+def source_of(generators: list[Generator], which: Ints) -> Any:
+    """Return the model of a population of parrots, each driven by generator `which`, all of one key."""
+    rate = rate_of(generators, which)
+    return rate if isinstance(rate, ChangingRate) else PoissonSource(rate)
+
+
+def inputs_of(
+    generators: list[Generator], which: Ints, weight: Floats, receptor: str | None
+) -> list[Any]:
+    """Return the inputs of some neurons: each has generator `which`, all of one key, with a weight."""
+    g = generators[0]
+    if "poisson" in g.model:
+        return [PoissonInput(rate_of(generators, which), _compact(weight), receptor)]
+    if g.model == "noise_generator":
+        mean = _each(generators, which, "mean") * weight
+        std = _each(generators, which, "std") * np.abs(weight)
+        return [NoiseInput(mean=_compact(mean), std=_compact(std), every=float(g.status["dt"]))]
+    if g.model == "ac_generator":
+        sine = SineCurrent(
+            _compact(_each(generators, which, "amplitude") * weight),
+            _compact(_each(generators, which, "offset") * weight),
+            _each(generators, which, "frequency"),
+            _compact([x.phase() for x in generators], which),
+        )
+        return [sine, *_not_before(sine, g)]
+    if g.model == "dc_generator":
+        columns = [x.windowed(_EVER, np.array([x.status["amplitude"]])) for x in generators]
+    else:
+        columns = [
+            x.windowed(
+                x.steps(x.status["amplitude_times"]), np.asarray(x.status["amplitude_values"])
+            )
+            for x in generators
+        ]
+    rows, scale = _rows(columns, which), _compact(weight)
+    by_neuron = rows[:, None] if rows.ndim == 1 and np.ndim(scale) else rows
+    return [StepCurrent(columns[0][0], by_neuron * scale)]
+
+
+def _not_before(sine: SineCurrent, g: Generator) -> list[CurrentInput]:
+    """Return what cancels a sine until its generator acts: ours has no start."""
+    if not g.starts:
+        return []
+    t = np.arange(g.starts)[:, None] * g.dt
+    angle = 2e-3 * np.pi * sine.frequency * t + np.deg2rad(sine.phase)
+    return [CurrentInput(-(sine.offset + sine.amplitude * np.sin(angle)))]
+
+
+def spike_times(g: Generator) -> Ints:
+    """Return the stamps of the spikes that a spike_generator has yet to deliver, with repeats."""
+    status = g.status
+    steps = np.rint((np.asarray(status["spike_times"]) + status["origin"]) / g.dt).astype(np.int64)
+    begin, end = (status["origin"] + status[name] for name in ("start", "stop"))
+    on = (steps * g.dt > begin - 1e-9) & (steps * g.dt <= end + 1e-9)
+    times = np.asarray(status["spike_multiplicities"], dtype=np.int64)
+    repeats = times if times.size else np.ones_like(steps)
+    return np.asarray(np.repeat(steps[on], repeats[on]))
+
+
+def spike_source(stamps: list[Ints], dt: float) -> SpikeSource:
+    """Return a source with the stamps [steps] of each element."""
+    return SpikeSource.from_trains([np.round(s * dt, 6) for s in stamps])
+
+
+def _each(generators: list[Generator], which: Ints, name: str) -> Any:
+    """Return a parameter of each element's generator: a number if all have the same."""
+    return _compact([g.status[name] for g in generators], which)
+
+
+def _compact(values: Any, which: Any = slice(None)) -> Any:
+    array = np.asarray(values, dtype=np.float64)[which]
+    return float(array[0]) if array.size and (array == array[0]).all() else array
+
+
+def _rows(columns: list[tuple[Floats, Floats]], which: Ints) -> Floats:
+    """Return values over time: [T] if they are the same for all elements, [T, n] otherwise."""
+    first = columns[0][1]
+    if all(np.array_equal(values, first) for _, values in columns):
+        return first
+    return np.stack([values for _, values in columns], axis=1)[:, which]

@@ -1,0 +1,409 @@
+"""`NirModel`: a graph of NIR, checked and ready to run."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spikelet._util.checks import choice, fail, integer, representable, scalar, shown
+from spikelet._util.sealed import Sealed
+from spikelet._util.tensors import array_of
+from spikelet._util.threads import default_threads
+from spikelet.io.nir.cells import Mode
+from spikelet.io.nir.fields import NEURONS
+from spikelet.io.nir.flat import FlatGraph, flatten
+from spikelet.io.nir.running import Choices, Run, State
+from spikelet.io.nir.to_layers import to_spiking_model
+from spikelet.io.nir.to_network import NirNetwork, to_network
+from spikelet.layers.spiking_model import SpikingModel
+
+__all__ = ["NirModel", "NirResult"]
+
+Record = str | tuple[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class NirResult:
+    """What `NirModel.run` returns.
+
+    Attributes
+    ----------
+    outputs : mapping of str to array, [T, B, ...]
+        The signal that reaches each output; without B if the input had none.
+    record : mapping of str to array, [T, B, ...]
+        The arrays that `record` named.
+    state : mapping of str to mapping of str to array
+        The state after the last step by node, for ``run(..., state=)``.
+    dt : float
+        The time step.
+    """
+
+    outputs: Mapping[str, NDArray[Any]]
+    record: Mapping[Record, NDArray[Any]]
+    state: State
+    dt: float
+
+    @property
+    def output(self) -> NDArray[Any]:
+        """The signal of the only output, [T, B, ...]."""
+        if len(self.outputs) != 1:
+            names = ", ".join(map(repr, self.outputs))
+            msg = f"NirResult: there is no single output; use outputs[name] with one of {names}"
+            raise ValueError(msg)
+        return next(iter(self.outputs.values()))
+
+
+class NirModel(Sealed):
+    """A graph of NIR that can be run; `spikelet.io.read_nir` makes it.
+
+    Attributes
+    ----------
+    inputs, outputs : mapping of str to tuple of int
+        Shape of each input and output, without time and batch. A node that no edge enters is an input, too, called
+        ``input_<node>``, and one that none leaves is the output ``output_<node>``.
+    nodes : mapping of str to str
+        The primitive of each node, by its path: ``"lif"``, ``"block/lif"`` in a nested graph.
+    """
+
+    inputs: Mapping[str, tuple[int, ...]]
+    outputs: Mapping[str, tuple[int, ...]]
+    nodes: Mapping[str, str]
+
+    _instead: ClassVar = {"": "take its graph, change that, and read it with read_nir(graph)"}
+
+    def __init__(self, graph: Any, where: str = "NirModel") -> None:
+        self._graph = copy.deepcopy(graph)
+        flat = self._flat = flatten(self._graph, where)
+        _complete(self._graph, flat, "")
+        self.inputs = MappingProxyType({k: flat.nodes[n].takes for k, n in flat.inputs.items()})
+        self.outputs = MappingProxyType({k: flat.nodes[n].sends for k, n in flat.outputs.items()})
+        self.nodes = MappingProxyType({name: node.kind for name, node in flat.nodes.items()})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._graph, self._flat.where)
+
+    def __repr__(self) -> str:
+        ends = [
+            ", ".join(f"{name} {shape}" for name, shape in some.items())
+            for some in (self.inputs, self.outputs)
+        ]
+        return f"NirModel({len(self.nodes)} nodes, {ends[0]} -> {ends[1]})"
+
+    @property
+    def graph(self) -> Any:
+        """A copy of the graph (nir.NIRGraph), with its metadata: ``nir.write(path, model.graph)`` saves it."""
+        return copy.deepcopy(self._graph)
+
+    @property
+    def flat(self) -> FlatGraph:
+        """The graph without nesting, for the writers and converters of this package."""
+        return self._flat
+
+    def run(
+        self,
+        x: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        *,
+        dt: float,
+        mode: Mode = "exact",
+        reset: Literal["value", "subtract"] = "value",
+        record: Record | Iterable[Record] = (),
+        steps: int | None = None,
+        state: State | None = None,
+        spike_height: float = 1.0,
+        dtype: Literal["float64", "float32"] = "float64",
+        threads: int | None = None,
+    ) -> NirResult:
+        r"""Run the graph from rest: all potentials, currents and delay lines 0.
+
+        Parameters
+        ----------
+        x : array-like, [T, B, ...] or [T, ...], or mapping of names to these
+            The input of each step, held constant over it; a mapping has one for each of `inputs`, where those that it
+            leaves out are 0. None: no input, for `steps` steps.
+        dt : float
+            Time step, **in the unit of the file's time constants and delays**. All known writers use seconds.
+        mode : "exact" or "euler"
+            "exact" solves the equations of each neuron exactly for an input that is constant over the step; results do not
+            depend on dt but through the input, and the grid of spikes and resets. "euler" is forward Euler, as most
+            libraries step, with the synaptic current before the potential: needed to reproduce networks that were
+            trained with a dt close to the time constants.
+        reset : "value" or "subtract"
+            What a spike does to the potential: set it to `v_reset`, as the standard says, or subtract the threshold, as
+            many networks were trained with, which the format cannot say.
+        record : str or (node, quantity), or an iterable of these
+            ``"lif"``: the output of a node (spikes, or potentials of LI, CubaLI and I), or of a nested graph;
+            ``"lif.v"``: potentials after the reset, ``"lif.i"``: synaptic currents. ``("lif", "v")`` is the same.
+        steps : int, optional
+            Number of steps, if there is no input.
+        state : mapping, optional
+            The `state` of an earlier result, to continue from: with the same dt, dtype and number of samples.
+        spike_height : float
+            The value of a spike on an edge. The standard does not say: 1, as all libraries have it, makes the effect of a
+            spike proportional to dt; ``1 / dt`` makes it a pulse of area 1.
+        dtype : "float64" or "float32"
+        threads : int, optional
+            By default all cores that this process may use. Results do not depend on it.
+
+        Returns
+        -------
+        NirResult
+
+        Raises
+        ------
+        ValueError
+            If an argument breaks its rule; the message says which.
+
+        Notes
+        -----
+        Within a step, signals pass through the whole graph. In a cycle, the edge that closes it carries the value of the
+        step before: among the paths from the inputs, the edge that leads back. Before the first step, neurons have sent
+        nothing, and other nodes what they make of zeros (an Affine its bias). A `Delay` is rounded to the nearest step;
+        with at least one it needs no such edge. A neuron spikes if its potential is above the threshold (>) at the end of
+        a step, and is reset there.
+
+        A run that is cut in two gives the same bits as one in one piece.
+        """
+        where = "NirModel.run"
+        dt, mode, subtract = _scheme(where, dt, mode, reset)
+        choice(where, "dtype", dtype, "float64", "float32")
+        height = scalar(where, "spike_height", spike_height, "finite")
+        threads = default_threads() if threads is None else integer(where, "threads", threads, 1)
+        choices = Choices(dt, mode, subtract, height, np.dtype(dtype), threads)
+        records = self._records(where, record)
+        given, total, samples = self._given(where, x, steps, state, choices.dtype)
+        run = Run(where, self._flat, 1 if samples is None else samples, choices)
+        if state is not None:
+            run.continue_from(_checked(where, state, run.state()))
+        wanted = [(name, "out") for name in self._flat.outputs.values()] + list(records.values())
+        found = run.over(total, given, wanted)
+
+        def shaped(node: str, what: str) -> NDArray[Any]:
+            shape = self._flat.nodes[node].sends
+            array = found[node, what]
+            return array.reshape(total, *(() if samples is None else (samples,)), *shape)
+
+        return NirResult(
+            MappingProxyType({k: shaped(n, "out") for k, n in self._flat.outputs.items()}),
+            MappingProxyType({k: shaped(*of) for k, of in records.items()}),
+            run.state(),
+            dt,
+        )
+
+    def to_spiking_model(
+        self,
+        *,
+        dt: float,
+        mode: Mode = "exact",
+        reset: Literal["value", "subtract"] = "value",
+        dtype: Literal["float32", "float64", "int16"] = "float64",
+        threads: int | None = None,
+    ) -> SpikingModel:
+        """Return a `SpikingModel` that sends the same spikes, where the graph is layered: nothing flows back.
+
+        Parameters
+        ----------
+        dt, mode, reset
+            As in `run`.
+        dtype, threads
+            Options of `SpikingModel`. In float64 spikes are those of `run`, unless a potential meets its threshold within
+            rounding.
+
+        Returns
+        -------
+        SpikingModel
+            Its `run(x)` takes [T, B, ...], and its layers have the names of the nodes. The potential of a final LI or I is
+            ``run(x, record="v").v``.
+
+        Raises
+        ------
+        ValueError
+            If a node has no layer: current-based neurons, delays, cycles, potentials that lead to other nodes, decays that
+            differ within a population. The message names the node and what to use instead.
+        """
+        where = "NirModel.to_spiking_model"
+        dt, mode, subtract = _scheme(where, dt, mode, reset)
+        return to_spiking_model(self._flat, dt, mode, subtract, dtype, threads=threads)
+
+    def to_network(
+        self,
+        *,
+        dt: float,
+        mode: Mode = "exact",
+        reset: Literal["value", "subtract"] = "value",
+        unit: Literal["s", "ms"] = "s",
+        dtype: Literal["float32", "float64"] = "float64",
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> NirNetwork:
+        """Return an event-driven `Network` that sends the same spikes, to add plasticity, noise and recorders.
+
+        Populations are models of `Equations`; all that lies between neurons (weights, convolutions, pooling, delays)
+        becomes synapses. Inputs must be spikes.
+
+        Parameters
+        ----------
+        dt, mode, reset
+            As in `run`.
+        unit : "s" or "ms"
+            The unit of the file's time constants; a Network counts in ms.
+        dtype, seed, threads
+            Options of `Network`. In float64 spikes are those of `run`, unless a potential meets its threshold within
+            rounding.
+
+        Returns
+        -------
+        NirNetwork
+
+        Raises
+        ------
+        ValueError
+            If a neuron sends its potential to other nodes, or a cycle of several neurons takes fewer steps than it has
+            synapses. The message names the node and what to use instead.
+        """
+        where = "NirModel.to_network"
+        dt, mode, subtract = _scheme(where, dt, mode, reset)
+        choice(where, "unit", unit, "s", "ms")
+        return to_network(
+            self._flat, dt, mode, subtract, unit, dtype=dtype, seed=seed, threads=threads
+        )
+
+    def _records(
+        self, where: str, record: Record | Iterable[Record]
+    ) -> dict[Record, tuple[str, str]]:
+        """Return (node, quantity) by what was asked for."""
+        single = isinstance(record, str) or (
+            isinstance(record, tuple)
+            and len(record) == 2
+            and record[1] in ("v", "i", "out")
+        )
+        asked: list[Any] = [record] if single else list(record)  # type: ignore[arg-type]
+        found: dict[Record, tuple[str, str]] = {}
+        for item in asked:
+            name, what = item, "out"
+            if isinstance(item, tuple) and len(item) == 2:
+                name, what = item
+            elif not isinstance(item, str):
+                fail(where, "record", item, "must hold names of nodes", error=TypeError)
+            elif item not in self._flat.nodes and item not in self._flat.aliases:
+                base, dot, last = item.rpartition(".")
+                if dot and last in ("v", "i"):
+                    name, what = base, last
+            node = self._flat.node(where, "record", name)
+            has = ["out", *(["v"] if node.kind in NEURONS else [])]
+            has += ["i"] if node.kind.startswith("Cuba") else []
+            if what not in has:
+                fail(where, "record", item, f"must name one of {', '.join(has)} of a {node.kind}")
+            found[item] = (node.name, what)
+        return found
+
+    def _given(
+        self, where: str, x: Any, steps: int | None, state: Any, dtype: np.dtype[Any]
+    ) -> tuple[dict[str, NDArray[Any]], int, int | None]:
+        """Return the inputs [T, samples, elements] by node, the number of steps, and of samples if there is that axis."""
+        if x is None:
+            total = integer(where, "steps", 0 if steps is None else steps, 1)
+            return {}, total, _samples(state)
+        if steps is not None:
+            fail(where, "steps", steps, "must be left out where there is an input, which has steps")
+        if not isinstance(x, Mapping):
+            x = {self._only(where): x}
+        found: dict[str, NDArray[Any]] = {}
+        leads: dict[str, tuple[int, ...]] = {}
+        for name, value in x.items():
+            if name not in self.inputs:
+                fail(where, "x", name, f"must have the names {', '.join(self.inputs)}")
+            argument = "x" if len(x) == 1 else f"x[{name!r}]"
+            array = array_of(where, argument, value)
+            shape = self.inputs[name]
+            extra = array.ndim - len(shape)
+            if extra not in (1, 2) or array.shape[extra:] != shape or 0 in array.shape:
+                sides = "".join(f", {n}" for n in shape)
+                rule = f"must be [T, B{sides}] or [T{sides}], with at least one step and sample"
+                fail(where, argument, array.shape, rule, got="shape")
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                fail(where, argument, float(array[~np.isfinite(array)][0]), "must be finite")
+            representable(where, argument, array, dtype)
+            leads[name] = array.shape[:extra]
+            values = np.ascontiguousarray(array, dtype)
+            found[self._flat.inputs[name]] = values.reshape(
+                array.shape[0], *(array.shape[1:extra] or (1,)), math.prod(shape)
+            )
+        if not leads:
+            fail(where, "x", {}, "must hold at least one input")
+        lead = next(iter(leads.values()))
+        if any(other != lead for other in leads.values()):
+            fail(where, "x", leads, "must have one number of steps and samples")
+        return found, lead[0], lead[1] if len(lead) == 2 else None
+
+    def _only(self, where: str) -> str:
+        declared = [name for name, node in self._flat.inputs.items() if name == node]
+        names = declared if len(declared) == 1 else list(self.inputs)
+        if len(names) != 1:
+            rule = f"must be a dict with arrays for {', '.join(names) or 'no input'}"
+            msg = f"{where}: x {rule}, as the graph has {len(names)} inputs"
+            raise ValueError(msg)
+        return names[0]
+
+
+def _scheme(where: str, dt: Any, mode: Any, reset: Any) -> tuple[float, Mode, bool]:
+    """Return the time step, the mode, and whether a reset subtracts, after checks."""
+    choice(where, "mode", mode, "exact", "euler")
+    choice(where, "reset", reset, "value", "subtract")
+    return scalar(where, "dt", dt, "finite and > 0"), mode, reset == "subtract"
+
+
+def _complete(graph: Any, flat: FlatGraph, prefix: str) -> None:
+    """Fill in the shapes that the standard lets a graph leave out, and without which it cannot be written."""
+    for name, node in graph.nodes.items():
+        path = f"{prefix}{name}"
+        if path not in flat.nodes:
+            _complete(node, flat, f"{path}/")
+            continue
+        found = flat.nodes[path]
+        if found.kind.startswith("Conv") and node.input_shape is None:
+            sides = found.takes[1:]
+            node.input_shape = sides if len(sides) > 1 else sides[0]
+        for ends, key, shape in (
+            ("input_type", "input", found.takes),
+            ("output_type", "output", found.sends),
+        ):
+            if (getattr(node, ends, None) or {}).get(key) is None:
+                setattr(node, ends, {key: np.array(shape)})
+
+
+def _samples(state: Any) -> int | None:
+    """Return the number of samples of a state; None without one."""
+    for values in (state or {}).values():
+        if isinstance(values, Mapping) and "v" in values and np.ndim(values["v"]) > 0:
+            return int(np.shape(values["v"])[0])
+    return None
+
+
+def _checked(where: str, state: Any, like: State) -> State:
+    """Return a state after a check that it has the form of another."""
+    if not isinstance(state, Mapping):
+        fail(where, "state", state, "must be the state of a result", error=TypeError)
+    found: dict[str, dict[str, NDArray[Any]]] = {}
+    if set(state) != set(like):
+        odd = shown(sorted(set(state) ^ set(like))[0])
+        fail(where, "state", odd, "must have the nodes of this graph", got="a difference at")
+    for name, values in like.items():
+        if not isinstance(state[name], Mapping) or set(state[name]) != set(values):
+            fail(where, f"state[{name!r}]", state[name], f"must have {', '.join(values)}")
+        found[name] = {}
+        for what, expected in values.items():
+            array = np.asarray(state[name][what])
+            if array.shape != expected.shape or array.dtype != expected.dtype:
+                rule = f"must be of {expected.dtype}, shape {expected.shape}, as with the same dt, dtype and samples"
+                fail(where, f"state[{name!r}][{what!r}]", array, rule)
+            if not np.isfinite(array).all():
+                fail(where, f"state[{name!r}][{what!r}]", array, "must be finite")
+            found[name][what] = array
+    return found

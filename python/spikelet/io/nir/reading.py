@@ -1,0 +1,271 @@
+"""Read NIR graphs; a file may come from anybody, so its sizes are checked before anything is read."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spikelet._util.checks import fail, shown
+from spikelet._util.described import suggestion
+from spikelet._util.extras import extra
+from spikelet.io.nir.fields import FIELDS, GRAPH, POPULATION, check, known_kind
+from spikelet.io.nir.model import NirModel
+
+__all__ = ["read_nir"]
+
+_WHERE = "read_nir"
+_MAJORS = (0, 1)  # versions of the format that this module reads
+MAX_DEPTH = 64  # of groups
+# What deflate can shrink data by, at most; a data set that declares more has no data.
+_MOST_RATIO = 1100
+_LEAST_BYTES = 1 << 16
+
+# What h5py raises for damaged files.
+_BROKEN = (
+    OSError, RuntimeError, KeyError, TypeError, AttributeError, IndexError, OverflowError, ValueError, MemoryError,
+    AssertionError,
+)  # fmt: skip
+
+
+def read_nir(path_or_graph: str | os.PathLike[str] | Any) -> NirModel:
+    """Read a graph of NIR, the Neuromorphic Intermediate Representation, and make it ready to run.
+
+    All primitives of nir 1.0 are read: Input, Output, NIRGraph (nested), Affine, Linear, Scale, Conv1d, Conv2d, SumPool2d,
+    AvgPool2d, Flatten, Threshold, Delay, I, IF, LI, LIF, CubaLI and CubaLIF, in graphs with cycles, several inputs and
+    outputs. Metadata is kept.
+
+    Parameters
+    ----------
+    path_or_graph : path or nir.NIRGraph
+        A file (".nir"), or a graph in memory, of which the model keeps a copy.
+
+    Returns
+    -------
+    NirModel
+
+    Raises
+    ------
+    ImportError
+        If nir is not installed: it is in the extra "nir".
+    OSError
+        If the file cannot be opened.
+    ValueError
+        If it is damaged, of another version, or no valid graph; the message names the file, the node and the rule.
+    TypeError
+        If the argument is neither a path nor a graph.
+
+    Examples
+    --------
+    >>> import nir, numpy as np
+    >>> import spikelet as sl
+    >>> ones = np.ones(1)
+    >>> lif = nir.LIF(tau=0.01 * ones, r=ones, v_leak=0 * ones, v_threshold=0.5 * ones)
+    >>> model = sl.io.read_nir(nir.NIRGraph.from_list(lif))
+    >>> model.run(np.ones((20, 1)), dt=1e-3).output.sum()
+    np.float64(2.0)
+
+    Notes
+    -----
+    Unlike ``nir.read``, this accepts what old writers left out (`v_reset`, shapes) and what they got wrong without harm (a
+    scalar for a population, another shape of an Output with as many values), adds no nodes, and infers the shapes of
+    convolutions with groups or kernels that are not square.
+    """
+    nir = extra("nir", _WHERE, "nir")
+    if isinstance(path_or_graph, nir.NIRGraph):
+        return NirModel(path_or_graph, _WHERE)
+    if isinstance(path_or_graph, nir.NIRNode):
+        kind = type(path_or_graph).__name__
+        fail(_WHERE, "path_or_graph", kind, "must be a graph: use nir.NIRGraph.from_list(node)")
+    if not isinstance(path_or_graph, (str, os.PathLike)):
+        fail(
+            _WHERE, "path_or_graph", path_or_graph, "must be a path or a graph", error=TypeError
+        )
+    path = Path(path_or_graph)
+    where = f"{_WHERE}: file {str(path)!r}"
+    if not path.exists():
+        raise FileNotFoundError(errno.ENOENT, "no such file", str(path))
+    if not path.is_file():  # opening a pipe would block
+        fail(_WHERE, "path_or_graph", str(path), "must be a file")
+    h5py = extra("h5py", _WHERE, "nir")
+    with _refusing(where), h5py.File(path, "r", locking=False) as file:
+        graph = _Reader(h5py, where).graph(file)
+        return NirModel(nir.dict2NIRNode(graph), where)
+
+
+@contextlib.contextmanager
+def _refusing(where: str) -> Iterator[None]:
+    """Turn whatever h5py raises on a damaged file into a ValueError that names it."""
+    try:
+        yield
+    except _BROKEN as error:
+        if isinstance(error, ValueError) and str(error).startswith(_WHERE):
+            raise
+        if isinstance(error, PermissionError) or getattr(error, "filename", None) is not None:
+            raise
+        text = " ".join(str(error).split())
+        text = text if isinstance(error, ValueError) else f"{type(error).__name__}: {text}"
+        raise ValueError(f"{where} cannot be read ({text:.300})") from error
+
+
+class _Reader:
+    """Reads groups and data sets after checks that each is plain data of the size that it says."""
+
+    def __init__(self, h5py: Any, where: str) -> None:
+        self._h5py, self._where = h5py, where
+        self._seen: set[int] = set()
+
+    def graph(self, file: Any) -> dict[str, Any]:
+        """Return the graph of a file, as `nir.dict2NIRNode` takes it."""
+        self._version(file)
+        if "node" not in file:
+            fail(self._where, "groups", sorted(file)[:6], "must have the group 'node'")
+        root = self._item(file, "node", 0)
+        if not isinstance(root, self._h5py.Group):
+            fail(self._where, "/node", "a data set", "must be a group")
+        kind = self._kind(root)
+        if kind != GRAPH:
+            fail(f"{self._where}: /node", "type", kind, f"must be {GRAPH}")
+        return self._graph(root, 1)
+
+    def _version(self, file: Any) -> None:
+        if "version" not in file:
+            return
+        version = self._value(self._item(file, "version", 0))
+        match = re.match(r"(\d+)\.\d+", version) if isinstance(version, str) else None
+        if match is None or int(match[1]) not in _MAJORS:
+            fail(self._where, "version", version, "must be 0.x or 1.x, the versions read here")
+
+    def _graph(self, group: Any, depth: int) -> dict[str, Any]:
+        here = f"{self._where}: {group.name}"
+        for name in group:
+            if name not in ("type", "nodes", "edges", "metadata"):
+                hint = suggestion(name, ["nodes", "edges", "metadata"])
+                fail(here, "item", name, f"must be type, nodes, edges or metadata{hint}")
+        for name in ("nodes", "edges"):
+            if name not in group:
+                fail(here, name, None, "must be there")
+        nodes = self._item(group, "nodes", depth)
+        if not isinstance(nodes, self._h5py.Group):
+            fail(here, "nodes", "a data set", "must be a group")
+        found = {
+            name: self._node(self._item(nodes, name, depth + 1), depth + 2) for name in nodes
+        }
+        edges = self._edges(here, self._item(group, "edges", depth))
+        known = {"type": GRAPH, "nodes": found, "edges": edges, "type_check": False}
+        return {**known, **self._metadata(group, depth)}
+
+    def _edges(self, here: str, item: Any) -> list[tuple[str, str]]:
+        array = self._value(item)
+        if isinstance(array, np.ndarray) and array.size == 0:
+            return []
+        if not isinstance(array, np.ndarray) or array.ndim != 2 or array.shape[1] != 2:
+            fail(here, "edges", array, "must be an array [edges, 2] of names")
+        if array.dtype.kind not in "OS":
+            fail(here, "edges", array.dtype.name, "must hold names", got="dtype")
+        try:
+            return [(a.decode(), b.decode()) for a, b in array.tolist()]
+        except (UnicodeError, AttributeError):
+            fail(here, "edges", array, "must hold names in UTF-8")
+
+    def _node(self, group: Any, depth: int) -> dict[str, Any]:
+        here = f"{self._where}: {group.name}"
+        if not isinstance(group, self._h5py.Group):
+            fail(here, "node", "a data set", "must be a group")
+        kind = self._kind(group)
+        known_kind(here, kind)
+        if kind == GRAPH:
+            return self._graph(group, depth)
+        values = {
+            name: self._value(self._data(group, name, depth))
+            for name in group
+            if name not in ("type", "metadata")
+        }
+        here = f"{here} ({kind})"
+        checked = check(here, kind, values)
+        for name in FIELDS[kind]:  # what the constructors of nir ask for, and old files lack
+            if name in values and kind in POPULATION and np.ndim(values[name]) == 0:
+                values[name] = np.broadcast_to(values[name], checked[name].shape).copy()
+            if name == "input_shape" and name not in values:
+                values[name] = None
+        return {"type": kind, **values, **self._metadata(group, depth)}
+
+    def _kind(self, group: Any) -> str:
+        if "type" not in group:
+            fail(f"{self._where}: {group.name}", "type", None, "must be there")
+        kind = self._value(self._data(group, "type", 0))
+        if not isinstance(kind, str):
+            fail(f"{self._where}: {group.name}", "type", kind, "must be a text")
+        return kind
+
+    def _metadata(self, group: Any, depth: int) -> dict[str, Any]:
+        if "metadata" not in group:
+            return {}
+        return {"metadata": self._tree(self._item(group, "metadata", depth), depth + 1)}
+
+    def _tree(self, item: Any, depth: int) -> dict[str, Any]:
+        if not isinstance(item, self._h5py.Group):
+            fail(f"{self._where}: {item.name}", "metadata", "a data set", "must be a group")
+        found: dict[str, Any] = {}
+        for name in item:
+            inner = self._item(item, name, depth)
+            group = isinstance(inner, self._h5py.Group)
+            found[name] = self._tree(inner, depth + 1) if group else self._value(inner)
+        return found
+
+    # ---- items, checked ----
+
+    def _item(self, group: Any, name: str, depth: int) -> Any:
+        """Return an item of a group: a link within the file, of a kind and depth that a graph has."""
+        here = f"{self._where}: {group.name}"
+        if depth > MAX_DEPTH:
+            fail(here, "groups", depth, f"must be nested at most {MAX_DEPTH} deep")
+        link = group.get(name, getlink=True)
+        if not isinstance(link, self._h5py.HardLink):
+            fail(here, f"item {name!r}", type(link).__name__, "must not be a link")
+        item = group[name]
+        if isinstance(item, self._h5py.Group):
+            address = self._h5py.h5o.get_info(item.id).addr
+            if address in self._seen:
+                fail(here, f"item {name!r}", item.name, "must not be a group that occurs elsewhere")
+            self._seen.add(address)
+        elif not isinstance(item, self._h5py.Dataset):
+            fail(here, f"item {name!r}", type(item).__name__, "must be a group or a data set")
+        return item
+
+    def _data(self, group: Any, name: str, depth: int) -> Any:
+        item = self._item(group, name, depth)
+        if not isinstance(item, self._h5py.Dataset):
+            fail(f"{self._where}: {group.name}", f"item {name!r}", "a group", "must be a data set")
+        return item
+
+    def _value(self, data: Any) -> Any:
+        """Return the value of a data set, after a check that the file holds as much as it declares."""
+        here = f"{self._where}: {data.name}"
+        if not isinstance(data, self._h5py.Dataset):
+            fail(here, "item", "a group", "must be a data set")
+        dtype = data.dtype
+        text = self._h5py.check_string_dtype(dtype) is not None
+        if not text and dtype.kind not in "biufc":
+            fail(here, "dtype", str(dtype), "must be numbers or text")
+        if data.shape is None:
+            fail(here, "shape", None, "must be given: the data set is empty")
+        if data.is_virtual or data.external:
+            fail(here, "data set", data.name, "must hold its own data")
+        size, stored = data.nbytes, data.id.get_storage_size()
+        if size > _LEAST_BYTES + _MOST_RATIO * stored:
+            rule = f"must be of data that the file holds, {size} bytes, not {stored}"
+            fail(here, "shape", data.shape, rule)
+        value = data[()]
+        if text and isinstance(value, bytes):
+            try:
+                return value.decode()
+            except UnicodeError:
+                fail(here, "text", shown(value), "must be UTF-8")
+        return value

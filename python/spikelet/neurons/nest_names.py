@@ -1,0 +1,176 @@
+"""Models by the names that NEST gives them, for networks that come from NEST or from files with NEST's names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from spikelet._util.checks import fail
+from spikelet._util.described import suggestion
+from spikelet.neurons.adex import AdEx
+from spikelet.neurons.base import NeuronModel
+from spikelet.neurons.cond_alpha import LIFCondAlpha
+from spikelet.neurons.cond_sfa import LIFCondSFA
+from spikelet.neurons.gif import GIF
+from spikelet.neurons.hodgkin_huxley import HodgkinHuxley
+from spikelet.neurons.integrate_and_fire import LIF, LIFAlpha, LIFCond, LIFDelta
+from spikelet.neurons.izhikevich import Izhikevich
+from spikelet.neurons.multisynapse import LIFMultisynapse
+
+__all__ = ["NEST_MODELS", "NestKind", "model_of_nest"]
+
+
+class NestKind(NamedTuple):
+    """How a model of NEST is made here.
+
+    Attributes
+    ----------
+    make : callable
+        Makes the model, given parameters in NEST's names.
+    only : mapping
+        Parameters that only NEST has, with the one value that leaves them without effect.
+    lists : tuple of str
+        Parameters that are lists: one for all neurons.
+    """
+
+    make: Callable[..., NeuronModel]
+    only: Mapping[str, Any] = {}
+    lists: tuple[str, ...] = ()
+
+
+_NO_FLOOR = {"V_min": -np.inf}
+_GIF = ("tau_sfa", "q_sfa", "tau_stc", "q_stc")
+
+NEST_MODELS = {
+    "iaf_psc_exp": NestKind(LIF, {"delta": 0.0}),
+    "iaf_psc_delta": NestKind(LIFDelta, {**_NO_FLOOR, "refractory_input": False}),
+    "iaf_psc_alpha": NestKind(LIFAlpha, _NO_FLOOR),
+    "iaf_cond_exp": NestKind(LIFCond),
+    "iaf_cond_alpha": NestKind(LIFCondAlpha),
+    "iaf_cond_exp_sfa_rr": NestKind(LIFCondSFA),
+    "iaf_psc_exp_multisynapse": NestKind(LIFMultisynapse, lists=("tau_syn",)),
+    "aeif_cond_exp": NestKind(partial(AdEx, synapses="cond_exp")),
+    "aeif_cond_alpha": NestKind(partial(AdEx, synapses="cond_alpha")),
+    "aeif_psc_exp": NestKind(partial(AdEx, synapses="psc_exp")),
+    "aeif_psc_alpha": NestKind(partial(AdEx, synapses="psc_alpha")),
+    "aeif_psc_delta": NestKind(partial(AdEx, synapses="delta"), {"refractory_input": False}),
+    "gif_psc_exp": NestKind(partial(GIF, synapses="psc_exp"), lists=_GIF),
+    "gif_cond_exp": NestKind(partial(GIF, synapses="cond_exp"), lists=_GIF),
+    "hh_psc_alpha": NestKind(partial(HodgkinHuxley, channels="squid")),
+    "hh_cond_exp_traub": NestKind(partial(HodgkinHuxley, channels="traub")),
+    "izhikevich": NestKind(Izhikevich, {**_NO_FLOOR, "consistent_integration": True}),
+}
+"""Models of NEST that there are here, by name."""
+
+# What every node of NEST has, and what only its bookkeeping and its plastic synapses use.
+_WITHOUT_EFFECT = frozenset(
+    [
+        "Ca",
+        "I_stc",
+        "E_sfa",
+        "archiver_length",
+        "available",
+        "beta_Ca",
+        "capacity",
+        "element_type",
+        "elementsize",
+        "frozen",
+        "global_id",
+        "growth_curve",
+        "gsl_error_tol",
+        "has_connections",
+        "ignore_and_spike_interval",
+        "ignore_and_spike_offset",
+        "instantiations",
+        "local",
+        "model",
+        "model_id",
+        "n_synapses",
+        "node_uses_wfr",
+        "post_trace",
+        "recordables",
+        "rho",
+        "supports_precise_spikes",
+        "synaptic_elements",
+        "synaptic_elements_param",
+        "t_spike",
+        "tau_Ca",
+        "tau_minus",
+        "tau_minus_triplet",
+        "thread",
+        "thread_local_id",
+        "type_id",
+        "vp",
+    ]
+)
+
+
+def model_of_nest(
+    where: str, name: str, parameters: Mapping[str, Any]
+) -> tuple[NeuronModel, dict[str, Any]]:
+    """Return the model of a name of NEST's, and initial states.
+
+    Parameters
+    ----------
+    where : str
+        Names the call, and the file if there is one, in errors.
+    name : str
+        NEST's name, such as "iaf_psc_exp".
+    parameters : mapping of str to (float or array)
+        Parameters and states in NEST's names and units: a number for all neurons or one for each. What NEST keeps in a
+        neuron for its synapses and for itself is passed over.
+
+    Returns
+    -------
+    model : NeuronModel
+    states : dict of str to (float or array)
+        Initial values of states that `parameters` has.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model here, if the model has no such parameter, or if a parameter that only NEST has would have
+        an effect.
+    """
+    kind = NEST_MODELS.get(name)
+    if kind is None:
+        known = ", ".join(NEST_MODELS)
+        rule = (
+            f"is not a model that spikelet has{suggestion(name, NEST_MODELS)} (there are: {known})"
+        )
+        fail(where, "model", name, rule)
+    given = {k: v for k, v in parameters.items() if k not in _WITHOUT_EFFECT}
+    for parameter, value in {**kind.only, "ignore_and_spike": False}.items():
+        found = np.asarray(given.pop(parameter, value))
+        floor = np.isneginf(value) & (found <= -1e300)  # NEST has two ways to have no floor
+        if not np.all((found == value) | floor):
+            fail(f"{where} {name}", parameter, found, f"must be {value}: spikelet's model has none")
+    lists = {k: _one_list(f"{where} {name}", k, given.pop(k)) for k in kind.lists if k in given}
+    needed = {} if kind.make is not LIFMultisynapse else {"tau_syn": [2.0]}
+    model = kind.make(**{**needed, **lists})
+    states = {k: _compact(given.pop(k)) for k in model.states if k in given}
+    names = [*model.parameters(), *model.states]
+    for parameter in given:
+        if parameter not in model.parameters():
+            hint = suggestion(parameter, names)
+            rule = f"is not a parameter or a state of it{hint} (there are: {', '.join(names)})"
+            fail(f"{where} {name}", "parameter", parameter, rule)
+    return model.replace(**{k: _compact(v) for k, v in given.items()}), states
+
+
+def _compact(values: Any) -> Any:
+    """Return a number where all values are equal."""
+    array = np.asarray(values, dtype=np.float64)
+    return float(array.flat[0]) if array.size and (array == array.flat[0]).all() else array
+
+
+def _one_list(where: str, parameter: str, values: Any) -> list[float]:
+    """Return a list that is given once, or once for each neuron."""
+    ragged = len(values) > 0 and np.ndim(values[0]) > 0
+    each = [tuple(np.asarray(v, dtype=np.float64)) for v in (values if ragged else [values])]
+    if len(set(each)) > 1:
+        fail(where, parameter, each[:2], "must be the same for all neurons of a population")
+    return [float(x) for x in each[0]]

@@ -1,0 +1,128 @@
+"""Random numbers: PyNN's generators, and spikelet's own as `NativeRNG`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pyNN import random
+from pyNN.random import GSLRNG, NumpyRNG, RandomDistribution
+
+from spikelet import _core
+from spikelet.network.synapse_lists import row_lengths
+from spikelet.pynn.simulator import state
+from spikelet.rules import Distribution, Exponential, LogNormal, Normal, Rule, Uniform
+
+__all__ = ["GSLRNG", "NativeRNG", "NumpyRNG", "RandomDistribution", "native_distribution"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_KNOWN = "uniform, uniform_int, normal, normal_clipped, normal_clipped_to_boundary, lognormal and exponential"
+
+
+class NativeRNG(random.NativeRNG):  # type: ignore[misc]  # pyNN is untyped
+    """spikelet's own generator: counter-based, so that draws depend neither on threads nor on processes.
+
+    Parameters
+    ----------
+    seed : int, optional
+        Seed. Without one, connections are drawn by spikelet's own rules, with the seed of the network
+        (``setup(rng_seed=)``), which is fastest and needs the least memory.
+    """
+
+    parallel_safe = True
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self._number = 0
+
+    def next(
+        self,
+        n: int | None = None,
+        distribution: str | None = None,
+        parameters: dict[str, float] | None = None,
+        mask: npt.NDArray[Any] | None = None,
+    ) -> Any:
+        """Return numbers of a distribution; see `pyNN.random.AbstractRNG.next`."""
+        if n is not None and n < 0:
+            msg = f"NativeRNG: the number of samples must not be negative, got {n}"
+            raise ValueError(msg)
+        name = distribution or "uniform"
+        given = {"low": 0.0, "high": 1.0} if parameters is None else parameters
+        spec = native_distribution(name, given).to_core()
+        seed, number = self._stream()
+        values: Floats = _core.draw_values(spec, seed, number, 1 if n is None else n)
+        if name == "uniform_int":
+            values = np.floor(values).astype(np.int64)
+        if mask is not None:
+            values = values[mask]
+        return values[0] if n is None else values
+
+    def pairs(
+        self, rule: Rule, shape: tuple[int, int], *, same: bool
+    ) -> tuple[Ints, Ints]:
+        """Return the sources and targets that a rule draws with this seed, by source, then target.
+
+        Parameters
+        ----------
+        rule : Rule
+            The rule.
+        shape : (int, int)
+            Number of sources and of targets.
+        same : bool
+            Whether both are the same elements.
+        """
+        seed, number = self._stream()
+        n_pre, n_post = shape
+        row, targets = _core.draw_pairs(
+            rule.to_core(), n_pre, n_post, None, None, same, seed, number, state.network.threads
+        )
+        return np.repeat(np.arange(n_pre), row_lengths(row)), targets.astype(np.int64)
+
+    def _stream(self) -> tuple[int, int]:
+        """Return the seed and the number of a stream that was not used before."""
+        self._number += 1
+        seed = state.network.seed if self.seed is None else self.seed
+        return int(seed) % 2**64, _STREAMS + self._number
+
+
+_STREAMS = 1 << 24  # beyond those of the network's own projections
+
+
+def native_distribution(
+    name: str, parameters: dict[str, float], scale: float = 1.0
+) -> Distribution:
+    """Return spikelet's distribution for one of PyNN's, of values times a positive factor.
+
+    Parameters
+    ----------
+    name : str
+        PyNN's name.
+    parameters : dict
+        PyNN's parameters.
+    scale : float
+        The factor, > 0.
+
+    Raises
+    ------
+    NotImplementedError
+        If spikelet does not draw from this distribution itself.
+    """
+    p = {key: float(value) for key, value in parameters.items()}
+    if name in ("uniform", "uniform_int"):
+        return Uniform(p["low"] * scale, p["high"] * scale)
+    if name == "lognormal":
+        return LogNormal(p["mu"] + math.log(scale), p["sigma"])
+    if name == "exponential":
+        return Exponential(p["beta"] * scale)
+    if name == "normal":
+        return Normal(p["mu"] * scale, p["sigma"] * scale)
+    if name in ("normal_clipped", "normal_clipped_to_boundary"):
+        limits = (p["low"] * scale, p["high"] * scale)
+        how = {"redraw" if name == "normal_clipped" else "clip": limits}
+        return Normal(p["mu"] * scale, p["sigma"] * scale, **how)
+    msg = f"NativeRNG: spikelet draws from {_KNOWN}, not from {name!r}: use NumpyRNG for it"
+    raise NotImplementedError(msg)

@@ -1,0 +1,7 @@
+"""Spikes as a value: their times, the ids of their elements, and when these were observed."""
+
+from __future__ import annotations
+
+from spikelet.spikes.spikes import Spikes, as_spikes
+
+__all__ = ["Spikes", "as_spikes"]

@@ -1,0 +1,260 @@
+"""Spikes as Neo has them: trains, or the two arrays of many of them in a `SpikeTrainList`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet._util.checks import Float, fail
+from spikelet._util.extras import extra
+from spikelet.spikes.annotations import gathered, of_one
+from spikelet.spikes.checking import on_grid
+
+__all__ = ["Span", "read_trains", "train_list", "trains"]
+
+Span = tuple[float, float, float | None]
+"""Start, stop and step of the grid [ms]."""
+
+_OURS = ("population", "size", "dt", "shape", "id", "channel_id")
+_IDS = ("id", "source_index", "channel_id")  # ours, PyNN's and Neo's
+
+
+def trains(
+    each: Sequence[Float], elements: npt.NDArray[np.int64], span: Span, about: Mapping[str, Any]
+) -> list[Any]:
+    """Return a `neo.SpikeTrain` for each element.
+
+    They are slices of one train, which takes 7 µs each; the constructor takes 100 µs (Neo 0.14).
+
+    Parameters
+    ----------
+    each : sequence of array
+        Times [ms].
+    elements : array of int
+        Their ids.
+    span : Span
+        Start, stop and step of the grid [ms].
+    about : mapping
+        Annotations: values for all, or arrays with one for each element.
+    """
+    neo = extra("neo", "to_neo", "neo")
+    quantities = extra("quantities", "to_neo", "neo")
+    start, stop, dt = span
+    rate = {} if dt is None else {"sampling_rate": quantities.Quantity(1 / dt, "kHz")}
+    times = np.concatenate([np.empty(0), *each])
+    whole = neo.SpikeTrain(times, units="ms", t_start=start, t_stop=stop, **rate)
+    ends = np.cumsum([0, *map(len, each)]).tolist()
+    made = []
+    for k, element in enumerate(elements.tolist()):
+        train = whole[ends[k] : ends[k + 1]]
+        train.annotations = {
+            **of_one(about, k, len(elements)),
+            "id": element,
+            "channel_id": element,
+        }
+        made.append(train)
+    return made
+
+
+def train_list(
+    times: Float,
+    ids: npt.NDArray[np.int64],
+    elements: npt.NDArray[np.int64],
+    span: Span,
+    about: Mapping[str, Any],
+) -> Any:
+    """Return a `SpikeTrainList` of the arrays, which makes trains when the first is touched; see `trains`."""
+    lists = extra("neo.core.spiketrainlist", "to_neo", "neo")
+    quantities = extra("quantities", "to_neo", "neo")
+    start, stop = (quantities.Quantity(t, "ms") for t in span[:2])
+    return lists.SpikeTrainList.from_spike_time_array(
+        times,
+        ids,
+        elements.tolist(),
+        units="ms",
+        t_start=start,
+        t_stop=stop,
+        **{**about, "id": elements},
+    )
+
+
+def read_trains(where: str, source: Any, population: str | None) -> dict[str, Any]:
+    """Return the arguments of `Spikes` for Neo's trains.
+
+    Parameters
+    ----------
+    where : str
+        Names the call in errors.
+    source : neo.SpikeTrain, list of them, SpikeTrainList, Group, Segment or Block
+        The trains.
+    population : str, optional
+        Take only those with this annotation "population".
+    """
+    extra("neo", where, "neo")
+    found = _trains_of(where, source)
+    arrays = _arrays_of(found)
+    if arrays is not None and population in (None, arrays["name"]):
+        return arrays
+    every = [train.load() if hasattr(train, "load") else train for train in found]
+    for train in every:
+        if not (hasattr(train, "t_stop") and hasattr(train, "annotations")):
+            fail(where, "source", train, "must hold neo.SpikeTrain objects", error=TypeError)
+    name, every = _of_population(where, every, population)
+    size, dt, shape = (_shared(every, key) for key in ("size", "dt", "shape"))
+    elements = _ids(where, every)
+    in_ms = _Milliseconds()
+    times = [in_ms.array(train) for train in every]
+    start, stop = (_limit(where, every, side, in_ms) for side in ("t_start", "t_stop"))
+    kept = [
+        {key: value for key, value in train.annotations.items() if key not in _OURS}
+        for train in every
+    ]
+    joined = np.concatenate([np.empty(0), *times])
+    return {
+        "times": joined,
+        "ids": np.repeat(elements, [len(t) for t in times]),
+        "start": start,
+        "stop": stop,
+        "elements": elements,
+        "annotations": gathered(kept),
+        **_about(name, size, shape, elements, dt, joined),
+    }
+
+
+def _about(
+    name: Any, size: Any, shape: Any, elements: npt.NDArray[np.int64], dt: Any, times: Float
+) -> dict[str, Any]:
+    """Return the arguments that our annotations hold, as far as they are valid."""
+    highest = int(elements.max(initial=-1)) + 1
+    n = int(size) if isinstance(size, (int, np.integer)) and size >= highest else highest
+    about: dict[str, Any] = {"n": n, "name": name if isinstance(name, str) else "spikes"}
+    if isinstance(dt, float) and 0 < dt < np.inf and on_grid(times, dt):
+        about["dt"] = dt
+    if isinstance(shape, str) and all(side.isdigit() for side in shape.split("x")):
+        about["shape"] = tuple(map(int, shape.split("x")))
+    return about
+
+
+def _trains_of(where: str, source: Any) -> Any:
+    """Return the trains in something of Neo's."""
+    if hasattr(source, "segments") and not hasattr(source, "spiketrains"):
+        if len(source.segments) != 1:
+            rule = "must have one segment; take one of block.segments"
+            fail(where, "block", len(source.segments), rule, got="segments:")
+        source = source.segments[0]
+    if hasattr(source, "spiketrains"):
+        return source.spiketrains
+    if hasattr(source, "t_stop") and hasattr(source, "annotations"):
+        return [source]
+    if not np.iterable(source) or isinstance(source, (str, bytes, Mapping, np.ndarray)):
+        rule = "must be neo.SpikeTrain objects, a Group, a Segment or a Block"
+        fail(where, "source", source, rule, error=TypeError)
+    return source
+
+
+def _arrays_of(found: Any) -> dict[str, Any] | None:
+    """Return the arguments for a `SpikeTrainList` that holds arrays and has made no trains yet, else None.
+
+    Nothing that is public tells, and making the trains takes a search through all spikes for each.
+    """
+    about = vars(found) if hasattr(found, "multiplexed") else {}
+    if about.get("_items", ()) is not None or about.get("_spike_time_array") is None:
+        return None
+    annotations = dict(about.get("_annotations", {}))
+    channels, quantity = found.multiplexed
+    elements = np.asarray(annotations.get("id", found.all_channel_ids))
+    if elements.dtype.kind not in "iu" or len(elements) != len(found.all_channel_ids):
+        return None
+    name, size, dt, shape = (annotations.get(k) for k in ("population", "size", "dt", "shape"))
+    in_ms = _Milliseconds()
+    times = in_ms.array(quantity)
+    known = np.argsort(found.all_channel_ids)
+    places = known[np.searchsorted(found.all_channel_ids, channels, sorter=known)]
+    return {
+        "times": times,
+        "ids": elements[places],
+        "start": in_ms.number(found.t_start),
+        "stop": in_ms.number(found.t_stop),
+        "elements": elements,
+        "annotations": {k: v for k, v in annotations.items() if k not in _OURS},
+        **_about(name, size, shape, elements, dt, times),
+    }
+
+
+def _of_population(
+    where: str, every: list[Any], population: str | None
+) -> tuple[str | None, list[Any]]:
+    """Return the trains of one population, and its name."""
+    names = [
+        train.annotations.get("population", train.annotations.get("source_population"))
+        for train in every
+    ]
+    known = list(dict.fromkeys(str(name) for name in names if name is not None))
+    if population is not None:
+        if population not in known:
+            listed = ", ".join(known) or "none that is named"
+            fail(where, "population", population, f"must be one of: {listed}")
+        chosen = [t for t, name in zip(every, names, strict=True) if str(name) == population]
+        return population, chosen
+    if len(known) > 1:
+        rule = f"must be given, since there are trains of several: {', '.join(known)}"
+        fail(where, "population", population, rule)
+    return known[0] if known else None, every
+
+
+def _ids(where: str, every: list[Any]) -> npt.NDArray[np.int64]:
+    """Return the id of each train: what it is annotated with, or its place."""
+    for key in _IDS:
+        found = [train.annotations.get(key) for train in every]
+        whole = all(isinstance(i, (int, np.integer)) and not isinstance(i, bool) for i in found)
+        if not found or not whole:
+            continue
+        ids = np.array(found, np.int64)
+        if len(np.unique(ids)) == len(ids):
+            return ids
+        if key == "id":
+            twice = next(i for i in found if found.count(i) > 1)
+            fail(where, "annotation 'id' of the trains", twice, "must be different for each")
+    return np.arange(len(every))
+
+
+def _shared(every: list[Any], key: str) -> Any:
+    """Return an annotation that all trains share, or None."""
+    values = [train.annotations.get(key) for train in every[:1]]
+    one = values[0] if values else None
+    return one if all(train.annotations.get(key) == one for train in every) else None
+
+
+def _limit(where: str, every: list[Any], side: str, in_ms: _Milliseconds) -> float | None:
+    found = {in_ms.number(getattr(train, side)) for train in every}
+    if len(found) > 1:
+        rule = "must be the same for all trains; cut them, with train.time_slice(start, stop)"
+        fail(where, f"{side} [ms]", sorted(found)[:4], rule)
+    return found.pop() if found else None
+
+
+class _Milliseconds:
+    """Converts quantities, whose `rescale` takes longer than the rest of the work on a train."""
+
+    def __init__(self) -> None:
+        self._factors: dict[str, float] = {"ms": 1.0}
+
+    def _factor(self, quantity: Any) -> float:
+        unit = quantity.dimensionality.string
+        if unit not in self._factors:
+            self._factors[unit] = float(quantity.units.rescale("ms").magnitude)
+        return self._factors[unit]
+
+    def array(self, quantity: Any) -> Float:
+        """Return the values of an array [ms]."""
+        plain = np.asarray(quantity.magnitude, np.float64)
+        factor = self._factor(quantity)
+        return plain if factor == 1.0 else plain * factor
+
+    def number(self, quantity: Any) -> float:
+        """Return one value [ms]."""
+        factor = self._factor(quantity)
+        return float(quantity.magnitude) * factor

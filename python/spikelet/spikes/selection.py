@@ -1,0 +1,53 @@
+"""Which elements an index names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spikelet._util.checks import fail
+
+__all__ = ["chosen_ids", "places_of", "united"]
+
+Ints = npt.NDArray[np.int64]
+
+
+def chosen_ids(index: Any, n: int, elements: Ints | None) -> Ints:
+    """Return the ids that an index of n elements names, of those that were observed; None: all were.
+
+    A slice or a mask takes what there is; an id that was not observed is an IndexError.
+    """
+    if np.ma.is_masked(index):
+        fail("Spikes", "index", index, "must have no masked elements", error=TypeError)
+    try:
+        chosen = np.atleast_1d(np.arange(n)[index])
+    except IndexError as error:
+        msg = f"Spikes: {error}"
+        raise IndexError(msg) from None
+    if chosen.ndim != 1:
+        fail("Spikes", "index", index, "must be an id, a slice, ids or a mask", error=TypeError)
+    if len(np.unique(chosen)) != len(chosen):
+        fail("Spikes", "index", index, "must not name an element twice")
+    if elements is None:
+        return chosen
+    observed = np.isin(chosen, elements)
+    by_id = not isinstance(index, slice) and np.asarray(index).dtype != np.bool_
+    if by_id and not observed.all():
+        msg = f"Spikes: element {chosen[~observed][0]} was not observed; see spikes.elements"
+        raise IndexError(msg)
+    return chosen[observed]
+
+
+def places_of(ids: Ints, elements: Ints) -> Ints:
+    """Return the place of each id among the elements."""
+    order = np.argsort(elements)
+    return np.asarray(order[np.searchsorted(elements, ids, sorter=order)])
+
+
+def united(each: Sequence[Ints]) -> Ints:
+    """Return the elements of all, each once, in the order in which they come first."""
+    found = np.concatenate(each)
+    return np.asarray(found[np.sort(np.unique(found, return_index=True)[1])])

@@ -1,0 +1,94 @@
+"""NEST's devices as sources, inputs and recorders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.support.nest_kernel import assert_same_spikes, fresh_kernel
+
+import spikelet as sl
+
+nest: Any = pytest.importorskip("nest", minversion="3.10", reason="needs NEST 3.10")
+
+
+@pytest.fixture(autouse=True)
+def kernel() -> None:
+    fresh_kernel()
+
+
+def test_generators_of_spikes_and_currents() -> None:
+    """Every deterministic device, with delays, weights, times to start and stop, and many connections to one neuron."""
+    cells = nest.Create("iaf_psc_exp", 30, {"tau_syn_in": 5.0})
+    rng = np.random.default_rng(2)
+    for weight in (300.0, -150.0):
+        trains = [
+            {"spike_times": np.unique(np.round(rng.uniform(1.0, 190.0, 60), 1)), "stop": 150.0}
+            for _ in range(5)
+        ]
+        sources = nest.Create("spike_generator", 5, params=trains)
+        rule = {"rule": "pairwise_bernoulli", "p": 0.4}
+        delay = nest.random.uniform(0.3, 4.0)
+        nest.Connect(sources, cells, rule, {"weight": weight, "delay": delay})
+    twice = nest.Create(
+        "spike_generator", 1, {"spike_times": [20.0, 40.0], "spike_multiplicities": [1, 3]}
+    )
+    nest.Connect(twice, cells[:5], syn_spec={"weight": 400.0})
+    constant = nest.Create(
+        "dc_generator",
+        2,
+        params=[{"amplitude": 300.0, "start": 20.0, "stop": 70.0}, {"amplitude": 200.0}],
+    )
+    nest.Connect(constant, cells[:20], "all_to_all", {"weight": 1.2, "delay": 0.7})
+    steps = nest.Create("step_current_generator", 3, params=[
+        {"amplitude_times": [5.0, 30.0, 80.0 + k], "amplitude_values": [100.0, 500.0 * k, 50.0], "stop": 140.0} for k in range(3)
+    ])  # fmt: skip
+    nest.Connect(steps, cells[10:13], "one_to_one", {"weight": 2.0, "delay": 1.3})
+    nest.Connect(steps, cells[20:], "all_to_all", {"weight": nest.random.uniform(0.2, 0.6)})
+    sine = nest.Create(
+        "ac_generator", 1, {"amplitude": 150.0, "offset": 250.0, "frequency": 17.0, "phase": 40.0}
+    )
+    nest.Connect(sine, cells, syn_spec={"weight": nest.random.uniform(0.5, 1.0), "delay": 0.1})
+    recorder, meter = nest.Create("spike_recorder"), nest.Create("multimeter")
+    meter.set({"record_from": ["V_m", "I_syn_ex"], "interval": 0.5})
+    nest.Connect(cells, recorder)
+    nest.Connect(meter, cells[5:8])
+    net = sl.io.from_nest(nest, threads=1)
+    nest.Simulate(200.0)
+    net.run(200.0)
+    assert_same_spikes(net, recorder, 1)
+    events = meter.events
+    spikes, states = net.recorders[0], net.recorders[1:]
+    assert isinstance(spikes, sl.SpikeRecorder)
+    for state, found in zip(("V_m", "I_syn_ex"), states, strict=True):
+        order = np.lexsort((events["senders"], np.rint(events["times"] / 0.1)))
+        expected = events[state][order].reshape(-1, 3)
+        n = len(expected)
+        np.testing.assert_allclose(found.values[:n], expected, rtol=0, atol=1e-9)
+
+
+def test_random_input_has_the_same_statistics() -> None:
+    cells = nest.Create("iaf_psc_exp", 500)
+    parrots = nest.Create("parrot_neuron", 300)
+    noise = nest.Create(
+        "poisson_generator",
+        2,
+        params=[{"rate": 9000.0}, {"rate": 500.0, "start": 100.0, "stop": 200.0}],
+    )
+    wave = nest.Create(
+        "sinusoidal_poisson_generator", 1, {"rate": 40.0, "amplitude": 20.0, "frequency": 5.0}
+    )
+    nest.Connect(noise[:1], cells, syn_spec={"weight": 20.0})
+    nest.Connect(noise[1:], cells, syn_spec={"weight": -20.0})
+    nest.Connect(wave, parrots)
+    nest.Connect(nest.Create("noise_generator", 1, {"mean": 100.0, "std": 50.0}), cells)
+    recorders = nest.Create("spike_recorder", 2)
+    nest.Connect(cells, recorders[0])
+    nest.Connect(parrots, recorders[1])
+    net = sl.io.from_nest(nest, seed=5)
+    nest.Simulate(500.0)
+    net.run(500.0)
+    for ours, theirs in zip(net.recorders, recorders, strict=True):
+        assert theirs.n_events > 1000
+        assert abs(len(ours) / theirs.n_events - 1) < 0.08

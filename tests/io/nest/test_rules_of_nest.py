@@ -1,0 +1,91 @@
+"""Plasticity rules from NEST's synapse models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.support.nest_kernel import assert_same_spikes, fresh_kernel
+
+import spikelet as sl
+
+nest: Any = pytest.importorskip("nest", minversion="3.10", reason="needs NEST 3.10")
+
+
+@pytest.fixture(autouse=True)
+def kernel() -> None:
+    fresh_kernel()
+
+
+@pytest.mark.parametrize(
+    ("model", "more"),
+    [
+        ("stdp_synapse", {"lambda": 0.02, "alpha": 1.1, "Wmax": 100.0, "mu_plus": 0.0, "mu_minus": 0.0}),
+        ("stdp_triplet_synapse", {"Wmax": 100.0, "Aplus": 0.3, "Aminus": 0.2}),
+        ("vogels_sprekeler_synapse", {"eta": 1.0, "alpha": 0.1, "Wmax": 120.0}),
+        ("stdp_pl_synapse_hom", {"lambda": 0.5, "alpha": 0.05, "mu": 0.4}),
+        ("tsodyks2_synapse", {"U": 0.3, "tau_rec": 100.0, "tau_fac": 50.0, "u": 0.3}),
+        ("tsodyks_synapse", {"U": 0.3, "tau_rec": 100.0, "tau_fac": 50.0, "tau_psc": 2.0}),
+    ],
+    ids=lambda x: x if isinstance(x, str) else "",
+)  # fmt: skip
+@pytest.mark.parametrize("copied", [False, True])
+def test_plastic_synapses(model: str, more: dict[str, float], copied: bool) -> None:
+    name = model
+    if copied:
+        name = f"mine_{model}"
+        nest.CopyModel(model, name, more)
+    elif model.endswith("_hom"):
+        nest.SetDefaults(model, more)
+    rng = np.random.default_rng(3)
+    pre = nest.Create("iaf_psc_exp", 20, {"I_e": rng.uniform(400.0, 700.0, 20).tolist()})
+    post = nest.Create(
+        "iaf_psc_exp", 10, {"I_e": rng.uniform(350.0, 450.0, 10).tolist(), "tau_minus": 20.0}
+    )
+    given = {} if copied or model.endswith("_hom") else more
+    nest.Connect(
+        pre, post, "all_to_all", {"synapse_model": name, "weight": 50.0, "delay": 1.5, **given}
+    )
+    recorder = nest.Create("spike_recorder")
+    nest.Connect(post, recorder)
+    net = sl.io.from_nest(nest, populations={"pre": pre, "post": post}, threads=1)
+    (plastic,) = net.projections
+    assert plastic.plasticity is not None
+    before = plastic.weights
+    nest.Simulate(300.0)
+    net.run(300.0)
+    assert_same_spikes(net, recorder, 21)
+    assert np.any(plastic.weights != before) or model.startswith("tsodyks")
+
+
+def test_nearest_neighbour_rules() -> None:
+    """NEST acts as if each source had spiked at time 0, so weights differ at first."""
+    cells = nest.Create("iaf_psc_exp", 2, {"tau_minus": 30.0})
+    for name in ("symm", "pre_centered", "restr"):
+        spec = {"synapse_model": f"stdp_nn_{name}_synapse", "mu_plus": 0.3, "Wmax": 20.0}
+        nest.Connect(cells, cells, syn_spec=spec)
+    rules = {p.plasticity for p in sl.io.from_nest(nest).projections}
+    same = {
+        "tau_minus": 30.0,
+        "A_plus": 0.2,
+        "A_minus": 0.2,
+        "w_max": 20.0,
+        "coincidence": "ignore",
+    }
+    assert rules == {
+        sl.STDP(pairing=pairing, dependence="power", mu_plus=0.3, mu_minus=1.0, **same)
+        for pairing in ("nearest_symmetric", "nearest_pre_centered", "nearest_restricted")
+    }
+
+
+def test_copies_that_nest_does_not_tell_apart() -> None:
+    nest.CopyModel("stdp_synapse", "ee", {"Wmax": 50.0})
+    cells = nest.Create("iaf_psc_exp", 2)
+    nest.Connect(cells, cells, syn_spec={"synapse_model": "ee"})
+    with pytest.raises(ValueError, match=r'synapse_models=\{"ee": "stdp_synapse"\}'):
+        sl.io.from_nest(nest)
+    net = sl.io.from_nest(nest, synapse_models={"ee": "stdp_nn_pre_centered_synapse"})
+    rule = net.projections[0].plasticity
+    assert isinstance(rule, sl.STDP)
+    assert rule.pairing == "nearest_pre_centered"
