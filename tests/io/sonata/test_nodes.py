@@ -178,7 +178,7 @@ def test_sources_that_are_no_spikes(tmp_path: Path) -> None:
             [100],
             ROW,
             {"groups": {"0": {"dynamics_params": {"tau": [1.0]}}}},
-            "must be one of NEST's iaf_psc_exp",
+            "iaf_psc_exp: parameter is not a parameter or a state of it; did you mean 'tau_m'",
         ),
     ],
 )

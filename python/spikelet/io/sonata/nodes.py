@@ -364,7 +364,7 @@ def _part(
             parameters[key] = joined(key, values)
     if name in _OTHERS:
         return Part(rows, _OTHERS[name](where, parameters), template=name)
-    found = nest_models.make(where, name, parameters)
+    found = nest_models.make(f"{nodes.where}:", name, parameters)
     return Part(rows, found.model, found.states, found.plastic, name)
 
 

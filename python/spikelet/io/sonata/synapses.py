@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from spikelet._util.checks import fail
 from spikelet._util.described import suggestion
-from spikelet.plasticity import STDP, InhibitorySTDP, Plasticity, TripletSTDP, TsodyksMarkram
+from spikelet.io.nest.rules_of_nest import rule_of_nest
+from spikelet.plasticity import Plasticity
 
 __all__ = ["EXACT", "Synapse", "read_synapse", "settable"]
 
@@ -16,12 +18,9 @@ EXACT = "spikelet_"
 """Columns of a table of edge types that begin so hold what NEST's parameters say up to rounding."""
 
 _COMMON = ("weight", "delay", "receptor_type")
-_PAIRINGS = {
-    "stdp_synapse": "all_to_all",
-    "stdp_nn_symm_synapse": "nearest_symmetric",
-    "stdp_nn_pre_centered_synapse": "nearest_pre_centered",
-    "stdp_nn_restr_synapse": "nearest_restricted",
-}
+_PAIRED = (
+    "stdp_synapse", "stdp_nn_symm_synapse", "stdp_nn_pre_centered_synapse", "stdp_nn_restr_synapse",
+)  # fmt: skip
 _STDP = {
     "tau_plus": 20.0,
     "lambda": 0.01,
@@ -32,7 +31,7 @@ _STDP = {
 }
 _DEFAULTS: dict[str, dict[str, float]] = {
     "static_synapse": {},
-    **dict.fromkeys(_PAIRINGS, _STDP),
+    **dict.fromkeys(_PAIRED, _STDP),
     "stdp_pl_synapse_hom": {"tau_plus": 20.0, "lambda": 0.1, "alpha": 1.0, "mu": 0.4},
     "stdp_triplet_synapse": {
         "tau_plus": 16.8, "tau_plus_triplet": 101.0, "Aplus": 5e-10, "Aminus": 7e-3,
@@ -60,10 +59,6 @@ class Synapse:
         """Whether the bound of the weights is negative: NEST's inhibitory synapses."""
         return dict(self.parameters).get("Wmax", 1.0) < 0
 
-    def amplitudes(self, up: float) -> dict[str, float]:
-        """Return A_plus and A_minus of STDP, given NEST's, or those that the table has in full precision."""
-        return {"A_plus": up, "A_minus": dict(self.parameters)["alpha"] * up, **dict(self.exact)}
-
     def rule(self, where: str, of_target: Mapping[str, float]) -> Plasticity | None:
         """Return the plasticity rule.
 
@@ -79,12 +74,10 @@ class Synapse:
         ValueError
             If the parameters do not fit.
         """
-        if self.template == "static_synapse":
-            return None
+        neuron = {**_IN_NEURON, **of_target}
         try:
-            return _RULES.get(self.template, _stdp)(
-                self, dict(self.parameters), {**_IN_NEURON, **of_target}
-            )
+            rule = rule_of_nest(self.template, dict(self.parameters), neuron)
+            return rule if rule is None else dataclasses.replace(rule, **dict(self.exact))
         except ValueError as error:
             msg = f"{where}: {self.template}: {error}"
             raise ValueError(msg) from None
@@ -143,52 +136,3 @@ def read_synapse(
 def settable(template: str) -> tuple[str, ...]:
     """Return the columns of a table that NEST takes for parameters of a synapse model."""
     return (*_DEFAULTS.get(template.removeprefix("nest:"), ()), "receptor_type")
-
-
-def _stdp(of: Synapse, p: Mapping[str, float], neuron: Mapping[str, float]) -> Plasticity:
-    bound, mu = abs(p["Wmax"]), (p["mu_plus"], p["mu_minus"])
-    named: dict[tuple[float, float], dict[str, Any]] = {
-        (0.0, 0.0): {"dependence": "additive"},
-        (1.0, 1.0): {"dependence": "multiplicative"},
-    }
-    how: dict[str, Any] = named.get(
-        mu, {"dependence": "power", "mu_plus": mu[0], "mu_minus": mu[1]}
-    )
-    how |= {"pairing": _PAIRINGS[of.template], **of.amplitudes(p["lambda"] * bound)}
-    return STDP(
-        tau_plus=p["tau_plus"], tau_minus=neuron["tau_minus"], w_min=0.0, w_max=bound, coincidence="ignore", **how,
-    )  # fmt: skip
-
-
-def _power_law(of: Synapse, p: Mapping[str, float], neuron: Mapping[str, float]) -> Plasticity:
-    how: dict[str, Any] = {"dependence": "power_law", "mu_plus": p["mu"], **of.amplitudes(p["lambda"])}
-    return STDP(tau_plus=p["tau_plus"], tau_minus=neuron["tau_minus"], w_min=0.0, coincidence="ignore", **how)
-
-
-def _triplet(of: Synapse, p: Mapping[str, float], neuron: Mapping[str, float]) -> Plasticity:
-    return TripletSTDP(
-        tau_plus=p["tau_plus"], tau_minus=neuron["tau_minus"], tau_plus_triplet=p["tau_plus_triplet"],
-        tau_minus_triplet=neuron["tau_minus_triplet"], A_plus=p["Aplus"], A_minus=p["Aminus"],
-        A_plus_triplet=p["Aplus_triplet"], A_minus_triplet=p["Aminus_triplet"], w_min=0.0, w_max=abs(p["Wmax"]),
-        coincidence="ignore",
-    )  # fmt: skip
-
-
-def _vogels(of: Synapse, p: Mapping[str, float], neuron: Mapping[str, float]) -> Plasticity:
-    bound = abs(p["Wmax"])
-    return InhibitorySTDP(
-        tau=p["tau"], eta=p["eta"], alpha=p["alpha"], w_max=bound, coincidence="ignore"
-    )
-
-
-def _tsodyks(of: Synapse, p: Mapping[str, float], neuron: Mapping[str, float]) -> Plasticity:
-    return TsodyksMarkram(**p)
-
-
-_RULES: dict[str, Callable[[Synapse, Mapping[str, float], Mapping[str, float]], Plasticity]] = {
-    "stdp_pl_synapse_hom": _power_law,
-    "stdp_triplet_synapse": _triplet,
-    "vogels_sprekeler_synapse": _vogels,
-    "tsodyks2_synapse": _tsodyks,
-    "tsodyks_synapse": _tsodyks,
-}
