@@ -75,7 +75,11 @@ def test_lists_are_the_structure() -> None:
             {},
             "must be a model of NEST that spikelet has; did you mean 'iaf_psc_alpha'",
         ),
-        ("iaf_psc_exp", {"tau_mm": 1.0}, "parameter is not a parameter or a state of it; did you mean 'tau_m'"),
+        (
+            "iaf_psc_exp",
+            {"tau_mm": 1.0},
+            "parameter is not a parameter or a state of it; did you mean 'tau_m'",
+        ),
         ("iaf_psc_exp", {"theta_plus": 1.0}, "must be one of NEST's iaf_psc_exp"),
         ("iaf_psc_exp", {"tau_m": -1.0}, "tau_m must be > 0"),
         ("iaf_psc_exp", {"delta": 1.0}, "delta must be 0.0: spikelet's model has none"),

@@ -103,7 +103,7 @@ def make(where: str, name: str, parameters: Mapping[str, Any]) -> Neuron:
     for key in (*_OURS, "theta"):
         if key in given:
             fail(where, "parameter", key, f"must be one of NEST's {name}")
-    each = {}
+    each: dict[str, Any] = {}
     for key in kind.lists:
         values = list(given.get(key, ()))
         each |= {f"{key}_{k}": value for k, value in enumerate(values, 1)}
