@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,29 @@ def test_blocks_do_not_matter(tmp_path: Path, block: int, monkeypatch: pytest.Mo
     )
     assert [(a, b, w) for a, b, w, _ in listed(p)] == [(a, b, w) for a, b, _, w, _ in expected]
     np.testing.assert_allclose(p.delays, [d for *_, d in expected], rtol=1e-12)
+
+
+def test_a_file_is_never_in_memory_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What numpy holds at a time is a few blocks, however many edges there are."""
+    monkeypatch.setattr(hdf5, "BLOCK", 1000)
+    n = 200_000
+    own = {"syn_weight": np.linspace(1.0, 2.0, n), "delay": np.full(n, 1.5)}
+    parts = [nodes(tmp_path, "a", [100] * 10, TABLE + ROW)]
+    found = edges(tmp_path, ("a", "a"), np.arange(n) % 10, np.arange(n) % 7, STATIC, **{"0": own})
+    path = config(tmp_path, parts, [found])
+    sl.io.read_sonata(path, threads=1)  # imports
+    del own
+    tracemalloc.start()
+    try:
+        found = sl.io.read_sonata(path, threads=1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    (p,) = found.projections["a_to_a"]  # type: ignore[attr-defined]
+    assert len(p) == n
+    assert peak < 8 * n  # less than one column
 
 
 def test_kinds_of_synapses_and_of_neurons_are_projections(tmp_path: Path) -> None:

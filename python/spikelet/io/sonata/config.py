@@ -98,11 +98,12 @@ def read_json(path: Path) -> dict[str, Any]:
     OSError
         If it cannot be opened.
     """
-    with path.open("rb") as file:
-        data = file.read(_LARGEST + 1)
     where = f"{WHERE}: {path}"
-    if len(data) > _LARGEST:
-        fail(where, "size", len(data), f"must be at most {_LARGEST} bytes")
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > _LARGEST:
+            fail(where, "size", size, f"must be at most {_LARGEST} bytes")
+        data = file.read(size)
     try:
         found = json_value(data)
     except ValueError as error:

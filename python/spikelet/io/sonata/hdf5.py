@@ -42,6 +42,7 @@ class Group:
 
     def __init__(self, group: Any, file: Path) -> None:
         self.group, self.file = group, file
+        self._read: dict[str, npt.NDArray[Any]] = {}
 
     @property
     def where(self) -> str:
@@ -123,6 +124,14 @@ class Group:
     def optional(self, name: str, kinds: str, length: int | None = None) -> Any:
         """Return a dataset, or None if there is none."""
         return self.dataset(name, kinds, length) if name in self.group else None
+
+    def values(self, name: str, data: Any, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """Return some entries of a dataset of the group; a short one is read once."""
+        if data.shape[0] > 4 * BLOCK:
+            return column(data, rows)
+        if name not in self._read:
+            self._read[name] = data[:]
+        return np.asarray(self._read[name][rows])
 
     def datasets(self) -> list[str]:
         """Return the names of the datasets in it."""

@@ -236,23 +236,33 @@ class _Kind(NamedTuple):
     template: str
 
 
+_MODEL = ("model_type", "model_template")
+
+
 def _kinds(nodes: Nodes, groups: dict[int, hdf5.Group]) -> Iterator[_Kind]:
-    pairs = np.unique(np.stack([nodes.type_ids, nodes.group_ids]), axis=1).T
-    for type_id, number in pairs.tolist():
-        rows = np.flatnonzero((nodes.type_ids == type_id) & (nodes.group_ids == number))
+    types, of_type = np.unique(nodes.type_ids, return_inverse=True)
+    numbers, of_group = np.unique(nodes.group_ids, return_inverse=True)
+    kinds, first = np.unique(of_type * len(numbers) + of_group, return_inverse=True)
+    order = np.argsort(first, kind="stable")
+    ends = np.cumsum(np.bincount(first))
+    for kind, rows in zip(kinds.tolist(), np.split(order, ends[:-1]), strict=True):
+        type_id, number = int(types[kind // len(numbers)]), int(numbers[kind % len(numbers)])
         group, row = groups.get(number), nodes.types.get(type_id, {})
         index = nodes.group_index[rows]
-        attributes = []
-        for key in ("model_type", "model_template"):
-            if group is not None and key in group:
-                attributes.append(_attribute(group, key, index))
-            else:
-                attributes.append(np.full(len(rows), row.get(key, ""), dtype=object))
-        if type_id not in nodes.types and "" in attributes[0]:
+        given = [row.get(key, "") for key in _MODEL]
+        own = [group is not None and key in group for key in _MODEL]
+        if type_id not in nodes.types and not own[0]:
             known = ", ".join(map(str, nodes.types)) or "no types"
             fail(nodes.where, "node_type_id", type_id, f"must be in the table of types ({known})")
-        for model_type, template in sorted(set(zip(*attributes, strict=True))):
-            mine = (attributes[0] == model_type) & (attributes[1] == template)
+        if group is None or not any(own):
+            yield _Kind(rows, index, group, row, type_id, *given)
+            continue
+        columns = [
+            _attribute(group, key, index) if there else np.full(len(rows), value, dtype=object)
+            for key, there, value in zip(_MODEL, own, given, strict=True)
+        ]
+        for model_type, template in sorted(set(zip(*columns, strict=True))):
+            mine = (columns[0] == model_type) & (columns[1] == template)
             yield _Kind(rows[mine], index[mine], group, row, type_id, model_type, template)
 
 
@@ -262,7 +272,7 @@ def _attribute(group: hdf5.Group, name: str, index: Ints) -> npt.NDArray[Any]:
     where = f"{group.where}/{name}"
     if len(index) and int(index.max()) >= data.shape[0]:
         fail(where, "index", int(index.max()), f"must be below its length, {data.shape[0]}")
-    values = hdf5.column(data, index)
+    values = group.values(name, data, index)
     if "@library" in group and name in group.child("@library"):
         texts = group.child("@library").sized(name, "OSU")[:]
         if values.dtype.kind not in "iu":
