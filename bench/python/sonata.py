@@ -128,6 +128,12 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def resident() -> float:
+    """Return the memory in use now [MB]; Linux only."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
 def read_only(folder: Path) -> dict[str, float]:
     """Read the datasets of the edges once, and drop them."""
     start = time.perf_counter()
@@ -142,10 +148,12 @@ def read_only(folder: Path) -> dict[str, float]:
 
 def build(folder: Path, dtype: Any) -> dict[str, float]:
     """Build the network, and lay it out."""
+    import pandas  # noqa: F401, PLC0415, ICN001 - the memory of imports does not count
+
     import spikelet as sl  # noqa: PLC0415
     import spikelet.io  # noqa: PLC0415
 
-    before = peak()
+    before, own = peak(), resident()
     start = time.perf_counter()
     found = sl.io.read_sonata(folder / "config.json", dtype=dtype)
     built = time.perf_counter() - start
@@ -155,6 +163,7 @@ def build(folder: Path, dtype: Any) -> dict[str, float]:
     return {
         "edges": n, "build": built, "prepare": time.perf_counter() - start - built,
         "peak of build": after - before, "peak of all": peak() - before,
+        "at the end": resident() - own,
     }  # fmt: skip
 
 
@@ -178,7 +187,7 @@ def report(folder: Path, dtype: str, repeat: int) -> None:
     print(f"read and connect   {best['build']:9.2f} s  (all: {every})")
     print(f"  reading once     {reading:9.2f} s, {100 * reading / best['build']:.0f} %")
     print(f"lay out (prepare)  {best['prepare']:9.2f} s")
-    for key in ("peak of build", "peak of all"):
+    for key in ("peak of build", "peak of all", "at the end"):
         print(f"{key:18} {best[key]:9.0f} MB, {best[key] * 2**20 / n:.1f} bytes an edge")
 
 

@@ -49,7 +49,8 @@ class SonataNetwork(Sealed):
         The populations of nodes. Nodes of one model are a population; a population of nodes that has several models is
         their union.
     node_ids : dict of str to array of int
-        The SONATA id of each element of these populations.
+        The SONATA id of each element of these populations. Neurons come before sources, so these are also the ids of
+        the elements of `spikes`.
     projections : dict of str to tuple of Projection
         The populations of edges: a projection for each kind of synapse and pair of populations.
     spikes : dict of str to (recorder)
@@ -420,7 +421,7 @@ def _populations(net: Network, nodes: Nodes, trains: inputs.Trains | None) -> li
 
 
 def _in_tics(dt: float) -> bool:
-    return round(1000 * dt) >= 1 and abs(round(1000 * dt) / 1000 - dt) <= 1e-9 * dt
+    return 1 <= round(1000 * dt) < 2**53 and abs(round(1000 * dt) / 1000 - dt) <= 1e-9 * dt
 
 
 def _start(population: Population, states: Mapping[str, Any], v_init: float | None) -> None:
