@@ -70,7 +70,10 @@ def test_models_of_single_nodes_and_libraries(tmp_path: Path) -> None:
 
 def test_neurons_come_before_sources(tmp_path: Path) -> None:
     found = one(tmp_path, [101, 100, 101], "101 virtual NULL NULL x\n" + ROW)
-    assert [(p.template, p.rows.tolist()) for p in found.parts] == [("iaf_psc_exp", [1]), ("virtual", [0, 2])]
+    assert [(p.template, p.rows.tolist()) for p in found.parts] == [
+        ("iaf_psc_exp", [1]),
+        ("virtual", [0, 2]),
+    ]
 
 
 def test_ids_that_do_not_count_from_0(tmp_path: Path) -> None:

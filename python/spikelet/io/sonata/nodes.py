@@ -15,7 +15,7 @@ from spikelet.io import nest_models
 from spikelet.io.sonata import hdf5
 from spikelet.io.sonata.config import WHERE, Config, entry
 from spikelet.io.sonata.types_file import Row, components, read_types
-from spikelet.neurons import LIFDelta, NeuronModel
+from spikelet.neurons import LIFDelta
 from spikelet.sources import PoissonSource
 
 __all__ = ["Nodes", "Part", "read_nodes"]
