@@ -55,7 +55,9 @@ def of_to_nest(found: Any, population: str) -> Train:
 def run(config: Path, population: str, dt: float | None) -> tuple[Any, Train]:
     """Read a network, run it, and return it with its spikes."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # NEST's example names a file of node sets that it does not have
+        warnings.simplefilter(
+            "ignore"
+        )  # NEST's example names a file of node sets that it does not have
         found = sl.io.read_sonata(config, dt=dt)
     spikes = found.run()[population]
     return found, (spikes.times, found.node_ids[population][spikes.ids])
@@ -73,7 +75,9 @@ def compare(a: Train, b: Train) -> str:
 
 def main() -> None:
     """Run all networks, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("nest", type=Path, help="NEST's sources")
     parser.add_argument("sonata", type=Path, help="the sources of SONATA's specification")
     given = parser.parse_args()
@@ -89,8 +93,20 @@ def main() -> None:
             ("NEST 300_pointneurons", theirs, "internal", None, of_nest),
             ("300_pointneurons", examples / "300_pointneurons", "internal", None, of_nest),
             ("300_intfire", intfire, "v1", 0.001, published),
-            ("one_cell_iclamp_nest", tests / "one_cell_iclamp_nest/input", "one_cell_iclamp", None, of_to_nest),
-            ("ten_cells_iclamp_nest", tests / "ten_cells_iclamp_nest/input", "ten_cells_iclamp", None, of_to_nest),
+            (
+                "one_cell_iclamp_nest",
+                tests / "one_cell_iclamp_nest/input",
+                "one_cell_iclamp",
+                None,
+                of_to_nest,
+            ),
+            (
+                "ten_cells_iclamp_nest",
+                tests / "ten_cells_iclamp_nest/input",
+                "ten_cells_iclamp",
+                None,
+                of_to_nest,
+            ),
             ("ten_cells_spikes_nest", tests / "ten_cells_spikes_nest/input", "post", None, of_nest),
         ]
         for name, folder, population, dt, reference in rows:
@@ -99,8 +115,12 @@ def main() -> None:
             found, train = run(config, population, dt)
             nodes = sum(len(p) for p in found.populations.values())
             synapses = sum(len(p) for p in found.network.projections)
-            said = compare(train, reference(found if reference is of_to_nest else folder, population))
-            print(f"{name:24} {nodes:5} nodes {synapses:7} synapses {len(train[0]):7} spikes  {said}")
+            said = compare(
+                train, reference(found if reference is of_to_nest else folder, population)
+            )
+            print(
+                f"{name:24} {nodes:5} nodes {synapses:7} synapses {len(train[0]):7} spikes  {said}"
+            )
 
 
 if __name__ == "__main__":
