@@ -65,6 +65,8 @@ def test_lists_are_the_structure() -> None:
     assert nest_models.structure("x", "iaf_psc_exp", {}) == ()
     with pytest.raises(ValueError, match="x: tau_sfa must be a list in gif_cond_exp, got 3"):
         nest_models.structure("x", "gif_cond_exp", {"tau_sfa": 3})
+    with pytest.raises(ValueError, match="x: tau_sfa must have at most 64 values"):
+        nest_models.structure("x", "gif_cond_exp", {"tau_sfa": [1.0] * 65})
 
 
 @pytest.mark.parametrize(

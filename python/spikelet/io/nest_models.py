@@ -25,6 +25,8 @@ Values = float | npt.NDArray[np.float64]
 _IN_SYNAPSES = ("tau_minus", "tau_minus_triplet")
 """Parameters of plasticity rules, which NEST keeps in the target neuron."""
 
+_MOST_IN_LIST = 64
+
 _OURS = {"reset": "zero", "theta_plus": 0.0, "tau_theta": np.inf}
 """Parameters that NEST lacks, with the values that leave them without effect."""
 
@@ -77,6 +79,8 @@ def structure(where: str, name: str, parameters: Mapping[str, Any]) -> tuple[tup
         value = parameters.get(key, ())
         if not isinstance(value, (list, tuple)):
             fail(where, key, value, f"must be a list in {name}")
+        if len(value) > _MOST_IN_LIST:
+            fail(where, key, len(value), f"must have at most {_MOST_IN_LIST} values", got="length")
         found.append((key, len(value)))
     return tuple(found)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from spikelet.io.sonata.config import entry, inside, read_config, read_json, require_number
+from spikelet.io.sonata.config import entry, inside, naming, read_config, read_json, require_number
 
 NETWORKS = {"nodes": [{"nodes_file": "$NET/n.h5"}, {"enabled": False}], "edges": []}
 
@@ -127,3 +127,17 @@ def test_numbers_and_paths() -> None:
         require_number("w", {"a": 0}, "a", positive=True)
     with pytest.raises(ValueError, match="w: a must be the path of a file, got None"):
         entry("w", {}, "a")
+
+
+def test_variables_that_grow_without_end(tmp_path: Path) -> None:
+    manifest = {f"$V{k}": f"$V{k + 1}$V{k + 1}" for k in range(60)} | {"$V60": "x"}
+    path = put(tmp_path / "c.json", manifest=manifest, networks=NETWORKS)
+    with pytest.raises(ValueError, match=r"manifest: \$V\d+ must have at most 16384 characters"):
+        read_config(path, None)
+
+
+def test_errors_of_the_network_get_the_name_of_the_file() -> None:
+    with pytest.raises(ValueError, match="^w: LIF: tau"), naming("w"):
+        raise ValueError("LIF: tau")
+    with pytest.raises(ValueError, match="^read_sonata: x"), naming("w"):
+        raise ValueError("read_sonata: x")

@@ -68,3 +68,10 @@ def test_what_is_no_set(sets: NodeSets, name: Any, text: str) -> None:
         sets.rows("w", name)
     assert "some" in sets
     assert "sum" not in sets
+
+
+def test_sets_that_repeat_each_other_take_no_time(sets: NodeSets) -> None:
+    """Otherwise this would be 2^60 sets."""
+    many = {f"s{k}": [f"s{k + 1}", f"s{k + 1}"] for k in range(60)} | {"s60": ["a"]}
+    sets = NodeSets(many, sets._nodes, "f")
+    assert sets.rows("w", "s0")["a"].tolist() == [0, 1, 2]

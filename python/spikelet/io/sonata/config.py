@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,20 @@ from typing import Any
 from spikelet._util.checks import fail
 from spikelet._util.reading import json_value
 
-__all__ = ["WHERE", "Config", "entry", "read_config", "read_json", "require_number"]
+__all__ = [
+    "WHERE",
+    "Config",
+    "entry",
+    "inside",
+    "naming",
+    "read_config",
+    "read_json",
+    "require_number",
+]
 
 WHERE = "read_sonata"
 _LARGEST = 1 << 26  # bytes of a JSON file
+_LONGEST = 1 << 14  # characters of a path
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _PATHS = ("_file", "_dir")  # what the names of paths end with
 _UNKNOWN = object()
@@ -166,7 +177,7 @@ def _resolved(path: Path) -> dict[str, Any]:
         fail(where, "manifest", manifest, "must be an object of strings")
     variables = {key.strip("${}"): value for key, value in manifest.items()}
     builtin = {"configdir": str(path.parent), "workingdir": str(Path.cwd())}
-    variables = {"BASE_DIR": str(path.parent), **variables, **builtin}
+    variables = _expanded({"BASE_DIR": str(path.parent), **variables, **builtin}, where)
     values = {k: _replaced(v, variables, where) for k, v in values.items()}
     for key in ("network", "simulation"):
         if isinstance(values.get(key), str):
@@ -175,27 +186,49 @@ def _resolved(path: Path) -> dict[str, Any]:
 
 
 def _replaced(value: Any, variables: Mapping[str, str], where: str) -> Any:
+    """Return a value with the variables in all its texts replaced."""
     if isinstance(value, dict):
         return {k: _replaced(v, variables, where) for k, v in value.items()}
     if isinstance(value, list):
         return [_replaced(v, variables, where) for v in value]
-    return _expanded(value, variables, where, ()) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return _VARIABLE.sub(lambda match: variables[_known(match, variables, where)], value)
 
 
-def _expanded(text: str, variables: Mapping[str, str], where: str, within: tuple[str, ...]) -> str:
-    """Return a text with its variables replaced, and those in their values."""
+def _known(match: re.Match[str], variables: Mapping[str, str], where: str) -> str:
+    """Return the name of a variable, which must be defined."""
+    name = match[1] or match[2]
+    if name not in variables:
+        known = ", ".join(f"${known}" for known in sorted(variables))
+        fail(where, "manifest", f"${name}", f"must define each variable that is used ({known})")
+    return name
 
-    def value(match: re.Match[str]) -> str:
-        name = match[1] or match[2]
-        if name not in variables:
-            known = ", ".join(f"${known}" for known in sorted(variables))
-            fail(where, "manifest", f"${name}", f"must define each variable that is used ({known})")
+
+def _expanded(variables: Mapping[str, str], where: str) -> dict[str, str]:
+    """Return the values of variables, with the variables in them replaced."""
+    done: dict[str, str] = {}
+
+    def value(name: str, within: tuple[str, ...]) -> str:
         if name in within:
             cycle = " -> ".join(f"${name}" for name in (*within, name))
             fail(where, "manifest", cycle, "must not define a variable by itself")
-        return _expanded(variables[name], variables, where, (*within, name))
+        if name not in done:
+            text = _VARIABLE.sub(
+                lambda match: value(_known(match, variables, where), (*within, name)),
+                variables[name],
+            )
+            if len(text) > _LONGEST:
+                fail(
+                    where,
+                    f"manifest: ${name}",
+                    len(text),
+                    f"must have at most {_LONGEST} characters",
+                )
+            done[name] = text
+        return done[name]
 
-    return _VARIABLE.sub(value, text)
+    return {name: value(name, ()) for name in variables}
 
 
 def _absolute(key: str, value: Any, folder: Path) -> Any:
@@ -214,6 +247,18 @@ def entry(where: str, values: Mapping[str, Any], key: str) -> Path:
     if not isinstance(found, str) or "\0" in found:
         fail(where, key, found, "must be the path of a file")
     return Path(found)
+
+
+@contextlib.contextmanager
+def naming(where: str) -> Iterator[None]:
+    """Name the file and the group in errors of the network."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        if str(error).startswith(WHERE):
+            raise
+        msg = f"{where}: {error}"
+        raise ValueError(msg) from None
 
 
 def require_number(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy.typing as npt
 
 from spikelet._util.checks import fail
 from spikelet.io.sonata import hdf5
-from spikelet.io.sonata.config import WHERE, Config, entry
+from spikelet.io.sonata.config import WHERE, Config, entry, naming
 from spikelet.io.sonata.nodes import Nodes
 from spikelet.io.sonata.synapses import EXACT, Synapse, read_synapse, settable
 from spikelet.io.sonata.types_file import Row, components, number, read_types
@@ -129,7 +128,7 @@ class _Edges:
     ) -> list[Projection]:
         """Read the edges twice, to count and to place them, and connect what they connect."""
         streams: dict[_Key, tuple[StreamedProjection, float]] = {}
-        with _naming(self.group.where):
+        with naming(self.group.where):
             for _, ids, key, chosen in self._blocks(types=len(self.synapses) > 1):
                 if key not in streams:
                     streams[key] = self._stream(net, populations, key)
@@ -356,15 +355,3 @@ def _uniform(where: str, synapse: Synapse, plastic: Mapping[str, Any]) -> dict[s
             values = np.unique(value)[:2].tolist()
             fail(where, key, values, "must be the same in all target neurons", got="values")
     return {key: float(value) for key, value in plastic.items()}
-
-
-@contextlib.contextmanager
-def _naming(where: str) -> Iterator[None]:
-    """Name the file and the group in errors of the network."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        if str(error).startswith(WHERE):
-            raise
-        msg = f"{where}: {error}"
-        raise ValueError(msg) from None

@@ -17,7 +17,7 @@ from spikelet._util.checks import fail
 from spikelet._util.progress import bar
 from spikelet._util.sealed import Sealed
 from spikelet.io.sonata import inputs, outputs
-from spikelet.io.sonata.config import WHERE, Config, read_config, read_json, require_number
+from spikelet.io.sonata.config import WHERE, Config, naming, read_config, read_json, require_number
 from spikelet.io.sonata.edges import connect_edges
 from spikelet.io.sonata.node_sets import NodeSets
 from spikelet.io.sonata.nodes import Nodes, read_nodes
@@ -350,7 +350,10 @@ def read_sonata(
     clamps = inputs.read_clamps(found, nodes, sets)
     stop = require_number(f"{where}: run", run, "tstop", run.get("duration", np.finfo(float).max))
     reports = outputs.read_reports(_without_unknown(found, sets), nodes, sets, step, stop)
-    parts = {name: _populations(net, of, trains.get(name)) for name, of in nodes.items()}
+    parts = {}
+    for name, of in nodes.items():
+        with naming(of.where):
+            parts[name] = _populations(net, of, trains.get(name))
     start = (
         require_number(f"{where}: conditions", found.section("conditions"), "v_init", None)
         if v_init
@@ -358,10 +361,12 @@ def read_sonata(
     )
     for name, of in nodes.items():
         for part, population in zip(of.parts, parts[name], strict=True):
-            _start(population, part.states, start)
+            with naming(of.where):
+                _start(population, part.states, start)
     projections = connect_edges(found, net, nodes, parts)
     for clamp in clamps:
-        _inject(net, clamp, nodes[clamp.population], parts[clamp.population])
+        with naming(f"{where}: inputs"):
+            _inject(net, clamp, nodes[clamp.population], parts[clamp.population])
     return SonataNetwork(found, net, nodes, parts, projections, reports)
 
 

@@ -56,7 +56,7 @@ class NodeSets:
             If there is no such set, or its definition is wrong or leads to itself.
         """
         masks = {n: np.zeros(len(nodes), bool) for n, nodes in self._nodes.items()}
-        self._add(where, name, masks, ())
+        self._add(where, name, masks, (), set())
         return {n: np.flatnonzero(mask) for n, mask in masks.items() if mask.any()}
 
     def _add(
@@ -65,6 +65,7 @@ class NodeSets:
         name: Any,
         masks: dict[str, npt.NDArray[np.bool_]],
         within: tuple[str, ...],
+        done: set[str],
     ) -> None:
         if isinstance(name, (dict, list)):
             definition = name
@@ -75,12 +76,15 @@ class NodeSets:
         elif name in within:
             rule = f"must not contain itself ({self._file})"
             fail(where, "node set", " -> ".join((*within, name)), rule)
+        elif name in done:
+            return
         else:
             within = (*within, name)
+            done.add(name)
             definition = self._sets.get(name, {} if name == "all" else {"population": name})
         if isinstance(definition, list):
             for other in definition:
-                self._add(where, other, masks, within)
+                self._add(where, other, masks, within, done)
         elif isinstance(definition, dict):
             self._add_rules(where, definition, masks)
         else:

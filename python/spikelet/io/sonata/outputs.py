@@ -198,7 +198,7 @@ class ReportFile:
         for name, own in ids.items():
             n = len(own)
             group = file.create_group(f"report/{name}")
-            chunks = (max(1, min(frames, (1 << 18) // n)), n) if n <= 1 << 16 else None
+            chunks = max(1, min(frames, (1 << 18) // n)), min(n, 1 << 16)
             self.data[name] = group.create_dataset("data", (frames, n), "f4", chunks=chunks)
             self.data[name].attrs["units"] = units[name]
             self.data[name].attrs["variable"] = report.variable
