@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+import spikelet as sl
+from spikelet._util.checks import fail
 from spikelet.io.sonata.config import entry, inside, naming, read_config, read_json, require_number
 
 NETWORKS = {"nodes": [{"nodes_file": "$NET/n.h5"}, {"enabled": False}], "edges": []}
@@ -137,7 +139,7 @@ def test_variables_that_grow_without_end(tmp_path: Path) -> None:
 
 
 def test_errors_of_the_network_get_the_name_of_the_file() -> None:
-    with pytest.raises(ValueError, match="^w: LIF: tau"), naming("w"):
-        raise ValueError("LIF: tau")
-    with pytest.raises(ValueError, match="^read_sonata: x"), naming("w"):
-        raise ValueError("read_sonata: x")
+    with pytest.raises(ValueError, match="^w: LIF: tau_m must be > 0"), naming("w"):
+        sl.LIF(tau_m=-1.0)
+    with pytest.raises(ValueError, match="^read_sonata: the rule, got 1"), naming("w"):
+        fail("read_sonata", "the", 1, "rule")
