@@ -139,7 +139,7 @@ def test_variables_that_grow_without_end(tmp_path: Path) -> None:
 
 
 def test_errors_of_the_network_get_the_name_of_the_file() -> None:
-    with pytest.raises(ValueError, match="^w: LIF: tau_m must be > 0"), naming("w"):
+    with pytest.raises(ValueError, match=r"^w: LIF: tau_m must be > 0"), naming("w"):
         sl.LIF(tau_m=-1.0)
-    with pytest.raises(ValueError, match="^read_sonata: the rule, got 1"), naming("w"):
+    with pytest.raises(ValueError, match=r"^read_sonata: the rule, got 1"), naming("w"):
         fail("read_sonata", "the", 1, "rule")
