@@ -356,7 +356,8 @@ class SmallWorldConnector(_Spikelet, connectors.SmallWorldConnector):  # type: i
 
     def _elsewhere(self, projection: Any, sources: Ints, n_post: int) -> Ints:
         """Return a target drawn from all, for each source."""
-        targets: Ints = np.asarray(self.rng.next(len(sources), "uniform_int", {"low": 0, "high": n_post}))
+        drawn = self.rng.next(len(sources), "uniform_int", {"low": 0, "high": n_post})
+        targets: Ints = np.asarray(drawn, dtype=np.int64)
         if self.allow_self_connections is True:
             return targets
         own = own_index(projection)

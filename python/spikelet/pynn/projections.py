@@ -212,9 +212,11 @@ class Projection(common.Projection):  # type: ignore[misc]
 
     def _defaults(self) -> dict[str, float]:
         """Return the parameters of the synapse type; NaN for those that differ between connections."""
+        space = self.synapse_type.native_parameters
+        space.shape = self.shape
         return {
             name: float(value.evaluate(simplify=True)) if value.is_homogeneous else math.nan
-            for name, value in self.synapse_type.native_parameters.items()
+            for name, value in space.items()
         }
 
     def _check(self, values: Mapping[str, Any], *, safe: bool = True) -> None:
