@@ -15,7 +15,10 @@ DEPENDENCES = {
     "additive": ("AdditiveWeightDependence", {}),
     "multiplicative": ("MultiplicativeWeightDependence", {}),
     "mixed": ("AdditivePotentiationMultiplicativeDepression", {}),
-    "power": ("GutigWeightDependence", {"mu_plus": 0.5, "mu_minus": 0.5}),  # pyNN.nest has no others
+    "power": (
+        "GutigWeightDependence",
+        {"mu_plus": 0.5, "mu_minus": 0.5},
+    ),  # pyNN.nest has no others
 }
 
 
@@ -24,7 +27,12 @@ def connections(sim: Any, **setup: Any) -> dict[str, Any]:
     sim.setup(timestep=0.1, min_delay=0.1, **setup)
     rng = NumpyRNG(seed=1)
     exc, inh = (sim.Population(n, sim.IF_curr_exp(), label=f"{n} cells") for n in (30, 10))
-    ends = [(exc, exc, 0.0162), (exc, inh, 0.0162), (inh, exc + inh, -0.09), (exc[5:20], exc[10:], 0.1)]
+    ends = [
+        (exc, exc, 0.0162),
+        (exc, inh, 0.0162),
+        (inh, exc + inh, -0.09),
+        (exc[5:20], exc[10:], 0.1),
+    ]
     kinds = {
         "probability": sim.FixedProbabilityConnector(0.1, rng=rng),
         "others": sim.AllToAllConnector(allow_self_connections=False),
@@ -47,7 +55,9 @@ def connections(sim: Any, **setup: Any) -> dict[str, Any]:
         synapses = {
             "fixed": sim.StaticSynapse(weight=w, delay=1.5),
             "far": sim.StaticSynapse(weight=random, delay="0.5+0.01*d"),
-            "random": sim.StaticSynapse(weight=w, delay=RandomDistribution("uniform", (0.5, 2.0), rng=rng)),
+            "random": sim.StaticSynapse(
+                weight=w, delay=RandomDistribution("uniform", (0.5, 2.0), rng=rng)
+            ),
         }
         for name, connector in kinds.items():
             for what, synapse in synapses.items():
@@ -70,10 +80,16 @@ def learning(sim: Any, **setup: Any) -> dict[str, Any]:
     rng = np.random.default_rng(3)
     trains = [_on_time(rng.uniform(5.0, 400.0, 40)) for _ in range(8)]
     pre = sim.Population(8, sim.SpikeSourceArray(spike_times=[[*train, 600.0] for train in trains]))
-    driver = sim.Population(4, sim.SpikeSourceArray(spike_times=[_on_time(train + 0.7) for train in trains[:4]]))
+    driver = sim.Population(
+        4, sim.SpikeSourceArray(spike_times=[_on_time(train + 0.7) for train in trains[:4]])
+    )
     post = sim.Population(4, sim.IF_curr_exp(tau_refrac=2.0, tau_syn_E=0.5))
     sim.Projection(
-        driver, post, sim.OneToOneConnector(), sim.StaticSynapse(weight=25.0, delay=0.3), receptor_type="excitatory"
+        driver,
+        post,
+        sim.OneToOneConnector(),
+        sim.StaticSynapse(weight=25.0, delay=0.3),
+        receptor_type="excitatory",
     )
     projections = {}
     for name, (kind, more) in DEPENDENCES.items():
@@ -83,19 +99,29 @@ def learning(sim: Any, **setup: Any) -> dict[str, Any]:
             weight=0.002,
             delay=1.3,
         )
-        projections[name] = sim.Projection(pre, post, sim.AllToAllConnector(), rule, receptor_type="excitatory")
+        projections[name] = sim.Projection(
+            pre, post, sim.AllToAllConnector(), rule, receptor_type="excitatory"
+        )
     cells = sim.Population(3, sim.IF_cond_exp(e_rev_I=-75, tau_syn_I=[1.2, 6.7, 4.3]))
     for place, U, tau_rec, tau_facil in ((0, 0.5, 800.0, 0.0), (1, 0.04, 100.0, 1000.0)):
-        synapse = sim.TsodyksMarkramSynapse(U=U, tau_rec=tau_rec, tau_facil=tau_facil, weight=0.01, delay=0.5)
+        synapse = sim.TsodyksMarkramSynapse(
+            U=U, tau_rec=tau_rec, tau_facil=tau_facil, weight=0.01, delay=0.5
+        )
         sim.Projection(
-            pre[place : place + 1], cells, sim.AllToAllConnector(), synapse, receptor_type="inhibitory"
+            pre[place : place + 1],
+            cells,
+            sim.AllToAllConnector(),
+            synapse,
+            receptor_type="inhibitory",
         )
     cells.record("gsyn_inh")
     post.record("spikes")
     sim.run(610.0)
     found = {name: np.array(p.get("weight", "array")) for name, p in projections.items()}
     found["gsyn"] = np.asarray(cells.get_data().segments[0].analogsignals[0].magnitude)[1:]
-    found["spikes"] = np.concatenate([np.asarray(t) for t in post.get_data().segments[0].spiketrains])
+    found["spikes"] = np.concatenate(
+        [np.asarray(t) for t in post.get_data().segments[0].spiketrains]
+    )
     return found
 
 
@@ -104,5 +130,8 @@ if __name__ == "__main__":
     import pyNN.nest
 
     exact = {"spike_precision": "on_grid"}
-    results = {"connections": connections(pyNN.nest, **exact), "learning": learning(pyNN.nest, **exact)}
+    results = {
+        "connections": connections(pyNN.nest, **exact),
+        "learning": learning(pyNN.nest, **exact),
+    }
     Path(sys.argv[1]).write_bytes(pickle.dumps(results))

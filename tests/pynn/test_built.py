@@ -31,7 +31,9 @@ def test_nothing_is_listed_that_a_rule_says(sim: Any) -> None:
     cells = sim.Population(400, sim.IF_curr_exp())
     rng = sim.NativeRNG()
     for connector in (sim.AllToAllConnector(), sim.FixedProbabilityConnector(0.5, rng=rng)):
-        projection = sim.Projection(cells, cells, connector, sim.StaticSynapse(weight=0.001, delay=1.0))
+        projection = sim.Projection(
+            cells, cells, connector, sim.StaticSynapse(weight=0.001, delay=1.0)
+        )
         sim.run(1.0)
         assert projection._table is None
     native = sim.simulator.state.network.projections

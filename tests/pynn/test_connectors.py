@@ -76,7 +76,9 @@ def test_spikelet_draws_connections_itself(sim: Any, name: str, seed: int | None
     lists = []
     for _ in range(2):
         rng = sim.NativeRNG(seed)
-        synapse = sim.StaticSynapse(weight=sim.RandomDistribution("uniform", (0.1, 0.2), rng=rng), delay=1.0)
+        synapse = sim.StaticSynapse(
+            weight=sim.RandomDistribution("uniform", (0.1, 0.2), rng=rng), delay=1.0
+        )
         connector = _native(sim, name, rng, allow_self_connections=False)
         projection = sim.Projection(cells, cells, connector, synapse)
         pairs = np.array(_pairs(projection))
@@ -102,7 +104,10 @@ def test_native_rules_take_views_and_assemblies(sim: Any) -> None:
     ends = cells[[7, 2, 5]] + others
     for pre, post in ((cells[[7, 2, 5]], others[1:]), (ends, others), (cells, ends)):
         projection = sim.Projection(
-            pre, post, sim.FixedNumberPreConnector(2, rng=rng), sim.StaticSynapse(weight=0.1, delay=0.2)
+            pre,
+            post,
+            sim.FixedNumberPreConnector(2, rng=rng),
+            sim.StaticSynapse(weight=0.1, delay=0.2),
         )
         pairs = np.array(_pairs(projection))
         assert (np.bincount(pairs[:, 1], minlength=post.size) == 2).all()
@@ -118,15 +123,24 @@ def test_indices_count_within_views_and_assemblies(sim: Any, native: bool) -> No
     if native:
         connector = sim.FixedProbabilityConnector(1.0, rng=sim.NativeRNG())
         sim.Projection(sources[1:], ends, connector, sim.StaticSynapse(weight=0.5, delay=1.0))
-        projection = sim.Projection(sources[:1], ends, connector, sim.StaticSynapse(weight=0.5, delay=1.0))
+        projection = sim.Projection(
+            sources[:1], ends, connector, sim.StaticSynapse(weight=0.5, delay=1.0)
+        )
         assert projection.get("delay", "list") == [(0, j, 1.0) for j in range(4)]
         projection.set(weight=[0.0, 0.5, 0.0, 0.5])
     else:
-        sim.Projection(sources, ends, sim.FromListConnector([(0, 1, 0.5, 1.0), (0, 3, 0.5, 1.0), (1, 2, 0.5, 1.0)]))
+        sim.Projection(
+            sources,
+            ends,
+            sim.FromListConnector([(0, 1, 0.5, 1.0), (0, 3, 0.5, 1.0), (1, 2, 0.5, 1.0)]),
+        )
     for each in (first, cells):
         each.record("v")
     sim.run(5.0)
-    moved = [np.ptp(x.get_data().segments[0].analogsignals[0].magnitude, axis=0) > 1e-6 for x in (first, cells)]
+    moved = [
+        np.ptp(x.get_data().segments[0].analogsignals[0].magnitude, axis=0) > 1e-6
+        for x in (first, cells)
+    ]
     assert [x.tolist() for x in moved] == [[False, False, True], [False, False, False, True]]
 
 
@@ -135,7 +149,9 @@ def test_an_array_marks_pairs(sim: Any) -> None:
     marks[[0, 2, 2], [3, 0, 1]] = True
     projection = sim.Projection(_cells(sim, 3), _cells(sim, 4), sim.ArrayConnector(marks))
     assert _pairs(projection) == [(0, 3), (2, 0), (2, 1)]
-    with pytest.raises(errors.InvalidDimensionsError, match=r"must have the shape \(3, 4\), got \(4, 3\)"):
+    with pytest.raises(
+        errors.InvalidDimensionsError, match=r"must have the shape \(3, 4\), got \(4, 3\)"
+    ):
         sim.Projection(_cells(sim, 3), _cells(sim, 4), sim.ArrayConnector(marks.T))
 
 
@@ -186,7 +202,9 @@ def test_bad_lists_are_refused(sim: Any, rows: list[Any], message: str) -> None:
 def test_a_list_names_parameters_that_the_synapse_has(sim: Any) -> None:
     cells = _cells(sim)
     connector = sim.FromListConnector([(0, 0, 0.1)], column_names=["U"])
-    with pytest.raises(ValueError, match="U is not a valid parameter for StaticSynapse, which has weight, delay"):
+    with pytest.raises(
+        ValueError, match="U is not a valid parameter for StaticSynapse, which has weight, delay"
+    ):
         sim.Projection(cells, cells, connector)
 
 
@@ -212,7 +230,9 @@ def test_totals_without_replacement_are_different_pairs_of_different_cells(sim: 
 
 def test_a_small_world_is_a_ring_with_shortcuts(sim: Any) -> None:
     cells = _cells(sim, 40)
-    ring = sim.Projection(cells, cells, sim.SmallWorldConnector(2.5, 0.0, allow_self_connections=False))
+    ring = sim.Projection(
+        cells, cells, sim.SmallWorldConnector(2.5, 0.0, allow_self_connections=False)
+    )
     assert {abs(i - j) for i, j in _pairs(ring)} == {1, 2}
     connector = sim.SmallWorldConnector(2.5, 0.3, allow_self_connections=False)
     world = sim.Projection(cells, cells, connector)
@@ -243,19 +263,27 @@ class _Chain(MapConnector):  # type: ignore[misc]
     parameter_names = ()
 
     def connect(self, projection: Any) -> None:
-        self._standard_connect(projection, lambda mask=None: (np.array([max(0, j - 1)]) for j in range(6)))
+        self._standard_connect(
+            projection, lambda mask=None: (np.array([max(0, j - 1)]) for j in range(6))
+        )
 
 
 def test_connectors_of_users_work(sim: Any) -> None:
     cells = _cells(sim)
-    projection = sim.Projection(cells, cells, _Chain(), sim.StaticSynapse(weight=lambda d: 0.1 + d, delay=0.3))
-    assert projection.get("weight", "list") == [(0, 0, 0.1), (0, 1, 1.1), *((i, i + 1, 1.1) for i in range(1, 5))]
+    projection = sim.Projection(
+        cells, cells, _Chain(), sim.StaticSynapse(weight=lambda d: 0.1 + d, delay=0.3)
+    )
+    assert projection.get("weight", "list") == [
+        (0, 0, 0.1),
+        (0, 1, 1.1),
+        *((i, i + 1, 1.1) for i in range(1, 5)),
+    ]
 
 
 def test_connection_sets_are_those_of_csa(sim: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     csa: Any = ModuleType("csa")  # what PyNN uses of it
     csa.arity = lambda cset: cset["arity"]
-    csa.cross = lambda rows, columns: _Cross(rows, columns)
+    csa.cross = _Cross
     monkeypatch.setitem(sys.modules, "csa", csa)
     cells = _cells(sim)
     plain = _connector(sim, {"arity": 0, "pairs": [(4, 1), (0, 5), (9, 0)]})
@@ -274,7 +302,9 @@ class _Cross:
 
 
 def _connector(sim: Any, cset: Any) -> Any:
-    connector = sim.CSAConnector.__new__(sim.CSAConnector)  # PyNN's own __init__ needs csa when PyNN is imported
+    connector = sim.CSAConnector.__new__(
+        sim.CSAConnector
+    )  # PyNN's own __init__ needs csa when PyNN is imported
     sim.Connector.__init__(connector)
     connector.cset = cset
     return connector
@@ -288,14 +318,17 @@ def test_progress_is_told_to_the_callback(sim: Any) -> None:
     assert seen[-1] == 1.0
 
 
-def test_parts_of_cells_and_unsafe_generators_are_refused(sim: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_of_cells_and_unsafe_generators_are_refused(
+    sim: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cells = _cells(sim)
     with pytest.raises(NotImplementedError, match="location_selector must be None"):
         sim.Projection(cells, cells, sim.AllToAllConnector(location_selector="dendrite"))
+    n = sim.RandomDistribution("uniform_int", (1, 3))
+    native = sim.FixedNumberPreConnector(n, rng=sim.NativeRNG())
     with pytest.raises(NotImplementedError, match="NativeRNG needs n to be a number"):
-        n = sim.RandomDistribution("uniform_int", (1, 3))
-        sim.Projection(cells, cells, sim.FixedNumberPreConnector(n, rng=sim.NativeRNG()))
+        sim.Projection(cells, cells, native)
     monkeypatch.setattr(sim.Projection, "num_processes", 2)
-    with pytest.raises(NotImplementedError, match="needs parallel_safe=True with several processes"):
-        rng = sim.NumpyRNG(1, parallel_safe=False)
-        sim.Projection(cells, cells, sim.FixedProbabilityConnector(0.5, rng=rng))
+    unsafe = sim.FixedProbabilityConnector(0.5, rng=sim.NumpyRNG(1, parallel_safe=False))
+    with pytest.raises(NotImplementedError, match="needs parallel_safe=True with several"):
+        sim.Projection(cells, cells, unsafe)

@@ -28,7 +28,10 @@ def test_all_that_pynn_takes_is_evaluated(sim: Any) -> None:
     assert _values(sim, lambda d: 4.0).tolist() == np.full((3, 2), 4.0).tolist()
     assert _values(sim, i + 0.5 * j).tolist() == (i + 0.5 * j).tolist()
     assert _values(sim, _Sum()).tolist() == (i + 10.0 * j + 300.0).tolist()
-    assert _values(sim, 0.5 * LazyArray(lambda d: 1.0 + d)).tolist() == (0.5 + 0.5 * abs(i - j)).tolist()
+    assert (
+        _values(sim, 0.5 * LazyArray(lambda d: 1.0 + d)).tolist()
+        == (0.5 + 0.5 * abs(i - j)).tolist()
+    )
 
 
 def test_parameters_know_whether_spikelet_can_draw_them(sim: Any) -> None:
@@ -42,7 +45,9 @@ def test_parameters_know_whether_spikelet_can_draw_them(sim: Any) -> None:
         return sim.RandomDistribution("uniform", (0.1, 0.9), rng=rng)
 
     assert native(sim.StaticSynapse, weight=0.5)
-    assert native(sim.StaticSynapse, weight=uniform(sim.NativeRNG()), delay=uniform(sim.NativeRNG()))
+    assert native(
+        sim.StaticSynapse, weight=uniform(sim.NativeRNG()), delay=uniform(sim.NativeRNG())
+    )
     assert not native(sim.StaticSynapse, weight=uniform(sim.NativeRNG(1)))
     assert not native(sim.StaticSynapse, weight=uniform(sim.NumpyRNG(1)))
     assert not native(sim.StaticSynapse, weight="d")
@@ -64,4 +69,10 @@ def test_a_matrix_is_drawn_in_blocks_as_in_one(sim: Any, monkeypatch: pytest.Mon
 
 def test_columns_are_masks_or_indices() -> None:
     masks = [True, np.array([False, True, True]), np.array([2, 0]), False, np.zeros(3, bool)]
-    assert [column.tolist() for column in columns_of(masks, 3)] == [[0, 1, 2], [1, 2], [2, 0], [], []]
+    assert [column.tolist() for column in columns_of(masks, 3)] == [
+        [0, 1, 2],
+        [1, 2],
+        [2, 0],
+        [],
+        [],
+    ]

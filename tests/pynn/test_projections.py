@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,9 @@ from pyNN import common, errors
 from pyNN.space import Space
 
 import spikelet as sl
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "ranks"))
+import launch
 
 
 def _cells(sim: Any, n: int = 5, **more: Any) -> Any:
@@ -21,7 +26,12 @@ def _stdp(sim: Any, weight: Any = 0.002, **more: Any) -> Any:
 
 
 def test_connections_are_listed_by_source_then_target(sim: Any) -> None:
-    projection = sim.Projection(_cells(sim, 2), _cells(sim, 3), sim.AllToAllConnector(), sim.StaticSynapse(weight=0.1, delay=0.5))
+    projection = sim.Projection(
+        _cells(sim, 2),
+        _cells(sim, 3),
+        sim.AllToAllConnector(),
+        sim.StaticSynapse(weight=0.1, delay=0.5),
+    )
     pairs = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     assert projection.get(["weight", "delay"], "list") == [(i, j, 0.1, 0.5) for i, j in pairs]
     assert projection.get("delay", "list", with_address=False) == [0.5] * 6
@@ -45,7 +55,9 @@ def test_several_connections_of_a_pair_are_combined(sim: Any) -> None:
 
 def test_a_connection_is_an_object(sim: Any) -> None:
     cells = _cells(sim, 3)
-    projection = sim.Projection(cells, cells, sim.AllToAllConnector(), sim.TsodyksMarkramSynapse(weight=0.1, U=0.3))
+    projection = sim.Projection(
+        cells, cells, sim.AllToAllConnector(), sim.TsodyksMarkramSynapse(weight=0.1, U=0.3)
+    )
     connections = list(projection.connections)
     assert len(connections) == 9
     one = projection[5]
@@ -68,7 +80,9 @@ def test_a_connection_is_an_object(sim: Any) -> None:
 def test_parameters_can_be_set_before_and_between_runs(sim: Any) -> None:
     source = sim.Population(1, sim.SpikeSourceArray(spike_times=[1.0, 21.0, 41.0]))
     cells = _cells(sim, 4)
-    projection = sim.Projection(source, cells, sim.AllToAllConnector(), sim.StaticSynapse(weight=0.01, delay=1.0))
+    projection = sim.Projection(
+        source, cells, sim.AllToAllConnector(), sim.StaticSynapse(weight=0.01, delay=1.0)
+    )
     cells.record("gsyn_exc")
     projection.set(delay=[1.0, 2.0, 3.0, 4.0], weight=0.02)
     sim.run(10.0)
@@ -88,7 +102,9 @@ def test_parameters_can_be_set_before_and_between_runs(sim: Any) -> None:
 
 def test_delays_are_those_of_the_grid(sim: Any) -> None:
     cells = _cells(sim, 3)
-    projection = sim.Projection(cells, cells, sim.OneToOneConnector(), sim.StaticSynapse(delay="0.95 + d"))
+    projection = sim.Projection(
+        cells, cells, sim.OneToOneConnector(), sim.StaticSynapse(delay="0.95 + d")
+    )
     assert projection.get("delay", "list", with_address=False) == pytest.approx([1.0] * 3)
     projection.set(delay=[0.3, 0.14, 0.16])
     assert projection.get("delay", "list", with_address=False) == pytest.approx([0.3, 0.1, 0.2])
@@ -106,7 +122,9 @@ def test_what_is_read_does_not_change_what_follows(sim: Any, native: bool) -> No
         for weight in (0.2, 0.4):
             value = sim.RandomDistribution("uniform", (0.0, weight), rng=rng)
             synapse = sim.StaticSynapse(weight=value, delay=1.0)
-            made.append(sim.Projection(cells, cells, sim.FixedProbabilityConnector(0.2, rng=rng), synapse))
+            made.append(
+                sim.Projection(cells, cells, sim.FixedProbabilityConnector(0.2, rng=rng), synapse)
+            )
         if look:
             assert made[1].get("weight", "array").shape == (60, 60)
         cells.record("spikes")
@@ -135,11 +153,19 @@ def test_targets_of_an_assembly_have_receptors_of_their_own(sim: Any) -> None:
     )  # fmt: skip
     other = sim.Population(1, parts)
     delta = sim.Population(1, sim.IF_curr_delta())
-    sim.Projection(source, one + other + delta, sim.AllToAllConnector(), sim.StaticSynapse(weight=0.4, delay=1.0), receptor_type="excitatory")
+    sim.Projection(
+        source,
+        one + other + delta,
+        sim.AllToAllConnector(),
+        sim.StaticSynapse(weight=0.4, delay=1.0),
+        receptor_type="excitatory",
+    )
     for each in (one, other, delta):
         each.record("v")
     sim.run(8.0)
-    v = [each.get_data().segments[0].analogsignals[0].magnitude[:, 0] for each in (one, other, delta)]
+    v = [
+        each.get_data().segments[0].analogsignals[0].magnitude[:, 0] for each in (one, other, delta)
+    ]
     assert np.allclose(v[0], v[1], atol=1e-9)
     assert v[0].max() > -64.8
     assert v[2].max() == pytest.approx(-64.6)  # mV, not nA
@@ -156,17 +182,32 @@ def test_weights_of_the_wrong_sign_are_refused(sim: Any) -> None:
     cells = _cells(sim)
     for weight, receptor in ((-0.1, "excitatory"), (-0.1, "inhibitory")):
         with pytest.raises(errors.ConnectionError, match="Weights must be positive"):
-            sim.Projection(cells, cells, sim.AllToAllConnector(), sim.StaticSynapse(weight=weight), receptor_type=receptor)
-    projection = sim.Projection(cells, cells, sim.AllToAllConnector(safe=False), sim.StaticSynapse(weight=0.1))
+            sim.Projection(
+                cells,
+                cells,
+                sim.AllToAllConnector(),
+                sim.StaticSynapse(weight=weight),
+                receptor_type=receptor,
+            )
+    projection = sim.Projection(
+        cells, cells, sim.AllToAllConnector(safe=False), sim.StaticSynapse(weight=0.1)
+    )
     with pytest.raises(errors.ConnectionError, match="Weights must be"):
         projection.set(weight=-0.1)
     assert projection.get("weight", "array").min() == 0.1
 
 
 def test_plastic_weights_are_read_and_set_between_runs_and_go_back_at_a_reset(sim: Any) -> None:
-    source = sim.Population(2, sim.SpikeSourceArray(spike_times=[np.arange(5.0, 100.0, 10.0), np.arange(9.0, 100.0, 10.0)]))
+    source = sim.Population(
+        2,
+        sim.SpikeSourceArray(
+            spike_times=[np.arange(5.0, 100.0, 10.0), np.arange(9.0, 100.0, 10.0)]
+        ),
+    )
     cells = sim.Population(1, sim.IF_curr_exp(i_offset=1.2, tau_refrac=8.0))
-    projection = sim.Projection(source, cells, sim.AllToAllConnector(), _stdp(sim), receptor_type="excitatory")
+    projection = sim.Projection(
+        source, cells, sim.AllToAllConnector(), _stdp(sim), receptor_type="excitatory"
+    )
     assert projection.get("weight", "list") == [(0, 0, 0.002), (1, 0, 0.002)]
     sim.run(50.0)
     first = projection.get("weight", "array")
@@ -189,7 +230,9 @@ def test_plastic_weights_are_read_and_set_between_runs_and_go_back_at_a_reset(si
 
 def test_short_term_plasticity_takes_the_time_constants_of_its_targets(sim: Any) -> None:
     cells = sim.Population(3, sim.IF_curr_exp(tau_syn_E=[1.0, 2.0, 3.0]))
-    sim.Projection(_cells(sim, 2), cells, sim.AllToAllConnector(), sim.TsodyksMarkramSynapse(weight=0.1, U=0.3))
+    sim.Projection(
+        _cells(sim, 2), cells, sim.AllToAllConnector(), sim.TsodyksMarkramSynapse(weight=0.1, U=0.3)
+    )
     sim.run(0.1)
     rule = sim.simulator.state.network.projections[-1].plasticity
     assert isinstance(rule, sl.TsodyksMarkram)
@@ -208,7 +251,9 @@ def test_what_does_not_exist_is_named(sim: Any) -> None:
         projection.get("weight", "table")
     with pytest.raises(ValueError, match="multiple_synapses must be one of"):
         projection.get("weight", "array", multiple_synapses="mean")
-    with pytest.raises(errors.InvalidDimensionsError, match="one value for each of the 25 connections, got 3"):
+    with pytest.raises(
+        errors.InvalidDimensionsError, match="one value for each of the 25 connections, got 3"
+    ):
         projection.set(weight=[0.1, 0.2, 0.3])
     with pytest.raises(NotImplementedError, match="source must be None"):
         sim.Projection(cells, cells, sim.AllToAllConnector(), source="axon")
@@ -220,7 +265,9 @@ def test_what_does_not_exist_is_named(sim: Any) -> None:
 
 def test_synapses_begin_at_rest(sim: Any) -> None:
     cells = _cells(sim)
-    projection = sim.Projection(cells, cells, sim.AllToAllConnector(), sim.TsodyksMarkramSynapse(weight=0.1))
+    projection = sim.Projection(
+        cells, cells, sim.AllToAllConnector(), sim.TsodyksMarkramSynapse(weight=0.1)
+    )
     projection.initialize(u=0.0)
     with pytest.raises(NotImplementedError, match="u must be 0"):
         projection.initialize(u=0.5)
@@ -230,7 +277,9 @@ def test_synapses_begin_at_rest(sim: Any) -> None:
 
 def test_weights_have_a_histogram(sim: Any) -> None:
     cells = _cells(sim)
-    synapse = sim.StaticSynapse(weight=sim.RandomDistribution("uniform", (0.0, 1.0), rng=sim.NumpyRNG(1)))
+    synapse = sim.StaticSynapse(
+        weight=sim.RandomDistribution("uniform", (0.0, 1.0), rng=sim.NumpyRNG(1))
+    )
     projection = sim.Projection(cells, cells, sim.AllToAllConnector(), synapse)
     with pytest.warns(DeprecationWarning, match="weightHistogram"):
         counts, bins = projection.weightHistogram(min=0.0, max=1.0, nbins=4)
@@ -243,3 +292,10 @@ def test_the_procedure_connects_cells(sim: Any) -> None:
     with pytest.warns(DeprecationWarning, match="connect"):
         projection = sim.connect(cells[0], cells, weight=0.1, delay=0.5)
     assert projection.get(["weight", "delay"], "list") == [(0, j, 0.1, 0.5) for j in range(5)]
+
+
+def test_ranks_make_the_same_connections_as_one_process() -> None:
+    script = str(Path(__file__).with_name("projections_on_ranks.py"))
+    alone = launch.run(0, script)
+    assert len(alone) > 10
+    assert launch.run(2, script) == alone

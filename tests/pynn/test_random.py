@@ -15,7 +15,9 @@ def test_native_numbers_follow_from_the_seed(sim: Any) -> None:
     first = one.next(1000, "normal", {"mu": 2.0, "sigma": 0.5})
     assert np.array_equal(first, same.next(1000, "normal", {"mu": 2.0, "sigma": 0.5}))
     assert not np.array_equal(first, other.next(1000, "normal", {"mu": 2.0, "sigma": 0.5}))
-    assert not np.array_equal(first, one.next(1000, "normal", {"mu": 2.0, "sigma": 0.5}))  # what follows
+    assert not np.array_equal(
+        first, one.next(1000, "normal", {"mu": 2.0, "sigma": 0.5})
+    )  # what follows
     assert abs(first.mean() - 2.0) < 0.06
     assert 0.45 < first.std() < 0.55
     assert one.parallel_safe
@@ -30,7 +32,9 @@ def test_native_numbers_have_pynns_forms(sim: Any) -> None:
     assert rng.next(4, mask=np.array([True, False, True, False])).shape == (2,)
     clipped = rng.next(500, "normal_clipped", {"mu": 0.0, "sigma": 1.0, "low": -0.5, "high": 0.5})
     assert (np.abs(clipped) < 0.5).all()
-    limited = rng.next(500, "normal_clipped_to_boundary", {"mu": 0.0, "sigma": 1.0, "low": -0.5, "high": 0.5})
+    limited = rng.next(
+        500, "normal_clipped_to_boundary", {"mu": 0.0, "sigma": 1.0, "low": -0.5, "high": 0.5}
+    )
     assert (limited == 0.5).sum() > 50
     with pytest.raises(ValueError, match="must not be negative, got -1"):
         rng.next(-1)
@@ -41,7 +45,9 @@ def test_distributions_are_scaled() -> None:
     assert native_distribution("normal", {"mu": 1, "sigma": 2}, 10.0) == sl.Normal(10.0, 20.0)
     assert native_distribution("exponential", {"beta": 3}, 10.0) == sl.Exponential(30.0)
     assert native_distribution("lognormal", {"mu": 0, "sigma": 2}, np.e) == sl.LogNormal(1.0, 2.0)
-    redrawn = native_distribution("normal_clipped", {"mu": 1, "sigma": 2, "low": 0, "high": 3}, 10.0)
+    redrawn = native_distribution(
+        "normal_clipped", {"mu": 1, "sigma": 2, "low": 0, "high": 3}, 10.0
+    )
     assert redrawn == sl.Normal(10.0, 20.0, redraw=(0.0, 30.0))
     with pytest.raises(NotImplementedError, match="not from 'gamma': use NumpyRNG"):
         native_distribution("gamma", {"k": 2.0, "theta": 0.5})

@@ -46,7 +46,9 @@ DEPENDENCES = {
 def test_weight_dependences_are_those_of_stdp(sim: Any, name: str) -> None:
     given, expected, unit = DEPENDENCES[name]
     weights = getattr(sim, name)(w_min=0.002, w_max=0.006, **given)
-    synapse = sim.STDPMechanism(_pairs(sim), weights, dendritic_delay_fraction=0.25, weight=0.003, delay=1.0)
+    synapse = sim.STDPMechanism(
+        _pairs(sim), weights, dendritic_delay_fraction=0.25, weight=0.003, delay=1.0
+    )
     rule = _rule(sim, synapse)
     assert isinstance(rule, sl.STDP)
     assert (rule.tau_plus, rule.tau_minus, rule.pairing) == (15.0, 25.0, "all_to_all")
@@ -60,7 +62,9 @@ def test_the_rule_of_vogels_aims_at_a_rate(sim: Any) -> None:
     timing = sim.Vogels2011Rule(tau=20.0, eta=1e-4, rho=3.0)
     weights = sim.AdditiveWeightDependence(w_min=0.0, w_max=0.01)
     rule = _rule(sim, sim.STDPMechanism(timing, weights, weight=0.001, delay=1.0))
-    assert rule == sl.InhibitorySTDP(tau=20.0, eta=0.1, alpha=0.12, w_max=10.0, coincidence="ignore")
+    assert rule == sl.InhibitorySTDP(
+        tau=20.0, eta=0.1, alpha=0.12, w_max=10.0, coincidence="ignore"
+    )
 
 
 def test_instances_do_not_share_translations(sim: Any) -> None:
@@ -71,7 +75,9 @@ def test_instances_do_not_share_translations(sim: Any) -> None:
 
 
 def test_short_term_plasticity_is_that_of_tsodyks_and_markram(sim: Any) -> None:
-    rule = _rule(sim, sim.TsodyksMarkramSynapse(U=0.2, tau_rec=300.0, tau_facil=50.0, weight=0.1, delay=1.0))
+    rule = _rule(
+        sim, sim.TsodyksMarkramSynapse(U=0.2, tau_rec=300.0, tau_facil=50.0, weight=0.1, delay=1.0)
+    )
     assert rule == sl.TsodyksMarkram(U=0.2, tau_rec=300.0, tau_fac=50.0, tau_psc=5.0)
 
 
@@ -86,7 +92,12 @@ def test_the_delay_is_the_shortest_by_default(sim: Any) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["ElectricalSynapse", "SimpleStochasticSynapse", "StochasticTsodyksMarkramSynapse", "MultiQuantalSynapse"],
+    [
+        "ElectricalSynapse",
+        "SimpleStochasticSynapse",
+        "StochasticTsodyksMarkramSynapse",
+        "MultiQuantalSynapse",
+    ],
 )
 def test_what_there_is_not_is_refused_with_the_reason(sim: Any, name: str) -> None:
     with pytest.raises(NotImplementedError, match=f"{name}: .*spikelet"):
@@ -110,7 +121,13 @@ def test_combinations_that_there_are_not_are_refused(sim: Any) -> None:
     ]  # fmt: skip
     for timing, weights, error, message in refused:
         with pytest.raises(error, match=message):
-            sim.Projection(cells, cells, sim.AllToAllConnector(), sim.STDPMechanism(timing, weights), receptor_type="excitatory")
+            sim.Projection(
+                cells,
+                cells,
+                sim.AllToAllConnector(),
+                sim.STDPMechanism(timing, weights),
+                receptor_type="excitatory",
+            )
     assert sim.simulator.state.projections == []
 
 
@@ -123,7 +140,7 @@ def test_synapse_types_of_other_simulators_are_refused(sim: Any) -> None:
         def _get_minimum_delay(self) -> float:
             return 0.1
 
-    with pytest.raises(NotImplementedError, match="Other is not of spikelet.pynn"):
+    with pytest.raises(NotImplementedError, match="Other is not of spikelet"):
         sim.Projection(cells, cells, sim.AllToAllConnector(), Other())
     with pytest.raises(NotImplementedError):
         SynapseType().plasticity({}, 1.0)

@@ -9,7 +9,16 @@ import numpy as np
 import numpy.typing as npt
 from pyNN.common import Assembly
 
-__all__ = ["Part", "Table", "all_pairs", "as_matrix", "distances", "on_grid", "own_index", "parts_of"]
+__all__ = [
+    "Part",
+    "Table",
+    "all_pairs",
+    "as_matrix",
+    "distances",
+    "on_grid",
+    "own_index",
+    "parts_of",
+]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -40,7 +49,7 @@ class Part(NamedTuple):
     @property
     def whole(self) -> bool:
         """Whether these are all elements."""
-        return len(self.ids) == self.population.size
+        return len(self.ids) == int(self.population.size)
 
 
 def parts_of(end: Any) -> list[Part]:
@@ -82,7 +91,12 @@ class Table:
 
     def between(self, a: Part, b: Part) -> Ints:
         """Return the connections between two parts."""
-        mine = (self.pre >= a.begin) & (self.pre < a.end) & (self.post >= b.begin) & (self.post < b.end)
+        mine = (
+            (self.pre >= a.begin)
+            & (self.pre < a.end)
+            & (self.post >= b.begin)
+            & (self.post < b.end)
+        )
         return np.flatnonzero(mine)
 
 
