@@ -4,18 +4,15 @@ import importlib.util
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from pyNN.errors import InvalidParameterValueError, RecordingError
 from pyNN.parameters import ArrayParameter
+from tests.pynn import cell_cases
 
 from spikelet.pynn import cells as cell_types
-
-sys.path.insert(0, str(Path(__file__).parent))
-import cell_cases
 
 NEURONS = [name for name in cell_types.__all__ if name[0] in "EGHI"]
 
@@ -152,6 +149,33 @@ def test_gif_has_any_number_of_kernels(sim: Any) -> None:
         cells.set(a_gamma=ArrayParameter([1.0, 2.0]))
 
 
+@pytest.mark.parametrize("shape", ["exp", "alpha"])
+def test_without_an_upstroke_an_eif_is_a_lif(sim: Any, shape: str) -> None:
+    sim.setup(timestep=0.1)
+    lif = getattr(sim, f"IF_cond_{shape}")
+    values = {**lif.default_parameters, "i_offset": 1.0, "tau_refrac": 1.0}
+    plain = sim.Population(2, lif(**values))
+    eif = getattr(sim, f"EIF_cond_{shape}_isfa_ista")(**values, delta_T=0.0, a=0.0, b=0.0)
+    flat = sim.Population(2, eif, initial_values={"v": -65.0})
+    source = sim.Population(1, sim.SpikeSourceArray(spike_times=[5.0, 12.0]))
+    for cells in (plain, flat):
+        synapse = sim.StaticSynapse(weight=0.01, delay=1.0)
+        sim.Projection(source, cells, sim.AllToAllConnector(), synapse)
+        cells.record(["spikes", "v"])
+    sim.run(60.0)
+    a, b = (cells.get_data().segments[0] for cells in (plain, flat))
+    assert len(a.spiketrains[0]) > 1
+    assert np.array_equal(a.spiketrains[0].magnitude, b.spiketrains[0].magnitude)
+    assert np.abs(a.analogsignals[0].magnitude - b.analogsignals[0].magnitude).max() < 1e-5
+    assert flat.get("delta_T") == 0.0
+    flat.set(b=0.1)
+    sim.run(60.0)
+    adapted, regular = (c.get_data().segments[0].spiketrains[0].magnitude for c in (flat, plain))
+    assert adapted[3] > regular[3] + 1.0
+    with pytest.raises(InvalidParameterValueError, match="delta_T must be 0 in all cells"):
+        flat[1:].set(delta_T=2.0)
+
+
 def test_a_gif_without_kernels_has_no_sums_to_record(sim: Any) -> None:
     none = ArrayParameter([])
     kind = sim.GIF_cond_exp(tau_eta=none, a_eta=none, tau_gamma=none, a_gamma=none)
@@ -176,7 +200,8 @@ def test_a_type_serves_several_populations(sim: Any) -> None:
         ("IF_curr_exp", {"tau_m": -1.0}, "tau_m must be > 0"),
         ("IF_curr_exp", {"v_reset": -40.0}, "V_reset must lie below V_th"),
         ("IF_cond_exp", {"cm": 0.0}, "C_m must be > 0"),
-        ("EIF_cond_exp_isfa_ista", {"delta_T": 0.0}, "Delta_T must be > 0"),
+        ("EIF_cond_exp_isfa_ista", {"delta_T": [0.0, 2.0]}, "delta_T must be 0 in all cells"),
+        ("EIF_cond_alpha_isfa_ista", {"delta_T": -1.0}, "Delta_T must be > 0"),
         ("IF_cond_alpha", {"i_offset": float("nan")}, "I_e must be a number, got nan"),
     ],
 )
@@ -189,7 +214,9 @@ def test_bad_parameters_are_refused(
 
 
 def test_sums_of_states_cannot_be_set(sim: Any) -> None:
-    cells = sim.Population(2, sim.GIF_cond_exp())
+    cells = sim.Population(2, sim.GIF_cond_exp(v_t_star=[-55.0, -50.0]))
+    cells.initialize(v_t=[-55.0, -50.0], i_eta=0.0)  # as they are
+    cells[1:].initialize(v_t=-50.0)
     with pytest.raises(NotImplementedError, match="v_t of GIF_cond_exp is a sum of several states"):
         cells.initialize(v_t=-40.0)
 

@@ -137,6 +137,7 @@ def test_bad_values_change_nothing(sim: Any) -> None:
 def test_assemblies_gather_parameters_and_data(sim: Any) -> None:
     a, b = sim.Population(2, sim.IF_curr_exp()), sim.Population(3, sim.IF_cond_exp(tau_m=10.0))
     both = a + b
+    assert both.local_mask.tolist() == [True] * 5
     both.set(i_offset=1.0)
     both.record(["v", "spikes"])
     assert both.get("tau_m").tolist() == [20.0, 20.0, 10.0, 10.0, 10.0]

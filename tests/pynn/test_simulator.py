@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from pyNN.errors import RoundingWarning
+from tests.ranks import launch
 
 import spikelet as sl
 from spikelet.pynn import simulator
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "ranks"))
-import launch
 
 
 def _noisy_trials(sim: Any, seed: int = 42) -> list[np.ndarray]:

@@ -23,6 +23,11 @@ class Assembly(common.Assembly):
     _simulator = simulator
 
     @property
+    def local_mask(self) -> npt.NDArray[np.bool_]:
+        """Which cells belong to this rank."""
+        return np.concatenate([population.local_mask for population in self.populations])
+
+    @property
     def receptor_types(self) -> list[str]:
         """Receptors that all populations have, in the order of the first: the default of projections is the first."""
         first, *others = (population.celltype.receptor_types for population in self.populations)
@@ -161,10 +166,16 @@ class Population(_Cells, common.Population):
         if not np.isfinite(values).all():
             msg = f"{self.label}: initial values of {variable} must be finite"
             raise errors.InvalidParameterValueError(msg)
-        if not self.celltype.can_set(variable):
-            if (np.asarray(values) != self.celltype.default_initial_values[variable]).any():
-                kind = type(self.celltype).__name__
-                msg = f"{self.label}: {variable} of {kind} is a sum of several states and cannot be set"
+        kind = self.celltype
+        if not kind.can_set(variable):  # a sum: with all of its terms at rest, or PyNN's default
+            zeros = [np.zeros(self.size)]
+            rest = kind.from_native(variable, zeros, self.cells, self.indices)[mask]
+            default = kind.default_initial_values[variable]
+            if not (np.isclose(values, rest) | (np.asarray(values) == default)).all():
+                msg = (
+                    f"{self.label}: {variable} of {type(kind).__name__} is a sum of several states, which begins at "
+                    f"{rest[0]:g}: it cannot be set"
+                )
                 raise NotImplementedError(msg)
             return
         self._unwritten[variable] = self._unwritten.get(variable, np.zeros(self.size, bool)) | mask
