@@ -47,7 +47,6 @@ __all__ = [
 ]
 
 Ints = npt.NDArray[np.int64]
-Pairs = tuple[Ints, Ints]
 
 Connector = connectors.Connector
 
@@ -120,40 +119,26 @@ class _Spikelet:
         """Connect one by one what a rule would connect without random numbers."""
         raise NotImplementedError
 
-    def _blocks(
-        self,
-        projection: Any,
-        chosen: Callable[[slice], npt.NDArray[np.bool_]],
-        *,
-        width: int | None = None,
+    def _below(
+        self, projection: Any, probability: Callable[[slice], Any], *, width: int | None = None
     ) -> None:
-        """Connect the pairs that a function chooses for some targets at a time, [targets, sources]."""
+        """Connect the pairs whose random number is below a probability, given for some targets as [targets, sources].
+
+        As in PyNN, the generator is copied, so that each projection of a connector begins with the same numbers.
+        """
         n_pre, n_post = projection.shape
-        step = width or max(1, _BLOCK // max(1, n_pre))
+        rng, step = deepcopy(self.rng), width or max(1, _BLOCK // max(1, n_pre))
         keep = kept(projection, self.allow_self_connections)
 
         def columns() -> Iterator[npt.NDArray[np.bool_]]:
             for begin in range(0, n_post, step):
                 targets = slice(begin, min(n_post, begin + step))
-                yield from keep(targets, chosen(targets))
+                count = targets.stop - begin
+                u = rng.next(count * n_pre, "uniform", {"low": 0, "high": 1})
+                chosen = np.reshape(u, (count, n_pre)) < probability(targets)
+                yield from keep(targets, np.asarray(chosen))
 
         self._standard_connect(projection, columns)
-
-    def _below(
-        self, projection: Any, probability: Callable[[slice], Any], *, width: int | None = None
-    ) -> None:
-        """Connect the pairs whose random number is below a probability.
-
-        As in PyNN, the generator is copied, so that each projection of a connector begins with the same numbers.
-        """
-        n_pre, rng = projection.shape[0], deepcopy(self.rng)
-
-        def chosen(targets: slice) -> npt.NDArray[np.bool_]:
-            count = targets.stop - targets.start
-            u = rng.next(count * n_pre, "uniform", {"low": 0, "high": 1})
-            return np.asarray(np.reshape(u, (count, n_pre)) < probability(targets))
-
-        self._blocks(projection, chosen, width=width)
 
 
 def kept(

@@ -257,7 +257,7 @@ class Projection(common.Projection):
         return found
 
     def _note_delays(self, delays: Any) -> None:
-        if np.size(delays):
+        if np.size(delays) and self._network is self._state.network:
             self._state.saw_delays(float(np.min(delays)), float(np.max(delays)))
 
     def build(self) -> None:
