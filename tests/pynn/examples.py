@@ -73,10 +73,14 @@ def given_spikes(sim: Any, kind: Any, size: int, number: int, timestep: float) -
     values = {name: np.broadcast_to(value, size) for name, value in space.as_dict().items()}
     rng = np.random.default_rng(number)
     trains = []
-    for rate, start, duration in zip(values["rate"], values["start"], values["duration"], strict=True):
+    for rate, start, duration in zip(
+        values["rate"], values["start"], values["duration"], strict=True
+    ):
         length = min(duration, 5000.0)
         times = start + length * rng.random(rng.poisson(rate * length / 1000.0))
-        steps = np.unique(np.ceil(times[times > start + 5.0] / timestep))  # NEST has none before its shortest delay
+        steps = np.unique(
+            np.ceil(times[times > start + 5.0] / timestep)
+        )  # NEST has none before its shortest delay
         trains.append(Sequence(np.round(steps * timestep, 6)))
     return sim.SpikeSourceArray(spike_times=trains)
 
@@ -84,7 +88,7 @@ def given_spikes(sim: Any, kind: Any, size: int, number: int, timestep: float) -
 def one(simulator: str, script: str, arguments: list[str], output: str, *, same: bool) -> None:
     """Run one script in this process, and write what was recorded before it ends."""
     if simulator == "spikelet":
-        import spikelet.pynn
+        import spikelet.pynn  # noqa: PLC0415  # not in NEST's process
 
         sys.modules["pyNN.spikelet"] = pyNN.spikelet = spikelet.pynn
     sim = importlib.import_module(f"pyNN.{simulator}")
@@ -142,12 +146,18 @@ def compared(a: dict[str, Any], b: dict[str, Any]) -> str:
                 n = min(len(mine), len(other))
                 bad = np.flatnonzero(np.abs(mine[:n] - other[:n]) > 1e-6)
                 rest = [*mine[n:], *other[n:]]
-                differ += [min(mine[bad[0]], other[bad[0]])] if len(bad) else [min(rest)] if rest else []
+                differ += (
+                    [min(mine[bad[0]], other[bad[0]])] if len(bad) else [min(rest)] if rest else []
+                )
         elif x.shape == y.shape:
             notes.append(f"{name}: {np.nanmax(np.abs(x - y), initial=0.0):.1e}")
         else:
             notes.append(f"{name}: shapes {x.shape} {y.shape}")
-    spikes = f"all of {total} spikes" if not differ else f"{total} spikes, those before {min(differ):g} ms"
+    spikes = (
+        f"all of {total} spikes"
+        if not differ
+        else f"{total} spikes, those before {min(differ):g} ms"
+    )
     only = sorted(set(a) ^ set(b))
     return f"{spikes}; {', '.join(notes[:6])}" + (f"; only in one: {only}" if only else "")
 
@@ -176,9 +186,23 @@ def main() -> None:
                     for extra in ("Results", "tmp"):
                         (Path(folder) / extra).mkdir()
                     output = Path(folder) / "results.pickle"
-                    command = [sys.executable, "-m", "tests.pynn.examples", mode, simulator, str(script), str(output)]
+                    command = [
+                        sys.executable,
+                        "-m",
+                        "tests.pynn.examples",
+                        mode,
+                        simulator,
+                        str(script),
+                        str(output),
+                    ]
                     done = subprocess.run(
-                        [*command, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=900
+                        [*command, *arguments],
+                        check=False,
+                        cwd=folder,
+                        env=environment,
+                        capture_output=True,
+                        text=True,
+                        timeout=900,
                     )
                     if output.exists():
                         results[simulator] = pickle.loads(output.read_bytes())
@@ -187,10 +211,16 @@ def main() -> None:
             title = " ".join([name, *arguments])
             failed = {k: v for k, v in results.items() if isinstance(v, str)}
             if failed:
-                print(f"| {title} | " + "; ".join(f"{k}: {v}" for k, v in failed.items()) + " |", flush=True)
+                print(
+                    f"| {title} | " + "; ".join(f"{k}: {v}" for k, v in failed.items()) + " |",
+                    flush=True,
+                )
             else:
                 ratio = results["nest"]["seconds"] / results["spikelet"]["seconds"]
-                print(f"| {title} | {compared(results['spikelet'], results['nest'])} | {ratio:.1f} |", flush=True)
+                print(
+                    f"| {title} | {compared(results['spikelet'], results['nest'])} | {ratio:.1f} |",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

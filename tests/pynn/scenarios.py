@@ -83,7 +83,11 @@ def run(scenarios: Path, *arguments: str) -> dict[str, str]:
 def differences(outcomes: dict[str, str]) -> list[str]:
     """Return what is not as `EXPECTED` says."""
     passed = {name for name, outcome in outcomes.items() if outcome == "passed"}
-    found = [f"{name} {outcome}" for name, outcome in outcomes.items() if name not in passed | set(EXPECTED)]
+    found = [
+        f"{name} {outcome}"
+        for name, outcome in outcomes.items()
+        if name not in passed | set(EXPECTED)
+    ]
     found += [f"{name} passes now: remove it from the list" for name in EXPECTED if name in passed]
     return found + [f"{name} is no longer there" for name in EXPECTED if name not in outcomes]
 

@@ -105,7 +105,9 @@ class Built:
         self._sources, self._targets = ends
         self._made: list[_Made] = []
         kinds = [part.population.celltype for part in self._targets]
-        self._receptors = [_Receptor(k.native_receptor(receptor_type), k.weight_scale) for k in kinds]
+        self._receptors = [
+            _Receptor(k.native_receptor(receptor_type), k.weight_scale) for k in kinds
+        ]
 
     @property
     def scales(self) -> list[float]:

@@ -9,7 +9,16 @@ import numpy as np
 import numpy.typing as npt
 from pyNN.common import Assembly
 
-__all__ = ["Part", "Table", "all_pairs", "as_matrix", "distances", "on_grid", "own_index", "parts_of"]
+__all__ = [
+    "Part",
+    "Table",
+    "all_pairs",
+    "as_matrix",
+    "distances",
+    "on_grid",
+    "own_index",
+    "parts_of",
+]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -23,7 +32,7 @@ class Part(NamedTuple):
     population : Population
         The whole population, PyNN's.
     ids : array
-        Ids of the elements within it.
+        Ids of the elements within it, ascending, as views of PyNN have them.
     begin : int
         Index of the first of them within the end.
     """
@@ -39,8 +48,8 @@ class Part(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """Whether these are all elements, in order."""
-        return len(self.ids) == self.population.size and bool((np.diff(self.ids) > 0).all())
+        """Whether these are all elements."""
+        return len(self.ids) == int(self.population.size)
 
 
 def parts_of(end: Any) -> list[Part]:
@@ -81,13 +90,14 @@ class Table:
         return np.broadcast_to(np.asarray(self.values[name], dtype=np.float64), (len(self),))
 
     def between(self, a: Part, b: Part) -> Ints:
-        """Return the connections between two parts, in the canonical order of whole populations."""
-        mine = (self.pre >= a.begin) & (self.pre < a.end) & (self.post >= b.begin) & (self.post < b.end)
-        rows = np.flatnonzero(mine)
-        if (np.diff(a.ids) > 0).all() and (np.diff(b.ids) > 0).all():
-            return rows
-        pre, post = a.ids[self.pre[rows] - a.begin], b.ids[self.post[rows] - b.begin]
-        return rows[np.lexsort((post, pre))]
+        """Return the connections between two parts."""
+        mine = (
+            (self.pre >= a.begin)
+            & (self.pre < a.end)
+            & (self.post >= b.begin)
+            & (self.post < b.end)
+        )
+        return np.flatnonzero(mine)
 
 
 def _canonical(shape: tuple[int, int], pre: Ints, post: Ints) -> Ints | None:
@@ -127,7 +137,8 @@ def as_matrix(
     matrix = np.full(shape, np.nan)
     at = (pre, post)
     if multiple == "first":
-        matrix[pre[::-1], post[::-1]] = values[::-1]
+        back = np.arange(len(pre) - 1, -1, -1)  # the last one assigned stays
+        matrix[pre[back], post[back]] = values[back]
     elif multiple == "last":
         matrix[at] = values
     else:

@@ -18,7 +18,14 @@ from pyNN.random import RandomDistribution
 from spikelet.pynn.connections import all_pairs, own_index
 from spikelet.pynn.parameters import Parameters, columns_of
 from spikelet.pynn.random import NativeRNG, index_pairs
-from spikelet.rules import AllToAll, FixedIndegree, FixedOutdegree, FixedProbability, FixedTotalNumber, Rule
+from spikelet.rules import (
+    AllToAll,
+    FixedIndegree,
+    FixedOutdegree,
+    FixedProbability,
+    FixedTotalNumber,
+    Rule,
+)
 
 __all__ = [
     "AllToAllConnector",
@@ -40,7 +47,6 @@ __all__ = [
 ]
 
 Ints = npt.NDArray[np.int64]
-Pairs = tuple[Ints, Ints]
 
 Connector = connectors.Connector
 
@@ -113,36 +119,26 @@ class _Spikelet:
         """Connect one by one what a rule would connect without random numbers."""
         raise NotImplementedError
 
-    def _blocks(
-        self, projection: Any, chosen: Callable[[slice], npt.NDArray[np.bool_]], *, width: int | None = None
+    def _below(
+        self, projection: Any, probability: Callable[[slice], Any], *, width: int | None = None
     ) -> None:
-        """Connect the pairs that a function chooses for some targets at a time, [targets, sources]."""
+        """Connect the pairs whose random number is below a probability, given for some targets as [targets, sources].
+
+        As in PyNN, the generator is copied, so that each projection of a connector begins with the same numbers.
+        """
         n_pre, n_post = projection.shape
-        step = width or max(1, _BLOCK // max(1, n_pre))
+        rng, step = deepcopy(self.rng), width or max(1, _BLOCK // max(1, n_pre))
         keep = kept(projection, self.allow_self_connections)
 
         def columns() -> Iterator[npt.NDArray[np.bool_]]:
             for begin in range(0, n_post, step):
                 targets = slice(begin, min(n_post, begin + step))
-                yield from keep(targets, chosen(targets))
+                count = targets.stop - begin
+                u = rng.next(count * n_pre, "uniform", {"low": 0, "high": 1})
+                chosen = np.reshape(u, (count, n_pre)) < probability(targets)
+                yield from keep(targets, np.asarray(chosen))
 
         self._standard_connect(projection, columns)
-
-    def _below(
-        self, projection: Any, probability: Callable[[slice], Any], *, width: int | None = None
-    ) -> None:
-        """Connect the pairs whose random number is below a probability.
-
-        As in PyNN, the generator is copied, so that each projection of a connector begins with the same numbers.
-        """
-        n_pre, rng = projection.shape[0], deepcopy(self.rng)
-
-        def chosen(targets: slice) -> npt.NDArray[np.bool_]:
-            count = targets.stop - targets.start
-            u = rng.next(count * n_pre, "uniform", {"low": 0, "high": 1})
-            return np.asarray(np.reshape(u, (count, n_pre)) < probability(targets))
-
-        self._blocks(projection, chosen, width=width)
 
 
 def kept(
@@ -156,7 +152,9 @@ def kept(
             msg = "allow_self_connections='NoMutual' is for connections within one Population"
             raise NotImplementedError(msg)
         sources = np.arange(projection.pre.size)
-        return lambda targets, chosen: chosen & (sources > np.arange(targets.start, targets.stop)[:, None])
+        return lambda targets, chosen: (
+            chosen & (sources > np.arange(targets.start, targets.stop)[:, None])
+        )
     own = own_index(projection)
 
     def others(targets: slice, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -168,7 +166,7 @@ def kept(
     return others
 
 
-class AllToAllConnector(_Spikelet, connectors.AllToAllConnector):  # type: ignore[misc]  # pyNN is untyped
+class AllToAllConnector(_Spikelet, connectors.AllToAllConnector):
     __doc__ = connectors.AllToAllConnector.__doc__
 
     def connect(self, projection: Any) -> None:
@@ -180,7 +178,7 @@ class AllToAllConnector(_Spikelet, connectors.AllToAllConnector):  # type: ignor
         projection.add(pre, post, parameters.at(pre, post), safe=self.safe)
 
 
-class OneToOneConnector(_Spikelet, connectors.OneToOneConnector):  # type: ignore[misc]
+class OneToOneConnector(_Spikelet, connectors.OneToOneConnector):
     __doc__ = connectors.OneToOneConnector.__doc__
 
     def connect(self, projection: Any) -> None:
@@ -189,21 +187,23 @@ class OneToOneConnector(_Spikelet, connectors.OneToOneConnector):  # type: ignor
         self._add(projection, ids, ids)
 
 
-class FixedProbabilityConnector(_Spikelet, connectors.FixedProbabilityConnector):  # type: ignore[misc]
+class FixedProbabilityConnector(_Spikelet, connectors.FixedProbabilityConnector):
     __doc__ = connectors.FixedProbabilityConnector.__doc__
 
     def connect(self, projection: Any) -> None:
         """Connect each pair with the same probability."""
         if isinstance(self.rng, NativeRNG) and self.allow_self_connections != "NoMutual":
             p = min(1.0, self.p_connect)
-            self._by_rule(projection, FixedProbability(p, self_connections=self.allow_self_connections))
+            self._by_rule(
+                projection, FixedProbability(p, self_connections=self.allow_self_connections)
+            )
         else:
             self._below(projection, lambda _: self.p_connect)
 
 
 class DistanceDependentProbabilityConnector(
     _Spikelet,
-    connectors.DistanceDependentProbabilityConnector,  # type: ignore[misc]
+    connectors.DistanceDependentProbabilityConnector,
 ):
     __doc__ = connectors.DistanceDependentProbabilityConnector.__doc__
 
@@ -219,7 +219,7 @@ class DistanceDependentProbabilityConnector(
         self._below(projection, probability)
 
 
-class IndexBasedProbabilityConnector(_Spikelet, connectors.IndexBasedProbabilityConnector):  # type: ignore[misc]
+class IndexBasedProbabilityConnector(_Spikelet, connectors.IndexBasedProbabilityConnector):
     __doc__ = connectors.IndexBasedProbabilityConnector.__doc__
 
     def connect(self, projection: Any) -> None:
@@ -232,7 +232,9 @@ class IndexBasedProbabilityConnector(_Spikelet, connectors.IndexBasedProbability
 class DisplacementDependentProbabilityConnector(IndexBasedProbabilityConnector):
     __doc__ = connectors.DisplacementDependentProbabilityConnector.__doc__
 
-    DisplacementExpression = connectors.DisplacementDependentProbabilityConnector.DisplacementExpression
+    DisplacementExpression = (
+        connectors.DisplacementDependentProbabilityConnector.DisplacementExpression
+    )
 
     def __init__(
         self,
@@ -255,7 +257,7 @@ def _bound(expression: IndexBasedExpression, projection: Any) -> IndexBasedExpre
     return bound
 
 
-class FixedNumberPreConnector(_Spikelet, connectors.FixedNumberPreConnector):  # type: ignore[misc]
+class FixedNumberPreConnector(_Spikelet, connectors.FixedNumberPreConnector):
     __doc__ = connectors.FixedNumberPreConnector.__doc__
 
     def connect(self, projection: Any) -> None:
@@ -266,7 +268,7 @@ class FixedNumberPreConnector(_Spikelet, connectors.FixedNumberPreConnector):  #
             super().connect(projection)
 
 
-class FixedNumberPostConnector(_Spikelet, connectors.FixedNumberPostConnector):  # type: ignore[misc]
+class FixedNumberPostConnector(_Spikelet, connectors.FixedNumberPostConnector):
     __doc__ = connectors.FixedNumberPostConnector.__doc__
 
     def connect(self, projection: Any) -> None:
@@ -277,7 +279,7 @@ class FixedNumberPostConnector(_Spikelet, connectors.FixedNumberPostConnector): 
             super().connect(projection)
 
 
-class FixedTotalNumberConnector(_Spikelet, connectors.FixedTotalNumberConnector):  # type: ignore[misc]
+class FixedTotalNumberConnector(_Spikelet, connectors.FixedTotalNumberConnector):
     __doc__ = connectors.FixedTotalNumberConnector.__doc__
 
     def connect(self, projection: Any) -> None:
@@ -287,11 +289,15 @@ class FixedTotalNumberConnector(_Spikelet, connectors.FixedTotalNumberConnector)
             return
         n_pre, n_post = projection.shape
         n = self.n if isinstance(self.n, int) else int(self.n.next())
-        n = RandomDistribution("binomial", (n, 1.0), rng=self.rng).next()  # as PyNN does for one process
+        n = RandomDistribution(
+            "binomial", (n, 1.0), rng=self.rng
+        ).next()  # as PyNN does for one process
         n = int(n)
         own = own_index(projection) if self.allow_self_connections is not True else None
         if self.allow_self_connections == "NoMutual":
-            msg = "FixedTotalNumberConnector: allow_self_connections='NoMutual' is not defined for it"
+            msg = (
+                "FixedTotalNumberConnector: allow_self_connections='NoMutual' is not defined for it"
+            )
             raise NotImplementedError(msg)
         most = n_pre * n_post - (0 if own is None else int((own >= 0).sum()))
         if n and (most == 0 or (not self.with_replacement and n > most)):
@@ -323,7 +329,7 @@ def _counted(connector: Any, rule: type[FixedIndegree | FixedOutdegree | FixedTo
     )
 
 
-class SmallWorldConnector(_Spikelet, connectors.SmallWorldConnector):  # type: ignore[misc]
+class SmallWorldConnector(_Spikelet, connectors.SmallWorldConnector):
     __doc__ = connectors.SmallWorldConnector.__doc__
 
     def connect(self, projection: Any) -> None:
@@ -336,7 +342,7 @@ class SmallWorldConnector(_Spikelet, connectors.SmallWorldConnector):  # type: i
         step = max(1, _BLOCK // max(1, n_pre))
         for begin in range(0, n_post, step):
             some = slice(begin, min(n_post, begin + step))
-            near = space.distances(sources, ends[some]).reshape(n_pre, -1).T < limit
+            near = limit > space.distances(sources, ends[some]).reshape(n_pre, -1).T
             j, i = np.nonzero(keep(some, near))
             pre.append(i)
             post.append(j + begin)
@@ -349,14 +355,17 @@ class SmallWorldConnector(_Spikelet, connectors.SmallWorldConnector):  # type: i
             rank = np.arange(len(i)) - begins[i]
             chosen = np.sort(order[rank < self.n_connections])
             i, j = i[chosen], j[chosen]
-        moved = np.flatnonzero(self.rng.next(len(i), "uniform", {"low": 0, "high": 1}) < self.rewiring)
+        moved = np.flatnonzero(
+            self.rng.next(len(i), "uniform", {"low": 0, "high": 1}) < self.rewiring
+        )
         j[moved] = self._elsewhere(projection, i[moved], n_post)
         order = np.lexsort((i, j))
         self._add(projection, i[order], j[order])
 
     def _elsewhere(self, projection: Any, sources: Ints, n_post: int) -> Ints:
         """Return a target drawn from all, for each source."""
-        targets: Ints = np.asarray(self.rng.next(len(sources), "uniform_int", {"low": 0, "high": n_post}))
+        drawn = self.rng.next(len(sources), "uniform_int", {"low": 0, "high": n_post})
+        targets: Ints = np.asarray(drawn, dtype=np.int64)
         if self.allow_self_connections is True:
             return targets
         own = own_index(projection)
@@ -364,11 +373,13 @@ class SmallWorldConnector(_Spikelet, connectors.SmallWorldConnector):  # type: i
             msg = "SmallWorldConnector: there is no other target for a rewired connection"
             raise errors.ConnectionError(msg)
         while (again := own[targets] == sources).any():
-            targets[again] = self.rng.next(int(again.sum()), "uniform_int", {"low": 0, "high": n_post})
+            targets[again] = self.rng.next(
+                int(again.sum()), "uniform_int", {"low": 0, "high": n_post}
+            )
         return targets
 
 
-class ArrayConnector(_Spikelet, connectors.ArrayConnector):  # type: ignore[misc]
+class ArrayConnector(_Spikelet, connectors.ArrayConnector):
     __doc__ = connectors.ArrayConnector.__doc__
 
     def connect(self, projection: Any) -> None:
@@ -381,7 +392,7 @@ class ArrayConnector(_Spikelet, connectors.ArrayConnector):  # type: ignore[misc
         self._add(projection, pre, post)
 
 
-class CloneConnector(_Spikelet, connectors.CloneConnector):  # type: ignore[misc]
+class CloneConnector(_Spikelet, connectors.CloneConnector):
     __doc__ = connectors.CloneConnector.__doc__
 
     def connect(self, projection: Any) -> None:
@@ -397,7 +408,7 @@ class CloneConnector(_Spikelet, connectors.CloneConnector):  # type: ignore[misc
         self._add(projection, pairs[:, 1], pairs[:, 0])
 
 
-class CSAConnector(_Spikelet, connectors.CSAConnector):  # type: ignore[misc]
+class CSAConnector(_Spikelet, connectors.CSAConnector):
     __doc__ = connectors.CSAConnector.__doc__
 
     def connect(self, projection: Any) -> None:
@@ -451,7 +462,7 @@ def _indices(where: str, what: str, given: npt.NDArray[np.float64], n: int) -> I
     return given.astype(np.int64)
 
 
-class FromListConnector(_Rows, connectors.FromListConnector):  # type: ignore[misc]
+class FromListConnector(_Rows, connectors.FromListConnector):
     __doc__ = connectors.FromListConnector.__doc__
 
     def connect(self, projection: Any) -> None:
@@ -459,7 +470,7 @@ class FromListConnector(_Rows, connectors.FromListConnector):  # type: ignore[mi
         self._add_rows(projection, self.conn_list)
 
 
-class FromFileConnector(_Rows, connectors.FromFileConnector):  # type: ignore[misc]
+class FromFileConnector(_Rows, connectors.FromFileConnector):
     __doc__ = connectors.FromFileConnector.__doc__
 
     def connect(self, projection: Any) -> None:

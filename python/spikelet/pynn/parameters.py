@@ -6,6 +6,7 @@ each parameter, so that a script has the same connections with spikelet as with 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable
 from copy import copy, deepcopy
 from typing import Any
@@ -66,9 +67,7 @@ class Parameters:
         drawn = not self._lazy and set(self.random) <= {"weight", "delay"}
         return drawn and all(isinstance(r, NativeRNG) and r.seed is None for r in rngs)
 
-    def at(
-        self, pre: Ints, post: Ints, but: Collection[str] = ()
-    ) -> dict[str, Any]:
+    def at(self, pre: Ints, post: Ints, but: Collection[str] = ()) -> dict[str, Any]:
         """Return the values at pairs: numbers, or arrays.
 
         Parameters
@@ -87,7 +86,9 @@ class Parameters:
         distribution = self.random[name]
         if distribution.name != "normal_clipped" or distribution.rng.seed is None:
             return distribution.next(len(post))
-        counts = np.diff(_begins(post))  # what is outside of the limits is drawn again target by target
+        counts = np.diff(
+            _begins(post)
+        )  # what is outside of the limits is drawn again target by target
         return np.concatenate([np.zeros(0), *(distribution.next(int(count)) for count in counts)])
 
     def _evaluate(self, value: LazyArray, pre: Ints, post: Ints) -> Any:
@@ -101,7 +102,9 @@ class Parameters:
             return self._by_target(LazyArray(expression, shape=projection.shape), pre, post)
         if callable(base):
             at = projection.pre.positions.T[pre], projection.post.positions.T[post]
-            return np.broadcast_to(np.asarray(base(distances(projection.space, *at)), float), pre.shape)
+            return np.broadcast_to(
+                np.asarray(base(distances(projection.space, *at)), float), pre.shape
+            )
         if isinstance(base, np.ndarray):
             return np.asarray(base, float)[pre, post]
         return self._by_target(value, pre, post)
@@ -115,7 +118,7 @@ class Parameters:
         begins = _begins(post)
         found = [
             np.broadcast_to(value[pre[begin:end], int(post[begin])], (end - begin,))
-            for begin, end in zip(begins, begins[1:], strict=False)
+            for begin, end in itertools.pairwise(begins)
         ]
         return np.concatenate([np.zeros(0), *found])
 

@@ -36,7 +36,7 @@ _FIXED = (
 )
 
 
-class Connection(common.Connection):  # type: ignore[misc]  # pyNN is untyped
+class Connection(common.Connection):
     """One connection of a projection; its parameters are attributes that can be read and set."""
 
     projection: Projection
@@ -77,6 +77,9 @@ class Connection(common.Connection):  # type: ignore[misc]  # pyNN is untyped
     def __setattr__(self, name: str, value: float) -> None:
         if not self.projection.synapse_type.has_parameter(name):
             raise AttributeError(f"Connection has no {name!r} that can be set", name=name, obj=self)
+        if self.projection.num_processes > 1:
+            msg = f"Connection.{name} cannot be set with several processes: use Projection.set, in all of them"
+            raise NotImplementedError(msg)
         new = np.array(self.projection.values(name))
         new[self.index] = value
         self.projection.store({name: new})
@@ -86,7 +89,7 @@ class Connection(common.Connection):  # type: ignore[misc]  # pyNN is untyped
         return tuple(getattr(self, name) for name in names)
 
 
-class Projection(common.Projection):  # type: ignore[misc]
+class Projection(common.Projection):
     __doc__ = common.Projection.__doc__
     _simulator = simulator
     _static_synapse_class = StaticSynapse
@@ -106,7 +109,10 @@ class Projection(common.Projection):  # type: ignore[misc]
         if source is not None:
             msg = f"Projection: source must be None, as neurons of spikelet have one output, got {source!r}"
             raise NotImplementedError(msg)
-        ends, space = (presynaptic_neurons, postsynaptic_neurons), Space() if space is None else space
+        ends, space = (
+            (presynaptic_neurons, postsynaptic_neurons),
+            Space() if space is None else space,
+        )
         super().__init__(*ends, connector, synapse_type, source, receptor_type, space, label)
         if not isinstance(self.synapse_type, SynapseType):
             kind = type(self.synapse_type)
@@ -178,7 +184,9 @@ class Projection(common.Projection):  # type: ignore[misc]
     def _finish(self) -> None:
         """Check what the connector chose, and keep it; collective."""
         ranks = self._network.engine.ranks
-        columns = [x for part in ranks.gather(f"{self.label}: connections", self._by_target) for x in part]
+        columns = [
+            x for part in ranks.gather(f"{self.label}: connections", self._by_target) for x in part
+        ]
         for pre, target, given in sorted(columns, key=lambda column: column[1]):
             self.add(pre, np.full(len(pre), target), {**self._defaults(), **given})
         safe = all(piece[3] for piece in self._pieces)
@@ -212,9 +220,11 @@ class Projection(common.Projection):  # type: ignore[misc]
 
     def _defaults(self) -> dict[str, float]:
         """Return the parameters of the synapse type; NaN for those that differ between connections."""
+        space = self.synapse_type.native_parameters
+        space.shape = self.shape
         return {
             name: float(value.evaluate(simplify=True)) if value.is_homogeneous else math.nan
-            for name, value in self.synapse_type.native_parameters.items()
+            for name, value in space.items()
         }
 
     def _check(self, values: Mapping[str, Any], *, safe: bool = True) -> None:
@@ -243,10 +253,11 @@ class Projection(common.Projection):  # type: ignore[misc]
 
     def _plasticity(self, values: Mapping[str, Any], scale: float) -> Plasticity | None:
         """Return the network's rule."""
-        return as_pynn(lambda: self.synapse_type.plasticity(values, scale))
+        found: Plasticity | None = as_pynn(lambda: self.synapse_type.plasticity(values, scale))
+        return found
 
     def _note_delays(self, delays: Any) -> None:
-        if np.size(delays):
+        if np.size(delays) and self._network is self._state.network:
             self._state.saw_delays(float(np.min(delays)), float(np.max(delays)))
 
     def build(self) -> None:
@@ -341,7 +352,10 @@ class Projection(common.Projection):  # type: ignore[misc]
         """Return which connections are onto cells of this process."""
         if self.num_processes == 1:
             return slice(None)
-        return np.asarray(self.post._mask_local)[self.pairs()[1]]
+        cells, local = (
+            np.asarray(x, np.int64) for x in (self.post.all_cells, self.post.local_cells)
+        )
+        return np.isin(cells, local)[self.pairs()[1]]
 
     def __len__(self) -> int:
         """Return the number of connections onto cells of this process."""

@@ -15,7 +15,14 @@ from spikelet.network.synapse_lists import row_lengths
 from spikelet.pynn.simulator import state
 from spikelet.rules import Distribution, Exponential, LogNormal, Normal, Rule, Uniform
 
-__all__ = ["GSLRNG", "NativeRNG", "NumpyRNG", "RandomDistribution", "index_pairs", "native_distribution"]
+__all__ = [
+    "GSLRNG",
+    "NativeRNG",
+    "NumpyRNG",
+    "RandomDistribution",
+    "index_pairs",
+    "native_distribution",
+]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -23,7 +30,7 @@ Ints = npt.NDArray[np.int64]
 _KNOWN = "uniform, uniform_int, normal, normal_clipped, normal_clipped_to_boundary, lognormal and exponential"
 
 
-class NativeRNG(random.NativeRNG):  # type: ignore[misc]  # pyNN is untyped
+class NativeRNG(random.NativeRNG):
     """spikelet's own generator: counter-based, so that draws depend neither on threads nor on processes.
 
     Parameters
@@ -65,9 +72,7 @@ class NativeRNG(random.NativeRNG):  # type: ignore[misc]  # pyNN is untyped
         """Return the same: PyNN copies generators, and copies must not draw the same numbers."""
         return self
 
-    def pairs(
-        self, rule: Rule, shape: tuple[int, int], *, same: bool
-    ) -> tuple[Ints, Ints]:
+    def pairs(self, rule: Rule, shape: tuple[int, int], *, same: bool) -> tuple[Ints, Ints]:
         """Return the sources and targets that a rule draws with this seed, by source, then target.
 
         Parameters
@@ -141,19 +146,29 @@ def index_pairs(rng: Any, n: int, n_pre: int, n_post: int) -> tuple[Ints, Ints]:
     if not isinstance(rng, NumpyRNG) or n_pre == 1 or n_post == 1:
         high = {"low": 0, "high": n_pre}
         targets = np.arange(n_post)
-        drawn = [(rng.next(1, "uniform_int", high)[0], rng.choice(targets, size=1)[0]) for _ in range(n)]
+        drawn = [
+            (rng.next(1, "uniform_int", high)[0], rng.choice(targets, size=1)[0]) for _ in range(n)
+        ]
         pre, post = np.array(drawn, dtype=np.int64).reshape(n, 2).T
         return pre, post
     begin = rng.rng.get_state()
     masks = [np.uint32((1 << (size - 1).bit_length()) - 1) for size in (n_pre, n_post)]
     parts: list[tuple[Ints, Ints]] = []
-    words, have, taken = np.zeros(0, np.uint32), 0, 0
+    words: npt.NDArray[np.uint32] = np.zeros(0, np.uint32)
+    have = taken = 0
     while have < n:
-        words = np.concatenate([words, rng.rng.randint(0, 2**32, size=4 * min(n - have, 1 << 20) + 64, dtype=np.uint32)])
-        pre, post = (words & mask for mask in masks)
-        sources, targets, used = _in_turn(pre < n_pre, post < n_post, n - have)
-        parts.append((pre[sources].astype(np.int64), post[targets].astype(np.int64)))
-        have, taken, words = have + len(sources), taken + used, words[used:]
+        words = np.concatenate(
+            [
+                words,
+                rng.rng.randint(0, 2**32, size=4 * min(n - have, 1 << 20) + 64, dtype=np.uint32),
+            ]
+        )
+        one, other = (words & mask for mask in masks)
+        first, second, used = _in_turn(one < n_pre, other < n_post, n - have)
+        parts.append((one[first].astype(np.int64), other[second].astype(np.int64)))
+        have += len(first)
+        taken += used
+        words = words[used:]
     rng.rng.set_state(begin)
     for count in [1 << 22] * (taken >> 22) + [taken & ((1 << 22) - 1)]:
         rng.rng.randint(0, 2**32, size=count, dtype=np.uint32)
@@ -170,7 +185,9 @@ def _in_turn(
         place = np.where(good, np.arange(size), size)
         following.append([*np.minimum.accumulate(place[::-1])[::-1].tolist(), size])
     first, second = following
-    ones, others, at = [], [], 0
+    ones: list[int] = []
+    others: list[int] = []
+    at = 0
     while len(ones) < most:
         i = first[at]
         j = second[i + 1] if i < size else size

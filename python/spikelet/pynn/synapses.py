@@ -77,16 +77,16 @@ class SynapseType:
         return -np.inf, np.inf
 
 
-class StaticSynapse(SynapseType, synapses.StaticSynapse):  # type: ignore[misc]  # pyNN is untyped
+class StaticSynapse(SynapseType, synapses.StaticSynapse):
     __doc__ = synapses.StaticSynapse.__doc__
 
     translations = _same("weight", "delay")
 
-    def plasticity(self, values: Values, scale: float) -> None:  # noqa: ARG002
+    def plasticity(self, values: Values, scale: float) -> None:
         """Return None: weights do not change."""
 
 
-class TsodyksMarkramSynapse(SynapseType, synapses.TsodyksMarkramSynapse):  # type: ignore[misc]
+class TsodyksMarkramSynapse(SynapseType, synapses.TsodyksMarkramSynapse):
     __doc__ = synapses.TsodyksMarkramSynapse.__doc__
 
     translations = _same("weight", "delay", "U", "tau_rec", "tau_facil")
@@ -101,7 +101,7 @@ class TsodyksMarkramSynapse(SynapseType, synapses.TsodyksMarkramSynapse):  # typ
         )
 
 
-class STDPMechanism(SynapseType, synapses.STDPMechanism):  # type: ignore[misc]
+class STDPMechanism(SynapseType, synapses.STDPMechanism):
     __doc__ = synapses.STDPMechanism.__doc__
 
     changes_weights = True
@@ -137,16 +137,23 @@ class STDPMechanism(SynapseType, synapses.STDPMechanism):  # type: ignore[misc]
 
     def plasticity(self, values: Values, scale: float) -> rules.Plasticity:
         """Return the rule. Pairs at one time have no effect, as in NEST."""
-        single = {name: _one(name, x) for name, x in values.items() if name not in ("weight", "delay")}
+        single = {
+            name: _one(name, x) for name, x in values.items() if name not in ("weight", "delay")
+        }
         common = {
             "coincidence": "ignore",
             "axonal_fraction": 1.0 - single["dendritic_delay_fraction"],
         }
-        return self.timing_dependence.rule(self.weight_dependence, single, scale, common)
+        found: rules.Plasticity = self.timing_dependence.rule(
+            self.weight_dependence, single, scale, common
+        )
+        return found
 
     def bounds(self, values: Values) -> tuple[float, float]:
         """Return the least and the largest weight, in PyNN's unit."""
-        return self.timing_dependence.bounds(_one("w_min", values["w_min"]), _one("w_max", values["w_max"]))
+        w_min, w_max = _one("w_min", values["w_min"]), _one("w_max", values["w_max"])
+        low, high = self.timing_dependence.bounds(w_min, w_max)
+        return low, high
 
 
 def _one(name: str, value: Any) -> float:
@@ -161,7 +168,7 @@ def _one(name: str, value: Any) -> float:
     return float(values[0]) if values.size else 0.0
 
 
-class AdditiveWeightDependence(synapses.AdditiveWeightDependence):  # type: ignore[misc]
+class AdditiveWeightDependence(synapses.AdditiveWeightDependence):
     __doc__ = synapses.AdditiveWeightDependence.__doc__
 
     translations = _same("w_max", "w_min")
@@ -190,7 +197,7 @@ class _OfRange:
         return {}
 
 
-class MultiplicativeWeightDependence(_OfRange, synapses.MultiplicativeWeightDependence):  # type: ignore[misc]
+class MultiplicativeWeightDependence(_OfRange, synapses.MultiplicativeWeightDependence):
     __doc__ = synapses.MultiplicativeWeightDependence.__doc__
 
     translations = _same("w_max", "w_min")
@@ -200,7 +207,7 @@ class MultiplicativeWeightDependence(_OfRange, synapses.MultiplicativeWeightDepe
 
 class AdditivePotentiationMultiplicativeDepression(
     _OfRange,
-    synapses.AdditivePotentiationMultiplicativeDepression,  # type: ignore[misc]
+    synapses.AdditivePotentiationMultiplicativeDepression,
 ):
     __doc__ = synapses.AdditivePotentiationMultiplicativeDepression.__doc__
 
@@ -213,7 +220,7 @@ class AdditivePotentiationMultiplicativeDepression(
         return {"mu_plus": 0.0, "mu_minus": 1.0}
 
 
-class GutigWeightDependence(_OfRange, synapses.GutigWeightDependence):  # type: ignore[misc]
+class GutigWeightDependence(_OfRange, synapses.GutigWeightDependence):
     __doc__ = synapses.GutigWeightDependence.__doc__
 
     translations = _same("w_max", "w_min", "mu_plus", "mu_minus")
@@ -225,7 +232,7 @@ class GutigWeightDependence(_OfRange, synapses.GutigWeightDependence):  # type: 
         return {"mu_plus": p["mu_plus"], "mu_minus": p["mu_minus"]}
 
 
-class SpikePairRule(synapses.SpikePairRule):  # type: ignore[misc]
+class SpikePairRule(synapses.SpikePairRule):
     __doc__ = synapses.SpikePairRule.__doc__
 
     translations = _same("tau_plus", "tau_minus", "A_plus", "A_minus")
@@ -233,7 +240,10 @@ class SpikePairRule(synapses.SpikePairRule):  # type: ignore[misc]
 
     def rule(self, weights: Any, p: dict[str, float], scale: float, common: Values) -> rules.STDP:
         """Return the rule for a weight dependence, with parameters in PyNN's units."""
-        scaled = {name: x if name.startswith("mu") else x * scale for name, x in weights.changes(p).items()}
+        scaled = {
+            name: x if name.startswith("mu") else x * scale
+            for name, x in weights.changes(p).items()
+        }
         return rules.STDP(
             tau_plus=p["tau_plus"],
             tau_minus=p["tau_minus"],
@@ -249,7 +259,7 @@ class SpikePairRule(synapses.SpikePairRule):  # type: ignore[misc]
         return w_min, w_max
 
 
-class Vogels2011Rule(synapses.Vogels2011Rule):  # type: ignore[misc]
+class Vogels2011Rule(synapses.Vogels2011Rule):
     __doc__ = synapses.Vogels2011Rule.__doc__
 
     translations = _same("tau", "eta", "rho")
@@ -279,7 +289,7 @@ class Vogels2011Rule(synapses.Vogels2011Rule):  # type: ignore[misc]
         return -w_max, w_max
 
 
-class _NotAvailable(ModelNotAvailable):  # type: ignore[misc]
+class _NotAvailable(ModelNotAvailable):
     """A synapse type that spikelet does not have."""
 
     reason = ""
@@ -305,10 +315,14 @@ class SimpleStochasticSynapse(_NotAvailable):
 class StochasticTsodyksMarkramSynapse(_NotAvailable):
     """Not available."""
 
-    reason = "synapses of spikelet do not release at random; TsodyksMarkramSynapse has the mean of it"
+    reason = (
+        "synapses of spikelet do not release at random; TsodyksMarkramSynapse has the mean of it"
+    )
 
 
 class MultiQuantalSynapse(_NotAvailable):
     """Not available."""
 
-    reason = "synapses of spikelet do not release at random; TsodyksMarkramSynapse has the mean of it"
+    reason = (
+        "synapses of spikelet do not release at random; TsodyksMarkramSynapse has the mean of it"
+    )
