@@ -481,6 +481,9 @@ def event_decimate(
 def event_drop_pixels(
     columns: EventColumns, dropped: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.bool_]: ...
+def event_within(
+    columns: EventColumns, field: str, low: float, high: float, inside: bool
+) -> npt.NDArray[np.bool_]: ...
 def event_integrate(
     columns: EventColumns,
     size: tuple[int, int, int],

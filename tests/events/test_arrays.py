@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.events_reference import layouts, stream
 
 import spikelet as sl
 from spikelet.events.arrays import columns, fits, sensor
-from tests.support.events_reference import layouts, stream
 
 SIZE = (34, 20, 2)
 EVENTS = stream(500, SIZE)
@@ -130,9 +130,12 @@ def test_coordinates_below_the_sensor_are_refused(name: str, value: int) -> None
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(READS_SPACE) - {"denoise", "refractory_filter", "decimate", "identify_hot_pixel"})
+    "name",
+    sorted(set(READS_SPACE) - {"denoise", "refractory_filter", "decimate", "identify_hot_pixel"}),
 )
-@pytest.mark.parametrize(("field", "value"), [("x", 34), ("x", 32767), ("y", 20), ("p", 2), ("p", -1)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("x", 34), ("x", 32767), ("y", 20), ("p", 2), ("p", -1)]
+)
 def test_coordinates_beyond_the_sensor_are_refused(name: str, field: str, value: int) -> None:
     if field == "p" and name in ("crop", "drop", "flip"):
         return  # they do not read it
@@ -212,7 +215,9 @@ def test_a_sensor_is_three_numbers(size: Any, error: type[Exception]) -> None:
 
 
 def test_what_does_not_fit_is_refused_before_it_is_made() -> None:
-    with pytest.raises(ValueError, match=r"here: the result, 1e\+09 x 1e\+09 of 8 bytes.*; give less"):
+    with pytest.raises(
+        ValueError, match=r"here: the result, 1e\+09 x 1e\+09 of 8 bytes.*; give less"
+    ):
         fits("here", (1e9, 1e9), 8, "give less")
     fits("here", (10, 10), 8, "give less")
 

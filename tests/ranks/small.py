@@ -79,6 +79,9 @@ def disk() -> None:
     for _ in range(3):
         net.run(20.0)
     net.save(folder / "saved", recorders=True)
+    assert len(v.labels.columns["id"]) == v.values.shape[1]
+    if net.ranks.rank == 0:  # others need not ask
+        assert len(weights.labels.columns["synapse"]) == weights.values.shape[1]
     parts = net.ranks.gather(
         "ids", (spikes.times, spikes.ids, v.values.shape, weights.values.shape)
     )

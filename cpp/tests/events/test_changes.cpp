@@ -49,6 +49,7 @@ TEST_CASE("changes: shifts are rounded, and what leaves the limits is marked") {
 
 TEST_CASE("changes: items of any size are taken, and no more than there is room for") {
   const std::vector<std::uint8_t> keep{1, 0, 0, 1, 1};
+  CHECK(number_kept(keep) == 3);
   for (const std::size_t size : {3u, 13u, 16u}) {
     std::vector<std::byte> items(5 * 20);
     for (std::size_t k = 0; k < items.size(); ++k) {
@@ -57,7 +58,8 @@ TEST_CASE("changes: items of any size are taken, and no more than there is room 
     for (const std::size_t room : {3u, 2u}) {
       std::vector<std::byte> out(3 * size, std::byte{99});
       CHECK(take(items.data(), 20, size, keep, out.data(), room) == room);
-      const std::byte expected[]{std::byte{0}, std::byte{3}, room == 3 ? std::byte{4} : std::byte{99}};
+      const std::byte expected[]{std::byte{0}, std::byte{3},
+                                 room == 3 ? std::byte{4} : std::byte{99}};
       for (std::size_t k = 0; k < out.size(); ++k) {
         CHECK(out[k] == expected[k / size]);
       }

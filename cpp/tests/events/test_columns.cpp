@@ -72,9 +72,12 @@ TEST_CASE("columns: an event outside the sensor is named") {
   CHECK(message(std::vector<Event>{{1, 0, 0, 0}, {1, 7, 0, 0}}) ==
         "events: x must lie in 0 .. 6 (sensor_size), got 7 at event 1");
   CHECK(message(std::vector<Event>{{1, -1, 0, 0}}).find("got -1 at event 0") != std::string::npos);
-  CHECK(message(std::vector<Event>{{1, 0, 5, 0}}).find("y must lie in 0 .. 4") != std::string::npos);
-  CHECK(message(std::vector<Event>{{1, 0, 0, 2}}).find("p must lie in 0 .. 1") != std::string::npos);
-  CHECK(message(std::vector<Event>{{1, 0, 0, -1}}).find("p must lie in 0 .. 1") != std::string::npos);
+  CHECK(message(std::vector<Event>{{1, 0, 5, 0}}).find("y must lie in 0 .. 4") !=
+        std::string::npos);
+  CHECK(message(std::vector<Event>{{1, 0, 0, 2}}).find("p must lie in 0 .. 1") !=
+        std::string::npos);
+  CHECK(message(std::vector<Event>{{1, 0, 0, -1}}).find("p must lie in 0 .. 1") !=
+        std::string::npos);
   CHECK(message(std::vector<Event>{{1, 6, 4, 1}}).empty());
 }
 

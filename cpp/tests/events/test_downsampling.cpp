@@ -16,10 +16,14 @@ using Ints = std::vector<std::int64_t>;
 
 TEST_CASE("downsampling: pixels add up ON minus OFF, and start again when they fire") {
   // 4 x 2 pixels become 2 x 1: columns 0 and 1 are pixel 0.
-  const Recording recording(std::vector<Event>{{0, 0, 0, 1}, {1, 1, 1, 1}, {2, 3, 0, 0},   // sums 2, -1
-                              {3, 0, 0, 0}, {4, 2, 1, 0},                 // then -1 and -2
-                              {5, 3, 0, 1}});                            // then -1 and 1
-  const Emitted out = integrate(recording.events(), {4, 2, 2}, 2, 1, Ints{0, 3, 5}, Ints{3, 5, 6}, 2);
+  const Recording recording(std::vector<Event>{{0, 0, 0, 1},
+                                               {1, 1, 1, 1},
+                                               {2, 3, 0, 0},  // sums 2, -1
+                                               {3, 0, 0, 0},
+                                               {4, 2, 1, 0},    // then -1 and -2
+                                               {5, 3, 0, 1}});  // then -1 and 1
+  const Emitted out =
+      integrate(recording.events(), {4, 2, 2}, 2, 1, Ints{0, 3, 5}, Ints{3, 5, 6}, 2);
   CHECK(out.frame == Ints{0, 1});
   CHECK(out.pixel == std::vector<std::int32_t>{0, 1});
   CHECK(out.p == std::vector<std::uint8_t>{1, 0});

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <vector>
 
@@ -39,6 +40,17 @@ TEST_CASE("draws: so many are dropped, and any of them") {
   // 400 are expected; 18 is the standard deviation.
   CHECK(std::ranges::min(dropped) > 310);
   CHECK(std::ranges::max(dropped) < 490);
+  std::vector<double> number(5000);
+  uniforms(4, 0, number);
+  std::vector<double> sorted = number;
+  std::ranges::sort(sorted);
+  std::vector<std::uint8_t> many(number.size());
+  for (const std::size_t some : {1, 2, 2500, 4999}) {
+    drop(4, some, many);
+    for (std::size_t k = 0; k < many.size(); ++k) {
+      CHECK((many[k] == 0) == (number[k] <= sorted[some - 1]));
+    }
+  }
   drop(1, 0, keep);
   CHECK(std::ranges::count(keep, 1) == 50);
   drop(1, 50, keep);

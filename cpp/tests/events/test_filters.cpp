@@ -39,14 +39,16 @@ TEST_CASE("filters: denoise looks at the four neighbours") {
 }
 
 TEST_CASE("filters: a refractory period counts from the last event, kept or not") {
-  const Recording recording(std::vector<Event>{{0, 1, 1, 0}, {10, 1, 1, 1}, {15, 1, 1, 0}, {19, 1, 1, 0}, {24, 2, 1, 0}, {25, 1, 1, 0}});
+  const Recording recording(std::vector<Event>{
+      {0, 1, 1, 0}, {10, 1, 1, 1}, {15, 1, 1, 0}, {19, 1, 1, 0}, {24, 2, 1, 0}, {25, 1, 1, 0}});
   Flags keep(recording.size());
   refractory_filter(recording.events(), 3, 2, 5, keep);
   CHECK(keep == Flags{0, 1, 0, 0, 1, 1});
 }
 
 TEST_CASE("filters: one of n events of a pixel stays") {
-  const Recording recording(std::vector<Event>{{0, 1, 1, 0}, {1, 1, 1, 1}, {2, 0, 1, 0}, {3, 1, 1, 0}, {4, 1, 1, 0}});
+  const Recording recording(
+      std::vector<Event>{{0, 1, 1, 0}, {1, 1, 1, 1}, {2, 0, 1, 0}, {3, 1, 1, 0}, {4, 1, 1, 0}});
   Flags keep(recording.size());
   decimate(recording.events(), 3, 2, 2, keep);
   CHECK(keep == Flags{0, 1, 0, 0, 1});
@@ -60,6 +62,15 @@ TEST_CASE("filters: events of pixels are dropped") {
   Flags keep(recording.size());
   drop_pixels(recording.events(), 3, 2, dropped, keep);
   CHECK(keep == Flags{0, 0, 1});
+}
+
+TEST_CASE("filters: values within limits, or outside them") {
+  const Recording recording(std::vector<Event>{{0, 1, 1, 0}, {1, 2, 0, 1}, {2, 0, 1, 0}});
+  Flags keep(recording.size());
+  within(recording.events().t, 0.5, 2, true, keep);
+  CHECK(keep == Flags{0, 1, 1});
+  within(recording.events().t, 0.5, 2, false, keep);
+  CHECK(keep == Flags{1, 0, 0});
 }
 
 TEST_CASE("filters: a large sensor costs what is touched of it") {

@@ -50,7 +50,8 @@ TEST_CASE("frames: integers stop at their greatest value") {
 }
 
 TEST_CASE("frames: bins take events in any order and leave out what lies beyond them") {
-  const Recording recording(std::vector<Event>{{25, 1, 0, 0}, {10, 2, 0, 0}, {9, 3, 0, 0}, {30, 4, 0, 0}, {19, 2, 0, 0}});
+  const Recording recording(
+      std::vector<Event>{{25, 1, 0, 0}, {10, 2, 0, 0}, {9, 3, 0, 0}, {30, 4, 0, 0}, {19, 2, 0, 0}});
   std::vector<std::uint8_t> out(2 * sensor.cells());
   count_bins(recording.events(), sensor, 10, 10, 2, out.data());
   std::vector<std::uint8_t> expected(out.size());

@@ -20,7 +20,9 @@ std::vector<double> reference(const std::vector<Event>& list, std::int64_t bins)
   std::vector<double> out(static_cast<std::size_t>((bins + 2) * 45));
   const auto first = static_cast<double>(list.front().t), last = static_cast<double>(list.back().t);
   for (const Event& e : list) {
-    const double s = last > first ? static_cast<double>(bins) * (static_cast<double>(e.t) - first) / (last - first) : 0;
+    const double s = last > first ? static_cast<double>(bins) * (static_cast<double>(e.t) - first) /
+                                        (last - first)
+                                  : 0;
     const double floor = std::floor(s), sign = e.p ? 1 : -1;
     const auto at = static_cast<std::size_t>(static_cast<int>(floor) * 45 + e.y * 9 + e.x);
     out[at] += sign * (1 - (s - floor));
@@ -68,9 +70,7 @@ TEST_CASE("voxels: events that are not sorted are refused, in any number of thre
     for (const std::int64_t t : {std::int64_t{0}, INT64_MAX / 2}) {
       auto bad = list;
       bad[place].t = t;
-      if (place == 2999 && t > 0) {
-        continue;  // still sorted
-      }
+      // The last one late is sorted, but beyond 2^52.
       for (const int threads : {1, 2, 5}) {
         CHECK_THROWS_AS(grid<float>(bad, 10, threads), std::invalid_argument);
       }

@@ -10,7 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from spikelet import _core
 from spikelet._util.checks import fail, named, scalar
-from spikelet.events.arrays import Events, SensorSize, columns, fits, native, sensor
+from spikelet.events.arrays import (
+    Events,
+    SensorSize,
+    columns,
+    fits,
+    native,
+    not_before_zero,
+    raw,
+    sensor,
+)
 from spikelet.events.changes import sorted_by_time
 from spikelet.events.draws import NOISE, Seed, probability, ranged, seed_of, uniform
 
@@ -181,12 +190,12 @@ def drop(
 
 def _outside_interval(where: str, events: Events, ratio: Any, seed: int) -> NDArray[np.bool_]:
     part = probability(where, "duration_ratio", ratio, seed, 0)
-    read = columns(where, events, "t")
-    last = read.range("t")[1] if len(events) else 0
+    read = columns(where, events, "t", negative=True)
+    first, last = read.range("t") if len(events) else (0, 0)
+    not_before_zero(where, first)
     length = last * part
     start = uniform(seed, 1) * (last - length)
-    t = events["t"]
-    return (t < start) | (t > start + length)
+    return _core.event_within(read, "t", start, start + length, False)
 
 
 def _box(where: str, size: tuple[int, int, int], ratio: Any, seed: int) -> NDArray[np.bool_]:
@@ -251,7 +260,7 @@ def event_drop(events: Events, sensor_size: SensorSize, *, seed: Seed = None) ->
     ratio = (1 + int(9 * level)) / 10
     follow = int(uniform(number, 2) * 2**52)
     if way == 0:
-        return events.copy()
+        return native(events)
     if way == 1:
         return drop(events, duration_ratio=ratio, seed=follow)
     if way == 2:
@@ -293,12 +302,13 @@ def uniform_noise(
     if wanted < 0 or (np.ndim(n) == 0 and not wanted.is_integer()):
         fail(where, "n", n, "must be a whole number >= 0")
     number = int(wanted)
-    read = columns(where, events)
+    read = columns(where, events, negative=True)
     fits(where, (number,), events.dtype.itemsize + 16, "add fewer events")
     if not len(events):
-        return events.copy()
+        return native(events)
     low, high = read.range("t")
-    noise = np.zeros(number, events.dtype)
+    not_before_zero(where, low)
+    noise = np.zeros(number, events.dtype.newbyteorder("="))
     spans = {"t": (low, high - low + 1), "x": (0, size[0]), "y": (0, size[1]), "p": (0, size[2])}
     for k, (name, (start, length)) in enumerate(spans.items()):
         if name in (events.dtype.names or ()):
@@ -308,4 +318,5 @@ def uniform_noise(
             noise[name] = start + (_core.event_uniforms(seeded, NOISE + k, number) * length).astype(
                 np.int64
             )
-    return sorted_by_time(np.concatenate((events, noise)))
+    both = np.concatenate((raw(native(events)), raw(noise)))
+    return sorted_by_time(both.view(noise.dtype))

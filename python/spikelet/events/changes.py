@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spikelet import _core
 from spikelet._util.checks import choice, fail, integer, named, scalar
-from spikelet.events.arrays import Events, SensorSize, columns, native, sensor
+from spikelet.events.arrays import Events, SensorSize, columns, native, not_before_zero, raw, sensor
 from spikelet.events.draws import Seed, probability, ranged, seed_of, uniform
 
 __all__ = [
@@ -126,9 +126,8 @@ def crop_time(events: Events, min: float = 0, max: float | None = None) -> Event
     high = float("inf") if max is None else scalar(where, "max", max, "finite")
     if high < low:
         fail(where, "max", max, f"must not be below min = {min}")
-    columns(where, events, "t", negative=True)
-    t = events["t"]
-    return _core.event_take(events, (t >= low) & (t <= high))
+    read = columns(where, events, "t", negative=True)
+    return _core.event_take(events, _core.event_within(read, "t", low, high, True))
 
 
 def flip(
@@ -201,7 +200,7 @@ def merge_polarities(events: Events) -> Events:
         A copy.
     """
     columns("events.merge_polarities", events, "p")
-    out = events.copy()
+    out = native(events)
     out["p"] = 0
     return out
 
@@ -220,7 +219,7 @@ def time_alignment(events: Events) -> Events:
         A copy.
     """
     read = columns("events.time_alignment", events, "t", negative=True)
-    out = events.copy()
+    out = native(events)
     if len(events):
         out["t"] -= read.range("t")[0]
     return out
@@ -250,12 +249,24 @@ def time_reversal(
     where = "events.time_reversal"
     number = seed_of(where, seed)
     chance = probability(where, "p", p, number)
-    read = columns(where, events, "tp")
-    if not len(events) or not uniform(number, 0) < chance:
-        return events.copy()
-    out = events[::-1].copy()
-    np.subtract(read.range("t")[1], out["t"], out=out["t"])
-    return flip(out, axis="polarity") if flip_polarities else out
+    read = columns(where, events, "tp", negative=True)
+    if not len(events):
+        return native(events)
+    first, last = read.range("t")
+    not_before_zero(where, first)
+    if not uniform(number, 0) < chance:
+        return native(events)
+    out = native(events[::-1])
+    backwards = columns(where, out, "tp")
+    with named(where):
+        _core.event_affine(backwards, "t", -1.0, float(last), out["t"])
+        if flip_polarities:
+            low, high = read.range("p")
+            if low < 0 or high > 1:
+                rule = "must have p in 0 .. 1"
+                fail(where, "events", low if low < 0 else high, rule, got="p =")
+            _core.event_affine(backwards, "p", -1.0, 1.0, out["p"])
+    return out
 
 
 def time_skew(
@@ -294,10 +305,12 @@ def time_skew(
     added = ranged(where, "offset", offset, number, 1)
     if factor <= 0:
         fail(where, "coefficient", coefficient, "must be > 0")
-    read = columns(where, events, "t")
+    read = columns(where, events, "t", negative=True)
     out = native(events)
     if len(events):
-        first = read.range("t")[0] * factor + added
+        earliest = read.range("t")[0]
+        not_before_zero(where, earliest)
+        first = earliest * factor + added
         if first < 0:
             fail(
                 where,
@@ -313,4 +326,4 @@ def time_skew(
 def sorted_by_time(events: Events) -> Events:
     """Return events sorted by t; equal times keep their order."""
     order: NDArray[np.intp] = np.argsort(events["t"], kind="stable")
-    return events[order]
+    return raw(events)[order].view(events.dtype)

@@ -176,9 +176,9 @@ def _integrated(
         fail(where, "target_size", target, f"must be at most that of the sensor, {size[:2]}")
     least = integer(where, "noise_threshold", threshold, 0, 2**31 - 1)
     read = columns(where, events, ordered=True)
-    first, last = time_bounds(where, read, events, length, 0.0, False, argument="dt")
-    number = len(first) * target[0] * target[1] * 2 if least == 0 else len(events)
-    fits(where, (number,), 13 + DTYPE.itemsize, "give a longer dt, or a noise_threshold of 1")
+    item = 13 + DTYPE.itemsize
+    result = (item, *target, 2) if least == 0 else (item,)  # at 0, every pixel fires in every frame
+    first, last = time_bounds(where, read, events, length, 0.0, False, argument="dt", result=result)
     with named(where):
         return *_core.event_integrate(read, size, *target, first, last, least), target
 

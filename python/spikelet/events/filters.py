@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spikelet import _core
 from spikelet._util.checks import fail, integer, named, scalar
-from spikelet.events.arrays import Events, columns, fits
+from spikelet.events.arrays import Events, columns, fits, native
 
 __all__ = ["decimate", "denoise", "identify_hot_pixel", "refractory_filter"]
 
@@ -51,7 +51,7 @@ def denoise(events: Events, filter_time: float = 10_000) -> Events:
     limit = math.ceil(_duration(where, "filter_time", filter_time))
     read = columns(where, events, "txy")
     if not len(events):
-        return events.copy()
+        return native(events)
     return _core.event_take(events, _core.event_denoise(read, *_extent(where, read), limit))
 
 
@@ -85,7 +85,7 @@ def refractory_filter(events: Events, delta: float) -> Events:
     limit = math.floor(_duration(where, "delta", delta))
     read = columns(where, events, "txy")
     if not len(events):
-        return events.copy()
+        return native(events)
     return _core.event_take(events, _core.event_refractory(read, *_extent(where, read), limit))
 
 
@@ -108,7 +108,7 @@ def decimate(events: Events, n: int) -> Events:
     number = integer(where, "n", n, 1, _FOR_EVER)
     read = columns(where, events, "xy")
     if not len(events):
-        return events.copy()
+        return native(events)
     return _core.event_take(events, _core.event_decimate(read, *_extent(where, read), number))
 
 

@@ -9,10 +9,12 @@ from numpy.typing import DTypeLike, NDArray
 
 from spikelet import _core
 from spikelet._util.checks import choice, fail, integer, named, scalar
-from spikelet.events.arrays import Events, SensorSize, columns, fits, sensor
+from spikelet.events.arrays import Events, SensorSize, columns, fits, sensor, type_name
 from spikelet.events.slicing import time_bounds
 
 __all__ = ["averaged_time_surface", "time_surface", "voxel_grid"]
+
+_REALS = ("float32", "float64")
 
 
 def time_surface(
@@ -66,12 +68,20 @@ def time_surface(
     """
     where = "events.time_surface"
     size = sensor(where, sensor_size)
-    kind, itemsize = _real_type(where, dtype)
+    kind, itemsize = type_name(where, dtype, *_REALS)
     window = scalar(where, "dt", dt, "finite and > 0")
     decay = scalar(where, "tau", tau, "finite and > 0")
     read = columns(where, events, ordered=True)
-    _, last = time_bounds(where, read, events, window, overlap, include_incomplete, argument="dt")
-    fits(where, (len(last), *size), itemsize, "give a longer dt")
+    _, last = time_bounds(
+        where,
+        read,
+        events,
+        window,
+        overlap,
+        include_incomplete,
+        argument="dt",
+        result=(itemsize, *size),
+    )
     start = float(events["t"][0]) if len(events) else 0.0
     stride = window - float(overlap)
     with named(where):
@@ -186,24 +196,16 @@ def voxel_grid(
     size = sensor(where, sensor_size)
     if size[2] != 2:
         fail(where, "sensor_size", size, "must have 2 polarities, as they are signs")
-    kind, itemsize = _real_type(where, dtype)
+    kind, itemsize = type_name(where, dtype, *_REALS)
     number = integer(where, "n_time_bins", n_time_bins, 1, 2**31 - 2)
     fits(where, (number, *size[:2]), itemsize, "give fewer n_time_bins")
+    if (number + 2) * size[0] * size[1] >= 2**31:
+        fail(where, "n_time_bins", number, "must give fewer than 2^31 voxels")
     read = columns(where, events, negative=True)
     if len(events):  # the core checks the order: no time is less than the first
         columns(where, events[:1], "t")
     with named(where):
         return _core.event_voxels(read, size, number, kind, _threads(where, threads))
-
-
-def _real_type(where: str, dtype: DTypeLike) -> tuple[str, int]:
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        found = None
-    if found is None or found.name not in ("float32", "float64"):
-        fail(where, "dtype", dtype, "must be float32 or float64", error=TypeError)
-    return found.name, found.itemsize
 
 
 def _threads(where: str, threads: Any) -> int:

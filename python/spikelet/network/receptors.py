@@ -44,6 +44,8 @@ def receptor_number(where: str, model: NeuronModel, receptor: Any) -> int:
         fail(where, "receptor", receptor, f"must be given: {kind} has the receptors {listed}")
     known = [name for n in names for name in ([_LONG[n], n] if n in _LONG else [n])]
     choice(where, "receptor", receptor, *known)
+    if receptor in names:  # which Equations may call "excitatory"
+        return names.index(receptor)
     short = {long: name for name, long in _LONG.items()}
     return names.index(short.get(receptor, receptor))
 

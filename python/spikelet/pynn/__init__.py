@@ -5,6 +5,8 @@ Names, units and results are PyNN's; see its documentation, and ``docs/pynn.md``
 
 from __future__ import annotations
 
+from typing import Any
+
 from spikelet._util.extras import extra
 
 extra("pyNN", "spikelet.pynn", "pynn")
@@ -209,3 +211,25 @@ def list_standard_models() -> list[str]:
         for name, each in globals().items()
         if isinstance(each, type) and issubclass(each, StandardCellType) and each not in composed
     ]
+
+
+_MISSING = {
+    "MultiCompartmentNeuron": "neurons are points; PointNeuron composes them",
+    "NativeElectrodeType": "electrodes are the standard current sources",
+    "native_electrode_type": "electrodes are the standard current sources",
+    "NativeSynapseType": "plasticity is that of the standard synapse types",
+    "native_synapse_type": "plasticity is that of the standard synapse types",
+    "nestml": "write the model as equations, with native_cell_type(spikelet.Equations(...))",
+}
+
+
+class _MissingError(AttributeError, NotImplementedError):
+    """What other simulators of PyNN have and this one does not: hasattr() is False."""
+
+
+def __getattr__(name: str) -> Any:
+    """Raise AttributeError, with the reason where one is known."""
+    reason = f": {_MISSING[name]}" if name in _MISSING else ""
+    msg = f"spikelet.pynn has no {name!r}{reason}"
+    kind = _MissingError if name in _MISSING else AttributeError
+    raise kind(msg)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from pyNN.parameters import ArrayParameter
 from pyNN.standardmodels import build_translations, cells
 
 from spikelet import neurons
+from spikelet.neurons.synapses import SynapseKind, synapses_of
 from spikelet.pynn.native import Cells, Neurons, Translated, native_errors
 from spikelet.pynn.simulator import State
 
@@ -169,19 +171,80 @@ class HH_cond_exp(_Neuron, cells.HH_cond_exp):
 class EIF_cond_exp_isfa_ista(_Neuron, cells.EIF_cond_exp_isfa_ista):
     __doc__ = cells.EIF_cond_exp_isfa_ista.__doc__
 
-    model = neurons.AdEx
-    fixed: ClassVar = {"synapses": "cond_exp", "method": "rk4"}
+    synapses: ClassVar[SynapseKind] = "cond_exp"
     translations = build_translations(*ADEX, *_TAU_SYN, *_REVERSAL)
     variable_map: ClassVar = {**_CONDUCTANCES, "w": "w"}
+
+    def build(self, state: State, size: int, parameters: dict[str, Any], label: str) -> Cells:
+        """Add cells to the network, given native parameters."""
+        return _AdExNeurons(state, size, self.synapses, parameters, label)
 
 
 class EIF_cond_alpha_isfa_ista(_Neuron, cells.EIF_cond_alpha_isfa_ista):
     __doc__ = cells.EIF_cond_alpha_isfa_ista.__doc__
 
-    model = neurons.AdEx
-    fixed: ClassVar = {"synapses": "cond_alpha", "method": "rk4"}
+    synapses: ClassVar[SynapseKind] = "cond_alpha"
     translations = build_translations(*ADEX, *_TAU_SYN, *_REVERSAL)
     variable_map: ClassVar = {**_CONDUCTANCES, "w": "w"}
+
+    def build(self, state: State, size: int, parameters: dict[str, Any], label: str) -> Cells:
+        """Add cells to the network, given native parameters."""
+        return _AdExNeurons(state, size, self.synapses, parameters, label)
+
+
+class _AdExNeurons(Neurons):
+    """Neurons with adaptation: with an upstroke, or without one where delta_T is 0, which makes them linear."""
+
+    def __init__(
+        self,
+        state: State,
+        size: int,
+        synapses: SynapseKind,
+        parameters: Mapping[str, Any],
+        label: str,
+    ) -> None:
+        self._linear = not np.any(parameters["Delta_T"])
+        if self._linear:
+            super().__init__(state, size, _without_upstroke(synapses), parameters, label)
+        else:
+            self._check(parameters)
+            about = {"synapses": synapses, "method": "rk4"}
+            super().__init__(state, size, neurons.AdEx, {**parameters, **about}, label)
+
+    def set(self, indices: Any, values: Mapping[str, Any]) -> None:
+        """Set native parameters of some cells."""
+        self._check(values)
+        super().set(indices, values)
+
+    def _check(self, parameters: Mapping[str, Any]) -> None:
+        flat = np.asarray(parameters.get("Delta_T", not self._linear)) == 0
+        if (flat != self._linear).any():
+            msg = "EIF: delta_T must be 0 in all cells of a population, from its beginning, or in none"
+            raise errors.InvalidParameterValueError(msg)
+
+
+@functools.cache
+def _without_upstroke(synapses: SynapseKind) -> neurons.Equations:
+    """Return the limit of `AdEx` for Delta_T = 0, in which a neuron spikes at V_th, as in NEST."""
+    s = synapses_of("EIF", synapses)
+    units = {"C_m": ("pF", "> 0"), "g_L": ("nS", "> 0"), "a": ("nS",), "b": ("pA",), "I_e": ("pA",),
+             "tau_w": ("ms", "> 0"), "t_ref": ("ms", ">= 0")}  # fmt: skip
+    potentials = ("E_L", "V_th", "V_reset", "V_peak", "Delta_T")
+    own = {name: (1.0, *unit) for name, unit in units.items()}
+    return neurons.Equations(
+        f"""
+        C_m*dV_m/dt = -g_L*(V_m - E_L) - w {s.current} + I_e  (unless refractory)
+        tau_w*dw/dt = a*(V_m - E_L) - w : pA
+        {s.equations}
+        """,
+        name="AdEx",
+        threshold="V_m >= V_th",
+        reset="V_m = V_reset; w += b",
+        refractory="t_ref",
+        method="rk4",
+        receptors=s.receptors,
+        parameters={**own, **dict.fromkeys(potentials, (0.0, "mV")), **s.parameters},
+    )
 
 
 class Izhikevich(_Neuron, cells.Izhikevich):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pyNN.common import Assembly
 
-__all__ = ["Part", "Table", "all_pairs", "as_matrix", "distances", "own_index", "parts_of"]
+__all__ = ["Part", "Table", "all_pairs", "as_matrix", "distances", "on_grid", "own_index", "parts_of"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -168,3 +168,8 @@ def all_pairs(projection: Any, *, self_connections: bool) -> tuple[Ints, Ints]:
         return pre, post
     other = pre != own_index(projection)[post]
     return pre[other], post[other]
+
+
+def on_grid(delays: Any, dt: float) -> Any:
+    """Return delays [ms] in steps of dt; those in the middle of two steps are rounded up, whatever is lost in division."""
+    return np.floor(np.asarray(delays) / dt + 0.5 + 1e-9).astype(np.int64)

@@ -6,7 +6,7 @@ With `NativeRNG`, or where nothing is random, the rules of spikelet connect inst
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from copy import copy
+from copy import copy, deepcopy
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from pyNN.random import RandomDistribution
 
 from spikelet.pynn.connections import all_pairs, own_index
 from spikelet.pynn.parameters import Parameters, columns_of
-from spikelet.pynn.random import NativeRNG
+from spikelet.pynn.random import NativeRNG, index_pairs
 from spikelet.rules import AllToAll, FixedIndegree, FixedOutdegree, FixedProbability, FixedTotalNumber, Rule
 
 __all__ = [
@@ -64,19 +64,14 @@ class _Spikelet:
     ) -> None:
         """Connect the sources of each target in turn."""
         parameters = self._parameters(projection)
-        together = parameters.drawn_with(self.rng) if self.rng is not None else []
-        drawn: dict[str, list[Any]] = {name: [] for name in together}
         sources: list[Ints] = []
         for mine in columns_of(connection_map_generator(), projection.pre.size):
             sources.append(mine)
-            for name in together if len(mine) else ():
-                drawn[name].append(parameters.random[name].next(len(mine)))
             if self.callback is not None:
                 self.callback(len(sources) / projection.post.size)
         pre = np.concatenate([np.zeros(0, np.int64), *sources])
         post = np.repeat(np.arange(len(sources)), [len(mine) for mine in sources])
-        values = parameters.at(pre, post, together)
-        values |= {name: np.concatenate([np.zeros(0), *parts]) for name, parts in drawn.items()}
+        values = parameters.at(pre, post)
         projection.add(pre, post, values, safe=self.safe)
 
     def _parameters(self, projection: Any) -> Parameters:
@@ -123,8 +118,6 @@ class _Spikelet:
     ) -> None:
         """Connect the pairs that a function chooses for some targets at a time, [targets, sources]."""
         n_pre, n_post = projection.shape
-        if self._parameters(projection).drawn_with(self.rng):  # in turn with the parameters
-            width = 1
         step = width or max(1, _BLOCK // max(1, n_pre))
         keep = kept(projection, self.allow_self_connections)
 
@@ -138,12 +131,15 @@ class _Spikelet:
     def _below(
         self, projection: Any, probability: Callable[[slice], Any], *, width: int | None = None
     ) -> None:
-        """Connect the pairs whose random number is below a probability."""
-        n_pre = projection.shape[0]
+        """Connect the pairs whose random number is below a probability.
+
+        As in PyNN, the generator is copied, so that each projection of a connector begins with the same numbers.
+        """
+        n_pre, rng = projection.shape[0], deepcopy(self.rng)
 
         def chosen(targets: slice) -> npt.NDArray[np.bool_]:
             count = targets.stop - targets.start
-            u = self.rng.next(count * n_pre, "uniform", {"low": 0, "high": 1})
+            u = rng.next(count * n_pre, "uniform", {"low": 0, "high": 1})
             return np.asarray(np.reshape(u, (count, n_pre)) < probability(targets))
 
         self._blocks(projection, chosen, width=width)
@@ -301,19 +297,18 @@ class FixedTotalNumberConnector(_Spikelet, connectors.FixedTotalNumberConnector)
         if n and (most == 0 or (not self.with_replacement and n > most)):
             msg = f"FixedTotalNumberConnector: n = {n} is more than the {most} pairs that there are"
             raise errors.ConnectionError(msg)
-        taken: set[tuple[int, int]] = set()
-        sources: list[list[int]] = [[] for _ in range(n_post)]
-        targets, count = np.arange(n_post), 0
-        while count < n:
-            i = int(self.rng.next(1, "uniform_int", {"low": 0, "high": n_pre})[0])
-            j = int(self.rng.choice(targets, size=1)[0])
-            if (own is not None and own[j] == i) or (not self.with_replacement and (i, j) in taken):
-                continue
+        keys = np.zeros(0, np.int64)
+        while len(keys) < n:
+            pre, post = index_pairs(self.rng, n - len(keys), n_pre, n_post)
+            if own is not None:
+                other = own[post] != pre
+                pre, post = pre[other], post[other]
+            keys = np.concatenate([keys, post * n_pre + pre])
             if not self.with_replacement:
-                taken.add((i, j))
-            sources[j].append(i)
-            count += 1
-        self._standard_connect(projection, lambda: (np.array(x, dtype=np.int64) for x in sources))
+                keys = keys[np.sort(np.unique(keys, return_index=True)[1])]
+        post, pre = np.divmod(keys, n_pre)
+        order = np.argsort(post, kind="stable")
+        self._add(projection, pre[order], post[order])
 
 
 def _counted(connector: Any, rule: type[FixedIndegree | FixedOutdegree | FixedTotalNumber]) -> Rule:

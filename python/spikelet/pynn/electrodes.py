@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pyNN import errors
 from pyNN.common import Assembly
 from pyNN.common.populations import BasePopulation
 from pyNN.parameters import ParameterSpace, Sequence
@@ -17,7 +18,7 @@ from pyNN.standardmodels import build_translations, electrodes
 
 from spikelet.network.drive import Drive
 from spikelet.pynn import simulator
-from spikelet.sources import CurrentInput
+from spikelet.sources import CurrentInput, StepCurrent
 
 __all__ = ["ACSource", "DCSource", "NoisyCurrentSource", "StepCurrentSource"]
 
@@ -72,9 +73,9 @@ class _CurrentSource:
             self.refuse("start", native["start"], "must not be negative")
 
     def refuse(self, name: str, value: Any, rule: str) -> None:
-        """Raise ValueError for a parameter."""
+        """Raise InvalidParameterValueError for a parameter."""
         msg = f"{type(self).__name__}: {name} {rule}, got {value}"
-        raise ValueError(msg)
+        raise errors.InvalidParameterValueError(msg)
 
     def current(self, steps: Ints) -> Floats:
         """Return the current [pA] at some consecutive steps since the last reset."""
@@ -98,21 +99,33 @@ class _CurrentSource:
         Parameters
         ----------
         cells : Population, PopulationView, Assembly or list of ID
-            The cells. Under MPI, a list of the cells that are local.
+            The cells; under MPI the same on all processes.
         """
         for target in _parts(cells):
             self._targets.append(_Target(target))
 
     def advance(self, start: int, stop: int) -> None:
-        """Inject the current of the steps from `start` up to `stop`."""
+        """Inject the current of the steps from `start` up to `stop`, and record it."""
         if not self._targets and self._recorded is None:
             return
         values = self.current(np.arange(start, stop))
-        if self._recorded is not None:
-            self._recorded = [(at, x[: start - at]) for at, x in self._recorded]  # after Ctrl-C
-            self._recorded.append((start, values))
+        self._keep(start, values)
+        given = CurrentInput(values if values.any() else values[:0])
         for target in self._targets:
-            target.inject(values)
+            target.inject(given)
+
+    def _keep(self, start: int, values: Floats) -> None:
+        if self._recorded is None:
+            return
+        if self._recorded:  # an interrupt may have ended the last run early
+            at, last = self._recorded[-1]
+            self._recorded[-1] = at, last[: start - at]
+        self._recorded.append((start, values))
+
+    @property
+    def arrays(self) -> int:
+        """Number of arrays with a value for each step that the core holds for it."""
+        return len(self._targets)
 
     def restart(self) -> None:
         """Begin anew at time 0."""
@@ -147,13 +160,64 @@ class _Target:
         self._population = population
         self._drive: Drive | None = None
 
-    def inject(self, values: Floats) -> None:
+    def inject(self, given: CurrentInput | StepCurrent) -> None:
         """Inject a current, from now on; what was left of the last one ends."""
-        if self._drive is not None:
-            self._drive.set(values=values if values.any() else values[:0])
-        elif values.any():
-            network = simulator.state.network
-            self._drive = network.inject(self._population, CurrentInput(values))
+        if self._drive is None:
+            self._drive = simulator.state.network.inject(self._population, given)
+        elif isinstance(given, StepCurrent):
+            self._drive.set(times=given.times, amplitudes=given.amplitudes)
+        else:
+            self._drive.set(values=given.values)
+
+
+class _Piecewise(_CurrentSource):
+    """Current sources that the core knows by the steps at which their current changes."""
+
+    _stale = True  # whether the core does not know the present parameters, or a target
+
+    def changes(self) -> tuple[Ints, Floats]:
+        """Return the steps since the last reset at which the current changes, ascending, and the currents from then on."""
+        raise NotImplementedError
+
+    def set_native_parameters(self, parameters: ParameterSpace) -> None:
+        """Set parameters, from now on."""
+        super().set_native_parameters(parameters)
+        self._stale = True
+
+    def inject_into(self, cells: Any) -> None:
+        """Inject the current into cells, from now on; see `_CurrentSource.inject_into`."""
+        super().inject_into(cells)
+        self._stale = True
+
+    def current(self, steps: Ints) -> Floats:
+        """Return the current [pA] at some consecutive steps since the last reset."""
+        begin, currents = self.changes()
+        found: Floats = np.append(0.0, currents)[np.searchsorted(begin, steps, side="right")]
+        return found
+
+    def advance(self, start: int, stop: int) -> None:
+        """Inject all that comes, if the core does not know it, and record the steps from `start` up to `stop`."""
+        if self._recorded is not None:
+            self._keep(start, self.current(np.arange(start, stop)))
+        if self._stale:
+            begin, currents = self.changes()
+            later = begin > start
+            steps = np.append(start, begin[later])
+            values = np.append(self.current(np.array([start])), currents[later])
+            given = StepCurrent(simulator.state.network_ms(steps), values, snap=True)
+            for target in self._targets:
+                target.inject(given)
+            self._stale = False
+
+    def restart(self) -> None:
+        """Begin anew at time 0."""
+        super().restart()
+        self._stale = True
+
+    @property
+    def arrays(self) -> int:
+        """Number of arrays with a value for each step that the core holds for it: none."""
+        return 0
 
 
 def _parts(cells: Any) -> list[Any]:
@@ -175,16 +239,22 @@ def _parts(cells: Any) -> list[Any]:
     ]
 
 
-class DCSource(_CurrentSource, electrodes.DCSource):
+class DCSource(_Piecewise, electrodes.DCSource):
     __doc__ = electrodes.DCSource.__doc__
 
     translations = build_translations(
         ("amplitude", "amplitude", 1000.0), ("start", "start"), ("stop", "stop")
     )
 
-    def current(self, steps: Ints) -> Floats:
-        """Return the current [pA] at some consecutive steps since the last reset."""
-        return np.where(self.on(steps), self._native["amplitude"], 0.0)
+    def changes(self) -> tuple[Ints, Floats]:
+        """Return the steps since the last reset at which the current changes, and the currents from then on."""
+        start, stop = self._on_steps()
+        currents = np.array([self._native["amplitude"], 0.0])
+        return (
+            (np.array([start, stop]), currents)
+            if start < stop
+            else (np.empty(0, np.int64), currents[:0])
+        )
 
 
 class ACSource(_CurrentSource, electrodes.ACSource):
@@ -203,7 +273,7 @@ class ACSource(_CurrentSource, electrodes.ACSource):
         return np.where(self.on(steps), p["offset"] + p["amplitude"] * np.sin(angle), 0.0)
 
 
-class StepCurrentSource(_CurrentSource, electrodes.StepCurrentSource):
+class StepCurrentSource(_Piecewise, electrodes.StepCurrentSource):
     __doc__ = electrodes.StepCurrentSource.__doc__
 
     translations = build_translations(("amplitudes", "amplitudes", 1000.0), ("times", "times"))
@@ -226,12 +296,10 @@ class StepCurrentSource(_CurrentSource, electrodes.StepCurrentSource):
         native["times"] = Sequence(simulator.state.ms(steps[last]))
         native["amplitudes"] = Sequence(amplitudes[last])
 
-    def current(self, steps: Ints) -> Floats:
-        """Return the current [pA] at some consecutive steps since the last reset."""
-        begin = np.rint(self._native["times"].value / simulator.state.dt).astype(np.int64)
-        amplitudes = np.concatenate([[0.0], self._native["amplitudes"].value])
-        found: Floats = amplitudes[np.searchsorted(begin, steps, side="right")]
-        return found
+    def changes(self) -> tuple[Ints, Floats]:
+        """Return the steps since the last reset at which the current changes, and the currents from then on."""
+        steps = np.rint(self._native["times"].value / simulator.state.dt)
+        return steps.astype(np.int64), self._native["amplitudes"].value
 
 
 class NoisyCurrentSource(_CurrentSource, electrodes.NoisyCurrentSource):

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pyNN import errors
 
 from spikelet.network.population import Population
+from spikelet.neurons import NeuronModel
 from spikelet.pynn.simulator import State
 
 __all__ = ["Cells", "Neurons", "Translated", "native_errors"]
@@ -68,6 +69,7 @@ class Neurons:
     ) -> None:
         self.state = state
         self._pending: dict[str, Any] = {}
+        _require_numbers(label, parameters)
         with native_errors():
             self.population = state.network.population(size, model(**parameters), label)
 
@@ -79,6 +81,8 @@ class Neurons:
     def set(self, indices: Ints, values: Mapping[str, Any]) -> None:
         """Set native parameters of some cells."""
         model = self.population.model
+        assert isinstance(model, NeuronModel)
+        _require_numbers(self.population.name, values)
         present = {name: self.get(name) for name in self.population.parameters}
         rows = {name: x[indices] if np.ndim(x) else x for name, x in present.items()}
         with native_errors():
@@ -107,6 +111,15 @@ class Neurons:
         return indices, self.state.ms(steps)
 
 
+def _require_numbers(where: str, parameters: Mapping[str, Any]) -> None:
+    """Check that no parameter is nan; equations take any value."""
+    for name, value in parameters.items():
+        array = np.asarray(value)
+        if array.dtype.kind == "f" and np.isnan(array).any():
+            msg = f"{where}: {name} must be a number, got nan"
+            raise errors.InvalidParameterValueError(msg)
+
+
 class Translated:
     """A cell type in terms of the network's models: base of all of them, beside that of PyNN.
 
@@ -126,6 +139,7 @@ class Translated:
     scale_factors: ClassVar[Mapping[str, float]] = {}
     weight_scale: ClassVar[float] = 1000.0  # nA, uS -> pA, nS
     receptors: ClassVar[Mapping[str, str]] = {}
+    translations: ClassVar[Mapping[str, Any]] = {}  # PyNN's, by its names of parameters
 
     def build(self, state: State, size: int, parameters: dict[str, Any], label: str) -> Cells:
         """Add cells to the network, given native parameters."""
@@ -141,8 +155,9 @@ class Translated:
 
     def tau_syn(self, cells: Cells, receptor_type: str) -> Any:
         """Return the time constant of synapses [ms], one number or one for each cell; None if there is none."""
-        name = {"excitatory": "tau_syn_E", "inhibitory": "tau_syn_I"}.get(receptor_type, "")
-        found = getattr(self, "translations", {}).get(name)
+        standard = {"excitatory": "tau_syn_E", "inhibitory": "tau_syn_I"}
+        name = standard.get(receptor_type, f"{receptor_type}.tau_syn")
+        found = self.translations.get(name)
         return None if found is None else cells.get(found["translated_name"])
 
     def native_states(self, variable: str, cells: Cells) -> tuple[str, ...]:  # noqa: ARG002

@@ -1,14 +1,13 @@
 """Parameters of connections: numbers, distributions and functions of the distance, evaluated at pairs of elements.
 
-Random numbers are drawn as PyNN's own connectors draw them, target by target, so that a script has the same connections
-with spikelet as with other simulators. Where a generator serves one purpose only, they are drawn all at once: that
-gives the same numbers.
+Random numbers are drawn as PyNN's own connectors draw them, in order of the targets and from a copy of the generator for
+each parameter, so that a script has the same connections with spikelet as with other simulators.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from copy import copy
+from copy import copy, deepcopy
 from typing import Any
 
 import numpy as np
@@ -67,10 +66,6 @@ class Parameters:
         drawn = not self._lazy and set(self.random) <= {"weight", "delay"}
         return drawn and all(isinstance(r, NativeRNG) and r.seed is None for r in rngs)
 
-    def drawn_with(self, rng: Any) -> list[str]:
-        """Return the names of those that are drawn from a generator."""
-        return [name for name, x in self.random.items() if x.rng is rng]
-
     def at(
         self, pre: Ints, post: Ints, but: Collection[str] = ()
     ) -> dict[str, Any]:
@@ -83,26 +78,17 @@ class Parameters:
         but : collection of str
             Parameters to leave out.
         """
-        names = [name for name in self.random if name not in but]
-        drawn = self._draw(names, post)
+        drawn = {name: self._draw(name, post) for name in self.random if name not in but}
         for name, value in self._lazy.items():
             drawn[name] = self._evaluate(value, pre, post)
         return {**self.single, **drawn}
 
-    def _draw(self, names: list[str], post: Ints) -> dict[str, Any]:
-        drawn: dict[str, Any] = {}
-        for rng in {id(self.random[name].rng): self.random[name].rng for name in names}.values():
-            mine = [name for name in self.drawn_with(rng) if name in names]
-            if len(mine) == 1 and self.random[mine[0]].name != "normal_clipped":
-                drawn[mine[0]] = self.random[mine[0]].next(len(post))
-                continue
-            by_target: dict[str, list[Floats]] = {name: [] for name in mine}
-            for count in np.diff(_begins(post)):  # in turn; and what is clipped is drawn again target by target
-                for name in mine:
-                    by_target[name].append(self.random[name].next(int(count)))
-            for name in mine:
-                drawn[name] = np.concatenate([np.zeros(0), *by_target[name]])
-        return drawn
+    def _draw(self, name: str, post: Ints) -> Any:
+        distribution = self.random[name]
+        if distribution.name != "normal_clipped" or distribution.rng.seed is None:
+            return distribution.next(len(post))
+        counts = np.diff(_begins(post))  # what is outside of the limits is drawn again target by target
+        return np.concatenate([np.zeros(0), *(distribution.next(int(count)) for count in counts)])
 
     def _evaluate(self, value: LazyArray, pre: Ints, post: Ints) -> Any:
         """Return an array, or a function of the distance or of indices, at pairs."""
@@ -143,7 +129,8 @@ class Parameters:
             for name, x in self.at(pre[order], post[order], tuple(self.random)).items()
         }
         n_pre, n_post = self._projection.shape
-        for name, distribution in self.random.items():
+        for name in self.random:
+            distribution = deepcopy(self.random[name])  # as PyNN does
             if isinstance(distribution.rng, NativeRNG):
                 values[name] = distribution.next(len(pre))
                 continue

@@ -195,7 +195,7 @@ class PointNeuron(Translated, cells.PointNeuron):
         return name in self.get_parameter_names()
 
     @property
-    def translations(self) -> dict[str, Any]:
+    def translations(self) -> dict[str, Any]:  # type: ignore[override]  # of the instance
         """Translations of all parameters."""
         return {**self.neuron.translations, **build_translations(*self._of_receptors())}
 

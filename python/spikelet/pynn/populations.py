@@ -22,12 +22,24 @@ class Assembly(common.Assembly):
     __doc__ = common.Assembly.__doc__
     _simulator = simulator
 
+    @property
+    def local_mask(self) -> npt.NDArray[np.bool_]:
+        """Which cells belong to this rank."""
+        return np.concatenate([population.local_mask for population in self.populations])
+
+    @property
+    def receptor_types(self) -> list[str]:
+        """Receptors that all populations have, in the order of the first: the default of projections is the first."""
+        first, *others = (population.celltype.receptor_types for population in self.populations)
+        return [receptor for receptor in first if all(receptor in other for other in others)]
+
 
 class _Cells:
     """What populations and views share."""
 
     celltype: Any
     size: int
+    label: str
     _mask_local: npt.NDArray[np.bool_]
 
     @property
@@ -82,7 +94,11 @@ class _Cells:
 
     def _evaluated(self, parameter_space: ParameterSpace) -> dict[str, Any]:
         """Return native parameters as one value each, or as an array of one for each cell."""
-        parameter_space.shape = (self.size,)
+        try:
+            parameter_space.shape = (self.size,)
+        except ValueError as error:
+            msg = f"{self.label}: parameters must have one value, or one for each of {self.size} cells: {error}"
+            raise errors.InvalidDimensionsError(msg) from None
         parameter_space.evaluate(simplify=True)
         values: dict[str, Any] = parameter_space.as_dict()
         return values
@@ -150,10 +166,16 @@ class Population(_Cells, common.Population):
         if not np.isfinite(values).all():
             msg = f"{self.label}: initial values of {variable} must be finite"
             raise errors.InvalidParameterValueError(msg)
-        if not self.celltype.can_set(variable):
-            if (np.asarray(values) != self.celltype.default_initial_values[variable]).any():
-                kind = type(self.celltype).__name__
-                msg = f"{self.label}: {variable} of {kind} is a sum of several states and cannot be set"
+        kind = self.celltype
+        if not kind.can_set(variable):  # a sum: with all of its terms at rest, or PyNN's default
+            zeros = [np.zeros(self.size)]
+            rest = kind.from_native(variable, zeros, self.cells, self.indices)[mask]
+            default = kind.default_initial_values[variable]
+            if not (np.isclose(values, rest) | (np.asarray(values) == default)).all():
+                msg = (
+                    f"{self.label}: {variable} of {type(kind).__name__} is a sum of several states, which begins at "
+                    f"{rest[0]:g}: it cannot be set"
+                )
                 raise NotImplementedError(msg)
             return
         self._unwritten[variable] = self._unwritten.get(variable, np.zeros(self.size, bool)) | mask
@@ -167,7 +189,10 @@ class Population(_Cells, common.Population):
 
     def write_states(self) -> None:
         """Give the network the initial values that it does not have yet; collective."""
-        for variable, mask in self._unwritten.items():
+        mine = sorted(self._unwritten)
+        names = simulator.state.network.ranks.gather(f"initial values of {self.label}", mine)
+        for variable in sorted(set().union(*names)):  # a script may set those of local cells only
+            mask = self._unwritten.get(variable, np.zeros(self.size, dtype=bool))
             (native,) = self.celltype.native_states(variable, self.cells)
             view = getattr(self.cells.population, native)
             whole = np.array(view)

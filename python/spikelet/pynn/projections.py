@@ -20,10 +20,10 @@ from pyNN.standardmodels import check_weights
 from spikelet.plasticity import Plasticity
 from spikelet.pynn import simulator
 from spikelet.pynn.built import Built, Plan, as_pynn
-from spikelet.pynn.connections import Table, all_pairs, as_matrix, parts_of
+from spikelet.pynn.connections import Table, all_pairs, as_matrix, on_grid, parts_of
 from spikelet.pynn.parameters import Parameters
 from spikelet.pynn.synapses import StaticSynapse, SynapseType
-from spikelet.rules import AllToAll, Rule
+from spikelet.rules import Rule
 
 __all__ = ["Connection", "Projection"]
 
@@ -114,9 +114,7 @@ class Projection(common.Projection):  # type: ignore[misc]
             raise NotImplementedError(msg)
         self._state, self._network = simulator.state, simulator.state.network
         self._targets = parts_of(self.post)
-        receptor, self._scale = self._receptor()
-        parts = parts_of(self.pre), self._targets
-        self._built = Built(self._network, parts, receptor, self._scale)
+        self._built = Built(self._network, (parts_of(self.pre), self._targets), self.receptor_type)
         self._is_built = False
         self._plan: Plan | None = None
         self._table: Table | None = None
@@ -125,18 +123,6 @@ class Projection(common.Projection):  # type: ignore[misc]
         connector.connect(self)
         self._finish()
         self._state.projections.append(self)
-
-    def _receptor(self) -> tuple[str, float]:
-        """Return the network's name of the receptor, and the factor from PyNN's weights to its own."""
-        kinds = [part.population.celltype for part in self._targets]
-        found = {(kind.native_receptor(self.receptor_type), kind.weight_scale) for kind in kinds}
-        if len(found) > 1:
-            msg = (
-                f"Projection: receptor {self.receptor_type} differs between the parts of {self.post.label}: make a "
-                "Projection to each"
-            )
-            raise NotImplementedError(msg)
-        return found.pop()
 
     # What connectors call -----------------------------------------------------------------------------------------
 
@@ -235,7 +221,7 @@ class Projection(common.Projection):  # type: ignore[misc]
         """Check parameters, before anything changes."""
         if self._table is not None and not len(self._table):
             return
-        where, dt = f"Projection {self.label}", self._state.dt
+        where, dt = f"Projection {self.label}", self._network.dt
         for name, given in values.items():
             if not np.isfinite(given).all():
                 msg = f"{where}: {name} must be finite"
@@ -252,11 +238,12 @@ class Projection(common.Projection):  # type: ignore[misc]
         if "delay" in values and np.min(values["delay"]) < dt * (1 - 1e-6):
             msg = f"{where}: delays must be at least the time step, {dt:g} ms, got {np.min(values['delay']):g} ms"
             raise errors.ConnectionError(msg)
-        self._plasticity(values)
+        for scale in self._built.scales:
+            self._plasticity(values, scale)
 
-    def _plasticity(self, values: Mapping[str, Any]) -> Plasticity | None:
+    def _plasticity(self, values: Mapping[str, Any], scale: float) -> Plasticity | None:
         """Return the network's rule."""
-        return as_pynn(lambda: self.synapse_type.plasticity(values, self._scale))
+        return as_pynn(lambda: self.synapse_type.plasticity(values, scale))
 
     def _note_delays(self, delays: Any) -> None:
         if np.size(delays):
@@ -264,30 +251,35 @@ class Projection(common.Projection):  # type: ignore[misc]
 
     def build(self) -> None:
         """Add the connections to the network, unless they are there; collective."""
-        if self._is_built:
-            return
+        if not self._is_built:
+            self._add_to_network()
+            self._is_built = True
+
+    def _add_to_network(self) -> None:
         plan, tau = self._plan, self._tau_psc()
-        if plan is not None and np.ndim(tau) == 0:
+        if plan is not None and np.ndim(tau) == 0 and self._built.alike:
             psc = {} if tau is None else {"tau_psc": tau}
-            self._built.draw(plan, self._plasticity({**plan.single, **psc}))
-        elif self._table is None:
+            rule = self._plasticity({**plan.single, **psc}, self._built.scales[0])
+            self._built.draw(plan, rule)
+            return
+        if plan is not None and plan.whole:
+            self._looked_at()
+        if self._table is None:
             msg = (
-                f"Projection {self.label}: tau_syn must be the same for all targets of connections that NativeRNG() draws; "
-                "use NativeRNG(seed=...)"
+                f"Projection {self.label}: receptors and tau_syn must be the same for all targets of connections that "
+                "NativeRNG() draws; use NativeRNG(seed=...)"
             )
             raise NotImplementedError(msg)
-        else:
-            self._built.add(self._table, self._of_rows)
-        self._is_built = True
+        self._built.add(self._table, self._of_rows)
 
-    def _of_rows(self, rows: Ints) -> Plasticity | None:
+    def _of_rows(self, rows: Ints, scale: float) -> Plasticity | None:
         """Return the network's rule for some connections."""
         table, tau = self._table, self._tau_psc()
         assert table is not None
         values = {name: x[rows] if np.ndim(x) else x for name, x in table.values.items()}
         if tau is not None:
             values["tau_psc"] = tau[table.post[rows]] if np.ndim(tau) else tau
-        return self._plasticity(values)
+        return self._plasticity(values, scale)
 
     def _tau_psc(self) -> Any:
         """Return the time constant of the targets' synapses, for short-term plasticity: one number, or one each."""
@@ -316,7 +308,7 @@ class Projection(common.Projection):  # type: ignore[misc]
         if self._table is not None or plan is None:
             assert self._table is not None
             return self._table
-        if isinstance(plan.rule, AllToAll) and not plan.random and not self._is_built:
+        if plan.whole and not self._is_built:
             pairs = all_pairs(self, self_connections=plan.rule.self_connections)
             self._table = Table(self.shape, *pairs, plan.single)
         else:
@@ -337,11 +329,13 @@ class Projection(common.Projection):  # type: ignore[misc]
         if name == "weight" and self._is_built and self.synapse_type.changes_weights:
             return self._built.weights(len(table))
         values = table.whole(name)
-        if name != "delay":
-            return values
-        dt = self._state.dt
-        on_grid = self._network.engine.ms(np.floor(values / dt + 0.5).astype(np.int64))
-        return np.where(np.abs(values - on_grid) < 1e-6 * dt, values, on_grid)
+        return self._rounded(values) if name == "delay" else values
+
+    def _rounded(self, delays: Any) -> Any:
+        """Return delays [ms] as the network has them."""
+        dt = self._network.dt
+        rounded = self._network.engine.ms(on_grid(delays, dt))
+        return np.where(np.abs(delays - rounded) < 1e-6 * dt, delays, rounded)
 
     def _local(self) -> Any:
         """Return which connections are onto cells of this process."""
@@ -462,11 +456,10 @@ class Projection(common.Projection):  # type: ignore[misc]
     def _store_in_network(self, values: Mapping[str, Any], merged: Mapping[str, Any]) -> None:
         """Change what is in the network, where that is possible."""
         others = sorted(set(values) - {"weight"})
-        if "delay" in values and np.array_equal(self._looked_at().whole("delay"), np.broadcast_to(values["delay"], len(self._looked_at()))):
+        if "delay" in others and (self.values("delay") == self._rounded(values["delay"])).all():
             others.remove("delay")
-        rule = self._plasticity(merged) if others else None
-        if rule is not None and self.synapse_type.changes_weights and "delay" not in others:
-            self._built.set_plasticity(rule)
+        if others and self.synapse_type.changes_weights and "delay" not in others:
+            self._built.set_plasticity(lambda scale: self._plasticity(merged, scale))
         elif others:
             msg = f"Projection {self.label}: {others[0]} {_FIXED}"
             raise NotImplementedError(msg)

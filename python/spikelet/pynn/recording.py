@@ -113,7 +113,7 @@ class Recorder(recording.Recorder):
             raise NotImplementedError(msg)
         wanted = self._localize_variables(variables, None)
         for variable in wanted:
-            if not self.population.can_record(variable.name):
+            if not self._can_record(variable.name):
                 raise errors.RecordingError(variable.name, self.population.celltype)
         self._check_sampling_interval(sampling_interval)
         every = self._every(sampling_interval)
@@ -123,6 +123,12 @@ class Recorder(recording.Recorder):
                 self._tapes.append(self._tape(variable.name, new, every))
                 self.recorded[variable] = self.recorded[variable] | new
         self.sampling_interval = every * simulator.state.dt
+
+    def _can_record(self, variable: str) -> bool:
+        kind = self.population.celltype
+        if variable == _SPIKES or not kind.can_record(variable):
+            return bool(kind.can_record(variable))
+        return bool(kind.native_states(variable, self.population.cells))  # a sum may have no terms
 
     def _every(self, sampling_interval: float | None) -> int:
         """Return an interval in steps, after a check."""
@@ -160,6 +166,7 @@ class Recorder(recording.Recorder):
     def begin(self) -> None:
         """Note the samples at the start of the tapes that the coming run begins; collective."""
         now = simulator.state.step
+        self.clear_flag = False  # there will be new data
         for tape in self._tapes:
             if tape.start is None and tape.variable != _SPIKES:
                 tape.start = -(-now // tape.every) * tape.every

@@ -19,7 +19,8 @@ __all__ = ["ID", "State", "name", "state"]
 
 name = "spikelet"
 
-_PIECE = 1 << 18  # steps for which currents and spike times are computed at once
+_PIECE = 1 << 18  # steps for which currents and spike times are computed at once, at most
+_VALUES = 1 << 23  # currents that are computed at once, of all electrodes together
 _APART = 2_520_000  # steps: segments begin at its multiples, as 10 000, 64, 63 and all numbers up to 10 divide it
 
 
@@ -31,10 +32,21 @@ class ID(int, common.IDMixin):
 
 
 class Timed(Protocol):
-    """What acts over time from outside of the core: sources of spikes, electrodes, recorders."""
+    """What gives the core its input over time: populations, for sources of spikes, and electrodes."""
 
     def advance(self, start: int, stop: int) -> None:
         """Prepare the steps from `start` up to `stop`, counted from the last reset."""
+
+    def restart(self) -> None:
+        """Begin anew at time 0."""
+
+
+class Electrode(Timed, Protocol):
+    """A current source."""
+
+    @property
+    def arrays(self) -> int:
+        """Number of arrays with a value for each step that the core holds for it."""
 
 
 class State(common.control.BaseState):
@@ -82,7 +94,7 @@ class State(common.control.BaseState):
         self.write_on_end: list[Any] = []
         self.populations: list[Any] = []
         self.projections: list[Any] = []
-        self.current_sources: list[Any] = []
+        self.current_sources: list[Electrode] = []
         self.id_counter = 1
         self.segment_counter = 0
         self.running = False
@@ -166,10 +178,6 @@ class State(common.control.BaseState):
 
     # Running ------------------------------------------------------------------------------------------------------
 
-    def run(self, simtime: float) -> None:
-        """Simulate for a time [ms]."""
-        self.run_until(self.t + simtime)
-
     def run_until(self, tstop: float) -> None:
         """Simulate up to a time [ms] since the last reset."""
         if not math.isfinite(tstop):
@@ -186,8 +194,10 @@ class State(common.control.BaseState):
             population.write_states()
         for population in self.populations:
             population.recorder.begin()
+        arrays = sum(source.arrays for source in self.current_sources)
+        piece = min(_PIECE, max(_VALUES // max(arrays, 1), 64))
         while self.step < stop:
-            start, upto = self.step, min(stop, self.step + _PIECE)
+            start, upto = self.step, min(stop, self.step + piece)
             for timed in (*self.populations, *self.current_sources):
                 timed.advance(start, upto)
             self.network.run((upto - start) * self.dt)

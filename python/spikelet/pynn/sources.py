@@ -97,7 +97,8 @@ def non_negative(
     checked = {}
     for name, value in parameters.items():
         array = np.array(value, dtype=np.float64)
-        good = np.isfinite(array) & (array > 0 if name in positive else array >= 0)
+        finite = np.isfinite(array) | ((name == "duration") & (array == np.inf))
+        good = finite & (array > 0 if name in positive else array >= 0)
         if not good.all():
             rule = "> 0" if name in positive else ">= 0"
             msg = f"{where}: {name} must be finite and {rule}, got {float(array[~good].flat[0]):g}"
@@ -227,8 +228,13 @@ class _Array(HeldParameters):
         ids = np.concatenate([part[0] for part in parts])
         times = np.concatenate([part[1] for part in parts])
         stamps = np.maximum(self.state.steps_up(times), int(self.state.segment_counter > 0))
-        keep = np.isin(_keys(ids, stamps), _keys(indices, steps))
-        return ids[keep], times[keep]
+        given, recorded = _keys(ids, stamps), _keys(indices, steps)
+        known = np.isin(given, recorded)
+        elsewhere = ~np.isin(recorded, given)  # another rank's, which this one was not given
+        return (
+            np.concatenate([ids[known], indices[elsewhere]]),
+            np.concatenate([times[known], self.state.ms(steps[elsewhere])]),
+        )
 
 
 def _keys(ids: Ints, steps: Ints) -> Ints:

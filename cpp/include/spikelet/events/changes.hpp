@@ -19,6 +19,9 @@ void affine(const char* field, const Column& in, std::size_t n, double factor, d
 void shift(const char* field, std::span<const double> shifts, double low, double high,
            const Column& in, std::byte* out, std::ptrdiff_t stride, std::span<std::uint8_t> keep);
 
+// How many flags are not 0.
+std::size_t number_kept(std::span<const std::uint8_t> keep);
+
 // Copies the items of `size` bytes whose keep is not 0, one after the other. `out` has room for
 // `room` of them; returns how many there were.
 std::size_t take(const std::byte* items, std::ptrdiff_t stride, std::size_t size,
